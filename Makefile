@@ -1,0 +1,50 @@
+# Each target does its own set-up; `make run` and `make test` are all a fresh machine needs.
+PYTHON ?= python3
+BIN = .venv/bin
+TEST_PACKAGES = nginx
+LISTEN ?= 127.0.0.1:8080
+SOAK_SECONDS ?= 300
+
+.PHONY: help setup run test check golden docs bench soak clean
+
+help:
+	@echo "make run     serve the example app behind nginx (LISTEN=$(LISTEN))"
+	@echo "make test    check, then every test"
+	@echo "make check   ruff and mypy --strict"
+	@echo "make golden  write the golden files anew; read the difference before you commit it"
+	@echo "make docs    write docs/reference.md and docs/portico.schema.json anew"
+	@echo "make bench   measure Portico beside its peers (some minutes)"
+	@echo "make soak    mixed load for minutes (SOAK_SECONDS=$(SOAK_SECONDS))"
+
+setup:
+	@PYTHON=$(PYTHON) scripts/setup
+
+run: setup
+	@$(BIN)/portico run examples/shop --listen $(LISTEN); code=$$?; [ $$code -eq 130 ] || exit $$code
+
+check: setup
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+test: check
+	@scripts/apt $(TEST_PACKAGES)
+	@$(BIN)/python -m pytest -n auto $(PYTEST_ARGS)
+
+golden: setup
+	@GOLDEN=update $(BIN)/python -m pytest -q -n auto tests -k golden || true
+	@git status --short tests/golden tests/histories
+
+docs: setup
+	@$(BIN)/portico options --markdown > docs/reference.md
+	@$(BIN)/portico options --schema > docs/portico.schema.json
+
+bench: setup
+	@scripts/apt nginx wrk
+	@$(BIN)/python -m bench $(BENCH_ARGS)
+
+soak: setup
+	@SOAK_SECONDS=$(SOAK_SECONDS) $(BIN)/python -m pytest -q tests/link/test_soak.py
+
+clean:
+	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

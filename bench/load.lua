@@ -1,0 +1,17 @@
+-- wrk's script: the method and body are its arguments, the figures come back as one line of JSON.
+function init(args)
+  wrk.method = args[1]
+  local size = tonumber(args[2])
+  if size > 0 then
+    wrk.body = string.rep("x", size)
+    wrk.headers["Content-Type"] = "application/octet-stream"
+  end
+end
+
+function done(summary, latency, requests)
+  local errors = summary.errors
+  io.write(string.format(
+    '\n{"requests": %d, "seconds": %f, "p50_ms": %f, "p99_ms": %f, "above_399": %d, "socket_errors": %d}\n',
+    summary.requests, summary.duration / 1e6, latency:percentile(50) / 1e3, latency:percentile(99) / 1e3,
+    errors.status, errors.connect + errors.read + errors.write + errors.timeout))
+end

@@ -1,0 +1,1 @@
+"""One page and one static file."""

@@ -1,0 +1,77 @@
+"""Does nginx accept the plan's files? Asked in a directory and on a port of its own: nothing real is touched."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+
+from portico.check.model import Finding, fault, ok
+from portico.place.model import Place
+from portico.plan.build import plan
+from portico.plan.model import Plan
+from portico.plan.paths import Paths
+from portico.run.files import TEST_SECONDS
+from portico.run.written import write_files
+from portico.site.model import Site
+from portico.values import Address
+
+
+def accepted(site: Site, place: Place) -> Finding:
+    """What nginx says of the files."""
+    try:
+        directory = Path(tempfile.mkdtemp(prefix="portico-", dir=_temporary()))
+    except OSError as error:
+        return fault("nginx", f"could not be asked: {error}", "set TMPDIR to a directory that may be written")
+    try:
+        return _asked(site, place, directory)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return fault("nginx", f"could not be asked: {error}", f"does {place.nginx.path} run?")
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def _asked(site: Site, place: Place, directory: Path) -> Finding:
+    private = _private(site, place, str(directory))
+    conf = directory / "conf"
+    conf.mkdir()
+    write_files(private.files, conf)
+    Path(Paths(str(directory), str(directory)).temporary).mkdir()
+    done = subprocess.run(
+        [*private.gateway.at(str(conf)), "-t", "-q"],
+        stdin=subprocess.DEVNULL, capture_output=True, timeout=TEST_SECONDS, check=False,
+    )  # fmt: skip
+    if done.returncode:
+        said = done.stderr.decode("utf-8", "replace").replace(str(directory), place.runtime).strip()
+        hint = "look at your own [nginx] directives first"
+        return fault("nginx", f"does not accept the files: {said}", hint)
+    lines = len(private.file("nginx.conf").lines)
+    return ok(
+        "nginx", f"{place.nginx.number} ({place.nginx.origin}) accepts the {lines} lines written for it"
+    )
+
+
+def _private(site: Site, place: Place, directory: str) -> Plan:
+    """The same plan, line for line, where it can neither meet a port nor a file of the real one."""
+    # nginx -t binds what it listens on, which port 80 is refused for and a taken one is not ours to judge.
+    host = "*" if site.listen.is_wildcard and site.listen.host == "*" else "127.0.0.1"
+    options = msgspec.structs.replace(site.options, listen=Address(host, _free_port()))
+    return plan(replace(site, options=options), replace(place, runtime=directory, state=directory))
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _temporary() -> str | None:
+    """Usually /tmp: TMPDIR may be too long for a socket's path or hold what nginx cannot write."""
+    return "/tmp" if os.access("/tmp", os.W_OK | os.X_OK) else None  # noqa: S108  mkdtemp makes it ours alone

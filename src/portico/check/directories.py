@@ -1,0 +1,56 @@
+"""Can the directories of sockets, logs and bodies be made, and can nginx's user walk to them?"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from portico.check.model import Finding, fault, ok
+from portico.place.access import blocked
+from portico.place.model import Place
+from portico.plan.model import Plan
+
+_ELSEWHERE = "set PORTICO_RUNTIME_DIR and PORTICO_STATE_DIR to directories of your own"
+
+
+def directory_findings(place: Place, planned: Plan) -> Iterator[Finding]:
+    """What stops the plan's directories, each obstacle once."""
+    paths = [directory.path for directory in planned.directories]
+    found = {problem: None for path in paths if (problem := _cannot_be_made(path))}
+    if place.nginx_user:
+        found |= {problem: None for path in paths if (problem := _out_of_reach(path, place.nginx_user))}
+    yield from found or [ok("directories", f"{planned.runtime} and {planned.state} can be used")]
+
+
+def _cannot_be_made(path: str) -> Finding | None:
+    there = _nearest(Path(path))
+    if not there.is_dir():
+        return fault("directories", f"{there} is in the way: it is not a directory", _ELSEWHERE)
+    if not os.access(there, os.W_OK | os.X_OK):
+        return fault("directories", f"{path} cannot be made: {there} may not be written", _ELSEWHERE)
+    if there == Path(path) and os.geteuid() not in (0, there.stat().st_uid):
+        return fault("directories", f"{path} belongs to another user", _ELSEWHERE)
+    return None
+
+
+def _out_of_reach(path: str, user: str) -> Finding | None:
+    """A component above the directory that keeps nginx's user out; the directory itself gets its own mode."""
+    stopped = blocked(path, user)
+    if stopped is None or stopped.path == path or not _exists(Path(stopped.path)):
+        return None
+    what = f"nginx's user '{user}' cannot reach {path}: {stopped.path}: {stopped.why}"
+    return fault("directories", what, f"let it in: chmod o+x {stopped.path}\nor {_ELSEWHERE}")
+
+
+def _nearest(path: Path) -> Path:
+    """The path itself, or the nearest one above it that exists."""
+    return next((step for step in (path, *path.parents) if _exists(step)), Path("/"))
+
+
+def _exists(path: Path) -> bool:
+    try:
+        path.lstat()
+    except OSError:
+        return False
+    return True

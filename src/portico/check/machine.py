@@ -1,0 +1,127 @@
+"""Does the machine have what the plan wants?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+from portico.check.accepted import accepted
+from portico.check.directories import directory_findings
+from portico.check.model import Finding, fault, ok, warning
+from portico.errors import PorticoError
+from portico.place.model import Place
+from portico.plan.model import Plan
+from portico.plan.nginx.main import FILES_PER_CONNECTION, connections
+from portico.plan.nginx.server import WANTED_BACKLOG
+from portico.run import ports
+from portico.run.lock import Running, running
+from portico.site.model import Site
+from portico.values import Address
+
+_FIXED_IN = (1, 31, 7)
+_CVE = "CVE-2026-93479"
+
+
+def machine_findings(site: Site, place: Place, planned: Plan) -> Iterator[Finding]:
+    """Everything about nginx, ports, paths and limits."""
+    yield accepted(site, place)
+    yield _known_faults(place)
+    yield from _ports(planned)
+    yield from _folders(site, place)
+    yield from directory_findings(place, planned)
+    yield _backlog(place)
+    yield _files(place)
+    yield _user(place)
+
+
+def _known_faults(place: Place) -> Finding:
+    if place.nginx.origin == "system":
+        return ok("nginx security", "the system's packages carry its fixes: keep them up to date")
+    if place.nginx.version >= _FIXED_IN:
+        return ok("nginx security", f"nothing known of {place.nginx.number}")
+    fixed = ".".join(map(str, _FIXED_IN))
+    return warning(
+        "nginx security",
+        f"{_CVE} is known of {place.nginx.number} (string expressions with captured variables); what Portico "
+        "writes has none of those, your own [nginx] directives might",
+        f"use nginx {fixed} or newer when it is there; keep regex captures out of map, rewrite and if",
+    )
+
+
+def _ports(planned: Plan) -> Iterator[Finding]:
+    """The ports that nginx would bind; those the running site has are its own."""
+    owner, own = _running(planned.runtime), set()
+    if owner:
+        own = {_port_of(url) for url in owner.urls} or {address.port for address in planned.listen}
+        who = f"pid {owner.pid}, {' '.join(owner.urls)}" if owner.pid else "it is starting at this moment"
+        yield ok("ports", f"this site is running: {who}")
+    for address in planned.listen:
+        if address.port not in own:
+            yield from _port(address, planned.nginx)
+
+
+def _port(address: Address, nginx: str) -> Iterator[Finding]:
+    try:
+        ports.check([address], nginx)
+    except PorticoError as error:
+        yield from (fault(f"port {address.port}", problem.what, problem.hint) for problem in error.problems)
+    else:
+        yield ok(f"port {address.port}", f"{address} is free")
+
+
+def _running(runtime: str) -> Running | None:
+    try:
+        return running(runtime)
+    except OSError:
+        return None  # we may not look: what is wrong with the directory is a finding of its own
+
+
+def _port_of(url: str) -> int:
+    return urlsplit(url).port or 80
+
+
+def _folders(site: Site, place: Place) -> Iterator[Finding]:
+    reader = f"user '{place.nginx_user}'" if place.nginx_user else "nginx"
+    for folder in site.static:
+        why = place.unreadable.get(folder.folder)
+        if why:
+            yield warning(
+                f"static {folder.url}",
+                f"{reader} cannot read {folder.folder}: {why}; the app answers these itself",
+                f"let it in: chmod o+rx {why.rpartition(': ')[0]}",
+            )
+        else:
+            yield ok(f"static {folder.url}", f"{reader} can read {folder.folder}")
+
+
+def _backlog(place: Place) -> Finding:
+    if place.somaxconn >= WANTED_BACKLOG:
+        return ok("somaxconn", f"{place.somaxconn} connections may wait")
+    return warning(
+        "somaxconn",
+        f"only {place.somaxconn} connections may wait to be accepted, {WANTED_BACKLOG} are wanted; a burst beyond "
+        "that is refused (11: Resource temporarily unavailable)",
+        f"sysctl -w net.core.somaxconn={WANTED_BACKLOG}",
+    )
+
+
+def _files(place: Place) -> Finding:
+    held = connections(place)
+    if held >= 1024:
+        return ok(
+            "open files", f"a limit of {place.file_limit} allows {held} connections in each nginx worker"
+        )
+    need = 4096 * FILES_PER_CONNECTION
+    return warning(
+        "open files", f"a limit of {place.file_limit} allows only {held} connections", f"ulimit -n {need}"
+    )
+
+
+def _user(place: Place) -> Finding:
+    if not place.is_root:
+        return ok("user", f"everything runs as '{place.user}'")
+    return warning(
+        "user",
+        f"the app runs as root; nginx's workers run as '{place.nginx_user}'",
+        "start Portico as an ordinary user",
+    )

@@ -1,0 +1,44 @@
+"""The one block that says what was started."""
+
+from __future__ import annotations
+
+from portico import __version__
+from portico.cli.gather import Gathered
+from portico.cli.output import faint, good, strong, warned
+from portico.plan.nginx.statics import served
+from portico.values import Duration, Size
+
+
+def banner(gathered: Gathered, took_seconds: float) -> list[str]:
+    """URL, the way a request takes, sizes and times, files, notes."""
+    rows = [("serving", strong("  ".join(gathered.plan.urls))), *_rows(gathered)]
+    lines = [f"  {faint(f'{name:>8s}')}  {text}" for name, text in rows]
+    lines += [f"  {warned('    note')}  {note}" for note in gathered.plan.notes]
+    return [
+        "",
+        *lines,
+        "",
+        f"  {good('ready')} in {took_seconds:.2f} s with Portico {__version__}; Ctrl-C stops it",
+        "",
+    ]
+
+
+def _rows(gathered: Gathered) -> list[tuple[str, str]]:
+    site, plan = gathered.site, gathered.plan
+    versions = plan.versions
+    framework = (
+        f"  ({site.facts.kind} {site.facts.version})" if site.facts.version else f"  ({site.facts.kind})"
+    )
+    folders = [f"{site.prefix}{folder.url} from {folder.folder}" for folder in served(site, gathered.place)]
+    times = f"a request may take {Duration(plan.ladder.read_seconds)}; draining {Duration(plan.ladder.drain_seconds)}"
+    server = f"uWSGI {versions['uwsgi']}" if "uwsgi" in versions else f"Gunicorn {versions['gunicorn']}"
+    way = f"client -> nginx {versions['nginx']} -> {server}, {plan.workers} workers x {plan.threads} threads"
+    return [
+        ("app", f"{plan.app}{framework}"),
+        ("path", way),
+        *(("static", folder) for folder in folders),
+        ("times", times),
+        ("uploads", f"up to {Size(plan.max_upload)}"),
+        ("files", f"{plan.runtime}/conf  (portico explain says why each line is there)"),
+        ("logs", plan.state),
+    ]

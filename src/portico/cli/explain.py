@@ -1,0 +1,122 @@
+"""`portico explain`: why each generated line is there."""
+
+from __future__ import annotations
+
+import difflib
+import textwrap
+from dataclasses import dataclass
+from typing import Any
+
+import click
+
+from portico.cli import output
+from portico.cli.flags import given, site_flags
+from portico.cli.gather import gather
+from portico.errors import Problem, UsageError
+from portico.plan.model import Line, Plan
+
+
+@dataclass(frozen=True)
+class Explained:
+    """A line, where it stands, and its reason."""
+
+    file: str
+    number: int
+    text: str
+    why: str
+    source: str
+    cause: str
+    is_users: bool
+
+
+@click.command("explain")
+@click.argument("what", required=False)
+@click.option("--app", "app", metavar="APP", help="The app, as for portico run.")
+@site_flags
+@click.option("--json", "is_json", is_flag=True, help="Everything as JSON.")
+def command(what: str | None, app: str | None, config: str | None, is_json: bool, **flags: Any) -> None:
+    """Say why a generated line is there.
+
+    WHAT is a file (nginx.conf), a line (nginx.conf:14, or 14), or a directive (client_max_body_size).
+    Without it, every line of nginx.conf and gunicorn.conf.py is explained.
+    """
+    plan = gather(app, config, given(flags)).plan
+    found = explain(plan, what)
+    if is_json:
+        output.result(output.as_json(found))
+    else:
+        output.results([text for item in found for text in _lines(item)])
+
+
+def explain(plan: Plan, what: str | None) -> list[Explained]:
+    """The lines that `what` means. Raises UsageError, naming the nearest, when there is none."""
+    everything = [
+        _explained(file.path, number, line)
+        for file in plan.files
+        for number, line in enumerate(file.lines, 1)
+        if line.why
+    ]
+    if what is None:
+        return [item for item in everything if not item.file.startswith("errors/")]
+    found = [item for item in everything if _is_meant(item, what)]
+    if not found:
+        raise UsageError(_not_a_line(plan, what) or _nothing(plan, everything, what))
+    return found
+
+
+def _explained(path: str, number: int, line: Line) -> Explained:
+    return Explained(path, number, line.text.strip(), line.why, line.source, line.cause, line.is_users)
+
+
+def _is_meant(item: Explained, what: str) -> bool:
+    line = _numbered(what)
+    if line:
+        return (item.file, item.number) == line
+    return (
+        what.rpartition("/conf/")[2] == item.file
+        or _name(item) == what
+        or item.text.rstrip("{;").strip() == what
+    )
+
+
+def _numbered(what: str) -> tuple[str, int] | None:
+    """`14`, `nginx.conf:14` or the same with the whole path, as file and number."""
+    file, _, number = what.rpartition(":")
+    if not (number.isascii() and number.isdigit()):
+        return None
+    return file.rpartition("/conf/")[2] or "nginx.conf", int(number)
+
+
+def _name(item: Explained) -> str:
+    return item.text.partition(" ")[0].rstrip(";")
+
+
+def _not_a_line(plan: Plan, what: str) -> Problem | None:
+    """Why a number of a file of ours means no line that has a reason; None when it is no such number."""
+    path, number = _numbered(what) or ("", 0)
+    lines = next((file.lines for file in plan.files if file.path == path), None)
+    if lines is None:
+        return None
+    if not 1 <= number <= len(lines):
+        return Problem("", f"{path} has no line {number}", f"expected 1 to {len(lines)}")
+    is_end = lines[number - 1].text.strip() == "}"
+    return Problem("", f"line {number} of {path} {'only closes a block' if is_end else 'says nothing'}")
+
+
+def _nothing(plan: Plan, everything: list[Explained], what: str) -> Problem:
+    names = sorted({_name(item) for item in everything} | {file.path for file in plan.files})
+    near = difflib.get_close_matches(what, names, n=3)
+    files = ", ".join(file.path for file in plan.files if not file.path.startswith("errors/"))
+    hint = (
+        f"did you mean {' or '.join(near)}?"
+        if near
+        else f"expected a directive, a line number or a file: {files}"
+    )
+    return Problem("", f'nothing that is written here is called "{what}"', hint)
+
+
+def _lines(item: Explained) -> list[str]:
+    why = textwrap.wrap(item.why, 92, initial_indent="    ", subsequent_indent="    ")
+    below = "   ".join(part for part in (item.cause and f"because of {item.cause}", item.source) if part)
+    head = f"{output.faint(f'{item.file}:{item.number}')}  {output.strong(item.text)}"
+    return [head, *why, *([f"    {output.faint(below)}"] if below else []), ""]

@@ -1,0 +1,57 @@
+"""The options of portico.toml as flags, made from their one declaration."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from portico.site.keys import Key, flag_keys
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+def site_arguments(function: _Command) -> _Command:
+    """Adds APP, --config and a flag for every option to a command; see `cli.gather.gather`."""
+    return click.argument("app", required=False)(site_flags(function))
+
+
+def site_flags(function: _Command) -> _Command:
+    """The same without APP, for a command whose own argument is another."""
+    for flag, key in reversed(flag_keys().items()):
+        if flag != "app":
+            function = _flag(flag, key)(function)
+    return click.option("--config", metavar="FILE", help="A portico.toml elsewhere.")(function)
+
+
+def given(flags: dict[str, Any]) -> dict[str, Any]:
+    """Only the flags that were typed, by their names without dashes."""
+    return {
+        name.replace("_", "-"): list(value) if isinstance(value, tuple) else value
+        for name, value in flags.items()
+        if value is not None and value != ()
+    }
+
+
+def _flag(flag: str, key: Key) -> Callable[[_Command], _Command]:
+    is_many = key.is_list or key.is_table
+    names = [f"--{flag}"]
+    if flag == "domains":
+        names.insert(0, "--domain")
+    if key.type is bool:
+        return click.option(*names, flag.replace("-", "_"), is_flag=True, default=None, help=_help(key))
+    return click.option(
+        *names, flag.replace("-", "_"), metavar=_metavar(key), multiple=is_many, default=None, help=_help(key)
+    )
+
+
+def _help(key: Key) -> str:
+    return key.help.partition(". ")[0].rstrip(".").replace("`", "") + "."
+
+
+def _metavar(key: Key) -> str:
+    if key.is_table:
+        return "URL=DIR"
+    words = {"Duration": "TIME", "Size": "SIZE", "Address": "HOST:PORT", "int": "N"}
+    return words.get(getattr(key.type, "__name__", ""), "N" if "int" in str(key.type) else "TEXT")

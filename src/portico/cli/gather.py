@@ -1,0 +1,147 @@
+"""From the words a user typed to a Plan: load, discover, probe, resolve, plan."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from portico.errors import Problem, UsageError
+from portico.place.access import blocked
+from portico.place.model import Place
+from portico.plan.model import Plan
+from portico.site.discover import start_discovery
+from portico.site.load import FILE, load
+from portico.site.model import Options, Site
+from portico.site.resolve import own_directory, resolve, site_name
+from portico.values import AppRef
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """The three nouns of one site."""
+
+    site: Site
+    place: Place
+    plan: Plan
+
+
+def gather(
+    app: str | None,
+    config: str | None,
+    flags: Mapping[str, Any],
+    meanwhile: Callable[[], None] = lambda: None,
+) -> Gathered:
+    """Everything about the site that APP, --config and the flags mean. Raises PorticoError.
+
+    `meanwhile` is called while the app is being imported, which takes longest.
+    """
+    directory, ref = where_is(app, config)
+    options, causes = load(config_file(directory, config), flags)
+    if ref is not None:
+        options, causes = _with_app(options, ref), causes | {"app": "the command line"}
+    discovery = start_discovery(options.app, directory)
+    try:
+        # The app is imported in a child while the machine is looked at and the rest of Portico is imported.
+        from portico.place.probe import probe
+        from portico.plan.build import plan
+
+        meanwhile()
+        place = probe(options.nginx.binary, own_directory(directory), options.name or site_name(directory))
+        facts = discovery.facts()
+    finally:
+        discovery.close()
+    site = resolve(options, facts, directory, causes)
+    place = replace(place, unreadable=_unreadable(site, place))
+    return Gathered(site, place, plan(site, place))
+
+
+def where_is(app: str | None, config: str | None) -> tuple[Path, AppRef | None]:
+    """The site's directory, and the app where the command line names one.
+
+    A directory is a site of its own; a file belongs to the current directory when that is a site (has a
+    portico.toml), else to its own.
+    """
+    here = _here(config)
+    if not app:
+        return here, None
+    if _is_directory(app):
+        return Path(app), None
+    try:
+        ref = AppRef.parse(app)
+    except ValueError as error:
+        raise UsageError(Problem("", f'"{app}" does not name an app', str(error))) from None
+    _refuse_unreachable(ref)
+    if not ref.is_file:
+        return here, ref
+    path = Path(ref.module).absolute()
+    is_site = config or config_file(here, None)
+    return (here if is_site else path.parent), replace(ref, module=str(path))
+
+
+def config_file(directory: Path, config: str | None) -> Path | None:
+    """The portico.toml of the site, None when it has none. Raises UsageError when nobody may look."""
+    file = Path(config) if config else directory / FILE
+    try:
+        file.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return file if config else None
+    except OSError as error:
+        hint = "name another, or start Portico as a user who may read it"
+        raise UsageError(Problem(str(file), f"cannot be read: {error.strerror}", hint)) from None
+    return file
+
+
+def _here(config: str | None) -> Path:
+    try:
+        here = Path.cwd()
+    except OSError as error:
+        hint = "change to a directory that is there"
+        raise UsageError(
+            Problem("", f"the current directory cannot be used: {error.strerror}", hint)
+        ) from None
+    return Path(config).parent if config else here
+
+
+def _refuse_unreachable(ref: AppRef) -> None:
+    """Raises UsageError for a name the system will not even look at: too long, or in a locked directory."""
+    try:
+        Path(ref.module.removesuffix(".py") + ".py").stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return  # a module from elsewhere, or a file that is missed by who looks for the app
+    except OSError as error:
+        hint = "expected module:attribute, like shop:app, or the path of a file that may be read"
+        raise UsageError(Problem(ref.module, f"cannot be looked at: {error.strerror}", hint)) from None
+
+
+def _is_directory(app: str) -> bool:
+    try:
+        return Path(app).is_dir()
+    except OSError:
+        return False  # not to be looked at; what reads it says why
+
+
+def _with_app(options: Options, ref: AppRef) -> Options:
+    import msgspec
+
+    return msgspec.structs.replace(options, app=ref)
+
+
+def _unreadable(site: Site, place: Place) -> dict[str, str]:
+    """Folders nginx cannot read. Raises UsageError for those the user asked nginx to serve."""
+    found, problems = {}, []
+    for folder in site.static:
+        stopped = blocked(folder.folder, place.nginx_user)
+        if stopped and folder in site.declared:
+            hint = f"let the user '{place.nginx_user or place.user}' in: chmod o+rx {stopped.path}"
+            problems.append(
+                Problem(
+                    folder.origin, f"nginx cannot read {folder.folder}: {stopped.path}: {stopped.why}", hint
+                )
+            )
+        elif stopped:
+            found[folder.folder] = f"{stopped.path}: {stopped.why}"
+    if problems:
+        raise UsageError(*problems)
+    return found

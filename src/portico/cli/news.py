@@ -1,0 +1,55 @@
+"""What the run says, as sentences."""
+
+from __future__ import annotations
+
+from portico.cli.output import bad, faint, good, warned
+from portico.run import news
+from portico.watch.lines import visible
+
+
+def sentence(item: news.News) -> str:  # noqa: C901  a table, one row a kind of news
+    """One line for one piece of news, empty for what needs none."""
+    match item:
+        case news.Starting():
+            return faint("starting ...")
+        case news.Restarting(name, code, in_seconds, crashes):
+            wait = f" in {in_seconds:.0f} s" if in_seconds >= 1 else " at once"
+            again = f" (crash {crashes} in a row)" if crashes > 1 else ""
+            return warned(f"{name} ended ({_ending(code)}){again}; starting it again{wait}")
+        case news.Recovered(name, down_seconds):
+            return good(f"{name} is back after {down_seconds:.1f} s")
+        case news.Stuck(name, answer):
+            return warned(f"{name} did not become well: {answer}; trying again")
+        case news.Reloading():
+            return faint("reloading ...")
+        case news.Booting(number):
+            return faint(f"release {number} is starting beside the one that serves")
+        case news.Switched(number, took_seconds):
+            return good(f"release {number} serves, after {took_seconds:.2f} s")
+        case news.GenerationDropped(number, _, problems):
+            words = "\n".join(str(problem) for problem in problems)
+            return bad(f"release {number} was dropped, the one before serves on") + (
+                f"\n{words}" if words else ""
+            )
+        case news.GenerationLeft(number, killed):
+            return warned(f"release {number} did not finish in time and was ended") if killed else ""
+        case news.Stopping(up_to_seconds):
+            return faint(
+                f"stopping: finishing what is in progress, at most {up_to_seconds:.0f} s; again to hurry"
+            )
+        case news.Hurrying():
+            return warned("hurrying")
+        case news.NginxSaid(line):
+            return warned(f"nginx: {visible(line)}")
+        case news.DiskFull(state):
+            return warned(f"the disk that holds {state} is full: requests go on, their log lines are lost")
+        case news.DiskBack(state):
+            return good(f"the disk that holds {state} has room again: requests are logged")
+        case news.Trouble(problem):
+            return warned(str(problem))
+        case _:
+            return ""
+
+
+def _ending(code: int) -> str:
+    return f"killed by signal {-code}" if code < 0 else f"exit code {code}"

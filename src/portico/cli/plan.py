@@ -1,0 +1,70 @@
+"""`portico plan`: processes, files and reasons, without doing anything."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from portico.cli import output
+from portico.cli.flags import given, site_arguments
+from portico.cli.gather import gather
+from portico.errors import PorticoError, Problem
+from portico.plan.model import Plan, Process
+from portico.run.written import write_files
+
+
+@click.command("plan")
+@site_arguments
+@click.option("--json", "is_json", is_flag=True, help="Everything as JSON.")
+@click.option("--write", metavar="DIR", help="Write the files into DIR, which must be empty or new.")
+def command(app: str | None, config: str | None, is_json: bool, write: str | None, **flags: Any) -> None:
+    """Show how APP would be run: processes, files and the reason for each line."""
+    plan = gather(app, config, given(flags)).plan
+    if write:
+        _write(plan, Path(write))
+    elif is_json:
+        output.result(output.as_json(plan))
+    else:
+        output.results(_lines(plan))
+
+
+def _lines(plan: Plan) -> list[str]:
+    lines = [output.strong(f"{plan.app} at {'  '.join(plan.urls)}"), ""]
+    for process in (plan.gateway, plan.server):
+        lines += _process(process, f"{plan.runtime}/conf")
+    for directory in plan.directories:
+        owner = f" of {directory.owner or directory.group}" if directory.owner or directory.group else ""
+        lines.append(f"directory {directory.path}  {directory.mode:04o}{owner}")
+    for file in plan.files:
+        lines += ["", output.strong(f"{plan.runtime}/conf/{file.path}")]
+        lines += ["  " + line.text for line in file.lines]
+    lines += ["", *(output.warned(f"note: {note}") for note in plan.notes)]
+    return [*lines, "portico explain says why each line is there."]
+
+
+def _process(process: Process, conf: str) -> list[str]:
+    env = " ".join(f"{name}={value}" for name, value in process.env.items())
+    words = " ".join(process.at(conf))
+    return [
+        f"{output.strong(process.name)}: {process.why}",
+        f"  in {process.cwd}",
+        f"  {env} {words}".replace("   ", "  "),
+        "",
+    ]
+
+
+def _write(plan: Plan, directory: Path) -> None:
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        if any(directory.iterdir()):
+            raise PorticoError(
+                Problem(str(directory), "is not empty", "name a new directory; nothing is overwritten")
+            )
+        for path in write_files(plan.files, directory, is_ours=False):
+            output.result(str(path))
+    except OSError as error:
+        raise PorticoError(
+            Problem(str(error.filename or directory), f"cannot be written: {error.strerror}")
+        ) from None

@@ -1,0 +1,129 @@
+"""`portico run`: serve it, in the foreground."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from portico.cli import output
+from portico.cli.banner import banner
+from portico.cli.flags import given, site_arguments
+from portico.cli.gather import Gathered, gather
+from portico.cli.news import sentence
+from portico.cli.screen import Screen
+from portico.plan.model import Plan
+from portico.run import news
+from portico.watch.follow import Follower, paced
+from portico.watch.lines import Request, readable, visible
+
+_LOOK_SECONDS = 0.1
+_MOST_LINES = 10
+"""Lines shown at a look: 100 a second are more than a person reads and cost next to nothing."""
+
+
+@click.command("run")
+@site_arguments
+def command(app: str | None, config: str | None, **flags: Any) -> None:
+    """Serve APP behind nginx, in the foreground.
+
+    APP is module:attribute, module:factory(), module, a .py file or a directory; found when left out.
+    """
+    serve(app, config, given(flags))
+
+
+def serve(app: str | None, config: str | None, flags: dict[str, Any]) -> None:
+    """Plan and run, until a signal ends it; ends as the run did. Raises PorticoError."""
+    gathered = gather(app, config, flags, meanwhile=_import_run)
+    from portico.run.loop import run
+
+    screen = Screen()
+    try:
+        code = run(
+            gathered.plan,
+            say=lambda item: _say(item, gathered, screen),
+            replan=lambda: gather(app, config, flags).plan,
+            beside=[
+                lambda: _show_requests(gathered.plan, screen),
+                lambda: _show_errors(gathered.plan, screen),
+            ],
+        )
+    finally:
+        screen.close()
+    _end(code)
+
+
+def _import_run() -> None:
+    """asyncio and the supervisor take 80 ms to import, which the app's own import hides."""
+    import portico.run.loop  # noqa: F401
+
+
+def _end(code: int) -> None:
+    """End as the run did: by the signal that ended it, which shells and systemd tell from a failure."""
+    number = code - 128
+    if number > 0 and os.getpid() != 1:
+        sys.stdout.flush()
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
+    sys.exit(code)
+
+
+def _say(item: news.News, gathered: Gathered, screen: Screen) -> None:
+    if isinstance(item, news.Ready):
+        screen.say("\n".join(banner(gathered, item.took_seconds)))
+        return
+    text = sentence(item)
+    if text:
+        screen.say(text)
+
+
+async def _show_requests(plan: Plan, screen: Screen) -> None:
+    import asyncio
+
+    follower = Follower(Path(plan.access_log))
+    try:
+        while True:
+            _show(follower.lines(), screen)
+            screen.tell_losses(plan.access_log)
+            await asyncio.sleep(_LOOK_SECONDS)
+    finally:
+        _show(follower.lines(), screen)
+
+
+def _show(lines: list[str], screen: Screen) -> None:
+    if not output.is_terminal():
+        screen.show(lines)
+        return
+    requests = [request for request in map(Request.parse, lines) if request]
+    screen.show(
+        paced(
+            [_coloured(item) for item in requests],
+            _MOST_LINES,
+            lambda count: output.faint(f"          ... {count} more"),
+        )
+    )
+
+
+def _coloured(request: Request) -> str:
+    text = readable(request, shutil.get_terminal_size().columns)
+    if request.status >= 500:
+        return output.bad(text)
+    return output.warned(text) if request.status >= 400 else text
+
+
+async def _show_errors(plan: Plan, screen: Screen) -> None:
+    """nginx's own complaints. That the app is not there yet, or no more, is said by the run itself."""
+    import asyncio
+
+    follower = Follower(Path(plan.error_log))
+    known = f"connect() to unix:{plan.socket} failed (2: No such file or directory)"
+    while True:
+        lines = [line for line in follower.lines() if known not in line]
+        for line in paced(lines, _MOST_LINES, lambda count: f"... {count} more, in {plan.error_log}"):
+            screen.say(output.warned(f"nginx: {visible(line)}"))
+        await asyncio.sleep(_LOOK_SECONDS)

@@ -1,0 +1,47 @@
+"""What a running site shows: request lines on stdout, the rest on stderr, and no reader of either can stop it."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+
+from portico.watch.writer import Writer
+
+
+class Screen:
+    def __init__(self) -> None:
+        self._is_plain = {fd: bool(os.environ.get("NO_COLOR")) or not os.isatty(fd) for fd in (1, 2)}
+        sys.stdout.flush()
+        sys.stderr.flush()
+        self._results, self._talk = Writer(1), Writer(2)
+        self._has_told = False
+
+    def show(self, lines: list[str]) -> None:
+        """Lines of what was asked for."""
+        for line in lines:
+            self._results.write(click.unstyle(line) if self._is_plain[1] else line)
+
+    def say(self, text: str) -> None:
+        """Something about what is going on."""
+        self._talk.write(click.unstyle(text) if self._is_plain[2] else text)
+
+    def tell_losses(self, log: str) -> None:
+        """Say once that request lines do not get through."""
+        if self._results.dropped and not self._has_told:
+            self._has_told = True
+            self.say(click.style(f"{_why(self._results.error)}; serving goes on, see {log}", fg="yellow"))
+
+    def close(self) -> None:
+        """Write what waits, for a bounded time."""
+        self._results.close()
+        self._talk.close()
+
+
+def _why(error: OSError | None) -> str:
+    if isinstance(error, BrokenPipeError):
+        return "nobody reads the request lines any more"
+    if error is not None:
+        return f"the request lines cannot be written ({error.strerror})"
+    return "whoever reads the request lines is too slow, some are left out"

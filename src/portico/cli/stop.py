@@ -1,0 +1,26 @@
+"""`portico stop`: finish what is in progress and leave."""
+
+from __future__ import annotations
+
+import time
+
+import click
+
+from portico.cli import output
+from portico.cli.running import running_site, runtime_of
+from portico.run import client, lock
+
+_LOOK_SECONDS = 0.1
+
+
+@click.command("stop")
+@running_site
+def command(app: str | None, config: str | None, name: str) -> None:
+    """Stop the site of APP or of the current directory; requests in progress are finished."""
+    runtime = runtime_of(app, config, name)
+    for answer in client.ask(runtime, "POST", "/stop"):
+        output.say(output.faint(f"pid {answer['stopping']} finishes what it has ..."))
+    # The run ends its children within its own ladder of times; it is only waited for here.
+    while lock.running(runtime) is not None:
+        time.sleep(_LOOK_SECONDS)
+    output.say("stopped")

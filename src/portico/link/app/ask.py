@@ -1,0 +1,71 @@
+"""The child that asks the app: load it, collect its facts, write one line of JSON, end.
+
+Started by site/discover.py with ANSWER LIFELINE PARENT TIMEOUT DIRECTORY REFERENCE, the first two being
+descriptors: the answer has one of its own because apps print, the lifeline tells that the parent is gone.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import fcntl
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from portico.link.app.error import AppError
+from portico.link.app.facts import facts
+from portico.link.app.load import load
+
+
+def main() -> None:
+    """Answer, then end at once: threads the app started at import would keep a normal exit waiting."""
+    answer_to, lifeline, parent = map(int, sys.argv[1:4])
+    timeout, directory, reference = sys.argv[4:]
+    _end_with_parent(lifeline, parent)
+    os.set_inheritable(answer_to, False)
+    faulthandler.enable()
+    faulthandler.dump_traceback_later(float(timeout), exit=True, file=answer_to)
+    _look_like_a_server()
+    answer = _ask(reference, Path(directory))
+    faulthandler.cancel_dump_traceback_later()
+    _send(answer, answer_to)
+    os._exit(0)
+
+
+def _end_with_parent(lifeline: int, parent: int) -> None:
+    """Have the kernel end this process group (SIGIO) as soon as the other end of the pipe is closed.
+
+    PR_SET_PDEATHSIG would need ctypes, and fires when the parent's *thread* ends.
+    """
+    os.set_inheritable(lifeline, False)
+    fcntl.fcntl(lifeline, fcntl.F_SETOWN, -os.getpgrp())
+    fcntl.fcntl(lifeline, fcntl.F_SETFL, fcntl.fcntl(lifeline, fcntl.F_GETFL) | os.O_ASYNC)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def _look_like_a_server() -> None:
+    """Flask then ignores an `app.run()` outside of `if __name__ == "__main__"` instead of serving here."""
+    os.environ.setdefault("FLASK_RUN_FROM_CLI", "true")
+    del sys.argv[1:]
+
+
+def _ask(reference: str, directory: Path) -> dict[str, Any]:
+    try:
+        return {"facts": facts(load(reference, directory))}
+    except AppError as error:
+        problem = {"where": error.where, "what": error.what, "hint": error.hint, "quote": error.quote}
+        return {"problem": problem, "is_import": error.is_import}
+
+
+def _send(answer: dict[str, Any], answer_to: int) -> None:
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (AttributeError, OSError, ValueError):
+            pass  # the app closed or replaced it
+    rest = json.dumps(answer).encode() + b"\n"
+    while rest:
+        rest = rest[os.write(answer_to, rest) :]

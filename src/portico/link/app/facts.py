@@ -1,0 +1,76 @@
+"""What an app object says about itself, whatever framework made it."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Iterator
+from typing import Any
+
+from portico.link.app.load import Loaded
+
+_FRAMEWORKS = {
+    ("flask.app", "Flask"): "flask",
+    ("django.core.handlers.wsgi", "WSGIHandler"): "django",
+    ("pyramid.router", "Router"): "pyramid",
+}
+_INNER = ("app", "wsgi_app", "application", "_app", "wrapped", "__wrapped__")
+_MOST_LAYERS = 8
+_PLAIN = (
+    "a plain WSGI app cannot be asked for its static folders and its upload limit: "
+    "say them as [static] and max_upload in portico.toml"
+)
+_ASGI = "an ASGI app is not asked for its static folders and its upload limit"
+
+
+def facts(loaded: Loaded) -> dict[str, Any]:
+    """Everything site.model.AppFacts holds, as plain JSON in an order that does not change."""
+    said = {"app": loaded.uri, "directory": str(loaded.directory)}
+    if _is_asgi(loaded.application):
+        return said | {"kind": "asgi", "notes": [_ASGI]}
+    for thing in _layers(loaded.application):
+        if framework := _framework(thing):
+            return said | _noting_wrapper(loaded.application, thing, _asked(framework, thing))
+    return said | {"kind": "wsgi", "notes": [_PLAIN]}
+
+
+def _is_asgi(application: Any) -> bool:
+    called = getattr(type(application), "__call__", None)  # noqa: B004  looked at, not tested for
+    return inspect.iscoroutinefunction(application) or inspect.iscoroutinefunction(called)
+
+
+def _layers(application: Any) -> Iterator[Any]:
+    """The app, then what it wraps, level by level."""
+    for _ in range(_MOST_LAYERS):
+        yield application
+        application = _inner(application)
+        if application is None:
+            return
+
+
+def _inner(application: Any) -> Any:
+    """What a WSGI middleware wraps, under the names that are usual; None when there is nothing."""
+    if inspect.ismethod(application):
+        return application.__self__  # app.wsgi_app
+    own = getattr(application, "__dict__", {})
+    return next((own[name] for name in _INNER if callable(own.get(name))), None)
+
+
+def _framework(thing: Any) -> str:
+    names = ((base.__module__, base.__name__) for base in type(thing).__mro__)
+    return next((_FRAMEWORKS[name] for name in names if name in _FRAMEWORKS), "")
+
+
+def _asked(framework: str, thing: Any) -> dict[str, Any]:
+    try:
+        told: dict[str, Any] = importlib.import_module(f"portico.link.app.facts_{framework}").facts(thing)
+    except Exception as error:  # noqa: BLE001  an app that cannot be asked can still be served
+        return {"kind": framework, "notes": [f"the app could not be asked: {type(error).__name__}: {error}"]}
+    return told
+
+
+def _noting_wrapper(outer: Any, inner: Any, told: dict[str, Any]) -> dict[str, Any]:
+    if outer is inner or inspect.ismethod(outer):
+        return told
+    note = f"the app is wrapped in {type(outer).__name__}: what that adds or mounts was not asked"
+    return told | {"notes": [note, *told["notes"]]}

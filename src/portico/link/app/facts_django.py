@@ -1,0 +1,78 @@
+"""What a Django project says about itself; what can only be guessed is left out."""
+
+# mypy: disable-error-code="import-untyped"
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import django
+from django.conf import settings
+from django.urls import URLPattern, URLResolver, get_resolver
+
+
+def facts(_application: object) -> dict[str, Any]:
+    """The part of AppFacts Django can give. It limits no request body, so there is no max_content_length."""
+    notes: list[str] = []
+    return {
+        "kind": "django",
+        "version": django.get_version(),
+        "static": _static(notes),
+        "routes": _routes(notes),
+        "notes": notes + _media(),
+    }
+
+
+def _static(notes: list[str]) -> list[dict[str, str]]:
+    url, root = settings.STATIC_URL, settings.STATIC_ROOT
+    if not url or not url.startswith("/") or url.startswith("//") or url == "/":
+        return []
+    if not root:
+        notes.append(_collect("STATIC_ROOT is not set, so nginx has nothing to serve: set it"))
+    elif not Path(root).is_dir():
+        notes.append(_collect(f"STATIC_ROOT does not exist ({root})"))
+    else:
+        origin = "Django's STATIC_ROOT"
+        return [{"url": url.rstrip("/") + "/", "folder": str(Path(root).absolute()), "origin": origin}]
+    return []
+
+
+def _collect(what: str) -> str:
+    return f"{what}, then run: python manage.py collectstatic"
+
+
+def _media() -> list[str]:
+    if not settings.MEDIA_ROOT or not settings.MEDIA_URL.startswith("/") or settings.MEDIA_URL == "/":
+        return []
+    line = f'"{settings.MEDIA_URL}" = "{settings.MEDIA_ROOT}"'
+    return [f"MEDIA_ROOT is not served; if everybody may see it, say under [static]: {line}"]
+
+
+def _routes(notes: list[str]) -> list[dict[str, Any]]:
+    try:
+        return sorted(_below("/", "", get_resolver()), key=lambda route: (route["rule"], route["endpoint"]))
+    except Exception as error:  # noqa: BLE001  urls.py runs the project's own code
+        notes.append(f"the URLs could not be read: {type(error).__name__}: {error}")
+        return []
+
+
+def _below(prefix: str, namespace: str, resolver: URLResolver) -> Iterator[dict[str, Any]]:
+    for entry in resolver.url_patterns:
+        rule = prefix + str(entry.pattern).removeprefix("^")
+        if isinstance(entry, URLResolver):
+            inner = f"{namespace}{entry.namespace}:" if entry.namespace else namespace
+            yield from _below(rule, inner, entry)
+        else:
+            yield {"rule": rule, "methods": _methods(entry), "endpoint": namespace + _name(entry)}
+
+
+def _name(entry: URLPattern) -> str:
+    return str(entry.name or entry.lookup_str)
+
+
+def _methods(entry: URLPattern) -> list[str]:
+    """A class-based view says what it answers; a function does not, and the list stays empty."""
+    view = getattr(entry.callback, "view_class", None)
+    names = getattr(view, "http_method_names", ())
+    return sorted(name.upper() for name in names if hasattr(view, name) and name not in ("head", "options"))

@@ -1,0 +1,199 @@
+"""Where the app is: from what the user typed, or the way the flask command finds it. Nothing is imported."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from portico.link.app.error import AppError, listed, nearest
+
+_CONVENTIONAL = ("wsgi", "app")  # flask.cli.ScriptInfo.load_app
+_DEFINES_AN_APP = re.compile(
+    rb"\b(?:Flask|Quart|FastAPI|Starlette)\(|^def (?:create_app|make_app)\(", re.MULTILINE
+)
+_NOT_AN_APP = re.compile(r"test_.*|.*_test|tests|conftest|setup|manage")
+_FLASK_APP = re.compile(r"^\s*(?:export\s+)?FLASK_APP\s*=\s*(['\"]?)(.+?)\1\s*$", re.MULTILINE)
+_SETTINGS = re.compile(r"DJANGO_SETTINGS_MODULE['\"]\s*[,\]]\s*=?\s*['\"]([\w.]+)['\"]")
+_WSGI_APPLICATION = re.compile(r"^WSGI_APPLICATION\s*=\s*['\"]([\w.]+)\.(\w+)['\"]", re.MULTILINE)
+_SEARCHED = """\
+searched: FLASK_APP, wsgi.py, app.py, manage.py, then every .py file and package for Flask( or create_app
+name it: portico run module:app, or app = "module:app" in portico.toml"""
+
+_PATHS = "a path to the app starts at the directory portico runs in"
+
+
+class Target(NamedTuple):
+    """A module to import and what to take from it.
+
+    `directory` is absolute and goes first on the import path; an empty `expression` means: look for it.
+    """
+
+    reference: str
+    directory: Path
+    module: str
+    expression: str = ""
+
+
+def find(reference: str, directory: Path) -> Target:
+    """The target of `reference` (`module:attribute`, a path, or nothing) seen from `directory`."""
+    directory = _normal(directory)
+    if not reference:
+        return _search(directory)
+    name, _, expression = reference.partition(":")
+    return _locate(reference, directory, name.strip(), expression.strip())
+
+
+def modules_in(directory: Path) -> list[str]:
+    """Names of the modules and packages that can be imported from `directory`."""
+    return sorted({_module_name(file) for file in _sources(directory)})
+
+
+def _normal(path: Path) -> Path:
+    # Not resolve(): a link to the current release must go on meaning the current release.
+    return Path(os.path.normpath(path.absolute()))
+
+
+def _locate(reference: str, directory: Path, name: str, expression: str) -> Target:
+    path = _normal(directory / name)
+    if path.is_dir() and not _is_module(path):
+        return _search(path)._replace(expression=expression) if expression else _search(path)
+    if name.endswith(".py") or "/" in name:
+        return _file(reference, path, expression)
+    return Target(reference, directory, name, expression)
+
+
+def _is_module(path: Path) -> bool:
+    return (path / "__init__.py").is_file() or _as_source(path).is_file()
+
+
+def _as_source(path: Path) -> Path:
+    return path.with_name(f"{path.name}.py")
+
+
+def _file(reference: str, path: Path, expression: str) -> Target:
+    """The module a file is, walking up through the packages it lies in (flask.cli.prepare_import)."""
+    if not path.exists() and not _as_source(path).is_file():
+        raise _no_file(reference, path)
+    path = path.with_suffix("") if path.suffix == ".py" else path
+    path = path.parent if path.name == "__init__" else path
+    parts = [path.name]
+    while (path.parent / "__init__.py").is_file():
+        path = path.parent
+        parts.insert(0, path.name)
+    return Target(reference, path.parent, ".".join(parts), expression)
+
+
+def _no_file(reference: str, path: Path) -> AppError:
+    if not path.parent.is_dir():
+        return _no_directory(reference, path.parent)
+    names = [file.name for file in sorted(path.parent.glob("*.py"))]
+    return AppError(
+        reference, f"there is no file {path}", nearest(path.name, names, f"{path.parent} has") or _PATHS
+    )
+
+
+def _no_directory(reference: str, path: Path) -> AppError:
+    names = [file.name for file in sorted(path.parent.glob("*/"))] if path.parent.is_dir() else []
+    hint = nearest(path.name, names, f"directories in {path.parent}") or _PATHS
+    return AppError(reference, f"there is no directory {path}", hint)
+
+
+# -- nothing was said --------------------------------------------------------------------------------------
+
+
+def _search(directory: Path) -> Target:
+    if not directory.is_dir():
+        raise _no_directory(str(directory), directory)
+    for look in (_in_environment, _conventional, _django, _only_candidate):
+        if found := look(directory):
+            return found
+    raise AppError(str(directory), "no app found here", _SEARCHED)
+
+
+def _in_environment(directory: Path) -> Target | None:
+    reference = os.environ.get("FLASK_APP") or _in_dotenv(directory)
+    if not reference:
+        return None
+    try:
+        return find(reference, directory)._replace(reference=f"FLASK_APP={reference}")
+    except AppError as error:
+        error.where = f"FLASK_APP={reference}"
+        raise
+
+
+def _in_dotenv(directory: Path) -> str:
+    """FLASK_APP where the flask command reads it when python-dotenv is installed."""
+    for name in (".env", ".flaskenv"):
+        file = directory / name
+        if file.is_file() and (match := _FLASK_APP.search(_text(file))):
+            return match[2]
+    return ""
+
+
+def _conventional(directory: Path) -> Target | None:
+    for name in _CONVENTIONAL:
+        if (directory / f"{name}.py").is_file():
+            return Target(f"{name}.py", directory, name)
+    return None
+
+
+def _only_candidate(directory: Path) -> Target | None:
+    names = sorted({_module_name(file) for file in _sources(directory) if _defines_an_app(file)})
+    if len(names) > 1:
+        what = f"{len(names)} modules here define an app: {listed(names)}"
+        raise AppError(str(directory), what, f"say which: portico run {names[0]}")
+    return Target(names[0], directory, names[0]) if names else None
+
+
+def _sources(directory: Path) -> Iterator[Path]:
+    yield from (file for file in directory.glob("*.py") if file.name != "__init__.py")
+    yield from directory.glob("*/__init__.py")
+
+
+def _module_name(file: Path) -> str:
+    return file.parent.name if file.name == "__init__.py" else file.stem
+
+
+def _defines_an_app(file: Path) -> bool:
+    return not _NOT_AN_APP.fullmatch(_module_name(file)) and bool(_DEFINES_AN_APP.search(file.read_bytes()))
+
+
+def _text(file: Path) -> str:
+    return file.read_text(encoding="utf-8", errors="replace")
+
+
+# -- Django ------------------------------------------------------------------------------------------------
+
+
+def _django(directory: Path) -> Target | None:
+    """A project's WSGI application. Its settings are read, not imported: only the app itself may run code."""
+    manage = directory / "manage.py"
+    if not manage.is_file():
+        return None
+    match = _SETTINGS.search(_text(manage))
+    settings = os.environ.get("DJANGO_SETTINGS_MODULE") or (match[1] if match else "")
+    return _wsgi_in_settings(directory, settings) or _wsgi_beside_settings(directory, settings)
+
+
+def _wsgi_in_settings(directory: Path, settings: str) -> Target | None:
+    base = directory.joinpath(*settings.split(".")) if settings else directory
+    for file in (_as_source(base), base / "__init__.py", base.with_name("base.py")):
+        if file.is_file() and (match := _WSGI_APPLICATION.search(_text(file))):
+            return Target("manage.py", directory, match[1], match[2])
+    return None
+
+
+def _wsgi_beside_settings(directory: Path, settings: str) -> Target:
+    project = settings.partition(".")[0]
+    projects = [file.parent.name for file in sorted(directory.glob("*/wsgi.py"))]
+    if project in projects or len(projects) == 1:
+        return Target("manage.py", directory, f"{project if project in projects else projects[0]}.wsgi")
+    raise AppError(
+        str(directory / "manage.py"),
+        "this Django project has no WSGI application",
+        "searched: WSGI_APPLICATION in the settings, and a wsgi.py beside them\n"
+        "name it: portico run project.wsgi:application",
+    )

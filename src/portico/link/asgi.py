@@ -1,0 +1,82 @@
+"""Gunicorn's asgi worker, told by nginx's headers who the client is: over a unix socket it cannot see."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from gunicorn.workers.gasgi import ASGIWorker
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+_NUMBERS = b"x-portico"
+_SECURE = {"http": "https", "ws": "wss"}
+
+
+class Worker(ASGIWorker):  # type: ignore[misc]  # Gunicorn publishes no types
+    """Runs an ASGI app behind nginx: `gunicorn -k portico.link.asgi.Worker`."""
+
+    def load_wsgi(self) -> None:
+        """Load the app as Gunicorn does, and put the link around it."""
+        super().load_wsgi()
+        self.asgi: App = behind_nginx(self.asgi)
+
+
+def behind_nginx(app: App) -> App:
+    """The app with the client's address and scheme in its scope, and the worker's numbers in its answer.
+
+    Only nginx can connect to the private socket, so its X-Real-IP and X-Forwarded-Proto are to be believed.
+    """
+
+    async def told(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            await app(scope, receive, send)
+            return
+        headers = dict(scope["headers"])
+        began = time.monotonic()
+        queued = _queue_microseconds(headers.get(b"x-portico-msec", b""))
+        scope["headers"] = [pair for pair in scope["headers"] if pair[0] != b"x-portico-msec"]
+        scope["client"] = (headers.get(b"x-real-ip", b"").decode("latin-1"), 0)
+        if headers.get(b"x-forwarded-proto") == b"https":
+            scope["scheme"] = _SECURE.get(scope["scheme"], scope["scheme"])
+
+        async def numbered(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                numbers = (
+                    f"{queued} {int((time.monotonic() - began) * 1e6)} {os.getpid()} 0 {_endpoint(scope)}"
+                )
+                kept = [pair for pair in message.get("headers", ()) if pair[0].lower() != _NUMBERS]
+                message["headers"] = [*_unbuffered(kept), (_NUMBERS, numbers.encode("latin-1", "replace"))]
+            await send(message)
+
+        await app(scope, receive, numbered)
+
+    return told
+
+
+def _queue_microseconds(msec: bytes) -> int:
+    try:
+        return max(0, int((time.time() - float(msec)) * 1e6))
+    except ValueError:
+        return 0
+
+
+def _endpoint(scope: Scope) -> str:
+    """The name of the route that Starlette and FastAPI leave in the scope."""
+    endpoint = scope.get("endpoint")
+    name = getattr(endpoint, "__name__", "") if endpoint is not None else ""
+    return name if name.isidentifier() else "-"
+
+
+def _unbuffered(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """Server-sent events go out one by one: nginx would collect them."""
+    for name, value in headers:
+        if name.lower() == b"content-type" and value.startswith(b"text/event-stream"):
+            return [*headers, (b"x-accel-buffering", b"no")]
+    return headers

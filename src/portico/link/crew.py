@@ -1,0 +1,214 @@
+"""The threads of a worker, and how many of them are on duty.
+
+One thread at a time runs Python. Eight that all accept connections pass the interpreter on at every system call, and
+a request that costs 80 us costs 100. So threads rest until they are needed: as a rule one is on duty; it accepts,
+serves, and accepts again. When all on duty have been held up for a moment and a connection waits, the next is called.
+A thread that had only quick requests for a while goes back to rest, unless it is the last on duty.
+What was tried besides, with figures: bench/threads.py.
+"""
+
+from __future__ import annotations
+
+import errno
+import itertools
+import os
+import select
+import socket
+import threading
+import time
+from _thread import LockType, allocate_lock
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from portico.link.request import Connection
+
+# The figures were chosen with bench/threads.py, quiet and with one core busy elsewhere.
+GLANCE_SECONDS: Final = 0.001
+LONGEST_GLANCE_SECONDS: Final = 0.008
+"""How often the watch looks at the threads while connections wait: at every millisecond a small request costs 8 % more,
+so it looks less often while nobody is held up."""
+_HELD_UP_NS: Final = 1_000_000
+"""A thread that is longer than this in one request is held up: somebody else takes what comes meanwhile."""
+_QUICK_NS: Final = 2_000_000
+_QUICK_IN_A_ROW: Final = 32
+_OUT_OF_FILES: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+
+
+@dataclass(slots=True, eq=False)
+class Seat:
+    """What one thread is doing: written by that thread, read by the watch of the worker.
+
+    `label` is the worker's pid and the thread's number. `began` is when its connection came and `moved` when the
+    request last got on, both time.monotonic_ns(); `connection` is set from accept to close, `environ` as soon as the
+    request is read. `overdue` says that the request is past its deadline, `handed_over` that the app speaks on the
+    connection itself.
+    """
+
+    label: str
+    hand_over: Callable[[Seat], None]
+    on_duty: bool
+    ident: int = 0
+    began: int = 0
+    moved: int = 0
+    connection: Connection | None = None
+    environ: dict[str, Any] | None = None
+    overdue: bool = False
+    handed_over: bool = False
+    replaced: bool = False
+    call: LockType = field(default_factory=allocate_lock)
+
+
+class Crew:
+    """`count` threads that call `serve` with each connection to `listener`, which other workers share.
+
+    `listener` is a non-blocking unix socket. A thread whose connection is handed over to the app (WebSocket) is
+    replaced while there are fewer than `most`; `name` begins the labels. `wake` is called from any thread when the
+    watch should look again: a thread went to rest, or `enough` connections were accepted.
+    """
+
+    def __init__(
+        self,
+        listener: socket.socket,
+        serve: Callable[[Connection, Seat], None],
+        wake: Callable[[], None],
+        *,
+        count: int,
+        most: int,
+        name: str,
+        enough: int,
+    ) -> None:
+        self._accept = listener._accept  # type: ignore[attr-defined]  # accept() would build a socket.socket
+        self._serve = serve
+        self._wake = wake
+        self._count = count
+        self._most = most
+        self._name = name
+        self._numbers = itertools.count(1)
+        self._accepted = itertools.count(1)
+        self._enough = enough
+        self._lock = threading.Lock()
+        self._on_duty = 0
+        self._resting: list[Seat] = []
+        self._stopping = False
+        self._backlog_left = 0
+        self._stop_event = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._arrivals = select.epoll()
+        # Exclusive: a connection wakes one idle thread of one worker, not one of each.
+        self._arrivals.register(listener.fileno(), select.EPOLLIN | select.EPOLLEXCLUSIVE)
+        self._arrivals.register(self._stop_event, select.EPOLLIN)
+        self.seats: list[Seat] = []
+        self.full = False
+
+    def start(self) -> None:
+        """Begin to serve: one thread on duty, the others resting."""
+        for number in range(self._count):
+            self._enlist(on_duty=number == 0)
+
+    def stop(self, backlog: int = 0) -> None:
+        """Serve up to `backlog` connections that wait already, then accept no more."""
+        with self._lock:
+            self._stopping, self._backlog_left = True, backlog
+            while self._resting:
+                self._call()
+        os.eventfd_write(self._stop_event, 1)
+
+    @property
+    def has_reserve(self) -> bool:
+        """Whether a resting thread could be called."""
+        return bool(self._resting)
+
+    def relieve(self) -> bool:
+        """A connection waits: call one resting thread if all on duty are held up, and say whether."""
+        lately = time.monotonic_ns() - _HELD_UP_NS
+        with self._lock:
+            held_up = all(s.connection is not None and s.began < lately for s in self.seats if s.on_duty)
+            if held_up and self._resting:
+                self._call()
+                return True
+            return False
+
+    def _enlist(self, *, on_duty: bool) -> None:
+        seat = Seat(f"{self._name} {next(self._numbers)}", self._replace, on_duty)
+        seat.call.acquire()
+        self.seats.append(seat)
+        if on_duty:
+            self._on_duty += 1
+        else:
+            self._resting.append(seat)
+        threading.Thread(target=self._work, args=(seat,), daemon=True, name=f"portico {seat.label}").start()
+
+    def _call(self) -> None:
+        seat = self._resting.pop()  # the last that went to rest: its memory is still warm
+        seat.on_duty = True
+        self._on_duty += 1
+        seat.call.release()
+
+    def _rest(self, seat: Seat) -> None:
+        with self._lock:
+            if self._on_duty <= 1 or self._stopping:
+                return
+            seat.on_duty = False
+            self._on_duty -= 1
+            self._resting.append(seat)
+            first = len(self._resting) == 1
+        if first:
+            self._wake()
+        seat.call.acquire()
+
+    def _replace(self, seat: Seat) -> None:
+        """The thread of `seat` will be away for as long as the app keeps its connection."""
+        with self._lock:
+            if self._stopping or len(self.seats) >= self._most:
+                return
+            seat.replaced, seat.on_duty = True, False
+            self._on_duty -= 1
+            self._enlist(on_duty=True)
+
+    def _work(self, seat: Seat) -> None:
+        seat.ident = threading.get_ident()
+        if not seat.on_duty:
+            seat.call.acquire()
+        try:
+            self._serve_all(seat)
+        finally:
+            with self._lock:
+                self.seats.remove(seat)
+                if seat.on_duty:
+                    self._on_duty -= 1
+            self._wake()
+
+    def _serve_all(self, seat: Seat) -> None:
+        accept, serve, accepted, enough = self._accept, self._serve, self._accepted, self._enough
+        quick = 0
+        while not seat.replaced:
+            if self._stopping and not self._may_drain():
+                return
+            try:
+                descriptor, _ = accept()
+            except OSError as error:
+                if not self._wait(error):
+                    return
+                continue
+            serve(Connection(socket.AF_UNIX, socket.SOCK_STREAM, 0, descriptor), seat)
+            if next(accepted) >= enough and not self.full:
+                self.full = True
+                self._wake()
+            if self._on_duty > 1:
+                quick = quick + 1 if time.monotonic_ns() - seat.began < _QUICK_NS else 0
+                if quick >= _QUICK_IN_A_ROW:
+                    self._rest(seat)
+
+    def _may_drain(self) -> bool:
+        self._backlog_left -= 1
+        return self._backlog_left >= 0
+
+    def _wait(self, error: OSError) -> bool:
+        """Until a connection comes; False when none shall be accepted any more."""
+        if self._stopping:
+            return False
+        if error.errno == errno.EAGAIN:
+            self._arrivals.poll(-1, 1)
+        elif error.errno in _OUT_OF_FILES:
+            time.sleep(0.01)  # the connection stays in the backlog until another one is closed
+        return True

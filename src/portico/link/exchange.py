@@ -1,0 +1,180 @@
+"""One request from its first byte to its last: read it, call the app, send what comes back, whatever goes wrong."""
+
+from __future__ import annotations
+
+import io
+import socket
+import time
+from typing import Any, Final, Protocol
+
+from portico.link.crew import Seat
+from portico.link.head import endpoint
+from portico.link.request import (
+    Body,
+    ClientGoneError,
+    Connection,
+    Environ,
+    NoBody,
+    build_environ,
+    content_length,
+    read_packet,
+    take,
+)
+from portico.link.response import App, FileWrapper, Response
+from portico.link.uwsgi import BadPacketError
+
+_BODY_BUFFER: Final = 1 << 18
+"""As much as a unix socket holds by default: a large upload costs few system calls, and 256 KiB of memory."""
+
+
+class Log(Protocol):
+    """What is needed of Gunicorn's logger."""
+
+    def debug(self, message: str, *values: object) -> None: ...
+    def info(self, message: str, *values: object) -> None: ...
+    def warning(self, message: str, *values: object) -> None: ...
+    def error(self, message: str, *values: object) -> None: ...
+    def exception(self, message: str, *values: object) -> None: ...
+
+
+class Exchange:
+    """How requests to `app` are served; `base` holds what is the same in every environ."""
+
+    def __init__(self, app: App, base: Environ, log: Log) -> None:
+        self._app = app
+        self._base = base | {
+            "wsgi.input": NoBody(),
+            "wsgi.input_terminated": True,
+            "wsgi.file_wrapper": FileWrapper,
+        }
+        self._log = log
+
+    def serve(self, connection: Connection, seat: Seat) -> None:
+        """Serve the one request of `connection`, close it, and log what went wrong; raises nothing."""
+        seat.began = seat.moved = time.monotonic_ns()
+        seat.connection = connection
+        try:
+            received = self._receive(connection)
+            if received is None:
+                return
+            environ, size, body = received
+            seat.environ = environ
+            if "HTTP_UPGRADE" in environ:
+                environ["gunicorn.socket"] = HandedSocket(connection, size, seat)
+            self._answer(environ, Response(connection, environ, seat, size, body), seat)
+        except Exception:  # noqa: BLE001  a thread that ended here would be missed for good
+            self._log.exception("request lost")
+        finally:
+            if seat.handed_over:
+                _hang_up(seat)
+            connection.close()
+            seat.environ = seat.connection = None
+
+    def _receive(self, connection: Connection) -> tuple[Environ, int, Body | None] | None:
+        """The environ, the size of the whole request, and its body when that must be fetched from the socket."""
+        try:
+            seen, end = read_packet(connection)
+            if not seen:
+                return None
+            environ = build_environ(seen if len(seen) == end else seen[:end], self._base)
+            length = content_length(environ)
+        except BadPacketError as error:
+            self._log.warning("request refused: %s", error)
+            return None
+        except OSError as error:
+            self._log.debug("request lost: %s", error)
+            return None
+        if not length:
+            return environ, end, None
+        if len(seen) - end >= length:
+            environ["wsgi.input"] = io.BytesIO(seen[end : end + length])
+            return environ, end + length, None
+        body = Body(connection, end, length)
+        environ["wsgi.input"] = io.BufferedReader(body, _BODY_BUFFER)
+        return environ, end + length, body
+
+    def _answer(self, environ: Environ, response: Response, seat: Seat) -> None:
+        result = None
+        try:
+            result = self._app(environ, response.start)
+            if not seat.handed_over:
+                response.send(result)
+                response.finish()
+        except ClientGoneError as error:
+            self._log.debug("%s: the client left: %s", describe(environ), error)
+        except BaseException as error:  # noqa: BLE001  SystemExit too: an app must not end the thread
+            self._failed(error, environ, response, seat)
+        finally:
+            if hasattr(result, "close"):
+                self._close(result, environ)
+
+    def _failed(self, error: BaseException, environ: Environ, response: Response, seat: Seat) -> None:
+        """Log the app's traceback; answer 500 if nothing was sent, else leave the response visibly cut."""
+        if seat.handed_over:
+            if not isinstance(error, StopIteration):  # how flask-sock says that it has answered by itself
+                self._log.exception("%s failed on its WebSocket", describe(environ))
+            return
+        if response.head_sent:
+            self._log.exception("%s failed, its response is cut short", describe(environ))
+            return
+        self._log.exception("%s failed", describe(environ))
+        try:
+            response.fail()
+            response.finish()
+        except OSError as gone:
+            self._log.debug("%s: the client left: %s", describe(environ), gone)
+
+    def _close(self, result: Any, environ: Environ) -> None:
+        try:
+            result.close()
+        except BaseException:  # noqa: BLE001  the response is out already, there is nobody left to tell
+            self._log.exception("%s failed in close()", describe(environ))
+
+
+class HandedSocket:
+    """The connection as `gunicorn.socket`, for apps that speak on it themselves (WebSocket).
+
+    The first use takes the request from the socket: from then on its bytes belong to the app, and what the app
+    returns is dropped. Until then nothing has happened, and an app that answers in HTTP keeps every promise.
+    """
+
+    def __init__(self, connection: Connection, size: int, seat: Seat) -> None:
+        self._connection = connection
+        self._size = size
+        self._seat = seat
+        self._socket: socket.socket | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        if self._socket is None:
+            take(self._connection, self._size)
+            descriptor = self._connection.detach()
+            self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, descriptor)
+            self._seat.connection = self._socket
+            self._seat.handed_over = True
+            self._seat.hand_over(self._seat)
+        return getattr(self._socket, name)
+
+
+def describe(environ: Environ) -> str:
+    """A request in the words of a log line: method, path, route and request id."""
+    path = f"{environ.get('SCRIPT_NAME', '')}{environ.get('PATH_INFO', '')}"
+    words = [str(environ.get("REQUEST_METHOD")), ascii(path)[1:-1]]
+    if (route := endpoint(environ)) != "-":
+        words.append(f"endpoint {route}")
+    if request_id := environ.get("HTTP_X_REQUEST_ID"):
+        words.append(f"request {ascii(request_id)[1:-1]}")
+    return " ".join(words)
+
+
+def _hang_up(seat: Seat) -> None:
+    """End a handed over connection for good: a thread of the app may still wait in its recv."""
+    seat.handed_over = False
+    connection, seat.connection = seat.connection, None
+    if connection is not None:
+        try:
+            connection.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass  # the app or nginx closed it already
+        connection.close()

@@ -1,0 +1,126 @@
+"""The head of a response: what an app may say in it, and the numbers that go back to nginx.
+
+Every line is checked before anything is sent: a line break that an app lets through from user input would
+otherwise be a header, or a whole response, of the attacker's choice.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import Any, Final
+
+_NAME: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110 5.6.2, a token
+_STATUS: Final = re.compile(r"[1-9][0-9]{2}(?: [^\r\n\0]*)?")
+_UNPRINTABLE: Final = re.compile(r"[^\x21-\x7e]")
+_PLAIN, _DROPPED, _LENGTH, _TYPE, _BUFFERING = range(5)
+_SPECIAL: Final = {"content-length": _LENGTH, "content-type": _TYPE, "x-accel-buffering": _BUFFERING} | dict.fromkeys(
+    (
+        # RFC 2616 13.5.1: hop-by-hop, which PEP 3333 forbids to apps. Gunicorn ignores them, so does this.
+        *("connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer", "trailers"),
+        *("transfer-encoding", "upgrade"),
+        "x-portico",  # only the worker speaks for itself
+    ),
+    _DROPPED,
+)  # fmt: skip
+_MOST_KNOWN: Final = 1000
+"""Names are remembered up to here; an app that invents more pays for the check each time."""
+_known_names: dict[str, int] = {}
+_known_endpoints: dict[str, str] = {}
+
+
+class BrokenAppError(Exception):
+    """The app broke PEP 3333 or HTTP; the message says how."""
+
+
+def check_status(status: str) -> None:
+    """BrokenAppError unless `status` is three digits, a space and a reason."""
+    if status != "200 OK" and not _STATUS.fullmatch(status):
+        raise BrokenAppError(f"{status!r} is not a status")
+
+
+def render(headers: list[tuple[str, str]]) -> tuple[str, int | None]:
+    """The lines of `headers`, each ending in CR LF, and the Content-Length if there is one.
+
+    Hop-by-hop headers are left out, and an event stream asks nginx not to hold its events back.
+    BrokenAppError for a name or value that HTTP cannot carry.
+    """
+    lines: list[str] = []
+    length = None
+    stream = buffering = False
+    for name, value in headers:
+        kind = _known_names.get(name)
+        if kind is None:
+            kind = _kind(name)
+        if kind:
+            if kind == _DROPPED:
+                continue
+            if kind == _LENGTH:
+                length = _parse_length(value)
+            elif kind == _TYPE:
+                stream = value[:17].lower() == "text/event-stream"
+            else:
+                buffering = True
+        lines.append(name + ": " + value + "\r\n")
+    if stream and not buffering:
+        lines.append("X-Accel-Buffering: no\r\n")  # nginx would wait until 4 or 8 kB of events came together
+    # One look at the whole is cheaper than a pattern for each value: the only line breaks are ours.
+    text = "".join(lines)
+    if text.count("\n") != len(lines) or text.count("\r") != len(lines) or "\0" in text:
+        raise BrokenAppError("a response header holds a line break or a NUL byte")
+    return text, length
+
+
+def numbers(started_ns: int, label: str, environ: dict[str, Any]) -> str:
+    """The value of X-Portico: queue time and app time in microseconds, `label` (pid and thread), endpoint.
+
+    The queue time runs from nginx's `$msec` (the variable PORTICO_MSEC) to `started_ns` (time.monotonic_ns), with
+    nginx's resolution of 1 ms; without the variable it is "-", and so is an unknown endpoint.
+    """
+    app_us = (time.monotonic_ns() - started_ns) // 1000
+    sent = environ.get("PORTICO_MSEC")
+    return f"{_queue_us(sent, app_us) if sent else '-'} {app_us} {label} {endpoint(environ)}"
+
+
+def endpoint(environ: dict[str, Any]) -> str:
+    """The name of the Flask route that serves this request, in printable ASCII without spaces, or "-"."""
+    request = environ.get("werkzeug.request")
+    if request is None:
+        return "-"
+    try:
+        name = request.endpoint
+        return _known_endpoints.get(name) or _printable(name)
+    except Exception:  # noqa: BLE001  whatever else calls itself werkzeug.request has no route
+        return "-"
+
+
+def _kind(name: str) -> int:
+    if not _NAME.fullmatch(name):
+        raise BrokenAppError(f"{name!r} is not a header name")
+    kind = _SPECIAL.get(name.lower(), _PLAIN)
+    if len(_known_names) < _MOST_KNOWN:
+        _known_names[name] = kind
+    return kind
+
+
+def _parse_length(value: str) -> int:
+    text = value.strip(" \t")
+    if not (text.isascii() and text.isdecimal()):
+        raise BrokenAppError(f"{value!r} is not a Content-Length")
+    return int(text)
+
+
+def _queue_us(sent: str, app_us: int) -> int:
+    try:
+        return max(0, int((time.time() - float(sent)) * 1e6) - app_us)
+    except (ValueError, OverflowError):
+        return 0
+
+
+def _printable(name: str | None) -> str:
+    if not name:
+        return "-"
+    clean = _UNPRINTABLE.sub("_", str(name))[:200]
+    if len(_known_endpoints) < _MOST_KNOWN:
+        _known_endpoints[name] = clean
+    return clean

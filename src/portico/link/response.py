@@ -1,0 +1,250 @@
+"""The outgoing half of a request: start_response, write, the body, and the promise about cut responses.
+
+A response is complete when every byte of it was handed to nginx; only then is the request taken from the socket
+(see `request`). Closing before that resets the connection, and nginx breaks the transfer to the client.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Callable, Iterable
+from types import TracebackType
+from typing import Any, Final, Protocol
+
+from portico.link.head import BrokenAppError, check_status, numbers, render
+from portico.link.request import Body, ClientGoneError, Connection, Environ, take
+
+ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
+StartResponse = Callable[..., Callable[[bytes], None]]
+App = Callable[[Environ, StartResponse], Iterable[bytes]]
+
+_JOIN: Final = 1 << 16
+"""Up to here copying a body behind its head is cheaper than a second system call."""
+_SEND: Final = 1 << 20
+"""Bytes handed to the kernel at once, so that a long body shows progress to the deadline."""
+_ERROR: Final = b"Internal Server Error\n"
+
+
+class Progress(Protocol):
+    """Who answers, and where a response notes that it got on: `moved` is time.monotonic_ns()."""
+
+    label: str
+    moved: int
+
+
+class FileWrapper:
+    """`wsgi.file_wrapper`: a file that the kernel sends when it has a descriptor, else read in blocks."""
+
+    def __init__(self, filelike: Any, block_size: int = 1 << 16) -> None:
+        self.filelike = filelike
+        self.block_size = block_size
+        if hasattr(filelike, "close"):
+            self.close = filelike.close
+
+    def __iter__(self) -> FileWrapper:
+        return self
+
+    def __next__(self) -> bytes:
+        block: bytes = self.filelike.read(self.block_size)
+        if block:
+            return block
+        raise StopIteration
+
+
+class Response:
+    """One response. `start` is the app's start_response, `send` sends what the app returned, `finish` ends it.
+
+    `size` is the length of the whole request, which waits in the socket unless there is a `body` that takes it.
+    Sending raises ClientGoneError when nginx has hung up, and BrokenAppError for what PEP 3333 or HTTP do not allow.
+    """
+
+    __slots__ = (
+        "_body",
+        "_connection",
+        "_environ",
+        "_head",
+        "_left",
+        "_length",
+        "_progress",
+        "_size",
+        "_started",
+        "_status",
+        "bodiless",
+        "head_sent",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        connection: Connection,
+        environ: Environ,
+        progress: Progress,
+        size: int,
+        body: Body | None = None,
+    ) -> None:
+        self._connection = connection
+        self._environ = environ
+        self._progress = progress
+        self._size = size
+        self._body = body
+        self._started = progress.moved
+        self._status = self._head = ""
+        self._length: int | None = None
+        self._left: int | None = None  # bytes the Content-Length still asks for; None: until the end
+        self.head_sent = self.bodiless = False
+
+    def start(
+        self, status: str, headers: list[tuple[str, str]], exc_info: ExcInfo | None = None, /
+    ) -> Callable[[bytes], None]:
+        """PEP 3333's start_response."""
+        if exc_info:
+            try:
+                if self.head_sent:
+                    raise exc_info[1].with_traceback(exc_info[2])
+            finally:
+                exc_info = None  # PEP 3333: no circle through the traceback
+        elif self._status:
+            raise BrokenAppError("start_response was called twice without exc_info")
+        check_status(status)
+        self._head, self._length = render(headers)
+        self._status = status
+        self.bodiless = (
+            status[0] == "1" or status[:3] in ("204", "304") or self._environ["REQUEST_METHOD"] == "HEAD"
+        )
+        return self.write
+
+    def write(self, data: bytes) -> None:
+        """Send one block now, behind the head if that was not sent yet."""
+        if not self.head_sent:
+            self._send_head(data)
+        elif data and not self.bodiless:
+            self._send(self._bounded(data))
+
+    def send(self, result: Iterable[bytes]) -> None:
+        """Send all that the app returned: the response is complete, or an exception says why it is not."""
+        if type(result) is list or type(result) is tuple:
+            self._send_known(result)
+        elif not isinstance(result, FileWrapper) or not self._send_file(result.filelike):
+            for block in result:
+                if block:  # PEP 3333: the head waits for the first that is not empty
+                    self.write(block)
+                if self.bodiless:
+                    break  # nobody wants the rest, which may be endless
+        if not self.head_sent:
+            self._send_head(b"")
+        if self._left and not self.bodiless:
+            raise BrokenAppError(f"the body ended {self._left} bytes before its Content-Length")
+
+    def finish(self) -> None:
+        """Take the request from the socket and close it: nginx sees a clean end."""
+        body = self._body
+        size = self._size if body is None else body.untaken
+        try:
+            if body is not None and not body.arrived:
+                # nginx still sends the body that the app did not want, and a close now would look like a failure:
+                # show it the end of the response, then it hangs up by itself.
+                self._connection.shutdown(socket.SHUT_WR)
+            take(self._connection, size)
+        except OSError:
+            pass  # nginx has what it wants and closed first
+        self._connection.close()
+
+    def fail(self) -> None:
+        """Answer 500; only before anything was sent."""
+        self._status = ""
+        self.start("500 Internal Server Error", [("Content-Type", "text/plain; charset=utf-8")])
+        self.send([_ERROR])
+
+    def _send_known(self, blocks: list[bytes] | tuple[bytes, ...]) -> None:
+        """A body that is all there goes with its length: nginx sees a cut by itself and need not wait for the end."""
+        data = blocks[0] if len(blocks) == 1 else b"".join(blocks)
+        self._promise(len(data))
+        self.write(data)
+
+    def _promise(self, length: int) -> None:
+        if self._length is None and self._status and not self.head_sent and not self.bodiless:
+            self._length = length
+            self._head += f"Content-Length: {length}\r\n"
+
+    def _send_file(self, filelike: Any) -> bool:
+        """Let the kernel send the rest of an open file; False when it is none, and then nothing was sent."""
+        try:
+            descriptor, offset = filelike.fileno(), filelike.tell()
+            size = max(0, os.fstat(descriptor).st_size - offset)
+        except (AttributeError, OSError, ValueError):
+            return False
+        self._promise(size)
+        if not self.head_sent:
+            self._send_head(b"")
+        if not self.bodiless:
+            self._copy_file(descriptor, offset, size if self._left is None else min(size, self._left))
+        return True
+
+    def _copy_file(self, descriptor: int, offset: int, left: int) -> None:
+        out = self._connection.fileno()
+        while left > 0:
+            try:
+                sent = os.sendfile(out, descriptor, offset, min(left, _SEND))
+            except (BrokenPipeError, ConnectionResetError) as error:
+                raise ClientGoneError(*error.args) from None
+            if sent == 0:
+                return  # the file became shorter; `send` sees that bytes are missing
+            offset += sent
+            left -= sent
+            if self._left is not None:
+                self._left -= sent
+            self._progress.moved = time.monotonic_ns()
+
+    def _send_head(self, data: bytes) -> None:
+        """The head and the first of the body, in one system call when that is short."""
+        if not self._status:
+            raise BrokenAppError("the app gave a body, or ended, without calling start_response")
+        if self._body is not None:
+            self._body.hold()
+        if self.bodiless:
+            data = b""
+            if self._status[0] == "1" or self._status[:3] == "204":
+                self._head = _without_length(self._head)
+        else:
+            self._left = self._length
+            data = self._bounded(data)
+        head = (
+            f"HTTP/1.1 {self._status}\r\n{self._head}"
+            f"X-Portico: {numbers(self._started, self._progress.label, self._environ)}\r\n\r\n"
+        ).encode("latin-1")
+        if len(data) > _JOIN:
+            self._send(head, first=True)
+            self._send(data)
+        else:
+            self._send(head + data, first=True)
+
+    def _bounded(self, data: bytes) -> bytes:
+        """What of `data` the Content-Length still allows; the rest would be read as another response."""
+        if self._left is None:
+            return data
+        if len(data) > self._left:
+            data = data[: self._left]
+        self._left -= len(data)
+        return data
+
+    def _send(self, data: bytes, first: bool = False) -> None:
+        try:
+            if len(data) <= _SEND:
+                self._connection.sendall(data)
+            else:
+                view = memoryview(data)
+                for at in range(0, len(view), _SEND):
+                    self._connection.sendall(view[at : at + _SEND])
+                    self._progress.moved = time.monotonic_ns()
+        except OSError as error:
+            raise ClientGoneError(*error.args) from None
+        if first:
+            self.head_sent = True
+        else:
+            self._progress.moved = time.monotonic_ns()
+
+
+def _without_length(head: str) -> str:
+    """RFC 9110 8.6: no Content-Length with 1xx and 204."""
+    return "".join(line for line in head.splitlines(True) if not line.lower().startswith("content-length:"))

@@ -1,0 +1,98 @@
+"""What the main thread of a worker looks for once a second: silent peers, stuck requests, too much memory."""
+
+from __future__ import annotations
+
+import math
+import os
+import socket
+import sys
+import time
+import traceback
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from portico.link.crew import Seat
+from portico.link.exchange import Log, describe
+from portico.link.request import Connection
+
+_READ_SECONDS: Final = 10.0
+"""nginx sends a packet in one piece; a peer that has not finished one by now is not nginx."""
+_PAGE: Final = os.sysconf("SC_PAGE_SIZE")
+_STATM: Final = Path("/proc/self/statm")
+
+
+class Watch:
+    """Looks at `seats` with the limits of `limits_from`."""
+
+    def __init__(self, seats: list[Seat], log: Log, limits: tuple[float, float]) -> None:
+        self._seats = seats
+        self._log = log
+        self._deadline, self._max_memory = limits
+
+    def look(self) -> str | None:
+        """Deal with silent peers and log stuck requests; the reason why the worker must be replaced, or None."""
+        now = time.monotonic_ns()
+        for seat in self._seats.copy():
+            self._look_at(seat, now)
+        stuck = sum(seat.overdue for seat in self._seats)
+        if stuck:
+            return f"{stuck} of its threads stuck past the deadline"
+        if self._max_memory < math.inf and (used := resident_bytes()) > self._max_memory:
+            return f"it has grown to {used >> 20} MiB"
+        return None
+
+    def unfinished(self) -> bool:
+        """Whether a thread is left that is worth waiting for."""
+        return any(not seat.overdue for seat in self._seats)
+
+    def hang_up(self) -> None:
+        """End the connections that apps keep."""
+        for seat in self._seats.copy():
+            if seat.handed_over and seat.connection is not None:
+                _shut_down(seat.connection, socket.SHUT_RDWR)
+
+    def _look_at(self, seat: Seat, now: int) -> None:
+        connection, environ = seat.connection, seat.environ
+        quiet = (now - seat.moved) / 1e9
+        if connection is None or seat.handed_over or seat.overdue:
+            return
+        if environ is None:
+            if quiet > _READ_SECONDS:
+                self._log.warning("request refused: no complete uwsgi packet came within %g s", _READ_SECONDS)
+                _shut_down(connection, socket.SHUT_RD)
+        elif quiet > self._deadline:
+            seat.overdue = True
+            self._log.error(
+                "%s is stuck: no progress for %.1f s, the limit is %g s; thread %s is in\n%s",
+                describe(environ), quiet, self._deadline, seat.label, _stack(seat.ident),
+            )  # fmt: skip
+
+
+def limits_from(environment: Mapping[str, str]) -> tuple[float, float]:
+    """PORTICO_DEADLINE in seconds and PORTICO_MAX_MEMORY in bytes, infinite when unset; RuntimeError, one line."""
+    limits = []
+    for name in ("PORTICO_DEADLINE", "PORTICO_MAX_MEMORY"):
+        text = environment.get(name) or "inf"
+        try:
+            limits.append(float(text))
+        except ValueError:
+            raise RuntimeError(f"{name} is {text!r}, expected a number") from None
+    return limits[0], limits[1]
+
+
+def resident_bytes() -> int:
+    """The resident memory of this process."""
+    return int(_STATM.read_text().split()[1]) * _PAGE
+
+
+def _stack(ident: int) -> str:
+    frame = sys._current_frames().get(ident)
+    return "".join(traceback.format_stack(frame)).rstrip() if frame else "(the thread has ended)"
+
+
+def _shut_down(connection: Connection, how: int) -> None:
+    try:
+        connection.shutdown(how)
+    except OSError:
+        pass  # closed in this moment

@@ -1,0 +1,133 @@
+"""`gunicorn -k portico.link.worker.Worker`: Gunicorn's arbiter, and a worker that understands what nginx sends.
+
+The main thread watches: it beats Gunicorn's heart, calls threads when those on duty are held up, looks for requests
+past their deadline, for the size of the process and for the arbiter, and ends the worker in good order.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import socket
+import time
+from pathlib import Path
+from typing import Any, Final
+
+from gunicorn.http.wsgi import base_environ
+from gunicorn.workers.base import Worker as GunicornWorker
+
+from portico.link.crew import GLANCE_SECONDS, LONGEST_GLANCE_SECONDS, Crew
+from portico.link.exchange import Exchange
+from portico.link.watch import Watch, limits_from
+
+_BEAT_SECONDS: Final = 1.0
+_FAREWELL_SECONDS: Final = 1.0
+"""How long the threads of connections that were hung up get to notice it."""
+_LAST_SECONDS: Final = 5
+"""What the app's own threads and exit handlers get at the very end."""
+_SOMAXCONN: Final = Path("/proc/sys/net/core/somaxconn")
+
+
+class Worker(GunicornWorker):  # type: ignore[misc]  # Gunicorn publishes no types
+    """Serves what nginx's `uwsgi_pass` sends to one unix socket, with Gunicorn's `threads` threads.
+
+    Obeys of Gunicorn's settings: threads, max_requests and its jitter, graceful_timeout, timeout (the heartbeat), and
+    worker_connections (the most WebSockets kept). From the environment: PORTICO_DEADLINE, seconds a request may
+    take without getting on, and PORTICO_MAX_MEMORY, bytes of resident memory after which the worker is replaced.
+    """
+
+    crew_class: type[Crew] = Crew  # the experiments of bench/threads.py put others here
+
+    @classmethod
+    def check_config(cls, cfg: Any, _log: Any) -> None:
+        """Called by the arbiter before it starts workers; it ends with the message of a RuntimeError."""
+        limits_from(os.environ)
+        if len(cfg.address) != 1 or isinstance(cfg.address[0], tuple):
+            raise RuntimeError(
+                "portico.link.worker serves exactly one unix socket: bind = unix:PATH or fd://N"
+            )
+
+    def run(self) -> None:
+        """The life of the worker after the app was loaded; returns when it has ended in good order."""
+        crew = self._crew()
+        watch = Watch(crew.seats, self.log, limits_from(os.environ))
+        crew.start()
+        if reason := self._serve(crew, watch):
+            self.log.info("worker %s is replaced: %s", self.pid, reason)
+            crew.stop()  # what waits in the backlog is for the others, and for the successor
+        else:
+            crew.stop(_longest_backlog())  # nobody else may be left to take it
+        self._finish(watch)
+
+    def _crew(self) -> Crew:
+        listener: socket.socket = self.sockets[0].sock
+        listener.setblocking(False)
+        threads = self.cfg.threads
+        base: dict[str, Any] = base_environ(self.cfg) | {"wsgi.multithread": threads > 1}
+        return self.crew_class(
+            listener,
+            Exchange(self.wsgi, base, self.log).serve,
+            self._wake,
+            count=threads,
+            # With one thread the app may rely on being alone: then a WebSocket keeps that thread to itself.
+            most=threads + self.cfg.worker_connections if threads > 1 else 1,
+            name=str(self.pid),
+            enough=self.max_requests,
+        )
+
+    def _wake(self) -> None:
+        try:
+            os.write(self.PIPE[1], b".")
+        except BlockingIOError:
+            pass  # it is full of reasons to wake up already
+
+    def _serve(self, crew: Crew, watch: Watch) -> str | None:
+        """Watch until the worker must end; why it is to be replaced, or None when it was told to end."""
+        signals, arrivals = select.epoll(), select.epoll()
+        for poller in (signals, arrivals):
+            poller.register(self.PIPE[0], select.EPOLLIN)
+        arrivals.register(self.sockets[0].fileno(), select.EPOLLIN)
+        beat, glance = 0.0, GLANCE_SECONDS
+        # An arbiter that was killed tells nobody; its workers are then somebody else's children.
+        while self.alive and self.ppid == os.getppid():
+            now = time.monotonic()
+            if now >= beat:
+                beat = now + _BEAT_SECONDS
+                self.notify()
+                if reason := watch.look():
+                    return reason
+            if crew.full:
+                return f"it has served {self.max_requests} requests"
+            for descriptor, _ in (arrivals if crew.has_reserve else signals).poll(max(beat - now, 0)):
+                if descriptor == self.PIPE[0]:
+                    os.read(descriptor, 4096)
+                else:
+                    glance = GLANCE_SECONDS if crew.relieve() else min(2 * glance, LONGEST_GLANCE_SECONDS)
+                    time.sleep(glance)
+        return None
+
+    def _finish(self, watch: Watch) -> None:
+        """Wait for the requests that were accepted, then end what is left."""
+        self._wait_for_threads(watch, self.cfg.graceful_timeout)
+        watch.hang_up()
+        self._wait_for_threads(watch, _FAREWELL_SECONDS)
+        # A thread that never ends must not keep the process, not even while the interpreter is taken down.
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.alarm(_LAST_SECONDS)
+
+    def _wait_for_threads(self, watch: Watch, seconds: float) -> None:
+        ends = time.monotonic() + seconds
+        while watch.unfinished() and (left := ends - time.monotonic()) > 0:
+            self.notify()
+            watch.look()
+            if select.select([self.PIPE[0]], [], [], min(left, _BEAT_SECONDS))[0]:
+                os.read(self.PIPE[0], 4096)
+
+
+def _longest_backlog() -> int:
+    """No listening socket holds more: when this many were accepted, all that waited at the start have been."""
+    try:
+        return int(_SOMAXCONN.read_text()) + 1
+    except (OSError, ValueError):
+        return 4097

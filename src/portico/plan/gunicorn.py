@@ -1,0 +1,83 @@
+"""Gunicorn, with Portico's worker, on the socket it is handed."""
+
+from __future__ import annotations
+
+from portico.place.model import Place
+from portico.plan.model import CONF, File, Ladder, Process
+from portico.plan.settings import Setting, as_python
+from portico.plan.workers import Capacity
+from portico.site.model import Site
+
+WORKER = "portico.link.worker.Worker"
+ASGI_WORKER = "portico.link.asgi.Worker"
+SOCKET_FD = 3
+"""The descriptor under which the server finds the socket that Portico bound for it."""
+FRAMEWORK = {"FLASK_RUN_FROM_CLI": "true"}
+"""Makes Flask ignore an app.run() that stands outside `if __name__ == "__main__"`, as the flask command does."""
+_DOCS = "https://docs.gunicorn.org/en/stable/settings.html#"
+
+
+def gunicorn_process(site: Site, place: Place) -> Process:
+    """The command that runs a generation of the app."""
+    ladder = Ladder.of(site.options.request_timeout)
+    return Process(
+        name="gunicorn",
+        argv=(place.python, "-m", "gunicorn", "--config", f"{CONF}/gunicorn.conf.py", site.facts.app),
+        cwd=site.facts.directory,
+        env={"PORTICO_DEADLINE": f"{ladder.deadline_seconds:g}", **FRAMEWORK},
+        why="runs the app: Gunicorn forks and watches the workers, Portico's worker speaks to nginx",
+    )
+
+
+def gunicorn_conf(site: Site, place: Place, capacity: Capacity) -> File:
+    """gunicorn.conf.py."""
+    return File("gunicorn.conf.py", as_python(_settings(site, place, capacity)))
+
+
+def _settings(site: Site, place: Place, capacity: Capacity) -> list[Setting]:
+    ladder = Ladder.of(site.options.request_timeout)
+    timeout = site.cause("request_timeout")
+    made = [
+        Setting("bind", f"fd://{SOCKET_FD}", "Portico binds the socket and hands it over, so that requests "
+                "wait in its queue even while Gunicorn itself is replaced", "D3", _DOCS + "bind"),
+        *_worker(site),
+        Setting("workers", capacity.workers, capacity.workers_why, site.cause("workers.count"), _DOCS + "workers"),
+        Setting("threads", capacity.threads, capacity.threads_why, site.cause("workers.threads"), _DOCS + "threads"),
+        Setting("timeout", int(ladder.heartbeat_seconds), "a worker whose main thread is silent so long is replaced; "
+                "a heartbeat, not a limit for requests", timeout, _DOCS + "timeout"),
+        Setting("graceful_timeout", int(ladder.drain_seconds), "a worker that is told to leave finishes what it has",
+                timeout, _DOCS + "graceful-timeout"),
+        Setting("control_socket_disable", True, "Gunicorn's own control socket has one path a user: two sites would "
+                "clash", "", _DOCS + "control-socket-disable"),
+        Setting("proc_name", f"portico:{site.name}", "tells the sites apart in ps", site.cause("name"),
+                _DOCS + "proc-name"),
+        Setting("loglevel", "warning", "says what is wrong and nothing else; requests are in nginx's log", "",
+                _DOCS + "loglevel"),
+    ]  # fmt: skip
+    if place.shared_memory:
+        made.append(
+            Setting("worker_tmp_dir", place.shared_memory, "heartbeats in memory: a slow disk cannot look like a "
+                    "stuck worker", "", _DOCS + "worker-tmp-dir")
+        )  # fmt: skip
+    return made
+
+
+def _worker(site: Site) -> list[Setting]:
+    if not site.is_asgi:
+        why = "reads exactly what nginx sends: no HTTP is parsed a second time"
+        return [Setting("worker_class", WORKER, why, "D2", _DOCS + "worker-class")]
+    made = [
+        Setting("worker_class", ASGI_WORKER, "Gunicorn's own asgi worker, told by nginx who the client is",
+                "the app is ASGI", _DOCS + "worker-class"),
+    ]  # fmt: skip
+    if site.prefix:
+        made.append(
+            Setting(
+                "root_path",
+                site.prefix,
+                "the prefix, in the ASGI scope",
+                site.cause("mount"),
+                _DOCS + "root-path",
+            )
+        )
+    return made

@@ -1,0 +1,156 @@
+"""How it will run: processes, files, and the reason for each line. Values only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from portico.values import Address
+
+CONF = "{conf}"
+"""Stands in a Process for the directory its files were written to; see `Process.at`."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a file, and why it is there.
+
+    `cause` is the option or fact that decided it, `source` a link to read on. `is_users` marks what the
+    user placed there; a line without words of its own (a blank, a closing brace) has no reason.
+    """
+
+    text: str
+    why: str = ""
+    source: str = ""
+    cause: str = ""
+    is_users: bool = False
+
+
+@dataclass(frozen=True)
+class File:
+    """A file to write, by its path below the configuration directory."""
+
+    path: str
+    lines: tuple[Line, ...]
+    mode: int = 0o644
+
+    @property
+    def content(self) -> str:
+        return "\n".join(line.text for line in self.lines) + "\n"
+
+
+@dataclass(frozen=True)
+class Directory:
+    """A directory that must exist before anything starts; `owner` is a user name, empty for our own."""
+
+    path: str
+    mode: int
+    owner: str = ""
+    group: str = ""
+
+
+@dataclass(frozen=True)
+class Process:
+    """A program to run: an argv, never a shell line. `env` is added to the inherited environment."""
+
+    name: str
+    argv: tuple[str, ...]
+    cwd: str
+    env: Mapping[str, str] = field(default_factory=dict)
+    why: str = ""
+
+    def at(self, conf: str) -> tuple[str, ...]:
+        """The argv with the configuration directory filled in."""
+        return tuple(word.replace(CONF, conf) for word in self.argv)
+
+
+@dataclass(frozen=True)
+class Ladder:
+    """Every time that follows from `request_timeout`, in seconds, each rung above the one before it (D9)."""
+
+    read_seconds: float
+    """nginx gives up waiting for the app: 504."""
+    deadline_seconds: float
+    """the worker logs the stack of a request that nginx has given up on."""
+    drain_seconds: float
+    """a server that was told to leave finishes what it has."""
+    stop_seconds: float
+    """Portico ends what has not left."""
+    service_seconds: float
+    """systemd's or Kubernetes' patience with Portico."""
+    heartbeat_seconds: float
+    """Gunicorn replaces a worker whose main thread was silent; above the deadline, below nothing."""
+
+    @classmethod
+    def of(cls, request_seconds: float) -> Ladder:
+        return cls(
+            read_seconds=request_seconds,
+            deadline_seconds=request_seconds + 1,
+            drain_seconds=request_seconds + 2,
+            stop_seconds=request_seconds + 5,
+            service_seconds=request_seconds + 10,
+            heartbeat_seconds=max(60.0, 2 * request_seconds),
+        )
+
+
+@dataclass(frozen=True)
+class Health:
+    """The question that decides whether an app server is well, asked as nginx would ask it."""
+
+    path: str
+    host: str
+    scheme: str
+    script_name: str
+    start_seconds: float
+    """how long the app may take to answer it for the first time."""
+    gateway_path: str = "/"
+    """the path that asks the same through nginx."""
+    is_http: bool = False
+    """the private socket speaks HTTP, not uwsgi."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that will be done: same Site and Place, same Plan.
+
+    `socket` is the live path nginx connects to; every generation of the app listens on a path of its own
+    beside it (`generation_socket`). `booting` is a flag file: while it exists nginx says "starting", not
+    "down". `access_log` holds one JSON line a request.
+    """
+
+    name: str
+    app: str
+    urls: tuple[str, ...]
+    listen: tuple[Address, ...]
+    server: Process
+    gateway: Process
+    files: tuple[File, ...]
+    directories: tuple[Directory, ...]
+    runtime: str
+    state: str
+    socket: str
+    socket_group: str
+    backlog: int
+    booting: str
+    access_log: str
+    error_log: str
+    nginx: str
+    """path of the nginx binary."""
+    workers: int
+    threads: int
+    max_upload: int
+    ladder: Ladder
+    health: Health
+    versions: Mapping[str, str]
+    notes: tuple[str, ...] = ()
+    """What the user should know about this plan, one sentence each."""
+
+    def generation_socket(self, number: int) -> str:
+        return self.socket.removesuffix(".sock") + f"-{number}.sock"
+
+    def file(self, path: str) -> File:
+        """The file of that path. Raises KeyError."""
+        for file in self.files:
+            if file.path == path:
+                return file
+        raise KeyError(path)

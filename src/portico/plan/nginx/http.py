@@ -1,0 +1,161 @@
+"""The http block: what holds for every request of every server."""
+
+from __future__ import annotations
+
+from portico.place.model import Place
+from portico.plan.nginx.conf import Directive, block, directive, entries
+from portico.plan.nginx.limits import limit_zones
+from portico.plan.nginx.link import dialect
+from portico.plan.nginx.log import log
+from portico.plan.nginx.mime import COMPRESSIBLE, TYPES
+from portico.plan.nginx.pages import negotiation
+from portico.plan.nginx.server import own_lines, servers
+from portico.plan.nginx.trust import trust
+from portico.plan.nginx.upstream import upstream
+from portico.plan.paths import Paths
+from portico.site.model import Site
+
+_TEMPORARY = ("client_body", "uwsgi", "proxy", "fastcgi", "scgi")
+_SLOW_CLIENTS = "https://nginx.org/en/docs/http/ngx_http_core_module.html#client_header_timeout"
+
+
+def http(site: Site, place: Place) -> Directive:
+    """The http block, whole."""
+    paths = Paths.of(place)
+    return block(
+        "http", why="everything HTTP",
+        of=[
+            *_basics(),
+            *_connections(place),
+            *_sizes(site),
+            *_buffers(site),
+            *_temporary(paths),
+            *_compression(),
+            *trust(site),
+            *log(paths),
+            *negotiation(),
+            *_upgrade(),
+            *limit_zones(site),
+            upstream(paths),
+            *servers(site, place),
+            *own_lines(site, "nginx.http", site.nginx_http),
+        ],
+    )  # fmt: skip
+
+
+def _basics() -> list[Directive]:
+    return [
+        directive("server_tokens", "off", why="strangers need not know the version"),
+        entries("types", table=TYPES, why="content types by file name; this nginx may bring no list of its own"),
+        directive("default_type", "application/octet-stream", why="an unknown file is downloaded, not guessed at"),
+        directive("types_hash_max_size", 2048, why="room for the types above, without a warning"),
+        directive("server_names_hash_bucket_size", 128, why="room for long host names, without a warning"),
+        directive("sendfile", "on", why="the kernel copies files to the socket, nginx does not read them"),
+        directive("tcp_nopush", "on", why="head and start of a file leave in one packet"),
+        directive(
+            "underscores_in_headers", "off",
+            why="X_Forwarded_For and X-Forwarded-For are one name to WSGI; the one with underscores is dropped",
+            cause="D1",
+        ),
+        directive("merge_slashes", "off", why="a path with // reaches the app as it was sent"),
+        directive("absolute_redirect", "off", why="nginx's redirects name a path and cannot name a wrong host"),
+    ]  # fmt: skip
+
+
+def _connections(place: Place) -> list[Directive]:
+    made = [
+        directive(
+            "client_header_timeout", "15s", why="a client that sends its head drop by drop is let go",
+            source=_SLOW_CLIENTS,
+        ),
+        directive("client_body_timeout", "30s", why="between two reads of a body: a long upload lives"),
+        directive("send_timeout", "30s", why="between two writes: a slow download lives, a dead one ends"),
+        directive("reset_timedout_connection", "on", why="frees what a dead client held at once"),
+        directive("keepalive_timeout", "65s", why="a browser's next click uses the same connection"),
+    ]  # fmt: skip
+    if place.nginx.since(1, 27, 4):
+        made.append(
+            directive(
+                "keepalive_min_timeout",
+                "10s",
+                why="on a reload, idle connections stay open a while: without it 320 of 2 016 requests were lost "
+                "in 20 reloads, with it none",
+            )
+        )
+    return made
+
+
+def _sizes(site: Site) -> list[Directive]:
+    return [
+        directive(
+            "client_max_body_size", int(site.max_upload),
+            why="a larger upload is refused at the door with 413, before it costs anything",
+            cause=_upload_cause(site),
+        ),
+        directive("client_body_buffer_size", "64k", why="small forms stay in memory, larger bodies go to disk"),
+        directive(
+            "large_client_header_buffers", 16, "8k",
+            why="room for big cookies; a head beyond that is answered 400 or 414",
+        ),
+    ]  # fmt: skip
+
+
+def _buffers(site: Site) -> list[Directive]:
+    link = dialect(site)
+    return [
+        directive(
+            f"{link}_buffer_size", "16k", why="room for the answer's head; two cookies of 3 kB fill the default"
+        ),
+        directive(
+            f"{link}_buffers", 8, "16k",
+            why="takes a whole page from the worker at once: a slow client keeps nginx busy, not the app",
+        ),
+    ]  # fmt: skip
+
+
+def _upload_cause(site: Site) -> str:
+    if site.options.max_upload is None and site.facts.max_content_length is not None:
+        return "the app's MAX_CONTENT_LENGTH"
+    return site.cause("max_upload")
+
+
+def _temporary(paths: Paths) -> list[Directive]:
+    return [
+        directive(
+            f"{name}_temp_path", f"{paths.temporary}/{name}",
+            why="a private place for bodies that do not fit the memory; the embedded nginx has no usable default",
+        )
+        for name in _TEMPORARY
+    ]  # fmt: skip
+
+
+def _compression() -> list[Directive]:
+    return [
+        directive("gzip", "on", why="text leaves at a third of its size"),
+        directive("gzip_comp_level", 5, why="most of the gain for a third of the time of level 9"),
+        directive("gzip_min_length", 1024, why="below that the head outweighs the gain"),
+        directive("gzip_vary", "on", why="a cache between keeps both forms apart"),
+        directive("gzip_proxied", "any", why="also when the client comes through a proxy"),
+        directive("gzip_types", *COMPRESSIBLE, why="what compresses; not images, and not text/event-stream, "
+                  "whose events a compressor would hold back"),
+    ]  # fmt: skip
+
+
+def _upgrade() -> list[Directive]:
+    return [
+        entries(
+            "map", "$request_method:$http_connection", "$portico_handshake",
+            table=[("default", "0"), ("~*^GET:.*upgrade", "1")],
+            why="the other half of a WebSocket handshake: Upgrade alone must not move a request to its times",
+        ),
+        entries(
+            "map", "$http_upgrade", "$portico_is_upgrade",
+            table=[("default", "0"), ("", "0"), ("~*^websocket$", "$portico_handshake")],
+            why="1 for a WebSocket handshake; without an Upgrade header nothing else is looked at",
+        ),
+        entries(
+            "map", "$portico_is_upgrade", "$portico_connection",
+            table=[("default", "close"), ("1", "upgrade")],
+            why="what the link's Connection header says where the link is HTTP",
+        ),
+    ]  # fmt: skip

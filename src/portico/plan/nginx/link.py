@@ -1,0 +1,86 @@
+"""Handing requests to the app: over the uwsgi protocol, or over HTTP for the ASGI apps that cannot speak it."""
+
+from __future__ import annotations
+
+from portico.place.model import Place
+from portico.plan.model import Ladder
+from portico.plan.nginx import http_link, uwsgi_link
+from portico.plan.nginx.conf import Directive, directive, time
+from portico.site.model import Site
+
+
+def pass_to_app(site: Site, *, path: str = "") -> Directive:
+    """Hands a location's requests to the app; what it is told is inherited from the server block.
+
+    `path` replaces the client's, for a location that asks a question of its own.
+    """
+    return http_link.pass_to_app(site, path) if site.is_asgi else uwsgi_link.pass_to_app()
+
+
+def told_to_app(site: Site, place: Place, *, path: str = "", host: str = "") -> list[Directive]:
+    """What the app is told about a request, how long nginx waits for it, and what the client is not shown.
+
+    `path` and `host` replace the client's, for a location that asks a question of its own.
+    """
+    host = host or _host(site, place)
+    told = http_link.told(site, host, path) if site.is_asgi else uwsgi_link.told(site, host, path)
+    connect = directive(
+        f"{dialect(site)}_connect_timeout", "5s",
+        why="the socket is on this machine: it answers at once or not at all",
+    )  # fmt: skip
+    seconds = Ladder.of(site.options.request_timeout).read_seconds
+    return [*told, connect, *silence(site, seconds), *_retry(site), *_answer(site)]
+
+
+def dialect(site: Site) -> str:
+    """The prefix of nginx's directives for the link: uwsgi, or proxy for HTTP."""
+    return "proxy" if site.is_asgi else "uwsgi"
+
+
+def silence(site: Site, seconds: float) -> list[Directive]:
+    """The longest silence on the link, each way."""
+    cause = site.cause("request_timeout")
+    return [
+        directive(
+            f"{dialect(site)}_read_timeout", time(seconds),
+            why="the longest silence of the app, then 504; measured between two reads, so a stream that "
+            "keeps talking lives on",
+            cause=cause,
+        ),
+        directive(
+            f"{dialect(site)}_send_timeout", time(seconds), why="the longest the app may leave a body unread",
+            cause=cause,
+        ),
+    ]  # fmt: skip
+
+
+def _host(site: Site, place: Place) -> str:
+    """The Host the app sees, as an nginx expression.
+
+    With declared domains it is built from `$host`, the name that chose this server: a request line naming
+    one host and a Host header naming another cannot split the two.
+    """
+    if not site.options.domains:
+        return "$http_host"
+    if place.nginx.since(1, 29, 3):
+        return "$host$is_request_port$request_port"
+    return "$host" if site.listen.port in (80, 443) else "$host:$server_port"
+
+
+def _retry(site: Site) -> list[Directive]:
+    return [
+        directive(
+            f"{dialect(site)}_next_upstream", "error",
+            why="a request that no worker has answered is tried once more, unless it may have had an effect "
+            "(POST is never sent twice); a slow one is not repeated",
+        ),
+        directive(f"{dialect(site)}_next_upstream_tries", 2, why="once more, not for ever"),
+    ]  # fmt: skip
+
+
+def _answer(site: Site) -> list[Directive]:
+    hide = f"{dialect(site)}_hide_header"
+    return [
+        directive(hide, "X-Portico", why="the worker's numbers are for the log", cause="D4"),
+        directive(hide, "X-Request-ID", why="sent once, by nginx, whatever the app says", cause="D4"),
+    ]  # fmt: skip

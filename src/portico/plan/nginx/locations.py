@@ -1,0 +1,164 @@
+"""The locations of the site's server: who answers which path."""
+
+from __future__ import annotations
+
+from portico.place.model import Place
+from portico.plan.nginx.conf import Directive, block, directive
+from portico.plan.nginx.limits import limits
+from portico.plan.nginx.link import dialect, pass_to_app, silence, told_to_app
+from portico.plan.nginx.pages import down_location, pages_location
+from portico.plan.nginx.statics import routes_inside, statics
+from portico.plan.paths import Paths
+from portico.site.model import Site
+
+HEALTH = "/-/health"
+_ASK = "/-/health/app"
+_WELL = (301, 302, 303, 307, 308, 400, 401, 403, 404, 405, 429)
+_UPGRADED_SECONDS = 3600
+"""How long a WebSocket may be silent. Browsers do not ping; an hour outlives a lunch break."""
+_TUNNEL = 418
+"""A status no layer uses otherwise; it never leaves nginx."""
+
+
+def locations(site: Site, place: Place) -> list[Directive]:
+    """Every location of the site, in the order a reader wants them."""
+    paths, headers = Paths.of(place), common_headers()
+    return [
+        *health_locations(site, place),
+        *statics(site, place, headers),
+        *(
+            _app(site, modifier, site.prefix + path, why=f"a route of the app inside a static URL: {path}")
+            for modifier, path in routes_inside(site, place)
+        ),
+        *_mounted(site),
+        _upgraded(site),
+        down_location(paths),
+        pages_location(site, paths, headers),
+    ]
+
+
+def common_headers() -> list[Directive]:
+    """Headers of every answer. nginx inherits them only into blocks that add none, so each such block repeats them."""
+    return [
+        directive(
+            "add_header", "X-Request-ID", "$request_id", "always",
+            why="the id of this request's log line, for whoever reports a problem", cause="D4",
+        )
+    ]  # fmt: skip
+
+
+def can_answer_health(place: Place) -> bool:
+    """Whether this build has what the health location is made of."""
+    return "http_auth_request_module" in place.nginx.modules
+
+
+def health_locations(site: Site, place: Place) -> list[Directive]:
+    """Says whether the app is well, on any Host: for load balancers, which ask by address.
+
+    The app is asked in a subrequest, whose answer only counts: neither its page nor anything a client sent
+    gets through, and `auth_request` throws the body away.
+    """
+    if not can_answer_health(place):
+        return []
+    cause = site.cause("health")
+    return [
+        block(
+            "location", "=", HEALTH,
+            why="health for load balancers, which ask by address: on any Host, one word",
+            cause=cause,
+            of=[
+                directive("access_log", "off", why="a check every second would drown the log"),
+                directive("limit_req", "zone=portico_health", "burst=20", "nodelay", why="nobody wears the app out"),
+                directive("limit_req_status", 429, why="429 Too Many Requests; nginx's own default is 503"),
+                directive("auth_request", _ASK, why="asks the app; its answer only counts", cause=cause),
+                directive("error_page", 500, "=503", "@portico_unwell", why="an app that fails is not well"),
+                directive("try_files", "/-/", "@portico_well", why="reached when the app answered"),
+            ],
+        ),
+        _question(site, place),
+        _word("@portico_well", 200, "ok", why="the app answered"),
+        _word("@portico_unwell", 503, "unwell", why="the app failed or is not there: send the traffic elsewhere"),
+        block(
+            "location", "@portico_answered", why="any answer below 500 is one of an app that is well",
+            of=[directive("return", 204, why="what auth_request takes for a yes")],
+        ),
+    ]  # fmt: skip
+
+
+def _question(site: Site, place: Place) -> Directive:
+    link = dialect(site)
+    domain = site.options.domains[0].removeprefix("*.") if site.options.domains else ""
+    return block(
+        "location", "=", _ASK, why="Portico's own question to the app", cause=site.cause("health"),
+        of=[
+            directive("internal", why="only the health location leads here"),
+            directive(f"{link}_pass_request_body", "off", why="nothing a client sent is part of the question"),
+            directive(f"{link}_intercept_errors", "on", why="the status counts, not the page"),
+            directive("error_page", *_WELL, "=204", "@portico_answered", why="an app that asks for a login is well"),
+            *told_to_app(site, place, path=site.options.health, host=domain),
+            pass_to_app(site, path=site.options.health),
+        ],
+    )  # fmt: skip
+
+
+def _word(name: str, status: int, text: str, *, why: str) -> Directive:
+    return block(
+        "location", name, why=why,
+        of=[
+            directive("access_log", "off", why="a check every second would drown the log"),
+            directive("default_type", "text/plain", why="one word, not a page"),
+            directive("return", status, text, why=why),
+        ],
+    )  # fmt: skip
+
+
+def tunnel() -> Directive:
+    """Where a WebSocket handshake is sent, at server level."""
+    return directive(
+        "error_page", _TUNNEL, "=", "@portico_upgraded",
+        why="a WebSocket handshake goes on in a location with other times; method and headers stay",
+    )  # fmt: skip
+
+
+def _mounted(site: Site) -> list[Directive]:
+    if not site.prefix:
+        return [_app(site, "/", why="everything else is the app's")]
+    cause = site.cause("mount")
+    return [
+        block(
+            "location", "=", site.prefix, why="the prefix without its slash", cause=cause,
+            of=[
+                directive(
+                    "return", 308, f"{site.prefix}/$is_args$args",
+                    why="one address for one page; 308 keeps a POST a POST", cause=cause,
+                )
+            ],
+        ),
+        _app(site, f"{site.prefix}/", why="the app lives under this prefix", cause=cause),
+        block(
+            "location", "/", why="nothing lives outside the prefix", cause=cause,
+            of=[directive("return", 404, why="not the app's to answer", cause=cause)],
+        ),
+    ]  # fmt: skip
+
+
+def _app(site: Site, *args: str, why: str, cause: str = "") -> Directive:
+    return block(
+        "location", *args, why=why, cause=cause,
+        of=[
+            block(
+                "if", "($portico_is_upgrade)", why="the client asks to upgrade the connection (WebSocket)",
+                of=[directive("return", _TUNNEL, why="leads to @portico_upgraded, never to the client")],
+            ),
+            *limits(site),
+            pass_to_app(site),
+        ],
+    )  # fmt: skip
+
+
+def _upgraded(site: Site) -> Directive:
+    return block(
+        "location", "@portico_upgraded",
+        why="WebSockets: as the app's location, but silence is normal there",
+        of=[*limits(site), *silence(site, _UPGRADED_SECONDS), pass_to_app(site)],
+    )  # fmt: skip

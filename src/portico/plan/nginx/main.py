@@ -1,0 +1,79 @@
+"""nginx.conf from its top: the process, the events, and everything below."""
+
+from __future__ import annotations
+
+import math
+
+from portico.place.model import Place
+from portico.plan.model import File, Ladder
+from portico.plan.nginx.conf import Directive, block, directive, render, time
+from portico.plan.nginx.http import http
+from portico.plan.paths import Paths
+from portico.site.model import Site
+
+_CONNECTIONS = 4096
+"""Connections a worker holds; Passenger's default, https://www.phusionpassenger.com/docs/"""
+FILES_PER_CONNECTION = 2
+"""A proxied request holds the client's socket and the app's."""
+
+
+def nginx_conf(site: Site, place: Place) -> File:
+    """The whole nginx.conf."""
+    return File("nginx.conf", tuple(render(tree(site, place))))
+
+
+def tree(site: Site, place: Place) -> list[Directive]:
+    """The configuration as a tree of directives with reasons."""
+    return [*_process(site, place), _events(place), http(site, place)]
+
+
+def connections(place: Place) -> int:
+    """Connections one nginx worker may hold, within the file limit."""
+    return max(64, min(_CONNECTIONS, place.file_limit // FILES_PER_CONNECTION - 64))
+
+
+def _process(site: Site, place: Place) -> list[Directive]:
+    paths = Paths.of(place)
+    ladder = Ladder.of(site.options.request_timeout)
+    made = [directive("daemon", "off", why="Portico watches nginx as its child", cause="D10")]
+    if place.nginx_user:
+        made.append(
+            directive(
+                "user",
+                place.nginx_user,
+                place.nginx_group,
+                why="nginx's workers, which talk to strangers, are not root",
+                cause=f"user: {place.user}",
+            )
+        )
+    return [
+        *made,
+        directive(
+            "worker_processes", math.ceil(place.cpus),
+            why="one a CPU that this machine really gives", cause=place.cpus_source,
+        ),
+        directive(
+            "worker_rlimit_nofile", place.file_limit,
+            why="as many open files as the system allows: every connection is one", cause="file limit",
+        ),
+        directive(
+            "worker_shutdown_timeout", time(ladder.drain_seconds),
+            why="after a reload an old worker finishes what it has, no longer than a request may take",
+            cause=site.cause("request_timeout"),
+        ),
+        directive("pid", paths.pid, why="private, so that two sites never meet"),
+        directive("error_log", paths.error_log, "error", why="nginx's complaints; warnings name every larger upload"),
+    ]  # fmt: skip
+
+
+def _events(place: Place) -> Directive:
+    return block(
+        "events", why="how nginx waits for the network",
+        of=[
+            directive(
+                "worker_connections", connections(place),
+                why="clients a worker may hold at once; each takes two files, its own socket and the app's",
+                cause=f"file limit {place.file_limit}",
+            )
+        ],
+    )  # fmt: skip

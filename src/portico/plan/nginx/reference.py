@@ -1,0 +1,66 @@
+"""Where nginx's manual describes each directive that Portico writes."""
+
+from __future__ import annotations
+
+MANUAL = "https://nginx.org/en/docs/"
+
+_CORE_HTTP = "http/ngx_http_core_module.html"
+_PAGES: dict[str, tuple[str, ...]] = {
+    "ngx_core_module.html": (
+        "user", "worker_processes", "worker_rlimit_nofile", "worker_shutdown_timeout", "pid", "error_log",
+        "daemon", "events", "worker_connections", "include", "load_module",
+    ),
+    _CORE_HTTP: (
+        "http", "server", "server_name", "listen", "location", "alias", "root", "types", "default_type",
+        "sendfile", "tcp_nopush", "tcp_nodelay", "keepalive_timeout", "keepalive_requests",
+        "keepalive_min_timeout", "client_header_timeout", "client_body_timeout", "send_timeout",
+        "reset_timedout_connection", "client_max_body_size", "client_body_temp_path",
+        "client_body_buffer_size", "client_header_buffer_size", "large_client_header_buffers",
+        "server_tokens", "underscores_in_headers", "merge_slashes", "absolute_redirect",
+        "server_name_in_redirect", "port_in_redirect", "error_page", "recursive_error_pages", "internal",
+        "disable_symlinks", "log_not_found", "try_files", "etag", "types_hash_max_size",
+        "server_names_hash_bucket_size", "server_names_hash_max_size", "variables_hash_max_size",
+        "lingering_close", "max_headers",
+    ),
+    "http/ngx_http_uwsgi_module.html": (
+        "uwsgi_pass", "uwsgi_param", "uwsgi_read_timeout", "uwsgi_send_timeout", "uwsgi_connect_timeout",
+        "uwsgi_buffers", "uwsgi_buffer_size", "uwsgi_busy_buffers_size", "uwsgi_temp_path",
+        "uwsgi_hide_header", "uwsgi_next_upstream", "uwsgi_next_upstream_tries",
+        "uwsgi_next_upstream_timeout", "uwsgi_intercept_errors", "uwsgi_max_temp_file_size",
+        "uwsgi_buffering", "uwsgi_request_buffering", "uwsgi_pass_request_body",
+    ),
+    "http/ngx_http_proxy_module.html": (
+        "proxy_pass", "proxy_temp_path", "proxy_set_header", "proxy_http_version", "proxy_read_timeout",
+        "proxy_send_timeout", "proxy_connect_timeout", "proxy_buffers", "proxy_buffer_size",
+        "proxy_hide_header", "proxy_intercept_errors", "proxy_next_upstream", "proxy_next_upstream_tries",
+        "proxy_redirect", "proxy_pass_request_body",
+    ),
+    "http/ngx_http_fastcgi_module.html": ("fastcgi_temp_path",),
+    "http/ngx_http_scgi_module.html": ("scgi_temp_path",),
+    "http/ngx_http_upstream_module.html": ("upstream", "keepalive", "zone"),
+    "http/ngx_http_gzip_module.html": (
+        "gzip", "gzip_comp_level", "gzip_min_length", "gzip_vary", "gzip_proxied", "gzip_types",
+    ),
+    "http/ngx_http_log_module.html": ("log_format", "access_log"),
+    "http/ngx_http_map_module.html": ("map",),
+    "http/ngx_http_geo_module.html": ("geo",),
+    "http/ngx_http_realip_module.html": ("set_real_ip_from", "real_ip_header", "real_ip_recursive"),
+    "http/ngx_http_limit_req_module.html": (
+        "limit_req", "limit_req_zone", "limit_req_status", "limit_req_dry_run", "limit_req_log_level",
+    ),
+    "http/ngx_http_limit_conn_module.html": (
+        "limit_conn", "limit_conn_zone", "limit_conn_status", "limit_conn_dry_run",
+    ),
+    "http/ngx_http_headers_module.html": ("add_header", "expires", "add_header_inherit"),
+    "http/ngx_http_charset_module.html": ("charset", "charset_types"),
+    "http/ngx_http_rewrite_module.html": ("return", "if", "rewrite", "set", "break"),
+    "http/ngx_http_auth_request_module.html": ("auth_request",),
+    "http/ngx_http_ssi_module.html": ("ssi", "ssi_types", "ssi_silent_errors"),
+}  # fmt: skip
+
+_PAGE_OF = {name: page for page, names in _PAGES.items() for name in names}
+
+
+def link(name: str) -> str:
+    """The manual's entry for a directive. Raises KeyError for one that has no page above."""
+    return f"{MANUAL}{_PAGE_OF[name]}#{name}"

@@ -1,0 +1,100 @@
+"""What nginx tells a WSGI app, and what it refuses to pass on: the trust of D1, in uwsgi parameters."""
+
+from __future__ import annotations
+
+from portico.plan.nginx.conf import Directive, directive
+from portico.plan.nginx.trust import blanked
+from portico.plan.nginx.upstream import UPSTREAM
+from portico.site.model import Site
+
+_WSGI = "https://peps.python.org/pep-3333/#environ-variables"
+_FORWARDED = "https://werkzeug.palletsprojects.com/en/stable/middleware/proxy_fix/"
+
+_REQUEST = (
+    ("QUERY_STRING", "$query_string", "the part after the question mark, as sent"),
+    ("REQUEST_METHOD", "$request_method", "GET, POST, ..."),
+    ("CONTENT_TYPE", "$content_type", "the body's type"),
+    ("CONTENT_LENGTH", "$content_length", "the body's length; nginx knows it for chunked uploads too"),
+    ("REQUEST_URI", "$request_uri", "the path exactly as the client sent it, %2F and // intact"),
+    ("PATH_INFO", "$document_uri", "the decoded path; the worker takes the prefix off when there is one"),
+    ("SERVER_PROTOCOL", "$server_protocol", "HTTP/1.1, HTTP/2.0"),
+    ("SERVER_NAME", "$host", "the name asked for, or the server's own when the client named none"),
+    ("SERVER_PORT", "$server_port", "the port that was connected to"),
+    ("REMOTE_PORT", "$remote_port", "the client's port"),
+    ("PORTICO_MSEC", "$msec", "when nginx passed the request on: the worker tells the time in the queue"),
+)
+
+
+def pass_to_app() -> Directive:
+    """Hands a location's requests to the app server."""
+    return directive(
+        "uwsgi_pass", UPSTREAM,
+        why="the app, by the uwsgi protocol: nginx builds the WSGI environ itself and there is no HTTP to "
+        "parse a second time",
+        cause="D1",
+    )  # fmt: skip
+
+
+def told(site: Site, host: str, path: str) -> list[Directive]:
+    """The environ, parameter by parameter. `path` replaces the client's where it is given."""
+    return [*_request(site, path), *_identity(site, host), *_blanked(site)]
+
+
+def _request(site: Site, path: str) -> list[Directive]:
+    if not path:
+        return [_param(name, value, why) for name, value, why in _REQUEST]
+    asked, why = _asked(site, path), "Portico's own question, whatever the client sent"
+    left = [_param(name, value, words) for name, value, words in _REQUEST if name not in asked]
+    return left + [_param(name, value, why, site.cause("health")) for name, value in asked.items()]
+
+
+def _asked(site: Site, path: str) -> dict[str, str]:
+    bare, _, query = path.partition("?")
+    return {
+        "REQUEST_METHOD": "GET",
+        "QUERY_STRING": query,
+        "CONTENT_TYPE": "",
+        "CONTENT_LENGTH": "",
+        "REQUEST_URI": site.prefix + path,
+        "PATH_INFO": site.prefix + bare,
+        "HTTP_COOKIE": "",
+        "HTTP_AUTHORIZATION": "",
+    }
+
+
+def _identity(site: Site, host: str) -> list[Directive]:
+    behind = site.cause("behind")
+    made = [
+        _param("REMOTE_ADDR", "$remote_addr", "the client's address: the connection's, or what a declared "
+               "proxy says", behind),
+        _param("REQUEST_SCHEME", "$portico_scheme", "becomes wsgi.url_scheme", behind),
+        _param("HTTP_HOST", host, "the host of url_for and redirects", site.cause("domains")),
+        _param("SCRIPT_NAME", site.prefix, "the URL prefix the app lives under", site.cause("mount")),
+        _param("HTTP_X_REQUEST_ID", "$request_id", "the id of the log line, so that the app can log it too", "D4"),
+    ]  # fmt: skip
+    forwarded = (
+        ("HTTP_X_FORWARDED_FOR", "$remote_addr"),
+        ("HTTP_X_REAL_IP", "$remote_addr"),
+        ("HTTP_X_FORWARDED_PROTO", "$portico_scheme"),
+        ("HTTP_X_FORWARDED_HOST", host),
+        ("HTTP_X_FORWARDED_PREFIX", site.prefix),
+    )
+    why = "replaces what the client sent, so that an app with its own ProxyFix sees the same answer"
+    return made + [_param(name, value, why, "D1", source=_FORWARDED) for name, value in forwarded]
+
+
+def _blanked(site: Site) -> list[Directive]:
+    return [
+        directive(
+            "uwsgi_param", "HTTP_" + header.upper().replace("-", "_"), "", "if_not_empty",
+            why=f"a client's {header} header never reaches the app",
+            source="https://httpoxy.org/" if header == "Proxy" else _FORWARDED, cause="D1",
+        )
+        for header in blanked(site)
+    ]  # fmt: skip
+
+
+def _param(name: str, value: str, why: str, cause: str = "", source: str = _WSGI) -> Directive:
+    # An empty header is left out altogether; SCRIPT_NAME is asked for by WSGI even when it is empty.
+    flags = ("if_not_empty",) if name == "HTTP_HOST" or (not value and name.startswith("HTTP_")) else ()
+    return directive("uwsgi_param", name, value, *flags, why=why, cause=cause or "D1", source=source)

@@ -1,0 +1,25 @@
+"""Files of `name = value` settings, each with its reason: the format of Gunicorn's Python configuration."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from portico.plan.model import Line
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One setting; `value` is a plain Python value."""
+
+    name: str
+    value: object
+    why: str
+    cause: str = ""
+    source: str = ""
+
+
+def as_python(settings: list[Setting]) -> tuple[Line, ...]:
+    """The settings as lines of Python; repr is the quoting."""
+    return tuple(
+        Line(f"{item.name} = {item.value!r}", item.why, item.source, item.cause) for item in settings
+    )

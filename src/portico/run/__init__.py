@@ -1,0 +1,1 @@
+"""Make a Plan so, and keep it so."""

@@ -1,0 +1,116 @@
+"""What to do: what the machine decides and the loop performs. Values only."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+from portico.errors import Problem
+from portico.run.news import News
+
+
+class Manner(StrEnum):
+    """How a process is asked to leave; each is stronger than the one before it."""
+
+    DRAIN = "drain"
+    """stop accepting, finish what is in hand, leave."""
+    HURRY = "hurry"
+    """leave now, politely."""
+    KILL = "kill"
+    """the whole process group, at once."""
+
+
+class SetBooting(Struct, frozen=True):
+    """Raise or lower the flag that makes nginx say "starting" instead of "down"."""
+
+    on: bool
+
+
+class CheckFiles(Struct, frozen=True):
+    """Write the files to a fresh directory and let nginx read them: FilesAccepted or FilesRefused."""
+
+    number: int
+
+
+class UseFiles(Struct, frozen=True):
+    """Point nginx's configuration at this generation's files."""
+
+    number: int
+
+
+class StartServer(Struct, frozen=True):
+    number: int
+
+
+class EndServer(Struct, frozen=True):
+    number: int
+    manner: Manner
+
+
+class AskServer(Struct, frozen=True):
+    """Ask until `answers` good ones came in a row: ServerWell, and ServerAnswered for each bad one."""
+
+    number: int
+    answers: int
+
+
+class MakeLive(Struct, frozen=True):
+    """Put this generation's socket on the path nginx connects to."""
+
+    number: int
+
+
+class TakeDown(Struct, frozen=True):
+    """Take the live path away, so that clients are told at once instead of waiting in the backlog."""
+
+
+class WatchQueue(Struct, frozen=True):
+    """Tell when nothing waits at this generation's socket any more: QueueEmpty."""
+
+    number: int
+
+
+class Forget(Struct, frozen=True):
+    """The generation is gone: remove its socket and stop asking it."""
+
+    number: int
+
+
+class StartGateway(Struct, frozen=True):
+    pass
+
+
+class ReloadGateway(Struct, frozen=True):
+    pass
+
+
+class EndGateway(Struct, frozen=True):
+    manner: Manner
+
+
+class AskGateway(Struct, frozen=True):
+    pass
+
+
+class MakePlan(Struct, frozen=True):
+    """Ask for a new plan: Planned or PlanRefused."""
+
+    number: int
+
+
+class Say(Struct, frozen=True):
+    news: News
+
+
+class Exit(Struct, frozen=True):
+    """Everything has left; a failure carries its problems."""
+
+    code: int
+    problems: tuple[Problem, ...] = ()
+
+
+Action = (
+    SetBooting | CheckFiles | UseFiles | StartServer | EndServer | AskServer | MakeLive | TakeDown | WatchQueue | Forget
+    | StartGateway | ReloadGateway | EndGateway | AskGateway | MakePlan | Say | Exit
+)  # fmt: skip

@@ -1,0 +1,48 @@
+"""Ask a running Portico, over its control socket."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+from portico.errors import PorticoError, Problem
+from portico.run import control, lock
+
+
+def ask(runtime: str, method: str, target: str) -> Iterator[dict[str, Any]]:
+    """The lines of its answer, as they come. Raises PorticoError when nothing runs there or it is refused."""
+    connection = _Connection(control.path(runtime))
+    try:
+        connection.request(method, target)
+        response = connection.getresponse()
+        lines = (json.loads(line) for line in response)
+        if response.status != http.client.OK:
+            raise PorticoError(Problem(runtime, next(lines, {"error": response.reason})["error"]))
+        yield from lines
+    except (OSError, http.client.HTTPException) as error:
+        raise PorticoError(_silence(runtime, error)) from error
+    finally:
+        connection.close()
+
+
+class _Connection(http.client.HTTPConnection):
+    """HTTP over a unix socket."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__("localhost")
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.connect(self._path)
+
+
+def _silence(runtime: str, error: Exception) -> Problem:
+    if isinstance(error, PermissionError):
+        return Problem(runtime, "another user runs this site", "ask as that user, or as root")
+    if lock.running(runtime) is None:
+        return Problem(runtime, "nothing runs here", "start it: portico run")
+    return Problem(runtime, f"it runs, but does not answer: {error}")

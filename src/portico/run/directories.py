@@ -1,0 +1,134 @@
+"""Make the directories a plan wants, and trust none that somebody else could have put there.
+
+What is in the runtime directory is executed (sockets, configuration, the pids to end), so whoever can write to it,
+or could make it before us in a directory for everybody (/tmp), would command us.
+"""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from portico.errors import PorticoError, Problem
+from portico.place.access import blocked
+from portico.plan.model import Directory, Plan
+
+_FOR_ALL, _FOR_GROUP = stat.S_IWOTH, stat.S_IWGRP
+_OWN_NAME = "portico"
+
+
+def make(plan: Plan) -> None:
+    """Make all of them, and see that nginx's user can enter. Raises PorticoError with every problem."""
+    problems = [problem for wanted in plan.directories for problem in _made(wanted, _variable(plan, wanted))]
+    if not problems:
+        problems = [problem for wanted in plan.directories for problem in _closed(plan, wanted)]
+    if problems:
+        raise PorticoError(*problems)
+
+
+def _variable(plan: Plan, wanted: Directory) -> str:
+    return "PORTICO_RUNTIME_DIR" if wanted.path == plan.runtime else "PORTICO_STATE_DIR"
+
+
+def _made(wanted: Directory, variable: str) -> Iterator[Problem]:
+    try:
+        _make(wanted, variable)
+    except PorticoError as error:
+        yield from error.problems
+    except (OSError, LookupError) as error:
+        what = f"cannot make this directory: {getattr(error, 'strerror', None) or error}"
+        yield Problem(wanted.path, what, f"set {variable} to a directory of your own")
+
+
+def _make(wanted: Directory, variable: str) -> None:
+    """The directory as the plan wants it, and its parents where they are missing.
+
+    Only what is new is given a mode, and the directory itself, which carries the site's own name.
+    """
+    path, hint = Path(wanted.path), f"set {variable} to a directory of your own"
+    for parent in reversed(path.parents):
+        if _make_one(parent, 0o711 if os.geteuid() == 0 else 0o700):  # nginx's own user must pass
+            continue
+        _check_parent(parent, hint)
+    for parent in reversed(path.parent.resolve().parents):
+        _check_parent(parent, hint)
+    _check_parent(path.parent.resolve(), hint)
+    _make_one(path, wanted.mode)
+    _check_own(path, {os.geteuid(), *([_uid(wanted.owner)] if wanted.owner else [])}, hint)
+    if wanted.owner or wanted.group:
+        os.chown(path, _uid(wanted.owner), _gid(wanted.group), follow_symlinks=False)
+    path.chmod(wanted.mode)
+
+
+def _make_one(path: Path, mode: int) -> bool:
+    """Whether there was none yet."""
+    try:
+        path.mkdir(mode)
+    except OSError:
+        if path.is_dir() or path.is_symlink():
+            return False
+        raise
+    path.chmod(mode)  # whatever our umask
+    return True
+
+
+def _check_parent(path: Path, hint: str) -> None:
+    """A directory on the way. Raises PorticoError when somebody else decides what is in it."""
+    found, above = path.lstat(), path.parent.stat()
+    is_shared = bool(above.st_mode & _FOR_ALL) and path != path.parent
+    if is_shared and found.st_uid not in (0, os.geteuid()):
+        raise PorticoError(_not_ours(path, found, hint))
+    if stat.S_ISLNK(found.st_mode) or found.st_mode & stat.S_ISVTX or found.st_uid != os.geteuid():
+        return
+    too_much = _FOR_ALL | (_FOR_GROUP if is_shared or path.name == _OWN_NAME else 0)
+    if found.st_mode & too_much:
+        raise PorticoError(_too_open(path, found, hint))
+
+
+def _check_own(path: Path, owners: set[int], hint: str) -> None:
+    """The site's own directory. Raises PorticoError when it is not a directory, and ours alone."""
+    found = path.lstat()
+    if found.st_uid not in owners:
+        raise PorticoError(_not_ours(path, found, hint))
+    if not stat.S_ISDIR(found.st_mode):
+        raise PorticoError(Problem(str(path), "is not a directory", f"remove it, or {hint}"))
+    if found.st_mode & (_FOR_ALL | _FOR_GROUP):
+        raise PorticoError(_too_open(path, found, hint))
+
+
+def _not_ours(path: Path, found: os.stat_result, hint: str) -> Problem:
+    what = f"belongs to {_name(found.st_uid)}, not to {_name(os.geteuid())} who runs Portico"
+    return Problem(str(path), what, f"{hint}, or remove it when you know who made it")
+
+
+def _too_open(path: Path, found: os.stat_result, hint: str) -> Problem:
+    what = f"others may write to it ({stat.filemode(found.st_mode)}, owner {_name(found.st_uid)})"
+    return Problem(str(path), what, f"look what is in it, then: chmod go-w {path}\nor {hint}")
+
+
+def _closed(plan: Plan, wanted: Directory) -> Iterator[Problem]:
+    """What keeps nginx's user out; a directory that was there before us is its owner's to open."""
+    users = {directory.owner for directory in plan.directories if directory.owner}
+    for user in sorted(users):
+        if stopped := blocked(wanted.path, user):
+            hint = f"chmod o+x {stopped.path}\nor set {_variable(plan, wanted)} to a directory that user may enter"
+            yield Problem(stopped.path, f"{stopped.why}, and nginx needs {wanted.path}", hint)
+
+
+def _name(uid: int) -> str:
+    try:
+        return f"user '{pwd.getpwuid(uid).pw_name}'"
+    except KeyError:
+        return f"user {uid}"
+
+
+def _uid(name: str) -> int:
+    return pwd.getpwnam(name).pw_uid if name else -1
+
+
+def _gid(name: str) -> int:
+    return grp.getgrnam(name).gr_gid if name else -1

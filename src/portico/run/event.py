@@ -1,0 +1,106 @@
+"""What happened: what the machine is told. Values only.
+
+Structs here and in `action` and `news`, because they are many: as dataclasses, which write and compile their
+methods at import, they made every start 20 ms later.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from portico.errors import Problem
+
+
+class Begin(Struct, frozen=True):
+    """Everything that can be checked beforehand was checked; start generation `number`."""
+
+    number: int
+
+
+class FilesAccepted(Struct, frozen=True):
+    """nginx reads this generation's files without a complaint."""
+
+    number: int
+
+
+class FilesRefused(Struct, frozen=True):
+    number: int
+    problems: tuple[Problem, ...]
+
+
+class ServerExited(Struct, frozen=True):
+    """A generation's first process ended; `code` is negative when a signal ended it."""
+
+    number: int
+    code: int
+
+
+class GatewayExited(Struct, frozen=True):
+    """nginx's master ended; `words` is what it wrote to its standard error last."""
+
+    code: int
+    words: str = ""
+
+
+class ServerWell(Struct, frozen=True):
+    """The generation answered as often in a row as it was asked to."""
+
+    number: int
+
+
+class ServerAnswered(Struct, frozen=True):
+    """The generation gave an answer that does not count as well."""
+
+    number: int
+    answer: str
+
+
+class GatewayWell(Struct, frozen=True):
+    """The app answered through nginx, on the address people use."""
+
+
+class GatewayAnswered(Struct, frozen=True):
+    answer: str
+
+
+class ReloadAsked(Struct, frozen=True):
+    pass
+
+
+class Planned(Struct, frozen=True):
+    """There is a new plan; `gateway_changed` when it has other nginx files than the one in force."""
+
+    number: int
+    gateway_changed: bool = False
+
+
+class PlanRefused(Struct, frozen=True):
+    number: int
+    problems: tuple[Problem, ...]
+    code: int = 1
+
+
+class StopAsked(Struct, frozen=True):
+    """Leave, and exit with `code`; asked again, hurry."""
+
+    code: int
+
+
+class QueueEmpty(Struct, frozen=True):
+    """Nothing waits any more at the socket of a generation that was replaced."""
+
+    number: int
+
+
+class Quiet(Struct, frozen=True):
+    """While stopping: no request is in progress, what is left are idle connections."""
+
+
+class Tick(Struct, frozen=True):
+    """The time `wake_at` asked for has come."""
+
+
+Event = (
+    Begin | FilesAccepted | FilesRefused | ServerExited | GatewayExited | ServerWell | ServerAnswered
+    | GatewayWell | GatewayAnswered | ReloadAsked | Planned | PlanRefused | StopAsked | QueueEmpty | Quiet | Tick
+)  # fmt: skip

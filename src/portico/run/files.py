@@ -1,0 +1,93 @@
+"""Configuration on disk: write it to a fresh directory, let nginx read exactly those bytes, then switch (D8).
+
+`conf-N` holds the files of generation N and is never edited; `conf` is a symlink to the one nginx uses.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from collections.abc import Collection
+from itertools import chain
+from pathlib import Path
+
+from portico.errors import Problem
+from portico.plan.model import CONF, Plan
+from portico.run.written import write_files
+
+TEST_SECONDS = 30.0
+"""nginx -t resolves the names of upstream servers: a silent resolver must not hold a reload forever."""
+_NUMBERED = re.compile(r"(?:conf-|.*-)(\d+)(?:\.sock(?:\.keep)?)?")
+
+
+def directory(runtime: str, number: int) -> Path:
+    return Path(runtime) / f"conf-{number}"
+
+
+def link(runtime: str) -> Path:
+    """What nginx is started with: the same path whichever generation's files are in force."""
+    return Path(runtime) / "conf"
+
+
+def next_number(runtime: str) -> int:
+    """A number that no path carries: a server that outlived its Portico may still unlink its own."""
+    names = chain.from_iterable(Path(runtime).glob(pattern) for pattern in ("conf-*", "*.sock", "*.keep"))
+    numbers = [int(match[1]) for path in names if (match := _NUMBERED.fullmatch(path.name))]
+    return max(numbers, default=0) + 1
+
+
+def write(plan: Plan, number: int) -> None:
+    """Write the plan's files to the generation's own directory. Raises OSError."""
+    fresh = directory(plan.runtime, number)
+    fresh.mkdir()
+    write_files(plan.files, fresh)
+
+
+def test(plan: Plan, number: int) -> tuple[Problem, ...]:
+    """What nginx has against the files of that generation; blocks while nginx reads them."""
+    argv = (*plan.gateway.at(str(directory(plan.runtime, number))), "-t")
+    try:
+        done = subprocess.run(
+            argv, cwd=plan.gateway.cwd, stdin=subprocess.DEVNULL, capture_output=True, timeout=TEST_SECONDS,
+            check=False,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        return (Problem("nginx -t", f"no verdict within {TEST_SECONDS:g} s", "does a name server answer?"),)
+    if done.returncode == 0:
+        return ()
+    words = (done.stderr + done.stdout).decode("utf-8", "replace")
+    return (Problem("nginx", "does not accept its configuration", quote=words),)
+
+
+def use(runtime: str, number: int) -> None:
+    """Put that generation's files in force for nginx's next start or reload."""
+    draft = link(runtime).with_suffix(".next")
+    draft.unlink(missing_ok=True)
+    draft.symlink_to(directory(runtime, number).name)
+    draft.replace(link(runtime))
+
+
+def prune(runtime: str, keep: Collection[int]) -> None:
+    """Remove the directories of all other generations."""
+    kept = {directory(runtime, number).name for number in keep}
+    for path in Path(runtime).glob("conf-*"):
+        if path.name not in kept:
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def remove(runtime: str) -> None:
+    """Remove them all: nginx has left."""
+    link(runtime).unlink(missing_ok=True)
+    (Path(runtime) / "nginx.pid").unlink(missing_ok=True)  # a killed nginx leaves it
+    prune(runtime, ())
+
+
+def gateway_changed(old: Plan, new: Plan) -> bool:
+    """Whether nginx reads anything else under the new plan: what the app server does not name is nginx's."""
+    return _gateway_files(old) != _gateway_files(new)
+
+
+def _gateway_files(plan: Plan) -> dict[str, str]:
+    servers = {word.removeprefix(f"{CONF}/") for word in plan.server.argv if CONF in word}
+    return {file.path: file.content for file in plan.files if file.path not in servers}

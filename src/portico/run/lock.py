@@ -1,0 +1,111 @@
+"""One Portico for a runtime directory, and how others learn what it runs."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from portico.errors import PorticoError, Problem
+from portico.plan.model import Plan
+
+NAME = "lock"
+PATIENCE_SECONDS = 0.2
+"""`running` holds the lock for a moment while it looks; a start waits that out."""
+
+
+@dataclass(frozen=True)
+class Running:
+    """What runs in a runtime directory; `since` is in seconds since 1970."""
+
+    pid: int
+    app: str
+    urls: tuple[str, ...]
+    since: float
+
+
+def running(runtime: str) -> Running | None:
+    """What Portico runs there now, None when nothing does."""
+    try:
+        fd = os.open(_path(runtime), os.O_RDONLY | os.O_CLOEXEC)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    try:
+        if _try_lock(fd, fcntl.LOCK_SH):
+            return None
+        return _read(fd)
+    finally:
+        os.close(fd)
+
+
+@contextmanager
+def held(plan: Plan) -> Iterator[None]:
+    """Hold the runtime directory. Raises PorticoError when another Portico does."""
+    path = _path(plan.runtime)
+    fd = _acquire(path)
+    try:
+        os.write(fd, json.dumps(asdict(Running(os.getpid(), plan.app, plan.urls, time.time()))).encode())
+        yield
+    finally:
+        # Removed while held: who waits for it finds another file at the path and starts over.
+        path.unlink(missing_ok=True)
+        os.close(fd)
+
+
+def _acquire(path: Path) -> int:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        if _try_lock(fd, fcntl.LOCK_EX) and _is_at(fd, path):
+            os.ftruncate(fd, 0)
+            return fd
+        other = _read(fd)
+        os.close(fd)
+        if time.monotonic() >= deadline:
+            raise PorticoError(_taken(path, other))
+        time.sleep(0.01)
+
+
+def _try_lock(fd: int, kind: int) -> bool:
+    try:
+        fcntl.flock(fd, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _is_at(fd: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(fd), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+def _read(fd: int) -> Running:
+    try:
+        words = json.loads(os.pread(fd, 1 << 16, 0))
+        return Running(words["pid"], words["app"], tuple(words["urls"]), words["since"])
+    except (ValueError, KeyError, TypeError):
+        # Held, but not written yet: somebody is starting at this moment.
+        return Running(0, "", (), time.time())
+
+
+def _taken(path: Path, other: Running) -> Problem:
+    if not other.pid:
+        return Problem(str(path.parent), "another Portico is starting here", "wait for it, or stop it")
+    since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(other.since))
+    url = f" at {other.urls[0]}" if other.urls else ""
+    return Problem(
+        str(path.parent),
+        f"already running: {other.app}{url}, pid {other.pid}, since {since}",
+        f"stop it first: kill {other.pid}\nor serve new code without stopping: kill -HUP {other.pid}",
+    )
+
+
+def _path(runtime: str) -> Path:
+    return Path(runtime) / NAME

@@ -1,0 +1,50 @@
+"""The supervisor, pure: given what happened and when, what is so now and what is to be done.
+
+No I/O and no clock: `step` is a function, and its tests are histories (events in, actions out). `loop`
+turns the world into events and performs the actions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from portico.run import event as was
+from portico.run.event import Event
+from portico.run.machine import clock, crash, reload, start, stop
+from portico.run.machine.state import Patience, Phase, State, Step
+
+__all__ = ["Patience", "State", "Step", "step", "wake_at"]
+
+
+def step(state: State, event: Event, now: float) -> Step:
+    """The next state and what to do, in order. `now` is a monotonic time in seconds."""
+    if state.phase is Phase.ENDED:
+        return state, ()
+    return HANDLERS[type(event)](state, event, now)
+
+
+def wake_at(state: State) -> float | None:
+    """When the machine wants its next Tick."""
+    dues = [state.gateway.due, *(generation.life.due for generation in state.generations)]
+    return min((due for due in dues if due is not None), default=None)
+
+
+HANDLERS: Mapping[type[Event], Callable[[State, Any, float], Step]] = {
+    was.Begin: start.begin,
+    was.FilesAccepted: start.files_accepted,
+    was.FilesRefused: start.files_refused,
+    was.ServerExited: crash.server_exited,
+    was.GatewayExited: crash.gateway_exited,
+    was.ServerWell: start.server_well,
+    was.ServerAnswered: start.server_answered,
+    was.GatewayWell: start.gateway_well,
+    was.GatewayAnswered: start.gateway_answered,
+    was.ReloadAsked: reload.reload_asked,
+    was.Planned: reload.planned,
+    was.PlanRefused: reload.plan_refused,
+    was.StopAsked: stop.stop_asked,
+    was.QueueEmpty: clock.queue_empty,
+    was.Quiet: stop.quiet,
+    was.Tick: clock.tick,
+}

@@ -1,0 +1,93 @@
+"""Patience that has run out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from portico.errors import UNHEALTHY
+from portico.run import action as do
+from portico.run import event as was
+from portico.run import news as told
+from portico.run.action import Action, Manner
+from portico.run.machine import reload, stop
+from portico.run.machine.state import Generation, Phase, State, Status, Step
+from portico.run.machine.words import SERVER, silent_gateway, silent_server
+
+LOOPING = 3
+"""After this many crashes in a row nginx no longer says "starting"."""
+
+
+def tick(state: State, _: was.Tick, now: float) -> Step:
+    actions: list[Action] = []
+    if state.gateway.is_due(now):
+        state, more = _gateway_due(state, now)
+        actions.extend(more)
+    for number in [generation.number for generation in state.generations]:
+        # Looked up again each time: what was due first may have changed or ended the others.
+        generation = state.generation(number)
+        if generation is not None and generation.life.is_due(now):
+            state, more = _generation_due(state, generation, now)
+            actions.extend(more)
+    return state, tuple(actions)
+
+
+def _gateway_due(state: State, now: float) -> Step:
+    life = state.gateway
+    if life.status is Status.RESTING:
+        state = replace(state, gateway=life.to(Status.BOOTING, now))
+        return state, (do.StartGateway(), do.AskGateway())
+    if life.status is Status.LEAVING:
+        return replace(state, gateway=replace(life, due=None)), (do.EndGateway(Manner.KILL),)
+    return stop.fail(state, UNHEALTHY, (silent_gateway(state),), now)
+
+
+def _generation_due(state: State, generation: Generation, now: float) -> Step:
+    handlers = {
+        Status.RESTING: _start_again,
+        Status.LINGERING: _send_away,
+        Status.LEAVING: _kill,
+        Status.BOOTING: _too_late,
+    }
+    return handlers[generation.life.status](state, generation, now)
+
+
+def _start_again(state: State, generation: Generation, now: float) -> Step:
+    number, crashes = generation.number, generation.life.crashes
+    if state.phase is Phase.STOPPING:
+        return state.having(replace(generation, life=replace(generation.life, due=None))), ()
+    return state.having(generation.to(Status.BOOTING, now, state.patience.start_seconds)), (
+        do.SetBooting(on=crashes < LOOPING),
+        do.StartServer(number),
+        do.AskServer(number, answers=1),
+    )
+
+
+def queue_empty(state: State, event: was.QueueEmpty, now: float) -> Step:
+    generation = state.generation(event.number)
+    if generation is None or generation.life.status is not Status.LINGERING:
+        return state, ()
+    return _send_away(state, generation, now)
+
+
+def _send_away(state: State, generation: Generation, now: float) -> Step:
+    state = state.having(generation.to(Status.LEAVING, now, state.patience.stop_seconds))
+    return state, (do.EndServer(generation.number, Manner.DRAIN),)
+
+
+def _kill(state: State, generation: Generation, _: float) -> Step:
+    life = replace(generation.life, due=None)
+    state = state.having(replace(generation, life=life, was_killed=True))
+    return state, (do.EndServer(generation.number, Manner.KILL),)
+
+
+def _too_late(state: State, generation: Generation, now: float) -> Step:
+    problems = (silent_server(state, generation),)
+    if state.phase is Phase.STOPPING:
+        return _kill(state, generation, now)
+    if state.phase is Phase.STARTING:
+        return stop.fail(state, UNHEALTHY, problems, now)
+    if generation.number != state.live:
+        return reload.drop(state, generation.number, UNHEALTHY, problems, now)
+    # A restart that hangs: ended like a crash, its exit brings the next attempt.
+    state, actions = _kill(state, generation, now)
+    return state, (do.Say(told.Stuck(SERVER, generation.life.answer)), *actions)

@@ -1,0 +1,70 @@
+"""A process ended by itself: before anything serves that is the end, afterwards it is started again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from portico.errors import FAILED
+from portico.run import action as do
+from portico.run import event as was
+from portico.run import news as told
+from portico.run.action import Action
+from portico.run.machine import reload, stop
+from portico.run.machine.state import Life, Phase, State, Status, Step, then
+from portico.run.machine.words import GATEWAY, SERVER, died_booting, exit_code, nginx_died
+
+STEADY_SECONDS = 10.0
+"""A process that was well this long did not crash "again" (systemd's StartLimitIntervalSec is the same)."""
+FIRST_PAUSE_SECONDS = 0.05
+"""Before the first restart: long enough for nginx's orphaned workers to close the listening sockets, which
+would otherwise cost the new master 500 ms (it retries a failed bind at that pace)."""
+LONGEST_PAUSE_SECONDS = 15.0
+DOWN_SECONDS = 1.0
+"""A pause this long is not waited through in the backlog: clients get the "down" page at once."""
+
+
+def server_exited(state: State, event: was.ServerExited, now: float) -> Step:
+    generation = state.generation(event.number)
+    if generation is None:
+        return state, ()
+    if state.phase is Phase.STARTING:
+        state = state.without(generation)
+        return stop.fail(state, exit_code(event.code), (died_booting(event.code),), now)
+    if generation.life.status in (Status.LINGERING, Status.LEAVING) or state.phase is Phase.STOPPING:
+        return stop.left(state, generation)
+    if event.number != state.live:
+        state = state.having(generation.to(Status.ABSENT, now))
+        return reload.drop(state, event.number, exit_code(event.code), (died_booting(event.code),), now)
+    life = _crashed(generation.life, now)
+    pause = _pause(life.crashes)
+    actions: tuple[Action, ...] = (do.Say(told.Restarting(SERVER, event.code, pause, life.crashes)),)
+    if pause >= DOWN_SECONDS:
+        actions += do.TakeDown(), do.SetBooting(on=False)
+    return state.having(replace(generation, life=life)), actions
+
+
+def gateway_exited(state: State, event: was.GatewayExited, now: float) -> Step:
+    if state.phase is Phase.STARTING:
+        state = replace(state, gateway=Life())
+        return stop.fail(state, FAILED, (nginx_died(event),), now)
+    if state.phase is Phase.STOPPING:
+        state = replace(state, gateway=Life())
+        return then(state, (), stop.end_servers, now)
+    life = _crashed(state.gateway, now)
+    said = told.Restarting(GATEWAY, event.code, _pause(life.crashes), life.crashes)
+    return replace(state, gateway=life), (do.Say(said),)
+
+
+def _crashed(life: Life, now: float) -> Life:
+    is_first = life.status is Status.WELL and now - life.since >= STEADY_SECONDS
+    crashes = 1 if is_first else life.crashes + 1
+    down_since = now if life.down_since is None else life.down_since
+    resting = life.to(Status.RESTING, now, _pause(crashes))
+    return replace(resting, crashes=crashes, down_since=down_since)
+
+
+def _pause(crashes: int) -> float:
+    if crashes <= 1:
+        return FIRST_PAUSE_SECONDS
+    # Clamped before the power: a crash loop may go on for a year.
+    return min(LONGEST_PAUSE_SECONDS, 0.5 * 2.0 ** min(crashes - 2, 10))

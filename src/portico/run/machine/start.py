@@ -1,0 +1,94 @@
+"""From nothing to serving: the server boots while nginx reads its files; ready is an answer through nginx."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from portico.errors import FAILED
+from portico.run import action as do
+from portico.run import event as was
+from portico.run import news as told
+from portico.run.action import Action
+from portico.run.machine import reload, stop
+from portico.run.machine.state import Generation, Life, Phase, State, Status, Step, then
+from portico.run.machine.words import GATEWAY, SERVER
+
+SWITCH_ANSWERS = 3
+"""Good answers in a row before a new generation replaces one that serves; at first start there is nothing
+to lose, so one is enough."""
+
+
+def begin(state: State, event: was.Begin, now: float) -> Step:
+    number = event.number
+    life = Life().to(Status.BOOTING, now, state.patience.start_seconds)
+    state = replace(state, phase=Phase.STARTING, began=now, newest=number)
+    # The server boots while nginx reads its files and says "starting": the two do not wait for each other.
+    return state.having(Generation(number, life)), (
+        do.Say(told.Starting(number)),
+        do.SetBooting(on=True),
+        do.CheckFiles(number),
+        do.StartServer(number),
+        do.AskServer(number, answers=1),
+    )
+
+
+def files_accepted(state: State, event: was.FilesAccepted, now: float) -> Step:
+    generation = state.generation(event.number)
+    if generation is None or state.phase is Phase.STOPPING:
+        return state, ()
+    if state.phase is Phase.STARTING:
+        state = replace(state, gateway=state.gateway.to(Status.BOOTING, now))
+        return then(state, (do.UseFiles(event.number), do.StartGateway()), _ask_gateway, now)
+    started = do.StartServer(event.number), do.AskServer(event.number, SWITCH_ANSWERS)
+    return state.having(generation.to(Status.BOOTING, now, state.patience.start_seconds)), started
+
+
+def files_refused(state: State, event: was.FilesRefused, now: float) -> Step:
+    if state.phase is Phase.STARTING:
+        return stop.fail(state, FAILED, event.problems, now)
+    return reload.drop(state, event.number, FAILED, event.problems, now)
+
+
+def server_well(state: State, event: was.ServerWell, now: float) -> Step:
+    generation = state.generation(event.number)
+    if generation is None or generation.life.status is not Status.BOOTING or state.phase is Phase.STOPPING:
+        return state, ()
+    down_since = generation.life.down_since
+    well = replace(generation, life=replace(generation.life.to(Status.WELL, now), down_since=None))
+    if state.phase is Phase.SERVING and event.number != state.live:
+        return reload.switch(state.having(well), generation, now)
+    state = replace(state.having(well), live=event.number)
+    actions: tuple[Action, ...] = (do.MakeLive(event.number), do.SetBooting(on=False))
+    if down_since is not None:
+        actions += (do.Say(told.Recovered(SERVER, now - down_since)),)
+    return then(state, actions, _ask_gateway, now)
+
+
+def _ask_gateway(state: State, now: float) -> Step:
+    """Ask through nginx as soon as both sides are there."""
+    if state.phase is not Phase.STARTING or not state.live or state.gateway.status is not Status.BOOTING:
+        return state, ()
+    due = now + state.patience.start_seconds
+    return replace(state, gateway=replace(state.gateway, due=due)), (do.AskGateway(),)
+
+
+def gateway_well(state: State, _: was.GatewayWell, now: float) -> Step:
+    if state.gateway.status is not Status.BOOTING or state.phase is Phase.STOPPING:
+        return state, ()
+    down_since = state.gateway.down_since
+    state = replace(state, gateway=replace(state.gateway.to(Status.WELL, now), down_since=None))
+    if down_since is not None:
+        return state, (do.Say(told.Recovered(GATEWAY, now - down_since)),)
+    state = replace(state, phase=Phase.SERVING)
+    return then(state, (do.Say(told.Ready(now - state.began)),), reload.reload_if_asked, now)
+
+
+def server_answered(state: State, event: was.ServerAnswered, _: float) -> Step:
+    generation = state.generation(event.number)
+    if generation is None:
+        return state, ()
+    return state.having(replace(generation, life=replace(generation.life, answer=event.answer))), ()
+
+
+def gateway_answered(state: State, event: was.GatewayAnswered, _: float) -> Step:
+    return replace(state, gateway=replace(state.gateway, answer=event.answer)), ()

@@ -1,0 +1,131 @@
+"""What the supervisor knows: one immutable value, and the words for where a process is in its life."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from portico.errors import DONE
+from portico.run import action as do
+from portico.run.action import Action
+
+DROP_SECONDS = 5.0
+"""What is ended because it failed has nothing to finish: killed after this long."""
+
+
+class Phase(StrEnum):
+    IDLE = "idle"
+    STARTING = "starting"
+    SERVING = "serving"
+    STOPPING = "stopping"
+    ENDED = "ended"
+
+
+class Status(StrEnum):
+    """Where one process, or one generation of the app, is in its life."""
+
+    ABSENT = "absent"
+    PLANNING = "planning"
+    CHECKING = "checking"
+    BOOTING = "booting"
+    WELL = "well"
+    RESTING = "resting"
+    """It crashed; it is started again when it is due."""
+    LINGERING = "lingering"
+    """Replaced, still taking what reached its socket; told to leave when nothing waits there any more."""
+    LEAVING = "leaving"
+
+
+_GONE = do.Exit(DONE)
+_RUNNING = frozenset({Status.BOOTING, Status.WELL, Status.LINGERING, Status.LEAVING})
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long an app may take to become well, and to leave."""
+
+    start_seconds: float
+    stop_seconds: float
+
+
+@dataclass(frozen=True)
+class Life:
+    """What is known of nginx or of one generation of the app.
+
+    `due` is when patience with the status ends, `since` when it began, `down_since` when service was lost.
+    """
+
+    status: Status = Status.ABSENT
+    since: float = 0.0
+    due: float | None = None
+    crashes: int = 0
+    down_since: float | None = None
+    answer: str = ""
+
+    @property
+    def is_running(self) -> bool:
+        return self.status in _RUNNING
+
+    def is_due(self, now: float) -> bool:
+        return self.due is not None and self.due <= now
+
+    def to(self, status: Status, now: float, patience: float | None = None) -> Life:
+        return replace(self, status=status, since=now, due=None if patience is None else now + patience)
+
+
+@dataclass(frozen=True)
+class Generation:
+    number: int
+    life: Life
+    gateway_changed: bool = False
+    was_dropped: bool = False
+    was_killed: bool = False
+
+    @property
+    def is_trial(self) -> bool:
+        return self.life.status in (Status.PLANNING, Status.CHECKING, Status.BOOTING)
+
+    def to(self, status: Status, now: float, patience: float | None = None) -> Generation:
+        return replace(self, life=self.life.to(status, now, patience))
+
+
+@dataclass(frozen=True)
+class State:
+    """Everything the supervisor knows. `live` is the generation clients get, 0 for none yet."""
+
+    patience: Patience
+    phase: Phase = Phase.IDLE
+    began: float = 0.0
+    gateway: Life = Life()
+    generations: tuple[Generation, ...] = ()
+    live: int = 0
+    newest: int = 0
+    reload_again: bool = False
+    hurried: bool = False
+    stop_by: float = 0.0
+    exit: do.Exit = _GONE
+
+    def generation(self, number: int) -> Generation | None:
+        return next((g for g in self.generations if g.number == number), None)
+
+    @property
+    def trial(self) -> Generation | None:
+        """The generation a reload is trying, if one is."""
+        return next((g for g in self.generations if g.number != self.live and g.is_trial), None)
+
+    def having(self, generation: Generation) -> State:
+        others = [g for g in self.generations if g.number != generation.number]
+        return replace(self, generations=tuple(sorted([*others, generation], key=lambda g: g.number)))
+
+    def without(self, generation: Generation) -> State:
+        return replace(self, generations=tuple(g for g in self.generations if g.number != generation.number))
+
+
+Step = tuple[State, tuple[Action, ...]]
+
+
+def then(state: State, actions: Iterable[Action], follow: Callable[[State, float], Step], now: float) -> Step:
+    """Those actions, and what follows from the state they lead to."""
+    state, more = follow(state, now)
+    return state, (*actions, *more)

@@ -1,0 +1,102 @@
+"""Leaving: nginx first, then the app; a failed start has nothing to finish."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from portico.errors import Problem
+from portico.run import action as do
+from portico.run import event as was
+from portico.run import news as told
+from portico.run.action import Action, Manner
+from portico.run.machine.state import DROP_SECONDS, Generation, Life, Phase, State, Status, Step, then
+
+LAST_SECONDS = 1.0
+"""What is left to an app server when nginx used up the whole time for stopping: nobody waits for its answers."""
+
+
+def stop_asked(state: State, event: was.StopAsked, now: float) -> Step:
+    if state.phase is Phase.STOPPING:
+        return _hurry(state, now)
+    if state.phase is not Phase.SERVING:
+        return fail(state, event.code, (), now)
+    # nginx first: it stops accepting and finishes what it has, and only then nobody needs the app any more.
+    seconds = state.patience.stop_seconds
+    state = replace(state, phase=Phase.STOPPING, exit=do.Exit(event.code), stop_by=now + seconds)
+    state, actions = _end_trial(state, now)
+    actions = (do.Say(told.Stopping(seconds)), *actions)
+    if not state.gateway.is_running:
+        return then(replace(state, gateway=Life()), actions, end_servers, now)
+    state = replace(state, gateway=state.gateway.to(Status.LEAVING, now, seconds))
+    return state, (*actions, do.EndGateway(Manner.DRAIN))
+
+
+def _end_trial(state: State, now: float) -> Step:
+    """A generation that never served has nothing to finish."""
+    trial = state.trial
+    if trial is None or not trial.life.is_running:
+        return state, ()
+    state = state.having(trial.to(Status.LEAVING, now, DROP_SECONDS))
+    return state, (do.EndServer(trial.number, Manner.HURRY),)
+
+
+def _hurry(state: State, now: float) -> Step:
+    manner = Manner.KILL if state.hurried else Manner.HURRY
+    actions: tuple[Action, ...] = () if state.hurried else (do.Say(told.Hurrying()),)
+    state = replace(state, hurried=True)
+    if state.gateway.is_running:
+        state = replace(state, gateway=state.gateway.to(Status.LEAVING, now, DROP_SECONDS))
+        actions += (do.EndGateway(manner),)
+    actions += tuple(do.EndServer(g.number, Manner.KILL) for g in state.generations if g.life.is_running)
+    return then(state, actions, _finish, now)
+
+
+def quiet(state: State, _: was.Quiet, now: float) -> Step:
+    """Only idle connections are left: nginx need not wait for them."""
+    if state.phase is not Phase.STOPPING or state.gateway.status is not Status.LEAVING:
+        return state, ()
+    state = replace(state, gateway=state.gateway.to(Status.LEAVING, now, DROP_SECONDS))
+    return state, (do.EndGateway(Manner.HURRY),)
+
+
+def fail(state: State, code: int, problems: tuple[Problem, ...], now: float) -> Step:
+    """Nothing serves yet, so nothing is finished: end everything and exit."""
+    state = replace(state, phase=Phase.STOPPING, exit=do.Exit(code, problems))
+    actions: tuple[Action, ...] = ()
+    if state.gateway.is_running:
+        state = replace(state, gateway=state.gateway.to(Status.LEAVING, now, DROP_SECONDS))
+        actions += (do.EndGateway(Manner.HURRY),)
+    for generation in state.generations:
+        state = state.having(generation.to(Status.LEAVING, now, DROP_SECONDS))
+        actions += (do.EndServer(generation.number, Manner.HURRY),)
+    return then(state, actions, _finish, now)
+
+
+def end_servers(state: State, now: float) -> Step:
+    """nginx is gone: the app servers may leave."""
+    actions: list[Action] = []
+    for generation in state.generations:
+        if not generation.life.is_running:
+            state = state.without(generation)
+            actions.append(do.Forget(generation.number))
+        elif generation.life.status is not Status.LEAVING:
+            # What nginx took too long for, the server does not get again.
+            seconds = max(LAST_SECONDS, state.stop_by - now)
+            state = state.having(generation.to(Status.LEAVING, now, seconds))
+            actions.append(do.EndServer(generation.number, Manner.DRAIN))
+    return then(state, actions, _finish, now)
+
+
+def left(state: State, generation: Generation) -> Step:
+    number = generation.number
+    actions: tuple[Action, ...] = (do.Forget(number),)
+    if state.phase is Phase.SERVING and not generation.was_dropped:
+        actions += (do.Say(told.GenerationLeft(number, generation.was_killed)),)
+    return then(state.without(generation), actions, _finish, 0.0)
+
+
+def _finish(state: State, _: float) -> Step:
+    is_over = state.phase is Phase.STOPPING and not state.gateway.is_running
+    if not is_over or any(generation.life.is_running for generation in state.generations):
+        return state, ()
+    return replace(state, phase=Phase.ENDED), (do.SetBooting(on=False), do.TakeDown(), state.exit)

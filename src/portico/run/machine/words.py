@@ -1,0 +1,48 @@
+"""What a failure is called."""
+
+from __future__ import annotations
+
+from portico.errors import IMPORT_FAILED, UNHEALTHY, Problem
+from portico.run import event as was
+from portico.run.machine.state import Generation, State
+
+GATEWAY = "nginx"
+SERVER = "the app server"
+GUNICORN_APP_LOAD_ERROR = 4
+"""The exit code of Gunicorn's arbiter when the app cannot be loaded."""
+
+
+def died_booting(code: int) -> Problem:
+    what = f"{SERVER} ended while starting, {ending(code)}"
+    return Problem("", what, "its own words are above; run the app without Portico to see the same")
+
+
+def nginx_died(event: was.GatewayExited) -> Problem:
+    return Problem("", f"{GATEWAY} ended while starting, {ending(event.code)}", quote=event.words)
+
+
+def silent_server(state: State, generation: Generation) -> Problem:
+    seconds = state.patience.start_seconds
+    answer = generation.life.answer or "no answer yet"
+    return Problem(
+        "",
+        f"the app did not become healthy within {seconds:g} s",
+        f"the last answer over its private socket: {answer}",
+    )
+
+
+def silent_gateway(state: State) -> Problem:
+    answer = state.gateway.answer or "no answer yet"
+    return Problem(
+        "",
+        f"the app is healthy, but does not answer through {GATEWAY}",
+        f"the last answer on the listen address: {answer}",
+    )
+
+
+def ending(code: int) -> str:
+    return f"by signal {-code}" if code < 0 else f"with exit code {code}"
+
+
+def exit_code(server_code: int) -> int:
+    return IMPORT_FAILED if server_code == GUNICORN_APP_LOAD_ERROR else UNHEALTHY

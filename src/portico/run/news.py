@@ -1,0 +1,110 @@
+"""What people are told: one value for each thing worth a sentence. The command line writes the sentence."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from portico.errors import Problem
+
+
+class Starting(Struct, frozen=True):
+    number: int
+
+
+class Ready(Struct, frozen=True):
+    """The app answers on the address people use."""
+
+    took_seconds: float
+
+
+class Restarting(Struct, frozen=True):
+    """A process of a serving site ended and is started again; `crashes` counts those in a row."""
+
+    name: str
+    code: int
+    in_seconds: float
+    crashes: int
+
+
+class Recovered(Struct, frozen=True):
+    name: str
+    down_seconds: float
+
+
+class Stuck(Struct, frozen=True):
+    """A process was started again but did not become well in time; it is ended and tried again."""
+
+    name: str
+    answer: str
+
+
+class Reloading(Struct, frozen=True):
+    number: int
+
+
+class Booting(Struct, frozen=True):
+    """A new generation has its plan and starts beside the old one."""
+
+    number: int
+
+
+class Switched(Struct, frozen=True):
+    """New requests go to this generation."""
+
+    number: int
+    took_seconds: float
+
+
+class GenerationDropped(Struct, frozen=True):
+    """A reload failed, the old generation serves on; `code` is what the reload command exits with."""
+
+    number: int
+    code: int
+    problems: tuple[Problem, ...]
+
+
+class GenerationLeft(Struct, frozen=True):
+    """An old generation finished what it had; `killed` when it did not in time."""
+
+    number: int
+    killed: bool
+
+
+class Stopping(Struct, frozen=True):
+    """Finishing what is in progress, for `up_to_seconds` at most."""
+
+    up_to_seconds: float
+
+
+class Hurrying(Struct, frozen=True):
+    pass
+
+
+class NginxSaid(Struct, frozen=True):
+    """A line nginx wrote to its standard error."""
+
+    line: str
+
+
+class DiskFull(Struct, frozen=True):
+    """The disk that holds the logs is full: what nginx logs now is lost."""
+
+    state: str
+
+
+class DiskBack(Struct, frozen=True):
+    """It has room again."""
+
+    state: str
+
+
+class Trouble(Struct, frozen=True):
+    """Something beside the serving failed; serving goes on."""
+
+    problem: Problem
+
+
+News = (
+    Starting | Ready | Restarting | Recovered | Stuck | Reloading | Booting | Switched | GenerationDropped
+    | GenerationLeft | Stopping | Hurrying | NginxSaid | DiskFull | DiskBack | Trouble
+)  # fmt: skip

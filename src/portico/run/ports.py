@@ -1,0 +1,92 @@
+"""Are the addresses free that nginx is to listen on? Asked before anything starts, answered with a name."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+from collections.abc import Iterable
+
+from portico.errors import PorticoError, Problem
+from portico.run import proc
+from portico.values import Address
+
+_CAP_NET_BIND_SERVICE = 10
+_TWO_WAYS_PAST_1024 = (
+    "let this nginx use low ports: sudo setcap cap_net_bind_service=+ep {nginx}",
+    "or let every program use them: sudo sysctl net.ipv4.ip_unprivileged_port_start={port}",
+)
+
+
+def check(addresses: Iterable[Address], nginx: str) -> None:
+    """Raises PorticoError for each address that nginx could not bind now."""
+    problems = [problem for address in addresses if (problem := _problem(address, nginx)) is not None]
+    if problems:
+        raise PorticoError(*problems)
+
+
+def _problem(address: Address, nginx: str) -> Problem | None:
+    error = _try(address)
+    where = f"listen {address}"
+    match None if error is None else error.errno:
+        case None:
+            return None
+        case errno.EADDRINUSE:
+            return Problem(where, f"port {address.port} is taken{_owner(address.port)}", _elsewhere())
+        case errno.EACCES:
+            return None if _may_use_low_ports(nginx) else _forbidden(where, address, nginx)
+        case errno.EADDRNOTAVAIL:
+            return Problem(where, f"this machine has no address {address.host}", "use one that it has, or *")
+    return Problem(where, f"cannot listen there: {error.strerror if error else ''}")
+
+
+def _try(address: Address) -> OSError | None:
+    family = socket.AF_INET6 if address.is_v6 else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        # As nginx does: a connection that lingers in TIME_WAIT is no reason to refuse.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if address.is_v6:
+            probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        try:
+            probe.bind(("" if address.host == "*" else address.host, address.port))
+            probe.listen(1)
+        except OSError as error:
+            return error
+    return None
+
+
+def _owner(port: int) -> str:
+    """Who listens there, as far as we may see."""
+    import psutil  # type: ignore[import-untyped, unused-ignore]  # 20 ms that only this error costs
+
+    try:
+        found = psutil.net_connections("tcp")
+    except (psutil.Error, OSError):
+        return ""
+    pids = {c.pid for c in found if c.status == psutil.CONN_LISTEN and c.laddr and c.laddr.port == port}
+    known = sorted(pid for pid in pids if pid)
+    return f" by pid {known[0]}: {proc.command(known[0])}" if known else " by a process of another user"
+
+
+def _elsewhere() -> str:
+    return "end that process, or listen elsewhere: --listen 127.0.0.1:PORT"
+
+
+def _forbidden(where: str, address: Address, nginx: str) -> Problem:
+    free = Address(address.host, 8000 + address.port % 1000)
+    ways = [f"listen on a port from 1024 up: --listen {free}"]
+    ways += [way.format(nginx=nginx, port=address.port) for way in _TWO_WAYS_PAST_1024]
+    user = f"user {os.geteuid()}"
+    return Problem(
+        where, f"{user} may not use port {address.port}, ports below 1024 are reserved", "\n".join(ways)
+    )
+
+
+def _may_use_low_ports(program: str) -> bool:
+    """Whether the file itself carries the capability (setcap), so that it may do what we may not."""
+    try:
+        capabilities = os.getxattr(program, "security.capability")
+    except OSError:
+        return False
+    # struct vfs_cap_data: a magic number, then the permitted set's lower half, little-endian (capabilities(7)).
+    return bool(int.from_bytes(capabilities[4:8], "little") & 1 << _CAP_NET_BIND_SERVICE)

@@ -1,0 +1,70 @@
+"""Look at processes through /proc: who is still the one we started, and who belongs to its group."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+PROC = Path("/proc")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One process. `started` is in clock ticks since boot: unlike a time of day it never jumps."""
+
+    pid: int
+    state: str
+    session: int
+    started: int
+
+    @property
+    def is_alive(self) -> bool:
+        return self.state not in ("Z", "X")
+
+
+def entry(pid: int) -> Entry | None:
+    """The process of that pid, None when there is none."""
+    try:
+        text = (PROC / str(pid) / "stat").read_text("utf-8", "replace")
+    except OSError:
+        return None
+    # The name, in parentheses, may itself hold spaces and parentheses (proc_pid_stat(5)).
+    fields = text.rpartition(")")[2].split()
+    return Entry(pid, state=fields[0], session=int(fields[3]), started=int(fields[19]))
+
+
+def entries() -> Iterator[Entry]:
+    for name in os.listdir(PROC):  # noqa: PTH208  thousands of names, and only the digits matter
+        found = entry(int(name)) if name.isdigit() else None
+        if found is not None:
+            yield found
+
+
+def session_of(leader: int) -> list[Entry]:
+    """Everything alive in the session that process began."""
+    return [found for found in entries() if found.session == leader and found.is_alive]
+
+
+def boot_id() -> str:
+    """Names this boot of the machine: pids of an earlier one mean nothing."""
+    return (PROC / "sys/kernel/random/boot_id").read_text("ascii").strip()
+
+
+def command(pid: int) -> str:
+    """The command line of a process, as far as we may read it."""
+    try:
+        words = (PROC / str(pid) / "cmdline").read_bytes()
+    except OSError:
+        return ""
+    return words.replace(b"\0", b" ").decode("utf-8", "replace").strip()
+
+
+def wakes(pid: int) -> int:
+    """How often the process went to sleep so far: unchanged, it did nothing in between."""
+    try:
+        lines = (PROC / str(pid) / "status").read_text("utf-8", "replace").splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) for line in lines if line.startswith("voluntary_ctxt_switches")), 0)

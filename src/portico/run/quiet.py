@@ -1,0 +1,46 @@
+"""Is anything still in progress? Read from the kernel: it needs no server's help and costs no request anything."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from pathlib import Path
+
+from portico.run import proc
+
+QUIET_SECONDS = 2.0
+"""Longer than the pauses of an upload that is alive."""
+POLL_SECONDS = 0.25
+LINGER_SECONDS = 0.1
+"""A connect that looked the live path up just before the switch has arrived in the old queue by then."""
+_QUEUED, _ACCEPTED = "02", "03"
+"""The St column of /proc/net/unix."""
+
+
+async def until_quiet(nginx: int, sockets: Iterable[str]) -> None:
+    """Return once nginx has not moved for a while and no request is with the app.
+
+    nginx waits for idle keep-alive connections as long as `keepalive_min_timeout` says, which protects
+    clients during a reload and only delays the end of everything when stopping.
+    """
+    loop, paths = asyncio.get_running_loop(), frozenset(sockets)
+    last, since = -1, loop.time()
+    while loop.time() - since < QUIET_SECONDS:
+        await asyncio.sleep(POLL_SECONDS)
+        moves = sum(proc.wakes(entry.pid) for entry in proc.session_of(nginx))
+        if moves != last or requests(paths, _QUEUED, _ACCEPTED):
+            last, since = moves, loop.time()
+
+
+async def until_read(path: str) -> None:
+    """Return once nothing waits at a socket that no new request can reach."""
+    await asyncio.sleep(LINGER_SECONDS)
+    while requests(frozenset({path}), _QUEUED):
+        await asyncio.sleep(LINGER_SECONDS)
+
+
+def requests(sockets: frozenset[str], *states: str) -> int:
+    """Requests that wait for the app or are with it: one connection each (D1)."""
+    lines = Path("/proc/net/unix").read_text("utf-8", "surrogateescape").splitlines()[1:]
+    rows = (line.split(maxsplit=7) for line in lines)
+    return sum(1 for row in rows if len(row) == 8 and row[7] in sockets and row[5] in states)

@@ -1,0 +1,59 @@
+"""Signals become events: SIGTERM and SIGINT stop, SIGHUP reloads, SIGCHLD says that somebody ended."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable
+
+from portico.run import event as was
+from portico.run.event import Event
+
+STRANGER_SECONDS = 1.0
+"""A dead child that nobody has collected for so long is not ours: PID 1 is given everybody's orphans."""
+
+
+def listen(tell: Callable[[Event], None], reap: Callable[[], None]) -> None:
+    """Until the running loop ends. `reap` collects our own children; strangers are collected here."""
+    loop, strangers = asyncio.get_running_loop(), _Strangers()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, tell, was.StopAsked(128 + number))
+    loop.add_signal_handler(signal.SIGHUP, _hung_up, tell, os.isatty(2))
+    loop.add_signal_handler(signal.SIGCHLD, _child_ended, reap, strangers)
+
+
+def _hung_up(tell: Callable[[Event], None], had_terminal: bool) -> None:
+    """A wish to reload, unless it says that our terminal was closed."""
+    is_gone = had_terminal and not os.isatty(2)
+    tell(was.StopAsked(128 + signal.SIGHUP) if is_gone else was.ReloadAsked())
+
+
+def _child_ended(reap: Callable[[], None], strangers: _Strangers) -> None:
+    reap()
+    asyncio.get_running_loop().call_later(STRANGER_SECONDS, strangers.look)
+
+
+class _Strangers:
+    """Collects dead children that nobody else wants: a plain waitpid(-1) would steal those of `subprocess`."""
+
+    def __init__(self) -> None:
+        self._seen = 0
+
+    def look(self) -> None:
+        """Collect the one seen here the last time, if it still is there."""
+        before, self._seen = self._seen, _dead_child()
+        if self._seen and self._seen == before:
+            os.waitpid(before, os.WNOHANG)
+            self._seen = _dead_child()
+        if self._seen:
+            asyncio.get_running_loop().call_later(STRANGER_SECONDS, self.look)
+
+
+def _dead_child() -> int:
+    """The pid of a child that ended and was not collected, 0 when there is none."""
+    try:
+        found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return 0
+    return found.si_pid if found else 0

@@ -1,0 +1,77 @@
+"""The sockets: one for each generation, and the live path that is switched between them by rename(2) (D3).
+
+Portico binds and keeps every listening socket, so its backlog survives the server behind it. The live path is
+a second, hard link to a generation's socket: the generation's own path stays valid (Gunicorn unlinks the path
+it was bound to when it ends, and fails when it is gone), and a generation can be asked before it is live. A
+third link, `.keep`, is Portico's alone: from it the other two can be made again.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+from pathlib import Path
+
+from portico.plan.model import Plan
+
+MODE = 0o660
+"""nginx's workers come in by group; nobody else does."""
+
+
+def listen(plan: Plan, number: int) -> socket.socket:
+    """Bind the generation's socket and let requests queue up. Raises OSError."""
+    path = Path(plan.generation_socket(number))
+    forget(plan, number)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        listener.bind(str(path))
+        # Before listen(), nobody can connect: no moment with a wider mode counts.
+        path.chmod(MODE)
+        if plan.socket_group:
+            shutil.chown(path, group=plan.socket_group)
+        listener.listen(plan.backlog)
+        os.link(path, _keep(path))
+    except BaseException:
+        listener.close()
+        raise
+    return listener
+
+
+def restore(plan: Plan, number: int) -> None:
+    """Make the generation's own path valid again, after a server that ended took it along."""
+    path = Path(plan.generation_socket(number))
+    if not path.exists():
+        os.link(_keep(path), path)
+
+
+def make_live(plan: Plan, number: int) -> None:
+    """Requests go to this generation from now on; atomic, nginx looks the path up at every connect."""
+    live = Path(plan.socket)
+    draft = live.with_suffix(".next")
+    draft.unlink(missing_ok=True)
+    os.link(_keep(Path(plan.generation_socket(number))), draft)
+    draft.replace(live)
+    draft.unlink(missing_ok=True)  # rename(2) leaves it when both names were already the same socket
+
+
+def take_down(plan: Plan) -> None:
+    """Nothing serves: nginx is to find no socket rather than one that nobody reads."""
+    Path(plan.socket).unlink(missing_ok=True)
+
+
+def forget(plan: Plan, number: int) -> None:
+    path = Path(plan.generation_socket(number))
+    path.unlink(missing_ok=True)
+    _keep(path).unlink(missing_ok=True)
+
+
+def sweep(plan: Plan) -> None:
+    """Remove the sockets of an earlier Portico that could not do it."""
+    live = Path(plan.socket)
+    for path in live.parent.glob(f"{live.stem}*.sock*"):
+        path.unlink(missing_ok=True)
+
+
+def _keep(path: Path) -> Path:
+    return path.with_name(f"{path.name}.keep")

@@ -1,0 +1,351 @@
+"""Performs the machine's actions, and owns what they need: processes, sockets, questions under way.
+
+What comes of an action is told as an event, later; nothing here decides anything.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import Callable, Coroutine, Mapping
+from pathlib import Path
+from typing import Any
+
+from portico.errors import PorticoError, Problem
+from portico.plan.model import Plan
+from portico.run import action as do
+from portico.run import child as children
+from portico.run import event as was
+from portico.run import files, health, leftovers, news, ports, quiet, switch
+from portico.run.action import Action, Manner
+from portico.run.background import in_background
+from portico.run.child import Child
+from portico.run.event import Event
+from portico.run.stderr import Lines
+
+Tell = Callable[[Event], None]
+SayNews = Callable[[news.News], None]
+Replan = Callable[[], Plan]
+
+CANNOT_START = 127
+"""The exit code a shell reports for a program that it cannot start."""
+TEST_LEAVES_SECONDS = 1.0
+"""`nginx -t` takes some 20 ms, unless it waits for a name server."""
+KILLED_SECONDS = 2.0
+"""The kernel needs a moment to end what was killed."""
+
+
+class World:
+    """One running site. `tell` takes an event, from the loop's own thread only."""
+
+    def __init__(self, plan: Plan, number: int, *, tell: Tell, say: SayNews, replan: Replan) -> None:
+        self.plans: dict[int, Plan] = {number: plan}
+        self.in_force, self._number_in_force = plan, number
+        self._tell, self._say, self._replan = tell, say, replan
+        self._loop = asyncio.get_running_loop()
+        self._groups: list[Child] = []
+        self._servers: dict[int, Child] = {}
+        self._listeners: dict[int, socket.socket] = {}
+        self._questions: dict[int, asyncio.Task[None]] = {}
+        self._gateway: Child | None = None
+        self._gateway_words = Lines(lambda line: say(news.NginxSaid(line)))
+        self._work: set[asyncio.Task[None]] = set()
+        self._tests: list[asyncio.Task[None]] = []
+        self._perform: Mapping[type[Action], Callable[[Any], None]] = {
+            do.SetBooting: self._set_booting,
+            do.CheckFiles: self._check_files,
+            do.UseFiles: self._use_files,
+            do.StartServer: self._start_server,
+            do.EndServer: self._end_server,
+            do.AskServer: self._ask_server,
+            do.MakeLive: self._make_live,
+            do.TakeDown: self._take_down,
+            do.WatchQueue: self._watch_queue,
+            do.Forget: self._forget,
+            do.StartGateway: self._start_gateway,
+            do.ReloadGateway: self._reload_gateway,
+            do.EndGateway: self._end_gateway,
+            do.AskGateway: self._ask_gateway,
+            do.MakePlan: self._make_plan,
+            do.Say: lambda said: say(said.news),
+        }
+
+    def perform(self, action: Action) -> None:
+        """Do it. What the disk or the kernel refuses is said and does not end the serving."""
+        try:
+            self._perform[type(action)](action)
+        except OSError as error:
+            what = f"{type(action).__name__}: {error.strerror or error}"
+            self._say(news.Trouble(Problem(str(error.filename or ""), what)))
+
+    # Files and sockets ---------------------------------------------------------------------------------
+
+    def _set_booting(self, action: do.SetBooting) -> None:
+        flag = Path(self.in_force.booting)
+        if action.on:
+            flag.touch(mode=0o644)
+        else:
+            flag.unlink(missing_ok=True)
+
+    def _check_files(self, action: do.CheckFiles) -> None:
+        plan, number = self.plans[action.number], action.number
+        try:
+            files.write(plan, number)
+        except OSError as error:
+            problem = Problem(error.filename or plan.runtime, f"cannot be written: {error.strerror}")
+            self._tell(was.FilesRefused(number, (problem,)))
+            return
+
+        def check() -> Event:
+            problems = files.test(plan, number)
+            return was.FilesRefused(number, problems) if problems else was.FilesAccepted(number)
+
+        self._tests.append(self._in_background(check))
+
+    def _use_files(self, action: do.UseFiles) -> None:
+        self.in_force, self._number_in_force = self.plans[action.number], action.number
+        files.use(self.in_force.runtime, action.number)
+        self._prune()
+
+    def _prune(self) -> None:
+        """What nginx uses stays, after a failure too: people look at what was in force."""
+        files.prune(self.in_force.runtime, {*self.plans, self._number_in_force})
+
+    def _make_live(self, action: do.MakeLive) -> None:
+        switch.make_live(self.plans[action.number], action.number)
+
+    def _take_down(self, _: do.TakeDown) -> None:
+        switch.take_down(self.in_force)
+
+    def _watch_queue(self, action: do.WatchQueue) -> None:
+        async def watch() -> None:
+            await quiet.until_read(self.plans[action.number].generation_socket(action.number))
+            self._tell(was.QueueEmpty(action.number))
+
+        self._beside(watch())
+
+    def _forget(self, action: do.Forget) -> None:
+        plan = self.plans.pop(action.number, None)
+        self._stop_asking(action.number)
+        self._servers.pop(action.number, None)
+        if listener := self._listeners.pop(action.number, None):
+            listener.close()
+        if plan is not None:
+            switch.forget(plan, action.number)
+            self._prune()
+
+    # The app server ------------------------------------------------------------------------------------
+
+    def _start_server(self, action: do.StartServer) -> None:
+        plan, number = self.plans[action.number], action.number
+        try:
+            self._servers[number] = self._start(
+                f"server {number}",
+                plan.server.at(str(files.directory(plan.runtime, number))),
+                cwd=plan.server.cwd,
+                env=plan.server.env,
+                signals=children.APP_SERVER,
+                listener=self._listener(plan, number),
+            )
+        except OSError as error:
+            self._say(news.Trouble(_cannot_start(plan.server.name, error)))
+            self._tell(was.ServerExited(number, CANNOT_START))
+
+    def _listener(self, plan: Plan, number: int) -> socket.socket:
+        if number in self._listeners:
+            switch.restore(plan, number)
+        else:
+            self._listeners[number] = switch.listen(plan, number)
+        return self._listeners[number]
+
+    def _end_server(self, action: do.EndServer) -> None:
+        if server := self._servers.get(action.number):
+            server.end(action.manner)
+
+    def _ask_server(self, action: do.AskServer) -> None:
+        plan, number = self.plans[action.number], action.number
+        self._stop_asking(number)
+
+        async def ask() -> None:
+            await health.until_well(
+                lambda: health.ask_server(plan.generation_socket(number), plan.health),
+                action.answers,
+                lambda answer: self._tell(was.ServerAnswered(number, str(answer))),
+            )
+            self._tell(was.ServerWell(number))
+
+        self._questions[number] = self._loop.create_task(ask())
+
+    def _stop_asking(self, number: int) -> None:
+        if question := self._questions.pop(number, None):
+            question.cancel()
+
+    # nginx ---------------------------------------------------------------------------------------------
+
+    def _start_gateway(self, _: do.StartGateway) -> None:
+        plan = self.in_force
+        try:
+            self._gateway = self._start(
+                plan.gateway.name,
+                plan.gateway.at(str(files.link(plan.runtime))),
+                cwd=plan.gateway.cwd,
+                env=plan.gateway.env,
+                signals=children.NGINX,
+                reads_stderr=True,
+            )
+        except OSError as error:
+            self._tell(was.GatewayExited(CANNOT_START, str(_cannot_start(plan.gateway.name, error))))
+        else:
+            self._gateway_words.follow(self._gateway.stderr)
+
+    def _reload_gateway(self, _: do.ReloadGateway) -> None:
+        if self._gateway is not None:
+            self._gateway.hang_up()
+
+    def _end_gateway(self, action: do.EndGateway) -> None:
+        if self._gateway is None:
+            return
+        self._gateway.end(action.manner)
+        if action.manner is Manner.DRAIN:
+            paths = [plan.generation_socket(number) for number, plan in self.plans.items()]
+            self._beside(self._tell_when_quiet(self._gateway.pid, paths))
+
+    async def _tell_when_quiet(self, pid: int, sockets: list[str]) -> None:
+        await quiet.until_quiet(pid, sockets)
+        self._tell(was.Quiet())
+
+    def _ask_gateway(self, _: do.AskGateway) -> None:
+        plan = self.in_force
+        self._stop_asking(_GATEWAY)
+
+        async def ask() -> None:
+            await health.until_well(
+                lambda: health.ask_gateway(plan.listen[0], plan.health),
+                1,
+                lambda answer: self._tell(was.GatewayAnswered(str(answer))),
+            )
+            self._tell(was.GatewayWell())
+
+        self._questions[_GATEWAY] = self._loop.create_task(ask())
+
+    # A new plan ----------------------------------------------------------------------------------------
+
+    def _make_plan(self, action: do.MakePlan) -> None:
+        old, number = self.in_force, action.number
+
+        def make() -> Event:
+            try:
+                plan = self._replan()
+                _refuse_what_needs_a_restart(old, plan)
+                ports.check([address for address in plan.listen if address not in old.listen], plan.nginx)
+            except PorticoError as error:
+                return was.PlanRefused(number, error.problems, error.exit_code)
+            except Exception as error:  # noqa: BLE001  a reload that fails in any way leaves the old one serving
+                problem = Problem("", f"{type(error).__name__} while planning: {error}")
+                return was.PlanRefused(number, (problem,))
+            self.plans[number] = plan
+            return was.Planned(number, files.gateway_changed(old, plan))
+
+        self._in_background(make)
+
+    def _in_background(self, work: Callable[[], Event]) -> asyncio.Task[None]:
+        """Tell the event that comes of blocking work."""
+
+        async def tell() -> None:
+            self._tell(await in_background(work))
+
+        return self._beside(tell())
+
+    def _beside(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = self._loop.create_task(work)
+        self._work.add(task)  # the loop itself keeps only a weak reference
+        task.add_done_callback(self._work.discard)
+        return task
+
+    def pids(self) -> dict[int, int]:
+        """The first process of each generation, and nginx under 0."""
+        nginx = {_GATEWAY: self._gateway.pid} if self._gateway else {}
+        return nginx | {number: server.pid for number, server in self._servers.items()}
+
+    # Processes -----------------------------------------------------------------------------------------
+
+    def _start(self, name: str, argv: tuple[str, ...], **how: Any) -> Child:
+        started = children.start(name, argv, **how)
+        self._groups.append(started)
+        leftovers.record(self.in_force.runtime, self._groups)
+        return started
+
+    def reap(self) -> None:
+        """Collect what ended, tell whose first process it was, and see its descendants off."""
+        for group in list(self._groups):
+            if group.reap():
+                self._ended(group)
+        alive = [group for group in self._groups if not group.group_is_gone]
+        if len(alive) < len(self._groups):
+            self._groups = alive
+            leftovers.record(self.in_force.runtime, alive)
+
+    def _ended(self, group: Child) -> None:
+        assert group.code is not None
+        if not group.group_is_gone:
+            group.end(Manner.DRAIN)
+            self._loop.call_later(self.in_force.ladder.stop_seconds, group.end, Manner.KILL)
+        if group is self._gateway:
+            self._stop_asking(_GATEWAY)
+            self._tell(was.GatewayExited(group.code, self._gateway_words.last()))
+        for number, server in list(self._servers.items()):
+            if server is group:
+                self._stop_asking(number)
+                self._tell(was.ServerExited(number, group.code))
+
+    async def leave(self) -> None:
+        """End whatever is left, and remove every trace but the files and the logs."""
+        if tests := [task for task in self._tests if not task.done()]:
+            # `nginx -t` makes a pid file: it must not appear behind our back.
+            await asyncio.wait(tests, timeout=TEST_LEAVES_SECONDS)
+        for task in (*self._questions.values(), *self._work):
+            task.cancel()
+        await self._kill_all()
+        for number in list(self.plans):
+            self._forget(do.Forget(number))
+        switch.sweep(self.in_force)
+        Path(self.in_force.booting).unlink(missing_ok=True)
+        if not self._groups:
+            leftovers.forget(self.in_force.runtime)
+
+    async def _kill_all(self) -> None:
+        deadline = self._loop.time() + KILLED_SECONDS
+        self._servers, self._gateway = {}, None
+        while True:
+            self.reap()
+            if not self._groups or self._loop.time() >= deadline:
+                return
+            for group in self._groups:
+                group.end(Manner.KILL)
+            await asyncio.sleep(0.005)
+
+
+_GATEWAY = 0
+"""The key of the question to nginx among those to the generations, which count from 1."""
+
+
+def _cannot_start(name: str, error: OSError) -> Problem:
+    return Problem(error.filename or name, f"cannot be started: {os.strerror(error.errno or 0).lower()}")
+
+
+def _refuse_what_needs_a_restart(old: Plan, new: Plan) -> None:
+    changed = [
+        what
+        for what, is_changed in (
+            ("the nginx program or how it is started", old.gateway != new.gateway),
+            ("the runtime directory", old.runtime != new.runtime),
+            ("the path of the live socket", old.socket != new.socket),
+        )
+        if is_changed
+    ]
+    if changed:
+        hint = "stop Portico and start it again"
+        raise PorticoError(
+            *(Problem("reload", f"{what} cannot change while it runs", hint) for what in changed)
+        )

@@ -1,0 +1,27 @@
+"""A plan's files on disk, wherever they are wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from portico.plan.model import File
+
+
+def write_files(files: Iterable[File], directory: Path, *, is_ours: bool = True) -> list[Path]:
+    """Write the files below an existing directory and say where each one is. Raises OSError.
+
+    `is_ours` False leaves the mode of the directory itself alone: somebody chose it.
+    """
+    written = []
+    for file in files:
+        path = directory / file.path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        for folder in {directory, path.parent}:
+            if is_ours or folder != directory:
+                folder.chmod(0o755)  # whatever our umask: nginx's workers read the error pages
+        path.touch(mode=0o600)  # what is secret in it is secret from the first byte
+        path.write_text(file.content, "utf-8")
+        path.chmod(file.mode)
+        written.append(path)
+    return written

@@ -1,0 +1,227 @@
+"""Ask the app about itself, in a child process: importing it runs code that is not ours."""
+
+from __future__ import annotations
+
+import linecache
+import os
+import re
+import select
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+
+from portico.errors import ImportFailedError, PorticoError, Problem, UsageError
+from portico.site.model import AppFacts
+from portico.values import AppRef, Duration
+
+IMPORT_TIMEOUT_SECONDS = 60.0
+"""An import that takes longer waits for something that is not there. A judgement: large apps take 10 s."""
+
+_GRACE_SECONDS = 2.0  # for the child to write its own stack before it is killed
+_TICK_SECONDS = 0.1  # how soon the end of a child is seen whose pipe a grandchild holds open
+_PRINTED_LINES, _PRINTED_BYTES = 20, 4096
+_FRAME = re.compile(r'^  File "(?P<file>.*)", line (?P<line>\d+) in (?P<name>.*)$', re.MULTILINE)
+_PORTICO = f"{Path(__file__).parents[1]}/"
+_WAITS = "what waits or serves must not run at import: put it under: if __name__ == '__main__'"
+_RUNS = "app.run() is called at import and ignored: put it under: if __name__ == '__main__'"
+_EXITS = "look for os._exit(), or for a call that replaces the process"
+# -P: the app's directory must not hide a module Portico needs. -c: runpy alone would take 4 ms.
+_CHILD = ("-P", "-c", "from portico.link.app.ask import main; main()")
+
+
+def discover(
+    ref: AppRef | None,
+    directory: Path,
+    *,
+    python: str = sys.executable,
+    timeout: float = IMPORT_TIMEOUT_SECONDS,
+) -> AppFacts:
+    """What the app says about itself; `ref` None means: find the app in `directory`.
+
+    Raises UsageError when the app is not where it was said to be, ImportFailedError when its own code fails.
+    """
+    return start_discovery(ref, directory, python=python, timeout=timeout).facts()
+
+
+def start_discovery(
+    ref: AppRef | None,
+    directory: Path,
+    *,
+    python: str = sys.executable,
+    timeout: float = IMPORT_TIMEOUT_SECONDS,
+) -> Discovery:
+    """Start asking and return at once; `facts()` of the result waits for the answer, `close()` gives up."""
+    return Discovery(ref, directory, python, timeout)
+
+
+class Discovery:
+    """An app being asked. The child ends with `facts()`, with `close()`, or with this process."""
+
+    def __init__(self, ref: AppRef | None, directory: Path, python: str, timeout: float) -> None:
+        self._name = str(ref) if ref else str(directory)
+        self._timeout = timeout
+        self._give_up_at = time.monotonic() + timeout + _GRACE_SECONDS
+        self._printed = os.memfd_create("portico-discovery")
+        self._answer, answer_to = os.pipe()
+        self._lifeline, hold = os.pipe()
+        os.set_blocking(self._answer, False)
+        ends = (answer_to, hold)
+        words = (*ends, os.getpid(), timeout, directory, ref or "")
+        try:
+            self._child = self._start([python, *_CHILD, *map(str, words)], ends)
+        finally:
+            os.close(answer_to)
+            os.close(hold)
+
+    def facts(self) -> AppFacts:
+        """Wait for the app's answer. Raises UsageError or ImportFailedError; call it once."""
+        try:
+            text = self._read()
+            if text.startswith(b"{"):
+                return self._decode(text)
+            raise ImportFailedError(self._silence(text.decode(errors="replace")))
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """End the child and whatever it started; nothing happens the second time."""
+        if self._printed < 0:
+            return
+        self._kill()
+        self._close_descriptors()
+
+    def _start(self, argv: list[str], ends: tuple[int, int]) -> subprocess.Popen[bytes]:
+        # A session of its own: getpass() then finds no terminal to wait at, and killing the group is exact.
+        try:
+            return subprocess.Popen(
+                argv,
+                stdin=subprocess.DEVNULL,
+                stdout=self._printed,
+                stderr=self._printed,
+                pass_fds=ends,
+                start_new_session=True,
+            )
+        except OSError as error:
+            self._close_descriptors()
+            raise UsageError(Problem(argv[0], f"cannot be run: {error.strerror}")) from None
+
+    def _read(self) -> bytes:
+        """Everything the child answers, until it is complete, the child has ended, or time is up."""
+        text = b""
+        poll = select.poll()
+        poll.register(self._answer, select.POLLIN)
+        while time.monotonic() < self._give_up_at:
+            ended = self._child.poll() is not None
+            poll.poll(0 if ended else _TICK_SECONDS * 1000)
+            piece = self._piece()
+            text += piece or b""
+            if piece == b"" or (ended and piece is None) or (text[:1] == b"{" and text.endswith(b"\n")):
+                break
+        return text
+
+    def _piece(self) -> bytes | None:
+        """The next bytes, empty at the end, None when there are none now."""
+        try:
+            return os.read(self._answer, 1 << 16)
+        except BlockingIOError:
+            return None
+
+    def _decode(self, text: bytes) -> AppFacts:
+        try:
+            answer = msgspec.json.decode(text, type=_Answer)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise ImportFailedError(Problem(self._name, f"the app's facts cannot be read: {error}")) from None
+        if answer.facts:
+            return self._with_note_on_run(answer.facts)
+        raise self._error(answer)
+
+    def _with_note_on_run(self, facts: AppFacts) -> AppFacts:
+        if "Ignoring a call to 'app.run()'" not in self._what_it_printed():  # flask.Flask.run
+            return facts
+        return msgspec.structs.replace(facts, notes=[*facts.notes, _RUNS])
+
+    def _error(self, answer: _Answer) -> PorticoError:
+        if not answer.is_import:
+            return UsageError(answer.problem)
+        quote = answer.problem.quote + self._what_it_printed()
+        return ImportFailedError(replace(answer.problem, quote=quote))
+
+    def _silence(self, text: str) -> Problem:
+        """Why there is no answer; `text` is what the child wrote in its place: a stack, or nothing."""
+        code = self._ended()
+        if code is None or text.startswith("Timeout"):
+            what, hint = f"the import did not finish within {Duration(self._timeout)}", _WAITS
+        elif code < 0:
+            what, hint = (
+                f"{_signal_name(-code)} ended the app while it was imported",
+                _signal_hint(-code),
+            )
+        else:
+            what, hint = f"the app ended the process while it was imported, with exit code {code}", _EXITS
+        return Problem(self._name, what, hint, (_stack(text) + self._what_it_printed()).lstrip("\n"))
+
+    def _ended(self) -> int | None:
+        try:
+            return self._child.wait(max(0.0, self._give_up_at - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            return None
+
+    def _what_it_printed(self) -> str:
+        size = os.fstat(self._printed).st_size
+        tail = os.pread(self._printed, _PRINTED_BYTES, max(0, size - _PRINTED_BYTES)).decode(errors="replace")
+        lines = tail.rstrip().splitlines()[-_PRINTED_LINES:]
+        return "\n".join(["", "", "it printed:", *(f"  {line}" for line in lines)]) if lines else ""
+
+    def _close_descriptors(self) -> None:
+        for descriptor in (self._answer, self._lifeline, self._printed):
+            os.close(descriptor)
+        self._printed = -1
+
+    def _kill(self) -> None:
+        try:
+            os.killpg(self._child.pid, signal.SIGKILL)
+        except (ProcessLookupError, PermissionError):
+            pass  # all of them have ended
+        self._child.wait()
+
+
+class _Answer(msgspec.Struct):
+    """What the child writes: the facts, or what is wrong."""
+
+    facts: AppFacts | None = None
+    problem: Problem = Problem("", "")
+    is_import: bool = False
+
+
+def _signal_name(number: int) -> str:
+    return signal.Signals(number).name if number in set(signal.Signals) else f"signal {number}"
+
+
+def _signal_hint(number: int) -> str:
+    if number == signal.SIGKILL:
+        return "the kernel does this when memory runs out: see dmesg, and the memory limit of the container"
+    return ""
+
+
+def _stack(text: str) -> str:
+    """The stack faulthandler wrote for the thread that imports, as Python prints a traceback."""
+    importing = text.rpartition("Thread 0x")[2]
+    frames = [match for match in _FRAME.finditer(importing) if not _is_ours(match["file"])]
+    lines = [_frame(match) for match in reversed(frames)]
+    return "".join(["It was here (most recent call last):\n", *lines]).rstrip() if lines else ""
+
+
+def _frame(match: re.Match[str]) -> str:
+    source = linecache.getline(match["file"], int(match["line"])).strip()
+    place = f'  File "{match["file"]}", line {match["line"]}, in {match["name"]}\n'
+    return place + (f"    {source}\n" if source else "")
+
+
+def _is_ours(filename: str) -> bool:
+    ours = filename.startswith((_PORTICO, "<frozen importlib", "<string>"))
+    return ours or filename.endswith("/importlib/__init__.py")

@@ -1,0 +1,118 @@
+"""The options as a flat list of dotted keys, read from their one declaration in `model`."""
+
+from __future__ import annotations
+
+import types
+import typing
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Literal, get_args, get_origin
+
+import msgspec
+
+from portico.site.model import Options, Section
+from portico.values import Address, AppRef, Duration, Size
+
+_WORDS: dict[Any, str] = {
+    str: "a string",
+    int: "a whole number",
+    bool: "true or false",
+    Duration: 'a duration such as "30s"',
+    Size: 'a size such as "16MiB"',
+    Address: 'an address such as "127.0.0.1:8080"',
+    AppRef: 'an app such as "shop:app"',
+}
+
+
+@dataclass(frozen=True)
+class Key:
+    """One option: `name` is dotted ("limits.rate"), `type` without None, `default` as declared."""
+
+    name: str
+    type: Any
+    default: Any
+    help: str
+    example: Any
+    source: str
+
+    @property
+    def expected(self) -> str:
+        """What a value must be, in words."""
+        return expected(self.type)
+
+    @property
+    def is_list(self) -> bool:
+        return get_origin(self.type) is list
+
+    @property
+    def is_table(self) -> bool:
+        return get_origin(self.type) is dict
+
+
+@cache
+def keys() -> tuple[Key, ...]:
+    """Every option, in the order of declaration."""
+    return tuple(_walk(Options, ""))
+
+
+@cache
+def sections() -> dict[str, type[Section]]:
+    """Each table of portico.toml by its name."""
+    hints = typing.get_type_hints(Options)
+    return {name: hint for name, hint in hints.items() if _is_section(hint)}
+
+
+def flag_keys() -> dict[str, Key]:
+    """Flag names without dashes, and the key each one sets: top-level options and sections' shorthands."""
+    flags = {}
+    for key in keys():
+        section, dot, last = key.name.partition(".")
+        is_short = dot and sections()[section].shorthand == last
+        flags[(section if is_short else key.name).replace(".", "-").replace("_", "-")] = key
+    return flags
+
+
+def expected(hint: Any) -> str:
+    """What a value of that type must be, in words."""
+    if hint in _WORDS:
+        return _WORDS[hint]
+    origin, args = get_origin(hint), get_args(hint)
+    if origin is Literal:
+        return " or ".join(f'"{word}"' for word in args)
+    if origin is list:
+        return "a list of strings"
+    if origin is dict:
+        return 'a table such as { "/media/" = "media" }'
+    return " or ".join(expected(arg) for arg in args)
+
+
+def _walk(struct: type[msgspec.Struct], prefix: str) -> Iterator[Key]:
+    hints = typing.get_type_hints(struct)
+    metas = typing.get_type_hints(struct, include_extras=True)
+    for field in msgspec.structs.fields(struct):
+        hint = hints[field.name]
+        if _is_section(hint):
+            yield from _walk(hint, f"{prefix}{field.name}.")
+            continue
+        meta = metas[field.name].__metadata__[0]
+        default = field.default_factory() if field.default is msgspec.NODEFAULT else field.default
+        yield Key(
+            name=f"{prefix}{field.name}",
+            type=_without_none(hint),
+            default=default,
+            help=meta.description,
+            example=meta.extra["example"],
+            source=meta.extra.get("source", ""),
+        )
+
+
+def _is_section(hint: Any) -> bool:
+    return isinstance(hint, type) and issubclass(hint, Section)
+
+
+def _without_none(hint: Any) -> Any:
+    if get_origin(hint) not in (types.UnionType, typing.Union):
+        return hint
+    left = [arg for arg in get_args(hint) if arg is not type(None)]
+    return left[0] if len(left) == 1 else hint

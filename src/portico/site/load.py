@@ -1,0 +1,223 @@
+"""portico.toml and flags become Options: every mistake found, each with its place, none guessed at."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, get_args
+
+import msgspec
+
+from portico.errors import Problem, UsageError
+from portico.site.keys import Key, expected, flag_keys, keys, sections
+from portico.site.model import Options
+from portico.site.rules import broken_rules
+
+FILE = "portico.toml"
+_FLAG_NAMES = {"domains": "--domain"}
+"""Flags that are called otherwise than their option, because one of them is one value."""
+
+
+def load(path: Path | None, flags: Mapping[str, Any]) -> tuple[Options, dict[str, str]]:
+    """Read the file, lay the flags over it, check everything.
+
+    `path` is the portico.toml or None, `flags` maps a flag's name ("listen", "workers") to its text, or to
+    a list of texts where the flag may be repeated. Returns the options and, for each key that was set, who
+    set it ("portico.toml:3", "--listen"). Raises UsageError with all problems found.
+    """
+    text = _read(path) if path else ""
+    shown = path.name if path else FILE
+    found = [*_from_file(text, shown), *_from_flags(flags)]
+    problems = [item for item in found if isinstance(item, Problem)]
+    values = {key.name: value for key, value, _ in _settings(found)}
+    causes = {key.name: where for key, _, where in _settings(found)}
+    if problems:
+        raise UsageError(*problems)
+    options = _build(values)
+    broken = [
+        Problem(_place(causes, rule.key), f"{rule.key}: {rule.what}", rule.hint)
+        for rule in broken_rules(options)
+    ]
+    if broken:
+        raise UsageError(*broken)
+    return options, causes
+
+
+_Set = tuple[Key, Any, str]
+_Found = _Set | Problem
+
+
+def _settings(found: list[_Found]) -> Iterator[_Set]:
+    return (item for item in found if not isinstance(item, Problem))
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise UsageError(Problem(str(path), "no such file", "name an existing file with --config")) from None
+    except OSError as error:
+        raise UsageError(Problem(str(path), f"cannot be read: {error.strerror}")) from None
+    except UnicodeDecodeError as error:
+        raise UsageError(Problem(str(path), f"is not UTF-8 (byte {error.start})")) from None
+
+
+def _from_file(text: str, shown: str) -> Iterator[_Found]:
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        line = _toml_error_line(str(error), text)
+        yield Problem(f"{shown}:{line}", f"not valid TOML: {error}")
+        return
+    lines = _lines_of_keys(text)
+    for name, value, is_unknown in _flatten(document):
+        where = f"{shown}:{lines.get(name, 1)}"
+        if is_unknown:
+            yield _unknown(where, name)
+        else:
+            yield _setting(_key(name), value, where, is_flag=False)
+
+
+def _from_flags(flags: Mapping[str, Any]) -> Iterator[_Found]:
+    named = flag_keys()
+    for flag, value in flags.items():
+        where = _FLAG_NAMES.get(flag, f"--{flag}")
+        yield _not_utf8(where, value) or _setting(named[flag], value, where, is_flag=True)
+
+
+def _not_utf8(where: str, value: Any) -> Problem | None:
+    """A word of the command line may be any bytes; what is written from it is UTF-8."""
+    text = " ".join(value) if isinstance(value, list) else str(value)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return Problem(where, f"{text!a} is not UTF-8", "expected UTF-8 text")
+    return None
+
+
+def _flatten(document: Mapping[str, Any]) -> Iterator[tuple[str, Any, bool]]:
+    """Dotted keys of a TOML document; a section given as a plain value means its shorthand."""
+    known = {key.name for key in keys()}
+    for name, value in document.items():
+        section = sections().get(name)
+        if section is None:
+            yield name, value, name not in known
+        elif isinstance(value, dict):
+            for inner, innermost in value.items():
+                yield f"{name}.{inner}", innermost, f"{name}.{inner}" not in known
+        else:
+            yield f"{name}.{section.shorthand}", value, False
+
+
+def _unknown(where: str, name: str) -> Problem:
+    section, _, last = name.rpartition(".")
+    inside = f"{section}." if section else ""
+    names = [key.name.removeprefix(inside) for key in keys() if key.name.startswith(inside)]
+    names = sorted({other.partition(".")[0] for other in names})
+    near = difflib.get_close_matches(last, names, n=1)
+    hint = f"did you mean '{near[0]}'?" if near else f"known here: {', '.join(names)}"
+    return Problem(where, f"{name}: unknown key", hint)
+
+
+def _setting(key: Key, value: Any, where: str, *, is_flag: bool) -> _Found:
+    try:
+        return key, _convert(key, value, is_flag=is_flag), where
+    except ValueError as error:
+        return Problem(where, f"{key.name}: {_shown(value, is_flag=is_flag)} is not valid", str(error))
+
+
+def _convert(key: Key, value: Any, *, is_flag: bool) -> Any:
+    """The value as its declared type. Raises ValueError with what was expected."""
+    if key.is_list:
+        return _strings(key, list(value) if is_flag else value)
+    if key.is_table:
+        return _table(key, value, is_flag=is_flag)
+    if hasattr(key.type, "parse"):
+        if not isinstance(value, str):
+            raise ValueError(f"expected {key.expected}")
+        return key.type.parse(value)
+    try:
+        return msgspec.convert(value, key.type, strict=not is_flag)
+    except msgspec.ValidationError:
+        raise ValueError(_expected_near(key, value)) from None
+
+
+def _expected_near(key: Key, value: Any) -> str:
+    words = [
+        word for arg in get_args(key.type) for word in (get_args(arg) or (arg,)) if isinstance(word, str)
+    ]
+    near = difflib.get_close_matches(str(value), words, n=1)
+    return f"expected {expected(key.type)}" + (f"; did you mean '{near[0]}'?" if near else "")
+
+
+def _strings(key: Key, value: Any) -> list[str]:
+    values = [value] if isinstance(value, str) else value
+    if not isinstance(values, list) or not all(isinstance(item, str) for item in values):
+        raise ValueError(f"expected {key.expected}")
+    return values
+
+
+def _table(key: Key, value: Any, *, is_flag: bool) -> dict[str, str]:
+    if is_flag:
+        pairs = [item.partition("=") for item in value]
+        if not all(middle for _, middle, _ in pairs):
+            raise ValueError("expected URL=DIRECTORY, like /media/=media")
+        return {url: folder for url, _, folder in pairs}
+    if not isinstance(value, dict) or not all(isinstance(item, str) for item in value.values()):
+        raise ValueError(f"expected {key.expected}")
+    return value
+
+
+def _build(values: Mapping[str, Any]) -> Options:
+    top = {name: value for name, value in values.items() if "." not in name}
+    for name, section in sections().items():
+        prefix = f"{name}."
+        inner = {key.removeprefix(prefix): value for key, value in values.items() if key.startswith(prefix)}
+        top[name] = section(**inner)
+    return Options(**top)
+
+
+def _key(name: str) -> Key:
+    return next(key for key in keys() if key.name == name)
+
+
+def _place(causes: Mapping[str, str], key: str) -> str:
+    return causes.get(key) or next((place for name, place in causes.items() if name.startswith(key)), FILE)
+
+
+def _shown(value: Any, *, is_flag: bool) -> str:
+    if isinstance(value, list):
+        texts = ", ".join(_shown(item, is_flag=is_flag) for item in value)
+        return texts if is_flag else f"[{texts}]"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f'"{value}"' if isinstance(value, str) else str(value)
+
+
+def _toml_error_line(message: str, text: str) -> int:
+    _, found, tail = message.partition("(at line ")
+    return int(tail.partition(",")[0]) if found else text.count("\n") + 1
+
+
+def _lines_of_keys(text: str) -> dict[str, int]:
+    """The line of each key of a document that is known to be valid; tomllib does not keep them."""
+    lines: dict[str, int] = {}
+    table = ""
+    for number, line in enumerate(text.splitlines(), 1):
+        stripped = line.strip()
+        if stripped.startswith("["):
+            table = stripped.strip("[] ").partition("]")[0].strip("\"' ") + "."
+            lines.setdefault(table.rstrip("."), number)
+        elif "=" in stripped and not stripped.startswith("#"):
+            name = stripped.partition("=")[0].strip().strip("\"'")
+            lines.setdefault(table + name, number)
+    return _with_shorthands(lines)
+
+
+def _with_shorthands(lines: dict[str, int]) -> dict[str, int]:
+    short = {
+        f"{name}.{section.shorthand}": lines[name] for name, section in sections().items() if name in lines
+    }
+    return short | lines

@@ -1,0 +1,302 @@
+"""What the user wants: every option declared once, and the facts the app itself gives.
+
+One declaration feeds the checking of portico.toml, the command line's flags, the reference page and the
+JSON schema. `description` is the help; `extra` carries `source` (where the default comes from) and
+`example` (a value worth showing).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, ClassVar, Literal
+
+import msgspec
+from msgspec import Meta
+
+from portico.values import Address, AppRef, Duration, Size
+
+DEFAULT_MAX_UPLOAD = Size(16 << 20)
+
+
+def _option(help: str, *, example: Any, source: str = "") -> Meta:  # noqa: A002  the field's own word
+    extra = {"example": example} | ({"source": source} if source else {})
+    return Meta(description=help, extra=extra)
+
+
+class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A table of portico.toml. `shorthand` names the key that a plain value stands for."""
+
+    shorthand: ClassVar[str] = ""
+
+
+class Workers(Section, frozen=True):
+    """The processes and threads that run the app."""
+
+    shorthand: ClassVar[str] = "count"
+
+    count: Annotated[
+        int | Literal["auto"],
+        _option(
+            "Worker processes. `auto`: one a CPU that the cgroup quota really gives, at least 2, "
+            "as many as fit the memory.",
+            example=4,
+        ),
+    ] = "auto"
+    threads: Annotated[
+        int | Literal["auto"],
+        _option("Threads in each worker: how many requests one worker may have waiting at once.", example=8),
+    ] = "auto"
+    server: Annotated[
+        Literal["gunicorn", "uwsgi"],
+        _option("The program that runs the app: Gunicorn with Portico's worker, or uWSGI.", example="uwsgi"),
+    ] = "gunicorn"
+
+
+class Errors(Section, frozen=True):
+    """The pages nginx shows when the app cannot answer."""
+
+    shorthand: ClassVar[str] = "pages"
+
+    pages: Annotated[
+        str,
+        _option(
+            "Directory with pages of your own, named by status: 502.html, 404.html, 502.json. "
+            "What is not there keeps Portico's page.",
+            example="errors",
+        ),
+    ] = ""
+
+
+class Limits(Section, frozen=True):
+    """How much one client address may ask for."""
+
+    shorthand: ClassVar[str] = "rate"
+
+    rate: Annotated[
+        str,
+        _option(
+            "Requests a client may make, as `10r/s` or `300r/m`; more are answered 429.", example="10r/s"
+        ),
+    ] = ""
+    burst: Annotated[
+        int, _option("Requests above `rate` that are let through before the limit bites.", example=20)
+    ] = 20
+    connections: Annotated[
+        int, _option("Connections a client may have open at once; 0 is no limit.", example=50)
+    ] = 0
+    dry_run: Annotated[
+        bool, _option("Only log what the limits would refuse, refuse nothing.", example=True)
+    ] = False
+
+
+class Nginx(Section, frozen=True):
+    """Which nginx, and directives of your own."""
+
+    shorthand: ClassVar[str] = "binary"
+
+    binary: Annotated[
+        str,
+        _option(
+            "`embedded` (comes with Portico), `system` (the first nginx on PATH or in the sbin "
+            "directories), or the path of a binary.",
+            example="system",
+        ),
+    ] = "embedded"
+    http: Annotated[
+        list[str],
+        _option(
+            "Directives placed verbatim at the end of the `http` block, marked as yours; "
+            "an entry that ends in .conf is a file.",
+            example=["map_hash_bucket_size 128;"],
+        ),
+    ] = []
+    server: Annotated[
+        list[str],
+        _option(
+            "Directives placed verbatim at the end of the site's `server` block, marked as yours; "
+            "an entry that ends in .conf is a file.",
+            example=["location = /ping { return 204; }"],
+        ),
+    ] = []
+
+
+class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Everything portico.toml and the flags can say. Every key is optional."""
+
+    app: Annotated[
+        AppRef | None,
+        _option(
+            "The app: `module:attribute`, `module:factory()`, `module`, or a path to a .py file. "
+            "Found the way the flask command finds it when left out.",
+            example="shop:create_app()",
+        ),
+    ] = None
+    name: Annotated[
+        str,
+        _option(
+            "The site's name in `status`, logs and directories. Default: the directory's.", example="shop"
+        ),
+    ] = ""
+    domains: Annotated[
+        list[str],
+        _option(
+            "Host names the site answers to; any other Host is closed without an answer. "
+            "Empty: any Host, for development.",
+            example=["shop.example", "www.shop.example"],
+        ),
+    ] = []
+    listen: Annotated[
+        Address | None,
+        _option(
+            "Address nginx listens on. Default: 127.0.0.1:8080 without domains, :80 with them.",
+            example="127.0.0.1:8080",
+        ),
+    ] = None
+    mount: Annotated[
+        str, _option("URL prefix the app lives under; becomes SCRIPT_NAME.", example="/shop")
+    ] = "/"
+    behind: Annotated[
+        list[str],
+        _option(
+            "Address ranges of the trusted proxies in front, or the name of a known one (cloudflare). "
+            "Only these may say who the client is.",
+            example=["10.0.0.0/8"],
+        ),
+    ] = []
+    request_timeout: Annotated[
+        Duration,
+        _option(
+            "How long the app may be silent in a request. nginx, the worker, draining and the service "
+            "manager all take their times from it.",
+            example="60s",
+            source="https://docs.gunicorn.org/en/stable/settings.html#timeout",
+        ),
+    ] = Duration(30)
+    max_upload: Annotated[
+        Size | None,
+        _option(
+            "Largest request body. Default: the app's own MAX_CONTENT_LENGTH, else 16MiB.",
+            example="64MiB",
+            source="https://nginx.org/en/docs/http/ngx_http_core_module.html#client_max_body_size",
+        ),
+    ] = None
+    health: Annotated[
+        str,
+        _option(
+            "Path that shows the app is well: asked before a release goes live, and behind "
+            "/-/health, which answers on any Host.",
+            example="/healthz",
+        ),
+    ] = "/"
+    start_timeout: Annotated[
+        Duration,
+        _option(
+            "How long the app may take to become healthy after it was started.",
+            example="2m",
+            source="https://kamal-deploy.org/docs/configuration/proxy/",
+        ),
+    ] = Duration(30)
+    workers: Workers = Workers()
+    static: Annotated[
+        dict[str, str],
+        _option(
+            "URL prefix and the directory nginx serves it from, beside those found in the app.",
+            example={"/media/": "media"},
+        ),
+    ] = {}
+    limits: Limits = Limits()
+    errors: Errors = Errors()
+    nginx: Nginx = Nginx()
+
+
+class StaticFolder(msgspec.Struct, frozen=True):
+    """A folder of files under a URL. `url` begins and ends with a slash, `folder` is absolute."""
+
+    url: str
+    folder: str
+    origin: str
+    """Who said so: `the app's static folder`, `blueprint 'admin'`, `[static]` ..."""
+
+
+class Route(msgspec.Struct, frozen=True):
+    """One URL rule of the app, in the app's own spelling."""
+
+    rule: str
+    methods: list[str] = []
+    endpoint: str = ""
+    websocket: bool = False
+
+
+class AppFacts(msgspec.Struct, frozen=True):
+    """What the app says about itself; a plain WSGI callable says little, and `notes` say so."""
+
+    app: str
+    """The resolved reference, `module:attribute` or `module:factory()`, as Gunicorn takes it."""
+    directory: str
+    """Absolute directory the module is imported from; the server's working directory."""
+    kind: Literal["flask", "django", "pyramid", "wsgi", "asgi"] = "wsgi"
+    version: str = ""
+    """The framework's version."""
+    static: list[StaticFolder] = []
+    max_content_length: int | None = None
+    application_root: str = "/"
+    routes: list[Route] = []
+    notes: list[str] = []
+    """What could not be asked, one sentence each."""
+
+
+@dataclass(frozen=True)
+class Site:
+    """What the user wants, resolved: the options, the app's facts, and who said what.
+
+    `directory` is the absolute directory that relative paths mean; `causes` maps a dotted key to the place
+    that set it ("portico.toml:3", "--listen"); what is not there is a default.
+    """
+
+    options: Options
+    facts: AppFacts
+    directory: str
+    name: str
+    causes: Mapping[str, str] = field(default_factory=dict)
+    declared: tuple[StaticFolder, ...] = ()
+    """The folders of [static], made absolute."""
+    pages: Mapping[str, str] = field(default_factory=dict)
+    """The user's own error pages, by file name ("502.html")."""
+    nginx_http: tuple[str, ...] = ()
+    nginx_server: tuple[str, ...] = ()
+    """The user's own nginx directives, read from their files where they are in files."""
+
+    @property
+    def listen(self) -> Address:
+        return self.options.listen or (
+            Address("*", 80) if self.options.domains else Address("127.0.0.1", 8080)
+        )
+
+    @property
+    def max_upload(self) -> Size:
+        if self.options.max_upload is not None:
+            return self.options.max_upload
+        said = self.facts.max_content_length
+        # The app's 0 refuses every body; nginx's 0 would refuse none.
+        return DEFAULT_MAX_UPLOAD if said is None else Size(max(1, said))
+
+    @property
+    def prefix(self) -> str:
+        """The mount without its trailing slash: "" or "/shop"."""
+        return self.options.mount.rstrip("/")
+
+    @property
+    def is_asgi(self) -> bool:
+        return self.facts.kind == "asgi"
+
+    @property
+    def static(self) -> list[StaticFolder]:
+        """Folders nginx serves; what the user declares wins over what the app says."""
+        taken = {folder.url for folder in self.declared}
+        return [*self.declared, *(folder for folder in self.facts.static if folder.url not in taken)]
+
+    def cause(self, key: str) -> str:
+        """Who decided `key`: `portico.toml:3: max_upload = 64MiB`, or `max_upload: default`."""
+        place = self.causes.get(key)
+        return f"{place}: {key}" if place else f"{key}: default"

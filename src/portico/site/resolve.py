@@ -1,0 +1,155 @@
+"""Options and facts become a Site: paths made absolute, the user's own files read."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import stat
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from portico.errors import Problem, UsageError
+from portico.site.model import AppFacts, Options, Site, StaticFolder
+
+PAGES = frozenset(
+    f"{status}.{kind}" for status in (404, 413, 429, 502, 503, 504) for kind in ("html", "json")
+)
+"""The error pages nginx can be given; any other answer is the app's own."""
+
+_PAGE_NAMES = (
+    "nginx shows 404, 413, 429, 502, 503 and 504, each as .html or .json;\n"
+    "any other error is the app's to answer: move its page there"
+)
+_PAGE_LIKE = re.compile(r"\d{3}\.(html?|json)", re.IGNORECASE)
+
+
+def resolve(options: Options, facts: AppFacts, directory: Path, causes: Mapping[str, str]) -> Site:
+    """The Site in `directory`. Raises UsageError with every path that cannot be read."""
+    problems: list[Problem] = []
+    site = Site(
+        options=options,
+        facts=facts,
+        directory=str(directory.absolute()),
+        name=options.name or site_name(directory),
+        causes=causes,
+        declared=tuple(_declared(options, directory, causes, problems)),
+        pages=dict(_pages(options, directory, causes, problems)),
+        nginx_http=tuple(_texts(options.nginx.http, "nginx.http", directory, causes, problems)),
+        nginx_server=tuple(_texts(options.nginx.server, "nginx.server", directory, causes, problems)),
+    )
+    if problems:
+        raise UsageError(*problems)
+    return site
+
+
+def own_directory(directory: Path) -> Path:
+    """The one path a site is known by, however it is reached. Raises UsageError for a name that is not UTF-8.
+
+    Links above the directory are followed. One that is the directory itself is kept: `current` goes on being
+    the same site when a release is switched, and `portico reload` finds it.
+    """
+    path = directory.absolute()
+    own = path.resolve() if path.name in ("", "..") else path.parent.resolve() / path.name
+    try:
+        str(own).encode()
+    except UnicodeEncodeError:
+        hint = "rename it: configuration files are written as UTF-8"
+        raise UsageError(Problem("", f"the directory {str(own)!a} is not UTF-8", hint)) from None
+    return own
+
+
+def site_name(directory: Path) -> str:
+    """A name from the directory's, in characters that any file system and any shell takes."""
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", own_directory(directory).name).strip("-.")
+    return name[:40] or "site"
+
+
+def _declared(
+    options: Options, directory: Path, causes: Mapping[str, str], problems: list[Problem]
+) -> Iterator[StaticFolder]:
+    where = causes.get("static", "static")
+    for url, folder in options.static.items():
+        try:
+            path = _path(directory, folder)
+            if not stat.S_ISDIR(path.stat().st_mode):
+                raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+        except (OSError, ValueError) as error:
+            what, hint = _why_not(error, directory / folder)
+            problems.append(Problem(where, f'static: "{url}" = "{folder}": {what}', hint))
+        else:
+            yield StaticFolder(url, str(path.absolute()), f"{where}: static")
+
+
+def _path(directory: Path, text: str) -> Path:
+    """The path that a text in the configuration means. Raises ValueError when it can be none."""
+    try:
+        return directory / Path(text).expanduser()
+    except RuntimeError:
+        raise ValueError("there is no such user") from None
+
+
+def _why_not(error: OSError | ValueError, path: Path) -> tuple[str, str]:
+    if isinstance(error, FileNotFoundError):
+        return "no such directory", f"create {path}, or name another"
+    if isinstance(error, OSError):
+        return (error.strerror or str(error)).lower(), "name a directory that may be read"
+    return str(error), "name a directory that exists"
+
+
+def _pages(
+    options: Options, directory: Path, causes: Mapping[str, str], problems: list[Problem]
+) -> Iterator[tuple[str, str]]:
+    if not options.errors.pages:
+        return
+    where = causes.get("errors.pages", "errors.pages")
+    try:
+        folder = _path(directory, options.errors.pages)
+        found = sorted(path for path in folder.iterdir() if _PAGE_LIKE.fullmatch(path.name))
+    except (OSError, ValueError) as error:
+        what, hint = _why_not(error, directory / options.errors.pages)
+        problems.append(Problem(where, f'errors.pages: "{options.errors.pages}": {what}', hint))
+        return
+    problem = _wrong_pages([path.name for path in found])
+    if problem:
+        problems.append(Problem(where, f'errors.pages: "{folder}" {problem}', _PAGE_NAMES))
+        return
+    for path in found:
+        text = _text(path, where, problems)
+        if text is not None:
+            yield path.name, text
+
+
+def _wrong_pages(names: list[str]) -> str:
+    """What is wrong with the directory that holds these pages, or nothing."""
+    unused = [name for name in names if name not in PAGES]
+    if unused:
+        return f"has {', '.join(unused)}, which would never be shown"
+    return "" if names else "has no page in it"
+
+
+def _texts(
+    entries: list[str], key: str, directory: Path, causes: Mapping[str, str], problems: list[Problem]
+) -> Iterator[str]:
+    for entry in entries:
+        text: str | None = entry
+        if entry.strip().endswith(".conf") and "\n" not in entry.strip():
+            text = _text(directory / entry.strip(), causes.get(key, key), problems)
+        if text and text.strip():
+            yield text
+
+
+def _text(path: Path, where: str, problems: list[Problem]) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        problems.append(
+            Problem(
+                where, f'"{path}" cannot be read: {error.strerror}', "name a file that exists and may be read"
+            )
+        )
+    except UnicodeDecodeError:
+        problems.append(Problem(where, f'"{path}" is not UTF-8 text', "save it as UTF-8"))
+    except ValueError as error:
+        problems.append(Problem(where, f"{str(path)!r} cannot be read: {error}", "name a file that exists"))
+    return None

@@ -1,0 +1,166 @@
+"""What a value must be beyond its type: one rule a key, each saying what was expected and what to do."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from portico.site.model import Options
+from portico.site.proxies import KNOWN_PROXIES
+
+_DOMAIN = re.compile(
+    r"(\*\.)?([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.I | re.A
+)
+_URL_PATH = re.compile(r"/[A-Za-z0-9._~/@:+-]*")
+_QUERY = re.compile(r"[A-Za-z0-9._~/@:+%=&-]*")
+_DOTS = re.compile(r"//|/\.\.?(/|$)")
+_LARGEST_UPLOAD = 1 << 40
+_MOST_CONNECTIONS = 65535
+_RATE = re.compile(r"[1-9]\d*r/[sm]")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,40}")
+_LONGEST_TIMEOUT = 3600
+
+
+@dataclass(frozen=True)
+class BrokenRule:
+    """A value that cannot be used: the dotted key, what is wrong, what to do."""
+
+    key: str
+    what: str
+    hint: str
+
+
+def broken_rules(options: Options) -> list[BrokenRule]:
+    """Every rule the options break, in the order of the keys."""
+    return [BrokenRule(key, what, hint) for key, rule in _RULES.items() for what, hint in rule(options)]
+
+
+_Broken = Iterator[tuple[str, str]]
+
+
+def _name(options: Options) -> _Broken:
+    if options.name and not _NAME.fullmatch(options.name):
+        yield (
+            f'"{options.name}" cannot name a directory',
+            "expected letters, digits, '.', '_' and '-', at most 41",
+        )
+
+
+def _domains(options: Options) -> _Broken:
+    for domain in options.domains:
+        if not _DOMAIN.fullmatch(domain):
+            yield (
+                f'"{domain}" is not a host name',
+                "expected a name like shop.example, without scheme, port or path",
+            )
+
+
+def _mount(options: Options) -> _Broken:
+    if not _URL_PATH.fullmatch(options.mount) or _DOTS.search(options.mount):
+        yield f'"{options.mount}" is not a URL prefix', "expected a path that begins with /, like /shop"
+    elif (options.mount + "/").startswith("/-/"):
+        yield f'"{options.mount}" is taken', "paths under /-/ are Portico's own; choose another prefix"
+
+
+def _health(options: Options) -> _Broken:
+    path, _, query = options.health.partition("?")
+    if not _URL_PATH.fullmatch(path) or not _QUERY.fullmatch(query):
+        yield f'"{options.health}" is not a URL path', "expected a path that begins with /, like /healthz"
+
+
+def _behind(options: Options) -> _Broken:
+    for entry in options.behind:
+        if entry in KNOWN_PROXIES:
+            continue
+        try:
+            network = ipaddress.ip_network(entry.replace("%", "x"), strict=False)
+        except ValueError:
+            known = ", ".join(sorted(KNOWN_PROXIES))
+            yield (
+                f'"{entry}" is not an address range',
+                f"expected a range like 10.0.0.0/8, or one of: {known}",
+            )
+            continue
+        if network.prefixlen == 0:
+            yield (
+                f'"{entry}" trusts the whole internet',
+                "name the ranges of the proxies that are really in front",
+            )
+
+
+def _request_timeout(options: Options) -> _Broken:
+    if not 1 <= options.request_timeout <= _LONGEST_TIMEOUT:
+        yield f"{options.request_timeout} is out of range", "expected 1s to 1h"
+
+
+def _start_timeout(options: Options) -> _Broken:
+    if not 1 <= options.start_timeout <= _LONGEST_TIMEOUT:
+        yield f"{options.start_timeout} is out of range", "expected 1s to 1h"
+
+
+def _max_upload(options: Options) -> _Broken:
+    if options.max_upload is not None and options.max_upload < 1:
+        yield (
+            "0 would refuse every request with a body",
+            "expected at least 1B; nginx's 0 for 'no limit' is not offered",
+        )
+    if options.max_upload is not None and options.max_upload > _LARGEST_UPLOAD:
+        yield f"{options.max_upload} is more than nginx can count", "expected at most 1024GiB"
+
+
+def _count(options: Options) -> _Broken:
+    if isinstance(options.workers.count, int) and not 1 <= options.workers.count <= 512:
+        yield f"{options.workers.count} is out of range", 'expected 1 to 512, or "auto"'
+
+
+def _threads(options: Options) -> _Broken:
+    if isinstance(options.workers.threads, int) and not 1 <= options.workers.threads <= 512:
+        yield f"{options.workers.threads} is out of range", 'expected 1 to 512, or "auto"'
+
+
+def _static(options: Options) -> _Broken:
+    for url, folder in options.static.items():
+        if not _URL_PATH.fullmatch(url) or not url.endswith("/") or url == "/" or _DOTS.search(url):
+            yield f'"{url}" is not a URL prefix', 'expected a path with both slashes, like "/media/"'
+        if url.startswith("/-/"):
+            yield f'"{url}" is taken', "paths under /-/ are Portico's own; choose another URL"
+        if "$" in folder or not folder:
+            yield f'"{folder}" cannot be written for nginx', "expected a directory whose path has no $"
+
+
+def _rate(options: Options) -> _Broken:
+    if options.limits.rate and not _RATE.fullmatch(options.limits.rate):
+        yield (
+            f'"{options.limits.rate}" is not a rate',
+            'expected requests a second or minute, like "10r/s" or "300r/m"',
+        )
+
+
+def _burst(options: Options) -> _Broken:
+    if options.limits.burst < 0:
+        yield f"{options.limits.burst} is negative", "expected 0 or more"
+
+
+def _connections(options: Options) -> _Broken:
+    if not 0 <= options.limits.connections <= _MOST_CONNECTIONS:
+        yield f"{options.limits.connections} is out of range", f"expected 0 (no limit) to {_MOST_CONNECTIONS}"
+
+
+_RULES: dict[str, Callable[[Options], _Broken]] = {
+    "name": _name,
+    "domains": _domains,
+    "mount": _mount,
+    "behind": _behind,
+    "request_timeout": _request_timeout,
+    "max_upload": _max_upload,
+    "health": _health,
+    "start_timeout": _start_timeout,
+    "workers.count": _count,
+    "workers.threads": _threads,
+    "static": _static,
+    "limits.rate": _rate,
+    "limits.burst": _burst,
+    "limits.connections": _connections,
+}

@@ -1,0 +1,99 @@
+"""The options as a JSON schema for editors and as the reference page, from their one declaration."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import msgspec
+
+from portico.site.keys import Key, flag_keys, keys, sections
+
+
+def json_schema() -> dict[str, Any]:
+    """A JSON schema (2020-12) of portico.toml."""
+    top: dict[str, Any] = {key.name: _leaf(key) for key in keys() if "." not in key.name}
+    for name, section in sections().items():
+        inner = {
+            key.name.removeprefix(f"{name}."): _leaf(key) for key in keys() if key.name.startswith(f"{name}.")
+        }
+        table = {"type": "object", "additionalProperties": False, "properties": inner}
+        top[name] = {
+            "description": (section.__doc__ or "").strip(),
+            "anyOf": [table, inner[section.shorthand]],
+        }
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "portico.toml",
+        "type": "object",
+        "additionalProperties": False,
+        "properties": top,
+    }
+
+
+def reference_page() -> str:
+    """The page docs/reference.md."""
+    lines = [
+        "# Every option",
+        "",
+        "Generated from `src/portico/site/model.py` by `make docs`. Every key of `portico.toml` is optional;",
+        "each is also a flag. A table may be given as a plain value, which then means the key marked *short*:",
+        '`workers = 4`, `nginx = "system"`.',
+        "",
+    ]
+    for key in keys():
+        lines += _section_head(key) + _entry(key)
+    return "\n".join(lines)
+
+
+def shown(value: Any) -> str:
+    """A value as it would stand in portico.toml."""
+    if value is None:
+        return "(see the text)"
+    if isinstance(value, dict):
+        return (
+            "{ " + ", ".join(f'"{name}" = "{item}"' for name, item in value.items()) + " }" if value else "{}"
+        )
+    if isinstance(value, bool | list) or type(value) is int:
+        return json.dumps(value)
+    return f'"{value}"'
+
+
+def _leaf(key: Key) -> dict[str, Any]:
+    schema: dict[str, Any] = (
+        {"type": "string"} if hasattr(key.type, "parse") else msgspec.json.schema(key.type)
+    )
+    schema["description"] = key.help
+    schema["examples"] = [key.example]
+    if key.is_list:
+        schema = {**schema, "type": ["array", "string"]}
+    if key.default is not None:
+        is_plain = type(key.default) in (bool, int, str, list, dict)
+        schema["default"] = key.default if is_plain else str(key.default)
+    return schema
+
+
+def _section_head(key: Key) -> list[str]:
+    name, _, last = key.name.partition(".")
+    section = sections().get(name)
+    first = section and next(iter(msgspec.structs.fields(section))).name == last
+    return [f"## [{name}]", "", (section.__doc__ or "").strip(), ""] if section and first else []
+
+
+def _entry(key: Key) -> list[str]:
+    section = sections().get(key.name.partition(".")[0])
+    is_short = section is not None and key.name.endswith(f".{section.shorthand}")
+    flag = next(flag for flag, owner in flag_keys().items() if owner.name == key.name)
+    short = " *(short)*" if is_short else ""
+    lines = [
+        f"### `{key.name}`{short}",
+        "",
+        key.help,
+        "",
+        f"Default `{shown(key.default)}`; example `{_assignment(key)}`; flag `--{flag}`; {key.expected}.",
+    ]
+    return [*lines, *([f"Source: <{key.source}>"] if key.source else []), ""]
+
+
+def _assignment(key: Key) -> str:
+    return f"{key.name.rpartition('.')[2]} = {shown(key.example)}"

@@ -1,0 +1,118 @@
+"""Small values that are written as text: parsed once at the edge, printed back exactly.
+
+Each `parse` raises ValueError with a message that says what was expected, for a caller that knows where
+the text stood.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass
+from typing import Self
+
+_DURATION_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_SIZE_UNITS = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
+_SIZE_ALIASES = {"k": "KiB", "kb": "KiB", "kib": "KiB", "m": "MiB", "mb": "MiB", "mib": "MiB",
+                 "g": "GiB", "gb": "GiB", "gib": "GiB", "b": "B"}  # fmt: skip
+_NUMBER = re.compile(r"(\d+(?:\.\d+)?)\s*([A-Za-z]*)")
+_IDENTIFIER = r"[^\W\d]\w*"
+_APP_REF = re.compile(rf"(?P<module>[^:]+)(?::(?P<attr>{_IDENTIFIER}(?:\.{_IDENTIFIER})*)(?P<call>\(.*\))?)?")
+
+
+class Duration(float):
+    """A length of time in seconds, written "30s", "500ms", "5m", "2h" or "1d"."""
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        match = _NUMBER.fullmatch(text.strip())
+        if not match or match[2] not in _DURATION_UNITS:
+            raise ValueError("expected a number with a unit: 500ms, 30s, 5m, 2h or 1d")
+        return cls(float(match[1]) * _DURATION_UNITS[match[2]])
+
+    def __str__(self) -> str:
+        for unit, seconds in reversed(_DURATION_UNITS.items()):
+            if self >= seconds and (self / seconds).is_integer():
+                return f"{int(self / seconds)}{unit}"
+        return f"{round(self * 1000)}ms"
+
+
+class Size(int):
+    """A number of bytes, written "16MiB", "512KiB", "1GiB" or "4096B"; nginx's 16m is understood."""
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        match = _NUMBER.fullmatch(text.strip())
+        unit = _SIZE_ALIASES.get(match[2].lower()) if match else None
+        if not match or unit is None:
+            raise ValueError("expected a number with a unit: 4096B, 512KiB, 16MiB or 1GiB")
+        return cls(float(match[1]) * _SIZE_UNITS[unit])
+
+    def __str__(self) -> str:
+        for unit, count in reversed(_SIZE_UNITS.items()):
+            if self >= count and self % count == 0:
+                return f"{self // count}{unit}"
+        return f"{int(self)}B"
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where to listen: `host:port`, `:port` (every interface) or `[v6]:port`."""
+
+    host: str
+    port: int
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        expected = "expected host:port, like 127.0.0.1:8080, [::1]:8080 or :8080"
+        host, colon, port = text.strip().rpartition(":")
+        if not colon or not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536:
+            raise ValueError(f"{expected}, with a port from 1 to 65535")
+        return cls(_host(host, expected), int(port))
+
+    @property
+    def is_v6(self) -> bool:
+        return ":" in self.host
+
+    @property
+    def is_wildcard(self) -> bool:
+        return self.host in ("0.0.0.0", "::", "*")  # noqa: S104  reading the word is not binding to it
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if self.is_v6 else f"{self.host}:{self.port}"
+
+
+def _host(text: str, expected: str) -> str:
+    if text in ("", "*"):
+        return "*"
+    if text == "localhost":
+        return "127.0.0.1"
+    try:
+        if "%" in text:
+            raise ValueError
+        return str(ipaddress.ip_address(text.removeprefix("[").removesuffix("]")))
+    except ValueError:
+        raise ValueError(f"{expected}; the host is an IP address") from None
+
+
+@dataclass(frozen=True)
+class AppRef:
+    """Which app: `module`, `module:attribute`, `module:factory()` or the same with a path to a file."""
+
+    module: str
+    attribute: str = ""
+    call: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        match = _APP_REF.fullmatch(text.strip())
+        if not match:
+            raise ValueError("expected module:attribute, like shop:app, shop:create_app() or path/to/shop.py")
+        return cls(match["module"], match["attr"] or "", match["call"] or "")
+
+    @property
+    def is_file(self) -> bool:
+        return self.module.endswith(".py") or "/" in self.module
+
+    def __str__(self) -> str:
+        return f"{self.module}:{self.attribute}{self.call}" if self.attribute else self.module

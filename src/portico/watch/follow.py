@@ -1,0 +1,74 @@
+"""Follows a file that another program appends to."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from io import FileIO
+from pathlib import Path
+
+_CHUNK = 1 << 20
+
+
+class Follower:
+    """Reads what was appended since the last look, whole lines only; survives rotation and truncation.
+
+    Starts at the end of the file unless `from_start`. A file that does not exist yet has no lines.
+    """
+
+    def __init__(self, path: Path, *, from_start: bool = False) -> None:
+        self._path = path
+        self._file: FileIO | None = None
+        self._rest = b""
+        if path.exists() and not from_start:
+            self._open(at_end=True)
+
+    def lines(self) -> list[str]:
+        """The lines that have come since the last call."""
+        found: list[str] = []
+        if self._file is None:
+            self._open(at_end=False)
+        if self._file is not None:
+            found += self._read()
+            if self._was_replaced():
+                found += self._read()
+                self._open(at_end=False)
+                found += self._read()
+        return found
+
+    def _open(self, *, at_end: bool) -> None:
+        if self._file is not None:
+            self._file.close()
+        self._rest = b""
+        try:
+            self._file = FileIO(str(self._path), "r")
+        except OSError:
+            self._file = None
+            return
+        if at_end:
+            self._file.seek(0, os.SEEK_END)
+
+    def _read(self) -> list[str]:
+        if self._file is None:
+            return []
+        found: list[bytes] = []
+        while chunk := self._file.read(_CHUNK):
+            *lines, self._rest = (self._rest + chunk).split(b"\n")
+            found += lines
+        return [line.decode("utf-8", "replace") for line in found]
+
+    def _was_replaced(self) -> bool:
+        assert self._file is not None
+        try:
+            there = self._path.stat()
+        except OSError:
+            return False
+        ours = os.fstat(self._file.fileno())
+        return (there.st_ino, there.st_dev) != (ours.st_ino, ours.st_dev) or there.st_size < self._file.tell()
+
+
+def paced(lines: list[str], most: int, left_out: Callable[[int], str]) -> list[str]:
+    """At most `most` of the lines, and one that says how many were left out."""
+    if len(lines) <= most:
+        return lines
+    return [*lines[:most], left_out(len(lines) - most)]

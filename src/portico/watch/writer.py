@@ -1,0 +1,87 @@
+"""Write to a descriptor without ever waiting for whoever reads it: a pipe nobody reads must not stop a server."""
+
+from __future__ import annotations
+
+import os
+import select
+import threading
+from collections import deque
+
+ROOM_BYTES = 4 << 20
+"""What waits for a slow reader; more is dropped and counted."""
+_PIECE_BYTES = 1 << 16
+"""A pipe holds this much (man 7 pipe)."""
+FLUSH_SECONDS = 1.0
+
+
+class Writer:
+    """`write` from one thread, another one waits for the reader.
+
+    `dropped` counts the lines that found no room or could not be written, `error` is why the last one could not.
+    After a broken pipe nothing is tried any more.
+    """
+
+    def __init__(self, fd: int) -> None:
+        self.dropped = 0
+        self.error: OSError | None = None
+        self._fd = fd
+        self._waiting: deque[bytes] = deque()
+        self._size = 0
+        self._is_over = False
+        self._changed = threading.Condition()
+        self._thread = threading.Thread(target=self._go, daemon=True)
+        self._thread.start()
+
+    def write(self, line: str) -> None:
+        """Hand over a line; its end is added."""
+        words = f"{line}\n".encode("utf-8", "backslashreplace")
+        with self._changed:
+            if self._is_over or self._size + len(words) > ROOM_BYTES:
+                self.dropped += 1
+                return
+            self._waiting.append(words)
+            self._size += len(words)
+            self._changed.notify()
+
+    def close(self) -> None:
+        """Write what waits, for a second at most."""
+        with self._changed:
+            self._is_over = True
+            self._changed.notify()
+        self._thread.join(FLUSH_SECONDS)
+
+    def _go(self) -> None:
+        while lines := self._next():
+            try:
+                self._write_all(b"".join(lines))
+                self.error = None
+            except OSError as error:
+                self.error = error
+                self._lose(len(lines), for_good=isinstance(error, BrokenPipeError))
+            with self._changed:
+                self._size -= sum(map(len, lines))
+
+    def _next(self) -> list[bytes]:
+        """What is written next, waited for; empty at the end."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting or self._is_over)
+            lines: list[bytes] = []
+            while self._waiting and sum(map(len, lines)) < _PIECE_BYTES:
+                lines.append(self._waiting.popleft())
+            return lines
+
+    def _lose(self, count: int, *, for_good: bool) -> None:
+        with self._changed:
+            self.dropped += count
+            if for_good:
+                self.dropped += len(self._waiting)
+                self._is_over = True
+                self._waiting.clear()
+
+    def _write_all(self, words: bytes) -> None:
+        rest = memoryview(words)
+        while rest:
+            try:
+                rest = rest[os.write(self._fd, rest) :]
+            except BlockingIOError:
+                select.select([], [self._fd], [])  # somebody who shares the terminal made it non-blocking

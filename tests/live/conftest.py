@@ -1,0 +1,117 @@
+"""Apps that several live tests share: started once for a module."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support import Served, served
+
+MIRROR = """
+import os, pathlib, time
+from flask import Flask, jsonify, request, Response, redirect, session, abort, send_file, url_for
+from flask_sock import Sock
+
+app = Flask(__name__)
+app.secret_key = "the same for every worker"
+app.config["MAX_CONTENT_LENGTH"] = 64 * 1024
+sock = Sock(app)
+
+@app.route("/", defaults={"path": ""}, methods=["GET", "POST", "PUT", "DELETE"])
+@app.route("/<path:path>", methods=["GET", "POST", "PUT", "DELETE"])
+def mirror(path):
+    environ = {name: value for name, value in request.environ.items() if isinstance(value, str)}
+    return jsonify(
+        environ=environ, remote_addr=request.remote_addr, scheme=request.scheme, host=request.host,
+        url=url_for("mirror", path="x", _external=True), script_name=request.environ["SCRIPT_NAME"],
+        path_info=request.environ["PATH_INFO"], uri=request.environ["REQUEST_URI"], length=len(request.get_data()),
+    )
+
+@app.get("/redirect")
+def to_elsewhere():
+    return redirect(url_for("mirror", path="there"))
+
+@app.get("/cookie")
+def cookie():
+    session["user"] = "a"
+    return "set"
+
+@app.get("/big-cookies")
+def big_cookies():
+    response = Response("big")
+    response.set_cookie("a", "x" * 3000)
+    response.set_cookie("b", "y" * 3000)
+    return response
+
+@app.get("/slow")
+def slow():
+    time.sleep(float(request.args["seconds"]))
+    return "done"
+
+@app.get("/status/<int:code>")
+def status(code):
+    return Response("the app's own page", status=code)
+
+@app.get("/fail")
+def fail():
+    raise RuntimeError("a view that fails")
+
+@app.get("/events")
+def events():
+    def stream():
+        for number in range(3):
+            yield f"data: {number}\\n\\n"
+            time.sleep(0.6)
+    return Response(stream(), mimetype="text/event-stream")
+
+@app.route("/die", methods=["GET", "POST"])
+def die():
+    with open("died.txt", "a") as file:
+        file.write(request.method + "\\n")
+    os._exit(1)
+
+@sock.route("/echo")
+def echo(ws):
+    while True:
+        ws.send(ws.receive())
+"""
+STATICS = {
+    "static/app.css": "body { color: teal }\n" * 100,
+    "static/.env": "SECRET=1",
+    "static/.git/config": "secret",
+    "static/deep/er.txt": "deep",
+    "static/ünï cödé.txt": "named",
+    "settings.py": "SECRET = 1",
+}
+
+
+@pytest.fixture(scope="session")
+def _needs_nginx() -> None:
+    if not (shutil.which("nginx") or Path("/usr/sbin/nginx").exists()):
+        pytest.fail("Debian's nginx is missing: run the tests with `make test`, which installs it")
+
+
+@pytest.fixture(scope="module", params=["embedded", "system"])
+def mirror(request: pytest.FixtureRequest, _needs_nginx: None) -> Iterator[Served]:
+    """An app that answers with what it was told, behind each nginx."""
+    with served({"app.py": MIRROR, **STATICS}, "--nginx", request.param, "--request-timeout", "3s") as run:
+        (run.directory / "static/out").symlink_to("/etc")
+        (run.directory / "static/settings-link.py").symlink_to("../settings.py")
+        yield run
+
+
+@pytest.fixture(scope="module")
+def shop() -> Iterator[Served]:
+    """The same app with declared domains."""
+    words = ["--domain", "shop.example", "--domain", "*.wild.example", "--health", "/health"]
+    with served({"app.py": MIRROR, **STATICS}, *words) as run:
+        yield run
+
+
+@pytest.fixture(scope="module")
+def uploads() -> Iterator[Served]:
+    with served({"app.py": MIRROR.replace("64 * 1024", "64 * 1024 * 1024")}) as run:
+        yield run

@@ -1,0 +1,167 @@
+"""When the app is down, slow, starting or too strict: what a client sees, named after the symptom."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+
+from tests.live.conftest import MIRROR
+from tests.support import Served, served
+
+SLOW_BOOT = (
+    "import os, time\nif os.environ.get('SERVER_SOFTWARE', '').startswith('gunicorn'): time.sleep(2)\n"
+)
+
+
+def test_upstream_sent_too_big_header_with_two_cookies_of_3_kb(mirror: Served) -> None:
+    answer = mirror.get("/big-cookies")
+    assert answer.status_code == 200
+    again = mirror.get("/", headers={"Cookie": f"a={'x' * 3000}; b={'y' * 3000}"})
+    assert again.status_code == 200
+
+
+def test_413_names_the_layer_and_the_setting(mirror: Served) -> None:
+    answer = mirror.client.post(
+        mirror.url + "/", content=b"x" * (64 * 1024 + 1), headers={"Accept": "text/html"}
+    )
+    assert answer.status_code == 413
+    assert "64KiB" in answer.text
+    assert "max_upload" in answer.text
+
+
+def test_the_app_s_own_limit_is_nginx_s_limit(mirror: Served) -> None:
+    assert mirror.client.post(mirror.url + "/", content=b"x" * (64 * 1024)).json()["length"] == 64 * 1024
+
+
+def test_a_chunked_upload_has_a_length(mirror: Served) -> None:
+    answer = mirror.client.post(mirror.url + "/", content=iter([b"a" * 1000, b"b" * 1000]))
+    assert answer.json()["length"] == 2000
+
+
+def test_504_comes_in_time_and_names_no_internals(mirror: Served) -> None:
+    began = time.monotonic()
+    answer = mirror.get("/slow?seconds=6", headers={"Accept": "text/html"})
+    assert answer.status_code == 504
+    assert 2.5 < time.monotonic() - began < 5
+    for word in ("nginx", "unix:", "gunicorn", str(mirror.directory), "Traceback"):
+        assert word not in answer.text
+
+
+def test_programs_get_the_error_as_json(mirror: Served) -> None:
+    answer = mirror.get("/static/nothing", headers={"Accept": "application/json"})
+    assert answer.headers["Content-Type"] == "application/json"
+    error = answer.json()["error"]
+    assert error["status"] == 404
+    assert error["request_id"] == answer.headers["X-Request-ID"]
+
+
+def test_browsers_get_a_page_with_the_request_s_id(mirror: Served) -> None:
+    accept = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+    answer = mirror.get("/static/nothing", headers={"Accept": accept})
+    assert answer.headers["Content-Type"].startswith("text/html")
+    assert answer.headers["X-Request-ID"] in answer.text
+
+
+@pytest.mark.parametrize("code", [400, 403, 404, 413, 418, 429, 500, 502, 503, 504])
+def test_the_app_s_own_errors_pass_untouched(mirror: Served, code: int) -> None:
+    answer = mirror.get(f"/status/{code}")
+    assert (answer.status_code, answer.text) == (code, "the app's own page")
+
+
+def test_error_pages_cannot_be_asked_for(mirror: Served) -> None:
+    assert mirror.get("/-/errors/502.html").status_code == 404
+
+
+def test_a_view_that_fails_is_500_and_its_traceback_is_on_the_terminal(mirror: Served) -> None:
+    assert mirror.get("/fail").status_code == 500
+    assert "RuntimeError: a view that fails" in mirror.stderr()
+
+
+def test_a_worker_that_dies_gives_one_clear_502_and_no_post_runs_twice(mirror: Served) -> None:
+    answer = mirror.client.post(mirror.url + "/die", headers={"Accept": "text/html"})
+    assert answer.status_code == 502
+    assert "The app did not answer" in answer.text
+    assert (mirror.directory / "died.txt").read_text().count("POST") == 1
+
+
+def test_a_get_whose_worker_died_is_tried_once_more(mirror: Served) -> None:
+    before = (
+        (mirror.directory / "died.txt").read_text().count("GET")
+        if (mirror.directory / "died.txt").exists()
+        else 0
+    )
+    assert mirror.get("/die").status_code == 502
+    assert (mirror.directory / "died.txt").read_text().count("GET") == before + 2
+
+
+def test_while_the_app_starts_there_is_a_page_that_asks_again() -> None:
+    with served({"app.py": SLOW_BOOT + MIRROR}, wait=False) as run:
+        answer = _first_answer(run)
+        assert answer.status_code == 503
+        assert answer.headers["Retry-After"] == "2"
+        assert 'http-equiv="refresh"' in answer.text
+        assert run.get("/-/health").status_code == 503
+
+
+def test_error_pages_of_your_own() -> None:
+    files = {"app.py": MIRROR, "pages/404.html": "<p>my own 404</p>", "portico.toml": 'errors = "pages"\n'}
+    with served({**files, "static/x": ""}) as run:
+        assert run.get("/static/nothing", headers={"Accept": "text/html"}).text.strip() == "<p>my own 404</p>"
+        assert "error" in run.get("/static/nothing", headers={"Accept": "application/json"}).json()
+
+
+def test_too_many_requests_are_429_with_retry_after() -> None:
+    with served({"app.py": MIRROR}, "--limits", "1r/s", "--limits-burst", "2") as run:
+        answers = [run.get("/", headers={"Accept": "application/json"}) for _ in range(8)]
+        refused = [answer for answer in answers if answer.status_code == 429]
+        assert refused
+        assert refused[0].headers["Retry-After"] == "1"
+        assert refused[0].json()["error"]["status"] == 429
+
+
+def test_one_line_a_request_and_one_id_for_all(mirror: Served) -> None:
+    agent = 'evil" agent\\ \x7f {"a":1}'
+    answer = mirror.get("/logged?q=1", headers={"User-Agent": agent, "X-Request-ID": "spoofed"})
+    line = next(line for line in mirror.requests() if line["uri"] == "/logged?q=1")
+    assert line["agent"] == agent
+    assert (
+        line["id"]
+        == answer.headers["X-Request-ID"]
+        == answer.json()["environ"]["HTTP_X_REQUEST_ID"]
+        != "spoofed"
+    )
+    assert (line["status"], line["method"], line["client"], line["protocol"]) == (
+        200,
+        "GET",
+        "127.0.0.1",
+        "HTTP/1.1",
+    )
+    assert line["bytes_out"] > 0
+    assert float(line["response_seconds"]) >= 0
+    assert json.loads(json.dumps(line)) == line
+
+
+def _first_answer(run: Served):  # type: ignore[no-untyped-def]
+    import httpx
+
+    give_up = time.monotonic() + 10
+    while time.monotonic() < give_up:
+        try:
+            return run.get("/", headers={"Accept": "text/html"})
+        except httpx.ConnectError:
+            time.sleep(0.02)
+    raise AssertionError(run.stderr())
+
+
+@pytest.mark.parametrize("size", [1, 8 << 10, 60 << 10, 64 << 10])
+def test_an_upload_of_any_size_arrives_whole(mirror: Served, size: int) -> None:
+    assert mirror.client.post(mirror.url + "/", content=b"x" * size).json()["length"] == size
+
+
+@pytest.mark.parametrize("size", [1 << 18, (1 << 18) + 1, 1 << 20, 20 << 20])
+def test_a_large_upload_does_not_hang(uploads: Served, size: int) -> None:
+    """nginx sends bodies from files with sendfile; a byte left unread in the middle stopped it for good."""
+    answer = uploads.client.post(uploads.url + "/", content=b"x" * size, timeout=20)
+    assert answer.json()["length"] == size

@@ -1,0 +1,142 @@
+"""The other servers on the same link: uWSGI, and ASGI apps by Gunicorn's asgi worker."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from websockets.sync.client import connect
+
+from tests.live.conftest import MIRROR, STATICS
+from tests.support import Served, portico, private_directory, served, write_files
+
+STARLETTE = """
+import asyncio
+from starlette.applications import Starlette
+from starlette.responses import JSONResponse, StreamingResponse
+from starlette.routing import Route, WebSocketRoute
+
+async def mirror(request):
+    return JSONResponse({
+        "client": request.client.host, "url": str(request.url), "path": request.url.path,
+        "root_path": request.scope["root_path"], "headers": dict(request.headers), "length": len(await request.body()),
+    })
+
+async def events(request):
+    async def stream():
+        for number in range(3):
+            yield f"data: {number}\\n\\n"
+            await asyncio.sleep(0.6)
+    return StreamingResponse(stream(), media_type="text/event-stream")
+
+async def echo(websocket):
+    await websocket.accept()
+    async for text in websocket.iter_text():
+        await websocket.send_text(text)
+
+app = Starlette(routes=[
+    Route("/events", events), WebSocketRoute("/echo", echo), Route("/{path:path}", mirror, methods=["GET", "POST"]),
+])
+"""
+FASTAPI = (
+    "from fastapi import FastAPI\napp = FastAPI()\n@app.get('/')\ndef index(): return {'hello': 'fastapi'}\n"
+)
+QUART = (
+    "from quart import Quart\napp = Quart(__name__)\n@app.get('/')\nasync def index(): return 'hello quart'\n"
+)
+SPOOFED = {
+    "X-Forwarded-For": "6.6.6.6",
+    "X-Forwarded-Proto": "https",
+    "X-Real-IP": "6.6.6.6",
+    "Forwarded": "for=6.6.6.6",
+}
+
+
+@pytest.fixture(scope="module")
+def uwsgi() -> Iterator[Served]:
+    with served({"app.py": MIRROR, **STATICS}, "--workers-server", "uwsgi", "--mount", "/app") as run:
+        yield run
+
+
+@pytest.fixture(scope="module")
+def starlette() -> Iterator[Served]:
+    with served({"app.py": STARLETTE}) as run:
+        yield run
+
+
+def test_uwsgi_serves_and_says_so(uwsgi: Served) -> None:
+    assert "uWSGI 2." in uwsgi.stderr()
+    told = uwsgi.get("/app/a%2Fb").json()
+    assert (told["script_name"], told["path_info"], told["uri"]) == ("/app", "/a/b", "/app/a%2Fb")
+
+
+def test_uwsgi_has_none_of_its_traps(uwsgi: Served) -> None:
+    big = {"Cookie": f"a={'x' * 3000}; b={'y' * 3000}"}
+    assert uwsgi.get("/app/", headers=big).status_code == 200
+    assert uwsgi.client.post(uwsgi.url + "/app/", content=b"x" * 60000).json()["length"] == 60000
+    assert {uwsgi.get("/app/").status_code for _ in range(20)} == {200}
+
+
+def test_uwsgi_finishes_what_it_has_when_told_to_stop() -> None:
+    import threading
+
+    answers = []
+    with served({"app.py": MIRROR}, "--workers-server", "uwsgi") as run:
+        slow = threading.Thread(target=lambda: answers.append(run.get("/slow?seconds=2").text))
+        slow.start()
+        import time
+
+        time.sleep(0.5)
+        run.stop()
+        slow.join()
+    assert answers == ["done"]
+
+
+def test_an_asgi_app_learns_who_the_client_is_from_nginx_alone(starlette: Served) -> None:
+    told = starlette.get("/a%2Fb?q=1", headers=SPOOFED).json()
+    assert told["client"] == "127.0.0.1"
+    assert told["url"] == f"{starlette.url}/a%2Fb?q=1" or told["url"] == f"{starlette.url}/a/b?q=1"
+    assert "6.6.6.6" not in str(told)
+    assert "x-portico-msec" not in told["headers"]
+
+
+def test_an_asgi_app_takes_uploads_and_websockets(starlette: Served) -> None:
+    assert starlette.client.post(starlette.url + "/x", content=b"x" * 100000).json()["length"] == 100000
+    with connect(f"ws://127.0.0.1:{starlette.port}/echo", open_timeout=10) as socket:
+        socket.send("hello")
+        assert socket.recv(timeout=10) == "hello"
+
+
+def test_an_asgi_app_s_events_arrive_one_by_one(starlette: Served) -> None:
+    import time
+
+    began = time.monotonic()
+    with starlette.client.stream("GET", starlette.url + "/events") as answer:
+        next(answer.iter_raw())
+        assert time.monotonic() - began < 1.0
+
+
+def test_an_asgi_app_s_numbers_are_in_the_log(starlette: Served) -> None:
+    assert "x-portico" not in starlette.get("/numbers").headers
+    line = next(line for line in starlette.requests() if line["uri"] == "/numbers")
+    queue, app, pid, thread, endpoint = line["worker"].split()
+    assert int(queue) >= 0
+    assert int(app) > 0
+    assert int(pid) > 0
+    assert (thread, endpoint) == ("0", "mirror")
+
+
+@pytest.mark.parametrize(("code", "text"), [(FASTAPI, "fastapi"), (QUART, "hello quart")])
+def test_fastapi_and_quart(code: str, text: str) -> None:
+    with served({"app.py": code}) as run:
+        assert text in run.get("/").text
+
+
+def test_uwsgi_cannot_run_an_asgi_app() -> None:
+    with private_directory() as home:
+        write_files(home, {"app.py": FASTAPI, "portico.toml": '[workers]\nserver = "uwsgi"\n'})
+        done = portico("plan", cwd=home)
+    assert done.returncode == 2
+    assert done.stderr == (
+        'portico.toml:2: workers.server: uWSGI cannot run an ASGI app\n  use server = "gunicorn"\n'
+    )

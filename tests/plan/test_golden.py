@@ -1,0 +1,125 @@
+"""Site in, files out: the exact bytes. `default` holds whole files, each other case what differs from it."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from portico.errors import PorticoError
+from portico.place.model import NginxBuild, Place
+from portico.plan.build import plan
+from portico.plan.model import Plan
+from portico.site.load import load
+from portico.site.model import AppFacts, Site, StaticFolder
+from tests.support import RULE, golden
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "plan"
+MODULES = frozenset({"http_auth_request_module"})
+EMBEDDED = NginxBuild("/opt/nginx", (1, 31, 3), MODULES)
+DEBIAN = NginxBuild("/usr/sbin/nginx", (1, 22, 1), MODULES, origin="system")
+PLACE = Place(
+    nginx=EMBEDDED,
+    runtime="/run/shop",
+    state="/var/shop",
+    python="/opt/python",
+    gunicorn="27.0.1",
+    cpus=2.0,
+    cpus_source="CPUs this process may run on",
+    memory=4 << 30,
+    memory_source="the machine's memory",
+    somaxconn=4096,
+    file_limit=20000,
+    user="shop",
+    shared_memory="/dev/shm",
+)
+FACTS = AppFacts(
+    app="shop:app",
+    directory="/srv/shop",
+    kind="flask",
+    version="3.1.3",
+    static=[StaticFolder("/static/", "/srv/shop/static", "the app's static folder")],
+)
+
+
+def case(text: str, directory: Path) -> Plan:
+    """A case is a portico.toml; its tables [test.place] and [test.facts] change the rest."""
+    own: dict[str, Any] = tomllib.loads(text).get("test", {})
+    toml = directory / "portico.toml"
+    toml.write_text(text.partition("[test")[0])
+    options, causes = load(toml, {})
+    wanted = own.get("place", {})
+    if wanted.pop("nginx", "") == "debian":
+        wanted["nginx"] = DEBIAN
+    facts = msgspec.convert(msgspec.to_builtins(FACTS) | own.get("facts", {}), AppFacts)
+    declared = tuple(
+        StaticFolder(url, f"/srv/shop/{path}", "[static]") for url, path in options.static.items()
+    )
+    site = Site(
+        options, facts, "/srv/shop", "shop", causes, declared,
+        nginx_http=tuple(options.nginx.http), nginx_server=tuple(options.nginx.server),
+    )  # fmt: skip
+    return plan(site, replace(PLACE, **wanted))
+
+
+def printed(made: Plan) -> list[str]:
+    lines = []
+    for file in made.files:
+        if not file.path.startswith("errors/"):
+            lines += [f"== {file.path}", *file.content.splitlines()]
+    lines += ["== commands", *(" ".join(process.argv) for process in (made.gateway, made.server))]
+    return [*lines, "== urls", *made.urls, "== notes", *made.notes]
+
+
+@pytest.mark.parametrize("path", sorted(GOLDEN.glob("*.txt")), ids=lambda path: path.stem)
+def test_golden_plan(path: Path, tmp_path: Path) -> None:
+    text = path.read_text().partition(RULE)[0]
+    try:
+        lines = printed(case(text, tmp_path))
+    except PorticoError as error:
+        golden(path, f"{error}\n")
+        return
+    if path.stem != "default":
+        base = printed(case("", tmp_path))
+        lines = [
+            line
+            for line in difflib.unified_diff(base, lines, n=0, lineterm="")
+            if line[:3] not in ("---", "+++")
+        ]
+        lines = [line for line in lines if not line.startswith("@@")]
+    golden(path, "\n".join(lines) + "\n")
+
+
+def test_the_same_site_and_place_give_the_same_bytes(tmp_path: Path) -> None:
+    assert case("domains = ['a.example']", tmp_path) == case("domains = ['a.example']", tmp_path)
+
+
+@pytest.mark.parametrize("path", sorted(GOLDEN.glob("*.txt")), ids=lambda path: path.stem)
+def test_every_generated_line_has_a_reason_and_a_source(path: Path, tmp_path: Path) -> None:
+    try:
+        made = case(path.read_text().partition(RULE)[0], tmp_path)
+    except PorticoError:
+        pytest.skip("a case of an error")
+    for file in made.files:
+        for line in file.lines:
+            if line.text.strip() in ("", "}"):
+                continue
+            assert line.why, f"{file.path}: {line.text}"
+            if file.path == "nginx.conf" and not line.is_users:
+                assert line.source.startswith("https://"), f"{file.path}: {line.text}"
+
+
+def test_the_ladder_of_times_is_in_order(tmp_path: Path) -> None:
+    for seconds in (1, 30, 90, 3600):
+        ladder = case(f"request_timeout = '{seconds}s'", tmp_path).ladder
+        rungs = [
+            ladder.read_seconds, ladder.deadline_seconds, ladder.drain_seconds, ladder.stop_seconds,
+            ladder.service_seconds,
+        ]  # fmt: skip
+        assert rungs == sorted(set(rungs))
+        assert ladder.heartbeat_seconds > ladder.deadline_seconds

@@ -1,0 +1,59 @@
+"""The control socket: who runs, and orders that answer with what came of them."""
+
+from __future__ import annotations
+
+import stat
+from typing import TYPE_CHECKING
+
+import pytest
+
+from portico.errors import PorticoError
+from portico.run import client
+
+if TYPE_CHECKING:
+    from tests.run.conftest import Site
+
+
+def test_status_tells_what_runs(site: Site) -> None:
+    site.start()
+    (seen,) = client.ask(str(site.runtime), "GET", "/status")
+    assert (seen["pid"], seen["phase"], seen["live"]) == (site.pid, "serving", 1)
+    assert seen["nginx"]["pid"] == site.gateway()
+    assert [(g["number"], g["status"], g["pid"]) for g in seen["generations"]] == [
+        (1, "well", site.arbiter())
+    ]
+    assert stat.S_IMODE((site.runtime / "control.sock").stat().st_mode) == 0o600
+
+
+def test_reload_is_told_step_by_step(site: Site) -> None:
+    site.start(release="old")
+    site.wish(release="new")
+    told = [line["news"] for line in client.ask(str(site.runtime), "POST", "/reload")]
+    assert told == ["Reloading", "Booting", "Switched"]
+    assert site.get() == (200, "new")
+
+
+def test_broken_reload_ends_with_its_reason(site: Site) -> None:
+    site.start()
+    site.wish(refuse="unknown key")
+    *_, last = client.ask(str(site.runtime), "POST", "/reload")
+    assert last["news"] == "GenerationDropped"
+    assert last["problems"][0]["what"] == "unknown key"
+
+
+def test_stop_ends_with_zero(site: Site) -> None:
+    site.start()
+    assert list(client.ask(str(site.runtime), "POST", "/stop")) == [{"stopping": site.pid}]
+    assert site.wait() == 0
+    site.assert_nothing_is_left()
+
+
+def test_unknown_order_names_the_known(site: Site) -> None:
+    site.start()
+    with pytest.raises(PorticoError, match="POST /fly: one of GET /status, POST /reload, POST /stop"):
+        list(client.ask(str(site.runtime), "POST", "/fly"))
+
+
+def test_nothing_runs(site: Site) -> None:
+    with pytest.raises(PorticoError, match="nothing runs here"):
+        list(client.ask(str(site.runtime), "GET", "/status"))

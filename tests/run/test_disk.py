@@ -1,0 +1,25 @@
+"""A full disk is said once, and once more when it has room again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+
+from portico.run import disk, news
+from portico.run.news import News
+
+
+def test_full_disk_is_said_once_and_its_recovery_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(disk, "LOOK_SECONDS", 0.0)
+    looks: Iterator[bool] = iter((True, False, False, False, True, True, False))
+    said: list[News] = []
+    with pytest.raises(RuntimeError):  # the looks are at their end
+        asyncio.run(disk.watch("/state", said.append, lambda _: next(looks)))
+    full, back = news.DiskFull("/state"), news.DiskBack("/state")
+    assert said == [full, back, full]
+
+
+def test_this_disk_has_room() -> None:
+    assert disk._has_room("/")

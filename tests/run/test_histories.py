@@ -1,0 +1,85 @@
+"""The machine, by histories: events in, actions out. `GOLDEN=1` writes what came out into the files.
+
+A history holds lines of an event at a time, `0.5 ServerExited 1 -9`, each followed by the indented actions
+that it must bring; `Say Ready 0.5` is an action, too.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Iterator
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec import Struct
+from msgspec.structs import asdict, fields
+
+from portico.errors import Problem
+from portico.run import event as events
+from portico.run.machine import Patience, State, step, wake_at
+
+HISTORIES = sorted(Path(__file__).parent.parent.joinpath("histories").glob("*.txt"))
+
+
+@pytest.mark.parametrize("path", HISTORIES, ids=lambda path: path.stem)
+def test_golden_history(path: Path) -> None:
+    told = path.read_text()
+    replayed = "".join(replay(told.splitlines()))
+    if os.environ.get("GOLDEN"):
+        path.write_text(replayed)
+    assert replayed == told
+
+
+def replay(lines: list[str]) -> Iterator[str]:
+    """The history with the actions that the machine really gives; comments and blank lines are kept."""
+    state = State(Patience(start_seconds=30, stop_seconds=35))
+    for line in lines:
+        if line.startswith("  "):
+            continue
+        yield f"{line}\n"
+        if line and not line.startswith("#"):
+            state, actions = step(state, *parse(line))
+            yield from (f"  {words(action)}\n" for action in actions)
+            yield from _waking(state)
+
+
+def _waking(state: State) -> Iterator[str]:
+    at = wake_at(state)
+    yield f"  (wakes at {at:g})\n" if at is not None else ""
+
+
+def parse(line: str) -> tuple[Any, float]:
+    now, name, *texts = shlex.split(line)
+    kind = getattr(events, name)
+    values = [_value(field.type, text) for field, text in zip(fields(kind), texts, strict=False)]
+    return kind(*values), float(now)
+
+
+def _value(kind: Any, text: str) -> object:
+    if kind is bool:
+        return text == "yes"
+    return kind(text) if kind in (int, str) else (Problem("", text),)
+
+
+def words(value: object) -> str:
+    """A value in words: its name and its fields in their order."""
+    match value:
+        case bool():
+            return "yes" if value else "no"
+        case float():
+            return f"{value:.4g}"
+        case Enum():
+            return str(value.value)
+        case Problem():
+            return shlex.quote(str(value))
+        case tuple():
+            return " ".join(map(words, value))
+        case str():
+            return shlex.quote(value)
+    if isinstance(value, Struct):
+        parts = [words(part) for part in asdict(value).values()]
+        return " ".join([type(value).__name__, *filter(None, parts)])
+    return str(value)

@@ -1,0 +1,393 @@
+"""The parts of the run, each by itself: sockets, files, the lock, ports, children, questions."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from portico.errors import PorticoError
+from portico.plan.model import File, Health, Ladder, Line, Plan, Process
+from portico.run import child, files, health, leftovers, lock, ports, proc, quiet, switch
+from portico.run.action import Manner
+from portico.run.background import in_background
+from portico.values import Address
+
+
+@pytest.fixture
+def runtime() -> Iterator[Path]:
+    path = Path(tempfile.mkdtemp(prefix="pt-", dir="/tmp"))
+    yield path
+    shutil.rmtree(path)
+
+
+@pytest.fixture
+def plan(runtime: Path) -> Plan:
+    """A plan whose nginx is `true`: for the parts that start nothing."""
+    return Plan(
+        name="test", app="app:app", urls=("http://x/",), listen=(),
+        server=Process("server", ("serve", "{conf}/server.py"), "/"),
+        gateway=Process("nginx", ("true", "{conf}/nginx.conf"), "/"),
+        files=(File("nginx.conf", (Line("a;"),)), File("server.py", (Line("b"),), 0o600), File("errors/404.html", ())),
+        directories=(), runtime=str(runtime), state=str(runtime), socket=f"{runtime}/app.sock",
+        socket_group="", backlog=8, booting="", access_log="", error_log="", nginx="true", workers=1, threads=1,
+        max_upload=0, ladder=Ladder.of(30), health=Health("/", "x", "http", "", 30), versions={},
+    )  # fmt: skip
+
+
+def _says(path: str) -> bytes:
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(path)
+        return client.recv(10)
+
+
+def _answer_once(listener: socket.socket, word: bytes) -> None:
+    def answer() -> None:
+        connection, _ = listener.accept()
+        with connection:
+            connection.sendall(word)
+
+    threading.Thread(target=answer, daemon=True).start()
+
+
+# Sockets -----------------------------------------------------------------------------------------------
+
+
+def test_live_path_leads_to_the_generation_that_was_made_live(plan: Plan) -> None:
+    with switch.listen(plan, 1) as first, switch.listen(plan, 2) as second:
+        switch.make_live(plan, 1)
+        _answer_once(first, b"first")
+        assert _says(plan.socket) == b"first"
+        switch.make_live(plan, 2)
+        _answer_once(second, b"second")
+        assert _says(plan.socket) == b"second"
+        _answer_once(first, b"still")
+        assert _says(plan.generation_socket(1)) == b"still"
+
+
+def test_making_live_what_is_live_leaves_no_draft(plan: Plan, runtime: Path) -> None:
+    with switch.listen(plan, 1):
+        switch.make_live(plan, 1)
+        switch.make_live(plan, 1)
+        assert sorted(path.name for path in runtime.iterdir()) == [
+            "app-1.sock",
+            "app-1.sock.keep",
+            "app.sock",
+        ]
+
+
+def test_path_that_a_server_unlinked_comes_back_with_its_queue(plan: Plan) -> None:
+    with switch.listen(plan, 1) as listener:
+        waiting = socket.socket(socket.AF_UNIX)
+        waiting.connect(plan.generation_socket(1))
+        Path(plan.generation_socket(1)).unlink()
+        switch.take_down(plan)
+        switch.restore(plan, 1)
+        switch.make_live(plan, 1)
+        listener.accept()[0].close()
+        _answer_once(listener, b"back")
+        assert _says(plan.socket) == b"back"
+        waiting.close()
+
+
+def test_sweep_removes_what_a_killed_portico_left(plan: Plan, runtime: Path) -> None:
+    switch.listen(plan, 3).close()
+    switch.make_live(plan, 3)
+    (runtime / "other.sock").touch()
+    assert files.next_number(str(runtime)) == 4
+    switch.sweep(plan)
+    assert [path.name for path in runtime.iterdir()] == ["other.sock"]
+
+
+# Files -------------------------------------------------------------------------------------------------
+
+
+def test_files_are_written_beside_and_switched_by_a_link(plan: Plan, runtime: Path) -> None:
+    files.write(plan, 1)
+    files.use(str(runtime), 1)
+    assert (runtime / "conf" / "nginx.conf").read_text() == "a;\n"
+    assert (runtime / "conf-1" / "server.py").stat().st_mode & 0o777 == 0o600
+    assert (runtime / "conf-1" / "errors").stat().st_mode & 0o777 == 0o755
+    files.write(plan, 2)
+    files.use(str(runtime), 2)
+    files.prune(str(runtime), {2})
+    assert sorted(path.name for path in runtime.iterdir()) == ["conf", "conf-2"]
+
+
+def test_modes_do_not_depend_on_our_umask(plan: Plan, runtime: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        files.write(plan, 1)
+    finally:
+        os.umask(before)
+    assert (runtime / "conf-1").stat().st_mode & 0o777 == 0o755
+    assert (runtime / "conf-1" / "nginx.conf").stat().st_mode & 0o777 == 0o644
+
+
+def test_only_nginx_files_count_as_a_change_of_nginx(plan: Plan) -> None:
+    app_only = replace(plan, files=(*plan.files[:1], File("server.py", (Line("c"),)), *plan.files[2:]))
+    page = replace(plan, files=(*plan.files[:2], File("errors/404.html", (Line("gone"),))))
+    assert not files.gateway_changed(plan, app_only)
+    assert files.gateway_changed(plan, page)
+
+
+def test_what_nginx_says_against_its_files_is_quoted(plan: Plan) -> None:
+    grumpy = replace(plan.gateway, argv=("sh", "-c", "echo 'emerg: no' >&2; exit 1"))
+    assert files.test(plan, 1) == ()
+    (problem,) = files.test(replace(plan, gateway=grumpy), 1)
+    assert problem.quote == "emerg: no\n"
+
+
+def test_what_was_in_force_is_removed_after_a_clean_stop(plan: Plan, runtime: Path) -> None:
+    files.write(plan, 1)
+    files.use(str(runtime), 1)
+    files.remove(str(runtime))
+    assert list(runtime.iterdir()) == []
+
+
+# The lock ----------------------------------------------------------------------------------------------
+
+
+def test_lock_tells_what_is_running_and_goes_away(plan: Plan) -> None:
+    assert lock.running(plan.runtime) is None
+    with lock.held(plan):
+        seen = lock.running(plan.runtime)
+        assert seen is not None
+        assert (seen.pid, seen.app, seen.urls) == (os.getpid(), "app:app", ("http://x/",))
+        with pytest.raises(PorticoError, match="already running: app:app at http://x/"), lock.held(plan):
+            pass
+    assert lock.running(plan.runtime) is None
+    assert list(Path(plan.runtime).iterdir()) == []
+
+
+def test_lock_of_a_killed_portico_is_free(plan: Plan) -> None:
+    Path(plan.runtime, lock.NAME).write_text('{"pid": 1, "app": "old", "urls": [], "since": 0}')
+    assert lock.running(plan.runtime) is None
+    with lock.held(plan):
+        pass
+
+
+def test_looking_does_not_get_in_the_way_of_starting(plan: Plan) -> None:
+    over = threading.Event()
+
+    def look() -> None:
+        while not over.is_set():
+            lock.running(plan.runtime)
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    for _ in range(50):
+        with lock.held(plan):
+            pass
+    over.set()
+    thread.join()
+
+
+# Ports -------------------------------------------------------------------------------------------------
+
+
+def test_taken_port_names_its_owner() -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        with pytest.raises(PorticoError) as caught:
+            ports.check([Address("127.0.0.1", port)], "/x/nginx")
+    (problem,) = caught.value.problems
+    assert problem.what.startswith(f"port {port} is taken by pid {os.getpid()}: ")
+
+
+def test_address_of_another_machine() -> None:
+    with pytest.raises(PorticoError, match=r"this machine has no address 192\.0\.2\.1"):
+        ports.check([Address("192.0.2.1", 8080)], "/x/nginx")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become somebody else")
+def test_low_port_says_what_to_do() -> None:
+    script = (
+        "import os\n"
+        "from portico.errors import PorticoError\nfrom portico.run import ports\nfrom portico.values import Address\n"
+        "os.setgid(65534); os.setuid(65534)\n"
+        "try: ports.check([Address('127.0.0.1', 81)], '/x/nginx')\nexcept PorticoError as error: print(error)\n"
+    )
+    source = Path(ports.__file__).parents[2]
+    found = Path("/proc/sys/net/ipv4/ip_unprivileged_port_start").read_text()
+    if int(found) <= 81:
+        pytest.skip("every user may use port 81 here")
+    argv = [sys.executable, "-c", script]
+    said = subprocess.run(
+        argv, env={"PYTHONPATH": str(source)}, capture_output=True, text=True, check=True
+    ).stdout
+    assert said == (
+        "listen 127.0.0.1:81: user 65534 may not use port 81, ports below 1024 are reserved\n"
+        "  listen on a port from 1024 up: --listen 127.0.0.1:8081\n"
+        "  let this nginx use low ports: sudo setcap cap_net_bind_service=+ep /x/nginx\n"
+        "  or let every program use them: sudo sysctl net.ipv4.ip_unprivileged_port_start=81\n"
+    )
+
+
+def test_the_way_out_of_a_reserved_port_is_an_address_that_can_be_typed() -> None:
+    problem = ports._forbidden("listen [::]:80", Address("::", 80), "/x/nginx")
+    assert problem.hint.splitlines()[0] == "listen on a port from 1024 up: --listen [::]:8080"
+
+
+# Children ----------------------------------------------------------------------------------------------
+
+
+def _child(script: str, **how: Any) -> child.Child:
+    return child.start(
+        "test", (sys.executable, "-c", script), cwd="/", env={}, signals=child.APP_SERVER, **how
+    )
+
+
+def _reaped(started: child.Child) -> bool:
+    deadline = time.monotonic() + 10
+    while not started.group_is_gone and time.monotonic() < deadline:
+        started.reap()
+        time.sleep(0.01)
+    return started.group_is_gone
+
+
+def test_child_inherits_its_listener_as_descriptor_3() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener_is_3 = "import socket, sys; sys.exit(socket.socket(fileno=3).getsockname()[1] % 251)"
+        started = _child(listener_is_3, listener=listener)
+        assert _reaped(started)
+        assert started.code == listener.getsockname()[1] % 251
+
+
+def test_child_leads_its_own_session() -> None:
+    started = _child("import time; time.sleep(60)")
+    assert os.getsid(started.pid) == started.pid
+    assert [entry.pid for entry in proc.session_of(started.pid)] == [started.pid]
+    started.end(Manner.DRAIN)
+    assert _reaped(started)
+    assert started.code == -signal.SIGTERM
+
+
+def test_orphans_of_a_killed_leader_are_found_and_ended() -> None:
+    child.adopt_orphans()
+    started = _child("import os, time; os.fork(); time.sleep(60)")
+    deadline = time.monotonic() + 10
+    while len(proc.session_of(started.pid)) < 2 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    os.kill(started.pid, signal.SIGKILL)
+    while started.code is None:
+        started.reap()
+    assert not started.group_is_gone
+    started.end(Manner.DRAIN)
+    assert _reaped(started)
+
+
+def test_program_that_does_not_exist() -> None:
+    with pytest.raises(FileNotFoundError):
+        child.start("x", ("/no/such/program",), cwd="/", env={}, signals=child.NGINX)
+
+
+def test_leftovers_are_ended_and_strangers_spared(runtime: Path) -> None:
+    ready = runtime / "ready"
+    left = _child(
+        "import pathlib, signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); "
+        f"pathlib.Path('{ready}').touch(); time.sleep(60)"
+    )
+    while not ready.exists():
+        time.sleep(0.01)
+    stranger = subprocess.Popen(["sleep", "60"], start_new_session=True)
+    same_number = replace_started(left, stranger.pid)
+    leftovers.record(str(runtime), [left, same_number])
+    reaper = threading.Thread(target=_reaped, args=(left,))
+    reaper.start()
+    leftovers.end(str(runtime))
+    reaper.join()
+    assert left.code == -signal.SIGKILL
+    assert stranger.poll() is None
+    stranger.kill()
+    stranger.wait()
+    assert not (runtime / leftovers.NAME).exists()
+
+
+def replace_started(one: child.Child, pid: int) -> child.Child:
+    """A record of somebody whose pid was given to another process since."""
+    return replace(one, pid=pid, started=one.started - 1)
+
+
+def test_garbage_in_the_record_of_children_is_ignored(runtime: Path) -> None:
+    (runtime / leftovers.NAME).write_text('[{"pid": 1,')
+    leftovers.end(str(runtime))
+
+
+# Questions ---------------------------------------------------------------------------------------------
+
+
+def test_several_good_answers_in_a_row_are_wanted() -> None:
+    answers = iter([200, 500, 200, 404, 302])
+    heard: list[str] = []
+
+    async def ask() -> health.Answer:
+        return health.Answer(next(answers))
+
+    asyncio.run(health.until_well(ask, 3, lambda answer: heard.append(str(answer))))
+    assert heard == ["status 500"]
+
+
+def test_refused_connection_is_an_answer_to_report() -> None:
+    async def ask() -> None:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            port = listener.getsockname()[1]
+        heard: list[str] = []
+        address = Address("127.0.0.1", port)
+        asking = health.until_well(
+            lambda: health.ask_gateway(address, Health("/", "x", "http", "", 1)),
+            1,
+            lambda a: heard.append(str(a)),
+        )
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(asking, 0.2)
+        assert "Connect call failed" in heard[0]
+
+    asyncio.run(ask())
+
+
+def test_work_in_the_background_returns_raises_and_is_not_waited_for() -> None:
+    async def go() -> None:
+        assert await in_background(lambda: 5) == 5
+        with pytest.raises(ZeroDivisionError):
+            await in_background(lambda: 1 // 0)
+        waiting = asyncio.create_task(in_background(lambda: time.sleep(30)))
+        await asyncio.sleep(0.05)
+        waiting.cancel()
+
+    began = time.monotonic()
+    asyncio.run(go())
+    assert time.monotonic() - began < 5
+
+
+def test_requests_with_the_app_are_counted(plan: Plan) -> None:
+    path = plan.generation_socket(1)
+    with switch.listen(plan, 1) as listener, socket.socket(socket.AF_UNIX) as client:
+        assert _count(path) == (0, 0)
+        client.connect(path)
+        assert _count(path) == (1, 0)
+        accepted, _ = listener.accept()
+        assert _count(path) == (0, 1)
+        accepted.close()
+        assert _count(path) == (0, 0)
+
+
+def _count(path: str) -> tuple[int, int]:
+    """Those in the queue, and those accepted."""
+    return quiet.requests(frozenset({path}), "02"), quiet.requests(frozenset({path}), "03")

@@ -1,0 +1,95 @@
+"""A reload loses nothing, whether the new release is good or not."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tests.run.conftest import Clients, Site
+
+
+def test_new_release_under_load_loses_nothing(site: Site, clients: Callable[..., Clients]) -> None:
+    site.start(release="r0", workers=2)
+    with clients() as load:
+        for turn in range(1, 6):
+            site.wish(release=f"r{turn}")
+            site.reload()
+            site.hear("Switched")
+            site.hear("GenerationLeft")
+    assert load.failed == []
+    assert set(load.answers) == {f"r{turn}" for turn in range(6)}
+    assert site.get() == (200, "r5")
+    posts = (site.app / "posts.log").read_text().split()
+    assert sorted(posts) == sorted(load.posted), "each POST was executed once"
+
+
+def test_broken_release_under_load_is_dropped(site: Site, clients: Callable[..., Clients]) -> None:
+    site.start(release="good", workers=2)
+    app = site.app / "app.py"
+    good = app.read_text()
+    with clients() as load:
+        app.write_text("import no_such_module\n")
+        site.reload()
+        assert site.hear("GenerationDropped")["code"] in (3, 4)
+        app.write_text(good)
+        site.wish(refuse="unknown key")
+        site.reload()
+        assert "unknown key" in str(site.hear("GenerationDropped")["problems"])
+        site.wish(extra="no_such_directive;")
+        site.reload()
+        assert "unknown directive" in str(site.hear("GenerationDropped")["problems"])
+        site.wish(release="next")
+        site.reload()
+        site.hear("Switched")
+    assert load.failed == []
+    assert site.get() == (200, "next")
+
+
+def test_nginx_reads_its_files_again_only_when_they_changed(
+    site: Site, clients: Callable[..., Clients]
+) -> None:
+    site.start(mark="before", workers=2)
+    master = site.gateway()
+    first = site.workers(master)
+    site.wish(release="2", mark="before")
+    site.reload()
+    site.hear("Switched")
+    assert site.workers(master) == first
+    with clients() as load:
+        for mark in ("b", "c", "d"):
+            site.wish(release="3", mark=mark)
+            site.reload()
+            site.hear("Switched")
+            time.sleep(0.3)
+    assert load.failed == []
+    assert site.gateway() == master
+    assert site.workers(master) != first
+
+
+def test_request_in_flight_survives_the_switch(site: Site) -> None:
+    site.start(release="old")
+    answers = list[tuple[int, str]]()
+    client = threading.Thread(target=lambda: answers.append(site.get("/slow/3")))
+    client.start()
+    time.sleep(0.3)
+    site.wish(release="new")
+    site.reload()
+    site.hear("Switched")
+    assert site.get() == (200, "new")
+    client.join()
+    assert answers == [(200, "old")]
+
+
+def test_old_generations_leave_no_trace(site: Site) -> None:
+    site.start()
+    for _ in range(3):
+        site.reload()
+        site.hear("GenerationLeft")
+    names = sorted(path.name for path in site.runtime.iterdir())
+    assert [name for name in names if name.startswith("app")] == ["app-4.sock", "app-4.sock.keep", "app.sock"]
+    assert [name for name in names if name.startswith("conf-")] == ["conf-4"]
+    assert site.stop(signal.SIGINT) == 130

@@ -1,0 +1,118 @@
+"""Whoever reads what a run shows cannot stop it, and strangers' words do not steer the terminal."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from portico.cli.news import sentence
+from portico.run import news
+from portico.watch import writer
+from portico.watch.lines import Request, readable, visible
+from portico.watch.writer import Writer
+from tests.support import environment, free_port, private_directory, write_files
+
+APP = "from flask import Flask\napp = Flask(__name__)\n@app.get('/')\ndef index():\n    return 'hello'\n"
+LINE = Request("GET", "/" + "p" * 200, 200, 0.01, 10, "127.0.0.1", "1", "2026-01-01T12:00:00+00:00", "")
+
+
+def test_reader_that_does_not_read_blocks_nobody() -> None:
+    reading, writing = os.pipe()
+    out = Writer(writing)
+    began = time.monotonic()
+    for _ in range(writer.ROOM_BYTES // 1000 + 1000):
+        out.write("x" * 999)
+    out.close()
+    assert time.monotonic() - began < writer.FLUSH_SECONDS + 2
+    assert 0 < out.dropped <= 1000
+    os.close(reading)  # ends the thread; the descriptor is the test's no more
+
+
+def test_everything_is_written_at_the_end(tmp_path: Path) -> None:
+    with (tmp_path / "out").open("w") as file:
+        out = Writer(file.fileno())
+        for number in range(1000):
+            out.write(str(number))
+        out.close()
+    assert (tmp_path / "out").read_text().split() == [str(number) for number in range(1000)]
+    assert (out.dropped, out.error) == (0, None)
+
+
+def test_full_disk_loses_lines_and_says_why() -> None:
+    with Path("/dev/full").open("w") as file:
+        out = Writer(file.fileno())
+        out.write("a")
+        out.close()
+    assert out.dropped == 1
+    assert out.error is not None
+    assert out.error.strerror == "No space left on device"
+
+
+@pytest.mark.parametrize(
+    ("stdout", "told"),
+    [("head", "nobody reads the request lines any more; "), ("/dev/full", "No space left"), ("fifo", "")],
+)
+def test_serving_goes_on_when_stdout_does_not(stdout: str, told: str) -> None:
+    with private_directory() as home:
+        write_files(home, {"app.py": APP})
+        reading, writing = os.pipe()
+        if stdout == "/dev/full":
+            os.close(writing)
+            writing = os.open(stdout, os.O_WRONLY)
+        if stdout != "fifo":
+            os.close(reading)
+        port = free_port()
+        with (home / "stderr").open("w") as stderr:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "portico", "run", "--listen", f"127.0.0.1:{port}"],
+                cwd=home, env=environment(home), stdin=subprocess.DEVNULL, stdout=writing, stderr=stderr,
+            )  # fmt: skip
+        os.close(writing)
+        try:
+            _until(lambda: "Ctrl-C stops" in (home / "stderr").read_text())
+            assert _ask(port, 400) == 400
+            if told:
+                _until(lambda: "serving goes on, see " in (home / "stderr").read_text())
+            assert _ask(port, 5) == 5
+        finally:
+            process.terminate()
+            assert process.wait(20) == -15
+            if stdout == "fifo":
+                os.close(reading)
+        words = (home / "stderr").read_text()
+        assert words.count("serving goes on") == (1 if told else 0)
+        assert told in words
+
+
+def _ask(port: int, count: int) -> int:
+    import httpx
+
+    with httpx.Client() as client:
+        answers = [client.get(f"http://127.0.0.1:{port}/?{'x' * 500}") for _ in range(count)]
+    return sum(answer.text == "hello" for answer in answers)
+
+
+def _until(is_so: object, seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while not is_so():  # type: ignore[operator]
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_escape_sequences_are_spelled_out() -> None:
+    assert visible("a\x1b[31m\tb\x9b\u202e") == "a\\x1b[31m    b\\x9b\\u202e"
+    assert "\x1b]0;" not in sentence(news.NginxSaid('referrer: "\x1b]0;owned\x07"'))
+    hostile = Request("G\x1bT", "/\x1b", 200, 0.1, 1, "\x1b", "1", "T\x1b", "")
+    assert "\x1b" not in readable(hostile)
+
+
+def test_line_fits_the_terminal() -> None:
+    assert len(readable(LINE, 100)) == 100
+    assert readable(LINE, 100).endswith("pp…  127.0.0.1")
+    assert LINE.uri in readable(LINE)
+    assert LINE.uri[:11] in readable(LINE, 20)

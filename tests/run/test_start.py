@@ -1,0 +1,109 @@
+"""Starting: what serves, what is refused, and that a failed start leaves nothing."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import stat
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tests.run.conftest import Site
+
+
+def test_app_answers_through_nginx(site: Site) -> None:
+    site.start(release="first")
+    assert site.get() == (200, "first")
+    assert site.stop() == 128 + signal.SIGTERM
+    site.assert_nothing_is_left()
+
+
+def test_sockets_and_lock_are_private(site: Site) -> None:
+    site.start()
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in site.runtime.glob("*")}
+    assert modes["app.sock"] == modes["app-1.sock"] == 0o660
+    assert modes["lock"] == 0o600
+
+
+def test_nginx_says_starting_while_the_app_boots(site: Site) -> None:
+    app = site.app / "app.py"
+    app.write_text("import time; time.sleep(2)\n" + app.read_text())
+    site.begin()
+    seen = set()
+    while not any(news["news"] == "Ready" for news in site.news):
+        try:
+            seen.add(site.get())
+        except OSError:
+            pass
+        if (200, "1") in seen:
+            site.hear("Ready")
+    assert (503, "starting") in seen
+    assert (503, "down") not in seen
+
+
+def test_second_portico_on_the_same_directory_says_what_is_running(site: Site) -> None:
+    site.start()
+    first, said = site.pid, site.process
+    site.begin()
+    error = site.hear("Error")["text"]
+    assert site.wait() == 1
+    assert f"already running: app:app at http://127.0.0.1:{site.port}/, pid {first}, since " in error
+    assert site.get()[0] == 200
+    site.process = said
+
+
+def test_port_taken_names_who_has_it(site: Site) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", site.port))
+        other.listen()
+        site.begin()
+        error = site.hear("Error")["text"]
+        assert site.wait() == 1
+    assert f"port {site.port} is taken by pid" in error
+    assert sys.executable.rpartition("/")[2] in error or "pytest" in error
+
+
+def test_app_that_cannot_be_imported_shows_its_traceback_and_leaves_nothing(site: Site) -> None:
+    (site.app / "app.py").write_text("import no_such_module\n")
+    site.begin()
+    error = site.hear("Error")["text"]
+    assert "the app server ended while starting" in error
+    assert site.wait() in (3, 4)
+    assert "ModuleNotFoundError: No module named 'no_such_module'" in site.words
+    site.assert_nothing_is_left()
+
+
+def test_app_that_only_fails_is_not_healthy(site: Site) -> None:
+    (site.app / "app.py").write_text("def app(environ, start):\n    raise ValueError('broken')\n")
+    site.begin(start=2)
+    error = site.hear("Error")["text"]
+    assert error.startswith("the app did not become healthy within 2 s")
+    assert "status 500" in error
+    assert site.wait() == 3
+    site.assert_nothing_is_left()
+
+
+def test_nginx_refuses_its_files(site: Site) -> None:
+    site.begin(extra="no_such_directive on;")
+    error = site.hear("Error")["text"]
+    assert 'unknown directive "no_such_directive"' in error
+    assert site.wait() == 1
+    site.assert_nothing_is_left()
+
+
+def test_interrupted_start_leaves_nothing(site: Site) -> None:
+    (site.app / "app.py").write_text("import time; time.sleep(30)\n")
+    site.begin()
+    site.hear("Starting")
+    assert site.stop(signal.SIGINT) == 130
+    site.assert_nothing_is_left()
+
+
+def test_numbers_begin_anew_after_a_clean_stop_that_left_nothing(site: Site) -> None:
+    site.start()
+    site.stop()
+    site.start()
+    assert [news["number"] for news in site.news if news["news"] == "Starting"] == [1, 1]
+    assert json.loads((site.runtime / "lock").read_text())["pid"] == site.pid

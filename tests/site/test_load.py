@@ -1,0 +1,140 @@
+"""portico.toml and flags in, options or the exact error text out."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from portico.errors import UsageError
+from portico.site.keys import flag_keys, keys
+from portico.site.load import load
+from portico.values import Address, AppRef, Duration, Size
+from tests.support import RULE, golden
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "load"
+
+
+def flags_of(line: str) -> dict[str, Any]:
+    """`flags: --listen x --static /a/=b` as the command line would give them."""
+    found: dict[str, Any] = {}
+    words = shlex.split(line.removeprefix("flags:"))
+    for name, value in zip(words[::2], words[1::2], strict=True):
+        key = flag_keys()[name.removeprefix("--")]
+        if key.is_list or key.is_table:
+            found.setdefault(name.removeprefix("--"), []).append(value)
+        else:
+            found[name.removeprefix("--")] = value
+    return found
+
+
+@pytest.mark.parametrize("path", sorted(GOLDEN.glob("*.txt")), ids=lambda path: path.stem)
+def test_golden_error(path: Path, tmp_path: Path) -> None:
+    text = path.read_text().partition(RULE)[0]
+    first, _, rest = text.partition("\n")
+    flags = flags_of(first) if first.startswith("flags:") else {}
+    toml = tmp_path / "portico.toml"
+    toml.write_text(rest if flags else text)
+    with pytest.raises(UsageError) as caught:
+        load(toml, flags)
+    golden(path, f"{caught.value}\n")
+
+
+def test_an_empty_file_is_a_site(tmp_path: Path) -> None:
+    toml = tmp_path / "portico.toml"
+    toml.write_text("")
+    options, causes = load(toml, {})
+    assert options.request_timeout == Duration(30)
+    assert causes == {}
+
+
+def test_flags_win_over_the_file_and_say_so(tmp_path: Path) -> None:
+    toml = tmp_path / "portico.toml"
+    toml.write_text('app = "shop:app"\nlisten = ":81"\n\n[workers]\nthreads = 3\n')
+    options, causes = load(toml, {"listen": "127.0.0.1:82", "workers": "7"})
+    assert options.app == AppRef("shop", "app")
+    assert options.listen == Address("127.0.0.1", 82)
+    assert (options.workers.count, options.workers.threads) == (7, 3)
+    assert causes == {
+        "app": "portico.toml:1",
+        "listen": "--listen",
+        "workers.threads": "portico.toml:5",
+        "workers.count": "--workers",
+    }
+
+
+def test_a_plain_value_means_the_section_s_shorthand(tmp_path: Path) -> None:
+    toml = tmp_path / "portico.toml"
+    toml.write_text('nginx = "system"\nworkers = 4\nerrors = "pages"\nlimits = "5r/s"\n')
+    options, _ = load(toml, {})
+    assert options.nginx.binary == "system"
+    assert options.workers.count == 4
+    assert options.errors.pages == "pages"
+    assert options.limits.rate == "5r/s"
+
+
+def test_every_example_of_an_option_is_valid(tmp_path: Path) -> None:
+    from portico.site.schema import shown
+
+    for key in keys():
+        section, _, name = key.name.rpartition(".")
+        head = f"[{section}]\n" if section else ""
+        toml = tmp_path / "portico.toml"
+        toml.write_text(f"{head}{name} = {shown(key.example)}\n")
+        load(toml, {})
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds", "printed"),
+    [
+        ("500ms", 0.5, "500ms"),
+        ("30s", 30, "30s"),
+        ("90s", 90, "90s"),
+        ("2m", 120, "2m"),
+        ("1h", 3600, "1h"),
+        ("1.5s", 1.5, "1500ms"),
+    ],
+)
+def test_durations(text: str, seconds: float, printed: str) -> None:
+    assert Duration.parse(text) == seconds
+    assert str(Duration.parse(text)) == printed
+
+
+@pytest.mark.parametrize(
+    ("text", "count", "printed"),
+    [
+        ("16MiB", 16 << 20, "16MiB"),
+        ("16m", 16 << 20, "16MiB"),
+        ("512KiB", 512 << 10, "512KiB"),
+        ("1000B", 1000, "1000B"),
+        ("1.5GiB", 3 << 29, "1536MiB"),
+    ],
+)
+def test_sizes(text: str, count: int, printed: str) -> None:
+    assert Size.parse(text) == count
+    assert str(Size.parse(text)) == printed
+
+
+@pytest.mark.parametrize(
+    ("text", "host", "port", "printed"),
+    [
+        ("127.0.0.1:80", "127.0.0.1", 80, "127.0.0.1:80"),
+        (":8080", "*", 8080, "*:8080"),
+        ("localhost:80", "127.0.0.1", 80, "127.0.0.1:80"),
+        ("[::1]:80", "::1", 80, "[::1]:80"),
+    ],
+)
+def test_addresses(text: str, host: str, port: int, printed: str) -> None:
+    assert Address.parse(text) == Address(host, port)
+    assert str(Address.parse(text)) == printed
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["1.2.3.4", "8080", "[fe80::1%lo]:80", "host:80", "1.2.3.4:0", "1.2.3.4:65536", "1.2.3.4:x", "", "::1:٣"],
+)
+def test_what_is_no_address(text: str) -> None:
+    with pytest.raises(ValueError, match="expected host:port"):
+        Address.parse(text)

@@ -1,0 +1,207 @@
+"""What several tests need: free ports, private directories, golden files, and Portico itself as a user starts it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+
+RULE = "-" * 80
+ROOT = Path(__file__).parents[1]
+
+
+def golden(path: Path, actual: str) -> None:
+    """Compare with what stands below the rule in a golden file; GOLDEN=update writes it anew."""
+    given, _, expected = path.read_text().partition(RULE + "\n")
+    if os.environ.get("GOLDEN") == "update":
+        path.write_text(f"{given}{RULE}\n{actual}")
+    else:
+        assert actual == expected, f"{path.name} differs; `make golden` writes it anew"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextmanager
+def private_directory() -> Iterator[Path]:
+    """A directory with a short path (sockets) that nginx's user may enter, which pytest's own is not."""
+    path = Path(tempfile.mkdtemp(prefix="pt-"))
+    path.chmod(0o755)
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def write_files(directory: Path, files: Mapping[str, str]) -> None:
+    for name, text in files.items():
+        path = directory / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+
+@dataclass
+class Served:
+    """A running `portico run`."""
+
+    process: subprocess.Popen[str]
+    directory: Path
+    port: int
+    prefix: str = ""
+    stderr_path: Path = Path()
+    stdout_path: Path = Path()
+    client: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=30))
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def state(self) -> Path:
+        return _only(self.directory / "state")
+
+    @property
+    def runtime(self) -> Path:
+        return _only(self.directory / "run")
+
+    def get(self, path: str = "/", **more: Any) -> httpx.Response:
+        return self.client.get(self.url + path, **more)
+
+    def stderr(self) -> str:
+        return self.stderr_path.read_text()
+
+    def stdout(self) -> str:
+        return self.stdout_path.read_text()
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        self.process.send_signal(number)
+        return self.process.wait(60)
+
+    def raw(self, request: bytes, seconds: float = 10) -> bytes:
+        """What nginx answers to these exact bytes, until it closes or is silent."""
+        with socket.create_connection(("127.0.0.1", self.port), seconds) as connection:
+            connection.sendall(request)
+            received = b""
+            try:
+                while chunk := connection.recv(65536):
+                    received += chunk
+            except (TimeoutError, ConnectionResetError):
+                pass
+            return received
+
+    def processes(self) -> list[psutil.Process]:
+        return psutil.Process(self.process.pid).children(recursive=True)
+
+    def requests(self) -> list[dict[str, Any]]:
+        """The log lines so far, waiting out nginx's buffer."""
+        time.sleep(0.4)
+        return [json.loads(line) for line in (self.state / "access.log").read_text().splitlines()]
+
+
+def _only(parent: Path) -> Path:
+    """The site's own directory in the one that was given."""
+    (found,) = parent.iterdir()
+    return found
+
+
+@contextmanager
+def served(
+    files: Mapping[str, str],
+    *words: str,
+    env: Mapping[str, str] | None = None,
+    wait: bool = True,
+    directory: Path | None = None,
+) -> Iterator[Served]:
+    """`portico run` on an app made of these files, on a free port; everything is gone afterwards."""
+    with private_directory() as made:
+        home = directory or made
+        write_files(home, files)
+        run = start(home, *words, env=env)
+        try:
+            if wait:
+                until_ready(run)
+            yield run
+        finally:
+            end(run)
+
+
+def start(home: Path, *words: str, env: Mapping[str, str] | None = None) -> Served:
+    port = free_port()
+    out, err = home / "stdout.txt", home / "stderr.txt"
+    with out.open("w") as stdout, err.open("w") as stderr:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "portico", "run", *words, "--listen", f"127.0.0.1:{port}"],
+            cwd=home,
+            env=environment(home) | dict(env or {}),
+            stdin=subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=stderr,
+            text=True,
+        )
+    return Served(process, home, port, stderr_path=err, stdout_path=out)
+
+
+def environment(home: Path) -> dict[str, str]:
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("PORTICO", "FLASK"))}
+    return clean | {
+        "PORTICO_RUNTIME_DIR": str(home / "run"),
+        "PORTICO_STATE_DIR": str(home / "state"),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+
+
+def until_ready(run: Served, seconds: float = 40) -> None:
+    give_up = time.monotonic() + seconds
+    while "Ctrl-C stops" not in run.stderr():
+        assert run.process.poll() is None, f"exit code {run.process.returncode}:\n{run.stderr()}"
+        assert time.monotonic() < give_up, f"not ready:\n{run.stderr()}"
+        time.sleep(0.02)
+
+
+def end(run: Served) -> None:
+    """Stop it, and see that it leaves no process behind."""
+    run.client.close()
+    children = run.processes() if run.process.poll() is None else []
+    if run.process.poll() is None:
+        run.process.send_signal(signal.SIGTERM)
+        try:
+            run.process.wait(10)
+        except subprocess.TimeoutExpired:
+            run.process.send_signal(signal.SIGTERM)
+            run.process.wait(20)
+    _, left = psutil.wait_procs(children, 5)
+    for process in left:
+        process.kill()
+    assert not left, f"left behind: {left}"
+
+
+def portico(*words: str, cwd: Path, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    """A command that ends by itself."""
+    return subprocess.run(
+        [sys.executable, "-m", "portico", *words],
+        cwd=cwd,
+        env=environment(cwd) | dict(env or {}),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=False,
+    )

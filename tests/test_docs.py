@@ -1,0 +1,142 @@
+"""The documentation says what the code does: generated pages are current, commands exist, every field is there."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import jsonschema
+import pytest
+from click.testing import CliRunner
+
+from portico.cli import COMMANDS, portico
+from portico.plan.nginx.log import FIELDS
+from portico.site.keys import flag_keys, keys
+from portico.site.load import load
+from portico.site.schema import json_schema, reference_page
+from tests.support import environment, free_port, private_directory, served, write_files
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def code_blocks(page: Path, language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", page.read_text(), re.DOTALL)
+
+
+def test_the_reference_page_is_current() -> None:
+    assert (ROOT / "docs/reference.md").read_text() == reference_page() + "\n", "run `make docs`"
+
+
+def test_the_json_schema_is_current() -> None:
+    assert json.loads((ROOT / "docs/portico.schema.json").read_text()) == json_schema(), "run `make docs`"
+
+
+def test_the_json_schema_takes_every_toml_in_the_documentation() -> None:
+    jsonschema.Draft202012Validator.check_schema(json_schema())
+    for page in PAGES:
+        for block in code_blocks(page, "toml"):
+            jsonschema.validate(tomllib.loads(block), json_schema())
+
+
+def test_the_json_schema_refuses_what_portico_refuses() -> None:
+    for wrong in ({"lisen": ":80"}, {"workers": {"cuont": 1}}, {"limits": {"burst": "x"}}, {"max_upload": 3}):
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(wrong, json_schema())
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_toml_in_the_documentation_is_valid(page: Path, tmp_path: Path) -> None:
+    for block in code_blocks(page, "toml"):
+        toml = tmp_path / "portico.toml"
+        toml.write_text(block)
+        load(toml, {})
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_is_documented_and_has_help(name: str) -> None:
+    assert f"portico {name}" in (ROOT / "README.md").read_text()
+    done = CliRunner().invoke(portico, [name, "--help"])
+    assert done.exit_code == 0
+    assert done.output.startswith(f"Usage: portico {name}")
+
+
+def test_every_command_in_the_readme_exists_with_its_flags() -> None:
+    for block in code_blocks(ROOT / "README.md", ""):
+        for line in block.splitlines():
+            words = line.partition("#")[0].split()
+            if words[:1] != ["portico"]:
+                continue
+            assert words[1] in COMMANDS, line
+            for word in words[2:]:
+                if word.startswith("--"):
+                    assert word.removeprefix("--") in flag_keys(), line
+
+
+def readme_lines() -> list[str]:
+    blocks = code_blocks(ROOT / "README.md", "")
+    lines = [line for block in blocks for line in block.splitlines() if line.startswith("portico ")]
+    return list(dict.fromkeys(lines))
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    app = "from flask import Flask\ndef create_app():\n    return Flask(__name__)\napp = create_app()\n"
+    with private_directory() as directory:
+        toml = f'listen = "127.0.0.1:{free_port()}"\n'
+        names = ("app.py", "shop.py", "path/to/hello.py")
+        write_files(directory, {"portico.toml": toml} | dict.fromkeys(names, app))
+        yield directory
+
+
+def in_a_shell(line: str, home: Path) -> subprocess.CompletedProcess[str]:
+    paths = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    return subprocess.run(
+        ["bash", "-c", line], cwd=home, env=environment(home) | {"PATH": paths}, stdin=subprocess.DEVNULL,
+        capture_output=True, text=True, timeout=90, check=False,
+    )  # fmt: skip
+
+
+def test_every_way_to_run_in_the_readme_is_understood_by_a_shell_and_by_portico(home: Path) -> None:
+    """Planned, not served: `plan` takes the same words, and the live tests serve."""
+    lines = [line for line in readme_lines() if line.startswith("portico run")]
+    assert len(lines) > 4
+    for line in lines:
+        done = in_a_shell(line.replace("portico run", "portico plan", 1), home)
+        assert done.returncode == 0, f"{line}\n{done.stderr}"
+
+
+def test_every_other_command_of_the_readme_does_what_it_says() -> None:
+    app = "from flask import Flask\napp = Flask(__name__)\n@app.get('/')\ndef index():\n    return 'hello'\n"
+    lines = [line for line in readme_lines() if not line.startswith("portico run")]
+    assert {line.split()[1] for line in lines} == set(COMMANDS) - {"run"}
+    with served({"app.py": app}) as run:
+        for line in lines:
+            done = in_a_shell(line, run.directory)
+            assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
+            assert done.stdout or done.stderr
+
+
+def test_every_option_has_a_flag_an_example_and_help() -> None:
+    assert {key.name for key in flag_keys().values()} == {key.name for key in keys()}
+    for key in keys():
+        assert key.help.endswith(".")
+        assert key.example not in (None, "")
+
+
+def test_every_field_of_the_log_line_is_documented() -> None:
+    page = (ROOT / "docs/log.md").read_text()
+    for name, (variable, meaning) in FIELDS.items():
+        assert f"| `{name}` | {meaning} | `{variable}` |" in page
+
+
+def test_links_in_the_documentation_lead_somewhere() -> None:
+    for page in PAGES:
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
