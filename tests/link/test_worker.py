@@ -432,7 +432,7 @@ def test_stopping_serves_what_runs_and_what_waits() -> None:
 def _connected(on: Stage) -> int:
     """How many connections to this app's socket there are, accepted or waiting (the listener has no peer)."""
     names = [line.split()[7:] for line in Path("/proc/net/unix").read_text().splitlines()]
-    return names.count([on.socket]) - 1
+    return names.count([on.socket_path]) - 1
 
 
 def test_a_worker_whose_arbiter_was_killed_finishes_and_leaves() -> None:
