@@ -270,10 +270,11 @@ def test_child_inherits_its_listener_as_descriptor_3() -> None:
         assert started.code == listener.getsockname()[1] % 251
 
 
-def test_child_leads_its_own_session() -> None:
+def test_child_leads_its_own_group() -> None:
     started = _child("import time; time.sleep(60)")
-    assert os.getsid(started.pid) == started.pid
-    assert [entry.pid for entry in proc.session_of(started.pid)] == [started.pid]
+    assert os.getpgid(started.pid) == started.pid
+    assert os.getsid(started.pid) == os.getsid(0)
+    assert [entry.pid for entry in proc.group_of(started.pid)] == [started.pid]
     started.end(Manner.DRAIN)
     assert _reaped(started)
     assert started.code == -signal.SIGTERM
@@ -283,7 +284,7 @@ def test_orphans_of_a_killed_leader_are_found_and_ended() -> None:
     child.adopt_orphans()
     started = _child("import os, time; os.fork(); time.sleep(60)")
     deadline = time.monotonic() + 10
-    while len(proc.session_of(started.pid)) < 2 and time.monotonic() < deadline:
+    while len(proc.group_of(started.pid)) < 2 and time.monotonic() < deadline:
         time.sleep(0.01)
     os.kill(started.pid, signal.SIGKILL)
     while started.code is None:

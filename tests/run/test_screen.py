@@ -26,7 +26,7 @@ def test_reader_that_does_not_read_blocks_nobody() -> None:
     out = Writer(writing)
     began = time.monotonic()
     for _ in range(writer.ROOM_BYTES // 1000 + 1000):
-        out.write("x" * 999)
+        out.write(b"x" * 999 + b"\n")
     out.close()
     assert time.monotonic() - began < writer.FLUSH_SECONDS + 2
     assert 0 < out.dropped <= 1000
@@ -37,7 +37,7 @@ def test_everything_is_written_at_the_end(tmp_path: Path) -> None:
     with (tmp_path / "out").open("w") as file:
         out = Writer(file.fileno())
         for number in range(1000):
-            out.write(str(number))
+            out.write(f"{number}\n".encode())
         out.close()
     assert (tmp_path / "out").read_text().split() == [str(number) for number in range(1000)]
     assert (out.dropped, out.error) == (0, None)
@@ -46,7 +46,7 @@ def test_everything_is_written_at_the_end(tmp_path: Path) -> None:
 def test_full_disk_loses_lines_and_says_why() -> None:
     with Path("/dev/full").open("w") as file:
         out = Writer(file.fileno())
-        out.write("a")
+        out.write(b"a\n")
         out.close()
     assert out.dropped == 1
     assert out.error is not None

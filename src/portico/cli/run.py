@@ -19,7 +19,7 @@ from portico.cli.news import sentence
 from portico.cli.screen import Screen
 from portico.plan.model import Plan
 from portico.run import news
-from portico.watch.follow import Follower, paced
+from portico.watch.follow import Follower, decoded, paced
 from portico.watch.lines import Request, readable, visible
 
 _LOOK_SECONDS = 0.1
@@ -88,25 +88,22 @@ async def _show_requests(plan: Plan, screen: Screen) -> None:
     follower = Follower(Path(plan.access_log))
     try:
         while True:
-            _show(follower.lines(), screen)
+            _show(follower.text(), screen)
             screen.tell_losses(plan.access_log)
             await asyncio.sleep(_LOOK_SECONDS)
     finally:
-        _show(follower.lines(), screen)
+        _show(follower.text(), screen)
 
 
-def _show(lines: list[str], screen: Screen) -> None:
+def _show(log: bytes, screen: Screen) -> None:
     if not output.is_terminal():
-        screen.show(lines)
+        screen.copy(log)
         return
-    requests = [request for request in map(Request.parse, lines) if request]
-    screen.show(
-        paced(
-            [_coloured(item) for item in requests],
-            _MOST_LINES,
-            lambda count: output.faint(f"          ... {count} more"),
-        )
-    )
+    lines = decoded(log)
+    requests = [request for request in map(Request.parse, lines[:_MOST_LINES]) if request]
+    more = len(lines) - _MOST_LINES
+    left_out = [output.faint(f"          ... {more} more")] if more > 0 else []
+    screen.show([*map(_coloured, requests), *left_out])
 
 
 def _coloured(request: Request) -> str:

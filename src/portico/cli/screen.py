@@ -18,14 +18,19 @@ class Screen:
         self._results, self._talk = Writer(1), Writer(2)
         self._has_told = False
 
+    def copy(self, text: bytes) -> None:
+        """Whole lines of a file that was asked for, as they are in it."""
+        if text:
+            self._results.write(text)
+
     def show(self, lines: list[str]) -> None:
         """Lines of what was asked for."""
         for line in lines:
-            self._results.write(click.unstyle(line) if self._is_plain[1] else line)
+            self._results.write(_ended(click.unstyle(line) if self._is_plain[1] else line))
 
     def say(self, text: str) -> None:
         """Something about what is going on."""
-        self._talk.write(click.unstyle(text) if self._is_plain[2] else text)
+        self._talk.write(_ended(click.unstyle(text) if self._is_plain[2] else text))
 
     def tell_losses(self, log: str) -> None:
         """Say once that request lines do not get through."""
@@ -37,6 +42,10 @@ class Screen:
         """Write what waits, for a bounded time."""
         self._results.close()
         self._talk.close()
+
+
+def _ended(line: str) -> bytes:
+    return f"{line}\n".encode("utf-8", "backslashreplace")
 
 
 def _why(error: OSError | None) -> str:

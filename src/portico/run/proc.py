@@ -16,7 +16,7 @@ class Entry:
 
     pid: int
     state: str
-    session: int
+    group: int
     started: int
 
     @property
@@ -32,7 +32,7 @@ def entry(pid: int) -> Entry | None:
         return None
     # The name, in parentheses, may itself hold spaces and parentheses (proc_pid_stat(5)).
     fields = text.rpartition(")")[2].split()
-    return Entry(pid, state=fields[0], session=int(fields[3]), started=int(fields[19]))
+    return Entry(pid, state=fields[0], group=int(fields[2]), started=int(fields[19]))
 
 
 def entries() -> Iterator[Entry]:
@@ -42,9 +42,9 @@ def entries() -> Iterator[Entry]:
             yield found
 
 
-def session_of(leader: int) -> list[Entry]:
-    """Everything alive in the session that process began."""
-    return [found for found in entries() if found.session == leader and found.is_alive]
+def group_of(leader: int) -> list[Entry]:
+    """Everything alive in the process group of that leader."""
+    return [found for found in entries() if found.group == leader and found.is_alive]
 
 
 def boot_id() -> str:

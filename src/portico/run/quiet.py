@@ -27,7 +27,7 @@ async def until_quiet(nginx: int, sockets: Iterable[str]) -> None:
     last, since = -1, loop.time()
     while loop.time() - since < QUIET_SECONDS:
         await asyncio.sleep(POLL_SECONDS)
-        moves = sum(proc.wakes(entry.pid) for entry in proc.session_of(nginx))
+        moves = sum(proc.wakes(entry.pid) for entry in proc.group_of(nginx))
         if moves != last or requests(paths, _QUEUED, _ACCEPTED):
             last, since = moves, loop.time()
 

@@ -25,15 +25,19 @@ class Follower:
 
     def lines(self) -> list[str]:
         """The lines that have come since the last call."""
-        found: list[str] = []
+        return decoded(self.text())
+
+    def text(self) -> bytes:
+        """The same as they are in the file, each with its end."""
         if self._file is None:
             self._open(at_end=False)
-        if self._file is not None:
+        if self._file is None:
+            return b""
+        found = self._read()
+        if self._was_replaced():
             found += self._read()
-            if self._was_replaced():
-                found += self._read()
-                self._open(at_end=False)
-                found += self._read()
+            self._open(at_end=False)
+            found += self._read()
         return found
 
     def _open(self, *, at_end: bool) -> None:
@@ -48,14 +52,15 @@ class Follower:
         if at_end:
             self._file.seek(0, os.SEEK_END)
 
-    def _read(self) -> list[str]:
+    def _read(self) -> bytes:
         if self._file is None:
-            return []
-        found: list[bytes] = []
+            return b""
+        found = self._rest
         while chunk := self._file.read(_CHUNK):
-            *lines, self._rest = (self._rest + chunk).split(b"\n")
-            found += lines
-        return [line.decode("utf-8", "replace") for line in found]
+            found += chunk
+        whole, end, rest = found.rpartition(b"\n")
+        self._rest = rest
+        return whole + end
 
     def _was_replaced(self) -> bool:
         assert self._file is not None
@@ -65,6 +70,11 @@ class Follower:
             return False
         ours = os.fstat(self._file.fileno())
         return (there.st_ino, there.st_dev) != (ours.st_ino, ours.st_dev) or there.st_size < self._file.tell()
+
+
+def decoded(text: bytes) -> list[str]:
+    """The lines of a text whose every line has its end."""
+    return text.decode("utf-8", "replace").split("\n")[:-1]
 
 
 def paced(lines: list[str], most: int, left_out: Callable[[int], str]) -> list[str]:

@@ -32,12 +32,11 @@ class Writer:
         self._thread = threading.Thread(target=self._go, daemon=True)
         self._thread.start()
 
-    def write(self, line: str) -> None:
-        """Hand over a line; its end is added."""
-        words = f"{line}\n".encode("utf-8", "backslashreplace")
+    def write(self, words: bytes) -> None:
+        """Hand over whole lines: either all of them are written or none."""
         with self._changed:
             if self._is_over or self._size + len(words) > ROOM_BYTES:
-                self.dropped += 1
+                self.dropped += words.count(b"\n")
                 return
             self._waiting.append(words)
             self._size += len(words)
@@ -57,7 +56,7 @@ class Writer:
                 self.error = None
             except OSError as error:
                 self.error = error
-                self._lose(len(lines), for_good=isinstance(error, BrokenPipeError))
+                self._lose(lines, for_good=isinstance(error, BrokenPipeError))
             with self._changed:
                 self._size -= sum(map(len, lines))
 
@@ -70,11 +69,11 @@ class Writer:
                 lines.append(self._waiting.popleft())
             return lines
 
-    def _lose(self, count: int, *, for_good: bool) -> None:
+    def _lose(self, words: list[bytes], *, for_good: bool) -> None:
         with self._changed:
-            self.dropped += count
+            lost = [*words, *self._waiting] if for_good else words
+            self.dropped += sum(each.count(b"\n") for each in lost)
             if for_good:
-                self.dropped += len(self._waiting)
                 self._is_over = True
                 self._waiting.clear()
 
