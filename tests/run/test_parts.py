@@ -274,6 +274,7 @@ def test_child_leads_its_own_group() -> None:
     started = _child("import time; time.sleep(60)")
     assert os.getpgid(started.pid) == started.pid
     assert os.getsid(started.pid) == os.getsid(0)
+    assert os.sched_getscheduler(started.pid) == os.SCHED_BATCH
     assert [entry.pid for entry in proc.group_of(started.pid)] == [started.pid]
     started.end(Manner.DRAIN)
     assert _reaped(started)

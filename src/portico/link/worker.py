@@ -6,6 +6,7 @@ past their deadline, for the size of the process and for the arbiter, and ends t
 
 from __future__ import annotations
 
+import gc
 import os
 import select
 import signal
@@ -52,6 +53,7 @@ class Worker(GunicornWorker):  # type: ignore[misc]  # Gunicorn publishes no typ
         """The life of the worker after the app was loaded; returns when it has ended in good order."""
         crew = self._crew()
         watch = Watch(crew.seats, self.log, limits_from(os.environ))
+        gc.freeze()  # what was imported stays for good: the collector need not look at it again
         crew.start()
         if reason := self._serve(crew, watch):
             self.log.info("worker %s is replaced: %s", self.pid, reason)

@@ -61,7 +61,7 @@ def plan(site: Site, place: Place) -> Plan:
 def _server(site: Site, place: Place, size: Capacity) -> tuple[Process, File]:
     if site.options.workers.server == "uwsgi":
         return uwsgi_process(site, place), uwsgi_ini(site, place, size)
-    return gunicorn_process(site, place), gunicorn_conf(site, place, size)
+    return gunicorn_process(site, place, size), gunicorn_conf(site, place, size)
 
 
 def _refuse_impossible(place: Place) -> None:

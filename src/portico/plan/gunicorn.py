@@ -5,7 +5,7 @@ from __future__ import annotations
 from portico.place.model import Place
 from portico.plan.model import CONF, File, Ladder, Process
 from portico.plan.settings import Setting, as_python
-from portico.plan.workers import Capacity
+from portico.plan.workers import Capacity, jitter
 from portico.site.model import Site
 
 WORKER = "portico.link.worker.Worker"
@@ -17,14 +17,18 @@ FRAMEWORK = {"FLASK_RUN_FROM_CLI": "true"}
 _DOCS = "https://docs.gunicorn.org/en/stable/settings.html#"
 
 
-def gunicorn_process(site: Site, place: Place) -> Process:
+def gunicorn_process(site: Site, place: Place, capacity: Capacity) -> Process:
     """The command that runs a generation of the app."""
     ladder = Ladder.of(site.options.request_timeout)
     return Process(
         name="gunicorn",
         argv=(place.python, "-m", "gunicorn", "--config", f"{CONF}/gunicorn.conf.py", site.facts.app),
         cwd=site.facts.directory,
-        env={"PORTICO_DEADLINE": f"{ladder.deadline_seconds:g}", **FRAMEWORK},
+        env={
+            "PORTICO_DEADLINE": f"{ladder.deadline_seconds:g}",
+            "PORTICO_MAX_MEMORY": str(int(capacity.max_memory)),
+            **FRAMEWORK,
+        },
         why="runs the app: Gunicorn forks and watches the workers, Portico's worker speaks to nginx",
     )
 
@@ -54,6 +58,14 @@ def _settings(site: Site, place: Place, capacity: Capacity) -> list[Setting]:
         Setting("loglevel", "warning", "says what is wrong and nothing else; requests are in nginx's log", "",
                 _DOCS + "loglevel"),
     ]  # fmt: skip
+    if requests := site.options.workers.max_requests:
+        cause = site.cause("workers.max_requests")
+        made += [
+            Setting("max_requests", requests, "a worker that has served so many is replaced", cause,
+                    _DOCS + "max-requests"),
+            Setting("max_requests_jitter", jitter(requests), "and not all at the same time", cause,
+                    _DOCS + "max-requests-jitter"),
+        ]  # fmt: skip
     if place.shared_memory:
         made.append(
             Setting("worker_tmp_dir", place.shared_memory, "heartbeats in memory: a slow disk cannot look like a "

@@ -8,7 +8,7 @@ from portico.plan.gunicorn import FRAMEWORK, SOCKET_FD
 from portico.plan.model import CONF, File, Ladder, Line, Process
 from portico.plan.nginx.server import backlog
 from portico.plan.settings import Setting
-from portico.plan.workers import Capacity
+from portico.plan.workers import Capacity, jitter
 from portico.site.model import Site
 
 _DOCS = "https://uwsgi-docs.readthedocs.io/en/latest/Options.html#"
@@ -69,6 +69,7 @@ def _settings(site: Site, place: Place, capacity: Capacity) -> list[Setting]:
         Setting("processes", capacity.workers, capacity.workers_why, site.cause("workers.count")),
         Setting("threads", capacity.threads, capacity.threads_why, site.cause("workers.threads")),
         Setting("enable-threads", True, "threads the app starts itself run; off by default"),
+        *_recycling(site, capacity),
         Setting("listen", backlog(place), "connections that may wait; 100 overflow in a burst", "somaxconn"),
         Setting("buffer-size", _HEADERS, "room for the request's head; big cookies overflow the default of 4096"),
         Setting("harakiri", int(ladder.deadline_seconds), "a request nginx has given up on ends its worker", timeout),
@@ -84,6 +85,23 @@ def _settings(site: Site, place: Place, capacity: Capacity) -> list[Setting]:
         Setting("auto-procname", True, "names the processes in ps"),
         Setting("procname-prefix-spaced", f"portico:{site.name}", "tells the sites apart in ps", site.cause("name")),
     ]  # fmt: skip
+
+
+def _recycling(site: Site, capacity: Capacity) -> list[Setting]:
+    made = [
+        Setting("reload-on-rss", capacity.max_memory >> 20, f"MiB a worker may have: {capacity.max_memory_why}",
+                site.cause("workers.max_memory")),
+    ]  # fmt: skip
+    made.append(
+        Setting("min-worker-lifetime", 1, "both limits hold from the first second, not from the sixtieth")
+    )
+    if requests := site.options.workers.max_requests:
+        cause = site.cause("workers.max_requests")
+        made += [
+            Setting("max-requests", requests, "a worker that has served so many is replaced", cause),
+            Setting("max-requests-delta", jitter(requests), "and not all at the same time", cause),
+        ]
+    return made
 
 
 def _app(site: Site) -> list[Setting]:

@@ -25,13 +25,16 @@ class Capacity:
     workers_why: str
     threads: int
     threads_why: str
+    max_memory: int
+    """Bytes of resident memory a worker may have."""
+    max_memory_why: str
 
 
 def capacity(site: Site, place: Place) -> Capacity:
     """What the options say; `auto` is read from the machine's CPUs and memory."""
     workers, workers_why = _workers(site, place)
     threads, threads_why = _threads(site)
-    return Capacity(workers, workers_why, threads, threads_why)
+    return Capacity(workers, workers_why, threads, threads_why, *_max_memory(site, place, workers))
 
 
 def _workers(site: Site, place: Place) -> tuple[int, str]:
@@ -47,6 +50,22 @@ def _workers(site: Site, place: Place) -> tuple[int, str]:
             f"as many as fit {mib} MiB of memory ({place.memory_source}); the CPUs would take {by_cpu}",
         )
     return by_cpu, f"one a CPU, at least two: {place.cpus:g} CPUs ({place.cpus_source})"
+
+
+def _max_memory(site: Site, place: Place, workers: int) -> tuple[int, str]:
+    if site.options.workers.max_memory is not None:
+        return site.options.workers.max_memory, "as you said"
+    mib = place.memory >> 20
+    share = int(place.memory * _SHARE_OF_MEMORY / workers)
+    return (
+        share,
+        f"its share of three quarters of {mib} MiB ({place.memory_source}): an app that leaks ends no machine",
+    )
+
+
+def jitter(requests: int) -> int:
+    """How many more requests than `max_requests` a worker may serve, drawn by each for itself."""
+    return requests // 10
 
 
 def _threads(site: Site) -> tuple[int, str]:

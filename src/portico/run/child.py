@@ -120,6 +120,7 @@ def start(
     parent, listener_fd = os.getpid(), None if listener is None else listener.fileno()
 
     def before_exec() -> None:
+        _let_work_go_on()
         # If Portico is killed, the kernel tells the child to leave. The signal belongs to the thread that
         # started it, hence the main thread.
         _prctl(_PR_SET_PDEATHSIG, int(signals.drain))
@@ -146,6 +147,19 @@ def start(
 def adopt_orphans() -> None:
     """Become the parent of descendants whose own parent dies, as PID 1 is anyway."""
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def _let_work_go_on() -> None:
+    """SCHED_BATCH (sched(7)): a program that wakes up waits for the one at work, and does not take its core.
+
+    Each request wakes nginx twice and the app once. On full cores nginx otherwise interrupts the app in the middle of
+    nearly every request: a fifth more CPU for each, and no answer comes earlier. Nothing changes on idle cores.
+    """
+    try:
+        if os.sched_getscheduler(0) == os.SCHED_OTHER:
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+    except OSError:
+        pass  # a sandbox forbids it: it works as it is
 
 
 def _keep_listener_fd_taken() -> None:

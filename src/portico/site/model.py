@@ -47,6 +47,23 @@ class Workers(Section, frozen=True):
         int | Literal["auto"],
         _option("Threads in each worker: how many requests one worker may have waiting at once.", example=8),
     ] = "auto"
+    max_requests: Annotated[
+        int,
+        _option(
+            "Requests after which a worker is replaced, with a tenth of jitter so that not all leave at once; "
+            "0 is never. No request is lost.",
+            example=10000,
+            source="https://docs.gunicorn.org/en/stable/settings.html#max-requests",
+        ),
+    ] = 0
+    max_memory: Annotated[
+        Size | None,
+        _option(
+            "Resident memory above which a worker of a WSGI app is replaced, without losing a request. "
+            "Default: its share of three quarters of the memory the cgroup or machine has.",
+            example="512MiB",
+        ),
+    ] = None
     server: Annotated[
         Literal["gunicorn", "uwsgi"],
         _option("The program that runs the app: Gunicorn with Portico's worker, or uWSGI.", example="uwsgi"),

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from portico.site.model import Options
 from portico.site.proxies import KNOWN_PROXIES
+from portico.values import Size
 
 _DOMAIN = re.compile(
     r"(\*\.)?([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.I | re.A
@@ -18,6 +19,8 @@ _QUERY = re.compile(r"[A-Za-z0-9._~/@:+%=&-]*")
 _DOTS = re.compile(r"//|/\.\.?(/|$)")
 _LARGEST_UPLOAD = 1 << 40
 _MOST_CONNECTIONS = 65535
+_MOST_REQUESTS = 1 << 40
+_LEAST_MEMORY = Size(32 << 20)
 _RATE = re.compile(r"[1-9]\d*r/[sm]")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,40}")
 _LONGEST_TIMEOUT = 3600
@@ -120,6 +123,17 @@ def _threads(options: Options) -> _Broken:
         yield f"{options.workers.threads} is out of range", 'expected 1 to 512, or "auto"'
 
 
+def _max_requests(options: Options) -> _Broken:
+    if not 0 <= options.workers.max_requests <= _MOST_REQUESTS:
+        yield f"{options.workers.max_requests} is out of range", f"expected 0 (never) to {_MOST_REQUESTS}"
+
+
+def _max_memory(options: Options) -> _Broken:
+    size = options.workers.max_memory
+    if size is not None and not _LEAST_MEMORY <= size <= _LARGEST_UPLOAD:
+        yield f"{size} is out of range", f"expected {_LEAST_MEMORY} to 1024GiB; Python itself takes 20MiB"
+
+
 def _static(options: Options) -> _Broken:
     for url, folder in options.static.items():
         if not _URL_PATH.fullmatch(url) or not url.endswith("/") or url == "/" or _DOTS.search(url):
@@ -159,6 +173,8 @@ _RULES: dict[str, Callable[[Options], _Broken]] = {
     "start_timeout": _start_timeout,
     "workers.count": _count,
     "workers.threads": _threads,
+    "workers.max_requests": _max_requests,
+    "workers.max_memory": _max_memory,
     "static": _static,
     "limits.rate": _rate,
     "limits.burst": _burst,

@@ -1,0 +1,54 @@
+"""Workers are replaced by count and by memory, and no client notices."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import pytest
+
+from tests.support import Served, served
+
+APP = """
+import os
+from flask import Flask
+app = Flask(__name__)
+kept = []
+
+@app.get("/")
+def index():
+    return str(os.getpid())
+
+@app.get("/leak")
+def leak():
+    kept.append(b"x" * (5 << 20))
+    return str(os.getpid())
+"""
+
+
+def _ask_from_four_clients(run: Served, path: str, times: int) -> list[tuple[int, str]]:
+    def client(_: int) -> list[tuple[int, str]]:
+        with httpx.Client(base_url=run.url, timeout=30) as own:
+            answers = [own.get(path) for _ in range(times)]
+        return [(answer.status_code, answer.text) for answer in answers]
+
+    with ThreadPoolExecutor(4) as pool:
+        return [answer for answers in pool.map(client, range(4)) for answer in answers]
+
+
+@pytest.mark.parametrize("server", ["gunicorn", "uwsgi"])
+def test_recycling_by_count_loses_no_request(server: str) -> None:
+    words = ("--workers", "2", "--workers-max-requests", "40", "--workers-server", server)
+    with served({"app.py": APP}, *words) as run:
+        time.sleep(2)  # uWSGI lets a worker live for a whole second
+        answers = _ask_from_four_clients(run, "/", 100)
+    assert {status for status, _ in answers} == {200}
+    assert len({pid for _, pid in answers}) > 3
+
+
+def test_app_that_leaks_is_recycled_without_a_lost_request() -> None:
+    with served({"app.py": APP}, "--workers", "2", "--workers-max-memory", "150MiB") as run:
+        answers = [answer for _ in range(4) for answer in _ask_from_four_clients(run, "/leak", 10)]
+    assert {status for status, _ in answers} == {200}
+    assert len({pid for _, pid in answers}) > 2
