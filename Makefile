@@ -1,11 +1,11 @@
 # Each target does its own set-up; `make run` and `make test` are all a fresh machine needs.
 PYTHON ?= python3
 BIN = .venv/bin
-TEST_PACKAGES = nginx
+TEST_PACKAGES = nginx gcc libc6-dev
 LISTEN ?= 127.0.0.1:8080
 SOAK_SECONDS ?= 300
 
-.PHONY: help setup run test check golden docs bench soak clean
+.PHONY: help setup run test check golden docs bench faults soak clean
 
 help:
 	@echo "make run     serve the example app behind nginx (LISTEN=$(LISTEN))"
@@ -14,6 +14,7 @@ help:
 	@echo "make golden  write the golden files anew; read the difference before you commit it"
 	@echo "make docs    write docs/reference.md and docs/portico.schema.json anew"
 	@echo "make bench   measure Portico beside its peers (some minutes)"
+	@echo "make faults  kill, stop and starve every part under load, and count what is lost (ten minutes)"
 	@echo "make soak    mixed load for minutes (SOAK_SECONDS=$(SOAK_SECONDS))"
 
 setup:
@@ -43,8 +44,12 @@ bench: setup
 	@scripts/apt nginx wrk
 	@$(BIN)/python -m bench $(BENCH_ARGS)
 
+faults: setup
+	@scripts/apt $(TEST_PACKAGES)
+	@$(BIN)/python -m tests.faults $(FAULTS_ARGS)
+
 soak: setup
-	@SOAK_SECONDS=$(SOAK_SECONDS) $(BIN)/python -m pytest -q tests/link/test_soak.py
+	@SOAK_SECONDS=$(SOAK_SECONDS) $(BIN)/python -m pytest -q -s tests/link/test_soak.py
 
 clean:
 	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+from click import Command, Context
 from click.testing import CliRunner
 
 from portico.cli import COMMANDS, portico
@@ -74,9 +75,12 @@ def test_every_command_in_the_readme_exists_with_its_flags() -> None:
             if words[:1] != ["portico"]:
                 continue
             assert words[1] in COMMANDS, line
+            command = portico.get_command(Context(portico), words[1])
+            assert isinstance(command, Command)
+            known = {flag for parameter in command.params for flag in parameter.opts}
             for word in words[2:]:
                 if word.startswith("--"):
-                    assert word.removeprefix("--") in flag_keys(), line
+                    assert word.partition("=")[0] in known, line
 
 
 def readme_lines() -> list[str]:
@@ -119,6 +123,9 @@ def test_every_other_command_of_the_readme_does_what_it_says() -> None:
     with served({"app.py": app}) as run:
         for line in lines:
             done = in_a_shell(line, run.directory)
+            if line.startswith("portico drain"):  # the live tests have several servers
+                assert "the local app answers alone" in done.stderr
+                continue
             assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
             assert done.stdout or done.stderr
 

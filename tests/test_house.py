@@ -8,7 +8,15 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "portico"
-ORDER = [{"errors", "values"}, {"site", "place"}, {"plan"}, {"link"}, {"run", "watch"}, {"check"}, {"cli"}]
+ORDER = [
+    {"errors", "values"},
+    {"site", "place"},
+    {"plan"},
+    {"link"},
+    {"run", "watch", "export"},
+    {"check"},
+    {"cli"},
+]
 RANK = {room: rank for rank, rooms in enumerate(ORDER) for room in rooms}
 PURE = (
     "site/model.py",
@@ -16,6 +24,7 @@ PURE = (
     "site/keys.py",
     "place/model.py",
     "plan/",
+    "export/",
     "run/machine",
     "run/event.py",
     "run/action.py",

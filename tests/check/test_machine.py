@@ -99,3 +99,10 @@ def test_a_directory_that_may_not_be_written(home: Path) -> None:
     assert done.returncode == 1, done.stderr
     found = json.loads(done.stdout)
     assert any(f"{home}/locked may not be written" in item["what"] for item in found), found
+
+
+def test_an_nginx_that_drops_kept_connections_at_a_reload_is_named(home: Path) -> None:
+    assert checked(home)["nginx reload"]["level"] == "ok"
+    old = checked(home, "--nginx", "system")["nginx reload"]
+    assert old["level"] == "warning"
+    assert "keepalive_min_timeout" in old["hint"]

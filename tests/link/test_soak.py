@@ -94,8 +94,10 @@ def test_a_mixed_load_with_recycling_fails_nothing_and_grows_nothing() -> None:
             client.join()
         assert not [name for name in outcomes if not name.endswith(" ok")], outcomes
         assert sum(outcomes.values()) > SECONDS * 10
+        print(f"\n{sum(outcomes.values())} requests in {SECONDS:g} s: {dict(outcomes)}")
         early, late = sizes[len(sizes) // 5 : len(sizes) // 2], sizes[len(sizes) // 2 :]
         assert statistics.median(late) < statistics.median(early) + (12 << 20)
+        print("largest worker, MB:", *(round(statistics.median(part) / 1e6, 1) for part in (early, late)))
         assert "is stuck" not in on.log()
         assert "SIGKILL" not in on.log()
 

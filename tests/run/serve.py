@@ -125,6 +125,7 @@ def plan_for(wish: dict[str, object]) -> Plan:
         ladder=Ladder.of(request),
         health=Health("/", "127.0.0.1", "http", "", float(str(wish.get("start", 20)))),
         versions={},
+        warm_seconds=float(str(wish.get("warm", 0.2))),
     )
 
     return os.geteuid() == 0
@@ -137,13 +138,13 @@ def say(event: news.News) -> None:
 def main() -> int:
     wish = json.loads(sys.argv[1])
 
-    def replan() -> Plan:
+    def replan(path: str, _: Plan) -> Plan:
         """What a test wrote to `wish.json` meanwhile is the new wish."""
         changed = Path(wish["root"]) / "wish.json"
         newer = json.loads(changed.read_text()) if changed.exists() else {}
         if newer.get("refuse"):
             raise PorticoError(Problem("portico.toml:3", str(newer["refuse"])))
-        return plan_for(wish | newer)
+        return plan_for(wish | newer | ({"app": path} if path else {}))
 
     try:
         return run(plan_for(wish), say=say, replan=replan)

@@ -50,8 +50,15 @@ def test_stop_ends_with_zero(site: Site) -> None:
 
 def test_unknown_order_names_the_known(site: Site) -> None:
     site.start()
-    with pytest.raises(PorticoError, match="POST /fly: one of GET /status, POST /reload, POST /stop"):
+    with pytest.raises(PorticoError, match=r"POST /fly: one of GET /status, .*POST /reload, "):
         list(client.ask(str(site.runtime), "POST", "/fly"))
+
+
+def test_unknown_parameter_is_refused_before_anything_happens(site: Site) -> None:
+    site.start()
+    with pytest.raises(PorticoError, match="POST /stop: unknown parameter 'höhe'; it takes none"):
+        list(client.ask(str(site.runtime), "POST", "/stop", höhe="7 & 8"))
+    assert site.get()[0] == 200
 
 
 def test_nothing_runs(site: Site) -> None:

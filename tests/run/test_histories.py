@@ -35,7 +35,7 @@ def test_golden_history(path: Path) -> None:
 
 def replay(lines: list[str]) -> Iterator[str]:
     """The history with the actions that the machine really gives; comments and blank lines are kept."""
-    state = State(Patience(start_seconds=30, stop_seconds=35))
+    state = State(Patience(start_seconds=30, stop_seconds=35, warm_seconds=300))
     for line in lines:
         if line.startswith("  "):
             continue
@@ -80,6 +80,10 @@ def words(value: object) -> str:
         case str():
             return shlex.quote(value)
     if isinstance(value, Struct):
-        parts = [words(part) for part in asdict(value).values()]
+        given = list(asdict(value).items())
+        defaults = {field.name: field.default for field in fields(type(value))}
+        while given and defaults[given[-1][0]] == given[-1][1]:
+            given.pop()
+        parts = [words(part) for _, part in given]
         return " ".join([type(value).__name__, *filter(None, parts)])
     return str(value)

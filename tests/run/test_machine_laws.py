@@ -21,7 +21,7 @@ Choices = st.lists(st.integers(0, 1 << 30), max_size=60)
 class Pretended:
     """A world that does what it is told to, and offers what could happen next."""
 
-    state: State = field(default_factory=lambda: State(Patience(30, 35)))
+    state: State = field(default_factory=lambda: State(Patience(30, 35, 300)))
     now: float = 0.0
     servers: set[int] = field(default_factory=set)
     gateway: bool = False
@@ -47,6 +47,10 @@ class Pretended:
             *([was.GatewayWell()] * 3 + [was.GatewayExited(-9)] if self.gateway else []),
             *(was.QueueEmpty(n) for n in sorted(self.watched)),
             was.ReloadAsked(),
+            was.ReloadAsked("", 3),
+            was.PromoteAsked(),
+            was.AbortAsked(),
+            was.RollbackAsked(),
             was.Quiet(),
             was.Tick(),
             was.StopAsked(143),
@@ -91,14 +95,16 @@ class Pretended:
                 self.told_to_leave.add(number)
             case do.CheckFiles(number):
                 self.checking.add(number)
-            case do.MakePlan(number):
+            case do.MakePlan(number, _):
                 self.planning.add(number)
             case do.WatchQueue(number):
                 self.watched.add(number)
             case do.AskServer(number, _):
                 self.asked.add(number)
-            case do.MakeLive(number):
+            case do.MakeLive(number, canary, tenths):
                 assert number in self.servers, "only what runs is given requests"
+                assert bool(canary) == bool(tenths)
+                assert not canary or canary in self.servers, "only what runs is given requests"
             case do.Forget(number):
                 assert number not in self.servers, "only what has left is forgotten"
             case do.Say(told.Ready()):

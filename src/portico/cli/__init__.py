@@ -9,7 +9,23 @@ import click
 
 from portico import __version__
 
-COMMANDS = ("run", "status", "reload", "stop", "plan", "explain", "check", "options")
+COMMANDS = (
+    "run",
+    "status",
+    "reload",
+    "rollback",
+    "drain",
+    "maintenance",
+    "pause",
+    "resume",
+    "scale",
+    "stop",
+    "plan",
+    "explain",
+    "check",
+    "options",
+    "export",
+)
 
 
 class _Commands(click.Group):

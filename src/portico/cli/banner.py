@@ -5,6 +5,7 @@ from __future__ import annotations
 from portico import __version__
 from portico.cli.gather import Gathered
 from portico.cli.output import faint, good, strong, warned
+from portico.plan.model import Plan
 from portico.plan.nginx.statics import served
 from portico.values import Duration, Size
 
@@ -31,14 +32,25 @@ def _rows(gathered: Gathered) -> list[tuple[str, str]]:
     )
     folders = [f"{site.prefix}{folder.url} from {folder.folder}" for folder in served(site, gathered.place)]
     times = f"a request may take {Duration(plan.ladder.read_seconds)}; draining {Duration(plan.ladder.drain_seconds)}"
-    server = f"uWSGI {versions['uwsgi']}" if "uwsgi" in versions else f"Gunicorn {versions['gunicorn']}"
-    way = f"client -> nginx {versions['nginx']} -> {server}, {plan.workers} workers x {plan.threads} threads"
     return [
-        ("app", f"{plan.app}{framework}"),
-        ("path", way),
+        *([("app", f"{plan.app}{framework}")] if plan.has_app else []),
+        ("path", f"client -> nginx {versions['nginx']} -> {_answers(plan)}"),
         *(("static", folder) for folder in folders),
         ("times", times),
         ("uploads", f"up to {Size(plan.max_upload)}"),
         ("files", f"{plan.runtime}/conf  (portico explain says why each line is there)"),
         ("logs", plan.state),
     ]
+
+
+def _answers(plan: Plan) -> str:
+    """Who answers: the app server, servers elsewhere, or both."""
+    versions = plan.versions
+    server = (
+        f"uWSGI {versions['uwsgi']}" if "uwsgi" in versions else f"Gunicorn {versions.get('gunicorn', '')}"
+    )
+    app = f"{server}, {plan.workers} workers x {plan.threads} threads"
+    if plan.upstream is None:
+        return app
+    names = ", ".join(item.name for item in plan.upstream.servers)
+    return f"{names} (app: {app})" if plan.has_app else names

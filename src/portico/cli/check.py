@@ -33,6 +33,8 @@ def command(app: str | None, config: str | None, is_json: bool, **flags: Any) ->
 
 
 def _findings(gathered: Gathered) -> list[Finding]:
+    if not gathered.site.has_app:
+        return list(machine_findings(gathered.site, gathered.place, gathered.plan))
     facts = gathered.site.facts
     routes = f", {len(facts.routes)} routes" if facts.routes else ""
     app = ok("app", f"{facts.app} imports ({facts.kind} {facts.version}{routes})".replace(" )", ")"))

@@ -11,10 +11,11 @@ from portico.errors import Problem, UsageError
 from portico.place.access import blocked
 from portico.place.model import Place
 from portico.plan.model import Plan
-from portico.site.discover import start_discovery
+from portico.site.discover import Discovery, NoApp, start_discovery
 from portico.site.load import FILE, load
 from portico.site.model import Options, Site
 from portico.site.resolve import own_directory, resolve, site_name
+from portico.site.server import Server
 from portico.values import AppRef
 
 
@@ -32,29 +33,70 @@ def gather(
     config: str | None,
     flags: Mapping[str, Any],
     meanwhile: Callable[[], None] = lambda: None,
+    release: str = "",
+    before: Mapping[str, str] | None = None,
 ) -> Gathered:
     """Everything about the site that APP, --config and the flags mean. Raises PorticoError.
 
-    `meanwhile` is called while the app is being imported, which takes longest.
+    `meanwhile` is called while the app is being imported, which takes longest. `release` is another directory that
+    holds the code now: the same site, with everything that was in its own directory found in that one. `before` are
+    the static folders of the plan that this one will replace.
     """
-    directory, ref = where_is(app, config)
+    home, ref = where_is(app, config)
+    if release and not _is_directory(release):
+        raise UsageError(Problem("--path", f"{release} is no directory", "name the directory of the new release"))
+    # releases/42, not current: a worker that is started again must find the code that was switched to.
+    directory = Path(release or home).resolve()
+    if directory != home.absolute():
+        ref, config = _moved(home, directory, ref, config)
     options, causes = load(config_file(directory, config), flags)
     if ref is not None:
         options, causes = _with_app(options, ref), causes | {"app": "the command line"}
-    discovery = start_discovery(options.app, directory)
+    discovery = _discovery(options, directory)
     try:
         # The app is imported in a child while the machine is looked at and the rest of Portico is imported.
         from portico.place.probe import probe
         from portico.plan.build import plan
 
         meanwhile()
-        place = probe(options.nginx.binary, own_directory(directory), options.name or site_name(directory))
+        name = options.name or site_name(home)
+        place = probe(options.nginx.binary, own_directory(home), name)
         facts = discovery.facts()
     finally:
         discovery.close()
-    site = resolve(options, facts, directory, causes)
+    site = replace(resolve(options, facts, directory, causes), name=name, before=before or {})
     place = replace(place, unreadable=_unreadable(site, place))
     return Gathered(site, place, plan(site, place))
+
+
+def _discovery(options: Options, directory: Path) -> Discovery | NoApp:
+    """The app being asked, unless every server is elsewhere. Raises UsageError for an app nobody would reach."""
+    servers = options.upstream.servers
+    if not servers or any(Server.parse(text).is_app for text in servers):
+        return start_discovery(options.app, directory)
+    if options.app is not None:
+        what = f'the app "{options.app}" is not among the servers of [upstream]'
+        raise UsageError(Problem("", what, 'add "app" to them, or leave the app out'))
+    return NoApp(directory)
+
+
+def _moved(
+    home: Path, release: Path, ref: AppRef | None, config: str | None
+) -> tuple[AppRef | None, str | None]:
+    """App and --config of the site in `home` when its code is in `release`; a file that is not there stays."""
+    if ref is not None and ref.is_file:
+        ref = replace(ref, module=_inside(home, release, ref.module))
+    if config and Path(moved := _inside(home, release, config)).exists():
+        config = moved
+    return ref, config
+
+
+def _inside(home: Path, release: Path, path: str) -> str:
+    """The same file in the other directory; a file from elsewhere stays where it is."""
+    try:
+        return str(release / Path(path).absolute().relative_to(home.absolute()))
+    except ValueError:
+        return path
 
 
 def where_is(app: str | None, config: str | None) -> tuple[Path, AppRef | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from portico.cli.journal import Priority
 from portico.cli.output import bad, faint, good, warned
 from portico.run import news
 from portico.watch.lines import visible
@@ -26,6 +27,12 @@ def sentence(item: news.News) -> str:  # noqa: C901  a table, one row a kind of 
             return faint(f"release {number} is starting beside the one that serves")
         case news.Switched(number, took_seconds):
             return good(f"release {number} serves, after {took_seconds:.2f} s")
+        case news.CanaryServes(number, tenths, _):
+            return good(f"release {number} gets {tenths}0 % of the requests")
+        case news.CanaryLeft(number, why):
+            return good(f"the canary, release {number}, gets no more requests") + (f": {why}" if why else "")
+        case news.RolledBack(number, worse):
+            return good(f"release {number} serves again; {worse} leaves")
         case news.GenerationDropped(number, _, problems):
             words = "\n".join(str(problem) for problem in problems)
             return bad(f"release {number} was dropped, the one before serves on") + (
@@ -45,10 +52,37 @@ def sentence(item: news.News) -> str:  # noqa: C901  a table, one row a kind of 
             return warned(f"the disk that holds {state} is full: requests go on, their log lines are lost")
         case news.DiskBack(state):
             return good(f"the disk that holds {state} has room again: requests are logged")
+        case news.ServerOut(name, answer):
+            return bad(f"server {name} is out: {answer}; the others take its requests")
+        case news.ServerBack(name, out_seconds):
+            return good(f"server {name} is back after {out_seconds:.1f} s")
+        case news.ServerDrained(name, undo):
+            return good(f"server {name} gets requests again") if undo else faint(f"server {name} is drained")
+        case news.LastServer(name, answer):
+            return bad(f"server {name} fails ({answer}), and there is no other: it goes on getting requests")
         case news.Trouble(problem):
             return warned(str(problem))
         case _:
             return ""
+
+
+def priority(item: news.News) -> Priority:
+    """How bad it is."""
+    match item:
+        case news.GenerationDropped():
+            return Priority.ERROR
+        case news.Restarting() | news.Stuck() | news.GenerationLeft():
+            return Priority.WARNING
+        case news.NginxSaid() | news.DiskFull() | news.Trouble() | news.ServerOut():
+            return Priority.WARNING
+        case news.LastServer():
+            return Priority.ERROR
+        case news.ServerBack() | news.ServerDrained():
+            return Priority.NOTICE
+        case news.Ready() | news.Recovered() | news.Switched() | news.Stopping() | news.DiskBack():
+            return Priority.NOTICE
+        case _:
+            return Priority.INFO
 
 
 def _ending(code: int) -> str:

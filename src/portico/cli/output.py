@@ -9,6 +9,7 @@ from typing import Any
 import click
 import msgspec
 
+from portico.cli.journal import Priority, marked
 from portico.errors import PorticoError
 
 
@@ -23,16 +24,16 @@ def results(lines: list[str]) -> None:
         result("\n".join(lines))
 
 
-def say(text: str = "") -> None:
+def say(text: str = "", priority: Priority = Priority.INFO) -> None:
     """A line about what is going on."""
-    click.echo(text, err=True, color=_colour(sys.stderr))
+    click.echo(marked(text, priority), err=True, color=_colour(sys.stderr))
 
 
 def complain(error: PorticoError) -> None:
     """Every problem of an error, its place in bold."""
     for problem in error.problems:
         text = str(problem)
-        say(text.replace(problem.where, strong(problem.where), 1) if problem.where else text)
+        say(text.replace(problem.where, strong(problem.where), 1) if problem.where else text, Priority.ERROR)
 
 
 def as_json(value: Any) -> str:

@@ -19,10 +19,15 @@ from portico.run.written import write_files
 @site_arguments
 @click.option("--json", "is_json", is_flag=True, help="Everything as JSON.")
 @click.option("--write", metavar="DIR", help="Write the files into DIR, which must be empty or new.")
-def command(app: str | None, config: str | None, is_json: bool, write: str | None, **flags: Any) -> None:
+@click.option("--diff", "is_diff", is_flag=True, help="Only what differs from what runs now.")
+def command(
+    app: str | None, config: str | None, is_json: bool, write: str | None, is_diff: bool, **flags: Any
+) -> None:
     """Show how APP would be run: processes, files and the reason for each line."""
     plan = gather(app, config, given(flags)).plan
-    if write:
+    if is_diff:
+        _show_difference(plan, is_json=is_json)
+    elif write:
         _write(plan, Path(write))
     elif is_json:
         output.result(output.as_json(plan))
@@ -30,9 +35,19 @@ def command(app: str | None, config: str | None, is_json: bool, write: str | Non
         output.results(_lines(plan))
 
 
+def _show_difference(plan: Plan, *, is_json: bool) -> None:
+    from portico.cli.difference import against_running, lines
+
+    found = against_running(plan)
+    if is_json:
+        output.result(output.as_json(found))
+    else:
+        output.results(lines(found))
+
+
 def _lines(plan: Plan) -> list[str]:
-    lines = [output.strong(f"{plan.app} at {'  '.join(plan.urls)}"), ""]
-    for process in (plan.gateway, plan.server):
+    lines = [output.strong(f"{plan.app or plan.name} at {'  '.join(plan.urls)}"), ""]
+    for process in (plan.gateway, plan.server) if plan.has_app else (plan.gateway,):
         lines += _process(process, f"{plan.runtime}/conf")
     for directory in plan.directories:
         owner = f" of {directory.owner or directory.group}" if directory.owner or directory.group else ""

@@ -3,31 +3,62 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import click
 
 from portico.cli import output
 from portico.cli.running import running_site, runtime_of
+from portico.errors import FAILED, Problem, UsageError
 from portico.run import client
 
 
 @click.command("reload")
 @running_site
+@click.option("--path", metavar="DIR", help="The new code is in this directory, from now on.")
+@click.option("--canary", metavar="SHARE", help="Only a share of the requests first: 10%, 20%, 30%, 40% or 50%.")
+@click.option("--promote", is_flag=True, help="Give the canary everything.")
+@click.option("--abort", is_flag=True, help="Send the canary away.")
 @click.option("--json", "is_json", is_flag=True, help="Each step as a line of JSON.")
-def command(app: str | None, config: str | None, name: str, is_json: bool) -> None:
+def command(
+    app: str | None,
+    config: str | None,
+    name: str,
+    path: str | None,
+    canary: str | None,
+    promote: bool,
+    abort: bool,
+    is_json: bool,
+) -> None:
     """Start the new code beside the old, ask it whether it is well, and switch.
 
     A release that fails is dropped and the old one serves on; exit code 3 when it did not become healthy, 4
-    when it could not be imported.
+    when it could not be imported. The release before is kept for five minutes: portico rollback.
     """
+    if sum(map(bool, (promote, abort, path or canary))) > 1:
+        raise UsageError(Problem("", "--promote and --abort stand alone", "reload first, then promote or abort"))
+    runtime = runtime_of(app, config, name)
+    if promote or abort:
+        follow(runtime, "/promote" if promote else "/abort", is_json=is_json)
+    else:
+        wish = {"path": str(Path(path).absolute()) if path else "", "canary": (canary or "").removesuffix("%")}
+        follow(runtime, "/reload", is_json=is_json, **{key: value for key, value in wish.items() if value})
+
+
+def follow(runtime: str, what: str, *, is_json: bool, **parameters: str) -> None:
+    """Ask for it, show each step, and exit as it ended. Raises PorticoError when nothing runs."""
     code = 0
-    for step in client.ask(runtime_of(app, config, name), "POST", "/reload"):
-        code = step.get("code", 0) if step["news"] == "GenerationDropped" else code
+    for step in client.ask(runtime, "POST", what, **parameters):
+        if step["news"] in _FAILURES:
+            code = step.get("code", FAILED)
         output.result(output.as_json_line(step) if is_json else _sentence(step))
     sys.exit(code)
 
 
-def _sentence(step: dict[str, object]) -> str:
+_FAILURES = ("GenerationDropped", "Refused")
+
+
+def _sentence(step: dict[str, object]) -> str:  # noqa: C901  a table, one row a kind of news
     match step["news"]:
         case "Reloading":
             return output.faint("asking the app and the configuration ...")
@@ -35,16 +66,27 @@ def _sentence(step: dict[str, object]) -> str:
             return output.faint(f"release {step['number']} starts beside the one that serves ...")
         case "Switched":
             return output.good(f"release {step['number']} serves, after {step['took_seconds']:.2f} s")
-        case "GenerationDropped":
-            return "\n".join(
-                [output.bad("the new release was dropped, the one before serves on"), *_problems(step)]
+        case "WorkersReset":
+            return f"  it has {step['workers']} workers as configured, before it were {step['before']}"
+        case "CanaryServes":
+            return output.good(f"release {step['number']} gets {step['tenths']}0 % of the requests") + (
+                "\ncompare: portico status; then: portico reload --promote, or --abort"
             )
+        case "CanaryLeft":
+            why = f": {step['why']}" if step["why"] else ""
+            return output.good(f"the canary, release {step['number']}, gets no more requests{why}")
+        case "RolledBack":
+            return output.good(f"release {step['number']} serves again; {step['bad']} leaves")
+        case "Refused":
+            return "\n".join(_problems([step["problem"]]))
+        case "GenerationDropped":
+            head = output.bad("the new release was dropped, the one before serves on")
+            return "\n".join([head, *_problems(step["problems"])])
+        case "Stopping":
+            return output.bad("the site is being stopped")
     return str(step["news"])
 
 
-def _problems(step: dict[str, object]) -> list[str]:
-    from portico.errors import Problem
-
-    found = step["problems"]
+def _problems(found: object) -> list[str]:
     assert isinstance(found, list)
     return [str(Problem(**problem)) for problem in found]

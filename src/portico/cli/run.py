@@ -15,7 +15,8 @@ from portico.cli import output
 from portico.cli.banner import banner
 from portico.cli.flags import given, site_arguments
 from portico.cli.gather import Gathered, gather
-from portico.cli.news import sentence
+from portico.cli.journal import Priority
+from portico.cli.news import priority, sentence
 from portico.cli.screen import Screen
 from portico.plan.model import Plan
 from portico.run import news
@@ -23,6 +24,9 @@ from portico.watch.follow import Follower, decoded, paced
 from portico.watch.lines import Request, readable, visible
 
 _LOOK_SECONDS = 0.1
+_SELDOM_SECONDS = 0.5
+"""When nothing has come for a quarter of a minute: an idle site takes no time of the machine."""
+_AT_LEVEL = len("2026/11/21 14:15:55 ")
 _MOST_LINES = 10
 """Lines shown at a look: 100 a second are more than a person reads and cost next to nothing."""
 
@@ -47,7 +51,7 @@ def serve(app: str | None, config: str | None, flags: dict[str, Any]) -> None:
         code = run(
             gathered.plan,
             say=lambda item: _say(item, gathered, screen),
-            replan=lambda: gather(app, config, flags).plan,
+            replan=lambda path, old: gather(app, config, flags, release=path, before=old.statics).plan,
             beside=[
                 lambda: _show_requests(gathered.plan, screen),
                 lambda: _show_errors(gathered.plan, screen),
@@ -75,22 +79,24 @@ def _end(code: int) -> None:
 
 def _say(item: news.News, gathered: Gathered, screen: Screen) -> None:
     if isinstance(item, news.Ready):
-        screen.say("\n".join(banner(gathered, item.took_seconds)))
+        screen.say("\n".join(banner(gathered, item.took_seconds)), priority(item))
         return
     text = sentence(item)
     if text:
-        screen.say(text)
+        screen.say(text, priority(item))
 
 
 async def _show_requests(plan: Plan, screen: Screen) -> None:
     import asyncio
 
-    follower = Follower(Path(plan.access_log))
+    follower, pause = Follower(Path(plan.access_log)), _LOOK_SECONDS
     try:
         while True:
-            _show(follower.text(), screen)
+            text = follower.text()
+            _show(text, screen)
             screen.tell_losses(plan.access_log)
-            await asyncio.sleep(_LOOK_SECONDS)
+            pause = _next_pause(pause, something_came=bool(text))
+            await asyncio.sleep(pause)
     finally:
         _show(follower.text(), screen)
 
@@ -114,13 +120,25 @@ def _coloured(request: Request) -> str:
 
 
 async def _show_errors(plan: Plan, screen: Screen) -> None:
-    """nginx's own complaints. That the app is not there yet, or no more, is said by the run itself."""
+    """nginx's own complaints. That the app is not there yet, or no more, is said by the run itself.
+
+    That nginx inherits its listening sockets is as it should be.
+    """
     import asyncio
 
-    follower = Follower(Path(plan.error_log))
+    follower, pause = Follower(Path(plan.error_log)), _LOOK_SECONDS
     known = f"connect() to unix:{plan.socket} failed (2: No such file or directory)"
     while True:
-        lines = [line for line in follower.lines() if known not in line]
+        lines = [
+            line
+            for line in follower.lines()
+            if known not in line and not line.startswith("[notice]", _AT_LEVEL)
+        ]
         for line in paced(lines, _MOST_LINES, lambda count: f"... {count} more, in {plan.error_log}"):
-            screen.say(output.warned(f"nginx: {visible(line)}"))
-        await asyncio.sleep(_LOOK_SECONDS)
+            screen.say(output.warned(f"nginx: {visible(line)}"), Priority.WARNING)
+        pause = _next_pause(pause, something_came=bool(lines))
+        await asyncio.sleep(pause)
+
+
+def _next_pause(pause: float, *, something_came: bool) -> float:
+    return _LOOK_SECONDS if something_came else min(1.03 * pause, _SELDOM_SECONDS)

@@ -19,11 +19,15 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 def running_site(function: _Command) -> _Command:
     """Adds APP, --config and --name to a command that asks a running site; see `runtime_of`."""
+    return click.argument("app", required=False)(named_site(function))
+
+
+def named_site(function: _Command) -> _Command:
+    """The same without APP, for a command whose own argument is another."""
     function = click.option("--name", default="", metavar="TEXT", help="The name it was started with.")(
         function
     )
-    function = click.option("--config", metavar="FILE", help="A portico.toml elsewhere.")(function)
-    return click.argument("app", required=False)(function)
+    return click.option("--config", metavar="FILE", help="A portico.toml elsewhere.")(function)
 
 
 def runtime_of(app: str | None, config: str | None, name: str = "") -> str:

@@ -7,6 +7,7 @@ import sys
 
 import click
 
+from portico.cli.journal import Priority, marked
 from portico.watch.writer import Writer
 
 
@@ -28,15 +29,16 @@ class Screen:
         for line in lines:
             self._results.write(_ended(click.unstyle(line) if self._is_plain[1] else line))
 
-    def say(self, text: str) -> None:
+    def say(self, text: str, priority: Priority = Priority.INFO) -> None:
         """Something about what is going on."""
-        self._talk.write(_ended(click.unstyle(text) if self._is_plain[2] else text))
+        self._talk.write(_ended(marked(click.unstyle(text) if self._is_plain[2] else text, priority)))
 
     def tell_losses(self, log: str) -> None:
         """Say once that request lines do not get through."""
         if self._results.dropped and not self._has_told:
             self._has_told = True
-            self.say(click.style(f"{_why(self._results.error)}; serving goes on, see {log}", fg="yellow"))
+            why = f"{_why(self._results.error)}; serving goes on, see {log}"
+            self.say(click.style(why, fg="yellow"), Priority.WARNING)
 
     def close(self) -> None:
         """Write what waits, for a bounded time."""

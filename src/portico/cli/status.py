@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import click
 
 from portico.cli import output
+from portico.cli.compare import compare, comparison
 from portico.cli.running import running_site, runtime_of
 from portico.run import client
 
@@ -17,6 +19,7 @@ from portico.run import client
 def command(app: str | None, config: str | None, name: str, is_json: bool) -> None:
     """Show what runs for the site of APP or of the current directory."""
     (status,) = client.ask(runtime_of(app, config, name), "GET", "/status")
+    compare(status)
     if is_json:
         output.result(output.as_json(status))
     else:
@@ -24,22 +27,82 @@ def command(app: str | None, config: str | None, name: str, is_json: bool) -> No
 
 
 def _lines(status: dict[str, Any]) -> list[str]:
-    head = f"{output.strong(status['name'])}  {status['app']} at {'  '.join(status['urls'])}"
+    head = f"{output.strong(status['name'])}  {status['app'] or 'servers elsewhere'} at {'  '.join(status['urls'])}"
+    up = lasting(status["up_seconds"])
     lines = [
         head,
-        f"  portico    {status['phase']}, pid {status['pid']}, for {lasting(status['up_seconds'])}",
+        f"  portico    {status['phase']}, pid {status['pid']}, for {up}, {_size(status['memory'])}",
+        f"  nginx      {_life(status['nginx'])}, {_size(status['nginx']['memory'])}",
     ]
-    lines.append(f"  nginx      {_life(status['nginx'])}")
     for generation in status["generations"]:
-        live = ", live" if generation["number"] == status["live"] else ""
-        lines.append(f"  release {generation['number']:<2d} {_life(generation)}{live}")
-    return [*lines, f"  files      {status['files']}", f"  log        {status['access_log']}"]
+        lines += _generation(generation, is_live=generation["number"] == status["live"])
+    lines += _state_lines(status)
+    lines += comparison(status)
+    lines += [f"  server     {_server(server)}" for server in status["servers"]]
+    return [*lines, *_plan(status["plan"]), f"  log        {status['access_log']}"]
+
+
+def _generation(generation: dict[str, Any], *, is_live: bool) -> list[str]:
+    live, workers = ", live" if is_live else "", generation["workers"]
+    head = f"  release {generation['number']:<2d} {_life(generation)}{live}"
+    if not workers:
+        return [head]
+    wanted = generation["wanted_workers"]
+    count = f"{len(workers)}" if wanted in (None, len(workers)) else f"{len(workers)} of {wanted}"
+    rows = [
+        f"             pid {worker['pid']:<8d} {lasting(worker['up_seconds']):>6s} {_size(worker['memory']):>8s}"
+        for worker in workers[:_MOST_WORKERS]
+    ]
+    more = [f"             and {len(workers) - _MOST_WORKERS} more"] if len(workers) > _MOST_WORKERS else []
+    return [head, f"  workers    {count}; with the arbiter {_size(generation['memory'])}", *rows, *more]
+
+
+_MOST_WORKERS = 12
+
+
+def _state_lines(status: dict[str, Any]) -> list[str]:
+    requests, queue, lines = status["requests"], status["queue"], []
+    if closed := status["maintenance"]:
+        since, let_in = lasting(time.time() - closed["since"]), ", ".join(closed["allow"])
+        lines.append(output.warned(f"  closed     for maintenance, for {since}: {closed['message']}"))
+        lines += [f"             lets in {let_in}"] if let_in else []
+    if status["pause"]:
+        lines.append(output.warned(f"  paused     for {status['pause']['left_seconds']:.0f} s more"))
+    minute = f"{requests['last_minute']:,}, {_failed(requests['last_minute_failed'])}"
+    restarts = [f"{name} {times}" for name, times in status["restarts"].items()]
+    return [
+        *lines,
+        f"  requests   {requests['total']:,}, {_failed(requests['failed'])}; last minute {minute}",
+        f"  queue      {queue['waiting']} waiting, {queue['with_app']} with the app",
+        f"  restarts   {', '.join(restarts) or 'none'}",
+    ]
+
+
+def _failed(count: int) -> str:
+    return output.bad(f"{count:,} failed") if count else "0 failed"
+
+
+def _plan(plan: dict[str, Any]) -> list[str]:
+    if not plan["directory"]:
+        return []
+    return [f"  files      {plan['directory']}, for {lasting(time.time() - plan['since'])}"]
+
+
+def _size(count: int) -> str:
+    return f"{count / (1 << 20):.0f} MiB"
 
 
 def _life(life: dict[str, Any]) -> str:
     pid = f", pid {life['pid']}" if life["pid"] else ""
     crashes = f", {life['crashes']} crashes in a row" if life["crashes"] else ""
     return f"{life['status']}{pid}, for {lasting(life['since_seconds'])}{crashes}"
+
+
+def _server(server: dict[str, Any]) -> str:
+    since = f" for {lasting(server['since_seconds'])}" if server["since_seconds"] is not None else ""
+    answer = f", last answer: {server['answer']}" if server["answer"] else ""
+    text = f"{server['name']}  {server['status']}{since}{answer}"
+    return text if server["status"] == "in" else output.warned(text)
 
 
 def lasting(seconds: float) -> str:

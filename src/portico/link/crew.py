@@ -90,12 +90,14 @@ class Crew:
         self._lock = threading.Lock()
         self._on_duty = 0
         self._resting: list[Seat] = []
-        self._stopping = False
+        self._stopping = self._paused = False
+        self._halted = False  # either of them: the one thing that is looked at before each connection
+        self._resumed = threading.Event()
+        self._listener = listener.fileno()
         self._backlog_left = 0
         self._stop_event = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._arrivals = select.epoll()
-        # Exclusive: a connection wakes one idle thread of one worker, not one of each.
-        self._arrivals.register(listener.fileno(), select.EPOLLIN | select.EPOLLEXCLUSIVE)
+        self._await_arrivals()
         self._arrivals.register(self._stop_event, select.EPOLLIN)
         self.seats: list[Seat] = []
         self.full = False
@@ -108,15 +110,43 @@ class Crew:
     def stop(self, backlog: int = 0) -> None:
         """Serve up to `backlog` connections that wait already, then accept no more."""
         with self._lock:
-            self._stopping, self._backlog_left = True, backlog
+            # Who was paused leaves what waits to the others: it is not to be executed now.
+            self._backlog_left = 0 if self._paused else backlog
+            self._stopping, self._paused, self._halted = True, False, True
+            self._resumed.set()
             while self._resting:
                 self._call()
         os.eventfd_write(self._stop_event, 1)
 
     @property
+    def is_paused(self) -> bool:
+        return self._paused
+
+    def pause(self) -> None:
+        """Accept no more until `resume`; what was accepted is finished."""
+        with self._lock:
+            if self._stopping or self._paused:
+                return
+            self._resumed.clear()
+            self._paused = self._halted = True
+            self._arrivals.unregister(self._listener)
+
+    def resume(self) -> None:
+        with self._lock:
+            if not self._paused:
+                return
+            self._paused = self._halted = False
+            self._await_arrivals()  # wakes a thread if connections wait already
+            self._resumed.set()
+
+    def _await_arrivals(self) -> None:
+        # Exclusive: a connection wakes one idle thread of one worker, not one of each.
+        self._arrivals.register(self._listener, select.EPOLLIN | select.EPOLLEXCLUSIVE)
+
+    @property
     def has_reserve(self) -> bool:
         """Whether a resting thread could be called."""
-        return bool(self._resting)
+        return bool(self._resting) and not self._paused
 
     def relieve(self) -> bool:
         """A connection waits: call one resting thread if all on duty are held up, and say whether."""
@@ -182,7 +212,7 @@ class Crew:
         accept, serve, accepted, enough = self._accept, self._serve, self._accepted, self._enough
         quick = 0
         while not seat.replaced:
-            if self._stopping and not self._may_drain():
+            if self._halted and not self._may_go_on():
                 return
             try:
                 descriptor, _ = accept()
@@ -199,7 +229,11 @@ class Crew:
                 if quick >= _QUICK_IN_A_ROW:
                     self._rest(seat)
 
-    def _may_drain(self) -> bool:
+    def _may_go_on(self) -> bool:
+        while self._paused:
+            self._resumed.wait()
+        if not self._stopping:
+            return True
         self._backlog_left -= 1
         return self._backlog_left >= 0
 

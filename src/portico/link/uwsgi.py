@@ -117,7 +117,7 @@ def ask(
     """
     ends = time.monotonic() + timeout
     try:
-        packet = encode(_request(path, host, scheme, method) | dict(variables or {}))
+        packet = encode(question(path, host, scheme, method) | dict(variables or {}))
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
             connection.settimeout(timeout)
             connection.connect(socket_path)
@@ -144,7 +144,8 @@ def _join_repeated(packet: bytes, text: str, variables: dict[str, str]) -> None:
         variables[name] = ("; " if name == "HTTP_COOKIE" else ", ").join(values)
 
 
-def _request(path: str, host: str, scheme: str, method: str) -> dict[str, str]:
+def question(path: str, host: str, scheme: str, method: str = "GET") -> dict[str, str]:
+    """The variables of a request of our own, as nginx would send them."""
     before, _, query = path.partition("?")
     name, _, port = host.partition(":")
     return {

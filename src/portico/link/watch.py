@@ -9,7 +9,6 @@ import sys
 import time
 import traceback
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Final
 
 from portico.link.crew import Seat
@@ -19,7 +18,7 @@ from portico.link.request import Connection
 _READ_SECONDS: Final = 10.0
 """nginx sends a packet in one piece; a peer that has not finished one by now is not nginx."""
 _PAGE: Final = os.sysconf("SC_PAGE_SIZE")
-_STATM: Final = Path("/proc/self/statm")
+_STATM: Final = "/proc/self/statm"
 
 
 class Watch:
@@ -29,6 +28,8 @@ class Watch:
         self._seats = seats
         self._log = log
         self._deadline, self._max_memory = limits
+        # Opened beforehand: an app that has used up the descriptors is no reason to end what it serves.
+        self._memory = os.open(_STATM, os.O_RDONLY | os.O_CLOEXEC) if self._max_memory < math.inf else -1
 
     def look(self) -> str | None:
         """Deal with silent peers and log stuck requests; the reason why the worker must be replaced, or None."""
@@ -38,7 +39,7 @@ class Watch:
         stuck = sum(seat.overdue for seat in self._seats)
         if stuck:
             return f"{stuck} of its threads stuck past the deadline"
-        if self._max_memory < math.inf and (used := resident_bytes()) > self._max_memory:
+        if self._memory >= 0 and (used := _resident_bytes(self._memory)) > self._max_memory:
             return f"it has grown to {used >> 20} MiB"
         return None
 
@@ -81,9 +82,9 @@ def limits_from(environment: Mapping[str, str]) -> tuple[float, float]:
     return limits[0], limits[1]
 
 
-def resident_bytes() -> int:
-    """The resident memory of this process."""
-    return int(_STATM.read_text().split()[1]) * _PAGE
+def _resident_bytes(memory: int) -> int:
+    """The resident memory of this process, from its open statm."""
+    return int(os.pread(memory, 128, 0).split()[1]) * _PAGE
 
 
 def _stack(ident: int) -> str:

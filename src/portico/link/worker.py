@@ -20,6 +20,7 @@ from gunicorn.workers.base import Worker as GunicornWorker
 
 from portico.link.crew import GLANCE_SECONDS, LONGEST_GLANCE_SECONDS, Crew
 from portico.link.exchange import Exchange
+from portico.link.pause import VARIABLE, PauseFlag
 from portico.link.watch import Watch, limits_from
 
 _BEAT_SECONDS: Final = 1.0
@@ -35,7 +36,8 @@ class Worker(GunicornWorker):  # type: ignore[misc]  # Gunicorn publishes no typ
 
     Obeys of Gunicorn's settings: threads, max_requests and its jitter, graceful_timeout, timeout (the heartbeat), and
     worker_connections (the most WebSockets kept). From the environment: PORTICO_DEADLINE, seconds a request may
-    take without getting on, and PORTICO_MAX_MEMORY, bytes of resident memory after which the worker is replaced.
+    take without getting on, PORTICO_MAX_MEMORY, bytes of resident memory after which the worker is replaced, and
+    PORTICO_PAUSE, the directory in which `portico pause` puts its flag.
     """
 
     crew_class: type[Crew] = Crew  # the experiments of bench/threads.py put others here
@@ -54,8 +56,10 @@ class Worker(GunicornWorker):  # type: ignore[misc]  # Gunicorn publishes no typ
         crew = self._crew()
         watch = Watch(crew.seats, self.log, limits_from(os.environ))
         gc.freeze()  # what was imported stays for good: the collector need not look at it again
+        pause = PauseFlag(os.environ.get(VARIABLE))
+        pause.obey(crew)
         crew.start()
-        if reason := self._serve(crew, watch):
+        if reason := self._serve(crew, watch, pause):
             self.log.info("worker %s is replaced: %s", self.pid, reason)
             crew.stop()  # what waits in the backlog is for the others, and for the successor
         else:
@@ -84,7 +88,7 @@ class Worker(GunicornWorker):  # type: ignore[misc]  # Gunicorn publishes no typ
         except BlockingIOError:
             pass  # it is full of reasons to wake up already
 
-    def _serve(self, crew: Crew, watch: Watch) -> str | None:
+    def _serve(self, crew: Crew, watch: Watch, pause: PauseFlag) -> str | None:
         """Watch until the worker must end; why it is to be replaced, or None when it was told to end."""
         signals, arrivals = select.epoll(), select.epoll()
         for poller in (signals, arrivals):
@@ -97,6 +101,7 @@ class Worker(GunicornWorker):  # type: ignore[misc]  # Gunicorn publishes no typ
             if now >= beat:
                 beat = now + _BEAT_SECONDS
                 self.notify()
+                pause.obey(crew)
                 if reason := watch.look():
                     return reason
             if crew.full:
@@ -104,6 +109,7 @@ class Worker(GunicornWorker):  # type: ignore[misc]  # Gunicorn publishes no typ
             for descriptor, _ in (arrivals if crew.has_reserve else signals).poll(max(beat - now, 0)):
                 if descriptor == self.PIPE[0]:
                     os.read(descriptor, 4096)
+                    pause.obey(crew)
                 else:
                     glance = GLANCE_SECONDS if crew.relieve() else min(2 * glance, LONGEST_GLANCE_SECONDS)
                     time.sleep(glance)

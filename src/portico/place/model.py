@@ -56,6 +56,13 @@ class Place:
     shared_memory: str = ""
     """A writable directory in memory for Gunicorn's heartbeat files; empty when there is none."""
 
+    resolvers: tuple[str, ...] = ()
+    """The name servers of /etc/resolv.conf, as nginx takes them."""
+    known_hosts: frozenset[str] = frozenset()
+    """Names that /etc/hosts gives an address, which no name server may know."""
+    ca_file: str = ""
+    """The certificates this system trusts; empty when there is no such file."""
+
     unreadable: Mapping[str, str] = field(default_factory=dict)
     """Folders nginx's user cannot read, and what keeps it out: filled in when the app's folders are known."""
 

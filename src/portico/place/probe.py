@@ -16,7 +16,7 @@ from importlib import metadata
 from pathlib import Path
 
 from portico.errors import Problem, UsageError
-from portico.place import cgroup
+from portico.place import cgroup, names
 from portico.place.model import NginxBuild, Place
 
 _SBIN = ("/usr/sbin", "/usr/local/sbin", "/sbin", "/usr/local/nginx/sbin", "/opt/homebrew/bin")
@@ -50,6 +50,9 @@ def probe(nginx: str, directory: Path, name: str) -> Place:
         nginx_user=nginx_user,
         nginx_group=nginx_group,
         has_ipv6=_has_ipv6(),
+        resolvers=names.resolvers(),
+        known_hosts=names.known_hosts(),
+        ca_file=names.ca_file(),
         shared_memory="/dev/shm" if os.access("/dev/shm", os.W_OK) else "",  # noqa: S108  Linux's name for it
     )
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 from portico.errors import Problem, UsageError
 from portico.place.model import Place
 from portico.plan.gunicorn import gunicorn_conf, gunicorn_process
-from portico.plan.model import CONF, Directory, File, Health, Ladder, Plan, Process
+from portico.plan.model import CONF, Directory, File, Health, Ladder, Plan, Process, Upstream
 from portico.plan.nginx.conf import is_literal
 from portico.plan.nginx.locations import HEALTH, can_answer_health
 from portico.plan.nginx.main import connections, nginx_conf
 from portico.plan.nginx.pages import error_page_files
 from portico.plan.nginx.server import backlog, listen_addresses
+from portico.plan.nginx.statics import served
+from portico.plan.nginx.upstream import impossible, planned
+from portico.plan.nginx.upstream import notes as upstream_notes
 from portico.plan.paths import SOCKET_PATH_LIMIT, Paths
 from portico.plan.uwsgi import uwsgi_ini, uwsgi_process
 from portico.plan.workers import Capacity, capacity
@@ -25,11 +28,11 @@ def plan(site: Site, place: Place) -> Plan:
     """How the site will run on the place.
 
     Raises UsageError for what cannot be: a socket path that is too long, an nginx that is too old, a word
-    nginx cannot write.
+    nginx cannot write, servers that cannot share an upstream.
     """
-    _refuse_impossible(place)
+    _refuse_impossible(site, place)
     paths, size = Paths.of(place), capacity(site, place)
-    server, server_conf = _server(site, place, size)
+    (server, *server_conf), shared = _server(site, place, size), planned(site, place)
     return Plan(
         name=site.name,
         app=site.facts.app,
@@ -37,7 +40,7 @@ def plan(site: Site, place: Place) -> Plan:
         listen=listen_addresses(site, place),
         server=server,
         gateway=_nginx(place),
-        files=(nginx_conf(site, place), server_conf, *error_page_files(site)),
+        files=(nginx_conf(site, place), *_servers(shared), *server_conf, *error_page_files(site)),
         directories=_directories(place),
         runtime=place.runtime,
         state=place.state,
@@ -54,18 +57,26 @@ def plan(site: Site, place: Place) -> Plan:
         ladder=Ladder.of(site.options.request_timeout),
         health=_health(site, place),
         versions=_versions(site, place),
+        statics={folder.url: folder.folder for folder in served(site, place)},
         notes=_notes(site, place),
+        upstream=shared,
     )
 
 
-def _server(site: Site, place: Place, size: Capacity) -> tuple[Process, File]:
+def _servers(shared: Upstream | None) -> tuple[File, ...]:
+    return (shared.file(),) if shared else ()
+
+
+def _server(site: Site, place: Place, size: Capacity) -> tuple[Process] | tuple[Process, File]:
+    if not site.has_app:
+        return (Process("app", (), place.runtime, why="no app runs here: every server is elsewhere"),)
     if site.options.workers.server == "uwsgi":
         return uwsgi_process(site, place), uwsgi_ini(site, place, size)
     return gunicorn_process(site, place, size), gunicorn_conf(site, place, size)
 
 
-def _refuse_impossible(place: Place) -> None:
-    paths, problems = Paths.of(place), []
+def _refuse_impossible(site: Site, place: Place) -> None:
+    paths, problems = Paths.of(place), impossible(site, place)
     length = len(paths.longest_socket.encode())
     if length > SOCKET_PATH_LIMIT:
         problems.append(
@@ -139,6 +150,8 @@ def _health(site: Site, place: Place) -> Health:
 
 def _versions(site: Site, place: Place) -> dict[str, str]:
     versions = {"nginx": f"{place.nginx.number} ({place.nginx.origin})"}
+    if not site.has_app:
+        return versions
     is_uwsgi = site.options.workers.server == "uwsgi"
     versions |= {"uwsgi": place.uwsgi} if is_uwsgi else {"gunicorn": place.gunicorn}
     return versions | ({site.facts.kind: site.facts.version} if site.facts.version else {})
@@ -158,7 +171,8 @@ def _notes(site: Site, place: Place) -> tuple[str, ...]:
     ]
     if not can_answer_health(place):
         notes.append(f"this nginx was built without auth_request: {HEALTH} is not answered")
-    if place.is_root:
+    notes += upstream_notes(site, place)
+    if place.is_root and site.has_app:
         notes.append("the app runs as root, because Portico does; start Portico as an ordinary user")
     if connections(place) < 1024:
         notes.append(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from portico.place.model import Place
 from portico.plan.model import CONF, File, Ladder, Process
+from portico.plan.paths import pause
 from portico.plan.settings import Setting, as_python
 from portico.plan.workers import Capacity, jitter
 from portico.site.model import Site
@@ -27,6 +28,7 @@ def gunicorn_process(site: Site, place: Place, capacity: Capacity) -> Process:
         env={
             "PORTICO_DEADLINE": f"{ladder.deadline_seconds:g}",
             "PORTICO_MAX_MEMORY": str(int(capacity.max_memory)),
+            **({} if site.is_asgi else {"PORTICO_PAUSE": pause(place.runtime)}),
             **FRAMEWORK,
         },
         why="runs the app: Gunicorn forks and watches the workers, Portico's worker speaks to nginx",

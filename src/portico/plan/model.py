@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from portico.values import Address
 
@@ -110,6 +111,37 @@ class Health:
 
 
 @dataclass(frozen=True)
+class UpstreamServer:
+    """One server of the upstream: its line in the file while it is in, and while it is out."""
+
+    name: str
+    protocol: str
+    """http, https, uwsgi or fastcgi."""
+    address: str
+    """`host:port` or `unix:/path`."""
+    up: Line
+    out: Line
+
+
+@dataclass(frozen=True)
+class Upstream:
+    """The servers that requests are shared among, and how each is asked whether it is well."""
+
+    FILE: ClassVar[str] = "servers.conf"
+
+    servers: tuple[UpstreamServer, ...]
+    check_seconds: float
+    """0 is never."""
+    path: str
+    tls_name: str = ""
+    ca: str = ""
+
+    def file(self, out: Collection[str] = ()) -> File:
+        """The file nginx includes, with the servers of these names taken out."""
+        return File(self.FILE, tuple(item.out if item.name in out else item.up for item in self.servers))
+
+
+@dataclass(frozen=True)
 class Plan:
     """Everything that will be done: same Site and Place, same Plan.
 
@@ -142,8 +174,27 @@ class Plan:
     ladder: Ladder
     health: Health
     versions: Mapping[str, str]
+    statics: Mapping[str, str] = field(default_factory=dict)
+    """The folders that nginx serves, by URL."""
+    warm_seconds: float = 300.0
+    """How long a release that was replaced is kept running, so that a rollback is at once."""
     notes: tuple[str, ...] = ()
     """What the user should know about this plan, one sentence each."""
+    upstream: Upstream | None = None
+    """The servers of [upstream], None when the local app answers alone."""
+
+    @property
+    def has_app(self) -> bool:
+        """Whether an app is run here; without one, `server` has no argv."""
+        return bool(self.server.argv)
+
+    @property
+    def upstream_sockets(self) -> tuple[str, ...]:
+        """The unix sockets among the servers of [upstream]."""
+        servers = self.upstream.servers if self.upstream else ()
+        return tuple(
+            item.address.removeprefix("unix:") for item in servers if item.address.startswith("unix:")
+        )
 
     def generation_socket(self, number: int) -> str:
         return self.socket.removesuffix(".sock") + f"-{number}.sock"

@@ -10,6 +10,38 @@ SOCKET_PATH_LIMIT = 107
 """Bytes a unix socket's path may have on Linux (sun_path is 108 with its end), man 7 unix."""
 
 
+LANE_TENTHS = (5, 1, 2, 2)
+"""The shares of the paths at which nginx finds the app, in tenths of the requests. All lead to one socket, until a
+canary gets some of the last three: 1, 2, 3, 4 or 5 tenths."""
+
+
+def lanes(socket: str) -> tuple[tuple[str, int], ...]:
+    """Every path at which nginx finds the app, with its share; the first is the live path itself."""
+    stem = socket.removesuffix(".sock")
+    names = [socket, *(f"{stem}.{number}.sock" for number in range(1, len(LANE_TENTHS)))]
+    return tuple(zip(names, LANE_TENTHS, strict=True))
+
+
+def canary_lanes(socket: str, tenths: int) -> frozenset[str]:
+    """The paths that together carry so many tenths, 0 to 5."""
+    chosen, left = set[str](), tenths
+    for path, share in reversed(lanes(socket)[1:]):
+        if share <= left:
+            chosen.add(path)
+            left -= share
+    return frozenset(chosen)
+
+
+def maintenance(runtime: str) -> str:
+    """The directory that exists while the site is closed: its flag `on`, the message, who is let in."""
+    return f"{runtime}/maintenance"
+
+
+def pause(runtime: str) -> str:
+    """The directory that exists during `portico pause`: its flag `on`, and what the workers answer."""
+    return f"{runtime}/pause"
+
+
 @dataclass(frozen=True)
 class Paths:
     """`runtime` holds sockets and configuration, `state` what grows: logs and temporary files."""
@@ -35,6 +67,10 @@ class Paths:
         return f"{self.runtime}/app.sock"
 
     @property
+    def lanes(self) -> tuple[tuple[str, int], ...]:
+        return lanes(self.socket)
+
+    @property
     def longest_socket(self) -> str:
         """The longest socket path that a generation may need."""
         return f"{self.runtime}/app-99999.sock"
@@ -42,6 +78,11 @@ class Paths:
     @property
     def booting(self) -> str:
         return f"{self.runtime}/booting"
+
+    @property
+    def maintenance(self) -> str:
+        """The directory that exists while the site is closed."""
+        return maintenance(self.runtime)
 
     @property
     def pid(self) -> str:

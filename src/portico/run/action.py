@@ -56,9 +56,11 @@ class AskServer(Struct, frozen=True):
 
 
 class MakeLive(Struct, frozen=True):
-    """Put this generation's socket on the path nginx connects to."""
+    """Put this generation's socket on the paths nginx connects to, and the canary's on `tenths` of them."""
 
     number: int
+    canary: int = 0
+    tenths: int = 0
 
 
 class TakeDown(Struct, frozen=True):
@@ -86,6 +88,8 @@ class ReloadGateway(Struct, frozen=True):
 
 
 class EndGateway(Struct, frozen=True):
+    """Stop listening and end nginx, if it runs."""
+
     manner: Manner
 
 
@@ -94,9 +98,10 @@ class AskGateway(Struct, frozen=True):
 
 
 class MakePlan(Struct, frozen=True):
-    """Ask for a new plan: Planned or PlanRefused."""
+    """Ask for a new plan: Planned or PlanRefused. `path` is where the code is; empty: where it was."""
 
     number: int
+    path: str = ""
 
 
 class Say(Struct, frozen=True):

@@ -46,9 +46,20 @@ async def until_reloaded(items: Items) -> AsyncIterator[News]:
             return
 
 
+async def until_decided(items: Items) -> AsyncIterator[News]:
+    """The one piece of news that a promotion, an abortion or a rollback ends with."""
+    while True:
+        item = await items.get()
+        if isinstance(item, news.Switched | news.CanaryLeft | news.RolledBack | news.Refused | news.Stopping):
+            yield item
+            return
+
+
 def _is_about(item: News, number: int) -> bool:
-    return isinstance(item, news.Stopping | news.NginxSaid) or getattr(item, "number", 0) == number != 0
+    if isinstance(item, news.Stopping | news.NginxSaid | news.CanaryLeft):
+        return True
+    return getattr(item, "number", 0) == number != 0
 
 
 def _ends(item: News, number: int) -> bool:
-    return isinstance(item, news.Switched | news.GenerationDropped) and item.number == number
+    return isinstance(item, news.Switched | news.CanaryServes | news.GenerationDropped) and item.number == number

@@ -109,12 +109,13 @@ def start(
     env: Mapping[str, str],
     signals: Signals,
     listener: socket.socket | None = None,
+    keeps: tuple[int, ...] = (),
     reads_stderr: bool = False,
 ) -> Child:
     """Start a program; must be called from the main thread. Raises OSError when it cannot be started.
 
     Its standard output joins its standard error on ours, because our standard output is for results.
-    `reads_stderr` gives us a pipe instead.
+    `reads_stderr` gives us a pipe instead. `keeps` are descriptors that it inherits under their own numbers.
     """
     _keep_listener_fd_taken()
     parent, listener_fd = os.getpid(), None if listener is None else listener.fileno()
@@ -137,7 +138,7 @@ def start(
         stdout=2,
         stderr=subprocess.PIPE if reads_stderr else None,
         process_group=0,
-        pass_fds=() if listener is None else (LISTENER_FD,),
+        pass_fds=keeps if listener is None else (*keeps, LISTENER_FD),
         preexec_fn=before_exec,
     )
     entry = proc.entry(process.pid)  # not reaped yet, so it is there even if it failed at once

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import socket
+import urllib.parse
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,11 +13,12 @@ from portico.errors import PorticoError, Problem
 from portico.run import control, lock
 
 
-def ask(runtime: str, method: str, target: str) -> Iterator[dict[str, Any]]:
+def ask(runtime: str, method: str, path: str, /, **parameters: str) -> Iterator[dict[str, Any]]:
     """The lines of its answer, as they come. Raises PorticoError when nothing runs there or it is refused."""
     connection = _Connection(control.path(runtime))
+    query = urllib.parse.urlencode(parameters)
     try:
-        connection.request(method, target)
+        connection.request(method, f"{path}?{query}" if query else path)
         response = connection.getresponse()
         lines = (json.loads(line) for line in response)
         if response.status != http.client.OK:

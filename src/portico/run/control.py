@@ -10,16 +10,32 @@ import asyncio
 import json
 import os
 import socket
+import urllib.parse
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from pathlib import Path
+from typing import NamedTuple
+
+from portico.errors import PorticoError
 
 NAME = "control.sock"
 ASK_SECONDS = 5.0
 """Who has connected and says nothing is not listened to for longer."""
 
-Answers = Mapping[str, Callable[[], AsyncGenerator[object, None]]]
-"""What can be asked, by its request line: "GET /status"."""
+Parameters = Mapping[str, str]
+"""What the query of a request says, by name."""
+
+
+class Answer(NamedTuple):
+    """What answers one kind of request. A PorticoError that `give` raises reaches whoever asked."""
+
+    give: Callable[[Parameters], AsyncGenerator[object, None]]
+    takes: tuple[str, ...] = ()
+    """The parameters that it knows; any other is refused before it is called."""
+
+
+Answers = Mapping[str, Answer]
+"""What can be asked, by method and path: "GET /status"."""
 
 
 def path(runtime: str) -> str:
@@ -45,27 +61,43 @@ def _bind(where: str) -> socket.socket:
 async def _converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, answers: Answers) -> None:
     try:
         async with asyncio.timeout(ASK_SECONDS):
-            asked = await _request(reader)
-        answer = answers.get(asked)
-        if answer is None:
-            writer.write(_head("404 Not Found") + _line({"error": f"{asked}: one of {', '.join(answers)}"}))
-            return
-        writer.write(_head("200 OK"))
-        async with aclosing(answer()) as items:
-            async for item in items:
-                writer.write(_line(item))
-                await writer.drain()
+            asked, parameters = await _request(reader)
+        async for piece in _reply(asked, parameters, answers):
+            writer.write(piece)
+            await writer.drain()
     except (OSError, EOFError, TimeoutError, ValueError, asyncio.LimitOverrunError):
         pass  # whoever asked has gone, or does not speak HTTP
     finally:
         writer.close()
 
 
-async def _request(reader: asyncio.StreamReader) -> str:
-    """The method and the path; nothing else of a request matters here. Raises ValueError."""
+async def _request(reader: asyncio.StreamReader) -> tuple[str, Parameters]:
+    """Method and path, and the query; nothing else of a request matters here. Raises ValueError."""
     head = await reader.readuntil(b"\r\n\r\n")
     method, target, _ = head.split(b"\r\n")[0].decode("latin-1").split(" ")
-    return f"{method} {target}"
+    path, _, query = target.partition("?")
+    return f"{method} {path}", dict(urllib.parse.parse_qsl(query, keep_blank_values=True))
+
+
+async def _reply(asked: str, parameters: Parameters, answers: Answers) -> AsyncGenerator[bytes, None]:
+    answer = answers.get(asked)
+    if answer is None:
+        yield _head("404 Not Found") + _error(f"{asked}: one of {', '.join(answers)}")
+        return
+    if unknown := [name for name in parameters if name not in answer.takes]:
+        takes = f"it takes {', '.join(answer.takes)}" if answer.takes else "it takes none"
+        yield _head("400 Bad Request") + _error(f"{asked}: unknown parameter {unknown[0]!r}; {takes}")
+        return
+    head = _head("200 OK")
+    async with aclosing(answer.give(parameters)) as items:
+        try:
+            async for item in items:
+                yield head + _line(item)
+                head = b""
+        except PorticoError as error:
+            yield (head and _head("400 Bad Request")) + _error(str(error))
+        else:
+            yield head
 
 
 def _head(status: str) -> bytes:
@@ -74,3 +106,7 @@ def _head(status: str) -> bytes:
 
 def _line(item: object) -> bytes:
     return json.dumps(item).encode() + b"\n"
+
+
+def _error(what: str) -> bytes:
+    return _line({"error": what})

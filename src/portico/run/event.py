@@ -12,9 +12,13 @@ from portico.errors import Problem
 
 
 class Begin(Struct, frozen=True):
-    """Everything that can be checked beforehand was checked; start generation `number`."""
+    """Everything that can be checked beforehand was checked; start generation `number`.
+
+    `clients_wait`: the listening sockets were handed over, and there may be clients in their queues.
+    """
 
     number: int
+    clients_wait: bool = False
 
 
 class FilesAccepted(Struct, frozen=True):
@@ -64,7 +68,22 @@ class GatewayAnswered(Struct, frozen=True):
 
 
 class ReloadAsked(Struct, frozen=True):
-    pass
+    """Serve new code: from the directory `path`, or from where it was; `tenths` of the requests first, or all."""
+
+    path: str = ""
+    tenths: int = 0
+
+
+class PromoteAsked(Struct, frozen=True):
+    """The canary gets everything."""
+
+
+class AbortAsked(Struct, frozen=True):
+    """The canary leaves."""
+
+
+class RollbackAsked(Struct, frozen=True):
+    """The generation before this one gets everything again."""
 
 
 class Planned(Struct, frozen=True):
@@ -102,5 +121,6 @@ class Tick(Struct, frozen=True):
 
 Event = (
     Begin | FilesAccepted | FilesRefused | ServerExited | GatewayExited | ServerWell | ServerAnswered
-    | GatewayWell | GatewayAnswered | ReloadAsked | Planned | PlanRefused | StopAsked | QueueEmpty | Quiet | Tick
+    | GatewayWell | GatewayAnswered | ReloadAsked | PromoteAsked | AbortAsked | RollbackAsked | Planned | PlanRefused
+    | StopAsked | QueueEmpty | Quiet | Tick
 )  # fmt: skip

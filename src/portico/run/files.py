@@ -5,15 +5,18 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
 from collections.abc import Collection
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
 from portico.errors import Problem
 from portico.plan.model import CONF, Plan
+from portico.run.listening import VARIABLE
 from portico.run.written import write_files
 
 TEST_SECONDS = 30.0
@@ -37,20 +40,50 @@ def next_number(runtime: str) -> int:
     return max(numbers, default=0) + 1
 
 
-def write(plan: Plan, number: int) -> None:
-    """Write the plan's files to the generation's own directory. Raises OSError."""
+def write(plan: Plan, number: int, out: Collection[str] = ()) -> None:
+    """Write the plan's files to the generation's own directory, those servers taken out. Raises OSError."""
     fresh = directory(plan.runtime, number)
     fresh.mkdir()
     write_files(plan.files, fresh)
+    use_servers(plan, number, out)
+
+
+def use_servers(plan: Plan, number: int, out: Collection[str]) -> None:
+    """Put the list of servers, with these taken out, where nginx reads it next. Atomic. Raises OSError."""
+    if plan.upstream is None:
+        return
+    here = directory(plan.runtime, number)
+    file = plan.upstream.file(out)
+    (draft,) = write_files([replace(file, path=f"{file.path}.next")], here)
+    draft.replace(here / file.path)
+
+
+def try_servers(plan: Plan, number: int, out: Collection[str]) -> tuple[Problem, ...]:
+    """What nginx has against that list: asked in a directory of its own, beside the files in force."""
+    if plan.upstream is None:
+        return ()
+    trial = Path(plan.runtime) / "servers-trial"
+    shutil.rmtree(trial, ignore_errors=True)
+    trial.mkdir()
+    try:
+        write_files([plan.upstream.file(out)], trial)
+        (trial / "nginx.conf").symlink_to(directory(plan.runtime, number) / "nginx.conf")
+        return _tested(plan, trial)
+    finally:
+        shutil.rmtree(trial, ignore_errors=True)
 
 
 def test(plan: Plan, number: int) -> tuple[Problem, ...]:
     """What nginx has against the files of that generation; blocks while nginx reads them."""
-    argv = (*plan.gateway.at(str(directory(plan.runtime, number))), "-t")
+    return _tested(plan, directory(plan.runtime, number))
+
+
+def _tested(plan: Plan, where: Path) -> tuple[Problem, ...]:
+    argv = (*plan.gateway.at(str(where)), "-t")
     try:
         done = subprocess.run(
-            argv, cwd=plan.gateway.cwd, stdin=subprocess.DEVNULL, capture_output=True, timeout=TEST_SECONDS,
-            check=False,
+            argv, cwd=plan.gateway.cwd, env={name: os.environ[name] for name in os.environ if name != VARIABLE},
+            stdin=subprocess.DEVNULL, capture_output=True, timeout=TEST_SECONDS, check=False,
         )  # fmt: skip
     except subprocess.TimeoutExpired:
         return (Problem("nginx -t", f"no verdict within {TEST_SECONDS:g} s", "does a name server answer?"),)
@@ -74,6 +107,16 @@ def prune(runtime: str, keep: Collection[int]) -> None:
     for path in Path(runtime).glob("conf-*"):
         if path.name not in kept:
             shutil.rmtree(path, ignore_errors=True)
+
+
+def in_force(runtime: str) -> dict[str, str]:
+    """The files that nginx and the app server were given, by their paths."""
+    here = link(runtime).resolve()
+    return {
+        str(path.relative_to(here)): path.read_text("utf-8")
+        for path in sorted(here.rglob("*"))
+        if path.is_file()
+    }
 
 
 def remove(runtime: str) -> None:

@@ -15,9 +15,11 @@ from portico.run import proc
 from portico.run.child import Child
 
 NAME = "children.json"
-PATIENCE_SECONDS = 1.0
-"""Whoever was told to leave when Portico died (PR_SET_PDEATHSIG) may finish for this long; the new start must
-be serving within two seconds."""
+PATIENCE_SECONDS = 0.5
+"""Whoever was told to leave when Portico died (PR_SET_PDEATHSIG) has had the time that this start needed to get here,
+and may finish for this long; the new start must be serving within two seconds, on busy cores, too."""
+KILLED_SECONDS = 2.0
+"""The kernel needs a moment to end what was killed."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ def end(runtime: str) -> None:
         _signal(_leader_or_all(left), left.drain)
     _wait(ours, PATIENCE_SECONDS)
     _signal(_all_alive(ours), signal.SIGKILL)
-    _wait(ours, PATIENCE_SECONDS)
+    _wait(ours, KILLED_SECONDS)
     if stuck := _all_alive(ours):
         raise PorticoError(*map(_unkillable, stuck))
     forget(runtime)

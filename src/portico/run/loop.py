@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 
 from portico.errors import (
@@ -28,15 +29,20 @@ from portico.run import (
     leftovers,
     lock,
     news,
-    ports,
     signals,
     status,
     switch,
 )
 from portico.run import event as was
-from portico.run.board import Board, until_reloaded
+from portico.run.board import Board, until_decided, until_reloaded
+from portico.run.event import Event
+from portico.run.listening import Listening
 from portico.run.machine import Patience
+from portico.run.machine.state import Status
+from portico.run.orders import Orders
 from portico.run.pump import Pump
+from portico.run.systemd import Service
+from portico.run.upstreams import Upstreams, without_app
 from portico.run.world import Replan, SayNews, World
 
 Beside = Callable[[], Awaitable[None]]
@@ -48,62 +54,114 @@ _ERRORS = {FAILED: PorticoError, UNHEALTHY: UnhealthyError, IMPORT_FAILED: Impor
 def run(plan: Plan, *, say: SayNews, replan: Replan | None = None, beside: Sequence[Beside] = ()) -> int:
     """Serve the plan until told to stop; SIGTERM and SIGINT stop, a second one hurries, SIGHUP reloads.
 
-    `say` hears the news, from this thread. `replan` is called in another one for each reload and returns
-    the plan of the next generation or raises PorticoError; without it, a reload serves new code under the
-    same plan. `beside` is started with the serving and cancelled when that has ended.
+    `say` hears the news, from this thread. `replan` is called in another one for each reload with the directory
+    of the code ("" for where it was) and the plan in force, and returns the plan of the next generation or raises
+    PorticoError; without it, a reload serves new code under the same plan. `beside` is started with the serving
+    and cancelled when that has ended.
     Returns the exit code, 128 + n after signal n. Raises PorticoError when it cannot start; nothing is left
     running then. Must be called from the main thread.
     """
+    service = Service.take(os.environ)
     directories.make(plan)
     with lock.held(plan):
         leftovers.end(plan.runtime)
         number = files.next_number(plan.runtime)
         switch.sweep(plan)
-        ports.check(plan.listen, plan.nginx)
+        listening, unwanted = Listening.open(plan, service)
         child.adopt_orphans()
-        end = asyncio.run(_serve(plan, number, say, replan or (lambda: plan), beside))
+        with closing(listening):
+            tell = _both(say, service.hear)
+            for problem in unwanted:
+                tell(news.Trouble(problem))
+            works = (*beside, service.keep_alive)
+            end = asyncio.run(
+                _serve(plan, number, listening, tell, replan or (lambda _, in_force: in_force), works)
+            )
         if end.problems:  # the files stay: people look at what was in force
-            raise _ERRORS.get(end.code, PorticoError)(*end.problems)
+            problems = end.problems if plan.has_app else map(without_app, end.problems)
+            raise _ERRORS.get(end.code, PorticoError)(*problems)
         files.remove(plan.runtime)
     return end.code
 
 
-async def _serve(plan: Plan, number: int, say: SayNews, replan: Replan, beside: Sequence[Beside]) -> do.Exit:
-    pump = Pump(Patience(plan.health.start_seconds, plan.ladder.stop_seconds))
-    board = Board(say)
-    world = World(plan, number, tell=pump.tell, say=board.say, replan=replan)
+def _both(say: SayNews, hear: SayNews) -> SayNews:
+    def tell(item: news.News) -> None:
+        say(item)
+        hear(item)
+
+    return tell
+
+
+async def _serve(
+    plan: Plan, number: int, listening: Listening, say: SayNews, replan: Replan, beside: Sequence[Beside]
+) -> do.Exit:
+    pump = Pump(Patience(plan.health.start_seconds, plan.ladder.stop_seconds, plan.warm_seconds))
+    board = Board(_both(say, lambda item: orders.hear(item)))  # which are made a few lines below
+    world = World(plan, number, listening, tell=pump.tell, say=board.say, replan=replan)
     signals.listen(pump.tell, world.reap)
-    answers = await control.listen(plan.runtime, _answers(pump, world, board))
-    works = (*beside, lambda: disk.watch(plan.state, board.say))
+    upstreams = Upstreams(world, board.say, lambda: pump.state.gateway.status is Status.WELL)
+    orders = Orders(pump, world, upstreams)
+    answers = await control.listen(
+        plan.runtime, orders.answers() | _answers(pump, world, board, upstreams, orders)
+    )
+    works = (*beside, lambda: disk.watch(plan.state, board.say), upstreams.watch, orders.served.watch)
     tasks = [asyncio.ensure_future(_watched(work, board.say)) for work in works]
     try:
-        return await pump.run(world, was.Begin(number))
+        return await pump.run(world, was.Begin(number, listening.is_handed_over))
     finally:
         answers.close()
         Path(control.path(plan.runtime)).unlink(missing_ok=True)
+        orders.pause.resume()
         await world.leave()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _answers(pump: Pump, world: World, board: Board) -> control.Answers:
+def _answers(
+    pump: Pump, world: World, board: Board, upstreams: Upstreams, orders: Orders
+) -> dict[str, control.Answer]:
     """What the control socket answers to."""
 
-    async def tell_status() -> AsyncGenerator[object, None]:
-        yield status.status(pump.state, world.in_force, world.pids(), pump.time())
-
-    async def reload() -> AsyncGenerator[object, None]:
+    async def reload(asked: control.Parameters) -> AsyncGenerator[object, None]:
+        wish = was.ReloadAsked(asked.get("path", ""), _tenths(asked.get("canary", "0"), world.in_force))
         with board.follow() as items:
-            pump.tell(was.ReloadAsked())
-            async for item in until_reloaded(items):
-                yield status.told(item)
+            pump.tell(wish)
+            async for step in orders.reloaded(until_reloaded(items)):
+                yield step
 
-    async def stop() -> AsyncGenerator[object, None]:
+    def decide(event: Event) -> control.Answer:
+        async def give(_: control.Parameters) -> AsyncGenerator[object, None]:
+            with board.follow() as items:
+                pump.tell(event)
+                async for item in until_decided(items):
+                    yield status.told(item)
+
+        return control.Answer(give)
+
+    async def stop(_: control.Parameters) -> AsyncGenerator[object, None]:
         pump.tell(was.StopAsked(DONE))
         yield {"stopping": os.getpid()}
 
-    return {"GET /status": tell_status, "POST /reload": reload, "POST /stop": stop}
+    return {
+        "POST /reload": control.Answer(reload, ("path", "canary")),
+        "POST /promote": decide(was.PromoteAsked()),
+        "POST /abort": decide(was.AbortAsked()),
+        "POST /rollback": decide(was.RollbackAsked()),
+        "POST /drain": control.Answer(upstreams.drain, ("server", "undo")),
+        "POST /stop": control.Answer(stop),
+    }
+
+
+def _tenths(percent: str, plan: Plan) -> int:
+    """Raises PorticoError for a share that cannot be given."""
+    if percent not in ("0", "10", "20", "30", "40", "50"):
+        what = f"a canary cannot get {percent} % of the requests"
+        raise PorticoError(Problem("", what, "expected 10, 20, 30, 40 or 50"))
+    if percent != "0" and plan.upstream is not None:
+        what = "a canary gets a share of the local app's requests, and [upstream] shares them out already"
+        raise PorticoError(Problem("", what, "reload without --canary"))
+    return int(percent) // 10
 
 
 async def _watched(work: Beside, say: SayNews) -> None:

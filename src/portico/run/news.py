@@ -55,6 +55,34 @@ class Switched(Struct, frozen=True):
     took_seconds: float
 
 
+class CanaryServes(Struct, frozen=True):
+    """A new generation gets `tenths` of the requests, until it is promoted or aborted."""
+
+    number: int
+    tenths: int
+    took_seconds: float
+
+
+class CanaryLeft(Struct, frozen=True):
+    """The generation before it gets everything again; `why` when nobody asked for it."""
+
+    number: int
+    why: str = ""
+
+
+class RolledBack(Struct, frozen=True):
+    """Requests go to generation `number` again, which was kept warm; `bad` leaves."""
+
+    number: int
+    bad: int
+
+
+class Refused(Struct, frozen=True):
+    """What was asked for cannot be done now; nothing has changed."""
+
+    problem: Problem
+
+
 class GenerationDropped(Struct, frozen=True):
     """A reload failed, the old generation serves on; `code` is what the reload command exits with."""
 
@@ -98,6 +126,34 @@ class DiskBack(Struct, frozen=True):
     state: str
 
 
+class ServerOut(Struct, frozen=True):
+    """A server of the upstream failed its checks and gets no more requests."""
+
+    name: str
+    answer: str
+
+
+class ServerBack(Struct, frozen=True):
+    """It is well again, and gets requests."""
+
+    name: str
+    out_seconds: float
+
+
+class ServerDrained(Struct, frozen=True):
+    """Somebody asked for a server to get no new requests; with `undo`, to get them again."""
+
+    name: str
+    undo: bool = False
+
+
+class LastServer(Struct, frozen=True):
+    """A server fails its checks and goes on getting requests, because there is no other."""
+
+    name: str
+    answer: str
+
+
 class Trouble(Struct, frozen=True):
     """Something beside the serving failed; serving goes on."""
 
@@ -105,6 +161,8 @@ class Trouble(Struct, frozen=True):
 
 
 News = (
-    Starting | Ready | Restarting | Recovered | Stuck | Reloading | Booting | Switched | GenerationDropped
-    | GenerationLeft | Stopping | Hurrying | NginxSaid | DiskFull | DiskBack | Trouble
+    Starting | Ready | Restarting | Recovered | Stuck | Reloading | Booting | Switched | CanaryServes
+    | CanaryLeft | RolledBack | Refused | GenerationDropped
+    | GenerationLeft | Stopping | Hurrying | NginxSaid | DiskFull | DiskBack
+    | ServerOut | ServerBack | ServerDrained | LastServer | Trouble
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Are the addresses free that nginx is to listen on? Asked before anything starts, answered with a name."""
+"""Are the addresses free that nginx is to listen on? Asked before anything starts, answered with a name; and taken."""
 
 from __future__ import annotations
 
@@ -20,39 +20,57 @@ _TWO_WAYS_PAST_1024 = (
 
 def check(addresses: Iterable[Address], nginx: str) -> None:
     """Raises PorticoError for each address that nginx could not bind now."""
-    problems = [problem for address in addresses if (problem := _problem(address, nginx)) is not None]
+    for listener in bind(addresses, nginx).values():
+        listener.close()
+
+
+def bind(addresses: Iterable[Address], nginx: str, backlog: int = 1) -> dict[Address, socket.socket]:
+    """Listening sockets for all of them, as nginx itself would make them.
+
+    An address that only nginx may bind, by a right of its own file (setcap), is not among them. Raises PorticoError
+    for each address that nginx could not bind either; nothing is bound then.
+    """
+    listeners: dict[Address, socket.socket] = {}
+    problems: list[Problem] = []
+    for address in addresses:
+        try:
+            listeners[address] = _bound(address, backlog)
+        except OSError as error:
+            problem = _problem(address, nginx, error)
+            problems += [problem] if problem else []
     if problems:
+        for listener in listeners.values():
+            listener.close()
         raise PorticoError(*problems)
+    return listeners
 
 
-def _problem(address: Address, nginx: str) -> Problem | None:
-    error = _try(address)
+def _problem(address: Address, nginx: str, error: OSError) -> Problem | None:
     where = f"listen {address}"
-    match None if error is None else error.errno:
-        case None:
-            return None
+    match error.errno:
         case errno.EADDRINUSE:
             return Problem(where, f"port {address.port} is taken{_owner(address.port)}", _elsewhere())
         case errno.EACCES:
             return None if _may_use_low_ports(nginx) else _forbidden(where, address, nginx)
         case errno.EADDRNOTAVAIL:
             return Problem(where, f"this machine has no address {address.host}", "use one that it has, or *")
-    return Problem(where, f"cannot listen there: {error.strerror if error else ''}")
+    return Problem(where, f"cannot listen there: {error.strerror}")
 
 
-def _try(address: Address) -> OSError | None:
+def _bound(address: Address, backlog: int) -> socket.socket:
     family = socket.AF_INET6 if address.is_v6 else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
         # As nginx does: a connection that lingers in TIME_WAIT is no reason to refuse.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if address.is_v6:
-            probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        try:
-            probe.bind(("" if address.host == "*" else address.host, address.port))
-            probe.listen(1)
-        except OSError as error:
-            return error
-    return None
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        listener.bind(("" if address.host == "*" else address.host, address.port))
+        listener.listen(backlog)
+    except BaseException:
+        listener.close()
+        raise
+    return listener
 
 
 def _owner(port: int) -> str:

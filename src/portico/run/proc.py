@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,7 @@ class Entry:
 
     pid: int
     state: str
+    parent: int
     group: int
     started: int
 
@@ -32,7 +33,7 @@ def entry(pid: int) -> Entry | None:
         return None
     # The name, in parentheses, may itself hold spaces and parentheses (proc_pid_stat(5)).
     fields = text.rpartition(")")[2].split()
-    return Entry(pid, state=fields[0], group=int(fields[2]), started=int(fields[19]))
+    return Entry(pid, state=fields[0], parent=int(fields[1]), group=int(fields[2]), started=int(fields[19]))
 
 
 def entries() -> Iterator[Entry]:
@@ -47,6 +48,11 @@ def group_of(leader: int) -> list[Entry]:
     return [found for found in entries() if found.group == leader and found.is_alive]
 
 
+def children_of(parents: Collection[int]) -> list[Entry]:
+    """Everything alive that these processes started themselves."""
+    return [found for found in entries() if found.parent in parents and found.is_alive]
+
+
 def boot_id() -> str:
     """Names this boot of the machine: pids of an earlier one mean nothing."""
     return (PROC / "sys/kernel/random/boot_id").read_text("ascii").strip()
@@ -59,6 +65,24 @@ def command(pid: int) -> str:
     except OSError:
         return ""
     return words.replace(b"\0", b" ").decode("utf-8", "replace").strip()
+
+
+def memory(pid: int) -> int:
+    """Bytes in memory; pages that several processes share are divided among them (PSS), so that a sum is true."""
+    try:
+        for line in (PROC / str(pid) / "smaps_rollup").read_text("ascii", "replace").splitlines():
+            if line.startswith("Pss:"):
+                return int(line.split()[1]) << 10
+    except OSError:
+        pass  # another user's process, or an old kernel
+    return _resident(pid)
+
+
+def _resident(pid: int) -> int:
+    try:
+        return int((PROC / str(pid) / "statm").read_text("ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return 0
 
 
 def wakes(pid: int) -> int:

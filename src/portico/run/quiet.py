@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from portico.run import proc
@@ -13,11 +13,13 @@ QUIET_SECONDS = 2.0
 POLL_SECONDS = 0.25
 LINGER_SECONDS = 0.1
 """A connect that looked the live path up just before the switch has arrived in the old queue by then."""
-_QUEUED, _ACCEPTED = "02", "03"
+QUEUED, ACCEPTED = "02", "03"
 """The St column of /proc/net/unix."""
 
 
-async def until_quiet(nginx: int, sockets: Iterable[str]) -> None:
+async def until_quiet(
+    nginx: int, sockets: Iterable[str], is_busy: Callable[[], bool] = lambda: False
+) -> None:
     """Return once nginx has not moved for a while and no request is with the app.
 
     nginx waits for idle keep-alive connections as long as `keepalive_min_timeout` says, which protects
@@ -28,14 +30,28 @@ async def until_quiet(nginx: int, sockets: Iterable[str]) -> None:
     while loop.time() - since < QUIET_SECONDS:
         await asyncio.sleep(POLL_SECONDS)
         moves = sum(proc.wakes(entry.pid) for entry in proc.group_of(nginx))
-        if moves != last or requests(paths, _QUEUED, _ACCEPTED):
+        if moves != last or requests(paths, QUEUED, ACCEPTED) or is_busy():
             last, since = moves, loop.time()
+
+
+def has_asked(nginx: int, listens: frozenset[int]) -> bool:
+    """Whether nginx has a TCP connection that it opened itself: a request that a server elsewhere has in hand."""
+    import psutil
+
+    for entry in proc.group_of(nginx):
+        try:
+            held = psutil.Process(entry.pid).net_connections("tcp")
+        except psutil.Error:
+            continue
+        if any(one.raddr and one.laddr.port not in listens for one in held):
+            return True
+    return False
 
 
 async def until_read(path: str) -> None:
     """Return once nothing waits at a socket that no new request can reach."""
     await asyncio.sleep(LINGER_SECONDS)
-    while requests(frozenset({path}), _QUEUED):
+    while requests(frozenset({path}), QUEUED):
         await asyncio.sleep(LINGER_SECONDS)
 
 

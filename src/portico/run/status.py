@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 import msgspec
 
+from portico.plan.difference import command
 from portico.plan.model import Plan
+from portico.plan.paths import canary_lanes
+from portico.run import files
 from portico.run.machine.state import Life, State
 from portico.run.news import News
 
@@ -27,10 +32,41 @@ def status(state: State, plan: Plan, pids: Mapping[int, int], now: float) -> dic
         "generations": [
             {"number": g.number, **_life(g.life, pids.get(g.number), now)} for g in state.generations
         ],
+        "canary": _canary(state, plan, now),
         "files": f"{plan.runtime}/conf",
+        "plan": _plan_in_force(plan),
+        "processes": _processes(plan),
         "access_log": plan.access_log,
         "error_log": plan.error_log,
         "versions": dict(plan.versions),
+    }
+
+
+def _processes(plan: Plan) -> dict[str, Any]:
+    """How each was started."""
+    processes = (plan.gateway, plan.server) if plan.has_app else (plan.gateway,)
+    return {process.name: asdict(command(process, plan.runtime)) for process in processes}
+
+
+def _plan_in_force(plan: Plan) -> dict[str, Any]:
+    """The directory of the files that nginx reads, and since when (Unix time)."""
+    link = files.link(plan.runtime)
+    try:
+        return {"directory": str(link.resolve(strict=True)), "since": link.lstat().st_mtime}
+    except OSError:  # not there before the first start
+        return {"directory": "", "since": None}
+
+
+def _canary(state: State, plan: Plan, now: float) -> dict[str, Any] | None:
+    """Who gets which share since when, and over which of the paths: by them the log tells the two apart."""
+    canary = state.canary
+    if canary is None:
+        return None
+    return {
+        "number": canary.number,
+        "share": canary.tenths / 10,
+        "since": round(time.time() - (now - canary.life.since), 3),
+        "sockets": sorted(canary_lanes(plan.socket, canary.tenths)),
     }
 
 

@@ -14,6 +14,7 @@ import socket
 from pathlib import Path
 
 from portico.plan.model import Plan
+from portico.plan.paths import canary_lanes, lanes
 
 MODE = 0o660
 """nginx's workers come in by group; nobody else does."""
@@ -45,19 +46,28 @@ def restore(plan: Plan, number: int) -> None:
         os.link(_keep(path), path)
 
 
-def make_live(plan: Plan, number: int) -> None:
-    """Requests go to this generation from now on; atomic, nginx looks the path up at every connect."""
-    live = Path(plan.socket)
+def make_live(plan: Plan, number: int, canary: int = 0, tenths: int = 0) -> None:
+    """Requests go to this generation from now on, `tenths` of them to that canary.
+
+    Atomic for each path and so for each request: nginx looks one of them up at every connect.
+    """
+    for path, _ in lanes(plan.socket):
+        chosen = canary if path in canary_lanes(plan.socket, tenths) else number
+        _rename_over(_keep(Path(plan.generation_socket(chosen))), Path(path))
+
+
+def _rename_over(socket_path: Path, live: Path) -> None:
     draft = live.with_suffix(".next")
     draft.unlink(missing_ok=True)
-    os.link(_keep(Path(plan.generation_socket(number))), draft)
+    os.link(socket_path, draft)
     draft.replace(live)
     draft.unlink(missing_ok=True)  # rename(2) leaves it when both names were already the same socket
 
 
 def take_down(plan: Plan) -> None:
     """Nothing serves: nginx is to find no socket rather than one that nobody reads."""
-    Path(plan.socket).unlink(missing_ok=True)
+    for path, _ in lanes(plan.socket):
+        Path(path).unlink(missing_ok=True)
 
 
 def forget(plan: Plan, number: int) -> None:

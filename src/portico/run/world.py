@@ -17,16 +17,18 @@ from portico.plan.model import Plan
 from portico.run import action as do
 from portico.run import child as children
 from portico.run import event as was
-from portico.run import files, health, leftovers, news, ports, quiet, switch
+from portico.run import files, health, leftovers, maintenance, news, ports, proc, quiet, switch
 from portico.run.action import Action, Manner
 from portico.run.background import in_background
 from portico.run.child import Child
 from portico.run.event import Event
+from portico.run.listening import Listening
 from portico.run.stderr import Lines
 
 Tell = Callable[[Event], None]
 SayNews = Callable[[news.News], None]
-Replan = Callable[[], Plan]
+Replan = Callable[[str, Plan], Plan]
+"""With the directory where the code is now ("" for where it was) and the plan in force."""
 
 CANNOT_START = 127
 """The exit code a shell reports for a program that it cannot start."""
@@ -39,11 +41,17 @@ KILLED_SECONDS = 2.0
 class World:
     """One running site. `tell` takes an event, from the loop's own thread only."""
 
-    def __init__(self, plan: Plan, number: int, *, tell: Tell, say: SayNews, replan: Replan) -> None:
+    def __init__(
+        self, plan: Plan, number: int, listening: Listening, *, tell: Tell, say: SayNews, replan: Replan
+    ) -> None:
         self.plans: dict[int, Plan] = {number: plan}
         self.in_force, self._number_in_force = plan, number
+        self.out: frozenset[str] = frozenset()
+        """The servers of the upstream that get no requests."""
         self._tell, self._say, self._replan = tell, say, replan
+        self._listening = listening
         self._loop = asyncio.get_running_loop()
+        self._paths = {number: ""}
         self._groups: list[Child] = []
         self._servers: dict[int, Child] = {}
         self._listeners: dict[int, socket.socket] = {}
@@ -51,7 +59,7 @@ class World:
         self._gateway: Child | None = None
         self._gateway_words = Lines(lambda line: say(news.NginxSaid(line)))
         self._work: set[asyncio.Task[None]] = set()
-        self._tests: list[asyncio.Task[None]] = []
+        self._tests: list[asyncio.Task[Any]] = []
         self._perform: Mapping[type[Action], Callable[[Any], None]] = {
             do.SetBooting: self._set_booting,
             do.CheckFiles: self._check_files,
@@ -91,7 +99,7 @@ class World:
     def _check_files(self, action: do.CheckFiles) -> None:
         plan, number = self.plans[action.number], action.number
         try:
-            files.write(plan, number)
+            files.write(plan, number, self.out)
         except OSError as error:
             problem = Problem(error.filename or plan.runtime, f"cannot be written: {error.strerror}")
             self._tell(was.FilesRefused(number, (problem,)))
@@ -105,6 +113,7 @@ class World:
 
     def _use_files(self, action: do.UseFiles) -> None:
         self.in_force, self._number_in_force = self.plans[action.number], action.number
+        files.use_servers(self.in_force, action.number, self.out)  # who went out since they were written
         files.use(self.in_force.runtime, action.number)
         self._prune()
 
@@ -112,8 +121,27 @@ class World:
         """What nginx uses stays, after a failure too: people look at what was in force."""
         files.prune(self.in_force.runtime, {*self.plans, self._number_in_force})
 
+    async def take_out(self, out: frozenset[str]) -> None:
+        """Send no more requests to these servers of the upstream. Raises PorticoError when nginx will not have it."""
+        plan, number = self.in_force, self._number_in_force
+        trial = self._loop.create_task(in_background(lambda: files.try_servers(plan, number, out)))
+        self._tests = [*(test for test in self._tests if not test.done()), trial]
+        if problems := await trial:
+            raise PorticoError(*problems)
+        self.out = out
+        files.use_servers(self.in_force, self._number_in_force, out)  # a reload may have come between
+        self._reload_gateway(do.ReloadGateway())
+
+    def gateway_workers(self) -> frozenset[int]:
+        """The pids of nginx's workers, those that are leaving too."""
+        if self._gateway is None:
+            return frozenset()
+        return frozenset(entry.pid for entry in proc.group_of(self._gateway.pid)) - {self._gateway.pid}
+
     def _make_live(self, action: do.MakeLive) -> None:
-        switch.make_live(self.plans[action.number], action.number)
+        if not self.plans[action.number].has_app:
+            return
+        switch.make_live(self.plans[action.number], action.number, action.canary, action.tenths)
 
     def _take_down(self, _: do.TakeDown) -> None:
         switch.take_down(self.in_force)
@@ -127,6 +155,7 @@ class World:
 
     def _forget(self, action: do.Forget) -> None:
         plan = self.plans.pop(action.number, None)
+        self._paths.pop(action.number, None)
         self._stop_asking(action.number)
         self._servers.pop(action.number, None)
         if listener := self._listeners.pop(action.number, None):
@@ -139,6 +168,8 @@ class World:
 
     def _start_server(self, action: do.StartServer) -> None:
         plan, number = self.plans[action.number], action.number
+        if not plan.has_app:
+            return
         try:
             self._servers[number] = self._start(
                 f"server {number}",
@@ -162,10 +193,15 @@ class World:
     def _end_server(self, action: do.EndServer) -> None:
         if server := self._servers.get(action.number):
             server.end(action.manner)
+        elif not self.plans[action.number].has_app:
+            self._tell(was.ServerExited(action.number, 0))
 
     def _ask_server(self, action: do.AskServer) -> None:
         plan, number = self.plans[action.number], action.number
         self._stop_asking(number)
+        if not plan.has_app:
+            self._tell(was.ServerWell(number))
+            return
 
         async def ask() -> None:
             await health.until_well(
@@ -190,29 +226,38 @@ class World:
                 plan.gateway.name,
                 plan.gateway.at(str(files.link(plan.runtime))),
                 cwd=plan.gateway.cwd,
-                env=plan.gateway.env,
+                env={**plan.gateway.env, **self._listening.environment()},
                 signals=children.NGINX,
+                keeps=self._listening.descriptors(),
                 reads_stderr=True,
             )
         except OSError as error:
             self._tell(was.GatewayExited(CANNOT_START, str(_cannot_start(plan.gateway.name, error))))
         else:
             self._gateway_words.follow(self._gateway.stderr)
+            self._beside(self._listening.complete(plan.listen, self._gateway.pid))
 
     def _reload_gateway(self, _: do.ReloadGateway) -> None:
+        self._listening.leave(self.in_force.listen)
         if self._gateway is not None:
             self._gateway.hang_up()
+            self._beside(self._listening.complete(self.in_force.listen, self._gateway.pid))
 
     def _end_gateway(self, action: do.EndGateway) -> None:
+        self._listening.close()
         if self._gateway is None:
             return
         self._gateway.end(action.manner)
-        if action.manner is Manner.DRAIN:
+        if action.manner is Manner.DRAIN and self._gateway.code is None:
             paths = [plan.generation_socket(number) for number, plan in self.plans.items()]
             self._beside(self._tell_when_quiet(self._gateway.pid, paths))
 
     async def _tell_when_quiet(self, pid: int, sockets: list[str]) -> None:
-        await quiet.until_quiet(pid, sockets)
+        plan = self.in_force
+        asks_others = plan.upstream is not None
+        ports = frozenset(address.port for address in plan.listen)
+        sockets += [path for path in plan.upstream_sockets if path not in sockets]
+        await quiet.until_quiet(pid, sockets, lambda: asks_others and quiet.has_asked(pid, ports))
         self._tell(was.Quiet())
 
     def _ask_gateway(self, _: do.AskGateway) -> None:
@@ -233,10 +278,11 @@ class World:
 
     def _make_plan(self, action: do.MakePlan) -> None:
         old, number = self.in_force, action.number
+        path = self._paths[number] = action.path or self._paths.get(self._number_in_force, "")
 
         def make() -> Event:
             try:
-                plan = self._replan()
+                plan = self._replan(path, old)
                 _refuse_what_needs_a_restart(old, plan)
                 ports.check([address for address in plan.listen if address not in old.listen], plan.nginx)
             except PorticoError as error:
@@ -311,6 +357,7 @@ class World:
             self._forget(do.Forget(number))
         switch.sweep(self.in_force)
         Path(self.in_force.booting).unlink(missing_ok=True)
+        maintenance.open_again(self.in_force.runtime)
         if not self._groups:
             leftovers.forget(self.in_force.runtime)
 

@@ -190,6 +190,19 @@ class Discovery:
         self._child.wait()
 
 
+class NoApp:
+    """Stands where an app is asked, when every server is elsewhere."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    def facts(self) -> AppFacts:
+        return AppFacts(app="", directory=str(self._directory.absolute()), kind="remote")
+
+    def close(self) -> None:
+        """Nothing was started."""
+
+
 class _Answer(msgspec.Struct):
     """What the child writes: the facts, or what is wrong."""
 

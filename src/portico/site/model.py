@@ -14,6 +14,7 @@ from typing import Annotated, Any, ClassVar, Literal
 import msgspec
 from msgspec import Meta
 
+from portico.site.server import Server
 from portico.values import Address, AppRef, Duration, Size
 
 DEFAULT_MAX_UPLOAD = Size(16 << 20)
@@ -78,7 +79,7 @@ class Errors(Section, frozen=True):
     pages: Annotated[
         str,
         _option(
-            "Directory with pages of your own, named by status: 502.html, 404.html, 502.json. "
+            "Directory with pages of your own, named by status: 502.html, 404.html, 502.json; or maintenance.html. "
             "What is not there keeps Portico's page.",
             example="errors",
         ),
@@ -134,6 +135,99 @@ class Nginx(Section, frozen=True):
             "Directives placed verbatim at the end of the site's `server` block, marked as yours; "
             "an entry that ends in .conf is a file.",
             example=["location = /ping { return 204; }"],
+        ),
+    ] = []
+
+
+class Upstream(Section, frozen=True):
+    """The servers that requests are shared among; without any, the local app alone."""
+
+    shorthand: ClassVar[str] = "servers"
+
+    servers: Annotated[
+        list[str],
+        _option(
+            "Servers that answer: `10.0.0.2:8000`, `https://app-b`, `unix:/run/shop.sock`, `uwsgi://10.0.0.2:3031`, "
+            "`fastcgi://10.0.0.2:9000`, or `app` for the local app; each may be followed by `weight=N` and "
+            "`backup`. All must speak one protocol. Without `app` among them, no local app is started.",
+            example=["10.0.0.2:8000 weight=3", "10.0.0.3:8000", "10.0.0.4:8000 backup"],
+            source="https://nginx.org/en/docs/http/ngx_http_upstream_module.html#server",
+        ),
+    ] = []
+    method: Annotated[
+        Literal["round_robin", "least_conn", "least_time", "ip_hash", "hash", "random_two"],
+        _option(
+            "Who gets the next request: the next in turn, the one with the fewest requests, the fastest, the one "
+            "of the client's address, the one of `hash_key`, or the better of two drawn by lot.",
+            example="least_conn",
+            source="https://nginx.org/en/docs/http/ngx_http_upstream_module.html",
+        ),
+    ] = "round_robin"
+    hash_key: Annotated[
+        str,
+        _option(
+            "With method `hash`: the nginx variables that choose the server; consistent, so that a server that "
+            "leaves moves only its own share.",
+            example="$cookie_session",
+            source="https://nginx.org/en/docs/http/ngx_http_upstream_module.html#hash",
+        ),
+    ] = "$request_uri"
+    sticky: Annotated[
+        str,
+        _option(
+            "Name of a cookie that brings a client back to the server that answered it first; empty is none.",
+            example="route",
+            source="https://nginx.org/en/docs/http/ngx_http_upstream_module.html#sticky",
+        ),
+    ] = ""
+    check: Annotated[
+        Duration,
+        _option(
+            "How often each server is asked whether it is well: two bad answers in a row take it out, two good ones "
+            "bring it back; `0s` is never.",
+            example="1s",
+        ),
+    ] = Duration(2)
+    check_path: Annotated[
+        str,
+        _option("The whole path that is asked. Default: `mount` and `health`.", example="/-/health"),
+    ] = ""
+    tls_name: Annotated[
+        str,
+        _option(
+            "The name in the certificates of https servers. Default: the host, when all have the same.",
+            example="app.internal",
+        ),
+    ] = ""
+    ca: Annotated[
+        str,
+        _option(
+            "File with the certificates that may sign those of https servers. Default: the system's.",
+            example="internal-ca.pem",
+        ),
+    ] = ""
+    resolver: Annotated[
+        list[str],
+        _option(
+            "Name servers that are asked again and again where the servers are, so that a changed address is "
+            "followed. Default: those of /etc/resolv.conf.",
+            example=["10.0.0.53"],
+            source="https://nginx.org/en/docs/http/ngx_http_core_module.html#resolver",
+        ),
+    ] = []
+
+
+class Node(Section, frozen=True):
+    """This host is one of several behind a gateway, and talks to nobody else."""
+
+    shorthand: ClassVar[str] = "gateways"
+
+    gateways: Annotated[
+        list[str],
+        _option(
+            "Addresses of the gateways that this host answers: any other connection is closed without an answer. They "
+            "are trusted proxies, as in `behind`.",
+            example=["10.0.0.1"],
         ),
     ] = []
 
@@ -223,6 +317,8 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         ),
     ] = {}
     limits: Limits = Limits()
+    upstream: Upstream = Upstream()
+    node: Node = Node()
     errors: Errors = Errors()
     nginx: Nginx = Nginx()
 
@@ -252,7 +348,8 @@ class AppFacts(msgspec.Struct, frozen=True):
     """The resolved reference, `module:attribute` or `module:factory()`, as Gunicorn takes it."""
     directory: str
     """Absolute directory the module is imported from; the server's working directory."""
-    kind: Literal["flask", "django", "pyramid", "wsgi", "asgi"] = "wsgi"
+    kind: Literal["flask", "django", "pyramid", "wsgi", "asgi", "remote"] = "wsgi"
+    """`remote`: there is no local app, every server is elsewhere."""
     version: str = ""
     """The framework's version."""
     static: list[StaticFolder] = []
@@ -284,6 +381,9 @@ class Site:
     nginx_server: tuple[str, ...] = ()
     """The user's own nginx directives, read from their files where they are in files."""
 
+    before: Mapping[str, str] = field(default_factory=dict)
+    """The static folders of the release that this one replaces, by URL: its pages may still ask for their files."""
+
     @property
     def listen(self) -> Address:
         return self.options.listen or (
@@ -306,6 +406,28 @@ class Site:
     @property
     def is_asgi(self) -> bool:
         return self.facts.kind == "asgi"
+
+    @property
+    def servers(self) -> tuple[Server, ...]:
+        """The servers of [upstream]; none when the local app answers alone."""
+        return tuple(map(Server.parse, self.options.upstream.servers))
+
+    @property
+    def proxies(self) -> list[str]:
+        """Who in front may say who the client is: what `behind` names, and the gateways of a node."""
+        return [*self.options.behind, *self.options.node.gateways]
+
+    @property
+    def has_app(self) -> bool:
+        """Whether an app is run here."""
+        return self.facts.kind != "remote"
+
+    @property
+    def protocol(self) -> str:
+        """What nginx speaks to whoever answers: uwsgi, http, https or fastcgi."""
+        if self.has_app:
+            return "http" if self.is_asgi else "uwsgi"
+        return self.servers[0].protocol
 
     @property
     def static(self) -> list[StaticFolder]:

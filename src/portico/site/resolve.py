@@ -13,15 +13,15 @@ from portico.errors import Problem, UsageError
 from portico.site.model import AppFacts, Options, Site, StaticFolder
 
 PAGES = frozenset(
-    f"{status}.{kind}" for status in (404, 413, 429, 502, 503, 504) for kind in ("html", "json")
+    f"{name}.{kind}" for name in (404, 413, 429, 502, 503, 504, "maintenance") for kind in ("html", "json")
 )
 """The error pages nginx can be given; any other answer is the app's own."""
 
 _PAGE_NAMES = (
-    "nginx shows 404, 413, 429, 502, 503 and 504, each as .html or .json;\n"
+    "nginx shows 404, 413, 429, 502, 503, 504 and maintenance, each as .html or .json;\n"
     "any other error is the app's to answer: move its page there"
 )
-_PAGE_LIKE = re.compile(r"\d{3}\.(html?|json)", re.IGNORECASE)
+_PAGE_LIKE = re.compile(r"(\d{3}|maintenance)\.(html?|json)", re.IGNORECASE)
 
 
 def resolve(options: Options, facts: AppFacts, directory: Path, causes: Mapping[str, str]) -> Site:

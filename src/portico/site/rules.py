@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
 from portico.site.model import Options
 from portico.site.proxies import KNOWN_PROXIES
+from portico.site.server import APP, Server, is_interval
 from portico.values import Size
 
 _DOMAIN = re.compile(
@@ -24,6 +25,8 @@ _LEAST_MEMORY = Size(32 << 20)
 _RATE = re.compile(r"[1-9]\d*r/[sm]")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,40}")
 _LONGEST_TIMEOUT = 3600
+_VARIABLES = re.compile(r"(\$[a-z][a-z0-9_]*)+")
+_COOKIE = re.compile(r"[A-Za-z0-9_-]+")
 
 
 @dataclass(frozen=True)
@@ -74,17 +77,21 @@ def _health(options: Options) -> _Broken:
 
 
 def _behind(options: Options) -> _Broken:
-    for entry in options.behind:
-        if entry in KNOWN_PROXIES:
-            continue
+    yield from _ranges([entry for entry in options.behind if entry not in KNOWN_PROXIES], KNOWN_PROXIES)
+
+
+def _gateways(options: Options) -> _Broken:
+    yield from _ranges(options.node.gateways, ())
+
+
+def _ranges(entries: list[str], words: Collection[str]) -> _Broken:
+    """Address ranges, where some words would do as well."""
+    for entry in entries:
         try:
             network = ipaddress.ip_network(entry.replace("%", "x"), strict=False)
         except ValueError:
-            known = ", ".join(sorted(KNOWN_PROXIES))
-            yield (
-                f'"{entry}" is not an address range',
-                f"expected a range like 10.0.0.0/8, or one of: {known}",
-            )
+            known = f", or one of: {', '.join(sorted(words))}" if words else ""
+            yield f'"{entry}" is not an address range', f"expected a range like 10.0.0.0/8{known}"
             continue
         if network.prefixlen == 0:
             yield (
@@ -162,6 +169,99 @@ def _connections(options: Options) -> _Broken:
         yield f"{options.limits.connections} is out of range", f"expected 0 (no limit) to {_MOST_CONNECTIONS}"
 
 
+def _servers(options: Options) -> _Broken:
+    servers = []
+    for text in options.upstream.servers:
+        try:
+            servers.append(Server.parse(text))
+        except ValueError as error:
+            yield f'"{text}" is not a server', str(error)
+    if len(servers) < len(options.upstream.servers) or not servers:
+        return
+    names = [server.name for server in servers]
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        yield f'"{name}" is there twice', "write it once, with a weight"
+    protocols = sorted({server.protocol for server in servers if not server.is_app})
+    if len(protocols) > 1:
+        yield (
+            f"the servers speak {' and '.join(protocols)}, and nginx speaks one protocol to an upstream",
+            "give them all the same; a bare address is http",
+        )
+    if all(server.is_backup for server in servers):
+        yield "every server is a backup", "take the word from at least one"
+    if APP not in names and options.app is not None:
+        yield (
+            f'the app "{options.app}" would not be among them',
+            'add "app" to the servers, or leave the app out',
+        )
+
+
+def _method(options: Options) -> _Broken:
+    method, servers = options.upstream.method, options.upstream.servers
+    if method in ("ip_hash", "hash", "random_two") and any("backup" in text.split() for text in servers):
+        yield f'"{method}" knows no backup servers', "use round_robin, least_conn or least_time"
+
+
+def _hash_key(options: Options) -> _Broken:
+    if not _VARIABLES.fullmatch(options.upstream.hash_key):
+        yield (
+            f'"{options.upstream.hash_key}" is not made of nginx variables',
+            "expected $request_uri, $remote_addr, $cookie_NAME or the like",
+        )
+
+
+def _sticky(options: Options) -> _Broken:
+    sticky = options.upstream.sticky
+    if sticky and not _COOKIE.fullmatch(sticky):
+        yield f'"{sticky}" cannot name a cookie', "expected letters, digits, _ and -"
+
+
+def _check(options: Options) -> _Broken:
+    if not is_interval(options.upstream.check):
+        yield f"{options.upstream.check} is out of range", "expected 100ms to 1h, or 0s for never"
+
+
+def _check_path(options: Options) -> _Broken:
+    path, _, query = options.upstream.check_path.partition("?")
+    if (path and not _URL_PATH.fullmatch(path)) or not _QUERY.fullmatch(query):
+        yield (
+            f'"{options.upstream.check_path}" is not a URL path',
+            "expected a path that begins with /, like /healthz",
+        )
+
+
+def _tls_name(options: Options) -> _Broken:
+    name = options.upstream.tls_name
+    if name:
+        if not _DOMAIN.fullmatch(name):
+            yield f'"{name}" is not a host name', "expected a name like app.internal"
+        return
+    try:
+        servers = [Server.parse(text) for text in options.upstream.servers]
+    except ValueError:
+        return  # said by the rule of the servers
+    if len({server.host for server in servers if server.protocol == "https"}) > 1:
+        yield (
+            "the https servers have different hosts, and nginx expects one name in their certificates",
+            "name it in upstream.tls_name",
+        )
+
+
+def _resolver(options: Options) -> _Broken:
+    for entry in options.upstream.resolver:
+        host, _, port = entry.rpartition(":") if entry.count(":") == 1 else (entry, "", "53")
+        try:
+            ipaddress.ip_address(host.removeprefix("[").removesuffix("]"))
+            is_port = port.isascii() and port.isdigit() and 0 < int(port) < 65536
+        except ValueError:
+            is_port = False
+        if not is_port or "%" in entry:
+            yield (
+                f'"{entry}" is not a name server',
+                "expected an IP address like 10.0.0.53, or 127.0.0.1:5353",
+            )
+
+
 _RULES: dict[str, Callable[[Options], _Broken]] = {
     "name": _name,
     "domains": _domains,
@@ -179,4 +279,13 @@ _RULES: dict[str, Callable[[Options], _Broken]] = {
     "limits.rate": _rate,
     "limits.burst": _burst,
     "limits.connections": _connections,
+    "upstream.servers": _servers,
+    "upstream.method": _method,
+    "upstream.hash_key": _hash_key,
+    "upstream.sticky": _sticky,
+    "upstream.check": _check,
+    "upstream.check_path": _check_path,
+    "upstream.tls_name": _tls_name,
+    "upstream.resolver": _resolver,
+    "node.gateways": _gateways,
 }

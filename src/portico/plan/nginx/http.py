@@ -11,11 +11,13 @@ from portico.plan.nginx.mime import COMPRESSIBLE, TYPES
 from portico.plan.nginx.pages import negotiation
 from portico.plan.nginx.server import own_lines, servers
 from portico.plan.nginx.trust import trust
-from portico.plan.nginx.upstream import upstream
+from portico.plan.nginx.upstream import resolver, upstream
 from portico.plan.paths import Paths
 from portico.site.model import Site
 
 _TEMPORARY = ("client_body", "uwsgi", "proxy", "fastcgi", "scgi")
+KEEPS_IDLE_SINCE = (1, 27, 4)
+"""nginx has `keepalive_min_timeout` from here on."""
 _SLOW_CLIENTS = "https://nginx.org/en/docs/http/ngx_http_core_module.html#client_header_timeout"
 
 
@@ -36,7 +38,8 @@ def http(site: Site, place: Place) -> Directive:
             *negotiation(),
             *_upgrade(),
             *limit_zones(site),
-            upstream(paths),
+            *resolver(site, place),
+            upstream(site, place),
             *servers(site, place),
             *own_lines(site, "nginx.http", site.nginx_http),
         ],
@@ -73,7 +76,7 @@ def _connections(place: Place) -> list[Directive]:
         directive("reset_timedout_connection", "on", why="frees what a dead client held at once"),
         directive("keepalive_timeout", "65s", why="a browser's next click uses the same connection"),
     ]  # fmt: skip
-    if place.nginx.since(1, 27, 4):
+    if place.nginx.since(*KEEPS_IDLE_SINCE):
         made.append(
             directive(
                 "keepalive_min_timeout",

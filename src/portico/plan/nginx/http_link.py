@@ -1,23 +1,45 @@
-"""What nginx tells an ASGI app: HTTP over the same private socket, since Gunicorn's asgi worker speaks no uwsgi."""
+"""What nginx tells an ASGI app or a server elsewhere: HTTP, since Gunicorn's asgi worker speaks no uwsgi."""
 
 from __future__ import annotations
 
+from portico.place.model import Place
 from portico.plan.nginx.conf import Directive, directive
 from portico.plan.nginx.trust import blanked
-from portico.plan.nginx.upstream import UPSTREAM
+from portico.plan.nginx.upstream import UPSTREAM, ca_file, tls_name
 from portico.site.model import Site
 
 _OWN = ("Cookie", "Authorization", "Content-Length", "Content-Type")
 _ASGI = "https://asgi.readthedocs.io/en/latest/specs/www.html"
 
+_WHY = "the app, by HTTP over the private socket; without a path the client's own reaches it byte for byte"
+_WHY_REMOTE = "the servers, by HTTP; without a path the client's own reaches them byte for byte"
+
 
 def pass_to_app(site: Site, path: str) -> Directive:
     """Hands a location's requests to the app server, as they came or with another path."""
     return directive(
-        "proxy_pass", f"http://{UPSTREAM}{site.prefix + path if path else ''}",
-        why="the app, by HTTP over the private socket; without a path the client's own reaches it byte for byte",
-        cause="D1",
+        "proxy_pass", f"{site.protocol}://{UPSTREAM}{site.prefix + path if path else ''}",
+        why=_WHY if site.has_app else _WHY_REMOTE, cause="D1",
     )  # fmt: skip
+
+
+def secured(site: Site, place: Place) -> list[Directive]:
+    """What servers that speak https must prove."""
+    if site.protocol != "https":
+        return []
+    cause = site.cause("upstream.ca")
+    return [
+        directive(
+            "proxy_ssl_verify", "on", why="a server that cannot prove its name gets nothing to read", cause=cause,
+        ),
+        directive("proxy_ssl_trusted_certificate", ca_file(site, place), why="who may sign for them", cause=cause),
+        directive("proxy_ssl_verify_depth", 3, why="room for certificates between theirs and the root", cause=cause),
+        directive(
+            "proxy_ssl_name", tls_name(site), why="the name their certificates must have",
+            cause=site.cause("upstream.tls_name"),
+        ),
+        directive("proxy_ssl_server_name", "on", why="says that name in the handshake", cause="D1"),
+    ]  # fmt: skip
 
 
 def told(site: Site, host: str, path: str) -> list[Directive]:

@@ -8,13 +8,16 @@ from portico.plan.nginx import http_link, uwsgi_link
 from portico.plan.nginx.conf import Directive, directive, time
 from portico.site.model import Site
 
+REMOTE_CONNECT_SECONDS = 2.0
+"""Within a data centre a connect takes a millisecond; one lost packet adds a second."""
+
 
 def pass_to_app(site: Site, *, path: str = "") -> Directive:
     """Hands a location's requests to the app; what it is told is inherited from the server block.
 
     `path` replaces the client's, for a location that asks a question of its own.
     """
-    return http_link.pass_to_app(site, path) if site.is_asgi else uwsgi_link.pass_to_app()
+    return http_link.pass_to_app(site, path) if _is_http(site) else uwsgi_link.pass_to_app(site)
 
 
 def told_to_app(site: Site, place: Place, *, path: str = "", host: str = "") -> list[Directive]:
@@ -23,18 +26,27 @@ def told_to_app(site: Site, place: Place, *, path: str = "", host: str = "") -> 
     `path` and `host` replace the client's, for a location that asks a question of its own.
     """
     host = host or _host(site, place)
-    told = http_link.told(site, host, path) if site.is_asgi else uwsgi_link.told(site, host, path)
-    connect = directive(
-        f"{dialect(site)}_connect_timeout", "5s",
-        why="the socket is on this machine: it answers at once or not at all",
-    )  # fmt: skip
+    told = http_link.told(site, host, path) if _is_http(site) else uwsgi_link.told(site, host, path)
+    secured = http_link.secured(site, place)
     seconds = Ladder.of(site.options.request_timeout).read_seconds
-    return [*told, connect, *silence(site, seconds), *_retry(site), *_answer(site)]
+    return [*told, *secured, _connect(site), *silence(site, seconds), *_retry(site), *_answer(site)]
 
 
 def dialect(site: Site) -> str:
-    """The prefix of nginx's directives for the link: uwsgi, or proxy for HTTP."""
-    return "proxy" if site.is_asgi else "uwsgi"
+    """The prefix of nginx's directives for the link: uwsgi, fastcgi, or proxy for HTTP."""
+    return "proxy" if _is_http(site) else site.protocol
+
+
+def _is_http(site: Site) -> bool:
+    return site.protocol in ("http", "https")
+
+
+def _connect(site: Site) -> Directive:
+    name = f"{dialect(site)}_connect_timeout"
+    if site.servers:
+        why = "a host that does not take a connection in this time is gone; another server is tried"
+        return directive(name, time(REMOTE_CONNECT_SECONDS), why=why, cause=site.cause("upstream.servers"))
+    return directive(name, "5s", why="the socket is on this machine: it answers at once or not at all")
 
 
 def silence(site: Site, seconds: float) -> list[Directive]:
@@ -68,6 +80,8 @@ def _host(site: Site, place: Place) -> str:
 
 
 def _retry(site: Site) -> list[Directive]:
+    if site.servers:
+        return _retry_elsewhere(site)
     return [
         directive(
             f"{dialect(site)}_next_upstream", "error",
@@ -75,6 +89,23 @@ def _retry(site: Site) -> list[Directive]:
             "(POST is never sent twice); a slow one is not repeated",
         ),
         directive(f"{dialect(site)}_next_upstream_tries", 2, why="once more, not for ever"),
+    ]  # fmt: skip
+
+
+def _retry_elsewhere(site: Site) -> list[Directive]:
+    link, cause = dialect(site), site.cause("upstream.servers")
+    return [
+        directive(
+            f"{link}_next_upstream", "error", "timeout", *(["http_502"] if _is_http(site) else []), "http_503",
+            why="a request that a server did not take, or whose gateway says that no app is there, is tried on "
+            "another, unless it may have had an effect (POST is never sent twice)",
+            cause=cause,
+        ),
+        directive(f"{link}_next_upstream_tries", 2, why="once more, not for ever", cause=cause),
+        directive(
+            f"{link}_next_upstream_timeout", time(2 * REMOTE_CONNECT_SECONDS),
+            why="only early: a request that has been slow on one server is not repeated on another", cause=cause,
+        ),
     ]  # fmt: skip
 
 

@@ -6,7 +6,7 @@ from portico.place.model import Place
 from portico.plan.nginx.conf import Directive, block, directive
 from portico.plan.nginx.limits import limits
 from portico.plan.nginx.link import dialect, pass_to_app, silence, told_to_app
-from portico.plan.nginx.pages import down_location, pages_location
+from portico.plan.nginx.pages import closed, closed_pages, down_location, message_location, pages_location
 from portico.plan.nginx.statics import routes_inside, statics
 from portico.plan.paths import Paths
 from portico.site.model import Site
@@ -27,13 +27,21 @@ def locations(site: Site, place: Place) -> list[Directive]:
         *health_locations(site, place),
         *statics(site, place, headers),
         *(
-            _app(site, modifier, site.prefix + path, why=f"a route of the app inside a static URL: {path}")
+            _app(
+                site,
+                paths,
+                modifier,
+                site.prefix + path,
+                why=f"a route of the app inside a static URL: {path}",
+            )
             for modifier, path in routes_inside(site, place)
         ),
-        *_mounted(site),
+        *_mounted(site, paths),
         _upgraded(site),
+        _closed(site, paths),
         down_location(paths),
         pages_location(site, paths, headers),
+        message_location(paths),
     ]
 
 
@@ -120,9 +128,9 @@ def tunnel() -> Directive:
     )  # fmt: skip
 
 
-def _mounted(site: Site) -> list[Directive]:
+def _mounted(site: Site, paths: Paths) -> list[Directive]:
     if not site.prefix:
-        return [_app(site, "/", why="everything else is the app's")]
+        return [_app(site, paths, "/", why="everything else is the app's")]
     cause = site.cause("mount")
     return [
         block(
@@ -134,7 +142,7 @@ def _mounted(site: Site) -> list[Directive]:
                 )
             ],
         ),
-        _app(site, f"{site.prefix}/", why="the app lives under this prefix", cause=cause),
+        _app(site, paths, f"{site.prefix}/", why="the app lives under this prefix", cause=cause),
         block(
             "location", "/", why="nothing lives outside the prefix", cause=cause,
             of=[directive("return", 404, why="not the app's to answer", cause=cause)],
@@ -142,10 +150,37 @@ def _mounted(site: Site) -> list[Directive]:
     ]  # fmt: skip
 
 
-def _app(site: Site, *args: str, why: str, cause: str = "") -> Directive:
+def _app(site: Site, paths: Paths, *args: str, why: str, cause: str = "") -> Directive:
     return block(
         "location", *args, why=why, cause=cause,
         of=[
+            block(
+                "if", "(-f", f"{paths.maintenance}/on)",
+                why="this file exists while portico maintenance is on; looking for it costs a request less than 1 us",
+                of=[closed()],
+            ),
+            block(
+                "if", "($portico_is_upgrade)", why="the client asks to upgrade the connection (WebSocket)",
+                of=[directive("return", _TUNNEL, why="leads to @portico_upgraded, never to the client")],
+            ),
+            *limits(site),
+            pass_to_app(site),
+        ],
+    )  # fmt: skip
+
+
+def _closed(site: Site, paths: Paths) -> Directive:
+    return block(
+        "location", "@portico_closed",
+        why="the site is closed for maintenance: who was let in goes on to the app, everyone else gets the page",
+        of=[
+            *closed_pages(),
+            tunnel(),
+            block(
+                "if", "(!-f", f"{paths.maintenance}/allowed/$remote_addr)",
+                why="portico maintenance on --allow makes a file for each address it lets in",
+                of=[directive("return", 503, why="closed: come back later")],
+            ),
             block(
                 "if", "($portico_is_upgrade)", why="the client asks to upgrade the connection (WebSocket)",
                 of=[directive("return", _TUNNEL, why="leads to @portico_upgraded, never to the client")],

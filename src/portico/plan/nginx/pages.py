@@ -14,6 +14,11 @@ from portico.site.model import Site
 PREFIX = "/-/errors/"
 RETRY_SECONDS = 2
 """How soon a client should ask again while the app starts; most apps boot in less."""
+RETRY_MAINTENANCE_SECONDS = 60
+"""And while the site is closed: minutes as a rule, and a crowd that waits must not ask all the time."""
+MAINTENANCE = "maintenance"
+_CLOSED = 419
+"""A status no layer uses otherwise; it never leaves nginx."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +28,13 @@ class Page:
     status: int
     title: str
     text: str
-    refreshes: bool = False
+    refresh_seconds: int = 0
+    name: str = ""
+
+    @property
+    def file(self) -> str:
+        """Its name without what tells the format."""
+        return self.name or str(self.status)
 
 
 def pages(site: Site) -> tuple[Page, ...]:
@@ -45,15 +56,16 @@ def pages(site: Site) -> tuple[Page, ...]:
         Page(
             502, "The app did not answer", "Something went wrong on our side. Please try again in a moment."
         ),
-        Page(503, "Starting", "The app is starting. This page asks again by itself.", refreshes=True),
+        Page(503, "Starting", "The app is starting. This page asks again by itself.", RETRY_SECONDS),
+        Page(503, "Closed for maintenance", _MESSAGE, RETRY_MAINTENANCE_SECONDS, MAINTENANCE),
         Page(504, "The app took too long", "The answer did not come in time. Please try again later."),
     )
 
 
 def error_page_files(site: Site) -> list[File]:
     """The pages as files below the configuration directory; the user's own replace Portico's."""
-    made = {f"{page.status}.html": _html(page) for page in pages(site)}
-    made |= {f"{page.status}.json": _json(page) for page in pages(site)}
+    made = {f"{page.file}.html": _html(page) for page in pages(site)}
+    made |= {f"{page.file}.json": _json(page) for page in pages(site)}
     return [_file(site, name, site.pages.get(name, text)) for name, text in sorted(made.items())]
 
 
@@ -67,8 +79,13 @@ def negotiation() -> list[Directive]:
             cause="errors",
         ),
         entries(
-            "map", "$status", "$portico_retry_after",
-            table=[("default", ""), ("429", "1"), ("503", str(RETRY_SECONDS))],
+            "map", "$status$uri", "$portico_retry_after",
+            table=[
+                ("default", ""),
+                ("~^429", "1"),
+                (f"~^503{PREFIX}{MAINTENANCE}", str(RETRY_MAINTENANCE_SECONDS)),
+                ("~^503", str(RETRY_SECONDS)),
+            ],
             why="tells a client when to come back; other statuses get no such header", cause="errors",
         ),
     ]  # fmt: skip
@@ -83,6 +100,33 @@ def error_pages(*statuses: int) -> list[Directive]:
             cause="errors",
         )
         for status in statuses
+    ]  # fmt: skip
+
+
+def closed() -> Directive:
+    """What a location of the app begins with: while the site is closed, its requests go on in @portico_closed."""
+    return directive("return", _CLOSED, why="leads to @portico_closed, never to the client")
+
+
+def closing() -> Directive:
+    """Where such requests are sent, at server level."""
+    return directive(
+        "error_page", _CLOSED, "=", "@portico_closed",
+        why="a closed site looks who asks: method, body and headers stay as they are",
+    )  # fmt: skip
+
+
+def closed_pages() -> list[Directive]:
+    """The server's error pages, with that of maintenance for 503."""
+    return [
+        *error_pages(404, 413, 429, 504),
+        directive(
+            "error_page", 503, f"{PREFIX}{MAINTENANCE}.$portico_page", why="the page of portico maintenance",
+        ),
+        directive(
+            "error_page", 502, "@portico_down",
+            why="no worker took the request of an address that was let in",
+        ),
     ]  # fmt: skip
 
 
@@ -136,6 +180,20 @@ def pages_location(site: Site, paths: Paths, headers: list[Directive]) -> Direct
     )  # fmt: skip
 
 
+def message_location(paths: Paths) -> Directive:
+    """What people are told while the site is closed: written by `portico maintenance on`, included by its page."""
+    return block(
+        "location", "^~", f"{PREFIX}message.",
+        why="the message of portico maintenance, for its page to include",
+        of=[
+            directive("internal", why="nobody can ask for it directly"),
+            directive(
+                "alias", f"{paths.maintenance}/message.", why="Portico writes it there, already escaped for the format"
+            ),
+        ],
+    )  # fmt: skip
+
+
 def _file(site: Site, name: str, text: str) -> File:
     is_own = name in site.pages
     why = "your own page" if is_own else "the page itself"
@@ -144,15 +202,24 @@ def _file(site: Site, name: str, text: str) -> File:
 
 
 _ID = '<!--# echo var="request_id" -->'
+_MESSAGE = "MESSAGE"
+"""Stands for what `portico maintenance on --message` says."""
+
+
+def _included(format: str) -> str:  # noqa: A002  that is what it is called
+    return f'<!--# include virtual="{PREFIX}message.{format}" -->'
 
 
 def _json(page: Page) -> str:
     error = {"status": page.status, "title": page.title, "detail": page.text, "request_id": "ID"}
-    return json.dumps({"error": error}, ensure_ascii=False).replace("ID", _ID)
+    text = json.dumps({"error": error}, ensure_ascii=False).replace("ID", _ID)
+    return text.replace(_MESSAGE, _included("json"))
 
 
 def _html(page: Page) -> str:
-    refresh = f'\n<meta http-equiv="refresh" content="{RETRY_SECONDS}">' if page.refreshes else ""
+    seconds = page.refresh_seconds
+    refresh = f'\n<meta http-equiv="refresh" content="{seconds}">' if seconds else ""
+    text = html.escape(page.text).replace(_MESSAGE, _included("html"))
     return f"""<!doctype html>
 <html lang="en">
 <head>
@@ -177,7 +244,7 @@ footer {{ margin-top: 2rem; padding-top: .8rem; border-top: 1px solid var(--line
 <main>
 <p class="status">{page.status}</p>
 <h1>{html.escape(page.title)}</h1>
-<p>{html.escape(page.text)}</p>
+<p>{text}</p>
 <footer>Request {_ID}</footer>
 </main>
 </body>

@@ -11,7 +11,8 @@ from portico.plan.nginx.locations import (
     locations,
     tunnel,
 )
-from portico.plan.nginx.pages import failures
+from portico.plan.nginx.pages import closing, failures
+from portico.plan.nginx.trust import refuse_strangers
 from portico.site.model import Site
 from portico.values import Address
 
@@ -55,9 +56,11 @@ def _site(site: Site, place: Place, *, is_default: bool) -> Directive:
                 why=_NAMED if site.options.domains else _UNNAMED,
                 cause=site.cause("domains"),
             ),
+            *refuse_strangers(site),
             *common_headers(),
             *failures(),
             tunnel(),
+            closing(),
             *told_to_app(site, place),
             *locations(site, place),
             *_own(site),
@@ -72,6 +75,7 @@ def _catch_all(site: Site, place: Place) -> Directive:
         of=[
             *_listen(site, place, is_default=True),
             directive("server_name", "_", why="a name no client sends", cause=cause),
+            *refuse_strangers(site),
             *health_locations(site, place),
             block(
                 "location", "/", why="anything else on a strange Host", cause=cause,

@@ -9,6 +9,7 @@ from portico.plan.nginx.conf import Directive, block, directive, is_literal, lit
 from portico.plan.nginx.pages import PREFIX, error_pages
 from portico.site.model import Site, StaticFolder
 
+_BEFORE = "/-/before"
 _TEXT = (
     "text/css",
     "text/javascript",
@@ -21,8 +22,8 @@ _TEXT = (
 
 
 def statics(site: Site, place: Place, headers: list[Directive]) -> list[Directive]:
-    """One location a folder. `headers` are those every location repeats."""
-    return [_static(site, folder, headers) for folder in served(site, place)]
+    """One location a folder, two after a release from elsewhere. `headers` are those every location repeats."""
+    return [made for folder in served(site, place) for made in _statics(site, folder, headers)]
 
 
 def served(site: Site, place: Place) -> list[StaticFolder]:
@@ -49,13 +50,35 @@ def routes_inside(site: Site, place: Place) -> list[tuple[str, str]]:
     return [(modifier, path) for path, modifier in sorted(found.items())]
 
 
-def _static(site: Site, folder: StaticFolder, headers: list[Directive]) -> Directive:
-    url = site.prefix + folder.url
-    root = literal(folder.folder, f"{folder.origin}").rstrip("/") + "/"
+def _statics(site: Site, folder: StaticFolder, headers: list[Directive]) -> list[Directive]:
+    url, before = site.prefix + folder.url, site.before.get(folder.url, folder.folder)
+    why = (
+        "nginx sends these files itself, no worker is woken; ^~ keeps any pattern from taking them away, "
+        "and both slashes keep /static../ from reading a directory up"
+    )
+    if before == folder.folder or not is_literal(before):
+        return [_location(folder, url, folder.folder, why, headers, error_pages(404))]
+    missing = directive(
+        "error_page", 404, "=", f"{_BEFORE}$uri",
+        why="a page of the release before may still ask for a file that only that release has", cause="reload --path",
+    )  # fmt: skip
+    internal = directive("internal", why="asked for by the location above, never by a client")
+    return [
+        _location(folder, url, folder.folder, why, headers, [missing]),
+        _location(
+            folder, _BEFORE + url, before, "the same folder of the release before", headers,
+            [internal, *error_pages(404)],
+        ),
+    ]  # fmt: skip
+
+
+def _location(
+    folder: StaticFolder, url: str, path: str, why: str, headers: list[Directive], missing: list[Directive]
+) -> Directive:
+    root = literal(path, f"{folder.origin}").rstrip("/") + "/"
     return block(
         "location", "^~", url,
-        why="nginx sends these files itself, no worker is woken; ^~ keeps any pattern from taking them away, "
-        "and both slashes keep /static../ from reading a directory up",
+        why=why,
         cause=folder.origin,
         of=[
             directive("alias", root, why="where the files are", cause=folder.origin),
@@ -79,7 +102,7 @@ def _static(site: Site, folder: StaticFolder, headers: list[Directive]) -> Direc
                 "error_page", 403, "=404", f"{PREFIX}404.$portico_page",
                 why="a folder, a link or a file that may not be read looks like one that is not there",
             ),
-            *error_pages(404),
+            *missing,
             block(
                 "location", "~", rf"^{re.escape(url)}(.*/)?\.",
                 why="dotfiles (.git, .env) are never sent",

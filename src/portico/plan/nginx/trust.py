@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from portico.plan.nginx.conf import Directive, directive, entries
+from portico.plan.nginx.conf import Directive, block, directive, entries
 from portico.site.model import Site
 from portico.site.proxies import KNOWN_PROXIES
 
@@ -19,15 +19,49 @@ WHO = ("Remote-User", "X-Forwarded-User", "X-Forwarded-Email", "X-Forwarded-Grou
 
 def blanked(site: Site) -> tuple[str, ...]:
     """The headers of a client that never reach the app."""
-    return BLANKED if site.options.behind else BLANKED + WHO
+    return BLANKED if site.proxies else BLANKED + WHO
 
 
 def trust(site: Site) -> list[Directive]:
     """Client address and scheme, as variables that the log and the app are given."""
-    ranges = [net for entry in site.options.behind for net in KNOWN_PROXIES.get(entry, (entry,))]
+    ranges = [net for entry in site.proxies for net in KNOWN_PROXIES.get(entry, (entry,))]
     if not ranges:
         return [_scheme_of_connection(site)]
-    return [*_real_ip(site, ranges), *_scheme_of_proxy(site, ranges)]
+    return [*_real_ip(site, ranges), *_scheme_of_proxy(site, ranges), *_strangers(site)]
+
+
+def refuse_strangers(site: Site) -> list[Directive]:
+    """What a node does with who is no gateway of its own, at server level."""
+    if not site.options.node.gateways:
+        return []
+    cause = site.cause("node.gateways")
+    why = "this host answers its gateways only: anybody else's connection is closed without a word"
+    return [
+        block(
+            "if", "($portico_stranger)", why=why, cause=cause,
+            of=[directive("return", 444, why=why, cause=cause)],
+        )
+    ]  # fmt: skip
+
+
+def _strangers(site: Site) -> list[Directive]:
+    gateways = site.options.node.gateways
+    if not gateways:
+        return []
+    # Portico itself asks whether the node is well, from this machine.
+    own = dict.fromkeys(("127.0.0.1", "::1", *([] if site.listen.is_wildcard else [site.listen.host])))
+    return [
+        entries(
+            "geo", "$realip_remote_addr", "$portico_stranger",
+            table=[("default", "1"), *((net, "0") for net in (*own, *gateways))],
+            why="1 when the connection comes neither from a gateway nor from this machine",
+            cause=site.cause("node.gateways"),
+        )
+    ]  # fmt: skip
+
+
+def _cause(site: Site) -> str:
+    return site.cause("node.gateways" if site.options.node.gateways else "behind")
 
 
 def _scheme_of_connection(site: Site) -> Directive:
@@ -39,8 +73,8 @@ def _scheme_of_connection(site: Site) -> Directive:
 
 
 def _real_ip(site: Site, ranges: list[str]) -> list[Directive]:
-    cause = site.cause("behind")
-    header = "CF-Connecting-IP" if site.options.behind == ["cloudflare"] else "X-Forwarded-For"
+    cause = _cause(site)
+    header = "CF-Connecting-IP" if site.proxies == ["cloudflare"] else "X-Forwarded-For"
     return [
         *(
             directive(
@@ -62,7 +96,7 @@ def _real_ip(site: Site, ranges: list[str]) -> list[Directive]:
 
 
 def _scheme_of_proxy(site: Site, ranges: list[str]) -> list[Directive]:
-    cause = site.cause("behind")
+    cause = _cause(site)
     return [
         entries(
             "geo", "$realip_remote_addr", "$portico_behind",

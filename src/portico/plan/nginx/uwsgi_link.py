@@ -1,6 +1,11 @@
-"""What nginx tells a WSGI app, and what it refuses to pass on: the trust of D1, in uwsgi parameters."""
+"""What nginx tells a WSGI app, and what it refuses to pass on: the trust of D1, in uwsgi parameters.
+
+FastCGI takes the same parameters under another directive.
+"""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 from portico.plan.nginx.conf import Directive, directive
 from portico.plan.nginx.trust import blanked
@@ -8,6 +13,7 @@ from portico.plan.nginx.upstream import UPSTREAM
 from portico.site.model import Site
 
 _WSGI = "https://peps.python.org/pep-3333/#environ-variables"
+_FASTCGI = "https://nginx.org/en/docs/http/ngx_http_fastcgi_module.html#fastcgi_param"
 _FORWARDED = "https://werkzeug.palletsprojects.com/en/stable/middleware/proxy_fix/"
 
 _REQUEST = (
@@ -25,8 +31,10 @@ _REQUEST = (
 )
 
 
-def pass_to_app() -> Directive:
+def pass_to_app(site: Site) -> Directive:
     """Hands a location's requests to the app server."""
+    if site.protocol == "fastcgi":
+        return directive("fastcgi_pass", UPSTREAM, why="the servers, by FastCGI", cause="D1")
     return directive(
         "uwsgi_pass", UPSTREAM,
         why="the app, by the uwsgi protocol: nginx builds the WSGI environ itself and there is no HTTP to "
@@ -37,7 +45,10 @@ def pass_to_app() -> Directive:
 
 def told(site: Site, host: str, path: str) -> list[Directive]:
     """The environ, parameter by parameter. `path` replaces the client's where it is given."""
-    return [*_request(site, path), *_identity(site, host), *_blanked(site)]
+    made = [*_request(site, path), *_identity(site, host), *_blanked(site)]
+    if site.protocol != "fastcgi":
+        return made
+    return [replace(item, name="fastcgi_param", source=_FASTCGI) for item in made]
 
 
 def _request(site: Site, path: str) -> list[Directive]:

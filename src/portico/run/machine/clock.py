@@ -44,6 +44,7 @@ def _gateway_due(state: State, now: float) -> Step:
 def _generation_due(state: State, generation: Generation, now: float) -> Step:
     handlers = {
         Status.RESTING: _start_again,
+        Status.WARM: reload.linger,
         Status.LINGERING: _send_away,
         Status.LEAVING: _kill,
         Status.BOOTING: _too_late,

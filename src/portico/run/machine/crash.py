@@ -10,17 +10,19 @@ from portico.run import event as was
 from portico.run import news as told
 from portico.run.action import Action
 from portico.run.machine import reload, stop
-from portico.run.machine.state import Life, Phase, State, Status, Step, then
-from portico.run.machine.words import GATEWAY, SERVER, died_booting, exit_code, nginx_died
+from portico.run.machine.state import Generation, Life, Phase, State, Status, Step, then
+from portico.run.machine.words import GATEWAY, SERVER, died, died_booting, exit_code, nginx_died
 
 STEADY_SECONDS = 10.0
 """A process that was well this long did not crash "again" (systemd's StartLimitIntervalSec is the same)."""
 FIRST_PAUSE_SECONDS = 0.05
-"""Before the first restart: long enough for nginx's orphaned workers to close the listening sockets, which
-would otherwise cost the new master 500 ms (it retries a failed bind at that pace)."""
+"""Before the first restart: long enough for nginx's orphaned workers to close a listening socket that is theirs alone
+(`run.listening`), which would otherwise cost the new master 500 ms (it retries a failed bind at that pace)."""
 LONGEST_PAUSE_SECONDS = 15.0
 DOWN_SECONDS = 1.0
 """A pause this long is not waited through in the backlog: clients get the "down" page at once."""
+
+_REPLACED = (Status.WARM, Status.LINGERING, Status.LEAVING)
 
 
 def server_exited(state: State, event: was.ServerExited, now: float) -> Step:
@@ -30,8 +32,10 @@ def server_exited(state: State, event: was.ServerExited, now: float) -> Step:
     if state.phase is Phase.STARTING:
         state = state.without(generation)
         return stop.fail(state, exit_code(event.code), (died_booting(event.code),), now)
-    if generation.life.status in (Status.LINGERING, Status.LEAVING) or state.phase is Phase.STOPPING:
+    if generation.life.status in _REPLACED or state.phase is Phase.STOPPING:
         return stop.left(state, generation)
+    if generation.life.status is Status.CANARY:
+        return _canary_died(state, generation, event.code, now)
     if event.number != state.live:
         state = state.having(generation.to(Status.ABSENT, now))
         return reload.drop(state, event.number, exit_code(event.code), (died_booting(event.code),), now)
@@ -41,6 +45,13 @@ def server_exited(state: State, event: was.ServerExited, now: float) -> Step:
     if pause >= DOWN_SECONDS:
         actions += do.TakeDown(), do.SetBooting(on=False)
     return state.having(replace(generation, life=life)), actions
+
+
+def _canary_died(state: State, canary: Generation, code: int, now: float) -> Step:
+    """Its share goes back to the live generation; those it had in hand are tried there once (GET) or lost."""
+    state = state.having(canary.to(Status.ABSENT, now))
+    back = reload.make_live(state)
+    return then(state, (back,), lambda s, t: reload.drop(s, canary.number, FAILED, (died(code),), t), now)
 
 
 def gateway_exited(state: State, event: was.GatewayExited, now: float) -> Step:

@@ -9,23 +9,24 @@ from portico.run import action as do
 from portico.run import event as was
 from portico.run import news as told
 from portico.run.action import Action, Manner
-from portico.run.machine.state import DROP_SECONDS, Generation, Life, Phase, State, Status, Step, then
+from portico.run.machine.state import DROP_SECONDS, Generation, Life, Phase, State, Status, Step, Wish, then
 
 
-def reload_asked(state: State, _: was.ReloadAsked, now: float) -> Step:
+def reload_asked(state: State, event: was.ReloadAsked, now: float) -> Step:
     if state.phase is Phase.STOPPING:
         return state, ()
-    return reload_if_asked(replace(state, reload_again=True), now)
+    return reload_if_asked(replace(state, wish=Wish(event.path, event.tenths)), now)
 
 
 def reload_if_asked(state: State, now: float) -> Step:
-    """One reload at a time; those asked for meanwhile are one more."""
-    if not state.reload_again or state.phase is not Phase.SERVING or state.trial is not None:
+    """One reload at a time; those asked for meanwhile are one more, the last of them. A canary makes way for it."""
+    wish = state.wish
+    if wish is None or state.phase is not Phase.SERVING or state.trial is not None:
         return state, ()
     number = state.newest + 1
-    state = replace(state, reload_again=False, newest=number)
-    state = state.having(Generation(number, Life().to(Status.PLANNING, now)))
-    return state, (do.Say(told.Reloading(number)), do.MakePlan(number))
+    state, actions = end_canary(replace(state, wish=None, newest=number), "a newer release takes its place", now)
+    state = state.having(Generation(number, Life().to(Status.PLANNING, now), tenths=wish.tenths))
+    return state, (*actions, do.Say(told.Reloading(number)), do.MakePlan(number, wish.path))
 
 
 def planned(state: State, event: was.Planned, _: float) -> Step:
@@ -41,21 +42,49 @@ def plan_refused(state: State, event: was.PlanRefused, now: float) -> Step:
     return drop(state, event.number, event.code, event.problems, now)
 
 
-def switch(state: State, trial: Generation, now: float) -> Step:
-    """The new generation is well: clients get it from now on, and the old one leaves."""
-    number, old = trial.number, state.generation(state.live)
-    actions: tuple[Action, ...] = (do.MakeLive(number), do.SetBooting(on=False), do.UseFiles(number))
-    if trial.gateway_changed:
+def proved(state: State, trial: Generation, well: Generation, now: float) -> Step:
+    """The new generation is well: clients get it, or a share of them when it is a canary."""
+    state = state.having(well)
+    took = now - trial.life.since
+    if not trial.tenths:
+        return switch(state, well, took, now)
+    state = state.having(well.to(Status.CANARY, now))
+    said = told.CanaryServes(trial.number, trial.tenths, took)
+    return state, (make_live(state), do.Say(said))
+
+
+def switch(state: State, new: Generation, took: float, now: float) -> Step:
+    """Clients get the new generation from now on; the old one is kept warm, in the place of the one before it."""
+    number, old = new.number, state.generation(state.live)
+    state, actions = send_off_warm(replace(state, live=number), now)
+    actions = (make_live(state), do.SetBooting(on=False), do.UseFiles(number), *actions)
+    if new.gateway_changed:
         actions += (do.ReloadGateway(),)
-    actions += (do.Say(told.Switched(number, now - trial.life.since)),)
-    state = replace(state, live=number)
-    if old is not None and old.life.is_running:
-        # Not every server reads its queue to the end once it was told to leave, so it is told when that is empty.
-        state = state.having(old.to(Status.LINGERING, now, state.patience.stop_seconds))
-        actions += (do.WatchQueue(old.number),)
+    actions += (do.Say(told.Switched(number, took)),)
+    if old is not None and old.life.status is Status.WELL:
+        state = state.having(old.to(Status.WARM, now, state.patience.warm_seconds))
+    elif old is not None and old.life.is_running:
+        state, more = linger(state, old, now)
+        actions += more
     elif old is not None:
         state, actions = state.without(old), (*actions, do.Forget(old.number))
     return then(state, actions, reload_if_asked, now)
+
+
+def make_live(state: State) -> do.MakeLive:
+    """Requests to the live generation, and the canary's share to the canary."""
+    canary = state.canary
+    return do.MakeLive(state.live, canary.number, canary.tenths) if canary else do.MakeLive(state.live)
+
+
+def linger(state: State, old: Generation, now: float) -> Step:
+    """Not every server reads its queue to the end once it was told to leave, so it is told when that is empty."""
+    state = state.having(old.to(Status.LINGERING, now, state.patience.stop_seconds))
+    return state, (do.WatchQueue(old.number),)
+
+
+def send_off_warm(state: State, now: float) -> Step:
+    return linger(state, state.warm, now) if state.warm else (state, ())
 
 
 def drop(state: State, number: int, code: int, problems: tuple[Problem, ...], now: float) -> Step:
@@ -63,11 +92,65 @@ def drop(state: State, number: int, code: int, problems: tuple[Problem, ...], no
     generation = state.generation(number)
     if generation is None or state.phase is not Phase.SERVING:
         return state, ()
-    actions: tuple[Action, ...] = (do.Say(told.GenerationDropped(number, code, problems)),)
-    if generation.life.is_running:
-        leaving = generation.to(Status.LEAVING, now, DROP_SECONDS)
-        state = state.having(replace(leaving, was_dropped=True))
-        actions += (do.EndServer(number, Manner.DRAIN),)
-    else:
-        state, actions = state.without(generation), (*actions, do.Forget(number))
-    return then(state, actions, reload_if_asked, now)
+    state, actions = _give_up(state, generation, now)
+    return then(state, (do.Say(told.GenerationDropped(number, code, problems)), *actions), reload_if_asked, now)
+
+
+def _give_up(state: State, generation: Generation, now: float) -> Step:
+    if not generation.life.is_running:
+        return state.without(generation), (do.Forget(generation.number),)
+    leaving = generation.to(Status.LEAVING, now, DROP_SECONDS)
+    return state.having(replace(leaving, was_dropped=True)), (do.EndServer(generation.number, Manner.DRAIN),)
+
+
+# The ways back ---------------------------------------------------------------------------------------------
+
+
+def promote_asked(state: State, _: was.PromoteAsked, now: float) -> Step:
+    canary = state.canary
+    if canary is None or state.phase is not Phase.SERVING:
+        return state, (_refused("there is no canary to promote", "start one: portico reload --canary 10%"),)
+    return switch(state.having(canary.to(Status.WELL, now)), canary, now - canary.life.since, now)
+
+
+def abort_asked(state: State, _: was.AbortAsked, now: float) -> Step:
+    if state.canary is None or state.phase is not Phase.SERVING:
+        return state, (_refused("there is no canary to abort", "go back to the release before: portico rollback"),)
+    return end_canary(state, "", now)
+
+
+def end_canary(state: State, why: str, now: float) -> Step:
+    """All requests go to the live generation again; the canary finishes what it has."""
+    canary = state.canary
+    if canary is None:
+        return state, ()
+    state, actions = linger(state, canary, now)
+    return state, (make_live(state), do.Say(told.CanaryLeft(canary.number, why)), *actions)
+
+
+def rollback_asked(state: State, _: was.RollbackAsked, now: float) -> Step:
+    """Back to what served before: from a canary to the live one, else to the one that is kept warm."""
+    if state.phase is Phase.SERVING and state.canary is not None:
+        return end_canary(state, "", now)
+    warm, bad = state.warm, state.generation(state.live)
+    if state.phase is not Phase.SERVING or warm is None or bad is None:
+        minutes = f"{state.patience.warm_seconds / 60:g} min"
+        what = f"there is no release to go back to: the one before is kept for {minutes} after a reload"
+        return state, (_refused(what, "put the old code back and reload, or name it: portico reload --path DIR"),)
+    actions: tuple[Action, ...] = ()
+    if (trial := state.trial) is not None:
+        state, actions = _give_up(state, trial, now)
+        actions = (do.Say(told.GenerationDropped(trial.number, 0, ())), *actions)
+    state = replace(state.having(warm.to(Status.WELL, now)), live=warm.number, wish=None)
+    actions += (make_live(state), do.SetBooting(on=False), do.UseFiles(warm.number))
+    if bad.gateway_changed:
+        actions += (do.ReloadGateway(),)
+    actions += (do.Say(told.RolledBack(warm.number, bad.number)),)
+    if not bad.life.is_running:
+        return state.without(bad), (*actions, do.Forget(bad.number))
+    state, more = linger(state, bad, now)
+    return state, (*actions, *more)
+
+
+def _refused(what: str, hint: str) -> Action:
+    return do.Say(told.Refused(Problem("", what, hint)))

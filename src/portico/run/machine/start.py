@@ -13,6 +13,8 @@ from portico.run.machine import reload, stop
 from portico.run.machine.state import Generation, Life, Phase, State, Status, Step, then
 from portico.run.machine.words import GATEWAY, SERVER
 
+QUEUE_SECONDS = 10.0
+"""Clients that were there before us wait so long for the app; later ones are told that it starts."""
 SWITCH_ANSWERS = 3
 """Good answers in a row before a new generation replaces one that serves; at first start there is nothing
 to lose, so one is enough."""
@@ -21,7 +23,7 @@ to lose, so one is enough."""
 def begin(state: State, event: was.Begin, now: float) -> Step:
     number = event.number
     life = Life().to(Status.BOOTING, now, state.patience.start_seconds)
-    state = replace(state, phase=Phase.STARTING, began=now, newest=number)
+    state = replace(state, phase=Phase.STARTING, began=now, newest=number, clients_wait=event.clients_wait)
     # The server boots while nginx reads its files and says "starting": the two do not wait for each other.
     return state.having(Generation(number, life)), (
         do.Say(told.Starting(number)),
@@ -37,8 +39,10 @@ def files_accepted(state: State, event: was.FilesAccepted, now: float) -> Step:
     if generation is None or state.phase is Phase.STOPPING:
         return state, ()
     if state.phase is Phase.STARTING:
-        state = replace(state, gateway=state.gateway.to(Status.BOOTING, now))
-        return then(state, (do.UseFiles(event.number), do.StartGateway()), _ask_gateway, now)
+        # What was handed over with a queue has clients in it: they rather wait for the app than read "starting".
+        state = replace(state, gateway=state.gateway.to(Status.RESTING, now, QUEUE_SECONDS))
+        is_time = state.live or not state.clients_wait
+        return then(state, (do.UseFiles(event.number),), _open if is_time else _hold, now)
     started = do.StartServer(event.number), do.AskServer(event.number, SWITCH_ANSWERS)
     return state.having(generation.to(Status.BOOTING, now, state.patience.start_seconds)), started
 
@@ -56,12 +60,24 @@ def server_well(state: State, event: was.ServerWell, now: float) -> Step:
     down_since = generation.life.down_since
     well = replace(generation, life=replace(generation.life.to(Status.WELL, now), down_since=None))
     if state.phase is Phase.SERVING and event.number != state.live:
-        return reload.switch(state.having(well), generation, now)
+        return reload.proved(state, generation, well, now)
     state = replace(state.having(well), live=event.number)
-    actions: tuple[Action, ...] = (do.MakeLive(event.number), do.SetBooting(on=False))
+    actions: tuple[Action, ...] = (reload.make_live(state), do.SetBooting(on=False))
     if down_since is not None:
         actions += (do.Say(told.Recovered(SERVER, now - down_since)),)
-    return then(state, actions, _ask_gateway, now)
+    return then(state, actions, _open, now)
+
+
+def _hold(state: State, _: float) -> Step:
+    return state, ()
+
+
+def _open(state: State, now: float) -> Step:
+    """Start nginx, if it was not started yet, and ask through it."""
+    if state.phase is not Phase.STARTING or state.gateway.status is not Status.RESTING:
+        return _ask_gateway(state, now)
+    state = replace(state, gateway=state.gateway.to(Status.BOOTING, now))
+    return then(state, (do.StartGateway(),), _ask_gateway, now)
 
 
 def _ask_gateway(state: State, now: float) -> Step:

@@ -32,21 +32,36 @@ class Status(StrEnum):
     WELL = "well"
     RESTING = "resting"
     """It crashed; it is started again when it is due."""
+    CANARY = "canary"
+    """It is well, and gets a share of the requests."""
+    WARM = "warm"
+    """Replaced, and kept running for a while so that a rollback finds it."""
     LINGERING = "lingering"
     """Replaced, still taking what reached its socket; told to leave when nothing waits there any more."""
     LEAVING = "leaving"
 
 
 _GONE = do.Exit(DONE)
-_RUNNING = frozenset({Status.BOOTING, Status.WELL, Status.LINGERING, Status.LEAVING})
+_RUNNING = frozenset(
+    {Status.BOOTING, Status.WELL, Status.CANARY, Status.WARM, Status.LINGERING, Status.LEAVING}
+)
 
 
 @dataclass(frozen=True)
 class Patience:
-    """How long an app may take to become well, and to leave."""
+    """How long an app may take to become well, and to leave, and how long a replaced one is kept for a rollback."""
 
     start_seconds: float
     stop_seconds: float
+    warm_seconds: float
+
+
+@dataclass(frozen=True)
+class Wish:
+    """A reload that was asked for and has not begun: see event.ReloadAsked."""
+
+    path: str = ""
+    tenths: int = 0
 
 
 @dataclass(frozen=True)
@@ -79,6 +94,8 @@ class Generation:
     number: int
     life: Life
     gateway_changed: bool = False
+    tenths: int = 0
+    """What it gets as a canary; 0 when it is to get everything at once."""
     was_dropped: bool = False
     was_killed: bool = False
 
@@ -101,7 +118,9 @@ class State:
     generations: tuple[Generation, ...] = ()
     live: int = 0
     newest: int = 0
-    reload_again: bool = False
+    clients_wait: bool = False
+    """As event.Begin says."""
+    wish: Wish | None = None
     hurried: bool = False
     stop_by: float = 0.0
     exit: do.Exit = _GONE
@@ -113,6 +132,17 @@ class State:
     def trial(self) -> Generation | None:
         """The generation a reload is trying, if one is."""
         return next((g for g in self.generations if g.number != self.live and g.is_trial), None)
+
+    @property
+    def canary(self) -> Generation | None:
+        return self._in(Status.CANARY)
+
+    @property
+    def warm(self) -> Generation | None:
+        return self._in(Status.WARM)
+
+    def _in(self, status: Status) -> Generation | None:
+        return next((g for g in self.generations if g.life.status is status), None)
 
     def having(self, generation: Generation) -> State:
         others = [g for g in self.generations if g.number != generation.number]

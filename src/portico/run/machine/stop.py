@@ -26,6 +26,8 @@ def stop_asked(state: State, event: was.StopAsked, now: float) -> Step:
     state, actions = _end_trial(state, now)
     actions = (do.Say(told.Stopping(seconds)), *actions)
     if not state.gateway.is_running:
+        # Nobody is to wait any more for an nginx that will not come.
+        actions += (do.EndGateway(Manner.DRAIN),)
         return then(replace(state, gateway=Life()), actions, end_servers, now)
     state = replace(state, gateway=state.gateway.to(Status.LEAVING, now, seconds))
     return state, (*actions, do.EndGateway(Manner.DRAIN))

@@ -8,6 +8,7 @@ from portico.run.machine.state import Generation, State
 
 GATEWAY = "nginx"
 SERVER = "the app server"
+NOT_THROUGH_NGINX = f"the app is healthy, but does not answer through {GATEWAY}"
 GUNICORN_APP_LOAD_ERROR = 4
 """The exit code of Gunicorn's arbiter when the app cannot be loaded."""
 
@@ -15,6 +16,10 @@ GUNICORN_APP_LOAD_ERROR = 4
 def died_booting(code: int) -> Problem:
     what = f"{SERVER} ended while starting, {ending(code)}"
     return Problem("", what, "its own words are above; run the app without Portico to see the same")
+
+
+def died(code: int) -> Problem:
+    return Problem("", f"{SERVER} of the canary ended, {ending(code)}", "its own words are above")
 
 
 def nginx_died(event: was.GatewayExited) -> Problem:
@@ -35,7 +40,7 @@ def silent_gateway(state: State) -> Problem:
     answer = state.gateway.answer or "no answer yet"
     return Problem(
         "",
-        f"the app is healthy, but does not answer through {GATEWAY}",
+        NOT_THROUGH_NGINX,
         f"the last answer on the listen address: {answer}",
     )
 

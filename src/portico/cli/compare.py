@@ -1,0 +1,39 @@
+"""A canary beside the release that serves the rest: the figures by which it is promoted or aborted."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from portico.cli import output
+from portico.watch.tally import tally
+
+
+def compare(status: dict[str, Any]) -> None:
+    """Add to a status with a canary what the log says of both since the canary got requests."""
+    if shown := status["canary"]:
+        canary, live = tally(Path(status["access_log"]), shown["since"], shown["sockets"])
+        shown |= {"canary": asdict(canary), "live": asdict(live)}
+
+
+def comparison(status: dict[str, Any]) -> list[str]:
+    """The same as lines, the canary first."""
+    shown = status["canary"]
+    if not shown:
+        return []
+    share = f"{shown['share']:.0%}"
+    return [
+        f"  canary     release {shown['number']} gets {share} of the requests; so far",
+        _line(f"release {shown['number']}", shown["canary"]),
+        _line(f"release {status['live']}", shown["live"]),
+    ]
+
+
+def _line(name: str, figures: dict[str, Any]) -> str:
+    failed = f"{figures['failed']} failed"
+    if figures["requests"]:
+        failed += f" ({figures['failed'] / figures['requests']:.1%})"
+    text = f"{name:<12s}{figures['requests']:>8d} requests   {failed:<18s}"
+    text += f"p50 {figures['p50_ms']:.0f} ms   p99 {figures['p99_ms']:.0f} ms"
+    return f"             {output.bad(text) if figures['failed'] else text}"

@@ -1,0 +1,62 @@
+"""`portico plan --diff`: what a reload would change, before it does."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any
+
+from portico.cli import output
+from portico.errors import PorticoError
+from portico.plan.difference import Command, Difference, Running, difference
+from portico.plan.model import Plan
+from portico.run import client, files, lock
+
+
+def against_running(plan: Plan) -> Difference:
+    """The plan beside what runs now, or beside nothing."""
+    if lock.running(plan.runtime) is None:
+        return difference(None, plan)
+    processes: dict[str, Any] = {}
+    with contextlib.suppress(
+        PorticoError
+    ):  # it is starting or leaving: then its files are all there is to see
+        for status in client.ask(plan.runtime, "GET", "/status"):
+            processes = status.get("processes", {})
+    commands = {name: Command(tuple(one["argv"]), one["cwd"], one["env"]) for name, one in processes.items()}
+    return difference(Running(files.in_force(plan.runtime), commands), plan)
+
+
+def lines(found: Difference) -> list[str]:
+    """For people."""
+    if found.is_running and not found.files and not found.processes:
+        return ["nothing would change: what runs is this plan"]
+    made = [_coloured(line) for file in found.files for line in file.diff]
+    made += [""] if made and found.processes else []
+    for process in found.processes:
+        made.append(output.strong(f"{process.name}: {process.change}"))
+        made += [output.bad(f"- {_words(process.before)}")] if process.before else []
+        made += [output.good(f"+ {_words(process.after)}")] if process.after else []
+    return [*made, "", _verdict(found)]
+
+
+def _verdict(found: Difference) -> str:
+    if not found.is_running:
+        return "nothing runs: all of it would be new"
+    if found.needs_restart:
+        return "a reload would be refused: nginx is started in another way; stop Portico and start it again"
+    if found.reloads_nginx:
+        return "a reload would start the app anew and have nginx read its files again"
+    return "a reload would start the app anew; nginx would not be reloaded"
+
+
+def _words(command: Command) -> str:
+    env = [f"{name}={value}" for name, value in command.env.items()]
+    return " ".join([*env, *command.argv, f"(in {command.cwd})"])
+
+
+def _coloured(line: str) -> str:
+    if line.startswith(("---", "+++")):
+        return output.strong(line)
+    if line.startswith("@@"):
+        return output.faint(line)
+    return output.good(line) if line.startswith("+") else output.bad(line) if line.startswith("-") else line

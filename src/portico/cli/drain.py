@@ -1,0 +1,28 @@
+"""`portico drain`: no new requests for one server; those it has are finished."""
+
+from __future__ import annotations
+
+import click
+
+from portico.cli import output
+from portico.cli.running import named_site, runtime_of
+from portico.run import client
+
+
+@click.command("drain")
+@click.argument("server")
+@named_site
+@click.option("--undo", is_flag=True, help="Send it requests again.")
+def command(server: str, config: str | None, name: str, undo: bool) -> None:
+    """Send no new requests to SERVER, one of `upstream.servers`; those it has are finished."""
+    wish = {"server": server, "undo": "1"} if undo else {"server": server}
+    for answer in client.ask(runtime_of(None, config, name), "POST", "/drain", **wish):
+        if text := _SENTENCES.get(answer["status"]):
+            output.say(text.format(answer["name"]))
+
+
+_SENTENCES = {
+    "draining": "{} gets no new requests and finishes what it has ...",
+    "drained": "{} is drained and may be stopped; portico drain --undo brings it back",
+    "in": "{} gets requests again",
+}

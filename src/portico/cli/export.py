@@ -1,0 +1,61 @@
+"""`portico export`: the site as another program's own files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from portico.cli import output
+from portico.cli.flags import given, site_arguments
+from portico.cli.gather import gather
+from portico.errors import PorticoError, Problem
+from portico.plan.model import File
+from portico.run.written import write_files
+
+
+@click.group("export", context_settings={"help_option_names": ["-h", "--help"]})
+def command() -> None:
+    """Write the files another program needs to run the site."""
+
+
+@command.command("systemd")
+@site_arguments
+@click.option("--user", default="", metavar="NAME", help="Who it runs as. Default: you, unless you are root.")
+@click.option("--write", metavar="DIR", help="Write the unit into DIR instead of to standard output.")
+def systemd(app: str | None, config: str | None, user: str, write: str | None, **flags: Any) -> None:
+    """A hardened unit that runs APP as a service; every line says why it is there."""
+    from portico.export.systemd import Call, systemd_unit
+
+    found = gather(app, config, given(flags))
+    who = user or ("" if found.place.is_root else found.place.user)
+    call = Call(words(app, config, given(flags)), str(Path.cwd()), who)
+    _give(systemd_unit(found.site, found.place, found.plan, call), write)
+
+
+def words(app: str | None, config: str | None, flags: Mapping[str, Any]) -> tuple[str, ...]:
+    """What was typed, for `portico run`."""
+    made: list[str] = ["--config", config] if config else []
+    for name, value in flags.items():
+        if value is True:
+            made.append(f"--{name}")
+        else:
+            made += [f"--{name}={one}" for one in (value if isinstance(value, list) else [value])]
+    return (*made, *([app] if app else []))
+
+
+def _give(file: File, write: str | None) -> None:
+    if not write:
+        output.results([line.text for line in file.lines])
+        return
+    directory = Path(write)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        for path in write_files([file], directory, is_ours=False):
+            output.result(str(path))
+    except OSError as error:
+        raise PorticoError(
+            Problem(str(error.filename or directory), f"cannot be written: {error.strerror}")
+        ) from None

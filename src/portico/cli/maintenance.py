@@ -1,0 +1,43 @@
+"""`portico maintenance`: close the site for a while, with a page that says so."""
+
+from __future__ import annotations
+
+import click
+
+from portico.cli import output
+from portico.cli.running import running_site, runtime_of
+from portico.run import client
+
+
+@click.group("maintenance")
+def command() -> None:
+    """Close the site for a while, with a page that says so, and open it again.
+
+    nginx answers 503 to everything that the app would answer; static files are still served, and
+    /-/health goes on asking the app.
+    """
+
+
+@command.command("on")
+@click.option("--message", default="", metavar="TEXT", help="What the page says.")
+@click.option(
+    "--allow", multiple=True, metavar="ADDRESS",
+    help="Who is let in: an address or a small range (203.0.113.0/24); can be repeated. Nobody by default.",
+)  # fmt: skip
+@running_site
+def on(app: str | None, config: str | None, name: str, message: str, allow: tuple[str, ...]) -> None:
+    """Close it; again to change the message or who is let in."""
+    wish = {"message": message, "allow": ",".join(allow)}
+    (told,) = client.ask(runtime_of(app, config, name), "POST", "/maintenance/on", **wish)
+    who = ", ".join(told["allow"]) or "nobody"
+    output.result(
+        f"closed: {output.strong(told['message'])}\n  {who} is let in; open it: portico maintenance off"
+    )
+
+
+@command.command("off")
+@running_site
+def off(app: str | None, config: str | None, name: str) -> None:
+    """Open it."""
+    (told,) = client.ask(runtime_of(app, config, name), "POST", "/maintenance/off")
+    output.result("open" if told["was_closed"] else "it was not closed")

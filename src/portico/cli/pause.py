@@ -1,0 +1,29 @@
+"""`portico pause`: let requests wait for a moment."""
+
+from __future__ import annotations
+
+import click
+
+from portico.cli import output
+from portico.cli.running import running_site, runtime_of
+from portico.run import client
+
+
+@click.command("pause")
+@click.option(
+    "--for", "length", default="", metavar="TIME",
+    help="Resume by itself after this time. Default: half of request_timeout; at most nine tenths of it.",
+)  # fmt: skip
+@running_site
+def command(app: str | None, config: str | None, name: str, length: str) -> None:
+    """Let requests wait instead of executing them, for a moment: to migrate a table, to move a file.
+
+    Returns when nothing is in progress any more. Requests wait until portico resume, or until the time is over.
+    """
+    (told,) = client.ask(
+        runtime_of(app, config, name), "POST", "/pause", **({"for": length} if length else {})
+    )
+    waiting, left = told["waiting"], told["left_seconds"]
+    output.result(
+        f"paused: nothing in progress, {waiting} waiting; ends in {left:.0f} s, or by portico resume"
+    )

@@ -1,0 +1,17 @@
+"""`portico resume`: the end of a pause."""
+
+from __future__ import annotations
+
+import click
+
+from portico.cli import output
+from portico.cli.running import running_site, runtime_of
+from portico.run import client
+
+
+@click.command("resume")
+@running_site
+def command(app: str | None, config: str | None, name: str) -> None:
+    """End a pause: what waited is executed now."""
+    (told,) = client.ask(runtime_of(app, config, name), "POST", "/resume")
+    output.result("resumed" if told["was_paused"] else "it was not paused")

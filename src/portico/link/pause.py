@@ -1,0 +1,34 @@
+"""`portico pause`, as a worker sees it: a flag file, looked for once a second and at every SIGWINCH.
+
+A file rather than a signal alone: a worker that is forked meanwhile starts paused, and none can miss the end.
+SIGWINCH because it does no harm wherever it arrives: a process that has no handler yet ignores it.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from portico.link.crew import Crew
+
+VARIABLE = "PORTICO_PAUSE"
+"""Names the directory in which the flag appears."""
+FLAG = "on"
+
+
+class PauseFlag:
+    def __init__(self, directory: str | None) -> None:
+        self._flag = f"{directory}/{FLAG}" if directory else ""
+        self._answer = Path(directory or "", str(os.getpid()))
+
+    def obey(self, crew: Crew) -> None:
+        """Pause or resume the crew as the flag says, and confirm a pause with a file named by our pid."""
+        is_on = bool(self._flag) and os.path.exists(self._flag)  # noqa: PTH110  once a second: no Path is made
+        if is_on and not crew.is_paused:
+            crew.pause()
+            try:
+                self._answer.touch()
+            except OSError:
+                pass  # the pause is over already, and its directory gone
+        elif not is_on and crew.is_paused:
+            crew.resume()

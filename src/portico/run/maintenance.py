@@ -1,0 +1,92 @@
+"""Closed for a while: nginx answers with a page of its own, and looks at files to know it, so it is never reloaded.
+
+The directory is all there is to know: what it says outlives reloads of the app, restarts of nginx and a Portico
+that was killed. Only `off` and a stop remove it.
+"""
+
+from __future__ import annotations
+
+import html
+import ipaddress
+import json
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from portico.errors import PorticoError, Problem
+from portico.plan.paths import maintenance
+
+MESSAGE = "This site is being worked on and will be back soon."
+MOST_ADDRESSES = 256
+"""A file each: an office's /24 is fine, a provider's is a mistake."""
+
+
+def close(runtime: str, message: str, allow: str) -> dict[str, Any]:
+    """Close the site, or change what is said and who is let in while it is closed; what `state` says then.
+
+    `allow` are addresses and small ranges, separated by commas. Raises PorticoError for what is none.
+    """
+    directory, let_in = Path(maintenance(runtime)), frozenset(_addresses(allow))
+    message = " ".join(message.split()) or MESSAGE
+    allowed = directory / "allowed"
+    for path in (directory, allowed):
+        path.mkdir(exist_ok=True)
+        path.chmod(0o755)  # nginx's workers may be another user; the runtime directory lets in nobody else
+    _write(directory / "message.html", html.escape(message))
+    # Within a page that nginx reads for commands (SSI), "<" must not be itself in JSON either.
+    _write(directory / "message.json", json.dumps(message, ensure_ascii=False)[1:-1].replace("<", "\\u003c"))
+    for address in let_in:
+        _write(allowed / address, "")
+    for path in allowed.iterdir():
+        if path.name not in let_in:
+            path.unlink()
+    before = state(runtime)
+    since = before["since"] if before else round(time.time(), 3)
+    told = {"message": message, "allow": allow.split(",") if allow else [], "since": since}
+    _write(directory / "on", json.dumps(told))  # last: everything else is there when nginx sees it
+    return told
+
+
+def open_again(runtime: str) -> bool:
+    """Open the site; whether it was closed."""
+    was_closed = state(runtime) is not None
+    (Path(maintenance(runtime)) / "on").unlink(missing_ok=True)
+    shutil.rmtree(maintenance(runtime), ignore_errors=True)
+    return was_closed
+
+
+def state(runtime: str) -> dict[str, Any] | None:
+    """The message, who is let in and since when (Unix time); None while the site is open."""
+    try:
+        found = json.loads((Path(maintenance(runtime)) / "on").read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _addresses(allow: str) -> Iterator[str]:
+    """Each address as nginx writes it."""
+    for text in filter(None, allow.split(",")):
+        try:
+            network = ipaddress.ip_network(text, strict=False)
+        except ValueError:
+            raise PorticoError(
+                Problem(
+                    "--allow",
+                    f"{text!r} is not an address",
+                    "expected 203.0.113.7, 203.0.113.0/24 or 2001:db8::7",
+                )
+            ) from None
+        if network.num_addresses > MOST_ADDRESSES:
+            what = f"{text} has {network.num_addresses} addresses, more than {MOST_ADDRESSES}"
+            raise PorticoError(Problem("--allow", what, "name the addresses, or a smaller range"))
+        yield from map(str, network)
+
+
+def _write(path: Path, text: str) -> None:
+    draft = path.with_name(f".{path.name}")
+    draft.write_text(text, "utf-8")
+    draft.chmod(0o644)
+    draft.replace(path)

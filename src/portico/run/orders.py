@@ -1,0 +1,84 @@
+"""What people change for a while, beside the machine, and what they are told when they ask how it goes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import AsyncGenerator, AsyncIterator
+from typing import Any
+
+from portico.run import control, maintenance, news, status, usage
+from portico.run.news import News
+from portico.run.pause import Pause
+from portico.run.pump import Pump
+from portico.run.scale import Scale
+from portico.run.served import Served
+from portico.run.upstreams import Upstreams
+from portico.run.world import World
+
+
+class Orders:
+    """Maintenance, pause and scale; `served` is to be watched beside the serving."""
+
+    def __init__(self, pump: Pump, world: World, upstreams: Upstreams) -> None:
+        self._pump, self._world, self._upstreams = pump, world, upstreams
+        self._scale, self._restarts = Scale(world), Counter[str]()
+        self.pause = Pause(world)
+        self.served = Served(world.in_force.access_log)
+
+    def hear(self, item: News) -> None:
+        """The news, as they come: what is restarted is counted, and a site that stops finishes what waits."""
+        if isinstance(item, news.Restarting):
+            self._restarts[item.name] += 1
+        if isinstance(item, news.Stopping):
+            self.pause.resume()
+
+    def answers(self) -> dict[str, control.Answer]:
+        """What the control socket answers to."""
+        return {
+            "GET /status": control.Answer(self._status),
+            "POST /maintenance/on": control.Answer(self._close, ("message", "allow")),
+            "POST /maintenance/off": control.Answer(self._open_again),
+            "POST /pause": control.Answer(self._begin_pause, ("for",)),
+            "POST /resume": control.Answer(self._resume),
+            "POST /scale": control.Answer(self._set_workers, ("workers",)),
+        }
+
+    async def reloaded(self, items: AsyncIterator[News]) -> AsyncGenerator[dict[str, Any], None]:
+        """The news of a reload, and whether it undid what `portico scale` had done."""
+        scaled = self._scale.changed(self._pump.state.live)
+        async for item in items:
+            yield status.told(item)
+            if isinstance(item, news.Switched) and scaled:
+                workers = self._scale.workers(item.number)
+                yield {"news": "WorkersReset", "workers": workers, "before": scaled}
+
+    async def _status(self, _: control.Parameters) -> AsyncGenerator[object, None]:
+        world, state = self._world, self._pump.state
+        told = status.status(state, world.in_force, world.pids(), self._pump.time())
+        wanted = {number: self._scale.workers(number) for number in world.plans}
+        yield usage.usage(told, wanted) | {
+            "servers": self._upstreams.status(),
+            "requests": await self.served.tell(),
+            "queue": usage.queue(world.plans),
+            "restarts": dict(self._restarts),
+            "maintenance": maintenance.state(world.in_force.runtime),
+            "pause": self.pause.status(),
+        }
+
+    async def _close(self, asked: control.Parameters) -> AsyncGenerator[object, None]:
+        runtime = self._world.in_force.runtime
+        yield maintenance.close(runtime, asked.get("message", ""), asked.get("allow", ""))
+
+    async def _open_again(self, _: control.Parameters) -> AsyncGenerator[object, None]:
+        yield {"was_closed": maintenance.open_again(self._world.in_force.runtime)}
+
+    async def _begin_pause(self, asked: control.Parameters) -> AsyncGenerator[object, None]:
+        async for item in self.pause.begin(asked.get("for", "")):
+            yield item
+
+    async def _resume(self, _: control.Parameters) -> AsyncGenerator[object, None]:
+        yield {"was_paused": self.pause.resume()}
+
+    async def _set_workers(self, asked: control.Parameters) -> AsyncGenerator[object, None]:
+        async for item in self._scale.to(self._pump.state.live, asked.get("workers", "")):
+            yield item

@@ -1,0 +1,139 @@
+"""What systemd and Portico say to each other: sd_notify(3), the watchdog, and sockets handed over (sd_listen_fds(3)).
+
+Without systemd nothing of this is heard. The whole protocol is a datagram and three variables, less than any library
+for it; the variables are taken out of the environment, because Gunicorn and uWSGI would answer to them as well.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import socket
+import time
+from collections.abc import MutableMapping, Sequence
+from typing import NamedTuple
+
+from portico.run import news
+from portico.run.news import News
+
+FIRST_FD = 3
+"""SD_LISTEN_FDS_START."""
+_ABOVE_FD = 10
+"""Our children find their own socket at 3: what we hold lies above."""
+TELL_SECONDS = 1.0
+"""The manager's queue holds megabytes; if it is full, serving does not wait for it any longer."""
+_VARIABLES = (
+    "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", "LISTEN_PIDFDID",
+    "FDSTORE",
+)  # fmt: skip
+
+
+class Stored(NamedTuple):
+    """A socket that was handed to us, and what the manager calls it."""
+
+    name: str
+    socket: socket.socket | None
+    """None for what is no socket; it was closed."""
+
+
+class Service:
+    """Ourselves as a service of systemd's; `notify` is empty when we are none."""
+
+    def __init__(self, notify: str, watchdog_seconds: float, taken: Sequence[Stored]) -> None:
+        self.taken = tuple(taken)
+        self._notify, self._watchdog_seconds = notify, watchdog_seconds
+
+    @classmethod
+    def take(cls, environment: MutableMapping[str, str]) -> Service:
+        """Read what the manager says and take it out of the environment."""
+        said = {name: environment.pop(name, "") for name in _VARIABLES}
+        is_watched = said["WATCHDOG_PID"] in ("", str(os.getpid())) and said["WATCHDOG_USEC"].isdigit()
+        seconds = int(said["WATCHDOG_USEC"]) / 1e6 if is_watched else 0.0
+        is_ours = said["LISTEN_PID"] == str(os.getpid()) and said["LISTEN_FDS"].isdigit()
+        count = int(said["LISTEN_FDS"]) if is_ours else 0
+        return cls(said["NOTIFY_SOCKET"], seconds, _taken(count, said["LISTEN_FDNAMES"].split(":")))
+
+    def hear(self, item: News) -> None:
+        """Pass a piece of news on, in the manager's own words."""
+        match item:
+            case news.Ready() | news.Switched() | news.CanaryServes() | news.GenerationDropped():
+                self.tell("READY=1", f"STATUS={_status(item)}")
+            case news.Reloading():
+                self.tell(
+                    "RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}", f"STATUS={_status(item)}"
+                )
+            case news.Stopping():
+                self.tell("STOPPING=1", f"STATUS={_status(item)}")
+            case news.Starting() | news.Restarting() | news.Recovered():
+                self.tell(f"STATUS={_status(item)}")
+
+    def store(self, name: str, listener: socket.socket) -> None:
+        """Have a copy kept, which the next start is handed (FileDescriptorStoreMax=)."""
+        self.tell("FDSTORE=1", f"FDNAME={name}", fds=(listener.fileno(),))
+
+    def forget(self, name: str) -> None:
+        """The copies of that name are not needed any more."""
+        self.tell("FDSTOREREMOVE=1", f"FDNAME={name}")
+
+    async def keep_alive(self) -> None:
+        """Beat at half the watchdog's time, on the loop itself: when that hangs, systemd ends and restarts us."""
+        while self._notify and self._watchdog_seconds:
+            self.tell("WATCHDOG=1")
+            await asyncio.sleep(self._watchdog_seconds / 2)
+
+    def tell(self, *lines: str, fds: Sequence[int] = ()) -> None:
+        """One message; a manager that is not there is no reason to stop serving."""
+        if not self._notify:
+            return
+        address = f"\0{self._notify[1:]}" if self._notify.startswith("@") else self._notify
+        message = "\n".join(lines).encode("utf-8", "backslashreplace")
+        try:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+                manager.settimeout(TELL_SECONDS)
+                manager.connect(address)
+                socket.send_fds(manager, [message], list(fds))
+        except OSError:
+            pass
+
+
+def _taken(count: int, names: list[str]) -> list[Stored]:
+    names += ["unknown"] * (count - len(names))
+    return [
+        Stored(name, _moved(fd)) for fd, name in zip(range(FIRST_FD, FIRST_FD + count), names, strict=False)
+    ]
+
+
+def _moved(fd: int) -> socket.socket | None:
+    """The same socket under a number of ours, which no child inherits by accident."""
+    moved = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, _ABOVE_FD)
+    os.close(fd)
+    try:
+        return socket.socket(fileno=moved)
+    except OSError:
+        os.close(moved)
+        return None
+
+
+def _status(item: News) -> str:
+    """One line for `systemctl status`."""
+    match item:
+        case news.Ready(took_seconds):
+            return f"serving, ready after {took_seconds:.2f} s"
+        case news.Switched(number):
+            return f"serving release {number}"
+        case news.CanaryServes(number):
+            return f"serving, release {number} gets a part of the requests"
+        case news.GenerationDropped(number, _, problems):
+            why = f": {problems[0].what}" if problems else ""
+            return f"release {number} was dropped, the one before serves on{why}".replace("\n", " ")
+        case news.Reloading():
+            return "starting a new release beside the one that serves"
+        case news.Stopping(up_to_seconds):
+            return f"finishing what is in progress, at most {up_to_seconds:.0f} s"
+        case news.Restarting(name):
+            return f"{name} ended and is started again"
+        case news.Recovered(name):
+            return f"serving, {name} is back"
+        case _:
+            return "starting"

@@ -1,0 +1,71 @@
+"""`portico export systemd`: the words that were typed come back in the unit."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from portico.cli.export import words
+from tests.support import portico, private_directory, write_files
+
+APP = "def app(environ, start):\n    start('200 OK', [])\n    return [b'x']\n"
+
+
+@pytest.mark.parametrize(
+    ("app", "config", "flags", "typed"),
+    [
+        (None, None, {}, ()),
+        ("shop:app", "x.toml", {}, ("--config", "x.toml", "shop:app")),
+        (None, None, {"domains": ["a", "b"]}, ("--domains=a", "--domains=b")),
+        (
+            None,
+            None,
+            {"limits-dry-run": True, "max-upload": "1MiB"},
+            ("--limits-dry-run", "--max-upload=1MiB"),
+        ),
+    ],
+)
+def test_what_was_typed(
+    app: str | None, config: str | None, flags: dict[str, object], typed: tuple[str, ...]
+) -> None:
+    assert words(app, config, flags) == typed
+
+
+def unit(home: Path, *more: str) -> dict[str, str]:
+    done = portico("export", "systemd", *more, cwd=home)
+    assert done.returncode == 0, done.stderr
+    return dict(line.split("=", 1) for line in done.stdout.splitlines() if "=" in line and line[0] != "#")
+
+
+def test_the_unit_starts_what_was_exported_where_it_was() -> None:
+    with private_directory() as home:
+        write_files(home, {"shop.py": APP})
+        made = unit(home, "shop:app", "--listen", "127.0.0.1:8081", "--user", "ann", "--limits-dry-run")
+        assert made["WorkingDirectory"] == str(home)
+        typed = made["ExecStart"].partition(" -m portico run ")[2].split()
+        assert sorted(typed) == ["--limits-dry-run", "--listen=127.0.0.1:8081", "shop:app"]
+        assert made["User"] == "ann"
+        again = portico("check", "shop:app", "--listen=127.0.0.1:8081", "--limits-dry-run", cwd=home)
+        assert again.returncode == 0, again.stdout
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="is about root")
+def test_root_does_not_run_the_app_as_root() -> None:
+    with private_directory() as home:
+        write_files(home, {"app.py": APP})
+        made = unit(home)
+        assert made["DynamicUser"] == "yes"
+        assert "User" not in made
+        assert "ReadWritePaths" not in made
+
+
+def test_written_into_a_directory() -> None:
+    with private_directory() as home:
+        write_files(home, {"app.py": APP})
+        done = portico("export", "systemd", "--name", "shop", "--write", "units", cwd=home)
+        assert done.stdout == "units/portico-shop.service\n"
+        assert (home / "units/portico-shop.service").read_text() == portico(
+            "export", "systemd", "--name", "shop", cwd=home
+        ).stdout

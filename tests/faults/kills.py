@@ -1,0 +1,254 @@
+"""kill -9 of each process, and a worker that is stopped: what was lost, who replaced it, and how soon."""
+
+from __future__ import annotations
+
+import math
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+
+import psutil
+
+from tests.faults.clients import Asked, Clients, ask
+from tests.faults.outcome import Outcome, judged
+from tests.faults.stage import Stage, eventually, staged
+
+BACK_SECONDS = 2.0
+CALM_SECONDS = 10.5
+"""What ends again within ten seconds is restarted ever more slowly, as a crash loop."""
+CONFIGURATION = '[nginx]\nserver = ["add_header X-Configuration \\"{mark}\\" always;"]\n'
+
+
+def app_worker(times: int) -> Outcome:
+    """A GET is tried on another worker; a POST that the dead one held fails, and is never sent again."""
+    killed: dict[int, float] = {}
+    back: list[float] = []
+    with staged() as stage, Clients(stage.port) as clients:
+        arbiter = stage.arbiter()
+        for _ in range(times):
+            time.sleep(0.4)
+            victim = arbiter.children()[0].pid
+            killed[victim] = _kill(victim)
+            replaced = eventually(lambda victim=victim: _count_without(arbiter, victim) == 2)  # type: ignore[misc]
+            back.append(10.0 if replaced is None else replaced)
+        time.sleep(1)
+        moments, posts = list(killed.values()), stage.posts()
+        held = sum(a.was_held_at(m) and a.what.startswith("POST") for m in moments for a in clients.asked)
+        return judged(
+            f"kill -9 of an app worker, {times} times",
+            "0 GET; a POST that it held",
+            stage, clients,
+            may_fail=lambda a: a.what.startswith("POST") and _held(a, moments)
+            and all(pid in killed for pid in posts.get(a.key, ())),
+            back_seconds=_back(clients, moments, 1),
+            remarks=[f"{held} POSTs were on their way to one of two workers in these moments",
+                     f"replaced within {max(back):.2f} s"],
+        )  # fmt: skip
+
+
+def arbiter(times: int) -> Outcome:
+    """Its listening socket lives on in Portico, so requests wait for the next one instead of failing."""
+    moments: list[float] = []
+    with staged() as stage, Clients(stage.port) as clients:
+        for turn in range(times):
+            time.sleep(CALM_SECONDS if turn else 0.5)
+            old = stage.arbiter().pid
+            moments.append(_kill(old))
+            eventually(lambda old=old: _is_another(stage.arbiter, old))  # type: ignore[misc]
+            time.sleep(BACK_SECONDS)
+        return judged(
+            f"kill -9 of Gunicorn's arbiter, {_times(times)}",
+            f"back within {BACK_SECONDS:g} s, then 0",
+            stage, clients,
+            may_fail=lambda asked: any(0 <= asked.ended - moment <= BACK_SECONDS for moment in moments),
+            back_seconds=_back(clients, moments, BACK_SECONDS),
+            back_within=BACK_SECONDS,
+            remarks=[f"the slowest request took {clients.slowest():.2f} s"],
+        )  # fmt: skip
+
+
+def nginx_worker(times: int) -> Outcome:
+    """Only the connections that it held end; the others, and new ones, notice nothing."""
+    moments: list[float] = []
+    back: list[float] = []
+    with staged() as stage, Clients(stage.port) as clients:
+        master = stage.nginx()
+        workers = len(master.children())
+        for _ in range(times):
+            time.sleep(0.5)
+            victim = master.children()[0].pid
+            moments.append(_kill(victim))
+            replaced = eventually(lambda victim=victim: _count_without(master, victim) == workers)  # type: ignore[misc]
+            back.append(10.0 if replaced is None else replaced)
+        time.sleep(1)
+        return judged(
+            f"kill -9 of an nginx worker, {times} times",
+            "what it held; replaced within 1 s",
+            stage, clients,
+            may_fail=lambda asked: _held(asked, moments) or _is_first_on_a_dead_connection(asked, moments, clients),
+            back_seconds=back,
+            back_within=1,
+            remarks=[f"{sum(not asked.is_kept for asked in clients.failed)} of the failed came on fresh connections"],
+        )  # fmt: skip
+
+
+def nginx_master(times: int) -> Outcome:
+    """Its orphans are ended, and what comes back serves the newest configuration."""
+    moments: list[float] = []
+    wrong: list[str] = []
+    with (
+        staged(files={"portico.toml": CONFIGURATION.format(mark="0")}) as stage,
+        Clients(stage.port) as clients,
+    ):
+        for turn in range(1, times + 1):
+            stage.write("portico.toml", CONFIGURATION.format(mark=turn))
+            stage.reload()
+            time.sleep(CALM_SECONDS if turn > 1 else 0.3)
+            master = stage.nginx()
+            orphans = [master, *master.children()]
+            moments.append(_kill(master.pid))
+            eventually(lambda old=master.pid: _is_another(stage.nginx, old))  # type: ignore[misc]
+            eventually(lambda: ask(stage.port, "GET", "/").is_good, BACK_SECONDS)
+            wrong += [
+                f"asked after kill {turn}: configuration {mark}" for mark in _marks(stage) - {str(turn)}
+            ]
+            time.sleep(max(0.0, moments[-1] + BACK_SECONDS - time.monotonic()))
+            wrong += [f"orphan {orphan.pid} is left" for orphan in orphans if _is_alive(orphan)]
+        return judged(
+            f"kill -9 of nginx's master, {_times(times)}",
+            f"newest configuration within {BACK_SECONDS:g} s, one generation",
+            stage, clients,
+            may_fail=lambda asked: any(0 <= asked.ended - moment <= BACK_SECONDS for moment in moments),
+            back_seconds=_back(clients, moments, BACK_SECONDS),
+            back_within=BACK_SECONDS,
+            broken=wrong,
+        )  # fmt: skip
+
+
+def portico_itself(times: int) -> Outcome:
+    """The next start clears up what the killed one left: no stale socket, pid or port is in its way."""
+    moments: list[float] = []
+    wrong: list[str] = []
+    with staged() as stage, Clients(stage.port) as clients:
+        for turn in range(1, times + 1):
+            # Whoever was told to leave when Portico died may finish for a second, which the next start waits for.
+            in_hand = (
+                [threading.Thread(target=ask, args=(stage.port, "GET", "/wait/30"))] if turn % 2 == 0 else []
+            )
+            for request in in_hand:
+                request.start()
+            time.sleep(0.5)
+            left = stage.run.processes()
+            moments.append(_kill(stage.run.process.pid))
+            stage.run.process.wait()
+            stage.release(str(turn))
+            stage.begin()
+            stage.until_ready()
+            answer = ask(stage.port, "GET", "/")
+            wrong += [] if answer.said == str(turn) else [f"after start {turn}: {answer}"]
+            wrong += [f"left behind: {one.pid}" for one in left if _is_alive(one)]
+            for request in in_hand:
+                request.join()
+            time.sleep(1)
+        back = _back(clients, moments, 5)
+        each = [
+            f"{seconds:.2f} s{' with a request in hand' * (turn % 2)}" for turn, seconds in enumerate(back)
+        ]
+        return judged(
+            f"kill -9 of Portico, then start again, {_times(times)}",
+            f"back within {BACK_SECONDS:g} s",
+            stage, clients,
+            may_fail=lambda asked: any(0 <= asked.ended - moment <= BACK_SECONDS for moment in moments),
+            back_seconds=back,
+            back_within=BACK_SECONDS,
+            remarks=[f"back after {', '.join(each)}"] if times > 1 else [],
+            broken=wrong,
+        )  # fmt: skip
+
+
+def worker_stopped(seconds: float) -> Outcome:
+    """SIGSTOP: it accepts nothing more; what it had in hand waits until it goes on."""
+    with staged() as stage, Clients(stage.port) as clients:
+        time.sleep(0.5)
+        worker = stage.arbiter().children()[0]
+        worker.suspend()
+        stopped = time.monotonic()
+        time.sleep(seconds)
+        worker.resume()
+        resumed = time.monotonic()
+        time.sleep(1)
+        waited = [asked.took for asked in clients.asked if asked.took > seconds / 2]
+        longest = max(waited, default=0)
+        meanwhile = sum(
+            asked.is_good and stopped < asked.began and asked.ended < resumed for asked in clients.asked
+        )
+        return judged(
+            f"SIGSTOP of one of two workers for {seconds:g} s",
+            "0",
+            stage, clients,
+            back_seconds=[clients.back_after(stopped, resumed)],
+            back_within=1,
+            remarks=[f"{len(waited)} requests in its hands waited for it, {longest:.1f} s at most",
+                     f"the other one answered {meanwhile} meanwhile"],
+        )  # fmt: skip
+
+
+def _kill(pid: int) -> float:
+    """Kill it, and when."""
+    moment = time.monotonic()
+    os.kill(pid, signal.SIGKILL)
+    return moment
+
+
+def _back(clients: Clients, moments: list[float], seconds: float) -> list[float]:
+    """How long each recovery took, looked at for `seconds`, or until the next kill."""
+    ends = [*moments[1:], math.inf]
+    return [
+        clients.back_after(moment, min(end, moment + seconds))
+        for moment, end in zip(moments, ends, strict=True)
+    ]
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"
+
+
+def _held(asked: Asked, moments: list[float]) -> bool:
+    return any(asked.was_held_at(moment) for moment in moments)
+
+
+def _is_first_on_a_dead_connection(asked: Asked, moments: list[float], clients: Clients) -> bool:
+    """A kept connection that lay idle at a kill: its next request, and no later one, finds it closed."""
+    before = [a.ended for a in clients.asked if a.client == asked.client and a.ended <= asked.began]
+    return asked.is_kept and any(max(before, default=0.0) <= moment <= asked.began for moment in moments)
+
+
+def _count_without(parent: psutil.Process, victim: int) -> int:
+    return sum(child.pid != victim for child in parent.children())
+
+
+def _is_another(find: Callable[[], psutil.Process], old: int) -> bool:
+    try:
+        return find().pid != old
+    except psutil.Error:
+        return False  # dead, and the next one is not there yet
+
+
+def _is_alive(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _marks(stage: Stage, count: int = 40) -> set[str]:
+    """The configurations that answer, asked on fresh connections."""
+    return {_mark(stage) for _ in range(count)}
+
+
+def _mark(stage: Stage) -> str:
+    answer = stage.run.raw(b"GET / HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n")
+    head = answer.decode("latin-1").partition("\r\n\r\n")[0].lower()
+    return head.partition("x-configuration: ")[2].partition("\r\n")[0]

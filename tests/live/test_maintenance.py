@@ -1,0 +1,118 @@
+"""`portico maintenance`: who gets in, what the others are told, and what it outlives."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from tests.support import Served, portico, served
+
+APP = """\
+from flask import Flask, request
+
+app = Flask(__name__)
+
+@app.route("/", methods=["GET", "POST"])
+def index():
+    return "open " + request.get_data(as_text=True)
+"""
+JSON = {"Accept": "application/json"}
+
+
+@pytest.fixture(scope="module")
+def run() -> Iterator[Served]:
+    with served({"app.py": APP, "static/a.txt": "static"}) as made:
+        yield made
+
+
+@pytest.fixture
+def closed(run: Served) -> Iterator[Served]:
+    _on(run, "--message", 'back at <5> & "soon" <!--# echo var="uri" -->')
+    yield run
+    assert portico("maintenance", "off", cwd=run.directory).returncode == 0
+    assert run.get("/").text == "open "
+
+
+def test_the_page_says_the_message_as_text_whatever_is_in_it(closed: Served) -> None:
+    page = closed.get("/any/path", headers={"Accept": "text/html"})
+    assert (page.status_code, page.headers["retry-after"]) == (503, "60")
+    assert "back at &lt;5&gt; &amp; &quot;soon&quot; &lt;!--# echo" in page.text
+    assert "Closed for maintenance" in page.text
+    assert page.headers["cache-control"] == "no-store"
+    error = closed.get("/", headers=JSON).json()["error"]
+    assert error["detail"] == 'back at <5> & "soon" <!--# echo var="uri" -->'
+    assert error["request_id"] == closed.requests()[-1]["id"]
+    assert closed.client.post(closed.url, content="x").status_code == 503
+
+
+def test_health_asks_the_app_and_files_are_served(closed: Served) -> None:
+    assert closed.get("/-/health").text == "ok"
+    assert closed.get("/static/a.txt").text == "static"
+    assert closed.get("/-/errors/message.html").status_code == 404
+
+
+def test_it_outlives_a_reload_of_the_app_and_a_restart_of_nginx(closed: Served) -> None:
+    assert portico("reload", cwd=closed.directory).returncode == 0
+    assert closed.get("/").status_code == 503
+    (master,) = [p for p in closed.processes() if "nginx: master" in " ".join(p.cmdline())]
+    os.kill(master.pid, signal.SIGKILL)
+    assert _status_when_it_answers(closed) == 503
+    shown = portico("status", cwd=closed.directory).stdout
+    assert "maintenance" in shown
+    assert "back at <5>" in shown
+
+
+def test_who_is_allowed_gets_through_with_method_and_body(closed: Served) -> None:
+    _on(closed, "--allow", "127.0.0.0/30", "--allow", "2001:DB8::0001")
+    assert closed.client.post(closed.url, content="in").text == "open in"
+    assert closed.get("/nothing").status_code == 404
+    _on(closed, "--allow", "127.0.0.9")
+    assert closed.get("/").status_code == 503
+
+
+@pytest.mark.parametrize(
+    ("allow", "words"), [("office", "'office' is not an address"), ("10.0.0.0/8", "more than 256")]
+)
+def test_what_cannot_be_allowed_is_refused(run: Served, allow: str, words: str) -> None:
+    done = portico("maintenance", "on", "--allow", allow, cwd=run.directory)
+    assert done.returncode == 1
+    assert words in done.stderr
+    assert run.get("/").status_code == 200
+
+
+def test_a_page_of_your_own_includes_the_message() -> None:
+    page = '<p>own: <!--# include virtual="/-/errors/message.html" --></p>'
+    toml = 'app = "app:app"\n[errors]\npages = "errors"\n'
+    with served({"app.py": APP, "portico.toml": toml, "errors/maintenance.html": page}) as run:
+        _on(run, "--message", "a & b")
+        assert run.get("/", headers={"Accept": "text/html"}).text.strip() == "<p>own: a &amp; b</p>"
+        assert run.get("/", headers=JSON).json()["error"]["detail"] == "a & b"
+
+
+def test_a_stop_ends_it() -> None:
+    with served({"app.py": APP}) as run:
+        _on(run)
+        runtime = run.runtime
+        assert run.get("/", headers=JSON).json()["error"]["detail"].startswith("This site is being worked on")
+        run.stop()
+        assert not list(runtime.glob("*"))
+
+
+def _on(run: Served, *words: str) -> None:
+    done = portico("maintenance", "on", *words, cwd=run.directory)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("closed: ")
+
+
+def _status_when_it_answers(run: Served) -> int:
+    for _ in range(100):
+        try:
+            return httpx.get(run.url, timeout=5).status_code
+        except httpx.HTTPError:
+            time.sleep(0.05)
+    return 0

@@ -1,0 +1,195 @@
+"""Releases as a person makes them: another directory, a share first, and back again."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from pathlib import Path
+from typing import Any, Self
+
+from tests.support import Served, environment, portico, private_directory, served, write_files
+
+APP = """
+import time
+from flask import Flask
+app = Flask(__name__)
+NAME = (open(__file__.replace("app.py", "name.txt")).read())
+
+@app.route("/", methods=["GET", "POST"])
+def index():
+    return NAME
+
+@app.get("/fail")
+def fail():
+    return NAME, (500 if NAME == "bad" else 200)
+"""
+
+
+class Steady:
+    """Four clients that ask all the time and never retry."""
+
+    def __init__(self, run: Served, path: str = "/") -> None:
+        self.run, self.path = run, path
+        self.answers: dict[str, int] = {}
+        self.failed: list[str] = []
+        self._over = threading.Event()
+        self._threads = [threading.Thread(target=self._go) for _ in range(4)]
+
+    def __enter__(self) -> Self:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _go(self) -> None:
+        while not self._over.is_set():
+            try:
+                answer = self.run.get(self.path)
+            except Exception as error:  # noqa: BLE001  whatever it is, it counts
+                self.failed.append(repr(error))
+                continue
+            self.answers[answer.text] = self.answers.get(answer.text, 0) + 1
+            if answer.status_code != 200:
+                self.failed.append(f"{answer.status_code} {answer.text}")
+            time.sleep(0.005)
+
+
+def _release(home: Path, name: str) -> Path:
+    made = home / "releases" / name
+    made.mkdir(parents=True)
+    (made / "app.py").write_text(APP)
+    (made / "name.txt").write_text(name)
+    return made
+
+
+def _do(run: Served, *words: str) -> list[dict[str, Any]]:
+    done = portico(*words, "--json", cwd=run.directory, env=environment(run.directory))
+    assert done.returncode == 0, done.stdout + done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_release_from_another_directory_and_back() -> None:
+    with served({"app.py": APP, "name.txt": "one"}) as run, Steady(run) as load:
+        two = _release(run.directory, "two")
+        assert _do(run, "reload", "--path", str(two))[-1]["news"] == "Switched"
+        assert run.get("/").text == "two"
+        (two / "name.txt").write_text("two again")
+        assert _do(run, "reload")[-1]["news"] == "Switched"
+        assert run.get("/").text == "two again", "a reload stays where the code is"
+        assert _do(run, "rollback")[-1] == {"news": "RolledBack", "number": 2, "bad": 3}
+        assert run.get("/").text == "two"
+        done = portico("rollback", cwd=run.directory, env=environment(run.directory))
+        assert done.returncode == 1
+        assert "there is no release to go back to: the one before is kept for 5 min" in done.stdout
+        time.sleep(0.5)
+    assert load.failed == []
+    assert set(load.answers) == {"one", "two", "two again"}
+
+
+def test_a_link_that_is_switched_before_a_reload() -> None:
+    with private_directory() as home:
+        one, two = _release(home, "one"), _release(home, "two")
+        write_files(one, {"static/app.1a.css": "old"})
+        write_files(two, {"static/app.2b.css": "new"})
+        (home / "current").symlink_to(one)
+        with served({}, "current", directory=home) as run, Steady(run) as load:
+            (home / "next").symlink_to(two)
+            (home / "next").rename(home / "current")
+            time.sleep(0.3)
+            assert run.get("/").text == "one"
+            assert _do(run, "reload", "current")[-1]["news"] == "Switched"
+            assert run.get("/").text == "two"
+            time.sleep(0.5)
+            assert [run.get(f"/static/app.{name}.css").text for name in ("1a", "2b")] == ["old", "new"]
+            _do(run, "rollback", "current")
+            assert run.get("/").text == "one"
+        assert load.failed == []
+
+
+def test_rollback_after_a_release_that_changed_nginx_too() -> None:
+    with served({"app.py": APP, "name.txt": "one", "portico.toml": 'max_upload = "1MiB"\n'}) as run:
+        with Steady(run) as load:
+            body = b"x" * (2 << 20)
+            assert run.client.post(run.url, content=body).status_code == 413
+            (run.directory / "portico.toml").write_text('max_upload = "4MiB"\n')
+            _do(run, "reload")
+            time.sleep(0.5)
+            assert run.client.post(run.url, content=body).status_code == 200
+            _do(run, "rollback")
+            time.sleep(0.5)
+            assert run.client.post(run.url, content=body).status_code == 413
+        assert load.failed == []
+
+
+def test_files_of_the_release_before_are_still_there() -> None:
+    with served({"app.py": APP, "name.txt": "one", "static/app.1a.css": "old", "static/both.css": "one"}) as run:
+        two = _release(run.directory, "two")
+        write_files(two, {"static/app.2b.css": "new", "static/both.css": "two", "static/.secret": "x"})
+        write_files(run.directory, {"static/.secret": "x"})
+        _do(run, "reload", "--path", str(two))
+        time.sleep(0.5)
+        texts = [run.get(f"/static/{name}").text for name in ("app.1a.css", "app.2b.css", "both.css")]
+        assert texts == ["old", "new", "two"]
+        assert run.get("/static/missing.css").status_code == 404
+        assert run.get("/static/.secret").status_code == 404
+        assert run.get("/-/before/static/app.1a.css").status_code == 404
+        assert "text/css" in run.get("/static/app.1a.css").headers["Content-Type"]
+
+
+def test_no_such_release_leaves_the_old_one() -> None:
+    with served({"app.py": APP, "name.txt": "one"}) as run:
+        done = portico("reload", "--path", "nowhere", cwd=run.directory, env=environment(run.directory))
+        assert done.returncode == 2
+        assert "nowhere is no directory" in done.stdout
+        assert run.get("/").text == "one"
+
+
+def test_canary_gets_its_share_until_it_is_promoted() -> None:
+    with served({"app.py": APP, "name.txt": "one"}) as run:
+        two = _release(run.directory, "two")
+        steps = _do(run, "reload", "--path", str(two), "--canary", "20%")
+        assert steps[-1]["news"] == "CanaryServes"
+        with Steady(run) as load:
+            time.sleep(2)
+        assert load.failed == []
+        share = load.answers["two"] / sum(load.answers.values())
+        assert 0.15 < share < 0.25
+        time.sleep(0.4)  # nginx writes its log four times a second
+        told = portico("status", "--json", cwd=run.directory, env=environment(run.directory))
+        status = json.loads(told.stdout)
+        canary, live = status["canary"]["canary"], status["canary"]["live"]
+        assert canary["requests"] == load.answers["two"]
+        assert live["requests"] >= load.answers["one"]
+        assert canary["failed"] == live["failed"] == 0
+        assert _do(run, "reload", "--promote")[-1]["news"] == "Switched"
+        with Steady(run) as load:
+            time.sleep(0.5)
+        assert set(load.answers) == {"two"}
+        _do(run, "rollback")
+        assert run.get("/").text == "one"
+
+
+def test_canary_that_fails_is_seen_and_aborted() -> None:
+    with served({"app.py": APP, "name.txt": "one"}) as run:
+        bad = _release(run.directory, "bad")
+        _do(run, "reload", "--path", str(bad), "--canary", "50%")
+        with Steady(run, "/fail") as load:
+            time.sleep(1)
+        assert {text[:3] for text in load.failed} == {"500"}
+        time.sleep(0.4)
+        shown = portico("status", cwd=run.directory, env=environment(run.directory)).stdout
+        assert "canary" in shown
+        assert f"{load.answers['bad']} failed" in shown
+        assert _do(run, "reload", "--abort")[-1]["news"] == "CanaryLeft"
+        with Steady(run, "/fail") as load:
+            time.sleep(0.5)
+        assert load.failed == []
+        assert set(load.answers) == {"one"}
+        done = portico("reload", "--canary", "7%", cwd=run.directory, env=environment(run.directory))
+        assert done.returncode == 1
+        assert "expected 10, 20, 30, 40 or 50" in done.stderr

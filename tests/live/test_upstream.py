@@ -1,0 +1,384 @@
+"""Requests are shared among servers, and one that fails is missed by nobody: real nginx, real servers."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import socketserver
+import ssl
+import struct
+import subprocess
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.live.backends import CUTTING, FAILING, HANGING, Backend, FastCgi, Load, ask, backends
+from tests.support import Served, free_port, portico, private_directory, served
+
+CHECK_SECONDS = 0.2
+ASK_SECONDS = 2.0
+FLASK = "from flask import Flask\napp = Flask(__name__)\n@app.route('/')\ndef here():\n    return 'the app'\n"
+
+
+def toml(servers: list[str], *lines: str, before: str = "") -> dict[str, str]:
+    listed = ", ".join(f'"{server}"' for server in servers)
+    text = "\n".join(
+        [before, "[upstream]", f"servers = [{listed}]", f'check = "{CHECK_SECONDS}s"', *lines, ""]
+    )
+    return {"portico.toml": text}
+
+
+@contextmanager
+def shared(
+    count: int, *lines: str, words: tuple[str, ...] = (), before: str = ""
+) -> Iterator[tuple[Served, list[Backend]]]:
+    """A running site and its servers; `words` follow their addresses."""
+    with backends(count) as made, ExitStack() as stack:
+        told = [
+            f"{backend.address} {word}".strip()
+            for backend, word in zip(made, words or ("",) * count, strict=True)
+        ]
+        run = stack.enter_context(served(toml(told, *lines, before=before)))
+        for backend in made:
+            backend.hits.clear()
+        yield run, made
+
+
+def until(done: Callable[[], bool], seconds: float = 15) -> float:
+    """How long it took."""
+    began = time.monotonic()
+    while not done():
+        assert time.monotonic() - began < seconds, "too late"
+        time.sleep(0.01)
+    return time.monotonic() - began
+
+
+def answers(run: Served, count: int, path: str = "/") -> Counter[str]:
+    return Counter(ask(run.port, path=path)[1] for _ in range(count))
+
+
+# Who gets a request --------------------------------------------------------------------------------------
+
+
+def test_weights_share_the_requests() -> None:
+    with shared(3, words=("weight=2", "", "")) as (run, (a, b, c)):
+        assert answers(run, 80) == {a.address: 40, b.address: 20, c.address: 20}
+
+
+def test_a_backup_gets_requests_when_no_other_is_left() -> None:
+    with shared(2, words=("", "backup")) as (run, (a, b)):
+        assert answers(run, 20) == {a.address: 20}
+        a.stop()
+        assert answers(run, 20) == {b.address: 20}
+
+
+def test_least_conn_spares_the_busy_one() -> None:
+    with shared(2, 'method = "least_conn"') as (run, (a, b)):
+        slow = [threading.Thread(target=ask, args=(run.port, "GET", "/slow")) for _ in range(2)]
+        a.mode = HANGING
+        for thread in slow:
+            thread.start()
+        time.sleep(0.2)
+        found = answers(run, 20)
+        a.let_go.set()
+        for thread in slow:
+            thread.join()
+        assert found[b.address] >= 19, found
+
+
+@pytest.mark.parametrize(
+    ("method", "is_spread"), [("ip_hash", False), ("hash", False), ("random_two", True), ("least_time", True)]
+)
+def test_methods_choose_as_their_names_say(method: str, is_spread: bool) -> None:
+    with shared(3, f'method = "{method}"') as (run, made):
+        assert (len(answers(run, 60)) > 1) == is_spread
+        if method == "hash":
+            spread = Counter(ask(run.port, path=f"/{number}")[1] for number in range(60))
+            assert len(spread) == len(made), spread
+
+
+def test_a_sticky_client_stays_until_its_server_is_drained() -> None:
+    with shared(3, 'sticky = "route"') as (run, _), httpx.Client(base_url=run.url) as client:
+        first = client.get("/")
+        assert "httponly" in first.headers["set-cookie"].lower()
+        assert {client.get("/").text for _ in range(12)} == {first.text}
+        assert portico("drain", first.text, cwd=run.directory).returncode == 0
+        second = client.get("/").text
+        assert second != first.text
+        assert {client.get("/").text for _ in range(12)} == {second}
+
+
+# One of them fails ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("how", ["dies", FAILING, HANGING])
+def test_a_server_that_fails_is_out_within_two_checks_and_comes_back(how: str) -> None:
+    with shared(3, before='request_timeout = "3s"') as (run, (a, *_)), Load(run.port) as load:
+        time.sleep(0.3)
+        failed = time.monotonic()
+        if how == "dies":
+            a.stop()
+        else:
+            a.mode = how
+        out_seconds = until(lambda: f"server {a.address} is out" in run.stderr())
+        at_most = 2 * max(CHECK_SECONDS, ASK_SECONDS if how == HANGING else 0)
+        assert out_seconds < at_most + 0.5
+        # A worker of nginx that is leaving takes one more request from a connection it has: fresh ones, none.
+        time.sleep(0.3)
+        out = time.monotonic()
+        time.sleep(1.5)
+        a.hits.clear()
+        time.sleep(0.3)
+        assert not a.hits
+        back = time.monotonic()
+        if how == "dies":
+            a.start()
+        else:
+            a.mode = "well"
+            a.let_go.set()
+        until(lambda: f"server {a.address} is back" in run.stderr())
+        until(lambda: a.hits["GET"] > 5)
+    during, after = load.since(failed) - load.since(out), load.since(out)
+    print(
+        f"{how}: out after {out_seconds:.2f} s, then {dict(after)}, before {dict(during)}; {back - out:.1f} s out"
+    )
+    assert set(after) == {200}, after
+    assert after[200] > 100
+    if how != FAILING:  # what a server answers is its answer: only checks know that it should not be asked
+        assert set(load.since(0)) == {200}, load.since(0)
+
+
+def test_the_last_server_goes_on_getting_requests() -> None:
+    with shared(1) as (run, (a,)):
+        a.mode = FAILING
+        until(lambda: "there is no other" in run.stderr())
+        assert ask(run.port) == (500, a.address)
+        a.mode = "well"
+        assert ask(run.port) == (200, a.address)
+
+
+def test_a_request_that_may_have_had_an_effect_is_never_sent_twice() -> None:
+    with shared(3) as (run, made):
+        for backend in made:
+            backend.mode = CUTTING
+        assert ask(run.port, "POST", "/cut")[0] == 502
+        assert sum(backend.hits["POST"] for backend in made) == 1
+        assert ask(run.port, "GET", "/cut")[0] == 502
+        assert sum(backend.hits["GET"] for backend in made) == 2
+
+
+def test_a_post_that_no_server_has_seen_is_sent_to_another() -> None:
+    with shared(2) as (run, (a, b)):
+        a.stop()
+        assert {ask(run.port, "POST") for _ in range(6)} == {(200, b.address)}
+
+
+# Drained -------------------------------------------------------------------------------------------------
+
+
+def test_draining_loses_nothing() -> None:
+    with shared(3) as (run, (a, _, __)), Load(run.port, method="POST") as load:
+        slow: list[tuple[int, str]] = []
+        threads = [
+            threading.Thread(target=lambda: slow.append(ask(run.port, "POST", "/slow"))) for _ in range(6)
+        ]
+        for thread in threads:
+            thread.start()
+        time.sleep(0.2)
+        done = portico("drain", a.address, cwd=run.directory)
+        assert "may be stopped" in done.stderr, done
+        a.hits.clear()
+        a.stop()
+        time.sleep(0.5)
+        assert not a.hits
+        shown = portico("status", cwd=run.directory).stdout
+        assert f"{a.address}  drained" in shown, shown
+        a.start()
+        assert portico("drain", a.address, "--undo", cwd=run.directory).returncode == 0
+        until(lambda: a.hits["POST"] > 5)
+        for thread in threads:
+            thread.join()
+    assert Counter(status for status, _ in slow) == {200: 6}
+    assert set(load.since(0)) == {200}, load.since(0)
+
+
+def test_a_drained_server_stays_drained_over_a_reload() -> None:
+    with shared(2) as (run, (a, b)):
+        assert portico("drain", a.address, cwd=run.directory).returncode == 0
+        assert portico("reload", cwd=run.directory).returncode == 0
+        assert answers(run, 10) == {b.address: 10}
+
+
+def test_stopping_finishes_what_a_server_has_in_hand() -> None:
+    with shared(2) as (run, (a, b)):
+        a.mode = b.mode = HANGING
+        got: list[tuple[int, str]] = []
+        thread = threading.Thread(target=lambda: got.append(ask(run.port)))
+        thread.start()
+        time.sleep(0.2)
+        for backend in (a, b):
+            threading.Timer(4, backend.let_go.set).start()
+        run.stop()
+        thread.join()
+        assert got[0][0] == 200
+
+
+# What they speak -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def certificates() -> Iterator[Path]:
+    """A CA, and a certificate of it for app.internal."""
+    with private_directory() as home:
+        made = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+        _openssl(
+            home,
+            "req",
+            "-x509",
+            *made,
+            "-keyout",
+            "ca.key",
+            "-out",
+            "ca.pem",
+            "-subj",
+            "/CN=test",
+            "-days",
+            "2",
+        )
+        _openssl(home, "req", *made, "-keyout", "app.key", "-out", "app.csr", "-subj", "/CN=app.internal")
+        (home / "ext").write_text("subjectAltName=DNS:app.internal")
+        signed = ["-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2", "-extfile", "ext"]
+        _openssl(home, "x509", "-req", "-in", "app.csr", *signed, "-out", "app.pem")
+        yield home
+
+
+def _openssl(home: Path, *words: str) -> None:
+    subprocess.run(["openssl", *words], cwd=home, check=True, capture_output=True)
+
+
+@pytest.mark.parametrize(("name", "is_trusted"), [("app.internal", True), ("other.internal", False)])
+def test_https_servers_must_prove_their_name(certificates: Path, name: str, is_trusted: bool) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificates / "app.pem", certificates / "app.key")
+    backend = Backend(context)
+    options = (f'tls_name = "{name}"', f'ca = "{certificates / "ca.pem"}"')
+    try:
+        if is_trusted:
+            with served(toml([f"https://{backend.address}"], *options)) as run:
+                assert ask(run.port) == (200, backend.address)
+                time.sleep(1)
+                assert "last answer: status 200" in portico("status", cwd=run.directory).stdout
+        else:
+            files = toml([f"https://{backend.address}"], *options, before='start_timeout = "2s"')
+            with served(files, wait=False) as run:
+                assert run.process.wait(30) == 3
+                assert "no server of [upstream] answers well through nginx" in run.stderr()
+                assert not backend.hits
+    finally:
+        backend.stop()
+
+
+def test_the_app_shares_with_another_site_over_uwsgi() -> None:
+    there = FLASK.replace("the app", "the other")
+    with served({"app.py": there}) as other, ExitStack() as stack:
+        files = {"app.py": FLASK} | toml(["app", f"uwsgi://unix:{other.runtime}/app.sock"])
+        run = stack.enter_context(served(files))
+        assert answers(run, 20) == {"the app": 10, "the other": 10}
+        with Load(run.port) as load:
+            time.sleep(0.3)
+            other.stop()
+            until(lambda: "is out" in run.stderr())
+            time.sleep(0.5)
+        assert answers(run, 10) == {"the app": 10}
+        assert set(load.since(0)) == {200}, load.since(0)
+
+
+ASGI = """
+async def app(scope, receive, send):
+    if scope["type"] == "http":
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"the app"})
+"""
+
+
+def test_an_asgi_app_shares_with_http_servers() -> None:
+    with backends(1) as (a,), served({"app.py": ASGI} | toml(["app", a.address])) as run:
+        assert answers(run, 20) == {"the app": 10, a.address: 10}
+        time.sleep(1)
+        assert "app  in, last answer: status 200" in portico("status", cwd=run.directory).stdout
+        assert "[upstream] shares them out" in portico("reload", "--canary", "10%", cwd=run.directory).stderr
+
+
+def test_debians_nginx_shares_and_drains_too() -> None:
+    nginx = shutil.which("nginx", path="/usr/sbin:/usr/bin")
+    if nginx is None:
+        pytest.skip("no nginx of the system's")
+    with backends(2) as (a, b), served(toml([a.address, b.address]), "--nginx", nginx) as run:
+        assert answers(run, 20) == {a.address: 10, b.address: 10}
+        assert portico("drain", a.address, cwd=run.directory).returncode == 0
+        assert answers(run, 10) == {b.address: 10}
+
+
+def test_a_mounted_site_asks_below_its_prefix() -> None:
+    with shared(1, before='mount = "/shop"\nhealth = "/healthz"') as (run, (a,)):
+        until(lambda: "/shop/healthz" in a.checked)
+        assert ask(run.port, path="/shop/x") == (200, a.address)
+
+
+def test_fastcgi_servers_are_asked() -> None:
+    port = free_port()
+    with socketserver.ThreadingTCPServer(("127.0.0.1", port), FastCgi) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        with served(toml([f"fastcgi://127.0.0.1:{port}"])) as run:
+            assert ask(run.port) == (200, "fastcgi has REQUEST_URI")
+            time.sleep(1)
+            assert "last answer: status 200" in portico("status", cwd=run.directory).stdout
+        server.shutdown()
+
+
+class _Dns(socketserver.BaseRequestHandler):
+    """Answers every question for an address with `_Dns.address`, which is good for one second."""
+
+    address = "127.0.0.1"
+
+    def handle(self) -> None:
+        question, to = self.request
+        end = question.index(b"\0", 12) + 5
+        is_v4 = question[end - 4 : end - 2] == b"\0\1"
+        head = question[:2] + struct.pack(">HHHHH", 0x8180, 1, int(is_v4), 0, 0) + question[12:end]
+        record = struct.pack(">HHHIH", 0xC00C, 1, 1, 1, 4) + socket.inet_aton(self.address)
+        to.sendto(head + (record if is_v4 else b""), self.client_address)
+
+
+def test_a_server_that_moves_is_followed_by_its_name() -> None:
+    first = Backend()
+    second = Backend(host="127.0.0.2", port=first.port)
+    with socketserver.ThreadingUDPServer(("127.0.0.1", 0), _Dns) as dns:
+        threading.Thread(target=dns.serve_forever, daemon=True).start()
+        resolver = f'resolver = ["127.0.0.1:{dns.server_address[1]}"]'
+        _Dns.address = "127.0.0.1"
+        with served(toml([f"app.test:{first.port}"], resolver)) as run:
+            assert ask(run.port) == (200, first.address)
+            _Dns.address = "127.0.0.2"
+            assert until(lambda: ask(run.port) == (200, second.address)) < 5
+        dns.shutdown()
+    first.stop()
+    second.stop()
+
+
+# What is refused -----------------------------------------------------------------------------------------
+
+
+def test_an_app_that_nobody_would_reach_is_refused() -> None:
+    with private_directory() as home:
+        (home / "portico.toml").write_text(toml(["127.0.0.1:9"])["portico.toml"])
+        done = portico("plan", "shop:app", cwd=home)
+        assert done.returncode == 2
+        assert 'add "app" to them' in done.stderr

@@ -1,0 +1,231 @@
+"""The listening sockets are Portico's: no nginx that ends, however it ends, takes clients' connections with it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.support import Served, environment, free_port, portico, private_directory, served, write_files
+
+APP = """\
+import os, socket, time
+
+def app(environ, start):
+    words = " ".join(name for name in os.environ if name == "NGINX" or name.startswith(("LISTEN_", "NOTIFY_")))
+    if environ["PATH_INFO"] == "/slow":
+        time.sleep(2)
+    if environ["PATH_INFO"] == "/sockets":
+        found = [os.readlink(f"/proc/self/fd/{fd}") for fd in os.listdir("/proc/self/fd") if fd not in ("0", "1", "2")]
+        words = " ".join(name for name in found if name.startswith("socket:"))
+    start("200 OK", [("Content-Type", "text/plain")])
+    return [words.encode()]
+"""
+
+
+@dataclass
+class Callers:
+    """Clients that open a connection for each request, all the time, and never retry."""
+
+    port: int
+    count: int = 6
+    answered: int = 0
+    refused: int = 0
+    failed: list[str] = field(default_factory=list)
+
+    @contextlib.contextmanager
+    def calling(self) -> Iterator[Callers]:
+        over = threading.Event()
+
+        def go() -> None:
+            while not over.is_set():
+                self._call()
+                time.sleep(0.01)
+
+        threads = [threading.Thread(target=go) for _ in range(self.count)]
+        for thread in threads:
+            thread.start()
+        try:
+            yield self
+        finally:
+            over.set()
+            for thread in threads:
+                thread.join()
+
+    def _call(self) -> None:
+        try:
+            answer = get(self.port, seconds=20)
+        except ConnectionRefusedError:
+            self.refused += 1
+        except OSError as error:
+            self.failed.append(repr(error))
+        else:
+            self.answered += 1
+            if not answer.startswith(b"HTTP/1.1 200"):
+                self.failed.append(repr(answer[:100]))
+
+
+def get(port: int, path: str = "/", host: str = "127.0.0.1", seconds: float = 5) -> bytes:
+    with socket.create_connection((host, port), seconds) as connection:
+        connection.sendall(f"GET {path} HTTP/1.0\r\n\r\n".encode())
+        answer = b""
+        while chunk := connection.recv(65536):
+            answer += chunk
+        return answer
+
+
+def is_refused(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+def master(run: Served) -> psutil.Process:
+    return next(one for one in run.processes() if "nginx: master" in " ".join(one.cmdline()))
+
+
+def until(is_so: object, seconds: float = 15) -> None:
+    assert callable(is_so)
+    give_up = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < give_up
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize("nginx", ["embedded", "system"])
+def test_nobody_is_refused_while_a_killed_nginx_is_replaced(nginx: str) -> None:
+    with served({"app.py": APP}, "--nginx", nginx) as run:
+        with Callers(run.port).calling() as callers:
+            for times in range(1, 4):
+                time.sleep(0.3)
+                os.kill(master(run).pid, signal.SIGKILL)
+                until(lambda times=times: run.stderr().count("nginx is back") == times)
+            time.sleep(0.3)
+        assert "inherited" not in run.stderr()
+    assert callers.answered > 50
+    assert (callers.refused, callers.failed) == (0, [])
+
+
+def test_the_app_gets_neither_the_sockets_nor_their_variable() -> None:
+    with served(
+        {"app.py": APP}, env={"NOTIFY_SOCKET": "@nobody", "LISTEN_FDS": "1", "LISTEN_PID": "1"}
+    ) as run:
+        assert run.get("/").text == ""
+        row = next(line.split() for line in tcp() if line.split()[1].endswith(f":{run.port:04X}"))
+        assert f"socket:[{row[9]}]" not in run.get("/sockets").text
+
+
+def tcp() -> list[str]:
+    """Every listening socket of the machine."""
+    rows = Path("/proc/net/tcp").read_text().splitlines()[1:]
+    return [row for row in rows if row.split()[3] == "0A"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+def test_the_port_is_free_when_portico_has_ended(number: signal.Signals) -> None:
+    with served({"app.py": APP}) as run:
+        children = run.processes()
+        run.stop(number)
+        if number == signal.SIGKILL:  # the kernel tells its children, who then leave
+            psutil.wait_procs(children, 10)
+        with socket.socket() as other:
+            other.setsockopt(
+                socket.SOL_SOCKET, socket.SO_REUSEADDR, 1
+            )  # connections in TIME_WAIT do not count
+            other.bind(("127.0.0.1", run.port))
+
+
+def test_new_clients_are_refused_while_nginx_finishes_what_it_has() -> None:
+    with served({"app.py": APP}) as run:
+        answers = list[bytes]()
+        client = threading.Thread(target=lambda: answers.append(get(run.port, "/slow", seconds=20)))
+        client.start()
+        time.sleep(0.5)
+        run.process.send_signal(signal.SIGTERM)
+        until(lambda: is_refused(run.port), 1)
+        assert run.process.poll() is None
+        client.join()
+        assert answers[0].startswith(b"HTTP/1.1 200")
+
+
+def test_clients_do_not_wait_for_an_nginx_that_is_down_when_portico_stops() -> None:
+    with served({"app.py": APP}) as run:
+        run.process.send_signal(signal.SIGSTOP)
+        os.kill(master(run).pid, signal.SIGKILL)
+        run.process.send_signal(signal.SIGTERM)
+        run.process.send_signal(signal.SIGCONT)
+        assert run.process.wait(10) == -signal.SIGTERM
+        assert is_refused(run.port)
+
+
+@pytest.mark.parametrize("nginx", ["embedded", "system"])
+def test_a_reload_may_change_where_it_listens(nginx: str) -> None:
+    """The new address survives a kill -9 of nginx as the first one did, and nobody takes calls on the old one."""
+    first, second = free_port(), free_port()
+    with private_directory() as home:
+        write_files(home, {"app.py": APP, "portico.toml": toml(first, nginx)})
+        with running(home) as run:
+            until(lambda: "Ctrl-C stops" in run.stderr())
+            (home / "portico.toml").write_text(toml(second, nginx))
+            assert portico("reload", cwd=home).returncode == 0
+            until(lambda: is_refused(first))
+            until(lambda: not is_refused(second))
+            time.sleep(0.3)  # Portico takes its copy
+            with Callers(second).calling() as callers:
+                time.sleep(0.2)
+                os.kill(master(run).pid, signal.SIGKILL)
+                until(lambda: "nginx is back" in run.stderr())
+                time.sleep(0.2)
+            assert (callers.refused, callers.failed) == (0, [])
+            assert is_refused(first)
+            run.stop()
+            assert is_refused(second)
+
+
+def toml(port: int, nginx: str) -> str:
+    return f'listen = "127.0.0.1:{port}"\n[nginx]\nbinary = "{nginx}"\n'
+
+
+@contextlib.contextmanager
+def running(home: Path, *words: str, **how: object) -> Iterator[Served]:
+    """`portico run` with nothing but what portico.toml says."""
+    out, err = home / "stdout.txt", home / "stderr.txt"
+    with out.open("w") as stdout, err.open("w") as stderr:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "portico", "run", *words],
+            cwd=home, env=environment(home), stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr, text=True,
+        )  # fmt: skip
+    run = Served(process, home, 0, stderr_path=err, stdout_path=out)
+    try:
+        yield run
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+
+
+def test_both_families_of_every_address_are_kept() -> None:
+    port = free_port()
+    with private_directory() as home:
+        write_files(home, {"app.py": APP})
+        with running(home, "--listen", f":{port}") as run:
+            until(lambda: "Ctrl-C stops" in run.stderr())
+            os.kill(master(run).pid, signal.SIGKILL)
+            assert get(port).startswith(b"HTTP/1.1 200")
+            assert get(port, host="::1").startswith(b"HTTP/1.1 200")
+            assert run.stop() == -signal.SIGTERM
+
+
+def test_a_variable_of_the_user_s_called_nginx_does_not_confuse_nginx() -> None:
+    with served({"app.py": APP}, env={"NGINX": "99;"}) as run:
+        assert run.get("/").status_code == 200
