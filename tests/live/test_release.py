@@ -127,7 +127,9 @@ def test_rollback_after_a_release_that_changed_nginx_too() -> None:
 
 
 def test_files_of_the_release_before_are_still_there() -> None:
-    with served({"app.py": APP, "name.txt": "one", "static/app.1a.css": "old", "static/both.css": "one"}) as run:
+    with served(
+        {"app.py": APP, "name.txt": "one", "static/app.1a.css": "old", "static/both.css": "one"}
+    ) as run:
         two = _release(run.directory, "two")
         write_files(two, {"static/app.2b.css": "new", "static/both.css": "two", "static/.secret": "x"})
         write_files(run.directory, {"static/.secret": "x"})

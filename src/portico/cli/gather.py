@@ -44,7 +44,9 @@ def gather(
     """
     home, ref = where_is(app, config)
     if release and not _is_directory(release):
-        raise UsageError(Problem("--path", f"{release} is no directory", "name the directory of the new release"))
+        raise UsageError(
+            Problem("--path", f"{release} is no directory", "name the directory of the new release")
+        )
     # releases/42, not current: a worker that is started again must find the code that was switched to.
     directory = Path(release or home).resolve()
     if directory != home.absolute():

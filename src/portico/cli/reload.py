@@ -16,7 +16,9 @@ from portico.run import client
 @click.command("reload")
 @running_site
 @click.option("--path", metavar="DIR", help="The new code is in this directory, from now on.")
-@click.option("--canary", metavar="SHARE", help="Only a share of the requests first: 10%, 20%, 30%, 40% or 50%.")
+@click.option(
+    "--canary", metavar="SHARE", help="Only a share of the requests first: 10%, 20%, 30%, 40% or 50%."
+)
 @click.option("--promote", is_flag=True, help="Give the canary everything.")
 @click.option("--abort", is_flag=True, help="Send the canary away.")
 @click.option("--json", "is_json", is_flag=True, help="Each step as a line of JSON.")
@@ -36,12 +38,17 @@ def command(
     when it could not be imported. The release before is kept for five minutes: portico rollback.
     """
     if sum(map(bool, (promote, abort, path or canary))) > 1:
-        raise UsageError(Problem("", "--promote and --abort stand alone", "reload first, then promote or abort"))
+        raise UsageError(
+            Problem("", "--promote and --abort stand alone", "reload first, then promote or abort")
+        )
     runtime = runtime_of(app, config, name)
     if promote or abort:
         follow(runtime, "/promote" if promote else "/abort", is_json=is_json)
     else:
-        wish = {"path": str(Path(path).absolute()) if path else "", "canary": (canary or "").removesuffix("%")}
+        wish = {
+            "path": str(Path(path).absolute()) if path else "",
+            "canary": (canary or "").removesuffix("%"),
+        }
         follow(runtime, "/reload", is_json=is_json, **{key: value for key, value in wish.items() if value})
 
 

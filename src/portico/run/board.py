@@ -62,4 +62,6 @@ def _is_about(item: News, number: int) -> bool:
 
 
 def _ends(item: News, number: int) -> bool:
-    return isinstance(item, news.Switched | news.CanaryServes | news.GenerationDropped) and item.number == number
+    return (
+        isinstance(item, news.Switched | news.CanaryServes | news.GenerationDropped) and item.number == number
+    )

@@ -24,7 +24,9 @@ def reload_if_asked(state: State, now: float) -> Step:
     if wish is None or state.phase is not Phase.SERVING or state.trial is not None:
         return state, ()
     number = state.newest + 1
-    state, actions = end_canary(replace(state, wish=None, newest=number), "a newer release takes its place", now)
+    state, actions = end_canary(
+        replace(state, wish=None, newest=number), "a newer release takes its place", now
+    )
     state = state.having(Generation(number, Life().to(Status.PLANNING, now), tenths=wish.tenths))
     return state, (*actions, do.Say(told.Reloading(number)), do.MakePlan(number, wish.path))
 
@@ -93,7 +95,9 @@ def drop(state: State, number: int, code: int, problems: tuple[Problem, ...], no
     if generation is None or state.phase is not Phase.SERVING:
         return state, ()
     state, actions = _give_up(state, generation, now)
-    return then(state, (do.Say(told.GenerationDropped(number, code, problems)), *actions), reload_if_asked, now)
+    return then(
+        state, (do.Say(told.GenerationDropped(number, code, problems)), *actions), reload_if_asked, now
+    )
 
 
 def _give_up(state: State, generation: Generation, now: float) -> Step:
@@ -115,7 +119,9 @@ def promote_asked(state: State, _: was.PromoteAsked, now: float) -> Step:
 
 def abort_asked(state: State, _: was.AbortAsked, now: float) -> Step:
     if state.canary is None or state.phase is not Phase.SERVING:
-        return state, (_refused("there is no canary to abort", "go back to the release before: portico rollback"),)
+        return state, (
+            _refused("there is no canary to abort", "go back to the release before: portico rollback"),
+        )
     return end_canary(state, "", now)
 
 
@@ -136,7 +142,9 @@ def rollback_asked(state: State, _: was.RollbackAsked, now: float) -> Step:
     if state.phase is not Phase.SERVING or warm is None or bad is None:
         minutes = f"{state.patience.warm_seconds / 60:g} min"
         what = f"there is no release to go back to: the one before is kept for {minutes} after a reload"
-        return state, (_refused(what, "put the old code back and reload, or name it: portico reload --path DIR"),)
+        return state, (
+            _refused(what, "put the old code back and reload, or name it: portico reload --path DIR"),
+        )
     actions: tuple[Action, ...] = ()
     if (trial := state.trial) is not None:
         state, actions = _give_up(state, trial, now)
