@@ -7,6 +7,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -249,7 +250,9 @@ def test_the_flask_command_serves_too() -> None:
 def test_json_lines_on_stdout_when_nobody_looks(home: Path) -> None:
     with served({}, directory=home) as run:
         run.get("/seen")
-        run.requests()
+        give_up = time.monotonic() + 10
+        while "/seen" not in run.stdout() and time.monotonic() < give_up:
+            time.sleep(0.05)
         lines = [json.loads(line) for line in run.stdout().splitlines()]
     assert any(line["uri"] == "/seen" for line in lines)
     assert not any(line["uri"] == "/-/health" for line in lines)

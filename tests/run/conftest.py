@@ -28,6 +28,8 @@ PATIENCE_SECONDS = 30.0
 APP = """\
 import os, time
 
+open(f"{os.getpid()}.booted", "w").close()
+
 def app(environ, start):
     path = environ["PATH_INFO"]
     if environ["REQUEST_METHOD"] == "POST":
@@ -146,6 +148,10 @@ class Site:
 
     def workers(self, master: int) -> list[int]:
         return list(map(int, Path(f"/proc/{master}/task/{master}/children").read_text().split()))
+
+    def all_booted(self, count: int) -> bool:
+        """Whether so many workers of the newest arbiter have loaded the app."""
+        return sum((self.app / f"{pid}.booted").exists() for pid in self.workers(self.arbiter())) == count
 
     def processes(self) -> list[int]:
         """Everything alive that this site's Porticos ever started and we can still tell."""

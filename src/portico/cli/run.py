@@ -19,6 +19,7 @@ from portico.cli.journal import Priority
 from portico.cli.news import priority, sentence
 from portico.cli.screen import Screen
 from portico.plan.model import Plan
+from portico.plan.paths import lanes
 from portico.run import news
 from portico.watch.follow import Follower, decoded, paced
 from portico.watch.lines import Request, readable, visible
@@ -127,12 +128,12 @@ async def _show_errors(plan: Plan, screen: Screen) -> None:
     import asyncio
 
     follower, pause = Follower(Path(plan.error_log)), _LOOK_SECONDS
-    known = f"connect() to unix:{plan.socket} failed (2: No such file or directory)"
+    known = tuple(f"connect() to unix:{path} failed (2: No such" for path, _ in lanes(plan.socket))
     while True:
         lines = [
             line
             for line in follower.lines()
-            if known not in line and not line.startswith("[notice]", _AT_LEVEL)
+            if not any(words in line for words in known) and not line.startswith("[notice]", _AT_LEVEL)
         ]
         for line in paced(lines, _MOST_LINES, lambda count: f"... {count} more, in {plan.error_log}"):
             screen.say(output.warned(f"nginx: {visible(line)}"), Priority.WARNING)
