@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -52,3 +54,28 @@ def test_app_that_leaks_is_recycled_without_a_lost_request() -> None:
         answers = [answer for _ in range(4) for answer in _ask_from_four_clients(run, "/leak", 10)]
     assert {status for status, _ in answers} == {200}
     assert len({pid for _, pid in answers}) > 2
+
+
+def test_code_that_breaks_on_the_disk_ends_nobody_who_serves() -> None:
+    with served({"app.py": APP}, "--workers", "2") as run:
+        pids = _two_workers(run)
+        (run.directory / "app.py").write_text("import nothing_like_that\n")
+        os.kill(pids.pop(), signal.SIGKILL)
+        give_up = time.monotonic() + 20
+        while "cannot load the app; those that have it serve on" not in run.stderr():
+            assert time.monotonic() < give_up, run.stderr()
+            assert run.get("/").status_code == 200
+            time.sleep(0.02)
+        assert {run.get("/").text for _ in range(20)} == {str(pid) for pid in pids}
+        assert "ModuleNotFoundError" in run.stderr()
+        (run.directory / "app.py").write_text(APP)
+        assert len(_two_workers(run)) == 2
+
+
+def _two_workers(run: Served) -> set[int]:
+    """The pids that answer, as soon as both do."""
+    give_up, seen = time.monotonic() + 30, set[int]()
+    while len(seen) < 2:
+        assert time.monotonic() < give_up, run.stderr()
+        seen = {int(text) for _, text in _ask_from_four_clients(run, "/", 10)}
+    return seen

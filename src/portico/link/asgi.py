@@ -9,6 +9,8 @@ from typing import Any
 
 from gunicorn.workers.gasgi import ASGIWorker
 
+from portico.link import loading
+
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -24,7 +26,8 @@ class Worker(ASGIWorker):  # type: ignore[misc]  # Gunicorn publishes no types
 
     def load_wsgi(self) -> None:
         """Load the app as Gunicorn does, and put the link around it."""
-        super().load_wsgi()
+        with loading.beside_others(self):
+            super().load_wsgi()
         self.asgi: App = behind_nginx(self.asgi)
 
 

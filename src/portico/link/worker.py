@@ -18,6 +18,7 @@ from typing import Any, Final
 from gunicorn.http.wsgi import base_environ
 from gunicorn.workers.base import Worker as GunicornWorker
 
+from portico.link import loading
 from portico.link.crew import GLANCE_SECONDS, LONGEST_GLANCE_SECONDS, Crew
 from portico.link.exchange import Exchange
 from portico.link.pause import VARIABLE, PauseFlag
@@ -50,6 +51,11 @@ class Worker(GunicornWorker):  # type: ignore[misc]  # Gunicorn publishes no typ
             raise RuntimeError(
                 "portico.link.worker serves exactly one unix socket: bind = unix:PATH or fd://N"
             )
+
+    def load_wsgi(self) -> None:
+        """Load the app as Gunicorn does; see `loading.beside_others`."""
+        with loading.beside_others(self):
+            super().load_wsgi()
 
     def run(self) -> None:
         """The life of the worker after the app was loaded; returns when it has ended in good order."""

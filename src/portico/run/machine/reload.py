@@ -48,8 +48,9 @@ def proved(state: State, trial: Generation, well: Generation, now: float) -> Ste
     """The new generation is well: clients get it, or a share of them when it is a canary."""
     state = state.having(well)
     took = now - trial.life.since
-    if not trial.tenths:
-        return switch(state, well, took, now)
+    live = state.generation(state.live)
+    if not trial.tenths or live is None or live.life.status is not Status.WELL:
+        return switch(state, well, took, now)  # a share beside one that is down would be all or nothing
     state = state.having(well.to(Status.CANARY, now))
     said = told.CanaryServes(trial.number, trial.tenths, took)
     return state, (make_live(state), do.Say(said))
@@ -73,9 +74,11 @@ def switch(state: State, new: Generation, took: float, now: float) -> Step:
     return then(state, actions, reload_if_asked, now)
 
 
-def make_live(state: State) -> do.MakeLive:
-    """Requests to the live generation, and the canary's share to the canary."""
-    canary = state.canary
+def make_live(state: State) -> Action:
+    """Requests to the live generation, and the canary's share to the canary; to nobody while the live one is down."""
+    canary, live = state.canary, state.generation(state.live)
+    if live is None or not live.life.is_running:
+        return do.TakeDown()
     return do.MakeLive(state.live, canary.number, canary.tenths) if canary else do.MakeLive(state.live)
 
 
