@@ -120,7 +120,8 @@ def test_every_other_command_of_the_readme_does_what_it_says() -> None:
     app = "from flask import Flask\napp = Flask(__name__)\n@app.get('/')\ndef index():\n    return 'hello'\n"
     lines = [line for line in readme_lines() if not line.startswith("portico run")]
     assert {line.split()[1] for line in lines} == set(COMMANDS) - {"run"}
-    with served({"app.py": app}) as run:
+    toml = f'listen = "127.0.0.1:{free_port()}"\n'
+    with served({"app.py": app, "portico.toml": toml}) as run:
         for line in lines:
             done = in_a_shell(line, run.directory)
             if line.startswith("portico drain"):  # the live tests have several servers

@@ -88,7 +88,7 @@ def test_explain_marks_what_is_the_user_s(home: Path) -> None:
 
 
 def test_check_finds_nothing_in_a_good_site(home: Path) -> None:
-    done = portico("check", cwd=home, env={"NO_COLOR": "1"})
+    done = portico("check", "--listen", f"127.0.0.1:{free_port()}", cwd=home, env={"NO_COLOR": "1"})
     assert done.returncode == 0, done.stdout + done.stderr
     assert "accepts the" in done.stdout
     assert "nothing would break" in done.stdout

@@ -37,32 +37,40 @@ def command(
     A release that fails is dropped and the old one serves on; exit code 3 when it did not become healthy, 4
     when it could not be imported. The release before is kept for five minutes: portico rollback.
     """
-    if sum(map(bool, (promote, abort, path or canary))) > 1:
+    asked = {"path": path, "canary": canary and canary.removesuffix("%")}
+    wish = {key: value for key, value in asked.items() if value is not None}
+    if sum(map(bool, (promote, abort, wish))) > 1:
         raise UsageError(
             Problem("", "--promote and --abort stand alone", "reload first, then promote or abort")
         )
+    if path == "":
+        raise UsageError(Problem("--path", "names no directory", "name the directory of the new release"))
+    if path:
+        wish["path"] = str(Path(path).absolute())
     runtime = runtime_of(app, config, name)
-    if promote or abort:
-        follow(runtime, "/promote" if promote else "/abort", is_json=is_json)
-    else:
-        wish = {
-            "path": str(Path(path).absolute()) if path else "",
-            "canary": (canary or "").removesuffix("%"),
-        }
-        follow(runtime, "/reload", is_json=is_json, **{key: value for key, value in wish.items() if value})
+    what = "/promote" if promote else "/abort" if abort else "/reload"
+    follow(runtime, what, is_json=is_json, **wish)
 
 
 def follow(runtime: str, what: str, *, is_json: bool, **parameters: str) -> None:
     """Ask for it, show each step, and exit as it ended. Raises PorticoError when nothing runs."""
-    code = 0
+    code = FAILED  # until it is said that it was done: the site may end meanwhile
     for step in client.ask(runtime, "POST", what, **parameters):
-        if step["news"] in _FAILURES:
-            code = step.get("code", FAILED)
+        if step["news"] in _DONE[what]:
+            code = 0
+        elif step["news"] == "GenerationDropped":
+            code = step["code"]
         output.result(output.as_json_line(step) if is_json else _sentence(step))
     sys.exit(code)
 
 
-_FAILURES = ("GenerationDropped", "Refused")
+_DONE = {
+    "/reload": ("Switched", "CanaryServes"),
+    "/promote": ("Switched",),
+    "/abort": ("CanaryLeft",),
+    "/rollback": ("RolledBack", "CanaryLeft"),
+}
+"""The news that says it was done."""
 
 
 def _sentence(step: dict[str, object]) -> str:  # noqa: C901  a table, one row a kind of news

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
 from portico.cli import output
 from portico.cli.running import running_site, runtime_of
+from portico.errors import DONE, FAILED
 from portico.run import client
 
 
@@ -14,4 +17,5 @@ from portico.run import client
 def command(app: str | None, config: str | None, name: str) -> None:
     """End a pause: what waited is executed now."""
     (told,) = client.ask(runtime_of(app, config, name), "POST", "/resume")
-    output.result("resumed" if told["was_paused"] else "it was not paused")
+    output.result("resumed" if told["was_paused"] else "it was not paused, or no longer")
+    sys.exit(DONE if told["was_paused"] else FAILED)

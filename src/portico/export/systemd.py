@@ -133,6 +133,7 @@ def _service(site: Site, place: Place, plan: Plan, call: Call) -> list[Setting]:
         *_user(call),
         _exec("RuntimeDirectory", name, "sockets and configuration, made by systemd and removed at the end"),
         _exec("StateDirectory", name, "logs and uploads in progress: kept over a boot"),
+        _exec("RuntimeDirectoryPreserve", "restart", "a maintenance outlives a crash; stop removes it"),
         _exec("RuntimeDirectoryMode", "0711", "nobody lists it; the site's own directory in it is private"),
         _exec("StateDirectoryMode", "0711", "the same for the state"),
         _exec("Environment", f"PORTICO_RUNTIME_DIR=%t/{name}", "where Portico finds the first"),

@@ -42,7 +42,7 @@ async def until_reloaded(items: Items) -> AsyncIterator[News]:
             number = item.number
         if _is_about(item, number):
             yield item
-        if isinstance(item, news.Stopping) or (number and _ends(item, number)):
+        if isinstance(item, news.Stopping | news.RolledBack) or (number and _ends(item, number)):
             return
 
 
@@ -56,7 +56,7 @@ async def until_decided(items: Items) -> AsyncIterator[News]:
 
 
 def _is_about(item: News, number: int) -> bool:
-    if isinstance(item, news.Stopping | news.NginxSaid | news.CanaryLeft):
+    if isinstance(item, news.Stopping | news.NginxSaid | news.CanaryLeft | news.RolledBack):
         return True
     return getattr(item, "number", 0) == number != 0
 

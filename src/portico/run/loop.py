@@ -124,7 +124,11 @@ def _answers(
     """What the control socket answers to."""
 
     async def reload(asked: control.Parameters) -> AsyncGenerator[object, None]:
-        wish = was.ReloadAsked(asked.get("path", ""), _tenths(asked.get("canary", "0"), world.in_force))
+        wish = was.ReloadAsked(asked.get("path", ""), _tenths(asked.get("canary"), world.in_force))
+        if orders.pause.status():
+            raise PorticoError(Problem("", "a new release cannot prove itself in a pause", "portico resume"))
+        if (wish.path or wish.tenths) and (pump.state.trial or pump.state.wish):
+            raise PorticoError(Problem("", "another reload is under way", "wait for its end: portico status"))
         with board.follow() as items:
             pump.tell(wish)
             async for step in orders.reloaded(until_reloaded(items)):
@@ -153,12 +157,14 @@ def _answers(
     }
 
 
-def _tenths(percent: str, plan: Plan) -> int:
-    """Raises PorticoError for a share that cannot be given."""
-    if percent not in ("0", "10", "20", "30", "40", "50"):
-        what = f"a canary cannot get {percent} % of the requests"
+def _tenths(percent: str | None, plan: Plan) -> int:
+    """What a canary is to get, 0 for none. Raises PorticoError for a share that cannot be given."""
+    if percent is None:
+        return 0
+    if percent not in ("10", "20", "30", "40", "50"):
+        what = f'a canary cannot get "{percent}" % of the requests'
         raise PorticoError(Problem("", what, "expected 10, 20, 30, 40 or 50"))
-    if percent != "0" and plan.upstream is not None:
+    if plan.upstream is not None:
         what = "a canary gets a share of the local app's requests, and [upstream] shares them out already"
         raise PorticoError(Problem("", what, "reload without --canary"))
     return int(percent) // 10

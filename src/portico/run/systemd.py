@@ -57,7 +57,10 @@ class Service:
     def hear(self, item: News) -> None:
         """Pass a piece of news on, in the manager's own words."""
         match item:
-            case news.Ready() | news.Switched() | news.CanaryServes() | news.GenerationDropped():
+            case (
+                news.Ready() | news.Switched() | news.CanaryServes() | news.GenerationDropped()
+                | news.RolledBack() | news.CanaryLeft()
+            ):  # fmt: skip
                 self.tell("READY=1", f"STATUS={_status(item)}")
             case news.Reloading():
                 self.tell(
@@ -115,7 +118,7 @@ def _moved(fd: int) -> socket.socket | None:
         return None
 
 
-def _status(item: News) -> str:
+def _status(item: News) -> str:  # noqa: C901  a table, one row a kind of news
     """One line for `systemctl status`."""
     match item:
         case news.Ready(took_seconds):
@@ -127,6 +130,10 @@ def _status(item: News) -> str:
         case news.GenerationDropped(number, _, problems):
             why = f": {problems[0].what}" if problems else ""
             return f"release {number} was dropped, the one before serves on{why}".replace("\n", " ")
+        case news.RolledBack(number):
+            return f"serving release {number} again"
+        case news.CanaryLeft(number):
+            return f"serving, release {number} gets no more requests"
         case news.Reloading():
             return "starting a new release beside the one that serves"
         case news.Stopping(up_to_seconds):

@@ -142,8 +142,10 @@ class Upstreams:
             raise PorticoError(Problem("", "nginx does not serve yet", "ask again when it does"))
         async with self._changing:
             self._upstream()
-            before = self._world.gateway_workers()
-            await self._change(drained(self.servers, name, time.monotonic(), undo=undo))
+            wanted = drained(self.servers, name, time.monotonic(), undo=undo)
+            is_new = without_requests(wanted) != without_requests(self.servers)
+            before = self._world.gateway_workers() if is_new else set()
+            await self._change(wanted)
         yield {"name": name, "status": "returning" if undo else "draining"}
         # An old worker finishes what it has, and takes one more request from each client that is connected to it.
         while not undo and before & self._world.gateway_workers():

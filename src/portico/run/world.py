@@ -52,6 +52,7 @@ class World:
         self._listening = listening
         self._loop = asyncio.get_running_loop()
         self._paths = {number: ""}
+        self._has_served = False
         self._groups: list[Child] = []
         self._servers: dict[int, Child] = {}
         self._listeners: dict[int, socket.socket] = {}
@@ -139,6 +140,7 @@ class World:
         return frozenset(entry.pid for entry in proc.group_of(self._gateway.pid)) - {self._gateway.pid}
 
     def _make_live(self, action: do.MakeLive) -> None:
+        self._has_served = True
         if not self.plans[action.number].has_app:
             return
         switch.make_live(self.plans[action.number], action.number, action.canary, action.tenths)
@@ -357,7 +359,8 @@ class World:
             self._forget(do.Forget(number))
         switch.sweep(self.in_force)
         Path(self.in_force.booting).unlink(missing_ok=True)
-        maintenance.open_again(self.in_force.runtime)
+        if self._has_served:  # a start that failed leaves the door as it found it
+            maintenance.open_again(self.in_force.runtime)
         if not self._groups:
             leftovers.forget(self.in_force.runtime)
 

@@ -42,6 +42,9 @@ def server_exited(state: State, event: was.ServerExited, now: float) -> Step:
     life = _crashed(generation.life, now)
     pause = _pause(life.crashes)
     actions: tuple[Action, ...] = (do.Say(told.Restarting(SERVER, event.code, pause, life.crashes)),)
+    if pause >= DOWN_SECONDS and state.canary is not None:
+        # The canary is well and this one is not: the share becomes everything.
+        return then(state.having(replace(generation, life=life)), actions, reload.promote, now)
     if pause >= DOWN_SECONDS:
         actions += do.TakeDown(), do.SetBooting(on=False)
     return state.having(replace(generation, life=life)), actions

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from portico.errors import Problem
+from portico.errors import FAILED, Problem
 from portico.run import action as do
 from portico.run import event as was
 from portico.run import news as told
@@ -15,7 +15,10 @@ from portico.run.machine.state import DROP_SECONDS, Generation, Life, Phase, Sta
 def reload_asked(state: State, event: was.ReloadAsked, now: float) -> Step:
     if state.phase is Phase.STOPPING:
         return state, ()
-    return reload_if_asked(replace(state, wish=Wish(event.path, event.tenths)), now)
+    wish = Wish(event.path, event.tenths)
+    if wish == Wish() and state.wish is not None:
+        wish = state.wish  # what waits already serves the newest code, too
+    return reload_if_asked(replace(state, wish=wish), now)
 
 
 def reload_if_asked(state: State, now: float) -> Step:
@@ -114,9 +117,15 @@ def _give_up(state: State, generation: Generation, now: float) -> Step:
 
 
 def promote_asked(state: State, _: was.PromoteAsked, now: float) -> Step:
-    canary = state.canary
-    if canary is None or state.phase is not Phase.SERVING:
+    if state.canary is None or state.phase is not Phase.SERVING:
         return state, (_refused("there is no canary to promote", "start one: portico reload --canary 10%"),)
+    return promote(state, now)
+
+
+def promote(state: State, now: float) -> Step:
+    """The canary, which must be there, gets everything."""
+    canary = state.canary
+    assert canary is not None
     return switch(state.having(canary.to(Status.WELL, now)), canary, now - canary.life.since, now)
 
 
@@ -151,7 +160,8 @@ def rollback_asked(state: State, _: was.RollbackAsked, now: float) -> Step:
     actions: tuple[Action, ...] = ()
     if (trial := state.trial) is not None:
         state, actions = _give_up(state, trial, now)
-        actions = (do.Say(told.GenerationDropped(trial.number, 0, ())), *actions)
+        undone = Problem("", "it was rolled back before it served")
+        actions = (do.Say(told.GenerationDropped(trial.number, FAILED, (undone,))), *actions)
     state = replace(state.having(warm.to(Status.WELL, now)), live=warm.number, wish=None)
     actions += (make_live(state), do.SetBooting(on=False), do.UseFiles(warm.number))
     if bad.gateway_changed:
