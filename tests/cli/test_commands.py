@@ -222,14 +222,11 @@ def test_the_flask_command_serves_too() -> None:
         write_files(home, {"shop.py": HELLO})
         port = free_port()
         words = [sys.executable, "-m", "flask", "--app", "shop", "serve", "--listen", f"127.0.0.1:{port}"]
-        process = subprocess.Popen(
-            words,
-            cwd=home,
-            env=environment(home),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        said = home / "stderr"
+        with said.open("w") as stderr:
+            process = subprocess.Popen(
+                words, cwd=home, env=environment(home), stdout=subprocess.DEVNULL, stderr=stderr
+            )
         try:
             give_up = time.monotonic() + 30
             while time.monotonic() < give_up:
@@ -238,13 +235,13 @@ def test_the_flask_command_serves_too() -> None:
                 except httpx.ConnectError:
                     time.sleep(0.05)
                     continue
-                if answer.status_code == 200:
+                if answer.status_code == 200 and "serving" in said.read_text():
                     break
             assert answer.text == "hello"
         finally:
             process.terminate()
-            _, errors = process.communicate(timeout=40)
-        assert "serving" in errors
+            process.wait(40)
+        assert "serving" in said.read_text()
 
 
 def test_json_lines_on_stdout_when_nobody_looks(home: Path) -> None:

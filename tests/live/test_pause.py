@@ -86,7 +86,8 @@ def test_a_pause_ends_by_itself(run: Served) -> None:
         assert "paused already" in again.stderr
     else:
         portico("resume", cwd=run.directory)
-    assert portico("resume", cwd=run.directory).stdout == "it was not paused\n"
+    late = portico("resume", cwd=run.directory)
+    assert (late.returncode, late.stdout) == (1, "it was not paused, or no longer\n")
 
 
 def test_what_does_not_finish_in_time_is_said_and_nothing_stays_paused(run: Served) -> None:
