@@ -9,7 +9,7 @@ from portico.place.model import Place
 from portico.site.model import Site
 
 DEFAULT_THREADS = 8
-"""Costs a quick view nothing (bench/threads.py: 1.03 x the rate of one thread quiet, 0.98 x busy; 16 gave 0.97)."""
+"""Costs a quick view nothing (bench/threads.py: 0.97 x the rate of one thread quiet, 1.03 x with one core busy)."""
 _LEAST_WORKERS = 2
 """One worker may die or be stuck, the other goes on."""
 _WORKER_MEMORY = 128 << 20
