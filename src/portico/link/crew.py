@@ -32,6 +32,8 @@ _HELD_UP_NS: Final = 1_000_000
 """A thread that is longer than this in one request is held up: somebody else takes what comes meanwhile."""
 _QUICK_NS: Final = 2_000_000
 _QUICK_IN_A_ROW: Final = 32
+_UNHEARD_GLANCES: Final = 4
+"""After so many glances at waiting connections an idle thread is asked whether it overheard one."""
 _OUT_OF_FILES: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 
@@ -99,6 +101,9 @@ class Crew:
         self._arrivals = select.epoll()
         self._await_arrivals()
         self._arrivals.register(self._stop_event, select.EPOLLIN)
+        self._nudge_event = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._arrivals.register(self._nudge_event, select.EPOLLIN | select.EPOLLET)
+        self._unheard = 0
         self.seats: list[Seat] = []
         self.full = False
 
@@ -148,10 +153,23 @@ class Crew:
         """Whether a resting thread could be called."""
         return bool(self._resting) and not self._paused
 
+    def nudge(self) -> None:
+        """A connection waits: have an idle thread look, if there is one.
+
+        The kernel wakes one idle thread of one worker for a connection. When that worker is killed, or leaves, in this
+        moment, nobody else would hear of the connection before the next one comes.
+        """
+        if any(seat.on_duty and seat.connection is None for seat in self.seats.copy()):
+            os.eventfd_write(self._nudge_event, 1)
+
     def relieve(self) -> bool:
         """A connection waits: call one resting thread if all on duty are held up, and say whether."""
         lately = time.monotonic_ns() - _HELD_UP_NS
         with self._lock:
+            self._unheard += 1
+            if self._unheard >= _UNHEARD_GLANCES:
+                self._unheard = 0
+                self.nudge()
             held_up = all(s.connection is not None and s.began < lately for s in self.seats if s.on_duty)
             if held_up and self._resting:
                 self._call()

@@ -110,6 +110,7 @@ class Worker(GunicornWorker):  # type: ignore[misc]  # Gunicorn publishes no typ
                 pause.obey(crew)
                 if reason := watch.look():
                     return reason
+                crew.nudge()
             if crew.full:
                 return f"it has served {self.max_requests} requests"
             for descriptor, _ in (arrivals if crew.has_reserve else signals).poll(max(beat - now, 0)):
