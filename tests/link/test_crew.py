@@ -1,0 +1,47 @@
+"""The threads of a worker hear of every connection, also when another worker took the wake-up and does nothing."""
+
+from __future__ import annotations
+
+import select
+import socket
+import threading
+import time
+from pathlib import Path
+
+from portico.link.crew import Crew, Seat
+from portico.link.request import Connection
+
+
+def test_a_connection_that_somebody_else_was_woken_for_is_heard_after_a_nudge(tmp_path: Path) -> None:
+    path, served = str(tmp_path / "s"), list[Connection]()
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        listener.listen()
+        listener.setblocking(False)
+        with select.epoll() as other:  # a worker that is woken first, and is killed before it accepts
+            other.register(listener.fileno(), select.EPOLLIN | select.EPOLLEXCLUSIVE)
+            sleeper = threading.Thread(target=other.poll, args=(5,), daemon=True)
+            sleeper.start()
+
+            def serve(connection: Connection, seat: Seat) -> None:
+                served.append(connection)
+
+            crew = Crew(listener, serve, lambda: None, count=1, most=1, name="t", enough=9)
+            crew.start()
+            while _state(sleeper) != "S":
+                time.sleep(0.01)
+            time.sleep(0.3)
+            with socket.socket(socket.AF_UNIX) as client:
+                client.connect(path)
+                time.sleep(0.3)
+                assert not served, "the wake-up went to the other"
+                crew.nudge()
+                give_up = time.monotonic() + 5
+                while not served and time.monotonic() < give_up:
+                    time.sleep(0.01)
+            crew.stop()
+    assert len(served) == 1
+
+
+def _state(thread: threading.Thread) -> str:
+    return Path(f"/proc/self/task/{thread.native_id}/stat").read_text().rpartition(")")[2].split()[0]
