@@ -6,12 +6,11 @@ import difflib
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, get_args
-
-import msgspec
+from typing import Any
 
 from portico.errors import Problem, UsageError
-from portico.site.keys import Key, expected, flag_keys, keys, sections
+from portico.site.convert import convert
+from portico.site.keys import Key, flag_keys, keys, sections
 from portico.site.model import Options
 from portico.site.rules import broken_rules
 
@@ -123,51 +122,9 @@ def _unknown(where: str, name: str) -> Problem:
 
 def _setting(key: Key, value: Any, where: str, *, is_flag: bool) -> _Found:
     try:
-        return key, _convert(key, value, is_flag=is_flag), where
+        return key, convert(key, value, is_flag=is_flag), where
     except ValueError as error:
         return Problem(where, f"{key.name}: {_shown(value, is_flag=is_flag)} is not valid", str(error))
-
-
-def _convert(key: Key, value: Any, *, is_flag: bool) -> Any:
-    """The value as its declared type. Raises ValueError with what was expected."""
-    if key.is_list:
-        return _strings(key, list(value) if is_flag else value)
-    if key.is_table:
-        return _table(key, value, is_flag=is_flag)
-    if hasattr(key.type, "parse"):
-        if not isinstance(value, str):
-            raise ValueError(f"expected {key.expected}")
-        return key.type.parse(value)
-    try:
-        return msgspec.convert(value, key.type, strict=not is_flag)
-    except msgspec.ValidationError:
-        raise ValueError(_expected_near(key, value)) from None
-
-
-def _expected_near(key: Key, value: Any) -> str:
-    words = [
-        word for arg in get_args(key.type) for word in (get_args(arg) or (arg,)) if isinstance(word, str)
-    ]
-    near = difflib.get_close_matches(str(value), words, n=1)
-    return f"expected {expected(key.type)}" + (f"; did you mean '{near[0]}'?" if near else "")
-
-
-def _strings(key: Key, value: Any) -> list[str]:
-    values = [value] if isinstance(value, str) else value
-    if not isinstance(values, list) or not all(isinstance(item, str) for item in values):
-        raise ValueError(f"expected {key.expected}")
-    return values
-
-
-def _table(key: Key, value: Any, *, is_flag: bool) -> dict[str, str]:
-    if is_flag:
-        pairs = [item.partition("=") for item in value]
-        if not all(middle for _, middle, _ in pairs):
-            raise ValueError("expected URL=DIRECTORY, like /media/=media")
-        return {url: folder for url, _, folder in pairs}
-    if not isinstance(value, dict) or not all(isinstance(item, str) for item in value.values()):
-        raise ValueError(f"expected {key.expected}")
-    return value
 
 
 def _build(values: Mapping[str, Any]) -> Options:
