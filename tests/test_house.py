@@ -9,7 +9,7 @@ import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "portico"
 ORDER = [
-    {"errors", "values"},
+    {"errors", "values", "edge"},
     {"site", "place"},
     {"plan"},
     {"link"},

@@ -17,6 +17,7 @@ from portico.plan.build import plan
 from portico.plan.model import Plan
 from portico.site.load import load
 from portico.site.model import AppFacts, Site, StaticFolder
+from portico.site.routed import routed
 from tests.support import RULE, golden
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "plan"
@@ -63,6 +64,7 @@ def case(text: str, directory: Path) -> Plan:
     site = Site(
         options, facts, "/srv/shop", "shop", causes, declared,
         nginx_http=tuple(options.nginx.http), nginx_server=tuple(options.nginx.server),
+        routed=routed(options, facts, causes),
     )  # fmt: skip
     return plan(site, replace(PLACE, **wanted))
 

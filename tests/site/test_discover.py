@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from portico.errors import ImportFailedError, PorticoError, UsageError
@@ -136,12 +137,17 @@ def test_flask_tells_everything(ask: Ask, tmp_path: Path) -> None:
     assert (facts.kind, facts.max_content_length, facts.application_root) == ("flask", 5, "/shop")
     assert facts.version.split(".")[0].isdigit()
     assert facts.notes == []
-    assert [route for route in facts.routes if "filename" not in route.rule] == [
+    assert [plain(route) for route in facts.routes if "filename" not in route.rule] == [
         Route("/cors", ["OPTIONS"], "cors"),
         Route("/item/<int:n>", ["GET"], "item"),
         Route("/save", ["POST", "PUT"], "save"),
         Route("/ws", ["GET"], "ws", websocket=True),
     ]
+
+
+def plain(route: Route) -> Route:
+    """A route without what tests/site/test_edge.py looks at."""
+    return msgspec.structs.replace(route, pattern="", rank=0)
 
 
 APP = "the app's static folder"
@@ -246,7 +252,7 @@ def test_flask_sock_routes_are_websockets(ask: Ask) -> None:
         FLASK + "from flask_sock import Sock\napp = Flask(__name__)\nsock = Sock(app)\n"
         "@sock.route('/echo')\ndef echo(ws): ...\n"
     )
-    assert Route("/echo", ["GET"], "echo", websocket=True) in facts.routes
+    assert Route("/echo", ["GET"], "echo", websocket=True) in map(plain, facts.routes)
 
 
 def test_an_app_that_cannot_be_asked_is_still_served(ask: Ask) -> None:
@@ -293,7 +299,7 @@ def test_a_django_project_is_found_and_asked(project: Path) -> None:
     assert (facts.app, facts.directory, facts.kind) == ("proj.wsgi:application", str(project), "django")
     assert facts.static == [StaticFolder("/static/", str(project / "collected"), "Django's STATIC_ROOT")]
     assert facts.max_content_length is None
-    assert facts.routes == [
+    assert [plain(route) for route in facts.routes] == [
         Route("/", [], "proj.urls.home"),
         Route("/old/(\\d+)$", [], "old"),
         Route("/shop/item/<int:n>/", ["GET", "POST"], "shop:item"),
@@ -336,7 +342,7 @@ def test_pyramid_is_asked_through_its_introspector(ask: Ask, tmp_path: Path) -> 
         StaticFolder("/admin/own/", str(tmp_path / "files"), "static view /admin/own/"),
         StaticFolder("/static/", str(tmp_path / "files"), "static view /static/"),
     ]
-    assert Route("/item/{n}", ["GET"], "item") in facts.routes
+    assert Route("/item/{n}", ["GET"], "item") in map(plain, facts.routes)
     assert facts.notes == [
         "static view /secret/ is left to the app: it asks for the permission 'view'",
         f"static view /gone/ has no folder: {tmp_path / 'gone'}",

@@ -62,11 +62,11 @@ class Watch:
             if quiet > _READ_SECONDS:
                 self._log.warning("request refused: no complete uwsgi packet came within %g s", _READ_SECONDS)
                 _shut_down(connection, socket.SHUT_RD)
-        elif quiet > self._deadline:
+        elif quiet > (deadline := float(environ.get("PORTICO_DEADLINE", self._deadline))):
             seat.overdue = True
             self._log.error(
                 "%s is stuck: no progress for %.1f s, the limit is %g s; thread %s is in\n%s",
-                describe(environ), quiet, self._deadline, seat.label, _stack(seat.ident),
+                describe(environ), quiet, deadline, seat.label, _stack(seat.ident),
             )  # fmt: skip
 
 

@@ -54,7 +54,7 @@ def plan(site: Site, place: Place) -> Plan:
         workers=size.workers,
         threads=size.threads,
         max_upload=site.max_upload,
-        ladder=Ladder.of(site.options.request_timeout),
+        ladder=Ladder.of(site.longest_timeout),
         health=_health(site, place),
         versions=_versions(site, place),
         statics={folder.url: folder.folder for folder in served(site, place)},

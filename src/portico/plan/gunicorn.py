@@ -20,13 +20,12 @@ _DOCS = "https://docs.gunicorn.org/en/stable/settings.html#"
 
 def gunicorn_process(site: Site, place: Place, capacity: Capacity) -> Process:
     """The command that runs a generation of the app."""
-    ladder = Ladder.of(site.options.request_timeout)
     return Process(
         name="gunicorn",
         argv=(place.python, "-m", "gunicorn", "--config", f"{CONF}/gunicorn.conf.py", site.facts.app),
         cwd=site.facts.directory,
         env={
-            "PORTICO_DEADLINE": f"{ladder.deadline_seconds:g}",
+            "PORTICO_DEADLINE": f"{Ladder.of(site.options.request_timeout).deadline_seconds:g}",
             "PORTICO_MAX_MEMORY": str(int(capacity.max_memory)),
             **({} if site.is_asgi else {"PORTICO_PAUSE": pause(place.runtime)}),
             **FRAMEWORK,
@@ -41,7 +40,7 @@ def gunicorn_conf(site: Site, place: Place, capacity: Capacity) -> File:
 
 
 def _settings(site: Site, place: Place, capacity: Capacity) -> list[Setting]:
-    ladder = Ladder.of(site.options.request_timeout)
+    ladder = Ladder.of(site.longest_timeout)
     timeout = site.cause("request_timeout")
     made = [
         Setting("bind", f"fd://{SOCKET_FD}", "Portico binds the socket and hands it over, so that requests "

@@ -56,7 +56,7 @@ def _line(item: Setting) -> Line:
 
 
 def _settings(site: Site, place: Place, capacity: Capacity) -> list[Setting]:
-    ladder = Ladder.of(site.options.request_timeout)
+    ladder = Ladder.of(site.longest_timeout)
     timeout = site.cause("request_timeout")
     return [
         Setting("strict", True, "an option that does not exist is an error"),

@@ -11,7 +11,7 @@ from typing import Any, Literal, get_args, get_origin
 
 import msgspec
 
-from portico.site.model import Options, Section
+from portico.site.model import Edge, Options, Section
 from portico.values import Address, AppRef, Duration, Size
 
 _WORDS: dict[Any, str] = {
@@ -57,6 +57,12 @@ def keys() -> tuple[Key, ...]:
 
 
 @cache
+def route_keys() -> tuple[Key, ...]:
+    """What can be said of one route, in the order of declaration."""
+    return tuple(_walk(Edge, ""))
+
+
+@cache
 def sections() -> dict[str, type[Section]]:
     """Each table of portico.toml by its name."""
     hints = typing.get_type_hints(Options)
@@ -92,6 +98,8 @@ def _walk(struct: type[msgspec.Struct], prefix: str) -> Iterator[Key]:
     metas = typing.get_type_hints(struct, include_extras=True)
     for field in msgspec.structs.fields(struct):
         hint = hints[field.name]
+        if field.name == "routes":
+            continue  # a table of tables, see route_keys
         if _is_section(hint):
             yield from _walk(hint, f"{prefix}{field.name}.")
             continue

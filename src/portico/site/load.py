@@ -5,16 +5,18 @@ from __future__ import annotations
 import difflib
 import tomllib
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from portico.errors import Problem, UsageError
 from portico.site.convert import convert
-from portico.site.keys import Key, flag_keys, keys, sections
-from portico.site.model import Options
+from portico.site.keys import Key, flag_keys, keys, route_keys, sections
+from portico.site.model import Edge, Options
 from portico.site.rules import broken_rules
 
 FILE = "portico.toml"
+_ROUTES = "routes."
 _FLAG_NAMES = {"domains": "--domain"}
 """Flags that are called otherwise than their option, because one of them is one value."""
 
@@ -72,7 +74,7 @@ def _from_file(text: str, shown: str) -> Iterator[_Found]:
         return
     lines = _lines_of_keys(text)
     for name, value, is_unknown in _flatten(document):
-        where = f"{shown}:{lines.get(name, 1)}"
+        where = f"{shown}:{lines.get(name) or lines.get(name.rpartition('.')[0], 1)}"
         if is_unknown:
             yield _unknown(where, name)
         else:
@@ -101,7 +103,9 @@ def _flatten(document: Mapping[str, Any]) -> Iterator[tuple[str, Any, bool]]:
     known = {key.name for key in keys()}
     for name, value in document.items():
         section = sections().get(name)
-        if section is None:
+        if name == "routes":
+            yield from _flatten_routes(value)
+        elif section is None:
             yield name, value, name not in known
         elif isinstance(value, dict):
             for inner, innermost in value.items():
@@ -110,10 +114,30 @@ def _flatten(document: Mapping[str, Any]) -> Iterator[tuple[str, Any, bool]]:
             yield f"{name}.{section.shorthand}", value, False
 
 
+def _flatten_routes(routes: Any) -> Iterator[tuple[str, Any, bool]]:
+    """`routes./import.timeout`: the rule stands between the first dot and the last."""
+    known = {key.name for key in route_keys()}
+    if not isinstance(routes, dict):
+        yield _ROUTES, routes, True
+        return
+    for rule, table in routes.items():
+        if not isinstance(table, dict):
+            yield f"{_ROUTES}{rule}.", table, True
+            continue
+        for name, value in table.items():
+            yield f"{_ROUTES}{rule}.{name}", value, name not in known
+
+
 def _unknown(where: str, name: str) -> Problem:
+    if name.endswith("."):
+        hint = 'expected tables such as [routes."/import"]'
+        return Problem(where, f"{name[:-1]}: is not a table", hint)
     section, _, last = name.rpartition(".")
     inside = f"{section}." if section else ""
-    names = [key.name.removeprefix(inside) for key in keys() if key.name.startswith(inside)]
+    if name.startswith(_ROUTES):
+        names = [key.name for key in route_keys()]
+    else:
+        names = [key.name.removeprefix(inside) for key in keys() if key.name.startswith(inside)]
     names = sorted({other.partition(".")[0] for other in names})
     near = difflib.get_close_matches(last, names, n=1)
     hint = f"did you mean '{near[0]}'?" if near else f"known here: {', '.join(names)}"
@@ -129,6 +153,7 @@ def _setting(key: Key, value: Any, where: str, *, is_flag: bool) -> _Found:
 
 def _build(values: Mapping[str, Any]) -> Options:
     top = {name: value for name, value in values.items() if "." not in name}
+    top["routes"] = _routes(values)
     for name, section in sections().items():
         prefix = f"{name}."
         inner = {key.removeprefix(prefix): value for key, value in values.items() if key.startswith(prefix)}
@@ -136,7 +161,19 @@ def _build(values: Mapping[str, Any]) -> Options:
     return Options(**top)
 
 
+def _routes(values: Mapping[str, Any]) -> dict[str, Edge]:
+    tables: dict[str, dict[str, Any]] = {}
+    for name, value in values.items():
+        if name.startswith(_ROUTES):
+            rule, _, last = name.removeprefix(_ROUTES).rpartition(".")
+            tables.setdefault(rule, {})[last] = value
+    return {rule: Edge(**table) for rule, table in tables.items()}
+
+
 def _key(name: str) -> Key:
+    if name.startswith(_ROUTES):
+        last = name.rpartition(".")[2]
+        return replace(next(key for key in route_keys() if key.name == last), name=name)
     return next(key for key in keys() if key.name == name)
 
 
@@ -165,7 +202,7 @@ def _lines_of_keys(text: str) -> dict[str, int]:
     for number, line in enumerate(text.splitlines(), 1):
         stripped = line.strip()
         if stripped.startswith("["):
-            table = stripped.strip("[] ").partition("]")[0].strip("\"' ") + "."
+            table = stripped.strip("[] ").partition("]")[0].replace('"', "").replace("'", "").strip() + "."
             lines.setdefault(table.rstrip("."), number)
         elif "=" in stripped and not stripped.startswith("#"):
             name = stripped.partition("=")[0].strip().strip("\"'")

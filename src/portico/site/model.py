@@ -232,6 +232,31 @@ class Node(Section, frozen=True):
     ] = []
 
 
+class Edge(Section, frozen=True):
+    """What nginx does differently for one route. The same can stand beside the view: `from portico import edge`."""
+
+    timeout: Annotated[
+        Duration | None,
+        _option("How long the app may be silent in a request, in place of `request_timeout`.", example="5m"),
+    ] = None
+    max_upload: Annotated[
+        Size | None,
+        _option("Largest request body, in place of the site's `max_upload`.", example="2GiB"),
+    ] = None
+    stream: Annotated[
+        bool,
+        _option(
+            "What the app yields goes to the client at once, without being collected by nginx, and it may be silent "
+            "for an hour. Server-sent events need no such word: they are seen by their type.",
+            example=True,
+        ),
+    ] = False
+    private: Annotated[
+        bool,
+        _option("No cache keeps the answer: not nginx's, not a browser's, none in between.", example=True),
+    ] = False
+
+
 class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Everything portico.toml and the flags can say. Every key is optional."""
 
@@ -321,6 +346,8 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     node: Node = Node()
     errors: Errors = Errors()
     nginx: Nginx = Nginx()
+    routes: dict[str, Edge] = {}
+    """By URL rule, in Flask's spelling: `[routes."/import/<int:id>"]`."""
 
 
 class StaticFolder(msgspec.Struct, frozen=True):
@@ -339,6 +366,14 @@ class Route(msgspec.Struct, frozen=True):
     methods: list[str] = []
     endpoint: str = ""
     websocket: bool = False
+    pattern: str = ""
+    """The rule as a regular expression for the whole path; empty when it cannot be one."""
+    rank: int = 0
+    """Its turn when the app looks for the route of a request; the first that matches answers."""
+    edge: dict[str, Any] = {}
+    """What `portico.edge` noted on its view, as it stands there: {"timeout": "5m"}."""
+    where: str = ""
+    """Where the view with the notes stands: "/srv/shop/shop.py:14"."""
 
 
 class AppFacts(msgspec.Struct, frozen=True):
@@ -358,6 +393,22 @@ class AppFacts(msgspec.Struct, frozen=True):
     routes: list[Route] = []
     notes: list[str] = []
     """What could not be asked, one sentence each."""
+    lost: dict[str, str] = {}
+    """Views with notes of `portico.edge` that no route reaches: where they stand, and their names."""
+
+
+@dataclass(frozen=True)
+class Routed:
+    """A URL rule with settings of its own, from the app or from [routes].
+
+    `pattern` matches whole paths below the mount; `causes` says who set each key of `edge`.
+    """
+
+    rule: str
+    pattern: str
+    rank: tuple[int, ...]
+    edge: Edge
+    causes: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -381,6 +432,9 @@ class Site:
     nginx_server: tuple[str, ...] = ()
     """The user's own nginx directives, read from their files where they are in files."""
 
+    routed: tuple[Routed, ...] = ()
+    """The routes with settings of their own, in the order in which they are tried."""
+
     before: Mapping[str, str] = field(default_factory=dict)
     """The static folders of the release that this one replaces, by URL: its pages may still ask for their files."""
 
@@ -397,6 +451,12 @@ class Site:
         said = self.facts.max_content_length
         # The app's 0 refuses every body; nginx's 0 would refuse none.
         return DEFAULT_MAX_UPLOAD if said is None else Size(max(1, said))
+
+    @property
+    def longest_timeout(self) -> Duration:
+        """The longest that any request may take: what draining and stopping wait for."""
+        own = [item.edge.timeout for item in self.routed if item.edge.timeout is not None]
+        return max([self.options.request_timeout, *own])
 
     @property
     def prefix(self) -> str:

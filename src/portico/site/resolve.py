@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from portico.errors import Problem, UsageError
-from portico.site.model import AppFacts, Options, Site, StaticFolder
+from portico.site.model import AppFacts, Options, Routed, Site, StaticFolder
+from portico.site.routed import routed
 
 PAGES = frozenset(
     f"{name}.{kind}" for name in (404, 413, 429, 502, 503, 504, "maintenance") for kind in ("html", "json")
@@ -37,10 +38,21 @@ def resolve(options: Options, facts: AppFacts, directory: Path, causes: Mapping[
         pages=dict(_pages(options, directory, causes, problems)),
         nginx_http=tuple(_texts(options.nginx.http, "nginx.http", directory, causes, problems)),
         nginx_server=tuple(_texts(options.nginx.server, "nginx.server", directory, causes, problems)),
+        routed=_routed(options, facts, causes, problems),
     )
     if problems:
         raise UsageError(*problems)
     return site
+
+
+def _routed(
+    options: Options, facts: AppFacts, causes: Mapping[str, str], problems: list[Problem]
+) -> tuple[Routed, ...]:
+    try:
+        return routed(options, facts, causes)
+    except UsageError as error:
+        problems += error.problems
+        return ()
 
 
 def own_directory(directory: Path) -> Path:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
-from portico.site.model import Options
+from portico.site.model import Edge, Options
 from portico.site.proxies import KNOWN_PROXIES
 from portico.site.server import APP, Server, is_interval
 from portico.values import Size
@@ -41,6 +41,16 @@ class BrokenRule:
 def broken_rules(options: Options) -> list[BrokenRule]:
     """Every rule the options break, in the order of the keys."""
     return [BrokenRule(key, what, hint) for key, rule in _RULES.items() for what, hint in rule(options)]
+
+
+def broken_edge(edge: Edge) -> Iterator[BrokenRule]:
+    """Every rule that the settings of one route break."""
+    if edge.timeout is not None and not 1 <= edge.timeout <= _LONGEST_TIMEOUT:
+        yield BrokenRule("timeout", f"timeout: {edge.timeout} is out of range", "expected 1s to 1h")
+    if edge.max_upload is not None and not 1 <= edge.max_upload <= _LARGEST_UPLOAD:
+        yield BrokenRule(
+            "max_upload", f"max_upload: {edge.max_upload} is out of range", "expected 1B to 1024GiB"
+        )
 
 
 _Broken = Iterator[tuple[str, str]]

@@ -7,7 +7,8 @@ from typing import Any
 
 import msgspec
 
-from portico.site.keys import Key, flag_keys, keys, sections
+from portico.site.keys import Key, flag_keys, keys, route_keys, sections
+from portico.site.model import Edge
 
 
 def json_schema() -> dict[str, Any]:
@@ -22,6 +23,15 @@ def json_schema() -> dict[str, Any]:
             "description": (section.__doc__ or "").strip(),
             "anyOf": [table, inner[section.shorthand]],
         }
+    top["routes"] = {
+        "description": (Edge.__doc__ or "").strip(),
+        "type": "object",
+        "additionalProperties": {
+            "type": "object",
+            "additionalProperties": False,
+            "properties": {key.name: _leaf(key) for key in route_keys()},
+        },
+    }
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "portico.toml",
@@ -43,7 +53,9 @@ def reference_page() -> str:
     ]
     for key in keys():
         lines += _section_head(key) + _entry(key)
-    return "\n".join(lines)
+    lines += ['## [routes."/import/<int:id>"]', "", (Edge.__doc__ or "").strip(), ""]
+    lines += ["One table a URL rule, in Flask's spelling; see [routes.md](routes.md). There is no flag.", ""]
+    return "\n".join([*lines, *(line for key in route_keys() for line in _route_entry(key))])
 
 
 def shown(value: Any) -> str:
@@ -93,6 +105,18 @@ def _entry(key: Key) -> list[str]:
         f"Default `{shown(key.default)}`; example `{_assignment(key)}`; flag `--{flag}`; {key.expected}.",
     ]
     return [*lines, *([f"Source: <{key.source}>"] if key.source else []), ""]
+
+
+def _route_entry(key: Key) -> list[str]:
+    default = "the site's" if key.default is None else f"`{shown(key.default)}`"
+    return [
+        f"### `routes.<rule>.{key.name}`",
+        "",
+        key.help,
+        "",
+        f"Default {default}; example `{_assignment(key)}`; {key.expected}.",
+        "",
+    ]
 
 
 def _assignment(key: Key) -> str:

@@ -30,8 +30,18 @@ def facts(loaded: Loaded) -> dict[str, Any]:
         return said | {"kind": "asgi", "notes": [_ASGI]}
     for thing in _layers(loaded.application):
         if framework := _framework(thing):
-            return said | _noting_wrapper(loaded.application, thing, _asked(framework, thing))
+            told = _noting_wrapper(loaded.application, thing, _asked(framework, thing))
+            return said | _placed(told, f"{loaded.directory}/")
     return said | {"kind": "wsgi", "notes": [_PLAIN]}
+
+
+def _placed(told: dict[str, Any], directory: str) -> dict[str, Any]:
+    """The places of views as a reader of the app names them: below its directory."""
+    for route in told.get("routes", []):
+        if "where" in route:
+            route["where"] = route["where"].removeprefix(directory)
+    lost = {place.removeprefix(directory): view for place, view in told.get("lost", {}).items()}
+    return told | {"lost": lost}
 
 
 def _is_asgi(application: Any) -> bool:

@@ -11,15 +11,20 @@ import django
 from django.conf import settings
 from django.urls import URLPattern, URLResolver, get_resolver
 
+from portico.link.app.notes import lost, notes_of
+from portico.site.pattern import without_names
+
 
 def facts(_application: object) -> dict[str, Any]:
     """The part of AppFacts Django can give. It limits no request body, so there is no max_content_length."""
     notes: list[str] = []
+    routes = _routes(notes)
     return {
         "kind": "django",
         "version": django.get_version(),
         "static": _static(notes),
-        "routes": _routes(notes),
+        "routes": routes,
+        "lost": lost(_views(get_resolver())) if routes else {},
         "notes": notes + _media(),
     }
 
@@ -51,20 +56,46 @@ def _media() -> list[str]:
 
 def _routes(notes: list[str]) -> list[dict[str, Any]]:
     try:
-        return sorted(_below("/", "", get_resolver()), key=lambda route: (route["rule"], route["endpoint"]))
+        found = list(_below("/", "/", "", get_resolver()))
     except Exception as error:  # noqa: BLE001  urls.py runs the project's own code
         notes.append(f"the URLs could not be read: {type(error).__name__}: {error}")
         return []
+    # Django takes the first that matches, in the order of urls.py.
+    ranked = [route | {"rank": number} for number, route in enumerate(found)]
+    return sorted(ranked, key=lambda route: (route["rule"], route["endpoint"]))
 
 
-def _below(prefix: str, namespace: str, resolver: URLResolver) -> Iterator[dict[str, Any]]:
+def _below(prefix: str, begins: str, namespace: str, resolver: URLResolver) -> Iterator[dict[str, Any]]:
     for entry in resolver.url_patterns:
         rule = prefix + str(entry.pattern).removeprefix("^")
+        matched = begins + _pattern(entry)
         if isinstance(entry, URLResolver):
             inner = f"{namespace}{entry.namespace}:" if entry.namespace else namespace
-            yield from _below(rule, inner, entry)
+            yield from _below(rule, matched, inner, entry)
         else:
-            yield {"rule": rule, "methods": _methods(entry), "endpoint": namespace + _name(entry)}
+            yield {
+                "rule": rule,
+                "methods": _methods(entry),
+                "endpoint": namespace + _name(entry),
+                "pattern": matched,
+                **notes_of(entry.callback),
+            }
+
+
+def _pattern(entry: URLPattern | URLResolver) -> str:
+    """An entry of urls.py as a regular expression, without the anchors and the names of Django's own."""
+    text = str(entry.pattern.regex.pattern).removeprefix("^")
+    for end in ("\\Z", "$"):
+        text = text.removesuffix(end)
+    return without_names(text)
+
+
+def _views(resolver: URLResolver) -> Iterator[Any]:
+    for entry in resolver.url_patterns:
+        if isinstance(entry, URLResolver):
+            yield from _views(entry)
+        else:
+            yield entry.callback
 
 
 def _name(entry: URLPattern) -> str:

@@ -7,8 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import flask
+from werkzeug.routing.rules import parse_converter_args
 
+from portico.link.app.notes import lost, notes_of
 from portico.link.app.version import version_of
+from portico.site.pattern import pattern
+from portico.site.pattern import rank as pattern_rank
 
 if TYPE_CHECKING:
     from werkzeug.routing import Rule
@@ -29,7 +33,8 @@ def facts(app: flask.Flask) -> dict[str, Any]:
         "static": sorted(static, key=lambda folder: folder["url"]),
         "max_content_length": app.config.get("MAX_CONTENT_LENGTH"),
         "application_root": app.config.get("APPLICATION_ROOT") or "/",
-        "routes": sorted(map(_route, app.url_map.iter_rules()), key=_by_rule),
+        "routes": sorted(_routes(app), key=_by_rule),
+        "lost": lost(app.view_functions.values()),
         "notes": notes,
     }
 
@@ -92,13 +97,36 @@ def _is_default(owner: Owner) -> bool:
     return isinstance(owner, flask.Flask) and owner.static_folder == str(Path(owner.root_path) / "static")
 
 
-def _route(rule: Rule) -> dict[str, Any]:
+def _routes(app: flask.Flask) -> Iterator[dict[str, Any]]:
+    tried = sorted(app.url_map.iter_rules(), key=lambda rule: pattern_rank(rule.rule))
+    for number, rule in enumerate(tried):
+        yield _route(app, rule) | {"rank": number}
+
+
+def _route(app: flask.Flask, rule: Rule) -> dict[str, Any]:
     return {
         "rule": rule.rule,
         "methods": sorted(_methods(rule)),
         "endpoint": str(rule.endpoint),
         "websocket": rule.websocket,
+        "pattern": _pattern(rule),
+        **notes_of(app.view_functions.get(rule.endpoint)),
     }
+
+
+def _pattern(rule: Rule) -> str:
+    """The rule as a regular expression; none where the host decides too, or a converter has no pattern."""
+    if rule.host or rule.subdomain:
+        return ""
+
+    def converter(name: str, arguments: str) -> str:
+        positional, named = parse_converter_args(arguments)
+        return str(rule.get_converter("", name, positional, named).regex)
+
+    try:
+        return pattern(rule.rule, converter)
+    except (ValueError, LookupError, AttributeError, TypeError):
+        return ""
 
 
 def _by_rule(route: dict[str, Any]) -> tuple[str, list[str], str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,12 @@ from pyramid.path import AssetResolver
 from pyramid.security import NO_PERMISSION_REQUIRED
 from pyramid.static import static_view
 
+from portico.link.app.notes import lost, notes_of
 from portico.link.app.version import version_of
+from portico.site.pattern import escape, without_names
 
 _SUBPATH = "*subpath"
+_PLACEHOLDER = re.compile(r"\{[A-Za-z_]\w*(?::(?P<regex>(?:[^{}]|\{[^{}]*\})+))?\}")
 
 
 def facts(router: Any) -> dict[str, Any]:
@@ -27,8 +31,13 @@ def facts(router: Any) -> dict[str, Any]:
         "version": version_of("pyramid", pyramid.__file__),
         "static": sorted(_static_folders(introspector, views, notes), key=lambda folder: folder["url"]),
         "routes": sorted(
-            (_route(entry["introspectable"]) for entry in routes), key=lambda told: told["rule"]
+            (
+                _route(entry["introspectable"], views) | {"rank": number}
+                for number, entry in enumerate(routes)
+            ),
+            key=lambda told: told["rule"],
         ),
+        "lost": lost(_callable(entry["introspectable"]) for entry in views),
         "notes": notes,
     }
 
@@ -67,7 +76,32 @@ def _why_not(url: str, route: Any, related: list[Any]) -> str:
     return "it has predicates of its own" if route["object"].predicates else ""
 
 
-def _route(route: Any) -> dict[str, Any]:
+def _callable(view: Any) -> Any:
+    """What `add_view` was given: a function, or with `attr` a method of a class."""
+    return getattr(view["callable"], view["attr"], view["callable"]) if view["attr"] else view["callable"]
+
+
+def _notes(name: str, views: list[Any]) -> dict[str, Any]:
+    """The notes on the views of a route; the first that has any speaks for all of them."""
+    found = (
+        notes_of(_callable(entry["introspectable"]))
+        for entry in views
+        if entry["introspectable"]["route_name"] == name
+    )
+    return next(filter(None, found), {})
+
+
+def _pattern(text: str) -> str:
+    """A route pattern as a regular expression: `{name}`, `{name:regex}`, `*rest`."""
+    bare, star, _ = ("/" + text.lstrip("/")).partition("*")
+    made, at = "", 0
+    for found in _PLACEHOLDER.finditer(bare):
+        made += escape(bare[at : found.start()]) + f"(?:{without_names(found['regex'] or '[^/]+')})"
+        at = found.end()
+    return made + escape(bare[at:]) + (".*" if star else "")
+
+
+def _route(route: Any, views: list[Any]) -> dict[str, Any]:
     methods = route["request_methods"] or ()
     methods = (methods,) if isinstance(methods, str) else methods
     added = {"HEAD"} if "GET" in methods else set()  # pyramid.predicates.RequestMethodPredicate adds it
@@ -75,4 +109,6 @@ def _route(route: Any) -> dict[str, Any]:
         "rule": "/" + route["pattern"].lstrip("/"),
         "methods": sorted(set(methods) - added),
         "endpoint": route["name"],
+        "pattern": _pattern(route["pattern"]),
+        **_notes(route["name"], views),
     }

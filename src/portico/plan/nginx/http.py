@@ -9,6 +9,7 @@ from portico.plan.nginx.link import dialect
 from portico.plan.nginx.log import log
 from portico.plan.nginx.mime import COMPRESSIBLE, TYPES
 from portico.plan.nginx.pages import negotiation
+from portico.plan.nginx.routes import private_map
 from portico.plan.nginx.server import own_lines, servers
 from portico.plan.nginx.trust import trust
 from portico.plan.nginx.upstream import resolver, upstream
@@ -37,6 +38,7 @@ def http(site: Site, place: Place) -> Directive:
             *log(paths),
             *negotiation(),
             *_upgrade(),
+            *private_map(site),
             *limit_zones(site),
             *resolver(site, place),
             upstream(site, place),

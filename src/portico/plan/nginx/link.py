@@ -49,9 +49,9 @@ def _connect(site: Site) -> Directive:
     return directive(name, "5s", why="the socket is on this machine: it answers at once or not at all")
 
 
-def silence(site: Site, seconds: float) -> list[Directive]:
+def silence(site: Site, seconds: float, *, cause: str = "") -> list[Directive]:
     """The longest silence on the link, each way."""
-    cause = site.cause("request_timeout")
+    cause = cause or site.cause("request_timeout")
     return [
         directive(
             f"{dialect(site)}_read_timeout", time(seconds),

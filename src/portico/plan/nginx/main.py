@@ -34,7 +34,7 @@ def connections(place: Place) -> int:
 
 def _process(site: Site, place: Place) -> list[Directive]:
     paths = Paths.of(place)
-    ladder = Ladder.of(site.options.request_timeout)
+    ladder = Ladder.of(site.longest_timeout)
     made = [directive("daemon", "off", why="Portico watches nginx as its child", cause="D10")]
     if place.nginx_user:
         made.append(

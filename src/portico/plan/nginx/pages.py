@@ -39,13 +39,15 @@ class Page:
 
 def pages(site: Site) -> tuple[Page, ...]:
     """Every page Portico brings."""
-    limit = site.max_upload
+    limit = f"{site.max_upload}, the limit of this site"
+    if any(item.edge.max_upload for item in site.routed):
+        limit = f"what this address takes ({site.max_upload} unless its route says otherwise)"
     return (
         Page(404, "Not found", "There is nothing at this address."),
         Page(
             413,
             "Too large",
-            f"This upload is larger than {limit}, the limit of this site. nginx refused it before it reached "
+            f"This upload is larger than {limit}. nginx refused it before it reached "
             "the app (setting: max_upload).",
         ),
         Page(

@@ -8,6 +8,7 @@ from portico.place.model import Place
 from portico.plan.nginx.conf import Directive, block, directive, is_literal, literal
 from portico.plan.nginx.pages import PREFIX, error_pages
 from portico.site.model import Site, StaticFolder
+from portico.site.pattern import head, is_fixed
 
 _BEFORE = "/-/before"
 _TEXT = (
@@ -43,7 +44,9 @@ def routes_inside(site: Site, place: Place) -> list[tuple[str, str]]:
     found = {}
     for folder in served(site, place):
         for route in site.facts.routes:
-            fixed, converter, _ = route.rule.partition("<")
+            fixed, _, converter = route.rule.partition("<")
+            if route.pattern:
+                fixed, converter = head(route.pattern), "" if is_fixed(route.pattern) else route.pattern
             is_files = route.endpoint.rpartition(".")[2] == "static" or fixed == folder.url
             if fixed.startswith(folder.url) and not is_files:
                 found[fixed] = "^~" if converter else "="

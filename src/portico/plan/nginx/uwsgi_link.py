@@ -45,10 +45,24 @@ def pass_to_app(site: Site) -> Directive:
 
 def told(site: Site, host: str, path: str) -> list[Directive]:
     """The environ, parameter by parameter. `path` replaces the client's where it is given."""
-    made = [*_request(site, path), *_identity(site, host), *_blanked(site)]
+    made = [*_request(site, path), *_identity(site, host), *_blanked(site), *_deadline(site)]
     if site.protocol != "fastcgi":
         return made
     return [replace(item, name="fastcgi_param", source=_FASTCGI) for item in made]
+
+
+def has_deadlines(site: Site) -> bool:
+    """Whether some route has a time of its own that the worker must hear of."""
+    return site.protocol == "uwsgi" and any(item.edge.timeout or item.edge.stream for item in site.routed)
+
+
+def _deadline(site: Site) -> list[Directive]:
+    if not has_deadlines(site):
+        return []
+    why = "the route's own time, for the worker's watch"
+    return [
+        directive("uwsgi_param", "PORTICO_DEADLINE", "$portico_deadline", "if_not_empty", why=why, cause="D9")
+    ]
 
 
 def _request(site: Site, path: str) -> list[Directive]:

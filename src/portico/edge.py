@@ -1,0 +1,81 @@
+"""What a view wants of nginx, said beside its route: `from portico import edge`.
+
+Each decorator writes a note on the view and returns it unchanged: at run time it costs nothing, and without Portico
+the app runs as before. Portico reads the notes when it asks the app for its routes and writes them as nginx locations;
+a value that cannot be used, or a note that no route reaches, is an error of `portico plan`.
+
+    @app.post("/import")
+    @edge.timeout("5m")
+    @edge.max_upload("2GiB")
+    def import_csv(): ...
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+NOTES = "__portico_edge__"
+"""The attribute of a view that holds its notes: {"timeout": "5m", ...}."""
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+_noted: list[Note] = []
+
+
+class Note(dict[str, Any]):
+    """The settings of one view, by the names they have under [routes] in portico.toml; `where` is "shop.py:14"."""
+
+    where: str = ""
+    view: str = ""
+
+
+def timeout(duration: str) -> Callable[[View], View]:
+    """How long the app may be silent in a request to this route, in place of `request_timeout`: "5m"."""
+    return _noting(timeout=duration)
+
+
+def max_upload(size: str) -> Callable[[View], View]:
+    """The largest request body of this route, in place of the site's `max_upload`: "2GiB"."""
+    return _noting(max_upload=size)
+
+
+def stream(view: View) -> View:
+    """What this route answers goes to the client as the view yields it, and may be silent for an hour."""
+    return _noting(stream=True)(view)
+
+
+def private(view: View) -> View:
+    """No cache ever keeps what this route answers: not nginx's, not a browser's, none in between."""
+    return _noting(private=True)(view)
+
+
+def noted() -> list[Note]:
+    """The notes of every view so far, so that one that no route reaches can be found."""
+    return _noted
+
+
+def _noting(**settings: Any) -> Callable[[View], View]:
+    def note(view: View) -> View:
+        before: Note | None = getattr(view, NOTES, None)
+        made = Note({**(before or {}), **settings})
+        made.where, made.view = _where(view), getattr(view, "__qualname__", repr(view))
+        # By identity: equal notes of two views are two.
+        _noted[:] = [other for other in _noted if other is not before] + [made]
+        setattr(view, NOTES, made)
+        return view
+
+    return note
+
+
+def _where(view: object) -> str:
+    """Where a view stands, as "/srv/shop/shop.py:14"."""
+    try:
+        thing: Any = inspect.unwrap(view) if callable(view) else view
+        file = inspect.getsourcefile(thing) or "?"
+        code = getattr(thing, "__code__", None)
+        line = code.co_firstlineno if code else inspect.getsourcelines(thing)[1]
+    except (TypeError, OSError):
+        return str(getattr(view, "__module__", "the app"))
+    return f"{file}:{line}"

@@ -1,0 +1,167 @@
+"""Routes that need a location of their own: those with settings, and those that others would swallow.
+
+nginx tries locations in an order of its own. Patterns are therefore nested in the location of what all of their paths
+begin with, in the order in which the app tries its routes; a route without settings that comes before one with them
+gets a pattern too, so that it keeps the site's.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from portico.plan.model import Ladder
+from portico.plan.nginx.conf import Directive, directive, entries
+from portico.plan.nginx.link import dialect, silence
+from portico.plan.nginx.uwsgi_link import has_deadlines
+from portico.site.model import Edge, Route, Routed, Site
+from portico.site.pattern import head, is_fixed
+
+STREAM_SECONDS = 3600
+"""How long a stream may be silent: as a WebSocket, an hour outlives a lunch break."""
+_PRIVATE = "$portico_private"
+
+
+@dataclass(frozen=True)
+class Spot:
+    """One pattern in a location: the route's settings, or None for the site's."""
+
+    rule: str
+    pattern: str
+    rank: tuple[int, ...]
+    routed: Routed | None
+
+    @property
+    def head(self) -> str:
+        return head(self.pattern)
+
+    @property
+    def why(self) -> str:
+        if self.routed:
+            return f"the route {self.rule} has settings of its own"
+        return f"the route {self.rule} comes before one with settings of its own, and has none"
+
+    @property
+    def cause(self) -> str:
+        return "; ".join(self.routed.causes.values()) if self.routed else "D6"
+
+
+def spots(site: Site) -> list[Spot]:
+    """Every pattern that needs a location, in the order in which the app tries them."""
+    found = {item.rule: Spot(item.rule, item.pattern, item.rank, item) for item in site.routed}
+    plain = [route for route in site.facts.routes if route.pattern and route.rule not in found]
+    for item in list(found.values()):
+        for route in plain:
+            if (route.rank,) < item.rank[:1] and item.rank[:1] < (_OWN_RULES,) and _may_take(route, item):
+                found[route.rule] = Spot(route.rule, route.pattern, (route.rank,), None)
+    return sorted(found.values(), key=lambda spot: (spot.rank, spot.rule))
+
+
+_OWN_RULES = 1 << 20
+"""From here on a rank is one of [routes] that is no rule of the app's: it covers the app's, none comes before it."""
+
+
+def _may_take(route: Route, spot: Spot) -> bool:
+    """Whether the route, which the app tries earlier, can match a path of the spot."""
+    if is_fixed(spot.pattern):
+        return False  # an exact location wins whatever comes before
+    if is_fixed(route.pattern):
+        return re.fullmatch(spot.pattern, head(route.pattern)) is not None
+    first, second = head(route.pattern), spot.head
+    return first.startswith(second) or second.startswith(first)
+
+
+def families(found: list[Spot]) -> dict[str, list[Spot]]:
+    """The patterns by what all of a family begin with: nginx looks only in the location with the longest prefix.
+
+    The prefix has no slash at its end: nginx would redirect the path without it to the one with it.
+    """
+    patterns = [spot for spot in found if not is_fixed(spot.pattern)]
+    made: dict[str, list[Spot]] = {}
+    last = ""
+    for spot in sorted(patterns, key=lambda spot: _family(spot)):
+        if not last or not spot.head.startswith(last):
+            last = _family(spot)
+        made.setdefault(last, []).append(spot)
+    return {text: [spot for spot in patterns if spot in members] for text, members in made.items()}
+
+
+def _family(spot: Spot) -> str:
+    return spot.head.rstrip("/") or "/"
+
+
+def settings(site: Site, routed: Routed | None) -> list[Directive]:
+    """What nginx does differently for this route."""
+    return [made for write in _SETTINGS for made in write(site, routed)] if routed else []
+
+
+def deadlines(site: Site) -> list[Directive]:
+    """At server level: the variable by which a route's own time reaches the worker."""
+    if not has_deadlines(site):
+        return []
+    why = "a route with a time of its own sets it; the worker takes it for its deadline"
+    return [directive("set", "$portico_deadline", "", why=why, cause="D9")]
+
+
+def private_map(site: Site) -> list[Directive]:
+    """At http level: what an answer of a private route says to caches, unless the app says something itself."""
+    if not any(item.edge.private for item in site.routed):
+        return []
+    why = "Cache-Control of private routes: nothing is kept by anybody, unless the app itself says something"
+    table = [("default", ""), ("", "private, no-store")]
+    return [entries("map", "$upstream_http_cache_control", _PRIVATE, table=table, why=why)]
+
+
+def _timeout(site: Site, routed: Routed) -> Iterator[Directive]:
+    edge, key = routed.edge, "timeout" if routed.edge.timeout is not None else "stream"
+    seconds = _seconds(edge)
+    if seconds is None:
+        return
+    cause = routed.causes.get(key, "")
+    yield from silence(site, seconds, cause=cause)
+    if has_deadlines(site):
+        text = f"{Ladder.of(seconds).deadline_seconds:g}"
+        yield directive(
+            "set", "$portico_deadline", text, why="the worker waits a second longer than nginx", cause=cause
+        )
+
+
+def _seconds(edge: Edge) -> float | None:
+    if edge.timeout is not None:
+        return edge.timeout
+    return STREAM_SECONDS if edge.stream else None
+
+
+def _max_upload(_site: Site, routed: Routed) -> Iterator[Directive]:
+    if routed.edge.max_upload is not None:
+        yield directive(
+            "client_max_body_size", int(routed.edge.max_upload), why="the largest upload of this route; more is 413",
+            cause=routed.causes.get("max_upload", ""),
+        )  # fmt: skip
+
+
+def _stream(site: Site, routed: Routed) -> Iterator[Directive]:
+    if routed.edge.stream:
+        cause = routed.causes.get("stream", "")
+        yield directive(
+            f"{dialect(site)}_buffering", "off", why="what the app yields goes on at once", cause=cause
+        )
+        yield directive("gzip", "off", why="compression would wait for more", cause=cause)
+
+
+def _private(_site: Site, routed: Routed) -> Iterator[Directive]:
+    if routed.edge.private:
+        yield directive(
+            "add_header", "Cache-Control", _PRIVATE, "always",
+            why="no cache keeps the answer; empty, and not sent, when the app says it itself",
+            cause=routed.causes.get("private", ""),
+        )  # fmt: skip
+
+
+_SETTINGS: tuple[Callable[[Site, Routed], Iterator[Directive]], ...] = (
+    _timeout,
+    _max_upload,
+    _stream,
+    _private,
+)

@@ -1,0 +1,123 @@
+"""URL rules as patterns: `/reports/<int:year>` as `/reports/\\d+`, in the syntax that Python and nginx share."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+_PLACEHOLDER = re.compile(
+    r"<(?:(?P<converter>[A-Za-z_]\w*)(?:\((?P<arguments>.*?)\))?:)?(?P<name>[A-Za-z_]\w*)>", re.ASCII
+)
+_STANDARD = {
+    "default": "[^/]+",
+    "string": "[^/]+",
+    "str": "[^/]+",
+    "slug": "[-a-zA-Z0-9_]+",
+    "int": r"\d+",
+    "float": r"\d+\.\d+",
+    "path": "[^/].*?",
+    "uuid": "[A-Fa-f0-9]{8}-[A-Fa-f0-9]{4}-[A-Fa-f0-9]{4}-[A-Fa-f0-9]{4}-[A-Fa-f0-9]{12}",
+}
+"""The converters of Flask and Django, https://werkzeug.palletsprojects.com/en/stable/routing/#built-in-converters"""
+_NAMED = re.compile(r"\(\?P<\w+>")
+_META = frozenset("^$.*+?{}[]()|")
+_SPECIAL = re.compile(r"[\\.^$*+?{}\[\]|()]")
+
+Converter = Callable[[str, str], str]
+"""The pattern of a converter of that name with those arguments, both as they stand in the rule."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A piece of a rule: fixed text, or the pattern of a placeholder."""
+
+    text: str
+    is_fixed: bool
+
+
+def pattern(rule: str, converter: Converter | None = None) -> str:
+    """A rule in Flask's spelling as a regular expression for the whole path, without captures.
+
+    Raises ValueError with what was not understood.
+    """
+    return "".join(escape(part.text) if part.is_fixed else part.text for part in parts(rule, converter))
+
+
+def parts(rule: str, converter: Converter | None = None) -> Iterator[Part]:
+    """The pieces of a rule in Flask's spelling. Raises ValueError with what was not understood."""
+    at = 0
+    for found in _PLACEHOLDER.finditer(rule):
+        yield from _fixed(rule[at : found.start()])
+        name, arguments = found["converter"] or "default", found["arguments"] or ""
+        yield Part(f"(?:{without_names((converter or standard)(name, arguments))})", is_fixed=False)
+        at = found.end()
+    yield from _fixed(rule[at:])
+
+
+def standard(name: str, arguments: str) -> str:
+    """The pattern of a converter that every app has. Raises ValueError for any other."""
+    if name == "any" and arguments:
+        return "|".join(escape(word.strip(" '\"")) for word in arguments.split(","))
+    if name not in _STANDARD:
+        raise ValueError(
+            f"'{name}' is not a converter known here: {', '.join(sorted(_STANDARD))} or any(a,b)"
+        )
+    if arguments:
+        raise ValueError(f"'{name}' takes no arguments here")
+    return _STANDARD[name]
+
+
+def head(regex: str) -> str:
+    """The fixed text that every match of a pattern begins with."""
+    return _head(regex)[0]
+
+
+def is_fixed(regex: str) -> bool:
+    """Whether the pattern matches one path only."""
+    return _head(regex)[1]
+
+
+def _head(regex: str) -> tuple[str, bool]:
+    text, at = "", 0
+    while at < len(regex):
+        escaped = regex[at] == "\\"
+        if (regex[at] in _META and not escaped) or (escaped and regex[at + 1 : at + 2].isalnum()):
+            return text, False
+        size = 2 if escaped else 1
+        if regex[at + size : at + size + 1] in ("*", "?", "{", "+"):
+            return text, False  # the character may be missing, or be there twice
+        text += regex[at + size - 1]
+        at += size
+    return text, True
+
+
+def rank(rule: str) -> tuple[tuple[int, int, int], ...]:
+    """Sorts rules as Werkzeug tries them: segment by segment, fixed before placeholders, paths last."""
+    return tuple(_segment(text) for text in rule.split("/"))
+
+
+def without_names(text: str) -> str:
+    """A regular expression with its named groups made plain ones: nginx would make variables of them."""
+    return _NAMED.sub("(?:", text)
+
+
+def escape(text: str) -> str:
+    """Fixed text in a pattern; `re.escape` would also escape what needs none, and a reader has to read it."""
+    return _SPECIAL.sub(r"\\\g<0>", text)
+
+
+def _fixed(text: str) -> Iterator[Part]:
+    if "<" in text or ">" in text:
+        raise ValueError(f'"{text}" has a bracket that belongs to no placeholder such as <int:number>')
+    if text:
+        yield Part(text, is_fixed=True)
+
+
+def _segment(text: str) -> tuple[int, int, int]:
+    names = [found["converter"] or "default" for found in _PLACEHOLDER.finditer(text)]
+    left = len(_PLACEHOLDER.sub("", text))
+    if not names:
+        return 0, 0, 0
+    weights = {"path": 200, "int": 50, "float": 50}
+    return 1, max(weights.get(name, 100) for name in names), -left

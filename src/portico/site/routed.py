@@ -1,0 +1,129 @@
+"""The routes with settings of their own: what the app noted on its views, and [routes] over it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import msgspec
+
+from portico.errors import Problem, UsageError
+from portico.site.convert import convert
+from portico.site.keys import route_keys
+from portico.site.model import AppFacts, Edge, Options, Route, Routed
+from portico.site.pattern import pattern, rank
+from portico.site.rules import broken_edge
+
+_LATER = 1 << 20
+"""A rule of [routes] that is none of the app's is tried after all of them: it may cover many."""
+
+
+def routed(options: Options, facts: AppFacts, causes: Mapping[str, str]) -> tuple[Routed, ...]:
+    """Every route with settings, in the order in which they are tried.
+
+    Raises UsageError with every setting that cannot be used and every note that no route reaches.
+    """
+    problems = list(_lost(facts))
+    found = [*_from_app(facts, problems), *_from_options(options, facts, causes, problems)]
+    merged: dict[str, Routed] = {}
+    for item in found:
+        merged[item.rule] = _over(merged[item.rule], item) if item.rule in merged else item
+    problems += [problem for item in merged.values() for problem in _broken(item)]
+    if problems:
+        raise UsageError(*problems)
+    return tuple(sorted(merged.values(), key=lambda item: (item.rank, item.rule)))
+
+
+def _lost(facts: AppFacts) -> Iterator[Problem]:
+    for where, view in facts.lost.items():
+        yield Problem(
+            where,
+            f"portico.edge is used on {view}, which no route of the app reaches",
+            "a decorator between it and the route must use functools.wraps; or say it in [routes]",
+        )
+
+
+def _from_app(facts: AppFacts, problems: list[Problem]) -> Iterator[Routed]:
+    noted = [route for route in facts.routes if route.edge]
+    for route in noted:
+        if not route.pattern:
+            problems.append(_not_a_pattern(route))
+        elif problem := _divided(route, facts):
+            problems.append(problem)
+        elif edge := _edge(route, problems):
+            causes = {key: f"{route.where}: @edge.{key}" for key in route.edge}
+            yield Routed(route.rule, route.pattern, (route.rank,), edge, causes)
+
+
+def _not_a_pattern(route: Route) -> Problem:
+    return Problem(
+        route.where,
+        f"portico.edge is used on the route {route.rule}, which nginx cannot tell from others by its path",
+        "take portico.edge away there: the route depends on the host, or on a converter without a pattern",
+    )
+
+
+def _divided(route: Route, facts: AppFacts) -> Problem | None:
+    """nginx chooses by the path alone: what one view of a path wants holds for all, so two must not want two things."""
+    for other in facts.routes:
+        differing = [key for key in route.edge if other.edge.get(key, route.edge[key]) != route.edge[key]]
+        if other.pattern == route.pattern and differing:
+            first, second = sorted((route.endpoint, other.endpoint))
+            return Problem(
+                route.where,
+                f"the views {first} and {second} share the route {route.rule} and differ in @edge.{differing[0]}",
+                "nginx chooses by the path alone: give both the same, or each a path of its own",
+            )
+    return None
+
+
+def _edge(route: Route, problems: list[Problem]) -> Edge | None:
+    values, keys = {}, {key.name: key for key in route_keys()}
+    for name, value in route.edge.items():
+        if name not in keys:
+            problems.append(
+                Problem(route.where, f"@edge.{name}: unknown here", "this Portico knows: " + ", ".join(keys))
+            )
+            continue
+        try:
+            values[name] = convert(keys[name], value, is_flag=False)
+        except ValueError as error:
+            problems.append(Problem(route.where, f"@edge.{name}: {value!r} is not valid", str(error)))
+    return Edge(**values) if len(values) == len(route.edge) else None
+
+
+def _from_options(
+    options: Options, facts: AppFacts, causes: Mapping[str, str], problems: list[Problem]
+) -> Iterator[Routed]:
+    rules = {route.rule: route for route in facts.routes}
+    for rule, edge in options.routes.items():
+        prefix = f"routes.{rule}."
+        own = {
+            key.removeprefix(prefix): f"{place}: {key}"
+            for key, place in causes.items()
+            if key.startswith(prefix)
+        }
+        where = next(iter(own.values()), "routes").partition(": ")[0]
+        route = rules.get(rule)
+        if route and route.pattern:
+            yield Routed(rule, route.pattern, (route.rank,), edge, own)
+            continue
+        try:
+            if not rule.startswith("/"):
+                raise ValueError("it does not begin with /")
+            yield Routed(rule, pattern(rule), (_LATER, *(n for part in rank(rule) for n in part)), edge, own)
+        except ValueError as error:
+            hint = "expected a rule such as /import/<int:id>, or /api/<path:rest> for all below"
+            problems.append(Problem(where, f'routes: "{rule}" is not a rule: {error}', hint))
+
+
+def _over(below: Routed, above: Routed) -> Routed:
+    """The same rule said twice: portico.toml wins over the app, key by key."""
+    said = {key: getattr(above.edge, key) for key in above.causes}
+    edge = msgspec.structs.replace(below.edge, **said)
+    return Routed(below.rule, below.pattern, below.rank, edge, {**below.causes, **above.causes})
+
+
+def _broken(item: Routed) -> Iterator[Problem]:
+    for broken in broken_edge(item.edge):
+        where = item.causes.get(broken.key, f"routes: {item.rule}").partition(": ")[0]
+        yield Problem(where, f"{item.rule}: {broken.what}", broken.hint)
