@@ -79,8 +79,9 @@ def test_what_every_match_begins_with(regex: str, begins: str) -> None:
 
 def test_rules_are_tried_as_werkzeug_tries_them() -> None:
     wanted = ["/a/b", "/a/x-<y>", "/a/<int:n>", "/a/<y>", "/a/<path:p>", "/<x>", "/<path:p>"]
-    assert sorted(wanted[::-1], key=rank)[:3] == ["/a/b", "/a/<int:n>", "/a/x-<y>"]
-    assert sorted(wanted[::-1], key=rank)[3:] == wanted[3:]
+    shuffled = [*wanted[3:], *wanted[:3]]
+    assert sorted(shuffled, key=rank)[:3] == ["/a/b", "/a/<int:n>", "/a/x-<y>"]
+    assert sorted(shuffled, key=rank)[3:] == wanted[3:]
 
 
 def test_flask_views_say_what_they_want(told: Told) -> None:
