@@ -7,6 +7,7 @@ a stream of lines, one JSON object each, so that a reload can be watched step by
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import socket
@@ -21,6 +22,12 @@ from portico.errors import PorticoError
 NAME = "control.sock"
 ASK_SECONDS = 5.0
 """Who has connected and says nothing is not listened to for longer."""
+
+_LONGEST_REQUEST = 1 << 16
+"""Bytes; asyncio's own limit of what it looks through for the end of a head."""
+_REST_SECONDS = 0.5
+"""How long the rest of a request that is too long is read and thrown away."""
+_TOO_LONG = f"that is too long: an order and its words may have {_LONGEST_REQUEST >> 10} KiB"
 
 Parameters = Mapping[str, str]
 """What the query of a request says, by name."""
@@ -44,7 +51,9 @@ def path(runtime: str) -> str:
 
 async def listen(runtime: str, answers: Answers) -> asyncio.Server:
     """Begin to answer. Raises OSError."""
-    return await asyncio.start_unix_server(lambda r, w: _converse(r, w, answers), sock=_bind(path(runtime)))
+    return await asyncio.start_unix_server(
+        lambda r, w: _converse(r, w, answers), sock=_bind(path(runtime)), limit=_LONGEST_REQUEST
+    )
 
 
 def _bind(where: str) -> socket.socket:
@@ -65,10 +74,21 @@ async def _converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, 
         async for piece in _reply(asked, parameters, answers):
             writer.write(piece)
             await writer.drain()
-    except (OSError, EOFError, TimeoutError, ValueError, asyncio.LimitOverrunError):
+    except asyncio.LimitOverrunError:
+        await _refuse_long(reader, writer)
+    except (OSError, EOFError, TimeoutError, ValueError):
         pass  # whoever asked has gone, or does not speak HTTP
     finally:
         writer.close()
+
+
+async def _refuse_long(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    # What is not read would reset the connection, and the answer with it.
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_REST_SECONDS):
+            while await reader.read(_LONGEST_REQUEST):
+                pass
+    writer.write(_head("431 Request Header Fields Too Large") + _error(_TOO_LONG))
 
 
 async def _request(reader: asyncio.StreamReader) -> tuple[str, Parameters]:
