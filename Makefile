@@ -45,7 +45,7 @@ bench: setup
 	@$(BIN)/python -m bench $(BENCH_ARGS)
 
 faults: setup
-	@scripts/apt $(TEST_PACKAGES)
+	@scripts/apt $(TEST_PACKAGES) systemd
 	@$(BIN)/python -m tests.faults $(FAULTS_ARGS)
 
 soak: setup

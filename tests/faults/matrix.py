@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from tests.faults import clock, figures, kills, releases, shortages
+from tests.faults import clock, figures, kills, releases, service, shortages
 from tests.faults.outcome import Outcome
 
 
@@ -42,6 +42,6 @@ MATRIX = (
     Fault("clock", clock.clock_jumps, 2, 8),
     Fault("control", figures.control_process, 3.0, 20.0),
 )
-LONG_ONLY = (Fault("latency", figures.latency, 5, 20),)
-"""What says something only on a machine that does nothing else."""
+LONG_ONLY = (Fault("latency", figures.latency, 5, 20), Fault("systemd", service.service, 1, 5))
+"""What says something only on a machine that does nothing else, and what needs more rights than a test has."""
 EVERY = MATRIX + LONG_ONLY
