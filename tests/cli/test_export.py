@@ -59,6 +59,17 @@ def test_root_does_not_run_the_app_as_root() -> None:
         assert made["DynamicUser"] == "yes"
         assert "User" not in made
         assert "ReadWritePaths" not in made
+        said = portico("export", "systemd", cwd=home).stderr
+        assert f"the app is in {home}: a user that systemd makes up has a /tmp of its own" in said
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="root may enter everything")
+def test_what_the_services_user_cannot_reach_is_said() -> None:
+    with private_directory() as home:
+        write_files(home, {"closed/app.py": APP})
+        (home / "closed").chmod(0o700)
+        said = portico("export", "systemd", "--user", "daemon", cwd=home / "closed").stderr
+    assert f"the app is in {home}/closed, which user 'daemon' cannot reach ({home}/closed)" in said
 
 
 def test_written_into_a_directory() -> None:

@@ -27,12 +27,15 @@ def command() -> None:
 @click.option("--write", metavar="DIR", help="Write the unit into DIR instead of to standard output.")
 def systemd(app: str | None, config: str | None, user: str, write: str | None, **flags: Any) -> None:
     """A hardened unit that runs APP as a service; every line says why it is there."""
+    from portico.check.service import obstacles
     from portico.export.systemd import Call, systemd_unit
 
     found = gather(app, config, given(flags))
     who = user or ("" if found.place.is_root else found.place.user)
     call = Call(words(app, config, given(flags)), str(Path.cwd()), who)
     _give(systemd_unit(found.site, found.place, found.plan, call), write)
+    for sentence in obstacles(found.site, found.place, who):
+        output.say(f"{output.warned('warning')} {sentence}")
 
 
 def words(app: str | None, config: str | None, flags: Mapping[str, Any]) -> tuple[str, ...]:

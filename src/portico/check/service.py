@@ -1,0 +1,39 @@
+"""What a service's user could not read: systemd itself says no more than 203/EXEC."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import portico
+from portico.place.access import blocked
+from portico.place.model import Place
+from portico.site.model import Site
+
+_ANYBODY = "nobody"
+"""Stands for the user that systemd makes up: it owns nothing and is in no group of the machine's."""
+_PRIVATE = ("/tmp", "/var/tmp")  # noqa: S108  a comparison
+
+
+def obstacles(site: Site, place: Place, user: str) -> Iterator[str]:
+    """What keeps the service of `user` (empty: one that systemd makes up) from starting, one sentence each."""
+    wanted = {
+        "Python": os.path.realpath(place.python),
+        "Portico": str(Path(portico.__file__).parent),
+        "nginx": os.path.realpath(place.nginx.path),
+        "the app": site.facts.directory,
+    }
+    said: set[str] = set()
+    for name, path in wanted.items():
+        if not user and path.startswith(tuple(f"{top}/" for top in _PRIVATE)):
+            yield f"{name} is in {path}: a user that systemd makes up has a /tmp of its own, and would not see it"
+            continue
+        try:
+            found = blocked(path, user or _ANYBODY)
+        except KeyError:
+            return  # there is no such user here: the unit is for another machine
+        if found and found.path not in said:
+            said.add(found.path)
+            whom = f"user '{user}'" if user else "a user that systemd makes up"
+            yield f"{name} is in {path}, which {whom} cannot reach ({found.path}); export with --user, or move it"
