@@ -63,6 +63,9 @@ class Place:
     ca_file: str = ""
     """The certificates this system trusts; empty when there is no such file."""
 
+    gateway: str = ""
+    """The runtime directory of the gateway whose nginx serves this site beside others; empty: an nginx of its own."""
+
     unreadable: Mapping[str, str] = field(default_factory=dict)
     """Folders nginx's user cannot read, and what keeps it out: filled in when the app's folders are known."""
 

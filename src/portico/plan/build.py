@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from portico.errors import Problem, UsageError
 from portico.place.model import Place
+from portico.plan import claim
 from portico.plan.gunicorn import gunicorn_conf, gunicorn_process
 from portico.plan.model import CONF, Directory, File, Health, Ladder, Plan, Process, Upstream
-from portico.plan.nginx.conf import is_literal
+from portico.plan.nginx.conf import is_literal, render
 from portico.plan.nginx.locations import HEALTH, can_answer_health
 from portico.plan.nginx.main import connections, nginx_conf
 from portico.plan.nginx.pages import error_page_files
+from portico.plan.nginx.part import FILE as PART
+from portico.plan.nginx.part import part
 from portico.plan.nginx.server import backlog, listen_addresses
 from portico.plan.nginx.statics import served
 from portico.plan.nginx.upstream import impossible, planned
@@ -40,7 +43,7 @@ def plan(site: Site, place: Place) -> Plan:
         listen=listen_addresses(site, place),
         server=server,
         gateway=_nginx(place),
-        files=(nginx_conf(site, place), *_servers(shared), *server_conf, *error_page_files(site)),
+        files=(*_nginx_files(site, place), *_servers(shared), *server_conf, *error_page_files(site)),
         directories=_directories(place),
         runtime=place.runtime,
         state=place.state,
@@ -60,7 +63,17 @@ def plan(site: Site, place: Place) -> Plan:
         statics={folder.url: folder.folder for folder in served(site, place)},
         notes=_notes(site, place),
         upstream=shared,
+        shared=place.gateway,
     )
+
+
+def _nginx_files(site: Site, place: Place) -> tuple[File, ...]:
+    """nginx's whole configuration, or the site's part of a gateway's with what it asks for."""
+    if not place.gateway:
+        return (nginx_conf(site, place),)
+    tree, drain_seconds = part(site, place), Ladder.of(site.options.request_timeout).drain_seconds
+    wanted = claim.claim(site.name, site.origin or site.directory, tree, drain_seconds)
+    return File(PART, tuple(render(tree))), claim.file(wanted)
 
 
 def _servers(shared: Upstream | None) -> tuple[File, ...]:
@@ -106,6 +119,8 @@ def _refuse_impossible(site: Site, place: Place) -> None:
 
 def _nginx(place: Place) -> Process:
     paths = Paths.of(place)
+    if place.gateway:
+        return Process("nginx", (), place.runtime, why=f"one for several sites: that of the gateway in {place.gateway}")
     return Process(
         name="nginx",
         argv=(place.nginx.path, "-p", place.runtime, "-c", f"{CONF}/nginx.conf", "-e", paths.error_log),

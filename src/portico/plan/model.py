@@ -108,6 +108,8 @@ class Health:
     """the path that asks the same through nginx."""
     is_http: bool = False
     """the private socket speaks HTTP, not uwsgi."""
+    any_answer: bool = False
+    """through nginx, an answer is enough: that nginx is there is the question."""
 
 
 @dataclass(frozen=True)
@@ -182,6 +184,8 @@ class Plan:
     """What the user should know about this plan, one sentence each."""
     upstream: Upstream | None = None
     """The servers of [upstream], None when the local app answers alone."""
+    shared: str = ""
+    """The runtime directory of the gateway whose nginx serves this site, too; empty: one of its own."""
 
     @property
     def has_app(self) -> bool:

@@ -437,6 +437,8 @@ class Site:
 
     before: Mapping[str, str] = field(default_factory=dict)
     """The static folders of the release that this one replaces, by URL: its pages may still ask for their files."""
+    origin: str = ""
+    """What a gateway of several sites calls this one to people: its file, else its directory."""
 
     @property
     def listen(self) -> Address:

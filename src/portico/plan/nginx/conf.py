@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from portico.errors import Problem, UsageError
 from portico.plan.model import Line
@@ -86,6 +87,7 @@ def time(seconds: float) -> str:
     return f"{seconds:.0f}s" if float(seconds).is_integer() else f"{round(seconds * 1000)}ms"
 
 
+@lru_cache(8192)
 def quote(word: str) -> str:
     """One word as nginx reads it back."""
     if word and not _NEEDS_QUOTES.search(word):

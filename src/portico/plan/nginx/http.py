@@ -24,28 +24,36 @@ _SLOW_CLIENTS = "https://nginx.org/en/docs/http/ngx_http_core_module.html#client
 
 def http(site: Site, place: Place) -> Directive:
     """The http block, whole."""
-    paths = Paths.of(place)
-    return block(
-        "http", why="everything HTTP",
-        of=[
-            *_basics(),
-            *_connections(place),
-            *_sizes(site),
-            *_buffers(site),
-            *_temporary(paths),
-            *_compression(),
-            *trust(site),
-            *log(paths),
-            *negotiation(),
-            *_upgrade(),
-            *private_map(site),
-            *limit_zones(site),
-            *resolver(site, place),
-            upstream(site, place),
-            *servers(site, place),
-            *own_lines(site, "nginx.http", site.nginx_http),
-        ],
-    )  # fmt: skip
+    return block("http", why="everything HTTP", of=[*shared(place), *own(site, place)])
+
+
+def shared(place: Place) -> list[Directive]:
+    """What is the same for every site, so that several on one gateway need it once: it is not told the site."""
+    return [
+        *_basics(),
+        *_connections(place),
+        *_heads(),
+        *_temporary(Paths.of(place)),
+        *_compression(),
+        *negotiation(),
+        *_upgrade(),
+    ]
+
+
+def own(site: Site, place: Place) -> list[Directive]:
+    """What is the site's own; `nginx.part` makes of it what can stand beside other sites."""
+    return [
+        *_sizes(site),
+        *_buffers(site),
+        *trust(site),
+        *log(Paths.of(place)),
+        *private_map(site),
+        *limit_zones(site),
+        *resolver(site, place),
+        upstream(site, place),
+        *servers(site, place),
+        *own_lines(site, "nginx.http", site.nginx_http),
+    ]
 
 
 def _basics() -> list[Directive]:
@@ -97,6 +105,11 @@ def _sizes(site: Site) -> list[Directive]:
             why="a larger upload is refused at the door with 413, before it costs anything",
             cause=_upload_cause(site),
         ),
+    ]  # fmt: skip
+
+
+def _heads() -> list[Directive]:
+    return [
         directive("client_body_buffer_size", "64k", why="small forms stay in memory, larger bodies go to disk"),
         directive(
             "large_client_header_buffers", 16, "8k",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from portico.plan.nginx.conf import Directive, directive
 from portico.plan.paths import Paths
 
-FORMAT = "portico"
+FORMAT = "portico_line"
 
 FIELDS: dict[str, tuple[str, str]] = {
     "time": ("$time_iso8601", "when the answer was finished"),

@@ -24,7 +24,8 @@ def nginx_conf(site: Site, place: Place) -> File:
 
 def tree(site: Site, place: Place) -> list[Directive]:
     """The configuration as a tree of directives with reasons."""
-    return [*_process(site, place), _events(place), http(site, place)]
+    drain_seconds = Ladder.of(site.longest_timeout).drain_seconds
+    return [*process(place, drain_seconds, site.cause("request_timeout")), events(place), http(site, place)]
 
 
 def connections(place: Place) -> int:
@@ -32,9 +33,9 @@ def connections(place: Place) -> int:
     return max(64, min(_CONNECTIONS, place.file_limit // FILES_PER_CONNECTION - 64))
 
 
-def _process(site: Site, place: Place) -> list[Directive]:
+def process(place: Place, drain_seconds: float, cause: str) -> list[Directive]:
+    """nginx's own processes; `cause` is who decided how long an old one may finish."""
     paths = Paths.of(place)
-    ladder = Ladder.of(site.longest_timeout)
     made = [directive("daemon", "off", why="Portico watches nginx as its child", cause="D10")]
     if place.nginx_user:
         made.append(
@@ -57,16 +58,17 @@ def _process(site: Site, place: Place) -> list[Directive]:
             why="as many open files as the system allows: every connection is one", cause="file limit",
         ),
         directive(
-            "worker_shutdown_timeout", time(ladder.drain_seconds),
+            "worker_shutdown_timeout", time(drain_seconds),
             why="after a reload an old worker finishes what it has, no longer than a request may take",
-            cause=site.cause("request_timeout"),
+            cause=cause,
         ),
         directive("pid", paths.pid, why="private, so that two sites never meet"),
         directive("error_log", paths.error_log, "error", why="nginx's complaints; warnings name every larger upload"),
     ]  # fmt: skip
 
 
-def _events(place: Place) -> Directive:
+def events(place: Place) -> Directive:
+    """How many clients a worker holds."""
     return block(
         "events", why="how nginx waits for the network",
         of=[

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import json
 from dataclasses import dataclass
+from functools import lru_cache
 
 from portico.plan.model import File, Line
 from portico.plan.nginx.conf import Directive, block, directive, entries
@@ -197,10 +198,16 @@ def message_location(paths: Paths) -> Directive:
 
 
 def _file(site: Site, name: str, text: str) -> File:
-    is_own = name in site.pages
+    return _page_file(name, text, site.cause("errors.pages"), is_own=name in site.pages)
+
+
+@lru_cache(64)
+def _page_file(name: str, text: str, cause: str, *, is_own: bool) -> File:
     why = "your own page" if is_own else "the page itself"
-    lines = (Line(line, why, "", site.cause("errors.pages"), is_users=is_own) for line in text.splitlines())
-    return File(f"errors/{name}", tuple(lines))
+    return File(
+        f"errors/{name}",
+        tuple(Line(line, why, "", cause, is_users=is_own) for line in text.splitlines()),
+    )
 
 
 _ID = '<!--# echo var="request_id" -->'
@@ -212,12 +219,14 @@ def _included(format: str) -> str:  # noqa: A002  that is what it is called
     return f'<!--# include virtual="{PREFIX}message.{format}" -->'
 
 
+@lru_cache(64)
 def _json(page: Page) -> str:
     error = {"status": page.status, "title": page.title, "detail": page.text, "request_id": "ID"}
     text = json.dumps({"error": error}, ensure_ascii=False).replace("ID", _ID)
     return text.replace(_MESSAGE, _included("json"))
 
 
+@lru_cache(64)
 def _html(page: Page) -> str:
     seconds = page.refresh_seconds
     refresh = f'\n<meta http-equiv="refresh" content="{seconds}">' if seconds else ""

@@ -26,7 +26,7 @@ def trust(site: Site) -> list[Directive]:
     """Client address and scheme, as variables that the log and the app are given."""
     ranges = [net for entry in site.proxies for net in KNOWN_PROXIES.get(entry, (entry,))]
     if not ranges:
-        return [_scheme_of_connection(site)]
+        return [scheme_of_connection(site.cause("behind"))]
     return [*_real_ip(site, ranges), *_scheme_of_proxy(site, ranges), *_strangers(site)]
 
 
@@ -64,11 +64,12 @@ def _cause(site: Site) -> str:
     return site.cause("node.gateways" if site.options.node.gateways else "behind")
 
 
-def _scheme_of_connection(site: Site) -> Directive:
+def scheme_of_connection(cause: str) -> Directive:
+    """The client's scheme where no proxy may say it."""
     return entries(
         "map", "$scheme", "$portico_scheme", table=[("default", "$scheme")],
         why="the scheme is the connection's own: no header a client sends can change it",
-        cause=site.cause("behind"),
+        cause=cause,
     )  # fmt: skip
 
 

@@ -1,0 +1,133 @@
+"""What a site asks of the gateway that it shares with others, and where two ask for the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+from msgspec import Struct
+
+from portico.errors import Problem
+from portico.plan.model import File, Line
+from portico.plan.nginx.conf import Directive
+from portico.values import Address
+
+FILE = "claim.json"
+
+
+class Listen(Struct, frozen=True):
+    """An address, and what else its `listen` lines say ("ssl")."""
+
+    address: str
+    words: tuple[str, ...] = ()
+
+
+class Claim(Struct, frozen=True):
+    """`origin` is the file or directory of the site; without domains it takes every Host of its addresses."""
+
+    name: str
+    origin: str
+    listen: tuple[Listen, ...]
+    domains: tuple[str, ...]
+    drain_seconds: float = 0.0
+
+    @property
+    def addresses(self) -> tuple[Address, ...]:
+        return tuple(Address.parse(one.address) for one in self.listen)
+
+
+def claim(name: str, origin: str, part: Iterable[Directive], drain_seconds: float) -> Claim:
+    """What the servers of a site's part ask for."""
+    listen: dict[str, dict[str, None]] = {}
+    domains: dict[str, None] = {}
+    takes_all = False
+    for server in part:
+        if server.name != "server":
+            continue
+        lines = [one for one in server.block or () if one.name == "listen"]
+        for address, *words in (line.args for line in lines):
+            takes_all = takes_all or "default_server" in words
+            told = listen.setdefault(_full(address), {})
+            told |= dict.fromkeys(word for word in words if word in _OF_ADDRESS)
+        for one in server.block or ():
+            domains |= dict.fromkeys(one.args) if one.name == "server_name" else {}
+    return Claim(
+        name,
+        origin,
+        tuple(Listen(address, tuple(words)) for address, words in listen.items()),
+        () if takes_all else tuple(domains),
+        drain_seconds,
+    )
+
+
+_OF_ADDRESS = ("ssl", "http2", "proxy_protocol")
+
+
+def _full(address: str) -> str:
+    """As we write it: nginx takes a port alone, too."""
+    return address if ":" in address else f"0.0.0.0:{address}"
+
+
+def file(wanted: Claim) -> File:
+    """The claim as a file beside the site's part."""
+    text = msgspec.json.encode(wanted).decode()
+    return File(FILE, (Line(text, "what the gateway is asked for; nginx does not read it"),))
+
+
+def parse(text: str) -> Claim:
+    """Raises ValueError for what is none."""
+    return msgspec.json.decode(text, type=Claim)
+
+
+class Claims:
+    """Claims that can stand beside each other. Each is looked up, not compared with all: there may be a thousand."""
+
+    def __init__(self) -> None:
+        self._names: dict[str, Claim] = {}
+        self._hosts: dict[tuple[Address, str], Claim] = {}
+        self._ports: dict[tuple[int, bool], dict[Address, Claim]] = {}
+
+    def add(self, new: Claim) -> Problem | None:
+        """Take it in, or say why it cannot stand beside the others."""
+        problem = self._same_name(new) or self._same_host(new) or self._same_socket(new)
+        if problem is None:
+            self._names[new.name] = new
+            for address in new.addresses:
+                self._hosts |= {(address, host): new for host in _hosts(new)}
+                self._ports.setdefault((address.port, address.is_v6), {}).setdefault(address, new)
+        return problem
+
+    def _same_name(self, new: Claim) -> Problem | None:
+        other = self._names.get(new.name)
+        if other is None:
+            return None
+        what = f'is called "{new.name}", and so is {other.origin}'
+        return Problem(new.origin, what, 'give one of the two another name: name = "..."')
+
+    def _same_host(self, new: Claim) -> Problem | None:
+        places = ((address, host) for address in new.addresses for host in _hosts(new))
+        found = next((place for place in places if place in self._hosts), None)
+        if found is None:
+            return None
+        (address, host), other = found, self._hosts[found]
+        if not host:
+            what = f"answers every Host on {address}, and so does {other.origin}"
+            hint = "give each site its domains, or another address (listen)"
+        else:
+            what = f'answers "{host}" on {address}, and so does {other.origin}'
+            hint = "a domain belongs to one site: take it out of one of the two"
+        return Problem(new.origin, what, hint)
+
+    def _same_socket(self, new: Claim) -> Problem | None:
+        for address in new.addresses:
+            for near, other in self._ports.get((address.port, address.is_v6), {}).items():
+                if near != address and (near.is_wildcard or address.is_wildcard):
+                    what = f"listens on {address} and {other.origin} on {near}, and one is part of the other"
+                    hint = "let both listen on the same address: nginx opens it once and tells sites apart by Host"
+                    return Problem(new.origin, what, hint)
+        return None
+
+
+def _hosts(wanted: Claim) -> tuple[str, ...]:
+    """"" stands for every Host."""
+    return wanted.domains or ("",)

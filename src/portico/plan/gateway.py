@@ -1,0 +1,101 @@
+"""Several sites become one Plan: an nginx for all of them. Pure: the same parts and Place, the same bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from portico.errors import Problem
+from portico.place.model import Place
+from portico.plan import claim
+from portico.plan.claim import Claim, Claims
+from portico.plan.model import CONF, Directory, File, Health, Ladder, Line, Plan, Process, Upstream
+from portico.plan.nginx.gateway import addresses, gateway_conf
+from portico.plan.nginx.locations import HEALTH
+from portico.plan.nginx.part import FILE, directory
+from portico.plan.nginx.server import backlog
+from portico.plan.paths import Paths
+
+NAME = "gateway"
+_START_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class Part:
+    """What nginx reads for one site, below the site's own directory: its part and its list of servers."""
+
+    claim: Claim
+    texts: tuple[tuple[str, str], ...]
+    """Names of files and what is in them."""
+
+    def files(self) -> tuple[File, ...]:
+        """Where the gateway's nginx finds them."""
+        here = directory(self.claim.name)
+        return tuple(File(f"{here}/{name}", (Line(text.rstrip("\n")),)) for name, text in self.texts)
+
+
+def part_of(plan: Plan) -> Part:
+    """The part of a site that was planned for a gateway."""
+    found = {file.path: file.content for file in plan.files}
+    wanted = claim.parse(found[claim.FILE])
+    return Part(wanted, tuple((name, found[name]) for name in READ if name in found))
+
+
+READ = (FILE, Upstream.FILE)
+"""The files of a site's plan that its gateway's nginx reads."""
+
+
+def gateway_plan(parts: Sequence[Part], place: Place) -> Plan:
+    """One nginx for these sites, whose claims do not conflict. Each site's app is run by a supervisor of its own."""
+    paths, claims = Paths.of(place), tuple(one.claim for one in parts)
+    drain_seconds = max((one.drain_seconds for one in claims), default=0.0)
+    private = 0o750 if place.nginx_group else 0o700
+    return Plan(
+        name=NAME,
+        app="",
+        urls=(),
+        listen=tuple(addresses(claims)),
+        server=Process("app", (), place.runtime, why="each site has a supervisor of its own"),
+        gateway=Process(
+            name="nginx",
+            argv=(place.nginx.path, "-p", place.runtime, "-c", f"{CONF}/nginx.conf", "-e", paths.error_log),
+            cwd=place.runtime,
+            why="the gateway: one nginx for every site",
+        ),
+        files=(
+            gateway_conf(claims, place, drain_seconds),
+            *(file for one in parts for file in one.files()),
+        ),
+        directories=(
+            Directory(place.runtime, private, group=place.nginx_group),
+            Directory(place.state, private, group=place.nginx_group),
+            Directory(paths.temporary, 0o700, owner=place.nginx_user, group=place.nginx_group),
+        ),
+        runtime=place.runtime,
+        state=place.state,
+        socket=paths.socket,
+        socket_group=place.nginx_group,
+        backlog=backlog(place),
+        booting=paths.booting,
+        access_log=paths.access_log,
+        error_log=paths.error_log,
+        nginx=place.nginx.path,
+        workers=0,
+        threads=0,
+        max_upload=0,
+        ladder=Ladder.of(drain_seconds),
+        health=Health(HEALTH, "localhost", "http", "", _START_SECONDS, HEALTH, any_answer=True),
+        versions={"nginx": f"{place.nginx.number} ({place.nginx.origin})"},
+        warm_seconds=0.0,
+    )
+
+
+def fitting(
+    parts: Collection[Part],
+) -> tuple[list[Part], list[tuple[Part, Problem]]]:
+    """Those that can stand together, the earlier before the later, and why each of the others cannot."""
+    claims = Claims()
+    found = [(one, claims.add(one.claim)) for one in parts]
+    return [one for one, problem in found if problem is None], [
+        (one, problem) for one, problem in found if problem is not None
+    ]

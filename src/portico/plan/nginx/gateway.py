@@ -1,0 +1,118 @@
+"""nginx.conf of a gateway: what its sites share, said once, and where each one's part is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from portico.place.model import Place
+from portico.plan.claim import Claim
+from portico.plan.model import File
+from portico.plan.nginx.conf import Directive, block, directive, render
+from portico.plan.nginx.http import shared
+from portico.plan.nginx.locations import HEALTH
+from portico.plan.nginx.log import log
+from portico.plan.nginx.main import events, process
+from portico.plan.nginx.part import FILE, STRANGERS
+from portico.plan.nginx.part import directory as directory_of
+from portico.plan.nginx.server import backlog
+from portico.plan.nginx.trust import scheme_of_connection
+from portico.plan.paths import Paths
+from portico.values import Address
+
+_CAUSE = "several sites"
+_NAMES_A_SITE = 16
+"""Room in nginx's tables for the variables and the host names of one site; both are powers of two as a whole."""
+_LEAST = 1024
+_BACKLOG = "a burst of connections waits here instead of being refused"
+
+
+def gateway_conf(claims: Iterable[Claim], place: Place, drain_seconds: float) -> File:
+    """nginx.conf for the sites with these claims, which do not conflict."""
+    return File("nginx.conf", tuple(render(tree(tuple(claims), place, drain_seconds))))
+
+
+def tree(claims: tuple[Claim, ...], place: Place, drain_seconds: float) -> list[Directive]:
+    """The configuration as a tree of directives with reasons."""
+    return [
+        *process(place, drain_seconds, "the longest request_timeout of the sites"),
+        events(place),
+        block(
+            "http", why="everything HTTP",
+            of=[
+                *shared(place),
+                *_room(len(claims)),
+                scheme_of_connection(_CAUSE),
+                *log(Paths.of(place)),
+                *_strangers(claims, place),
+                *map(_included, claims),
+            ],
+        ),
+    ]  # fmt: skip
+
+
+def addresses(claims: Iterable[Claim]) -> dict[Address, tuple[str, ...]]:
+    """Every address the sites listen on, with what their `listen` lines say of it."""
+    found: dict[Address, dict[str, None]] = {}
+    for one in claims:
+        for listen in one.listen:
+            words = found.setdefault(Address.parse(listen.address), {})
+            words |= dict.fromkeys(listen.words)
+    return {address: tuple(words) for address, words in found.items()}
+
+
+def _room(sites: int) -> list[Directive]:
+    size = max(_LEAST, 1 << (sites * _NAMES_A_SITE).bit_length())
+    why = f"room for what {sites} sites define, without a warning"
+    return [
+        directive("variables_hash_max_size", size, why=why, cause=_CAUSE),
+        directive("server_names_hash_max_size", size, why=why, cause=_CAUSE),
+    ]
+
+
+def _strangers(claims: tuple[Claim, ...], place: Place) -> list[Directive]:
+    """One server for each address where no site takes every Host."""
+    taken = {address for one in claims if not one.domains for address in one.addresses}
+    return [
+        _stranger(address, words, place)
+        for address, words in addresses(claims).items()
+        if address not in taken
+    ]
+
+
+def _stranger(address: Address, words: tuple[str, ...], place: Place) -> Directive:
+    of_socket = ["default_server", f"backlog={backlog(place)}", *(["ipv6only=on"] if address.is_v6 else [])]
+    return block(
+        "server", why="every Host that no site declared: scanners, and mails that would point elsewhere", cause=_CAUSE,
+        of=[
+            directive(
+                "listen", address, *words, *of_socket,
+                why=f"what is said once of a socket that sites share; {_BACKLOG}", cause=_CAUSE,
+            ),
+            directive("server_name", STRANGERS, why="a name no client sends", cause=_CAUSE),
+            *(
+                [directive("ssl_reject_handshake", "on", why="no certificate is for this name", cause=_CAUSE)]
+                if "ssl" in words else []
+            ),
+            block(
+                "location", "=", HEALTH, why="says that the gateway is there; each site's own health is under its Host",
+                of=[
+                    directive("access_log", "off", why="a check every second would drown the log"),
+                    directive("default_type", "text/plain", why="one word, not a page"),
+                    directive("return", 200, "ok", why="nginx itself answers"),
+                ],
+            ),
+            block(
+                "location", "/", why="anything else on a strange Host", cause=_CAUSE,
+                of=[directive("return", 444, why="closes the connection without a word", cause=_CAUSE)],
+            ),
+        ],
+    )  # fmt: skip
+
+
+def _included(one: Claim) -> Directive:
+    return directive(
+        "include", f"{directory_of(one.name)}/{FILE}", why="a site: its variables, its upstream, its servers",
+        cause=one.origin,
+    )  # fmt: skip
+
+

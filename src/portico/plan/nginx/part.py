@@ -1,0 +1,149 @@
+"""A site's part of a gateway's nginx: what it defines under names of its own, what it sets within its own servers.
+
+Both steps look at the tree and not at who wrote it, so that what is added to a site's configuration later is covered:
+a directive of `http` level that defines something stays there, any other moves into the site's servers; every name
+that is defined, all of which begin with `portico_`, is given the site's own. The server that refuses strange Hosts,
+and what is said once of a listening socket, are left to the gateway.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from itertools import chain
+
+from portico.place.model import Place
+from portico.plan.model import Upstream
+from portico.plan.nginx.conf import Directive, directive
+from portico.plan.nginx.http import own
+from portico.plan.paths import Paths
+from portico.site.model import Site
+
+FILE = "site.conf"
+PREFIX = "portico_"
+STRANGERS = "_"
+"""The server_name of a server that refuses strange Hosts."""
+_DEFINES = frozenset({
+    "map", "geo", "split_clients", "upstream", "server", "log_format", "limit_req_zone", "limit_conn_zone",
+    "proxy_cache_path", "uwsgi_cache_path", "fastcgi_cache_path", "scgi_cache_path", "keyval_zone", "keyval",
+    "js_import", "js_set", "js_shared_dict_zone", "perl_set", "geoip2", "include", "match", "auth_jwt_key_cache",
+})  # fmt: skip
+"""The directives of `http` level that others refer to, and that may stand there more than once."""
+_OF_SOCKETS = ("default_server", "backlog=", "ipv6only=", "reuseport", "so_keepalive=", "rcvbuf=", "sndbuf=")
+"""Words of `listen` that belong to the socket: one server says them for all."""
+_NAMED = {
+    "map": -1, "geo": -1, "split_clients": -1, "upstream": 0, "log_format": 0, "zone": 0, "set": 0,
+    "auth_request_set": 0, "keyval": 1, "js_set": 0,
+}  # fmt: skip
+"""Where a directive has the name that it defines."""
+_ZONES = re.compile(r"(?:zone=|keys_zone=|shared:)([A-Za-z_]\w*)")
+_NOT_A_WORD = re.compile(r"[^a-z0-9_]")
+
+
+def part(site: Site, place: Place) -> list[Directive]:
+    """The site's directives of `http` level, to stand beside those of other sites."""
+    tree = own(site, place)
+    settings = [item for item in tree if item.name not in _DEFINES and item.verbatim is None]
+    settings.append(_error_log(place))
+    kept = [
+        _in_gateway(item, site, settings)
+        for item in tree
+        if (item.name in _DEFINES or item.verbatim is not None) and not _is_for_strangers(item)
+    ]
+    return list(renamed(kept, namespace(site.name)))
+
+
+def directory(name: str) -> str:
+    """Where the gateway keeps the site's files, beside its own nginx.conf."""
+    return f"sites/{name}"
+
+
+def namespace(name: str) -> str:
+    """What stands for the site in names: nginx's variables are words, and know no capitals."""
+    word = _NOT_A_WORD.sub("_", name.lower())
+    return word if word == name else f"{word}_{hashlib.sha256(name.encode()).hexdigest()[:6]}"
+
+
+def defined(tree: Iterable[Directive]) -> frozenset[str]:
+    """Every name that these directives define, without the signs around it."""
+    return frozenset(_defined(tree))
+
+
+def renamed(tree: Iterable[Directive], space: str) -> Iterator[Directive]:
+    """The same tree, with every name of ours that it defines in that namespace."""
+    tree = tuple(tree)
+    names = {name for name in defined(tree) if name.startswith(PREFIX)}
+    if not names:
+        return iter(tree)
+    longest_first = "|".join(sorted(map(re.escape, names), key=len, reverse=True))
+    # Never within a path: what is after a slash is a name only in http://portico_app.
+    pattern = re.compile(rf"(?:(?<=://)|(?<![\w/.-]))(?:{longest_first})(?![\w.-])")
+    return _renamed(
+        tree, lambda text: pattern.sub(lambda found: f"{PREFIX}{space}_{found[0][len(PREFIX) :]}", text)
+    )
+
+
+def _renamed(tree: Iterable[Directive], rename: Callable[[str], str]) -> Iterator[Directive]:
+    for item in tree:
+        args = item.args
+        if any(PREFIX in word for word in args):
+            args = tuple(rename(word) if PREFIX in word else word for word in args)
+        block = None if item.block is None else tuple(_renamed(item.block, rename))
+        verbatim = rename(item.verbatim) if item.verbatim is not None and PREFIX in item.verbatim else item.verbatim
+        if args is item.args and block is None and verbatim is item.verbatim:
+            yield item
+        else:
+            yield Directive(item.name, args, block, item.why, item.source, item.cause, verbatim)
+
+
+def _defined(tree: Iterable[Directive]) -> Iterator[str]:
+    for item in tree:
+        if item.name in _NAMED and len(item.args) > _NAMED[item.name]:
+            yield item.args[_NAMED[item.name]].lstrip("$").partition(":")[0]
+        elif item.name == "location" and item.args[0].startswith("@"):
+            yield item.args[0][1:]
+        elif item.name.endswith(("_zone", "_path", "_cache")):
+            yield from chain.from_iterable(map(_ZONES.findall, item.args))
+        if item.block and item.name not in ("map", "geo", "types"):
+            yield from _defined(item.block)
+
+
+def _is_for_strangers(item: Directive) -> bool:
+    return item.name == "server" and any(
+        one.name == "server_name" and one.args == (STRANGERS,) for one in item.block or ()
+    )
+
+
+def _in_gateway(item: Directive, site: Site, settings: list[Directive]) -> Directive:
+    if item.name == "upstream":
+        return _with_own_resolver(item, site, settings)
+    if item.name != "server":
+        return item
+    own = [_shared_socket(one) if site.options.domains else one for one in item.block or ()]
+    return replace(item, block=(*settings, *own))
+
+
+def _shared_socket(item: Directive) -> Directive:
+    """A `listen` without what the gateway says of the socket."""
+    if item.name != "listen":
+        return item
+    return replace(item, args=tuple(word for word in item.args if not word.startswith(_OF_SOCKETS)))
+
+
+def _with_own_resolver(item: Directive, site: Site, settings: list[Directive]) -> Directive:
+    """An upstream asks the name server of its own block or of `http`, not that of a server."""
+    asked = [one for one in settings if one.name == "resolver"]
+    servers = [
+        replace(one, args=(f"{directory(site.name)}/{Upstream.FILE}",)) if one.name == "include" else one
+        for one in item.block or ()
+    ]
+    zone = [one for one in servers if one.name == "zone"]
+    return replace(item, block=(*zone, *asked, *(one for one in servers if one.name != "zone")))
+
+
+def _error_log(place: Place) -> Directive:
+    return directive(
+        "error_log", Paths.of(place).error_log, "error", why="nginx's complaints about this site, in its own log"
+    )  # fmt: skip
