@@ -147,8 +147,8 @@ def test_only_nginx_files_count_as_a_change_of_nginx(plan: Plan) -> None:
 
 def test_what_nginx_says_against_its_files_is_quoted(plan: Plan) -> None:
     grumpy = replace(plan.gateway, argv=("sh", "-c", "echo 'emerg: no' >&2; exit 1"))
-    assert files.test(plan, 1) == ()
-    (problem,) = files.test(replace(plan, gateway=grumpy), 1)
+    assert files.tested(plan, files.directory(plan.runtime, 1)) == ()
+    (problem,) = files.tested(replace(plan, gateway=grumpy), files.directory(plan.runtime, 1))
     assert problem.quote == "emerg: no\n"
 
 
@@ -353,7 +353,7 @@ def test_refused_connection_is_an_answer_to_report() -> None:
         heard: list[str] = []
         address = Address("127.0.0.1", port)
         asking = health.until_well(
-            lambda: health.ask_gateway(address, Health("/", "x", "http", "", 1)),
+            lambda: health.ask_gateway([address], Health("/", "x", "http", "", 1)),
             1,
             lambda a: heard.append(str(a)),
         )

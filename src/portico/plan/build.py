@@ -120,7 +120,9 @@ def _refuse_impossible(site: Site, place: Place) -> None:
 def _nginx(place: Place) -> Process:
     paths = Paths.of(place)
     if place.gateway:
-        return Process("nginx", (), place.runtime, why=f"one for several sites: that of the gateway in {place.gateway}")
+        return Process(
+            "nginx", (), place.runtime, why=f"one for several sites: that of the gateway in {place.gateway}"
+        )
     return Process(
         name="nginx",
         argv=(place.nginx.path, "-p", place.runtime, "-c", f"{CONF}/nginx.conf", "-e", paths.error_log),

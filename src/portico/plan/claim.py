@@ -129,5 +129,5 @@ class Claims:
 
 
 def _hosts(wanted: Claim) -> tuple[str, ...]:
-    """"" stands for every Host."""
+    """ "" stands for every Host."""
     return wanted.domains or ("",)

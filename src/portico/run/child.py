@@ -111,10 +111,12 @@ def start(
     listener: socket.socket | None = None,
     keeps: tuple[int, ...] = (),
     reads_stderr: bool = False,
+    stdout: int = 2,
 ) -> Child:
     """Start a program; must be called from the main thread. Raises OSError when it cannot be started.
 
-    Its standard output joins its standard error on ours, because our standard output is for results.
+    Its standard output joins its standard error on ours, because our standard output is for results; `stdout` 1 is
+    for a program whose output is results, too.
     `reads_stderr` gives us a pipe instead. `keeps` are descriptors that it inherits under their own numbers.
     """
     _keep_listener_fd_taken()
@@ -135,7 +137,7 @@ def start(
         cwd=cwd,
         env={**os.environ, **env},
         stdin=subprocess.DEVNULL,
-        stdout=2,
+        stdout=stdout,
         stderr=subprocess.PIPE if reads_stderr else None,
         process_group=0,
         pass_fds=keeps if listener is None else (*keeps, LISTENER_FD),

@@ -9,7 +9,8 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
@@ -58,27 +59,27 @@ def use_servers(plan: Plan, number: int, out: Collection[str]) -> None:
     draft.replace(here / file.path)
 
 
-def try_servers(plan: Plan, number: int, out: Collection[str]) -> tuple[Problem, ...]:
-    """What nginx has against that list: asked in a directory of its own, beside the files in force."""
+@contextmanager
+def servers_trial(plan: Plan, number: int, out: Collection[str]) -> Iterator[Path | None]:
+    """A directory where nginx finds that list beside the files in force; None where there is no list."""
     if plan.upstream is None:
-        return ()
-    trial = Path(plan.runtime) / "servers-trial"
+        yield None
+        return
+    trial, here = Path(plan.runtime) / "servers-trial", directory(plan.runtime, number)
     shutil.rmtree(trial, ignore_errors=True)
     trial.mkdir()
     try:
         write_files([plan.upstream.file(out)], trial)
-        (trial / "nginx.conf").symlink_to(directory(plan.runtime, number) / "nginx.conf")
-        return _tested(plan, trial)
+        for path in here.iterdir():
+            if path.name != plan.upstream.FILE:
+                (trial / path.name).symlink_to(path)
+        yield trial
     finally:
         shutil.rmtree(trial, ignore_errors=True)
 
 
-def test(plan: Plan, number: int) -> tuple[Problem, ...]:
-    """What nginx has against the files of that generation; blocks while nginx reads them."""
-    return _tested(plan, directory(plan.runtime, number))
-
-
-def _tested(plan: Plan, where: Path) -> tuple[Problem, ...]:
+def tested(plan: Plan, where: Path) -> tuple[Problem, ...]:
+    """What nginx has against the files in that directory; blocks while nginx reads them."""
     argv = (*plan.gateway.at(str(where)), "-t")
     try:
         done = subprocess.run(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import Protocol
 
 from portico.errors import (
     DONE,
@@ -36,10 +37,14 @@ from portico.run import (
 from portico.run import event as was
 from portico.run.board import Board, until_decided, until_reloaded
 from portico.run.event import Event
+from portico.run.gateway.model import Tell
+from portico.run.gateway.own import OwnNginx
+from portico.run.gateway.shared import SharedNginx
 from portico.run.listening import Listening
 from portico.run.machine import Patience
 from portico.run.machine.state import Status
 from portico.run.orders import Orders
+from portico.run.processes import Processes
 from portico.run.pump import Pump
 from portico.run.systemd import Service
 from portico.run.upstreams import Upstreams, without_app
@@ -51,7 +56,38 @@ Beside = Callable[[], Awaitable[None]]
 _ERRORS = {FAILED: PorticoError, UNHEALTHY: UnhealthyError, IMPORT_FAILED: ImportFailedError}
 
 
-def run(plan: Plan, *, say: SayNews, replan: Replan | None = None, beside: Sequence[Beside] = ()) -> int:
+class Along(Protocol):
+    """What a run is given that has more to look after than one site: the sites of a gateway."""
+
+    def settle(self, plan: Plan) -> Plan:
+        """Nothing runs yet, the runtime directory is ours: the plan that can be made so. Raises PorticoError."""
+
+    def hears(self, say: SayNews) -> SayNews:
+        """Who is told the news, in the place of `say`."""
+
+    def join(
+        self, pump: Pump, processes: Processes, board: Board, answers: Mapping[str, control.Answer]
+    ) -> dict[str, control.Answer]:
+        """The loop runs; what the control socket answers to."""
+
+    def tell(self, event: Event) -> None:
+        """What signals and orders say, in the place of the pump's `tell`."""
+
+    async def watch(self) -> None:
+        """Beside the serving."""
+
+    async def leave(self) -> None:
+        """nginx has left."""
+
+
+def run(
+    plan: Plan,
+    *,
+    say: SayNews,
+    replan: Replan | None = None,
+    beside: Sequence[Beside] = (),
+    along: Along | None = None,
+) -> int:
     """Serve the plan until told to stop; SIGTERM and SIGINT stop, a second one hurries, SIGHUP reloads.
 
     `say` hears the news, from this thread. `replan` is called in another one for each reload with the directory
@@ -65,23 +101,32 @@ def run(plan: Plan, *, say: SayNews, replan: Replan | None = None, beside: Seque
     directories.make(plan)
     with lock.held(plan):
         leftovers.end(plan.runtime)
+        plan = along.settle(plan) if along else plan
         number = files.next_number(plan.runtime)
         switch.sweep(plan)
-        listening, unwanted = Listening.open(plan, service)
+        listening, unwanted = _listening(plan, service)
         child.adopt_orphans()
         with closing(listening):
             tell = _both(say, service.hear)
+            tell = along.hears(tell) if along else tell
             for problem in unwanted:
                 tell(news.Trouble(problem))
-            works = (*beside, service.keep_alive)
+            works = (*beside, service.keep_alive, *([along.watch] if along else []))
             end = asyncio.run(
-                _serve(plan, number, listening, tell, replan or (lambda _, in_force: in_force), works)
+                _serve(plan, number, listening, tell, replan or (lambda _, in_force: in_force), works, along)
             )
         if end.problems:  # the files stay: people look at what was in force
             problems = end.problems if plan.has_app else map(without_app, end.problems)
             raise _ERRORS.get(end.code, PorticoError)(*problems)
         files.remove(plan.runtime)
     return end.code
+
+
+def _listening(plan: Plan, service: Service) -> tuple[Listening, list[Problem]]:
+    """The sockets clients connect to; a site that shares a gateway's nginx has none."""
+    if plan.shared:
+        return Listening({}, service, is_handed_over=False), []
+    return Listening.open(plan, service)
 
 
 def _both(say: SayNews, hear: SayNews) -> SayNews:
@@ -93,22 +138,36 @@ def _both(say: SayNews, hear: SayNews) -> SayNews:
 
 
 async def _serve(
-    plan: Plan, number: int, listening: Listening, say: SayNews, replan: Replan, beside: Sequence[Beside]
+    plan: Plan,
+    number: int,
+    listening: Listening,
+    say: SayNews,
+    replan: Replan,
+    beside: Sequence[Beside],
+    along: Along | None,
 ) -> do.Exit:
     pump = Pump(Patience(plan.health.start_seconds, plan.ladder.stop_seconds, plan.warm_seconds))
-    board = Board(_both(say, lambda item: orders.hear(item)))  # which are made a few lines below
-    world = World(plan, number, listening, tell=pump.tell, say=board.say, replan=replan)
-    signals.listen(pump.tell, world.reap)
+    board = Board(_both(say, lambda item: hear(item)))  # which is known a few lines below
+    processes = Processes(plan.runtime, lambda: world.in_force.ladder.stop_seconds)
+    shared = SharedNginx(plan, pump.tell, board.say) if plan.shared else None
+    gateway = shared or OwnNginx(processes, listening, pump.tell, board.say)
+    world = World(plan, number, gateway, processes, tell=pump.tell, say=board.say, replan=replan)
+    tell = along.tell if along else pump.tell
+    signals.listen(tell, processes.reap)
     upstreams = Upstreams(world, board.say, lambda: pump.state.gateway.status is Status.WELL)
     orders = Orders(pump, world, upstreams)
+    hear = _both(orders.hear, shared.hear) if shared else orders.hear
+    known = orders.answers() | _answers(pump, tell, world, board, upstreams, orders)
     answers = await control.listen(
-        plan.runtime, orders.answers() | _answers(pump, world, board, upstreams, orders)
+        plan.runtime, along.join(pump, processes, board, known) if along else known
     )
     works = (*beside, lambda: disk.watch(plan.state, board.say), upstreams.watch, orders.served.watch)
     tasks = [asyncio.ensure_future(_watched(work, board.say)) for work in works]
     try:
         return await pump.run(world, was.Begin(number, listening.is_handed_over))
     finally:
+        if along:
+            await along.leave()
         answers.close()
         Path(control.path(plan.runtime)).unlink(missing_ok=True)
         orders.pause.resume()
@@ -119,7 +178,7 @@ async def _serve(
 
 
 def _answers(
-    pump: Pump, world: World, board: Board, upstreams: Upstreams, orders: Orders
+    pump: Pump, tell: Tell, world: World, board: Board, upstreams: Upstreams, orders: Orders
 ) -> dict[str, control.Answer]:
     """What the control socket answers to."""
 
@@ -130,21 +189,21 @@ def _answers(
         if (wish.path or wish.tenths) and (pump.state.trial or pump.state.wish):
             raise PorticoError(Problem("", "another reload is under way", "wait for its end: portico status"))
         with board.follow() as items:
-            pump.tell(wish)
+            tell(wish)
             async for step in orders.reloaded(until_reloaded(items)):
                 yield step
 
     def decide(event: Event) -> control.Answer:
         async def give(_: control.Parameters) -> AsyncGenerator[object, None]:
             with board.follow() as items:
-                pump.tell(event)
+                tell(event)
                 async for item in until_decided(items):
                     yield status.told(item)
 
         return control.Answer(give)
 
     async def stop(_: control.Parameters) -> AsyncGenerator[object, None]:
-        pump.tell(was.StopAsked(DONE))
+        tell(was.StopAsked(DONE))
         yield {"stopping": os.getpid()}
 
     return {

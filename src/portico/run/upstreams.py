@@ -144,11 +144,11 @@ class Upstreams:
             self._upstream()
             wanted = drained(self.servers, name, time.monotonic(), undo=undo)
             is_new = without_requests(wanted) != without_requests(self.servers)
-            before = self._world.gateway_workers() if is_new else set()
+            before = self._world.gateway.workers() if is_new else set()
             await self._change(wanted)
         yield {"name": name, "status": "returning" if undo else "draining"}
         # An old worker finishes what it has, and takes one more request from each client that is connected to it.
-        while not undo and before & self._world.gateway_workers():
+        while not undo and before & self._world.gateway.workers():
             await asyncio.sleep(LOOK_SECONDS)
         self._say(news.ServerDrained(name, undo=undo))
         yield {"name": name, "status": "in" if undo else "drained"}

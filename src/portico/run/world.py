@@ -6,7 +6,6 @@ What comes of an action is told as an event, later; nothing here decides anythin
 from __future__ import annotations
 
 import asyncio
-import os
 import socket
 from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
@@ -17,48 +16,49 @@ from portico.plan.model import Plan
 from portico.run import action as do
 from portico.run import child as children
 from portico.run import event as was
-from portico.run import files, health, leftovers, maintenance, news, ports, proc, quiet, switch
-from portico.run.action import Action, Manner
+from portico.run import files, health, maintenance, news, quiet, switch
+from portico.run.action import Action
 from portico.run.background import in_background
 from portico.run.child import Child
 from portico.run.event import Event
-from portico.run.listening import Listening
-from portico.run.stderr import Lines
+from portico.run.gateway.model import Gateway, Tell
+from portico.run.gateway.own import CANNOT_START, cannot_start
+from portico.run.processes import Processes
 
-Tell = Callable[[Event], None]
 SayNews = Callable[[news.News], None]
 Replan = Callable[[str, Plan], Plan]
 """With the directory where the code is now ("" for where it was) and the plan in force."""
 
-CANNOT_START = 127
-"""The exit code a shell reports for a program that it cannot start."""
 TEST_LEAVES_SECONDS = 1.0
 """`nginx -t` takes some 20 ms, unless it waits for a name server."""
-KILLED_SECONDS = 2.0
-"""The kernel needs a moment to end what was killed."""
 
 
 class World:
     """One running site. `tell` takes an event, from the loop's own thread only."""
 
     def __init__(
-        self, plan: Plan, number: int, listening: Listening, *, tell: Tell, say: SayNews, replan: Replan
+        self,
+        plan: Plan,
+        number: int,
+        gateway: Gateway,
+        processes: Processes,
+        *,
+        tell: Tell,
+        say: SayNews,
+        replan: Replan,
     ) -> None:
         self.plans: dict[int, Plan] = {number: plan}
         self.in_force, self._number_in_force = plan, number
         self.out: frozenset[str] = frozenset()
         """The servers of the upstream that get no requests."""
+        self.gateway, self._processes = gateway, processes
         self._tell, self._say, self._replan = tell, say, replan
-        self._listening = listening
         self._loop = asyncio.get_running_loop()
         self._paths = {number: ""}
         self._has_served = False
-        self._groups: list[Child] = []
         self._servers: dict[int, Child] = {}
         self._listeners: dict[int, socket.socket] = {}
         self._questions: dict[int, asyncio.Task[None]] = {}
-        self._gateway: Child | None = None
-        self._gateway_words = Lines(lambda line: say(news.NginxSaid(line)))
         self._work: set[asyncio.Task[None]] = set()
         self._tests: list[asyncio.Task[Any]] = []
         self._perform: Mapping[type[Action], Callable[[Any], None]] = {
@@ -72,8 +72,8 @@ class World:
             do.TakeDown: self._take_down,
             do.WatchQueue: self._watch_queue,
             do.Forget: self._forget,
-            do.StartGateway: self._start_gateway,
-            do.ReloadGateway: self._reload_gateway,
+            do.StartGateway: lambda _: self.gateway.start(self.in_force),
+            do.ReloadGateway: lambda _: self.gateway.reload(self.in_force),
             do.EndGateway: self._end_gateway,
             do.AskGateway: self._ask_gateway,
             do.MakePlan: self._make_plan,
@@ -107,7 +107,7 @@ class World:
             return
 
         def check() -> Event:
-            problems = files.test(plan, number)
+            problems = self.gateway.objections(plan, files.directory(plan.runtime, number))
             return was.FilesRefused(number, problems) if problems else was.FilesAccepted(number)
 
         self._tests.append(self._in_background(check))
@@ -125,19 +125,18 @@ class World:
     async def take_out(self, out: frozenset[str]) -> None:
         """Send no more requests to these servers of the upstream. Raises PorticoError when nginx will not have it."""
         plan, number = self.in_force, self._number_in_force
-        trial = self._loop.create_task(in_background(lambda: files.try_servers(plan, number, out)))
+        trial = self._loop.create_task(in_background(lambda: self._objections(plan, number, out)))
         self._tests = [*(test for test in self._tests if not test.done()), trial]
         if problems := await trial:
             raise PorticoError(*problems)
         self.out = out
         files.use_servers(self.in_force, self._number_in_force, out)  # a reload may have come between
-        self._reload_gateway(do.ReloadGateway())
+        self.gateway.reload(self.in_force)
 
-    def gateway_workers(self) -> frozenset[int]:
-        """The pids of nginx's workers, those that are leaving too."""
-        if self._gateway is None:
-            return frozenset()
-        return frozenset(entry.pid for entry in proc.group_of(self._gateway.pid)) - {self._gateway.pid}
+    def _objections(self, plan: Plan, number: int, out: frozenset[str]) -> tuple[Problem, ...]:
+        """What nginx has against the list of servers without these."""
+        with files.servers_trial(plan, number, out) as trial:
+            return self.gateway.objections(plan, trial) if trial else ()
 
     def _make_live(self, action: do.MakeLive) -> None:
         self._has_served = True
@@ -173,16 +172,17 @@ class World:
         if not plan.has_app:
             return
         try:
-            self._servers[number] = self._start(
+            self._servers[number] = self._processes.start(
                 f"server {number}",
                 plan.server.at(str(files.directory(plan.runtime, number))),
+                self._server_ended,
                 cwd=plan.server.cwd,
                 env=plan.server.env,
                 signals=children.APP_SERVER,
                 listener=self._listener(plan, number),
             )
         except OSError as error:
-            self._say(news.Trouble(_cannot_start(plan.server.name, error)))
+            self._say(news.Trouble(cannot_start(plan.server.name, error)))
             self._tell(was.ServerExited(number, CANNOT_START))
 
     def _listener(self, plan: Plan, number: int) -> socket.socket:
@@ -221,46 +221,9 @@ class World:
 
     # nginx ---------------------------------------------------------------------------------------------
 
-    def _start_gateway(self, _: do.StartGateway) -> None:
-        plan = self.in_force
-        try:
-            self._gateway = self._start(
-                plan.gateway.name,
-                plan.gateway.at(str(files.link(plan.runtime))),
-                cwd=plan.gateway.cwd,
-                env={**plan.gateway.env, **self._listening.environment()},
-                signals=children.NGINX,
-                keeps=self._listening.descriptors(),
-                reads_stderr=True,
-            )
-        except OSError as error:
-            self._tell(was.GatewayExited(CANNOT_START, str(_cannot_start(plan.gateway.name, error))))
-        else:
-            self._gateway_words.follow(self._gateway.stderr)
-            self._beside(self._listening.complete(plan.listen, self._gateway.pid))
-
-    def _reload_gateway(self, _: do.ReloadGateway) -> None:
-        self._listening.leave(self.in_force.listen)
-        if self._gateway is not None:
-            self._gateway.hang_up()
-            self._beside(self._listening.complete(self.in_force.listen, self._gateway.pid))
-
     def _end_gateway(self, action: do.EndGateway) -> None:
-        self._listening.close()
-        if self._gateway is None:
-            return
-        self._gateway.end(action.manner)
-        if action.manner is Manner.DRAIN and self._gateway.code is None:
-            paths = [plan.generation_socket(number) for number, plan in self.plans.items()]
-            self._beside(self._tell_when_quiet(self._gateway.pid, paths))
-
-    async def _tell_when_quiet(self, pid: int, sockets: list[str]) -> None:
-        plan = self.in_force
-        asks_others = plan.upstream is not None
-        ports = frozenset(address.port for address in plan.listen)
-        sockets += [path for path in plan.upstream_sockets if path not in sockets]
-        await quiet.until_quiet(pid, sockets, lambda: asks_others and quiet.has_asked(pid, ports))
-        self._tell(was.Quiet())
+        sockets = [plan.generation_socket(number) for number, plan in self.plans.items()]
+        self.gateway.end(self.in_force, action.manner, sockets)
 
     def _ask_gateway(self, _: do.AskGateway) -> None:
         plan = self.in_force
@@ -268,7 +231,7 @@ class World:
 
         async def ask() -> None:
             await health.until_well(
-                lambda: health.ask_gateway(plan.listen[0], plan.health),
+                lambda: health.ask_gateway(plan.listen, plan.health),
                 1,
                 lambda answer: self._tell(was.GatewayAnswered(str(answer))),
             )
@@ -286,7 +249,7 @@ class World:
             try:
                 plan = self._replan(path, old)
                 _refuse_what_needs_a_restart(old, plan)
-                ports.check([address for address in plan.listen if address not in old.listen], plan.nginx)
+                self.gateway.refuse_addresses(old, plan.listen)
             except PorticoError as error:
                 return was.PlanRefused(number, error.problems, error.exit_code)
             except Exception as error:  # noqa: BLE001  a reload that fails in any way leaves the old one serving
@@ -313,35 +276,11 @@ class World:
 
     def pids(self) -> dict[int, int]:
         """The first process of each generation, and nginx under 0."""
-        nginx = {_GATEWAY: self._gateway.pid} if self._gateway else {}
+        nginx = {_GATEWAY: self.gateway.pid} if self.gateway.pid else {}
         return nginx | {number: server.pid for number, server in self._servers.items()}
 
-    # Processes -----------------------------------------------------------------------------------------
-
-    def _start(self, name: str, argv: tuple[str, ...], **how: Any) -> Child:
-        started = children.start(name, argv, **how)
-        self._groups.append(started)
-        leftovers.record(self.in_force.runtime, self._groups)
-        return started
-
-    def reap(self) -> None:
-        """Collect what ended, tell whose first process it was, and see its descendants off."""
-        for group in list(self._groups):
-            if group.reap():
-                self._ended(group)
-        alive = [group for group in self._groups if not group.group_is_gone]
-        if len(alive) < len(self._groups):
-            self._groups = alive
-            leftovers.record(self.in_force.runtime, alive)
-
-    def _ended(self, group: Child) -> None:
+    def _server_ended(self, group: Child) -> None:
         assert group.code is not None
-        if not group.group_is_gone:
-            group.end(Manner.DRAIN)
-            self._loop.call_later(self.in_force.ladder.stop_seconds, group.end, Manner.KILL)
-        if group is self._gateway:
-            self._stop_asking(_GATEWAY)
-            self._tell(was.GatewayExited(group.code, self._gateway_words.last()))
         for number, server in list(self._servers.items()):
             if server is group:
                 self._stop_asking(number)
@@ -354,34 +293,19 @@ class World:
             await asyncio.wait(tests, timeout=TEST_LEAVES_SECONDS)
         for task in (*self._questions.values(), *self._work):
             task.cancel()
-        await self._kill_all()
+        await self.gateway.leave()
+        self._servers = {}
+        await self._processes.kill_all()
         for number in list(self.plans):
             self._forget(do.Forget(number))
         switch.sweep(self.in_force)
         Path(self.in_force.booting).unlink(missing_ok=True)
         if self._has_served:  # a start that failed leaves the door as it found it
             maintenance.open_again(self.in_force.runtime)
-        if not self._groups:
-            leftovers.forget(self.in_force.runtime)
-
-    async def _kill_all(self) -> None:
-        deadline = self._loop.time() + KILLED_SECONDS
-        self._servers, self._gateway = {}, None
-        while True:
-            self.reap()
-            if not self._groups or self._loop.time() >= deadline:
-                return
-            for group in self._groups:
-                group.end(Manner.KILL)
-            await asyncio.sleep(0.005)
 
 
 _GATEWAY = 0
 """The key of the question to nginx among those to the generations, which count from 1."""
-
-
-def _cannot_start(name: str, error: OSError) -> Problem:
-    return Problem(error.filename or name, f"cannot be started: {os.strerror(error.errno or 0).lower()}")
 
 
 def _refuse_what_needs_a_restart(old: Plan, new: Plan) -> None:

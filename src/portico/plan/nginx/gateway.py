@@ -114,5 +114,3 @@ def _included(one: Claim) -> Directive:
         "include", f"{directory_of(one.name)}/{FILE}", why="a site: its variables, its upstream, its servers",
         cause=one.origin,
     )  # fmt: skip
-
-

@@ -61,9 +61,16 @@ def directory(name: str) -> str:
 
 
 def namespace(name: str) -> str:
-    """What stands for the site in names: nginx's variables are words, and know no capitals."""
+    """What stands for the site in names: nginx's variables are words, and know no capitals.
+
+    Two underscores come after it, and none of ours has two: nothing that sites share is hit.
+    """
     word = _NOT_A_WORD.sub("_", name.lower())
-    return word if word == name else f"{word}_{hashlib.sha256(name.encode()).hexdigest()[:6]}"
+    return (
+        word
+        if word == name and "__" not in word
+        else f"{word}_{hashlib.sha256(name.encode()).hexdigest()[:6]}"
+    )
 
 
 def defined(tree: Iterable[Directive]) -> frozenset[str]:
@@ -81,7 +88,7 @@ def renamed(tree: Iterable[Directive], space: str) -> Iterator[Directive]:
     # Never within a path: what is after a slash is a name only in http://portico_app.
     pattern = re.compile(rf"(?:(?<=://)|(?<![\w/.-]))(?:{longest_first})(?![\w.-])")
     return _renamed(
-        tree, lambda text: pattern.sub(lambda found: f"{PREFIX}{space}_{found[0][len(PREFIX) :]}", text)
+        tree, lambda text: pattern.sub(lambda found: f"{PREFIX}{space}__{found[0][len(PREFIX) :]}", text)
     )
 
 
@@ -91,7 +98,9 @@ def _renamed(tree: Iterable[Directive], rename: Callable[[str], str]) -> Iterato
         if any(PREFIX in word for word in args):
             args = tuple(rename(word) if PREFIX in word else word for word in args)
         block = None if item.block is None else tuple(_renamed(item.block, rename))
-        verbatim = rename(item.verbatim) if item.verbatim is not None and PREFIX in item.verbatim else item.verbatim
+        verbatim = (
+            rename(item.verbatim) if item.verbatim is not None and PREFIX in item.verbatim else item.verbatim
+        )
         if args is item.args and block is None and verbatim is item.verbatim:
             yield item
         else:

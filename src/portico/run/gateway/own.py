@@ -1,0 +1,114 @@
+"""An nginx of the site's own: started as a child, with listening sockets that Portico keeps."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Collection, Coroutine
+from pathlib import Path
+from typing import Any
+
+from portico.errors import Problem
+from portico.plan.model import Plan
+from portico.run import child as children
+from portico.run import event as was
+from portico.run import files, news, ports, proc, quiet
+from portico.run.action import Manner
+from portico.run.child import Child
+from portico.run.gateway.model import Tell
+from portico.run.listening import Listening
+from portico.run.processes import Processes
+from portico.run.stderr import Lines
+from portico.values import Address
+
+CANNOT_START = 127
+"""The exit code a shell reports for a program that it cannot start."""
+
+
+class OwnNginx:
+    """One nginx at a time."""
+
+    def __init__(
+        self, processes: Processes, listening: Listening, tell: Tell, say: Callable[[news.News], None]
+    ) -> None:
+        self._processes, self._listening, self._tell = processes, listening, tell
+        self._child: Child | None = None
+        self._words = Lines(lambda line: say(news.NginxSaid(line)))
+        self._work: set[asyncio.Task[None]] = set()
+
+    @property
+    def pid(self) -> int | None:
+        return self._child.pid if self._child else None
+
+    def objections(self, plan: Plan, where: Path) -> tuple[Problem, ...]:
+        return files.tested(plan, where)
+
+    def refuse_addresses(self, old: Plan, addresses: Collection[Address]) -> None:
+        ports.check([address for address in addresses if address not in old.listen], old.nginx)
+
+    def start(self, plan: Plan) -> None:
+        try:
+            self._child = self._processes.start(
+                plan.gateway.name,
+                plan.gateway.at(str(files.link(plan.runtime))),
+                self._ended,
+                cwd=plan.gateway.cwd,
+                env={**plan.gateway.env, **self._listening.environment()},
+                signals=children.NGINX,
+                keeps=self._listening.descriptors(),
+                reads_stderr=True,
+            )
+        except OSError as error:
+            self._tell(was.GatewayExited(CANNOT_START, str(cannot_start(plan.gateway.name, error))))
+        else:
+            self._words.follow(self._child.stderr)
+            self._beside(self._listening.complete(plan.listen, self._child.pid))
+
+    def reload(self, plan: Plan) -> None:
+        self._listening.leave(plan.listen)
+        if self._child is not None:
+            self._child.hang_up()
+            self._beside(self._listening.complete(plan.listen, self._child.pid))
+
+    def end(self, plan: Plan, manner: Manner, sockets: list[str]) -> None:
+        self._listening.close()
+        if self._child is None:
+            return
+        self._child.end(manner)
+        if manner is Manner.DRAIN and self._child.code is None:
+            self._beside(self._tell_when_quiet(plan, self._child.pid, sockets))
+
+    def workers(self) -> frozenset[int]:
+        return frozenset() if self._child is None else workers(self._child.pid)
+
+    async def leave(self) -> None:
+        self._child = None
+        for task in self._work:
+            task.cancel()
+
+    async def _tell_when_quiet(self, plan: Plan, pid: int, sockets: list[str]) -> None:
+        asks_others = plan.upstream is not None
+        ports = frozenset(address.port for address in plan.listen)
+        sockets += [path for path in plan.upstream_sockets if path not in sockets]
+        await quiet.until_quiet(pid, sockets, lambda: asks_others and quiet.has_asked(pid, ports))
+        self._tell(was.Quiet())
+
+    def _ended(self, group: Child) -> None:
+        assert group.code is not None
+        if group is self._child:
+            self._tell(was.GatewayExited(group.code, self._words.last()))
+
+    def _beside(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._work.add(task)  # the loop itself keeps only a weak reference
+        task.add_done_callback(self._work.discard)
+
+
+def workers(master: int) -> frozenset[int]:
+    """The pids of the workers of that master of nginx's."""
+    return frozenset(entry.pid for entry in proc.group_of(master)) - {master}
+
+
+def cannot_start(name: str, error: OSError) -> Problem:
+    """Why a program cannot be started."""
+    return Problem(error.filename or name, f"cannot be started: {os.strerror(error.errno or 0).lower()}")

@@ -1,0 +1,116 @@
+"""The nginx that several sites share: it belongs to the gateway, which is asked over its control socket.
+
+A site's supervisor tells where its files are; whether they can stand beside those of the other sites, and when nginx
+reads them, is the gateway's to say (`run.sites`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection, Coroutine
+from pathlib import Path
+from typing import Any
+
+from portico.errors import PorticoError, Problem
+from portico.plan.model import Plan
+from portico.run import client, files, news, quiet
+from portico.run import event as was
+from portico.run.action import Manner
+from portico.run.background import in_background
+from portico.run.gateway.model import Tell
+from portico.run.gateway.own import workers
+from portico.values import Address
+
+
+class SharedNginx:
+    """The gateway in the runtime directory `plan.shared`, as one of its sites sees it."""
+
+    def __init__(self, plan: Plan, tell: Tell, say: Callable[[news.News], None]) -> None:
+        self._gateway, self._name = plan.shared, plan.name
+        self._tell, self._say = tell, say
+        self._work: set[asyncio.Task[None]] = set()
+        self._last: asyncio.Task[None] | None = None
+
+    @property
+    def pid(self) -> int | None:
+        try:
+            return int((Path(self._gateway) / "nginx.pid").read_text("ascii"))
+        except (OSError, ValueError):
+            return None
+
+    def objections(self, plan: Plan, where: Path) -> tuple[Problem, ...]:
+        del plan
+        return self._ask("/try", directory=str(where))
+
+    def refuse_addresses(self, old: Plan, addresses: Collection[Address]) -> None:
+        """Nothing to refuse yet: the gateway says so when it is shown the files."""
+
+    def start(self, plan: Plan) -> None:
+        self._use(plan, lambda problems: self._tell(was.GatewayExited(1, "\n".join(map(str, problems)))))
+
+    def reload(self, plan: Plan) -> None:
+        self._use(plan, self._complain)
+
+    def end(self, plan: Plan, manner: Manner, sockets: list[str]) -> None:
+        del plan
+        if manner is not Manner.DRAIN:
+            self._tell(was.GatewayExited(0))
+            return
+
+        async def leave() -> None:
+            await in_background(lambda: self._ask("/leave"))
+            for path in sockets:
+                await quiet.until_read(path)
+            self._tell(was.GatewayExited(0))
+
+        self._in_turn(leave())
+
+    def workers(self) -> frozenset[int]:
+        pid = self.pid
+        return frozenset() if pid is None else workers(pid)
+
+    async def leave(self) -> None:
+        for task in self._work:
+            task.cancel()
+
+    def hear(self, item: news.News) -> None:
+        """The gateway wants to know when its sites serve."""
+        if isinstance(item, news.Ready):
+            self._in_turn(self._told_ready())
+
+    async def _told_ready(self) -> None:
+        await in_background(lambda: self._ask("/ready"))
+
+    def _use(self, plan: Plan, refused: Callable[[tuple[Problem, ...]], None]) -> None:
+        where = str(files.link(plan.runtime).resolve())
+
+        async def use() -> None:
+            if problems := await in_background(lambda: self._ask("/use", directory=where)):
+                refused(problems)
+
+        self._in_turn(use())
+
+    def _complain(self, problems: tuple[Problem, ...]) -> None:
+        for problem in problems:
+            self._say(news.Trouble(problem))
+
+    def _ask(self, what: str, **parameters: str) -> tuple[Problem, ...]:
+        """What the gateway has against it; also that it is not there."""
+        try:
+            answers = list(client.ask(self._gateway, "POST", what, site=self._name, **parameters))
+        except PorticoError as error:
+            return error.problems
+        return tuple(Problem(**problem) for answer in answers for problem in answer.get("problems", ()))
+
+    def _in_turn(self, work: Coroutine[Any, Any, None]) -> None:
+        """One question after the other: the last files that were named are those in force."""
+        before = self._last
+
+        async def go() -> None:
+            if before is not None:
+                await asyncio.wait([before])
+            await work
+
+        task = self._last = asyncio.get_running_loop().create_task(go())
+        self._work.add(task)
+        task.add_done_callback(self._work.discard)
