@@ -14,7 +14,7 @@ from portico.plan.model import Plan
 from portico.site.discover import Discovery, NoApp, start_discovery
 from portico.site.load import FILE, load
 from portico.site.model import Options, Site
-from portico.site.resolve import own_directory, resolve, site_name
+from portico.site.resolve import own_directory, resolve, site_name, word
 from portico.site.server import Server
 from portico.values import AppRef
 
@@ -35,14 +35,18 @@ def gather(
     meanwhile: Callable[[], None] = lambda: None,
     release: str = "",
     before: Mapping[str, str] | None = None,
+    gateway: str = "",
 ) -> Gathered:
     """Everything about the site that APP, --config and the flags mean. Raises PorticoError.
 
     `meanwhile` is called while the app is being imported, which takes longest. `release` is another directory that
     holds the code now: the same site, with everything that was in its own directory found in that one. `before` are
-    the static folders of the plan that this one will replace.
+    the static folders of the plan that this one will replace. `gateway` is the runtime directory of the gateway whose
+    nginx serves the site beside others.
     """
+    app, config = as_config(app, config)
     home, ref = where_is(app, config)
+    name_of_file = named_by_file(config)
     if release and not _is_directory(release):
         raise UsageError(
             Problem("--path", f"{release} is no directory", "name the directory of the new release")
@@ -61,14 +65,31 @@ def gather(
         from portico.plan.build import plan
 
         meanwhile()
-        name = options.name or site_name(home)
+        name = options.name or name_of_file or site_name(home)
         place = probe(options.nginx.binary, own_directory(home), name)
         facts = discovery.facts()
     finally:
         discovery.close()
-    site = replace(resolve(options, facts, directory, causes), name=name, before=before or {})
-    place = replace(place, unreadable=_unreadable(site, place))
+    site = replace(
+        resolve(options, facts, directory, causes), name=name, before=before or {}, origin=config or str(home)
+    )
+    place = replace(place, unreadable=_unreadable(site, place), gateway=gateway)
     return Gathered(site, place, plan(site, place))
+
+
+def as_config(app: str | None, config: str | None) -> tuple[str | None, str | None]:
+    """APP and --config where APP may be a portico.toml under any name. Raises UsageError when both name one."""
+    if not app or not app.endswith(".toml") or _is_directory(app):
+        return app, config
+    if config:
+        raise UsageError(Problem("", f"{app} and --config {config} name two files", "name one of them"))
+    return None, app
+
+
+def named_by_file(config: str | None) -> str:
+    """What a site is called whose file is not simply portico.toml: several may lie in one directory."""
+    path = Path(config or FILE)
+    return "" if path.name == FILE else word(path.stem)
 
 
 def _discovery(options: Options, directory: Path) -> Discovery | NoApp:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from portico.cli.journal import Priority
-from portico.cli.output import bad, faint, good, warned
+from portico.cli.output import bad, faint, good, strong, warned
 from portico.run import news
 from portico.watch.lines import visible
 
@@ -60,6 +60,20 @@ def sentence(item: news.News) -> str:  # noqa: C901  a table, one row a kind of 
             return good(f"server {name} gets requests again") if undo else faint(f"server {name} is drained")
         case news.LastServer(name, answer):
             return bad(f"server {name} fails ({answer}), and there is no other: it goes on getting requests")
+        case news.SiteSaid(name, line):
+            return f"{strong(name)}  {line}"
+        case news.SiteServes(name, urls, took_seconds):
+            return f"{strong(name)}  {good('serves')} {'  '.join(urls)}, after {took_seconds:.1f} s"
+        case news.SiteDown(name, code, in_seconds, _):
+            wait = f"in {in_seconds:.0f} s" if in_seconds >= 1 else "at once"
+            return f"{strong(name)}  {bad('is down')} ({_ending(code)}); starting it again {wait}, the others serve on"
+        case news.SiteStopped(name, is_gone):
+            return f"{strong(name)}  " + (
+                "is gone" if is_gone else "is stopped; portico reload starts it again"
+            )
+        case news.SiteRefused(name, _, problems):
+            words = "\n".join(str(problem) for problem in problems)
+            return f"{strong(name)}  {bad('is not served')}, the others are\n{words}"
         case news.Trouble(problem):
             return warned(str(problem))
         case _:
@@ -75,9 +89,9 @@ def priority(item: news.News) -> Priority:
             return Priority.WARNING
         case news.NginxSaid() | news.DiskFull() | news.Trouble() | news.ServerOut():
             return Priority.WARNING
-        case news.LastServer():
+        case news.LastServer() | news.SiteDown() | news.SiteRefused():
             return Priority.ERROR
-        case news.ServerBack() | news.ServerDrained():
+        case news.ServerBack() | news.ServerDrained() | news.SiteServes() | news.SiteStopped():
             return Priority.NOTICE
         case news.Ready() | news.Recovered() | news.Switched() | news.Stopping() | news.DiskBack():
             return Priority.NOTICE

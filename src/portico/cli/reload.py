@@ -8,9 +8,9 @@ from pathlib import Path
 import click
 
 from portico.cli import output
-from portico.cli.running import running_site, runtime_of
+from portico.cli.running import gateway_of, running_site, runtime_of
 from portico.errors import FAILED, Problem, UsageError
-from portico.run import client
+from portico.run import client, lock
 
 
 @click.command("reload")
@@ -49,6 +49,9 @@ def command(
         wish["path"] = str(Path(path).absolute())
     runtime = runtime_of(app, config, name)
     what = "/promote" if promote else "/abort" if abort else "/reload"
+    if what == "/reload" and lock.running(runtime) is None and (gateway := gateway_of(runtime)):
+        # It does not run, and its gateway knows why: the wish is to try it again now.
+        follow(gateway, "/start", is_json=is_json, site=Path(runtime).name.rpartition("-")[0])
     follow(runtime, what, is_json=is_json, **wish)
 
 
@@ -60,12 +63,15 @@ def follow(runtime: str, what: str, *, is_json: bool, **parameters: str) -> None
             code = 0
         elif step["news"] == "GenerationDropped":
             code = step["code"]
+        elif step["news"] in ("SiteDown", "SiteRefused"):
+            code = FAILED
         output.result(output.as_json_line(step) if is_json else _sentence(step))
     sys.exit(code)
 
 
 _DONE = {
-    "/reload": ("Switched", "CanaryServes"),
+    "/reload": ("Switched", "CanaryServes", "SitesRead"),
+    "/start": ("Switched",),
     "/promote": ("Switched",),
     "/abort": ("CanaryLeft",),
     "/rollback": ("RolledBack", "CanaryLeft"),
@@ -99,7 +105,19 @@ def _sentence(step: dict[str, object]) -> str:  # noqa: C901  a table, one row a
             return "\n".join([head, *_problems(step["problems"])])
         case "Stopping":
             return output.bad("the site is being stopped")
+        case "SitesRead":
+            return f"read again: {step['added']} new, {step['removed']} gone"
+        case "SiteServes":
+            return f"{step['name']}  {output.good('serves')}"
+        case "SiteDown":
+            return f"{step['name']}  {output.bad('does not start')}\n{_indented(str(step['reason']))}"
+        case "SiteRefused":
+            return f"{step['name']}  {output.bad('is not served')}\n{_indented(str(step['reason']))}"
     return str(step["news"])
+
+
+def _indented(text: str) -> str:
+    return "\n".join(f"    {line}" for line in text.splitlines())
 
 
 def _problems(found: object) -> list[str]:

@@ -13,11 +13,13 @@ import click
 
 from portico.cli import output
 from portico.cli.banner import banner
-from portico.cli.flags import given, site_arguments
+from portico.cli.flags import given, site_flags
 from portico.cli.gather import Gathered, gather
 from portico.cli.journal import Priority
 from portico.cli.news import priority, sentence
 from portico.cli.screen import Screen
+from portico.cli.several import is_several
+from portico.errors import Problem, UsageError
 from portico.plan.model import Plan
 from portico.plan.paths import lanes
 from portico.run import news
@@ -33,18 +35,33 @@ _MOST_LINES = 10
 
 
 @click.command("run")
-@site_arguments
-def command(app: str | None, config: str | None, **flags: Any) -> None:
+@click.argument("apps", metavar="[APP]...", nargs=-1)
+@site_flags
+@click.option("--gateway", default="", hidden=True)
+def command(apps: tuple[str, ...], config: str | None, gateway: str, **flags: Any) -> None:
     """Serve APP behind nginx, in the foreground.
 
-    APP is module:attribute, module:factory(), module, a .py file or a directory; found when left out.
+    APP is module:attribute, module:factory(), module, a .py file, a directory or a portico.toml; found when left
+    out. Several files or directories, or a directory that holds them, are several sites on one nginx.
     """
-    serve(app, config, given(flags))
+    if is_several(apps):
+        if config:
+            raise UsageError(
+                Problem("--config", "is for one site", "name the files: portico run a.toml b.toml")
+            )
+        from portico.cli.gateway import serve_sites
+
+        serve_sites(apps, given(flags))
+    else:
+        serve(apps[0] if apps else None, config, given(flags), gateway)
 
 
-def serve(app: str | None, config: str | None, flags: dict[str, Any]) -> None:
-    """Plan and run, until a signal ends it; ends as the run did. Raises PorticoError."""
-    gathered = gather(app, config, flags, meanwhile=_import_run)
+def serve(app: str | None, config: str | None, flags: dict[str, Any], gateway: str = "") -> None:
+    """Plan and run, until a signal ends it; ends as the run did. Raises PorticoError.
+
+    `gateway` is the runtime directory of one whose nginx serves the site beside others.
+    """
+    gathered = gather(app, config, flags, meanwhile=_import_run, gateway=gateway)
     from portico.run.loop import run
 
     screen = Screen()
@@ -52,7 +69,9 @@ def serve(app: str | None, config: str | None, flags: dict[str, Any]) -> None:
         code = run(
             gathered.plan,
             say=lambda item: _say(item, gathered, screen),
-            replan=lambda path, old: gather(app, config, flags, release=path, before=old.statics).plan,
+            replan=lambda path, old: (
+                gather(app, config, flags, release=path, before=old.statics, gateway=gateway).plan
+            ),
             beside=[
                 lambda: _show_requests(gathered.plan, screen),
                 lambda: _show_errors(gathered.plan, screen),
@@ -60,7 +79,7 @@ def serve(app: str | None, config: str | None, flags: dict[str, Any]) -> None:
         )
     finally:
         screen.close()
-    _end(code)
+    end(code)
 
 
 def _import_run() -> None:
@@ -68,7 +87,7 @@ def _import_run() -> None:
     import portico.run.loop  # noqa: F401
 
 
-def _end(code: int) -> None:
+def end(code: int) -> None:
     """End as the run did: by the signal that ended it, which shells and systemd tell from a failure."""
     number = code - 128
     if number > 0 and os.getpid() != 1:
@@ -79,6 +98,11 @@ def _end(code: int) -> None:
 
 
 def _say(item: news.News, gathered: Gathered, screen: Screen) -> None:
+    if gathered.plan.shared and isinstance(item, news.Starting | news.Ready):
+        # The gateway says so, of every site; what is to be known about this one is said here.
+        for note in gathered.plan.notes if isinstance(item, news.Ready) else ():
+            screen.say(f"note: {note}", Priority.NOTICE)
+        return
     if isinstance(item, news.Ready):
         screen.say("\n".join(banner(gathered, item.took_seconds)), priority(item))
         return

@@ -1,4 +1,4 @@
-"""Which running site a command is about: that of APP, of --config, or of the current directory."""
+"""Which running site a command is about: that of --site, of APP, of --config, or of the current directory."""
 
 from __future__ import annotations
 
@@ -9,8 +9,12 @@ from typing import Any, TypeVar
 
 import click
 
-from portico.cli.gather import config_file, where_is
-from portico.place.probe import runtime_directory
+from portico.cli.gather import as_config, config_file, named_by_file, where_is
+from portico.errors import Problem, UsageError
+from portico.place.probe import runtime_directories, runtime_directory
+from portico.plan.gateway import NAME as GATEWAY
+from portico.run import lock
+from portico.run.sites.pointer import POINTER
 from portico.site.load import load
 from portico.site.resolve import own_directory, site_name
 
@@ -24,19 +28,81 @@ def running_site(function: _Command) -> _Command:
 
 def named_site(function: _Command) -> _Command:
     """The same without APP, for a command whose own argument is another."""
+    function = click.option(
+        "--site",
+        metavar="NAME",
+        help="A running site by its name, wherever its directory is.",
+        expose_value=False,
+        callback=_remember,
+    )(function)
     function = click.option("--name", default="", metavar="TEXT", help="The name it was started with.")(
         function
     )
     return click.option("--config", metavar="FILE", help="A portico.toml elsewhere.")(function)
 
 
+def _remember(context: click.Context, _: click.Parameter, value: str | None) -> None:
+    """For `runtime_of`, which every command calls with the rest."""
+    if value is not None:
+        context.meta[_SITE] = value
+
+
+_SITE = "portico.site"
+
+
 def runtime_of(app: str | None, config: str | None, name: str = "") -> str:
-    """The runtime directory of the site that is meant; `name` as in `run --name`. Raises UsageError."""
+    """The runtime directory of the site that is meant; `name` as in `run --name`. Raises UsageError.
+
+    Where several sites were started together and no single one is meant, that of their gateway.
+    """
+    site = click.get_current_context().meta.get(_SITE)
+    if site is not None:
+        return _by_name(site, is_alone=not (app or config or name))
+    app, config = as_config(app, config)
     directory, _ = where_is(app, config)
-    if not name:
-        file = config_file(directory, config)
-        name = (_name(file) if file else "") or site_name(directory)
-    return str(runtime_directory(own_directory(directory), name))
+    gateway = runtime_directory(own_directory(directory), name or GATEWAY)
+    file = config_file(directory, config)
+    name = name or (_name(file) if file else "") or named_by_file(config) or site_name(directory)
+    own = runtime_directory(own_directory(directory), name)
+    is_gateway = lock.running(str(own)) is None and lock.running(str(gateway)) is not None
+    return str(gateway if is_gateway and not (own / POINTER).exists() else own)
+
+
+def gateway_of(runtime: str) -> str:
+    """The runtime directory of the running gateway that serves the site of that one, "" for none."""
+    try:
+        gateway = (Path(runtime) / POINTER).read_text("utf-8")
+    except OSError:
+        return ""
+    return gateway if lock.running(gateway) else ""
+
+
+def _by_name(site: str, *, is_alone: bool) -> str:
+    if not is_alone:
+        raise UsageError(
+            Problem("--site", "names the site, and so does what stands beside it", "leave one out")
+        )
+    every = runtime_directories()
+    found = [one for one in every if one.name[:-_KEY] == site and _is_known(one)]
+    if len(found) == 1:
+        return str(found[0])
+    if found:
+        where = "\n".join(map(str, found))
+        raise UsageError(
+            Problem("--site", f'{len(found)} sites are called "{site}"', f"name its directory\n{where}")
+        )
+    names = ", ".join(one.name[:-_KEY] for one in every if _is_known(one))
+    raise UsageError(
+        Problem("--site", f'no site called "{site}" runs', f"there are: {names}" if names else "")
+    )
+
+
+_KEY = len("-123456")
+"""What tells namesakes apart."""
+
+
+def _is_known(directory: Path) -> bool:
+    return lock.running(str(directory)) is not None or bool(gateway_of(str(directory)))
 
 
 def _name(file: Path) -> str:

@@ -7,18 +7,27 @@ from typing import Any
 
 import click
 
-from portico.cli import output
+from portico.cli import output, sites
 from portico.cli.compare import compare, comparison
 from portico.cli.running import running_site, runtime_of
+from portico.cli.words import lasting
 from portico.run import client
 
 
 @click.command("status")
 @running_site
+@click.option("--all", "is_all", is_flag=True, help="Every site of yours that runs on this machine.")
 @click.option("--json", "is_json", is_flag=True, help="Everything as JSON.")
-def command(app: str | None, config: str | None, name: str, is_json: bool) -> None:
+def command(app: str | None, config: str | None, name: str, is_all: bool, is_json: bool) -> None:
     """Show what runs for the site of APP or of the current directory."""
+    if is_all:
+        found = sites.everything()
+        output.results([output.as_json(found)] if is_json else sites.rows(found))
+        return
     (status,) = client.ask(runtime_of(app, config, name), "GET", "/status")
+    if "sites" in status:
+        output.results([output.as_json(status)] if is_json else sites.lines(status))
+        return
     compare(status)
     if is_json:
         output.result(output.as_json(status))
@@ -32,7 +41,7 @@ def _lines(status: dict[str, Any]) -> list[str]:
     lines = [
         head,
         f"  portico    {status['phase']}, pid {status['pid']}, for {up}, {_size(status['memory'])}",
-        f"  nginx      {_life(status['nginx'])}, {_size(status['nginx']['memory'])}",
+        f"  nginx      {_nginx(status)}",
     ]
     for generation in status["generations"]:
         lines += _generation(generation, is_live=generation["number"] == status["live"])
@@ -98,16 +107,14 @@ def _life(life: dict[str, Any]) -> str:
     return f"{life['status']}{pid}, for {lasting(life['since_seconds'])}{crashes}"
 
 
+def _nginx(status: dict[str, Any]) -> str:
+    if status["gateway"]:
+        return f"shared with other sites: that of the gateway in {status['gateway']}"
+    return f"{_life(status['nginx'])}, {_size(status['nginx']['memory'])}"
+
+
 def _server(server: dict[str, Any]) -> str:
     since = f" for {lasting(server['since_seconds'])}" if server["since_seconds"] is not None else ""
     answer = f", last answer: {server['answer']}" if server["answer"] else ""
     text = f"{server['name']}  {server['status']}{since}{answer}"
     return text if server["status"] == "in" else output.warned(text)
-
-
-def lasting(seconds: float) -> str:
-    """A length of time as people say it: 12 s, 3 min, 5 h, 2 d."""
-    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{seconds:.0f} s"

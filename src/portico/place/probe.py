@@ -65,6 +65,11 @@ def runtime_directory(directory: Path, name: str) -> Path:
     return _runtime_parent() / site_key(directory, name)
 
 
+def runtime_directories(name: str = "*") -> list[Path]:
+    """The runtime directories of sites of that name, or of all, that are there."""
+    return sorted(path for path in _runtime_parent().glob(f"{name}-{'[0-9a-f]' * 6}") if path.is_dir())
+
+
 def _runtime_parent() -> Path:
     chosen = os.environ.get("PORTICO_RUNTIME_DIR")
     if chosen:

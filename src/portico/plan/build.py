@@ -71,8 +71,8 @@ def _nginx_files(site: Site, place: Place) -> tuple[File, ...]:
     """nginx's whole configuration, or the site's part of a gateway's with what it asks for."""
     if not place.gateway:
         return (nginx_conf(site, place),)
-    tree, drain_seconds = part(site, place), Ladder.of(site.options.request_timeout).drain_seconds
-    wanted = claim.claim(site.name, site.origin or site.directory, tree, drain_seconds)
+    tree = part(site, place)
+    wanted = claim.claim(site.name, site.origin or site.directory, tree, site.options.request_timeout)
     return File(PART, tuple(render(tree))), claim.file(wanted)
 
 

@@ -29,14 +29,15 @@ class Claim(Struct, frozen=True):
     origin: str
     listen: tuple[Listen, ...]
     domains: tuple[str, ...]
-    drain_seconds: float = 0.0
+    request_seconds: float = 0.0
+    """How long a request to it may take."""
 
     @property
     def addresses(self) -> tuple[Address, ...]:
         return tuple(Address.parse(one.address) for one in self.listen)
 
 
-def claim(name: str, origin: str, part: Iterable[Directive], drain_seconds: float) -> Claim:
+def claim(name: str, origin: str, part: Iterable[Directive], request_seconds: float) -> Claim:
     """What the servers of a site's part ask for."""
     listen: dict[str, dict[str, None]] = {}
     domains: dict[str, None] = {}
@@ -56,7 +57,7 @@ def claim(name: str, origin: str, part: Iterable[Directive], drain_seconds: floa
         origin,
         tuple(Listen(address, tuple(words)) for address, words in listen.items()),
         () if takes_all else tuple(domains),
-        drain_seconds,
+        request_seconds,
     )
 
 

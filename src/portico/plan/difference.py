@@ -77,7 +77,7 @@ def command(process: Process, runtime: str) -> Command:
 
 
 def _commands(plan: Plan) -> dict[str, Command]:
-    processes = (plan.gateway, plan.server) if plan.has_app else (plan.gateway,)
+    processes = [process for process in (plan.gateway, plan.server) if process.argv]
     return {process.name: command(process, plan.runtime) for process in processes}
 
 

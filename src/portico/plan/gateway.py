@@ -41,6 +41,13 @@ def part_of(plan: Plan) -> Part:
     return Part(wanted, tuple((name, found[name]) for name in READ if name in found))
 
 
+def placeholder(plan: Plan) -> Part:
+    """The same for a site whose app is not known: nobody answers, so nginx shows the page that says so."""
+    made = part_of(plan)
+    sockets, nobody = f"unix:{plan.socket.removesuffix('.sock')}", f"unix:{plan.runtime}/nobody"
+    return Part(made.claim, tuple((name, text.replace(sockets, nobody)) for name, text in made.texts))
+
+
 READ = (FILE, Upstream.FILE)
 """The files of a site's plan that its gateway's nginx reads."""
 
@@ -48,7 +55,7 @@ READ = (FILE, Upstream.FILE)
 def gateway_plan(parts: Sequence[Part], place: Place) -> Plan:
     """One nginx for these sites, whose claims do not conflict. Each site's app is run by a supervisor of its own."""
     paths, claims = Paths.of(place), tuple(one.claim for one in parts)
-    drain_seconds = max((one.drain_seconds for one in claims), default=0.0)
+    ladder = Ladder.of(max((one.request_seconds for one in claims), default=0.0))
     private = 0o750 if place.nginx_group else 0o700
     return Plan(
         name=NAME,
@@ -63,7 +70,7 @@ def gateway_plan(parts: Sequence[Part], place: Place) -> Plan:
             why="the gateway: one nginx for every site",
         ),
         files=(
-            gateway_conf(claims, place, drain_seconds),
+            gateway_conf(claims, place, ladder.drain_seconds),
             *(file for one in parts for file in one.files()),
         ),
         directories=(
@@ -83,7 +90,7 @@ def gateway_plan(parts: Sequence[Part], place: Place) -> Plan:
         workers=0,
         threads=0,
         max_upload=0,
-        ladder=Ladder.of(drain_seconds),
+        ladder=ladder,
         health=Health(HEALTH, "localhost", "http", "", _START_SECONDS, HEALTH, any_answer=True),
         versions={"nginx": f"{place.nginx.number} ({place.nginx.origin})"},
         warm_seconds=0.0,

@@ -59,7 +59,7 @@ _ERRORS = {FAILED: PorticoError, UNHEALTHY: UnhealthyError, IMPORT_FAILED: Impor
 class Along(Protocol):
     """What a run is given that has more to look after than one site: the sites of a gateway."""
 
-    def settle(self, plan: Plan) -> Plan:
+    def settle(self, plan: Plan, service: Service) -> Plan:
         """Nothing runs yet, the runtime directory is ours: the plan that can be made so. Raises PorticoError."""
 
     def hears(self, say: SayNews) -> SayNews:
@@ -101,7 +101,7 @@ def run(
     directories.make(plan)
     with lock.held(plan):
         leftovers.end(plan.runtime)
-        plan = along.settle(plan) if along else plan
+        plan = along.settle(plan, service) if along else plan
         number = files.next_number(plan.runtime)
         switch.sweep(plan)
         listening, unwanted = _listening(plan, service)

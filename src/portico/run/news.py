@@ -154,6 +154,45 @@ class LastServer(Struct, frozen=True):
     answer: str
 
 
+class SiteSaid(Struct, frozen=True):
+    """A line that the supervisor of one of a gateway's sites wrote."""
+
+    name: str
+    line: str
+
+
+class SiteServes(Struct, frozen=True):
+    """One of a gateway's sites answers through nginx."""
+
+    name: str
+    urls: tuple[str, ...]
+    took_seconds: float
+
+
+class SiteDown(Struct, frozen=True):
+    """The supervisor of one of a gateway's sites ended; it is started again after `in_seconds`."""
+
+    name: str
+    code: int
+    in_seconds: float
+    failures: int
+
+
+class SiteStopped(Struct, frozen=True):
+    """Somebody stopped one of a gateway's sites; `is_gone` when it is not wanted any more."""
+
+    name: str
+    is_gone: bool = False
+
+
+class SiteRefused(Struct, frozen=True):
+    """One of a gateway's sites cannot be served; the others are."""
+
+    name: str
+    origin: str
+    problems: tuple[Problem, ...]
+
+
 class Trouble(Struct, frozen=True):
     """Something beside the serving failed; serving goes on."""
 
@@ -165,4 +204,5 @@ News = (
     | CanaryLeft | RolledBack | Refused | GenerationDropped
     | GenerationLeft | Stopping | Hurrying | NginxSaid | DiskFull | DiskBack
     | ServerOut | ServerBack | ServerDrained | LastServer | Trouble
+    | SiteSaid | SiteServes | SiteDown | SiteStopped | SiteRefused
 )  # fmt: skip

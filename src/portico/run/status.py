@@ -28,6 +28,7 @@ def status(state: State, plan: Plan, pids: Mapping[int, int], now: float) -> dic
         "phase": state.phase,
         "up_seconds": round(now - state.began, 3),
         "live": state.live,
+        "gateway": plan.shared,
         "nginx": _life(state.gateway, pids.get(0), now),
         "generations": [
             {"number": g.number, **_life(g.life, pids.get(g.number), now)} for g in state.generations
@@ -44,7 +45,7 @@ def status(state: State, plan: Plan, pids: Mapping[int, int], now: float) -> dic
 
 def _processes(plan: Plan) -> dict[str, Any]:
     """How each was started."""
-    processes = (plan.gateway, plan.server) if plan.has_app else (plan.gateway,)
+    processes = [process for process in (plan.gateway, plan.server) if process.argv]
     return {process.name: asdict(command(process, plan.runtime)) for process in processes}
 
 

@@ -73,8 +73,12 @@ def own_directory(directory: Path) -> Path:
 
 def site_name(directory: Path) -> str:
     """A name from the directory's, in characters that any file system and any shell takes."""
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", own_directory(directory).name).strip("-.")
-    return name[:40] or "site"
+    return word(own_directory(directory).name)
+
+
+def word(text: str) -> str:
+    """A text as the name of a site."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-.")[:40] or "site"
 
 
 def _declared(

@@ -1,0 +1,60 @@
+"""`portico run` of several sites: one nginx, and a supervisor for each site."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from portico.cli import output
+from portico.cli.journal import Priority
+from portico.cli.news import priority, sentence
+from portico.cli.run import end
+from portico.cli.screen import Screen
+from portico.cli.several import Several
+from portico.place.model import Place
+from portico.plan.gateway import gateway_plan
+from portico.run import news
+from portico.run.loop import run
+from portico.run.sites.life import Status
+from portico.run.sites.member import Member
+from portico.run.sites.sites import Sites
+
+
+def serve_sites(apps: tuple[str, ...], flags: dict[str, Any]) -> None:
+    """Serve them all until a signal ends it; ends as the run did. Raises PorticoError."""
+    several = Several(apps, flags)
+    place = several.place()
+    sites, screen = Sites(place, lambda: several.look(place)), Screen()
+    try:
+        code = run(
+            gateway_plan((), place),
+            say=lambda item: _say(item, sites, place, screen),
+            replan=sites.replan,
+            along=sites,
+        )
+    finally:
+        screen.close()
+    end(code)
+
+
+def _say(item: news.News, sites: Sites, place: Place, screen: Screen) -> None:
+    if isinstance(item, news.Ready):
+        screen.say("\n".join(_banner(sites, place)), priority(item))
+    elif isinstance(item, news.Switched | news.Reloading | news.Booting):
+        pass  # a part of one of the sites changed, which that site says itself
+    elif text := sentence(item):
+        screen.say(text, priority(item) if not isinstance(item, news.SiteSaid) else Priority.INFO)
+
+
+def _banner(sites: Sites, place: Place) -> list[str]:
+    rows = [f"  {output.faint(f'{one.wanted.name:>12s}')}  {_row(one)}" for one in sites.members.values()]
+    well = sum(one.life.status is Status.SERVING for one in sites.members.values())
+    ready = output.good("ready") if well == len(rows) else output.warned("ready")
+    count = f"{well} of {len(rows)} sites serve, on nginx {place.nginx.number}"
+    return ["", *rows, "", f"  {ready}: {count}; Ctrl-C stops them", ""]
+
+
+def _row(one: Member) -> str:
+    where = "  ".join(one.wanted.plan.urls if one.wanted.plan else ())
+    if one.life.status is Status.SERVING:
+        return output.strong(where)
+    return f"{where}  {output.bad(str(one.life.status))}"

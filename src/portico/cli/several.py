@@ -1,0 +1,159 @@
+"""Several sites on one gateway: which they are, and what is planned for each before its app has been asked."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from portico.cli.export import words
+from portico.cli.gather import config_file, named_by_file
+from portico.errors import PorticoError, Problem, UsageError
+from portico.place.model import Place
+from portico.place.probe import probe, runtime_directory, state_directory
+from portico.plan.build import plan
+from portico.plan.gateway import NAME
+from portico.plan.model import Plan
+from portico.run.sites.member import Wanted
+from portico.site.load import FILE, load
+from portico.site.model import AppFacts, Options, Upstream
+from portico.site.resolve import own_directory, resolve, site_name
+
+_NOT_A_SITE = ("pyproject.toml",)
+_OF_THE_GATEWAY = ("name", "nginx")
+"""Flags that are about the gateway; every other is about each site."""
+
+
+@dataclass(frozen=True)
+class Several:
+    """What was typed: sites, or directories of them, and flags for all."""
+
+    apps: tuple[str, ...]
+    flags: Mapping[str, Any]
+
+    @property
+    def home(self) -> Path:
+        """What the gateway is known by: the one directory of its sites, else the current one."""
+        return Path(self.apps[0]) if len(self.apps) == 1 else Path.cwd()
+
+    @property
+    def name(self) -> str:
+        return str(self.flags.get("name", "")) or NAME
+
+    def place(self) -> Place:
+        """The gateway's own. Raises UsageError."""
+        choice = self.flags.get("nginx") or self._nginx_of_the_sites()
+        return probe(choice, own_directory(self.home), self.name)
+
+    def _nginx_of_the_sites(self) -> str:
+        """The first that a site names; all of them share it."""
+        for file in map(config_of, self.sites()):
+            try:
+                binary = load(file, {})[0].nginx.binary if file else ""
+            except PorticoError:
+                continue  # told when it is looked at
+            if binary and binary != Options().nginx.binary:
+                return binary
+        return Options().nginx.binary
+
+    def sites(self) -> list[str]:
+        """Each site's file or directory. Raises UsageError for a word that is neither."""
+        return [site for word in self.apps for site in _sites_of(word)]
+
+    def look(self, place: Place) -> list[Wanted]:
+        """The sites as they are wanted now."""
+        return [wanted(site, self.flags, place) for site in self.sites()]
+
+
+def is_several(apps: Sequence[str]) -> bool:
+    """Whether these words mean several sites: more than one, or a directory of them."""
+    return len(apps) > 1 or (len(apps) == 1 and is_directory_of_sites(apps[0]))
+
+
+def is_directory_of_sites(word: str) -> bool:
+    """A directory that is no site itself (no portico.toml, no Python) and holds some."""
+    path = Path(word)
+    try:
+        if not path.is_dir():
+            return False
+        names = {entry.name for entry in path.iterdir()}
+    except OSError:
+        return False
+    is_site = FILE in names or any(name.endswith(".py") or name in _NOT_A_SITE for name in names)
+    return not is_site and any(_in_directory(path))
+
+
+def config_of(site: str) -> Path | None:
+    """The portico.toml of a site that is named by it, or by its directory."""
+    return Path(site) if site.endswith(".toml") else config_file(Path(site), None)
+
+
+def wanted(site: str, flags: Mapping[str, Any], gateway: Place) -> Wanted:
+    """What is known of a site without asking its app."""
+    flags = {name: value for name, value in flags.items() if name not in _OF_THE_GATEWAY}
+    directory = Path(site).parent if site.endswith(".toml") else Path(site)
+    name = named_by_file(site) if site.endswith(".toml") else ""
+    planned: Plan | None = None
+    problems: tuple[Problem, ...] = ()
+    try:
+        options, causes = load(config_of(site), flags)
+        name = options.name or name or site_name(directory)
+        planned = _without_app(site, name, directory, options, causes, gateway)
+    except PorticoError as error:
+        problems = tuple(replace(one, where=_where(site, one.where)) for one in error.problems)
+    name = name or site_name(directory)
+    return Wanted(name, site, _argv(site, name, flags, gateway), planned, problems)
+
+
+def _without_app(
+    origin: str, name: str, directory: Path, options: Options, causes: Mapping[str, str], gateway: Place
+) -> Plan:
+    app = str(options.app or "")
+    # Nobody answers yet: neither an app nor servers elsewhere.
+    options = msgspec.structs.replace(options, upstream=Upstream())
+    site = resolve(options, AppFacts(app=app, directory=str(directory.absolute())), directory, causes)
+    here = own_directory(directory)
+    place = replace(
+        gateway,
+        runtime=str(runtime_directory(here, name)),
+        state=str(state_directory(here, name)),
+        gateway=gateway.runtime,
+    )
+    return plan(replace(site, name=name, origin=origin), place)
+
+
+def _argv(site: str, name: str, flags: Mapping[str, Any], gateway: Place) -> tuple[str, ...]:
+    """The supervisor of one site; --name, because two files may lie in one directory."""
+    config, app = (site, None) if site.endswith(".toml") else (None, site)
+    own = {**flags, "name": name, "nginx": gateway.nginx.path}
+    return (
+        sys.executable, "-P", "-m", "portico", "run", "--gateway", gateway.runtime, *words(app, config, own),
+    )  # fmt: skip
+
+
+def _where(site: str, where: str) -> str:
+    """Whose portico.toml it is: there are several."""
+    _, found, rest = where.partition(":")
+    return f"{site}:{rest}" if found and rest[:1].isdigit() else f"{site}: {where}" if where else site
+
+
+def _sites_of(word: str) -> list[str]:
+    path = Path(word)
+    if path.is_dir():
+        return sorted(_in_directory(path)) if is_directory_of_sites(word) else [word]
+    if not word.endswith(".toml"):
+        hint = "name files like shop.toml, directories of apps, or one directory that holds such"
+        raise UsageError(Problem("", f'"{word}" is neither a portico.toml nor a directory', hint))
+    return [word]
+
+
+def _in_directory(path: Path) -> Iterator[str]:
+    """The sites of a directory: files, and directories that have a portico.toml."""
+    for entry in path.iterdir():
+        is_file = entry.suffix == ".toml" and entry.name not in _NOT_A_SITE and entry.is_file()
+        if not entry.name.startswith(".") and (is_file or (entry / FILE).is_file()):
+            yield str(entry)

@@ -1,0 +1,11 @@
+"""Figures as people say them."""
+
+from __future__ import annotations
+
+
+def lasting(seconds: float) -> str:
+    """A length of time: 12 s, 3 min, 5 h, 2 d."""
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"

@@ -1,0 +1,158 @@
+"""What the control socket of a gateway answers to: its sites' questions, and people's."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from portico.errors import FAILED, PorticoError, Problem
+from portico.plan.gateway import Part, placeholder
+from portico.run import control, news, ports
+from portico.run.background import in_background
+from portico.run.machine.state import Phase
+from portico.run.sites.acceptable import conflict, objections
+from portico.run.sites.life import Status
+from portico.run.sites.member import read_part
+from portico.run.sites.sites import Sites
+
+KEPT = ("POST /stop",)
+"""What a gateway answers to as any site does; the rest is a matter of each site's own."""
+
+
+class Answers:
+    def __init__(self, sites: Sites) -> None:
+        self._sites = sites
+        self._trying = asyncio.Lock()
+
+    def of(self, known: Mapping[str, control.Answer]) -> dict[str, control.Answer]:
+        """With what any run answers to."""
+
+        async def status(asked: control.Parameters) -> AsyncGenerator[object, None]:
+            async for told in known["GET /status"].give(asked):
+                assert isinstance(told, dict)
+                yield told | {"sites": await self._sites.status()}
+
+        return {name: known[name] for name in KEPT} | {
+            "GET /status": control.Answer(status),
+            "POST /reload": control.Answer(self._reload),
+            "POST /try": control.Answer(self._try, ("site", "directory")),
+            "POST /use": control.Answer(self._use, ("site", "directory")),
+            "POST /leave": control.Answer(self._leave, ("site",)),
+            "POST /ready": control.Answer(self._ready, ("site",)),
+            "POST /start": control.Answer(self._start, ("site",)),
+        }
+
+    async def _try(self, asked: control.Parameters) -> AsyncGenerator[object, None]:
+        part = await self._part(asked)
+        async with self._trying:
+            problems = await self._objections(part)
+            if not problems:
+                self._sites.pending[part.claim.name] = part.claim
+        yield _told(problems)
+
+    async def _objections(self, part: Part) -> tuple[Problem, ...]:
+        sites, name = self._sites, part.claim.name
+        if problems := conflict(part, sites.parts.values(), sites.pending.values()):
+            return problems
+        if part == sites.parts.get(name):
+            return ()
+        listening = sites.planned().listen
+        fresh = [address for address in part.claim.addresses if address not in listening]
+        place, together = sites.place, tuple((sites.parts | {name: part}).values())
+        try:
+            ports.check(fresh, place.nginx.path)
+        except PorticoError as error:
+            return error.problems
+        return await in_background(lambda: objections(together, place))
+
+    async def _use(self, asked: control.Parameters) -> AsyncGenerator[object, None]:
+        part = await self._part(asked)
+        self._sites.pending.pop(part.claim.name, None)
+        yield _told(() if self._is_leaving() else await self._sites.use(part.claim.name, part))
+
+    async def _leave(self, asked: control.Parameters) -> AsyncGenerator[object, None]:
+        member = self._sites.members.get(asked.get("site", ""))
+        if member is not None and member.wanted.plan is not None and not self._is_leaving():
+            await self._sites.use(member.wanted.name, placeholder(member.wanted.plan))
+        yield _told(())
+
+    async def _ready(self, asked: control.Parameters) -> AsyncGenerator[object, None]:
+        self._sites.serves(asked.get("site", ""))
+        yield _told(())
+
+    async def _reload(self, _: control.Parameters) -> AsyncGenerator[object, None]:
+        """Read again which sites there are; those that do not run are tried, and it is told how that went."""
+        sites, before = self._sites, set(self._sites.members)
+        with sites.follow() as items:
+            if problems := await sites.reloaded(sites.tell):
+                yield _dropped(problems)
+                return
+            after = set(sites.members)
+            yield {"news": "SitesRead", "added": len(after - before), "removed": len(before - after)}
+            for name, member in sites.members.items():
+                if member.life.status is Status.REFUSED:
+                    yield {"news": "SiteRefused", "name": name, "reason": member.life.reason}
+            while self._has_untried():
+                item = await items.get()
+                if isinstance(item, news.SiteServes):
+                    yield {"news": "SiteServes", "name": item.name}
+                elif isinstance(item, news.SiteDown) and item.name in sites.members:
+                    reason = sites.members[item.name].life.reason
+                    yield {"news": "SiteDown", "name": item.name, "reason": reason}
+                elif isinstance(item, news.Stopping):
+                    return
+
+    def _has_untried(self) -> bool:
+        return any(not member.life.is_tried for member in self._sites.members.values())
+
+    async def _start(self, asked: control.Parameters) -> AsyncGenerator[object, None]:
+        """Start a site that does not run, and tell how that went; what was wrong with it may be repaired."""
+        sites, name = self._sites, asked.get("site", "")
+        if (member := sites.members.get(name)) is None:
+            names = ", ".join(sites.members)
+            raise PorticoError(Problem("", f'no site is called "{name}"', f"there are: {names}"))
+        if member.child is not None:
+            raise PorticoError(Problem("", f"{name} is {member.life.status}", "reload it, or ask again"))
+        with sites.follow() as items:
+            if problems := await sites.reloaded(sites.tell):
+                yield _dropped(problems)
+                return
+            member = sites.members.get(name)
+            if member is None or member.life.status is Status.REFUSED:
+                yield _dropped(
+                    (Problem("", member.life.reason if member else f"{name} is not there any more"),)
+                )
+                return
+            sites.start_now(name)
+            while True:
+                item = await items.get()
+                if isinstance(item, news.SiteServes) and item.name == name:
+                    yield {"news": "Switched", "number": 1, "took_seconds": item.took_seconds}
+                    return
+                if isinstance(item, news.SiteDown) and item.name == name:
+                    reason = sites.members[name].life.reason
+                    yield _dropped((Problem(name, "does not start", quote=reason),), item.code)
+                    return
+                if isinstance(item, news.Stopping):
+                    return
+
+    async def _part(self, asked: control.Parameters) -> Part:
+        name, where = asked.get("site", ""), Path(asked.get("directory", ""))
+        part = await in_background(lambda: read_part(where))
+        if part.claim.name != name or name not in self._sites.members:
+            raise PorticoError(Problem("", f'"{name}" is no site of this gateway'))
+        return part
+
+    def _is_leaving(self) -> bool:
+        return self._sites.pump.state.phase in (Phase.STOPPING, Phase.ENDED)
+
+
+def _told(problems: tuple[Problem, ...]) -> dict[str, Any]:
+    return {"problems": [asdict(problem) for problem in problems]}
+
+
+def _dropped(problems: tuple[Problem, ...], code: int = FAILED) -> dict[str, Any]:
+    return {"news": "GenerationDropped", "number": 0, "code": code if code > 0 else FAILED, **_told(problems)}

@@ -1,0 +1,83 @@
+"""Where a site of a gateway is in its life. Pure: what happened and when gives the next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+STEADY_SECONDS = 10.0
+"""A site that served this long did not fail "again"."""
+AT_ONCE_SECONDS = 0.05
+FIRST_PAUSE_SECONDS = 1.0
+LONGEST_PAUSE_SECONDS = 60.0
+"""A start costs a second of CPU; who has repaired the site says so with portico reload and does not wait."""
+
+
+class Status(StrEnum):
+    REFUSED = "refused"
+    """It cannot be served beside the others, or not at all: its configuration says why."""
+    WAITING = "waiting"
+    """It is started when it is due."""
+    STARTING = "starting"
+    SERVING = "serving"
+    DOWN = "down"
+    """Its supervisor has ended; it is started again when it is due."""
+    STOPPED = "stopped"
+    """Somebody stopped it; a reload starts it again."""
+    LEAVING = "leaving"
+
+
+@dataclass(frozen=True)
+class Life:
+    """`since` is when the status began, `due` when the site is to be started, `reason` why it does not serve."""
+
+    status: Status = Status.WAITING
+    since: float = 0.0
+    due: float | None = None
+    failures: int = 0
+    reason: str = ""
+    code: int | None = None
+
+    @property
+    def is_tried(self) -> bool:
+        """Whether it is known how the first start went."""
+        return self.code is not None or self.status not in (Status.WAITING, Status.STARTING)
+
+
+def waiting(life: Life, now: float) -> Life:
+    """To be started as soon as there is room."""
+    return replace(life, status=Status.WAITING, since=now, due=now)
+
+
+def started(life: Life, now: float) -> Life:
+    return replace(life, status=Status.STARTING, since=now, due=None)
+
+
+def serving(life: Life, now: float) -> Life:
+    return replace(life, status=Status.SERVING, since=now, due=None, reason="")
+
+
+def refused(life: Life, reason: str, now: float) -> Life:
+    return replace(life, status=Status.REFUSED, since=now, due=None, reason=reason)
+
+
+def leaving(life: Life, now: float) -> Life:
+    return replace(life, status=Status.LEAVING, since=now, due=None)
+
+
+def ended(life: Life, code: int, words: str, now: float) -> Life:
+    """Its supervisor ended; negative codes are signals."""
+    if code == 0 or life.status is Status.LEAVING:
+        return replace(life, status=Status.STOPPED, since=now, due=None, failures=0, reason="", code=code)
+    was_steady = life.status is Status.SERVING and now - life.since >= STEADY_SECONDS
+    failures = 1 if was_steady else life.failures + 1
+    pause = pause_after(failures, has_served=life.status is Status.SERVING)
+    return Life(Status.DOWN, now, now + pause, failures, words, code)
+
+
+def pause_after(failures: int, *, has_served: bool) -> float:
+    """One that served is started again at once the first time; one that cannot start is tried less and less often."""
+    if failures <= 1 and has_served:
+        return AT_ONCE_SECONDS
+    # Clamped before the power: this may go on for a year.
+    return min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2.0 ** min(failures - 1, 10))
