@@ -65,7 +65,7 @@ def sentence(item: news.News) -> str:  # noqa: C901  a table, one row a kind of 
         case news.SiteServes(name, urls, took_seconds):
             return f"{strong(name)}  {good('serves')} {'  '.join(urls)}, after {took_seconds:.1f} s"
         case news.SiteDown(name, code, in_seconds, _):
-            wait = f"in {in_seconds:.0f} s" if in_seconds >= 1 else "at once"
+            wait = f"in {in_seconds:.0f} s" if in_seconds >= 0.5 else "at once"
             return f"{strong(name)}  {bad('is down')} ({_ending(code)}); starting it again {wait}, the others serve on"
         case news.SiteStopped(name, is_gone):
             return f"{strong(name)}  " + (

@@ -10,6 +10,7 @@ import click
 from portico.cli import output
 from portico.cli.flags import given, site_arguments
 from portico.cli.gather import gather
+from portico.cli.running import gateway_of, runtime_of
 from portico.errors import PorticoError, Problem
 from portico.plan.model import Plan, Process
 from portico.run.written import write_files
@@ -24,7 +25,9 @@ def command(
     app: str | None, config: str | None, is_json: bool, write: str | None, is_diff: bool, **flags: Any
 ) -> None:
     """Show how APP would be run: processes, files and the reason for each line."""
-    plan = gather(app, config, given(flags)).plan
+    # What runs beside other sites is compared with a plan for that.
+    gateway = gateway_of(runtime_of(app, config, flags.get("name") or "")) if is_diff else ""
+    plan = gather(app, config, given(flags), gateway=gateway).plan
     if is_diff:
         _show_difference(plan, is_json=is_json)
     elif write:
@@ -47,7 +50,7 @@ def _show_difference(plan: Plan, *, is_json: bool) -> None:
 
 def _lines(plan: Plan) -> list[str]:
     lines = [output.strong(f"{plan.app or plan.name} at {'  '.join(plan.urls)}"), ""]
-    for process in (plan.gateway, plan.server) if plan.has_app else (plan.gateway,):
+    for process in (one for one in (plan.gateway, plan.server) if one.argv):
         lines += _process(process, f"{plan.runtime}/conf")
     for directory in plan.directories:
         owner = f" of {directory.owner or directory.group}" if directory.owner or directory.group else ""

@@ -64,14 +64,14 @@ def follow(runtime: str, what: str, *, is_json: bool, **parameters: str) -> None
         elif step["news"] == "GenerationDropped":
             code = step["code"]
         elif step["news"] in ("SiteDown", "SiteRefused"):
-            code = FAILED
+            code = step.get("code", FAILED)
         output.result(output.as_json_line(step) if is_json else _sentence(step))
     sys.exit(code)
 
 
 _DONE = {
     "/reload": ("Switched", "CanaryServes", "SitesRead"),
-    "/start": ("Switched",),
+    "/start": ("SiteServes",),
     "/promote": ("Switched",),
     "/abort": ("CanaryLeft",),
     "/rollback": ("RolledBack", "CanaryLeft"),
@@ -101,7 +101,8 @@ def _sentence(step: dict[str, object]) -> str:  # noqa: C901  a table, one row a
         case "Refused":
             return "\n".join(_problems([step["problem"]]))
         case "GenerationDropped":
-            head = output.bad("the new release was dropped, the one before serves on")
+            what = "the new release was dropped, the one before serves on"
+            head = output.bad(what if step["number"] else "nothing was changed")
             return "\n".join([head, *_problems(step["problems"])])
         case "Stopping":
             return output.bad("the site is being stopped")

@@ -72,7 +72,8 @@ def _nginx_files(site: Site, place: Place) -> tuple[File, ...]:
     if not place.gateway:
         return (nginx_conf(site, place),)
     tree = part(site, place)
-    wanted = claim.claim(site.name, site.origin or site.directory, tree, site.options.request_timeout)
+    seconds, urls = float(site.options.request_timeout), _urls(site)
+    wanted = claim.claim(site.name, site.origin or site.directory, tree, seconds, urls)
     return File(PART, tuple(render(tree))), claim.file(wanted)
 
 

@@ -31,13 +31,16 @@ class Claim(Struct, frozen=True):
     domains: tuple[str, ...]
     request_seconds: float = 0.0
     """How long a request to it may take."""
+    urls: tuple[str, ...] = ()
 
     @property
     def addresses(self) -> tuple[Address, ...]:
         return tuple(Address.parse(one.address) for one in self.listen)
 
 
-def claim(name: str, origin: str, part: Iterable[Directive], request_seconds: float) -> Claim:
+def claim(
+    name: str, origin: str, part: Iterable[Directive], request_seconds: float, urls: tuple[str, ...] = ()
+) -> Claim:
     """What the servers of a site's part ask for."""
     listen: dict[str, dict[str, None]] = {}
     domains: dict[str, None] = {}
@@ -58,6 +61,7 @@ def claim(name: str, origin: str, part: Iterable[Directive], request_seconds: fl
         tuple(Listen(address, tuple(words)) for address, words in listen.items()),
         () if takes_all else tuple(domains),
         request_seconds,
+        urls,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
@@ -42,11 +43,20 @@ def part_of(plan: Plan) -> Part:
 
 
 def placeholder(plan: Plan) -> Part:
-    """The same for a site whose app is not known: nobody answers, so nginx shows the page that says so."""
-    made = part_of(plan)
-    sockets, nobody = f"unix:{plan.socket.removesuffix('.sock')}", f"unix:{plan.runtime}/nobody"
-    return Part(made.claim, tuple((name, text.replace(sockets, nobody)) for name, text in made.texts))
+    """The same for a site whose app is not there: nginx asks nobody and shows the page that says so.
 
+    Nor does it complain of what everybody knows.
+    """
+    made = part_of(plan)
+    return Part(made.claim, tuple((name, _unanswered(text)) for name, text in made.texts))
+
+
+def _unanswered(text: str) -> str:
+    return _COMPLAINTS.sub(r"\1 crit;", _ASKS.sub(r"\1return 502;", text))
+
+
+_ASKS = re.compile(r"^( *)[a-z]+_pass [^;]*;$", re.MULTILINE)
+_COMPLAINTS = re.compile(r"^( *error_log .*) error;$", re.MULTILINE)
 
 READ = (FILE, Upstream.FILE)
 """The files of a site's plan that its gateway's nginx reads."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from portico.errors import FAILED, PorticoError, Problem
-from portico.plan.gateway import Part, placeholder
+from portico.plan.gateway import Part
 from portico.run import control, news, ports
 from portico.run.background import in_background
 from portico.run.machine.state import Phase
@@ -74,9 +74,9 @@ class Answers:
         yield _told(() if self._is_leaving() else await self._sites.use(part.claim.name, part))
 
     async def _leave(self, asked: control.Parameters) -> AsyncGenerator[object, None]:
-        member = self._sites.members.get(asked.get("site", ""))
-        if member is not None and member.wanted.plan is not None and not self._is_leaving():
-            await self._sites.use(member.wanted.name, placeholder(member.wanted.plan))
+        name = asked.get("site", "")
+        if name in self._sites.members and not self._is_leaving():
+            await self._sites.left(name)
         yield _told(())
 
     async def _ready(self, asked: control.Parameters) -> AsyncGenerator[object, None]:
@@ -100,8 +100,7 @@ class Answers:
                 if isinstance(item, news.SiteServes):
                     yield {"news": "SiteServes", "name": item.name}
                 elif isinstance(item, news.SiteDown) and item.name in sites.members:
-                    reason = sites.members[item.name].life.reason
-                    yield {"news": "SiteDown", "name": item.name, "reason": reason}
+                    yield _down(item.name, sites.members[item.name].life.reason, item.code)
                 elif isinstance(item, news.Stopping):
                     return
 
@@ -122,19 +121,17 @@ class Answers:
                 return
             member = sites.members.get(name)
             if member is None or member.life.status is Status.REFUSED:
-                yield _dropped(
-                    (Problem("", member.life.reason if member else f"{name} is not there any more"),)
-                )
+                reason = member.life.reason if member else "it is not there any more"
+                yield {"news": "SiteRefused", "name": name, "reason": reason}
                 return
             sites.start_now(name)
             while True:
                 item = await items.get()
                 if isinstance(item, news.SiteServes) and item.name == name:
-                    yield {"news": "Switched", "number": 1, "took_seconds": item.took_seconds}
+                    yield {"news": "SiteServes", "name": name}
                     return
                 if isinstance(item, news.SiteDown) and item.name == name:
-                    reason = sites.members[name].life.reason
-                    yield _dropped((Problem(name, "does not start", quote=reason),), item.code)
+                    yield _down(name, sites.members[name].life.reason, item.code)
                     return
                 if isinstance(item, news.Stopping):
                     return
@@ -154,5 +151,9 @@ def _told(problems: tuple[Problem, ...]) -> dict[str, Any]:
     return {"problems": [asdict(problem) for problem in problems]}
 
 
-def _dropped(problems: tuple[Problem, ...], code: int = FAILED) -> dict[str, Any]:
-    return {"news": "GenerationDropped", "number": 0, "code": code if code > 0 else FAILED, **_told(problems)}
+def _dropped(problems: tuple[Problem, ...]) -> dict[str, Any]:
+    return {"news": "GenerationDropped", "number": 0, "code": FAILED, **_told(problems)}
+
+
+def _down(name: str, reason: str, code: int) -> dict[str, Any]:
+    return {"news": "SiteDown", "name": name, "reason": reason, "code": code if code > 0 else FAILED}

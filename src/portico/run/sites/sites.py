@@ -17,7 +17,7 @@ from typing import Any
 from portico.errors import PorticoError, Problem, UsageError
 from portico.place.model import Place
 from portico.plan.claim import Claim
-from portico.plan.gateway import Part, gateway_plan
+from portico.plan.gateway import Part, gateway_plan, placeholder
 from portico.plan.model import Ladder, Plan
 from portico.run import child, control, news, proc
 from portico.run import event as was
@@ -29,7 +29,7 @@ from portico.run.event import Event
 from portico.run.processes import Processes
 from portico.run.pump import Pump
 from portico.run.sites import life
-from portico.run.sites.acceptable import Refused, acceptable
+from portico.run.sites.acceptable import Refused, acceptable, conflict
 from portico.run.sites.life import Status
 from portico.run.sites.member import Member, Wanted, clear_away, prepare, set_booting, show_pages
 from portico.run.stderr import Lines
@@ -157,9 +157,15 @@ class Sites:
         took = self.now() - member.life.since
         self._say_held(member)
         self._become(member, life.serving(member.life, self.now()))
-        urls = member.wanted.plan.urls if member.wanted.plan else ()
-        self._board.say(news.SiteServes(name, urls, took))
+        self._board.say(news.SiteServes(name, self.urls(name), took))
         self._tell_ready()
+
+    def urls(self, name: str) -> tuple[str, ...]:
+        """Where people find the site, as far as that is known."""
+        if name in self.parts:
+            return self.parts[name].claim.urls
+        plan = self.members[name].wanted.plan
+        return plan.urls if plan else ()
 
     def follow(self) -> AbstractContextManager[Items]:
         """The news from now on."""
@@ -291,7 +297,9 @@ class Sites:
                 members[one.name] = Member(one, life.waiting(life.Life(), self.now()))
             except PorticoError as error:
                 refused.append((one, error.problems))
-        fit, more = acceptable(list(parts.values()), self.place, open_already)
+        # Who serves keeps what it has: a newcomer that wants the same is refused, wherever it stands in the list.
+        first_come = sorted(parts.values(), key=lambda part: members[part.claim.name].child is None)
+        fit, more = acceptable(first_come, self.place, open_already)
         refused += _by_wanted(more, members)
         for one, problems in refused:
             reason = "\n".join(map(str, problems))
@@ -348,6 +356,17 @@ class Sites:
             self.parts[name] = before
         return problems
 
+    async def left(self, name: str) -> None:
+        """A site is being stopped: its pages stay, for the domains that it has now."""
+        member = self.members[name]
+        fresh = await in_background(lambda: [one for one in self._look() if one.name == name and one.plan])
+        for wanted in (*fresh, member.wanted):
+            part = placeholder(wanted.plan) if wanted.plan else None
+            if part and not conflict(part, self.parts.values(), self.pending.values()):
+                member.wanted = wanted
+                await self.use(name, part)
+                return
+
     async def reloaded(self, tell: Callable[[Event], None]) -> tuple[Problem, ...]:
         """Ask for a reload, and what was in its way."""
         with self._board.follow() as items:
@@ -364,14 +383,14 @@ class Sites:
         return await in_background(lambda: [self._told(one) for one in list(self.members.values())])
 
     def _told(self, member: Member) -> dict[str, Any]:
-        plan, now = member.wanted.plan, self.now()
+        now = self.now()
         pid = member.child.pid if member.child else None
         due = member.life.due
         return {
             "name": member.wanted.name,
             "origin": member.wanted.origin,
             "status": member.life.status,
-            "urls": plan.urls if plan else (),
+            "urls": self.urls(member.wanted.name),
             "runtime": member.runtime,
             "pid": pid,
             "memory": proc.memory(pid) if pid else 0,
