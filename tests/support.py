@@ -143,8 +143,8 @@ def served(
             end(run)
 
 
-def start(home: Path, *words: str, env: Mapping[str, str] | None = None) -> Served:
-    port = free_port()
+def start(home: Path, *words: str, env: Mapping[str, str] | None = None, port: int = 0) -> Served:
+    port = port or free_port()
     out, err = home / "stdout.txt", home / "stderr.txt"
     with out.open("w") as stdout, err.open("w") as stderr:
         process = subprocess.Popen(

@@ -38,6 +38,8 @@ _NAMED = {
     "auth_request_set": 0, "keyval": 1, "js_set": 0,
 }  # fmt: skip
 """Where a directive has the name that it defines."""
+_OTHER_WORDS = frozenset({"sticky"})
+"""What looks like a name of ours there is the user's: that of a cookie."""
 _ZONES = re.compile(r"(?:zone=|keys_zone=|shared:)([A-Za-z_]\w*)")
 _NOT_A_WORD = re.compile(r"[^a-z0-9_]")
 
@@ -84,9 +86,11 @@ def renamed(tree: Iterable[Directive], space: str) -> Iterator[Directive]:
     names = {name for name in defined(tree) if name.startswith(PREFIX)}
     if not names:
         return iter(tree)
-    longest_first = "|".join(sorted(map(re.escape, names), key=len, reverse=True))
-    # Never within a path: what is after a slash is a name only in http://portico_app.
-    pattern = re.compile(rf"(?:(?<=://)|(?<![\w/.-]))(?:{longest_first})(?![\w.-])")
+    any_name = "|".join(sorted(map(re.escape, names), key=len, reverse=True))
+    # As a variable anywhere; else never within a path: what is after a slash is a name only in http://portico_app.
+    pattern = re.compile(
+        rf"(?:(?<=\$)|(?<=\$\{{))(?:{any_name})(?!\w)|(?:(?<=://)|(?<![\w/.$-]))(?:{any_name})(?![\w.-])"
+    )
     return _renamed(
         tree, lambda text: pattern.sub(lambda found: f"{PREFIX}{space}__{found[0][len(PREFIX) :]}", text)
     )
@@ -95,7 +99,7 @@ def renamed(tree: Iterable[Directive], space: str) -> Iterator[Directive]:
 def _renamed(tree: Iterable[Directive], rename: Callable[[str], str]) -> Iterator[Directive]:
     for item in tree:
         args = item.args
-        if any(PREFIX in word for word in args):
+        if item.name not in _OTHER_WORDS and any(PREFIX in word for word in args):
             args = tuple(rename(word) if PREFIX in word else word for word in args)
         block = None if item.block is None else tuple(_renamed(item.block, rename))
         verbatim = (

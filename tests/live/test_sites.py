@@ -1,0 +1,274 @@
+"""Several sites on one gateway, as a user starts them: told apart by Host, and none takes another down."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import psutil
+import pytest
+
+from tests.support import Served, end, portico, private_directory, start, until_ready, write_files
+
+PATIENCE_SECONDS = 40.0
+APP = """
+from flask import Flask
+
+app = Flask(__name__)
+
+@app.get("/")
+def index():
+    return "{name}"
+"""
+BROKEN = "import nothing_of_that_name"
+
+
+def site(name: str, app: str = "", *domains: str) -> dict[str, str]:
+    """The files of a site in a directory of its own."""
+    listed = json.dumps([*(domains or [f"{name}.example"])])
+    return {
+        f"sites/{name}/app.py": app or APP.format(name=name),
+        f"sites/{name}/portico.toml": f"domains = {listed}\n",
+    }
+
+
+@dataclass
+class Gateway:
+    """A running `portico run sites`."""
+
+    run: Served
+
+    @property
+    def home(self) -> Path:
+        return self.run.directory
+
+    def get(self, host: str, path: str = "/") -> tuple[int, str]:
+        """Status 0 when the connection was closed without a word."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.run.port, timeout=20)
+        try:
+            connection.request("GET", path, headers={"Host": host})
+            response = connection.getresponse()
+            return response.status, response.read().decode()
+        except (http.client.HTTPException, OSError):
+            return 0, ""
+        finally:
+            connection.close()
+
+    def says(self, *words: str) -> tuple[int, str]:
+        """What a command says, and its exit code."""
+        done = portico(*words, cwd=self.home)
+        return done.returncode, done.stdout + done.stderr
+
+    def sites(self) -> dict[str, dict[str, Any]]:
+        done = portico("status", "sites", "--json", cwd=self.home)
+        assert done.returncode == 0, done.stderr
+        return {one["name"]: one for one in json.loads(done.stdout)["sites"]}
+
+    def eventually(self, is_so: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not is_so():
+            assert time.monotonic() < deadline, f"{self.sites()}\n{self.run.stderr()[-3000:]}"
+            time.sleep(0.05)
+
+    def serves(self, name: str) -> None:
+        """Wait until it does."""
+        self.eventually(lambda: self.get(f"{name}.example") == (200, name))
+
+
+@dataclass
+class Visitors:
+    """Clients of one site that never retry; half of them keep their connections."""
+
+    gateway: Gateway
+    host: str
+    done: int = 0
+    failed: list[str] = field(default_factory=list)
+
+    def __enter__(self) -> Self:
+        self._over = threading.Event()
+        self._threads = [threading.Thread(target=self._visit, args=(number,)) for number in range(4)]
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _visit(self, number: int) -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", self.gateway.run.port, timeout=30)
+        while not self._over.is_set():
+            try:
+                connection.request("GET", "/", headers={"Host": self.host})
+                response = connection.getresponse()
+                text = response.read().decode()
+                self.done += 1
+                if response.status != 200:
+                    self.failed.append(f"{response.status} {text[:80]}")
+            except (http.client.HTTPException, OSError) as error:
+                self.failed.append(repr(error))
+                connection.close()
+            if number % 2:
+                connection.close()
+            time.sleep(0.02)
+        connection.close()
+
+
+@pytest.fixture(scope="module")
+def gateway() -> Iterator[Gateway]:
+    """Sites that each test has for itself, and `shop`, which nobody touches."""
+    with private_directory() as home:
+        for name in ("shop", "killed", "moved", "stopped"):
+            write_files(home, site(name))
+        write_files(home, site("broken", BROKEN))
+        run = start(home, "sites", "--workers", "1")
+        try:
+            until_ready(run, 90)
+            yield Gateway(run)
+        finally:
+            end(run)
+
+
+def test_sites_are_told_apart_by_host(gateway: Gateway) -> None:
+    gateway.serves("shop")
+    assert gateway.get("shop.example") == (200, "shop")
+    assert gateway.get("nobody.example") == (0, "")
+    assert gateway.get("shop.example", "/-/health") == (200, "ok")
+    assert gateway.get("nobody.example", "/-/health") == (200, "ok"), "the gateway itself is there"
+
+
+def test_a_site_that_cannot_be_imported_takes_nobody_along(gateway: Gateway) -> None:
+    with Visitors(gateway, "shop.example") as shop:
+        gateway.eventually(lambda: gateway.sites()["broken"]["status"] == "down")
+        broken = gateway.sites()["broken"]
+        assert broken["code"] == 4
+        assert "No module named 'nothing_of_that_name'" in broken["reason"]
+        assert "nothing_of_that_name" in gateway.run.stderr()
+        status, page = gateway.get("broken.example")
+        assert status in (502, 503)
+        assert "<title>" in page
+        code, words = gateway.says("reload", "--site", "broken")
+        assert code == 4, words
+        assert "No module named 'nothing_of_that_name'" in words
+        write_files(gateway.home, site("broken"))
+        code, words = gateway.says("reload", "--site", "broken")
+        assert code == 0, words
+        assert gateway.get("broken.example") == (200, "broken")
+    assert not shop.failed
+    assert shop.done
+
+
+def test_a_supervisor_that_is_killed_is_started_again_and_the_others_lose_nothing(gateway: Gateway) -> None:
+    gateway.serves("killed")
+    with Visitors(gateway, "shop.example") as shop:
+        os.kill(before := gateway.sites()["killed"]["pid"], signal.SIGKILL)
+        gateway.eventually(lambda: gateway.sites()["killed"]["pid"] not in (None, before))
+        gateway.eventually(lambda: gateway.sites()["killed"]["status"] == "serving")
+        assert gateway.get("killed.example") == (200, "killed")
+    assert not shop.failed
+
+
+def test_a_site_changes_its_domains_alone_and_cannot_take_anothers(gateway: Gateway) -> None:
+    gateway.serves("moved")
+    others = {name: one["pid"] for name, one in gateway.sites().items() if name in ("shop", "moved")}
+    with Visitors(gateway, "shop.example") as shop:
+        write_files(gateway.home, site("moved", "", "moved.example", "shop.example"))
+        code, words = gateway.says("reload", "--site", "moved")
+        assert code == 1, words
+        assert 'sites/moved: answers "shop.example"' in words
+        assert "and so does sites/shop" in words
+        assert gateway.get("moved.example") == (200, "moved")
+        write_files(gateway.home, site("moved", "", "elsewhere.example"))
+        code, words = gateway.says("reload", "sites/moved")
+        assert code == 0, words
+        gateway.eventually(lambda: gateway.get("elsewhere.example") == (200, "moved"))
+        gateway.eventually(lambda: gateway.get("moved.example") == (0, ""))
+        write_files(gateway.home, {"sites/moved/portico.toml": 'nginx.server = ["no_such_thing on;"]\n'})
+        code, words = gateway.says("reload", "--site", "moved")
+        assert code == 1, words
+        assert 'unknown directive "no_such_thing"' in words
+        assert gateway.get("elsewhere.example") == (200, "moved")
+    assert not shop.failed
+    assert {name: gateway.sites()[name]["pid"] for name in others} == others
+
+
+def test_a_site_that_is_stopped_shows_its_page_and_starts_again(gateway: Gateway) -> None:
+    gateway.serves("stopped")
+    code, words = gateway.says("stop", "--site", "stopped")
+    assert code == 0, words
+    gateway.eventually(lambda: gateway.sites()["stopped"]["status"] == "stopped")
+    status, page = gateway.get("stopped.example")
+    assert (status, "<title>" in page) == (502, True)
+    assert gateway.says("reload", "--site", "stopped")[0] == 0
+    assert gateway.get("stopped.example") == (200, "stopped")
+
+
+def test_maintenance_and_status_are_a_sites_own(gateway: Gateway) -> None:
+    gateway.serves("shop")
+    assert gateway.says("maintenance", "on", "--site", "killed")[0] == 0
+    assert gateway.get("killed.example")[0] == 503
+    assert gateway.get("shop.example") == (200, "shop")
+    assert gateway.says("maintenance", "off", "--site", "killed")[0] == 0
+    code, words = gateway.says("status", "--site", "shop")
+    assert code == 0
+    assert "that of the gateway" in words
+    code, words = gateway.says(
+        "plan", "sites/shop", "--workers", "1", "--listen", f"127.0.0.1:{gateway.run.port}", "--diff"
+    )
+    assert code == 0, words
+    assert "nothing would change" in words
+    code, words = gateway.says("pause", "sites")
+    assert code == 1
+    assert "one of" in words
+
+
+def test_sites_come_and_go_at_a_hangup(gateway: Gateway) -> None:
+    with Visitors(gateway, "shop.example") as shop:
+        write_files(gateway.home, site("added") | site("wants-too-much", "", "shop.example"))
+        os.kill(gateway.run.process.pid, signal.SIGHUP)
+        gateway.serves("added")
+        assert gateway.sites()["wants-too-much"]["status"] == "refused"
+        for name in ("added", "wants-too-much"):
+            (gateway.home / f"sites/{name}/portico.toml").unlink()
+        gateway.says("reload", "sites")
+        assert not {"added", "wants-too-much"} & set(gateway.sites())
+        gateway.eventually(lambda: gateway.get("added.example") == (0, ""))
+    assert not shop.failed
+
+
+def test_a_gateway_that_was_killed_is_started_again_on_what_it_left() -> None:
+    with private_directory() as home:
+        write_files(home, site("shop") | site("blog"))
+        run = start(home, "sites", "--workers", "1")
+        before = list[psutil.Process]()
+        try:
+            until_ready(run, 90)
+            before = run.processes()
+            run.process.kill()
+            run.process.wait()
+            run.process = start(home, "sites", "--workers", "1", port=run.port).process
+            until_ready(run, 90)
+            gateway = Gateway(run)
+            assert gateway.get("shop.example") == (200, "shop")
+            assert gateway.get("blog.example") == (200, "blog")
+            assert not psutil.wait_procs(before, 30)[1]
+        finally:
+            end(run)
+
+
+def test_nothing_that_can_be_served_is_an_error() -> None:
+    with private_directory() as home:
+        write_files(home, {"a.toml": "listn = 3\n", "b.toml": 'domains = "b.example"\nlisten = "nowhere"\n'})
+        done = portico("run", "a.toml", "b.toml", cwd=home)
+        assert done.returncode == 2
+        assert "a.toml:1: listn: unknown key" in done.stderr
+        assert "b.toml:2" in done.stderr

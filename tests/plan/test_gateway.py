@@ -1,0 +1,250 @@
+"""Several sites in, one nginx out: names of their own, sockets shared, conflicts told."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from portico.place.model import NginxBuild, Place
+from portico.place.probe import find_nginx, probe
+from portico.plan.build import plan
+from portico.plan.claim import Claim, Claims, Listen
+from portico.plan.gateway import Part, fitting, gateway_plan, part_of, placeholder
+from portico.plan.model import Plan
+from portico.plan.nginx.conf import block, directive, render
+from portico.plan.nginx.http import own, shared
+from portico.plan.nginx.part import PREFIX, defined, namespace, renamed
+from portico.run.written import write_files
+from portico.site.load import load
+from portico.site.model import Site
+from portico.site.resolve import resolve
+from tests.plan.test_golden import FACTS, GOLDEN, PLACE, case
+from tests.support import golden
+
+GATEWAY = replace(PLACE, runtime="/run/gateway", state="/var/gateway")
+EVERYTHING = """
+name = "All-in"
+domains = ["all.example", "*.all.example"]
+listen = ":8001"
+behind = ["10.0.0.0/8"]
+max_upload = "64MiB"
+[limits]
+rate = "5r/s"
+connections = 20
+[upstream]
+servers = ["app", "uwsgi://backend.internal:8001"]
+sticky = "portico_app"
+"""
+
+
+def planned(text: str, tmp: Path, place: Place = PLACE, **changed: object) -> Plan:
+    """The plan of a portico.toml, as one site of a gateway."""
+    site, place = sited(text, tmp, place)
+    return plan(replace(site, **changed), place)  # type: ignore[arg-type]
+
+
+def sited(text: str, tmp: Path, place: Place = PLACE) -> tuple[Site, Place]:
+    toml = tmp / "portico.toml"
+    toml.write_text(text)
+    options, causes = load(toml, {})
+    site = resolve(options, FACTS, Path("/srv"), causes)
+    return replace(site, name=options.name or "site"), replace(
+        place,
+        runtime=f"{place.runtime.rpartition('/')[0]}/{options.name}",
+        state=f"{place.state.rpartition('/')[0]}/{options.name}",
+        gateway=GATEWAY.runtime,
+        resolvers=("10.0.0.53",),
+    )
+
+
+def parts(tmp: Path, *texts: str) -> list[Part]:
+    return [part_of(planned(text, tmp)) for text in texts]
+
+
+def site(name: str, *domains: str, listen: str = "127.0.0.1:8000", more: str = "") -> str:
+    listed = ", ".join(f'"{domain}"' for domain in domains)
+    return f'name = "{name}"\nlisten = "{listen}"\ndomains = [{listed}]\n{more}'
+
+
+def test_golden(tmp_path: Path) -> None:
+    """Two sites with domains on one address, and one for every Host on another."""
+    some = parts(tmp_path, site("shop", "shop.example"), EVERYTHING, site("any", listen="[::1]:9000"))
+    made = gateway_plan(some, GATEWAY)
+    (nginx,) = (file for file in made.files if file.path == "nginx.conf")
+    text = nginx.content[nginx.content.index("    variables_hash_max_size") :]
+    for file in made.files:
+        if file.path.startswith("sites/"):
+            kept = [line for line in file.content.splitlines() if "_param" not in line]
+            text += f"\n# {file.path}\n" + "\n".join(kept) + "\n"
+    golden(Path(__file__).parents[1] / "golden" / "gateway" / "three-sites.txt", text)
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in GOLDEN.glob("*.txt")))
+def test_every_name_that_is_defined_begins_with_ours(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What another feature adds must not clash with what another site has; see ARCHITECTURE.md, D15."""
+    seen = []
+
+    def listen(site: Site, place: Place) -> list[object]:
+        seen.append((site, place))
+        return own(site, place)  # type: ignore[return-value]
+
+    monkeypatch.setattr("portico.plan.nginx.http.own", listen)
+    try:
+        case((GOLDEN / f"{name}.txt").read_text().partition("-" * 80)[0], tmp_path)
+    except Exception:  # noqa: BLE001  a case of an error defines nothing
+        return
+    for found in (defined([*own(*seen[0]), *shared(seen[0][1])]) for _ in seen):
+        assert {word for word in found if not word.startswith(PREFIX)} == set()
+
+
+def test_names_are_the_sites_own_and_nothing_else_is_touched() -> None:
+    tree = [
+        block("map", "$scheme", "$portico_scheme", of=[], why=""),
+        block("upstream", "portico_app", of=[directive("server", "unix:/run/portico_app/app.sock", why="")], why=""),
+        directive("limit_req_zone", "$binary_remote_addr", "zone=portico_rate:10m", "rate=5r/s", why=""),
+        block(
+            "server",
+            of=[
+                directive("proxy_pass", "http://portico_app/x", why=""),
+                directive("uwsgi_pass", "portico_app", why=""),
+                directive("alias", "/srv/portico_app/static/", why=""),
+                directive("error_page", 502, "@portico_down", why=""),
+                directive("error_page", 404, "/404.$portico_page", why=""),
+                directive("limit_req", "zone=portico_rate", why=""),
+                directive("add_header", "X", "a$portico_scheme-b", why=""),
+                block("location", "@portico_down", of=[], why=""),
+            ],
+            why="",
+        ),
+    ]  # fmt: skip
+    text = "\n".join(line.text for line in render(renamed(tree, "shop")))
+    assert "$portico_shop__scheme" in text
+    assert "upstream portico_shop__app" in text
+    assert "unix:/run/portico_app/app.sock" in text
+    assert "zone=portico_shop__rate:10m" in text
+    assert "http://portico_shop__app/x" in text
+    assert "uwsgi_pass portico_shop__app" in text
+    assert "/srv/portico_app/static/" in text
+    assert text.count("@portico_shop__down") == 2
+    assert "/404.$portico_page" in text, "what sites share keeps its name"
+    assert "a$portico_shop__scheme-b" in text
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("a-b", "a_b"), ("Shop", "shop"), ("a.b", "a-b"), ("a__b", "a--b"), ("a__b", "a")]
+)
+def test_no_two_sites_have_one_namespace(one: str, other: str) -> None:
+    assert namespace(one) != namespace(other)
+    assert re.fullmatch(r"[a-z0-9_]+", namespace(one))
+
+
+def told(*texts: str, tmp: Path) -> list[str]:
+    return [str(problem) for _, problem in fitting(parts(tmp, *texts))[1]]
+
+
+def test_one_domain_for_two_sites_is_one_clear_error(tmp_path: Path) -> None:
+    a, b = site("a", "x.example", "y.example"), site("b", "y.example")
+    one, other = (planned(text, tmp_path, origin=f"{name}.toml") for text, name in ((a, "a"), (b, "b")))
+    fit, ((left, problem),) = fitting([part_of(one), part_of(other)])
+    assert [part.claim.name for part in fit] == ["a"]
+    assert left.claim.name == "b"
+    assert str(problem).splitlines() == [
+        'b.toml: answers "y.example" on 127.0.0.1:8000, and so does a.toml',
+        "  a domain belongs to one site: take it out of one of the two",
+    ]
+
+
+def test_sites_with_the_same_domain_on_other_addresses_do_not_meet(tmp_path: Path) -> None:
+    assert told(site("a", "x.example"), site("b", "x.example", listen="127.0.0.1:8001"), tmp=tmp_path) == []
+
+
+def test_two_sites_for_every_host_of_one_address_conflict(tmp_path: Path) -> None:
+    (problem,) = told(site("a"), site("b"), tmp=tmp_path)
+    assert "answers every Host on 127.0.0.1:8000" in problem
+
+
+def test_one_site_for_every_other_host_is_fine(tmp_path: Path) -> None:
+    some = parts(tmp_path, site("a", "x.example"), site("rest"))
+    assert fitting(some)[1] == []
+    conf = gateway_plan(some, GATEWAY).file("nginx.conf").content
+    assert "default_server" not in conf, "the site without domains is the default"
+
+
+def test_a_wildcard_and_an_address_of_it_cannot_both_be_bound(tmp_path: Path) -> None:
+    (problem,) = told(site("a", "a.example", listen=":8000"), site("b", "b.example"), tmp=tmp_path)
+    assert "one is part of the other" in problem
+
+
+def test_two_sites_of_one_name_are_refused() -> None:
+    claims = Claims()
+    assert claims.add(Claim("a", "one/", (Listen("127.0.0.1:1"),), ("x",))) is None
+    problem = claims.add(Claim("a", "two/", (Listen("127.0.0.1:2"),), ("y",)))
+    assert problem
+    assert 'is called "a", and so is one/' in problem.what
+
+
+def test_a_claim_is_what_the_servers_say(tmp_path: Path) -> None:
+    (part,) = parts(tmp_path, EVERYTHING)
+    assert [one.address for one in part.claim.listen] == ["0.0.0.0:8001", "[::]:8001"]
+    assert part.claim.domains == ("all.example", "*.all.example")
+
+
+def test_a_placeholder_asks_nobody(tmp_path: Path) -> None:
+    text = dict(placeholder(planned(EVERYTHING, tmp_path)).texts)["site.conf"]
+    assert "_pass " not in text
+    assert "return 502;" in text
+
+
+def test_a_cookie_keeps_the_name_that_the_user_gave_it(tmp_path: Path) -> None:
+    (part,) = parts(tmp_path, EVERYTHING)
+    assert "sticky cookie portico_app path=/" in dict(part.texts)["site.conf"]
+
+
+@pytest.mark.parametrize("nginx", ["embedded", "system"])
+def test_nginx_accepts_sites_that_have_everything(nginx: str, tmp_path: Path) -> None:
+    place = replace(
+        probe("embedded", tmp_path, "gateway"), nginx=find_nginx(nginx), nginx_user="", nginx_group="",
+        runtime=str(tmp_path / "g"), state=str(tmp_path / "g"),
+    )  # fmt: skip
+    old = EVERYTHING.replace('sticky = "portico_app"', "").replace("backend.internal", "127.0.0.1")
+    everything = EVERYTHING if nginx == "embedded" else old
+    texts = [site("shop", "shop.example"), everything, site("any", listen="127.0.0.1:9000")]
+    some = [
+        part_of(planned(text, tmp_path, replace(place, runtime=f"{tmp_path}/x", state=f"{tmp_path}/x")))
+        for text in texts
+    ]
+    made = gateway_plan(some, place)
+    for name in ("g/conf", "g/bodies", "shop", "All-in", "any"):
+        (tmp_path / name).mkdir(parents=True, exist_ok=True)
+    write_files(made.files, tmp_path / "g/conf")
+    done = subprocess.run(
+        [*made.gateway.at(str(tmp_path / "g/conf")), "-t"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "[warn]" not in done.stderr.replace('[warn] the "user"', "")
+
+
+def test_settings_of_one_site_are_in_its_own_server(tmp_path: Path) -> None:
+    (part,) = parts(tmp_path, EVERYTHING)
+    top = [
+        line
+        for line in dict(part.texts)["site.conf"].splitlines()
+        if line and not line.startswith((" ", "}"))
+    ]
+    heads = {line.split()[0] for line in top}
+    assert heads == {"map", "geo", "log_format", "limit_req_zone", "limit_conn_zone", "upstream", "server"}
+
+
+def test_an_old_build_says_what_it_can(tmp_path: Path) -> None:
+    old = replace(PLACE, nginx=NginxBuild("/usr/sbin/nginx", (1, 22, 1), PLACE.nginx.modules))
+    made = part_of(planned(site("shop", "shop.example"), tmp_path, old))
+    assert (
+        "keepalive_min_timeout"
+        not in gateway_plan([made], replace(GATEWAY, nginx=old.nginx)).file("nginx.conf").content
+    )
