@@ -123,7 +123,7 @@ def test_names_are_the_sites_own_and_nothing_else_is_touched() -> None:
             why="",
         ),
     ]  # fmt: skip
-    text = "\n".join(line.text for line in render(renamed(tree, "shop")))
+    text = "\n".join(line.text for line in renamed(render(tree), defined(tree), "shop"))
     assert "$portico_shop__scheme" in text
     assert "upstream portico_shop__app" in text
     assert "unix:/run/portico_app/app.sock" in text

@@ -7,12 +7,11 @@ from portico.place.model import Place
 from portico.plan import claim
 from portico.plan.gunicorn import gunicorn_conf, gunicorn_process
 from portico.plan.model import CONF, Directory, File, Health, Ladder, Plan, Process, Upstream
-from portico.plan.nginx.conf import is_literal, render
+from portico.plan.nginx.conf import is_literal
 from portico.plan.nginx.locations import HEALTH, can_answer_health
 from portico.plan.nginx.main import connections, nginx_conf
 from portico.plan.nginx.pages import error_page_files
-from portico.plan.nginx.part import FILE as PART
-from portico.plan.nginx.part import part
+from portico.plan.nginx.part import part, part_file
 from portico.plan.nginx.server import backlog, listen_addresses
 from portico.plan.nginx.statics import served
 from portico.plan.nginx.upstream import impossible, planned
@@ -72,9 +71,9 @@ def _nginx_files(site: Site, place: Place) -> tuple[File, ...]:
     if not place.gateway:
         return (nginx_conf(site, place),)
     tree = part(site, place)
-    seconds, urls = float(site.options.request_timeout), _urls(site)
+    seconds, urls = float(site.longest_timeout), _urls(site)
     wanted = claim.claim(site.name, site.origin or site.directory, tree, seconds, urls)
-    return File(PART, tuple(render(tree))), claim.file(wanted)
+    return part_file(site, tree), claim.file(wanted)
 
 
 def _servers(shared: Upstream | None) -> tuple[File, ...]:

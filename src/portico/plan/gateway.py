@@ -37,7 +37,7 @@ class Part:
 
 def part_of(plan: Plan) -> Part:
     """The part of a site that was planned for a gateway."""
-    found = {file.path: file.content for file in plan.files}
+    found = {file.path: file.content for file in plan.files if file.path in (*READ, claim.FILE)}
     wanted = claim.parse(found[claim.FILE])
     return Part(wanted, tuple((name, found[name]) for name in READ if name in found))
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
 from functools import lru_cache
+
+from msgspec import Struct
 
 from portico.errors import Problem, UsageError
 from portico.plan.model import Line
@@ -20,8 +21,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _INDENT = "    "
 
 
-@dataclass(frozen=True)
-class Directive:
+class Directive(Struct, frozen=True):
     """One directive: `args` are nginx's words, where `$name` is a variable; `block` its children or None.
 
     `verbatim` holds the user's own text instead, printed as it stands.
@@ -38,14 +38,14 @@ class Directive:
 
 def directive(name: str, *args: object, why: str, cause: str = "", source: str = "") -> Directive:
     """A simple directive. Its link is the manual's page of that directive unless `source` says better."""
-    return Directive(name, tuple(map(str, args)), why=why, cause=cause, source=source or link(name))
+    return Directive(name, tuple(map(str, args)), None, why, source or link(name), cause)
 
 
 def block(
     name: str, *args: object, of: Iterable[Directive], why: str, cause: str = "", source: str = ""
 ) -> Directive:
     """A block directive and its children."""
-    return replace(directive(name, *args, why=why, cause=cause, source=source), block=tuple(of))
+    return Directive(name, tuple(map(str, args)), tuple(of), why, source or link(name), cause)
 
 
 def entries(
@@ -96,24 +96,27 @@ def quote(word: str) -> str:
     return f'"{escaped}"'
 
 
-def render(tree: Iterable[Directive], depth: int = 0) -> Iterator[Line]:
+def render(tree: Iterable[Directive], depth: int = 0) -> list[Line]:
     """The tree as lines, each with its directive's reason."""
+    made: list[Line] = []
+    _render(tree, depth, made)
+    return made
+
+
+def _render(tree: Iterable[Directive], depth: int, made: list[Line]) -> None:
+    indent = _INDENT * depth
     for item in tree:
         if item.verbatim is not None:
-            yield from _verbatim_lines(item, depth)
+            made.extend(_verbatim_lines(item, depth))
             continue
-        head = _INDENT * depth + " ".join([_name(item), *map(quote, item.args)])
+        # The name is quoted, too: it may be the key of a table.
+        head = indent + " ".join(map(quote, (item.name, *item.args)))
         if item.block is None:
-            yield Line(head + ";", item.why, item.source, item.cause)
+            made.append(Line(head + ";", item.why, item.source, item.cause))
             continue
-        yield Line(head + " {", item.why, item.source, item.cause)
-        yield from render(item.block, depth + 1)
-        yield Line(_INDENT * depth + "}")
-
-
-def _name(item: Directive) -> str:
-    """A directive's name, or the key of a table, which may need quotes."""
-    return quote(item.name)
+        made.append(Line(head + " {", item.why, item.source, item.cause))
+        _render(item.block, depth + 1, made)
+        made.append(Line(indent + "}"))
 
 
 def _verbatim_lines(item: Directive, depth: int) -> Iterator[Line]:

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Iterable, Iterator
 from itertools import chain
 
+from msgspec.structs import replace
+
 from portico.place.model import Place
-from portico.plan.model import Upstream
-from portico.plan.nginx.conf import Directive, directive
+from portico.plan.model import File, Line, Upstream
+from portico.plan.nginx.conf import Directive, directive, render
 from portico.plan.nginx.http import own
 from portico.plan.paths import Paths
 from portico.site.model import Site
@@ -38,28 +39,33 @@ _NAMED = {
     "auth_request_set": 0, "keyval": 1, "js_set": 0,
 }  # fmt: skip
 """Where a directive has the name that it defines."""
-_OTHER_WORDS = frozenset({"sticky"})
+_OTHER_WORDS = ("sticky ",)
 """What looks like a name of ours there is the user's: that of a cookie."""
 _ZONES = re.compile(r"(?:zone=|keys_zone=|shared:)([A-Za-z_]\w*)")
 _NOT_A_WORD = re.compile(r"[^a-z0-9_]")
 
 
 def part(site: Site, place: Place) -> list[Directive]:
-    """The site's directives of `http` level, to stand beside those of other sites."""
+    """The site's directives of `http` level, to stand beside those of other sites when their names are its own."""
     tree = own(site, place)
     settings = [item for item in tree if item.name not in _DEFINES and item.verbatim is None]
     settings.append(_error_log(place))
-    kept = [
+    return [
         _in_gateway(item, site, settings)
         for item in tree
         if (item.name in _DEFINES or item.verbatim is not None) and not _is_for_strangers(item)
     ]
-    return list(renamed(kept, namespace(site.name)))
 
 
 def directory(name: str) -> str:
     """Where the gateway keeps the site's files, beside its own nginx.conf."""
     return f"sites/{name}"
+
+
+def part_file(site: Site, tree: Iterable[Directive]) -> File:
+    """The part as nginx reads it."""
+    tree = tuple(tree)
+    return File(FILE, tuple(renamed(render(tree), defined(tree), namespace(site.name))))
 
 
 def namespace(name: str) -> str:
@@ -80,47 +86,50 @@ def defined(tree: Iterable[Directive]) -> frozenset[str]:
     return frozenset(_defined(tree))
 
 
-def renamed(tree: Iterable[Directive], space: str) -> Iterator[Directive]:
-    """The same tree, with every name of ours that it defines in that namespace."""
-    tree = tuple(tree)
-    names = {name for name in defined(tree) if name.startswith(PREFIX)}
-    if not names:
-        return iter(tree)
-    any_name = "|".join(sorted(map(re.escape, names), key=len, reverse=True))
-    # As a variable anywhere; else never within a path: what is after a slash is a name only in http://portico_app.
-    pattern = re.compile(
-        rf"(?:(?<=\$)|(?<=\$\{{))(?:{any_name})(?!\w)|(?:(?<=://)|(?<![\w/.$-]))(?:{any_name})(?![\w.-])"
-    )
-    return _renamed(
-        tree, lambda text: pattern.sub(lambda found: f"{PREFIX}{space}__{found[0][len(PREFIX) :]}", text)
-    )
+def renamed(lines: Iterable[Line], names: Iterable[str], space: str) -> list[Line]:
+    """The lines, with every name of ours among these in that namespace."""
+    ours, own = {name for name in names if name.startswith(PREFIX)}, f"{PREFIX}{space}__"
+
+    def rename(found: re.Match[str]) -> str:
+        is_name = found[0] in ours and _is_name(found.string, found.start(), found.end())
+        return own + found[0][len(PREFIX) :] if is_name else found[0]
+
+    return [
+        Line(_OURS.sub(rename, line.text), line.why, line.source, line.cause, line.is_users)
+        if PREFIX in line.text and not line.text.lstrip().startswith(_OTHER_WORDS)
+        else line
+        for line in lines
+    ]
 
 
-def _renamed(tree: Iterable[Directive], rename: Callable[[str], str]) -> Iterator[Directive]:
-    for item in tree:
-        args = item.args
-        if item.name not in _OTHER_WORDS and any(PREFIX in word for word in args):
-            args = tuple(rename(word) if PREFIX in word else word for word in args)
-        block = None if item.block is None else tuple(_renamed(item.block, rename))
-        verbatim = (
-            rename(item.verbatim) if item.verbatim is not None and PREFIX in item.verbatim else item.verbatim
-        )
-        if args is item.args and block is None and verbatim is item.verbatim:
-            yield item
-        else:
-            yield Directive(item.name, args, block, item.why, item.source, item.cause, verbatim)
+_OURS = re.compile(rf"{PREFIX}\w+")
+
+
+def _is_name(text: str, start: int, end: int) -> bool:
+    """As a variable anywhere; else never within a path: what is after a slash is a name only in http://portico_app."""
+    before, after = text[max(0, start - 3) : start], text[end : end + 1]
+    if before.endswith(("$", "${", "://")):
+        return True
+    return not (before[-1:].isalnum() or before[-1:] in ("_", "/", ".", "-") or after in (".", "-"))
 
 
 def _defined(tree: Iterable[Directive]) -> Iterator[str]:
     for item in tree:
-        if item.name in _NAMED and len(item.args) > _NAMED[item.name]:
-            yield item.args[_NAMED[item.name]].lstrip("$").partition(":")[0]
-        elif item.name == "location" and item.args[0].startswith("@"):
-            yield item.args[0][1:]
-        elif item.name.endswith(("_zone", "_path", "_cache")):
+        name = item.name
+        if name in _NAMED:
+            if len(item.args) > _NAMED[name]:
+                yield item.args[_NAMED[name]].lstrip("$").partition(":")[0]
+        elif name == "location":
+            if item.args[0][0] == "@":
+                yield item.args[0][1:]
+        elif name.endswith(("_zone", "_path", "_cache")):
             yield from chain.from_iterable(map(_ZONES.findall, item.args))
-        if item.block and item.name not in ("map", "geo", "types"):
+        if item.block and name not in _TABLES:
             yield from _defined(item.block)
+
+
+_TABLES = ("map", "geo", "split_clients", "types")
+"""Blocks whose lines are no directives."""
 
 
 def _is_for_strangers(item: Directive) -> bool:

@@ -26,9 +26,12 @@ _UNNAMED = "any host is answered; this is the name when a client gives none"
 
 
 def servers(site: Site, place: Place) -> list[Directive]:
-    """The site's server, and with declared domains a first one that refuses every other Host."""
-    if not site.options.domains:
-        return [_site(site, place, is_default=True)]
+    """The site's server, and with declared domains a first one that refuses every other Host.
+
+    Where several sites share an nginx, its gateway refuses for them all.
+    """
+    if not site.options.domains or place.gateway:
+        return [_site(site, place, is_default=not site.options.domains)]
     return [_catch_all(site, place), _site(site, place, is_default=False)]
 
 

@@ -5,7 +5,9 @@ FastCGI takes the same parameters under another directive.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from functools import lru_cache
+
+from msgspec.structs import replace
 
 from portico.plan.nginx.conf import Directive, directive
 from portico.plan.nginx.trust import blanked
@@ -45,7 +47,7 @@ def pass_to_app(site: Site) -> Directive:
 
 def told(site: Site, host: str, path: str) -> list[Directive]:
     """The environ, parameter by parameter. `path` replaces the client's where it is given."""
-    made = [*_request(site, path), *_identity(site, host), *_blanked(site), *_deadline(site)]
+    made = [*_request(site, path), *_identity(site, host), *_blanked(blanked(site)), *_deadline(site)]
     if site.protocol != "fastcgi":
         return made
     return [replace(item, name="fastcgi_param", source=_FASTCGI) for item in made]
@@ -108,17 +110,19 @@ def _identity(site: Site, host: str) -> list[Directive]:
     return made + [_param(name, value, why, "D1", source=_FORWARDED) for name, value in forwarded]
 
 
-def _blanked(site: Site) -> list[Directive]:
-    return [
+@lru_cache(8)  # the same for most sites of a gateway, as most parameters are
+def _blanked(headers: tuple[str, ...]) -> tuple[Directive, ...]:
+    return tuple(
         directive(
             "uwsgi_param", "HTTP_" + header.upper().replace("-", "_"), "", "if_not_empty",
             why=f"a client's {header} header never reaches the app",
             source="https://httpoxy.org/" if header == "Proxy" else _FORWARDED, cause="D1",
         )
-        for header in blanked(site)
-    ]  # fmt: skip
+        for header in headers
+    )  # fmt: skip
 
 
+@lru_cache(1024)
 def _param(name: str, value: str, why: str, cause: str = "", source: str = _WSGI) -> Directive:
     # An empty header is left out altogether; SCRIPT_NAME is asked for by WSGI even when it is empty.
     flags = ("if_not_empty",) if name == "HTTP_HOST" or (not value and name.startswith("HTTP_")) else ()
