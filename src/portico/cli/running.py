@@ -55,7 +55,8 @@ def runtime_of(app: str | None, config: str | None, name: str = "") -> str:
 
     Where several sites were started together and no single one is meant, that of their gateway.
     """
-    site = click.get_current_context().meta.get(_SITE)
+    context = click.get_current_context(silent=True)
+    site = context.meta.get(_SITE) if context else None
     if site is not None:
         return _by_name(site, is_alone=not (app or config or name))
     app, config = as_config(app, config)
