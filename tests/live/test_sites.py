@@ -6,9 +6,11 @@ import http.client
 import json
 import os
 import signal
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -261,6 +263,41 @@ def test_a_gateway_that_was_killed_is_started_again_on_what_it_left() -> None:
             assert gateway.get("shop.example") == (200, "shop")
             assert gateway.get("blog.example") == (200, "blog")
             assert not psutil.wait_procs(before, 30)[1]
+        finally:
+            end(run)
+
+
+SLOW = (
+    APP.format(name="slow")
+    + """
+@app.get("/slow")
+def slow():
+    import time
+    open("begun", "w").close()
+    time.sleep(5)
+    return "finished"
+"""
+)
+
+
+def test_systemd_is_told_when_every_site_was_tried_and_a_stop_finishes_what_is_in_progress() -> None:
+    with private_directory() as home, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(home / "notify"))
+        manager.settimeout(90)
+        write_files(home, site("slow", SLOW) | site("broken", BROKEN))
+        run = start(home, "sites", "--workers", "1", env={"NOTIFY_SOCKET": str(home / "notify")})
+        try:
+            while "READY=1" not in manager.recv(65536).decode().splitlines():
+                pass
+            gateway = Gateway(run)
+            told = gateway.sites()
+            assert told["slow"]["status"] == "serving"
+            assert told["broken"]["code"] == 4
+            with ThreadPoolExecutor(1) as visitor:
+                answer = visitor.submit(gateway.get, "slow.example", "/slow")
+                gateway.eventually((home / "sites/slow/begun").exists)
+                assert run.stop() == -signal.SIGTERM
+                assert answer.result() == (200, "finished")
         finally:
             end(run)
 

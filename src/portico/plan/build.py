@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from portico.errors import Problem, UsageError
 from portico.place.model import Place
 from portico.plan import claim
@@ -71,8 +73,12 @@ def _nginx_files(site: Site, place: Place) -> tuple[File, ...]:
     if not place.gateway:
         return (nginx_conf(site, place),)
     tree = part(site, place)
-    seconds, urls = float(site.longest_timeout), _urls(site)
-    wanted = claim.claim(site.name, site.origin or site.directory, tree, seconds, urls)
+    wanted = replace(
+        claim.claim(site.name, site.origin or site.directory, tree),
+        request_seconds=float(site.longest_timeout),
+        urls=_urls(site),
+        runtime=place.runtime,
+    )
     return part_file(site, tree), claim.file(wanted)
 
 

@@ -32,16 +32,16 @@ class Claim(Struct, frozen=True):
     request_seconds: float = 0.0
     """How long a request to it may take."""
     urls: tuple[str, ...] = ()
+    runtime: str = ""
+    """The site's runtime directory: its app's sockets are there."""
 
     @property
     def addresses(self) -> tuple[Address, ...]:
         return tuple(Address.parse(one.address) for one in self.listen)
 
 
-def claim(
-    name: str, origin: str, part: Iterable[Directive], request_seconds: float, urls: tuple[str, ...] = ()
-) -> Claim:
-    """What the servers of a site's part ask for."""
+def claim(name: str, origin: str, part: Iterable[Directive]) -> Claim:
+    """What the servers of a site's part ask for; the rest of it is not in them."""
     listen: dict[str, dict[str, None]] = {}
     domains: dict[str, None] = {}
     takes_all = False
@@ -60,8 +60,6 @@ def claim(
         origin,
         tuple(Listen(address, tuple(words)) for address, words in listen.items()),
         () if takes_all else tuple(domains),
-        request_seconds,
-        urls,
     )
 
 

@@ -104,6 +104,7 @@ def gateway_plan(parts: Sequence[Part], place: Place) -> Plan:
         health=Health(HEALTH, "localhost", "http", "", _START_SECONDS, HEALTH, any_answer=True),
         versions={"nginx": f"{place.nginx.number} ({place.nginx.origin})"},
         warm_seconds=0.0,
+        sites=tuple(one.runtime for one in claims),
     )
 
 

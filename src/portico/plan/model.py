@@ -187,6 +187,8 @@ class Plan:
     """The servers of [upstream], None when the local app answers alone."""
     shared: str = ""
     """The runtime directory of the gateway whose nginx serves this site, too; empty: one of its own."""
+    sites: tuple[str, ...] = ()
+    """The runtime directories of the sites whose gateway this is."""
 
     @property
     def has_app(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 
 from portico.run import proc
@@ -57,6 +57,18 @@ async def until_read(path: str) -> None:
 
 def requests(sockets: frozenset[str], *states: str) -> int:
     """Requests that wait for the app or are with it: one connection each (D1)."""
-    lines = Path("/proc/net/unix").read_text("utf-8", "surrogateescape").splitlines()[1:]
-    rows = (line.split(maxsplit=7) for line in lines)
-    return sum(1 for row in rows if len(row) == 8 and row[7] in sockets and row[5] in states)
+    return sum(path in sockets and state in states for path, state in _connections())
+
+
+def has_requests(runtimes: Collection[str]) -> bool:
+    """Whether an app of one of the sites in these runtime directories has a request, or one waits for it."""
+    starts = tuple(f"{runtime}/app" for runtime in runtimes)
+    return any(path.startswith(starts) and state in (QUEUED, ACCEPTED) for path, state in _connections())
+
+
+def _connections() -> Iterator[tuple[str, str]]:
+    """The path of each unix socket that has one, and its state."""
+    for line in Path("/proc/net/unix").read_text("utf-8", "surrogateescape").splitlines()[1:]:
+        row = line.split(maxsplit=7)
+        if len(row) == 8:
+            yield row[7], row[5]

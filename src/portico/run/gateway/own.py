@@ -87,10 +87,14 @@ class OwnNginx:
             task.cancel()
 
     async def _tell_when_quiet(self, plan: Plan, pid: int, sockets: list[str]) -> None:
-        asks_others = plan.upstream is not None
+        asks_others = plan.upstream is not None or bool(plan.sites)
         ports = frozenset(address.port for address in plan.listen)
         sockets += [path for path in plan.upstream_sockets if path not in sockets]
-        await quiet.until_quiet(pid, sockets, lambda: asks_others and quiet.has_asked(pid, ports))
+
+        def is_busy() -> bool:
+            return quiet.has_requests(plan.sites) or (asks_others and quiet.has_asked(pid, ports))
+
+        await quiet.until_quiet(pid, sockets, is_busy)
         self._tell(was.Quiet())
 
     def _ended(self, group: Child) -> None:
