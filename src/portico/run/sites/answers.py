@@ -12,6 +12,7 @@ from portico.errors import FAILED, PorticoError, Problem
 from portico.plan.gateway import Part
 from portico.run import control, news, ports
 from portico.run.background import in_background
+from portico.run.board import Items
 from portico.run.machine.state import Phase
 from portico.run.sites.acceptable import conflict, objections
 from portico.run.sites.life import Status
@@ -113,10 +114,15 @@ class Answers:
         if (member := sites.members.get(name)) is None:
             names = ", ".join(sites.members)
             raise PorticoError(Problem("", f'no site is called "{name}"', f"there are: {names}"))
-        if member.child is not None:
-            raise PorticoError(Problem("", f"{name} is {member.life.status}", "reload it, or ask again"))
         with sites.follow() as items:
-            if problems := await sites.reloaded(sites.tell):
+            if member.child is not None and member.life.status is Status.STARTING:
+                # It may have begun before the repair: this attempt counts only when it is a good one.
+                if (told := await _end_of_start(items, name)) is None or isinstance(told, news.SiteServes):
+                    yield _ended(told, name)
+                    return
+            elif member.child is not None:
+                raise PorticoError(Problem("", f"{name} is {member.life.status}", "reload it"))
+            if problems := await sites.reloaded(lambda event: sites.tell_about(name, event)):
                 yield _dropped(problems)
                 return
             member = sites.members.get(name)
@@ -124,17 +130,11 @@ class Answers:
                 reason = member.life.reason if member else "it is not there any more"
                 yield {"news": "SiteRefused", "name": name, "reason": reason}
                 return
-            sites.start_now(name)
-            while True:
-                item = await items.get()
-                if isinstance(item, news.SiteServes) and item.name == name:
-                    yield {"news": "SiteServes", "name": name}
-                    return
-                if isinstance(item, news.SiteDown) and item.name == name:
-                    yield _down(name, sites.members[name].life.reason, item.code)
-                    return
-                if isinstance(item, news.Stopping):
-                    return
+            told = await _end_of_start(items, name)
+            if isinstance(told, news.SiteDown):
+                yield _down(name, sites.members[name].life.reason, told.code)
+            else:
+                yield _ended(told, name)
 
     async def _part(self, asked: control.Parameters) -> Part:
         name, where = asked.get("site", ""), Path(asked.get("directory", ""))
@@ -147,8 +147,22 @@ class Answers:
         return self._sites.pump.state.phase in (Phase.STOPPING, Phase.ENDED)
 
 
+async def _end_of_start(items: Items, name: str) -> news.SiteServes | news.SiteDown | None:
+    """How the start of that site went; None when the gateway stops instead."""
+    while True:
+        item = await items.get()
+        if isinstance(item, news.SiteServes | news.SiteDown) and item.name == name:
+            return item
+        if isinstance(item, news.Stopping):
+            return None
+
+
 def _told(problems: tuple[Problem, ...]) -> dict[str, Any]:
     return {"problems": [asdict(problem) for problem in problems]}
+
+
+def _ended(told: object, name: str) -> dict[str, Any]:
+    return {"news": "SiteServes" if told else "Stopping", "name": name}
 
 
 def _dropped(problems: tuple[Problem, ...]) -> dict[str, Any]:

@@ -53,7 +53,7 @@ class Sites:
         """What sites were told they may have, and have not begun to use."""
         self._say: SayNews = lambda _: None
         self._ready: news.Ready | None = None
-        self._rereads = False
+        self._rereads, self._only = False, ""
         self._next: tuple[dict[str, Member], dict[str, Part]] | None = None
         self._wake = asyncio.Event()
 
@@ -100,7 +100,15 @@ class Sites:
     def tell(self, event: Event) -> None:
         """A reload that a person asks for reads again which sites there are."""
         if isinstance(event, was.ReloadAsked):
-            self._rereads = True
+            self._rereads, self._only = True, ""
+        self.pump.tell(event)
+
+    def tell_about(self, name: str, event: Event) -> None:
+        """The same where only this site is meant: others that do not run are left alone."""
+        if not self._rereads:
+            self._rereads, self._only = True, name
+        elif self._only != name:
+            self._only = ""
         self.pump.tell(event)
 
     def replan(self, path: str, old: Plan) -> Plan:
@@ -142,12 +150,6 @@ class Sites:
                 clear_away(one.wanted)
 
     # Starting and ending --------------------------------------------------------------------------------
-
-    def start_now(self, name: str) -> None:
-        """Somebody repaired it and does not want to wait."""
-        member = self.members[name]
-        if member.child is None and name in self.parts:
-            self._become(member, life.waiting(replace(member.life, failures=0), self.now()))
 
     def serves(self, name: str) -> None:
         """Its supervisor says that it answers through nginx."""
@@ -289,8 +291,9 @@ class Sites:
             if one.name in members:
                 refused.append((_numbered(one, members), (_same_name(one, members[one.name].wanted),)))
                 continue
-            if known is not None and known.child is not None and one.name in self.parts:
-                members[one.name], parts[one.name] = known, self.parts[one.name]
+            if known is not None and (known.child is not None or self._only not in ("", one.name)):
+                members[one.name] = known
+                parts |= {one.name: self.parts[one.name]} if one.name in self.parts else {}
                 continue
             try:
                 parts[one.name] = prepare(one, self.place.runtime)
