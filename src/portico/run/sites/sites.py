@@ -314,7 +314,12 @@ class Sites:
         if self._next is None:
             return
         (members, parts), self._next = self._next, None
-        # What a site changed since they were read again counts.
+        # What a site did since they were read again counts: it was started, it changed its part.
+        members |= {
+            name: one
+            for name, one in self.members.items()
+            if one.child and name in parts and name in self.parts
+        }
         parts |= {name: self.parts[name] for name in parts if members[name] is self.members.get(name)}
         before, self.members, self.parts = self.members, members, parts
         for name, member in before.items():
