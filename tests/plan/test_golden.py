@@ -21,7 +21,7 @@ from portico.site.routed import routed
 from tests.support import RULE, golden
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "plan"
-MODULES = frozenset({"http_auth_request_module"})
+MODULES = frozenset({"http_auth_request_module", "http_ssl_module"})
 EMBEDDED = NginxBuild("/opt/nginx", (1, 31, 3), MODULES)
 DEBIAN = NginxBuild("/usr/sbin/nginx", (1, 22, 1), MODULES, origin="system")
 PLACE = Place(

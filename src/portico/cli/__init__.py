@@ -12,6 +12,7 @@ from portico import __version__
 COMMANDS = (
     "run",
     "status",
+    "logs",
     "reload",
     "rollback",
     "drain",

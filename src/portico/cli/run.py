@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import sys
 from pathlib import Path
@@ -16,6 +15,7 @@ from portico.cli.banner import banner
 from portico.cli.flags import given, site_flags
 from portico.cli.gather import Gathered, gather
 from portico.cli.journal import Priority
+from portico.cli.logs import coloured
 from portico.cli.news import priority, sentence
 from portico.cli.screen import Screen
 from portico.cli.several import is_several
@@ -24,7 +24,7 @@ from portico.plan.model import Plan
 from portico.plan.paths import lanes
 from portico.run import news
 from portico.watch.follow import Follower, decoded, paced
-from portico.watch.lines import Request, readable, visible
+from portico.watch.lines import Request, visible
 
 _LOOK_SECONDS = 0.1
 _SELDOM_SECONDS = 0.5
@@ -115,33 +115,30 @@ async def _show_requests(plan: Plan, screen: Screen) -> None:
     import asyncio
 
     follower, pause = Follower(Path(plan.access_log)), _LOOK_SECONDS
+    show = plan.logs.show
+    if show == "off":
+        return
+    is_text = output.is_terminal() if show == "auto" else show == "text"
     try:
         while True:
             text = follower.text()
-            _show(text, screen)
+            _show(text, screen, is_text=is_text)
             screen.tell_losses(plan.access_log)
             pause = _next_pause(pause, something_came=bool(text))
             await asyncio.sleep(pause)
     finally:
-        _show(follower.text(), screen)
+        _show(follower.text(), screen, is_text=is_text)
 
 
-def _show(log: bytes, screen: Screen) -> None:
-    if not output.is_terminal():
+def _show(log: bytes, screen: Screen, *, is_text: bool) -> None:
+    if not is_text:
         screen.copy(log)
         return
     lines = decoded(log)
     requests = [request for request in map(Request.parse, lines[:_MOST_LINES]) if request]
     more = len(lines) - _MOST_LINES
     left_out = [output.faint(f"          ... {more} more")] if more > 0 else []
-    screen.show([*map(_coloured, requests), *left_out])
-
-
-def _coloured(request: Request) -> str:
-    text = readable(request, shutil.get_terminal_size().columns)
-    if request.status >= 500:
-        return output.bad(text)
-    return output.warned(text) if request.status >= 400 else text
+    screen.show([*map(coloured, requests), *left_out])
 
 
 async def _show_errors(plan: Plan, screen: Screen) -> None:

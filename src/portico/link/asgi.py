@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
+from contextvars import ContextVar
 from typing import Any
 
 from gunicorn.workers.gasgi import ASGIWorker
 
-from portico.link import loading
+from portico.link import loading, said
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -18,6 +19,8 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _NUMBERS = b"x-portico"
+_request: ContextVar[str] = ContextVar("portico_request", default="")
+"""The id of the request that the running task serves."""
 _SECURE = {"http": "https", "ws": "wss"}
 
 
@@ -26,6 +29,7 @@ class Worker(ASGIWorker):  # type: ignore[misc]  # Gunicorn publishes no types
 
     def load_wsgi(self) -> None:
         """Load the app as Gunicorn does, and put the link around it."""
+        said.keep(_request.get, self.log)
         with loading.beside_others(self):
             super().load_wsgi()
         self.asgi: App = behind_nginx(self.asgi)
@@ -42,6 +46,7 @@ def behind_nginx(app: App) -> App:
             await app(scope, receive, send)
             return
         headers = dict(scope["headers"])
+        _request.set(headers.get(b"x-request-id", b"").decode("latin-1"))
         began = time.monotonic()
         queued = _queue_microseconds(headers.get(b"x-portico-msec", b""))
         scope["headers"] = [pair for pair in scope["headers"] if pair[0] != b"x-portico-msec"]

@@ -8,7 +8,7 @@ from portico.errors import Problem, UsageError
 from portico.place.model import Place
 from portico.plan import claim
 from portico.plan.gunicorn import gunicorn_conf, gunicorn_process
-from portico.plan.model import CONF, Directory, File, Health, Ladder, Plan, Process, Upstream
+from portico.plan.model import CONF, Directory, File, Health, Ladder, Logs, Plan, Process, Upstream
 from portico.plan.nginx.conf import is_literal
 from portico.plan.nginx.locations import HEALTH, can_answer_health
 from portico.plan.nginx.main import connections, nginx_conf
@@ -53,6 +53,7 @@ def plan(site: Site, place: Place) -> Plan:
         backlog=backlog(place),
         booting=paths.booting,
         access_log=paths.access_log,
+        app_log=paths.app_log if site.has_app and site.options.workers.server != "uwsgi" else "",
         error_log=paths.error_log,
         nginx=place.nginx.path,
         workers=size.workers,
@@ -63,6 +64,7 @@ def plan(site: Site, place: Place) -> Plan:
         versions=_versions(site, place),
         statics={folder.url: folder.folder for folder in served(site, place)},
         notes=_notes(site, place),
+        logs=_logs(site),
         upstream=shared,
         shared=place.gateway,
     )
@@ -169,6 +171,11 @@ def _health(site: Site, place: Place) -> Health:
         gateway_path=HEALTH if can_answer_health(place) else site.prefix + site.options.health,
         is_http=site.is_asgi,
     )
+
+
+def _logs(site: Site) -> Logs:
+    log = site.options.log
+    return Logs(log.show, int(log.size), float(log.age), log.keep)
 
 
 def _versions(site: Site, place: Place) -> dict[str, str]:

@@ -145,6 +145,20 @@ class Upstream:
 
 
 @dataclass(frozen=True)
+class Logs:
+    """When the log files are put aside, and what `portico run` shows of the requests."""
+
+    show: str = "auto"
+    """auto, text, json or off."""
+    size: int = 0
+    """Bytes after which a file is put aside; 0 is never."""
+    age_seconds: float = 0.0
+    """And after how long; 0 is never."""
+    keep: int = 0
+    """How many that were put aside stay."""
+
+
+@dataclass(frozen=True)
 class Plan:
     """Everything that will be done: same Site and Place, same Plan.
 
@@ -183,6 +197,9 @@ class Plan:
     """How long a release that was replaced is kept running, so that a rollback is at once."""
     notes: tuple[str, ...] = ()
     """What the user should know about this plan, one sentence each."""
+    app_log: str = ""
+    """What the app writes, with the ids of its requests; empty when nobody keeps it."""
+    logs: Logs = field(default_factory=Logs)
     upstream: Upstream | None = None
     """The servers of [upstream], None when the local app answers alone."""
     shared: str = ""

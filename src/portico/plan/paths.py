@@ -97,5 +97,10 @@ class Paths:
         return f"{self.state}/access.log"
 
     @property
+    def app_log(self) -> str:
+        """What the app wrote, each entry with the id of its request."""
+        return f"{self.state}/app.log"
+
+    @property
     def error_log(self) -> str:
         return f"{self.state}/error.log"

@@ -30,6 +30,7 @@ from portico.run import (
     leftovers,
     lock,
     news,
+    rotation,
     signals,
     status,
     switch,
@@ -161,7 +162,13 @@ async def _serve(
     answers = await control.listen(
         plan.runtime, along.join(pump, processes, board, known) if along else known
     )
-    works = (*beside, lambda: disk.watch(plan.state, board.say), upstreams.watch, orders.served.watch)
+    works = (
+        *beside,
+        lambda: disk.watch(plan.state, board.say),
+        upstreams.watch,
+        orders.served.watch,
+        lambda: rotation.watch(lambda: world.in_force, world.reopen_logs, orders.served.catch_up),
+    )
     tasks = [asyncio.ensure_future(_watched(work, board.say)) for work in works]
     try:
         return await pump.run(world, was.Begin(number, listening.is_handed_over))

@@ -6,6 +6,7 @@ What comes of an action is told as an event, later; nothing here decides anythin
 from __future__ import annotations
 
 import asyncio
+import signal
 import socket
 from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
@@ -137,6 +138,12 @@ class World:
         """What nginx has against the list of servers without these."""
         with files.servers_trial(plan, number, out) as trial:
             return self.gateway.objections(plan, trial) if trial else ()
+
+    def reopen_logs(self) -> None:
+        """Have nginx go on in new log files: the old ones were renamed (SIGUSR1, nginx's own word)."""
+        if pid := self.gateway.pid:
+            os.kill(pid, signal.SIGUSR1)
+
 
     def _make_live(self, action: do.MakeLive) -> None:
         self._has_served = True

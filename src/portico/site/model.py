@@ -257,6 +257,36 @@ class Edge(Section, frozen=True):
     ] = False
 
 
+class Log(Section, frozen=True):
+    """The log files, and what `portico run` shows of them."""
+
+    shorthand: ClassVar[str] = "show"
+
+    show: Annotated[
+        Literal["auto", "text", "json", "off"],
+        _option(
+            "What `portico run` writes to its standard output for each request: a short line, its JSON line, or "
+            "nothing. `auto`: a short line on a terminal, JSON elsewhere. The files are written in any case.",
+            example="off",
+        ),
+    ] = "auto"
+    size: Annotated[
+        Size,
+        _option(
+            "A log file that has grown to this is put aside as access.log.1; `0B` is never, for a logrotate of "
+            "your own.",
+            example="256MiB",
+        ),
+    ] = Size(64 << 20)
+    age: Annotated[
+        Duration,
+        _option("So is one whose first line is this old; `0s` is never.", example="1d"),
+    ] = Duration(7 * 86400)
+    keep: Annotated[
+        int, _option("How many of each that were put aside are kept; older ones are removed.", example=30)
+    ] = 8
+
+
 class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Everything portico.toml and the flags can say. Every key is optional."""
 
@@ -344,6 +374,7 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     limits: Limits = Limits()
     upstream: Upstream = Upstream()
     node: Node = Node()
+    log: Log = Log()
     errors: Errors = Errors()
     nginx: Nginx = Nginx()
     routes: dict[str, Edge] = {}

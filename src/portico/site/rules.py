@@ -25,6 +25,9 @@ _LEAST_MEMORY = Size(32 << 20)
 _RATE = re.compile(r"[1-9]\d*r/[sm]")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,40}")
 _LONGEST_TIMEOUT = 3600
+_LEAST_LOG = Size(1 << 20)
+_LEAST_AGE = 60
+_MOST_KEPT = 1000
 _VARIABLES = re.compile(r"(\$[a-z][a-z0-9_]*)+")
 _COOKIE = re.compile(r"[A-Za-z0-9_-]+")
 
@@ -272,6 +275,24 @@ def _resolver(options: Options) -> _Broken:
             )
 
 
+def _log_size(options: Options) -> _Broken:
+    if 0 < options.log.size < _LEAST_LOG:
+        yield (
+            f"{options.log.size} holds only a few hundred requests",
+            "expected at least 1MiB, or 0B for never",
+        )
+
+
+def _log_age(options: Options) -> _Broken:
+    if 0 < options.log.age < _LEAST_AGE:
+        yield f"{options.log.age} is too short", "expected at least 1m, or 0s for never"
+
+
+def _log_keep(options: Options) -> _Broken:
+    if not 1 <= options.log.keep <= _MOST_KEPT:
+        yield f"{options.log.keep} is out of range", f"expected 1 to {_MOST_KEPT}"
+
+
 _RULES: dict[str, Callable[[Options], _Broken]] = {
     "name": _name,
     "domains": _domains,
@@ -298,4 +319,7 @@ _RULES: dict[str, Callable[[Options], _Broken]] = {
     "upstream.tls_name": _tls_name,
     "upstream.resolver": _resolver,
     "node.gateways": _gateways,
+    "log.size": _log_size,
+    "log.age": _log_age,
+    "log.keep": _log_keep,
 }

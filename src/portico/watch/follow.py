@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from io import FileIO
 from pathlib import Path
 
 _CHUNK = 1 << 20
+_LATE_SECONDS = 5.0
+"""After a rotation nginx's workers still write to the old file what they had in their buffers."""
 
 
 class Follower:
@@ -20,6 +23,7 @@ class Follower:
         self._path = path
         self._file: FileIO | None = None
         self._rest = b""
+        self._old: tuple[FileIO, bytes, float] | None = None
         if path.exists() and not from_start:
             self._open(at_end=True)
 
@@ -33,16 +37,35 @@ class Follower:
             self._open(at_end=False)
         if self._file is None:
             return b""
-        found = self._read()
+        found = self._read_old() + self._read()
         if self._was_replaced():
             found += self._read()
+            self._keep_old()
             self._open(at_end=False)
             found += self._read()
         return found
 
+    def _keep_old(self) -> None:
+        """The file that was rotated away is read for a while beside the new one."""
+        if self._old is not None:
+            self._old[0].close()
+        assert self._file is not None
+        self._old = (self._file, self._rest, time.monotonic() + _LATE_SECONDS)
+        self._file = None
+
+    def _read_old(self) -> bytes:
+        if self._old is None:
+            return b""
+        file, rest, until = self._old
+        whole, rest = _whole_lines(file, rest)
+        if time.monotonic() < until:
+            self._old = (file, rest, until)
+        else:
+            file.close()
+            self._old = None
+        return whole
+
     def _open(self, *, at_end: bool) -> None:
-        if self._file is not None:
-            self._file.close()
         self._rest = b""
         try:
             self._file = FileIO(str(self._path), "r")
@@ -55,12 +78,8 @@ class Follower:
     def _read(self) -> bytes:
         if self._file is None:
             return b""
-        found = self._rest
-        while chunk := self._file.read(_CHUNK):
-            found += chunk
-        whole, end, rest = found.rpartition(b"\n")
-        self._rest = rest
-        return whole + end
+        whole, self._rest = _whole_lines(self._file, self._rest)
+        return whole
 
     def _was_replaced(self) -> bool:
         assert self._file is not None
@@ -70,6 +89,15 @@ class Follower:
             return False
         ours = os.fstat(self._file.fileno())
         return (there.st_ino, there.st_dev) != (ours.st_ino, ours.st_dev) or there.st_size < self._file.tell()
+
+
+def _whole_lines(file: FileIO, rest: bytes) -> tuple[bytes, bytes]:
+    """What `rest` and the bytes behind it hold of whole lines, and what is left."""
+    pieces = [rest]
+    while chunk := file.read(_CHUNK):
+        pieces.append(chunk)
+    whole, end, rest = b"".join(pieces).rpartition(b"\n")
+    return whole + end, rest
 
 
 def decoded(text: bytes) -> list[str]:

@@ -42,7 +42,7 @@ def tree(claims: tuple[Claim, ...], place: Place, drain_seconds: float) -> list[
                 *shared(place),
                 *_room(len(claims)),
                 scheme_of_connection(_CAUSE),
-                *log(Paths.of(place)),
+                *log(place),
                 *_strangers(claims, place),
                 *map(_included, claims),
             ],

@@ -46,7 +46,7 @@ def own(site: Site, place: Place) -> list[Directive]:
         *_sizes(site),
         *_buffers(site),
         *trust(site),
-        *log(Paths.of(place)),
+        *log(place),
         *private_map(site),
         *limit_zones(site),
         *resolver(site, place),

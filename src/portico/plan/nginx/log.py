@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from portico.plan.nginx.conf import Directive, directive
+from portico.place.model import Place
+from portico.plan.nginx.conf import Directive, directive, entries
+from portico.plan.nginx.pages import PREFIX
 from portico.plan.paths import Paths
 
 FORMAT = "portico_line"
@@ -11,7 +13,7 @@ FIELDS: dict[str, tuple[str, str]] = {
     "time": ("$time_iso8601", "when the answer was finished"),
     "id": ("$request_id", "the request's id, given to the app and back to the client as X-Request-ID"),
     "client": ("$remote_addr", "the client's address, as the app sees it"),
-    "method": ("$request_method", "the request's method"),
+    "method": ("$portico_method", "the request's method"),
     "scheme": ("$portico_scheme", "http or https, as the client used it"),
     "host": ("$host", "the host asked for"),
     "uri": ("$request_uri", "path and query as the client sent them"),
@@ -19,6 +21,11 @@ FIELDS: dict[str, tuple[str, str]] = {
     "bytes_in": ("$request_length", "bytes of the request, head and body"),
     "bytes_out": ("$bytes_sent", "bytes of the answer, head and body"),
     "protocol": ("$server_protocol", "HTTP/1.1, HTTP/2.0"),
+    "tls": ("$ssl_protocol", "TLSv1.3, TLSv1.2; empty without TLS"),
+    "cipher": ("$ssl_cipher", "the cipher that was agreed on; empty without TLS"),
+    "connection": ("$connection", "the client connection's number, which nginx's error log names as *N"),
+    "limit_rate": ("$limit_req_status", "PASSED, REJECTED, ... by the limit on requests; empty without one"),
+    "limit_connections": ("$limit_conn_status", "the same by the limit on connections"),
     "cache": ("$upstream_cache_status", "HIT, MISS, ...; empty when no cache was asked"),
     "seconds": ("$request_time", "from the first byte of the request to the last of the answer"),
     "upstream": ("$upstream_addr", "the socket or server that answered; several when one was retried"),
@@ -32,14 +39,21 @@ FIELDS: dict[str, tuple[str, str]] = {
 }
 """Every field of the line: nginx's variable and what it means. Times are in seconds."""
 
-NUMBERS = {"status", "bytes_in", "bytes_out", "seconds"}
+NUMBERS = {"status", "bytes_in", "bytes_out", "seconds", "connection"}
 """Fields that always hold one number; those of the upstream may hold none, or several after a retry."""
 
+_METHODS = ("POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
+NEEDS = {"tls": "http_ssl_module", "cipher": "http_ssl_module"}
+"""Fields whose variable only a build with that module knows."""
 
-def log(paths: Paths) -> list[Directive]:
+
+def log(place: Place) -> list[Directive]:
     """The format, and where the line goes."""
-    line = "{" + ",".join(map(_field, FIELDS)) + "}"
+    paths = Paths.of(place)
+    known = (name for name in FIELDS if NEEDS.get(name, "") in {"", *place.nginx.modules})
+    line = "{" + ",".join(map(_field, known)) + "}"
     return [
+        *_method(),
         directive(
             "log_format", FORMAT, "escape=json", line,
             why="one JSON line a request: metrics, trace, top and the terminal all read this one; "
@@ -51,6 +65,18 @@ def log(paths: Paths) -> list[Directive]:
             why="lines are written in batches, at the latest after a quarter of a second, "
             "so that logging costs a request next to nothing",
             cause="D4",
+        ),
+    ]  # fmt: skip
+
+
+def _method() -> list[Directive]:
+    why = "nginx makes a GET of what leads to an error page; the log says what the client asked"
+    words = [(f"~^{method} ", method) for method in _METHODS]
+    return [
+        entries("map", "$request", "$portico_first_method", table=[("default", "GET"), *words], why=why, cause="D4"),
+        entries(
+            "map", "$uri", "$portico_method",
+            table=[("default", "$request_method"), (f"~^{PREFIX}", "$portico_first_method")], why=why, cause="D4",
         ),
     ]  # fmt: skip
 
