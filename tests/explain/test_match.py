@@ -113,8 +113,8 @@ def configuration(directory: Path, ports: tuple[int, int]) -> str:
         "access_log off;",
         "merge_slashes on;",
     ]
-    for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"):
-        lines.append(f"{kind}_temp_path {directory}/{kind};")
+    links = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    lines += [f"{link}_temp_path {directory}/{link};" for link in links]
     for number in range(SERVERS):
         lines += [
             f"server {{ listen 127.0.0.1:{ports[0]}; server_name s{number}.test;",

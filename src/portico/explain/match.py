@@ -97,19 +97,20 @@ def choose_server(root: Node, asked: Asked) -> tuple[Node, str, tuple[Lost, ...]
     here = [(server, listen) for server, listen in on_port if listen.host == host]
     candidates = list(dict.fromkeys(server for server, _ in here))
     default = next((server for server, listen in here if listen.is_default), candidates[0])
-    name = asked.host.lower().rstrip(".")
-    ranked = sorted(
-        ((*rank, -index, server) for index, server in enumerate(candidates) if (rank := _rank(server, name))),
-        key=lambda item: item[:2] + item[3:4] if item[0] else item[:2],
-        reverse=True,
-    )
-    best = ranked[0] if ranked else None
-    chosen, why = (
-        (best[-1], _name_why(best[2], asked.host)) if best else (default, _default_why(default, here, name))
-    )
+    name, names = asked.host.lower().rstrip("."), _names(candidates)
+    ranks = {server: rank for server in candidates if (rank := _rank(names[server], name))}
+    chosen = max(
+        ranks, key=lambda server: (ranks[server][0], ranks[server][1]), default=default
+    )  # the first of equals
+    why = _name_why(ranks[chosen][2], asked.host) if ranks else _default_why(default, here, name)
     at = f"{host}:{asked.port}"
     lost = [
-        Lost(server, _server_lost(server, candidates, chosen, name, at, is_default=server is default))
+        Lost(
+            server,
+            _server_lost(
+                server, ranks, chosen, at, is_here=server in candidates, is_default=server is default
+            ),
+        )
         for server in everyone
         if server is not chosen
     ]
@@ -162,10 +163,21 @@ def names_of(server: Node) -> list[str]:
     return [name for node in server.all("server_name") for name in node.args] or [""]
 
 
-def _rank(server: Node, name: str) -> tuple[int, int, str] | None:
-    """How well it matches: exact 4, *.name 3, name.* 2, pattern 1; then the length; None for not at all."""
-    found = [rank for pattern in names_of(server) if (rank := _rank_of(pattern, name))]
-    return max(found, default=None)
+def _names(candidates: list[Node]) -> dict[Node, list[str]]:
+    """The names each really has: nginx ignores `.b.example` where an earlier server has b.example itself."""
+    taken, kept = set[str](), dict[Node, list[str]]()
+    for server in candidates:
+        kept[server] = [
+            name for name in names_of(server) if not (name.startswith(".") and name[1:].lower() in taken)
+        ]
+        taken |= {name.lower().removeprefix(".") for name in kept[server] if not name.startswith(("*", "~"))}
+    return kept
+
+
+def _rank(names: list[str], name: str) -> tuple[int, int, str] | None:
+    """How well they match: exact 4, *.name 3, name.* 2, pattern 1; then the length; None for not at all."""
+    found = [rank for pattern in names if (rank := _rank_of(pattern, name))]
+    return max(found, key=lambda rank: rank[:2], default=None)
 
 
 def _rank_of(pattern: str, name: str) -> tuple[int, int, str] | None:
@@ -198,21 +210,26 @@ def _default_why(default: Node, here: list[tuple[Node, Listen]], name: str) -> s
 
 
 def _server_lost(
-    server: Node, candidates: list[Node], chosen: Node, name: str, at: str, *, is_default: bool
+    server: Node,
+    ranks: dict[Node, tuple[int, int, str]],
+    chosen: Node,
+    at: str,
+    *,
+    is_here: bool,
+    is_default: bool,
 ) -> str:
-    if server not in candidates:
+    if not is_here:
         places = ", ".join(f"{listen.host}:{listen.port}" for listen in listens_of(server))
         return f"listens on {places or 'a unix socket'}, not on {at}"
-    rank = _rank(server, name)
-    if rank is None:
+    rank, other = ranks.get(server), ranks.get(chosen)
+    if rank is None or other is None:
         named = ", ".join(name or '""' for name in names_of(server))
         return f"is named {named}" + (
             "; the default is asked only when no name matches" if is_default else ""
         )
-    other = _rank(chosen, name)
-    if other and other[:2] == rank[:2]:
+    if other[:2] == rank[:2]:
         return f"its name {rank[2]} matches as well, but the other comes first"
-    return f"its name {rank[2]} matches, but {other[2] if other else 'the other'} matches better"
+    return f"its name {rank[2]} matches, but {other[2]} matches better"
 
 
 # Paths ---------------------------------------------------------------------------------------------------

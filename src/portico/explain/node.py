@@ -10,9 +10,9 @@ LINKS = ("uwsgi", "proxy", "fastcgi", "scgi", "grpc")
 PASSES = (*(f"{link}_pass" for link in LINKS), "memcached_pass")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Node:
-    """One directive: `args` as nginx reads them, `children` None unless it has a block."""
+    """One directive, equal to itself alone: `args` as nginx reads them, `children` None unless it has a block."""
 
     name: str
     args: tuple[str, ...] = ()
