@@ -28,6 +28,7 @@ PATTERNS = [
     r"^/static/.*\.css$",
     r"IMG",
     r"/(a|b)/$",
+    r"\\.css$",
     r"c/?$",
     r"^/a/(?<rest>.*)$",
 ]
@@ -96,7 +97,7 @@ def locations(dice: random.Random, name: str) -> list[str]:
     made, seen = list[str](), set[str]()
     for number in range(dice.randint(1, 7)):
         block = location(dice, f"{name}.{number}", 2)
-        heads = [line for line in block if line.startswith("location")]
+        heads = [line.replace(" ^~ ", "  ") for line in block if line.startswith("location")]
         if len(set(heads)) == len(heads) and not seen & set(heads):
             made += block
             seen |= set(heads)

@@ -13,6 +13,7 @@ COMMANDS = (
     "run",
     "status",
     "logs",
+    "trace",
     "reload",
     "rollback",
     "drain",

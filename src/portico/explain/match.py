@@ -8,10 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from urllib.parse import unquote_to_bytes
 
 from portico.explain.node import PASSES, Node, servers
 
+_ENCODED = re.compile(rb"%([0-9A-Fa-f]{2})")
 _LITERAL = re.compile(r"\d+\.\d+\.\d+\.\d+|\[.*\]")
 
 
@@ -67,7 +67,7 @@ class NoServerError(LookupError):
 def verdict(root: Node, asked: Asked) -> Verdict:
     """Who answers. Raises NoServerError; ValueError for a path that nginx refuses with 400."""
     server, server_why, lost, notes = choose_server(root, asked)
-    http = next(block for block in root.all("http") if server in (block.children or ()))
+    http = next((block for block in root.all("http") if server in (block.children or ())), root)
     uri = normalised(asked.target, merges=_merges(http, server))
     location, how = find_location(server, uri)
     if early := server.first("return"):
@@ -242,7 +242,8 @@ def normalised(target: str, *, merges: bool = True) -> str:
     raw = target.partition("?")[0].partition("#")[0]
     if re.search(r"%(?![0-9A-Fa-f]{2})", raw) or "%00" in raw:
         raise ValueError("a % that is not followed by two hexadecimal digits, or %00: nginx answers 400")
-    text = unquote_to_bytes(raw).decode("utf-8", "surrogateescape")
+    plain = _ENCODED.sub(lambda found: bytes([int(found[1], 16)]), raw.encode("utf-8", "surrogateescape"))
+    text = plain.decode("utf-8", "surrogateescape")
     out, parts = "/", text[1:].split("/")
     for number, part in enumerate(parts):
         is_last = number == len(parts) - 1

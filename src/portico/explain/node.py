@@ -45,5 +45,5 @@ class Node:
 
 
 def servers(root: Node) -> list[Node]:
-    """The server blocks of http."""
-    return [server for http in root.all("http") for server in http.all("server")]
+    """The server blocks of http, or of a fragment that is included there."""
+    return [*(server for http in root.all("http") for server in http.all("server")), *root.all("server")]

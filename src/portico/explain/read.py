@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,14 @@ def read(path: Path) -> Node:
     return Node("", (), str(path), 0, tuple(_nodes(payload["config"], 0)))
 
 
+_ESCAPED = re.compile(r"\\([\"'\\trn])")
+"""What a backslash makes of these in any word of nginx's (ngx_conf_read_token); before others it stays."""
+
+
+def _unescaped(found: re.Match[str]) -> str:
+    return {"t": "\t", "r": "\r", "n": "\n"}.get(found[1], found[1])
+
+
 def _nodes(files: list[Any], index: int) -> list[Node]:
     return _parsed(files, files[index]["parsed"], files[index]["file"])
 
@@ -40,7 +49,7 @@ def _parsed(files: list[Any], parsed: list[Any], file: str) -> list[Node]:
             continue
         block = item.get("block")
         children = None if block is None else tuple(_parsed(files, block, file))
-        args = tuple(item["args"])
+        args = tuple(_ESCAPED.sub(_unescaped, word) for word in item["args"])
         if item["directive"] == "if":  # crossplane takes the parentheses away
             args = (f"({' '.join(args)})",)
         made.append(Node(item["directive"], args, file, item["line"], children))

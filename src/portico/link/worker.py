@@ -22,6 +22,7 @@ from portico.link import loading, said
 from portico.link.crew import GLANCE_SECONDS, LONGEST_GLANCE_SECONDS, Crew
 from portico.link.exchange import Exchange
 from portico.link.pause import VARIABLE, PauseFlag
+from portico.link.trace import Tracer
 from portico.link.watch import Watch, limits_from
 
 _BEAT_SECONDS: Final = 1.0
@@ -39,7 +40,7 @@ class Worker(GunicornWorker):  # type: ignore[misc]  # Gunicorn publishes no typ
     worker_connections (the most WebSockets kept). From the environment: PORTICO_DEADLINE, seconds a request may
     take without getting on, PORTICO_MAX_MEMORY, bytes of resident memory after which the worker is replaced,
     PORTICO_PAUSE, the directory in which `portico pause` puts its flag, and PORTICO_APP_LOG, the file that keeps what
-    the app writes.
+    the app writes, PORTICO_TRACE and PORTICO_TRACE_MASK as in `trace`.
     """
 
     crew_class: type[Crew] = Crew  # the experiments of bench/threads.py put others here
@@ -82,7 +83,7 @@ class Worker(GunicornWorker):  # type: ignore[misc]  # Gunicorn publishes no typ
         base: dict[str, Any] = base_environ(self.cfg) | {"wsgi.multithread": threads > 1}
         return self.crew_class(
             listener,
-            Exchange(self.wsgi, base, self.log).serve,
+            Exchange(self.wsgi, base, self.log, Tracer.of(os.environ)).serve,
             self._wake,
             count=threads,
             # With one thread the app may rely on being alone: then a WebSocket keeps that thread to itself.

@@ -42,6 +42,11 @@ def pause(runtime: str) -> str:
     return f"{runtime}/pause"
 
 
+def trace(runtime: str) -> str:
+    """The directory in which each `portico trace` makes one of its own: who may do that may have a request watched."""
+    return f"{runtime}/trace"
+
+
 @dataclass(frozen=True)
 class Paths:
     """`runtime` holds sockets and configuration, `state` what grows: logs and temporary files."""

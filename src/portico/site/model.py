@@ -287,6 +287,21 @@ class Log(Section, frozen=True):
     ] = 8
 
 
+class Trace(Section, frozen=True):
+    """What `portico trace` writes down."""
+
+    shorthand: ClassVar[str] = "mask"
+
+    mask: Annotated[
+        list[str],
+        _option(
+            "Headers, environ variables and query parameters whose values a trace does not show. Cookies, "
+            "authorisation and names like token, secret, password, session are masked in any case.",
+            example=["X-Customer", "email"],
+        ),
+    ] = []
+
+
 class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Everything portico.toml and the flags can say. Every key is optional."""
 
@@ -375,6 +390,7 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     upstream: Upstream = Upstream()
     node: Node = Node()
     log: Log = Log()
+    trace: Trace = Trace()
     errors: Errors = Errors()
     nginx: Nginx = Nginx()
     routes: dict[str, Edge] = {}

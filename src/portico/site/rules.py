@@ -293,6 +293,12 @@ def _log_keep(options: Options) -> _Broken:
         yield f"{options.log.keep} is out of range", f"expected 1 to {_MOST_KEPT}"
 
 
+def _trace_mask(options: Options) -> _Broken:
+    for name in options.trace.mask:
+        if not _COOKIE.fullmatch(name):
+            yield f'"{name}" is no name of a header or a parameter', "expected a name like X-Customer"
+
+
 _RULES: dict[str, Callable[[Options], _Broken]] = {
     "name": _name,
     "domains": _domains,
@@ -322,4 +328,5 @@ _RULES: dict[str, Callable[[Options], _Broken]] = {
     "log.size": _log_size,
     "log.age": _log_age,
     "log.keep": _log_keep,
+    "trace.mask": _trace_mask,
 }
