@@ -6,6 +6,7 @@ What comes of an action is told as an event, later; nothing here decides anythin
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import socket
 from collections.abc import Callable, Coroutine, Mapping
