@@ -22,6 +22,8 @@ from portico.link import loading, said
 from portico.link.crew import GLANCE_SECONDS, LONGEST_GLANCE_SECONDS, Crew
 from portico.link.exchange import Exchange
 from portico.link.pause import VARIABLE, PauseFlag
+from portico.link.slow import VARIABLE as VARIABLE_OF_SLOW
+from portico.link.slow import SlowRequests
 from portico.link.trace import Tracer
 from portico.link.watch import Watch, limits_from
 
@@ -40,7 +42,7 @@ class Worker(GunicornWorker):  # type: ignore[misc]  # Gunicorn publishes no typ
     worker_connections (the most WebSockets kept). From the environment: PORTICO_DEADLINE, seconds a request may
     take without getting on, PORTICO_MAX_MEMORY, bytes of resident memory after which the worker is replaced,
     PORTICO_PAUSE, the directory in which `portico pause` puts its flag, and PORTICO_APP_LOG, the file that keeps what
-    the app writes, PORTICO_TRACE and PORTICO_TRACE_MASK as in `trace`.
+    the app writes, PORTICO_TRACE and PORTICO_TRACE_MASK as in `trace`, and PORTICO_SLOW as in `slow`.
     """
 
     crew_class: type[Crew] = Crew  # the experiments of bench/threads.py put others here
@@ -64,7 +66,8 @@ class Worker(GunicornWorker):  # type: ignore[misc]  # Gunicorn publishes no typ
     def run(self) -> None:
         """The life of the worker after the app was loaded; returns when it has ended in good order."""
         crew = self._serving = self._crew()
-        watch = Watch(crew.seats, self.log, limits_from(os.environ))
+        slow = SlowRequests(os.environ.get(VARIABLE_OF_SLOW), self.pid)
+        watch = Watch(crew.seats, self.log, limits_from(os.environ), slow)
         gc.freeze()  # what was imported stays for good: the collector need not look at it again
         pause = PauseFlag(os.environ.get(VARIABLE))
         pause.obey(crew)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from portico.place.model import Place
 from portico.plan.model import CONF, File, Ladder, Process
-from portico.plan.paths import Paths, pause, trace
+from portico.plan.paths import Paths, pause, slow, trace
 from portico.plan.settings import Setting, as_python
 from portico.plan.workers import Capacity, jitter
 from portico.site.model import Site
@@ -28,6 +28,7 @@ def gunicorn_process(site: Site, place: Place, capacity: Capacity) -> Process:
             "PORTICO_DEADLINE": f"{Ladder.of(site.options.request_timeout).deadline_seconds:g}",
             "PORTICO_MAX_MEMORY": str(int(capacity.max_memory)),
             "PORTICO_TRACE": trace(place.runtime),
+            "PORTICO_SLOW": slow(place.runtime),
             "PORTICO_TRACE_MASK": ",".join(site.options.trace.mask),
             "PORTICO_APP_LOG": Paths.of(place).app_log,
             **({} if site.is_asgi else {"PORTICO_PAUSE": pause(place.runtime)}),

@@ -47,6 +47,11 @@ def trace(runtime: str) -> str:
     return f"{runtime}/trace"
 
 
+def slow(runtime: str) -> str:
+    """The directory in which the workers tell of requests that run for long."""
+    return f"{runtime}/slow"
+
+
 @dataclass(frozen=True)
 class Paths:
     """`runtime` holds sockets and configuration, `state` what grows: logs and temporary files."""

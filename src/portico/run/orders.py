@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
 
-from portico.run import control, maintenance, news, status, usage
+from portico.run import control, maintenance, news, slow, status, usage
 from portico.run.news import News
 from portico.run.pause import Pause
 from portico.run.pump import Pump
@@ -60,6 +60,7 @@ class Orders:
             "servers": self._upstreams.status(),
             "requests": await self.served.tell(),
             "queue": usage.queue(world.plans),
+            "slow": slow.requests(world.in_force.runtime),
             "restarts": dict(self._restarts),
             "maintenance": maintenance.state(world.in_force.runtime),
             "pause": self.pause.status(),
