@@ -272,6 +272,31 @@ def test_a_person_reads_it(site: Served) -> None:
     assert 0 < len(kept) <= 50
 
 
+def what_if(run: Served, *words: str) -> dict[str, tuple[str, str]]:
+    done = portico("what-if", "--json", *words, cwd=run.directory)
+    assert done.returncode == 0, done.stderr
+    return {one["what"]: (one["before"], one["after"]) for one in json.loads(done.stdout)["differences"]}
+
+
+def test_what_if_a_line_were_another(site: Served) -> None:
+    before = {process.pid for process in site.processes()}
+    found = what_if(site, "gzip off", "/page")
+    assert found["header Content-Encoding"] == ("gzip", "-")
+    assert "answer" not in found
+    assert what_if(site, "gzip", "/page", "--drop") == found
+    assert what_if(site, "gzip_comp_level 5", "/page") == {}
+    refused = what_if(site, "client_max_body_size 10", "/", "-d", "x" * 20)
+    assert (refused["answer"], refused["the app"]) == (("200", "413"), ("answers", "is not asked"))
+    assert site.get("/page", headers={"Accept-Encoding": "gzip"}).headers["Content-Encoding"] == "gzip"
+    assert {process.pid for process in site.processes()} == before  # the running site was left alone
+    wrong = portico("what-if", "nonsense on", cwd=site.directory)
+    assert wrong.returncode == 1
+    assert 'unknown directive "nonsense"' in wrong.stderr
+    many = portico("what-if", "return 200", cwd=site.directory)
+    assert many.returncode == 2
+    assert "choose one with --at" in many.stderr
+
+
 def test_a_mounted_app() -> None:
     with served({"app.py": APP, "portico.toml": TOML}, "--mount", "/shop", "--domain", "shop.example") as run:
         found = traced(run, "http://shop.example/shop/page", "--connect", f"127.0.0.1:{run.port}")
