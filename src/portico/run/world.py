@@ -145,7 +145,6 @@ class World:
         if pid := self.gateway.pid:
             os.kill(pid, signal.SIGUSR1)
 
-
     def _make_live(self, action: do.MakeLive) -> None:
         self._has_served = True
         if not self.plans[action.number].has_app:

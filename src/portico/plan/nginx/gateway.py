@@ -16,7 +16,6 @@ from portico.plan.nginx.part import FILE, STRANGERS
 from portico.plan.nginx.part import directory as directory_of
 from portico.plan.nginx.server import backlog
 from portico.plan.nginx.trust import scheme_of_connection
-from portico.plan.paths import Paths
 from portico.values import Address
 
 _CAUSE = "several sites"
