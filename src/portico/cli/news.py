@@ -5,7 +5,7 @@ from __future__ import annotations
 from portico.cli.journal import Priority
 from portico.cli.output import bad, faint, good, warned
 from portico.run import news
-from portico.watch.lines import visible
+from portico.watch.lines import short_size, visible
 
 
 def sentence(item: news.News) -> str:  # noqa: C901  a table, one row a kind of news
@@ -60,6 +60,9 @@ def sentence(item: news.News) -> str:  # noqa: C901  a table, one row a kind of 
             return good(f"server {name} gets requests again") if undo else faint(f"server {name} is drained")
         case news.LastServer(name, answer):
             return bad(f"server {name} fails ({answer}), and there is no other: it goes on getting requests")
+        case news.Packed(files, made, whole, small, took):
+            sizes = f"{short_size(whole)} as {short_size(small)}"
+            return faint(f"{files} static files are compressed, {sizes}, in {took:.1f} s") if made else ""
         case news.Trouble(problem):
             return warned(str(problem))
         case _:

@@ -18,6 +18,8 @@ class NginxBuild:
     version: tuple[int, ...]
     modules: frozenset[str] = frozenset()
     origin: str = "embedded"
+    loadable: Mapping[str, str] = field(default_factory=dict)
+    """Dynamic modules that Portico has a use for and this binary takes: name to file."""
 
     @property
     def number(self) -> str:
@@ -62,6 +64,9 @@ class Place:
     """Names that /etc/hosts gives an address, which no name server may know."""
     ca_file: str = ""
     """The certificates this system trusts; empty when there is no such file."""
+
+    real_state: str = ""
+    """`state` without symbolic links on the way; empty when that is the same."""
 
     unreadable: Mapping[str, str] = field(default_factory=dict)
     """Folders nginx's user cannot read, and what keeps it out: filled in when the app's folders are known."""

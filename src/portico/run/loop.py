@@ -40,6 +40,7 @@ from portico.run.listening import Listening
 from portico.run.machine import Patience
 from portico.run.machine.state import Status
 from portico.run.orders import Orders
+from portico.run.packing.keeper import Keeper
 from portico.run.pump import Pump
 from portico.run.systemd import Service
 from portico.run.upstreams import Upstreams, without_app
@@ -100,11 +101,18 @@ async def _serve(
     world = World(plan, number, listening, tell=pump.tell, say=board.say, replan=replan)
     signals.listen(pump.tell, world.reap)
     upstreams = Upstreams(world, board.say, lambda: pump.state.gateway.status is Status.WELL)
-    orders = Orders(pump, world, upstreams)
+    packing = Keeper(world, board.say, lambda: pump.state.gateway.status is Status.WELL)
+    orders = Orders(pump, world, upstreams, packing)
     answers = await control.listen(
         plan.runtime, orders.answers() | _answers(pump, world, board, upstreams, orders)
     )
-    works = (*beside, lambda: disk.watch(plan.state, board.say), upstreams.watch, orders.served.watch)
+    works = (
+        *beside,
+        lambda: disk.watch(plan.state, board.say),
+        upstreams.watch,
+        orders.served.watch,
+        packing.watch,
+    )
     tasks = [asyncio.ensure_future(_watched(work, board.say)) for work in works]
     try:
         return await pump.run(world, was.Begin(number, listening.is_handed_over))
