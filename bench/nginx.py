@@ -64,6 +64,27 @@ def tutorial(directory: Path, port: int, inner_port: int) -> str:
     return _conf(directory, http, worker_connections=768)
 
 
+def files(directory: Path, port: int) -> str:
+    """Files alone, tuned by hand: sendfile, files kept open, buffered log."""
+    http: list[Directive] = [
+        ("gzip", "on"),
+        ("gzip_types", "text/css"),
+        ("gzip_vary", "on"),
+        ("open_file_cache", "max=1000", "inactive=60s"),
+        ("open_file_cache_valid", "30s"),
+        Block(("types",), [("text/css", "css")]),
+        *_tuned_log(directory),
+        Block(("server",), [
+            ("listen", f"127.0.0.1:{port}", "backlog=4096"),
+            Block(("location", "/static/"), [
+                ("root", str(directory)),
+                ("add_header", "Cache-Control", "max-age=3600"),
+            ]),
+        ]),
+    ]  # fmt: skip
+    return _conf(directory, http)
+
+
 def http_upstream(directory: Path, port: int, socket: Path) -> str:
     """Tuned HTTP: unix socket, connections to the app server kept open, buffered log."""
     location: list[Directive] = [

@@ -143,6 +143,7 @@ def _free_port() -> int:
 def _furnish(directory: Path, setup: Setup) -> None:
     shutil.copytree(APPS, directory, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
     for name, text in setup.files.items():
+        (directory / name).parent.mkdir(exist_ok=True)
         (directory / name).write_text(text)
 
 

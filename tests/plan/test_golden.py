@@ -24,6 +24,10 @@ GOLDEN = Path(__file__).parents[1] / "golden" / "plan"
 MODULES = frozenset({"http_auth_request_module"})
 EMBEDDED = NginxBuild("/opt/nginx", (1, 31, 3), MODULES)
 DEBIAN = NginxBuild("/usr/sbin/nginx", (1, 22, 1), MODULES, origin="system")
+BROTLI = replace(
+    DEBIAN, loadable={"brotli_filter": "/usr/lib/nginx/modules/ngx_http_brotli_filter_module.so"}
+)
+BUILDS = {"debian": DEBIAN, "debian-brotli": BROTLI}
 PLACE = Place(
     nginx=EMBEDDED,
     runtime="/run/shop",
@@ -55,14 +59,15 @@ def case(text: str, directory: Path) -> Plan:
     toml.write_text(text.partition("[test")[0])
     options, causes = load(toml, {})
     wanted = own.get("place", {})
-    if wanted.pop("nginx", "") == "debian":
-        wanted["nginx"] = DEBIAN
+    if "nginx" in wanted:
+        wanted["nginx"] = BUILDS[wanted["nginx"]]
     facts = msgspec.convert(msgspec.to_builtins(FACTS) | own.get("facts", {}), AppFacts)
     declared = tuple(
         StaticFolder(url, f"/srv/shop/{path}", "[static]") for url, path in options.static.items()
     )
     site = Site(
         options, facts, "/srv/shop", "shop", causes, declared,
+        spa=options.spa and f"/srv/shop/{options.spa}",
         nginx_http=tuple(options.nginx.http), nginx_server=tuple(options.nginx.server),
         routed=routed(options, facts, causes),
     )  # fmt: skip

@@ -11,11 +11,12 @@ from portico.plan.gunicorn import gunicorn_conf, gunicorn_process
 from portico.plan.model import CONF, Directory, File, Health, Ladder, Plan, Process, Upstream
 from portico.plan.nginx.conf import is_literal
 from portico.plan.nginx.locations import HEALTH, can_answer_health
-from portico.plan.nginx.main import connections, nginx_conf
+from portico.plan.nginx.main import nginx_conf
 from portico.plan.nginx.pages import error_page_files
 from portico.plan.nginx.part import part, part_file
 from portico.plan.nginx.server import backlog, listen_addresses
-from portico.plan.nginx.statics import served
+from portico.plan.nginx.sizes import connections
+from portico.plan.nginx.statics import copies, served
 from portico.plan.nginx.upstream import impossible, planned
 from portico.plan.nginx.upstream import notes as upstream_notes
 from portico.plan.paths import SOCKET_PATH_LIMIT, Paths
@@ -62,6 +63,7 @@ def plan(site: Site, place: Place) -> Plan:
         health=_health(site, place),
         versions=_versions(site, place),
         statics={folder.url: folder.folder for folder in served(site, place)},
+        packed=copies(site, place),
         notes=_notes(site, place),
         upstream=shared,
         shared=place.gateway,
@@ -143,6 +145,7 @@ def _directories(place: Place) -> tuple[Directory, ...]:
     return (
         Directory(place.runtime, private, group=place.nginx_group),
         Directory(place.state, private, group=place.nginx_group),
+        Directory(paths.packed, private, group=place.nginx_group),
         Directory(paths.temporary, 0o700, owner=place.nginx_user, group=place.nginx_group),
     )
 

@@ -44,14 +44,18 @@ def pause(runtime: str) -> str:
 
 @dataclass(frozen=True)
 class Paths:
-    """`runtime` holds sockets and configuration, `state` what grows: logs and temporary files."""
+    """`runtime` holds sockets and configuration, `state` what grows: logs and temporary files.
+
+    `packed` holds the compressed copies of static files, and has no link on the way.
+    """
 
     runtime: str
     state: str
+    packed: str
 
     @classmethod
     def of(cls, place: Place) -> Paths:
-        return cls(place.runtime, place.state)
+        return cls(place.runtime, place.state, f"{place.real_state or place.state}/static")
 
     @property
     def conf(self) -> str:

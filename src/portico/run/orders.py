@@ -8,6 +8,7 @@ from typing import Any
 
 from portico.run import control, maintenance, news, status, usage
 from portico.run.news import News
+from portico.run.packing.keeper import Keeper
 from portico.run.pause import Pause
 from portico.run.pump import Pump
 from portico.run.scale import Scale
@@ -19,8 +20,8 @@ from portico.run.world import World
 class Orders:
     """Maintenance, pause and scale; `served` is to be watched beside the serving."""
 
-    def __init__(self, pump: Pump, world: World, upstreams: Upstreams) -> None:
-        self._pump, self._world, self._upstreams = pump, world, upstreams
+    def __init__(self, pump: Pump, world: World, upstreams: Upstreams, packing: Keeper) -> None:
+        self._pump, self._world, self._upstreams, self._packing = pump, world, upstreams, packing
         self._scale, self._restarts = Scale(world), Counter[str]()
         self.pause = Pause(world)
         self.served = Served(world.in_force.access_log)
@@ -63,6 +64,7 @@ class Orders:
             "restarts": dict(self._restarts),
             "maintenance": maintenance.state(world.in_force.runtime),
             "pause": self.pause.status(),
+            "compressed": self._packing.status(),
         }
 
     async def _close(self, asked: control.Parameters) -> AsyncGenerator[object, None]:

@@ -341,6 +341,14 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             example={"/media/": "media"},
         ),
     ] = {}
+    spa: Annotated[
+        str,
+        _option(
+            "Directory of a single-page app that was built, with its index.html. nginx serves its files at the root, "
+            "and index.html where a browser asks for a page that no route and no file answers.",
+            example="frontend/dist",
+        ),
+    ] = ""
     limits: Limits = Limits()
     upstream: Upstream = Upstream()
     node: Node = Node()
@@ -357,6 +365,14 @@ class StaticFolder(msgspec.Struct, frozen=True):
     folder: str
     origin: str
     """Who said so: `the app's static folder`, `blueprint 'admin'`, `[static]` ..."""
+
+
+class RootFile(msgspec.Struct, frozen=True):
+    """One file that nginx serves at the root: /favicon.ico. `path` is absolute."""
+
+    url: str
+    path: str
+    origin: str
 
 
 class Route(msgspec.Struct, frozen=True):
@@ -388,6 +404,10 @@ class AppFacts(msgspec.Struct, frozen=True):
     version: str = ""
     """The framework's version."""
     static: list[StaticFolder] = []
+    static_versions: list[str] = []
+    """Query arguments that the app's own URLs of static files carry: `v` for /static/app.css?v=1f3a."""
+    static_max_age: int | None = None
+    """Seconds for which the app lets browsers keep static files without asking; None: they ask."""
     max_content_length: int | None = None
     application_root: str = "/"
     routes: list[Route] = []
@@ -426,6 +446,16 @@ class Site:
     causes: Mapping[str, str] = field(default_factory=dict)
     declared: tuple[StaticFolder, ...] = ()
     """The folders of [static], made absolute."""
+    spa: str = ""
+    """The absolute directory of the single-page app; empty when there is none."""
+    spa_folders: tuple[StaticFolder, ...] = ()
+    """The directories in it."""
+    root_files: tuple[RootFile, ...] = ()
+    """Files that nginx serves at the root: those of the single-page app, and the favicon."""
+    hashed: frozenset[str] = frozenset()
+    """URLs below the mount whose name a build's manifest gave a hash of the content."""
+    unhashed: frozenset[str] = frozenset()
+    """URLs that the same manifest says have none."""
     pages: Mapping[str, str] = field(default_factory=dict)
     """The user's own error pages, by file name ("502.html")."""
     nginx_http: tuple[str, ...] = ()
@@ -491,11 +521,17 @@ class Site:
             return "http" if self.is_asgi else "uwsgi"
         return self.servers[0].protocol
 
+    def is_wanted(self, folder: StaticFolder) -> bool:
+        """Whether the user asked for that folder: one that cannot be served is an error then."""
+        return folder in self.declared or folder in self.spa_folders
+
     @property
     def static(self) -> list[StaticFolder]:
-        """Folders nginx serves; what the user declares wins over what the app says."""
-        taken = {folder.url for folder in self.declared}
-        return [*self.declared, *(folder for folder in self.facts.static if folder.url not in taken)]
+        """Folders nginx serves; what the user declares wins over what the app says, and the single-page app is last."""
+        found: dict[str, StaticFolder] = {}
+        for folder in (*self.declared, *self.facts.static, *self.spa_folders):
+            found.setdefault(folder.url, folder)
+        return list(found.values())
 
     def cause(self, key: str) -> str:
         """Who decided `key`: `portico.toml:3: max_upload = 64MiB`, or `max_upload: default`."""

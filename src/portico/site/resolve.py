@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from portico.errors import Problem, UsageError
+from portico.site.front import at_root, with_manifests
 from portico.site.model import AppFacts, Options, Routed, Site, StaticFolder
 from portico.site.routed import routed
 
@@ -40,9 +41,10 @@ def resolve(options: Options, facts: AppFacts, directory: Path, causes: Mapping[
         nginx_server=tuple(_texts(options.nginx.server, "nginx.server", directory, causes, problems)),
         routed=_routed(options, facts, causes, problems),
     )
+    site = at_root(site, _spa(options, directory, causes, problems))
     if problems:
         raise UsageError(*problems)
-    return site
+    return with_manifests(site)
 
 
 def _routed(
@@ -95,6 +97,26 @@ def _declared(
             problems.append(Problem(where, f'static: "{url}" = "{folder}": {what}', hint))
         else:
             yield StaticFolder(url, str(path.absolute()), f"{where}: static")
+
+
+def _spa(options: Options, directory: Path, causes: Mapping[str, str], problems: list[Problem]) -> str:
+    """The single-page app's directory, with an index.html in it, or nothing."""
+    if not options.spa:
+        return ""
+    try:
+        path = _path(directory, options.spa)
+        if stat.S_ISREG((path / "index.html").stat().st_mode):
+            return str(path.absolute())
+        what, hint = "its index.html is no file", "build the app, then start Portico"
+    except FileNotFoundError:
+        what, hint = (
+            "there is no index.html in it",
+            "build the app, or name the directory that the build writes",
+        )
+    except (OSError, ValueError) as error:
+        what, hint = _why_not(error, directory / options.spa)
+    problems.append(Problem(causes.get("spa", "spa"), f'spa: "{options.spa}": {what}', hint))
+    return ""
 
 
 def _path(directory: Path, text: str) -> Path:

@@ -161,6 +161,11 @@ def _static(options: Options) -> _Broken:
             yield f'"{folder}" cannot be written for nginx', "expected a directory whose path has no $"
 
 
+def _spa(options: Options) -> _Broken:
+    if "$" in options.spa:
+        yield f'"{options.spa}" cannot be written for nginx', "expected a directory whose path has no $"
+
+
 def _rate(options: Options) -> _Broken:
     if options.limits.rate and not _RATE.fullmatch(options.limits.rate):
         yield (
@@ -286,6 +291,7 @@ _RULES: dict[str, Callable[[Options], _Broken]] = {
     "workers.max_requests": _max_requests,
     "workers.max_memory": _max_memory,
     "static": _static,
+    "spa": _spa,
     "limits.rate": _rate,
     "limits.burst": _burst,
     "limits.connections": _connections,

@@ -10,6 +10,7 @@ import flask
 from werkzeug.routing.rules import parse_converter_args
 
 from portico.link.app.notes import lost, notes_of
+from portico.link.app.statics_flask import max_age, version_arguments
 from portico.link.app.version import version_of
 from portico.site.pattern import pattern
 from portico.site.pattern import rank as pattern_rank
@@ -31,6 +32,8 @@ def facts(app: flask.Flask) -> dict[str, Any]:
         "kind": "flask",
         "version": version_of("flask", flask.__file__),
         "static": sorted(static, key=lambda folder: folder["url"]),
+        "static_versions": version_arguments(app),
+        "static_max_age": max_age(app),
         "max_content_length": app.config.get("MAX_CONTENT_LENGTH"),
         "application_root": app.config.get("APPLICATION_ROOT") or "/",
         "routes": sorted(_routes(app), key=_by_rule),

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from portico.place.model import Place
+from portico.plan.nginx.compression import compression
 from portico.plan.nginx.conf import Directive, block, directive, entries
 from portico.plan.nginx.limits import limit_zones
 from portico.plan.nginx.link import dialect
 from portico.plan.nginx.log import log
-from portico.plan.nginx.mime import COMPRESSIBLE, TYPES
+from portico.plan.nginx.mime import TYPES
 from portico.plan.nginx.pages import negotiation
 from portico.plan.nginx.routes import private_map
 from portico.plan.nginx.server import own_lines, servers
+from portico.plan.nginx.spa import spa_maps
+from portico.plan.nginx.statics import static_maps
 from portico.plan.nginx.trust import trust
 from portico.plan.nginx.upstream import resolver, upstream
 from portico.plan.paths import Paths
@@ -34,7 +37,7 @@ def shared(place: Place) -> list[Directive]:
         *_connections(place),
         *_heads(),
         *_temporary(Paths.of(place)),
-        *_compression(),
+        *compression(place),
         *negotiation(),
         *_upgrade(),
     ]
@@ -45,6 +48,8 @@ def own(site: Site, place: Place) -> list[Directive]:
     return [
         *_sizes(site),
         *_buffers(site),
+        *static_maps(site, place),
+        *spa_maps(site),
         *trust(site),
         *log(Paths.of(place)),
         *private_map(site),
@@ -144,18 +149,6 @@ def _temporary(paths: Paths) -> list[Directive]:
             why="a private place for bodies that do not fit the memory; the embedded nginx has no usable default",
         )
         for name in _TEMPORARY
-    ]  # fmt: skip
-
-
-def _compression() -> list[Directive]:
-    return [
-        directive("gzip", "on", why="text leaves at a third of its size"),
-        directive("gzip_comp_level", 5, why="most of the gain for a third of the time of level 9"),
-        directive("gzip_min_length", 1024, why="below that the head outweighs the gain"),
-        directive("gzip_vary", "on", why="a cache between keeps both forms apart"),
-        directive("gzip_proxied", "any", why="also when the client comes through a proxy"),
-        directive("gzip_types", *COMPRESSIBLE, why="what compresses; not images, and not text/event-stream, "
-                  "whose events a compressor would hold back"),
     ]  # fmt: skip
 
 

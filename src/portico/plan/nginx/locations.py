@@ -10,6 +10,7 @@ from portico.plan.nginx.limits import limits
 from portico.plan.nginx.link import dialect, pass_to_app, silence, told_to_app
 from portico.plan.nginx.pages import closed, closed_pages, down_location, message_location, pages_location
 from portico.plan.nginx.routes import Spot, families, settings, spots
+from portico.plan.nginx.spa import spa_error, spa_locations, to_spa
 from portico.plan.nginx.statics import routes_inside, statics
 from portico.plan.paths import Paths
 from portico.site.model import Site
@@ -33,6 +34,7 @@ def locations(site: Site, place: Place) -> list[Directive]:
         *_app_locations(site, place, paths),
         _upgraded(site),
         _closed(site, paths),
+        *spa_locations(site, headers),
         down_location(paths),
         pages_location(site, paths, headers),
         message_location(paths),
@@ -202,6 +204,7 @@ def _app(
                 "if", "($portico_is_upgrade)", why="the client asks to upgrade the connection (WebSocket)",
                 of=[directive("return", _TUNNEL, why="leads to @portico_upgraded, never to the client")],
             ),
+            *to_spa(site),
             *limits(site),
             *(common_headers() if any(item.name == "add_header" for item in own) else []),
             *own,
@@ -218,6 +221,7 @@ def _closed(site: Site, paths: Paths) -> Directive:
         of=[
             *closed_pages(),
             tunnel(),
+            *spa_error(site),
             block(
                 "if", "(!-f", f"{paths.maintenance}/allowed/$remote_addr)",
                 why="portico maintenance on --allow makes a file for each address it lets in",
@@ -227,6 +231,7 @@ def _closed(site: Site, paths: Paths) -> Directive:
                 "if", "($portico_is_upgrade)", why="the client asks to upgrade the connection (WebSocket)",
                 of=[directive("return", _TUNNEL, why="leads to @portico_upgraded, never to the client")],
             ),
+            *to_spa(site),
             *limits(site),
             pass_to_app(site),
         ],

@@ -8,7 +8,7 @@ _CORE_HTTP = "http/ngx_http_core_module.html"
 _PAGES: dict[str, tuple[str, ...]] = {
     "ngx_core_module.html": (
         "user", "worker_processes", "worker_rlimit_nofile", "worker_shutdown_timeout", "pid", "error_log",
-        "daemon", "events", "worker_connections", "include", "load_module",
+        "daemon", "events", "worker_connections", "include", "load_module", "pcre_jit",
     ),
     _CORE_HTTP: (
         "http", "server", "server_name", "listen", "location", "alias", "root", "types", "default_type",
@@ -20,7 +20,8 @@ _PAGES: dict[str, tuple[str, ...]] = {
         "server_name_in_redirect", "port_in_redirect", "error_page", "recursive_error_pages", "internal",
         "disable_symlinks", "log_not_found", "try_files", "etag", "types_hash_max_size",
         "server_names_hash_bucket_size", "server_names_hash_max_size", "variables_hash_max_size",
-        "lingering_close", "max_headers", "resolver",
+        "lingering_close", "max_headers", "resolver", "open_file_cache", "open_file_cache_valid",
+        "open_file_cache_errors",
     ),
     "http/ngx_http_uwsgi_module.html": (
         "uwsgi_pass", "uwsgi_param", "uwsgi_read_timeout", "uwsgi_send_timeout", "uwsgi_connect_timeout",
@@ -50,7 +51,7 @@ _PAGES: dict[str, tuple[str, ...]] = {
         "gzip", "gzip_comp_level", "gzip_min_length", "gzip_vary", "gzip_proxied", "gzip_types",
     ),
     "http/ngx_http_log_module.html": ("log_format", "access_log"),
-    "http/ngx_http_map_module.html": ("map",),
+    "http/ngx_http_map_module.html": ("map", "map_hash_bucket_size", "map_hash_max_size"),
     "http/ngx_http_geo_module.html": ("geo",),
     "http/ngx_http_realip_module.html": ("set_real_ip_from", "real_ip_header", "real_ip_recursive"),
     "http/ngx_http_limit_req_module.html": (

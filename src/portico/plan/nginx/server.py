@@ -13,6 +13,7 @@ from portico.plan.nginx.locations import (
 )
 from portico.plan.nginx.pages import closing, failures
 from portico.plan.nginx.routes import deadlines
+from portico.plan.nginx.spa import spa_error
 from portico.plan.nginx.trust import refuse_strangers
 from portico.site.model import Site
 from portico.values import Address
@@ -65,6 +66,7 @@ def _site(site: Site, place: Place, *, is_default: bool) -> Directive:
             *failures(),
             tunnel(),
             closing(),
+            *spa_error(site),
             *told_to_app(site, place),
             *deadlines(site),
             *locations(site, place),
