@@ -93,6 +93,11 @@ class Paths:
         return f"{self.state}/bodies"
 
     @property
+    def cache(self) -> str:
+        """The answers that nginx keeps."""
+        return f"{self.state}/cache"
+
+    @property
     def access_log(self) -> str:
         return f"{self.state}/access.log"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from portico.place.model import Place
+from portico.plan.nginx.cache import cache_zone
 from portico.plan.nginx.conf import Directive, block, directive, entries
 from portico.plan.nginx.limits import limit_zones
 from portico.plan.nginx.link import dialect
@@ -39,6 +40,7 @@ def http(site: Site, place: Place) -> Directive:
             *negotiation(),
             *_upgrade(),
             *private_map(site),
+            *cache_zone(site, place),
             *limit_zones(site),
             *resolver(site, place),
             upstream(site, place),
