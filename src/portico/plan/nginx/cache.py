@@ -26,6 +26,7 @@ _BYTES_A_KEY = 128
 _SMALL_ITEM = 4096
 _INACTIVE = "1h"
 _MARKED = r"~*(?:^|[\s,;])(?:public(?:[\s,;]|$)|s-maxage=\d)"
+_SAID = "$upstream_http_cache_control$upstream_http_cdn_cache_control$upstream_http_surrogate_control"
 _REFUSED = '~*private|no-store|no-cache|revalidate|"'
 """A quote may hide anything; `must-revalidate` and `proxy-revalidate` forbid what is too old, which nginx serves when
 the app fails."""
@@ -227,7 +228,7 @@ def _of_answer(site: Site) -> list[Directive]:
             why="0 for an answer that the app marks for everybody, by public or s-maxage",
         ),
         entries(
-            "map", "$upstream_http_cache_control", "$portico_refused",
+            "map", _SAID, "$portico_refused",
             table=[("default", "0"), ("", "0"), (_REFUSED, "1")],
             why="1 for an answer that the app wants nobody to keep, or nobody to get when it is too old",
         ),
