@@ -61,6 +61,7 @@ def plan(site: Site, place: Place) -> Plan:
         versions=_versions(site, place),
         statics={folder.url: folder.folder for folder in served(site, place)},
         notes=_notes(site, place),
+        cache=paths.cache if caches(site, place) else "",
         upstream=shared,
     )
 

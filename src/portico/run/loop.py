@@ -104,7 +104,13 @@ async def _serve(
     answers = await control.listen(
         plan.runtime, orders.answers() | _answers(pump, world, board, upstreams, orders)
     )
-    works = (*beside, lambda: disk.watch(plan.state, board.say), upstreams.watch, orders.served.watch)
+    works = (
+        *beside,
+        lambda: disk.watch(plan.state, board.say),
+        upstreams.watch,
+        orders.served.watch,
+        orders.purge.watch,
+    )
     tasks = [asyncio.ensure_future(_watched(work, board.say)) for work in works]
     try:
         return await pump.run(world, was.Begin(number, listening.is_handed_over))
