@@ -27,7 +27,7 @@ _SMALL_ITEM = 4096
 _INACTIVE = "1h"
 _MARKED = r"~*(?:^|[\s,;])(?:public(?:[\s,;]|$)|s-maxage=\d)"
 _SAID = "$upstream_http_cache_control$upstream_http_cdn_cache_control$upstream_http_surrogate_control"
-_REFUSED = '~*private|no-store|no-cache|revalidate|"'
+_REFUSED = '~*private|no-store|no-cache|must-revalidate|proxy-revalidate|"'
 """A quote may hide anything; `must-revalidate` and `proxy-revalidate` forbid what is too old, which nginx serves when
 the app fails."""
 _VALIDATORS = {
@@ -124,9 +124,6 @@ def cache_rules(site: Site, place: Place) -> list[Directive]:
             f"{link}_cache_revalidate", "on", why="asks the app only whether an old answer still holds (304)"
         ),
         directive(
-            f"{link}_ignore_headers", "X-Accel-Expires", why="it would hide a later Cache-Control: private"
-        ),
-        directive(
             f"{link}_pass_header", "Date",
             why="the app's own Date tells a browser how old a kept answer is already",
         ),
@@ -190,7 +187,7 @@ def stale(site: Site) -> list[str]:
 
 NEVER = (
     "$portico_refused", "$portico_not_asked", "$portico_is_head", "$portico_is_part", "$portico_any_vary",
-    "$portico_too_long", "$portico_is_aged",
+    "$portico_too_long", "$portico_is_timed",
 )  # fmt: skip
 """Each is 1 for an answer that is not kept, whoever asks for it."""
 
@@ -250,8 +247,10 @@ def _of_answer(site: Site) -> list[Directive]:
             cause=site.cause("cache.item"),
         ),
         entries(
-            "map", "$upstream_http_age", "$portico_is_aged", table=[("default", "1"), ("", "0"), ("0", "0")],
-            why="1 for an answer that another cache kept already: nginx would count its age from now",
+            "map", "$upstream_http_age:$upstream_http_x_accel_expires", "$portico_is_timed",
+            table=[("default", "1"), (":", "0"), ("0:", "0")],
+            why="1 for an answer that another cache kept already, whose age nginx would count from now, and for one "
+            "with a time for nginx alone, behind which nginx overlooks a Cache-Control: private",
         ),
     ]  # fmt: skip
 

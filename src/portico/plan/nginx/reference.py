@@ -7,7 +7,7 @@ MANUAL = "https://nginx.org/en/docs/"
 _CORE_HTTP = "http/ngx_http_core_module.html"
 _CACHE = (
     "cache", "cache_path", "cache_key", "cache_bypass", "no_cache", "cache_use_stale", "cache_background_update",
-    "cache_revalidate", "cache_valid", "cache_lock", "cache_lock_timeout", "cache_lock_age", "ignore_headers",
+    "cache_revalidate", "cache_valid", "cache_lock", "cache_lock_timeout", "cache_lock_age",
     "pass_header",
 )  # fmt: skip
 """What the modules of the three links have in common."""
