@@ -103,6 +103,20 @@ def uwsgi_upstream(directory: Path, port: int, socket: Path) -> str:
     return _conf(directory, [*_tuned_log(directory), _server(port, location)])
 
 
+def cached_upstream(directory: Path, port: int, inner_port: int, kept: Path) -> str:
+    """The cache that a careful person would write: files in memory, connections to the app kept open, buffered log."""
+    location: list[Directive] = [
+        ("proxy_pass", f"http://127.0.0.1:{inner_port}"),
+        ("proxy_http_version", "1.1"),
+        ("proxy_set_header", "Connection", ""),
+        ("proxy_cache", "kept"),
+        ("proxy_cache_lock", "on"),
+        *_FOUR_HEADERS,
+    ]
+    path = ("proxy_cache_path", str(kept), "levels=1:2", "keys_zone=kept:10m", "use_temp_path=off")
+    return _conf(directory, [*_tuned_log(directory), path, _server(port, location)])
+
+
 def _tuned_log(directory: Path) -> list[Directive]:
     return [("access_log", str(directory / "access.log"), "combined", "buffer=64k", "flush=1s")]
 

@@ -19,6 +19,7 @@ COMMANDS = (
     "pause",
     "resume",
     "scale",
+    "purge",
     "stop",
     "plan",
     "explain",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from portico.place.model import Place
 from portico.plan.model import CONF, File, Ladder, Process
-from portico.plan.paths import pause
+from portico.plan.paths import control, pause
 from portico.plan.settings import Setting, as_python
 from portico.plan.workers import Capacity, jitter
 from portico.site.model import Site
@@ -28,10 +28,15 @@ def gunicorn_process(site: Site, place: Place, capacity: Capacity) -> Process:
             "PORTICO_DEADLINE": f"{Ladder.of(site.options.request_timeout).deadline_seconds:g}",
             "PORTICO_MAX_MEMORY": str(int(capacity.max_memory)),
             **({} if site.is_asgi else {"PORTICO_PAUSE": pause(place.runtime)}),
-            **FRAMEWORK,
+            **own_variables(place),
         },
         why="runs the app: Gunicorn forks and watches the workers, Portico's worker speaks to nginx",
     )
+
+
+def own_variables(place: Place) -> dict[str, str]:
+    """What every app is told, whatever runs it: that it is served, and where its Portico listens."""
+    return {**FRAMEWORK, "PORTICO_CONTROL": control(place.runtime)}
 
 
 def gunicorn_conf(site: Site, place: Place, capacity: Capacity) -> File:

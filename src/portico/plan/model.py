@@ -195,6 +195,8 @@ class Plan:
     """How long a release that was replaced is kept running, so that a rollback is at once."""
     notes: tuple[str, ...] = ()
     """What the user should know about this plan, one sentence each."""
+    cache: str = ""
+    """The directory of the answers that nginx keeps; empty when it keeps none."""
     upstream: Upstream | None = None
     """The servers of [upstream], None when the local app answers alone."""
     shared: str = ""

@@ -42,6 +42,11 @@ def pause(runtime: str) -> str:
     return f"{runtime}/pause"
 
 
+def control(runtime: str) -> str:
+    """The socket at which a running site takes questions and orders."""
+    return f"{runtime}/control.sock"
+
+
 @dataclass(frozen=True)
 class Paths:
     """`runtime` holds sockets and configuration, `state` what grows: logs and temporary files.
@@ -95,6 +100,11 @@ class Paths:
     @property
     def temporary(self) -> str:
         return f"{self.state}/bodies"
+
+    @property
+    def cache(self) -> str:
+        """The answers that nginx keeps."""
+        return f"{self.state}/cache"
 
     @property
     def access_log(self) -> str:

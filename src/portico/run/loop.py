@@ -169,6 +169,7 @@ async def _serve(
         upstreams.watch,
         orders.served.watch,
         packing.watch,
+        orders.purge.watch,
     )
     tasks = [asyncio.ensure_future(_watched(work, board.say)) for work in works]
     try:

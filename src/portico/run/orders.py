@@ -11,6 +11,7 @@ from portico.run.news import News
 from portico.run.packing.keeper import Keeper
 from portico.run.pause import Pause
 from portico.run.pump import Pump
+from portico.run.purge import Purge
 from portico.run.scale import Scale
 from portico.run.served import Served
 from portico.run.upstreams import Upstreams
@@ -24,6 +25,7 @@ class Orders:
         self._pump, self._world, self._upstreams, self._packing = pump, world, upstreams, packing
         self._scale, self._restarts = Scale(world), Counter[str]()
         self.pause = Pause(world)
+        self.purge = Purge(lambda: world.in_force)
         self.served = Served(world.in_force.access_log)
 
     def hear(self, item: News) -> None:
@@ -41,6 +43,7 @@ class Orders:
             "POST /maintenance/off": control.Answer(self._open_again),
             "POST /pause": control.Answer(self._begin_pause, ("for",)),
             "POST /resume": control.Answer(self._resume),
+            "POST /purge": control.Answer(self.purge.give, ("what",)),
             "POST /scale": control.Answer(self._set_workers, ("workers",)),
         }
 

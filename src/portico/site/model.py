@@ -232,6 +232,26 @@ class Node(Section, frozen=True):
     ] = []
 
 
+class Cache(Section, frozen=True):
+    """What nginx keeps of the answers that the app marks `public` or `s-maxage`; never anything else."""
+
+    shorthand: ClassVar[str] = "size"
+
+    size: Annotated[
+        Size,
+        _option(
+            "Disk space for answers that the app marks `public` or `s-maxage`, or whose route has `cache`; `0B` is no "
+            "cache at all.",
+            example="1GiB",
+            source="https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_cache_path",
+        ),
+    ] = Size(256 << 20)
+    item: Annotated[
+        Size,
+        _option("The largest answer that is kept.", example="4MiB"),
+    ] = Size(1 << 20)
+
+
 class Edge(Section, frozen=True):
     """What nginx does differently for one route. The same can stand beside the view: `from portico import edge`."""
 
@@ -255,6 +275,21 @@ class Edge(Section, frozen=True):
         bool,
         _option("No cache keeps the answer: not nginx's, not a browser's, none in between.", example=True),
     ] = False
+    cache: Annotated[
+        Duration | None,
+        _option(
+            "nginx keeps the answer so long, unless the app says another time, or that it must not be kept (`private`, "
+            "`no-store`, a cookie that is set). Of many who ask at once, one is answered by the app.",
+            example="60s",
+        ),
+    ] = None
+    vary: Annotated[
+        list[str],
+        _option(
+            "With `cache`: what the answer depends on beside the URL: request headers, or cookies as `cookie:NAME`.",
+            example=["Accept-Language", "cookie:theme"],
+        ),
+    ] = []
 
 
 class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -350,6 +385,7 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         ),
     ] = ""
     limits: Limits = Limits()
+    cache: Cache = Cache()
     upstream: Upstream = Upstream()
     node: Node = Node()
     errors: Errors = Errors()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from portico.place.model import Place
+from portico.plan.nginx.cache import cache_zone
 from portico.plan.nginx.compression import compression
 from portico.plan.nginx.conf import Directive, block, directive, entries
 from portico.plan.nginx.limits import limit_zones
@@ -53,6 +54,7 @@ def own(site: Site, place: Place) -> list[Directive]:
         *trust(site),
         *log(Paths.of(place)),
         *private_map(site),
+        *cache_zone(site, place),
         *limit_zones(site),
         *resolver(site, place),
         upstream(site, place),

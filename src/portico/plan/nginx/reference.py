@@ -5,6 +5,12 @@ from __future__ import annotations
 MANUAL = "https://nginx.org/en/docs/"
 
 _CORE_HTTP = "http/ngx_http_core_module.html"
+_CACHE = (
+    "cache", "cache_path", "cache_key", "cache_bypass", "no_cache", "cache_use_stale", "cache_background_update",
+    "cache_revalidate", "cache_valid", "cache_lock", "cache_lock_timeout", "cache_lock_age",
+    "pass_header",
+)  # fmt: skip
+"""What the modules of the three links have in common."""
 _PAGES: dict[str, tuple[str, ...]] = {
     "ngx_core_module.html": (
         "user", "worker_processes", "worker_rlimit_nofile", "worker_shutdown_timeout", "pid", "error_log",
@@ -36,6 +42,7 @@ _PAGES: dict[str, tuple[str, ...]] = {
         "proxy_hide_header", "proxy_intercept_errors", "proxy_next_upstream", "proxy_next_upstream_tries",
         "proxy_redirect", "proxy_pass_request_body", "proxy_next_upstream_timeout", "proxy_ssl_verify",
         "proxy_ssl_trusted_certificate", "proxy_ssl_verify_depth", "proxy_ssl_name", "proxy_ssl_server_name",
+        "proxy_cache_convert_head",
     ),
     "http/ngx_http_fastcgi_module.html": (
         "fastcgi_temp_path", "fastcgi_pass", "fastcgi_param", "fastcgi_read_timeout", "fastcgi_send_timeout",
@@ -68,6 +75,11 @@ _PAGES: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 
 _PAGE_OF = {name: page for page, names in _PAGES.items() for name in names}
+_PAGE_OF |= {
+    f"{link}_{name}": f"http/ngx_http_{link}_module.html"
+    for link in ("uwsgi", "proxy", "fastcgi")
+    for name in _CACHE
+}
 
 
 def link(name: str) -> str:

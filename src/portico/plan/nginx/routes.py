@@ -11,7 +11,10 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from portico.place.model import Place
 from portico.plan.model import Ladder
+from portico.plan.nginx.cache import NEVER, caches, key, no_cache, stale, use_cache
+from portico.plan.nginx.cache_routes import keep_route
 from portico.plan.nginx.conf import Directive, directive, entries
 from portico.plan.nginx.link import dialect, silence
 from portico.plan.nginx.uwsgi_link import has_deadlines
@@ -94,6 +97,16 @@ def _family(spot: Spot) -> str:
 def settings(site: Site, routed: Routed | None) -> list[Directive]:
     """What nginx does differently for this route."""
     return [made for write in _SETTINGS for made in write(site, routed)] if routed else []
+
+
+def kept(site: Site, place: Place, routed: Routed | None) -> list[Directive]:
+    """What the cache does in this location."""
+    if routed and (routed.edge.private or routed.edge.stream):
+        return no_cache(site, place)
+    made = use_cache(site, place)
+    if routed and caches(site, place):
+        made += keep_route(site, routed, key(site, place), NEVER, stale(site))
+    return made
 
 
 def deadlines(site: Site) -> list[Directive]:

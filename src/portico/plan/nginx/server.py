@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from portico.place.model import Place
+from portico.plan.nginx.cache import cache_rules, status_headers
 from portico.plan.nginx.conf import Directive, block, directive, verbatim
 from portico.plan.nginx.link import told_to_app
 from portico.plan.nginx.locations import (
@@ -63,11 +64,13 @@ def _site(site: Site, place: Place, *, is_default: bool) -> Directive:
             ),
             *refuse_strangers(site),
             *common_headers(),
+            *status_headers(site, place),
             *failures(),
             tunnel(),
             closing(),
             *spa_error(site),
             *told_to_app(site, place),
+            *cache_rules(site, place),
             *deadlines(site),
             *locations(site, place),
             *_own(site),
