@@ -8,6 +8,7 @@ import time
 from typing import Any, Final, Protocol
 
 from portico.link.crew import Seat
+from portico.link.download import Downloads
 from portico.link.head import endpoint
 from portico.link.request import (
     Body,
@@ -38,9 +39,12 @@ class Log(Protocol):
 
 
 class Exchange:
-    """How requests to `app` are served; `base` holds what is the same in every environ."""
+    """How requests to `app` are served; `base` holds what is the same in every environ.
 
-    def __init__(self, app: App, base: Environ, log: Log) -> None:
+    `downloads` are the folders from which nginx sends files in our place.
+    """
+
+    def __init__(self, app: App, base: Environ, log: Log, downloads: Downloads | None = None) -> None:
         self._app = app
         self._base = base | {
             "wsgi.input": NoBody(),
@@ -48,6 +52,7 @@ class Exchange:
             "wsgi.file_wrapper": FileWrapper,
         }
         self._log = log
+        self._downloads = downloads
 
     def serve(self, connection: Connection, seat: Seat) -> None:
         """Serve the one request of `connection`, close it, and log what went wrong; raises nothing."""
@@ -61,7 +66,7 @@ class Exchange:
             seat.environ = environ
             if "HTTP_UPGRADE" in environ:
                 environ["gunicorn.socket"] = HandedSocket(connection, size, seat)
-            self._answer(environ, Response(connection, environ, seat, size, body), seat)
+            self._answer(environ, Response(connection, environ, seat, size, body, self._downloads), seat)
         except Exception:  # noqa: BLE001  a thread that ended here would be missed for good
             self._log.exception("request lost")
         finally:
@@ -105,7 +110,7 @@ class Exchange:
         except BaseException as error:  # noqa: BLE001  SystemExit too: an app must not end the thread
             self._failed(error, environ, response, seat)
         finally:
-            if hasattr(result, "close"):
+            if hasattr(result, "close") and not response.closed:
                 self._close(result, environ)
 
     def _failed(self, error: BaseException, environ: Environ, response: Response, seat: Seat) -> None:

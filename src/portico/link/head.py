@@ -9,12 +9,19 @@ from __future__ import annotations
 import re
 import time
 from typing import Any, Final
+from urllib.parse import unquote
 
 _NAME: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110 5.6.2, a token
 _STATUS: Final = re.compile(r"[1-9][0-9]{2}(?: [^\r\n\0]*)?")
 _UNPRINTABLE: Final = re.compile(r"[^\x21-\x7e]")
-_PLAIN, _DROPPED, _LENGTH, _TYPE, _BUFFERING = range(5)
-_SPECIAL: Final = {"content-length": _LENGTH, "content-type": _TYPE, "x-accel-buffering": _BUFFERING} | dict.fromkeys(
+_PLAIN, _DROPPED, _LENGTH, _TYPE, _BUFFERING, _SENDFILE, _REDIRECT = range(7)
+_SPECIAL: Final = {
+    "content-length": _LENGTH,
+    "content-type": _TYPE,
+    "x-accel-buffering": _BUFFERING,
+    "x-sendfile": _SENDFILE,
+    "x-accel-redirect": _REDIRECT,
+} | dict.fromkeys(
     (
         # RFC 2616 13.5.1: hop-by-hop, which PEP 3333 forbids to apps. Gunicorn ignores them, so does this.
         *("connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer", "trailers"),
@@ -23,6 +30,7 @@ _SPECIAL: Final = {"content-length": _LENGTH, "content-type": _TYPE, "x-accel-bu
     ),
     _DROPPED,
 )  # fmt: skip
+_OURS: Final = "/-/"
 _MOST_KNOWN: Final = 1000
 """Names are remembered up to here; an app that invents more pays for the check each time."""
 _known_names: dict[str, int] = {}
@@ -39,14 +47,16 @@ def check_status(status: str) -> None:
         raise BrokenAppError(f"{status!r} is not a status")
 
 
-def render(headers: list[tuple[str, str]]) -> tuple[str, int | None]:
-    """The lines of `headers`, each ending in CR LF, and the Content-Length if there is one.
+def render(  # noqa: C901  one loop without calls: every response pays for it
+    headers: list[tuple[str, str]],
+) -> tuple[str, int | None, str | None]:
+    """The lines of `headers`, each ending in CR LF, the Content-Length if there is one, and the path of X-Sendfile.
 
     Hop-by-hop headers are left out, and an event stream asks nginx not to hold its events back.
     BrokenAppError for a name or value that HTTP cannot carry.
     """
     lines: list[str] = []
-    length = None
+    length = sendfile = None
     stream = buffering = False
     for name, value in headers:
         kind = _known_names.get(name)
@@ -59,8 +69,15 @@ def render(headers: list[tuple[str, str]]) -> tuple[str, int | None]:
                 length = _parse_length(value)
             elif kind == _TYPE:
                 stream = value[:17].lower() == "text/event-stream"
-            else:
+            elif kind == _BUFFERING:
                 buffering = True
+            elif kind == _SENDFILE:
+                sendfile = value
+                continue  # a path of this machine is not for clients
+            elif unquote(value).startswith(_OURS):
+                raise BrokenAppError(
+                    f"X-Accel-Redirect leads to {value!r}: paths under {_OURS} are Portico's own"
+                )
         lines.append(name + ": " + value + "\r\n")
     if stream and not buffering:
         lines.append("X-Accel-Buffering: no\r\n")  # nginx would wait until 4 or 8 kB of events came together
@@ -68,7 +85,7 @@ def render(headers: list[tuple[str, str]]) -> tuple[str, int | None]:
     text = "".join(lines)
     if text.count("\n") != len(lines) or text.count("\r") != len(lines) or "\0" in text:
         raise BrokenAppError("a response header holds a line break or a NUL byte")
-    return text, length
+    return text, length, sendfile
 
 
 def numbers(started_ns: int, label: str, environ: dict[str, Any]) -> str:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 from portico.place.model import Place
+from portico.plan import downloads
 from portico.plan.model import CONF, File, Ladder, Process
+from portico.plan.nginx.downloads import given
 from portico.plan.paths import pause
 from portico.plan.settings import Setting, as_python
 from portico.plan.workers import Capacity, jitter
@@ -28,10 +32,20 @@ def gunicorn_process(site: Site, place: Place, capacity: Capacity) -> Process:
             "PORTICO_DEADLINE": f"{Ladder.of(site.options.request_timeout).deadline_seconds:g}",
             "PORTICO_MAX_MEMORY": str(int(capacity.max_memory)),
             **({} if site.is_asgi else {"PORTICO_PAUSE": pause(place.runtime)}),
+            **_downloads(site, place),
             **FRAMEWORK,
         },
         why="runs the app: Gunicorn forks and watches the workers, Portico's worker speaks to nginx",
     )
+
+
+def _downloads(site: Site, place: Place) -> dict[str, str]:
+    """What the worker must know to hand files to nginx."""
+    roots = [root.folder for root in given(site, place)]
+    if not roots:
+        return {}
+    reader = {downloads.READER: place.nginx_user} if place.nginx_user else {}
+    return {downloads.ROOTS: json.dumps(roots, ensure_ascii=False), **reader}
 
 
 def gunicorn_conf(site: Site, place: Place, capacity: Capacity) -> File:

@@ -86,6 +86,22 @@ class Errors(Section, frozen=True):
     ] = ""
 
 
+class Downloads(Section, frozen=True):
+    """Files that the app sends and nginx carries for it."""
+
+    shorthand: ClassVar[str] = "roots"
+
+    roots: Annotated[
+        list[str] | None,
+        _option(
+            "Directories of files that the app sends (`send_file`, `X-Sendfile`) and nginx may carry for it; any other "
+            "file is sent by the worker. Default: the app's static and instance folders, Flask's UPLOAD_FOLDER, "
+            "Django's MEDIA_ROOT.",
+            example=["reports", "/srv/media"],
+        ),
+    ] = None
+
+
 class Limits(Section, frozen=True):
     """How much one client address may ask for."""
 
@@ -334,6 +350,7 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         ),
     ] = Duration(30)
     workers: Workers = Workers()
+    downloads: Downloads = Downloads()
     static: Annotated[
         dict[str, str],
         _option(
@@ -389,6 +406,8 @@ class AppFacts(msgspec.Struct, frozen=True):
     """The framework's version."""
     static: list[StaticFolder] = []
     max_content_length: int | None = None
+    downloads: dict[str, str] = {}
+    """Directories of files that the app is likely to send, and what each is to it: `the app's instance folder`."""
     application_root: str = "/"
     routes: list[Route] = []
     notes: list[str] = []
@@ -412,6 +431,16 @@ class Routed:
 
 
 @dataclass(frozen=True)
+class Root:
+    """A folder whose files nginx may send when the app says so: its real path, links resolved."""
+
+    folder: str
+    origin: str
+    """Who said so: `the app's instance folder`, `portico.toml:3: downloads.roots`."""
+    is_declared: bool = False
+
+
+@dataclass(frozen=True)
 class Site:
     """What the user wants, resolved: the options, the app's facts, and who said what.
 
@@ -431,6 +460,9 @@ class Site:
     nginx_http: tuple[str, ...] = ()
     nginx_server: tuple[str, ...] = ()
     """The user's own nginx directives, read from their files where they are in files."""
+
+    roots: tuple[Root, ...] = ()
+    """The folders of [downloads], or those the app is likely to send files from."""
 
     routed: tuple[Routed, ...] = ()
     """The routes with settings of their own, in the order in which they are tried."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from portico.plan.model import Ladder
 from portico.plan.nginx.conf import Directive, directive, entries
 from portico.plan.nginx.link import dialect, silence
-from portico.plan.nginx.uwsgi_link import has_deadlines
+from portico.plan.nginx.uwsgi_link import has_deadlines, has_private
 from portico.site.model import Edge, Route, Routed, Site
 from portico.site.pattern import head, is_fixed
 
@@ -96,12 +96,16 @@ def settings(site: Site, routed: Routed | None) -> list[Directive]:
     return [made for write in _SETTINGS for made in write(site, routed)] if routed else []
 
 
-def deadlines(site: Site) -> list[Directive]:
-    """At server level: the variable by which a route's own time reaches the worker."""
-    if not has_deadlines(site):
-        return []
-    why = "a route with a time of its own sets it; the worker takes it for its deadline"
-    return [directive("set", "$portico_deadline", "", why=why, cause="D9")]
+def told_by_routes(site: Site) -> list[Directive]:
+    """At server level: the variables by which a route's settings reach the worker."""
+    made = []
+    if has_deadlines(site):
+        why = "a route with a time of its own sets it; the worker takes it for its deadline"
+        made.append(directive("set", "$portico_deadline", "", why=why, cause="D9"))
+    if has_private(site):
+        why = "a private route sets it; the worker says so of the files it sends"
+        made.append(directive("set", "$portico_private_route", "", why=why, cause="D6a"))
+    return made
 
 
 def private_map(site: Site) -> list[Directive]:
@@ -150,8 +154,11 @@ def _stream(site: Site, routed: Routed) -> Iterator[Directive]:
         yield directive("gzip", "off", why="compression would wait for more", cause=cause)
 
 
-def _private(_site: Site, routed: Routed) -> Iterator[Directive]:
+def _private(site: Site, routed: Routed) -> Iterator[Directive]:
     if routed.edge.private:
+        if has_private(site):
+            why, cause = "tells the worker", routed.causes.get("private", "")
+            yield directive("set", "$portico_private_route", 1, why=why, cause=cause)
         yield directive(
             "add_header", "Cache-Control", _PRIVATE, "always",
             why="no cache keeps the answer; empty, and not sent, when the app says it itself",

@@ -12,7 +12,7 @@ from portico.plan.nginx.locations import (
     tunnel,
 )
 from portico.plan.nginx.pages import closing, failures
-from portico.plan.nginx.routes import deadlines
+from portico.plan.nginx.routes import told_by_routes
 from portico.plan.nginx.trust import refuse_strangers
 from portico.site.model import Site
 from portico.values import Address
@@ -66,7 +66,7 @@ def _site(site: Site, place: Place, *, is_default: bool) -> Directive:
             tunnel(),
             closing(),
             *told_to_app(site, place),
-            *deadlines(site),
+            *told_by_routes(site),
             *locations(site, place),
             *_own(site),
         ],

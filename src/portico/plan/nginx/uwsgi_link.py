@@ -47,7 +47,7 @@ def pass_to_app(site: Site) -> Directive:
 
 def told(site: Site, host: str, path: str) -> list[Directive]:
     """The environ, parameter by parameter. `path` replaces the client's where it is given."""
-    made = [*_request(site, path), *_identity(site, host), *_blanked(blanked(site)), *_deadline(site)]
+    made = [*_request(site, path), *_identity(site, host), *_blanked(blanked(site)), *_route(site)]
     if site.protocol != "fastcgi":
         return made
     return [replace(item, name="fastcgi_param", source=_FASTCGI) for item in made]
@@ -58,12 +58,24 @@ def has_deadlines(site: Site) -> bool:
     return site.protocol == "uwsgi" and any(item.edge.timeout or item.edge.stream for item in site.routed)
 
 
-def _deadline(site: Site) -> list[Directive]:
-    if not has_deadlines(site):
-        return []
-    why = "the route's own time, for the worker's watch"
+def has_private(site: Site) -> bool:
+    """Whether some route's answers are private, which the worker must say of files that nginx sends for it."""
+    return site.protocol == "uwsgi" and any(item.edge.private for item in site.routed)
+
+
+def _route(site: Site) -> list[Directive]:
+    """What a route's location has set for the worker."""
+    made = []
+    if has_deadlines(site):
+        made.append(
+            ("PORTICO_DEADLINE", "$portico_deadline", "the route's own time, for the worker's watch", "D9")
+        )
+    if has_private(site):
+        why = "a file that nginx sends for the worker leaves this location, and what it says of caches"
+        made.append(("PORTICO_PRIVATE", "$portico_private_route", why, "D6a"))
     return [
-        directive("uwsgi_param", "PORTICO_DEADLINE", "$portico_deadline", "if_not_empty", why=why, cause="D9")
+        directive("uwsgi_param", name, value, "if_not_empty", why=why, cause=cause)
+        for name, value, why, cause in made
     ]
 
 
