@@ -22,6 +22,7 @@ from portico.link.request import (
     take,
 )
 from portico.link.response import App, FileWrapper, Response
+from portico.link.spoken import Spoken
 from portico.link.uwsgi import BadPacketError
 
 _BODY_BUFFER: Final = 1 << 18
@@ -66,6 +67,8 @@ class Exchange:
             seat.environ = environ
             if "HTTP_UPGRADE" in environ:
                 environ["gunicorn.socket"] = HandedSocket(connection, size, seat)
+            if "PORTICO_STREAM" in environ:
+                seat.relieve(seat)
             self._answer(environ, Response(connection, environ, seat, size, body, self._downloads), seat)
         except Exception:  # noqa: BLE001  a thread that ended here would be missed for good
             self._log.exception("request lost")
@@ -155,10 +158,10 @@ class HandedSocket:
         if self._socket is None:
             take(self._connection, self._size)
             descriptor = self._connection.detach()
-            self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, descriptor)
+            self._socket = Spoken(descriptor)
             self._seat.connection = self._socket
             self._seat.handed_over = True
-            self._seat.hand_over(self._seat)
+            self._seat.relieve(self._seat)
         return getattr(self._socket, name)
 
 

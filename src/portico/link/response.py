@@ -16,6 +16,7 @@ from typing import Any, Final, Protocol
 from portico.link.download import WORTH_BYTES, Downloads, Wanted, agrees, kept
 from portico.link.head import BrokenAppError, check_status, numbers, render
 from portico.link.request import Body, ClientGoneError, Connection, Environ, take
+from portico.link.stream import Stream
 
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
 StartResponse = Callable[..., Callable[[bytes], None]]
@@ -26,14 +27,23 @@ _JOIN: Final = 1 << 16
 _SEND: Final = 1 << 20
 """Bytes handed to the kernel at once, so that a long body shows progress to the deadline."""
 _WERKZEUG_PART: Final = "206 PARTIAL CONTENT"
+_UNBUFFERED: Final = "x-accel-buffering: no\r"
+_EVENTS: Final = "content-type: text/event-stream"
+_SLOW_NS: Final = 200_000_000
+"""A client that keeps one block waiting longer than this is slow: somebody else does this thread's work meanwhile."""
 _ERROR: Final = b"Internal Server Error\n"
 
 
 class Progress(Protocol):
-    """Who answers, and where a response notes that it got on: `moved` is time.monotonic_ns()."""
+    """Who answers, and where a response notes that it got on: `moved` is time.monotonic_ns(). See `crew.Seat`."""
 
     label: str
+    ident: int
     moved: int
+    stream: Stream | None
+
+    @property
+    def relieve(self) -> Callable[[Any], None]: ...
 
 
 class FileWrapper:
@@ -155,6 +165,9 @@ class Response:
             raise BrokenAppError(f"the body ended {self._left} bytes before its Content-Length")
 
     def _send_blocks(self, result: Iterable[bytes]) -> None:
+        if self._length is None and not self.bodiless and _UNBUFFERED in self._head.lower():
+            self._send_stream(result)
+            return
         for block in result:
             if block:  # PEP 3333: the head waits for the first that is not empty
                 self.write(block)
@@ -180,6 +193,25 @@ class Response:
         self._status = ""
         self.start("500 Internal Server Error", [("Content-Type", "text/plain; charset=utf-8")])
         self.send([_ERROR])
+
+    def _send_stream(self, result: Iterable[bytes]) -> None:
+        """An answer that wants to reach the client as it is made: it has a thread of its own, and the watch's care."""
+        is_events = _EVENTS in self._head.lower()
+        stream = Stream(self._connection, self._progress.ident, self._send_head if is_events else None)
+        self._progress.stream = stream
+        self._progress.relieve(self._progress)
+        try:
+            for block in result:
+                if block:
+                    with stream.lock:
+                        stream.has_begun = True
+                        self.write(block)
+                        stream.at_line_end = block[-1:] == b"\n"
+        except GeneratorExit:
+            raise ClientGoneError("it was told to the app, which had nothing to send") from None
+        finally:
+            stream.end()
+            self._progress.stream = None
 
     def _send_known(self, blocks: list[bytes] | tuple[bytes, ...]) -> None:
         """A body that is all there goes with its length: nginx sees a cut by itself and need not wait for the end."""
@@ -269,6 +301,7 @@ class Response:
     def _copy_file(self, descriptor: int, offset: int, left: int) -> None:
         out = self._connection.fileno()
         while left > 0:
+            before = time.monotonic_ns()
             try:
                 sent = os.sendfile(out, descriptor, offset, min(left, _SEND))
             except (BrokenPipeError, ConnectionResetError) as error:
@@ -279,7 +312,7 @@ class Response:
             left -= sent
             if self._left is not None:
                 self._left -= sent
-            self._progress.moved = time.monotonic_ns()
+            self._got_on(before)
 
     def _send_head(self, data: bytes) -> None:
         """The head and the first of the body, in one system call when that is short."""
@@ -314,6 +347,7 @@ class Response:
         return data
 
     def _send(self, data: bytes, first: bool = False) -> None:
+        before = 0 if first else time.monotonic_ns()
         try:
             if len(data) <= _SEND:
                 self._connection.sendall(data)
@@ -327,7 +361,13 @@ class Response:
         if first:
             self.head_sent = True
         else:
-            self._progress.moved = time.monotonic_ns()
+            self._got_on(before)
+
+    def _got_on(self, before: int) -> None:
+        """Something was sent, since that moment."""
+        self._progress.moved = now = time.monotonic_ns()
+        if now - before > _SLOW_NS:
+            self._progress.relieve(self._progress)
 
 
 def _file_of(result: Any) -> tuple[int, int, int, int] | None:

@@ -126,6 +126,7 @@ class Worker(GunicornWorker):  # type: ignore[misc]  # Gunicorn publishes no typ
 
     def _finish(self, watch: Watch) -> None:
         """Wait for the requests that were accepted, then end what is left."""
+        watch.say_goodbye()
         self._wait_for_threads(watch, self.cfg.graceful_timeout)
         watch.hang_up()
         self._wait_for_threads(watch, _FAREWELL_SECONDS)
@@ -138,6 +139,7 @@ class Worker(GunicornWorker):  # type: ignore[misc]  # Gunicorn publishes no typ
         while watch.unfinished() and (left := ends - time.monotonic()) > 0:
             self.notify()
             watch.look()
+            watch.say_goodbye()  # to those who were in the middle of something before
             if select.select([self.PIPE[0]], [], [], min(left, _BEAT_SECONDS))[0]:
                 os.read(self.PIPE[0], 4096)
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from portico.plan.model import Ladder
 from portico.plan.nginx.conf import Directive, directive, entries
 from portico.plan.nginx.link import dialect, silence
-from portico.plan.nginx.uwsgi_link import has_deadlines, has_private
+from portico.plan.nginx.uwsgi_link import has_deadlines, has_private, has_streams
 from portico.site.model import Edge, Route, Routed, Site
 from portico.site.pattern import head, is_fixed
 
@@ -102,6 +102,9 @@ def told_by_routes(site: Site) -> list[Directive]:
     if has_deadlines(site):
         why = "a route with a time of its own sets it; the worker takes it for its deadline"
         made.append(directive("set", "$portico_deadline", "", why=why, cause="D9"))
+    if has_streams(site):
+        why = "a route that streams sets it; the worker gives its requests threads of their own"
+        made.append(directive("set", "$portico_stream", "", why=why, cause="D6a"))
     if has_private(site):
         why = "a private route sets it; the worker says so of the files it sends"
         made.append(directive("set", "$portico_private_route", "", why=why, cause="D6a"))
@@ -148,6 +151,8 @@ def _max_upload(_site: Site, routed: Routed) -> Iterator[Directive]:
 def _stream(site: Site, routed: Routed) -> Iterator[Directive]:
     if routed.edge.stream:
         cause = routed.causes.get("stream", "")
+        if has_streams(site):
+            yield directive("set", "$portico_stream", 1, why="tells the worker", cause=cause)
         yield directive(
             f"{dialect(site)}_buffering", "off", why="what the app yields goes on at once", cause=cause
         )

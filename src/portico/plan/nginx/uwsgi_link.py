@@ -58,6 +58,11 @@ def has_deadlines(site: Site) -> bool:
     return site.protocol == "uwsgi" and any(item.edge.timeout or item.edge.stream for item in site.routed)
 
 
+def has_streams(site: Site) -> bool:
+    """Whether some route's requests last, which the worker must know to keep its threads for the others."""
+    return site.protocol == "uwsgi" and any(item.edge.stream for item in site.routed)
+
+
 def has_private(site: Site) -> bool:
     """Whether some route's answers are private, which the worker must say of files that nginx sends for it."""
     return site.protocol == "uwsgi" and any(item.edge.private for item in site.routed)
@@ -70,6 +75,9 @@ def _route(site: Site) -> list[Directive]:
         made.append(
             ("PORTICO_DEADLINE", "$portico_deadline", "the route's own time, for the worker's watch", "D9")
         )
+    if has_streams(site):
+        why = "a request that lasts gets a thread of its own, beside those of the worker"
+        made.append(("PORTICO_STREAM", "$portico_stream", why, "D6a"))
     if has_private(site):
         why = "a file that nginx sends for the worker leaves this location, and what it says of caches"
         made.append(("PORTICO_PRIVATE", "$portico_private_route", why, "D6a"))
