@@ -37,9 +37,9 @@ class Watch:
     def look(self) -> str | None:
         """Deal with silent peers and log stuck requests; the reason why the worker must be replaced, or None."""
         now = time.monotonic_ns()
+        self._look_for_clients()
         for seat in self._seats.copy():
             self._look_at(seat, now)
-        self._look_for_clients()
         stuck = sum(seat.overdue for seat in self._seats)
         if stuck:
             return f"{stuck} of its threads stuck past the deadline"
@@ -49,7 +49,9 @@ class Watch:
 
     def unfinished(self) -> bool:
         """Whether a thread is left that is worth waiting for."""
-        return any(not seat.overdue for seat in self._seats)
+        return any(
+            not seat.overdue and not ((stream := seat.stream) and stream.told) for seat in self._seats.copy()
+        )
 
     def say_goodbye(self) -> None:
         """Tell those who speak with apps that this worker goes away."""
@@ -85,11 +87,10 @@ class Watch:
                 _shut_down(connection, socket.SHUT_RD)
             return
         deadline = float(environ.get("PORTICO_DEADLINE", self._deadline))
-        if (
-            (stream := seat.stream)
-            and quiet > min(deadline / 3, LONGEST_SILENCE_SECONDS)
-            and stream.comment()
-        ):
+        stream = seat.stream
+        if stream and stream.told:
+            return  # nobody waits for it: it ends when the app has something to send, or never
+        if stream and quiet > min(deadline / 3, LONGEST_SILENCE_SECONDS) and stream.comment():
             seat.moved = now
         elif quiet > deadline:
             seat.overdue = True
