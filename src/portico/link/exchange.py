@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import socket
 import time
 from typing import Any, Final, Protocol
@@ -86,6 +87,8 @@ class Exchange:
                 return None
             environ = build_environ(seen if len(seen) == end else seen[:end], self._base)
             length = content_length(environ)
+            if length and "PORTICO_UPLOAD" in environ:
+                return _with_file(environ, length), end, None
         except BadPacketError as error:
             self._log.warning("request refused: %s", error)
             return None
@@ -163,6 +166,20 @@ class HandedSocket:
             self._seat.handed_over = True
             self._seat.relieve(self._seat)
         return getattr(self._socket, name)
+
+
+def _with_file(environ: Environ, length: int) -> Environ:
+    """The environ of a request whose body nginx has in a file. BadPacketError when that is not all of it."""
+    path = environ["portico.upload"] = environ.pop("PORTICO_UPLOAD")
+    try:
+        file = open(path, "rb")  # noqa: SIM115, PTH123  the app reads it, and it closes with the environ
+        size = os.fstat(file.fileno()).st_size
+    except OSError as error:
+        raise BadPacketError(f"the file of an upload cannot be opened: {error}") from None
+    if size != length:
+        raise BadPacketError(f"the file of an upload has {size} bytes, expected {length}")
+    environ["wsgi.input"] = file
+    return environ
 
 
 def describe(environ: Environ) -> str:

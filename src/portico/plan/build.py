@@ -15,6 +15,7 @@ from portico.plan.nginx.locations import HEALTH, can_answer_health
 from portico.plan.nginx.main import connections, nginx_conf
 from portico.plan.nginx.pages import error_page_files
 from portico.plan.nginx.part import part, part_file
+from portico.plan.nginx.routes import impossible as no_routes
 from portico.plan.nginx.server import backlog, listen_addresses
 from portico.plan.nginx.statics import served
 from portico.plan.nginx.upstream import impossible, planned
@@ -96,7 +97,7 @@ def _server(site: Site, place: Place, size: Capacity) -> tuple[Process] | tuple[
 
 
 def _refuse_impossible(site: Site, place: Place) -> None:
-    paths, problems = Paths.of(place), [*impossible(site, place), *no_downloads(site)]
+    paths, problems = Paths.of(place), [*impossible(site, place), *no_downloads(site), *no_routes(site)]
     length = len(paths.longest_socket.encode())
     if length > SOCKET_PATH_LIMIT:
         problems.append(

@@ -267,6 +267,14 @@ class Edge(Section, frozen=True):
             example=True,
         ),
     ] = False
+    upload_to_file: Annotated[
+        bool,
+        _option(
+            "The app is given the file that nginx wrote the request body to, instead of the body: open as "
+            "`wsgi.input`, its path in the environ as `portico.upload`. It is removed after the request.",
+            example=True,
+        ),
+    ] = False
     private: Annotated[
         bool,
         _option("No cache keeps the answer: not nginx's, not a browser's, none in between.", example=True),

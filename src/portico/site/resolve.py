@@ -14,12 +14,14 @@ from portico.site.model import AppFacts, Options, Root, Routed, Site, StaticFold
 from portico.site.routed import routed
 
 PAGES = frozenset(
-    f"{name}.{kind}" for name in (404, 413, 429, 502, 503, 504, "maintenance") for kind in ("html", "json")
+    f"{name}.{kind}"
+    for name in (404, 413, 429, 502, 503, 504, 507, "maintenance")
+    for kind in ("html", "json")
 )
 """The error pages nginx can be given; any other answer is the app's own."""
 
 _PAGE_NAMES = (
-    "nginx shows 404, 413, 429, 502, 503, 504 and maintenance, each as .html or .json;\n"
+    "nginx shows 404, 413, 429, 502, 503, 504, 507 and maintenance, each as .html or .json;\n"
     "any other error is the app's to answer: move its page there"
 )
 _PAGE_LIKE = re.compile(r"(\d{3}|maintenance)\.(html?|json)", re.IGNORECASE)

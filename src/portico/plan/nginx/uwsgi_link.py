@@ -63,6 +63,11 @@ def has_streams(site: Site) -> bool:
     return site.protocol == "uwsgi" and any(item.edge.stream for item in site.routed)
 
 
+def has_uploads(site: Site) -> bool:
+    """Whether some route's uploads are handed over as files."""
+    return site.protocol == "uwsgi" and any(item.edge.upload_to_file for item in site.routed)
+
+
 def has_private(site: Site) -> bool:
     """Whether some route's answers are private, which the worker must say of files that nginx sends for it."""
     return site.protocol == "uwsgi" and any(item.edge.private for item in site.routed)
@@ -78,6 +83,9 @@ def _route(site: Site) -> list[Directive]:
     if has_streams(site):
         why = "a request that lasts gets a thread of its own, beside those of the worker"
         made.append(("PORTICO_STREAM", "$portico_stream", why, "D6a"))
+    if has_uploads(site):
+        why = "the file with the body of this request, on routes that asked for it"
+        made.append(("PORTICO_UPLOAD", "$portico_upload_file", why, "D6a"))
     if has_private(site):
         why = "a file that nginx sends for the worker leaves this location, and what it says of caches"
         made.append(("PORTICO_PRIVATE", "$portico_private_route", why, "D6a"))
