@@ -46,6 +46,11 @@ def stream(view: View) -> View:
     return _noting(stream=True)(view)
 
 
+def upload_to_file(view: View) -> View:
+    """The app is given the file that nginx wrote an upload to: open as `wsgi.input`, its path as `portico.upload`."""
+    return _noting(upload_to_file=True)(view)
+
+
 def private(view: View) -> View:
     """No cache ever keeps what this route answers: not nginx's, not a browser's, none in between."""
     return _noting(private=True)(view)

@@ -16,7 +16,7 @@ from portico.place.model import NginxBuild, Place
 from portico.plan.build import plan
 from portico.plan.model import Plan
 from portico.site.load import load
-from portico.site.model import AppFacts, Site, StaticFolder
+from portico.site.model import AppFacts, Root, Site, StaticFolder
 from portico.site.routed import routed
 from tests.support import RULE, golden
 
@@ -65,10 +65,12 @@ def case(text: str, directory: Path) -> Plan:
     declared = tuple(
         StaticFolder(url, f"/srv/shop/{path}", "[static]") for url, path in options.static.items()
     )
+    roots = options.downloads.roots or []
     site = Site(
         options, facts, "/srv/shop", "shop", causes, declared,
         spa=options.spa and f"/srv/shop/{options.spa}",
         nginx_http=tuple(options.nginx.http), nginx_server=tuple(options.nginx.server),
+        roots=tuple(Root(f"/srv/shop/{path}", "[downloads]", is_declared=True) for path in roots),
         routed=routed(options, facts, causes),
     )  # fmt: skip
     return plan(site, replace(PLACE, **wanted))

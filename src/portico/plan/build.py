@@ -12,10 +12,12 @@ from portico.plan.model import CONF, Directory, File, Health, Ladder, Plan, Proc
 from portico.plan.nginx.cache import caches
 from portico.plan.nginx.cache import notes as cache_notes
 from portico.plan.nginx.conf import is_literal
+from portico.plan.nginx.downloads import impossible as no_downloads
 from portico.plan.nginx.locations import HEALTH, can_answer_health
 from portico.plan.nginx.main import nginx_conf
 from portico.plan.nginx.pages import error_page_files
 from portico.plan.nginx.part import part, part_file
+from portico.plan.nginx.routes import impossible as no_routes
 from portico.plan.nginx.server import backlog, listen_addresses
 from portico.plan.nginx.sizes import connections
 from portico.plan.nginx.statics import copies, served
@@ -100,7 +102,7 @@ def _server(site: Site, place: Place, size: Capacity) -> tuple[Process] | tuple[
 
 
 def _refuse_impossible(site: Site, place: Place) -> None:
-    paths, problems = Paths.of(place), impossible(site, place)
+    paths, problems = Paths.of(place), [*impossible(site, place), *no_downloads(site), *no_routes(site)]
     length = len(paths.longest_socket.encode())
     if length > SOCKET_PATH_LIMIT:
         problems.append(

@@ -37,6 +37,11 @@ def maintenance(runtime: str) -> str:
     return f"{runtime}/maintenance"
 
 
+def temporary(state: str) -> str:
+    """The directory of bodies on their way, of requests and of answers."""
+    return f"{state}/bodies"
+
+
 def pause(runtime: str) -> str:
     """The directory that exists during `portico pause`: its flag `on`, and what the workers answer."""
     return f"{runtime}/pause"
@@ -99,7 +104,7 @@ class Paths:
 
     @property
     def temporary(self) -> str:
-        return f"{self.state}/bodies"
+        return temporary(self.state)
 
     @property
     def cache(self) -> str:

@@ -6,7 +6,10 @@ from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
 
+from portico.plan.paths import temporary
 from portico.run import control, maintenance, news, status, usage
+from portico.run.background import in_background
+from portico.run.bodies import bodies
 from portico.run.news import News
 from portico.run.packing.keeper import Keeper
 from portico.run.pause import Pause
@@ -60,7 +63,10 @@ class Orders:
         world, state = self._world, self._pump.state
         told = status.status(state, world.in_force, world.pids(), self._pump.time())
         wanted = {number: self._scale.workers(number) for number in world.plans}
-        yield usage.usage(told, wanted) | {
+        used = usage.usage(told, wanted)
+        gateway = [worker["pid"] for worker in used["nginx"]["workers"]]
+        yield used | {
+            "bodies": await in_background(lambda: bodies(gateway, temporary(world.in_force.state))),
             "servers": self._upstreams.status(),
             "requests": await self.served.tell(),
             "queue": usage.queue(world.plans),

@@ -86,6 +86,22 @@ class Errors(Section, frozen=True):
     ] = ""
 
 
+class Downloads(Section, frozen=True):
+    """Files that the app sends and nginx carries for it."""
+
+    shorthand: ClassVar[str] = "roots"
+
+    roots: Annotated[
+        list[str] | None,
+        _option(
+            "Directories of files that the app sends (`send_file`, `X-Sendfile`) and nginx may carry for it; any other "
+            "file is sent by the worker. Default: the app's static and instance folders, Flask's UPLOAD_FOLDER, "
+            "Django's MEDIA_ROOT.",
+            example=["reports", "/srv/media"],
+        ),
+    ] = None
+
+
 class Limits(Section, frozen=True):
     """How much one client address may ask for."""
 
@@ -271,6 +287,14 @@ class Edge(Section, frozen=True):
             example=True,
         ),
     ] = False
+    upload_to_file: Annotated[
+        bool,
+        _option(
+            "The app is given the file that nginx wrote the request body to, instead of the body: open as "
+            "`wsgi.input`, its path in the environ as `portico.upload`. It is removed after the request.",
+            example=True,
+        ),
+    ] = False
     private: Annotated[
         bool,
         _option("No cache keeps the answer: not nginx's, not a browser's, none in between.", example=True),
@@ -369,6 +393,7 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         ),
     ] = Duration(30)
     workers: Workers = Workers()
+    downloads: Downloads = Downloads()
     static: Annotated[
         dict[str, str],
         _option(
@@ -445,6 +470,8 @@ class AppFacts(msgspec.Struct, frozen=True):
     static_max_age: int | None = None
     """Seconds for which the app lets browsers keep static files without asking; None: they ask."""
     max_content_length: int | None = None
+    downloads: dict[str, str] = {}
+    """Directories of files that the app is likely to send, and what each is to it: `the app's instance folder`."""
     application_root: str = "/"
     routes: list[Route] = []
     notes: list[str] = []
@@ -465,6 +492,16 @@ class Routed:
     rank: tuple[int, ...]
     edge: Edge
     causes: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Root:
+    """A folder whose files nginx may send when the app says so: its real path, links resolved."""
+
+    folder: str
+    origin: str
+    """Who said so: `the app's instance folder`, `portico.toml:3: downloads.roots`."""
+    is_declared: bool = False
 
 
 @dataclass(frozen=True)
@@ -497,6 +534,9 @@ class Site:
     nginx_http: tuple[str, ...] = ()
     nginx_server: tuple[str, ...] = ()
     """The user's own nginx directives, read from their files where they are in files."""
+
+    roots: tuple[Root, ...] = ()
+    """The folders of [downloads], or those the app is likely to send files from."""
 
     routed: tuple[Routed, ...] = ()
     """The routes with settings of their own, in the order in which they are tried."""

@@ -7,7 +7,8 @@ maps on the answer's head decide. An answer without Cache-Control, which is most
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from portico.place.model import Place
 from portico.plan.nginx.cache_routes import FILLS, has_cached_routes, route_maps

@@ -11,7 +11,7 @@ from portico.plan.nginx.link import dialect
 from portico.plan.nginx.log import log
 from portico.plan.nginx.mime import TYPES
 from portico.plan.nginx.pages import negotiation
-from portico.plan.nginx.routes import private_map
+from portico.plan.nginx.routes import private_map, upload_map
 from portico.plan.nginx.server import own_lines, servers
 from portico.plan.nginx.spa import spa_maps
 from portico.plan.nginx.statics import static_maps
@@ -21,6 +21,7 @@ from portico.plan.paths import Paths
 from portico.site.model import Site
 
 _TEMPORARY = ("client_body", "uwsgi", "proxy", "fastcgi", "scgi")
+_LARGEST_WAITING = "64m"
 KEEPS_IDLE_SINCE = (1, 27, 4)
 """nginx has `keepalive_min_timeout` from here on."""
 _SLOW_CLIENTS = "https://nginx.org/en/docs/http/ngx_http_core_module.html#client_header_timeout"
@@ -55,6 +56,7 @@ def own(site: Site, place: Place) -> list[Directive]:
         *log(Paths.of(place)),
         *private_map(site),
         *cache_zone(site, place),
+        *upload_map(site),
         *limit_zones(site),
         *resolver(site, place),
         upstream(site, place),
@@ -134,6 +136,11 @@ def _buffers(site: Site) -> list[Directive]:
         directive(
             f"{link}_buffers", 8, "16k",
             why="takes a whole page from the worker at once: a slow client keeps nginx busy, not the app",
+        ),
+        directive(
+            f"{link}_max_temp_file_size", _LARGEST_WAITING,
+            why="so much of an answer waits on disk for a slow client, and the app is done with it; a larger one goes "
+            "on at the client's speed, so that a few slow clients of a large export do not fill the disk",
         ),
     ]  # fmt: skip
 

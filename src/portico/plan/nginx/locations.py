@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from portico.place.model import Place
 from portico.plan.nginx.cache import status_headers
 from portico.plan.nginx.conf import Directive, block, directive
+from portico.plan.nginx.downloads import downloads
 from portico.plan.nginx.limits import limits
 from portico.plan.nginx.link import dialect, pass_to_app, silence, told_to_app
 from portico.plan.nginx.pages import closed, closed_pages, down_location, message_location, pages_location
@@ -36,6 +37,7 @@ def locations(site: Site, place: Place) -> list[Directive]:
         _upgraded(site),
         _closed(site, paths),
         *spa_locations(site, headers),
+        *downloads(site, place, headers),
         down_location(paths),
         pages_location(site, paths, headers),
         message_location(paths),

@@ -26,8 +26,9 @@ _PAGES: dict[str, tuple[str, ...]] = {
         "server_name_in_redirect", "port_in_redirect", "error_page", "recursive_error_pages", "internal",
         "disable_symlinks", "log_not_found", "try_files", "etag", "types_hash_max_size",
         "server_names_hash_bucket_size", "server_names_hash_max_size", "variables_hash_max_size",
+        "variables_hash_bucket_size",
         "lingering_close", "max_headers", "resolver", "open_file_cache", "open_file_cache_valid",
-        "open_file_cache_errors",
+        "open_file_cache_errors", "if_modified_since", "client_body_in_file_only",
     ),
     "http/ngx_http_uwsgi_module.html": (
         "uwsgi_pass", "uwsgi_param", "uwsgi_read_timeout", "uwsgi_send_timeout", "uwsgi_connect_timeout",
@@ -41,6 +42,7 @@ _PAGES: dict[str, tuple[str, ...]] = {
         "proxy_send_timeout", "proxy_connect_timeout", "proxy_buffers", "proxy_buffer_size",
         "proxy_hide_header", "proxy_intercept_errors", "proxy_next_upstream", "proxy_next_upstream_tries",
         "proxy_redirect", "proxy_pass_request_body", "proxy_next_upstream_timeout", "proxy_ssl_verify",
+        "proxy_max_temp_file_size", "proxy_buffering", "early_hints",
         "proxy_ssl_trusted_certificate", "proxy_ssl_verify_depth", "proxy_ssl_name", "proxy_ssl_server_name",
         "proxy_cache_convert_head",
     ),
@@ -48,7 +50,7 @@ _PAGES: dict[str, tuple[str, ...]] = {
         "fastcgi_temp_path", "fastcgi_pass", "fastcgi_param", "fastcgi_read_timeout", "fastcgi_send_timeout",
         "fastcgi_connect_timeout", "fastcgi_buffers", "fastcgi_buffer_size", "fastcgi_hide_header",
         "fastcgi_next_upstream", "fastcgi_next_upstream_tries", "fastcgi_next_upstream_timeout",
-        "fastcgi_intercept_errors", "fastcgi_pass_request_body",
+        "fastcgi_max_temp_file_size", "fastcgi_buffering", "fastcgi_intercept_errors", "fastcgi_pass_request_body",
     ),
     "http/ngx_http_scgi_module.html": ("scgi_temp_path",),
     "http/ngx_http_upstream_module.html": (

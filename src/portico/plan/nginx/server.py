@@ -13,7 +13,7 @@ from portico.plan.nginx.locations import (
     tunnel,
 )
 from portico.plan.nginx.pages import closing, failures
-from portico.plan.nginx.routes import deadlines
+from portico.plan.nginx.routes import told_by_routes
 from portico.plan.nginx.spa import spa_error
 from portico.plan.nginx.trust import refuse_strangers
 from portico.site.model import Site
@@ -71,7 +71,7 @@ def _site(site: Site, place: Place, *, is_default: bool) -> Directive:
             *spa_error(site),
             *told_to_app(site, place),
             *cache_rules(site, place),
-            *deadlines(site),
+            *told_by_routes(site),
             *locations(site, place),
             *_own(site),
         ],
