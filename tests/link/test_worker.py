@@ -16,6 +16,7 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
+from websockets.exceptions import ConnectionClosedOK
 from websockets.sync.client import connect
 
 from portico.link.uwsgi import encode
@@ -334,6 +335,19 @@ def test_more_websockets_than_threads_leave_room_for_requests() -> None:
             what=lambda: str(psutil.Process(worker).threads()),
         )
         assert "Traceback" not in on.log()
+
+
+def test_a_websocket_is_told_when_its_worker_leaves() -> None:
+    with (
+        stage(SOCK, words=("--graceful-timeout", "30")) as on,
+        connect(f"ws://127.0.0.1:{on.port}/echo") as talk,
+    ):
+        talk.send("hello")
+        assert talk.recv(10) == "hello"
+        on.gunicorn.send_signal(signal.SIGTERM)
+        with pytest.raises(ConnectionClosedOK, match="1001"):
+            talk.recv(30)
+        assert on.gunicorn.wait(60) == 0
 
 
 def test_a_websocket_that_fails_is_logged_and_closed() -> None:
