@@ -44,7 +44,7 @@ def process(place: Place, drain_seconds: float, cause: str) -> list[Directive]:
         )
     return [
         *made,
-        directive("pcre_jit", "on", why="patterns become machine code: a quarter less work in nginx for a static file"),
+        directive("pcre_jit", "on", why="patterns become machine code; static files are matched against some"),
         directive(
             "worker_processes", math.ceil(place.cpus),
             why="one a CPU that this machine really gives", cause=place.cpus_source,
