@@ -90,7 +90,7 @@ def test_the_line_says_everything(site: Served) -> None:
         200,
     )
     assert (line["client"], line["scheme"], line["protocol"]) == ("127.0.0.1", "http", "HTTP/1.1")
-    assert (line["endpoint"], line["retries"], line["tls"], line["cache"]) == ("slow", 0, "", "")
+    assert (line["endpoint"], line["retries"], line["tls"], line["cache"]) == ("slow", 0, "", "MISS")
     assert line["app_us"] >= 50_000
     assert line["queue_us"] is not None
     assert line["pid"] in {process.pid for process in site.processes()}

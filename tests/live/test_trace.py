@@ -28,6 +28,10 @@ def last(response):
     response.headers["Keep-Alive"] = "no business of an app"
     return response
 
+@app.get("/kept")
+def kept():
+    return "kept", {"Cache-Control": "public, max-age=600"}
+
 @app.get("/page")
 def page():
     from flask import render_template_string
@@ -104,7 +108,8 @@ def test_a_page_of_the_app_from_end_to_end(site: Served) -> None:
     )
     found = traced(site, "/page?x=1&token=abc", *headers)
     assert (found["status"], len(found["id"])) == (200, 32)
-    assert [line_at(site, row) for row in found["rows"] if row["actor"] == "nginx" and row["place"]][:3] == [
+    at_nginx = [row for row in found["rows"] if row["actor"] == "nginx" and row["place"]]
+    assert [line_at(site, row) for row in at_nginx if not row["action"].startswith("asks its cache")][:3] == [
         "server {", "location / {", "uwsgi_pass portico_app;",
     ]  # fmt: skip
     assert actions(found, "app")[:4] == [
@@ -157,6 +162,17 @@ def test_a_static_file_wakes_no_worker(site: Served) -> None:
     refused = traced(site, "/static/.env")
     assert refused["status"] == 404
     assert any(row["action"].startswith("chooses location ~ ") for row in refused["rows"])
+
+
+def test_a_cached_page_wakes_no_worker(site: Served) -> None:
+    target = f"/kept?{time.monotonic_ns()}"
+    first, second = traced(site, target), traced(site, target)
+    assert "asks its cache: MISS" in actions(first, "nginx")
+    assert "Not from the cache (MISS)" in sentences(first)
+    assert "asks its cache: HIT" in actions(second, "nginx")
+    assert "answers from its cache" in actions(second, "nginx")
+    assert "nginx answered from its cache; the app was not asked" in sentences(second)
+    assert actions(second, "worker") == []
 
 
 def test_a_redirect_is_told_and_not_followed(site: Served) -> None:
@@ -349,7 +365,7 @@ def test_what_went_over_the_wire(site: Served, tmp_path: Path) -> None:
         process = subprocess.Popen(argv, stdout=file, stderr=subprocess.DEVNULL)
         try:
             until_seen(out, lambda: site.get("/ping"), 1)
-            targets = ["/page", "/static/app.css", "/redirect", "/nothing", "/ping"]
+            targets = ["/page", "/static/app.css", "/redirect", "/nothing", "/kept", "/kept", "/ping"]
             before = len(packets(out))
             traces = [traced(site, target) for target in targets]
             until_seen(out, lambda: None, before + 2 * len(targets))
@@ -357,8 +373,11 @@ def test_what_went_over_the_wire(site: Served, tmp_path: Path) -> None:
             process.terminate()
             process.wait(30)
     seen = packets(out)
+    at = -1
     for found, target in zip(traces, targets, strict=True):
-        at = next(n for n, packet in enumerate(seen) if packet[2] == target and packet[5] == "portico-trace")
+        at = next(
+            n for n in range(at + 1, len(seen)) if seen[n][2] == target and seen[n][5] == "portico-trace"
+        )
         asked, answered = seen[at], next(packet for packet in seen[at:] if packet[4])
         assert (asked[1], asked[3]) == (found["method"], there(found, "Host")[0])
         assert int(answered[4]) == found["status"]

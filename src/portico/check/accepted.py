@@ -42,7 +42,7 @@ def _asked(site: Site, place: Place, directory: Path) -> Finding:
     conf = directory / "conf"
     conf.mkdir()
     write_files(private.files, conf)
-    Path(Paths(str(directory), str(directory)).temporary).mkdir()
+    Path(Paths(str(directory), str(directory), str(directory)).temporary).mkdir()
     done = subprocess.run(
         [*private.gateway.at(str(conf)), "-t", "-q"],
         stdin=subprocess.DEVNULL, capture_output=True, timeout=TEST_SECONDS, check=False,

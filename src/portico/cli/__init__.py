@@ -21,6 +21,7 @@ COMMANDS = (
     "pause",
     "resume",
     "scale",
+    "purge",
     "stop",
     "plan",
     "explain",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from portico.cli.journal import Priority
 from portico.cli.output import bad, faint, good, strong, warned
 from portico.run import news
-from portico.watch.lines import visible
+from portico.watch.lines import short_size, visible
 
 
 def sentence(item: news.News) -> str:  # noqa: C901  a table, one row a kind of news
@@ -74,6 +74,9 @@ def sentence(item: news.News) -> str:  # noqa: C901  a table, one row a kind of 
         case news.SiteRefused(name, _, problems):
             words = "\n".join(str(problem) for problem in problems)
             return f"{strong(name)}  {bad('is not served')}, the others are\n{words}"
+        case news.Packed(files, made, whole, small, took):
+            sizes = f"{short_size(whole)} as {short_size(small)}"
+            return faint(f"{files} static files are compressed, {sizes}, in {took:.1f} s") if made else ""
         case news.Trouble(problem):
             return warned(str(problem))
         case _:

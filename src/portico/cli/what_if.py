@@ -24,7 +24,10 @@ _VOLATILE = {"date", "x-request-id", "X-Request-ID"}
 @click.argument("change")
 @click.argument("url", default="/")
 @click.option(
-    "--at", default="", metavar="LINE", help="Which one, when it stands at several places: nginx.conf:92."
+    "--at",
+    default="",
+    metavar="LINE",
+    help="Which line, when it is not the one in force for the request: nginx.conf:92.",
 )
 @click.option("--drop", is_flag=True, help="Without the directive, not with another value.")
 @click.option("-X", "--request", "method", metavar="METHOD", help="GET, or POST when there is data.")
@@ -53,7 +56,7 @@ def command(
     )  # fmt: skip
     nginx = status["processes"]["nginx"]["argv"][0]
     before, _ = _through(house, nginx, None, wish)
-    after, what = _through(house, nginx, wanted, wish)
+    after, what = _through(house, nginx, wanted.where(before), wish)
     found = differences(before, after)
     if is_json:
         told = {"change": what, "before": as_told(before), "after": as_told(after), "differences": found}

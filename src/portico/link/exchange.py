@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import os
 import socket
 import time
 from typing import Any, Final, Protocol
 
 from portico.link.crew import Seat
+from portico.link.download import Downloads
 from portico.link.head import endpoint
 from portico.link.request import (
     Body,
@@ -21,6 +23,7 @@ from portico.link.request import (
     take,
 )
 from portico.link.response import App, FileWrapper, Response
+from portico.link.spoken import Spoken
 from portico.link.trace import HEADER, Tracer
 from portico.link.uwsgi import BadPacketError
 
@@ -39,9 +42,19 @@ class Log(Protocol):
 
 
 class Exchange:
-    """How requests to `app` are served; `base` holds what is the same in every environ."""
+    """How requests to `app` are served; `base` holds what is the same in every environ.
 
-    def __init__(self, app: App, base: Environ, log: Log, tracer: Tracer | None = None) -> None:
+    `downloads` are the folders from which nginx sends files in our place.
+    """
+
+    def __init__(
+        self,
+        app: App,
+        base: Environ,
+        log: Log,
+        downloads: Downloads | None = None,
+        tracer: Tracer | None = None,
+    ) -> None:
         self._app = app
         self._tracer = tracer or Tracer(None)
         self._base = base | {
@@ -50,6 +63,7 @@ class Exchange:
             "wsgi.file_wrapper": FileWrapper,
         }
         self._log = log
+        self._downloads = downloads
 
     def serve(self, connection: Connection, seat: Seat) -> None:
         """Serve the one request of `connection`, close it, and log what went wrong; raises nothing."""
@@ -63,10 +77,12 @@ class Exchange:
             seat.environ = environ
             if "HTTP_UPGRADE" in environ:
                 environ["gunicorn.socket"] = HandedSocket(connection, size, seat)
+            if "PORTICO_STREAM" in environ:
+                seat.relieve(seat)
             if HEADER in environ:
                 self._maybe_traced(environ, connection, seat, size, body)
             else:
-                self._answer(environ, Response(connection, environ, seat, size, body), seat)
+                self._answer(environ, Response(connection, environ, seat, size, body, self._downloads), seat)
         except Exception:  # noqa: BLE001  a thread that ended here would be missed for good
             self._log.exception("request lost")
         finally:
@@ -82,9 +98,9 @@ class Exchange:
         packet = size - (content_length(environ) or 0)
         trace = self._tracer.begin(environ, connection, packet, seat.label, self._app)
         if trace is None:
-            self._answer(environ, Response(connection, environ, seat, size, body), seat)
+            self._answer(environ, Response(connection, environ, seat, size, body, self._downloads), seat)
             return
-        response = trace.response(connection, environ, seat, size, body)
+        response = trace.response(connection, environ, seat, size, body, self._downloads)
         trace.follow(lambda: self._answer(environ, response, seat), seat)
 
     def _receive(self, connection: Connection) -> tuple[Environ, int, Body | None] | None:
@@ -95,6 +111,8 @@ class Exchange:
                 return None
             environ = build_environ(seen if len(seen) == end else seen[:end], self._base)
             length = content_length(environ)
+            if length and "PORTICO_UPLOAD" in environ:
+                return _with_file(environ, length), end, None
         except BadPacketError as error:
             self._log.warning("request refused: %s", error)
             return None
@@ -122,7 +140,7 @@ class Exchange:
         except BaseException as error:  # noqa: BLE001  SystemExit too: an app must not end the thread
             self._failed(error, environ, response, seat)
         finally:
-            if hasattr(result, "close"):
+            if hasattr(result, "close") and not response.closed:
                 self._close(result, environ)
 
     def _failed(self, error: BaseException, environ: Environ, response: Response, seat: Seat) -> None:
@@ -167,11 +185,25 @@ class HandedSocket:
         if self._socket is None:
             take(self._connection, self._size)
             descriptor = self._connection.detach()
-            self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, descriptor)
+            self._socket = Spoken(descriptor)
             self._seat.connection = self._socket
             self._seat.handed_over = True
-            self._seat.hand_over(self._seat)
+            self._seat.relieve(self._seat)
         return getattr(self._socket, name)
+
+
+def _with_file(environ: Environ, length: int) -> Environ:
+    """The environ of a request whose body nginx has in a file. BadPacketError when that is not all of it."""
+    path = environ["portico.upload"] = environ.pop("PORTICO_UPLOAD")
+    try:
+        file = open(path, "rb")  # noqa: SIM115, PTH123  the app reads it, and it closes with the environ
+        size = os.fstat(file.fileno()).st_size
+    except OSError as error:
+        raise BadPacketError(f"the file of an upload cannot be opened: {error}") from None
+    if size != length:
+        raise BadPacketError(f"the file of an upload has {size} bytes, expected {length}")
+    environ["wsgi.input"] = file
+    return environ
 
 
 def describe(environ: Environ) -> str:

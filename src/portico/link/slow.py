@@ -55,8 +55,8 @@ class SlowRequests:
 def _told(seat: Seat) -> dict[str, Any] | None:
     environ, now = seat.environ, time.monotonic_ns()
     age = (now - seat.began) / 1e9
-    if environ is None or seat.handed_over or age < SLOW_SECONDS:
-        return None
+    if environ is None or age < SLOW_SECONDS or seat.handed_over or seat.stream is not None:
+        return None  # a WebSocket and a stream are meant to last
     route = endpoint(environ)
     pid, _, thread = seat.label.partition(" ")
     return {

@@ -17,6 +17,7 @@ from types import CodeType, FrameType
 from typing import Any, Final
 
 from portico.link.crew import Seat
+from portico.link.download import Downloads
 from portico.link.request import Body, Connection, Environ
 from portico.link.response import ExcInfo, Response
 from portico.link.uwsgi import decode
@@ -137,9 +138,15 @@ class Trace:
         self.record = Record(where, label, nginx=tracer.shown(passed), environ=tracer.shown(environ))
 
     def response(
-        self, connection: Connection, environ: Environ, progress: Any, size: int, body: Body | None
+        self,
+        connection: Connection,
+        environ: Environ,
+        progress: Any,
+        size: int,
+        body: Body | None,
+        downloads: Downloads | None,
     ) -> Response:
-        return TracedResponse(self, connection, environ, progress, size, body)
+        return TracedResponse(self, connection, environ, progress, size, body, downloads)
 
     def follow(self, answer: Callable[[], None], seat: Seat) -> None:
         """Call `answer`, which has the app answer on the connection of `seat`."""

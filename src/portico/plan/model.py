@@ -159,6 +159,16 @@ class Logs:
 
 
 @dataclass(frozen=True)
+class Packed:
+    """A folder of static files whose compressed copies are at `root`/CODING`url`NAME."""
+
+    url: str
+    """The URI under which nginx looks: with both slashes, the mount's prefix included."""
+    folder: str
+    root: str
+
+
+@dataclass(frozen=True)
 class Plan:
     """Everything that will be done: same Site and Place, same Plan.
 
@@ -193,6 +203,8 @@ class Plan:
     versions: Mapping[str, str]
     statics: Mapping[str, str] = field(default_factory=dict)
     """The folders that nginx serves, by URL."""
+    packed: tuple[Packed, ...] = ()
+    """Those whose files are compressed ahead of time."""
     warm_seconds: float = 300.0
     """How long a release that was replaced is kept running, so that a rollback is at once."""
     notes: tuple[str, ...] = ()
@@ -200,6 +212,8 @@ class Plan:
     app_log: str = ""
     """What the app writes, with the ids of its requests; empty when nobody keeps it."""
     logs: Logs = field(default_factory=Logs)
+    cache: str = ""
+    """The directory of the answers that nginx keeps; empty when it keeps none."""
     upstream: Upstream | None = None
     """The servers of [upstream], None when the local app answers alone."""
     shared: str = ""

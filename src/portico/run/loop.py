@@ -45,6 +45,7 @@ from portico.run.listening import Listening
 from portico.run.machine import Patience
 from portico.run.machine.state import Status
 from portico.run.orders import Orders
+from portico.run.packing.keeper import Keeper
 from portico.run.processes import Processes
 from portico.run.pump import Pump
 from portico.run.systemd import Service
@@ -156,7 +157,8 @@ async def _serve(
     tell = along.tell if along else pump.tell
     signals.listen(tell, processes.reap)
     upstreams = Upstreams(world, board.say, lambda: pump.state.gateway.status is Status.WELL)
-    orders = Orders(pump, world, upstreams)
+    packing = Keeper(world, board.say, lambda: pump.state.gateway.status is Status.WELL)
+    orders = Orders(pump, world, upstreams, packing)
     hear = _both(orders.hear, shared.hear) if shared else orders.hear
     known = orders.answers() | _answers(pump, tell, world, board, upstreams, orders)
     answers = await control.listen(
@@ -168,6 +170,8 @@ async def _serve(
         upstreams.watch,
         orders.served.watch,
         lambda: rotation.watch(lambda: world.in_force, world.reopen_logs, orders.served.catch_up),
+        packing.watch,
+        orders.purge.watch,
     )
     tasks = [asyncio.ensure_future(_watched(work, board.say)) for work in works]
     try:

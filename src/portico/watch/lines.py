@@ -11,6 +11,8 @@ from portico.values import Size
 
 _LONGEST = 45
 """Characters of an IPv6 address; nothing that is a method or a client is longer."""
+FROM_CACHE = frozenset({"HIT", "STALE", "UPDATING"})
+"""The answer is one that nginx kept."""
 _SHORTEST = 12
 """What is shown of a path however narrow the terminal is."""
 
@@ -67,8 +69,13 @@ class Request(msgspec.Struct, frozen=True, dict=True, kw_only=True):
 
     @cached_property
     def numbers(self) -> dict[str, Any]:
-        """What the worker said: queue_us, app_us, pid, thread, endpoint; None or "" for what it did not."""
+        """What the worker said: queue_us, app_us, pid, thread, endpoint; None or "" for what it did not.
+
+        With an answer that nginx kept comes what its worker said then: only the endpoint is true of this request.
+        """
         queue, app, pid, thread, endpoint = [*self.worker.split(" "), *[""] * 5][:5]
+        if self.cache in FROM_CACHE:
+            queue = app = pid = thread = ""
         return {
             "queue_us": _number(queue),
             "app_us": _number(app),
@@ -88,7 +95,7 @@ def readable(request: Request, width: int = 0) -> str:
     time = visible(request.time.partition("T")[2][:8])
     head = (
         f"{time}  {request.status:3d}  {visible(request.method or '-')[:_LONGEST]:6s} "
-        f"{milliseconds(request.seconds):>7s} {_short(request.bytes_out):>8s}  "
+        f"{milliseconds(request.seconds):>7s} {short_size(request.bytes_out):>8s}  "
     )
     tail = f"  {visible(request.client)[:_LONGEST]}"
     return f"{head}{_cut(visible(request.uri or '-'), width - len(head) - len(tail), width)}{tail}"
@@ -135,7 +142,8 @@ def _cut(text: str, room: int, width: int) -> str:
     return text if not width or len(text) <= room else f"{text[: room - 1]}…"
 
 
-def _short(count: int) -> str:
+def short_size(count: int) -> str:
+    """A number of bytes as people say it: 5.4KiB."""
     for unit, size in (("MiB", 1 << 20), ("KiB", 1 << 10)):
         if count >= size:
             return f"{count / size:.1f}{unit}"

@@ -58,6 +58,13 @@ TRAFFIC: dict[str, tuple[str, str, str]] = {
     "match": ("none", "what a health check must find (nginx Plus)", "any 2xx or 3xx is well"),
     "upstream_conf": ("none", "changes upstreams by HTTP (nginx Plus, removed)", "right as it is"),
     # Compression
+    "brotli": ("off", "compresses answers by brotli for clients that take it", "they get gzip, a sixth larger"),
+    "brotli_buffers": ("32 4k", "memory for that", "right as it is"),
+    "brotli_comp_level": ("6", "0 is fast, 11 is small and slow; 4 to 6 is a good trade", "right as it is"),
+    "brotli_min_length": ("20", "shorter answers are left alone", "tiny answers get larger and cost time"),
+    "brotli_static": ("off", "sends file.br where it lies beside the file", "the same file is compressed again and again"),
+    "brotli_types": ("text/html", "which types are compressed", "style sheets, scripts and JSON are not"),
+    "brotli_window": ("512k", "how far back a repetition is seen", "right as it is"),
     "gzip": ("off", "compresses answers on their way", "text takes three times the bytes"),
     "gzip_buffers": ("32 4k", "memory for that", "right as it is"),
     "gzip_comp_level": ("1", "1 is fast, 9 is small; 4 to 6 is a good trade", "a fifth more bytes than at 5"),

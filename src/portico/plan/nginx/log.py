@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from portico.place.model import Place
 from portico.plan.nginx.conf import Directive, directive, entries
-from portico.plan.nginx.pages import PREFIX
 from portico.plan.paths import Paths
 
 FORMAT = "portico_line"
+FILE_FORMAT = "portico_file"
+PAGE_FORMAT = "portico_error"
 
 FIELDS: dict[str, tuple[str, str]] = {
     "time": ("$time_iso8601", "when the answer was finished"),
     "id": ("$request_id", "the request's id, given to the app and back to the client as X-Request-ID"),
     "client": ("$remote_addr", "the client's address, as the app sees it"),
-    "method": ("$portico_method", "the request's method"),
+    "method": ("$request_method", "the request's method"),
     "scheme": ("$portico_scheme", "http or https, as the client used it"),
     "host": ("$host", "the host asked for"),
     "uri": ("$request_uri", "path and query as the client sent them"),
@@ -42,45 +45,69 @@ FIELDS: dict[str, tuple[str, str]] = {
 NUMBERS = {"status", "bytes_in", "bytes_out", "seconds", "connection"}
 """Fields that always hold one number; those of the upstream may hold none, or several after a retry."""
 
-_METHODS = ("POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 NEEDS = {"tls": "http_ssl_module", "cipher": "http_ssl_module"}
 """Fields whose variable only a build with that module knows."""
 
+_NOT_OF_FILES = {
+    name for name, (variable, _) in FIELDS.items() if variable.startswith(("$upstream_", "$limit_"))
+}
+"""What can only be empty for a file, which nginx answers by itself: nine variables less to look up for each."""
+_METHODS = ("POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
+
 
 def log(place: Place) -> list[Directive]:
-    """The format, and where the line goes."""
-    paths = Paths.of(place)
-    known = (name for name in FIELDS if NEEDS.get(name, "") in {"", *place.nginx.modules})
-    line = "{" + ",".join(map(_field, known)) + "}"
+    """The formats, and where the line goes."""
+    known = [name for name in FIELDS if NEEDS.get(name, "") in {"", *place.nginx.modules}]
+    methods = [(f"~^{method} ", method) for method in _METHODS]
     return [
-        *_method(),
         directive(
-            "log_format", FORMAT, "escape=json", line,
+            "log_format", FORMAT, "escape=json", _line(known),
             why="one JSON line a request: metrics, trace, top and the terminal all read this one; "
             "escape=json keeps a hostile User-Agent inside its quotes",
             cause="D4",
         ),
         directive(
-            "access_log", paths.access_log, FORMAT, "buffer=32k", "flush=250ms",
-            why="lines are written in batches, at the latest after a quarter of a second, "
-            "so that logging costs a request next to nothing",
+            "log_format", FILE_FORMAT, "escape=json", _line(name for name in known if name not in _NOT_OF_FILES),
+            why="the same line for files: nginx answers them itself, and what it would say of the app is left out",
             cause="D4",
         ),
-    ]  # fmt: skip
-
-
-def _method() -> list[Directive]:
-    why = "nginx makes a GET of what leads to an error page; the log says what the client asked"
-    words = [(f"~^{method} ", method) for method in _METHODS]
-    return [
-        entries("map", "$request", "$portico_first_method", table=[("default", "GET"), *words], why=why, cause="D4"),
         entries(
-            "map", "$uri", "$portico_method",
-            table=[("default", "$request_method"), (f"~^{PREFIX}", "$portico_first_method")], why=why, cause="D4",
+            "map", "$request", "$portico_method", table=[("default", "GET"), *methods],
+            why="nginx makes a GET of what leads to an error page; the log says what the client asked",
+            cause="D4",
         ),
+        directive(
+            "log_format", PAGE_FORMAT, "escape=json", _line(known, method="$portico_method"),
+            why="the same line for error pages, with the method that the client used",
+            cause="D4",
+        ),
+        _access_log(Paths.of(place), FORMAT),
     ]  # fmt: skip
 
 
-def _field(name: str) -> str:
-    variable, _ = FIELDS[name]
+def file_log(paths: Paths) -> Directive:
+    """Where the line of a file goes: the same file, a shorter line."""
+    return _access_log(paths, FILE_FORMAT)
+
+
+def page_log(paths: Paths) -> Directive:
+    """Where the line of a request goes that ended at an error page."""
+    return _access_log(paths, PAGE_FORMAT)
+
+
+def _access_log(paths: Paths, form: str) -> Directive:
+    return directive(
+        "access_log", paths.access_log, form, "buffer=32k", "flush=250ms",
+        why="lines are written in batches, at the latest after a quarter of a second, "
+        "so that logging costs a request next to nothing",
+        cause="D4",
+    )  # fmt: skip
+
+
+def _line(names: Iterable[str], **others: str) -> str:
+    """A line of these fields; `others` are variables that stand for the field's own."""
+    return "{" + ",".join(_field(name, others.get(name) or FIELDS[name][0]) for name in names) + "}"
+
+
+def _field(name: str, variable: str) -> str:
     return f'"{name}":{variable}' if name in NUMBERS else f'"{name}":"{variable}"'

@@ -11,6 +11,12 @@ from portico.plan.nginx.conf import quote
 from portico.watch.trace.evidence import Evidence
 from portico.watch.trace.tracker import request, response
 
+_CACHED = {
+    "HIT": "nginx answered from its cache; the app was not asked.",
+    "STALE": "The app did not answer well: nginx gave the last good answer from its cache.",
+    "UPDATING": "nginx gave the last answer from its cache, and has the app make a new one meanwhile.",
+    "REVALIDATED": "nginx asked the app whether what it keeps still holds, and it does.",
+}
 _SLOW_QUEUE_US = 20_000
 _NEAR = 0.5
 _LAST_CHUNK = 5
@@ -28,7 +34,7 @@ class Moment:
 
 
 def moments(evidence: Evidence) -> list[Moment]:
-    told = (_failures, _refusals, _retries, _answer, _headers, _way_there, _times)
+    told = (_failures, _refusals, _retries, _source, _answer, _headers, _way_there, _times)
     found = [moment for tell in told for moment in tell(evidence)]
     return list(dict.fromkeys(found))
 
@@ -90,11 +96,32 @@ def _retries(evidence: Evidence) -> Iterator[Moment]:
             )
 
 
+def _source(evidence: Evidence) -> Iterator[Moment]:
+    """Whose answer it is, where it is not simply the app's."""
+    sent, line = evidence.sent, evidence.line
+    if line and (words := _CACHED.get(line.cache)):
+        yield Moment(words, _see(evidence, "uwsgi_cache", "proxy_cache"))
+    elif line and line.cache and _app_said(evidence, "cache-control"):
+        yield Moment(f"Not from the cache ({line.cache}): nginx keeps what the app marks public or s-maxage.",
+                     _see(evidence, "uwsgi_cache", "proxy_cache"))  # fmt: skip
+    if any(name.lower() == "x-accel-redirect" for name, _ in _sent_by_worker(evidence)):
+        yield Moment("nginx sent the file in the app's place; the worker was free at once.",
+                     "portico explain downloads")  # fmt: skip
+    if (
+        line
+        and not line.upstream
+        and not line.cache
+        and sent.header("content-encoding")
+        and sent.header("content-length")
+    ):
+        yield Moment(
+            f"The file went out as its {sent.header('content-encoding')} copy, compressed ahead of time."
+        )
+
+
 def _answer(evidence: Evidence) -> Iterator[Moment]:
     sent, line, record = evidence.sent, evidence.line, evidence.record
-    if line and line.cache:
-        yield Moment(f"nginx's cache says {line.cache}.", _see(evidence, "uwsgi_cache", "proxy_cache"))
-    if line and not line.upstream and sent.status in (200, 206, 304):
+    if line and not line.upstream and not line.cache and sent.status in (200, 206, 304):
         yield Moment("nginx answered by itself; the app was not asked.", _location(evidence))
     if sent.header("content-encoding") and record and not _app_said(evidence, "content-encoding"):
         yield Moment(f"nginx compressed it ({sent.header('content-encoding')}) to {sent.body_size} bytes.",
@@ -173,6 +200,11 @@ def _times(evidence: Evidence) -> Iterator[Moment]:
             yield Moment(
                 f"The app used {line.seconds * 100 / most:.0f} % of the time it has.", explain(timeout)
             )
+
+
+def _sent_by_worker(evidence: Evidence) -> list[list[str]]:
+    answer = (evidence.record or {}).get("response") or {}
+    return list(answer.get("sent", []))
 
 
 def _app_said(evidence: Evidence, name: str) -> bool:

@@ -248,11 +248,11 @@ def _alone(evidence: Evidence, location: Node) -> Row:
 
 def _inside(evidence: Evidence) -> Iterator[Row]:
     """What happened in each worker that had the request."""
+    line = evidence.line
     for record in evidence.records:
         yield from _in_worker(evidence, record)
-    line = evidence.line
-    if not evidence.records and line and line.worker:
-        numbers = line.numbers
+    numbers = line.numbers if line else {}
+    if not evidence.records and numbers.get("pid"):
         yield _row(
             evidence,
             LINK,

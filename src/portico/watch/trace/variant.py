@@ -17,11 +17,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from portico.errors import PorticoError, Problem, UsageError
-from portico.watch.trace.evidence import House
+from portico.explain.words import TABLES
+from portico.watch.trace.evidence import Evidence, House
 
 _START_SECONDS = 30.0
 _LISTEN = re.compile(r"(\s*listen )(\S+?)((?: [^;]*)?;)")
-_OWN_FILE = re.compile(r"(\s*(?:pid|error_log|access_log|\w+_temp_path) )([^;\s]+)(.*;)")
+_OWN_FILE = re.compile(r"(\s*(?:pid|error_log|access_log|\w+_temp_path|\w+_cache_path) )([^;\s]+)(.*;)")
 _ONLY_ONCE = re.compile(r" (?:backlog=\d+|ipv6only=\w+|reuseport)")
 
 
@@ -45,9 +46,19 @@ class Change:
             raise UsageError(Problem("--at", f'"{at}" is no line', "expected nginx.conf:92"))
         return cls(text.split()[0], "" if drops else text, int(number) if at else 0)
 
+    def where(self, evidence: Evidence) -> Change:
+        """Of several places the one that is in force for this request, if it is one."""
+        if self.line or evidence.verdict is None:
+            return self
+        location, server = evidence.verdict.location, evidence.verdict.server
+        above = next((above for node, above in server.walk() if node is location), ())
+        levels = [location, *reversed(above), server, *evidence.root.all("http"), evidence.root]
+        found = next((here for level in levels if level and (here := level.all(self.name))), [])
+        return replace(self, line=found[0].line) if len(found) == 1 else self
+
     def applied(self, lines: list[str]) -> tuple[list[str], str]:
         """The lines with the change, and what was done in words. Raises UsageError."""
-        found = [n for n, line in enumerate(lines, 1) if _name(line) == self.name]
+        found = _places(lines, self.name)
         if self.line:
             if self.line not in found:
                 where = ", ".join(map(str, found)) or "nowhere"
@@ -159,6 +170,19 @@ def _await(process: subprocess.Popen[bytes], addresses: list[str]) -> None:
                 time.sleep(0.02)
     if process.poll() is not None:
         raise PorticoError(Problem("nginx", f"ended at once, with exit code {process.returncode}"))
+
+
+def _places(lines: list[str], name: str) -> list[int]:
+    """The numbers of the lines on which a directive of that name begins; a row of a table is none."""
+    found, table = [], False
+    for number, line in enumerate(lines, 1):
+        if not table and _name(line) == name:
+            found.append(number)
+        if line.rstrip().endswith("{"):
+            table = _name(line) in TABLES
+        elif line.strip() == "}":
+            table = False
+    return found
 
 
 def _name(line: str) -> str:
