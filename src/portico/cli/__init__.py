@@ -12,6 +12,9 @@ from portico import __version__
 COMMANDS = (
     "run",
     "status",
+    "top",
+    "dashboard",
+    "metrics",
     "reload",
     "rollback",
     "drain",

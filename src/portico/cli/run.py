@@ -63,6 +63,7 @@ def serve(app: str | None, config: str | None, flags: dict[str, Any], gateway: s
     """
     gathered = gather(app, config, flags, meanwhile=_import_run, gateway=gateway)
     from portico.run.loop import run
+    from portico.watch.live import Live
 
     screen = Screen()
     try:
@@ -76,6 +77,7 @@ def serve(app: str | None, config: str | None, flags: dict[str, Any], gateway: s
                 lambda: _show_requests(gathered.plan, screen),
                 lambda: _show_errors(gathered.plan, screen),
             ],
+            onlooker=Live(gathered.plan),
         )
     finally:
         screen.close()
@@ -84,7 +86,8 @@ def serve(app: str | None, config: str | None, flags: dict[str, Any], gateway: s
 
 def _import_run() -> None:
     """asyncio and the supervisor take 80 ms to import, which the app's own import hides."""
-    import portico.run.loop  # noqa: F401
+    import portico.run.loop
+    import portico.watch.live  # noqa: F401
 
 
 def end(code: int) -> None:

@@ -10,6 +10,7 @@ from portico.plan import claim
 from portico.plan.gunicorn import gunicorn_conf, gunicorn_process
 from portico.plan.model import CONF, Directory, File, Health, Ladder, Plan, Process, Upstream
 from portico.plan.nginx.conf import is_literal
+from portico.plan.nginx.doors import doors, refused
 from portico.plan.nginx.locations import HEALTH, can_answer_health
 from portico.plan.nginx.main import connections, nginx_conf
 from portico.plan.nginx.pages import error_page_files
@@ -65,6 +66,7 @@ def plan(site: Site, place: Place) -> Plan:
         notes=_notes(site, place),
         upstream=shared,
         shared=place.gateway,
+        **doors(site, place),
     )
 
 
@@ -95,7 +97,7 @@ def _server(site: Site, place: Place, size: Capacity) -> tuple[Process] | tuple[
 
 
 def _refuse_impossible(site: Site, place: Place) -> None:
-    paths, problems = Paths.of(place), impossible(site, place)
+    paths, problems = Paths.of(place), [*impossible(site, place), *refused(site, place)]
     length = len(paths.longest_socket.encode())
     if length > SOCKET_PATH_LIMIT:
         problems.append(

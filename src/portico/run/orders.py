@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
 
 from portico.run import control, maintenance, news, status, usage
+from portico.run.background import in_background
 from portico.run.news import News
 from portico.run.pause import Pause
 from portico.run.pump import Pump
@@ -53,13 +54,23 @@ class Orders:
                 yield {"news": "WorkersReset", "workers": workers, "before": scaled}
 
     async def _status(self, _: control.Parameters) -> AsyncGenerator[object, None]:
+        yield await self.house() | {"requests": await self.served.tell()}
+
+    async def house(self) -> dict[str, Any]:
+        """Everything about the processes; what the kernel is asked for is asked in another thread."""
         world, state = self._world, self._pump.state
         told = status.status(state, world.in_force, world.pids(), self._pump.time())
-        wanted = {number: self._scale.workers(number) for number in world.plans}
-        yield usage.usage(told, wanted) | {
+        plans = dict(world.plans)
+        wanted = {number: self._scale.workers(number) for number in plans}
+
+        def look() -> dict[str, Any]:
+            return usage.usage(told, wanted) | {
+                "queue": usage.queue(plans),
+                "connections": usage.connections(world.in_force.listen),
+            }
+
+        return await in_background(look) | {
             "servers": self._upstreams.status(),
-            "requests": await self.served.tell(),
-            "queue": usage.queue(world.plans),
             "restarts": dict(self._restarts),
             "maintenance": maintenance.state(world.in_force.runtime),
             "pause": self.pause.status(),

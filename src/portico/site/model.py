@@ -232,6 +232,44 @@ class Node(Section, frozen=True):
     ] = []
 
 
+class Metrics(Section, frozen=True):
+    """The numbers of the running site, for Prometheus."""
+
+    shorthand: ClassVar[str] = "listen"
+
+    listen: Annotated[
+        Address | None,
+        _option(
+            "Private address where Prometheus finds /metrics: numbers and the names of routes, to everybody who "
+            "reaches it. Default: none; `portico metrics` prints them.",
+            example="127.0.0.1:9145",
+        ),
+    ] = None
+
+
+class Dashboard(Section, frozen=True):
+    """The live picture of the running site, in a browser."""
+
+    shorthand: ClassVar[str] = "listen"
+
+    listen: Annotated[
+        Address | None,
+        _option(
+            "Address of the dashboard. One that other machines reach needs a password. Default: none; "
+            "`portico dashboard` serves it on loopback as long as it runs.",
+            example="127.0.0.1:9146",
+        ),
+    ] = None
+    password_file: Annotated[
+        str,
+        _option(
+            "File whose first line is the password that a browser is asked for, with any name; it is read at each "
+            "request, by Portico alone.",
+            example="dashboard.password",
+        ),
+    ] = ""
+
+
 class Edge(Section, frozen=True):
     """What nginx does differently for one route. The same can stand beside the view: `from portico import edge`."""
 
@@ -345,6 +383,8 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     upstream: Upstream = Upstream()
     node: Node = Node()
     errors: Errors = Errors()
+    metrics: Metrics = Metrics()
+    dashboard: Dashboard = Dashboard()
     nginx: Nginx = Nginx()
     routes: dict[str, Edge] = {}
     """By URL rule, in Flask's spelling: `[routes."/import/<int:id>"]`."""
@@ -431,6 +471,9 @@ class Site:
     nginx_http: tuple[str, ...] = ()
     nginx_server: tuple[str, ...] = ()
     """The user's own nginx directives, read from their files where they are in files."""
+
+    password_file: str = ""
+    """The file of [dashboard], made absolute; empty for none."""
 
     routed: tuple[Routed, ...] = ()
     """The routes with settings of their own, in the order in which they are tried."""

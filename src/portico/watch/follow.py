@@ -27,14 +27,14 @@ class Follower:
         """The lines that have come since the last call."""
         return decoded(self.text())
 
-    def text(self) -> bytes:
-        """The same as they are in the file, each with its end."""
+    def text(self, most: int | None = None) -> bytes:
+        """The same as they are in the file, each with its end; about `most` bytes, the rest at the next call."""
         if self._file is None:
             self._open(at_end=False)
         if self._file is None:
             return b""
-        found = self._read()
-        if self._was_replaced():
+        found = self._read(most)
+        if (most is None or len(found) < most) and self._was_replaced():
             found += self._read()
             self._open(at_end=False)
             found += self._read()
@@ -52,11 +52,19 @@ class Follower:
         if at_end:
             self._file.seek(0, os.SEEK_END)
 
-    def _read(self) -> bytes:
+    def skip(self, more_than: int) -> bool:
+        """Go on at the end of the file if more bytes than that wait to be read; whether it was so."""
+        if self._file is None or os.fstat(self._file.fileno()).st_size - self._file.tell() <= more_than:
+            return False
+        self._file.seek(0, os.SEEK_END)
+        self._rest = b""
+        return True
+
+    def _read(self, most: int | None = None) -> bytes:
         if self._file is None:
             return b""
         found = self._rest
-        while chunk := self._file.read(_CHUNK):
+        while (most is None or len(found) < most) and (chunk := self._file.read(_CHUNK)):
             found += chunk
         whole, end, rest = found.rpartition(b"\n")
         self._rest = rest

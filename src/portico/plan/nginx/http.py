@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from portico.place.model import Place
 from portico.plan.nginx.conf import Directive, block, directive, entries
+from portico.plan.nginx.doors import door_servers
 from portico.plan.nginx.limits import limit_zones
 from portico.plan.nginx.link import dialect
 from portico.plan.nginx.log import log
@@ -52,6 +53,7 @@ def own(site: Site, place: Place) -> list[Directive]:
         *resolver(site, place),
         upstream(site, place),
         *servers(site, place),
+        *door_servers(site, place),
         *own_lines(site, "nginx.http", site.nginx_http),
     ]
 
