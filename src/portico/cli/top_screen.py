@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from portico.cli import output
-from portico.cli.status import lasting
+from portico.cli.words import lasting
 from portico.watch.lines import visible
 
 _BARS = " ▁▂▃▄▅▆▇█"
