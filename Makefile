@@ -5,7 +5,7 @@ TEST_PACKAGES = nginx gcc libc6-dev chromium
 LISTEN ?= 127.0.0.1:8080
 SOAK_SECONDS ?= 300
 
-.PHONY: help setup run test check golden docs bench faults soak clean
+.PHONY: help setup run test check golden docs bench faults soak screenshots clean
 
 help:
 	@echo "make run     serve the example app behind nginx (LISTEN=$(LISTEN))"
@@ -15,6 +15,7 @@ help:
 	@echo "make docs    write docs/reference.md and docs/portico.schema.json anew"
 	@echo "make bench   measure Portico beside its peers (some minutes)"
 	@echo "make faults  kill, stop and starve every part under load, and count what is lost (ten minutes)"
+	@echo "make screenshots  pictures of top and the dashboard, for the README; look at them"
 	@echo "make soak    mixed load for minutes (SOAK_SECONDS=$(SOAK_SECONDS))"
 
 setup:
@@ -50,6 +51,11 @@ faults: setup
 
 soak: setup
 	@SOAK_SECONDS=$(SOAK_SECONDS) $(BIN)/python -m pytest -q -s tests/link/test_soak.py
+
+screenshots: setup
+	@scripts/apt chromium
+	@$(BIN)/python -m tests.screenshots
+	@echo "look at docs/pictures"
 
 clean:
 	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

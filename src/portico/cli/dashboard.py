@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from portico.cli import output
-from portico.cli.running import running_site, runtime_of
+from portico.cli.running import one_site, running_site
 from portico.errors import PorticoError, Problem
 from portico.run import client
 
@@ -27,8 +27,7 @@ def command(app: str | None, config: str | None, name: str, port: int, no_open: 
     """
     import asyncio
 
-    runtime = runtime_of(app, config, name)
-    next(client.ask(runtime, "GET", "/live", once="1"))  # so that a site that does not run is said at once
+    runtime = one_site(app, config, name)
     try:
         asyncio.run(_serve(runtime, port, opens=not no_open and _has_browser()))
     except KeyboardInterrupt:

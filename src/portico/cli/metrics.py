@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from portico.cli import output
-from portico.cli.running import running_site, runtime_of
+from portico.cli.running import one_site, running_site
 from portico.run import client
 
 
@@ -17,7 +17,7 @@ def command(app: str | None, config: str | None, name: str, is_json: bool) -> No
 
     [metrics] listen gives them an address for Prometheus to ask.
     """
-    runtime = runtime_of(app, config, name)
+    runtime = one_site(app, config, name)
     if is_json:
         output.result(output.as_json(next(client.ask(runtime, "GET", "/live", once="1"))))
         return

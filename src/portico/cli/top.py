@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from portico.cli import output
-from portico.cli.running import running_site, runtime_of
+from portico.cli.running import one_site, running_site
 from portico.cli.top_screen import lines
 from portico.errors import PorticoError, Problem
 from portico.run import client
@@ -28,7 +28,7 @@ _HISTORY = 60
 @click.option("--json", "is_json", is_flag=True, help="One JSON object a second, or with --once just one.")
 def command(app: str | None, config: str | None, name: str, once: bool, is_json: bool) -> None:
     """Show a running site live: rates from the clients to each worker, times, slowest routes, errors. q ends it."""
-    runtime = runtime_of(app, config, name)
+    runtime = one_site(app, config, name)
     items = client.ask(runtime, "GET", "/live", **({"once": "1"} if once else {}))
     if is_json:
         for item in items:

@@ -116,9 +116,7 @@ def run(
                 tell(news.Trouble(problem))
             works = (*beside, service.keep_alive, *([along.watch] if along else []))
             end = asyncio.run(
-                _serve(
-                    plan, number, listening, tell, replan or (lambda _, old: old), works, along, onlooker
-                )
+                _serve(plan, number, listening, tell, replan or (lambda _, old: old), works, along, onlooker)
             )
         if end.problems:  # the files stay: people look at what was in force
             problems = end.problems if plan.has_app else map(without_app, end.problems)
