@@ -32,18 +32,29 @@ PICTURES = ROOT / "docs" / "pictures"
 SECONDS = 75
 RELOAD_AFTER = 40
 COLUMNS, LINES = 104, 34
-PATHS = ("/", "/", "/", "/about", "/cart", "/static/shop.css", "/static/shop.js", "/login", "/fail", "/nowhere")
+PATHS = (
+    "/",
+    "/",
+    "/",
+    "/about",
+    "/cart",
+    "/static/shop.css",
+    "/static/shop.js",
+    "/login",
+    "/fail",
+    "/nowhere",
+)
 
 
 def main() -> None:
     with private_directory() as home:
         dashboard = free_port()
-        how = ["--dashboard-listen", f"127.0.0.1:{dashboard}", "--name", "shop"]
+        how = ["--dashboard", f"127.0.0.1:{dashboard}", "--name", "shop"]
         run = start(
             home, str(ROOT / "examples" / "shop"), *how, env={"SHOP_DATABASE": str(home / "shop.sqlite")}
         )
         try:
-            until_ready(run)
+            until_ready(run, 300)
             with _visitors(run):
                 time.sleep(RELOAD_AFTER)
                 _portico(run, "reload", "--name", "shop")
@@ -63,7 +74,7 @@ def _visitors(run: Served) -> Iterator[None]:
     over = threading.Event()
 
     def visit(seed: int) -> None:
-        dice = random.Random(seed)  # noqa: S311  visitors, not secrets
+        dice = random.Random(seed)
         with httpx.Client(timeout=30) as client:
             while not over.wait(dice.expovariate(12)):
                 with suppress(httpx.TransportError):

@@ -23,7 +23,7 @@ from portico.errors import Problem, UsageError
 from portico.plan.model import Plan
 from portico.plan.paths import lanes
 from portico.run import news
-from portico.watch.follow import Follower, decoded, paced
+from portico.watch.follow import PIECE, Follower, decoded, paced
 from portico.watch.lines import Request, readable, visible
 
 _LOOK_SECONDS = 0.1
@@ -120,13 +120,14 @@ async def _show_requests(plan: Plan, screen: Screen) -> None:
     follower, pause = Follower(Path(plan.access_log)), _LOOK_SECONDS
     try:
         while True:
-            text = follower.text()
+            text = follower.text(PIECE)
             _show(text, screen)
             screen.tell_losses(plan.access_log)
             pause = _next_pause(pause, something_came=bool(text))
             await asyncio.sleep(pause)
     finally:
-        _show(follower.text(), screen)
+        while text := follower.text(PIECE):
+            _show(text, screen)
 
 
 def _show(log: bytes, screen: Screen) -> None:

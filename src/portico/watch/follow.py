@@ -8,6 +8,8 @@ from io import FileIO
 from pathlib import Path
 
 _CHUNK = 1 << 20
+PIECE = 4 << 20
+"""As much as is worth having in memory at once."""
 
 
 class Follower:
@@ -63,10 +65,11 @@ class Follower:
     def _read(self, most: int | None = None) -> bytes:
         if self._file is None:
             return b""
-        found = self._rest
-        while (most is None or len(found) < most) and (chunk := self._file.read(_CHUNK)):
-            found += chunk
-        whole, end, rest = found.rpartition(b"\n")
+        pieces, size = [self._rest], len(self._rest)
+        while (most is None or size < most) and (chunk := self._file.read(_CHUNK)):
+            pieces.append(chunk)
+            size += len(chunk)
+        whole, end, rest = b"".join(pieces).rpartition(b"\n")
         self._rest = rest
         return whole + end
 

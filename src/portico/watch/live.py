@@ -18,7 +18,7 @@ from portico.plan.model import Plan
 from portico.plan.paths import dashboard_socket, lanes, metrics_socket
 from portico.watch.door import Door, Lock, everybody, listen_unix
 from portico.watch.exposition import exposition
-from portico.watch.follow import Follower
+from portico.watch.follow import PIECE, Follower
 from portico.watch.marks import mark
 from portico.watch.metrics import Metrics
 from portico.watch.moment import Moments
@@ -28,7 +28,6 @@ House = Callable[[], Awaitable[dict[str, Any]]]
 Item = dict[str, Any]
 
 _LOOK_SECONDS, _IDLE_SECONDS = 0.25, 1.0
-_PIECE_BYTES = 4 << 20
 LINES_A_SECOND = 5000
 """As many lines are all read; of more each n-th: following a busy site stays below a fiftieth of a core."""
 _HOUSE_SECONDS, _SELDOM_SECONDS = 2.0, 10.0
@@ -148,19 +147,19 @@ class Live:
         allowed = LINES_A_SECOND * min(max(now - self._looked_at, _LOOK_SECONDS), 2 * _IDLE_SECONDS)
         self._looked_at, came = now, False
         for _ in range(4):
-            text = self._access.text(_PIECE_BYTES)
+            text = self._access.text(PIECE)
             if not text:
                 break
             came = True
             lines = text.count(b"\n")
             self.metrics.count(text, max(1, math.ceil(lines / allowed)))
-            if len(text) < _PIECE_BYTES:
+            if len(text) < PIECE:
                 break
         return came
 
     async def _close_second(self) -> None:
-        self._words.skip(_PIECE_BYTES)
-        self._errors.add_words(self._words.text(_PIECE_BYTES).splitlines())
+        self._words.skip(PIECE)
+        self._errors.add_words(self._words.text(PIECE).splitlines())
         requests = self._requests.add(_taken(self.metrics.recent))
         self._errors.add_requests(_taken(self.metrics.failed))
         age = time.monotonic() - self._known_at
