@@ -124,7 +124,7 @@ async def _show_requests(plan: Plan, screen: Screen) -> None:
             _show(text, screen)
             screen.tell_losses(plan.access_log)
             pause = _next_pause(pause, something_came=bool(text))
-            await asyncio.sleep(pause)
+            await asyncio.sleep(pause if len(text) < PIECE // 2 else 0)
     finally:
         while text := follower.text(PIECE):
             _show(text, screen)

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from io import FileIO
 from pathlib import Path
 
-_CHUNK = 1 << 20
-PIECE = 4 << 20
+_CHUNK = 1 << 18
+PIECE = 1 << 20
 """As much as is worth having in memory at once."""
 
 

@@ -28,6 +28,7 @@ House = Callable[[], Awaitable[dict[str, Any]]]
 Item = dict[str, Any]
 
 _LOOK_SECONDS, _IDLE_SECONDS = 0.25, 1.0
+_MOST_PIECES = 16
 LINES_A_SECOND = 5000
 """As many lines are all read; of more each n-th: following a busy site stays below a fiftieth of a core."""
 _HOUSE_SECONDS, _SELDOM_SECONDS = 2.0, 10.0
@@ -55,7 +56,7 @@ class Live:
         self._workers_started = 0
         self._followers: set[asyncio.Queue[Item | None]] = set()
         self._is_over = False
-        self._looked_at = time.monotonic()
+        self._looked_at, self._lines_a_second = time.monotonic(), 0.0
 
     # What is told ---------------------------------------------------------------------------------------
 
@@ -144,18 +145,17 @@ class Live:
     def _read(self) -> bool:
         """Count what has come to the log; a few pieces at a time, so that nothing else waits for long."""
         now = time.monotonic()
-        allowed = LINES_A_SECOND * min(max(now - self._looked_at, _LOOK_SECONDS), 2 * _IDLE_SECONDS)
-        self._looked_at, came = now, False
-        for _ in range(4):
+        elapsed = min(max(now - self._looked_at, _LOOK_SECONDS), 2 * _IDLE_SECONDS)
+        self._looked_at, before = now, self.metrics.lines
+        for _ in range(_MOST_PIECES):
             text = self._access.text(PIECE)
-            if not text:
+            rate = max(self._lines_a_second, text.count(b"\n") / elapsed)
+            self.metrics.count(text, max(1, math.ceil(rate / LINES_A_SECOND)))
+            if len(text) < PIECE // 2:
                 break
-            came = True
-            lines = text.count(b"\n")
-            self.metrics.count(text, max(1, math.ceil(lines / allowed)))
-            if len(text) < PIECE:
-                break
-        return came
+        came = self.metrics.lines - before
+        self._lines_a_second = came / elapsed
+        return came > 0
 
     async def _close_second(self) -> None:
         self._words.skip(PIECE)

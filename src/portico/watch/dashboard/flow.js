@@ -50,7 +50,7 @@ function ofGeneration(generation, house, now) {
   const words = isLive ? "live" : house.canary?.number === generation.number
     ? `canary, ${Math.round(house.canary.share * 100)} %` : generation.status;
   const id = `release ${generation.number}`;
-  const state = generation.status === "well" ? (isLive ? "good" : "") : "warn";
+  const state = isLive && generation.status === "well" ? "good" : ["well", "warm"].includes(generation.status) ? "" : "warn";
   const queue = isLive && house.queue.waiting ? `, ${house.queue.waiting} waiting` : "";
   const nodes = [{ id, level: 2, from: "nginx", rate: total, title: id, note: `${words}${queue}`, state }];
   for (const one of workers.slice(0, MOST_WORKERS)) {
