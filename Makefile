@@ -1,11 +1,11 @@
 # Each target does its own set-up; `make run` and `make test` are all a fresh machine needs.
 PYTHON ?= python3
 BIN = .venv/bin
-TEST_PACKAGES = nginx gcc libc6-dev tshark
+TEST_PACKAGES = nginx gcc libc6-dev tshark chromium
 LISTEN ?= 127.0.0.1:8080
 SOAK_SECONDS ?= 300
 
-.PHONY: help setup run test check golden docs bench faults cache-tests soak clean
+.PHONY: help setup run test check golden docs bench faults cache-tests screenshots soak clean
 
 help:
 	@echo "make run     serve the example app behind nginx (LISTEN=$(LISTEN))"
@@ -16,6 +16,7 @@ help:
 	@echo "make bench   measure Portico beside its peers (some minutes)"
 	@echo "make faults  kill, stop and starve every part under load, and count what is lost (ten minutes)"
 	@echo "make cache-tests  npm's http-cache-tests through the default cache (Node.js and npm needed)"
+	@echo "make screenshots  pictures of top and the dashboard, for the README; look at them"
 	@echo "make soak    mixed load for minutes (SOAK_SECONDS=$(SOAK_SECONDS))"
 
 setup:
@@ -54,6 +55,11 @@ cache-tests: setup
 
 soak: setup
 	@SOAK_SECONDS=$(SOAK_SECONDS) $(BIN)/python -m pytest -q -s tests/link/test_soak.py
+
+screenshots: setup
+	@scripts/apt chromium
+	@$(BIN)/python -m tests.screenshots
+	@echo "look at docs/pictures"
 
 clean:
 	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

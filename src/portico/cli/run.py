@@ -23,7 +23,7 @@ from portico.errors import Problem, UsageError
 from portico.plan.model import Plan
 from portico.plan.paths import lanes
 from portico.run import news
-from portico.watch.follow import Follower, decoded, paced
+from portico.watch.follow import PIECE, Follower, decoded, paced
 from portico.watch.lines import Request, visible
 
 _LOOK_SECONDS = 0.1
@@ -63,6 +63,7 @@ def serve(app: str | None, config: str | None, flags: dict[str, Any], gateway: s
     """
     gathered = gather(app, config, flags, meanwhile=_import_run, gateway=gateway)
     from portico.run.loop import run
+    from portico.watch.live import Live
 
     screen = Screen()
     try:
@@ -76,6 +77,7 @@ def serve(app: str | None, config: str | None, flags: dict[str, Any], gateway: s
                 lambda: _show_requests(gathered.plan, screen),
                 lambda: _show_errors(gathered.plan, screen),
             ],
+            onlooker=Live(gathered.plan),
         )
     finally:
         screen.close()
@@ -84,7 +86,8 @@ def serve(app: str | None, config: str | None, flags: dict[str, Any], gateway: s
 
 def _import_run() -> None:
     """asyncio and the supervisor take 80 ms to import, which the app's own import hides."""
-    import portico.run.loop  # noqa: F401
+    import portico.run.loop
+    import portico.watch.live  # noqa: F401
 
 
 def end(code: int) -> None:
@@ -121,13 +124,14 @@ async def _show_requests(plan: Plan, screen: Screen) -> None:
     is_text = output.is_terminal() if show == "auto" else show == "text"
     try:
         while True:
-            text = follower.text()
+            text = follower.text(PIECE)
             _show(text, screen, is_text=is_text)
             screen.tell_losses(plan.access_log)
             pause = _next_pause(pause, something_came=bool(text))
-            await asyncio.sleep(pause)
+            await asyncio.sleep(pause if len(text) < PIECE // 2 else 0)
     finally:
-        _show(follower.text(), screen, is_text=is_text)
+        while text := follower.text(PIECE):
+            _show(text, screen, is_text=is_text)
 
 
 def _show(log: bytes, screen: Screen, *, is_text: bool) -> None:

@@ -12,6 +12,7 @@ from portico.plan.model import CONF, Directory, File, Health, Ladder, Logs, Plan
 from portico.plan.nginx.cache import caches
 from portico.plan.nginx.cache import notes as cache_notes
 from portico.plan.nginx.conf import is_literal
+from portico.plan.nginx.doors import doors, refused
 from portico.plan.nginx.downloads import impossible as no_downloads
 from portico.plan.nginx.locations import HEALTH, can_answer_health
 from portico.plan.nginx.main import nginx_conf
@@ -74,6 +75,7 @@ def plan(site: Site, place: Place) -> Plan:
         cache=paths.cache if caches(site, place) else "",
         upstream=shared,
         shared=place.gateway,
+        **doors(site, place),
     )
 
 
@@ -104,7 +106,10 @@ def _server(site: Site, place: Place, size: Capacity) -> tuple[Process] | tuple[
 
 
 def _refuse_impossible(site: Site, place: Place) -> None:
-    paths, problems = Paths.of(place), [*impossible(site, place), *no_downloads(site), *no_routes(site)]
+    paths, problems = (
+        Paths.of(place),
+        [*impossible(site, place), *no_downloads(site), *no_routes(site), *refused(site, place)],
+    )
     length = len(paths.longest_socket.encode())
     if length > SOCKET_PATH_LIMIT:
         problems.append(

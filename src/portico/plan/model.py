@@ -169,6 +169,19 @@ class Packed:
 
 
 @dataclass(frozen=True)
+class Door:
+    """Where nginx lets people look at the running site: `listen` its addresses, `socket` where Portico answers."""
+
+    listen: tuple[Address, ...]
+    socket: str
+    password_file: str = ""
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.listen[0]}/"
+
+
+@dataclass(frozen=True)
 class Plan:
     """Everything that will be done: same Site and Place, same Plan.
 
@@ -214,12 +227,23 @@ class Plan:
     logs: Logs = field(default_factory=Logs)
     cache: str = ""
     """The directory of the answers that nginx keeps; empty when it keeps none."""
+    metrics: Door | None = None
+    dashboard: Door | None = None
     upstream: Upstream | None = None
     """The servers of [upstream], None when the local app answers alone."""
     shared: str = ""
     """The runtime directory of the gateway whose nginx serves this site, too; empty: one of its own."""
     sites: tuple[str, ...] = ()
     """The runtime directories of the sites whose gateway this is."""
+
+    @property
+    def doors(self) -> tuple[Door, ...]:
+        return tuple(door for door in (self.metrics, self.dashboard) if door)
+
+    @property
+    def listens(self) -> tuple[Address, ...]:
+        """Every address nginx listens on; `listen` are those of the site itself."""
+        return self.listen + tuple(address for door in self.doors for address in door.listen)
 
     @property
     def has_app(self) -> bool:

@@ -62,6 +62,16 @@ def control(runtime: str) -> str:
     return f"{runtime}/control.sock"
 
 
+def metrics_socket(runtime: str) -> str:
+    """Where Portico answers what Prometheus asks nginx."""
+    return f"{runtime}/metrics.sock"
+
+
+def dashboard_socket(runtime: str) -> str:
+    """Where it answers what browsers ask nginx's server for the dashboard."""
+    return f"{runtime}/dashboard.sock"
+
+
 @dataclass(frozen=True)
 class Paths:
     """`runtime` holds sockets and configuration, `state` what grows: logs and temporary files.

@@ -256,7 +256,7 @@ class World:
             try:
                 plan = self._replan(path, old)
                 _refuse_what_needs_a_restart(old, plan)
-                self.gateway.refuse_addresses(old, plan.listen)
+                self.gateway.refuse_addresses(old, plan.listens)
             except PorticoError as error:
                 return was.PlanRefused(number, error.problems, error.exit_code)
             except Exception as error:  # noqa: BLE001  a reload that fails in any way leaves the old one serving

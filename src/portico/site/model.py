@@ -268,6 +268,44 @@ class Cache(Section, frozen=True):
     ] = Size(1 << 20)
 
 
+class Metrics(Section, frozen=True):
+    """The numbers of the running site, for Prometheus."""
+
+    shorthand: ClassVar[str] = "listen"
+
+    listen: Annotated[
+        Address | None,
+        _option(
+            "Private address where Prometheus finds /metrics: numbers and the names of routes, to everybody who "
+            "reaches it. Default: none; `portico metrics` prints them.",
+            example="127.0.0.1:9145",
+        ),
+    ] = None
+
+
+class Dashboard(Section, frozen=True):
+    """The live picture of the running site, in a browser."""
+
+    shorthand: ClassVar[str] = "listen"
+
+    listen: Annotated[
+        Address | None,
+        _option(
+            "Address of the dashboard. One that other machines reach needs a password. Default: none; "
+            "`portico dashboard` serves it on loopback as long as it runs.",
+            example="127.0.0.1:9146",
+        ),
+    ] = None
+    password_file: Annotated[
+        str,
+        _option(
+            "File whose first line is the password that a browser is asked for, with any name; it is read at each "
+            "request, by Portico alone.",
+            example="dashboard.password",
+        ),
+    ] = ""
+
+
 class Edge(Section, frozen=True):
     """What nginx does differently for one route. The same can stand beside the view: `from portico import edge`."""
 
@@ -461,6 +499,8 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     log: Log = Log()
     trace: Trace = Trace()
     errors: Errors = Errors()
+    metrics: Metrics = Metrics()
+    dashboard: Dashboard = Dashboard()
     nginx: Nginx = Nginx()
     routes: dict[str, Edge] = {}
     """By URL rule, in Flask's spelling: `[routes."/import/<int:id>"]`."""
@@ -584,6 +624,8 @@ class Site:
 
     roots: tuple[Root, ...] = ()
     """The folders of [downloads], or those the app is likely to send files from."""
+    password_file: str = ""
+    """The file of [dashboard], made absolute; empty for none."""
 
     routed: tuple[Routed, ...] = ()
     """The routes with settings of their own, in the order in which they are tried."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from portico.site.model import Edge, Options
 from portico.site.proxies import KNOWN_PROXIES
 from portico.site.server import APP, Server, is_interval
-from portico.values import Size
+from portico.values import Address, Size
 
 _DOMAIN = re.compile(
     r"(\*\.)?([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.I | re.A
@@ -337,6 +337,29 @@ def _trace_mask(options: Options) -> _Broken:
             yield f'"{name}" is no name of a header or a parameter', "expected a name like X-Customer"
 
 
+def _metrics_listen(options: Options) -> _Broken:
+    yield from _own_door(options, options.metrics.listen, options.dashboard.listen)
+
+
+def _dashboard_listen(options: Options) -> _Broken:
+    address = options.dashboard.listen
+    yield from _own_door(options, address, None)
+    if address and not options.dashboard.password_file and not _is_loopback(address):
+        yield (
+            f"{address} can be reached from elsewhere, and the dashboard shows every request",
+            "set dashboard.password_file, or listen on 127.0.0.1",
+        )
+
+
+def _own_door(options: Options, address: Address | None, other: Address | None) -> _Broken:
+    if address and address in (options.listen, other):
+        yield f"{address} is taken: something else of this site listens there", "choose another port"
+
+
+def _is_loopback(address: Address) -> bool:
+    return address.host != "*" and ipaddress.ip_address(address.host).is_loopback
+
+
 _RULES: dict[str, Callable[[Options], _Broken]] = {
     "name": _name,
     "domains": _domains,
@@ -370,4 +393,6 @@ _RULES: dict[str, Callable[[Options], _Broken]] = {
     "log.age": _log_age,
     "log.keep": _log_keep,
     "trace.mask": _trace_mask,
+    "metrics.listen": _metrics_listen,
+    "dashboard.listen": _dashboard_listen,
 }

@@ -11,6 +11,8 @@ from pathlib import Path
 _CHUNK = 1 << 18
 _LATE_SECONDS = 5.0
 """After a rotation nginx's workers still write to the old file what they had in their buffers."""
+PIECE = 1 << 20
+"""As much as is worth having in memory at once."""
 
 
 class Follower:
@@ -31,14 +33,14 @@ class Follower:
         """The lines that have come since the last call."""
         return decoded(self.text())
 
-    def text(self) -> bytes:
-        """The same as they are in the file, each with its end."""
+    def text(self, most: int | None = None) -> bytes:
+        """The same as they are in the file, each with its end; about `most` bytes, the rest at the next call."""
         if self._file is None:
             self._open(at_end=False)
         if self._file is None:
             return b""
-        found = self._read_old() + self._read()
-        if self._was_replaced():
+        found = self._read_old() + self._read(most)
+        if (most is None or len(found) < most) and self._was_replaced():
             found += self._read()
             self._keep_old()
             self._open(at_end=False)
@@ -75,10 +77,18 @@ class Follower:
         if at_end:
             self._file.seek(0, os.SEEK_END)
 
-    def _read(self) -> bytes:
+    def skip(self, more_than: int) -> bool:
+        """Go on at the end of the file if more bytes than that wait to be read; whether it was so."""
+        if self._file is None or os.fstat(self._file.fileno()).st_size - self._file.tell() <= more_than:
+            return False
+        self._file.seek(0, os.SEEK_END)
+        self._rest = b""
+        return True
+
+    def _read(self, most: int | None = None) -> bytes:
         if self._file is None:
             return b""
-        whole, self._rest = _whole_lines(self._file, self._rest)
+        whole, self._rest = _whole_lines(self._file, self._rest, most)
         return whole
 
     def _was_replaced(self) -> bool:
@@ -91,11 +101,12 @@ class Follower:
         return (there.st_ino, there.st_dev) != (ours.st_ino, ours.st_dev) or there.st_size < self._file.tell()
 
 
-def _whole_lines(file: FileIO, rest: bytes) -> tuple[bytes, bytes]:
-    """What `rest` and the bytes behind it hold of whole lines, and what is left."""
-    pieces = [rest] if rest else []
-    while chunk := file.read(_CHUNK):
+def _whole_lines(file: FileIO, rest: bytes, most: int | None = None) -> tuple[bytes, bytes]:
+    """What `rest` and the bytes behind it, about `most` of them, hold of whole lines, and what is left."""
+    pieces, size = [rest] if rest else [], len(rest)
+    while (most is None or size < most) and (chunk := file.read(_CHUNK)):
         pieces.append(chunk)
+        size += len(chunk)
     found = b"".join(pieces)
     if found.endswith(b"\n"):  # nginx writes whole lines, as a rule: at 80 000 a second each copy counts
         return found, b""

@@ -6,6 +6,7 @@ from portico.place.model import Place
 from portico.plan.nginx.cache import cache_zone
 from portico.plan.nginx.compression import compression
 from portico.plan.nginx.conf import Directive, block, directive, entries
+from portico.plan.nginx.doors import door_servers
 from portico.plan.nginx.limits import limit_zones
 from portico.plan.nginx.link import dialect
 from portico.plan.nginx.log import log
@@ -61,6 +62,7 @@ def own(site: Site, place: Place) -> list[Directive]:
         *resolver(site, place),
         upstream(site, place),
         *servers(site, place),
+        *door_servers(site, place),
         *own_lines(site, "nginx.http", site.nginx_http),
     ]
 

@@ -39,7 +39,11 @@ def servers(site: Site, place: Place) -> list[Directive]:
 
 def listen_addresses(site: Site, place: Place) -> tuple[Address, ...]:
     """Every address nginx listens on: `*` is IPv4 and, where the machine has it, IPv6."""
-    wanted = site.listen
+    return addresses(site.listen, place)
+
+
+def addresses(wanted: Address, place: Place) -> tuple[Address, ...]:
+    """Those that one address means on this machine."""
     if wanted.host != "*":
         return (wanted,)
     v4 = Address("0.0.0.0", wanted.port)  # noqa: S104  that is what `:80` asks for
