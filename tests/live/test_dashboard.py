@@ -150,6 +150,31 @@ def test_every_control_can_be_reached_with_tab(page: Page) -> None:
     pytest.fail(f"not reached: {wanted}")
 
 
+def test_a_traced_request_opens_as_a_walk(page: Page, site: Served) -> None:
+    command = [sys.executable, "-m", "portico", "trace", "/?walk=1"]
+    subprocess.run(command, cwd=site.directory, env=environment(site.directory), check=True, timeout=100)
+    row = page.locator("#requests tr", has_text="walk=1").first
+    expect(row).to_contain_text("traced", timeout=WAIT_MS)
+    row.get_by_role("button").click()
+    walk = page.locator(".walk")
+    expect(walk.locator(".where")).to_have_text(re.compile(r"step 1 of \d\d"))
+    expect(walk.locator(".places [aria-current]")).to_have_text("client")
+    seen: set[str | None] = set()
+    while walk.get_by_role("button", name="Forward").is_enabled():
+        page.keyboard.press("ArrowRight")
+        seen.add(walk.locator(".places [aria-current]").text_content())
+        if "chooses location /" in (walk.text_content() or ""):
+            expect(walk.locator(".line code")).to_have_text("location / {")
+            expect(walk.locator("[aria-live] .none").last).not_to_be_empty()  # why that line is there
+    assert seen == {"client", "nginx", "link", "worker", "app"}
+    expect(walk.locator("table")).to_contain_text("200 OK")
+    _has_no_fault(page)
+    page.keyboard.press("ArrowLeft")
+    expect(walk.locator(".where")).to_have_text(re.compile(r"step \d+ of \d\d"))
+    page.keyboard.press("Escape")
+    expect(page.locator("#detail")).not_to_be_visible()
+
+
 @pytest.mark.parametrize("page", [PHONE], indirect=True)
 def test_a_phone_is_wide_enough(page: Page, site: Served) -> None:
     site.get(f"/{'long-word-' * 30}")

@@ -17,6 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.support import Served, environment, free_port, served
 
 APP = """
+import os, time
 from flask import Flask, Response
 app = Flask(__name__)
 
@@ -27,6 +28,12 @@ def home():
 @app.get("/boom")
 def boom():
     raise RuntimeError("boom")
+
+@app.get("/wait")
+def wait():
+    while not os.path.exists("enough"):
+        time.sleep(0.05)
+    return "done"
 
 @app.get("/teapot")
 def teapot():
@@ -258,3 +265,27 @@ def _status(port: int) -> int:
         return httpx.get(f"http://127.0.0.1:{port}/").status_code
     except httpx.TransportError:
         return 0
+
+
+def test_a_request_that_still_runs_is_told_of(site: Served) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", f"import urllib.request as u; u.urlopen('{site.url}/wait').read()"]
+    ) as asking:
+        until(lambda: "app.py" in portico(site, "top", "--once").stdout, "the request that waits in top")
+        shown = portico(site, "top", "--once").stdout
+        (site.directory / "enough").touch()
+        assert asking.wait(60) == 0
+    assert "still running" in shown
+    assert "GET /wait  wait" in shown
+
+
+def test_a_kept_trace_is_given_with_reasons(site: Served, ports: dict[str, int]) -> None:
+    told = json.loads(portico(site, "trace", "/", "--json").stdout)
+    url = f"http://127.0.0.1:{ports['dashboard']}/trace"
+    kept = httpx.get(url, params={"id": told["id"]}, timeout=30).json()
+    (row,) = [row for row in kept["rows"] if row["action"] == "chooses location /"]
+    assert row["text"] == "location / {"
+    assert row["why"]
+    for wrong in ("", "0" * 32, "../" + told["id"], "%2e%2e"):
+        assert httpx.get(url, params={"id": wrong}, timeout=30).status_code == 404, wrong
+    assert httpx.get(f"http://127.0.0.1:{ports['metrics']}/trace?id={told['id']}").status_code == 404

@@ -48,6 +48,11 @@ class _Remote:
             return str(answer["text"])
         return ""
 
+    async def trace(self, request_id: str) -> dict[str, Any] | None:
+        async for answer in client.listen(self._runtime, f"/trace?id={request_id}"):
+            return answer["trace"] and dict(answer["trace"])
+        return None
+
 
 async def _serve(runtime: str, port: int, *, opens: bool) -> None:
     import asyncio

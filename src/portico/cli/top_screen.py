@@ -11,6 +11,7 @@ from portico.watch.lines import visible
 
 _BARS = " ▁▂▃▄▅▆▇█"
 _MOST_WORKERS = 8
+_MOST_SLOW = 4
 _STYLES = {"good": output.good, "warn": output.warned, "bad": output.bad, "note": output.faint}
 
 
@@ -18,6 +19,8 @@ def lines(item: dict[str, Any], width: int, height: int) -> list[str]:
     """One moment; `item` has `rates`, and errors and marks newest first. What does not fit the height is left out."""
     house = item["house"]
     head = [*_head(house, width), "", *_flow(item, width), "", *_numbers(item, width), ""]
+    if house["slow"]:
+        head += [*_slow(house["slow"], width), ""]
     left = max(0, height - len(head) - 1)
     routes = _routes(item["routes"], width)
     errors = _errors(item["errors"], width)
@@ -135,6 +138,19 @@ def _marks(marks: list[dict[str, Any]], width: int) -> list[str]:
         for one in marks
     ]
     return [output.faint("what happened"), *rows]
+
+
+def _slow(requests: list[dict[str, Any]], width: int) -> list[str]:
+    """Those that are still running, each with the line its code is at."""
+    made = [output.faint("still running")]
+    for one in requests[:_MOST_SLOW]:
+        route = f"  {one['endpoint']}" if one["endpoint"] else ""
+        at = one["stack"][-1] if one["stack"] else None
+        where = f"  {at['file'].rpartition('/')[2]}:{at['line']} {at['name']}" if at else ""
+        text = f"{lasting(one['age_seconds']):>8s}  {one['method']} {one['path']}{route}{where}"
+        made.append(output.warned(cut(visible(text), width)))
+    more = len(requests) - _MOST_SLOW
+    return [*made, f"          and {more} more"] if more > 0 else made
 
 
 def _bars(rates: Sequence[float]) -> str:

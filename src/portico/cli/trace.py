@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import linecache
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -109,7 +110,7 @@ def as_told(evidence: Evidence) -> dict[str, Any]:
         "id": evidence.request_id,
         "status": sent.status,
         "error": sent.error,
-        "rows": [asdict(row) for row in table.rows(evidence)],
+        "rows": [asdict(row) | {"text": _text(row.place)} for row in table.rows(evidence)],
         "request": [asdict(one) | {"changed": one.is_changed} for one in tracker.request(evidence)],
         "response": [asdict(one) | {"changed": one.is_changed} for one in tracker.response(evidence)],
         "waterfall": [asdict(bar) for bar in table.bars(evidence)],
@@ -118,6 +119,12 @@ def as_told(evidence: Evidence) -> dict[str, Any]:
         "app": [entry.text for entry in evidence.entries],
         "nginx": [item.text for item in evidence.complaints],
     }
+
+
+def _text(place: str) -> str:
+    """The line that is at a place, as it stands there now."""
+    path, _, number = place.rpartition(":")
+    return linecache.getline(path, int(number)).strip() if path and number.isdigit() else ""
 
 
 def lines(evidence: Evidence) -> list[str]:

@@ -34,7 +34,7 @@ _FILES = {
     "/icon.svg": ("icon.svg", "image/svg+xml"),
     **{
         f"/{name}.js": (f"{name}.js", "text/javascript; charset=utf-8")
-        for name in ("main", "flow", "charts", "tables", "words")
+        for name in ("main", "flow", "charts", "tables", "walk", "words")
     },
 }
 HEADERS = {
@@ -57,6 +57,9 @@ class Source(Protocol):
 
     async def exposition(self) -> str:
         """The metrics as text."""
+
+    async def trace(self, request_id: str) -> dict[str, Any] | None:
+        """What is kept of a traced request."""
 
 
 class Request(NamedTuple):
@@ -107,7 +110,7 @@ class Door:
             await self._stream(reader, writer)
             return
         try:
-            response = response or await self._found(request.path)
+            response = response or await self._found(request)
         except PorticoError as error:
             response = Response("503 Service Unavailable", body=f"{error}\n".encode())
         writer.write(_head(response) + (b"" if request.method == "HEAD" else response.body))
@@ -120,7 +123,8 @@ class Door:
             return Response("503 Service Unavailable", body=b"too many look on already\n")
         return await self._guard(request)
 
-    async def _found(self, path: str) -> Response:
+    async def _found(self, request: Request) -> Response:
+        path = request.path
         if path == "/metrics":
             text = await self._source.exposition()
             return Response("200 OK", "text/plain; version=0.0.4; charset=utf-8", text.encode())
@@ -128,6 +132,10 @@ class Door:
             name, kind = _FILES[path]
             body = (resources.files("portico.watch") / "dashboard" / name).read_bytes()
             return Response("200 OK", kind, body)
+        if path == "/trace" and not self._metrics_only:
+            name = dict(urllib.parse.parse_qsl(request.query)).get("id", "")
+            if name.isalnum() and name.isascii() and (told := await self._source.trace(name)):
+                return Response("200 OK", "application/json", json.dumps(told).encode())
         return Response("404 Not Found", body=b"nothing here\n")
 
     async def _stream(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

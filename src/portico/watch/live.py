@@ -19,6 +19,7 @@ from portico.plan.paths import dashboard_socket, lanes, metrics_socket
 from portico.watch.door import Door, Lock, everybody, listen_unix
 from portico.watch.exposition import exposition
 from portico.watch.follow import PIECE, Follower
+from portico.watch.kept import kept
 from portico.watch.marks import mark
 from portico.watch.metrics import Metrics
 from portico.watch.moment import Moments
@@ -74,7 +75,11 @@ class Live:
 
     def answers(self) -> Mapping[str, tuple[Callable[..., AsyncGenerator[object, None]], tuple[str, ...]]]:
         """What answers at the control socket."""
-        return {"GET /live": (self._give_live, ("once",)), "GET /metrics": (self._give_metrics, ())}
+        return {
+            "GET /live": (self._give_live, ("once",)),
+            "GET /metrics": (self._give_metrics, ()),
+            "GET /trace": (self._give_trace, ("id",)),
+        }
 
     async def _give_live(self, asked: Mapping[str, str]) -> AsyncGenerator[object, None]:
         async for item in self.follow():
@@ -84,6 +89,13 @@ class Live:
 
     async def _give_metrics(self, _: Mapping[str, str]) -> AsyncGenerator[object, None]:
         yield {"text": await self.exposition()}
+
+    async def _give_trace(self, asked: Mapping[str, str]) -> AsyncGenerator[object, None]:
+        yield {"trace": await self.trace(asked.get("id", ""))}
+
+    async def trace(self, request_id: str) -> Item | None:
+        """What `portico trace` kept of a request, with the reasons of the lines that it names."""
+        return await asyncio.to_thread(kept, self._in_force(), request_id)
 
     async def exposition(self) -> str:
         """The metrics as Prometheus reads them, up to now."""

@@ -43,6 +43,7 @@ function show(item) {
   state(`${house.phase}${closed}, for ${lasting(house.up_seconds)}`, Boolean(closed));
   $("sampling").hidden = !item.now.estimated;
   tables.now(item.now, house);
+  tables.slow(house.slow ?? []);
   flow.show($("flow"), house, item.now);
   charts.show(history, marks);
   $("marks").replaceChildren(...marks.slice(-8).reverse().map((mark) =>

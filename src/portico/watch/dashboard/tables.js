@@ -1,6 +1,7 @@
 // Routes, errors, requests, and one request opened.
 
-import { $, bytes, make, milliseconds, rate, when, worker } from "./words.js";
+import { isTraced, walk } from "./walk.js";
+import { $, bytes, lasting, make, milliseconds, rate, when, worker } from "./words.js";
 
 const MOST_REQUESTS = 200;
 const MOST_ERRORS = 30;
@@ -73,7 +74,8 @@ function row(line) {
   const button = make("button", { type: "button", onclick: () => detail(line) }, when(line.time));
   return make("tr", { "data-n": line.n }, make("td", {}, button),
     make("td", { class: `s${Math.floor(line.status / 100)}` }, line.status), make("td", {}, line.method),
-    make("td", { class: "path", title: line.uri }, line.uri), make("td", {}, milliseconds(line.seconds * 1000)),
+    make("td", { class: "path", title: line.uri }, line.uri, isTraced(line) ? make("small", {}, " traced") : null),
+    make("td", {}, line.seconds ? milliseconds(line.seconds * 1000) : "< 1 ms"),
     make("td", {}, worker(line).route ?? ""), make("td", {}, line.client));
 }
 
@@ -85,7 +87,7 @@ export function step(by) {
 }
 
 /** What is shown of a request, one part under the other. */
-const PARTS = [waterfall, fields];
+const PARTS = [walk, waterfall, fields];
 
 export function detail(line) {
   $("detail-title").textContent = `${line.status} ${line.method} ${line.uri}`;
@@ -121,6 +123,15 @@ function fields(line) {
     make("dt", {}, name),
     make("dd", {}, SIZES.includes(name) ? `${line[name]} (${bytes(line[name])})` : line[name]),
   ]));
+}
+
+/** Requests that are still running and take long, each with where its code is. */
+export function slow(found) {
+  $("slow").hidden = !found.length;
+  const open = new Set([...$("slow-list").querySelectorAll("details[open]")].map((one) => one.dataset.id));
+  $("slow-list").replaceChildren(...found.map((one) => make("details", { open: open.has(one.id), "data-id": one.id },
+    make("summary", {}, `${one.method} ${one.path}`, one.endpoint ? ` (${one.endpoint})` : "", `, for ${lasting(one.age_seconds)}, worker ${one.pid}`),
+    make("pre", { tabindex: 0 }, one.stack.map((frame) => `${frame.file}:${frame.line} ${frame.name}\n    ${frame.text}`).join("\n")))));
 }
 
 export function now(numbers, house) {
