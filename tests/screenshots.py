@@ -1,4 +1,4 @@
-"""Pictures of `portico top` and the dashboard for the README: the example shop under load, through a real browser.
+"""Pictures of `portico top`, `portico trace` and the dashboard: the example shop under load, through a real browser.
 
 `make screenshots`, then look at docs/pictures.
 """
@@ -31,7 +31,7 @@ from tests.support import ROOT, Served, end, environment, free_port, private_dir
 PICTURES = ROOT / "docs" / "pictures"
 SECONDS = 75
 RELOAD_AFTER = 40
-COLUMNS, LINES = 104, 34
+COLUMNS, LINES = 136, 34
 PATHS = (
     "/",
     "/",
@@ -59,12 +59,15 @@ def main() -> None:
                 time.sleep(RELOAD_AFTER)
                 _portico(run, "reload", "--name", "shop")
                 time.sleep(SECONDS - RELOAD_AFTER)
-                terminal = _top(run)
+                top = _shown(run, "top", "--once")
+                trace = _shown(run, "trace", "/")
                 with _browser() as browser:
                     _page(browser, f"http://127.0.0.1:{dashboard}/", "dashboard.png", 1280, 1010)
                     _page(browser, f"http://127.0.0.1:{dashboard}/", "dashboard-dark.png", 1280, 1010, "dark")
                     _page(browser, f"http://127.0.0.1:{dashboard}/", "dashboard-phone.png", 390, 844)
-                    _terminal(browser, terminal, "top.png")
+                    _walk(browser, f"http://127.0.0.1:{dashboard}/", "walk.png")
+                    _terminal(browser, top, "top.png")
+                    _terminal(browser, trace, "trace.png")
         finally:
             end(run)
 
@@ -97,11 +100,11 @@ def _portico(run: Served, *words: str) -> None:
     subprocess.run(command, cwd=site, env=environment(run.directory), check=True, timeout=100)
 
 
-def _top(run: Served) -> str:
-    """What it writes to a terminal."""
+def _shown(run: Served, *words: str) -> str:
+    """What a command writes to a terminal."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", LINES, COLUMNS, 0, 0))
-    command = [sys.executable, "-m", "portico", "top", "--once", "--name", "shop"]
+    command = [sys.executable, "-m", "portico", *words, "--name", "shop"]
     env = environment(run.directory) | {"TERM": "xterm-256color"}
     site = ROOT / "examples" / "shop"
     process = subprocess.Popen(command, cwd=site, env=env, stdout=theirs, stdin=theirs)
@@ -137,10 +140,22 @@ def _page(browser: Browser, url: str, name: str, width: int, height: int, scheme
     context.close()
 
 
+def _walk(browser: Browser, url: str, name: str) -> None:
+    """The newest traced request, opened at nginx's choice of a location."""
+    page = browser.new_page(viewport={"width": 1280, "height": 1010})
+    page.goto(url)
+    page.locator("#requests tr", has_text=" traced").first.get_by_role("button").click()
+    for _ in range(4):
+        page.get_by_role("button", name="Forward").click()
+    page.wait_for_timeout(500)
+    page.screenshot(path=PICTURES / name)
+    page.close()
+
+
 def _terminal(browser: Browser, text: str, name: str) -> None:
     console = Console(record=True, width=COLUMNS, file=Path(os.devnull).open("w"))  # noqa: SIM115
     console.print(Text.from_ansi(text.replace("\r\n", "\n").rstrip()))
-    page = browser.new_page(viewport={"width": 900, "height": 200})
+    page = browser.new_page(viewport={"width": 1200, "height": 200})
     html = console.export_html(theme=MONOKAI, inline_styles=True)
     page.set_content(html)
     page.add_style_tag(content="body { margin: 14px } pre { font: 14px/1.3 monospace !important }")
