@@ -157,7 +157,7 @@ def test_no_copy_is_sent_for_what_cannot_be_understood(site: Served) -> None:
 def test_what_the_app_sends_is_made_smaller_as_it_goes(site: Served, accept: str) -> None:
     """By brotli where nginx has it, which Debian's has as a module."""
     answer, body = raw(site, f"/mirror/{'a' * 2000}", accept)
-    best = "br" if "system" in site.process.args else "gzip"
+    best = "br" if "'system'" in str(site.process.args) else "gzip"
     coding = {"identity": "", "gzip": "gzip"}.get(accept, best)
     assert answer.headers.get("Content-Encoding", "") == coding
     assert b"a" * 2000 in UNPACK[coding](body)
