@@ -58,7 +58,6 @@ _METHODS = ("POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 def log(place: Place) -> list[Directive]:
     """The formats, and where the line goes."""
     known = [name for name in FIELDS if NEEDS.get(name, "") in {"", *place.nginx.modules}]
-    methods = [(f"~^{method} ", method) for method in _METHODS]
     return [
         directive(
             "log_format", FORMAT, "escape=json", _line(known),
@@ -71,17 +70,23 @@ def log(place: Place) -> list[Directive]:
             why="the same line for files: nginx answers them itself, and what it would say of the app is left out",
             cause="D4",
         ),
-        entries(
-            "map", "$request", "$portico_method", table=[("default", "GET"), *methods],
-            why="nginx makes a GET of what leads to an error page; the log says what the client asked",
-            cause="D4",
-        ),
         directive(
             "log_format", PAGE_FORMAT, "escape=json", _line(known, method="$portico_method"),
             why="the same line for error pages, with the method that the client used",
             cause="D4",
         ),
         _access_log(Paths.of(place), FORMAT),
+    ]  # fmt: skip
+
+
+def log_maps() -> list[Directive]:
+    """A variable of the lines of error pages, at http level."""
+    methods = [(f"~^{method} ", method) for method in _METHODS]
+    return [
+        entries(
+            "map", "$request", "$portico_method", table=[("default", "GET"), *methods],
+            why="nginx makes a GET of what leads to an error page; the log says what the client asked", cause="D4",
+        ),
     ]  # fmt: skip
 
 
