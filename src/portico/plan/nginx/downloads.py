@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from portico.errors import Problem
 from portico.place.model import Place
 from portico.plan import downloads as names
+from portico.plan.nginx.compression import uncompressed
 from portico.plan.nginx.conf import Directive, block, directive, is_literal, literal
 from portico.plan.nginx.pages import PREFIX, error_pages
 from portico.site.model import Root, Site
 
 _ACCEL = "https://nginx.org/en/docs/http/ngx_http_uwsgi_module.html#uwsgi_ignore_headers"
+_RANGE = "a range of a compressed file would be another range"
 
 
 def given(site: Site, place: Place) -> list[Root]:
@@ -45,7 +47,10 @@ def downloads(site: Site, place: Place, headers: list[Directive]) -> list[Direct
     inside = [
         made
         for number, root in enumerate(roots)
-        for made in (_files(names.whole(number), root), _files(names.part(number), root, is_part=True))
+        for made in (
+            _files(names.whole(number), root),
+            _files(names.part(number), root, uncompressed(place, _RANGE)),
+        )
     ]
     return [
         block(
@@ -79,9 +84,9 @@ def _internal() -> Directive:
     return directive("internal", why="only the worker leads here, never a client")
 
 
-def _files(url: str, root: Root, *, is_part: bool = False) -> Directive:
+def _files(url: str, root: Root, of_part: Sequence[Directive] = ()) -> Directive:
     folder = literal(root.folder, root.origin).rstrip("/") + "/"
-    why = "the same where a range was asked for" if is_part else "the files of one root"
+    why = "the same where a range was asked for" if of_part else "the files of one root"
     return block(
         "location", "^~", url, why=why, cause=root.origin, source=_ACCEL,
         of=[
@@ -91,7 +96,7 @@ def _files(url: str, root: Root, *, is_part: bool = False) -> Directive:
                 "disable_symlinks", "on", f"from={folder}",
                 why="the worker gives real paths; a link put there meanwhile is not followed", cause=root.origin,
             ),
-            *([directive("gzip", "off", why="a range of a compressed file would be another range")] if is_part else []),
+            *of_part,
         ],
     )  # fmt: skip
 
