@@ -191,3 +191,12 @@ def test_every_metric_is_explained_and_grafana_asks_for_no_other() -> None:
     }
     assert asked <= written
     assert len({panel["id"] for panel in board["panels"]}) == len(board["panels"])
+
+
+def test_a_traced_request_is_not_lost_among_many() -> None:
+    metrics = Metrics()
+    traced = b'{"status":200,"agent":"portico-trace"}\n'
+    metrics.count(traced + b'{"status":200,"agent":"x"}\n' * 500, 3)
+    metrics.count(b'{"status":200,"agent":"x"}\n' * 500, 3)
+    assert [*metrics.traced] == [traced.rstrip()]
+    assert traced.rstrip() not in metrics.recent

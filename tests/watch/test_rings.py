@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from portico.watch.rings import MOST_ERRORS, MOST_REQUESTS, Errors, Requests
+from portico.watch.rings import MOST_ERRORS, MOST_REQUESTS, TRACED, Errors, Requests
 
 TRACEBACK = "Traceback (most recent call last):\n  File ...\nValueError: x"
 
@@ -38,6 +38,17 @@ def test_a_failure_has_the_words_that_came_before_it() -> None:
     errors.add_requests([request("a")])
     (found,) = errors.changed()
     assert found["text"] == "looking at x\n"
+
+
+def test_traced_requests_stay_longer() -> None:
+    requests = Requests()
+    for number in range(100):
+        requests.add([json.dumps({"uri": str(number), "agent": TRACED}).encode()])
+        requests.add([request(str(number), 200) for _ in range(10)])
+    traced = [line["uri"] for line in requests.kept if line.get("agent") == TRACED]
+    assert traced == [str(number) for number in range(50, 100)]
+    assert [line["n"] for line in requests.kept] == sorted(line["n"] for line in requests.kept)
+    assert len(requests.kept) == MOST_REQUESTS + len(traced)
 
 
 def test_nothing_grows_without_end() -> None:

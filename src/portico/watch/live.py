@@ -108,7 +108,7 @@ class Live:
         self._followers.add(items)
         try:
             await self._asked()
-            yield self._item([*self._requests.kept], [*self._errors.kept.values()], [*self._marks]) | {
+            yield self._item(self._requests.kept, [*self._errors.kept.values()], [*self._marks]) | {
                 "history": [*self._moments.history]
             }
             while not self._is_over and (item := await items.get()) is not None:
@@ -172,7 +172,8 @@ class Live:
     async def _close_second(self) -> None:
         self._words.skip(PIECE)
         self._errors.add_words(self._words.text(PIECE).splitlines())
-        requests = self._requests.add(_taken(self.metrics.recent))
+        traced, recent = _taken(self.metrics.traced), _taken(self.metrics.recent)
+        requests = self._requests.add(traced + [line for line in recent if line not in traced])
         self._errors.add_requests(_taken(self.metrics.failed))
         age = time.monotonic() - self._known_at
         if age >= (_HOUSE_SECONDS if self._followers else _SELDOM_SECONDS):

@@ -27,6 +27,8 @@ SERVER = "(server)"
 MOST_RECENT = 20
 _FAILED = b'"status":5'
 """Cannot come from a client: within what it sent, nginx writes \\" for a quote."""
+_TRACED = b'"agent":"portico-trace"'
+"""Likewise; whoever calls himself so without being it only stays in the list a little longer."""
 _LONGEST_NAME = 120
 _MOST_PIDS = 1000
 _BOUNDS_US = tuple(round(bound * 1e6) for bound in BOUNDS)
@@ -71,8 +73,9 @@ class Metrics:
         """Of them those that were not read: others of the same moment count for them."""
         self.unreadable = 0
         self.recent: deque[bytes] = deque(maxlen=MOST_RECENT)
+        self.traced: deque[bytes] = deque(maxlen=MOST_RECENT)
         self.failed: deque[bytes] = deque(maxlen=MOST_RECENT)
-        """The last lines, and the last of those answered 5xx, for whoever takes them out."""
+        """The last lines, the last of traces, and the last of those answered 5xx, for whoever takes them out."""
         self.bytes_in = self.bytes_out = 0
         self.limited = 0
         self.retried = 0
@@ -107,6 +110,8 @@ class Metrics:
         lines.pop()
         self.lines += len(lines)
         self.recent.extend(lines[-MOST_RECENT:])
+        if _TRACED in text:
+            self.traced.extend(line for line in lines if _TRACED in line)
         if stride == 1:
             self._read(lines, 1)
             return

@@ -9,6 +9,9 @@ from typing import Any
 import msgspec
 
 MOST_REQUESTS = 200
+MOST_TRACED = 50
+TRACED = "portico-trace"
+"""The User-Agent of `portico trace`."""
 MOST_ERRORS = 30
 _LONGEST_FIELD = 500
 _LONGEST_TEXT = 8000
@@ -17,16 +20,22 @@ _SIGNS = ("Traceback (most recent call last)", " is stuck: ")
 
 
 class Requests:
-    """The last lines, each as its fields, numbered."""
+    """The last lines, each as its fields, numbered; those of traces stay longer."""
 
     def __init__(self) -> None:
-        self.kept: deque[dict[str, Any]] = deque(maxlen=MOST_REQUESTS)
+        self._others: deque[dict[str, Any]] = deque(maxlen=MOST_REQUESTS)
+        self._traced: deque[dict[str, Any]] = deque(maxlen=MOST_TRACED)
         self._number = 0
+
+    @property
+    def kept(self) -> list[dict[str, Any]]:
+        return sorted((*self._others, *self._traced), key=lambda line: int(line["n"]))
 
     def add(self, lines: Iterable[bytes]) -> list[dict[str, Any]]:
         """What was added."""
         added = [self._numbered(line) for raw in lines if (line := fields(raw))]
-        self.kept.extend(added)
+        for line in added:
+            (self._traced if line.get("agent") == TRACED else self._others).append(line)
         return added
 
     def _numbered(self, line: dict[str, Any]) -> dict[str, Any]:

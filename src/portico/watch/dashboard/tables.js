@@ -4,6 +4,7 @@ import { isTraced, walk } from "./walk.js";
 import { $, bytes, lasting, make, milliseconds, rate, when, worker } from "./words.js";
 
 const MOST_REQUESTS = 200;
+const MOST_TRACED = 50;
 const MOST_ERRORS = 30;
 
 export function routes(rows) {
@@ -42,7 +43,9 @@ let shown = "";
 let wanted = "";
 
 export function requests(added) {
-  kept = [...kept, ...added].slice(-MOST_REQUESTS);
+  const all = [...kept, ...added];
+  const stay = new Set([...all.filter(isTraced).slice(-MOST_TRACED), ...all.filter((line) => !isTraced(line)).slice(-MOST_REQUESTS)]);
+  kept = all.filter((line) => stay.has(line));
   if (added.length) list();
 }
 
