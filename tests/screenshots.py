@@ -31,18 +31,10 @@ from tests.support import ROOT, Served, end, environment, free_port, private_dir
 PICTURES = ROOT / "docs" / "pictures"
 SECONDS = 75
 RELOAD_AFTER = 40
-COLUMNS, LINES = 136, 34
+COLUMNS, LINES = 150, 34
 PATHS = (
-    "/",
-    "/",
-    "/",
-    "/about",
-    "/cart",
-    "/static/shop.css",
-    "/static/shop.js",
-    "/login",
+    *("/", "/", "/", "/about", "/cart", "/static/shop.css", "/static/shop.js", "/login", "/nowhere") * 8,
     "/fail",
-    "/nowhere",
 )
 
 
@@ -50,9 +42,8 @@ def main() -> None:
     with private_directory() as home:
         dashboard = free_port()
         how = ["--dashboard", f"127.0.0.1:{dashboard}", "--name", "shop"]
-        run = start(
-            home, str(ROOT / "examples" / "shop"), *how, env={"SHOP_DATABASE": str(home / "shop.sqlite")}
-        )
+        shutil.copytree(ROOT / "examples" / "shop", home, dirs_exist_ok=True)
+        run = start(home, *how, env={"SHOP_DATABASE": str(home / "shop.sqlite")})
         try:
             until_ready(run, 300)
             with _visitors(run):
@@ -96,8 +87,7 @@ def _visitors(run: Served) -> Iterator[None]:
 
 def _portico(run: Served, *words: str) -> None:
     command = [sys.executable, "-m", "portico", *words]
-    site = ROOT / "examples" / "shop"
-    subprocess.run(command, cwd=site, env=environment(run.directory), check=True, timeout=100)
+    subprocess.run(command, cwd=run.directory, env=environment(run.directory), check=True, timeout=100)
 
 
 def _shown(run: Served, *words: str) -> str:
@@ -106,8 +96,7 @@ def _shown(run: Served, *words: str) -> str:
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", LINES, COLUMNS, 0, 0))
     command = [sys.executable, "-m", "portico", *words, "--name", "shop"]
     env = environment(run.directory) | {"TERM": "xterm-256color"}
-    site = ROOT / "examples" / "shop"
-    process = subprocess.Popen(command, cwd=site, env=env, stdout=theirs, stdin=theirs)
+    process = subprocess.Popen(command, cwd=run.directory, env=env, stdout=theirs, stdin=theirs)
     os.close(theirs)
     text = b""
     with suppress(OSError):  # the end of a terminal
@@ -155,7 +144,7 @@ def _walk(browser: Browser, url: str, name: str) -> None:
 def _terminal(browser: Browser, text: str, name: str) -> None:
     console = Console(record=True, width=COLUMNS, file=Path(os.devnull).open("w"))  # noqa: SIM115
     console.print(Text.from_ansi(text.replace("\r\n", "\n").rstrip()))
-    page = browser.new_page(viewport={"width": 1200, "height": 200})
+    page = browser.new_page(viewport={"width": 1310, "height": 200})
     html = console.export_html(theme=MONOKAI, inline_styles=True)
     page.set_content(html)
     page.add_style_tag(content="body { margin: 14px } pre { font: 14px/1.3 monospace !important }")
