@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import http.client
 import json
+import signal
+import subprocess
+import sys
 import threading
 import time
 from collections import Counter
@@ -13,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from tests.support import Served, portico, served
+from tests.support import Served, environment, portico, served
 
 APP = """
 import logging, sys, threading, time
@@ -189,6 +192,31 @@ def test_bad_words_are_refused(site: Served, words: tuple[str, str]) -> None:
     done = portico("logs", *words, cwd=site.directory)
     assert done.returncode == 2
     assert f'{words[0]}: "{words[1]}"' in done.stderr
+
+
+def test_following_ends_quietly(site: Served) -> None:
+    command = [sys.executable, "-m", "portico", "logs", "--path", "/followed", "-n", "0"]
+    with subprocess.Popen(
+        command, cwd=site.directory, env=environment(site.directory), stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as following:  # fmt: skip
+        over = threading.Event()
+
+        def ask() -> None:  # until it listens
+            while not over.wait(0.2):
+                site.client.get(site.url + "/followed")
+
+        asking = threading.Thread(target=ask)
+        asking.start()
+        try:
+            assert following.stdout is not None
+            assert "/followed" in following.stdout.readline()
+        finally:
+            over.set()
+            asking.join()
+            following.send_signal(signal.SIGINT)
+        _, complaints = following.communicate(timeout=60)
+        assert (following.returncode, complaints) == (0, "")
 
 
 def test_log_off_shows_no_request(site: Served) -> None:

@@ -79,9 +79,12 @@ def command(
         if not shown:
             output.say("no such request has been logged")
         return
-    while True:
-        show.news(reader)
-        time.sleep(_LOOK_SECONDS)
+    try:
+        while True:
+            show.news(reader)
+            time.sleep(_LOOK_SECONDS)
+    except KeyboardInterrupt:
+        pass  # the way to end it
 
 
 def _seconds(text: str) -> float:
