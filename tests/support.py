@@ -118,7 +118,7 @@ class Served:
 
 def _only(parent: Path) -> Path:
     """The site's own directory in the one that was given."""
-    (found,) = parent.iterdir()
+    (found,) = (path for path in parent.iterdir() if path.name != "local-ca")
     return found
 
 
@@ -129,12 +129,14 @@ def served(
     env: Mapping[str, str] | None = None,
     wait: bool = True,
     directory: Path | None = None,
+    port: int = 0,
+    host: str = "127.0.0.1",
 ) -> Iterator[Served]:
     """`portico run` on an app made of these files, on a free port; everything is gone afterwards."""
     with private_directory() as made:
         home = directory or made
         write_files(home, files)
-        run = start(home, *words, env=env)
+        run = start(home, *words, env=env, port=port, host=host)
         try:
             if wait:
                 until_ready(run)
@@ -143,12 +145,14 @@ def served(
             end(run)
 
 
-def start(home: Path, *words: str, env: Mapping[str, str] | None = None, port: int = 0) -> Served:
+def start(
+    home: Path, *words: str, env: Mapping[str, str] | None = None, port: int = 0, host: str = "127.0.0.1"
+) -> Served:
     port = port or free_port()
     out, err = home / "stdout.txt", home / "stderr.txt"
     with out.open("w") as stdout, err.open("w") as stderr:
         process = subprocess.Popen(
-            [sys.executable, "-m", "portico", "run", *words, "--listen", f"127.0.0.1:{port}"],
+            [sys.executable, "-m", "portico", "run", *words, "--listen", f"{host}:{port}"],
             cwd=home,
             env=environment(home) | dict(env or {}),
             stdin=subprocess.DEVNULL,

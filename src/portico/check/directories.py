@@ -19,6 +19,7 @@ def directory_findings(place: Place, planned: Plan) -> Iterator[Finding]:
     paths = [directory.path for directory in planned.directories]
     found = {problem: None for path in paths if (problem := _cannot_be_made(path))}
     if place.nginx_user:
+        paths = [directory.path for directory in planned.directories if not directory.is_secret]
         found |= {problem: None for path in paths if (problem := _out_of_reach(path, place.nginx_user))}
     yield from found or [ok("directories", f"{planned.runtime} and {planned.state} can be used")]
 

@@ -92,7 +92,8 @@ def _running(runtime: str) -> Running | None:
 
 
 def _port_of(url: str) -> int:
-    return urlsplit(url).port or 80
+    found = urlsplit(url)
+    return found.port or (443 if found.scheme == "https" else 80)
 
 
 def _folders(site: Site, place: Place) -> Iterator[Finding]:

@@ -19,6 +19,7 @@ COMMANDS = (
     "pause",
     "resume",
     "scale",
+    "cert",
     "stop",
     "plan",
     "explain",

@@ -14,11 +14,12 @@ from portico.plan.nginx.locations import HEALTH, can_answer_health
 from portico.plan.nginx.main import connections, nginx_conf
 from portico.plan.nginx.pages import error_page_files
 from portico.plan.nginx.part import part, part_file
-from portico.plan.nginx.server import backlog, listen_addresses
+from portico.plan.nginx.server import backlog, https_addresses, listen_addresses
 from portico.plan.nginx.statics import served
 from portico.plan.nginx.upstream import impossible, planned
 from portico.plan.nginx.upstream import notes as upstream_notes
 from portico.plan.paths import SOCKET_PATH_LIMIT, Paths
+from portico.plan.tls import impossible_tls, tls, tls_directories
 from portico.plan.uwsgi import uwsgi_ini, uwsgi_process
 from portico.plan.workers import Capacity, capacity
 from portico.site.model import Site
@@ -41,11 +42,11 @@ def plan(site: Site, place: Place) -> Plan:
         name=site.name,
         app=site.facts.app,
         urls=_urls(site),
-        listen=listen_addresses(site, place),
+        listen=(*listen_addresses(site, place), *https_addresses(site, place)),
         server=server,
         gateway=_nginx(place),
         files=(*_nginx_files(site, place), *_servers(shared), *server_conf, *error_page_files(site)),
-        directories=_directories(place),
+        directories=(*_directories(place), *tls_directories(site, place)),
         runtime=place.runtime,
         state=place.state,
         socket=paths.socket,
@@ -65,6 +66,7 @@ def plan(site: Site, place: Place) -> Plan:
         notes=_notes(site, place),
         upstream=shared,
         shared=place.gateway,
+        tls=tls(site, place),
     )
 
 
@@ -95,7 +97,7 @@ def _server(site: Site, place: Place, size: Capacity) -> tuple[Process] | tuple[
 
 
 def _refuse_impossible(site: Site, place: Place) -> None:
-    paths, problems = Paths.of(place), impossible(site, place)
+    paths, problems = Paths.of(place), [*impossible(site, place), *impossible_tls(site, place)]
     length = len(paths.longest_socket.encode())
     if length > SOCKET_PATH_LIMIT:
         problems.append(
@@ -148,22 +150,31 @@ def _directories(place: Place) -> tuple[Directory, ...]:
 
 
 def _urls(site: Site) -> tuple[str, ...]:
-    port = "" if site.listen.port == 80 else f":{site.listen.port}"
+    scheme, usual = ("https", 443) if site.has_https else ("http", 80)
+    at = site.public
+    port = "" if at.port == usual else f":{at.port}"
     if site.options.domains:
-        return tuple(f"http://{domain}{port}{site.prefix}/" for domain in site.options.domains)
+        return tuple(f"{scheme}://{domain}{port}{site.prefix}/" for domain in _shown(site))
     loopback = {"*": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  reading, not binding
-    host = str(Address(loopback.get(site.listen.host, site.listen.host), 1))[:-2]
-    return (f"http://{host}{port}{site.prefix}/",)
+    host = str(Address(loopback.get(at.host, at.host), 1))[:-2]
+    if site.https_mode == "local":
+        host = "localhost"  # which the certificate names, too, and people remember
+    return (f"{scheme}://{host}{port}{site.prefix}/",)
+
+
+def _shown(site: Site) -> list[str]:
+    """The domains a visitor ends up at, the canonical one first."""
+    first = site.options.canonical
+    return [first] if first else site.options.domains
 
 
 def _health(site: Site, place: Place) -> Health:
-    host = (
-        site.options.domains[0].removeprefix("*.") if site.options.domains else _urls(site)[0].split("/")[2]
-    )
+    first = site.options.canonical or next(iter(site.options.domains), "")
+    host = first.removeprefix("*.") or _urls(site)[0].split("/")[2]
     return Health(
         path=site.options.health,
         host=host,
-        scheme="http",
+        scheme="https" if site.has_https else "http",
         script_name=site.prefix,
         start_seconds=site.options.start_timeout,
         gateway_path=HEALTH if can_answer_health(place) else site.prefix + site.options.health,

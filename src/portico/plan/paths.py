@@ -93,6 +93,16 @@ class Paths:
         return f"{self.state}/bodies"
 
     @property
+    def challenges(self) -> str:
+        """What certificate authorities ask for, served by nginx over plain HTTP."""
+        return f"{self.state}/challenges"
+
+    @property
+    def certificates(self) -> str:
+        """Keys, certificates, and what is remembered of them: nobody else's to read."""
+        return f"{self.state}/certificates"
+
+    @property
     def access_log(self) -> str:
         return f"{self.state}/access.log"
 

@@ -25,7 +25,8 @@ def make(plan: Plan) -> None:
     """Make all of them, and see that nginx's user can enter. Raises PorticoError with every problem."""
     problems = [problem for wanted in plan.directories for problem in _made(wanted, _variable(plan, wanted))]
     if not problems:
-        problems = [problem for wanted in plan.directories for problem in _closed(plan, wanted)]
+        shared = [wanted for wanted in plan.directories if not wanted.is_secret]
+        problems = [problem for wanted in shared for problem in _closed(plan, wanted)]
     if problems:
         raise PorticoError(*problems)
 

@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
 
 from portico.run import control, maintenance, news, status, usage
+from portico.run.certificates import Certificates
 from portico.run.news import News
 from portico.run.pause import Pause
 from portico.run.pump import Pump
@@ -19,7 +20,8 @@ from portico.run.world import World
 class Orders:
     """Maintenance, pause and scale; `served` is to be watched beside the serving."""
 
-    def __init__(self, pump: Pump, world: World, upstreams: Upstreams) -> None:
+    def __init__(self, pump: Pump, world: World, upstreams: Upstreams, certificates: Certificates) -> None:
+        self._certificates = certificates
         self._pump, self._world, self._upstreams = pump, world, upstreams
         self._scale, self._restarts = Scale(world), Counter[str]()
         self.pause = Pause(world)
@@ -40,6 +42,7 @@ class Orders:
             "POST /maintenance/off": control.Answer(self._open_again),
             "POST /pause": control.Answer(self._begin_pause, ("for",)),
             "POST /resume": control.Answer(self._resume),
+            **self._certificates.answers(),
             "POST /scale": control.Answer(self._set_workers, ("workers",)),
         }
 
@@ -63,6 +66,7 @@ class Orders:
             "restarts": dict(self._restarts),
             "maintenance": maintenance.state(world.in_force.runtime),
             "pause": self.pause.status(),
+            "certificate": self._certificates.status(),
         }
 
     async def _close(self, asked: control.Parameters) -> AsyncGenerator[object, None]:

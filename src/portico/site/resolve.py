@@ -27,7 +27,7 @@ _PAGE_LIKE = re.compile(r"(\d{3}|maintenance)\.(html?|json)", re.IGNORECASE)
 
 def resolve(options: Options, facts: AppFacts, directory: Path, causes: Mapping[str, str]) -> Site:
     """The Site in `directory`. Raises UsageError with every path that cannot be read."""
-    problems: list[Problem] = []
+    problems = list(_https_files(options, directory, causes))
     site = Site(
         options=options,
         facts=facts,
@@ -95,6 +95,20 @@ def _declared(
             problems.append(Problem(where, f'static: "{url}" = "{folder}": {what}', hint))
         else:
             yield StaticFolder(url, str(path.absolute()), f"{where}: static")
+
+
+def _https_files(options: Options, directory: Path, causes: Mapping[str, str]) -> Iterator[Problem]:
+    """Files of [https] that cannot be read; `cert` and `key` are looked at more closely when they are used."""
+    for name in ("acme_ca", "client_ca", "dns_credentials", "eab_hmac_file"):
+        text = getattr(options.https, name)
+        try:
+            (directory / text).read_bytes() if text else b""
+        except (OSError, ValueError) as error:
+            where = causes.get(f"https.{name}", f"https.{name}")
+            why = (error.strerror if isinstance(error, OSError) else None) or str(error)
+            yield Problem(
+                where, f'https.{name}: "{text}" cannot be read: {why}', "name a file that may be read"
+            )
 
 
 def _path(directory: Path, text: str) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from portico.place.model import Place
+from portico.plan.nginx import tls
 from portico.plan.nginx.conf import Directive, block, directive, entries
 from portico.plan.nginx.limits import limit_zones
 from portico.plan.nginx.link import dialect
@@ -46,6 +47,9 @@ def own(site: Site, place: Place) -> list[Directive]:
         *_sizes(site),
         *_buffers(site),
         *trust(site),
+        tls.https_variable(),
+        *tls.variables(site),
+        *tls.hsts(site),
         *log(Paths.of(place)),
         *private_map(site),
         *limit_zones(site),

@@ -11,6 +11,7 @@ from portico.plan.nginx.link import dialect, pass_to_app, silence, told_to_app
 from portico.plan.nginx.pages import closed, closed_pages, down_location, message_location, pages_location
 from portico.plan.nginx.routes import Spot, families, settings, spots
 from portico.plan.nginx.statics import routes_inside, statics
+from portico.plan.nginx.tls import secured_headers
 from portico.plan.paths import Paths
 from portico.site.model import Site
 from portico.site.pattern import escape, head, is_fixed
@@ -26,7 +27,7 @@ _TUNNEL = 418
 
 def locations(site: Site, place: Place) -> list[Directive]:
     """Every location of the site, in the order a reader wants them."""
-    paths, headers = Paths.of(place), common_headers()
+    paths, headers = Paths.of(place), common_headers(site, place)
     return [
         *health_locations(site, place),
         *statics(site, place, headers),
@@ -39,13 +40,14 @@ def locations(site: Site, place: Place) -> list[Directive]:
     ]
 
 
-def common_headers() -> list[Directive]:
+def common_headers(site: Site, place: Place) -> list[Directive]:
     """Headers of every answer. nginx inherits them only into blocks that add none, so each such block repeats them."""
     return [
         directive(
             "add_header", "X-Request-ID", "$request_id", "always",
             why="the id of this request's log line, for whoever reports a problem", cause="D4",
-        )
+        ),
+        *secured_headers(site, place),
     ]  # fmt: skip
 
 
