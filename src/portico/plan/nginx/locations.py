@@ -27,7 +27,7 @@ _TUNNEL = 418
 
 def locations(site: Site, place: Place) -> list[Directive]:
     """Every location of the site, in the order a reader wants them."""
-    paths, headers = Paths.of(place), common_headers(site, place)
+    paths, headers = Paths.of(place), common_headers(site)
     return [
         *health_locations(site, place),
         *statics(site, place, headers),
@@ -40,14 +40,14 @@ def locations(site: Site, place: Place) -> list[Directive]:
     ]
 
 
-def common_headers(site: Site, place: Place) -> list[Directive]:
+def common_headers(site: Site) -> list[Directive]:
     """Headers of every answer. nginx inherits them only into blocks that add none, so each such block repeats them."""
     return [
         directive(
             "add_header", "X-Request-ID", "$request_id", "always",
             why="the id of this request's log line, for whoever reports a problem", cause="D4",
         ),
-        *secured_headers(site, place),
+        *secured_headers(site),
     ]  # fmt: skip
 
 
@@ -205,7 +205,7 @@ def _app(
                 of=[directive("return", _TUNNEL, why="leads to @portico_upgraded, never to the client")],
             ),
             *limits(site),
-            *(common_headers() if any(item.name == "add_header" for item in own) else []),
+            *(common_headers(site) if any(item.name == "add_header" for item in own) else []),
             *own,
             pass_to_app(site),
             *(_spot(site, paths, each) for each in inside),

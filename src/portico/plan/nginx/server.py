@@ -82,7 +82,8 @@ def _content(site: Site, place: Place) -> list[Directive]:
     """What the site answers, wherever the connection came in."""
     return [
         *refuse_strangers(site),
-        *common_headers(site, place),
+        *common_headers(site),
+        *tls.alternative(site, place),
         *failures(),
         tunnel(),
         closing(),
@@ -125,7 +126,7 @@ def _others(site: Site, place: Place) -> list[Directive]:
                 *_entrance(site, place, is_default=False),
                 directive("server_name", *names, why="every declared name but that one", cause=cause),
                 *refuse_strangers(site),
-                *common_headers(site, place),
+                *common_headers(site),
                 *([] if site.has_https else health_locations(site, place)),
                 block(
                     "location", "/", why="one address for one page", cause=cause,

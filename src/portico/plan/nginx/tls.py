@@ -121,27 +121,29 @@ def quic_listen(
     ]  # fmt: skip
 
 
-def secured_headers(site: Site, place: Place) -> list[Directive]:
+def secured_headers(site: Site) -> list[Directive]:
     """Headers of every answer over HTTPS."""
-    if not site.has_https:
+    if not site.has_https or site.options.https.hsts == "off":
         return []
-    made = []
-    if site.options.https.hsts != "off":
-        made.append(
-            directive(
-                "add_header", "Strict-Transport-Security", "$portico_hsts", "always",
-                why="browsers come by HTTPS from now on, even to an http:// link; nginx leaves an empty header out",
-                cause=site.cause("https.hsts"), source=_HSTS,
-            )
-        )  # fmt: skip
-    if has_http3(place):
-        made.append(
-            directive(
-                "add_header", "Alt-Svc", f'h3=":{site.https_listen.port}"; ma=86400', "always",
-                why="tells browsers that HTTP/3 is spoken here, too",
-            )
-        )  # fmt: skip
-    return made
+    return [
+        directive(
+            "add_header", "Strict-Transport-Security", "$portico_hsts", "always",
+            why="browsers come by HTTPS from now on, even to an http:// link; nginx leaves an empty header out",
+            cause=site.cause("https.hsts"), source=_HSTS,
+        )
+    ]  # fmt: skip
+
+
+def alternative(site: Site, place: Place) -> list[Directive]:
+    """At server level: a location with headers of its own does without, since browsers need to hear it once."""
+    if not site.has_https or not has_http3(place):
+        return []
+    return [
+        directive(
+            "add_header", "Alt-Svc", f'h3=":{site.https_listen.port}"; ma=86400', "always",
+            why="tells browsers that HTTP/3 is spoken here, too",
+        )
+    ]  # fmt: skip
 
 
 def hsts(site: Site) -> list[Directive]:
