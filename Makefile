@@ -21,7 +21,8 @@ setup:
 	@PYTHON=$(PYTHON) scripts/setup
 
 run: setup
-	@$(BIN)/portico run examples/shop --listen $(LISTEN); code=$$?; [ $$code -eq 130 ] || exit $$code
+	@[ "$$(id -u)" -ne 0 ] || export PORTICO_USER=$${PORTICO_USER:-root}; \
+	$(BIN)/portico run examples/shop --listen $(LISTEN); code=$$?; [ $$code -eq 130 ] || exit $$code
 
 check: setup
 	@$(BIN)/ruff check .

@@ -21,6 +21,8 @@ import httpx
 import psutil
 
 RULE = "-" * 80
+AS_ROOT = {"PORTICO_USER": "root"} if os.geteuid() == 0 else {}
+"""Apps of tests write beside their code, which belongs to whoever runs the tests; `run/test_users` is about others."""
 ROOT = Path(__file__).parents[1]
 
 
@@ -146,13 +148,18 @@ def served(
 
 
 def start(
-    home: Path, *words: str, env: Mapping[str, str] | None = None, port: int = 0, host: str = "127.0.0.1"
+    home: Path,
+    *words: str,
+    env: Mapping[str, str] | None = None,
+    port: int = 0,
+    host: str = "127.0.0.1",
+    python: str = sys.executable,
 ) -> Served:
     port = port or free_port()
     out, err = home / "stdout.txt", home / "stderr.txt"
     with out.open("w") as stdout, err.open("w") as stderr:
         process = subprocess.Popen(
-            [sys.executable, "-m", "portico", "run", *words, "--listen", f"{host}:{port}"],
+            [python, "-m", "portico", "run", *words, "--listen", f"{host}:{port}"],
             cwd=home,
             env=environment(home) | dict(env or {}),
             stdin=subprocess.DEVNULL,
@@ -165,11 +172,15 @@ def start(
 
 def environment(home: Path) -> dict[str, str]:
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("PORTICO", "FLASK"))}
-    return clean | {
-        "PORTICO_RUNTIME_DIR": str(home / "run"),
-        "PORTICO_STATE_DIR": str(home / "state"),
-        "PYTHONDONTWRITEBYTECODE": "1",
-    }
+    return (
+        clean
+        | AS_ROOT
+        | {
+            "PORTICO_RUNTIME_DIR": str(home / "run"),
+            "PORTICO_STATE_DIR": str(home / "state"),
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
+    )
 
 
 def until_ready(run: Served, seconds: float = 40) -> None:

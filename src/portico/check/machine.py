@@ -136,8 +136,10 @@ def _files(place: Place) -> Finding:
 def _user(place: Place) -> Finding:
     if not place.is_root:
         return ok("user", f"everything runs as '{place.user}'")
+    if place.app_user:
+        return ok("user", f"the app runs as '{place.app_user}', nginx's workers as '{place.nginx_user}'")
     return warning(
         "user",
         f"the app runs as root; nginx's workers run as '{place.nginx_user}'",
-        "start Portico as an ordinary user",
+        "name another user: --user NAME",
     )

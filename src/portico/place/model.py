@@ -50,6 +50,11 @@ class Place:
     user: str
     nginx_user: str = ""
     nginx_group: str = ""
+    app_user: str = ""
+    """Who runs the app when it is not who runs Portico."""
+    app_user_why: str = ""
+    app_env: Mapping[str, str] = field(default_factory=dict)
+    """What that user's environment says of it: HOME and the like."""
     has_ipv6: bool = True
     uwsgi: str = ""
     """uWSGI's version; empty when it is not installed."""

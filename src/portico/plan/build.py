@@ -142,8 +142,10 @@ def _nginx(place: Place) -> Process:
 def _directories(place: Place) -> tuple[Directory, ...]:
     paths = Paths.of(place)
     private = 0o750 if place.nginx_group else 0o700
+    # The app's own user passes through to its socket's configuration, and can list nothing.
+    entered = private | 0o001 if place.app_user else private
     return (
-        Directory(place.runtime, private, group=place.nginx_group),
+        Directory(place.runtime, entered, group=place.nginx_group),
         Directory(place.state, private, group=place.nginx_group),
         Directory(paths.temporary, 0o700, owner=place.nginx_user, group=place.nginx_group),
     )
@@ -206,8 +208,10 @@ def _notes(site: Site, place: Place) -> tuple[str, ...]:
     if not can_answer_health(place):
         notes.append(f"this nginx was built without auth_request: {HEALTH} is not answered")
     notes += upstream_notes(site, place)
-    if place.is_root and site.has_app:
-        notes.append("the app runs as root, because Portico does; start Portico as an ordinary user")
+    if place.app_user and site.has_app:
+        notes.append(f"the app runs as '{place.app_user}': {place.app_user_why}")
+    elif place.is_root and site.has_app:
+        notes.append("the app runs as root, as you said; name another with user")
     if connections(place) < 1024:
         notes.append(
             f"only {connections(place)} connections fit the file limit of {place.file_limit}; raise it with ulimit -n"

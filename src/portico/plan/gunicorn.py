@@ -22,16 +22,22 @@ def gunicorn_process(site: Site, place: Place, capacity: Capacity) -> Process:
     """The command that runs a generation of the app."""
     return Process(
         name="gunicorn",
-        argv=(place.python, "-m", "gunicorn", "--config", f"{CONF}/gunicorn.conf.py", site.facts.app),
+        argv=(place.python, "-m", _program(place), "--config", f"{CONF}/gunicorn.conf.py", site.facts.app),
         cwd=site.facts.directory,
         env={
             "PORTICO_DEADLINE": f"{Ladder.of(site.options.request_timeout).deadline_seconds:g}",
             "PORTICO_MAX_MEMORY": str(int(capacity.max_memory)),
             **({} if site.is_asgi else {"PORTICO_PAUSE": pause(place.runtime)}),
             **FRAMEWORK,
+            **place.app_env,
         },
+        user=place.app_user,
         why="runs the app: Gunicorn forks and watches the workers, Portico's worker speaks to nginx",
     )
+
+
+def _program(place: Place) -> str:
+    return "portico.link.arbiter" if place.app_user else "gunicorn"
 
 
 def gunicorn_conf(site: Site, place: Place, capacity: Capacity) -> File:

@@ -62,6 +62,8 @@ class Process:
     cwd: str
     env: Mapping[str, str] = field(default_factory=dict)
     why: str = ""
+    user: str = ""
+    """Who it runs as; empty: whoever runs Portico."""
 
     def at(self, conf: str) -> tuple[str, ...]:
         """The argv with the configuration directory filled in."""

@@ -37,7 +37,8 @@ def uwsgi_process(site: Site, place: Place) -> Process:
             f"{CONF}/uwsgi.ini",
         ),
         cwd=site.facts.directory,
-        env=FRAMEWORK,
+        env={**FRAMEWORK, **place.app_env},
+        user=place.app_user,
         why="runs the app: uWSGI forks and watches the workers and speaks nginx's protocol itself",
     )
 

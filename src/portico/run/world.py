@@ -214,6 +214,7 @@ class World:
                 env=plan.server.env,
                 signals=children.APP_SERVER,
                 listener=self._listener(plan, number),
+                user=plan.server.user,
             )
         except OSError as error:
             self._say(news.Trouble(cannot_start(plan.server.name, error)))
