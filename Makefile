@@ -5,7 +5,7 @@ TEST_PACKAGES = nginx gcc libc6-dev pebble
 LISTEN ?= 127.0.0.1:8080
 SOAK_SECONDS ?= 300
 
-.PHONY: help setup run test check golden docs bench faults soak clean
+.PHONY: help setup run test check golden docs bench faults certificates soak clean
 
 help:
 	@echo "make run     serve the example app behind nginx (LISTEN=$(LISTEN))"
@@ -15,6 +15,7 @@ help:
 	@echo "make docs    write docs/reference.md and docs/portico.schema.json anew"
 	@echo "make bench   measure Portico beside its peers (some minutes)"
 	@echo "make faults  kill, stop and starve every part under load, and count what is lost (ten minutes)"
+	@echo "make certificates  fifty certificates at a server that rejects nonces, twenty swaps under load (six minutes)"
 	@echo "make soak    mixed load for minutes (SOAK_SECONDS=$(SOAK_SECONDS))"
 
 setup:
@@ -48,6 +49,10 @@ bench: setup
 faults: setup
 	@scripts/apt $(TEST_PACKAGES) systemd
 	@$(BIN)/python -m tests.faults $(FAULTS_ARGS)
+
+certificates: setup
+	@scripts/apt $(TEST_PACKAGES)
+	@$(BIN)/python -m tests.certificates
 
 soak: setup
 	@SOAK_SECONDS=$(SOAK_SECONDS) $(BIN)/python -m pytest -q -s tests/link/test_soak.py

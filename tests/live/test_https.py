@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from portico.run.tls import make
 from tests.live.tls import APP, anyone, handshake, until
+from tests.live.tls_load import Clients
 from tests.support import Served, free_port, portico, private_directory, served
 
 STATIC = {"static/app.css": "body { color: teal }\n"}
@@ -241,6 +242,19 @@ def test_files_are_checked_before_use_and_swapped_when_they_change() -> None:
             # A key that everybody may read is used, and said.
             (home / "key.pem").chmod(0o644)
             until(lambda: "everybody on this machine can read this key" in run.stderr(), "the complaint")
+
+
+def test_no_handshake_and_no_request_is_lost_in_a_swap() -> None:
+    """`make certificates` does it twenty times."""
+    with private_directory() as home:
+        put(home, *pair(["shop.example"]))
+        with secured(*FILES, directory=home) as (_, port), Clients(port, 4) as clients:
+            for _ in range(3):
+                before = handshake(port).fingerprint
+                put(home, *pair(["shop.example"]))
+                until(lambda before=before: handshake(port).fingerprint != before, "a swap")  # type: ignore[misc]
+        assert clients.failed == []
+        assert clients.handshakes > 4
 
 
 def _everywhere(port: int) -> list[httpx.Response]:

@@ -26,8 +26,12 @@ def command(context: click.Context, config: str | None, name: str, is_json: bool
     certificate = _asked(runtime_of(None, config, name))
     if is_json:
         output.result(output.as_json(certificate))
+    elif certificate is None:
+        output.result(f"this site has no HTTPS\n  {_BEGIN}")
     else:
         output.results(details(certificate))
+    if certificate is None:
+        sys.exit(DONE)
     sys.exit(FAILED if is_bad(certificate) else DONE)
 
 
@@ -61,7 +65,8 @@ def _step(step: dict[str, Any]) -> str:
 @running_site
 def trust(app: str | None, config: str | None, name: str) -> None:
     """How this and other systems learn to trust the authority of mode local, a line each."""
-    authority = _asked(runtime_of(app, config, name))["authority"]
+    found = _asked(runtime_of(app, config, name))
+    authority = found and found["authority"]
     if not authority:
         raise PorticoError(Problem("", "only mode local has an authority of its own", "portico cert"))
     path = shlex.quote(authority)
@@ -84,10 +89,11 @@ _TRUST = (
 )
 
 
-def _asked(runtime: str) -> dict[str, Any]:
+def _asked(runtime: str) -> dict[str, Any] | None:
+    """None when the site has no HTTPS."""
     (answer,) = client.ask(runtime, "GET", "/cert")
     certificate: dict[str, Any] | None = answer["certificate"]
-    if certificate is None:
-        hint = "portico run --https local, or --email with a domain"
-        raise PorticoError(Problem("", "this site has no HTTPS", hint))
     return certificate
+
+
+_BEGIN = "begin: portico run --https local, or --domain NAME --email ADDRESS"

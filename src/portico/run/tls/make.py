@@ -38,6 +38,7 @@ def local(names: Sequence[str], directory: Path) -> tuple[bytes, bytes]:
         _builder(_name(names[0]), authority.subject, key.public_key(), LOCAL_DAYS)
         .add_extension(_alternatives(names), critical=False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(_signs(handshakes=True), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         .add_extension(_signed_by(authority), critical=False)
     )
@@ -59,7 +60,7 @@ def _authority(directory: Path) -> tuple[x509.Certificate, ec.EllipticCurvePriva
     made = (
         _builder(name, name, key.public_key(), AUTHORITY_DAYS)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(_signs_certificates(), critical=True)
+        .add_extension(_signs(handshakes=False), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .sign(key, hashes.SHA256())
     )
@@ -98,10 +99,12 @@ def _builder(
     )
 
 
-def _signs_certificates() -> x509.KeyUsage:
+def _signs(*, handshakes: bool) -> x509.KeyUsage:
+    """Handshakes, or certificates."""
     return x509.KeyUsage(
-        digital_signature=False, content_commitment=False, key_encipherment=False, data_encipherment=False,
-        key_agreement=False, key_cert_sign=True, crl_sign=True, encipher_only=False, decipher_only=False,
+        digital_signature=handshakes, content_commitment=False, key_encipherment=False, data_encipherment=False,
+        key_agreement=False, key_cert_sign=not handshakes, crl_sign=not handshakes, encipher_only=False,
+        decipher_only=False,
     )  # fmt: skip
 
 
