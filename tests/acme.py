@@ -82,20 +82,23 @@ class Authority:
 
 
 @contextmanager
-def authority(*, validity: int = 90 * 86400, **environment: str) -> Iterator[Authority]:
-    """Pebble and its DNS on free ports, gone afterwards."""
+def authority(
+    *, port: int = 0, accounts: Mapping[str, str] | None = None, **environment: str
+) -> Iterator[Authority]:
+    """Pebble and its DNS on free ports, gone afterwards. `accounts`: it insists on an external one, key by name."""
     missing = [name for name in PROGRAMS if not shutil.which(name)]
     assert not missing, f"{missing}: run the tests with `make test`, which installs them"
     with private_directory() as directory:
         ports = [free_port() for _ in range(6)]
-        made = Authority(directory, ports[0], ports[1], ports[2], ports[3], environment)
+        made = Authority(directory, port or ports[0], ports[1], ports[2], ports[3], environment)
         chain, key = make.local(["127.0.0.1", "localhost"], directory)
         (directory / "cert.pem").write_bytes(chain)
         (directory / "key.pem").write_bytes(key)
         config = {
             "listenAddress": f"127.0.0.1:{made.acme}", "managementListenAddress": f"127.0.0.1:{ports[4]}",
             "certificate": "cert.pem", "privateKey": "key.pem", "httpPort": made.port, "tlsPort": ports[5],
-            "ocspResponderURL": "", "externalAccountBindingRequired": False, "certificateValidityPeriod": validity,
+            "ocspResponderURL": "", "externalAccountBindingRequired": bool(accounts),
+            "externalAccountMACKeys": dict(accounts or {}), "certificateValidityPeriod": 90 * 86400,
         }  # fmt: skip
         (directory / "pebble.json").write_text(json.dumps({"pebble": config}))
         names = subprocess.Popen(

@@ -18,6 +18,7 @@ from tests.acme import Authority, authority
 from tests.live.tls import APP, handshake, until
 from tests.support import Served, free_port, portico, served
 
+pytestmark = pytest.mark.timeout(300)
 PLACEHOLDER = "CN=Portico placeholder"
 LATER = "import time; real = time.time; time.time = lambda: real() + 70 * 86400"
 DOMAIN = ["--domain", "shop.example"]
@@ -79,13 +80,33 @@ def test_from_nothing_to_a_certificate_and_through_a_renewal() -> None:
         assert portico("cert", cwd=run.directory).returncode == 0
 
 
-def test_every_second_nonce_rejected_is_only_slower() -> None:
+def test_every_second_nonce_rejected_and_an_external_account_are_only_slower() -> None:
+    key = "zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W"
+    words = ["--https-eab-kid", "kid-1", "--https-eab-hmac-file", "eab.key"]
     with (
-        authority(PEBBLE_WFE_NONCEREJECT="50", PEBBLE_AUTHZREUSE="100") as ca,
-        site(ca, *DOMAIN) as (run, port),
+        authority(accounts={"kid-1": key}, PEBBLE_WFE_NONCEREJECT="50", PEBBLE_AUTHZREUSE="100") as ca,
+        site(ca, *DOMAIN, *words, files={"eab.key": f"{key}\n"}) as (run, port),
     ):
         until_served(run)
         assert "Pebble" in handshake(port).issuer
+
+
+def test_a_rehearsal_that_fails_costs_nothing_of_the_real_server() -> None:
+    with authority() as ca, authority(port=ca.port) as staging:
+        staging.dns("add-a", "shop.example", "127.0.0.12")
+        (ca.directory / "both.pem").write_text(ca.ca.read_text() + staging.ca.read_text())
+        words = ["--https-acme-staging", staging.url, "--https-acme-ca", str(ca.directory / "both.pem")]
+        with site(ca, *DOMAIN, *words) as (run, port):
+            until(lambda: "no certificate" in run.stderr(), "a failed try")
+            assert "could not be reached from outside" in run.stderr()
+            assert "/order-plz" not in ca.log()
+            assert PLACEHOLDER in handshake(port).issuer
+            staging.dns("clear-a", "shop.example")
+            staging.dns("add-a", "shop.example", "127.0.0.1")
+            renewed = portico("cert", "renew", cwd=run.directory)
+            assert renewed.returncode == 0, renewed.stderr
+            assert "/order-plz" in staging.log()
+            assert "Pebble" in handshake(port).issuer
 
 
 def test_an_authority_that_is_down_at_boot_only_delays() -> None:

@@ -22,6 +22,7 @@ from tests.live.tls import APP, anyone, handshake, until
 from tests.live.tls_load import Clients
 from tests.support import Served, free_port, portico, private_directory, served
 
+pytestmark = pytest.mark.timeout(300)
 STATIC = {"static/app.css": "body { color: teal }\n"}
 
 
@@ -280,6 +281,8 @@ def test_a_start_without_usable_files_says_so(content: bytes | None, words: str)
         with secured(*FILES, directory=home, wait=False) as (run, _):
             assert run.process.wait(60) == 1
             assert words in run.stderr()
+            checked = portico("check", *FILES, cwd=home)
+            assert (checked.returncode, words in checked.stdout) == (1, True)
 
 
 def test_a_reload_keeps_what_is_served() -> None:

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from portico.check.accepted import accepted
 from portico.check.directories import directory_findings
+from portico.check.https import https_findings
 from portico.check.model import Finding, fault, ok, warning
 from portico.errors import PorticoError
 from portico.place.model import Place
@@ -31,6 +32,7 @@ def machine_findings(site: Site, place: Place, planned: Plan) -> Iterator[Findin
     yield from _ports(planned)
     yield from _folders(site, place)
     yield from directory_findings(place, planned)
+    yield from https_findings(planned)
     yield _backlog(place)
     yield _files(place)
     yield _user(place)

@@ -54,7 +54,7 @@ class Keeper:
         self._look_at = 0.0
         self._warned = 0.0
         self._ordering = asyncio.Lock()
-        self._is_due = asyncio.Event()
+        self._stumbled: tuple[Problem, ...] = ()
 
     async def watch(self) -> None:
         """For ever."""
@@ -65,16 +65,20 @@ class Keeper:
                 continue
             if tls != self._of:
                 self._begin(tls, served)
-            await self._turn(tls, served)
-            await self._rest()
+            try:
+                await self._turn(tls, served)
+            except Exception as error:  # noqa: BLE001  whatever it is, the certificate is kept on being kept
+                self._stumble(error)
+                await asyncio.sleep(LOOK_AGAIN_SECONDS)
+            await asyncio.sleep(TURN_SECONDS)
 
-    async def _rest(self) -> None:
-        try:
-            async with asyncio.timeout(TURN_SECONDS):
-                await self._is_due.wait()
-        except TimeoutError:
-            pass
-        self._is_due.clear()
+    def _stumble(self, error: Exception) -> None:
+        """Say what went wrong in a turn, once."""
+        problems = error.problems if isinstance(error, PorticoError) else (_unexpected(error),)
+        if problems != self._stumbled:
+            for problem in problems:
+                self._say(news.Trouble(problem))
+        self._stumbled = problems
 
     def _begin(self, tls: Tls, served: Material) -> None:
         """A plan that is new to us."""
@@ -379,6 +383,12 @@ def _stat(path: str) -> tuple[int, ...]:
     except OSError:
         return ()
     return found.st_ino, found.st_mtime_ns, found.st_size, found.st_mode
+
+
+def _unexpected(error: Exception) -> Problem:
+    if isinstance(error, OSError):
+        return _unwritten(error)
+    return Problem("certificate", f"{type(error).__name__}: {error}")
 
 
 def _unwritten(error: OSError) -> Problem:

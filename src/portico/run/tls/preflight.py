@@ -38,22 +38,35 @@ def preflight(tls: Tls) -> tuple[Problem, ...]:
     return tuple(problem for name in tls.names for problem in _checked(name, tls.acme, resolver))
 
 
-def _checked(name: str, acme: Acme, resolver: dns.resolver.Resolver) -> Iterator[Problem]:
+def unknown(tls: Tls) -> tuple[Problem, ...]:
+    """What DNS alone says against it, also while nothing is served; blocks."""
+    assert tls.acme is not None
+    resolver = _resolver(tls.acme)
+    return tuple(
+        problem for name in tls.names for problem in _checked(name, tls.acme, resolver, asks_us=False)
+    )
+
+
+def _checked(
+    name: str, acme: Acme, resolver: dns.resolver.Resolver, *, asks_us: bool = True
+) -> Iterator[Problem]:
     try:
         yield from _forbidden(name, acme, resolver)
         if not acme.dns:
-            yield from _elsewhere(name, acme, resolver)
+            yield from _elsewhere(name, acme, resolver, asks_us=asks_us)
     except dns.exception.DNSException as error:
         hint = "is the name right, and does its name server answer? another to ask: https.resolver"
         yield Problem(name, f"cannot be looked up in DNS: {str(error).rstrip('.')}", hint)
 
 
-def _elsewhere(name: str, acme: Acme, resolver: dns.resolver.Resolver) -> Iterator[Problem]:
+def _elsewhere(name: str, acme: Acme, resolver: dns.resolver.Resolver, *, asks_us: bool) -> Iterator[Problem]:
     """Each address of the name must show what we put there."""
     found = {kind: _addresses(name, kind, resolver) for kind in ("A", "AAAA")}
     if not any(found.values()):
         hint = "add an A (and AAAA) record for it that leads to this machine"
         yield Problem(name, "has no address in DNS", hint)
+        return
+    if not asks_us:
         return
     token, word = f"portico-{secrets.token_hex(8)}", secrets.token_hex(16)
     path = Path(acme.challenges) / CHALLENGE.strip("/") / token
