@@ -50,7 +50,7 @@ def _issued(count: int, rejected: str) -> int:
         until(lambda: status(run)["source"] == "auto", "the first certificate", 300)
         seen = {handshake(port).fingerprint}
         for _ in range(count - 1):
-            failed += portico("cert", "renew", cwd=run.directory).returncode != 0
+            failed += portico("cert", "renew", cwd=run.directory, seconds=300).returncode != 0
             seen.add(handshake(port).fingerprint)
     seconds = (time.monotonic() - began) / count
     print(f"{rejected} % of nonces rejected: {len(seen)} of {count} certificates, {seconds:.1f} s each")

@@ -208,7 +208,9 @@ def end(run: Served) -> None:
     assert not left, f"left behind: {left}"
 
 
-def portico(*words: str, cwd: Path, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+def portico(
+    *words: str, cwd: Path, env: Mapping[str, str] | None = None, seconds: float = 90
+) -> subprocess.CompletedProcess[str]:
     """A command that ends by itself."""
     return subprocess.run(
         [sys.executable, "-m", "portico", *words],
@@ -217,6 +219,6 @@ def portico(*words: str, cwd: Path, env: Mapping[str, str] | None = None) -> sub
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=90,
+        timeout=seconds,
         check=False,
     )

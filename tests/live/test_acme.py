@@ -18,7 +18,7 @@ from tests.acme import Authority, authority
 from tests.live.tls import APP, handshake, until
 from tests.support import Served, free_port, portico, served
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 PLACEHOLDER = "CN=Portico placeholder"
 LATER = "import time; real = time.time; time.time = lambda: real() + 70 * 86400"
 DOMAIN = ["--domain", "shop.example"]
@@ -36,7 +36,7 @@ def site(ca: Authority, *words: str, **how: Any) -> Iterator[tuple[Served, int]]
 
 def until_served(run: Served, times: int = 1) -> None:
     try:
-        until(lambda: run.stderr().count(" is served, good for ") >= times, "a certificate", 100)
+        until(lambda: run.stderr().count(" is served, good for ") >= times, "a certificate", 240)
     except AssertionError as error:
         raise AssertionError(f"{error}\n{run.stderr()}") from None
 
@@ -58,7 +58,7 @@ def test_from_nothing_to_a_certificate_and_through_a_renewal() -> None:
         assert key.curve.name == "secp256r1"
         assert run.get("/.well-known/acme-challenge/x", headers={"Host": "shop.example"}).status_code == 404
 
-        renewed = portico("cert", "renew", cwd=run.directory)
+        renewed = portico("cert", "renew", cwd=run.directory, seconds=300)
         assert renewed.returncode == 0, renewed.stderr
         second = handshake(port)
         assert second.fingerprint != first.fingerprint
@@ -68,11 +68,11 @@ def test_from_nothing_to_a_certificate_and_through_a_renewal() -> None:
         assert 59 < (found["next_attempt"] - time.time()) / 86400 < 64
         assert [seen["is_served"] for seen in found["addresses"]] == [True]
 
-        assert portico("cert", "renew", "--dry-run", cwd=run.directory).returncode == 0
+        assert portico("cert", "renew", "--dry-run", cwd=run.directory, seconds=300).returncode == 0
         assert handshake(port).fingerprint == second.fingerprint
 
         ca.stop()  # down when a renewal is due: the site goes on with what it has
-        refused = portico("cert", "renew", cwd=run.directory)
+        refused = portico("cert", "renew", cwd=run.directory, seconds=300)
         assert refused.returncode == 1
         assert "the ACME server does not answer as it should" in refused.stderr
         assert handshake(port).fingerprint == second.fingerprint
@@ -97,13 +97,13 @@ def test_a_rehearsal_that_fails_costs_nothing_of_the_real_server() -> None:
         (ca.directory / "both.pem").write_text(ca.ca.read_text() + staging.ca.read_text())
         words = ["--https-acme-staging", staging.url, "--https-acme-ca", str(ca.directory / "both.pem")]
         with site(ca, *DOMAIN, *words) as (run, port):
-            until(lambda: "no certificate" in run.stderr(), "a failed try")
+            until(lambda: "no certificate" in run.stderr(), "a failed try", 240)
             assert "could not be reached from outside" in run.stderr()
             assert "/order-plz" not in ca.log()
             assert PLACEHOLDER in handshake(port).issuer
             staging.dns("clear-a", "shop.example")
             staging.dns("add-a", "shop.example", "127.0.0.1")
-            renewed = portico("cert", "renew", cwd=run.directory)
+            renewed = portico("cert", "renew", cwd=run.directory, seconds=300)
             assert renewed.returncode == 0, renewed.stderr
             assert "/order-plz" in staging.log()
             assert "Pebble" in handshake(port).issuer
@@ -113,7 +113,7 @@ def test_an_authority_that_is_down_at_boot_only_delays() -> None:
     with authority() as ca:
         ca.stop()
         with site(ca, *DOMAIN) as (run, port):
-            until(lambda: "no certificate" in run.stderr(), "a failed try")
+            until(lambda: "no certificate" in run.stderr(), "a failed try", 240)
             assert "the ACME server does not answer as it should" in run.stderr()
             assert PLACEHOLDER in handshake(port).issuer
             assert run.get(headers={"Host": "shop.example"}).status_code == 308
@@ -181,7 +181,7 @@ def test_a_name_that_leads_elsewhere_is_said_before_anything_is_ordered(
         threading.Thread(target=stranger.serve_forever, daemon=True).start()
         try:
             with site(ca, *DOMAIN) as (run, port):
-                until(lambda: "no certificate" in run.stderr(), "a failed try")
+                until(lambda: "no certificate" in run.stderr(), "a failed try", 240)
                 assert words in run.stderr()
                 assert "/order-plz" not in ca.log()
                 assert PLACEHOLDER in handshake(port).issuer
@@ -198,7 +198,7 @@ def test_the_authority_s_own_verdict_is_told_in_plain_words() -> None:
     with authority() as ca, site(ca, *DOMAIN) as (run, _):
         until_served(run)
         ca.dns("add-a", "shop.example", "127.0.0.11")
-        refused = portico("cert", "renew", cwd=run.directory)
+        refused = portico("cert", "renew", cwd=run.directory, seconds=300)
         assert refused.returncode == 1
         assert "shop.example: could not be reached from outside, at port" in refused.stderr
         assert "firewall" in refused.stderr
