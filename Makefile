@@ -5,7 +5,7 @@ TEST_PACKAGES = nginx gcc libc6-dev pebble
 LISTEN ?= 127.0.0.1:8080
 SOAK_SECONDS ?= 300
 
-.PHONY: help setup run test check golden docs bench faults certificates soak clean
+.PHONY: help setup run test check golden docs bench faults certificates cache-tests soak clean
 
 help:
 	@echo "make run     serve the example app behind nginx (LISTEN=$(LISTEN))"
@@ -16,6 +16,7 @@ help:
 	@echo "make bench   measure Portico beside its peers (some minutes)"
 	@echo "make faults  kill, stop and starve every part under load, and count what is lost (ten minutes)"
 	@echo "make certificates  fifty certificates at a server that rejects nonces, twenty swaps under load (six minutes)"
+	@echo "make cache-tests  npm's http-cache-tests through the default cache (Node.js and npm needed)"
 	@echo "make soak    mixed load for minutes (SOAK_SECONDS=$(SOAK_SECONDS))"
 
 setup:
@@ -53,6 +54,9 @@ faults: setup
 certificates: setup
 	@scripts/apt $(TEST_PACKAGES)
 	@$(BIN)/python -m tests.certificates
+
+cache-tests: setup
+	@$(BIN)/python -m tests.http_cache $(CACHE_TESTS_ARGS)
 
 soak: setup
 	@SOAK_SECONDS=$(SOAK_SECONDS) $(BIN)/python -m pytest -q -s tests/link/test_soak.py

@@ -64,6 +64,27 @@ def tutorial(directory: Path, port: int, inner_port: int) -> str:
     return _conf(directory, http, worker_connections=768)
 
 
+def files(directory: Path, port: int) -> str:
+    """Files alone, tuned by hand: sendfile, files kept open, buffered log."""
+    http: list[Directive] = [
+        ("gzip", "on"),
+        ("gzip_types", "text/css"),
+        ("gzip_vary", "on"),
+        ("open_file_cache", "max=1000", "inactive=60s"),
+        ("open_file_cache_valid", "30s"),
+        Block(("types",), [("text/css", "css")]),
+        *_tuned_log(directory),
+        Block(("server",), [
+            ("listen", f"127.0.0.1:{port}", "backlog=4096"),
+            Block(("location", "/static/"), [
+                ("root", str(directory)),
+                ("add_header", "Cache-Control", "max-age=3600"),
+            ]),
+        ]),
+    ]  # fmt: skip
+    return _conf(directory, http)
+
+
 def http_upstream(directory: Path, port: int, socket: Path) -> str:
     """Tuned HTTP: unix socket, connections to the app server kept open, buffered log."""
     location: list[Directive] = [
@@ -80,6 +101,20 @@ def uwsgi_upstream(directory: Path, port: int, socket: Path) -> str:
     """Tuned uwsgi: the uwsgi protocol over a unix socket, buffered log."""
     location: list[Directive] = [("uwsgi_pass", f"unix:{socket}"), *_UWSGI_PARAMS]
     return _conf(directory, [*_tuned_log(directory), _server(port, location)])
+
+
+def cached_upstream(directory: Path, port: int, inner_port: int, kept: Path) -> str:
+    """The cache that a careful person would write: files in memory, connections to the app kept open, buffered log."""
+    location: list[Directive] = [
+        ("proxy_pass", f"http://127.0.0.1:{inner_port}"),
+        ("proxy_http_version", "1.1"),
+        ("proxy_set_header", "Connection", ""),
+        ("proxy_cache", "kept"),
+        ("proxy_cache_lock", "on"),
+        *_FOUR_HEADERS,
+    ]
+    path = ("proxy_cache_path", str(kept), "levels=1:2", "keys_zone=kept:10m", "use_temp_path=off")
+    return _conf(directory, [*_tuned_log(directory), path, _server(port, location)])
 
 
 def _tuned_log(directory: Path) -> list[Directive]:

@@ -36,16 +36,16 @@ class Running:
     def __init__(self, stand: Stand) -> None:
         self.port = stand.port
         self.launched_at = time.monotonic()
-        self._directory = stand.directory
+        self.directory = stand.directory
         self._programs: list[tuple[Program, psutil.Popen]] = []
 
     def launch(self, program: Program) -> None:
         """In a session of its own; told to end when the bench is killed and can no longer say so itself."""
         argv = ["setpriv", "--pdeathsig", "TERM", "--", *program.argv]
-        with (self._directory / f"program{len(self._programs)}.log").open("wb") as log:
+        with (self.directory / f"program{len(self._programs)}.log").open("wb") as log:
             process = psutil.Popen(
                 argv,
-                cwd=self._directory,
+                cwd=self.directory,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -69,7 +69,7 @@ class Running:
 
     def last_words(self) -> str:
         """The end of what the programs wrote, for the reason that is reported."""
-        logs = sorted(self._directory.glob("program*.log"))
+        logs = sorted(self.directory.glob("program*.log"))
         text = "\n".join(log.read_text(errors="replace") for log in logs)
         lines = [line.strip() for line in text.splitlines() if line.strip()]
         return lines[-1][:200] if lines else "it said nothing"
@@ -143,6 +143,7 @@ def _free_port() -> int:
 def _furnish(directory: Path, setup: Setup) -> None:
     shutil.copytree(APPS, directory, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
     for name, text in setup.files.items():
+        (directory / name).parent.mkdir(exist_ok=True)
         (directory / name).write_text(text)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 from flask import Flask, Response, jsonify, render_template, request
 
@@ -39,6 +40,21 @@ def wait() -> str:
     """A view that waits 10 ms for somebody else: a database, another service."""
     time.sleep(0.01)
     return "waited"
+
+
+@app.get("/kept")
+def kept() -> Response:
+    """2 kB that everybody may keep."""
+    return Response("x" * 2000, headers={"Cache-Control": "public, max-age=3600"})
+
+
+@app.get("/slow")
+def slow() -> str:
+    """A second of work; a file counts how often."""
+    with Path("slow.txt").open("a") as file:
+        file.write("x")
+    time.sleep(1)
+    return "slow"
 
 
 @app.post("/upload")

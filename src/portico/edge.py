@@ -13,7 +13,7 @@ a value that cannot be used, or a note that no route reaches, is an error of `po
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 NOTES = "__portico_edge__"
@@ -46,9 +46,22 @@ def stream(view: View) -> View:
     return _noting(stream=True)(view)
 
 
+def upload_to_file(view: View) -> View:
+    """The app is given the file that nginx wrote an upload to: open as `wsgi.input`, its path as `portico.upload`."""
+    return _noting(upload_to_file=True)(view)
+
+
 def private(view: View) -> View:
     """No cache ever keeps what this route answers: not nginx's, not a browser's, none in between."""
     return _noting(private=True)(view)
+
+
+def cache(duration: str, *, vary: Sequence[str] = ()) -> Callable[[View], View]:
+    """nginx keeps what this route answers so long: "60s"; what the app says itself (`max-age`, `private`) goes first.
+
+    `vary` names what the answer depends on beside the URL: request headers, or cookies as "cookie:theme".
+    """
+    return _noting(cache=duration, **({"vary": list(vary)} if vary else {}))
 
 
 def noted() -> list[Note]:

@@ -16,6 +16,7 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
+from websockets.exceptions import ConnectionClosedOK
 from websockets.sync.client import connect
 
 from portico.link.uwsgi import encode
@@ -293,8 +294,8 @@ def test_limits_that_are_no_numbers_are_refused() -> None:
 def test_threads_are_there_when_requests_wait() -> None:
     with stage(APP, threads=8) as on:
         start = time.monotonic()
-        assert {answer.text for answer in _at_once(on, "/wait-0.5", 8)} == {"waited 0.5"}
-        assert time.monotonic() - start < 2, "one after the other takes 4 s"
+        assert {answer.text for answer in _at_once(on, "/wait-1.5", 8)} == {"waited 1.5"}
+        assert time.monotonic() - start < 8, "one after the other takes 12 s"
 
 
 def test_a_quick_request_does_not_wait_for_slow_ones(served: Stage) -> None:
@@ -334,6 +335,19 @@ def test_more_websockets_than_threads_leave_room_for_requests() -> None:
             what=lambda: str(psutil.Process(worker).threads()),
         )
         assert "Traceback" not in on.log()
+
+
+def test_a_websocket_is_told_when_its_worker_leaves() -> None:
+    with (
+        stage(SOCK, words=("--graceful-timeout", "30")) as on,
+        connect(f"ws://127.0.0.1:{on.port}/echo") as talk,
+    ):
+        talk.send("hello")
+        assert talk.recv(10) == "hello"
+        on.gunicorn.send_signal(signal.SIGTERM)
+        with pytest.raises(ConnectionClosedOK, match="1001"):
+            talk.recv(30)
+        assert on.gunicorn.wait(60) == 0
 
 
 def test_a_websocket_that_fails_is_logged_and_closed() -> None:

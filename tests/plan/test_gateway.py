@@ -238,7 +238,16 @@ def test_settings_of_one_site_are_in_its_own_server(tmp_path: Path) -> None:
         if line and not line.startswith((" ", "}"))
     ]
     heads = {line.split()[0] for line in top}
-    assert heads == {"map", "geo", "log_format", "limit_req_zone", "limit_conn_zone", "upstream", "server"}
+    assert heads == {
+        "map",
+        "geo",
+        "log_format",
+        "limit_req_zone",
+        "limit_conn_zone",
+        "upstream",
+        "server",
+        "uwsgi_cache_path",
+    }
 
 
 def test_an_old_build_says_what_it_can(tmp_path: Path) -> None:

@@ -16,15 +16,20 @@ from portico.place.model import NginxBuild, Place
 from portico.plan.build import plan
 from portico.plan.model import Plan
 from portico.site.load import load
-from portico.site.model import AppFacts, Site, StaticFolder
+from portico.site.model import AppFacts, Root, Site, StaticFolder
 from portico.site.routed import routed
 from tests.support import RULE, golden
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "plan"
 MODULES = frozenset({"http_auth_request_module", "http_ssl_module", "http_v2_module"})
 EMBEDDED = NginxBuild("/opt/nginx", (1, 31, 3), MODULES)
+DEBIAN = NginxBuild("/usr/sbin/nginx", (1, 22, 1), MODULES, origin="system")
+BROTLI = replace(
+    DEBIAN, loadable={"brotli_filter": "/usr/lib/nginx/modules/ngx_http_brotli_filter_module.so"}
+)
 BUILDS = {
-    "debian": NginxBuild("/usr/sbin/nginx", (1, 22, 1), MODULES, origin="system"),
+    "debian": DEBIAN,
+    "debian-brotli": BROTLI,
     "quic": NginxBuild("/opt/nginx-quic", (1, 31, 3), MODULES | {"http_v3_module"}, origin="path"),
     "bare": NginxBuild("/opt/nginx-bare", (1, 31, 3), MODULES - {"http_ssl_module"}, origin="path"),
 }
@@ -65,9 +70,12 @@ def case(text: str, directory: Path) -> Plan:
     declared = tuple(
         StaticFolder(url, f"/srv/shop/{path}", "[static]") for url, path in options.static.items()
     )
+    roots = options.downloads.roots or []
     site = Site(
         options, facts, "/srv/shop", "shop", causes, declared,
+        spa=options.spa and f"/srv/shop/{options.spa}",
         nginx_http=tuple(options.nginx.http), nginx_server=tuple(options.nginx.server),
+        roots=tuple(Root(f"/srv/shop/{path}", "[downloads]", is_declared=True) for path in roots),
         routed=routed(options, facts, causes),
     )  # fmt: skip
     return plan(site, replace(PLACE, **wanted))

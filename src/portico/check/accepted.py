@@ -44,7 +44,7 @@ def _asked(site: Site, place: Place, directory: Path) -> Finding:
     write_files(private.files, conf)
     if private.tls:
         _write_placeholder(private.tls, conf)
-    Path(Paths(str(directory), str(directory)).temporary).mkdir()
+    Path(Paths(str(directory), str(directory), str(directory)).temporary).mkdir()
     done = subprocess.run(
         [*private.gateway.at(str(conf)), "-t", "-q"],
         stdin=subprocess.DEVNULL, capture_output=True, timeout=TEST_SECONDS, check=False,

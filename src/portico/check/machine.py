@@ -13,8 +13,8 @@ from portico.errors import PorticoError
 from portico.place.model import Place
 from portico.plan.model import Plan
 from portico.plan.nginx.http import KEEPS_IDLE_SINCE
-from portico.plan.nginx.main import FILES_PER_CONNECTION, connections
 from portico.plan.nginx.server import WANTED_BACKLOG
+from portico.plan.nginx.sizes import FILES_PER_CONNECTION, connections
 from portico.run import ports
 from portico.run.lock import Running, running
 from portico.site.model import Site

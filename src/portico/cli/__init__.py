@@ -20,6 +20,7 @@ COMMANDS = (
     "resume",
     "scale",
     "cert",
+    "purge",
     "stop",
     "plan",
     "explain",

@@ -15,7 +15,7 @@ from portico.place.owner import Owner, as_user, environment, owner
 from portico.plan.model import Plan
 from portico.site.discover import Discovery, NoApp, start_discovery
 from portico.site.load import FILE, load
-from portico.site.model import Options, Site
+from portico.site.model import Options, Root, Site, StaticFolder
 from portico.site.resolve import own_directory, resolve, site_name, word
 from portico.site.server import Server
 from portico.values import AppRef
@@ -202,9 +202,14 @@ def _with_app(options: Options, ref: AppRef) -> Options:
 def _unreadable(site: Site, place: Place) -> dict[str, str]:
     """Folders nginx cannot read. Raises UsageError for those the user asked nginx to serve."""
     found, problems = {}, []
-    for folder in site.static:
+    spa = [StaticFolder("/", site.spa, f"{site.cause('spa')}")] if site.spa else []
+    folders: list[StaticFolder | Root] = [*site.static, *spa, *site.roots]
+    for folder in folders:
+        is_wanted = (
+            folder.is_declared if isinstance(folder, Root) else site.is_wanted(folder) or folder in spa
+        )
         stopped = blocked(folder.folder, place.nginx_user)
-        if stopped and folder in site.declared:
+        if stopped and is_wanted:
             hint = f"let the user '{place.nginx_user or place.user}' in: chmod o+rx {stopped.path}"
             problems.append(
                 Problem(

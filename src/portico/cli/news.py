@@ -6,7 +6,7 @@ from portico.cli.journal import Priority
 from portico.cli.output import bad, faint, good, strong, warned
 from portico.cli.words import lasting
 from portico.run import news
-from portico.watch.lines import visible
+from portico.watch.lines import short_size, visible
 
 
 def sentence(item: news.News) -> str:  # noqa: C901  a table, one row a kind of news
@@ -90,6 +90,9 @@ def sentence(item: news.News) -> str:  # noqa: C901  a table, one row a kind of 
             words = "".join(f"\n{problem}" for problem in problems)
             left = f"ends in {days:.0f} days" if days >= 0 else "has ENDED"
             return bad(f"the certificate {left}: portico cert says what is planned") + words
+        case news.Packed(files, made, whole, small, took):
+            sizes = f"{short_size(whole)} as {short_size(small)}"
+            return faint(f"{files} static files are compressed, {sizes}, in {took:.1f} s") if made else ""
         case news.Trouble(problem):
             return warned(str(problem))
         case _:

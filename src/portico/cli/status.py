@@ -81,12 +81,23 @@ def _state_lines(status: dict[str, Any]) -> list[str]:
         lines.append(output.warned(f"  paused     for {status['pause']['left_seconds']:.0f} s more"))
     minute = f"{requests['last_minute']:,}, {_failed(requests['last_minute_failed'])}"
     restarts = [f"{name} {times}" for name, times in status["restarts"].items()]
+    lines += _bodies(status["bodies"])
     return [
         *lines,
         f"  requests   {requests['total']:,}, {_failed(requests['failed'])}; last minute {minute}",
         f"  queue      {queue['waiting']} waiting, {queue['with_app']} with the app",
         f"  restarts   {', '.join(restarts) or 'none'}",
     ]
+
+
+def _bodies(bodies: dict[str, Any]) -> list[str]:
+    uploads, answers = bodies["uploads"], bodies["answers"]
+    lines = []
+    if uploads["count"]:
+        lines.append(f"  uploads    {uploads['count']} under way, {_size(uploads['bytes'])} so far")
+    if answers["count"]:
+        lines.append(f"  answers    {answers['count']} on disk for slow clients, {_size(answers['bytes'])}")
+    return lines
 
 
 def _failed(count: int) -> str:

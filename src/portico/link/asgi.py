@@ -55,7 +55,10 @@ def behind_nginx(app: App) -> App:
                     f"{queued} {int((time.monotonic() - began) * 1e6)} {os.getpid()} 0 {_endpoint(scope)}"
                 )
                 kept = [pair for pair in message.get("headers", ()) if pair[0].lower() != _NUMBERS]
-                message["headers"] = [*_unbuffered(kept), (_NUMBERS, numbers.encode("latin-1", "replace"))]
+                message["headers"] = [
+                    *_one_vary(_unbuffered(kept)),
+                    (_NUMBERS, numbers.encode("latin-1", "replace")),
+                ]
             await send(message)
 
         await app(scope, receive, numbered)
@@ -83,3 +86,11 @@ def _unbuffered(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]
         if name.lower() == b"content-type" and value.startswith(b"text/event-stream"):
             return [*headers, (b"x-accel-buffering", b"no")]
     return headers
+
+
+def _one_vary(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """Lines of Vary as one: nginx before 1.23 looks at the last alone."""
+    varies = [value for name, value in headers if name.lower() == b"vary"]
+    if len(varies) < 2:
+        return headers
+    return [*(pair for pair in headers if pair[0].lower() != b"vary"), (b"vary", b", ".join(varies))]

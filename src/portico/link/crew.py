@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from portico.link.request import Connection
+from portico.link.stream import Stream
 
 # The figures were chosen with bench/threads.py, quiet and with one core busy elsewhere.
 GLANCE_SECONDS: Final = 0.001
@@ -43,18 +44,21 @@ class Seat:
 
     `label` is the worker's pid and the thread's number. `began` is when its connection came and `moved` when the
     request last got on, both time.monotonic_ns(); `connection` is set from accept to close, `environ` as soon as the
-    request is read. `overdue` says that the request is past its deadline, `handed_over` that the app speaks on the
-    connection itself.
+    request is read, `stream` while an answer without an end is sent. `overdue` says that the request is past its
+    deadline, `handed_over` that the app speaks on the connection itself, `replaced` that another thread has taken this
+    one's duty, and that it ends when the request does.
     """
 
     label: str
-    hand_over: Callable[[Seat], None]
+    relieve: Callable[[Seat], None]
+    """Called by its own thread when the request will keep it for long."""
     on_duty: bool
     ident: int = 0
     began: int = 0
     moved: int = 0
     connection: Connection | None = None
     environ: dict[str, Any] | None = None
+    stream: Stream | None = None
     overdue: bool = False
     handed_over: bool = False
     replaced: bool = False
@@ -64,7 +68,7 @@ class Seat:
 class Crew:
     """`count` threads that call `serve` with each connection to `listener`, which other workers share.
 
-    `listener` is a non-blocking unix socket. A thread whose connection is handed over to the app (WebSocket) is
+    `listener` is a non-blocking unix socket. A thread whose request lasts (a WebSocket, a stream, a slow client) is
     replaced while there are fewer than `most`; `name` begins the labels. `wake` is called from any thread when the
     watch should look again: a thread went to rest, or `enough` connections were accepted.
     """
@@ -180,11 +184,16 @@ class Crew:
         seat = Seat(f"{self._name} {next(self._numbers)}", self._replace, on_duty)
         seat.call.acquire()
         self.seats.append(seat)
+        thread = threading.Thread(target=self._work, args=(seat,), daemon=True, name=f"portico {seat.label}")
+        try:
+            thread.start()
+        except RuntimeError:
+            self.seats.remove(seat)
+            raise
         if on_duty:
             self._on_duty += 1
         else:
             self._resting.append(seat)
-        threading.Thread(target=self._work, args=(seat,), daemon=True, name=f"portico {seat.label}").start()
 
     def _call(self) -> None:
         seat = self._resting.pop()  # the last that went to rest: its memory is still warm
@@ -205,13 +214,16 @@ class Crew:
         seat.call.acquire()
 
     def _replace(self, seat: Seat) -> None:
-        """The thread of `seat` will be away for as long as the app keeps its connection."""
+        """The thread of `seat` will be away for as long as its request lasts."""
         with self._lock:
-            if self._stopping or len(self.seats) >= self._most:
+            if seat.replaced or self._stopping or len(self.seats) >= self._most:
                 return
+            try:
+                self._enlist(on_duty=True)
+            except RuntimeError:
+                return  # the system allows no more threads: this one keeps its duty
             seat.replaced, seat.on_duty = True, False
             self._on_duty -= 1
-            self._enlist(on_duty=True)
 
     def _work(self, seat: Seat) -> None:
         seat.ident = threading.get_ident()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import os
 import socket
 import time
 from typing import Any, Final, Protocol
 
 from portico.link.crew import Seat
+from portico.link.download import Downloads
 from portico.link.head import endpoint
 from portico.link.request import (
     Body,
@@ -21,6 +23,7 @@ from portico.link.request import (
     take,
 )
 from portico.link.response import App, FileWrapper, Response
+from portico.link.spoken import Spoken
 from portico.link.uwsgi import BadPacketError
 
 _BODY_BUFFER: Final = 1 << 18
@@ -38,9 +41,12 @@ class Log(Protocol):
 
 
 class Exchange:
-    """How requests to `app` are served; `base` holds what is the same in every environ."""
+    """How requests to `app` are served; `base` holds what is the same in every environ.
 
-    def __init__(self, app: App, base: Environ, log: Log) -> None:
+    `downloads` are the folders from which nginx sends files in our place.
+    """
+
+    def __init__(self, app: App, base: Environ, log: Log, downloads: Downloads | None = None) -> None:
         self._app = app
         self._base = base | {
             "wsgi.input": NoBody(),
@@ -48,6 +54,7 @@ class Exchange:
             "wsgi.file_wrapper": FileWrapper,
         }
         self._log = log
+        self._downloads = downloads
 
     def serve(self, connection: Connection, seat: Seat) -> None:
         """Serve the one request of `connection`, close it, and log what went wrong; raises nothing."""
@@ -61,7 +68,9 @@ class Exchange:
             seat.environ = environ
             if "HTTP_UPGRADE" in environ:
                 environ["gunicorn.socket"] = HandedSocket(connection, size, seat)
-            self._answer(environ, Response(connection, environ, seat, size, body), seat)
+            if "PORTICO_STREAM" in environ:
+                seat.relieve(seat)
+            self._answer(environ, Response(connection, environ, seat, size, body, self._downloads), seat)
         except Exception:  # noqa: BLE001  a thread that ended here would be missed for good
             self._log.exception("request lost")
         finally:
@@ -78,6 +87,8 @@ class Exchange:
                 return None
             environ = build_environ(seen if len(seen) == end else seen[:end], self._base)
             length = content_length(environ)
+            if length and "PORTICO_UPLOAD" in environ:
+                return _with_file(environ, length), end, None
         except BadPacketError as error:
             self._log.warning("request refused: %s", error)
             return None
@@ -105,7 +116,7 @@ class Exchange:
         except BaseException as error:  # noqa: BLE001  SystemExit too: an app must not end the thread
             self._failed(error, environ, response, seat)
         finally:
-            if hasattr(result, "close"):
+            if hasattr(result, "close") and not response.closed:
                 self._close(result, environ)
 
     def _failed(self, error: BaseException, environ: Environ, response: Response, seat: Seat) -> None:
@@ -150,11 +161,25 @@ class HandedSocket:
         if self._socket is None:
             take(self._connection, self._size)
             descriptor = self._connection.detach()
-            self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, descriptor)
+            self._socket = Spoken(descriptor)
             self._seat.connection = self._socket
             self._seat.handed_over = True
-            self._seat.hand_over(self._seat)
+            self._seat.relieve(self._seat)
         return getattr(self._socket, name)
+
+
+def _with_file(environ: Environ, length: int) -> Environ:
+    """The environ of a request whose body nginx has in a file. BadPacketError when that is not all of it."""
+    path = environ["portico.upload"] = environ.pop("PORTICO_UPLOAD")
+    try:
+        file = open(path, "rb")  # noqa: SIM115, PTH123  the app reads it, and it closes with the environ
+        size = os.fstat(file.fileno()).st_size
+    except OSError as error:
+        raise BadPacketError(f"the file of an upload cannot be opened: {error}") from None
+    if size != length:
+        raise BadPacketError(f"the file of an upload has {size} bytes, expected {length}")
+    environ["wsgi.input"] = file
+    return environ
 
 
 def describe(environ: Environ) -> str:

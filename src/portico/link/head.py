@@ -8,13 +8,24 @@ from __future__ import annotations
 
 import re
 import time
+from email.utils import formatdate
 from typing import Any, Final
+from urllib.parse import unquote
 
 _NAME: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110 5.6.2, a token
 _STATUS: Final = re.compile(r"[1-9][0-9]{2}(?: [^\r\n\0]*)?")
 _UNPRINTABLE: Final = re.compile(r"[^\x21-\x7e]")
-_PLAIN, _DROPPED, _LENGTH, _TYPE, _BUFFERING = range(5)
-_SPECIAL: Final = {"content-length": _LENGTH, "content-type": _TYPE, "x-accel-buffering": _BUFFERING} | dict.fromkeys(
+_PLAIN, _DROPPED, _LENGTH, _SENDFILE, _REDIRECT, _TYPE, _BUFFERING, _VARY, _CACHING, _DATE = range(10)
+_SPECIAL: Final = {
+    "content-length": _LENGTH,
+    "content-type": _TYPE,
+    "x-accel-buffering": _BUFFERING,
+    "vary": _VARY,
+    "cache-control": _CACHING,
+    "date": _DATE,
+    "x-sendfile": _SENDFILE,
+    "x-accel-redirect": _REDIRECT,
+} | dict.fromkeys(
     (
         # RFC 2616 13.5.1: hop-by-hop, which PEP 3333 forbids to apps. Gunicorn ignores them, so does this.
         *("connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer", "trailers"),
@@ -23,6 +34,8 @@ _SPECIAL: Final = {"content-length": _LENGTH, "content-type": _TYPE, "x-accel-bu
     ),
     _DROPPED,
 )  # fmt: skip
+_SHARED: Final = re.compile(r"public|s-maxage", re.IGNORECASE)
+_OURS: Final = "/-/"
 _MOST_KNOWN: Final = 1000
 """Names are remembered up to here; an app that invents more pays for the check each time."""
 _known_names: dict[str, int] = {}
@@ -39,15 +52,16 @@ def check_status(status: str) -> None:
         raise BrokenAppError(f"{status!r} is not a status")
 
 
-def render(headers: list[tuple[str, str]]) -> tuple[str, int | None]:
-    """The lines of `headers`, each ending in CR LF, and the Content-Length if there is one.
+def render(  # noqa: C901  one loop without calls: every response pays for it
+    headers: list[tuple[str, str]],
+) -> tuple[str, int | None, str | None]:
+    """The lines of `headers`, each ending in CR LF, the Content-Length if there is one, and the path of X-Sendfile.
 
-    Hop-by-hop headers are left out, and an event stream asks nginx not to hold its events back.
-    BrokenAppError for a name or value that HTTP cannot carry.
+    Hop-by-hop headers are left out. BrokenAppError for a name or value that HTTP cannot carry.
     """
     lines: list[str] = []
-    length = None
-    stream = buffering = False
+    length = sendfile = None
+    told: dict[int, str] = {}
     for name, value in headers:
         kind = _known_names.get(name)
         if kind is None:
@@ -57,18 +71,37 @@ def render(headers: list[tuple[str, str]]) -> tuple[str, int | None]:
                 continue
             if kind == _LENGTH:
                 length = _parse_length(value)
-            elif kind == _TYPE:
-                stream = value[:17].lower() == "text/event-stream"
+            elif kind == _SENDFILE:
+                sendfile = value
+                continue  # a path of this machine is not for clients
+            elif kind == _REDIRECT:
+                if unquote(value).startswith(_OURS):
+                    raise BrokenAppError(
+                        f"X-Accel-Redirect leads to {value!r}: paths under {_OURS} are Portico's own"
+                    )
             else:
-                buffering = True
+                told[kind] = f"{told[kind]}, {value}" if kind in told else value
+                if kind == _VARY:
+                    continue
         lines.append(name + ": " + value + "\r\n")
-    if stream and not buffering:
-        lines.append("X-Accel-Buffering: no\r\n")  # nginx would wait until 4 or 8 kB of events came together
+    _add(lines, told)
     # One look at the whole is cheaper than a pattern for each value: the only line breaks are ours.
     text = "".join(lines)
     if text.count("\n") != len(lines) or text.count("\r") != len(lines) or "\0" in text:
         raise BrokenAppError("a response header holds a line break or a NUL byte")
-    return text, length
+    return text, length, sendfile
+
+
+def _add(lines: list[str], told: dict[int, str]) -> None:
+    """What nginx needs to hear beside what the app says; `told` holds the values of each kind."""
+    if told.get(_TYPE, "")[:17].lower() == "text/event-stream" and _BUFFERING not in told:
+        lines.append("X-Accel-Buffering: no\r\n")  # nginx would wait until 4 or 8 kB of events came together
+    if _VARY in told:
+        lines.append(f"Vary: {told[_VARY]}\r\n")  # one line: nginx before 1.23 looks at the last alone
+    if _CACHING in told and _DATE not in told and _SHARED.search(told[_CACHING]):
+        lines.append(
+            f"Date: {formatdate(usegmt=True)}\r\n"
+        )  # by it a browser knows the age of what nginx kept
 
 
 def numbers(started_ns: int, label: str, environ: dict[str, Any]) -> str:

@@ -13,8 +13,10 @@ from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Any, Final, Protocol
 
+from portico.link.download import WORTH_BYTES, Downloads, Wanted, agrees, kept
 from portico.link.head import BrokenAppError, check_status, numbers, render
 from portico.link.request import Body, ClientGoneError, Connection, Environ, take
+from portico.link.stream import Stream
 
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
 StartResponse = Callable[..., Callable[[bytes], None]]
@@ -24,14 +26,24 @@ _JOIN: Final = 1 << 16
 """Up to here copying a body behind its head is cheaper than a second system call."""
 _SEND: Final = 1 << 20
 """Bytes handed to the kernel at once, so that a long body shows progress to the deadline."""
+_WERKZEUG_PART: Final = "206 PARTIAL CONTENT"
+_UNBUFFERED: Final = "x-accel-buffering: no\r"
+_EVENTS: Final = "content-type: text/event-stream"
+_SLOW_NS: Final = 200_000_000
+"""A client that keeps one block waiting longer than this is slow: somebody else does this thread's work meanwhile."""
 _ERROR: Final = b"Internal Server Error\n"
 
 
 class Progress(Protocol):
-    """Who answers, and where a response notes that it got on: `moved` is time.monotonic_ns()."""
+    """Who answers, and where a response notes that it got on: `moved` is time.monotonic_ns(). See `crew.Seat`."""
 
     label: str
+    ident: int
     moved: int
+    stream: Stream | None
+
+    @property
+    def relieve(self) -> Callable[[Any], None]: ...
 
 
 class FileWrapper:
@@ -40,8 +52,14 @@ class FileWrapper:
     def __init__(self, filelike: Any, block_size: int = 1 << 16) -> None:
         self.filelike = filelike
         self.block_size = block_size
-        if hasattr(filelike, "close"):
-            self.close = filelike.close
+        for name in (
+            "close",
+            "seek",
+            "tell",
+            "seekable",
+        ):  # Werkzeug's ranges seek, and read all before them otherwise
+            if hasattr(filelike, name):
+                setattr(self, name, getattr(filelike, name))
 
     def __iter__(self) -> FileWrapper:
         return self
@@ -63,15 +81,18 @@ class Response:
     __slots__ = (
         "_body",
         "_connection",
+        "_downloads",
         "_environ",
         "_head",
         "_left",
         "_length",
         "_progress",
+        "_sendfile",
         "_size",
         "_started",
         "_status",
         "bodiless",
+        "closed",
         "head_sent",
     )  # fmt: skip
 
@@ -82,17 +103,20 @@ class Response:
         progress: Progress,
         size: int,
         body: Body | None = None,
+        downloads: Downloads | None = None,
     ) -> None:
         self._connection = connection
         self._environ = environ
         self._progress = progress
         self._size = size
         self._body = body
+        self._downloads = downloads
         self._started = progress.moved
         self._status = self._head = ""
         self._length: int | None = None
+        self._sendfile: str | None = None
         self._left: int | None = None  # bytes the Content-Length still asks for; None: until the end
-        self.head_sent = self.bodiless = False
+        self.head_sent = self.bodiless = self.closed = False
 
     def start(
         self, status: str, headers: list[tuple[str, str]], exc_info: ExcInfo | None = None, /
@@ -107,7 +131,7 @@ class Response:
         elif self._status:
             raise BrokenAppError("start_response was called twice without exc_info")
         check_status(status)
-        self._head, self._length = render(headers)
+        self._head, self._length, self._sendfile = render(headers)
         self._status = status
         self.bodiless = (
             status[0] == "1" or status[:3] in ("204", "304") or self._environ["REQUEST_METHOD"] == "HEAD"
@@ -122,19 +146,33 @@ class Response:
             self._send(self._bounded(data))
 
     def send(self, result: Iterable[bytes]) -> None:
-        """Send all that the app returned: the response is complete, or an exception says why it is not."""
+        """Send all that the app returned: the response is complete, or an exception says why it is not.
+
+        `closed` says that the app's result was closed on the way.
+        """
         if type(result) is list or type(result) is tuple:
             self._send_known(result)
-        elif not isinstance(result, FileWrapper) or not self._send_file(result.filelike):
-            for block in result:
-                if block:  # PEP 3333: the head waits for the first that is not empty
-                    self.write(block)
-                if self.bodiless:
-                    break  # nobody wants the rest, which may be endless
+        elif isinstance(result, FileWrapper) or self._status == _WERKZEUG_PART:
+            self._send_file(result)
+        else:
+            self._send_blocks(result)
         if not self.head_sent:
-            self._send_head(b"")
+            if self._sendfile is None:
+                self._send_head(b"")
+            else:
+                self._send_named(self._sendfile)
         if self._left and not self.bodiless:
             raise BrokenAppError(f"the body ended {self._left} bytes before its Content-Length")
+
+    def _send_blocks(self, result: Iterable[bytes]) -> None:
+        if self._length is None and not self.bodiless and _UNBUFFERED in self._head.lower():
+            self._send_stream(result)
+            return
+        for block in result:
+            if block:  # PEP 3333: the head waits for the first that is not empty
+                self.write(block)
+            if self.bodiless:
+                break  # nobody wants the rest, which may be endless
 
     def finish(self) -> None:
         """Take the request from the socket and close it: nginx sees a clean end."""
@@ -156,9 +194,30 @@ class Response:
         self.start("500 Internal Server Error", [("Content-Type", "text/plain; charset=utf-8")])
         self.send([_ERROR])
 
+    def _send_stream(self, result: Iterable[bytes]) -> None:
+        """An answer that wants to reach the client as it is made: it has a thread of its own, and the watch's care."""
+        is_events = _EVENTS in self._head.lower()
+        stream = Stream(self._connection, self._progress.ident, self._send_head if is_events else None)
+        self._progress.stream = stream
+        self._progress.relieve(self._progress)
+        try:
+            for block in result:
+                if block:
+                    with stream.lock:
+                        stream.has_begun = True
+                        self.write(block)
+                        stream.at_line_end = block[-1:] == b"\n"
+        except GeneratorExit:
+            raise ClientGoneError("it was told to the app, which had nothing to send") from None
+        finally:
+            stream.end()
+            self._progress.stream = None
+
     def _send_known(self, blocks: list[bytes] | tuple[bytes, ...]) -> None:
         """A body that is all there goes with its length: nginx sees a cut by itself and need not wait for the end."""
         data = blocks[0] if len(blocks) == 1 else b"".join(blocks)
+        if not data and self._sendfile is not None:
+            return
         self._promise(len(data))
         self.write(data)
 
@@ -167,23 +226,82 @@ class Response:
             self._length = length
             self._head += f"Content-Length: {length}\r\n"
 
-    def _send_file(self, filelike: Any) -> bool:
-        """Let the kernel send the rest of an open file; False when it is none, and then nothing was sent."""
-        try:
-            descriptor, offset = filelike.fileno(), filelike.tell()
-            size = max(0, os.fstat(descriptor).st_size - offset)
-        except (AttributeError, OSError, ValueError):
+    def _send_file(self, result: Any) -> None:
+        """A file, or Werkzeug's range of one: from nginx, else from the kernel, else block by block."""
+        if (found := _file_of(result)) is None:
+            self._send_blocks(result)
+            return
+        descriptor, start, stop, size = found
+        self._promise(stop - start)
+        if self._downloads and stop - start >= WORTH_BYTES and not (self.head_sent or self.bodiless):
+            wanted = Wanted(self._status, self._head, self._length, start, stop, size)
+            if self._hand_over(self._downloads, result, descriptor, wanted):
+                return
+        if not self.closed:
+            self._copy(descriptor, start, stop)
+
+    def _hand_over(self, downloads: Downloads, result: Any, descriptor: int, wanted: Wanted) -> bool:
+        """Let nginx send an open file; False when it is for us, and then nothing was sent."""
+        is_part = "HTTP_RANGE" in self._environ
+        if (head := agrees(wanted, self._environ)) is None or not downloads.url(descriptor, is_part=is_part):
             return False
-        self._promise(size)
+        descriptor = os.dup(descriptor)
+        try:
+            # An app may remove its file in close(): that must have happened before nginx looks for it.
+            self.closed = True
+            if hasattr(result, "close"):
+                result.close()
+            if url := downloads.url(descriptor, is_part=is_part):
+                self._redirect(head, url)
+            else:
+                self._copy(descriptor, wanted.start, wanted.stop)
+        finally:
+            os.close(descriptor)
+        return True
+
+    def _send_named(self, path: str) -> None:
+        """X-Sendfile: the app names a file and gives no body."""
+        try:
+            descriptor = os.open(_native(path), os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        except OSError as error:
+            raise BrokenAppError(f"X-Sendfile names {path!r}: {error.strerror}") from None
+        try:
+            if self._downloads is None or not self._downloads.covers(descriptor):
+                raise BrokenAppError(
+                    f"X-Sendfile names {path!r}, which is no file under a root of [downloads]"
+                )
+            is_part = "HTTP_RANGE" in self._environ
+            url = self._downloads.url(descriptor, is_part=is_part)
+            head = kept(self._head, is_private="PORTICO_PRIVATE" in self._environ)
+            if url and head is not None and self._status[:3] in ("200", "206"):
+                self._redirect(head, url)
+                return
+            if self._status[:3] == "206":
+                raise BrokenAppError(f"X-Sendfile names {path!r}, of which nginx cannot send a part")
+            size = os.fstat(descriptor).st_size
+            self._head, self._length = _without_length(self._head), None
+            self._promise(size)
+            self._copy(descriptor, 0, size)
+        finally:
+            os.close(descriptor)
+
+    def _redirect(self, head: str, url: str) -> None:
+        """The head that makes nginx send the file of that URL; what follows is nginx's."""
+        self._status, self._length = "200 OK", 0
+        self._head = f"{head}X-Accel-Redirect: {url}\r\nContent-Length: 0\r\n"
+        self._send_head(b"")
+
+    def _copy(self, descriptor: int, start: int, stop: int) -> None:
         if not self.head_sent:
             self._send_head(b"")
         if not self.bodiless:
-            self._copy_file(descriptor, offset, size if self._left is None else min(size, self._left))
-        return True
+            left = stop - start
+            self._copy_file(descriptor, start, left if self._left is None else min(left, self._left))
 
     def _copy_file(self, descriptor: int, offset: int, left: int) -> None:
         out = self._connection.fileno()
         while left > 0:
+            before = time.monotonic_ns()
             try:
                 sent = os.sendfile(out, descriptor, offset, min(left, _SEND))
             except (BrokenPipeError, ConnectionResetError) as error:
@@ -194,7 +312,7 @@ class Response:
             left -= sent
             if self._left is not None:
                 self._left -= sent
-            self._progress.moved = time.monotonic_ns()
+            self._got_on(before)
 
     def _send_head(self, data: bytes) -> None:
         """The head and the first of the body, in one system call when that is short."""
@@ -229,6 +347,7 @@ class Response:
         return data
 
     def _send(self, data: bytes, first: bool = False) -> None:
+        before = 0 if first else time.monotonic_ns()
         try:
             if len(data) <= _SEND:
                 self._connection.sendall(data)
@@ -242,7 +361,37 @@ class Response:
         if first:
             self.head_sent = True
         else:
-            self._progress.moved = time.monotonic_ns()
+            self._got_on(before)
+
+    def _got_on(self, before: int) -> None:
+        """Something was sent, since that moment."""
+        self._progress.moved = now = time.monotonic_ns()
+        if now - before > _SLOW_NS:
+            self._progress.relieve(self._progress)
+
+
+def _file_of(result: Any) -> tuple[int, int, int, int] | None:
+    """Descriptor, first byte, last byte + 1 and size of the file that a result stands for; None when it is none."""
+    wrapper = result if isinstance(result, FileWrapper) else getattr(result, "iterable", None)
+    if not isinstance(wrapper, FileWrapper):
+        return None
+    try:
+        descriptor, offset = wrapper.filelike.fileno(), wrapper.filelike.tell()
+        size = os.fstat(descriptor).st_size
+        if wrapper is result:
+            return descriptor, offset, max(offset, size), size
+        start = result.start_byte
+        return descriptor, start, min(size, start + result.byte_range), size
+    except (AttributeError, OSError, TypeError, ValueError):
+        return None
+
+
+def _native(path: str) -> bytes:
+    """The path of a header, whose text stands for bytes (PEP 3333)."""
+    try:
+        return path.encode("latin-1")
+    except UnicodeEncodeError:
+        return os.fsencode(path)
 
 
 def _without_length(head: str) -> str:

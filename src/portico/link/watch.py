@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import select
 import socket
 import sys
 import time
@@ -14,6 +15,8 @@ from typing import Final
 from portico.link.crew import Seat
 from portico.link.exchange import Log, describe
 from portico.link.request import Connection
+from portico.link.spoken import Spoken
+from portico.link.stream import LONGEST_SILENCE_SECONDS, Stream
 
 _READ_SECONDS: Final = 10.0
 """nginx sends a packet in one piece; a peer that has not finished one by now is not nginx."""
@@ -34,6 +37,7 @@ class Watch:
     def look(self) -> str | None:
         """Deal with silent peers and log stuck requests; the reason why the worker must be replaced, or None."""
         now = time.monotonic_ns()
+        self._look_for_clients()
         for seat in self._seats.copy():
             self._look_at(seat, now)
         stuck = sum(seat.overdue for seat in self._seats)
@@ -45,13 +49,32 @@ class Watch:
 
     def unfinished(self) -> bool:
         """Whether a thread is left that is worth waiting for."""
-        return any(not seat.overdue for seat in self._seats)
+        return any(
+            not seat.overdue and not ((stream := seat.stream) and stream.told) for seat in self._seats.copy()
+        )
+
+    def say_goodbye(self) -> None:
+        """Tell those who speak with apps that this worker goes away."""
+        for seat in self._seats.copy():
+            if seat.handed_over and isinstance(connection := seat.connection, Spoken):
+                connection.say_goodbye()
 
     def hang_up(self) -> None:
         """End the connections that apps keep."""
         for seat in self._seats.copy():
             if seat.handed_over and seat.connection is not None:
                 _shut_down(seat.connection, socket.SHUT_RDWR)
+
+    def _look_for_clients(self) -> None:
+        """Tell the streams whose client has left: nginx hangs up when the client does."""
+        open_streams, poll = dict[int, Stream](), select.poll()
+        for seat in self._seats.copy():
+            # Only in a thread that serves nothing else may something be raised.
+            if seat.replaced and (stream := seat.stream) and (descriptor := stream.connection.fileno()) >= 0:
+                open_streams[descriptor] = stream
+                poll.register(descriptor, 0)  # nothing but the end
+        for descriptor, _ in poll.poll(0) if open_streams else ():
+            open_streams[descriptor].tell()
 
     def _look_at(self, seat: Seat, now: int) -> None:
         connection, environ = seat.connection, seat.environ
@@ -62,7 +85,14 @@ class Watch:
             if quiet > _READ_SECONDS:
                 self._log.warning("request refused: no complete uwsgi packet came within %g s", _READ_SECONDS)
                 _shut_down(connection, socket.SHUT_RD)
-        elif quiet > (deadline := float(environ.get("PORTICO_DEADLINE", self._deadline))):
+            return
+        deadline = float(environ.get("PORTICO_DEADLINE", self._deadline))
+        stream = seat.stream
+        if stream and stream.told:
+            return  # nobody waits for it: it ends when the app has something to send, or never
+        if stream and quiet > min(deadline / 3, LONGEST_SILENCE_SECONDS) and stream.comment():
+            seat.moved = now
+        elif quiet > deadline:
             seat.overdue = True
             self._log.error(
                 "%s is stuck: no progress for %.1f s, the limit is %g s; thread %s is in\n%s",

@@ -20,6 +20,7 @@ from gunicorn.workers.base import Worker as GunicornWorker
 
 from portico.link import loading
 from portico.link.crew import GLANCE_SECONDS, LONGEST_GLANCE_SECONDS, Crew
+from portico.link.download import Downloads
 from portico.link.exchange import Exchange
 from portico.link.pause import VARIABLE, PauseFlag
 from portico.link.watch import Watch, limits_from
@@ -47,6 +48,7 @@ class Worker(GunicornWorker):  # type: ignore[misc]  # Gunicorn publishes no typ
     def check_config(cls, cfg: Any, _log: Any) -> None:
         """Called by the arbiter before it starts workers; it ends with the message of a RuntimeError."""
         limits_from(os.environ)
+        Downloads.of(os.environ)
         if len(cfg.address) != 1 or isinstance(cfg.address[0], tuple):
             raise RuntimeError(
                 "portico.link.worker serves exactly one unix socket: bind = unix:PATH or fd://N"
@@ -79,7 +81,7 @@ class Worker(GunicornWorker):  # type: ignore[misc]  # Gunicorn publishes no typ
         base: dict[str, Any] = base_environ(self.cfg) | {"wsgi.multithread": threads > 1}
         return self.crew_class(
             listener,
-            Exchange(self.wsgi, base, self.log).serve,
+            Exchange(self.wsgi, base, self.log, Downloads.of(os.environ)).serve,
             self._wake,
             count=threads,
             # With one thread the app may rely on being alone: then a WebSocket keeps that thread to itself.
@@ -124,6 +126,7 @@ class Worker(GunicornWorker):  # type: ignore[misc]  # Gunicorn publishes no typ
 
     def _finish(self, watch: Watch) -> None:
         """Wait for the requests that were accepted, then end what is left."""
+        watch.say_goodbye()
         self._wait_for_threads(watch, self.cfg.graceful_timeout)
         watch.hang_up()
         self._wait_for_threads(watch, _FAREWELL_SECONDS)
@@ -136,6 +139,7 @@ class Worker(GunicornWorker):  # type: ignore[misc]  # Gunicorn publishes no typ
         while watch.unfinished() and (left := ends - time.monotonic()) > 0:
             self.notify()
             watch.look()
+            watch.say_goodbye()  # to those who were in the middle of something before
             if select.select([self.PIPE[0]], [], [], min(left, _BEAT_SECONDS))[0]:
                 os.read(self.PIPE[0], 4096)
 

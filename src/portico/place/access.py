@@ -18,12 +18,30 @@ class Blocked:
     why: str
 
 
+@dataclass(frozen=True)
+class Reader:
+    """A user and its groups, looked up once."""
+
+    uid: int
+    groups: frozenset[int]
+
+    @classmethod
+    def named(cls, user: str) -> Reader:
+        """Raises KeyError when there is no such user."""
+        entry = pwd.getpwnam(user)
+        groups = (group.gr_gid for group in grp.getgrall() if user in group.gr_mem)
+        return cls(entry.pw_uid, frozenset((entry.pw_gid, *groups)))
+
+    def may(self, status: os.stat_result, need: int) -> bool:
+        """Whether the mode allows it: 4 to read, 1 to enter a directory."""
+        return self.uid == 0 or _may(status, self.uid, self.groups, need)
+
+
 def blocked(path: str, user: str) -> Blocked | None:
     """What keeps `user` (a name; empty: ourselves) from reading the directory or file, or None."""
     if not user:
         return _blocked_for_us(path)
-    entry = pwd.getpwnam(user)
-    groups = {entry.pw_gid, *(group.gr_gid for group in grp.getgrall() if user in group.gr_mem)}
+    reader = Reader.named(user)
     for component in _components(path):
         try:
             status = Path(component).stat()
@@ -36,7 +54,7 @@ def blocked(path: str, user: str) -> Blocked | None:
             if stat.S_ISDIR(status.st_mode)
             else 0o4
         )
-        if entry.pw_uid != 0 and not _may(status, entry.pw_uid, groups, need):
+        if not reader.may(status, need):
             return Blocked(component, f"mode {stat.filemode(status.st_mode)} keeps user '{user}' out")
     return None
 
@@ -54,7 +72,7 @@ def _components(path: str) -> list[str]:
     return [str(parent) for parent in reversed(Path(path).parents)] + [path]
 
 
-def _may(status: os.stat_result, uid: int, groups: set[int], need: int) -> bool:
+def _may(status: os.stat_result, uid: int, groups: frozenset[int], need: int) -> bool:
     if status.st_uid == uid:
         return (status.st_mode >> 6) & need == need
     if status.st_gid in groups:

@@ -18,6 +18,8 @@ class NginxBuild:
     version: tuple[int, ...]
     modules: frozenset[str] = frozenset()
     origin: str = "embedded"
+    loadable: Mapping[str, str] = field(default_factory=dict)
+    """Dynamic modules that Portico has a use for and this binary takes: name to file."""
 
     @property
     def number(self) -> str:
@@ -70,6 +72,8 @@ class Place:
 
     gateway: str = ""
     """The runtime directory of the gateway whose nginx serves this site beside others; empty: an nginx of its own."""
+    real_state: str = ""
+    """`state` without symbolic links on the way; empty when that is the same."""
 
     unreadable: Mapping[str, str] = field(default_factory=dict)
     """Folders nginx's user cannot read, and what keeps it out: filled in when the app's folders are known."""

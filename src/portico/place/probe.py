@@ -12,6 +12,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 from importlib import metadata
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from portico.place.model import NginxBuild, Place
 _SBIN = ("/usr/sbin", "/usr/local/sbin", "/sbin", "/usr/local/nginx/sbin", "/opt/homebrew/bin")
 _MOST_FILES = 1 << 20
 """More open files than any gateway needs; a container's limit may be a thousand times that."""
+_USEFUL_MODULES = ("brotli_filter",)
 _NGINX_USERS = ("www-data", "nginx", "www", "nobody")
 """Debian's, Red Hat's, BSD's name for it, and the one every system has."""
 
@@ -33,10 +35,12 @@ def probe(nginx: str, directory: Path, name: str) -> Place:
     """
     cpus, memory = cgroup.cpus(), cgroup.memory()
     nginx_user, nginx_group = _nginx_user() if os.geteuid() == 0 else ("", "")
+    state = state_directory(directory, name)
     return Place(
         nginx=find_nginx(nginx),
         runtime=str(runtime_directory(directory, name)),
-        state=str(state_directory(directory, name)),
+        state=str(state),
+        real_state=str(state.resolve()),
         python=sys.executable,
         gunicorn=metadata.version("gunicorn"),
         uwsgi=_version("pyuwsgi"),
@@ -187,7 +191,29 @@ def _build(path: str, origin: str) -> NginxBuild:
             )
         )
     modules = re.findall(r"--(?:with|add(?:-dynamic)?)-?(?:module=)?([^\s=']+)", done.stderr)
-    return NginxBuild(path, tuple(map(int, found.groups())), frozenset(modules), origin)
+    version = tuple(map(int, found.groups()))
+    return NginxBuild(path, version, frozenset(modules), origin, _loadable(path, done.stderr))
+
+
+def _loadable(binary: str, said: str) -> dict[str, str]:
+    """The dynamic modules beside this binary that we have a use for and that it really loads."""
+    where = re.search(r"--modules-path=([^\s']+)", said)
+    if not where:
+        return {}
+    files = {name: Path(where[1], f"ngx_http_{name}_module.so") for name in _USEFUL_MODULES}
+    return {name: str(file) for name, file in files.items() if file.is_file() and _loads(binary, file)}
+
+
+def _loads(binary: str, module: Path) -> bool:
+    """A module of another version of nginx is refused, and the whole configuration with it."""
+    with tempfile.TemporaryDirectory(prefix="portico-") as directory:
+        file = Path(directory, "nginx.conf")
+        file.write_text(f"load_module {module};\npid {directory}/pid;\nevents {{}}\n", "utf-8")
+        argv = [binary, "-t", "-q", "-p", directory, "-c", str(file), "-e", f"{directory}/error.log"]
+        try:
+            return subprocess.run(argv, capture_output=True, timeout=10, check=False).returncode == 0
+        except (OSError, subprocess.TimeoutExpired):
+            return False
 
 
 def _version(package: str) -> str:

@@ -9,13 +9,18 @@ from portico.place.model import Place
 from portico.plan import claim
 from portico.plan.gunicorn import gunicorn_conf, gunicorn_process
 from portico.plan.model import CONF, Directory, File, Health, Ladder, Plan, Process, Upstream
+from portico.plan.nginx.cache import caches
+from portico.plan.nginx.cache import notes as cache_notes
 from portico.plan.nginx.conf import is_literal
+from portico.plan.nginx.downloads import impossible as no_downloads
 from portico.plan.nginx.locations import HEALTH, can_answer_health
-from portico.plan.nginx.main import connections, nginx_conf
+from portico.plan.nginx.main import nginx_conf
 from portico.plan.nginx.pages import error_page_files
 from portico.plan.nginx.part import part, part_file
+from portico.plan.nginx.routes import impossible as no_routes
 from portico.plan.nginx.server import backlog, https_addresses, listen_addresses
-from portico.plan.nginx.statics import served
+from portico.plan.nginx.sizes import connections
+from portico.plan.nginx.statics import copies, served
 from portico.plan.nginx.upstream import impossible, planned
 from portico.plan.nginx.upstream import notes as upstream_notes
 from portico.plan.paths import SOCKET_PATH_LIMIT, Paths
@@ -46,7 +51,7 @@ def plan(site: Site, place: Place) -> Plan:
         server=server,
         gateway=_nginx(place),
         files=(*_nginx_files(site, place), *_servers(shared), *server_conf, *error_page_files(site)),
-        directories=(*_directories(place), *tls_directories(site, place)),
+        directories=(*_directories(site, place), *tls_directories(site, place)),
         runtime=place.runtime,
         state=place.state,
         socket=paths.socket,
@@ -63,7 +68,9 @@ def plan(site: Site, place: Place) -> Plan:
         health=_health(site, place),
         versions=_versions(site, place),
         statics={folder.url: folder.folder for folder in served(site, place)},
+        packed=copies(site, place),
         notes=_notes(site, place),
+        cache=paths.cache if caches(site, place) else "",
         upstream=shared,
         shared=place.gateway,
         tls=tls(site, place),
@@ -97,7 +104,10 @@ def _server(site: Site, place: Place, size: Capacity) -> tuple[Process] | tuple[
 
 
 def _refuse_impossible(site: Site, place: Place) -> None:
-    paths, problems = Paths.of(place), [*impossible(site, place), *impossible_tls(site, place)]
+    paths = Paths.of(place)
+    problems = [
+        *impossible(site, place), *impossible_tls(site, place), *no_downloads(site), *no_routes(site)
+    ]  # fmt: skip
     length = len(paths.longest_socket.encode())
     if length > SOCKET_PATH_LIMIT:
         problems.append(
@@ -139,7 +149,7 @@ def _nginx(place: Place) -> Process:
     )
 
 
-def _directories(place: Place) -> tuple[Directory, ...]:
+def _directories(site: Site, place: Place) -> tuple[Directory, ...]:
     paths = Paths.of(place)
     private = 0o750 if place.nginx_group else 0o700
     # The app's own user passes through to its socket's configuration, and can list nothing.
@@ -147,7 +157,11 @@ def _directories(place: Place) -> tuple[Directory, ...]:
     return (
         Directory(place.runtime, entered, group=place.nginx_group),
         Directory(place.state, private, group=place.nginx_group),
-        Directory(paths.temporary, 0o700, owner=place.nginx_user, group=place.nginx_group),
+        Directory(paths.packed, private, group=place.nginx_group),
+        *(
+            Directory(path, 0o700, owner=place.nginx_user, group=place.nginx_group)
+            for path in (paths.temporary, *([paths.cache] if caches(site, place) else []))
+        ),
     )
 
 
@@ -208,6 +222,7 @@ def _notes(site: Site, place: Place) -> tuple[str, ...]:
     if not can_answer_health(place):
         notes.append(f"this nginx was built without auth_request: {HEALTH} is not answered")
     notes += upstream_notes(site, place)
+    notes += cache_notes(site, place)
     if place.app_user and site.has_app:
         notes.append(f"the app runs as '{place.app_user}': {place.app_user_why}")
     elif place.is_root and site.has_app:

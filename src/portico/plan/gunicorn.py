@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 from portico.place.model import Place
+from portico.plan import downloads
 from portico.plan.model import CONF, File, Ladder, Process
-from portico.plan.paths import pause
+from portico.plan.nginx.downloads import given
+from portico.plan.nginx.sizes import FILES_PER_CONNECTION, connections
+from portico.plan.paths import control, pause
 from portico.plan.settings import Setting, as_python
 from portico.plan.workers import Capacity, jitter
 from portico.site.model import Site
@@ -28,8 +33,8 @@ def gunicorn_process(site: Site, place: Place, capacity: Capacity) -> Process:
             "PORTICO_DEADLINE": f"{Ladder.of(site.options.request_timeout).deadline_seconds:g}",
             "PORTICO_MAX_MEMORY": str(int(capacity.max_memory)),
             **({} if site.is_asgi else {"PORTICO_PAUSE": pause(place.runtime)}),
-            **FRAMEWORK,
-            **place.app_env,
+            **own_variables(place),
+            **_downloads(site, place),
         },
         user=place.app_user,
         why="runs the app: Gunicorn forks and watches the workers, Portico's worker speaks to nginx",
@@ -38,6 +43,20 @@ def gunicorn_process(site: Site, place: Place, capacity: Capacity) -> Process:
 
 def _program(place: Place) -> str:
     return "portico.link.arbiter" if place.app_user else "gunicorn"
+
+
+def own_variables(place: Place) -> dict[str, str]:
+    """What every app is told, whatever runs it: that it is served, where its Portico listens, who it runs as."""
+    return {**FRAMEWORK, "PORTICO_CONTROL": control(place.runtime), **place.app_env}
+
+
+def _downloads(site: Site, place: Place) -> dict[str, str]:
+    """What the worker must know to hand files to nginx."""
+    roots = [root.folder for root in given(site, place)]
+    if not roots:
+        return {}
+    reader = {downloads.READER: place.nginx_user} if place.nginx_user else {}
+    return {downloads.ROOTS: json.dumps(roots, ensure_ascii=False), **reader}
 
 
 def gunicorn_conf(site: Site, place: Place, capacity: Capacity) -> File:
@@ -54,6 +73,9 @@ def _settings(site: Site, place: Place, capacity: Capacity) -> list[Setting]:
         *_worker(site),
         Setting("workers", capacity.workers, capacity.workers_why, site.cause("workers.count"), _DOCS + "workers"),
         Setting("threads", capacity.threads, capacity.threads_why, site.cause("workers.threads"), _DOCS + "threads"),
+        Setting("worker_connections", connections(place) // FILES_PER_CONNECTION, "WebSockets, event streams and other "
+                "requests that last, each with a thread of its own: as many as a worker of nginx can hold", "",
+                _DOCS + "worker-connections"),
         Setting("timeout", int(ladder.heartbeat_seconds), "a worker whose main thread is silent so long is replaced; "
                 "a heartbeat, not a limit for requests", timeout, _DOCS + "timeout"),
         Setting("graceful_timeout", int(ladder.drain_seconds), "a worker that is told to leave finishes what it has",

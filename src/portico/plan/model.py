@@ -211,6 +211,16 @@ class Tls:
 
 
 @dataclass(frozen=True)
+class Packed:
+    """A folder of static files whose compressed copies are at `root`/CODING`url`NAME."""
+
+    url: str
+    """The URI under which nginx looks: with both slashes, the mount's prefix included."""
+    folder: str
+    root: str
+
+
+@dataclass(frozen=True)
 class Plan:
     """Everything that will be done: same Site and Place, same Plan.
 
@@ -245,10 +255,14 @@ class Plan:
     versions: Mapping[str, str]
     statics: Mapping[str, str] = field(default_factory=dict)
     """The folders that nginx serves, by URL."""
+    packed: tuple[Packed, ...] = ()
+    """Those whose files are compressed ahead of time."""
     warm_seconds: float = 300.0
     """How long a release that was replaced is kept running, so that a rollback is at once."""
     notes: tuple[str, ...] = ()
     """What the user should know about this plan, one sentence each."""
+    cache: str = ""
+    """The directory of the answers that nginx keeps; empty when it keeps none."""
     upstream: Upstream | None = None
     """The servers of [upstream], None when the local app answers alone."""
     shared: str = ""

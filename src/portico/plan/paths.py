@@ -37,21 +37,35 @@ def maintenance(runtime: str) -> str:
     return f"{runtime}/maintenance"
 
 
+def temporary(state: str) -> str:
+    """The directory of bodies on their way, of requests and of answers."""
+    return f"{state}/bodies"
+
+
 def pause(runtime: str) -> str:
     """The directory that exists during `portico pause`: its flag `on`, and what the workers answer."""
     return f"{runtime}/pause"
 
 
+def control(runtime: str) -> str:
+    """The socket at which a running site takes questions and orders."""
+    return f"{runtime}/control.sock"
+
+
 @dataclass(frozen=True)
 class Paths:
-    """`runtime` holds sockets and configuration, `state` what grows: logs and temporary files."""
+    """`runtime` holds sockets and configuration, `state` what grows: logs and temporary files.
+
+    `packed` holds the compressed copies of static files, and has no link on the way.
+    """
 
     runtime: str
     state: str
+    packed: str
 
     @classmethod
     def of(cls, place: Place) -> Paths:
-        return cls(place.runtime, place.state)
+        return cls(place.runtime, place.state, f"{place.real_state or place.state}/static")
 
     @property
     def conf(self) -> str:
@@ -90,7 +104,12 @@ class Paths:
 
     @property
     def temporary(self) -> str:
-        return f"{self.state}/bodies"
+        return temporary(self.state)
+
+    @property
+    def cache(self) -> str:
+        """The answers that nginx keeps."""
+        return f"{self.state}/cache"
 
     @property
     def challenges(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from portico.errors import Problem, UsageError
 from portico.place.model import Place
-from portico.plan.gunicorn import FRAMEWORK, SOCKET_FD
+from portico.plan.gunicorn import SOCKET_FD, own_variables
 from portico.plan.model import CONF, File, Ladder, Line, Process
 from portico.plan.nginx.server import backlog
 from portico.plan.settings import Setting
@@ -37,7 +37,7 @@ def uwsgi_process(site: Site, place: Place) -> Process:
             f"{CONF}/uwsgi.ini",
         ),
         cwd=site.facts.directory,
-        env={**FRAMEWORK, **place.app_env},
+        env=own_variables(place),
         user=place.app_user,
         why="runs the app: uWSGI forks and watches the workers and speaks nginx's protocol itself",
     )

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from portico.errors import PorticoError
+from portico.plan import paths
 
-NAME = "control.sock"
 ASK_SECONDS = 5.0
 """Who has connected and says nothing is not listened to for longer."""
 
@@ -46,7 +46,7 @@ Answers = Mapping[str, Answer]
 
 
 def path(runtime: str) -> str:
-    return f"{runtime}/{NAME}"
+    return paths.control(runtime)
 
 
 async def listen(runtime: str, answers: Answers) -> asyncio.Server:

@@ -45,6 +45,7 @@ from portico.run.listening import Listening
 from portico.run.machine import Patience
 from portico.run.machine.state import Status
 from portico.run.orders import Orders
+from portico.run.packing.keeper import Keeper
 from portico.run.processes import Processes
 from portico.run.pump import Pump
 from portico.run.systemd import Service
@@ -182,7 +183,8 @@ async def _serve(
     signals.listen(tell, processes.reap)
     upstreams = Upstreams(world, board.say, lambda: pump.state.gateway.status is Status.WELL)
     certificates = Certificates(world, board.say, lambda: pump.state.gateway.status is Status.WELL)
-    orders = Orders(pump, world, upstreams, certificates)
+    packing = Keeper(world, board.say, lambda: pump.state.gateway.status is Status.WELL)
+    orders = Orders(pump, world, upstreams, packing, certificates)
     hear = _both(orders.hear, shared.hear) if shared else orders.hear
     known = orders.answers() | _answers(pump, tell, world, board, upstreams, orders)
     answers = await control.listen(
@@ -194,6 +196,8 @@ async def _serve(
         upstreams.watch,
         orders.served.watch,
         certificates.watch,
+        packing.watch,
+        orders.purge.watch,
     )
     tasks = [asyncio.ensure_future(_watched(work, board.say)) for work in works]
     try:

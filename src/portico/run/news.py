@@ -229,6 +229,25 @@ class CertificateEnds(Struct, frozen=True):
     problems: tuple[Problem, ...]
 
 
+class Packing(Struct, frozen=True):
+    """Static files are being compressed: how many of them, and of their bytes, are done."""
+
+    done: int
+    files: int
+    done_bytes: int
+    bytes: int
+
+
+class Packed(Struct, frozen=True):
+    """They are: `small_bytes` are what the best copies have of `bytes`; `made` of the files were not known before."""
+
+    files: int
+    made: int
+    bytes: int
+    small_bytes: int
+    took_seconds: float
+
+
 class Trouble(Struct, frozen=True):
     """Something beside the serving failed; serving goes on."""
 
@@ -239,7 +258,7 @@ News = (
     Starting | Ready | Restarting | Recovered | Stuck | Reloading | Booting | Switched | CanaryServes
     | CanaryLeft | RolledBack | Refused | GenerationDropped
     | GenerationLeft | Stopping | Hurrying | NginxSaid | DiskFull | DiskBack
-    | ServerOut | ServerBack | ServerDrained | LastServer | Trouble
+    | ServerOut | ServerBack | ServerDrained | LastServer | Packing | Packed | Trouble
     | SiteSaid | SiteServes | SiteDown | SiteStopped | SiteRefused
     | CertificateServed | CertificateFailed | CertificateRefused | CertificateNotServed | CertificateEnds
 )  # fmt: skip

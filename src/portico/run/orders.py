@@ -6,11 +6,16 @@ from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
 
+from portico.plan.paths import temporary
 from portico.run import control, maintenance, news, status, usage
+from portico.run.background import in_background
+from portico.run.bodies import bodies
 from portico.run.certificates import Certificates
 from portico.run.news import News
+from portico.run.packing.keeper import Keeper
 from portico.run.pause import Pause
 from portico.run.pump import Pump
+from portico.run.purge import Purge
 from portico.run.scale import Scale
 from portico.run.served import Served
 from portico.run.upstreams import Upstreams
@@ -20,11 +25,14 @@ from portico.run.world import World
 class Orders:
     """Maintenance, pause and scale; `served` is to be watched beside the serving."""
 
-    def __init__(self, pump: Pump, world: World, upstreams: Upstreams, certificates: Certificates) -> None:
-        self._certificates = certificates
+    def __init__(
+        self, pump: Pump, world: World, upstreams: Upstreams, packing: Keeper, certificates: Certificates
+    ) -> None:
         self._pump, self._world, self._upstreams = pump, world, upstreams
+        self._packing, self._certificates = packing, certificates
         self._scale, self._restarts = Scale(world), Counter[str]()
         self.pause = Pause(world)
+        self.purge = Purge(lambda: world.in_force)
         self.served = Served(world.in_force.access_log)
 
     def hear(self, item: News) -> None:
@@ -43,6 +51,7 @@ class Orders:
             "POST /pause": control.Answer(self._begin_pause, ("for",)),
             "POST /resume": control.Answer(self._resume),
             **self._certificates.answers(),
+            "POST /purge": control.Answer(self.purge.give, ("what",)),
             "POST /scale": control.Answer(self._set_workers, ("workers",)),
         }
 
@@ -59,7 +68,10 @@ class Orders:
         world, state = self._world, self._pump.state
         told = status.status(state, world.in_force, world.pids(), self._pump.time())
         wanted = {number: self._scale.workers(number) for number in world.plans}
-        yield usage.usage(told, wanted) | {
+        used = usage.usage(told, wanted)
+        gateway = [worker["pid"] for worker in used["nginx"]["workers"]]
+        yield used | {
+            "bodies": await in_background(lambda: bodies(gateway, temporary(world.in_force.state))),
             "servers": self._upstreams.status(),
             "requests": await self.served.tell(),
             "queue": usage.queue(world.plans),
@@ -67,6 +79,7 @@ class Orders:
             "maintenance": maintenance.state(world.in_force.runtime),
             "pause": self.pause.status(),
             "certificate": self._certificates.status(),
+            "compressed": self._packing.status(),
         }
 
     async def _close(self, asked: control.Parameters) -> AsyncGenerator[object, None]:

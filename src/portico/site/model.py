@@ -88,6 +88,22 @@ class Errors(Section, frozen=True):
     ] = ""
 
 
+class Downloads(Section, frozen=True):
+    """Files that the app sends and nginx carries for it."""
+
+    shorthand: ClassVar[str] = "roots"
+
+    roots: Annotated[
+        list[str] | None,
+        _option(
+            "Directories of files that the app sends (`send_file`, `X-Sendfile`) and nginx may carry for it; any other "
+            "file is sent by the worker. Default: the app's static and instance folders, Flask's UPLOAD_FOLDER, "
+            "Django's MEDIA_ROOT.",
+            example=["reports", "/srv/media"],
+        ),
+    ] = None
+
+
 class Limits(Section, frozen=True):
     """How much one client address may ask for."""
 
@@ -357,6 +373,26 @@ class Node(Section, frozen=True):
     ] = []
 
 
+class Cache(Section, frozen=True):
+    """What nginx keeps of the answers that the app marks `public` or `s-maxage`; never anything else."""
+
+    shorthand: ClassVar[str] = "size"
+
+    size: Annotated[
+        Size,
+        _option(
+            "Disk space for answers that the app marks `public` or `s-maxage`, or whose route has `cache`; `0B` is no "
+            "cache at all.",
+            example="1GiB",
+            source="https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_cache_path",
+        ),
+    ] = Size(256 << 20)
+    item: Annotated[
+        Size,
+        _option("The largest answer that is kept.", example="4MiB"),
+    ] = Size(1 << 20)
+
+
 class Edge(Section, frozen=True):
     """What nginx does differently for one route. The same can stand beside the view: `from portico import edge`."""
 
@@ -376,10 +412,33 @@ class Edge(Section, frozen=True):
             example=True,
         ),
     ] = False
+    upload_to_file: Annotated[
+        bool,
+        _option(
+            "The app is given the file that nginx wrote the request body to, instead of the body: open as "
+            "`wsgi.input`, its path in the environ as `portico.upload`. It is removed after the request.",
+            example=True,
+        ),
+    ] = False
     private: Annotated[
         bool,
         _option("No cache keeps the answer: not nginx's, not a browser's, none in between.", example=True),
     ] = False
+    cache: Annotated[
+        Duration | None,
+        _option(
+            "nginx keeps the answer so long, unless the app says another time, or that it must not be kept (`private`, "
+            "`no-store`, a cookie that is set). Of many who ask at once, one is answered by the app.",
+            example="60s",
+        ),
+    ] = None
+    vary: Annotated[
+        list[str],
+        _option(
+            "With `cache`: what the answer depends on beside the URL: request headers, or cookies as `cookie:NAME`.",
+            example=["Accept-Language", "cookie:theme"],
+        ),
+    ] = []
 
 
 class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -481,6 +540,7 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = Duration(30)
     workers: Workers = Workers()
     https: Https = Https()
+    downloads: Downloads = Downloads()
     static: Annotated[
         dict[str, str],
         _option(
@@ -488,7 +548,16 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             example={"/media/": "media"},
         ),
     ] = {}
+    spa: Annotated[
+        str,
+        _option(
+            "Directory of a single-page app that was built, with its index.html. nginx serves its files at the root, "
+            "and index.html where a browser asks for a page that no route and no file answers.",
+            example="frontend/dist",
+        ),
+    ] = ""
     limits: Limits = Limits()
+    cache: Cache = Cache()
     upstream: Upstream = Upstream()
     node: Node = Node()
     errors: Errors = Errors()
@@ -504,6 +573,14 @@ class StaticFolder(msgspec.Struct, frozen=True):
     folder: str
     origin: str
     """Who said so: `the app's static folder`, `blueprint 'admin'`, `[static]` ..."""
+
+
+class RootFile(msgspec.Struct, frozen=True):
+    """One file that nginx serves at the root: /favicon.ico. `path` is absolute."""
+
+    url: str
+    path: str
+    origin: str
 
 
 class Route(msgspec.Struct, frozen=True):
@@ -535,7 +612,13 @@ class AppFacts(msgspec.Struct, frozen=True):
     version: str = ""
     """The framework's version."""
     static: list[StaticFolder] = []
+    static_versions: list[str] = []
+    """Query arguments that the app's own URLs of static files carry: `v` for /static/app.css?v=1f3a."""
+    static_max_age: int | None = None
+    """Seconds for which the app lets browsers keep static files without asking; None: they ask."""
     max_content_length: int | None = None
+    downloads: dict[str, str] = {}
+    """Directories of files that the app is likely to send, and what each is to it: `the app's instance folder`."""
     application_root: str = "/"
     routes: list[Route] = []
     notes: list[str] = []
@@ -559,6 +642,16 @@ class Routed:
 
 
 @dataclass(frozen=True)
+class Root:
+    """A folder whose files nginx may send when the app says so: its real path, links resolved."""
+
+    folder: str
+    origin: str
+    """Who said so: `the app's instance folder`, `portico.toml:3: downloads.roots`."""
+    is_declared: bool = False
+
+
+@dataclass(frozen=True)
 class Site:
     """What the user wants, resolved: the options, the app's facts, and who said what.
 
@@ -573,11 +666,24 @@ class Site:
     causes: Mapping[str, str] = field(default_factory=dict)
     declared: tuple[StaticFolder, ...] = ()
     """The folders of [static], made absolute."""
+    spa: str = ""
+    """The absolute directory of the single-page app; empty when there is none."""
+    spa_folders: tuple[StaticFolder, ...] = ()
+    """The directories in it."""
+    root_files: tuple[RootFile, ...] = ()
+    """Files that nginx serves at the root: those of the single-page app, and the favicon."""
+    hashed: frozenset[str] = frozenset()
+    """URLs below the mount whose name a build's manifest gave a hash of the content."""
+    unhashed: frozenset[str] = frozenset()
+    """URLs that the same manifest says have none."""
     pages: Mapping[str, str] = field(default_factory=dict)
     """The user's own error pages, by file name ("502.html")."""
     nginx_http: tuple[str, ...] = ()
     nginx_server: tuple[str, ...] = ()
     """The user's own nginx directives, read from their files where they are in files."""
+
+    roots: tuple[Root, ...] = ()
+    """The folders of [downloads], or those the app is likely to send files from."""
 
     routed: tuple[Routed, ...] = ()
     """The routes with settings of their own, in the order in which they are tried."""
@@ -664,11 +770,17 @@ class Site:
             return "http" if self.is_asgi else "uwsgi"
         return self.servers[0].protocol
 
+    def is_wanted(self, folder: StaticFolder) -> bool:
+        """Whether the user asked for that folder: one that cannot be served is an error then."""
+        return folder in self.declared or folder in self.spa_folders
+
     @property
     def static(self) -> list[StaticFolder]:
-        """Folders nginx serves; what the user declares wins over what the app says."""
-        taken = {folder.url for folder in self.declared}
-        return [*self.declared, *(folder for folder in self.facts.static if folder.url not in taken)]
+        """Folders nginx serves; what the user declares wins over what the app says, and the single-page app is last."""
+        found: dict[str, StaticFolder] = {}
+        for folder in (*self.declared, *self.facts.static, *self.spa_folders):
+            found.setdefault(folder.url, folder)
+        return list(found.values())
 
     def cause(self, key: str) -> str:
         """Who decided `key`: `portico.toml:3: max_upload = 64MiB`, or `max_upload: default`."""

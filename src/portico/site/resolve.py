@@ -10,16 +10,19 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from portico.errors import Problem, UsageError
-from portico.site.model import AppFacts, Options, Routed, Site, StaticFolder
+from portico.site.front import at_root, with_manifests
+from portico.site.model import AppFacts, Options, Root, Routed, Site, StaticFolder
 from portico.site.routed import routed
 
 PAGES = frozenset(
-    f"{name}.{kind}" for name in (404, 413, 429, 502, 503, 504, "maintenance") for kind in ("html", "json")
+    f"{name}.{kind}"
+    for name in (404, 413, 429, 502, 503, 504, 507, "maintenance")
+    for kind in ("html", "json")
 )
 """The error pages nginx can be given; any other answer is the app's own."""
 
 _PAGE_NAMES = (
-    "nginx shows 404, 413, 429, 502, 503, 504 and maintenance, each as .html or .json;\n"
+    "nginx shows 404, 413, 429, 502, 503, 504, 507 and maintenance, each as .html or .json;\n"
     "any other error is the app's to answer: move its page there"
 )
 _PAGE_LIKE = re.compile(r"(\d{3}|maintenance)\.(html?|json)", re.IGNORECASE)
@@ -38,11 +41,13 @@ def resolve(options: Options, facts: AppFacts, directory: Path, causes: Mapping[
         pages=dict(_pages(options, directory, causes, problems)),
         nginx_http=tuple(_texts(options.nginx.http, "nginx.http", directory, causes, problems)),
         nginx_server=tuple(_texts(options.nginx.server, "nginx.server", directory, causes, problems)),
+        roots=tuple(_roots(options, facts, directory, causes, problems)),
         routed=_routed(options, facts, causes, problems),
     )
+    site = at_root(site, _spa(options, directory, causes, problems))
     if problems:
         raise UsageError(*problems)
-    return site
+    return with_manifests(site)
 
 
 def _routed(
@@ -111,6 +116,48 @@ def _https_files(options: Options, directory: Path, causes: Mapping[str, str]) -
             )
 
 
+def _spa(options: Options, directory: Path, causes: Mapping[str, str], problems: list[Problem]) -> str:
+    """The single-page app's directory, with an index.html in it, or nothing."""
+    if not options.spa:
+        return ""
+    try:
+        path = _path(directory, options.spa)
+        if stat.S_ISREG((path / "index.html").stat().st_mode):
+            return str(path.absolute())
+        what, hint = "its index.html is no file", "build the app, then start Portico"
+    except FileNotFoundError:
+        what, hint = (
+            "there is no index.html in it",
+            "build the app, or name the directory that the build writes",
+        )
+    except (OSError, ValueError) as error:
+        what, hint = _why_not(error, directory / options.spa)
+    problems.append(Problem(causes.get("spa", "spa"), f'spa: "{options.spa}": {what}', hint))
+    return ""
+
+
+def _roots(
+    options: Options, facts: AppFacts, directory: Path, causes: Mapping[str, str], problems: list[Problem]
+) -> Iterator[Root]:
+    """Real paths: the worker knows an open file by where it really lies."""
+    if options.downloads.roots is None:
+        said = {folder.folder: folder.origin for folder in facts.static} | facts.downloads
+        found = {os.path.realpath(path): origin for path, origin in said.items() if Path(path).is_dir()}
+        yield from (Root(path, origin) for path, origin in found.items())
+        return
+    where = causes.get("downloads.roots", "downloads.roots")
+    for text in options.downloads.roots:
+        try:
+            path = _path(directory, text).resolve(strict=True)
+            if not path.is_dir():
+                raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+        except (OSError, ValueError, RuntimeError) as error:
+            what, hint = _why_not(error, directory / text)
+            problems.append(Problem(where, f'downloads.roots: "{text}": {what}', hint))
+        else:
+            yield Root(str(path), f"{where}: downloads.roots", is_declared=True)
+
+
 def _path(directory: Path, text: str) -> Path:
     """The path that a text in the configuration means. Raises ValueError when it can be none."""
     try:
@@ -119,7 +166,7 @@ def _path(directory: Path, text: str) -> Path:
         raise ValueError("there is no such user") from None
 
 
-def _why_not(error: OSError | ValueError, path: Path) -> tuple[str, str]:
+def _why_not(error: OSError | ValueError | RuntimeError, path: Path) -> tuple[str, str]:
     if isinstance(error, FileNotFoundError):
         return "no such directory", f"create {path}, or name another"
     if isinstance(error, OSError):

@@ -27,6 +27,9 @@ _RATE = re.compile(r"[1-9]\d*r/[sm]")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,40}")
 _LONGEST_TIMEOUT = 3600
 _VARIABLES = re.compile(r"(\$[a-z][a-z0-9_]*)+")
+_LONGEST_CACHE = 365 * 86400
+_VARY = re.compile(r"[A-Za-z0-9-]+|cookie:[A-Za-z0-9_]+")
+_LEAST_CACHE = Size(1 << 20)
 _COOKIE = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -52,6 +55,25 @@ def broken_edge(edge: Edge) -> Iterator[BrokenRule]:
         yield BrokenRule(
             "max_upload", f"max_upload: {edge.max_upload} is out of range", "expected 1B to 1024GiB"
         )
+    yield from _broken_cache(edge)
+
+
+def _broken_cache(edge: Edge) -> Iterator[BrokenRule]:
+    if edge.cache is None:
+        if edge.vary:
+            yield BrokenRule("vary", "vary says what a kept answer depends on, and none is kept", "add cache")
+        return
+    if not 1 <= edge.cache <= _LONGEST_CACHE:
+        yield BrokenRule("cache", f"cache: {edge.cache} is out of range", "expected 1s to 365d")
+    if edge.private or edge.stream:
+        other = "private" if edge.private else "stream"
+        yield BrokenRule("cache", f"cache and {other} exclude each other", "take one of them away")
+    for name in edge.vary:
+        if not _VARY.fullmatch(name):
+            hint = (
+                "expected a request header such as Accept-Language, or cookie:NAME with letters, digits and _"
+            )
+            yield BrokenRule("vary", f'vary: "{name}" is neither a header nor a cookie', hint)
 
 
 _Broken = Iterator[tuple[str, str]]
@@ -162,6 +184,11 @@ def _static(options: Options) -> _Broken:
             yield f'"{folder}" cannot be written for nginx', "expected a directory whose path has no $"
 
 
+def _spa(options: Options) -> _Broken:
+    if "$" in options.spa:
+        yield f'"{options.spa}" cannot be written for nginx', "expected a directory whose path has no $"
+
+
 def _rate(options: Options) -> _Broken:
     if options.limits.rate and not _RATE.fullmatch(options.limits.rate):
         yield (
@@ -178,6 +205,17 @@ def _burst(options: Options) -> _Broken:
 def _connections(options: Options) -> _Broken:
     if not 0 <= options.limits.connections <= _MOST_CONNECTIONS:
         yield f"{options.limits.connections} is out of range", f"expected 0 (no limit) to {_MOST_CONNECTIONS}"
+
+
+def _cache_size(options: Options) -> _Broken:
+    size = options.cache.size
+    if size and not _LEAST_CACHE <= size <= _LARGEST_UPLOAD:
+        yield f"{size} is out of range", f"expected {_LEAST_CACHE} to 1024GiB, or 0B for no cache"
+
+
+def _cache_item(options: Options) -> _Broken:
+    if not 1 <= options.cache.item <= _LARGEST_UPLOAD:
+        yield f"{options.cache.item} is out of range", "expected 1B to 1024GiB"
 
 
 def _servers(options: Options) -> _Broken:
@@ -287,9 +325,12 @@ _RULES: dict[str, Callable[[Options], _Broken]] = {
     "workers.max_requests": _max_requests,
     "workers.max_memory": _max_memory,
     "static": _static,
+    "spa": _spa,
     "limits.rate": _rate,
     "limits.burst": _burst,
     "limits.connections": _connections,
+    "cache.size": _cache_size,
+    "cache.item": _cache_item,
     "upstream.servers": _servers,
     "upstream.method": _method,
     "upstream.hash_key": _hash_key,

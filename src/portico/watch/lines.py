@@ -53,7 +53,7 @@ def readable(request: Request, width: int = 0) -> str:
     time = visible(request.time.partition("T")[2][:8])
     head = (
         f"{time}  {request.status:3d}  {visible(request.method or '-')[:_LONGEST]:6s} "
-        f"{_milliseconds(request.seconds):>7s} {_short(request.bytes_out):>8s}  "
+        f"{_milliseconds(request.seconds):>7s} {short_size(request.bytes_out):>8s}  "
     )
     tail = f"  {visible(request.client)[:_LONGEST]}"
     return f"{head}{_cut(visible(request.uri or '-'), width - len(head) - len(tail), width)}{tail}"
@@ -78,7 +78,8 @@ def _milliseconds(seconds: float) -> str:
     return f"{seconds * 1000:.0f}ms" if seconds < 10 else f"{seconds:.1f}s"
 
 
-def _short(count: int) -> str:
+def short_size(count: int) -> str:
+    """A number of bytes as people say it: 5.4KiB."""
     for unit, size in (("MiB", 1 << 20), ("KiB", 1 << 10)):
         if count >= size:
             return f"{count / size:.1f}{unit}"

@@ -23,6 +23,7 @@ def facts(_application: object) -> dict[str, Any]:
         "kind": "django",
         "version": django.get_version(),
         "static": _static(notes),
+        "downloads": _downloads(),
         "routes": routes,
         "lost": lost(_views(get_resolver())) if routes else {},
         "notes": notes + _media(),
@@ -41,6 +42,11 @@ def _static(notes: list[str]) -> list[dict[str, str]]:
         origin = "Django's STATIC_ROOT"
         return [{"url": url.rstrip("/") + "/", "folder": str(Path(root).absolute()), "origin": origin}]
     return []
+
+
+def _downloads() -> dict[str, str]:
+    root = settings.MEDIA_ROOT
+    return {str(Path(root).absolute()): "Django's MEDIA_ROOT"} if root and Path(root).is_dir() else {}
 
 
 def _collect(what: str) -> str:

@@ -10,6 +10,7 @@ import flask
 from werkzeug.routing.rules import parse_converter_args
 
 from portico.link.app.notes import lost, notes_of
+from portico.link.app.statics_flask import max_age, version_arguments
 from portico.link.app.version import version_of
 from portico.site.pattern import pattern
 from portico.site.pattern import rank as pattern_rank
@@ -31,7 +32,10 @@ def facts(app: flask.Flask) -> dict[str, Any]:
         "kind": "flask",
         "version": version_of("flask", flask.__file__),
         "static": sorted(static, key=lambda folder: folder["url"]),
+        "static_versions": version_arguments(app),
+        "static_max_age": max_age(app),
         "max_content_length": app.config.get("MAX_CONTENT_LENGTH"),
+        "downloads": _downloads(app),
         "application_root": app.config.get("APPLICATION_ROOT") or "/",
         "routes": sorted(_routes(app), key=_by_rule),
         "lost": lost(app.view_functions.values()),
@@ -53,6 +57,15 @@ def _static(app: flask.Flask, rule: Rule, notes: list[str]) -> Iterator[dict[str
         yield {"url": rule.rule.removesuffix(_FILENAME), "folder": folder, "origin": origin}
     elif not _is_default(owner):
         notes.append(f"{origin} does not exist: {owner.static_folder}")
+
+
+def _downloads(app: flask.Flask) -> dict[str, str]:
+    """Where Flask's documentation tells people to keep what they send later."""
+    said = {app.instance_path: "the app's instance folder"}
+    uploads = app.config.get("UPLOAD_FOLDER")
+    if isinstance(uploads, str | Path) and uploads:
+        said[str(Path(uploads).absolute())] = "the app's UPLOAD_FOLDER"
+    return {path: origin for path, origin in said.items() if Path(path).is_dir() and path != "/"}
 
 
 def _owner(app: flask.Flask, endpoint: str) -> Owner | None:

@@ -20,9 +20,9 @@ from portico.plan.paths import Paths
 from portico.values import Address
 
 _CAUSE = "several sites"
-_NAMES_A_SITE = 16
+_NAMES_A_SITE = 64
 """Room in nginx's tables for the variables and the host names of one site; both are powers of two as a whole."""
-_LEAST = 1024
+_LEAST = 2048
 _BACKLOG = "a burst of connections waits here instead of being refused"
 
 
@@ -65,6 +65,9 @@ def _room(sites: int) -> list[Directive]:
     why = f"room for what {sites} sites define, without a warning"
     return [
         directive("variables_hash_max_size", size, why=why, cause=_CAUSE),
+        directive(
+            "variables_hash_bucket_size", 128, why="names that begin with a site's are long", cause=_CAUSE
+        ),
         directive("server_names_hash_max_size", size, why=why, cause=_CAUSE),
     ]
 

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 from portico.place.model import Place
 from portico.plan.nginx import tls
+from portico.plan.nginx.cache import cache_zone
+from portico.plan.nginx.compression import compression
 from portico.plan.nginx.conf import Directive, block, directive, entries
 from portico.plan.nginx.limits import limit_zones
 from portico.plan.nginx.link import dialect
 from portico.plan.nginx.log import log
-from portico.plan.nginx.mime import COMPRESSIBLE, TYPES
+from portico.plan.nginx.mime import TYPES
 from portico.plan.nginx.pages import negotiation
-from portico.plan.nginx.routes import private_map
+from portico.plan.nginx.routes import private_map, upload_map
 from portico.plan.nginx.server import own_lines, servers
+from portico.plan.nginx.spa import spa_maps
+from portico.plan.nginx.statics import static_maps
 from portico.plan.nginx.trust import trust
 from portico.plan.nginx.upstream import resolver, upstream
 from portico.plan.paths import Paths
 from portico.site.model import Site
 
 _TEMPORARY = ("client_body", "uwsgi", "proxy", "fastcgi", "scgi")
+_LARGEST_WAITING = "64m"
 KEEPS_IDLE_SINCE = (1, 27, 4)
 """nginx has `keepalive_min_timeout` from here on."""
 _SLOW_CLIENTS = "https://nginx.org/en/docs/http/ngx_http_core_module.html#client_header_timeout"
@@ -35,7 +40,7 @@ def shared(place: Place) -> list[Directive]:
         *_connections(place),
         *_heads(),
         *_temporary(Paths.of(place)),
-        *_compression(),
+        *compression(place),
         *negotiation(),
         *_upgrade(),
     ]
@@ -46,12 +51,16 @@ def own(site: Site, place: Place) -> list[Directive]:
     return [
         *_sizes(site),
         *_buffers(site),
+        *static_maps(site, place),
+        *spa_maps(site),
         *trust(site),
         tls.https_variable(),
         *tls.variables(site),
         *tls.hsts(site),
         *log(Paths.of(place)),
         *private_map(site),
+        *cache_zone(site, place),
+        *upload_map(site),
         *limit_zones(site),
         *resolver(site, place),
         upstream(site, place),
@@ -132,6 +141,11 @@ def _buffers(site: Site) -> list[Directive]:
             f"{link}_buffers", 8, "16k",
             why="takes a whole page from the worker at once: a slow client keeps nginx busy, not the app",
         ),
+        directive(
+            f"{link}_max_temp_file_size", _LARGEST_WAITING,
+            why="so much of an answer waits on disk for a slow client, and the app is done with it; a larger one goes "
+            "on at the client's speed, so that a few slow clients of a large export do not fill the disk",
+        ),
     ]  # fmt: skip
 
 
@@ -148,18 +162,6 @@ def _temporary(paths: Paths) -> list[Directive]:
             why="a private place for bodies that do not fit the memory; the embedded nginx has no usable default",
         )
         for name in _TEMPORARY
-    ]  # fmt: skip
-
-
-def _compression() -> list[Directive]:
-    return [
-        directive("gzip", "on", why="text leaves at a third of its size"),
-        directive("gzip_comp_level", 5, why="most of the gain for a third of the time of level 9"),
-        directive("gzip_min_length", 1024, why="below that the head outweighs the gain"),
-        directive("gzip_vary", "on", why="a cache between keeps both forms apart"),
-        directive("gzip_proxied", "any", why="also when the client comes through a proxy"),
-        directive("gzip_types", *COMPRESSIBLE, why="what compresses; not images, and not text/event-stream, "
-                  "whose events a compressor would hold back"),
     ]  # fmt: skip
 
 

@@ -25,7 +25,7 @@ def told_to_app(site: Site, place: Place, *, path: str = "", host: str = "") -> 
 
     `path` and `host` replace the client's, for a location that asks a question of its own.
     """
-    host = host or _host(site, place)
+    host = host or host_seen(site, place)
     told = http_link.told(site, host, path) if _is_http(site) else uwsgi_link.told(site, host, path)
     secured = http_link.secured(site, place)
     seconds = Ladder.of(site.options.request_timeout).read_seconds
@@ -66,7 +66,7 @@ def silence(site: Site, seconds: float, *, cause: str = "") -> list[Directive]:
     ]  # fmt: skip
 
 
-def _host(site: Site, place: Place) -> str:
+def host_seen(site: Site, place: Place) -> str:
     """The Host the app sees, as an nginx expression.
 
     With declared domains it is built from `$host`, the name that chose this server: a request line naming

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from portico.place.model import Place
+from portico.plan.nginx.cache import status_headers
 from portico.plan.nginx.conf import Directive, block, directive
+from portico.plan.nginx.downloads import downloads
 from portico.plan.nginx.limits import limits
 from portico.plan.nginx.link import dialect, pass_to_app, silence, told_to_app
 from portico.plan.nginx.pages import closed, closed_pages, down_location, message_location, pages_location
-from portico.plan.nginx.routes import Spot, families, settings, spots
+from portico.plan.nginx.routes import Spot, families, kept, settings, spots
+from portico.plan.nginx.spa import spa_error, spa_locations, to_spa
 from portico.plan.nginx.statics import routes_inside, statics
 from portico.plan.nginx.tls import secured_headers
 from portico.plan.paths import Paths
@@ -31,9 +34,11 @@ def locations(site: Site, place: Place) -> list[Directive]:
     return [
         *health_locations(site, place),
         *statics(site, place, headers),
-        *_app_locations(site, place, paths),
+        *_app_locations(site, place),
         _upgraded(site),
         _closed(site, paths),
+        *spa_locations(site, headers),
+        *downloads(site, place, headers),
         down_location(paths),
         pages_location(site, paths, headers),
         message_location(paths),
@@ -124,7 +129,7 @@ def tunnel() -> Directive:
     )  # fmt: skip
 
 
-def _app_locations(site: Site, place: Place, paths: Paths) -> list[Directive]:
+def _app_locations(site: Site, place: Place) -> list[Directive]:
     """Every path that the app answers: the rest of the site, routes among static files, routes with settings."""
     found = spots(site)
     exact = {head(spot.pattern): spot for spot in found if is_fixed(spot.pattern)}
@@ -133,35 +138,35 @@ def _app_locations(site: Site, place: Place, paths: Paths) -> list[Directive]:
     for modifier, path in routes_inside(site, place):
         why = f"a route of the app inside a static URL: {path}"
         if modifier == "=":
-            made.append(_app(site, paths, "=", site.prefix + path, why=why, spot=exact.pop(path, None)))
+            made.append(_app(site, place, "=", site.prefix + path, why=why, spot=exact.pop(path, None)))
         else:
             inside = [spot for family in grouped.values() for spot in family if _meet(spot.head, path)]
             grouped.pop(path.rstrip("/"), None)
-            made.append(_app(site, paths, modifier, site.prefix + path, why=why, inside=inside))
-    made += [_spot(site, paths, spot) for spot in exact.values()]
+            made.append(_app(site, place, modifier, site.prefix + path, why=why, inside=inside))
+    made += [_spot(site, place, spot) for spot in exact.values()]
     rest = grouped.pop("/", [])
     made += [
-        _app(site, paths, site.prefix + text, why=f"routes below {text} have settings of their own", inside=inside)
+        _app(site, place, site.prefix + text, why=f"routes below {text} have settings of their own", inside=inside)
         for text, inside in grouped.items()
     ]  # fmt: skip
-    return [*made, *_mounted(site, paths, rest)]
+    return [*made, *_mounted(site, place, rest)]
 
 
 def _meet(first: str, second: str) -> bool:
     return first.startswith(second) or second.startswith(first)
 
 
-def _spot(site: Site, paths: Paths, spot: Spot) -> Directive:
+def _spot(site: Site, place: Place, spot: Spot) -> Directive:
     if is_fixed(spot.pattern):
         words = ["=", site.prefix + head(spot.pattern)]
     else:
         words = ["~", f"^{escape(site.prefix)}{spot.pattern}$"]
-    return _app(site, paths, *words, why=spot.why, cause=spot.cause, spot=spot)
+    return _app(site, place, *words, why=spot.why, cause=spot.cause, spot=spot)
 
 
-def _mounted(site: Site, paths: Paths, inside: list[Spot]) -> list[Directive]:
+def _mounted(site: Site, place: Place, inside: list[Spot]) -> list[Directive]:
     if not site.prefix:
-        return [_app(site, paths, "/", why="everything else is the app's", inside=inside)]
+        return [_app(site, place, "/", why="everything else is the app's", inside=inside)]
     cause = site.cause("mount")
     return [
         block(
@@ -173,7 +178,7 @@ def _mounted(site: Site, paths: Paths, inside: list[Spot]) -> list[Directive]:
                 )
             ],
         ),
-        _app(site, paths, f"{site.prefix}/", why="the app lives under this prefix", cause=cause, inside=inside),
+        _app(site, place, f"{site.prefix}/", why="the app lives under this prefix", cause=cause, inside=inside),
         block(
             "location", "/", why="nothing lives outside the prefix", cause=cause,
             of=[directive("return", 404, why="not the app's to answer", cause=cause)],
@@ -183,7 +188,7 @@ def _mounted(site: Site, paths: Paths, inside: list[Spot]) -> list[Directive]:
 
 def _app(
     site: Site,
-    paths: Paths,
+    place: Place,
     *args: str,
     why: str,
     cause: str = "",
@@ -191,12 +196,13 @@ def _app(
     inside: Sequence[Spot] = (),
 ) -> Directive:
     """A location that the app answers; `spot` has the settings of a route, `inside` are nested patterns."""
-    own = settings(site, spot.routed) if spot else []
+    own = [*kept(site, place, spot.routed if spot else None), *(settings(site, spot.routed) if spot else [])]
+    adds = any(item.name == "add_header" for item in own)
     return block(
         "location", *args, why=why, cause=cause,
         of=[
             block(
-                "if", "(-f", f"{paths.maintenance}/on)",
+                "if", "(-f", f"{Paths.of(place).maintenance}/on)",
                 why="this file exists while portico maintenance is on; looking for it costs a request less than 1 us",
                 of=[closed()],
             ),
@@ -204,11 +210,12 @@ def _app(
                 "if", "($portico_is_upgrade)", why="the client asks to upgrade the connection (WebSocket)",
                 of=[directive("return", _TUNNEL, why="leads to @portico_upgraded, never to the client")],
             ),
+            *to_spa(site),
             *limits(site),
-            *(common_headers(site) if any(item.name == "add_header" for item in own) else []),
+            *([*common_headers(site), *status_headers(site, place)] if adds else []),
             *own,
             pass_to_app(site),
-            *(_spot(site, paths, each) for each in inside),
+            *(_spot(site, place, each) for each in inside),
         ],
     )  # fmt: skip
 
@@ -220,6 +227,7 @@ def _closed(site: Site, paths: Paths) -> Directive:
         of=[
             *closed_pages(),
             tunnel(),
+            *spa_error(site),
             block(
                 "if", "(!-f", f"{paths.maintenance}/allowed/$remote_addr)",
                 why="portico maintenance on --allow makes a file for each address it lets in",
@@ -229,6 +237,7 @@ def _closed(site: Site, paths: Paths) -> Directive:
                 "if", "($portico_is_upgrade)", why="the client asks to upgrade the connection (WebSocket)",
                 of=[directive("return", _TUNNEL, why="leads to @portico_upgraded, never to the client")],
             ),
+            *to_spa(site),
             *limits(site),
             pass_to_app(site),
         ],

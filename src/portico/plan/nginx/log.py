@@ -6,6 +6,7 @@ from portico.plan.nginx.conf import Directive, directive
 from portico.plan.paths import Paths
 
 FORMAT = "portico_line"
+FILE_FORMAT = "portico_file"
 
 FIELDS: dict[str, tuple[str, str]] = {
     "time": ("$time_iso8601", "when the answer was finished"),
@@ -36,9 +37,16 @@ NUMBERS = {"status", "bytes_in", "bytes_out", "seconds"}
 """Fields that always hold one number; those of the upstream may hold none, or several after a retry."""
 
 
+_OF_FILES = {
+    name: f'"{name}":""' for name, (variable, _) in FIELDS.items() if variable.startswith("$upstream_")
+}
+"""What is empty when nginx answers by itself, written as it stands: seven variables less to look up for each file."""
+
+
 def log(paths: Paths) -> list[Directive]:
-    """The format, and where the line goes."""
+    """The formats, and where the line goes."""
     line = "{" + ",".join(map(_field, FIELDS)) + "}"
+    file_line = "{" + ",".join(_OF_FILES.get(name) or _field(name) for name in FIELDS) + "}"
     return [
         directive(
             "log_format", FORMAT, "escape=json", line,
@@ -47,12 +55,26 @@ def log(paths: Paths) -> list[Directive]:
             cause="D4",
         ),
         directive(
-            "access_log", paths.access_log, FORMAT, "buffer=32k", "flush=250ms",
-            why="lines are written in batches, at the latest after a quarter of a second, "
-            "so that logging costs a request next to nothing",
+            "log_format", FILE_FORMAT, "escape=json", file_line,
+            why="the same line for files: nginx answers them itself, and what it would say of the app is empty",
             cause="D4",
         ),
+        _access_log(paths, FORMAT),
     ]  # fmt: skip
+
+
+def file_log(paths: Paths) -> Directive:
+    """Where the line of a file goes: the same file, the same line, made faster."""
+    return _access_log(paths, FILE_FORMAT)
+
+
+def _access_log(paths: Paths, form: str) -> Directive:
+    return directive(
+        "access_log", paths.access_log, form, "buffer=32k", "flush=250ms",
+        why="lines are written in batches, at the latest after a quarter of a second, "
+        "so that logging costs a request next to nothing",
+        cause="D4",
+    )  # fmt: skip
 
 
 def _field(name: str) -> str:

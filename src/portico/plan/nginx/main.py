@@ -6,15 +6,12 @@ import math
 
 from portico.place.model import Place
 from portico.plan.model import File, Ladder
+from portico.plan.nginx.compression import modules
 from portico.plan.nginx.conf import Directive, block, directive, render, time
 from portico.plan.nginx.http import http
+from portico.plan.nginx.sizes import connections
 from portico.plan.paths import Paths
 from portico.site.model import Site
-
-_CONNECTIONS = 4096
-"""Connections a worker holds; Passenger's default, https://www.phusionpassenger.com/docs/"""
-FILES_PER_CONNECTION = 2
-"""A proxied request holds the client's socket and the app's."""
 
 
 def nginx_conf(site: Site, place: Place) -> File:
@@ -28,15 +25,13 @@ def tree(site: Site, place: Place) -> list[Directive]:
     return [*process(place, drain_seconds, site.cause("request_timeout")), events(place), http(site, place)]
 
 
-def connections(place: Place) -> int:
-    """Connections one nginx worker may hold, within the file limit."""
-    return max(64, min(_CONNECTIONS, place.file_limit // FILES_PER_CONNECTION - 64))
-
-
 def process(place: Place, drain_seconds: float, cause: str) -> list[Directive]:
     """nginx's own processes; `cause` is who decided how long an old one may finish."""
     paths = Paths.of(place)
-    made = [directive("daemon", "off", why="Portico watches nginx as its child", cause="D10")]
+    made = [
+        *modules(place),
+        directive("daemon", "off", why="Portico watches nginx as its child", cause="D10"),
+    ]
     if place.nginx_user:
         made.append(
             directive(
@@ -49,6 +44,7 @@ def process(place: Place, drain_seconds: float, cause: str) -> list[Directive]:
         )
     return [
         *made,
+        directive("pcre_jit", "on", why="patterns become machine code; static files are matched against some"),
         directive(
             "worker_processes", math.ceil(place.cpus),
             why="one a CPU that this machine really gives", cause=place.cpus_source,

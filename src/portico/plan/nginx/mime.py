@@ -1,7 +1,8 @@
 """Content types by file name. The embedded build brings no mime.types, so the table is written out.
 
 Types as registered with IANA (https://www.iana.org/assignments/media-types/); what browsers insist on is
-noted where it differs from old tables: text/javascript (RFC 9239), wasm, manifest.
+noted where it differs from old tables: text/javascript (RFC 9239), wasm, manifest. svgz is left out: sent without
+Content-Encoding, which a table cannot say, it is a broken picture.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 TYPES: tuple[tuple[str, ...], ...] = (
     ("text/html", "html", "htm"),
     ("text/css", "css"),
-    ("text/javascript", "js", "mjs"),
+    ("text/javascript", "js", "mjs", "cjs"),
     ("text/plain", "txt"),
     ("text/csv", "csv"),
     ("text/markdown", "md"),
@@ -19,13 +20,26 @@ TYPES: tuple[tuple[str, ...], ...] = (
     ("application/json", "json", "map"),
     ("application/ld+json", "jsonld"),
     ("application/manifest+json", "webmanifest"),
+    ("application/geo+json", "geojson"),
+    ("application/x-ndjson", "ndjson", "jsonl"),
+    ("application/yaml", "yaml", "yml"),
+    ("application/toml", "toml"),
     ("application/wasm", "wasm"),
     ("application/pdf", "pdf"),
     ("application/zip", "zip"),
-    ("application/gzip", "gz"),
+    ("application/gzip", "gz", "tgz"),
+    ("application/zstd", "zst"),
+    ("application/x-bzip2", "bz2"),
+    ("application/x-xz", "xz"),
+    ("application/x-tar", "tar"),
+    ("application/x-7z-compressed", "7z"),
     ("application/rss+xml", "rss"),
     ("application/atom+xml", "atom"),
     ("application/xhtml+xml", "xhtml"),
+    ("application/xslt+xml", "xsl", "xslt"),
+    ("application/vnd.apple.mpegurl", "m3u8"),
+    ("application/dash+xml", "mpd"),
+    ("application/vnd.ms-fontobject", "eot"),
     ("application/rtf", "rtf"),
     ("application/epub+zip", "epub"),
     ("application/vnd.ms-excel", "xls"),
@@ -38,21 +52,26 @@ TYPES: tuple[tuple[str, ...], ...] = (
     ("font/woff2", "woff2"),
     ("font/ttf", "ttf"),
     ("font/otf", "otf"),
+    ("font/collection", "ttc"),
+    ("image/apng", "apng"),
     ("image/avif", "avif"),
     ("image/bmp", "bmp"),
     ("image/gif", "gif"),
-    ("image/jpeg", "jpg", "jpeg"),
+    ("image/heic", "heic"),
+    ("image/jpeg", "jpg", "jpeg", "jfif"),
+    ("image/jxl", "jxl"),
     ("image/png", "png"),
-    ("image/svg+xml", "svg", "svgz"),
+    ("image/svg+xml", "svg"),
     ("image/tiff", "tif", "tiff"),
     ("image/webp", "webp"),
-    ("image/x-icon", "ico"),
+    ("image/x-icon", "ico", "cur"),
     ("audio/aac", "aac"),
     ("audio/flac", "flac"),
     ("audio/mpeg", "mp3"),
     ("audio/ogg", "ogg", "oga", "opus"),
     ("audio/wav", "wav"),
     ("audio/mp4", "m4a"),
+    ("audio/webm", "weba"),
     ("video/mp4", "mp4", "m4v"),
     ("video/mpeg", "mpg", "mpeg"),
     ("video/ogg", "ogv"),
@@ -60,6 +79,8 @@ TYPES: tuple[tuple[str, ...], ...] = (
     ("video/webm", "webm"),
     ("model/gltf-binary", "glb"),
     ("model/gltf+json", "gltf"),
+    ("model/obj", "obj"),
+    ("model/stl", "stl"),
 )
 
 COMPRESSIBLE: tuple[str, ...] = (
@@ -74,6 +95,10 @@ COMPRESSIBLE: tuple[str, ...] = (
     "application/javascript",
     "application/json",
     "application/ld+json",
+    "application/geo+json",
+    "application/x-ndjson",
+    "application/yaml",
+    "application/toml",
     "application/problem+json",
     "application/manifest+json",
     "application/wasm",
@@ -81,11 +106,18 @@ COMPRESSIBLE: tuple[str, ...] = (
     "application/rss+xml",
     "application/atom+xml",
     "application/xhtml+xml",
+    "application/xslt+xml",
+    "application/vnd.apple.mpegurl",
+    "application/dash+xml",
+    "application/vnd.ms-fontobject",
     "font/ttf",
+    "font/collection",
     "font/otf",
     "image/svg+xml",
     "image/x-icon",
     "image/bmp",
+    "model/gltf+json",
+    "model/obj",
 )
 """Types gzip makes smaller; text/html is always among them. text/event-stream is not: a compressor holds
 events back until it has enough of them."""

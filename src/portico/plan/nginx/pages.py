@@ -61,6 +61,11 @@ def pages(site: Site) -> tuple[Page, ...]:
         ),
         Page(503, "Starting", "The app is starting. This page asks again by itself.", RETRY_SECONDS),
         Page(503, "Closed for maintenance", _MESSAGE, RETRY_MAINTENANCE_SECONDS, MAINTENANCE),
+        Page(
+            507,
+            "No room",
+            "The server could not keep this request while it came in; its disk may be full. Please try again later.",
+        ),
         Page(504, "The app took too long", "The answer did not come in time. Please try again later."),
     )
 
@@ -106,6 +111,14 @@ def error_pages(*statuses: int) -> list[Directive]:
     ]  # fmt: skip
 
 
+def no_room() -> Directive:
+    """nginx's own 500 is nearly always an upload that found no room on the disk; the app's errors pass untouched."""
+    return directive(
+        "error_page", 500, "=507", f"{PREFIX}507.$portico_page",
+        why="nginx itself fails only when it cannot keep a request, as on a full disk", cause="errors",
+    )  # fmt: skip
+
+
 def closed() -> Directive:
     """What a location of the app begins with: while the site is closed, its requests go on in @portico_closed."""
     return directive("return", _CLOSED, why="leads to @portico_closed, never to the client")
@@ -123,6 +136,7 @@ def closed_pages() -> list[Directive]:
     """The server's error pages, with that of maintenance for 503."""
     return [
         *error_pages(404, 413, 429, 504),
+        no_room(),
         directive(
             "error_page", 503, f"{PREFIX}{MAINTENANCE}.$portico_page", why="the page of portico maintenance",
         ),
@@ -138,6 +152,7 @@ def failures() -> list[Directive]:
     return [
         directive("recursive_error_pages", "on", why="the status that @portico_down chooses gets its page too"),
         *error_pages(404, 413, 429, 503, 504),
+        no_room(),
         directive(
             "error_page", 502, "@portico_down",
             why="no worker took the request: @portico_down tells an app that is starting from one that is down",

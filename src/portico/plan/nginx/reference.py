@@ -5,10 +5,16 @@ from __future__ import annotations
 MANUAL = "https://nginx.org/en/docs/"
 
 _CORE_HTTP = "http/ngx_http_core_module.html"
+_CACHE = (
+    "cache", "cache_path", "cache_key", "cache_bypass", "no_cache", "cache_use_stale", "cache_background_update",
+    "cache_revalidate", "cache_valid", "cache_lock", "cache_lock_timeout", "cache_lock_age",
+    "pass_header",
+)  # fmt: skip
+"""What the modules of the three links have in common."""
 _PAGES: dict[str, tuple[str, ...]] = {
     "ngx_core_module.html": (
         "user", "worker_processes", "worker_rlimit_nofile", "worker_shutdown_timeout", "pid", "error_log",
-        "daemon", "events", "worker_connections", "include", "load_module",
+        "daemon", "events", "worker_connections", "include", "load_module", "pcre_jit",
     ),
     _CORE_HTTP: (
         "http", "server", "server_name", "listen", "location", "alias", "root", "types", "default_type",
@@ -20,7 +26,9 @@ _PAGES: dict[str, tuple[str, ...]] = {
         "server_name_in_redirect", "port_in_redirect", "error_page", "recursive_error_pages", "internal",
         "disable_symlinks", "log_not_found", "try_files", "etag", "types_hash_max_size",
         "server_names_hash_bucket_size", "server_names_hash_max_size", "variables_hash_max_size",
-        "lingering_close", "max_headers", "resolver",
+        "variables_hash_bucket_size",
+        "lingering_close", "max_headers", "resolver", "open_file_cache", "open_file_cache_valid",
+        "open_file_cache_errors", "if_modified_since", "client_body_in_file_only",
     ),
     "http/ngx_http_uwsgi_module.html": (
         "uwsgi_pass", "uwsgi_param", "uwsgi_read_timeout", "uwsgi_send_timeout", "uwsgi_connect_timeout",
@@ -34,13 +42,15 @@ _PAGES: dict[str, tuple[str, ...]] = {
         "proxy_send_timeout", "proxy_connect_timeout", "proxy_buffers", "proxy_buffer_size",
         "proxy_hide_header", "proxy_intercept_errors", "proxy_next_upstream", "proxy_next_upstream_tries",
         "proxy_redirect", "proxy_pass_request_body", "proxy_next_upstream_timeout", "proxy_ssl_verify",
+        "proxy_max_temp_file_size", "proxy_buffering", "early_hints",
         "proxy_ssl_trusted_certificate", "proxy_ssl_verify_depth", "proxy_ssl_name", "proxy_ssl_server_name",
+        "proxy_cache_convert_head",
     ),
     "http/ngx_http_fastcgi_module.html": (
         "fastcgi_temp_path", "fastcgi_pass", "fastcgi_param", "fastcgi_read_timeout", "fastcgi_send_timeout",
         "fastcgi_connect_timeout", "fastcgi_buffers", "fastcgi_buffer_size", "fastcgi_hide_header",
         "fastcgi_next_upstream", "fastcgi_next_upstream_tries", "fastcgi_next_upstream_timeout",
-        "fastcgi_intercept_errors", "fastcgi_pass_request_body",
+        "fastcgi_max_temp_file_size", "fastcgi_buffering", "fastcgi_intercept_errors", "fastcgi_pass_request_body",
     ),
     "http/ngx_http_scgi_module.html": ("scgi_temp_path",),
     "http/ngx_http_upstream_module.html": (
@@ -50,7 +60,7 @@ _PAGES: dict[str, tuple[str, ...]] = {
         "gzip", "gzip_comp_level", "gzip_min_length", "gzip_vary", "gzip_proxied", "gzip_types",
     ),
     "http/ngx_http_log_module.html": ("log_format", "access_log"),
-    "http/ngx_http_map_module.html": ("map",),
+    "http/ngx_http_map_module.html": ("map", "map_hash_bucket_size", "map_hash_max_size"),
     "http/ngx_http_geo_module.html": ("geo",),
     "http/ngx_http_realip_module.html": ("set_real_ip_from", "real_ip_header", "real_ip_recursive"),
     "http/ngx_http_limit_req_module.html": (
@@ -74,6 +84,11 @@ _PAGES: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 
 _PAGE_OF = {name: page for page, names in _PAGES.items() for name in names}
+_PAGE_OF |= {
+    f"{link}_{name}": f"http/ngx_http_{link}_module.html"
+    for link in ("uwsgi", "proxy", "fastcgi")
+    for name in _CACHE
+}
 
 
 def link(name: str) -> str:

@@ -11,10 +11,14 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from portico.errors import Problem
+from portico.place.model import Place
 from portico.plan.model import Ladder
+from portico.plan.nginx.cache import NEVER, caches, key, no_cache, stale, use_cache
+from portico.plan.nginx.cache_routes import keep_route
 from portico.plan.nginx.conf import Directive, directive, entries
 from portico.plan.nginx.link import dialect, silence
-from portico.plan.nginx.uwsgi_link import has_deadlines
+from portico.plan.nginx.uwsgi_link import has_deadlines, has_private, has_streams, has_uploads
 from portico.site.model import Edge, Route, Routed, Site
 from portico.site.pattern import head, is_fixed
 
@@ -96,12 +100,56 @@ def settings(site: Site, routed: Routed | None) -> list[Directive]:
     return [made for write in _SETTINGS for made in write(site, routed)] if routed else []
 
 
-def deadlines(site: Site) -> list[Directive]:
-    """At server level: the variable by which a route's own time reaches the worker."""
-    if not has_deadlines(site):
+def kept(site: Site, place: Place, routed: Routed | None) -> list[Directive]:
+    """What the cache does in this location."""
+    if routed and (routed.edge.private or routed.edge.stream):
+        return no_cache(site, place)
+    made = use_cache(site, place)
+    if routed and caches(site, place):
+        made += keep_route(site, routed, key(site, place), NEVER, stale(site))
+    return made
+
+
+def told_by_routes(site: Site) -> list[Directive]:
+    """At server level: the variables by which a route's settings reach the worker."""
+    made = []
+    if has_deadlines(site):
+        why = "a route with a time of its own sets it; the worker takes it for its deadline"
+        made.append(directive("set", "$portico_deadline", "", why=why, cause="D9"))
+    if has_streams(site):
+        why = "a route that streams sets it; the worker gives its requests threads of their own"
+        made.append(directive("set", "$portico_stream", "", why=why, cause="D6a"))
+    if has_uploads(site):
+        why = "a route that wants its uploads as files sets it"
+        made.append(directive("set", "$portico_upload", "", why=why, cause="D6a"))
+    if has_private(site):
+        why = "a private route sets it; the worker says so of the files it sends"
+        made.append(directive("set", "$portico_private_route", "", why=why, cause="D6a"))
+    return made
+
+
+def upload_map(site: Site) -> list[Directive]:
+    """At http level: the file of a request body, looked up when the body is there and only for routes that want it."""
+    if not has_uploads(site):
         return []
-    why = "a route with a time of its own sets it; the worker takes it for its deadline"
-    return [directive("set", "$portico_deadline", "", why=why, cause="D9")]
+    why = "any larger body is in a file; only a route that asked for it is told which"
+    table = [("default", ""), ("1", "$request_body_file")]
+    return [entries("map", "$portico_upload", "$portico_upload_file", table=table, why=why)]
+
+
+def impossible(site: Site) -> list[Problem]:
+    """Settings of routes that only Portico's own worker understands, where another program runs the app."""
+    if site.protocol == "uwsgi" and site.options.workers.server == "gunicorn":
+        return []
+    return [
+        Problem(
+            item.causes.get("upload_to_file", "routes").partition(": ")[0],
+            f"{item.rule}: upload_to_file: only Portico's own worker takes the file of an upload",
+            "take it away, or run a WSGI app with Gunicorn",
+        )
+        for item in site.routed
+        if item.edge.upload_to_file
+    ]
 
 
 def private_map(site: Site) -> list[Directive]:
@@ -144,14 +192,19 @@ def _max_upload(_site: Site, routed: Routed) -> Iterator[Directive]:
 def _stream(site: Site, routed: Routed) -> Iterator[Directive]:
     if routed.edge.stream:
         cause = routed.causes.get("stream", "")
+        if has_streams(site):
+            yield directive("set", "$portico_stream", 1, why="tells the worker", cause=cause)
         yield directive(
             f"{dialect(site)}_buffering", "off", why="what the app yields goes on at once", cause=cause
         )
         yield directive("gzip", "off", why="compression would wait for more", cause=cause)
 
 
-def _private(_site: Site, routed: Routed) -> Iterator[Directive]:
+def _private(site: Site, routed: Routed) -> Iterator[Directive]:
     if routed.edge.private:
+        if has_private(site):
+            why, cause = "tells the worker", routed.causes.get("private", "")
+            yield directive("set", "$portico_private_route", 1, why=why, cause=cause)
         yield directive(
             "add_header", "Cache-Control", _PRIVATE, "always",
             why="no cache keeps the answer; empty, and not sent, when the app says it itself",
@@ -159,9 +212,23 @@ def _private(_site: Site, routed: Routed) -> Iterator[Directive]:
         )  # fmt: skip
 
 
+def _upload_to_file(_site: Site, routed: Routed) -> Iterator[Directive]:
+    if routed.edge.upload_to_file:
+        cause = routed.causes.get("upload_to_file", "")
+        yield directive("set", "$portico_upload", 1, why="tells the worker where the body is", cause=cause)
+        yield directive(
+            "client_body_in_file_only", "clean", why="every body of this route is a file, removed after the request",
+            cause=cause,
+        )  # fmt: skip
+        yield directive(
+            "uwsgi_pass_request_body", "off", why="the worker opens the file instead", cause=cause
+        )
+
+
 _SETTINGS: tuple[Callable[[Site, Routed], Iterator[Directive]], ...] = (
     _timeout,
     _max_upload,
     _stream,
+    _upload_to_file,
     _private,
 )

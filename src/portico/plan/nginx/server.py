@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from portico.place.model import Place
 from portico.plan.nginx import tls
+from portico.plan.nginx.cache import cache_rules, status_headers
 from portico.plan.nginx.conf import Directive, block, directive, verbatim
 from portico.plan.nginx.link import told_to_app
 from portico.plan.nginx.locations import (
@@ -13,7 +14,8 @@ from portico.plan.nginx.locations import (
     tunnel,
 )
 from portico.plan.nginx.pages import closing, failures
-from portico.plan.nginx.routes import deadlines
+from portico.plan.nginx.routes import told_by_routes
+from portico.plan.nginx.spa import spa_error
 from portico.plan.nginx.trust import refuse_strangers
 from portico.site.model import Site
 from portico.values import Address
@@ -83,12 +85,15 @@ def _content(site: Site, place: Place) -> list[Directive]:
     return [
         *refuse_strangers(site),
         *common_headers(site),
+        *status_headers(site, place),
         *tls.alternative(site, place),
         *failures(),
         tunnel(),
         closing(),
+        *spa_error(site),
         *told_to_app(site, place),
-        *deadlines(site),
+        *cache_rules(site, place),
+        *told_by_routes(site),
         *locations(site, place),
         *_own(site),
     ]

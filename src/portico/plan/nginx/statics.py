@@ -1,15 +1,24 @@
-"""Files nginx serves itself: the app's static folders, each under its URL."""
+"""Files nginx serves itself: the app's static folders, each under its URL, and files at the root."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from portico.place.model import Place
-from portico.plan.nginx.conf import Directive, block, directive, is_literal, literal
+from portico.plan.model import Packed
+from portico.plan.nginx import compression
+from portico.plan.nginx.conf import Directive, block, directive, entries, is_literal, literal
+from portico.plan.nginx.log import file_log
 from portico.plan.nginx.pages import PREFIX, error_pages
-from portico.site.model import Site, StaticFolder
+from portico.plan.nginx.sizes import cached_files
+from portico.plan.packing import packed
+from portico.plan.paths import Paths
+from portico.site.fingerprints import PATTERN
+from portico.site.model import RootFile, Site, StaticFolder
 from portico.site.pattern import head, is_fixed
 
+FOREVER = "public, max-age=31536000, immutable"
 _BEFORE = "/-/before"
 _TEXT = (
     "text/css",
@@ -20,11 +29,15 @@ _TEXT = (
     "text/xml",
     "image/svg+xml",
 )
+_SOURCES = "py[cdio]?|j2|jinja2?|bak|orig|swp|br"
+"""Never sent: Python and templates, what editors leave behind, and `.br`, which is no file in its own right."""
+_LIFE = "https://www.rfc-editor.org/rfc/rfc8246.html"
 
 
 def statics(site: Site, place: Place, headers: list[Directive]) -> list[Directive]:
     """One location a folder, two after a release from elsewhere. `headers` are those every location repeats."""
-    return [made for folder in served(site, place) for made in _statics(site, folder, headers)]
+    made = [item for folder in served(site, place) for item in _statics(site, place, folder, headers)]
+    return made + [_root_file(site, place, file, headers) for file in site.root_files]
 
 
 def served(site: Site, place: Place) -> list[StaticFolder]:
@@ -32,8 +45,19 @@ def served(site: Site, place: Place) -> list[StaticFolder]:
     return [
         folder
         for folder in site.static
-        if folder in site.declared or (folder.folder not in place.unreadable and is_literal(folder.folder))
+        if site.is_wanted(folder) or (folder.folder not in place.unreadable and is_literal(folder.folder))
     ]
+
+
+def copies(site: Site, place: Place) -> tuple[Packed, ...]:
+    """The folders whose files have compressed copies, those of the release before among them."""
+    now = {site.prefix + folder.url: folder.folder for folder in served(site, place)}
+    before = {
+        f"{_BEFORE}{site.prefix}{folder.url}": site.before[folder.url]
+        for folder in served(site, place)
+        if _has_before(site, folder)
+    }
+    return packed(place, now | before)
 
 
 def routes_inside(site: Site, place: Place) -> list[tuple[str, str]]:
@@ -53,63 +77,217 @@ def routes_inside(site: Site, place: Place) -> list[tuple[str, str]]:
     return [(modifier, path) for path, modifier in sorted(found.items())]
 
 
-def _statics(site: Site, folder: StaticFolder, headers: list[Directive]) -> list[Directive]:
-    url, before = site.prefix + folder.url, site.before.get(folder.url, folder.folder)
+def static_maps(site: Site, place: Place) -> list[Directive]:
+    """Variables of static files, at `http` level; none when there are no files."""
+    if not served(site, place) and not site.root_files and not site.spa:
+        return []
+    return [*compression.negotiation(), *_lives(site)]
+
+
+def _lives(site: Site) -> list[Directive]:
+    """How long a browser may keep a file."""
+    short, versions = _short_life(site), site.facts.static_versions
+    made = [
+        entries(
+            "map", f"$arg_{name}", f"$portico_life_{name}",
+            table=[("default", FOREVER), ("", f"$portico_life_{after}" if after else short)],
+            why="the app's own URLs of static files carry this argument, and it changes with the file",
+            cause=f"url_for('static', ...) adds ?{name}=",
+        )
+        for name, after in zip(versions, ["", *versions], strict=False)
+    ]  # fmt: skip
+    exact = [(url, FOREVER) for url in _urls(site, site.hashed)]
+    exact += [(url, short) for url in _urls(site, site.unhashed)]
+    if exact and not any("map_hash_bucket_size" in text for text in site.nginx_http):
+        made += [
+            directive("map_hash_bucket_size", 512, why="room for the long names of the files below"),
+            directive("map_hash_max_size", 65536, why="room for that many files"),
+        ]
+    return [
+        *made,
+        entries(
+            "map", "$uri", "$portico_life",
+            table=[
+                ("default", f"$portico_life_{versions[-1]}" if versions else short),
+                *exact,
+                (f"~{PATTERN}", FOREVER),
+            ],
+            why="a name that holds a hash of the content (a build's manifest says so, or it looks like one without "
+            "doubt) never gets another content: kept for a year without a question; any other file may change: "
+            "browsers keep it and ask, an answer of 304 without the bytes",
+        ),
+    ]  # fmt: skip
+
+
+def _urls(site: Site, urls: Iterable[str]) -> list[str]:
+    return [site.prefix + url for url in sorted(urls) if is_literal(url)]
+
+
+def _short_life(site: Site) -> str:
+    seconds = site.facts.static_max_age
+    return f"public, max-age={seconds}" if seconds else "no-cache"
+
+
+def _has_before(site: Site, folder: StaticFolder) -> bool:
+    before = site.before.get(folder.url, folder.folder)
+    return before != folder.folder and is_literal(before)
+
+
+def _statics(site: Site, place: Place, folder: StaticFolder, headers: list[Directive]) -> list[Directive]:
+    url = site.prefix + folder.url
     why = (
         "nginx sends these files itself, no worker is woken; ^~ keeps any pattern from taking them away, "
         "and both slashes keep /static../ from reading a directory up"
     )
-    if before == folder.folder or not is_literal(before):
-        return [_location(folder, url, folder.folder, why, headers, error_pages(404))]
+    if not _has_before(site, folder):
+        return [_location(site, place, folder, url, folder.folder, why, headers, error_pages(404))]
     missing = directive(
         "error_page", 404, "=", f"{_BEFORE}$uri",
         why="a page of the release before may still ask for a file that only that release has", cause="reload --path",
     )  # fmt: skip
     internal = directive("internal", why="asked for by the location above, never by a client")
     return [
-        _location(folder, url, folder.folder, why, headers, [missing]),
+        _location(site, place, folder, url, folder.folder, why, headers, [missing]),
         _location(
-            folder, _BEFORE + url, before, "the same folder of the release before", headers,
-            [internal, *error_pages(404)],
+            site, place, folder, _BEFORE + url, site.before[folder.url], "the same folder of the release before",
+            headers, [internal, *error_pages(404)],
         ),
     ]  # fmt: skip
 
 
 def _location(
-    folder: StaticFolder, url: str, path: str, why: str, headers: list[Directive], missing: list[Directive]
-) -> Directive:
+    site: Site, place: Place, folder: StaticFolder, url: str, path: str, why: str,
+    headers: list[Directive], missing: list[Directive],
+) -> Directive:  # fmt: skip
     root = literal(path, f"{folder.origin}").rstrip("/") + "/"
+    has_index = folder in site.declared
+    said = [*headers, *_file_headers()]
     return block(
         "location", "^~", url,
         why=why,
         cause=folder.origin,
         of=[
             directive("alias", root, why="where the files are", cause=folder.origin),
-            directive(
-                "disable_symlinks", "on", f"from={root}",
-                why="links are not followed, so that none can lead out of the folder", cause=folder.origin,
-            ),
-            directive("charset", "utf-8", why="text files are UTF-8 and browsers are told so"),
-            directive("charset_types", *_TEXT, why="which files are text; text/html always is"),
-            *headers,
-            directive(
-                "add_header", "Cache-Control", "no-cache",
-                why="browsers may keep the file and ask whether it changed: an answer of 304, without the bytes",
-            ),
-            directive(
-                "add_header", "X-Content-Type-Options", "nosniff", "always",
-                why="a file is what its type says, whatever its bytes look like",
-            ),
+            *_safe(root, folder.origin),
+            *_cached(site, place),
+            file_log(Paths.of(place)),
+            *_charset(),
+            *said,
             directive("log_not_found", "off", why="a missing file is in the access log already"),
             directive(
-                "error_page", 403, "=404", f"{PREFIX}404.$portico_page",
+                "error_page", *([] if has_index else [301]), 403, "=404", f"{PREFIX}404.$portico_page",
                 why="a folder, a link or a file that may not be read looks like one that is not there",
             ),
             *missing,
+            *_copy(place, copies(site, place), url, said),
             block(
-                "location", "~", rf"^{re.escape(url)}(.*/)?\.",
-                why="dotfiles (.git, .env) are never sent",
+                "location", "~", _refused(url, has_index=has_index),
+                why="never sent: dotfiles (.git, .env), Python and templates, what editors leave behind"
+                + ("" if has_index else "; and no folder has a page of its own, as with the app's static view"),
                 of=[directive("return", 404, why="as if it were not there")],
             ),
         ],
     )  # fmt: skip
+
+
+def _refused(url: str, *, has_index: bool) -> str:
+    """Short, because each request is matched with it. The dot is looked for below a URL that has one itself."""
+    dotted = rf"^{re.escape(url)}(?:.*/)?\." if "/." in url else r"/\."
+    return rf"{dotted}|(?:[~{'' if has_index else '/'}]|\.(?:{_SOURCES}))$"
+
+
+def _copy(place: Place, found: tuple[Packed, ...], url: str, said: list[Directive]) -> list[Directive]:
+    """Sends the compressed copy where there is one. The `if` sets what `if` may set, and there is only one of it."""
+    copy = next((copy for copy in found if copy.url == url), None)
+    if copy is None:
+        return []
+    of = [
+        directive("root", f"{copy.root}/$portico_coding", why="the copy has the file's own name, and so its type"),
+        directive("gzip", "off", why="it is compressed"),
+        *([directive("brotli", "off", why="it is compressed", source="https://github.com/google/ngx_brotli")]
+          if compression.can_brotli(place) else []),
+        *said,
+        *compression.copy_headers(),
+    ]  # fmt: skip
+    return [
+        block(
+            "if", "(-f", f"{copy.root}/$portico_coding$uri)", of=of,
+            why="Portico compressed this file ahead of time in a form that the client takes; it removes the copy when "
+            "the file changes",
+        )
+    ]  # fmt: skip
+
+
+def _root_file(site: Site, place: Place, file: RootFile, headers: list[Directive]) -> Directive:
+    path = literal(file.path, file.origin)
+    return block(
+        "location", "=", site.prefix + file.url,
+        why="browsers ask for this file at the root, and no route of the app answers it", cause=file.origin,
+        of=[
+            directive("alias", path, why="where the file is", cause=file.origin),
+            *_safe(path.rpartition("/")[0] + "/", file.origin),
+            *_cached(site, place),
+            file_log(Paths.of(place)),
+            *_charset(),
+            *headers,
+            *_file_headers(),
+            directive("log_not_found", "off", why="a missing file is in the access log already"),
+            directive(
+                "error_page", 403, "=404", f"{PREFIX}404.$portico_page",
+                why="a link or a file that may not be read looks like one that is not there",
+            ),
+            *error_pages(404),
+        ],
+    )  # fmt: skip
+
+
+def _safe(root: str, origin: str) -> list[Directive]:
+    return [
+        directive(
+            "disable_symlinks", "on", f"from={root}",
+            why="links are not followed, so that none can lead out of the folder", cause=origin,
+        )
+    ]  # fmt: skip
+
+
+def _cached(site: Site, place: Place) -> list[Directive]:
+    """Open files are kept open, and what is not there is remembered, for a second."""
+    most = cached_files(place, 2 * len(served(site, place)) + len(site.root_files))
+    if not most:
+        return []
+    return [
+        directive(
+            "open_file_cache", f"max={most}", "inactive=60s",
+            why="files stay open: no walk through the directories at each request",
+            cause=f"file limit {place.file_limit}",
+        ),
+        directive(
+            "open_file_cache_valid", "1s",
+            why="looked at again after a second, the shortest nginx knows: a file that was replaced is seen by then, "
+            "before a new release has started, and one look a second costs nothing",
+        ),
+        directive(
+            "open_file_cache_errors", "on",
+            why="a copy that is not there is remembered for that second, too: most files have none",
+        ),
+    ]  # fmt: skip
+
+
+def _charset() -> list[Directive]:
+    return [
+        directive("charset", "utf-8", why="text files are UTF-8 and browsers are told so"),
+        directive("charset_types", *_TEXT, why="which files are text; text/html always is"),
+    ]
+
+
+def _file_headers() -> list[Directive]:
+    return [
+        directive(
+            "add_header", "Cache-Control", "$portico_life",
+            why="how long browsers may keep the file without asking", source=_LIFE,
+        ),
+        directive(
+            "add_header", "X-Content-Type-Options", "nosniff", "always",
+            why="a file is what its type says, whatever its bytes look like",
+        ),
+    ]  # fmt: skip

@@ -47,7 +47,7 @@ def pass_to_app(site: Site) -> Directive:
 
 def told(site: Site, host: str, path: str) -> list[Directive]:
     """The environ, parameter by parameter. `path` replaces the client's where it is given."""
-    made = [*_request(site, path), *_identity(site, host), *_blanked(blanked(site)), *_deadline(site)]
+    made = [*_request(site, path), *_identity(site, host), *_blanked(blanked(site)), *_route(site)]
     if site.protocol != "fastcgi":
         return made
     return [replace(item, name="fastcgi_param", source=_FASTCGI) for item in made]
@@ -58,12 +58,40 @@ def has_deadlines(site: Site) -> bool:
     return site.protocol == "uwsgi" and any(item.edge.timeout or item.edge.stream for item in site.routed)
 
 
-def _deadline(site: Site) -> list[Directive]:
-    if not has_deadlines(site):
-        return []
-    why = "the route's own time, for the worker's watch"
+def has_streams(site: Site) -> bool:
+    """Whether some route's requests last, which the worker must know to keep its threads for the others."""
+    return site.protocol == "uwsgi" and any(item.edge.stream for item in site.routed)
+
+
+def has_uploads(site: Site) -> bool:
+    """Whether some route's uploads are handed over as files."""
+    return site.protocol == "uwsgi" and any(item.edge.upload_to_file for item in site.routed)
+
+
+def has_private(site: Site) -> bool:
+    """Whether some route's answers are private, which the worker must say of files that nginx sends for it."""
+    return site.protocol == "uwsgi" and any(item.edge.private for item in site.routed)
+
+
+def _route(site: Site) -> list[Directive]:
+    """What a route's location has set for the worker."""
+    made = []
+    if has_deadlines(site):
+        made.append(
+            ("PORTICO_DEADLINE", "$portico_deadline", "the route's own time, for the worker's watch", "D9")
+        )
+    if has_streams(site):
+        why = "a request that lasts gets a thread of its own, beside those of the worker"
+        made.append(("PORTICO_STREAM", "$portico_stream", why, "D6a"))
+    if has_uploads(site):
+        why = "the file with the body of this request, on routes that asked for it"
+        made.append(("PORTICO_UPLOAD", "$portico_upload_file", why, "D6a"))
+    if has_private(site):
+        why = "a file that nginx sends for the worker leaves this location, and what it says of caches"
+        made.append(("PORTICO_PRIVATE", "$portico_private_route", why, "D6a"))
     return [
-        directive("uwsgi_param", "PORTICO_DEADLINE", "$portico_deadline", "if_not_empty", why=why, cause="D9")
+        directive("uwsgi_param", name, value, "if_not_empty", why=why, cause=cause)
+        for name, value, why, cause in made
     ]
 
 

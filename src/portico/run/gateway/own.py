@@ -92,7 +92,8 @@ class OwnNginx:
         sockets += [path for path in plan.upstream_sockets if path not in sockets]
 
         def is_busy() -> bool:
-            return quiet.has_requests(plan.sites) or (asks_others and quiet.has_asked(pid, ports))
+            asks_sites = bool(plan.sites) and quiet.has_requests(plan.sites)
+            return asks_sites or (asks_others and quiet.has_asked(pid, ports))
 
         await quiet.until_quiet(pid, sockets, is_busy)
         self._tell(was.Quiet())

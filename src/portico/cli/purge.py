@@ -1,0 +1,27 @@
+"""`portico purge`: make nginx forget what it keeps."""
+
+from __future__ import annotations
+
+import click
+
+from portico.cli import output
+from portico.cli.running import named_site, runtime_of
+from portico.run import client
+
+
+@click.command("purge")
+@click.argument("what", nargs=-1, required=True, metavar="WHAT...")
+@click.option("--json", "is_json", is_flag=True, help="The number as JSON.")
+@named_site
+def command(what: tuple[str, ...], config: str | None, name: str, is_json: bool) -> None:
+    """Make nginx forget the answers it keeps of WHAT, at once.
+
+    WHAT is a path (/news/1, with all its queries), many ("/news/*"; "/*" is all), a URL with its host, or a tag that
+    the app gave the answer in Surrogate-Key or Cache-Tag.
+    """
+    (told,) = client.ask(runtime_of(None, config, name), "POST", "/purge", what="\n".join(what))
+    if is_json:
+        output.result(output.as_json(told))
+        return
+    count = told["purged"]
+    output.result(f"{count} kept {'answer is' if count == 1 else 'answers are'} gone")

@@ -1,0 +1,163 @@
+"""Files that nginx sends in the worker's place.
+
+The app has opened a file and wants it sent. When the file lies under a root of [downloads] and nginx can open it, the
+answer is a head with X-Accel-Redirect: nginx sends the bytes, and the ranges a client asks for, and the thread is free.
+What nginx would do in another way than the app said is left to the worker: a wrong answer is worse than a slow one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import stat
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote
+
+from portico.place.access import Reader
+from portico.plan.downloads import CARRIED, KEPT, READER, ROOTS, part, whole
+
+WORTH_BYTES: Final = 1 << 16
+"""Smaller files fit nginx's buffers: the worker is rid of them at once, too."""
+_CARRIED: Final = frozenset(map(str.lower, CARRIED))
+_OWN: Final = frozenset(("content-length", "content-range", "x-accel-buffering", "date"))
+"""What nginx says by itself of a file that it sends."""
+_RANGE: Final = re.compile(r"bytes=(\d*)-(\d*)", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the app answers: the status, the lines of its head, and which bytes of the file, `stop` excluded."""
+
+    status: str
+    head: str
+    length: int | None
+    start: int
+    stop: int
+    size: int
+    """Bytes of the whole file."""
+
+
+class Downloads:
+    """The folders that nginx sends from; `reader` is nginx's user when it is not ours."""
+
+    def __init__(self, roots: Iterable[str], reader: Reader | None = None) -> None:
+        self._roots = [root.rstrip("/") + "/" for root in roots]
+        self._reader = reader
+
+    @classmethod
+    def of(cls, environment: Mapping[str, str]) -> Downloads | None:
+        """As the plan says, None without any root. RuntimeError, one line, for what cannot be read."""
+        text = environment.get(ROOTS)
+        if not text:
+            return None
+        try:
+            user = environment.get(READER)
+            return cls(json.loads(text), Reader.named(user) if user else None)
+        except (ValueError, TypeError, KeyError) as error:
+            raise RuntimeError(f"{ROOTS} and {READER} cannot be used: {error}") from None
+
+    def url(self, descriptor: int, *, is_part: bool) -> str | None:
+        """Where nginx finds an open file, None when it would not find exactly this one."""
+        if (found := self._found(descriptor)) is None:
+            return None
+        number, root, path = found
+        if self._reader and not _readable(root, path, self._reader):
+            return None
+        return (part if is_part else whole)(number) + quote(os.fsencode(path[len(root) :]))
+
+    def covers(self, descriptor: int) -> bool:
+        """Whether an open file lies under a root."""
+        return self._found(descriptor) is not None
+
+    def _found(self, descriptor: int) -> tuple[int, str, str] | None:
+        """Number and path of the root, and the file's real path, where it still lies."""
+        try:
+            link = Path(f"/proc/self/fd/{descriptor}").readlink()
+            opened, lying = os.fstat(descriptor), link.lstat()
+        except OSError:
+            return None  # a pipe, a socket, or a file that has no name any more
+        if not stat.S_ISREG(opened.st_mode) or not os.path.samestat(opened, lying):
+            return None
+        path = str(link)
+        for number, root in enumerate(self._roots):
+            if path.startswith(root):
+                return number, root, path
+        return None
+
+
+def agrees(wanted: Wanted, environ: dict[str, Any]) -> str | None:
+    """The head for nginx, when nginx will answer with the status, the bytes and the headers that the app chose."""
+    if (
+        environ["REQUEST_METHOD"] != "GET"
+        or "HTTP_IF_MATCH" in environ
+        or "HTTP_IF_UNMODIFIED_SINCE" in environ
+    ):
+        return None
+    if wanted.length not in (None, wanted.stop - wanted.start):
+        return None
+    if wanted.status.startswith("200"):
+        if (wanted.start, wanted.stop) != (0, wanted.size):
+            return None
+    elif not _same_range(wanted, environ):
+        return None
+    return kept(wanted.head, is_private="PORTICO_PRIVATE" in environ)
+
+
+def kept(head: str, *, is_private: bool) -> str | None:
+    """The lines that survive X-Accel-Redirect; None when the app says something that would not."""
+    lines, seen = [], set[str]()
+    for line in head.splitlines(keepends=True):
+        name, _, value = line.partition(":")
+        name = name.lower()
+        if name in _OWN:
+            continue
+        if name == "accept-ranges":
+            if value.strip() != "bytes":
+                return None
+            continue
+        if name not in KEPT and (name not in _CARRIED or name in seen):
+            return None
+        seen.add(name)
+        lines.append(line)
+    if "content-type" not in seen:
+        return None
+    if is_private and "cache-control" not in seen:
+        lines.append("Cache-Control: private, no-store\r\n")
+    return "".join(lines)
+
+
+def _same_range(wanted: Wanted, environ: dict[str, Any]) -> bool:
+    """Whether nginx takes the same bytes from what the client asked."""
+    said = {
+        name.lower(): value.strip()
+        for name, _, value in (line.partition(":") for line in wanted.head.splitlines())
+    }
+    if said.get("content-range") != f"bytes {wanted.start}-{wanted.stop - 1}/{wanted.size}":
+        return False
+    condition = environ.get("HTTP_IF_RANGE")
+    if condition is not None and condition not in (said.get("etag"), said.get("last-modified")):
+        return False
+    found = _RANGE.fullmatch(environ.get("HTTP_RANGE", ""))
+    if found is None or not any(found.groups()):
+        return False
+    first, last = found.groups()
+    if not first:
+        return (wanted.start, wanted.stop) == (max(0, wanted.size - int(last)), wanted.size)
+    stop = min(int(last) + 1, wanted.size) if last else wanted.size
+    return (wanted.start, wanted.stop) == (int(first), stop)
+
+
+def _readable(root: str, path: str, reader: Reader) -> bool:
+    """Whether nginx's user may open the file; that it may enter the root was seen when the plan was made."""
+    file, folder = Path(path), Path(root)
+    try:
+        if not reader.may(file.stat(), 4):
+            return False
+        inside = file.relative_to(folder).parents
+        return all(reader.may((folder / one).stat(), 1) for one in inside)
+    except OSError:
+        return False

@@ -1,0 +1,35 @@
+"""`portico.purge`: the app tells the Portico that runs it which kept answers are no longer true."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import urllib.parse
+
+from portico.errors import PorticoError, Problem
+
+CONTROL = "PORTICO_CONTROL"
+"""The variable that tells an app where its Portico listens."""
+_SECONDS = 30.0
+
+
+def purge(*what: str) -> int:
+    """See `portico.purge`."""
+    path = os.environ.get(CONTROL)
+    if not path or not what:
+        return 0
+    query = urllib.parse.urlencode({"what": "\n".join(what)})
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+            connection.settimeout(_SECONDS)
+            connection.connect(path)
+            connection.sendall(f"POST /purge?{query} HTTP/1.1\r\n\r\n".encode())
+            with connection.makefile("rb") as answer:
+                _, _, body = answer.read().partition(b"\r\n\r\n")
+        said = json.loads(body)
+    except (OSError, ValueError) as error:
+        raise PorticoError(Problem("portico.purge", f"Portico does not answer: {error}")) from error
+    if "error" in said:
+        raise PorticoError(Problem("portico.purge", said["error"]))
+    return int(said["purged"])

@@ -1,0 +1,108 @@
+"""A connection on which the app speaks WebSocket itself, and on which the worker may say the last word.
+
+The worker is told to leave while apps hold connections. A client that is sent Close 1001, going away, connects again at
+once, to the release that serves now; one that is only cut off learns nothing. The frame must not be put into the middle
+of another, so what the app sends is followed, frame by frame.
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+from typing import Any, Final
+
+GOING_AWAY: Final = b"\x88\x02\x03\xe9"
+"""RFC 6455 7.4.1: a close frame with status 1001."""
+_CLOSE: Final = 8
+_LENGTHS: Final = {126: 2, 127: 8}
+
+
+class Frames:
+    """Where in a server's side of a WebSocket the bytes sent so far end."""
+
+    def __init__(self) -> None:
+        self._handshake = b""
+        self._head = b""
+        self._left = 0
+        self.is_speaking = False
+        """The handshake is over, and it was one."""
+        self.has_closed = False
+        """The app has said goodbye itself."""
+
+    @property
+    def at_boundary(self) -> bool:
+        return self.is_speaking and not self._head and self._left == 0
+
+    def follow(self, data: bytes) -> None:
+        """These bytes were sent."""
+        if not self.is_speaking:
+            data = self._handshaken(data)
+        while data:
+            skipped = min(self._left, len(data))
+            self._left -= skipped
+            data = data[skipped:]
+            if not data:
+                return
+            data = self._begin(data)
+
+    def _handshaken(self, data: bytes) -> bytes:
+        """What follows the handshake."""
+        self._handshake += data
+        head, end, rest = self._handshake.partition(b"\r\n\r\n")
+        if not end or not head.startswith(b"HTTP/1.1 101"):
+            return b""
+        self.is_speaking, self._handshake = True, b""
+        return rest
+
+    def _begin(self, data: bytes) -> bytes:
+        """Read the head of a frame, as far as it is there; what follows it."""
+        before = len(self._head)
+        head = self._head + data[:14]
+        size = 2
+        if len(head) >= size:
+            length = head[1] & 127
+            size += _LENGTHS.get(length, 0) + (4 if head[1] & 128 else 0)
+            if len(head) >= size:
+                if extended := _LENGTHS.get(length):
+                    length = int.from_bytes(head[2 : 2 + extended], "big")
+                self.has_closed |= head[0] & 15 == _CLOSE
+                self._head, self._left = b"", length
+                return data[size - before :]
+        self._head = head
+        return b""
+
+
+class Spoken(socket.socket):
+    """The socket the app is given. What it sends otherwise than by send and sendall is not followed."""
+
+    def __init__(self, descriptor: int) -> None:
+        super().__init__(socket.AF_UNIX, socket.SOCK_STREAM, 0, descriptor)
+        self._lock = threading.Lock()
+        self._frames = Frames()
+        self._said = False
+
+    def send(self, data: Any, *flags: int) -> int:
+        with self._lock:
+            if self._said:
+                return memoryview(data).nbytes  # nothing may follow a close frame
+            sent = super().send(data, *flags)
+            self._frames.follow(bytes(memoryview(data)[:sent]))
+            return sent
+
+    def sendall(self, data: Any, *flags: int) -> None:
+        with self._lock:
+            if not self._said:
+                super().sendall(data, *flags)
+                self._frames.follow(bytes(data))
+
+    def say_goodbye(self) -> None:
+        """Tell the client, once, that the server goes away, if the app is not in the middle of saying something."""
+        if not self._lock.acquire(blocking=False):
+            return
+        try:
+            if self._frames.at_boundary and not (self._said or self._frames.has_closed):
+                self._said = super().send(GOING_AWAY, socket.MSG_DONTWAIT) > 0
+        except OSError:
+            pass  # the client left, or reads nothing
+        finally:
+            self._lock.release()

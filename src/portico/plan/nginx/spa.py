@@ -1,0 +1,105 @@
+"""A single-page app: its page is the answer where a browser navigates to what no route and no file answers.
+
+The app is asked first, so that nothing of its own is swallowed; only a navigation that it answers 404 gets the page,
+and one under a route of the app keeps the app's 404.
+"""
+
+from __future__ import annotations
+
+from portico.plan.nginx.conf import Directive, block, directive, entries, literal
+from portico.plan.nginx.limits import limits
+from portico.plan.nginx.link import dialect, pass_to_app
+from portico.plan.nginx.pages import error_pages
+from portico.site.model import Site
+from portico.site.routes import of_route
+
+_PAGE = 420
+"""A status no layer uses otherwise; it never leaves nginx."""
+
+
+def spa_maps(site: Site) -> list[Directive]:
+    """Variables that tell a navigation, at `http` level."""
+    if not site.spa:
+        return []
+    cause = site.cause("spa")
+    rules = sorted({of_route(route).removeprefix("^") for route in site.facts.routes})
+    prefixed = [f"~^{_escaped(site.prefix)}{rule}" for rule in rules]
+    return [
+        entries(
+            "map", "$request_method:$http_accept", "$portico_navigates",
+            table=[("default", ""), ("~*^(?:GET|HEAD):.*text/html", "1")],
+            why="a browser that goes to a page says text/html; scripts, pictures and programs do not", cause=cause,
+        ),
+        entries(
+            "map", "$uri", "$portico_no_route",
+            table=[("default", "1"), *((rule, "") for rule in prefixed)],
+            why="the app's own routes: what they answer stays as it is, 404 too", cause=cause,
+        ),
+        entries(
+            "map", "$portico_navigates$portico_no_route", "$portico_is_page",
+            table=[("default", ""), ("11", "1")],
+            why="1 for a navigation that may be the single-page app's", cause=cause,
+        ),
+    ]  # fmt: skip
+
+
+def spa_error(site: Site) -> list[Directive]:
+    """Where such a navigation is sent, at server level."""
+    if not site.spa:
+        return []
+    return [
+        directive(
+            "error_page", _PAGE, "=", "@portico_page",
+            why="a navigation that may be the single-page app's", cause=site.cause("spa"),
+        )
+    ]  # fmt: skip
+
+
+def to_spa(site: Site) -> list[Directive]:
+    """What a location of the app begins with."""
+    if not site.spa:
+        return []
+    cause = site.cause("spa")
+    return [
+        block(
+            "if", "($portico_is_page)", why="a navigation that may be the single-page app's", cause=cause,
+            of=[directive("return", _PAGE, why="leads to @portico_page, never to the client", cause=cause)],
+        )
+    ]  # fmt: skip
+
+
+def spa_locations(site: Site, headers: list[Directive]) -> list[Directive]:
+    """Asks the app, and gives the page where the app has none."""
+    if not site.spa:
+        return []
+    cause, root = site.cause("spa"), literal(site.spa, site.cause("spa"))
+    limited = error_pages(429) if limits(site) else []
+    return [
+        block(
+            "location", "@portico_page", why="the app is asked first: it may know this page", cause=cause,
+            of=[
+                directive(f"{dialect(site)}_intercept_errors", "on", why="its 404 becomes the page", cause=cause),
+                directive("error_page", 404, "=", "@portico_spa", why="the app has no such page", cause=cause),
+                *limited,
+                *error_pages(504),
+                directive("error_page", 502, "@portico_down", why="no worker took the request"),
+                *limits(site),
+                pass_to_app(site),
+            ],
+        ),
+        block(
+            "location", "@portico_spa", why="the single-page app's page, which reads the address itself", cause=cause,
+            of=[
+                directive("root", root, why="what the build wrote", cause=cause),
+                directive("charset", "utf-8", why="browsers are told so"),
+                *headers,
+                directive("add_header", "Cache-Control", "no-cache", why="it names files of the release"),
+                directive("add_header", "X-Content-Type-Options", "nosniff", "always", why="it is what its type says"),
+                directive("try_files", "/index.html", "=404", why="whatever the address", cause=cause),
+            ],
+        ),
+    ]  # fmt: skip
+
+
+def _escaped(prefix: str) -> str:
+    return prefix.replace(".", r"\.").replace("+", r"\+")

@@ -1,0 +1,73 @@
+"""Which files are compressed ahead of time, how, and where the copies are. Values and decisions only.
+
+nginx finds the copy of `/static/app.css` at ROOT/br/static/app.css: the name stays, so its type does, too.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+
+from portico.place.model import Place
+from portico.plan.model import Packed
+from portico.plan.nginx.conf import is_literal
+from portico.plan.nginx.mime import COMPRESSIBLE, TYPES
+from portico.plan.paths import Paths
+
+CODINGS = ("br", "zstd", "gzip")
+"""As they are named in Accept-Encoding, the better one first: on a front-end bundle brotli (11) is smallest."""
+LEAST_BYTES = 1024
+"""A smaller file fits one packet anyway, and nginx's gzip leaves it alone, too."""
+MOST_BYTES = 16 << 20
+"""A larger one would keep a core busy for minutes."""
+MOST_ZOPFLI_BYTES = 2 << 20
+"""Zopfli takes some 2 s a MB for 4 % less than zlib's best; larger files get that."""
+MOST_FILES = 20_000
+"""Files looked at in all folders together; a folder with more holds uploads, not a front end."""
+SUFFIXES = frozenset(
+    f".{suffix}" for kind, *suffixes in TYPES for suffix in suffixes if kind in (*COMPRESSIBLE, "text/html")
+)
+"""The names of files that compression makes smaller."""
+_LEAST_GAIN = 0.05
+_LEAST_GAIN_BYTES = 128
+
+
+def packed(place: Place, folders: Mapping[str, str]) -> tuple[Packed, ...]:
+    """Where the copies of these folders (by the URI nginx sees) are; none for a path that nginx cannot write."""
+    parent = Paths.of(place).packed
+    if not is_literal(parent):
+        return ()
+    return tuple(Packed(url, folder, f"{parent}/{_key(url, folder)}") for url, folder in folders.items())
+
+
+def is_candidate(name: str, size: int) -> bool:
+    """Whether a file is worth a try."""
+    return LEAST_BYTES <= size <= MOST_BYTES and is_compressible(name)
+
+
+def is_compressible(name: str) -> bool:
+    """Whether files of that name become smaller."""
+    return name[name.rfind(".") :].lower() in SUFFIXES if "." in name else False
+
+
+def is_worth(size: int, smaller: int) -> bool:
+    """Whether the copy saves enough to be sent in the file's place: unpacking costs the client, too."""
+    return size - smaller >= max(_LEAST_GAIN_BYTES, size * _LEAST_GAIN)
+
+
+def kept(size: int, sizes: Mapping[str, int]) -> tuple[str, ...]:
+    """Which codings of a file are kept, of those with these sizes.
+
+    nginx's ETag is the time and the length. No two copies of a file may have the same, so of two equally long ones
+    the better coding stays.
+    """
+    found: list[str] = []
+    for coding in CODINGS:
+        taken = {sizes[other] for other in found}
+        if coding in sizes and is_worth(size, sizes[coding]) and sizes[coding] not in taken:
+            found.append(coding)
+    return tuple(found)
+
+
+def _key(url: str, folder: str) -> str:
+    return hashlib.sha256(f"{url}\0{folder}".encode("utf-8", "surrogateescape")).hexdigest()[:12]

@@ -1,0 +1,158 @@
+"""The answers that nginx keeps, as files: what is in one, which are meant, and how one is made to be gone.
+
+nginx has no order for it. It takes a file that is missing, or of a version it does not know, for an answer it has not:
+a small file of no version is put in the place of the old one, so that neither a client that is just being sent the old
+one nor nginx's own bookkeeping is disturbed.
+"""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import re
+import struct
+import urllib.parse
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from portico.errors import PorticoError, Problem
+
+_HEADER = struct.Struct("@NlllllIHHH")
+"""ngx_http_file_cache_header_t, its beginning: version, times (valid, updating, error, modified, date), sum, parts of
+a second, where the head of the answer begins, where its body."""
+_VERSION = 5
+_KEY = b"\nKEY: "
+_TAGS = re.compile(rb"^(?:surrogate-key|cache-tag)[ \t]*:[ \t]*(.*?)[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
+_NUMBERS = re.compile(rb"^x-portico:[ \t]*(\d+|-) (\d+) ", re.IGNORECASE | re.MULTILINE)
+_FIRST_READ = 4096
+_UNKNOWN_SECONDS = 2.0
+"""How long an answer is taken to have been under way when nobody says it."""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """One kept answer. `began` is the Unix time at which its request reached the app, at the latest."""
+
+    path: Path
+    scheme: str
+    host: str
+    uri: str
+    tags: frozenset[str]
+    began: float
+
+
+Meant = Callable[[Kept], bool]
+
+
+def meant(what: str) -> Meant:
+    """Whether an answer is meant by `what`: a URL or path, the beginning of many with `*` at its end, or a tag.
+
+    A path without a query means all its queries. Raises PorticoError for what is none of these.
+    """
+    if re.match(r"https?://", what, re.IGNORECASE):
+        scheme, _, rest = what.partition("://")
+        host, slash, path = rest.partition("/")
+        is_path, site = _path(slash + path or "/"), (scheme.lower(), host.lower())
+        return lambda kept: (kept.scheme, kept.host) == site and is_path(kept)
+    if what.startswith("/"):
+        return _path(what)
+    if not re.fullmatch(r"[^\s,*/]+", what):
+        hint = 'expected a path like /news/1, many like "/news/*", a URL, or a tag'
+        raise PorticoError(Problem("", f'"{what}" names nothing that could be kept', hint))
+    return lambda kept: what in kept.tags
+
+
+def _path(what: str) -> Meant:
+    if what.endswith("*"):
+        beginning = normal(what[:-1])
+        return lambda kept: normal(kept.uri).startswith(beginning)
+    path, mark, query = what.partition("?")
+    path = normal(path)
+
+    def is_meant(kept: Kept) -> bool:
+        own, _, own_query = kept.uri.partition("?")
+        return normal(own) == path and (not mark or own_query == query)
+
+    return is_meant
+
+
+def normal(path: str) -> str:
+    """A path as nginx and the app understand it: decoded, without `.` and `..`; what is behind `?` is left alone."""
+    bare, mark, query = path.partition("?")
+    text = urllib.parse.unquote(bare, errors="surrogateescape")
+    if "/." in text:
+        ends = "/" if text.endswith(("/", "/.", "/..")) else ""
+        text = posixpath.normpath(text).rstrip("/") + ends or "/"
+    return text + mark + query
+
+
+def read(path: Path) -> Kept | None:
+    """What a file holds; None when nothing is kept in it (any more)."""
+    try:
+        file = os.open(path, os.O_RDONLY)
+        try:
+            start = os.read(file, _FIRST_READ)
+            if len(start) < _HEADER.size:
+                return None
+            version, *_, date, _sum, _part, begin, body = _HEADER.unpack_from(start)
+            if version != _VERSION:
+                return None
+            head = start[:body] if body <= len(start) else start + os.read(file, body - len(start))
+        finally:
+            os.close(file)
+    except OSError:
+        return None
+    key, _, _ = head[head.find(_KEY) + len(_KEY) : begin].partition(b"\n")
+    scheme, _, rest = key.split(b" ")[0].decode("utf-8", "surrogateescape").partition("://")
+    host, slash, uri = rest.partition("/")
+    words = b" ".join(_TAGS.findall(head, begin)).decode("latin-1")
+    tags = frozenset(re.split(r"[\s,]+", words)) - {""}
+    return Kept(path, scheme, host.lower(), slash + uri, tags, date - _under_way(head[begin:]))
+
+
+def _under_way(head: bytes) -> float:
+    """How long the answer was under way, in seconds: what the worker says, and the part of a second nobody says."""
+    found = _NUMBERS.search(head)
+    if not found:
+        return _UNKNOWN_SECONDS
+    queue = 0 if found[1] == b"-" else int(found[1])
+    return (queue + int(found[2])) / 1e6
+
+
+def files(directory: str, since: float = 0.0) -> Iterator[Path]:
+    """Every file of the cache; with `since`, only what was put there at that Unix time or later."""
+    try:
+        folders = [Path(entry.path) for entry in os.scandir(directory) if entry.is_dir()]
+    except OSError:
+        return
+    for folder in folders:
+        try:
+            if since and folder.stat().st_mtime < since:
+                continue
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    if "." not in entry.name and (not since or entry.stat().st_mtime >= since):
+                        yield Path(entry.path)
+        except OSError:
+            continue  # nginx took it away meanwhile
+
+
+def drop(kept: Kept) -> bool:
+    """Make nginx forget it; whether it was there."""
+    try:
+        with kept.path.open("rb") as file:
+            found, start = os.fstat(file.fileno()), file.read(_FIRST_READ)
+        draft = kept.path.with_name(f"{kept.path.name}.gone")
+        begin = _HEADER.unpack_from(start)[8]
+        with draft.open("wb") as file:
+            os.fchmod(file.fileno(), found.st_mode & 0o777)
+            if os.geteuid() == 0:
+                os.fchown(
+                    file.fileno(), found.st_uid, found.st_gid
+                )  # nginx's workers must be able to read it
+            file.write(b"\0" * struct.calcsize("@N") + start[struct.calcsize("@N") : begin])
+        draft.replace(kept.path)
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,71 @@
+"""Results by content: what was compressed once is never compressed again, whatever the file is called next."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from pathlib import Path
+
+from portico.plan.packing import CODINGS
+
+_KEPT_DAYS = 14
+_RULES = b"1"
+"""Part of every key: another number, when how something is compressed has changed."""
+
+
+class Store:
+    """A directory with one file a content and coding; an empty one says that the coding does not help."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        directory.mkdir(mode=0o750, exist_ok=True)
+
+    def get(self, key: str) -> dict[str, bytes] | None:
+        """The results of that content, None when they are not all there."""
+        found = {}
+        for coding in CODINGS:
+            path = self._path(key, coding)
+            try:
+                found[coding] = path.read_bytes()
+                os.utime(path)  # in use: see `prune`
+            except OSError:
+                return None
+        return found
+
+    def put(self, key: str, made: dict[str, bytes]) -> None:
+        """Keep them. Raises OSError."""
+        for coding, content in made.items():
+            write(self._path(key, coding), content)
+
+    def prune(self) -> None:
+        """Remove what no site has used for two weeks: a rollback within that time finds its copies."""
+        oldest = time.time() - _KEPT_DAYS * 86400
+        for path in self._directory.iterdir():
+            try:
+                if path.stat().st_mtime < oldest:
+                    path.unlink()
+            except OSError:
+                continue
+
+    def _path(self, key: str, coding: str) -> Path:
+        return self._directory / f"{key}.{coding}"
+
+
+def key(content: bytes) -> str:
+    """What a content is kept under."""
+    return hashlib.sha256(_RULES + content).hexdigest()
+
+
+def write(path: Path, content: bytes, times: tuple[int, int] | None = None) -> None:
+    """Put a file there at once, whole, readable for nginx; with these times in nanoseconds. Raises OSError."""
+    draft = path.with_name(f".{path.name[:100]}.{os.getpid()}.{hash(path.name) & 0xFFFF:x}.tmp")
+    try:
+        draft.write_bytes(content)
+        draft.chmod(0o644)
+        if times:
+            os.utime(draft, ns=times)
+        draft.replace(path)
+    except OSError:
+        draft.unlink(missing_ok=True)
+        raise

@@ -1,0 +1,85 @@
+"""What a front end has outside of its static folders: files at the root, a single-page app, a build's manifest."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from portico.site import manifests
+from portico.site.model import RootFile, Site, StaticFolder
+from portico.site.routes import claims
+
+_AT_ROOT = ("favicon.ico", "robots.txt")
+"""What browsers and robots ask for at the root, whatever a page says."""
+_URL_NAME = re.compile(r"[A-Za-z0-9_~@+][A-Za-z0-9._~@+-]*")
+_INDEX = "index.html"
+_KNOWS_ROUTES = ("flask", "django", "pyramid")
+
+
+def at_root(site: Site, spa: str) -> Site:
+    """The site with its single-page app and with the files that browsers ask for at the root."""
+    files = {file.url: file for file in (*_icons(site), *_spa_files(spa))}
+    unclaimed = [
+        file
+        for file in files.values()
+        if not claims(site.facts.routes, file.url) and os.access(file.path, os.R_OK)
+    ]
+    return replace(site, spa=spa, spa_folders=tuple(_spa_folders(spa)), root_files=tuple(unclaimed))
+
+
+def with_manifests(site: Site) -> Site:
+    """The site with what the manifests in its folders say."""
+    hashed, plain = set[str](), set[str]()
+    for folder in site.static:
+        said = manifests.read(folder)
+        hashed |= {folder.url + name for name in said.hashed}
+        plain |= {folder.url + name for name in said.plain}
+    if site.spa:
+        said = manifests.read(StaticFolder("/", site.spa, "spa"))
+        hashed |= {f"/{name}" for name in said.hashed}
+        plain |= {f"/{name}" for name in said.plain}
+    return replace(site, hashed=frozenset(hashed), unhashed=frozenset(plain - hashed))
+
+
+def _icons(site: Site) -> Iterator[RootFile]:
+    """From the first static folder that has one, when the app can say that it has no such route."""
+    if site.facts.kind not in _KNOWS_ROUTES or not site.facts.routes:
+        return
+    for name in _AT_ROOT:
+        folder = next((folder for folder in site.facts.static if _is_file(folder.folder, name)), None)
+        if folder:
+            yield RootFile(f"/{name}", f"{folder.folder.rstrip('/')}/{name}", folder.origin)
+
+
+def _spa_files(spa: str) -> Iterator[RootFile]:
+    for name in _names(spa):
+        if name != _INDEX and _is_file(spa, name):
+            yield RootFile(f"/{name}", f"{spa.rstrip('/')}/{name}", "spa")
+
+
+def _spa_folders(spa: str) -> Iterator[StaticFolder]:
+    for name in _names(spa):
+        path = Path(spa, name)
+        if path.is_dir() and not path.is_symlink():
+            yield StaticFolder(f"/{name}/", str(path), "spa")
+
+
+def _names(spa: str) -> list[str]:
+    """What is in the directory under a name that a URL can have as it stands."""
+    try:
+        return (
+            sorted(path.name for path in Path(spa).iterdir() if _URL_NAME.fullmatch(path.name)) if spa else []
+        )
+    except OSError:
+        return []
+
+
+def _is_file(folder: str, name: str) -> bool:
+    path = Path(folder, name)
+    try:
+        return path.is_file() and not path.is_symlink()
+    except OSError:
+        return False

@@ -1,0 +1,40 @@
+"""Which paths a route of the app answers, as a pattern that Python and nginx read alike, without captures."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from portico.site.model import Route
+
+_CONVERTER = re.compile(r"<(?:(?P<kind>[A-Za-z_][A-Za-z0-9_.]*)(?:\([^<>]*\))?:)?[A-Za-z_][A-Za-z0-9_]*>")
+_SEVERAL = ("path",)
+"""Converters that take slashes, too; one of the app's own is not known and may."""
+_ONE = ("", "default", "string", "int", "float", "any", "uuid", "slug", "str")
+_OTHER = re.compile(r"[<{^(\[*]")
+"""A pattern of another kind begins here: Django's regular expressions, Pyramid's {name} and *rest."""
+
+
+def pattern(rule: str) -> str:
+    """What the rule's paths look like, whole; more rather than less where that cannot be said exactly."""
+    made, at = "", 0
+    for found in _CONVERTER.finditer(rule):
+        made += re.escape(rule[at : found.start()])
+        kind = (found["kind"] or "").rpartition(".")[2]
+        made += "[^/]+" if kind in _ONE else ".+"
+        at = found.end()
+    rest = rule[at:]
+    if other := _OTHER.search(rest):
+        return f"^{made}{re.escape(rest[: other.start()])}.*$"
+    made += re.escape(rest)
+    return f"^{made}?$" if made.endswith("/") and made != "/" else f"^{made}$"
+
+
+def of_route(route: Route) -> str:
+    """The same for a route, by the app's own pattern where it has given one."""
+    return f"^{route.pattern}$" if route.pattern else pattern(route.rule)
+
+
+def claims(routes: Iterable[Route], path: str) -> bool:
+    """Whether a route of the app answers that path."""
+    return any(re.match(of_route(route), path) for route in routes)

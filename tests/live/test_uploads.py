@@ -1,0 +1,141 @@
+"""Uploads reach the app whole, as a body or as the file that nginx wrote, and can be seen while they come in."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from tests.support import Served, portico, private_directory, served
+
+APP = """
+import hashlib, os
+from flask import Flask, request
+from portico import edge
+
+app = Flask(__name__)
+
+@app.post("/body")
+def body():
+    return hashlib.sha256(request.get_data()).hexdigest()
+
+@app.post("/file")
+@edge.upload_to_file
+@edge.max_upload("32MiB")
+def file():
+    path = request.environ["portico.upload"]
+    size = os.stat(path).st_size
+    if request.args.get("keep"):
+        os.rename(path, request.args["keep"])
+    return {"path": path, "size": size, "sum": hashlib.sha256(request.environ["wsgi.input"].read()).hexdigest()}
+
+@app.post("/form")
+@edge.upload_to_file
+def form():
+    return {"name": request.files["one"].filename, "size": len(request.files["one"].read()),
+            "path": request.environ.get("portico.upload", "")}
+"""
+DATA = os.urandom(1 << 20) * 3
+
+
+@pytest.fixture(scope="module", params=["embedded", "system"])
+def run(request: pytest.FixtureRequest, _needs_nginx: None) -> Iterator[Served]:
+    with served({"app.py": APP}, "--nginx", request.param) as made:
+        yield made
+
+
+def test_a_body_and_the_file_of_a_body_are_the_same(run: Served) -> None:
+    wanted = hashlib.sha256(DATA).hexdigest()
+    assert httpx.post(f"{run.url}/body", content=DATA).text == wanted
+    said = httpx.post(f"{run.url}/file", content=DATA).json()
+    assert (said["size"], said["sum"]) == (len(DATA), wanted)
+    assert said["path"].startswith(str(run.state / "bodies"))
+    until_gone(said["path"])
+
+
+def until_gone(path: str) -> None:
+    give_up = time.monotonic() + 30
+    while os.path.exists(path):  # noqa: PTH110
+        assert time.monotonic() < give_up, f"{path} is still there"
+        time.sleep(0.02)
+
+
+def test_a_chunked_upload_is_a_file_too(run: Served) -> None:
+    said = httpx.post(
+        f"{run.url}/file", content=(DATA[at : at + 65536] for at in range(0, len(DATA), 65536))
+    ).json()
+    assert said["sum"] == hashlib.sha256(DATA).hexdigest()
+
+
+def test_a_small_one_and_none_at_all(run: Served) -> None:
+    assert httpx.post(f"{run.url}/file", content=b"x").json()["size"] == 1
+    assert httpx.post(f"{run.url}/form", files={"one": ("a.txt", b"small")}).json()["size"] == 5
+    assert httpx.post(f"{run.url}/body").text == hashlib.sha256(b"").hexdigest()
+
+
+def test_a_file_that_the_app_takes_away_is_its_own(run: Served) -> None:
+    kept = run.directory / "kept.bin"
+    assert httpx.post(f"{run.url}/file", params={"keep": str(kept)}, content=DATA).status_code == 200
+    assert kept.read_bytes() == DATA
+
+
+def test_a_client_cannot_name_a_file(run: Served) -> None:
+    headers = {"PORTICO-UPLOAD": "/etc/passwd", "Portico-Upload-File": "/etc/passwd"}
+    said = httpx.post(f"{run.url}/file", content=b"mine", headers=headers).json()
+    assert said["sum"] == hashlib.sha256(b"mine").hexdigest()
+
+
+def test_an_upload_under_way_is_seen(run: Served) -> None:
+    head = b"POST /body HTTP/1.1\r\nHost: a\r\nContent-Length: 2000000\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", run.port), 30) as connection:
+        connection.sendall(head + b"x" * 1_500_000)
+        give_up = time.monotonic() + 30
+        while True:
+            said = json.loads(portico("status", "--json", cwd=run.directory).stdout)["bodies"]["uploads"]
+            if said["count"] == 1 and said["bytes"] > 1_000_000:
+                break
+            assert time.monotonic() < give_up, said
+        text = portico("status", cwd=run.directory).stdout
+        assert "uploads    1 under way" in text
+        connection.sendall(b"x" * 500_000)
+        assert b"200 OK" in connection.recv(1000)
+
+
+def test_an_upload_survives_a_reload(run: Served) -> None:
+    head = (
+        f"POST /body HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: {len(DATA)}\r\n\r\n".encode()
+    )
+    with socket.create_connection(("127.0.0.1", run.port), 60) as connection:
+        connection.sendall(head + DATA[: 1 << 20])
+        said = portico("reload", cwd=run.directory)
+        assert said.returncode == 0, said.stderr
+        connection.sendall(DATA[1 << 20 :])
+        answer = b""
+        while more := connection.recv(65536):
+            answer += more
+    assert answer.endswith(hashlib.sha256(DATA).hexdigest().encode())
+
+
+def test_a_full_disk_has_a_page_of_its_own() -> None:
+    if os.geteuid() != 0:
+        pytest.skip("needs root to mount a small file system")
+    with private_directory() as home:
+        (home / "state").mkdir(mode=0o755)
+        small = ["mount", "-t", "tmpfs", "-o", "size=2m,mode=755", "none", str(home / "state")]
+        if subprocess.run(small, check=False, capture_output=True).returncode:
+            pytest.skip("this container may not mount")
+        try:
+            with served({"app.py": APP}, directory=home) as run:
+                answer = httpx.post(f"{run.url}/body", content=DATA)
+                assert answer.status_code == 507
+                assert "disk may be full" in answer.text
+                assert httpx.post(f"{run.url}/body", content=b"x").status_code == 200
+        finally:
+            subprocess.run(["umount", "-l", str(home / "state")], check=True)
