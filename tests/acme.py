@@ -20,6 +20,8 @@ from tests.support import free_port, private_directory
 
 PROGRAMS = ("pebble", "pebble-challtestsrv")
 SECONDS = 30.0
+USUAL = {"PEBBLE_VA_NOSLEEP": "1", "PEBBLE_AUTHZREUSE": "0"}
+"""Answers at once, and each order is proven anew: what is drawn by lot would be another test every day."""
 
 
 @dataclass
@@ -55,7 +57,7 @@ class Authority:
         log = (self.directory / "pebble.log").open("ab")
         self.process = subprocess.Popen(
             ["pebble", "-strict", "-config", "pebble.json", "-dnsserver", f"127.0.0.1:{self.dns_port}"],
-            cwd=self.directory, env=os.environ | {"PEBBLE_VA_NOSLEEP": "1"} | dict(self.environment) | environment,
+            cwd=self.directory, env=os.environ | USUAL | dict(self.environment) | environment,
             stdin=subprocess.DEVNULL, stdout=log, stderr=log,
         )  # fmt: skip
         log.close()

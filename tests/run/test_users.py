@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import json
-import os
 import pwd
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import httpx
 import pytest
 
-from portico.place.access import blocked
 from tests.live.tls import until
-from tests.support import ROOT, Served, environment, free_port, private_directory, start, until_ready
+from tests.support import (
+    Served,
+    environment,
+    free_port,
+    private_directory,
+    start,
+    until_ready,
+)  # fmt: skip
 from tests.support import end as stop
+from tests.users import ONLY_ROOT, USER, as_user, paths, places, python
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can start an app as somebody else")
+pytestmark = ONLY_ROOT
 
 APP = """
 import getpass, json, os, pathlib
@@ -38,17 +43,6 @@ def app(environ, start):
     start("200 OK", [("Content-Type", "text/plain")])
     return [body.encode()]
 """
-USER = "games"
-"""Every Debian has it, and nobody is it."""
-
-
-def python() -> str:
-    """A Python of this version that other users can run, with everything this one has."""
-    wanted = f"python{sys.version_info.major}.{sys.version_info.minor}"
-    for found in (sys.executable, shutil.which(wanted, path="/usr/local/bin:/usr/bin")):
-        if found and not blocked(str(Path(found).resolve()), USER):
-            return found
-    pytest.skip(f"no {wanted} that other users can run")
 
 
 @pytest.fixture(scope="module")
@@ -75,30 +69,9 @@ def site() -> Iterator[Served]:
             stop(run)
 
 
-def paths(home: Path) -> dict[str, str]:
-    packages = next(path for path in sys.path if path.endswith("site-packages"))
-    return {
-        "PORTICO_USER": "", "PORTICO_RUNTIME_DIR": str(home / "run"), "PORTICO_STATE_DIR": str(home / "state"),
-        "PYTHONPATH": f"{ROOT / 'src'}:{packages}", "HOME": str(home),
-    }  # fmt: skip
-
-
 def asked(run: Served, path: str) -> httpx.Response:
     url = next(line.split()[1] for line in run.stderr().splitlines() if line.strip().startswith("serving"))
     return httpx.get(url.rstrip("/") + path, verify=False, timeout=30)
-
-
-def as_user(*words: str) -> subprocess.CompletedProcess[str]:
-    entry = pwd.getpwnam(USER)
-    return subprocess.run(
-        words,
-        user=entry.pw_uid,
-        group=entry.pw_gid,
-        extra_groups=[],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
 
 
 def test_the_app_is_the_owner_of_its_directory(site: Served) -> None:
@@ -120,13 +93,6 @@ def test_nginx_s_workers_are_not_root(site: Served) -> None:
     }
     assert "root" not in users
     assert USER in users
-
-
-def places(run: Served) -> tuple[Path, Path]:
-    home = run.directory.parent
-    (runtime,) = (home / "run").iterdir()
-    (state,) = (path for path in (home / "state").iterdir() if path.name != "local-ca")
-    return runtime, state
 
 
 def test_owners_and_modes_after_a_start(site: Served) -> None:
@@ -158,6 +124,7 @@ def test_owners_and_modes_after_a_start(site: Served) -> None:
         "run/SITE/control.sock": "0600 root:root",
         "run/SITE/lock": "0600 root:root",
         "run/SITE/nginx.pid": "0644 root:root",
+        "run/SITE/purge.sock": f"0600 {USER}:root",
         "state/SITE": f"0750 root:{group}",
         "state/SITE/access.log": "0644 root:root",
         "state/SITE/bodies": f"0700 {group}:{group}",
@@ -165,9 +132,11 @@ def test_owners_and_modes_after_a_start(site: Served) -> None:
             f"state/SITE/bodies/{name}": f"0700 {group}:root"
             for name in ("client_body", "fastcgi", "proxy", "scgi", "uwsgi")
         },
+        "state/SITE/cache": f"0700 {group}:{group}",
         "state/SITE/certificates": "0700 root:root",
         "state/SITE/certificates/local.pem": "0600 root:root",
         "state/SITE/error.log": "0644 root:root",
+        "state/SITE/static": f"0750 {group}:{group}",
         "state/local-ca": "0711 root:root",
         "state/local-ca/portico-local-ca.key": "0600 root:root",
         "state/local-ca/portico-local-ca.pem": "0644 root:root",

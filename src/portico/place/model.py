@@ -79,5 +79,10 @@ class Place:
     """Folders nginx's user cannot read, and what keeps it out: filled in when the app's folders are known."""
 
     @property
+    def hides_bodies(self) -> bool:
+        """Whether the app may not read what nginx's workers write: they are somebody else."""
+        return self.app_user not in ("", self.nginx_user)
+
+    @property
     def is_root(self) -> bool:
         return self.user == "root"

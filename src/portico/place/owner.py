@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from portico.errors import Problem, UsageError
-from portico.place.access import blocked
+from portico.place.access import blocked, needed
 
 VARIABLE = "PORTICO_USER"
 """Names the user where no option does: for containers, which know it and not the app."""
@@ -77,12 +77,7 @@ def _uid(name: str) -> int:
 def _checked(name: str, why: str, directory: Path) -> Owner:
     """The app's code, and the Python that runs it, must be readable for who runs it. Raises UsageError."""
     _uid(name)
-    for path in (
-        str(directory),
-        sys.executable,
-        str(Path(sys.executable).resolve()),
-        str(Path(__file__).parent),
-    ):
+    for path in needed(sys.executable, str(directory)).values():
         if stopped := blocked(path, name):
             what = f"the app would run as '{name}' ({why}), who cannot read {path}: {stopped.path}: {stopped.why}"
             raise UsageError(Problem("user", what, _WAYS.format(name=name, path=stopped.path)))

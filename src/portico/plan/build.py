@@ -23,6 +23,7 @@ from portico.plan.nginx.sizes import connections
 from portico.plan.nginx.statics import copies, served
 from portico.plan.nginx.upstream import impossible, planned
 from portico.plan.nginx.upstream import notes as upstream_notes
+from portico.plan.nginx.uwsgi_link import has_uploads
 from portico.plan.paths import SOCKET_PATH_LIMIT, Paths
 from portico.plan.tls import impossible_tls, tls, tls_directories
 from portico.plan.uwsgi import uwsgi_ini, uwsgi_process
@@ -157,12 +158,20 @@ def _directories(site: Site, place: Place) -> tuple[Directory, ...]:
     return (
         Directory(place.runtime, entered, group=place.nginx_group),
         Directory(place.state, private, group=place.nginx_group),
-        Directory(paths.packed, private, group=place.nginx_group),
+        # Made by nginx's own user: what that one may not read must not come out compressed.
+        Directory(paths.packed, private, owner=place.nginx_user, group=place.nginx_group),
         *(
             Directory(path, 0o700, owner=place.nginx_user, group=place.nginx_group)
             for path in (paths.temporary, *([paths.cache] if caches(site, place) else []))
         ),
+        *_uploads(site, place),
     )
+
+
+def _uploads(site: Site, place: Place) -> list[Directory]:
+    if not (place.hides_bodies and has_uploads(site)):
+        return []
+    return [Directory(Paths.of(place).uploads, 0o700, owner=place.app_user, is_secret=True)]
 
 
 def _urls(site: Site) -> tuple[str, ...]:

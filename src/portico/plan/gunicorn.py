@@ -9,7 +9,7 @@ from portico.plan import downloads
 from portico.plan.model import CONF, File, Ladder, Process
 from portico.plan.nginx.downloads import given
 from portico.plan.nginx.sizes import FILES_PER_CONNECTION, connections
-from portico.plan.paths import control, pause
+from portico.plan.paths import control, pause, purge
 from portico.plan.settings import Setting, as_python
 from portico.plan.workers import Capacity, jitter
 from portico.site.model import Site
@@ -47,7 +47,8 @@ def _program(place: Place) -> str:
 
 def own_variables(place: Place) -> dict[str, str]:
     """What every app is told, whatever runs it: that it is served, where its Portico listens, who it runs as."""
-    return {**FRAMEWORK, "PORTICO_CONTROL": control(place.runtime), **place.app_env}
+    listens = purge if place.app_user else control
+    return {**FRAMEWORK, "PORTICO_CONTROL": listens(place.runtime), **place.app_env}
 
 
 def _downloads(site: Site, place: Place) -> dict[str, str]:

@@ -50,7 +50,7 @@ class Directory:
     owner: str = ""
     group: str = ""
     is_secret: bool = False
-    """Nobody but us may enter, nginx's user neither."""
+    """Nobody but its owner may enter, nginx's user neither."""
 
 
 @dataclass(frozen=True)

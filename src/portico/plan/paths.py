@@ -52,6 +52,11 @@ def control(runtime: str) -> str:
     return f"{runtime}/control.sock"
 
 
+def purge(runtime: str) -> str:
+    """The one that an app of another user is given: it purges, and nothing else."""
+    return f"{runtime}/purge.sock"
+
+
 @dataclass(frozen=True)
 class Paths:
     """`runtime` holds sockets and configuration, `state` what grows: logs and temporary files.
@@ -105,6 +110,11 @@ class Paths:
     @property
     def temporary(self) -> str:
         return temporary(self.state)
+
+    @property
+    def uploads(self) -> str:
+        """Uploads as files, where the app may not read those of nginx: beside what is nginx's, for the app alone."""
+        return f"{self.state}.uploads"
 
     @property
     def cache(self) -> str:

@@ -123,7 +123,7 @@ def _under_way(head: bytes) -> float:
 def files(directory: str, since: float = 0.0) -> Iterator[Path]:
     """Every file of the cache; with `since`, only what was put there at that Unix time or later."""
     try:
-        folders = [Path(entry.path) for entry in os.scandir(directory) if entry.is_dir()]
+        folders = [Path(entry.path) for entry in os.scandir(directory) if entry.is_dir(follow_symlinks=False)]
     except OSError:
         return
     for folder in folders:
@@ -145,7 +145,8 @@ def drop(kept: Kept) -> bool:
             found, start = os.fstat(file.fileno()), file.read(_FIRST_READ)
         draft = kept.path.with_name(f"{kept.path.name}.gone")
         begin = _HEADER.unpack_from(start)[8]
-        with draft.open("wb") as file:
+        draft.unlink(missing_ok=True)
+        with draft.open("xb") as file:  # never through a link: the directory is nginx's
             os.fchmod(file.fileno(), found.st_mode & 0o777)
             if os.geteuid() == 0:
                 os.fchown(

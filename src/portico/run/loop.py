@@ -19,6 +19,7 @@ from portico.errors import (
     Problem,
     UnhealthyError,
 )
+from portico.plan import paths
 from portico.plan.model import Plan
 from portico.run import action as do
 from portico.run import (
@@ -55,6 +56,8 @@ from portico.run.world import Replan, SayNews, World
 if TYPE_CHECKING:
     from portico.run.tls.material import Material
 
+_OF_THE_APP = ("POST /purge",)
+"""What an app of another user may ask; the rest is for who runs Portico."""
 Beside = Callable[[], Awaitable[None]]
 """Something that runs beside the serving and is cancelled when that has ended."""
 
@@ -187,9 +190,11 @@ async def _serve(
     orders = Orders(pump, world, upstreams, packing, certificates)
     hear = _both(orders.hear, shared.hear) if shared else orders.hear
     known = orders.answers() | _answers(pump, tell, world, board, upstreams, orders)
-    answers = await control.listen(
-        plan.runtime, along.join(pump, processes, board, known) if along else known
-    )
+    told = along.join(pump, processes, board, known) if along else known
+    doors = [await control.listen(control.path(plan.runtime), told)]
+    if user := plan.server.user:
+        for_app = {name: known[name] for name in _OF_THE_APP}
+        doors.append(await control.listen(paths.purge(plan.runtime), for_app, user))
     works = (
         *beside,
         lambda: disk.watch(plan.state, board.say),
@@ -205,8 +210,10 @@ async def _serve(
     finally:
         if along:
             await along.leave()
-        answers.close()
-        Path(control.path(plan.runtime)).unlink(missing_ok=True)
+        for door in doors:
+            door.close()
+        for path in (control.path(plan.runtime), paths.purge(plan.runtime)):
+            Path(path).unlink(missing_ok=True)
         orders.pause.resume()
         await world.leave()
         for task in tasks:

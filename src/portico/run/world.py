@@ -15,8 +15,8 @@ from portico.errors import PorticoError, Problem
 from portico.plan.model import Plan
 from portico.run import action as do
 from portico.run import child as children
+from portico.run import directories, files, health, maintenance, news, quiet, switch
 from portico.run import event as was
-from portico.run import files, health, maintenance, news, quiet, switch
 from portico.run.action import Action
 from portico.run.background import in_background
 from portico.run.child import Child
@@ -285,6 +285,8 @@ class World:
                 plan = self._replan(path, old)
                 _refuse_what_needs_a_restart(old, plan)
                 self.gateway.refuse_addresses(old, plan.listen)
+                if plan.directories != old.directories:
+                    directories.make(plan)
                 self._materials[number] = _material(plan, old, self.material)
             except PorticoError as error:
                 return was.PlanRefused(number, error.problems, error.exit_code)
@@ -360,6 +362,7 @@ def _refuse_what_needs_a_restart(old: Plan, new: Plan) -> None:
             ("the nginx program or how it is started", old.gateway != new.gateway),
             ("the runtime directory", old.runtime != new.runtime),
             ("the path of the live socket", old.socket != new.socket),
+            ("who runs the app", old.server.user != new.server.user),
         )
         if is_changed
     ]

@@ -20,6 +20,8 @@ from portico.values import Address, AppRef, Duration, Size
 DEFAULT_MAX_UPLOAD = Size(16 << 20)
 HTTPS_PORTS_UP = 363
 """From 80 to 443, and from 8080 to 8443."""
+HTTPS_FILES = ("acme_ca", "client_ca", "dns_credentials", "eab_hmac_file")
+"""The keys of [https] that name a file, beside `cert` and `key`."""
 
 
 def _option(help: str, *, example: Any, source: str = "") -> Meta:  # noqa: A002  the field's own word
@@ -720,6 +722,12 @@ class Site:
     def public(self) -> Address:
         """Where people come to see the site."""
         return self.https_listen if self.has_https else self.listen
+
+    @property
+    def https_files(self) -> dict[str, str]:
+        """The files that [https] names, by their keys."""
+        names = ("cert", "key", *HTTPS_FILES)
+        return {name: self.path(text) for name in names if (text := getattr(self.options.https, name))}
 
     def path(self, text: str) -> str:
         """The absolute path that an option means, empty for none."""

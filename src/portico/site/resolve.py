@@ -11,7 +11,7 @@ from pathlib import Path
 
 from portico.errors import Problem, UsageError
 from portico.site.front import at_root, with_manifests
-from portico.site.model import AppFacts, Options, Root, Routed, Site, StaticFolder
+from portico.site.model import HTTPS_FILES, AppFacts, Options, Root, Routed, Site, StaticFolder
 from portico.site.routed import routed
 
 PAGES = frozenset(
@@ -104,7 +104,7 @@ def _declared(
 
 def _https_files(options: Options, directory: Path, causes: Mapping[str, str]) -> Iterator[Problem]:
     """Files of [https] that cannot be read; `cert` and `key` are looked at more closely when they are used."""
-    for name in ("acme_ca", "client_ca", "dns_credentials", "eab_hmac_file"):
+    for name in HTTPS_FILES:
         text = getattr(options.https, name)
         try:
             (directory / text).read_bytes() if text else b""

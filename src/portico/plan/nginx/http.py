@@ -60,7 +60,7 @@ def own(site: Site, place: Place) -> list[Directive]:
         *log(Paths.of(place)),
         *private_map(site),
         *cache_zone(site, place),
-        *upload_map(site),
+        *upload_map(site, place),
         *limit_zones(site),
         *resolver(site, place),
         upstream(site, place),

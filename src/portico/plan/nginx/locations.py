@@ -196,7 +196,10 @@ def _app(
     inside: Sequence[Spot] = (),
 ) -> Directive:
     """A location that the app answers; `spot` has the settings of a route, `inside` are nested patterns."""
-    own = [*kept(site, place, spot.routed if spot else None), *(settings(site, spot.routed) if spot else [])]
+    own = [
+        *kept(site, place, spot.routed if spot else None),
+        *(settings(site, place, spot.routed) if spot else []),
+    ]
     adds = any(item.name == "add_header" for item in own)
     return block(
         "location", *args, why=why, cause=cause,

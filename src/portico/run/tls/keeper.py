@@ -137,7 +137,9 @@ class Keeper:
             await self._ask_wish(tls, certificate, memory)
         wished = memory.wished if memory.wished_for == certificate.fingerprint else None
         wanted = 0.0 if lacks else renew_at(certificate.not_before, certificate.not_after, self._lot, wished)
-        return max(wanted, memory.next_try)
+        # Other names than those of the last try are a wish of their own; what was refused waits all the same.
+        is_new = lacks and not memory.failures and memory.asked != sorted(tls.names)
+        return wanted if is_new else max(wanted, memory.next_try)
 
     async def _ask_wish(self, tls: Tls, certificate: Certificate, memory: Memory) -> None:
         """Ask the authority now and then when it wants the certificate renewed (ARI, RFC 9773)."""
@@ -172,7 +174,7 @@ class Keeper:
     async def _order(self, tls: Tls) -> Certificate:
         """One try from preflight to swap. Raises FailedError, after it was remembered and said."""
         memory = self._remembered(tls)
-        memory.tried = time.time()
+        memory.tried, memory.asked = time.time(), sorted(tls.names)
         # Written down first: whoever is restarted again and again must not ask again and again.
         memory.next_try = memory.tried + pause(REFUSED, memory.failures + 1, self._lot)
         self._keep(tls, memory)

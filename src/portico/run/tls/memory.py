@@ -26,6 +26,8 @@ class Memory(msgspec.Struct):
     next_try: float = 0.0
     """Not before; 0 when nothing holds us back."""
     problems: list[Problem] = []
+    asked: list[str] = []
+    """The names of the last try."""
     rehearsed: list[str] = []
     """The names that a rehearsal was successful for."""
     wished: float | None = None
