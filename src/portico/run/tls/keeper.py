@@ -35,6 +35,7 @@ SETTLE_SECONDS = 0.5
 LOOK_EVERY_SECONDS = 3600.0
 LOOK_AGAIN_SECONDS = 60.0
 """After a look that was not as it should be."""
+LOOK_SOON_SECONDS = 0.5
 TAKEN_SECONDS = 20.0
 """A reload of nginx takes some 20 ms, with a thousand certificates longer."""
 
@@ -48,7 +49,7 @@ class Keeper:
         self._of: Tls | None = None
         self._lot = random.random()  # noqa: S311  it spreads load, it keeps no secret
         self._signature: object = None
-        self._changed_at = 0.0
+        self._changed_at = self._taken_at = 0.0
         self._refused: tuple[Problem, ...] = ()
         self._seen: tuple[Seen, ...] = ()
         self._look_at = 0.0
@@ -82,6 +83,8 @@ class Keeper:
 
     def _begin(self, tls: Tls, served: Material) -> None:
         """A plan that is new to us."""
+        # After a reload nginx answers under the old names for a moment.
+        self._taken_at = time.monotonic() + TAKEN_SECONDS if self._of else 0.0
         self._of, self._memory = tls, Memory.of(tls)
         self._signature = None  # what changed since the files were chosen is seen, too
         self._changed_at, self._look_at, self._seen = 0.0, 0.0, ()
@@ -201,8 +204,10 @@ class Keeper:
         names = sorted(tls.names)
         if memory.rehearsed == names:
             return
-        if problems := await in_background(lambda: preflight(tls)):
-            raise acme.FailedError(REFUSED, problems)
+        while problems := await in_background(lambda: preflight(tls)):
+            if time.monotonic() >= self._taken_at:
+                raise acme.FailedError(REFUSED, problems)
+            await asyncio.sleep(LOOK_SOON_SECONDS)
         if tls.acme and tls.acme.staging and tls.acme.staging != tls.acme.server:
             await acme.order(tls, rehearse=True)
         memory.rehearsed = names
