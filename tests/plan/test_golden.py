@@ -58,7 +58,7 @@ FACTS = AppFacts(
 
 
 def case(text: str, directory: Path) -> Plan:
-    """A case is a portico.toml; its tables [test.place] and [test.facts] change the rest."""
+    """A case is a portico.toml; its table [test] changes the rest."""
     own: dict[str, Any] = tomllib.loads(text).get("test", {})
     toml = directory / "portico.toml"
     toml.write_text(text.partition("[test")[0])
@@ -77,6 +77,7 @@ def case(text: str, directory: Path) -> Plan:
         nginx_http=tuple(options.nginx.http), nginx_server=tuple(options.nginx.server),
         roots=tuple(Root(f"/srv/shop/{path}", "[downloads]", is_declared=True) for path in roots),
         routed=routed(options, facts, causes),
+        hashed=frozenset(own.get("hashed", ())), unhashed=frozenset(own.get("unhashed", ())),
     )  # fmt: skip
     return plan(site, replace(PLACE, **wanted))
 

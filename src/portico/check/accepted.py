@@ -43,7 +43,7 @@ def _asked(site: Site, place: Place, directory: Path) -> Finding:
     conf.mkdir()
     write_files(private.files, conf)
     if private.tls:
-        _write_placeholder(private.tls, conf)
+        write_placeholder(private.tls, conf)
     Path(Paths(str(directory), str(directory), str(directory)).temporary).mkdir()
     done = subprocess.run(
         [*private.gateway.at(str(conf)), "-t", "-q"],
@@ -59,7 +59,7 @@ def _asked(site: Site, place: Place, directory: Path) -> Finding:
     )
 
 
-def _write_placeholder(tls: Tls, conf: Path) -> None:
+def write_placeholder(tls: Tls, conf: Path) -> None:
     """The two files that are none of the plan's: nginx reads them, too."""
     from portico.run.tls import make
 

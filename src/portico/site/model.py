@@ -146,7 +146,7 @@ class Nginx(Section, frozen=True):
         _option(
             "Directives placed verbatim at the end of the `http` block, marked as yours; "
             "an entry that ends in .conf is a file.",
-            example=["map_hash_bucket_size 128;"],
+            example=["proxy_headers_hash_bucket_size 128;"],
         ),
     ] = []
     server: Annotated[

@@ -40,6 +40,8 @@ _VALIDATORS = {
     "If-Range": "",
 }
 """Headers nginx withholds where it caches, and what it asks instead about an answer that it has and that is too old."""
+_FILL = "fill_"
+"""The same, asked where some routes are fetched whole."""
 _WORDS = {
     "HIT": "Portico; hit",
     "STALE": "Portico; hit; detail=stale",
@@ -86,10 +88,9 @@ def cache_zone(site: Site, place: Place) -> list[Directive]:
             "for; what nobody asks for in an hour goes, and the least asked for when there is no room",
             cause=site.cause("cache.size"),
         ),
-        *_of_request(),
-        *_of_answer(site),
-        *_validators(site),
-        *_told(),
+        _kept_in(),
+        _too_long(site),
+        *(_validators(FILLS, _FILL) if has_cached_routes(site) else []),
         *route_maps(site),
     ]  # fmt: skip
 
@@ -193,13 +194,32 @@ NEVER = (
 """Each is 1 for an answer that is not kept, whoever asks for it."""
 
 
+def cache_maps() -> list[Directive]:
+    """Variables of every cache, at http level."""
+    return [*_of_request(), *_of_answer(), *_validators(), *_told()]
+
+
+def _kept_in() -> Directive:
+    return entries(
+        "map", "$http_authorization$content_length$http_transfer_encoding", "$portico_kept_in",
+        table=[("default", "off"), ("", ZONE), ("0", ZONE)],
+        why="who proves who they are with each request, or sends a body with it, gets nothing kept",
+    )  # fmt: skip
+
+
+def _too_long(site: Site) -> Directive:
+    has_lengths = dialect(site) != "proxy"
+    return entries(
+        "map", "$upstream_http_content_length", "$portico_too_long",
+        table=[("default", "0"), ("", "1" if has_lengths else "0"), (longer(site.options.cache.item), "1")],
+        why="1 for an answer that is too long to be kept"
+        + (", or is streamed and does not tell" if has_lengths else ""),
+        cause=site.cause("cache.item"),
+    )  # fmt: skip
+
+
 def _of_request() -> list[Directive]:
     return [
-        entries(
-            "map", "$http_authorization$content_length$http_transfer_encoding", "$portico_kept_in",
-            table=[("default", "off"), ("", ZONE), ("0", ZONE)],
-            why="who proves who they are with each request, or sends a body with it, gets nothing kept",
-        ),
         entries(
             "map", "$http_cache_control", "$portico_asks_anew",
             table=[("default", "0"), ("", "0"), ("~*no-cache|no-store", "1")],
@@ -217,8 +237,7 @@ def _of_request() -> list[Directive]:
     ]  # fmt: skip
 
 
-def _of_answer(site: Site) -> list[Directive]:
-    has_lengths = dialect(site) != "proxy"
+def _of_answer() -> list[Directive]:
     return [
         entries(
             "map", "$upstream_http_cache_control", "$portico_unmarked",
@@ -239,13 +258,6 @@ def _of_answer(site: Site) -> list[Directive]:
             "map", "$upstream_http_vary", "$portico_any_vary",
             table=[("default", "0"), ("", "0"), (r"~\*", "1")],
             why="1 for an answer that depends on more than its request",
-        ),
-        entries(
-            "map", "$upstream_http_content_length", "$portico_too_long",
-            table=[("default", "0"), ("", "1" if has_lengths else "0"), (longer(site.options.cache.item), "1")],
-            why="1 for an answer that is too long to be kept"
-            + (", or is streamed and does not tell" if has_lengths else ""),
-            cause=site.cause("cache.item"),
         ),
         entries(
             "map", "$upstream_http_age:$upstream_http_x_accel_expires", "$portico_is_timed",
@@ -272,17 +284,17 @@ def _any(count: int) -> str:
     return rf"\d{{{count}}}" if count else ""
 
 
-def _validators(site: Site) -> list[Directive]:
+def _validators(fills: str = "", kind: str = "") -> list[Directive]:
+    """With `fills`, a variable that is 1 where an answer is fetched whole."""
     why = (
         "what the app is asked about the client's own copy; when nginx has an old answer, about that one: its 304 "
         "must not be taken for the client's"
     )
-    fills = FILLS if has_cached_routes(site) else ""
     table = {name: [("default", _client(name)), ("EXPIRED", kept)] for name, kept in _VALIDATORS.items()}
     if fills:
         table = {name: [*rows, ("1EXPIRED", _VALIDATORS[name]), ("~^1", "")] for name, rows in table.items()}
     return [
-        entries("map", f"{fills}$upstream_cache_status", _validator(name), table=rows, why=why)
+        entries("map", f"{fills}$upstream_cache_status", _validator(name, kind), table=rows, why=why)
         for name, rows in table.items()
     ]
 
@@ -292,11 +304,16 @@ def _asked(site: Site) -> list[Directive]:
     why = (
         "nginx would withhold it where it caches: a file sent in ranges, or a 304, stays the app's to answer"
     )
+    kind = _FILL if has_cached_routes(site) else ""
     if dialect(site) == "proxy":
-        return [directive("proxy_set_header", name, _validator(name), why=why) for name in _VALIDATORS]
+        return [directive("proxy_set_header", name, _validator(name, kind), why=why) for name in _VALIDATORS]
     made = [
         directive(
-            "uwsgi_param", f"HTTP_{name.upper().replace('-', '_')}", _validator(name), "if_not_empty", why=why
+            "uwsgi_param",
+            f"HTTP_{name.upper().replace('-', '_')}",
+            _validator(name, kind),
+            "if_not_empty",
+            why=why,
         )
         for name in _VALIDATORS
     ]
@@ -310,8 +327,8 @@ def _client(name: str) -> str:
     return f"$http_{name.lower().replace('-', '_')}"
 
 
-def _validator(name: str) -> str:
-    return f"$portico_{name.lower().replace('-', '_')}"
+def _validator(name: str, kind: str) -> str:
+    return f"$portico_{kind}{name.lower().replace('-', '_')}"
 
 
 def _told() -> list[Directive]:

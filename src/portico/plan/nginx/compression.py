@@ -58,7 +58,7 @@ def _brotli() -> list[Directive]:
     ]  # fmt: skip
 
 
-def negotiation() -> list[Directive]:
+def copy_maps() -> list[Directive]:
     """Variables that choose a copy, at `http` level."""
     return [
         entries(

@@ -8,7 +8,7 @@ from portico.place.model import Place
 from portico.plan.claim import Claim
 from portico.plan.model import File
 from portico.plan.nginx.conf import Directive, block, directive, render
-from portico.plan.nginx.http import shared
+from portico.plan.nginx.http import maps, room, shared
 from portico.plan.nginx.locations import HEALTH
 from portico.plan.nginx.log import log
 from portico.plan.nginx.main import events, process
@@ -20,9 +20,6 @@ from portico.plan.paths import Paths
 from portico.values import Address
 
 _CAUSE = "several sites"
-_NAMES_A_SITE = 64
-"""Room in nginx's tables for the variables and the host names of one site; both are powers of two as a whole."""
-_LEAST = 2048
 _BACKLOG = "a burst of connections waits here instead of being refused"
 
 
@@ -40,7 +37,8 @@ def tree(claims: tuple[Claim, ...], place: Place, drain_seconds: float) -> list[
             "http", why="everything HTTP",
             of=[
                 *shared(place),
-                *_room(len(claims)),
+                *room(len(claims), _CAUSE),
+                *maps(),
                 scheme_of_connection(_CAUSE),
                 *log(Paths.of(place)),
                 *_strangers(claims, place),
@@ -58,18 +56,6 @@ def addresses(claims: Iterable[Claim]) -> dict[Address, tuple[str, ...]]:
             words = found.setdefault(Address.parse(listen.address), {})
             words |= dict.fromkeys(listen.words)
     return {address: tuple(words) for address, words in found.items()}
-
-
-def _room(sites: int) -> list[Directive]:
-    size = max(_LEAST, 1 << (sites * _NAMES_A_SITE).bit_length())
-    why = f"room for what {sites} sites define, without a warning"
-    return [
-        directive("variables_hash_max_size", size, why=why, cause=_CAUSE),
-        directive(
-            "variables_hash_bucket_size", 128, why="names that begin with a site's are long", cause=_CAUSE
-        ),
-        directive("server_names_hash_max_size", size, why=why, cause=_CAUSE),
-    ]
 
 
 def _strangers(claims: tuple[Claim, ...], place: Place) -> list[Directive]:

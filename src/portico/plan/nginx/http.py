@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable, Iterator
+
 from portico.place.model import Place
 from portico.plan.nginx import tls
-from portico.plan.nginx.cache import cache_zone
-from portico.plan.nginx.compression import compression
+from portico.plan.nginx.cache import cache_maps, cache_zone
+from portico.plan.nginx.compression import compression, copy_maps
 from portico.plan.nginx.conf import Directive, block, directive, entries
 from portico.plan.nginx.limits import limit_zones
 from portico.plan.nginx.link import dialect
 from portico.plan.nginx.log import log
 from portico.plan.nginx.mime import TYPES
-from portico.plan.nginx.pages import negotiation
+from portico.plan.nginx.pages import page_maps
 from portico.plan.nginx.routes import private_map, upload_map
 from portico.plan.nginx.server import own_lines, servers
 from portico.plan.nginx.spa import spa_maps
@@ -21,7 +24,11 @@ from portico.plan.nginx.upstream import resolver, upstream
 from portico.plan.paths import Paths
 from portico.site.model import Site
 
+_VARIABLE = re.compile(r"\$\w+")
 _TEMPORARY = ("client_body", "uwsgi", "proxy", "fastcgi", "scgi")
+_NAMES_A_SITE = 64
+"""Both tables are powers of two as a whole."""
+_LEAST = 2048
 _LARGEST_WAITING = "64m"
 KEEPS_IDLE_SINCE = (1, 27, 4)
 """nginx has `keepalive_min_timeout` from here on."""
@@ -30,7 +37,11 @@ _SLOW_CLIENTS = "https://nginx.org/en/docs/http/ngx_http_core_module.html#client
 
 def http(site: Site, place: Place) -> Directive:
     """The http block, whole."""
-    return block("http", why="everything HTTP", of=[*shared(place), *own(site, place)])
+    of_site = own(site, place)
+    return block(
+        "http", why="everything HTTP",
+        of=[*shared(place), *room(1 + len(site.options.domains)), *_used(maps(), of_site), *of_site],
+    )  # fmt: skip
 
 
 def shared(place: Place) -> list[Directive]:
@@ -41,9 +52,42 @@ def shared(place: Place) -> list[Directive]:
         *_heads(),
         *_temporary(Paths.of(place)),
         *compression(place),
-        *negotiation(),
-        *_upgrade(),
     ]
+
+
+def room(sites: int, cause: str = "") -> list[Directive]:
+    """Room in nginx's tables for what so many sites define."""
+    size = max(_LEAST, 1 << (sites * _NAMES_A_SITE).bit_length())
+    why = "room for variables and host names, without a warning"
+    return [
+        directive("variables_hash_max_size", size, why=why, cause=cause),
+        directive(
+            "variables_hash_bucket_size", 128, why="names that begin with a site's are long", cause=cause
+        ),
+        directive("server_names_hash_max_size", size, why=why, cause=cause),
+    ]
+
+
+def maps() -> list[Directive]:
+    """The variables that no option changes. Each names only those before it."""
+    return [*page_maps(), *_upgrade(), *copy_maps(), *cache_maps()]
+
+
+def _used(made: list[Directive], tree: Iterable[Directive]) -> list[Directive]:
+    """Those of the maps whose variable the tree names, or another of them that is used."""
+    names, used = set(_names(tree)), list[Directive]()
+    for one in reversed(made):
+        if one.args[-1] in names:
+            names.update(_names([one]))
+            used.insert(0, one)
+    return used
+
+
+def _names(tree: Iterable[Directive]) -> Iterator[str]:
+    for item in tree:
+        for text in (*item.args, item.verbatim or ""):
+            yield from _VARIABLE.findall(text)
+        yield from _names(item.block or ())
 
 
 def own(site: Site, place: Place) -> list[Directive]:
@@ -75,6 +119,8 @@ def _basics() -> list[Directive]:
         entries("types", table=TYPES, why="content types by file name; this nginx may bring no list of its own"),
         directive("default_type", "application/octet-stream", why="an unknown file is downloaded, not guessed at"),
         directive("types_hash_max_size", 2048, why="room for the types above, without a warning"),
+        directive("map_hash_bucket_size", 512, why="room for the long names of a build's files, before the first map"),
+        directive("map_hash_max_size", 65536, why="room for that many files"),
         directive("server_names_hash_bucket_size", 128, why="room for long host names, without a warning"),
         directive("sendfile", "on", why="the kernel copies files to the socket, nginx does not read them"),
         directive("tcp_nopush", "on", why="head and start of a file leave in one packet"),

@@ -77,7 +77,7 @@ def error_page_files(site: Site) -> list[File]:
     return [_file(site, name, site.pages.get(name, text)) for name, text in sorted(made.items())]
 
 
-def negotiation() -> list[Directive]:
+def page_maps() -> list[Directive]:
     """Variables that choose the page's format and the time to come back, at `http` level."""
     return [
         entries(

@@ -81,7 +81,7 @@ def static_maps(site: Site, place: Place) -> list[Directive]:
     """Variables of static files, at `http` level; none when there are no files."""
     if not served(site, place) and not site.root_files and not site.spa:
         return []
-    return [*compression.negotiation(), *_lives(site)]
+    return _lives(site)
 
 
 def _lives(site: Site) -> list[Directive]:
@@ -98,11 +98,6 @@ def _lives(site: Site) -> list[Directive]:
     ]  # fmt: skip
     exact = [(url, FOREVER) for url in _urls(site, site.hashed)]
     exact += [(url, short) for url in _urls(site, site.unhashed)]
-    if exact and not any("map_hash_bucket_size" in text for text in site.nginx_http):
-        made += [
-            directive("map_hash_bucket_size", 512, why="room for the long names of the files below"),
-            directive("map_hash_max_size", 65536, why="room for that many files"),
-        ]
     return [
         *made,
         entries(
