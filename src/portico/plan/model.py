@@ -178,6 +178,8 @@ class Tls:
     CERTIFICATE: ClassVar[str] = "certificate.pem"
     HSTS: ClassVar[str] = "hsts.conf"
     FILES: ClassVar[tuple[str, ...]] = (CERTIFICATE, HSTS)
+    DEFINES: ClassVar[frozenset[str]] = frozenset({"portico_hsts"})
+    """The names of nginx's that these define."""
 
     mode: str
     names: tuple[str, ...]
@@ -192,6 +194,8 @@ class Tls:
     client_ca: str = ""
     ca_file: str = ""
     """The authorities that this system trusts."""
+    space: str = ""
+    """What the site's names begin with beside those of other sites."""
     local_ca: str = ""
     """The directory of the private authority, one for all sites of this user."""
 
@@ -206,7 +210,8 @@ class Tls:
         value = f'"max-age={seconds}{words}"' if seconds else '""'
         why = "browsers are told only over HTTPS; the time grows as the site proves itself"
         source = "https://www.rfc-editor.org/rfc/rfc6797"
-        lines = ("map $portico_scheme $portico_hsts {", '    default "";', f"    https {value};", "}")
+        own = f"$portico_{self.space}__" if self.space else "$portico_"
+        lines = (f"map {own}scheme {own}hsts {{", '    default "";', f"    https {value};", "}")
         return File(self.HSTS, tuple(Line(text, why, source, f"https.hsts: {self.hsts}") for text in lines))
 
 

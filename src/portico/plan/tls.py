@@ -5,6 +5,7 @@ from __future__ import annotations
 from portico.errors import Problem
 from portico.place.model import Place
 from portico.plan.model import Acme, Directory, Tls
+from portico.plan.nginx.part import namespace
 from portico.plan.nginx.server import https_addresses
 from portico.plan.nginx.tls import can_speak
 from portico.plan.paths import Paths
@@ -31,6 +32,7 @@ def tls(site: Site, place: Place) -> Tls | None:
         acme=_acme(site, place) if site.https_mode == "auto" else None,
         client_ca=site.path(https.client_ca),
         ca_file=place.ca_file,
+        space=namespace(site.name) if place.gateway else "",
         local_ca=f"{place.state.rpartition('/')[0]}/local-ca",
     )
 
@@ -49,10 +51,10 @@ def tls_directories(site: Site, place: Place) -> tuple[Directory, ...]:
 
 def impossible_tls(site: Site, place: Place) -> list[Problem]:
     """What this nginx cannot do."""
-    if site.has_https and place.gateway:
-        hint = 'run this site by itself, or leave HTTPS out: https = "off"'
-        what = f"HTTPS ({site.https_mode}) is not there yet for one of several sites on one nginx"
-        return [Problem(site.cause("https.mode"), what, hint)]
+    if site.has_https and place.gateway and site.options.https.profile != "intermediate":
+        hint = "leave the profile out, or run this site by itself"
+        what = "nginx agrees on a protocol before it knows which of several sites is meant"
+        return [Problem(site.cause("https.profile"), what, hint)]
     if not site.has_https or can_speak(place.nginx):
         return []
     what = "was built without TLS (http_ssl_module)"

@@ -22,7 +22,9 @@ _CIPHERS = ":".join(
 )
 """For TLS 1.2; those of 1.3 are all good and OpenSSL's own."""
 _CURVES = "X25519:prime256v1:secp384r1"
-_SESSIONS = "shared:portico_tls:10m"
+SESSIONS = "portico_tls"
+"""One for all sites of a gateway: the server that begins a handshake keeps them, before the name is known."""
+_SESSIONS = f"shared:{SESSIONS}:10m"
 """About 40 000 sessions, https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_session_cache"""
 
 
@@ -48,15 +50,19 @@ def certified(site: Site, place: Place) -> list[Directive]:
 
 def protocols(site: Site, place: Place) -> list[Directive]:
     """How TLS is spoken; the default server of an address needs it too, since it begins every handshake."""
-    cause = site.cause("https.profile")
+    return spoken(place, site.options.https.profile, site.cause("https.profile"))
+
+
+def spoken(place: Place, profile: str, cause: str) -> list[Directive]:
+    """The same for that profile of Mozilla's."""
     made = [
         directive(
-            "ssl_protocols", *_PROTOCOLS[site.options.https.profile],
-            why=f"Mozilla's {site.options.https.profile} profile: what is older is broken",
+            "ssl_protocols", *_PROTOCOLS[profile],
+            why=f"Mozilla's {profile} profile: what is older is broken",
             cause=cause, source=_MOZILLA,
         )
     ]  # fmt: skip
-    if site.options.https.profile == "intermediate":
+    if profile == "intermediate":
         made.append(
             directive(
                 "ssl_ciphers", _CIPHERS,
@@ -93,7 +99,8 @@ def has_http2(place: Place) -> bool:
 
 
 def has_http3(place: Place) -> bool:
-    return "http_v3_module" in place.nginx.modules
+    """Not beside other sites: an address over UDP belongs to one server."""
+    return "http_v3_module" in place.nginx.modules and not place.gateway
 
 
 def listen_words(place: Place) -> list[str]:
