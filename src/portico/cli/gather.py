@@ -38,13 +38,15 @@ def gather(
     release: str = "",
     before: Mapping[str, str] | None = None,
     gateway: str = "",
+    *,
+    serves: bool = True,
 ) -> Gathered:
     """Everything about the site that APP, --config and the flags mean. Raises PorticoError.
 
     `meanwhile` is called while the app is being imported, which takes longest. `release` is another directory that
     holds the code now: the same site, with everything that was in its own directory found in that one. `before` are
     the static folders of the plan that this one will replace. `gateway` is the runtime directory of the gateway whose
-    nginx serves the site beside others.
+    nginx serves the site beside others. Without `serves` it is no fault of the site that its user may not read it here.
     """
     app, config = as_config(app, config)
     home, ref = where_is(app, config)
@@ -60,7 +62,7 @@ def gather(
     options, causes = load(config_file(directory, config), flags)
     if ref is not None:
         options, causes = _with_app(options, ref), causes | {"app": "the command line"}
-    runner = owner(options.user, directory)
+    runner = owner(options.user, directory, must=serves)
     discovery = _discovery(options, directory, runner)
     try:
         # The app is imported in a child while the machine is looked at and the rest of Portico is imported.

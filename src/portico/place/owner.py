@@ -27,8 +27,20 @@ class Owner:
     why: str = ""
 
 
-def owner(wanted: str, directory: Path) -> Owner:
-    """Who runs the app in that directory; `wanted` is the option. Raises UsageError for one who cannot."""
+def owner(wanted: str, directory: Path, *, must: bool = True) -> Owner:
+    """Who runs the app in that directory; `wanted` is the option. Raises UsageError for one who cannot.
+
+    Without `must` it is ourselves then: the app will run elsewhere, or later.
+    """
+    try:
+        return _owner(wanted, directory)
+    except UsageError:
+        if must:
+            raise
+        return Owner()
+
+
+def _owner(wanted: str, directory: Path) -> Owner:
     own, wanted = os.geteuid(), wanted or os.environ.get(VARIABLE, "")
     if own != 0:
         if wanted and _uid(wanted) != own:
