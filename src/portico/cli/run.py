@@ -16,7 +16,7 @@ from portico.cli.banner import banner
 from portico.cli.flags import given, site_flags
 from portico.cli.gather import Gathered, gather
 from portico.cli.journal import Priority
-from portico.cli.news import priority, sentence
+from portico.cli.news import bar, priority, sentence
 from portico.cli.screen import Screen
 from portico.cli.several import is_several
 from portico.errors import Problem, UsageError
@@ -106,6 +106,8 @@ def _say(item: news.News, gathered: Gathered, screen: Screen) -> None:
     if isinstance(item, news.Ready):
         screen.say("\n".join(banner(gathered, item.took_seconds)), priority(item))
         return
+    if isinstance(item, news.Packing | news.Packed):
+        screen.progress(bar(item) if isinstance(item, news.Packing) else "")
     text = sentence(item)
     if text:
         screen.say(text, priority(item))

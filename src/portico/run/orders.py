@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
@@ -84,10 +85,14 @@ class Orders:
 
     async def _close(self, asked: control.Parameters) -> AsyncGenerator[object, None]:
         runtime = self._world.in_force.runtime
-        yield maintenance.close(runtime, asked.get("message", ""), asked.get("allow", ""))
+        told = maintenance.close(runtime, asked.get("message", ""), asked.get("allow", ""))
+        await asyncio.sleep(maintenance.SEEN_SECONDS)
+        yield told
 
     async def _open_again(self, _: control.Parameters) -> AsyncGenerator[object, None]:
-        yield {"was_closed": maintenance.open_again(self._world.in_force.runtime)}
+        was_closed = maintenance.open_again(self._world.in_force.runtime)
+        await asyncio.sleep(maintenance.SEEN_SECONDS)
+        yield {"was_closed": was_closed}
 
     async def _begin_pause(self, asked: control.Parameters) -> AsyncGenerator[object, None]:
         async for item in self.pause.begin(asked.get("for", "")):
