@@ -24,6 +24,7 @@ COMMANDS = (
     "pause",
     "resume",
     "scale",
+    "cert",
     "purge",
     "stop",
     "plan",

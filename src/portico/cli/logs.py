@@ -98,9 +98,8 @@ class _Reader:
     """The three files, and what waits for the line of its request."""
 
     def __init__(self, logs: Logs, which: Wanted) -> None:
-        self._access, self._app, self._error = (
-            Log(path, which.since) for path in (logs.access, logs.app, logs.error)
-        )
+        self._access, self._error = Log(logs.access, which.since), Log(logs.error, which.since)
+        self._app = Log(logs.app, which.since, is_foreign=True)
         self.beside = Beside(_MOST_HELD)
         self.loose: deque[Entry | Complaint] = deque()
         """Words that belong to no request."""

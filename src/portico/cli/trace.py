@@ -59,10 +59,7 @@ def command(url: str, config: str | None, name: str, repeat: int, is_json: bool,
     runtime = runtime_of(None, config, name)
     (status,) = client.ask(runtime, "GET", "/status")
     wish = wished(url, status["urls"][0], words)
-    house = House(
-        Path(runtime), Path(status["files"]) / "nginx.conf", Path(status["access_log"]), Path(status["error_log"]),
-        Path(status["access_log"]).with_name("app.log"),
-    )  # fmt: skip
+    house = House.of(runtime, status)
     found = [follow(house, wish) for _ in range(repeat)]
     told = [as_told(evidence) for evidence in found]
     keep(house.access_log.parent, found[-1].request_id, told[-1])

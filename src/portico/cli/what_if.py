@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Any
 
 import click
@@ -50,10 +49,7 @@ def command(
     runtime = runtime_of(None, config, name)
     (status,) = client.ask(runtime, "GET", "/status")
     wish = wished(url, status["urls"][0], {**words, "connect": "", "max_time": Wish.seconds})
-    house = House(
-        Path(runtime), Path(status["files"]) / "nginx.conf", Path(status["access_log"]), Path(status["error_log"]),
-        Path(status["access_log"]).with_name("app.log"),
-    )  # fmt: skip
+    house = House.of(runtime, status)
     nginx = status["processes"]["nginx"]["argv"][0]
     before, _ = _through(house, nginx, None, wish)
     after, what = _through(house, nginx, wanted.where(before), wish)

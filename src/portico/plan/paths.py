@@ -72,6 +72,16 @@ def dashboard_socket(runtime: str) -> str:
     return f"{runtime}/dashboard.sock"
 
 
+def purge(runtime: str) -> str:
+    """The one that an app of another user is given: it purges, and nothing else."""
+    return f"{runtime}/purge.sock"
+
+
+def of_app(state: str) -> str:
+    """Beside what is nginx's: the directory of an app that another user runs."""
+    return f"{state}.app"
+
+
 @dataclass(frozen=True)
 class Paths:
     """`runtime` holds sockets and configuration, `state` what grows: logs and temporary files.
@@ -82,10 +92,13 @@ class Paths:
     runtime: str
     state: str
     packed: str
+    app: str
+    """What the app's processes write, where only they may; `state` where nobody else runs them."""
 
     @classmethod
     def of(cls, place: Place) -> Paths:
-        return cls(place.runtime, place.state, f"{place.real_state or place.state}/static")
+        app = of_app(place.state) if place.app_user else place.state
+        return cls(place.runtime, place.state, f"{place.real_state or place.state}/static", app)
 
     @property
     def conf(self) -> str:
@@ -127,9 +140,24 @@ class Paths:
         return temporary(self.state)
 
     @property
+    def uploads(self) -> str:
+        """Uploads as files, where the app may not read those of nginx: beside what is nginx's, for the app alone."""
+        return f"{self.state}.uploads"
+
+    @property
     def cache(self) -> str:
         """The answers that nginx keeps."""
         return f"{self.state}/cache"
+
+    @property
+    def challenges(self) -> str:
+        """What certificate authorities ask for, served by nginx over plain HTTP."""
+        return f"{self.state}/challenges"
+
+    @property
+    def certificates(self) -> str:
+        """Keys, certificates, and what is remembered of them: nobody else's to read."""
+        return f"{self.state}/certificates"
 
     @property
     def access_log(self) -> str:
@@ -138,7 +166,7 @@ class Paths:
     @property
     def app_log(self) -> str:
         """What the app wrote, each entry with the id of its request."""
-        return f"{self.state}/app.log"
+        return f"{self.app}/app.log"
 
     @property
     def error_log(self) -> str:

@@ -22,7 +22,7 @@ _OWN_NAME = "portico"
 
 
 def make(plan: Plan) -> None:
-    """Make all of them, and see that nginx's user can enter. Raises PorticoError with every problem."""
+    """Make all of them, and see that who needs them can enter. Raises PorticoError with every problem."""
     problems = [problem for wanted in plan.directories for problem in _made(wanted, _variable(plan, wanted))]
     if not problems:
         problems = [problem for wanted in plan.directories for problem in _closed(plan, wanted)]
@@ -58,10 +58,25 @@ def _make(wanted: Directory, variable: str) -> None:
         _check_parent(parent, hint)
     _check_parent(path.parent.resolve(), hint)
     _make_one(path, wanted.mode)
-    _check_own(path, {os.geteuid(), *([_uid(wanted.owner)] if wanted.owner else [])}, hint)
+    owners = {os.geteuid(), *([_uid(wanted.owner)] if wanted.owner else [])}
+    if wanted.is_secret and os.geteuid() == 0:
+        _pass_on(path, wanted.owner)
+    _check_own(path, owners, hint)
     if wanted.owner or wanted.group:
         os.chown(path, _uid(wanted.owner), _gid(wanted.group), follow_symlinks=False)
     path.chmod(wanted.mode)
+
+
+def _pass_on(path: Path, owner: str) -> None:
+    """Another user runs the app from now on: what the one before has left is the new one's.
+
+    Only where nobody but root can have made the directory.
+    """
+    above, uid = path.parent.stat(), _uid(owner) if owner else 0
+    if above.st_uid != 0 or above.st_mode & (_FOR_ALL | _FOR_GROUP) or path.lstat().st_uid == uid:
+        return
+    for each in (path, *path.iterdir()):
+        os.chown(each, uid, -1, follow_symlinks=False)
 
 
 def _make_one(path: Path, mode: int) -> bool:
@@ -111,12 +126,13 @@ def _too_open(path: Path, found: os.stat_result, hint: str) -> Problem:
 
 
 def _closed(plan: Plan, wanted: Directory) -> Iterator[Problem]:
-    """What keeps nginx's user out; a directory that was there before us is its owner's to open."""
-    users = {directory.owner for directory in plan.directories if directory.owner}
-    for user in sorted(users):
+    """What keeps out who needs it; a directory that was there before us is its owner's to open."""
+    shared = (wanted,) if wanted.is_secret else (each for each in plan.directories if not each.is_secret)
+    who = "the app" if wanted.is_secret else "nginx"
+    for user in sorted({directory.owner for directory in shared} - {""}):
         if stopped := blocked(wanted.path, user):
             hint = f"chmod o+x {stopped.path}\nor set {_variable(plan, wanted)} to a directory that user may enter"
-            yield Problem(stopped.path, f"{stopped.why}, and nginx needs {wanted.path}", hint)
+            yield Problem(stopped.path, f"{stopped.why}, and {who} needs {wanted.path}", hint)
 
 
 def _name(uid: int) -> str:

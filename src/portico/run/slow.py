@@ -2,15 +2,38 @@
 
 from __future__ import annotations
 
-import json
 import time
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
+from portico.place import foreign
 from portico.plan.paths import slow
 
 _STALE_SECONDS = 10.0
 """Workers write once a second: an older file is one of a worker that was killed, or that cannot write."""
+
+
+class _Frame(msgspec.Struct):
+    file: str
+    line: int | None
+    name: str
+    text: str
+
+
+class _Slow(msgspec.Struct):
+    """As `link.slow` writes it."""
+
+    method: str
+    path: str
+    endpoint: str
+    id: str
+    age_seconds: float
+    silent_seconds: float
+    pid: int
+    thread: int
+    stack: list[_Frame]
 
 
 def requests(runtime: str) -> list[dict[str, Any]]:
@@ -19,9 +42,9 @@ def requests(runtime: str) -> list[dict[str, Any]]:
     for path in Path(slow(runtime)).glob("*.json"):
         try:
             if time.time() - path.stat().st_mtime < _STALE_SECONDS and Path("/proc", path.stem).exists():
-                found += json.loads(path.read_text())
+                found += msgspec.to_builtins(msgspec.json.decode(foreign.text(path), type=list[_Slow]))
             else:
                 path.unlink(missing_ok=True)
-        except (OSError, ValueError):
-            continue  # it has just ended
-    return sorted(found, key=lambda one: -float(one["age_seconds"]))
+        except (OSError, ValueError, msgspec.MsgspecError):
+            continue  # it has just ended, or the app's user wrote something else there
+    return sorted(found, key=lambda one: -one["age_seconds"])

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from portico.site.model import Edge, Options
 from portico.site.proxies import KNOWN_PROXIES
+from portico.site.rules_https import HTTPS_RULES
 from portico.site.server import APP, Server, is_interval
 from portico.values import Address, Size
 
@@ -395,4 +396,5 @@ _RULES: dict[str, Callable[[Options], _Broken]] = {
     "trace.mask": _trace_mask,
     "metrics.listen": _metrics_listen,
     "dashboard.listen": _dashboard_listen,
+    **HTTPS_RULES,
 }

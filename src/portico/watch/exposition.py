@@ -91,9 +91,10 @@ def _of_house(house: Mapping[str, Any]) -> Iterator[Iterator[str]]:
         "server_in", "1 for a server of the upstream that gets requests, 0 for one that is out.",
         (({"server": one["name"]}, int(one["status"] == "in")) for one in servers),
     )  # fmt: skip
+    certificate = house.get("certificate") or {"names": (), "days_left": 0}
     yield _gauge(
-        "certificate_days", "Days until a certificate expires.",
-        (({"name": name}, days) for name, days in (house.get("certificates") or {}).items()),
+        "certificate_days", "Days until the certificate of a name expires.",
+        (({"name": name}, certificate["days_left"]) for name in certificate["names"]),
     )  # fmt: skip
 
 

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from io import FileIO
 from pathlib import Path
 
+from portico.place.foreign import opened
+
 _CHUNK = 1 << 18
 _LATE_SECONDS = 5.0
 """After a rotation nginx's workers still write to the old file what they had in their buffers."""
@@ -18,11 +20,13 @@ PIECE = 1 << 20
 class Follower:
     """Reads what was appended since the last look, whole lines only; survives rotation and truncation.
 
-    Starts at the end of the file unless `from_start`. A file that does not exist yet has no lines.
+    Starts at the end of the file unless `from_start`. A file that does not exist yet has no lines. A
+    file is foreign where the app's user may put anything in its place.
     """
 
-    def __init__(self, path: Path, *, from_start: bool = False) -> None:
+    def __init__(self, path: Path, *, from_start: bool = False, is_foreign: bool = False) -> None:
         self._path = path
+        self._opener = opened if is_foreign else None
         self._file: FileIO | None = None
         self._rest = b""
         self._old: tuple[FileIO, bytes, float] | None = None
@@ -70,7 +74,7 @@ class Follower:
     def _open(self, *, at_end: bool) -> None:
         self._rest = b""
         try:
-            self._file = FileIO(str(self._path), "r")
+            self._file = FileIO(str(self._path), "r", opener=self._opener)
         except OSError:
             self._file = None
             return

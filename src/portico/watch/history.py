@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from portico.place.foreign import opened
+from portico.plan.paths import of_app
 from portico.watch.follow import Follower, decoded
 
 
@@ -19,15 +21,21 @@ class Logs:
 
     @classmethod
     def of(cls, state: Path) -> Logs:
-        return cls(state / "access.log", state / "app.log", state / "error.log")
+        known = [
+            state / "app.log",
+            Path(of_app(str(state)), "app.log"),
+        ]  # the other may be of an earlier user
+        app = max(known, key=lambda path: path.lstat().st_mtime if path.exists() else 0.0)
+        return cls(state / "access.log", app, state / "error.log")
 
 
 class Log:
     """One of them. `before` reads what was put aside, `lines` what the current file has and gets."""
 
-    def __init__(self, path: Path, since: float = 0.0) -> None:
+    def __init__(self, path: Path, since: float = 0.0, *, is_foreign: bool = False) -> None:
         self._path, self._since = path, since
-        self._follower = Follower(path, from_start=True)
+        self._opener = opened if is_foreign else None
+        self._follower = Follower(path, from_start=True, is_foreign=is_foreign)
 
     def before(self) -> Iterator[str]:
         """The lines of the files put aside that may hold something at or after `since`."""
@@ -35,7 +43,7 @@ class Log:
             try:
                 if self._since and path.stat().st_mtime < self._since:
                     continue
-                with path.open("rb") as file:
+                with open(path, "rb", opener=self._opener) as file:
                     for line in file:
                         if line.endswith(b"\n"):
                             yield line[:-1].decode("utf-8", "replace")

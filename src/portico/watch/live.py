@@ -45,7 +45,10 @@ class Live:
     def __init__(self, plan: Plan) -> None:
         self.metrics = Metrics(path for path, _ in lanes(plan.socket))
         self._plan = plan
-        self._access, self._words = Follower(Path(plan.access_log)), Follower(Path(plan.state) / "app.log")
+        self._access, self._words = (
+            Follower(Path(plan.access_log)),
+            Follower(Path(plan.app_log), is_foreign=True),
+        )
         self._moments = Moments(self.metrics, time.time())
         self._requests, self._errors = Requests(), Errors()
         self._marks: deque[Item] = deque(maxlen=_MOST_MARKS)

@@ -22,6 +22,11 @@ def mark(told: dict[str, Any]) -> dict[str, Any] | None:
         "ServerBack": ("good", f"server {told.get('name')} back"),
         "ServerDrained": ("note", f"server {told.get('name')} drained"),
         "LastServer": ("bad", f"server {told.get('name')} fails, the last one"),
+        "CertificateServed": ("good", "new certificate"),
+        "CertificateFailed": ("bad", "no new certificate"),
+        "CertificateRefused": ("bad", "certificate files refused"),
+        "CertificateNotServed": ("bad", f"wrong certificate at {told.get('address')}"),
+        "CertificateEnds": ("bad", "the certificate ends soon"),
         "DiskFull": ("bad", "the disk is full"),
         "DiskBack": ("good", "the disk has room again"),
     }.get(name)

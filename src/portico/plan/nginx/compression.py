@@ -11,6 +11,7 @@ from portico.plan.nginx.conf import Directive, directive, entries
 from portico.plan.nginx.mime import COMPRESSIBLE
 
 BROTLI = "brotli_filter"
+BROTLI_PAGE = "https://github.com/google/ngx_brotli"
 _NEGOTIATION = "https://www.rfc-editor.org/rfc/rfc9110.html#name-accept-encoding"
 _Q = r"(?:;[ \t]*q=(?:0\.\d*[1-9]\d*|1(?:\.0*)?)[ \t]*)?"
 """A weight above 0. What has another form is refused, because it may mean 0."""
@@ -43,7 +44,7 @@ def uncompressed(place: Place, why: str) -> list[Directive]:
     """What a location has whose answers stay as they are."""
     made = [directive("gzip", "off", why=why)]
     if can_brotli(place):
-        made.append(directive("brotli", "off", why=why, source="https://github.com/google/ngx_brotli"))
+        made.append(directive("brotli", "off", why=why, source=BROTLI_PAGE))
     return made
 
 
@@ -57,7 +58,7 @@ def modules(place: Place) -> list[Directive]:
 
 
 def _brotli() -> list[Directive]:
-    source = "https://github.com/google/ngx_brotli#configuration-directives"
+    source = f"{BROTLI_PAGE}#configuration-directives"
     return [
         directive("brotli", "on", why="a seventh less than gzip, for clients that take it", source=source),
         directive("brotli_comp_level", 4, why="about the time of gzip 5, and smaller", source=source),

@@ -17,6 +17,7 @@ from portico.errors import PorticoError, Problem
 from portico.explain.match import Asked, NoServerError, Verdict, verdict
 from portico.explain.node import Node
 from portico.explain.read import read
+from portico.place import foreign
 from portico.plan.paths import trace
 from portico.watch.follow import Follower, decoded
 from portico.watch.lines import Request
@@ -40,7 +41,20 @@ class House:
     access_log: Path
     error_log: Path
     app_log: Path
-    booting: Path | None = None
+    user: str = ""
+    """Who runs the app; empty when it is who runs Portico."""
+
+    @classmethod
+    def of(cls, runtime: str, status: dict[str, Any]) -> House:
+        """That of a running site which told its status."""
+        return cls(
+            Path(runtime),
+            Path(status["files"]) / "nginx.conf",
+            Path(status["access_log"]),
+            Path(status["error_log"]),
+            Path(status["app_log"]),
+            status["user"],
+        )
 
 
 @dataclass
@@ -79,8 +93,8 @@ class Evidence:
 def follow(house: House, wish: Wish) -> Evidence:
     """Send the request and collect what everybody knows about it. Raises PorticoError."""
     root = read(house.conf)
-    logs = [Follower(path) for path in (house.access_log, house.error_log, house.app_log)]
-    with _invitation(house.runtime) as (token, directory):
+    logs = [Follower(house.access_log), Follower(house.error_log), Follower(house.app_log, is_foreign=True)]
+    with _invitation(house) as (token, directory):
         sent = send(wish, token)
         found, why = _verdict(root, sent, wish)
         made = Evidence(sent, root, found, why, is_closed=(house.runtime / "maintenance" / "on").exists())
@@ -90,15 +104,21 @@ def follow(house: House, wish: Wish) -> Evidence:
 
 
 @contextmanager
-def _invitation(runtime: Path) -> Iterator[tuple[str, Path]]:
-    """A directory whose name the request carries; whoever can make it may see what a worker knows."""
-    token, parent = secrets.token_hex(16), Path(trace(str(runtime)))
+def _invitation(house: House) -> Iterator[tuple[str, Path]]:
+    """A directory whose name the request carries; whoever can make it may see what a worker knows.
+
+    A worker of another user passes through the parent, where it can make and move nothing, to the one that is its own.
+    """
+    token, parent = secrets.token_hex(16), Path(trace(str(house.runtime)))
     try:
-        owner = runtime.stat()
-        for path in (parent, parent / token):
-            path.mkdir(mode=0o700, exist_ok=True)
+        owner = house.runtime.stat().st_uid
+        for path, mode in ((parent, 0o711 if house.user else 0o700), (parent / token, 0o700)):
+            path.mkdir(mode=mode, exist_ok=True)
             if os.geteuid() == 0:
-                os.chown(path, owner.st_uid, -1)
+                path.chmod(mode)
+                os.chown(path, owner, -1)
+        if house.user:
+            shutil.chown(parent / token, house.user)
     except OSError as error:
         what = f"cannot be written: {error.strerror}"
         raise PorticoError(
@@ -166,7 +186,7 @@ def _records(directory: Path, made: Evidence) -> list[dict[str, Any]]:
 
 def _read(path: Path) -> dict[str, Any] | None:
     try:
-        found: dict[str, Any] = json.loads(path.read_text())
+        found: dict[str, Any] = json.loads(foreign.text(path))
     except (OSError, ValueError):
         return None
     return found
