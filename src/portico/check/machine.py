@@ -70,9 +70,10 @@ def _ports(planned: Plan) -> Iterator[Finding]:
     owner, own = _running(planned.runtime), set()
     if owner:
         own = {_port_of(url) for url in owner.urls} or {address.port for address in planned.listen}
+        own |= {address.port for door in planned.doors for address in door.listen}
         who = f"pid {owner.pid}, {' '.join(owner.urls)}" if owner.pid else "it is starting at this moment"
         yield ok("ports", f"this site is running: {who}")
-    for address in planned.listen:
+    for address in planned.listens:
         if address.port not in own:
             yield from _port(address, planned.nginx)
 

@@ -11,9 +11,9 @@ import click
 
 from portico.cli.gather import as_config, config_file, named_by_file, where_is
 from portico.errors import Problem, UsageError
-from portico.place.probe import runtime_directories, runtime_directory
+from portico.place.probe import runtime_directories, runtime_directory, state_beside
 from portico.plan.gateway import NAME as GATEWAY
-from portico.run import lock
+from portico.run import client, lock
 from portico.run.sites.pointer import POINTER
 from portico.site.load import load
 from portico.site.resolve import own_directory, site_name
@@ -67,6 +67,20 @@ def runtime_of(app: str | None, config: str | None, name: str = "") -> str:
     own = runtime_directory(own_directory(directory), name)
     is_gateway = lock.running(str(own)) is None and lock.running(str(gateway)) is not None
     return str(gateway if is_gateway and not (own / POINTER).exists() else own)
+
+
+def state_of(app: str | None, config: str | None, name: str = "") -> str:
+    """The directory of its logs, whether it runs or not."""
+    return str(state_beside(Path(runtime_of(app, config, name))))
+
+
+def one_site(app: str | None, config: str | None, name: str) -> str:
+    """The same for a command about one site. Raises UsageError when it is the gateway of several that is meant."""
+    runtime = runtime_of(app, config, name)
+    if several := next(client.ask(runtime, "GET", "/status")).get("sites"):
+        names = ", ".join(one["name"] for one in several)
+        raise UsageError(Problem("", "several sites run here", f"choose one with --site: {names}"))
+    return runtime
 
 
 def gateway_of(runtime: str) -> str:

@@ -13,6 +13,7 @@ from portico.cli.compare import compare, comparison
 from portico.cli.running import running_site, runtime_of
 from portico.cli.words import lasting
 from portico.run import client
+from portico.watch.lines import visible
 
 
 @click.command("status")
@@ -69,6 +70,8 @@ def _generation(generation: dict[str, Any], *, is_live: bool) -> list[str]:
 
 
 _MOST_WORKERS = 12
+_MOST_SLOW = 5
+_FRAMES = 3
 
 
 def _state_lines(status: dict[str, Any]) -> list[str]:
@@ -86,8 +89,34 @@ def _state_lines(status: dict[str, Any]) -> list[str]:
         *lines,
         f"  requests   {requests['total']:,}, {_failed(requests['failed'])}; last minute {minute}",
         f"  queue      {queue['waiting']} waiting, {queue['with_app']} with the app",
+        *_slow(status["slow"]),
         f"  restarts   {', '.join(restarts) or 'none'}",
     ]
+
+
+def _slow(requests: list[dict[str, Any]]) -> list[str]:
+    """Requests that have been running for more than a second, each with the innermost lines of its stack."""
+    made = []
+    for number, one in enumerate(requests[:_MOST_SLOW]):
+        route = f" endpoint {visible(one['endpoint'])}" if one["endpoint"] else ""
+        silent = (
+            f", silent for {lasting(one['silent_seconds'])}"
+            if one["silent_seconds"] < one["age_seconds"]
+            else ""
+        )
+        what = f"{visible(one['method'])} {visible(one['path'])}{route}, for {lasting(one['age_seconds'])}{silent}"
+        head = "slow" if number == 0 else ""
+        made.append(output.warned(f"  {head:10s} {what}, pid {one['pid']}, request {visible(one['id'])}"))
+        made += [
+            f"             {output.faint(_where(frame))}  {visible(frame['text'])}"
+            for frame in one["stack"][-_FRAMES:]
+        ]
+    more = len(requests) - _MOST_SLOW
+    return [*made, *([f"             and {more} more, all in --json"] if more > 0 else [])]
+
+
+def _where(frame: dict[str, Any]) -> str:
+    return f"{frame['file']}:{frame['line']} {frame['name']}"
 
 
 def _bodies(bodies: dict[str, Any]) -> list[str]:

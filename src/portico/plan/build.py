@@ -8,10 +8,11 @@ from portico.errors import Problem, UsageError
 from portico.place.model import Place
 from portico.plan import claim
 from portico.plan.gunicorn import gunicorn_conf, gunicorn_process
-from portico.plan.model import CONF, Directory, File, Health, Ladder, Plan, Process, Upstream
+from portico.plan.model import CONF, Directory, File, Health, Ladder, Logs, Plan, Process, Upstream
 from portico.plan.nginx.cache import caches
 from portico.plan.nginx.cache import notes as cache_notes
 from portico.plan.nginx.conf import is_literal
+from portico.plan.nginx.doors import doors, refused
 from portico.plan.nginx.downloads import impossible as no_downloads
 from portico.plan.nginx.locations import HEALTH, can_answer_health
 from portico.plan.nginx.main import nginx_conf
@@ -60,6 +61,7 @@ def plan(site: Site, place: Place) -> Plan:
         backlog=backlog(place),
         booting=paths.booting,
         access_log=paths.access_log,
+        app_log=paths.app_log if site.has_app and site.options.workers.server != "uwsgi" else "",
         error_log=paths.error_log,
         nginx=place.nginx.path,
         workers=size.workers,
@@ -71,10 +73,12 @@ def plan(site: Site, place: Place) -> Plan:
         statics={folder.url: folder.folder for folder in served(site, place)},
         packed=copies(site, place),
         notes=_notes(site, place),
+        logs=_logs(site),
         cache=paths.cache if caches(site, place) else "",
         upstream=shared,
         shared=place.gateway,
         tls=tls(site, place),
+        **doors(site, place),
     )
 
 
@@ -107,7 +111,8 @@ def _server(site: Site, place: Place, size: Capacity) -> tuple[Process] | tuple[
 def _refuse_impossible(site: Site, place: Place) -> None:
     paths = Paths.of(place)
     problems = [
-        *impossible(site, place), *impossible_tls(site, place), *no_downloads(site), *no_routes(site)
+        *impossible(site, place), *impossible_tls(site, place), *no_downloads(site), *no_routes(site),
+        *refused(site, place),
     ]  # fmt: skip
     length = len(paths.longest_socket.encode())
     if length > SOCKET_PATH_LIMIT:
@@ -205,6 +210,11 @@ def _health(site: Site, place: Place) -> Health:
         gateway_path=HEALTH if can_answer_health(place) else site.prefix + site.options.health,
         is_http=site.is_asgi,
     )
+
+
+def _logs(site: Site) -> Logs:
+    log = site.options.log
+    return Logs(log.show, int(log.size), float(log.age), log.keep)
 
 
 def _versions(site: Site, place: Place) -> dict[str, str]:

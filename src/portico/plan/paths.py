@@ -47,6 +47,16 @@ def pause(runtime: str) -> str:
     return f"{runtime}/pause"
 
 
+def trace(runtime: str) -> str:
+    """The directory in which each `portico trace` makes one of its own: who may do that may have a request watched."""
+    return f"{runtime}/trace"
+
+
+def slow(runtime: str) -> str:
+    """The directory in which the workers tell of requests that run for long."""
+    return f"{runtime}/slow"
+
+
 def control(runtime: str) -> str:
     """The socket at which a running site takes questions and orders."""
     return f"{runtime}/control.sock"
@@ -55,6 +65,16 @@ def control(runtime: str) -> str:
 def purge(runtime: str) -> str:
     """The one that an app of another user is given: it purges, and nothing else."""
     return f"{runtime}/purge.sock"
+
+
+def metrics_socket(runtime: str) -> str:
+    """Where Portico answers what Prometheus asks nginx."""
+    return f"{runtime}/metrics.sock"
+
+
+def dashboard_socket(runtime: str) -> str:
+    """Where it answers what browsers ask nginx's server for the dashboard."""
+    return f"{runtime}/dashboard.sock"
 
 
 @dataclass(frozen=True)
@@ -134,6 +154,11 @@ class Paths:
     @property
     def access_log(self) -> str:
         return f"{self.state}/access.log"
+
+    @property
+    def app_log(self) -> str:
+        """What the app wrote, each entry with the id of its request."""
+        return f"{self.state}/app.log"
 
     @property
     def error_log(self) -> str:

@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
 
 from portico.plan.paths import temporary
-from portico.run import control, maintenance, news, status, usage
+from portico.run import control, maintenance, news, slow, status, usage
 from portico.run.background import in_background
 from portico.run.bodies import bodies
 from portico.run.certificates import Certificates
@@ -66,16 +66,27 @@ class Orders:
                 yield {"news": "WorkersReset", "workers": workers, "before": scaled}
 
     async def _status(self, _: control.Parameters) -> AsyncGenerator[object, None]:
+        yield await self.house() | {"requests": await self.served.tell()}
+
+    async def house(self) -> dict[str, Any]:
+        """Everything about the processes; what the kernel is asked for is asked in another thread."""
         world, state = self._world, self._pump.state
         told = status.status(state, world.in_force, world.pids(), self._pump.time())
-        wanted = {number: self._scale.workers(number) for number in world.plans}
-        used = usage.usage(told, wanted)
-        gateway = [worker["pid"] for worker in used["nginx"]["workers"]]
-        yield used | {
-            "bodies": await in_background(lambda: bodies(gateway, temporary(world.in_force.state))),
+        plans = dict(world.plans)
+        wanted = {number: self._scale.workers(number) for number in plans}
+
+        def look() -> dict[str, Any]:
+            used, plan = usage.usage(told, wanted), world.in_force
+            gateway = [worker["pid"] for worker in used["nginx"]["workers"]]
+            return used | {
+                "bodies": bodies(gateway, temporary(plan.state)),
+                "queue": usage.queue(plans),
+                "connections": usage.connections(plan.listen),
+                "slow": slow.requests(plan.runtime),
+            }
+
+        return await in_background(look) | {
             "servers": self._upstreams.status(),
-            "requests": await self.served.tell(),
-            "queue": usage.queue(world.plans),
             "restarts": dict(self._restarts),
             "maintenance": maintenance.state(world.in_force.runtime),
             "pause": self.pause.status(),

@@ -44,15 +44,16 @@ def servers(site: Site, place: Place) -> list[Directive]:
 
 def listen_addresses(site: Site, place: Place) -> tuple[Address, ...]:
     """Every address of plain HTTP: `*` is IPv4 and, where the machine has it, IPv6."""
-    return _addresses(site.listen, place)
+    return addresses(site.listen, place)
 
 
 def https_addresses(site: Site, place: Place) -> tuple[Address, ...]:
     """Every address of HTTPS."""
-    return _addresses(site.https_listen, place) if site.has_https else ()
+    return addresses(site.https_listen, place) if site.has_https else ()
 
 
-def _addresses(wanted: Address, place: Place) -> tuple[Address, ...]:
+def addresses(wanted: Address, place: Place) -> tuple[Address, ...]:
+    """Those that one address means on this machine."""
     if wanted.host != "*":
         return (wanted,)
     v4 = Address("0.0.0.0", wanted.port)  # noqa: S104  that is what `:80` asks for

@@ -13,13 +13,16 @@ BLANKED = (
     "Path-Info", "Remote-Addr", "X-Client-IP", "True-Client-IP", "CF-Connecting-IP", "Proxy",
 )  # fmt: skip
 """Headers in which clients lie about who and where, and which some library believes: never passed on."""
+TRACE = "X-Portico-Trace"
 WHO = ("Remote-User", "X-Forwarded-User", "X-Forwarded-Email", "X-Forwarded-Groups")
 """Headers in which a proxy that asks for a login names the user: passed on from a declared proxy only."""
 
 
 def blanked(site: Site) -> tuple[str, ...]:
     """The headers of a client that never reach the app."""
-    return BLANKED if site.proxies else BLANKED + WHO
+    # Portico's own worker takes the header of a trace out itself; it means nothing to anybody else.
+    own = () if site.has_app and site.options.workers.server == "gunicorn" else (TRACE,)
+    return BLANKED + own if site.proxies else BLANKED + WHO + own
 
 
 def trust(site: Site) -> list[Directive]:
