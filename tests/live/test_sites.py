@@ -214,6 +214,37 @@ def test_a_site_that_is_stopped_shows_its_page_and_starts_again(gateway: Gateway
     assert gateway.get("stopped.example") == (200, "stopped")
 
 
+def test_a_site_that_is_refused_answers_for_itself_and_stopping_it_stops_nobody_else(
+    gateway: Gateway,
+) -> None:
+    gateway.serves("shop")
+    write_files(gateway.home, {"sites/refused.toml": "domains = 7\n"})
+    assert gateway.says("reload", "sites")[0] == 1
+    for words in (["--site", "refused"], ["sites/refused.toml"]):
+        code, told = gateway.says("status", *words)
+        assert (code, "refused for" in told, "sites/refused.toml:1" in told) == (3, True, True), told
+        code, told = gateway.says("pause", *words)
+        assert (code, "refused is refused" in told, "sites/refused.toml:1" in told) == (1, True, True), told
+        assert gateway.says("reload", *words)[0] == 1
+        assert gateway.says("stop", *words) == (0, "refused is refused\n")
+    assert gateway.get("shop.example") == (200, "shop")
+    (gateway.home / "sites/refused.toml").unlink()
+    gateway.says("reload", "sites")
+    assert "refused" not in gateway.sites()
+
+
+def test_a_site_that_is_tried_again_and_again_can_be_stopped(gateway: Gateway) -> None:
+    write_files(gateway.home, site("hopeless", BROKEN))
+    gateway.says("reload", "sites")
+    gateway.eventually(lambda: gateway.sites()["hopeless"]["failures"] > 0)
+    assert gateway.says("stop", "--site", "hopeless") == (0, "hopeless is stopped\n")
+    one = gateway.sites()["hopeless"]
+    assert (one["status"], one["retry_seconds"], one["reason"]) == ("stopped", None, "")
+    write_files(gateway.home, site("hopeless"))
+    assert gateway.says("reload", "--site", "hopeless")[0] == 0
+    assert gateway.get("hopeless.example") == (200, "hopeless")
+
+
 def test_maintenance_and_status_are_a_sites_own(gateway: Gateway) -> None:
     gateway.serves("shop")
     assert gateway.says("maintenance", "on", "--site", "killed")[0] == 0

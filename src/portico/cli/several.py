@@ -106,7 +106,8 @@ def wanted(site: str, flags: Mapping[str, Any], gateway: Place) -> Wanted:
     except PorticoError as error:
         problems = tuple(replace(one, where=_where(site, one.where)) for one in error.problems)
     name = name or site_name(directory)
-    return Wanted(name, site, _argv(site, name, flags, gateway), planned, problems)
+    runtime = str(runtime_directory(own_directory(directory), name))
+    return Wanted(name, site, _argv(site, name, flags, gateway), planned, runtime, problems)
 
 
 def _without_app(
@@ -137,6 +138,8 @@ def _argv(site: str, name: str, flags: Mapping[str, Any], gateway: Place) -> tup
 
 def _where(site: str, where: str) -> str:
     """Whose portico.toml it is: there are several."""
+    if where == site:
+        return site
     _, found, rest = where.partition(":")
     return f"{site}:{rest}" if found and rest[:1].isdigit() else f"{site}: {where}" if where else site
 

@@ -152,7 +152,8 @@ async def _serve(
     processes = Processes(plan.runtime, lambda: world.in_force.ladder.stop_seconds)
     shared = SharedNginx(plan, pump.tell, board.say) if plan.shared else None
     gateway = shared or OwnNginx(processes, listening, pump.tell, board.say)
-    world = World(plan, number, gateway, processes, tell=pump.tell, say=board.say, replan=replan)
+    told = shared.when_used(board.say) if shared else board.say
+    world = World(plan, number, gateway, processes, tell=pump.tell, say=told, replan=replan)
     tell = along.tell if along else pump.tell
     signals.listen(tell, processes.reap)
     upstreams = Upstreams(world, board.say, lambda: pump.state.gateway.status is Status.WELL)
