@@ -264,6 +264,22 @@ def test_maintenance_and_status_are_a_sites_own(gateway: Gateway) -> None:
     assert "one of" in words
 
 
+def test_check_looks_at_each_and_at_all_together(gateway: Gateway) -> None:
+    gateway.serves("shop")
+    write_files(gateway.home, {"wanted/a.toml": 'app = "../sites/shop/app.py"\ndomains = ["a.example"]\n'})
+    write_files(gateway.home, {"wanted/b.toml": 'app = "../sites/shop/app.py"\ndomains = ["a.example"]\n'})
+    write_files(gateway.home, {"wanted/c.toml": 'bogus = 1\n[nginx]\nhttp = ["gzip_static off;"]\n'})
+    code, words = gateway.says("check", "wanted", "--json")
+    assert code == 1
+    found = json.loads(words)
+    faults = {site: [one["what"] for one in of if one["level"] == "fault"] for site, of in found.items()}
+    assert faults["wanted/a.toml"] == []
+    assert 'wanted/b.toml: answers "a.example" on' in faults["wanted/b.toml"][0]
+    assert faults["wanted/c.toml"] == ["wanted/c.toml:1: bogus: unknown key"]
+    code, words = gateway.says("check", "sites", "--listen", f"127.0.0.1:{gateway.run.port}")
+    assert "is taken" not in words, "the ports of a gateway that runs are its own"
+
+
 def test_sites_come_and_go_at_a_hangup(gateway: Gateway) -> None:
     with Visitors(gateway, "shop.example") as shop:
         write_files(gateway.home, site("added") | site("wants-too-much", "", "shop.example"))
@@ -331,6 +347,20 @@ def test_systemd_is_told_when_every_site_was_tried_and_a_stop_finishes_what_is_i
                 assert answer.result() == (200, "finished")
         finally:
             end(run)
+
+
+def test_commands_about_one_plan_say_so() -> None:
+    with private_directory() as home:
+        write_files(home, site("shop") | site("blog"))
+        for command in (["plan"], ["export", "systemd"], ["explain", "--app"]):
+            done = portico(*command, "sites", cwd=home)
+            assert done.returncode == 2
+            assert "sites: 2 sites, and this is about one" in done.stderr
+            assert f"portico {' '.join(command)} sites/blog" in done.stderr
+        done = portico("check", "nosuch.toml", "sites", cwd=home)
+        assert done.returncode == 1
+        assert "nosuch.toml: no such file" in done.stdout
+        assert "nosuch.toml: nosuch.toml" not in done.stdout
 
 
 def test_nothing_that_can_be_served_is_an_error() -> None:

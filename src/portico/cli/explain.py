@@ -12,6 +12,7 @@ import click
 from portico.cli import output
 from portico.cli.flags import given, site_flags
 from portico.cli.gather import gather
+from portico.cli.which import one_of
 from portico.errors import Problem, UsageError
 from portico.plan.model import Line, Plan
 
@@ -40,7 +41,7 @@ def command(what: str | None, app: str | None, config: str | None, is_json: bool
     WHAT is a file (nginx.conf), a line (nginx.conf:14, or 14), or a directive (client_max_body_size).
     Without it, every line of nginx.conf and gunicorn.conf.py is explained.
     """
-    plan = gather(app, config, given(flags)).plan
+    plan = gather(one_of("explain --app", [app] if app else []), config, given(flags)).plan
     found = explain(plan, what)
     if is_json:
         output.result(output.as_json(found))

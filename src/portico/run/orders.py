@@ -18,16 +18,17 @@ from portico.run.purge import Purge
 from portico.run.scale import Scale
 from portico.run.served import Served
 from portico.run.upstreams import Upstreams
-from portico.run.world import World
+from portico.run.world import SayNews, World
 
 
 class Orders:
     """Maintenance, pause and scale; `served` is to be watched beside the serving."""
 
-    def __init__(self, pump: Pump, world: World, upstreams: Upstreams, packing: Keeper) -> None:
+    def __init__(self, pump: Pump, world: World, say: SayNews, upstreams: Upstreams, packing: Keeper) -> None:
+        self._say = say
         self._pump, self._world, self._upstreams, self._packing = pump, world, upstreams, packing
         self._scale, self._restarts = Scale(world), Counter[str]()
-        self.pause = Pause(world)
+        self.pause = Pause(world, say)
         self.purge = Purge(lambda: world.in_force)
         self.served = Served(world.in_force.access_log)
 
@@ -78,10 +79,15 @@ class Orders:
 
     async def _close(self, asked: control.Parameters) -> AsyncGenerator[object, None]:
         runtime = self._world.in_force.runtime
-        yield maintenance.close(runtime, asked.get("message", ""), asked.get("allow", ""))
+        told = maintenance.close(runtime, asked.get("message", ""), asked.get("allow", ""))
+        self._say(news.Closed(told["message"], tuple(told["allow"])))
+        yield told
 
     async def _open_again(self, _: control.Parameters) -> AsyncGenerator[object, None]:
-        yield {"was_closed": maintenance.open_again(self._world.in_force.runtime)}
+        was_closed = maintenance.open_again(self._world.in_force.runtime)
+        if was_closed:
+            self._say(news.Opened())
+        yield {"was_closed": was_closed}
 
     async def _begin_pause(self, asked: control.Parameters) -> AsyncGenerator[object, None]:
         async for item in self.pause.begin(asked.get("for", "")):
