@@ -11,7 +11,7 @@ import pytest
 from tests.support import Served, served
 
 MIRROR = """
-import os, pathlib, time
+import gzip, os, pathlib, time
 from flask import Flask, jsonify, request, Response, redirect, session, abort, send_file, url_for
 from flask_sock import Sock
 
@@ -29,6 +29,11 @@ def mirror(path):
         url=url_for("mirror", path="x", _external=True), script_name=request.environ["SCRIPT_NAME"],
         path_info=request.environ["PATH_INFO"], uri=request.environ["REQUEST_URI"], length=len(request.get_data()),
     )
+
+@app.get("/encoded/<coding>")
+def encoded(coding):
+    body = gzip.compress(b"a" * 3000) if coding == "gzip" else b"a" * 3000
+    return Response(body, headers={"Content-Encoding": coding}, mimetype="text/html")
 
 @app.get("/redirect")
 def to_elsewhere():

@@ -164,6 +164,16 @@ def test_what_the_app_sends_is_made_smaller_as_it_goes(site: Served, accept: str
     assert "Accept-Encoding" in answer.headers["Vary"]
 
 
+@pytest.mark.parametrize(("coding", "unpack"), [("gzip", gzip.decompress), ("identity", bytes)])
+def test_what_the_app_encoded_itself_is_left_as_it_is(
+    site: Served, coding: str, unpack: Callable[[bytes], bytes]
+) -> None:
+    """Flask-Compress and whoever calls the body `identity` to keep a secret page from being compressed."""
+    answer, body = raw(site, f"/encoded/{coding}", BROWSER)
+    assert answer.headers["Content-Encoding"] == coding
+    assert unpack(body) == b"a" * 3000
+
+
 def test_each_form_has_an_etag_of_its_own(site: Served) -> None:
     tags = {
         accept: raw(site, "/static/app.js", accept)[0].headers["ETag"]

@@ -219,7 +219,7 @@ def test_a_site_that_is_refused_answers_for_itself_and_stopping_it_stops_nobody_
 ) -> None:
     gateway.serves("shop")
     write_files(gateway.home, {"sites/refused.toml": "domains = 7\n"})
-    assert gateway.says("reload", "sites")[0] == 1
+    assert gateway.says("reload", "sites")[0] != 0
     for words in (["--site", "refused"], ["sites/refused.toml"]):
         code, told = gateway.says("status", *words)
         assert (code, "refused for" in told, "sites/refused.toml:1" in told) == (3, True, True), told

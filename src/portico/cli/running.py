@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import click
 
-from portico.cli.gather import as_config, config_file, named_by_file, where_is
+from portico.cli.gather import as_config, config_file, is_directory, named_by_file, where_is
 from portico.errors import PorticoError, Problem, UsageError
 from portico.place.probe import runtime_directories, runtime_directory
 from portico.plan.gateway import NAME as GATEWAY
@@ -61,7 +61,7 @@ def runtime_of(app: str | None, config: str | None, name: str = "") -> str:
     if site is not None:
         return _by_name(site, is_alone=not (app or config or name))
     app, config = as_config(app, config)
-    is_one = config is not None or (bool(app) and not Path(str(app)).is_dir())
+    is_one = config is not None or (bool(app) and not is_directory(str(app)))
     directory, _ = where_is(app, config)
     gateway = runtime_directory(own_directory(directory), name or GATEWAY)
     file = config_file(directory, config)

@@ -1,8 +1,8 @@
 """The answers that nginx keeps, as files: what is in one, which are meant, and how one is made to be gone.
 
 nginx has no order for it. It takes a file that is missing, or of a version it does not know, for an answer it has not:
-a small file of no version is put in the place of the old one, so that neither a client that is just being sent the old
-one nor nginx's own bookkeeping is disturbed.
+a small file of no version is put in the place of the old one, whose version is taken away, too. Neither a client that
+is just being sent the old one nor nginx's own bookkeeping is disturbed.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ _HEADER = struct.Struct("@NlllllIHHH")
 """ngx_http_file_cache_header_t, its beginning: version, times (valid, updating, error, modified, date), sum, parts of
 a second, where the head of the answer begins, where its body."""
 _VERSION = 5
+_NO_VERSION = bytes(struct.calcsize("@N"))
 _KEY = b"\nKEY: "
 _TAGS = re.compile(rb"^(?:surrogate-key|cache-tag)[ \t]*:[ \t]*(.*?)[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
 _NUMBERS = re.compile(rb"^x-portico:[ \t]*(\d+|-) (\d+) ", re.IGNORECASE | re.MULTILINE)
@@ -141,8 +142,12 @@ def files(directory: str, since: float = 0.0) -> Iterator[Path]:
 def drop(kept: Kept) -> bool:
     """Make nginx forget it; whether it was there."""
     try:
-        with kept.path.open("rb") as file:
+        with kept.path.open("r+b") as file:
             found, start = os.fstat(file.fileno()), file.read(_FIRST_READ)
+            file.seek(0)
+            file.write(
+                _NO_VERSION
+            )  # a worker of nginx may have it open, and looks at no other before a second is over
         draft = kept.path.with_name(f"{kept.path.name}.gone")
         begin = _HEADER.unpack_from(start)[8]
         with draft.open("wb") as file:
@@ -151,7 +156,7 @@ def drop(kept: Kept) -> bool:
                 os.fchown(
                     file.fileno(), found.st_uid, found.st_gid
                 )  # nginx's workers must be able to read it
-            file.write(b"\0" * struct.calcsize("@N") + start[struct.calcsize("@N") : begin])
+            file.write(_NO_VERSION + start[len(_NO_VERSION) : begin])
         draft.replace(kept.path)
     except OSError:
         return False

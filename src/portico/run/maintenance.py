@@ -18,6 +18,8 @@ from typing import Any
 from portico.errors import PorticoError, Problem
 from portico.plan.paths import maintenance
 
+SEEN_SECONDS = 1.1
+"""By then nginx has looked for the file: it remembers for a second, of its clock, that there is none."""
 MESSAGE = "This site is being worked on and will be back soon."
 MOST_ADDRESSES = 256
 """A file each: an office's /24 is fine, a provider's is a mistake."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
@@ -81,12 +82,14 @@ class Orders:
         runtime = self._world.in_force.runtime
         told = maintenance.close(runtime, asked.get("message", ""), asked.get("allow", ""))
         self._say(news.Closed(told["message"], tuple(told["allow"])))
+        await asyncio.sleep(maintenance.SEEN_SECONDS)
         yield told
 
     async def _open_again(self, _: control.Parameters) -> AsyncGenerator[object, None]:
         was_closed = maintenance.open_again(self._world.in_force.runtime)
         if was_closed:
             self._say(news.Opened())
+        await asyncio.sleep(maintenance.SEEN_SECONDS)
         yield {"was_closed": was_closed}
 
     async def _begin_pause(self, asked: control.Parameters) -> AsyncGenerator[object, None]:

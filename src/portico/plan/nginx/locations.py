@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from portico.place.model import Place
-from portico.plan.nginx.cache import status_headers
+from portico.plan.nginx.cache import caches, status_headers
 from portico.plan.nginx.conf import Directive, block, directive
 from portico.plan.nginx.downloads import downloads
 from portico.plan.nginx.limits import limits
 from portico.plan.nginx.link import dialect, pass_to_app, silence, told_to_app
+from portico.plan.nginx.open_files import open_files
 from portico.plan.nginx.pages import closed, closed_pages, down_location, message_location, pages_location
 from portico.plan.nginx.routes import Spot, families, kept, settings, spots
 from portico.plan.nginx.spa import spa_error, spa_locations, to_spa
@@ -210,6 +211,7 @@ def _app(
             ),
             *to_spa(site),
             *limits(site),
+            *(open_files(site, place) if caches(site, place) and args[0] != "~" else []),  # a nested one has them
             *([*common_headers(), *status_headers(site, place)] if adds else []),
             *own,
             pass_to_app(site),
