@@ -20,6 +20,7 @@ from portico.run import event as was
 from portico.run.background import in_background
 from portico.run.board import Board, Items, until_reloaded
 from portico.run.event import Event
+from portico.run.gateway.accepting import accepting, until_replaced
 from portico.run.processes import Processes
 from portico.run.pump import Pump
 from portico.run.sites.acceptable import conflict
@@ -196,9 +197,12 @@ class Sites:
         if part == before or name not in self.members:
             return ()
         self.parts[name] = part
+        workers = accepting(self.place.runtime)
         problems = await self.reloaded(self.pump.tell)
         if problems and before is not None and self.parts.get(name) is part:
             self.parts[name] = before
+        if not problems:
+            await until_replaced(workers)
         return problems
 
     async def left(self, name: str) -> None:
