@@ -116,3 +116,25 @@ def test_line_fits_the_terminal() -> None:
     assert readable(LINE, 100).endswith("pp…  127.0.0.1")
     assert LINE.uri in readable(LINE)
     assert LINE.uri[:11] in readable(LINE, 20)
+
+
+BAR = """
+from portico.cli.screen import Screen
+screen = Screen()
+screen.progress("half")
+screen.say("line")
+screen.close()
+"""
+
+
+def test_a_bar_is_below_what_is_said_and_gone_at_the_end() -> None:
+    ours, theirs = os.openpty()
+    subprocess.run([sys.executable, "-c", BAR], stdout=theirs, stderr=theirs, check=True, timeout=60)
+    os.close(theirs)
+    assert os.read(ours, 4096) == b"\r\x1b[Khalf\r\x1b[Kline\r\nhalf\r\x1b[K"
+    os.close(ours)
+
+
+def test_there_is_no_bar_where_nobody_looks() -> None:
+    done = subprocess.run([sys.executable, "-c", BAR], capture_output=True, check=True, timeout=60)
+    assert (done.stdout, done.stderr) == (b"", b"line\n")

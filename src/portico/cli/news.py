@@ -7,6 +7,15 @@ from portico.cli.output import bad, faint, good, strong, warned
 from portico.run import news
 from portico.watch.lines import short_size, visible
 
+_BAR = 24
+
+
+def bar(item: news.Packing) -> str:
+    """How far the compressing is, by bytes: large files take longest."""
+    full = _BAR * item.done_bytes // max(1, item.bytes)
+    sizes = f"{short_size(item.done_bytes)} of {short_size(item.bytes)}"
+    return faint(f"compressing {'█' * full}{'░' * (_BAR - full)} {item.done}/{item.files} files, {sizes}")
+
 
 def sentence(item: news.News) -> str:  # noqa: C901  a table, one row a kind of news
     """One line for one piece of news, empty for what needs none."""

@@ -16,7 +16,7 @@ from portico.cli.banner import banner
 from portico.cli.flags import given, site_flags
 from portico.cli.gather import Gathered, gather
 from portico.cli.journal import Priority
-from portico.cli.news import priority, sentence
+from portico.cli.news import bar, priority, sentence
 from portico.cli.screen import Screen
 from portico.cli.which import is_several, refuse_config
 from portico.plan.model import Plan
@@ -102,6 +102,8 @@ def _say(item: news.News, gathered: Gathered, screen: Screen) -> None:
     if isinstance(item, news.Ready):
         screen.say("\n".join(banner(gathered, item.took_seconds)), priority(item))
         return
+    if isinstance(item, news.Packing | news.Packed):
+        screen.progress(bar(item) if isinstance(item, news.Packing) else "")
     text = sentence(item)
     if text:
         screen.say(text, priority(item))

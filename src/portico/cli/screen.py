@@ -10,6 +10,8 @@ import click
 from portico.cli.journal import Priority, marked
 from portico.watch.writer import Writer
 
+_CLEAR = b"\r\x1b[K"
+
 
 class Screen:
     def __init__(self) -> None:
@@ -18,6 +20,7 @@ class Screen:
         sys.stderr.flush()
         self._results, self._talk = Writer(1), Writer(2)
         self._has_told = False
+        self._bar = ""
 
     def copy(self, text: bytes) -> None:
         """Whole lines of a file that was asked for, as they are in it."""
@@ -27,11 +30,22 @@ class Screen:
     def show(self, lines: list[str]) -> None:
         """Lines of what was asked for."""
         for line in lines:
-            self._results.write(_ended(click.unstyle(line) if self._is_plain[1] else line))
+            text = _ended(click.unstyle(line) if self._is_plain[1] else line)
+            self._results.write(_CLEAR + text if self._bar and not self._is_plain[1] else text)
 
     def say(self, text: str, priority: Priority = Priority.INFO) -> None:
         """Something about what is going on."""
-        self._talk.write(_ended(marked(click.unstyle(text) if self._is_plain[2] else text, priority)))
+        line = _ended(marked(click.unstyle(text) if self._is_plain[2] else text, priority))
+        self._talk.write(_CLEAR + line + self._bar.encode() if self._bar else line)
+
+    def progress(self, bar: str) -> None:
+        """A line below all others that says how far something is, and is written over; empty when it is done.
+
+        Nothing where nobody looks: in a file or a journal there is no such line.
+        """
+        if not self._is_plain[2] and bar != self._bar:
+            self._bar = bar
+            self._talk.write(_CLEAR + bar.encode())
 
     def tell_losses(self, log: str) -> None:
         """Say once that request lines do not get through."""
@@ -42,6 +56,7 @@ class Screen:
 
     def close(self) -> None:
         """Write what waits, for a bounded time."""
+        self.progress("")
         self._results.close()
         self._talk.close()
 
