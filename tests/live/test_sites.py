@@ -271,10 +271,13 @@ def test_check_looks_at_each_and_at_all_together(gateway: Gateway) -> None:
     write_files(gateway.home, {"wanted/a.toml": 'app = "../sites/shop/app.py"\ndomains = ["a.example"]\n'})
     write_files(gateway.home, {"wanted/b.toml": 'app = "../sites/shop/app.py"\ndomains = ["a.example"]\n'})
     write_files(gateway.home, {"wanted/c.toml": 'bogus = 1\n[nginx]\nhttp = ["gzip_static off;"]\n'})
-    code, words = gateway.says("check", "wanted", "--json")
+    code, words = gateway.says("check", "wanted/a.toml", "wanted", "./wanted/a.toml", "--json")
     assert code == 1
     found = json.loads(words)
-    faults = {site: [one["what"] for one in of if one["level"] == "fault"] for site, of in found.items()}
+    faults = {
+        site.removeprefix("./"): [one["what"] for one in of if one["level"] == "fault"]
+        for site, of in found.items()
+    }
     assert faults["wanted/a.toml"] == []
     assert 'wanted/b.toml: answers "a.example" on' in faults["wanted/b.toml"][0]
     assert faults["wanted/c.toml"] == ["wanted/c.toml:1: bogus: unknown key"]

@@ -61,8 +61,9 @@ class Several:
         return Options().nginx.binary
 
     def sites(self) -> list[str]:
-        """Each site's file or directory. Raises UsageError for a word that is neither."""
-        return [site for word in self.apps for site in sites_of(word)]
+        """Each site's file or directory, once. Raises UsageError for a word that is neither."""
+        found = (site for word in self.apps for site in sites_of(word))
+        return list({own_directory(Path(site)): site for site in found}.values())
 
     def look(self, place: Place) -> list[Wanted]:
         """The sites as they are wanted now."""
