@@ -1,11 +1,11 @@
 # Each target does its own set-up; `make run` and `make test` are all a fresh machine needs.
 PYTHON ?= python3
 BIN = .venv/bin
-TEST_PACKAGES = nginx libnginx-mod-http-brotli-filter gcc libc6-dev
+TEST_PACKAGES = nginx libnginx-mod-http-brotli-filter gcc libc6-dev pebble
 LISTEN ?= 127.0.0.1:8080
 SOAK_SECONDS ?= 300
 
-.PHONY: help setup run test check golden docs bench faults cache-tests soak clean
+.PHONY: help setup run test check golden docs bench faults certificates cache-tests soak clean
 
 help:
 	@echo "make run     serve the example app behind nginx (LISTEN=$(LISTEN))"
@@ -15,6 +15,7 @@ help:
 	@echo "make docs    write docs/reference.md and docs/portico.schema.json anew"
 	@echo "make bench   measure Portico beside its peers (some minutes)"
 	@echo "make faults  kill, stop and starve every part under load, and count what is lost (ten minutes)"
+	@echo "make certificates  fifty certificates at a server that rejects nonces, twenty swaps under load (six minutes)"
 	@echo "make cache-tests  npm's http-cache-tests through the default cache (Node.js and npm needed)"
 	@echo "make soak    mixed load for minutes (SOAK_SECONDS=$(SOAK_SECONDS))"
 
@@ -22,7 +23,8 @@ setup:
 	@PYTHON=$(PYTHON) scripts/setup
 
 run: setup
-	@$(BIN)/portico run examples/shop --listen $(LISTEN); code=$$?; [ $$code -eq 130 ] || exit $$code
+	@[ "$$(id -u)" -ne 0 ] || export PORTICO_USER=$${PORTICO_USER:-root}; \
+	$(BIN)/portico run examples/shop --listen $(LISTEN); code=$$?; [ $$code -eq 130 ] || exit $$code
 
 check: setup
 	@$(BIN)/ruff check .
@@ -48,6 +50,10 @@ bench: setup
 faults: setup
 	@scripts/apt $(TEST_PACKAGES) systemd
 	@$(BIN)/python -m tests.faults $(FAULTS_ARGS)
+
+certificates: setup
+	@scripts/apt $(TEST_PACKAGES)
+	@$(BIN)/python -m tests.certificates
 
 cache-tests: setup
 	@$(BIN)/python -m tests.http_cache $(CACHE_TESTS_ARGS)

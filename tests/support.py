@@ -21,6 +21,8 @@ import httpx
 import psutil
 
 RULE = "-" * 80
+AS_ROOT = {"PORTICO_USER": "root"} if os.geteuid() == 0 else {}
+"""Apps of tests write beside their code, which belongs to whoever runs the tests; `run/test_users` is about others."""
 ROOT = Path(__file__).parents[1]
 
 
@@ -118,7 +120,7 @@ class Served:
 
 def _only(parent: Path) -> Path:
     """The site's own directory in the one that was given."""
-    (found,) = parent.iterdir()
+    (found,) = (path for path in parent.iterdir() if path.name != "local-ca")
     return found
 
 
@@ -129,12 +131,14 @@ def served(
     env: Mapping[str, str] | None = None,
     wait: bool = True,
     directory: Path | None = None,
+    port: int = 0,
+    host: str = "127.0.0.1",
 ) -> Iterator[Served]:
     """`portico run` on an app made of these files, on a free port; everything is gone afterwards."""
     with private_directory() as made:
         home = directory or made
         write_files(home, files)
-        run = start(home, *words, env=env)
+        run = start(home, *words, env=env, port=port, host=host)
         try:
             if wait:
                 until_ready(run)
@@ -143,12 +147,19 @@ def served(
             end(run)
 
 
-def start(home: Path, *words: str, env: Mapping[str, str] | None = None, port: int = 0) -> Served:
+def start(
+    home: Path,
+    *words: str,
+    env: Mapping[str, str] | None = None,
+    port: int = 0,
+    host: str = "127.0.0.1",
+    python: str = sys.executable,
+) -> Served:
     port = port or free_port()
     out, err = home / "stdout.txt", home / "stderr.txt"
     with out.open("w") as stdout, err.open("w") as stderr:
         process = subprocess.Popen(
-            [sys.executable, "-m", "portico", "run", *words, "--listen", f"127.0.0.1:{port}"],
+            [python, "-m", "portico", "run", *words, "--listen", f"{host}:{port}"],
             cwd=home,
             env=environment(home) | dict(env or {}),
             stdin=subprocess.DEVNULL,
@@ -161,11 +172,15 @@ def start(home: Path, *words: str, env: Mapping[str, str] | None = None, port: i
 
 def environment(home: Path) -> dict[str, str]:
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("PORTICO", "FLASK"))}
-    return clean | {
-        "PORTICO_RUNTIME_DIR": str(home / "run"),
-        "PORTICO_STATE_DIR": str(home / "state"),
-        "PYTHONDONTWRITEBYTECODE": "1",
-    }
+    return (
+        clean
+        | AS_ROOT
+        | {
+            "PORTICO_RUNTIME_DIR": str(home / "run"),
+            "PORTICO_STATE_DIR": str(home / "state"),
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
+    )
 
 
 def until_ready(run: Served, seconds: float = 40) -> None:
@@ -193,7 +208,9 @@ def end(run: Served) -> None:
     assert not left, f"left behind: {left}"
 
 
-def portico(*words: str, cwd: Path, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+def portico(
+    *words: str, cwd: Path, env: Mapping[str, str] | None = None, seconds: float = 90
+) -> subprocess.CompletedProcess[str]:
     """A command that ends by itself."""
     return subprocess.run(
         [sys.executable, "-m", "portico", *words],
@@ -202,6 +219,6 @@ def portico(*words: str, cwd: Path, env: Mapping[str, str] | None = None) -> sub
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=90,
+        timeout=seconds,
         check=False,
     )

@@ -20,7 +20,7 @@ ORDER = [
 RANK = {room: rank for rank, rooms in enumerate(ORDER) for room in rooms}
 PURE = (
     "site/model.py",
-    "site/rules.py",
+    "site/rules",
     "site/keys.py",
     "place/model.py",
     "plan/",

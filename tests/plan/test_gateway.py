@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from portico.errors import UsageError
 from portico.place.model import NginxBuild, Place
 from portico.place.probe import find_nginx, probe
 from portico.plan.build import plan
@@ -262,3 +263,48 @@ def test_an_old_build_says_what_it_can(tmp_path: Path) -> None:
 def test_lines_that_hold_for_every_site_are_said(tmp_path: Path) -> None:
     assert USERS_HTTP in planned('[nginx]\nhttp = ["gzip_vary off;"]\n', tmp_path).notes
     assert USERS_HTTP not in planned("", tmp_path).notes
+
+
+TLS = '[https]\nmode = "local"\nlisten = "127.0.0.1:8443"\n'
+
+
+def test_golden_of_sites_with_https(tmp_path: Path) -> None:
+    """Certificate and HSTS of each lie beside its part; who begins the handshakes shows no certificate."""
+    some = parts(tmp_path, site("shop", "shop.example", more=TLS), site("Blog", "blog.example", more=TLS))
+    made = gateway_plan(some, GATEWAY)
+    (nginx,) = (file for file in made.files if file.path == "nginx.conf")
+    text = nginx.content[nginx.content.index("    access_log /var/gateway") :]
+    for file in made.files:
+        if file.path.startswith("sites/"):
+            kept = [line for line in file.content.splitlines() if _TLS_LINE.search(line)]
+            text += f"\n# {file.path}\n" + "\n".join(kept) + "\n"
+    golden(Path(__file__).parents[1] / "golden" / "gateway" / "https.txt", text)
+
+
+_TLS_LINE = re.compile(r"^ *(?:server \{|listen|server_name|ssl_|http2|return 308|include|add_header Strict)")
+
+
+def test_what_changes_by_itself_has_the_site_s_names_too(tmp_path: Path) -> None:
+    made = planned(site("Blog", "blog.example", more=TLS), tmp_path)
+    assert made.tls
+    space = namespace("Blog")
+    assert f"map $portico_{space}__scheme $portico_{space}__hsts {{" in made.tls.hsts_file(300).content
+    assert f"$portico_{space}__hsts" in part_of(made).texts[0][1]
+
+
+def test_an_address_is_of_plain_http_or_of_https(tmp_path: Path) -> None:
+    plain, secure = parts(
+        tmp_path,
+        site("plain", "plain.example", listen="127.0.0.1:8443"),
+        site("shop", "shop.example", more=TLS),
+    )
+    for first, second in ((plain, secure), (secure, plain)):
+        fit, ((left, problem),) = fitting([first, second])
+        assert (fit, left) == ([first], second)
+        assert "127.0.0.1:8443" in problem.what
+        assert "plain HTTP" in problem.what
+
+
+def test_a_protocol_is_agreed_on_before_the_name_is_known(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="before it knows which of several sites is meant"):
+        planned(site("shop", "shop.example", more=f'{TLS}profile = "modern"\n'), tmp_path)

@@ -21,13 +21,18 @@ from portico.site.routed import routed
 from tests.support import RULE, golden
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "plan"
-MODULES = frozenset({"http_auth_request_module"})
+MODULES = frozenset({"http_auth_request_module", "http_ssl_module", "http_v2_module"})
 EMBEDDED = NginxBuild("/opt/nginx", (1, 31, 3), MODULES)
 DEBIAN = NginxBuild("/usr/sbin/nginx", (1, 22, 1), MODULES, origin="system")
 BROTLI = replace(
     DEBIAN, loadable={"brotli_filter": "/usr/lib/nginx/modules/ngx_http_brotli_filter_module.so"}
 )
-BUILDS = {"debian": DEBIAN, "debian-brotli": BROTLI}
+BUILDS = {
+    "debian": DEBIAN,
+    "debian-brotli": BROTLI,
+    "quic": NginxBuild("/opt/nginx-quic", (1, 31, 3), MODULES | {"http_v3_module"}, origin="path"),
+    "bare": NginxBuild("/opt/nginx-bare", (1, 31, 3), MODULES - {"http_ssl_module"}, origin="path"),
+}
 PLACE = Place(
     nginx=EMBEDDED,
     runtime="/run/shop",
@@ -59,8 +64,8 @@ def case(text: str, directory: Path) -> Plan:
     toml.write_text(text.partition("[test")[0])
     options, causes = load(toml, {})
     wanted = own.get("place", {})
-    if "nginx" in wanted:
-        wanted["nginx"] = BUILDS[wanted["nginx"]]
+    if name := wanted.pop("nginx", ""):
+        wanted["nginx"] = BUILDS[name]
     facts = msgspec.convert(msgspec.to_builtins(FACTS) | own.get("facts", {}), AppFacts)
     declared = tuple(
         StaticFolder(url, f"/srv/shop/{path}", "[static]") for url, path in options.static.items()

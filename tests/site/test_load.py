@@ -78,9 +78,16 @@ def test_a_plain_value_means_the_section_s_shorthand(tmp_path: Path) -> None:
 def test_every_example_of_an_option_is_valid(tmp_path: Path) -> None:
     from portico.site.schema import shown
 
+    domain = 'domains = ["shop.example"]\n'
+    asked = f'{domain}email = "me@shop.example"\n'
+    company = {"canonical": domain, "email": domain, "https.mode": domain, "https.cert": "", "https.key": ""}
+    beside = {"cert": 'key = "b"\n', "key": 'cert = "a"\n', "eab_kid": 'eab_hmac_file = "k"\n'}
+    beside |= {"eab_hmac_file": 'eab_kid = "k"\n', "dns_credentials": 'dns = "cloudflare"\n'}
     for key in keys():
         section, _, name = key.name.rpartition(".")
-        head = f"[{section}]\n" if section else ""
+        is_https = section == "https"
+        head = company.get(key.name, asked if is_https else "") + (f"[{section}]\n" if section else "")
+        head += beside.get(name, "") if is_https else ""
         toml = tmp_path / "portico.toml"
         toml.write_text(f"{head}{name} = {shown(key.example)}\n")
         load(toml, {})

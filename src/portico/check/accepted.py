@@ -15,7 +15,7 @@ import msgspec
 from portico.check.model import Finding, fault, ok
 from portico.place.model import Place
 from portico.plan.build import plan
-from portico.plan.model import Plan
+from portico.plan.model import Plan, Tls
 from portico.plan.paths import Paths
 from portico.run.files import TEST_SECONDS
 from portico.run.written import write_files
@@ -42,6 +42,8 @@ def _asked(site: Site, place: Place, directory: Path) -> Finding:
     conf = directory / "conf"
     conf.mkdir()
     write_files(private.files, conf)
+    if private.tls:
+        write_placeholder(private.tls, conf)
     Path(Paths(str(directory), str(directory), str(directory)).temporary).mkdir()
     done = subprocess.run(
         [*private.gateway.at(str(conf)), "-t", "-q"],
@@ -57,11 +59,22 @@ def _asked(site: Site, place: Place, directory: Path) -> Finding:
     )
 
 
+def write_placeholder(tls: Tls, conf: Path) -> None:
+    """The two files that are none of the plan's: nginx reads them, too."""
+    from portico.run.tls import make
+
+    make.write(conf / tls.CERTIFICATE, b"".join(make.placeholder(tls.names)), 0o600)
+    write_files([tls.hsts_file()], conf)
+
+
 def _private(site: Site, place: Place, directory: str) -> Plan:
     """The same plan, line for line, where it can neither meet a port nor a file of the real one."""
     # nginx -t binds what it listens on, which port 80 is refused for and a taken one is not ours to judge.
     host = "*" if site.listen.is_wildcard and site.listen.host == "*" else "127.0.0.1"
     options = msgspec.structs.replace(site.options, listen=Address(host, _free_port()))
+    if site.has_https:
+        https = msgspec.structs.replace(site.options.https, listen=Address(host, _free_port()))
+        options = msgspec.structs.replace(options, https=https)
     return plan(replace(site, options=options), replace(place, runtime=directory, state=directory))
 
 

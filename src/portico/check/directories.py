@@ -1,4 +1,4 @@
-"""Can the directories of sockets, logs and bodies be made, and can nginx's user walk to them?"""
+"""Can the directories of sockets, logs and bodies be made, and can who needs them walk to them?"""
 
 from __future__ import annotations
 
@@ -19,7 +19,12 @@ def directory_findings(place: Place, planned: Plan) -> Iterator[Finding]:
     paths = [directory.path for directory in planned.directories]
     found = {problem: None for path in paths if (problem := _cannot_be_made(path))}
     if place.nginx_user:
-        found |= {problem: None for path in paths if (problem := _out_of_reach(path, place.nginx_user))}
+        found |= {
+            problem: None
+            for each in planned.directories
+            if (user := each.owner if each.is_secret else place.nginx_user)
+            and (problem := _out_of_reach(each.path, user))
+        }
     yield from found or [ok("directories", f"{planned.runtime} and {planned.state} can be used")]
 
 
@@ -35,11 +40,11 @@ def _cannot_be_made(path: str) -> Finding | None:
 
 
 def _out_of_reach(path: str, user: str) -> Finding | None:
-    """A component above the directory that keeps nginx's user out; the directory itself gets its own mode."""
+    """A component above the directory that keeps that user out; the directory itself gets its own mode."""
     stopped = blocked(path, user)
     if stopped is None or stopped.path == path or not _exists(Path(stopped.path)):
         return None
-    what = f"nginx's user '{user}' cannot reach {path}: {stopped.path}: {stopped.why}"
+    what = f"user '{user}' cannot reach {path}: {stopped.path}: {stopped.why}"
     return fault("directories", what, f"let it in: chmod o+x {stopped.path}\nor {_ELSEWHERE}")
 
 

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from portico.check.accepted import accepted
 from portico.check.directories import directory_findings
+from portico.check.https import https_findings
 from portico.check.model import Finding, fault, ok, warning
 from portico.errors import PorticoError
 from portico.place.model import Place
@@ -33,6 +34,7 @@ def machine_findings(
     yield from _ports(planned, ours)
     yield from _folders(site, place)
     yield from directory_findings(place, planned)
+    yield from https_findings(planned)
     yield _backlog(place)
     yield _files(place)
     yield _user(place)
@@ -100,7 +102,8 @@ def _running(runtime: str) -> Running | None:
 
 
 def _port_of(url: str) -> int:
-    return urlsplit(url).port or 80
+    found = urlsplit(url)
+    return found.port or (443 if found.scheme == "https" else 80)
 
 
 def _folders(site: Site, place: Place) -> Iterator[Finding]:
@@ -143,8 +146,10 @@ def _files(place: Place) -> Finding:
 def _user(place: Place) -> Finding:
     if not place.is_root:
         return ok("user", f"everything runs as '{place.user}'")
+    if place.app_user:
+        return ok("user", f"the app runs as '{place.app_user}', nginx's workers as '{place.nginx_user}'")
     return warning(
         "user",
         f"the app runs as root; nginx's workers run as '{place.nginx_user}'",
-        "start Portico as an ordinary user",
+        "name another user: --user NAME",
     )

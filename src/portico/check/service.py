@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
 
-import portico
-from portico.place.access import blocked
+from portico.place.access import blocked, needed
 from portico.place.model import Place
 from portico.site.model import Site
 
@@ -19,10 +17,9 @@ _PRIVATE = ("/tmp", "/var/tmp")  # noqa: S108  a comparison
 def obstacles(site: Site, place: Place, user: str) -> Iterator[str]:
     """What keeps the service of `user` (empty: one that systemd makes up) from starting, one sentence each."""
     wanted = {
-        "Python": os.path.realpath(place.python),
-        "Portico": str(Path(portico.__file__).parent),
+        **needed(place.python, site.facts.directory),
         "nginx": os.path.realpath(place.nginx.path),
-        "the app": site.facts.directory,
+        **{f"https.{name}": path for name, path in site.https_files.items()},
     }
     said: set[str] = set()
     for name, path in wanted.items():

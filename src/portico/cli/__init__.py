@@ -19,6 +19,7 @@ COMMANDS = (
     "pause",
     "resume",
     "scale",
+    "cert",
     "purge",
     "stop",
     "plan",

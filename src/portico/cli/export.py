@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import pwd
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,7 +11,7 @@ from typing import Any
 import click
 
 from portico.cli import output
-from portico.cli.flags import given, site_arguments
+from portico.cli.flags import given, site_arguments_but
 from portico.cli.gather import gather
 from portico.errors import PorticoError, Problem
 from portico.plan.model import File
@@ -22,20 +24,34 @@ def command() -> None:
 
 
 @command.command("systemd")
-@site_arguments
-@click.option("--user", default="", metavar="NAME", help="Who it runs as. Default: you, unless you are root.")
+@site_arguments_but("user")
+@click.option(
+    "--user",
+    default="",
+    metavar="NAME",
+    help="Who it runs as. Default: the site's user, else you, never root.",
+)
 @click.option("--write", metavar="DIR", help="Write the unit into DIR instead of to standard output.")
 def systemd(app: str | None, config: str | None, user: str, write: str | None, **flags: Any) -> None:
     """A hardened unit that runs APP as a service; every line says why it is there."""
     from portico.check.service import obstacles
     from portico.export.systemd import Call, systemd_unit
 
-    found = gather(app, config, given(flags))
-    who = user or ("" if found.place.is_root else found.place.user)
+    # As root the app is imported as who will run it, where this machine knows that user.
+    found = gather(app, config, given(flags) | ({"user": user} if _is_known(user) else {}), serves=False)
+    who = user or found.site.options.user or ("" if found.place.is_root else found.place.user)
     call = Call(words(app, config, given(flags)), str(Path.cwd()), who)
     _give(systemd_unit(found.site, found.place, found.plan, call), write)
     for sentence in obstacles(found.site, found.place, who):
         output.say(f"{output.warned('warning')} {sentence}")
+
+
+def _is_known(user: str) -> bool:
+    """Whether we may and can be that user."""
+    try:
+        return bool(user) and os.geteuid() == 0 and bool(pwd.getpwnam(user))
+    except KeyError:
+        return False
 
 
 def words(app: str | None, config: str | None, flags: Mapping[str, Any]) -> tuple[str, ...]:

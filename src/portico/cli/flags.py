@@ -22,10 +22,15 @@ def _only_one(context: click.Context, _: click.Parameter, words: tuple[str, ...]
     return one_of(context.command_path.partition(" ")[2], words)
 
 
-def site_flags(function: _Command) -> _Command:
+def site_arguments_but(*flags: str) -> Callable[[_Command], _Command]:
+    """The same without these flags, for a command that has its own of that name."""
+    return lambda function: click.argument("app", required=False)(site_flags(function, flags))
+
+
+def site_flags(function: _Command, but: tuple[str, ...] = ()) -> _Command:
     """The same without APP, for a command whose own argument is another."""
     for flag, key in reversed(flag_keys().items()):
-        if flag != "app":
+        if flag not in ("app", *but):
             function = _flag(flag, key)(function)
     return click.option("--config", metavar="FILE", help="A portico.toml elsewhere.")(function)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 from portico.errors import Problem, UsageError
 from portico.place.access import blocked
 from portico.place.model import Place
+from portico.place.owner import Owner, as_user, environment, owner
 from portico.plan.model import Plan
 from portico.site.discover import Discovery, NoApp, start_discovery
 from portico.site.load import FILE, load
@@ -36,13 +38,15 @@ def gather(
     release: str = "",
     before: Mapping[str, str] | None = None,
     gateway: str = "",
+    *,
+    serves: bool = True,
 ) -> Gathered:
     """Everything about the site that APP, --config and the flags mean. Raises PorticoError.
 
     `meanwhile` is called while the app is being imported, which takes longest. `release` is another directory that
     holds the code now: the same site, with everything that was in its own directory found in that one. `before` are
     the static folders of the plan that this one will replace. `gateway` is the runtime directory of the gateway whose
-    nginx serves the site beside others.
+    nginx serves the site beside others. Without `serves` it is no fault of the site that its user may not read it here.
     """
     app, config = as_config(app, config)
     home, ref = where_is(app, config)
@@ -58,7 +62,8 @@ def gather(
     options, causes = load(config_file(directory, config), flags)
     if ref is not None:
         options, causes = _with_app(options, ref), causes | {"app": "the command line"}
-    discovery = _discovery(options, directory)
+    runner = owner(options.user, directory, must=serves)
+    discovery = _discovery(options, directory, runner)
     try:
         # The app is imported in a child while the machine is looked at and the rest of Portico is imported.
         from portico.place.probe import probe
@@ -67,6 +72,9 @@ def gather(
         meanwhile()
         name = options.name or name_of_file or site_name(home)
         place = probe(options.nginx.binary, own_directory(home), name)
+        place = replace(
+            place, app_user=runner.name, app_user_why=runner.why, app_env=environment(runner.name)
+        )
         facts = discovery.facts()
     finally:
         discovery.close()
@@ -92,11 +100,11 @@ def named_by_file(config: str | None) -> str:
     return "" if path.name == FILE else word(path.stem)
 
 
-def _discovery(options: Options, directory: Path) -> Discovery | NoApp:
+def _discovery(options: Options, directory: Path, runner: Owner) -> Discovery | NoApp:
     """The app being asked, unless every server is elsewhere. Raises UsageError for an app nobody would reach."""
     servers = options.upstream.servers
     if not servers or any(Server.parse(text).is_app for text in servers):
-        return start_discovery(options.app, directory)
+        return start_discovery(options.app, directory, who=as_user(runner.name, os.environ))
     if options.app is not None:
         what = f'the app "{options.app}" is not among the servers of [upstream]'
         raise UsageError(Problem("", what, 'add "app" to them, or leave the app out'))

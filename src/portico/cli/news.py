@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from portico.cli.journal import Priority
 from portico.cli.output import bad, faint, good, strong, warned
+from portico.cli.words import lasting
 from portico.run import news
 from portico.watch.lines import short_size, visible
 
@@ -97,6 +98,21 @@ def sentence(item: news.News) -> str:  # noqa: C901  a table, one row a kind of 
         case news.SiteRefused(name, _, problems):
             words = "\n".join(str(problem) for problem in problems)
             return f"{strong(name)}  {bad('is not served')}, the others are\n{words}"
+        case news.CertificateServed(names, days, issuer):
+            return good(f"{', '.join(names)}: a certificate by {issuer} is served, good for {days:.0f} days")
+        case news.CertificateFailed(problems, again_seconds, failures):
+            which = f" (try {failures})" if failures > 1 else ""
+            again = f"no certificate{which}: asking again in {lasting(again_seconds)}"
+            return warned("\n".join([again, *map(str, problems)]))
+        case news.CertificateRefused(problems):
+            words = "\n".join(map(str, problems))
+            return bad("the new certificate cannot be used, the one before is served on") + f"\n{words}"
+        case news.CertificateNotServed(address, words):
+            return bad(f"{address} does not show the certificate it should" + (f": {words}" if words else ""))
+        case news.CertificateEnds(days, problems):
+            words = "".join(f"\n{problem}" for problem in problems)
+            left = f"ends in {days:.0f} days" if days >= 0 else "has ENDED"
+            return bad(f"the certificate {left}: portico cert says what is planned") + words
         case news.Packed(files, made, whole, small, took):
             sizes = f"{short_size(whole)} as {short_size(small)}"
             return faint(f"{files} static files are compressed, {sizes}, in {took:.1f} s") if made else ""
@@ -117,9 +133,13 @@ def priority(item: news.News) -> Priority:
             return Priority.WARNING
         case news.LastServer() | news.SiteDown() | news.SiteRefused():
             return Priority.ERROR
-        case news.Closed() | news.Opened() | news.Paused() | news.Resumed():
-            return Priority.NOTICE
+        case news.CertificateNotServed() | news.CertificateEnds() | news.CertificateRefused():
+            return Priority.ERROR
+        case news.CertificateFailed():
+            return Priority.WARNING
         case news.ServerBack() | news.ServerDrained() | news.SiteServes() | news.SiteStopped():
+            return Priority.NOTICE
+        case news.CertificateServed() | news.Closed() | news.Opened() | news.Paused() | news.Resumed():
             return Priority.NOTICE
         case news.Ready() | news.Recovered() | news.Switched() | news.Stopping() | news.DiskBack():
             return Priority.NOTICE

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from portico.cli import output, sites
+from portico.cli.certificate import row
 from portico.cli.compare import compare, comparison
 from portico.cli.running import absent, running_site, runtime_of
 from portico.cli.words import lasting
@@ -54,6 +55,7 @@ def _lines(status: dict[str, Any]) -> list[str]:
     lines += _state_lines(status)
     lines += comparison(status)
     lines += [f"  server     {_server(server)}" for server in status["servers"]]
+    lines += row(status["certificate"])
     return [*lines, *_plan(status["plan"]), f"  log        {status['access_log']}"]
 
 

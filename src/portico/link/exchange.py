@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
-import os
 import socket
 import time
 from typing import Any, Final, Protocol
 
+from portico.link import upload
 from portico.link.crew import Seat
 from portico.link.download import Downloads
 from portico.link.head import endpoint
@@ -87,8 +88,8 @@ class Exchange:
                 return None
             environ = build_environ(seen if len(seen) == end else seen[:end], self._base)
             length = content_length(environ)
-            if length and "PORTICO_UPLOAD" in environ:
-                return _with_file(environ, length), end, None
+            if length and upload.is_nginx_s(environ):
+                return upload.of_nginx(environ, length), end, None
         except BadPacketError as error:
             self._log.warning("request refused: %s", error)
             return None
@@ -105,19 +106,26 @@ class Exchange:
         return environ, end + length, body
 
     def _answer(self, environ: Environ, response: Response, seat: Seat) -> None:
-        result = None
+        result = file = None
         try:
+            if "PORTICO_UPLOAD" in environ:
+                file = upload.of_ours(environ)
             result = self._app(environ, response.start)
             if not seat.handed_over:
                 response.send(result)
                 response.finish()
         except ClientGoneError as error:
             self._log.debug("%s: the client left: %s", describe(environ), error)
+        except upload.NoRoomError as error:
+            self._log.error("%s: no room for the upload: %s", describe(environ), error)
+            _refuse(response)
         except BaseException as error:  # noqa: BLE001  SystemExit too: an app must not end the thread
             self._failed(error, environ, response, seat)
         finally:
             if hasattr(result, "close") and not response.closed:
                 self._close(result, environ)
+            if file is not None:
+                file.unlink(missing_ok=True)
 
     def _failed(self, error: BaseException, environ: Environ, response: Response, seat: Seat) -> None:
         """Log the app's traceback; answer 500 if nothing was sent, else leave the response visibly cut."""
@@ -168,18 +176,12 @@ class HandedSocket:
         return getattr(self._socket, name)
 
 
-def _with_file(environ: Environ, length: int) -> Environ:
-    """The environ of a request whose body nginx has in a file. BadPacketError when that is not all of it."""
-    path = environ["portico.upload"] = environ.pop("PORTICO_UPLOAD")
-    try:
-        file = open(path, "rb")  # noqa: SIM115, PTH123  the app reads it, and it closes with the environ
-        size = os.fstat(file.fileno()).st_size
-    except OSError as error:
-        raise BadPacketError(f"the file of an upload cannot be opened: {error}") from None
-    if size != length:
-        raise BadPacketError(f"the file of an upload has {size} bytes, expected {length}")
-    environ["wsgi.input"] = file
-    return environ
+def _refuse(response: Response) -> None:
+    """507, before the app has seen the request."""
+    with contextlib.suppress(OSError):
+        response.start("507 Insufficient Storage", [("Content-Type", "text/plain; charset=utf-8")])
+        response.send([b"The server has no room for this upload.\n"])
+        response.finish()
 
 
 def describe(environ: Environ) -> str:

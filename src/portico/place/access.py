@@ -37,6 +37,13 @@ class Reader:
         return self.uid == 0 or _may(status, self.uid, self.groups, need)
 
 
+def needed(python: str, directory: str) -> dict[str, str]:
+    """What whoever runs an app must be able to read, each under the name people know it by."""
+    found = {"Python": python, "Portico": str(Path(__file__).parents[1]), "the app": directory}
+    real = os.path.realpath(python)
+    return found if real == python else found | {"the Python behind it": real}
+
+
 def blocked(path: str, user: str) -> Blocked | None:
     """What keeps `user` (a name; empty: ourselves) from reading the directory or file, or None."""
     if not user:

@@ -52,6 +52,11 @@ class Place:
     user: str
     nginx_user: str = ""
     nginx_group: str = ""
+    app_user: str = ""
+    """Who runs the app when it is not who runs Portico."""
+    app_user_why: str = ""
+    app_env: Mapping[str, str] = field(default_factory=dict)
+    """What that user's environment says of it: HOME and the like."""
     has_ipv6: bool = True
     uwsgi: str = ""
     """uWSGI's version; empty when it is not installed."""
@@ -72,6 +77,11 @@ class Place:
 
     unreadable: Mapping[str, str] = field(default_factory=dict)
     """Folders nginx's user cannot read, and what keeps it out: filled in when the app's folders are known."""
+
+    @property
+    def hides_bodies(self) -> bool:
+        """Whether the app may not read what nginx's workers write: they are somebody else."""
+        return self.app_user not in ("", self.nginx_user)
 
     @property
     def is_root(self) -> bool:

@@ -18,12 +18,14 @@ from portico.plan.nginx.main import nginx_conf
 from portico.plan.nginx.pages import error_page_files
 from portico.plan.nginx.part import USERS_HTTP, part, part_file
 from portico.plan.nginx.routes import impossible as no_routes
-from portico.plan.nginx.server import backlog, listen_addresses
+from portico.plan.nginx.server import backlog, https_addresses, listen_addresses
 from portico.plan.nginx.sizes import connections
 from portico.plan.nginx.statics import copies, served
 from portico.plan.nginx.upstream import impossible, planned
 from portico.plan.nginx.upstream import notes as upstream_notes
+from portico.plan.nginx.uwsgi_link import has_uploads
 from portico.plan.paths import SOCKET_PATH_LIMIT, Paths
+from portico.plan.tls import impossible_tls, tls, tls_directories
 from portico.plan.uwsgi import uwsgi_ini, uwsgi_process
 from portico.plan.workers import Capacity, capacity
 from portico.site.model import Site
@@ -46,11 +48,11 @@ def plan(site: Site, place: Place) -> Plan:
         name=site.name,
         app=site.facts.app,
         urls=_urls(site),
-        listen=listen_addresses(site, place),
+        listen=(*listen_addresses(site, place), *https_addresses(site, place)),
         server=server,
         gateway=_nginx(place),
         files=(*_nginx_files(site, place), *_servers(shared), *server_conf, *error_page_files(site)),
-        directories=_directories(site, place),
+        directories=(*_directories(site, place), *tls_directories(site, place)),
         runtime=place.runtime,
         state=place.state,
         socket=paths.socket,
@@ -72,6 +74,7 @@ def plan(site: Site, place: Place) -> Plan:
         cache=paths.cache if caches(site, place) else "",
         upstream=shared,
         shared=place.gateway,
+        tls=tls(site, place),
     )
 
 
@@ -102,7 +105,10 @@ def _server(site: Site, place: Place, size: Capacity) -> tuple[Process] | tuple[
 
 
 def _refuse_impossible(site: Site, place: Place) -> None:
-    paths, problems = Paths.of(place), [*impossible(site, place), *no_downloads(site), *no_routes(site)]
+    paths = Paths.of(place)
+    problems = [
+        *impossible(site, place), *impossible_tls(site, place), *no_downloads(site), *no_routes(site)
+    ]  # fmt: skip
     length = len(paths.longest_socket.encode())
     if length > SOCKET_PATH_LIMIT:
         problems.append(
@@ -147,34 +153,53 @@ def _nginx(place: Place) -> Process:
 def _directories(site: Site, place: Place) -> tuple[Directory, ...]:
     paths = Paths.of(place)
     private = 0o750 if place.nginx_group else 0o700
+    # The app's own user passes through to its socket's configuration, and can list nothing.
+    entered = private | 0o001 if place.app_user else private
     return (
-        Directory(place.runtime, private, group=place.nginx_group),
+        Directory(place.runtime, entered, group=place.nginx_group),
         Directory(place.state, private, group=place.nginx_group),
-        Directory(paths.packed, private, group=place.nginx_group),
+        # Made by nginx's own user: what that one may not read must not come out compressed.
+        Directory(paths.packed, private, owner=place.nginx_user, group=place.nginx_group),
         *(
             Directory(path, 0o700, owner=place.nginx_user, group=place.nginx_group)
             for path in (paths.temporary, *([paths.cache] if caches(site, place) else []))
         ),
+        *_uploads(site, place),
     )
+
+
+def _uploads(site: Site, place: Place) -> list[Directory]:
+    if not (place.hides_bodies and has_uploads(site)):
+        return []
+    return [Directory(Paths.of(place).uploads, 0o700, owner=place.app_user, is_secret=True)]
 
 
 def _urls(site: Site) -> tuple[str, ...]:
-    port = "" if site.listen.port == 80 else f":{site.listen.port}"
+    scheme, usual = ("https", 443) if site.has_https else ("http", 80)
+    at = site.public
+    port = "" if at.port == usual else f":{at.port}"
     if site.options.domains:
-        return tuple(f"http://{domain}{port}{site.prefix}/" for domain in site.options.domains)
+        return tuple(f"{scheme}://{domain}{port}{site.prefix}/" for domain in _shown(site))
     loopback = {"*": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  reading, not binding
-    host = str(Address(loopback.get(site.listen.host, site.listen.host), 1))[:-2]
-    return (f"http://{host}{port}{site.prefix}/",)
+    host = str(Address(loopback.get(at.host, at.host), 1))[:-2]
+    if site.https_mode == "local":
+        host = "localhost"  # which the certificate names, too, and people remember
+    return (f"{scheme}://{host}{port}{site.prefix}/",)
+
+
+def _shown(site: Site) -> list[str]:
+    """The domains a visitor ends up at, the canonical one first."""
+    first = site.options.canonical
+    return [first] if first else site.options.domains
 
 
 def _health(site: Site, place: Place) -> Health:
-    host = (
-        site.options.domains[0].removeprefix("*.") if site.options.domains else _urls(site)[0].split("/")[2]
-    )
+    first = site.options.canonical or next(iter(site.options.domains), "")
+    host = first.removeprefix("*.") or _urls(site)[0].split("/")[2]
     return Health(
         path=site.options.health,
         host=host,
-        scheme="http",
+        scheme="https" if site.has_https else "http",
         script_name=site.prefix,
         start_seconds=site.options.start_timeout,
         gateway_path=HEALTH if can_answer_health(place) else site.prefix + site.options.health,
@@ -209,8 +234,10 @@ def _notes(site: Site, place: Place) -> tuple[str, ...]:
         notes.append(f"this nginx was built without auth_request: {HEALTH} is not answered")
     notes += upstream_notes(site, place)
     notes += cache_notes(site, place)
-    if place.is_root and site.has_app:
-        notes.append("the app runs as root, because Portico does; start Portico as an ordinary user")
+    if place.app_user and site.has_app:
+        notes.append(f"the app runs as '{place.app_user}': {place.app_user_why}")
+    elif place.is_root and site.has_app:
+        notes.append("the app runs as root, as you said; name another with user")
     if connections(place) < 1024:
         notes.append(
             f"only {connections(place)} connections fit the file limit of {place.file_limit}; raise it with ulimit -n"

@@ -89,14 +89,18 @@ class Claims:
         self._names: dict[str, Claim] = {}
         self._hosts: dict[tuple[Address, str], Claim] = {}
         self._ports: dict[tuple[int, bool], dict[Address, Claim]] = {}
+        self._secure: dict[Address, tuple[bool, Claim]] = {}
 
     def add(self, new: Claim) -> Problem | None:
         """Take it in, or say why it cannot stand beside the others."""
-        problem = self._same_name(new) or self._same_host(new) or self._same_socket(new)
+        problem = (
+            self._same_name(new) or self._same_host(new) or self._same_socket(new) or self._same_words(new)
+        )
         if problem is None:
             self._names[new.name] = new
             for address in new.addresses:
                 self._hosts |= {(address, host): new for host in _hosts(new)}
+                self._secure.setdefault(address, (_is_secure(new, address), new))
                 self._ports.setdefault((address.port, address.is_v6), {}).setdefault(address, new)
         return problem
 
@@ -129,6 +133,19 @@ class Claims:
                     hint = "let both listen on the same address: nginx opens it once and tells sites apart by Host"
                     return Problem(new.origin, what, hint)
         return None
+
+    def _same_words(self, new: Claim) -> Problem | None:
+        for address in new.addresses:
+            is_secure, other = self._secure.get(address, (_is_secure(new, address), new))
+            if is_secure != _is_secure(new, address):
+                one, two = ("plain HTTP", "HTTPS") if is_secure else ("HTTPS", "plain HTTP")
+                what = f"speaks {one} on {address}, and {other.origin} speaks {two} there"
+                return Problem(new.origin, what, "give one of the two another address (listen, https.listen)")
+        return None
+
+
+def _is_secure(wanted: Claim, address: Address) -> bool:
+    return any("ssl" in one.words for one in wanted.listen if Address.parse(one.address) == address)
 
 
 def _hosts(wanted: Claim) -> tuple[str, ...]:

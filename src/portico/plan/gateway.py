@@ -10,7 +10,7 @@ from portico.errors import Problem
 from portico.place.model import Place
 from portico.plan import claim
 from portico.plan.claim import Claim, Claims
-from portico.plan.model import CONF, Directory, File, Health, Ladder, Line, Plan, Process, Upstream
+from portico.plan.model import CONF, Directory, File, Health, Ladder, Line, Plan, Process, Tls, Upstream
 from portico.plan.nginx.gateway import addresses, gateway_conf
 from portico.plan.nginx.locations import HEALTH
 from portico.plan.nginx.part import FILE, directory
@@ -27,12 +27,17 @@ class Part:
 
     claim: Claim
     texts: tuple[tuple[str, str], ...]
-    """Names of files and what is in them."""
+    """Names of files and what is in them; with HTTPS the certificate and its key, too."""
 
     def files(self) -> tuple[File, ...]:
         """Where the gateway's nginx finds them."""
         here = directory(self.claim.name)
-        return tuple(File(f"{here}/{name}", (Line(text.rstrip("\n")),)) for name, text in self.texts)
+        return tuple(
+            File(
+                f"{here}/{name}", (Line(text.rstrip("\n")),), mode=0o600 if name == Tls.CERTIFICATE else 0o644
+            )
+            for name, text in self.texts
+        )
 
 
 def part_of(plan: Plan) -> Part:
@@ -42,13 +47,13 @@ def part_of(plan: Plan) -> Part:
     return Part(wanted, tuple((name, found[name]) for name in READ if name in found))
 
 
-def placeholder(plan: Plan) -> Part:
+def placeholder(plan: Plan, beside: Sequence[tuple[str, str]] = ()) -> Part:
     """The same for a site whose app is not there: nginx asks nobody and shows the page that says so.
 
-    Nor does it complain of what everybody knows.
+    Nor does it complain of what everybody knows. `beside` are the files of HTTPS, which are none of the plan's.
     """
     made = part_of(plan)
-    return Part(made.claim, tuple((name, _unanswered(text)) for name, text in made.texts))
+    return Part(made.claim, (*((name, _unanswered(text)) for name, text in made.texts), *beside))
 
 
 def _unanswered(text: str) -> str:
@@ -58,7 +63,7 @@ def _unanswered(text: str) -> str:
 _ASKS = re.compile(r"^( *)[a-z]+_pass [^;]*;$", re.MULTILINE)
 _COMPLAINTS = re.compile(r"^( *error_log .*) error;$", re.MULTILINE)
 
-READ = (FILE, Upstream.FILE)
+READ = (FILE, Upstream.FILE, *Tls.FILES)
 """The files of a site's plan that its gateway's nginx reads."""
 
 

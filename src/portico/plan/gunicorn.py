@@ -9,7 +9,7 @@ from portico.plan import downloads
 from portico.plan.model import CONF, File, Ladder, Process
 from portico.plan.nginx.downloads import given
 from portico.plan.nginx.sizes import FILES_PER_CONNECTION, connections
-from portico.plan.paths import control, pause
+from portico.plan.paths import control, pause, purge
 from portico.plan.settings import Setting, as_python
 from portico.plan.workers import Capacity, jitter
 from portico.site.model import Site
@@ -27,7 +27,7 @@ def gunicorn_process(site: Site, place: Place, capacity: Capacity) -> Process:
     """The command that runs a generation of the app."""
     return Process(
         name="gunicorn",
-        argv=(place.python, "-m", "gunicorn", "--config", f"{CONF}/gunicorn.conf.py", site.facts.app),
+        argv=(place.python, "-m", _program(place), "--config", f"{CONF}/gunicorn.conf.py", site.facts.app),
         cwd=site.facts.directory,
         env={
             "PORTICO_DEADLINE": f"{Ladder.of(site.options.request_timeout).deadline_seconds:g}",
@@ -36,13 +36,19 @@ def gunicorn_process(site: Site, place: Place, capacity: Capacity) -> Process:
             **own_variables(place),
             **_downloads(site, place),
         },
+        user=place.app_user,
         why="runs the app: Gunicorn forks and watches the workers, Portico's worker speaks to nginx",
     )
 
 
+def _program(place: Place) -> str:
+    return "portico.link.arbiter" if place.app_user else "gunicorn"
+
+
 def own_variables(place: Place) -> dict[str, str]:
-    """What every app is told, whatever runs it: that it is served, and where its Portico listens."""
-    return {**FRAMEWORK, "PORTICO_CONTROL": control(place.runtime)}
+    """What every app is told, whatever runs it: that it is served, where its Portico listens, who it runs as."""
+    listens = purge if place.app_user else control
+    return {**FRAMEWORK, "PORTICO_CONTROL": listens(place.runtime), **place.app_env}
 
 
 def _downloads(site: Site, place: Place) -> dict[str, str]:

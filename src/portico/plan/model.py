@@ -49,6 +49,8 @@ class Directory:
     mode: int
     owner: str = ""
     group: str = ""
+    is_secret: bool = False
+    """Nobody but its owner may enter, nginx's user neither."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,8 @@ class Process:
     cwd: str
     env: Mapping[str, str] = field(default_factory=dict)
     why: str = ""
+    user: str = ""
+    """Who it runs as; empty: whoever runs Portico."""
 
     def at(self, conf: str) -> tuple[str, ...]:
         """The argv with the configuration directory filled in."""
@@ -145,6 +149,73 @@ class Upstream:
 
 
 @dataclass(frozen=True)
+class Acme:
+    """Whom certificates are asked of, and how the domains are proven."""
+
+    server: str
+    """URL of the directory."""
+    staging: str
+    """That of the server for rehearsals, empty for none."""
+    email: str = ""
+    ca: str = ""
+    eab_kid: str = ""
+    eab_hmac_file: str = ""
+    dns: str = ""
+    dns_credentials: str = ""
+    resolvers: tuple[str, ...] = ()
+    challenges: str = ""
+    """The directory nginx answers the authority's questions from."""
+    port: int = 80
+
+
+@dataclass(frozen=True)
+class Tls:
+    """HTTPS: for which names, where, and where the certificate comes from.
+
+    Two files beside nginx.conf are none of the plan's: they change by themselves, each by a rename and a reload.
+    """
+
+    CERTIFICATE: ClassVar[str] = "certificate.pem"
+    HSTS: ClassVar[str] = "hsts.conf"
+    FILES: ClassVar[tuple[str, ...]] = (CERTIFICATE, HSTS)
+    DEFINES: ClassVar[frozenset[str]] = frozenset({"portico_hsts"})
+    """The names of nginx's that these define."""
+
+    mode: str
+    names: tuple[str, ...]
+    listen: tuple[Address, ...]
+    directory: str
+    """What is kept: keys, certificates, what happened."""
+    profile: str = "intermediate"
+    hsts: str = "ramp"
+    cert: str = ""
+    key: str = ""
+    acme: Acme | None = None
+    client_ca: str = ""
+    ca_file: str = ""
+    """The authorities that this system trusts."""
+    space: str = ""
+    """What the site's names begin with beside those of other sites."""
+    local_ca: str = ""
+    """The directory of the private authority, one for all sites of this user."""
+
+    @property
+    def insists(self) -> bool:
+        """Whether the user named a time for HSTS, whoever signed the certificate."""
+        return self.hsts not in ("ramp", "off") and self.mode in ("auto", "files")
+
+    def hsts_file(self, seconds: int = 0) -> File:
+        """The file nginx includes; 0 seconds: browsers are told nothing."""
+        words = "; includeSubDomains; preload" if self.hsts == "preload" else ""
+        value = f'"max-age={seconds}{words}"' if seconds else '""'
+        why = "browsers are told only over HTTPS; the time grows as the site proves itself"
+        source = "https://www.rfc-editor.org/rfc/rfc6797"
+        own = f"$portico_{self.space}__" if self.space else "$portico_"
+        lines = (f"map {own}scheme {own}hsts {{", '    default "";', f"    https {value};", "}")
+        return File(self.HSTS, tuple(Line(text, why, source, f"https.hsts: {self.hsts}") for text in lines))
+
+
+@dataclass(frozen=True)
 class Packed:
     """A folder of static files whose compressed copies are at `root`/CODING`url`NAME."""
 
@@ -203,6 +274,9 @@ class Plan:
     """The runtime directory of the gateway whose nginx serves this site, too; empty: one of its own."""
     sites: tuple[str, ...] = ()
     """The runtime directories of the sites whose gateway this is."""
+
+    tls: Tls | None = None
+    """HTTPS, None for plain HTTP."""
 
     @property
     def has_app(self) -> bool:

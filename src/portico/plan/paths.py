@@ -52,6 +52,11 @@ def control(runtime: str) -> str:
     return f"{runtime}/control.sock"
 
 
+def purge(runtime: str) -> str:
+    """The one that an app of another user is given: it purges, and nothing else."""
+    return f"{runtime}/purge.sock"
+
+
 @dataclass(frozen=True)
 class Paths:
     """`runtime` holds sockets and configuration, `state` what grows: logs and temporary files.
@@ -107,9 +112,24 @@ class Paths:
         return temporary(self.state)
 
     @property
+    def uploads(self) -> str:
+        """Uploads as files, where the app may not read those of nginx: beside what is nginx's, for the app alone."""
+        return f"{self.state}.uploads"
+
+    @property
     def cache(self) -> str:
         """The answers that nginx keeps."""
         return f"{self.state}/cache"
+
+    @property
+    def challenges(self) -> str:
+        """What certificate authorities ask for, served by nginx over plain HTTP."""
+        return f"{self.state}/challenges"
+
+    @property
+    def certificates(self) -> str:
+        """Keys, certificates, and what is remembered of them: nobody else's to read."""
+        return f"{self.state}/certificates"
 
     @property
     def access_log(self) -> str:

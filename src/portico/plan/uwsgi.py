@@ -38,6 +38,7 @@ def uwsgi_process(site: Site, place: Place) -> Process:
         ),
         cwd=site.facts.directory,
         env=own_variables(place),
+        user=place.app_user,
         why="runs the app: uWSGI forks and watches the workers and speaks nginx's protocol itself",
     )
 

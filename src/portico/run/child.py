@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import IO
 
+from portico.place.owner import as_user
 from portico.run import proc
 from portico.run.action import Manner
 
@@ -110,6 +111,7 @@ def start(
     signals: Signals,
     listener: socket.socket | None = None,
     keeps: tuple[int, ...] = (),
+    user: str = "",
     reads_stderr: bool = False,
     stdout: int = 2,
 ) -> Child:
@@ -117,6 +119,7 @@ def start(
 
     Its standard output joins its standard error on ours, because our standard output is for results; `stdout` 1 is
     for a program whose output is results, too.
+    `user` is who it runs as, empty for ourselves.
     `reads_stderr` gives us a pipe instead. `keeps` are descriptors that it inherits under their own numbers.
     """
     _keep_listener_fd_taken()
@@ -135,7 +138,7 @@ def start(
     process = subprocess.Popen(
         argv,
         cwd=cwd,
-        env={**os.environ, **env},
+        **{"env": {**os.environ, **env}, **as_user(user, {**os.environ, **env})},
         stdin=subprocess.DEVNULL,
         stdout=stdout,
         stderr=subprocess.PIPE if reads_stderr else None,

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import json
 import os
+import shutil
 import socket
 import urllib.parse
 from collections.abc import AsyncGenerator, Callable, Mapping
@@ -49,10 +50,13 @@ def path(runtime: str) -> str:
     return paths.control(runtime)
 
 
-async def listen(runtime: str, answers: Answers) -> asyncio.Server:
-    """Begin to answer. Raises OSError."""
+async def listen(where: str, answers: Answers, user: str = "") -> asyncio.Server:
+    """Begin to answer at that path; `user` is who else but root may ask. Raises OSError."""
+    listener = _bind(where)
+    if user:
+        shutil.chown(where, user)
     return await asyncio.start_unix_server(
-        lambda r, w: _converse(r, w, answers), sock=_bind(path(runtime)), limit=_LONGEST_REQUEST
+        lambda r, w: _converse(r, w, answers), sock=listener, limit=_LONGEST_REQUEST
     )
 
 

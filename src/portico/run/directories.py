@@ -22,7 +22,7 @@ _OWN_NAME = "portico"
 
 
 def make(plan: Plan) -> None:
-    """Make all of them, and see that nginx's user can enter. Raises PorticoError with every problem."""
+    """Make all of them, and see that who needs them can enter. Raises PorticoError with every problem."""
     problems = [problem for wanted in plan.directories for problem in _made(wanted, _variable(plan, wanted))]
     if not problems:
         problems = [problem for wanted in plan.directories for problem in _closed(plan, wanted)]
@@ -111,12 +111,13 @@ def _too_open(path: Path, found: os.stat_result, hint: str) -> Problem:
 
 
 def _closed(plan: Plan, wanted: Directory) -> Iterator[Problem]:
-    """What keeps nginx's user out; a directory that was there before us is its owner's to open."""
-    users = {directory.owner for directory in plan.directories if directory.owner}
-    for user in sorted(users):
+    """What keeps out who needs it; a directory that was there before us is its owner's to open."""
+    shared = (wanted,) if wanted.is_secret else (each for each in plan.directories if not each.is_secret)
+    who = "the app" if wanted.is_secret else "nginx"
+    for user in sorted({directory.owner for directory in shared} - {""}):
         if stopped := blocked(wanted.path, user):
             hint = f"chmod o+x {stopped.path}\nor set {_variable(plan, wanted)} to a directory that user may enter"
-            yield Problem(stopped.path, f"{stopped.why}, and nginx needs {wanted.path}", hint)
+            yield Problem(stopped.path, f"{stopped.why}, and {who} needs {wanted.path}", hint)
 
 
 def _name(uid: int) -> str:

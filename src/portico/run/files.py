@@ -14,11 +14,15 @@ from contextlib import contextmanager
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from portico.errors import Problem
-from portico.plan.model import CONF, Plan
+from portico.plan.model import CONF, Plan, Tls
 from portico.run.listening import VARIABLE
 from portico.run.written import write_files
+
+if TYPE_CHECKING:
+    from portico.run.tls.material import Material
 
 TEST_SECONDS = 30.0
 """nginx -t resolves the names of upstream servers: a silent resolver must not hold a reload forever."""
@@ -41,12 +45,47 @@ def next_number(runtime: str) -> int:
     return max(numbers, default=0) + 1
 
 
-def write(plan: Plan, number: int, out: Collection[str] = ()) -> None:
+def write(plan: Plan, number: int, out: Collection[str] = (), material: Material | None = None) -> None:
     """Write the plan's files to the generation's own directory, those servers taken out. Raises OSError."""
     fresh = directory(plan.runtime, number)
     fresh.mkdir()
     write_files(plan.files, fresh)
     use_servers(plan, number, out)
+    use_material(plan, number, material)
+
+
+def use_material(plan: Plan, number: int, material: Material | None) -> None:
+    """Put the certificate, and what browsers are told, where nginx reads them next. Raises OSError."""
+    if plan.tls is not None and material is not None:
+        _put_material(plan.tls, material, directory(plan.runtime, number))
+
+
+def _put_material(tls: Tls, material: Material, here: Path) -> None:
+    """Each whole or not at all, by a rename; the key is secret from its first byte."""
+    draft = here / f"{tls.CERTIFICATE}.next"
+    draft.touch(mode=0o600)
+    draft.write_bytes(material.certificate.pem)
+    draft.replace(here / tls.CERTIFICATE)
+    file = tls.hsts_file(material.hsts_seconds)
+    (draft,) = write_files([replace(file, path=f"{file.path}.next")], here)
+    draft.replace(here / file.path)
+
+
+@contextmanager
+def material_trial(plan: Plan, number: int, material: Material) -> Iterator[Path]:
+    """A directory where nginx finds that certificate beside the files in force."""
+    trial, here = Path(plan.runtime) / "certificate-trial", directory(plan.runtime, number)
+    shutil.rmtree(trial, ignore_errors=True)
+    trial.mkdir(mode=0o700)
+    try:
+        for path in here.iterdir():
+            if path.name not in Tls.FILES:
+                (trial / path.name).symlink_to(path)
+        if plan.tls is not None:
+            _put_material(plan.tls, material, trial)
+        yield trial
+    finally:
+        shutil.rmtree(trial, ignore_errors=True)
 
 
 def use_servers(plan: Plan, number: int, out: Collection[str]) -> None:
@@ -111,12 +150,12 @@ def prune(runtime: str, keep: Collection[int]) -> None:
 
 
 def in_force(runtime: str) -> dict[str, str]:
-    """The files that nginx and the app server were given, by their paths."""
+    """The files that nginx and the app server were given, by their paths; a key is none of them."""
     here = link(runtime).resolve()
     return {
         str(path.relative_to(here)): path.read_text("utf-8")
         for path in sorted(here.rglob("*"))
-        if path.is_file()
+        if path.is_file() and path.name not in Tls.FILES
     }
 
 

@@ -124,7 +124,7 @@ def _under_way(head: bytes) -> float:
 def files(directory: str, since: float = 0.0) -> Iterator[Path]:
     """Every file of the cache; with `since`, only what was put there at that Unix time or later."""
     try:
-        folders = [Path(entry.path) for entry in os.scandir(directory) if entry.is_dir()]
+        folders = [Path(entry.path) for entry in os.scandir(directory) if entry.is_dir(follow_symlinks=False)]
     except OSError:
         return
     for folder in folders:
@@ -142,7 +142,8 @@ def files(directory: str, since: float = 0.0) -> Iterator[Path]:
 def drop(kept: Kept) -> bool:
     """Make nginx forget it; whether it was there."""
     try:
-        with kept.path.open("r+b") as file:
+        # Never through a link: the directory is nginx's.
+        with os.fdopen(os.open(kept.path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC), "r+b") as file:
             found, start = os.fstat(file.fileno()), file.read(_FIRST_READ)
             file.seek(0)
             file.write(
@@ -150,7 +151,8 @@ def drop(kept: Kept) -> bool:
             )  # a worker of nginx may have it open, and looks at no other before a second is over
         draft = kept.path.with_name(f"{kept.path.name}.gone")
         begin = _HEADER.unpack_from(start)[8]
-        with draft.open("wb") as file:
+        draft.unlink(missing_ok=True)
+        with draft.open("xb") as file:
             os.fchmod(file.fileno(), found.st_mode & 0o777)
             if os.geteuid() == 0:
                 os.fchown(

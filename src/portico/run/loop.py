@@ -7,7 +7,7 @@ import os
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from portico.errors import (
     DONE,
@@ -19,6 +19,7 @@ from portico.errors import (
     Problem,
     UnhealthyError,
 )
+from portico.plan import paths
 from portico.plan.model import Plan
 from portico.run import action as do
 from portico.run import (
@@ -36,6 +37,7 @@ from portico.run import (
 )
 from portico.run import event as was
 from portico.run.board import Board, until_decided, until_reloaded
+from portico.run.certificates import Certificates
 from portico.run.event import Event
 from portico.run.gateway.model import Tell
 from portico.run.gateway.own import OwnNginx
@@ -51,6 +53,11 @@ from portico.run.systemd import Service
 from portico.run.upstreams import Upstreams, without_app
 from portico.run.world import Replan, SayNews, World
 
+if TYPE_CHECKING:
+    from portico.run.tls.material import Material
+
+_OF_THE_APP = ("POST /purge",)
+"""What an app of another user may ask; the rest is for who runs Portico."""
 Beside = Callable[[], Awaitable[None]]
 """Something that runs beside the serving and is cancelled when that has ended."""
 
@@ -105,6 +112,7 @@ def run(
         plan = along.settle(plan, service) if along else plan
         number = files.next_number(plan.runtime)
         switch.sweep(plan)
+        material = _material(plan)
         listening, unwanted = _listening(plan, service)
         child.adopt_orphans()
         with closing(listening):
@@ -114,7 +122,16 @@ def run(
                 tell(news.Trouble(problem))
             works = (*beside, service.keep_alive, *([along.watch] if along else []))
             end = asyncio.run(
-                _serve(plan, number, listening, tell, replan or (lambda _, in_force: in_force), works, along)
+                _serve(
+                    plan,
+                    number,
+                    listening,
+                    tell,
+                    replan or (lambda _, in_force: in_force),
+                    works,
+                    along,
+                    material,
+                )
             )
         if end.problems:  # the files stay: people look at what was in force
             problems = end.problems if plan.has_app else map(without_app, end.problems)
@@ -128,6 +145,15 @@ def _listening(plan: Plan, service: Service) -> tuple[Listening, list[Problem]]:
     if plan.shared:
         return Listening({}, service, is_handed_over=False), []
     return Listening.open(plan, service)
+
+
+def _material(plan: Plan) -> Material | None:
+    """What HTTPS begins with. Raises PorticoError when there is nothing to serve with."""
+    if plan.tls is None:
+        return None
+    from portico.run.tls.material import choose  # 60 ms that only HTTPS costs
+
+    return choose(plan)
 
 
 def _both(say: SayNews, hear: SayNews) -> SayNews:
@@ -146,29 +172,36 @@ async def _serve(
     replan: Replan,
     beside: Sequence[Beside],
     along: Along | None,
+    material: Material | None,
 ) -> do.Exit:
     pump = Pump(Patience(plan.health.start_seconds, plan.ladder.stop_seconds, plan.warm_seconds))
     board = Board(_both(say, lambda item: hear(item)))  # which is known a few lines below
     processes = Processes(plan.runtime, lambda: world.in_force.ladder.stop_seconds)
     shared = SharedNginx(plan, pump.tell, board.say) if plan.shared else None
     gateway = shared or OwnNginx(processes, listening, pump.tell, board.say)
-    told = shared.when_used(board.say) if shared else board.say
-    world = World(plan, number, gateway, processes, tell=pump.tell, say=told, replan=replan)
+    say_in_turn = shared.when_used(board.say) if shared else board.say
+    world = World(
+        plan, number, gateway, processes, tell=pump.tell, say=say_in_turn, replan=replan, material=material
+    )
     tell = along.tell if along else pump.tell
     signals.listen(tell, processes.reap)
     upstreams = Upstreams(world, board.say, lambda: pump.state.gateway.status is Status.WELL)
+    certificates = Certificates(world, board.say, lambda: pump.state.gateway.status is Status.WELL)
     packing = Keeper(world, board.say, lambda: pump.state.gateway.status is Status.WELL)
-    orders = Orders(pump, world, board.say, upstreams, packing)
+    orders = Orders(pump, world, board.say, upstreams, packing, certificates)
     hear = _both(orders.hear, shared.hear) if shared else orders.hear
     known = orders.answers() | _answers(pump, tell, world, board, upstreams, orders)
-    answers = await control.listen(
-        plan.runtime, along.join(pump, processes, board, known) if along else known
-    )
+    told = along.join(pump, processes, board, known) if along else known
+    doors = [await control.listen(control.path(plan.runtime), told)]
+    if user := plan.server.user:
+        for_app = {name: known[name] for name in _OF_THE_APP}
+        doors.append(await control.listen(paths.purge(plan.runtime), for_app, user))
     works = (
         *beside,
         lambda: disk.watch(plan.state, board.say),
         upstreams.watch,
         orders.served.watch,
+        certificates.watch,
         packing.watch,
         orders.purge.watch,
     )
@@ -178,8 +211,10 @@ async def _serve(
     finally:
         if along:
             await along.leave()
-        answers.close()
-        Path(control.path(plan.runtime)).unlink(missing_ok=True)
+        for door in doors:
+            door.close()
+        for path in (control.path(plan.runtime), paths.purge(plan.runtime)):
+            Path(path).unlink(missing_ok=True)
         orders.pause.resume()
         await world.leave()
         for task in tasks:

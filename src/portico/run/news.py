@@ -216,6 +216,42 @@ class SiteRefused(Struct, frozen=True):
     problems: tuple[Problem, ...]
 
 
+class CertificateServed(Struct, frozen=True):
+    """A new certificate is in force, and seen on every address."""
+
+    names: tuple[str, ...]
+    days: float
+    issuer: str
+
+
+class CertificateFailed(Struct, frozen=True):
+    """No new certificate was to be had; the site serves on with what it has, and asks again."""
+
+    problems: tuple[Problem, ...]
+    again_seconds: float
+    failures: int
+
+
+class CertificateRefused(Struct, frozen=True):
+    """The user's files changed and cannot be used; the site serves on with the ones before."""
+
+    problems: tuple[Problem, ...]
+
+
+class CertificateNotServed(Struct, frozen=True):
+    """An address shows another certificate than it should, or none: `words` say why."""
+
+    address: str
+    words: str
+
+
+class CertificateEnds(Struct, frozen=True):
+    """It is high time; `problems` is what stands in the way."""
+
+    days: float
+    problems: tuple[Problem, ...]
+
+
 class Packing(Struct, frozen=True):
     """Static files are being compressed: how many of them, and of their bytes, are done."""
 
@@ -248,4 +284,5 @@ News = (
     | ServerOut | ServerBack | ServerDrained | LastServer | Packing | Packed | Trouble
     | Closed | Opened | Paused | Resumed
     | SiteSaid | SiteServes | SiteDown | SiteStopped | SiteRefused
+    | CertificateServed | CertificateFailed | CertificateRefused | CertificateNotServed | CertificateEnds
 )  # fmt: skip

@@ -11,6 +11,7 @@ from portico.plan.paths import temporary
 from portico.run import control, maintenance, news, status, usage
 from portico.run.background import in_background
 from portico.run.bodies import bodies
+from portico.run.certificates import Certificates
 from portico.run.news import News
 from portico.run.packing.keeper import Keeper
 from portico.run.pause import Pause
@@ -25,9 +26,18 @@ from portico.run.world import SayNews, World
 class Orders:
     """Maintenance, pause and scale; `served` is to be watched beside the serving."""
 
-    def __init__(self, pump: Pump, world: World, say: SayNews, upstreams: Upstreams, packing: Keeper) -> None:
+    def __init__(
+        self,
+        pump: Pump,
+        world: World,
+        say: SayNews,
+        upstreams: Upstreams,
+        packing: Keeper,
+        certificates: Certificates,
+    ) -> None:
         self._say = say
-        self._pump, self._world, self._upstreams, self._packing = pump, world, upstreams, packing
+        self._pump, self._world, self._upstreams = pump, world, upstreams
+        self._packing, self._certificates = packing, certificates
         self._scale, self._restarts = Scale(world), Counter[str]()
         self.pause = Pause(world, say)
         self.purge = Purge(lambda: world.in_force)
@@ -48,6 +58,7 @@ class Orders:
             "POST /maintenance/off": control.Answer(self._open_again),
             "POST /pause": control.Answer(self._begin_pause, ("for",)),
             "POST /resume": control.Answer(self._resume),
+            **self._certificates.answers(),
             "POST /purge": control.Answer(self.purge.give, ("what",)),
             "POST /scale": control.Answer(self._set_workers, ("workers",)),
         }
@@ -75,6 +86,7 @@ class Orders:
             "restarts": dict(self._restarts),
             "maintenance": maintenance.state(world.in_force.runtime),
             "pause": self.pause.status(),
+            "certificate": self._certificates.status(),
             "compressed": self._packing.status(),
         }
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import pwd
 import shutil
 import signal
 from collections.abc import AsyncGenerator
@@ -44,8 +45,7 @@ class Pause:
         """Pause, and tell it once nothing is in progress any more. Raises PorticoError when it cannot."""
         self._refuse_impossible()
         seconds = self._seconds(length)
-        self._directory.mkdir(exist_ok=True)
-        (self._directory / "on").touch()
+        self._make()
         self._end = timer = self._loop.call_later(seconds, lambda: self.resume(by_itself=True))
         self._nudge()
         looks = 0
@@ -60,6 +60,15 @@ class Pause:
         raise PorticoError(
             Problem("", f"not paused: {left} requests were still in progress when the pause ended", _LONGER)
         )
+
+    def _make(self) -> None:
+        """The directory with its flag. The workers put files of their own beside it, and cannot take the flag away."""
+        directory, user = self._directory, self._world.in_force.server.user
+        directory.mkdir(exist_ok=True)
+        (directory / "on").touch()
+        if user:
+            shutil.chown(directory, group=pwd.getpwnam(user).pw_gid)
+            directory.chmod(0o1771)
 
     def resume(self, *, by_itself: bool = False) -> bool:
         """End it now; whether there was one."""

@@ -12,6 +12,7 @@ from portico.run import proc
 from portico.values import Address
 
 _CAP_NET_BIND_SERVICE = 10
+_HTTPS = 443
 _TWO_WAYS_PAST_1024 = (
     "let this nginx use low ports: sudo setcap cap_net_bind_service=+ep {nginx}",
     "or let every program use them: sudo sysctl net.ipv4.ip_unprivileged_port_start={port}",
@@ -92,7 +93,8 @@ def _elsewhere() -> str:
 
 def _forbidden(where: str, address: Address, nginx: str) -> Problem:
     free = Address(address.host, 8000 + address.port % 1000)
-    ways = [f"listen on a port from 1024 up: --listen {free}"]
+    flag = "--https-listen" if address.port == _HTTPS else "--listen"
+    ways = [f"listen on a port from 1024 up: {flag} {free}"]
     ways += [way.format(nginx=nginx, port=address.port) for way in _TWO_WAYS_PAST_1024]
     user = f"user {os.geteuid()}"
     return Problem(

@@ -9,14 +9,14 @@ import asyncio
 import socket
 from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from portico.errors import PorticoError, Problem
 from portico.plan.model import Plan
 from portico.run import action as do
 from portico.run import child as children
+from portico.run import directories, files, health, maintenance, news, quiet, switch
 from portico.run import event as was
-from portico.run import files, health, maintenance, news, quiet, switch
 from portico.run.action import Action
 from portico.run.background import in_background
 from portico.run.child import Child
@@ -24,6 +24,9 @@ from portico.run.event import Event
 from portico.run.gateway.model import Gateway, Tell
 from portico.run.gateway.own import CANNOT_START, cannot_start
 from portico.run.processes import Processes
+
+if TYPE_CHECKING:
+    from portico.run.tls.material import Material
 
 SayNews = Callable[[news.News], None]
 Replan = Callable[[str, Plan], Plan]
@@ -46,7 +49,9 @@ class World:
         tell: Tell,
         say: SayNews,
         replan: Replan,
+        material: Material | None = None,
     ) -> None:
+        self._materials = {number: material}
         self.plans: dict[int, Plan] = {number: plan}
         self.in_force, self._number_in_force = plan, number
         self.out: frozenset[str] = frozenset()
@@ -100,7 +105,7 @@ class World:
     def _check_files(self, action: do.CheckFiles) -> None:
         plan, number = self.plans[action.number], action.number
         try:
-            files.write(plan, number, self.out)
+            files.write(plan, number, self.out, self._materials.get(number))
         except OSError as error:
             problem = Problem(error.filename or plan.runtime, f"cannot be written: {error.strerror}")
             self._tell(was.FilesRefused(number, (problem,)))
@@ -115,6 +120,7 @@ class World:
     def _use_files(self, action: do.UseFiles) -> None:
         self.in_force, self._number_in_force = self.plans[action.number], action.number
         files.use_servers(self.in_force, action.number, self.out)  # who went out since they were written
+        files.use_material(self.in_force, action.number, self.material)  # and what was renewed
         files.use(self.in_force.runtime, action.number)
         self._prune()
 
@@ -138,6 +144,32 @@ class World:
         with files.servers_trial(plan, number, out) as trial:
             return self.gateway.objections(plan, trial) if trial else ()
 
+    @property
+    def material(self) -> Material | None:
+        """What HTTPS is served with."""
+        return self._materials.get(self._number_in_force)
+
+    async def put_material(self, material: Material) -> None:
+        """Serve HTTPS with that from now on. Raises PorticoError when nginx will not have it."""
+        plan, number = self.in_force, self._number_in_force
+        trial = self._loop.create_task(in_background(lambda: self._against(plan, number, material)))
+        self._tests = [*(test for test in self._tests if not test.done()), trial]
+        if problems := await trial:
+            raise PorticoError(*problems)
+        for other, known in self.plans.items():
+            if known.tls == plan.tls:  # also one that is being tried, or kept warm for a rollback
+                self._materials[other] = material
+        self._materials[number] = material
+        if self.in_force.tls != plan.tls:
+            return  # a reload came between, with a certificate of its own
+        files.use_material(self.in_force, self._number_in_force, self.material)
+        self.gateway.reload(self.in_force)
+
+    def _against(self, plan: Plan, number: int, material: Material) -> tuple[Problem, ...]:
+        """What nginx has against that certificate."""
+        with files.material_trial(plan, number, material) as trial:
+            return self.gateway.objections(plan, trial)
+
     def _make_live(self, action: do.MakeLive) -> None:
         self._has_served = True
         if not self.plans[action.number].has_app:
@@ -157,6 +189,8 @@ class World:
     def _forget(self, action: do.Forget) -> None:
         plan = self.plans.pop(action.number, None)
         self._paths.pop(action.number, None)
+        if action.number != self._number_in_force:
+            self._materials.pop(action.number, None)
         self._stop_asking(action.number)
         self._servers.pop(action.number, None)
         if listener := self._listeners.pop(action.number, None):
@@ -180,6 +214,7 @@ class World:
                 env=plan.server.env,
                 signals=children.APP_SERVER,
                 listener=self._listener(plan, number),
+                user=plan.server.user,
             )
         except OSError as error:
             self._say(news.Trouble(cannot_start(plan.server.name, error)))
@@ -250,6 +285,9 @@ class World:
                 plan = self._replan(path, old)
                 _refuse_what_needs_a_restart(old, plan)
                 self.gateway.refuse_addresses(old, plan.listen)
+                if plan.directories != old.directories:
+                    directories.make(plan)
+                self._materials[number] = _material(plan, old, self.material)
             except PorticoError as error:
                 return was.PlanRefused(number, error.problems, error.exit_code)
             except Exception as error:  # noqa: BLE001  a reload that fails in any way leaves the old one serving
@@ -308,6 +346,15 @@ _GATEWAY = 0
 """The key of the question to nginx among those to the generations, which count from 1."""
 
 
+def _material(plan: Plan, old: Plan, served: Material | None) -> Material | None:
+    """What the new plan's HTTPS begins with: what is served, when nothing about it has changed."""
+    if plan.tls is None or (plan.tls == old.tls and served is not None):
+        return served if plan.tls else None
+    from portico.run.tls.material import choose
+
+    return choose(plan, served)
+
+
 def _refuse_what_needs_a_restart(old: Plan, new: Plan) -> None:
     changed = [
         what
@@ -315,6 +362,7 @@ def _refuse_what_needs_a_restart(old: Plan, new: Plan) -> None:
             ("the nginx program or how it is started", old.gateway != new.gateway),
             ("the runtime directory", old.runtime != new.runtime),
             ("the path of the live socket", old.socket != new.socket),
+            ("who runs the app", old.server.user != new.server.user),
         )
         if is_changed
     ]

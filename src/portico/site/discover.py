@@ -10,8 +10,10 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -54,17 +56,23 @@ def start_discovery(
     *,
     python: str = sys.executable,
     timeout: float = IMPORT_TIMEOUT_SECONDS,
+    who: Mapping[str, Any] | None = None,
 ) -> Discovery:
-    """Start asking and return at once; `facts()` of the result waits for the answer, `close()` gives up."""
-    return Discovery(ref, directory, python, timeout)
+    """Start asking and return at once; `facts()` of the result waits for the answer, `close()` gives up.
+
+    `who` is for Popen: the user who imports the app, when it is not ourselves.
+    """
+    return Discovery(ref, directory, python, timeout, who or {})
 
 
 class Discovery:
     """An app being asked. The child ends with `facts()`, with `close()`, or with this process."""
 
-    def __init__(self, ref: AppRef | None, directory: Path, python: str, timeout: float) -> None:
+    def __init__(
+        self, ref: AppRef | None, directory: Path, python: str, timeout: float, who: Mapping[str, Any]
+    ) -> None:
         self._name = str(ref) if ref else str(directory)
-        self._timeout = timeout
+        self._timeout, self._who = timeout, dict(who)
         self._give_up_at = time.monotonic() + timeout + _GRACE_SECONDS
         self._printed = os.memfd_create("portico-discovery")
         self._answer, answer_to = os.pipe()
@@ -105,6 +113,7 @@ class Discovery:
                 stderr=self._printed,
                 pass_fds=ends,
                 start_new_session=True,
+                **self._who,
             )
         except OSError as error:
             self._close_descriptors()

@@ -18,6 +18,10 @@ from portico.site.server import Server
 from portico.values import Address, AppRef, Duration, Size
 
 DEFAULT_MAX_UPLOAD = Size(16 << 20)
+HTTPS_PORTS_UP = 363
+"""From 80 to 443, and from 8080 to 8443."""
+HTTPS_FILES = ("acme_ca", "client_ca", "dns_credentials", "eab_hmac_file")
+"""The keys of [https] that name a file, beside `cert` and `key`."""
 
 
 def _option(help: str, *, example: Any, source: str = "") -> Meta:  # noqa: A002  the field's own word
@@ -233,6 +237,129 @@ class Upstream(Section, frozen=True):
     ] = []
 
 
+class Https(Section, frozen=True):
+    """Certificates: fetched and renewed by Portico, made for development, or your own."""
+
+    shorthand: ClassVar[str] = "mode"
+
+    mode: Annotated[
+        Literal["auto", "local", "files", "off"] | None,
+        _option(
+            "Where the certificate comes from: `auto` fetches and renews one (ACME, Let's Encrypt), `local` makes one "
+            "for development, `files` takes `cert` and `key`. Default: `auto` with an `email`, `files` with a `cert`, "
+            "else `off`.",
+            example="auto",
+        ),
+    ] = None
+    listen: Annotated[
+        Address | None,
+        _option(
+            "Address of HTTPS; `listen` then redirects there. Default: that of `listen`, 363 ports up: 443 for 80, "
+            "8443 for 8080.",
+            example=":443",
+        ),
+    ] = None
+    cert: Annotated[
+        str,
+        _option(
+            "Your own certificate with its chain, PEM; read again whenever it changes.",
+            example="/etc/ssl/shop/fullchain.pem",
+        ),
+    ] = ""
+    key: Annotated[
+        str, _option("The key of `cert`, PEM, without a passphrase.", example="/etc/ssl/shop/privkey.pem")
+    ] = ""
+    acme_server: Annotated[
+        str,
+        _option(
+            "Who issues: `letsencrypt`, `letsencrypt-staging`, or the URL of an ACME directory.",
+            example="https://acme.zerossl.com/v2/DV90",
+            source="https://letsencrypt.org/docs/staging-environment/",
+        ),
+    ] = "letsencrypt"
+    acme_staging: Annotated[
+        str,
+        _option(
+            "ACME directory where a first order is rehearsed, so that a mistake costs none of the real one's limits. "
+            "Default: Let's Encrypt's own for Let's Encrypt, none for others; `off` is none.",
+            example="off",
+        ),
+    ] = ""
+    acme_ca: Annotated[
+        str,
+        _option(
+            "File with the certificates that may sign that of the ACME server, when it is a private one.",
+            example="/etc/ssl/step-ca.pem",
+        ),
+    ] = ""
+    eab_kid: Annotated[
+        str,
+        _option("Key identifier of an external account, where the ACME server wants one.", example="kid-1"),
+    ] = ""
+    eab_hmac_file: Annotated[
+        str, _option("File with the HMAC key of that account.", example="/etc/portico/eab.key")
+    ] = ""
+    dns: Annotated[
+        str,
+        _option(
+            "Prove the domains by DNS with this certbot plugin (`cloudflare` is the package certbot-dns-cloudflare), "
+            "which wildcards need. Default: by HTTP.",
+            example="cloudflare",
+            source="https://eff-certbot.readthedocs.io/en/stable/using.html#dns-plugins",
+        ),
+    ] = ""
+    dns_credentials: Annotated[
+        str, _option("The plugin's file of credentials.", example="/etc/portico/cloudflare.ini")
+    ] = ""
+    resolver: Annotated[
+        list[str],
+        _option(
+            "Name servers asked, before the first order, whether the domains point here. Default: those of "
+            "/etc/resolv.conf.",
+            example=["1.1.1.1"],
+        ),
+    ] = []
+    challenge_port: Annotated[
+        int,
+        _option(
+            "Port at which the ACME server will ask. All public ones ask at 80; another is for one of your own.",
+            example=5002,
+        ),
+    ] = 80
+    profile: Annotated[
+        Literal["intermediate", "modern"],
+        _option(
+            "Mozilla's recommendation that is followed: `intermediate` is TLS 1.2 and 1.3, `modern` TLS 1.3 alone.",
+            example="modern",
+            source="https://wiki.mozilla.org/Security/Server_Side_TLS",
+        ),
+    ] = "intermediate"
+    hsts: Annotated[
+        str,
+        _option(
+            "How long browsers are to insist on HTTPS: `ramp` (5 minutes, a day, a year, as the site proves "
+            "itself), a duration, `preload` (a year, with all subdomains, for browsers' own lists), or `off`.",
+            example="365d",
+            source="https://developer.mozilla.org/docs/Web/HTTP/Reference/Headers/Strict-Transport-Security",
+        ),
+    ] = "ramp"
+    client_ca: Annotated[
+        str,
+        _option(
+            "File with the certificates that may sign those of clients: nobody gets in without one.",
+            example="staff-ca.pem",
+            source="https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_client_certificate",
+        ),
+    ] = ""
+    client_verify: Annotated[
+        Literal["required", "optional"],
+        _option(
+            "With `optional` clients without a certificate get in, and the app reads SSL_CLIENT_VERIFY.",
+            example="optional",
+        ),
+    ] = "required"
+
+
 class Node(Section, frozen=True):
     """This host is one of several behind a gateway, and talks to nobody else."""
 
@@ -341,6 +468,19 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             example=["shop.example", "www.shop.example"],
         ),
     ] = []
+    canonical: Annotated[
+        str,
+        _option(
+            "The one of `domains` that visitors of the others are redirected to.", example="shop.example"
+        ),
+    ] = ""
+    email: Annotated[
+        str,
+        _option(
+            "Where the certificate authority writes to. With domains it turns HTTPS on, see [https].",
+            example="me@shop.example",
+        ),
+    ] = ""
     listen: Annotated[
         Address | None,
         _option(
@@ -348,6 +488,14 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             example="127.0.0.1:8080",
         ),
     ] = None
+    user: Annotated[
+        str,
+        _option(
+            "The user the app runs as when Portico is started as root. Default: the owner of the app's directory; "
+            "`nobody` when that is root.",
+            example="shop",
+        ),
+    ] = ""
     mount: Annotated[
         str, _option("URL prefix the app lives under; becomes SCRIPT_NAME.", example="/shop")
     ] = "/"
@@ -393,6 +541,7 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         ),
     ] = Duration(30)
     workers: Workers = Workers()
+    https: Https = Https()
     downloads: Downloads = Downloads()
     static: Annotated[
         dict[str, str],
@@ -551,6 +700,38 @@ class Site:
         return self.options.listen or (
             Address("*", 80) if self.options.domains else Address("127.0.0.1", 8080)
         )
+
+    @property
+    def https_mode(self) -> str:
+        """Where the certificate comes from: auto, local or files; off for plain HTTP."""
+        https = self.options.https
+        if https.mode is not None:
+            return https.mode
+        return "auto" if self.options.email else "files" if https.cert else "off"
+
+    @property
+    def has_https(self) -> bool:
+        return self.https_mode != "off"
+
+    @property
+    def https_listen(self) -> Address:
+        """Where HTTPS is spoken, when it is."""
+        return self.options.https.listen or Address(self.listen.host, self.listen.port + HTTPS_PORTS_UP)
+
+    @property
+    def public(self) -> Address:
+        """Where people come to see the site."""
+        return self.https_listen if self.has_https else self.listen
+
+    @property
+    def https_files(self) -> dict[str, str]:
+        """The files that [https] names, by their keys."""
+        names = ("cert", "key", *HTTPS_FILES)
+        return {name: self.path(text) for name in names if (text := getattr(self.options.https, name))}
+
+    def path(self, text: str) -> str:
+        """The absolute path that an option means, empty for none."""
+        return text if not text or text.startswith("/") else f"{self.directory}/{text}"
 
     @property
     def max_upload(self) -> Size:

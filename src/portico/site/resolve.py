@@ -11,7 +11,7 @@ from pathlib import Path
 
 from portico.errors import Problem, UsageError
 from portico.site.front import at_root, with_manifests
-from portico.site.model import AppFacts, Options, Root, Routed, Site, StaticFolder
+from portico.site.model import HTTPS_FILES, AppFacts, Options, Root, Routed, Site, StaticFolder
 from portico.site.routed import routed
 
 PAGES = frozenset(
@@ -30,7 +30,7 @@ _PAGE_LIKE = re.compile(r"(\d{3}|maintenance)\.(html?|json)", re.IGNORECASE)
 
 def resolve(options: Options, facts: AppFacts, directory: Path, causes: Mapping[str, str]) -> Site:
     """The Site in `directory`. Raises UsageError with every path that cannot be read."""
-    problems: list[Problem] = []
+    problems = list(_https_files(options, directory, causes))
     site = Site(
         options=options,
         facts=facts,
@@ -100,6 +100,20 @@ def _declared(
             problems.append(Problem(where, f'static: "{url}" = "{folder}": {what}', hint))
         else:
             yield StaticFolder(url, str(path.absolute()), f"{where}: static")
+
+
+def _https_files(options: Options, directory: Path, causes: Mapping[str, str]) -> Iterator[Problem]:
+    """Files of [https] that cannot be read; `cert` and `key` are looked at more closely when they are used."""
+    for name in HTTPS_FILES:
+        text = getattr(options.https, name)
+        try:
+            (directory / text).read_bytes() if text else b""
+        except (OSError, ValueError) as error:
+            where = causes.get(f"https.{name}", f"https.{name}")
+            why = (error.strerror if isinstance(error, OSError) else None) or str(error)
+            yield Problem(
+                where, f'https.{name}: "{text}" cannot be read: {why}', "name a file that may be read"
+            )
 
 
 def _spa(options: Options, directory: Path, causes: Mapping[str, str], problems: list[Problem]) -> str:

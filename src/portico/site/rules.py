@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from portico.site.model import Edge, Options
 from portico.site.proxies import KNOWN_PROXIES
+from portico.site.rules_https import HTTPS_RULES
 from portico.site.server import APP, Server, is_interval
 from portico.values import Size
 
@@ -339,4 +340,5 @@ _RULES: dict[str, Callable[[Options], _Broken]] = {
     "upstream.tls_name": _tls_name,
     "upstream.resolver": _resolver,
     "node.gateways": _gateways,
+    **HTTPS_RULES,
 }

@@ -11,6 +11,7 @@ from portico.plan.nginx.conf import Directive, directive, entries
 from portico.plan.nginx.mime import COMPRESSIBLE
 
 BROTLI = "brotli_filter"
+BROTLI_PAGE = "https://github.com/google/ngx_brotli"
 _NEGOTIATION = "https://www.rfc-editor.org/rfc/rfc9110.html#name-accept-encoding"
 _Q = r"(?:;[ \t]*q=(?:0\.\d*[1-9]\d*|1(?:\.0*)?)[ \t]*)?"
 """A weight above 0. What has another form is refused, because it may mean 0."""
@@ -49,7 +50,7 @@ def modules(place: Place) -> list[Directive]:
 
 
 def _brotli() -> list[Directive]:
-    source = "https://github.com/google/ngx_brotli#configuration-directives"
+    source = f"{BROTLI_PAGE}#configuration-directives"
     return [
         directive("brotli", "on", why="a seventh less than gzip, for clients that take it", source=source),
         directive("brotli_comp_level", 4, why="about the time of gzip 5, and smaller", source=source),

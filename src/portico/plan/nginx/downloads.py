@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from portico.errors import Problem
 from portico.place.model import Place
 from portico.plan import downloads as names
+from portico.plan.nginx.compression import BROTLI_PAGE, can_brotli
 from portico.plan.nginx.conf import Directive, block, directive, is_literal, literal
 from portico.plan.nginx.pages import PREFIX, error_pages
 from portico.site.model import Root, Site
@@ -45,7 +46,10 @@ def downloads(site: Site, place: Place, headers: list[Directive]) -> list[Direct
     inside = [
         made
         for number, root in enumerate(roots)
-        for made in (_files(names.whole(number), root), _files(names.part(number), root, is_part=True))
+        for made in (
+            _files(names.whole(number), root, []),
+            _files(names.part(number), root, _uncompressed(place)),
+        )
     ]
     return [
         block(
@@ -79,9 +83,16 @@ def _internal() -> Directive:
     return directive("internal", why="only the worker leads here, never a client")
 
 
-def _files(url: str, root: Root, *, is_part: bool = False) -> Directive:
+def _uncompressed(place: Place) -> list[Directive]:
+    """Nothing makes the bytes others on the way."""
+    why = "a range of a compressed file would be another range"
+    brotli = [directive("brotli", "off", why=why, source=BROTLI_PAGE)] if can_brotli(place) else []
+    return [directive("gzip", "off", why=why), *brotli]
+
+
+def _files(url: str, root: Root, of_part: list[Directive]) -> Directive:
     folder = literal(root.folder, root.origin).rstrip("/") + "/"
-    why = "the same where a range was asked for" if is_part else "the files of one root"
+    why = "the same where a range was asked for" if of_part else "the files of one root"
     return block(
         "location", "^~", url, why=why, cause=root.origin, source=_ACCEL,
         of=[
@@ -91,7 +102,7 @@ def _files(url: str, root: Root, *, is_part: bool = False) -> Directive:
                 "disable_symlinks", "on", f"from={folder}",
                 why="the worker gives real paths; a link put there meanwhile is not followed", cause=root.origin,
             ),
-            *([directive("gzip", "off", why="a range of a compressed file would be another range")] if is_part else []),
+            *of_part,
         ],
     )  # fmt: skip
 

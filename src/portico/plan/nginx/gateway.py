@@ -15,6 +15,7 @@ from portico.plan.nginx.main import events, process
 from portico.plan.nginx.part import FILE, STRANGERS
 from portico.plan.nginx.part import directory as directory_of
 from portico.plan.nginx.server import backlog
+from portico.plan.nginx.tls import spoken
 from portico.plan.nginx.trust import scheme_of_connection
 from portico.plan.paths import Paths
 from portico.values import Address
@@ -78,10 +79,7 @@ def _stranger(address: Address, words: tuple[str, ...], place: Place) -> Directi
                 why=f"what is said once of a socket that sites share; {_BACKLOG}", cause=_CAUSE,
             ),
             directive("server_name", STRANGERS, why="a name no client sends", cause=_CAUSE),
-            *(
-                [directive("ssl_reject_handshake", "on", why="no certificate is for this name", cause=_CAUSE)]
-                if "ssl" in words else []
-            ),
+            *(_no_certificate(place) if "ssl" in words else []),
             block(
                 "location", "=", HEALTH, why="says that the gateway is there; each site's own health is under its Host",
                 of=[
@@ -96,6 +94,14 @@ def _stranger(address: Address, words: tuple[str, ...], place: Place) -> Directi
             ),
         ],
     )  # fmt: skip
+
+
+def _no_certificate(place: Place) -> list[Directive]:
+    """Also what begins the handshakes of every site there: a name is known only a little later."""
+    return [
+        *spoken(place, "intermediate", _CAUSE),
+        directive("ssl_reject_handshake", "on", why="no certificate is for this name", cause=_CAUSE),
+    ]
 
 
 def _included(one: Claim) -> Directive:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from portico.place.model import Place
+from portico.plan.nginx import tls
 from portico.plan.nginx.cache import cache_maps, cache_zone
 from portico.plan.nginx.compression import compression, copy_maps
 from portico.plan.nginx.conf import Directive, block, directive, entries
@@ -97,10 +98,13 @@ def own(site: Site, place: Place) -> list[Directive]:
         *static_maps(site, place),
         *spa_maps(site),
         *trust(site),
+        tls.https_variable(),
+        *tls.variables(site),
+        *tls.hsts(site),
         *log(Paths.of(place)),
         *private_map(site),
         *cache_zone(site, place),
-        *upload_map(site),
+        *upload_map(site, place),
         *limit_zones(site),
         *resolver(site, place),
         upstream(site, place),

@@ -76,7 +76,7 @@ def host_seen(site: Site, place: Place) -> str:
         return "$http_host"
     if place.nginx.since(1, 29, 3):
         return "$host$is_request_port$request_port"
-    return "$host" if site.listen.port in (80, 443) else "$host:$server_port"
+    return "$host" if site.public.port in (80, 443) else "$host:$server_port"
 
 
 def _retry(site: Site) -> list[Directive]:

@@ -15,6 +15,7 @@ from portico.plan.nginx.pages import closed, closed_pages, down_location, messag
 from portico.plan.nginx.routes import Spot, families, kept, settings, spots
 from portico.plan.nginx.spa import spa_error, spa_locations, to_spa
 from portico.plan.nginx.statics import routes_inside, statics
+from portico.plan.nginx.tls import secured_headers
 from portico.plan.paths import Paths
 from portico.site.model import Site
 from portico.site.pattern import escape, head, is_fixed
@@ -30,7 +31,7 @@ _TUNNEL = 418
 
 def locations(site: Site, place: Place) -> list[Directive]:
     """Every location of the site, in the order a reader wants them."""
-    paths, headers = Paths.of(place), common_headers()
+    paths, headers = Paths.of(place), common_headers(site)
     return [
         *health_locations(site, place),
         *statics(site, place, headers),
@@ -45,13 +46,14 @@ def locations(site: Site, place: Place) -> list[Directive]:
     ]
 
 
-def common_headers() -> list[Directive]:
+def common_headers(site: Site) -> list[Directive]:
     """Headers of every answer. nginx inherits them only into blocks that add none, so each such block repeats them."""
     return [
         directive(
             "add_header", "X-Request-ID", "$request_id", "always",
             why="the id of this request's log line, for whoever reports a problem", cause="D4",
-        )
+        ),
+        *secured_headers(site),
     ]  # fmt: skip
 
 
@@ -195,7 +197,10 @@ def _app(
     inside: Sequence[Spot] = (),
 ) -> Directive:
     """A location that the app answers; `spot` has the settings of a route, `inside` are nested patterns."""
-    own = [*kept(site, place, spot.routed if spot else None), *(settings(site, spot.routed) if spot else [])]
+    own = [
+        *kept(site, place, spot.routed if spot else None),
+        *(settings(site, place, spot.routed) if spot else []),
+    ]
     adds = any(item.name == "add_header" for item in own)
     return block(
         "location", *args, why=why, cause=cause,
@@ -212,7 +217,7 @@ def _app(
             *to_spa(site),
             *limits(site),
             *(open_files(site, place) if caches(site, place) and args[0] != "~" else []),  # a nested one has them
-            *([*common_headers(), *status_headers(site, place)] if adds else []),
+            *([*common_headers(site), *status_headers(site, place)] if adds else []),
             *own,
             pass_to_app(site),
             *(_spot(site, place, each) for each in inside),

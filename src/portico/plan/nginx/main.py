@@ -16,7 +16,7 @@ from portico.site.model import Site
 
 def nginx_conf(site: Site, place: Place) -> File:
     """The whole nginx.conf."""
-    return File("nginx.conf", tuple(render(tree(site, place))))
+    return File("nginx.conf", tuple(render(tree(site, place))), mode=0o600)
 
 
 def tree(site: Site, place: Place) -> list[Directive]:

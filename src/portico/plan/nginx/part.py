@@ -16,9 +16,10 @@ from itertools import chain
 from msgspec.structs import replace
 
 from portico.place.model import Place
-from portico.plan.model import File, Line, Upstream
+from portico.plan.model import File, Line, Tls, Upstream
 from portico.plan.nginx.conf import Directive, directive, render
 from portico.plan.nginx.http import own
+from portico.plan.nginx.tls import SESSIONS
 from portico.plan.paths import Paths
 from portico.site.model import Site
 
@@ -53,7 +54,7 @@ def part(site: Site, place: Place) -> list[Directive]:
     settings = [item for item in tree if item.name not in _DEFINES and item.verbatim is None]
     settings.append(_error_log(place))
     return [
-        _in_gateway(item, site, settings)
+        _in_gateway(_with_own_files(item, site.name), site, settings)
         for item in tree
         if (item.name in _DEFINES or item.verbatim is not None) and not _is_for_strangers(item)
     ]
@@ -67,7 +68,8 @@ def directory(name: str) -> str:
 def part_file(site: Site, tree: Iterable[Directive]) -> File:
     """The part as nginx reads it."""
     tree = tuple(tree)
-    return File(FILE, tuple(renamed(render(tree), defined(tree), namespace(site.name))))
+    names = (defined(tree) | Tls.DEFINES) - {SESSIONS}
+    return File(FILE, tuple(renamed(render(tree), names, namespace(site.name))))
 
 
 def namespace(name: str) -> str:
@@ -147,6 +149,15 @@ def _in_gateway(item: Directive, site: Site, settings: list[Directive]) -> Direc
         return item
     own = [_shared_socket(one) if site.options.domains else one for one in item.block or ()]
     return replace(item, block=(*settings, *own))
+
+
+def _with_own_files(item: Directive, name: str) -> Directive:
+    """What changes by itself lies beside the site's part."""
+    if item.args and item.args[0] in Tls.FILES:
+        return replace(item, args=(f"{directory(name)}/{item.args[0]}",))
+    if item.name != "server":
+        return item
+    return replace(item, block=tuple(_with_own_files(one, name) for one in item.block or ()))
 
 
 def _shared_socket(item: Directive) -> Directive:

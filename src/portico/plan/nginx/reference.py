@@ -73,6 +73,13 @@ _PAGES: dict[str, tuple[str, ...]] = {
     "http/ngx_http_charset_module.html": ("charset", "charset_types"),
     "http/ngx_http_rewrite_module.html": ("return", "if", "rewrite", "set", "break"),
     "http/ngx_http_auth_request_module.html": ("auth_request",),
+    "http/ngx_http_ssl_module.html": (
+        "ssl_certificate", "ssl_certificate_key", "ssl_protocols", "ssl_ciphers", "ssl_prefer_server_ciphers",
+        "ssl_ecdh_curve", "ssl_session_cache", "ssl_session_timeout", "ssl_session_tickets", "ssl_reject_handshake",
+        "ssl_client_certificate", "ssl_verify_client", "ssl_verify_depth",
+    ),
+    "http/ngx_http_v2_module.html": ("http2",),
+    "http/ngx_http_v3_module.html": ("http3",),
     "http/ngx_http_ssi_module.html": ("ssi", "ssi_types", "ssi_silent_errors"),
 }  # fmt: skip
 

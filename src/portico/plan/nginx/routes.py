@@ -19,6 +19,7 @@ from portico.plan.nginx.cache_routes import keep_route
 from portico.plan.nginx.conf import Directive, directive, entries
 from portico.plan.nginx.link import dialect, silence
 from portico.plan.nginx.uwsgi_link import has_deadlines, has_private, has_streams, has_uploads
+from portico.plan.paths import Paths
 from portico.site.model import Edge, Route, Routed, Site
 from portico.site.pattern import head, is_fixed
 
@@ -95,9 +96,9 @@ def _family(spot: Spot) -> str:
     return spot.head.rstrip("/") or "/"
 
 
-def settings(site: Site, routed: Routed | None) -> list[Directive]:
+def settings(site: Site, place: Place, routed: Routed | None) -> list[Directive]:
     """What nginx does differently for this route."""
-    return [made for write in _SETTINGS for made in write(site, routed)] if routed else []
+    return [made for write in _SETTINGS for made in write(site, place, routed)] if routed else []
 
 
 def kept(site: Site, place: Place, routed: Routed | None) -> list[Directive]:
@@ -128,10 +129,14 @@ def told_by_routes(site: Site) -> list[Directive]:
     return made
 
 
-def upload_map(site: Site) -> list[Directive]:
+def upload_map(site: Site, place: Place) -> list[Directive]:
     """At http level: the file of a request body, looked up when the body is there and only for routes that want it."""
     if not has_uploads(site):
         return []
+    if place.hides_bodies:
+        why = "nginx's files are its own user's: the worker writes its own here, on routes that asked for one"
+        table = [("default", ""), ("1", f"{Paths.of(place).uploads}/")]
+        return [entries("map", "$portico_upload", "$portico_upload_file", table=table, why=why)]
     why = "any larger body is in a file; only a route that asked for it is told which"
     table = [("default", ""), ("1", "$request_body_file")]
     return [entries("map", "$portico_upload", "$portico_upload_file", table=table, why=why)]
@@ -161,7 +166,7 @@ def private_map(site: Site) -> list[Directive]:
     return [entries("map", "$upstream_http_cache_control", _PRIVATE, table=table, why=why)]
 
 
-def _timeout(site: Site, routed: Routed) -> Iterator[Directive]:
+def _timeout(site: Site, _place: Place, routed: Routed) -> Iterator[Directive]:
     edge, key = routed.edge, "timeout" if routed.edge.timeout is not None else "stream"
     seconds = _seconds(edge)
     if seconds is None:
@@ -181,7 +186,7 @@ def _seconds(edge: Edge) -> float | None:
     return STREAM_SECONDS if edge.stream else None
 
 
-def _max_upload(_site: Site, routed: Routed) -> Iterator[Directive]:
+def _max_upload(_site: Site, _place: Place, routed: Routed) -> Iterator[Directive]:
     if routed.edge.max_upload is not None:
         yield directive(
             "client_max_body_size", int(routed.edge.max_upload), why="the largest upload of this route; more is 413",
@@ -189,7 +194,7 @@ def _max_upload(_site: Site, routed: Routed) -> Iterator[Directive]:
         )  # fmt: skip
 
 
-def _stream(site: Site, routed: Routed) -> Iterator[Directive]:
+def _stream(site: Site, _place: Place, routed: Routed) -> Iterator[Directive]:
     if routed.edge.stream:
         cause = routed.causes.get("stream", "")
         if has_streams(site):
@@ -200,7 +205,7 @@ def _stream(site: Site, routed: Routed) -> Iterator[Directive]:
         yield directive("gzip", "off", why="compression would wait for more", cause=cause)
 
 
-def _private(site: Site, routed: Routed) -> Iterator[Directive]:
+def _private(site: Site, _place: Place, routed: Routed) -> Iterator[Directive]:
     if routed.edge.private:
         if has_private(site):
             why, cause = "tells the worker", routed.causes.get("private", "")
@@ -212,10 +217,12 @@ def _private(site: Site, routed: Routed) -> Iterator[Directive]:
         )  # fmt: skip
 
 
-def _upload_to_file(_site: Site, routed: Routed) -> Iterator[Directive]:
+def _upload_to_file(_site: Site, place: Place, routed: Routed) -> Iterator[Directive]:
     if routed.edge.upload_to_file:
         cause = routed.causes.get("upload_to_file", "")
         yield directive("set", "$portico_upload", 1, why="tells the worker where the body is", cause=cause)
+        if place.hides_bodies:
+            return
         yield directive(
             "client_body_in_file_only", "clean", why="every body of this route is a file, removed after the request",
             cause=cause,
@@ -225,7 +232,7 @@ def _upload_to_file(_site: Site, routed: Routed) -> Iterator[Directive]:
         )
 
 
-_SETTINGS: tuple[Callable[[Site, Routed], Iterator[Directive]], ...] = (
+_SETTINGS: tuple[Callable[[Site, Place, Routed], Iterator[Directive]], ...] = (
     _timeout,
     _max_upload,
     _stream,

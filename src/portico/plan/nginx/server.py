@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from portico.place.model import Place
+from portico.plan.nginx import tls
 from portico.plan.nginx.cache import cache_rules, status_headers
 from portico.plan.nginx.conf import Directive, block, directive, verbatim
 from portico.plan.nginx.link import told_to_app
@@ -28,18 +29,30 @@ _UNNAMED = "any host is answered; this is the name when a client gives none"
 
 
 def servers(site: Site, place: Place) -> list[Directive]:
-    """The site's server, and with declared domains a first one that refuses every other Host.
+    """The site's server; with declared domains first those that refuse every other Host, with HTTPS the one that
+    sends plain HTTP on.
 
     Where several sites share an nginx, its gateway refuses for them all.
     """
-    if not site.options.domains or place.gateway:
-        return [_site(site, place, is_default=not site.options.domains)]
-    return [_catch_all(site, place), _site(site, place, is_default=False)]
+    is_default, refuses = not site.options.domains, bool(site.options.domains) and not place.gateway
+    made = [_catch_all(site, place)] if refuses else []
+    if site.has_https:
+        made.append(_plain(site, place, is_default=is_default))
+        made += [_no_names(site, place)] if refuses else []
+    return [*made, *_others(site, place), _site(site, place, is_default=is_default)]
 
 
 def listen_addresses(site: Site, place: Place) -> tuple[Address, ...]:
-    """Every address nginx listens on: `*` is IPv4 and, where the machine has it, IPv6."""
-    wanted = site.listen
+    """Every address of plain HTTP: `*` is IPv4 and, where the machine has it, IPv6."""
+    return _addresses(site.listen, place)
+
+
+def https_addresses(site: Site, place: Place) -> tuple[Address, ...]:
+    """Every address of HTTPS."""
+    return _addresses(site.https_listen, place) if site.has_https else ()
+
+
+def _addresses(wanted: Address, place: Place) -> tuple[Address, ...]:
     if wanted.host != "*":
         return (wanted,)
     v4 = Address("0.0.0.0", wanted.port)  # noqa: S104  that is what `:80` asks for
@@ -52,30 +65,139 @@ def backlog(place: Place) -> int:
 
 
 def _site(site: Site, place: Place, *, is_default: bool) -> Directive:
-    names = site.options.domains or ["localhost"]
+    names = _served(site) or ["localhost"]
     return block(
         "server", why="the site", cause=site.cause("domains"),
         of=[
-            *_listen(site, place, is_default=is_default),
+            *_entrance(site, place, is_default=is_default),
             directive(
                 "server_name", *names,
                 why=_NAMED if site.options.domains else _UNNAMED,
                 cause=site.cause("domains"),
             ),
-            *refuse_strangers(site),
-            *common_headers(),
-            *status_headers(site, place),
-            *failures(),
-            tunnel(),
-            closing(),
-            *spa_error(site),
-            *told_to_app(site, place),
-            *cache_rules(site, place),
-            *told_by_routes(site),
-            *locations(site, place),
-            *_own(site),
+            *_content(site, place),
         ],
     )  # fmt: skip
+
+
+def _content(site: Site, place: Place) -> list[Directive]:
+    """What the site answers, wherever the connection came in."""
+    return [
+        *refuse_strangers(site),
+        *common_headers(site),
+        *status_headers(site, place),
+        *tls.alternative(site, place),
+        *failures(),
+        tunnel(),
+        closing(),
+        *spa_error(site),
+        *told_to_app(site, place),
+        *cache_rules(site, place),
+        *told_by_routes(site),
+        *locations(site, place),
+        *_own(site),
+    ]
+
+
+def _entrance(site: Site, place: Place, *, is_default: bool) -> list[Directive]:
+    """Where the site itself is reached: by HTTPS when it has it."""
+    if not site.has_https:
+        return _listen(site, place, is_default=is_default)
+    return [*_listen_tls(site, place, is_default=is_default), *tls.certified(site, place)]
+
+
+def _served(site: Site) -> list[str]:
+    """The domains that show the site; with a canonical one, not those that are redirected to it."""
+    return [domain for domain in site.options.domains if domain not in _redirected(site)]
+
+
+def _redirected(site: Site) -> list[str]:
+    canonical = site.options.canonical
+    others = [domain for domain in site.options.domains if domain != canonical and not domain.startswith("*")]
+    return others if canonical else []
+
+
+def _others(site: Site, place: Place) -> list[Directive]:
+    """The domains that lead to the canonical one."""
+    names, cause = _redirected(site), site.cause("canonical")
+    if not names:
+        return []
+    port = tls.port_of(site) if site.has_https else "" if site.listen.port == 80 else f":{site.listen.port}"
+    scheme = "https" if site.has_https else "$portico_scheme"
+    return [
+        block(
+            "server", why="names that lead to the one the site goes by", cause=cause,
+            of=[
+                *_entrance(site, place, is_default=False),
+                directive("server_name", *names, why="every declared name but that one", cause=cause),
+                *refuse_strangers(site),
+                *common_headers(site),
+                *([] if site.has_https else health_locations(site, place)),
+                block(
+                    "location", "/", why="one address for one page", cause=cause,
+                    of=[
+                        directive(
+                            "return", 308, f"{scheme}://{site.options.canonical}{port}$request_uri",
+                            why="308 keeps a POST a POST", cause=cause,
+                        )
+                    ],
+                ),
+            ],
+        )
+    ]  # fmt: skip
+
+
+def _plain(site: Site, place: Place, *, is_default: bool) -> Directive:
+    """Plain HTTP beside HTTPS: challenge and health are answered, everything else is sent on.
+
+    A declared proxy that ended the TLS itself is not sent round in circles: it gets the site.
+    """
+    names = site.options.domains or ["localhost"]
+    if site.proxies:
+        content = [tls.insecure(site), *tls.challenge(site, place), *_content(site, place)]
+    else:
+        content = [
+            *refuse_strangers(site),
+            *tls.challenge(site, place),
+            *health_locations(site, place),
+            block(
+                "location", "/", why="everything else", cause=site.cause("https.mode"), of=[tls.to_https(site)]
+            ),
+        ]  # fmt: skip
+    return block(
+        "server", why="plain HTTP, which leads to HTTPS", cause=site.cause("https.mode"),
+        of=[
+            *_listen(site, place, is_default=is_default),
+            directive("server_name", *names, why="the same names", cause=site.cause("domains")),
+            *content,
+        ],
+    )  # fmt: skip
+
+
+def _no_names(site: Site, place: Place) -> Directive:
+    cause = site.cause("domains")
+    return block(
+        "server", why="a name that was not declared, or none: no certificate is shown, so none tells our names",
+        cause=cause,
+        of=[
+            *_listen_tls(site, place, is_default=True),
+            *tls.protocols(site, place),
+            directive(
+                "ssl_reject_handshake", "on", why="ends the handshake with unrecognized_name (112)", cause=cause
+            ),
+            directive("return", 444, why="a handshake for our name and a request for another: no answer", cause=cause),
+        ],
+    )  # fmt: skip
+
+
+def _listen_tls(site: Site, place: Place, *, is_default: bool) -> list[Directive]:
+    addresses = https_addresses(site, place)
+    return [
+        *_listen_at(
+            addresses, tls.listen_words(place), place, site.cause("https.listen"), is_default=is_default
+        ),
+        *tls.quic_listen(site, place, addresses, is_default=is_default),
+    ]
 
 
 def _catch_all(site: Site, place: Place) -> Directive:
@@ -96,10 +218,16 @@ def _catch_all(site: Site, place: Place) -> Directive:
 
 
 def _listen(site: Site, place: Place, *, is_default: bool) -> list[Directive]:
-    cause = site.cause("listen")
+    addresses = listen_addresses(site, place)
+    return _listen_at(addresses, [], place, site.cause("listen"), is_default=is_default)
+
+
+def _listen_at(
+    addresses: tuple[Address, ...], more: list[str], place: Place, cause: str, *, is_default: bool
+) -> list[Directive]:
     made = []
-    for address in listen_addresses(site, place):
-        words = [str(address)]
+    for address in addresses:
+        words = [str(address), *more]
         if is_default:
             words += ["default_server", f"backlog={backlog(place)}"]
             words += ["ipv6only=on"] if address.is_v6 else []

@@ -123,6 +123,7 @@ def _identity(site: Site, host: str) -> list[Directive]:
         _param("REMOTE_ADDR", "$remote_addr", "the client's address: the connection's, or what a declared "
                "proxy says", behind),
         _param("REQUEST_SCHEME", "$portico_scheme", "becomes wsgi.url_scheme", behind),
+        _param("HTTPS", "$portico_https", "`on` or nothing, for what knows no REQUEST_SCHEME: uWSGI, PHP", behind),
         _param("HTTP_HOST", host, "the host of url_for and redirects", site.cause("domains")),
         _param("SCRIPT_NAME", site.prefix, "the URL prefix the app lives under", site.cause("mount")),
         _param("HTTP_X_REQUEST_ID", "$request_id", "the id of the log line, so that the app can log it too", "D4"),
@@ -135,7 +136,21 @@ def _identity(site: Site, host: str) -> list[Directive]:
         ("HTTP_X_FORWARDED_PREFIX", site.prefix),
     )
     why = "replaces what the client sent, so that an app with its own ProxyFix sees the same answer"
-    return made + [_param(name, value, why, "D1", source=_FORWARDED) for name, value in forwarded]
+    made += [_param(name, value, why, "D1", source=_FORWARDED) for name, value in forwarded]
+    return made + _client_certificate(site)
+
+
+def _client_certificate(site: Site) -> list[Directive]:
+    """Who the client proved to be, under Apache's names."""
+    if not site.options.https.client_ca:
+        return []
+    known = (
+        ("SSL_CLIENT_VERIFY", "$ssl_client_verify", "SUCCESS, NONE or FAILED: and why"),
+        ("SSL_CLIENT_S_DN", "$ssl_client_s_dn", "whom the client's certificate names"),
+        ("SSL_CLIENT_M_SERIAL", "$ssl_client_serial", "its serial number"),
+    )
+    source = "https://httpd.apache.org/docs/current/mod/mod_ssl.html#envvars"
+    return [_param(name, value, why, site.cause("https.client_ca"), source) for name, value, why in known]
 
 
 @lru_cache(8)  # the same for most sites of a gateway, as most parameters are
@@ -153,5 +168,9 @@ def _blanked(headers: tuple[str, ...]) -> tuple[Directive, ...]:
 @lru_cache(1024)
 def _param(name: str, value: str, why: str, cause: str = "", source: str = _WSGI) -> Directive:
     # An empty header is left out altogether; SCRIPT_NAME is asked for by WSGI even when it is empty.
-    flags = ("if_not_empty",) if name == "HTTP_HOST" or (not value and name.startswith("HTTP_")) else ()
+    flags = (
+        ("if_not_empty",)
+        if name in ("HTTP_HOST", "HTTPS") or (not value and name.startswith("HTTP_"))
+        else ()
+    )
     return directive("uwsgi_param", name, value, *flags, why=why, cause=cause or "D1", source=source)

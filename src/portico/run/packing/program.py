@@ -5,7 +5,10 @@ python -m portico.run.packing.program < job
 
 from __future__ import annotations
 
+import ctypes
 import os
+import pwd
+import signal
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -20,12 +23,15 @@ from portico.run.packing.store import Store, key, write
 from portico.run.packing.words import Done, Folder, Found, Job, Seen, Stamp, Word
 
 _SPEAKING = threading.Lock()
+_PR_SET_PDEATHSIG = 1
 _IDLE_CLASS, _WHO_PROCESS, _IOPRIO_SET = 3 << 13, 1, {"x86_64": 251, "aarch64": 30}
 
 
 def main() -> None:
     _step_back()
-    _work(msgspec.json.decode(sys.stdin.buffer.read(), type=Job))
+    job = msgspec.json.decode(sys.stdin.buffer.read(), type=Job)
+    _become_owner(Path(job.store).parent)
+    _work(job)
 
 
 def _work(job: Job) -> None:
@@ -110,6 +116,23 @@ def _make_parents(path: Path, top: Path) -> None:
         path.chmod(0o755)
 
 
+def _become_owner(directory: Path) -> None:
+    """As root: nginx's user, whose that directory is. What it may not read must not come out in a copy.
+
+    The system ends us with the supervisor (PR_SET_PDEATHSIG) no longer when the user changes: that is asked for again.
+    """
+    owner = directory.stat().st_uid
+    if os.geteuid() != 0 or owner == 0:
+        return
+    entry, parent = pwd.getpwuid(owner), os.getppid()
+    os.initgroups(entry.pw_name, entry.pw_gid)
+    os.setgid(entry.pw_gid)
+    os.setuid(owner)
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL))
+    if os.getppid() != parent:
+        sys.exit(1)
+
+
 def _say(word: Word) -> None:
     with _SPEAKING:
         os.write(1, msgspec.json.encode(word) + b"\n")
@@ -117,8 +140,6 @@ def _say(word: Word) -> None:
 
 def _step_back() -> None:
     """Only time and disk that nobody else wants: SCHED_IDLE (sched(7)) and the idle class (ioprio_set(2))."""
-    import ctypes
-
     os.nice(19)
     try:
         os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))

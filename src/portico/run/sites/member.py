@@ -8,7 +8,7 @@ from pathlib import Path
 from portico.errors import PorticoError, Problem
 from portico.plan import claim
 from portico.plan.gateway import READ, Part, placeholder
-from portico.plan.model import Plan
+from portico.plan.model import Plan, Tls
 from portico.run import child, directories, files, lock
 from portico.run.sites.life import Life
 from portico.run.sites.pointer import POINTER
@@ -57,7 +57,20 @@ def prepare(wanted: Wanted, gateway: str) -> Part:
         raise PorticoError(Problem(wanted.origin, f"already running: pid {other.pid}", hint))
     (Path(plan.runtime) / POINTER).write_text(gateway, "utf-8")
     show_pages(plan)
-    return placeholder(plan)
+    return waiting(plan)
+
+
+def waiting(plan: Plan) -> Part:
+    """The site's part while its app is not there. Raises PorticoError without a certificate to serve with."""
+    if plan.tls is None:
+        return placeholder(plan)
+    from portico.run.tls.material import choose
+
+    material = choose(plan)
+    assert material is not None
+    certificate = material.certificate.pem.decode("ascii")
+    hsts = plan.tls.hsts_file(material.hsts_seconds).content
+    return placeholder(plan, ((Tls.CERTIFICATE, certificate), (Tls.HSTS, hsts)))
 
 
 def show_pages(plan: Plan) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 from portico.errors import PorticoError, Problem, UsageError
 from portico.place.model import Place
 from portico.plan.claim import Claim
-from portico.plan.gateway import Part, gateway_plan, placeholder
+from portico.plan.gateway import Part, gateway_plan
 from portico.plan.model import Ladder, Plan
 from portico.run import control, news, proc
 from portico.run import event as was
@@ -26,7 +26,7 @@ from portico.run.pump import Pump
 from portico.run.sites.acceptable import conflict
 from portico.run.sites.intake import Taken, taken_in
 from portico.run.sites.life import Status
-from portico.run.sites.member import Member, Wanted, clear_away
+from portico.run.sites.member import Member, Wanted, clear_away, waiting
 from portico.run.sites.supervisors import Supervisors
 from portico.run.systemd import Service
 from portico.values import Address
@@ -210,7 +210,10 @@ class Sites:
         member = self.members[name]
         fresh = await in_background(lambda: [one for one in self._look() if one.name == name and one.plan])
         for wanted in (*fresh, member.wanted):
-            part = placeholder(wanted.plan) if wanted.plan else None
+            try:
+                part = waiting(wanted.plan) if wanted.plan else None
+            except PorticoError:
+                continue  # its certificate is none by now
             if part and not conflict(part, self.parts.values(), self.pending.values()):
                 member.wanted = wanted
                 await self.use(name, part)

@@ -1,0 +1,102 @@
+"""A certificate's status as lines, for `portico cert` and `portico status`."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from portico.cli import output
+from portico.cli.words import lasting
+
+WARN_DAYS = 14
+_PLACEHOLDER = "placeholder"
+
+
+def row(certificate: dict[str, Any] | None) -> list[str]:
+    """The one line of `portico status`; none without HTTPS."""
+    if certificate is None:
+        return []
+    text = f"  https      {_state(certificate)}"
+    return [output.bad(text) if is_bad(certificate) else text]
+
+
+def is_bad(certificate: dict[str, Any]) -> bool:
+    """Whether somebody should look at it."""
+    if certificate["source"] == _PLACEHOLDER or certificate["missing"]:
+        return True
+    is_short = certificate["not_after"] - certificate["not_before"] < 3 * WARN_DAYS * 86400
+    is_wrong = any(not seen["is_served"] for seen in certificate["addresses"])
+    return is_wrong or certificate["days_left"] < (1 if is_short else WARN_DAYS)
+
+
+def details(certificate: dict[str, Any]) -> list[str]:
+    """Everything, for people."""
+    shown = certificate
+    lines = [
+        f"{output.strong(', '.join(shown['names']))}",
+        f"  state      {_state(shown)}",
+        f"  source     {_source(shown)}",
+        f"  until      {_day(shown['not_after'])}",
+        f"  next       {_next(shown)}",
+    ]
+    if shown["last_attempt"]:
+        lines.append(f"  last try   {_ago(shown['last_attempt'])}{_outcome(shown)}")
+    for seen in shown["addresses"]:
+        text = f"  served at  {seen['address']}"
+        is_so = seen["is_served"]
+        lines.append(text if is_so else output.bad(f"{text}  another one, or none {seen['words']}"))
+    lines.append(f"  browsers   {_hsts(shown)}")
+    if shown["authority"]:
+        lines.append(f"  authority  {shown['authority']}  (portico cert trust says how to trust it)")
+    lines += [output.warned(f"  {line}") for problem in shown["problems"] for line in problem.splitlines()]
+    return lines
+
+
+def _state(shown: dict[str, Any]) -> str:
+    if shown["source"] == _PLACEHOLDER:
+        return "a placeholder is served: there is no certificate yet"
+    left = shown["days_left"]
+    if left < 0:
+        return f"EXPIRED {_ago(shown['not_after'])}"
+    lacks = f", lacks {', '.join(shown['missing'])}" if shown["missing"] else ""
+    return f"good for {left:.0f} days{lacks}, next attempt {_next(shown)}"
+
+
+def _source(shown: dict[str, Any]) -> str:
+    words = {
+        "auto": f"{shown['issuer']}, asked for at {shown['server']}",
+        "local": "Portico's local authority",
+        "files": f"your files, signed by {shown['issuer']}",
+        _PLACEHOLDER: "made by Portico to begin with",
+    }
+    is_known = shown["trusted"] or shown["source"] in ("local", _PLACEHOLDER)
+    return words[shown["source"]] + ("" if is_known else " (which this system does not know)")
+
+
+def _next(shown: dict[str, Any]) -> str:
+    at = shown["next_attempt"]
+    if at is None:
+        return "when the files change" if shown["mode"] == "files" else "now"
+    seconds = at - time.time()
+    return f"in {lasting(seconds)}" if seconds > 0 else "now"
+
+
+def _outcome(shown: dict[str, Any]) -> str:
+    if not shown["failures"]:
+        return ", and it succeeded"
+    return output.warned(f", and it failed ({shown['failures']} in a row)")
+
+
+def _hsts(shown: dict[str, Any]) -> str:
+    seconds = shown["hsts_seconds"]
+    return (
+        f"insist on HTTPS for {lasting(seconds)} (HSTS)" if seconds else "are not told to insist on HTTPS yet"
+    )
+
+
+def _ago(moment: float) -> str:
+    return f"{lasting(max(0.0, time.time() - moment))} ago"
+
+
+def _day(moment: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(moment))

@@ -1,0 +1,104 @@
+"""Who the app runs as when Portico is started as root: never root, unless somebody says so."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from portico.errors import Problem, UsageError
+from portico.place.access import blocked, needed
+
+VARIABLE = "PORTICO_USER"
+"""Names the user where no option does: for containers, which know it and not the app."""
+NOBODY = "nobody"
+"""Every system has it, and it owns nothing."""
+
+
+@dataclass(frozen=True)
+class Owner:
+    """`name` is empty when the app runs as whoever runs Portico. `why` is where the name comes from."""
+
+    name: str = ""
+    why: str = ""
+
+
+def owner(wanted: str, directory: Path, *, must: bool = True) -> Owner:
+    """Who runs the app in that directory; `wanted` is the option. Raises UsageError for one who cannot.
+
+    Without `must` it is ourselves then: the app will run elsewhere, or later.
+    """
+    try:
+        return _owner(wanted, directory)
+    except UsageError:
+        if must:
+            raise
+        return Owner()
+
+
+def _owner(wanted: str, directory: Path) -> Owner:
+    own, wanted = os.geteuid(), wanted or os.environ.get(VARIABLE, "")
+    if own != 0:
+        if wanted and _uid(wanted) != own:
+            hint = "start Portico as root, or as that user"
+            raise UsageError(Problem("user", f'only root can run the app as "{wanted}"', hint))
+        return Owner()
+    if wanted:
+        return Owner() if _uid(wanted) == 0 else _checked(wanted, "as you said", directory)
+    found = directory.stat()
+    if found.st_uid == 0:
+        return _checked(NOBODY, f"{directory} belongs to root", directory)
+    try:
+        name = pwd.getpwuid(found.st_uid).pw_name
+    except KeyError:
+        what = f"{directory} belongs to user {found.st_uid}, who has no name on this machine"
+        raise UsageError(Problem("user", what, "say who runs the app: --user NAME")) from None
+    return _checked(name, f"the owner of {directory}", directory)
+
+
+def environment(name: str) -> dict[str, str]:
+    """What a login would say of that user; nothing of ourselves."""
+    if not name:
+        return {}
+    entry = pwd.getpwnam(name)
+    return {"HOME": entry.pw_dir, "USER": name, "LOGNAME": name}
+
+
+def as_user(name: str, environ: Mapping[str, str]) -> dict[str, Any]:
+    """For Popen: the program runs as that user with that user's groups alone, in that environment; empty: as we do."""
+    if not name:
+        return {}
+    entry = pwd.getpwnam(name)
+    groups = os.getgrouplist(name, entry.pw_gid)
+    env = {**environ, **environment(name)}
+    return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": groups, "env": env}
+
+
+def _uid(name: str) -> int:
+    try:
+        return pwd.getpwnam(name).pw_uid
+    except KeyError:
+        problem = Problem("user", f'there is no user "{name}"', f"make one: useradd --system {name}")
+        raise UsageError(problem) from None
+
+
+def _checked(name: str, why: str, directory: Path) -> Owner:
+    """The app's code, and the Python that runs it, must be readable for who runs it. Raises UsageError."""
+    _uid(name)
+    for path in needed(sys.executable, str(directory)).values():
+        if stopped := blocked(path, name):
+            what = f"the app would run as '{name}' ({why}), who cannot read {path}: {stopped.path}: {stopped.why}"
+            raise UsageError(Problem("user", what, _WAYS.format(name=name, path=stopped.path)))
+    return Owner(name, why)
+
+
+_WAYS = (
+    "move the app to where that user can read it, such as /srv, with a Python that everybody can\n"
+    "or let it in: chmod o+rx {path}\n"
+    "or name another user: --user NAME\n"
+    "or, knowing that a hole in the app is then a hole in the machine: --user root"
+)

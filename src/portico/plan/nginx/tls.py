@@ -1,0 +1,251 @@
+"""TLS as nginx speaks it: Mozilla's recommendation, the certificate, HTTP/2 and 3, HSTS, certificates of clients."""
+
+from __future__ import annotations
+
+from portico.place.model import NginxBuild, Place
+from portico.plan.model import Tls
+from portico.plan.nginx.conf import Directive, block, directive, entries, literal
+from portico.plan.paths import Paths
+from portico.site.model import Site
+from portico.values import Address
+
+CHALLENGE = "/.well-known/acme-challenge/"
+_MOZILLA = "https://wiki.mozilla.org/Security/Server_Side_TLS"
+_HSTS = "https://www.rfc-editor.org/rfc/rfc6797"
+_RFC_CHALLENGE = "https://www.rfc-editor.org/rfc/rfc8555#section-8.3"
+_HTTP2_DIRECTIVE_SINCE = (1, 25, 1)
+_PROTOCOLS = {"intermediate": ("TLSv1.2", "TLSv1.3"), "modern": ("TLSv1.3",)}
+_CIPHERS = ":".join(
+    f"ECDHE-{key}-{cipher}"
+    for cipher in ("AES128-GCM-SHA256", "AES256-GCM-SHA384", "CHACHA20-POLY1305")
+    for key in ("ECDSA", "RSA")
+)
+"""For TLS 1.2; those of 1.3 are all good and OpenSSL's own."""
+_CURVES = "X25519:prime256v1:secp384r1"
+SESSIONS = "portico_tls"
+"""One for all sites of a gateway: the server that begins a handshake keeps them, before the name is known."""
+_SESSIONS = f"shared:{SESSIONS}:10m"
+"""About 40 000 sessions, https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_session_cache"""
+
+
+def can_speak(build: NginxBuild) -> bool:
+    """Whether this nginx knows TLS at all."""
+    return "http_ssl_module" in build.modules
+
+
+def certified(site: Site, place: Place) -> list[Directive]:
+    """What a server with the site's certificate begins with, after its `listen` lines."""
+    cause = site.cause("https.mode")
+    return [
+        *protocols(site, place),
+        directive(
+            "ssl_certificate", Tls.CERTIFICATE, cause=cause,
+            why="certificate, chain and key in one file beside this one, so that a renewed one takes their place in "
+            "one step (rename), whole or not at all",
+        ),
+        directive("ssl_certificate_key", Tls.CERTIFICATE, why="the key in the same file: 0600", cause=cause),
+        *_clients(site),
+    ]  # fmt: skip
+
+
+def protocols(site: Site, place: Place) -> list[Directive]:
+    """How TLS is spoken; the default server of an address needs it too, since it begins every handshake."""
+    return spoken(place, site.options.https.profile, site.cause("https.profile"))
+
+
+def spoken(place: Place, profile: str, cause: str) -> list[Directive]:
+    """The same for that profile of Mozilla's."""
+    made = [
+        directive(
+            "ssl_protocols", *_PROTOCOLS[profile],
+            why=f"Mozilla's {profile} profile: what is older is broken",
+            cause=cause, source=_MOZILLA,
+        )
+    ]  # fmt: skip
+    if profile == "intermediate":
+        made.append(
+            directive(
+                "ssl_ciphers", _CIPHERS,
+                why="for TLS 1.2: a key of its own for each connection (ECDHE), authenticated encryption only",
+                cause=cause, source=_MOZILLA,
+            )
+        )  # fmt: skip
+    made += [
+        directive(
+            "ssl_prefer_server_ciphers", "off", cause=cause, source=_MOZILLA,
+            why="all of them are good, and a phone without AES in hardware knows that ChaCha20 is faster for it",
+        ),
+        directive(
+            "ssl_ecdh_curve", _CURVES, why="Mozilla's curves, as far as every build knows them",
+            cause=cause, source=_MOZILLA,
+        ),
+        directive(
+            "ssl_session_cache", _SESSIONS,
+            why="a client that comes back skips the expensive half of the handshake, whichever worker it meets",
+        ),
+        directive("ssl_session_timeout", "1d", why="for a day", source=_MOZILLA),
+        directive(
+            "ssl_session_tickets", "off", source=_MOZILLA,
+            why="a ticket's key would open every recorded session until nginx is restarted",
+        ),
+    ]  # fmt: skip
+    if has_http2(place) and place.nginx.since(*_HTTP2_DIRECTIVE_SINCE):
+        made.append(directive("http2", "on", why="many requests at once over one connection"))
+    return made
+
+
+def has_http2(place: Place) -> bool:
+    return "http_v2_module" in place.nginx.modules
+
+
+def has_http3(place: Place) -> bool:
+    """Not beside other sites: an address over UDP belongs to one server."""
+    return "http_v3_module" in place.nginx.modules and not place.gateway
+
+
+def listen_words(place: Place) -> list[str]:
+    """What follows the address of a `listen` line that speaks TLS."""
+    is_old = has_http2(place) and not place.nginx.since(*_HTTP2_DIRECTIVE_SINCE)
+    return ["ssl", "http2"] if is_old else ["ssl"]
+
+
+def quic_listen(
+    site: Site, place: Place, addresses: tuple[Address, ...], *, is_default: bool
+) -> list[Directive]:
+    """The same addresses over UDP, where this build speaks HTTP/3."""
+    if not has_http3(place):
+        return []
+    words = ["default_server", "reuseport"] if is_default else []
+    return [
+        *(
+            directive(
+                "listen", str(address), "quic", *words, cause=site.cause("https.listen"),
+                why="HTTP/3: a lost packet holds up one answer, not all of them",
+            )
+            for address in addresses
+        ),
+        directive("http3", "on", why="HTTP/3 over those addresses"),
+    ]  # fmt: skip
+
+
+def secured_headers(site: Site) -> list[Directive]:
+    """Headers of every answer over HTTPS."""
+    if not site.has_https or site.options.https.hsts == "off":
+        return []
+    return [
+        directive(
+            "add_header", "Strict-Transport-Security", "$portico_hsts", "always",
+            why="browsers come by HTTPS from now on, even to an http:// link; nginx leaves an empty header out",
+            cause=site.cause("https.hsts"), source=_HSTS,
+        )
+    ]  # fmt: skip
+
+
+def alternative(site: Site, place: Place) -> list[Directive]:
+    """At server level: a location with headers of its own does without, since browsers need to hear it once."""
+    if not site.has_https or not has_http3(place):
+        return []
+    return [
+        directive(
+            "add_header", "Alt-Svc", f'h3=":{site.https_listen.port}"; ma=86400', "always",
+            why="tells browsers that HTTP/3 is spoken here, too",
+        )
+    ]  # fmt: skip
+
+
+def hsts(site: Site) -> list[Directive]:
+    """Where the header's value comes from, at `http` level."""
+    if not site.has_https or site.options.https.hsts == "off":
+        return []
+    return [
+        directive(
+            "include", Tls.HSTS, cause=site.cause("https.hsts"),
+            why="how long browsers are to insist on HTTPS, in a file of its own: it is written anew when the site has "
+            "proven itself",
+        )
+    ]  # fmt: skip
+
+
+def https_variable() -> Directive:
+    """What CGI has called it since 1995, for whoever does not know REQUEST_SCHEME (uWSGI, PHP)."""
+    return entries(
+        "map", "$portico_scheme", "$portico_https", table=[("default", ""), ("https", "on")],
+        why="`on` when the client came by https, as declared above",
+    )  # fmt: skip
+
+
+def challenge(site: Site, place: Place) -> list[Directive]:
+    """The authority's question, answered before anything else looks at it."""
+    if site.https_mode != "auto" or site.options.https.dns:
+        return []
+    return [
+        block(
+            "location", "^~", CHALLENGE, cause=site.cause("https.mode"), source=_RFC_CHALLENGE,
+            why="the certificate authority asks here whether the name is ours; no route of the app and no redirect "
+            "comes between",
+            of=[
+                directive("root", Paths.of(place).challenges, why="certbot puts the answers there"),
+                directive("default_type", "text/plain", why="a token, not a page"),
+                directive("try_files", "$uri", "=404", why="only what certbot put there"),
+            ],
+        )
+    ]  # fmt: skip
+
+
+def to_https(site: Site) -> Directive:
+    """The one place where plain HTTP is sent on."""
+    return directive(
+        "return", 308, f"https://$host{port_of(site)}$request_uri", cause=site.cause("https.mode"),
+        why="to the same address by HTTPS; 308 keeps a POST a POST",
+    )  # fmt: skip
+
+
+def insecure(site: Site) -> Directive:
+    """The same at server level, for a server that also answers a proxy which speaks HTTPS itself."""
+    return block(
+        "if", "($portico_insecure)", why="the client did not come by HTTPS, says whoever is trusted to",
+        cause=site.cause("https.mode"), of=[to_https(site)],
+    )  # fmt: skip
+
+
+def variables(site: Site) -> list[Directive]:
+    """What the servers above look at, at `http` level."""
+    if not site.has_https or not site.proxies:
+        return []
+    rows = [
+        ("default", "0"),
+        (f"~^http:{CHALLENGE.replace('.', chr(92) + '.')}", "0"),
+        (r"~^http:/-/health(\?|$)", "0"),
+        ("~^http:", "1"),
+    ]
+    return [
+        entries(
+            "map", "$portico_scheme:$request_uri", "$portico_insecure", table=rows, cause=site.cause("https.mode"),
+            why="1 for what is to be asked by HTTPS: all but the authority's challenge and the health path",
+        )
+    ]  # fmt: skip
+
+
+def port_of(site: Site) -> str:
+    """The port as a URL needs it: none for 443."""
+    port = site.https_listen.port
+    return "" if port == 443 else f":{port}"
+
+
+def _clients(site: Site) -> list[Directive]:
+    path = site.options.https.client_ca
+    if not path:
+        return []
+    cause = site.cause("https.client_ca")
+    is_strict = site.options.https.client_verify == "required"
+    return [
+        directive(
+            "ssl_client_certificate", literal(site.path(path), cause), cause=cause,
+            why="who may sign the certificates of clients",
+        ),
+        directive(
+            "ssl_verify_client", "on" if is_strict else "optional", cause=site.cause("https.client_verify"),
+            why="nobody gets in without a certificate" if is_strict else "the app decides: it reads SSL_CLIENT_VERIFY",
+        ),
+        directive("ssl_verify_depth", 2, why="also through an intermediate authority", cause=cause),
+    ]  # fmt: skip

@@ -1,0 +1,1 @@
+"""Certificates while a site runs: where they come from, when they are renewed, what is really served."""

@@ -1,0 +1,204 @@
+"""Ask an ACME server for a certificate: certbot does it, with directories of its own; its failures in plain words."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import os
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from portico.errors import PorticoError, Problem
+from portico.plan.model import Acme, Tls
+from portico.run.tls import make
+from portico.run.tls.schedule import REFUSED, SERVER
+
+ORDER_SECONDS = 600.0
+"""DNS proofs wait minutes for name servers to agree."""
+WISH_SECONDS = 30.0
+_LINEAGE = "portico"
+_FAILED = re.compile(
+    r"(?:Domain|Identifier): (?P<name>\S+)\n\s*Type: +(?P<type>\S+)\n\s*Detail: "
+    r"(?P<detail>.*?)(?=\n\s*\n|\n\s*(?:Domain|Identifier):|\Z)",
+    re.S,
+)
+_BUSY = re.compile(
+    r"Max retries exceeded|ConnectionError|ConnectTimeout|ReadTimeout|Timed out|timed out|NameResolutionError|"
+    r"serverInternal|badNonce|5\d\d Server Error|Unexpected response|service (?:is )?busy|Service Unavailable|"
+    r"Remote end closed|MissingNonce|Server .* returned 5|\b50[0234]\b",
+    re.I,
+)
+_LIMIT = re.compile(r"too many|rateLimited|rate limit", re.I)
+_NO_PLUGIN = re.compile(r"unrecognized arguments|does not appear to be installed|plugin .* not", re.I)
+
+
+@dataclass(frozen=True)
+class FailedError(Exception):
+    """No certificate. `kind` is one of `schedule`'s words."""
+
+    kind: str
+    problems: tuple[Problem, ...]
+
+
+async def order(tls: Tls, *, rehearse: bool = False) -> bytes:
+    """A new certificate, its chain and key (PEM); nothing for a rehearsal at the staging server. Raises FailedError."""
+    assert tls.acme is not None
+    server = tls.acme.staging if rehearse else tls.acme.server
+    try:
+        argv = _words(tls, tls.acme, server, rehearse=rehearse)
+        code, said = await _run(argv, tls.acme, ORDER_SECONDS)
+    except (OSError, PorticoError) as error:
+        raise FailedError(SERVER, _problems_of(error)) from None
+    if code != 0:
+        raise _failed(said, tls.acme, server, _home(tls, server))
+    if rehearse:
+        return b""
+    live = _home(tls, server) / "config" / "live" / _LINEAGE
+    try:
+        return (live / "fullchain.pem").read_bytes() + (live / "privkey.pem").read_bytes()
+    except OSError as error:
+        raise FailedError(
+            SERVER, (Problem(str(live), f"certbot left no certificate: {error.strerror}"),)
+        ) from None
+
+
+async def wish(tls: Tls, chain: bytes) -> tuple[float | None, float] | None:
+    """When the authority wants the certificate renewed, and when to ask again; None when it cannot be asked."""
+    assert tls.acme is not None
+    path = Path(tls.directory) / "asked.pem"
+    try:
+        make.write(path, chain.partition(b"-----BEGIN PRIVATE")[0], 0o600)
+        code, said = await _run(["wish", tls.acme.server, str(path)], tls.acme, WISH_SECONDS)
+        found = json.loads(said) if code == 0 else None
+    except (OSError, ValueError):
+        return None
+    return (found["at"], found["ask"]) if found else None
+
+
+def _problems_of(error: OSError | PorticoError) -> tuple[Problem, ...]:
+    if isinstance(error, PorticoError):
+        return error.problems
+    return (Problem(str(error.filename or "certbot"), f"cannot be used: {error.strerror or error}"),)
+
+
+def _home(tls: Tls, server: str) -> Path:
+    """certbot's directories, one tree for each server: accounts and certificates of one are none of the other's."""
+    host = re.sub(r"[^A-Za-z0-9.-]+", "-", server.partition("://")[2].partition("/")[0])
+    return Path(tls.directory) / f"acme-{host}-{hashlib.sha256(server.encode()).hexdigest()[:8]}"
+
+
+def _words(tls: Tls, acme: Acme, server: str, *, rehearse: bool) -> list[str]:
+    home = _home(tls, server)
+    home.mkdir(mode=0o700, exist_ok=True)
+    words = [
+        "certonly", "--non-interactive", "--agree-tos", "--no-directory-hooks", "--no-autorenew",
+        "--force-renewal", "--renew-with-new-domains", "--max-log-backups", "10",
+        "--server", server, "--cert-name", _LINEAGE, "--key-type", "ecdsa", "--elliptic-curve", "secp256r1",
+        "--config-dir", str(home / "config"), "--work-dir", str(home / "work"), "--logs-dir", str(home / "logs"),
+        *(["--email", acme.email, "--no-eff-email"] if acme.email else ["--register-unsafely-without-email"]),
+        *(["--dry-run"] if rehearse else []),
+        *_proof(acme),
+        *_account(acme, home),
+    ]  # fmt: skip
+    return words + [word for name in tls.names for word in ("-d", name)]
+
+
+def _proof(acme: Acme) -> list[str]:
+    if not acme.dns:
+        return ["--webroot", "--webroot-path", acme.challenges]
+    words = ["--authenticator", f"dns-{acme.dns}"]
+    return words + ([f"--dns-{acme.dns}-credentials", acme.dns_credentials] if acme.dns_credentials else [])
+
+
+def _account(acme: Acme, home: Path) -> list[str]:
+    """The external account, in a file: what is on the command line everybody sees in ps. Raises OSError."""
+    if not acme.eab_kid:
+        return []
+    key = "".join(Path(acme.eab_hmac_file).read_text("ascii").split())
+    path = home / "account.ini"
+    make.write(path, f"eab-kid = {acme.eab_kid}\neab-hmac-key = {key}\n".encode(), 0o600)
+    return ["--config", str(path)]
+
+
+async def _run(words: list[str], acme: Acme, seconds: float) -> tuple[int, str]:
+    """certbot's exit code and everything it said; it is ended when we are cancelled or it takes too long."""
+    environ = {
+        name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "CERTBOT"))
+    }
+    if acme.ca:
+        environ["REQUESTS_CA_BUNDLE"] = acme.ca
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-P", "-m", "portico.run.tls.certbot", *words,
+        stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT, env=environ,
+        cwd="/",
+    )  # fmt: skip
+    try:
+        async with asyncio.timeout(seconds):
+            said, _ = await process.communicate()
+    except TimeoutError:
+        return 1, f"Timed out: no end within {seconds:g} s"
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    return process.returncode or 0, said.decode("utf-8", "replace")
+
+
+def _failed(said: str, acme: Acme, server: str, home: Path) -> FailedError:
+    """What certbot said, as a verdict and in plain words."""
+    if judged := tuple(_judged(said, acme)):
+        return FailedError(REFUSED, judged)
+    quote = _last_words(said)
+    if _LIMIT.search(said):
+        hint = "Portico waits and asks again by itself"
+        return FailedError(REFUSED, (Problem(server, "has had enough requests for now", hint, quote),))
+    if _NO_PLUGIN.search(said) and acme.dns:
+        hint = f"install it beside Portico: pip install certbot-dns-{acme.dns}"
+        return FailedError(REFUSED, (Problem("https.dns", f"certbot has no plugin {acme.dns}", hint, quote),))
+    if _BUSY.search(said):
+        hint = "the site goes on with what it has; Portico asks again by itself"
+        return FailedError(
+            SERVER, (Problem(server, "the ACME server does not answer as it should", hint, quote),)
+        )
+    return FailedError(
+        REFUSED, (Problem(server, "gave no certificate", f"more in {home}/logs/letsencrypt.log", quote),)
+    )
+
+
+_PLAIN = {
+    "dns": ("has no usable address in DNS", "add an A (and AAAA) record that leads to this machine"),
+    "connection": (
+        "could not be reached from outside, at port {port}",
+        "let port {port} through: firewall, router, cloud's security group; and look whether the name leads here",
+    ),
+    "unauthorized": (
+        "is answered by somebody else, or something in front of Portico answers the challenge",
+        "let the name (A and AAAA) lead to this machine alone; what is in front must pass /.well-known/ on",
+    ),
+    "caa": ("has a CAA record that does not allow this authority", "add one for it, or remove the record"),
+    "rejectedIdentifier": (
+        "is a name that this authority does not certify",
+        "use another authority: acme_server",
+    ),
+}
+
+
+def _judged(said: str, acme: Acme) -> Iterator[Problem]:
+    for match in _FAILED.finditer(said):
+        what, hint = _PLAIN.get(match["type"], ("was not accepted", "see what the authority says"))
+        detail = " ".join(match["detail"].split())
+        where = {"port": acme.port}
+        yield Problem(match["name"], what.format(**where), hint.format(**where), detail)
+    if not _FAILED.search(said) and re.search(r"\bcaa\b.*forbids|urn:ietf:params:acme:error:caa", said, re.I):
+        what, hint = _PLAIN["caa"]
+        yield Problem("", what, hint, _last_words(said))
+
+
+def _last_words(said: str) -> str:
+    noise = ("Saving debug log", "Ask for help", "Please see the logfile", "See the logfile", "- - - -")
+    lines = [line for line in said.strip().splitlines() if line.strip() and not line.startswith(noise)]
+    return "\n".join(lines[-6:])[:1500]

@@ -1,0 +1,62 @@
+"""certbot as a program of its own: `python -m portico.run.tls.certbot certonly ...`, and what authorities wish (ARI).
+
+certbot repeats a request once when the server rejects its nonce; a busy server rejects more, and one lost request
+would cost the whole order. Here it is repeated until the server takes it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from acme import client, messages
+
+MOST_NONCES = 30
+"""At a server that rejects every second nonce, so many fail together once in 10**18."""
+_PR_SET_PDEATHSIG = 1
+
+
+def patient(post: Any) -> Any:
+    """`ClientNetwork.post`, not giving up over a nonce."""
+
+    def again(self: client.ClientNetwork, *args: Any, **how: Any) -> Any:
+        for left in reversed(range(MOST_NONCES)):
+            try:
+                return post(self, *args, **how)
+            except messages.Error as error:
+                if error.code != "badNonce" or not left:
+                    raise
+                time.sleep(0.01)
+        raise AssertionError
+
+    return again
+
+
+def wish(server: str, path: str) -> None:
+    """Print when the authority wants the certificate in that file renewed: {"at": seconds or null, "ask": seconds}."""
+    network = client.ClientNetwork(user_agent="portico")
+    directory = client.ClientV2.get_directory(server, network)
+    at, ask = client.ClientV2(directory, network).renewal_time(Path(path).read_bytes())
+    sys.stdout.write(json.dumps({"at": at.timestamp() if at else None, "ask": ask.timestamp()}))
+
+
+def main(words: list[str]) -> int:
+    """certbot's exit code."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)  # it does not outlive Portico
+    if words[:1] == ["wish"]:
+        wish(*words[1:])
+        return 0
+    from certbot.main import main as certbot
+
+    client.ClientNetwork.post = patient(client.ClientNetwork.post)  # type: ignore[method-assign]
+    said = certbot(words)
+    return int(said) if isinstance(said, int) else 1 if said else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,402 @@
+"""Keeps the certificate of a running site: watches the files, asks for new ones in time, looks at what is served.
+
+Whatever fails leaves in force what is there: certificates are replaced only by better ones, and said.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from portico.errors import PorticoError, Problem
+from portico.plan.model import Tls
+from portico.run import news
+from portico.run.background import in_background
+from portico.run.control import Parameters
+from portico.run.news import News
+from portico.run.tls import acme, make, material
+from portico.run.tls.certificate import Certificate
+from portico.run.tls.look import Seen, look
+from portico.run.tls.material import Material
+from portico.run.tls.memory import Memory
+from portico.run.tls.preflight import preflight
+from portico.run.tls.schedule import DAY, REFUSED, WARN_DAYS, pause, renew_at
+from portico.run.world import World
+
+TURN_SECONDS = 1.0
+"""How often it is looked whether there is something to do; a file of the user's is seen as soon."""
+SETTLE_SECONDS = 0.5
+"""A file that changed is read when it was quiet for so long: certificate and key are written one after the other."""
+LOOK_EVERY_SECONDS = 3600.0
+LOOK_AGAIN_SECONDS = 60.0
+"""After a look that was not as it should be."""
+LOOK_SOON_SECONDS = 0.5
+TAKEN_SECONDS = 20.0
+"""A reload of nginx takes some 20 ms, with a thousand certificates longer."""
+
+
+class Keeper:
+    """The certificate of one running site. `is_serving` says whether nginx is there to be told."""
+
+    def __init__(self, world: World, say: Callable[[News], None], is_serving: Callable[[], bool]) -> None:
+        self._world, self._say, self._is_serving = world, say, is_serving
+        self._memory: Memory | None = None
+        self._of: Tls | None = None
+        self._lot = random.random()  # noqa: S311  it spreads load, it keeps no secret
+        self._signature: object = None
+        self._changed_at = self._taken_at = 0.0
+        self._refused: tuple[Problem, ...] = ()
+        self._seen: tuple[Seen, ...] = ()
+        self._look_at = 0.0
+        self._warned = 0.0
+        self._ordering = asyncio.Lock()
+        self._stumbled: tuple[Problem, ...] = ()
+
+    async def watch(self) -> None:
+        """For ever."""
+        while True:
+            tls, served = self._world.in_force.tls, self._world.material
+            if tls is None or served is None or not self._is_serving():
+                await asyncio.sleep(TURN_SECONDS)
+                continue
+            if tls != self._of:
+                self._begin(tls, served)
+            try:
+                await self._turn(tls, served)
+            except Exception as error:  # noqa: BLE001  whatever it is, the certificate is kept on being kept
+                self._stumble(error)
+                await asyncio.sleep(LOOK_AGAIN_SECONDS)
+            await asyncio.sleep(TURN_SECONDS)
+
+    def _stumble(self, error: Exception) -> None:
+        """Say what went wrong in a turn, once."""
+        problems = error.problems if isinstance(error, PorticoError) else (_unexpected(error),)
+        if problems != self._stumbled:
+            for problem in problems:
+                self._say(news.Trouble(problem))
+        self._stumbled = problems
+
+    def _begin(self, tls: Tls, served: Material) -> None:
+        """A plan that is new to us."""
+        # After a reload nginx answers under the old names for a moment.
+        self._taken_at = time.monotonic() + TAKEN_SECONDS if self._of else 0.0
+        self._of, self._memory = tls, Memory.of(tls)
+        self._signature = None  # what changed since the files were chosen is seen, too
+        self._changed_at, self._look_at, self._seen = 0.0, 0.0, ()
+        self._complain(served.problems)
+
+    async def _turn(self, tls: Tls, served: Material) -> None:
+        now = time.time()
+        if tls.mode == "files":
+            await self._reread(tls, served)
+        elif tls.mode == "local" and material.is_old(served.certificate, now):
+            await self._replace(tls, await in_background(lambda: material.local(tls)), "local")
+        elif tls.mode == "auto" and now >= await self._next_try(tls, served):
+            await self._renew(tls)
+        if now >= self._look_at:
+            await self._look(tls)
+        self._warn(served.certificate, now)
+
+    # The user's own files -----------------------------------------------------------------------------
+
+    async def _reread(self, tls: Tls, served: Material) -> None:
+        signature = _signature(tls)
+        if signature != self._signature:
+            self._signature, self._changed_at = signature, time.monotonic()
+            return
+        if not self._changed_at or time.monotonic() - self._changed_at < SETTLE_SECONDS:
+            return
+        self._changed_at = 0.0
+        try:
+            fresh = await in_background(lambda: material.files(tls))
+            self._complain(material.complaints(tls))
+            if fresh.pem != served.certificate.pem:
+                await self._replace(tls, fresh, "files")
+        except PorticoError as error:
+            if error.problems != self._refused:
+                self._say(news.CertificateRefused(error.problems))
+            self._refused = error.problems
+
+    def _complain(self, problems: tuple[Problem, ...]) -> None:
+        """What is wrong with files that are used: said once."""
+        for problem in problems:
+            if problem not in self._refused:
+                self._say(news.Trouble(problem))
+        self._refused = problems
+
+    # A certificate that is asked for -------------------------------------------------------------------
+
+    async def _next_try(self, tls: Tls, served: Material) -> float:
+        """When to ask, in seconds since 1970; 0 is at once."""
+        memory = self._remembered(tls)
+        certificate = served.certificate
+        lacks = served.is_placeholder or any(not certificate.covers(name) for name in tls.names)
+        if not lacks:
+            await self._ask_wish(tls, certificate, memory)
+        wished = memory.wished if memory.wished_for == certificate.fingerprint else None
+        wanted = 0.0 if lacks else renew_at(certificate.not_before, certificate.not_after, self._lot, wished)
+        # Other names than those of the last try are a wish of their own; what was refused waits all the same.
+        is_new = lacks and not memory.failures and memory.asked != sorted(tls.names)
+        return wanted if is_new else max(wanted, memory.next_try)
+
+    async def _ask_wish(self, tls: Tls, certificate: Certificate, memory: Memory) -> None:
+        """Ask the authority now and then when it wants the certificate renewed (ARI, RFC 9773)."""
+        now = time.time()
+        if memory.wished_for == certificate.fingerprint and now < memory.ask_wish:
+            return
+        told = await acme.wish(tls, certificate.pem)
+        if told is None:
+            # It cannot be asked now: what it said before holds, and a third of the lifetime does without it.
+            memory.ask_wish, memory.wished_for = now + LOOK_EVERY_SECONDS, certificate.fingerprint
+            return
+        if (
+            told[0] is None
+            or memory.wished is None
+            or memory.wished_for != certificate.fingerprint
+            or told[0] < now
+        ):
+            memory.wished = told[0]
+        memory.ask_wish, memory.wished_for = max(told[1], now + LOOK_EVERY_SECONDS), certificate.fingerprint
+        self._keep(tls, memory)
+
+    async def _renew(self, tls: Tls) -> None:
+        """Ask for a certificate; failures are remembered, and said when they are new."""
+        if self._ordering.locked():
+            return
+        async with self._ordering:
+            try:
+                await self._order(tls)
+            except acme.FailedError:
+                pass  # remembered and said where it happened
+
+    async def _order(self, tls: Tls) -> Certificate:
+        """One try from preflight to swap. Raises FailedError, after it was remembered and said."""
+        memory = self._remembered(tls)
+        memory.tried, memory.asked = time.time(), sorted(tls.names)
+        # Written down first: whoever is restarted again and again must not ask again and again.
+        memory.next_try = memory.tried + pause(REFUSED, memory.failures + 1, self._lot)
+        self._keep(tls, memory)
+        try:
+            await self._rehearse(tls, memory)
+            pem = await acme.order(tls)
+            fresh = await in_background(lambda: material.store(tls, pem))
+            await self._replace(tls, fresh, "auto")
+        except acme.FailedError as failed:
+            self._failed(tls, memory, failed.kind, failed.problems)
+            raise
+        except (PorticoError, OSError) as error:
+            problems = error.problems if isinstance(error, PorticoError) else (_unwritten(error),)
+            self._failed(tls, memory, REFUSED, problems)
+            raise acme.FailedError(REFUSED, problems) from None
+        memory.succeeded, memory.failures, memory.problems = time.time(), 0, []
+        # Whatever a clock or an authority says: not again at once.
+        memory.next_try = memory.succeeded + min(LOOK_EVERY_SECONDS, fresh.lifetime / 3)
+        self._keep(tls, memory)
+        return fresh
+
+    async def _rehearse(self, tls: Tls, memory: Memory) -> None:
+        """What is done before the first order for these names: nothing of it counts against the real limits."""
+        names = sorted(tls.names)
+        if memory.rehearsed == names:
+            return
+        while problems := await in_background(lambda: preflight(tls)):
+            if time.monotonic() >= self._taken_at:
+                raise acme.FailedError(REFUSED, problems)
+            await asyncio.sleep(LOOK_SOON_SECONDS)
+        if tls.acme and tls.acme.staging and tls.acme.staging != tls.acme.server:
+            await acme.order(tls, rehearse=True)
+        memory.rehearsed = names
+
+    def _failed(self, tls: Tls, memory: Memory, kind: str, problems: tuple[Problem, ...]) -> None:
+        memory.failures += 1
+        seconds = pause(kind, memory.failures, random.random())  # noqa: S311
+        memory.next_try = time.time() + seconds
+        memory.problems = list(problems)
+        self._keep(tls, memory)
+        self._say(news.CertificateFailed(problems, seconds, memory.failures))
+
+    # What is served ------------------------------------------------------------------------------------
+
+    async def _replace(self, tls: Tls, fresh: Certificate, origin: str) -> None:
+        """Have nginx serve it, and look whether it does. Raises PorticoError when nginx refuses it."""
+        memory = self._remembered(tls)
+        hsts = memory.hsts_seconds(tls) if fresh.is_trusted or tls.insists else 0
+        await self._world.put_material(Material(fresh, origin, hsts))
+        self._warned = 0.0
+        await self._until_served(tls, fresh)
+        self._say(news.CertificateServed(fresh.names, fresh.days_left(time.time()), fresh.issuer))
+
+    async def _until_served(self, tls: Tls, fresh: Certificate) -> None:
+        """Wait for nginx to show it everywhere, then look as always: what is wrong then is said."""
+        deadline = time.monotonic() + TAKEN_SECONDS
+        while time.monotonic() < deadline:
+            self._seen = await in_background(lambda: look(tls))
+            if all(seen.fingerprint == fresh.fingerprint for seen in self._seen):
+                break
+            await asyncio.sleep(0.05)
+        await self._look(tls)
+
+    async def _look(self, tls: Tls) -> None:
+        """See what every address shows; how long that has been well decides what browsers are told (HSTS)."""
+        self._seen = await in_background(lambda: look(tls))
+        served = self._world.material
+        if served is None or self._world.in_force.tls != tls:
+            return
+        wrong = [seen for seen in self._seen if seen.fingerprint != served.certificate.fingerprint]
+        memory = self._remembered(tls)
+        is_well = not wrong and served.certificate.is_trusted and not served.is_placeholder
+        before, memory.well_since = memory.well_since, (memory.well_since or time.time()) if is_well else None
+        if (before is None) != (memory.well_since is None):
+            self._keep(tls, memory)
+        self._look_at = time.time() + (LOOK_AGAIN_SECONDS if wrong else LOOK_EVERY_SECONDS)
+        for seen in wrong:
+            self._say(news.CertificateNotServed(str(seen.address), seen.words))
+        await self._tell_browsers(tls, served, memory)
+
+    async def _tell_browsers(self, tls: Tls, served: Material, memory: Memory) -> None:
+        wanted = memory.hsts_seconds(tls) if served.certificate.is_trusted or tls.insists else 0
+        # A break takes the site back to the first step for new visitors; what others were told cannot be taken back.
+        if wanted != served.hsts_seconds and not served.is_placeholder:
+            await self._world.put_material(replace(served, hsts_seconds=wanted))
+
+    def _warn(self, certificate: Certificate, now: float) -> None:
+        """Once a day from two weeks before the end."""
+        left = certificate.days_left(now)
+        served = self._world.material
+        if left > WARN_DAYS or now < self._warned + DAY or served is None or served.is_placeholder:
+            return
+        if certificate.lifetime < 3 * WARN_DAYS * DAY and left > certificate.lifetime / DAY / 4:
+            return  # a short-lived one is meant to be so
+        self._warned = now
+        self._say(news.CertificateEnds(left, tuple(self._trouble())))
+
+    # What people ask and are told ----------------------------------------------------------------------
+
+    def status(self) -> dict[str, Any] | None:
+        """Everything about the certificate, ready for JSON; None without HTTPS. Times are seconds since 1970."""
+        tls, served = self._world.in_force.tls, self._world.material
+        if tls is None or served is None:
+            return None
+        certificate, memory = served.certificate, self._remembered(tls)
+        return {
+            "mode": tls.mode,
+            "source": served.origin,
+            "names": list(certificate.names),
+            "missing": [name for name in tls.names if not certificate.covers(name)],
+            "issuer": certificate.issuer,
+            "serial": certificate.serial,
+            "fingerprint": certificate.fingerprint,
+            "trusted": certificate.is_trusted,
+            "not_before": certificate.not_before,
+            "not_after": certificate.not_after,
+            "days_left": round(certificate.days_left(time.time()), 2),
+            "server": tls.acme.server if tls.acme else None,
+            "next_attempt": self._planned(tls, served, memory),
+            "last_attempt": memory.tried or None,
+            "last_success": memory.succeeded or None,
+            "failures": memory.failures,
+            "problems": [str(problem) for problem in self._trouble()],
+            "addresses": [
+                {
+                    "address": str(seen.address),
+                    "is_served": seen.fingerprint == certificate.fingerprint,
+                    "words": seen.words,
+                }
+                for seen in self._seen
+            ],
+            "hsts_seconds": served.hsts_seconds,
+            "well_since": memory.well_since,
+            "authority": f"{tls.local_ca}/{make.AUTHORITY}" if tls.mode == "local" else None,
+        }
+
+    def _planned(self, tls: Tls, served: Material, memory: Memory) -> float | None:
+        certificate = served.certificate
+        if tls.mode == "files":
+            return None
+        if tls.mode == "local":
+            return certificate.not_after - certificate.lifetime / 3
+        if served.is_placeholder:
+            return memory.next_try or None
+        wished = memory.wished if memory.wished_for == certificate.fingerprint else None
+        return max(
+            renew_at(certificate.not_before, certificate.not_after, self._lot, wished), memory.next_try
+        )
+
+    def _trouble(self) -> list[Problem]:
+        return [*self._refused, *(self._memory.problems if self._memory else [])]
+
+    async def renew(self, asked: Parameters) -> AsyncGenerator[object, None]:
+        """Ask for a certificate now, or rehearse it. Raises PorticoError with what is wrong."""
+        tls = self._world.in_force.tls
+        if tls is None or tls.mode != "auto":
+            mode = tls.mode if tls else "off"
+            raise PorticoError(Problem("", f'nothing is asked for in mode "{mode}"', _HINTS[mode]))
+        if self._ordering.locked():
+            raise PorticoError(
+                Problem("", "a certificate is being asked for already", "wait for it: portico cert")
+            )
+        async with self._ordering:
+            yield {"step": "asking", "names": list(tls.names), "server": tls.acme.server if tls.acme else ""}
+            try:
+                if "dry_run" in asked:
+                    async for step in self._dry_run(tls):
+                        yield step
+                    return
+                fresh = await self._order(tls)
+            except acme.FailedError as failed:
+                raise PorticoError(*failed.problems) from None
+        yield {"step": "served", "days_left": round(fresh.days_left(time.time()), 2), "issuer": fresh.issuer}
+
+    async def _dry_run(self, tls: Tls) -> AsyncGenerator[object, None]:
+        if problems := await in_background(lambda: preflight(tls)):
+            raise acme.FailedError(REFUSED, problems)
+        yield {"step": "looked", "names": list(tls.names)}
+        if tls.acme and tls.acme.staging:
+            await acme.order(tls, rehearse=True)
+            yield {"step": "rehearsed", "server": tls.acme.staging}
+
+    def _remembered(self, tls: Tls) -> Memory:
+        if self._memory is None:
+            self._memory = Memory.of(tls)
+        return self._memory
+
+    def _keep(self, tls: Tls, memory: Memory) -> None:
+        try:
+            memory.keep(tls)
+        except OSError as error:
+            self._say(news.Trouble(_unwritten(error)))
+
+
+_HINTS = {
+    "files": "replace the files: Portico reads them again when they change",
+    "local": "Portico makes a new one by itself in time",
+    "off": "this site has no HTTPS: portico run --https local, or --email with a domain",
+}
+
+
+def _signature(tls: Tls) -> object:
+    """What changes when one of the user's files does."""
+    return tuple(_stat(path) for path in (tls.cert, tls.key) if path)
+
+
+def _stat(path: str) -> tuple[int, ...]:
+    try:
+        found = Path(path).stat()
+    except OSError:
+        return ()
+    return found.st_ino, found.st_mtime_ns, found.st_size, found.st_mode
+
+
+def _unexpected(error: Exception) -> Problem:
+    if isinstance(error, OSError):
+        return _unwritten(error)
+    return Problem("certificate", f"{type(error).__name__}: {error}")
+
+
+def _unwritten(error: OSError) -> Problem:
+    return Problem(str(error.filename or ""), f"cannot be written: {error.strerror or error}")

@@ -1,0 +1,185 @@
+"""What the options of [https], and those it leans on, must be beyond their types."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable, Iterator
+
+from portico.site.model import HTTPS_PORTS_UP, Options
+from portico.values import Address, Duration
+
+ACME_SERVERS = {
+    "letsencrypt": "https://acme-v02.api.letsencrypt.org/directory",
+    "letsencrypt-staging": "https://acme-staging-v02.api.letsencrypt.org/directory",
+}
+"""The directories that have a name, https://letsencrypt.org/docs/acme-protocol-updates/"""
+HSTS_WORDS = ("ramp", "preload", "off")
+LONGEST_HSTS = Duration(2 * 365 * 86400)
+_EMAIL = re.compile(r"[^@\s\"'<>\\,;]+@[^@\s\"'<>\\,;.]+(\.[^@\s\"'<>\\,;.]+)+")
+_USER = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*\$?")
+_PLUGIN = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+_KID = re.compile(r"[A-Za-z0-9._~:/+=-]+")
+
+_Broken = Iterator[tuple[str, str]]
+
+
+def mode_of(options: Options) -> str:
+    """As `Site.https_mode`."""
+    return options.https.mode or ("auto" if options.email else "files" if options.https.cert else "off")
+
+
+def _email(options: Options) -> _Broken:
+    if not options.email:
+        return
+    if not _EMAIL.fullmatch(options.email) or not options.email.isascii():
+        yield f'"{options.email}" is not an email address', "expected one like me@shop.example"
+    elif mode_of(options) == "auto" and not options.domains:
+        yield "it turns HTTPS on, and a certificate is for domains", "add --domain shop.example"
+
+
+def _canonical(options: Options) -> _Broken:
+    name = options.canonical
+    if name and (name not in options.domains or name.startswith("*")):
+        known = [domain for domain in options.domains if not domain.startswith("*")]
+        yield (
+            f'"{name}" is none of the domains',
+            f"expected one of: {', '.join(known)}" if known else "add it to domains",
+        )
+
+
+def _user(options: Options) -> _Broken:
+    if options.user and not _USER.fullmatch(options.user):
+        yield f'"{options.user}" cannot be a user\'s name', "expected a name like www-data"
+
+
+def _mode(options: Options) -> _Broken:
+    https, mode = options.https, mode_of(options)
+    if mode == "files" and not (https.cert and https.key):
+        yield 'mode "files" needs both cert and key', "name the two files, PEM"
+    if mode != "files" and (https.cert or https.key):
+        yield f'cert and key are not used in mode "{mode}"', 'take them out, or set mode = "files"'
+    if mode == "auto" and not options.email and not options.domains:
+        yield "a certificate is for domains, and there are none", "add domains, or use mode local"
+    if mode != "auto":
+        used = [name for name in _AUTO if getattr(https, name)]
+        if used:
+            yield f'{used[0]} is not used in mode "{mode}"', 'take it out, or set mode = "auto"'
+    if mode == "off" and https.client_ca:
+        yield "clients have no certificates without HTTPS", 'set mode = "auto", "files" or "local"'
+    if mode == "auto":
+        yield from _public(options)
+
+
+_AUTO = ("acme_ca", "acme_staging", "eab_kid", "eab_hmac_file", "dns", "dns_credentials")
+
+
+def _public(options: Options) -> _Broken:
+    """What no public authority signs."""
+    for domain in options.domains:
+        if domain.startswith("*") and not options.https.dns:
+            yield (
+                f'"{domain}" is a wildcard, which is proven by DNS only',
+                "name a certbot plugin in https.dns",
+            )
+        if _is_address(domain):
+            yield f'"{domain}" is an address', "name domains, or use mode files or local"
+        elif "." not in domain.removeprefix("*."):
+            yield f'"{domain}" is no public name: no authority certifies it', "use mode local or files"
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _listen(options: Options) -> _Broken:
+    if mode_of(options) == "off":
+        if options.https.listen:
+            yield "nothing is listened for without HTTPS", 'set mode = "auto", "files" or "local"'
+        return
+    plain = options.listen or (Address("*", 80) if options.domains else Address("127.0.0.1", 8080))
+    secure = options.https.listen or Address(plain.host, plain.port + HTTPS_PORTS_UP)
+    if secure.port == plain.port:
+        yield (
+            f"{secure} is where plain HTTP is answered, which only redirects",
+            "give listen and https.listen different ports",
+        )
+    elif secure.port > 65535:
+        yield f"there is no port {secure.port}", "name one in https.listen"
+
+
+def _acme_server(options: Options) -> _Broken:
+    yield from _directory(options.https.acme_server, tuple(ACME_SERVERS))
+
+
+def _acme_staging(options: Options) -> _Broken:
+    if options.https.acme_staging not in ("", "off"):
+        yield from _directory(options.https.acme_staging, ("letsencrypt-staging", "off"))
+
+
+def _directory(text: str, words: tuple[str, ...]) -> _Broken:
+    if text not in words and not re.fullmatch(r"https://[^\s\"'\\]+", text):
+        yield (
+            f'"{text}" is not an ACME directory',
+            f"expected {', '.join(words)} or a URL that begins with https://",
+        )
+
+
+def _eab(options: Options) -> _Broken:
+    https = options.https
+    if bool(https.eab_kid) != bool(https.eab_hmac_file):
+        yield "an external account is eab_kid and eab_hmac_file", "give both"
+    if https.eab_kid and not _KID.fullmatch(https.eab_kid):
+        yield f'"{https.eab_kid}" is not a key identifier', "copy it from the authority's page"
+
+
+def _dns(options: Options) -> _Broken:
+    https = options.https
+    if https.dns and not _PLUGIN.fullmatch(https.dns):
+        yield f'"{https.dns}" is not a certbot plugin', "expected a name like cloudflare, route53 or rfc2136"
+    if https.dns_credentials and not https.dns:
+        yield "credentials need a plugin", "name it in https.dns"
+
+
+def _resolver(options: Options) -> _Broken:
+    for entry in options.https.resolver:
+        host, _, port = entry.rpartition(":") if entry.count(":") == 1 else (entry, "", "53")
+        if not _is_address(host) or not port.isdigit() or not 0 < int(port) < 65536:
+            yield f'"{entry}" is not a name server', "expected an IP address like 1.1.1.1, or 127.0.0.1:5353"
+
+
+def _challenge_port(options: Options) -> _Broken:
+    if not 0 < options.https.challenge_port < 65536:
+        yield f"{options.https.challenge_port} is not a port", "expected 1 to 65535"
+
+
+def _hsts(options: Options) -> _Broken:
+    text = options.https.hsts
+    if text in HSTS_WORDS:
+        return
+    try:
+        seconds = Duration.parse(text)
+    except ValueError:
+        seconds = Duration(-1)
+    if not 1 <= seconds <= LONGEST_HSTS:
+        yield f'"{text}" is no time for HSTS', 'expected "ramp", "off", "preload", or "1s" to "730d"'
+
+
+HTTPS_RULES: dict[str, Callable[[Options], _Broken]] = {
+    "canonical": _canonical,
+    "email": _email,
+    "user": _user,
+    "https.mode": _mode,
+    "https.listen": _listen,
+    "https.acme_server": _acme_server,
+    "https.acme_staging": _acme_staging,
+    "https.eab_kid": _eab,
+    "https.dns": _dns,
+    "https.resolver": _resolver,
+    "https.challenge_port": _challenge_port,
+    "https.hsts": _hsts,
+}

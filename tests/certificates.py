@@ -1,0 +1,61 @@
+"""`python -m tests.certificates`: what takes too long for the suite. Fifty certificates from a server that rejects
+every fifth nonce, and twenty swaps under load. Prints the figures."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+from tests.acme import authority
+from tests.live.test_acme import DOMAIN, site, status
+from tests.live.test_https import FILES, pair, put, secured
+from tests.live.tls import handshake, until
+from tests.live.tls_load import Clients
+from tests.support import portico, private_directory
+
+
+def main() -> int:
+    return _swaps("embedded") + _swaps("system") + _issued(50, "20") + _issued(10, "50")
+
+
+def _swaps(nginx: str, count: int = 20) -> int:
+    """How many handshakes and requests were lost; Debian's nginx closes kept connections at every reload."""
+    with private_directory() as home:
+        put(home, *pair(["shop.example"]))
+        with secured(*FILES, "--nginx", nginx, directory=home) as (_, port), Clients(port) as clients:
+            for _ in range(count):
+                swap(home, port)
+        print(f"{nginx}: {count} swaps, {clients.done} requests, {clients.handshakes} handshakes, "
+              f"{len(clients.failed)} lost", *sorted(set(clients.failed))[:3], sep="\n  ")  # fmt: skip
+        return (
+            len(clients.failed) if nginx == "embedded" else sum(1 for one in clients.failed if "fresh" in one)
+        )
+
+
+def swap(home: Path, port: int) -> None:
+    """Put other files there, and wait until they are served."""
+    before = handshake(port).fingerprint
+    put(home, *pair(["shop.example"]))
+    until(lambda: handshake(port).fingerprint != before, "the new certificate")
+
+
+def _issued(count: int, rejected: str) -> int:
+    """How many certificates were not to be had at the first try."""
+    failed, began = 0, time.monotonic()
+    with (
+        authority(PEBBLE_WFE_NONCEREJECT=rejected, PEBBLE_AUTHZREUSE="50") as ca,
+        site(ca, *DOMAIN) as (run, port),
+    ):
+        until(lambda: status(run)["source"] == "auto", "the first certificate", 300)
+        seen = {handshake(port).fingerprint}
+        for _ in range(count - 1):
+            failed += portico("cert", "renew", cwd=run.directory, seconds=300).returncode != 0
+            seen.add(handshake(port).fingerprint)
+    seconds = (time.monotonic() - began) / count
+    print(f"{rejected} % of nonces rejected: {len(seen)} of {count} certificates, {seconds:.1f} s each")
+    return failed + count - len(seen)
+
+
+if __name__ == "__main__":
+    sys.exit(min(1, main()))

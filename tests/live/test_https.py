@@ -1,0 +1,333 @@
+"""HTTPS as clients meet it: who is let in, what they are shown, where plain HTTP leads, what the app is told."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import json
+import socket
+import ssl
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from portico.run.tls import make
+from tests.live.tls import APP, anyone, handshake, until
+from tests.live.tls_load import Clients
+from tests.support import Served, free_port, portico, private_directory, served
+
+pytestmark = pytest.mark.timeout(300)
+STATIC = {"static/app.css": "body { color: teal }\n"}
+
+
+@contextlib.contextmanager
+def secured(*words: str, **how: Any) -> Iterator[tuple[Served, int]]:
+    port = free_port()
+    files = {"app.py": APP, **STATIC, **how.pop("files", {})}
+    with served(files, "--https-listen", f"127.0.0.1:{port}", *words, **how) as run:
+        yield run, port
+
+
+@pytest.fixture(scope="module", params=["embedded", "system"])
+def local(request: pytest.FixtureRequest, _needs_nginx: None) -> Iterator[tuple[Served, int]]:
+    with secured("--https", "local", "--nginx", request.param) as found:
+        yield found
+
+
+@pytest.fixture(scope="module", params=["embedded", "system"])
+def named(request: pytest.FixtureRequest, _needs_nginx: None) -> Iterator[tuple[Served, int]]:
+    """A site with names, the first of them canonical."""
+    words = ["--domain", "shop.example", "--domain", "www.shop.example", "--canonical", "shop.example"]
+    with secured("--https", "local", "--nginx", request.param, *words) as found:
+        yield found
+
+
+def trusting(run: Served) -> ssl.SSLContext:
+    return ssl.create_default_context(cafile=run.directory / "state/local-ca" / make.AUTHORITY)
+
+
+def test_who_trusts_the_local_authority_sees_a_good_site(local: tuple[Served, int]) -> None:
+    run, port = local
+    with httpx.Client(verify=trusting(run), http2=False, timeout=30) as client:
+        for host in ("localhost", "127.0.0.1"):
+            told = client.get(f"https://{host}:{port}/").json()
+            assert (told["scheme"], told["https"], told["host"]) == ("https", "on", f"{host}:{port}")
+            assert told["url"] == f"https://{host}:{port}/"
+
+
+def test_no_header_changes_the_scheme(local: tuple[Served, int]) -> None:
+    run, port = local
+    lies = {"X-Forwarded-Proto": "http", "X-Forwarded-Ssl": "off", "HTTPS": "off", "X-Scheme": "http"}
+    told = httpx.get(f"https://localhost:{port}/", headers=lies, verify=trusting(run)).json()
+    assert (told["scheme"], told["https"], told["url"]) == ("https", "on", f"https://localhost:{port}/")
+
+
+def test_plain_http_leads_to_https_and_a_post_stays_one(local: tuple[Served, int]) -> None:
+    run, port = local
+    answer = run.client.post(f"{run.url}/a%2Fb?x=1", headers={"Host": f"localhost:{run.port}"})
+    assert answer.status_code == 308
+    assert answer.headers["Location"] == f"https://localhost:{port}/a%2Fb?x=1"
+    assert run.get("/-/health").text == "ok"
+
+
+def test_the_handshake(local: tuple[Served, int]) -> None:
+    _, port = local
+    assert (handshake(port, "localhost").protocol, handshake(port, "localhost").alpn) == ("TLSv1.3", "h2")
+    older = anyone()
+    older.maximum_version = ssl.TLSVersion.TLSv1_2
+    assert handshake(port, "localhost", older).protocol == "TLSv1.2"
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_who_comes_back_resumes_the_session(named: tuple[Served, int], version: ssl.TLSVersion) -> None:
+    """Also behind a default server that refuses: the session cache is looked up there."""
+    _, port = named
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.minimum_version = context.maximum_version = version
+    session, resumed = None, []
+    for _ in range(4):
+        with (
+            socket.create_connection(("127.0.0.1", port), 20) as plain,
+            context.wrap_socket(plain, server_hostname="shop.example", session=session) as connection,
+        ):
+            connection.sendall(b"GET / HTTP/1.1\r\nHost: shop.example\r\nConnection: close\r\n\r\n")
+            while connection.recv(65536):
+                pass
+            session = connection.session
+            resumed.append(connection.session_reused)
+    assert resumed == [False, True, True, True]
+
+
+def test_a_strange_name_is_refused_and_shown_nothing(named: tuple[Served, int]) -> None:
+    _, port = named
+    for name in ("evil.example", "localhost.example", None):
+        with pytest.raises(ssl.SSLError, match=r"(?i)unrecognized.name"):
+            handshake(port, name)
+
+
+def test_a_handshake_for_one_name_and_a_request_for_another_is_closed(named: tuple[Served, int]) -> None:
+    _, port = named
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with (
+        socket.create_connection(("127.0.0.1", port), 20) as plain,
+        context.wrap_socket(plain, server_hostname="shop.example") as connection,
+    ):
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n")
+        assert connection.recv(100) == b""
+
+
+def test_other_names_lead_to_the_canonical_one(named: tuple[Served, int]) -> None:
+    run, port = named
+    extensions = {"sni_hostname": "www.shop.example"}
+    with httpx.Client(verify=anyone(), timeout=30) as client:
+        headers = {"Host": f"www.shop.example:{port}"}
+        answer = client.post(f"https://127.0.0.1:{port}/a?b=1", headers=headers, extensions=extensions)
+    assert (answer.status_code, answer.headers["Location"]) == (308, f"https://shop.example:{port}/a?b=1")
+    assert run.get("/x", headers={"Host": "www.shop.example"}).headers["Location"] == (
+        f"https://www.shop.example:{port}/x"
+    )
+
+
+def test_a_proxy_that_ended_the_tls_is_not_sent_round_in_circles() -> None:
+    with secured("--https", "local", "--behind", "127.0.0.0/8") as (run, _):
+        told = run.get(headers={"X-Forwarded-Proto": "https"}).json()
+        assert (told["scheme"], told["https"]) == ("https", "on")
+        assert run.get(headers={"X-Forwarded-Proto": "http"}).status_code == 308
+        assert run.get("/-/health").text == "ok"
+
+
+def test_uwsgi_is_told_too() -> None:
+    with secured("--https", "local", "--workers-server", "uwsgi") as (run, port):
+        told = httpx.get(f"https://localhost:{port}/", verify=trusting(run)).json()
+        assert (told["scheme"], told["url"]) == ("https", f"https://localhost:{port}/")
+
+
+def test_the_key_is_nobody_else_s_and_in_no_answer() -> None:
+    with secured("--https", "local") as (run, _):
+        assert all(
+            path.stat().st_mode & 0o077 == 0
+            for path in run.directory.rglob("*")
+            if b"PRIVATE KEY" in _content(path)
+        )
+        for words in (
+            ["plan", "--diff", "--json"],
+            ["status", "--json"],
+            ["cert", "--json"],
+            ["plan", "--json"],
+        ):
+            said = portico(*words, *(["--https", "local"] if words[0] == "plan" else []), cwd=run.directory)
+            assert "PRIVATE" not in said.stdout + said.stderr
+        checked = portico("check", "--https", "local", cwd=run.directory)
+        assert "lines written for it" in checked.stdout
+
+
+def _content(path: Path) -> bytes:
+    return path.read_bytes() if path.is_file() else b""
+
+
+# The user's own files -------------------------------------------------------------------------------------
+
+
+def pair(
+    names: Sequence[str], *, days: float = 90, key: ec.EllipticCurvePrivateKey | None = None
+) -> tuple[bytes, bytes]:
+    """A certificate that signed itself, and its key."""
+    key = key or ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "Own")])
+    now = datetime.datetime.now(datetime.UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=100))
+        .not_valid_after(now + datetime.timedelta(days=days))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(one) for one in names]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    text = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.TraditionalOpenSSL,
+        serialization.NoEncryption(),
+    )
+    return made.public_bytes(serialization.Encoding.PEM), text
+
+
+def put(directory: Path, chain: bytes, key: bytes) -> None:
+    (directory / "key.pem").touch(mode=0o600)
+    (directory / "key.pem").write_bytes(key)
+    (directory / "cert.pem").write_bytes(chain)
+
+
+FILES = ["--https-cert", "cert.pem", "--https-key", "key.pem", "--domain", "shop.example"]
+
+
+def test_files_are_checked_before_use_and_swapped_when_they_change() -> None:
+    chain, key = pair(["shop.example"])
+    other_chain, other_key = pair(["shop.example"])
+    wrong = {
+        "cut short": (chain[: len(chain) // 2], key),
+        "is not the key of": (chain, other_key),
+        "is empty": (b"", key),
+        "expired on": pair(["shop.example"], days=-1),
+        "not for shop.example": pair(["other.example"]),
+        "is no key in PEM": (chain, key[: len(key) // 2]),
+    }
+    with private_directory() as home:
+        put(home, chain, key)
+        with secured(*FILES, "--https-hsts", "365d", directory=home) as (run, port):
+            first = handshake(port)
+            for words, (bad_chain, bad_key) in wrong.items():
+                put(home, bad_chain, bad_key)
+                until(lambda words=words: words in run.stderr(), words)  # type: ignore[misc]
+                assert handshake(port).fingerprint == first.fingerprint
+                found = json.loads(portico("cert", "--json", cwd=home).stdout)
+                assert words in found["problems"][0]
+            put(home, other_chain, other_key)
+            until(lambda: handshake(port).fingerprint != first.fingerprint, "the new certificate")
+            until(lambda: "is served" in run.stderr(), "the news")
+            answers = _everywhere(port)
+            assert {answer.headers.get("Strict-Transport-Security") for answer in answers} == {
+                "max-age=31536000"
+            }
+            assert "Strict-Transport-Security" not in run.get(headers={"Host": "shop.example"}).headers
+            # A key that everybody may read is used, and said.
+            (home / "key.pem").chmod(0o644)
+            until(lambda: "everybody on this machine can read this key" in run.stderr(), "the complaint")
+
+
+def test_no_handshake_and_no_request_is_lost_in_a_swap() -> None:
+    """`make certificates` does it twenty times."""
+    with private_directory() as home:
+        put(home, *pair(["shop.example"]))
+        with secured(*FILES, directory=home) as (_, port), Clients(port, 4) as clients:
+            for _ in range(3):
+                before = handshake(port).fingerprint
+                put(home, *pair(["shop.example"]))
+                until(lambda before=before: handshake(port).fingerprint != before, "a swap")  # type: ignore[misc]
+        assert clients.failed == []
+        assert clients.handshakes > 4
+
+
+def _everywhere(port: int) -> list[httpx.Response]:
+    """The app's answer, a static file's, and an error's."""
+    extensions, headers = {"sni_hostname": "shop.example"}, {"Host": "shop.example"}
+    with httpx.Client(verify=anyone(), timeout=30) as client:
+        paths = ("/", "/static/app.css", "/static/none", "/nothing")
+        url = f"https://127.0.0.1:{port}"
+        return [client.get(url + path, headers=headers, extensions=extensions) for path in paths]
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (None, "cannot be read: No such file or directory"),
+        (b"nonsense", "is no certificate in PEM, or is cut short"),
+    ],
+)
+def test_a_start_without_usable_files_says_so(content: bytes | None, words: str) -> None:
+    with private_directory() as home:
+        if content is not None:
+            put(home, content, pair(["shop.example"])[1])
+        with secured(*FILES, directory=home, wait=False) as (run, _):
+            assert run.process.wait(60) == 1
+            assert words in run.stderr()
+            checked = portico("check", *FILES, cwd=home)
+            assert (checked.returncode, words in checked.stdout) == (1, True)
+
+
+def test_a_reload_keeps_what_is_served() -> None:
+    with private_directory() as home:
+        put(home, *pair(["shop.example"]))
+        with secured(*FILES, directory=home) as (run, port):
+            first = handshake(port).fingerprint
+            (home / "cert.pem").write_bytes(b"")
+            (home / "app.py").write_text(APP + "\nVERSION = 2\n")
+            assert portico("reload", cwd=home).returncode == 0
+            assert handshake(port).fingerprint == first
+            assert run.process.poll() is None
+
+
+def test_clients_show_certificates() -> None:
+    with private_directory() as home, private_directory() as authority:
+        make.local(["unused"], authority)
+        chain, key = _client(authority)
+        (home / "client.pem").write_bytes(chain + key)
+        (home / "ca.pem").write_bytes((authority / make.AUTHORITY).read_bytes())
+        with secured("--https", "local", "--https-client-ca", "ca.pem", directory=home) as (run, port):
+            context = trusting(run)
+            assert httpx.get(f"https://localhost:{port}/", verify=context).status_code == 400
+            context.load_cert_chain(home / "client.pem")
+            told = httpx.get(f"https://localhost:{port}/", verify=context).json()["client"]
+            assert (told["SSL_CLIENT_VERIFY"], told["SSL_CLIENT_S_DN"]) == ("SUCCESS", "CN=Ada")
+
+
+def _client(directory: Path) -> tuple[bytes, bytes]:
+    """Ada's certificate, by the authority in that directory."""
+    authority = x509.load_pem_x509_certificate((directory / make.AUTHORITY).read_bytes())
+    signer = serialization.load_pem_private_key((directory / make.AUTHORITY_KEY).read_bytes(), None)
+    assert isinstance(signer, ec.EllipticCurvePrivateKey)
+    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.datetime.now(datetime.UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "Ada")]))
+        .issuer_name(authority.subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .sign(signer, hashes.SHA256())
+    )
+    text = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    return made.public_bytes(serialization.Encoding.PEM), text

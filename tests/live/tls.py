@@ -1,0 +1,81 @@
+"""What a client sees of a site's HTTPS."""
+
+from __future__ import annotations
+
+import hashlib
+import socket
+import ssl
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+from cryptography import x509
+
+APP = """
+from flask import Flask, jsonify, request, url_for
+
+app = Flask(__name__)
+
+@app.route("/", methods=["GET", "POST"])
+def home():
+    return jsonify(url=url_for("home", _external=True), scheme=request.environ["wsgi.url_scheme"],
+                   https=request.environ.get("HTTPS"), method=request.method, host=request.host,
+                   client={k: v for k, v in request.environ.items() if k.startswith("SSL_CLIENT")})
+
+@app.route("/.well-known/acme-challenge/<path:token>")
+def hijack(token):
+    return "not the answer"
+"""
+
+
+class Shown(NamedTuple):
+    """What one handshake showed."""
+
+    certificate: x509.Certificate
+    fingerprint: str
+    protocol: str
+    alpn: str | None
+    is_resumed: bool
+
+    @property
+    def names(self) -> set[str]:
+        found = self.certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+        return set(found.value.get_values_for_type(x509.DNSName))
+
+    @property
+    def issuer(self) -> str:
+        return self.certificate.issuer.rfc4514_string()
+
+
+def handshake(
+    port: int,
+    name: str | None = "shop.example",
+    context: ssl.SSLContext | None = None,
+    host: str = "127.0.0.1",
+) -> Shown:
+    """Raises ssl.SSLError or OSError when there is none."""
+    context = context or anyone()
+    with (
+        socket.create_connection((host, port), 20) as plain,
+        context.wrap_socket(plain, server_hostname=name) as connection,
+    ):
+        der = connection.getpeercert(binary_form=True) or b""
+        return Shown(
+            x509.load_der_x509_certificate(der), hashlib.sha256(der).hexdigest(), connection.version() or "",
+            connection.selected_alpn_protocol(), connection.session_reused or False,
+        )  # fmt: skip
+
+
+def anyone() -> ssl.SSLContext:
+    """A client that believes everybody."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.set_alpn_protocols(["h2", "http/1.1"])
+    return context
+
+
+def until(is_so: Callable[[], object], what: str, seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < deadline, f"not within {seconds:g} s: {what}"
+        time.sleep(0.05)

@@ -1,0 +1,228 @@
+"""When certificates are asked for, what is remembered, what is refused before it is used, and what DNS says."""
+
+from __future__ import annotations
+
+import datetime
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from hypothesis import given
+from hypothesis import strategies as st
+
+from portico.errors import PorticoError, Problem
+from portico.plan.model import Acme, Tls
+from portico.run.tls import make, material
+from portico.run.tls.acme import _failed
+from portico.run.tls.certificate import covers, read, unfit
+from portico.run.tls.memory import Memory
+from portico.run.tls.preflight import preflight
+from portico.run.tls.schedule import DAY, REFUSED, SERVER, hsts_seconds, pause, renew_at
+from tests.acme import authority
+
+LIMIT_AN_HOUR = 5
+LETSENCRYPT = "https://acme-v02.api.letsencrypt.org/directory"
+
+
+def plan(directory: Path, *names: str, mode: str = "auto", acme: Acme | None = None) -> Tls:
+    made = acme or Acme(LETSENCRYPT, "")
+    return Tls(
+        mode, names or ("shop.example",), (), str(directory), acme=made, local_ca=str(directory / "ca")
+    )
+
+
+# When ---------------------------------------------------------------------------------------------------
+
+
+def test_no_more_failures_in_any_hour_than_the_authority_allows() -> None:
+    for lot in (0.0, 1.0):
+        moments, now = [0.0], 0.0
+        for failures in range(1, 30):
+            now += pause(REFUSED, failures, lot)
+            moments.append(now)
+        for begin in moments:
+            assert sum(begin <= moment < begin + 3600 for moment in moments) < LIMIT_AN_HOUR
+
+
+def test_a_server_that_is_down_is_asked_again_soon_and_then_less_often() -> None:
+    pauses = [pause(SERVER, failures, 0.0) for failures in range(1, 12)]
+    assert pauses[0] == 10
+    assert pauses == sorted(pauses)
+    assert pauses[-1] == 1800
+
+
+@given(
+    lifetime=st.floats(60, 400 * DAY),
+    lot=st.floats(0, 1),
+    wished=st.one_of(st.none(), st.floats(-400 * DAY, 800 * DAY)),
+)
+def test_a_certificate_is_always_renewed_before_its_last_tenth_is_over(
+    lifetime: float, lot: float, wished: float | None
+) -> None:
+    at = renew_at(0, lifetime, lot, wished)
+    assert at <= lifetime * 0.9
+    if wished is None:
+        assert lifetime * 0.66 < at < lifetime * 0.71
+
+
+def test_browsers_are_told_in_steps() -> None:
+    steps = [(None, 0), (0, 300), (DAY - 1, 300), (DAY, 86400), (8 * DAY - 1, 86400), (8 * DAY, 365 * 86400)]
+    assert [(proven, hsts_seconds("ramp", proven)) for proven, _ in steps] == steps
+    assert hsts_seconds("off", 9 * DAY) == 0
+    assert hsts_seconds("30d", None) == 30 * 86400
+    assert "; includeSubDomains; preload" in Tls("auto", (), (), "", hsts="preload").hsts_file(1).content
+
+
+def test_what_is_remembered_outlives_a_restart_and_a_broken_file_is_none(tmp_path: Path) -> None:
+    tls = plan(tmp_path)
+    memory = Memory(failures=3, next_try=9.0, problems=[Problem("a", "b")], well_since=1.0)
+    memory.keep(tls)
+    assert Memory.of(tls) == memory
+    (tmp_path / "memory.json").write_text("{")
+    assert Memory.of(tls) == Memory()
+
+
+# What is refused ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("names", "name", "is_covered"),
+    [
+        (("shop.example",), "SHOP.example", True),
+        (("*.shop.example",), "a.shop.example", True),
+        (("*.shop.example",), "a.b.shop.example", False),
+        (("*.shop.example",), "shop.example", False),
+        (("*.shop.example",), "*.shop.example", True),
+        (("a.shop.example",), "*.shop.example", False),
+    ],
+)
+def test_names(names: tuple[str, ...], name: str, is_covered: bool) -> None:
+    assert covers(names, name) == is_covered
+
+
+def test_a_short_rsa_key_and_a_broken_chain_are_refused(tmp_path: Path) -> None:
+    chain, key = make.local(["shop.example"], tmp_path)
+    other, _ = make.local(["other.example"], tmp_path)
+    with pytest.raises(PorticoError, match="certificate 1 is not signed by certificate 2"):
+        read(chain + other, key, "cert.pem", "key.pem")
+    authority_pem = (tmp_path / make.AUTHORITY).read_bytes()
+    assert read(chain + authority_pem, key, "cert.pem", "key.pem").names == ("shop.example",)
+    short = rsa.generate_private_key(65537, 1024)
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "x")])
+    now = datetime.datetime.now(datetime.UTC)
+    made = x509.CertificateBuilder(name, name, short.public_key(), 1, now, now + datetime.timedelta(1))
+    pem = made.sign(short, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+    text = short.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    with pytest.raises(PorticoError, match="has 1024 bits"):
+        read(pem, text, "cert.pem", "key.pem")
+    locked = short.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.BestAvailableEncryption(b"secret"),
+    )
+    with pytest.raises(PorticoError, match="needs a passphrase"):
+        read(pem, locked, "cert.pem", "key.pem")
+
+
+def test_the_authority_s_chain_is_trusted_by_who_trusts_it_alone(tmp_path: Path) -> None:
+    chain, key = make.local(["shop.example"], tmp_path)
+    assert read(chain, key, "", "", str(tmp_path / make.AUTHORITY)).is_trusted
+    assert not read(chain, key, "", "", "/etc/ssl/certs/ca-certificates.crt").is_trusted
+
+
+def test_a_certificate_of_the_future_is_a_wrong_clock(tmp_path: Path) -> None:
+    chain, key = make.local(["shop.example"], tmp_path)
+    certificate = read(chain, key, "c", "k")
+    problem = unfit(certificate, ["shop.example"], certificate.not_before - 10 * DAY, "c")
+    assert problem is not None
+    assert "clock" in problem.hint
+
+
+def test_what_was_issued_belongs_to_the_server_that_issued_it(tmp_path: Path) -> None:
+    """From staging to production the staging certificate does not stay."""
+    tls, staging = plan(tmp_path), plan(tmp_path, acme=Acme("https://staging.example/dir", ""))
+    pem = b"".join(make.local(["shop.example"], tmp_path / "ca"))
+    assert material.store(staging, pem).names == ("shop.example",)
+    assert material.stored(staging) is not None
+    assert material.stored(tls) is None
+    with pytest.raises(PorticoError, match=r"not for new\.example"):
+        material.store(plan(tmp_path, "shop.example", "new.example"), pem)
+
+
+def test_a_new_local_authority_makes_new_certificates(tmp_path: Path) -> None:
+    tls = plan(tmp_path, mode="local")
+    first = material.local(tls)
+    assert material.local(tls) == first
+    (tmp_path / "ca" / make.AUTHORITY_KEY).unlink()
+    (tmp_path / "local.pem").unlink()
+    assert material.local(tls).fingerprint != first.fingerprint
+
+
+# What the authority and DNS say ------------------------------------------------------------------------
+
+
+SAID = """\
+Certbot failed to authenticate some domains (authenticator: webroot). The Certificate Authority reported these problems:
+  {word}: shop.example
+  Type:   {kind}
+  Detail: 203.0.113.9: Fetching http://shop.example/.well-known/acme-challenge/x: Timeout during connect
+
+Hint: The Certificate Authority failed to download the temporary challenge files created by Certbot.
+"""
+
+
+@pytest.mark.parametrize("word", ["Domain", "Identifier"])
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("connection", "could not be reached"),
+        ("dns", "no usable address"),
+        ("caa", "CAA record"),
+        ("odd", "not accepted"),
+    ],
+)
+def test_verdicts_in_plain_words(word: str, kind: str, words: str) -> None:
+    failed = _failed(SAID.format(word=word, kind=kind), Acme(LETSENCRYPT, ""), LETSENCRYPT, Path("/x"))
+    (problem,) = failed.problems
+    assert (failed.kind, problem.where) == (REFUSED, "shop.example")
+    assert words in problem.what
+    assert "Timeout during connect" in problem.quote
+
+
+@pytest.mark.parametrize(
+    ("said", "kind", "words"),
+    [
+        (
+            "Error finalizing order :: rateLimited :: too many certificates",
+            REFUSED,
+            "has had enough requests",
+        ),
+        ("requests.exceptions.ConnectionError: HTTPSConnectionPool: Max retries", SERVER, "does not answer"),
+        ("The server experienced an internal error :: serverInternal", SERVER, "does not answer"),
+        ("something new", REFUSED, "gave no certificate"),
+    ],
+)
+def test_other_failures(said: str, kind: str, words: str) -> None:
+    failed = _failed(said, Acme(LETSENCRYPT, ""), LETSENCRYPT, Path("/x"))
+    assert failed.kind == kind
+    assert words in failed.problems[0].what
+
+
+def test_a_caa_record_decides_for_the_names_below_it(tmp_path: Path) -> None:
+    with authority() as ca:
+        resolver = (f"127.0.0.1:{ca.dns_port}",)
+
+        def asked(*names: str) -> tuple[Problem, ...]:
+            acme = Acme(LETSENCRYPT, "", resolvers=resolver, dns="cloudflare")
+            return preflight(plan(tmp_path, *names, acme=acme))
+
+        assert asked("shop.example") == ()
+        ca.caa("shop.example", "other.example")
+        (problem,) = asked("a.shop.example")
+        assert "allows other.example only, not letsencrypt.org" in problem.what
+        ca.caa("shop.example", "letsencrypt.org; validationmethods=http-01")
+        assert asked("*.shop.example") == ()

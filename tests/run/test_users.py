@@ -1,0 +1,209 @@
+"""Started as root, the app is somebody else: what that user can reach of Portico's, and what belongs to whom."""
+
+from __future__ import annotations
+
+import json
+import pwd
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from tests.live.tls import until
+from tests.support import (
+    Served,
+    environment,
+    free_port,
+    private_directory,
+    start,
+    until_ready,
+)  # fmt: skip
+from tests.support import end as stop
+from tests.users import ONLY_ROOT, USER, as_user, paths, places, python
+
+pytestmark = ONLY_ROOT
+
+APP = """
+import getpass, json, os, pathlib
+
+def app(environ, start):
+    path = environ["PATH_INFO"]
+    if path == "/who":
+        body = json.dumps(
+            {"uid": os.getuid(), "gid": os.getgid(), "groups": os.getgroups(), "home": os.environ["HOME"]}
+        )
+    elif path == "/write":
+        pathlib.Path("written.txt").write_text("by the app")
+        body = "ok"
+    else:
+        body = "hello"
+    start("200 OK", [("Content-Type", "text/plain")])
+    return [body.encode()]
+"""
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[Served]:
+    """A site of `games`, with HTTPS."""
+    with private_directory() as home:
+        app = home / "app"
+        app.mkdir()
+        (app / "app.py").write_text(APP)
+        shutil.chown(app, USER, USER)
+        run = start(
+            app,
+            "--https",
+            "local",
+            "--https-listen",
+            f"127.0.0.1:{free_port()}",
+            python=python(),
+            env=paths(home),
+        )
+        try:
+            until_ready(run)
+            yield run
+        finally:
+            stop(run)
+
+
+def asked(run: Served, path: str) -> httpx.Response:
+    url = next(line.split()[1] for line in run.stderr().splitlines() if line.strip().startswith("serving"))
+    return httpx.get(url.rstrip("/") + path, verify=False, timeout=30)
+
+
+def test_the_app_is_the_owner_of_its_directory(site: Served) -> None:
+    told = json.loads(asked(site, "/who").text)
+    entry = pwd.getpwnam(USER)
+    assert (told["uid"], told["gid"]) == (entry.pw_uid, entry.pw_gid)
+    assert 0 not in told["groups"]
+    assert told["home"] == entry.pw_dir
+    assert asked(site, "/write").text == "ok"
+    assert (site.directory / "written.txt").stat().st_uid == entry.pw_uid
+    assert f"the app runs as '{USER}'" in site.stderr()
+
+
+def test_nginx_s_workers_are_not_root(site: Served) -> None:
+    users = {
+        process.username()
+        for process in site.processes()
+        if "nginx: worker" in " ".join(process.cmdline()) or "gunicorn" in " ".join(process.cmdline())
+    }
+    assert "root" not in users
+    assert USER in users
+
+
+def test_owners_and_modes_after_a_start(site: Served) -> None:
+    runtime, state = places(site)
+    found = {}
+    for top in (runtime, state, state.parent / "local-ca"):
+        for path in (top, *top.rglob("*")):
+            status = path.lstat()
+            name = str(path.relative_to(top.parent)).replace(runtime.name, "SITE").replace(state.name, "SITE")
+            if not path.is_symlink() and "/errors" not in name:
+                found[f"{top.parent.name}/{name}"] = (
+                    f"{status.st_mode & 0o7777:04o} {path.owner()}:{path.group()}"
+                )
+    group = runtime.group()
+    assert found == {
+        "run/SITE": f"0751 root:{group}",
+        "run/SITE/app-1.sock": f"0660 root:{group}",
+        "run/SITE/app-1.sock.keep": f"0660 root:{group}",
+        **{
+            f"run/SITE/{name}": f"0660 root:{group}"
+            for name in ("app.sock", "app.1.sock", "app.2.sock", "app.3.sock")
+        },
+        "run/SITE/children.json": "0600 root:root",
+        "run/SITE/conf-1": "0755 root:root",
+        "run/SITE/conf-1/certificate.pem": "0600 root:root",
+        "run/SITE/conf-1/gunicorn.conf.py": "0644 root:root",
+        "run/SITE/conf-1/hsts.conf": "0644 root:root",
+        "run/SITE/conf-1/nginx.conf": "0600 root:root",
+        "run/SITE/control.sock": "0600 root:root",
+        "run/SITE/lock": "0600 root:root",
+        "run/SITE/nginx.pid": "0644 root:root",
+        "run/SITE/purge.sock": f"0600 {USER}:root",
+        "state/SITE": f"0750 root:{group}",
+        "state/SITE/access.log": "0644 root:root",
+        "state/SITE/bodies": f"0700 {group}:{group}",
+        **{
+            f"state/SITE/bodies/{name}": f"0700 {group}:root"
+            for name in ("client_body", "fastcgi", "proxy", "scgi", "uwsgi")
+        },
+        "state/SITE/cache": f"0700 {group}:{group}",
+        "state/SITE/certificates": "0700 root:root",
+        "state/SITE/certificates/local.pem": "0600 root:root",
+        "state/SITE/error.log": "0644 root:root",
+        "state/SITE/static": f"0750 {group}:{group}",
+        "state/local-ca": "0711 root:root",
+        "state/local-ca/portico-local-ca.key": "0600 root:root",
+        "state/local-ca/portico-local-ca.pem": "0644 root:root",
+    }
+
+
+def test_the_app_s_user_reaches_nothing_private(site: Served) -> None:
+    runtime, state = places(site)
+    secrets = [
+        runtime / "conf/certificate.pem", runtime / "conf/nginx.conf", runtime / "lock", state / "access.log",
+        state / "certificates/local.pem", state.parent / "local-ca/portico-local-ca.key",
+    ]  # fmt: skip
+    for path in secrets:
+        assert path.exists()
+        read = as_user("cat", str(path))
+        assert (read.returncode, read.stdout) == (1, ""), path
+    assert as_user("ls", str(runtime)).returncode != 0
+    connect = "import socket, sys; socket.socket(socket.AF_UNIX).connect(sys.argv[1])"
+    for name in ("app.sock", "app-1.sock", "control.sock"):
+        tried = as_user("/usr/bin/python3", "-c", connect, str(runtime / name))
+        assert "PermissionError" in tried.stderr, name
+    assert as_user("touch", str(runtime / "x")).returncode != 0
+
+
+def test_reload_pause_and_stop_work_with_the_rights_there_are() -> None:
+    with private_directory() as home:
+        app = home / "app"
+        app.mkdir()
+        (app / "app.py").write_text(APP)
+        shutil.chown(app, USER, USER)
+        run = start(app, python=python(), env=paths(home))
+        try:
+            until_ready(run)
+            words = [sys.executable, "-m", "portico"]
+            env = environment(home) | paths(home)
+            for word in (["reload"], ["pause", "--for", "5s"], ["resume"], ["rollback"]):
+                done = subprocess.run(
+                    [*words, *word], cwd=app, env=env, capture_output=True, text=True, check=False
+                )
+                assert done.returncode == 0, done.stdout + done.stderr + run.stderr()
+            until(lambda: run.get("/who").status_code == 200, "an answer")
+            assert json.loads(run.get("/who").text)["uid"] == pwd.getpwnam(USER).pw_uid
+        finally:
+            stop(run)
+        assert run.process.returncode == -15
+        assert "Traceback" not in run.stderr()
+        assert "PermissionError" not in run.stderr()
+
+
+def test_a_directory_of_root_s_makes_the_app_nobody_or_is_refused_with_the_ways_out() -> None:
+    with private_directory() as home:
+        (home / "app.py").write_text(APP)
+        run = start(home, python=python(), env=paths(home / "x"))
+        try:
+            until_ready(run)
+            assert json.loads(run.get("/who").text)["uid"] == pwd.getpwnam("nobody").pw_uid
+        finally:
+            stop(run)
+        home.chmod(0o700)
+        refused = start(home, python=python(), env=paths(home / "x"))
+        assert refused.process.wait(60) == 2
+        assert "the app would run as 'nobody'" in refused.stderr()
+        assert "--user root" in refused.stderr()
+        home.chmod(0o755)
+        told = start(home, "--user", "root", python=python(), env=paths(home / "x"))
+        try:
+            until_ready(told)
+            assert json.loads(told.get("/who").text)["uid"] == 0
+        finally:
+            stop(told)
