@@ -15,7 +15,11 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 def site_arguments(function: _Command) -> _Command:
     """Adds APP, --config and a flag for every option to a command; see `cli.gather.gather`."""
-    return click.argument("app", metavar="[APP]", nargs=-1, callback=_only_one)(site_flags(function))
+    return _one_app(site_flags(function))
+
+
+def _one_app(function: _Command) -> _Command:
+    return click.argument("app", metavar="[APP]", nargs=-1, callback=_only_one)(function)
 
 
 def _only_one(context: click.Context, _: click.Parameter, words: tuple[str, ...]) -> str | None:
@@ -24,7 +28,7 @@ def _only_one(context: click.Context, _: click.Parameter, words: tuple[str, ...]
 
 def site_arguments_but(*flags: str) -> Callable[[_Command], _Command]:
     """The same without these flags, for a command that has its own of that name."""
-    return lambda function: click.argument("app", required=False)(site_flags(function, flags))
+    return lambda function: _one_app(site_flags(function, flags))
 
 
 def site_flags(function: _Command, but: tuple[str, ...] = ()) -> _Command:
