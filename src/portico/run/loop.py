@@ -187,15 +187,16 @@ async def _serve(
     processes = Processes(plan.runtime, lambda: world.in_force.ladder.stop_seconds)
     shared = SharedNginx(plan, pump.tell, board.say) if plan.shared else None
     gateway = shared or OwnNginx(processes, listening, pump.tell, board.say)
+    say_in_turn = shared.when_used(board.say) if shared else board.say
     world = World(
-        plan, number, gateway, processes, tell=pump.tell, say=board.say, replan=replan, material=material
+        plan, number, gateway, processes, tell=pump.tell, say=say_in_turn, replan=replan, material=material
     )
     tell = along.tell if along else pump.tell
     signals.listen(tell, processes.reap)
     upstreams = Upstreams(world, board.say, lambda: pump.state.gateway.status is Status.WELL)
     certificates = Certificates(world, board.say, lambda: pump.state.gateway.status is Status.WELL)
     packing = Keeper(world, board.say, lambda: pump.state.gateway.status is Status.WELL)
-    orders = Orders(pump, world, upstreams, packing, certificates)
+    orders = Orders(pump, world, board.say, upstreams, packing, certificates)
     hear = _both(orders.hear, shared.hear) if shared else orders.hear
     known = orders.answers() | _answers(pump, tell, world, board, upstreams, orders)
     if onlooker is not None:
