@@ -18,7 +18,7 @@ from portico.plan.gateway import Part, fitting, gateway_plan, part_of, placehold
 from portico.plan.model import Plan
 from portico.plan.nginx.conf import block, directive, render
 from portico.plan.nginx.http import own, shared
-from portico.plan.nginx.part import PREFIX, defined, namespace, renamed
+from portico.plan.nginx.part import PREFIX, USERS_HTTP, defined, namespace, renamed
 from portico.run.written import write_files
 from portico.site.load import load
 from portico.site.model import Site
@@ -258,6 +258,11 @@ def test_an_old_build_says_what_it_can(tmp_path: Path) -> None:
         "keepalive_min_timeout"
         not in gateway_plan([made], replace(GATEWAY, nginx=old.nginx)).file("nginx.conf").content
     )
+
+
+def test_lines_that_hold_for_every_site_are_said(tmp_path: Path) -> None:
+    assert USERS_HTTP in planned('[nginx]\nhttp = ["gzip_vary off;"]\n', tmp_path).notes
+    assert USERS_HTTP not in planned("", tmp_path).notes
 
 
 TLS = '[https]\nmode = "local"\nlisten = "127.0.0.1:8443"\n'

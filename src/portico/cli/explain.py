@@ -13,6 +13,7 @@ from portico.cli import output
 from portico.cli.explain_file import foreign
 from portico.cli.flags import given, site_flags
 from portico.cli.gather import gather
+from portico.cli.which import one_of
 from portico.errors import Problem, UsageError
 from portico.explain.words import words
 from portico.plan.model import Line, Plan
@@ -60,7 +61,7 @@ def command(
         else:
             explain_file.explain_file(*elsewhere, is_json=is_json)
         return
-    plan = gather(app, config, given(flags)).plan
+    plan = gather(one_of("explain --app", [app] if app else []), config, given(flags)).plan
     if request:
         from portico.cli.explain_file import planned, why
 

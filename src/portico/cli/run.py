@@ -18,8 +18,7 @@ from portico.cli.journal import Priority
 from portico.cli.logs import coloured
 from portico.cli.news import bar, priority, sentence
 from portico.cli.screen import Screen
-from portico.cli.several import is_several
-from portico.errors import Problem, UsageError
+from portico.cli.which import is_several, refuse_config
 from portico.plan.model import Plan
 from portico.plan.paths import lanes
 from portico.run import news
@@ -45,10 +44,7 @@ def command(apps: tuple[str, ...], config: str | None, gateway: str, **flags: An
     out. Several files or directories, or a directory that holds them, are several sites on one nginx.
     """
     if is_several(apps):
-        if config:
-            raise UsageError(
-                Problem("--config", "is for one site", "name the files: portico run a.toml b.toml")
-            )
+        refuse_config(config)
         from portico.cli.gateway import serve_sites
 
         serve_sites(apps, given(flags))

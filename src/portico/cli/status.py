@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from typing import Any
 
@@ -10,9 +11,10 @@ import click
 from portico.cli import output, sites
 from portico.cli.certificate import row
 from portico.cli.compare import compare, comparison
-from portico.cli.running import running_site, runtime_of
+from portico.cli.running import absent, running_site, runtime_of
 from portico.cli.words import lasting
-from portico.run import client
+from portico.errors import UNHEALTHY
+from portico.run import client, lock
 from portico.watch.lines import visible
 
 
@@ -26,7 +28,11 @@ def command(app: str | None, config: str | None, name: str, is_all: bool, is_jso
         found = sites.everything()
         output.results([output.as_json(found)] if is_json else sites.rows(found))
         return
-    (status,) = client.ask(runtime_of(app, config, name), "GET", "/status")
+    runtime = runtime_of(app, config, name)
+    if lock.running(runtime) is None and (one := absent(runtime)):
+        output.results([output.as_json(one.told)] if is_json else sites.rows([one.told]))
+        sys.exit(UNHEALTHY)
+    (status,) = client.ask(runtime, "GET", "/status")
     if "sites" in status:
         output.results([output.as_json(status)] if is_json else sites.lines(status))
         return

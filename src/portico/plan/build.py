@@ -17,7 +17,7 @@ from portico.plan.nginx.downloads import impossible as no_downloads
 from portico.plan.nginx.locations import HEALTH, can_answer_health
 from portico.plan.nginx.main import nginx_conf
 from portico.plan.nginx.pages import error_page_files
-from portico.plan.nginx.part import part, part_file
+from portico.plan.nginx.part import USERS_HTTP, part, part_file
 from portico.plan.nginx.routes import impossible as no_routes
 from portico.plan.nginx.server import backlog, https_addresses, listen_addresses
 from portico.plan.nginx.sizes import connections
@@ -77,8 +77,8 @@ def plan(site: Site, place: Place) -> Plan:
         cache=paths.cache if caches(site, place) else "",
         upstream=shared,
         shared=place.gateway,
-        **doors(site, place),
         tls=tls(site, place),
+        **doors(site, place),
     )
 
 
@@ -247,6 +247,8 @@ def _notes(site: Site, place: Place) -> tuple[str, ...]:
         for folder in site.facts.static
         if not is_literal(folder.folder)
     ]
+    if place.gateway and site.nginx_http:
+        notes.append(USERS_HTTP)
     if not can_answer_health(place):
         notes.append(f"this nginx was built without auth_request: {HEALTH} is not answered")
     notes += upstream_notes(site, place)

@@ -149,20 +149,6 @@ class Upstream:
 
 
 @dataclass(frozen=True)
-class Logs:
-    """When the log files are put aside, and what `portico run` shows of the requests."""
-
-    show: str = "auto"
-    """auto, text, json or off."""
-    size: int = 0
-    """Bytes after which a file is put aside; 0 is never."""
-    age_seconds: float = 0.0
-    """And after how long; 0 is never."""
-    keep: int = 0
-    """How many that were put aside stay."""
-
-
-@dataclass(frozen=True)
 class Acme:
     """Whom certificates are asked of, and how the domains are proven."""
 
@@ -227,6 +213,20 @@ class Tls:
         own = f"$portico_{self.space}__" if self.space else "$portico_"
         lines = (f"map {own}scheme {own}hsts {{", '    default "";', f"    https {value};", "}")
         return File(self.HSTS, tuple(Line(text, why, source, f"https.hsts: {self.hsts}") for text in lines))
+
+
+@dataclass(frozen=True)
+class Logs:
+    """When the log files are put aside, and what `portico run` shows of the requests."""
+
+    show: str = "auto"
+    """auto, text, json or off."""
+    size: int = 0
+    """Bytes after which a file is put aside; 0 is never."""
+    age_seconds: float = 0.0
+    """And after how long; 0 is never."""
+    keep: int = 0
+    """How many that were put aside stay."""
 
 
 @dataclass(frozen=True)

@@ -131,11 +131,11 @@ def run(
                     number,
                     listening,
                     tell,
-                    replan or (lambda _, in_force: in_force),
+                    replan or (lambda _, old: old),
                     works,
                     along,
-                    onlooker,
                     material,
+                    onlooker,
                 )
             )
         if end.problems:  # the files stay: people look at what was in force
@@ -177,8 +177,8 @@ async def _serve(
     replan: Replan,
     beside: Sequence[Beside],
     along: Along | None,
-    onlooker: Onlooker | None,
     material: Material | None,
+    onlooker: Onlooker | None,
 ) -> do.Exit:
     pump = Pump(Patience(plan.health.start_seconds, plan.ladder.stop_seconds, plan.warm_seconds))
     if onlooker is not None:
@@ -187,15 +187,16 @@ async def _serve(
     processes = Processes(plan.runtime, lambda: world.in_force.ladder.stop_seconds)
     shared = SharedNginx(plan, pump.tell, board.say) if plan.shared else None
     gateway = shared or OwnNginx(processes, listening, pump.tell, board.say)
+    say_in_turn = shared.when_used(board.say) if shared else board.say
     world = World(
-        plan, number, gateway, processes, tell=pump.tell, say=board.say, replan=replan, material=material
+        plan, number, gateway, processes, tell=pump.tell, say=say_in_turn, replan=replan, material=material
     )
     tell = along.tell if along else pump.tell
     signals.listen(tell, processes.reap)
     upstreams = Upstreams(world, board.say, lambda: pump.state.gateway.status is Status.WELL)
     certificates = Certificates(world, board.say, lambda: pump.state.gateway.status is Status.WELL)
     packing = Keeper(world, board.say, lambda: pump.state.gateway.status is Status.WELL)
-    orders = Orders(pump, world, upstreams, packing, certificates)
+    orders = Orders(pump, world, board.say, upstreams, packing, certificates)
     hear = _both(orders.hear, shared.hear) if shared else orders.hear
     known = orders.answers() | _answers(pump, tell, world, board, upstreams, orders)
     if onlooker is not None:
@@ -211,8 +212,8 @@ async def _serve(
         lambda: disk.watch(plan.state, board.say),
         upstreams.watch,
         orders.served.watch,
-        lambda: rotation.watch(lambda: world.in_force, world.reopen_logs, orders.served.catch_up),
         certificates.watch,
+        lambda: rotation.watch(lambda: world.in_force, world.reopen_logs, orders.served.catch_up),
         packing.watch,
         orders.purge.watch,
     )

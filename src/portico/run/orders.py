@@ -20,19 +20,26 @@ from portico.run.purge import Purge
 from portico.run.scale import Scale
 from portico.run.served import Served
 from portico.run.upstreams import Upstreams
-from portico.run.world import World
+from portico.run.world import SayNews, World
 
 
 class Orders:
     """Maintenance, pause and scale; `served` is to be watched beside the serving."""
 
     def __init__(
-        self, pump: Pump, world: World, upstreams: Upstreams, packing: Keeper, certificates: Certificates
+        self,
+        pump: Pump,
+        world: World,
+        say: SayNews,
+        upstreams: Upstreams,
+        packing: Keeper,
+        certificates: Certificates,
     ) -> None:
+        self._say = say
         self._pump, self._world, self._upstreams = pump, world, upstreams
         self._packing, self._certificates = packing, certificates
         self._scale, self._restarts = Scale(world), Counter[str]()
-        self.pause = Pause(world)
+        self.pause = Pause(world, say)
         self.purge = Purge(lambda: world.in_force)
         self.served = Served(world.in_force.access_log)
 
@@ -97,11 +104,14 @@ class Orders:
     async def _close(self, asked: control.Parameters) -> AsyncGenerator[object, None]:
         runtime = self._world.in_force.runtime
         told = maintenance.close(runtime, asked.get("message", ""), asked.get("allow", ""))
+        self._say(news.Closed(told["message"], tuple(told["allow"])))
         await asyncio.sleep(maintenance.SEEN_SECONDS)
         yield told
 
     async def _open_again(self, _: control.Parameters) -> AsyncGenerator[object, None]:
         was_closed = maintenance.open_again(self._world.in_force.runtime)
+        if was_closed:
+            self._say(news.Opened())
         await asyncio.sleep(maintenance.SEEN_SECONDS)
         yield {"was_closed": was_closed}
 

@@ -146,11 +146,6 @@ class World:
         with files.servers_trial(plan, number, out) as trial:
             return self.gateway.objections(plan, trial) if trial else ()
 
-    def reopen_logs(self) -> None:
-        """Have nginx go on in new log files: the old ones were renamed (SIGUSR1, nginx's own word)."""
-        if pid := self.gateway.pid:
-            os.kill(pid, signal.SIGUSR1)
-
     @property
     def material(self) -> Material | None:
         """What HTTPS is served with."""
@@ -176,6 +171,11 @@ class World:
         """What nginx has against that certificate."""
         with files.material_trial(plan, number, material) as trial:
             return self.gateway.objections(plan, trial)
+
+    def reopen_logs(self) -> None:
+        """Have nginx go on in new log files: the old ones were renamed (SIGUSR1, nginx's own word)."""
+        if pid := self.gateway.pid:
+            os.kill(pid, signal.SIGUSR1)
 
     def _make_live(self, action: do.MakeLive) -> None:
         self._has_served = True

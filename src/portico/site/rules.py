@@ -390,11 +390,11 @@ _RULES: dict[str, Callable[[Options], _Broken]] = {
     "upstream.tls_name": _tls_name,
     "upstream.resolver": _resolver,
     "node.gateways": _gateways,
+    **HTTPS_RULES,
     "log.size": _log_size,
     "log.age": _log_age,
     "log.keep": _log_keep,
     "trace.mask": _trace_mask,
     "metrics.listen": _metrics_listen,
     "dashboard.listen": _dashboard_listen,
-    **HTTPS_RULES,
 }

@@ -12,7 +12,7 @@ from portico.errors import Problem
 from portico.place.model import Place
 from portico.plan.model import Door
 from portico.plan.nginx.conf import Directive, block, directive
-from portico.plan.nginx.server import addresses_of
+from portico.plan.nginx.server import addresses
 from portico.plan.paths import dashboard_socket, metrics_socket
 from portico.site.model import Site
 
@@ -26,8 +26,8 @@ def doors(site: Site, place: Place) -> Doors:
     """Those that are asked for."""
     metrics, dashboard = site.options.metrics.listen, site.options.dashboard.listen
     return Doors(
-        metrics=Door(addresses_of(metrics, place), metrics_socket(place.runtime)) if metrics else None,
-        dashboard=Door(addresses_of(dashboard, place), dashboard_socket(place.runtime), site.password_file)
+        metrics=Door(addresses(metrics, place), metrics_socket(place.runtime)) if metrics else None,
+        dashboard=Door(addresses(dashboard, place), dashboard_socket(place.runtime), site.password_file)
         if dashboard
         else None,
     )

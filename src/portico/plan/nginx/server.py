@@ -44,15 +44,15 @@ def servers(site: Site, place: Place) -> list[Directive]:
 
 def listen_addresses(site: Site, place: Place) -> tuple[Address, ...]:
     """Every address of plain HTTP: `*` is IPv4 and, where the machine has it, IPv6."""
-    return addresses_of(site.listen, place)
+    return addresses(site.listen, place)
 
 
 def https_addresses(site: Site, place: Place) -> tuple[Address, ...]:
     """Every address of HTTPS."""
-    return addresses_of(site.https_listen, place) if site.has_https else ()
+    return addresses(site.https_listen, place) if site.has_https else ()
 
 
-def addresses_of(wanted: Address, place: Place) -> tuple[Address, ...]:
+def addresses(wanted: Address, place: Place) -> tuple[Address, ...]:
     """Those that one address means on this machine."""
     if wanted.host != "*":
         return (wanted,)
