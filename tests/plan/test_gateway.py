@@ -285,7 +285,7 @@ _TLS_LINE = re.compile(r"^ *(?:server \{|listen|server_name|ssl_|http2|return 30
 
 
 def test_what_changes_by_itself_has_the_site_s_names_too(tmp_path: Path) -> None:
-    made = planned(site("Blog", "blog.example", more=TLS), tmp_path)
+    made = planned(site("Blog", "blog.example", more=f'behind = ["10.0.0.0/8"]\n{TLS}'), tmp_path)
     assert made.tls
     space = namespace("Blog")
     assert f"map $portico_{space}__scheme $portico_{space}__hsts {{" in made.tls.hsts_file(300).content

@@ -194,6 +194,8 @@ class Tls:
     client_ca: str = ""
     ca_file: str = ""
     """The authorities that this system trusts."""
+    scheme: str = "$scheme"
+    """The variable of the client's scheme."""
     space: str = ""
     """What the site's names begin with beside those of other sites."""
     local_ca: str = ""
@@ -211,7 +213,12 @@ class Tls:
         why = "browsers are told only over HTTPS; the time grows as the site proves itself"
         source = "https://www.rfc-editor.org/rfc/rfc6797"
         own = f"$portico_{self.space}__" if self.space else "$portico_"
-        lines = (f"map {own}scheme {own}hsts {{", '    default "";', f"    https {value};", "}")
+        lines = (
+            f"map {self.scheme.replace('$portico_', own)} {own}hsts {{",
+            '    default "";',
+            f"    https {value};",
+            "}",
+        )
         return File(self.HSTS, tuple(Line(text, why, source, f"https.hsts: {self.hsts}") for text in lines))
 
 

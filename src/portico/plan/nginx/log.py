@@ -6,7 +6,9 @@ from collections.abc import Iterable
 
 from portico.place.model import Place
 from portico.plan.nginx.conf import Directive, directive, entries
+from portico.plan.nginx.trust import scheme
 from portico.plan.paths import Paths
+from portico.site.model import Site
 
 FORMAT = "portico_line"
 FILE_FORMAT = "portico_file"
@@ -17,7 +19,7 @@ FIELDS: dict[str, tuple[str, str]] = {
     "id": ("$request_id", "the request's id, given to the app and back to the client as X-Request-ID"),
     "client": ("$remote_addr", "the client's address, as the app sees it"),
     "method": ("$request_method", "the request's method"),
-    "scheme": ("$portico_scheme", "http or https, as the client used it"),
+    "scheme": ("$scheme", "http or https, as the client used it"),
     "host": ("$host", "the host asked for"),
     "uri": ("$request_uri", "path and query as the client sent them"),
     "status": ("$status", "the answer's status"),
@@ -46,7 +48,7 @@ NUMBERS = {"status", "bytes_in", "bytes_out", "seconds", "connection"}
 """Fields that always hold one number; those of the upstream may hold none, or several after a retry."""
 
 NEEDS = {"tls": "http_ssl_module", "cipher": "http_ssl_module"}
-"""Fields whose variable only a build with that module knows."""
+"""Fields of HTTPS, whose variable only a build with that module knows."""
 
 _NOT_OF_FILES = {
     name for name, (variable, _) in FIELDS.items() if variable.startswith(("$upstream_", "$limit_"))
@@ -55,28 +57,35 @@ _NOT_OF_FILES = {
 _METHODS = ("POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 
 
-def log(place: Place) -> list[Directive]:
-    """The formats, and where the line goes."""
-    known = [name for name in FIELDS if NEEDS.get(name, "") in {"", *place.nginx.modules}]
+def log(place: Place, site: Site | None = None) -> list[Directive]:
+    """The formats, and where the line goes; without a site, for what a gateway answers to strangers."""
+    known = [name for name in FIELDS if name not in NEEDS or _has(name, place, site)]
+    said = {"scheme": scheme(site)} if site else {}
+    of_file = (name for name in known if name not in _NOT_OF_FILES)
     return [
         directive(
-            "log_format", FORMAT, "escape=json", _line(known),
+            "log_format", FORMAT, "escape=json", _line(known, **said),
             why="one JSON line a request: metrics, trace, top and the terminal all read this one; "
             "escape=json keeps a hostile User-Agent inside its quotes",
             cause="D4",
         ),
         directive(
-            "log_format", FILE_FORMAT, "escape=json", _line(name for name in known if name not in _NOT_OF_FILES),
+            "log_format", FILE_FORMAT, "escape=json", _line(of_file, **said),
             why="the same line for files: nginx answers them itself, and what it would say of the app is left out",
             cause="D4",
         ),
         directive(
-            "log_format", PAGE_FORMAT, "escape=json", _line(known, method="$portico_method"),
+            "log_format", PAGE_FORMAT, "escape=json", _line(known, **said, method="$portico_method"),
             why="the same line for error pages, with the method that the client used",
             cause="D4",
         ),
         _access_log(Paths.of(place), FORMAT),
     ]  # fmt: skip
+
+
+def _has(name: str, place: Place, site: Site | None) -> bool:
+    """A field that is empty for every request of a site is not looked up at each."""
+    return NEEDS[name] in place.nginx.modules and (site is None or site.has_https)
 
 
 def log_maps() -> list[Directive]:

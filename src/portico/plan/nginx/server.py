@@ -16,7 +16,7 @@ from portico.plan.nginx.locations import (
 from portico.plan.nginx.pages import closing, failures
 from portico.plan.nginx.routes import told_by_routes
 from portico.plan.nginx.spa import spa_error
-from portico.plan.nginx.trust import refuse_strangers
+from portico.plan.nginx.trust import refuse_strangers, scheme
 from portico.site.model import Site
 from portico.values import Address
 
@@ -124,7 +124,7 @@ def _others(site: Site, place: Place) -> list[Directive]:
     if not names:
         return []
     port = tls.port_of(site) if site.has_https else "" if site.listen.port == 80 else f":{site.listen.port}"
-    scheme = "https" if site.has_https else "$portico_scheme"
+    to = "https" if site.has_https else scheme(site)
     return [
         block(
             "server", why="names that lead to the one the site goes by", cause=cause,
@@ -138,7 +138,7 @@ def _others(site: Site, place: Place) -> list[Directive]:
                     "location", "/", why="one address for one page", cause=cause,
                     of=[
                         directive(
-                            "return", 308, f"{scheme}://{site.options.canonical}{port}$request_uri",
+                            "return", 308, f"{to}://{site.options.canonical}{port}$request_uri",
                             why="308 keeps a POST a POST", cause=cause,
                         )
                     ],

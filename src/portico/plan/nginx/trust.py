@@ -29,8 +29,18 @@ def trust(site: Site) -> list[Directive]:
     """Client address and scheme, as variables that the log and the app are given."""
     ranges = [net for entry in site.proxies for net in KNOWN_PROXIES.get(entry, (entry,))]
     if not ranges:
-        return [scheme_of_connection(site.cause("behind"))]
+        return []
     return [*_real_ip(site, ranges), *_scheme_of_proxy(site, ranges), *_strangers(site)]
+
+
+def scheme(site: Site) -> str:
+    """The variable of the client's scheme: the connection's own where no proxy may say it, and no map is asked."""
+    return "$portico_scheme" if site.proxies else "$scheme"
+
+
+def https(site: Site) -> str:
+    """The variable that is `on` when the client came by https."""
+    return "$portico_https" if site.proxies else "$https"
 
 
 def refuse_strangers(site: Site) -> list[Directive]:
@@ -65,15 +75,6 @@ def _strangers(site: Site) -> list[Directive]:
 
 def _cause(site: Site) -> str:
     return site.cause("node.gateways" if site.options.node.gateways else "behind")
-
-
-def scheme_of_connection(cause: str) -> Directive:
-    """The client's scheme where no proxy may say it."""
-    return entries(
-        "map", "$scheme", "$portico_scheme", table=[("default", "$scheme")],
-        why="the scheme is the connection's own: no header a client sends can change it",
-        cause=cause,
-    )  # fmt: skip
 
 
 def _real_ip(site: Site, ranges: list[str]) -> list[Directive]:
