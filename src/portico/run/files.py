@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from portico.errors import Problem
 from portico.plan.model import CONF, Plan, Tls
+from portico.plan.paths import slow, trace
 from portico.run.listening import VARIABLE
 from portico.run.written import write_files
 
@@ -160,8 +161,10 @@ def in_force(runtime: str) -> dict[str, str]:
 
 
 def remove(runtime: str) -> None:
-    """Remove them all: nginx has left."""
+    """Remove them all, and what the workers left beside them: nginx and they are gone."""
     link(runtime).unlink(missing_ok=True)
+    for left in (slow(runtime), trace(runtime)):
+        shutil.rmtree(left, ignore_errors=True)
     (Path(runtime) / "nginx.pid").unlink(missing_ok=True)  # a killed nginx leaves it
     prune(runtime, ())
 
