@@ -9,9 +9,11 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from tests.live.conftest import MIRROR, STATICS
@@ -290,11 +292,12 @@ def test_a_person_reads_it(site: Served) -> None:
 
 def gateway(run: Served) -> set[int]:
     """nginx's master and workers; its cache loader leaves by itself after a minute."""
-    return {
-        process.pid
-        for process in run.processes()
-        if " ".join(process.cmdline()).startswith(("nginx: master", "nginx: worker"))
-    }
+    found = set()
+    for process in run.processes():
+        with suppress(psutil.NoSuchProcess):
+            if " ".join(process.cmdline()).startswith(("nginx: master", "nginx: worker")):
+                found.add(process.pid)
+    return found
 
 
 def what_if(run: Served, *words: str) -> dict[str, tuple[str, str]]:
