@@ -77,6 +77,19 @@ def test_each_line_counts_where_it_belongs() -> None:
     assert metrics.bytes_in == 800
 
 
+def test_the_share_of_the_cache_counts_only_what_it_keeps() -> None:
+    """nginx says MISS of every page that asked, though nobody may keep most of them."""
+    own, hit = line(cache="MISS"), line(upstream="", cache="HIT", worker="9 99 77 1 page")
+    metrics = counted(*[own] * 50)
+    assert (metrics.kept_hits, metrics.kept_asked) == (0, 0)
+    metrics.count(line(cache="MISS", worker="9 99 77 1 page") + hit * 8 + own * 5)
+    metrics.count(line(cache="EXPIRED", worker="9 99 77 1 page") + line(cache="MISS", worker="9 9 77 1 page"))
+    assert (metrics.kept_hits, metrics.kept_asked) == (8, 10)
+    elsewhere = line(cache="MISS", worker="", upstream="10.0.0.2:80")
+    metrics = counted(line(cache="HIT", worker="", upstream=""), elsewhere * 3)
+    assert (metrics.kept_hits, metrics.kept_asked) == (1, 4)
+
+
 @pytest.mark.parametrize(
     "damaged",
     [b"", b"{", b"[]", b'{"status":"2"}', b'{"status":000}', b"null", b"\xff\xfe", b'{"seconds":1}', b'{"status":200'],

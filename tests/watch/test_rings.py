@@ -8,11 +8,14 @@ import pytest
 
 from portico.watch.rings import MOST_ERRORS, MOST_REQUESTS, TRACED, Errors, Requests
 
-TRACEBACK = "Traceback (most recent call last):\n  File ...\nValueError: x"
+TRACEBACK = (
+    'Traceback (most recent call last):\n  File "/srv/app.py", line 1, in view\n    ...\nValueError: x'
+)
 
 
-def request(name: str, status: int = 500) -> bytes:
-    return json.dumps({"id": name, "status": status, "uri": "/x", "time": "t"}).encode()
+def request(name: str, status: int = 500, uri: str = "/x", worker: str = "") -> bytes:
+    line = {"id": name, "status": status, "uri": uri, "time": f"t{name}", "worker": worker}
+    return json.dumps(line).encode()
 
 
 def words(name: str, text: str) -> bytes:
@@ -40,6 +43,39 @@ def test_a_failure_has_the_words_that_came_before_it() -> None:
     assert found["text"] == "looking at x\n"
 
 
+def test_equal_errors_are_one_with_a_count() -> None:
+    errors = Errors()
+    for number in range(40):  # the words come before the line, as a rule, and sometimes in another second
+        errors.add_words([words(f"a{number}", TRACEBACK.replace("x", str(number)))])
+        if number % 3 == 0:
+            errors.changed()
+        errors.add_requests([request(f"a{number}", uri=f"/item/{number}?q=1", worker="1 2 3 4 item")])
+    errors.add_words([words("b", TRACEBACK.replace("line 1", "line 2"))])
+    errors.add_requests([request("b", uri="/item/1", worker="1 2 3 4 item")])
+    errors.add_requests([request("c", 502), request("d", 502, uri="/x?other"), request("e", 502, uri="/y")])
+    counts = [(one["count"], one["id"], one["first"][-2:]) for one in errors.kept.values()]
+    assert [count for count, _, _ in counts] == [40, 1, 2, 1]
+    assert counts[2] == (2, "d", "tc")
+    item = next(iter(errors.kept.values()))
+    assert (item["id"], item["request"]["uri"]) == ("a39", "/item/39?q=1")
+    assert "ValueError: 39" in item["text"]
+
+
+def test_an_error_that_turns_out_to_be_another_is_taken_back() -> None:
+    errors = Errors()
+    errors.add_requests([request("a"), request("b")])
+    (bare,) = errors.changed()
+    assert bare["count"] == 2
+    errors.add_words([words("b", TRACEBACK)])
+    told = {one["key"]: one for one in errors.changed()}
+    assert (told[bare["key"]]["count"], len(told)) == (1, 2)
+    errors.add_words([words("a", TRACEBACK)])
+    told = {one["key"]: one["count"] for one in errors.changed()}
+    assert told.pop(bare["key"]) == 0
+    assert list(told.values()) == [2]
+    assert len(errors.kept) == 1
+
+
 def test_traced_requests_stay_longer() -> None:
     requests = Requests()
     for number in range(100):
@@ -55,10 +91,11 @@ def test_nothing_grows_without_end() -> None:
     errors, requests = Errors(), Requests()
     for number in range(500):
         errors.add_words([words(str(number), TRACEBACK * 400), words("", TRACEBACK), b"{", b"[]", b'"x"'])
-        errors.add_requests([request(str(number)), b"\xff"])
+        errors.add_requests([request(str(number), uri=f"/{number}"), b"\xff"])
         requests.add([request(str(number), 200) for _ in range(5)])
     assert len(errors.kept) == MOST_ERRORS
     assert len(requests.kept) == MOST_REQUESTS
+    assert len(errors._latest) == MOST_ERRORS
     assert len(json.dumps([*errors.kept.values()])) < 1 << 20
     (added,) = requests.add([json.dumps({"uri": "x" * 9999}).encode()])
     assert len(added["uri"]) < 600

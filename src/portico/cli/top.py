@@ -59,8 +59,9 @@ def _whole(items: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         rates += [second["rate"] for second in item.get("history") or [item["second"]] if second]
         rates = rates[-_HISTORY:]
         for error in item["errors"]:
-            errors.pop(error["id"], None)
-            errors[error["id"]] = error
+            errors.pop(error["key"], None)
+            if error["count"]:
+                errors[error["key"]] = error
         errors = dict([*errors.items()][-30:])
         marks = [*marks, *item["marks"]][-30:]
         yield item | {"rates": rates, "errors": [*errors.values()][::-1], "marks": marks[::-1]}

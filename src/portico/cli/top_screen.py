@@ -90,7 +90,7 @@ def _numbers(item: dict[str, Any], width: int) -> list[str]:
         for name, value in zip(("2xx", "3xx", "4xx", "5xx"), now["classes"][2:], strict=True)
         if value
     )
-    cache = f"{now['hits'] / now['asked']:.0%} from the cache  " if now["asked"] else ""
+    cache = f"{now['hits'] / now['asked']:.0%} of what is kept from the cache  " if now["asked"] else ""
     limited = f"{rate(now['limited'])}/s over the limit  " if now["limited"] else ""
     sampled = "  (a part of the lines is read and stands for the rest)" if now["estimated"] else ""
     return [
@@ -125,7 +125,8 @@ def _error(error: dict[str, Any]) -> str:
     request, words = error["request"], error["text"].strip().splitlines()
     line = f"{request['status']} {request['method']} {request['uri']}" if request else ""
     time = str(error["time"] or "").partition("T")[2][:8]
-    return visible("  ".join(filter(None, (time, line, words[-1] if words else ""))))
+    times = f"{error['count']:,d} times" if error["count"] > 1 else ""
+    return visible("  ".join(filter(None, (time, times, line, words[-1] if words else ""))))
 
 
 def _marks(marks: list[dict[str, Any]], width: int) -> list[str]:

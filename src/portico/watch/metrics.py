@@ -32,6 +32,8 @@ _TRACED = b'"agent":"portico-trace"'
 _LONGEST_NAME = 120
 _MOST_PIDS = 1000
 _BOUNDS_US = tuple(round(bound * 1e6) for bound in BOUNDS)
+HITS = frozenset({"HIT", "STALE", "UPDATING", "REVALIDATED"})
+"""nginx's words for an answer that it had kept."""
 CLASSES = ("other", "1xx", "2xx", "3xx", "4xx", "5xx")
 
 
@@ -55,10 +57,12 @@ _decode: Callable[[bytes], Line] = msgspec.json.Decoder(Line).decode
 class Route:
     """The answers of one route by class of status, and how long they took."""
 
-    __slots__ = ("classes", "times")
+    __slots__ = ("classes", "is_kept", "times")
 
     def __init__(self) -> None:
         self.classes = [0] * len(CLASSES)
+        self.is_kept = False
+        """The cache has answered for it at least once."""
         self.times = Histogram()
 
 
@@ -84,6 +88,9 @@ class Metrics:
         self.queue, self.app = Histogram(), Histogram()
         self.routes: dict[str, Route] = {}
         self.cache: Counter[str] = Counter()
+        self.kept_hits = self.kept_asked = 0
+        """What the cache answered, of what it was asked about routes that it has answered for: nginx says MISS of
+        every other page, too, though nobody may keep it."""
         self.workers: Counter[str] = Counter()
         """Requests by the pid of the worker that answered."""
         self.upstreams: Counter[str] = Counter()
@@ -140,7 +147,7 @@ class Metrics:
         has_worker = len(words) == 5
         route = self.routes.get(words[4]) if has_worker else None
         if route is None:
-            route = self._route(words[4] if has_worker else SERVER if upstream else NGINX)
+            route = self._route(words[4] if has_worker else SERVER if upstream or line.cache else NGINX)
         route.classes[status // 100 if 100 <= status < 600 else 0] += weight
         times = route.times
         times.steps[bisect_left(BOUNDS, seconds)] += weight
@@ -161,6 +168,11 @@ class Metrics:
             self.cache[
                 line.cache if line.cache in self.cache or len(self.cache) < MOST_ROUTES else OTHER
             ] += weight
+            if line.cache in HITS:
+                route.is_kept = True
+                self.kept_hits += weight
+            if route.is_kept:
+                self.kept_asked += weight
         if (status == 429 or line.limit_rate or line.limit_connections) and _is_limited(line):
             self.limited += weight
 

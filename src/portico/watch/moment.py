@@ -14,7 +14,6 @@ NOW_SECONDS = 5
 _ROUTE_STEP, _ROUTE_STEPS = 10, 6
 """Routes are compared with what they were a minute ago, give or take ten seconds."""
 _MOST_ROUTES = 25
-_HITS = ("HIT", "STALE", "UPDATING", "REVALIDATED")
 
 
 class Totals:
@@ -24,8 +23,7 @@ class Totals:
         self.at = at
         self.classes, self.times = metrics.classes, metrics.times
         self.queue, self.app = metrics.queue.copy(), metrics.app.copy()
-        self.hits = sum(metrics.cache[word] for word in _HITS)
-        self.asked = metrics.cache.total()
+        self.hits, self.asked = metrics.kept_hits, metrics.kept_asked
         self.by_nginx, self.limited, self.estimated = metrics.by_nginx, metrics.limited, metrics.estimated
         self.bytes_in, self.bytes_out = metrics.bytes_in, metrics.bytes_out
         self.workers, self.upstreams = dict(metrics.workers), dict(metrics.upstreams)

@@ -44,12 +44,19 @@ class Requests:
 
 
 class Errors:
-    """Requests that failed and tracebacks, brought together by the request's id; a later one moves to the end."""
+    """Requests that failed and tracebacks, brought together by the request's id; those that are the same error are one.
+
+    `kept` has each error by what makes it the same (`key`), the last one at the end: `count` of them since `first`, and
+    the latest one's id, time, request and text.
+    """
 
     def __init__(self) -> None:
         self.kept: OrderedDict[str, dict[str, Any]] = OrderedDict()
+        self._latest: OrderedDict[str, dict[str, Any]] = OrderedDict()
+        """The last ones each by its own id: their words may still come."""
         self._texts: OrderedDict[str, str] = OrderedDict()
         self._changed: dict[str, None] = {}
+        self._told: set[str] = set()
         self._number = 0
 
     def add_requests(self, lines: Iterable[bytes]) -> None:
@@ -70,24 +77,65 @@ class Errors:
                 self._texts[name] = f"{self._texts.pop(name, '')}{text}\n"[-_LONGEST_TEXT:]
                 if len(self._texts) > MOST_ERRORS:
                     self._texts.popitem(last=False)
-            if any(sign in text for sign in _SIGNS) or name in self.kept:
+            if any(sign in text for sign in _SIGNS) or name in self._latest:
                 self._merge(name, {"text": self._texts.get(name) or text[-_LONGEST_TEXT:], "time": time})
 
     def changed(self) -> list[dict[str, Any]]:
-        """What was added or has got more since the last call."""
-        found = [self.kept[name] for name in self._changed if name in self.kept]
+        """What was added or has got more since the last call; with a count of 0, what has become another."""
+        gone = [
+            {"key": key, "count": 0} for key in self._changed if key in self._told and key not in self.kept
+        ]
+        found = [self.kept[key] for key in self._changed if key in self.kept]
         self._changed.clear()
-        return found
+        self._told = (self._told | {error["key"] for error in found}) & self.kept.keys()
+        return gone + found
 
     def _merge(self, name: str, news: dict[str, Any]) -> None:
         if not name:
             self._number += 1
             name = f"-{self._number}"
+        before = self._latest.pop(name, None)
         new = {"id": name, "time": "", "request": None, "text": self._texts.get(name, "")}
-        self.kept[name] = self.kept.pop(name, new) | news
-        self._changed[name] = None
+        error = (before or new) | news
+        error["key"] = same(error)
+        self._latest[name] = error
+        if len(self._latest) > MOST_ERRORS:
+            self._latest.popitem(last=False)
+        if before and before["key"] != error["key"]:
+            self._take_back(before["key"])
+            before = None
+        self._count(error, is_new=before is None)
+
+    def _count(self, error: dict[str, Any], *, is_new: bool) -> None:
+        key = error["key"]
+        known = self.kept.pop(key, {"count": 0, "first": error["time"]})
+        count = known["count"] + (is_new or not known["count"])
+        self.kept[key] = error | {"count": count, "first": known["first"]}
+        self._changed[key] = None
         if len(self.kept) > MOST_ERRORS:
-            self.kept.popitem(last=False)
+            gone, _ = self.kept.popitem(last=False)
+            self._changed.pop(gone, None)
+
+    def _take_back(self, key: str) -> None:
+        """One that was counted there has turned out to be another."""
+        known = self.kept.pop(key, None)
+        if known is None:
+            return
+        if known["count"] > 1:
+            self.kept[key] = known | {"count": known["count"] - 1}
+        self._changed[key] = None
+
+
+def same(error: dict[str, Any]) -> str:
+    """What equal errors have in common: status, method, route, and the exception's kind and place or the last words."""
+    request = error["request"] or {}
+    words = str(request.get("worker") or "").split(" ")
+    route = words[4] if len(words) == 5 and words[4] != "-" else str(request.get("uri", "")).partition("?")[0]
+    lines = error["text"].strip().splitlines()
+    frame = next((line.strip() for line in reversed(lines) if line.startswith('  File "')), "")
+    last = lines[-1] if lines else ""
+    said = f"{frame} {last.partition(':')[0]}" if frame else last
+    return "\n".join((str(request.get("status", "")), str(request.get("method", "")), route, said))
 
 
 def fields(raw: bytes) -> dict[str, Any] | None:

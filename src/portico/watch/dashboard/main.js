@@ -21,6 +21,7 @@ function hear(item) {
     history = item.history;
     marks = item.marks;
     tables.clearRequests();
+    tables.clearErrors();
   } else {
     if (item.second) history = [...history, item.second].slice(-HISTORY_SECONDS);
     marks = [...marks, ...item.marks].slice(-MOST_MARKS);

@@ -15,25 +15,34 @@ export function routes(rows) {
   if (!rows.length) $("routes").append(make("tr", {}, make("td", { colspan: 5, class: "none" }, "no request in the last minute")));
 }
 
-const errorsById = new Map();
+const errorsByKey = new Map();
 
+/** Equal errors come as one, with a count; a count of 0 takes one away. */
 export function errors(changed) {
+  const focused = document.activeElement?.closest?.("#errors details")?.dataset.key;
   for (const error of changed) {
-    const open = errorsById.get(error.id)?.element.open ?? false;
-    errorsById.delete(error.id);
-    errorsById.set(error.id, { error, element: errorElement(error, open) });
+    const open = errorsByKey.get(error.key)?.open ?? false;
+    errorsByKey.delete(error.key);
+    if (error.count) errorsByKey.set(error.key, errorElement(error, open));
   }
-  while (errorsById.size > MOST_ERRORS) errorsById.delete(errorsById.keys().next().value);
-  if (!errorsById.size) $("errors").replaceChildren(make("p", { class: "none" }, "none"));
-  else if (changed.length) $("errors").replaceChildren(...[...errorsById.values()].reverse().map(({ element }) => element));
+  while (errorsByKey.size > MOST_ERRORS) errorsByKey.delete(errorsByKey.keys().next().value);
+  if (!errorsByKey.size) $("errors").replaceChildren(make("p", { class: "none" }, "none"));
+  else if (changed.length) $("errors").replaceChildren(...[...errorsByKey.values()].reverse());
+  if (focused) errorsByKey.get(focused)?.querySelector("summary").focus({ preventScroll: true });
+}
+
+export function clearErrors() {
+  errorsByKey.clear();
 }
 
 function errorElement(error, open) {
   const line = error.request, text = error.text.trimEnd();
   const last = text.split("\n").at(-1) ?? "";
-  const head = [when(error.time), line ? `${line.status} ${line.method} ${line.uri}` : "", last].filter(Boolean).join("  ");
-  return make("details", { open },
+  const times = error.count > 1 ? `${error.count} times` : "";
+  const head = [when(error.time), times, line ? `${line.status} ${line.method} ${line.uri}` : "", last].filter(Boolean).join("  ");
+  return make("details", { open, "data-key": error.key },
     make("summary", {}, head),
+    times ? make("p", { class: "none" }, `${times} since ${when(error.first)}; this is the last`) : null,
     text ? make("pre", { tabindex: 0 }, text) : make("p", { class: "none" }, "the app wrote nothing about it"),
     line ? make("button", { type: "button", onclick: () => detail(line) }, "The request") : null);
 }
@@ -146,11 +155,11 @@ export function now(numbers, house) {
     ["p99", milliseconds(numbers.p99)],
     ["failed/s", rate(failed), failed > 0],
     ["refused/s", rate(numbers.classes[4])],
-    ["from the cache", asked ? `${Math.round((numbers.hits / asked) * 100)} %` : "–"],
+    ["from the cache", asked ? `${Math.round((numbers.hits / asked) * 100)} %` : "–", false, "of the routes whose answers nginx keeps"],
     ["waiting", house.queue.waiting, house.queue.waiting > 0],
     ["queue p95", milliseconds(numbers.queue_p95)],
     ["sent/s", bytes(numbers.out)],
   ];
-  $("now").replaceChildren(...rows.map(([name, value, bad]) =>
-    make("div", { class: bad ? "bad" : "" }, make("dt", {}, name), make("dd", {}, value))));
+  $("now").replaceChildren(...rows.map(([name, value, bad, title]) =>
+    make("div", { class: bad ? "bad" : "", title }, make("dt", {}, name), make("dd", {}, value))));
 }
