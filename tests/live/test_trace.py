@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import pty
 import shutil
 import signal
+import socket
+import struct
 import subprocess
+import sys
+import termios
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -17,7 +24,7 @@ import psutil
 import pytest
 
 from tests.live.conftest import MIRROR, STATICS
-from tests.support import Served, portico, served
+from tests.support import Served, environment, portico, served
 
 STEPS = """
 @app.before_request
@@ -33,6 +40,19 @@ def last(response):
 @app.get("/kept")
 def kept():
     return "kept", {"Cache-Control": "public, max-age=600"}
+
+@app.get("/told")
+def told():
+    return "told", {"Set-Cookie": "sid=5ec4e7-6", "X-Customer": "5ec4e7-7", "X-Token": "5ec4e7-8",
+                    "Location": "/?token=5ec4e7-9"}
+
+@app.get("/long")
+def long():
+    return Response((os.urandom(50_000) for _ in range(40)), mimetype="application/octet-stream")
+
+@app.get("/large")
+def large():
+    return "large", {"X-Large": "x" * 100_000}
 
 @app.get("/page")
 def page():
@@ -273,6 +293,94 @@ def test_a_stranger_cannot_have_a_request_traced(site: Served) -> None:
         assert "HTTP_X_PORTICO_TRACE" not in answer.json()["environ"]
     parent = site.runtime / "trace"
     assert not parent.exists() or (list(parent.iterdir()) == [] and parent.stat().st_mode & 0o077 == 0)
+
+
+SECRET = "5ec4e7-"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        (f"/told?token={SECRET}1&next=/x?session={SECRET}2",),
+        (f"/static/app.css?api_key={SECRET}3",),
+        (f"/?password={SECRET}4", "-d", "x" * 70_000),
+    ],
+    ids=["app", "file", "413"],
+)
+def test_no_secret_is_shown_or_kept(site: Served, words: tuple[str, ...]) -> None:
+    """Not what the client sent where no worker masked it, not in URLs, not on the way back."""
+    names = ("Cookie", "Authorization", "X-Api-Key", "X-Customer")
+    headers = [word for name in names for word in ("-H", f"{name}: {SECRET}{name}")]
+    headers += ["-H", f"Referer: http://x/?csrf={SECRET}5"]
+    found = traced(site, *words, *headers)
+    assert SECRET not in json.dumps(found)
+    assert SECRET not in (site.state / "traces" / f"{found['id']}.json").read_text()
+    assert SECRET not in portico("trace", *words, *headers, cwd=site.directory).stdout
+    assert there(found, "X-Customer")[0] == f"(masked, {len(SECRET) + 10} bytes)"
+    if words[0].startswith("/told"):
+        for name in ("Set-Cookie", "X-Customer", "X-Token", "Location"):
+            assert "(masked, " in back(found, name)[2], name
+
+
+def test_a_long_body_of_unknown_length_is_whole(site: Served) -> None:
+    found = traced(site, "/long")
+    assert "cut short" not in sentences(found)
+    assert found["status"] == 200
+    assert any("bytes of body" in action and "cut" not in action for action in actions(found, "client"))
+
+
+def test_a_head_that_is_too_large(site: Served) -> None:
+    found = traced(site, "/large")
+    assert found["status"] == 502
+    assert "larger than nginx holds" in sentences(found)
+    assert "did not pass on" not in sentences(found)
+    asked = traced(site, "/", "-H", f"X-Long: {'x' * 9000}")
+    assert asked["status"] == 400
+    assert "refuses to read the request" in actions(asked, "nginx")
+    assert not any(action.startswith("chooses location") for action in actions(asked, "nginx"))
+
+
+def test_who_does_not_speak_http(site: Served) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def answer() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(4096)
+                connection.sendall(b"SSH-2.0-x\r\n\r\n")
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        found = traced(site, f"http://127.0.0.1:{listener.getsockname()[1]}/")
+        thread.join()
+    assert (found["status"], found["error"]) == (0, "whoever answered does not speak HTTP")
+    plain = traced(site, f"https://127.0.0.1:{site.port}/")
+    assert "speaks of TLS" in actions(plain, "client")
+
+
+@pytest.mark.parametrize("width", [72, 100, 150])
+def test_it_fits_the_terminal(site: Served, width: int) -> None:
+    shown = on_terminal(site, width, "trace", "/told", "-H", "X-A-Header-With-A-Name-That-Is-Longer: 1")
+    assert max(len(line) for line in shown if "portico explain" not in line and "unix:" not in line) <= width
+    whole = [line for line in shown if "X-A-Header-With-A-Name-That-Is-Longer" in line]
+    assert len(whole) == (0 if width == 100 else 1), shown
+
+
+def on_terminal(run: Served, width: int, *words: str) -> list[str]:
+    """The lines a command writes to a terminal of so many columns."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, width, 0, 0))
+    command = [sys.executable, "-m", "portico", *words]
+    env = environment(run.directory) | {"NO_COLOR": "1", "COLUMNS": ""}
+    with subprocess.Popen(command, cwd=run.directory, env=env, stdin=theirs, stdout=theirs) as process:
+        os.close(theirs)
+        text = b""
+        with suppress(OSError):  # the end of a terminal
+            while piece := os.read(ours, 65536):
+                text += piece
+        os.close(ours)
+        assert process.wait(60) == 0
+    return text.decode().splitlines()
 
 
 def test_a_person_reads_it(site: Served) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from portico.cli import output
-from portico.cli.words import lasting
+from portico.cli.words import cut, lasting
 from portico.watch.lines import visible
 
 _BARS = " ▁▂▃▄▅▆▇█"
@@ -157,11 +157,6 @@ def _slow(requests: list[dict[str, Any]], width: int) -> list[str]:
 def _bars(rates: Sequence[float]) -> str:
     top = max(rates, default=0) or 1
     return "".join(_BARS[round(value / top * (len(_BARS) - 1))] for value in rates)
-
-
-def cut(text: str, width: int) -> str:
-    """So long that it fits."""
-    return text if len(text) <= width else f"{text[: max(0, width - 1)]}…"
 
 
 def rate(value: float) -> str:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import linecache
+import shutil
+import textwrap
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
 from portico.cli import output
 from portico.cli.running import named_site, runtime_of
+from portico.cli.words import cut
 from portico.errors import Problem, UsageError
 from portico.run import client
 from portico.watch.lines import visible
@@ -20,9 +24,17 @@ from portico.watch.trace.evidence import Evidence, House, follow, keep
 from portico.watch.trace.moments import Moment
 from portico.watch.trace.table import Bar, Row
 
-_WIDE = 44
+_PIPED = 160
+"""Columns of an output that is no terminal."""
+_NARROW = 90
+"""On fewer columns the cells of a table stand below each other."""
+_NARROWEST = 24
+"""Words are not folded to less than that."""
 _LONG = 56
 _STRIPE = 48
+_BESIDE_STRIPE = 42
+_BELOW = 33
+"""Where the second line of a step begins."""
 _FAILED_STATUS = 400
 Colour = Any
 _COLOURS: dict[str, Colour] = {
@@ -66,7 +78,8 @@ def command(url: str, config: str | None, name: str, repeat: int, is_json: bool,
     if is_json:
         output.result(output.as_json(told[0] if repeat == 1 else told))
     else:
-        output.results([*lines(found[-1]), *(_repeated(found) if repeat > 1 else [])])
+        width = shutil.get_terminal_size().columns if output.is_terminal() else _PIPED
+        output.results([*lines(found[-1], width), *(_repeated(found) if repeat > 1 else [])])
 
 
 def wished(url: str, base: str, words: dict[str, Any]) -> Wish:
@@ -103,7 +116,7 @@ def as_told(evidence: Evidence) -> dict[str, Any]:
     sent = evidence.sent
     return {
         "method": sent.method,
-        "url": f"{sent.scheme}://{sent.host}:{sent.port}{sent.target}",
+        "url": f"{sent.scheme}://{sent.host}:{sent.port}{evidence.target}",
         "id": evidence.request_id,
         "status": sent.status,
         "error": sent.error,
@@ -112,10 +125,24 @@ def as_told(evidence: Evidence) -> dict[str, Any]:
         "response": [asdict(one) | {"changed": one.is_changed} for one in tracker.response(evidence)],
         "waterfall": [asdict(bar) for bar in table.bars(evidence)],
         "moments": [asdict(moment) for moment in moments.moments(evidence)],
-        "line": evidence.line.record() if evidence.line else None,
+        "line": _shown_line(evidence) if evidence.line else None,
         "app": [entry.text for entry in evidence.entries],
-        "nginx": [item.text for item in evidence.complaints],
+        "nginx": [_without_secrets(item.text, evidence) for item in evidence.complaints],
     }
+
+
+def _shown_line(evidence: Evidence) -> dict[str, Any]:
+    """nginx's line without the secrets that stand in a URL."""
+    record = evidence.line.record() if evidence.line else {}
+    return record | {name: evidence.mask.url(record[name]) for name in ("uri", "referer")}
+
+
+def _without_secrets(text: str, evidence: Evidence) -> str:
+    """nginx's complaint, which quotes the URL and the Referer."""
+    sent = evidence.sent
+    for value in (sent.target, *(value for name, value in sent.headers if name.lower() == "referer")):
+        text = text.replace(value, evidence.mask.url(value))
+    return text
 
 
 def _text(place: str) -> str:
@@ -124,43 +151,58 @@ def _text(place: str) -> str:
     return linecache.getline(path, int(number)).strip() if path and number.isdigit() else ""
 
 
-def lines(evidence: Evidence) -> list[str]:
-    """What a person reads."""
+def lines(evidence: Evidence, width: int) -> list[str]:
+    """What a person reads, on so many columns."""
     sent = evidence.sent
     answer = f"{sent.status} {sent.reason}" if sent.status else sent.error
-    head = f"{sent.method} {sent.scheme}://{sent.host}:{sent.port}{visible(sent.target)}"
+    head = f"{sent.method} {sent.scheme}://{sent.host}:{sent.port}{visible(evidence.target)}"
     shown = output.good(answer) if 0 < sent.status < _FAILED_STATUS else output.bad(answer)
+    is_beside = len(f"{head}  {answer}  {evidence.request_id}") <= width
+    name = output.faint(evidence.request_id)
     return [
-        f"{output.strong(head)}  {shown}  {output.faint(evidence.request_id)}",
+        *(
+            [f"{output.strong(head)}  {shown}  {name}"]
+            if is_beside
+            else [f"{output.strong(head)}  {shown}", name]
+        ),
         "",
-        *_table(table.rows(evidence)),
+        *_table(table.rows(evidence), width),
         "",
         output.strong("What changed on the way"),
-        *_tracked(tracker.request(evidence)),
+        *_tracked(tracker.request(evidence), width),
         "",
-        *_answered(tracker.response(evidence)),
+        *_answered(tracker.response(evidence), width),
         "",
         output.strong("Where the time went"),
-        *_waterfall(table.bars(evidence)),
+        *_waterfall(table.bars(evidence), width),
         "",
         output.strong("Worth knowing"),
-        *[line for moment in moments.moments(evidence) for line in _moment(moment)],
+        *[line for moment in moments.moments(evidence) for line in _moment(moment, width)],
     ]
 
 
-def _table(rows: list[Row]) -> list[str]:
+def _table(rows: list[Row], width: int) -> list[str]:
     made = [output.faint(f"{'':>3s} {'at us':>9s} {'took us':>9s}  {'who':7s} what")]
     for row in rows:
         at = "" if row.at_us is None else f"{row.at_us:,}"
         took = "" if row.took_us is None else f"{row.took_us:,}"
         arrow = f"{row.source} -> {row.destination}" if row.source != row.destination else ""
         kind = {"request": " >", "response": " <"}.get(row.message, "")
-        head = f"{row.number:>3d} {at:>9s} {took:>9s}  {_COLOURS[row.actor](f'{row.actor:7s}')} {visible(row.action)}"
-        made.append(f"{head}{output.faint(f'  {arrow}{kind}') if arrow else ''}")
+        action, *more = _folded(visible(row.action), width, _BELOW)
+        head = f"{row.number:>3d} {at:>9s} {took:>9s}  {_COLOURS[row.actor](f'{row.actor:7s}')} {action}"
+        way = f"  {arrow}{kind}" if arrow else ""
+        is_beside = not more and _BELOW + len(action) + len(way) <= width
+        made += [head + (output.faint(way) if is_beside else ""), *(f"{'':{_BELOW}s}{text}" for text in more)]
         below = "  ".join(visible(part) for part in (row.note, _short(row.place)) if part)
-        if below:
-            made.append(output.faint(f"{'':33s}{below}"))
+        below = below if is_beside else "  ".join(filter(None, (way.strip(), below)))
+        made += [output.faint(f"{'':{_BELOW}s}{text}") for text in _folded(below, width, _BELOW) if text]
     return made
+
+
+def _folded(text: str, width: int, indent: int) -> list[str]:
+    """The text in lines that fit behind an indent, words unbroken; at least one line."""
+    room = max(_NARROWEST, width - indent)
+    return textwrap.wrap(text, room, break_long_words=False, break_on_hyphens=False) or [text]
 
 
 def _short(place: str) -> str:
@@ -169,46 +211,69 @@ def _short(place: str) -> str:
     return place if len(place) <= _LONG else "..." + place[-_LONG:]
 
 
-def _tracked(tracked: list[tracker.Tracked]) -> list[str]:
-    made = [output.faint(f"  {'':18s} {'the client sent':{_WIDE}s} {'nginx passed':{_WIDE}s} the app saw")]
-    for one in tracked:
-        cells = (one.client, one.nginx, one.app)
-        made.append(_cells(one.name, cells, is_changed=one.is_changed))
+def _tracked(tracked: list[tracker.Tracked], width: int) -> list[str]:
+    rows = [_Compared(one.name, (one.client, one.nginx, one.app), one.is_changed) for one in tracked]
+    return _compared(("the client sent", "nginx passed", "the app saw"), rows, width)
+
+
+def _answered(answered: list[tracker.Answered], width: int) -> list[str]:
+    rows = [_Compared(one.name, (one.client, one.worker, one.app), one.is_changed) for one in answered]
+    return _compared(("the client got", "the worker sent", "the app said"), rows, width)
+
+
+class _Compared(NamedTuple):
+    """One thing and what three sides call it, None where it was not there."""
+
+    name: str
+    values: tuple[str | None, str | None, str | None]
+    is_changed: bool
+
+    @property
+    def texts(self) -> list[str]:
+        return [visible(value) if value is not None else "-" for value in self.values]
+
+
+def _compared(titles: tuple[str, str, str], rows: list[_Compared], width: int) -> list[str]:
+    """A table as wide as the terminal; on a narrow one what did not change has one line, the rest four."""
+    named = min(max((len(visible(row.name)) for row in rows), default=0), width // 4)
+    room = (width - named - 5) // 3
+    if width < _NARROW:
+        return [line for row in rows for line in _stacked(titles, row, width)]
+    made = [output.faint(_columns(" ", "", titles, named, room))]
+    for row in rows:
+        text = _columns("*" if row.is_changed else " ", visible(row.name), row.texts, named, room)
+        made.append(output.warned(text) if row.is_changed else text)
     return made
 
 
-def _answered(answered: list[tracker.Answered]) -> list[str]:
-    made = [output.faint(f"  {'':18s} {'the client got':{_WIDE}s} {'the worker sent':{_WIDE}s} the app said")]
-    return [
-        *made,
-        *(_cells(one.name, (one.client, one.worker, one.app), is_changed=one.is_changed) for one in answered),
-    ]
+def _columns(mark: str, name: str, cells: Iterable[str], named: int, room: int) -> str:
+    return f"{mark} {cut(name, named):{named}s} {' '.join(f'{cut(cell, room):{room}s}' for cell in cells)}".rstrip()
 
 
-def _cells(name: str, cells: tuple[str | None, ...], *, is_changed: bool) -> str:
-    texts = [visible(cell) if cell is not None else "-" for cell in cells]
-    texts = [text if len(text) <= _WIDE else f"{text[: _WIDE - 1]}…" for text in texts]
-    row = (
-        f"{'*' if is_changed else ' '} {name[:18]:18s} "
-        + " ".join(f"{text:{_WIDE}s}" for text in texts).rstrip()
-    )
-    return output.warned(row) if is_changed else row
+def _stacked(titles: tuple[str, str, str], row: _Compared, width: int) -> list[str]:
+    if not row.is_changed:
+        said = next((text for text in row.texts if text != "-"), "-")
+        return [cut(f"  {visible(row.name)}: {said}", width)]
+    below = (cut(f"    {title:15s} {text}", width) for title, text in zip(titles, row.texts, strict=True))
+    return [output.warned(line) for line in (cut(f"* {visible(row.name)}", width), *below)]
 
 
-def _waterfall(bars: list[Bar]) -> list[str]:
+def _waterfall(bars: list[Bar], width: int) -> list[str]:
     whole = max((bar.ends_us for bar in bars), default=0) or 1
+    room = max(10, min(_STRIPE, width - _BESIDE_STRIPE))
     made = []
     for bar in bars:
-        start = bar.begins_us * _STRIPE // whole
-        size = max(1, round((bar.ends_us - bar.begins_us) * _STRIPE / whole))
-        stripe = " " * min(start, _STRIPE - 1) + "#" * min(size, _STRIPE - min(start, _STRIPE - 1))
+        start = min(bar.begins_us * room // whole, room - 1)
+        size = max(1, round((bar.ends_us - bar.begins_us) * room / whole))
+        stripe = " " * start + "#" * min(size, room - start)
         took = bar.ends_us - bar.begins_us
-        made.append(f"  {bar.name[:24]:24s} |{_COLOURS[bar.actor](f'{stripe:{_STRIPE}s}')}| {took:>9,} us")
+        made.append(f"  {cut(bar.name, 24):24s} |{_COLOURS[bar.actor](f'{stripe:{room}s}')}| {took:>9,} us")
     return made
 
 
-def _moment(moment: Moment) -> list[str]:
-    return [f"  {visible(moment.text)}", *([f"      {output.faint(moment.see)}"] if moment.see else [])]
+def _moment(moment: Moment, width: int) -> list[str]:
+    text = [f"  {line}" for line in _folded(visible(moment.text), width, 2)]
+    return [*text, *([f"      {output.faint(moment.see)}"] if moment.see else [])]
 
 
 def _repeated(found: list[Evidence]) -> list[str]:

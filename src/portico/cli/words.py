@@ -1,4 +1,4 @@
-"""Figures as people say them."""
+"""Figures as people say them, and words that fit."""
 
 from __future__ import annotations
 
@@ -9,3 +9,8 @@ def lasting(seconds: float) -> str:
         if seconds >= 2 * size:
             return f"{seconds / size:.0f} {unit}"
     return f"{seconds:.0f} s"
+
+
+def cut(text: str, width: int) -> str:
+    """So long that it fits."""
+    return text if len(text) <= width else f"{text[: max(0, width - 1)]}…"

@@ -30,7 +30,11 @@ _NAME: Final = re.compile(r"[0-9a-f]{32}")
 _SECRET: Final = re.compile(
     r"cookie|authori[sz]ation|token|secret|passw|api[-_]?key|session|csrf|xsrf|credential|signature", re.I
 )
-_PARAMETER: Final = re.compile(r"([^?&=]+)=([^&]*)")
+_PARAMETER: Final = re.compile(r"([^?&=#;]+)=([^&#]*)")
+_WITH_QUERY: Final = frozenset(
+    {"query_string", "request_uri", "http_referer", "referer", "location", "content-location", "refresh"}
+)
+"""Whose values hold a query."""
 
 
 class Tracer:
@@ -77,12 +81,14 @@ class Tracer:
             return value
         if self._is_secret(name):
             return masked(value) if value else value
-        if name in ("QUERY_STRING", "REQUEST_URI", "query_string"):
-            return _PARAMETER.sub(self._parameter, value)
-        return value
+        return self.url(value) if name.lower() in _WITH_QUERY else value
+
+    def url(self, text: str) -> str:
+        """A URL or a query with the values of secret parameters masked."""
+        return _PARAMETER.sub(self._parameter, text)
 
     def _parameter(self, found: re.Match[str]) -> str:
-        return f"{found[1]}={masked(found[2])}" if self._is_secret(found[1]) else found[0]
+        return f"{found[1]}={masked(found[2]) if self._is_secret(found[1]) else self.url(found[2])}"
 
     def _is_secret(self, name: str) -> bool:
         plain = name.lower().replace("-", "_").removeprefix("http_")

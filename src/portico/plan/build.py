@@ -73,6 +73,7 @@ def plan(site: Site, place: Place) -> Plan:
         statics={folder.url: folder.folder for folder in served(site, place)},
         packed=copies(site, place),
         notes=_notes(site, place),
+        masked=tuple(site.options.trace.mask),
         logs=_logs(site),
         cache=paths.cache if caches(site, place) else "",
         upstream=shared,

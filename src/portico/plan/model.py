@@ -302,6 +302,8 @@ class Plan:
     """What the user should know about this plan, one sentence each."""
     app_log: str = ""
     """What the app writes, with the ids of its requests; empty when nobody keeps it."""
+    masked: tuple[str, ...] = ()
+    """Names whose values `portico trace` does not show, beside those that it never shows."""
     logs: Logs = field(default_factory=Logs)
     cache: str = ""
     """The directory of the answers that nginx keeps; empty when it keeps none."""

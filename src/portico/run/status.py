@@ -41,6 +41,7 @@ def status(state: State, plan: Plan, pids: Mapping[int, int], now: float) -> dic
         "error_log": plan.error_log,
         "app_log": plan.app_log,
         "user": plan.server.user,
+        "masked": plan.masked,
         "versions": dict(plan.versions),
     }
 

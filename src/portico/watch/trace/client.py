@@ -235,6 +235,8 @@ def _read_head(connection: socket.socket, sent: Sent, ends: float) -> bytes:
         head, _, received = received.partition(b"\r\n\r\n")
         first, *lines = head.decode("latin-1").split("\r\n")
         code = first.split(" ", 2)
+        if not (first.startswith("HTTP/") and len(code) > 1 and code[1].isdecimal()):
+            raise OSError("whoever answered does not speak HTTP")
         if code[1] not in ("100", "103"):
             break
     sent.moments["head"] = time.monotonic_ns()
@@ -245,41 +247,61 @@ def _read_head(connection: socket.socket, sent: Sent, ends: float) -> bytes:
 
 def _read_body(connection: socket.socket, sent: Sent, rest: bytes, ends: float) -> None:
     length = sent.header("content-length")
-    is_chunked = "chunked" in sent.header("transfer-encoding").lower()
     has_none = sent.method == "HEAD" or sent.status in (204, 304)
-    wanted = 0 if has_none else int(length) if length.isdigit() else None
-    kept, count = bytearray(), 0
+    chunks = Chunks() if "chunked" in sent.header("transfer-encoding").lower() and not has_none else None
+    wanted = 0 if has_none else int(length) if length.isdigit() and chunks is None else None
+    kept = bytearray()
     piece = rest
     try:
         while True:
+            if chunks:
+                piece = chunks.take(piece)
             if piece:
                 sent.pieces.append((time.monotonic_ns(), len(piece)))
-                count += len(piece)
+                sent.body_size += len(piece)
                 kept += piece[: max(0, _MOST_BODY - len(kept))]
-            if wanted is not None and count >= wanted:
-                break
-            if is_chunked and bytes(kept[-5:]) == b"0\r\n\r\n":
+            if (wanted is not None and sent.body_size >= wanted) or (chunks and chunks.is_over):
                 break
             if not (piece := _receive(connection, ends)):
-                sent.is_cut = wanted is not None or is_chunked
+                sent.is_cut = wanted is not None or chunks is not None
                 break
     finally:
-        sent.body_size = count
-        sent.body = _decoded(bytes(kept), sent, is_chunked=is_chunked)
+        sent.body = _decoded(bytes(kept), sent)
 
 
-def _decoded(body: bytes, sent: Sent, *, is_chunked: bool) -> bytes:
-    if is_chunked:
-        whole = bytearray()
-        while body:
-            size, _, body = body.partition(b"\r\n")
-            try:
-                count = int(size.split(b";")[0], 16)
-            except ValueError:
-                break
-            whole += body[:count]
-            body = body[count + 2 :]
-        body = bytes(whole)
+class Chunks:
+    """The chunked transfer coding, taken apart as it comes (RFC 9112, 7.1)."""
+
+    def __init__(self) -> None:
+        self.is_over = False
+        self._left = 0
+        """Bytes of the chunk, with its line's end, that are still to come."""
+        self._line = b""
+
+    def take(self, piece: bytes) -> bytes:
+        """What it holds of the body. Raises OSError for what is no chunk."""
+        made = bytearray()
+        while piece and not self.is_over:
+            if self._left:
+                made += piece[: max(0, min(len(piece), self._left - 2))]
+                self._left, piece = max(0, self._left - len(piece)), piece[self._left :]
+                continue
+            head, end, piece = (self._line + piece).partition(b"\n")
+            self._line = b"" if end else head
+            if end:
+                self._begin(head.strip())
+        return bytes(made)
+
+    def _begin(self, line: bytes) -> None:
+        try:
+            size = int(line.partition(b";")[0], 16)
+        except ValueError:
+            raise OSError("the answer's chunks are broken") from None
+        self.is_over = size == 0
+        self._left = size + 2
+
+
+def _decoded(body: bytes, sent: Sent) -> bytes:
     if sent.header("content-encoding") == "gzip":
         try:
             return zlib.decompressobj(31).decompress(body, _MOST_BODY)

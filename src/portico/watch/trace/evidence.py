@@ -17,6 +17,7 @@ from portico.errors import PorticoError, Problem
 from portico.explain.match import Asked, NoServerError, Verdict, verdict
 from portico.explain.node import Node
 from portico.explain.read import read
+from portico.link.trace import Tracer
 from portico.place import foreign
 from portico.plan.paths import trace
 from portico.watch.follow import Follower, decoded
@@ -43,6 +44,8 @@ class House:
     app_log: Path
     user: str = ""
     """Who runs the app; empty when it is who runs Portico."""
+    masked: tuple[str, ...] = ()
+    """Names whose values are not shown, beside those that never are."""
 
     @classmethod
     def of(cls, runtime: str, status: dict[str, Any]) -> House:
@@ -54,6 +57,7 @@ class House:
             Path(status["error_log"]),
             Path(status["app_log"]),
             status["user"],
+            tuple(status["masked"]),
         )
 
 
@@ -72,11 +76,27 @@ class Evidence:
     entries: list[Entry] = field(default_factory=list)
     is_closed: bool = False
     """`portico maintenance` is on."""
+    mask: Tracer = field(default_factory=lambda: Tracer(None))
+    """Knows whose values are not shown, as the worker does."""
+
+    @property
+    def target(self) -> str:
+        """What was asked for, as it may be shown."""
+        return self.mask.url(self.sent.target)
 
     @property
     def record(self) -> dict[str, Any] | None:
         """Of the worker that had it last."""
         return self.records[-1] if self.records else None
+
+    @property
+    def is_unreadable(self) -> bool:
+        """nginx answered 400 before it looked for a location: only the app and a `return` say 400, too."""
+        if self.verdict is None or self.line is None or self.line.upstream or self.sent.status != 400:
+            return False
+        location, server = self.verdict.location, self.verdict.server
+        is_told = location is not None and location.first("return") is not None
+        return not is_told and server.first("ssl_verify_client") is None
 
     @property
     def request_id(self) -> str:
@@ -97,7 +117,8 @@ def follow(house: House, wish: Wish) -> Evidence:
     with _invitation(house) as (token, directory):
         sent = send(wish, token)
         found, why = _verdict(root, sent, wish)
-        made = Evidence(sent, root, found, why, is_closed=(house.runtime / "maintenance" / "on").exists())
+        is_closed = (house.runtime / "maintenance" / "on").exists()
+        made = Evidence(sent, root, found, why, is_closed=is_closed, mask=Tracer(None, house.masked))
         if sent.status or sent.moments.get("sent"):
             _collect(made, logs, directory)
     return made

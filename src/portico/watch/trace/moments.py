@@ -19,8 +19,6 @@ _CACHED = {
 }
 _SLOW_QUEUE_US = 20_000
 _NEAR = 0.5
-_LAST_CHUNK = 5
-"""Bytes that only say that the body is over."""
 _HIDDEN = {"x-portico", "x-request-id"}
 _NGINX_OWN = {"server", "date", "connection", "transfer-encoding", "x-request-id", "accept-ranges", "etag"}
 
@@ -74,9 +72,16 @@ def _refusals(evidence: Evidence) -> Iterator[Moment]:
     if sent.status == 504:
         yield Moment("nginx gave the app up after its time; the app may still be at work.",
                      _see(evidence, "uwsgi_read_timeout", "proxy_read_timeout"))  # fmt: skip
+    if evidence.is_unreadable:
+        yield Moment("nginx could not read the request, or found a header too long, and asked nobody else.",
+                     _see(evidence, "large_client_header_buffers"))  # fmt: skip
     if sent.status == 502 and line and line.upstream:
-        yield Moment("No worker took the request, or the one that did died: portico status, portico logs.",
-                     _see(evidence, "uwsgi_next_upstream", "proxy_next_upstream"))  # fmt: skip
+        if any("too big header" in item.text for item in evidence.complaints):
+            yield Moment("The head of the app's answer is larger than nginx holds: too many or too long headers.",
+                         _see(evidence, "uwsgi_buffer_size", "proxy_buffer_size", "fastcgi_buffer_size"))  # fmt: skip
+        else:
+            yield Moment("No worker took the request, or the one that did died: portico status, portico logs.",
+                         _see(evidence, "uwsgi_next_upstream", "proxy_next_upstream"))  # fmt: skip
     if evidence.is_closed and sent.status == 503:
         yield Moment("The site is closed: portico maintenance off opens it.")
 
@@ -127,13 +132,13 @@ def _answer(evidence: Evidence) -> Iterator[Moment]:
         yield Moment(f"nginx compressed it ({sent.header('content-encoding')}) to {sent.body_size} bytes.",
                      _see(evidence, "gzip"))  # fmt: skip
     if 300 <= sent.status < 400 and sent.header("location"):
-        yield Moment(f"It leads on to {sent.header('location')}; a trace does not follow.")
+        yield Moment(f"It leads on to {evidence.mask.url(sent.header('location'))}; a trace does not follow.")
     if sent.is_stream:
-        count = sum(size > _LAST_CHUNK for _, size in sent.pieces)
+        count = len(sent.pieces)
         yield Moment(f"A stream of events, passed on unbuffered: {count} pieces came while this listened.")
     elif sent.status == 101:
         yield Moment("The connection was upgraded; what goes over it now is between client and app.")
-    elif record and record.get("response"):
+    elif _is_passed_on(evidence):
         yield Moment("nginx took the whole answer from the worker at once, so that a slow client keeps no worker busy.",
                      _see(evidence, "uwsgi_buffers", "proxy_buffers"))  # fmt: skip
 
@@ -146,14 +151,15 @@ def _headers(evidence: Evidence) -> Iterator[Moment]:
                 f"The worker left out the app's {one.name}: such headers belong to one connection, not to the answer."
             )
         if (
-            one.worker is not None
+            _is_passed_on(evidence)
+            and one.worker is not None
             and one.client is None
             and one.name.lower() not in _HIDDEN | _NGINX_OWN | {"content-length"}
         ):
-            yield Moment(
-                f"nginx did not pass on the header {one.name}.",
-                _see(evidence, "uwsgi_hide_header", "proxy_hide_header"),
-            )
+            if one.name.lower().startswith("x-accel-"):
+                yield Moment(f"{one.name} is a word to nginx itself, which takes it out of the answer.")
+            else:
+                yield Moment(f"nginx did not pass on the header {one.name}.", _hides(evidence, one.name))
 
 
 def _way_there(evidence: Evidence) -> Iterator[Moment]:
@@ -200,6 +206,27 @@ def _times(evidence: Evidence) -> Iterator[Moment]:
             yield Moment(
                 f"The app used {line.seconds * 100 / most:.0f} % of the time it has.", explain(timeout)
             )
+
+
+def _hides(evidence: Evidence, name: str) -> str:
+    """The line that keeps a header of the app's from the client."""
+    if evidence.verdict is None:
+        return ""
+    levels = (evidence.verdict.location, evidence.verdict.server, *evidence.root.all("http"))
+    lines = (
+        node
+        for level in levels
+        if level
+        for node in level.children or ()
+        if node.name.endswith("_hide_header")
+    )
+    return next((explain(node) for node in lines if node.args[0].lower() == name.lower()), "")
+
+
+def _is_passed_on(evidence: Evidence) -> bool:
+    """Whether what the client got is what a worker answered, not a page of nginx's."""
+    said = str(((evidence.record or {}).get("response") or {}).get("status", ""))
+    return said.partition(" ")[0] == str(evidence.sent.status)
 
 
 def _sent_by_worker(evidence: Evidence) -> list[list[str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from portico.explain.match import names_of, rule
@@ -92,7 +93,11 @@ def _there(evidence: Evidence) -> Iterator[Row]:
         at=looked,
         took=_us(looked, connected),
     )
-    if secured := sent.at("secured"):
+    secured = sent.at("secured")
+    if sent.scheme == "https" and not secured:
+        note = f"fails: {sent.error}"
+        yield _row(evidence, CLIENT, "speaks of TLS", "", CLIENT, NGINX, at=connected, note=note)
+    if secured:
         note = f"not trusted by this machine: {sent.distrust}" if sent.distrust else ""
         yield _row(
             evidence, CLIENT, f"agrees on {sent.tls}, {sent.cipher}", "", CLIENT, NGINX,
@@ -102,7 +107,7 @@ def _there(evidence: Evidence) -> Iterator[Row]:
         return
     body = f" and {sent.size} bytes of body" if sent.size else ""
     yield _row(
-        evidence, CLIENT, f"sends {sent.method} {sent.target}{body}", _REQUEST, CLIENT, NGINX,
+        evidence, CLIENT, f"sends {sent.method} {evidence.target}{body}", _REQUEST, CLIENT, NGINX,
         at=sent.at("sending"), took=_us(sent.at("sending"), sent.at("sent")),
     )  # fmt: skip
 
@@ -119,6 +124,11 @@ def _nginx(evidence: Evidence) -> Iterator[Row]:
     yield _row(
         evidence, NGINX, f"chooses server {named}", "", NGINX, place=found.server.place, note=found.server_why
     )
+    if evidence.is_unreadable:
+        limit = _place(evidence, "large_client_header_buffers")
+        note = "no HTTP, or a header that is too long: no location is looked for"
+        yield _row(evidence, NGINX, "refuses to read the request", "", NGINX, place=limit, note=note)
+        return
     what = found.location.text if found.location else "no location"
     place = found.location.place if found.location else found.server.place
     yield _row(evidence, NGINX, f"chooses {what}", "", NGINX, place=place, note=found.location_why)
@@ -307,15 +317,13 @@ def _in_app(evidence: Evidence, record: dict[str, Any], events: dict[str, int]) 
         took = _us(at, end) if end else None
         yield _row(evidence, WORKER, "sends head and body to nginx", _RESPONSE, WORKER, NGINX, at=at, took=took,
                    note="" if ended else "still sending")  # fmt: skip
-    elif not ended:
+    elif not ended and not Path("/proc", str(record["pid"])).exists():
         yield _row(
-            evidence,
-            APP,
-            "has not answered yet",
-            "",
-            APP,
-            note="the app was still at work when this was looked at",
+            evidence, WORKER, "dies without an answer", "", WORKER, note="portico logs has what it said last"
         )
+    elif not ended:
+        note = "the app was still at work when this was looked at"
+        yield _row(evidence, APP, "has not answered yet", "", APP, note=note)
 
 
 def steps(record: dict[str, Any]) -> list[dict[str, Any]]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from portico.link.trace import Tracer, masked
 from portico.watch.trace.client import Headers
 from portico.watch.trace.evidence import Evidence
 
@@ -17,7 +16,6 @@ _FORWARDED = (
     "X-Real-IP",
     "Forwarded",
 )
-_MASK = ("cookie", "authorization", "set-cookie")
 
 
 @dataclass(frozen=True)
@@ -55,9 +53,8 @@ def request(evidence: Evidence) -> list[Tracked]:
     """Everything worth following on the way there."""
     sent, record = evidence.sent, evidence.record or {}
     nginx, app = record.get("nginx") or {}, record.get("environ") or {}
-    headers = {name.lower(): value for name, value in sent.headers}
-    path, _, query = sent.target.partition("?")
-    query = Tracer(None).shown({"QUERY_STRING": query})["QUERY_STRING"]
+    headers = {name.lower(): value for name, value in evidence.mask.headers(sent.headers)}
+    path, _, query = evidence.target.partition("?")
     has_body = bool(sent.size)
     made = [
         Tracked("method", sent.method, nginx.get("REQUEST_METHOD"), app.get("REQUEST_METHOD")),
@@ -92,7 +89,12 @@ def response(evidence: Evidence) -> list[Answered]:
     sent, record = evidence.sent, evidence.record or {}
     answer: dict[str, Any] = record.get("response") or {}
     said, out, got = (
-        _joined(headers) for headers in (answer.get("headers", []), answer.get("sent", []), sent.received)
+        _joined(headers)
+        for headers in (
+            answer.get("headers", []),
+            answer.get("sent", []),
+            evidence.mask.headers(sent.received),
+        )
     )
     names = {name.lower(): name for name in (*got, *out, *said)}
     status = str(answer["status"]) if "status" in answer else None
@@ -109,10 +111,7 @@ def response(evidence: Evidence) -> list[Answered]:
 def _header(name: str, sent: dict[str, str], nginx: dict[str, Any], app: dict[str, Any]) -> Tracked:
     plain = name.upper().replace("-", "_")
     key = plain if plain in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{plain}"
-    client, there = sent.get(name.lower()), app.get(key) or nginx.get(key) or ""
-    if client and (name.lower() in _MASK or str(there).startswith("(masked")):
-        client = masked(client)
-    return Tracked(name, client, nginx.get(key) or None, app.get(key) or None)
+    return Tracked(name, sent.get(name.lower()), nginx.get(key) or None, app.get(key) or None)
 
 
 def _own_address(evidence: Evidence) -> str | None:
@@ -127,10 +126,5 @@ def _bare(uri: str | None) -> str | None:
 def _joined(headers: Headers | list[list[str]]) -> dict[str, str]:
     made: dict[str, str] = {}
     for name, value in headers:
-        value = (
-            f"(masked, {len(value)} bytes)"
-            if name.lower() in _MASK and not value.startswith("(masked")
-            else value
-        )
         made[name] = f"{made[name]}, {value}" if name in made else value
     return made
