@@ -100,6 +100,14 @@ def test_a_failure_is_shown_and_opens_as_its_fields(page: Page, site: Served) ->
     expect(page.locator("#requests td.path")).to_have_text(["/boom"], timeout=WAIT_MS)
 
 
+def test_equal_failures_are_one(page: Page, site: Served) -> None:
+    for _ in range(3):
+        site.get("/boom?again")
+    error = page.locator("#errors details", has_text="/boom")
+    expect(error.filter(has_text=re.compile(r"\d+ times"))).to_be_visible(timeout=WAIT_MS)
+    expect(error).to_have_count(1, timeout=WAIT_MS)
+
+
 def test_strangers_words_stay_words(page: Page, site: Served) -> None:
     line = f"GET {HOSTILE} HTTP/1.0\r\nUser-Agent: <script>document.title=2</script>\r\n\r\n"
     site.raw(line.encode())
@@ -191,6 +199,9 @@ def test_nobody_is_shut_out(page: Page, site: Served) -> None:
     """axe-core's rules: contrast, names, roles, order."""
     site.get("/boom")
     expect(page.locator("#errors details").first).to_be_visible(timeout=WAIT_MS)
+    expect(page.locator("#requests button").first).to_be_visible(
+        timeout=WAIT_MS
+    )  # its line comes after its words
     page.keyboard.press("p")
     page.locator("#errors summary").first.click()
     _has_no_fault(page)

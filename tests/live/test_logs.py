@@ -230,6 +230,17 @@ def test_nothing_was_ever_logged(tmp_path: Path) -> None:
     assert "portico run" in done.stderr
 
 
+def test_a_log_that_was_removed_is_made_anew() -> None:
+    with served({"app.py": APP}) as run:
+        run.get("/")
+        give_up = time.monotonic() + 60
+        (run.state / "access.log").unlink()
+        while "?anew" not in portico("logs", "--no-follow", cwd=run.directory).stdout:
+            assert time.monotonic() < give_up, list(run.state.iterdir())
+            run.get("/?anew")
+            time.sleep(0.5)
+
+
 @pytest.mark.parametrize("nginx", ["embedded", "system"])
 def test_rotation_loses_no_line(nginx: str) -> None:
     """More than a megabyte of lines, twice, while requests go on; every id is there exactly once."""

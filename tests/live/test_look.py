@@ -8,12 +8,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from portico.watch.door import MOST_OPEN
 from tests.support import Served, environment, free_port, served
 
 APP = """
@@ -248,6 +250,21 @@ def test_others_need_the_password() -> None:
         good = httpx.get(url, auth=("me", PASSWORD), headers={"Host": "any.example"})
         assert good.status_code == 200
         assert events(url.rstrip("/"), 1, auth=("me", PASSWORD))
+
+
+def test_who_guesses_takes_nobodys_place() -> None:
+    """More wrong passwords at once than dashboards may be open; each waits for its second."""
+    port = free_port()
+    toml = f'[dashboard]\nlisten = "0.0.0.0:{port}"\npassword_file = "word.txt"\n'
+    guess = b"GET / HTTP/1.1\r\nHost: x\r\nAuthorization: Basic bWU6bm8=\r\n\r\n"
+    with (
+        served({"app.py": APP, "portico.toml": toml, "word.txt": f"{PASSWORD}\n"}, "app:app"),
+        ExitStack() as guessers,
+    ):
+        for _ in range(MOST_OPEN + 20):
+            guessers.enter_context(socket.create_connection(("127.0.0.1", port), 30)).sendall(guess)
+        assert httpx.get(f"http://127.0.0.1:{port}/", auth=("me", PASSWORD), timeout=30).status_code == 200
+        assert events(f"http://127.0.0.1:{port}", 1, auth=("me", PASSWORD))
 
 
 def test_a_reload_opens_and_closes_the_door() -> None:

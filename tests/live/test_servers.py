@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -114,6 +115,17 @@ def test_an_asgi_app_s_events_arrive_one_by_one(starlette: Served) -> None:
     with starlette.client.stream("GET", starlette.url + "/events") as answer:
         next(answer.iter_raw())
         assert time.monotonic() - began < 1.0
+
+
+def test_a_trace_says_only_what_is_known(starlette: Served, uwsgi: Served) -> None:
+    """The asgi worker tells what the app was called with; uWSGI tells nothing."""
+    found = json.loads(portico("trace", "/x", "--json", cwd=starlette.directory).stdout)
+    said = " ".join(moment["text"] for moment in found["moments"])
+    assert "never saw" not in said
+    assert "left out" not in said
+    assert [one["app"] for one in found["request"] if one["name"] == "method"] == ["GET"]
+    found = json.loads(portico("trace", "/app/x", "--json", cwd=uwsgi.directory).stdout)
+    assert "takes no part in traces" in " ".join(moment["text"] for moment in found["moments"])
 
 
 def test_an_asgi_app_s_numbers_are_in_the_log(starlette: Served) -> None:

@@ -358,6 +358,11 @@ def test_who_does_not_speak_http(site: Served) -> None:
     assert "speaks of TLS" in actions(plain, "client")
 
 
+def test_a_page_that_is_kept_from_now_on_says_so(site: Served) -> None:
+    found = traced(site, f"/kept?{time.monotonic_ns()}")
+    assert "so nginx keeps it now" in sentences(found)
+
+
 @pytest.mark.parametrize("width", [72, 100, 150])
 def test_it_fits_the_terminal(site: Served, width: int) -> None:
     shown = on_terminal(site, width, "trace", "/told", "-H", "X-A-Header-With-A-Name-That-Is-Longer: 1")

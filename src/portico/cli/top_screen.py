@@ -90,7 +90,7 @@ def _numbers(item: dict[str, Any], width: int) -> list[str]:
         for name, value in zip(("2xx", "3xx", "4xx", "5xx"), now["classes"][2:], strict=True)
         if value
     )
-    cache = f"{now['hits'] / now['asked']:.0%} of what is kept from the cache  " if now["asked"] else ""
+    cache = f"{now['hits'] / now['asked']:.0%} from the cache (routes it keeps)  " if now["asked"] else ""
     limited = f"{rate(now['limited'])}/s over the limit  " if now["limited"] else ""
     sampled = "  (a part of the lines is read and stands for the rest)" if now["estimated"] else ""
     return [

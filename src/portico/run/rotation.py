@@ -24,7 +24,8 @@ async def watch(
     while True:
         await asyncio.sleep(LOOK_SECONDS)
         plan = in_force()
-        if due := _due(plan, time.time()):
+        due = _due(plan, time.time())
+        if due or _is_missing(plan):
             await before()
             for path in due:
                 put_aside(path, plan.logs.keep)
@@ -34,6 +35,11 @@ async def watch(
 def _due(plan: Plan, now: float) -> list[Path]:
     paths = [Path(path) for path in (plan.access_log, plan.app_log, plan.error_log) if path]
     return [path for path in paths if _is_due(path, plan.logs, now)]
+
+
+def _is_missing(plan: Plan) -> bool:
+    """Somebody has removed a file that nginx writes, and it goes on writing where nobody can read."""
+    return not all(Path(path).exists() for path in (plan.access_log, plan.error_log) if path)
 
 
 def _is_due(path: Path, logs: Logs, now: float) -> bool:

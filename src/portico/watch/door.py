@@ -27,7 +27,9 @@ HEAD_SECONDS = 10.0
 GUESS_SECONDS = 1.0
 """A wrong password costs this long, one after the other: nobody tries many."""
 MOST_OPEN = 64
-"""Connections at once, each of them one open dashboard."""
+"""Dashboards that are open at once."""
+MOST_CONNECTIONS = 512
+"""Whatever they want: those that guess at the password wait, and shall not take the place of who knows it."""
 _FILES = {
     "/": ("index.html", "text/html; charset=utf-8"),
     "/style.css": ("style.css", "text/css; charset=utf-8"),
@@ -87,11 +89,11 @@ class Door:
 
     def __init__(self, source: Source, guard: Guard, *, metrics_only: bool = False) -> None:
         self._source, self._guard, self._metrics_only = source, guard, metrics_only
-        self._open = 0
+        self._connections = self._open = 0
 
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection, from its first byte to its end."""
-        self._open += 1
+        self._connections += 1
         try:
             async with asyncio.timeout(HEAD_SECONDS):
                 request = await _read(reader)
@@ -99,7 +101,7 @@ class Door:
         except (OSError, EOFError, TimeoutError, ValueError, asyncio.LimitOverrunError):
             pass  # whoever asked has gone, or does not speak HTTP
         finally:
-            self._open -= 1
+            self._connections -= 1
             writer.close()
 
     async def _reply(
@@ -119,9 +121,13 @@ class Door:
     async def _refusal(self, request: Request) -> Response | None:
         if request.method not in ("GET", "HEAD"):
             return Response("405 Method Not Allowed", headers={"Allow": "GET, HEAD"})
-        if self._open > MOST_OPEN:
+        if self._connections > MOST_CONNECTIONS:
+            return Response("503 Service Unavailable", body=b"too many at once\n")
+        if refused := await self._guard(request):
+            return refused
+        if request.path == "/events" and self._open >= MOST_OPEN:
             return Response("503 Service Unavailable", body=b"too many look on already\n")
-        return await self._guard(request)
+        return None
 
     async def _found(self, request: Request) -> Response:
         path = request.path
@@ -141,6 +147,7 @@ class Door:
     async def _stream(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Server-sent events, until the reader has gone."""
         gone = asyncio.ensure_future(reader.read(1))
+        self._open += 1
         try:
             async with aclosing(self._source.follow()) as items:
                 writer.write(_event_head() + _event(await anext(items)))
@@ -152,6 +159,7 @@ class Door:
         except (PorticoError, StopAsyncIteration) as error:
             writer.write(_head(Response("503 Service Unavailable", body=f"{error}\n".encode())))
         finally:
+            self._open -= 1
             gone.cancel()
 
 
@@ -166,7 +174,9 @@ async def listen_unix(door: Door, path: str, group: str = "") -> asyncio.Server:
         os.umask(before)
     if group:
         shutil.chown(path, group=group)
-    return await asyncio.start_unix_server(door.answer, sock=listener, limit=1 << 14)
+    return await asyncio.start_unix_server(
+        door.answer, sock=listener, limit=1 << 14, backlog=MOST_CONNECTIONS
+    )
 
 
 def host_of(request: Request) -> str:

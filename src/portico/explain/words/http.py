@@ -60,6 +60,8 @@ HTTP: dict[str, tuple[str, str, str]] = {
     "open_file_cache": ("off", "remembers open files", "each file is opened anew, which is fast enough as a rule"),
     "open_file_cache_errors": ("off", "remembers missing files too", "rarely wanted"),
     "open_file_cache_min_uses": ("1", "how often a file must be used to stay", "right as it is"),
+    "open_file_cache_events": ("off", "is told by the system that a kept file has changed (kqueue)", "nothing on Linux"),
+    "post_action": ("none", "asks this location, too, once the answer is finished", "undocumented, and best left alone"),
     "open_file_cache_valid": ("60s", "how long it is believed", "a changed file shows that much later"),
     "output_buffers": ("2 32k", "memory for reading files", "right as it is"),
     "pid": ("logs/nginx.pid", "where the master's number is written", "two sites write to the same file, and signals reach the wrong one"),

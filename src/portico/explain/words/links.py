@@ -4,6 +4,15 @@ from __future__ import annotations
 
 LINKS: dict[str, tuple[str, str, str]] = {
     "pass": ("none", "hands the requests of this location on to a server", "nginx looks for a file instead of asking the app"),
+    "allow_upstream": ("all", "passes a request on only to servers for which these conditions hold", "a server named by a variable may be any"),
+    "bind_dynamic": ("off", "works out the local address at each connection, not once a request", "the second try comes from the first one's address"),
+    "pass_trailers": ("off", "passes on the fields that follow the body", "clients do not see them; gRPC-like protocols need them"),
+    "request_dynamic": ("off", "makes the request anew for each server that is tried", "a variable in it keeps the value of the first try"),
+    "socket_rcvbuf": ("the system's", "the size of the receive buffer of connections to the server", "rarely wanted: the system sizes it by itself"),
+    "socket_sndbuf": ("the system's", "the size of the send buffer of connections to the server", "rarely wanted: the system sizes it by itself"),
+    "ssl_alpn": ("none", "the protocols offered to the server in the handshake", "a server that insists on one refuses"),
+    "ssl_key_log": ("off", "writes the keys of TLS connections to the server to a file, to decrypt a capture with", "a capture cannot be read; never leave it on"),
+    "string": ("none", "a line put behind the variables of a request", "rarely wanted"),
     "bind": ("the system chooses", "connects from this local address", "a server that admits one address only refuses the connection"),
     "buffer_size": ("4k or 8k, a memory page", "memory for the head of the answer", "an answer with large cookies or headers fails: upstream sent too big header, 502"),
     "buffering": ("on", "takes the whole answer from the server at once and gives it to the client at the client's speed", "off, a slow client holds a worker for as long as it reads"),

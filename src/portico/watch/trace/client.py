@@ -145,6 +145,7 @@ def _connected(sent: Sent, wish: Wish, ends: float) -> socket.socket:
         host, _, number = wish.connect.rpartition(":")
         host, port = host.strip("[]") or "127.0.0.1", int(number)
     host.encode("idna")  # what Python loads for it is not the request's time
+    context = _context(sent) if sent.scheme == "https" else None
     moments["begin"] = time.monotonic_ns()
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     moments["looked up"] = time.monotonic_ns()
@@ -161,28 +162,30 @@ def _connected(sent: Sent, wish: Wish, ends: float) -> socket.socket:
         moments["connected"] = time.monotonic_ns()
         sent.address = f"[{address[0]}]" if ":" in str(address[0]) else str(address[0])
         sent.own_port = connection.getsockname()[1]
-        if sent.scheme != "https":
-            return connection
-        return _secured(connection, sent, wish)
+        return _secured(connection, context, sent, wish, ends) if context else connection
     raise failure or OSError(f"{host} has no address")
 
 
-def _secured(connection: socket.socket, sent: Sent, wish: Wish) -> socket.socket:
-    """TLS; a certificate that is not trusted is told, and the request goes on: it is our own site."""
+def _context(sent: Sent) -> ssl.SSLContext:
+    made = ssl.create_default_context()
+    if sent.distrust:
+        made.check_hostname, made.verify_mode = False, ssl.CERT_NONE
+    return made
+
+
+def _secured(
+    connection: socket.socket, context: ssl.SSLContext, sent: Sent, wish: Wish, ends: float
+) -> socket.socket:
+    """TLS; a certificate that is not trusted is told, and the request begins anew without asking: the site is ours."""
     try:
-        made = ssl.create_default_context().wrap_socket(connection, server_hostname=sent.host)
+        made = context.wrap_socket(connection, server_hostname=sent.host)
     except ssl.SSLCertVerificationError as error:
+        connection.close()
         if sent.distrust:
             raise
         sent.distrust = error.verify_message
-        connection.close()
-        again = socket.create_connection(
-            (sent.address.strip("[]"), connection_port(sent, wish)), wish.seconds
-        )
-        sent.own_port = again.getsockname()[1]
-        context = ssl.create_default_context()
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        made = context.wrap_socket(again, server_hostname=sent.host)
+        sent.moments.clear()
+        return _connected(sent, wish, ends)
     sent.moments["secured"] = time.monotonic_ns()
     sent.tls, cipher = made.version() or "", made.cipher()
     sent.cipher = cipher[0] if cipher else ""

@@ -19,6 +19,11 @@ _CACHED = {
 }
 _SLOW_QUEUE_US = 20_000
 _NEAR = 0.5
+_NO_HEADERS = {
+    "connection", "body size", "method", "scheme", "client address", "path as sent", "query", "path_info",
+    "script_name",
+}  # fmt: skip
+"""Of what is followed on the way there, what is not a header that may get lost."""
 _HIDDEN = {"x-portico", "x-request-id"}
 _NGINX_OWN = {"server", "date", "connection", "transfer-encoding", "x-request-id", "accept-ranges", "etag"}
 
@@ -80,7 +85,8 @@ def _refusals(evidence: Evidence) -> Iterator[Moment]:
             yield Moment("The head of the app's answer is larger than nginx holds: too many or too long headers.",
                          _see(evidence, "uwsgi_buffer_size", "proxy_buffer_size", "fastcgi_buffer_size"))  # fmt: skip
         else:
-            yield Moment("No worker took the request, or the one that did died: portico status, portico logs.",
+            who = "worker" if "unix:" in line.upstream else "server"
+            yield Moment(f"No {who} took the request, or the one that did died: portico status, portico logs.",
                          _see(evidence, "uwsgi_next_upstream", "proxy_next_upstream"))  # fmt: skip
     if evidence.is_closed and sent.status == 503:
         yield Moment("The site is closed: portico maintenance off opens it.")
@@ -106,9 +112,14 @@ def _source(evidence: Evidence) -> Iterator[Moment]:
     sent, line = evidence.sent, evidence.line
     if line and (words := _CACHED.get(line.cache)):
         yield Moment(words, _see(evidence, "uwsgi_cache", "proxy_cache"))
-    elif line and line.cache and _app_said(evidence, "cache-control"):
-        yield Moment(f"Not from the cache ({line.cache}): nginx keeps what the app marks public or s-maxage.",
-                     _see(evidence, "uwsgi_cache", "proxy_cache"))  # fmt: skip
+    elif line and line.cache and (said := _app_said(evidence, "cache-control")):
+        is_marked = "public" in said.lower() or "s-maxage" in said.lower()
+        why = "nginx keeps only what the app marks public or s-maxage"
+        if is_marked:
+            why = "the app marks it for everybody, so nginx keeps it now unless something else forbids it"
+        yield Moment(
+            f"Not from the cache ({line.cache}): {why}.", _see(evidence, "uwsgi_cache", "proxy_cache")
+        )
     if any(name.lower() == "x-accel-redirect" for name, _ in _sent_by_worker(evidence)):
         yield Moment("nginx sent the file in the app's place; the worker was free at once.",
                      "portico explain downloads")  # fmt: skip
@@ -131,6 +142,8 @@ def _answer(evidence: Evidence) -> Iterator[Moment]:
     if sent.header("content-encoding") and record and not _app_said(evidence, "content-encoding"):
         yield Moment(f"nginx compressed it ({sent.header('content-encoding')}) to {sent.body_size} bytes.",
                      _see(evidence, "gzip"))  # fmt: skip
+    if line and line.upstream and not record and sent.status not in (502, 504):
+        yield Moment("Whoever answered takes no part in traces: what it saw and said is not known.")
     if 300 <= sent.status < 400 and sent.header("location"):
         yield Moment(f"It leads on to {evidence.mask.url(sent.header('location'))}; a trace does not follow.")
     if sent.is_stream:
@@ -144,9 +157,8 @@ def _answer(evidence: Evidence) -> Iterator[Moment]:
 
 
 def _headers(evidence: Evidence) -> Iterator[Moment]:
-    record = evidence.record
     for one in response(evidence):
-        if one.app is not None and one.worker is None and record and record.get("ended"):
+        if one.app is not None and one.worker is None and _sent_by_worker(evidence):
             yield Moment(
                 f"The worker left out the app's {one.name}: such headers belong to one connection, not to the answer."
             )
@@ -168,12 +180,7 @@ def _way_there(evidence: Evidence) -> Iterator[Moment]:
         return
     for one in request(evidence):
         lowered = one.name.lower()
-        if (
-            one.client is not None
-            and one.app is None
-            and one.nginx is None
-            and lowered not in ("connection", "body size")
-        ):
+        if one.client is not None and one.app is None and one.nginx is None and lowered not in _NO_HEADERS:
             why = (
                 "its name has an underscore"
                 if "_" in one.name
@@ -234,9 +241,10 @@ def _sent_by_worker(evidence: Evidence) -> list[list[str]]:
     return list(answer.get("sent", []))
 
 
-def _app_said(evidence: Evidence, name: str) -> bool:
+def _app_said(evidence: Evidence, name: str) -> str:
+    """The app's values of a header, empty for none."""
     answer = (evidence.record or {}).get("response") or {}
-    return any(key.lower() == name for key, _ in answer.get("headers", []))
+    return ", ".join(value for key, value in answer.get("headers", []) if key.lower() == name)
 
 
 def _location(evidence: Evidence) -> str:
