@@ -23,7 +23,7 @@ _MARKS = {"ok": output.good("ok     "), "warning": output.warned("warning"), "fa
 @click.option("--json", "is_json", is_flag=True, help="The findings as JSON.")
 def command(app: str | None, config: str | None, is_json: bool, **flags: Any) -> None:
     """Look for what would break: the app, nginx, ports, paths, limits. Exit code 1 when something would."""
-    findings = _findings(gather(app, config, given(flags)))
+    findings = _findings(gather(app, config, given(flags), looks=True))
     if is_json:
         output.result(output.as_json(findings))
     else:

@@ -40,7 +40,7 @@ def command(what: str | None, app: str | None, config: str | None, is_json: bool
     WHAT is a file (nginx.conf), a line (nginx.conf:14, or 14), or a directive (client_max_body_size).
     Without it, every line of nginx.conf and gunicorn.conf.py is explained.
     """
-    plan = gather(app, config, given(flags)).plan
+    plan = gather(app, config, given(flags), looks=True).plan
     found = explain(plan, what)
     if is_json:
         output.result(output.as_json(found))
