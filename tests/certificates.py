@@ -1,5 +1,5 @@
 """`python -m tests.certificates`: what takes too long for the suite. Fifty certificates from a server that rejects
-every fifth nonce, and twenty swaps under load. Prints the figures."""
+every fifth nonce, twenty swaps under load, and what sslyze and testssl.sh say of both builds. Prints the figures."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 from tests.acme import authority
+from tests.live import judges
 from tests.live.test_acme import DOMAIN, site, until_served
 from tests.live.test_https import FILES, pair, put, secured
 from tests.live.tls import handshake, until
@@ -16,7 +17,14 @@ from tests.support import portico, private_directory
 
 
 def main() -> int:
-    return _swaps("embedded") + _swaps("system") + _issued(50, "20") + _issued(10, "5") + _issued(10, "50")
+    return (
+        judges.main()
+        + _swaps("embedded")
+        + _swaps("system")
+        + _issued(50, "20")
+        + _issued(10, "5")
+        + _issued(10, "50")
+    )
 
 
 def _swaps(nginx: str, count: int = 20) -> int:

@@ -25,7 +25,7 @@ from portico.run.tls.look import Seen, look
 from portico.run.tls.material import Material
 from portico.run.tls.memory import Memory
 from portico.run.tls.preflight import preflight
-from portico.run.tls.schedule import DAY, REFUSED, UNREADY, WARN_DAYS, pause, renew_at
+from portico.run.tls.schedule import DAY, REFUSED, SERVER, UNREADY, WARN_DAYS, pause, renew_at
 from portico.run.world import World
 
 TURN_SECONDS = 1.0
@@ -88,7 +88,12 @@ class Keeper:
         self._of, self._memory = tls, Memory.of(tls)
         self._signature = None  # what changed since the files were chosen is seen, too
         self._changed_at, self._look_at, self._seen = 0.0, 0.0, ()
+        self._stumbled = ()
         self._complain(served.problems)
+        memory, now = self._memory, time.time()
+        if tls.mode == "auto" and served.is_placeholder and memory.problems and memory.next_try > now:
+            # Somebody who starts anew is told why nothing happens yet.
+            self._say(news.CertificateFailed(tuple(memory.problems), memory.next_try - now, memory.failures))
 
     async def _turn(self, tls: Tls, served: Material) -> None:
         now = time.time()
@@ -199,6 +204,11 @@ class Keeper:
         except acme.FailedError as failed:
             self._failed(tls, memory, failed.kind, failed.problems)
             raise
+        except asyncio.CancelledError:
+            # Portico is stopped: nothing was judged, and the next start need not wait long.
+            memory.begun, memory.next_try = memory.begun - 1, time.time() + pause(SERVER, 1, self._lot)
+            self._keep(tls, memory)
+            raise
         except Exception as error:  # noqa: BLE001  whatever it is counts: nothing is asked for every minute
             problems = error.problems if isinstance(error, PorticoError) else (_unexpected(error),)
             self._failed(tls, memory, REFUSED, problems)
@@ -250,7 +260,7 @@ class Keeper:
         memory = self._remembered(tls)
         hsts = memory.hsts_seconds(tls) if fresh.is_trusted or tls.insists else 0
         await self._world.put_material(Material(fresh, origin, hsts))
-        self._warned = 0.0
+        self._warned, self._stumbled = 0.0, ()
         await self._until_served(tls, fresh)
         self._say(news.CertificateServed(fresh.names, fresh.days_left(time.time()), fresh.issuer))
 
@@ -351,7 +361,7 @@ class Keeper:
         )
 
     def _trouble(self) -> list[Problem]:
-        return [*self._refused, *(self._memory.problems if self._memory else [])]
+        return [*self._refused, *self._stumbled, *(self._memory.problems if self._memory else [])]
 
     async def renew(self, asked: Parameters) -> AsyncGenerator[object, None]:
         """Ask for a certificate now, or rehearse it. Raises PorticoError with what is wrong."""
@@ -422,4 +432,6 @@ def _unexpected(error: Exception) -> Problem:
 
 
 def _unwritten(error: OSError) -> Problem:
-    return Problem(str(error.filename or ""), f"cannot be written: {error.strerror or error}")
+    return Problem(
+        str(error.filename or "the certificate's files"), f"cannot be written: {error.strerror or error}"
+    )
