@@ -1,11 +1,11 @@
 # Each target does its own set-up; `make run` and `make test` are all a fresh machine needs.
 PYTHON ?= python3
 BIN = .venv/bin
-TEST_PACKAGES = nginx libnginx-mod-http-brotli-filter gcc libc6-dev pebble testssl.sh
+TEST_PACKAGES = nginx libnginx-mod-http-brotli-filter gcc libc6-dev pebble testssl.sh tshark chromium
 LISTEN ?= 127.0.0.1:8080
 SOAK_SECONDS ?= 300
 
-.PHONY: help setup run test check golden docs bench faults certificates cache-tests soak clean
+.PHONY: help setup run test check golden docs bench faults certificates cache-tests screenshots soak clean
 
 help:
 	@echo "make run     serve the example app behind nginx (LISTEN=$(LISTEN))"
@@ -17,6 +17,7 @@ help:
 	@echo "make faults  kill, stop and starve every part under load, and count what is lost (ten minutes)"
 	@echo "make certificates  what sslyze and testssl.sh say; certificates where nonces are rejected, swaps under load (ten minutes)"
 	@echo "make cache-tests  npm's http-cache-tests through the default cache (Node.js and npm needed)"
+	@echo "make screenshots  pictures of top and the dashboard, for the README; look at them"
 	@echo "make soak    mixed load for minutes (SOAK_SECONDS=$(SOAK_SECONDS))"
 
 setup:
@@ -60,6 +61,11 @@ cache-tests: setup
 
 soak: setup
 	@SOAK_SECONDS=$(SOAK_SECONDS) $(BIN)/python -m pytest -q -s tests/link/test_soak.py
+
+screenshots: setup
+	@scripts/apt chromium
+	@$(BIN)/python -m tests.screenshots
+	@echo "look at docs/pictures"
 
 clean:
 	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

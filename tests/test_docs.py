@@ -107,6 +107,19 @@ def in_a_shell(line: str, home: Path) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
+def first_line(line: str, home: Path) -> str:
+    """What a command that goes on says first; then it is ended."""
+    argv = [sys.executable, "-m", *line.partition("#")[0].split()]
+    with subprocess.Popen(
+        argv, cwd=home, env=environment(home), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            assert process.stdout is not None
+            return process.stdout.readline()
+        finally:
+            process.terminate()
+
+
 def test_every_way_to_run_in_the_readme_is_understood_by_a_shell_and_by_portico(home: Path) -> None:
     """Planned, not served: `plan` takes the same words, and the live tests serve."""
     lines = [line for line in readme_lines() if line.startswith("portico run")]
@@ -123,6 +136,9 @@ def test_every_other_command_of_the_readme_does_what_it_says() -> None:
     toml = f'listen = "127.0.0.1:{free_port()}"\n'
     with served({"app.py": app, "portico.toml": toml}) as run:
         for line in lines:
+            if line.startswith("portico dashboard"):  # serves until it is told to stop
+                assert first_line(line, run.directory).startswith("http://127.0.0.1:")
+                continue
             done = in_a_shell(line, run.directory)
             if line.startswith("portico drain"):  # the live tests have several servers
                 assert "the local app answers alone" in done.stderr

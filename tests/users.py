@@ -55,6 +55,8 @@ def places(run: Served) -> tuple[Path, Path]:
     home = run.directory.parent
     (runtime,) = (home / "run").iterdir()
     (state,) = (
-        path for path in (home / "state").iterdir() if path.name != "local-ca" and path.suffix != ".uploads"
+        path
+        for path in (home / "state").iterdir()
+        if path.name != "local-ca" and path.suffix not in (".uploads", ".app")
     )
     return runtime, state

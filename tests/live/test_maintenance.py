@@ -116,3 +116,20 @@ def _status_when_it_answers(run: Served) -> int:
         except httpx.HTTPError:
             time.sleep(0.05)
     return 0
+
+
+def test_who_looks_at_the_terminal_is_told(run: Served) -> None:
+    _on(run, "--message", "new cellar", "--allow", "192.0.2.1")
+    assert portico("maintenance", "off", cwd=run.directory).returncode == 0
+    assert portico("pause", cwd=run.directory).returncode == 0
+    assert portico("resume", cwd=run.directory).returncode == 0
+    for words in (
+        "closed for maintenance: new cellar; let in: 192.0.2.1\n",
+        "maintenance is over\n",
+        "paused: requests wait, ",
+        "resumed\n",
+    ):
+        give_up = time.monotonic() + 30
+        while words not in run.stderr():
+            assert time.monotonic() < give_up, (words, run.stderr())
+            time.sleep(0.05)

@@ -89,7 +89,7 @@ def test_a_pause_ends_by_itself(run: Served) -> None:
 
 
 def test_what_does_not_finish_in_time_is_said_and_nothing_stays_paused(run: Served) -> None:
-    slow = _in_thread(lambda: run.get("/slow/2.5").text)
+    slow = _in_thread(lambda: run.get("/slow/6.0").text)
     time.sleep(0.3)
     done = portico("pause", "--for", "500ms", cwd=run.directory)
     assert done.returncode == 1

@@ -192,8 +192,10 @@ def test_a_site_changes_its_domains_alone_and_cannot_take_anothers(gateway: Gate
         write_files(gateway.home, site("moved", "", "elsewhere.example"))
         code, words = gateway.says("reload", "sites/moved")
         assert code == 0, words
-        gateway.eventually(lambda: gateway.get("elsewhere.example") == (200, "moved"))
-        gateway.eventually(lambda: gateway.get("moved.example") == (0, ""))
+        assert [gateway.get("elsewhere.example") for _ in range(20)] == [(200, "moved")] * 20, (
+            "when it is said"
+        )
+        assert gateway.get("moved.example") == (0, "")
         write_files(gateway.home, {"sites/moved/portico.toml": 'nginx.server = ["no_such_thing on;"]\n'})
         code, words = gateway.says("reload", "--site", "moved")
         assert code == 1, words
@@ -214,6 +216,37 @@ def test_a_site_that_is_stopped_shows_its_page_and_starts_again(gateway: Gateway
     assert gateway.get("stopped.example") == (200, "stopped")
 
 
+def test_a_site_that_is_refused_answers_for_itself_and_stopping_it_stops_nobody_else(
+    gateway: Gateway,
+) -> None:
+    gateway.serves("shop")
+    write_files(gateway.home, {"sites/refused.toml": "domains = 7\n"})
+    assert gateway.says("reload", "sites")[0] != 0
+    for words in (["--site", "refused"], ["sites/refused.toml"]):
+        code, told = gateway.says("status", *words)
+        assert (code, "refused for" in told, "sites/refused.toml:1" in told) == (3, True, True), told
+        code, told = gateway.says("pause", *words)
+        assert (code, "refused is refused" in told, "sites/refused.toml:1" in told) == (1, True, True), told
+        assert gateway.says("reload", *words)[0] == 1
+        assert gateway.says("stop", *words) == (0, "refused is refused\n")
+    assert gateway.get("shop.example") == (200, "shop")
+    (gateway.home / "sites/refused.toml").unlink()
+    gateway.says("reload", "sites")
+    assert "refused" not in gateway.sites()
+
+
+def test_a_site_that_is_tried_again_and_again_can_be_stopped(gateway: Gateway) -> None:
+    write_files(gateway.home, site("hopeless", BROKEN))
+    gateway.says("reload", "sites")
+    gateway.eventually(lambda: gateway.sites()["hopeless"]["failures"] > 0)
+    assert gateway.says("stop", "--site", "hopeless") == (0, "hopeless is stopped\n")
+    one = gateway.sites()["hopeless"]
+    assert (one["status"], one["retry_seconds"], one["reason"]) == ("stopped", None, "")
+    write_files(gateway.home, site("hopeless"))
+    assert gateway.says("reload", "--site", "hopeless")[0] == 0
+    assert gateway.get("hopeless.example") == (200, "hopeless")
+
+
 def test_maintenance_and_status_are_a_sites_own(gateway: Gateway) -> None:
     gateway.serves("shop")
     assert gateway.says("maintenance", "on", "--site", "killed")[0] == 0
@@ -231,6 +264,25 @@ def test_maintenance_and_status_are_a_sites_own(gateway: Gateway) -> None:
     code, words = gateway.says("pause", "sites")
     assert code == 1
     assert "one of" in words
+
+
+def test_check_looks_at_each_and_at_all_together(gateway: Gateway) -> None:
+    gateway.serves("shop")
+    write_files(gateway.home, {"wanted/a.toml": 'app = "../sites/shop/app.py"\ndomains = ["a.example"]\n'})
+    write_files(gateway.home, {"wanted/b.toml": 'app = "../sites/shop/app.py"\ndomains = ["a.example"]\n'})
+    write_files(gateway.home, {"wanted/c.toml": 'bogus = 1\n[nginx]\nhttp = ["gzip_static off;"]\n'})
+    code, words = gateway.says("check", "wanted/a.toml", "wanted", "./wanted/a.toml", "--json")
+    assert code == 1
+    found = json.loads(words)
+    faults = {
+        site.removeprefix("./"): [one["what"] for one in of if one["level"] == "fault"]
+        for site, of in found.items()
+    }
+    assert faults["wanted/a.toml"] == []
+    assert 'wanted/b.toml: answers "a.example" on' in faults["wanted/b.toml"][0]
+    assert faults["wanted/c.toml"] == ["wanted/c.toml:1: bogus: unknown key"]
+    code, words = gateway.says("check", "sites", "--listen", f"127.0.0.1:{gateway.run.port}")
+    assert "is taken" not in words, "the ports of a gateway that runs are its own"
 
 
 def test_sites_come_and_go_at_a_hangup(gateway: Gateway) -> None:
@@ -300,6 +352,20 @@ def test_systemd_is_told_when_every_site_was_tried_and_a_stop_finishes_what_is_i
                 assert answer.result() == (200, "finished")
         finally:
             end(run)
+
+
+def test_commands_about_one_plan_say_so() -> None:
+    with private_directory() as home:
+        write_files(home, site("shop") | site("blog"))
+        for command in (["plan"], ["export", "systemd"], ["explain", "--app"]):
+            done = portico(*command, "sites", cwd=home)
+            assert done.returncode == 2
+            assert "sites: 2 sites, and this is about one" in done.stderr
+            assert f"portico {' '.join(command)} sites/blog" in done.stderr
+        done = portico("check", "nosuch.toml", "sites", cwd=home)
+        assert done.returncode == 1
+        assert "nosuch.toml: no such file" in done.stdout
+        assert "nosuch.toml: nosuch.toml" not in done.stdout
 
 
 def test_nothing_that_can_be_served_is_an_error() -> None:

@@ -9,7 +9,7 @@ from tests.support import Served, portico, served, write_files
 
 
 def is_from_nginx(run: Served, path: str) -> bool:
-    return not [line for line in run.requests() if line["uri"] == path][-1]["upstream"]
+    return not [line for line in run.requests() if line["uri"] == path][-1].get("upstream")
 
 
 def test_a_static_file_comes_from_nginx_with_its_type(mirror: Served) -> None:

@@ -19,7 +19,7 @@ import httpx
 import pytest
 
 from tests.live.backends import CUTTING, FAILING, HANGING, Backend, FastCgi, Load, ask, backends
-from tests.support import Served, free_port, portico, private_directory, served
+from tests.support import Served, end, free_port, portico, private_directory, served, start, until_ready
 
 CHECK_SECONDS = 0.2
 ASK_SECONDS = 2.0
@@ -208,11 +208,21 @@ def test_draining_loses_nothing() -> None:
     assert set(load.since(0)) == {200}, load.since(0)
 
 
-def test_a_drained_server_stays_drained_over_a_reload() -> None:
+def test_a_drained_server_stays_drained_over_a_reload_and_a_start_until_undo() -> None:
     with shared(2) as (run, (a, b)):
         assert portico("drain", a.address, cwd=run.directory).returncode == 0
         assert portico("reload", cwd=run.directory).returncode == 0
         assert answers(run, 10) == {b.address: 10}
+        run.stop()
+        again = start(run.directory)
+        try:
+            until_ready(again)
+            assert answers(again, 10) == {b.address: 10}
+            until(lambda: f"server {a.address} is drained" in again.stderr())
+            assert portico("drain", a.address, "--undo", cwd=run.directory).returncode == 0
+            until(lambda: a.address in answers(again, 10))
+        finally:
+            end(again)
 
 
 def test_stopping_finishes_what_a_server_has_in_hand() -> None:

@@ -18,7 +18,7 @@ from portico.plan.gateway import Part, fitting, gateway_plan, part_of, placehold
 from portico.plan.model import Plan
 from portico.plan.nginx.conf import block, directive, render
 from portico.plan.nginx.http import own, shared
-from portico.plan.nginx.part import PREFIX, defined, namespace, renamed
+from portico.plan.nginx.part import PREFIX, USERS_HTTP, defined, namespace, renamed
 from portico.run.written import write_files
 from portico.site.load import load
 from portico.site.model import Site
@@ -260,6 +260,11 @@ def test_an_old_build_says_what_it_can(tmp_path: Path) -> None:
     )
 
 
+def test_lines_that_hold_for_every_site_are_said(tmp_path: Path) -> None:
+    assert USERS_HTTP in planned('[nginx]\nhttp = ["gzip_vary off;"]\n', tmp_path).notes
+    assert USERS_HTTP not in planned("", tmp_path).notes
+
+
 TLS = '[https]\nmode = "local"\nlisten = "127.0.0.1:8443"\n'
 
 
@@ -280,7 +285,7 @@ _TLS_LINE = re.compile(r"^ *(?:server \{|listen|server_name|ssl_|http2|return 30
 
 
 def test_what_changes_by_itself_has_the_site_s_names_too(tmp_path: Path) -> None:
-    made = planned(site("Blog", "blog.example", more=TLS), tmp_path)
+    made = planned(site("Blog", "blog.example", more=f'behind = ["10.0.0.0/8"]\n{TLS}'), tmp_path)
     assert made.tls
     space = namespace("Blog")
     assert f"map $portico_{space}__scheme $portico_{space}__hsts {{" in made.tls.hsts_file(300).content

@@ -31,6 +31,17 @@ def test_one_that_served_is_started_again_at_once_and_then_less_and_less_often()
     assert pauses == [0.05, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0, 60.0]
 
 
+def test_what_one_served_counts_as_its_pause() -> None:
+    for served, pause in ((0.0, 2.0), (1.5, 0.5), (3.0, life.AT_ONCE_SECONDS)):
+        assert life.pause_after(9, served) == pause
+    assert life.pause_after(9, None) == life.LONGEST_PAUSE_SECONDS
+
+
+def test_one_that_was_stopped_while_it_was_down_is_not_tried_again() -> None:
+    one = life.ended(life.started(Life(), 0.0), 4, "Traceback", 1.0)
+    assert life.stopped(one, 2.0) == Life(Status.STOPPED, since=2.0, code=4)
+
+
 def test_a_steady_one_did_not_fail_again() -> None:
     one = replace(life.serving(Life(failures=5), 0.0))
     assert life.ended(one, 1, "", life.STEADY_SECONDS).failures == 1

@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from portico.cli.news import sentence
@@ -18,7 +19,10 @@ from portico.watch.writer import Writer
 from tests.support import environment, free_port, private_directory, write_files
 
 APP = "from flask import Flask\napp = Flask(__name__)\n@app.get('/')\ndef index():\n    return 'hello'\n"
-LINE = Request("GET", "/" + "p" * 200, 200, 0.01, 10, "127.0.0.1", "1", "2026-01-01T12:00:00+00:00", "")
+LINE = Request(
+    method="GET", uri="/" + "p" * 200, status=200, seconds=0.01, bytes_out=10, client="127.0.0.1", id="1",
+    time="2026-01-01T12:00:00+00:00",
+)  # fmt: skip
 
 
 def test_reader_that_does_not_read_blocks_nobody() -> None:
@@ -107,7 +111,7 @@ def _until(is_so: object, seconds: float = 30) -> None:
 def test_escape_sequences_are_spelled_out() -> None:
     assert visible("a\x1b[31m\tb\x9b\u202e") == "a\\x1b[31m    b\\x9b\\u202e"
     assert "\x1b]0;" not in sentence(news.NginxSaid('referrer: "\x1b]0;owned\x07"'))
-    hostile = Request("G\x1bT", "/\x1b", 200, 0.1, 1, "\x1b", "1", "T\x1b", "")
+    hostile = msgspec.structs.replace(LINE, method="G\x1bT", uri="/\x1b", client="\x1b", time="T\x1b")
     assert "\x1b" not in readable(hostile)
 
 

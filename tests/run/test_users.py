@@ -7,6 +7,7 @@ import pwd
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 
 import httpx
@@ -18,6 +19,7 @@ from tests.support import (
     Served,
     environment,
     free_port,
+    portico,
     private_directory,
     start,
     until_ready,
@@ -28,7 +30,7 @@ from tests.users import ONLY_ROOT, USER, as_user, paths, places, python
 pytestmark = ONLY_ROOT
 
 APP = """
-import getpass, json, os, pathlib
+import getpass, json, os, pathlib, time
 
 def app(environ, start):
     path = environ["PATH_INFO"]
@@ -36,6 +38,13 @@ def app(environ, start):
         body = json.dumps(
             {"uid": os.getuid(), "gid": os.getgid(), "groups": os.getgroups(), "home": os.environ["HOME"]}
         )
+    elif path == "/say":
+        print("said by the app", flush=True)
+        body = "said"
+    elif path == "/wait":
+        while not os.path.exists("enough"):
+            time.sleep(0.05)
+        body = "waited"
     elif path == "/write":
         pathlib.Path("written.txt").write_text("by the app")
         body = "ok"
@@ -123,9 +132,12 @@ def test_owners_and_modes_after_a_start(site: Served) -> None:
         "run/SITE/conf-1/hsts.conf": "0644 root:root",
         "run/SITE/conf-1/nginx.conf": "0600 root:root",
         "run/SITE/control.sock": "0600 root:root",
+        "run/SITE/dashboard.sock": f"0660 root:{group}",
         "run/SITE/lock": "0600 root:root",
+        "run/SITE/metrics.sock": f"0660 root:{group}",
         "run/SITE/nginx.pid": "0644 root:root",
         "run/SITE/purge.sock": f"0600 {USER}:root",
+        "run/SITE/slow": f"0700 {USER}:root",
         "state/SITE": f"0750 root:{group}",
         "state/SITE/access.log": "0644 root:root",
         "state/SITE/bodies": f"0700 {group}:{group}",
@@ -187,6 +199,49 @@ def test_reload_pause_and_stop_work_with_the_rights_there_are() -> None:
         assert "PermissionError" not in run.stderr()
 
 
+def test_logs_traces_and_slow_requests_come_from_its_user_s_workers_too() -> None:
+    with private_directory() as home:
+        app = home / "app"
+        app.mkdir()
+        (app / "app.py").write_text(APP)
+        shutil.chown(app, USER, USER)
+        run = start(app, python=python(), env=paths(home))
+        try:
+            until_ready(run)
+
+            def told(*words: str) -> str:
+                done = portico(*words, cwd=app, env=paths(home))
+                assert done.returncode == 0, done.stderr
+                return done.stdout
+
+            assert run.get("/say").text == "said"
+            until(
+                lambda: "said by the app" in told("logs", "--no-follow"), "the app's words under its request"
+            )
+            trace = json.loads(told("trace", "/say", "--json"))
+            assert "calls the app: GET /say" in [row["action"] for row in trace["rows"]]
+            assert [text.strip() for text in trace["app"]] == ["said by the app"]
+            runtime, state = places(run)
+            assert (runtime / "trace").owner() == "root"
+            assert as_user("ls", str(runtime / "trace")).returncode != 0
+            log = state.with_name(f"{state.name}.app") / "app.log"
+            assert (log.owner(), log.parent.stat().st_mode & 0o7777) == (USER, 0o700)
+            waiting = threading.Thread(target=lambda: run.get("/wait"))
+            waiting.start()
+            until(lambda: "GET /wait, for " in told("status"), "the request that waits")
+            hostile = runtime / "slow" / "1.json"
+            as_user("mkfifo", str(hostile))  # whatever that user puts there: nothing waits for it
+            assert "GET /wait, for " in told("status")
+            as_user("rm", str(hostile))
+            as_user("ln", "-s", "/etc/passwd", str(log.with_name("app.log.1")))
+            assert "root:x" not in told("logs", "--no-follow")
+            (app / "enough").touch()
+            waiting.join()
+        finally:
+            stop(run)
+        assert "Traceback" not in run.stderr()
+
+
 def test_a_directory_of_root_s_makes_the_app_nobody_or_is_refused_with_the_ways_out() -> None:
     with private_directory() as home:
         (home / "app.py").write_text(APP)
@@ -240,7 +295,8 @@ def test_check_says_what_keeps_the_app_from_being_apart() -> None:
         (home / "key.pem").write_bytes(key)
         (home / "key.pem").chmod(0o600)
         (home / "portico.toml").write_text(
-            f'domains = ["shop.example"]\nlisten = "127.0.0.1:{free_port()}"\n[https]\ncert = "cert.pem"\nkey = "key.pem"\n'
+            f'domains = ["shop.example"]\nlisten = "127.0.0.1:{free_port()}"\n'
+            '[https]\ncert = "cert.pem"\nkey = "key.pem"\n'
         )
         for path in (home, *home.iterdir()):
             shutil.chown(path, USER, USER)

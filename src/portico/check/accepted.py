@@ -16,7 +16,7 @@ from portico.check.model import Finding, fault, ok
 from portico.place.model import Place
 from portico.plan.build import plan
 from portico.plan.model import Plan, Tls
-from portico.plan.paths import Paths
+from portico.plan.paths import temporary
 from portico.run.files import TEST_SECONDS
 from portico.run.written import write_files
 from portico.site.model import Site
@@ -44,7 +44,7 @@ def _asked(site: Site, place: Place, directory: Path) -> Finding:
     write_files(private.files, conf)
     if private.tls:
         write_placeholder(private.tls, conf)
-    Path(Paths(str(directory), str(directory), str(directory)).temporary).mkdir()
+    Path(temporary(str(directory))).mkdir()
     done = subprocess.run(
         [*private.gateway.at(str(conf)), "-t", "-q"],
         stdin=subprocess.DEVNULL, capture_output=True, timeout=TEST_SECONDS, check=False,

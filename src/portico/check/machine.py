@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from urllib.parse import urlsplit
 
 from portico.check.accepted import accepted
@@ -24,12 +24,14 @@ _FIXED_IN = (1, 31, 7)
 _CVE = "CVE-2026-93479"
 
 
-def machine_findings(site: Site, place: Place, planned: Plan) -> Iterator[Finding]:
-    """Everything about nginx, ports, paths and limits."""
+def machine_findings(
+    site: Site, place: Place, planned: Plan, ours: frozenset[int] = frozenset()
+) -> Iterator[Finding]:
+    """Everything about nginx, ports, paths and limits. `ours` are ports on which sites beside this one are served."""
     yield accepted(site, place)
     yield _known_faults(place)
     yield _reloads(place)
-    yield from _ports(planned)
+    yield from _ports(planned, ours)
     yield from _folders(site, place)
     yield from directory_findings(place, planned)
     yield from https_findings(planned)
@@ -65,14 +67,21 @@ def _reloads(place: Place) -> Finding:
     )
 
 
-def _ports(planned: Plan) -> Iterator[Finding]:
+def ports_of(runtimes: Iterable[str]) -> frozenset[int]:
+    """The ports on which the sites of those runtime directories are served now."""
+    owners = (_running(runtime) for runtime in runtimes if runtime)
+    return frozenset(_port_of(url) for owner in owners if owner for url in owner.urls)
+
+
+def _ports(planned: Plan, ours: frozenset[int]) -> Iterator[Finding]:
     """The ports that nginx would bind; those the running site has are its own."""
-    owner, own = _running(planned.runtime), set()
+    owner, own = _running(planned.runtime), set(ours)
     if owner:
-        own = {_port_of(url) for url in owner.urls} or {address.port for address in planned.listen}
+        own |= {_port_of(url) for url in owner.urls} or {address.port for address in planned.listen}
+        own |= {address.port for door in planned.doors for address in door.listen}
         who = f"pid {owner.pid}, {' '.join(owner.urls)}" if owner.pid else "it is starting at this moment"
         yield ok("ports", f"this site is running: {who}")
-    for address in planned.listen:
+    for address in planned.listens:
         if address.port not in own:
             yield from _port(address, planned.nginx)
 

@@ -12,6 +12,11 @@ from portico import __version__
 COMMANDS = (
     "run",
     "status",
+    "logs",
+    "trace",
+    "top",
+    "dashboard",
+    "metrics",
     "reload",
     "rollback",
     "drain",
@@ -24,6 +29,7 @@ COMMANDS = (
     "stop",
     "plan",
     "explain",
+    "what-if",
     "check",
     "options",
     "export",
@@ -37,7 +43,7 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002  click's
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = importlib.import_module(f"portico.cli.{cmd_name}").command
+        command: click.Command = importlib.import_module(f"portico.cli.{cmd_name.replace('-', '_')}").command
         return command
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:

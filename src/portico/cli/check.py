@@ -7,40 +7,82 @@ from typing import Any
 
 import click
 
-from portico.check.machine import machine_findings
+from portico.check.machine import machine_findings, ports_of
 from portico.check.model import Finding, ok
 from portico.check.source import source_findings
+from portico.check.together import refused, site_findings
 from portico.cli import output
-from portico.cli.flags import given, site_arguments
+from portico.cli.flags import given, site_flags
 from portico.cli.gather import Gathered, gather
-from portico.errors import DONE, FAILED
+from portico.cli.several import Several
+from portico.cli.which import is_several, refuse_config
+from portico.errors import DONE, FAILED, PorticoError
+from portico.plan.claim import Claims
 
 _MARKS = {"ok": output.good("ok     "), "warning": output.warned("warning"), "fault": output.bad("FAULT  ")}
 
 
 @click.command("check")
-@site_arguments
+@click.argument("apps", metavar="[APP]...", nargs=-1)
+@site_flags
 @click.option("--json", "is_json", is_flag=True, help="The findings as JSON.")
-def command(app: str | None, config: str | None, is_json: bool, **flags: Any) -> None:
-    """Look for what would break: the app, nginx, ports, paths, limits. Exit code 1 when something would."""
-    findings = _findings(gather(app, config, given(flags), looks=True))
-    if is_json:
-        output.result(output.as_json(findings))
+def command(apps: tuple[str, ...], config: str | None, is_json: bool, **flags: Any) -> None:
+    """Look for what would break: the app, nginx, ports, paths, limits. Exit code 1 when something would.
+
+    Several files or directories, or a directory that holds them, are checked each, and whether they can stand
+    beside each other on one gateway.
+    """
+    if is_several(apps):
+        refuse_config(config)
+        findings = _of_several(apps, given(flags), is_json=is_json)
     else:
-        output.results([line for finding in findings for line in _lines(finding)])
+        findings = _findings(gather(apps[0] if apps else None, config, given(flags), looks=True))
+        if is_json:
+            output.result(output.as_json(findings))
+        else:
+            output.results([line for finding in findings for line in _lines(finding)])
+    if not is_json:
         output.result(_summary(findings))
     sys.exit(FAILED if any(item.level == "fault" for item in findings) else DONE)
 
 
-def _findings(gathered: Gathered) -> list[Finding]:
+def _of_several(apps: tuple[str, ...], flags: dict[str, Any], *, is_json: bool) -> list[Finding]:
+    """Shown as they are found: each app is imported, which takes its time."""
+    told: dict[str, list[Finding]] = {}
+    claims = Claims()
+    several = Several(apps, flags)
+    place = several.place()
+    sites = several.look(place)
+    ours = ports_of(site.runtime for site in sites)
+    for wanted in sites:
+        told[wanted.origin] = found = list(site_findings(wanted.plan, wanted.problems, claims))
+        if wanted.plan is not None:
+            found += _of_one(wanted.origin, {**flags, "nginx": place.nginx.path}, ours)
+        if not is_json:
+            output.result(output.strong(f"{wanted.name}  {wanted.origin}"))
+            output.results([f"  {line}" for finding in found for line in _lines(finding)])
+    if is_json:
+        output.result(output.as_json(told))
+    return [finding for found in told.values() for finding in found]
+
+
+def _of_one(site: str, flags: dict[str, Any], ours: frozenset[int]) -> list[Finding]:
+    flags = {name: value for name, value in flags.items() if name != "name"}  # that of the gateway
+    try:
+        return _findings(gather(site, None, flags, looks=True), ours)
+    except PorticoError as error:
+        return [refused(one) for one in error.problems]
+
+
+def _findings(gathered: Gathered, ours: frozenset[int] = frozenset()) -> list[Finding]:
     if not gathered.site.has_app:
-        return list(machine_findings(gathered.site, gathered.place, gathered.plan))
+        return list(machine_findings(gathered.site, gathered.place, gathered.plan, ours))
     facts = gathered.site.facts
     routes = f", {len(facts.routes)} routes" if facts.routes else ""
     app = ok("app", f"{facts.app} imports ({facts.kind} {facts.version}{routes})".replace(" )", ")"))
     return [
         app,
-        *machine_findings(gathered.site, gathered.place, gathered.plan),
+        *machine_findings(gathered.site, gathered.place, gathered.plan, ours),
         *source_findings(gathered.site),
     ]
 

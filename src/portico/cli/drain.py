@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from portico.cli import output
-from portico.cli.running import named_site, runtime_of
+from portico.cli.running import named_site, running_runtime_of
 from portico.run import client
 
 
@@ -16,7 +16,7 @@ from portico.run import client
 def command(server: str, config: str | None, name: str, undo: bool) -> None:
     """Send no new requests to SERVER, one of `upstream.servers`; those it has are finished."""
     wish = {"server": server, "undo": "1"} if undo else {"server": server}
-    for answer in client.ask(runtime_of(None, config, name), "POST", "/drain", **wish):
+    for answer in client.ask(running_runtime_of(None, config, name), "POST", "/drain", **wish):
         if text := _SENTENCES.get(answer["status"]):
             output.say(text.format(answer["name"]))
 

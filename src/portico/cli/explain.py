@@ -10,15 +10,18 @@ from typing import Any
 import click
 
 from portico.cli import output
+from portico.cli.explain_file import foreign
 from portico.cli.flags import given, site_flags
 from portico.cli.gather import gather
+from portico.cli.which import one_of
 from portico.errors import Problem, UsageError
+from portico.explain.words import words
 from portico.plan.model import Line, Plan
 
 
 @dataclass(frozen=True)
 class Explained:
-    """A line, where it stands, and its reason."""
+    """A line, where it stands, and its reason; `does` and `default` say what the directive does wherever it stands."""
 
     file: str
     number: int
@@ -27,20 +30,44 @@ class Explained:
     source: str
     cause: str
     is_users: bool
+    does: str = ""
+    default: str = ""
 
 
 @click.command("explain")
 @click.argument("what", required=False)
 @click.option("--app", "app", metavar="APP", help="The app, as for portico run.")
 @site_flags
+@click.option(
+    "--why", "request", metavar="REQUEST", help='Who would answer: "GET https://shop.example/a.css".'
+)
 @click.option("--json", "is_json", is_flag=True, help="Everything as JSON.")
-def command(what: str | None, app: str | None, config: str | None, is_json: bool, **flags: Any) -> None:
-    """Say why a generated line is there.
+def command(
+    what: str | None, app: str | None, config: str | None, request: str | None, is_json: bool, **flags: Any
+) -> None:
+    """Say why a generated line is there, or what any nginx file means.
 
     WHAT is a file (nginx.conf), a line (nginx.conf:14, or 14), or a directive (client_max_body_size).
-    Without it, every line of nginx.conf and gunicorn.conf.py is explained.
+    Without it, every line of nginx.conf and gunicorn.conf.py is explained. The path of any other nginx file
+    (/etc/nginx/nginx.conf, or with a line) has that explained; --why says which server and location of it, or
+    of this site, would answer a request.
     """
+    if elsewhere := foreign(what):
+        from portico.cli import explain_file
+        from portico.explain.read import read
+
+        if request:
+            explain_file.why(read(elsewhere[0].absolute()), request, is_json=is_json)
+        else:
+            explain_file.explain_file(*elsewhere, is_json=is_json)
+        return
+    app = one_of("explain --app", [app] if app else [])
     plan = gather(app, config, given(flags), looks=True).plan
+    if request:
+        from portico.cli.explain_file import planned, why
+
+        why(planned(plan), request, plan.urls[0], is_json=is_json)
+        return
     found = explain(plan, what)
     if is_json:
         output.result(output.as_json(found))
@@ -65,7 +92,10 @@ def explain(plan: Plan, what: str | None) -> list[Explained]:
 
 
 def _explained(path: str, number: int, line: Line) -> Explained:
-    return Explained(path, number, line.text.strip(), line.why, line.source, line.cause, line.is_users)
+    text = line.text.strip()
+    known = words(text.split(" ")[0].rstrip(";")) if path.endswith("nginx.conf") else None
+    does, default = (known.does, known.default) if known else ("", "")
+    return Explained(path, number, text, line.why, line.source, line.cause, line.is_users, does, default)
 
 
 def _is_meant(item: Explained, what: str) -> bool:
@@ -118,5 +148,7 @@ def _nothing(plan: Plan, everything: list[Explained], what: str) -> Problem:
 def _lines(item: Explained) -> list[str]:
     why = textwrap.wrap(item.why, 92, initial_indent="    ", subsequent_indent="    ")
     below = "   ".join(part for part in (item.cause and f"because of {item.cause}", item.source) if part)
+    general = f"in general: {item.does}; default: {item.default}" if item.does else ""
+    why += textwrap.wrap(general, 92, initial_indent="    ", subsequent_indent="    ")
     head = f"{output.faint(f'{item.file}:{item.number}')}  {output.strong(item.text)}"
     return [head, *why, *([f"    {output.faint(below)}"] if below else []), ""]

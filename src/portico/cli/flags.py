@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
+from portico.cli.which import one_of
 from portico.site.keys import Key, flag_keys
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -14,12 +15,20 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 def site_arguments(function: _Command) -> _Command:
     """Adds APP, --config and a flag for every option to a command; see `cli.gather.gather`."""
-    return click.argument("app", required=False)(site_flags(function))
+    return _one_app(site_flags(function))
+
+
+def _one_app(function: _Command) -> _Command:
+    return click.argument("app", metavar="[APP]", nargs=-1, callback=_only_one)(function)
+
+
+def _only_one(context: click.Context, _: click.Parameter, words: tuple[str, ...]) -> str | None:
+    return one_of(context.command_path.partition(" ")[2], words)
 
 
 def site_arguments_but(*flags: str) -> Callable[[_Command], _Command]:
     """The same without these flags, for a command that has its own of that name."""
-    return lambda function: click.argument("app", required=False)(site_flags(function, flags))
+    return lambda function: _one_app(site_flags(function, flags))
 
 
 def site_flags(function: _Command, but: tuple[str, ...] = ()) -> _Command:

@@ -53,7 +53,7 @@ def gather(
     app, config = as_config(app, config)
     home, ref = where_is(app, config)
     name_of_file = named_by_file(config)
-    if release and not _is_directory(release):
+    if release and not is_directory(release):
         raise UsageError(
             Problem("--path", f"{release} is no directory", "name the directory of the new release")
         )
@@ -93,7 +93,7 @@ def gather(
 
 def as_config(app: str | None, config: str | None) -> tuple[str | None, str | None]:
     """APP and --config where APP may be a portico.toml under any name. Raises UsageError when both name one."""
-    if not app or not app.endswith(".toml") or _is_directory(app):
+    if not app or not app.endswith(".toml") or is_directory(app):
         return app, config
     if config:
         raise UsageError(Problem("", f"{app} and --config {config} name two files", "name one of them"))
@@ -145,7 +145,7 @@ def where_is(app: str | None, config: str | None) -> tuple[Path, AppRef | None]:
     here = _here(config)
     if not app:
         return here, None
-    if _is_directory(app):
+    if is_directory(app):
         return Path(app), None
     try:
         ref = AppRef.parse(app)
@@ -194,7 +194,8 @@ def _refuse_unreachable(ref: AppRef) -> None:
         raise UsageError(Problem(ref.module, f"cannot be looked at: {error.strerror}", hint)) from None
 
 
-def _is_directory(app: str) -> bool:
+def is_directory(app: str) -> bool:
+    """Whether a word is the path of a directory that may be looked at."""
     try:
         return Path(app).is_dir()
     except OSError:

@@ -70,6 +70,20 @@ def sentence(item: news.News) -> str:  # noqa: C901  a table, one row a kind of 
             return good(f"server {name} gets requests again") if undo else faint(f"server {name} is drained")
         case news.LastServer(name, answer):
             return bad(f"server {name} fails ({answer}), and there is no other: it goes on getting requests")
+        case news.Closed(message, allow):
+            return warned(f"closed for maintenance: {message}") + (
+                f"; let in: {', '.join(allow)}" if allow else ""
+            )
+        case news.Opened():
+            return good("maintenance is over")
+        case news.Paused(up_to_seconds):
+            return warned(f"paused: requests wait, {up_to_seconds:.0f} s at most")
+        case news.Resumed(by_itself):
+            return (
+                warned("the pause was long enough: requests are answered again")
+                if by_itself
+                else good("resumed")
+            )
         case news.SiteSaid(name, line):
             return f"{strong(name)}  {line}"
         case news.SiteServes(name, urls, took_seconds):
@@ -125,7 +139,7 @@ def priority(item: news.News) -> Priority:
             return Priority.WARNING
         case news.ServerBack() | news.ServerDrained() | news.SiteServes() | news.SiteStopped():
             return Priority.NOTICE
-        case news.CertificateServed():
+        case news.CertificateServed() | news.Closed() | news.Opened() | news.Paused() | news.Resumed():
             return Priority.NOTICE
         case news.Ready() | news.Recovered() | news.Switched() | news.Stopping() | news.DiskBack():
             return Priority.NOTICE

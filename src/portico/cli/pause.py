@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from portico.cli import output
-from portico.cli.running import running_site, runtime_of
+from portico.cli.running import running_runtime_of, running_site
 from portico.run import client
 
 
@@ -21,7 +21,7 @@ def command(app: str | None, config: str | None, name: str, length: str) -> None
     Returns when nothing is in progress any more. Requests wait until portico resume, or until the time is over.
     """
     (told,) = client.ask(
-        runtime_of(app, config, name), "POST", "/pause", **({"for": length} if length else {})
+        running_runtime_of(app, config, name), "POST", "/pause", **({"for": length} if length else {})
     )
     waiting, left = told["waiting"], told["left_seconds"]
     output.result(

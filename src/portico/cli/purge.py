@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from portico.cli import output
-from portico.cli.running import named_site, runtime_of
+from portico.cli.running import named_site, running_runtime_of
 from portico.run import client
 
 
@@ -19,7 +19,7 @@ def command(what: tuple[str, ...], config: str | None, name: str, is_json: bool)
     WHAT is a path (/news/1, with all its queries), many ("/news/*"; "/*" is all), a URL with its host, or a tag that
     the app gave the answer in Surrogate-Key or Cache-Tag.
     """
-    (told,) = client.ask(runtime_of(None, config, name), "POST", "/purge", what="\n".join(what))
+    (told,) = client.ask(running_runtime_of(None, config, name), "POST", "/purge", what="\n".join(what))
     if is_json:
         output.result(output.as_json(told))
         return

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from portico.cli import output
-from portico.cli.running import gateway_of, running_site, runtime_of
+from portico.cli.running import absent, running_site, runtime_of
 from portico.errors import FAILED, Problem, UsageError
 from portico.run import client, lock
 
@@ -49,9 +49,9 @@ def command(
         wish["path"] = str(Path(path).absolute())
     runtime = runtime_of(app, config, name)
     what = "/promote" if promote else "/abort" if abort else "/reload"
-    if what == "/reload" and lock.running(runtime) is None and (gateway := gateway_of(runtime)):
+    if what == "/reload" and lock.running(runtime) is None and (found := absent(runtime)):
         # It does not run, and its gateway knows why: the wish is to try it again now.
-        follow(gateway, "/start", is_json=is_json, site=Path(runtime).name.rpartition("-")[0])
+        follow(found.gateway, "/start", is_json=is_json, site=found.told["name"])
     follow(runtime, what, is_json=is_json, **wish)
 
 

@@ -7,7 +7,7 @@ import sys
 import click
 
 from portico.cli import output
-from portico.cli.running import running_site, runtime_of
+from portico.cli.running import running_runtime_of, running_site
 from portico.errors import DONE, FAILED
 from portico.run import client
 
@@ -16,6 +16,6 @@ from portico.run import client
 @running_site
 def command(app: str | None, config: str | None, name: str) -> None:
     """End a pause: what waited is executed now."""
-    (told,) = client.ask(runtime_of(app, config, name), "POST", "/resume")
+    (told,) = client.ask(running_runtime_of(app, config, name), "POST", "/resume")
     output.result("resumed" if told["was_paused"] else "it was not paused, or no longer")
     sys.exit(DONE if told["was_paused"] else FAILED)

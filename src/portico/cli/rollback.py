@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from portico.cli.reload import follow
-from portico.cli.running import running_site, runtime_of
+from portico.cli.running import running_runtime_of, running_site
 
 
 @click.command("rollback")
@@ -16,4 +16,4 @@ def command(app: str | None, config: str | None, name: str, is_json: bool) -> No
 
     It is kept running for five minutes after a reload. With a canary, the canary leaves.
     """
-    follow(runtime_of(app, config, name), "/rollback", is_json=is_json)
+    follow(running_runtime_of(app, config, name), "/rollback", is_json=is_json)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import sys
 from pathlib import Path
@@ -16,15 +15,15 @@ from portico.cli.banner import banner
 from portico.cli.flags import given, site_flags
 from portico.cli.gather import Gathered, gather
 from portico.cli.journal import Priority
+from portico.cli.logs import coloured
 from portico.cli.news import bar, priority, sentence
 from portico.cli.screen import Screen
-from portico.cli.several import is_several
-from portico.errors import Problem, UsageError
+from portico.cli.which import is_several, refuse_config
 from portico.plan.model import Plan
 from portico.plan.paths import lanes
 from portico.run import news
-from portico.watch.follow import Follower, decoded, paced
-from portico.watch.lines import Request, readable, visible
+from portico.watch.follow import PIECE, Follower, decoded, paced
+from portico.watch.lines import Request, visible
 
 _LOOK_SECONDS = 0.1
 _SELDOM_SECONDS = 0.5
@@ -45,10 +44,7 @@ def command(apps: tuple[str, ...], config: str | None, gateway: str, **flags: An
     out. Several files or directories, or a directory that holds them, are several sites on one nginx.
     """
     if is_several(apps):
-        if config:
-            raise UsageError(
-                Problem("--config", "is for one site", "name the files: portico run a.toml b.toml")
-            )
+        refuse_config(config)
         from portico.cli.gateway import serve_sites
 
         serve_sites(apps, given(flags))
@@ -63,6 +59,7 @@ def serve(app: str | None, config: str | None, flags: dict[str, Any], gateway: s
     """
     gathered = gather(app, config, flags, meanwhile=_import_run, gateway=gateway)
     from portico.run.loop import run
+    from portico.watch.live import Live
 
     screen = Screen()
     try:
@@ -76,6 +73,7 @@ def serve(app: str | None, config: str | None, flags: dict[str, Any], gateway: s
                 lambda: _show_requests(gathered.plan, screen),
                 lambda: _show_errors(gathered.plan, screen),
             ],
+            onlooker=Live(gathered.plan),
         )
     finally:
         screen.close()
@@ -84,7 +82,8 @@ def serve(app: str | None, config: str | None, flags: dict[str, Any], gateway: s
 
 def _import_run() -> None:
     """asyncio and the supervisor take 80 ms to import, which the app's own import hides."""
-    import portico.run.loop  # noqa: F401
+    import portico.run.loop
+    import portico.watch.live  # noqa: F401
 
 
 def end(code: int) -> None:
@@ -117,33 +116,31 @@ async def _show_requests(plan: Plan, screen: Screen) -> None:
     import asyncio
 
     follower, pause = Follower(Path(plan.access_log)), _LOOK_SECONDS
+    show = plan.logs.show
+    if show == "off":
+        return
+    is_text = output.is_terminal() if show == "auto" else show == "text"
     try:
         while True:
-            text = follower.text()
-            _show(text, screen)
+            text = follower.text(PIECE)
+            _show(text, screen, is_text=is_text)
             screen.tell_losses(plan.access_log)
             pause = _next_pause(pause, something_came=bool(text))
-            await asyncio.sleep(pause)
+            await asyncio.sleep(pause if len(text) < PIECE // 2 else 0)
     finally:
-        _show(follower.text(), screen)
+        while text := follower.text(PIECE):
+            _show(text, screen, is_text=is_text)
 
 
-def _show(log: bytes, screen: Screen) -> None:
-    if not output.is_terminal():
+def _show(log: bytes, screen: Screen, *, is_text: bool) -> None:
+    if not is_text:
         screen.copy(log)
         return
     lines = decoded(log)
     requests = [request for request in map(Request.parse, lines[:_MOST_LINES]) if request]
     more = len(lines) - _MOST_LINES
     left_out = [output.faint(f"          ... {more} more")] if more > 0 else []
-    screen.show([*map(_coloured, requests), *left_out])
-
-
-def _coloured(request: Request) -> str:
-    text = readable(request, shutil.get_terminal_size().columns)
-    if request.status >= 500:
-        return output.bad(text)
-    return output.warned(text) if request.status >= 400 else text
+    screen.show([*map(coloured, requests), *left_out])
 
 
 async def _show_errors(plan: Plan, screen: Screen) -> None:

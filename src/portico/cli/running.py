@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
-from portico.cli.gather import as_config, config_file, named_by_file, where_is
-from portico.errors import Problem, UsageError
-from portico.place.probe import runtime_directories, runtime_directory
+from portico.cli.gather import as_config, config_file, is_directory, named_by_file, where_is
+from portico.errors import PorticoError, Problem, UsageError
+from portico.place.probe import runtime_directories, runtime_directory, state_beside
 from portico.plan.gateway import NAME as GATEWAY
-from portico.run import lock
+from portico.run import client, lock
 from portico.run.sites.pointer import POINTER
 from portico.site.load import load
 from portico.site.resolve import own_directory, site_name
@@ -60,13 +61,70 @@ def runtime_of(app: str | None, config: str | None, name: str = "") -> str:
     if site is not None:
         return _by_name(site, is_alone=not (app or config or name))
     app, config = as_config(app, config)
+    is_one = config is not None or (bool(app) and not is_directory(str(app)))
     directory, _ = where_is(app, config)
     gateway = runtime_directory(own_directory(directory), name or GATEWAY)
     file = config_file(directory, config)
     name = name or (_name(file) if file else "") or named_by_file(config) or site_name(directory)
     own = runtime_directory(own_directory(directory), name)
-    is_gateway = lock.running(str(own)) is None and lock.running(str(gateway)) is not None
+    is_gateway = not is_one and lock.running(str(own)) is None and lock.running(str(gateway)) is not None
     return str(gateway if is_gateway and not (own / POINTER).exists() else own)
+
+
+def state_of(app: str | None, config: str | None, name: str = "") -> str:
+    """The directory of its logs, whether it runs or not."""
+    return str(state_beside(Path(runtime_of(app, config, name))))
+
+
+def one_site(app: str | None, config: str | None, name: str) -> str:
+    """The same for a command about one site. Raises UsageError when it is the gateway of several that is meant."""
+    runtime = runtime_of(app, config, name)
+    if several := next(client.ask(runtime, "GET", "/status")).get("sites"):
+        names = ", ".join(one["name"] for one in several)
+        raise UsageError(Problem("", "several sites run here", f"choose one with --site: {names}"))
+    return runtime
+
+
+def running_runtime_of(app: str | None, config: str | None, name: str = "") -> str:
+    """The same, of a site that runs: one of a gateway's that does not is an error, with what the gateway knows."""
+    runtime = runtime_of(app, config, name)
+    if lock.running(runtime) is None and (found := absent(runtime)):
+        told = found.told
+        what, hint = f"{told['name']} is {told['status']}", f"try it again: {_TRY} {told['name']}"
+        hint = "wait until it serves" if told["status"] == "starting" else hint
+        raise PorticoError(Problem(told["origin"], what, hint, told["reason"]))
+    return runtime
+
+
+_TRY = "portico reload --site"
+
+
+@dataclass(frozen=True)
+class Absent:
+    """A site that a running gateway would serve, and that does not run; `told` is its row of the gateway's status."""
+
+    gateway: str
+    told: dict[str, Any]
+
+
+def absent(runtime: str) -> Absent | None:
+    """What a running gateway knows of the site of that runtime directory, when it is one of its."""
+    gateway = gateway_of(runtime)
+    wanted = _wanted_by([Path(gateway)] if gateway else runtime_directories())
+    return next((one for one in wanted if one.told["runtime"] == runtime), None)
+
+
+def _wanted_by(directories: Iterable[Path]) -> Iterator[Absent]:
+    """The sites of those of the directories that are of running gateways."""
+    for directory in map(str, directories):
+        running = lock.running(directory)
+        if running is None or running.app:
+            continue
+        try:
+            (status,) = client.ask(directory, "GET", "/status")
+        except (PorticoError, ValueError):
+            continue  # it begins or ends at this moment
+        yield from (Absent(directory, one) for one in status.get("sites", ()))
 
 
 def gateway_of(runtime: str) -> str:
@@ -92,10 +150,15 @@ def _by_name(site: str, *, is_alone: bool) -> str:
         raise UsageError(
             Problem("--site", f'{len(found)} sites are called "{site}"', f"name its directory\n{where}")
         )
-    names = ", ".join(one.name[:-_KEY] for one in every if _is_known(one))
-    raise UsageError(
-        Problem("--site", f'no site called "{site}" runs', f"there are: {names}" if names else "")
-    )
+    wanted = list(_wanted_by(every))
+    for one in wanted:
+        if one.told["name"] == site and one.told["runtime"]:
+            return str(one.told["runtime"])
+        if one.told["name"] == site:
+            raise PorticoError(Problem("--site", f"{site} is {one.told['status']}", quote=one.told["reason"]))
+    names = {one.name[:-_KEY] for one in every if _is_known(one)} | {one.told["name"] for one in wanted}
+    there_are = f"there are: {', '.join(sorted(names))}" if names else ""
+    raise UsageError(Problem("--site", f'no site called "{site}" runs', there_are))
 
 
 _KEY = len("-123456")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from portico.cli import output
-from portico.cli.running import running_site, runtime_of
+from portico.cli.running import running_runtime_of, running_site
 from portico.run import client
 
 
@@ -17,7 +17,7 @@ def command(workers: int, app: str | None, config: str | None, name: str) -> Non
 
     The next release has the configured number again (workers.count).
     """
-    (told,) = client.ask(runtime_of(app, config, name), "POST", "/scale", workers=str(workers))
+    (told,) = client.ask(running_runtime_of(app, config, name), "POST", "/scale", workers=str(workers))
     leaving = f"; {told['leaving']} more finish what they have" if told["leaving"] else ""
     output.result(f"{told['workers']} workers, there were {told['before']}{leaving}")
     if told["workers"] != told["configured"]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,18 +12,18 @@ import msgspec
 
 from portico.cli.export import words
 from portico.cli.gather import config_file, named_by_file
-from portico.errors import PorticoError, Problem, UsageError
+from portico.cli.which import sites_of
+from portico.errors import PorticoError, Problem
 from portico.place.model import Place
 from portico.place.probe import probe, runtime_directory, state_directory
 from portico.plan.build import plan
 from portico.plan.gateway import NAME
 from portico.plan.model import Plan
 from portico.run.sites.member import Wanted
-from portico.site.load import FILE, load
+from portico.site.load import load
 from portico.site.model import AppFacts, Options, Upstream
 from portico.site.resolve import own_directory, resolve, site_name
 
-_NOT_A_SITE = ("pyproject.toml",)
 _OF_THE_GATEWAY = ("name", "nginx")
 """Flags that are about the gateway; every other is about each site."""
 
@@ -61,30 +61,13 @@ class Several:
         return Options().nginx.binary
 
     def sites(self) -> list[str]:
-        """Each site's file or directory. Raises UsageError for a word that is neither."""
-        return [site for word in self.apps for site in _sites_of(word)]
+        """Each site's file or directory, once. Raises UsageError for a word that is neither."""
+        found = (site for word in self.apps for site in sites_of(word))
+        return list({own_directory(Path(site)): site for site in found}.values())
 
     def look(self, place: Place) -> list[Wanted]:
         """The sites as they are wanted now."""
         return [wanted(site, self.flags, place) for site in self.sites()]
-
-
-def is_several(apps: Sequence[str]) -> bool:
-    """Whether these words mean several sites: more than one, or a directory of them."""
-    return len(apps) > 1 or (len(apps) == 1 and is_directory_of_sites(apps[0]))
-
-
-def is_directory_of_sites(word: str) -> bool:
-    """A directory that is no site itself (no portico.toml, no Python) and holds some."""
-    path = Path(word)
-    try:
-        if not path.is_dir():
-            return False
-        names = {entry.name for entry in path.iterdir()}
-    except OSError:
-        return False
-    is_site = FILE in names or any(name.endswith(".py") or name in _NOT_A_SITE for name in names)
-    return not is_site and any(_in_directory(path))
 
 
 def config_of(site: str) -> Path | None:
@@ -106,7 +89,8 @@ def wanted(site: str, flags: Mapping[str, Any], gateway: Place) -> Wanted:
     except PorticoError as error:
         problems = tuple(replace(one, where=_where(site, one.where)) for one in error.problems)
     name = name or site_name(directory)
-    return Wanted(name, site, _argv(site, name, flags, gateway), planned, problems)
+    runtime = str(runtime_directory(own_directory(directory), name))
+    return Wanted(name, site, _argv(site, name, flags, gateway), planned, runtime, problems)
 
 
 def _without_app(
@@ -137,23 +121,7 @@ def _argv(site: str, name: str, flags: Mapping[str, Any], gateway: Place) -> tup
 
 def _where(site: str, where: str) -> str:
     """Whose portico.toml it is: there are several."""
+    if where == site:
+        return site
     _, found, rest = where.partition(":")
     return f"{site}:{rest}" if found and rest[:1].isdigit() else f"{site}: {where}" if where else site
-
-
-def _sites_of(word: str) -> list[str]:
-    path = Path(word)
-    if path.is_dir():
-        return sorted(_in_directory(path)) if is_directory_of_sites(word) else [word]
-    if not word.endswith(".toml"):
-        hint = "name files like shop.toml, directories of apps, or one directory that holds such"
-        raise UsageError(Problem("", f'"{word}" is neither a portico.toml nor a directory', hint))
-    return [word]
-
-
-def _in_directory(path: Path) -> Iterator[str]:
-    """The sites of a directory: files, and directories that have a portico.toml."""
-    for entry in path.iterdir():
-        is_file = entry.suffix == ".toml" and entry.name not in _NOT_A_SITE and entry.is_file()
-        if not entry.name.startswith(".") and (is_file or (entry / FILE).is_file()):
-            yield str(entry)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from typing import Any
 
@@ -10,9 +11,11 @@ import click
 from portico.cli import output, sites
 from portico.cli.certificate import row
 from portico.cli.compare import compare, comparison
-from portico.cli.running import running_site, runtime_of
+from portico.cli.running import absent, running_site, runtime_of
 from portico.cli.words import lasting
-from portico.run import client
+from portico.errors import UNHEALTHY
+from portico.run import client, lock
+from portico.watch.lines import visible
 
 
 @click.command("status")
@@ -25,7 +28,11 @@ def command(app: str | None, config: str | None, name: str, is_all: bool, is_jso
         found = sites.everything()
         output.results([output.as_json(found)] if is_json else sites.rows(found))
         return
-    (status,) = client.ask(runtime_of(app, config, name), "GET", "/status")
+    runtime = runtime_of(app, config, name)
+    if lock.running(runtime) is None and (one := absent(runtime)):
+        output.results([output.as_json(one.told)] if is_json else sites.rows([one.told]))
+        sys.exit(UNHEALTHY)
+    (status,) = client.ask(runtime, "GET", "/status")
     if "sites" in status:
         output.results([output.as_json(status)] if is_json else sites.lines(status))
         return
@@ -69,6 +76,8 @@ def _generation(generation: dict[str, Any], *, is_live: bool) -> list[str]:
 
 
 _MOST_WORKERS = 12
+_MOST_SLOW = 5
+_FRAMES = 3
 
 
 def _state_lines(status: dict[str, Any]) -> list[str]:
@@ -86,8 +95,34 @@ def _state_lines(status: dict[str, Any]) -> list[str]:
         *lines,
         f"  requests   {requests['total']:,}, {_failed(requests['failed'])}; last minute {minute}",
         f"  queue      {queue['waiting']} waiting, {queue['with_app']} with the app",
+        *_slow(status["slow"]),
         f"  restarts   {', '.join(restarts) or 'none'}",
     ]
+
+
+def _slow(requests: list[dict[str, Any]]) -> list[str]:
+    """Requests that have been running for more than a second, each with the innermost lines of its stack."""
+    made = []
+    for number, one in enumerate(requests[:_MOST_SLOW]):
+        route = f" endpoint {visible(one['endpoint'])}" if one["endpoint"] else ""
+        silent = (
+            f", silent for {lasting(one['silent_seconds'])}"
+            if one["silent_seconds"] < one["age_seconds"]
+            else ""
+        )
+        what = f"{visible(one['method'])} {visible(one['path'])}{route}, for {lasting(one['age_seconds'])}{silent}"
+        head = "slow" if number == 0 else ""
+        made.append(output.warned(f"  {head:10s} {what}, pid {one['pid']}, request {visible(one['id'])}"))
+        made += [
+            f"             {output.faint(_where(frame))}  {visible(frame['text'])}"
+            for frame in one["stack"][-_FRAMES:]
+        ]
+    more = len(requests) - _MOST_SLOW
+    return [*made, *([f"             and {more} more, all in --json"] if more > 0 else [])]
+
+
+def _where(frame: dict[str, Any]) -> str:
+    return f"{frame['file']}:{frame['line']} {frame['name']}"
 
 
 def _bodies(bodies: dict[str, Any]) -> list[str]:

@@ -7,7 +7,7 @@ import time
 import click
 
 from portico.cli import output
-from portico.cli.running import running_site, runtime_of
+from portico.cli.running import absent, running_site, runtime_of
 from portico.run import client, lock
 
 _LOOK_SECONDS = 0.1
@@ -18,6 +18,10 @@ _LOOK_SECONDS = 0.1
 def command(app: str | None, config: str | None, name: str) -> None:
     """Stop the site of APP or of the current directory; requests in progress are finished."""
     runtime = runtime_of(app, config, name)
+    if lock.running(runtime) is None and (found := absent(runtime)):
+        for answer in client.ask(found.gateway, "POST", "/halt", site=found.told["name"]):
+            output.say(f"{answer['name']} is {answer['status']}")
+        return
     for answer in client.ask(runtime, "POST", "/stop"):
         output.say(output.faint(f"pid {answer['stopping']} finishes what it has ..."))
     # The run ends its children within its own ladder of times; it is only waited for here.

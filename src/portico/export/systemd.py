@@ -103,7 +103,7 @@ def _lines(sections: dict[str, list[Setting]]) -> Iterator[Line]:
 
 def _unit(site: Site, plan: Plan) -> list[Setting]:
     is_everywhere = all(
-        address.is_wildcard or address.host in ("127.0.0.1", "::1") for address in plan.listen
+        address.is_wildcard or address.host in ("127.0.0.1", "::1") for address in plan.listens
     )
     made = [
         _about("Description", plain(f"{site.name}, served by Portico"), "the first words of systemctl status",
@@ -201,7 +201,7 @@ def _hardening(site: Site, place: Place, plan: Plan, call: Call) -> list[Setting
 
 
 def _capabilities(site: Site, plan: Plan) -> list[Setting]:
-    low = [address.port for address in plan.listen if address.port < RESERVED_PORTS]
+    low = [address.port for address in plan.listens if address.port < RESERVED_PORTS]
     if not low:
         why = "no port below 1024: none of root's rights is needed, not even the possibility"
         return [_exec("CapabilityBoundingSet", "", why, site.cause("listen"))]

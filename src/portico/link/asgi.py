@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
+from contextvars import ContextVar
 from typing import Any
 
 from gunicorn.workers.gasgi import ASGIWorker
 
-from portico.link import loading
+from portico.link import loading, said
+from portico.link.trace import Record, Tracer
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -18,6 +20,9 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _NUMBERS = b"x-portico"
+_TRACE = b"x-portico-trace"
+_request: ContextVar[str] = ContextVar("portico_request", default="")
+"""The id of the request that the running task serves."""
 _SECURE = {"http": "https", "ws": "wss"}
 
 
@@ -26,12 +31,13 @@ class Worker(ASGIWorker):  # type: ignore[misc]  # Gunicorn publishes no types
 
     def load_wsgi(self) -> None:
         """Load the app as Gunicorn does, and put the link around it."""
+        said.keep(_request.get, self.log)
         with loading.beside_others(self):
             super().load_wsgi()
-        self.asgi: App = behind_nginx(self.asgi)
+        self.asgi: App = behind_nginx(self.asgi, Tracer.of(os.environ))
 
 
-def behind_nginx(app: App) -> App:
+def behind_nginx(app: App, tracer: Tracer | None = None) -> App:
     """The app with the client's address and scheme in its scope, and the worker's numbers in its answer.
 
     Only nginx can connect to the private socket, so its X-Real-IP and X-Forwarded-Proto are to be believed.
@@ -42,14 +48,20 @@ def behind_nginx(app: App) -> App:
             await app(scope, receive, send)
             return
         headers = dict(scope["headers"])
+        _request.set(headers.get(b"x-request-id", b"").decode("latin-1"))
         began = time.monotonic()
         queued = _queue_microseconds(headers.get(b"x-portico-msec", b""))
-        scope["headers"] = [pair for pair in scope["headers"] if pair[0] != b"x-portico-msec"]
+        asked = headers.get(_TRACE)
+        scope["headers"] = [pair for pair in scope["headers"] if pair[0] not in (b"x-portico-msec", _TRACE)]
         scope["client"] = (headers.get(b"x-real-ip", b"").decode("latin-1"), 0)
         if headers.get(b"x-forwarded-proto") == b"https":
             scope["scheme"] = _SECURE.get(scope["scheme"], scope["scheme"])
 
+        trace = _trace(tracer, asked.decode("latin-1"), scope) if tracer and asked else None
+
         async def numbered(message: Message) -> None:
+            if trace:
+                _note(trace, tracer, message)
             if message["type"] == "http.response.start":
                 numbers = (
                     f"{queued} {int((time.monotonic() - began) * 1e6)} {os.getpid()} 0 {_endpoint(scope)}"
@@ -61,9 +73,52 @@ def behind_nginx(app: App) -> App:
                 ]
             await send(message)
 
-        await app(scope, receive, numbered)
+        if trace is None:
+            await app(scope, receive, numbered)
+            return
+        trace.note("called")
+        trace.write()
+        try:
+            await app(scope, receive, numbered)
+        finally:
+            trace.note("ended")
+            trace.data["ended"] = True
+            trace.write()
 
     return told
+
+
+def _trace(tracer: Tracer, name: str, scope: Scope) -> Record | None:
+    """Begin to write a request down, if somebody entitled has asked for it."""
+    where = tracer.where(name)
+    if where is None:
+        return None
+    headers = [(key.decode("latin-1"), value.decode("latin-1")) for key, value in scope["headers"]]
+    seen = {
+        "REQUEST_METHOD": scope.get("method", "GET"),
+        "SCRIPT_NAME": scope.get("root_path", ""), "PATH_INFO": scope["path"],
+        "QUERY_STRING": scope["query_string"].decode("latin-1"), "wsgi.url_scheme": scope["scheme"],
+        "REMOTE_ADDR": scope["client"][0],
+    } | {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in headers}  # fmt: skip
+    record = Record(where, f"{os.getpid()} 0", nginx={}, environ=tracer.shown(seen))
+    record.note("taken")
+    record.note("read")
+    return record
+
+
+def _note(trace: Record, tracer: Tracer | None, message: Message) -> None:
+    if message["type"] == "http.response.start" and tracer:
+        headers = [(k.decode("latin-1"), v.decode("latin-1")) for k, v in message.get("headers", ())]
+        trace.note("started")
+        trace.data["response"] = {
+            "status": str(message["status"]),
+            "headers": tracer.headers(headers),
+            "route": "",
+        }
+    elif message["type"] == "http.response.body" and not message.get("more_body"):
+        trace.note("sent")
+    elif message["type"] == "websocket.accept":
+        trace.note("handed over")
 
 
 def _queue_microseconds(msec: bytes) -> int:

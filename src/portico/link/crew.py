@@ -109,6 +109,7 @@ class Crew:
         self._arrivals.register(self._nudge_event, select.EPOLLIN | select.EPOLLET)
         self._unheard = 0
         self.seats: list[Seat] = []
+        self._by_thread: dict[int, Seat] = {}
         self.full = False
 
     def start(self) -> None:
@@ -225,13 +226,20 @@ class Crew:
             seat.replaced, seat.on_duty = True, False
             self._on_duty -= 1
 
+    def environ(self) -> dict[str, Any] | None:
+        """Of the request that the calling thread serves; None for a thread of somebody else's, or an idle one."""
+        seat = self._by_thread.get(threading.get_ident())
+        return seat.environ if seat else None
+
     def _work(self, seat: Seat) -> None:
         seat.ident = threading.get_ident()
+        self._by_thread[seat.ident] = seat
         if not seat.on_duty:
             seat.call.acquire()
         try:
             self._serve_all(seat)
         finally:
+            del self._by_thread[seat.ident]
             with self._lock:
                 self.seats.remove(seat)
                 if seat.on_duty:

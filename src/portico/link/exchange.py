@@ -25,6 +25,7 @@ from portico.link.request import (
 )
 from portico.link.response import App, FileWrapper, Response
 from portico.link.spoken import Spoken
+from portico.link.trace import HEADER, Tracer
 from portico.link.uwsgi import BadPacketError
 
 _BODY_BUFFER: Final = 1 << 18
@@ -47,8 +48,16 @@ class Exchange:
     `downloads` are the folders from which nginx sends files in our place.
     """
 
-    def __init__(self, app: App, base: Environ, log: Log, downloads: Downloads | None = None) -> None:
+    def __init__(
+        self,
+        app: App,
+        base: Environ,
+        log: Log,
+        downloads: Downloads | None = None,
+        tracer: Tracer | None = None,
+    ) -> None:
         self._app = app
+        self._tracer = tracer or Tracer(None)
         self._base = base | {
             "wsgi.input": NoBody(),
             "wsgi.input_terminated": True,
@@ -71,7 +80,10 @@ class Exchange:
                 environ["gunicorn.socket"] = HandedSocket(connection, size, seat)
             if "PORTICO_STREAM" in environ:
                 seat.relieve(seat)
-            self._answer(environ, Response(connection, environ, seat, size, body, self._downloads), seat)
+            if HEADER in environ:
+                self._maybe_traced(environ, connection, seat, size, body)
+            else:
+                self._answer(environ, Response(connection, environ, seat, size, body, self._downloads), seat)
         except Exception:  # noqa: BLE001  a thread that ended here would be missed for good
             self._log.exception("request lost")
         finally:
@@ -79,6 +91,18 @@ class Exchange:
                 _hang_up(seat)
             connection.close()
             seat.environ = seat.connection = None
+
+    def _maybe_traced(
+        self, environ: Environ, connection: Connection, seat: Seat, size: int, body: Body | None
+    ) -> None:
+        """Somebody asks for a trace; whoever may not is answered as if he had not asked."""
+        packet = size - (content_length(environ) or 0)
+        trace = self._tracer.begin(environ, connection, packet, seat.label, self._app)
+        if trace is None:
+            self._answer(environ, Response(connection, environ, seat, size, body, self._downloads), seat)
+            return
+        response = trace.response(connection, environ, seat, size, body, self._downloads)
+        trace.follow(lambda: self._answer(environ, response, seat), seat)
 
     def _receive(self, connection: Connection) -> tuple[Environ, int, Body | None] | None:
         """The environ, the size of the whole request, and its body when that must be fetched from the socket."""

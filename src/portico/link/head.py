@@ -104,19 +104,22 @@ def _add(lines: list[str], told: dict[int, str]) -> None:
         )  # by it a browser knows the age of what nginx kept
 
 
-def numbers(started_ns: int, label: str, environ: dict[str, Any]) -> str:
-    """The value of X-Portico: queue time and app time in microseconds, `label` (pid and thread), endpoint.
+def numbers(started_ns: int, label: str, environ: dict[str, Any], route: str) -> str:
+    """The value of X-Portico: queue time and app time in microseconds, `label` (pid and thread), the endpoint `route`.
 
     The queue time runs from nginx's `$msec` (the variable PORTICO_MSEC) to `started_ns` (time.monotonic_ns), with
     nginx's resolution of 1 ms; without the variable it is "-", and so is an unknown endpoint.
     """
     app_us = (time.monotonic_ns() - started_ns) // 1000
     sent = environ.get("PORTICO_MSEC")
-    return f"{_queue_us(sent, app_us) if sent else '-'} {app_us} {label} {endpoint(environ)}"
+    return f"{_queue_us(sent, app_us) if sent else '-'} {app_us} {label} {route}"
 
 
 def endpoint(environ: dict[str, Any]) -> str:
-    """The name of the Flask route that serves this request, in printable ASCII without spaces, or "-"."""
+    """The name of the Flask route that serves this request, in printable ASCII without spaces, or "-".
+
+    Flask takes its request out of the environ when the view has returned: to be asked before that.
+    """
     request = environ.get("werkzeug.request")
     if request is None:
         return "-"

@@ -118,6 +118,7 @@ class Body(io.RawIOBase):
         super().__init__()
         self._connection = connection
         self._stale = packet_length  # bytes at the head of the kernel's queue that were used already
+        self._length = length
         self._left = length  # bytes of the body that the app has not got yet
         self._holding = False
 
@@ -125,6 +126,11 @@ class Body(io.RawIOBase):
     def untaken(self) -> int:
         """How many bytes of the request nobody has taken from the socket yet."""
         return self._stale + self._left
+
+    @property
+    def taken(self) -> int:
+        """How many bytes of it the app has got."""
+        return self._length - self._left
 
     @property
     def arrived(self) -> bool:

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any, Final, Protocol
 
 from portico.link.download import WORTH_BYTES, Downloads, Wanted, agrees, kept
-from portico.link.head import BrokenAppError, check_status, numbers, render
+from portico.link.head import BrokenAppError, check_status, endpoint, numbers, render
 from portico.link.request import Body, ClientGoneError, Connection, Environ, take
 from portico.link.stream import Stream
 
@@ -87,6 +87,7 @@ class Response:
         "_left",
         "_length",
         "_progress",
+        "_route",
         "_sendfile",
         "_size",
         "_started",
@@ -113,6 +114,7 @@ class Response:
         self._downloads = downloads
         self._started = progress.moved
         self._status = self._head = ""
+        self._route = "-"
         self._length: int | None = None
         self._sendfile: str | None = None
         self._left: int | None = None  # bytes the Content-Length still asks for; None: until the end
@@ -133,6 +135,7 @@ class Response:
         check_status(status)
         self._head, self._length, self._sendfile = render(headers)
         self._status = status
+        self._route = endpoint(self._environ)
         self.bodiless = (
             status[0] == "1" or status[:3] in ("204", "304") or self._environ["REQUEST_METHOD"] == "HEAD"
         )
@@ -329,7 +332,7 @@ class Response:
             data = self._bounded(data)
         head = (
             f"HTTP/1.1 {self._status}\r\n{self._head}"
-            f"X-Portico: {numbers(self._started, self._progress.label, self._environ)}\r\n\r\n"
+            f"X-Portico: {numbers(self._started, self._progress.label, self._environ, self._route)}\r\n\r\n"
         ).encode("latin-1")
         if len(data) > _JOIN:
             self._send(head, first=True)

@@ -15,6 +15,7 @@ from typing import Final
 from portico.link.crew import Seat
 from portico.link.exchange import Log, describe
 from portico.link.request import Connection
+from portico.link.slow import SlowRequests
 from portico.link.spoken import Spoken
 from portico.link.stream import LONGEST_SILENCE_SECONDS, Stream
 
@@ -27,7 +28,10 @@ _STATM: Final = "/proc/self/statm"
 class Watch:
     """Looks at `seats` with the limits of `limits_from`."""
 
-    def __init__(self, seats: list[Seat], log: Log, limits: tuple[float, float]) -> None:
+    def __init__(
+        self, seats: list[Seat], log: Log, limits: tuple[float, float], slow: SlowRequests | None = None
+    ) -> None:
+        self._slow = slow
         self._seats = seats
         self._log = log
         self._deadline, self._max_memory = limits
@@ -40,6 +44,8 @@ class Watch:
         self._look_for_clients()
         for seat in self._seats.copy():
             self._look_at(seat, now)
+        if self._slow:
+            self._slow.tell(self._seats.copy())
         stuck = sum(seat.overdue for seat in self._seats)
         if stuck:
             return f"{stuck} of its threads stuck past the deadline"

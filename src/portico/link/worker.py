@@ -18,11 +18,14 @@ from typing import Any, Final
 from gunicorn.http.wsgi import base_environ
 from gunicorn.workers.base import Worker as GunicornWorker
 
-from portico.link import loading
+from portico.link import loading, said
 from portico.link.crew import GLANCE_SECONDS, LONGEST_GLANCE_SECONDS, Crew
 from portico.link.download import Downloads
 from portico.link.exchange import Exchange
 from portico.link.pause import VARIABLE, PauseFlag
+from portico.link.slow import VARIABLE as VARIABLE_OF_SLOW
+from portico.link.slow import SlowRequests
+from portico.link.trace import Tracer
 from portico.link.watch import Watch, limits_from
 
 _BEAT_SECONDS: Final = 1.0
@@ -38,11 +41,13 @@ class Worker(GunicornWorker):  # type: ignore[misc]  # Gunicorn publishes no typ
 
     Obeys of Gunicorn's settings: threads, max_requests and its jitter, graceful_timeout, timeout (the heartbeat), and
     worker_connections (the most WebSockets kept). From the environment: PORTICO_DEADLINE, seconds a request may
-    take without getting on, PORTICO_MAX_MEMORY, bytes of resident memory after which the worker is replaced, and
-    PORTICO_PAUSE, the directory in which `portico pause` puts its flag.
+    take without getting on, PORTICO_MAX_MEMORY, bytes of resident memory after which the worker is replaced,
+    PORTICO_PAUSE, the directory in which `portico pause` puts its flag, and PORTICO_APP_LOG, the file that keeps what
+    the app writes, PORTICO_TRACE and PORTICO_TRACE_MASK as in `trace`, and PORTICO_SLOW as in `slow`.
     """
 
     crew_class: type[Crew] = Crew  # the experiments of bench/threads.py put others here
+    _serving: Crew | None = None
 
     @classmethod
     def check_config(cls, cfg: Any, _log: Any) -> None:
@@ -56,13 +61,15 @@ class Worker(GunicornWorker):  # type: ignore[misc]  # Gunicorn publishes no typ
 
     def load_wsgi(self) -> None:
         """Load the app as Gunicorn does; see `loading.beside_others`."""
+        said.keep(self._request_id, self.log)
         with loading.beside_others(self):
             super().load_wsgi()
 
     def run(self) -> None:
         """The life of the worker after the app was loaded; returns when it has ended in good order."""
-        crew = self._crew()
-        watch = Watch(crew.seats, self.log, limits_from(os.environ))
+        crew = self._serving = self._crew()
+        slow = SlowRequests(os.environ.get(VARIABLE_OF_SLOW), self.pid)
+        watch = Watch(crew.seats, self.log, limits_from(os.environ), slow)
         gc.freeze()  # what was imported stays for good: the collector need not look at it again
         pause = PauseFlag(os.environ.get(VARIABLE))
         pause.obey(crew)
@@ -81,7 +88,7 @@ class Worker(GunicornWorker):  # type: ignore[misc]  # Gunicorn publishes no typ
         base: dict[str, Any] = base_environ(self.cfg) | {"wsgi.multithread": threads > 1}
         return self.crew_class(
             listener,
-            Exchange(self.wsgi, base, self.log, Downloads.of(os.environ)).serve,
+            Exchange(self.wsgi, base, self.log, Downloads.of(os.environ), Tracer.of(os.environ)).serve,
             self._wake,
             count=threads,
             # With one thread the app may rely on being alone: then a WebSocket keeps that thread to itself.
@@ -89,6 +96,11 @@ class Worker(GunicornWorker):  # type: ignore[misc]  # Gunicorn publishes no typ
             name=str(self.pid),
             enough=self.max_requests,
         )
+
+    def _request_id(self) -> str:
+        """Of the request that the calling thread serves."""
+        environ = self._serving.environ() if self._serving else None
+        return str(environ.get("HTTP_X_REQUEST_ID", "")) if environ else ""
 
     def _wake(self) -> None:
         try:

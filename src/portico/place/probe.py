@@ -94,6 +94,11 @@ def state_directory(directory: Path, name: str) -> Path:
     return _state_parent() / site_key(directory, name)
 
 
+def state_beside(runtime: Path) -> Path:
+    """The state directory of the site whose runtime directory that is: both have the same name."""
+    return _state_parent() / runtime.name
+
+
 def _state_parent() -> Path:
     chosen = os.environ.get("PORTICO_STATE_DIR")
     if chosen:

@@ -8,15 +8,16 @@ from portico.errors import Problem, UsageError
 from portico.place.model import Place
 from portico.plan import claim
 from portico.plan.gunicorn import gunicorn_conf, gunicorn_process
-from portico.plan.model import CONF, Directory, File, Health, Ladder, Plan, Process, Upstream
+from portico.plan.model import CONF, Directory, File, Health, Ladder, Logs, Plan, Process, Upstream
 from portico.plan.nginx.cache import caches
 from portico.plan.nginx.cache import notes as cache_notes
 from portico.plan.nginx.conf import is_literal
+from portico.plan.nginx.doors import doors, refused
 from portico.plan.nginx.downloads import impossible as no_downloads
 from portico.plan.nginx.locations import HEALTH, can_answer_health
 from portico.plan.nginx.main import nginx_conf
 from portico.plan.nginx.pages import error_page_files
-from portico.plan.nginx.part import part, part_file
+from portico.plan.nginx.part import USERS_HTTP, part, part_file
 from portico.plan.nginx.routes import impossible as no_routes
 from portico.plan.nginx.server import backlog, https_addresses, listen_addresses
 from portico.plan.nginx.sizes import connections
@@ -24,7 +25,7 @@ from portico.plan.nginx.statics import copies, served
 from portico.plan.nginx.upstream import impossible, planned
 from portico.plan.nginx.upstream import notes as upstream_notes
 from portico.plan.nginx.uwsgi_link import has_uploads
-from portico.plan.paths import SOCKET_PATH_LIMIT, Paths
+from portico.plan.paths import SOCKET_PATH_LIMIT, Paths, slow
 from portico.plan.tls import impossible_tls, tls, tls_directories
 from portico.plan.uwsgi import uwsgi_ini, uwsgi_process
 from portico.plan.workers import Capacity, capacity
@@ -60,6 +61,7 @@ def plan(site: Site, place: Place) -> Plan:
         backlog=backlog(place),
         booting=paths.booting,
         access_log=paths.access_log,
+        app_log=paths.app_log if site.has_app and site.options.workers.server != "uwsgi" else "",
         error_log=paths.error_log,
         nginx=place.nginx.path,
         workers=size.workers,
@@ -71,10 +73,12 @@ def plan(site: Site, place: Place) -> Plan:
         statics={folder.url: folder.folder for folder in served(site, place)},
         packed=copies(site, place),
         notes=_notes(site, place),
+        logs=_logs(site),
         cache=paths.cache if caches(site, place) else "",
         upstream=shared,
         shared=place.gateway,
         tls=tls(site, place),
+        **doors(site, place),
     )
 
 
@@ -107,7 +111,8 @@ def _server(site: Site, place: Place, size: Capacity) -> tuple[Process] | tuple[
 def _refuse_impossible(site: Site, place: Place) -> None:
     paths = Paths.of(place)
     problems = [
-        *impossible(site, place), *impossible_tls(site, place), *no_downloads(site), *no_routes(site)
+        *impossible(site, place), *impossible_tls(site, place), *no_downloads(site), *no_routes(site),
+        *refused(site, place),
     ]  # fmt: skip
     length = len(paths.longest_socket.encode())
     if length > SOCKET_PATH_LIMIT:
@@ -165,7 +170,16 @@ def _directories(site: Site, place: Place) -> tuple[Directory, ...]:
             for path in (paths.temporary, *([paths.cache] if caches(site, place) else []))
         ),
         *_uploads(site, place),
+        *_of_workers(site, place),
     )
+
+
+def _of_workers(site: Site, place: Place) -> list[Directory]:
+    """Where the workers write of themselves; the app's own user can do it nowhere else."""
+    if not site.has_app or site.options.workers.server == "uwsgi":
+        return []
+    wanted = (slow(place.runtime), *([Paths.of(place).app] if place.app_user else []))
+    return [Directory(path, 0o700, owner=place.app_user, is_secret=True) for path in wanted]
 
 
 def _uploads(site: Site, place: Place) -> list[Directory]:
@@ -207,6 +221,11 @@ def _health(site: Site, place: Place) -> Health:
     )
 
 
+def _logs(site: Site) -> Logs:
+    log = site.options.log
+    return Logs(log.show, int(log.size), float(log.age), log.keep)
+
+
 def _versions(site: Site, place: Place) -> dict[str, str]:
     versions = {"nginx": f"{place.nginx.number} ({place.nginx.origin})"}
     if not site.has_app:
@@ -228,6 +247,8 @@ def _notes(site: Site, place: Place) -> tuple[str, ...]:
         for folder in site.facts.static
         if not is_literal(folder.folder)
     ]
+    if place.gateway and site.nginx_http:
+        notes.append(USERS_HTTP)
     if not can_answer_health(place):
         notes.append(f"this nginx was built without auth_request: {HEALTH} is not answered")
     notes += upstream_notes(site, place)

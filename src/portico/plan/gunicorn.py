@@ -9,7 +9,7 @@ from portico.plan import downloads
 from portico.plan.model import CONF, File, Ladder, Process
 from portico.plan.nginx.downloads import given
 from portico.plan.nginx.sizes import FILES_PER_CONNECTION, connections
-from portico.plan.paths import control, pause, purge
+from portico.plan.paths import Paths, control, pause, purge, slow, trace
 from portico.plan.settings import Setting, as_python
 from portico.plan.workers import Capacity, jitter
 from portico.site.model import Site
@@ -32,6 +32,10 @@ def gunicorn_process(site: Site, place: Place, capacity: Capacity) -> Process:
         env={
             "PORTICO_DEADLINE": f"{Ladder.of(site.options.request_timeout).deadline_seconds:g}",
             "PORTICO_MAX_MEMORY": str(int(capacity.max_memory)),
+            "PORTICO_TRACE": trace(place.runtime),
+            "PORTICO_SLOW": slow(place.runtime),
+            "PORTICO_TRACE_MASK": ",".join(site.options.trace.mask),
+            "PORTICO_APP_LOG": Paths.of(place).app_log,
             **({} if site.is_asgi else {"PORTICO_PAUSE": pause(place.runtime)}),
             **own_variables(place),
             **_downloads(site, place),

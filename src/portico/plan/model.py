@@ -194,6 +194,8 @@ class Tls:
     client_ca: str = ""
     ca_file: str = ""
     """The authorities that this system trusts."""
+    scheme: str = "$scheme"
+    """The variable of the client's scheme."""
     space: str = ""
     """What the site's names begin with beside those of other sites."""
     local_ca: str = ""
@@ -213,8 +215,27 @@ class Tls:
         why = "browsers are told only over HTTPS; the time grows as the site proves itself"
         source = "https://www.rfc-editor.org/rfc/rfc6797"
         own = f"$portico_{self.space}__" if self.space else "$portico_"
-        lines = (f"map {own}scheme {own}hsts {{", '    default "";', f"    https {value};", "}")
+        lines = (
+            f"map {self.scheme.replace('$portico_', own)} {own}hsts {{",
+            '    default "";',
+            f"    https {value};",
+            "}",
+        )
         return File(self.HSTS, tuple(Line(text, why, source, f"https.hsts: {self.hsts}") for text in lines))
+
+
+@dataclass(frozen=True)
+class Logs:
+    """When the log files are put aside, and what `portico run` shows of the requests."""
+
+    show: str = "auto"
+    """auto, text, json or off."""
+    size: int = 0
+    """Bytes after which a file is put aside; 0 is never."""
+    age_seconds: float = 0.0
+    """And after how long; 0 is never."""
+    keep: int = 0
+    """How many that were put aside stay."""
 
 
 @dataclass(frozen=True)
@@ -225,6 +246,19 @@ class Packed:
     """The URI under which nginx looks: with both slashes, the mount's prefix included."""
     folder: str
     root: str
+
+
+@dataclass(frozen=True)
+class Door:
+    """Where nginx lets people look at the running site: `listen` its addresses, `socket` where Portico answers."""
+
+    listen: tuple[Address, ...]
+    socket: str
+    password_file: str = ""
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.listen[0]}/"
 
 
 @dataclass(frozen=True)
@@ -268,8 +302,13 @@ class Plan:
     """How long a release that was replaced is kept running, so that a rollback is at once."""
     notes: tuple[str, ...] = ()
     """What the user should know about this plan, one sentence each."""
+    app_log: str = ""
+    """What the app writes, with the ids of its requests; empty when nobody keeps it."""
+    logs: Logs = field(default_factory=Logs)
     cache: str = ""
     """The directory of the answers that nginx keeps; empty when it keeps none."""
+    metrics: Door | None = None
+    dashboard: Door | None = None
     upstream: Upstream | None = None
     """The servers of [upstream], None when the local app answers alone."""
     shared: str = ""
@@ -279,6 +318,15 @@ class Plan:
 
     tls: Tls | None = None
     """HTTPS, None for plain HTTP."""
+
+    @property
+    def doors(self) -> tuple[Door, ...]:
+        return tuple(door for door in (self.metrics, self.dashboard) if door)
+
+    @property
+    def listens(self) -> tuple[Address, ...]:
+        """Every address nginx listens on; `listen` are those of the site itself."""
+        return self.listen + tuple(address for door in self.doors for address in door.listen)
 
     @property
     def has_app(self) -> bool:

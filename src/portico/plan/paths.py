@@ -47,14 +47,39 @@ def pause(runtime: str) -> str:
     return f"{runtime}/pause"
 
 
+def trace(runtime: str) -> str:
+    """The directory in which each `portico trace` makes one of its own: who may do that may have a request watched."""
+    return f"{runtime}/trace"
+
+
+def slow(runtime: str) -> str:
+    """The directory in which the workers tell of requests that run for long."""
+    return f"{runtime}/slow"
+
+
 def control(runtime: str) -> str:
     """The socket at which a running site takes questions and orders."""
     return f"{runtime}/control.sock"
 
 
+def metrics_socket(runtime: str) -> str:
+    """Where Portico answers what Prometheus asks nginx."""
+    return f"{runtime}/metrics.sock"
+
+
+def dashboard_socket(runtime: str) -> str:
+    """Where it answers what browsers ask nginx's server for the dashboard."""
+    return f"{runtime}/dashboard.sock"
+
+
 def purge(runtime: str) -> str:
     """The one that an app of another user is given: it purges, and nothing else."""
     return f"{runtime}/purge.sock"
+
+
+def of_app(state: str) -> str:
+    """Beside what is nginx's: the directory of an app that another user runs."""
+    return f"{state}.app"
 
 
 @dataclass(frozen=True)
@@ -67,10 +92,13 @@ class Paths:
     runtime: str
     state: str
     packed: str
+    app: str
+    """What the app's processes write, where only they may; `state` where nobody else runs them."""
 
     @classmethod
     def of(cls, place: Place) -> Paths:
-        return cls(place.runtime, place.state, f"{place.real_state or place.state}/static")
+        app = of_app(place.state) if place.app_user else place.state
+        return cls(place.runtime, place.state, f"{place.real_state or place.state}/static", app)
 
     @property
     def conf(self) -> str:
@@ -134,6 +162,11 @@ class Paths:
     @property
     def access_log(self) -> str:
         return f"{self.state}/access.log"
+
+    @property
+    def app_log(self) -> str:
+        """What the app wrote, each entry with the id of its request."""
+        return f"{self.app}/app.log"
 
     @property
     def error_log(self) -> str:

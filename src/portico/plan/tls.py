@@ -8,6 +8,7 @@ from portico.plan.model import Acme, Directory, Tls
 from portico.plan.nginx.part import namespace
 from portico.plan.nginx.server import https_addresses
 from portico.plan.nginx.tls import can_speak
+from portico.plan.nginx.trust import scheme
 from portico.plan.paths import Paths
 from portico.site.model import Site
 from portico.site.rules_https import ACME_SERVERS
@@ -32,6 +33,7 @@ def tls(site: Site, place: Place) -> Tls | None:
         acme=_acme(site, place) if site.https_mode == "auto" else None,
         client_ca=site.path(https.client_ca),
         ca_file=place.ca_file,
+        scheme=scheme(site),
         space=namespace(site.name) if place.gateway else "",
         local_ca=f"{place.state.rpartition('/')[0]}/local-ca",
         app_user=place.app_user,

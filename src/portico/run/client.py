@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import json
 import socket
 import urllib.parse
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Iterator
 from typing import Any
 
 from portico.errors import PorticoError, Problem
 from portico.run import control, lock
+
+_LONGEST_LINE = 1 << 25
+"""The history of a site in one line: a hundredth of that."""
 
 
 def ask(runtime: str, method: str, path: str, /, **parameters: str) -> Iterator[dict[str, Any]]:
@@ -28,6 +32,26 @@ def ask(runtime: str, method: str, path: str, /, **parameters: str) -> Iterator[
         raise PorticoError(_silence(runtime, error)) from error
     finally:
         connection.close()
+
+
+async def listen(runtime: str, path: str) -> AsyncGenerator[dict[str, Any], None]:
+    """The same for a GET, without holding up anything else."""
+    try:
+        reader, writer = await asyncio.open_unix_connection(control.path(runtime), limit=_LONGEST_LINE)
+    except OSError as error:
+        raise PorticoError(_silence(runtime, error)) from error
+    try:
+        writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        status = (await reader.readuntil(b"\r\n\r\n")).split(b" ", 2)[1]
+        async for line in reader:
+            item = json.loads(line)
+            if status != b"200":
+                raise PorticoError(Problem(runtime, item["error"]))
+            yield item
+    except (OSError, EOFError, IndexError, ValueError) as error:
+        raise PorticoError(Problem(runtime, f"it does not answer as it should: {error}")) from error
+    finally:
+        writer.close()
 
 
 class _Connection(http.client.HTTPConnection):

@@ -58,10 +58,25 @@ def _make(wanted: Directory, variable: str) -> None:
         _check_parent(parent, hint)
     _check_parent(path.parent.resolve(), hint)
     _make_one(path, wanted.mode)
-    _check_own(path, {os.geteuid(), *([_uid(wanted.owner)] if wanted.owner else [])}, hint)
+    owners = {os.geteuid(), *([_uid(wanted.owner)] if wanted.owner else [])}
+    if wanted.is_secret and os.geteuid() == 0:
+        _pass_on(path, wanted.owner)
+    _check_own(path, owners, hint)
     if wanted.owner or wanted.group:
         os.chown(path, _uid(wanted.owner), _gid(wanted.group), follow_symlinks=False)
     path.chmod(wanted.mode)
+
+
+def _pass_on(path: Path, owner: str) -> None:
+    """Another user runs the app from now on: what the one before has left is the new one's.
+
+    Only where nobody but root can have made the directory.
+    """
+    above, uid = path.parent.stat(), _uid(owner) if owner else 0
+    if above.st_uid != 0 or above.st_mode & (_FOR_ALL | _FOR_GROUP) or path.lstat().st_uid == uid:
+        return
+    for each in (path, *path.iterdir()):
+        os.chown(each, uid, -1, follow_symlinks=False)
 
 
 def _make_one(path: Path, mode: int) -> bool:

@@ -47,10 +47,10 @@ class Listening:
 
         Raises PorticoError for each address that nginx could not bind.
         """
-        held, refused = _fitting(plan.listen, service)
+        held, refused = _fitting(plan.listens, service)
         is_handed_over = bool(held)
         try:
-            held |= ports.bind([one for one in plan.listen if one not in held], plan.nginx, plan.backlog)
+            held |= ports.bind([one for one in plan.listens if one not in held], plan.nginx, plan.backlog)
         except BaseException:
             for listener in held.values():
                 listener.close()

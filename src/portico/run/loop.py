@@ -31,6 +31,7 @@ from portico.run import (
     leftovers,
     lock,
     news,
+    rotation,
     signals,
     status,
     switch,
@@ -45,6 +46,7 @@ from portico.run.gateway.shared import SharedNginx
 from portico.run.listening import Listening
 from portico.run.machine import Patience
 from portico.run.machine.state import Status
+from portico.run.onlooker import Onlooker
 from portico.run.orders import Orders
 from portico.run.packing.keeper import Keeper
 from portico.run.processes import Processes
@@ -95,13 +97,15 @@ def run(
     replan: Replan | None = None,
     beside: Sequence[Beside] = (),
     along: Along | None = None,
+    onlooker: Onlooker | None = None,
 ) -> int:
     """Serve the plan until told to stop; SIGTERM and SIGINT stop, a second one hurries, SIGHUP reloads.
 
     `say` hears the news, from this thread. `replan` is called in another one for each reload with the directory
     of the code ("" for where it was) and the plan in force, and returns the plan of the next generation or raises
     PorticoError; without it, a reload serves new code under the same plan. `beside` is started with the serving
-    and cancelled when that has ended.
+    and cancelled when that has ended; so is the `onlooker`, which is told everything and adds its own answers to those
+    of the control socket.
     Returns the exit code, 128 + n after signal n. Raises PorticoError when it cannot start; nothing is left
     running then. Must be called from the main thread.
     """
@@ -127,10 +131,11 @@ def run(
                     number,
                     listening,
                     tell,
-                    replan or (lambda _, in_force: in_force),
+                    replan or (lambda _, old: old),
                     works,
                     along,
                     material,
+                    onlooker,
                 )
             )
         if end.problems:  # the files stay: people look at what was in force
@@ -173,23 +178,30 @@ async def _serve(
     beside: Sequence[Beside],
     along: Along | None,
     material: Material | None,
+    onlooker: Onlooker | None,
 ) -> do.Exit:
     pump = Pump(Patience(plan.health.start_seconds, plan.ladder.stop_seconds, plan.warm_seconds))
+    if onlooker is not None:
+        say = _both(say, lambda item: onlooker.hear(status.told(item)))
     board = Board(_both(say, lambda item: hear(item)))  # which is known a few lines below
     processes = Processes(plan.runtime, lambda: world.in_force.ladder.stop_seconds)
     shared = SharedNginx(plan, pump.tell, board.say) if plan.shared else None
     gateway = shared or OwnNginx(processes, listening, pump.tell, board.say)
+    say_in_turn = shared.when_used(board.say) if shared else board.say
     world = World(
-        plan, number, gateway, processes, tell=pump.tell, say=board.say, replan=replan, material=material
+        plan, number, gateway, processes, tell=pump.tell, say=say_in_turn, replan=replan, material=material
     )
     tell = along.tell if along else pump.tell
     signals.listen(tell, processes.reap)
     upstreams = Upstreams(world, board.say, lambda: pump.state.gateway.status is Status.WELL)
     certificates = Certificates(world, board.say, lambda: pump.state.gateway.status is Status.WELL)
     packing = Keeper(world, board.say, lambda: pump.state.gateway.status is Status.WELL)
-    orders = Orders(pump, world, upstreams, packing, certificates)
+    orders = Orders(pump, world, board.say, upstreams, packing, certificates)
     hear = _both(orders.hear, shared.hear) if shared else orders.hear
     known = orders.answers() | _answers(pump, tell, world, board, upstreams, orders)
+    if onlooker is not None:
+        known |= {what: control.Answer(*answer) for what, answer in onlooker.answers().items()}
+        beside = (*beside, lambda: onlooker.watch(orders.house, lambda: world.in_force))
     told = along.join(pump, processes, board, known) if along else known
     doors = [await control.listen(control.path(plan.runtime), told)]
     if user := plan.server.user:
@@ -201,6 +213,7 @@ async def _serve(
         upstreams.watch,
         orders.served.watch,
         certificates.watch,
+        lambda: rotation.watch(lambda: world.in_force, world.reopen_logs, orders.served.catch_up),
         packing.watch,
         orders.purge.watch,
     )

@@ -154,6 +154,29 @@ class LastServer(Struct, frozen=True):
     answer: str
 
 
+class Closed(Struct, frozen=True):
+    """Somebody closed the site for maintenance, or changed what is said meanwhile."""
+
+    message: str
+    allow: tuple[str, ...]
+
+
+class Opened(Struct, frozen=True):
+    """Its maintenance is over."""
+
+
+class Paused(Struct, frozen=True):
+    """Nothing is in progress, and requests wait, for `up_to_seconds` at most."""
+
+    up_to_seconds: float
+
+
+class Resumed(Struct, frozen=True):
+    """The pause is over: somebody said so, or it was long enough (`by_itself`)."""
+
+    by_itself: bool
+
+
 class SiteSaid(Struct, frozen=True):
     """A line that the supervisor of one of a gateway's sites wrote."""
 
@@ -259,6 +282,7 @@ News = (
     | CanaryLeft | RolledBack | Refused | GenerationDropped
     | GenerationLeft | Stopping | Hurrying | NginxSaid | DiskFull | DiskBack
     | ServerOut | ServerBack | ServerDrained | LastServer | Packing | Packed | Trouble
+    | Closed | Opened | Paused | Resumed
     | SiteSaid | SiteServes | SiteDown | SiteStopped | SiteRefused
     | CertificateServed | CertificateFailed | CertificateRefused | CertificateNotServed | CertificateEnds
 )  # fmt: skip

@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
 
 from portico.plan.paths import temporary
-from portico.run import control, maintenance, news, status, usage
+from portico.run import control, maintenance, news, slow, status, usage
 from portico.run.background import in_background
 from portico.run.bodies import bodies
 from portico.run.certificates import Certificates
@@ -20,19 +20,26 @@ from portico.run.purge import Purge
 from portico.run.scale import Scale
 from portico.run.served import Served
 from portico.run.upstreams import Upstreams
-from portico.run.world import World
+from portico.run.world import SayNews, World
 
 
 class Orders:
     """Maintenance, pause and scale; `served` is to be watched beside the serving."""
 
     def __init__(
-        self, pump: Pump, world: World, upstreams: Upstreams, packing: Keeper, certificates: Certificates
+        self,
+        pump: Pump,
+        world: World,
+        say: SayNews,
+        upstreams: Upstreams,
+        packing: Keeper,
+        certificates: Certificates,
     ) -> None:
+        self._say = say
         self._pump, self._world, self._upstreams = pump, world, upstreams
         self._packing, self._certificates = packing, certificates
         self._scale, self._restarts = Scale(world), Counter[str]()
-        self.pause = Pause(world)
+        self.pause = Pause(world, say)
         self.purge = Purge(lambda: world.in_force)
         self.served = Served(world.in_force.access_log)
 
@@ -66,16 +73,27 @@ class Orders:
                 yield {"news": "WorkersReset", "workers": workers, "before": scaled}
 
     async def _status(self, _: control.Parameters) -> AsyncGenerator[object, None]:
+        yield await self.house() | {"requests": await self.served.tell()}
+
+    async def house(self) -> dict[str, Any]:
+        """Everything about the processes; what the kernel is asked for is asked in another thread."""
         world, state = self._world, self._pump.state
         told = status.status(state, world.in_force, world.pids(), self._pump.time())
-        wanted = {number: self._scale.workers(number) for number in world.plans}
-        used = usage.usage(told, wanted)
-        gateway = [worker["pid"] for worker in used["nginx"]["workers"]]
-        yield used | {
-            "bodies": await in_background(lambda: bodies(gateway, temporary(world.in_force.state))),
+        plans = dict(world.plans)
+        wanted = {number: self._scale.workers(number) for number in plans}
+
+        def look() -> dict[str, Any]:
+            used, plan = usage.usage(told, wanted), world.in_force
+            gateway = [worker["pid"] for worker in used["nginx"]["workers"]]
+            return used | {
+                "bodies": bodies(gateway, temporary(plan.state)),
+                "queue": usage.queue(plans),
+                "connections": usage.connections(plan.listen),
+                "slow": slow.requests(plan.runtime),
+            }
+
+        return await in_background(look) | {
             "servers": self._upstreams.status(),
-            "requests": await self.served.tell(),
-            "queue": usage.queue(world.plans),
             "restarts": dict(self._restarts),
             "maintenance": maintenance.state(world.in_force.runtime),
             "pause": self.pause.status(),
@@ -86,11 +104,14 @@ class Orders:
     async def _close(self, asked: control.Parameters) -> AsyncGenerator[object, None]:
         runtime = self._world.in_force.runtime
         told = maintenance.close(runtime, asked.get("message", ""), asked.get("allow", ""))
+        self._say(news.Closed(told["message"], tuple(told["allow"])))
         await asyncio.sleep(maintenance.SEEN_SECONDS)
         yield told
 
     async def _open_again(self, _: control.Parameters) -> AsyncGenerator[object, None]:
         was_closed = maintenance.open_again(self._world.in_force.runtime)
+        if was_closed:
+            self._say(news.Opened())
         await asyncio.sleep(maintenance.SEEN_SECONDS)
         yield {"was_closed": was_closed}
 

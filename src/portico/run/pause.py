@@ -17,8 +17,8 @@ from typing import Any
 from portico.errors import PorticoError, Problem
 from portico.plan.model import Plan
 from portico.plan.paths import pause
-from portico.run import proc, quiet
-from portico.run.world import World
+from portico.run import news, proc, quiet
+from portico.run.world import SayNews, World
 from portico.values import Duration
 
 _LOOK_SECONDS = 0.05
@@ -31,8 +31,8 @@ _MARGIN = 0.9
 class Pause:
     """At most one pause at a time."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
+    def __init__(self, world: World, say: SayNews) -> None:
+        self._world, self._say = world, say
         self._loop = asyncio.get_running_loop()
         self._end: asyncio.TimerHandle | None = None
         self.resume()  # whatever a Portico that was killed left
@@ -46,12 +46,13 @@ class Pause:
         self._refuse_impossible()
         seconds = self._seconds(length)
         self._make()
-        self._end = timer = self._loop.call_later(seconds, self.resume)
+        self._end = timer = self._loop.call_later(seconds, lambda: self.resume(by_itself=True))
         self._nudge()
         looks = 0
         while self._end is timer:
             looks = looks + 1 if self._is_still() else 0
             if looks == _SURE:
+                self._say(news.Paused(self.left_seconds()))
                 yield {"waiting": self._requests(quiet.QUEUED), "left_seconds": self.left_seconds()}
                 return
             await asyncio.sleep(_LOOK_SECONDS)
@@ -69,13 +70,14 @@ class Pause:
             shutil.chown(directory, group=pwd.getpwnam(user).pw_gid)
             directory.chmod(0o1771)
 
-    def resume(self) -> bool:
+    def resume(self, *, by_itself: bool = False) -> bool:
         """End it now; whether there was one."""
         was_paused, self._end = self._end, None
         shutil.rmtree(self._directory, ignore_errors=True)
         if was_paused:
             was_paused.cancel()
             self._nudge()
+            self._say(news.Resumed(by_itself))
         return was_paused is not None
 
     def status(self) -> dict[str, float] | None:

@@ -53,6 +53,16 @@ def children_of(parents: Collection[int]) -> list[Entry]:
     return [found for found in entries() if found.parent in parents and found.is_alive]
 
 
+def forked_by(parent: int) -> list[Entry]:
+    """The same for one parent whose main thread starts them, as nginx and Gunicorn do: others are not looked at."""
+    try:
+        pids = (PROC / str(parent) / "task" / str(parent) / "children").read_text("ascii").split()
+    except OSError:  # gone, or a kernel without CONFIG_PROC_CHILDREN
+        return children_of({parent})
+    found = (entry(int(pid)) for pid in pids)
+    return [one for one in found if one is not None and one.is_alive]
+
+
 def boot_id() -> str:
     """Names this boot of the machine: pids of an earlier one mean nothing."""
     return (PROC / "sys/kernel/random/boot_id").read_text("ascii").strip()

@@ -39,6 +39,10 @@ class Served:
             await asyncio.sleep(LOOK_SECONDS)
             await in_background(self._catch_up)
 
+    async def catch_up(self) -> None:
+        """Count what has been logged so far: the file is about to be put aside."""
+        await in_background(self._catch_up)
+
     async def tell(self) -> dict[str, int]:
         return await in_background(self._tell)
 
@@ -55,15 +59,28 @@ class Served:
     def _catch_up(self) -> None:
         with self._lock:
             file, size = self._now()
-            if (
-                file != self._file or size < self._offset
-            ):  # another file, or the same cut short: logs are rotated
+            if file != self._file:
+                self._finish_old()
                 self._file, self._offset = file, 0
-            if size == self._offset:
-                return
-            with self._log.open("rb") as log:
-                requests, failed, self._offset = _count(log, self._offset)
-            self._requests, self._failed = self._requests + requests, self._failed + failed
+            elif size < self._offset:  # cut short: somebody truncates it
+                self._offset = 0
+            if size != self._offset:
+                self._offset = self._add(self._log, self._offset)
+
+    def _finish_old(self) -> None:
+        """What came to the file before it was put aside, if it still lies beside the new one."""
+        old = self._log.with_name(f"{self._log.name}.1")
+        try:
+            if old.stat().st_ino == self._file:
+                self._add(old, self._offset)
+        except OSError:
+            pass
+
+    def _add(self, path: Path, offset: int) -> int:
+        with path.open("rb") as log:
+            requests, failed, offset = _count(log, offset)
+        self._requests, self._failed = self._requests + requests, self._failed + failed
+        return offset
 
     def _last(self, seconds: float) -> tuple[int, int]:
         try:

@@ -39,6 +39,8 @@ def status(state: State, plan: Plan, pids: Mapping[int, int], now: float) -> dic
         "processes": _processes(plan),
         "access_log": plan.access_log,
         "error_log": plan.error_log,
+        "app_log": plan.app_log,
+        "user": plan.server.user,
         "versions": dict(plan.versions),
     }
 

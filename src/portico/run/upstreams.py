@@ -7,10 +7,12 @@ that nginx includes; it is tested, replaced by a rename, and nginx reads it anew
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 import time
 from collections.abc import AsyncGenerator, Callable, Collection
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from portico.errors import PorticoError, Problem
@@ -31,6 +33,8 @@ NONE_SECONDS = 2.0
 """A site without servers to ask is only woken to see whether a reload brought some."""
 IDLE_SECONDS = 0.5
 LOOK_SECONDS = 0.1
+KEPT = "drained.json"
+"""In the state directory: the names of the servers that somebody drained."""
 
 
 @dataclass(frozen=True)
@@ -118,13 +122,19 @@ class Upstreams:
     """The servers of a running site. `is_serving` says whether nginx is there to be told."""
 
     def __init__(self, world: World, say: Callable[[News], None], is_serving: Callable[[], bool]) -> None:
-        self.servers: Servers = ()
         self._world, self._say, self._is_serving = world, say, is_serving
+        self._kept = Path(world.in_force.state) / KEPT
+        self.servers: Servers = tuple(Server(name, is_drained=True) for name in _read(self._kept))
+        self._upstream()
+        world.out = without_requests(self.servers)
         self._changing = asyncio.Lock()
         self._trouble: Problem | None = None
 
     async def watch(self) -> None:
-        """Ask them all, for ever."""
+        """Ask them all, for ever; before that, tell who was drained when Portico ran the last time."""
+        for server in self.servers:
+            if server.is_drained:
+                self._say(news.ServerDrained(server.name))
         while True:
             upstream = self._upstream()
             if upstream is None or not upstream.check_seconds or not self._is_serving():
@@ -146,6 +156,7 @@ class Upstreams:
             is_new = without_requests(wanted) != without_requests(self.servers)
             before = self._world.gateway.workers() if is_new else set()
             await self._change(wanted)
+            self._keep()
         yield {"name": name, "status": "returning" if undo else "draining"}
         # An old worker finishes what it has, and takes one more request from each client that is connected to it.
         while not undo and before & self._world.gateway.workers():
@@ -218,6 +229,17 @@ class Upstreams:
             await self._world.take_out(out)
         self.servers = servers
 
+    def _keep(self) -> None:
+        """Who is drained stays so when Portico is started again."""
+        try:
+            names = [server.name for server in self.servers if server.is_drained]
+            self._kept.write_text(json.dumps(names), "utf-8")
+        except OSError as error:
+            what = f"cannot be written: {error.strerror}"
+            self._say(
+                news.Trouble(Problem(str(self._kept), what, "a start of Portico forgets who is drained"))
+            )
+
     def _tell(self, before: Servers) -> None:
         for old, new in zip(before, self.servers, strict=True):
             if new.is_out and not old.is_out:
@@ -226,6 +248,14 @@ class Upstreams:
                 self._say(news.ServerBack(new.name, new.since - old.since))
             elif new.bad == OUT_AFTER and old.bad < OUT_AFTER and new.gets_requests:
                 self._say(news.LastServer(new.name, new.answer))
+
+
+def _read(kept: Path) -> list[str]:
+    try:
+        names = json.loads(kept.read_text("utf-8"))
+    except (OSError, ValueError):
+        return []
+    return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
 
 
 def _word(server: Server) -> str:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from portico.plan.model import Plan
 from portico.run import proc, quiet
 from portico.run.proc import Entry
+from portico.values import Address
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -36,10 +38,23 @@ def queue(plans: Mapping[int, Plan]) -> dict[str, int]:
     }
 
 
+def connections(listen: Collection[Address]) -> int:
+    """Client connections that are open at these addresses, each port counted once."""
+    ports = "|".join(sorted({f"{address.port:04X}" for address in listen}))
+    established = re.compile(rf": [0-9A-F]+:(?:{ports}) [0-9A-F]+:[0-9A-F]{{4}} 01 ".encode())
+    found = 0
+    for name in ("tcp", "tcp6"):
+        try:
+            found += len(established.findall((proc.PROC / "net" / name).read_bytes()))
+        except OSError:
+            pass  # a machine without IPv6
+    return found
+
+
 def _processes(pid: int | None) -> dict[str, Any]:
     if pid is None:
         return {"memory": 0, "workers": []}
-    workers = [_worker(entry) for entry in sorted(proc.children_of({pid}), key=lambda one: one.started)]
+    workers = [_worker(entry) for entry in sorted(proc.forked_by(pid), key=lambda one: one.started)]
     return {"memory": _sum([pid, *(worker["pid"] for worker in workers)]), "workers": workers}
 
 

@@ -6,6 +6,8 @@ What comes of an action is told as an event, later; nothing here decides anythin
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import socket
 from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
@@ -172,6 +174,11 @@ class World:
         with files.material_trial(plan, number, material) as trial:
             return self.gateway.objections(plan, trial)
 
+    def reopen_logs(self) -> None:
+        """Have nginx go on in new log files: the old ones were renamed (SIGUSR1, nginx's own word)."""
+        if pid := self.gateway.pid:
+            os.kill(pid, signal.SIGUSR1)
+
     def _make_live(self, action: do.MakeLive) -> None:
         self._has_served = True
         if not self.plans[action.number].has_app:
@@ -286,7 +293,7 @@ class World:
             try:
                 plan = self._replan(path, old)
                 _refuse_what_needs_a_restart(old, plan)
-                self.gateway.refuse_addresses(old, plan.listen)
+                self.gateway.refuse_addresses(old, plan.listens)
                 if plan.directories != old.directories:
                     directories.make(plan)
                 self._materials[number] = _material(plan, old, self.material)

@@ -395,6 +395,44 @@ class Cache(Section, frozen=True):
     ] = Size(1 << 20)
 
 
+class Metrics(Section, frozen=True):
+    """The numbers of the running site, for Prometheus."""
+
+    shorthand: ClassVar[str] = "listen"
+
+    listen: Annotated[
+        Address | None,
+        _option(
+            "Private address where Prometheus finds /metrics: numbers and the names of routes, to everybody who "
+            "reaches it. Default: none; `portico metrics` prints them.",
+            example="127.0.0.1:9145",
+        ),
+    ] = None
+
+
+class Dashboard(Section, frozen=True):
+    """The live picture of the running site, in a browser."""
+
+    shorthand: ClassVar[str] = "listen"
+
+    listen: Annotated[
+        Address | None,
+        _option(
+            "Address of the dashboard. One that other machines reach needs a password. Default: none; "
+            "`portico dashboard` serves it on loopback as long as it runs.",
+            example="127.0.0.1:9146",
+        ),
+    ] = None
+    password_file: Annotated[
+        str,
+        _option(
+            "File whose first line is the password that a browser is asked for, with any name; it is read at each "
+            "request, by Portico alone.",
+            example="dashboard.password",
+        ),
+    ] = ""
+
+
 class Edge(Section, frozen=True):
     """What nginx does differently for one route. The same can stand beside the view: `from portico import edge`."""
 
@@ -439,6 +477,51 @@ class Edge(Section, frozen=True):
         _option(
             "With `cache`: what the answer depends on beside the URL: request headers, or cookies as `cookie:NAME`.",
             example=["Accept-Language", "cookie:theme"],
+        ),
+    ] = []
+
+
+class Log(Section, frozen=True):
+    """The log files, and what `portico run` shows of them."""
+
+    shorthand: ClassVar[str] = "show"
+
+    show: Annotated[
+        Literal["auto", "text", "json", "off"],
+        _option(
+            "What `portico run` writes to its standard output for each request: a short line, its JSON line, or "
+            "nothing. `auto`: a short line on a terminal, JSON elsewhere. The files are written in any case.",
+            example="off",
+        ),
+    ] = "auto"
+    size: Annotated[
+        Size,
+        _option(
+            "A log file that has grown to this is put aside as access.log.1; `0B` is never, for a logrotate of "
+            "your own.",
+            example="256MiB",
+        ),
+    ] = Size(64 << 20)
+    age: Annotated[
+        Duration,
+        _option("So is one whose first line is this old; `0s` is never.", example="1d"),
+    ] = Duration(7 * 86400)
+    keep: Annotated[
+        int, _option("How many of each that were put aside are kept; older ones are removed.", example=30)
+    ] = 8
+
+
+class Trace(Section, frozen=True):
+    """What `portico trace` writes down."""
+
+    shorthand: ClassVar[str] = "mask"
+
+    mask: Annotated[
+        list[str],
+        _option(
+            "Headers, environ variables and query parameters whose values a trace does not show. Cookies, "
+            "authorisation and names like token, secret, password, session are masked in any case.",
+            example=["X-Customer", "email"],
         ),
     ] = []
 
@@ -562,7 +645,11 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     cache: Cache = Cache()
     upstream: Upstream = Upstream()
     node: Node = Node()
+    log: Log = Log()
+    trace: Trace = Trace()
     errors: Errors = Errors()
+    metrics: Metrics = Metrics()
+    dashboard: Dashboard = Dashboard()
     nginx: Nginx = Nginx()
     routes: dict[str, Edge] = {}
     """By URL rule, in Flask's spelling: `[routes."/import/<int:id>"]`."""
@@ -686,6 +773,8 @@ class Site:
 
     roots: tuple[Root, ...] = ()
     """The folders of [downloads], or those the app is likely to send files from."""
+    password_file: str = ""
+    """The file of [dashboard], made absolute; empty for none."""
 
     routed: tuple[Routed, ...] = ()
     """The routes with settings of their own, in the order in which they are tried."""

@@ -42,6 +42,7 @@ def resolve(options: Options, facts: AppFacts, directory: Path, causes: Mapping[
         nginx_http=tuple(_texts(options.nginx.http, "nginx.http", directory, causes, problems)),
         nginx_server=tuple(_texts(options.nginx.server, "nginx.server", directory, causes, problems)),
         roots=tuple(_roots(options, facts, directory, causes, problems)),
+        password_file=_password_file(options, directory, causes, problems),
         routed=_routed(options, facts, causes, problems),
     )
     site = at_root(site, _spa(options, directory, causes, problems))
@@ -58,6 +59,19 @@ def _routed(
     except UsageError as error:
         problems += error.problems
         return ()
+
+
+def _password_file(
+    options: Options, directory: Path, causes: Mapping[str, str], problems: list[Problem]
+) -> str:
+    if not options.dashboard.password_file:
+        return ""
+    where = causes.get("dashboard.password_file", "dashboard.password_file")
+    path = directory / options.dashboard.password_file
+    text = _text(path, where, problems)
+    if text is not None and not text.partition("\n")[0].strip():
+        problems.append(Problem(where, f'"{path}" has no password in it', "write one into its first line"))
+    return str(path.absolute())
 
 
 def own_directory(directory: Path) -> Path:

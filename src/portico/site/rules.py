@@ -11,7 +11,7 @@ from portico.site.model import Edge, Options
 from portico.site.proxies import KNOWN_PROXIES
 from portico.site.rules_https import HTTPS_RULES
 from portico.site.server import APP, Server, is_interval
-from portico.values import Size
+from portico.values import Address, Size
 
 _DOMAIN = re.compile(
     r"(\*\.)?([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.I | re.A
@@ -26,6 +26,9 @@ _LEAST_MEMORY = Size(32 << 20)
 _RATE = re.compile(r"[1-9]\d*r/[sm]")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,40}")
 _LONGEST_TIMEOUT = 3600
+_LEAST_LOG = Size(1 << 20)
+_LEAST_AGE = 60
+_MOST_KEPT = 1000
 _VARIABLES = re.compile(r"(\$[a-z][a-z0-9_]*)+")
 _LONGEST_CACHE = 365 * 86400
 _VARY = re.compile(r"[A-Za-z0-9-]+|cookie:[A-Za-z0-9_]+")
@@ -311,6 +314,53 @@ def _resolver(options: Options) -> _Broken:
             )
 
 
+def _log_size(options: Options) -> _Broken:
+    if 0 < options.log.size < _LEAST_LOG:
+        yield (
+            f"{options.log.size} holds only a few hundred requests",
+            "expected at least 1MiB, or 0B for never",
+        )
+
+
+def _log_age(options: Options) -> _Broken:
+    if 0 < options.log.age < _LEAST_AGE:
+        yield f"{options.log.age} is too short", "expected at least 1m, or 0s for never"
+
+
+def _log_keep(options: Options) -> _Broken:
+    if not 1 <= options.log.keep <= _MOST_KEPT:
+        yield f"{options.log.keep} is out of range", f"expected 1 to {_MOST_KEPT}"
+
+
+def _trace_mask(options: Options) -> _Broken:
+    for name in options.trace.mask:
+        if not _COOKIE.fullmatch(name):
+            yield f'"{name}" is no name of a header or a parameter', "expected a name like X-Customer"
+
+
+def _metrics_listen(options: Options) -> _Broken:
+    yield from _own_door(options, options.metrics.listen, options.dashboard.listen)
+
+
+def _dashboard_listen(options: Options) -> _Broken:
+    address = options.dashboard.listen
+    yield from _own_door(options, address, None)
+    if address and not options.dashboard.password_file and not _is_loopback(address):
+        yield (
+            f"{address} can be reached from elsewhere, and the dashboard shows every request",
+            "set dashboard.password_file, or listen on 127.0.0.1",
+        )
+
+
+def _own_door(options: Options, address: Address | None, other: Address | None) -> _Broken:
+    if address and address in (options.listen, other):
+        yield f"{address} is taken: something else of this site listens there", "choose another port"
+
+
+def _is_loopback(address: Address) -> bool:
+    return address.host != "*" and ipaddress.ip_address(address.host).is_loopback
+
+
 _RULES: dict[str, Callable[[Options], _Broken]] = {
     "name": _name,
     "domains": _domains,
@@ -341,4 +391,10 @@ _RULES: dict[str, Callable[[Options], _Broken]] = {
     "upstream.resolver": _resolver,
     "node.gateways": _gateways,
     **HTTPS_RULES,
+    "log.size": _log_size,
+    "log.age": _log_age,
+    "log.keep": _log_keep,
+    "trace.mask": _trace_mask,
+    "metrics.listen": _metrics_listen,
+    "dashboard.listen": _dashboard_listen,
 }

@@ -2,50 +2,92 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Self
+
+import msgspec
 
 from portico.values import Size
 
 _LONGEST = 45
 """Characters of an IPv6 address; nothing that is a method or a client is longer."""
+FROM_CACHE = frozenset({"HIT", "STALE", "UPDATING"})
+"""The answer is one that nginx kept."""
 _SHORTEST = 12
 """What is shown of a path however narrow the terminal is."""
 
 
-@dataclass(frozen=True)
-class Request:
-    """One request as nginx logged it. Times in seconds, sizes in bytes; `raw` is the whole line."""
+class Request(msgspec.Struct, frozen=True, dict=True, kw_only=True):
+    """One request as nginx logged it. Times in seconds, sizes in bytes; an older line may lack the later fields."""
 
+    time: str
+    id: str
+    client: str
     method: str
+    scheme: str = ""
+    host: str = ""
     uri: str
     status: int
-    seconds: float
+    bytes_in: int = 0
     bytes_out: int
-    client: str
-    id: str
-    time: str
-    raw: str
+    protocol: str = ""
+    tls: str = ""
+    cipher: str = ""
+    connection: int = 0
+    limit_rate: str = ""
+    limit_connections: str = ""
+    cache: str = ""
+    seconds: float
+    upstream: str = ""
+    upstream_status: str = ""
+    connect_seconds: str = ""
+    header_seconds: str = ""
+    response_seconds: str = ""
+    worker: str = ""
+    agent: str = ""
+    referer: str = ""
 
     @classmethod
-    def parse(cls, line: str) -> Self | None:
+    def parse(cls, line: str | bytes) -> Self | None:
         """The request of a line, or None for a line that is not one (a cut line after a crash)."""
+        if isinstance(line, bytes):
+            line = line.decode("utf-8", "replace")
         try:
-            fields: dict[str, Any] = json.loads(line)
-            return cls(
-                method=fields["method"],
-                uri=fields["uri"],
-                status=fields["status"],
-                seconds=fields["seconds"],
-                bytes_out=fields["bytes_out"],
-                client=fields["client"],
-                id=fields["id"],
-                time=fields["time"],
-                raw=line,
-            )
-        except (ValueError, KeyError, TypeError):
+            return msgspec.json.decode(line, type=cls)
+        except (msgspec.MsgspecError, ValueError):
             return None
+
+    @property
+    def path(self) -> str:
+        """The path without the query, as it was sent."""
+        return self.uri.partition("?")[0]
+
+    @property
+    def retries(self) -> int:
+        """How often it was tried again at another server or socket."""
+        return self.upstream.count(", ")
+
+    @cached_property
+    def numbers(self) -> dict[str, Any]:
+        """What the worker said: queue_us, app_us, pid, thread, endpoint; None or "" for what it did not.
+
+        With an answer that nginx kept comes what its worker said then: only the endpoint is true of this request.
+        """
+        queue, app, pid, thread, endpoint = [*self.worker.split(" "), *[""] * 5][:5]
+        if self.cache in FROM_CACHE:
+            queue = app = pid = thread = ""
+        return {
+            "queue_us": _number(queue),
+            "app_us": _number(app),
+            "pid": _number(pid),
+            "thread": _number(thread),
+            "endpoint": "" if endpoint == "-" else endpoint,
+        }
+
+    def record(self) -> dict[str, Any]:
+        """Every field, and what follows from them."""
+        fields = msgspec.structs.asdict(self)
+        return fields | {"path": self.path, "retries": self.retries} | self.numbers
 
 
 def readable(request: Request, width: int = 0) -> str:
@@ -53,15 +95,41 @@ def readable(request: Request, width: int = 0) -> str:
     time = visible(request.time.partition("T")[2][:8])
     head = (
         f"{time}  {request.status:3d}  {visible(request.method or '-')[:_LONGEST]:6s} "
-        f"{_milliseconds(request.seconds):>7s} {short_size(request.bytes_out):>8s}  "
+        f"{milliseconds(request.seconds):>7s} {short_size(request.bytes_out):>8s}  "
     )
     tail = f"  {visible(request.client)[:_LONGEST]}"
     return f"{head}{_cut(visible(request.uri or '-'), width - len(head) - len(tail), width)}{tail}"
 
 
+def detail(request: Request) -> str:
+    """What the line has besides, for somebody who looks closer: id, route, times, retries, cache, TLS."""
+    numbers = request.numbers
+    parts = [
+        request.id,
+        numbers["endpoint"],
+        f"queue {numbers['queue_us'] / 1000:.1f}ms" if numbers["queue_us"] else "",
+        f"app {numbers['app_us'] / 1000:.1f}ms" if numbers["app_us"] is not None else "",
+        f"worker {numbers['pid']}" if numbers["pid"] else "",
+        f"tried {request.retries + 1} times" if request.retries else "",
+        f"cache {request.cache}" if request.cache else "",
+        f"limit {request.limit_rate}" if request.limit_rate not in ("", "PASSED") else "",
+        f"limit {request.limit_connections}" if request.limit_connections not in ("", "PASSED") else "",
+        request.tls,
+    ]
+    return "  ".join(visible(part) for part in parts if part)
+
+
 def visible(text: str) -> str:
     """The text with control characters spelled out: a stranger's words must not steer the terminal."""
     return "".join(char if char.isprintable() else _spelled(char) for char in text)
+
+
+def milliseconds(seconds: float) -> str:
+    return f"{seconds * 1000:.0f}ms" if seconds < 10 else f"{seconds:.1f}s"
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() else None
 
 
 def _spelled(char: str) -> str:
@@ -72,10 +140,6 @@ def _spelled(char: str) -> str:
 def _cut(text: str, room: int, width: int) -> str:
     room = max(room, _SHORTEST)
     return text if not width or len(text) <= room else f"{text[: room - 1]}…"
-
-
-def _milliseconds(seconds: float) -> str:
-    return f"{seconds * 1000:.0f}ms" if seconds < 10 else f"{seconds:.1f}s"
 
 
 def short_size(count: int) -> str:

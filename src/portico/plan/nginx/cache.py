@@ -14,6 +14,7 @@ from portico.place.model import Place
 from portico.plan.nginx.cache_routes import FILLS, has_cached_routes, route_maps
 from portico.plan.nginx.conf import Directive, directive, entries
 from portico.plan.nginx.link import dialect, host_seen
+from portico.plan.nginx.trust import scheme
 from portico.plan.paths import Paths
 from portico.site.model import Site
 
@@ -178,7 +179,7 @@ def status_headers(site: Site, place: Place) -> list[Directive]:
 
 def key(site: Site, place: Place) -> str:
     """What tells one kept answer from another, as an nginx expression."""
-    return f"$portico_scheme://{host_seen(site, place)}$request_uri"
+    return f"{scheme(site)}://{host_seen(site, place)}$request_uri"
 
 
 def stale(site: Site) -> list[str]:

@@ -40,6 +40,14 @@ def can_brotli(place: Place) -> bool:
     return BROTLI in place.nginx.loadable
 
 
+def uncompressed(place: Place, why: str) -> list[Directive]:
+    """What a location has whose answers stay as they are."""
+    made = [directive("gzip", "off", why=why)]
+    if can_brotli(place):
+        made.append(directive("brotli", "off", why=why, source=BROTLI_PAGE))
+    return made
+
+
 def modules(place: Place) -> list[Directive]:
     """The dynamic modules, at the top of the file."""
     return [

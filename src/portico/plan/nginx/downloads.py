@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from portico.errors import Problem
 from portico.place.model import Place
 from portico.plan import downloads as names
-from portico.plan.nginx.compression import BROTLI_PAGE, can_brotli
+from portico.plan.nginx.compression import uncompressed
 from portico.plan.nginx.conf import Directive, block, directive, is_literal, literal
 from portico.plan.nginx.pages import PREFIX, error_pages
 from portico.site.model import Root, Site
 
 _ACCEL = "https://nginx.org/en/docs/http/ngx_http_uwsgi_module.html#uwsgi_ignore_headers"
+_RANGE = "a range of a compressed file would be another range"
 
 
 def given(site: Site, place: Place) -> list[Root]:
@@ -47,8 +48,8 @@ def downloads(site: Site, place: Place, headers: list[Directive]) -> list[Direct
         made
         for number, root in enumerate(roots)
         for made in (
-            _files(names.whole(number), root, []),
-            _files(names.part(number), root, _uncompressed(place)),
+            _files(names.whole(number), root),
+            _files(names.part(number), root, uncompressed(place, _RANGE)),
         )
     ]
     return [
@@ -83,14 +84,7 @@ def _internal() -> Directive:
     return directive("internal", why="only the worker leads here, never a client")
 
 
-def _uncompressed(place: Place) -> list[Directive]:
-    """Nothing makes the bytes others on the way."""
-    why = "a range of a compressed file would be another range"
-    brotli = [directive("brotli", "off", why=why, source=BROTLI_PAGE)] if can_brotli(place) else []
-    return [directive("gzip", "off", why=why), *brotli]
-
-
-def _files(url: str, root: Root, of_part: list[Directive]) -> Directive:
+def _files(url: str, root: Root, of_part: Sequence[Directive] = ()) -> Directive:
     folder = literal(root.folder, root.origin).rstrip("/") + "/"
     why = "the same where a range was asked for" if of_part else "the files of one root"
     return block(

@@ -16,8 +16,6 @@ from portico.plan.nginx.part import FILE, STRANGERS
 from portico.plan.nginx.part import directory as directory_of
 from portico.plan.nginx.server import backlog
 from portico.plan.nginx.tls import spoken
-from portico.plan.nginx.trust import scheme_of_connection
-from portico.plan.paths import Paths
 from portico.values import Address
 
 _CAUSE = "several sites"
@@ -40,8 +38,7 @@ def tree(claims: tuple[Claim, ...], place: Place, drain_seconds: float) -> list[
                 *shared(place),
                 *room(len(claims), _CAUSE),
                 *maps(),
-                scheme_of_connection(_CAUSE),
-                *log(Paths.of(place)),
+                *log(place),
                 *_strangers(claims, place),
                 *map(_included, claims),
             ],

@@ -10,9 +10,10 @@ from portico.plan.nginx import tls
 from portico.plan.nginx.cache import cache_maps, cache_zone
 from portico.plan.nginx.compression import compression, copy_maps
 from portico.plan.nginx.conf import Directive, block, directive, entries
+from portico.plan.nginx.doors import door_servers
 from portico.plan.nginx.limits import limit_zones
 from portico.plan.nginx.link import dialect
-from portico.plan.nginx.log import log
+from portico.plan.nginx.log import log, log_maps
 from portico.plan.nginx.mime import TYPES
 from portico.plan.nginx.pages import page_maps
 from portico.plan.nginx.routes import private_map, upload_map
@@ -70,7 +71,7 @@ def room(sites: int, cause: str = "") -> list[Directive]:
 
 def maps() -> list[Directive]:
     """The variables that no option changes. Each names only those before it."""
-    return [*page_maps(), *_upgrade(), *copy_maps(), *cache_maps()]
+    return [*page_maps(), *_upgrade(), *copy_maps(), *cache_maps(), *log_maps()]
 
 
 def _used(made: list[Directive], tree: Iterable[Directive]) -> list[Directive]:
@@ -98,10 +99,10 @@ def own(site: Site, place: Place) -> list[Directive]:
         *static_maps(site, place),
         *spa_maps(site),
         *trust(site),
-        tls.https_variable(),
+        *tls.https_variable(site),
         *tls.variables(site),
         *tls.hsts(site),
-        *log(Paths.of(place)),
+        *log(place, site),
         *private_map(site),
         *cache_zone(site, place),
         *upload_map(site, place),
@@ -109,6 +110,7 @@ def own(site: Site, place: Place) -> list[Directive]:
         *resolver(site, place),
         upstream(site, place),
         *servers(site, place),
+        *door_servers(site, place),
         *own_lines(site, "nginx.http", site.nginx_http),
     ]
 

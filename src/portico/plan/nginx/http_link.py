@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from portico.place.model import Place
 from portico.plan.nginx.conf import Directive, directive
-from portico.plan.nginx.trust import blanked
+from portico.plan.nginx.trust import blanked, scheme
 from portico.plan.nginx.upstream import UPSTREAM, ca_file, tls_name
 from portico.site.model import Site
 
@@ -64,7 +64,7 @@ def _forwarded(site: Site, host: str) -> list[Directive]:
     values = {
         "X-Forwarded-For": "$remote_addr",
         "X-Real-IP": "$remote_addr",
-        "X-Forwarded-Proto": "$portico_scheme",
+        "X-Forwarded-Proto": scheme(site),
         "X-Forwarded-Host": host,
         "X-Forwarded-Prefix": site.prefix,
     }

@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
-from portico.plan.nginx.conf import Directive, directive
+from collections.abc import Iterable
+
+from portico.place.model import Place
+from portico.plan.nginx.conf import Directive, directive, entries
+from portico.plan.nginx.trust import scheme
 from portico.plan.paths import Paths
+from portico.site.model import Site
 
 FORMAT = "portico_line"
 FILE_FORMAT = "portico_file"
+PAGE_FORMAT = "portico_error"
 
 FIELDS: dict[str, tuple[str, str]] = {
     "time": ("$time_iso8601", "when the answer was finished"),
     "id": ("$request_id", "the request's id, given to the app and back to the client as X-Request-ID"),
     "client": ("$remote_addr", "the client's address, as the app sees it"),
     "method": ("$request_method", "the request's method"),
-    "scheme": ("$portico_scheme", "http or https, as the client used it"),
+    "scheme": ("$scheme", "http or https, as the client used it"),
     "host": ("$host", "the host asked for"),
     "uri": ("$request_uri", "path and query as the client sent them"),
     "status": ("$status", "the answer's status"),
     "bytes_in": ("$request_length", "bytes of the request, head and body"),
     "bytes_out": ("$bytes_sent", "bytes of the answer, head and body"),
     "protocol": ("$server_protocol", "HTTP/1.1, HTTP/2.0"),
+    "tls": ("$ssl_protocol", "TLSv1.3, TLSv1.2; empty without TLS"),
+    "cipher": ("$ssl_cipher", "the cipher that was agreed on; empty without TLS"),
+    "connection": ("$connection", "the client connection's number, which nginx's error log names as *N"),
+    "limit_rate": ("$limit_req_status", "PASSED, REJECTED, ... by the limit on requests; empty without one"),
+    "limit_connections": ("$limit_conn_status", "the same by the limit on connections"),
     "cache": ("$upstream_cache_status", "HIT, MISS, ...; empty when no cache was asked"),
     "seconds": ("$request_time", "from the first byte of the request to the last of the answer"),
     "upstream": ("$upstream_addr", "the socket or server that answered; several when one was retried"),
@@ -33,39 +44,69 @@ FIELDS: dict[str, tuple[str, str]] = {
 }
 """Every field of the line: nginx's variable and what it means. Times are in seconds."""
 
-NUMBERS = {"status", "bytes_in", "bytes_out", "seconds"}
+NUMBERS = {"status", "bytes_in", "bytes_out", "seconds", "connection"}
 """Fields that always hold one number; those of the upstream may hold none, or several after a retry."""
 
+NEEDS = {"tls": "http_ssl_module", "cipher": "http_ssl_module"}
+"""Fields of HTTPS, whose variable only a build with that module knows."""
 
-_OF_FILES = {
-    name: f'"{name}":""' for name, (variable, _) in FIELDS.items() if variable.startswith("$upstream_")
+_NOT_OF_FILES = {
+    name for name, (variable, _) in FIELDS.items() if variable.startswith(("$upstream_", "$limit_"))
 }
-"""What is empty when nginx answers by itself, written as it stands: seven variables less to look up for each file."""
+"""What can only be empty for a file, which nginx answers by itself: nine variables less to look up for each."""
+_METHODS = ("POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 
 
-def log(paths: Paths) -> list[Directive]:
-    """The formats, and where the line goes."""
-    line = "{" + ",".join(map(_field, FIELDS)) + "}"
-    file_line = "{" + ",".join(_OF_FILES.get(name) or _field(name) for name in FIELDS) + "}"
+def log(place: Place, site: Site | None = None) -> list[Directive]:
+    """The formats, and where the line goes; without a site, for what a gateway answers to strangers."""
+    known = [name for name in FIELDS if name not in NEEDS or _has(name, place, site)]
+    said = {"scheme": scheme(site)} if site else {}
+    of_file = (name for name in known if name not in _NOT_OF_FILES)
     return [
         directive(
-            "log_format", FORMAT, "escape=json", line,
+            "log_format", FORMAT, "escape=json", _line(known, **said),
             why="one JSON line a request: metrics, trace, top and the terminal all read this one; "
             "escape=json keeps a hostile User-Agent inside its quotes",
             cause="D4",
         ),
         directive(
-            "log_format", FILE_FORMAT, "escape=json", file_line,
-            why="the same line for files: nginx answers them itself, and what it would say of the app is empty",
+            "log_format", FILE_FORMAT, "escape=json", _line(of_file, **said),
+            why="the same line for files: nginx answers them itself, and what it would say of the app is left out",
             cause="D4",
         ),
-        _access_log(paths, FORMAT),
+        directive(
+            "log_format", PAGE_FORMAT, "escape=json", _line(known, **said, method="$portico_method"),
+            why="the same line for error pages, with the method that the client used",
+            cause="D4",
+        ),
+        _access_log(Paths.of(place), FORMAT),
+    ]  # fmt: skip
+
+
+def _has(name: str, place: Place, site: Site | None) -> bool:
+    """A field that is empty for every request of a site is not looked up at each."""
+    return NEEDS[name] in place.nginx.modules and (site is None or site.has_https)
+
+
+def log_maps() -> list[Directive]:
+    """A variable of the lines of error pages, at http level."""
+    methods = [(f"~^{method} ", method) for method in _METHODS]
+    return [
+        entries(
+            "map", "$request", "$portico_method", table=[("default", "GET"), *methods],
+            why="nginx makes a GET of what leads to an error page; the log says what the client asked", cause="D4",
+        ),
     ]  # fmt: skip
 
 
 def file_log(paths: Paths) -> Directive:
-    """Where the line of a file goes: the same file, the same line, made faster."""
+    """Where the line of a file goes: the same file, a shorter line."""
     return _access_log(paths, FILE_FORMAT)
+
+
+def page_log(paths: Paths) -> Directive:
+    """Where the line of a request goes that ended at an error page."""
+    return _access_log(paths, PAGE_FORMAT)
 
 
 def _access_log(paths: Paths, form: str) -> Directive:
@@ -77,6 +118,10 @@ def _access_log(paths: Paths, form: str) -> Directive:
     )  # fmt: skip
 
 
-def _field(name: str) -> str:
-    variable, _ = FIELDS[name]
+def _line(names: Iterable[str], **others: str) -> str:
+    """A line of these fields; `others` are variables that stand for the field's own."""
+    return "{" + ",".join(_field(name, others.get(name) or FIELDS[name][0]) for name in names) + "}"
+
+
+def _field(name: str, variable: str) -> str:
     return f'"{name}":{variable}' if name in NUMBERS else f'"{name}":"{variable}"'

@@ -9,6 +9,7 @@ from functools import lru_cache
 
 from portico.plan.model import File, Line
 from portico.plan.nginx.conf import Directive, block, directive, entries
+from portico.plan.nginx.log import page_log
 from portico.plan.paths import Paths
 from portico.site.model import Site
 
@@ -185,6 +186,7 @@ def pages_location(site: Site, paths: Paths, headers: list[Directive]) -> Direct
         of=[
             directive("internal", why="only an error leads here"),
             directive("alias", f"{paths.error_pages}/", why="pages of your own, else Portico's", cause=cause),
+            page_log(paths),
             entries("types", table=types, why="the two formats of a page"),
             directive("ssi", "on", why="puts the request's id into the page, to be told to whoever looks into it"),
             directive("ssi_types", "application/json", why="into the JSON too; text/html is always included"),

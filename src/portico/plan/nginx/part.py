@@ -27,6 +27,8 @@ FILE = "site.conf"
 PREFIX = "portico_"
 STRANGERS = "_"
 """The server_name of a server that refuses strange Hosts."""
+USERS_HTTP = "[nginx] http holds for every site of the gateway, not for this one alone"
+"""A note: those lines are placed as they were written."""
 _DEFINES = frozenset({
     "map", "geo", "split_clients", "upstream", "server", "log_format", "limit_req_zone", "limit_conn_zone",
     "proxy_cache_path", "uwsgi_cache_path", "fastcgi_cache_path", "scgi_cache_path", "keyval_zone", "keyval",

@@ -16,7 +16,7 @@ from portico.plan.nginx.locations import (
 from portico.plan.nginx.pages import closing, failures
 from portico.plan.nginx.routes import told_by_routes
 from portico.plan.nginx.spa import spa_error
-from portico.plan.nginx.trust import refuse_strangers
+from portico.plan.nginx.trust import refuse_strangers, scheme
 from portico.site.model import Site
 from portico.values import Address
 
@@ -44,15 +44,16 @@ def servers(site: Site, place: Place) -> list[Directive]:
 
 def listen_addresses(site: Site, place: Place) -> tuple[Address, ...]:
     """Every address of plain HTTP: `*` is IPv4 and, where the machine has it, IPv6."""
-    return _addresses(site.listen, place)
+    return addresses(site.listen, place)
 
 
 def https_addresses(site: Site, place: Place) -> tuple[Address, ...]:
     """Every address of HTTPS."""
-    return _addresses(site.https_listen, place) if site.has_https else ()
+    return addresses(site.https_listen, place) if site.has_https else ()
 
 
-def _addresses(wanted: Address, place: Place) -> tuple[Address, ...]:
+def addresses(wanted: Address, place: Place) -> tuple[Address, ...]:
+    """Those that one address means on this machine."""
     if wanted.host != "*":
         return (wanted,)
     v4 = Address("0.0.0.0", wanted.port)  # noqa: S104  that is what `:80` asks for
@@ -123,7 +124,7 @@ def _others(site: Site, place: Place) -> list[Directive]:
     if not names:
         return []
     port = tls.port_of(site) if site.has_https else "" if site.listen.port == 80 else f":{site.listen.port}"
-    scheme = "https" if site.has_https else "$portico_scheme"
+    to = "https" if site.has_https else scheme(site)
     return [
         block(
             "server", why="names that lead to the one the site goes by", cause=cause,
@@ -137,7 +138,7 @@ def _others(site: Site, place: Place) -> list[Directive]:
                     "location", "/", why="one address for one page", cause=cause,
                     of=[
                         directive(
-                            "return", 308, f"{scheme}://{site.options.canonical}{port}$request_uri",
+                            "return", 308, f"{to}://{site.options.canonical}{port}$request_uri",
                             why="308 keeps a POST a POST", cause=cause,
                         )
                     ],

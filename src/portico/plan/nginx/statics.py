@@ -198,9 +198,7 @@ def _copy(place: Place, found: tuple[Packed, ...], url: str, said: list[Directiv
         return []
     of = [
         directive("root", f"{copy.root}/$portico_coding", why="the copy has the file's own name, and so its type"),
-        directive("gzip", "off", why="it is compressed"),
-        *([directive("brotli", "off", why="it is compressed", source="https://github.com/google/ngx_brotli")]
-          if compression.can_brotli(place) else []),
+        *compression.uncompressed(place, "it is compressed"),
         *said,
         *compression.copy_headers(),
     ]  # fmt: skip

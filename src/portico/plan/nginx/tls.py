@@ -5,6 +5,7 @@ from __future__ import annotations
 from portico.place.model import NginxBuild, Place
 from portico.plan.model import Tls
 from portico.plan.nginx.conf import Directive, block, directive, entries, literal
+from portico.plan.nginx.trust import scheme
 from portico.plan.paths import Paths
 from portico.site.model import Site
 from portico.values import Address
@@ -166,12 +167,17 @@ def hsts(site: Site) -> list[Directive]:
     ]  # fmt: skip
 
 
-def https_variable() -> Directive:
-    """What CGI has called it since 1995, for whoever does not know REQUEST_SCHEME (uWSGI, PHP)."""
-    return entries(
-        "map", "$portico_scheme", "$portico_https", table=[("default", ""), ("https", "on")],
-        why="`on` when the client came by https, as declared above",
-    )  # fmt: skip
+def https_variable(site: Site) -> list[Directive]:
+    """What CGI has called it since 1995, for whoever does not know REQUEST_SCHEME (uWSGI, PHP); nginx's own `$https`
+    is the connection's."""
+    if not site.proxies:
+        return []
+    return [
+        entries(
+            "map", scheme(site), "$portico_https", table=[("default", ""), ("https", "on")],
+            why="`on` when the client came by https, as declared above",
+        )
+    ]  # fmt: skip
 
 
 def challenge(site: Site, place: Place) -> list[Directive]:
@@ -220,7 +226,7 @@ def variables(site: Site) -> list[Directive]:
     ]
     return [
         entries(
-            "map", "$portico_scheme:$request_uri", "$portico_insecure", table=rows, cause=site.cause("https.mode"),
+            "map", f"{scheme(site)}:$request_uri", "$portico_insecure", table=rows, cause=site.cause("https.mode"),
             why="1 for what is to be asked by HTTPS: all but the authority's challenge and the health path",
         )
     ]  # fmt: skip

@@ -13,21 +13,34 @@ BLANKED = (
     "Path-Info", "Remote-Addr", "X-Client-IP", "True-Client-IP", "CF-Connecting-IP", "Proxy",
 )  # fmt: skip
 """Headers in which clients lie about who and where, and which some library believes: never passed on."""
+TRACE = "X-Portico-Trace"
 WHO = ("Remote-User", "X-Forwarded-User", "X-Forwarded-Email", "X-Forwarded-Groups")
 """Headers in which a proxy that asks for a login names the user: passed on from a declared proxy only."""
 
 
 def blanked(site: Site) -> tuple[str, ...]:
     """The headers of a client that never reach the app."""
-    return BLANKED if site.proxies else BLANKED + WHO
+    # Portico's own worker takes the header of a trace out itself; it means nothing to anybody else.
+    own = () if site.has_app and site.options.workers.server == "gunicorn" else (TRACE,)
+    return BLANKED + own if site.proxies else BLANKED + WHO + own
 
 
 def trust(site: Site) -> list[Directive]:
     """Client address and scheme, as variables that the log and the app are given."""
     ranges = [net for entry in site.proxies for net in KNOWN_PROXIES.get(entry, (entry,))]
     if not ranges:
-        return [scheme_of_connection(site.cause("behind"))]
+        return []
     return [*_real_ip(site, ranges), *_scheme_of_proxy(site, ranges), *_strangers(site)]
+
+
+def scheme(site: Site) -> str:
+    """The variable of the client's scheme: the connection's own where no proxy may say it, and no map is asked."""
+    return "$portico_scheme" if site.proxies else "$scheme"
+
+
+def https(site: Site) -> str:
+    """The variable that is `on` when the client came by https."""
+    return "$portico_https" if site.proxies else "$https"
 
 
 def refuse_strangers(site: Site) -> list[Directive]:
@@ -62,15 +75,6 @@ def _strangers(site: Site) -> list[Directive]:
 
 def _cause(site: Site) -> str:
     return site.cause("node.gateways" if site.options.node.gateways else "behind")
-
-
-def scheme_of_connection(cause: str) -> Directive:
-    """The client's scheme where no proxy may say it."""
-    return entries(
-        "map", "$scheme", "$portico_scheme", table=[("default", "$scheme")],
-        why="the scheme is the connection's own: no header a client sends can change it",
-        cause=cause,
-    )  # fmt: skip
 
 
 def _real_ip(site: Site, ranges: list[str]) -> list[Directive]:

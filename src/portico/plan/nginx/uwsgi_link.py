@@ -10,7 +10,7 @@ from functools import lru_cache
 from msgspec.structs import replace
 
 from portico.plan.nginx.conf import Directive, directive
-from portico.plan.nginx.trust import blanked
+from portico.plan.nginx.trust import blanked, https, scheme
 from portico.plan.nginx.upstream import UPSTREAM
 from portico.site.model import Site
 
@@ -122,8 +122,8 @@ def _identity(site: Site, host: str) -> list[Directive]:
     made = [
         _param("REMOTE_ADDR", "$remote_addr", "the client's address: the connection's, or what a declared "
                "proxy says", behind),
-        _param("REQUEST_SCHEME", "$portico_scheme", "becomes wsgi.url_scheme", behind),
-        _param("HTTPS", "$portico_https", "`on` or nothing, for what knows no REQUEST_SCHEME: uWSGI, PHP", behind),
+        _param("REQUEST_SCHEME", scheme(site), "becomes wsgi.url_scheme", behind),
+        _param("HTTPS", https(site), "`on` or nothing, for what knows no REQUEST_SCHEME: uWSGI, PHP", behind),
         _param("HTTP_HOST", host, "the host of url_for and redirects", site.cause("domains")),
         _param("SCRIPT_NAME", site.prefix, "the URL prefix the app lives under", site.cause("mount")),
         _param("HTTP_X_REQUEST_ID", "$request_id", "the id of the log line, so that the app can log it too", "D4"),
@@ -131,7 +131,7 @@ def _identity(site: Site, host: str) -> list[Directive]:
     forwarded = (
         ("HTTP_X_FORWARDED_FOR", "$remote_addr"),
         ("HTTP_X_REAL_IP", "$remote_addr"),
-        ("HTTP_X_FORWARDED_PROTO", "$portico_scheme"),
+        ("HTTP_X_FORWARDED_PROTO", scheme(site)),
         ("HTTP_X_FORWARDED_HOST", host),
         ("HTTP_X_FORWARDED_PREFIX", site.prefix),
     )

@@ -44,7 +44,7 @@ class OwnNginx:
         return files.tested(plan, where)
 
     def refuse_addresses(self, old: Plan, addresses: Collection[Address]) -> None:
-        ports.check([address for address in addresses if address not in old.listen], old.nginx)
+        ports.check([address for address in addresses if address not in old.listens], old.nginx)
 
     def start(self, plan: Plan) -> None:
         try:
@@ -62,13 +62,13 @@ class OwnNginx:
             self._tell(was.GatewayExited(CANNOT_START, str(cannot_start(plan.gateway.name, error))))
         else:
             self._words.follow(self._child.stderr)
-            self._beside(self._listening.complete(plan.listen, self._child.pid))
+            self._beside(self._listening.complete(plan.listens, self._child.pid))
 
     def reload(self, plan: Plan) -> None:
-        self._listening.leave(plan.listen)
+        self._listening.leave(plan.listens)
         if self._child is not None:
             self._child.hang_up()
-            self._beside(self._listening.complete(plan.listen, self._child.pid))
+            self._beside(self._listening.complete(plan.listens, self._child.pid))
 
     def end(self, plan: Plan, manner: Manner, sockets: list[str]) -> None:
         self._listening.close()
@@ -88,7 +88,7 @@ class OwnNginx:
 
     async def _tell_when_quiet(self, plan: Plan, pid: int, sockets: list[str]) -> None:
         asks_others = plan.upstream is not None or bool(plan.sites)
-        ports = frozenset(address.port for address in plan.listen)
+        ports = frozenset(address.port for address in plan.listens)
         sockets += [path for path in plan.upstream_sockets if path not in sockets]
 
         def is_busy() -> bool:

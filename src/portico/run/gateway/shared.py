@@ -78,6 +78,24 @@ class SharedNginx:
         if isinstance(item, news.Ready):
             self._in_turn(self._told_ready())
 
+    def when_used(self, say: Callable[[news.News], None]) -> Callable[[news.News], None]:
+        """That a release serves is said when the gateway's nginx has its files: who hears it may try a new domain."""
+
+        def tell(item: news.News) -> None:
+            async def later() -> None:
+                say(item)
+
+            if isinstance(item, news.Switched | news.CanaryServes | news.RolledBack) and self._is_busy:
+                self._in_turn(later())
+            else:
+                say(item)
+
+        return tell
+
+    @property
+    def _is_busy(self) -> bool:
+        return self._last is not None and not self._last.done()
+
     async def _told_ready(self) -> None:
         await in_background(lambda: self._ask("/ready"))
 

@@ -19,6 +19,9 @@ FIRST_PAUSE_SECONDS = 0.05
 """Before the first restart: long enough for nginx's orphaned workers to close a listening socket that is theirs alone
 (`run.listening`), which would otherwise cost the new master 500 ms (it retries a failed bind at that pace)."""
 LONGEST_PAUSE_SECONDS = 15.0
+SERVED_SECONDS = 2.0
+"""The longest pause of one that was well in between, the time it was well included: each start serves somebody, so
+what it costs is spent on clients who are served."""
 DOWN_SECONDS = 1.0
 """A pause this long is not waited through in the backlog: clients get the "down" page at once."""
 
@@ -40,7 +43,7 @@ def server_exited(state: State, event: was.ServerExited, now: float) -> Step:
         state = state.having(generation.to(Status.ABSENT, now))
         return reload.drop(state, event.number, exit_code(event.code), (died_booting(event.code),), now)
     life = _crashed(generation.life, now)
-    pause = _pause(life.crashes)
+    pause = _due_in(life, now)
     actions: tuple[Action, ...] = (do.Say(told.Restarting(SERVER, event.code, pause, life.crashes)),)
     if pause >= DOWN_SECONDS and state.canary is not None:
         # The canary is well and this one is not: the share becomes everything.
@@ -65,20 +68,27 @@ def gateway_exited(state: State, event: was.GatewayExited, now: float) -> Step:
         state = replace(state, gateway=Life())
         return then(state, (), stop.end_servers, now)
     life = _crashed(state.gateway, now)
-    said = told.Restarting(GATEWAY, event.code, _pause(life.crashes), life.crashes)
+    said = told.Restarting(GATEWAY, event.code, _due_in(life, now), life.crashes)
     return replace(state, gateway=life), (do.Say(said),)
 
 
 def _crashed(life: Life, now: float) -> Life:
-    is_first = life.status is Status.WELL and now - life.since >= STEADY_SECONDS
+    served = now - life.since if life.status is Status.WELL else None
+    is_first = served is not None and served >= STEADY_SECONDS
     crashes = 1 if is_first else life.crashes + 1
     down_since = now if life.down_since is None else life.down_since
-    resting = life.to(Status.RESTING, now, _pause(crashes))
+    resting = life.to(Status.RESTING, now, _pause(crashes, served))
     return replace(resting, crashes=crashes, down_since=down_since)
 
 
-def _pause(crashes: int) -> float:
+def _due_in(life: Life, now: float) -> float:
+    return 0.0 if life.due is None else life.due - now
+
+
+def _pause(crashes: int, served: float | None) -> float:
+    """Before the next start, which ends the pauses of one that cannot start; what it `served` counts as a pause."""
     if crashes <= 1:
         return FIRST_PAUSE_SECONDS
     # Clamped before the power: a crash loop may go on for a year.
-    return min(LONGEST_PAUSE_SECONDS, 0.5 * 2.0 ** min(crashes - 2, 10))
+    pause = min(LONGEST_PAUSE_SECONDS, 0.5 * 2.0 ** min(crashes - 2, 10))
+    return pause if served is None else max(FIRST_PAUSE_SECONDS, min(pause, SERVED_SECONDS) - served)

@@ -16,7 +16,7 @@ from portico.run.board import Items
 from portico.run.machine.state import Phase
 from portico.run.sites.acceptable import conflict, objections
 from portico.run.sites.life import Status
-from portico.run.sites.member import read_part
+from portico.run.sites.member import Member, read_part
 from portico.run.sites.sites import Sites
 
 KEPT = ("POST /stop",)
@@ -44,6 +44,7 @@ class Answers:
             "POST /leave": control.Answer(self._leave, ("site",)),
             "POST /ready": control.Answer(self._ready, ("site",)),
             "POST /start": control.Answer(self._start, ("site",)),
+            "POST /halt": control.Answer(self._halt, ("site",)),
         }
 
     async def _try(self, asked: control.Parameters) -> AsyncGenerator[object, None]:
@@ -110,10 +111,8 @@ class Answers:
 
     async def _start(self, asked: control.Parameters) -> AsyncGenerator[object, None]:
         """Start a site that does not run, and tell how that went; what was wrong with it may be repaired."""
-        sites, name = self._sites, asked.get("site", "")
-        if (member := sites.members.get(name)) is None:
-            names = ", ".join(sites.members)
-            raise PorticoError(Problem("", f'no site is called "{name}"', f"there are: {names}"))
+        sites, member = self._sites, self._named(asked)
+        name = member.wanted.name
         with sites.follow() as items:
             if member.child is not None and member.life.status is Status.STARTING:
                 # It may have begun before the repair: this attempt counts only when it is a good one.
@@ -125,9 +124,9 @@ class Answers:
             if problems := await sites.reloaded(lambda event: sites.tell_about(name, event)):
                 yield _dropped(problems)
                 return
-            member = sites.members.get(name)
-            if member is None or member.life.status is Status.REFUSED:
-                reason = member.life.reason if member else "it is not there any more"
+            taken = sites.members.get(name)
+            if taken is None or taken.life.status is Status.REFUSED:
+                reason = taken.life.reason if taken else "it is not there any more"
                 yield {"news": "SiteRefused", "name": name, "reason": reason}
                 return
             told = await _end_of_start(items, name)
@@ -135,6 +134,23 @@ class Answers:
                 yield _down(name, sites.members[name].life.reason, told.code)
             else:
                 yield _ended(told, name)
+
+    async def _halt(self, asked: control.Parameters) -> AsyncGenerator[object, None]:
+        """Do not start it, and do not try it again. One that serves is stopped by itself."""
+        sites, member = self._sites, self._named(asked)
+        name = member.wanted.name
+        with sites.follow() as items:
+            sites.supervisors.halt(member)
+            if member.child is not None:
+                await _end_of_start(items, name)
+        yield {"name": name, "status": member.life.status}
+
+    def _named(self, asked: control.Parameters) -> Member:
+        name = asked.get("site", "")
+        if (member := self._sites.members.get(name)) is None:
+            names = ", ".join(self._sites.members)
+            raise PorticoError(Problem("", f'no site is called "{name}"', f"there are: {names}"))
+        return member
 
     async def _part(self, asked: control.Parameters) -> Part:
         name, where = asked.get("site", ""), Path(asked.get("directory", ""))
@@ -148,12 +164,12 @@ class Answers:
 
 
 async def _end_of_start(items: Items, name: str) -> news.SiteServes | news.SiteDown | None:
-    """How the start of that site went; None when the gateway stops instead."""
+    """How the start of that site went; None when it, or the gateway, is stopped instead."""
     while True:
         item = await items.get()
         if isinstance(item, news.SiteServes | news.SiteDown) and item.name == name:
             return item
-        if isinstance(item, news.Stopping):
+        if isinstance(item, news.Stopping) or (isinstance(item, news.SiteStopped) and item.name == name):
             return None
 
 

@@ -8,6 +8,8 @@ from enum import StrEnum
 STEADY_SECONDS = 10.0
 """A site that served this long did not fail "again"."""
 AT_ONCE_SECONDS = 0.05
+SERVED_SECONDS = 2.0
+"""The longest pause of one that served in between."""
 FIRST_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 60.0
 """A start costs a second of CPU; who has repaired the site says so with portico reload and does not wait."""
@@ -61,6 +63,11 @@ def refused(life: Life, reason: str, now: float) -> Life:
     return replace(life, status=Status.REFUSED, since=now, due=None, reason=reason)
 
 
+def stopped(life: Life, now: float) -> Life:
+    """It did not run, and is not to be tried again until somebody asks for it."""
+    return replace(life, status=Status.STOPPED, since=now, due=None, failures=0, reason="")
+
+
 def leaving(life: Life, now: float) -> Life:
     return replace(life, status=Status.LEAVING, since=now, due=None)
 
@@ -71,13 +78,15 @@ def ended(life: Life, code: int, words: str, now: float) -> Life:
         return replace(life, status=Status.STOPPED, since=now, due=None, failures=0, reason="", code=code)
     was_steady = life.status is Status.SERVING and now - life.since >= STEADY_SECONDS
     failures = 1 if was_steady else life.failures + 1
-    pause = pause_after(failures, has_served=life.status is Status.SERVING)
+    served = now - life.since if life.status is Status.SERVING else None
+    pause = pause_after(failures, served)
     return Life(Status.DOWN, now, now + pause, failures, words, code)
 
 
-def pause_after(failures: int, *, has_served: bool) -> float:
-    """One that served is started again at once the first time; one that cannot start is tried less and less often."""
-    if failures <= 1 and has_served:
+def pause_after(failures: int, served: float | None) -> float:
+    """One that cannot start is tried less and less often; one that `served`, soon: those seconds count as a pause."""
+    if failures <= 1 and served is not None:
         return AT_ONCE_SECONDS
     # Clamped before the power: this may go on for a year.
-    return min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2.0 ** min(failures - 1, 10))
+    pause = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2.0 ** min(failures - 1, 10))
+    return pause if served is None else max(AT_ONCE_SECONDS, min(pause, SERVED_SECONDS) - served)

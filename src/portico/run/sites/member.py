@@ -24,6 +24,8 @@ class Wanted:
     origin: str
     argv: tuple[str, ...]
     plan: Plan | None
+    runtime: str = ""
+    """Its runtime directory; "" where another site has it."""
     problems: tuple[Problem, ...] = ()
 
 
@@ -39,10 +41,6 @@ class Member:
     """What it said since it was started again."""
     is_gone: bool = False
     """It is not wanted any more."""
-
-    @property
-    def runtime(self) -> str:
-        return self.wanted.plan.runtime if self.wanted.plan else ""
 
 
 def prepare(wanted: Wanted, gateway: str) -> Part:

@@ -1,0 +1,34 @@
+"""Can the sites stand beside each other on one gateway?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from portico.check.model import Finding, fault, warning
+from portico.errors import Problem
+from portico.plan.claim import Claims
+from portico.plan.gateway import part_of
+from portico.plan.model import Plan
+from portico.plan.nginx.part import USERS_HTTP
+
+
+def site_findings(plan: Plan | None, problems: Iterable[Problem], claims: Claims) -> Iterator[Finding]:
+    """What is said of one more site; `claims` are those of the sites before it, and have its own afterwards.
+
+    Without a plan, `problems` say why it has none.
+    """
+    yield from map(refused, problems)
+    if plan is None:
+        return
+    if (problem := claims.add(part_of(plan).claim)) is not None:
+        yield refused(problem)
+    yield from (warning("[nginx] http", note, _SHARED) for note in plan.notes if note == USERS_HTTP)
+
+
+_SHARED = "use [nginx] server where the directive may stand there"
+
+
+def refused(problem: Problem) -> Finding:
+    """Why the site would not be served, as a finding."""
+    what = f"{problem.where}: {problem.what}" if problem.where else problem.what
+    return fault("site", what, "\n".join(filter(None, (problem.quote, problem.hint))))

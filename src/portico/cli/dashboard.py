@@ -1,0 +1,85 @@
+"""`portico dashboard`: the live picture of a running site, in a browser on this machine."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import AsyncGenerator
+from typing import Any
+
+import click
+
+from portico.cli import output
+from portico.cli.running import one_site, running_site
+from portico.errors import PorticoError, Problem
+from portico.run import client
+
+
+@click.command("dashboard")
+@running_site
+@click.option("--port", default=0, metavar="N", help="The port on 127.0.0.1; a free one when left out.")
+@click.option("--no-open", is_flag=True, help="Only print the address, open no browser.")
+def command(app: str | None, config: str | None, name: str, port: int, no_open: bool) -> None:
+    """Show a running site live in a browser, until Ctrl-C.
+
+    The address works on this machine only and holds a key: other users of it stay outside. From elsewhere:
+    ssh -L PORT:127.0.0.1:PORT, or [dashboard] listen with a password.
+    """
+    import asyncio
+
+    runtime = one_site(app, config, name)
+    try:
+        asyncio.run(_serve(runtime, port, opens=not no_open and _has_browser()))
+    except KeyboardInterrupt:
+        pass
+
+
+class _Remote:
+    """What the running site tells over its control socket."""
+
+    def __init__(self, runtime: str) -> None:
+        self._runtime = runtime
+
+    def follow(self) -> AsyncGenerator[dict[str, Any], None]:
+        return client.listen(self._runtime, "/live")
+
+    async def exposition(self) -> str:
+        async for answer in client.listen(self._runtime, "/metrics"):
+            return str(answer["text"])
+        return ""
+
+    async def trace(self, request_id: str) -> dict[str, Any] | None:
+        async for answer in client.listen(self._runtime, f"/trace?id={request_id}"):
+            return answer["trace"] and dict(answer["trace"])
+        return None
+
+
+async def _serve(runtime: str, port: int, *, opens: bool) -> None:
+    import asyncio
+
+    from portico.watch.door import Door, Ticket
+
+    key = secrets.token_urlsafe(18)
+    doors: list[Door] = []  # which know the port, and that is known when they are open
+    try:
+        server = await asyncio.start_server(
+            lambda reader, writer: doors[0].answer(reader, writer), "127.0.0.1", port, limit=1 << 14
+        )
+    except (OSError, OverflowError) as error:
+        hint = "choose another --port, or none"
+        raise PorticoError(Problem(f"127.0.0.1:{port}", f"cannot listen: {error}", hint)) from error
+    port = server.sockets[0].getsockname()[1]
+    doors.append(Door(_Remote(runtime), Ticket(key, port)))
+    url = f"http://127.0.0.1:{port}/?key={key}"
+    output.result(url)
+    output.say(output.faint("  for this machine alone; Ctrl-C ends it"))
+    if opens:
+        import webbrowser
+
+        webbrowser.open(url)
+    await server.serve_forever()
+
+
+def _has_browser() -> bool:
+    """Whether there is a screen with windows: a browser in this terminal would be in the way."""
+    return output.is_terminal() and bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))

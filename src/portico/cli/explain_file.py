@@ -1,0 +1,219 @@
+"""`portico explain FILE` and `--why`: any nginx configuration in plain words, and who would answer a request."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+import textwrap
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from portico.cli import output
+from portico.errors import Problem, UsageError
+from portico.explain.effect import in_force, notes, path
+from portico.explain.match import Asked, Lost, NoServerError, Verdict, listens_of, names_of, verdict
+from portico.explain.node import Node, servers
+from portico.explain.read import read
+from portico.explain.words import TABLES, words
+from portico.plan.model import Plan
+
+_WIDTH = 96
+_ADVICE = ("right as it is", "rarely", "only ", "use ", "on,", "off,", "for debugging", "smaller ")
+_GENERATED = re.compile(r"conf(-\d+)?")
+
+
+@dataclass(frozen=True)
+class Told:
+    """One directive of a file in plain words; `context` is where it stands, `notes` what it does to others."""
+
+    file: str
+    line: int
+    text: str
+    context: str
+    default: str
+    does: str
+    without: str
+    notes: tuple[str, ...]
+    depth: int
+
+
+def foreign(what: str | None) -> tuple[Path, int] | None:
+    """The file and line that `what` means when it is a file that Portico did not write; line 0 is the whole of it."""
+    if not what:
+        return None
+    name, _, number = what.rpartition(":")
+    for text, line in ((what, 0), (name, int(number) if number.isascii() and number.isdigit() else -1)):
+        if text and line >= 0 and Path(text).is_file() and not _is_generated(Path(text)):
+            return Path(text), line
+    return None
+
+
+def _is_generated(file: Path) -> bool:
+    return bool(_GENERATED.fullmatch(file.parent.name)) and (file.parent / "errors").is_dir()
+
+
+def explain_file(file: Path, line: int, *, is_json: bool) -> None:
+    """Print the file, or one line of it with what is in force there. Raises PorticoError."""
+    root = read(file.absolute())
+    everything = list(root.walk())
+    if line:
+        here = [
+            (node, above)
+            for node, above in everything
+            if (Path(node.file).name, node.line) == (file.name, line)
+        ]
+        if not here:
+            near = ", ".join(
+                str(n.line)
+                for n, _ in everything
+                if abs(n.line - line) <= 2 and Path(n.file).name == file.name
+            )
+            raise UsageError(
+                Problem(f"{file}:{line}", "no directive begins here", f"near it: {near}" if near else "")
+            )
+        found = [told(node, above) for node, above in here]
+        inherited = [
+            item for node, above in here if node.children is not None for item in in_force((*above, node))
+        ]
+    else:
+        rows = [pair for pair in everything if pair[1][-1].name not in TABLES]
+        found, inherited = [told(node, above) for node, above in rows], []
+    if is_json:
+        force = [
+            {"text": item.node.text, "place": item.node.place, "from": item.level.name} for item in inherited
+        ]
+        output.result(output.as_json({"directives": found, "in_force": force} if line else found))
+        return
+    output.results([text for item in found for text in _lines(item)])
+    if inherited:
+        output.result(output.strong("in force here"))
+        output.results(
+            [
+                f"  {item.node.text}  {output.faint(f'{item.level.name}, {item.node.place}')}"
+                for item in inherited
+            ]
+        )
+
+
+def told(node: Node, above: tuple[Node, ...]) -> Told:
+    """One directive in words."""
+    known = words(node.name, above[-1].name)
+    return Told(
+        node.file, node.line, node.text, path(above), known.default if known else "",
+        known.does if known else "a directive that Portico has no words for: a module of its own, or a mistake",
+        known.without if known else "", tuple(notes(node, above[1:])), len(above) - 1,
+    )  # fmt: skip
+
+
+def _lines(item: Told) -> list[str]:
+    indent = "  " * item.depth
+    head = f"{indent}{output.strong(item.text)}  {output.faint(f'{Path(item.file).name}:{item.line}')}"
+    without = f" {_without(item.without)}." if item.without else ""
+    default = f" (default: {item.default})" if item.default and item.default != "none" else ""
+    text = f"{item.does[:1].upper()}{item.does[1:]}{default}.{without}"
+    made = textwrap.wrap(text, _WIDTH, initial_indent=f"{indent}    ", subsequent_indent=f"{indent}    ")
+    return [head, *made, *(output.warned(f"{indent}    {note}") for note in item.notes)]
+
+
+def _without(text: str) -> str:
+    """What is missed, as a sentence; some say that nothing is."""
+    if text.startswith(_ADVICE):
+        return text[:1].upper() + text[1:]
+    return f"Without it: {text}"
+
+
+# Who would answer ------------------------------------------------------------------------------------------
+
+
+def planned(plan: Plan) -> Node:
+    """A plan's nginx.conf as a tree, whose places are those that `portico explain` knows."""
+    from portico.run.written import write_files
+
+    with tempfile.TemporaryDirectory() as directory:
+        write_files(plan.files, Path(directory))
+        return _renamed(read(Path(directory) / "nginx.conf"), f"{directory}/")
+
+
+def _renamed(node: Node, prefix: str) -> Node:
+    children = node.children
+    return replace(
+        node,
+        file=node.file.removeprefix(prefix),
+        children=None if children is None else tuple(_renamed(child, prefix) for child in children),
+    )
+
+
+def why(root: Node, request: str, base: str = "", *, is_json: bool) -> None:
+    """Print who would answer. Raises UsageError."""
+    asked = asked_for(root, request, base)
+    try:
+        found = verdict(root, asked)
+    except (NoServerError, ValueError) as error:
+        raise UsageError(Problem("--why", str(error))) from None
+    if is_json:
+        output.result(output.as_json(_as_told(asked, found)))
+        return
+    url = f"{asked.scheme}://{asked.host}:{asked.port}{asked.target}"
+    output.results([f"{output.strong(f'{asked.method} {url}')}", ""])
+    output.results(_chosen("server", found.server, found.server_why, found.servers_lost))
+    if found.uri != asked.target.partition("?")[0]:
+        output.result(
+            f"nginx compares the path {output.strong(found.uri)}: decoded, dots resolved, slashes merged"
+        )
+    output.results(_chosen("location", found.location, found.location_why, found.locations_lost))
+    if found.location:
+        output.result(output.strong("what it says"))
+        output.results(
+            [f"  {child.text}  {output.faint(child.place)}" for child in found.location.children or ()]
+        )
+    output.results([output.warned(note) for note in found.notes])
+
+
+def asked_for(root: Node, request: str, base: str = "") -> Asked:
+    """`GET https://shop.example/a`, the same without a method, or a path alone. Raises UsageError."""
+    method, _, url = request.strip().rpartition(" ")
+    if url.startswith("/"):
+        listens = [listen for server in servers(root) for listen in listens_of(server)]
+        here = f"http://localhost:{listens[0].port if listens else 80}"
+        url = (base.split("/", 3)[0] + "//" + base.split("/", 3)[2] if base else here) + url
+    try:
+        parts = urlsplit(url)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+    except ValueError as error:
+        raise UsageError(Problem("--why", f'"{url}" is no URL: {error}')) from None
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        hint = 'expected "GET https://shop.example/path" or a path'
+        raise UsageError(Problem("--why", f'"{request}" is no request', hint))
+    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    return Asked(method.strip().upper() or "GET", parts.scheme, parts.hostname, port, target)
+
+
+def _chosen(what: str, node: Node | None, reason: str, lost: tuple[Lost, ...]) -> list[str]:
+    if node is None:
+        made = [f"no {what}", f"    {reason}"]
+    else:
+        made = [f"{output.good(_title(node))}  {output.faint(node.place)}", f"    {reason}"]
+    made += [f"  not {_title(item.node)}  {output.faint(item.node.place)}: {item.why}" for item in lost]
+    return [*made, ""]
+
+
+def _title(node: Node) -> str:
+    named = " ".join(name or '""' for name in names_of(node)) if node.name == "server" else ""
+    return f"server {named}" if named else node.text
+
+
+def _as_told(asked: Asked, found: Verdict) -> dict[str, Any]:
+    def one(node: Node | None, reason: str) -> dict[str, Any]:
+        return {"text": _title(node) if node else "", "place": node.place if node else "", "why": reason}
+
+    return {
+        "request": asked,
+        "server": one(found.server, found.server_why),
+        "other_servers": [one(item.node, item.why) for item in found.servers_lost],
+        "uri": found.uri,
+        "location": one(found.location, found.location_why),
+        "other_locations": [one(item.node, item.why) for item in found.locations_lost],
+        "notes": found.notes,
+    }

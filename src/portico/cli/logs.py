@@ -1,0 +1,226 @@
+"""`portico logs`: the requests, each with what the app and nginx wrote about it."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections import deque
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from portico.cli import output
+from portico.cli.running import running_site, state_of
+from portico.errors import PorticoError, Problem, UsageError
+from portico.values import Duration
+from portico.watch import said, wanted
+from portico.watch.history import Log, Logs
+from portico.watch.lines import Request, detail, readable, visible
+from portico.watch.said import Beside, Complaint, Entry
+from portico.watch.wanted import Wanted
+
+_LOOK_SECONDS = 0.2
+_LATE_SECONDS = 5.0
+"""Words of a request that has not ended by then are shown without waiting for its line."""
+_LAST = 20
+_MOST_HELD = 1_000_000
+
+
+@click.command("logs")
+@running_site
+@click.option("--status", multiple=True, metavar="STATUS", help="Only these: 404, 5xx, 4xx,5xx.")
+@click.option("--slower", metavar="TIME", help="Only requests that took at least this long: 500ms.")
+@click.option(
+    "--path",
+    default="",
+    metavar="PATH",
+    help="Only this path and those below it; /api* for any that begin so.",
+)
+@click.option("--method", default="", metavar="METHOD", help="Only this method.")
+@click.option(
+    "--id", "request_id", default="", metavar="ID", help="Only the request with this id, or its beginning."
+)
+@click.option("--since", metavar="TIME", help="From then on: 15m, 1h, or 2026-11-21T14:00.")
+@click.option(
+    "-n", "--last", type=click.IntRange(0), metavar="N", help="Only the last N of what has been logged."
+)
+@click.option("--no-follow", is_flag=True, help="End at the last line instead of waiting for more.")
+@click.option("-v", "--verbose", is_flag=True, help="Id, route, times and more below each request.")
+@click.option("--json", "is_json", is_flag=True, help="One JSON object a request, every field.")
+def command(
+    app: str | None, config: str | None, name: str, request_id: str, since: str | None, slower: str | None,
+    last: int | None, no_follow: bool, verbose: bool, is_json: bool, **words: Any,
+) -> None:  # fmt: skip
+    """Show the requests of the site of APP or of the current directory, and follow them.
+
+    What the app wrote while it answered a request, and what nginx complained of, stands under that request.
+    """
+    which = Wanted(
+        statuses=wanted.statuses(words["status"]),
+        slower=_seconds(slower) if slower else 0.0,
+        path=words["path"],
+        method=words["method"].upper(),
+        id=request_id,
+        since=wanted.since(since, time.time()) if since else 0.0,
+    )
+    if last is None:
+        last = -1 if no_follow or since or request_id else _LAST
+    state = Path(state_of(app, config, name))
+    if not state.is_dir():
+        raise PorticoError(Problem(str(state), "nothing was ever logged here", "start the site: portico run"))
+    show = _Show(which, is_json=is_json, is_verbose=verbose or bool(request_id))
+    reader = _Reader(Logs.of(state), which)
+    shown = show.history(reader, last)
+    if no_follow:
+        if not shown:
+            output.say("no such request has been logged")
+        return
+    try:
+        while True:
+            show.news(reader)
+            time.sleep(_LOOK_SECONDS)
+    except KeyboardInterrupt:
+        pass  # the way to end it
+
+
+def _seconds(text: str) -> float:
+    try:
+        return Duration.parse(text)
+    except ValueError as error:
+        raise UsageError(Problem("--slower", f'"{text}" is not a length of time', str(error))) from None
+
+
+class _Reader:
+    """The three files, and what waits for the line of its request."""
+
+    def __init__(self, logs: Logs, which: Wanted) -> None:
+        self._access, self._error = Log(logs.access, which.since), Log(logs.error, which.since)
+        self._app = Log(logs.app, which.since, is_foreign=True)
+        self.beside = Beside(_MOST_HELD)
+        self.loose: deque[Entry | Complaint] = deque()
+        """Words that belong to no request."""
+        self._came: dict[str, float] = {}
+
+    def before(self) -> Iterator[Request]:
+        """What was logged so far."""
+        self._hear(
+            chain(self._app.before(), self._app.lines()), chain(self._error.before(), self._error.lines())
+        )
+        return _requests(chain(self._access.before(), self._access.lines()))
+
+    def news(self) -> Iterator[Request]:
+        """What came since; the app's words first, which were written first."""
+        self._hear(self._app.lines(), self._error.lines())
+        return _requests(self._access.lines())
+
+    def overdue(self) -> list[Entry]:
+        """What requests wrote that still run."""
+        now = time.monotonic()
+        late = [id for id, came in self._came.items() if now - came > _LATE_SECONDS]  # noqa: A001
+        for id in late:  # noqa: A001
+            del self._came[id]
+        return [entry for id in late for entry in self.beside.take_id(id)]  # noqa: A001
+
+    def _hear(self, app: Iterator[str] | list[str], error: Iterator[str] | list[str]) -> None:
+        now, loose = time.monotonic(), list[Entry | Complaint]()
+        for entry in said.entries(app):
+            if entry.id:
+                self.beside.add(entry)
+                self._came.setdefault(entry.id, now)
+            else:
+                loose.append(entry)
+        for complaint in said.complaints(error):
+            if complaint.request:
+                self.beside.add(complaint)
+            else:
+                loose.append(complaint)
+        self.loose.extend(sorted(loose, key=lambda item: wanted.moment(item.time)))
+
+
+def _requests(lines: Iterator[str] | list[str]) -> Iterator[Request]:
+    return (request for line in lines if (request := Request.parse(line)))
+
+
+class _Show:
+    def __init__(self, which: Wanted, *, is_json: bool, is_verbose: bool) -> None:
+        self._which, self._is_json, self._is_verbose = which, is_json, is_verbose
+
+    def history(self, reader: _Reader, last: int) -> int:
+        """What has been logged, the last so many of it, -1 for all; how many requests were shown."""
+        found = ((request, reader.beside.take(request)) for request in reader.before())
+        chosen = ((request, words) for request, words in found if self._which.has(request))
+        kept = chosen if last < 0 else iter(deque(chosen, maxlen=last))
+        count = 0
+        for request, words in kept:
+            if not count and last >= 0:
+                self._drop_older(reader, wanted.moment(request.time))
+            self._show_loose(reader, wanted.moment(request.time))
+            self._show(request, words)
+            count += 1
+        self._show_loose(reader, time.time())
+        return count
+
+    def news(self, reader: _Reader) -> None:
+        for request in reader.news():
+            words = reader.beside.take(request)
+            if self._which.has(request):
+                self._show(request, words)
+        for entry in reader.overdue():
+            if self._which.is_everything or (self._which.id and entry.id.startswith(self._which.id)):
+                self._show_word(entry)
+        self._show_loose(reader, time.time() + 1)
+
+    def _drop_older(self, reader: _Reader, until: float) -> None:
+        while reader.loose and wanted.moment(reader.loose[0].time) < until:
+            reader.loose.popleft()
+
+    def _show_loose(self, reader: _Reader, until: float) -> None:
+        while reader.loose and wanted.moment(reader.loose[0].time) <= until:
+            item = reader.loose.popleft()
+            if self._which.is_everything and wanted.moment(item.time) >= self._which.since:
+                self._show_word(item)
+
+    def _show(self, request: Request, words: list[Entry | Complaint]) -> None:
+        if self._is_json:
+            app = [msgspec.to_builtins(item) for item in words if isinstance(item, Entry)]
+            nginx = [msgspec.to_builtins(item) for item in words if isinstance(item, Complaint)]
+            output.result(output.as_json_line(request.record() | {"app": app, "nginx": nginx}))
+            return
+        lines = [coloured(request)]
+        if self._is_verbose:
+            lines.append(f"          {output.faint(detail(request))}")
+        for item in words:
+            lines += _indented(item)
+        output.results(lines)
+
+    def _show_word(self, item: Entry | Complaint) -> None:
+        if self._is_json:
+            output.result(output.as_json_line({type(item).__name__.lower(): msgspec.to_builtins(item)}))
+            return
+        clock = item.time.partition("T")[2][:8]
+        who = "nginx" if isinstance(item, Complaint) else "app  "
+        whose = f"  request {item.id[:8]}, still running" if isinstance(item, Entry) and item.id else ""
+        first, *rest = item.text.split("\n")
+        output.results(
+            [f"{clock}  {output.faint(who + whose)}  {visible(first)}", *(f"    {visible(t)}" for t in rest)]
+        )
+
+
+def coloured(request: Request) -> str:
+    """The short line as wide as the terminal, failures red and refusals yellow."""
+    width = shutil.get_terminal_size().columns if output.is_terminal() else 0
+    text = readable(request, width)
+    if request.status >= 500:
+        return output.bad(text)
+    return output.warned(text) if request.status >= 400 else text
+
+
+def _indented(item: Entry | Complaint) -> list[str]:
+    lines = [visible(line) for line in item.text.split("\n")]
+    if isinstance(item, Complaint):
+        return [output.warned(f"          nginx: {line}") for line in lines]
+    return [f"          {output.faint('|')} {line}" for line in lines]

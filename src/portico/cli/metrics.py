@@ -1,0 +1,25 @@
+"""`portico metrics`: the numbers of a running site, as Prometheus reads them."""
+
+from __future__ import annotations
+
+import click
+
+from portico.cli import output
+from portico.cli.running import one_site, running_site
+from portico.run import client
+
+
+@click.command("metrics")
+@running_site
+@click.option("--json", "is_json", is_flag=True, help="What `top` shows, as JSON, instead.")
+def command(app: str | None, config: str | None, name: str, is_json: bool) -> None:
+    """Print the metrics of a running site in Prometheus' format.
+
+    [metrics] listen gives them an address for Prometheus to ask.
+    """
+    runtime = one_site(app, config, name)
+    if is_json:
+        output.result(output.as_json(next(client.ask(runtime, "GET", "/live", once="1"))))
+        return
+    (answer,) = client.ask(runtime, "GET", "/metrics")
+    output.results(answer["text"].splitlines())

@@ -1,0 +1,99 @@
+"""`portico top`: a running site, live in the terminal."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import click
+
+from portico.cli import output
+from portico.cli.running import one_site, running_site
+from portico.cli.top_screen import lines
+from portico.errors import PorticoError, Problem
+from portico.run import client
+
+_ENTER, _LEAVE = "\x1b[?1049h\x1b[?25l", "\x1b[?25h\x1b[?1049l"
+"""The terminal's other screen, without a cursor, and back (xterm's, as everybody has them)."""
+_HOME, _TO_END_OF_LINE, _TO_END = "\x1b[H", "\x1b[K", "\x1b[J"
+_HISTORY = 60
+
+
+@click.command("top")
+@running_site
+@click.option("--once", is_flag=True, help="Print it once and end.")
+@click.option("--json", "is_json", is_flag=True, help="One JSON object a second, or with --once just one.")
+def command(app: str | None, config: str | None, name: str, once: bool, is_json: bool) -> None:
+    """Show a running site live: rates from the clients to each worker, times, slowest routes, errors. q ends it."""
+    runtime = one_site(app, config, name)
+    items = client.ask(runtime, "GET", "/live", **({"once": "1"} if once else {}))
+    if is_json:
+        for item in items:
+            output.result(output.as_json(item) if once else output.as_json_line(item))
+    elif once or not output.is_terminal():
+        output.results(lines(next(_whole(items)), shutil.get_terminal_size().columns, 200))
+    else:
+        _live(items)
+
+
+def _live(items: Iterator[dict[str, Any]]) -> None:
+    try:
+        with _screen():
+            for item in _whole(items):
+                size = shutil.get_terminal_size()
+                _draw(lines(item, size.columns, size.lines)[: size.lines - 1])
+    except KeyboardInterrupt:
+        return
+    raise PorticoError(Problem("", "the site has stopped"))
+
+
+def _whole(items: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Each moment with the history, marks and errors that came before it."""
+    rates: list[float] = []
+    errors: dict[str, Any] = {}
+    marks: list[dict[str, Any]] = []
+    for item in items:
+        rates += [second["rate"] for second in item.get("history") or [item["second"]] if second]
+        rates = rates[-_HISTORY:]
+        for error in item["errors"]:
+            errors.pop(error["id"], None)
+            errors[error["id"]] = error
+        errors = dict([*errors.items()][-30:])
+        marks = [*marks, *item["marks"]][-30:]
+        yield item | {"rates": rates, "errors": [*errors.values()][::-1], "marks": marks[::-1]}
+
+
+def _draw(rows: list[str]) -> None:
+    text = "".join(f"{row}{_TO_END_OF_LINE}\r\n" for row in rows)
+    click.echo(f"{_HOME}{text}{_TO_END}", nl=False)
+    sys.stdout.flush()
+
+
+@contextmanager
+def _screen() -> Iterator[None]:
+    """The terminal as a screen of ours; q is Ctrl-C."""
+    import signal
+    import termios
+    import threading
+    import tty
+
+    before = termios.tcgetattr(0) if sys.stdin.isatty() else None
+
+    def listen() -> None:
+        while key := sys.stdin.read(1):
+            if key in "qQ":
+                signal.raise_signal(signal.SIGINT)
+
+    click.echo(_ENTER, nl=False)
+    try:
+        if before is not None:
+            tty.setcbreak(0)
+            threading.Thread(target=listen, daemon=True).start()
+        yield
+    finally:
+        if before is not None:
+            termios.tcsetattr(0, termios.TCSADRAIN, before)
+        click.echo(_LEAVE, nl=False)

@@ -1,0 +1,186 @@
+"""What `portico top` shows, as lines that fit the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from portico.cli import output
+from portico.cli.words import lasting
+from portico.watch.lines import visible
+
+_BARS = " ▁▂▃▄▅▆▇█"
+_MOST_WORKERS = 8
+_MOST_SLOW = 4
+_STYLES = {"good": output.good, "warn": output.warned, "bad": output.bad, "note": output.faint}
+
+
+def lines(item: dict[str, Any], width: int, height: int) -> list[str]:
+    """One moment; `item` has `rates`, and errors and marks newest first. What does not fit the height is left out."""
+    house = item["house"]
+    head = [*_head(house, width), "", *_flow(item, width), "", *_numbers(item, width), ""]
+    if house["slow"]:
+        head += [*_slow(house["slow"], width), ""]
+    left = max(0, height - len(head) - 1)
+    routes = _routes(item["routes"], width)
+    errors = _errors(item["errors"], width)
+    marks = _marks(item["marks"], width)
+    third = max(3, left // 3)
+    return head + routes[:third] + [""] + errors[:third] + [""] + marks[:third]
+
+
+def _head(house: dict[str, Any], width: int) -> list[str]:
+    name, urls = visible(house["name"]), "  ".join(house["urls"])
+    state = house["phase"]
+    if house["maintenance"]:
+        state = "closed for maintenance"
+    elif house["pause"]:
+        state = "paused"
+    rest = cut(
+        f"  {house['app'] or 'servers elsewhere'}  {urls}  {state} for {lasting(house['up_seconds'])}",
+        width - len(name),
+    )
+    return [f"{output.strong(name)}{output.faint(rest)}"]
+
+
+def _flow(item: dict[str, Any], width: int) -> list[str]:
+    """clients -> nginx -> generations -> workers."""
+    house, now = item["house"], item["now"]
+    nginx = house["nginx"]
+    own = f"{rate(now['nginx'])}/s answered by itself, " if now["nginx"] else ""
+    rows = [
+        f"{'clients':<14}{house['connections']} connections",
+        f"  {_arrow(now['rate'])} {'nginx':<10}{own}{_life(nginx)}, {_mib(nginx['memory'])}",
+    ]
+    for one in house["generations"]:
+        rows += _generation(one, house, now)
+    for server in house["servers"]:
+        if server["name"] != "app":
+            came = _arrow(now["upstreams"].get(server["name"], 0))
+            rows.append(f"      {came} {visible(server['name'])}  {server['status']}")
+    return [cut(row, width) for row in rows]
+
+
+def _generation(one: dict[str, Any], house: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    workers, rates = one["workers"], now["workers"]
+    is_live = one["number"] == house["live"]
+    total = sum(rates.get(str(worker["pid"]), 0) for worker in workers)
+    if not total and is_live:
+        total = now["upstreams"].get("app", 0)
+    waiting = house["queue"]["waiting"]
+    words = ["live" if is_live else one["status"], *([f"{waiting} waiting"] if waiting and is_live else [])]
+    rows = [f"      {_arrow(total)} release {one['number']}, {', '.join(words)}"]
+    rows += [
+        f"          {_arrow(rates.get(str(worker['pid']), 0))} worker {worker['pid']:<8d} {_mib(worker['memory']):>8s}"
+        f"  {lasting(worker['up_seconds'])}"
+        for worker in workers[:_MOST_WORKERS]
+    ]
+    more = len(workers) - _MOST_WORKERS
+    return [*rows, f"            and {more} more workers"] if more > 0 else rows
+
+
+def _arrow(value: float) -> str:
+    return f"─{rate(value):>7s}/s ─▸"
+
+
+def _numbers(item: dict[str, Any], width: int) -> list[str]:
+    now, queue = item["now"], item["house"]["queue"]
+    groups = ", ".join(
+        f"{name} {rate(value)}/s"
+        for name, value in zip(("2xx", "3xx", "4xx", "5xx"), now["classes"][2:], strict=True)
+        if value
+    )
+    cache = f"{now['hits'] / now['asked']:.0%} from the cache  " if now["asked"] else ""
+    limited = f"{rate(now['limited'])}/s over the limit  " if now["limited"] else ""
+    sampled = "  (a part of the lines is read and stands for the rest)" if now["estimated"] else ""
+    return [
+        cut(f"requests   {rate(now['rate'])}/s  {_bars(item['rates'])}{sampled}", width),
+        cut(f"took       p50 {_ms(now['p50'])}  p95 {_ms(now['p95'])}  p99 {_ms(now['p99'])}", width),
+        cut(f"answers    {groups or 'none'}  {cache}{limited}", width),
+        cut(
+            f"queue      {queue['waiting']} waiting, {queue['with_app']} with the app, "
+            f"p95 {_ms(now['queue_p95'])}; app p95 {_ms(now['app_p95'])}",
+            width,
+        ),
+    ]
+
+
+def _routes(routes: list[dict[str, Any]], width: int) -> list[str]:
+    room = max(12, width - 40)
+    head = f"{'slowest routes, last minute':<{room}}{'requests':>9s}{'failed':>8s}{'p50':>10s}{'p95':>10s}"
+    rows = [_route(one, room) for one in routes]
+    return [output.faint(cut(head, width)), *(cut(row, width) for row in rows)]
+
+
+def _route(one: dict[str, Any], room: int) -> str:
+    counts = f"{one['requests']:>9,d}{one['failed']:>8,d}{_ms(one['p50']):>10s}{_ms(one['p95']):>10s}"
+    return f"{cut(visible(one['route']), room):<{room}}{counts}"
+
+
+def _errors(errors: list[dict[str, Any]], width: int) -> list[str]:
+    return [output.faint("recent errors"), *(output.bad(cut(_error(one), width)) for one in errors)]
+
+
+def _error(error: dict[str, Any]) -> str:
+    request, words = error["request"], error["text"].strip().splitlines()
+    line = f"{request['status']} {request['method']} {request['uri']}" if request else ""
+    time = str(error["time"] or "").partition("T")[2][:8]
+    return visible("  ".join(filter(None, (time, line, words[-1] if words else ""))))
+
+
+def _marks(marks: list[dict[str, Any]], width: int) -> list[str]:
+    import time
+
+    rows = [
+        _STYLES[one["level"]](
+            cut(f"{time.strftime('%H:%M:%S', time.localtime(one['time']))}  {visible(one['text'])}", width)
+        )
+        for one in marks
+    ]
+    return [output.faint("what happened"), *rows]
+
+
+def _slow(requests: list[dict[str, Any]], width: int) -> list[str]:
+    """Those that are still running, each with the line its code is at."""
+    made = [output.faint("still running")]
+    for one in requests[:_MOST_SLOW]:
+        route = f"  {one['endpoint']}" if one["endpoint"] else ""
+        at = one["stack"][-1] if one["stack"] else None
+        where = f"  {at['file'].rpartition('/')[2]}:{at['line']} {at['name']}" if at else ""
+        text = f"{lasting(one['age_seconds']):>8s}  {one['method']} {one['path']}{route}{where}"
+        made.append(output.warned(cut(visible(text), width)))
+    more = len(requests) - _MOST_SLOW
+    return [*made, f"          and {more} more"] if more > 0 else made
+
+
+def _bars(rates: Sequence[float]) -> str:
+    top = max(rates, default=0) or 1
+    return "".join(_BARS[round(value / top * (len(_BARS) - 1))] for value in rates)
+
+
+def cut(text: str, width: int) -> str:
+    """So long that it fits."""
+    return text if len(text) <= width else f"{text[: max(0, width - 1)]}…"
+
+
+def rate(value: float) -> str:
+    """Requests a second, three digits of them."""
+    if value >= 10000:
+        return f"{value / 1000:.1f}k"
+    return f"{value:.0f}" if value >= 10 or not value else f"{value:.1f}"
+
+
+def _ms(value: float | None) -> str:
+    if value is None:
+        return "-"
+    if value >= 10000:
+        return f"{value / 1000:.1f} s"
+    return f"{value:.0f} ms" if value >= 10 else f"{value:.1f} ms"
+
+
+def _mib(count: int) -> str:
+    return f"{count / (1 << 20):.0f} MiB"
+
+
+def _life(life: dict[str, Any]) -> str:
+    return f"{life['status']} for {lasting(life['since_seconds'])}"

@@ -1,0 +1,119 @@
+"""`portico what-if`: a request before and after a line of nginx's configuration is changed or dropped."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import click
+
+from portico.cli import output
+from portico.cli.running import named_site, runtime_of
+from portico.cli.trace import as_told, wished
+from portico.run import client
+from portico.watch.trace.client import Wish
+from portico.watch.trace.evidence import Evidence, House, follow
+from portico.watch.trace.variant import Change, running
+
+_LANE = re.compile(r"app(\.\d)?\.sock")
+_VOLATILE = {"date", "x-request-id", "X-Request-ID"}
+
+
+@click.command("what-if")
+@click.argument("change")
+@click.argument("url", default="/")
+@click.option(
+    "--at",
+    default="",
+    metavar="LINE",
+    help="Which line, when it is not the one in force for the request: nginx.conf:92.",
+)
+@click.option("--drop", is_flag=True, help="Without the directive, not with another value.")
+@click.option("-X", "--request", "method", metavar="METHOD", help="GET, or POST when there is data.")
+@click.option(
+    "-H", "--header", "headers", multiple=True, metavar="NAME: VALUE", help="A header of the request."
+)
+@click.option("-d", "--data", metavar="TEXT", help="The body; @FILE for a file's content.")
+@click.option("--json", "is_json", is_flag=True, help="Both traces and what differs, as JSON.")
+@named_site
+def command(
+    change: str, url: str, at: str, drop: bool, config: str | None, name: str, is_json: bool, **words: Any
+) -> None:
+    """Show what CHANGE would do to a request, without touching the running site.
+
+    CHANGE is a directive as it would stand ('gzip off', 'client_max_body_size 1k'), or its name with --drop. The
+    request is sent twice, through a second nginx on a port of its own, as it is and as it would be; the app is the
+    running one.
+    """
+    wanted = Change.parse(change, at, drops=drop)
+    runtime = runtime_of(None, config, name)
+    (status,) = client.ask(runtime, "GET", "/status")
+    wish = wished(url, status["urls"][0], {**words, "connect": "", "max_time": Wish.seconds})
+    house = House.of(runtime, status)
+    nginx = status["processes"]["nginx"]["argv"][0]
+    before, _ = _through(house, nginx, None, wish)
+    after, what = _through(house, nginx, wanted.where(before), wish)
+    found = differences(before, after)
+    if is_json:
+        told = {"change": what, "before": as_told(before), "after": as_told(after), "differences": found}
+        output.result(output.as_json(told))
+        return
+    output.results([output.strong(what), f"{wish.method} {wish.url}", ""])
+    if not found:
+        output.result("nothing about this request would be different")
+    for one in found:
+        output.results(
+            [f"  {one['what']}", f"    before  {one['before']}", output.warned(f"    after   {one['after']}")]
+        )
+
+
+def _through(house: House, nginx: str, change: Change | None, wish: Wish) -> tuple[Evidence, str]:
+    with running(house, nginx, change) as (private, addresses, what):
+        return follow(private, _connecting(wish, addresses)), what
+
+
+def _connecting(wish: Wish, addresses: dict[str, str]) -> Wish:
+    """To the second nginx's port that stands for the one of the URL."""
+    from dataclasses import replace
+    from urllib.parse import urlsplit
+
+    parts = urlsplit(wish.url)
+    port = str(parts.port or (443 if parts.scheme in ("https", "wss") else 80))
+    there = next((new for old, new in addresses.items() if old.rpartition(":")[2] == port), "")
+    return replace(wish, connect=there or next(iter(addresses.values())))
+
+
+def differences(before: Evidence, after: Evidence) -> list[dict[str, str]]:
+    """What a client, the app or nginx would see otherwise; not the times, which always differ."""
+    old, new = (_facts(as_told(one), one) for one in (before, after))
+    if old["the app"] != new["the app"]:
+        old, new = (
+            {name: fact for name, fact in facts.items() if "app sees" not in name} for facts in (old, new)
+        )
+    names = list(dict.fromkeys([*old, *new]))
+    return [
+        {"what": name, "before": old.get(name, "-"), "after": new.get(name, "-")}
+        for name in names
+        if old.get(name) != new.get(name)
+    ]
+
+
+def _facts(told: dict[str, Any], evidence: Evidence) -> dict[str, str]:
+    facts = {
+        "answer": f"{told['status']}" if told["status"] else told["error"],
+        "body": f"{evidence.sent.body_size} bytes",
+    }
+    facts["the app"] = "answers" if evidence.records else "is not asked"
+    facts |= {
+        f"header {one['name']}": str(one["client"])
+        for one in told["response"]
+        if one["client"] is not None and one["name"].lower() not in _VOLATILE and one["name"] != "status"
+    }
+    facts |= {
+        f"the app sees {one['name']}": str(one["app"])
+        for one in told["request"]
+        if one["app"] is not None and one["name"] not in _VOLATILE
+    }
+    steps = [_LANE.sub("app.sock", row["action"]) for row in told["rows"] if row["actor"] in ("nginx", "app")]
+    steps = [step for step in steps if not step.startswith("writes its line")]
+    return facts | {"steps": " | ".join(steps)}

@@ -1,0 +1,121 @@
+"""What is in force where: nginx's inheritance from http to server to location, and what a level hides of others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from portico.explain.node import LINKS, PASSES, Node
+
+_LEVELS = ("http", "server", "location", "if", "limit_except")
+_LOCAL = frozenset(
+    (
+        *("return", "rewrite", "set", "break", "if", "try_files", "internal", "alias", "location", "server"),
+        *(
+            "server_name",
+            "listen",
+            "upstream",
+            "map",
+            "geo",
+            "split_clients",
+            "limit_except",
+            "include",
+            "types",
+        ),
+        *(
+            "log_format",
+            "limit_req_zone",
+            "limit_conn_zone",
+            "keyval_zone",
+            "empty_gif",
+            "stub_status",
+            "mirror",
+        ),
+        *PASSES,
+        *(f"{link}_cache_path" for link in LINKS),
+    )
+)
+"""Those that hold only where they stand, or that define something by a name."""
+_OF_LINKS = ("set_header", "param", "hide_header", "pass_header", "cookie_path", "redirect", "cache_valid")
+_LISTS = frozenset(
+    (
+        *(
+            "add_header",
+            "add_trailer",
+            "error_page",
+            "access_log",
+            "limit_req",
+            "limit_conn",
+            "allow",
+            "deny",
+        ),
+        "sub_filter",
+        *(f"{link}_{name}" for link in LINKS for name in _OF_LINKS),
+    )
+)
+"""Those of which a level may have several; the first that a level sets hides all of those above."""
+
+
+@dataclass(frozen=True)
+class InForce:
+    """A directive that holds somewhere, and the level it comes from."""
+
+    node: Node
+    level: Node
+
+
+def in_force(chain: tuple[Node, ...]) -> list[InForce]:
+    """What holds in the last block of `chain` (http, server, location ...), its own lines and the inherited ones."""
+    found: dict[str, list[InForce]] = {}
+    for level in chain:
+        if level.name not in _LEVELS:
+            continue
+        own: dict[str, list[InForce]] = {}
+        for node in level.children or ():
+            is_here = level is chain[-1]
+            if node.children is None and (is_here or node.name not in _LOCAL):
+                own.setdefault(node.name, []).append(InForce(node, level))
+        found |= own
+    return [item for items in found.values() for item in items if item.node.name not in ("include",)]
+
+
+def notes(node: Node, above: tuple[Node, ...]) -> list[str]:
+    """What this directive does to those of the same name above and below; `above` are its ancestors."""
+    made: list[str] = []
+    if node.name in _LOCAL or not above or above[-1].name not in _LEVELS:
+        return made
+    hidden = next((found for level in reversed(above[:-1]) if (found := level.all(node.name))), [])
+    if hidden and node is above[-1].first(node.name):
+        if node.name in _LISTS:
+            what = f"all {len(hidden)} {node.name} lines" if len(hidden) > 1 else f"the {node.name} line"
+            made.append(
+                f"hides {what} of {_level(hidden[0], above)} ({hidden[0].place}): a level that sets one inherits none"
+            )
+        else:
+            made.append(f"replaces {hidden[0].text} of {_level(hidden[0], above)} ({hidden[0].place})")
+    below = [
+        lower
+        for lower, _ in above[-1].walk()
+        if lower.name == node.name and lower not in (above[-1].children or ())
+    ]
+    if below and node is above[-1].first(node.name):
+        verb = "hidden" if node.name in _LISTS else "replaced"
+        made.append(
+            f"{verb} further down at {', '.join(lower.place for lower in below[:3])}"
+            + (" ..." if below[3:] else "")
+        )
+    return made
+
+
+def path(above: tuple[Node, ...]) -> str:
+    """`http > server shop.example > location /static/`."""
+    return " > ".join(_title(node) for node in above if node.name)
+
+
+def _title(node: Node) -> str:
+    if node.name == "server" and (name := node.first("server_name")):
+        return f"server {' '.join(name.args)}"
+    return node.text
+
+
+def _level(node: Node, above: tuple[Node, ...]) -> str:
+    return next((level.name for level in reversed(above) if node in (level.children or ())), "above")

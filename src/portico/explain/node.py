@@ -1,0 +1,49 @@
+"""An nginx configuration as a tree of what stands where, whoever wrote it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+LINKS = ("uwsgi", "proxy", "fastcgi", "scgi", "grpc")
+"""The families of directives that hand a request on."""
+PASSES = (*(f"{link}_pass" for link in LINKS), "memcached_pass")
+
+
+@dataclass(frozen=True, eq=False)
+class Node:
+    """One directive, equal to itself alone: `args` as nginx reads them, `children` None unless it has a block."""
+
+    name: str
+    args: tuple[str, ...] = ()
+    file: str = ""
+    line: int = 0
+    children: tuple[Node, ...] | None = None
+
+    @property
+    def place(self) -> str:
+        return f"{self.file}:{self.line}"
+
+    @property
+    def text(self) -> str:
+        """As it would stand there, without its block."""
+        return " ".join([self.name, *self.args])
+
+    def all(self, name: str) -> list[Node]:
+        """The children of that name."""
+        return [child for child in self.children or () if child.name == name]
+
+    def first(self, *names: str) -> Node | None:
+        return next((child for child in self.children or () if child.name in names), None)
+
+    def walk(self) -> Iterator[tuple[Node, tuple[Node, ...]]]:
+        """Every node below, each with its ancestors, this one first."""
+        for child in self.children or ():
+            yield child, (self,)
+            for node, above in child.walk():
+                yield node, (self, *above)
+
+
+def servers(root: Node) -> list[Node]:
+    """The server blocks of http, or of a fragment that is included there."""
+    return [*(server for http in root.all("http") for server in http.all("server")), *root.all("server")]

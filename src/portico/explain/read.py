@@ -1,0 +1,62 @@
+"""Reads an nginx configuration and all it includes, with crossplane: any that nginx could read, whoever wrote it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from portico.errors import PorticoError, Problem
+from portico.explain.node import Node
+
+
+def read(path: Path) -> Node:
+    """The configuration as one tree, includes put where they stand. Raises PorticoError for what is none."""
+    import crossplane
+
+    try:
+        path.open("rb").close()
+    except OSError as error:
+        raise PorticoError(Problem(str(path), f"cannot be read: {error.strerror}")) from None
+    payload = crossplane.parse(
+        str(path), catch_errors=True, check_ctx=False, check_args=False, comments=False, combine=False
+    )
+    problems = [_problem(error) for error in payload["errors"]]
+    if problems:
+        raise PorticoError(*problems)
+    return Node("", (), str(path), 0, tuple(_nodes(payload["config"], 0)))
+
+
+_ESCAPED = re.compile(r"\\([\"'\\trn])")
+"""What a backslash makes of these in any word of nginx's (ngx_conf_read_token); before others it stays."""
+
+
+def _unescaped(found: re.Match[str]) -> str:
+    return {"t": "\t", "r": "\r", "n": "\n"}.get(found[1], found[1])
+
+
+def _nodes(files: list[Any], index: int) -> list[Node]:
+    return _parsed(files, files[index]["parsed"], files[index]["file"])
+
+
+def _parsed(files: list[Any], parsed: list[Any], file: str) -> list[Node]:
+    made = []
+    for item in parsed:
+        if item["directive"] == "include":
+            made.append(Node("include", tuple(item["args"]), file, item["line"]))
+            for index in item.get("includes", ()):
+                made += _nodes(files, index)
+            continue
+        block = item.get("block")
+        children = None if block is None else tuple(_parsed(files, block, file))
+        args = tuple(_ESCAPED.sub(_unescaped, word) for word in item["args"])
+        if item["directive"] == "if":  # crossplane takes the parentheses away
+            args = (f"({' '.join(args)})",)
+        made.append(Node(item["directive"], args, file, item["line"], children))
+    return made
+
+
+def _problem(error: dict[str, Any]) -> Problem:
+    line = f":{error['line']}" if error.get("line") else ""
+    what = str(error["error"]).removesuffix(f" in {error['file']}{line}")
+    return Problem(f"{error['file']}{line}", what, "nginx -t says more")

@@ -1,0 +1,36 @@
+"""A sentence of our own for each directive: what it does, its default, and what is missed without it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from portico.explain.node import LINKS as FAMILIES
+from portico.explain.words.http import HTTP
+from portico.explain.words.links import LINKS
+from portico.explain.words.others import OTHERS
+from portico.explain.words.traffic import TRAFFIC
+
+_OWN = {**OTHERS, **TRAFFIC, **HTTP}
+TABLES = ("map", "geo", "types", "split_clients", "charset_map")
+"""Blocks whose lines are rows of a table, not directives."""
+
+
+@dataclass(frozen=True)
+class Words:
+    """`does` and `without` are clauses without a capital and a full stop."""
+
+    default: str
+    does: str
+    without: str
+
+
+def words(name: str, above: str = "") -> Words | None:
+    """Those for a directive that stands in a block of the name `above`; None for one that nobody has described."""
+    if above in TABLES and name not in ("default", "hostnames", "volatile", "include"):
+        return Words(
+            "none", "a row of the table above: this key gives that value", "the key falls to the default"
+        )
+    family, _, rest = name.partition("_")
+    if family in FAMILIES and rest in LINKS:
+        return Words(*LINKS[rest])
+    return Words(*_OWN[name]) if name in _OWN else None

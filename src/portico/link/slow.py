@@ -1,0 +1,81 @@
+"""Requests that are still running and take long: written to a file, once a second, for `portico status`.
+
+A worker without any writes nothing. The file is named by the pid and removed when there is nothing more to tell.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+import traceback
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Final
+
+from portico.link.crew import Seat
+from portico.link.head import endpoint
+
+VARIABLE: Final = "PORTICO_SLOW"
+"""Names the directory of the files."""
+SLOW_SECONDS: Final = 1.0
+"""A request that is older is told of."""
+_MOST: Final = 20
+_DEEPEST: Final = 40
+"""Frames of a stack that are written, the innermost."""
+
+
+class SlowRequests:
+    """What of the `seats` takes long; `directory` None: nobody wants to know."""
+
+    def __init__(self, directory: str | None, pid: int) -> None:
+        self._path = Path(directory, f"{pid}.json") if directory else None
+        self._has_told = False
+
+    def tell(self, seats: Iterable[Seat]) -> None:
+        """Never raises: what it tells is not worth a request."""
+        if self._path is None:
+            return
+        try:
+            self._tell(self._path, [one for seat in seats if (one := _told(seat))][:_MOST])
+        except OSError:
+            pass  # a full disk, or a site that is being taken down
+
+    def _tell(self, path: Path, found: list[dict[str, Any]]) -> None:
+        if found:
+            path.parent.mkdir(mode=0o700, exist_ok=True)
+            draft = path.with_suffix(".draft")
+            draft.write_text(json.dumps(found))
+            draft.replace(path)
+        elif self._has_told:
+            path.unlink(missing_ok=True)
+        self._has_told = bool(found)
+
+
+def _told(seat: Seat) -> dict[str, Any] | None:
+    environ, now = seat.environ, time.monotonic_ns()
+    age = (now - seat.began) / 1e9
+    if environ is None or age < SLOW_SECONDS or seat.handed_over or seat.stream is not None:
+        return None  # a WebSocket and a stream are meant to last
+    route = endpoint(environ)
+    pid, _, thread = seat.label.partition(" ")
+    return {
+        "method": str(environ.get("REQUEST_METHOD", "")),
+        "path": f"{environ.get('SCRIPT_NAME', '')}{environ.get('PATH_INFO', '')}",
+        "endpoint": "" if route == "-" else route,
+        "id": str(environ.get("HTTP_X_REQUEST_ID", "")),
+        "age_seconds": round(age, 1),
+        "silent_seconds": round((now - seat.moved) / 1e9, 1),
+        "pid": int(pid),
+        "thread": int(thread or 0),
+        "stack": _stack(seat.ident),
+    }
+
+
+def _stack(ident: int) -> list[dict[str, Any]]:
+    """The innermost frames, the innermost last."""
+    frame = sys._current_frames().get(ident)
+    found = traceback.extract_stack(frame)[-_DEEPEST:] if frame else []
+    return [
+        {"file": one.filename, "line": one.lineno, "name": one.name, "text": one.line or ""} for one in found
+    ]

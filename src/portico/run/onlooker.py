@@ -1,0 +1,23 @@
+"""Who looks on while a site runs: is told everything, decides nothing, and may answer at the control socket."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from typing import Any, Protocol
+
+from portico.plan.model import Plan
+
+House = Callable[[], Awaitable[dict[str, Any]]]
+"""Asks how the processes are: what `portico status` tells."""
+Give = Callable[[Mapping[str, str]], AsyncGenerator[object, None]]
+
+
+class Onlooker(Protocol):
+    def hear(self, told: dict[str, Any]) -> None:
+        """A piece of news, as `status.told` tells it."""
+
+    def answers(self) -> Mapping[str, tuple[Give, tuple[str, ...]]]:
+        """What answers to which method and path, and the parameters that it knows."""
+
+    async def watch(self, house: House, in_force: Callable[[], Plan]) -> None:
+        """Look until cancelled; `in_force` is the plan that the site runs by."""

@@ -1,0 +1,73 @@
+"""Puts the log files aside before they fill the disk: access.log becomes access.log.1, and no line is lost.
+
+A file is renamed, then nginx is told to open new ones (SIGUSR1): until it has, its workers write to the renamed file,
+and before they change over they write there what was in their buffers. The app's workers look at the name at each line.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from pathlib import Path
+
+from portico.plan.model import Logs, Plan
+
+LOOK_SECONDS = 5.0
+
+
+async def watch(
+    in_force: Callable[[], Plan], reopen: Callable[[], None], before: Callable[[], Awaitable[None]]
+) -> None:
+    """Look every few seconds; `before` is awaited and `reopen` called around each rotation. Never returns."""
+    while True:
+        await asyncio.sleep(LOOK_SECONDS)
+        plan = in_force()
+        if due := _due(plan, time.time()):
+            await before()
+            for path in due:
+                put_aside(path, plan.logs.keep)
+            reopen()
+
+
+def _due(plan: Plan, now: float) -> list[Path]:
+    paths = [Path(path) for path in (plan.access_log, plan.app_log, plan.error_log) if path]
+    return [path for path in paths if _is_due(path, plan.logs, now)]
+
+
+def _is_due(path: Path, logs: Logs, now: float) -> bool:
+    try:
+        size = path.stat().st_size
+    except OSError:
+        return False
+    if size and logs.size and size >= logs.size:
+        return True
+    return bool(size and logs.age_seconds and now - began(path, now) >= logs.age_seconds)
+
+
+def began(path: Path, now: float) -> float:
+    """The Unix time of its first line; `now` when that has none that can be read."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(64).decode("ascii", "replace")
+    except OSError:
+        return now
+    # {"time":"2026-11-21T14:22:25+00:00" in access.log and, with a blank, in app.log; 2026/11/21 14:22:25 in nginx's.
+    text = head.partition('"time":')[2].strip().partition('"')[2].partition('"')[0] or head[:19].replace(
+        "/", "-"
+    )
+    try:
+        return datetime.fromisoformat(text).timestamp()
+    except ValueError:
+        return now
+
+
+def put_aside(path: Path, keep: int) -> None:
+    """access.log.1 becomes .2 and so on, the oldest goes, and the file itself becomes .1."""
+    numbered = [path.with_name(f"{path.name}.{number}") for number in range(1, keep + 1)]
+    numbered[-1].unlink(missing_ok=True)
+    for older, newer in zip(reversed(numbered[1:]), reversed(numbered[:-1]), strict=True):
+        if newer.exists():
+            newer.rename(older)
+    path.rename(numbered[0])

@@ -1,0 +1,121 @@
+// One stream of events, drawn once a second.
+
+import * as charts from "./charts.js";
+import * as flow from "./flow.js";
+import * as tables from "./tables.js";
+import { $, clock, lasting, make } from "./words.js";
+
+const HISTORY_SECONDS = 600;
+const MOST_MARKS = 100;
+const SILENT_MS = 5000;
+
+let history = [];
+let marks = [];
+let latest = null;
+let held = false;
+let heardAt = 0;
+
+function hear(item) {
+  heardAt = performance.now();
+  if (item.history) {
+    history = item.history;
+    marks = item.marks;
+    tables.clearRequests();
+  } else {
+    if (item.second) history = [...history, item.second].slice(-HISTORY_SECONDS);
+    marks = [...marks, ...item.marks].slice(-MOST_MARKS);
+    announce(item.marks);
+  }
+  latest = item;
+  tables.errors(item.errors);
+  if (!held) show(item);
+  else waiting.push(...item.requests);
+}
+
+let waiting = [];
+
+function show(item) {
+  const house = item.house;
+  document.title = `${house.name}: ${Math.round(item.now.rate)} requests/s`;
+  $("name").textContent = house.name;
+  $("app").textContent = [house.app, ...house.urls, ...Object.entries(house.versions).map((pair) => pair.join(" "))].join("  ");
+  const closed = house.maintenance ? ", closed for maintenance" : house.pause ? ", paused" : "";
+  state(`${house.phase}${closed}, for ${lasting(house.up_seconds)}`, Boolean(closed));
+  $("sampling").hidden = !item.now.estimated;
+  tables.now(item.now, house);
+  tables.slow(house.slow ?? []);
+  flow.show($("flow"), house, item.now);
+  charts.show(history, marks);
+  $("marks").replaceChildren(...marks.slice(-8).reverse().map((mark) =>
+    make("li", { class: mark.level }, make("time", {}, clock(mark.time)), " ", make("b", {}, mark.text))));
+  tables.routes(item.routes);
+  tables.requests(item.requests);
+}
+
+function state(text, isWaiting) {
+  const place = $("state");
+  if (place.textContent !== text) place.textContent = text;
+  place.classList.toggle("waiting", isWaiting);
+}
+
+function announce(news) {
+  if (news.length) $("said").textContent = news.map((mark) => mark.text).join("; ");
+}
+
+function connect() {
+  const events = new EventSource("events");
+  events.addEventListener("message", (event) => hear(JSON.parse(event.data)));
+  events.addEventListener("error", () => {
+    state("no connection; trying again", true);
+    if (events.readyState === EventSource.CLOSED) setTimeout(connect, 2000);
+  });
+}
+
+function hold() {
+  held = !held;
+  document.body.classList.toggle("held", held);
+  $("pause").setAttribute("aria-pressed", String(held));
+  $("pause").textContent = held ? "Go on" : "Hold";
+  if (!held && latest) show({ ...latest, requests: waiting.splice(0) });
+}
+
+function theme(name) {
+  document.documentElement.dataset.theme = name;
+  $("theme").textContent = name === "dark" ? "Light" : "Dark";
+}
+
+const KEYS = {
+  p: hold,
+  t: () => theme(document.documentElement.dataset.theme === "dark" ? "light" : "dark"),
+  "/": () => $("filter").focus(),
+  j: () => tables.step(1),
+  k: () => tables.step(-1),
+  "?": () => $("keys").showModal(),
+};
+
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
+  if (event.target instanceof HTMLInputElement) {
+    if (event.key === "Escape") event.target.blur();
+    return;
+  }
+  const does = KEYS[event.key];
+  if (does) {
+    event.preventDefault();
+    does();
+  }
+});
+
+$("pause").addEventListener("click", hold);
+$("theme").addEventListener("click", KEYS.t);
+$("help").addEventListener("click", KEYS["?"]);
+$("filter").addEventListener("input", (event) => tables.filter(event.target.value));
+setInterval(() => {
+  if (latest && performance.now() - heardAt > SILENT_MS) state(`nothing heard since ${clock(latest.time)}`, true);
+}, 1000);
+
+const dark = matchMedia("(prefers-color-scheme: dark)");
+theme(dark.matches ? "dark" : "light");
+dark.addEventListener("change", () => theme(dark.matches ? "dark" : "light"));
+charts.begin($("charts"));
+connect();

@@ -1,0 +1,65 @@
+"""The log files of a site with those that were put aside, oldest first, and then what comes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from portico.place.foreign import opened
+from portico.plan.paths import of_app
+from portico.watch.follow import Follower, decoded
+
+
+@dataclass(frozen=True)
+class Logs:
+    """Where they are."""
+
+    access: Path
+    app: Path
+    error: Path
+
+    @classmethod
+    def of(cls, state: Path) -> Logs:
+        known = [
+            state / "app.log",
+            Path(of_app(str(state)), "app.log"),
+        ]  # the other may be of an earlier user
+        app = max(known, key=lambda path: path.lstat().st_mtime if path.exists() else 0.0)
+        return cls(state / "access.log", app, state / "error.log")
+
+
+class Log:
+    """One of them. `before` reads what was put aside, `lines` what the current file has and gets."""
+
+    def __init__(self, path: Path, since: float = 0.0, *, is_foreign: bool = False) -> None:
+        self._path, self._since = path, since
+        self._opener = opened if is_foreign else None
+        self._follower = Follower(path, from_start=True, is_foreign=is_foreign)
+
+    def before(self) -> Iterator[str]:
+        """The lines of the files put aside that may hold something at or after `since`."""
+        for path in put_aside(self._path):
+            try:
+                if self._since and path.stat().st_mtime < self._since:
+                    continue
+                with open(path, "rb", opener=self._opener) as file:
+                    for line in file:
+                        if line.endswith(b"\n"):
+                            yield line[:-1].decode("utf-8", "replace")
+            except OSError:
+                continue  # rotated once more in this moment
+
+    def lines(self) -> list[str]:
+        """What has come since the last call, from the current file's beginning on."""
+        return decoded(self._follower.text())
+
+
+def put_aside(path: Path) -> list[Path]:
+    """access.log.8 ... access.log.1: the oldest first."""
+    found = [
+        (int(name.suffix[1:]), name)
+        for name in path.parent.glob(f"{path.name}.*")
+        if name.suffix[1:].isdigit()
+    ]
+    return [name for _, name in sorted(found, reverse=True)]

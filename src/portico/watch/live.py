@@ -1,0 +1,239 @@
+"""Looks on while a site runs: follows its log, asks how the processes are, and tells whoever wants to see it live.
+
+A request is not told of by anybody: it is read in the log like every other (D4). What is kept is bounded: ten minutes
+of numbers by the second, the last requests, the last errors.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections import deque
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from portico.plan.model import Plan
+from portico.plan.paths import dashboard_socket, lanes, metrics_socket
+from portico.watch.door import Door, Lock, everybody, listen_unix
+from portico.watch.exposition import exposition
+from portico.watch.follow import PIECE, Follower
+from portico.watch.kept import kept
+from portico.watch.marks import mark
+from portico.watch.metrics import Metrics
+from portico.watch.moment import Moments
+from portico.watch.rings import Errors, Requests
+
+House = Callable[[], Awaitable[dict[str, Any]]]
+Item = dict[str, Any]
+
+_LOOK_SECONDS, _IDLE_SECONDS = 0.25, 1.0
+_MOST_PIECES = 16
+LINES_A_SECOND = 5000
+"""As many lines are all read; of more each n-th: following 20 000 a second takes 7 % of a core (bench.follow)."""
+_HOUSE_SECONDS, _SELDOM_SECONDS = 2.0, 10.0
+"""How old what is known of the processes may be while somebody looks, and when nobody does."""
+_MOST_MARKS = 100
+_WAITING_ITEMS = 5
+"""Who reads slower than that misses some; nothing waits for him."""
+
+
+class Live:
+    """One running site, seen. `watch` runs beside the serving; the rest is asked meanwhile."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.metrics = Metrics(path for path, _ in lanes(plan.socket))
+        self._plan = plan
+        self._access, self._words = (
+            Follower(Path(plan.access_log)),
+            Follower(Path(plan.app_log), is_foreign=True),
+        )
+        self._moments = Moments(self.metrics, time.time())
+        self._requests, self._errors = Requests(), Errors()
+        self._marks: deque[Item] = deque(maxlen=_MOST_MARKS)
+        self._new_marks: list[Item] = []
+        self._house: House | None = None
+        self._known: Item = {}
+        self._known_at = -math.inf
+        self._pids: set[int] | None = None
+        self._workers_started = 0
+        self._followers: set[asyncio.Queue[Item | None]] = set()
+        self._is_over = False
+        self._looked_at, self._lines_a_second = time.monotonic(), 0.0
+
+    # What is told ---------------------------------------------------------------------------------------
+
+    def hear(self, told: dict[str, Any]) -> None:
+        """A piece of news: some are marks on the time axis."""
+        if told["news"] == "Stopping":  # nginx waits for what is open, and a stream would never end
+            self._is_over = True
+            for follower in self._followers:
+                _put(follower, None)
+        if found := mark(told):
+            made = {"time": round(time.time(), 2), "news": told["news"], **found}
+            self._marks.append(made)
+            self._new_marks.append(made)
+            self._known_at = -math.inf  # the processes have changed
+
+    def answers(self) -> Mapping[str, tuple[Callable[..., AsyncGenerator[object, None]], tuple[str, ...]]]:
+        """What answers at the control socket."""
+        return {
+            "GET /live": (self._give_live, ("once",)),
+            "GET /metrics": (self._give_metrics, ()),
+            "GET /trace": (self._give_trace, ("id",)),
+        }
+
+    async def _give_live(self, asked: Mapping[str, str]) -> AsyncGenerator[object, None]:
+        async for item in self.follow():
+            yield item
+            if asked.get("once"):
+                return
+
+    async def _give_metrics(self, _: Mapping[str, str]) -> AsyncGenerator[object, None]:
+        yield {"text": await self.exposition()}
+
+    async def _give_trace(self, asked: Mapping[str, str]) -> AsyncGenerator[object, None]:
+        yield {"trace": await self.trace(asked.get("id", ""))}
+
+    async def trace(self, request_id: str) -> Item | None:
+        """What `portico trace` kept of a request, with the reasons of the lines that it names."""
+        return await asyncio.to_thread(kept, self._in_force(), request_id)
+
+    async def exposition(self) -> str:
+        """The metrics as Prometheus reads them, up to now."""
+        self._read()
+        return exposition(self.metrics, await self._asked())
+
+    async def follow(self) -> AsyncGenerator[Item, None]:
+        """First everything that is known, with the history, then what changes, once a second."""
+        items: asyncio.Queue[Item | None] = asyncio.Queue(_WAITING_ITEMS)
+        self._followers.add(items)
+        try:
+            await self._asked()
+            yield self._item(self._requests.kept, [*self._errors.kept.values()], [*self._marks]) | {
+                "history": [*self._moments.history]
+            }
+            while not self._is_over and (item := await items.get()) is not None:
+                yield item
+        finally:
+            self._followers.discard(items)
+
+    # What is looked at ----------------------------------------------------------------------------------
+
+    async def watch(self, house: House, in_force: Callable[[], Plan]) -> None:
+        """Look until cancelled; meanwhile the doors are answered that nginx has for those who look on."""
+        self._house, self._in_force = house, in_force
+        doors = await self._open_doors()
+        try:
+            await self._look()
+        finally:
+            for door, path in doors:
+                door.close()
+                Path(path).unlink(missing_ok=True)
+
+    async def _open_doors(self) -> list[tuple[asyncio.Server, str]]:
+        """Both, whether or not nginx leads there: a reload may bring it."""
+
+        def password_file() -> str | None:
+            dashboard = self._in_force().dashboard
+            return dashboard.password_file if dashboard else None
+
+        metrics, dashboard = metrics_socket(self._plan.runtime), dashboard_socket(self._plan.runtime)
+        group = self._plan.socket_group
+        return [
+            (await listen_unix(Door(self, everybody, metrics_only=True), metrics, group), metrics),
+            (await listen_unix(Door(self, Lock(password_file)), dashboard, group), dashboard),
+        ]
+
+    async def _look(self) -> None:
+        loop = asyncio.get_running_loop()
+        next_second = loop.time() + 1
+        while True:
+            came = self._read()
+            if loop.time() >= next_second:
+                next_second = max(next_second + 1, loop.time() + 0.5)
+                await self._close_second()
+            pause = _LOOK_SECONDS if came or self._followers else _IDLE_SECONDS
+            await asyncio.sleep(min(pause, max(0.0, next_second - loop.time())) + 0.001)
+
+    def _read(self) -> bool:
+        """Count what has come to the log; a few pieces at a time, so that nothing else waits for long."""
+        now = time.monotonic()
+        elapsed = min(max(now - self._looked_at, _LOOK_SECONDS), 2 * _IDLE_SECONDS)
+        self._looked_at, before = now, self.metrics.lines
+        for _ in range(_MOST_PIECES):
+            text = self._access.text(PIECE)
+            rate = max(self._lines_a_second, text.count(b"\n") / elapsed)
+            self.metrics.count(text, max(1, math.ceil(rate / LINES_A_SECOND)))
+            if len(text) < PIECE // 2:
+                break
+        came = self.metrics.lines - before
+        self._lines_a_second = came / elapsed
+        return came > 0
+
+    async def _close_second(self) -> None:
+        self._words.skip(PIECE)
+        self._errors.add_words(self._words.text(PIECE).splitlines())
+        traced, recent = _taken(self.metrics.traced), _taken(self.metrics.recent)
+        requests = self._requests.add(traced + [line for line in recent if line not in traced])
+        self._errors.add_requests(_taken(self.metrics.failed))
+        age = time.monotonic() - self._known_at
+        if age >= (_HOUSE_SECONDS if self._followers else _SELDOM_SECONDS):
+            await self._ask()
+        known = self._known
+        memory = [
+            known["memory"],
+            known["nginx"]["memory"],
+            sum(one["memory"] for one in known["generations"]),
+        ]
+        self._moments.tick(time.time(), memory=memory, **known["queue"], connections=known["connections"])
+        marks, self._new_marks = self._new_marks, []
+        item = self._item(requests, self._errors.changed(), marks) if self._followers else {}
+        for follower in self._followers:
+            _put(follower, item)
+
+    def _item(self, requests: list[Item], errors: list[Item], marks: list[Item]) -> Item:
+        history = self._moments.history
+        return {
+            "time": round(time.time(), 2),
+            "second": history[-1] if history else None,
+            "now": self._moments.now(),
+            "house": self._known,
+            "routes": self._moments.routes(),
+            "requests": requests,
+            "errors": errors,
+            "marks": marks,
+        }
+
+    # How the processes are ------------------------------------------------------------------------------
+
+    async def _asked(self) -> Item:
+        """What is known of the processes, not older than a moment."""
+        if time.monotonic() - self._known_at >= _HOUSE_SECONDS:
+            await self._ask()
+        return self._known
+
+    async def _ask(self) -> None:
+        assert self._house is not None
+        told = await self._house()
+        self._known_at = time.monotonic()
+        pids = {worker["pid"] for one in told["generations"] for worker in one["workers"]}
+        if self._pids is not None:
+            self._workers_started += len(pids - self._pids)
+        self._pids = pids
+        for gone in set(self.metrics.workers) - {str(pid) for pid in pids}:
+            del self.metrics.workers[gone]
+        self._known = told | {"workers_started": self._workers_started}
+
+
+def _put(follower: asyncio.Queue[Item | None], item: Item | None) -> None:
+    if follower.full():
+        follower.get_nowait()
+    follower.put_nowait(item)
+
+
+def _taken(lines: deque[bytes]) -> list[bytes]:
+    taken = list(lines)
+    lines.clear()
+    return taken

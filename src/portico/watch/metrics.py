@@ -1,0 +1,206 @@
+"""What the log lines of a running site add up to. Pure: lines in, counters out.
+
+Reading a line takes 2 to 3 us. Whoever has too many at once reads each n-th, which then stands for n.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import Counter, deque
+from collections.abc import Callable, Iterable
+
+import msgspec
+
+from portico.watch.histogram import BOUNDS, Histogram
+
+MOST_ROUTES = 100
+"""Routes with numbers of their own; what comes after them counts as OTHER. So with upstreams and cache words."""
+OTHER = "(other)"
+APP = "app"
+"""The local app, as [upstream] calls it."""
+NGINX = "(nginx)"
+"""Answered by nginx itself: files, redirects, refusals."""
+UNNAMED = "(no route)"
+"""Answered by the app, which named no route: a 404, or an app that has no routes to name."""
+SERVER = "(server)"
+"""Passed on, and whoever answered says nothing about itself: a server elsewhere, or nobody."""
+MOST_RECENT = 20
+_FAILED = b'"status":5'
+"""Cannot come from a client: within what it sent, nginx writes \\" for a quote."""
+_TRACED = b'"agent":"portico-trace"'
+"""Likewise; whoever calls himself so without being it only stays in the list a little longer."""
+_LONGEST_NAME = 120
+_MOST_PIDS = 1000
+_BOUNDS_US = tuple(round(bound * 1e6) for bound in BOUNDS)
+CLASSES = ("other", "1xx", "2xx", "3xx", "4xx", "5xx")
+
+
+class Line(msgspec.Struct, gc=False):
+    """What is counted of a line; everything else in it is skipped without being looked at."""
+
+    status: int
+    bytes_in: int = 0
+    bytes_out: int = 0
+    seconds: float = 0.0
+    cache: str = ""
+    upstream: str = ""
+    worker: str = ""
+    limit_rate: str = ""
+    limit_connections: str = ""
+
+
+_decode: Callable[[bytes], Line] = msgspec.json.Decoder(Line).decode
+
+
+class Route:
+    """The answers of one route by class of status, and how long they took."""
+
+    __slots__ = ("classes", "times")
+
+    def __init__(self) -> None:
+        self.classes = [0] * len(CLASSES)
+        self.times = Histogram()
+
+
+class Metrics:
+    """Counters that only grow."""
+
+    def __init__(self, app_sockets: Iterable[str] = ()) -> None:
+        self._app = frozenset(f"unix:{path}" for path in app_sockets)
+        self.lines = 0
+        """Every line there was."""
+        self.estimated = 0
+        """Of them those that were not read: others of the same moment count for them."""
+        self.unreadable = 0
+        self.recent: deque[bytes] = deque(maxlen=MOST_RECENT)
+        self.traced: deque[bytes] = deque(maxlen=MOST_RECENT)
+        self.failed: deque[bytes] = deque(maxlen=MOST_RECENT)
+        """The last lines, the last of traces, and the last of those answered 5xx, for whoever takes them out."""
+        self.bytes_in = self.bytes_out = 0
+        self.limited = 0
+        self.retried = 0
+        self.by_nginx = 0
+        """Answers that cost the app nothing: nginx's own, and those of the cache."""
+        self.queue, self.app = Histogram(), Histogram()
+        self.routes: dict[str, Route] = {}
+        self.cache: Counter[str] = Counter()
+        self.workers: Counter[str] = Counter()
+        """Requests by the pid of the worker that answered."""
+        self.upstreams: Counter[str] = Counter()
+        """Requests by who answered: APP, or a server."""
+
+    @property
+    def classes(self) -> list[int]:
+        """Requests by class of status, as CLASSES has them."""
+        return [
+            sum(column) for column in zip(*(route.classes for route in self.routes.values()), strict=True)
+        ] or [0] * len(CLASSES)
+
+    @property
+    def times(self) -> Histogram:
+        """How long all the answers took."""
+        return Histogram.total(route.times for route in self.routes.values())
+
+    def count(self, text: bytes, stride: int = 1) -> None:
+        """Whole lines, each with its end; with a stride above 1 each n-th is read and stands for n.
+
+        Failures are all read: few as they should be, they must not depend on luck.
+        """
+        lines = text.split(b"\n")
+        lines.pop()
+        self.lines += len(lines)
+        self.recent.extend(lines[-MOST_RECENT:])
+        if _TRACED in text:
+            self.traced.extend(line for line in lines if _TRACED in line)
+        if stride == 1:
+            self._read(lines, 1)
+            return
+        failed = [line for line in lines if _FAILED in line]
+        others = [line for line in lines if _FAILED not in line] if failed else lines
+        chosen = others[stride // 2 :: stride]
+        self.estimated += len(others) - len(chosen)
+        self._read(failed, 1)
+        self._read(chosen, stride)
+
+    def _read(self, lines: list[bytes], weight: int) -> None:
+        for raw in lines:
+            try:
+                line = _decode(raw)
+            except (msgspec.MsgspecError, ValueError):  # cut by a crash, or not nginx's
+                self.unreadable += 1
+                continue
+            self._add(line, weight)
+            if line.status >= 500:
+                self.failed.append(raw)
+
+    def _add(self, line: Line, weight: int) -> None:
+        """Twenty thousand times a second: a call or a look-up that can be spared is."""
+        words = line.worker.split(" ", 4)
+        status, seconds, upstream = line.status, line.seconds, line.upstream
+        has_worker = len(words) == 5
+        route = self.routes.get(words[4]) if has_worker else None
+        if route is None:
+            route = self._route(words[4] if has_worker else SERVER if upstream else NGINX)
+        route.classes[status // 100 if 100 <= status < 600 else 0] += weight
+        times = route.times
+        times.steps[bisect_left(BOUNDS, seconds)] += weight
+        times.sum += seconds * weight
+        self.bytes_in += line.bytes_in * weight
+        self.bytes_out += line.bytes_out * weight
+        if not upstream:
+            # A page from the cache has its old X-Portico: the route is right, the times are another request's.
+            self.by_nginx += weight
+        else:
+            if upstream in self._app:
+                self.upstreams[APP] += weight
+            else:
+                self._add_server(upstream, weight)
+            if has_worker and line.cache != "STALE":
+                self._add_worker(words, weight)
+        if line.cache:
+            self.cache[
+                line.cache if line.cache in self.cache or len(self.cache) < MOST_ROUTES else OTHER
+            ] += weight
+        if (status == 429 or line.limit_rate or line.limit_connections) and _is_limited(line):
+            self.limited += weight
+
+    def _route(self, name: str) -> Route:
+        """For what is not in `routes` under the very words of the line."""
+        name = UNNAMED if name == "-" else name[:_LONGEST_NAME]
+        if len(self.routes) >= MOST_ROUTES and name not in (NGINX, UNNAMED, SERVER):
+            name = OTHER
+        return self.routes.setdefault(name, Route())
+
+    def _add_server(self, upstream: str, weight: int) -> None:
+        if ", " in upstream:
+            self.retried += weight
+            upstream = upstream.rpartition(", ")[2]
+        if upstream in self._app:
+            upstream = APP
+        if upstream not in self.upstreams and len(self.upstreams) >= MOST_ROUTES:
+            upstream = OTHER
+        self.upstreams[upstream] += weight
+
+    def _add_worker(self, words: list[str], weight: int) -> None:
+        queue, app, pid, _, _ = words
+        try:
+            taken = int(app)
+            self.app.steps[bisect_left(_BOUNDS_US, taken)] += weight
+            self.app.sum += taken * weight / 1e6
+            if queue != "-":
+                waited = int(queue)
+                self.queue.steps[bisect_left(_BOUNDS_US, waited)] += weight
+                self.queue.sum += waited * weight / 1e6
+        except ValueError:
+            return  # a server elsewhere has an X-Portico of its own
+        if pid in self.workers:
+            self.workers[pid] += weight
+        elif len(self.workers) < _MOST_PIDS:
+            self.workers[pid] = weight
+
+
+def _is_limited(line: Line) -> bool:
+    """Refused by nginx's limits; an older line only has the status, which an app may give as well."""
+    if line.limit_rate or line.limit_connections:
+        return line.limit_rate == "REJECTED" or line.limit_connections == "REJECTED"
+    return line.status == 429 and not line.upstream

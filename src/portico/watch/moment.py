@@ -1,0 +1,115 @@
+"""From counters that only grow to what happened in the last second, the last five, the last minute. Pure."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any
+
+from portico.watch.histogram import Histogram
+from portico.watch.metrics import Metrics
+
+HISTORY_SECONDS = 600
+NOW_SECONDS = 5
+"""What is called "now": one second alone is a gamble when few requests come."""
+_ROUTE_STEP, _ROUTE_STEPS = 10, 6
+"""Routes are compared with what they were a minute ago, give or take ten seconds."""
+_MOST_ROUTES = 25
+_HITS = ("HIT", "STALE", "UPDATING", "REVALIDATED")
+
+
+class Totals:
+    """The counters at one time."""
+
+    def __init__(self, metrics: Metrics, at: float) -> None:
+        self.at = at
+        self.classes, self.times = metrics.classes, metrics.times
+        self.queue, self.app = metrics.queue.copy(), metrics.app.copy()
+        self.hits = sum(metrics.cache[word] for word in _HITS)
+        self.asked = metrics.cache.total()
+        self.by_nginx, self.limited, self.estimated = metrics.by_nginx, metrics.limited, metrics.estimated
+        self.bytes_in, self.bytes_out = metrics.bytes_in, metrics.bytes_out
+        self.workers, self.upstreams = dict(metrics.workers), dict(metrics.upstreams)
+
+
+class Moments:
+    """Fed once a second; keeps ten minutes of what happened in each."""
+
+    def __init__(self, metrics: Metrics, at: float) -> None:
+        self._metrics = metrics
+        self.history: deque[dict[str, Any]] = deque(maxlen=HISTORY_SECONDS)
+        self._totals: deque[Totals] = deque([Totals(metrics, at)], maxlen=NOW_SECONDS + 1)
+        self._routes: deque[dict[str, tuple[int, int, Histogram]]] = deque([{}], maxlen=_ROUTE_STEPS)
+        self._ticks = 0
+
+    def tick(self, at: float, **gauges: Any) -> dict[str, Any]:
+        """Close a second that ended at the Unix time `at`; `gauges` are kept with it."""
+        before, totals = self._totals[-1], Totals(self._metrics, at)
+        self._totals.append(totals)
+        second = {"time": round(at, 2)} | _between(before, totals) | gauges
+        self.history.append(second)
+        self._ticks += 1
+        if self._ticks % _ROUTE_STEP == 0:
+            self._routes.append(
+                {
+                    name: (sum(route.classes), route.classes[5], route.times.copy())
+                    for name, route in self._metrics.routes.items()
+                }
+            )
+        return second
+
+    def now(self) -> dict[str, Any]:
+        """The last seconds together: rates by the second, times in milliseconds."""
+        first, last = self._totals[0], self._totals[-1]
+        seconds = max(last.at - first.at, 0.001)
+        return _between(first, last) | {
+            "workers": _rates(first.workers, last.workers, seconds),
+            "upstreams": _rates(first.upstreams, last.upstreams, seconds),
+        }
+
+    def routes(self) -> list[dict[str, Any]]:
+        """Those that were asked for in the last minute, the slowest first."""
+        before = self._routes[0]
+        found = [self._route(name, *before.get(name, (0, 0, None))) for name in self._metrics.routes]
+        asked = [route for route in found if route["requests"]]
+        return sorted(asked, key=lambda route: -(route["p95"] or 0))[:_MOST_ROUTES]
+
+    def _route(self, name: str, requests: int, failed: int, times: Histogram | None) -> dict[str, Any]:
+        route = self._metrics.routes[name]
+        p50, p95 = route.times.since(times).quantiles(0.5, 0.95)
+        return {
+            "route": name,
+            "requests": sum(route.classes) - requests,
+            "failed": route.classes[5] - failed,
+            "p50": _ms(p50),
+            "p95": _ms(p95),
+        }
+
+
+def _between(first: Totals, last: Totals) -> dict[str, Any]:
+    seconds = max(last.at - first.at, 0.001)
+    classes = [now - then for now, then in zip(last.classes, first.classes, strict=True)]
+    p50, p95, p99 = last.times.since(first.times).quantiles(0.5, 0.95, 0.99)
+    (queue,), (app,) = (
+        last.queue.since(first.queue).quantiles(0.95),
+        last.app.since(first.app).quantiles(0.95),
+    )
+    return {
+        "rate": round(sum(classes) / seconds, 2),
+        "classes": [round(count / seconds, 2) for count in classes],
+        "p50": _ms(p50), "p95": _ms(p95), "p99": _ms(p99), "queue_p95": _ms(queue), "app_p95": _ms(app),
+        "hits": last.hits - first.hits, "asked": last.asked - first.asked,
+        "nginx": round((last.by_nginx - first.by_nginx) / seconds, 2),
+        "limited": round((last.limited - first.limited) / seconds, 2),
+        "in": round((last.bytes_in - first.bytes_in) / seconds),
+        "out": round((last.bytes_out - first.bytes_out) / seconds),
+        "estimated": last.estimated > first.estimated,
+    }  # fmt: skip
+
+
+def _rates(first: dict[str, int], last: dict[str, int], seconds: float) -> dict[str, float]:
+    changed = ((name, count - first.get(name, 0)) for name, count in last.items())
+    return {name: round(count / seconds, 2) for name, count in changed if count}
+
+
+def _ms(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds * 1000, 2)

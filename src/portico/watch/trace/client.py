@@ -1,0 +1,288 @@
+"""Sends one request over a connection of its own and notes when what happened, on time.monotonic_ns."""
+
+from __future__ import annotations
+
+import base64
+import os
+import socket
+import ssl
+import time
+import zlib
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from portico.errors import Problem, UsageError
+
+_CHUNK = 1 << 16
+_MOST_BODY = 1 << 20
+"""Bytes of a body that are kept; the rest is only counted."""
+_STREAM_SECONDS = 3.0
+"""How long an event stream is listened to, unless somebody says longer."""
+_SILENT = "the connection was closed without an answer"
+Headers = list[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What is to be sent. `connect` names another address than the URL does, as `host:port`."""
+
+    url: str
+    method: str = "GET"
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
+    connect: str = ""
+    seconds: float = 60.0
+    """The whole time it may take."""
+
+
+@dataclass
+class Sent:
+    """What was sent and what came back. `moments` are monotonic ns by name, in the order in which they happened."""
+
+    method: str
+    scheme: str
+    host: str
+    port: int
+    target: str
+    headers: Headers
+    size: int
+    """Bytes of the request's body."""
+    moments: dict[str, int] = field(default_factory=dict)
+    address: str = ""
+    own_port: int = 0
+    tls: str = ""
+    cipher: str = ""
+    distrust: str = ""
+    """Why this machine does not trust the certificate, empty when it does."""
+    status: int = 0
+    reason: str = ""
+    received: Headers = field(default_factory=list)
+    body: bytes = b""
+    body_size: int = 0
+    pieces: list[tuple[int, int]] = field(default_factory=list)
+    """When a piece came, and its bytes."""
+    error: str = ""
+    is_cut: bool = False
+    """The answer ended before it was complete."""
+
+    def header(self, name: str) -> str:
+        """The first header of the answer with this name, empty for none."""
+        return next((value for key, value in self.received if key.lower() == name), "")
+
+    @property
+    def is_stream(self) -> bool:
+        return self.header("content-type").startswith("text/event-stream")
+
+    @property
+    def is_upgrade(self) -> bool:
+        return any(name.lower() == "upgrade" for name, _ in self.headers)
+
+    def at(self, name: str) -> int:
+        return self.moments.get(name, 0)
+
+
+def send(wish: Wish, token: str) -> Sent:
+    """Send it; what fails is told in `error`. `token` asks Portico's worker to watch. Raises UsageError for no URL."""
+    sent = _prepared(wish, token)
+    ends = time.monotonic() + wish.seconds
+    try:
+        connection = _connected(sent, wish, ends)
+    except (OSError, UnicodeError) as error:
+        sent.error = getattr(error, "strerror", None) or str(error)
+        sent.moments["failed"] = time.monotonic_ns()
+        return sent
+    with connection:
+        try:
+            _talk(connection, sent, wish, ends)
+        except TimeoutError:
+            sent.is_cut = not sent.is_stream
+            sent.error = "" if sent.status else f"no answer within {wish.seconds:g} s"
+        except OSError as error:
+            is_silent = isinstance(error, ConnectionResetError) and not sent.status
+            sent.error = _SILENT if is_silent else error.strerror or str(error)
+            sent.is_cut = True
+        sent.moments["end"] = time.monotonic_ns()
+    return sent
+
+
+def _prepared(wish: Wish, token: str) -> Sent:
+    try:
+        url = urlsplit(wish.url)
+        scheme = {"ws": "http", "wss": "https"}.get(url.scheme, url.scheme)
+        port = url.port or (443 if scheme == "https" else 80)
+    except ValueError as error:
+        raise UsageError(Problem("", f'"{wish.url}" is no URL: {error}')) from None
+    if scheme not in ("http", "https") or not url.hostname:
+        raise UsageError(
+            Problem("", f'"{wish.url}" is no URL', "expected http://host/path, or a path like /cart")
+        )
+    target = (url.path or "/") + (f"?{url.query}" if url.query else "")
+    headers = _headers(wish, url.netloc.rpartition("@")[2], is_socket=url.scheme in ("ws", "wss"))
+    made = Sent(wish.method, scheme, url.hostname, port, target, headers, len(wish.body))
+    made.headers.append(("X-Portico-Trace", token))
+    return made
+
+
+def _headers(wish: Wish, host: str, *, is_socket: bool) -> Headers:
+    given = {name.lower() for name, _ in wish.headers}
+    made = [("Host", host), ("User-Agent", "portico-trace"), ("Accept", "*/*"), ("Accept-Encoding", "gzip")]
+    if is_socket:
+        key = base64.b64encode(os.urandom(16)).decode()
+        made += [("Connection", "Upgrade"), ("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13")]
+        made += [("Sec-WebSocket-Key", key)]
+    elif "upgrade" not in given:
+        made.append(("Connection", "close"))
+    if wish.body:
+        made.append(("Content-Type", "application/x-www-form-urlencoded"))
+    if wish.body or wish.method in ("POST", "PUT", "PATCH"):
+        made.append(("Content-Length", str(len(wish.body))))
+    return [pair for pair in made if pair[0].lower() not in given] + list(wish.headers)
+
+
+def _connected(sent: Sent, wish: Wish, ends: float) -> socket.socket:
+    moments, (host, port) = sent.moments, (sent.host, sent.port)
+    if wish.connect:
+        host, _, number = wish.connect.rpartition(":")
+        host, port = host.strip("[]") or "127.0.0.1", int(number)
+    host.encode("idna")  # what Python loads for it is not the request's time
+    moments["begin"] = time.monotonic_ns()
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    moments["looked up"] = time.monotonic_ns()
+    failure: OSError | None = None
+    for family, kind, protocol, _, address in found:
+        connection = socket.socket(family, kind, protocol)
+        connection.settimeout(max(0.1, ends - time.monotonic()))
+        try:
+            connection.connect(address)
+        except OSError as error:
+            failure = error
+            connection.close()
+            continue
+        moments["connected"] = time.monotonic_ns()
+        sent.address = f"[{address[0]}]" if ":" in str(address[0]) else str(address[0])
+        sent.own_port = connection.getsockname()[1]
+        if sent.scheme != "https":
+            return connection
+        return _secured(connection, sent, wish)
+    raise failure or OSError(f"{host} has no address")
+
+
+def _secured(connection: socket.socket, sent: Sent, wish: Wish) -> socket.socket:
+    """TLS; a certificate that is not trusted is told, and the request goes on: it is our own site."""
+    try:
+        made = ssl.create_default_context().wrap_socket(connection, server_hostname=sent.host)
+    except ssl.SSLCertVerificationError as error:
+        if sent.distrust:
+            raise
+        sent.distrust = error.verify_message
+        connection.close()
+        again = socket.create_connection(
+            (sent.address.strip("[]"), connection_port(sent, wish)), wish.seconds
+        )
+        sent.own_port = again.getsockname()[1]
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        made = context.wrap_socket(again, server_hostname=sent.host)
+    sent.moments["secured"] = time.monotonic_ns()
+    sent.tls, cipher = made.version() or "", made.cipher()
+    sent.cipher = cipher[0] if cipher else ""
+    return made
+
+
+def connection_port(sent: Sent, wish: Wish) -> int:
+    """The port that was really connected to."""
+    return int(wish.connect.rpartition(":")[2]) if wish.connect else sent.port
+
+
+def _talk(connection: socket.socket, sent: Sent, wish: Wish, ends: float) -> None:
+    lines = [f"{sent.method} {sent.target} HTTP/1.1", *(f"{name}: {value}" for name, value in sent.headers)]
+    head = "\r\n".join([*lines, "", ""]).encode("utf-8", "surrogateescape")
+    sent.moments["sending"] = time.monotonic_ns()
+    try:
+        connection.sendall(head + wish.body)
+    except (BrokenPipeError, ConnectionResetError):
+        pass  # refused before it was read whole: the answer says why
+    sent.moments["sent"] = time.monotonic_ns()
+    rest = _read_head(connection, sent, ends)
+    if sent.status == 101:
+        return
+    if sent.is_stream and wish.seconds == Wish.seconds:
+        ends = min(ends, time.monotonic() + _STREAM_SECONDS)
+    _read_body(connection, sent, rest, ends)
+
+
+def _receive(connection: socket.socket, ends: float) -> bytes:
+    left = ends - time.monotonic()
+    if left <= 0:
+        raise TimeoutError
+    connection.settimeout(left)
+    return connection.recv(_CHUNK)
+
+
+def _read_head(connection: socket.socket, sent: Sent, ends: float) -> bytes:
+    received = b""
+    while True:
+        while b"\r\n\r\n" not in received:
+            piece = _receive(connection, ends)
+            sent.moments.setdefault("first byte", time.monotonic_ns())
+            if not piece:
+                sent.error = (
+                    "the connection was closed without an answer" if not received else "the head is cut"
+                )
+                sent.is_cut = True
+                return b""
+            received += piece
+        head, _, received = received.partition(b"\r\n\r\n")
+        first, *lines = head.decode("latin-1").split("\r\n")
+        code = first.split(" ", 2)
+        if code[1] not in ("100", "103"):
+            break
+    sent.moments["head"] = time.monotonic_ns()
+    sent.status, sent.reason = int(code[1]), code[2] if len(code) > 2 else ""
+    sent.received = [(name, value.strip()) for name, _, value in (line.partition(":") for line in lines)]
+    return received
+
+
+def _read_body(connection: socket.socket, sent: Sent, rest: bytes, ends: float) -> None:
+    length = sent.header("content-length")
+    is_chunked = "chunked" in sent.header("transfer-encoding").lower()
+    has_none = sent.method == "HEAD" or sent.status in (204, 304)
+    wanted = 0 if has_none else int(length) if length.isdigit() else None
+    kept, count = bytearray(), 0
+    piece = rest
+    try:
+        while True:
+            if piece:
+                sent.pieces.append((time.monotonic_ns(), len(piece)))
+                count += len(piece)
+                kept += piece[: max(0, _MOST_BODY - len(kept))]
+            if wanted is not None and count >= wanted:
+                break
+            if is_chunked and bytes(kept[-5:]) == b"0\r\n\r\n":
+                break
+            if not (piece := _receive(connection, ends)):
+                sent.is_cut = wanted is not None or is_chunked
+                break
+    finally:
+        sent.body_size = count
+        sent.body = _decoded(bytes(kept), sent, is_chunked=is_chunked)
+
+
+def _decoded(body: bytes, sent: Sent, *, is_chunked: bool) -> bytes:
+    if is_chunked:
+        whole = bytearray()
+        while body:
+            size, _, body = body.partition(b"\r\n")
+            try:
+                count = int(size.split(b";")[0], 16)
+            except ValueError:
+                break
+            whole += body[:count]
+            body = body[count + 2 :]
+        body = bytes(whole)
+    if sent.header("content-encoding") == "gzip":
+        try:
+            return zlib.decompressobj(31).decompress(body, _MOST_BODY)
+        except zlib.error:
+            return b""
+    return body

@@ -1,0 +1,204 @@
+"""All that is known about one request: the client, nginx's line, the worker's record, the configuration."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from portico.errors import PorticoError, Problem
+from portico.explain.match import Asked, NoServerError, Verdict, verdict
+from portico.explain.node import Node
+from portico.explain.read import read
+from portico.place import foreign
+from portico.plan.paths import trace
+from portico.watch.follow import Follower, decoded
+from portico.watch.lines import Request
+from portico.watch.said import Complaint, Entry, complaints, entries
+from portico.watch.trace.client import Sent, Wish, connection_port, send
+
+_LINE_SECONDS = 4.0
+"""nginx writes its line a quarter of a second after the answer, later on a loaded machine."""
+_RECORD_SECONDS = 2.0
+_LOOK_SECONDS = 0.02
+_KEPT = 50
+
+
+@dataclass(frozen=True)
+class House:
+    """The site whose request it is: where its files and logs are."""
+
+    runtime: Path
+    conf: Path
+    """nginx.conf."""
+    access_log: Path
+    error_log: Path
+    app_log: Path
+    user: str = ""
+    """Who runs the app; empty when it is who runs Portico."""
+
+    @classmethod
+    def of(cls, runtime: str, status: dict[str, Any]) -> House:
+        """That of a running site which told its status."""
+        return cls(
+            Path(runtime),
+            Path(status["files"]) / "nginx.conf",
+            Path(status["access_log"]),
+            Path(status["error_log"]),
+            Path(status["app_log"]),
+            status["user"],
+        )
+
+
+@dataclass
+class Evidence:
+    """`records` are those of the workers that had the request, in order; `line` is None when nginx wrote none."""
+
+    sent: Sent
+    root: Node
+    verdict: Verdict | None
+    why_none: str
+    """Why there is no verdict."""
+    line: Request | None = None
+    records: list[dict[str, Any]] = field(default_factory=list)
+    complaints: list[Complaint] = field(default_factory=list)
+    entries: list[Entry] = field(default_factory=list)
+    is_closed: bool = False
+    """`portico maintenance` is on."""
+
+    @property
+    def record(self) -> dict[str, Any] | None:
+        """Of the worker that had it last."""
+        return self.records[-1] if self.records else None
+
+    @property
+    def request_id(self) -> str:
+        return self.sent.header("x-request-id") or (self.line.id if self.line else "")
+
+    def setting(self, name: str) -> Node | None:
+        """The directive in force where the request was answered: of the location, its server or http."""
+        if self.verdict is None:
+            return None
+        chain = [self.verdict.location, self.verdict.server, *self.root.all("http")]
+        return next((found for node in chain if node and (found := node.first(name))), None)
+
+
+def follow(house: House, wish: Wish) -> Evidence:
+    """Send the request and collect what everybody knows about it. Raises PorticoError."""
+    root = read(house.conf)
+    logs = [Follower(house.access_log), Follower(house.error_log), Follower(house.app_log, is_foreign=True)]
+    with _invitation(house) as (token, directory):
+        sent = send(wish, token)
+        found, why = _verdict(root, sent, wish)
+        made = Evidence(sent, root, found, why, is_closed=(house.runtime / "maintenance" / "on").exists())
+        if sent.status or sent.moments.get("sent"):
+            _collect(made, logs, directory)
+    return made
+
+
+@contextmanager
+def _invitation(house: House) -> Iterator[tuple[str, Path]]:
+    """A directory whose name the request carries; whoever can make it may see what a worker knows.
+
+    A worker of another user passes through the parent, where it can make and move nothing, to the one that is its own.
+    """
+    token, parent = secrets.token_hex(16), Path(trace(str(house.runtime)))
+    try:
+        owner = house.runtime.stat().st_uid
+        for path, mode in ((parent, 0o711 if house.user else 0o700), (parent / token, 0o700)):
+            path.mkdir(mode=mode, exist_ok=True)
+            if os.geteuid() == 0:
+                path.chmod(mode)
+                os.chown(path, owner, -1)
+        if house.user:
+            shutil.chown(parent / token, house.user)
+    except OSError as error:
+        what = f"cannot be written: {error.strerror}"
+        raise PorticoError(
+            Problem(str(parent), what, "trace as the user who runs the site, or as root")
+        ) from None
+    try:
+        yield token, parent / token
+    finally:
+        shutil.rmtree(parent / token, ignore_errors=True)
+
+
+def _verdict(root: Node, sent: Sent, wish: Wish) -> tuple[Verdict | None, str]:
+    asked = Asked(sent.method, sent.scheme, sent.host, connection_port(sent, wish), sent.target, sent.address)
+    host = next((value for name, value in sent.headers if name.lower() == "host"), sent.host)
+    asked = Asked(asked.method, asked.scheme, _bare(host), asked.port, asked.target, asked.address)
+    try:
+        return verdict(root, asked), ""
+    except (NoServerError, ValueError) as error:
+        return None, str(error)
+
+
+def _bare(host: str) -> str:
+    name, colon, port = host.rpartition(":")
+    return name if colon and port.isdigit() else host
+
+
+def _collect(made: Evidence, logs: list[Follower], directory: Path) -> None:
+    access, error, app = logs
+    ends = time.monotonic() + _LINE_SECONDS
+    wanted, lines = made.sent.header("x-request-id"), list[Request]()
+    while time.monotonic() < ends:
+        lines += [line for text in decoded(access.text()) if (line := Request.parse(text))]
+        made.line = next((line for line in lines if _is_ours(line, made, wanted)), None)
+        if made.line:
+            break
+        time.sleep(_LOOK_SECONDS)
+    made.records = _records(directory, made)
+    found = complaints(decoded(error.text()))
+    made.complaints = [item for item in found if made.line and item.is_about(made.line)]
+    made.entries = [entry for entry in entries(decoded(app.text())) if entry.id == made.request_id]
+
+
+def _is_ours(line: Request, made: Evidence, wanted: str) -> bool:
+    if wanted:
+        return line.id == wanted
+    return line.uri == made.sent.target and line.agent == "portico-trace"
+
+
+def _records(directory: Path, made: Evidence) -> list[dict[str, Any]]:
+    """What the workers wrote; one that has not finished is waited for, unless nginx has given it up."""
+    patience = (
+        0.2
+        if made.sent.status in (502, 504) or made.sent.is_stream or made.sent.status == 101
+        else _RECORD_SECONDS
+    )
+    ends = time.monotonic() + patience
+    expected = bool(made.line and made.line.upstream)
+    while True:
+        found = [record for path in directory.glob("*.json") if (record := _read(path))]
+        is_whole = bool(found) and all(record["ended"] for record in found)
+        if is_whole or time.monotonic() > ends or not (expected or found):
+            return sorted(found, key=lambda record: int(record["events"][0]["ns"]))
+        time.sleep(_LOOK_SECONDS)
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    try:
+        found: dict[str, Any] = json.loads(foreign.text(path))
+    except (OSError, ValueError):
+        return None
+    return found
+
+
+def keep(state: Path, request_id: str, told: dict[str, Any]) -> None:
+    """Store a trace for who looks at it later; the oldest go."""
+    directory = state / "traces"
+    try:
+        directory.mkdir(mode=0o700, exist_ok=True)
+        (directory / f"{request_id or secrets.token_hex(16)}.json").write_text(json.dumps(told, default=str))
+        for path in sorted(directory.glob("*.json"), key=lambda path: path.stat().st_mtime)[:-_KEPT]:
+            path.unlink(missing_ok=True)
+    except OSError:
+        pass  # it was shown all the same

@@ -1,0 +1,217 @@
+"""Key moments: one sentence for each thing about a request that is worth knowing, and where to read on."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from portico.explain.node import Node
+from portico.plan.nginx.conf import quote
+from portico.watch.trace.evidence import Evidence
+from portico.watch.trace.tracker import request, response
+
+_CACHED = {
+    "HIT": "nginx answered from its cache; the app was not asked.",
+    "STALE": "The app did not answer well: nginx gave the last good answer from its cache.",
+    "UPDATING": "nginx gave the last answer from its cache, and has the app make a new one meanwhile.",
+    "REVALIDATED": "nginx asked the app whether what it keeps still holds, and it does.",
+}
+_SLOW_QUEUE_US = 20_000
+_NEAR = 0.5
+_LAST_CHUNK = 5
+"""Bytes that only say that the body is over."""
+_HIDDEN = {"x-portico", "x-request-id"}
+_NGINX_OWN = {"server", "date", "connection", "transfer-encoding", "x-request-id", "accept-ranges", "etag"}
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A sentence; `see` is a command that says more, empty when there is none."""
+
+    text: str
+    see: str = ""
+
+
+def moments(evidence: Evidence) -> list[Moment]:
+    told = (_failures, _refusals, _retries, _source, _answer, _headers, _way_there, _times)
+    found = [moment for tell in told for moment in tell(evidence)]
+    return list(dict.fromkeys(found))
+
+
+def _see(evidence: Evidence, *names: str) -> str:
+    node = next((node for name in names if (node := evidence.setting(name))), None)
+    return explain(node) if node else ""
+
+
+def explain(node: Node) -> str:
+    """The command that explains a line of the configuration, by its words: they stay when its number changes."""
+    return f"portico explain {shlex.quote(' '.join([node.name, *map(quote, node.args)]))}"
+
+
+def _failures(evidence: Evidence) -> Iterator[Moment]:
+    sent = evidence.sent
+    if sent.error and not sent.status:
+        hint = "; is the site running? portico status" if not sent.at("connected") else ""
+        yield Moment(f"No answer: {sent.error}{hint}.")
+    if sent.distrust:
+        yield Moment(f"This machine does not trust the certificate: {sent.distrust}.")
+    if evidence.verdict is None and evidence.why_none:
+        yield Moment(f"nginx has no place for this request: {evidence.why_none}.")
+    for note in evidence.verdict.notes if evidence.verdict else ():
+        yield Moment(f"{note[0].upper()}{note[1:]}.")
+
+
+def _refusals(evidence: Evidence) -> Iterator[Moment]:
+    sent, line = evidence.sent, evidence.line
+    if line and "REJECTED" in (line.limit_rate, line.limit_connections):
+        yield Moment("Refused by a limit: this client asks faster, or holds more, than the site allows.",
+                     _see(evidence, "limit_req", "limit_conn"))  # fmt: skip
+    if sent.status == 413:
+        yield Moment(
+            "nginx refused the body before the app saw any of it.", _see(evidence, "client_max_body_size")
+        )
+    if sent.status == 504:
+        yield Moment("nginx gave the app up after its time; the app may still be at work.",
+                     _see(evidence, "uwsgi_read_timeout", "proxy_read_timeout"))  # fmt: skip
+    if sent.status == 502 and line and line.upstream:
+        yield Moment("No worker took the request, or the one that did died: portico status, portico logs.",
+                     _see(evidence, "uwsgi_next_upstream", "proxy_next_upstream"))  # fmt: skip
+    if evidence.is_closed and sent.status == 503:
+        yield Moment("The site is closed: portico maintenance off opens it.")
+
+
+def _retries(evidence: Evidence) -> Iterator[Moment]:
+    sent, line = evidence.sent, evidence.line
+    if line and line.retries:
+        yield Moment(f"It was tried {line.retries + 1} times: the first worker did not answer.",
+                     _see(evidence, "uwsgi_next_upstream", "proxy_next_upstream"))  # fmt: skip
+    if sent.is_cut and sent.status:
+        yield Moment("The answer was cut short: it ended before it was complete.")
+    for entry in evidence.entries:
+        if "Traceback" in entry.text:
+            yield Moment(
+                f"The app failed: {entry.text.strip().splitlines()[-1]}.",
+                f"portico logs --id {evidence.request_id}",
+            )
+
+
+def _source(evidence: Evidence) -> Iterator[Moment]:
+    """Whose answer it is, where it is not simply the app's."""
+    sent, line = evidence.sent, evidence.line
+    if line and (words := _CACHED.get(line.cache)):
+        yield Moment(words, _see(evidence, "uwsgi_cache", "proxy_cache"))
+    elif line and line.cache and _app_said(evidence, "cache-control"):
+        yield Moment(f"Not from the cache ({line.cache}): nginx keeps what the app marks public or s-maxage.",
+                     _see(evidence, "uwsgi_cache", "proxy_cache"))  # fmt: skip
+    if any(name.lower() == "x-accel-redirect" for name, _ in _sent_by_worker(evidence)):
+        yield Moment("nginx sent the file in the app's place; the worker was free at once.",
+                     "portico explain downloads")  # fmt: skip
+    if (
+        line
+        and not line.upstream
+        and not line.cache
+        and sent.header("content-encoding")
+        and sent.header("content-length")
+    ):
+        yield Moment(
+            f"The file went out as its {sent.header('content-encoding')} copy, compressed ahead of time."
+        )
+
+
+def _answer(evidence: Evidence) -> Iterator[Moment]:
+    sent, line, record = evidence.sent, evidence.line, evidence.record
+    if line and not line.upstream and not line.cache and sent.status in (200, 206, 304):
+        yield Moment("nginx answered by itself; the app was not asked.", _location(evidence))
+    if sent.header("content-encoding") and record and not _app_said(evidence, "content-encoding"):
+        yield Moment(f"nginx compressed it ({sent.header('content-encoding')}) to {sent.body_size} bytes.",
+                     _see(evidence, "gzip"))  # fmt: skip
+    if 300 <= sent.status < 400 and sent.header("location"):
+        yield Moment(f"It leads on to {sent.header('location')}; a trace does not follow.")
+    if sent.is_stream:
+        count = sum(size > _LAST_CHUNK for _, size in sent.pieces)
+        yield Moment(f"A stream of events, passed on unbuffered: {count} pieces came while this listened.")
+    elif sent.status == 101:
+        yield Moment("The connection was upgraded; what goes over it now is between client and app.")
+    elif record and record.get("response"):
+        yield Moment("nginx took the whole answer from the worker at once, so that a slow client keeps no worker busy.",
+                     _see(evidence, "uwsgi_buffers", "proxy_buffers"))  # fmt: skip
+
+
+def _headers(evidence: Evidence) -> Iterator[Moment]:
+    record = evidence.record
+    for one in response(evidence):
+        if one.app is not None and one.worker is None and record and record.get("ended"):
+            yield Moment(
+                f"The worker left out the app's {one.name}: such headers belong to one connection, not to the answer."
+            )
+        if (
+            one.worker is not None
+            and one.client is None
+            and one.name.lower() not in _HIDDEN | _NGINX_OWN | {"content-length"}
+        ):
+            yield Moment(
+                f"nginx did not pass on the header {one.name}.",
+                _see(evidence, "uwsgi_hide_header", "proxy_hide_header"),
+            )
+
+
+def _way_there(evidence: Evidence) -> Iterator[Moment]:
+    record = evidence.record
+    if not record:
+        return
+    for one in request(evidence):
+        lowered = one.name.lower()
+        if (
+            one.client is not None
+            and one.app is None
+            and one.nginx is None
+            and lowered not in ("connection", "body size")
+        ):
+            why = (
+                "its name has an underscore"
+                if "_" in one.name
+                else "clients lie in it about who and where they are"
+            )
+            see = "underscores_in_headers" if "_" in one.name else "uwsgi_param"
+            yield Moment(f"The app never saw the header {one.name}: {why}.", f"portico explain {see}")
+        elif lowered.startswith("x-forwarded") and one.client not in (None, one.app):
+            yield Moment(f"{one.name}: nginx replaced what the client sent.", "portico explain uwsgi_param")
+    prefix = record["environ"].get("SCRIPT_NAME")
+    if prefix:
+        yield Moment(
+            f"The prefix {prefix} became SCRIPT_NAME: url_for puts it back.", "portico explain SCRIPT_NAME"
+        )
+
+
+def _times(evidence: Evidence) -> Iterator[Moment]:
+    sent, line, limit = evidence.sent, evidence.line, evidence.setting("client_max_body_size")
+    numbers = line.numbers if line else {}
+    if (numbers.get("queue_us") or 0) > _SLOW_QUEUE_US:
+        wait = numbers["queue_us"] / 1000
+        yield Moment(f"It waited {wait:.0f} ms for a worker: all were busy. portico scale, portico status.")
+    if limit and limit.args[0].isdigit() and int(limit.args[0]) * _NEAR < sent.size <= int(limit.args[0]):
+        share = sent.size * 100 // int(limit.args[0])
+        yield Moment(f"The body took {share} % of what is allowed.", explain(limit))
+    timeout = evidence.setting("uwsgi_read_timeout") or evidence.setting("proxy_read_timeout")
+    if timeout and line and timeout.args[0].endswith("s") and timeout.args[0][:-1].isdigit():
+        most = float(timeout.args[0][:-1])
+        if most * _NEAR < line.seconds < most and sent.status < 500:
+            yield Moment(
+                f"The app used {line.seconds * 100 / most:.0f} % of the time it has.", explain(timeout)
+            )
+
+
+def _sent_by_worker(evidence: Evidence) -> list[list[str]]:
+    answer = (evidence.record or {}).get("response") or {}
+    return list(answer.get("sent", []))
+
+
+def _app_said(evidence: Evidence, name: str) -> bool:
+    answer = (evidence.record or {}).get("response") or {}
+    return any(key.lower() == name for key, _ in answer.get("headers", []))
+
+
+def _location(evidence: Evidence) -> str:
+    found = evidence.verdict.location if evidence.verdict else None
+    return explain(found) if found else ""

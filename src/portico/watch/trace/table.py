@@ -1,0 +1,427 @@
+"""The execution table: what happened to a request, step by step, from the client to the app and back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from portico.explain.match import names_of, rule
+from portico.explain.node import PASSES, Node
+from portico.watch.trace.evidence import Evidence
+
+CLIENT, NGINX, LINK, WORKER, APP = "client", "nginx", "link", "worker", "app"
+_REQUEST, _RESPONSE = "request", "response"
+_STATUS_418, _STATUS_419 = "@portico_upgraded", "@portico_closed"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One step. `at_us` is microseconds since the beginning, None where only nginx knows; `took_us` likewise.
+
+    `message` is "request", "response" or "" for what is neither; `place` is file:line of what is responsible.
+    """
+
+    number: int
+    actor: str
+    action: str
+    message: str
+    source: str
+    destination: str
+    at_us: int | None
+    took_us: int | None
+    place: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One piece of the waterfall, in microseconds since the beginning."""
+
+    name: str
+    actor: str
+    begins_us: int
+    ends_us: int
+
+
+def rows(evidence: Evidence) -> list[Row]:
+    """Every step in order."""
+    found = [*_there(evidence), *_nginx(evidence), *_inside(evidence), *_back(evidence)]
+    return [replace(row, number=number) for number, row in enumerate(found, 1)]
+
+
+def _row(
+    evidence: Evidence, actor: str, action: str, message: str = "", source: str = "", destination: str = "",
+    *, at: int = 0, took: int | None = None, place: str = "", note: str = "",
+) -> Row:  # fmt: skip
+    at_us = (at - evidence.sent.at("begin")) // 1000 if at and evidence.sent.at("begin") else None
+    return Row(0, actor, action, message, source, destination or source, at_us, took, place, note)
+
+
+def _there(evidence: Evidence) -> Iterator[Row]:
+    """From the client to nginx."""
+    sent = evidence.sent
+    begin, looked, connected = sent.at("begin"), sent.at("looked up"), sent.at("connected")
+    if not looked:
+        yield _row(
+            evidence,
+            CLIENT,
+            f"looks up {sent.host}",
+            "",
+            CLIENT,
+            "resolver",
+            at=begin,
+            note=f"fails: {sent.error}",
+        )
+        return
+    yield _row(
+        evidence, CLIENT, f"looks up {sent.host}", "", CLIENT, "resolver", at=begin, took=_us(begin, looked)
+    )
+    if not connected:
+        note = f"fails: {sent.error}"
+        yield _row(evidence, CLIENT, f"connects to port {sent.port}", "", CLIENT, NGINX, at=looked, note=note)
+        return
+    where = f"{sent.address}:{sent.port}"
+    yield _row(
+        evidence,
+        CLIENT,
+        f"connects to {where} (TCP)",
+        "",
+        CLIENT,
+        NGINX,
+        at=looked,
+        took=_us(looked, connected),
+    )
+    if secured := sent.at("secured"):
+        note = f"not trusted by this machine: {sent.distrust}" if sent.distrust else ""
+        yield _row(
+            evidence, CLIENT, f"agrees on {sent.tls}, {sent.cipher}", "", CLIENT, NGINX,
+            at=connected, took=_us(connected, secured), note=note,
+        )  # fmt: skip
+    if not sent.at("sending"):
+        return
+    body = f" and {sent.size} bytes of body" if sent.size else ""
+    yield _row(
+        evidence, CLIENT, f"sends {sent.method} {sent.target}{body}", _REQUEST, CLIENT, NGINX,
+        at=sent.at("sending"), took=_us(sent.at("sending"), sent.at("sent")),
+    )  # fmt: skip
+
+
+def _nginx(evidence: Evidence) -> Iterator[Row]:
+    """What nginx decides."""
+    found, line = evidence.verdict, evidence.line
+    if not evidence.sent.at("sent"):
+        return
+    if found is None:
+        yield _row(evidence, NGINX, "finds no server", "", NGINX, note=evidence.why_none)
+        return
+    named = ", ".join(name or "(no name)" for name in names_of(found.server))
+    yield _row(
+        evidence, NGINX, f"chooses server {named}", "", NGINX, place=found.server.place, note=found.server_why
+    )
+    what = found.location.text if found.location else "no location"
+    place = found.location.place if found.location else found.server.place
+    yield _row(evidence, NGINX, f"chooses {what}", "", NGINX, place=place, note=found.location_why)
+    if found.location is None or line is None:
+        return
+    yield from _limits(evidence)
+    yield from _detour(evidence)
+    if line.cache:
+        yield _row(
+            evidence,
+            NGINX,
+            f"asks its cache: {line.cache}",
+            "",
+            NGINX,
+            place=_place(evidence, "uwsgi_cache", "proxy_cache"),
+        )
+    yield from _tries(evidence)
+    if not line.upstream:
+        yield _alone(evidence, found.location)
+
+
+def _limits(evidence: Evidence) -> Iterator[Row]:
+    line = evidence.line
+    assert line is not None
+    for name, status in (("limit_req", line.limit_rate), ("limit_conn", line.limit_connections)):
+        node = evidence.setting(name)
+        if status and node:
+            said = next((item.text for item in evidence.complaints if "limiting" in item.text), "")
+            yield _row(evidence, NGINX, f"counts against {node.text}: {status.lower()}", "", NGINX, place=node.place,
+                       note=said.partition(", client:")[0])  # fmt: skip
+
+
+def _detour(evidence: Evidence) -> Iterator[Row]:
+    """The named locations that a generated configuration leads to."""
+    found = evidence.verdict
+    assert found is not None
+    assert found.location is not None
+    if not found.location.first(*PASSES):
+        return
+    if evidence.is_closed and (closed := _named(found.server, _STATUS_419)):
+        yield _row(evidence, NGINX, "goes on in @portico_closed", "", NGINX, place=closed.place,
+                   note="portico maintenance is on")  # fmt: skip
+        return
+    is_on = evidence.sent.is_upgrade and evidence.line and evidence.line.limit_rate != "REJECTED"
+    if is_on and (upgraded := _named(found.server, _STATUS_418)):
+        yield _row(evidence, NGINX, "goes on in @portico_upgraded", "", NGINX, place=upgraded.place,
+                   note="the client asks for a WebSocket")  # fmt: skip
+
+
+def _named(server: Node, name: str) -> Node | None:
+    return next((node for node in server.all("location") if rule(node).pattern == name), None)
+
+
+def _tries(evidence: Evidence) -> Iterator[Row]:
+    """Each server or socket that nginx tried."""
+    line = evidence.line
+    assert line is not None
+    addresses = [part for group in line.upstream.split(" : ") for part in group.split(", ") if part]
+    statuses = line.upstream_status.replace(" : ", ", ").split(", ")
+    connects = line.connect_seconds.replace(" : ", ", ").split(", ")
+    passing = (
+        evidence.setting("uwsgi_pass") or evidence.setting("proxy_pass") or evidence.setting("fastcgi_pass")
+    )
+    for number, address in enumerate(addresses):
+        connect = connects[number] if number < len(connects) else "-"
+        status = statuses[number] if number < len(statuses) else ""
+        is_up = connect not in ("-", "")
+        note = "" if is_up else _why_down(evidence) or "nobody listens there"
+        if is_up and status in ("502", "504"):
+            note = "no answer came" if status == "502" else "no answer came in time"
+        how = "passes the request to" if is_up else "cannot connect to"
+        yield _row(evidence, NGINX, f"{how} {address}", _REQUEST, NGINX, LINK, place=passing.place if passing else "",
+                   took=int(float(connect) * 1e6) if is_up else None, note=note)  # fmt: skip
+
+
+def _why_down(evidence: Evidence) -> str:
+    return next(
+        (item.text.partition(" while ")[0] for item in evidence.complaints if "connect()" in item.text), ""
+    )
+
+
+def _alone(evidence: Evidence, location: Node) -> Row:
+    """nginx answers without the app."""
+    status, files = evidence.sent.status, location.first("alias", "root")
+    limit, refused = evidence.setting("client_max_body_size"), location.first("return")
+    if status == 413 and limit:
+        note = f"a body of {evidence.sent.size} bytes"
+        return _row(
+            evidence, NGINX, f"refuses the body: {limit.text}", "", NGINX, place=limit.place, note=note
+        )
+    if (
+        status in (429, 503)
+        and evidence.line
+        and "REJECTED" in (evidence.line.limit_rate, evidence.line.limit_connections)
+    ):
+        return _row(
+            evidence,
+            NGINX,
+            f"refuses the request with {status}",
+            "",
+            NGINX,
+            place=_place(evidence, "limit_req", "limit_conn"),
+        )
+    if evidence.is_closed and status == 503:
+        return _row(evidence, NGINX, "answers with the page of portico maintenance", "", NGINX)
+    if evidence.line and evidence.line.cache in ("HIT", "STALE", "UPDATING", "REVALIDATED"):
+        return _row(
+            evidence,
+            NGINX,
+            "answers from its cache",
+            "",
+            NGINX,
+            place=_place(evidence, "uwsgi_cache", "proxy_cache"),
+        )
+    if refused:
+        return _row(evidence, NGINX, f"answers by itself: {refused.text}", "", NGINX, place=refused.place)
+    if files:
+        found = {
+            200: "sends the file",
+            206: "sends a part of the file",
+            304: "says that the file has not changed",
+        }
+        what = found.get(status, "finds no file that may be sent")
+        return _row(evidence, NGINX, f"{what} below {files.args[0]}", "", NGINX, place=files.place)
+    return _row(evidence, NGINX, f"answers by itself with {status}", "", NGINX)
+
+
+def _inside(evidence: Evidence) -> Iterator[Row]:
+    """What happened in each worker that had the request."""
+    line = evidence.line
+    for record in evidence.records:
+        yield from _in_worker(evidence, record)
+    numbers = line.numbers if line else {}
+    if not evidence.records and numbers.get("pid"):
+        yield _row(
+            evidence,
+            LINK,
+            f"the request waits {numbers['queue_us'] or 0} us for a worker",
+            _REQUEST,
+            LINK,
+            WORKER,
+        )
+        who = f"worker {numbers['pid']}, thread {numbers['thread']}"
+        yield _row(evidence, WORKER, f"{who} has the app answer", "", WORKER, APP, took=numbers["app_us"])
+
+
+def _in_worker(evidence: Evidence, record: dict[str, Any]) -> Iterator[Row]:
+    events = {event["what"]: event["ns"] for event in reversed(record["events"])}  # the first of each
+    taken, read = events.get("taken", 0), events.get("read", 0)
+    since = evidence.sent.at("sent")
+    numbers = evidence.line.numbers if evidence.line else {}
+    queue = (
+        f"; {numbers['queue_us']} us of it in the queue, to the millisecond"
+        if numbers.get("queue_us")
+        else ""
+    )
+    who = f"worker {record['pid']}" + (f", thread {record['thread']}" if record["thread"] else "")
+    took = max(0, _us(since, taken)) if taken > since else 0
+    yield _row(evidence, LINK, f"{who} takes the connection", _REQUEST, LINK, WORKER, at=taken, took=took,
+               note=f"since the client had sent: nginx, the link and the queue{queue}")  # fmt: skip
+    what = f"reads {len(record['nginx'] or record['environ'])} variables and makes the environ"
+    yield _row(evidence, WORKER, what, "", WORKER, at=taken, took=_us(taken, read))
+    yield from _in_app(evidence, record, events)
+
+
+def _in_app(evidence: Evidence, record: dict[str, Any], events: dict[str, int]) -> Iterator[Row]:
+    called = events.get("called") or events.get("read", 0)
+    answer, ended = record.get("response"), record["ended"]
+    returned = events.get("returned") or events.get("sent", 0)
+    method = f"{record['environ'].get('REQUEST_METHOD', '')} {record['environ'].get('PATH_INFO', '')}"
+    yield _row(evidence, WORKER, f"calls the app: {method}", _REQUEST, WORKER, APP, at=called,
+               took=_us(called, returned) if returned else None)  # fmt: skip
+    for step in steps(record):
+        took = _us(step["ns"], step["ends"]) if step["ends"] else None
+        name = f" {step['name']}" if step["name"] else ""
+        yield _row(evidence, APP, f"{step['kind']}{name}", "", APP, at=step["ns"], took=took,
+                   place=f"{step['file']}:{step['line']}", note="" if step["ends"] else "still at work")  # fmt: skip
+    if answer and events.get("started"):
+        count = len(answer["headers"])
+        yield _row(evidence, APP, f"start_response({answer['status']}), {count} headers", _RESPONSE, APP, WORKER,
+                   at=events["started"])  # fmt: skip
+    if record.get("handed_over") or "handed over" in events:
+        yield _row(evidence, APP, "speaks on the connection itself (WebSocket)", _RESPONSE, APP, NGINX)
+    elif events.get("head sent"):
+        at, end = events["head sent"], events.get("finished") or events.get("sent") or 0
+        took = _us(at, end) if end else None
+        yield _row(evidence, WORKER, "sends head and body to nginx", _RESPONSE, WORKER, NGINX, at=at, took=took,
+                   note="" if ended else "still sending")  # fmt: skip
+    elif not ended:
+        yield _row(
+            evidence,
+            APP,
+            "has not answered yet",
+            "",
+            APP,
+            note="the app was still at work when this was looked at",
+        )
+
+
+def steps(record: dict[str, Any]) -> list[dict[str, Any]]:
+    """The functions of the app, each with when it began and ended (0: not yet)."""
+    made: list[dict[str, Any]] = []
+    for event in record["events"]:
+        kind, _, which = event["what"].rpartition(" ")
+        if which == "begins":
+            made.append({**event, "kind": kind, "ends": 0})
+        elif which == "ends":
+            for open_one in reversed(made):
+                if (open_one["kind"], open_one["file"], open_one["line"], open_one["ends"]) == (
+                    kind, event["file"], event["line"], 0,
+                ):  # fmt: skip
+                    open_one["ends"] = event["ns"]
+                    open_one["name"] = open_one["name"] or event["name"]
+                    break
+    return made
+
+
+def _back(evidence: Evidence) -> Iterator[Row]:
+    """From nginx to the client."""
+    sent, line = evidence.sent, evidence.line
+    first, end = sent.at("first byte"), sent.at("end")
+    if not sent.at("sent"):
+        return
+    if not sent.status:
+        note = "closed without a word" if sent.is_cut else ""
+        yield _row(
+            evidence,
+            NGINX,
+            sent.error or "closes the connection",
+            _RESPONSE,
+            NGINX,
+            CLIENT,
+            at=end,
+            note=note,
+        )
+        return
+    left = _left_worker(evidence)
+    yield _row(evidence, NGINX, f"answers {sent.status} {sent.reason}".rstrip(), _RESPONSE, NGINX, CLIENT, at=first,
+               took=max(0, _us(left, first)) if left else None, place=_page(evidence),
+               note="since the worker had sent the head" if left else "")  # fmt: skip
+    cut = ", cut short" if sent.is_cut else ""
+    what = (
+        "has the connection for itself" if sent.status == 101 else f"has {sent.body_size} bytes of body{cut}"
+    )
+    yield _row(evidence, CLIENT, what, "", CLIENT, at=sent.at("head"), took=_us(sent.at("head"), end))
+    if line:
+        yield _row(
+            evidence, NGINX, f"writes its line: {line.seconds:g} s", "", NGINX, "access.log", note=line.id
+        )
+
+
+def _page(evidence: Evidence) -> str:
+    """The error_page that was used, where nginx answered with a page of its own."""
+    found, status = evidence.verdict, evidence.sent.status
+    if found is None or status < 400 or (evidence.record and evidence.record.get("response")):
+        return ""
+    for node in (found.location, found.server):
+        for page in node.all("error_page") if node else ():
+            if str(status) in page.args[:-1]:
+                return page.place
+    return ""
+
+
+def _left_worker(evidence: Evidence) -> int:
+    record = evidence.record
+    if record is None:
+        return 0
+    return next((int(event["ns"]) for event in record["events"] if event["what"] == "head sent"), 0)
+
+
+def bars(evidence: Evidence) -> list[Bar]:
+    """The waterfall: who had the request when."""
+    sent, begin = evidence.sent, evidence.sent.at("begin")
+    points: list[tuple[str, str, int, int]] = [
+        ("DNS", CLIENT, begin, sent.at("looked up")),
+        ("TCP", CLIENT, sent.at("looked up"), sent.at("connected")),
+        ("TLS", CLIENT, sent.at("connected"), sent.at("secured")),
+        ("send", CLIENT, sent.at("sending"), sent.at("sent")),
+    ]
+    last, first = sent.at("sent"), sent.at("first byte")
+    for record in evidence.records:
+        events = {event["what"]: event["ns"] for event in reversed(record["events"])}
+        taken, called, out = events.get("taken", 0), events.get("called", 0), events.get("head sent", 0)
+        read = events.get("read", 0)
+        points.append(("nginx, queue", NGINX, last, taken))
+        points.append(("worker reads", WORKER, taken, read))
+        points.append(("(the trace itself)", LINK, read, called))
+        points += [(f"{s['kind']} {s['name']}".strip(), APP, s["ns"], s["ends"]) for s in steps(record)]
+        points.append(("app", APP, called, events.get("returned") or out))
+        last = out or last
+    points.append(("nginx", NGINX, last, first))
+    points.append(("receive", CLIENT, first, sent.at("end")))
+    made = [
+        Bar(name, actor, (start - begin) // 1000, (end - begin) // 1000)
+        for name, actor, start, end in points
+        if start and end and end >= start
+    ]
+    return sorted(made, key=lambda bar: (bar.begins_us, -bar.ends_us))
+
+
+def _place(evidence: Evidence, *names: str) -> str:
+    return next((node.place for name in names if (node := evidence.setting(name))), "")
+
+
+def _us(begin: int, end: int) -> int:
+    return (end - begin) // 1000

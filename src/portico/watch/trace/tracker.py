@@ -1,0 +1,136 @@
+"""The variable tracker: what each side calls the same thing, and where it changed on the way."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from portico.link.trace import Tracer, masked
+from portico.watch.trace.client import Headers
+from portico.watch.trace.evidence import Evidence
+
+_FORWARDED = (
+    "X-Forwarded-For",
+    "X-Forwarded-Proto",
+    "X-Forwarded-Host",
+    "X-Forwarded-Prefix",
+    "X-Real-IP",
+    "Forwarded",
+)
+_MASK = ("cookie", "authorization", "set-cookie")
+
+
+@dataclass(frozen=True)
+class Tracked:
+    """One thing: as the client sent it, as nginx passed it on, as the app saw it; None where it was not there."""
+
+    name: str
+    client: str | None
+    nginx: str | None
+    app: str | None
+    is_dropped: bool = False
+    """The app never saw it."""
+
+    @property
+    def is_changed(self) -> bool:
+        values = {value for value in (self.client, self.nginx, self.app) if value is not None}
+        return len(values) > 1 or self.is_dropped
+
+
+@dataclass(frozen=True)
+class Answered:
+    """One header of the answer: as the app said it, as the worker sent it, as the client got it."""
+
+    name: str
+    app: str | None
+    worker: str | None
+    client: str | None
+
+    @property
+    def is_changed(self) -> bool:
+        return len({self.app, self.worker, self.client}) > 1
+
+
+def request(evidence: Evidence) -> list[Tracked]:
+    """Everything worth following on the way there."""
+    sent, record = evidence.sent, evidence.record or {}
+    nginx, app = record.get("nginx") or {}, record.get("environ") or {}
+    headers = {name.lower(): value for name, value in sent.headers}
+    path, _, query = sent.target.partition("?")
+    query = Tracer(None).shown({"QUERY_STRING": query})["QUERY_STRING"]
+    has_body = bool(sent.size)
+    made = [
+        Tracked("method", sent.method, nginx.get("REQUEST_METHOD"), app.get("REQUEST_METHOD")),
+        Tracked("scheme", sent.scheme, nginx.get("REQUEST_SCHEME"), app.get("wsgi.url_scheme")),
+        Tracked("Host", headers.get("host"), nginx.get("HTTP_HOST"), app.get("HTTP_HOST")),
+        Tracked("client address", _own_address(evidence), nginx.get("REMOTE_ADDR"), app.get("REMOTE_ADDR")),
+        Tracked("path as sent", path, _bare(nginx.get("REQUEST_URI")), _bare(app.get("REQUEST_URI"))),
+        Tracked("SCRIPT_NAME", None, nginx.get("SCRIPT_NAME"), app.get("SCRIPT_NAME")),
+        Tracked("PATH_INFO", path, nginx.get("PATH_INFO"), app.get("PATH_INFO")),
+        Tracked("query", query or None, nginx.get("QUERY_STRING") or None, app.get("QUERY_STRING") or None),
+        _header("X-Request-ID", headers, nginx, app),
+        Tracked("body size", str(sent.size) if has_body else None, nginx.get("CONTENT_LENGTH") or None,
+                app.get("CONTENT_LENGTH") or None),
+    ]  # fmt: skip
+    made += [_header(name, headers, nginx, app) for name in _FORWARDED]
+    known = {
+        "host",
+        "x-request-id",
+        "content-length",
+        "x-portico-trace",
+        *(name.lower() for name in _FORWARDED),
+    }
+    made += [_header(name, headers, nginx, app) for name, _ in sent.headers if name.lower() not in known]
+    if not nginx and not app:
+        return [one for one in made if one.client is not None]
+    made = [replace(one, is_dropped=one.client is not None and one.app is None) for one in made]
+    return [one for one in made if (one.client, one.nginx, one.app) != (None, None, None)]
+
+
+def response(evidence: Evidence) -> list[Answered]:
+    """The status and every header on the way back."""
+    sent, record = evidence.sent, evidence.record or {}
+    answer: dict[str, Any] = record.get("response") or {}
+    said, out, got = (
+        _joined(headers) for headers in (answer.get("headers", []), answer.get("sent", []), sent.received)
+    )
+    names = {name.lower(): name for name in (*got, *out, *said)}
+    status = str(answer["status"]) if "status" in answer else None
+    came = f"{sent.status} {sent.reason}".strip() if sent.status else None
+    made = [Answered("status", status, status, came)]
+    for key in sorted(names):
+        values = [
+            next((v for n, v in headers.items() if n.lower() == key), None) for headers in (said, out, got)
+        ]
+        made.append(Answered(names[key], *values))
+    return made
+
+
+def _header(name: str, sent: dict[str, str], nginx: dict[str, Any], app: dict[str, Any]) -> Tracked:
+    plain = name.upper().replace("-", "_")
+    key = plain if plain in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{plain}"
+    client, there = sent.get(name.lower()), app.get(key) or nginx.get(key) or ""
+    if client and (name.lower() in _MASK or str(there).startswith("(masked")):
+        client = masked(client)
+    return Tracked(name, client, nginx.get(key) or None, app.get(key) or None)
+
+
+def _own_address(evidence: Evidence) -> str | None:
+    """The address nginx saw, where the client cannot know it: its own end of the connection is this machine's."""
+    return evidence.line.client if evidence.line else None
+
+
+def _bare(uri: str | None) -> str | None:
+    return uri.partition("?")[0] if uri is not None else None
+
+
+def _joined(headers: Headers | list[list[str]]) -> dict[str, str]:
+    made: dict[str, str] = {}
+    for name, value in headers:
+        value = (
+            f"(masked, {len(value)} bytes)"
+            if name.lower() in _MASK and not value.startswith("(masked")
+            else value
+        )
+        made[name] = f"{made[name]}, {value}" if name in made else value
+    return made

@@ -1,0 +1,83 @@
+"""Which requests somebody asked for: by status, time taken, path, method, id and age."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+
+from portico.errors import Problem, UsageError
+from portico.values import Duration
+from portico.watch.lines import Request
+
+_STATUS = re.compile(r"[1-5](xx|\d\d)", re.I)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Every condition that is set must hold. `since` is a Unix time, `slower` seconds, `statuses` "404" or "5xx"."""
+
+    statuses: tuple[str, ...] = ()
+    slower: float = 0.0
+    path: str = ""
+    method: str = ""
+    id: str = ""
+    since: float = 0.0
+
+    @property
+    def is_everything(self) -> bool:
+        """Whether no request is left out but old ones."""
+        return not (self.statuses or self.slower or self.path or self.method or self.id)
+
+    def has(self, request: Request) -> bool:
+        return (
+            (not self.statuses or _is_one_of(request.status, self.statuses))
+            and request.seconds >= self.slower
+            and (not self.path or is_below(request.path, self.path))
+            and (not self.method or request.method == self.method)
+            and (not self.id or request.id.startswith(self.id))
+            and (not self.since or moment(request.time) >= self.since)
+        )
+
+
+def is_below(path: str, wanted: str) -> bool:
+    """`/api` means /api and what is below it, not /apis; `/api*` means every path that begins so."""
+    if wanted.endswith("*"):
+        return path.startswith(wanted[:-1])
+    return path == wanted or path.startswith(wanted.rstrip("/") + "/")
+
+
+def statuses(texts: tuple[str, ...]) -> tuple[str, ...]:
+    """`404`, `5xx` or several with commas. Raises UsageError."""
+    words = [word.strip().lower() for text in texts for word in text.split(",")]
+    for word in words:
+        if not _STATUS.fullmatch(word):
+            raise UsageError(Problem("--status", f'"{word}" is no status', "expected 404, 5xx or 4xx,5xx"))
+    return tuple(words)
+
+
+def since(text: str, now: float) -> float:
+    """A length of time back from now, or a date and time, as a Unix time. Raises UsageError."""
+    try:
+        return now - Duration.parse(text)
+    except ValueError:
+        pass
+    try:
+        return datetime.fromisoformat(text).timestamp()
+    except ValueError:
+        hint = "expected 90s, 15m, 2h, 1d, or a time: 2026-11-21T14:00"
+        raise UsageError(
+            Problem("--since", f'"{text}" is neither a length of time nor a time', hint)
+        ) from None
+
+
+def moment(time: str) -> float:
+    """A log line's time as a Unix time; 0 for what is none."""
+    try:
+        return datetime.fromisoformat(time).timestamp()
+    except ValueError:
+        return 0.0
+
+
+def _is_one_of(status: int, wanted: tuple[str, ...]) -> bool:
+    return any(word == str(status) or (word[1:] == "xx" and word[0] == str(status)[0]) for word in wanted)

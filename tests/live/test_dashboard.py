@@ -1,0 +1,211 @@
+"""The dashboard in a real browser: it lives, a keyboard is enough, a phone will do, nothing leaves the machine."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tests.support import Served, environment, free_port, served
+
+APP = """
+from flask import Flask
+app = Flask(__name__)
+
+@app.get("/")
+def home():
+    return "home"
+
+@app.get("/boom")
+def boom():
+    raise RuntimeError("<b>boom</b>")
+"""
+WAIT_MS = 40_000
+HOSTILE = '/<img/src="x"onerror="document.title=1">'
+
+
+@pytest.fixture(scope="module")
+def port() -> int:
+    return free_port()
+
+
+@pytest.fixture(scope="module")
+def site(port: int) -> Iterator[Served]:
+    toml = f'[dashboard]\nlisten = "127.0.0.1:{port}"\n'
+    with served({"app.py": APP, "portico.toml": toml}, "app:app") as run:
+        yield run
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    chromium = shutil.which("chromium")
+    assert chromium, "no browser: scripts/apt chromium"
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=chromium)
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def page(request: pytest.FixtureRequest, browser: Browser, site: Served, port: int) -> Iterator[Page]:
+    """The dashboard, live; at its end nothing was complained about and nobody else was asked."""
+    how = {"width": 1280, "height": 900, "scheme": "light"} | getattr(request, "param", {})
+    context = browser.new_context(
+        viewport={"width": how["width"], "height": how["height"]}, color_scheme=how["scheme"]
+    )
+    made = context.new_page()
+    made.set_default_timeout(WAIT_MS)
+    complaints: list[str] = []
+    hosts: set[str] = set()
+    made.on("console", lambda message: complaints.append(message.text))
+    made.on("pageerror", lambda error: complaints.append(str(error)))
+    made.on("request", lambda asked: hosts.add(urlsplit(asked.url).netloc))
+    made.goto(f"http://127.0.0.1:{port}/")
+    expect(made.locator("#state")).to_contain_text("serving", timeout=WAIT_MS)
+    yield made
+    context.close()
+    assert complaints == []
+    assert hosts == {f"127.0.0.1:{port}"}
+
+
+PHONE = {"width": 360, "height": 740}
+
+
+def test_requests_appear_by_themselves(page: Page, site: Served) -> None:
+    for number in range(5):
+        site.get(f"/?visit={number}")
+    expect(page.locator("#requests td.path", has_text="visit=4")).to_be_visible(timeout=WAIT_MS)
+    page.wait_for_function("document.querySelector('#flow .rate').textContent !== '0/s'", timeout=WAIT_MS)
+    assert "clients to nginx" in (page.locator("#flow svg").get_attribute("aria-label") or "")
+    expect(page.locator("#charts svg")).to_have_count(4)
+    expect(page.locator("#routes tr")).not_to_have_count(0)
+
+
+def test_a_failure_is_shown_and_opens_as_its_fields(page: Page, site: Served) -> None:
+    name = site.get("/boom").headers["X-Request-ID"]
+    error = page.locator("#errors details", has_text="/boom").first
+    error.locator("summary").click(timeout=WAIT_MS)
+    error.get_by_role("button", name="The request").click()
+    expect(page.locator("#detail")).to_be_visible()
+    expect(page.locator("#detail-title")).to_have_text("500 GET /boom")
+    page.locator("#detail").get_by_role("button", name="Close").click()
+    page.locator("#filter").fill(name)
+    expect(page.locator("#requests td.path")).to_have_text(["/boom"], timeout=WAIT_MS)
+
+
+def test_strangers_words_stay_words(page: Page, site: Served) -> None:
+    line = f"GET {HOSTILE} HTTP/1.0\r\nUser-Agent: <script>document.title=2</script>\r\n\r\n"
+    site.raw(line.encode())
+    row = page.locator("#requests tr", has_text="onerror").first
+    row.get_by_role("button").click(timeout=WAIT_MS)
+    expect(page.locator("#detail-title")).to_contain_text(HOSTILE)
+    expect(page.locator("#detail-body")).to_contain_text("<script>document.title=2</script>")
+    assert page.locator("img, #detail script").count() == 0
+    assert page.title().endswith(" requests/s")
+
+
+def test_a_keyboard_is_enough(page: Page, site: Served) -> None:
+    site.get("/?key=1")
+    site.get("/?key=2")
+    expect(page.locator("#requests td.path", has_text="key=2")).to_be_visible(timeout=WAIT_MS)
+    page.keyboard.press("/")
+    expect(page.locator("#filter")).to_be_focused()
+    page.keyboard.type("key=")
+    expect(page.locator("#requests td.path")).to_have_count(2)
+    page.keyboard.press("Escape")
+    page.keyboard.press("p")
+    expect(page.locator("#pause")).to_have_attribute("aria-pressed", "true")
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    page.keyboard.press("k")
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+    expect(page.locator("#detail-title")).to_have_text("200 GET /?key=1")
+    page.keyboard.press("Escape")
+    expect(page.locator("#detail")).not_to_be_visible()
+    page.keyboard.press("p")
+    expect(page.locator("#pause")).to_have_attribute("aria-pressed", "false")
+    page.keyboard.press("?")
+    expect(page.locator("#keys")).to_be_visible()
+    page.keyboard.press("Escape")
+    before = page.evaluate("document.documentElement.dataset.theme")
+    page.keyboard.press("t")
+    assert page.evaluate("document.documentElement.dataset.theme") != before
+
+
+def test_every_control_can_be_reached_with_tab(page: Page) -> None:
+    wanted = {"pause", "theme", "help", "filter"}
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        wanted.discard(page.evaluate("document.activeElement.id"))
+        if not wanted:
+            return
+    pytest.fail(f"not reached: {wanted}")
+
+
+def test_a_traced_request_opens_as_a_walk(page: Page, site: Served) -> None:
+    command = [sys.executable, "-m", "portico", "trace", "/?walk=1"]
+    subprocess.run(command, cwd=site.directory, env=environment(site.directory), check=True, timeout=100)
+    row = page.locator("#requests tr", has_text="walk=1").first
+    expect(row).to_contain_text("traced", timeout=WAIT_MS)
+    row.get_by_role("button").click()
+    walk = page.locator(".walk")
+    expect(walk.locator(".where")).to_have_text(re.compile(r"step 1 of \d\d"))
+    expect(walk.locator(".places [aria-current]")).to_have_text("client")
+    seen: set[str | None] = set()
+    while walk.get_by_role("button", name="Forward").is_enabled():
+        page.keyboard.press("ArrowRight")
+        seen.add(walk.locator(".places [aria-current]").text_content())
+        if "chooses location /" in (walk.text_content() or ""):
+            expect(walk.locator(".line code")).to_have_text("location / {")
+            expect(walk.locator("[aria-live] .none").last).not_to_be_empty()  # why that line is there
+    assert seen == {"client", "nginx", "link", "worker", "app"}
+    expect(walk.locator("table")).to_contain_text("200 OK")
+    _has_no_fault(page)
+    page.keyboard.press("ArrowLeft")
+    expect(walk.locator(".where")).to_have_text(re.compile(r"step \d+ of \d\d"))
+    page.keyboard.press("Escape")
+    expect(page.locator("#detail")).not_to_be_visible()
+
+
+@pytest.mark.parametrize("page", [PHONE], indirect=True)
+def test_a_phone_is_wide_enough(page: Page, site: Served) -> None:
+    site.get(f"/{'long-word-' * 30}")
+    expect(page.locator("#requests td.path", has_text="long-word-")).to_have_count(1, timeout=WAIT_MS)
+    width = page.evaluate("[document.documentElement.scrollWidth, document.documentElement.clientWidth]")
+    assert width[0] <= width[1], "the page scrolls sideways"
+    box = page.locator("#flow svg").bounding_box()
+    assert box is not None
+    assert box["height"] > box["width"] * 0.7, "the picture lies on its side"
+
+
+@pytest.mark.parametrize("page", [{}, {"scheme": "dark"}, PHONE], indirect=True)
+def test_nobody_is_shut_out(page: Page, site: Served) -> None:
+    """axe-core's rules: contrast, names, roles, order."""
+    site.get("/boom")
+    expect(page.locator("#errors details").first).to_be_visible(timeout=WAIT_MS)
+    page.keyboard.press("p")
+    page.locator("#errors summary").first.click()
+    _has_no_fault(page)
+    page.locator("#requests button").first.click()
+    _has_no_fault(page)
+
+
+def _has_no_fault(page: Page) -> None:
+    faults = Axe().run(page).response["violations"]
+    assert [(fault["id"], fault["nodes"][0]["html"]) for fault in faults] == []
+
+
+def test_a_reload_is_a_mark(page: Page, site: Served) -> None:
+    command = [sys.executable, "-m", "portico", "reload"]
+    subprocess.run(command, cwd=site.directory, env=environment(site.directory), check=True, timeout=100)
+    expect(page.locator("#marks")).to_contain_text(re.compile(r"release \d+ serves"), timeout=WAIT_MS)
+    expect(page.locator("#flow")).to_contain_text(re.compile(r"release [2-9]"), timeout=WAIT_MS)
+    expect(page.locator(".plot line.good").first).to_be_attached(timeout=WAIT_MS)

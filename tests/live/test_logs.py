@@ -1,0 +1,273 @@
+"""The one line, read back: filters, the app's words under their request, rotation without a lost line."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support import Served, environment, portico, served
+
+APP = """
+import logging, sys, threading, time
+from flask import Flask, request
+
+app = Flask(__name__)
+handler = logging.StreamHandler()
+handler.setFormatter(logging.Formatter("[%(request_id)s] %(message)s"))
+logging.getLogger("shop").addHandler(handler)
+print("the app is imported")
+
+@app.get("/")
+def index():
+    return "hello"
+
+@app.get("/api/words")
+def words():
+    print("printed", request.args["n"])
+    app.logger.warning("warned %s", request.args["n"])
+    logging.getLogger("shop").error("numbered %s", request.args["n"])
+    sys.stderr.write("with ünïcödé\\n")
+    return "said"
+
+@app.get("/api/fail")
+def fail():
+    raise RuntimeError("a view that fails")
+
+@app.get("/slow")
+def slow():
+    print("slow begins")
+    time.sleep(float(request.args["seconds"]))
+    return "slow"
+
+@app.get("/elsewhere")
+def elsewhere():
+    thread = threading.Thread(target=print, args=("of no request",))
+    thread.start(); thread.join()
+    return "x"
+"""
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[Served]:
+    with served({"app.py": APP}, "--log", "off") as run:
+        yield run
+
+
+def logged(run: Served, *words: str, until: int = 1) -> list[dict[str, Any]]:
+    """What `portico logs --json` shows, once so many requests are there."""
+    give_up = time.monotonic() + 30
+    while True:
+        done = portico("logs", "--no-follow", "--json", *words, cwd=run.directory)
+        assert done.returncode == 0, done.stderr
+        found = [json.loads(line) for line in done.stdout.splitlines()]
+        if len([one for one in found if "uri" in one]) >= until:
+            return found
+        assert time.monotonic() < give_up, found
+        time.sleep(0.2)
+
+
+def of(run: Served, path: str) -> dict[str, Any]:
+    """The one line of a new request."""
+    answer = run.get(path)
+    (found,) = logged(run, "--id", answer.headers["X-Request-ID"])
+    return found
+
+
+def test_the_line_says_everything(site: Served) -> None:
+    line = of(site, "/slow?seconds=0.05")
+    assert (line["method"], line["path"], line["uri"], line["status"]) == (
+        "GET",
+        "/slow",
+        "/slow?seconds=0.05",
+        200,
+    )
+    assert (line["client"], line["scheme"], line["protocol"]) == ("127.0.0.1", "http", "HTTP/1.1")
+    assert (line["endpoint"], line["retries"], line["tls"], line["cache"]) == ("slow", 0, "", "MISS")
+    assert line["app_us"] >= 50_000
+    assert line["queue_us"] is not None
+    assert line["pid"] in {process.pid for process in site.processes()}
+    assert line["thread"] >= 1
+    assert line["bytes_in"] > 50
+    assert line["bytes_out"] > 50
+    assert line["connection"] > 0
+    assert float(line["connect_seconds"]) <= float(line["header_seconds"]) <= float(line["response_seconds"])
+    assert line["seconds"] >= 0.05
+
+
+def test_what_the_app_writes_stands_under_its_request(site: Served) -> None:
+    lines = [of(site, f"/api/words?n={n}") for n in (1, 2)]
+    for n, line in enumerate(lines, 1):
+        texts = [entry["text"] for entry in line["app"]]
+        assert texts[0] == f"printed {n}"
+        assert f"warned {n}" in texts[1]
+        assert texts[2] == f"[{line['id']}] numbered {n}"
+        assert texts[3] == "with ünïcödé"
+        assert {entry["id"] for entry in line["app"]} == {line["id"]}
+
+
+def test_requests_at_once_keep_their_words_apart(site: Served) -> None:
+    def ask(n: int) -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", site.port, timeout=30)
+        connection.request("GET", f"/api/words?n={n}")
+        connection.getresponse().read()
+        connection.close()
+
+    threads = [threading.Thread(target=ask, args=(n,)) for n in range(100, 140)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    found = [one for one in logged(site, "--path", "/api/words") if int(one["uri"].partition("=")[2]) >= 100]
+    give_up = time.monotonic() + 30
+    while len(found) < 40 and time.monotonic() < give_up:
+        found = [
+            one for one in logged(site, "--path", "/api/words") if int(one["uri"].partition("=")[2]) >= 100
+        ]
+    assert len(found) == 40
+    for one in found:
+        n = one["uri"].partition("=")[2]
+        assert one["app"][0]["text"] == f"printed {n}"
+        assert len(one["app"]) == 4
+
+
+def test_a_traceback_stands_under_its_request(site: Served) -> None:
+    line = of(site, "/api/fail")
+    assert line["status"] == 500
+    text = "\n".join(entry["text"] for entry in line["app"])
+    assert "RuntimeError: a view that fails" in text
+    done = portico("logs", "--no-follow", "--id", line["id"], cwd=site.directory)
+    first, detail, *below = done.stdout.splitlines()
+    assert " 500  GET " in first
+    assert line["id"] in detail
+    assert all(text.startswith("          | ") for text in below)
+    assert any("RuntimeError: a view that fails" in text for text in below)
+
+
+def test_words_of_no_request_stand_alone(site: Served) -> None:
+    line = of(site, "/elsewhere")
+    assert line["app"] == []
+    loose = [one["entry"]["text"] for one in logged(site) if "entry" in one]
+    assert "of no request" in loose
+    assert loose.count("the app is imported") == 2  # by each worker
+
+
+def test_nginx_complaints_stand_under_their_request(site: Served) -> None:
+    answer = site.client.post(site.url + "/", content=b"x" * (17 << 20))
+    assert answer.status_code == 413
+    (line,) = logged(site, "--id", answer.headers["X-Request-ID"])
+    assert line["method"] == "POST"  # nginx makes a GET of it on the way to the error page
+    assert "client intended to send too large body" in line["nginx"][0]["text"]
+
+
+def test_filters(site: Served) -> None:
+    site.get("/nothing/here")
+    site.get("/api/fail")
+    site.get("/slow?seconds=0.6")
+    logged(site, "--path", "/slow", "--slower", "500ms")
+    assert {one["status"] for one in logged(site, "--status", "5xx")} == {500}
+    assert {one["status"] for one in logged(site, "--status", "404,5xx")} >= {404, 500}
+    assert {one["path"] for one in logged(site, "--slower", "500ms")} == {"/slow"}
+    assert all(one["path"].startswith("/api/") for one in logged(site, "--path", "/api"))
+    assert {one["method"] for one in logged(site, "--method", "get")} == {"GET"}
+    assert len(logged(site, "-n", "1", "--path", "/slow")) == 1
+    assert len(logged(site, "--since", "1h")) >= 3
+    later = portico("logs", "--no-follow", "--since", "2100-01-01", cwd=site.directory)
+    assert (later.returncode, later.stdout) == (0, "")
+    assert "no such request" in later.stderr
+
+
+@pytest.mark.parametrize("words", [("--status", "abc"), ("--slower", "5"), ("--since", "tomorrow")])
+def test_bad_words_are_refused(site: Served, words: tuple[str, str]) -> None:
+    done = portico("logs", *words, cwd=site.directory)
+    assert done.returncode == 2
+    assert f'{words[0]}: "{words[1]}"' in done.stderr
+
+
+def test_following_ends_quietly(site: Served) -> None:
+    command = [sys.executable, "-m", "portico", "logs", "--path", "/followed", "-n", "0"]
+    with subprocess.Popen(
+        command, cwd=site.directory, env=environment(site.directory), stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as following:  # fmt: skip
+        over = threading.Event()
+
+        def ask() -> None:  # until it listens
+            while not over.wait(0.2):
+                site.client.get(site.url + "/followed")
+
+        asking = threading.Thread(target=ask)
+        asking.start()
+        try:
+            assert following.stdout is not None
+            assert "/followed" in following.stdout.readline()
+        finally:
+            over.set()
+            asking.join()
+            following.send_signal(signal.SIGINT)
+        _, complaints = following.communicate(timeout=60)
+        assert (following.returncode, complaints) == (0, "")
+
+
+def test_log_off_shows_no_request(site: Served) -> None:
+    site.get("/")
+    assert "uri" not in site.stdout()
+
+
+def test_nothing_was_ever_logged(tmp_path: Path) -> None:
+    done = portico("logs", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "portico run" in done.stderr
+
+
+@pytest.mark.parametrize("nginx", ["embedded", "system"])
+def test_rotation_loses_no_line(nginx: str) -> None:
+    """More than a megabyte of lines, twice, while requests go on; every id is there exactly once."""
+    toml = '[log]\nsize = "1MiB"\nkeep = 50\n[workers]\ncount = 1\n'
+    sent = Counter[str]()
+    done = threading.Event()
+
+    def ask(number: int) -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", run.port, timeout=60)
+        for n in range(1_000_000):
+            if done.is_set():
+                break
+            path = f"/api/words?n={number}-{n}&" + "x" * 1500
+            connection.request("GET", path)
+            assert connection.getresponse().read() == b"said"
+            sent[f"{number}-{n}"] += 1
+            time.sleep(0.002)
+        connection.close()
+
+    with served({"app.py": APP, "portico.toml": toml}, "--nginx", nginx) as run:
+        threads = [threading.Thread(target=ask, args=(number,)) for number in range(3)]
+        for thread in threads:
+            thread.start()
+        try:
+            give_up = time.monotonic() + 90
+            while not (run.state / "access.log.2").exists():
+                assert time.monotonic() < give_up, list(run.state.iterdir())
+                time.sleep(0.1)
+            time.sleep(0.5)
+        finally:
+            done.set()
+            for thread in threads:
+                thread.join()
+        found = logged(run, "--path", "/api/words", until=len(sent))
+        ids = Counter(one["uri"].split("=")[1].partition("&")[0] for one in found)
+        assert ids == sent
+        assert all(len(one["app"]) == 4 for one in found)
+        status = json.loads(portico("status", "--json", cwd=run.directory).stdout)
+        assert status["requests"]["total"] >= len(sent)
+        shown = {json.loads(line)["id"] for line in run.stdout().splitlines() if line.startswith("{")}
+        assert {one["id"] for one in found} <= shown  # what follows the file loses none either

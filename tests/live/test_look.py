@@ -1,0 +1,295 @@
+"""Looking at a running site: metrics, top and the dashboard's doors, against real nginx and a real app."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.support import Served, environment, free_port, served
+
+APP = """
+import os, time
+from flask import Flask, Response
+app = Flask(__name__)
+
+@app.get("/")
+def home():
+    return "home"
+
+@app.get("/boom")
+def boom():
+    raise RuntimeError("boom")
+
+@app.get("/wait")
+def wait():
+    while not os.path.exists("enough"):
+        time.sleep(0.05)
+    return "done"
+
+@app.get("/teapot")
+def teapot():
+    return Response("no", 418)
+"""
+PASSWORD = "a word of theirs"
+
+
+@pytest.fixture(scope="module")
+def ports() -> dict[str, int]:
+    return {"metrics": free_port(), "dashboard": free_port()}
+
+
+@pytest.fixture(scope="module")
+def site(ports: dict[str, int]) -> Iterator[Served]:
+    toml = "".join(f'[{name}]\nlisten = "127.0.0.1:{port}"\n' for name, port in ports.items())
+    with served({"app.py": APP, "portico.toml": toml, "static/a.txt": "a"}, "app:app") as run:
+        yield run
+
+
+def portico(run: Served, *words: str, seconds: float = 60) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "portico", *words],
+        cwd=run.directory, env=environment(run.directory), capture_output=True, text=True, timeout=seconds,
+    )  # fmt: skip
+
+
+def scraped(url: str) -> dict[str, float]:
+    """Every sample by name and labels."""
+    answer = httpx.get(f"{url}/metrics", timeout=30)
+    assert answer.status_code == 200
+    assert answer.headers["Content-Type"].startswith("text/plain; version=0.0.4")
+    families = text_string_to_metric_families(answer.text)
+    return {
+        f"{sample.name}{sorted(sample.labels.items())}": sample.value
+        for family in families
+        for sample in family.samples
+    }
+
+
+def until(is_so: Callable[[], bool], what: str, seconds: float = 40) -> None:
+    deadline = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.1)
+
+
+def requests(samples: dict[str, float], status: str = "") -> float:
+    return sum(
+        value
+        for name, value in samples.items()
+        if name.startswith("portico_requests_total") and status in name
+    )
+
+
+def test_prometheus_gets_every_request() -> None:
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    toml = f'[metrics]\nlisten = "127.0.0.1:{port}"\n'
+    with served({"app.py": APP, "portico.toml": toml, "static/a.txt": "a"}, "app:app") as run:
+        for path in ("/", "/", "/static/a.txt", "/teapot", "/boom", "/none"):
+            run.get(path)
+        until(lambda: requests(scraped(url)) >= 6, "six requests in the metrics")
+        found = scraped(url)
+    assert {group: requests(found, group) for group in ("2xx", "4xx", "5xx")} == {
+        "2xx": 3,
+        "4xx": 2,
+        "5xx": 1,
+    }
+    assert found["portico_workers[('generation', '1')]"] >= 1
+    assert found["portico_generation_live[]"] == 1
+    assert found["portico_gateway_answers_total[]"] == 1  # the file
+
+
+def test_the_metrics_door_has_nothing_else(site: Served, ports: dict[str, int]) -> None:
+    for path in ("/", "/events", "/main.js", "/../control.sock", "/metrics/"):
+        assert httpx.get(f"http://127.0.0.1:{ports['metrics']}{path}").status_code == 404, path
+
+
+def test_the_command_prints_the_same(site: Served) -> None:
+    done = portico(site, "metrics")
+    assert done.returncode == 0, done.stderr
+    assert len(list(text_string_to_metric_families(done.stdout))) > 20
+    told = json.loads(portico(site, "metrics", "--json").stdout)
+    assert told["house"]["phase"] == "serving"
+
+
+def test_top_once_shows_the_way_of_the_requests(site: Served) -> None:
+    site.raw(b"GET /\x1b[31mred HTTP/1.0\r\n\r\n")
+
+    def shown() -> bool:
+        site.get("/boom")
+        done = portico(site, "top", "--once")
+        assert done.returncode == 0, done.stderr
+        assert "\x1b" not in done.stdout
+        words = ("clients", "nginx", "release 1, live", "worker", "p95", "GET /boom")
+        return all(word in done.stdout for word in words)
+
+    until(shown, "top shows all of it")
+
+
+def test_top_as_json_goes_on(site: Served) -> None:
+    command = [sys.executable, "-m", "portico", "top", "--json"]
+    with subprocess.Popen(
+        command, cwd=site.directory, env=environment(site.directory), stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        items = [json.loads(process.stdout.readline()) for _ in range(3)]
+        process.terminate()
+    assert "history" in items[0]
+    assert all("history" not in item for item in items[1:])
+    assert items[1]["time"] < items[2]["time"]
+
+
+def test_a_command_about_nothing_says_so(site: Served) -> None:
+    for words in (("top", "--once"), ("metrics",), ("dashboard",)):
+        done = portico(site, *words, "--name", "another")
+        assert done.returncode == 1
+        assert "nothing runs here" in done.stderr
+
+
+# The doors ---------------------------------------------------------------------------------------------
+
+
+def events(url: str, count: int, **how: Any) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    with httpx.stream("GET", f"{url}/events", timeout=30, **how) as answer:
+        assert answer.status_code == 200, answer.read()
+        assert answer.headers["Content-Type"] == "text/event-stream"
+        for line in answer.iter_lines():
+            if line.startswith("data: "):
+                found.append(json.loads(line[6:]))
+            if len(found) == count:
+                break
+    return found
+
+
+def test_the_dashboard_comes_through_nginx(site: Served, ports: dict[str, int]) -> None:
+    url = f"http://127.0.0.1:{ports['dashboard']}"
+    page = httpx.get(url)
+    assert page.headers["Server"] == "nginx"
+    assert "default-src 'none'" in page.headers["Content-Security-Policy"]
+    first, second = events(url, 2)
+    assert first["house"]["live"] == 1
+    assert second["time"] > first["time"]
+
+
+def test_who_looks_on_is_not_counted(site: Served, ports: dict[str, int]) -> None:
+    before = len(site.requests())
+    httpx.get(f"http://127.0.0.1:{ports['dashboard']}/")
+    scraped(f"http://127.0.0.1:{ports['metrics']}")
+    assert len(site.requests()) == before
+
+
+def test_a_page_elsewhere_cannot_look(site: Served, ports: dict[str, int]) -> None:
+    """DNS rebinding: the name is theirs, the address this machine's."""
+    url = f"http://127.0.0.1:{ports['dashboard']}"
+    for path in ("/", "/events", "/metrics"):
+        assert httpx.get(url + path, headers={"Host": "evil.example"}).status_code == 421
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS"])
+def test_no_order_is_taken(site: Served, ports: dict[str, int], method: str) -> None:
+    url = f"http://127.0.0.1:{ports['dashboard']}"
+    assert httpx.request(method, f"{url}/stop").status_code == 405
+    assert httpx.get(f"{url}/status").status_code == 404
+
+
+def test_the_command_serves_it_to_who_has_the_key(site: Served) -> None:
+    command = [sys.executable, "-m", "portico", "dashboard", "--no-open"]
+    with subprocess.Popen(
+        command, cwd=site.directory, env=environment(site.directory), stdout=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            assert process.stdout is not None
+            url = process.stdout.readline().strip()
+            base = url.partition("/?")[0]
+            assert httpx.get(base).status_code == 403
+            assert httpx.get(f"{base}/?key=wrong").status_code == 403
+            assert httpx.get(url, headers={"Host": "evil.example"}).status_code == 421
+            with httpx.Client(follow_redirects=True, timeout=30) as browser:
+                assert "<!doctype html>" in browser.get(url).text
+                assert browser.get(f"{base}/main.js").status_code == 200
+                assert "portico_requests_total" in browser.get(f"{base}/metrics").text
+                cookies = {cookie.name: cookie.value or "" for cookie in browser.cookies.jar}
+            assert events(base, 2, cookies=cookies)[1]["house"]["phase"] == "serving"
+        finally:
+            process.terminate()
+
+
+def test_a_stop_does_not_wait_for_who_looks_on() -> None:
+    port = free_port()
+    toml = f'request_timeout = "10m"\n[dashboard]\nlisten = "127.0.0.1:{port}"\n'
+    with (
+        served({"app.py": APP, "portico.toml": toml}, "app:app") as run,
+        httpx.stream("GET", f"http://127.0.0.1:{port}/events", timeout=60) as answer,
+    ):
+        lines = answer.iter_lines()
+        next(lines)
+        assert run.stop() == -15  # within a minute, where draining may take ten
+        assert sum(1 for _ in lines) < 100
+
+
+def test_others_need_the_password() -> None:
+    port = free_port()
+    toml = f'[dashboard]\nlisten = "0.0.0.0:{port}"\npassword_file = "word.txt"\n'
+    with served({"app.py": APP, "portico.toml": toml, "word.txt": f"{PASSWORD}\n"}, "app:app"):
+        url = f"http://127.0.0.1:{port}/"
+        assert httpx.get(url).headers["WWW-Authenticate"].startswith("Basic")
+        for wrong in ("", "another", PASSWORD[:-1]):
+            assert httpx.get(url, auth=("me", wrong), timeout=30).status_code == 401
+        good = httpx.get(url, auth=("me", PASSWORD), headers={"Host": "any.example"})
+        assert good.status_code == 200
+        assert events(url.rstrip("/"), 1, auth=("me", PASSWORD))
+
+
+def test_a_reload_opens_and_closes_the_door() -> None:
+    port = free_port()
+    with served({"app.py": APP}, "app:app") as run:
+        toml = run.directory / "portico.toml"
+        with socket.socket() as probe:
+            assert probe.connect_ex(("127.0.0.1", port)) != 0
+        toml.write_text(f'[dashboard]\nlisten = "127.0.0.1:{port}"\n')
+        assert portico(run, "reload").returncode == 0
+        until(lambda: _status(port) == 200, "the dashboard answers")
+        toml.write_text("")
+        assert portico(run, "reload").returncode == 0
+        until(lambda: _status(port) == 0, "nobody listens there any more")
+
+
+def _status(port: int) -> int:
+    try:
+        return httpx.get(f"http://127.0.0.1:{port}/").status_code
+    except httpx.TransportError:
+        return 0
+
+
+def test_a_request_that_still_runs_is_told_of(site: Served) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", f"import urllib.request as u; u.urlopen('{site.url}/wait').read()"]
+    ) as asking:
+        until(lambda: "app.py" in portico(site, "top", "--once").stdout, "the request that waits in top")
+        shown = portico(site, "top", "--once").stdout
+        (site.directory / "enough").touch()
+        assert asking.wait(60) == 0
+    assert "still running" in shown
+    assert "GET /wait  wait" in shown
+
+
+def test_a_kept_trace_is_given_with_reasons(site: Served, ports: dict[str, int]) -> None:
+    told = json.loads(portico(site, "trace", "/", "--json").stdout)
+    url = f"http://127.0.0.1:{ports['dashboard']}/trace"
+    kept = httpx.get(url, params={"id": told["id"]}, timeout=30).json()
+    (row,) = [row for row in kept["rows"] if row["action"] == "chooses location /"]
+    assert row["text"] == "location / {"
+    assert row["why"]
+    for wrong in ("", "0" * 32, "../" + told["id"], "%2e%2e"):
+        assert httpx.get(url, params={"id": wrong}, timeout=30).status_code == 404, wrong
+    assert httpx.get(f"http://127.0.0.1:{ports['metrics']}/trace?id={told['id']}").status_code == 404

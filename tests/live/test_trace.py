@@ -1,0 +1,403 @@
+"""One request walked: what `portico trace` says, beside what the app itself saw and what went over the wire."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.live.conftest import MIRROR, STATICS
+from tests.support import Served, portico, served
+
+STEPS = """
+@app.before_request
+def first():
+    pass
+
+@app.after_request
+def last(response):
+    response.headers["X-Seen-It"] = str("X-Portico-Trace" in request.headers)
+    response.headers["Keep-Alive"] = "no business of an app"
+    return response
+
+@app.get("/kept")
+def kept():
+    return "kept", {"Cache-Control": "public, max-age=600"}
+
+@app.get("/page")
+def page():
+    from flask import render_template_string
+    return render_template_string("<p>" + "hello " * 500)
+"""
+APP = MIRROR.replace("@sock.route", STEPS + "\n@sock.route")
+TOML = """
+request_timeout = "2s"
+max_upload = "64KiB"
+workers = 1
+trace = ["X-Customer"]
+[nginx]
+server = ["location = /ping { return 204; }"]
+"""
+
+WITNESSED = {
+    "method": "REQUEST_METHOD", "Host": "HTTP_HOST", "client address": "REMOTE_ADDR", "PATH_INFO": "PATH_INFO",
+    "query": "QUERY_STRING", "body size": "CONTENT_LENGTH", "X-Forwarded-For": "HTTP_X_FORWARDED_FOR",
+    "X-Forwarded-Proto": "HTTP_X_FORWARDED_PROTO", "X-Forwarded-Host": "HTTP_X_FORWARDED_HOST", "X-Mine": "HTTP_X_MINE",
+    "scheme": "wsgi.url_scheme",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module", params=["embedded", "system"])
+def site(request: pytest.FixtureRequest, _needs_nginx: None) -> Iterator[Served]:
+    with served({"app.py": APP, "portico.toml": TOML, **STATICS}, "--nginx", request.param) as run:
+        yield run
+
+
+def traced(run: Served, *words: str) -> dict[str, Any]:
+    done = portico("trace", "--json", *words, cwd=run.directory)
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    times = [row["at_us"] for row in found["rows"] if row["at_us"] is not None and row["actor"] != "worker"]
+    assert times == sorted(times) or found["status"] == 101, found["rows"]  # after_request, after a WebSocket
+    assert [row["number"] for row in found["rows"]] == list(range(1, len(found["rows"]) + 1))
+    return found
+
+
+def actions(found: dict[str, Any], actor: str) -> list[str]:
+    return [row["action"] for row in found["rows"] if row["actor"] == actor]
+
+
+def there(found: dict[str, Any], name: str) -> tuple[Any, Any, Any]:
+    (one,) = [one for one in found["request"] if one["name"] == name]
+    return one["client"], one["nginx"], one["app"]
+
+
+def back(found: dict[str, Any], name: str) -> tuple[Any, Any, Any]:
+    (one,) = [one for one in found["response"] if one["name"].lower() == name.lower()]
+    return one["app"], one["worker"], one["client"]
+
+
+def sentences(found: dict[str, Any]) -> str:
+    return "\n".join(moment["text"] for moment in found["moments"])
+
+
+def line_at(run: Served, row: dict[str, Any]) -> str:
+    """The line of the configuration that a row names."""
+    file, _, number = row["place"].rpartition(":")
+    return Path(file).read_text().splitlines()[int(number) - 1].strip()
+
+
+def test_a_page_of_the_app_from_end_to_end(site: Served) -> None:
+    headers = (
+        "-H",
+        "X-Forwarded-For: 6.6.6.6",
+        "-H",
+        "X_Odd: 1",
+        "-H",
+        "X-Customer: 4711",
+        "-H",
+        "Cookie: a=secret",
+    )
+    found = traced(site, "/page?x=1&token=abc", *headers)
+    assert (found["status"], len(found["id"])) == (200, 32)
+    at_nginx = [row for row in found["rows"] if row["actor"] == "nginx" and row["place"]]
+    assert [line_at(site, row) for row in at_nginx if not row["action"].startswith("asks its cache")][:3] == [
+        "server {", "location / {", "uwsgi_pass portico_app;",
+    ]  # fmt: skip
+    assert actions(found, "app")[:4] == [
+        "before_request first",
+        "view page",
+        "template",
+        "after_request last",
+    ]
+    assert actions(found, "app")[4].startswith("start_response(200 OK)")
+    assert {
+        row["place"].rpartition("/")[2].split(":")[0] for row in found["rows"] if "view" in row["action"]
+    } == {"app.py"}
+    assert there(found, "X-Forwarded-For") == ("6.6.6.6", "127.0.0.1", "127.0.0.1")
+    assert there(found, "X_Odd") == ("1", None, None)
+    assert there(found, "X-Customer") == ("(masked, 4 bytes)",) * 3
+    assert there(found, "Cookie") == ("(masked, 8 bytes)",) * 3
+    assert there(found, "query") == ("x=1&token=(masked, 3 bytes)",) * 3
+    assert there(found, "X-Request-ID") == (None, found["id"], found["id"])
+    assert back(found, "content-encoding") == (None, None, "gzip")
+    assert back(found, "keep-alive")[0] is not None
+    assert back(found, "keep-alive")[1:] == (None, None)
+    assert back(found, "x-seen-it") == ("False",) * 3  # the app is never shown it
+    assert "nginx compressed it" in sentences(found)
+    assert "X_Odd: its name has an underscore" in sentences(found)
+    assert "secret" not in json.dumps(found).replace("secret_key", "")
+    bars = {bar["name"]: bar["ends_us"] - bar["begins_us"] for bar in found["waterfall"]}
+    assert bars["view page"] <= bars["app"]
+    assert found["line"]["endpoint"] == "page"
+
+
+def test_the_tracker_says_what_the_app_says(site: Served) -> None:
+    """The mirror answers with its environ, an independent witness."""
+    found = traced(site, "/a%2Fb//c?q=1", "-X", "PUT", "-d", "x" * 70, "-H", "X-Mine: yes")
+    answer = portico("trace", "/a%2Fb//c?q=1", cwd=site.directory)
+    assert answer.returncode == 0, answer.stderr
+    mirror = site.client.put(site.url + "/a%2Fb//c?q=1", content=b"x" * 70, headers={"X-Mine": "yes"}).json()
+    environ = mirror["environ"]
+    for name, key in WITNESSED.items():
+        assert there(found, name)[2] == environ[key], name
+    assert there(found, "path as sent")[2] == environ["REQUEST_URI"].partition("?")[0] == "/a%2Fb//c"
+
+
+def test_a_static_file_wakes_no_worker(site: Served) -> None:
+    found = traced(site, "/static/app.css")
+    assert found["status"] == 200
+    assert actions(found, "worker") == actions(found, "app") == []
+    assert "sends the file below" in "\n".join(actions(found, "nginx"))
+    assert "chooses location ^~ /static/" in actions(found, "nginx")
+    assert "the app was not asked" in sentences(found)
+    refused = traced(site, "/static/.env")
+    assert refused["status"] == 404
+    assert any(row["action"].startswith("chooses location ~ ") for row in refused["rows"])
+
+
+def test_a_cached_page_wakes_no_worker(site: Served) -> None:
+    target = f"/kept?{time.monotonic_ns()}"
+    first, second = traced(site, target), traced(site, target)
+    assert "asks its cache: MISS" in actions(first, "nginx")
+    assert "Not from the cache (MISS)" in sentences(first)
+    assert "asks its cache: HIT" in actions(second, "nginx")
+    assert "answers from its cache" in actions(second, "nginx")
+    assert "nginx answered from its cache; the app was not asked" in sentences(second)
+    assert actions(second, "worker") == []
+
+
+def test_a_redirect_is_told_and_not_followed(site: Served) -> None:
+    found = traced(site, "/redirect")
+    assert found["status"] == 302
+    assert back(found, "Location")[2] == "/there"
+    assert "It leads on to /there" in sentences(found)
+
+
+def test_a_stream_of_events(site: Served) -> None:
+    found = traced(site, "/events")
+    assert found["status"] == 200
+    assert back(found, "X-Accel-Buffering")[1:] == ("no", None)
+    assert "passed on unbuffered: 3 pieces" in sentences(found)
+    (sends,) = [row for row in found["rows"] if row["action"] == "sends head and body to nginx"]
+    assert sends["took_us"] > 1_000_000
+
+
+def test_a_websocket(site: Served) -> None:
+    found = traced(site, f"ws://127.0.0.1:{site.port}/echo")
+    assert found["status"] == 101
+    assert "goes on in @portico_upgraded" in actions(found, "nginx")
+    assert "The connection was upgraded" in sentences(found)
+
+
+def test_a_body_that_is_too_large(site: Served) -> None:
+    (site.directory / "big").write_bytes(b"x" * 70_000)
+    found = traced(site, "/", "-d", f"@{site.directory}/big")
+    assert (found["status"], found["method"]) == (413, "POST")
+    (row,) = [row for row in found["rows"] if row["action"].startswith("refuses the body")]
+    assert line_at(site, row) == "client_max_body_size 65536;"
+    assert actions(found, "worker") == []
+    assert "too large body" in found["nginx"][0]
+    near = traced(site, "/", "-d", "x" * 40_000)
+    assert "The body took 61 % of what is allowed." in sentences(near)
+
+
+def test_an_app_that_takes_too_long(site: Served) -> None:
+    found = traced(site, "/slow?seconds=4")
+    assert found["status"] == 504
+    assert "no answer came in time" in [row["note"] for row in found["rows"]]
+    assert "has not answered yet" in actions(found, "app")
+    assert there(found, "PATH_INFO")[2] == "/slow"
+    assert "nginx gave the app up" in sentences(found)
+    (moment,) = [moment for moment in found["moments"] if "gave the app up" in moment["text"]]
+    assert moment["see"] == "portico explain 'uwsgi_read_timeout 2s'"
+    assert "uwsgi_read_timeout 2s;" in portico("explain", "uwsgi_read_timeout 2s", cwd=site.directory).stdout
+
+
+def test_a_failing_view(site: Served) -> None:
+    found = traced(site, "/fail")
+    assert found["status"] == 500
+    assert "The app failed: RuntimeError: a view that fails." in sentences(found)
+    assert "Traceback" in found["app"][0]
+
+
+def test_a_worker_that_dies_is_tried_again(site: Served) -> None:
+    found = traced(site, "/die")
+    assert found["status"] == 502
+    assert found["line"]["retries"] == 1
+    assert "tried 2 times" in sentences(found)
+    give_up = time.monotonic() + 30
+    while site.get("/").status_code != 200:
+        assert time.monotonic() < give_up
+        time.sleep(0.1)
+
+
+def test_what_nginx_says_by_itself(site: Served) -> None:
+    found = traced(site, "/ping")
+    assert found["status"] == 204
+    assert "answers by itself: return 204" in actions(found, "nginx")
+
+
+def test_a_closed_site(site: Served) -> None:
+    assert portico("maintenance", "on", cwd=site.directory).returncode == 0
+    try:
+        found = traced(site, "/")
+    finally:
+        portico("maintenance", "off", cwd=site.directory)
+    assert found["status"] == 503
+    assert "goes on in @portico_closed" in actions(found, "nginx")
+    assert "portico maintenance off" in sentences(found)
+
+
+def test_nobody_there_and_bad_words(site: Served) -> None:
+    found = traced(site, "http://127.0.0.1:1/")
+    assert found["error"] == "Connection refused"
+    for words in (("ftp://x/",), ("/", "-H", "nonsense"), ("/", "-d", "@/nowhere"), ("/", "--connect", "x")):
+        assert portico("trace", *words, cwd=site.directory).returncode == 2, words
+
+
+def test_a_stranger_cannot_have_a_request_traced(site: Served) -> None:
+    for token in ("0" * 32, "../../etc", "x", ""):
+        answer = site.get("/", headers={"X-Portico-Trace": token})
+        assert answer.status_code == 200
+        assert "HTTP_X_PORTICO_TRACE" not in answer.json()["environ"]
+    parent = site.runtime / "trace"
+    assert not parent.exists() or (list(parent.iterdir()) == [] and parent.stat().st_mode & 0o077 == 0)
+
+
+def test_a_person_reads_it(site: Served) -> None:
+    done = portico("trace", "/page", "--repeat", "3", cwd=site.directory)
+    assert done.returncode == 0, done.stderr
+    for words in (
+        "before_request first",
+        "What changed on the way",
+        "Where the time went",
+        "Worth knowing",
+        "3 times: ",
+    ):
+        assert words in done.stdout
+    kept = list((site.state / "traces").glob("*.json"))
+    assert 0 < len(kept) <= 50
+
+
+def what_if(run: Served, *words: str) -> dict[str, tuple[str, str]]:
+    done = portico("what-if", "--json", *words, cwd=run.directory)
+    assert done.returncode == 0, done.stderr
+    return {one["what"]: (one["before"], one["after"]) for one in json.loads(done.stdout)["differences"]}
+
+
+def test_what_if_a_line_were_another(site: Served) -> None:
+    before = {process.pid for process in site.processes()}
+    found = what_if(site, "gzip off", "/page")
+    assert found["header Content-Encoding"] == ("gzip", "-")
+    assert "answer" not in found
+    assert what_if(site, "gzip", "/page", "--drop") == found
+    assert what_if(site, "gzip_comp_level 5", "/page") == {}
+    refused = what_if(site, "client_max_body_size 10", "/", "-d", "x" * 20)
+    assert (refused["answer"], refused["the app"]) == (("200", "413"), ("answers", "is not asked"))
+    assert site.get("/page", headers={"Accept-Encoding": "gzip"}).headers["Content-Encoding"] == "gzip"
+    assert {process.pid for process in site.processes()} == before  # the running site was left alone
+    wrong = portico("what-if", "nonsense on", cwd=site.directory)
+    assert wrong.returncode == 1
+    assert 'unknown directive "nonsense"' in wrong.stderr
+    many = portico("what-if", "return 200", cwd=site.directory)
+    assert many.returncode == 2
+    assert "choose one with --at" in many.stderr
+
+
+def test_a_mounted_app() -> None:
+    with served({"app.py": APP, "portico.toml": TOML}, "--mount", "/shop", "--domain", "shop.example") as run:
+        found = traced(run, "http://shop.example/shop/page", "--connect", f"127.0.0.1:{run.port}")
+        assert found["status"] == 200
+        assert there(found, "SCRIPT_NAME") == (None, "/shop", "/shop")
+        assert there(found, "PATH_INFO") == ("/shop/page", "/shop/page", "/page")
+        assert "The prefix /shop became SCRIPT_NAME" in sentences(found)
+        bare = traced(run, "http://shop.example/shop", "--connect", f"127.0.0.1:{run.port}")
+        assert (bare["status"], back(bare, "Location")[2]) == (308, "/shop/")
+        stranger = traced(run, "http://elsewhere.example/", "--connect", f"127.0.0.1:{run.port}")
+        assert (stranger["status"], stranger["error"]) == (0, "the connection was closed without an answer")
+        assert "answers by itself: return 444" in actions(stranger, "nginx")
+
+
+def test_a_limited_client_and_an_app_that_is_down() -> None:
+    toml = TOML + '[limits]\nrate = "1r/m"\nburst = 1\n'
+    with served({"app.py": APP, "portico.toml": toml}) as run:
+        found = [traced(run, "/page") for _ in range(3)][-1]
+        assert found["status"] == 429
+        assert any("rejected" in action for action in actions(found, "nginx"))
+        assert "Refused by a limit" in sentences(found)
+    with served({"app.py": APP, "portico.toml": TOML}) as run:
+        servers = [p for p in run.processes() if any("gunicorn" in word for word in p.cmdline())]
+        for process in servers:
+            process.send_signal(signal.SIGSTOP)
+        for path in run.runtime.glob("app*.sock"):
+            path.unlink()
+        try:
+            found = traced(run, "/page")
+        finally:
+            for process in servers:
+                process.send_signal(signal.SIGCONT)
+        assert found["status"] == 502
+        assert any(action.startswith("cannot connect to unix:") for action in actions(found, "nginx"))
+        assert "No worker took the request" in sentences(found)
+
+
+def test_what_went_over_the_wire(site: Served, tmp_path: Path) -> None:
+    """tshark, another witness: the same request line, Host and statuses, in that order, within the times told."""
+    if os.geteuid() != 0:
+        pytest.skip("only root may listen on the loopback interface")
+    assert shutil.which("tshark"), "tshark is missing: run the tests with `make test`, which installs it"
+    argv = [
+        "tshark", "-l", "-i", "lo", "-f", f"tcp port {site.port}", "-d", f"tcp.port=={site.port},http", "-Y", "http",
+        "-T", "fields", "-e", "frame.time_epoch", "-e", "http.request.method", "-e", "http.request.uri",
+        "-e", "http.host", "-e", "http.response.code", "-e", "http.user_agent",
+    ]  # fmt: skip
+    out = tmp_path / "packets"
+    with out.open("w") as file:
+        process = subprocess.Popen(argv, stdout=file, stderr=subprocess.DEVNULL)
+        try:
+            until_seen(out, lambda: site.get("/ping"), 1)
+            targets = ["/page", "/static/app.css", "/redirect", "/nothing", "/kept", "/kept", "/ping"]
+            before = len(packets(out))
+            traces = [traced(site, target) for target in targets]
+            until_seen(out, lambda: None, before + 2 * len(targets))
+        finally:
+            process.terminate()
+            process.wait(30)
+    seen = packets(out)
+    at = -1
+    for found, target in zip(traces, targets, strict=True):
+        at = next(
+            n for n in range(at + 1, len(seen)) if seen[n][2] == target and seen[n][5] == "portico-trace"
+        )
+        asked, answered = seen[at], next(packet for packet in seen[at:] if packet[4])
+        assert (asked[1], asked[3]) == (found["method"], there(found, "Host")[0])
+        assert int(answered[4]) == found["status"]
+        outside = [
+            row for row in found["rows"] if row["actor"] in ("client", "nginx") and row["at_us"] is not None
+        ]
+        rows = {row["action"].split(" ")[0]: row["at_us"] for row in outside}
+        on_the_wire = (float(answered[0]) - float(asked[0])) * 1e6
+        told = rows["answers"] - rows["sends"]
+        # The client began before its packet was on the wire, and heard of the answer after that was.
+        assert on_the_wire <= told + 1000, (target, found["rows"])
+
+
+def packets(path: Path) -> list[list[str]]:
+    return [[*line.split("\t"), *[""] * 6][:6] for line in path.read_text().splitlines()]
+
+
+def until_seen(path: Path, provoke: Any, count: int) -> None:
+    give_up = time.monotonic() + 60
+    while len(packets(path)) < count:
+        assert time.monotonic() < give_up, "tshark saw nothing"
+        provoke()
+        time.sleep(0.2)
