@@ -70,9 +70,9 @@ def test_an_error_that_turns_out_to_be_another_is_taken_back() -> None:
     told = {one["key"]: one for one in errors.changed()}
     assert (told[bare["key"]]["count"], len(told)) == (1, 2)
     errors.add_words([words("a", TRACEBACK)])
-    told = {one["key"]: one["count"] for one in errors.changed()}
-    assert told.pop(bare["key"]) == 0
-    assert list(told.values()) == [2]
+    counts = {one["key"]: one["count"] for one in errors.changed()}
+    assert counts.pop(bare["key"]) == 0
+    assert list(counts.values()) == [2]
     assert len(errors.kept) == 1
 
 
