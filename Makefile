@@ -1,7 +1,7 @@
 # Each target does its own set-up; `make run` and `make test` are all a fresh machine needs.
 PYTHON ?= python3
 BIN = .venv/bin
-TEST_PACKAGES = nginx libnginx-mod-http-brotli-filter gcc libc6-dev pebble tshark chromium
+TEST_PACKAGES = nginx libnginx-mod-http-brotli-filter gcc libc6-dev pebble testssl.sh tshark chromium
 LISTEN ?= 127.0.0.1:8080
 SOAK_SECONDS ?= 300
 
@@ -15,7 +15,7 @@ help:
 	@echo "make docs    write docs/reference.md and docs/portico.schema.json anew"
 	@echo "make bench   measure Portico beside its peers (some minutes)"
 	@echo "make faults  kill, stop and starve every part under load, and count what is lost (ten minutes)"
-	@echo "make certificates  fifty certificates at a server that rejects nonces, twenty swaps under load (six minutes)"
+	@echo "make certificates  what sslyze and testssl.sh say; certificates where nonces are rejected, swaps under load (ten minutes)"
 	@echo "make cache-tests  npm's http-cache-tests through the default cache (Node.js and npm needed)"
 	@echo "make screenshots  pictures of top and the dashboard, for the README; look at them"
 	@echo "make soak    mixed load for minutes (SOAK_SECONDS=$(SOAK_SECONDS))"

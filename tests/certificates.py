@@ -1,5 +1,5 @@
 """`python -m tests.certificates`: what takes too long for the suite. Fifty certificates from a server that rejects
-every fifth nonce, and twenty swaps under load. Prints the figures."""
+every fifth nonce, twenty swaps under load, and what sslyze and testssl.sh say of both builds. Prints the figures."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import time
 from pathlib import Path
 
 from tests.acme import authority
-from tests.live.test_acme import DOMAIN, site, status
+from tests.live import judges
+from tests.live.test_acme import DOMAIN, site, until_served
 from tests.live.test_https import FILES, pair, put, secured
 from tests.live.tls import handshake, until
 from tests.live.tls_load import Clients
@@ -16,7 +17,14 @@ from tests.support import portico, private_directory
 
 
 def main() -> int:
-    return _swaps("embedded") + _swaps("system") + _issued(50, "20") + _issued(10, "50")
+    return (
+        judges.main()
+        + _swaps("embedded")
+        + _swaps("system")
+        + _issued(50, "20")
+        + _issued(10, "5")
+        + _issued(10, "50")
+    )
 
 
 def _swaps(nginx: str, count: int = 20) -> int:
@@ -42,19 +50,29 @@ def swap(home: Path, port: int) -> None:
 
 def _issued(count: int, rejected: str) -> int:
     """How many certificates were not to be had at the first try."""
-    failed, began = 0, time.monotonic()
+    failed, began = list[str](), time.monotonic()
     with (
         authority(PEBBLE_WFE_NONCEREJECT=rejected, PEBBLE_AUTHZREUSE="50") as ca,
         site(ca, *DOMAIN) as (run, port),
     ):
-        until(lambda: status(run)["source"] == "auto", "the first certificate", 300)
+        until_served(run)
         seen = {handshake(port).fingerprint}
-        for _ in range(count - 1):
-            failed += portico("cert", "renew", cwd=run.directory, seconds=300).returncode != 0
-            seen.add(handshake(port).fingerprint)
+        for number in range(2, count + 1):
+            asked = portico("cert", "renew", cwd=run.directory, seconds=300)
+            if asked.returncode != 0:
+                failed.append(f"number {number}: {asked.stderr}")
+                continue
+            shown = handshake(port).fingerprint
+            if shown in seen:
+                failed.append(f"number {number}: one of before is shown")
+            seen.add(shown)
     seconds = (time.monotonic() - began) / count
-    print(f"{rejected} % of nonces rejected: {len(seen)} of {count} certificates, {seconds:.1f} s each")
-    return failed + count - len(seen)
+    print(
+        f"{rejected} % of nonces rejected: {len(seen)} of {count} certificates, {seconds:.1f} s each",
+        *failed,
+        sep="\n  ",
+    )
+    return len(failed)
 
 
 if __name__ == "__main__":

@@ -179,6 +179,7 @@ def environment(home: Path) -> dict[str, str]:
             "PORTICO_RUNTIME_DIR": str(home / "run"),
             "PORTICO_STATE_DIR": str(home / "state"),
             "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTHONFAULTHANDLER": "1",
         }
     )
 
@@ -191,6 +192,16 @@ def until_ready(run: Served, seconds: float = 40) -> None:
         time.sleep(0.02)
 
 
+def _wait_or_tell(run: Served) -> None:
+    """Wait for one that was told to hurry. What it does instead is in the message of the error."""
+    try:
+        run.process.wait(60)
+    except subprocess.TimeoutExpired:
+        run.process.send_signal(signal.SIGABRT)  # PYTHONFAULTHANDLER: every thread's stack, on stderr
+        run.process.wait(10)
+        raise AssertionError(f"did not stop:\n{run.stderr()[-6000:]}") from None
+
+
 def end(run: Served) -> None:
     """Stop it, and see that it leaves no process behind."""
     run.client.close()
@@ -198,10 +209,10 @@ def end(run: Served) -> None:
     if run.process.poll() is None:
         run.process.send_signal(signal.SIGTERM)
         try:
-            run.process.wait(10)
+            run.process.wait(20)
         except subprocess.TimeoutExpired:
             run.process.send_signal(signal.SIGTERM)
-            run.process.wait(20)
+            _wait_or_tell(run)
     _, left = psutil.wait_procs(children, 5)
     for process in left:
         process.kill()

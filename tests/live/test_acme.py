@@ -5,7 +5,10 @@ from __future__ import annotations
 import contextlib
 import http.server
 import json
+import os
 import ssl
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -15,6 +18,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests.acme import Authority, authority
+from tests.acme_between import between
 from tests.live.tls import APP, handshake, until
 from tests.support import Served, free_port, portico, served
 
@@ -188,6 +192,10 @@ def test_a_name_that_leads_elsewhere_is_said_before_anything_is_ordered(
                 shown = portico("cert", cwd=run.directory)
                 assert words in shown.stdout
                 assert shown.returncode == 1
+                # A record that is put right is seen soon: nothing was judged yet.
+                ca.dns(f"clear-{kind}", "shop.example")
+                until_served(run)
+                assert "Pebble" in handshake(port).issuer
         finally:
             stranger.shutdown()
             stranger.server_close()
@@ -202,6 +210,63 @@ def test_the_authority_s_own_verdict_is_told_in_plain_words() -> None:
         assert refused.returncode == 1
         assert "shop.example: could not be reached from outside, at port" in refused.stderr
         assert "firewall" in refused.stderr
+
+
+@pytest.mark.parametrize("status", [500, 503])
+def test_a_server_that_is_slow_and_fails_at_the_last_step_only_delays(status: int) -> None:
+    with authority(PEBBLE_VA_NOSLEEP="", PEBBLE_VA_SLEEPTIME="2") as ca, between(ca) as server:
+        server.refuse, server.status, server.seconds = 1, status, 0.2
+        with site(ca, *DOMAIN, "--https-acme-server", server.url) as (run, port):
+            until(lambda: "no certificate" in run.stderr(), "a failed try", 240)
+            assert "the ACME server does not answer as it should" in run.stderr()
+            assert "/finalize-order/" in server.refused[0]
+            assert PLACEHOLDER in handshake(port).issuer
+            until_served(run)
+            assert "Pebble" in handshake(port).issuer
+
+
+def test_a_revoked_certificate_is_replaced() -> None:
+    """It is no longer good for anything: the next one has another key."""
+    with authority() as ca, site(ca, *DOMAIN) as (run, port):
+        until_served(run)
+        first = handshake(port)
+        (home,) = run.state.glob("certificates/acme-*")
+        words = [
+            "revoke",
+            "--non-interactive",
+            "--server",
+            ca.url,
+            "--cert-name",
+            "portico",
+            "--no-delete-after-revoke",
+        ]
+        places = [word for one in ("config", "work", "logs") for word in (f"--{one}-dir", str(home / one))]
+        revoked = subprocess.run(
+            [sys.executable, "-m", "portico.run.tls.certbot", *words, *places],
+            env=os.environ | {"REQUESTS_CA_BUNDLE": str(ca.ca)}, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert revoked.returncode == 0, revoked.stdout + revoked.stderr
+        renewed = portico("cert", "renew", cwd=run.directory, seconds=300)
+        assert renewed.returncode == 0, renewed.stderr
+        second = handshake(port)
+        assert second.fingerprint != first.fingerprint
+        assert second.certificate.public_key() != first.certificate.public_key()
+
+
+def test_what_was_issued_and_not_put_in_is_used_by_the_next_start_without_asking_again() -> None:
+    """Portico is killed between the answer and the file: certbot has it."""
+    with authority() as ca, site(ca, *DOMAIN) as (run, port):
+        until_served(run)
+        first = handshake(port).fingerprint
+        run.stop()
+        kept = run.state / "certificates"
+        for path in (*kept.glob("issued-*.pem"), kept / "memory.json"):
+            path.unlink()
+        ordered = ca.log().count("/order-plz")
+        with site(ca, *DOMAIN, directory=run.directory) as (again, port):
+            until_served(again)
+            assert handshake(port).fingerprint == first
+        assert ca.log().count("/order-plz") == ordered
 
 
 def test_two_sites_at_once() -> None:

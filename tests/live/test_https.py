@@ -216,6 +216,7 @@ def test_files_are_checked_before_use_and_swapped_when_they_change() -> None:
     other_chain, other_key = pair(["shop.example"])
     wrong = {
         "cut short": (chain[: len(chain) // 2], key),
+        "or is cut short": (chain + other_chain[: len(other_chain) // 2], key),
         "is not the key of": (chain, other_key),
         "is empty": (b"", key),
         "expired on": pair(["shop.example"], days=-1),

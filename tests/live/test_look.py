@@ -97,6 +97,10 @@ def test_prometheus_gets_every_request() -> None:
         for path in ("/", "/", "/static/a.txt", "/teapot", "/boom", "/none"):
             run.get(path)
         until(lambda: requests(scraped(url)) >= 6, "six requests in the metrics")
+        until(
+            lambda: scraped(url)["portico_generation_live[]"] == 1,
+            "what is known of the processes is from now",
+        )
         found = scraped(url)
     assert {group: requests(found, group) for group in ("2xx", "4xx", "5xx")} == {
         "2xx": 3,

@@ -128,6 +128,18 @@ def test_a_short_rsa_key_and_a_broken_chain_are_refused(tmp_path: Path) -> None:
         read(pem, locked, "cert.pem", "key.pem")
 
 
+def test_a_chain_that_is_cut_short_anywhere_is_refused(tmp_path: Path) -> None:
+    """All of it is there or none: half a chain works in some browsers and not in others."""
+    chain, key = make.local(["shop.example"], tmp_path)
+    whole = b"# comment\r\n" + chain + (tmp_path / make.AUTHORITY).read_bytes()
+    assert read(whole, key, "c", "k").names == ("shop.example",)
+    assert read(b"\xef\xbb\xbf" + whole, key, "c", "k").names == ("shop.example",)
+    begin = whole.index(b"-----END CERTIFICATE-----") + len("-----END CERTIFICATE-----\n")
+    for end in range(begin + 1, len(whole.rstrip())):
+        with pytest.raises(PorticoError, match="cut short"):
+            read(whole[:end], key, "c", "k")
+
+
 def test_the_authority_s_chain_is_trusted_by_who_trusts_it_alone(tmp_path: Path) -> None:
     chain, key = make.local(["shop.example"], tmp_path)
     assert read(chain, key, "", "", str(tmp_path / make.AUTHORITY)).is_trusted
@@ -204,10 +216,16 @@ def test_verdicts_in_plain_words(word: str, kind: str, words: str) -> None:
         ("requests.exceptions.ConnectionError: HTTPSConnectionPool: Max retries", SERVER, "does not answer"),
         ("The server experienced an internal error :: serverInternal", SERVER, "does not answer"),
         ("something new", REFUSED, "gave no certificate"),
+        (
+            "The ACME server believes me@x.y is an invalid email address.",
+            REFUSED,
+            "does not accept me@shop.example",
+        ),
+        ("ModuleNotFoundError: No module named 'certbot'", SERVER, "cannot be started"),
     ],
 )
 def test_other_failures(said: str, kind: str, words: str) -> None:
-    failed = _failed(said, Acme(LETSENCRYPT, ""), LETSENCRYPT, Path("/x"))
+    failed = _failed(said, Acme(LETSENCRYPT, "", "me@shop.example"), LETSENCRYPT, Path("/x"))
     assert failed.kind == kind
     assert words in failed.problems[0].what
 

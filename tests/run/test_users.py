@@ -13,6 +13,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
+from tests.live.test_https import pair
 from tests.live.tls import until
 from tests.support import (
     Served,
@@ -262,3 +263,56 @@ def test_a_directory_of_root_s_makes_the_app_nobody_or_is_refused_with_the_ways_
             assert json.loads(told.get("/who").text)["uid"] == 0
         finally:
             stop(told)
+
+
+def test_who_may_not_start_it_may_look_at_it() -> None:
+    """A portico.toml with a user is for root's start; plan, check and explain answer its owner, too."""
+    with private_directory() as home:
+        home.chmod(0o777)
+        (home / "app.py").write_text(APP)
+        (home / "portico.toml").write_text('user = "www-data"\n')
+        shutil.chown(home, USER, USER)
+        env = [f"{name}={value}" for name, value in paths(home).items()]
+        words = ["env", "-C", str(home), *env, python(), "-m", "portico"]
+        for command in ("plan", "check", "explain"):
+            done = as_user(*words, command)
+            assert done.returncode in (0, 1), done.stderr
+            assert "Traceback" not in done.stderr
+            if command != "explain":
+                assert (
+                    "started as root, the app runs as 'www-data'; this is what you would start" in done.stdout
+                )
+        refused = as_user(*words, "run")
+        assert refused.returncode == 2
+        assert 'only root can run the app as "www-data"' in refused.stderr
+
+
+def test_check_says_what_keeps_the_app_from_being_apart() -> None:
+    with private_directory() as home:
+        (home / "app.py").write_text(APP)
+        chain, key = pair(["shop.example"])
+        (home / "cert.pem").write_bytes(chain)
+        (home / "key.pem").write_bytes(key)
+        (home / "key.pem").chmod(0o600)
+        (home / "portico.toml").write_text(
+            f'domains = ["shop.example"]\nlisten = "127.0.0.1:{free_port()}"\n'
+            '[https]\ncert = "cert.pem"\nkey = "key.pem"\n'
+        )
+        for path in (home, *home.iterdir()):
+            shutil.chown(path, USER, USER)
+
+        def said(*words: str) -> str:
+            done = subprocess.run(
+                [python(), "-m", "portico", "check", *words],
+                cwd=home, env=environment(home) | paths(home), capture_output=True, text=True, check=False,
+            )  # fmt: skip
+            assert "Traceback" not in done.stderr
+            return done.stdout
+
+        first = said()
+        assert f"the app's user '{USER}' can read this key" in first
+        assert f"the app runs as '{USER}', nginx's workers as" in first
+        for path in (home, *home.iterdir()):
+            shutil.chown(path, "root", "root")
+        assert "can read this key" not in said("--user", USER)
+        assert "the app and nginx's workers run as 'www-data', both" in said("--user", "www-data")

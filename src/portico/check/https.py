@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from importlib import metadata
 
 from portico.check.model import Finding, fault, ok, warning
 from portico.errors import PorticoError
@@ -44,9 +46,24 @@ def _files(tls: Tls) -> Iterator[Finding]:
 
 
 def _names(tls: Tls) -> Iterator[Finding]:
+    from portico.run.tls.material import complaints
     from portico.run.tls.preflight import unknown
+
+    yield from (warning("https", f"{item.where}: {item.what}", item.hint) for item in complaints(tls))
+    if (plugin := tls.acme.dns if tls.acme else "") and not _is_installed(plugin):
+        yield fault(
+            "https", f"certbot has no plugin {plugin}", f"beside Portico: pip install certbot-dns-{plugin}"
+        )
+    for path in (tls.acme.eab_hmac_file, tls.acme.dns_credentials, tls.acme.ca) if tls.acme else ():
+        if path and not os.access(path, os.R_OK):
+            yield fault("https", f"{path} cannot be read", "name a file that Portico may read")
 
     if problems := unknown(tls):
         yield from (warning("https", f"{item.where} {item.what}", item.hint) for item in problems)
     else:
         yield ok("https", f"{', '.join(tls.names)}: known to DNS, and no CAA record forbids the certificate")
+
+
+def _is_installed(plugin: str) -> bool:
+    """Whether certbot would find it: https://eff-certbot.readthedocs.io/en/stable/contributing.html"""
+    return any(entry.name == f"dns-{plugin}" for entry in metadata.entry_points(group="certbot.plugins"))

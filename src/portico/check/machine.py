@@ -146,7 +146,13 @@ def _files(place: Place) -> Finding:
 
 def _user(place: Place) -> Finding:
     if not place.is_root:
+        if place.app_user_why:
+            return warning("user", place.app_user_why, "for all of it: sudo portico check")
         return ok("user", f"everything runs as '{place.user}'")
+    if place.entangled:
+        return warning(
+            "user", place.entangled, "give the app a user of its own: useradd --system NAME, then --user NAME"
+        )
     if place.app_user:
         return ok("user", f"the app runs as '{place.app_user}', nginx's workers as '{place.nginx_user}'")
     return warning(

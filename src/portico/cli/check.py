@@ -36,7 +36,7 @@ def command(apps: tuple[str, ...], config: str | None, is_json: bool, **flags: A
         refuse_config(config)
         findings = _of_several(apps, given(flags), is_json=is_json)
     else:
-        findings = _findings(gather(apps[0] if apps else None, config, given(flags)))
+        findings = _findings(gather(apps[0] if apps else None, config, given(flags), looks=True))
         if is_json:
             output.result(output.as_json(findings))
         else:
@@ -69,7 +69,7 @@ def _of_several(apps: tuple[str, ...], flags: dict[str, Any], *, is_json: bool) 
 def _of_one(site: str, flags: dict[str, Any], ours: frozenset[int]) -> list[Finding]:
     flags = {name: value for name, value in flags.items() if name != "name"}  # that of the gateway
     try:
-        return _findings(gather(site, None, flags), ours)
+        return _findings(gather(site, None, flags, looks=True), ours)
     except PorticoError as error:
         return [refused(one) for one in error.problems]
 

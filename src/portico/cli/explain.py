@@ -61,7 +61,8 @@ def command(
         else:
             explain_file.explain_file(*elsewhere, is_json=is_json)
         return
-    plan = gather(one_of("explain --app", [app] if app else []), config, given(flags)).plan
+    app = one_of("explain --app", [app] if app else [])
+    plan = gather(app, config, given(flags), looks=True).plan
     if request:
         from portico.cli.explain_file import planned, why
 

@@ -11,7 +11,7 @@ from typing import Any
 from portico.errors import Problem, UsageError
 from portico.place.access import blocked
 from portico.place.model import Place
-from portico.place.owner import Owner, as_user, environment, owner
+from portico.place.owner import Owner, as_user, environment, groups, owner
 from portico.plan.model import Plan
 from portico.site.discover import Discovery, NoApp, start_discovery
 from portico.site.load import FILE, load
@@ -40,13 +40,15 @@ def gather(
     gateway: str = "",
     *,
     serves: bool = True,
+    looks: bool = False,
 ) -> Gathered:
     """Everything about the site that APP, --config and the flags mean. Raises PorticoError.
 
     `meanwhile` is called while the app is being imported, which takes longest. `release` is another directory that
     holds the code now: the same site, with everything that was in its own directory found in that one. `before` are
     the static folders of the plan that this one will replace. `gateway` is the runtime directory of the gateway whose
-    nginx serves the site beside others. Without `serves` it is no fault of the site that its user may not read it here.
+    nginx serves the site beside others. Without `serves` it is no fault of the site that its user may not read it
+    here; with `looks` nor that somebody asks who may not start it.
     """
     app, config = as_config(app, config)
     home, ref = where_is(app, config)
@@ -62,7 +64,7 @@ def gather(
     options, causes = load(config_file(directory, config), flags)
     if ref is not None:
         options, causes = _with_app(options, ref), causes | {"app": "the command line"}
-    runner = owner(options.user, directory, must=serves)
+    runner = owner(options.user, directory, must=serves, looks=looks)
     discovery = _discovery(options, directory, runner)
     try:
         # The app is imported in a child while the machine is looked at and the rest of Portico is imported.
@@ -73,7 +75,11 @@ def gather(
         name = options.name or name_of_file or site_name(home)
         place = probe(options.nginx.binary, own_directory(home), name)
         place = replace(
-            place, app_user=runner.name, app_user_why=runner.why, app_env=environment(runner.name)
+            place,
+            app_user=runner.name,
+            app_user_why=runner.why,
+            app_groups=groups(runner.name),
+            app_env=environment(runner.name),
         )
         facts = discovery.facts()
     finally:

@@ -27,7 +27,7 @@ def command(
     """Show how APP would be run: processes, files and the reason for each line."""
     # What runs beside other sites is compared with a plan for that.
     gateway = gateway_of(runtime_of(app, config, flags.get("name") or "")) if is_diff else ""
-    plan = gather(app, config, given(flags), gateway=gateway).plan
+    plan = gather(app, config, given(flags), gateway=gateway, looks=True).plan
     if is_diff:
         _show_difference(plan, is_json=is_json)
     elif write:

@@ -55,6 +55,8 @@ class Place:
     app_user: str = ""
     """Who runs the app when it is not who runs Portico."""
     app_user_why: str = ""
+    app_groups: frozenset[str] = frozenset()
+    """The groups of that user."""
     app_env: Mapping[str, str] = field(default_factory=dict)
     """What that user's environment says of it: HOME and the like."""
     has_ipv6: bool = True
@@ -84,6 +86,19 @@ class Place:
     def hides_bodies(self) -> bool:
         """Whether the app may not read what nginx's workers write: they are somebody else."""
         return self.app_user not in ("", self.nginx_user)
+
+    @property
+    def entangled(self) -> str:
+        """Why the app's user is not apart from nginx's workers, in words; empty when it is."""
+        if not self.app_user:
+            return ""
+        if self.app_user == self.nginx_user:
+            why = f"the app and nginx's workers run as '{self.app_user}', both"
+        elif self.nginx_group in self.app_groups:
+            why = f"the app runs as '{self.app_user}', who is in nginx's group '{self.nginx_group}'"
+        else:
+            return ""
+        return f"{why}: it can read the access log, and talk to the sockets of every other site"
 
     @property
     def is_root(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import grp
 import os
 import pwd
 import sys
@@ -21,32 +22,36 @@ NOBODY = "nobody"
 
 @dataclass(frozen=True)
 class Owner:
-    """`name` is empty when the app runs as whoever runs Portico. `why` is where the name comes from."""
+    """`name` is empty when the app runs as whoever runs Portico. `why` is where the name comes from, or what is
+    to be said of there being none."""
 
     name: str = ""
     why: str = ""
 
 
-def owner(wanted: str, directory: Path, *, must: bool = True) -> Owner:
+def owner(wanted: str, directory: Path, *, must: bool = True, looks: bool = False) -> Owner:
     """Who runs the app in that directory; `wanted` is the option. Raises UsageError for one who cannot.
 
-    Without `must` it is ourselves then: the app will run elsewhere, or later.
+    Without `must` it is ourselves then: the app will run elsewhere, or later. With `looks` nothing is started: who is
+    not root sees what would be for themselves, and `why` says so.
     """
     try:
-        return _owner(wanted, directory)
+        return _owner(wanted, directory, looks=looks)
     except UsageError:
         if must:
             raise
         return Owner()
 
 
-def _owner(wanted: str, directory: Path) -> Owner:
+def _owner(wanted: str, directory: Path, *, looks: bool) -> Owner:
     own, wanted = os.geteuid(), wanted or os.environ.get(VARIABLE, "")
     if own != 0:
-        if wanted and _uid(wanted) != own:
-            hint = "start Portico as root, or as that user"
-            raise UsageError(Problem("user", f'only root can run the app as "{wanted}"', hint))
-        return Owner()
+        if not wanted or _uid(wanted) == own:
+            return Owner()
+        if looks:
+            return Owner(why=f"started as root, the app runs as '{wanted}'; this is what you would start")
+        hint = "start Portico as root, or as that user"
+        raise UsageError(Problem("user", f'only root can run the app as "{wanted}"', hint))
     if wanted:
         return Owner() if _uid(wanted) == 0 else _checked(wanted, "as you said", directory)
     found = directory.stat()
@@ -68,14 +73,22 @@ def environment(name: str) -> dict[str, str]:
     return {"HOME": entry.pw_dir, "USER": name, "LOGNAME": name}
 
 
+def groups(name: str) -> frozenset[str]:
+    """The names of that user's groups."""
+    if not name:
+        return frozenset()
+    found = os.getgrouplist(name, pwd.getpwnam(name).pw_gid)
+    return frozenset(group.gr_name for group in grp.getgrall() if group.gr_gid in found)
+
+
 def as_user(name: str, environ: Mapping[str, str]) -> dict[str, Any]:
     """For Popen: the program runs as that user with that user's groups alone, in that environment; empty: as we do."""
     if not name:
         return {}
     entry = pwd.getpwnam(name)
-    groups = os.getgrouplist(name, entry.pw_gid)
+    all_of_them = os.getgrouplist(name, entry.pw_gid)
     env = {**environ, **environment(name)}
-    return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": groups, "env": env}
+    return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": all_of_them, "env": env}
 
 
 def _uid(name: str) -> int:

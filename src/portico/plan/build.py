@@ -256,6 +256,9 @@ def _notes(site: Site, place: Place) -> tuple[str, ...]:
     notes += cache_notes(site, place)
     if place.app_user and site.has_app:
         notes.append(f"the app runs as '{place.app_user}': {place.app_user_why}")
+        notes += [place.entangled] if place.entangled else []
+    elif place.app_user_why and site.has_app:
+        notes.append(place.app_user_why)
     elif place.is_root and site.has_app:
         notes.append("the app runs as root, as you said; name another with user")
     if connections(place) < 1024:

@@ -74,7 +74,7 @@ def _full(address: str) -> str:
 def file(wanted: Claim) -> File:
     """The claim as a file beside the site's part."""
     text = msgspec.json.encode(wanted).decode()
-    return File(FILE, (Line(text, "what the gateway is asked for; nginx does not read it"),))
+    return File(FILE, (Line(text, "what the gateway is asked for; nginx does not read it"),), mode=0o600)
 
 
 def parse(text: str) -> Claim:

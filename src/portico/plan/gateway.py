@@ -33,10 +33,7 @@ class Part:
         """Where the gateway's nginx finds them."""
         here = directory(self.claim.name)
         return tuple(
-            File(
-                f"{here}/{name}", (Line(text.rstrip("\n")),), mode=0o600 if name == Tls.CERTIFICATE else 0o644
-            )
-            for name, text in self.texts
+            File(f"{here}/{name}", (Line(text.rstrip("\n")),), mode=0o600) for name, text in self.texts
         )
 
 

@@ -200,6 +200,8 @@ class Tls:
     """What the site's names begin with beside those of other sites."""
     local_ca: str = ""
     """The directory of the private authority, one for all sites of this user."""
+    app_user: str = ""
+    """Who must not read any key; empty when the app is run by whoever reads them."""
 
     @property
     def insists(self) -> bool:

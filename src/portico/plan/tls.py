@@ -36,6 +36,7 @@ def tls(site: Site, place: Place) -> Tls | None:
         scheme=scheme(site),
         space=namespace(site.name) if place.gateway else "",
         local_ca=f"{place.state.rpartition('/')[0]}/local-ca",
+        app_user=place.app_user,
     )
 
 

@@ -152,20 +152,22 @@ class World:
         return self._materials.get(self._number_in_force)
 
     async def put_material(self, material: Material) -> None:
-        """Serve HTTPS with that from now on. Raises PorticoError when nginx will not have it."""
+        """Serve HTTPS with that from now on. Raises PorticoError when nginx will not have it, OSError for the disk."""
         plan, number = self.in_force, self._number_in_force
         trial = self._loop.create_task(in_background(lambda: self._against(plan, number, material)))
         self._tests = [*(test for test in self._tests if not test.done()), trial]
         if problems := await trial:
             raise PorticoError(*problems)
+        if (
+            is_same := self.in_force.tls == plan.tls
+        ):  # else a reload came between, with a certificate of its own
+            files.use_material(self.in_force, self._number_in_force, material)
         for other, known in self.plans.items():
             if known.tls == plan.tls:  # also one that is being tried, or kept warm for a rollback
                 self._materials[other] = material
         self._materials[number] = material
-        if self.in_force.tls != plan.tls:
-            return  # a reload came between, with a certificate of its own
-        files.use_material(self.in_force, self._number_in_force, self.material)
-        self.gateway.reload(self.in_force)
+        if is_same:
+            self.gateway.reload(self.in_force)
 
     def _against(self, plan: Plan, number: int, material: Material) -> tuple[Problem, ...]:
         """What nginx has against that certificate."""

@@ -69,7 +69,7 @@ def part_file(site: Site, tree: Iterable[Directive]) -> File:
     """The part as nginx reads it."""
     tree = tuple(tree)
     names = (defined(tree) | Tls.DEFINES) - {SESSIONS}
-    return File(FILE, tuple(renamed(render(tree), names, namespace(site.name))))
+    return File(FILE, tuple(renamed(render(tree), names, namespace(site.name))), mode=0o600)
 
 
 def namespace(name: str) -> str:

@@ -33,6 +33,8 @@ _BUSY = re.compile(
     re.I,
 )
 _LIMIT = re.compile(r"too many|rateLimited|rate limit", re.I)
+_EMAIL = re.compile(r"invalid email address|invalidContact|unsupportedContact", re.I)
+_NO_CERTBOT = re.compile(r"ModuleNotFoundError|ImportError")
 _NO_PLUGIN = re.compile(r"unrecognized arguments|does not appear to be installed|plugin .* not", re.I)
 
 
@@ -57,13 +59,18 @@ async def order(tls: Tls, *, rehearse: bool = False) -> bytes:
         raise _failed(said, tls.acme, server, _home(tls, server))
     if rehearse:
         return b""
-    live = _home(tls, server) / "config" / "live" / _LINEAGE
     try:
-        return (live / "fullchain.pem").read_bytes() + (live / "privkey.pem").read_bytes()
+        return issued(tls)
     except OSError as error:
-        raise FailedError(
-            SERVER, (Problem(str(live), f"certbot left no certificate: {error.strerror}"),)
-        ) from None
+        problem = Problem(str(error.filename), f"certbot left no certificate: {error.strerror}")
+        raise FailedError(SERVER, (problem,)) from None
+
+
+def issued(tls: Tls) -> bytes:
+    """What certbot was given last, chain and key (PEM). Raises OSError when there is none."""
+    assert tls.acme is not None
+    live = _home(tls, tls.acme.server) / "config" / "live" / _LINEAGE
+    return (live / "fullchain.pem").read_bytes() + (live / "privkey.pem").read_bytes()
 
 
 async def wish(tls: Tls, chain: bytes) -> tuple[float | None, float] | None:
@@ -159,6 +166,14 @@ def _failed(said: str, acme: Acme, server: str, home: Path) -> FailedError:
     if _NO_PLUGIN.search(said) and acme.dns:
         hint = f"install it beside Portico: pip install certbot-dns-{acme.dns}"
         return FailedError(REFUSED, (Problem("https.dns", f"certbot has no plugin {acme.dns}", hint, quote),))
+    if _EMAIL.search(said):
+        hint = "give one that can be written to: --email, or email in portico.toml"
+        return FailedError(
+            REFUSED, (Problem("email", f"{server} does not accept {acme.email}", hint, quote),)
+        )
+    if _NO_CERTBOT.search(said):
+        hint = "install Portico again, with what it needs: pip install --force-reinstall portico"
+        return FailedError(SERVER, (Problem("certbot", "cannot be started", hint, quote),))
     if _BUSY.search(said):
         hint = "the site goes on with what it has; Portico asks again by itself"
         return FailedError(

@@ -29,6 +29,7 @@ LEAST_RSA_BITS = 2048
 """What is shorter no browser takes, and nginx refuses it (OpenSSL's security level 1)."""
 DAY = 86400.0
 _CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
+_BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----.*?-----END \1-----", re.DOTALL)
 _KEY = re.compile(rb"-----BEGIN ([A-Z ]*PRIVATE KEY)-----.*?-----END \1-----", re.DOTALL)
 
 
@@ -157,7 +158,10 @@ def _chain(text: bytes, where: str) -> list[x509.Certificate]:
     if not text.strip():
         raise _error(where, "is empty", "write the certificate and its chain there, PEM")
     try:
-        return x509.load_pem_x509_certificates(text)
+        found = x509.load_pem_x509_certificates(text)
+        if re.search(rb"^-", _BLOCK.sub(b"", text), re.MULTILINE):
+            raise ValueError  # something begins that does not end: part of the chain would be missing
+        return found
     except ValueError:
         what = "is no certificate in PEM, or is cut short"
         raise _error(

@@ -25,7 +25,7 @@ from portico.run.tls.look import Seen, look
 from portico.run.tls.material import Material
 from portico.run.tls.memory import Memory
 from portico.run.tls.preflight import preflight
-from portico.run.tls.schedule import DAY, REFUSED, WARN_DAYS, pause, renew_at
+from portico.run.tls.schedule import DAY, REFUSED, SERVER, UNREADY, WARN_DAYS, pause, renew_at
 from portico.run.world import World
 
 TURN_SECONDS = 1.0
@@ -88,7 +88,12 @@ class Keeper:
         self._of, self._memory = tls, Memory.of(tls)
         self._signature = None  # what changed since the files were chosen is seen, too
         self._changed_at, self._look_at, self._seen = 0.0, 0.0, ()
+        self._stumbled = ()
         self._complain(served.problems)
+        memory, now = self._memory, time.time()
+        if tls.mode == "auto" and served.is_placeholder and memory.problems and memory.next_try > now:
+            # Somebody who starts anew is told why nothing happens yet.
+            self._say(news.CertificateFailed(tuple(memory.problems), memory.next_try - now, memory.failures))
 
     async def _turn(self, tls: Tls, served: Material) -> None:
         now = time.time()
@@ -121,6 +126,9 @@ class Keeper:
             if error.problems != self._refused:
                 self._say(news.CertificateRefused(error.problems))
             self._refused = error.problems
+        except BaseException:
+            self._signature = None  # a full disk is no fault of the files: they are tried again
+            raise
 
     def _complain(self, problems: tuple[Problem, ...]) -> None:
         """What is wrong with files that are used: said once."""
@@ -141,7 +149,8 @@ class Keeper:
         wished = memory.wished if memory.wished_for == certificate.fingerprint else None
         wanted = 0.0 if lacks else renew_at(certificate.not_before, certificate.not_after, self._lot, wished)
         # Other names than those of the last try are a wish of their own; what was refused waits all the same.
-        is_new = lacks and not memory.failures and memory.asked != sorted(tls.names)
+        is_free = memory.was_unready or not memory.failures
+        is_new = lacks and is_free and memory.asked != sorted(tls.names)
         return wanted if is_new else max(wanted, memory.next_try)
 
     async def _ask_wish(self, tls: Tls, certificate: Certificate, memory: Memory) -> None:
@@ -174,30 +183,54 @@ class Keeper:
             except acme.FailedError:
                 pass  # remembered and said where it happened
 
-    async def _order(self, tls: Tls) -> Certificate:
-        """One try from preflight to swap. Raises FailedError, after it was remembered and said."""
+    async def _order(self, tls: Tls, *, is_new: bool = False) -> Certificate:
+        """One try from preflight to swap. Raises FailedError, after it was remembered and said.
+
+        With `is_new` the authority is asked even when a certificate lies there that was never served.
+        """
         memory = self._remembered(tls)
         memory.tried, memory.asked = time.time(), sorted(tls.names)
         # Written down first: whoever is restarted again and again must not ask again and again.
-        memory.next_try = memory.tried + pause(REFUSED, memory.failures + 1, self._lot)
+        memory.begun += 1
+        memory.next_try = memory.tried + pause(REFUSED, memory.failures + memory.begun, self._lot)
         self._keep(tls, memory)
         try:
-            await self._rehearse(tls, memory)
-            pem = await acme.order(tls)
-            fresh = await in_background(lambda: material.store(tls, pem))
+            fresh = None if is_new else await in_background(lambda: self._unused(tls))
+            if fresh is None:
+                await self._rehearse(tls, memory)
+                pem = await acme.order(tls)
+                fresh = await in_background(lambda: material.store(tls, pem))
             await self._replace(tls, fresh, "auto")
         except acme.FailedError as failed:
             self._failed(tls, memory, failed.kind, failed.problems)
             raise
-        except (PorticoError, OSError) as error:
-            problems = error.problems if isinstance(error, PorticoError) else (_unwritten(error),)
+        except asyncio.CancelledError:
+            # Portico is stopped: nothing was judged, and the next start need not wait long.
+            memory.begun, memory.next_try = memory.begun - 1, time.time() + pause(SERVER, 1, self._lot)
+            self._keep(tls, memory)
+            raise
+        except Exception as error:  # noqa: BLE001  whatever it is counts: nothing is asked for every minute
+            problems = error.problems if isinstance(error, PorticoError) else (_unexpected(error),)
             self._failed(tls, memory, REFUSED, problems)
             raise acme.FailedError(REFUSED, problems) from None
-        memory.succeeded, memory.failures, memory.problems = time.time(), 0, []
+        memory.succeeded, memory.failures, memory.begun, memory.problems = time.time(), 0, 0, []
         # Whatever a clock or an authority says: not again at once.
         memory.next_try = memory.succeeded + min(LOOK_EVERY_SECONDS, fresh.lifetime / 3)
         self._keep(tls, memory)
         return fresh
+
+    def _unused(self, tls: Tls) -> Certificate | None:
+        """One that was issued and could not be put in: a full disk, or the end of Portico, came between. Blocks."""
+        served = self._world.material
+        for kept in (material.stored(tls), material.left_over(tls)):
+            if (
+                kept is not None
+                and (served is None or kept.fingerprint != served.certificate.fingerprint)
+                and not material.is_old(kept, time.time())
+                and all(kept.covers(name) for name in tls.names)
+            ):
+                return kept
+        return None
 
     async def _rehearse(self, tls: Tls, memory: Memory) -> None:
         """What is done before the first order for these names: nothing of it counts against the real limits."""
@@ -206,14 +239,14 @@ class Keeper:
             return
         while problems := await in_background(lambda: preflight(tls)):
             if time.monotonic() >= self._taken_at:
-                raise acme.FailedError(REFUSED, problems)
+                raise acme.FailedError(UNREADY, problems)
             await asyncio.sleep(LOOK_SOON_SECONDS)
         if tls.acme and tls.acme.staging and tls.acme.staging != tls.acme.server:
             await acme.order(tls, rehearse=True)
         memory.rehearsed = names
 
     def _failed(self, tls: Tls, memory: Memory, kind: str, problems: tuple[Problem, ...]) -> None:
-        memory.failures += 1
+        memory.failures, memory.begun, memory.was_unready = memory.failures + 1, 0, kind == UNREADY
         seconds = pause(kind, memory.failures, random.random())  # noqa: S311
         memory.next_try = time.time() + seconds
         memory.problems = list(problems)
@@ -227,7 +260,7 @@ class Keeper:
         memory = self._remembered(tls)
         hsts = memory.hsts_seconds(tls) if fresh.is_trusted or tls.insists else 0
         await self._world.put_material(Material(fresh, origin, hsts))
-        self._warned = 0.0
+        self._warned, self._stumbled = 0.0, ()
         await self._until_served(tls, fresh)
         self._say(news.CertificateServed(fresh.names, fresh.days_left(time.time()), fresh.issuer))
 
@@ -328,7 +361,7 @@ class Keeper:
         )
 
     def _trouble(self) -> list[Problem]:
-        return [*self._refused, *(self._memory.problems if self._memory else [])]
+        return [*self._refused, *self._stumbled, *(self._memory.problems if self._memory else [])]
 
     async def renew(self, asked: Parameters) -> AsyncGenerator[object, None]:
         """Ask for a certificate now, or rehearse it. Raises PorticoError with what is wrong."""
@@ -347,14 +380,14 @@ class Keeper:
                     async for step in self._dry_run(tls):
                         yield step
                     return
-                fresh = await self._order(tls)
+                fresh = await self._order(tls, is_new=True)
             except acme.FailedError as failed:
                 raise PorticoError(*failed.problems) from None
         yield {"step": "served", "days_left": round(fresh.days_left(time.time()), 2), "issuer": fresh.issuer}
 
     async def _dry_run(self, tls: Tls) -> AsyncGenerator[object, None]:
         if problems := await in_background(lambda: preflight(tls)):
-            raise acme.FailedError(REFUSED, problems)
+            raise acme.FailedError(UNREADY, problems)
         yield {"step": "looked", "names": list(tls.names)}
         if tls.acme and tls.acme.staging:
             await acme.order(tls, rehearse=True)
@@ -399,4 +432,6 @@ def _unexpected(error: Exception) -> Problem:
 
 
 def _unwritten(error: OSError) -> Problem:
-    return Problem(str(error.filename or ""), f"cannot be written: {error.strerror or error}")
+    return Problem(
+        str(error.filename or "the certificate's files"), f"cannot be written: {error.strerror or error}"
+    )

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from portico.errors import PorticoError, Problem
+from portico.place.access import blocked
 from portico.plan.model import Plan, Tls
-from portico.run.tls import make
+from portico.run.tls import acme, make
 from portico.run.tls.certificate import Certificate, read, unfit
 from portico.run.tls.memory import Memory
 
@@ -52,8 +53,9 @@ def _chosen(tls: Tls, before: Material | None) -> tuple[Certificate, str, tuple[
     kept = stored(tls)
     if kept is not None and kept.not_after > time.time():
         # Also one that lacks a name which was added: it is good for the others until the new one is there.
-        return kept, "auto", ()
-    return _read(b"".join(make.placeholder(tls.names)), PLACEHOLDER, tls), PLACEHOLDER, ()
+        return kept, "auto", complaints(tls)
+    begin = _read(b"".join(make.placeholder(tls.names)), PLACEHOLDER, tls)
+    return begin, PLACEHOLDER, complaints(tls)
 
 
 def _files(tls: Tls, before: Material | None) -> tuple[Certificate, str, tuple[Problem, ...]]:
@@ -83,13 +85,25 @@ def _bytes(path: str) -> bytes:
 
 def complaints(tls: Tls) -> tuple[Problem, ...]:
     """What is wrong with the user's files and does not keep them from being used."""
+    secrets = [(tls.key, "key")]
+    if tls.acme:
+        secrets += [(tls.acme.eab_hmac_file, "key"), (tls.acme.dns_credentials, "password")]
+    return tuple(_open(path, what, tls.app_user) for path, what in secrets if path and _is_open(path, tls))
+
+
+def _is_open(path: str, tls: Tls) -> bool:
     try:
-        mode = Path(tls.key).stat().st_mode
+        is_everybody_s = bool(Path(path).stat().st_mode & _OTHERS_READ)
     except OSError:
-        return ()
-    if not mode & _OTHERS_READ:
-        return ()
-    return (Problem(tls.key, "everybody on this machine can read this key", f"chmod 600 {tls.key}"),)
+        return False
+    return is_everybody_s or bool(tls.app_user and blocked(path, tls.app_user) is None)
+
+
+def _open(path: str, what: str, app_user: str) -> Problem:
+    if Path(path).stat().st_mode & _OTHERS_READ:
+        return Problem(path, f"everybody on this machine can read this {what}", f"chmod 600 {path}")
+    words = f"the app's user '{app_user}' can read this {what}, and so can whoever breaks into the app"
+    return Problem(path, words, f"chown root: {path} && chmod 600 {path}")
 
 
 def local(tls: Tls) -> Certificate:
@@ -133,6 +147,14 @@ def store(tls: Tls, pem: bytes) -> Certificate:
         raise PorticoError(problem)
     make.write(_issued(tls), certificate.pem, 0o600)
     return certificate
+
+
+def left_over(tls: Tls) -> Certificate | None:
+    """What certbot has put down for this server and nobody took; kept from now on. None when there is none."""
+    try:
+        return store(tls, acme.issued(tls))
+    except (OSError, PorticoError):
+        return None
 
 
 def _issued(tls: Tls) -> Path:

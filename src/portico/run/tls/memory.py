@@ -23,6 +23,10 @@ class Memory(msgspec.Struct):
     succeeded: float = 0.0
     failures: int = 0
     """In a row."""
+    begun: int = 0
+    """Tries of which no end is known: Portico was killed meanwhile."""
+    was_unready: bool = False
+    """Whether the last failure was seen before anybody was asked."""
     next_try: float = 0.0
     """Not before; 0 when nothing holds us back."""
     problems: list[Problem] = []

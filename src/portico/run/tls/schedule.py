@@ -5,11 +5,14 @@ from __future__ import annotations
 from portico.values import Duration
 
 DAY = 86400.0
-SERVER, REFUSED = "server", "refused"
-"""What kept us from a certificate: a server that is down or busy, or its verdict about names or limits."""
+SERVER, REFUSED, UNREADY = "server", "refused", "unready"
+"""What kept us from a certificate: a server that is down or busy, its verdict about names or limits, or what we saw
+ourselves before anybody was asked."""
 _PAUSES = {
     # Down, busy, out of nonces: nothing was judged, so nothing is counted against us.
     SERVER: (10, 30, 60, 120, 300, 600, 1800),
+    # We asked nobody but name servers and ourselves: a record that is put right is seen soon.
+    UNREADY: (10, 30, 60, 120, 300, 600),
     # Let's Encrypt takes 5 failed validations of a name an hour (https://letsencrypt.org/docs/rate-limits/):
     # these are four in the first hour, and then fewer.
     REFUSED: (120, 600, 1800, 3600, 7200, 14400, 28800, 86400),
