@@ -17,7 +17,7 @@ from click import Command, Context
 from click.testing import CliRunner
 
 from portico.cli import COMMANDS, portico
-from portico.plan.nginx.log import FIELDS
+from portico.plan.nginx.log import FIELDS, TRACING_FIELDS
 from portico.site.keys import flag_keys, keys
 from portico.site.load import load
 from portico.site.schema import json_schema, reference_page
@@ -156,7 +156,7 @@ def test_every_option_has_a_flag_an_example_and_help() -> None:
 
 def test_every_field_of_the_log_line_is_documented() -> None:
     page = (ROOT / "docs/log.md").read_text()
-    for name, (variable, meaning) in FIELDS.items():
+    for name, (variable, meaning) in (FIELDS | TRACING_FIELDS).items():
         assert f"| `{name}` | {meaning} | `{variable}` |" in page
 
 

@@ -42,7 +42,11 @@ _MOST_HELD = 1_000_000
 )
 @click.option("--method", default="", metavar="METHOD", help="Only this method.")
 @click.option(
-    "--id", "request_id", default="", metavar="ID", help="Only the request with this id, or its beginning."
+    "--id",
+    "request_id",
+    default="",
+    metavar="ID",
+    help="Only the request with this id, or of this trace, or the beginning of either.",
 )
 @click.option("--since", metavar="TIME", help="From then on: 15m, 1h, or 2026-11-21T14:00.")
 @click.option(

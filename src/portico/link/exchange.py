@@ -9,6 +9,7 @@ import time
 from typing import Any, Final, Protocol
 
 from portico.link import upload
+from portico.link.context import Contexts
 from portico.link.crew import Seat
 from portico.link.download import Downloads
 from portico.link.head import endpoint
@@ -55,9 +56,11 @@ class Exchange:
         log: Log,
         downloads: Downloads | None = None,
         tracer: Tracer | None = None,
+        contexts: Contexts | None = None,
     ) -> None:
         self._app = app
         self._tracer = tracer or Tracer(None)
+        self._contexts = contexts
         self._base = base | {
             "wsgi.input": NoBody(),
             "wsgi.input_terminated": True,
@@ -76,6 +79,8 @@ class Exchange:
                 return
             environ, size, body = received
             seat.environ = environ
+            if self._contexts is not None:
+                self._contexts.tell(environ)
             if "HTTP_UPGRADE" in environ:
                 environ["gunicorn.socket"] = HandedSocket(connection, size, seat)
             if "PORTICO_STREAM" in environ:

@@ -19,6 +19,7 @@ from gunicorn.http.wsgi import base_environ
 from gunicorn.workers.base import Worker as GunicornWorker
 
 from portico.link import loading, said
+from portico.link.context import Contexts
 from portico.link.crew import GLANCE_SECONDS, LONGEST_GLANCE_SECONDS, Crew
 from portico.link.download import Downloads
 from portico.link.exchange import Exchange
@@ -43,7 +44,8 @@ class Worker(GunicornWorker):  # type: ignore[misc]  # Gunicorn publishes no typ
     worker_connections (the most WebSockets kept). From the environment: PORTICO_DEADLINE, seconds a request may
     take without getting on, PORTICO_MAX_MEMORY, bytes of resident memory after which the worker is replaced,
     PORTICO_PAUSE, the directory in which `portico pause` puts its flag, and PORTICO_APP_LOG, the file that keeps what
-    the app writes, PORTICO_TRACE and PORTICO_TRACE_MASK as in `trace`, and PORTICO_SLOW as in `slow`.
+    the app writes, PORTICO_TRACE and PORTICO_TRACE_MASK as in `trace`, PORTICO_SLOW as in `slow`, and PORTICO_TRACING
+    as in `context`.
     """
 
     crew_class: type[Crew] = Crew  # the experiments of bench/threads.py put others here
@@ -88,7 +90,14 @@ class Worker(GunicornWorker):  # type: ignore[misc]  # Gunicorn publishes no typ
         base: dict[str, Any] = base_environ(self.cfg) | {"wsgi.multithread": threads > 1}
         return self.crew_class(
             listener,
-            Exchange(self.wsgi, base, self.log, Downloads.of(os.environ), Tracer.of(os.environ)).serve,
+            Exchange(
+                self.wsgi,
+                base,
+                self.log,
+                Downloads.of(os.environ),
+                Tracer.of(os.environ),
+                Contexts.of(os.environ),
+            ).serve,
             self._wake,
             count=threads,
             # With one thread the app may rely on being alone: then a WebSocket keeps that thread to itself.

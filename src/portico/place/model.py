@@ -62,6 +62,8 @@ class Place:
     has_ipv6: bool = True
     uwsgi: str = ""
     """uWSGI's version; empty when it is not installed."""
+    otlp: str = ""
+    """The version of OpenTelemetry's messages; empty when they are not installed."""
     shared_memory: str = ""
     """A writable directory in memory for Gunicorn's heartbeat files; empty when there is none."""
 

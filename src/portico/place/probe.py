@@ -44,6 +44,7 @@ def probe(nginx: str, directory: Path, name: str) -> Place:
         python=sys.executable,
         gunicorn=metadata.version("gunicorn"),
         uwsgi=_version("pyuwsgi"),
+        otlp=_version("opentelemetry-proto"),
         cpus=cpus.value,
         cpus_source=cpus.source,
         memory=int(memory.value),

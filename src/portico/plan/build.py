@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from portico.errors import Problem, UsageError
 from portico.place.model import Place
-from portico.plan import claim
+from portico.plan import claim, tracing
 from portico.plan.gunicorn import gunicorn_conf, gunicorn_process
 from portico.plan.model import CONF, Directory, File, Health, Ladder, Logs, Plan, Process, Upstream
 from portico.plan.nginx.cache import caches
@@ -79,6 +79,7 @@ def plan(site: Site, place: Place) -> Plan:
         upstream=shared,
         shared=place.gateway,
         tls=tls(site, place),
+        tracing=tracing.planned(site),
         **doors(site, place),
     )
 
@@ -113,7 +114,7 @@ def _refuse_impossible(site: Site, place: Place) -> None:
     paths = Paths.of(place)
     problems = [
         *impossible(site, place), *impossible_tls(site, place), *no_downloads(site), *no_routes(site),
-        *refused(site, place),
+        *refused(site, place), *tracing.impossible(site, place),
     ]  # fmt: skip
     length = len(paths.longest_socket.encode())
     if length > SOCKET_PATH_LIMIT:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from portico.place.model import Place
-from portico.plan import downloads
+from portico.plan import downloads, tracing
 from portico.plan.model import CONF, File, Ladder, Process
 from portico.plan.nginx.downloads import given
 from portico.plan.nginx.sizes import FILES_PER_CONNECTION, connections
@@ -39,6 +39,7 @@ def gunicorn_process(site: Site, place: Place, capacity: Capacity) -> Process:
             **({} if site.is_asgi else {"PORTICO_PAUSE": pause(place.runtime)}),
             **own_variables(place),
             **_downloads(site, place),
+            **tracing.told_to_worker(site),
         },
         user=place.app_user,
         why="runs the app: Gunicorn forks and watches the workers, Portico's worker speaks to nginx",

@@ -262,6 +262,21 @@ class Door:
 
 
 @dataclass(frozen=True)
+class Tracing:
+    """Every request belongs to a trace; `url` is where its spans are sent, empty for nowhere."""
+
+    url: str
+    service: str
+    below: str
+    """Traces begun here are sampled whose id has less than this in its digits 16 to 19, see `plan.tracing`."""
+    headers_file: str = ""
+    routes: Mapping[str, str] = field(default_factory=dict)
+    """The rule of each endpoint that has exactly one, with the mount."""
+    mask: tuple[str, ...] = ()
+    """Query parameters whose values are not told, beside those that sound like secrets."""
+
+
+@dataclass(frozen=True)
 class Plan:
     """Everything that will be done: same Site and Place, same Plan.
 
@@ -311,6 +326,7 @@ class Plan:
     """The directory of the answers that nginx keeps; empty when it keeps none."""
     metrics: Door | None = None
     dashboard: Door | None = None
+    tracing: Tracing | None = None
     upstream: Upstream | None = None
     """The servers of [upstream], None when the local app answers alone."""
     shared: str = ""

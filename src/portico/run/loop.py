@@ -152,6 +152,10 @@ def _listening(plan: Plan, service: Service) -> tuple[Listening, list[Problem]]:
     return Listening.open(plan, service)
 
 
+def _troubles(say: SayNews) -> Callable[[Problem], None]:
+    return lambda problem: say(news.Trouble(problem))
+
+
 def _material(plan: Plan) -> Material | None:
     """What HTTPS begins with. Raises PorticoError when there is nothing to serve with."""
     if plan.tls is None:
@@ -201,7 +205,8 @@ async def _serve(
     known = orders.answers() | _answers(pump, tell, world, board, upstreams, orders)
     if onlooker is not None:
         known |= {what: control.Answer(*answer) for what, answer in onlooker.answers().items()}
-        beside = (*beside, lambda: onlooker.watch(orders.house, lambda: world.in_force))
+        looks = onlooker.watch
+        beside = (*beside, lambda: looks(orders.house, lambda: world.in_force, _troubles(board.say)))
     told = along.join(pump, processes, board, known) if along else known
     doors = [await control.listen(control.path(plan.runtime), told)]
     if user := plan.server.user:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from typing import Any, Protocol
 
+from portico.errors import Problem
 from portico.plan.model import Plan
 
 House = Callable[[], Awaitable[dict[str, Any]]]
@@ -19,5 +20,7 @@ class Onlooker(Protocol):
     def answers(self) -> Mapping[str, tuple[Give, tuple[str, ...]]]:
         """What answers to which method and path, and the parameters that it knows."""
 
-    async def watch(self, house: House, in_force: Callable[[], Plan]) -> None:
-        """Look until cancelled; `in_force` is the plan that the site runs by."""
+    async def watch(
+        self, house: House, in_force: Callable[[], Plan], tell: Callable[[Problem], None]
+    ) -> None:
+        """Look until cancelled; `in_force` is the plan that the site runs by, `tell` takes what people should hear."""

@@ -17,6 +17,7 @@ from portico.values import Address, AppRef, Duration, Size
 _WORDS: dict[Any, str] = {
     str: "a string",
     int: "a whole number",
+    float: "a number",
     bool: "true or false",
     Duration: 'a duration such as "30s"',
     Size: 'a size such as "16MiB"',

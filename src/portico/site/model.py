@@ -433,6 +433,42 @@ class Dashboard(Section, frozen=True):
     ] = ""
 
 
+class Tracing(Section, frozen=True):
+    """OpenTelemetry: every request belongs to a trace, and its spans are sent to a collector."""
+
+    shorthand: ClassVar[str] = "endpoint"
+
+    endpoint: Annotated[
+        str,
+        _option(
+            "Where spans go, by OTLP over HTTP: the URL of a collector; needs `pip install portico[otlp]`. `none`: the "
+            "app is given `traceparent` and the log has it, but nothing is sent. Default: no tracing.",
+            example="http://127.0.0.1:4318",
+            source="https://opentelemetry.io/docs/specs/otlp/#otlphttp",
+        ),
+    ] = ""
+    sample: Annotated[
+        float,
+        _option(
+            "The share of the traces begun here that is sent, from 0 to 1; one that a proxy of `behind` began is sent "
+            "when that one says so.",
+            example=0.1,
+            source="https://opentelemetry.io/docs/specs/otel/trace/sdk/#traceidratiobased",
+        ),
+    ] = 1.0
+    service: Annotated[
+        str, _option("The spans' `service.name`. Default: the site's `name`.", example="shop")
+    ] = ""
+    headers_file: Annotated[
+        str,
+        _option(
+            "File with headers for the collector, one `Name: value` a line, such as an API key; it is read at each "
+            "sending, by Portico alone.",
+            example="collector.headers",
+        ),
+    ] = ""
+
+
 class Edge(Section, frozen=True):
     """What nginx does differently for one route. The same can stand beside the view: `from portico import edge`."""
 
@@ -650,6 +686,7 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     errors: Errors = Errors()
     metrics: Metrics = Metrics()
     dashboard: Dashboard = Dashboard()
+    tracing: Tracing = Tracing()
     nginx: Nginx = Nginx()
     routes: dict[str, Edge] = {}
     """By URL rule, in Flask's spelling: `[routes."/import/<int:id>"]`."""
@@ -854,6 +891,11 @@ class Site:
     def proxies(self) -> list[str]:
         """Who in front may say who the client is: what `behind` names, and the gateways of a node."""
         return [*self.options.behind, *self.options.node.gateways]
+
+    @property
+    def is_traced(self) -> bool:
+        """Whether every request belongs to a trace."""
+        return bool(self.options.tracing.endpoint)
 
     @property
     def has_app(self) -> bool:

@@ -25,12 +25,13 @@ _PAGE_NAMES = (
     "nginx shows 404, 413, 429, 502, 503, 504, 507 and maintenance, each as .html or .json;\n"
     "any other error is the app's to answer: move its page there"
 )
+_HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t\x20-\x7e]*")
 _PAGE_LIKE = re.compile(r"(\d{3}|maintenance)\.(html?|json)", re.IGNORECASE)
 
 
 def resolve(options: Options, facts: AppFacts, directory: Path, causes: Mapping[str, str]) -> Site:
     """The Site in `directory`. Raises UsageError with every path that cannot be read."""
-    problems = list(_https_files(options, directory, causes))
+    problems = [*_https_files(options, directory, causes), *_headers_file(options, directory, causes)]
     site = Site(
         options=options,
         facts=facts,
@@ -72,6 +73,19 @@ def _password_file(
     if text is not None and not text.partition("\n")[0].strip():
         problems.append(Problem(where, f'"{path}" has no password in it', "write one into its first line"))
     return str(path.absolute())
+
+
+def _headers_file(options: Options, directory: Path, causes: Mapping[str, str]) -> Iterator[Problem]:
+    if not options.tracing.headers_file:
+        return
+    problems: list[Problem] = []
+    where = causes.get("tracing.headers_file", "tracing.headers_file")
+    path = directory / options.tracing.headers_file
+    text = _text(path, where, problems)
+    yield from problems
+    for number, line in enumerate((text or "").splitlines(), 1):
+        if line.strip() and not _HEADER.fullmatch(line):
+            yield Problem(where, f'"{path}", line {number}, is no header', "expected Name: value")
 
 
 def own_directory(directory: Path) -> Path:

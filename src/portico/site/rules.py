@@ -34,6 +34,9 @@ _LONGEST_CACHE = 365 * 86400
 _VARY = re.compile(r"[A-Za-z0-9-]+|cookie:[A-Za-z0-9_]+")
 _LEAST_CACHE = Size(1 << 20)
 _COOKIE = re.compile(r"[A-Za-z0-9_-]+")
+NOWHERE = "none"
+"""As tracing.endpoint: traces, but no spans are sent."""
+_COLLECTOR = re.compile(r"https?://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?(/[A-Za-z0-9._~/@:+%-]*)?")
 
 
 @dataclass(frozen=True)
@@ -352,6 +355,24 @@ def _dashboard_listen(options: Options) -> _Broken:
         )
 
 
+def _tracing_endpoint(options: Options) -> _Broken:
+    endpoint = options.tracing.endpoint
+    if endpoint in ("", NOWHERE) or _COLLECTOR.fullmatch(endpoint):
+        return
+    hint = f"expected a URL such as http://127.0.0.1:4318, or {NOWHERE}; secrets belong into tracing.headers_file"
+    yield f'"{endpoint}" is no address of a collector', hint
+
+
+def _tracing_sample(options: Options) -> _Broken:
+    if not 0 <= options.tracing.sample <= 1:
+        yield f"{options.tracing.sample} is no share", "expected a number from 0 to 1"
+
+
+def _tracing_service(options: Options) -> _Broken:
+    if not options.tracing.service.isprintable():
+        yield "a service name has no control characters", "expected a name such as shop"
+
+
 def _own_door(options: Options, address: Address | None, other: Address | None) -> _Broken:
     if address and address in (options.listen, other):
         yield f"{address} is taken: something else of this site listens there", "choose another port"
@@ -397,4 +418,7 @@ _RULES: dict[str, Callable[[Options], _Broken]] = {
     "trace.mask": _trace_mask,
     "metrics.listen": _metrics_listen,
     "dashboard.listen": _dashboard_listen,
+    "tracing.endpoint": _tracing_endpoint,
+    "tracing.sample": _tracing_sample,
+    "tracing.service": _tracing_service,
 }

@@ -66,7 +66,7 @@ def shown(value: Any) -> str:
         return (
             "{ " + ", ".join(f'"{name}" = "{item}"' for name, item in value.items()) + " }" if value else "{}"
         )
-    if isinstance(value, bool | list) or type(value) is int:
+    if isinstance(value, bool | list) or type(value) in (int, float):
         return json.dumps(value)
     return f'"{value}"'
 
@@ -80,7 +80,7 @@ def _leaf(key: Key) -> dict[str, Any]:
     if key.is_list:
         schema = {**schema, "type": ["array", "string"]}
     if key.default is not None:
-        is_plain = type(key.default) in (bool, int, str, list, dict)
+        is_plain = type(key.default) in (bool, int, float, str, list, dict)
         schema["default"] = key.default if is_plain else str(key.default)
     return schema
 

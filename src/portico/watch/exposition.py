@@ -17,9 +17,16 @@ Labels = Mapping[str, str]
 Sample = tuple[Labels, float]
 
 
-def exposition(metrics: Metrics, house: Mapping[str, Any]) -> str:
-    """All of them; `house` is what `status` tells of the processes, with `connections` and `restarts`."""
-    return "".join(f"{line}\n" for family in _families(metrics, house) for line in family)
+def exposition(metrics: Metrics, house: Mapping[str, Any], traced: Mapping[str, int] | None = None) -> str:
+    """All of them; `house` is what `status` tells of the processes, with `connections` and `restarts`.
+
+    `traced` are the requests whose spans were sent, and the others, when spans are sent at all.
+    """
+    families = [*_families(metrics, house)]
+    if traced is not None:
+        what = "Requests of sampled traces, by what became of their spans: sent, thinned (too many), or lost."
+        families.append(_counter("traced_requests_total", what, _by("result", traced)))
+    return "".join(f"{line}\n" for family in families for line in family)
 
 
 def _families(m: Metrics, house: Mapping[str, Any]) -> Iterator[Iterator[str]]:

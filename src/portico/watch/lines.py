@@ -7,6 +7,7 @@ from typing import Any, Self
 
 import msgspec
 
+from portico.link.context import Parent, parse
 from portico.values import Size
 
 _LONGEST = 45
@@ -46,6 +47,9 @@ class Request(msgspec.Struct, frozen=True, dict=True, kw_only=True):
     worker: str = ""
     agent: str = ""
     referer: str = ""
+    ended: float = 0.0
+    traceparent: str = ""
+    trusted: str = ""
 
     @classmethod
     def parse(cls, line: str | bytes) -> Self | None:
@@ -84,9 +88,23 @@ class Request(msgspec.Struct, frozen=True, dict=True, kw_only=True):
             "endpoint": "" if endpoint == "-" else endpoint,
         }
 
+    @property
+    def parent(self) -> Parent | None:
+        """The span that this request continues: one that a declared proxy named."""
+        return parse(self.traceparent) if self.trusted == "1" else None
+
+    @property
+    def trace(self) -> str:
+        """The id of the request's trace; the request's own unless a proxy began it."""
+        return self.parent.trace if self.parent else self.id
+
     def record(self) -> dict[str, Any]:
-        """Every field, and what follows from them."""
+        """Every field, and what follows from them; those of traces where there are any."""
         fields = msgspec.structs.asdict(self)
+        if self.ended:
+            fields["trace"] = self.trace
+        else:
+            del fields["ended"], fields["traceparent"], fields["trusted"]
         return fields | {"path": self.path, "retries": self.retries} | self.numbers
 
 
@@ -106,6 +124,7 @@ def detail(request: Request) -> str:
     numbers = request.numbers
     parts = [
         request.id,
+        f"trace {request.trace}" if request.parent else "",
         numbers["endpoint"],
         f"queue {numbers['queue_us'] / 1000:.1f}ms" if numbers["queue_us"] else "",
         f"app {numbers['app_us'] / 1000:.1f}ms" if numbers["app_us"] is not None else "",

@@ -12,9 +12,10 @@ import time
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from portico.plan.model import Plan
+from portico.errors import Problem
+from portico.plan.model import Plan, Tracing
 from portico.plan.paths import dashboard_socket, lanes, metrics_socket
 from portico.watch.door import Door, Lock, everybody, listen_unix
 from portico.watch.exposition import exposition
@@ -24,6 +25,9 @@ from portico.watch.marks import mark
 from portico.watch.metrics import Metrics
 from portico.watch.moment import Moments
 from portico.watch.rings import Errors, Requests
+
+if TYPE_CHECKING:
+    from portico.watch.spans.sender import Sender
 
 House = Callable[[], Awaitable[dict[str, Any]]]
 Item = dict[str, Any]
@@ -35,6 +39,8 @@ LINES_A_SECOND = 5000
 _HOUSE_SECONDS, _SELDOM_SECONDS = 2.0, 10.0
 """How old what is known of the processes may be while somebody looks, and when nobody does."""
 _MOST_MARKS = 100
+_FAREWELL_SECONDS = 2.0
+"""How long the end of a site may wait for its last spans."""
 _WAITING_ITEMS = 5
 """Who reads slower than that misses some; nothing waits for him."""
 
@@ -54,6 +60,8 @@ class Live:
         self._marks: deque[Item] = deque(maxlen=_MOST_MARKS)
         self._new_marks: list[Item] = []
         self._house: House | None = None
+        self._sender: Sender | None = None
+        self._traced: Tracing | None = None
         self._known: Item = {}
         self._known_at = -math.inf
         self._pids: set[int] | None = None
@@ -103,7 +111,7 @@ class Live:
     async def exposition(self) -> str:
         """The metrics as Prometheus reads them, up to now."""
         self._read()
-        return exposition(self.metrics, await self._asked())
+        return exposition(self.metrics, await self._asked(), self._sender.counts if self._sender else None)
 
     async def follow(self) -> AsyncGenerator[Item, None]:
         """First everything that is known, with the history, then what changes, once a second."""
@@ -121,13 +129,18 @@ class Live:
 
     # What is looked at ----------------------------------------------------------------------------------
 
-    async def watch(self, house: House, in_force: Callable[[], Plan]) -> None:
+    async def watch(
+        self, house: House, in_force: Callable[[], Plan], tell: Callable[[Problem], None]
+    ) -> None:
         """Look until cancelled; meanwhile the doors are answered that nginx has for those who look on."""
-        self._house, self._in_force = house, in_force
+        self._house, self._in_force, self._tell = house, in_force, tell
         doors = await self._open_doors()
+        self._trace()
         try:
             await self._look()
         finally:
+            self._read()
+            self._trace(is_over=True)
             for door, path in doors:
                 door.close()
                 Path(path).unlink(missing_ok=True)
@@ -164,6 +177,8 @@ class Live:
         self._looked_at, before = now, self.metrics.lines
         for _ in range(_MOST_PIECES):
             text = self._access.text(PIECE)
+            if self._sender:
+                self._sender.take(text)
             rate = max(self._lines_a_second, text.count(b"\n") / elapsed)
             self.metrics.count(text, max(1, math.ceil(rate / LINES_A_SECOND)))
             if len(text) < PIECE // 2:
@@ -188,10 +203,34 @@ class Live:
             sum(one["memory"] for one in known["generations"]),
         ]
         self._moments.tick(time.time(), memory=memory, **known["queue"], connections=known["connections"])
+        self._trace()
         marks, self._new_marks = self._new_marks, []
         item = self._item(requests, self._errors.changed(), marks) if self._followers else {}
         for follower in self._followers:
             _put(follower, item)
+
+    def _trace(self, *, is_over: bool = False) -> None:
+        """Have spans made as the plan in force says, and pass on what is to be said of it."""
+        wanted = None if is_over else self._in_force().tracing
+        if wanted != self._traced:
+            if self._sender:
+                self._sender.close(_FAREWELL_SECONDS if is_over else 0)
+            self._sender, self._traced = None, wanted
+            if wanted and wanted.url:
+                self._sender = self._new_sender(wanted)
+        if self._sender:
+            for problem in self._sender.said():
+                self._tell(problem)
+
+    def _new_sender(self, wanted: Tracing) -> Sender | None:
+        try:
+            from portico.watch.spans.sender import Sender  # 35 MB that only tracing costs
+
+            return Sender(wanted)
+        except Exception as error:  # noqa: BLE001  packages that do not fit together say it in many ways
+            what = f"no spans are sent: {type(error).__name__}: {error}"
+            self._tell(Problem("tracing", what, 'pip install "portico[otlp]"'))
+            return None
 
     def _item(self, requests: list[Item], errors: list[Item], marks: list[Item]) -> Item:
         history = self._moments.history

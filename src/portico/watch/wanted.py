@@ -35,7 +35,7 @@ class Wanted:
             and request.seconds >= self.slower
             and (not self.path or is_below(request.path, self.path))
             and (not self.method or request.method == self.method)
-            and (not self.id or request.id.startswith(self.id))
+            and (not self.id or request.id.startswith(self.id) or request.trace.startswith(self.id))
             and (not self.since or moment(request.time) >= self.since)
         )
 

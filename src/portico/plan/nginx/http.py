@@ -20,6 +20,7 @@ from portico.plan.nginx.routes import private_map, upload_map
 from portico.plan.nginx.server import own_lines, servers
 from portico.plan.nginx.spa import spa_maps
 from portico.plan.nginx.statics import static_maps
+from portico.plan.nginx.tracing import tracing_maps
 from portico.plan.nginx.trust import trust
 from portico.plan.nginx.upstream import resolver, upstream
 from portico.plan.paths import Paths
@@ -99,6 +100,7 @@ def own(site: Site, place: Place) -> list[Directive]:
         *static_maps(site, place),
         *spa_maps(site),
         *trust(site),
+        *tracing_maps(site),
         *tls.https_variable(site),
         *tls.variables(site),
         *tls.hsts(site),

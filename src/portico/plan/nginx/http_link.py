@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from portico.place.model import Place
 from portico.plan.nginx.conf import Directive, directive
+from portico.plan.nginx.tracing import SPEC, context
 from portico.plan.nginx.trust import blanked, scheme
 from portico.plan.nginx.upstream import UPSTREAM, ca_file, tls_name
 from portico.site.model import Site
@@ -56,6 +57,12 @@ def told(site: Site, host: str, path: str) -> list[Directive]:
             "one connection a request: nothing idle that a reload could close under a POST",
         ),
         *(_header(name, "", "Portico's own question carries nothing of the client's") for name in _OWN if path),
+        *(
+            directive(
+                "proxy_set_header", name, value, why=why, cause=site.cause("tracing.endpoint"), source=SPEC,
+            )
+            for name, value, why in context(site)
+        ),
         *(_header(name, "", f"a client's {name} header never reaches the app") for name in blanked(site)),
     ]  # fmt: skip
 

@@ -44,7 +44,14 @@ FIELDS: dict[str, tuple[str, str]] = {
 }
 """Every field of the line: nginx's variable and what it means. Times are in seconds."""
 
-NUMBERS = {"status", "bytes_in", "bytes_out", "seconds", "connection"}
+TRACING_FIELDS: dict[str, tuple[str, str]] = {
+    "ended": ("$msec", "when the answer was finished, in seconds since 1970, to the millisecond"),
+    "traceparent": ("$http_traceparent", "the trace context that came with the request, believed or not"),
+    "trusted": ("$portico_behind", "1 when it came from a declared proxy, and so is believed"),
+}
+"""What the lines of a site with [tracing] have besides; the last one behind declared proxies only."""
+
+NUMBERS = {"status", "bytes_in", "bytes_out", "seconds", "connection", "ended"}
 """Fields that always hold one number; those of the upstream may hold none, or several after a retry."""
 
 NEEDS = {"tls": "http_ssl_module", "cipher": "http_ssl_module"}
@@ -54,12 +61,13 @@ _NOT_OF_FILES = {
     name for name, (variable, _) in FIELDS.items() if variable.startswith(("$upstream_", "$limit_"))
 }
 """What can only be empty for a file, which nginx answers by itself: nine variables less to look up for each."""
+_VARIABLES = FIELDS | TRACING_FIELDS
 _METHODS = ("POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 
 
 def log(place: Place, site: Site | None = None) -> list[Directive]:
     """The formats, and where the line goes; without a site, for what a gateway answers to strangers."""
-    known = [name for name in FIELDS if name not in NEEDS or _has(name, place, site)]
+    known = [name for name in FIELDS if name not in NEEDS or _has(name, place, site)] + _of_traces(site)
     said = {"scheme": scheme(site)} if site else {}
     of_file = (name for name in known if name not in _NOT_OF_FILES)
     return [
@@ -81,6 +89,12 @@ def log(place: Place, site: Site | None = None) -> list[Directive]:
         ),
         _access_log(Paths.of(place), FORMAT),
     ]  # fmt: skip
+
+
+def _of_traces(site: Site | None) -> list[str]:
+    if site is None or not site.is_traced:
+        return []
+    return [name for name in TRACING_FIELDS if name != "trusted" or site.proxies]
 
 
 def _has(name: str, place: Place, site: Site | None) -> bool:
@@ -120,7 +134,7 @@ def _access_log(paths: Paths, form: str) -> Directive:
 
 def _line(names: Iterable[str], **others: str) -> str:
     """A line of these fields; `others` are variables that stand for the field's own."""
-    return "{" + ",".join(_field(name, others.get(name) or FIELDS[name][0]) for name in names) + "}"
+    return "{" + ",".join(_field(name, others.get(name) or _VARIABLES[name][0]) for name in names) + "}"
 
 
 def _field(name: str, variable: str) -> str:

@@ -10,6 +10,7 @@ from functools import lru_cache
 from msgspec.structs import replace
 
 from portico.plan.nginx.conf import Directive, directive
+from portico.plan.nginx.tracing import SPEC, context, told_to_worker
 from portico.plan.nginx.trust import blanked, https, scheme
 from portico.plan.nginx.upstream import UPSTREAM
 from portico.site.model import Site
@@ -47,7 +48,13 @@ def pass_to_app(site: Site) -> Directive:
 
 def told(site: Site, host: str, path: str) -> list[Directive]:
     """The environ, parameter by parameter. `path` replaces the client's where it is given."""
-    made = [*_request(site, path), *_identity(site, host), *_blanked(blanked(site)), *_route(site)]
+    made = [
+        *_request(site, path),
+        *_identity(site, host),
+        *_blanked(blanked(site)),
+        *_route(site),
+        *_trace(site),
+    ]
     if site.protocol != "fastcgi":
         return made
     return [replace(item, name="fastcgi_param", source=_FASTCGI) for item in made]
@@ -93,6 +100,18 @@ def _route(site: Site) -> list[Directive]:
         directive("uwsgi_param", name, value, "if_not_empty", why=why, cause=cause)
         for name, value, why, cause in made
     ]
+
+
+def _trace(site: Site) -> list[Directive]:
+    """The trace of the request, or what the worker needs to make it."""
+    return [
+        directive(
+            "uwsgi_param", name, value, "if_not_empty", why=why, cause=site.cause("tracing.endpoint"), source=SPEC,
+        )
+        for name, value, why in told_to_worker(site) + [
+            ("HTTP_" + header.upper(), value, why) for header, value, why in context(site)
+        ]
+    ]  # fmt: skip
 
 
 def _request(site: Site, path: str) -> list[Directive]:

@@ -1,0 +1,80 @@
+"""The W3C trace context of a request (https://www.w3.org/TR/trace-context/), and what the app is told of it.
+
+A trace that begins here has the request's own id, nginx's 32 hexadecimal digits. A request has two spans, nginx's and
+the app's, whose ids are the halves of its id: so whoever reads the log line knows them, and nobody has to tell.
+A trace that came with the request goes on only when a declared proxy sent it: what a stranger says is not passed on.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+
+VARIABLE: Final = "PORTICO_TRACING"
+"""Traces are sampled whose id has less than this in its digits 16 to 19."""
+_TRACEPARENT: Final = re.compile(
+    r"(?!ff)([0-9a-f]{2})-((?!0{32})[0-9a-f]{32})-((?!0{16})[0-9a-f]{16})-([0-9a-f]{2})(-.*)?", re.ASCII
+)
+_HALF: Final = 16
+
+
+class Parent(NamedTuple):
+    """What a valid traceparent says: the trace, the span before ours in it, and whether that one is recorded."""
+
+    trace: str
+    span: str
+    is_sampled: bool
+
+
+def parse(text: str) -> Parent | None:
+    """None for what is no traceparent."""
+    found = _TRACEPARENT.fullmatch(text)
+    if found is None or (found[1] == "00" and found[5]):  # a later version may say more at the end
+        return None
+    return Parent(found[2], found[3], bool(int(found[4], 16) & 1))
+
+
+def spans(request_id: str) -> tuple[str, str]:
+    """The ids of nginx's span and of the app's."""
+    return request_id[:_HALF], request_id[_HALF:]
+
+
+def is_sampled(trace: str, below: str) -> bool:
+    """Whether a trace that begins here is sampled."""
+    return trace[16:20] < below
+
+
+class Contexts:
+    """Gives each request's environ its traceparent."""
+
+    def __init__(self, below: str) -> None:
+        self._below = below
+
+    @classmethod
+    def of(cls, environment: Mapping[str, str]) -> Contexts | None:
+        below = environment.get(VARIABLE)
+        return cls(below) if below else None
+
+    def tell(self, environ: dict[str, Any]) -> None:
+        """Set traceparent to ours, and keep tracestate where the trace goes on."""
+        own: str = environ.get("HTTP_X_REQUEST_ID", "")
+        if "HTTP_TRACEPARENT" in environ or "HTTP_TRACESTATE" in environ:
+            parent = _taken(environ)
+            if parent:
+                flag = "01" if parent.is_sampled else "00"
+                environ["HTTP_TRACEPARENT"] = f"00-{parent.trace}-{own[_HALF:]}-{flag}"
+                return
+        if own:  # Portico's own question, past nginx, has none
+            flag = "-01" if own[16:20] < self._below else "-00"
+            environ["HTTP_TRACEPARENT"] = "00-" + own + "-" + own[_HALF:] + flag
+
+
+def _taken(environ: dict[str, Any]) -> Parent | None:
+    """What the request came with, taken out of the environ; tracestate stays where the trace goes on."""
+    sent = environ.pop("HTTP_TRACEPARENT", "")
+    parent = parse(sent) if environ.get("PORTICO_BEHIND") == "1" else None
+    if parent is None or not environ.get("HTTP_X_REQUEST_ID"):
+        environ.pop("HTTP_TRACESTATE", None)
+        return None
+    return parent

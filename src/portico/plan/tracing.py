@@ -1,0 +1,78 @@
+"""Which requests have spans, and what is told of them. Pure.
+
+Whether a trace is sampled follows from its id, so that the worker, nginx and Portico's own process agree without
+asking each other: the digits 16 to 19 are compared with a bound. They are the first of the lower 64 bits, which
+OpenTelemetry's own samplers by ratio look at.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from portico.errors import Problem
+from portico.place.model import Place
+from portico.plan.model import Tracing
+from portico.site.model import Site
+from portico.site.rules import NOWHERE
+
+VARIABLE = "PORTICO_TRACING"
+"""Tells Portico's worker the bound."""
+ALL = "g"
+"""A bound that every hexadecimal digit is below."""
+_STEPS = 1 << 16
+_PATH = "/v1/traces"
+
+
+def planned(site: Site) -> Tracing | None:
+    """What Portico's own process needs to make spans; None without tracing."""
+    if not site.is_traced:
+        return None
+    wanted = site.options.tracing
+    return Tracing(
+        url="" if wanted.endpoint == NOWHERE else _url(wanted.endpoint),
+        service=wanted.service or site.name,
+        below=bound(wanted.sample),
+        headers_file=site.path(wanted.headers_file),
+        routes=_routes(site),
+        mask=tuple(site.options.trace.mask),
+    )
+
+
+def impossible(site: Site, place: Place) -> list[Problem]:
+    """Spans that cannot be sent."""
+    if not site.is_traced or site.options.tracing.endpoint == NOWHERE or place.otlp:
+        return []
+    where = site.cause("tracing.endpoint")
+    hint = f'pip install "portico[otlp]", or endpoint = "{NOWHERE}" to give the app traceparent alone'
+    return [Problem(where, "what sends spans is not installed", hint)]
+
+
+def bound(share: float) -> str:
+    """Four hexadecimal digits that this share of all ids is below, or ALL; above 0 it is at least 1 in 65 536."""
+    steps = max(round(share * _STEPS), int(share > 0))
+    return f"{steps:04x}" if steps < _STEPS else ALL
+
+
+def is_workers(site: Site) -> bool:
+    """Whether Portico's own worker alone answers the app's requests, and so can make their traceparent."""
+    options = site.options
+    return site.has_app and not site.is_asgi and not site.servers and options.workers.server == "gunicorn"
+
+
+def told_to_worker(site: Site) -> dict[str, str]:
+    """What is in the worker's environment."""
+    return {VARIABLE: bound(site.options.tracing.sample)} if site.is_traced and is_workers(site) else {}
+
+
+def _url(endpoint: str) -> str:
+    bare = endpoint.rstrip("/")
+    return bare if bare.endswith(_PATH) else bare + _PATH
+
+
+def _routes(site: Site) -> dict[str, str]:
+    counts = Counter(route.endpoint for route in site.facts.routes)
+    return {
+        route.endpoint: site.prefix + route.rule
+        for route in site.facts.routes
+        if route.endpoint and counts[route.endpoint] == 1
+    }

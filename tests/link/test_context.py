@@ -1,0 +1,66 @@
+"""The W3C trace context: what counts as one, and what becomes of it."""
+
+from __future__ import annotations
+
+import random
+import re
+
+import pytest
+
+from portico.link.context import Contexts, Parent, is_sampled, parse, spans
+from portico.plan.nginx.tracing import _sampled
+from portico.plan.tracing import ALL, bound
+
+TRACE, SPAN, OWN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331", "4bf92f3577b34da6a3ce929d0e0e4736"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (f"00-{TRACE}-{SPAN}-01", Parent(TRACE, SPAN, is_sampled=True)),
+        (f"00-{TRACE}-{SPAN}-00", Parent(TRACE, SPAN, is_sampled=False)),
+        (f"00-{TRACE}-{SPAN}-03", Parent(TRACE, SPAN, is_sampled=True)),
+        (f"cc-{TRACE}-{SPAN}-01-what-will-be", Parent(TRACE, SPAN, is_sampled=True)),
+        (f"cc-{TRACE}-{SPAN}-01", Parent(TRACE, SPAN, is_sampled=True)),
+        (f"cc-{TRACE}-{SPAN}-01.what", None),
+        (f"00-{TRACE}-{SPAN}-01-more", None),
+        (f"ff-{TRACE}-{SPAN}-01", None),
+        (f"00-{'0' * 32}-{SPAN}-01", None),
+        (f"00-{TRACE}-{'0' * 16}-01", None),
+        (f"00-{TRACE.upper()}-{SPAN}-01", None),
+        (f"00-{TRACE}-{SPAN}-01\n", None),
+        (f"00-{TRACE}-{SPAN}-01, 00-{TRACE}-{SPAN}-01", None),
+        ("", None),
+    ],
+)
+def test_what_a_traceparent_is(text: str, expected: Parent | None) -> None:
+    assert parse(text) == expected
+
+
+def test_the_app_is_told_our_span_and_never_a_stranger_s() -> None:
+    sent = {"HTTP_TRACEPARENT": f"00-{TRACE}-{SPAN}-00", "HTTP_TRACESTATE": "a=b", "HTTP_X_REQUEST_ID": OWN}
+    stranger = dict(sent)
+    Contexts(ALL).tell(stranger)
+    assert stranger == {"HTTP_TRACEPARENT": f"00-{OWN}-{spans(OWN)[1]}-01", "HTTP_X_REQUEST_ID": OWN}
+    known = sent | {"PORTICO_BEHIND": "1"}
+    Contexts(ALL).tell(known)
+    assert known["HTTP_TRACEPARENT"] == f"00-{TRACE}-{spans(OWN)[1]}-00"
+    assert known["HTTP_TRACESTATE"] == "a=b"
+
+
+def test_a_question_that_did_not_come_through_nginx_has_no_trace() -> None:
+    environ = {"HTTP_TRACEPARENT": f"00-{TRACE}-{SPAN}-01", "HTTP_TRACESTATE": "a=b"}
+    Contexts(ALL).tell(environ)
+    assert environ == {}
+
+
+@pytest.mark.parametrize("share", [0.0, 1e-9, 0.001, 0.1, 0.25, 1 / 3, 0.5, 0.999, 0.9999999, 1.0])
+def test_worker_and_nginx_sample_the_same_traces_and_the_right_share(share: float) -> None:
+    below, draw = bound(share), random.Random(7)
+    ids = [f"{draw.getrandbits(128):032x}" for _ in range(20_000)]
+    sampled = {one for one in ids if is_sampled(one, below)}
+    assert abs(len(sampled) / len(ids) - share) < 0.02
+    assert (share > 0) == is_sampled("0" * 32, below)
+    if below != ALL:
+        rules = [re.compile(rule.removeprefix("~")) for rule, _ in _sampled(below)]
+        assert {one for one in ids if any(rule.search(one) for rule in rules)} == sampled
