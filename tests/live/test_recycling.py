@@ -51,9 +51,11 @@ def test_recycling_by_count_loses_no_request(server: str) -> None:
 
 def test_app_that_leaks_is_recycled_without_a_lost_request() -> None:
     with served({"app.py": APP}, "--workers", "2", "--workers-max-memory", "150MiB") as run:
-        answers = [answer for _ in range(4) for answer in _ask_from_four_clients(run, "/leak", 10)]
+        answers, give_up = list[tuple[int, str]](), time.monotonic() + 60
+        while len({pid for _, pid in answers}) <= 2:  # whoever watches the memory looks when there is time
+            assert time.monotonic() < give_up, "nobody was recycled"
+            answers += _ask_from_four_clients(run, "/leak", 10)
     assert {status for status, _ in answers} == {200}
-    assert len({pid for _, pid in answers}) > 2
 
 
 def test_code_that_breaks_on_the_disk_ends_nobody_who_serves() -> None:

@@ -22,7 +22,7 @@ import pytest
 
 from portico.errors import PorticoError
 from portico.plan.model import File, Health, Ladder, Line, Plan, Process
-from portico.run import child, files, health, leftovers, lock, ports, proc, quiet, switch
+from portico.run import child, files, health, leftovers, lock, ports, proc, quiet, signals, switch
 from portico.run.action import Manner
 from portico.run.background import in_background
 from portico.values import Address
@@ -293,6 +293,45 @@ def test_orphans_of_a_killed_leader_are_found_and_ended() -> None:
     assert not started.group_is_gone
     started.end(Manner.DRAIN)
     assert _reaped(started)
+
+
+def test_a_leader_that_somebody_else_collected_has_ended() -> None:
+    started = _child("pass")
+    os.waitpid(started.pid, 0)
+    assert started.reap()
+    assert (started.code, started.group_is_gone) == (child.UNKNOWN, True)
+
+
+def test_a_dead_child_of_ours_is_never_taken_for_a_stranger() -> None:
+    """On a busy machine the look is reached before the signal that tells of it."""
+    started, ended = _child("pass"), list[bool]()
+    os.waitid(os.P_PID, started.pid, os.WEXITED | os.WNOWAIT)
+    strangers = signals._Strangers(lambda: ended.append(started.reap()))
+    strangers._seen = started.pid
+
+    async def look() -> None:
+        strangers.look()
+
+    asyncio.run(look())
+    assert ended == [True]
+    assert started.code == 0
+
+
+def test_strangers_are_looked_at_once_a_second_however_many_children_end() -> None:
+    stranger = subprocess.Popen([sys.executable, "-c", "pass"])
+    os.waitid(os.P_PID, stranger.pid, os.WEXITED | os.WNOWAIT)
+    looks = list[None]()
+
+    async def ends(count: int) -> None:
+        strangers = signals._Strangers(lambda: looks.append(None))
+        for _ in range(count):
+            strangers.look_later()
+        while not looks:
+            await asyncio.sleep(0.01)
+
+    asyncio.run(ends(5))
+    assert len(looks) == 1
+    assert stranger.wait() == 0
 
 
 def test_program_that_does_not_exist() -> None:

@@ -21,6 +21,8 @@ from portico.place.owner import as_user
 from portico.run import proc
 from portico.run.action import Manner
 
+UNKNOWN = 255
+"""The exit code of a child that somebody else collected, as asyncio has it."""
 LISTENER_FD = 3
 """Where a server finds the socket it inherits (Gunicorn: bind = "fd://3"), as systemd would pass it."""
 
@@ -94,6 +96,8 @@ class Child:
                 pid, status = os.waitpid(-self.pid, os.WNOHANG)
             except ChildProcessError:
                 self.group_is_gone = True
+                if self.code is None:  # whoever collected it did not say how it ended
+                    self.code = self.process.returncode = UNKNOWN
                 break
             if pid == 0:
                 break

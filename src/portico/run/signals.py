@@ -16,7 +16,7 @@ STRANGER_SECONDS = 1.0
 
 def listen(tell: Callable[[Event], None], reap: Callable[[], None]) -> None:
     """Until the running loop ends. `reap` collects our own children; strangers are collected here."""
-    loop, strangers = asyncio.get_running_loop(), _Strangers()
+    loop, strangers = asyncio.get_running_loop(), _Strangers(reap)
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, tell, was.StopAsked(128 + number))
     loop.add_signal_handler(signal.SIGHUP, _hung_up, tell, os.isatty(2))
@@ -31,23 +31,33 @@ def _hung_up(tell: Callable[[Event], None], had_terminal: bool) -> None:
 
 def _child_ended(reap: Callable[[], None], strangers: _Strangers) -> None:
     reap()
-    asyncio.get_running_loop().call_later(STRANGER_SECONDS, strangers.look)
+    strangers.look_later()
 
 
 class _Strangers:
     """Collects dead children that nobody else wants: a plain waitpid(-1) would steal those of `subprocess`."""
 
-    def __init__(self) -> None:
+    def __init__(self, reap: Callable[[], None]) -> None:
+        self._reap = reap
         self._seen = 0
+        self._is_due = False
+
+    def look_later(self) -> None:
+        """Look when a dead child has been there for a while: one look at a time, or two would meet the same one."""
+        if not self._is_due:
+            self._is_due = True
+            asyncio.get_running_loop().call_later(STRANGER_SECONDS, self.look)
 
     def look(self) -> None:
         """Collect the one seen here the last time, if it still is there."""
+        self._is_due = False
+        self._reap()  # ours first: on a busy machine this may be reached before the signal that tells of them
         before, self._seen = self._seen, _dead_child()
         if self._seen and self._seen == before:
             os.waitpid(before, os.WNOHANG)
             self._seen = _dead_child()
         if self._seen:
-            asyncio.get_running_loop().call_later(STRANGER_SECONDS, self.look)
+            self.look_later()
 
 
 def _dead_child() -> int:
