@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -20,9 +19,6 @@ from bench.report import report
 from bench.results import Results, save
 from bench.session import Plan, Session
 from bench.workloads import WORKLOADS, Workload
-
-if os.geteuid() == 0:
-    os.environ.setdefault("PORTICO_USER", "root")  # the peers' apps run as whoever starts them, too
 
 Named = TypeVar("Named", Peer, Workload)
 
