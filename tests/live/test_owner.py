@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from portico.run.packing.keeper import _clear
 from tests.live.tls import until
 from tests.support import Served, private_directory, start, until_ready, write_files
 from tests.support import end as stop
@@ -116,6 +117,17 @@ def test_the_app_purges_and_orders_nothing_else(features: Served) -> None:
     )
     told = as_user("/usr/bin/python3", "-c", ask, str(runtime / "purge.sock"))
     assert "404 Not Found" in told.stdout
+
+
+def test_a_store_that_another_user_left_is_taken_away(tmp_path: Path) -> None:
+    """As before the copies were made by nginx's user: who makes them now could not open it."""
+    parents = [tmp_path / name for name in ("theirs", "ours")]
+    for parent in parents:
+        (parent / "store").mkdir(parents=True)
+        shutil.chown(parent, USER)
+    shutil.chown(parents[1] / "store", USER)
+    _clear(parents, ())
+    assert [(parent / "store").exists() for parent in parents] == [False, True]
 
 
 def test_copies_are_made_by_nginx_s_user(features: Served) -> None:

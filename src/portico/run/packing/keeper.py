@@ -240,7 +240,7 @@ def _stamp(path: str) -> Stamp | None:
 
 def _clear(parents: Iterable[Path], keep: Mapping[str, Packed] | tuple[()]) -> None:
     """Take away copies that no plan has any more: out of nginx's sight at once, off the disk a little later."""
-    kept = {*keep, *(str(parent / _STORE) for parent in parents)}
+    kept = {*keep, *(str(parent / _STORE) for parent in parents if _is_of_its_owner(parent / _STORE))}
     gone = []
     for path in (path for parent in parents if parent.is_dir() for path in list(parent.iterdir())):
         if str(path) not in kept:
@@ -255,6 +255,14 @@ def _clear(parents: Iterable[Path], keep: Mapping[str, Packed] | tuple[()]) -> N
                 shutil.rmtree(path, ignore_errors=True)
 
         threading.Thread(target=remove, daemon=True).start()
+
+
+def _is_of_its_owner(store: Path) -> bool:
+    """Whoever makes copies owns the directory above; a store that another user left there is closed to them."""
+    try:
+        return store.lstat().st_uid == store.parent.stat().st_uid
+    except OSError:
+        return False
 
 
 def _die_with(parent: int) -> Callable[[], None]:
