@@ -95,7 +95,8 @@ def test_a_failure_is_shown_and_opens_as_its_fields(page: Page, site: Served) ->
     error = page.locator("#errors details", has_text="/boom").first
     _open(error, error.get_by_role("button", name="The request"))
     expect(page.locator("#detail")).to_be_visible()
-    expect(page.locator("#detail-title")).to_have_text("500 GET /boom")
+    # Equal failures are one line, which opens the request of its last time: another test's, perhaps.
+    expect(page.locator("#detail-title")).to_have_text(re.compile(r"^500 GET /boom"))
     page.locator("#detail").get_by_role("button", name="Close").click()
     page.locator("#filter").fill(name)
     expect(page.locator("#requests td.path")).to_have_text(["/boom"], timeout=WAIT_MS)
