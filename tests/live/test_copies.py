@@ -199,7 +199,11 @@ def test_ranges_are_of_the_form_that_is_sent(site: Served) -> None:
     assert answer.headers["Content-Range"] == f"bytes 10-19/{len(whole)}"
     answer, part = raw(site, "/static/app.js", "identity", Range="bytes=-5")
     assert (answer.status_code, part) == (206, SCRIPT.encode()[-5:])
-    assert raw(site, "/static/app.js", "br", Range="bytes=999999-")[0].status_code == 416
+    for accept in (BROWSER, "identity"):
+        answer, body = raw(site, "/static/app.js", accept, Range="bytes=999999-")
+        assert (answer.status_code, body) == (416, b""), "a page would not be what Content-Encoding says"
+        assert answer.headers["Content-Range"].startswith("bytes */")
+        assert len(answer.headers.get_list("ETag")) == 1
 
 
 @pytest.mark.parametrize(
@@ -243,6 +247,7 @@ def test_sources_and_folders_are_not_sent(site: Served, name: str) -> None:
         answer, body = raw(site, f"/static/{name}", accept, Accept="text/html")
         assert answer.status_code in (400, 404)
         assert b"SECRET" not in body
+        assert "Location" not in answer.headers, "which would tell that there is a folder"
 
 
 def test_a_declared_folder_has_its_own_page(site: Served) -> None:

@@ -35,6 +35,13 @@ add("/q.x/<other>", endpoint="other state")
 add("/static/made/<int:n>", edge.private, endpoint="private made")
 add("/static/made/<int:n>/open", endpoint="made")
 add("/u-<uuid:key>", edge.private, endpoint="private uuid")
+add("/list/", edge.private, endpoint="private list")
+add("/either/", edge.private, endpoint="private either")
+add("/either", endpoint="either")
+
+@app.post("/list/")
+def listed():
+    return request.get_data()
 
 @app.get("/said")
 @edge.private
@@ -79,7 +86,8 @@ private = true
 PATHS = [
     "/", "/me", "/me/", "/a/x", "/a/1", "/a/1/2", "/a/b/", "/a/b/c", "/a/b/c/mine", "/a/b/c/d", "/a/b/c/mine/too",
     "/a/fixed", "/a/fixed/on", "/a/%31", "/a/b%2Fc", "/a//x", "/q.x/on", "/q.x/off", "/q.x/maybe", "/qqx/on",
-    "/static/made/7", "/static/made/7/open", "/static/made/x", "/u-12345678-1234-1234-1234-123456789abc", "/u-1",
+    "//me", "///a/x", "//a/1", "//a/b/c/mine", "//a/fixed", "//q.x/off", "//static/made/7", "/list/", "//list/",
+    "/either", "/either/", "/static/made/7", "/static/made/7/open", "/static/made/x", "/u-12345678-1234-1234-1234-123456789abc", "/u-1",
 ]  # fmt: skip
 
 
@@ -114,7 +122,14 @@ def test_a_route_may_be_slower_than_the_site(run: Served) -> None:
 def test_a_route_may_take_more_than_the_site(run: Served) -> None:
     assert httpx.post(f"{run.url}/import", content=b"x" * (2 << 20)).text == str(2 << 20)
     assert httpx.post(f"{run.url}/import", content=b"x" * (4 << 20)).status_code == 413
-    assert httpx.post(f"{run.url}/form", content=b"x" * (2 << 20)).status_code == 413
+    for path in ("/form", "//form"):
+        assert httpx.post(run.url + path, content=b"x" * (2 << 20)).status_code == 413
+
+
+def test_the_app_decides_about_a_slash_that_is_missing(run: Served) -> None:
+    """nginx by itself would redirect by 301, and the POST would become a GET."""
+    answer = httpx.post(f"{run.url}/list", content=b"x", follow_redirects=True)
+    assert (answer.text, [one.status_code for one in answer.history]) == ("x", [308])
 
 
 def test_a_stream_may_be_silent(run: Served) -> None:

@@ -6,6 +6,7 @@ import click
 
 from portico.cli import output
 from portico.cli.running import named_site, running_runtime_of
+from portico.errors import Problem, UsageError
 from portico.run import client
 
 
@@ -19,6 +20,10 @@ def command(what: tuple[str, ...], config: str | None, name: str, is_json: bool)
     WHAT is a path (/news/1, with all its queries), many ("/news/*"; "/*" is all), a URL with its host, or a tag that
     the app gave the answer in Surrogate-Key or Cache-Tag.
     """
+    if not all(word.strip() for word in what):
+        raise UsageError(
+            Problem("WHAT", "is empty", 'expected a path like /news/1, many like "/news/*", a URL, or a tag')
+        )
     (told,) = client.ask(running_runtime_of(None, config, name), "POST", "/purge", what="\n".join(what))
     if is_json:
         output.result(output.as_json(told))

@@ -28,6 +28,11 @@ class NginxBuild:
     def since(self, *version: int) -> bool:
         return self.version >= version
 
+    @property
+    def clears_headers(self) -> bool:
+        """Whether headers can be taken from an answer (OpenResty's headers-more, compiled in)."""
+        return any(name.startswith("headers-more-nginx-module") for name in self.modules)
+
 
 @dataclass(frozen=True)
 class Place:

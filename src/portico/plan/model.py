@@ -38,7 +38,7 @@ class File:
 
     @property
     def content(self) -> str:
-        return "\n".join(line.text for line in self.lines) + "\n"
+        return "".join(f"{line.text}\n" for line in self.lines)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from portico.plan.nginx.limits import limits
 from portico.plan.nginx.link import dialect, pass_to_app, silence, told_to_app
 from portico.plan.nginx.open_files import open_files
 from portico.plan.nginx.pages import closed, closed_pages, down_location, message_location, pages_location
-from portico.plan.nginx.routes import Spot, families, kept, settings, spots
+from portico.plan.nginx.routes import Spot, doubled, families, kept, settings, spots
 from portico.plan.nginx.spa import spa_error, spa_locations, to_spa
 from portico.plan.nginx.statics import routes_inside, statics
 from portico.plan.nginx.tls import secured_headers
@@ -41,7 +41,7 @@ def locations(site: Site, place: Place) -> list[Directive]:
         *spa_locations(site, headers),
         *downloads(site, place, headers),
         down_location(paths),
-        pages_location(site, paths, headers),
+        pages_location(site, place, headers),
         message_location(paths),
     ]
 
@@ -150,6 +150,9 @@ def _app_locations(site: Site, place: Place) -> list[Directive]:
         _app(site, place, site.prefix + text, why=f"routes below {text} have settings of their own", inside=inside)
         for text, inside in grouped.items()
     ]  # fmt: skip
+    if inside := doubled(site, found):
+        why = "Werkzeug takes several slashes at the beginning for one: what the routes say holds there, too"
+        made.append(_app(site, place, f"{site.prefix}//", why=why, inside=inside, keeps=False))
     return [*made, *_mounted(site, place, rest)]
 
 
@@ -162,7 +165,7 @@ def _spot(site: Site, place: Place, spot: Spot) -> Directive:
         words = ["=", site.prefix + head(spot.pattern)]
     else:
         words = ["~", f"^{escape(site.prefix)}{spot.pattern}$"]
-    return _app(site, place, *words, why=spot.why, cause=spot.cause, spot=spot)
+    return _app(site, place, *words, why=spot.why, cause=spot.cause, spot=spot, keeps=spot.keeps)
 
 
 def _mounted(site: Site, place: Place, inside: list[Spot]) -> list[Directive]:
@@ -195,10 +198,11 @@ def _app(
     cause: str = "",
     spot: Spot | None = None,
     inside: Sequence[Spot] = (),
+    keeps: bool = True,
 ) -> Directive:
     """A location that the app answers; `spot` has the settings of a route, `inside` are nested patterns."""
     own = [
-        *kept(site, place, spot.routed if spot else None),
+        *(kept(site, place, spot.routed if spot else None) if keeps else []),
         *(settings(site, place, spot.routed) if spot else []),
     ]
     adds = any(item.name == "add_header" for item in own)
@@ -216,7 +220,7 @@ def _app(
             ),
             *to_spa(site),
             *limits(site),
-            *(open_files(site, place) if caches(site, place) and args[0] != "~" else []),  # a nested one has them
+            *(open_files(site, place) if keeps and caches(site, place) and args[0] != "~" else []),  # nested have them
             *([*common_headers(site), *status_headers(site, place)] if adds else []),
             *own,
             pass_to_app(site),

@@ -7,6 +7,7 @@ import json
 from dataclasses import dataclass
 from functools import lru_cache
 
+from portico.place.model import Place
 from portico.plan.model import File, Line
 from portico.plan.nginx.conf import Directive, block, directive, entries
 from portico.plan.nginx.log import page_log
@@ -19,6 +20,8 @@ RETRY_SECONDS = 2
 RETRY_MAINTENANCE_SECONDS = 60
 """And while the site is closed: minutes as a rule, and a crowd that waits must not ask all the time."""
 MAINTENANCE = "maintenance"
+_HEADERS_MORE = "https://github.com/openresty/headers-more-nginx-module#more_clear_headers"
+_EMPTY = "416.html"
 _CLOSED = 419
 """A status no layer uses otherwise; it never leaves nginx."""
 
@@ -74,7 +77,7 @@ def pages(site: Site) -> tuple[Page, ...]:
 def error_page_files(site: Site) -> list[File]:
     """The pages as files below the configuration directory; the user's own replace Portico's."""
     made = {f"{page.file}.html": _html(page) for page in pages(site)}
-    made |= {f"{page.file}.json": _json(page) for page in pages(site)}
+    made |= {f"{page.file}.json": _json(page) for page in pages(site)} | {_EMPTY: ""}
     return [_file(site, name, site.pages.get(name, text)) for name, text in sorted(made.items())]
 
 
@@ -110,6 +113,16 @@ def error_pages(*statuses: int) -> list[Directive]:
         )
         for status in statuses
     ]  # fmt: skip
+
+
+def no_such_part() -> Directive:
+    """An answer of 416 keeps what was said with the file, and of a compressed copy that is a Content-Encoding: so it
+    has no body, which needs no unpacking.
+    """
+    return directive(
+        "error_page", 416, f"{PREFIX}{_EMPTY}",
+        why="nothing is beyond the end of a file; no page is shown, since the head may say that it is compressed",
+    )
 
 
 def no_room() -> Directive:
@@ -175,9 +188,9 @@ def down_location(paths: Paths) -> Directive:
     )  # fmt: skip
 
 
-def pages_location(site: Site, paths: Paths, headers: list[Directive]) -> Directive:
+def pages_location(site: Site, place: Place, headers: list[Directive]) -> Directive:
     """Serves the page files, to internal redirects only."""
-    cause = site.cause("errors.pages")
+    cause, paths = site.cause("errors.pages"), Paths.of(place)
     types = [("text/html", "html"), ("application/json", "json")]
     return block(
         "location", "^~", PREFIX,
@@ -187,6 +200,7 @@ def pages_location(site: Site, paths: Paths, headers: list[Directive]) -> Direct
             directive("internal", why="only an error leads here"),
             directive("alias", f"{paths.error_pages}/", why="pages of your own, else Portico's", cause=cause),
             page_log(paths),
+            directive("etag", "off", why="an error is not asked for again by its version"),
             entries("types", table=types, why="the two formats of a page"),
             directive("ssi", "on", why="puts the request's id into the page, to be told to whoever looks into it"),
             directive("ssi_types", "application/json", why="into the JSON too; text/html is always included"),
@@ -196,8 +210,21 @@ def pages_location(site: Site, paths: Paths, headers: list[Directive]) -> Direct
                 "add_header", "Retry-After", "$portico_retry_after", "always",
                 why="sent with 429 and 503 only: nginx leaves an empty header out",
             ),
+            *_cleared(place),
         ],
     )  # fmt: skip
+
+
+def _cleared(place: Place) -> list[Directive]:
+    """What nginx said before it found that it has an error to tell."""
+    if not place.nginx.clears_headers:
+        return []
+    return [
+        directive(
+            "more_clear_headers", "Location", "Content-Encoding", source=_HEADERS_MORE,
+            why="a folder of static files would tell by a redirect that it is there; and a page is not the file",
+        )
+    ]  # fmt: skip
 
 
 def message_location(paths: Paths) -> Directive:

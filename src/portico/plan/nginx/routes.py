@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from portico.errors import Problem
 from portico.place.model import Place
@@ -21,7 +21,7 @@ from portico.plan.nginx.link import dialect, silence
 from portico.plan.nginx.uwsgi_link import has_deadlines, has_private, has_streams, has_uploads
 from portico.plan.paths import Paths
 from portico.site.model import Edge, Route, Routed, Site
-from portico.site.pattern import head, is_fixed
+from portico.site.pattern import escape, head, is_fixed
 
 STREAM_SECONDS = 3600
 """How long a stream may be silent: as a WebSocket, an hour outlives a lunch break."""
@@ -36,6 +36,10 @@ class Spot:
     pattern: str
     rank: tuple[int, ...]
     routed: Routed | None
+    keeps: bool = True
+    """Whether the cache takes part."""
+    is_bare: bool = False
+    """Whether it is the path of a route without its slash."""
 
     @property
     def head(self) -> str:
@@ -43,6 +47,8 @@ class Spot:
 
     @property
     def why(self) -> str:
+        if self.is_bare:
+            return f"nginx would redirect by itself to {self.rule}/, and make a GET of a POST: the app decides"
         if self.routed:
             return f"the route {self.rule} has settings of its own"
         return f"the route {self.rule} comes before one with settings of its own, and has none"
@@ -60,9 +66,31 @@ def spots(site: Site) -> list[Spot]:
         for route in plain:
             if (route.rank,) < item.rank[:1] and item.rank[:1] < (_OWN_RULES,) and _may_take(route, item):
                 found[route.rule] = Spot(route.rule, route.pattern, (route.rank,), None)
-    return sorted(found.values(), key=lambda spot: (spot.rank, spot.rule))
+    made = sorted(found.values(), key=lambda spot: (spot.rank, spot.rule))
+    return made + list(_bare(made))
 
 
+def _bare(found: list[Spot]) -> Iterator[Spot]:
+    """Paths without the slash that an exact location ends with: nginx answers those by a redirect of its own."""
+    fixed = {head(spot.pattern): spot for spot in found if is_fixed(spot.pattern)}
+    for path, spot in fixed.items():
+        if path.endswith("/") and path != "/" and path[:-1] not in fixed:
+            yield Spot(spot.rule.removesuffix("/"), escape(path[:-1]), spot.rank, None, is_bare=True)
+
+
+def doubled(site: Site, found: list[Spot]) -> list[Spot]:
+    """The same below a path that begins with several slashes, which Werkzeug takes for one.
+
+    Nothing is kept there: a purge of the path is enough.
+    """
+    if site.facts.kind not in _WERKZEUG or not any(spot.routed for spot in found):
+        return []
+    inside = [replace(spot, pattern=f"//+{spot.pattern[1:]}", keeps=False) for spot in found if not spot.is_bare]
+    return sorted(inside, key=lambda spot: not is_fixed(f"/{spot.pattern[3:]}"))
+
+
+_WERKZEUG = ("flask", "wsgi")
+"""Apps that are made with it, or may be."""
 _OWN_RULES = 1 << 20
 """From here on a rank is one of [routes] that is no rule of the app's: it covers the app's, none comes before it."""
 

@@ -11,7 +11,7 @@ from portico.plan.nginx import compression
 from portico.plan.nginx.conf import Directive, block, directive, entries, is_literal, literal
 from portico.plan.nginx.log import file_log
 from portico.plan.nginx.open_files import open_files
-from portico.plan.nginx.pages import PREFIX, error_pages
+from portico.plan.nginx.pages import PREFIX, error_pages, no_such_part
 from portico.plan.packing import packed
 from portico.plan.paths import Paths
 from portico.site.fingerprints import PATTERN
@@ -174,6 +174,8 @@ def _location(
                 why="a folder, a link or a file that may not be read looks like one that is not there",
             ),
             *missing,
+            no_such_part(),
+            *([] if has_index or place.nginx.clears_headers else [_no_folder()]),
             *_copy(place, copies(site, place), url, said),
             block(
                 "location", "~", _refused(url, has_index=has_index),
@@ -182,6 +184,15 @@ def _location(
                 of=[directive("return", 404, why="as if it were not there")],
             ),
         ],
+    )  # fmt: skip
+
+
+def _no_folder() -> Directive:
+    """Where nginx cannot take back the Location of a redirect that is shown as 404."""
+    return block(
+        "if", "(-d", "$request_filename)",
+        why="nginx would send a folder's name on to the one with a slash, and so tell that it is there",
+        of=[directive("return", 404, why="as if it were not there")],
     )  # fmt: skip
 
 
@@ -235,6 +246,7 @@ def _root_file(site: Site, place: Place, file: RootFile, headers: list[Directive
                 why="a link or a file that may not be read looks like one that is not there",
             ),
             *error_pages(404),
+            no_such_part(),
         ],
     )  # fmt: skip
 
