@@ -106,3 +106,22 @@ def test_an_nginx_that_drops_kept_connections_at_a_reload_is_named(home: Path) -
     old = checked(home, "--nginx", "system")["nginx reload"]
     assert old["level"] == "warning"
     assert "keepalive_min_timeout" in old["hint"]
+
+
+@pytest.mark.parametrize("name", ["nosuch.toml", "./nosuch.toml"])
+def test_a_file_that_is_not_there_is_named_once(home: Path, name: str) -> None:
+    done = portico("check", name, "portico.toml", cwd=home)
+    assert done.returncode == 1
+    assert f"FAULT    site: {name}: no such file" in done.stdout
+
+
+def test_files_that_get_no_compressed_copy_are_named(home: Path) -> None:
+    write_files(home, {"static/app.css": "a {}\n" * 300, "static/film.mp4": ""})
+    assert "copies of /static/" not in checked(home)
+    for name in ("data/world.json", "film.mp4"):
+        (home / "static/data").mkdir(exist_ok=True)
+        with (home / "static" / name).open("wb") as file:
+            file.truncate(40 << 20)
+    found = checked(home)["copies of /static/"]
+    assert found["level"] == "warning"
+    assert found["what"].startswith("data/world.json (40 MiB): larger than 16MiB")

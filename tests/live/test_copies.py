@@ -294,6 +294,7 @@ def test_status_tells_of_the_copies(site: Served) -> None:
     # A test before this one may just have changed a file.
     until(lambda: compressed(site).get("left") == 0, "no file that is left to compress")
     assert compressed(site)["files"]
+    assert "files with compressed copies, " in portico("status", cwd=site.directory).stdout
 
 
 def test_a_copy_that_a_build_made_is_taken_when_it_is_one() -> None:

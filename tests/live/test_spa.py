@@ -27,6 +27,8 @@ FILES = {
     "dist/index.html": "<div id=root></div>",
     "dist/assets/index-BxY12abc.js": "js",
     "dist/vite.svg": "<svg/>",
+    "dist/our menu, 50%+é.txt": "soup",
+    "dist/a folder/x.txt": "x",
     "dist/.env": "SECRET",
     "portico.toml": 'spa = "dist"\n',
 }
@@ -55,6 +57,14 @@ def test_what_is_no_navigation_does_not(spa: Served, path: str, accept: str) -> 
     assert spa.get(path, headers={"Accept": accept}).status_code == 404
 
 
+@pytest.mark.parametrize("path", ["/", "/index.html"])
+def test_whoever_asks_for_the_page_itself_gets_it(spa: Served, path: str) -> None:
+    """A service worker that keeps it says `*/*`, as curl does."""
+    assert spa.get(path, headers={"Accept": "*/*"}).text == FILES["dist/index.html"]
+    assert spa.client.head(spa.url + path).status_code == 200
+    assert spa.client.post(spa.url + path).status_code == 404
+
+
 def test_a_post_does_not(spa: Served) -> None:
     assert spa.client.post(spa.url + "/nothing", headers=PAGE).status_code == 404
 
@@ -70,6 +80,8 @@ def test_its_files(spa: Served) -> None:
     script = spa.get("/assets/index-BxY12abc.js")
     assert (script.text, script.headers["Cache-Control"]) == ("js", "public, max-age=31536000, immutable")
     assert spa.get("/vite.svg").headers["Content-Type"] == "image/svg+xml; charset=utf-8"
+    assert spa.get("/our%20menu%2C%2050%25%2B%C3%A9.txt").text == "soup"
+    assert spa.get("/a%20folder/x.txt").text == "x"
     assert spa.get("/assets/missing.js", headers=PAGE).status_code == 404
     assert "SECRET" not in spa.get("/.env", headers=PAGE).text
 

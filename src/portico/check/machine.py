@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from urllib.parse import urlsplit
 
 from portico.check.accepted import accepted
+from portico.check.copies import copy_findings
 from portico.check.directories import directory_findings
 from portico.check.https import https_findings
 from portico.check.model import Finding, fault, ok, warning
@@ -33,6 +34,7 @@ def machine_findings(
     yield _reloads(place)
     yield from _ports(planned, ours)
     yield from _folders(site, place)
+    yield from copy_findings(planned)
     yield from directory_findings(place, planned)
     yield from https_findings(planned)
     yield _backlog(place)

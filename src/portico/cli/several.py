@@ -121,7 +121,7 @@ def _argv(site: str, name: str, flags: Mapping[str, Any], gateway: Place) -> tup
 
 def _where(site: str, where: str) -> str:
     """Whose portico.toml it is: there are several."""
-    if where == site:
+    if where and Path(where) == Path(site):
         return site
     _, found, rest = where.partition(":")
     return f"{site}:{rest}" if found and rest[:1].isdigit() else f"{site}: {where}" if where else site

@@ -15,7 +15,7 @@ from portico.cli.running import absent, running_site, runtime_of
 from portico.cli.words import lasting
 from portico.errors import UNHEALTHY
 from portico.run import client, lock
-from portico.watch.lines import visible
+from portico.watch.lines import short_size, visible
 
 
 @click.command("status")
@@ -90,7 +90,7 @@ def _state_lines(status: dict[str, Any]) -> list[str]:
         lines.append(output.warned(f"  paused     for {status['pause']['left_seconds']:.0f} s more"))
     minute = f"{requests['last_minute']:,}, {_failed(requests['last_minute_failed'])}"
     restarts = [f"{name} {times}" for name, times in status["restarts"].items()]
-    lines += _bodies(status["bodies"])
+    lines += [*_copies(status["compressed"]), *_bodies(status["bodies"])]
     return [
         *lines,
         f"  requests   {requests['total']:,}, {_failed(requests['failed'])}; last minute {minute}",
@@ -123,6 +123,17 @@ def _slow(requests: list[dict[str, Any]]) -> list[str]:
 
 def _where(frame: dict[str, Any]) -> str:
     return f"{frame['file']}:{frame['line']} {frame['name']}"
+
+
+def _copies(copies: dict[str, Any]) -> list[str]:
+    """The static files that have compressed copies, and what keeps others from having any."""
+    left = f"; {copies['left']} are being compressed" if copies["left"] else ""
+    large = f"; {len(copies['too_large'])} too large for it" if copies["too_large"] else ""
+    many = f"; {copies['left_out']} more than are looked at" if copies["left_out"] else ""
+    if not (copies["files"] or left or large or many):
+        return []
+    small = f", {short_size(copies['bytes'])} as {short_size(copies['best_bytes'])}" if copies["files"] else ""
+    return [f"  static     {copies['files']} files with compressed copies{small}{left}{large}{many}"]
 
 
 def _bodies(bodies: dict[str, Any]) -> list[str]:

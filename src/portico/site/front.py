@@ -14,7 +14,8 @@ from portico.site.routes import claims
 
 _AT_ROOT = ("favicon.ico", "robots.txt")
 """What browsers and robots ask for at the root, whatever a page says."""
-_URL_NAME = re.compile(r"[A-Za-z0-9_~@+][A-Za-z0-9._~@+-]*")
+_URL_NAME = re.compile(r"[^.$\x00-\x1f\x7f-\x9f\ud800-\udfff][^$\x00-\x1f\x7f-\x9f\ud800-\udfff]*")
+"""Not hidden, and text that a location of nginx can be written with."""
 _INDEX = "index.html"
 _KNOWS_ROUTES = ("flask", "django", "pyramid")
 
@@ -68,7 +69,7 @@ def _spa_folders(spa: str) -> Iterator[StaticFolder]:
 
 
 def _names(spa: str) -> list[str]:
-    """What is in the directory under a name that a URL can have as it stands."""
+    """What is in the directory under a name that a location can have."""
     try:
         return (
             sorted(path.name for path in Path(spa).iterdir() if _URL_NAME.fullmatch(path.name)) if spa else []

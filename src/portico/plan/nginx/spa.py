@@ -11,8 +11,10 @@ from portico.plan.nginx.limits import limits
 from portico.plan.nginx.link import dialect, pass_to_app
 from portico.plan.nginx.pages import error_pages
 from portico.site.model import Site
-from portico.site.routes import of_route
+from portico.site.routes import claims, of_route
 
+_ITSELF = ("/", "/index.html")
+"""Where the page is, whoever asks: a service worker that keeps it, a monitor, curl."""
 _PAGE = 420
 """A status no layer uses otherwise; it never leaves nginx."""
 
@@ -23,22 +25,25 @@ def spa_maps(site: Site) -> list[Directive]:
         return []
     cause = site.cause("spa")
     rules = sorted({of_route(route).removeprefix("^") for route in site.facts.routes})
+    itself = [site.prefix + path for path in _ITSELF if not claims(site.facts.routes, path)]
     prefixed = [f"~^{_escaped(site.prefix)}{rule}" for rule in rules]
     return [
         entries(
             "map", "$request_method:$http_accept", "$portico_navigates",
-            table=[("default", ""), ("~*^(?:GET|HEAD):.*text/html", "1")],
-            why="a browser that goes to a page says text/html; scripts, pictures and programs do not", cause=cause,
+            table=[("default", ""), ("~*^(?:GET|HEAD):.*text/html", "1"), ("~^(?:GET|HEAD):", "0")],
+            why="1 for a browser that goes to a page and says text/html; scripts, pictures and programs do not",
+            cause=cause,
         ),
         entries(
             "map", "$uri", "$portico_no_route",
-            table=[("default", "1"), *((rule, "") for rule in prefixed)],
-            why="the app's own routes: what they answer stays as it is, 404 too", cause=cause,
+            table=[("default", "1"), *((path, "2") for path in itself), *((rule, "") for rule in prefixed)],
+            why="the app's own routes: what they answer stays as it is, 404 too; 2 for the page's own address",
+            cause=cause,
         ),
         entries(
             "map", "$portico_navigates$portico_no_route", "$portico_is_page",
-            table=[("default", ""), ("11", "1")],
-            why="1 for a navigation that may be the single-page app's", cause=cause,
+            table=[("default", ""), ("11", "1"), ("12", "1"), ("02", "1")],
+            why="1 for a navigation that may be the single-page app's, and for whoever asks for its page", cause=cause,
         ),
     ]  # fmt: skip
 

@@ -40,6 +40,7 @@ _PR_SET_PDEATHSIG = 1
 _LONGEST_LINE = 64 << 20
 """Every directory of a folder is in one."""
 _MOST_THREADS = 4
+_MOST_LINES = 3
 _prctl = ctypes.CDLL(None).prctl
 
 
@@ -211,9 +212,22 @@ class Keeper:
         if code == 0 and not lines:
             return
         what = "some static files could not be compressed" if code == 0 else "static files are not compressed"
-        self._say(
-            news.Trouble(Problem("", what, "they are served as they are", "\n".join(lines[-3:]) or f"{code}"))
-        )
+        why = _of_files(lines) if code == 0 else _of_child(lines, code)
+        self._say(news.Trouble(Problem("", what, "they are served as they are", why)))
+
+
+def _of_files(lines: list[str]) -> str:
+    """Which files, each with why."""
+    more = [f"and {len(lines) - _MOST_LINES} more"] if len(lines) > _MOST_LINES else []
+    return "\n".join(lines[:_MOST_LINES] + more)
+
+
+def _of_child(lines: list[str], code: int) -> str:
+    """Why the child ended; of a traceback its last line."""
+    if code < 0:
+        memory = ": the kernel does this when memory runs out" if -code == signal.SIGKILL else ""
+        return f"{signal.Signals(-code).name} ended the program that compresses{memory}"
+    return f"the program that compresses failed: {lines[-1] if lines else f'exit code {code}'}"
 
 
 def _changed(tree: Tree) -> tuple[list[tuple[str, Stamp]], list[str]]:

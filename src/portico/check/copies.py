@@ -1,0 +1,45 @@
+"""Which static files would be compressed each time they are asked for, because no copy is made of them?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from portico.check.model import Finding, warning
+from portico.plan.model import Plan
+from portico.plan.packing import MOST_BYTES, MOST_FILES
+from portico.run.packing.scan import scan
+from portico.values import Size
+
+_MOST_NAMES = 3
+
+
+def copy_findings(planned: Plan) -> Iterator[Finding]:
+    """Files of types that compress and are too large or too many; nothing when there are none."""
+    for copy in planned.packed:
+        found = scan(copy.folder)
+        if found.too_large:
+            yield warning(
+                f"copies of {copy.url}",
+                f"{_files(copy.folder, found.too_large)}: larger than {Size(MOST_BYTES)}, so no compressed copy is made; "
+                "nginx compresses it by gzip at each request, some 30 ms of a core for each MiB",
+                "offer it in parts, or in a form that is compressed already (.zip, .parquet)",
+            )
+        if found.left_out:
+            yield warning(
+                f"copies of {copy.url}",
+                f"{found.left_out} files beyond the first {MOST_FILES} are not looked at: they have no compressed copies",
+                "keep uploads in a folder of their own, outside of the static ones",
+            )
+
+
+def _files(folder: str, names: list[str]) -> str:
+    shown = [f"{name} ({_size(Path(folder, name))})" for name in names[:_MOST_NAMES]]
+    return ", ".join(shown) + (f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else "")
+
+
+def _size(path: Path) -> str:
+    try:
+        return f"{path.stat().st_size / (1 << 20):.0f} MiB"
+    except OSError:
+        return "gone"
