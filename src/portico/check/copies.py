@@ -21,14 +21,14 @@ def copy_findings(planned: Plan) -> Iterator[Finding]:
         if found.too_large:
             yield warning(
                 f"copies of {copy.url}",
-                f"{_files(copy.folder, found.too_large)}: larger than {Size(MOST_BYTES)}, so no compressed copy is made; "
+                f"{_files(copy.folder, found.too_large)}: larger than {Size(MOST_BYTES)}, so without a copy; "
                 "nginx compresses it by gzip at each request, some 30 ms of a core for each MiB",
                 "offer it in parts, or in a form that is compressed already (.zip, .parquet)",
             )
         if found.left_out:
             yield warning(
                 f"copies of {copy.url}",
-                f"{found.left_out} files beyond the first {MOST_FILES} are not looked at: they have no compressed copies",
+                f"{found.left_out} files after the first {MOST_FILES} are not looked at and have no compressed copies",
                 "keep uploads in a folder of their own, outside of the static ones",
             )
 

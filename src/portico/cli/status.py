@@ -132,7 +132,9 @@ def _copies(copies: dict[str, Any]) -> list[str]:
     many = f"; {copies['left_out']} more than are looked at" if copies["left_out"] else ""
     if not (copies["files"] or left or large or many):
         return []
-    small = f", {short_size(copies['bytes'])} as {short_size(copies['best_bytes'])}" if copies["files"] else ""
+    small = (
+        f", {short_size(copies['bytes'])} as {short_size(copies['best_bytes'])}" if copies["files"] else ""
+    )
     return [f"  static     {copies['files']} files with compressed copies{small}{left}{large}{many}"]
 
 

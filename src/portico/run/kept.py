@@ -79,9 +79,13 @@ def _path(what: str) -> Meant:
 
 
 def normal(path: str) -> str:
-    """A path as nginx and the app understand it: decoded, without `.` and `..`, one slash at its beginning; what is behind `?` is left alone."""
+    """A path as nginx and the app understand it: decoded, without `.` and `..`, one slash at its beginning.
+
+    What is behind `?` is left alone.
+    """
     bare, mark, query = path.partition("?")
-    text = re.sub("^//+", "/", urllib.parse.unquote(bare, errors="surrogateescape"))  # as Werkzeug has it
+    text = urllib.parse.unquote(bare, errors="surrogateescape")
+    text = re.sub("^//+", "/", text)  # Werkzeug's reading
     if "/." in text:
         ends = "/" if text.endswith(("/", "/.", "/..")) else ""
         text = posixpath.normpath(text).rstrip("/") + ends or "/"

@@ -120,7 +120,9 @@ def no_such_part() -> Directive:
     has no body, which needs no unpacking.
     """
     return directive(
-        "error_page", 416, f"{PREFIX}{_EMPTY}",
+        "error_page",
+        416,
+        f"{PREFIX}{_EMPTY}",
         why="nothing is beyond the end of a file; no page is shown, since the head may say that it is compressed",
     )
 

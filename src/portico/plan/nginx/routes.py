@@ -48,7 +48,9 @@ class Spot:
     @property
     def why(self) -> str:
         if self.is_bare:
-            return f"nginx would redirect by itself to {self.rule}/, and make a GET of a POST: the app decides"
+            return (
+                f"nginx would redirect by itself to {self.rule}/, and make a GET of a POST: the app decides"
+            )
         if self.routed:
             return f"the route {self.rule} has settings of its own"
         return f"the route {self.rule} comes before one with settings of its own, and has none"
@@ -85,7 +87,9 @@ def doubled(site: Site, found: list[Spot]) -> list[Spot]:
     """
     if site.facts.kind not in _WERKZEUG or not any(spot.routed for spot in found):
         return []
-    inside = [replace(spot, pattern=f"//+{spot.pattern[1:]}", keeps=False) for spot in found if not spot.is_bare]
+    inside = [
+        replace(spot, pattern=f"//+{spot.pattern[1:]}", keeps=False) for spot in found if not spot.is_bare
+    ]
     return sorted(inside, key=lambda spot: not is_fixed(f"/{spot.pattern[3:]}"))
 
 
