@@ -21,7 +21,7 @@ def copy_findings(planned: Plan) -> Iterator[Finding]:
         if found.too_large:
             yield warning(
                 f"copies of {copy.url}",
-                f"{_files(copy.folder, found.too_large)}: larger than {Size(MOST_BYTES)}, so without a copy; "
+                f"{_files(copy.folder, found.too_large)}: larger than {Size(MOST_BYTES)}, so not compressed ahead; "
                 "nginx compresses it by gzip at each request, some 30 ms of a core for each MiB",
                 "offer it in parts, or in a form that is compressed already (.zip, .parquet)",
             )
