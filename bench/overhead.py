@@ -2,9 +2,10 @@
 
 .venv/bin/python -m bench.overhead [--rounds 7] [--seconds 6]
 
-`off` writes no line at all and nobody looks on. `log` writes the log file, which Portico follows. `all` shows each
-request on standard output, too, has metrics that are fetched every five seconds, and a dashboard that is open. The time
-is that of the whole process tree, nginx, the app and Portico's own process, for each request that wrk saw answered.
+`off` writes no line at all and nobody looks on. `log` writes the log file, which Portico follows. `all` has metrics,
+too, that are fetched every five seconds, and a dashboard that is open; `shown` copies each line to standard output
+besides, here a file. The time is that of the whole process tree, nginx, the app and Portico's own process, for each
+request that wrk saw answered.
 """
 
 from __future__ import annotations
@@ -31,8 +32,9 @@ _LIMIT = 0.03
 _SCRAPE_SECONDS = 5
 _UNSEEN = '[log]\nshow = "off"\n[nginx]\nserver = ["access_log off;"]\n'
 _LOGGED = '[log]\nshow = "off"\n'
-_SEEN = '[log]\nshow = "json"\n[dashboard]\nlisten = "127.0.0.1:{0}"\n[metrics]\nlisten = "127.0.0.1:{1}"\n'
-STATES = ("off", "log", "all")
+_SEEN = '[log]\nshow = "{2}"\n[dashboard]\nlisten = "127.0.0.1:{0}"\n[metrics]\nlisten = "127.0.0.1:{1}"\n'
+_LOOKED_ON = ("all", "shown")
+STATES = ("off", "log", *_LOOKED_ON)
 
 
 def main() -> None:
@@ -51,9 +53,10 @@ def main() -> None:
 def _round(state: str, seconds: int) -> float:
     """CPU microseconds of a request."""
     dashboard, metrics = free_port(), free_port()
-    toml = {"off": _UNSEEN, "log": _LOGGED, "all": _SEEN.format(dashboard, metrics)}[state]
+    show = "json" if state == "shown" else "off"
+    toml = {"off": _UNSEEN, "log": _LOGGED}.get(state) or _SEEN.format(dashboard, metrics, show)
     peer = Peer(state, state, "", (), partial(_setup, toml), "gunicorn")
-    with running(peer) as house, _looking(dashboard, metrics) if state == "all" else nullcontext():
+    with running(peer) as house, _looking(dashboard, metrics) if state in _LOOKED_ON else nullcontext():
         load(house.port, READY, 2)
         time.sleep(1)
         before = sum(cpu_seconds(house.tree()).values())

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import os
+import signal
 
 from hypothesis import HealthCheck, settings
 
 from tests.support import AS_ROOT
 
 os.environ |= AS_ROOT
+
+if (
+    signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+):  # a shell's background job; what tests start would inherit it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A machine that does something else meanwhile is no finding.
 settings.register_profile("portico", deadline=None, suppress_health_check=[HealthCheck.too_slow])

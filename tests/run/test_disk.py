@@ -12,7 +12,7 @@ from portico.run.news import News
 
 
 def test_full_disk_is_said_once_and_its_recovery_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(disk, "LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(disk, "LOOK_SECONDS", 0.001)
     looks: Iterator[bool] = iter((True, False, False, False, True, True, False))
     said: list[News] = []
     with pytest.raises(RuntimeError):  # the looks are at their end

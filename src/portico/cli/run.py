@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +23,11 @@ from portico.cli.which import is_several, refuse_config
 from portico.plan.model import Plan
 from portico.plan.paths import lanes
 from portico.run import news
-from portico.watch.follow import PIECE, Follower, decoded, paced
+from portico.watch.follow import MOST, Follower, decoded, paced
 from portico.watch.lines import Request, visible
 
 _LOOK_SECONDS = 0.1
-_SELDOM_SECONDS = 0.5
+_SELDOM_SECONDS, _QUIET_SECONDS = 0.5, 15.0
 """When nothing has come for a quarter of a minute: an idle site takes no time of the machine."""
 _AT_LEVEL = len("2026/11/21 14:15:55 ")
 _MOST_LINES = 10
@@ -115,20 +116,19 @@ def _say(item: news.News, gathered: Gathered, screen: Screen) -> None:
 async def _show_requests(plan: Plan, screen: Screen) -> None:
     import asyncio
 
-    follower, pause = Follower(Path(plan.access_log)), _LOOK_SECONDS
+    follower, pace = Follower(Path(plan.access_log)), _Pace()
     show = plan.logs.show
     if show == "off":
         return
     is_text = output.is_terminal() if show == "auto" else show == "text"
     try:
         while True:
-            text = follower.text(PIECE)
+            text = follower.text(MOST)
             _show(text, screen, is_text=is_text)
             screen.tell_losses(plan.access_log)
-            pause = _next_pause(pause, something_came=bool(text))
-            await asyncio.sleep(pause if len(text) < PIECE // 2 else 0)
+            await (pace.pause(something_came=bool(text)) if len(text) < MOST // 2 else asyncio.sleep(0))
     finally:
-        while text := follower.text(PIECE):
+        while text := follower.text(MOST):
             _show(text, screen, is_text=is_text)
 
 
@@ -148,9 +148,7 @@ async def _show_errors(plan: Plan, screen: Screen) -> None:
 
     That nginx inherits its listening sockets is as it should be.
     """
-    import asyncio
-
-    follower, pause = Follower(Path(plan.error_log)), _LOOK_SECONDS
+    follower, pace = Follower(Path(plan.error_log)), _Pace()
     known = tuple(f"connect() to unix:{path} failed (2: No such" for path, _ in lanes(plan.socket))
     while True:
         lines = [
@@ -160,9 +158,18 @@ async def _show_errors(plan: Plan, screen: Screen) -> None:
         ]
         for line in paced(lines, _MOST_LINES, lambda count: f"... {count} more, in {plan.error_log}"):
             screen.say(output.warned(f"nginx: {visible(line)}"), Priority.WARNING)
-        pause = _next_pause(pause, something_came=bool(lines))
-        await asyncio.sleep(pause)
+        await pace.pause(something_came=bool(lines))
 
 
-def _next_pause(pause: float, *, something_came: bool) -> float:
-    return _LOOK_SECONDS if something_came else min(1.03 * pause, _SELDOM_SECONDS)
+class _Pace:
+    """How long to wait for the next lines: not long while some come."""
+
+    def __init__(self) -> None:
+        self._last = time.monotonic()
+
+    async def pause(self, *, something_came: bool) -> None:
+        from portico.turns import turn
+
+        now = time.monotonic()
+        self._last = now if something_came else self._last
+        await turn(_LOOK_SECONDS if now - self._last < _QUIET_SECONDS else _SELDOM_SECONDS)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, Callable
 from typing import TYPE_CHECKING, Any
 
 from portico.run import control
 from portico.run.news import News
 from portico.run.world import World
+from portico.turns import turn
 
 if TYPE_CHECKING:
     from portico.run.tls.keeper import Keeper
@@ -26,7 +26,7 @@ class Certificates:
 
     async def watch(self) -> None:
         while self._world.in_force.tls is None or not self._is_serving():
-            await asyncio.sleep(NONE_SECONDS if self._world.in_force.tls is None else 0.1)
+            await turn(NONE_SECONDS if self._world.in_force.tls is None else 0.1)
         await self._made().watch()
 
     def status(self) -> dict[str, Any] | None:

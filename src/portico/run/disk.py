@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Callable
 
 from portico.run import news
 from portico.run.news import News
+from portico.turns import turn
 
 LOOK_SECONDS = 3.0
 LITTLE_BYTES = 1 << 20
@@ -24,7 +24,7 @@ async def watch(
         if is_enough != had_room:
             say(news.DiskBack(state) if is_enough else news.DiskFull(state))
         had_room = is_enough
-        await asyncio.sleep(LOOK_SECONDS)
+        await turn(LOOK_SECONDS)
 
 
 def _has_room(state: str) -> bool:

@@ -6,7 +6,6 @@ long as a request may take, and dropped as soon as they are kept.
 
 from __future__ import annotations
 
-import asyncio
 import threading
 import time
 from collections.abc import AsyncGenerator, Callable
@@ -15,6 +14,7 @@ from portico.plan.model import Plan
 from portico.run import control, kept
 from portico.run.background import in_background
 from portico.run.kept import Meant
+from portico.turns import turn
 
 LOOK_SECONDS = 0.5
 _SLACK_SECONDS = 2.0
@@ -39,7 +39,7 @@ class Purge:
     async def watch(self) -> None:
         """Drop what was under way when an order came, as soon as it is kept."""
         while True:
-            await asyncio.sleep(LOOK_SECONDS)
+            await turn(LOOK_SECONDS)
             forget = time.time() - self._in_force().ladder.drain_seconds - _SLACK_SECONDS
             self._recent = [(at, each) for at, each in self._recent if at > forget]
             if self._recent:

@@ -6,13 +6,13 @@ and before they change over they write there what was in their buffers. The app'
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from pathlib import Path
 
 from portico.plan.model import Logs, Plan
+from portico.turns import turn
 
 LOOK_SECONDS = 5.0
 
@@ -22,7 +22,7 @@ async def watch(
 ) -> None:
     """Look every few seconds; `before` is awaited and `reopen` called around each rotation. Never returns."""
     while True:
-        await asyncio.sleep(LOOK_SECONDS)
+        await turn(LOOK_SECONDS)
         plan = in_force()
         due = _due(plan, time.time())
         if due or _is_missing(plan):

@@ -6,7 +6,6 @@ a site that nobody visits costs one look at a file's size.
 
 from __future__ import annotations
 
-import asyncio
 import os
 import threading
 import time
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from portico.run.background import in_background
+from portico.turns import turn
 
 LOOK_SECONDS = 60.0
 _PIECE = 1 << 20
@@ -36,7 +36,7 @@ class Served:
 
     async def watch(self) -> None:
         while True:
-            await asyncio.sleep(LOOK_SECONDS)
+            await turn(LOOK_SECONDS)
             await in_background(self._catch_up)
 
     async def catch_up(self) -> None:

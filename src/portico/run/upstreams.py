@@ -24,6 +24,7 @@ from portico.run.health import Answer
 from portico.run.machine.words import NOT_THROUGH_NGINX
 from portico.run.news import News
 from portico.run.world import World
+from portico.turns import turn
 
 OUT_AFTER, BACK_AFTER = 2, 2
 """Answers in a row: one may be a lost packet, or a server that has just started."""
@@ -138,7 +139,7 @@ class Upstreams:
         while True:
             upstream = self._upstream()
             if upstream is None or not upstream.check_seconds or not self._is_serving():
-                await asyncio.sleep(NONE_SECONDS if upstream is None else IDLE_SECONDS)
+                await turn(NONE_SECONDS if upstream is None else IDLE_SECONDS)
                 continue
             await asyncio.gather(
                 self._round(upstream),

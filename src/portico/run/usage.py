@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from portico.plan.model import Plan
@@ -55,13 +55,9 @@ def _processes(pid: int | None) -> dict[str, Any]:
     if pid is None:
         return {"memory": 0, "workers": []}
     workers = [_worker(entry) for entry in sorted(proc.forked_by(pid), key=lambda one: one.started)]
-    return {"memory": _sum([pid, *(worker["pid"] for worker in workers)]), "workers": workers}
+    return {"memory": proc.memory(pid) + sum(worker["memory"] for worker in workers), "workers": workers}
 
 
 def _worker(entry: Entry) -> dict[str, Any]:
     up = time.clock_gettime(time.CLOCK_BOOTTIME) - entry.started / _TICKS
     return {"pid": entry.pid, "up_seconds": round(max(up, 0.0), 1), "memory": proc.memory(entry.pid)}
-
-
-def _sum(pids: Iterable[int]) -> int:
-    return sum(map(proc.memory, pids))

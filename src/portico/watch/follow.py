@@ -10,10 +10,11 @@ from pathlib import Path
 
 from portico.place.foreign import opened
 
-_CHUNK = 1 << 18
 _LATE_SECONDS = 5.0
 """After a rotation nginx's workers still write to the old file what they had in their buffers."""
-PIECE = 1 << 20
+PIECE = 1 << 16
+"""As much as is read at once: it stays in the processor's cache, and its memory is used again."""
+MOST = 1 << 20
 """As much as is worth having in memory at once."""
 
 
@@ -108,7 +109,7 @@ class Follower:
 def _whole_lines(file: FileIO, rest: bytes, most: int | None = None) -> tuple[bytes, bytes]:
     """What `rest` and the bytes behind it, about `most` of them, hold of whole lines, and what is left."""
     pieces, size = [rest] if rest else [], len(rest)
-    while (most is None or size < most) and (chunk := file.read(_CHUNK)):
+    while (most is None or size < most) and (chunk := file.read(PIECE)):
         pieces.append(chunk)
         size += len(chunk)
     found = b"".join(pieces)

@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Any
 from portico.errors import Problem
 from portico.plan.model import Plan, Tracing
 from portico.plan.paths import dashboard_socket, lanes, metrics_socket
+from portico.turns import turn
 from portico.watch.door import Door, Lock, everybody, listen_unix
 from portico.watch.exposition import exposition
-from portico.watch.follow import PIECE, Follower
+from portico.watch.follow import MOST, PIECE, Follower
 from portico.watch.kept import kept
 from portico.watch.marks import mark
 from portico.watch.metrics import Metrics
@@ -32,10 +33,10 @@ if TYPE_CHECKING:
 House = Callable[[], Awaitable[dict[str, Any]]]
 Item = dict[str, Any]
 
-_LOOK_SECONDS, _IDLE_SECONDS = 0.25, 1.0
-_MOST_PIECES = 16
-LINES_A_SECOND = 5000
-"""As many lines are all read; of more each n-th: following 20 000 a second takes 7 % of a core (bench.follow)."""
+_LOOK_SECONDS, _IDLE_SECONDS = 0.2, 1.0
+_MOST_PIECES = 256
+LINES_A_SECOND = 2000
+"""As many lines are all read; of more each n-th, so that looking on takes a hundredth of a busy machine's time."""
 _HOUSE_SECONDS, _SELDOM_SECONDS = 2.0, 10.0
 """How old what is known of the processes may be while somebody looks, and when nobody does."""
 _MOST_MARKS = 100
@@ -160,15 +161,13 @@ class Live:
         ]
 
     async def _look(self) -> None:
-        loop = asyncio.get_running_loop()
-        next_second = loop.time() + 1
+        loop, second = asyncio.get_running_loop(), 0
         while True:
             came = self._read()
-            if loop.time() >= next_second:
-                next_second = max(next_second + 1, loop.time() + 0.5)
+            if (now := int(loop.time() + _LOOK_SECONDS / 2)) != second:
+                second = now
                 await self._close_second()
-            pause = _LOOK_SECONDS if came or self._followers else _IDLE_SECONDS
-            await asyncio.sleep(min(pause, max(0.0, next_second - loop.time())) + 0.001)
+            await turn(_LOOK_SECONDS if came or self._followers else _IDLE_SECONDS)
 
     def _read(self) -> bool:
         """Count what has come to the log; a few pieces at a time, so that nothing else waits for long."""
@@ -179,7 +178,7 @@ class Live:
             text = self._access.text(PIECE)
             if self._sender:
                 self._sender.take(text)
-            rate = max(self._lines_a_second, text.count(b"\n") / elapsed)
+            rate = max(self._lines_a_second, (self.metrics.lines - before) / elapsed)
             self.metrics.count(text, max(1, math.ceil(rate / LINES_A_SECOND)))
             if len(text) < PIECE // 2:
                 break
@@ -188,8 +187,8 @@ class Live:
         return came > 0
 
     async def _close_second(self) -> None:
-        self._words.skip(PIECE)
-        self._errors.add_words(self._words.text(PIECE).splitlines())
+        self._words.skip(MOST)
+        self._errors.add_words(self._words.text(MOST).splitlines())
         traced, recent = _taken(self.metrics.traced), _taken(self.metrics.recent)
         requests = self._requests.add(traced + [line for line in recent if line not in traced])
         self._errors.add_requests(_taken(self.metrics.failed))

@@ -109,9 +109,10 @@ class Metrics:
         return Histogram.total(route.times for route in self.routes.values())
 
     def count(self, text: bytes, stride: int = 1) -> None:
-        """Whole lines, each with its end; with a stride above 1 each n-th is read and stands for n.
+        """Whole lines, each with its end; with a stride above 1 about each n-th is read and stands for n.
 
-        Failures are all read: few as they should be, they must not depend on luck.
+        Failures are all read: few as they should be, they must not depend on luck. Together as many are counted as
+        there are.
         """
         lines = text.split(b"\n")
         lines.pop()
@@ -119,15 +120,16 @@ class Metrics:
         self.recent.extend(lines[-MOST_RECENT:])
         if _TRACED in text:
             self.traced.extend(line for line in lines if _TRACED in line)
-        if stride == 1:
-            self._read(lines, 1)
+        if stride > 1 and _FAILED in text:
+            self._read([line for line in lines if _FAILED in line], 1)
+            lines = [line for line in lines if _FAILED not in line]
+        chosen = lines[stride // 2 :: stride] or lines
+        if not chosen:
             return
-        failed = [line for line in lines if _FAILED in line]
-        others = [line for line in lines if _FAILED not in line] if failed else lines
-        chosen = others[stride // 2 :: stride]
-        self.estimated += len(others) - len(chosen)
-        self._read(failed, 1)
-        self._read(chosen, stride)
+        self.estimated += len(lines) - len(chosen)
+        weight, rest = divmod(len(lines), len(chosen))
+        self._read(chosen[rest:], weight)
+        self._read(chosen[:rest], weight + 1)
 
     def _read(self, lines: list[bytes], weight: int) -> None:
         for raw in lines:

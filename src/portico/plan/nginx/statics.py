@@ -215,7 +215,7 @@ def _copy(place: Place, found: tuple[Packed, ...], url: str, said: list[Directiv
     ]  # fmt: skip
     return [
         block(
-            "if", "($http_accept_encoding", "!~", ".)",
+            "if", "(", "$http_accept_encoding", "=", "", ")",
             why="a client that takes nothing compressed needs no look for a copy: a tenth of what a file costs",
             of=[directive("break", why="no other if of this location is asked")],
         ),

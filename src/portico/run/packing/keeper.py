@@ -29,12 +29,15 @@ from portico.run.background import in_background
 from portico.run.packing.scan import stamp
 from portico.run.packing.words import Done, Folder, Found, Job, Seen, Stamp, Word
 from portico.run.world import World
+from portico.turns import turn
 
 _LOOK_SECONDS = 2.0
 _SHARE = 100
 """A look may take a hundredth of the time."""
-_WAIT_SECONDS = 0.2
-"""For the site to serve, before anything is compressed; between two pieces of news of the progress, too."""
+_TURN_SECONDS = 0.5
+"""For the site to serve, before anything is compressed, and for other folders after a reload."""
+_SHOW_SECONDS = 0.2
+"""Between two pieces of news of the progress."""
 _STORE = "store"
 _PR_SET_PDEATHSIG = 1
 _LONGEST_LINE = 64 << 20
@@ -77,14 +80,14 @@ class Keeper:
     async def watch(self) -> None:
         """Keep them, for ever."""
         while not self._is_serving():
-            await asyncio.sleep(_WAIT_SECONDS)
+            await turn(_TURN_SECONDS)
         looking = asyncio.ensure_future(self._look_for_ever())
         try:
             while True:
                 if self._adopt() or self._needs_work:
                     self._needs_work = False
                     await self._pass()
-                await asyncio.sleep(_WAIT_SECONDS)
+                await turn(_TURN_SECONDS)
         finally:
             looking.cancel()
 
@@ -121,7 +124,7 @@ class Keeper:
     async def _look_for_ever(self) -> None:
         while True:
             began = time.monotonic()
-            changed = await in_background(self._look)
+            changed = await in_background(self._look) if self._has_files() else []
             for tree, names, folders in changed:
                 for name, was in names:
                     if tree.files.get(name) == was:  # not made anew meanwhile
@@ -130,7 +133,10 @@ class Keeper:
                     tree.folders.pop(path, None)
                 self._needs_work |= bool(names or folders)
             took = time.monotonic() - began
-            await asyncio.sleep(max(_LOOK_SECONDS, _SHARE * took))
+            await turn(max(_LOOK_SECONDS, _SHARE * took))
+
+    def _has_files(self) -> bool:
+        return any(tree.files or tree.folders for tree in self._trees.values())
 
     def _look(self) -> list[tuple[Tree, list[tuple[str, Stamp]], list[str]]]:
         return [(tree, *_changed(tree)) for tree in list(self._trees.values())]
@@ -196,7 +202,7 @@ class Keeper:
     def _show(self, size: int) -> None:
         was = self._progress
         self._progress = news.Packing(was.done + 1, was.files, was.done_bytes + size, was.bytes)
-        if time.monotonic() - self._shown > _WAIT_SECONDS:
+        if time.monotonic() - self._shown > _SHOW_SECONDS:
             self._shown = time.monotonic()
             self._say(self._progress)
 

@@ -27,6 +27,7 @@ from portico.run.tls.memory import Memory
 from portico.run.tls.preflight import preflight
 from portico.run.tls.schedule import DAY, REFUSED, SERVER, UNREADY, WARN_DAYS, pause, renew_at
 from portico.run.world import World
+from portico.turns import turn
 
 TURN_SECONDS = 1.0
 """How often it is looked whether there is something to do; a file of the user's is seen as soon."""
@@ -62,7 +63,7 @@ class Keeper:
         while True:
             tls, served = self._world.in_force.tls, self._world.material
             if tls is None or served is None or not self._is_serving():
-                await asyncio.sleep(TURN_SECONDS)
+                await turn(TURN_SECONDS)
                 continue
             if tls != self._of:
                 self._begin(tls, served)
@@ -71,7 +72,7 @@ class Keeper:
             except Exception as error:  # noqa: BLE001  whatever it is, the certificate is kept on being kept
                 self._stumble(error)
                 await asyncio.sleep(LOOK_AGAIN_SECONDS)
-            await asyncio.sleep(TURN_SECONDS)
+            await turn(TURN_SECONDS)
 
     def _stumble(self, error: Exception) -> None:
         """Say what went wrong in a turn, once."""

@@ -1,0 +1,14 @@
+"""Many things are looked at now and then; all of them in the same moment, so that an idle site wakes seldom."""
+
+from __future__ import annotations
+
+import asyncio
+
+
+async def turn(seconds: float) -> None:
+    """Wait for the loop's next multiple of `seconds`: for half of it at least, and one and a half at most.
+
+    Whoever looks twice as often as another meets it at every second look.
+    """
+    rest = seconds - asyncio.get_running_loop().time() % seconds
+    await asyncio.sleep(rest if rest > seconds / 2 else rest + seconds)
