@@ -78,6 +78,13 @@ class Address:
     def is_wildcard(self) -> bool:
         return self.host in ("0.0.0.0", "::", "*")  # noqa: S104  reading the word is not binding to it
 
+    @property
+    def near(self) -> Address:
+        """Where this machine itself reaches it: on loopback, when it stands for every interface."""
+        if not self.is_wildcard:
+            return self
+        return Address("::1" if self.is_v6 else "127.0.0.1", self.port)
+
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if self.is_v6 else f"{self.host}:{self.port}"
 

@@ -148,6 +148,21 @@ def test_sites_are_told_apart_by_host(gateway: Gateway) -> None:
     assert gateway.get("nobody.example", "/-/health") == (200, "ok"), "the gateway itself is there"
 
 
+def test_a_request_is_traced_at_the_site_itself_whoever_resolves_its_name(gateway: Gateway) -> None:
+    gateway.serves("shop")
+    done = portico("trace", "/", "--site", "shop", "--json", cwd=gateway.home)
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert told["status"] == 200
+    assert "chooses server shop.example" in [row["action"] for row in told["rows"]]
+    assert any(row["place"] and "sites/shop/site.conf" in json.dumps(row["place"]) for row in told["rows"])
+    assert told["line"]["id"] == told["id"]
+    assert any(row["actor"] == "app" for row in told["rows"]), "the worker was there, too"
+    code, words = gateway.says("what-if", "gzip off", "--site", "shop")
+    assert code == 2
+    assert "several sites share this nginx" in words
+
+
 def test_a_site_that_cannot_be_imported_takes_nobody_along(gateway: Gateway) -> None:
     with Visitors(gateway, "shop.example") as shop:
         gateway.eventually(lambda: gateway.sites()["broken"]["status"] == "down")

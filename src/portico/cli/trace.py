@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 import click
 
@@ -17,6 +18,7 @@ from portico.cli.running import named_site, runtime_of
 from portico.cli.words import cut
 from portico.errors import Problem, UsageError
 from portico.run import client
+from portico.values import Address
 from portico.watch.lines import visible
 from portico.watch.trace import moments, table, tracker
 from portico.watch.trace.client import Wish
@@ -66,11 +68,11 @@ _COLOURS: dict[str, Colour] = {
 def command(url: str, config: str | None, name: str, repeat: int, is_json: bool, **words: Any) -> None:
     """Send one real request to the running site and show what became of it, step by step.
 
-    URL is one of the site's, or a path: the site's own address is put before it.
+    URL is one of the site's, or a path: the site's own address is put before it, and nobody is asked where it is.
     """
     runtime = runtime_of(None, config, name)
     (status,) = client.ask(runtime, "GET", "/status")
-    wish = wished(url, status["urls"][0], words)
+    wish = wished(url, status, words)
     house = House.of(runtime, status)
     found = [follow(house, wish) for _ in range(repeat)]
     told = [as_told(evidence) for evidence in found]
@@ -82,10 +84,13 @@ def command(url: str, config: str | None, name: str, repeat: int, is_json: bool,
         output.results([*lines(found[-1], width), *(_repeated(found) if repeat > 1 else [])])
 
 
-def wished(url: str, base: str, words: dict[str, Any]) -> Wish:
-    """What the words mean. Raises UsageError."""
+def wished(url: str, status: dict[str, Any], words: dict[str, Any]) -> Wish:
+    """What the words mean for the running site that told its status. Raises UsageError."""
+    here = ""
     if url.startswith("/"):
-        url = base.split("/", 3)[0] + "//" + base.split("/", 3)[2] + url
+        scheme, _, host, *_ = status["urls"][0].split("/")
+        url = f"{scheme}//{host}{url}"
+        here = _own_address(url, status["listen"])
     data = words["data"]
     headers = []
     for text in words["headers"]:
@@ -94,10 +99,18 @@ def wished(url: str, base: str, words: dict[str, Any]) -> Wish:
             raise UsageError(Problem("-H", f'"{text}" is no header', 'expected "Name: value"'))
         headers.append((name.strip(), value.strip()))
     method = (words["method"] or ("POST" if data is not None else "GET")).upper()
-    connect = words["connect"]
+    connect = words["connect"] or here
     if connect and not connect.rpartition(":")[2].isdigit():
         raise UsageError(Problem("--connect", f'"{connect}" is no address', "expected host:port"))
     return Wish(url, method, tuple(headers), _body(data), connect, words["max_time"])
+
+
+def _own_address(url: str, listen: Iterable[str]) -> str:
+    """Where the site itself listens for this URL; empty when nginx has another port, behind somebody else's."""
+    parts = urlsplit(url)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    found = [Address.parse(text) for text in listen]
+    return next((str(address.near) for address in found if address.port == port), "")
 
 
 def _body(data: str | None) -> bytes:

@@ -10,6 +10,7 @@ import click
 from portico.cli import output
 from portico.cli.running import named_site, runtime_of
 from portico.cli.trace import as_told, wished
+from portico.errors import Problem, UsageError
 from portico.run import client
 from portico.watch.trace.client import Wish
 from portico.watch.trace.evidence import Evidence, House, follow
@@ -48,7 +49,11 @@ def command(
     wanted = Change.parse(change, at, drops=drop)
     runtime = runtime_of(None, config, name)
     (status,) = client.ask(runtime, "GET", "/status")
-    wish = wished(url, status["urls"][0], {**words, "connect": "", "max_time": Wish.seconds})
+    if status["gateway"]:
+        hint = "run the site alone, portico run in its directory, and ask there"
+        what = "several sites share this nginx, and no second one is made of it"
+        raise UsageError(Problem("what-if", what, hint))
+    wish = wished(url, status, {**words, "connect": "", "max_time": Wish.seconds})
     house = House.of(runtime, status)
     nginx = status["processes"]["nginx"]["argv"][0]
     before, _ = _through(house, nginx, None, wish)

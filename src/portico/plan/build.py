@@ -196,8 +196,7 @@ def _urls(site: Site) -> tuple[str, ...]:
     port = "" if at.port == usual else f":{at.port}"
     if site.options.domains:
         return tuple(f"{scheme}://{domain}{port}{site.prefix}/" for domain in _shown(site))
-    loopback = {"*": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  reading, not binding
-    host = str(Address(loopback.get(at.host, at.host), 1))[:-2]
+    host = str(Address(at.near.host, 1))[:-2]
     if site.https_mode == "local":
         host = "localhost"  # which the certificate names, too, and people remember
     return (f"{scheme}://{host}{port}{site.prefix}/",)

@@ -24,6 +24,7 @@ def status(state: State, plan: Plan, pids: Mapping[int, int], now: float) -> dic
         "name": plan.name,
         "app": plan.app,
         "urls": plan.urls,
+        "listen": [str(address) for address in (*plan.listen, *(plan.tls.listen if plan.tls else ()))],
         "pid": os.getpid(),
         "phase": state.phase,
         "up_seconds": round(now - state.began, 3),

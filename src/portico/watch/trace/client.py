@@ -48,6 +48,8 @@ class Sent:
     size: int
     """Bytes of the request's body."""
     moments: dict[str, int] = field(default_factory=dict)
+    peer: str = ""
+    """The name or address that was looked up."""
     address: str = ""
     own_port: int = 0
     tls: str = ""
@@ -144,6 +146,7 @@ def _connected(sent: Sent, wish: Wish, ends: float) -> socket.socket:
     if wish.connect:
         host, _, number = wish.connect.rpartition(":")
         host, port = host.strip("[]") or "127.0.0.1", int(number)
+    sent.peer = host
     host.encode("idna")  # what Python loads for it is not the request's time
     context = _context(sent) if sent.scheme == "https" else None
     moments["begin"] = time.monotonic_ns()

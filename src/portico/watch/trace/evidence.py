@@ -38,7 +38,7 @@ class House:
 
     runtime: Path
     conf: Path
-    """nginx.conf."""
+    """nginx.conf: that of the gateway, when several sites share one."""
     access_log: Path
     error_log: Path
     app_log: Path
@@ -52,7 +52,7 @@ class House:
         """That of a running site which told its status."""
         return cls(
             Path(runtime),
-            Path(status["files"]) / "nginx.conf",
+            Path(f"{status['gateway']}/conf" if status["gateway"] else status["files"]) / "nginx.conf",
             Path(status["access_log"]),
             Path(status["error_log"]),
             Path(status["app_log"]),

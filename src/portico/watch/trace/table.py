@@ -67,7 +67,7 @@ def _there(evidence: Evidence) -> Iterator[Row]:
         yield _row(
             evidence,
             CLIENT,
-            f"looks up {sent.host}",
+            f"looks up {sent.peer}",
             "",
             CLIENT,
             "resolver",
@@ -76,7 +76,7 @@ def _there(evidence: Evidence) -> Iterator[Row]:
         )
         return
     yield _row(
-        evidence, CLIENT, f"looks up {sent.host}", "", CLIENT, "resolver", at=begin, took=_us(begin, looked)
+        evidence, CLIENT, f"looks up {sent.peer}", "", CLIENT, "resolver", at=begin, took=_us(begin, looked)
     )
     if not connected:
         note = f"fails: {sent.error}"
