@@ -36,7 +36,7 @@ _FILES = {
     "/icon.svg": ("icon.svg", "image/svg+xml"),
     **{
         f"/{name}.js": (f"{name}.js", "text/javascript; charset=utf-8")
-        for name in ("main", "flow", "charts", "tables", "walk", "words")
+        for name in ("main", "flow", "charts", "lists", "tables", "walk", "words")
     },
 }
 HEADERS = {

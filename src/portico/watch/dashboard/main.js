@@ -2,12 +2,14 @@
 
 import * as charts from "./charts.js";
 import * as flow from "./flow.js";
+import { keep } from "./lists.js";
 import * as tables from "./tables.js";
 import { $, clock, lasting, make } from "./words.js";
 
 const HISTORY_SECONDS = 600;
 const MOST_MARKS = 100;
 const SILENT_MS = 5000;
+const LONGEST_PRESS_MS = 2000;
 
 let history = [];
 let marks = [];
@@ -21,14 +23,13 @@ function hear(item) {
     history = item.history;
     marks = item.marks;
     tables.clearRequests();
-    tables.clearErrors();
   } else {
     if (item.second) history = [...history, item.second].slice(-HISTORY_SECONDS);
     marks = [...marks, ...item.marks].slice(-MOST_MARKS);
     announce(item.marks);
   }
   latest = item;
-  tables.errors(item.errors);
+  tables.errors(item.errors, Boolean(item.history));
   if (!held) show(item);
   else waiting.push(...item.requests);
 }
@@ -47,11 +48,17 @@ function show(item) {
   tables.slow(house.slow ?? []);
   flow.show($("flow"), house, item.now);
   charts.show(history, marks);
-  $("marks").replaceChildren(...marks.slice(-8).reverse().map((mark) =>
-    make("li", { class: mark.level }, make("time", {}, clock(mark.time)), " ", make("b", {}, mark.text))));
+  keep($("marks"), marks.slice(-8).reverse(), MARKS);
   tables.routes(item.routes);
   tables.requests(item.requests);
 }
+
+const MARKS = {
+  key: (mark) => `${mark.time} ${mark.text}`,
+  begin: (mark) => ({
+    element: make("li", { class: mark.level }, make("time", {}, clock(mark.time)), " ", make("b", {}, mark.text)),
+  }),
+};
 
 function state(text, isWaiting) {
   const place = $("state");
@@ -63,9 +70,31 @@ function announce(news) {
   if (news.length) $("said").textContent = news.map((mark) => mark.text).join("; ");
 }
 
+let pressedAt = -Infinity;
+const unheard = [];
+
+/** Nothing moves under a finger: what comes between a press and its click is drawn after it. */
+function take(item) {
+  unheard.push(item);
+  if (performance.now() - pressedAt > LONGEST_PRESS_MS) hearAll();
+}
+
+function hearAll() {
+  for (const item of unheard.splice(0)) hear(item);
+}
+
+function press() {
+  pressedAt = performance.now();
+}
+
+function release() {
+  pressedAt = -Infinity;
+  setTimeout(hearAll); // after the click
+}
+
 function connect() {
   const events = new EventSource("events");
-  events.addEventListener("message", (event) => hear(JSON.parse(event.data)));
+  events.addEventListener("message", (event) => take(JSON.parse(event.data)));
   events.addEventListener("error", () => {
     state("no connection; trying again", true);
     if (events.readyState === EventSource.CLOSED) setTimeout(connect, 2000);
@@ -107,6 +136,9 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
+document.addEventListener("pointerdown", press, true);
+document.addEventListener("pointerup", release, true);
+document.addEventListener("pointercancel", release, true);
 $("pause").addEventListener("click", hold);
 $("theme").addEventListener("click", KEYS.t);
 $("help").addEventListener("click", KEYS["?"]);

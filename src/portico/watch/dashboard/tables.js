@@ -1,5 +1,6 @@
 // Routes, errors, requests, and one request opened.
 
+import { arrange, keep, write } from "./lists.js";
 import { isTraced, walk } from "./walk.js";
 import { $, bytes, lasting, make, milliseconds, rate, when, worker } from "./words.js";
 
@@ -7,49 +8,74 @@ const MOST_REQUESTS = 200;
 const MOST_TRACED = 50;
 const MOST_ERRORS = 30;
 
+const ROUTES = {
+  key: (row) => row.route,
+  begin: (row) => {
+    const cells = [1, 2, 3, 4].map(() => make("td"));
+    return { element: make("tr", {}, make("td", { class: "path", title: row.route }, row.route), ...cells), update: (now) => say(cells, now) };
+  },
+  none: () => make("tr", {}, make("td", { colspan: 5, class: "none" }, "no request in the last minute")),
+};
+
+function say([requests, failed, p50, p95], row) {
+  write(requests, row.requests);
+  write(failed, row.failed, row.failed ? "s5" : "");
+  write(p50, milliseconds(row.p50));
+  write(p95, milliseconds(row.p95));
+}
+
 export function routes(rows) {
-  $("routes").replaceChildren(...rows.map((row) => make("tr", {},
-    make("td", { class: "path", title: row.route }, row.route),
-    make("td", {}, row.requests), make("td", { class: row.failed ? "s5" : "" }, row.failed),
-    make("td", {}, milliseconds(row.p50)), make("td", {}, milliseconds(row.p95)))));
-  if (!rows.length) $("routes").append(make("tr", {}, make("td", { colspan: 5, class: "none" }, "no request in the last minute")));
+  keep($("routes"), rows, ROUTES);
 }
 
-const errorsByKey = new Map();
+const failures = new Map();
+const noFailure = make("p", { class: "none" }, "none");
 
-/** Equal errors come as one, with a count; a count of 0 takes one away. */
-export function errors(changed) {
-  const focused = document.activeElement?.closest?.("#errors details")?.dataset.key;
-  for (const error of changed) {
-    const open = errorsByKey.get(error.key)?.open ?? false;
-    errorsByKey.delete(error.key);
-    if (error.count) errorsByKey.set(error.key, errorElement(error, open));
+/** Equal errors come as one, with a count; a count of 0 takes one away, which has become another. `isAll`: no other is left. */
+export function errors(changed, isAll) {
+  const come = changed.filter((error) => error.count), keys = new Set(come.map((error) => error.key));
+  const leave = isAll ? [...failures.keys()].filter((key) => !keys.has(key)) : changed.filter((error) => !error.count).map((error) => error.key);
+  const left = leave.map((key) => failures.get(key)).filter(Boolean);
+  for (const key of leave) failures.delete(key);
+  for (const error of come) {
+    const was = left.find((one) => one.id === error.id);
+    const part = failures.get(error.key) ?? was ?? failure();
+    if (was?.element.open) part.element.open = true;
+    part.update(error);
+    // The last is the first that is shown; one that is being read stays where it is.
+    if (!part.element.open && !part.element.contains(document.activeElement)) failures.delete(error.key);
+    failures.set(error.key, part);
   }
-  while (errorsByKey.size > MOST_ERRORS) errorsByKey.delete(errorsByKey.keys().next().value);
-  if (!errorsByKey.size) $("errors").replaceChildren(make("p", { class: "none" }, "none"));
-  else if (changed.length) $("errors").replaceChildren(...[...errorsByKey.values()].reverse());
-  if (focused) errorsByKey.get(focused)?.querySelector("summary").focus({ preventScroll: true });
+  while (failures.size > MOST_ERRORS) failures.delete(failures.keys().next().value);
+  arrange($("errors"), failures.size ? [...failures.values()].map((part) => part.element).reverse() : [noFailure]);
 }
 
-export function clearErrors() {
-  errorsByKey.clear();
-}
-
-function errorElement(error, open) {
-  const line = error.request, text = error.text.trimEnd();
-  const last = text.split("\n").at(-1) ?? "";
-  const times = error.count > 1 ? `${error.count} times` : "";
-  const head = [when(error.time), times, line ? `${line.status} ${line.method} ${line.uri}` : "", last].filter(Boolean).join("  ");
-  return make("details", { open, "data-key": error.key },
-    make("summary", {}, head),
-    times ? make("p", { class: "none" }, `${times} since ${when(error.first)}; this is the last`) : null,
-    text ? make("pre", { tabindex: 0 }, text) : make("p", { class: "none" }, "the app wrote nothing about it"),
-    line ? make("button", { type: "button", onclick: () => detail(line) }, "The request") : null);
+function failure() {
+  let line = null;
+  const head = make("summary"), since = make("p"), words = make("pre", { tabindex: 0 });
+  const nothing = make("p", { class: "none" }, "the app wrote nothing about it");
+  const button = make("button", { type: "button", onclick: () => detail(line) }, "The request");
+  const part = { element: make("details", {}, head) };
+  part.update = (error) => {
+    const text = error.text.trimEnd(), times = error.count > 1 ? `${error.count} times` : "";
+    part.id = error.id;
+    line = error.request;
+    write(head, [when(error.time), times, line ? `${line.status} ${line.method} ${line.uri}` : "", text.split("\n").at(-1)].filter(Boolean).join("  "));
+    write(since, `${times} since ${when(error.first)}; this is the last`, "none");
+    write(words, text);
+    arrange(part.element, [head, ...(times ? [since] : []), text ? words : nothing, ...(line ? [button] : [])]);
+  };
+  return part;
 }
 
 let kept = [];
-let shown = "";
 let wanted = "";
+
+const REQUESTS = {
+  key: (line) => `${line.n} ${line.id}`,
+  begin: (line) => ({ element: row(line) }),
+  none: () => make("tr", {}, make("td", { colspan: 7, class: "none" }, "none yet")),
+};
 
 export function requests(added) {
   const all = [...kept, ...added];
@@ -68,14 +94,7 @@ export function filter(text) {
 }
 
 function list() {
-  const rows = kept.filter((line) => !wanted || text(line).includes(wanted)).reverse();
-  const key = `${wanted} ${rows.map((line) => line.n).join(" ")}`;
-  if (key === shown) return;
-  shown = key;
-  const focused = document.activeElement?.closest?.("#requests tr")?.dataset.n;
-  $("requests").replaceChildren(...rows.map(row));
-  if (focused) $("requests").querySelector(`tr[data-n="${focused}"] button`)?.focus({ preventScroll: true });
-  if (!rows.length) $("requests").append(make("tr", {}, make("td", { colspan: 7, class: "none" }, "none yet")));
+  keep($("requests"), kept.filter((line) => !wanted || text(line).includes(wanted)).reverse(), REQUESTS);
 }
 
 function text(line) {
@@ -84,7 +103,7 @@ function text(line) {
 
 function row(line) {
   const button = make("button", { type: "button", onclick: () => detail(line) }, when(line.time));
-  return make("tr", { "data-n": line.n }, make("td", {}, button),
+  return make("tr", {}, make("td", {}, button),
     make("td", { class: `s${Math.floor(line.status / 100)}` }, line.status), make("td", {}, line.method),
     make("td", { class: "path", title: line.uri }, line.uri, isTraced(line) ? make("small", {}, " traced") : null),
     make("td", {}, line.seconds ? milliseconds(line.seconds * 1000) : "< 1 ms"),
@@ -137,14 +156,39 @@ function fields(line) {
   ]));
 }
 
+const SLOW = {
+  key: (one) => one.id,
+  begin: () => {
+    const head = make("summary"), stack = make("pre", { tabindex: 0 });
+    return {
+      element: make("details", {}, head, stack),
+      update: (one) => {
+        write(head, `${one.method} ${one.path}${one.endpoint ? ` (${one.endpoint})` : ""}, for ${lasting(one.age_seconds)}, worker ${one.pid}`);
+        write(stack, one.stack.map((frame) => `${frame.file}:${frame.line} ${frame.name}\n    ${frame.text}`).join("\n"));
+      },
+    };
+  },
+};
+
 /** Requests that are still running and take long, each with where its code is. */
 export function slow(found) {
   $("slow").hidden = !found.length;
-  const open = new Set([...$("slow-list").querySelectorAll("details[open]")].map((one) => one.dataset.id));
-  $("slow-list").replaceChildren(...found.map((one) => make("details", { open: open.has(one.id), "data-id": one.id },
-    make("summary", {}, `${one.method} ${one.path}`, one.endpoint ? ` (${one.endpoint})` : "", `, for ${lasting(one.age_seconds)}, worker ${one.pid}`),
-    make("pre", { tabindex: 0 }, one.stack.map((frame) => `${frame.file}:${frame.line} ${frame.name}\n    ${frame.text}`).join("\n")))));
+  keep($("slow-list"), found, SLOW);
 }
+
+const NOW = {
+  key: ([name]) => name,
+  begin: ([name, , , title]) => {
+    const said = make("dd"), element = make("div", { title }, make("dt", {}, name), said);
+    return {
+      element,
+      update: ([, value, bad]) => {
+        write(said, value);
+        element.className = bad ? "bad" : "";
+      },
+    };
+  },
+};
 
 export function now(numbers, house) {
   const failed = numbers.classes[5], asked = numbers.asked;
@@ -160,6 +204,5 @@ export function now(numbers, house) {
     ["queue p95", milliseconds(numbers.queue_p95)],
     ["sent/s", bytes(numbers.out)],
   ];
-  $("now").replaceChildren(...rows.map(([name, value, bad, title]) =>
-    make("div", { class: bad ? "bad" : "", title }, make("dt", {}, name), make("dd", {}, value))));
+  keep($("now"), rows, NOW);
 }
