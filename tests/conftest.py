@@ -10,6 +10,9 @@ from hypothesis import HealthCheck, settings
 from tests.support import AS_ROOT
 
 os.environ |= AS_ROOT
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # In the background of a shell; what tests start would ignore it, too, and they interrupt some.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 if (
     signal.getsignal(signal.SIGINT) is signal.SIG_IGN

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -11,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -24,6 +26,8 @@ RULE = "-" * 80
 AS_ROOT = {"PORTICO_USER": "root"} if os.geteuid() == 0 else {}
 """Apps of tests write beside their code, which belongs to whoever runs the tests; `run/test_users` is about others."""
 ROOT = Path(__file__).parents[1]
+_CHANCE = random.SystemRandom()
+"""pytest-randomly gives each process the same beginning for the ordinary one."""
 
 
 def golden(path: Path, actual: str) -> None:
@@ -35,10 +39,27 @@ def golden(path: Path, actual: str) -> None:
         assert actual == expected, f"{path.name} differs; `make golden` writes it anew"
 
 
+_ports: deque[socket.socket] = deque(maxlen=100)
+
+
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
+    """A port for a server that is started later.
+
+    The kernel gives it to nobody by itself, and no other test is told it meanwhile, in whichever process it runs:
+    a name in the abstract namespace of sockets stands for it, until this process has asked for a hundred others.
+    """
+    lowest = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    while True:
+        port = _CHANCE.randrange(10_240, lowest if lowest > 20_000 else 65_536)
+        name = socket.socket(socket.AF_UNIX)
+        try:
+            name.bind(f"\0portico-test-port-{port}")
+            with socket.socket() as probe:
+                probe.bind(("", port))
+        except OSError:
+            name.close()
+            continue
+        _ports.append(name)
         return port
 
 
@@ -97,7 +118,7 @@ class Served:
         self.process.send_signal(number)
         return self.process.wait(60)
 
-    def raw(self, request: bytes, seconds: float = 10) -> bytes:
+    def raw(self, request: bytes, seconds: float = 30) -> bytes:
         """What nginx answers to these exact bytes, until it closes or is silent."""
         with socket.create_connection(("127.0.0.1", self.port), seconds) as connection:
             connection.sendall(request)
@@ -113,9 +134,18 @@ class Served:
         return psutil.Process(self.process.pid).children(recursive=True)
 
     def requests(self) -> list[dict[str, Any]]:
-        """The log lines so far, waiting out nginx's buffer."""
-        time.sleep(0.4)
-        return [json.loads(line) for line in (self.state / "access.log").read_text().splitlines()]
+        """The log lines so far; the last ones may still be in a buffer of nginx's."""
+        whole = (self.state / "access.log").read_text().rpartition("\n")[0]
+        return [json.loads(line) for line in whole.splitlines()]
+
+    def line(self, answer: httpx.Response, seconds: float = 60) -> dict[str, Any]:
+        """The log line of that answer, waited for."""
+        name, give_up = answer.headers["X-Request-ID"], time.monotonic() + seconds
+        while not (found := [line for line in self.requests() if line["id"] == name]):
+            assert time.monotonic() < give_up, f"{name} is not in the log"
+            time.sleep(0.05)
+        (line,) = found
+        return line
 
 
 def _only(parent: Path) -> Path:
@@ -184,11 +214,19 @@ def environment(home: Path) -> dict[str, str]:
     )
 
 
-def until_ready(run: Served, seconds: float = 40) -> None:
+def until_ready(run: Served, seconds: float = 60) -> None:
     give_up = time.monotonic() + seconds
     while "Ctrl-C stops" not in run.stderr():
         assert run.process.poll() is None, f"exit code {run.process.returncode}:\n{run.stderr()}"
         assert time.monotonic() < give_up, f"not ready:\n{run.stderr()}"
+        time.sleep(0.02)
+
+
+def until_there(path: Path, seconds: float = 60) -> None:
+    """Wait until somebody has made that file."""
+    give_up = time.monotonic() + seconds
+    while not path.exists():
+        assert time.monotonic() < give_up, f"{path} was not made"
         time.sleep(0.02)
 
 
@@ -209,11 +247,11 @@ def end(run: Served) -> None:
     if run.process.poll() is None:
         run.process.send_signal(signal.SIGTERM)
         try:
-            run.process.wait(20)
+            run.process.wait(40)
         except subprocess.TimeoutExpired:
             run.process.send_signal(signal.SIGTERM)
             _wait_or_tell(run)
-    _, left = psutil.wait_procs(children, 5)
+    _, left = psutil.wait_procs(children, 30)
     for process in left:
         process.kill()
     assert not left, f"left behind: {left}"

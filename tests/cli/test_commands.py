@@ -231,7 +231,7 @@ def test_the_flask_command_serves_too() -> None:
             give_up = time.monotonic() + 30
             while time.monotonic() < give_up:
                 try:
-                    answer = httpx.get(f"http://127.0.0.1:{port}/")
+                    answer = httpx.get(f"http://127.0.0.1:{port}/", timeout=60)
                 except httpx.ConnectError:
                     time.sleep(0.05)
                     continue

@@ -73,7 +73,7 @@ def _ask(run: Served, answers: list[int], over: threading.Event) -> None:
 
     while not over.is_set():
         try:
-            with httpx.Client() as client:
+            with httpx.Client(timeout=60) as client:
                 answers += [client.get(run.url).status_code for _ in range(5)]
         except httpx.HTTPError:
             answers.append(0)

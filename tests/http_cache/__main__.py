@@ -102,7 +102,7 @@ def _until_up(port: int) -> None:
     give_up = time.monotonic() + 30
     while time.monotonic() < give_up:
         try:
-            httpx.get(f"http://127.0.0.1:{port}/state/none")
+            httpx.get(f"http://127.0.0.1:{port}/state/none", timeout=60)
         except httpx.TransportError:
             time.sleep(0.1)
         else:

@@ -53,6 +53,7 @@ def big_cookies():
 
 @app.get("/slow")
 def slow():
+    open("slow.begun", "w").close()
     time.sleep(float(request.args["seconds"]))
     return "done"
 
@@ -102,7 +103,7 @@ def _needs_nginx() -> None:
 @pytest.fixture(scope="module", params=["embedded", "system"])
 def mirror(request: pytest.FixtureRequest, _needs_nginx: None) -> Iterator[Served]:
     """An app that answers with what it was told, behind each nginx."""
-    with served({"app.py": MIRROR, **STATICS}, "--nginx", request.param, "--request-timeout", "3s") as run:
+    with served({"app.py": MIRROR, **STATICS}, "--nginx", request.param, "--request-timeout", "5s") as run:
         (run.directory / "static/out").symlink_to("/etc")
         (run.directory / "static/settings-link.py").symlink_to("../settings.py")
         yield run

@@ -8,11 +8,13 @@ import time
 import pytest
 
 from tests.live.conftest import MIRROR
-from tests.support import Served, served
+from tests.support import Served, served, until_ready
 
-SLOW_BOOT = (
-    "import os, time\nif os.environ.get('SERVER_SOFTWARE', '').startswith('gunicorn'): time.sleep(2)\n"
-)
+SLOW_BOOT = """
+import os, time
+while os.environ.get("SERVER_SOFTWARE", "").startswith("gunicorn") and not os.path.exists("go"):
+    time.sleep(0.05)
+"""
 
 
 def test_upstream_sent_too_big_header_with_two_cookies_of_3_kb(mirror: Served) -> None:
@@ -42,9 +44,9 @@ def test_a_chunked_upload_has_a_length(mirror: Served) -> None:
 
 def test_504_comes_in_time_and_names_no_internals(mirror: Served) -> None:
     began = time.monotonic()
-    answer = mirror.get("/slow?seconds=6", headers={"Accept": "text/html"})
+    answer = mirror.get("/slow?seconds=9", headers={"Accept": "text/html"})
     assert answer.status_code == 504
-    assert 2.5 < time.monotonic() - began < 5
+    assert time.monotonic() - began > 4
     for word in ("nginx", "unix:", "gunicorn", str(mirror.directory), "Traceback"):
         assert word not in answer.text
 
@@ -84,6 +86,7 @@ def test_a_worker_that_dies_gives_one_clear_502_and_no_post_runs_twice(mirror: S
     assert answer.status_code == 502
     assert "The app did not answer" in answer.text
     assert (mirror.directory / "died.txt").read_text().count("POST") == 1
+    _until_it_answers(mirror)
 
 
 def test_a_get_whose_worker_died_is_tried_once_more(mirror: Served) -> None:
@@ -94,6 +97,14 @@ def test_a_get_whose_worker_died_is_tried_once_more(mirror: Served) -> None:
     )
     assert mirror.get("/die").status_code == 502
     assert (mirror.directory / "died.txt").read_text().count("GET") == before + 2
+    _until_it_answers(mirror)
+
+
+def _until_it_answers(run: Served) -> None:
+    """Workers that come for those that died take a while, and other tests want them."""
+    give_up = time.monotonic() + 60
+    while run.get("/").status_code != 200:
+        assert time.monotonic() < give_up, run.stderr()
 
 
 def test_while_the_app_starts_there_is_a_page_that_asks_again() -> None:
@@ -103,6 +114,9 @@ def test_while_the_app_starts_there_is_a_page_that_asks_again() -> None:
         assert answer.headers["Retry-After"] == "2"
         assert 'http-equiv="refresh"' in answer.text
         assert run.get("/-/health").status_code == 503
+        (run.directory / "go").touch()
+        until_ready(run)
+        assert run.get("/").status_code == 200
 
 
 def test_error_pages_of_your_own() -> None:
@@ -124,7 +138,7 @@ def test_too_many_requests_are_429_with_retry_after() -> None:
 def test_one_line_a_request_and_one_id_for_all(mirror: Served) -> None:
     agent = 'evil" agent\\ \x7f {"a":1}'
     answer = mirror.get("/logged?q=1", headers={"User-Agent": agent, "X-Request-ID": "spoofed"})
-    line = next(line for line in mirror.requests() if line["uri"] == "/logged?q=1")
+    line = mirror.line(answer)
     assert line["agent"] == agent
     assert (
         line["id"]
@@ -146,7 +160,7 @@ def test_one_line_a_request_and_one_id_for_all(mirror: Served) -> None:
 def _first_answer(run: Served):  # type: ignore[no-untyped-def]
     import httpx
 
-    give_up = time.monotonic() + 10
+    give_up = time.monotonic() + 40
     while time.monotonic() < give_up:
         try:
             return run.get("/", headers={"Accept": "text/html"})
@@ -163,5 +177,5 @@ def test_an_upload_of_any_size_arrives_whole(mirror: Served, size: int) -> None:
 @pytest.mark.parametrize("size", [1 << 18, (1 << 18) + 1, 1 << 20, 20 << 20])
 def test_a_large_upload_does_not_hang(uploads: Served, size: int) -> None:
     """nginx sends bodies from files with sendfile; a byte left unread in the middle stopped it for good."""
-    answer = uploads.client.post(uploads.url + "/", content=b"x" * size, timeout=20)
+    answer = uploads.client.post(uploads.url + "/", content=b"x" * size, timeout=60)
     assert answer.json()["length"] == size

@@ -64,7 +64,7 @@ def test_who_trusts_the_local_authority_sees_a_good_site(local: tuple[Served, in
 def test_no_header_changes_the_scheme(local: tuple[Served, int]) -> None:
     run, port = local
     lies = {"X-Forwarded-Proto": "http", "X-Forwarded-Ssl": "off", "HTTPS": "off", "X-Scheme": "http"}
-    told = httpx.get(f"https://localhost:{port}/", headers=lies, verify=trusting(run)).json()
+    told = httpx.get(f"https://localhost:{port}/", headers=lies, verify=trusting(run), timeout=60).json()
     assert (told["scheme"], told["https"], told["url"]) == ("https", "on", f"https://localhost:{port}/")
 
 
@@ -146,7 +146,7 @@ def test_a_proxy_that_ended_the_tls_is_not_sent_round_in_circles() -> None:
 
 def test_uwsgi_is_told_too() -> None:
     with secured("--https", "local", "--workers-server", "uwsgi") as (run, port):
-        told = httpx.get(f"https://localhost:{port}/", verify=trusting(run)).json()
+        told = httpx.get(f"https://localhost:{port}/", verify=trusting(run), timeout=60).json()
         assert (told["scheme"], told["url"]) == ("https", f"https://localhost:{port}/")
 
 
@@ -306,9 +306,9 @@ def test_clients_show_certificates() -> None:
         (home / "ca.pem").write_bytes((authority / make.AUTHORITY).read_bytes())
         with secured("--https", "local", "--https-client-ca", "ca.pem", directory=home) as (run, port):
             context = trusting(run)
-            assert httpx.get(f"https://localhost:{port}/", verify=context).status_code == 400
+            assert httpx.get(f"https://localhost:{port}/", verify=context, timeout=60).status_code == 400
             context.load_cert_chain(home / "client.pem")
-            told = httpx.get(f"https://localhost:{port}/", verify=context).json()["client"]
+            told = httpx.get(f"https://localhost:{port}/", verify=context, timeout=60).json()["client"]
             assert (told["SSL_CLIENT_VERIFY"], told["SSL_CLIENT_S_DN"]) == ("SUCCESS", "CN=Ada")
 
 

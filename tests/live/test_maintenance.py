@@ -44,9 +44,10 @@ def test_the_page_says_the_message_as_text_whatever_is_in_it(closed: Served) -> 
     assert "back at &lt;5&gt; &amp; &quot;soon&quot; &lt;!--# echo" in page.text
     assert "Closed for maintenance" in page.text
     assert page.headers["cache-control"] == "no-store"
-    error = closed.get("/", headers=JSON).json()["error"]
+    answer = closed.get("/", headers=JSON)
+    error = answer.json()["error"]
     assert error["detail"] == 'back at <5> & "soon" <!--# echo var="uri" -->'
-    assert error["request_id"] == closed.requests()[-1]["id"]
+    assert error["request_id"] == closed.line(answer)["id"]
     assert closed.client.post(closed.url, content="x").status_code == 503
 
 
@@ -59,9 +60,14 @@ def test_health_asks_the_app_and_files_are_served(closed: Served) -> None:
 def test_it_outlives_a_reload_of_the_app_and_a_restart_of_nginx(closed: Served) -> None:
     assert portico("reload", cwd=closed.directory).returncode == 0
     assert closed.get("/").status_code == 503
+    before = closed.stderr().count("nginx is back")
     (master,) = [p for p in closed.processes() if "nginx: master" in " ".join(p.cmdline())]
     os.kill(master.pid, signal.SIGKILL)
     assert _status_when_it_answers(closed) == 503
+    give_up = time.monotonic() + 60
+    while closed.stderr().count("nginx is back") == before:
+        assert time.monotonic() < give_up, closed.stderr()
+        time.sleep(0.05)
     shown = portico("status", cwd=closed.directory).stdout
     assert "maintenance" in shown
     assert "back at <5>" in shown
@@ -112,7 +118,7 @@ def _on(run: Served, *words: str) -> None:
 def _status_when_it_answers(run: Served) -> int:
     for _ in range(100):
         try:
-            return httpx.get(run.url, timeout=5).status_code
+            return httpx.get(run.url, timeout=30).status_code
         except httpx.HTTPError:
             time.sleep(0.05)
     return 0

@@ -121,15 +121,15 @@ def test_a_route_may_be_slower_than_the_site(run: Served) -> None:
 
 
 def test_a_route_may_take_more_than_the_site(run: Served) -> None:
-    assert httpx.post(f"{run.url}/import", content=b"x" * (2 << 20)).text == str(2 << 20)
-    assert httpx.post(f"{run.url}/import", content=b"x" * (4 << 20)).status_code == 413
+    assert httpx.post(f"{run.url}/import", content=b"x" * (2 << 20), timeout=60).text == str(2 << 20)
+    assert httpx.post(f"{run.url}/import", content=b"x" * (4 << 20), timeout=60).status_code == 413
     for path in ("/form", "//form"):
-        assert httpx.post(run.url + path, content=b"x" * (2 << 20)).status_code == 413
+        assert httpx.post(run.url + path, content=b"x" * (2 << 20), timeout=60).status_code == 413
 
 
 def test_the_app_decides_about_a_slash_that_is_missing(run: Served) -> None:
     """nginx by itself would redirect by 301, and the POST would become a GET."""
-    answer = httpx.post(f"{run.url}/list", content=b"x", follow_redirects=True)
+    answer = httpx.post(f"{run.url}/list", content=b"x", follow_redirects=True, timeout=60)
     assert (answer.text, [one.status_code for one in answer.history]) == ("x", [308])
 
 

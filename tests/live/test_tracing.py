@@ -195,11 +195,13 @@ def test_who_is_not_portico_s_worker_is_not_told_what_a_stranger_says() -> None:
 
 
 def test_the_log_knows_the_trace(inner: Served) -> None:
-    own = context(inner, **COMES)["HTTP_X_REQUEST_ID"]
-    (line,) = (line for line in inner.requests() if line["id"] == own)
+    line = inner.line(inner.get("/context", headers=COMES))
     assert (line["traceparent"], line["trusted"]) == (COMES["traceparent"], "1")
     shown = portico("logs", "--no-follow", "--json", "--id", TRACE, cwd=inner.directory)
     assert {json.loads(line)["trace"] for line in shown.stdout.splitlines()} == {TRACE}
+
+
+_ALL_SENT = r'portico_traced_requests_total{result="sent"} 2[1-9]\b'
 
 
 def test_a_collector_that_is_away_is_said_once_and_loses_nothing() -> None:
@@ -215,8 +217,8 @@ def test_a_collector_that_is_away_is_said_once_and_loses_nothing() -> None:
             assert len(receiver.of(request_id)) == 2
         until(lambda: "spans are sent again; none was lost" in run.stderr())
         assert run.stderr().count("no spans are sent") == 1
+        until(lambda: re.search(_ALL_SENT, portico("metrics", cwd=run.directory).stdout) is not None)
         shown = portico("metrics", cwd=run.directory).stdout
-        assert re.search(r'portico_traced_requests_total{result="sent"} 2[1-9]\b', shown)
         assert 'portico_traced_requests_total{result="lost"} 0' in shown
 
 

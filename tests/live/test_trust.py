@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import pytest
@@ -91,10 +90,11 @@ def test_an_app_with_its_own_proxy_fix_gets_the_same_answer(mount: str) -> None:
 def test_a_declared_proxy_may_say_who_the_client_is() -> None:
     with served({"app.py": MIRROR}, "--behind", "127.0.0.0/8", "--behind", "10.0.0.0/8") as run:
         headers = {"X-Forwarded-For": "6.6.6.6, 8.8.8.8, 10.1.1.1", "X-Forwarded-Proto": "https"}
-        seen = told(run, headers=headers)
+        answer = run.get("/somewhere", headers=headers)
+        seen = answer.json()
         assert (seen["remote_addr"], seen["scheme"]) == ("8.8.8.8", "https")
         assert seen["url"] == f"https://127.0.0.1:{run.port}/x"
-        assert run.requests()[-1]["client"] == "8.8.8.8"
+        assert run.line(answer)["client"] == "8.8.8.8"
 
 
 def test_a_proxy_that_was_not_declared_may_not() -> None:
@@ -160,6 +160,4 @@ def test_a_request_without_a_host_gets_a_usable_url(mirror: Served) -> None:
 
 def test_only_a_whole_handshake_is_a_websocket(mirror: Served) -> None:
     """Upgrade alone would move any request to the hour that a WebSocket may be silent."""
-    began = time.monotonic()
-    assert mirror.get("/slow?seconds=6", headers={"Upgrade": "websocket"}).status_code == 504
-    assert time.monotonic() - began < 5
+    assert mirror.get("/slow?seconds=9", headers={"Upgrade": "websocket"}).status_code == 504

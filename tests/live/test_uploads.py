@@ -54,8 +54,8 @@ def run(request: pytest.FixtureRequest, _needs_nginx: None) -> Iterator[Served]:
 
 def test_a_body_and_the_file_of_a_body_are_the_same(run: Served) -> None:
     wanted = hashlib.sha256(DATA).hexdigest()
-    assert httpx.post(f"{run.url}/body", content=DATA).text == wanted
-    said = httpx.post(f"{run.url}/file", content=DATA).json()
+    assert httpx.post(f"{run.url}/body", content=DATA, timeout=60).text == wanted
+    said = httpx.post(f"{run.url}/file", content=DATA, timeout=60).json()
     assert (said["size"], said["sum"]) == (len(DATA), wanted)
     assert said["path"].startswith(str(run.state / "bodies"))
     until_gone(said["path"])
@@ -70,26 +70,28 @@ def until_gone(path: str) -> None:
 
 def test_a_chunked_upload_is_a_file_too(run: Served) -> None:
     said = httpx.post(
-        f"{run.url}/file", content=(DATA[at : at + 65536] for at in range(0, len(DATA), 65536))
+        f"{run.url}/file", content=(DATA[at : at + 65536] for at in range(0, len(DATA), 65536)), timeout=60
     ).json()
     assert said["sum"] == hashlib.sha256(DATA).hexdigest()
 
 
 def test_a_small_one_and_none_at_all(run: Served) -> None:
-    assert httpx.post(f"{run.url}/file", content=b"x").json()["size"] == 1
-    assert httpx.post(f"{run.url}/form", files={"one": ("a.txt", b"small")}).json()["size"] == 5
-    assert httpx.post(f"{run.url}/body").text == hashlib.sha256(b"").hexdigest()
+    assert httpx.post(f"{run.url}/file", content=b"x", timeout=60).json()["size"] == 1
+    assert httpx.post(f"{run.url}/form", files={"one": ("a.txt", b"small")}, timeout=60).json()["size"] == 5
+    assert httpx.post(f"{run.url}/body", timeout=60).text == hashlib.sha256(b"").hexdigest()
 
 
 def test_a_file_that_the_app_takes_away_is_its_own(run: Served) -> None:
     kept = run.directory / "kept.bin"
-    assert httpx.post(f"{run.url}/file", params={"keep": str(kept)}, content=DATA).status_code == 200
+    assert (
+        httpx.post(f"{run.url}/file", params={"keep": str(kept)}, content=DATA, timeout=60).status_code == 200
+    )
     assert kept.read_bytes() == DATA
 
 
 def test_a_client_cannot_name_a_file(run: Served) -> None:
     headers = {"PORTICO-UPLOAD": "/etc/passwd", "Portico-Upload-File": "/etc/passwd"}
-    said = httpx.post(f"{run.url}/file", content=b"mine", headers=headers).json()
+    said = httpx.post(f"{run.url}/file", content=b"mine", headers=headers, timeout=60).json()
     assert said["sum"] == hashlib.sha256(b"mine").hexdigest()
 
 
@@ -143,9 +145,9 @@ def test_a_full_disk_has_a_page_of_its_own() -> None:
         run = start(home, python=str(python))
         try:
             until_ready(run)
-            answer = httpx.post(f"{run.url}/body", content=DATA)
+            answer = httpx.post(f"{run.url}/body", content=DATA, timeout=60)
             assert answer.status_code == 507
             assert "disk may be full" in answer.text
-            assert httpx.post(f"{run.url}/body", content=b"x").status_code == 200
+            assert httpx.post(f"{run.url}/body", content=b"x", timeout=60).status_code == 200
         finally:
             end(run)

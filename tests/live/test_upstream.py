@@ -104,7 +104,7 @@ def test_methods_choose_as_their_names_say(method: str, is_spread: bool) -> None
 
 
 def test_a_sticky_client_stays_until_its_server_is_drained() -> None:
-    with shared(3, 'sticky = "route"') as (run, _), httpx.Client(base_url=run.url) as client:
+    with shared(3, 'sticky = "route"') as (run, _), httpx.Client(base_url=run.url, timeout=60) as client:
         first = client.get("/")
         assert "httponly" in first.headers["set-cookie"].lower()
         assert {client.get("/").text for _ in range(12)} == {first.text}

@@ -96,7 +96,7 @@ def test_serving_goes_on_when_stdout_does_not(stdout: str, told: str) -> None:
 def _ask(port: int, count: int) -> int:
     import httpx
 
-    with httpx.Client() as client:
+    with httpx.Client(timeout=60) as client:
         answers = [client.get(f"http://127.0.0.1:{port}/?{'x' * 500}") for _ in range(count)]
     return sum(answer.text == "hello" for answer in answers)
 
