@@ -240,14 +240,14 @@ def test_the_flask_command_serves_too() -> None:
             assert answer.text == "hello"
         finally:
             process.terminate()
-            process.wait(40)
+            process.wait(60)
         assert "serving" in said.read_text()
 
 
 def test_json_lines_on_stdout_when_nobody_looks(home: Path) -> None:
     with served({}, directory=home) as run:
         run.get("/seen")
-        give_up = time.monotonic() + 10
+        give_up = time.monotonic() + 60
         while "/seen" not in run.stdout() and time.monotonic() < give_up:
             time.sleep(0.05)
         lines = [json.loads(line) for line in run.stdout().splitlines()]

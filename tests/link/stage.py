@@ -129,7 +129,7 @@ def start_gunicorn(
         )
 
 
-def until(seen: Callable[[], object], seconds: float = 20, what: Callable[[], str] = lambda: "") -> None:
+def until(seen: Callable[[], object], seconds: float = 60, what: Callable[[], str] = lambda: "") -> None:
     """Wait for something to come true."""
     give_up = time.monotonic() + seconds
     while not seen():

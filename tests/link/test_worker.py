@@ -264,7 +264,7 @@ def test_a_socket_that_is_not_unix_is_refused() -> None:
     with private_directory() as directory:
         (directory / "app.py").write_text(APP)
         gunicorn = start_gunicorn(directory, 2, 1, ("-b", "127.0.0.1:0"), {})
-        assert gunicorn.wait(20) == 1
+        assert gunicorn.wait(60) == 1
         assert "serves exactly one unix socket" in (directory / "gunicorn.log").read_text()
 
 
@@ -276,7 +276,7 @@ def test_an_app_that_does_not_load_shows_why_and_ends_it(source: str, code: int,
     with private_directory() as directory:
         (directory / "app.py").write_text(source)
         gunicorn = start_gunicorn(directory, 2, 1, (), {})
-        assert gunicorn.wait(20) == code
+        assert gunicorn.wait(60) == code
         assert words in (directory / "gunicorn.log").read_text()
 
 
@@ -284,7 +284,7 @@ def test_limits_that_are_no_numbers_are_refused() -> None:
     with private_directory() as directory:
         (directory / "app.py").write_text(APP)
         gunicorn = start_gunicorn(directory, 2, 1, (), {"PORTICO_DEADLINE": "soon"})
-        assert gunicorn.wait(20) == 1
+        assert gunicorn.wait(60) == 1
         assert "PORTICO_DEADLINE is 'soon', expected a number" in (directory / "gunicorn.log").read_text()
 
 
@@ -294,17 +294,16 @@ def test_limits_that_are_no_numbers_are_refused() -> None:
 def test_threads_are_there_when_requests_wait() -> None:
     with stage(APP, threads=8) as on:
         start = time.monotonic()
-        assert {answer.text for answer in _at_once(on, "/wait-1.5", 8)} == {"waited 1.5"}
-        assert time.monotonic() - start < 8, "one after the other takes 12 s"
+        assert {answer.text for answer in _at_once(on, "/wait-4", 8)} == {"waited 4"}
+        assert time.monotonic() - start < 30, "one after the other takes 32 s"
 
 
 def test_a_quick_request_does_not_wait_for_slow_ones(served: Stage) -> None:
     with ThreadPoolExecutor(3) as pool:
-        slow = [pool.submit(served.get, "/wait-1.5") for _ in range(3)]
+        slow = [pool.submit(served.get, "/wait-5") for _ in range(3)]
         time.sleep(0.2)
-        start = time.monotonic()
         assert served.get("/ready").text == "ready"
-        assert time.monotonic() - start < 1
+        assert not any(answer.done() for answer in slow)
         assert all(answer.result().status_code == 200 for answer in slow)
 
 
@@ -323,11 +322,11 @@ def test_more_websockets_than_threads_leave_room_for_requests() -> None:
             talks = [stack.enter_context(connect(f"{url}/echo")) for _ in range(5)]
             for number, talk in enumerate(talks):
                 talk.send(f"hello {number}")
-            assert [talk.recv(10) for talk in talks] == [f"hello {number}" for number in range(5)]
+            assert [talk.recv(60) for talk in talks] == [f"hello {number}" for number in range(5)]
             assert on.get("/pid").status_code == 200
         with connect(f"{url}/once") as talk:
             talk.send("x" * 100_000)
-            assert talk.recv(10) == "x" * 100_000
+            assert talk.recv(60) == "x" * 100_000
         (worker,) = on.workers()
         # two threads and the main thread are left; those of flask-sock end as well
         until(
@@ -343,7 +342,7 @@ def test_a_websocket_is_told_when_its_worker_leaves() -> None:
         connect(f"ws://127.0.0.1:{on.port}/echo") as talk,
     ):
         talk.send("hello")
-        assert talk.recv(10) == "hello"
+        assert talk.recv(60) == "hello"
         on.gunicorn.send_signal(signal.SIGTERM)
         with pytest.raises(ConnectionClosedOK, match="1001"):
             talk.recv(30)
@@ -352,9 +351,9 @@ def test_a_websocket_is_told_when_its_worker_leaves() -> None:
 
 def test_a_websocket_that_fails_is_logged_and_closed() -> None:
     with stage(SOCK) as on, connect(f"ws://127.0.0.1:{on.port}/broken") as talk:
-        assert talk.recv(10) == "hello"
+        assert talk.recv(60) == "hello"
         with pytest.raises(Exception, match="no close frame"):
-            talk.recv(10)
+            talk.recv(60)
         until(lambda: "RuntimeError: in the middle" in on.log())
 
 
@@ -364,30 +363,30 @@ def test_an_open_websocket_does_not_keep_a_stopped_worker() -> None:
         connect(f"ws://127.0.0.1:{on.port}/echo") as talk,
     ):
         talk.send("hello")
-        assert talk.recv(10) == "hello"
+        assert talk.recv(60) == "hello"
         start = time.monotonic()
         assert on.stop() == 0
-        assert time.monotonic() - start < 8
+        assert time.monotonic() - start < 20
 
 
 # the deadline
 
 
 def test_a_stuck_request_is_shown_and_its_worker_replaced() -> None:
-    with stage(APP, threads=4, env={"PORTICO_DEADLINE": "1.5"}) as on:
+    with stage(APP, threads=4, env={"PORTICO_DEADLINE": "4"}) as on:
         (before,) = on.workers()
         with ThreadPoolExecutor(3) as pool:
             pool.submit(_lost, on, "/stuck")
-            stream: Future[httpx.Response] = pool.submit(on.get, "/ticks-30")
+            stream: Future[httpx.Response] = pool.submit(on.get, "/ticks-80")
             until(lambda: "is stuck" in on.log())
             # it is still there: the stream that gets on is finished first
-            assert stream.result().text.count("data:") == 30
-        until(lambda: on.workers() and before not in on.workers(), 15, on.log)
+            assert stream.result().text.count("data:") == 80
+        until(lambda: on.workers() and before not in on.workers(), 60, on.log)
         assert on.get("/ready").text == "ready"
         log = on.log()
         assert log.count("is stuck") == 1
         assert re.search(
-            r"GET /stuck request [0-9a-f]{32} is stuck: no progress for [\d.]+ s, the limit is 1.5 s", log
+            r"GET /stuck request [0-9a-f]{32} is stuck: no progress for [\d.]+ s, the limit is 4 s", log
         )
         assert "in view_stuck\n    threading.Event().wait()" in log
         assert "1 of its threads stuck past the deadline" in log
@@ -454,11 +453,11 @@ def test_a_worker_whose_arbiter_was_killed_finishes_and_leaves() -> None:
         (worker,) = on.workers()
         process = psutil.Process(worker)
         answer = pool.submit(on.ask, "/wait-1")
-        time.sleep(0.3)
+        until(lambda: _connected(on) >= 1)
         on.gunicorn.kill()
         on.gunicorn.wait()
         assert answer.result().body == b"waited 1"
-        assert process.wait(10) is None
+        assert process.wait(60) is None
         assert not psutil.pid_exists(worker)
 
 

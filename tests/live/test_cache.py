@@ -57,7 +57,7 @@ def moody():
 @edge.cache("60s")
 def slow():
     count("slow")
-    time.sleep(1)
+    time.sleep(1.5)
     return "slow"
 
 @app.get("/kept/<name>")

@@ -60,7 +60,7 @@ def elsewhere():
 
 @pytest.fixture(scope="module")
 def site() -> Iterator[Served]:
-    with served({"app.py": APP}, "--log", "off") as run:
+    with served({"app.py": APP}, "--log", "off", "--workers", "2") as run:
         yield run
 
 
@@ -175,9 +175,12 @@ def test_filters(site: Served) -> None:
     site.get("/api/fail")
     site.get("/slow?seconds=0.6")
     logged(site, "--path", "/slow", "--slower", "500ms")
+    logged(site, "--path", "/nothing/here")
     assert {one["status"] for one in logged(site, "--status", "5xx")} == {500}
     assert {one["status"] for one in logged(site, "--status", "404,5xx")} >= {404, 500}
-    assert {one["path"] for one in logged(site, "--slower", "500ms")} == {"/slow"}
+    slower = logged(site, "--slower", "500ms")  # on a busy machine others were slow, too
+    assert "/slow" in {one["path"] for one in slower}
+    assert min(one["seconds"] for one in slower) >= 0.5
     assert all(one["path"].startswith("/api/") for one in logged(site, "--path", "/api"))
     assert {one["method"] for one in logged(site, "--method", "get")} == {"GET"}
     assert len(logged(site, "-n", "1", "--path", "/slow")) == 1
@@ -278,7 +281,19 @@ def test_rotation_loses_no_line(nginx: str) -> None:
         ids = Counter(one["uri"].split("=")[1].partition("&")[0] for one in found)
         assert ids == sent
         assert all(len(one["app"]) == 4 for one in found)
-        status = json.loads(portico("status", "--json", cwd=run.directory).stdout)
-        assert status["requests"]["total"] >= len(sent)
-        shown = {json.loads(line)["id"] for line in run.stdout().splitlines() if line.startswith("{")}
-        assert {one["id"] for one in found} <= shown  # what follows the file loses none either
+        give_up = time.monotonic() + 60
+        # What follows the file loses none either, but may be behind.
+        while counted(run) < len(sent) or not {one["id"] for one in found} <= shown(run):
+            assert time.monotonic() < give_up, (counted(run), len(sent), len(shown(run)))
+            time.sleep(0.2)
+
+
+def counted(run: Served) -> int:
+    total: int = json.loads(portico("status", "--json", cwd=run.directory).stdout)["requests"]["total"]
+    return total
+
+
+def shown(run: Served) -> set[str]:
+    """The ids of the lines on the terminal."""
+    whole = run.stdout().rpartition("\n")[0]
+    return {json.loads(line)["id"] for line in whole.splitlines() if line.startswith("{")}

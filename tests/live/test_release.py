@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import Any, Self
 
+from tests.live.tls import until
 from tests.support import Served, environment, portico, private_directory, served, write_files
 
 APP = """
@@ -104,8 +105,10 @@ def test_a_link_that_is_switched_before_a_reload() -> None:
             assert run.get("/").text == "one"
             assert _do(run, "reload", "current")[-1]["news"] == "Switched"
             assert run.get("/").text == "two"
-            time.sleep(0.5)
-            assert [run.get(f"/static/app.{name}.css").text for name in ("1a", "2b")] == ["old", "new"]
+            until(
+                lambda: [run.get(f"/static/app.{name}.css").text for name in ("1a", "2b")] == ["old", "new"],
+                "the files of both",
+            )
             _do(run, "rollback", "current")
             assert run.get("/").text == "one"
         assert load.failed == []
@@ -118,11 +121,9 @@ def test_rollback_after_a_release_that_changed_nginx_too() -> None:
             assert run.client.post(run.url, content=body).status_code == 413
             (run.directory / "portico.toml").write_text('max_upload = "4MiB"\n')
             _do(run, "reload")
-            time.sleep(0.5)
-            assert run.client.post(run.url, content=body).status_code == 200
+            until(lambda: run.client.post(run.url, content=body).status_code == 200, "the new limit")
             _do(run, "rollback")
-            time.sleep(0.5)
-            assert run.client.post(run.url, content=body).status_code == 413
+            until(lambda: run.client.post(run.url, content=body).status_code == 413, "the old limit")
         assert load.failed == []
 
 
@@ -134,9 +135,11 @@ def test_files_of_the_release_before_are_still_there() -> None:
         write_files(two, {"static/app.2b.css": "new", "static/both.css": "two", "static/.secret": "x"})
         write_files(run.directory, {"static/.secret": "x"})
         _do(run, "reload", "--path", str(two))
-        time.sleep(0.5)
-        texts = [run.get(f"/static/{name}").text for name in ("app.1a.css", "app.2b.css", "both.css")]
-        assert texts == ["old", "new", "two"]
+
+        def texts() -> list[str]:
+            return [run.get(f"/static/{name}").text for name in ("app.1a.css", "app.2b.css", "both.css")]
+
+        until(lambda: texts() == ["old", "new", "two"], "the files of both")
         assert run.get("/static/missing.css").status_code == 404
         assert run.get("/static/.secret").status_code == 404
         assert run.get("/-/before/static/app.1a.css").status_code == 404
@@ -157,16 +160,21 @@ def test_canary_gets_its_share_until_it_is_promoted() -> None:
         steps = _do(run, "reload", "--path", str(two), "--canary", "20%")
         assert steps[-1]["news"] == "CanaryServes"
         with Steady(run) as load:
-            time.sleep(2)
+            until(lambda: sum(load.answers.copy().values()) > 300, "three hundred answers")
         assert load.failed == []
         share = load.answers["two"] / sum(load.answers.values())
         assert 0.15 < share < 0.25
-        time.sleep(0.4)  # nginx writes its log four times a second
-        told = portico("status", "--json", cwd=run.directory, env=environment(run.directory))
-        status = json.loads(told.stdout)
-        canary, live = status["canary"]["canary"], status["canary"]["live"]
+
+        def told() -> tuple[Any, Any]:
+            said = portico("status", "--json", cwd=run.directory, env=environment(run.directory))
+            both = json.loads(said.stdout)["canary"]
+            return both["canary"], both["live"]
+
+        # nginx writes its log four times a second, and Portico reads it after that.
+        until(lambda: told()[0]["requests"] >= load.answers["two"], "all requests of the canary")
+        until(lambda: told()[1]["requests"] >= load.answers["one"], "all requests of the release")
+        canary, live = told()
         assert canary["requests"] == load.answers["two"]
-        assert live["requests"] >= load.answers["one"]
         assert canary["failed"] == live["failed"] == 0
         assert _do(run, "reload", "--promote")[-1]["news"] == "Switched"
         with Steady(run) as load:
@@ -181,12 +189,14 @@ def test_canary_that_fails_is_seen_and_aborted() -> None:
         bad = _release(run.directory, "bad")
         _do(run, "reload", "--path", str(bad), "--canary", "50%")
         with Steady(run, "/fail") as load:
-            time.sleep(1)
+            until(lambda: load.answers.get("bad", 0) > 20, "answers of the canary")
         assert {text[:3] for text in load.failed} == {"500"}
-        time.sleep(0.4)
-        shown = portico("status", cwd=run.directory, env=environment(run.directory)).stdout
-        assert "canary" in shown
-        assert f"{load.answers['bad']} failed" in shown
+        shown = f"{load.answers['bad']} failed"
+        until(
+            lambda: shown in portico("status", cwd=run.directory, env=environment(run.directory)).stdout,
+            shown,
+        )
+        assert "canary" in portico("status", cwd=run.directory, env=environment(run.directory)).stdout
         assert _do(run, "reload", "--abort")[-1]["news"] == "CanaryLeft"
         with Steady(run, "/fail") as load:
             time.sleep(0.5)

@@ -21,9 +21,11 @@ from typing import Any, Self
 
 import pytest
 
+from tests.support import free_port
+
 HERE = Path(__file__).parent
 SOURCE = HERE.parent.parent / "src"
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 60.0
 
 APP = """\
 import os, time
@@ -37,6 +39,7 @@ def app(environ, start):
         with open("posts.log", "ab") as log:
             log.write(body + b"\\n")
     if path.startswith("/slow/"):
+        open("slow.begun", "w").close()
         time.sleep(float(path.rpartition("/")[2]))
     if path == "/fail":
         raise SystemError("no")
@@ -107,7 +110,7 @@ class Site:
                 return said
 
     def get(
-        self, path: str = "/", method: str = "GET", body: str | None = None, timeout: float = 20
+        self, path: str = "/", method: str = "GET", body: str | None = None, timeout: float = 60
     ) -> tuple[int, str]:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
         try:
@@ -116,6 +119,27 @@ class Site:
             return response.status, response.read().decode()
         finally:
             connection.close()
+
+    def begin_slow(self, seconds: float) -> Callable[[], tuple[int, str]]:
+        """Ask for what takes so long, and return when the app has it. What it returns waits for the answer."""
+        mark, answers = self.app / "slow.begun", list[tuple[int, str]]()
+        mark.unlink(missing_ok=True)
+
+        def ask() -> None:
+            try:
+                answers.append(self.get(f"/slow/{seconds:g}"))
+            except (OSError, http.client.HTTPException) as error:
+                answers.append((0, repr(error)))
+
+        client = threading.Thread(target=ask)
+        client.start()
+        assert eventually(mark.exists), "the app was not asked"
+
+        def answer() -> tuple[int, str]:
+            client.join()
+            return answers[0]
+
+        return answer
 
     def wish(self, **changed: object) -> None:
         """What the next reload is to plan."""
@@ -187,7 +211,7 @@ def command(pid: int) -> str:
         return ""
 
 
-def eventually(is_so: Callable[[], bool], seconds: float = 10.0) -> bool:
+def eventually(is_so: Callable[[], bool], seconds: float = 60.0) -> bool:
     deadline = time.monotonic() + seconds
     while not is_so():
         if time.monotonic() > deadline:
@@ -218,7 +242,7 @@ class Clients:
             thread.join()
 
     def _go(self, index: int) -> None:
-        kept = http.client.HTTPConnection("127.0.0.1", self.site.port, timeout=20) if index % 2 else None
+        kept = http.client.HTTPConnection("127.0.0.1", self.site.port, timeout=60) if index % 2 else None
         turn = 0
         while not self._over.is_set():
             turn += 1
@@ -228,7 +252,7 @@ class Clients:
             kept.close()
 
     def _ask(self, kept: http.client.HTTPConnection | None, post: str | None) -> None:
-        connection = kept or http.client.HTTPConnection("127.0.0.1", self.site.port, timeout=20)
+        connection = kept or http.client.HTTPConnection("127.0.0.1", self.site.port, timeout=60)
         try:
             connection.request("POST" if post else "GET", "/", post)
             response = connection.getresponse()
@@ -256,7 +280,7 @@ def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     monkeypatch.setenv("PORTICO_TEST", str(root))
     (root / "app").mkdir()
     (root / "app" / "app.py").write_text(APP)
-    made = Site(root, _free_port())
+    made = Site(root, free_port())
     yield made
     for pid in made.processes():
         try:
@@ -272,10 +296,3 @@ def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
 @pytest.fixture
 def clients(site: Site) -> Callable[..., Clients]:
     return lambda **how: Clients(site, **how)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

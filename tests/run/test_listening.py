@@ -25,7 +25,9 @@ import os, socket, time
 def app(environ, start):
     words = " ".join(name for name in os.environ if name == "NGINX" or name.startswith(("LISTEN_", "NOTIFY_")))
     if environ["PATH_INFO"] == "/slow":
-        time.sleep(2)
+        open("slow.begun", "w").close()
+        while not os.path.exists("enough"):
+            time.sleep(0.02)
     if environ["PATH_INFO"] == "/sockets":
         found = [os.readlink(f"/proc/self/fd/{fd}") for fd in os.listdir("/proc/self/fd") if fd not in ("0", "1", "2")]
         words = " ".join(name for name in found if name.startswith("socket:"))
@@ -65,7 +67,7 @@ class Callers:
 
     def _call(self) -> None:
         try:
-            answer = get(self.port, seconds=20)
+            answer = get(self.port, seconds=60)
         except ConnectionRefusedError:
             self.refused += 1
         except OSError as error:
@@ -76,7 +78,7 @@ class Callers:
                 self.failed.append(repr(answer[:100]))
 
 
-def get(port: int, path: str = "/", host: str = "127.0.0.1", seconds: float = 5) -> bytes:
+def get(port: int, path: str = "/", host: str = "127.0.0.1", seconds: float = 60) -> bytes:
     with socket.create_connection((host, port), seconds) as connection:
         connection.sendall(f"GET {path} HTTP/1.0\r\n\r\n".encode())
         answer = b""
@@ -94,7 +96,7 @@ def master(run: Served) -> psutil.Process:
     return next(one for one in run.processes() if "nginx: master" in " ".join(one.cmdline()))
 
 
-def until(is_so: object, seconds: float = 15) -> None:
+def until(is_so: object, seconds: float = 60) -> None:
     assert callable(is_so)
     give_up = time.monotonic() + seconds
     while not is_so():
@@ -137,7 +139,7 @@ def test_the_port_is_free_when_portico_has_ended(number: signal.Signals) -> None
         children = run.processes()
         run.stop(number)
         if number == signal.SIGKILL:  # the kernel tells its children, who then leave
-            psutil.wait_procs(children, 10)
+            psutil.wait_procs(children, 60)
         with socket.socket() as other:
             other.setsockopt(
                 socket.SOL_SOCKET, socket.SO_REUSEADDR, 1
@@ -148,12 +150,13 @@ def test_the_port_is_free_when_portico_has_ended(number: signal.Signals) -> None
 def test_new_clients_are_refused_while_nginx_finishes_what_it_has() -> None:
     with served({"app.py": APP}) as run:
         answers = list[bytes]()
-        client = threading.Thread(target=lambda: answers.append(get(run.port, "/slow", seconds=20)))
+        client = threading.Thread(target=lambda: answers.append(get(run.port, "/slow", seconds=60)))
         client.start()
-        time.sleep(0.5)
+        until((run.directory / "slow.begun").exists)
         run.process.send_signal(signal.SIGTERM)
-        until(lambda: is_refused(run.port), 1)
+        until(lambda: is_refused(run.port))
         assert run.process.poll() is None
+        (run.directory / "enough").touch()
         client.join()
         assert answers[0].startswith(b"HTTP/1.1 200")
 
@@ -164,7 +167,7 @@ def test_clients_do_not_wait_for_an_nginx_that_is_down_when_portico_stops() -> N
         os.kill(master(run).pid, signal.SIGKILL)
         run.process.send_signal(signal.SIGTERM)
         run.process.send_signal(signal.SIGCONT)
-        assert run.process.wait(10) == -signal.SIGTERM
+        assert run.process.wait(60) == -signal.SIGTERM
         assert is_refused(run.port)
 
 
@@ -180,7 +183,7 @@ def test_a_reload_may_change_where_it_listens(nginx: str) -> None:
             assert portico("reload", cwd=home).returncode == 0
             until(lambda: is_refused(first))
             until(lambda: not is_refused(second))
-            time.sleep(0.3)  # Portico takes its copy
+            until(lambda: second in listening(run.process.pid))  # Portico takes its copy
             with Callers(second).calling() as callers:
                 time.sleep(0.2)
                 os.kill(master(run).pid, signal.SIGKILL)
@@ -190,6 +193,13 @@ def test_a_reload_may_change_where_it_listens(nginx: str) -> None:
             assert is_refused(first)
             run.stop()
             assert is_refused(second)
+
+
+def listening(pid: int) -> set[int]:
+    """The ports that this process has sockets for."""
+    return {
+        one.laddr.port for one in psutil.Process(pid).net_connections() if one.status == psutil.CONN_LISTEN
+    }
 
 
 def toml(port: int, nginx: str) -> str:

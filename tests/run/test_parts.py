@@ -255,7 +255,7 @@ def _child(script: str, **how: Any) -> child.Child:
 
 
 def _reaped(started: child.Child) -> bool:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while not started.group_is_gone and time.monotonic() < deadline:
         started.reap()
         time.sleep(0.01)
@@ -284,7 +284,7 @@ def test_child_leads_its_own_group() -> None:
 def test_orphans_of_a_killed_leader_are_found_and_ended() -> None:
     child.adopt_orphans()
     started = _child("import os, time; os.fork(); time.sleep(60)")
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while len(proc.group_of(started.pid)) < 2 and time.monotonic() < deadline:
         time.sleep(0.01)
     os.kill(started.pid, signal.SIGKILL)
@@ -414,7 +414,7 @@ def test_work_in_the_background_returns_raises_and_is_not_waited_for() -> None:
 
     began = time.monotonic()
     asyncio.run(go())
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 25
 
 
 def test_requests_with_the_app_are_counted(plan: Plan) -> None:

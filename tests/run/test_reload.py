@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import threading
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -75,16 +74,12 @@ def test_nginx_reads_its_files_again_only_when_they_changed(
 
 def test_request_in_flight_survives_the_switch(site: Site) -> None:
     site.start(release="old")
-    answers = list[tuple[int, str]]()
-    client = threading.Thread(target=lambda: answers.append(site.get("/slow/3")))
-    client.start()
-    time.sleep(0.3)
+    answer = site.begin_slow(3)
     site.wish(release="new")
     site.reload()
     site.hear("Switched")
     assert site.get() == (200, "new")
-    client.join()
-    assert answers == [(200, "old")]
+    assert answer() == (200, "old")
 
 
 def test_old_generations_leave_no_trace(site: Site) -> None:

@@ -32,7 +32,7 @@ def test_reader_that_does_not_read_blocks_nobody() -> None:
     for _ in range(writer.ROOM_BYTES // 1000 + 1000):
         out.write(b"x" * 999 + b"\n")
     out.close()
-    assert time.monotonic() - began < writer.FLUSH_SECONDS + 2
+    assert time.monotonic() - began < writer.FLUSH_SECONDS + 20
     assert 0 < out.dropped <= 1000
     os.close(reading)  # ends the thread; the descriptor is the test's no more
 

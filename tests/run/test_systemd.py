@@ -140,7 +140,7 @@ def test_a_reload_that_fails_is_over_for_the_service_manager_too(home: Path, man
 def test_a_failed_start_is_never_called_ready(home: Path, manager: Manager) -> None:
     (home / "app.py").write_text("raise SystemError('no')")
     with started(home, manager, {}, "--listen", f"127.0.0.1:{free_port()}") as run:
-        assert run.process.wait(30) == 4
+        assert run.process.wait(60) == 4
     assert manager.states() == []
 
 
@@ -156,12 +156,12 @@ def test_the_watchdog_hears_a_beat_while_the_loop_runs_and_none_while_it_hangs(
     words = ("--listen", f"127.0.0.1:{free_port()}")
     with started(home, manager, {}, *words, WATCHDOG_USEC="400000") as run:
         until(lambda: manager.heard("READY"))
-        first = len(manager.heard("WATCHDOG"))
-        time.sleep(2)
+        first, began = len(manager.heard("WATCHDOG")), time.monotonic()
+        until(lambda: len(manager.heard("WATCHDOG")) >= first + 6)
         beats = len(manager.heard("WATCHDOG")) - first
-        assert 6 <= beats <= 11  # every 0.2 s
+        assert beats <= (time.monotonic() - began) / 0.2 + 2  # every 0.2 s
         run.process.send_signal(signal.SIGSTOP)
-        time.sleep(0.3)
+        time.sleep(1)
         silent = len(manager.heard("WATCHDOG"))
         time.sleep(1)
         assert len(manager.heard("WATCHDOG")) == silent
@@ -189,15 +189,14 @@ def test_a_restart_of_portico_itself_refuses_nobody(home: Path, manager: Manager
             until(lambda: manager.heard("READY"))
             assert list(manager.stored) == [f"listen-127.0.0.1-{port}"]
             callers = stack.enter_context(Callers(port).calling())
-            time.sleep(0.5)
+            until(lambda: callers.answered > 25)
             assert run.stop() == -signal.SIGTERM
         time.sleep(0.5)  # nothing runs at all
         with started(home, manager, manager.stored, *words) as run:
             until(lambda: len(manager.heard("READY")) == 2)
-            time.sleep(0.5)
+            until(lambda: callers.answered > 60)
             stack.close()
             assert (callers.refused, callers.failed) == (0, [])
-            assert callers.answered > 50
             assert "handed over" not in run.stderr()
             run.stop()
     manager.close()
@@ -295,13 +294,13 @@ def test_lines_for_the_journal_carry_their_priority(home: Path, manager: Manager
         assert "<4>nginx ended (killed by signal 9); starting it again at once" in lines
         assert all(line[:1] == "<" and line[2:3] == ">" for line in lines)
     with started(home, manager, {}, "--listen", "192.0.2.1:80", JOURNAL_STREAM=journal) as run:
-        run.process.wait(30)
+        run.process.wait(60)
         assert run.stderr().startswith("<3>listen 192.0.2.1:80: this machine has no address")
 
 
 def test_another_stderr_than_the_journal_s_gets_plain_lines(home: Path, manager: Manager) -> None:
     with started(home, manager, {}, "--listen", "192.0.2.1:80", JOURNAL_STREAM="1:1") as run:
-        run.process.wait(30)
+        run.process.wait(60)
         assert run.stderr().startswith("listen 192.0.2.1:80")
 
 
