@@ -14,7 +14,7 @@ import tempfile
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -132,6 +132,23 @@ class Served:
 
     def processes(self) -> list[psutil.Process]:
         return psutil.Process(self.process.pid).children(recursive=True)
+
+    def called(self, *words: str) -> list[psutil.Process]:
+        """Those of its processes whose command line has one of these words; some may end while we look."""
+        found = list[psutil.Process]()
+        for process in self.processes():
+            with suppress(psutil.NoSuchProcess):
+                if any(word in " ".join(process.cmdline()) for word in words):
+                    found.append(process)
+        return found
+
+    def master(self, seconds: float = 60) -> psutil.Process:
+        """nginx's master, as soon as it is there."""
+        give_up = time.monotonic() + seconds
+        while not (found := self.called("nginx: master")):
+            assert time.monotonic() < give_up, self.stderr()
+            time.sleep(0.02)
+        return found[0]
 
     def requests(self) -> list[dict[str, Any]]:
         """The log lines so far; the last ones may still be in a buffer of nginx's."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import time
 from collections.abc import Iterator
 
@@ -61,8 +59,7 @@ def test_it_outlives_a_reload_of_the_app_and_a_restart_of_nginx(closed: Served) 
     assert portico("reload", cwd=closed.directory).returncode == 0
     assert closed.get("/").status_code == 503
     before = closed.stderr().count("nginx is back")
-    (master,) = [p for p in closed.processes() if "nginx: master" in " ".join(p.cmdline())]
-    os.kill(master.pid, signal.SIGKILL)
+    closed.master().kill()
     assert _status_when_it_answers(closed) == 503
     give_up = time.monotonic() + 60
     while closed.stderr().count("nginx is back") == before:

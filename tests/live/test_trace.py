@@ -20,7 +20,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from tests.live.conftest import MIRROR, STATICS
@@ -405,12 +404,7 @@ def test_a_person_reads_it(site: Served) -> None:
 
 def gateway(run: Served) -> set[int]:
     """nginx's master and workers; its cache loader leaves by itself after a minute."""
-    found = set()
-    for process in run.processes():
-        with suppress(psutil.NoSuchProcess):
-            if " ".join(process.cmdline()).startswith(("nginx: master", "nginx: worker")):
-                found.add(process.pid)
-    return found
+    return {process.pid for process in run.called("nginx: master", "nginx: worker")}
 
 
 def what_if(run: Served, *words: str) -> dict[str, tuple[str, str]]:
@@ -461,7 +455,7 @@ def test_a_limited_client_and_an_app_that_is_down() -> None:
         assert any("rejected" in action for action in actions(found, "nginx"))
         assert "Refused by a limit" in sentences(found)
     with served({"app.py": APP, "portico.toml": TOML}) as run:
-        servers = [p for p in run.processes() if any("gunicorn" in word for word in p.cmdline())]
+        servers = run.called("gunicorn")
         for process in servers:
             process.send_signal(signal.SIGSTOP)
         for path in run.runtime.glob("app*.sock"):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
 import socket
 import subprocess
@@ -92,10 +91,6 @@ def is_refused(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) != 0
 
 
-def master(run: Served) -> psutil.Process:
-    return next(one for one in run.processes() if "nginx: master" in " ".join(one.cmdline()))
-
-
 def until(is_so: object, seconds: float = 60) -> None:
     assert callable(is_so)
     give_up = time.monotonic() + seconds
@@ -110,7 +105,7 @@ def test_nobody_is_refused_while_a_killed_nginx_is_replaced(nginx: str) -> None:
         with Callers(run.port).calling() as callers:
             for times in range(1, 4):
                 time.sleep(0.3)
-                os.kill(master(run).pid, signal.SIGKILL)
+                run.master().kill()
                 until(lambda times=times: run.stderr().count("nginx is back") == times)
             time.sleep(0.3)
         assert "inherited" not in run.stderr()
@@ -164,7 +159,7 @@ def test_new_clients_are_refused_while_nginx_finishes_what_it_has() -> None:
 def test_clients_do_not_wait_for_an_nginx_that_is_down_when_portico_stops() -> None:
     with served({"app.py": APP}) as run:
         run.process.send_signal(signal.SIGSTOP)
-        os.kill(master(run).pid, signal.SIGKILL)
+        run.master().kill()
         run.process.send_signal(signal.SIGTERM)
         run.process.send_signal(signal.SIGCONT)
         assert run.process.wait(60) == -signal.SIGTERM
@@ -186,7 +181,7 @@ def test_a_reload_may_change_where_it_listens(nginx: str) -> None:
             until(lambda: second in listening(run.process.pid))  # Portico takes its copy
             with Callers(second).calling() as callers:
                 time.sleep(0.2)
-                os.kill(master(run).pid, signal.SIGKILL)
+                run.master().kill()
                 until(lambda: "nginx is back" in run.stderr())
                 time.sleep(0.2)
             assert (callers.refused, callers.failed) == (0, [])
@@ -230,7 +225,7 @@ def test_both_families_of_every_address_are_kept() -> None:
         write_files(home, {"app.py": APP})
         with running(home, "--listen", f":{port}") as run:
             until(lambda: "Ctrl-C stops" in run.stderr())
-            os.kill(master(run).pid, signal.SIGKILL)
+            run.master().kill()
             assert get(port).startswith(b"HTTP/1.1 200")
             assert get(port, host="::1").startswith(b"HTTP/1.1 200")
             assert run.stop() == -signal.SIGTERM

@@ -85,7 +85,7 @@ def test_serving_goes_on_when_stdout_does_not(stdout: str, told: str) -> None:
             assert _ask(port, 5) == 5
         finally:
             process.terminate()
-            assert process.wait(20) == -15
+            assert process.wait(60) == -15
             if stdout == "fifo":
                 os.close(reading)
         words = (home / "stderr").read_text()
@@ -101,7 +101,7 @@ def _ask(port: int, count: int) -> int:
     return sum(answer.text == "hello" for answer in answers)
 
 
-def _until(is_so: object, seconds: float = 30) -> None:
+def _until(is_so: object, seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not is_so():  # type: ignore[operator]
         assert time.monotonic() < deadline

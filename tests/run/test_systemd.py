@@ -285,8 +285,7 @@ def test_lines_for_the_journal_carry_their_priority(home: Path, manager: Manager
     journal = f"{found.st_dev}:{found.st_ino}"
     with started(home, manager, {}, "--listen", f"127.0.0.1:{port}", JOURNAL_STREAM=journal) as run:
         until(lambda: manager.heard("READY"))
-        master = next(one for one in run.processes() if "nginx: master" in " ".join(one.cmdline()))
-        os.kill(master.pid, signal.SIGKILL)
+        run.master().kill()
         until(lambda: "nginx is back" in run.stderr())
         lines = run.stderr().splitlines()
         assert "<6>starting ..." in lines

@@ -96,11 +96,7 @@ def test_the_app_is_the_owner_of_its_directory(site: Served) -> None:
 
 
 def test_nginx_s_workers_are_not_root(site: Served) -> None:
-    users = {
-        process.username()
-        for process in site.processes()
-        if "nginx: worker" in " ".join(process.cmdline()) or "gunicorn" in " ".join(process.cmdline())
-    }
+    users = {process.username() for process in site.called("gunicorn", "nginx: worker")}
     assert "root" not in users
     assert USER in users
 

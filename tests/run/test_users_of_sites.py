@@ -96,10 +96,6 @@ def test_the_user_of_one_site_reaches_nothing_of_another(gateway: Served) -> Non
 
 
 def test_each_app_is_its_owner(gateway: Served) -> None:
-    users = {
-        process.username()
-        for process in gateway.processes()
-        if "gunicorn" in " ".join(process.cmdline()) or "nginx: worker" in " ".join(process.cmdline())
-    }
+    users = {process.username() for process in gateway.called("gunicorn", "nginx: worker")}
     assert users >= {USER, OTHER}
     assert "root" not in users
