@@ -93,7 +93,7 @@ def test_a_mixed_load_with_recycling_fails_nothing_and_grows_nothing() -> None:
         for client in clients:
             client.join()
         assert not [name for name in outcomes if not name.endswith(" ok")], outcomes
-        assert sum(outcomes.values()) > SECONDS * 10
+        assert sum(outcomes.values()) > SECONDS * 3
         print(f"\n{sum(outcomes.values())} requests in {SECONDS:g} s: {dict(outcomes)}")
         early, late = sizes[len(sizes) // 5 : len(sizes) // 2], sizes[len(sizes) // 2 :]
         assert statistics.median(late) < statistics.median(early) + (12 << 20)

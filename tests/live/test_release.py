@@ -34,7 +34,7 @@ class Steady:
         self.run, self.path = run, path
         self.answers: dict[str, int] = {}
         self.failed: list[str] = []
-        self._over = threading.Event()
+        self._over, self._lock = threading.Event(), threading.Lock()
         self._threads = [threading.Thread(target=self._go) for _ in range(4)]
 
     def __enter__(self) -> Self:
@@ -54,7 +54,8 @@ class Steady:
             except Exception as error:  # noqa: BLE001  whatever it is, it counts
                 self.failed.append(repr(error))
                 continue
-            self.answers[answer.text] = self.answers.get(answer.text, 0) + 1
+            with self._lock:
+                self.answers[answer.text] = self.answers.get(answer.text, 0) + 1
             if answer.status_code != 200:
                 self.failed.append(f"{answer.status_code} {answer.text}")
             time.sleep(0.005)

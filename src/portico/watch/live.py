@@ -117,9 +117,9 @@ class Live:
     async def follow(self) -> AsyncGenerator[Item, None]:
         """First everything that is known, with the history, then what changes, once a second."""
         items: asyncio.Queue[Item | None] = asyncio.Queue(_WAITING_ITEMS)
-        self._followers.add(items)
+        await self._asked()
+        self._followers.add(items)  # not before: what comes while we ask is in the first item already
         try:
-            await self._asked()
             yield self._item(self._requests.kept, [*self._errors.kept.values()], [*self._marks]) | {
                 "history": [*self._moments.history]
             }
@@ -187,14 +187,22 @@ class Live:
         return came > 0
 
     async def _close_second(self) -> None:
+        age = time.monotonic() - self._known_at
+        if age >= (_HOUSE_SECONDS if self._followers else _SELDOM_SECONDS):
+<<<<<<< HEAD
+            await self._ask()  # nothing is waited for below: who comes meanwhile would be told of a request twice
         self._words.skip(MOST)
         self._errors.add_words(self._words.text(MOST).splitlines())
+=======
+            await (
+                self._ask()
+            )  # nothing is waited for below: who comes meanwhile would be told of a request twice
+        self._words.skip(PIECE)
+        self._errors.add_words(self._words.text(PIECE).splitlines())
+>>>>>>> 3aaf7f4 (Counts of several threads are counted under a lock)
         traced, recent = _taken(self.metrics.traced), _taken(self.metrics.recent)
         requests = self._requests.add(traced + [line for line in recent if line not in traced])
         self._errors.add_requests(_taken(self.metrics.failed))
-        age = time.monotonic() - self._known_at
-        if age >= (_HOUSE_SECONDS if self._followers else _SELDOM_SECONDS):
-            await self._ask()
         known = self._known
         memory = [
             known["memory"],

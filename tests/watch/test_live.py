@@ -1,0 +1,67 @@
+"""Those who look on are told of each request once, whenever they come."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+from portico.plan.model import Health, Ladder, Plan, Process
+from portico.watch.live import Live
+from tests.support import private_directory
+
+HOUSE: dict[str, Any] = {
+    "up_seconds": 1.0, "connections": 0, "queue": {"waiting": 0, "with_app": 0}, "memory": 1, "nginx": {"memory": 1},
+    "generations": [], "restarts": {}, "live": 1, "servers": [],
+}  # fmt: skip
+
+
+def plan(home: Path) -> Plan:
+    """Nothing of it is started."""
+    return Plan(
+        name="test", app="app:app", urls=(), listen=(), server=Process("server", ("true",), "/"),
+        gateway=Process("nginx", ("true",), "/"), files=(), directories=(), runtime=str(home), state=str(home),
+        socket=f"{home}/app.sock", socket_group="", backlog=8, booting="", access_log=f"{home}/access.log",
+        error_log="", nginx="true", workers=1, threads=1, max_upload=0, ladder=Ladder.of(30),
+        health=Health("/", "x", "http", "", 30), versions={}, app_log=f"{home}/app.log",
+    )  # fmt: skip
+
+
+def test_who_comes_while_the_processes_are_asked_is_told_of_no_request_twice() -> None:
+    asked = list[str]()
+
+    async def house() -> dict[str, Any]:
+        await asyncio.sleep(0.4)
+        return dict(HOUSE)
+
+    async def look_on(live: Live, after: float) -> list[str]:
+        """The ids it is told until the last is among them."""
+        await asyncio.sleep(after)
+        seen = list[str]()
+        async for item in live.follow():
+            seen += [line["id"] for line in item["requests"]]
+            if "last" in seen:
+                break
+        return seen
+
+    async def go(home: Path) -> list[list[str]]:
+        made = plan(home)
+        live = Live(made)
+        watching = asyncio.create_task(live.watch(house, lambda: made, lambda _: None))
+        looking = [asyncio.create_task(look_on(live, 0.5 + number / 7)) for number in range(20)]
+        with Path(made.access_log).open("a") as log:
+            for name in [*(str(number) for number in range(50)), "last"]:
+                asked.append(name)
+                log.write(json.dumps({"id": name, "status": 200, "seconds": 0.0}) + "\n")
+                log.flush()
+                await asyncio.sleep(0.1)
+        found = [await asyncio.wait_for(one, 60) for one in looking]
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
+        return found
+
+    with private_directory() as home:
+        for seen in asyncio.run(go(home)):
+            assert len(seen) > 1
+            assert seen == sorted(set(seen), key=asked.index)
