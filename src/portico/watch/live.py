@@ -189,17 +189,10 @@ class Live:
     async def _close_second(self) -> None:
         age = time.monotonic() - self._known_at
         if age >= (_HOUSE_SECONDS if self._followers else _SELDOM_SECONDS):
-<<<<<<< HEAD
-            await self._ask()  # nothing is waited for below: who comes meanwhile would be told of a request twice
+            await self._ask()
+        # Nothing is waited for from here on: who came meanwhile would be told of a request twice.
         self._words.skip(MOST)
         self._errors.add_words(self._words.text(MOST).splitlines())
-=======
-            await (
-                self._ask()
-            )  # nothing is waited for below: who comes meanwhile would be told of a request twice
-        self._words.skip(PIECE)
-        self._errors.add_words(self._words.text(PIECE).splitlines())
->>>>>>> 3aaf7f4 (Counts of several threads are counted under a lock)
         traced, recent = _taken(self.metrics.traced), _taken(self.metrics.recent)
         requests = self._requests.add(traced + [line for line in recent if line not in traced])
         self._errors.add_requests(_taken(self.metrics.failed))
