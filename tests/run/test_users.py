@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import pwd
 import shutil
+import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import httpx
 import pytest
@@ -55,28 +57,27 @@ def app(environ, start):
 """
 
 
-@pytest.fixture(scope="module")
-def site() -> Iterator[Served]:
-    """A site of `games`, with HTTPS."""
+@contextmanager
+def running(*words: str) -> Iterator[Served]:
+    """A site of `games`; its directories are beside that of the app."""
     with private_directory() as home:
         app = home / "app"
         app.mkdir()
         (app / "app.py").write_text(APP)
         shutil.chown(app, USER, USER)
-        run = start(
-            app,
-            "--https",
-            "local",
-            "--https-listen",
-            f"127.0.0.1:{free_port()}",
-            python=python(),
-            env=paths(home),
-        )
+        run = start(app, *words, python=python(), env=paths(home))
         try:
             until_ready(run)
             yield run
         finally:
             stop(run)
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[Served]:
+    """With HTTPS."""
+    with running("--https", "local", "--https-listen", f"127.0.0.1:{free_port()}") as run:
+        yield run
 
 
 def asked(run: Served, path: str) -> httpx.Response:
@@ -171,70 +172,53 @@ def test_the_app_s_user_reaches_nothing_private(site: Served) -> None:
 
 
 def test_reload_pause_and_stop_work_with_the_rights_there_are() -> None:
-    with private_directory() as home:
-        app = home / "app"
-        app.mkdir()
-        (app / "app.py").write_text(APP)
-        shutil.chown(app, USER, USER)
-        run = start(app, python=python(), env=paths(home))
-        try:
-            until_ready(run)
-            words = [sys.executable, "-m", "portico"]
-            env = environment(home) | paths(home)
-            for word in (["reload"], ["pause", "--for", "5s"], ["resume"], ["rollback"]):
-                done = subprocess.run(
-                    [*words, *word], cwd=app, env=env, capture_output=True, text=True, check=False
-                )
-                assert done.returncode == 0, done.stdout + done.stderr + run.stderr()
-            until(lambda: run.get("/who").status_code == 200, "an answer")
-            assert json.loads(run.get("/who").text)["uid"] == pwd.getpwnam(USER).pw_uid
-        finally:
-            stop(run)
-        assert run.process.returncode == -15
+    with running() as run:
+        home = run.directory.parent
+        words = [sys.executable, "-m", "portico"]
+        env = environment(home) | paths(home)
+        for word in (["reload"], ["pause", "--for", "20s"], ["resume"], ["rollback"]):
+            done = subprocess.run(
+                [*words, *word], cwd=run.directory, env=env, capture_output=True, text=True, check=False
+            )
+            assert done.returncode == 0, done.stdout + done.stderr + run.stderr()
+        until(lambda: run.get("/who").status_code == 200, "an answer")
+        assert json.loads(run.get("/who").text)["uid"] == pwd.getpwnam(USER).pw_uid
+        assert run.stop() == -signal.SIGTERM
         assert "Traceback" not in run.stderr()
         assert "PermissionError" not in run.stderr()
 
 
 def test_logs_traces_and_slow_requests_come_from_its_user_s_workers_too() -> None:
-    with private_directory() as home:
-        app = home / "app"
-        app.mkdir()
-        (app / "app.py").write_text(APP)
-        shutil.chown(app, USER, USER)
-        run = start(app, python=python(), env=paths(home))
-        try:
-            until_ready(run)
+    with running() as run:
+        home = run.directory.parent
 
-            def told(*words: str) -> str:
-                done = portico(*words, cwd=app, env=paths(home))
-                assert done.returncode == 0, done.stderr
-                return done.stdout
+        def told(*words: str) -> str:
+            done = portico(*words, cwd=run.directory, env=paths(home))
+            assert done.returncode == 0, done.stderr
+            return done.stdout
 
-            assert run.get("/say").text == "said"
-            until(
-                lambda: "said by the app" in told("logs", "--no-follow"), "the app's words under its request"
-            )
-            trace = json.loads(told("trace", "/say", "--json"))
-            assert "calls the app: GET /say" in [row["action"] for row in trace["rows"]]
-            assert [text.strip() for text in trace["app"]] == ["said by the app"]
-            runtime, state = places(run)
-            assert (runtime / "trace").owner() == "root"
-            assert as_user("ls", str(runtime / "trace")).returncode != 0
-            log = state.with_name(f"{state.name}.app") / "app.log"
-            assert (log.owner(), log.parent.stat().st_mode & 0o7777) == (USER, 0o700)
-            waiting = threading.Thread(target=lambda: run.get("/wait"))
-            waiting.start()
-            until(lambda: "GET /wait, for " in told("status"), "the request that waits")
-            hostile = runtime / "slow" / "1.json"
-            as_user("mkfifo", str(hostile))  # whatever that user puts there: nothing waits for it
-            assert "GET /wait, for " in told("status")
-            as_user("rm", str(hostile))
-            as_user("ln", "-s", "/etc/passwd", str(log.with_name("app.log.1")))
-            assert "root:x" not in told("logs", "--no-follow")
-            (app / "enough").touch()
-            waiting.join()
-        finally:
-            stop(run)
+        assert run.get("/say").text == "said"
+        until(lambda: "said by the app" in told("logs", "--no-follow"), "the app's words under its request")
+        trace = json.loads(told("trace", "/say", "--json"))
+        assert "calls the app: GET /say" in [row["action"] for row in trace["rows"]]
+        assert [text.strip() for text in trace["app"]] == ["said by the app"]
+        runtime, state = places(run)
+        assert (runtime / "trace").owner() == "root"
+        assert as_user("ls", str(runtime / "trace")).returncode != 0
+        log = state.with_name(f"{state.name}.app") / "app.log"
+        assert (log.owner(), log.parent.stat().st_mode & 0o7777) == (USER, 0o700)
+        waiting = threading.Thread(target=lambda: run.get("/wait"))
+        waiting.start()
+        until(lambda: "GET /wait, for " in told("status"), "the request that waits")
+        hostile = runtime / "slow" / "1.json"
+        as_user("mkfifo", str(hostile))  # whatever that user puts there: nothing waits for it
+        assert "GET /wait, for " in told("status")
+        as_user("rm", str(hostile))
+        as_user("ln", "-s", "/etc/passwd", str(log.with_name("app.log.1")))
+        assert "root:x" not in told("logs", "--no-follow")
+        (run.directory / "enough").touch()
+        waiting.join()
+        run.stop()
         assert "Traceback" not in run.stderr()
 
 
