@@ -86,3 +86,8 @@ def test_only_output_prints() -> None:
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
                 assert node.func.id != "print", f"{path.relative_to(SOURCE)}:{node.lineno} prints"
+
+
+def test_nobody_changes_the_umask() -> None:
+    """It is the whole process's: a program that another thread starts meanwhile would inherit it."""
+    assert [path.name for path in modules() if "os.umask(" in path.read_text()] == []

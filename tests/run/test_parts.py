@@ -21,6 +21,7 @@ from typing import Any
 import pytest
 
 from portico.errors import PorticoError
+from portico.link import private
 from portico.plan.model import File, Health, Ladder, Line, Plan, Process
 from portico.run import child, files, health, leftovers, lock, ports, proc, quiet, signals, switch
 from portico.run.action import Manner
@@ -126,6 +127,17 @@ def test_files_are_written_beside_and_switched_by_a_link(plan: Plan, runtime: Pa
     files.use(str(runtime), 2)
     files.prune(str(runtime), {2})
     assert sorted(path.name for path in runtime.iterdir()) == ["conf", "conf-2"]
+
+
+@pytest.mark.parametrize("umask", [0, 0o22, 0o77])
+def test_a_socket_is_private_from_its_first_moment_whatever_our_umask(runtime: Path, umask: int) -> None:
+    before = os.umask(umask)
+    try:
+        for _ in range(2):  # also where one lies already
+            with private.bind(f"{runtime}/private.sock"):
+                assert (runtime / "private.sock").stat().st_mode & 0o777 == 0o600
+    finally:
+        os.umask(before)
 
 
 def test_modes_do_not_depend_on_our_umask(plan: Plan, runtime: Path) -> None:

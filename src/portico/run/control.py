@@ -9,16 +9,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import os
 import shutil
-import socket
 import urllib.parse
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
-from pathlib import Path
 from typing import NamedTuple
 
 from portico.errors import PorticoError
+from portico.link import private
 from portico.plan import paths
 
 ASK_SECONDS = 5.0
@@ -52,23 +50,12 @@ def path(runtime: str) -> str:
 
 async def listen(where: str, answers: Answers, user: str = "") -> asyncio.Server:
     """Begin to answer at that path; `user` is who else but root may ask. Raises OSError."""
-    listener = _bind(where)
+    listener = private.bind(where)
     if user:
         shutil.chown(where, user)
     return await asyncio.start_unix_server(
         lambda r, w: _converse(r, w, answers), sock=listener, limit=_LONGEST_REQUEST
     )
-
-
-def _bind(where: str) -> socket.socket:
-    Path(where).unlink(missing_ok=True)
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    before = os.umask(0o177)  # private from the first moment: a chmod would come too late
-    try:
-        listener.bind(where)
-    finally:
-        os.umask(before)
-    return listener
 
 
 async def _converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, answers: Answers) -> None:

@@ -11,9 +11,7 @@ import base64
 import binascii
 import hmac
 import json
-import os
 import shutil
-import socket
 import urllib.parse
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
@@ -22,6 +20,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from portico.errors import PorticoError
+from portico.link import private
 
 HEAD_SECONDS = 10.0
 GUESS_SECONDS = 1.0
@@ -165,15 +164,10 @@ class Door:
 
 async def listen_unix(door: Door, path: str, group: str = "") -> asyncio.Server:
     """At a socket for nginx's workers, who come in by group. Raises OSError."""
-    Path(path).unlink(missing_ok=True)
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    before = os.umask(0o117)
-    try:
-        listener.bind(path)
-    finally:
-        os.umask(before)
+    listener = private.bind(path)
     if group:
         shutil.chown(path, group=group)
+    Path(path).chmod(0o660)
     return await asyncio.start_unix_server(
         door.answer, sock=listener, limit=1 << 14, backlog=MOST_CONNECTIONS
     )
