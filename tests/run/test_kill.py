@@ -122,8 +122,8 @@ def _patiently(site: Site) -> tuple[int, str]:
     """What a client gets that asks again: who came while a server booted waits until that has failed."""
     for _ in range(5):
         with contextlib.suppress(TimeoutError):
-            return site.get()
-    return site.get()
+            return site.get(timeout=15)
+    return site.get(timeout=15)
 
 
 def test_crash_loop_of_a_serving_app_says_down_and_heals(site: Site) -> None:

@@ -32,18 +32,19 @@ def test_nginx_says_starting_while_the_app_boots(site: Site) -> None:
     wait = "import os, time\nwhile not os.path.exists('go'):\n    time.sleep(0.02)\n"
     app.write_text(wait + app.read_text())
     site.begin()
-    seen = set()
-    while not any(news["news"] == "Ready" for news in site.news):
+    seen = list[tuple[int, str]]()
+    while (200, "1") not in seen:
         try:
-            seen.add(site.get())
+            seen.append(site.get())
         except OSError:
             pass
         if (503, "starting") in seen:
             (site.app / "go").touch()
-        if (200, "1") in seen:
-            site.hear("Ready")
-    assert (503, "starting") in seen
-    assert (503, "down") not in seen
+    site.hear("Ready")
+    # nginx may find nobody for a request, and look for the flag when the app has just been found well.
+    *before, last, _ = seen
+    assert set(before) <= {(503, "starting")}
+    assert last in ((503, "starting"), (503, "down"))
 
 
 def test_second_portico_on_the_same_directory_says_what_is_running(site: Site) -> None:
