@@ -91,7 +91,7 @@ class Served:
     prefix: str = ""
     stderr_path: Path = Path()
     stdout_path: Path = Path()
-    client: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=30))
+    client: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=60))
 
     @property
     def url(self) -> str:
