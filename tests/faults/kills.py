@@ -12,7 +12,7 @@ from collections.abc import Callable
 import psutil
 
 from tests.faults.clients import Asked, Clients, ask
-from tests.faults.outcome import Outcome, judged
+from tests.faults.outcome import Outcome, at_most, judged
 from tests.faults.stage import Stage, eventually, staged
 
 BACK_SECONDS = 2.0
@@ -62,7 +62,7 @@ def arbiter(times: int) -> Outcome:
             f"kill -9 of Gunicorn's arbiter, {_times(times)}",
             f"back within {BACK_SECONDS:g} s, then 0",
             stage, clients,
-            may_fail=lambda asked: any(0 <= asked.ended - moment <= BACK_SECONDS for moment in moments),
+            may_fail=lambda asked: any(0 <= asked.ended - moment <= at_most(BACK_SECONDS) for moment in moments),
             back_seconds=_back(clients, moments, BACK_SECONDS),
             back_within=BACK_SECONDS,
             remarks=[f"the slowest request took {clients.slowest():.2f} s"],
@@ -112,17 +112,18 @@ def nginx_master(times: int) -> Outcome:
             orphans = [master, *master.children()]
             moments.append(_kill(master.pid))
             eventually(lambda old=master.pid: _is_another(stage.nginx, old))  # type: ignore[misc]
-            eventually(lambda: ask(stage.port, "GET", "/").is_good, BACK_SECONDS)
+            eventually(lambda: ask(stage.port, "GET", "/").is_good, at_most(BACK_SECONDS))
             wrong += [
                 f"asked after kill {turn}: configuration {mark}" for mark in _marks(stage) - {str(turn)}
             ]
             time.sleep(max(0.0, moments[-1] + BACK_SECONDS - time.monotonic()))
+            eventually(lambda them=orphans: not any(map(_is_alive, them)), at_most(BACK_SECONDS))  # type: ignore[misc]
             wrong += [f"orphan {orphan.pid} is left" for orphan in orphans if _is_alive(orphan)]
         return judged(
             f"kill -9 of nginx's master, {_times(times)}",
             f"newest configuration within {BACK_SECONDS:g} s, one generation",
             stage, clients,
-            may_fail=lambda asked: any(0 <= asked.ended - moment <= BACK_SECONDS for moment in moments),
+            may_fail=lambda asked: any(0 <= asked.ended - moment <= at_most(BACK_SECONDS) for moment in moments),
             back_seconds=_back(clients, moments, BACK_SECONDS),
             back_within=BACK_SECONDS,
             broken=wrong,
@@ -150,6 +151,7 @@ def portico_itself(times: int) -> Outcome:
             stage.until_ready()
             answer = ask(stage.port, "GET", "/")
             wrong += [] if answer.said == str(turn) else [f"after start {turn}: {answer}"]
+            eventually(lambda them=left: not any(map(_is_alive, them)), at_most(0.1))  # type: ignore[misc]
             wrong += [f"left behind: {one.pid}" for one in left if _is_alive(one)]
             for request in in_hand:
                 request.join()
@@ -162,7 +164,7 @@ def portico_itself(times: int) -> Outcome:
             f"kill -9 of Portico, then start again, {_times(times)}",
             f"back within {BACK_SECONDS:g} s",
             stage, clients,
-            may_fail=lambda asked: any(0 <= asked.ended - moment <= BACK_SECONDS for moment in moments),
+            may_fail=lambda asked: any(0 <= asked.ended - moment <= at_most(BACK_SECONDS) for moment in moments),
             back_seconds=back,
             back_within=BACK_SECONDS,
             remarks=[f"back after {', '.join(each)}"] if times > 1 else [],

@@ -8,6 +8,13 @@ from dataclasses import dataclass, field
 from tests.faults.clients import Asked, Clients
 from tests.faults.stage import Stage
 
+PATIENCE = 1.0
+"""How many times longer than promised a recovery may take: promises are for a machine that does nothing else."""
+
+
+def at_most(seconds: float) -> float:
+    return seconds * PATIENCE
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -40,7 +47,7 @@ def judged(
     """
     longest = max(back_seconds, default=None)
     late = []
-    if back_within is not None and longest is not None and longest > back_within:
+    if back_within is not None and longest is not None and longest > at_most(back_within):
         late = [f"back after {longest:.2f} s, promised within {back_within:g} s"]
     return Outcome(
         fault,

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from tests.faults.clients import Asked, Clients, ask
 from tests.faults.kills import CONFIGURATION
 from tests.faults.outcome import Outcome, judged
-from tests.faults.stage import Stage, staged
+from tests.faults.stage import Stage, eventually, staged
 
 FAILING = """\
 from flask import Flask
@@ -24,7 +24,7 @@ def index():
 def reloads(times: int) -> Outcome:
     """Every fourth release is broken: it is dropped, and the one before serves on."""
     wrong: list[str] = []
-    with staged("--start-timeout", "3s") as stage, Clients(stage.port) as clients:
+    with staged("--start-timeout", "8s") as stage, Clients(stage.port) as clients:
         breaking: list[Callable[[], None]] = [
             lambda: stage.write("app.py", "import no_such_module\n"),
             lambda: stage.write("app.py", FAILING),
@@ -115,8 +115,10 @@ class _Asking(threading.Thread):
         super().__init__()
         self._port, self._path = stage.port, path
         self.answer = Asked(path, 0, False, "", 0, 0, 0, "not asked")
+        mark = stage.home / "wait.begun"
+        mark.unlink(missing_ok=True)
         self.start()
-        time.sleep(0.5)
+        eventually(mark.exists)
 
     def run(self) -> None:
         self.answer = ask(self._port, "GET", self._path)
@@ -126,7 +128,7 @@ def slow_boot(seconds: float) -> Outcome:
     """An app that takes long to boot: visitors are told so, a reload to it costs nothing, one that takes too long is
     dropped."""
     sleeps = f"import time; time.sleep({seconds:g})\n"
-    patience = seconds + 10
+    patience = seconds + 30
     wrong: list[str] = []
     with staged("--start-timeout", f"{patience:g}s", wait=False) as stage:
         # Started anew: the one that `staged` began found the quick app.
@@ -135,8 +137,8 @@ def slow_boot(seconds: float) -> Outcome:
         stage.release("0", before=sleeps)
         began = time.monotonic()
         stage.begin("--start-timeout", f"{patience:g}s")
-        told = _what_a_visitor_sees(stage, began + 3 * seconds + 10)
-        stage.until_ready(3 * seconds + 20)
+        told = _what_a_visitor_sees(stage, began + 3 * seconds + 60)
+        stage.until_ready(3 * seconds + 60)
         ready = time.monotonic() - began
         with Clients(stage.port) as clients:
             stage.release("1", before=sleeps)

@@ -42,6 +42,7 @@ def work():
 
 @app.get("/wait/<seconds>")
 def wait(seconds):
+    open("wait.begun", "w").close()
     time.sleep(float(seconds))
     return "RELEASE"
 
@@ -174,7 +175,7 @@ def _begin(
     return Served(process, home, port, stderr_path=err, stdout_path=out)
 
 
-def eventually(is_so: Callable[[], bool], seconds: float = 10.0) -> float | None:
+def eventually(is_so: Callable[[], bool], seconds: float = 60.0) -> float | None:
     """How long it took until it was so; None when it was not in time."""
     began = time.monotonic()
     while not is_so():
