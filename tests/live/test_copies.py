@@ -97,6 +97,7 @@ def site(request: pytest.FixtureRequest, _needs_nginx: None) -> Iterator[Served]
             lambda: is_copied(run, "/static/app.3f9c1b2a.css", FILES["static/app.3f9c1b2a.css"]),
             "a copy of the css",
         )
+        until(lambda: compressed(run).get("left") == 0, "every coding of every file")
         yield run
 
 
