@@ -27,7 +27,7 @@ from portico.watch.follow import MOST, Follower, decoded, paced
 from portico.watch.lines import Request, visible
 
 _LOOK_SECONDS = 0.1
-_SELDOM_SECONDS, _QUIET_SECONDS = 0.5, 15.0
+_SELDOM_SECONDS, _QUIET_SECONDS = 1.0, 15.0
 """When nothing has come for a quarter of a minute: an idle site takes no time of the machine."""
 _AT_LEVEL = len("2026/11/21 14:15:55 ")
 _MOST_LINES = 10

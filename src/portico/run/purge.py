@@ -16,7 +16,7 @@ from portico.run.background import in_background
 from portico.run.kept import Meant
 from portico.turns import turn
 
-LOOK_SECONDS = 0.5
+LOOK_SECONDS, IDLE_SECONDS = 0.5, 1.0
 _SLACK_SECONDS = 2.0
 """Times of files are a tick of the kernel behind the clock, and those in the head of an answer have no fractions."""
 
@@ -39,7 +39,7 @@ class Purge:
     async def watch(self) -> None:
         """Drop what was under way when an order came, as soon as it is kept."""
         while True:
-            await turn(LOOK_SECONDS)
+            await turn(LOOK_SECONDS if self._recent else IDLE_SECONDS)
             forget = time.time() - self._in_force().ladder.drain_seconds - _SLACK_SECONDS
             self._recent = [(at, each) for at, each in self._recent if at > forget]
             if self._recent:

@@ -34,8 +34,10 @@ def trust(site: Site) -> list[Directive]:
 
 
 def scheme(site: Site) -> str:
-    """The variable of the client's scheme: the connection's own where no proxy may say it, and no map is asked."""
-    return "$portico_scheme" if site.proxies else "$scheme"
+    """The client's scheme: a map's where a proxy may say it, the connection's own, or the only one there is."""
+    if site.proxies:
+        return "$portico_scheme"
+    return "$scheme" if site.has_https else "http"
 
 
 def https(site: Site) -> str:

@@ -34,7 +34,7 @@ from portico.turns import turn
 _LOOK_SECONDS = 2.0
 _SHARE = 100
 """A look may take a hundredth of the time."""
-_TURN_SECONDS = 0.5
+_TURN_SECONDS = 1.0
 """For the site to serve, before anything is compressed, and for other folders after a reload."""
 _SHOW_SECONDS = 0.2
 """Between two pieces of news of the progress."""
