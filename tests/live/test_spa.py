@@ -30,6 +30,8 @@ FILES = {
     "dist/our menu, 50%+é.txt": "soup",
     "dist/a folder/x.txt": "x",
     "dist/.env": "SECRET",
+    "dist/deploy.py": "SECRET",
+    "dist/vite.svg~": "SECRET",
     "portico.toml": 'spa = "dist"\n',
 }
 PAGE = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
@@ -83,7 +85,8 @@ def test_its_files(spa: Served) -> None:
     assert spa.get("/our%20menu%2C%2050%25%2B%C3%A9.txt").text == "soup"
     assert spa.get("/a%20folder/x.txt").text == "x"
     assert spa.get("/assets/missing.js", headers=PAGE).status_code == 404
-    assert "SECRET" not in spa.get("/.env", headers=PAGE).text
+    for name in (".env", "deploy.py", "vite.svg~"):
+        assert "SECRET" not in spa.get(f"/{name}", headers=PAGE).text
 
 
 def test_a_build_that_is_not_there_is_an_error() -> None:
@@ -92,3 +95,14 @@ def test_a_build_that_is_not_there_is_an_error() -> None:
         done = portico("plan", cwd=home)
     assert done.returncode == 2
     assert 'spa: "dist": there is no index.html in it' in done.stderr
+
+
+@pytest.mark.parametrize("toml", ['spa = "."', 'spa = ".."', '[static]\n"/files/" = "./"', 'spa = "link"'])
+def test_a_folder_that_holds_the_app_is_not_published(toml: str) -> None:
+    with private_directory() as outside:
+        home = outside / "site"
+        write_files(home, {"app.py": APP, "index.html": "", "../index.html": "", "portico.toml": toml + "\n"})
+        (home / "link").symlink_to(home)
+        done = portico("plan", cwd=home)
+    assert done.returncode == 2
+    assert ": the app itself lies in it" in done.stderr

@@ -1,4 +1,6 @@
-"""Names that hold a hash of the file's content: such a file never changes, its name does.
+"""What the name of a file tells: that it holds a hash of the content, or that it is never sent.
+
+A file with such a hash never changes, its name does.
 
 The patterns are read by Python and by nginx (PCRE) alike and have no captures. A name that merely looks like that must
 not be kept for a year, and a hash that is not recognised costs one small question a visit: in doubt it is none.
@@ -27,6 +29,9 @@ PATTERN = (
 _IN_MANIFEST = re.compile(r"[._-](?P<hash>[A-Za-z0-9_-]{6,64})(?:\.[A-Za-z0-9]+){1,3}$")
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|\d{1,5}")
 _PATTERN = re.compile(PATTERN)
+SOURCES = "py[cdio]?|j2|jinja2?|bak|orig|swp|br"
+"""Ends of names that are never sent: Python and templates, what editors leave behind, and `.br`, which is no file in
+its own right."""
 
 
 def looks_fingerprinted(path: str) -> bool:

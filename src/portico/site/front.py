@@ -9,9 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from portico.site import manifests
+from portico.site.fingerprints import SOURCES
 from portico.site.model import RootFile, Site, StaticFolder
 from portico.site.routes import claims
 
+_SOURCE = re.compile(rf".*(?:~|\.(?:{SOURCES}))")
 _AT_ROOT = ("favicon.ico", "robots.txt")
 """What browsers and robots ask for at the root, whatever a page says."""
 _URL_NAME = re.compile(r"[^.$\x00-\x1f\x7f-\x9f\ud800-\udfff][^$\x00-\x1f\x7f-\x9f\ud800-\udfff]*")
@@ -57,7 +59,7 @@ def _icons(site: Site) -> Iterator[RootFile]:
 
 def _spa_files(spa: str) -> Iterator[RootFile]:
     for name in _names(spa):
-        if name != _INDEX and _is_file(spa, name):
+        if name != _INDEX and not _SOURCE.fullmatch(name) and _is_file(spa, name):
             yield RootFile(f"/{name}", f"{spa.rstrip('/')}/{name}", "spa")
 
 

@@ -38,7 +38,7 @@ def resolve(options: Options, facts: AppFacts, directory: Path, causes: Mapping[
         directory=str(directory.absolute()),
         name=options.name or site_name(directory),
         causes=causes,
-        declared=tuple(_declared(options, directory, causes, problems)),
+        declared=tuple(_declared(options, facts, directory, causes, problems)),
         pages=dict(_pages(options, directory, causes, problems)),
         nginx_http=tuple(_texts(options.nginx.http, "nginx.http", directory, causes, problems)),
         nginx_server=tuple(_texts(options.nginx.server, "nginx.server", directory, causes, problems)),
@@ -46,7 +46,7 @@ def resolve(options: Options, facts: AppFacts, directory: Path, causes: Mapping[
         password_file=_password_file(options, directory, causes, problems),
         routed=_routed(options, facts, causes, problems),
     )
-    site = at_root(site, _spa(options, directory, causes, problems))
+    site = at_root(site, _spa(options, facts, directory, causes, problems))
     if problems:
         raise UsageError(*problems)
     return with_manifests(site)
@@ -115,7 +115,7 @@ def word(text: str) -> str:
 
 
 def _declared(
-    options: Options, directory: Path, causes: Mapping[str, str], problems: list[Problem]
+    options: Options, facts: AppFacts, directory: Path, causes: Mapping[str, str], problems: list[Problem]
 ) -> Iterator[StaticFolder]:
     where = causes.get("static", "static")
     for url, folder in options.static.items():
@@ -123,7 +123,8 @@ def _declared(
             path = _path(directory, folder)
             if not stat.S_ISDIR(path.stat().st_mode):
                 raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
-        except (OSError, ValueError) as error:
+            _refuse_the_app_s(path, facts, directory)
+        except (OSError, ValueError, RuntimeError) as error:
             what, hint = _why_not(error, directory / folder)
             problems.append(Problem(where, f'static: "{url}" = "{folder}": {what}', hint))
         else:
@@ -144,12 +145,15 @@ def _https_files(options: Options, directory: Path, causes: Mapping[str, str]) -
             )
 
 
-def _spa(options: Options, directory: Path, causes: Mapping[str, str], problems: list[Problem]) -> str:
+def _spa(
+    options: Options, facts: AppFacts, directory: Path, causes: Mapping[str, str], problems: list[Problem]
+) -> str:
     """The single-page app's directory, with an index.html in it, or nothing."""
     if not options.spa:
         return ""
     try:
         path = _path(directory, options.spa)
+        _refuse_the_app_s(path, facts, directory)
         if stat.S_ISREG((path / "index.html").stat().st_mode):
             return str(path.absolute())
         what, hint = "its index.html is no file", "build the app, then start Portico"
@@ -158,7 +162,7 @@ def _spa(options: Options, directory: Path, causes: Mapping[str, str], problems:
             "there is no index.html in it",
             "build the app, or name the directory that the build writes",
         )
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RuntimeError) as error:
         what, hint = _why_not(error, directory / options.spa)
     problems.append(Problem(causes.get("spa", "spa"), f'spa: "{options.spa}": {what}', hint))
     return ""
@@ -192,6 +196,13 @@ def _path(directory: Path, text: str) -> Path:
         return directory / Path(text).expanduser()
     except RuntimeError:
         raise ValueError("there is no such user") from None
+
+
+def _refuse_the_app_s(path: Path, facts: AppFacts, directory: Path) -> None:
+    """Raises ValueError for a folder to be published that holds the app or portico.toml, and OSError."""
+    published = path.resolve()
+    if any(Path(own).resolve().is_relative_to(published) for own in (facts.directory, directory) if own):
+        raise ValueError("the app itself lies in it, with its settings and data")
 
 
 def _why_not(error: OSError | ValueError | RuntimeError, path: Path) -> tuple[str, str]:

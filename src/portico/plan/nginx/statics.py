@@ -14,7 +14,7 @@ from portico.plan.nginx.open_files import open_files
 from portico.plan.nginx.pages import PREFIX, error_pages, no_such_part
 from portico.plan.packing import packed
 from portico.plan.paths import Paths
-from portico.site.fingerprints import PATTERN
+from portico.site.fingerprints import PATTERN, SOURCES
 from portico.site.model import RootFile, Site, StaticFolder
 from portico.site.pattern import head, is_fixed
 
@@ -29,8 +29,6 @@ _TEXT = (
     "text/xml",
     "image/svg+xml",
 )
-_SOURCES = "py[cdio]?|j2|jinja2?|bak|orig|swp|br"
-"""Never sent: Python and templates, what editors leave behind, and `.br`, which is no file in its own right."""
 _LIFE = "https://www.rfc-editor.org/rfc/rfc8246.html"
 
 
@@ -199,7 +197,7 @@ def _no_folder() -> Directive:
 def _refused(url: str, *, has_index: bool) -> str:
     """Short, because each request is matched with it. The dot is looked for below a URL that has one itself."""
     dotted = rf"^{re.escape(url)}(?:.*/)?\." if "/." in url else r"/\."
-    return rf"{dotted}|(?:[~{'' if has_index else '/'}]|\.(?:{_SOURCES}))$"
+    return rf"{dotted}|(?:[~{'' if has_index else '/'}]|\.(?:{SOURCES}))$"
 
 
 def _copy(place: Place, found: tuple[Packed, ...], url: str, said: list[Directive]) -> list[Directive]:
