@@ -269,6 +269,20 @@ def test_a_route_is_kept_by_what_it_depends_on(run: Served) -> None:
 
 
 @pytest.mark.parametrize(
+    "cookies",
+    ["THEME=dark", "THEME=dark; theme=evil", "theme=dark; theme=evil", "a=1,theme=dark; theme=evil"],
+)
+def test_a_cookie_that_nginx_and_the_app_read_differently_is_nobody_else_s(run: Served, cookies: str) -> None:
+    """nginx takes the first that is called so, in capital or small letters, for the key."""
+    url = f"/kept/{next(_numbers)}"
+    run.get(url, headers={"Accept-Language": "de", "Cookie": cookies})
+    answer = run.get(url, headers={"Accept-Language": "de", "Cookie": "theme=dark"})
+    assert answer.text.startswith("de dark ")
+    assert answer.headers["Cache-Control"] == "public, max-age=0, s-maxage=60"
+    assert run.get(url, headers={"Accept-Language": "de", "Cookie": "theme=dark"}).text == answer.text
+
+
+@pytest.mark.parametrize(
     "header", [("Set-Cookie", "a=b"), ("Cache-Control", "private"), ("Cache-Control", "no-store")]
 )
 def test_what_the_app_says_of_a_kept_route_goes_first(run: Served, header: tuple[str, str]) -> None:

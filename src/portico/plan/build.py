@@ -19,6 +19,7 @@ from portico.plan.nginx.main import nginx_conf
 from portico.plan.nginx.pages import error_page_files
 from portico.plan.nginx.part import USERS_HTTP, part, part_file
 from portico.plan.nginx.routes import impossible as no_routes
+from portico.plan.nginx.routes import notes as route_notes
 from portico.plan.nginx.server import backlog, https_addresses, listen_addresses
 from portico.plan.nginx.sizes import connections
 from portico.plan.nginx.statics import copies, served
@@ -254,6 +255,7 @@ def _notes(site: Site, place: Place) -> tuple[str, ...]:
         notes.append(f"this nginx was built without auth_request: {HEALTH} is not answered")
     notes += upstream_notes(site, place)
     notes += cache_notes(site, place)
+    notes += route_notes(site)
     if place.app_user and site.has_app:
         notes.append(f"the app runs as '{place.app_user}': {place.app_user_why}")
         notes += [place.entangled] if place.entangled else []

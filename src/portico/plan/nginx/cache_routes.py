@@ -26,13 +26,35 @@ def route_maps(site: Site) -> list[Directive]:
         "ask again each time, so that a purge is seen at once"
     )
     source = "$upstream_http_set_cookie$http_authorization$upstream_http_expires$upstream_http_cache_control"
-    return [
+    made = [
         entries(
             "map", source, _control(seconds),
             table=[("default", ""), ("", f"public, max-age=0, s-maxage={seconds:.0f}")], why=why,
         )
         for seconds in times
     ]  # fmt: skip
+    return made + [
+        _odd_cookie(name) for name in sorted({name for item in site.routed for name in _cookies(item)})
+    ]
+
+
+def _odd_cookie(name: str) -> Directive:
+    """nginx takes the first cookie of a name in capital or small letters, also one behind a comma; an app may not."""
+    any_of_it = rf"(?:^|[;,])\s*{name}\s*="
+    return entries(
+        "map", "$http_cookie", _odd(name),
+        table=[("default", "0"), ("", "0"), (f"~*{any_of_it}.*{any_of_it}", "1"), (f"~(?:^|;) *{name}=", "0"),
+               (f"~*{any_of_it}", "1")],
+        why="1 where the app may see another cookie than nginx: nobody else gets an answer to that",
+    )  # fmt: skip
+
+
+def _cookies(routed: Routed) -> list[str]:
+    return [name.removeprefix(_COOKIE) for name in routed.edge.vary if name.startswith(_COOKIE)]
+
+
+def _odd(name: str) -> str:
+    return f"$portico_odd_cookie_{name}"
 
 
 def keep_route(
@@ -50,7 +72,7 @@ def keep_route(
             why="kept so long when the app does not say a time itself", cause=cause,
         ),
         directive(
-            f"{link}_no_cache", *never,
+            f"{link}_no_cache", *never, *map(_odd, _cookies(routed)),
             why="kept without a mark of the app's; what it wants nobody to keep is not", cause=cause,
         ),
         directive(

@@ -22,6 +22,7 @@ from portico.plan.nginx.uwsgi_link import has_deadlines, has_private, has_stream
 from portico.plan.paths import Paths
 from portico.site.model import Edge, Route, Routed, Site
 from portico.site.pattern import escape, head, is_fixed
+from portico.values import Size
 
 STREAM_SECONDS = 3600
 """How long a stream may be silent: as a WebSocket, an hour outlives a lunch break."""
@@ -172,6 +173,21 @@ def upload_map(site: Site, place: Place) -> list[Directive]:
     why = "any larger body is in a file; only a route that asked for it is told which"
     table = [("default", ""), ("1", "$request_body_file")]
     return [entries("map", "$portico_upload", "$portico_upload_file", table=table, why=why)]
+
+
+def notes(site: Site) -> Iterator[str]:
+    """Uploads that nginx would take and the app refuses: it reads no further than its own limit."""
+    most = site.facts.max_content_length
+    if most is None:
+        return
+    asked = {"max_upload": site.options.max_upload}
+    asked |= {item.rule: item.edge.max_upload for item in site.routed if not item.edge.upload_to_file}
+    wanted = [f"{what} ({size})" for what, size in asked.items() if size is not None and size > most]
+    if wanted:
+        yield (
+            f"the app itself refuses uploads above {Size(most)} (MAX_CONTENT_LENGTH), less than {', '.join(wanted)}: "
+            "raise it, or set request.max_content_length in the view"
+        )
 
 
 def impossible(site: Site) -> list[Problem]:
