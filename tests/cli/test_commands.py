@@ -46,7 +46,9 @@ def test_plan_as_json_holds_every_line_with_its_reason(home: Path) -> None:
 def test_plan_says_when_the_app_refuses_what_a_route_takes(home: Path) -> None:
     marked = "\nfrom portico import edge\napp.config['MAX_CONTENT_LENGTH'] = 1 << 20\n"
     for rule, size in (("/large", "4MiB"), ("/small", "1KiB")):
-        marked += f"app.add_url_rule('{rule}', '{rule}', edge.max_upload('{size}')(lambda: ''), methods=['POST'])\n"
+        marked += (
+            f"app.add_url_rule('{rule}', '{rule}', edge.max_upload('{size}')(lambda: ''), methods=['POST'])\n"
+        )
     (home / "app.py").write_text(HELLO + marked)
     said = portico("plan", cwd=home).stdout
     assert "the app itself refuses uploads above 1MiB (MAX_CONTENT_LENGTH), less than /large (4MiB)" in said
