@@ -74,9 +74,14 @@ def _noting(**settings: Any) -> Callable[[View], View]:
         before: Note | None = getattr(view, NOTES, None)
         made = Note({**(before or {}), **settings})
         made.where, made.view = _where(view), getattr(view, "__qualname__", repr(view))
+        try:
+            setattr(view.__func__ if inspect.ismethod(view) else view, NOTES, made)
+        except AttributeError:
+            raise TypeError(
+                f"portico.edge has no place for a note on {view!r}: wrap it in a function"
+            ) from None
         # By identity: equal notes of two views are two.
         _noted[:] = [other for other in _noted if other is not before] + [made]
-        setattr(view, NOTES, made)
         return view
 
     return note

@@ -35,6 +35,10 @@ add("/q.x/<other>", endpoint="other state")
 add("/static/made/<int:n>", edge.private, endpoint="private made")
 add("/static/made/<int:n>/open", endpoint="made")
 add("/u-<uuid:key>", edge.private, endpoint="private uuid")
+add("/t/<path:rest>", edge.private, endpoint="private tail")
+add("/t/<path:rest>/raw", endpoint="raw tail")
+app.add_url_rule("/loose", "loose", edge.private(lambda: "private loose"), strict_slashes=False)
+app.add_url_rule("/lax/<int:n>/", "lax", edge.private(lambda n: "private lax"), strict_slashes=False)
 add("/list/", edge.private, endpoint="private list")
 add("/either/", edge.private, endpoint="private either")
 add("/either", endpoint="either")
@@ -87,7 +91,7 @@ PATHS = [
     "/", "/me", "/me/", "/a/x", "/a/1", "/a/1/2", "/a/b/", "/a/b/c", "/a/b/c/mine", "/a/b/c/d", "/a/b/c/mine/too",
     "/a/fixed", "/a/fixed/on", "/a/%31", "/a/b%2Fc", "/a//x", "/q.x/on", "/q.x/off", "/q.x/maybe", "/qqx/on",
     "//me", "///a/x", "//a/1", "//a/b/c/mine", "//a/fixed", "//q.x/off", "//static/made/7", "/list/", "//list/",
-    "/either", "/either/",
+    "/either", "/either/", "/t/x", "/t/x/raw", "/t/x/y/raw", "/t/raw", "/loose", "/loose/", "/lax/3", "/lax/3/", "//lax/3",
     "/static/made/7", "/static/made/7/open", "/static/made/x", "/u-12345678-1234-1234-1234-123456789abc", "/u-1",
 ]  # fmt: skip
 

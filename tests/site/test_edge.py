@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from portico import edge
 from portico.errors import UsageError
 from portico.site.discover import discover
 from portico.site.load import load
@@ -101,6 +102,13 @@ def test_flask_views_say_what_they_want(told: Told) -> None:
     }
     places = {item.rule: item.causes for item in found}
     assert places["/me"] == {"private": "shop.py:21: @edge.private"}
+
+
+def test_a_method_of_an_object_is_a_view_too(told: Told) -> None:
+    source = "class Shop:\n    def view(self): return 'x'\napp.add_url_rule('/x', 'x', edge.private(Shop().view))\n"
+    assert [(item.rule, item.edge.private) for item in told(FLASK + source)] == [("/x", True)]
+    with pytest.raises(TypeError, match="no place for a note"):
+        edge.private(len)
 
 
 def test_the_file_wins_over_the_app_key_by_key(told: Told) -> None:

@@ -111,9 +111,18 @@ def _is_default(owner: Owner) -> bool:
 
 
 def _routes(app: flask.Flask) -> Iterator[dict[str, Any]]:
-    tried = sorted(app.url_map.iter_rules(), key=lambda rule: pattern_rank(rule.rule))
-    for number, rule in enumerate(tried):
+    for number, rule in enumerate(_tried(list(app.url_map.iter_rules()))):
         yield _route(app, rule) | {"rank": number}
+
+
+def _tried(rules: list[Rule]) -> list[Rule]:
+    """In the order in which Werkzeug tries them: part by part, fixed ones first, then by weights that it keeps to
+    itself, and that converters of the app's own may have.
+    """
+    try:
+        return sorted(rules, key=lambda rule: [(not part.static, part.weight) for part in rule._parts])
+    except (AttributeError, TypeError):  # another Werkzeug
+        return sorted(rules, key=lambda rule: pattern_rank(rule.rule))
 
 
 def _route(app: flask.Flask, rule: Rule) -> dict[str, Any]:
@@ -137,7 +146,8 @@ def _pattern(rule: Rule) -> str:
         return str(rule.get_converter("", name, positional, named).regex)
 
     try:
-        return pattern(rule.rule, converter)
+        made = pattern(rule.rule, converter)
+        return made if rule.strict_slashes or made == "/" else f"{made.removesuffix('/')}/?"
     except (ValueError, LookupError, AttributeError, TypeError):
         return ""
 
