@@ -91,7 +91,8 @@ PATHS = [
     "/", "/me", "/me/", "/a/x", "/a/1", "/a/1/2", "/a/b/", "/a/b/c", "/a/b/c/mine", "/a/b/c/d", "/a/b/c/mine/too",
     "/a/fixed", "/a/fixed/on", "/a/%31", "/a/b%2Fc", "/a//x", "/q.x/on", "/q.x/off", "/q.x/maybe", "/qqx/on",
     "//me", "///a/x", "//a/1", "//a/b/c/mine", "//a/fixed", "//q.x/off", "//static/made/7", "/list/", "//list/",
-    "/either", "/either/", "/t/x", "/t/x/raw", "/t/x/y/raw", "/t/raw", "/loose", "/loose/", "/lax/3", "/lax/3/", "//lax/3",
+    "/either", "/either/", "/t/x", "/t/x/raw", "/t/x/y/raw", "/t/raw", "/loose", "/loose/", "/lax/3", "/lax/3/",
+    "//lax/3",
     "/static/made/7", "/static/made/7/open", "/static/made/x", "/u-12345678-1234-1234-1234-123456789abc", "/u-1",
 ]  # fmt: skip
 
