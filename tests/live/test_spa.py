@@ -74,8 +74,9 @@ def test_a_post_does_not(spa: Served) -> None:
 def test_the_app_s_own_answers_stay(spa: Served) -> None:
     assert spa.get("/about", headers=PAGE).text == "the app's own page"
     assert spa.get("/api/users/1", headers=PAGE).json() == {"id": 1}
-    missing = spa.get("/api/users/99", headers=PAGE)
-    assert (missing.status_code, missing.json()) == (404, {"error": "no such user"})
+    for path in ("/api/users/99", "//api/users/99"):
+        missing = spa.get(path, headers=PAGE)
+        assert (missing.status_code, missing.json()) == (404, {"error": "no such user"})
 
 
 def test_its_files(spa: Served) -> None:
