@@ -54,6 +54,7 @@ def load(port: int, workload: Workload, seconds: float) -> Load:
 
 def _wrk(url: str, workload: Workload, seconds: float) -> _Figures:
     argv = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{max(1, round(seconds))}s", "--timeout", "10s", "--latency"]
+    argv += [word for header in workload.headers for word in ("-H", header)]
     argv += ["-s", str(_SCRIPT), url, "--", workload.method, str(workload.body_bytes)]
     done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=seconds + 60)
     if done.returncode:

@@ -33,9 +33,11 @@ _FILES = {
     "static/small.css": "a { color: teal }\n" * 113 + "\n" * 14,
     "static/large.bin": "0123456789abcdef" * (10 << 16),
 }
+_BROWSER = "Accept-Encoding: gzip, deflate, br, zstd"
 _WORKLOADS = (
     Workload("small", "2 kB file", "/static/small.css"),
     Workload("large", "10 MB file", "/static/large.bin"),
+    Workload("browser", "2 kB file, as browsers ask for it", "/static/small.css", headers=(_BROWSER,)),
 )
 _APP = "from flask import Flask\napp = Flask(__name__)\n"
 _READY_SECONDS = 30

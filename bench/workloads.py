@@ -15,6 +15,8 @@ class Workload:
     method: str = "GET"
     body_bytes: int = 0
     status: int = 200
+    headers: tuple[str, ...] = ()
+    """Of the request, each `Name: value`."""
 
 
 WORKLOADS = (
