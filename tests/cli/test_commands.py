@@ -239,7 +239,7 @@ def test_the_flask_command_serves_too() -> None:
                 words, cwd=home, env=environment(home), stdout=subprocess.DEVNULL, stderr=stderr
             )
         try:
-            give_up = time.monotonic() + 30
+            give_up = time.monotonic() + 60
             while time.monotonic() < give_up:
                 try:
                     answer = httpx.get(f"http://127.0.0.1:{port}/", timeout=60)
