@@ -76,6 +76,16 @@ def test_an_error_that_turns_out_to_be_another_is_taken_back() -> None:
     assert len(errors.kept) == 1
 
 
+def test_who_began_to_listen_between_the_words_and_the_line_is_told_that_they_are_one() -> None:
+    errors = Errors()
+    errors.add_words([words("a", TRACEBACK)])
+    (bare,) = errors.all()
+    errors.add_requests([request("a")])
+    counts = {one["key"]: one["count"] for one in errors.changed()}
+    assert counts.pop(bare["key"]) == 0
+    assert list(counts.values()) == [1]
+
+
 def test_traced_requests_stay_longer() -> None:
     requests = Requests()
     for number in range(100):

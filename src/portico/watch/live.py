@@ -120,7 +120,7 @@ class Live:
         await self._asked()
         self._followers.add(items)  # not before: what comes while we ask is in the first item already
         try:
-            yield self._item(self._requests.kept, [*self._errors.kept.values()], [*self._marks]) | {
+            yield self._item(self._requests.kept, self._errors.all(), [*self._marks]) | {
                 "history": [*self._moments.history]
             }
             while not self._is_over and (item := await items.get()) is not None:

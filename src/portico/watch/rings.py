@@ -80,6 +80,11 @@ class Errors:
             if any(sign in text for sign in _SIGNS) or name in self._latest:
                 self._merge(name, {"text": self._texts.get(name) or text[-_LONGEST_TEXT:], "time": time})
 
+    def all(self) -> list[dict[str, Any]]:
+        """For somebody who begins to listen; what becomes another afterwards is told by `changed`."""
+        self._told |= self.kept.keys()
+        return [*self.kept.values()]
+
     def changed(self) -> list[dict[str, Any]]:
         """What was added or has got more since the last call; with a count of 0, what has become another."""
         gone = [
