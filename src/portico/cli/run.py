@@ -26,12 +26,12 @@ from portico.run import news
 from portico.watch.follow import MOST, Follower, decoded, paced
 from portico.watch.lines import Request, visible
 
-_LOOK_SECONDS = 0.1
-_SELDOM_SECONDS, _QUIET_SECONDS = 1.0, 15.0
-"""When nothing has come for a quarter of a minute: an idle site takes no time of the machine."""
+_LOOK_SECONDS = 0.2
+_SELDOM_SECONDS, _QUIET_SECONDS = 1.0, 5.0
+"""When nothing has come for a while: an idle site takes no time of the machine."""
 _AT_LEVEL = len("2026/11/21 14:15:55 ")
 _MOST_LINES = 10
-"""Lines shown at a look: 100 a second are more than a person reads and cost next to nothing."""
+"""Lines shown at a look: 50 a second are more than a person reads and cost next to nothing."""
 
 
 @click.command("run")

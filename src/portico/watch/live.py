@@ -37,7 +37,7 @@ _LOOK_SECONDS, _IDLE_SECONDS = 0.2, 1.0
 _MOST_PIECES = 256
 LINES_A_SECOND = 2000
 """As many lines are all read; of more each n-th, so that looking on takes a hundredth of a busy machine's time."""
-_HOUSE_SECONDS, _SELDOM_SECONDS = 2.0, 10.0
+_HOUSE_SECONDS, _SELDOM_SECONDS = 2.0, 30.0
 """How old what is known of the processes may be while somebody looks, and when nobody does."""
 _MOST_MARKS = 100
 _FAREWELL_SECONDS = 2.0
