@@ -57,6 +57,7 @@ NUMBERS = {"status", "bytes_in", "bytes_out", "seconds", "connection", "ended"}
 NEEDS = {"tls": "http_ssl_module", "cipher": "http_ssl_module"}
 """Fields of HTTPS, whose variable only a build with that module knows."""
 
+_OF_LIMITS = {"limit_rate", "limit_connections"}
 _NOT_OF_FILES = {
     name for name, (variable, _) in FIELDS.items() if variable.startswith(("$upstream_", "$limit_"))
 }
@@ -67,7 +68,7 @@ _METHODS = ("POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 
 def log(place: Place, site: Site | None = None) -> list[Directive]:
     """The formats, and where the line goes; without a site, for what a gateway answers to strangers."""
-    known = [name for name in FIELDS if name not in NEEDS or _has(name, place, site)] + _of_traces(site)
+    known = [name for name in FIELDS if _has(name, place, site)] + _of_traces(site)
     said = {"scheme": scheme(site)} if site else {}
     of_file = (name for name in known if name not in _NOT_OF_FILES)
     return [
@@ -99,7 +100,16 @@ def _of_traces(site: Site | None) -> list[str]:
 
 def _has(name: str, place: Place, site: Site | None) -> bool:
     """A field that is empty for every request of a site is not looked up at each."""
-    return NEEDS[name] in place.nginx.modules and (site is None or site.has_https)
+    if name in NEEDS:
+        return NEEDS[name] in place.nginx.modules and (site is None or site.has_https)
+    return name not in _OF_LIMITS or site is None or _is_limited(site)
+
+
+def _is_limited(site: Site) -> bool:
+    """By [limits], or perhaps by the user's own directives."""
+    limits, nginx = site.options.limits, site.options.nginx
+    own = any("limit_" in line or line.endswith(".conf") for line in (*nginx.http, *nginx.server))
+    return own or bool(limits.rate or limits.connections)
 
 
 def log_maps() -> list[Directive]:
