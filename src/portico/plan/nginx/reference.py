@@ -21,7 +21,7 @@ _PAGES: dict[str, tuple[str, ...]] = {
         "sendfile", "tcp_nopush", "tcp_nodelay", "keepalive_timeout", "keepalive_requests",
         "keepalive_min_timeout", "client_header_timeout", "client_body_timeout", "send_timeout",
         "reset_timedout_connection", "client_max_body_size", "client_body_temp_path",
-        "client_body_buffer_size", "client_header_buffer_size", "large_client_header_buffers",
+        "client_body_buffer_size", "client_header_buffer_size", "large_client_header_buffers", "request_pool_size",
         "server_tokens", "underscores_in_headers", "merge_slashes", "absolute_redirect",
         "server_name_in_redirect", "port_in_redirect", "error_page", "recursive_error_pages", "internal",
         "disable_symlinks", "log_not_found", "try_files", "etag", "types_hash_max_size",
