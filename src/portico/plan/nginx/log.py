@@ -107,9 +107,8 @@ def _has(name: str, place: Place, site: Site | None) -> bool:
 
 def _is_limited(site: Site) -> bool:
     """By [limits], or perhaps by the user's own directives."""
-    limits, nginx = site.options.limits, site.options.nginx
-    own = any("limit_" in line or line.endswith(".conf") for line in (*nginx.http, *nginx.server))
-    return own or bool(limits.rate or limits.connections)
+    limits, own = site.options.limits, (*site.nginx_http, *site.nginx_server)
+    return bool(limits.rate or limits.connections) or any("limit_" in text for text in own)
 
 
 def log_maps() -> list[Directive]:
