@@ -107,3 +107,4 @@ def test_a_folder_that_holds_the_app_is_not_published(toml: str) -> None:
         done = portico("plan", cwd=home)
     assert done.returncode == 2
     assert ": the app itself lies in it" in done.stderr
+    assert "name the directory that a build writes" in done.stderr

@@ -202,7 +202,11 @@ def _refuse_the_app_s(path: Path, facts: AppFacts, directory: Path) -> None:
     """Raises ValueError for a folder to be published that holds the app or portico.toml, and OSError."""
     published = path.resolve()
     if any(Path(own).resolve().is_relative_to(published) for own in (facts.directory, directory) if own):
-        raise ValueError("the app itself lies in it, with its settings and data")
+        raise _PublishesTheAppError("the app itself lies in it, with its settings and data")
+
+
+class _PublishesTheAppError(ValueError):
+    pass
 
 
 def _why_not(error: OSError | ValueError | RuntimeError, path: Path) -> tuple[str, str]:
@@ -210,6 +214,10 @@ def _why_not(error: OSError | ValueError | RuntimeError, path: Path) -> tuple[st
         return "no such directory", f"create {path}, or name another"
     if isinstance(error, OSError):
         return (error.strerror or str(error)).lower(), "name a directory that may be read"
+    if isinstance(error, _PublishesTheAppError):
+        return str(
+            error
+        ), "name the directory that a build writes, with nothing in it but what everybody may read"
     return str(error), "name a directory that exists"
 
 
