@@ -133,6 +133,18 @@ def test_empty_directives_of_your_own_are_nothing(home: Path) -> None:
     assert portico("plan", cwd=home).stdout == plain
 
 
+def test_what_own_directives_may_bring_is_not_taken_for_settled(home: Path) -> None:
+    """Limits and TLS that Portico knows nothing of: the log and the app are told by nginx what they are."""
+    plain = portico("plan", cwd=home).stdout
+    assert "$limit_req_status" not in plain
+    assert "REQUEST_SCHEME http;" in plain
+    own = '[nginx]\nserver = ["listen 8443 ssl;", "own.conf"]\n'
+    write_files(home, {"portico.toml": own, "own.conf": "limit_req zone=mine;\n"})
+    changed = portico("plan", cwd=home).stdout
+    assert "$limit_req_status" in changed
+    assert "REQUEST_SCHEME $scheme;" in changed
+
+
 def test_an_error_page_that_would_never_be_shown(home: Path) -> None:
     write_files(home, {"portico.toml": 'errors = "pages"\n', "pages/502.html": "own", "pages/logo.svg": "x"})
     assert portico("plan", cwd=home).returncode == 0

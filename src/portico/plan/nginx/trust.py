@@ -34,10 +34,14 @@ def trust(site: Site) -> list[Directive]:
 
 
 def scheme(site: Site) -> str:
-    """The client's scheme: a map's where a proxy may say it, the connection's own, or the only one there is."""
+    """The client's scheme: a map's where a proxy may say it, the connection's own, or the only one there is.
+
+    Own directives may listen for TLS, too.
+    """
     if site.proxies:
         return "$portico_scheme"
-    return "$scheme" if site.has_https else "http"
+    is_plain = not site.has_https and not any("listen" in text for text in site.nginx_server)
+    return "http" if is_plain else "$scheme"
 
 
 def https(site: Site) -> str:
