@@ -29,8 +29,7 @@ def main() -> None:
     asked = words.parse_args()
     with served({"app.py": APP}, "app:app", wait=False) as run, ExitStack() as beside:
         until_ready(run, 300)
-        run.get()
-        line = run.requests()[-1]
+        line = run.line(run.get())
         for _ in range(asked.looking):
             beside.enter_context(_looking(run))
         told = _measured(
