@@ -174,9 +174,9 @@ def _sizes(site: Site) -> list[Directive]:
 def _heads() -> list[Directive]:
     return [
         directive(
-            "request_pool_size", "12k",
-            why="a page from the cache fits into one piece of memory; a second one is got from the kernel and given "
-            "back for each request by the embedded nginx's allocator, which costs as much as all the rest",
+            "request_pool_size", "16k",
+            why="a page from the cache fits into one piece of memory, and pieces of this size are kept by the embedded "
+            "nginx's allocator; others are got from the kernel and given back, which can cost as much as all the rest",
         ),
         directive("client_body_buffer_size", "64k", why="small forms stay in memory, larger bodies go to disk"),
         directive(
