@@ -93,6 +93,36 @@ def test_serving_goes_on_when_stdout_does_not(stdout: str, told: str) -> None:
         assert told in words
 
 
+def test_a_flood_of_requests_reaches_a_reader_who_takes_his_time() -> None:
+    """More at once than is held in memory: what he has no time for waits in the file."""
+    lines = b"".join(b'{"status":200,"uri":"/%06d","agent":"%s"}\n' % (n, b"x" * 250) for n in range(40_000))
+    with private_directory() as home:
+        write_files(home, {"app.py": APP})
+        with (home / "stderr").open("w") as stderr:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "portico", "run", "--listen", f"127.0.0.1:{free_port()}"],
+                cwd=home, env=environment(home), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=stderr,
+            )  # fmt: skip
+        assert process.stdout is not None
+        try:
+            _until(lambda: "Ctrl-C stops" in (home / "stderr").read_text())
+            (log,) = home.rglob("access.log")
+            with log.open("ab") as file:
+                file.write(lines)
+            seen = b""
+            while len(seen) < len(lines):
+                chunk = os.read(process.stdout.fileno(), 1 << 16)
+                assert chunk
+                seen += chunk
+                time.sleep(0.002)
+        finally:
+            process.terminate()
+            assert process.wait(60) == -15
+            process.stdout.close()
+        assert seen == lines
+        assert "left out" not in (home / "stderr").read_text()
+
+
 def _ask(port: int, count: int) -> int:
     import httpx
 

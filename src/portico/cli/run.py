@@ -23,12 +23,17 @@ from portico.cli.which import is_several, refuse_config
 from portico.plan.model import Plan
 from portico.plan.paths import lanes
 from portico.run import news
-from portico.watch.follow import MOST, Follower, decoded, paced
+from portico.watch.follow import MOST, PIECE, Follower, decoded, paced
 from portico.watch.lines import Request, visible
+from portico.watch.writer import FLUSH_SECONDS
 
 _LOOK_SECONDS = 0.2
 _SELDOM_SECONDS, _QUIET_SECONDS = 1.0, 5.0
 """When nothing has come for a while: an idle site takes no time of the machine."""
+_FULL_SECONDS = 0.005
+"""How soon to look whether the reader has gone on, at first."""
+_FAR_BEHIND_BYTES = 64 << 20
+"""Who reads the request lines so slowly that more than this waits misses it: some 200 000 requests."""
 _AT_LEVEL = len("2026/11/21 14:15:55 ")
 _MOST_LINES = 10
 """Lines shown at a look: 50 a second are more than a person reads and cost next to nothing."""
@@ -114,33 +119,48 @@ def _say(item: news.News, gathered: Gathered, screen: Screen) -> None:
 
 
 async def _show_requests(plan: Plan, screen: Screen) -> None:
-    import asyncio
-
     follower, pace = Follower(Path(plan.access_log)), _Pace()
     show = plan.logs.show
     if show == "off":
         return
     is_text = output.is_terminal() if show == "auto" else show == "text"
+    give = _show if is_text else _copy
     try:
         while True:
-            text = follower.text(MOST)
-            _show(text, screen, is_text=is_text)
+            came = give(follower, screen)
             screen.tell_losses(plan.access_log)
-            await (pace.pause(something_came=bool(text)) if len(text) < MOST // 2 else asyncio.sleep(0))
+            await pace.pause(came=came, has_room=screen.has_room)
     finally:
-        while text := follower.text(MOST):
-            _show(text, screen, is_text=is_text)
+        give_up = time.monotonic() + FLUSH_SECONDS
+        while (give(follower, screen) or not screen.has_room) and time.monotonic() < give_up:
+            if not screen.has_room:
+                time.sleep(_FULL_SECONDS)
 
 
-def _show(log: bytes, screen: Screen, *, is_text: bool) -> None:
-    if not is_text:
-        screen.copy(log)
-        return
-    lines = decoded(log)
+def _copy(follower: Follower, screen: Screen) -> int:
+    """Pass on the lines as they are in the file; how many bytes, about MOST of them.
+
+    What the reader has no time for waits in the file.
+    """
+    came = 0
+    while came < MOST and screen.has_room and (text := follower.text(PIECE)):
+        screen.copy(text)
+        came += len(text)
+    if not screen.has_room and (waiting := follower.waiting()) > _FAR_BEHIND_BYTES:
+        follower.pass_over(waiting)
+        screen.lose()
+    return came
+
+
+def _show(follower: Follower, screen: Screen) -> int:
+    """Say the requests as people read them; of how many bytes, about MOST of them."""
+    text = follower.text(MOST)
+    lines = decoded(text)
     requests = [request for request in map(Request.parse, lines[:_MOST_LINES]) if request]
     more = len(lines) - _MOST_LINES
     left_out = [output.faint(f"          ... {more} more")] if more > 0 else []
     screen.show([*map(coloured, requests), *left_out])
+    return len(text)
 
 
 async def _show_errors(plan: Plan, screen: Screen) -> None:
@@ -158,18 +178,28 @@ async def _show_errors(plan: Plan, screen: Screen) -> None:
         ]
         for line in paced(lines, _MOST_LINES, lambda count: f"... {count} more, in {plan.error_log}"):
             screen.say(output.warned(f"nginx: {visible(line)}"), Priority.WARNING)
-        await pace.pause(something_came=bool(lines))
+        await pace.pause(came=len(lines))
 
 
 class _Pace:
-    """How long to wait for the next lines: not long while some come."""
+    """How long to wait for the next lines: not long while some come, and while somebody reads them."""
 
     def __init__(self) -> None:
         self._last = time.monotonic()
+        self._full = _FULL_SECONDS
 
-    async def pause(self, *, something_came: bool) -> None:
+    async def pause(self, *, came: int, has_room: bool = True) -> None:
+        import asyncio
+
         from portico.turns import turn
 
         now = time.monotonic()
-        self._last = now if something_came else self._last
-        await turn(_LOOK_SECONDS if now - self._last < _QUIET_SECONDS else _SELDOM_SECONDS)
+        self._last = now if came else self._last
+        if not has_room:
+            self._full = _FULL_SECONDS if came else min(2 * self._full, _LOOK_SECONDS)
+            await asyncio.sleep(self._full)
+            return
+        if came >= PIECE:  # more may wait
+            await asyncio.sleep(0)
+        else:
+            await turn(_LOOK_SECONDS if now - self._last < _QUIET_SECONDS else _SELDOM_SECONDS)

@@ -24,8 +24,16 @@ class Screen:
 
     def copy(self, text: bytes) -> None:
         """Whole lines of a file that was asked for, as they are in it."""
-        if text:
-            self._results.write(text)
+        self._results.write(text)
+
+    def lose(self) -> None:
+        """Some of them were left out, because the reader is too slow."""
+        self._results.lose(1)
+
+    @property
+    def has_room(self) -> bool:
+        """Whether whoever reads the results keeps up."""
+        return self._results.has_room
 
     def show(self, lines: list[str]) -> None:
         """Lines of what was asked for."""

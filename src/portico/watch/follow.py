@@ -14,6 +14,8 @@ _LATE_SECONDS = 5.0
 """After a rotation nginx's workers still write to the old file what they had in their buffers."""
 PIECE = 1 << 16
 """As much as is read at once: it stays in the processor's cache, and its memory is used again."""
+_SHORT = 1 << 12
+"""Longer than nearly every line."""
 MOST = 1 << 20
 """As much as is worth having in memory at once."""
 
@@ -44,12 +46,12 @@ class Follower:
             self._open(at_end=False)
         if self._file is None:
             return b""
-        found = self._read_old() + self._read(most)
+        found = self._read_old(most) + self._read(most)
         if (most is None or len(found) < most) and self._was_replaced():
-            found += self._read()
+            found += self._read(most)
             self._keep_old()
             self._open(at_end=False)
-            found += self._read()
+            found += self._read(most)
         return found
 
     def _keep_old(self) -> None:
@@ -60,12 +62,12 @@ class Follower:
         self._old = (self._file, self._rest, time.monotonic() + _LATE_SECONDS)
         self._file = None
 
-    def _read_old(self) -> bytes:
+    def _read_old(self, most: int | None) -> bytes:
         if self._old is None:
             return b""
         file, rest, until = self._old
-        whole, rest = _whole_lines(file, rest)
-        if time.monotonic() < until:
+        whole, rest = _whole_lines(file, rest, most)
+        if whole or time.monotonic() < until:
             self._old = (file, rest, until)
         else:
             file.close()
@@ -82,13 +84,20 @@ class Follower:
         if at_end:
             self._file.seek(0, os.SEEK_END)
 
-    def skip(self, more_than: int) -> bool:
-        """Go on at the end of the file if more bytes than that wait to be read; whether it was so."""
-        if self._file is None or os.fstat(self._file.fileno()).st_size - self._file.tell() <= more_than:
-            return False
-        self._file.seek(0, os.SEEK_END)
-        self._rest = b""
-        return True
+    def waiting(self) -> int:
+        """How many bytes have come and are not read."""
+        if self._file is None:
+            return 0
+        return max(0, os.fstat(self._file.fileno()).st_size - self._file.tell())
+
+    def pass_over(self, size: int) -> None:
+        """Leave so many bytes unread, and what is left of the line behind them."""
+        if self._file is None or not size:
+            return
+        self._file.seek(size - 1, os.SEEK_CUR)
+        while (chunk := self._file.read(_SHORT)) and b"\n" not in chunk:
+            pass
+        self._rest = (chunk or b"").partition(b"\n")[2]
 
     def _read(self, most: int | None = None) -> bytes:
         if self._file is None:

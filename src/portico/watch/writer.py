@@ -7,7 +7,7 @@ import select
 import threading
 from collections import deque
 
-ROOM_BYTES = 4 << 20
+ROOM_BYTES = 1 << 20
 """What waits for a slow reader; more is dropped and counted."""
 _PIECE_BYTES = 1 << 16
 """A pipe holds this much (man 7 pipe)."""
@@ -31,6 +31,16 @@ class Writer:
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._go, daemon=True)
         self._thread.start()
+
+    @property
+    def has_room(self) -> bool:
+        """Whether half of the room is free, or nothing is tried any more."""
+        return self._is_over or self._size <= ROOM_BYTES // 2
+
+    def lose(self, lines: int) -> None:
+        """Whoever writes has left them out: the reader is too slow."""
+        with self._changed:
+            self.dropped += lines
 
     def write(self, words: bytes) -> None:
         """Hand over whole lines: either all of them are written or none."""
@@ -56,7 +66,7 @@ class Writer:
                 self.error = None
             except OSError as error:
                 self.error = error
-                self._lose(lines, for_good=isinstance(error, BrokenPipeError))
+                self._give_up(lines, for_good=isinstance(error, BrokenPipeError))
             with self._changed:
                 self._size -= sum(map(len, lines))
 
@@ -69,7 +79,7 @@ class Writer:
                 lines.append(self._waiting.popleft())
             return lines
 
-    def _lose(self, words: list[bytes], *, for_good: bool) -> None:
+    def _give_up(self, words: list[bytes], *, for_good: bool) -> None:
         with self._changed:
             lost = [*words, *self._waiting] if for_good else words
             self.dropped += sum(each.count(b"\n") for each in lost)
