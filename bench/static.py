@@ -22,6 +22,7 @@ from rich.table import Table
 from bench import nginx
 from bench.cpu import cpu_seconds
 from bench.load import load
+from bench.memory import own_memory
 from bench.peers import Peer, Program, Setup, Stand, _portico_role
 from bench.running import Running, launched
 from bench.workloads import Workload
@@ -89,13 +90,14 @@ Samples = dict[tuple[str, str], list[tuple[float, float]]]
 def main(rounds: int, seconds: int, package: str) -> None:
     """Measure static files."""
     console, samples = Console(), defaultdict[tuple[str, str], list[tuple[float, float]]](list)
-    for number in track(range(rounds), "measuring", console=Console(stderr=True)):
-        for peer in _PEERS if number % 2 == 0 else tuple(reversed(_PEERS)):
-            with launched(peer) as house:
-                _wait(house)
-                for workload in _WORKLOADS:
-                    load(house.port, workload, 1)
-                    samples[peer.key, workload.key].append(_measured(house, workload, seconds))
+    with own_memory():
+        for number in track(range(rounds), "measuring", console=Console(stderr=True)):
+            for peer in _PEERS if number % 2 == 0 else tuple(reversed(_PEERS)):
+                with launched(peer) as house:
+                    _wait(house)
+                    for workload in _WORKLOADS:
+                        load(house.port, workload, 1)
+                        samples[peer.key, workload.key].append(_measured(house, workload, seconds))
     _report(samples, console)
     if package:
         _sizes(package, console)

@@ -7,7 +7,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from portico.plan.model import Health, Ladder, Plan, Process
+from portico.watch.follow import Follower
 from portico.watch.live import Live
 from tests.support import private_directory
 
@@ -65,3 +68,44 @@ def test_who_comes_while_the_processes_are_asked_is_told_of_no_request_twice() -
         for seen in asyncio.run(go(home)):
             assert len(seen) > 1
             assert seen == sorted(set(seen), key=asked.index)
+
+
+def test_of_a_flood_a_part_is_looked_at_and_counts_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four hundred thousand lines at once, some 50 MB."""
+    many = 400_000
+    lines = [
+        json.dumps(
+            {"id": f"{n:032}", "status": 503 if n % 10 == 0 else 200, "bytes_out": n % 1000, "seconds": 0.0}
+        )
+        for n in range(1000)
+    ]
+    text = "".join(f"{line}\n" for line in lines)
+    asked = list[int]()
+    read = Follower.text
+
+    def counted(self: Follower, most: int | None = None) -> bytes:
+        found = read(self, most)
+        asked.append(len(found))
+        return found
+
+    async def house() -> dict[str, Any]:
+        return dict(HOUSE)
+
+    async def go(home: Path) -> Live:
+        made = plan(home)
+        live = Live(made)
+        Path(made.access_log).write_text(text * (many // len(lines)))
+        watching = asyncio.create_task(live.watch(house, lambda: made, lambda _: None))
+        while not live.metrics.lines:
+            await asyncio.sleep(0.01)
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
+        return live
+
+    monkeypatch.setattr(Follower, "text", counted)
+    with private_directory() as directory:
+        metrics = asyncio.run(go(directory)).metrics
+    assert sum(asked) < 20 << 20
+    assert metrics.unreadable == 0
+    assert metrics.lines == sum(metrics.classes) == pytest.approx(many, rel=0.02)
+    assert metrics.classes[5] == pytest.approx(many / 10, rel=0.1)

@@ -125,6 +125,18 @@ def test_a_part_of_the_lines_stands_for_all_and_no_failure_is_missed() -> None:
     assert metrics.estimated == pytest.approx((10_000 - failed) * 6 / 7, abs=7)
 
 
+@pytest.mark.parametrize("stride", [1, 7])
+def test_one_text_of_many_stands_for_all(stride: int) -> None:
+    metrics = Metrics()
+    text = b"".join(line(status=503 if n % 100 == 0 else 200, bytes_out=10) for n in range(1000))
+    metrics.count(text, stride, times=5)
+    assert metrics.lines == sum(metrics.classes) == 5000
+    assert metrics.classes[5] == 50
+    assert metrics.bytes_out == 50_000
+    assert 4000 <= metrics.estimated < 5000
+    assert len(metrics.failed) == 10
+
+
 def test_a_stranger_cannot_make_a_failure_of_a_good_answer() -> None:
     metrics = counted(line(uri='/"status":500', agent='"status":5'), stride=2)
     assert metrics.classes[5] == 0

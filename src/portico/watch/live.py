@@ -37,6 +37,9 @@ _LOOK_SECONDS, _IDLE_SECONDS = 0.2, 1.0
 _MOST_PIECES = 256
 LINES_A_SECOND = 2000
 """As many lines are all read; of more each n-th, so that looking on takes a hundredth of a busy machine's time."""
+_BYTES_A_SECOND = 8 << 20
+"""Of more than that, some 20 000 lines, one piece of many is looked at: even to split them would take longer than nginx
+needs for a file."""
 _HOUSE_SECONDS, _SELDOM_SECONDS = 2.0, 30.0
 """How old what is known of the processes may be while somebody looks, and when nobody does."""
 _MOST_MARKS = 100
@@ -174,12 +177,17 @@ class Live:
         now = time.monotonic()
         elapsed = min(max(now - self._looked_at, _LOOK_SECONDS), 2 * _IDLE_SECONDS)
         self._looked_at, before = now, self.metrics.lines
+        # Where spans are made every line is looked at: a trace must not lack one that was sampled.
+        share = 1 if self._sender else max(1, math.ceil(self._access.waiting() / (_BYTES_A_SECOND * elapsed)))
         for _ in range(_MOST_PIECES):
             text = self._access.text(PIECE)
+            over = min((share - 1) * len(text), self._access.waiting())
+            self._access.pass_over(over)
             if self._sender:
                 self._sender.take(text)
-            rate = max(self._lines_a_second, (self.metrics.lines - before) / elapsed)
-            self.metrics.count(text, max(1, math.ceil(rate / LINES_A_SECOND)))
+            rate = max(self._lines_a_second, (self.metrics.lines - before) / elapsed) / share
+            stride = max(1, math.ceil(rate / LINES_A_SECOND))
+            self.metrics.count(text, stride, times=1 + round(over / max(len(text), 1)))
             if len(text) < PIECE // 2:
                 break
         came = self.metrics.lines - before
@@ -191,7 +199,8 @@ class Live:
         if age >= (_HOUSE_SECONDS if self._followers else _SELDOM_SECONDS):
             await self._ask()
         # Nothing is waited for from here on: who came meanwhile would be told of a request twice.
-        self._words.skip(MOST)
+        if (waiting := self._words.waiting()) > MOST:
+            self._words.pass_over(waiting)
         self._errors.add_words(self._words.text(MOST).splitlines())
         traced, recent = _taken(self.metrics.traced), _taken(self.metrics.recent)
         requests = self._requests.add(traced + [line for line in recent if line not in traced])

@@ -1,6 +1,7 @@
 """What the log lines of a running site add up to. Pure: lines in, counters out.
 
-Reading a line takes 2 to 3 us. Whoever has too many at once reads each n-th, which then stands for n.
+Reading a line takes 2 to 3 us. Whoever has too many at once reads each n-th, which then stands for n; whoever has
+more than that reads one text of many.
 """
 
 from __future__ import annotations
@@ -72,7 +73,7 @@ class Metrics:
     def __init__(self, app_sockets: Iterable[str] = ()) -> None:
         self._app = frozenset(f"unix:{path}" for path in app_sockets)
         self.lines = 0
-        """Every line there was."""
+        """Every line there was; a good guess while texts are passed over."""
         self.estimated = 0
         """Of them those that were not read: others of the same moment count for them."""
         self.unreadable = 0
@@ -108,26 +109,28 @@ class Metrics:
         """How long all the answers took."""
         return Histogram.total(route.times for route in self.routes.values())
 
-    def count(self, text: bytes, stride: int = 1) -> None:
+    def count(self, text: bytes, stride: int = 1, times: int = 1) -> None:
         """Whole lines, each with its end; with a stride above 1 about each n-th is read and stands for n.
 
         Failures are all read: few as they should be, they must not depend on luck. Together as many are counted as
-        there are.
+        there are. `times` is of how many such texts this one was looked at.
         """
         lines = text.split(b"\n")
         lines.pop()
-        self.lines += len(lines)
+        self.lines += len(lines) * times
         self.recent.extend(lines[-MOST_RECENT:])
         if _TRACED in text:
             self.traced.extend(line for line in lines if _TRACED in line)
         if stride > 1 and _FAILED in text:
-            self._read([line for line in lines if _FAILED in line], 1)
+            failed = [line for line in lines if _FAILED in line]
+            self._read(failed, times)
+            self.estimated += len(failed) * (times - 1)
             lines = [line for line in lines if _FAILED not in line]
         chosen = lines[stride // 2 :: stride] or lines
         if not chosen:
             return
-        self.estimated += len(lines) - len(chosen)
-        weight, rest = divmod(len(lines), len(chosen))
+        self.estimated += len(lines) * times - len(chosen)
+        weight, rest = divmod(len(lines) * times, len(chosen))
         self._read(chosen[rest:], weight)
         self._read(chosen[:rest], weight + 1)
 
