@@ -31,7 +31,7 @@ _LOOK_SECONDS = 0.2
 _SELDOM_SECONDS, _QUIET_SECONDS = 1.0, 5.0
 """When nothing has come for a while: an idle site takes no time of the machine."""
 _FULL_SECONDS = 0.005
-"""How soon to look whether the reader has gone on, at first."""
+"""How soon to look whether the reader has gone on; each time later."""
 _FAR_BEHIND_BYTES = 64 << 20
 """Who reads the request lines so slowly that more than this waits misses it: some 200 000 requests."""
 _AT_LEVEL = len("2026/11/21 14:15:55 ")
@@ -119,6 +119,8 @@ def _say(item: news.News, gathered: Gathered, screen: Screen) -> None:
 
 
 async def _show_requests(plan: Plan, screen: Screen) -> None:
+    import asyncio
+
     follower, pace = Follower(Path(plan.access_log)), _Pace()
     show = plan.logs.show
     if show == "off":
@@ -129,12 +131,11 @@ async def _show_requests(plan: Plan, screen: Screen) -> None:
         while True:
             came = give(follower, screen)
             screen.tell_losses(plan.access_log)
-            await pace.pause(came=came, has_room=screen.has_room)
+            await pace.pause(came=came, has_room=is_text or screen.has_room)
     finally:
         give_up = time.monotonic() + FLUSH_SECONDS
         while (give(follower, screen) or not screen.has_room) and time.monotonic() < give_up:
-            if not screen.has_room:
-                time.sleep(_FULL_SECONDS)
+            await asyncio.sleep(0 if screen.has_room else _FULL_SECONDS)
 
 
 def _copy(follower: Follower, screen: Screen) -> int:
@@ -178,7 +179,7 @@ async def _show_errors(plan: Plan, screen: Screen) -> None:
         ]
         for line in paced(lines, _MOST_LINES, lambda count: f"... {count} more, in {plan.error_log}"):
             screen.say(output.warned(f"nginx: {visible(line)}"), Priority.WARNING)
-        await pace.pause(came=len(lines))
+        await pace.pause(came=bool(lines))
 
 
 class _Pace:
@@ -196,10 +197,9 @@ class _Pace:
         now = time.monotonic()
         self._last = now if came else self._last
         if not has_room:
-            self._full = _FULL_SECONDS if came else min(2 * self._full, _LOOK_SECONDS)
-            await asyncio.sleep(self._full)
-            return
-        if came >= PIECE:  # more may wait
+            self._full = _FULL_SECONDS if came else min(2 * self._full, _SELDOM_SECONDS)
+            await (turn(_SELDOM_SECONDS) if self._full > _LOOK_SECONDS else asyncio.sleep(self._full))
+        elif came >= PIECE:  # more may wait
             await asyncio.sleep(0)
         else:
             await turn(_LOOK_SECONDS if now - self._last < _QUIET_SECONDS else _SELDOM_SECONDS)

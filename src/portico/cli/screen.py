@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 
 import click
 
 from portico.cli.journal import Priority, marked
-from portico.watch.writer import Writer
+from portico.watch.writer import FLUSH_SECONDS, Writer
 
 _CLEAR = b"\r\x1b[K"
 
@@ -28,7 +29,7 @@ class Screen:
 
     def lose(self) -> None:
         """Some of them were left out, because the reader is too slow."""
-        self._results.lose(1)
+        self._results.lose()
 
     @property
     def has_room(self) -> bool:
@@ -65,8 +66,9 @@ class Screen:
     def close(self) -> None:
         """Write what waits, for a bounded time."""
         self.progress("")
-        self._results.close()
-        self._talk.close()
+        give_up = time.monotonic() + FLUSH_SECONDS
+        for writer in (self._results, self._talk):
+            writer.close(give_up)
 
 
 def _ended(line: str) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Callable
@@ -14,8 +15,6 @@ _LATE_SECONDS = 5.0
 """After a rotation nginx's workers still write to the old file what they had in their buffers."""
 PIECE = 1 << 16
 """As much as is read at once: it stays in the processor's cache, and its memory is used again."""
-_SHORT = 1 << 12
-"""Longer than nearly every line."""
 MOST = 1 << 20
 """As much as is worth having in memory at once."""
 
@@ -30,11 +29,12 @@ class Follower:
     def __init__(self, path: Path, *, from_start: bool = False, is_foreign: bool = False) -> None:
         self._path = path
         self._opener = opened if is_foreign else None
-        self._file: FileIO | None = None
-        self._rest = b""
-        self._old: tuple[FileIO, bytes, float] | None = None
+        self._files: list[_Opened] = []
+        """The one that has the name now, and before it those that had it and are not read to their end."""
         if path.exists() and not from_start:
-            self._open(at_end=True)
+            self._look()
+            for one in self._files:
+                one.file.seek(0, os.SEEK_END)
 
     def lines(self) -> list[str]:
         """The lines that have come since the last call."""
@@ -42,90 +42,87 @@ class Follower:
 
     def text(self, most: int | None = None) -> bytes:
         """The same as they are in the file, each with its end; about `most` bytes, the rest at the next call."""
-        if self._file is None:
-            self._open(at_end=False)
-        if self._file is None:
-            return b""
-        found = self._read_old(most) + self._read(most)
-        if (most is None or len(found) < most) and self._was_replaced():
-            found += self._read(most)
-            self._keep_old()
-            self._open(at_end=False)
-            found += self._read(most)
-        return found
-
-    def _keep_old(self) -> None:
-        """The file that was rotated away is read for a while beside the new one."""
-        if self._old is not None:
-            self._old[0].close()
-        assert self._file is not None
-        self._old = (self._file, self._rest, time.monotonic() + _LATE_SECONDS)
-        self._file = None
-
-    def _read_old(self, most: int | None) -> bytes:
-        if self._old is None:
-            return b""
-        file, rest, until = self._old
-        whole, rest = _whole_lines(file, rest, most)
-        if whole or time.monotonic() < until:
-            self._old = (file, rest, until)
-        else:
-            file.close()
-            self._old = None
-        return whole
-
-    def _open(self, *, at_end: bool) -> None:
-        self._rest = b""
-        try:
-            self._file = FileIO(str(self._path), "r", opener=self._opener)
-        except OSError:
-            self._file = None
-            return
-        if at_end:
-            self._file.seek(0, os.SEEK_END)
+        self._look()
+        found, size = list[bytes](), 0
+        for one in self._files:
+            found.append(one.text(None if most is None else most - size))
+            size += len(found[-1])
+            if one.waiting():
+                break
+        return b"".join(found)
 
     def waiting(self) -> int:
         """How many bytes have come and are not read."""
-        if self._file is None:
-            return 0
-        return max(0, os.fstat(self._file.fileno()).st_size - self._file.tell())
+        self._look()
+        return sum(one.waiting() for one in self._files)
 
     def pass_over(self, size: int) -> None:
         """Leave so many bytes unread, and what is left of the line behind them."""
-        if self._file is None or not size:
-            return
-        self._file.seek(size - 1, os.SEEK_CUR)
-        while (chunk := self._file.read(_SHORT)) and b"\n" not in chunk:
-            pass
-        self._rest = (chunk or b"").partition(b"\n")[2]
+        for one in self._files:
+            here = min(size, one.waiting())
+            one.pass_over(here)
+            size -= here
 
-    def _read(self, most: int | None = None) -> bytes:
-        if self._file is None:
-            return b""
-        whole, self._rest = _whole_lines(self._file, self._rest, most)
-        return whole
-
-    def _was_replaced(self) -> bool:
-        assert self._file is not None
+    def _look(self) -> None:
+        """Open what has the name now; forget what had it, was read to its end and gets nothing any more."""
         try:
-            there = self._path.stat()
+            found = self._path.stat()
         except OSError:
-            return False
-        ours = os.fstat(self._file.fileno())
-        return (there.st_ino, there.st_dev) != (ours.st_ino, ours.st_dev) or there.st_size < self._file.tell()
+            return
+        last = self._files[-1] if self._files else None
+        if last is None or last.key != (found.st_ino, found.st_dev):
+            try:
+                self._files.append(_Opened(FileIO(str(self._path), "r", opener=self._opener)))
+            except OSError:
+                return
+            if last is not None:
+                last.until = time.monotonic() + _LATE_SECONDS
+        elif found.st_size < last.file.tell():
+            last.begin_again()
+        if len(self._files) > 1:
+            now = time.monotonic()
+            for one in [one for one in self._files if now >= one.until and not one.waiting()]:
+                one.file.close()
+                self._files.remove(one)
 
 
-def _whole_lines(file: FileIO, rest: bytes, most: int | None = None) -> tuple[bytes, bytes]:
-    """What `rest` and the bytes behind it, about `most` of them, hold of whole lines, and what is left."""
-    pieces, size = [rest] if rest else [], len(rest)
-    while (most is None or size < most) and (chunk := file.read(PIECE)):
-        pieces.append(chunk)
-        size += len(chunk)
-    found = b"".join(pieces)
-    if found.endswith(b"\n"):  # nginx writes whole lines, as a rule: at 80 000 a second each copy counts
-        return found, b""
-    end = found.rfind(b"\n") + 1
-    return found[:end], found[end:]
+class _Opened:
+    """One file, and where in it the reading is. `until` is when nobody writes to it any more."""
+
+    def __init__(self, file: FileIO) -> None:
+        found = os.fstat(file.fileno())
+        self.file, self.key, self.until = file, (found.st_ino, found.st_dev), math.inf
+        self._rest, self._is_within = b"", False
+
+    def waiting(self) -> int:
+        return max(0, os.fstat(self.file.fileno()).st_size - self.file.tell())
+
+    def begin_again(self) -> None:
+        """Somebody has cut it."""
+        self.file.seek(0)
+        self._rest, self._is_within = b"", False
+
+    def pass_over(self, size: int) -> None:
+        if size:
+            self.file.seek(size - 1, os.SEEK_CUR)
+            self._rest, self._is_within = b"", self.file.read(1) != b"\n"
+
+    def text(self, most: int | None) -> bytes:
+        """The whole lines among about `most` bytes more."""
+        pieces, size = [self._rest] if self._rest else [], 0
+        while (most is None or size < most) and (chunk := self.file.read(PIECE)):
+            pieces.append(chunk)
+            size += len(chunk)
+        found = b"".join(pieces)
+        if self._is_within:
+            _, end, found = found.partition(b"\n")
+            self._is_within = not end
+        if found.endswith(b"\n"):  # nginx writes whole lines, as a rule: at 80 000 a second each copy counts
+            self._rest = b""
+            return found
+        end_at = found.rfind(b"\n") + 1
+        self._rest = found[end_at:]
+        return found[:end_at]
 
 
 def decoded(text: bytes) -> list[str]:

@@ -37,9 +37,9 @@ _LOOK_SECONDS, _IDLE_SECONDS = 0.2, 1.0
 _MOST_PIECES = 256
 LINES_A_SECOND = 2000
 """As many lines are all read; of more each n-th, so that looking on takes a hundredth of a busy machine's time."""
-_BYTES_A_SECOND = 8 << 20
-"""Of more than that, some 20 000 lines, one piece of many is looked at: even to split them would take longer than nginx
-needs for a file."""
+_MOST_BYTES_A_SECOND, _ENOUGH_BYTES_A_SECOND = 8 << 20, 2 << 20
+"""Of more than the first, some 20 000 lines, one piece of many is looked at, as many as make the second: to split all
+the lines would take a good part of what nginx needs for a file."""
 _HOUSE_SECONDS, _SELDOM_SECONDS = 2.0, 30.0
 """How old what is known of the processes may be while somebody looks, and when nobody does."""
 _MOST_MARKS = 100
@@ -177,8 +177,7 @@ class Live:
         now = time.monotonic()
         elapsed = min(max(now - self._looked_at, _LOOK_SECONDS), 2 * _IDLE_SECONDS)
         self._looked_at, before = now, self.metrics.lines
-        # Where spans are made every line is looked at: a trace must not lack one that was sampled.
-        share = 1 if self._sender else max(1, math.ceil(self._access.waiting() / (_BYTES_A_SECOND * elapsed)))
+        share = self._share(self._access.waiting() / elapsed)
         for _ in range(_MOST_PIECES):
             text = self._access.text(PIECE)
             over = min((share - 1) * len(text), self._access.waiting())
@@ -193,6 +192,12 @@ class Live:
         came = self.metrics.lines - before
         self._lines_a_second = came / elapsed
         return came > 0
+
+    def _share(self, bytes_a_second: float) -> int:
+        """One piece of so many is looked at. Where spans are made it is each: a trace must not lack one."""
+        if self._sender or bytes_a_second <= _MOST_BYTES_A_SECOND:
+            return 1
+        return math.ceil(bytes_a_second / _ENOUGH_BYTES_A_SECOND)
 
     async def _close_second(self) -> None:
         age = time.monotonic() - self._known_at

@@ -112,8 +112,8 @@ class Metrics:
     def count(self, text: bytes, stride: int = 1, times: int = 1) -> None:
         """Whole lines, each with its end; with a stride above 1 about each n-th is read and stands for n.
 
-        Failures are all read: few as they should be, they must not depend on luck. Together as many are counted as
-        there are. `times` is of how many such texts this one was looked at.
+        The failures among them are all read: few as they should be, they must not depend on luck. Together as many
+        are counted as there are. `times` is of how many such texts this one was looked at.
         """
         lines = text.split(b"\n")
         lines.pop()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import select
 import threading
+import time
 from collections import deque
 
 ROOM_BYTES = 1 << 20
@@ -37,10 +38,10 @@ class Writer:
         """Whether half of the room is free, or nothing is tried any more."""
         return self._is_over or self._size <= ROOM_BYTES // 2
 
-    def lose(self, lines: int) -> None:
-        """Whoever writes has left them out: the reader is too slow."""
+    def lose(self) -> None:
+        """Lines were left out before they came here, nobody knows how many: they count as one."""
         with self._changed:
-            self.dropped += lines
+            self.dropped += 1
 
     def write(self, words: bytes) -> None:
         """Hand over whole lines: either all of them are written or none."""
@@ -52,12 +53,12 @@ class Writer:
             self._size += len(words)
             self._changed.notify()
 
-    def close(self) -> None:
-        """Write what waits, for a second at most."""
+    def close(self, give_up: float | None = None) -> None:
+        """Write what waits, for a second at most, or until that monotonic time."""
         with self._changed:
             self._is_over = True
             self._changed.notify()
-        self._thread.join(FLUSH_SECONDS)
+        self._thread.join(FLUSH_SECONDS if give_up is None else max(0.0, give_up - time.monotonic()))
 
     def _go(self) -> None:
         while lines := self._next():
