@@ -116,6 +116,13 @@ def is_kept(run: Served, url: str, **more: Any) -> bool:
     return run.get(url, **more).text == run.get(url, **more).text
 
 
+def test_nobody_is_given_what_a_second_line_of_a_header_asked_for(run: Served) -> None:
+    """nginx before 1.23 has the first of them in the key, and would pass on both."""
+    url = f"/kept/twice-{next(_numbers)}"
+    run.get(url, headers=[("Accept-Language", "en"), ("Accept-Language", "xx")])
+    assert run.get(url, headers={"Accept-Language": "en"}).text.startswith("en None")
+
+
 def until(is_so: Callable[[], bool], seconds: float = 40) -> None:
     give_up = time.monotonic() + seconds
     while not is_so():

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 from portico.place.model import Place
 from portico.plan.model import Ladder
 from portico.plan.nginx import http_link, uwsgi_link
 from portico.plan.nginx.conf import Directive, directive, time
 from portico.site.model import Site
 
+_KNOWN_OTHERWISE = re.compile("Content-.*|If-.*|Range", re.IGNORECASE)
+"""Headers that the app is told of in a way of their own."""
 REMOTE_CONNECT_SECONDS = 2.0
 """Within a data centre a connect takes a millisecond; one lost packet adds a second."""
 
@@ -27,9 +31,29 @@ def told_to_app(site: Site, place: Place, *, path: str = "", host: str = "") -> 
     """
     host = host or host_seen(site, place)
     told = http_link.told(site, host, path) if _is_http(site) else uwsgi_link.told(site, host, path)
+    told += [] if path else _varied(site, {item.args[0].lower() for item in told if len(item.args) > 1})
     secured = http_link.secured(site, place)
     seconds = Ladder.of(site.options.request_timeout).read_seconds
     return [*told, *secured, _connect(site), *silence(site, seconds), *_retry(site), *_answer(site)]
+
+
+def _varied(site: Site, known: set[str]) -> list[Directive]:
+    """The headers that kept answers depend on, as the key of the cache has them."""
+    names = {name for item in site.routed for name in item.edge.vary if ":" not in name}
+    made, why = (
+        [],
+        (
+            "what the key of the cache holds and nothing else: nginx before 1.23 takes the first of several lines "
+            "for the key and passes all on"
+        ),
+    )
+    for name in sorted(name for name in names if not _KNOWN_OTHERWISE.fullmatch(name)):
+        wide, variable = name.upper().replace("-", "_"), f"$http_{name.lower().replace('-', '_')}"
+        args = (name, variable) if _is_http(site) else (f"HTTP_{wide}", variable, "if_not_empty")
+        if args[0].lower() not in known:
+            header = "proxy_set_header" if _is_http(site) else f"{dialect(site)}_param"
+            made.append(directive(header, *args, why=why, cause="vary"))
+    return made
 
 
 def dialect(site: Site) -> str:
