@@ -129,3 +129,26 @@ def test_all_can_be_passed_over_in_several_files(path: Path) -> None:
     assert follower.waiting() == 0
     append(path, b"f\nwhole\n")
     assert follower.text() == b"whole\n"
+
+
+def test_files_put_aside_are_not_held_open_without_end(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(follow, "_LATE_SECONDS", 0.0)
+    path.write_bytes(b"")
+    follower = Follower(path)
+    for number in range(50):
+        path.rename(path.with_name(f"log.{number}"))
+        append(path, b"new\n")
+        for old in range(number + 1):
+            append(path.with_name(f"log.{old}"), b"kept\n")
+        follower.waiting()
+    ours = [
+        link for link in Path("/proc/self/fd").iterdir() if link.is_symlink() and _leads_to(link, path.parent)
+    ]
+    assert 1 < len(ours) <= 20
+
+
+def _leads_to(link: Path, directory: Path) -> bool:
+    try:
+        return link.readlink().is_relative_to(directory)
+    except OSError:
+        return False

@@ -134,7 +134,7 @@ async def _show_requests(plan: Plan, screen: Screen) -> None:
             await pace.pause(came=came, has_room=is_text or screen.has_room)
     finally:
         give_up = time.monotonic() + FLUSH_SECONDS
-        while (give(follower, screen) or not screen.has_room) and time.monotonic() < give_up:
+        while (give(follower, screen) or follower.waiting()) and time.monotonic() < give_up:
             await asyncio.sleep(0 if screen.has_room else _FULL_SECONDS)
 
 

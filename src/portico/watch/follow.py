@@ -13,6 +13,8 @@ from portico.place.foreign import opened
 
 _LATE_SECONDS = 5.0
 """After a rotation nginx's workers still write to the old file what they had in their buffers."""
+_MOST_FILES = 16
+"""Of those put aside; whoever may write to them may not keep them open."""
 PIECE = 1 << 16
 """As much as is read at once: it stays in the processor's cache, and its memory is used again."""
 MOST = 1 << 20
@@ -77,6 +79,8 @@ class Follower:
                 return
             if last is not None:
                 last.until = time.monotonic() + _LATE_SECONDS
+            if len(self._files) > _MOST_FILES:
+                self._files.pop(0).file.close()
         elif found.st_size < last.file.tell():
             last.begin_again()
         if len(self._files) > 1:

@@ -187,7 +187,7 @@ class Live:
             rate = max(self._lines_a_second, (self.metrics.lines - before) / elapsed) / share
             stride = max(1, math.ceil(rate / LINES_A_SECOND))
             self.metrics.count(text, stride, times=1 + round(over / max(len(text), 1)))
-            if len(text) < PIECE // 2:
+            if len(text) < PIECE // 2 and self._access.waiting() < PIECE:
                 break
         came = self.metrics.lines - before
         self._lines_a_second = came / elapsed

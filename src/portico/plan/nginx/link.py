@@ -10,8 +10,10 @@ from portico.plan.nginx import http_link, uwsgi_link
 from portico.plan.nginx.conf import Directive, directive, time
 from portico.site.model import Site
 
-_KNOWN_OTHERWISE = re.compile("Content-.*|If-.*|Range", re.IGNORECASE)
-"""Headers that the app is told of in a way of their own."""
+_KNOWN_OTHERWISE = re.compile(
+    "Content-.*|If-.*|Range|Connection|Keep-Alive|Upgrade|TE|Transfer-Encoding|Expect", re.IGNORECASE
+)
+"""Headers that the app is told of in a way of their own, or never."""
 REMOTE_CONNECT_SECONDS = 2.0
 """Within a data centre a connect takes a millisecond; one lost packet adds a second."""
 
@@ -53,6 +55,7 @@ def _varied(site: Site, known: set[str]) -> list[Directive]:
         if args[0].lower() not in known:
             header = "proxy_set_header" if _is_http(site) else f"{dialect(site)}_param"
             made.append(directive(header, *args, why=why, cause="vary"))
+            known.add(args[0].lower())
     return made
 
 
