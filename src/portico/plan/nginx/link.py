@@ -42,12 +42,10 @@ def told_to_app(site: Site, place: Place, *, path: str = "", host: str = "") -> 
 def _varied(site: Site, known: set[str]) -> list[Directive]:
     """The headers that kept answers depend on, as the key of the cache has them."""
     names = {name for item in site.routed for name in item.edge.vary if ":" not in name}
-    made, why = (
-        [],
-        (
-            "what the key of the cache holds and nothing else: nginx before 1.23 takes the first of several lines "
-            "for the key and passes all on"
-        ),
+    made = list[Directive]()
+    why = (
+        "what the key of the cache holds and nothing else: nginx before 1.23 takes the first of several lines "
+        "for the key and passes all on"
     )
     for name in sorted(name for name in names if not _KNOWN_OTHERWISE.fullmatch(name)):
         wide, variable = name.upper().replace("-", "_"), f"$http_{name.lower().replace('-', '_')}"
