@@ -123,6 +123,30 @@ def test_a_flood_of_requests_reaches_a_reader_who_takes_his_time() -> None:
         assert "left out" not in (home / "stderr").read_text()
 
 
+def test_a_reader_who_is_too_far_behind_is_told_and_holds_up_nothing() -> None:
+    lines = (b'{"status":200,"agent":"%s"}\n' % (b"x" * 1000)) * 70_000
+    with private_directory() as home:
+        write_files(home, {"app.py": APP, "portico.toml": '[log]\nsize = "0B"\n'})
+        port = free_port()
+        with (home / "stderr").open("w") as stderr:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "portico", "run", "--listen", f"127.0.0.1:{port}"],
+                cwd=home, env=environment(home), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=stderr,
+            )  # fmt: skip
+        assert process.stdout is not None
+        try:
+            _until(lambda: "Ctrl-C stops" in (home / "stderr").read_text())
+            (log,) = home.rglob("access.log")
+            with log.open("ab") as file:
+                file.write(lines)
+            _until(lambda: "too slow, some are left out; serving goes on" in (home / "stderr").read_text())
+            assert _ask(port, 5) == 5
+        finally:
+            process.terminate()
+            assert process.wait(60) == -15
+            process.stdout.close()
+
+
 def _ask(port: int, count: int) -> int:
     import httpx
 
