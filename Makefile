@@ -5,7 +5,7 @@ TEST_PACKAGES = nginx libnginx-mod-http-brotli-filter gcc libc6-dev pebble tests
 LISTEN ?= 127.0.0.1:8080
 SOAK_SECONDS ?= 300
 
-.PHONY: help setup run test check golden docs bench faults certificates cache-tests screenshots soak clean
+.PHONY: help setup run test check golden docs bench faults attack certificates cache-tests screenshots soak clean
 
 help:
 	@echo "make run     serve the example app behind nginx (LISTEN=$(LISTEN))"
@@ -15,6 +15,7 @@ help:
 	@echo "make docs    write docs/reference.md and docs/portico.schema.json anew"
 	@echo "make bench   measure Portico beside its peers (some minutes)"
 	@echo "make faults  kill, stop and starve every part under load, and count what is lost (ten minutes)"
+	@echo "make attack  what an attacker can try, against every link and both builds of nginx (two minutes)"
 	@echo "make certificates  what sslyze and testssl.sh say; certificates where nonces are rejected, swaps under load (ten minutes)"
 	@echo "make cache-tests  npm's http-cache-tests through the default cache (Node.js and npm needed)"
 	@echo "make screenshots  pictures of top and the dashboard, for the README; look at them"
@@ -51,6 +52,10 @@ bench: setup
 faults: setup
 	@scripts/apt $(TEST_PACKAGES) systemd
 	@$(BIN)/python -m tests.faults $(FAULTS_ARGS)
+
+attack: setup
+	@scripts/apt $(TEST_PACKAGES)
+	@$(BIN)/python -m tests.attack $(ATTACK_ARGS)
 
 certificates: setup
 	@scripts/apt $(TEST_PACKAGES)

@@ -1,0 +1,105 @@
+"""What is attacked: a real site for each link and each build of nginx."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.attack import apps
+from tests.support import Served, free_port, served
+
+LINKS = ("gunicorn", "uwsgi", "asgi", "http", "fastcgi")
+BUILDS = ("embedded", "system")
+SECRET = "the-secret-of-this-site"
+STRANGER = "10.0.0.0/8"
+"""Proxies that are declared in the second half of the attacks; the attacker is not among them."""
+FILES = {
+    "static/app.css": "body { color: teal }\n",
+    "static/.env": SECRET,
+    "static/.git/config": SECRET,
+    "static/x.py": SECRET,
+    "static/x.pyc": SECRET,
+    "static/page.j2": SECRET,
+    "static/app.css.bak": SECRET,
+    "static/app.css~": SECRET,
+    "static/deep/.htpasswd": SECRET,
+    "static/deep/y.py": SECRET,
+    "settings.py": SECRET,
+    "instance/app.db": SECRET,
+    ".env": SECRET,
+}
+
+
+@dataclass(frozen=True)
+class Target:
+    """One running site. `calls` gives [uri, request id] of each call of the app."""
+
+    name: str
+    run: Served
+    calls: Callable[[], list[list[str]]]
+
+    def told(self, path: str, headers: dict[str, str]) -> dict[str, Any]:
+        """What the app was told, without what differs from request to request."""
+        answer = self.run.get(path, headers=headers)
+        if answer.status_code != 200:
+            return {"status": answer.status_code}
+        found: dict[str, Any] = answer.json()["told"]
+        noise = ("HTTP_X_REQUEST_ID", "HTTP_X_PORTICO_MSEC", "PORTICO_MSEC", "REMOTE_PORT")
+        return {name: value for name, value in found.items() if name not in noise}
+
+    def get(self, path: str, name: str, value: str) -> bytes:
+        """The answer to a request with that header, spelled as no library would let us."""
+        head = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{self.run.port}\r\nConnection: close\r\n"
+        return self.run.raw(f"{head}{name}: {value}\r\n\r\n".encode())
+
+    def logged(self, paths: set[str], seconds: float = 60) -> dict[str, str]:
+        """Request ids and paths of nginx's own log, as soon as all `paths` are in it."""
+        give_up = time.monotonic() + seconds
+        while True:
+            lines = {line["id"]: line["uri"] for line in _lines(self.run.state / "access.log")}
+            if paths <= set(lines.values()):
+                return lines
+            assert time.monotonic() < give_up, f"not logged: {sorted(paths - set(lines.values()))[:3]}"
+            time.sleep(0.1)
+
+
+def _lines(file: Path) -> list[dict[str, Any]]:
+    whole = file.read_bytes().rpartition(b"\n")[0]
+    return [json.loads(line.decode("utf-8", "replace")) for line in whole.splitlines()]
+
+
+@contextmanager
+def target(link: str, build: str, *words: str) -> Iterator[Target]:
+    """A site of that link behind that build of nginx."""
+    name = " ".join((link, build, *words))
+    if link in ("http", "fastcgi"):
+        with _elsewhere(link) as (mirror, port):
+            text = f'[upstream]\nservers = ["{link}://127.0.0.1:{port}"]\n'
+            with served({"portico.toml": text}, "--nginx", build, *words) as run:
+                mirror.seen.clear()
+                yield Target(name, run, lambda: list(mirror.seen))
+        return
+    code = apps.ASGI if link == "asgi" else apps.WSGI
+    toml = '[static]\n"/static/" = "static"\n'
+    server = ("--workers-server", "uwsgi") if link == "uwsgi" else ()
+    with served({"app.py": code, "portico.toml": toml, **FILES}, "--nginx", build, *server, *words) as run:
+        (run.directory / "static/out").symlink_to("..")
+        (run.directory / "static/settings.txt").symlink_to("../settings.py")
+        (run.directory / "seen.txt").unlink(missing_ok=True)
+        yield Target(name, run, lambda: apps.seen(run.directory))
+
+
+@contextmanager
+def _elsewhere(link: str) -> Iterator[tuple[apps.Mirror, int]]:
+    mirror, port = apps.Mirror(), free_port()
+    handler = apps.http(mirror) if link == "http" else apps.fastcgi(mirror)
+    with apps.Server(("127.0.0.1", port), handler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        yield mirror, port
+        server.shutdown()
