@@ -26,6 +26,7 @@ RULE = "-" * 80
 AS_ROOT = {"PORTICO_USER": "root"} if os.geteuid() == 0 else {}
 """Apps of tests write beside their code, which belongs to whoever runs the tests; `run/test_users` is about others."""
 ROOT = Path(__file__).parents[1]
+_NOT_A_USER_S = ("PORTICO", "FLASK", "PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED")
 _CHANCE = random.SystemRandom()
 """pytest-randomly gives each process the same beginning for the ordinary one."""
 
@@ -72,6 +73,13 @@ def private_directory() -> Iterator[Path]:
         yield path
     finally:
         shutil.rmtree(path, ignore_errors=True)
+
+
+def rewrite(path: Path, text: str) -> None:
+    """New code in the place of old; Python takes bytecode for fresh whose source has the same second and size."""
+    before = path.stat().st_mtime
+    path.write_text(text)
+    os.utime(path, (before + 2, before + 2))
 
 
 def write_files(directory: Path, files: Mapping[str, str]) -> None:
@@ -218,14 +226,14 @@ def start(
 
 
 def environment(home: Path) -> dict[str, str]:
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(("PORTICO", "FLASK"))}
+    """What a user has: no variable that only a developer or a build machine sets."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(_NOT_A_USER_S)}
     return (
         clean
         | AS_ROOT
         | {
             "PORTICO_RUNTIME_DIR": str(home / "run"),
             "PORTICO_STATE_DIR": str(home / "state"),
-            "PYTHONDONTWRITEBYTECODE": "1",
             "PYTHONFAULTHANDLER": "1",
         }
     )

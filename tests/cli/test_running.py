@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 
-from tests.support import Served, portico, private_directory, served
+from tests.support import Served, portico, private_directory, rewrite, served
 
 APP = "from flask import Flask\napp = Flask(__name__)\n@app.get('/')\ndef index():\n    return {!r}\n"
 
@@ -16,7 +16,7 @@ def test_status_reload_and_stop() -> None:
         assert (status["pid"], status["app"], status["phase"]) == (run.process.pid, "app:app", "serving")
         assert "live" in portico("status", cwd=run.directory).stdout
 
-        (run.directory / "app.py").write_text(APP.format("new release"))
+        rewrite(run.directory / "app.py", APP.format("new release"))
         done = portico("reload", cwd=run.directory)
         assert done.returncode == 0, done.stderr
         assert "serves, after" in done.stdout
@@ -59,7 +59,7 @@ def test_no_request_is_lost_in_reloads() -> None:
         for client in clients:
             client.start()
         for number in range(3):
-            (run.directory / "app.py").write_text(APP.format(f"release {number}"))
+            rewrite(run.directory / "app.py", APP.format(f"release {number}"))
             assert portico("reload", cwd=run.directory).returncode == 0
         over.set()
         for client in clients:

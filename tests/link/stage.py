@@ -121,7 +121,7 @@ def start_gunicorn(
         return psutil.Popen(
             [*argv, *words, "app:app"],
             cwd=directory,
-            env=os.environ | dict(env) | {"PYTHONDONTWRITEBYTECODE": "1"},
+            env=os.environ | dict(env),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
-from tests.support import Served, served
+from tests.support import Served, rewrite, served
 
 APP = """
 import os
@@ -70,7 +70,7 @@ def test_code_that_breaks_on_the_disk_ends_nobody_who_serves() -> None:
             time.sleep(0.02)
         assert {run.get("/").text for _ in range(20)} == {str(pid) for pid in pids}
         assert "ModuleNotFoundError" in run.stderr()
-        (run.directory / "app.py").write_text(APP)
+        rewrite(run.directory / "app.py", APP)
         assert len(_two_workers(run)) == 2
 
 

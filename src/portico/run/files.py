@@ -151,12 +151,15 @@ def prune(runtime: str, keep: Collection[int]) -> None:
 
 
 def in_force(runtime: str) -> dict[str, str]:
-    """The files that nginx and the app server were given, by their paths; a key is none of them."""
+    """The files that nginx and the app server were given, by their paths; a key is none of them.
+
+    Python leaves bytecode beside gunicorn.conf.py; that is not one of them either.
+    """
     here = link(runtime).resolve()
     return {
         str(path.relative_to(here)): path.read_text("utf-8")
         for path in sorted(here.rglob("*"))
-        if path.is_file() and path.name not in Tls.FILES
+        if path.is_file() and path.name not in Tls.FILES and path.parent.name != "__pycache__"
     }
 
 
