@@ -160,6 +160,7 @@ http {{ access_log off; client_max_body_size 0; {temporary}
 server {{ listen 127.0.0.1:{port};
   location / {{ uwsgi_pass unix:{directory}/app.sock; }}
   location /direct/ {{ uwsgi_pass unix:{directory}/app.sock; uwsgi_request_buffering off; uwsgi_buffering off; }}
+  location /hurried/ {{ uwsgi_pass unix:{directory}/app.sock; {params} uwsgi_param PORTICO_DEADLINE 1.2; }}
   location /mounted/ {{ uwsgi_pass unix:{directory}/app.sock; {params} uwsgi_param SCRIPT_NAME /mounted; }}
 }} }}
 """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import math
 import socket
 import time
 from typing import Any, Final, Protocol
@@ -13,6 +14,7 @@ from portico.link.context import Contexts
 from portico.link.crew import Seat
 from portico.link.download import Downloads
 from portico.link.head import endpoint
+from portico.link.queue import Queue, Vain, has_waited
 from portico.link.request import (
     Body,
     ClientGoneError,
@@ -32,6 +34,9 @@ from portico.link.uwsgi import BadPacketError
 _BODY_BUFFER: Final = 1 << 18
 """As much as a unix socket holds by default: a large upload costs few system calls, and 256 KiB of memory."""
 
+_AGAIN_SECONDS: Final = 5
+"""When a client that was refused in an overload may ask again."""
+
 
 class Log(Protocol):
     """What is needed of Gunicorn's logger."""
@@ -46,7 +51,7 @@ class Log(Protocol):
 class Exchange:
     """How requests to `app` are served; `base` holds what is the same in every environ.
 
-    `downloads` are the folders from which nginx sends files in our place.
+    `downloads` are the folders from which nginx sends files in our place, `queue` knows how long requests may wait.
     """
 
     def __init__(
@@ -57,8 +62,10 @@ class Exchange:
         downloads: Downloads | None = None,
         tracer: Tracer | None = None,
         contexts: Contexts | None = None,
+        queue: Queue | None = None,
     ) -> None:
         self._app = app
+        self._queue = queue or Queue(math.inf)
         self._tracer = tracer or Tracer(None)
         self._contexts = contexts
         self._base = base | {
@@ -78,6 +85,9 @@ class Exchange:
             if received is None:
                 return
             environ, size, body = received
+            if has_waited(environ) and (vain := self._queue.vain(environ, connection)):
+                _not_executed(vain, Response(connection, environ, seat, size, body))
+                return
             seat.environ = environ
             if self._contexts is not None:
                 self._contexts.tell(environ)
@@ -205,11 +215,26 @@ class HandedSocket:
         return getattr(self._socket, name)
 
 
+def _not_executed(vain: Vain, response: Response) -> None:
+    """A whole answer where nginx waits for one: it would try the request at another worker otherwise."""
+    if vain is Vain.LEFT:
+        _say(response, "499 Client Closed Request", b"The client has closed its connection.\n")
+    elif vain is Vain.EXPIRED:
+        again = ("Retry-After", str(_AGAIN_SECONDS))
+        _say(
+            response, "503 Service Unavailable", b"The server is overloaded. Try again in a moment.\n", again
+        )
+
+
 def _refuse(response: Response) -> None:
     """507, before the app has seen the request."""
+    _say(response, "507 Insufficient Storage", b"The server has no room for this upload.\n")
+
+
+def _say(response: Response, status: str, text: bytes, *headers: tuple[str, str]) -> None:
     with contextlib.suppress(OSError):
-        response.start("507 Insufficient Storage", [("Content-Type", "text/plain; charset=utf-8")])
-        response.send([b"The server has no room for this upload.\n"])
+        response.start(status, [("Content-Type", "text/plain; charset=utf-8"), *headers])
+        response.send([text])
         response.finish()
 
 

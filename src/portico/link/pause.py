@@ -7,6 +7,7 @@ SIGWINCH because it does no harm wherever it arrives: a process that has no hand
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from portico.link.crew import Crew
@@ -17,7 +18,10 @@ FLAG = "on"
 
 
 class PauseFlag:
-    def __init__(self, directory: str | None) -> None:
+    """`before_resume` is called when a pause ends, before the first request that waited is served."""
+
+    def __init__(self, directory: str | None, before_resume: Callable[[], None] = lambda: None) -> None:
+        self._before_resume = before_resume
         self._flag = f"{directory}/{FLAG}" if directory else ""
         self._answer = Path(directory or "", str(os.getpid()))
 
@@ -31,4 +35,5 @@ class PauseFlag:
             except OSError:
                 pass  # the pause is over already, and its directory gone
         elif not is_on and crew.is_paused:
+            self._before_resume()
             crew.resume()

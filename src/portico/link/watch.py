@@ -14,6 +14,7 @@ from typing import Final
 
 from portico.link.crew import Seat
 from portico.link.exchange import Log, describe
+from portico.link.queue import Queue
 from portico.link.request import Connection
 from portico.link.slow import SlowRequests
 from portico.link.spoken import Spoken
@@ -29,8 +30,14 @@ class Watch:
     """Looks at `seats` with the limits of `limits_from`."""
 
     def __init__(
-        self, seats: list[Seat], log: Log, limits: tuple[float, float], slow: SlowRequests | None = None
+        self,
+        seats: list[Seat],
+        log: Log,
+        limits: tuple[float, float],
+        slow: SlowRequests | None = None,
+        queue: Queue | None = None,
     ) -> None:
+        self._queue = queue
         self._slow = slow
         self._seats = seats
         self._log = log
@@ -46,6 +53,8 @@ class Watch:
             self._look_at(seat, now)
         if self._slow:
             self._slow.tell(self._seats.copy())
+        if self._queue:
+            self._queue.look(self._log.warning)
         stuck = sum(seat.overdue for seat in self._seats)
         if stuck:
             return f"{stuck} of its threads stuck past the deadline"

@@ -24,6 +24,7 @@ from portico.link.crew import GLANCE_SECONDS, LONGEST_GLANCE_SECONDS, Crew
 from portico.link.download import Downloads
 from portico.link.exchange import Exchange
 from portico.link.pause import VARIABLE, PauseFlag
+from portico.link.queue import Queue
 from portico.link.slow import VARIABLE as VARIABLE_OF_SLOW
 from portico.link.slow import SlowRequests
 from portico.link.trace import Tracer
@@ -69,11 +70,13 @@ class Worker(GunicornWorker):  # type: ignore[misc]  # Gunicorn publishes no typ
 
     def run(self) -> None:
         """The life of the worker after the app was loaded; returns when it has ended in good order."""
-        crew = self._serving = self._crew()
+        limits = limits_from(os.environ)
+        queue = Queue(limits[0])
+        crew = self._serving = self._crew(queue)
         slow = SlowRequests(os.environ.get(VARIABLE_OF_SLOW), self.pid)
-        watch = Watch(crew.seats, self.log, limits_from(os.environ), slow)
+        watch = Watch(crew.seats, self.log, limits, slow, queue)
         gc.freeze()  # what was imported stays for good: the collector need not look at it again
-        pause = PauseFlag(os.environ.get(VARIABLE))
+        pause = PauseFlag(os.environ.get(VARIABLE), queue.begin)
         pause.obey(crew)
         crew.start()
         if reason := self._serve(crew, watch, pause):
@@ -83,7 +86,7 @@ class Worker(GunicornWorker):  # type: ignore[misc]  # Gunicorn publishes no typ
             crew.stop(_longest_backlog())  # nobody else may be left to take it
         self._finish(watch)
 
-    def _crew(self) -> Crew:
+    def _crew(self, queue: Queue) -> Crew:
         listener: socket.socket = self.sockets[0].sock
         listener.setblocking(False)
         threads = self.cfg.threads
@@ -97,6 +100,7 @@ class Worker(GunicornWorker):  # type: ignore[misc]  # Gunicorn publishes no typ
                 Downloads.of(os.environ),
                 Tracer.of(os.environ),
                 Contexts.of(os.environ),
+                queue,
             ).serve,
             self._wake,
             count=threads,

@@ -92,6 +92,7 @@ def cache_zone(site: Site, place: Place) -> list[Directive]:
         _kept_in(),
         _too_long(site),
         *(_validators(FILLS, _FILL) if has_cached_routes(site) else []),
+        *(_peer(site) if _tells_peer(site) else []),
         *route_maps(site),
     ]  # fmt: skip
 
@@ -135,6 +136,7 @@ def cache_rules(site: Site, place: Place) -> list[Directive]:
             for name in TAG_HEADERS
         ),
         *_asked(site),
+        *(_told_peer() if _tells_peer(site) else []),
     ]  # fmt: skip
     if link == "proxy":
         why = "a HEAD stays one: many answers are never kept, and their bodies would be made for nothing"
@@ -322,6 +324,31 @@ def _asked(site: Site) -> list[Directive]:
         return made
     source = "https://nginx.org/en/docs/http/ngx_http_fastcgi_module.html#fastcgi_param"
     return [replace(item, name="fastcgi_param", source=source) for item in made]
+
+
+def _tells_peer(site: Site) -> bool:
+    """Whether Portico's own worker answers; nobody else knows what to do with it."""
+    return site.protocol == "uwsgi" and site.has_app and site.options.workers.server == "gunicorn"
+
+
+def _peer(site: Site) -> list[Directive]:
+    direct = "$realip_remote_addr $realip_remote_port" if site.proxies else "$remote_addr $remote_port"
+    connection = f"{direct} $server_addr $server_port"
+    return [
+        entries(
+            "map", f"{FILLS if has_cached_routes(site) else ''}$upstream_cache_status", "$portico_peer",
+            table=[("default", ""), ("MISS", connection), ("BYPASS", connection)],
+            why="the client's connection, of a request whose answer the cache may keep: nginx does not hang up on the "
+            "worker when such a client leaves. Empty where the answer is wanted anyway: an old one is renewed, or a "
+            "route is cached",
+            cause="D9c",
+        )
+    ]  # fmt: skip
+
+
+def _told_peer() -> list[Directive]:
+    why = "lets the worker see that the client left while its request waited: then the app is not called"
+    return [directive("uwsgi_param", "PORTICO_PEER", "$portico_peer", "if_not_empty", why=why, cause="D9c")]
 
 
 def _client(name: str) -> str:

@@ -1,0 +1,115 @@
+"""A request that waited in the queue: is somebody still there, and can it still be answered in time?
+
+nginx tells when it passed a request on (PORTICO_MSEC). A short wait costs the request this one comparison. After a
+longer one the worker looks before it calls the app: nginx closes the connection when the client leaves, and nobody
+reads the answer of a request that nginx is about to give up.
+"""
+
+from __future__ import annotations
+
+import select
+import time
+from collections.abc import Callable
+from enum import Enum
+from typing import Final
+
+from portico.link.peer import Peers
+from portico.link.request import Connection, Environ
+
+LOOK_SECONDS: Final = 0.05
+"""A shorter wait is not worth a system call; $msec is exact to a millisecond."""
+SHARE_OF_TIMEOUT: Final = 0.75
+"""A request may spend so much of its time in the queue. The rest is left to the app: served at the very end of their
+time, requests of an overloaded site would all be executed and all be too late."""
+_GRACE_SECONDS: Final = 1.0
+"""The worker's deadline is so much later than nginx's; `plan.model.Ladder`."""
+_CLOCK_STEP_SECONDS: Final = 0.5
+_LEAST_SECONDS_BETWEEN: Final = 10.0
+"""Between two log lines: an overload drops thousands."""
+
+
+class Vain(Enum):
+    """Why a request is not executed."""
+
+    HUNG_UP = "nginx has closed the connection: its client left, or nginx gave up waiting"
+    LEFT = "its client has left, and nginx waits for something to cache"
+    EXPIRED = "it has waited too long to be answered in time"
+
+
+class Queue:
+    """What a worker knows of the queue. `deadline_seconds` is the worker's, infinite when it has none.
+
+    Waits are counted from the moment this worker began, was resumed, or saw the wall clock jump: what waited for an
+    app that was paused or not there is executed.
+    """
+
+    def __init__(self, deadline_seconds: float) -> None:
+        self._deadline = deadline_seconds
+        self._peers = Peers()
+        self._counts = dict.fromkeys(Vain, 0)  # between two lines; two threads may lose one of a thousand
+        self._told = -_LEAST_SECONDS_BETWEEN
+        self.begin()
+
+    def begin(self) -> None:
+        """Count waits from now on."""
+        self._since = time.time()
+        self._offset = self._since - time.monotonic()
+
+    def vain(self, environ: Environ, connection: Connection) -> Vain | None:
+        """Why the app should not be called for a request that waited; None when it should."""
+        found = None
+        if _has_hung_up(connection):
+            found = Vain.HUNG_UP
+        elif self._peers.has_left(environ):
+            found = Vain.LEFT
+        elif self._waited_seconds(environ) > self._limit(environ):
+            found = Vain.EXPIRED
+        if found:
+            self._counts[found] += 1
+        return found
+
+    def look(self, warn: Callable[..., None]) -> None:
+        """Called once a second by the watch: notice a clock that jumped, and tell what was not executed."""
+        if self._has_jumped():
+            self.begin()
+        now = time.monotonic()
+        if any(self._counts.values()) and now - self._told >= _LEAST_SECONDS_BETWEEN:
+            counts, self._counts = self._counts, dict.fromkeys(Vain, 0)
+            self._told = now
+            warn(
+                "overload: requests waited in the queue and were not executed: %d whose client had left, "
+                "%d answered 503 after three quarters of their time",
+                counts[Vain.HUNG_UP] + counts[Vain.LEFT], counts[Vain.EXPIRED],
+            )  # fmt: skip
+
+    def _waited_seconds(self, environ: Environ) -> float:
+        if self._has_jumped():
+            return 0.0  # the watch has not seen it yet
+        return time.time() - max(float(environ["PORTICO_MSEC"]), self._since)
+
+    def _limit(self, environ: Environ) -> float:
+        return limit_seconds(float(environ.get("PORTICO_DEADLINE") or self._deadline))
+
+    def _has_jumped(self) -> bool:
+        return abs(time.time() - time.monotonic() - self._offset) > _CLOCK_STEP_SECONDS
+
+
+def limit_seconds(deadline_seconds: float) -> float:
+    """How long a request may wait in the queue of a worker with that deadline."""
+    return SHARE_OF_TIMEOUT * max(deadline_seconds - _GRACE_SECONDS, deadline_seconds / 2)
+
+
+def has_waited(environ: Environ) -> bool:
+    """Whether a request was in the queue for long enough to be looked at."""
+    sent = environ.get("PORTICO_MSEC")
+    try:
+        return sent is not None and time.time() - float(sent) > LOOK_SECONDS
+    except ValueError:
+        return False
+
+
+def _has_hung_up(connection: Connection) -> bool:
+    """nginx has closed its end. What it sent can still be read, so a read would not tell."""
+    poll = select.poll()
+    poll.register(connection, 0)  # nothing but the end
+    return bool(poll.poll(0))

@@ -1,0 +1,125 @@
+"""Requests whose clients left while they waited are not executed; what was begun is finished."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.live.test_streams import until as until_there
+from tests.support import Served, portico, served
+
+APP = """
+import pathlib, time
+from flask import Flask
+
+app = Flask(__name__)
+here = pathlib.Path(__file__).parent
+
+def note(name, what):
+    with (here / name).open("a") as file:
+        file.write(what + "\\n")
+
+@app.get("/")
+def home():
+    return "home"
+
+@app.post("/gate/<name>")
+def gate(name):
+    note("begun", name)
+    while not (here / f"open-{name}").exists():
+        time.sleep(0.01)
+    note("finished", name)
+    return "finished"
+
+@app.route("/work/<name>", methods=["GET", "POST"])
+def work(name):
+    note("executed", name)
+    return "worked"
+"""
+TOML = """
+[workers]
+count = 1
+threads = 1
+"""
+MANY = 30
+
+
+@pytest.fixture(scope="module", params=["embedded", "system"])
+def run(request: pytest.FixtureRequest, _needs_nginx: None) -> Iterator[Served]:
+    with served({"app.py": APP, "portico.toml": TOML}, "--nginx", request.param) as made:
+        yield made
+
+
+def send(run: Served, method: str, path: str) -> socket.socket:
+    client = socket.create_connection(("127.0.0.1", run.port), 30)
+    client.sendall(f"{method} {path} HTTP/1.1\r\nHost: a.example\r\nContent-Length: 0\r\n\r\n".encode())
+    return client
+
+
+def waiting(run: Served) -> int:
+    status: dict[str, Any] = json.loads(portico("status", "--json", cwd=run.directory).stdout)
+    return int(status["queue"]["waiting"])
+
+
+def until_waiting(run: Served, count: int) -> None:
+    give_up = time.monotonic() + 60
+    while (found := waiting(run)) != count:
+        assert time.monotonic() < give_up, f"{found} wait, not {count}"
+
+
+def lines(run: Served, name: str) -> list[str]:
+    path = run.directory / name
+    return path.read_text().split() if path.exists() else []
+
+
+def until_logged(run: Served, status: int, path: str, count: int) -> None:
+    give_up = time.monotonic() + 60
+    while True:
+        found = Counter(line["status"] for line in run.requests() if line["uri"].startswith(path))
+        if found[status] == count:
+            return
+        assert time.monotonic() < give_up, found
+        time.sleep(0.05)
+
+
+def until_closed(run: Served, count: int) -> None:
+    """So many clients have closed connections that nginx still holds (CLOSE_WAIT, 08)."""
+    give_up, end = time.monotonic() + 60, f":{run.port:04X}"
+    while True:
+        rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()]
+        if sum(row[1].endswith(end) and row[3] == "08" for row in rows) >= count:
+            return
+        assert time.monotonic() < give_up, rows
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_of_requests_whose_clients_left_none_is_executed(run: Served, method: str) -> None:
+    """A GET, too, which nginx does not give up when its client leaves: its answer might be cached."""
+    name = method.lower()
+    gate = send(run, "POST", f"/gate/{name}")
+    until_there(run.directory / "begun")
+    left = [send(run, method, f"/work/{name}-{n}") for n in range(MANY)]
+    stays = send(run, method, f"/work/{name}-stays")
+    until_waiting(run, MANY + 1)
+    time.sleep(0.1)  # a shorter wait is not looked at
+    for client in (gate, *left):
+        client.close()
+    if method == "POST":  # nginx hangs up, and by then the worker can see it
+        until_logged(run, 499, f"/work/{name}-", MANY)
+    else:
+        until_closed(run, MANY)
+    (run.directory / f"open-{name}").touch()
+    with stays:
+        assert stays.recv(4096).startswith(b"HTTP/1.1 200")
+    assert [one for one in lines(run, "executed") if one.startswith(name)] == [f"{name}-stays"]
+    assert name in lines(run, "finished")  # its client left as well, but it was under way
+    until_logged(run, 499, f"/work/{name}-", MANY)
+    (run.directory / "begun").unlink()
