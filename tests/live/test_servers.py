@@ -32,13 +32,22 @@ async def events(request):
                 await asyncio.sleep(0.02)
     return StreamingResponse(stream(), media_type="text/event-stream")
 
+async def until_gone(request):
+    async def stream():
+        while not await request.is_disconnected():
+            yield "data: still there\\n\\n"
+            await asyncio.sleep(0.02)
+        open("gone", "w").close()
+    return StreamingResponse(stream(), media_type="text/event-stream")
+
 async def echo(websocket):
     await websocket.accept()
     async for text in websocket.iter_text():
         await websocket.send_text(text)
 
 app = Starlette(routes=[
-    Route("/events", events), WebSocketRoute("/echo", echo), Route("/{path:path}", mirror, methods=["GET", "POST"]),
+    Route("/events", events), Route("/until-gone", until_gone, methods=["GET", "POST"]),
+    WebSocketRoute("/echo", echo), Route("/{path:path}", mirror, methods=["GET", "POST"]),
 ])
 """
 FASTAPI = (
@@ -123,6 +132,20 @@ def test_a_trace_says_only_what_is_known(starlette: Served, uwsgi: Served) -> No
     assert [one["app"] for one in found["request"] if one["name"] == "method"] == ["GET"]
     found = json.loads(portico("trace", "/app/x", "--json", cwd=uwsgi.directory).stdout)
     assert "takes no part in traces" in " ".join(moment["text"] for moment in found["moments"])
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_an_asgi_app_that_asks_whether_its_client_is_there_is_told_the_truth(
+    starlette: Served, method: str
+) -> None:
+    """Each question is a wait that the framework gives up; it ended the stream after one or two events."""
+    gone = starlette.directory / "gone"
+    gone.unlink(missing_ok=True)
+    with starlette.client.stream(method, starlette.url + "/until-gone", content=b"x") as answer:
+        lines = answer.iter_lines()
+        assert [next(lines) for _ in range(20)][::2] == ["data: still there"] * 10
+        assert not gone.exists()
+    until_there(gone)
 
 
 def test_an_asgi_app_s_numbers_are_in_the_log(starlette: Served) -> None:

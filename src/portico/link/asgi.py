@@ -11,11 +11,10 @@ from typing import Any
 from gunicorn.workers.gasgi import ASGIWorker
 
 from portico.link import loading, said
+from portico.link.receive import Message, Receive, Receiver
 from portico.link.trace import Record, Tracer
 
 Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
@@ -73,13 +72,23 @@ def behind_nginx(app: App, tracer: Tracer | None = None) -> App:
                 ]
             await send(message)
 
+        if scope["type"] == "http":
+            heard = Receiver(receive)
+            try:
+                await traced(scope, heard, numbered, trace)
+            finally:
+                heard.end()
+        else:
+            await traced(scope, receive, numbered, trace)
+
+    async def traced(scope: Scope, receive: Receive, send: Send, trace: Record | None) -> None:
         if trace is None:
-            await app(scope, receive, numbered)
+            await app(scope, receive, send)
             return
         trace.note("called")
         trace.write()
         try:
-            await app(scope, receive, numbered)
+            await app(scope, receive, send)
         finally:
             trace.note("ended")
             trace.data["ended"] = True
