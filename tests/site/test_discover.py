@@ -15,7 +15,7 @@ import pytest
 
 from portico.errors import ImportFailedError, PorticoError, UsageError
 from portico.site.discover import discover, start_discovery
-from portico.site.model import AppFacts, Route, StaticFolder
+from portico.site.model import AppFacts, LeftFolder, Route, StaticFolder
 from portico.values import AppRef
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "discover"
@@ -153,7 +153,7 @@ def plain(route: Route) -> Route:
 APP = "the app's static folder"
 OF_A = "static folder of blueprint 'a'"
 LEFT = "is left to the app:"
-OWN_VIEW = f"{APP} {LEFT} its view is not Flask's own and may decide who sees a file"
+OWN_VIEW = "its view is not Flask's own and may decide who sees a file"
 GUARDED = """
 import functools
 app = Flask(__name__, static_folder="here")
@@ -195,8 +195,6 @@ def blueprint(words: str, app: str = "Flask(__name__)") -> str:
             blueprint("static_folder='here', url_prefix='/<lang>'"),
             f"{OF_A} {LEFT} its URL is a pattern (/<lang>/here/<path:filename>)",
         ),
-        (GUARDED, OWN_VIEW),
-        (OVERRIDDEN, OWN_VIEW),
         (
             "app = Flask(__name__)\napp.run()",
             "app.run() is called at import and ignored: put it under: if __name__ == '__main__'",
@@ -208,6 +206,14 @@ def test_what_nginx_must_not_serve_is_noted(ask: Ask, tmp_path: Path, code: str,
     facts = ask(FLASK + code)
     assert facts.static == []
     assert facts.notes == ([note.replace("$DIR", str(tmp_path))] if note else [])
+
+
+@pytest.mark.parametrize("code", [GUARDED, OVERRIDDEN])
+def test_a_view_of_the_app_s_own_keeps_its_files(ask: Ask, tmp_path: Path, code: str) -> None:
+    (tmp_path / "here").mkdir()
+    facts = ask(FLASK + code)
+    assert facts.static == []
+    assert facts.left == [LeftFolder("/here/", str(tmp_path / "here"), APP, OWN_VIEW)]
 
 
 PROXY_FIX = """
@@ -343,10 +349,10 @@ def test_pyramid_is_asked_through_its_introspector(ask: Ask, tmp_path: Path) -> 
         StaticFolder("/static/", str(tmp_path / "files"), "static view /static/"),
     ]
     assert Route("/item/{n}", ["GET"], "item") in map(plain, facts.routes)
-    assert facts.notes == [
-        "static view /secret/ is left to the app: it asks for the permission 'view'",
-        f"static view /gone/ has no folder: {tmp_path / 'gone'}",
-    ]
+    secret = ("static view /secret/", "it asks for the permission 'view'")
+    assert facts.left == [LeftFolder("/secret/", str(tmp_path / "files"), *secret)]
+    assert facts.never_kept == ["/secret/.*"]
+    assert facts.notes == [f"static view /gone/ has no folder: {tmp_path / 'gone'}"]
 
 
 # -- the child ---------------------------------------------------------------------------------------------

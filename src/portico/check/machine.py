@@ -10,6 +10,7 @@ from portico.check.copies import copy_findings
 from portico.check.directories import directory_findings
 from portico.check.https import https_findings
 from portico.check.model import Finding, fault, ok, warning
+from portico.check.statics import static_findings
 from portico.errors import PorticoError
 from portico.place.model import Place
 from portico.plan.model import Plan
@@ -34,6 +35,7 @@ def machine_findings(
     yield _reloads(place)
     yield from _ports(planned, ours)
     yield from _folders(site, place)
+    yield from static_findings(site, place)
     yield from copy_findings(planned)
     yield from directory_findings(place, planned)
     yield from https_findings(planned)

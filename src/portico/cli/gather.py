@@ -13,9 +13,9 @@ from portico.place.access import blocked
 from portico.place.model import Place
 from portico.place.owner import Owner, as_user, environment, groups, owner
 from portico.plan.model import Plan
-from portico.site.discover import Discovery, NoApp, start_discovery
+from portico.site.discover import Discovery, NoApp, Reached, start_discovery
 from portico.site.load import FILE, load
-from portico.site.model import Options, Root, Site, StaticFolder
+from portico.site.model import AppFacts, Options, Root, Site, StaticFolder
 from portico.site.resolve import own_directory, resolve, site_name, word
 from portico.site.server import Server
 from portico.values import AppRef
@@ -110,11 +110,22 @@ def _discovery(options: Options, directory: Path, runner: Owner) -> Discovery | 
     """The app being asked, unless every server is elsewhere. Raises UsageError for an app nobody would reach."""
     servers = options.upstream.servers
     if not servers or any(Server.parse(text).is_app for text in servers):
-        return start_discovery(options.app, directory, who=as_user(runner.name, os.environ))
+        return start_discovery(
+            options.app, directory, who=as_user(runner.name, os.environ), reached=reached(options)
+        )
     if options.app is not None:
         what = f'the app "{options.app}" is not among the servers of [upstream]'
         raise UsageError(Problem("", what, 'add "app" to them, or leave the app out'))
     return NoApp(directory)
+
+
+def reached(options: Options) -> Reached:
+    """How clients come to the site: over HTTPS where it is spoken here or may be spoken by a proxy in front."""
+    first = [options.canonical] if options.canonical else []
+    hosts = dict.fromkeys(first + [name for name in options.domains if not name.startswith("*.")])
+    has_https = Site(options, AppFacts(app="", directory=""), "", "").has_https
+    is_https = has_https or bool(options.behind or options.node.gateways)
+    return Reached(tuple(hosts), "https" if is_https else "http", options.mount.rstrip("/"))
 
 
 def _moved(

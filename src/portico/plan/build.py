@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from portico.errors import Problem, UsageError
 from portico.place.model import Place
 from portico.plan import claim, tracing
+from portico.plan.guarded import guarded_notes
 from portico.plan.gunicorn import gunicorn_conf, gunicorn_process
 from portico.plan.model import CONF, Directory, File, Health, Ladder, Logs, Plan, Process, Upstream
 from portico.plan.nginx.cache import caches
@@ -238,7 +239,7 @@ def _versions(site: Site, place: Place) -> dict[str, str]:
 
 
 def _notes(site: Site, place: Place) -> tuple[str, ...]:
-    notes = list(site.facts.notes)
+    notes = [*site.facts.notes, *guarded_notes(site, served(site, place))]
     notes += [
         f"nginx cannot read {folder.folder} ({place.unreadable[folder.folder]}): the app itself answers {folder.url}"
         for folder in site.static

@@ -13,7 +13,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -36,18 +36,33 @@ _EXITS = "look for os._exit(), or for a call that replaces the process"
 _CHILD = ("-P", "-c", "from portico.link.app.ask import main; main()")
 
 
+class Reached(msgspec.Struct, frozen=True, array_like=True):
+    """How clients reach the site, for questions to the app that look like theirs."""
+
+    hosts: tuple[str, ...] = ()
+    """Host names; none when any will do."""
+    scheme: Literal["http", "https"] = "http"
+    prefix: str = ""
+    """The mount without its last slash."""
+
+
+ANYHOW = Reached()
+"""By plain HTTP, at any host."""
+
+
 def discover(
     ref: AppRef | None,
     directory: Path,
     *,
     python: str = sys.executable,
     timeout: float = IMPORT_TIMEOUT_SECONDS,
+    reached: Reached = ANYHOW,
 ) -> AppFacts:
     """What the app says about itself; `ref` None means: find the app in `directory`.
 
     Raises UsageError when the app is not where it was said to be, ImportFailedError when its own code fails.
     """
-    return start_discovery(ref, directory, python=python, timeout=timeout).facts()
+    return start_discovery(ref, directory, python=python, timeout=timeout, reached=reached).facts()
 
 
 def start_discovery(
@@ -57,19 +72,26 @@ def start_discovery(
     python: str = sys.executable,
     timeout: float = IMPORT_TIMEOUT_SECONDS,
     who: Mapping[str, Any] | None = None,
+    reached: Reached = ANYHOW,
 ) -> Discovery:
     """Start asking and return at once; `facts()` of the result waits for the answer, `close()` gives up.
 
-    `who` is for Popen: the user who imports the app, when it is not ourselves.
+    `who` is for Popen: the user who imports the app, when it is not ourselves. `reached` is how clients come to it.
     """
-    return Discovery(ref, directory, python, timeout, who or {})
+    return Discovery(ref, directory, python, timeout, who or {}, reached)
 
 
 class Discovery:
     """An app being asked. The child ends with `facts()`, with `close()`, or with this process."""
 
     def __init__(
-        self, ref: AppRef | None, directory: Path, python: str, timeout: float, who: Mapping[str, Any]
+        self,
+        ref: AppRef | None,
+        directory: Path,
+        python: str,
+        timeout: float,
+        who: Mapping[str, Any],
+        reached: Reached,
     ) -> None:
         self._name = str(ref) if ref else str(directory)
         self._timeout, self._who = timeout, dict(who)
@@ -79,7 +101,7 @@ class Discovery:
         self._lifeline, hold = os.pipe()
         os.set_blocking(self._answer, False)
         ends = (answer_to, hold)
-        words = (*ends, os.getpid(), timeout, directory, ref or "")
+        words = (*ends, os.getpid(), timeout, directory, ref or "", msgspec.json.encode(reached).decode())
         try:
             self._child = self._start([python, *_CHILD, *map(str, words)], ends)
         finally:

@@ -54,7 +54,8 @@ def _icons(site: Site) -> Iterator[RootFile]:
     for name in _AT_ROOT:
         folder = next((folder for folder in site.facts.static if _is_file(folder.folder, name)), None)
         if folder:
-            yield RootFile(f"/{name}", f"{folder.folder.rstrip('/')}/{name}", folder.origin)
+            path = f"{folder.folder.rstrip('/')}/{name}"
+            yield RootFile(f"/{name}", path, folder.origin, folder.headers, folder.cache_control)
 
 
 def _spa_files(spa: str) -> Iterator[RootFile]:

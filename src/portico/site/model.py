@@ -699,6 +699,19 @@ class StaticFolder(msgspec.Struct, frozen=True):
     folder: str
     origin: str
     """Who said so: `the app's static folder`, `blueprint 'admin'`, `[static]` ..."""
+    headers: tuple[tuple[str, str], ...] = ()
+    """What the app says with each of its files beyond what every server says: [["X-Frame-Options", "DENY"]]."""
+    cache_control: str = ""
+    """The app's own Cache-Control, the same for each file; empty: nginx decides by the file's name."""
+
+
+class LeftFolder(msgspec.Struct, frozen=True):
+    """A static folder of the app that nginx must not send, because the app may protect it. `why` is a clause."""
+
+    url: str
+    folder: str
+    origin: str
+    why: str
 
 
 class RootFile(msgspec.Struct, frozen=True):
@@ -707,6 +720,9 @@ class RootFile(msgspec.Struct, frozen=True):
     url: str
     path: str
     origin: str
+    headers: tuple[tuple[str, str], ...] = ()
+    """As those of the folder that the file is from."""
+    cache_control: str = ""
 
 
 class Route(msgspec.Struct, frozen=True):
@@ -738,6 +754,10 @@ class AppFacts(msgspec.Struct, frozen=True):
     version: str = ""
     """The framework's version."""
     static: list[StaticFolder] = []
+    left: list[LeftFolder] = []
+    """Static folders that stay the app's, whose answers to a stranger nginx cannot give."""
+    never_kept: list[str] = []
+    """Patterns of paths whose answers no cache may keep: the framework marks protected files public, too."""
     static_versions: list[str] = []
     """Query arguments that the app's own URLs of static files carry: `v` for /static/app.css?v=1f3a."""
     static_max_age: int | None = None
@@ -919,7 +939,14 @@ class Site:
         found: dict[str, StaticFolder] = {}
         for folder in (*self.declared, *self.facts.static, *self.spa_folders):
             found.setdefault(folder.url, folder)
-        return list(found.values())
+        left = {folder.url for folder in self.left}
+        return [folder for folder in found.values() if folder.url not in left]
+
+    @property
+    def left(self) -> list[LeftFolder]:
+        """Folders that stay the app's; one that [static] names is public, because its owner says so."""
+        declared = {folder.url for folder in self.declared}
+        return [folder for folder in self.facts.left if folder.url not in declared]
 
     def cause(self, key: str) -> str:
         """Who decided `key`: `portico.toml:3: max_upload = 64MiB`, or `max_upload: default`."""

@@ -173,7 +173,8 @@ def _roots(
 ) -> Iterator[Root]:
     """Real paths: the worker knows an open file by where it really lies."""
     if options.downloads.roots is None:
-        said = {folder.folder: folder.origin for folder in facts.static} | facts.downloads
+        said = {folder.folder: folder.origin for folder in facts.static}
+        said |= {folder.folder: folder.origin for folder in facts.left} | facts.downloads
         found = {os.path.realpath(path): origin for path, origin in said.items() if Path(path).is_dir()}
         yield from (Root(path, origin) for path, origin in found.items())
         return

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from portico.link.app.load import Loaded
+from portico.link.app.stranger import Reached, settle
 
 _FRAMEWORKS = {
     ("flask.app", "Flask"): "flask",
@@ -20,10 +21,11 @@ _PLAIN = (
     "a plain WSGI app cannot be asked for its static folders and its upload limit: "
     "say them as [static] and max_upload in portico.toml"
 )
+_ANYHOW = Reached()
 _ASGI = "an ASGI app is not asked for its static folders and its upload limit"
 
 
-def facts(loaded: Loaded) -> dict[str, Any]:
+def facts(loaded: Loaded, reached: Reached = _ANYHOW) -> dict[str, Any]:
     """Everything site.model.AppFacts holds, as plain JSON in an order that does not change."""
     said = {"app": loaded.uri, "directory": str(loaded.directory)}
     if _is_asgi(loaded.application):
@@ -31,6 +33,7 @@ def facts(loaded: Loaded) -> dict[str, Any]:
     for thing in _layers(loaded.application):
         if framework := _framework(thing):
             told = _noting_wrapper(loaded.application, thing, _asked(framework, thing))
+            told = settle(loaded.application, told, reached)
             return said | _placed(told, f"{loaded.directory}/")
     return said | {"kind": "wsgi", "notes": [_PLAIN]}
 
@@ -83,4 +86,5 @@ def _noting_wrapper(outer: Any, inner: Any, told: dict[str, Any]) -> dict[str, A
     if outer is inner or inspect.ismethod(outer):
         return told
     note = f"the app is wrapped in {type(outer).__name__}: what that adds or mounts was not asked"
-    return told | {"notes": [note, *told["notes"]]}
+    static = [{**folder, "is_guarded": True} for folder in told.get("static", [])]
+    return told | {"notes": [note, *told["notes"]]} | ({"static": static} if static else {})

@@ -12,17 +12,20 @@ from django.conf import settings
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from portico.link.app.notes import lost, notes_of
-from portico.site.pattern import without_names
+from portico.site.pattern import head, without_names
 
 
 def facts(_application: object) -> dict[str, Any]:
     """The part of AppFacts Django can give. It limits no request body, so there is no max_content_length."""
     notes: list[str] = []
     routes = _routes(notes)
+    static = _static(notes)
     return {
         "kind": "django",
         "version": django.get_version(),
-        "static": _static(notes),
+        "static": [folder | {"is_guarded": _answers(folder["url"], routes)} for folder in static],
+        "life": r"max-age=\d+, public(?:, immutable)?",  # WhiteNoise's own
+        "hosts": [name.lstrip(".") for name in settings.ALLOWED_HOSTS if name != "*"],
         "downloads": _downloads(),
         "routes": routes,
         "lost": lost(_views(get_resolver())) if routes else {},
@@ -42,6 +45,16 @@ def _static(notes: list[str]) -> list[dict[str, str]]:
         origin = "Django's STATIC_ROOT"
         return [{"url": url.rstrip("/") + "/", "folder": str(Path(root).absolute()), "origin": origin}]
     return []
+
+
+def _answers(url: str, routes: list[dict[str, Any]]) -> bool:
+    """Whether the project itself answers static files: by WhiteNoise, or by a view of its own at their URL.
+
+    Otherwise Django leaves them to the web server, whatever middleware there is.
+    """
+    return any("whitenoise" in name.lower() for name in settings.MIDDLEWARE) or any(
+        head(route["pattern"]) == url for route in routes
+    )
 
 
 def _downloads() -> dict[str, str]:

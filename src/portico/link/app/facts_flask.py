@@ -9,17 +9,18 @@ from typing import TYPE_CHECKING, Any
 import flask
 from werkzeug.routing.rules import parse_converter_args
 
+from portico.link.app.guards_flask import is_guarded, is_plain
 from portico.link.app.notes import lost, notes_of
 from portico.link.app.statics_flask import max_age, version_arguments
 from portico.link.app.version import version_of
-from portico.site.pattern import pattern
+from portico.site.pattern import escape, pattern
 from portico.site.pattern import rank as pattern_rank
 
 if TYPE_CHECKING:
     from werkzeug.routing import Rule
 
 _FILENAME = "<path:filename>"
-_FLASK = Path(str(flask.__file__)).parent
+_OWN_VIEW = "its view is not Flask's own and may decide who sees a file"
 
 Owner = flask.Flask | flask.Blueprint
 
@@ -27,13 +28,20 @@ Owner = flask.Flask | flask.Blueprint
 def facts(app: flask.Flask) -> dict[str, Any]:
     """The part of AppFacts a Flask app can give."""
     notes: list[str] = []
-    static = [folder for rule in app.url_map.iter_rules() for folder in _static(app, rule, notes)]
+    left: list[dict[str, str]] = []
+    rules = list(app.url_map.iter_rules())
+    static = [folder for rule in rules for folder in _static(app, rule, notes, left)]
+    life = max_age(app)
     return {
         "kind": "flask",
         "version": version_of("flask", flask.__file__),
         "static": sorted(static, key=lambda folder: folder["url"]),
+        "left": sorted(left, key=lambda folder: folder["url"]),
+        "never_kept": sorted({found for rule in rules if (found := _never_kept(app, rule))}),
         "static_versions": version_arguments(app),
-        "static_max_age": max_age(app),
+        "static_max_age": life,
+        "life": rf"(?:public, )?max-age={life}" if life else "no-cache",
+        "hosts": _hosts(app),
         "max_content_length": app.config.get("MAX_CONTENT_LENGTH"),
         "downloads": _downloads(app),
         "application_root": app.config.get("APPLICATION_ROOT") or "/",
@@ -43,20 +51,38 @@ def facts(app: flask.Flask) -> dict[str, Any]:
     }
 
 
-def _static(app: flask.Flask, rule: Rule, notes: list[str]) -> Iterator[dict[str, str]]:
+def _static(
+    app: flask.Flask, rule: Rule, notes: list[str], left: list[dict[str, str]]
+) -> Iterator[dict[str, Any]]:
     """The folder behind a static rule, or a note when nginx must not or cannot serve it."""
     owner = _owner(app, rule.endpoint)
     if owner is None or not owner.static_folder:
         return
     origin = _origin(app, owner)
-    problem = _why_not(app, owner, rule)
-    if problem:
+    folder = {"url": rule.rule.removesuffix(_FILENAME), "folder": str(Path(owner.static_folder).absolute())}
+    if problem := _why_not(rule):
         notes.append(f"{origin} is left to the app: {problem}")
+    elif not is_plain(app.view_functions[rule.endpoint], owner):
+        left.append(folder | {"origin": origin, "why": _OWN_VIEW})
     elif Path(owner.static_folder).is_dir():
-        folder = str(Path(owner.static_folder).absolute())
-        yield {"url": rule.rule.removesuffix(_FILENAME), "folder": folder, "origin": origin}
+        yield folder | {"origin": origin, "is_guarded": is_guarded(app, owner, rule.endpoint)}
     elif not _is_default(owner):
         notes.append(f"{origin} does not exist: {owner.static_folder}")
+
+
+def _never_kept(app: flask.Flask, rule: Rule) -> str:
+    """The pattern of a static rule that nginx cannot serve and that code of the app's own may protect."""
+    owner = _owner(app, rule.endpoint)
+    if owner is None or not _why_not(rule):
+        return ""
+    is_open = is_plain(app.view_functions[rule.endpoint], owner) and not is_guarded(app, owner, rule.endpoint)
+    return "" if is_open else _pattern(rule) or escape(rule.rule.partition("<")[0]) + ".*"
+
+
+def _hosts(app: flask.Flask) -> list[str]:
+    """Host names that the app expects, when it says any."""
+    said = app.config.get("TRUSTED_HOSTS") or [app.config.get("SERVER_NAME")]
+    return [name.lstrip(".") for name in said if isinstance(name, str) and name]
 
 
 def _downloads(app: flask.Flask) -> dict[str, str]:
@@ -82,27 +108,13 @@ def _origin(app: flask.Flask, owner: Owner) -> str:
     return f"static folder of blueprint '{name}'"
 
 
-def _why_not(app: flask.Flask, owner: Owner, rule: Rule) -> str:
+def _why_not(rule: Rule) -> str:
     if rule.host or rule.subdomain:
         return f"it answers on one host only ({rule.host or rule.subdomain})"
     prefix = rule.rule.removesuffix(_FILENAME)
     if prefix == rule.rule or not prefix.endswith("/") or "<" in prefix:
         return f"its URL is a pattern ({rule.rule})"
-    if prefix == "/":
-        return "its URL is the whole site (/), and the app's own pages come first"
-    if not _is_plain(app.view_functions[rule.endpoint], owner):
-        return "its view is not Flask's own and may decide who sees a file"
-    return ""
-
-
-def _is_plain(view: Any, owner: Owner) -> bool:
-    """True for Flask's own view of static files; a decorated or replaced one may ask for a login."""
-    return all(_is_flasks(function) for function in (view, owner.send_static_file))
-
-
-def _is_flasks(function: Any) -> bool:
-    code = getattr(function, "__code__", None)
-    return code is not None and Path(code.co_filename).is_relative_to(_FLASK)
+    return "its URL is the whole site (/), and the app's own pages come first" if prefix == "/" else ""
 
 
 def _is_default(owner: Owner) -> bool:

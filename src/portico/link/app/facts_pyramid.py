@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pyramid
+from pyramid.interfaces import ITweens
 from pyramid.path import AssetResolver
 from pyramid.security import NO_PERMISSION_REQUIRED
 from pyramid.static import static_view
+from pyramid.tweens import EXCVIEW
 
 from portico.link.app.notes import lost, notes_of
 from portico.link.app.version import version_of
@@ -24,12 +26,17 @@ def facts(router: Any) -> dict[str, Any]:
     """The part of AppFacts a Pyramid app can give. It has no upload limit of its own."""
     introspector = router.registry.introspector
     notes: list[str] = []
+    left: list[dict[str, str]] = []
     views = introspector.get_category("views") or []
     routes = introspector.get_category("routes") or []
+    guard = {"is_guarded": _is_guarded(router.registry)}
+    static = [folder | guard for folder in _static_folders(introspector, views, notes, left)]
     return {
         "kind": "pyramid",
         "version": version_of("pyramid", pyramid.__file__),
-        "static": sorted(_static_folders(introspector, views, notes), key=lambda folder: folder["url"]),
+        "static": sorted(static, key=lambda folder: str(folder["url"])),
+        "left": sorted(left, key=lambda folder: folder["url"]),
+        "life": r"(?:public, )?max-age=\d+(?:, public)?",  # cache_max_age of add_static_view
         "routes": sorted(
             (
                 _route(entry["introspectable"], views) | {"rank": number}
@@ -42,23 +49,42 @@ def facts(router: Any) -> dict[str, Any]:
     }
 
 
-def _static_folders(introspector: Any, views: list[Any], notes: list[str]) -> Iterator[dict[str, str]]:
+def _is_guarded(registry: Any) -> bool:
+    """Whether tweens, subscribers or view derivers of the app's own see each request."""
+    tweens = registry.queryUtility(ITweens)
+    names = {name for name, _ in tweens.implicit()} if tweens else set()
+    derivers = registry.introspector.get_category("view derivers") or []
+    own = any(not _is_pyramids(entry["introspectable"]["deriver"]) for entry in derivers)
+    return bool(names - {EXCVIEW} or (tweens and tweens.explicit) or registry.has_listeners or own)
+
+
+def _is_pyramids(function: Any) -> bool:
+    return str(getattr(function, "__module__", "")).partition(".")[0] == "pyramid"
+
+
+def _static_folders(
+    introspector: Any, views: list[Any], notes: list[str], left: list[dict[str, str]]
+) -> Iterator[dict[str, Any]]:
     for entry in views:
         view = entry["introspectable"]
         route = introspector.get("routes", view["route_name"])
         if type(view["callable"]) is static_view and route and route["pattern"].endswith(_SUBPATH):
-            yield from _static(view["callable"], route, entry["related"], notes)
+            yield from _static(view["callable"], route, entry["related"], notes, left)
 
 
-def _static(view: Any, route: Any, related: list[Any], notes: list[str]) -> Iterator[dict[str, str]]:
+def _static(
+    view: Any, route: Any, related: list[Any], notes: list[str], left: list[dict[str, str]]
+) -> Iterator[dict[str, Any]]:
     url = "/" + route["pattern"].removesuffix(_SUBPATH).lstrip("/")
-    folder = _folder(view)
-    if problem := _why_not(url, route, related):
-        notes.append(f"static view {url} is left to the app: {problem}")
-    elif not Path(folder).is_dir():
-        notes.append(f"static view {url} has no folder: {folder}")
+    folder = {"url": url, "folder": _folder(view), "origin": f"static view {url}"}
+    if "{" in url or url == "/":
+        notes.append(f"static view {url} is left to the app: its URL is a pattern or the whole site ({url})")
+    elif problem := _why_not(route, related):
+        left.append(folder | {"why": problem})
+    elif not Path(folder["folder"]).is_dir():
+        notes.append(f"static view {url} has no folder: {folder['folder']}")
     else:
-        yield {"url": url, "folder": folder, "origin": f"static view {url}"}
+        yield folder
 
 
 def _folder(view: Any) -> str:
@@ -67,12 +93,10 @@ def _folder(view: Any) -> str:
     return str(Path(AssetResolver(view.package_name).resolve(view.docroot).abspath()))
 
 
-def _why_not(url: str, route: Any, related: list[Any]) -> str:
+def _why_not(route: Any, related: list[Any]) -> str:
     permissions = [found["value"] for found in related if found.category_name == "permissions"]
     if any(permission != NO_PERMISSION_REQUIRED for permission in permissions):
         return f"it asks for the permission {permissions[0]!r}"
-    if "{" in url or url == "/":
-        return f"its URL is a pattern or the whole site ({url})"
     return "it has predicates of its own" if route["object"].predicates else ""
 
 

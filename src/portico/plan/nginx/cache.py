@@ -17,6 +17,7 @@ from portico.plan.nginx.link import dialect, host_seen
 from portico.plan.nginx.trust import scheme
 from portico.plan.paths import Paths
 from portico.site.model import Site
+from portico.site.pattern import escape
 
 ZONE = "portico_cache"
 TAG_HEADERS = ("Surrogate-Key", "Cache-Tag")
@@ -89,7 +90,7 @@ def cache_zone(site: Site, place: Place) -> list[Directive]:
             "for; what nobody asks for in an hour goes, and the least asked for when there is no room",
             cause=site.cause("cache.size"),
         ),
-        _kept_in(),
+        *_kept_in(site),
         _too_long(site),
         *(_validators(FILLS, _FILL) if has_cached_routes(site) else []),
         *(_peer(site) if _tells_peer(site) else []),
@@ -202,12 +203,23 @@ def cache_maps() -> list[Directive]:
     return [*_of_request(), *_of_answer(), *_validators(), *_told()]
 
 
-def _kept_in() -> Directive:
-    return entries(
-        "map", "$http_authorization$content_length$http_transfer_encoding", "$portico_kept_in",
+def _kept_in(site: Site) -> list[Directive]:
+    name = "$portico_kept_of" if site.facts.never_kept else "$portico_kept_in"
+    made = entries(
+        "map", "$http_authorization$content_length$http_transfer_encoding", name,
         table=[("default", "off"), ("", ZONE), ("0", ZONE)],
         why="who proves who they are with each request, or sends a body with it, gets nothing kept",
     )  # fmt: skip
+    if not site.facts.never_kept:
+        return [made]
+    # Werkzeug takes several slashes at the beginning for one.
+    never = [f"~^{escape(site.prefix)}/+{pattern.removeprefix('/')}$" for pattern in site.facts.never_kept]
+    why = (
+        "static files that the app may protect: the framework marks them public without knowing of that, and "
+        "a kept one would reach everybody"
+    )
+    table = [("default", name), *((pattern, "off") for pattern in never)]
+    return [made, entries("map", "$uri", "$portico_kept_in", table=table, why=why, cause="D12b")]
 
 
 def _too_long(site: Site) -> Directive:

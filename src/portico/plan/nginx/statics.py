@@ -12,6 +12,7 @@ from portico.plan.nginx.conf import Directive, block, directive, entries, is_lit
 from portico.plan.nginx.log import file_log
 from portico.plan.nginx.open_files import open_files
 from portico.plan.nginx.pages import PREFIX, error_pages, no_such_part
+from portico.plan.nginx.tls import secured_headers
 from portico.plan.packing import packed
 from portico.plan.paths import Paths
 from portico.site.fingerprints import PATTERN, SOURCES
@@ -64,14 +65,17 @@ def routes_inside(site: Site, place: Place) -> list[tuple[str, str]]:
     A rule without converters is one path; one with converters keeps everything up to the first of them.
     """
     found = {}
+    urls = {folder.url for folder in served(site, place)}
     for folder in served(site, place):
         for route in site.facts.routes:
             fixed, _, converter = route.rule.partition("<")
             if route.pattern:
                 fixed, converter = head(route.pattern), "" if is_fixed(route.pattern) else route.pattern
-            is_files = route.endpoint.rpartition(".")[2] == "static" or fixed == folder.url
-            if fixed.startswith(folder.url) and not is_files:
+            if fixed.startswith(folder.url) and fixed not in urls:
                 found[fixed] = "^~" if converter else "="
+        for left in site.left:
+            if left.url.startswith(folder.url):
+                found[left.url] = "^~"
     return [(modifier, path) for path, modifier in sorted(found.items())]
 
 
@@ -154,7 +158,7 @@ def _location(
 ) -> Directive:  # fmt: skip
     root = literal(path, f"{folder.origin}").rstrip("/") + "/"
     has_index = folder in site.declared
-    said = [*headers, *_file_headers()]
+    said = [*headers, *_file_headers(site, folder)]
     return block(
         "location", "^~", url,
         why=why,
@@ -237,7 +241,7 @@ def _root_file(site: Site, place: Place, file: RootFile, headers: list[Directive
             file_log(Paths.of(place)),
             *_charset(),
             *headers,
-            *_file_headers(),
+            *_file_headers(site, file),
             directive("log_not_found", "off", why="a missing file is in the access log already"),
             directive(
                 "error_page", 403, "=404", f"{PREFIX}404.$portico_page",
@@ -265,14 +269,24 @@ def _charset() -> list[Directive]:
     ]
 
 
-def _file_headers() -> list[Directive]:
+def _file_headers(site: Site, file: StaticFolder | RootFile) -> list[Directive]:
     return [
         directive(
-            "add_header", "Cache-Control", "$portico_life",
-            why="how long browsers may keep the file without asking", source=_LIFE,
+            "add_header", "Cache-Control", file.cache_control or "$portico_life", source=_LIFE,
+            why="what the app itself says with these files" if file.cache_control
+            else "how long browsers may keep the file without asking",
+            cause=file.origin if file.cache_control else "",
         ),
         directive(
             "add_header", "X-Content-Type-Options", "nosniff", "always",
             why="a file is what its type says, whatever its bytes look like",
+        ),
+        *(
+            directive(
+                "add_header", name, value, "always", cause=file.origin,
+                why="the app says this with each of these files, whoever asks: nothing that it says is lost",
+            )
+            for name, value in file.headers
+            if not (name.lower() == "strict-transport-security" and secured_headers(site))
         ),
     ]  # fmt: skip

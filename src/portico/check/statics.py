@@ -1,0 +1,22 @@
+"""Which static folders does the app itself serve, and what does nginx say with the others?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from portico.check.model import Finding, ok, warning
+from portico.place.model import Place
+from portico.plan.guarded import header_names, left_hint, left_note
+from portico.plan.nginx.statics import served
+from portico.site.model import Site
+
+
+def static_findings(site: Site, place: Place) -> Iterator[Finding]:
+    """One finding for each folder about which code of the app's own has a say."""
+    for left in site.left:
+        yield warning(f"static {site.prefix}{left.url}", left_note(left), left_hint(left))
+    for folder in served(site, place):
+        if names := header_names(folder):
+            yield ok(
+                f"static {site.prefix}{folder.url}", f"nginx sends the app's own headers: {', '.join(names)}"
+            )

@@ -1,0 +1,94 @@
+"""What an app says with its static files beyond what every server says: headers that nginx must send, too."""
+
+from __future__ import annotations
+
+import mimetypes
+import re
+from typing import NamedTuple
+
+from portico.plan.nginx.mime import TYPES
+
+_OF_THE_FILE = frozenset(
+    ("content-length", "content-type", "etag", "last-modified", "date", "server", "connection", "keep-alive",
+     "accept-ranges", "expires", "age", "transfer-encoding")
+)  # fmt: skip
+"""nginx says these of a file by itself."""
+_OF_THE_REQUEST = re.compile(
+    r"x-request-id|x-correlation-id|x-trace-id|traceparent|tracestate|server-timing|x-runtime|x-response-time"
+    r"|x-process-time|(?:x-)?ratelimit(?:-.*)?|x-portico|x-accel-.*"
+)
+"""They tell of one request in the app, and there is none when nginx sends the file."""
+_NAME = re.compile(r"[!#%&'*+.^_`|~0-9A-Za-z-]+")
+_VALUE = re.compile(r"[\x20-\x23\x25-\x7e]*")
+"""Printable ASCII without `$`, which nginx takes for a variable."""
+_BY_SUFFIX = {suffix: kind for kind, *suffixes in TYPES for suffix in suffixes}
+
+
+class Said(NamedTuple):
+    """Headers in their own spelling, sorted; `cache_control` is empty when it is the framework's own."""
+
+    headers: list[tuple[str, str]]
+    cache_control: str = ""
+    cookies: tuple[str, ...] = ()
+    problem: str = ""
+    """Why nginx cannot say the same, or nothing."""
+
+    def joined(self, other: Said) -> Said:
+        """The same with the names of the other's cookies."""
+        return self._replace(cookies=tuple(sorted({*self.cookies, *other.cookies})))
+
+    def differs(self, other: Said) -> str:
+        """The name of a header that the other has not, or has another value of."""
+        if self.cache_control != other.cache_control:
+            return "Cache-Control"
+        different = set(self.headers) ^ set(other.headers)
+        return min((name for name, _ in different), default="")
+
+
+def said_with(headers: list[tuple[str, str]], life: str) -> Said:
+    """Reads the headers of one answer; `life` is a pattern of what the framework itself says in Cache-Control."""
+    found: list[tuple[str, str]] = []
+    cookies: list[str] = []
+    cache_control = problem = ""
+    for name, value in headers:
+        low = name.lower()
+        if low == "set-cookie":
+            cookies.append(value.partition("=")[0].strip())
+        elif low == "cache-control":
+            cache_control = value if not cache_control else f"{cache_control}, {value}"
+        elif low == "content-encoding" and value.lower() != "identity":
+            problem = f"the app sends its files encoded ({value}) to a client that asked for no coding"
+        elif not _is_nginxs(low, value):
+            found += [(name, value)] if low != "vary" else _vary(value)
+    wrong = [name for name, value in found if not (_NAME.fullmatch(name) and _VALUE.fullmatch(value))]
+    if wrong or not _VALUE.fullmatch(cache_control):
+        problem = problem or f"nginx cannot write its header {(wrong or ['Cache-Control'])[0]}"
+    if life and re.fullmatch(life, cache_control):
+        cache_control = ""
+    return Said(sorted(found), cache_control, tuple(cookies), problem)
+
+
+def _is_nginxs(name: str, value: str) -> bool:
+    return (
+        name in _OF_THE_FILE
+        or _OF_THE_REQUEST.fullmatch(name) is not None
+        or (name == "x-content-type-options" and value.strip().lower() == "nosniff")
+        or (name == "content-disposition" and value.strip().lower().startswith("inline"))
+        or name == "content-encoding"
+    )
+
+
+def _vary(value: str) -> list[tuple[str, str]]:
+    """Without Accept-Encoding, which nginx adds where it compresses."""
+    names = [name.strip() for name in value.split(",")]
+    left = [name for name in names if name and name.lower() != "accept-encoding"]
+    return [("Vary", ", ".join(left))] if left else []
+
+
+def type_problem(name: str, headers: list[tuple[str, str]]) -> str:
+    """The Content-Type of an answer when neither nginx nor the framework would give it to a file of that name."""
+    said = next((value for header, value in headers if header.lower() == "content-type"), "")
+    kind = said.partition(";")[0].strip().lower()
+    usual = mimetypes.guess_type(name)[0] or "application/octet-stream"
+    own = _BY_SUFFIX.get(name.rpartition(".")[2].lower(), "application/octet-stream")
+    return "" if not kind or kind in (usual, own) else kind

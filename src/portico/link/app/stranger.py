@@ -1,0 +1,211 @@
+"""A stranger asks the app for its static files, in this process: what may nginx send in the app's place?
+
+nginx sends a folder only when it would answer as the app does. Where code of the app's own runs before or after its
+static files (hooks, middleware, a class of its own), that code is asked: for one file of each directory at least, as a
+client without cookies from an address that nobody has. Every answer must be the file itself, with the same headers.
+"""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from threading import Thread
+from typing import Any, NamedTuple
+
+from portico.link.app.headers import Said, said_with, type_problem
+from portico.link.app.sample import sample
+from portico.site.pattern import escape
+
+SECONDS = 5.0
+"""All questions together; a folder that has no answer by then is left to the app."""
+MOST_COMPARED = 1 << 20
+"""Bytes of a file that are compared with the answer; the rest of a large one is not read."""
+_MOST_HOSTS = 5
+_ADDRESS = "192.0.2.1"
+"""For documentation (RFC 5737): no rule of an app lets it in, as one lets 127.0.0.1."""
+_AGENT = "Mozilla/5.0 (compatible; portico; asks whether nginx may send this file)"
+_ELSEWHERE = {
+    "HTTP_ORIGIN": "https://elsewhere.invalid",
+    "HTTP_REFERER": "https://elsewhere.invalid/",
+    "HTTP_SEC_FETCH_SITE": "cross-site",
+}
+"""What a page on another site adds to the same question."""
+
+
+class Reached(NamedTuple):
+    """How clients reach the site: host names, scheme, and the prefix without its last slash."""
+
+    hosts: tuple[str, ...] = ()
+    scheme: str = "http"
+    prefix: str = ""
+
+
+class Answer(NamedTuple):
+    """What the app said; `body` has at most one piece more than MOST_COMPARED bytes."""
+
+    status: int
+    headers: list[tuple[str, str]]
+    body: bytes
+
+
+class _RefusedError(Exception):
+    """Why the folder stays the app's, as the rest of a sentence that begins with the folder."""
+
+
+def settle(application: Any, told: dict[str, Any], reached: Reached) -> dict[str, Any]:
+    """The facts with each guarded folder either proven public, with the app's headers, or among `left`."""
+    own_hosts, life = told.pop("hosts", []), told.pop("life", "")
+    reached = reached._replace(hosts=reached.hosts or tuple(own_hosts) or ("localhost",))
+    guarded = [folder for folder in told.get("static", []) if folder.pop("is_guarded", False)]
+    found: dict[str, Said | str] = {}
+    asking = Thread(target=_ask_all, args=(application, guarded, reached, life, found), daemon=True)
+    if guarded:
+        asking.start()
+        asking.join(SECONDS)
+    for folder in guarded:
+        said = (
+            found.get(folder["url"]) or f"the app was silent for {SECONDS:.0f} s when it was asked for a file"
+        )
+        _take(told, folder, said)
+    kept_out = {escape(folder["url"]) + ".*" for folder in told.get("left", [])}
+    told["never_kept"] = sorted(kept_out | set(told.get("never_kept", [])))
+    return told
+
+
+def _take(told: dict[str, Any], folder: dict[str, Any], said: Said | str) -> None:
+    if isinstance(said, str):
+        told["static"].remove(folder)
+        told.setdefault("left", []).append({**folder, "why": said})
+        return
+    folder |= {"headers": said.headers, "cache_control": said.cache_control}
+    if said.cookies:
+        names = ", ".join(said.cookies)
+        told["notes"].append(
+            f"the app sets a cookie ({names}) with the files of {folder['url']}; nginx sends them without"
+        )
+
+
+def _ask_all(
+    application: Any, folders: list[dict[str, Any]], reached: Reached, life: str, found: dict[str, Said | str]
+) -> None:
+    for folder in folders:
+        try:
+            found[folder["url"]] = _verdict(application, Path(folder["folder"]), folder["url"], reached, life)
+        except _RefusedError as refused:
+            found[folder["url"]] = str(refused)
+        except Exception as error:  # noqa: BLE001  a folder that changes under us, a path that cannot be read
+            found[folder["url"]] = f"its files cannot be asked for: {type(error).__name__}: {error}"
+
+
+def _verdict(application: Any, folder: Path, url: str, reached: Reached, life: str) -> Said:
+    """What every answer has in common. Raises _RefusedError."""
+    names = sample(folder)
+    if names is None:
+        raise _RefusedError(
+            "code of the app's own runs before its files, and they are too many to ask for each"
+        )
+    if not names:
+        raise _RefusedError("code of the app's own runs before its files, and it has no file yet to ask for")
+    first, *others = names
+    hosts = reached.hosts[:_MOST_HOSTS]
+    questions = [(first, hosts[0], {}), (first, hosts[0], {}), (first, hosts[0], _ELSEWHERE)]
+    questions += [(first, host, {}) for host in hosts[1:]] + [(name, hosts[0], {}) for name in others]
+    common: Said | None = None
+    for name, host, more in questions:
+        environ = environ_of(url + name, host, reached) | more
+        said = _judged(lambda env: _answer(application, env), environ, folder / name, url + name, life)
+        common = said if common is None else common.joined(said)
+        if problem := common.differs(said):
+            raise _RefusedError(
+                f"its header {problem} is not the same for each file and client (asked for {url + name})"
+            )
+    assert common is not None
+    return common
+
+
+def _judged(
+    ask: Callable[[dict[str, Any]], Answer], environ: dict[str, Any], file: Path, path: str, life: str
+) -> Said:
+    answer = ask(environ)
+    if answer.status != 200:
+        raise _RefusedError(f"the app answers {answer.status} to a stranger who asks for {path}")
+    with file.open("rb") as opened:
+        expected = opened.read(MOST_COMPARED)
+        is_whole = not opened.read(1)
+    if answer.body[:MOST_COMPARED] != expected or (is_whole and len(answer.body) != len(expected)):
+        raise _RefusedError(f"the app answers {path} with other bytes than the file's")
+    if problem := type_problem(file.name, answer.headers):
+        raise _RefusedError(f"the app sends {path} as {problem}, which nginx would not")
+    said = said_with(answer.headers, life)
+    if said.problem:
+        raise _RefusedError(said.problem)
+    return said
+
+
+def _answer(application: Any, environ: dict[str, Any]) -> Answer:
+    """The app's answer. Raises _RefusedError for one that fails."""
+    head: list[Any] = []
+    written: list[bytes] = []
+
+    def start_response(
+        status: str, headers: list[tuple[str, str]], _error: Any = None
+    ) -> Callable[[bytes], Any]:
+        head[:] = [status, headers]
+        return written.append
+
+    try:
+        body = _read(application(environ, start_response), written)
+        return Answer(int(head[0][:3]), [(str(name), str(value)) for name, value in head[1]], body)
+    except BaseException as error:  # noqa: BLE001  the app's own code, SystemExit included
+        what = f"the app fails ({type(error).__name__}) when it is asked for {environ['PATH_INFO']}"
+        raise _RefusedError(what) from None
+
+
+def _read(answer: Iterable[bytes], written: list[bytes]) -> bytes:
+    try:
+        for piece in answer:
+            written.append(piece)
+            if sum(map(len, written)) > MOST_COMPARED:
+                break
+    finally:
+        if (close := getattr(answer, "close", None)) is not None:
+            close()
+    return b"".join(written)
+
+
+def environ_of(path: str, host: str, reached: Reached) -> dict[str, Any]:
+    """A GET as Portico's worker hands it to the app, from somebody who is known to nobody."""
+    port = "443" if reached.scheme == "https" else "80"
+    said = path.encode().decode("latin-1")
+    return {
+        "REQUEST_METHOD": "GET",
+        "SCRIPT_NAME": reached.prefix,
+        "PATH_INFO": said,
+        "REQUEST_URI": reached.prefix + said,
+        "QUERY_STRING": "",
+        "CONTENT_TYPE": "",
+        "CONTENT_LENGTH": "",
+        "SERVER_NAME": host.partition(":")[0],
+        "SERVER_PORT": port,
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "REMOTE_ADDR": _ADDRESS,
+        "REMOTE_PORT": "49152",
+        "HTTP_HOST": host,
+        "HTTP_ACCEPT": "*/*",
+        "HTTP_USER_AGENT": _AGENT,
+        "HTTP_X_REQUEST_ID": f"{time.monotonic_ns():032x}",
+        "HTTP_X_FORWARDED_FOR": _ADDRESS,
+        "HTTP_X_REAL_IP": _ADDRESS,
+        "HTTP_X_FORWARDED_PROTO": reached.scheme,
+        "HTTP_X_FORWARDED_HOST": host,
+        "HTTP_X_FORWARDED_PREFIX": reached.prefix,
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": reached.scheme,
+        "wsgi.input": io.BytesIO(),
+        "wsgi.errors": io.StringIO(),
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": True,
+        "wsgi.run_once": False,
+    } | ({"HTTPS": "on"} if reached.scheme == "https" else {})

@@ -1,0 +1,35 @@
+"""Static folders about which code of the app's own has a say: what people are told of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from portico.site.model import LeftFolder, Site, StaticFolder
+
+
+def left_note(folder: LeftFolder) -> str:
+    """Why the app serves a folder, in a sentence."""
+    return f"{folder.origin} is left to the app: {folder.why}"
+
+
+def left_hint(folder: LeftFolder) -> str:
+    """What people can do about it."""
+    return (
+        "the app decides about each file; with Gunicorn, nginx still carries the bytes of those from 64 KiB\n"
+        "if everybody may see the folder, say so in portico.toml, and nginx sends it without asking:\n"
+        f'[static]\n"{folder.url}" = "{folder.folder}"'
+    )
+
+
+def header_names(folder: StaticFolder) -> list[str]:
+    """Names of the app's own headers that nginx sends with the files of a folder."""
+    names = [name for name, _ in folder.headers]
+    return list(dict.fromkeys([*(["Cache-Control"] if folder.cache_control else []), *names]))
+
+
+def guarded_notes(site: Site, folders: Sequence[StaticFolder]) -> Iterator[str]:
+    """A note for each folder that is left to the app, and for each that nginx sends with headers of the app's."""
+    yield from map(left_note, site.left)
+    for folder in folders:
+        if names := header_names(folder):
+            yield f"nginx sends {site.prefix}{folder.url} with the app's own headers: {', '.join(names)}"
