@@ -11,7 +11,7 @@ import pytest
 
 from portico.check.accepted import write_placeholder
 from portico.errors import PorticoError
-from portico.place.probe import find_nginx
+from portico.place.builds import find_nginx
 from portico.plan.model import Plan
 from tests.plan.test_golden import GOLDEN, case
 from tests.support import RULE, private_directory, write_files

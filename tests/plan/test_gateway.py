@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from portico.errors import UsageError
+from portico.place.builds import find_nginx
 from portico.place.model import NginxBuild, Place
-from portico.place.probe import find_nginx, probe
+from portico.place.probe import probe
 from portico.plan.build import plan
 from portico.plan.claim import Claim, Claims, Listen
 from portico.plan.gateway import Part, fitting, gateway_plan, part_of, placeholder

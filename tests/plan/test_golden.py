@@ -12,7 +12,8 @@ import msgspec
 import pytest
 
 from portico.errors import PorticoError
-from portico.place.model import NginxBuild, Place
+from portico.place.model import NginxBuild, Package, Place
+from portico.plan.advisories import ADVISORIES
 from portico.plan.build import plan
 from portico.plan.model import Plan
 from portico.site.load import load
@@ -22,13 +23,21 @@ from tests.support import RULE, golden
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "plan"
 MODULES = frozenset({"http_auth_request_module", "http_ssl_module", "http_v2_module"})
-EMBEDDED = NginxBuild("/opt/nginx", (1, 31, 3), MODULES)
-DEBIAN = NginxBuild("/usr/sbin/nginx", (1, 22, 1), MODULES, origin="system")
+EMBEDDED = NginxBuild("/opt/nginx", (1, 31, 3), MODULES, openssl=(3, 3, 7))
+PATCHED = Package(
+    "nginx", "1.22.1-9+deb12u11", "dpkg", frozenset(one.id for one in ADVISORIES), has_changelog=True
+)
+DEBIAN = NginxBuild(
+    "/usr/sbin/nginx", (1, 22, 1), MODULES, origin="system", openssl=(3, 0, 19), package=PATCHED
+)
+NEW = NginxBuild("/usr/sbin/nginx", (1, 31, 9), MODULES, origin="system", openssl=(3, 5, 4))
 BROTLI = replace(
     DEBIAN, loadable={"brotli_filter": "/usr/lib/nginx/modules/ngx_http_brotli_filter_module.so"}
 )
 BUILDS = {
     "debian": DEBIAN,
+    "debian-unpatched": replace(DEBIAN, package=None),
+    "new": NEW,
     "debian-brotli": BROTLI,
     "quic": NginxBuild("/opt/nginx-quic", (1, 31, 3), MODULES | {"http_v3_module"}, origin="path"),
     "bare": NginxBuild("/opt/nginx-bare", (1, 31, 3), MODULES - {"http_ssl_module"}, origin="path"),
@@ -88,7 +97,7 @@ def printed(made: Plan) -> list[str]:
         if not file.path.startswith("errors/"):
             lines += [f"== {file.path}", *file.content.splitlines()]
     lines += ["== commands", *(" ".join(process.argv) for process in (made.gateway, made.server))]
-    return [*lines, "== urls", *made.urls, "== notes", *made.notes]
+    return [*lines, "== urls", *made.urls, "== notes", *made.notes, *made.alarms]
 
 
 @pytest.mark.parametrize("path", sorted(GOLDEN.glob("*.txt")), ids=lambda path: path.stem)

@@ -10,6 +10,7 @@ from portico.check.copies import copy_findings
 from portico.check.directories import directory_findings
 from portico.check.https import https_findings
 from portico.check.model import Finding, fault, ok, warning
+from portico.check.security import security_findings
 from portico.check.statics import static_findings
 from portico.errors import PorticoError
 from portico.place.model import Place
@@ -22,16 +23,13 @@ from portico.run.lock import Running, running
 from portico.site.model import Site
 from portico.values import Address
 
-_FIXED_IN = (1, 31, 7)
-_CVE = "CVE-2026-93479"
-
 
 def machine_findings(
     site: Site, place: Place, planned: Plan, ours: frozenset[int] = frozenset()
 ) -> Iterator[Finding]:
     """Everything about nginx, ports, paths and limits. `ours` are ports on which sites beside this one are served."""
     yield accepted(site, place)
-    yield _known_faults(place)
+    yield from security_findings(site, place)
     yield _reloads(place)
     yield from _ports(planned, ours)
     yield from _folders(site, place)
@@ -44,20 +42,6 @@ def machine_findings(
     yield _user(place)
 
 
-def _known_faults(place: Place) -> Finding:
-    if place.nginx.origin == "system":
-        return ok("nginx security", "the system's packages carry its fixes: keep them up to date")
-    if place.nginx.version >= _FIXED_IN:
-        return ok("nginx security", f"nothing known of {place.nginx.number}")
-    fixed = ".".join(map(str, _FIXED_IN))
-    return warning(
-        "nginx security",
-        f"{_CVE} is known of {place.nginx.number} (string expressions with captured variables); what Portico "
-        "writes has none of those, your own [nginx] directives might",
-        f"use nginx {fixed} or newer when it is there; keep regex captures out of map, rewrite and if",
-    )
-
-
 def _reloads(place: Place) -> Finding:
     """Kept connections while nginx reads its files again; a reload of the app alone leaves nginx as it is."""
     needs = ".".join(map(str, KEEPS_IDLE_SINCE))
@@ -67,7 +51,7 @@ def _reloads(place: Place) -> Finding:
         "nginx reload",
         f"nginx {place.nginx.number} closes idle connections when its configuration changes, and a client that sends "
         "at that moment on one it kept loses the request; new connections and reloads of the app alone lose nothing",
-        f"nginx {needs} or newer has keepalive_min_timeout: --nginx embedded",
+        f"nginx {needs} or newer has keepalive_min_timeout; choose it for that only when it has no known faults",
     )
 
 

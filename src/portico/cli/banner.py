@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from portico import __version__
 from portico.cli.gather import Gathered
-from portico.cli.output import faint, good, strong, warned
+from portico.cli.output import bad, faint, good, strong, warned
 from portico.plan.model import Plan
 from portico.plan.nginx.statics import served
 from portico.values import Duration, Size
@@ -15,6 +15,7 @@ def banner(gathered: Gathered, took_seconds: float) -> list[str]:
     rows = [("serving", strong("  ".join(gathered.plan.urls))), *_rows(gathered)]
     lines = [f"  {faint(f'{name:>8s}')}  {text}" for name, text in rows]
     lines += [f"  {warned('    note')}  {note}" for note in gathered.plan.notes]
+    lines += [f"  {bad('  DANGER')}  {bad(alarm)}" for alarm in gathered.plan.alarms]
     return [
         "",
         *lines,
@@ -35,6 +36,7 @@ def _rows(gathered: Gathered) -> list[tuple[str, str]]:
     return [
         *([("app", f"{plan.app}{framework}")] if plan.has_app else []),
         ("path", f"client -> nginx {versions['nginx']} -> {_answers(plan)}"),
+        *([("nginx", f"{versions['nginx']} was taken: {why}")] if (why := gathered.place.nginx_why) else []),
         *(("static", folder) for folder in folders),
         ("times", times),
         ("uploads", f"up to {Size(plan.max_upload)}"),

@@ -49,7 +49,12 @@ def _banner(sites: Sites, place: Place) -> list[str]:
     rows = [f"  {output.faint(f'{one.wanted.name:>12s}')}  {_row(one)}" for one in sites.members.values()]
     well = sum(one.life.status is Status.SERVING for one in sites.members.values())
     ready = output.good("ready") if well == len(rows) else output.warned("ready")
-    count = f"{well} of {len(rows)} sites serve, on nginx {place.nginx.number}"
+    count = f"{well} of {len(rows)} sites serve, on nginx {place.nginx.number} ({place.nginx.origin})"
+    if place.nginx_why:
+        taken = f"{place.nginx.number} ({place.nginx.origin}) was taken: {place.nginx_why}"
+        rows.append(f"  {output.faint('nginx'.rjust(12))}  {taken}")
+    if place.nginx_note:
+        rows.append(f"  {output.warned('note'.rjust(12))}  {place.nginx_note}")
     return ["", *rows, "", f"  {ready}: {count}; Ctrl-C stops them", ""]
 
 

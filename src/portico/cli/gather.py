@@ -38,6 +38,7 @@ def gather(
     release: str = "",
     before: Mapping[str, str] | None = None,
     gateway: str = "",
+    nginx: str = "",
     *,
     serves: bool = True,
     looks: bool = False,
@@ -47,8 +48,9 @@ def gather(
     `meanwhile` is called while the app is being imported, which takes longest. `release` is another directory that
     holds the code now: the same site, with everything that was in its own directory found in that one. `before` are
     the static folders of the plan that this one will replace. `gateway` is the runtime directory of the gateway whose
-    nginx serves the site beside others. Without `serves` it is no fault of the site that its user may not read it
-    here; with `looks` nor that somebody asks who may not start it.
+    nginx serves the site beside others. `nginx` is the binary that runs the site now, which is kept where Portico may
+    choose: a reload of the app does not change it. Without `serves` it is no fault of the site that its user may not
+    read it here; with `looks` nor that somebody asks who may not start it.
     """
     app, config = as_config(app, config)
     home, ref = where_is(app, config)
@@ -70,10 +72,12 @@ def gather(
         # The app is imported in a child while the machine is looked at and the rest of Portico is imported.
         from portico.place.probe import probe
         from portico.plan.build import plan
+        from portico.plan.choice import chosen
 
         meanwhile()
         name = options.name or name_of_file or site_name(home)
-        place = probe(options.nginx.binary, own_directory(home), name)
+        binary = options.nginx.binary
+        place = probe(nginx if nginx and binary == "auto" else binary, own_directory(home), name)
         place = replace(
             place,
             app_user=runner.name,
@@ -88,6 +92,7 @@ def gather(
         resolve(options, facts, directory, causes), name=name, before=before or {}, origin=config or str(home)
     )
     place = replace(place, unreadable=_unreadable(site, place), gateway=gateway)
+    place = chosen(place, [site])
     return Gathered(site, place, plan(site, place))
 
 

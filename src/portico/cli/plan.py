@@ -59,6 +59,7 @@ def _lines(plan: Plan) -> list[str]:
         lines += ["", output.strong(f"{plan.runtime}/conf/{file.path}")]
         lines += ["  " + line.text for line in file.lines]
     lines += ["", *(output.warned(f"note: {note}") for note in plan.notes)]
+    lines += [output.bad(f"DANGER: {alarm}") for alarm in plan.alarms]
     return [*lines, "portico explain says why each line is there."]
 
 

@@ -73,7 +73,9 @@ def serve(app: str | None, config: str | None, flags: dict[str, Any], gateway: s
             gathered.plan,
             say=lambda item: _say(item, gathered, screen),
             replan=lambda path, old: (
-                gather(app, config, flags, release=path, before=old.statics, gateway=gateway).plan
+                gather(
+                    app, config, flags, release=path, before=old.statics, gateway=gateway, nginx=old.nginx
+                ).plan
             ),
             beside=[
                 lambda: _show_requests(gathered.plan, screen),
@@ -107,6 +109,8 @@ def _say(item: news.News, gathered: Gathered, screen: Screen) -> None:
         # The gateway says so, of every site; what is to be known about this one is said here.
         for note in gathered.plan.notes if isinstance(item, news.Ready) else ():
             screen.say(f"note: {note}", Priority.NOTICE)
+        for alarm in gathered.plan.alarms if isinstance(item, news.Ready) else ():
+            screen.say(output.bad(f"DANGER: {alarm}"), Priority.ERROR)
         return
     if isinstance(item, news.Ready):
         screen.say("\n".join(banner(gathered, item.took_seconds)), priority(item))

@@ -17,11 +17,12 @@ from portico.errors import PorticoError, Problem
 from portico.place.model import Place
 from portico.place.probe import probe, runtime_directory, state_directory
 from portico.plan.build import plan
+from portico.plan.choice import chosen
 from portico.plan.gateway import NAME
 from portico.plan.model import Plan
 from portico.run.sites.member import Wanted
 from portico.site.load import load
-from portico.site.model import AppFacts, Options, Upstream
+from portico.site.model import AppFacts, Options, Site, Upstream
 from portico.site.resolve import own_directory, resolve, site_name
 
 _OF_THE_GATEWAY = ("name", "nginx")
@@ -45,9 +46,13 @@ class Several:
         return str(self.flags.get("name", "")) or NAME
 
     def place(self) -> Place:
-        """The gateway's own. Raises UsageError."""
+        """The gateway's own, with the nginx that suits all its sites. Raises UsageError."""
         choice = self.flags.get("nginx") or self._nginx_of_the_sites()
-        return probe(choice, own_directory(self.home), self.name)
+        place = probe(choice, own_directory(self.home), self.name)
+        if not place.others:
+            return place
+        sites = [site for site in (known(word, self.flags) for word in self.sites()) if site is not None]
+        return replace(chosen(replace(place, gateway=place.runtime), sites), gateway="")
 
     def _nginx_of_the_sites(self) -> str:
         """The first that a site names; all of them share it."""
@@ -75,6 +80,17 @@ def config_of(site: str) -> Path | None:
     return Path(site) if site.endswith(".toml") else config_file(Path(site), None)
 
 
+def known(origin: str, flags: Mapping[str, Any]) -> Site | None:
+    """The site as its file and the flags alone tell of it, None where they are wrong: `wanted` says why."""
+    flags = {name: value for name, value in flags.items() if name not in _OF_THE_GATEWAY}
+    directory = Path(origin).parent if origin.endswith(".toml") else Path(origin)
+    try:
+        options, causes = load(config_of(origin), flags)
+        return _site(origin, options.name or site_name(directory), directory, options, causes)
+    except PorticoError:
+        return None
+
+
 def wanted(site: str, flags: Mapping[str, Any], gateway: Place) -> Wanted:
     """What is known of a site without asking its app."""
     flags = {name: value for name, value in flags.items() if name not in _OF_THE_GATEWAY}
@@ -96,10 +112,8 @@ def wanted(site: str, flags: Mapping[str, Any], gateway: Place) -> Wanted:
 def _without_app(
     origin: str, name: str, directory: Path, options: Options, causes: Mapping[str, str], gateway: Place
 ) -> Plan:
-    app = str(options.app or "")
     # Nobody answers yet: neither an app nor servers elsewhere.
     options = msgspec.structs.replace(options, upstream=Upstream())
-    site = resolve(options, AppFacts(app=app, directory=str(directory.absolute())), directory, causes)
     here = own_directory(directory)
     place = replace(
         gateway,
@@ -107,7 +121,13 @@ def _without_app(
         state=str(state_directory(here, name)),
         gateway=gateway.runtime,
     )
-    return plan(replace(site, name=name, origin=origin), place)
+    return plan(_site(origin, name, directory, options, causes), place)
+
+
+def _site(origin: str, name: str, directory: Path, options: Options, causes: Mapping[str, str]) -> Site:
+    app = str(options.app or "")
+    site = resolve(options, AppFacts(app=app, directory=str(directory.absolute())), directory, causes)
+    return replace(site, name=name, origin=origin)
 
 
 def _argv(site: str, name: str, flags: Mapping[str, Any], gateway: Place) -> tuple[str, ...]:

@@ -7,11 +7,27 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
+class Package:
+    """The distribution's package that a binary belongs to.
+
+    `manager` is "dpkg", "rpm" or "apk". `fixes` are the CVE ids that its changelog names; `has_changelog` says whether
+    there was a changelog to read, which slim containers leave out.
+    """
+
+    name: str
+    version: str
+    manager: str
+    fixes: frozenset[str] = frozenset()
+    has_changelog: bool = False
+
+
+@dataclass(frozen=True)
 class NginxBuild:
     """One nginx binary: its version and what it was compiled with.
 
     `origin` is "embedded", "system" or "path"; `modules` are the names from `--with-*` and `--add-module`
-    without that prefix ("http_ssl_module", "headers-more-nginx-module").
+    without that prefix ("http_ssl_module", "headers-more-nginx-module"), `without` those from `--without-*`.
+    `openssl` is the version of OpenSSL it runs with, empty for another library.
     """
 
     path: str
@@ -20,10 +36,19 @@ class NginxBuild:
     origin: str = "embedded"
     loadable: Mapping[str, str] = field(default_factory=dict)
     """Dynamic modules that Portico has a use for and this binary takes: name to file."""
+    without: frozenset[str] = frozenset()
+    openssl: tuple[int, ...] = ()
+    package: Package | None = None
 
     @property
     def number(self) -> str:
         return ".".join(map(str, self.version))
+
+    @property
+    def described(self) -> str:
+        """The build as people know it: `1.22.1 (system, package nginx 1.22.1-9+deb12u11)`."""
+        package = f", package {self.package.name} {self.package.version}" if self.package else ""
+        return f"{self.number} ({self.origin}{package})"
 
     def since(self, *version: int) -> bool:
         return self.version >= version
@@ -81,6 +106,16 @@ class Place:
 
     gateway: str = ""
     """The runtime directory of the gateway whose nginx serves this site beside others; empty: an nginx of its own."""
+    others: tuple[NginxBuild, ...] = ()
+    """Further builds that may be taken instead of `nginx`; empty when one was named or the choice was made."""
+    nginx_why: str = ""
+    """Why `nginx` was taken, in half a line; empty when the user named it."""
+    nginx_named: str = ""
+    """The word by which the user named `nginx`; empty when Portico chooses."""
+    nginx_note: str = ""
+    """Why a build that is there cannot be used at all."""
+    systems: tuple[str, ...] = ()
+    """ID and ID_LIKE of /etc/os-release, or "macos"."""
     real_state: str = ""
     """`state` without symbolic links on the way; empty when that is the same."""
 

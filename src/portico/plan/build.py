@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from portico.errors import Problem, UsageError
 from portico.place.model import Place
-from portico.plan import claim, tracing
+from portico.plan import claim, exposure, tracing
 from portico.plan.guarded import guarded_notes
 from portico.plan.gunicorn import gunicorn_conf, gunicorn_process
 from portico.plan.model import CONF, Directory, File, Health, Ladder, Logs, Plan, Process, Upstream
@@ -17,6 +17,7 @@ from portico.plan.nginx.doors import doors, refused
 from portico.plan.nginx.downloads import impossible as no_downloads
 from portico.plan.nginx.locations import HEALTH, can_answer_health
 from portico.plan.nginx.main import nginx_conf
+from portico.plan.nginx.oldest import impossible_version
 from portico.plan.nginx.pages import error_page_files
 from portico.plan.nginx.part import USERS_HTTP, part, part_file
 from portico.plan.nginx.routes import impossible as no_routes
@@ -24,6 +25,7 @@ from portico.plan.nginx.routes import notes as route_notes
 from portico.plan.nginx.server import backlog, https_addresses, listen_addresses
 from portico.plan.nginx.sizes import connections
 from portico.plan.nginx.statics import copies, served
+from portico.plan.nginx.tls import no_http2
 from portico.plan.nginx.upstream import impossible, planned
 from portico.plan.nginx.upstream import notes as upstream_notes
 from portico.plan.nginx.uwsgi_link import has_uploads
@@ -33,9 +35,6 @@ from portico.plan.uwsgi import uwsgi_ini, uwsgi_process
 from portico.plan.workers import Capacity, capacity
 from portico.site.model import Site
 from portico.values import Address
-
-OLDEST_NGINX = (1, 22, 0)
-"""Debian 12's; what is written here was tried on nothing older."""
 
 
 def plan(site: Site, place: Place) -> Plan:
@@ -75,6 +74,7 @@ def plan(site: Site, place: Place) -> Plan:
         statics={folder.url: folder.folder for folder in served(site, place)},
         packed=copies(site, place),
         notes=_notes(site, place),
+        alarms=exposure.alarms(site, place),
         masked=tuple(site.options.trace.mask),
         logs=_logs(site),
         cache=paths.cache if caches(site, place) else "",
@@ -116,7 +116,7 @@ def _refuse_impossible(site: Site, place: Place) -> None:
     paths = Paths.of(place)
     problems = [
         *impossible(site, place), *impossible_tls(site, place), *no_downloads(site), *no_routes(site),
-        *refused(site, place), *tracing.impossible(site, place),
+        *refused(site, place), *tracing.impossible(site, place), *impossible_version(place),
     ]  # fmt: skip
     length = len(paths.longest_socket.encode())
     if length > SOCKET_PATH_LIMIT:
@@ -125,15 +125,6 @@ def _refuse_impossible(site: Site, place: Place) -> None:
                 paths.longest_socket,
                 f"this socket path has {length} bytes, the system allows {SOCKET_PATH_LIMIT}",
                 "set PORTICO_RUNTIME_DIR to a shorter directory",
-            )
-        )
-    if not place.nginx.since(*OLDEST_NGINX):
-        oldest = ".".join(map(str, OLDEST_NGINX))
-        problems.append(
-            Problem(
-                place.nginx.path,
-                f"nginx {place.nginx.number} is too old, Portico writes for {oldest} and newer",
-                "leave --nginx out to use the one that comes with Portico",
             )
         )
     problems += [
@@ -155,8 +146,12 @@ def _nginx(place: Place) -> Process:
         name="nginx",
         argv=(place.nginx.path, "-p", place.runtime, "-c", f"{CONF}/nginx.conf", "-e", paths.error_log),
         cwd=place.runtime,
-        why="the gateway: talks to clients, so that the app never meets a slow one",
+        why="the gateway: talks to clients, so that the app never meets a slow one" + _taken(place),
     )
+
+
+def _taken(place: Place) -> str:
+    return f"; taken by itself: {place.nginx_why}" if place.nginx_why else ""
 
 
 def _directories(site: Site, place: Place) -> tuple[Directory, ...]:
@@ -254,6 +249,10 @@ def _notes(site: Site, place: Place) -> tuple[str, ...]:
         notes.append(USERS_HTTP)
     if not can_answer_health(place):
         notes.append(f"this nginx was built without auth_request: {HEALTH} is not answered")
+    if site.has_https and (why := no_http2(place, site.options.https.http2)):
+        notes.append(f"HTTP/2 is off: {why}")
+    if place.nginx_note:
+        notes.append(place.nginx_note)
     notes += upstream_notes(site, place)
     notes += cache_notes(site, place)
     notes += route_notes(site)

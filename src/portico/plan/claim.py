@@ -89,7 +89,7 @@ class Claims:
         self._names: dict[str, Claim] = {}
         self._hosts: dict[tuple[Address, str], Claim] = {}
         self._ports: dict[tuple[int, bool], dict[Address, Claim]] = {}
-        self._secure: dict[Address, tuple[bool, Claim]] = {}
+        self._words: dict[Address, tuple[tuple[bool, ...], Claim]] = {}
 
     def add(self, new: Claim) -> Problem | None:
         """Take it in, or say why it cannot stand beside the others."""
@@ -100,7 +100,7 @@ class Claims:
             self._names[new.name] = new
             for address in new.addresses:
                 self._hosts |= {(address, host): new for host in _hosts(new)}
-                self._secure.setdefault(address, (_is_secure(new, address), new))
+                self._words.setdefault(address, (_words(new, address), new))
                 self._ports.setdefault((address.port, address.is_v6), {}).setdefault(address, new)
         return problem
 
@@ -136,16 +136,30 @@ class Claims:
 
     def _same_words(self, new: Claim) -> Problem | None:
         for address in new.addresses:
-            is_secure, other = self._secure.get(address, (_is_secure(new, address), new))
-            if is_secure != _is_secure(new, address):
-                one, two = ("plain HTTP", "HTTPS") if is_secure else ("HTTPS", "plain HTTP")
-                what = f"speaks {one} on {address}, and {other.origin} speaks {two} there"
-                return Problem(new.origin, what, "give one of the two another address (listen, https.listen)")
+            here = _words(new, address)
+            there, other = self._words.get(address, (here, new))
+            for (_, one, two, hint), is_there, is_here in zip(_SPEAKS, there, here, strict=True):
+                if is_there != is_here:
+                    ours, theirs = (two, one) if is_there else (one, two)
+                    what = f"speaks {ours} on {address}, and {other.origin} speaks {theirs} there"
+                    return Problem(new.origin, what, hint)
         return None
 
 
-def _is_secure(wanted: Claim, address: Address) -> bool:
-    return any("ssl" in one.words for one in wanted.listen if Address.parse(one.address) == address)
+_ELSEWHERE = "give one of the two another address (listen, https.listen)"
+_SPEAKS = (
+    ("ssl", "HTTPS", "plain HTTP", _ELSEWHERE),
+    (
+        "http2", "HTTP/2", "HTTP/1.1 alone",
+        f'let [https] http2 be the same in both: this nginx decides it once for an address; or {_ELSEWHERE}',
+    ),
+)  # fmt: skip
+"""Words of `listen` that hold for everybody on an address: with it and without it that is spoken."""
+
+
+def _words(wanted: Claim, address: Address) -> tuple[bool, ...]:
+    said = [one.words for one in wanted.listen if Address.parse(one.address) == address]
+    return tuple(any(speaks[0] in words for words in said) for speaks in _SPEAKS)
 
 
 def _hosts(wanted: Claim) -> tuple[str, ...]:

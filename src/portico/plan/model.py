@@ -316,6 +316,8 @@ class Plan:
     warm_seconds: float = 300.0
     """How long a release that was replaced is kept running, so that a rollback is at once."""
     notes: tuple[str, ...] = ()
+    alarms: tuple[str, ...] = ()
+    """What must be said loudly: severe faults of the nginx in use that this site opens to strangers."""
     """What the user should know about this plan, one sentence each."""
     app_log: str = ""
     """What the app writes, with the ids of its requests; empty when nobody keeps it."""

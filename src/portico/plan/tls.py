@@ -7,7 +7,7 @@ from portico.place.model import Place
 from portico.plan.model import Acme, Directory, Tls
 from portico.plan.nginx.part import namespace
 from portico.plan.nginx.server import https_addresses
-from portico.plan.nginx.tls import can_speak
+from portico.plan.nginx.tls import can_http2, can_speak
 from portico.plan.nginx.trust import scheme
 from portico.plan.paths import Paths
 from portico.site.model import Site
@@ -58,10 +58,14 @@ def impossible_tls(site: Site, place: Place) -> list[Problem]:
         hint = "leave the profile out, or run this site by itself"
         what = "nginx agrees on a protocol before it knows which of several sites is meant"
         return [Problem(site.cause("https.profile"), what, hint)]
-    if not site.has_https or can_speak(place.nginx):
+    if not site.has_https:
         return []
-    what = "was built without TLS (http_ssl_module)"
-    return [Problem(place.nginx.path, what, "leave --nginx out to use the one that comes with Portico")]
+    hint = "leave --nginx out: Portico then takes one that can, at least the one that comes with it (--nginx embedded)"
+    if not can_speak(place.nginx):
+        return [Problem(place.nginx.path, "was built without TLS (http_ssl_module)", hint)]
+    if site.options.https.http2 == "on" and not can_http2(place.nginx):
+        return [Problem(place.nginx.path, "was built without HTTP/2 (http_v2_module)", hint)]
+    return []
 
 
 def _names(site: Site) -> tuple[str, ...]:

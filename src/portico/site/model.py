@@ -136,11 +136,13 @@ class Nginx(Section, frozen=True):
     binary: Annotated[
         str,
         _option(
-            "`embedded` (comes with Portico), `system` (the first nginx on PATH or in the sbin "
+            "`auto` (the installed nginx or the one that comes with Portico: whichever has fewer known faults that "
+            "this site would use), `embedded` (comes with Portico), `system` (the first nginx on PATH or in the sbin "
             "directories), or the path of a binary.",
             example="system",
+            source="https://nginx.org/en/security_advisories.html",
         ),
-    ] = "embedded"
+    ] = "auto"
     http: Annotated[
         list[str],
         _option(
@@ -334,6 +336,14 @@ class Https(Section, frozen=True):
             source="https://wiki.mozilla.org/Security/Server_Side_TLS",
         ),
     ] = "intermediate"
+    http2: Annotated[
+        Literal["auto", "on", "off"],
+        _option(
+            "HTTP/2 for clients that speak it. `auto`: on, unless the nginx in use has a severe fault in it.",
+            example="off",
+            source="https://nginx.org/en/docs/http/ngx_http_v2_module.html#http2",
+        ),
+    ] = "auto"
     hsts: Annotated[
         str,
         _option(

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from portico.place.model import Place
 from portico.plan.claim import Claim
 from portico.plan.model import File
+from portico.plan.nginx import tls
 from portico.plan.nginx.conf import Directive, block, directive, render
 from portico.plan.nginx.http import maps, room, shared
 from portico.plan.nginx.locations import HEALTH
@@ -15,7 +16,6 @@ from portico.plan.nginx.main import events, process
 from portico.plan.nginx.part import FILE, STRANGERS
 from portico.plan.nginx.part import directory as directory_of
 from portico.plan.nginx.server import backlog
-from portico.plan.nginx.tls import spoken
 from portico.values import Address
 
 _CAUSE = "several sites"
@@ -96,7 +96,7 @@ def _stranger(address: Address, words: tuple[str, ...], place: Place) -> Directi
 def _no_certificate(place: Place) -> list[Directive]:
     """Also what begins the handshakes of every site there: a name is known only a little later."""
     return [
-        *spoken(place, "intermediate", _CAUSE),
+        *tls.shared(place, _CAUSE),
         directive("ssl_reject_handshake", "on", why="no certificate is for this name", cause=_CAUSE),
     ]
 

@@ -195,7 +195,12 @@ def _listen_tls(site: Site, place: Place, *, is_default: bool) -> list[Directive
     addresses = https_addresses(site, place)
     return [
         *_listen_at(
-            addresses, tls.listen_words(place), place, site.cause("https.listen"), is_default=is_default
+            addresses,
+            tls.listen_words(site, place),
+            place,
+            site.cause("https.listen"),
+            is_default=is_default,
+            more_why=tls.listen_why(site, place),
         ),
         *tls.quic_listen(site, place, addresses, is_default=is_default),
     ]
@@ -224,7 +229,13 @@ def _listen(site: Site, place: Place, *, is_default: bool) -> list[Directive]:
 
 
 def _listen_at(
-    addresses: tuple[Address, ...], more: list[str], place: Place, cause: str, *, is_default: bool
+    addresses: tuple[Address, ...],
+    more: list[str],
+    place: Place,
+    cause: str,
+    *,
+    is_default: bool,
+    more_why: str = "",
 ) -> list[Directive]:
     made = []
     for address in addresses:
@@ -233,6 +244,7 @@ def _listen_at(
             words += ["default_server", f"backlog={backlog(place)}"]
             words += ["ipv6only=on"] if address.is_v6 else []
         why = "where clients connect; a burst of connections waits here instead of being refused"
+        why += f"; {more_why}" if more_why else ""
         made.append(directive("listen", *words, why=why, cause=cause))
     return made
 

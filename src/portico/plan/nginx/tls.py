@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from portico.place.model import NginxBuild, Place
+from portico.plan.advisories import AS_OF
+from portico.plan.holes import http2_hole
 from portico.plan.model import Tls
 from portico.plan.nginx.conf import Directive, block, directive, entries, literal
 from portico.plan.nginx.trust import scheme
@@ -23,6 +25,8 @@ _CIPHERS = ":".join(
 )
 """For TLS 1.2; those of 1.3 are all good and OpenSSL's own."""
 _CURVES = "X25519:prime256v1:secp384r1"
+_HYBRID, _HYBRID_SINCE = "X25519MLKEM768", (3, 5)
+"""A key exchange that a quantum computer does not open either: https://openssl-library.org/post/2025-04-08-openssl-35-final-release/"""
 SESSIONS = "portico_tls"
 """One for all sites of a gateway: the server that begins a handshake keeps them, before the name is known."""
 _SESSIONS = f"shared:{SESSIONS}:10m"
@@ -51,11 +55,19 @@ def certified(site: Site, place: Place) -> list[Directive]:
 
 def protocols(site: Site, place: Place) -> list[Directive]:
     """How TLS is spoken; the default server of an address needs it too, since it begins every handshake."""
-    return spoken(place, site.options.https.profile, site.cause("https.profile"))
+    return [
+        *spoken(place, site.options.https.profile, site.cause("https.profile")),
+        *_http2(place, site.options.https.http2, site.cause("https.http2")),
+    ]
+
+
+def shared(place: Place, cause: str) -> list[Directive]:
+    """The same where several sites share an address and none is known yet."""
+    return [*spoken(place, "intermediate", cause), *_http2(place, "auto", cause)]
 
 
 def spoken(place: Place, profile: str, cause: str) -> list[Directive]:
-    """The same for that profile of Mozilla's."""
+    """The protocols and ciphers of that profile of Mozilla's."""
     made = [
         directive(
             "ssl_protocols", *_PROTOCOLS[profile],
@@ -77,8 +89,8 @@ def spoken(place: Place, profile: str, cause: str) -> list[Directive]:
             why="all of them are good, and a phone without AES in hardware knows that ChaCha20 is faster for it",
         ),
         directive(
-            "ssl_ecdh_curve", _CURVES, why="Mozilla's curves, as far as every build knows them",
-            cause=cause, source=_MOZILLA,
+            "ssl_ecdh_curve", curves(place.nginx), cause=cause, source=_MOZILLA,
+            why="Mozilla's key exchanges, as far as this build's OpenSSL knows them",
         ),
         directive(
             "ssl_session_cache", _SESSIONS,
@@ -90,13 +102,50 @@ def spoken(place: Place, profile: str, cause: str) -> list[Directive]:
             why="a ticket's key would open every recorded session until nginx is restarted",
         ),
     ]  # fmt: skip
-    if has_http2(place) and place.nginx.since(*_HTTP2_DIRECTIVE_SINCE):
-        made.append(directive("http2", "on", why="many requests at once over one connection"))
     return made
 
 
-def has_http2(place: Place) -> bool:
-    return "http_v2_module" in place.nginx.modules
+def curves(build: NginxBuild) -> str:
+    """The key exchanges offered, the best first."""
+    return f"{_HYBRID}:{_CURVES}" if build.openssl >= _HYBRID_SINCE else _CURVES
+
+
+def can_http2(build: NginxBuild) -> bool:
+    return "http_v2_module" in build.modules
+
+
+def has_http2(place: Place, wanted: str) -> bool:
+    """Whether HTTP/2 is spoken, with `wanted` as [https] http2 says."""
+    if not can_http2(place.nginx) or wanted == "off":
+        return False
+    return wanted == "on" or http2_hole(place.nginx) is None
+
+
+def no_http2(place: Place, wanted: str) -> str:
+    """Why HTTP/2 is not spoken although this nginx could; empty when it is spoken or cannot be."""
+    if not can_http2(place.nginx) or has_http2(place, wanted):
+        return ""
+    hole = http2_hole(place.nginx)
+    if wanted == "off" or hole is None:
+        return "HTTP/1.1 alone, as you said"
+    return (
+        f"nginx {place.nginx.number} has {hole.id} ({hole.about}), as of {AS_OF}: HTTP/1.1 alone until a patched "
+        'nginx is used; [https] http2 = "on" speaks HTTP/2 nevertheless'
+    )
+
+
+def _http2(place: Place, wanted: str, cause: str) -> list[Directive]:
+    """Nothing for an older nginx, where the words of `listen` say it."""
+    if not can_http2(place.nginx) or not place.nginx.since(*_HTTP2_DIRECTIVE_SINCE):
+        return []
+    if has_http2(place, wanted):
+        return [directive("http2", "on", why="many requests at once over one connection", cause=cause)]
+    hole = http2_hole(place.nginx) if wanted == "auto" else None
+    return [
+        directive(
+            "http2", "off", why=no_http2(place, wanted), cause=cause, source=hole.source if hole else ""
+        )
+    ]
 
 
 def has_http3(place: Place) -> bool:
@@ -104,10 +153,15 @@ def has_http3(place: Place) -> bool:
     return "http_v3_module" in place.nginx.modules and not place.gateway
 
 
-def listen_words(place: Place) -> list[str]:
+def listen_words(site: Site, place: Place) -> list[str]:
     """What follows the address of a `listen` line that speaks TLS."""
-    is_old = has_http2(place) and not place.nginx.since(*_HTTP2_DIRECTIVE_SINCE)
-    return ["ssl", "http2"] if is_old else ["ssl"]
+    is_old = not place.nginx.since(*_HTTP2_DIRECTIVE_SINCE)
+    return ["ssl", "http2"] if is_old and has_http2(place, site.options.https.http2) else ["ssl"]
+
+
+def listen_why(site: Site, place: Place) -> str:
+    """What there is to say of those words; empty where a directive of its own says it."""
+    return "" if place.nginx.since(*_HTTP2_DIRECTIVE_SINCE) else no_http2(place, site.options.https.http2)
 
 
 def quic_listen(

@@ -1,0 +1,44 @@
+"""What is known of the nginx in use: published faults without a fix, and whether this site uses what they need."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from portico.check.model import Finding, fault, ok, warning
+from portico.place.model import Place
+from portico.plan import exposure
+from portico.plan.advisories import AS_OF
+from portico.plan.holes import Hole
+from portico.site.model import Site
+
+SUBJECT = "nginx security"
+
+
+def security_findings(site: Site, place: Place) -> Iterator[Finding]:
+    """A fault for a severe one that strangers can use, a warning for any other that the site uses."""
+    found = exposure.found(site, place)
+    used = [one for one in found if one.is_used]
+    build, judged = place.nginx.described, exposure.judged_by(place.nginx)
+    if not used:
+        yield ok(SUBJECT, f"no fault known as of {AS_OF} touches this site on nginx {build}, by {judged}")
+    for one in used:
+        yield _open(one, site, place)
+    if unused := exposure.unused(found):
+        what = (
+            f"open in nginx {build}, but your configuration does not use what they need: {', '.join(unused)}"
+        )
+        yield ok("nginx, unused", what)
+
+
+def _open(one: Hole, site: Site, place: Place) -> Finding:
+    advisory = one.advisory
+    uses = (
+        "your configuration uses this" if advisory.needs else "no configuration is known to be safe from it"
+    )
+    what = (
+        f"{advisory.about}, {advisory.severity}, open in nginx {place.nginx.number} as of {AS_OF}; {uses}; "
+        f"{advisory.source}"
+    )
+    mends = f'\n{advisory.mends} = "off" avoids it' if advisory.mends else ""
+    make = fault if one.is_severe and exposure.is_exposed(site) else warning
+    return make(advisory.id, what, exposure.mend(place) + mends)

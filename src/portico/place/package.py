@@ -1,0 +1,106 @@
+"""Which package of the distribution a binary belongs to, and which faults that package says it has fixed.
+
+dpkg's and apk's databases are read as files: it is quick, and works where the programs are not installed.
+"""
+
+from __future__ import annotations
+
+import gzip
+import os
+import re
+import shutil
+import subprocess
+import zlib
+from collections.abc import Iterable
+from pathlib import Path
+
+from portico.place.model import Package
+
+_CVE = re.compile(rb"CVE-\d{4}-\d{4,}")
+_MOST = 8 << 20
+"""Bytes of a changelog that are read; the newest entries stand first."""
+
+
+def package_of(binary: str, root: Path = Path("/")) -> Package | None:
+    """The package of that binary, None for one that nobody packaged. `root` is where the system's files lie."""
+    paths = {binary, os.path.realpath(binary)}
+    # With /usr merged, the database may know the file by its older name.
+    paths |= {path.removeprefix("/usr") for path in paths if path.startswith("/usr/sbin/")}
+    return _of_dpkg(paths, root) or _of_apk(paths, root) or _of_rpm(binary, root)
+
+
+def _of_dpkg(paths: Iterable[str], root: Path) -> Package | None:
+    info = root / "var/lib/dpkg/info"
+    wanted = {os.fsencode(path) for path in paths}
+    for listed in sorted((*info.glob("nginx*.list"), *info.glob("openresty*.list"))):
+        if wanted & set(_read(listed).split(b"\n")):
+            name = listed.stem.partition(":")[0]
+            version = _dpkg_version(name, root)
+            changes = _changelog(name, root)
+            return Package(name, version, "dpkg", _named(changes), bool(changes)) if version else None
+    return None
+
+
+def _dpkg_version(name: str, root: Path) -> str:
+    text = b"\n" + _read(root / "var/lib/dpkg/status")
+    entry = text.partition(b"\nPackage: " + name.encode() + b"\n")[2].partition(b"\n\n")[0]
+    found = re.search(rb"^Version: (\S+)", entry, re.MULTILINE)
+    return found[1].decode("ascii", "replace") if found else ""
+
+
+def _changelog(name: str, root: Path) -> bytes:
+    """The package's own; another package of the same source may hold it."""
+    for owner in dict.fromkeys((name, "nginx", "nginx-common")):
+        try:
+            with gzip.open(root / "usr/share/doc" / owner / "changelog.Debian.gz") as file:
+                return file.read(_MOST)
+        except (OSError, EOFError, zlib.error):
+            continue
+    return b""
+
+
+def _of_apk(paths: Iterable[str], root: Path) -> Package | None:
+    """Alpine's: no changelog comes with it."""
+    wanted = {os.path.split(path) for path in paths}
+    for entry in _read(root / "lib/apk/db/installed").decode("utf-8", "replace").split("\n\n"):
+        if not re.search(r"^P:nginx", entry, re.MULTILINE):
+            continue
+        folder, name, version = "", "", ""
+        for line in entry.splitlines():
+            key, _, value = line.partition(":")
+            name, version = (value if key == "P" else name), (value if key == "V" else version)
+            folder = f"/{value}" if key == "F" else folder
+            if key == "R" and (folder, value) in wanted:
+                return Package(name, version, "apk")
+    return None
+
+
+def _of_rpm(binary: str, root: Path) -> Package | None:
+    program = shutil.which("rpm")
+    if not program or root != Path("/"):
+        return None
+    query = "%{NAME} %|EPOCH?{%{EPOCH}:}:{}|%{VERSION}-%{RELEASE}\n"
+    said = _said(program, "-qf", "--queryformat", query, binary).decode("utf-8", "replace").split()
+    if len(said) < 2 or not said[1][:1].isdigit():
+        return None
+    changes = _said(program, "-q", "--changelog", said[0])
+    return Package(said[0], said[1], "rpm", _named(changes), bool(changes))
+
+
+def _said(*argv: str) -> bytes:
+    try:
+        done = subprocess.run(argv, capture_output=True, timeout=10, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return b""
+    return done.stdout[:_MOST] if done.returncode == 0 else b""
+
+
+def _named(changelog: bytes) -> frozenset[str]:
+    return frozenset(name.decode() for name in _CVE.findall(changelog))
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
