@@ -7,9 +7,9 @@ import signal
 
 from hypothesis import HealthCheck, settings
 
-from tests.support import AS_ROOT
+from tests.support import USUAL
 
-os.environ |= AS_ROOT
+os.environ |= USUAL
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # In the background of a shell; what tests start would ignore it, too, and they interrupt some.
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -25,6 +25,8 @@ import psutil
 RULE = "-" * 80
 AS_ROOT = {"PORTICO_USER": "root"} if os.geteuid() == 0 else {}
 """Apps of tests write beside their code, which belongs to whoever runs the tests; `run/test_users` is about others."""
+USUAL = AS_ROOT | {"PORTICO_NGINX": "embedded"}
+"""The same nginx on every machine; the tests of the installed one and of `auto` say so."""
 ROOT = Path(__file__).parents[1]
 _NOT_A_USER_S = ("PORTICO", "FLASK", "PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED")
 _CHANCE = random.SystemRandom()
@@ -230,7 +232,7 @@ def environment(home: Path) -> dict[str, str]:
     clean = {name: value for name, value in os.environ.items() if not name.startswith(_NOT_A_USER_S)}
     return (
         clean
-        | AS_ROOT
+        | USUAL
         | {
             "PORTICO_RUNTIME_DIR": str(home / "run"),
             "PORTICO_STATE_DIR": str(home / "state"),

@@ -106,6 +106,7 @@ def test_an_nginx_that_drops_kept_connections_at_a_reload_is_named(home: Path) -
     old = checked(home, "--nginx", "system")["nginx reload"]
     assert old["level"] == "warning"
     assert "keepalive_min_timeout" in old["hint"]
+    assert "--nginx embedded" not in old["hint"]
 
 
 @pytest.mark.parametrize("name", ["nosuch.toml", "./nosuch.toml"])

@@ -168,7 +168,7 @@ def test_an_nginx_that_is_too_old(home: Path) -> None:
     assert done.returncode == 2
     assert done.stderr == (
         f"{old}: nginx 1.18.0 is too old, Portico writes for 1.22.0 and newer\n"
-        "  leave --nginx out to use the one that comes with Portico\n"
+        "  leave --nginx out: Portico then takes one that can, at least its own (embedded)\n"
     )
 
 

@@ -29,7 +29,7 @@ def certified(nginx: str) -> Iterator[tuple[int, Path]]:
     """The port of a site with a certificate like a public one, and the file of who signed it."""
     with private_directory() as home, private_directory() as authority:
         put(home, *_like_a_public_one(authority))
-        with secured(*FILES, "--nginx", nginx, directory=home) as (_, port):
+        with secured(*FILES, "--nginx", nginx, "--https-http2", "on", directory=home) as (_, port):
             yield port, authority / make.AUTHORITY
 
 

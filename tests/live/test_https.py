@@ -36,7 +36,7 @@ def secured(*words: str, **how: Any) -> Iterator[tuple[Served, int]]:
 
 @pytest.fixture(scope="module", params=["embedded", "system"])
 def local(request: pytest.FixtureRequest, _needs_nginx: None) -> Iterator[tuple[Served, int]]:
-    with secured("--https", "local", "--nginx", request.param) as found:
+    with secured("--https", "local", "--https-http2", "on", "--nginx", request.param) as found:
         yield found
 
 

@@ -70,13 +70,14 @@ def gather(
     discovery = _discovery(options, directory, runner)
     try:
         # The app is imported in a child while the machine is looked at and the rest of Portico is imported.
+        from portico.place.builds import wanted
         from portico.place.probe import probe
         from portico.plan.build import plan
         from portico.plan.choice import chosen
 
         meanwhile()
         name = options.name or name_of_file or site_name(home)
-        binary = options.nginx.binary
+        binary = wanted(options.nginx.binary, is_said="nginx.binary" in causes)
         place = probe(nginx if nginx and binary == "auto" else binary, own_directory(home), name)
         place = replace(
             place,

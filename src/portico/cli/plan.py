@@ -27,7 +27,8 @@ def command(
     """Show how APP would be run: processes, files and the reason for each line."""
     # What runs beside other sites is compared with a plan for that.
     gateway = gateway_of(runtime_of(app, config, flags.get("name") or "")) if is_diff else ""
-    plan = gather(app, config, given(flags), gateway=gateway, looks=True).plan
+    gathered = gather(app, config, given(flags), gateway=gateway, looks=True)
+    plan = gathered.plan
     if is_diff:
         _show_difference(plan, is_json=is_json)
     elif write:
@@ -35,7 +36,7 @@ def command(
     elif is_json:
         output.result(output.as_json(plan))
     else:
-        output.results(_lines(plan))
+        output.results(_lines(plan, gathered.place.nginx_why))
 
 
 def _show_difference(plan: Plan, *, is_json: bool) -> None:
@@ -48,8 +49,9 @@ def _show_difference(plan: Plan, *, is_json: bool) -> None:
         output.results(lines(found))
 
 
-def _lines(plan: Plan) -> list[str]:
+def _lines(plan: Plan, nginx_why: str) -> list[str]:
     lines = [output.strong(f"{plan.app or plan.name} at {'  '.join(plan.urls)}"), ""]
+    lines += [f"nginx {plan.versions['nginx']} was taken: {nginx_why}", ""] if nginx_why else []
     for process in (one for one in (plan.gateway, plan.server) if one.argv):
         lines += _process(process, f"{plan.runtime}/conf")
     for directory in plan.directories:

@@ -14,6 +14,7 @@ from portico.cli.export import words
 from portico.cli.gather import config_file, named_by_file
 from portico.cli.which import sites_of
 from portico.errors import PorticoError, Problem
+from portico.place import builds
 from portico.place.model import Place
 from portico.place.probe import probe, runtime_directory, state_directory
 from portico.plan.build import plan
@@ -47,8 +48,9 @@ class Several:
 
     def place(self) -> Place:
         """The gateway's own, with the nginx that suits all its sites. Raises UsageError."""
-        choice = self.flags.get("nginx") or self._nginx_of_the_sites()
-        place = probe(choice, own_directory(self.home), self.name)
+        place = probe(
+            self.flags.get("nginx") or self._nginx_of_the_sites(), own_directory(self.home), self.name
+        )
         if not place.others:
             return place
         sites = [site for site in (known(word, self.flags) for word in self.sites()) if site is not None]
@@ -58,12 +60,12 @@ class Several:
         """The first that a site names; all of them share it."""
         for file in map(config_of, self.sites()):
             try:
-                binary = load(file, {})[0].nginx.binary if file else ""
+                options, causes = load(file, {})
             except PorticoError:
                 continue  # told when it is looked at
-            if binary and binary != Options().nginx.binary:
-                return binary
-        return Options().nginx.binary
+            if "nginx.binary" in causes:
+                return options.nginx.binary
+        return builds.wanted(Options().nginx.binary, is_said=False)
 
     def sites(self) -> list[str]:
         """Each site's file or directory, once. Raises UsageError for a word that is neither."""

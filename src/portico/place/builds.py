@@ -14,11 +14,13 @@ from portico.errors import Problem, UsageError
 from portico.place.model import NginxBuild
 from portico.place.package import package_of
 
+VARIABLE = "PORTICO_NGINX"
+"""Names the nginx where no option does: for images that know which one they hold, and not the app."""
 _SBIN = ("/usr/sbin", "/usr/local/sbin", "/sbin", "/usr/local/nginx/sbin", "/opt/homebrew/bin")
 _USEFUL_MODULES = ("brotli_filter",)
 _EXPECTED = 'expected "auto", "embedded", "system" or the path of an nginx binary'
 _OPENSSL = re.compile(r"(?:built|running) with OpenSSL (\d+)\.(\d+)\.(\d+)")
-_MODULE = re.compile(r"--(?:with|add(?:-dynamic)?)-?(?:module=)?([^\s=']+)")
+_MODULE = re.compile(r"--(?:with(?!out)|add(?:-dynamic)?)-?(?:module=)?([^\s=']+)")
 _WITHOUT = re.compile(r"--without-([^\s=']+)")
 
 
@@ -29,6 +31,11 @@ class Builds:
     first: NginxBuild
     others: tuple[NginxBuild, ...] = ()
     note: str = ""
+
+
+def wanted(option: str, *, is_said: bool) -> str:
+    """The choice that counts: the option where somebody set it, else the environment's."""
+    return option if is_said else os.environ.get(VARIABLE) or option
 
 
 def found(choice: str) -> Builds:

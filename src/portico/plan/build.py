@@ -146,12 +146,8 @@ def _nginx(place: Place) -> Process:
         name="nginx",
         argv=(place.nginx.path, "-p", place.runtime, "-c", f"{CONF}/nginx.conf", "-e", paths.error_log),
         cwd=place.runtime,
-        why="the gateway: talks to clients, so that the app never meets a slow one" + _taken(place),
+        why="the gateway: talks to clients, so that the app never meets a slow one",
     )
-
-
-def _taken(place: Place) -> str:
-    return f"; taken by itself: {place.nginx_why}" if place.nginx_why else ""
 
 
 def _directories(site: Site, place: Place) -> tuple[Directory, ...]:
@@ -249,7 +245,7 @@ def _notes(site: Site, place: Place) -> tuple[str, ...]:
         notes.append(USERS_HTTP)
     if not can_answer_health(place):
         notes.append(f"this nginx was built without auth_request: {HEALTH} is not answered")
-    if site.has_https and (why := no_http2(place, site.options.https.http2)):
+    if site.has_https and site.options.https.http2 == "auto" and (why := no_http2(place, "auto")):
         notes.append(f"HTTP/2 is off: {why}")
     if place.nginx_note:
         notes.append(place.nginx_note)

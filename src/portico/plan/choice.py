@@ -15,7 +15,8 @@ from portico.plan.nginx.conf import Directive
 from portico.plan.nginx.main import tree
 from portico.plan.nginx.oldest import impossible_version
 from portico.plan.nginx.part import part
-from portico.plan.tls import impossible_tls
+from portico.plan.nginx.upstream import beyond
+from portico.plan.tls import incapable_tls
 from portico.site.model import Site
 
 _MODULES = {
@@ -68,8 +69,9 @@ def _judge(build: NginxBuild, place: Place, sites: Sequence[Site]) -> Judged:
     here = replace(place, nginx=build)
     unfit, found = "", dict[str, Hole]()
     for site in map(_with_http2, sites):
-        problems = [*impossible_version(here), *impossible_tls(site, here)]
-        unfit = unfit or next((one.what for one in problems if one.where == build.path), "")
+        problems = [*impossible_version(here), *incapable_tls(site, here)]
+        unfit = unfit or next((one.what for one in problems), "")
+        unfit = unfit or ("cannot do what [upstream] asks for" if beyond(site, here) else "")
         if unfit:
             continue
         made = configuration(site, here)
@@ -112,8 +114,8 @@ def _why(first: Judged, others: Sequence[Judged]) -> str:
     if other.unfit:
         return f"{name} {other.unfit}"
     if other.used > first.used:
-        return f"{_known(first.used)}, {name} {other.used}, as of {AS_OF}"
-    return f"the newer one; {_known(first.used)} of either, as of {AS_OF}"
+        return f"{_known(first.used)}; {name} has {other.used} (as of {AS_OF})"
+    return f"the newer one; {_known(first.used)}, in either (as of {AS_OF})"
 
 
 _ORIGINS = {"system": "the installed", "embedded": "the embedded", "path": "the other"}

@@ -58,9 +58,14 @@ def impossible_tls(site: Site, place: Place) -> list[Problem]:
         hint = "leave the profile out, or run this site by itself"
         what = "nginx agrees on a protocol before it knows which of several sites is meant"
         return [Problem(site.cause("https.profile"), what, hint)]
+    return incapable_tls(site, place)
+
+
+def incapable_tls(site: Site, place: Place) -> list[Problem]:
+    """What this build was made without."""
     if not site.has_https:
         return []
-    hint = "leave --nginx out: Portico then takes one that can, at least the one that comes with it (--nginx embedded)"
+    hint = "leave --nginx out: Portico then takes one that can, at least its own (embedded)"
     if not can_speak(place.nginx):
         return [Problem(place.nginx.path, "was built without TLS (http_ssl_module)", hint)]
     if site.options.https.http2 == "on" and not can_http2(place.nginx):

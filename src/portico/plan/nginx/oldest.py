@@ -15,4 +15,10 @@ def impossible_version(place: Place) -> list[Problem]:
         return []
     oldest = ".".join(map(str, OLDEST_NGINX))
     what = f"nginx {place.nginx.number} is too old, Portico writes for {oldest} and newer"
-    return [Problem(place.nginx.path, what, "use the one that comes with Portico: --nginx embedded")]
+    return [
+        Problem(
+            place.nginx.path,
+            what,
+            "leave --nginx out: Portico then takes one that can, at least its own (embedded)",
+        )
+    ]

@@ -74,7 +74,7 @@ def impossible(site: Site, place: Place) -> list[Problem]:
     """What this site or this build of nginx cannot do."""
     if not site.servers:
         return []
-    return [*_mixed(site), *_beyond(site, place), *_untrusted(site, place)]
+    return [*_mixed(site), *beyond(site, place), *_untrusted(site, place)]
 
 
 def notes(site: Site, place: Place) -> list[str]:
@@ -210,7 +210,7 @@ def _mixed(site: Site) -> list[Problem]:
     ]
 
 
-def _beyond(site: Site, place: Place) -> list[Problem]:
+def beyond(site: Site, place: Place) -> list[Problem]:
     """What this build is too old for."""
     options, nginx = site.options.upstream, place.nginx
     wanted = [
@@ -222,7 +222,7 @@ def _beyond(site: Site, place: Place) -> list[Problem]:
             site.cause(key),
             f"{what} is in nginx Plus and, since {'.'.join(map(str, since))}, in open-source nginx; "
             f"this is {nginx.number}",
-            f"use {instead}, or leave --nginx out to use the one that comes with Portico",
+            f"use {instead}, or leave --nginx out: Portico then takes one that can, at least its own (embedded)",
         )
         for key, is_wanted, what, since, instead in wanted
         if is_wanted and not nginx.since(*since)
