@@ -54,7 +54,11 @@ def test_an_older_debian_s_with_its_changelog_in_another_package(tmp_path: Path)
     assert (found.name, found.version, len(found.fixes)) == ("nginx-core", "1.18.0-6.1+deb11u9", 2)
 
 
-@pytest.mark.parametrize("changelog", [None, b"", b"no gzip", gzip.compress(CHANGES.encode())[:40]])
+@pytest.mark.parametrize(
+    "changelog",
+    [None, b"", b"no gzip", gzip.compress(CHANGES.encode(), mtime=0)[:40]],
+    ids=["none", "empty", "not compressed", "cut short"],
+)
 def test_a_container_without_changelogs(changelog: bytes | None, tmp_path: Path) -> None:
     installed(tmp_path, "nginx", "1.30.7-1~bookworm")
     if changelog is not None:
