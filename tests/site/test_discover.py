@@ -49,6 +49,11 @@ def ask(tmp_path: Path) -> Ask:
 
 # -- which object is the app -------------------------------------------------------------------------------
 
+DOOR = """
+class Door:
+    def __init__(self, app): self.app = app
+    def __call__(self, environ, start_response): ...
+"""
 WSGI = "def {}(environ, start_response): ...\n"
 
 
@@ -61,6 +66,9 @@ WSGI = "def {}(environ, start_response): ...\n"
         (FLASK + "site = also = Flask('x')", "shop", "shop:site"),
         (FLASK + "app = Flask('x'); other = Flask('y')", "shop", "shop:app"),
         (FLASK + "import os as app\nsite = Flask('x')", "shop", "shop:site"),
+        (DOOR + FLASK + "site = Flask('x'); app = Door(site)", "shop", "shop:app"),
+        (DOOR + FLASK + "site = Flask('x'); app = Door(site.wsgi_app)", "shop", "shop:app"),
+        (DOOR + FLASK + "site = Flask('x'); app = Door(len)", "shop", "shop:site"),
         (FLASK + "def create_app(): return Flask('x')", "shop", "shop:create_app()"),
         (FLASK + "def make_app(debug=False): return Flask('x')", "shop", "shop:make_app()"),
         (FLASK + "def create_app(): return Flask('x')", "shop:create_app", "shop:create_app()"),

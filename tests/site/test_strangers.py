@@ -128,6 +128,13 @@ def test_a_folder_that_cannot_be_asked_for_is_left_to_the_app(
             (("Access-Control-Allow-Origin", "*"),),
             "",
         ),
+        (
+            AFTER.format(
+                "if 'Origin' in request.headers: answer.headers['Access-Control-Allow-Origin'] = '*'"
+            ),
+            (("Access-Control-Allow-Origin", "*"),),
+            "",
+        ),
         (AFTER.format("answer.headers['Cache-Control'] = 'no-store'"), (), "no-store"),
         (AFTER.format("answer.headers['Server-Timing'] = os.urandom(9).hex()"), (), ""),
         (BEGIN + "app.get_send_file_max_age = lambda name: 60", (), "public, max-age=60"),

@@ -8,6 +8,7 @@ from typing import Any
 from portico.link.app.error import AppError, nearest
 from portico.link.app.factory import Arguments, call, is_factory, kind_of
 from portico.link.app.find import Target
+from portico.link.app.layers import layers
 
 _APP_NAMES = ("app", "application")
 _FACTORY_NAMES = ("create_app", "make_app")  # both as in flask.cli.find_best_app
@@ -109,10 +110,21 @@ def _guess(module: ModuleType) -> tuple[str, Any]:
     apps = [name for name, thing in vars(module).items() if is_framework(thing)]
     named = [name for name in _APP_NAMES if _is_app(getattr(module, name, None))]
     best = [name for name in named if name in apps] or _distinct(module, apps) or named
+    best = _around(module, best, named) or best
     if len(best) > 1 and best[0] not in _APP_NAMES:
         hint = f"say which: portico run {module.__name__}:{best[0]}"
         raise AppError(module.__name__, f"there are {len(best)} apps in it: {', '.join(best)}", hint)
     return (best[0], getattr(module, best[0])) if best else _guess_factory(module)
+
+
+def _around(module: ModuleType, best: list[str], named: list[str]) -> list[str]:
+    """The middleware called `app` around the only app of a module. The flask command takes what is inside, and would
+    leave out what the middleware protects.
+    """
+    if len(best) != 1 or best[0] in named:
+        return []
+    inside = getattr(module, best[0])
+    return [name for name in named if any(layer is inside for layer in layers(getattr(module, name)))][:1]
 
 
 def _is_app(thing: object) -> bool:

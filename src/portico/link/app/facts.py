@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Iterator
 from typing import Any
 
+from portico.link.app.layers import layers
 from portico.link.app.load import Loaded
 from portico.link.app.stranger import Reached, settle
 
@@ -15,8 +15,6 @@ _FRAMEWORKS = {
     ("django.core.handlers.wsgi", "WSGIHandler"): "django",
     ("pyramid.router", "Router"): "pyramid",
 }
-_INNER = ("app", "wsgi_app", "application", "_app", "wrapped", "__wrapped__")
-_MOST_LAYERS = 8
 _PLAIN = (
     "a plain WSGI app cannot be asked for its static folders and its upload limit: "
     "say them as [static] and max_upload in portico.toml"
@@ -30,7 +28,7 @@ def facts(loaded: Loaded, reached: Reached = _ANYHOW) -> dict[str, Any]:
     said = {"app": loaded.uri, "directory": str(loaded.directory)}
     if _is_asgi(loaded.application):
         return said | {"kind": "asgi", "notes": [_ASGI]}
-    for thing in _layers(loaded.application):
+    for thing in layers(loaded.application):
         if framework := _framework(thing):
             told = _noting_wrapper(loaded.application, thing, _asked(framework, thing))
             told = settle(loaded.application, told, reached)
@@ -50,23 +48,6 @@ def _placed(told: dict[str, Any], directory: str) -> dict[str, Any]:
 def _is_asgi(application: Any) -> bool:
     called = getattr(type(application), "__call__", None)  # noqa: B004  looked at, not tested for
     return inspect.iscoroutinefunction(application) or inspect.iscoroutinefunction(called)
-
-
-def _layers(application: Any) -> Iterator[Any]:
-    """The app, then what it wraps, level by level."""
-    for _ in range(_MOST_LAYERS):
-        yield application
-        application = _inner(application)
-        if application is None:
-            return
-
-
-def _inner(application: Any) -> Any:
-    """What a WSGI middleware wraps, under the names that are usual; None when there is nothing."""
-    if inspect.ismethod(application):
-        return application.__self__  # app.wsgi_app
-    own = getattr(application, "__dict__", {})
-    return next((own[name] for name in _INNER if callable(own.get(name))), None)
 
 
 def _framework(thing: Any) -> str:

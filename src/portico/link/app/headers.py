@@ -21,6 +21,7 @@ _OF_THE_REQUEST = re.compile(
 _NAME = re.compile(r"[!#%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE = re.compile(r"[\x20-\x23\x25-\x7e]*")
 """Printable ASCII without `$`, which nginx takes for a variable."""
+_CORS = "access-control-"
 _BY_SUFFIX = {suffix: kind for kind, *suffixes in TYPES for suffix in suffixes}
 
 
@@ -33,16 +34,23 @@ class Said(NamedTuple):
     problem: str = ""
     """Why nginx cannot say the same, or nothing."""
 
-    def joined(self, other: Said) -> Said:
-        """The same with the names of the other's cookies."""
-        return self._replace(cookies=tuple(sorted({*self.cookies, *other.cookies})))
-
     def differs(self, other: Said) -> str:
         """The name of a header that the other has not, or has another value of."""
         if self.cache_control != other.cache_control:
             return "Cache-Control"
         different = set(self.headers) ^ set(other.headers)
         return min((name for name, _ in different), default="")
+
+    def depends_on(self, near: Said, origin: str) -> str:
+        """The name of a header that depends on the Origin of a request; `near` had none.
+
+        CORS headers that do not repeat the Origin are the same for every other site, and harmless without one.
+        """
+        cors = [pair for pair in self.headers if pair[0].lower().startswith(_CORS)]
+        echoed = [name for name, value in cors if origin in value]
+        other = [pair for pair in near.headers if pair not in cors]
+        rest = self._replace(headers=[pair for pair in self.headers if pair not in cors])
+        return echoed[0] if echoed else rest.differs(near._replace(headers=other))
 
 
 def said_with(headers: list[tuple[str, str]], life: str) -> Said:

@@ -31,7 +31,7 @@ _ELSEWHERE = {
     "HTTP_REFERER": "https://elsewhere.invalid/",
     "HTTP_SEC_FETCH_SITE": "cross-site",
 }
-"""What a page on another site adds to the same question."""
+"""What a page on another site adds: CORS headers are often said to it alone."""
 
 
 class Reached(NamedTuple):
@@ -110,25 +110,27 @@ def _verdict(application: Any, folder: Path, url: str, reached: Reached, life: s
         raise _RefusedError("code of the app's own runs before its files, and it has no file yet to ask for")
     first, *others = names
     hosts = reached.hosts[:_MOST_HOSTS]
-    questions = [(first, hosts[0], {}), (first, hosts[0], {}), (first, hosts[0], _ELSEWHERE)]
-    questions += [(first, host, {}) for host in hosts[1:]] + [(name, hosts[0], {}) for name in others]
-    common: Said | None = None
-    for name, host, more in questions:
-        environ = environ_of(url + name, host, reached) | more
-        said = _judged(lambda env: _answer(application, env), environ, folder / name, url + name, life)
-        common = said if common is None else common.joined(said)
-        if problem := common.differs(said):
-            raise _RefusedError(
-                f"its header {problem} is not the same for each file and client (asked for {url + name})"
-            )
-    assert common is not None
-    return common
+    questions = [
+        (first, hosts[0]),
+        *((first, host) for host in hosts),
+        *((name, hosts[0]) for name in others),
+    ]
+    said = [
+        _judged(application, environ_of(url + name, host, reached) | _ELSEWHERE, folder / name, life)
+        for name, host in questions
+    ]
+    near = _judged(application, environ_of(url + first, hosts[0], reached), folder / first, life)
+    differing = said[0].depends_on(near, "elsewhere.invalid")
+    for (name, _), other in zip(questions, said, strict=True):
+        if header := differing or said[0].differs(other):
+            what = f"its header {header} is not the same for each file and client (asked for {url}{name})"
+            raise _RefusedError(what)
+    return said[0]._replace(cookies=tuple(sorted({name for one in (near, *said) for name in one.cookies})))
 
 
-def _judged(
-    ask: Callable[[dict[str, Any]], Answer], environ: dict[str, Any], file: Path, path: str, life: str
-) -> Said:
-    answer = ask(environ)
+def _judged(application: Any, environ: dict[str, Any], file: Path, life: str) -> Said:
+    """What the app says with a file. Raises _RefusedError when that is not the file itself."""
+    answer, path = _answer(application, environ), environ["PATH_INFO"].encode("latin-1").decode()
     if answer.status != 200:
         raise _RefusedError(f"the app answers {answer.status} to a stranger who asks for {path}")
     with file.open("rb") as opened:
