@@ -19,6 +19,7 @@ app.secret_key = "for the test"
 """
 BEFORE = BEGIN + "@app.before_request\ndef hook():\n    "
 AFTER = BEGIN + "@app.after_request\ndef hook(answer):\n    {}\n    return answer\n"
+ECHO = "answer.headers['Access-Control-Allow-Origin'] = request.headers.get('Origin', '*')"
 FILES = ("app.css", "deep/er/app.js", "deep/a.txt", "deep/b.txt", "deep/report.pdf", "app.txt", "app.bin")
 
 Ask = Callable[..., AppFacts]
@@ -74,6 +75,10 @@ DENIED = "the app answers 403 to a stranger who asks for /static/"
             AFTER.format(
                 "answer.headers['Access-Control-Allow-Origin'] = request.headers.get('Origin', 'null')"
             ),
+            VARIED.format("Access-Control-Allow-Origin", "app.bin"),
+        ),
+        (
+            AFTER.format(f"{ECHO}; answer.headers['Access-Control-Allow-Credentials'] = 'true'"),
             VARIED.format("Access-Control-Allow-Origin", "app.bin"),
         ),
         (
@@ -135,6 +140,7 @@ def test_a_folder_that_cannot_be_asked_for_is_left_to_the_app(
             (("Access-Control-Allow-Origin", "*"),),
             "",
         ),
+        (AFTER.format(f"{ECHO}; answer.vary.add('Origin')"), (("Access-Control-Allow-Origin", "*"),), ""),
         (AFTER.format("answer.headers['Cache-Control'] = 'no-store'"), (), "no-store"),
         (AFTER.format("answer.headers['Server-Timing'] = os.urandom(9).hex()"), (), ""),
         (BEGIN + "app.get_send_file_max_age = lambda name: 60", (), "public, max-age=60"),

@@ -22,6 +22,8 @@ _NAME = re.compile(r"[!#%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE = re.compile(r"[\x20-\x23\x25-\x7e]*")
 """Printable ASCII without `$`, which nginx takes for a variable."""
 _CORS = "access-control-"
+STRANGE_ORIGIN = "https://elsewhere.invalid"
+"""The Origin of the questions: no list of an app names it (RFC 6761)."""
 _BY_SUFFIX = {suffix: kind for kind, *suffixes in TYPES for suffix in suffixes}
 
 
@@ -41,14 +43,15 @@ class Said(NamedTuple):
         different = set(self.headers) ^ set(other.headers)
         return min((name for name, _ in different), default="")
 
-    def depends_on(self, near: Said, origin: str) -> str:
+    def depends_on_origin(self, near: Said) -> str:
         """The name of a header that depends on the Origin of a request; `near` had none.
 
         CORS headers that do not repeat the Origin are the same for every other site, and harmless without one.
         """
         cors = [pair for pair in self.headers if pair[0].lower().startswith(_CORS)]
-        echoed = [name for name, value in cors if origin in value]
-        other = [pair for pair in near.headers if pair not in cors]
+        echoed = [name for name, value in cors if STRANGE_ORIGIN in value]
+        is_open = any(value == "*" for _, value in cors)
+        other = [pair for pair in near.headers if pair not in cors and not (is_open and _is_vary(pair))]
         rest = self._replace(headers=[pair for pair in self.headers if pair not in cors])
         return echoed[0] if echoed else rest.differs(near._replace(headers=other))
 
@@ -71,6 +74,7 @@ def said_with(headers: list[tuple[str, str]], life: str) -> Said:
     wrong = [name for name, value in found if not (_NAME.fullmatch(name) and _VALUE.fullmatch(value))]
     if wrong or not _VALUE.fullmatch(cache_control):
         problem = problem or f"nginx cannot write its header {(wrong or ['Cache-Control'])[0]}"
+    found = _for_any_origin(found)
     if life and re.fullmatch(life, cache_control):
         cache_control = ""
     return Said(sorted(found), cache_control, tuple(cookies), problem)
@@ -84,6 +88,23 @@ def _is_nginxs(name: str, value: str) -> bool:
         or (name == "content-disposition" and value.strip().lower().startswith("inline"))
         or name == "content-encoding"
     )
+
+
+def _for_any_origin(found: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """An app that repeats an Origin which nobody has lets any other site read: `*` says that to all of them.
+
+    With credentials it does not, and the answer stays as it is.
+    """
+    said = {name.lower(): value for name, value in found}
+    if said.get(_CORS + "allow-origin") != STRANGE_ORIGIN or _CORS + "allow-credentials" in said:
+        return found
+    made = [(name, "*" if name.lower() == _CORS + "allow-origin" else value) for name, value in found]
+    return [pair for pair in made if not _is_vary(pair)]
+
+
+def _is_vary(pair: tuple[str, str]) -> bool:
+    """Whether a header says that the answer depends on the Origin and on nothing else."""
+    return (pair[0].lower(), pair[1].lower()) == ("vary", "origin")
 
 
 def _vary(value: str) -> list[tuple[str, str]]:

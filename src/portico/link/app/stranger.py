@@ -14,7 +14,7 @@ from pathlib import Path
 from threading import Thread
 from typing import Any, NamedTuple
 
-from portico.link.app.headers import Said, said_with, type_problem
+from portico.link.app.headers import STRANGE_ORIGIN, Said, said_with, type_problem
 from portico.link.app.sample import sample
 from portico.site.pattern import escape
 
@@ -27,8 +27,8 @@ _ADDRESS = "192.0.2.1"
 """For documentation (RFC 5737): no rule of an app lets it in, as one lets 127.0.0.1."""
 _AGENT = "Mozilla/5.0 (compatible; portico; asks whether nginx may send this file)"
 _ELSEWHERE = {
-    "HTTP_ORIGIN": "https://elsewhere.invalid",
-    "HTTP_REFERER": "https://elsewhere.invalid/",
+    "HTTP_ORIGIN": STRANGE_ORIGIN,
+    "HTTP_REFERER": f"{STRANGE_ORIGIN}/",
     "HTTP_SEC_FETCH_SITE": "cross-site",
 }
 """What a page on another site adds: CORS headers are often said to it alone."""
@@ -120,7 +120,7 @@ def _verdict(application: Any, folder: Path, url: str, reached: Reached, life: s
         for name, host in questions
     ]
     near = _judged(application, environ_of(url + first, hosts[0], reached), folder / first, life)
-    differing = said[0].depends_on(near, "elsewhere.invalid")
+    differing = said[0].depends_on_origin(near)
     for (name, _), other in zip(questions, said, strict=True):
         if header := differing or said[0].differs(other):
             what = f"its header {header} is not the same for each file and client (asked for {url}{name})"
