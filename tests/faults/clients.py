@@ -74,9 +74,18 @@ class Clients:
     def slowest(self) -> float:
         return max((asked.took for asked in self.asked.copy()), default=0.0)
 
+    def is_back(self, moment: float) -> bool:
+        """Whether a request that was sent after `moment` has got its answer."""
+        return any(asked.began >= moment and asked.is_good for asked in self.asked.copy())
+
     def back_after(self, moment: float, until: float = math.inf) -> float:
-        """Seconds from `moment` to the end of the last failure, or the longest wait between two good answers."""
-        seen = [asked for asked in self.asked.copy() if moment <= asked.ended <= until]
+        """Seconds from `moment` to the end of the last failure, or the longest wait between two good answers.
+
+        What came after `until` is another matter, but for the first good answer when there was none before.
+        """
+        after = [asked for asked in self.asked.copy() if moment <= asked.ended]
+        first = min((asked.ended for asked in after if asked.is_good), default=until)
+        seen = [asked for asked in after if asked.ended <= max(until, first)]
         ends = [moment, *sorted(asked.ended for asked in seen if asked.is_good)]
         silences = [later - earlier for earlier, later in pairwise(ends)]
         failures = [asked.ended - moment for asked in seen if not asked.is_good]

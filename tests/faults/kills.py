@@ -58,6 +58,7 @@ def arbiter(times: int) -> Outcome:
             old = stage.arbiter().pid
             moments.append(_kill(old))
             eventually(lambda old=old: _is_another(stage.arbiter, old))  # type: ignore[misc]
+            eventually(lambda: clients.is_back(moments[-1]), at_most(BACK_SECONDS))
             time.sleep(BACK_SECONDS)
         return judged(
             f"kill -9 of Gunicorn's arbiter, {_times(times)}",

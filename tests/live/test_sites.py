@@ -294,8 +294,9 @@ def test_check_looks_at_each_and_at_all_together(gateway: Gateway) -> None:
         site.removeprefix("./"): [one["what"] for one in of if one["level"] == "fault"]
         for site, of in found.items()
     }
-    assert faults["wanted/a.toml"] == []
-    assert 'wanted/b.toml: answers "a.example" on' in faults["wanted/b.toml"][0]
+    # Both want port 80, which is not every user's.
+    assert [what for what in faults["wanted/a.toml"] if "port 80" not in what] == []
+    assert 'wanted/b.toml: answers "a.example" on' in " ".join(faults["wanted/b.toml"])
     assert faults["wanted/c.toml"] == ["wanted/c.toml:1: bogus: unknown key"]
     code, words = gateway.says("check", "sites", "--listen", f"127.0.0.1:{gateway.run.port}")
     assert "is taken" not in words, "the ports of a gateway that runs are its own"

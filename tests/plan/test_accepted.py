@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -20,6 +21,7 @@ _LISTEN = re.compile(r"listen (\S+?)(;| [^;]*;)")
 _OF_TCP = re.compile(r" ipv6only=\w+")
 _HTTP3 = re.compile(r"listen \S+ quic[^;]*;|http3 on;")
 """No nginx at hand speaks it; the rest of that case is read."""
+_USER = re.compile(r"^user .*;\n", re.MULTILINE)
 _CAS = re.compile(r"/srv/shop/[\w-]*\.pem")
 _HOSTS = re.compile(r"\bapp-[ab]\b")
 
@@ -53,6 +55,7 @@ def _private(made: Plan, directory: Path) -> dict[str, str]:
 
 def _moved(text: str, directory: Path) -> str:
     text = _CAS.sub(certifi.where(), _HTTP3.sub("", _HOSTS.sub("127.0.0.1", text)))
+    text = text if os.geteuid() == 0 else _USER.sub("", text)  # nginx warns of it when it is not root
     text = text.replace("/run/shop", str(directory)).replace("/var/shop", f"{directory}/state")
 
     def listen(found: re.Match[str]) -> str:
