@@ -9,7 +9,7 @@ import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "portico"
 ORDER = [
-    {"errors", "values", "edge", "turns"},
+    {"errors", "values", "edge", "turns", "reading"},
     {"site", "place"},
     {"plan"},
     {"explain"},

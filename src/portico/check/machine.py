@@ -40,6 +40,9 @@ def machine_findings(
     yield _backlog(place)
     yield _files(place)
     yield _user(place)
+    if place.exposed:
+        what = f"root runs Python and Portico from where others may change them: {place.exposed}"
+        yield warning("rights", what, "install Portico where nobody but root may write, such as /opt/portico")
 
 
 def _reloads(place: Place) -> Finding:
@@ -99,7 +102,12 @@ def _folders(site: Site, place: Place) -> Iterator[Finding]:
     reader = f"user '{place.nginx_user}'" if place.nginx_user else "nginx"
     for folder in site.static:
         why = place.unreadable.get(folder.folder)
-        if why:
+        if withheld := place.withheld.get(folder.folder):
+            what = f"nginx does not serve {folder.folder}: {withheld}; the app answers these itself"
+            yield warning(
+                f"static {folder.url}", what, "name a folder that the app's user may read, and no other's"
+            )
+        elif why:
             yield warning(
                 f"static {folder.url}",
                 f"{reader} cannot read {folder.folder}: {why}; the app answers these itself",

@@ -8,14 +8,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from portico.cli.folders import fenced, is_served, real_folders
+from portico.cli.rights import exposed, refuse_nginx_s_own, rights
 from portico.errors import Problem, UsageError
-from portico.place.access import blocked
 from portico.place.model import Place
-from portico.place.owner import Owner, as_user, environment, groups, owner
+from portico.place.owner import Owner, as_user, environment, groups
 from portico.plan.model import Plan
 from portico.site.discover import Discovery, NoApp, Reached, start_discovery
 from portico.site.load import FILE, load
-from portico.site.model import AppFacts, Options, Root, Site, StaticFolder
+from portico.site.model import AppFacts, Options, Site
 from portico.site.resolve import own_directory, resolve, site_name, word
 from portico.site.server import Server
 from portico.values import AppRef
@@ -63,10 +64,11 @@ def gather(
     directory = Path(release or home).resolve()
     if directory != home.absolute():
         ref, config = _moved(home, directory, ref, config)
-    options, causes = load(config_file(directory, config), flags)
+    file = config_file(directory, config)
+    options, causes = load(file, flags)
     if ref is not None:
         options, causes = _with_app(options, ref), causes | {"app": "the command line"}
-    runner = owner(options.user, directory, must=serves, looks=looks)
+    runner, reader = rights(options, causes, file, directory, serves=serves, looks=looks, gateway=gateway)
     discovery = _discovery(options, directory, runner)
     try:
         # The app is imported in a child while the machine is looked at and the rest of Portico is imported.
@@ -85,14 +87,21 @@ def gather(
             app_user_why=runner.why,
             app_groups=groups(runner.name),
             app_env=environment(runner.name),
+            exposed=exposed() if runner.name else "",
         )
-        facts = discovery.facts()
+        if serves:
+            refuse_nginx_s_own(runner, place.nginx_user, gateway)
+        facts = real_folders(discovery.facts(), reader)
     finally:
         discovery.close()
     site = replace(
-        resolve(options, facts, directory, causes), name=name, before=before or {}, origin=config or str(home)
+        resolve(options, facts, directory, causes, reader),
+        name=name,
+        before=before or {},
+        origin=config or str(home),
     )
-    place = replace(place, unreadable=_unreadable(site, place), gateway=gateway)
+    place = fenced(replace(place, gateway=gateway), site)
+    site = replace(site, root_files=tuple(file for file in site.root_files if is_served(file, place)))
     place = chosen(place, [site])
     return Gathered(site, place, plan(site, place))
 
@@ -223,27 +232,3 @@ def _with_app(options: Options, ref: AppRef) -> Options:
     import msgspec
 
     return msgspec.structs.replace(options, app=ref)
-
-
-def _unreadable(site: Site, place: Place) -> dict[str, str]:
-    """Folders nginx cannot read. Raises UsageError for those the user asked nginx to serve."""
-    found, problems = {}, []
-    spa = [StaticFolder("/", site.spa, f"{site.cause('spa')}")] if site.spa else []
-    folders: list[StaticFolder | Root] = [*site.static, *spa, *site.roots]
-    for folder in folders:
-        is_wanted = (
-            folder.is_declared if isinstance(folder, Root) else site.is_wanted(folder) or folder in spa
-        )
-        stopped = blocked(folder.folder, place.nginx_user)
-        if stopped and is_wanted:
-            hint = f"let the user '{place.nginx_user or place.user}' in: chmod o+rx {stopped.path}"
-            problems.append(
-                Problem(
-                    folder.origin, f"nginx cannot read {folder.folder}: {stopped.path}: {stopped.why}", hint
-                )
-            )
-        elif stopped:
-            found[folder.folder] = f"{stopped.path}: {stopped.why}"
-    if problems:
-        raise UsageError(*problems)
-    return found

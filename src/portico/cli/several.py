@@ -12,6 +12,7 @@ import msgspec
 
 from portico.cli.export import words
 from portico.cli.gather import config_file, named_by_file
+from portico.cli.rights import refuse_nginx_s_own, rights
 from portico.cli.which import sites_of
 from portico.errors import PorticoError, Problem
 from portico.place import builds
@@ -21,6 +22,7 @@ from portico.plan.build import plan
 from portico.plan.choice import chosen
 from portico.plan.gateway import NAME
 from portico.plan.model import Plan
+from portico.reading import Reader
 from portico.run.sites.member import Wanted
 from portico.site.load import load
 from portico.site.model import AppFacts, Options, Site, Upstream
@@ -57,10 +59,12 @@ class Several:
         return replace(chosen(replace(place, gateway=place.runtime), sites), gateway="")
 
     def _nginx_of_the_sites(self) -> str:
-        """The first that a site names; all of them share it."""
-        for file in map(config_of, self.sites()):
+        """The first that a site names; all of them share it. As root only one that a file of root's names."""
+        for site in self.sites():
             try:
+                file = config_of(site)
                 options, causes = load(file, {})
+                rights(options, causes, file, _directory(site), serves=False)
             except PorticoError:
                 continue  # told when it is looked at
             if "nginx.binary" in causes:
@@ -85,10 +89,11 @@ def config_of(site: str) -> Path | None:
 def known(origin: str, flags: Mapping[str, Any]) -> Site | None:
     """The site as its file and the flags alone tell of it, None where they are wrong: `wanted` says why."""
     flags = {name: value for name, value in flags.items() if name not in _OF_THE_GATEWAY}
-    directory = Path(origin).parent if origin.endswith(".toml") else Path(origin)
+    directory, file = _directory(origin), config_of(origin)
     try:
-        options, causes = load(config_of(origin), flags)
-        return _site(origin, options.name or site_name(directory), directory, options, causes)
+        options, causes = load(file, flags)
+        _, reader = rights(options, causes, file, directory)
+        return _site(origin, options.name or site_name(directory), directory, options, causes, reader)
     except PorticoError:
         return None
 
@@ -96,14 +101,17 @@ def known(origin: str, flags: Mapping[str, Any]) -> Site | None:
 def wanted(site: str, flags: Mapping[str, Any], gateway: Place) -> Wanted:
     """What is known of a site without asking its app."""
     flags = {name: value for name, value in flags.items() if name not in _OF_THE_GATEWAY}
-    directory = Path(site).parent if site.endswith(".toml") else Path(site)
+    directory = _directory(site)
     name = named_by_file(site) if site.endswith(".toml") else ""
     planned: Plan | None = None
     problems: tuple[Problem, ...] = ()
     try:
-        options, causes = load(config_of(site), flags)
+        file = config_of(site)
+        options, causes = load(file, flags)
         name = options.name or name or site_name(directory)
-        planned = _without_app(site, name, directory, options, causes, gateway)
+        runner, reader = rights(options, causes, file, directory, gateway=gateway.runtime)
+        refuse_nginx_s_own(runner, gateway.nginx_user, gateway.runtime)
+        planned = _without_app(site, name, directory, options, causes, gateway, reader)
     except PorticoError as error:
         problems = tuple(replace(one, where=_where(site, one.where)) for one in error.problems)
     name = name or site_name(directory)
@@ -111,8 +119,18 @@ def wanted(site: str, flags: Mapping[str, Any], gateway: Place) -> Wanted:
     return Wanted(name, site, _argv(site, name, flags, gateway), planned, runtime, problems)
 
 
+def _directory(site: str) -> Path:
+    return Path(site).parent if site.endswith(".toml") else Path(site)
+
+
 def _without_app(
-    origin: str, name: str, directory: Path, options: Options, causes: Mapping[str, str], gateway: Place
+    origin: str,
+    name: str,
+    directory: Path,
+    options: Options,
+    causes: Mapping[str, str],
+    gateway: Place,
+    reader: Reader,
 ) -> Plan:
     # Nobody answers yet: neither an app nor servers elsewhere.
     options = msgspec.structs.replace(options, upstream=Upstream())
@@ -123,12 +141,14 @@ def _without_app(
         state=str(state_directory(here, name)),
         gateway=gateway.runtime,
     )
-    return plan(_site(origin, name, directory, options, causes), place)
+    return plan(_site(origin, name, directory, options, causes, reader), place)
 
 
-def _site(origin: str, name: str, directory: Path, options: Options, causes: Mapping[str, str]) -> Site:
+def _site(
+    origin: str, name: str, directory: Path, options: Options, causes: Mapping[str, str], reader: Reader
+) -> Site:
     app = str(options.app or "")
-    site = resolve(options, AppFacts(app=app, directory=str(directory.absolute())), directory, causes)
+    site = resolve(options, AppFacts(app=app, directory=str(directory.absolute())), directory, causes, reader)
     return replace(site, name=name, origin=origin)
 
 

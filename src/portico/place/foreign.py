@@ -1,25 +1,163 @@
-"""Files where somebody else may write, the app's own user: no link is followed, and nothing is waited for."""
+"""Files and directories where somebody else may write: the app's own user, nginx's.
+
+No link is followed, nothing is waited for (a FIFO), only ordinary files are opened, and a name never leads out of the
+directory that was given: whoever owns it may put anything there, at any moment.
+"""
 
 from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 LONGEST = 1 << 22
 """Bytes that are read of one at most."""
+_NO_LINK = os.O_NOFOLLOW | os.O_CLOEXEC
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | _NO_LINK
+_PASSED = os.O_PATH | os.O_DIRECTORY | _NO_LINK
+"""For a directory on the way, which need only be entered."""
+_MOST_REMOVED = 10_000_000
+"""Whoever adds while we remove does not hold us up for ever."""
 
 
 def opened(path: str, flags: int) -> int:
     """An opener, as `open` takes one. Raises OSError, also for what is no ordinary file."""
-    number = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    if not stat.S_ISREG(os.fstat(number).st_mode):
-        os.close(number)
-        raise OSError(f"{path} is no ordinary file")
-    return number
+    return _ordinary(os.open(path, flags | _NO_LINK | os.O_NONBLOCK), path)
 
 
 def text(path: Path) -> str:
     """Its beginning. Raises OSError and UnicodeDecodeError."""
     with open(path, encoding="utf-8", opener=opened) as file:
         return file.read(LONGEST)
+
+
+@contextmanager
+def folder(path: Path | str, below: int | None = None) -> Iterator[int]:
+    """The open directory at that path; with `below`, a path in that open directory. Raises OSError.
+
+    Without `below` only the last step must be no link: the directories above are taken to be ours.
+    """
+    number = os.open(path, _FOLDER) if below is None else _walk(below, _steps(str(path)), _FOLDER)
+    try:
+        yield number
+    finally:
+        os.close(number)
+
+
+@contextmanager
+def file(below: int, name: str, flags: int, owner: int | None = None) -> Iterator[int]:
+    """The open file of that name in an open directory; the name may hold slashes. Raises OSError.
+
+    With `owner` it must belong to that uid and have no other name (a hard link of somebody else's file would).
+    """
+    *steps, last = _steps(name)
+    above = _walk(below, steps)
+    try:
+        number = _ordinary(os.open(last, flags | _NO_LINK | os.O_NONBLOCK, 0o600, dir_fd=above), name)
+    finally:
+        os.close(above)
+    try:
+        found = os.fstat(number)
+        if owner is not None and (found.st_uid != owner or found.st_nlink != 1):
+            raise OSError(f"{name} belongs to somebody else")
+        yield number
+    finally:
+        os.close(number)
+
+
+@contextmanager
+def straight(path: str) -> Iterator[int]:
+    """An ordinary file, open to be read, by a path without a link on its whole way. Raises OSError."""
+    top = os.open("/", _FOLDER)
+    try:
+        with file(top, path.lstrip("/"), os.O_RDONLY) as number:
+            yield number
+    finally:
+        os.close(top)
+
+
+def remove(below: int, name: str) -> None:
+    """Take that name away from an open directory, if it is there. Raises OSError."""
+    *steps, last = _steps(name)
+    try:
+        above = _walk(below, steps)
+    except FileNotFoundError:
+        return
+    try:
+        os.unlink(last, dir_fd=above)
+    except FileNotFoundError:
+        pass
+    finally:
+        os.close(above)
+
+
+def remove_tree(path: Path | str) -> None:
+    """Take a directory away with all that is in it, however deep, or the link that is there instead of it.
+
+    What cannot be removed stays. The directory above must be ours.
+    """
+    try:
+        with folder(path) as own:
+            _empty(own)
+        Path(path).rmdir()
+    except NotADirectoryError:  # a link, or a file
+        with suppress(OSError):
+            Path(path).unlink()
+    except OSError:
+        pass  # it is gone, or whoever owns it keeps adding
+
+
+def _empty(own: int) -> None:
+    """A directory in it is emptied into its parent, so that no depth is too deep."""
+    moved = 0
+    while (names := names_in(own)) and moved < _MOST_REMOVED:
+        for name in names:
+            moved += 1
+            if not _is_folder(own, name):
+                os.unlink(name, dir_fd=own)
+                continue
+            with folder(name, own) as inner:
+                for each in names_in(inner):
+                    moved += 1
+                    if _is_folder(inner, each):
+                        os.rename(each, f".gone-{os.getpid()}-{moved}", src_dir_fd=inner, dst_dir_fd=own)
+                    else:
+                        os.unlink(each, dir_fd=inner)
+            os.rmdir(name, dir_fd=own)
+
+
+def names_in(own: int) -> list[str]:
+    """What is in an open directory."""
+    return os.listdir(own)
+
+
+def _is_folder(below: int, name: str) -> bool:
+    return stat.S_ISDIR(os.stat(name, dir_fd=below, follow_symlinks=False).st_mode)
+
+
+def _steps(name: str) -> list[str]:
+    steps = name.split("/")
+    if any(step in ("", ".", "..") for step in steps):
+        raise OSError(f"{name!r} is no plain path")
+    return steps
+
+
+def _walk(below: int, steps: list[str], last: int = _PASSED) -> int:
+    """The last directory of these, open with these flags."""
+    number = os.dup(below)
+    for count, step in enumerate(steps, 1):
+        above = number
+        try:
+            number = os.open(step, last if count == len(steps) else _PASSED, dir_fd=above)
+        finally:
+            os.close(above)
+    return number
+
+
+def _ordinary(number: int, name: str) -> int:
+    if not stat.S_ISREG(os.fstat(number).st_mode):
+        os.close(number)
+        raise OSError(f"{name} is no ordinary file")
+    return number

@@ -122,6 +122,21 @@ class Place:
     unreadable: Mapping[str, str] = field(default_factory=dict)
     """Folders nginx's user cannot read, and what keeps it out: filled in when the app's folders are known."""
 
+    withheld: Mapping[str, str] = field(default_factory=dict)
+    """Folders that nginx could read and does not serve, because the app's own user may not read them; and why."""
+    fences: Mapping[str, str] = field(default_factory=dict)
+    """For a folder that others than root can move: the beginning of its path that they cannot."""
+    exposed: str = ""
+    """Who else can change Portico itself, which root runs; empty when nobody can, or nobody is root."""
+
+    def serves(self, folder: str) -> bool:
+        """Whether nginx may and can read that folder."""
+        return folder not in self.unreadable and folder not in self.withheld
+
+    def fence(self, folder: str) -> str:
+        """Behind which part of a folder's path, with its last slash, nginx follows no link."""
+        return self.fences.get(folder.rstrip("/"), folder).rstrip("/") + "/"
+
     @property
     def hides_bodies(self) -> bool:
         """Whether the app may not read what nginx's workers write: they are somebody else."""

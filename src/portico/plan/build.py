@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from portico.errors import Problem, UsageError
 from portico.place.model import Place
 from portico.plan import claim, exposure, tracing
+from portico.plan.bodies import body_directories
 from portico.plan.guarded import guarded_notes
 from portico.plan.gunicorn import gunicorn_conf, gunicorn_process
 from portico.plan.model import CONF, Directory, File, Health, Ladder, Logs, Plan, Process, Upstream
@@ -160,13 +161,17 @@ def _directories(site: Site, place: Place) -> tuple[Directory, ...]:
         Directory(place.state, private, group=place.nginx_group),
         # Made by nginx's own user: what that one may not read must not come out compressed.
         Directory(paths.packed, private, owner=place.nginx_user, group=place.nginx_group),
-        *(
-            Directory(path, 0o700, owner=place.nginx_user, group=place.nginx_group)
-            for path in (paths.temporary, *([paths.cache] if caches(site, place) else []))
-        ),
+        *body_directories(place),
+        *_cache(site, place),
         *_uploads(site, place),
         *_of_workers(site, place),
     )
+
+
+def _cache(site: Site, place: Place) -> list[Directory]:
+    if not caches(site, place):
+        return []
+    return [Directory(Paths.of(place).cache, 0o700, owner=place.nginx_user, group=place.nginx_group)]
 
 
 def _of_workers(site: Site, place: Place) -> list[Directory]:
@@ -237,6 +242,11 @@ def _notes(site: Site, place: Place) -> tuple[str, ...]:
         if folder.folder in place.unreadable
     ]
     notes += [
+        f"nginx does not serve {folder.folder} ({place.withheld[folder.folder]}): the app itself answers {folder.url}"
+        for folder in site.static
+        if folder.folder in place.withheld
+    ]
+    notes += [
         f"nginx cannot write the name {folder.folder!r}: the app itself answers {folder.url}"
         for folder in site.facts.static
         if not is_literal(folder.folder)
@@ -259,6 +269,8 @@ def _notes(site: Site, place: Place) -> tuple[str, ...]:
         notes.append(place.app_user_why)
     elif place.is_root and site.has_app:
         notes.append("the app runs as root, as you said; name another with user")
+    if place.exposed:
+        notes.append(f"root runs Python and Portico from where others may change them: {place.exposed}")
     if connections(place) < 1024:
         notes.append(
             f"only {connections(place)} connections fit the file limit of {place.file_limit}; raise it with ulimit -n"

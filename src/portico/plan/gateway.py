@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from portico.errors import Problem
 from portico.place.model import Place
 from portico.plan import claim
+from portico.plan.bodies import body_directories
 from portico.plan.claim import Claim, Claims
 from portico.plan.model import CONF, Directory, File, Health, Ladder, Line, Plan, Process, Tls, Upstream
 from portico.plan.nginx.gateway import addresses, gateway_conf
@@ -88,7 +89,7 @@ def gateway_plan(parts: Sequence[Part], place: Place) -> Plan:
         directories=(
             Directory(place.runtime, private, group=place.nginx_group),
             Directory(place.state, private, group=place.nginx_group),
-            Directory(paths.temporary, 0o700, owner=place.nginx_user, group=place.nginx_group),
+            *body_directories(place),
         ),
         runtime=place.runtime,
         state=place.state,

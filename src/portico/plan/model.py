@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from msgspec import Struct
 
+from portico.reading import OURS, Reader
 from portico.values import Address
 
 CONF = "{conf}"
@@ -202,6 +203,8 @@ class Tls:
     """The directory of the private authority, one for all sites of this user."""
     app_user: str = ""
     """Who must not read any key; empty when the app is run by whoever reads them."""
+    reader: Reader = OURS
+    """As whom the files that the site names are read."""
 
     @property
     def insists(self) -> bool:
@@ -255,6 +258,7 @@ class Door:
     listen: tuple[Address, ...]
     socket: str
     password_file: str = ""
+    reader: Reader = OURS
 
     @property
     def url(self) -> str:
@@ -270,6 +274,7 @@ class Tracing:
     below: str
     """Traces begun here are sampled whose id has less than this in its digits 16 to 19, see `plan.tracing`."""
     headers_file: str = ""
+    reader: Reader = OURS
     routes: Mapping[str, str] = field(default_factory=dict)
     """The rule of each endpoint that has exactly one, with the mount."""
     mask: tuple[str, ...] = ()

@@ -37,6 +37,7 @@ def tls(site: Site, place: Place) -> Tls | None:
         space=namespace(site.name) if place.gateway else "",
         local_ca=f"{place.state.rpartition('/')[0]}/local-ca",
         app_user=place.app_user,
+        reader=site.reader,
     )
 
 

@@ -33,6 +33,7 @@ def planned(site: Site) -> Tracing | None:
         service=wanted.service or site.name,
         below=bound(wanted.sample),
         headers_file=site.path(wanted.headers_file),
+        reader=site.reader,
         routes=_routes(site),
         mask=tuple(site.options.trace.mask),
     )

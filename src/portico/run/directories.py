@@ -11,9 +11,11 @@ import os
 import pwd
 import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from portico.errors import PorticoError, Problem
+from portico.place import foreign
 from portico.place.access import blocked
 from portico.plan.model import Directory, Plan
 
@@ -59,24 +61,33 @@ def _make(wanted: Directory, variable: str) -> None:
     _check_parent(path.parent.resolve(), hint)
     _make_one(path, wanted.mode)
     owners = {os.geteuid(), *([_uid(wanted.owner)] if wanted.owner else [])}
-    if wanted.is_secret and os.geteuid() == 0:
-        _pass_on(path, wanted.owner)
-    _check_own(path, owners, hint)
-    if wanted.owner or wanted.group:
-        os.chown(path, _uid(wanted.owner), _gid(wanted.group), follow_symlinks=False)
-    path.chmod(wanted.mode)
-
-
-def _pass_on(path: Path, owner: str) -> None:
-    """Another user runs the app from now on: what the one before has left is the new one's.
-
-    Only where nobody but root can have made the directory.
-    """
-    above, uid = path.parent.stat(), _uid(owner) if owner else 0
-    if above.st_uid != 0 or above.st_mode & (_FOR_ALL | _FOR_GROUP) or path.lstat().st_uid == uid:
+    if os.geteuid() != 0:
+        _check_own(path, owners, hint)
+        path.chmod(wanted.mode)
         return
-    for each in (path, *path.iterdir()):
-        os.chown(each, uid, -1, follow_symlinks=False)
+    _pass_on(path, wanted)
+    _check_own(path, owners, hint)
+    with foreign.folder(path) as own:
+        os.fchown(own, _uid(wanted.owner), _gid(wanted.group))
+        os.fchmod(own, wanted.mode)
+
+
+def _pass_on(path: Path, wanted: Directory) -> None:
+    """The directory has another owner from now on: of a secret one, what the one before has left is the new one's.
+
+    Only where nobody but root can have made the directory. What lies in it may be a link to anything: a file is passed
+    on when it is an ordinary one of the former owner's, with no other name.
+    """
+    above, found, uid = path.parent.stat(), path.lstat(), _uid(wanted.owner) if wanted.owner else 0
+    if above.st_uid != 0 or above.st_mode & (_FOR_ALL | _FOR_GROUP) or found.st_uid == uid:
+        return
+    if not stat.S_ISDIR(found.st_mode):
+        return
+    with foreign.folder(path) as own:
+        os.fchown(own, uid, -1)
+        for name in foreign.names_in(own) if wanted.is_secret else ():
+            with suppress(OSError), foreign.file(own, name, os.O_RDONLY, owner=found.st_uid) as number:
+                os.fchown(number, uid, -1)
 
 
 def _make_one(path: Path, mode: int) -> bool:

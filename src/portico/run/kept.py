@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from portico.errors import PorticoError, Problem
+from portico.place import foreign
 
 _HEADER = struct.Struct("@NlllllIHHH")
 """ngx_http_file_cache_header_t, its beginning: version, times (valid, updating, error, modified, date), sum, parts of
@@ -95,8 +96,7 @@ def normal(path: str) -> str:
 def read(path: Path) -> Kept | None:
     """What a file holds; None when nothing is kept in it (any more)."""
     try:
-        file = os.open(path, os.O_RDONLY)
-        try:
+        with foreign.folder(path.parent.parent) as top, foreign.file(top, _name(path), os.O_RDONLY) as file:
             start = os.read(file, _FIRST_READ)
             if len(start) < _HEADER.size:
                 return None
@@ -104,8 +104,6 @@ def read(path: Path) -> Kept | None:
             if version != _VERSION:
                 return None
             head = start[:body] if body <= len(start) else start + os.read(file, body - len(start))
-        finally:
-            os.close(file)
     except OSError:
         return None
     key, _, _ = head[head.find(_KEY) + len(_KEY) : begin].partition(b"\n")
@@ -114,6 +112,11 @@ def read(path: Path) -> Kept | None:
     words = b" ".join(_TAGS.findall(head, begin)).decode("latin-1")
     tags = frozenset(re.split(r"[\s,]+", words)) - {""}
     return Kept(path, scheme, host.lower(), slash + uri, tags, date - _under_way(head[begin:]))
+
+
+def _name(path: Path) -> str:
+    """What a kept answer is called below the directory of the cache, which nginx's user may write to."""
+    return f"{path.parent.name}/{path.name}"
 
 
 def _under_way(head: bytes) -> float:
@@ -133,37 +136,43 @@ def files(directory: str, since: float = 0.0) -> Iterator[Path]:
         return
     for folder in folders:
         try:
-            if since and folder.stat().st_mtime < since:
+            if since and folder.lstat().st_mtime < since:
                 continue
             with os.scandir(folder) as entries:
                 for entry in entries:
-                    if "." not in entry.name and (not since or entry.stat().st_mtime >= since):
+                    if "." not in entry.name and (
+                        not since or entry.stat(follow_symlinks=False).st_mtime >= since
+                    ):
                         yield Path(entry.path)
         except OSError:
             continue  # nginx took it away meanwhile
 
 
 def drop(kept: Kept) -> bool:
-    """Make nginx forget it; whether it was there."""
+    """Make nginx forget it; whether it was there. Only a file of the user whose directory the cache is."""
     try:
-        # Never through a link: the directory is nginx's.
-        with os.fdopen(os.open(kept.path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC), "r+b") as file:
-            found, start = os.fstat(file.fileno()), file.read(_FIRST_READ)
-            file.seek(0)
-            file.write(
-                _NO_VERSION
-            )  # a worker of nginx may have it open, and looks at no other before a second is over
-        draft = kept.path.with_name(f"{kept.path.name}.gone")
-        begin = _HEADER.unpack_from(start)[8]
-        draft.unlink(missing_ok=True)
-        with draft.open("xb") as file:
-            os.fchmod(file.fileno(), found.st_mode & 0o777)
-            if os.geteuid() == 0:
-                os.fchown(
-                    file.fileno(), found.st_uid, found.st_gid
-                )  # nginx's workers must be able to read it
-            file.write(_NO_VERSION + start[len(_NO_VERSION) : begin])
-        draft.replace(kept.path)
+        with foreign.folder(kept.path.parent.parent) as top:
+            owner = os.fstat(top).st_uid
+            with (
+                foreign.folder(kept.path.parent.name, top) as folder,
+                foreign.file(folder, kept.path.name, os.O_RDWR, owner=owner) as file,
+            ):
+                _forget(file, folder, kept.path.name)
     except OSError:
         return False
     return True
+
+
+def _forget(file: int, folder: int, name: str) -> None:
+    found, start = os.fstat(file), os.read(file, _FIRST_READ)
+    begin = _HEADER.unpack_from(start)[8] if len(start) >= _HEADER.size else 0
+    # A worker of nginx may have it open, and looks at no other before a second is over.
+    os.pwrite(file, _NO_VERSION, 0)
+    draft = f"{name}.gone"
+    foreign.remove(folder, draft)
+    with foreign.file(folder, draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL) as made:
+        os.fchmod(made, found.st_mode & 0o777)
+        if os.geteuid() == 0:
+            os.fchown(made, found.st_uid, found.st_gid)  # nginx's workers must be able to read it
+        os.write(made, _NO_VERSION + start[len(_NO_VERSION) : begin])
+    os.rename(draft, name, src_dir_fd=folder, dst_dir_fd=folder)

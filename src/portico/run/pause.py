@@ -11,10 +11,12 @@ import pwd
 import shutil
 import signal
 from collections.abc import AsyncGenerator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from portico.errors import PorticoError, Problem
+from portico.place import foreign
 from portico.plan.model import Plan
 from portico.plan.paths import pause
 from portico.run import news, proc, quiet
@@ -64,7 +66,10 @@ class Pause:
     def _make(self) -> None:
         """The directory with its flag. The workers put files of their own beside it, and cannot take the flag away."""
         directory, user = self._directory, self._world.in_force.server.user
-        directory.mkdir(exist_ok=True)
+        try:
+            directory.mkdir()
+        except FileExistsError:
+            return  # a pause is under way; what its workers have put there is no place for a new flag
         (directory / "on").touch()
         if user:
             shutil.chown(directory, group=pwd.getpwnam(user).pw_gid)
@@ -73,7 +78,11 @@ class Pause:
     def resume(self, *, by_itself: bool = False) -> bool:
         """End it now; whether there was one."""
         was_paused, self._end = self._end, None
-        shutil.rmtree(self._directory, ignore_errors=True)
+        gone = self._directory.with_name(f"{self._directory.name}.gone")
+        foreign.remove_tree(gone)
+        with suppress(OSError):
+            self._directory.rename(gone)  # at once and whole: the app's user could hold up a removal
+        foreign.remove_tree(gone)
         if was_paused:
             was_paused.cancel()
             self._nudge()

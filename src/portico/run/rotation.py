@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from pathlib import Path
 
+from portico.place.foreign import opened
 from portico.plan.model import Logs, Plan
 from portico.turns import turn
 
@@ -55,7 +56,7 @@ def _is_due(path: Path, logs: Logs, now: float) -> bool:
 def began(path: Path, now: float) -> float:
     """The Unix time of its first line; `now` when that has none that can be read."""
     try:
-        with path.open("rb") as file:
+        with open(path, "rb", opener=opened) as file:  # the app's own may be a FIFO by now
             head = file.read(64).decode("ascii", "replace")
     except OSError:
         return now

@@ -36,6 +36,10 @@ class Key:
     help: str
     example: Any
     source: str
+    reach: str = ""
+    """What it gives beyond the rights of the app's user; empty for nothing."""
+    is_read: bool = False
+    """It names a file or a folder."""
 
     @property
     def expected(self) -> str:
@@ -113,6 +117,8 @@ def _walk(struct: type[msgspec.Struct], prefix: str) -> Iterator[Key]:
             help=meta.description,
             example=meta.extra["example"],
             source=meta.extra.get("source", ""),
+            reach=meta.extra.get("reach", ""),
+            is_read=meta.extra.get("is_read", False),
         )
 
 

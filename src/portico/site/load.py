@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from portico.errors import Problem, UsageError
+from portico.reading import ordinary
 from portico.site.convert import convert
 from portico.site.keys import Key, flag_keys, keys, route_keys, sections
 from portico.site.model import Edge, Options
@@ -56,7 +58,8 @@ def _settings(found: list[_Found]) -> Iterator[_Set]:
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        # As root somebody else may have put a FIFO there, and several sites wait for one.
+        return ordinary(path).decode("utf-8") if os.geteuid() == 0 else path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise UsageError(Problem(str(path), "no such file", "name an existing file with --config")) from None
     except OSError as error:

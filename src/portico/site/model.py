@@ -14,6 +14,7 @@ from typing import Annotated, Any, ClassVar, Literal
 import msgspec
 from msgspec import Meta
 
+from portico.reading import OURS, Reader
 from portico.site.server import Server
 from portico.values import Address, AppRef, Duration, Size
 
@@ -24,8 +25,18 @@ HTTPS_FILES = ("acme_ca", "client_ca", "dns_credentials", "eab_hmac_file")
 """The keys of [https] that name a file, beside `cert` and `key`."""
 
 
-def _option(help: str, *, example: Any, source: str = "") -> Meta:  # noqa: A002  the field's own word
-    extra = {"example": example} | ({"source": source} if source else {})
+def _option(
+    help: str,  # noqa: A002  the field's own word
+    *,
+    example: Any,
+    source: str = "",
+    reach: str = "",
+    is_read: bool = False,
+) -> Meta:
+    """`reach` says what the option gives beyond the rights of the app's user; empty for nothing. As root such an
+    option counts only where root alone may write, see `site.reach`. `is_read`: it names a file or a folder, which is
+    used with the rights of the app's user."""
+    extra = {"example": example, "reach": reach, "is_read": is_read} | ({"source": source} if source else {})
     return Meta(description=help, extra=extra)
 
 
@@ -86,6 +97,7 @@ class Errors(Section, frozen=True):
             "Directory with pages of your own, named by status: 502.html, 404.html, 502.json; or maintenance.html. "
             "What is not there keeps Portico's page.",
             example="errors",
+            is_read=True,
         ),
     ] = ""
 
@@ -102,6 +114,7 @@ class Downloads(Section, frozen=True):
             "file is sent by the worker. Default: the app's static and instance folders, Flask's UPLOAD_FOLDER, "
             "Django's MEDIA_ROOT.",
             example=["reports", "/srv/media"],
+            is_read=True,
         ),
     ] = None
 
@@ -141,6 +154,7 @@ class Nginx(Section, frozen=True):
             "directories), or the path of a binary.",
             example="system",
             source="https://nginx.org/en/security_advisories.html",
+            reach="root runs that program",
         ),
     ] = "auto"
     http: Annotated[
@@ -149,6 +163,7 @@ class Nginx(Section, frozen=True):
             "Directives placed verbatim at the end of the `http` block, marked as yours; "
             "an entry that ends in .conf is a file.",
             example=["proxy_headers_hash_bucket_size 128;"],
+            reach="nginx's master, which is root, reads and writes the files that directives name",
         ),
     ] = []
     server: Annotated[
@@ -157,6 +172,7 @@ class Nginx(Section, frozen=True):
             "Directives placed verbatim at the end of the site's `server` block, marked as yours; "
             "an entry that ends in .conf is a file.",
             example=["location = /ping { return 204; }"],
+            reach="nginx's master, which is root, reads and writes the files that directives name",
         ),
     ] = []
 
@@ -174,6 +190,7 @@ class Upstream(Section, frozen=True):
             "`backup`. All must speak one protocol. Without `app` among them, no local app is started.",
             example=["10.0.0.2:8000 weight=3", "10.0.0.3:8000", "10.0.0.4:8000 backup"],
             source="https://nginx.org/en/docs/http/ngx_http_upstream_module.html#server",
+            reach="nginx's user may talk to sockets that the app's user may not",
         ),
     ] = []
     method: Annotated[
@@ -226,6 +243,7 @@ class Upstream(Section, frozen=True):
         _option(
             "File with the certificates that may sign those of https servers. Default: the system's.",
             example="internal-ca.pem",
+            is_read=True,
         ),
     ] = ""
     resolver: Annotated[
@@ -266,10 +284,14 @@ class Https(Section, frozen=True):
         _option(
             "Your own certificate with its chain, PEM; read again whenever it changes.",
             example="/etc/ssl/shop/fullchain.pem",
+            is_read=True,
         ),
     ] = ""
     key: Annotated[
-        str, _option("The key of `cert`, PEM, without a passphrase.", example="/etc/ssl/shop/privkey.pem")
+        str,
+        _option(
+            "The key of `cert`, PEM, without a passphrase.", example="/etc/ssl/shop/privkey.pem", is_read=True
+        ),
     ] = ""
     acme_server: Annotated[
         str,
@@ -292,6 +314,7 @@ class Https(Section, frozen=True):
         _option(
             "File with the certificates that may sign that of the ACME server, when it is a private one.",
             example="/etc/ssl/step-ca.pem",
+            is_read=True,
         ),
     ] = ""
     eab_kid: Annotated[
@@ -299,7 +322,12 @@ class Https(Section, frozen=True):
         _option("Key identifier of an external account, where the ACME server wants one.", example="kid-1"),
     ] = ""
     eab_hmac_file: Annotated[
-        str, _option("File with the HMAC key of that account.", example="/etc/portico/eab.key")
+        str,
+        _option(
+            "File with the HMAC key of that account.",
+            example="/etc/portico/eab.key",
+            reach="root uses it to order certificates",
+        ),
     ] = ""
     dns: Annotated[
         str,
@@ -308,10 +336,16 @@ class Https(Section, frozen=True):
             "which wildcards need. Default: by HTTP.",
             example="cloudflare",
             source="https://eff-certbot.readthedocs.io/en/stable/using.html#dns-plugins",
+            reach="root runs that plugin",
         ),
     ] = ""
     dns_credentials: Annotated[
-        str, _option("The plugin's file of credentials.", example="/etc/portico/cloudflare.ini")
+        str,
+        _option(
+            "The plugin's file of credentials.",
+            example="/etc/portico/cloudflare.ini",
+            reach="root uses them to change DNS",
+        ),
     ] = ""
     resolver: Annotated[
         list[str],
@@ -359,6 +393,7 @@ class Https(Section, frozen=True):
             "File with the certificates that may sign those of clients: nobody gets in without one.",
             example="staff-ca.pem",
             source="https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_client_certificate",
+            is_read=True,
         ),
     ] = ""
     client_verify: Annotated[
@@ -439,6 +474,7 @@ class Dashboard(Section, frozen=True):
             "File whose first line is the password that a browser is asked for, with any name; it is read at each "
             "request, by Portico alone.",
             example="dashboard.password",
+            is_read=True,
         ),
     ] = ""
 
@@ -475,6 +511,7 @@ class Tracing(Section, frozen=True):
             "File with headers for the collector, one `Name: value` a line, such as an API key; it is read at each "
             "sending, by Portico alone.",
             example="collector.headers",
+            is_read=True,
         ),
     ] = ""
 
@@ -623,6 +660,7 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             "The user the app runs as when Portico is started as root. Default: the owner of the app's directory; "
             "`nobody` when that is root.",
             example="shop",
+            reach="who the app runs as",
         ),
     ] = ""
     mount: Annotated[
@@ -677,6 +715,7 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         _option(
             "URL prefix and the directory nginx serves it from, beside those found in the app.",
             example={"/media/": "media"},
+            is_read=True,
         ),
     ] = {}
     spa: Annotated[
@@ -685,6 +724,7 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             "Directory of a single-page app that was built, with its index.html. nginx serves its files at the root, "
             "and index.html where a browser asks for a page that no route and no file answers.",
             example="frontend/dist",
+            is_read=True,
         ),
     ] = ""
     limits: Limits = Limits()
@@ -850,6 +890,8 @@ class Site:
     """The static folders of the release that this one replaces, by URL: its pages may still ask for their files."""
     origin: str = ""
     """What a gateway of several sites calls this one to people: its file, else its directory."""
+    reader: Reader = OURS
+    """As whom the files are read that the options name."""
 
     @property
     def listen(self) -> Address:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from portico.errors import Problem, UsageError
+from portico.reading import OURS, Reader, as_user, doubt
 from portico.site.front import at_root, with_manifests
 from portico.site.model import HTTPS_FILES, AppFacts, Options, Root, Routed, Site, StaticFolder
 from portico.site.routed import routed
@@ -29,27 +30,40 @@ _HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t\x20-\x7e]*")
 _PAGE_LIKE = re.compile(r"(\d{3}|maintenance)\.(html?|json)", re.IGNORECASE)
 
 
-def resolve(options: Options, facts: AppFacts, directory: Path, causes: Mapping[str, str]) -> Site:
-    """The Site in `directory`. Raises UsageError with every path that cannot be read."""
-    problems = [*_https_files(options, directory, causes), *_headers_file(options, directory, causes)]
+def resolve(
+    options: Options,
+    facts: AppFacts,
+    directory: Path,
+    causes: Mapping[str, str],
+    reader: Reader = OURS,
+) -> Site:
+    """The Site in `directory`. Raises UsageError with every path that cannot be read.
+
+    `reader` says as whom the files are read that the options name.
+    """
+    problems = [
+        *_named_files(options, directory, causes, reader),
+        *_headers_file(options, directory, causes, reader),
+    ]
     site = Site(
         options=options,
         facts=facts,
         directory=str(directory.absolute()),
         name=options.name or site_name(directory),
         causes=causes,
-        declared=tuple(_declared(options, facts, directory, causes, problems)),
-        pages=dict(_pages(options, directory, causes, problems)),
-        nginx_http=tuple(_texts(options.nginx.http, "nginx.http", directory, causes, problems)),
-        nginx_server=tuple(_texts(options.nginx.server, "nginx.server", directory, causes, problems)),
+        declared=tuple(_declared(options, facts, directory, causes, problems, reader)),
+        pages=dict(_pages(options, directory, causes, problems, reader)),
+        nginx_http=tuple(_texts(options.nginx.http, "nginx.http", directory, causes, problems, reader)),
+        nginx_server=tuple(_texts(options.nginx.server, "nginx.server", directory, causes, problems, reader)),
         roots=tuple(_roots(options, facts, directory, causes, problems)),
-        password_file=_password_file(options, directory, causes, problems),
+        password_file=_password_file(options, directory, causes, problems, reader),
         routed=_routed(options, facts, causes, problems),
+        reader=reader,
     )
-    site = at_root(site, _spa(options, facts, directory, causes, problems))
+    site = at_root(site, _spa(options, facts, directory, causes, problems, reader))
     if problems:
         raise UsageError(*problems)
-    return with_manifests(site)
+    return as_user(reader.user, lambda: with_manifests(site))
 
 
 def _routed(
@@ -63,25 +77,27 @@ def _routed(
 
 
 def _password_file(
-    options: Options, directory: Path, causes: Mapping[str, str], problems: list[Problem]
+    options: Options, directory: Path, causes: Mapping[str, str], problems: list[Problem], reader: Reader
 ) -> str:
     if not options.dashboard.password_file:
         return ""
     where = causes.get("dashboard.password_file", "dashboard.password_file")
     path = directory / options.dashboard.password_file
-    text = _text(path, where, problems)
+    text = _text(path, where, problems, reader)
     if text is not None and not text.partition("\n")[0].strip():
         problems.append(Problem(where, f'"{path}" has no password in it', "write one into its first line"))
     return str(path.absolute())
 
 
-def _headers_file(options: Options, directory: Path, causes: Mapping[str, str]) -> Iterator[Problem]:
+def _headers_file(
+    options: Options, directory: Path, causes: Mapping[str, str], reader: Reader
+) -> Iterator[Problem]:
     if not options.tracing.headers_file:
         return
     problems: list[Problem] = []
     where = causes.get("tracing.headers_file", "tracing.headers_file")
     path = directory / options.tracing.headers_file
-    text = _text(path, where, problems)
+    text = _text(path, where, problems, reader)
     yield from problems
     for number, line in enumerate((text or "").splitlines(), 1):
         if line.strip() and not _HEADER.fullmatch(line):
@@ -115,7 +131,12 @@ def word(text: str) -> str:
 
 
 def _declared(
-    options: Options, facts: AppFacts, directory: Path, causes: Mapping[str, str], problems: list[Problem]
+    options: Options,
+    facts: AppFacts,
+    directory: Path,
+    causes: Mapping[str, str],
+    problems: list[Problem],
+    reader: Reader,
 ) -> Iterator[StaticFolder]:
     where = causes.get("static", "static")
     for url, folder in options.static.items():
@@ -128,25 +149,33 @@ def _declared(
             what, hint = _why_not(error, directory / folder)
             problems.append(Problem(where, f'static: "{url}" = "{folder}": {what}', hint))
         else:
-            yield StaticFolder(url, str(path.absolute()), f"{where}: static")
+            yield StaticFolder(url, str(reader.real(path)), f"{where}: static")
 
 
-def _https_files(options: Options, directory: Path, causes: Mapping[str, str]) -> Iterator[Problem]:
-    """Files of [https] that cannot be read; `cert` and `key` are looked at more closely when they are used."""
-    for name in HTTPS_FILES:
-        text = getattr(options.https, name)
+def _named_files(
+    options: Options, directory: Path, causes: Mapping[str, str], reader: Reader
+) -> Iterator[Problem]:
+    """Files that cannot be read; `cert` and `key` of [https] are looked at more closely when they are used."""
+    named = {f"https.{name}": getattr(options.https, name) for name in HTTPS_FILES}
+    if reader.user:
+        named["upstream.ca"] = options.upstream.ca
+    for name, text in named.items():
+        path = directory / text
         try:
-            (directory / text).read_bytes() if text else b""
+            reader.bytes(path) if text else b""
         except (OSError, ValueError) as error:
-            where = causes.get(f"https.{name}", f"https.{name}")
             why = (error.strerror if isinstance(error, OSError) else None) or str(error)
-            yield Problem(
-                where, f'https.{name}: "{text}" cannot be read: {why}', "name a file that may be read"
-            )
+            what = f'{name}: "{text}" cannot be read{reader.as_whom(path)}: {why}'
+            yield Problem(causes.get(name, name), what, "name a file that may be read")
 
 
 def _spa(
-    options: Options, facts: AppFacts, directory: Path, causes: Mapping[str, str], problems: list[Problem]
+    options: Options,
+    facts: AppFacts,
+    directory: Path,
+    causes: Mapping[str, str],
+    problems: list[Problem],
+    reader: Reader,
 ) -> str:
     """The single-page app's directory, with an index.html in it, or nothing."""
     if not options.spa:
@@ -155,7 +184,7 @@ def _spa(
         path = _path(directory, options.spa)
         _refuse_the_app_s(path, facts, directory)
         if stat.S_ISREG((path / "index.html").stat().st_mode):
-            return str(path.absolute())
+            return str(reader.real(path))
         what, hint = "its index.html is no file", "build the app, then start Portico"
     except FileNotFoundError:
         what, hint = (
@@ -223,14 +252,14 @@ def _why_not(error: OSError | ValueError | RuntimeError, path: Path) -> tuple[st
 
 
 def _pages(
-    options: Options, directory: Path, causes: Mapping[str, str], problems: list[Problem]
+    options: Options, directory: Path, causes: Mapping[str, str], problems: list[Problem], reader: Reader
 ) -> Iterator[tuple[str, str]]:
     if not options.errors.pages:
         return
     where = causes.get("errors.pages", "errors.pages")
     try:
         folder = _path(directory, options.errors.pages)
-        found = sorted(path for path in folder.iterdir() if _PAGE_LIKE.fullmatch(path.name))
+        found = [folder / name for name in reader.names(folder) if _PAGE_LIKE.fullmatch(name)]
     except (OSError, ValueError) as error:
         what, hint = _why_not(error, directory / options.errors.pages)
         problems.append(Problem(where, f'errors.pages: "{options.errors.pages}": {what}', hint))
@@ -240,7 +269,7 @@ def _pages(
         problems.append(Problem(where, f'errors.pages: "{folder}" {problem}', _PAGE_NAMES))
         return
     for path in found:
-        text = _text(path, where, problems)
+        text = _text(path, where, problems, reader)
         if text is not None:
             yield path.name, text
 
@@ -254,25 +283,38 @@ def _wrong_pages(names: list[str]) -> str:
 
 
 def _texts(
-    entries: list[str], key: str, directory: Path, causes: Mapping[str, str], problems: list[Problem]
+    entries: list[str],
+    key: str,
+    directory: Path,
+    causes: Mapping[str, str],
+    problems: list[Problem],
+    reader: Reader,
 ) -> Iterator[str]:
+    """nginx's master obeys these lines: as root a file of somebody else's does not count."""
     for entry in entries:
         text: str | None = entry
         if entry.strip().endswith(".conf") and "\n" not in entry.strip():
-            text = _text(directory / entry.strip(), causes.get(key, key), problems)
+            path, where = directory / entry.strip(), causes.get(key, key)
+            if reader.user and (why := doubt(path)):
+                problems.append(
+                    Problem(
+                        where,
+                        f'{key}: "{path}" counts only where nobody but root may write; {why}',
+                        "move it to where only root may write, such as /etc/portico",
+                    )
+                )
+                continue
+            text = _text(path, where, problems, reader)
         if text and text.strip():
             yield text
 
 
-def _text(path: Path, where: str, problems: list[Problem]) -> str | None:
+def _text(path: Path, where: str, problems: list[Problem], reader: Reader) -> str | None:
     try:
-        return path.read_text(encoding="utf-8")
+        return reader.text(path)
     except OSError as error:
-        problems.append(
-            Problem(
-                where, f'"{path}" cannot be read: {error.strerror}', "name a file that exists and may be read"
-            )
-        )
+        what = f'"{path}" cannot be read{reader.as_whom(path)}: {error.strerror}'
+        problems.append(Problem(where, what, "name a file that exists and may be read"))
     except UnicodeDecodeError:
         problems.append(Problem(where, f'"{path}" is not UTF-8 text', "save it as UTF-8"))
     except ValueError as error:

@@ -104,7 +104,16 @@ def _entry(key: Key) -> list[str]:
         "",
         f"Default `{shown(key.default)}`; example `{_assignment(key)}`; flag `--{flag}`; {key.expected}.",
     ]
-    return [*lines, *([f"Source: <{key.source}>"] if key.source else []), ""]
+    return [*lines, *_rights(key), *([f"Source: <{key.source}>"] if key.source else []), ""]
+
+
+def _rights(key: Key) -> list[str]:
+    """Who must have written it when Portico is root, see docs/users.md."""
+    if key.reach:
+        return [f"As root: only where nobody but root may write ([users.md](users.md)); {key.reach}."]
+    if key.is_read:
+        return ["As root: used with the rights of the app's user ([users.md](users.md))."]
+    return []
 
 
 def _route_entry(key: Key) -> list[str]:

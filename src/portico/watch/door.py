@@ -21,6 +21,7 @@ from typing import Any, NamedTuple, Protocol
 
 from portico.errors import PorticoError
 from portico.link import private
+from portico.reading import Reader
 
 HEAD_SECONDS = 10.0
 GUESS_SECONDS = 1.0
@@ -186,9 +187,12 @@ class Lock:
     A page elsewhere that points its name at this machine (DNS rebinding) comes under that name.
     """
 
-    def __init__(self, password_file: Callable[[], str | None]) -> None:
+    def __init__(
+        self, password_file: Callable[[], str | None], reader: Callable[[], Reader] = Reader
+    ) -> None:
         self._password_file = password_file
         """None: nobody comes in."""
+        self._reader = reader
         self._turn = asyncio.Lock()
 
     async def __call__(self, request: Request) -> Response | None:
@@ -199,7 +203,7 @@ class Lock:
             if host_of(request) in _LOOPBACK:
                 return None
             return Response("421 Misdirected Request", body=b"ask for 127.0.0.1 or localhost\n")
-        if _knows(request.headers.get("authorization", ""), _password(file)):
+        if _knows(request.headers.get("authorization", ""), _password(file, self._reader())):
             return None
         if "authorization" in request.headers:
             async with self._turn:
@@ -240,9 +244,9 @@ async def everybody(_: Request) -> Response | None:
     return None
 
 
-def _password(file: str) -> str:
+def _password(file: str, reader: Reader) -> str:
     try:
-        return Path(file).read_text("utf-8").partition("\n")[0].strip()
+        return reader.text(file).partition("\n")[0].strip()
     except (OSError, ValueError):
         return ""
 

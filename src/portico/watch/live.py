@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from portico.errors import Problem
 from portico.plan.model import Plan, Tracing
 from portico.plan.paths import dashboard_socket, lanes, metrics_socket
+from portico.reading import Reader
 from portico.turns import turn
 from portico.watch.door import Door, Lock, everybody, listen_unix
 from portico.watch.exposition import exposition
@@ -156,11 +157,15 @@ class Live:
             dashboard = self._in_force().dashboard
             return dashboard.password_file if dashboard else None
 
+        def reader() -> Reader:
+            dashboard = self._in_force().dashboard
+            return dashboard.reader if dashboard else Reader()
+
         metrics, dashboard = metrics_socket(self._plan.runtime), dashboard_socket(self._plan.runtime)
         group = self._plan.socket_group
         return [
             (await listen_unix(Door(self, everybody, metrics_only=True), metrics, group), metrics),
-            (await listen_unix(Door(self, Lock(password_file)), dashboard, group), dashboard),
+            (await listen_unix(Door(self, Lock(password_file, reader)), dashboard, group), dashboard),
         ]
 
     async def _look(self) -> None:

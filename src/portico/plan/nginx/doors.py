@@ -27,7 +27,9 @@ def doors(site: Site, place: Place) -> Doors:
     metrics, dashboard = site.options.metrics.listen, site.options.dashboard.listen
     return Doors(
         metrics=Door(addresses(metrics, place), metrics_socket(place.runtime)) if metrics else None,
-        dashboard=Door(addresses(dashboard, place), dashboard_socket(place.runtime), site.password_file)
+        dashboard=Door(
+            addresses(dashboard, place), dashboard_socket(place.runtime), site.password_file, site.reader
+        )
         if dashboard
         else None,
     )

@@ -23,7 +23,7 @@ def given(site: Site, place: Place) -> list[Root]:
     return [
         root
         for root in site.roots
-        if root.is_declared or (root.folder not in place.unreadable and is_literal(root.folder))
+        if root.is_declared or (place.serves(root.folder) and is_literal(root.folder))
     ]
 
 
@@ -48,8 +48,8 @@ def downloads(site: Site, place: Place, headers: list[Directive]) -> list[Direct
         made
         for number, root in enumerate(roots)
         for made in (
-            _files(names.whole(number), root),
-            _files(names.part(number), root, uncompressed(place, _RANGE)),
+            _files(place, names.whole(number), root),
+            _files(place, names.part(number), root, uncompressed(place, _RANGE)),
         )
     ]
     return [
@@ -84,7 +84,7 @@ def _internal() -> Directive:
     return directive("internal", why="only the worker leads here, never a client")
 
 
-def _files(url: str, root: Root, of_part: Sequence[Directive] = ()) -> Directive:
+def _files(place: Place, url: str, root: Root, of_part: Sequence[Directive] = ()) -> Directive:
     folder = literal(root.folder, root.origin).rstrip("/") + "/"
     why = "the same where a range was asked for" if of_part else "the files of one root"
     return block(
@@ -93,7 +93,7 @@ def _files(url: str, root: Root, of_part: Sequence[Directive] = ()) -> Directive
             _internal(),
             directive("alias", folder, why="where the files are", cause=root.origin),
             directive(
-                "disable_symlinks", "on", f"from={folder}",
+                "disable_symlinks", "on", f"from={place.fence(folder)}",
                 why="the worker gives real paths; a link put there meanwhile is not followed", cause=root.origin,
             ),
             *of_part,

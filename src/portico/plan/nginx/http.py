@@ -23,11 +23,10 @@ from portico.plan.nginx.statics import static_maps
 from portico.plan.nginx.tracing import tracing_maps
 from portico.plan.nginx.trust import trust
 from portico.plan.nginx.upstream import resolver, upstream
-from portico.plan.paths import Paths
+from portico.plan.paths import BODIES, Paths
 from portico.site.model import Site
 
 _VARIABLE = re.compile(r"\$\w+")
-_TEMPORARY = ("client_body", "uwsgi", "proxy", "fastcgi", "scgi")
 _NAMES_A_SITE = 64
 """Both tables are powers of two as a whole."""
 _LEAST = 2048
@@ -216,7 +215,7 @@ def _temporary(paths: Paths) -> list[Directive]:
             f"{name}_temp_path", f"{paths.temporary}/{name}",
             why="a private place for bodies that do not fit the memory; the embedded nginx has no usable default",
         )
-        for name in _TEMPORARY
+        for name in BODIES
     ]  # fmt: skip
 
 

@@ -38,7 +38,7 @@ def locations(site: Site, place: Place) -> list[Directive]:
         *_app_locations(site, place),
         _upgraded(site),
         _closed(site, paths),
-        *spa_locations(site, headers),
+        *spa_locations(site, place, headers),
         *downloads(site, place, headers),
         down_location(paths),
         pages_location(site, place, headers),

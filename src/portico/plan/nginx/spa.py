@@ -6,6 +6,7 @@ and one under a route of the app keeps the app's 404.
 
 from __future__ import annotations
 
+from portico.place.model import Place
 from portico.plan.nginx.conf import Directive, block, directive, entries, literal
 from portico.plan.nginx.limits import limits
 from portico.plan.nginx.link import dialect, pass_to_app
@@ -75,7 +76,7 @@ def to_spa(site: Site) -> list[Directive]:
     ]  # fmt: skip
 
 
-def spa_locations(site: Site, headers: list[Directive]) -> list[Directive]:
+def spa_locations(site: Site, place: Place, headers: list[Directive]) -> list[Directive]:
     """Asks the app, and gives the page where the app has none."""
     if not site.spa:
         return []
@@ -98,6 +99,7 @@ def spa_locations(site: Site, headers: list[Directive]) -> list[Directive]:
             "location", "@portico_spa", why="the single-page app's page, which reads the address itself", cause=cause,
             of=[
                 directive("root", root, why="what the build wrote", cause=cause),
+                *(_safe(place, root, cause) if site.reader.user else []),
                 directive("charset", "utf-8", why="browsers are told so"),
                 *headers,
                 directive("add_header", "Cache-Control", "no-cache", why="it names files of the release"),
@@ -106,6 +108,11 @@ def spa_locations(site: Site, headers: list[Directive]) -> list[Directive]:
             ],
         ),
     ]  # fmt: skip
+
+
+def _safe(place: Place, root: str, cause: str) -> list[Directive]:
+    why = "the app's user may put a link there, and nginx may read more than that user"
+    return [directive("disable_symlinks", "on", f"from={place.fence(root)}", why=why, cause=cause)]
 
 
 def _escaped(prefix: str) -> str:

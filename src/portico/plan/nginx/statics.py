@@ -44,7 +44,7 @@ def served(site: Site, place: Place) -> list[StaticFolder]:
     return [
         folder
         for folder in site.static
-        if site.is_wanted(folder) or (folder.folder not in place.unreadable and is_literal(folder.folder))
+        if site.is_wanted(folder) or (place.serves(folder.folder) and is_literal(folder.folder))
     ]
 
 
@@ -165,7 +165,7 @@ def _location(
         cause=folder.origin,
         of=[
             directive("alias", root, why="where the files are", cause=folder.origin),
-            *_safe(root, folder.origin),
+            *_safe(place.fence(root), folder.origin),
             *open_files(site, place),
             file_log(Paths.of(place)),
             *_charset(),
@@ -236,7 +236,7 @@ def _root_file(site: Site, place: Place, file: RootFile, headers: list[Directive
         why="browsers ask for this file at the root, and no route of the app answers it", cause=file.origin,
         of=[
             directive("alias", path, why="where the file is", cause=file.origin),
-            *_safe(path.rpartition("/")[0] + "/", file.origin),
+            *_safe(place.fence(path.rpartition("/")[0] + "/"), file.origin),
             *open_files(site, place),
             file_log(Paths.of(place)),
             *_charset(),

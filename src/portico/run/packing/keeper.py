@@ -9,11 +9,11 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import os
-import shutil
 import signal
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from typing import Any
 import msgspec
 
 from portico.errors import Problem
-from portico.place import cgroup
+from portico.place import cgroup, foreign
 from portico.plan.model import Packed
 from portico.plan.packing import CODINGS
 from portico.run import news
@@ -60,8 +60,11 @@ class Tree:
 
     def forget(self, name: str) -> None:
         """Take its copies away: nginx sends the file itself."""
-        for coding in CODINGS:
-            Path(f"{self.packed.root}/{coding}{self.packed.url}{name}").unlink(missing_ok=True)
+        root = Path(self.packed.root)
+        with suppress(OSError), foreign.folder(root.parent) as copies:  # nginx's user may write there
+            for coding in CODINGS:
+                with suppress(OSError):
+                    foreign.remove(copies, f"{root.name}/{coding}{self.packed.url}{name}")
         self.files.pop(name, None)
         self.copies.pop(name, None)
 
@@ -272,7 +275,7 @@ def _clear(parents: Iterable[Path], keep: Mapping[str, Packed] | tuple[()]) -> N
 
         def remove() -> None:
             for path in gone:
-                shutil.rmtree(path, ignore_errors=True)
+                foreign.remove_tree(path)
 
         threading.Thread(target=remove, daemon=True).start()
 

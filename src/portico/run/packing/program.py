@@ -11,11 +11,15 @@ import pwd
 import signal
 import sys
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 
+from portico.place import foreign
 from portico.plan.packing import kept
 from portico.run.packing.codings import ENCODE, SUFFIXES, holds
 from portico.run.packing.scan import scan, stamp
@@ -23,6 +27,8 @@ from portico.run.packing.store import Store, key, write
 from portico.run.packing.words import Done, Folder, Found, Job, Seen, Stamp, Word
 
 _SPEAKING = threading.Lock()
+_IS_ANOTHER = list[int]()
+"""The user we became, if we did."""
 _PR_SET_PDEATHSIG = 1
 _IDLE_CLASS, _WHO_PROCESS, _IOPRIO_SET = 3 << 13, 1, {"x86_64": 251, "aarch64": 30}
 
@@ -70,10 +76,25 @@ def _pack(store: Store, folder: Folder, name: str, at: Stamp) -> None:
 
 def _read(path: Path, at: Stamp) -> bytes | None:
     """The bytes of that very file, None when it is another by now."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    with os.fdopen(descriptor, "rb") as file:
+    with _opened(path) as file:
+        if stamp(os.fstat(file.fileno())) != at:
+            return None
         content = file.read()
-        return content if stamp(os.fstat(descriptor)) == at and len(content) == at[1] else None
+        return content if stamp(os.fstat(file.fileno())) == at and len(content) == at[1] else None
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
+    """A file of the app's, which may put a link or a FIFO there. Raises OSError.
+
+    As nginx's user we may read more than the app may: no step of the way may be a link then, as with nginx itself.
+    """
+    if not _IS_ANOTHER:
+        with open(path, "rb", opener=foreign.opened) as file:
+            yield file
+        return
+    with foreign.straight(str(path)) as number, open(number, "rb", closefd=False) as file:
+        yield file
 
 
 def _packed(path: Path, content: bytes) -> dict[str, bytes]:
@@ -87,9 +108,10 @@ def _theirs(path: Path, coding: str, content: bytes) -> bytes:
     """The copy that a build has put beside the file, if it really is one."""
     beside = path.with_name(path.name + SUFFIXES[coding])
     try:
-        if beside.is_symlink() or beside.stat().st_size >= len(content):
+        with _opened(beside) as file:
+            packed = file.read(len(content))
+        if len(packed) == len(content):
             return b""
-        packed = beside.read_bytes()
     except OSError:
         return b""
     return packed if holds(coding, packed, content) else b""
@@ -128,6 +150,7 @@ def _become_owner(directory: Path) -> None:
     os.initgroups(entry.pw_name, entry.pw_gid)
     os.setgid(entry.pw_gid)
     os.setuid(owner)
+    _IS_ANOTHER.append(owner)
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL))
     if os.getppid() != parent:
         sys.exit(1)

@@ -69,17 +69,17 @@ def _files(tls: Tls, before: Material | None) -> tuple[Certificate, str, tuple[P
 
 def files(tls: Tls) -> Certificate:
     """The user's own files. Raises PorticoError when they cannot be used."""
-    certificate = read(_bytes(tls.cert), _bytes(tls.key), tls.cert, tls.key, tls.ca_file)
+    certificate = read(_bytes(tls.cert, tls), _bytes(tls.key, tls), tls.cert, tls.key, tls.ca_file)
     if problem := unfit(certificate, tls.names, time.time(), tls.cert):
         raise PorticoError(problem)
     return certificate
 
 
-def _bytes(path: str) -> bytes:
+def _bytes(path: str, tls: Tls) -> bytes:
     try:
-        return Path(path).read_bytes()
+        return tls.reader.bytes(path)
     except OSError as error:
-        what = f"cannot be read: {error.strerror}"
+        what = f"cannot be read{tls.reader.as_whom(path)}: {error.strerror}"
         raise PorticoError(Problem(path, what, "name a file that Portico may read")) from None
 
 

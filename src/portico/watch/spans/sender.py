@@ -13,12 +13,12 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from itertools import islice
-from pathlib import Path
 
 import requests
 
 from portico.errors import Problem
 from portico.plan.model import Tracing
+from portico.reading import Reader
 from portico.watch.lines import Request
 from portico.watch.spans.encode import Encoder
 
@@ -148,7 +148,7 @@ class Sender:
     def _post(self, body: bytes) -> None:
         """Raises _FailedError."""
         try:
-            headers = {**_headers(self._tracing.headers_file), **_OWN_HEADERS}
+            headers = {**_headers(self._tracing.headers_file, self._tracing.reader), **_OWN_HEADERS}
             timeout = (_CONNECT_SECONDS, _ANSWER_SECONDS)
             answer = self._session.post(
                 self._tracing.url, body, headers=headers, timeout=timeout, allow_redirects=False
@@ -196,11 +196,11 @@ _OWN_HEADERS = {
 }
 
 
-def _headers(path: str) -> dict[str, str]:
+def _headers(path: str, reader: Reader) -> dict[str, str]:
     """Those of the user's file, read anew: a key that was changed holds at once."""
     if not path:
         return {}
-    pairs = (line.partition(":") for line in Path(path).read_text().splitlines() if line.strip())
+    pairs = (line.partition(":") for line in reader.text(path).splitlines() if line.strip())
     return {name.strip(): value.strip() for name, _, value in pairs}
 
 

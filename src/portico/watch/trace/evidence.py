@@ -148,7 +148,7 @@ def _invitation(house: House) -> Iterator[tuple[str, Path]]:
     try:
         yield token, parent / token
     finally:
-        shutil.rmtree(parent / token, ignore_errors=True)
+        foreign.remove_tree(parent / token)
 
 
 def _verdict(root: Node, sent: Sent, wish: Wish) -> tuple[Verdict | None, str]:

@@ -1,0 +1,117 @@
+"""Which of the site's folders nginx serves: those it can read, and for another user's app those that user can, too.
+
+nginx's user is in groups the app's user is not in. What the app's user names is served with its own rights: a folder
+that it cannot read, or in which nginx can read what it cannot, is left to the app.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from msgspec.structs import replace as changed
+
+from portico.errors import Problem, UsageError
+from portico.place.access import Reader as Reads
+from portico.place.access import blocked
+from portico.place.model import Place
+from portico.reading import Reader, doubt, trusted_part
+from portico.site.model import AppFacts, Root, RootFile, Site, StaticFolder
+
+_MOST_FILES = 20_000
+"""Files looked at in a folder that is not the app's user's own."""
+
+
+def real_folders(facts: AppFacts, reader: Reader) -> AppFacts:
+    """The app's folders without links on the way, where the app's user could change those later."""
+    if not reader.user:
+        return facts
+    folders = [changed(one, folder=str(reader.real(one.folder))) for one in facts.static]
+    return changed(facts, static=folders)
+
+
+def fenced(place: Place, site: Site) -> Place:
+    """The place with what keeps nginx from each folder. Raises UsageError for those the user asked nginx to serve."""
+    spa = [StaticFolder("/", site.spa, f"{site.cause('spa')}")] if site.spa else []
+    folders: list[StaticFolder | Root] = [*site.static, *spa, *site.roots]
+    found, withheld, problems = dict[str, str](), dict[str, str](), []
+    for folder in folders:
+        is_wanted = (
+            folder.is_declared if isinstance(folder, Root) else site.is_wanted(folder) or folder in spa
+        )
+        path = folder.folder
+        stopped = blocked(path, place.nginx_user)
+        why = "" if stopped else _not_the_app_s(path, place, is_admins=is_wanted and site.reader.is_trusted)
+        if stopped and is_wanted:
+            hint = f"let the user '{place.nginx_user or place.user}' in: chmod o+rx {stopped.path}"
+            what = f"nginx cannot read {path}: {stopped.path}: {stopped.why}"
+            problems.append(Problem(folder.origin, what, hint))
+        elif why and is_wanted:
+            hint = "name a folder of the app's own, see docs/users.md"
+            problems.append(Problem(folder.origin, f"nginx does not serve {path}: {why}", hint))
+        elif stopped:
+            found[path] = f"{stopped.path}: {stopped.why}"
+        elif why:
+            withheld[path] = why
+    if problems:
+        raise UsageError(*problems)
+    return replace(place, unreadable=found, withheld=withheld, fences=_fences(site, place, folders))
+
+
+def is_served(file: RootFile, place: Place) -> bool:
+    """Whether the folder of a file at the root is not withheld."""
+    return file.path.rpartition("/")[0] not in place.withheld
+
+
+def _not_the_app_s(path: str, place: Place, *, is_admins: bool) -> str:
+    """Why a folder is not served although nginx could; empty when it is. `is_admins`: root's own file names it."""
+    if not place.app_user:
+        return ""
+    own = (os.path.realpath(Path(above).parent) for above in (place.state, place.runtime))
+    if any(_overlap(path, above) for above in own):
+        return "Portico's own files lie there"
+    if is_admins:
+        return ""
+    if stopped := blocked(path, place.app_user):
+        return f"the app's user may not read it: {stopped.path}: {stopped.why}"
+    return _nginx_s_alone(path, place)
+
+
+def _overlap(path: str, other: str) -> bool:
+    return Path(path).is_relative_to(other) or Path(other).is_relative_to(path)
+
+
+def _nginx_s_alone(path: str, place: Place) -> str:
+    """What nginx can read in a folder and the app's user cannot; nobody looks where everything is that user's."""
+    app, nginx = Reads.named(place.app_user), Reads.named(place.nginx_user)
+    status = Path(path).stat()
+    if status.st_uid == app.uid:
+        return ""
+    if status.st_uid == nginx.uid:
+        return "it belongs to nginx's user"
+    seen = 0
+    for above, folders, files in os.walk(path):
+        for name in (*folders, *files):
+            seen += 1
+            try:
+                one = Path(above, name).lstat()
+            except OSError:
+                continue
+            need = 0o5 if stat.S_ISDIR(one.st_mode) else 0o4
+            if not stat.S_ISLNK(one.st_mode) and nginx.may(one, need) and not app.may(one, need):
+                return f"the app's user may not read {Path(above, name)}, and nginx could"
+        if seen > _MOST_FILES:
+            break
+    return ""
+
+
+def _fences(site: Site, place: Place, folders: Iterable[StaticFolder | Root]) -> dict[str, str]:
+    """For each folder, the beginning of its path in which nobody but root can change a step: nginx follows no link
+    behind it."""
+    if not place.app_user:
+        return {}
+    paths = {*(folder.folder for folder in folders), *site.before.values()}
+    return {path: trusted_part(path) for path in paths if doubt(path)}

@@ -1,0 +1,110 @@
+"""Root was asked to serve: who runs the app, and as whom the files are read that the configuration names (D17).
+
+A portico.toml that the app's user may change is that user's word. It may say whatever gives that user nothing new.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from portico.errors import Problem, UsageError
+from portico.place.owner import NOBODY, Owner, owner
+from portico.reading import OURS, Reader, doubt
+from portico.site.model import Options
+from portico.site.reach import elsewhere, is_from_file, reaching
+
+_ROOTS_FILES = ("https.dns_credentials", "https.eab_hmac_file")
+"""Read by root later, whenever a certificate is ordered."""
+_PACKAGE = str(Path(__file__).parents[1])
+
+
+def rights(
+    options: Options,
+    causes: Mapping[str, str],
+    file: Path | None,
+    directory: Path,
+    *,
+    serves: bool = True,
+    looks: bool = False,
+    gateway: str = "",
+) -> tuple[Owner, Reader]:
+    """Who runs the app in `directory`, and the Reader of its files. Raises UsageError for what that may not say.
+
+    `file` is the site's configuration; for `serves`, `looks` and `gateway` see `cli.gather`. Not as root nothing is
+    asked, nor where root says that the app is to be root, too.
+    """
+    if os.geteuid() != 0:
+        return owner(options.user, directory, must=serves, looks=looks), OURS
+    why = doubt(file) if file else ""
+    runner = _runner(options, causes, directory, str(file), why, serves=serves)
+    if not runner.name and serves:
+        return runner, OURS
+    problems = list(reaching(options, causes, str(file), why, plans_only=not serves)) if why else []
+    problems += _misplaced(options, causes, directory, is_member=bool(gateway))
+    if problems:
+        raise UsageError(*problems)
+    return runner, Reader(runner.name, is_trusted=not why)
+
+
+def exposed() -> str:
+    """Who else can change the programs that root runs: Python and Portico itself; empty when nobody can."""
+    return next((why for path in (sys.executable, _PACKAGE) if (why := doubt(path))), "")
+
+
+def _runner(
+    options: Options, causes: Mapping[str, str], directory: Path, file: str, why: str, *, serves: bool
+) -> Owner:
+    """The app's user. A file that others may change names none but the one who would be taken anyway."""
+    if not (why and options.user and is_from_file(causes.get("user", ""))):
+        return owner(options.user, directory, must=serves)
+    found = owner("", directory, must=serves)
+    if options.user == found.name:
+        return found
+    if not found.name:  # root says that the app is to be root, too: less is allowed
+        return owner(options.user, directory, must=serves) if _is_somebody(options.user) else found
+    what = f'user: "{options.user}" counts only where nobody but root may write; {why}'
+    hint = f"say it on the command line: --user {options.user}\nor {elsewhere(file)}"
+    raise UsageError(Problem(causes["user"], what, hint))
+
+
+def _is_somebody(name: str) -> bool:
+    try:
+        return pwd.getpwnam(name).pw_uid != 0
+    except KeyError:
+        return False
+
+
+def _misplaced(
+    options: Options, causes: Mapping[str, str], directory: Path, *, is_member: bool
+) -> Iterator[Problem]:
+    """Programs and secrets of root's that lie where others may put something else."""
+    wanted = {name: getattr(options.https, name.partition(".")[2]) for name in _ROOTS_FILES}
+    if (
+        "/" in options.nginx.binary
+        and not is_member
+        and not Path(options.nginx.binary).is_relative_to(sys.prefix)
+    ):
+        wanted["nginx.binary"] = options.nginx.binary
+    for name, text in wanted.items():
+        if text and (why := doubt(directory / text)):
+            what = f'{name}: "{text}" counts only where nobody but root may write; {why}'
+            yield Problem(causes.get(name, name), what, "move it to where only root may write")
+
+
+def refuse_nginx_s_own(runner: Owner, nginx_user: str, gateway: str) -> None:
+    """Raises UsageError for an app that nginx's own user would run: it reaches what nginx's workers have.
+
+    `nobody` may be both where a system has no user for nginx, on a machine with one site.
+    """
+    if not runner.name or runner.name != nginx_user or (nginx_user == NOBODY and not gateway):
+        return
+    what = (
+        f"the app and nginx's workers run as '{nginx_user}', both ({runner.why}): the app could read every upload, the "
+        "access log and nginx's memory with its keys, and talk to the sockets of every other site"
+    )
+    hint = "give the app a user of its own: useradd --system shop, chown its directory, or name it with --user shop"
+    raise UsageError(Problem("user", what, hint))

@@ -1,0 +1,68 @@
+"""Options that reach beyond the rights of the app's user: as root they count only where root alone may write.
+
+Every other option gives that user nothing that it has not: it may stand in a portico.toml of the app's own user.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import reduce
+from typing import Any
+
+from portico.errors import Problem
+from portico.site.keys import Key, flag_keys, keys
+from portico.site.model import Options
+
+COMMAND_LINE = "the command line"
+_SOCKET = "unix:"
+
+
+def reaching(
+    options: Options, causes: Mapping[str, str], file: str, doubt: str, *, plans_only: bool = False
+) -> Iterator[Problem]:
+    """A problem for each such option that `file` sets, which others than root can change: `doubt` says how.
+
+    With `plans_only` nothing will run as root but the program that is asked for its version.
+    """
+    for key in keys():
+        if not key.reach or not is_from_file(causes.get(key.name, "")) or not _reaches(key, options):
+            continue
+        if plans_only and key.name != "nginx.binary":
+            continue
+        what = f"{key.name}: {key.reach}, so it counts only where nobody but root may write; {doubt}"
+        yield Problem(causes[key.name], what, _hint(key, file))
+
+
+def is_from_file(cause: str) -> bool:
+    return bool(cause) and cause != COMMAND_LINE and not cause.startswith("--")
+
+
+def _reaches(key: Key, options: Options) -> bool:
+    """Whether that value gives anything; `user` is judged by who chooses the app's user."""
+    value = _value(key, options)
+    if key.name == "user" or value == key.default:
+        return False
+    if key.name == "nginx.binary":
+        return "/" in value
+    if key.name == "upstream.servers":
+        return any(_SOCKET in server for server in value)
+    return True
+
+
+def _value(key: Key, options: Options) -> Any:
+    return reduce(getattr, key.name.split("."), options)
+
+
+def _hint(key: Key, file: str) -> str:
+    flag = next((flag for flag, other in flag_keys().items() if other.name == key.name), "")
+    ways = [f"say it on the command line: --{flag}"] if flag else []
+    return "\nor ".join([*ways, elsewhere(file)])
+
+
+def elsewhere(file: str) -> str:
+    """What to do with a portico.toml that others may change."""
+    name = file.rpartition("/")[2]
+    return (
+        f"move {name} to where only root may write, /etc/portico for one, and name it with --config and the\n"
+        "app's directory: portico run --config /etc/portico/shop.toml /srv/shop"
+    )
