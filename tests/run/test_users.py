@@ -137,9 +137,9 @@ def test_owners_and_modes_after_a_start(site: Served) -> None:
         "run/SITE/slow": f"0700 {USER}:root",
         "state/SITE": f"0750 root:{group}",
         "state/SITE/access.log": "0644 root:root",
-        "state/SITE/bodies": f"0700 {group}:{group}",
+        "state/SITE/bodies": f"0750 root:{group}",
         **{
-            f"state/SITE/bodies/{name}": f"0700 {group}:root"
+            f"state/SITE/bodies/{name}": f"0700 {group}:{group}"
             for name in ("client_body", "fastcgi", "proxy", "scgi", "uwsgi")
         },
         "state/SITE/cache": f"0700 {group}:{group}",
@@ -287,7 +287,7 @@ def test_check_says_what_keeps_the_app_from_being_apart() -> None:
                 cwd=home, env=environment(home) | paths(home), capture_output=True, text=True, check=False,
             )  # fmt: skip
             assert "Traceback" not in done.stderr
-            return done.stdout
+            return done.stdout + done.stderr
 
         first = said()
         assert f"the app's user '{USER}' can read this key" in first
