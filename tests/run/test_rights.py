@@ -276,6 +276,7 @@ def test_copies_are_taken_away_behind_no_link(shop: Served) -> None:
 def test_a_static_folder_that_becomes_a_link_leads_nowhere(shop: Served) -> None:
     _, state = places(shop)
     static = shop.directory / "static"
+    assert shop.get("/news").status_code == 200
     until(lambda: (state / "access.log").stat().st_size > 0, "a log line")
     assert as_user("mv", str(static), f"{static}.away").returncode == 0
     try:
