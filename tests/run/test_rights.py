@@ -301,13 +301,17 @@ def test_folders_that_the_app_s_user_may_not_read_are_not_served() -> None:
                 path.chmod(0o640)
                 shutil.chown(path, "root", "www-data")
         for folder in (home / "state" / "blog", logs):
+            site = made(home, toml=f'[static]\n"/pub/" = "{folder}"\n')
+            refused = said(site, "check")
+            assert refused.returncode == 2
+            assert f"nginx does not serve {folder}" in refused.stderr
+            shutil.rmtree(site)
             site = made(home, app=APP + ELSEWHERE.format(folder=str(folder)))
             run = start(site, python=python(), env=paths(home), port=free_port())
             try:
                 until_ready(run)
-                assert f"nginx does not serve {folder}" in run.stderr()
-                for path in ("/static/access.log", "/favicon.ico"):
-                    assert SECRET not in run.get(path).text
+                for url in ("/static/access.log", "/favicon.ico"):
+                    assert SECRET not in run.get(url).text
             finally:
                 stop(run)
             shutil.rmtree(site)
