@@ -16,7 +16,7 @@ def static_findings(site: Site, place: Place) -> Iterator[Finding]:
     for left in site.left:
         yield warning(f"static {site.prefix}{left.url}", left_note(left), left_hint(left))
     for folder in served(site, place):
-        if names := header_names(folder):
+        if names := header_names(site, folder):
             yield ok(
                 f"static {site.prefix}{folder.url}", f"nginx sends the app's own headers: {', '.join(names)}"
             )

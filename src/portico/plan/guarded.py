@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from portico.site.model import LeftFolder, Site, StaticFolder
+from portico.plan.nginx.tls import secured_headers
+from portico.site.model import LeftFolder, RootFile, Site, StaticFolder
 
 
 def left_note(folder: LeftFolder) -> str:
@@ -21,9 +22,17 @@ def left_hint(folder: LeftFolder) -> str:
     )
 
 
-def header_names(folder: StaticFolder) -> list[str]:
-    """Names of the app's own headers that nginx sends with the files of a folder."""
-    names = [name for name, _ in folder.headers]
+def own_headers(site: Site, file: StaticFolder | RootFile) -> list[tuple[str, str]]:
+    """The app's own headers that nginx sends with a file. Where Portico says Strict-Transport-Security, the app's
+    is left out: a browser takes the first.
+    """
+    is_told = bool(secured_headers(site))
+    return [pair for pair in file.headers if not (is_told and pair[0].lower() == "strict-transport-security")]
+
+
+def header_names(site: Site, folder: StaticFolder) -> list[str]:
+    """Their names, with that of a Cache-Control of the app's own."""
+    names = [name for name, _ in own_headers(site, folder)]
     return list(dict.fromkeys([*(["Cache-Control"] if folder.cache_control else []), *names]))
 
 
@@ -31,5 +40,5 @@ def guarded_notes(site: Site, folders: Sequence[StaticFolder]) -> Iterator[str]:
     """A note for each folder that is left to the app, and for each that nginx sends with headers of the app's."""
     yield from map(left_note, site.left)
     for folder in folders:
-        if names := header_names(folder):
+        if names := header_names(site, folder):
             yield f"nginx sends {site.prefix}{folder.url} with the app's own headers: {', '.join(names)}"

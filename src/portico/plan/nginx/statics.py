@@ -6,13 +6,13 @@ import re
 from collections.abc import Iterable
 
 from portico.place.model import Place
+from portico.plan.guarded import own_headers
 from portico.plan.model import Packed
 from portico.plan.nginx import compression
 from portico.plan.nginx.conf import Directive, block, directive, entries, is_literal, literal
 from portico.plan.nginx.log import file_log
 from portico.plan.nginx.open_files import open_files
 from portico.plan.nginx.pages import PREFIX, error_pages, no_such_part
-from portico.plan.nginx.tls import secured_headers
 from portico.plan.packing import packed
 from portico.plan.paths import Paths
 from portico.site.fingerprints import PATTERN, SOURCES
@@ -286,7 +286,6 @@ def _file_headers(site: Site, file: StaticFolder | RootFile) -> list[Directive]:
                 "add_header", name, value, "always", cause=file.origin,
                 why="the app says this with each of these files, whoever asks: nothing that it says is lost",
             )
-            for name, value in file.headers
-            if not (name.lower() == "strict-transport-security" and secured_headers(site))
+            for name, value in own_headers(site, file)
         ),
     ]  # fmt: skip
