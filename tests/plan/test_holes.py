@@ -242,6 +242,19 @@ def test_http2_is_spoken_as_it_is_said_or_as_it_is_safe(tmp_path: Path) -> None:
         planned(site("shop", "shop.example", more=f'{TLS}http2 = "on"\n'), tmp_path, bare)
 
 
+def test_the_reason_is_told_by_the_line_that_an_older_nginx_has_for_it(tmp_path: Path) -> None:
+    old = replace(PLACE, nginx=replace(DEBIAN, package=None))
+    made = planned(site("shop", "shop.example", more=TLS), tmp_path, old)
+    lines = [
+        line
+        for line in made.file("site.conf").lines
+        if line.text.strip().startswith("listen 127.0.0.1:8443 ssl")
+    ]
+    assert lines
+    assert all(FLOW in line.why and "http2" not in line.text for line in lines)
+    assert any(FLOW in note for note in made.notes)
+
+
 def test_http2_is_one_for_an_address_of_an_older_nginx(tmp_path: Path) -> None:
     texts = [
         site(name, f"{name}.example", more=f'{TLS}http2 = "{how}"\n')
