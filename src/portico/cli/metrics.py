@@ -22,4 +22,4 @@ def command(app: str | None, config: str | None, name: str, is_json: bool) -> No
         output.result(output.as_json(next(client.ask(runtime, "GET", "/live", once="1"))))
         return
     (answer,) = client.ask(runtime, "GET", "/metrics")
-    output.results(answer["text"].splitlines())
+    output.results(answer["text"].removesuffix("\n").split("\n"))

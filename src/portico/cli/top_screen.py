@@ -122,7 +122,7 @@ def _errors(errors: list[dict[str, Any]], width: int) -> list[str]:
 
 
 def _error(error: dict[str, Any]) -> str:
-    request, words = error["request"], error["text"].strip().splitlines()
+    request, words = error["request"], error["text"].strip().split("\n")
     line = f"{request['status']} {request['method']} {request['uri']}" if request else ""
     time = str(error["time"] or "").partition("T")[2][:8]
     times = f"{error['count']:,d} times" if error["count"] > 1 else ""

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
+from portico.link.head import field, split
 from portico.place.access import Reader
 from portico.plan.downloads import CARRIED, KEPT, READER, ROOTS, part, whole
 
@@ -110,13 +111,12 @@ def agrees(wanted: Wanted, environ: dict[str, Any]) -> str | None:
 def kept(head: str, *, is_private: bool) -> str | None:
     """The lines that survive X-Accel-Redirect; None when the app says something that would not."""
     lines, seen = [], set[str]()
-    for line in head.splitlines(keepends=True):
-        name, _, value = line.partition(":")
-        name = name.lower()
+    for line in split(head):
+        name, value = field(line)
         if name in _OWN:
             continue
         if name == "accept-ranges":
-            if value.strip() != "bytes":
+            if value != "bytes":
                 return None
             continue
         if name not in KEPT and (name not in _CARRIED or name in seen):
@@ -132,10 +132,7 @@ def kept(head: str, *, is_private: bool) -> str | None:
 
 def _same_range(wanted: Wanted, environ: dict[str, Any]) -> bool:
     """Whether nginx takes the same bytes from what the client asked."""
-    said = {
-        name.lower(): value.strip()
-        for name, _, value in (line.partition(":") for line in wanted.head.splitlines())
-    }
+    said = dict(map(field, split(wanted.head)))
     if said.get("content-range") != f"bytes {wanted.start}-{wanted.stop - 1}/{wanted.size}":
         return False
     condition = environ.get("HTTP_IF_RANGE")

@@ -13,7 +13,8 @@ from typing import Any, Final
 from urllib.parse import unquote
 
 _NAME: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110 5.6.2, a token
-_STATUS: Final = re.compile(r"[1-9][0-9]{2}(?: [^\r\n\0]*)?")
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")  # RFC 9110 5.5: none but the tab is part of a value
+_STATUS: Final = re.compile(r"[1-9][0-9]{2}(?: [^\x00-\x08\x0a-\x1f\x7f]*)?")
 _UNPRINTABLE: Final = re.compile(r"[^\x21-\x7e]")
 _PLAIN, _DROPPED, _LENGTH, _SENDFILE, _REDIRECT, _TYPE, _BUFFERING, _VARY, _CACHING, _DATE = range(10)
 _SPECIAL: Final = {
@@ -35,7 +36,9 @@ _SPECIAL: Final = {
     _DROPPED,
 )  # fmt: skip
 _SHARED: Final = re.compile(r"public|s-maxage", re.IGNORECASE)
-_OURS: Final = "/-/"
+_OURS: Final = re.compile(r"/+-(?:/|$)")
+"""Portico's own locations."""
+_END: Final = "\r\n"
 _MOST_KNOWN: Final = 1000
 """Names are remembered up to here; an app that invents more pays for the check each time."""
 _known_names: dict[str, int] = {}
@@ -75,33 +78,51 @@ def render(  # noqa: C901  one loop without calls: every response pays for it
                 sendfile = value
                 continue  # a path of this machine is not for clients
             elif kind == _REDIRECT:
-                if unquote(value).startswith(_OURS):
-                    raise BrokenAppError(
-                        f"X-Accel-Redirect leads to {value!r}: paths under {_OURS} are Portico's own"
-                    )
+                _check_redirect(value)
             else:
                 told[kind] = f"{told[kind]}, {value}" if kind in told else value
                 if kind == _VARY:
                     continue
-        lines.append(name + ": " + value + "\r\n")
+        lines.append(name + ": " + value)
     _add(lines, told)
-    # One look at the whole is cheaper than a pattern for each value: the only line breaks are ours.
+    # One look at the whole is cheaper than a pattern for each value, and nearly every head is printable.
     text = "".join(lines)
-    if text.count("\n") != len(lines) or text.count("\r") != len(lines) or "\0" in text:
-        raise BrokenAppError("a response header holds a line break or a NUL byte")
-    return text, length, sendfile
+    if not text.isprintable() and (found := _CONTROL.search(text)):
+        raise BrokenAppError(f"a response header holds a line break or another control character: {found[0]!r}")
+    return (_END.join(lines) + _END if lines else ""), length, sendfile
 
 
 def _add(lines: list[str], told: dict[int, str]) -> None:
     """What nginx needs to hear beside what the app says; `told` holds the values of each kind."""
     if told.get(_TYPE, "")[:17].lower() == "text/event-stream" and _BUFFERING not in told:
-        lines.append("X-Accel-Buffering: no\r\n")  # nginx would wait until 4 or 8 kB of events came together
+        lines.append("X-Accel-Buffering: no")  # nginx would wait until 4 or 8 kB of events came together
     if _VARY in told:
-        lines.append(f"Vary: {told[_VARY]}\r\n")  # one line: nginx before 1.23 looks at the last alone
+        lines.append(f"Vary: {told[_VARY]}")  # one line: nginx before 1.23 looks at the last alone
     if _CACHING in told and _DATE not in told and _SHARED.search(told[_CACHING]):
-        lines.append(
-            f"Date: {formatdate(usegmt=True)}\r\n"
-        )  # by it a browser knows the age of what nginx kept
+        lines.append(f"Date: {formatdate(usegmt=True)}")  # by it a browser knows the age of what nginx kept
+
+
+def split(head: str) -> list[str]:
+    """The lines of a rendered head, each with its CR LF. Other characters that Python takes for line ends are text."""
+    return [line + _END for line in head.split(_END)[:-1]]
+
+
+def field(line: str) -> tuple[str, str]:
+    """Name, in lower case, and value of a line. Around a value HTTP knows blanks and tabs, no other white space."""
+    name, _, value = line.removesuffix(_END).partition(":")
+    return name.lower(), value.strip(" \t")
+
+
+def _check_redirect(value: str) -> None:
+    """An app's X-Accel-Redirect leads to a path of the site, never to a location of Portico's or one with a name.
+
+    nginx takes blanks off the value, decodes it and obeys: what does not begin with a slash is refused as it stands.
+    """
+    path = unquote(value, "latin-1")
+    if value[:1] != "/" or _OURS.match(path):
+        raise BrokenAppError(
+            f"X-Accel-Redirect leads to {value!r}: it must be a path of the site, and paths under /-/ are Portico's own"
+        )
 
 
 def numbers(started_ns: int, label: str, environ: dict[str, Any], route: str) -> str:

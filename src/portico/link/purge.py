@@ -19,6 +19,8 @@ def purge(*what: str) -> int:
     path = os.environ.get(CONTROL)
     if not path or not what:
         return 0
+    if broken := [one for one in what if "\n" in one]:
+        raise PorticoError(Problem("portico.purge", f"{broken[0]!r} has a line break", "name one URL or tag"))
     query = urllib.parse.urlencode({"what": "\n".join(what)})
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:

@@ -7,6 +7,7 @@ A response is complete when every byte of it was handed to nginx; only then is t
 from __future__ import annotations
 
 import os
+import re
 import socket
 import time
 from collections.abc import Callable, Iterable
@@ -14,7 +15,7 @@ from types import TracebackType
 from typing import Any, Final, Protocol
 
 from portico.link.download import WORTH_BYTES, Downloads, Wanted, agrees, kept
-from portico.link.head import BrokenAppError, check_status, endpoint, numbers, render
+from portico.link.head import BrokenAppError, check_status, endpoint, field, numbers, render, split
 from portico.link.request import Body, ClientGoneError, Connection, Environ, take
 from portico.link.stream import Stream
 
@@ -27,8 +28,8 @@ _JOIN: Final = 1 << 16
 _SEND: Final = 1 << 20
 """Bytes handed to the kernel at once, so that a long body shows progress to the deadline."""
 _WERKZEUG_PART: Final = "206 PARTIAL CONTENT"
-_UNBUFFERED: Final = "x-accel-buffering: no\r"
-_EVENTS: Final = "content-type: text/event-stream"
+_UNBUFFERED: Final = re.compile(r"(?:^|\n)x-accel-buffering:[ \t]*no[ \t]*\r", re.IGNORECASE)
+_EVENTS: Final = re.compile(r"(?:^|\n)content-type:[ \t]*text/event-stream", re.IGNORECASE)
 _SLOW_NS: Final = 200_000_000
 """A client that keeps one block waiting longer than this is slow: somebody else does this thread's work meanwhile."""
 _ERROR: Final = b"Internal Server Error\n"
@@ -168,7 +169,7 @@ class Response:
             raise BrokenAppError(f"the body ended {self._left} bytes before its Content-Length")
 
     def _send_blocks(self, result: Iterable[bytes]) -> None:
-        if self._length is None and not self.bodiless and _UNBUFFERED in self._head.lower():
+        if self._length is None and not self.bodiless and _UNBUFFERED.search(self._head):
             self._send_stream(result)
             return
         for block in result:
@@ -199,7 +200,7 @@ class Response:
 
     def _send_stream(self, result: Iterable[bytes]) -> None:
         """An answer that wants to reach the client as it is made: it has a thread of its own, and the watch's care."""
-        is_events = _EVENTS in self._head.lower()
+        is_events = _EVENTS.search(self._head) is not None
         stream = Stream(self._connection, self._progress.ident, self._send_head if is_events else None)
         self._progress.stream = stream
         self._progress.relieve(self._progress)
@@ -399,4 +400,4 @@ def _native(path: str) -> bytes:
 
 def _without_length(head: str) -> str:
     """RFC 9110 8.6: no Content-Length with 1xx and 204."""
-    return "".join(line for line in head.splitlines(True) if not line.lower().startswith("content-length:"))
+    return "".join(line for line in split(head) if field(line)[0] != "content-length")

@@ -31,7 +31,7 @@ class Purge:
 
     async def give(self, asked: control.Parameters) -> AsyncGenerator[object, None]:
         """Purge what is `asked` for, one a line. Raises PorticoError for what names nothing."""
-        wanted = [kept.meant(what) for what in asked.get("what", "").splitlines() if what]
+        wanted = [kept.meant(what) for what in asked.get("what", "").split("\n") if what]
         now = time.time()
         self._recent += [(now, each) for each in wanted]
         yield {"purged": await in_background(lambda: self._drop_all(wanted))}

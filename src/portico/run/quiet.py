@@ -68,7 +68,8 @@ def has_requests(runtimes: Collection[str]) -> bool:
 
 def _connections() -> Iterator[tuple[str, str]]:
     """The path of each unix socket that has one, and its state."""
-    for line in Path("/proc/net/unix").read_text("utf-8", "surrogateescape").splitlines()[1:]:
+    # Anybody may name a socket: only a line feed ends a line.
+    for line in Path("/proc/net/unix").read_bytes().decode("utf-8", "surrogateescape").split("\n")[1:]:
         row = line.split(maxsplit=7)
         if len(row) == 8:
             yield row[7], row[5]

@@ -267,7 +267,7 @@ async def _read(reader: asyncio.StreamReader) -> Request:
     lines = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
     method, target, _ = lines[0].split(" ")
     pairs = (line.partition(":") for line in lines[1:] if line)
-    headers = {name.strip().lower(): value.strip() for name, _, value in pairs}
+    headers = {name.lower(): value.strip(" \t") for name, _, value in pairs}
     path, _, query = target.partition("?")
     return Request(method, path, query, headers)
 

@@ -211,7 +211,7 @@ class Live:
         # Nothing is waited for from here on: who came meanwhile would be told of a request twice.
         if (waiting := self._words.waiting()) > MOST:
             self._words.pass_over(waiting)
-        self._errors.add_words(self._words.text(MOST).splitlines())
+        self._errors.add_words(self._words.text(MOST).split(b"\n")[:-1])
         traced, recent = _taken(self.metrics.traced), _taken(self.metrics.recent)
         requests = self._requests.add(traced + [line for line in recent if line not in traced])
         self._errors.add_requests(_taken(self.metrics.failed))

@@ -136,7 +136,7 @@ def same(error: dict[str, Any]) -> str:
     request = error["request"] or {}
     words = str(request.get("worker") or "").split(" ")
     route = words[4] if len(words) == 5 and words[4] != "-" else str(request.get("uri", "")).partition("?")[0]
-    lines = error["text"].strip().splitlines()
+    lines = error["text"].strip().split("\n")
     frame = next((line.strip() for line in reversed(lines) if line.startswith('  File "')), "")
     last = lines[-1] if lines else ""
     said = f"{frame} {last.partition(':')[0]}" if frame else last

@@ -49,7 +49,7 @@ def _last_lines(log: Path) -> list[bytes]:
     try:
         with log.open("rb") as file:
             file.seek(max(0, os.fstat(file.fileno()).st_size - _MOST_BYTES))
-            return file.read(_MOST_BYTES).splitlines()
+            return file.read(_MOST_BYTES).split(b"\n")
     except OSError:
         return []
 

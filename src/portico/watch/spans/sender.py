@@ -112,7 +112,7 @@ class Sender:
 
     def _chosen(self, text: bytes) -> list[Request]:
         """The requests of sampled traces; of too many each n-th, and all that failed."""
-        wanted = [line for line in text.splitlines() if self._encoder.is_wanted(line)]
+        wanted = [line for line in text.split(b"\n") if self._encoder.is_wanted(line)]
         now = time.monotonic()
         most = REQUESTS_A_SECOND * _BURST_SECONDS
         self._allowed = min(most, self._allowed + (now - self._allowed_at) * REQUESTS_A_SECOND)

@@ -102,7 +102,7 @@ def _retries(evidence: Evidence) -> Iterator[Moment]:
     for entry in evidence.entries:
         if "Traceback" in entry.text:
             yield Moment(
-                f"The app failed: {entry.text.strip().splitlines()[-1]}.",
+                f"The app failed: {entry.text.strip().split("\n")[-1]}.",
                 f"portico logs --id {evidence.request_id}",
             )
 
