@@ -71,8 +71,15 @@ def _wrong(status: int, text: str, clean: dict[str, str], path: str) -> str:
 
 
 def _shared(target: Target) -> Iterator[tuple[str, str]]:
-    """A request with credentials always reaches the app, whatever stands in it, and nothing of it is kept."""
+    """A request with credentials always reaches the app, whatever stands in it, and nothing of it is kept.
+
+    Empty ones are none, if they are none to the app.
+    """
     for number, token in enumerate(_TOKENS):
+        if not token.strip():
+            answer = target.get(f"/public/empty-{number}", "Authorization", token)
+            yield f"Authorization: {token!r}", "the app sees it" if b"HTTP_AUTHORIZATION" in answer else ""
+            continue
         path = f"/public/token-{number}"
         target.run.get(path)
         before = len(target.calls())

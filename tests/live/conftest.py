@@ -91,7 +91,13 @@ STATICS = {
     "static/deep/er.txt": "deep",
     "static/ünï cödé.txt": "named",
     "settings.py": "SECRET = 1",
-}
+} | dict.fromkeys(
+    (
+        f"static/{name}"
+        for name in ("x.py", "X.PY", "page.j2", "app.css~", "app.css.bak", "Copy.BAK", "deep/y.pyc")
+    ),
+    "SECRET = 1",
+)
 
 
 @pytest.fixture(scope="session")

@@ -37,6 +37,11 @@ def say(name):
         response.headers.add(key, value)
     return response
 
+@app.get("/proof/<name>")
+def proof(name):
+    body = f"{request.headers.get('Authorization')} {time.monotonic_ns()}"
+    return Response(body, headers={"Cache-Control": "public, max-age=600"})
+
 @app.get("/etag")
 def etag():
     response = Response("x" * 100, headers={"Cache-Control": "public, max-age=1"})
@@ -114,6 +119,32 @@ def asking(path: str, *headers: tuple[str, str], **more: object) -> str:
 def is_kept(run: Served, url: str, **more: Any) -> bool:
     """Whether the second who asks is given what the first was."""
     return run.get(url, **more).text == run.get(url, **more).text
+
+
+@pytest.mark.parametrize("token", ["0", "00", "false", "no", "Bearer x", "::", ":0:"])
+def test_who_proves_who_they_are_is_answered_by_the_app(run: Served, token: str) -> None:
+    """To nginx "0" is as good as nothing, where it asks whether a text is empty."""
+    name = fresh().replace("say", "proof")
+    assert run.get(name).text.startswith("None ")
+    assert run.get(name, headers={"Authorization": token}).text.startswith(f"{token} ")
+    name = fresh().replace("say", "proof")
+    assert run.get(name, headers={"Authorization": token}).text.startswith(f"{token} ")
+    assert run.get(name).text.startswith("None ")
+
+
+@pytest.mark.parametrize("lines", ["Authorization:", "Authorization: ", "Authorization:\r\nAuthorization: "])
+def test_an_empty_proof_is_none_to_nginx_and_to_the_app(run: Served, lines: str) -> None:
+    name = fresh().replace("say", "proof")
+    answer = run.raw(f"GET {name} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n{lines}\r\n\r\n".encode())
+    body = answer.partition(b"\r\n\r\n")[2]
+    # nginx since 1.23 refuses a second line of this header.
+    assert body.startswith(b"None ") or b" 400 " in answer.partition(b"\r\n")[0], answer
+
+
+def test_an_empty_cookie_is_another_one_to_the_app(run: Served) -> None:
+    name = fresh().replace("say", "kept")
+    assert run.get(name, headers={"Cookie": "theme="}).text.startswith("None  ")
+    assert run.get(name).text.startswith("None None ")
 
 
 def test_nobody_is_given_what_a_second_line_of_a_header_asked_for(run: Served) -> None:

@@ -86,3 +86,11 @@ def test_redirects_cookies_and_statics_know_the_prefix(mounted: Served) -> None:
     )
     assert mounted.get("/app/static/app.css").status_code == 200
     assert mounted.get("/static/app.css").status_code == 404
+
+
+@pytest.mark.parametrize(
+    "target", ["/app//static/.env", "/app///static/%2eenv", "/app//static/x.py/", "//app/static/x.py"]
+)
+def test_no_spelling_under_the_prefix_leads_to_what_is_never_sent(mounted: Served, target: str) -> None:
+    answer = mounted.raw(f"GET {target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".encode())
+    assert answer.startswith(b"HTTP/1.1 404"), answer

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 
 import httpx
 import pytest
+from websockets.sync.client import connect
 
-from tests.support import Served, served
+from tests.support import Served, portico, served
 
 APP = """
 import time
 from flask import Flask, Response, request
+from flask_sock import Sock
 from portico import edge
 
 app = Flask(__name__)
+sock = Sock(app)
 
 def add(rule, *marks, endpoint):
     def view(**found):
@@ -72,6 +76,15 @@ def load():
 def form():
     return "form"
 
+@app.route("/small", methods=["GET", "POST"])
+@edge.max_upload("1KiB")
+def small():
+    return str(len(request.get_data()))
+
+@sock.route("/talk")
+def talk(ws):
+    ws.send(ws.receive())
+
 @app.get("/tick")
 @edge.stream
 def tick():
@@ -85,6 +98,8 @@ TOML = """
 request_timeout = "2s"
 max_upload = "1MiB"
 [routes."/form"]
+private = true
+[routes."/talk"]
 private = true
 """
 PATHS = [
@@ -136,6 +151,53 @@ def test_the_app_decides_about_a_slash_that_is_missing(run: Served) -> None:
     """nginx by itself would redirect by 301, and the POST would become a GET."""
     answer = httpx.post(f"{run.url}/list", content=b"x", follow_redirects=True, timeout=60)
     assert (answer.text, [one.status_code for one in answer.history]) == ("x", [308])
+
+
+HANDSHAKE = {
+    "Upgrade": "websocket",
+    "Connection": "Upgrade",
+    "Sec-WebSocket-Version": "13",
+    "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+}
+
+
+@pytest.mark.parametrize("path", ["/me", "//me", "/a/x", "/a/b/c/mine", "/static/made/7", "/form"])
+def test_a_handshake_keeps_a_route_private(run: Served, path: str) -> None:
+    """It goes on in a location for WebSockets, whatever it is: of a route the settings go along."""
+    answer = run.get(path, headers=HANDSHAKE)
+    assert answer.status_code == 400  # Werkzeug: the view is none for WebSockets
+    assert answer.headers["Cache-Control"] == "private, no-store"
+    assert answer.headers["X-Request-ID"]
+    assert "Cache-Control" not in run.get("/a/1", headers=HANDSHAKE).headers
+
+
+def test_a_handshake_takes_no_more_than_its_route(run: Served) -> None:
+    lines = "".join(f"{name}: {value}\r\n" for name, value in HANDSHAKE.items())
+    head = f"GET /small HTTP/1.1\r\nHost: a\r\n{lines}Transfer-Encoding: chunked\r\n\r\n".encode()
+    chunk = b"1000\r\n" + b"x" * 4096 + b"\r\n0\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", run.port), 60) as connection:
+        connection.sendall(head + chunk)
+        assert connection.recv(100).startswith(b"HTTP/1.1 413")
+
+
+def test_a_websocket_has_the_settings_of_its_route(run: Served) -> None:
+    with connect(f"ws://127.0.0.1:{run.port}/talk") as talk:
+        talk.send("hello")
+        assert talk.recv(60) == "hello"
+        assert talk.response is not None
+        assert talk.response.headers["Cache-Control"] == "private, no-store"
+
+
+def test_who_is_let_in_during_maintenance_has_the_settings_of_a_route(run: Served) -> None:
+    assert portico("maintenance", "on", "--allow", "127.0.0.1", cwd=run.directory).returncode == 0
+    try:
+        for headers in ({}, HANDSHAKE):
+            answer = run.get("/me", headers=headers)
+            assert answer.status_code == (400 if headers else 200)
+            assert answer.headers["Cache-Control"] == "private, no-store"
+        assert "Cache-Control" not in run.get("/a/1").headers
+    finally:
+        assert portico("maintenance", "off", cwd=run.directory).returncode == 0
 
 
 def test_a_stream_may_be_silent(run: Served) -> None:

@@ -24,6 +24,9 @@ async def mirror(request):
         "root_path": request.scope["root_path"], "headers": dict(request.headers), "length": len(await request.body()),
     })
 
+async def accel(request):
+    return JSONResponse({"by": "the app"}, headers={"X-Accel-Redirect": request.query_params["to"]})
+
 async def events(request):
     async def stream():
         for number in range(3):
@@ -46,9 +49,14 @@ async def echo(websocket):
         await websocket.send_text(text)
 
 app = Starlette(routes=[
-    Route("/events", events), Route("/until-gone", until_gone, methods=["GET", "POST"]),
+    Route("/events", events), Route("/accel", accel), Route("/until-gone", until_gone, methods=["GET", "POST"]),
     WebSocketRoute("/echo", echo), Route("/{path:path}", mirror, methods=["GET", "POST"]),
 ])
+"""
+ACCEL = """
+@app.get("/accel")
+def accel():
+    return Response("by the app", headers={"X-Accel-Redirect": request.args["to"]})
 """
 FASTAPI = (
     "from fastapi import FastAPI\napp = FastAPI()\n@app.get('/')\ndef index(): return {'hello': 'fastapi'}\n"
@@ -66,7 +74,8 @@ SPOOFED = {
 
 @pytest.fixture(scope="module")
 def uwsgi() -> Iterator[Served]:
-    with served({"app.py": MIRROR, **STATICS}, "--workers-server", "uwsgi", "--mount", "/app") as run:
+    code = MIRROR + ACCEL
+    with served({"app.py": code, **STATICS}, "--workers-server", "uwsgi", "--mount", "/app") as run:
         yield run
 
 
@@ -106,6 +115,14 @@ def test_an_asgi_app_learns_who_the_client_is_from_nginx_alone(starlette: Served
     assert told["url"] == f"{starlette.url}/a%2Fb?q=1" or told["url"] == f"{starlette.url}/a/b?q=1"
     assert "6.6.6.6" not in str(told)
     assert "x-portico-msec" not in told["headers"]
+
+
+@pytest.mark.parametrize("to", ["/-/errors/404.html", "@portico_down", "/a", " /-/health/app"])
+def test_an_app_that_is_not_portico_s_worker_leads_nowhere(starlette: Served, uwsgi: Served, to: str) -> None:
+    assert starlette.get("/accel", params={"to": to}).json() == {"by": "the app"}
+    answer = uwsgi.get("/app/accel", params={"to": to})
+    assert (answer.text, answer.status_code) == ("by the app", 200)
+    assert "X-Accel-Redirect" not in answer.headers
 
 
 def test_an_asgi_app_takes_uploads_and_websockets(starlette: Served) -> None:

@@ -18,6 +18,11 @@ def user(id):
         return jsonify(error="no such user"), 404
     return jsonify(id=id)
 
+@app.errorhandler(404)
+def missing(error):
+    from flask import request
+    return ("hidden", 200) if request.path.startswith("/hidden/") else error
+
 @app.get("/about")
 def about():
     return "the app's own page"
@@ -32,7 +37,7 @@ FILES = {
     "dist/.env": "SECRET",
     "dist/deploy.py": "SECRET",
     "dist/vite.svg~": "SECRET",
-    "portico.toml": 'spa = "dist"\n',
+    "portico.toml": 'spa = "dist"\n[routes."/hidden/<path:rest>"]\nprivate = true\n',
 }
 PAGE = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 
@@ -49,6 +54,13 @@ def test_a_navigation_gets_the_page(spa: Served, path: str) -> None:
     assert (answer.status_code, answer.text) == (200, FILES["dist/index.html"])
     assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
     assert answer.headers["Cache-Control"] == "no-cache"
+
+
+@pytest.mark.parametrize("accept", [PAGE["Accept"], "*/*"])
+def test_a_browser_s_accept_keeps_a_route_private(spa: Served, accept: str) -> None:
+    """The app is asked for it elsewhere, since it may be the page's: the settings go along."""
+    answer = spa.get("/hidden/x", headers={"Accept": accept})
+    assert (answer.text, answer.headers.get("Cache-Control")) == ("hidden", "private, no-store")
 
 
 @pytest.mark.parametrize(

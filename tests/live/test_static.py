@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from tests.live.conftest import MIRROR, STATICS
@@ -45,14 +47,25 @@ def test_a_name_in_unicode_with_a_space(mirror: Served) -> None:
         "/static/settings-link.py",
         "/static//etc/passwd",
         "/static/..\\settings.py",
+        "//static/.env", "///static/.env", "//static/%2eenv", "//static/%2Eenv", "//static//.env", "/./static/.env",
+        "//static/.env/", "//static/.env%2f", "//static/./.env", "//static/deep/../.env", "//static%2f.env",
+        "//static/.git/config", "//static/x.py", "///static/x.py/", "//static/x%2epy?v=1", "//static/X.PY",
+        "/static/X.PY", "/static/x.py", "/static/x.py/", "/x/..//static/x.py", "//static/page.j2", "//static/app.css~",
+        "//static/app.css.bak", "/static/Copy.BAK", "//static/deep/y.pyc", "/%2fstatic/.env", "/%2F%2Fstatic/x.py",
     ],
-)
+)  # fmt: skip
 def test_static_leaks_source(mirror: Served, target: str) -> None:
     """`alias` without both slashes lets /static../settings.py read the directory above."""
     answer = mirror.raw(f"GET {target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".encode())
     assert b"SECRET" not in answer
     assert b"root:" not in answer
     assert b"secret" not in answer
+
+
+def test_what_is_sent_is_sent_however_its_path_is_spelled(mirror: Served) -> None:
+    for path in ("/static/deep/er.txt", "//static/deep/er.txt", "/%2fstatic/deep//er.txt"):
+        answer = mirror.raw(f"GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".encode())
+        assert answer.startswith((b"HTTP/1.1 200", b"HTTP/1.1 308")), answer
 
 
 @pytest.mark.parametrize(
@@ -100,6 +113,11 @@ def test_an_undeclared_folder_that_nginx_cannot_read_is_left_to_the_app() -> Non
         (home / "static").chmod(0o700)
         with served({}, directory=home) as run:
             assert run.get("/static/app.css").status_code == 200
+            if os.geteuid() == 0:  # else nginx runs as us and may read it
+                assert "the app itself answers /static/" in run.stderr()
+            for path in ("/static/.env", "/static//.env", "//static/%2eenv", "/static/x.py/", "/static/X.PY"):
+                answer = run.raw(f"GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".encode())
+                assert answer.startswith(b"HTTP/1.1 404"), path
 
 
 def test_a_route_inside_the_static_url_stays_the_app_s() -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
 from tests.live.conftest import MIRROR
-from tests.support import Served, served
+from tests.support import Served, served, until_there
 
 SPOOFED = {
     "X-Forwarded-For": "6.6.6.6",
@@ -132,25 +133,67 @@ def test_the_health_path_answers_by_address_and_with_one_word(shop: Served) -> N
     assert shop.get("/-/health/app", headers={"Host": "shop.example"}).text == ""
 
 
-def test_health_asks_the_app_in_portico_s_own_words() -> None:
-    code = (
-        MIRROR
-        + """
-@app.route("/env", methods=["GET", "POST"])
-def env():
-    with open("asked.txt", "w") as file:
-        names = ("REQUEST_METHOD", "QUERY_STRING", "REQUEST_URI", "CONTENT_LENGTH", "HTTP_HOST")
-        file.write(repr([request.environ.get(name) for name in names] + ["HTTP_COOKIE" in request.environ]))
+ASKED = """
+    with open("asked.tmp", "w") as file:
+        json.dump(told, file)
+    os.replace("asked.tmp", "asked.txt")
     return "fine"
 """
-    )
-    with served({"app.py": code}, "--health", "/env?x=1", "--domain", "shop.example") as run:
+ASKED_WSGI = f"""
+import json, os
+from flask import Flask, request
+app = Flask(__name__)
+
+@app.route("/env", methods=["GET", "POST"])
+def env():
+    told = {{name: value for name, value in request.environ.items() if isinstance(value, str)}}
+{ASKED}
+"""
+ASKED_ASGI = f"""
+import json, os
+from fastapi import FastAPI, Request
+app = FastAPI()
+
+@app.api_route("/env", methods=["GET", "POST"])
+async def env(request: Request):
+    told = {{"HTTP_" + name.upper().replace("-", "_"): value for name, value in request.headers.items()}}
+    told |= {{"REQUEST_METHOD": request.method, "QUERY_STRING": request.url.query}}
+    told["wsgi.input"] = (await request.body()).decode()
+{ASKED}
+"""
+
+
+@pytest.mark.parametrize("domain", ["shop.example", ""])
+@pytest.mark.parametrize(
+    ("code", "nginx", "words"),
+    [
+        (ASKED_WSGI, "embedded", ()),
+        (ASKED_WSGI, "system", ("--workers-server", "uwsgi")),
+        (ASKED_ASGI, "embedded", ()),
+        (ASKED_ASGI, "system", ("--behind", "127.0.0.1")),
+    ],
+)
+def test_health_asks_the_app_in_portico_s_own_words(
+    code: str, nginx: str, words: tuple[str, ...], domain: str
+) -> None:
+    more = ("--domain", domain) if domain else ()
+    own = {
+        "Cookie": "a=evil", "Host": "evil.example", "Authorization": "Bearer evil", "X-Own": "evil",
+        "Accept": "evil/*", "User-Agent": "evil", "Range": "bytes=0-evil", "If-None-Match": '"evil"',
+        "Remote-User": "evil", "X-Portico-Trace": "/evil", "Upgrade": "websocket", "Connection": "Upgrade, evil",
+        "Content-Type": "text/evil", "Content-Language": "evil", "traceparent": f"00-{'e' * 32}-{'e' * 16}-01",
+    }  # fmt: skip
+    with served({"app.py": code}, "--health", "/env?x=1", "--nginx", nginx, *words, *more) as run:
         (run.directory / "asked.txt").unlink()
-        run.client.post(
-            run.url + "/-/health?y=2", content=b"body", headers={"Cookie": "a=b", "Host": "evil.example"}
-        )
-        asked = (run.directory / "asked.txt").read_text()
-    assert asked == "['GET', 'x=1', '/env?x=1', '', 'shop.example', False]"
+        answer = run.client.post(run.url + "/-/health?y=evil", content=b"evil", headers=own)
+        assert (answer.status_code, answer.text) == (200, "ok")
+        until_there(run.directory / "asked.txt")
+        asked = json.loads((run.directory / "asked.txt").read_text())
+        assert "evil" not in str(asked), asked
+        assert "e" * 16 not in str(asked), asked
+        assert (asked["REQUEST_METHOD"], asked["QUERY_STRING"]) == ("GET", "x=1")
+        assert asked["HTTP_HOST"] == (domain or f"127.0.0.1:{run.port}")
+        assert "websocket" not in str(asked)
 
 
 def test_a_request_without_a_host_gets_a_usable_url(mirror: Served) -> None:

@@ -55,7 +55,7 @@ def check_status(status: str) -> None:
         raise BrokenAppError(f"{status!r} is not a status")
 
 
-def render(  # noqa: C901  one loop without calls: every response pays for it
+def render(  # one loop without calls: every response pays for it
     headers: list[tuple[str, str]],
 ) -> tuple[str, int | None, str | None]:
     """The lines of `headers`, each ending in CR LF, the Content-Length if there is one, and the path of X-Sendfile.
@@ -88,7 +88,9 @@ def render(  # noqa: C901  one loop without calls: every response pays for it
     # One look at the whole is cheaper than a pattern for each value, and nearly every head is printable.
     text = "".join(lines)
     if not text.isprintable() and (found := _CONTROL.search(text)):
-        raise BrokenAppError(f"a response header holds a line break or another control character: {found[0]!r}")
+        raise BrokenAppError(
+            f"a response header holds a line break or another control character: {found[0]!r}"
+        )
     return (_END.join(lines) + _END if lines else ""), length, sendfile
 
 

@@ -42,6 +42,11 @@ _VALIDATORS = {
     "If-Range": "",
 }
 """Headers nginx withholds where it caches, and what it asks instead about an answer that it has and that is too old."""
+_PROOF = (
+    "Authorization",
+    "$http_authorization",
+    "an empty one is none to nginx, which keeps such an answer for others: so it is none to the app",
+)
 _FILL = "fill_"
 """The same, asked where some routes are fetched whole."""
 _WORDS = {
@@ -206,8 +211,8 @@ def cache_maps() -> list[Directive]:
 def _kept_in(site: Site) -> list[Directive]:
     name = "$portico_kept_of" if site.facts.never_kept else "$portico_kept_in"
     made = entries(
-        "map", "$http_authorization$content_length$http_transfer_encoding", name,
-        table=[("default", "off"), ("", ZONE), ("0", ZONE)],
+        "map", "$content_length:$http_transfer_encoding:$http_authorization", name,
+        table=[("default", "off"), ("::", ZONE), ("0::", ZONE)],
         why="who proves who they are with each request, or sends a body with it, gets nothing kept",
     )  # fmt: skip
     if not site.facts.never_kept:
@@ -320,17 +325,12 @@ def _asked(site: Site) -> list[Directive]:
         "nginx would withhold it where it caches: a file sent in ranges, or a 304, stays the app's to answer"
     )
     kind = _FILL if has_cached_routes(site) else ""
+    wanted = [(name, _validator(name, kind), why) for name in _VALIDATORS] + [_PROOF]
     if dialect(site) == "proxy":
-        return [directive("proxy_set_header", name, _validator(name, kind), why=why) for name in _VALIDATORS]
+        return [directive("proxy_set_header", name, value, why=why) for name, value, why in wanted]
     made = [
-        directive(
-            "uwsgi_param",
-            f"HTTP_{name.upper().replace('-', '_')}",
-            _validator(name, kind),
-            "if_not_empty",
-            why=why,
-        )
-        for name in _VALIDATORS
+        directive("uwsgi_param", f"HTTP_{name.upper().replace('-', '_')}", value, "if_not_empty", why=why)
+        for name, value, why in wanted
     ]
     if dialect(site) == "uwsgi":
         return made

@@ -39,11 +39,14 @@ def route_maps(site: Site) -> list[Directive]:
 
 
 def _odd_cookie(name: str) -> Directive:
-    """nginx takes the first cookie of a name in capital or small letters, also one behind a comma; an app may not."""
+    """nginx takes the first cookie of a name in capital or small letters, also one behind a comma; an app may not.
+
+    An empty one is none to nginx.
+    """
     any_of_it = rf"(?:^|[;,])\s*{name}\s*="
     return entries(
         "map", "$http_cookie", _odd(name),
-        table=[("default", "0"), ("", "0"), (f"~*{any_of_it}.*{any_of_it}", "1"), (f"~(?:^|;) *{name}=", "0"),
+        table=[("default", "0"), ("", "0"), (f"~*{any_of_it}.*{any_of_it}", "1"), (f"~(?:^|;) *{name}=[^;]", "0"),
                (f"~*{any_of_it}", "1")],
         why="1 where the app may see another cookie than nginx: nobody else gets an answer to that",
     )  # fmt: skip

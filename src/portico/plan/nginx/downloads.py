@@ -10,6 +10,7 @@ from portico.plan import downloads as names
 from portico.plan.nginx.compression import uncompressed
 from portico.plan.nginx.conf import Directive, block, directive, is_literal, literal
 from portico.plan.nginx.pages import PREFIX, error_pages
+from portico.plan.tracing import is_workers
 from portico.site.model import Root, Site
 
 _ACCEL = "https://nginx.org/en/docs/http/ngx_http_uwsgi_module.html#uwsgi_ignore_headers"
@@ -30,9 +31,7 @@ def given(site: Site, place: Place) -> list[Root]:
 def impossible(site: Site) -> list[Problem]:
     """Roots that were declared where nobody could hand a file over."""
     if site.options.downloads.roots and not _has_worker(site):
-        hint = (
-            "leave them out, or run a WSGI app with Gunicorn; the app may answer X-Accel-Redirect by itself"
-        )
+        hint = "leave them out, or run a WSGI app with Gunicorn and without other servers"
         return [
             Problem(site.cause("downloads.roots"), "only Portico's own worker hands files to nginx", hint)
         ]
@@ -77,7 +76,8 @@ def downloads(site: Site, place: Place, headers: list[Directive]) -> list[Direct
 
 
 def _has_worker(site: Site) -> bool:
-    return site.has_app and not site.is_asgi and site.options.workers.server == "gunicorn"
+    """Whoever answers may lead to these files by X-Accel-Redirect, so nobody else may answer."""
+    return is_workers(site)
 
 
 def _internal() -> Directive:

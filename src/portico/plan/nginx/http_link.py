@@ -9,7 +9,6 @@ from portico.plan.nginx.trust import blanked, scheme
 from portico.plan.nginx.upstream import UPSTREAM, ca_file, tls_name
 from portico.site.model import Site
 
-_OWN = ("Cookie", "Authorization", "Content-Length", "Content-Type")
 _ASGI = "https://asgi.readthedocs.io/en/latest/specs/www.html"
 
 _WHY = "the app, by HTTP over the private socket; without a path the client's own reaches it byte for byte"
@@ -45,18 +44,27 @@ def secured(site: Site, place: Place) -> list[Directive]:
 
 def told(site: Site, host: str, path: str) -> list[Directive]:
     """The headers that say who and where; Portico's worker puts them into the ASGI scope."""
+    of_request = (
+        [_header("Content-Length", "", "Portico's own question has no body")] if path else _of_client(site)
+    )
     return [
         directive("proxy_http_version", "1.1", why="WebSockets and streams need it"),
         _header("Host", host, "the host of redirects and links", site.cause("domains")),
         _header("X-Request-ID", "$request_id", "the id of the log line, so that the app can log it too", "D4"),
         _header("X-Portico-Msec", "$msec", "when nginx passed the request on: tells the time in the queue", "D4"),
         *_forwarded(site, host),
+        *of_request,
+    ]  # fmt: skip
+
+
+def _of_client(site: Site) -> list[Directive]:
+    """What depends on the client's own headers."""
+    return [
         _header("Upgrade", "$http_upgrade", "a WebSocket handshake is passed on"),
         _header(
             "Connection", "$portico_connection",
             "one connection a request: nothing idle that a reload could close under a POST",
         ),
-        *(_header(name, "", "Portico's own question carries nothing of the client's") for name in _OWN if path),
         *(
             directive(
                 "proxy_set_header", name, value, why=why, cause=site.cause("tracing.endpoint"), source=SPEC,

@@ -8,6 +8,7 @@ from portico.place.model import Place
 from portico.plan.model import Ladder
 from portico.plan.nginx import http_link, uwsgi_link
 from portico.plan.nginx.conf import Directive, directive, time
+from portico.plan.tracing import is_workers
 from portico.site.model import Site
 
 _KNOWN_OTHERWISE = re.compile(
@@ -33,10 +34,18 @@ def told_to_app(site: Site, place: Place, *, path: str = "", host: str = "") -> 
     """
     host = host or host_seen(site, place)
     told = http_link.told(site, host, path) if _is_http(site) else uwsgi_link.told(site, host, path)
+    told += _alone(dialect(site)) if path else []
     told += [] if path else _varied(site, {item.args[0].lower() for item in told if len(item.args) > 1})
     secured = http_link.secured(site, place)
     seconds = Ladder.of(site.options.request_timeout).read_seconds
-    return [*told, *secured, _connect(site), *silence(site, seconds), *_retry(site), *_answer(site)]
+    answered = [*_retry(site), *_obeyed(site), *_answer(site)]
+    return [*told, *secured, _connect(site), *silence(site, seconds), *answered]
+
+
+def _alone(link: str) -> list[Directive]:
+    """A question of Portico's own carries what is written here and nothing of the request that led to it."""
+    why = "nothing that a client sent is part of the question"
+    return [directive(f"{link}_pass_request_{part}", "off", why=why) for part in ("headers", "body")]
 
 
 def _varied(site: Site, known: set[str]) -> list[Directive]:
@@ -132,6 +141,18 @@ def _retry_elsewhere(site: Site) -> list[Directive]:
             why="only early: a request that has been slow on one server is not repeated on another", cause=cause,
         ),
     ]  # fmt: skip
+
+
+def _obeyed(site: Site) -> list[Directive]:
+    """Portico's own worker looks at an app's X-Accel-Redirect; of others only nginx can refuse it.
+
+    Own directives with an internal location are there to be led to.
+    """
+    has_own = any(re.search(r"\binternal\b", text) for text in (*site.nginx_http, *site.nginx_server))
+    if is_workers(site) or has_own:
+        return []
+    why = "an answer leads to no internal location: a client may have written that header through the app"
+    return [directive(f"{dialect(site)}_ignore_headers", "X-Accel-Redirect", why=why, cause="D6b")]
 
 
 def _answer(site: Site) -> list[Directive]:

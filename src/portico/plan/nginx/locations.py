@@ -7,13 +7,15 @@ from collections.abc import Sequence
 from portico.place.model import Place
 from portico.plan.nginx.cache import caches, status_headers
 from portico.plan.nginx.conf import Directive, block, directive
+from portico.plan.nginx.detours import detours, to_tunnel
 from portico.plan.nginx.downloads import downloads
 from portico.plan.nginx.limits import limits
-from portico.plan.nginx.link import dialect, pass_to_app, silence, told_to_app
+from portico.plan.nginx.link import dialect, pass_to_app, told_to_app
 from portico.plan.nginx.open_files import open_files
-from portico.plan.nginx.pages import closed, closed_pages, down_location, message_location, pages_location
-from portico.plan.nginx.routes import Spot, doubled, families, kept, settings, spots
-from portico.plan.nginx.spa import spa_error, spa_locations, to_spa
+from portico.plan.nginx.pages import closed, down_location, message_location, pages_location
+from portico.plan.nginx.refusals import refused_of_app, refused_slashes
+from portico.plan.nginx.routes import Spot, chosen_way, doubled, families, kept, settings, spots
+from portico.plan.nginx.spa import spa_locations, to_spa
 from portico.plan.nginx.statics import routes_inside, statics
 from portico.plan.nginx.tls import secured_headers
 from portico.plan.paths import Paths
@@ -23,10 +25,6 @@ from portico.site.pattern import escape, head, is_fixed
 HEALTH = "/-/health"
 _ASK = "/-/health/app"
 _WELL = (301, 302, 303, 307, 308, 400, 401, 403, 404, 405, 429)
-_UPGRADED_SECONDS = 3600
-"""How long a WebSocket may be silent. Browsers do not ping; an hour outlives a lunch break."""
-_TUNNEL = 418
-"""A status no layer uses otherwise; it never leaves nginx."""
 
 
 def locations(site: Site, place: Place) -> list[Directive]:
@@ -35,9 +33,9 @@ def locations(site: Site, place: Place) -> list[Directive]:
     return [
         *health_locations(site, place),
         *statics(site, place, headers),
+        *refused_of_app(site, place),
         *_app_locations(site, place),
-        _upgraded(site),
-        _closed(site, paths),
+        *detours(site, place, headers),
         *spa_locations(site, place, headers),
         *downloads(site, place, headers),
         down_location(paths),
@@ -97,15 +95,14 @@ def health_locations(site: Site, place: Place) -> list[Directive]:
 
 def _question(site: Site, place: Place) -> Directive:
     link = dialect(site)
-    domain = site.options.domains[0].removeprefix("*.") if site.options.domains else ""
+    host = site.options.domains[0].removeprefix("*.") if site.options.domains else str(site.public.near)
     return block(
         "location", "=", _ASK, why="Portico's own question to the app", cause=site.cause("health"),
         of=[
             directive("internal", why="only the health location leads here"),
-            directive(f"{link}_pass_request_body", "off", why="nothing a client sent is part of the question"),
             directive(f"{link}_intercept_errors", "on", why="the status counts, not the page"),
             directive("error_page", *_WELL, "=204", "@portico_answered", why="an app that asks for a login is well"),
-            *told_to_app(site, place, path=site.options.health, host=domain),
+            *told_to_app(site, place, path=site.options.health, host=host),
             pass_to_app(site, path=site.options.health),
         ],
     )  # fmt: skip
@@ -119,14 +116,6 @@ def _word(name: str, status: int, text: str, *, why: str) -> Directive:
             directive("default_type", "text/plain", why="one word, not a page"),
             directive("return", status, text, why=why),
         ],
-    )  # fmt: skip
-
-
-def tunnel() -> Directive:
-    """Where a WebSocket handshake is sent, at server level."""
-    return directive(
-        "error_page", _TUNNEL, "=", "@portico_upgraded",
-        why="a WebSocket handshake goes on in a location with other times; method and headers stay",
     )  # fmt: skip
 
 
@@ -150,9 +139,12 @@ def _app_locations(site: Site, place: Place) -> list[Directive]:
         _app(site, place, site.prefix + text, why=f"routes below {text} have settings of their own", inside=inside)
         for text, inside in grouped.items()
     ]  # fmt: skip
-    if inside := doubled(site, found):
-        why = "Werkzeug takes several slashes at the beginning for one: what the routes say holds there, too"
-        made.append(_app(site, place, f"{site.prefix}//", why=why, inside=inside, keeps=False))
+    inside, refused = doubled(site, found), refused_slashes(site, place)
+    if inside or refused:
+        why = "Werkzeug takes several slashes at the beginning for one: what holds for its paths holds there, too"
+        made.append(
+            _app(site, place, f"{site.prefix}//", why=why, inside=inside, refused=refused, keeps=False)
+        )
     return [*made, *_mounted(site, place, rest)]
 
 
@@ -198,9 +190,13 @@ def _app(
     cause: str = "",
     spot: Spot | None = None,
     inside: Sequence[Spot] = (),
+    refused: Sequence[Directive] = (),
     keeps: bool = True,
 ) -> Directive:
-    """A location that the app answers; `spot` has the settings of a route, `inside` are nested patterns."""
+    """A location that the app answers; `spot` has the settings of a route, `inside` are nested patterns.
+
+    `refused` are locations inside that come first.
+    """
     own = [
         *(kept(site, place, spot.routed if spot else None) if keeps else []),
         *(settings(site, place, spot.routed) if spot else []),
@@ -209,53 +205,20 @@ def _app(
     return block(
         "location", *args, why=why, cause=cause,
         of=[
+            *(chosen_way(site, spot.routed) if spot else []),
             block(
                 "if", "(-f", f"{Paths.of(place).maintenance}/on)",
                 why="this file exists while portico maintenance is on; looking for it costs a request less than 1 us",
                 of=[closed()],
             ),
-            block(
-                "if", "($portico_is_upgrade)", why="the client asks to upgrade the connection (WebSocket)",
-                of=[directive("return", _TUNNEL, why="leads to @portico_upgraded, never to the client")],
-            ),
+            to_tunnel(),
             *to_spa(site),
             *limits(site),
             *(open_files(site, place) if keeps and caches(site, place) and args[0] != "~" else []),  # nested have them
             *([*common_headers(site), *status_headers(site, place)] if adds else []),
             *own,
             pass_to_app(site),
+            *refused,
             *(_spot(site, place, each) for each in inside),
         ],
-    )  # fmt: skip
-
-
-def _closed(site: Site, paths: Paths) -> Directive:
-    return block(
-        "location", "@portico_closed",
-        why="the site is closed for maintenance: who was let in goes on to the app, everyone else gets the page",
-        of=[
-            *closed_pages(),
-            tunnel(),
-            *spa_error(site),
-            block(
-                "if", "(!-f", f"{paths.maintenance}/allowed/$remote_addr)",
-                why="portico maintenance on --allow makes a file for each address it lets in",
-                of=[directive("return", 503, why="closed: come back later")],
-            ),
-            block(
-                "if", "($portico_is_upgrade)", why="the client asks to upgrade the connection (WebSocket)",
-                of=[directive("return", _TUNNEL, why="leads to @portico_upgraded, never to the client")],
-            ),
-            *to_spa(site),
-            *limits(site),
-            pass_to_app(site),
-        ],
-    )  # fmt: skip
-
-
-def _upgraded(site: Site) -> Directive:
-    return block(
-        "location", "@portico_upgraded",
-        why="WebSockets: as the app's location, but silence is normal there",
-        of=[*limits(site), *silence(site, _UPGRADED_SECONDS), pass_to_app(site)],
     )  # fmt: skip

@@ -140,10 +140,10 @@ def closed() -> Directive:
     return directive("return", _CLOSED, why="leads to @portico_closed, never to the client")
 
 
-def closing() -> Directive:
-    """Where such requests are sent, at server level."""
+def closing(way: str) -> Directive:
+    """Where such requests are sent, at server level; `way` tells the route."""
     return directive(
-        "error_page", _CLOSED, "=", "@portico_closed",
+        "error_page", _CLOSED, "=", f"@portico_closed{way}",
         why="a closed site looks who asks: method, body and headers stay as they are",
     )  # fmt: skip
 

@@ -35,7 +35,8 @@ _PAGES: dict[str, tuple[str, ...]] = {
         "uwsgi_buffers", "uwsgi_buffer_size", "uwsgi_busy_buffers_size", "uwsgi_temp_path",
         "uwsgi_hide_header", "uwsgi_next_upstream", "uwsgi_next_upstream_tries",
         "uwsgi_next_upstream_timeout", "uwsgi_intercept_errors", "uwsgi_max_temp_file_size",
-        "uwsgi_buffering", "uwsgi_request_buffering", "uwsgi_pass_request_body",
+        "uwsgi_buffering", "uwsgi_request_buffering", "uwsgi_pass_request_body", "uwsgi_pass_request_headers",
+        "uwsgi_ignore_headers",
     ),
     "http/ngx_http_proxy_module.html": (
         "proxy_pass", "proxy_temp_path", "proxy_set_header", "proxy_http_version", "proxy_read_timeout",
@@ -44,13 +45,14 @@ _PAGES: dict[str, tuple[str, ...]] = {
         "proxy_redirect", "proxy_pass_request_body", "proxy_next_upstream_timeout", "proxy_ssl_verify",
         "proxy_max_temp_file_size", "proxy_buffering", "early_hints",
         "proxy_ssl_trusted_certificate", "proxy_ssl_verify_depth", "proxy_ssl_name", "proxy_ssl_server_name",
-        "proxy_cache_convert_head",
+        "proxy_cache_convert_head", "proxy_pass_request_headers", "proxy_ignore_headers",
     ),
     "http/ngx_http_fastcgi_module.html": (
         "fastcgi_temp_path", "fastcgi_pass", "fastcgi_param", "fastcgi_read_timeout", "fastcgi_send_timeout",
         "fastcgi_connect_timeout", "fastcgi_buffers", "fastcgi_buffer_size", "fastcgi_hide_header",
         "fastcgi_next_upstream", "fastcgi_next_upstream_tries", "fastcgi_next_upstream_timeout",
         "fastcgi_max_temp_file_size", "fastcgi_buffering", "fastcgi_intercept_errors", "fastcgi_pass_request_body",
+        "fastcgi_pass_request_headers", "fastcgi_ignore_headers",
     ),
     "http/ngx_http_scgi_module.html": ("scgi_temp_path",),
     "http/ngx_http_upstream_module.html": (

@@ -27,6 +27,8 @@ from portico.values import Size
 STREAM_SECONDS = 3600
 """How long a stream may be silent: as a WebSocket, an hour outlives a lunch break."""
 _PRIVATE = "$portico_private"
+ROUTE = "$portico_route"
+"""Tells apart the named locations of routes: empty for the site's own."""
 
 
 @dataclass(frozen=True)
@@ -129,9 +131,39 @@ def _family(spot: Spot) -> str:
     return spot.head.rstrip("/") or "/"
 
 
-def settings(site: Site, place: Place, routed: Routed | None) -> list[Directive]:
-    """What nginx does differently for this route."""
-    return [made for write in _SETTINGS for made in write(site, place, routed)] if routed else []
+def settings(
+    site: Site, place: Place, routed: Routed | None, *, may_be_silent: bool = False
+) -> list[Directive]:
+    """What nginx does differently for this route; its times only where silence is no failure."""
+    if routed is None:
+        return []
+    wanted = _SETTINGS if may_be_silent else (_silence, *_SETTINGS)
+    return [made for write in wanted for made in write(site, place, routed)]
+
+
+def carriers(site: Site) -> dict[str, Routed]:
+    """The routes whose settings go along to named locations, by the value of ROUTE there."""
+    return {f"_{at}": item for at, item in enumerate(site.routed) if _is_carried(item.edge)}
+
+
+def way(site: Site) -> str:
+    """What follows the name of a named location, where routes have their own."""
+    return ROUTE if carriers(site) else ""
+
+
+def chosen_way(site: Site, routed: Routed | None) -> list[Directive]:
+    """What the location of a route begins with, before a request may leave it."""
+    why = "what leaves this location keeps the settings of its route"
+    return [
+        directive("set", ROUTE, name, why=why, cause="D6a")
+        for name, item in carriers(site).items()
+        if item is routed
+    ]
+
+
+def _is_carried(edge: Edge) -> bool:
+    sizes = edge.max_upload is not None or edge.upload_to_file
+    return bool(edge.private or edge.stream or sizes or edge.timeout is not None)
 
 
 def kept(site: Site, place: Place, routed: Routed | None) -> list[Directive]:
@@ -145,8 +177,11 @@ def kept(site: Site, place: Place, routed: Routed | None) -> list[Directive]:
 
 
 def told_by_routes(site: Site) -> list[Directive]:
-    """At server level: the variables by which a route's settings reach the worker."""
+    """At server level: the variables by which a route's settings reach the worker, and named locations."""
     made = []
+    if carriers(site):
+        why = "a route with settings sets it: its requests keep them in the named locations"
+        made.append(directive("set", ROUTE, "", why=why, cause="D6a"))
     if has_deadlines(site):
         why = "a route with a time of its own sets it; the worker takes it for its deadline"
         made.append(directive("set", "$portico_deadline", "", why=why, cause="D9"))
@@ -214,18 +249,21 @@ def private_map(site: Site) -> list[Directive]:
     return [entries("map", "$upstream_http_cache_control", _PRIVATE, table=table, why=why)]
 
 
-def _timeout(site: Site, _place: Place, routed: Routed) -> Iterator[Directive]:
-    edge, key = routed.edge, "timeout" if routed.edge.timeout is not None else "stream"
-    seconds = _seconds(edge)
-    if seconds is None:
-        return
-    cause = routed.causes.get(key, "")
-    yield from silence(site, seconds, cause=cause)
-    if has_deadlines(site):
-        text = f"{Ladder.of(seconds).deadline_seconds:g}"
-        yield directive(
-            "set", "$portico_deadline", text, why="the worker waits a second longer than nginx", cause=cause
-        )
+def _silence(site: Site, _place: Place, routed: Routed) -> Iterator[Directive]:
+    seconds = _seconds(routed.edge)
+    if seconds is not None:
+        yield from silence(site, seconds, cause=_cause_of_time(routed))
+
+
+def _deadline(site: Site, _place: Place, routed: Routed) -> Iterator[Directive]:
+    seconds = _seconds(routed.edge)
+    if seconds is not None and has_deadlines(site):
+        text, why = f"{Ladder.of(seconds).deadline_seconds:g}", "the worker waits a second longer than nginx"
+        yield directive("set", "$portico_deadline", text, why=why, cause=_cause_of_time(routed))
+
+
+def _cause_of_time(routed: Routed) -> str:
+    return routed.causes.get("timeout" if routed.edge.timeout is not None else "stream", "")
 
 
 def _seconds(edge: Edge) -> float | None:
@@ -281,7 +319,7 @@ def _upload_to_file(_site: Site, place: Place, routed: Routed) -> Iterator[Direc
 
 
 _SETTINGS: tuple[Callable[[Site, Place, Routed], Iterator[Directive]], ...] = (
-    _timeout,
+    _deadline,
     _max_upload,
     _stream,
     _upload_to_file,

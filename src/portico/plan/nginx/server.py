@@ -6,15 +6,15 @@ from portico.place.model import Place
 from portico.plan.nginx import tls
 from portico.plan.nginx.cache import cache_rules, status_headers
 from portico.plan.nginx.conf import Directive, block, directive, verbatim
+from portico.plan.nginx.detours import tunnel
 from portico.plan.nginx.link import told_to_app
 from portico.plan.nginx.locations import (
     common_headers,
     health_locations,
     locations,
-    tunnel,
 )
 from portico.plan.nginx.pages import closing, failures
-from portico.plan.nginx.routes import told_by_routes
+from portico.plan.nginx.routes import told_by_routes, way
 from portico.plan.nginx.spa import spa_error
 from portico.plan.nginx.trust import refuse_strangers, scheme
 from portico.site.model import Site
@@ -89,8 +89,8 @@ def _content(site: Site, place: Place) -> list[Directive]:
         *status_headers(site, place),
         *tls.alternative(site, place),
         *failures(),
-        tunnel(),
-        closing(),
+        tunnel(site),
+        closing(way(site)),
         *spa_error(site),
         *told_to_app(site, place),
         *cache_rules(site, place),

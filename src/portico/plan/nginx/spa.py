@@ -11,6 +11,7 @@ from portico.plan.nginx.conf import Directive, block, directive, entries, litera
 from portico.plan.nginx.limits import limits
 from portico.plan.nginx.link import dialect, pass_to_app
 from portico.plan.nginx.pages import error_pages
+from portico.plan.nginx.routes import way
 from portico.site.model import Site
 from portico.site.routes import claims, of_route
 
@@ -57,7 +58,7 @@ def spa_error(site: Site) -> list[Directive]:
         return []
     return [
         directive(
-            "error_page", _PAGE, "=", "@portico_page",
+            "error_page", _PAGE, "=", f"@portico_page{way(site)}",
             why="a navigation that may be the single-page app's", cause=site.cause("spa"),
         )
     ]  # fmt: skip
@@ -76,25 +77,31 @@ def to_spa(site: Site) -> list[Directive]:
     ]  # fmt: skip
 
 
+def page_location(site: Site, name: str, settings: list[Directive]) -> Directive:
+    """Asks the app for what may be the page's; `settings` are those of a route."""
+    cause = site.cause("spa")
+    limited = error_pages(429) if limits(site) else []
+    return block(
+        "location", f"@portico_page{name}", why="the app is asked first: it may know this page", cause=cause,
+        of=[
+            directive(f"{dialect(site)}_intercept_errors", "on", why="its 404 becomes the page", cause=cause),
+            directive("error_page", 404, "=", "@portico_spa", why="the app has no such page", cause=cause),
+            *limited,
+            *error_pages(504),
+            directive("error_page", 502, "@portico_down", why="no worker took the request"),
+            *limits(site),
+            *settings,
+            pass_to_app(site),
+        ],
+    )  # fmt: skip
+
+
 def spa_locations(site: Site, place: Place, headers: list[Directive]) -> list[Directive]:
-    """Asks the app, and gives the page where the app has none."""
+    """Gives the page where the app has none."""
     if not site.spa:
         return []
     cause, root = site.cause("spa"), literal(site.spa, site.cause("spa"))
-    limited = error_pages(429) if limits(site) else []
     return [
-        block(
-            "location", "@portico_page", why="the app is asked first: it may know this page", cause=cause,
-            of=[
-                directive(f"{dialect(site)}_intercept_errors", "on", why="its 404 becomes the page", cause=cause),
-                directive("error_page", 404, "=", "@portico_spa", why="the app has no such page", cause=cause),
-                *limited,
-                *error_pages(504),
-                directive("error_page", 502, "@portico_down", why="no worker took the request"),
-                *limits(site),
-                pass_to_app(site),
-            ],
-        ),
         block(
             "location", "@portico_spa", why="the single-page app's page, which reads the address itself", cause=cause,
             of=[

@@ -180,7 +180,7 @@ def _location(
             *([] if has_index or place.nginx.clears_headers else [_no_folder()]),
             *_copy(place, copies(site, place), url, said),
             block(
-                "location", "~", _refused(url, has_index=has_index),
+                "location", "~*", _refused(url, has_index=has_index),
                 why="never sent: dotfiles (.git, .env), Python and templates, what editors leave behind"
                 + ("" if has_index else "; and no folder has a page of its own, as with the app's static view"),
                 of=[directive("return", 404, why="as if it were not there")],

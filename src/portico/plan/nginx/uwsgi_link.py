@@ -48,13 +48,9 @@ def pass_to_app(site: Site) -> Directive:
 
 def told(site: Site, host: str, path: str) -> list[Directive]:
     """The environ, parameter by parameter. `path` replaces the client's where it is given."""
-    made = [
-        *_request(site, path),
-        *_identity(site, host),
-        *_blanked(blanked(site)),
-        *_route(site),
-        *_trace(site),
-    ]
+    made = [*_request(site, path, host), *_identity(site, host)]
+    if not path:
+        made += [*_client_certificate(site), *_blanked(blanked(site)), *_route(site), *_trace(site)]
     if site.protocol != "fastcgi":
         return made
     return [replace(item, name="fastcgi_param", source=_FASTCGI) for item in made]
@@ -114,15 +110,15 @@ def _trace(site: Site) -> list[Directive]:
     ]  # fmt: skip
 
 
-def _request(site: Site, path: str) -> list[Directive]:
+def _request(site: Site, path: str, host: str) -> list[Directive]:
     if not path:
         return [_param(name, value, why) for name, value, why in _REQUEST]
-    asked, why = _asked(site, path), "Portico's own question, whatever the client sent"
+    asked, why = _asked(site, path, host), "Portico's own question, whatever the client sent"
     left = [_param(name, value, words) for name, value, words in _REQUEST if name not in asked]
     return left + [_param(name, value, why, site.cause("health")) for name, value in asked.items()]
 
 
-def _asked(site: Site, path: str) -> dict[str, str]:
+def _asked(site: Site, path: str, host: str) -> dict[str, str]:
     bare, _, query = path.partition("?")
     return {
         "REQUEST_METHOD": "GET",
@@ -131,8 +127,7 @@ def _asked(site: Site, path: str) -> dict[str, str]:
         "CONTENT_LENGTH": "",
         "REQUEST_URI": site.prefix + path,
         "PATH_INFO": site.prefix + bare,
-        "HTTP_COOKIE": "",
-        "HTTP_AUTHORIZATION": "",
+        "SERVER_NAME": host.rpartition(":")[0] or host,
     }
 
 
@@ -156,7 +151,7 @@ def _identity(site: Site, host: str) -> list[Directive]:
     )
     why = "replaces what the client sent, so that an app with its own ProxyFix sees the same answer"
     made += [_param(name, value, why, "D1", source=_FORWARDED) for name, value in forwarded]
-    return made + _client_certificate(site)
+    return made
 
 
 def _client_certificate(site: Site) -> list[Directive]:

@@ -101,8 +101,9 @@ def _retries(evidence: Evidence) -> Iterator[Moment]:
         yield Moment("The answer was cut short: it ended before it was complete.")
     for entry in evidence.entries:
         if "Traceback" in entry.text:
+            last = entry.text.strip().split("\n")[-1]
             yield Moment(
-                f"The app failed: {entry.text.strip().split("\n")[-1]}.",
+                f"The app failed: {last}.",
                 f"portico logs --id {evidence.request_id}",
             )
 

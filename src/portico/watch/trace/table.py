@@ -9,6 +9,7 @@ from typing import Any
 
 from portico.explain.match import names_of, rule
 from portico.explain.node import PASSES, Node
+from portico.plan.nginx.routes import ROUTE
 from portico.watch.trace.evidence import Evidence
 
 CLIENT, NGINX, LINK, WORKER, APP = "client", "nginx", "link", "worker", "app"
@@ -168,12 +169,13 @@ def _detour(evidence: Evidence) -> Iterator[Row]:
     assert found.location is not None
     if not found.location.first(*PASSES):
         return
-    if evidence.is_closed and (closed := _named(found.server, _STATUS_419)):
+    route = next((node.args[1] for node in found.location.all("set") if node.args[0] == ROUTE), "")
+    if evidence.is_closed and (closed := _named(found.server, _STATUS_419 + route)):
         yield _row(evidence, NGINX, "goes on in @portico_closed", "", NGINX, place=closed.place,
                    note="portico maintenance is on")  # fmt: skip
         return
     is_on = evidence.sent.is_upgrade and evidence.line and evidence.line.limit_rate != "REJECTED"
-    if is_on and (upgraded := _named(found.server, _STATUS_418)):
+    if is_on and (upgraded := _named(found.server, _STATUS_418 + route)):
         yield _row(evidence, NGINX, "goes on in @portico_upgraded", "", NGINX, place=upgraded.place,
                    note="the client asks for a WebSocket")  # fmt: skip
 
