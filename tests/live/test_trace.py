@@ -182,7 +182,7 @@ def test_a_static_file_wakes_no_worker(site: Served) -> None:
     assert "the app was not asked" in sentences(found)
     refused = traced(site, "/static/.env")
     assert refused["status"] == 404
-    assert any(row["action"].startswith("chooses location ~ ") for row in refused["rows"])
+    assert any(row["action"].startswith("chooses location ~* ") for row in refused["rows"])
 
 
 def test_a_cached_page_wakes_no_worker(site: Served) -> None:
