@@ -152,8 +152,8 @@ def test_an_error_page_that_would_never_be_shown(home: Path) -> None:
     done = portico("plan", cwd=home)
     assert done.returncode == 2
     assert (
-        "has 500.html, which would never be shown\n  nginx shows 404, 413, 429, 502, 503, 504, 507 and maintenance"
-        in done.stderr
+        "has 500.html, which would never be shown\n"
+        "  nginx shows 400, 404, 413, 414, 429, 431, 502, 503, 504, 507 and maintenance" in done.stderr
     )
 
 

@@ -24,6 +24,90 @@ def test_upstream_sent_too_big_header_with_two_cookies_of_3_kb(mirror: Served) -
     assert again.status_code == 200
 
 
+HEAD = b"Host: a\r\nConnection: close\r\nAccept: text/html\r\n"
+LINES = b"".join(b"X-%d: %s\r\n" % (number, b"x" * 1000) for number in range(130))
+TINY = b"".join(b"a%d:\n" % number for number in range(930))
+"""Each takes 7 bytes more in a packet of the uwsgi protocol than it has here."""
+
+
+@pytest.mark.parametrize(
+    ("request_head", "status", "title"),
+    [
+        (b"GET / HTTP/1.1\r\n" + HEAD + b"Cookie: " + b"a=b; " * 2000 + b"\r\n\r\n", 431, "Too many cookies"),
+        (
+            b"GET / HTTP/1.1\r\n" + HEAD + LINES[:66_000].rpartition(b"X-")[0] + b"\r\n",
+            431,
+            "Too many cookies",
+        ),
+        (
+            b"GET / HTTP/1.1\r\n" + HEAD + LINES[:100_000].rpartition(b"X-")[0] + b"\r\n",
+            431,
+            "Too many cookies",
+        ),
+        (b"GET / HTTP/1.1\r\n" + HEAD + LINES + b"\r\n", 431, "Too many cookies"),
+        (
+            b"POST / HTTP/1.1\r\n"
+            + HEAD
+            + b"Content-Length: 60000\r\n"
+            + LINES[:100_000].rpartition(b"X-")[0]
+            + b"\r\n"
+            + b"x" * 60_000,
+            431,
+            "Too many cookies",
+        ),
+        (
+            b"POST / HTTP/1.1\r\n" + HEAD + b"Content-Length: 1\r\n" + LINES + b"\r\nx",
+            431,
+            "Too many cookies",
+        ),
+        (b"GET / HTTP/1.1\r\n" + HEAD + b"a:\r\n" * 20_000 + b"\r\n", 431, "Too many cookies"),
+        (b"GET /" + b"a" * 9000 + b" HTTP/1.1\r\n" + HEAD + b"\r\n", 414, "Address too long"),
+        (b"GET / HTTP/1.1\r\n" + HEAD + b"Content-Length: x\r\n\r\n", 400, "Bad request"),
+        (b"GET / HTTP/1.1\r\nAccept: text/html\r\n\r\n", 400, "Bad request"),
+    ],
+    ids=[
+        "one-line",
+        "66k",
+        "100k",
+        "130k",
+        "100k-post",
+        "130k-post",
+        "tiny-lines",
+        "address",
+        "length",
+        "no-host",
+    ],
+)
+def test_a_head_that_is_too_large_is_no_full_disk(
+    mirror: Served, request_head: bytes, status: int, title: str
+) -> None:
+    """The link carries 64 KiB: what nginx took beyond that was its own 500, and called a full disk."""
+    answer = mirror.raw(request_head)
+    assert answer.startswith(f"HTTP/1.1 {status} ".encode()), answer[:200]
+    assert title.encode() in answer
+    assert b"disk" not in answer
+    assert b"<center>nginx" not in answer
+
+
+def test_a_head_that_nginx_takes_fits_the_link(mirror: Served) -> None:
+    lines = LINES[:55_000].rpartition(b"X-")[0]
+    answer = mirror.raw(b"GET / HTTP/1.1\r\n" + HEAD + lines + b"\r\n")
+    assert answer.startswith(b"HTTP/1.1 200 "), answer[:200]
+    assert b"X_50" in answer
+    host = b"Host: " + b"a" * 8000 + b"\r\nConnection: close\r\n"
+    answer = mirror.raw(
+        b"GET /"
+        + b"a" * 8000
+        + b" HTTP/1.1\r\n"
+        + host
+        + TINY
+        + LINES[:20_000].rpartition(b"X-")[0]
+        + b"\r\n"
+    )
+    # All at their largest do not fit: nginx finds that when it writes the packet, and it is no full disk.
+    assert answer.startswith(b"HTTP/1.1 431 "), answer[:200]
+
+
 def test_413_names_the_layer_and_the_setting(mirror: Served) -> None:
     answer = mirror.client.post(
         mirror.url + "/", content=b"x" * (64 * 1024 + 1), headers={"Accept": "text/html"}

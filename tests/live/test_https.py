@@ -332,3 +332,16 @@ def _client(directory: Path) -> tuple[bytes, bytes]:
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
     return made.public_bytes(serialization.Encoding.PEM), text
+
+
+def test_a_head_that_is_too_large_for_the_link_is_431_by_http_2_too(local: tuple[Served, int]) -> None:
+    """Compressed on the way, it is the size of its text that counts."""
+    _, port = local
+    for name, lengths in {"100k": [1000] * 100, "66k": [1000] * 66, "many": [0] * 2000}.items():
+        headers = {f"x-{number}": "x" * length for number, length in enumerate(lengths)}
+        with httpx.Client(http2=True, verify=False, timeout=60) as client:
+            answer = client.get(f"https://127.0.0.1:{port}/", headers=headers)
+            again = client.get(f"https://127.0.0.1:{port}/", headers={"x-1": "x" * 1000})
+        assert answer.http_version == "HTTP/2"
+        assert (answer.status_code, again.status_code) == (431, 200), name
+        assert "disk" not in answer.text

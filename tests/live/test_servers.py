@@ -125,6 +125,24 @@ def test_an_app_that_is_not_portico_s_worker_leads_nowhere(starlette: Served, uw
     assert "X-Accel-Redirect" not in answer.headers
 
 
+@pytest.mark.parametrize(
+    ("target", "lines", "status"),
+    [
+        (b"/" + b"a" * 8000, b"", b"200"),
+        (b"/", b"".join(b"Y%d: 1\r\n" % number for number in range(300)), b"200"),
+        (b"/", b"".join(b"Y%d: %s\r\n" % (number, b"x" * 1000) for number in range(70)), b"431"),
+        (b"/" + b"a" * 9000, b"", b"414"),
+    ],
+)
+def test_a_head_that_nginx_takes_fits_an_asgi_app(
+    starlette: Served, target: bytes, lines: bytes, status: bytes
+) -> None:
+    head = b"GET " + target + b" HTTP/1.1\r\nHost: a\r\nConnection: close\r\n" + lines + b"\r\n"
+    answer = starlette.raw(head)
+    assert answer.startswith(b"HTTP/1.1 " + status), answer[:200]
+    assert (b"</html>" in answer) == (status != b"200")
+
+
 def test_an_asgi_app_takes_uploads_and_websockets(starlette: Served) -> None:
     assert starlette.client.post(starlette.url + "/x", content=b"x" * 100000).json()["length"] == 100000
     with connect(f"ws://127.0.0.1:{starlette.port}/echo", open_timeout=60) as socket:

@@ -334,7 +334,7 @@ def test_a_head_that_is_too_large(site: Served) -> None:
     assert "larger than nginx holds" in sentences(found)
     assert "did not pass on" not in sentences(found)
     asked = traced(site, "/", "-H", f"X-Long: {'x' * 9000}")
-    assert asked["status"] == 400
+    assert asked["status"] == 431
     assert "refuses to read the request" in actions(asked, "nginx")
     assert not any(action.startswith("chooses location") for action in actions(asked, "nginx"))
 

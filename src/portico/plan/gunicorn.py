@@ -117,6 +117,11 @@ def _worker(site: Site) -> list[Setting]:
         Setting("worker_class", ASGI_WORKER, "Gunicorn's own asgi worker, told by nginx who the client is",
                 "the app is ASGI", _DOCS + "worker-class"),
     ]  # fmt: skip
+    made += [
+        Setting(name, value, "nginx has bounded the head already; Gunicorn's own limit is below nginx's", "",
+                _DOCS + name.replace("_", "-"))
+        for name, value in (("limit_request_line", 0), ("limit_request_fields", 2000), ("limit_request_field_size", 0))
+    ]  # fmt: skip
     if site.prefix:
         made.append(
             Setting(

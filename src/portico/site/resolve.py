@@ -17,13 +17,13 @@ from portico.site.routed import routed
 
 PAGES = frozenset(
     f"{name}.{kind}"
-    for name in (404, 413, 429, 502, 503, 504, 507, "maintenance")
+    for name in (400, 404, 413, 414, 429, 431, 502, 503, 504, 507, "maintenance")
     for kind in ("html", "json")
 )
 """The error pages nginx can be given; any other answer is the app's own."""
 
 _PAGE_NAMES = (
-    "nginx shows 404, 413, 429, 502, 503, 504, 507 and maintenance, each as .html or .json;\n"
+    "nginx shows 400, 404, 413, 414, 429, 431, 502, 503, 504, 507 and maintenance, each as .html or .json;\n"
     "any other error is the app's to answer: move its page there"
 )
 _HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t\x20-\x7e]*")

@@ -15,7 +15,7 @@ from portico.plan.nginx.limits import limit_zones
 from portico.plan.nginx.link import dialect
 from portico.plan.nginx.log import log, log_maps
 from portico.plan.nginx.mime import TYPES
-from portico.plan.nginx.pages import page_maps
+from portico.plan.nginx.pages import HEAD_KIB, LINE_KIB, failure_maps, page_maps
 from portico.plan.nginx.routes import private_map, upload_map
 from portico.plan.nginx.server import own_lines, servers
 from portico.plan.nginx.spa import spa_maps
@@ -71,7 +71,7 @@ def room(sites: int, cause: str = "") -> list[Directive]:
 
 def maps() -> list[Directive]:
     """The variables that no option changes. Each names only those before it."""
-    return [*page_maps(), *_upgrade(), *copy_maps(), *cache_maps(), *log_maps()]
+    return [*page_maps(), *failure_maps(), *_upgrade(), *copy_maps(), *cache_maps(), *log_maps()]
 
 
 def _used(made: list[Directive], tree: Iterable[Directive]) -> list[Directive]:
@@ -179,8 +179,9 @@ def _heads() -> list[Directive]:
         ),
         directive("client_body_buffer_size", "64k", why="small forms stay in memory, larger bodies go to disk"),
         directive(
-            "large_client_header_buffers", 16, "8k",
-            why="room for big cookies; a head beyond that is answered 400 or 414",
+            "large_client_header_buffers", 16, f"{LINE_KIB}k",
+            why=f"a header or an address may have {LINE_KIB} KiB; HTTP/2 has no page for more than all of these: "
+            f"heads above {HEAD_KIB} KiB are refused later, where the app is asked",
         ),
     ]  # fmt: skip
 

@@ -12,7 +12,14 @@ from portico.plan.nginx.downloads import downloads
 from portico.plan.nginx.limits import limits
 from portico.plan.nginx.link import dialect, pass_to_app, told_to_app
 from portico.plan.nginx.open_files import open_files
-from portico.plan.nginx.pages import closed, down_location, message_location, pages_location
+from portico.plan.nginx.pages import (
+    closed,
+    down_location,
+    failed_location,
+    message_location,
+    pages_location,
+    too_long,
+)
 from portico.plan.nginx.refusals import refused_of_app, refused_slashes
 from portico.plan.nginx.routes import Spot, chosen_way, doubled, families, kept, settings, spots
 from portico.plan.nginx.spa import spa_locations, to_spa
@@ -39,6 +46,7 @@ def locations(site: Site, place: Place) -> list[Directive]:
         *spa_locations(site, place, headers),
         *downloads(site, place, headers),
         down_location(paths),
+        failed_location(),
         pages_location(site, place, headers),
         message_location(paths),
     ]
@@ -211,6 +219,7 @@ def _app(
                 why="this file exists while portico maintenance is on; looking for it costs a request less than 1 us",
                 of=[closed()],
             ),
+            too_long(),
             to_tunnel(),
             *to_spa(site),
             *limits(site),

@@ -22,6 +22,20 @@ RETRY_MAINTENANCE_SECONDS = 60
 MAINTENANCE = "maintenance"
 _HEADERS_MORE = "https://github.com/openresty/headers-more-nginx-module#more_clear_headers"
 _EMPTY = "416.html"
+FAILED = "failed"
+"""The page of nginx's own 500, which no user's 500.html replaces: the app's 500 are the app's."""
+LINE_KIB, HEAD_KIB = 8, 56
+"""The largest header and the largest head. A packet of the uwsgi protocol holds 65 535 bytes, and each header needs up
+to 7 bytes more there than in the head. nginx reads 128 KiB, for HTTP/2 knows no page for what is beyond that."""
+_HEAD_TOO_LONG = r"~^(?:5[89]\d{3}|57(?:[4-9]\d\d|3(?:[5-9]\d|4[5-9]))|[6-9]\d{4}|\d{6,})$"
+"""Above 56 KiB."""
+_MAYBE_TOO_LONG = (
+    r"~^0?::(?:[3-9]\d{4}|\d{6,})$",
+    r"~^[1-9]\d{0,3}::(?:4[3-9]\d{3}|[5-9]\d{4}|\d{6,})$",
+    r"~^[1-9]\d{4}::\d{6,}$",
+)
+"""Heads of 30 000 bytes or more, the length of a body taken off: shorter ones always fit a packet, with 1 000 headers
+and the address and host, which it holds twice and three times, at their largest."""
 _CLOSED = 419
 """A status no layer uses otherwise; it never leaves nginx."""
 
@@ -48,6 +62,7 @@ def pages(site: Site) -> tuple[Page, ...]:
     if any(item.edge.max_upload for item in site.routed):
         limit = f"what this address takes ({site.max_upload} unless its route says otherwise)"
     return (
+        Page(400, "Bad request", "The server could not read this request: it is no valid HTTP."),
         Page(404, "Not found", "There is nothing at this address."),
         Page(
             413,
@@ -55,11 +70,19 @@ def pages(site: Site) -> tuple[Page, ...]:
             f"This upload is larger than {limit}. nginx refused it before it reached "
             "the app (setting: max_upload).",
         ),
+        Page(414, "Address too long", f"The address of this request is longer than {LINE_KIB} KiB."),
         Page(
             429,
             "Too many requests",
             "You are asking faster than this site allows. Wait a moment and try again.",
         ),
+        Page(
+            431,
+            "Too many cookies or headers",
+            f"The head of this request is larger than the server takes: {HEAD_KIB} KiB in all, {LINE_KIB} KiB for each "
+            "header. It may help to delete the cookies of this site.",
+        ),
+        Page(500, "Something went wrong", "The server could not handle this request.", name=FAILED),
         Page(
             502, "The app did not answer", "Something went wrong on our side. Please try again in a moment."
         ),
@@ -127,12 +150,70 @@ def no_such_part() -> Directive:
     )
 
 
-def no_room() -> Directive:
-    """nginx's own 500 is nearly always an upload that found no room on the disk; the app's errors pass untouched."""
-    return directive(
-        "error_page", 500, "=507", f"{PREFIX}507.$portico_page",
-        why="nginx itself fails only when it cannot keep a request, as on a full disk", cause="errors",
+def unreadable() -> list[Directive]:
+    """The pages of requests that nginx refuses while it reads their heads."""
+    return [
+        *error_pages(400, 414, 431),
+        directive(
+            "error_page", 494, "=431", f"{PREFIX}431.$portico_page", cause="errors",
+            why="494 is nginx's own word for a head that is too large; HTTP's is 431",
+        ),
+    ]  # fmt: skip
+
+
+def too_long() -> Directive:
+    """In a location of the app: refuses what the link cannot carry, before a body is read."""
+    return block(
+        "if", "($portico_is_too_long)", why="a head that is larger than the link to the app can carry", cause="errors",
+        of=[directive("return", 431, why="nginx would fail when it writes it for the app")],
     )  # fmt: skip
+
+
+def failed() -> Directive:
+    """Where nginx's own failures lead; the app's 500 pass untouched."""
+    return directive(
+        "error_page", 500, "@portico_failed",
+        why="nginx itself failed: @portico_failed tells what is known of it", cause="errors",
+    )  # fmt: skip
+
+
+def failed_location() -> Directive:
+    """Tells a body that found no room and a head that is too large for the link from anything else."""
+    return block(
+        "location", "@portico_failed", why="nginx itself could not handle the request", cause="errors",
+        of=[
+            *error_pages(431, 507),
+            directive("error_page", 500, f"{PREFIX}{FAILED}.$portico_page", why="what is left is not known"),
+            block(
+                "if", "($portico_is_unkept)", why="its body was being written to a file: there was no room for it",
+                of=[directive("return", 507, why="nginx could not keep the body")],
+            ),
+            block(
+                "if", "($portico_is_long)", why="more parameters than the link can carry in one packet",
+                of=[directive("return", 431, why="the head is too large")],
+            ),
+            directive("return", 500, why="the reason is in nginx's log"),
+        ],
+    )  # fmt: skip
+
+
+def failure_maps() -> list[Directive]:
+    """What is known of a failure of nginx's own, at `http` level."""
+    return [
+        entries(
+            "map", "$request_body_file", "$portico_is_unkept", table=[("default", "1"), ("", "0")],
+            why="1 when the body of the request went to a file", cause="errors",
+        ),
+        entries(
+            "map", "$content_length:$http_transfer_encoding:$request_length", "$portico_is_long",
+            table=[("default", "0"), *((pattern, "1") for pattern in _MAYBE_TOO_LONG)],
+            why="1 for a head that may not fit the link, once nginx has failed with it", cause="errors",
+        ),
+        entries(
+            "map", "$request_length", "$portico_is_too_long", table=[("default", "0"), (_HEAD_TOO_LONG, "1")],
+            why=f"1 for a head above {HEAD_KIB} KiB, before the body is read", cause="errors",
+        ),
+    ]  # fmt: skip
 
 
 def closed() -> Directive:
@@ -151,8 +232,9 @@ def closing(way: str) -> Directive:
 def closed_pages() -> list[Directive]:
     """The server's error pages, with that of maintenance for 503."""
     return [
+        *unreadable(),
         *error_pages(404, 413, 429, 504),
-        no_room(),
+        failed(),
         directive(
             "error_page", 503, f"{PREFIX}{MAINTENANCE}.$portico_page", why="the page of portico maintenance",
         ),
@@ -167,8 +249,9 @@ def failures() -> list[Directive]:
     """What the site's server does with each failure."""
     return [
         directive("recursive_error_pages", "on", why="the status that @portico_down chooses gets its page too"),
+        *unreadable(),
         *error_pages(404, 413, 429, 503, 504),
-        no_room(),
+        failed(),
         directive(
             "error_page", 502, "@portico_down",
             why="no worker took the request: @portico_down tells an app that is starting from one that is down",

@@ -31,6 +31,8 @@ _RECORD_SECONDS = 2.0
 _LOOK_SECONDS = 0.02
 _KEPT = 50
 
+_UNREADABLE = (400, 414, 431)
+
 
 @dataclass(frozen=True)
 class House:
@@ -91,8 +93,10 @@ class Evidence:
 
     @property
     def is_unreadable(self) -> bool:
-        """nginx answered 400 before it looked for a location: only the app and a `return` say 400, too."""
-        if self.verdict is None or self.line is None or self.line.upstream or self.sent.status != 400:
+        """nginx refused it before it looked for a location: only the app and a `return` say the same."""
+        if self.verdict is None or self.line is None or self.line.upstream:
+            return False
+        if self.sent.status not in _UNREADABLE:
             return False
         location, server = self.verdict.location, self.verdict.server
         is_told = location is not None and location.first("return") is not None
