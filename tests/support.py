@@ -22,6 +22,8 @@ from typing import Any
 import httpx
 import psutil
 
+from portico.turns import Rounds
+
 RULE = "-" * 80
 AS_ROOT = {"PORTICO_USER": "root"} if os.geteuid() == 0 else {}
 """Apps of tests write beside their code, which belongs to whoever runs the tests; `run/test_users` is about others."""
@@ -247,6 +249,12 @@ def until_ready(run: Served, seconds: float = 60) -> None:
         assert run.process.poll() is None, f"exit code {run.process.returncode}:\n{run.stderr()}"
         assert time.monotonic() < give_up, f"not ready:\n{run.stderr()}"
         time.sleep(0.02)
+
+
+async def run_out(rounds: Rounds) -> None:
+    """A watcher without who starts it again."""
+    async for _ in rounds:
+        pass
 
 
 def until_there(path: Path, seconds: float = 60) -> None:

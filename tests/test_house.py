@@ -9,7 +9,7 @@ import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "portico"
 ORDER = [
-    {"errors", "values", "edge", "turns", "reading"},
+    {"errors", "values", "edge", "turns", "backoff", "reading"},
     {"site", "place"},
     {"plan"},
     {"explain"},
@@ -34,6 +34,8 @@ PURE = (
     "run/event.py",
     "run/action.py",
     "run/news.py",
+    "run/failures.py",
+    "backoff.py",
 )
 WORLD = {
     "os", "io", "sys", "socket", "subprocess", "pathlib", "shutil", "tempfile", "asyncio", "threading",

@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncGenerator, Mapping
+
+Round = Mapping[str, Exception]
+"""What failed in one look at many things, by the name of the thing. The others were looked at."""
+WELL: Round = {}
+Rounds = AsyncGenerator[Round, None]
 
 
 async def turn(seconds: float) -> None:

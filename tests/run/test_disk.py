@@ -9,6 +9,7 @@ import pytest
 
 from portico.run import disk, news
 from portico.run.news import News
+from tests.support import run_out
 
 
 def test_full_disk_is_said_once_and_its_recovery_too(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -16,7 +17,7 @@ def test_full_disk_is_said_once_and_its_recovery_too(monkeypatch: pytest.MonkeyP
     looks: Iterator[bool] = iter((True, False, False, False, True, True, False))
     said: list[News] = []
     with pytest.raises(RuntimeError):  # the looks are at their end
-        asyncio.run(disk.watch("/state", said.append, lambda _: next(looks)))
+        asyncio.run(run_out(disk.watch("/state", said.append, lambda _: next(looks))))
     full, back = news.DiskFull("/state"), news.DiskBack("/state")
     assert said == [full, back, full]
 

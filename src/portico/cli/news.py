@@ -118,6 +118,11 @@ def sentence(item: news.News) -> str:  # noqa: C901  a table, one row a kind of 
             return faint(f"{files} static files are compressed, {sizes}, in {took:.1f} s") if made else ""
         case news.Trouble(problem):
             return warned(str(problem))
+        case news.WatcherFailed(name, error, in_seconds):
+            again = "at the next look" if in_seconds is None else f"in {in_seconds:.0f} s"
+            return warned(f"watching {name} failed: {error}; serving goes on, trying again {again}")
+        case news.WatcherRecovered(name, failed_seconds):
+            return good(f"watching {name} works again, after {lasting(failed_seconds)}")
         case _:
             return ""
 
@@ -129,7 +134,7 @@ def priority(item: news.News) -> Priority:
             return Priority.ERROR
         case news.Restarting() | news.Stuck() | news.GenerationLeft():
             return Priority.WARNING
-        case news.NginxSaid() | news.DiskFull() | news.Trouble() | news.ServerOut():
+        case news.NginxSaid() | news.DiskFull() | news.Trouble() | news.WatcherFailed() | news.ServerOut():
             return Priority.WARNING
         case news.LastServer() | news.SiteDown() | news.SiteRefused():
             return Priority.ERROR
@@ -141,7 +146,14 @@ def priority(item: news.News) -> Priority:
             return Priority.NOTICE
         case news.CertificateServed() | news.Closed() | news.Opened() | news.Paused() | news.Resumed():
             return Priority.NOTICE
-        case news.Ready() | news.Recovered() | news.Switched() | news.Stopping() | news.DiskBack():
+        case (
+            news.Ready()
+            | news.Recovered()
+            | news.Switched()
+            | news.Stopping()
+            | news.DiskBack()
+            | news.WatcherRecovered()
+        ):
             return Priority.NOTICE
         case _:
             return Priority.INFO

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import signal
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -23,9 +24,13 @@ from portico.cli.which import is_several, refuse_config
 from portico.plan.model import Plan
 from portico.plan.paths import lanes
 from portico.run import news
+from portico.turns import WELL, Rounds
 from portico.watch.follow import MOST, PIECE, Follower, decoded, paced
 from portico.watch.lines import Request, visible
 from portico.watch.writer import FLUSH_SECONDS
+
+if TYPE_CHECKING:
+    from portico.run.watchers import Watcher
 
 _LOOK_SECONDS = 0.2
 _SELDOM_SECONDS, _QUIET_SECONDS = 1.0, 5.0
@@ -77,10 +82,7 @@ def serve(app: str | None, config: str | None, flags: dict[str, Any], gateway: s
                     app, config, flags, release=path, before=old.statics, gateway=gateway, nginx=old.nginx
                 ).plan
             ),
-            beside=[
-                lambda: _show_requests(gathered.plan, screen),
-                lambda: _show_errors(gathered.plan, screen),
-            ],
+            beside=_shows(gathered.plan, screen),
             onlooker=Live(gathered.plan),
         )
     finally:
@@ -122,11 +124,21 @@ def _say(item: news.News, gathered: Gathered, screen: Screen) -> None:
         screen.say(text, priority(item))
 
 
-async def _show_requests(plan: Plan, screen: Screen) -> None:
+def _shows(plan: Plan, screen: Screen) -> list[Watcher]:
+    """What is shown while it runs. One that is started again goes on where it was."""
+    from portico.run.watchers import Watcher
+
+    follow = functools.cache(lambda path: Follower(Path(path)))
+    return [
+        Watcher("the shown requests", lambda: _show_requests(plan, screen, follow(plan.access_log))),
+        Watcher("nginx's messages", lambda: _show_errors(plan, screen, follow(plan.error_log))),
+    ]
+
+
+async def _show_requests(plan: Plan, screen: Screen, follower: Follower) -> Rounds:
     import asyncio
 
-    follower, pace = Follower(Path(plan.access_log)), _Pace()
-    show = plan.logs.show
+    pace, show = _Pace(), plan.logs.show
     if show == "off":
         return
     is_text = output.is_terminal() if show == "auto" else show == "text"
@@ -135,6 +147,7 @@ async def _show_requests(plan: Plan, screen: Screen) -> None:
         while True:
             came = give(follower, screen)
             screen.tell_losses(plan.access_log)
+            yield WELL
             await pace.pause(came=came, has_room=is_text or screen.has_room)
     finally:
         give_up = time.monotonic() + FLUSH_SECONDS
@@ -168,12 +181,12 @@ def _show(follower: Follower, screen: Screen) -> int:
     return len(text)
 
 
-async def _show_errors(plan: Plan, screen: Screen) -> None:
+async def _show_errors(plan: Plan, screen: Screen, follower: Follower) -> Rounds:
     """nginx's own complaints. That the app is not there yet, or no more, is said by the run itself.
 
     That nginx inherits its listening sockets is as it should be.
     """
-    follower, pace = Follower(Path(plan.error_log)), _Pace()
+    pace = _Pace()
     known = tuple(f"connect() to unix:{path} failed (2: No such" for path, _ in lanes(plan.socket))
     while True:
         lines = [
@@ -183,6 +196,7 @@ async def _show_errors(plan: Plan, screen: Screen) -> None:
         ]
         for line in paced(lines, _MOST_LINES, lambda count: f"... {count} more, in {plan.error_log}"):
             screen.say(output.warned(f"nginx: {visible(line)}"), Priority.WARNING)
+        yield WELL
         await pace.pause(came=bool(lines))
 
 

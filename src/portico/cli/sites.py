@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from portico.cli import output
+from portico.cli import output, watchers
 from portico.cli.words import lasting
 from portico.errors import PorticoError
 from portico.place.probe import runtime_directories
@@ -47,6 +47,7 @@ def lines(status: dict[str, Any]) -> list[str]:
         f"{output.strong(status['name'])}  {len(status['sites'])} sites",
         f"  portico    {status['phase']}, pid {status['pid']}, for {lasting(status['up_seconds'])}",
         f"  nginx      {nginx['status']}{pid}, for {lasting(nginx['since_seconds'])}",
+        *watchers.rows(status["watchers"]),
         "",
         *rows(status["sites"]),
         "",

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from portico.cli import output, sites
+from portico.cli import output, sites, watchers
 from portico.cli.certificate import row
 from portico.cli.compare import compare, comparison
 from portico.cli.running import absent, running_site, runtime_of
@@ -57,6 +57,7 @@ def _lines(status: dict[str, Any]) -> list[str]:
     lines += comparison(status)
     lines += [f"  server     {_server(server)}" for server in status["servers"]]
     lines += row(status["certificate"])
+    lines += watchers.rows(status["watchers"])
     return [*lines, *_plan(status["plan"]), f"  log        {status['access_log']}"]
 
 

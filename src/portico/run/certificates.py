@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 from portico.run import control
 from portico.run.news import News
 from portico.run.world import World
-from portico.turns import turn
+from portico.turns import WELL, Rounds, turn
 
 if TYPE_CHECKING:
     from portico.run.tls.keeper import Keeper
@@ -24,10 +25,13 @@ class Certificates:
         self._world, self._say, self._is_serving = world, say, is_serving
         self._keeper: Keeper | None = None
 
-    async def watch(self) -> None:
+    async def watch(self) -> Rounds:
         while self._world.in_force.tls is None or not self._is_serving():
+            yield WELL
             await turn(NONE_SECONDS if self._world.in_force.tls is None else 0.1)
-        await self._made().watch()
+        async with aclosing(self._made().watch()) as rounds:
+            async for wrong in rounds:
+                yield wrong
 
     def status(self) -> dict[str, Any] | None:
         """As Keeper.status."""

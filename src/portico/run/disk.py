@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from portico.run import news
 from portico.run.news import News
-from portico.turns import turn
+from portico.turns import WELL, Rounds, turn
 
 LOOK_SECONDS = 3.0
 LITTLE_BYTES = 1 << 20
@@ -16,7 +16,7 @@ LITTLE_BYTES = 1 << 20
 
 async def watch(
     state: str, say: Callable[[News], None], has_room: Callable[[str], bool] | None = None
-) -> None:
+) -> Rounds:
     """Say it once when the room ends, and once when there is some again."""
     had_room, look = True, has_room or _has_room
     while True:
@@ -24,6 +24,7 @@ async def watch(
         if is_enough != had_room:
             say(news.DiskBack(state) if is_enough else news.DiskFull(state))
         had_room = is_enough
+        yield WELL
         await turn(LOOK_SECONDS)
 
 

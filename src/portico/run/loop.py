@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -53,16 +54,15 @@ from portico.run.processes import Processes
 from portico.run.pump import Pump
 from portico.run.systemd import Service
 from portico.run.upstreams import Upstreams, without_app
+from portico.run.watchers import Watcher, Watchers
 from portico.run.world import Replan, SayNews, World
+from portico.turns import Rounds
 
 if TYPE_CHECKING:
     from portico.run.tls.material import Material
 
 _OF_THE_APP = ("POST /purge",)
 """What an app of another user may ask; the rest is for who runs Portico."""
-Beside = Callable[[], Awaitable[None]]
-"""Something that runs beside the serving and is cancelled when that has ended."""
-
 _ERRORS = {FAILED: PorticoError, UNHEALTHY: UnhealthyError, IMPORT_FAILED: ImportFailedError}
 
 
@@ -83,7 +83,7 @@ class Along(Protocol):
     def tell(self, event: Event) -> None:
         """What signals and orders say, in the place of the pump's `tell`."""
 
-    async def watch(self) -> None:
+    def watch(self) -> Rounds:
         """Beside the serving."""
 
     async def leave(self) -> None:
@@ -95,7 +95,7 @@ def run(
     *,
     say: SayNews,
     replan: Replan | None = None,
-    beside: Sequence[Beside] = (),
+    beside: Sequence[Watcher] = (),
     along: Along | None = None,
     onlooker: Onlooker | None = None,
 ) -> int:
@@ -124,7 +124,8 @@ def run(
             tell = along.hears(tell) if along else tell
             for problem in unwanted:
                 tell(news.Trouble(problem))
-            works = (*beside, service.keep_alive, *([along.watch] if along else []))
+            works = (*beside, Watcher("the service manager", service.keep_alive))
+            works += (Watcher("the sites", along.watch),) if along else ()
             end = asyncio.run(
                 _serve(
                     plan,
@@ -179,7 +180,7 @@ async def _serve(
     listening: Listening,
     say: SayNews,
     replan: Replan,
-    beside: Sequence[Beside],
+    beside: Sequence[Watcher],
     along: Along | None,
     material: Material | None,
     onlooker: Onlooker | None,
@@ -200,13 +201,14 @@ async def _serve(
     upstreams = Upstreams(world, board.say, lambda: pump.state.gateway.status is Status.WELL)
     certificates = Certificates(world, board.say, lambda: pump.state.gateway.status is Status.WELL)
     packing = Keeper(world, board.say, lambda: pump.state.gateway.status is Status.WELL)
-    orders = Orders(pump, world, board.say, upstreams, packing, certificates)
+    watchers = Watchers(board.say)
+    orders = Orders(pump, world, board.say, upstreams, packing, certificates, watchers)
     hear = _both(orders.hear, shared.hear) if shared else orders.hear
     known = orders.answers() | _answers(pump, tell, world, board, upstreams, orders)
     if onlooker is not None:
         known |= {what: control.Answer(*answer) for what, answer in onlooker.answers().items()}
-        looks = onlooker.watch
-        beside = (*beside, lambda: looks(orders.house, lambda: world.in_force, _troubles(board.say)))
+        looks = partial(onlooker.watch, orders.house, lambda: world.in_force, _troubles(board.say))
+        beside = (*beside, Watcher("the requests", looks))
     told = along.join(pump, processes, board, known) if along else known
     doors = [await control.listen(control.path(plan.runtime), told)]
     if user := plan.server.user:
@@ -214,15 +216,19 @@ async def _serve(
         doors.append(await control.listen(paths.purge(plan.runtime), for_app, user))
     works = (
         *beside,
-        lambda: disk.watch(plan.state, board.say),
-        upstreams.watch,
-        orders.served.watch,
-        certificates.watch,
-        lambda: rotation.watch(lambda: world.in_force, world.reopen_logs, orders.served.catch_up),
-        packing.watch,
-        orders.purge.watch,
+        Watcher("the disk", lambda: disk.watch(plan.state, board.say)),
+        Watcher("server", upstreams.watch),
+        Watcher("the count of requests", orders.served.watch),
+        Watcher("the certificate", certificates.watch),
+        Watcher(
+            "the log",
+            partial(rotation.watch, lambda: world.in_force, world.reopen_logs, orders.served.catch_up),
+        ),
+        Watcher("the compressed copies", packing.watch),
+        Watcher("the static file", packing.look),
+        Watcher("the cache", orders.purge.watch),
     )
-    tasks = [asyncio.ensure_future(_watched(work, board.say)) for work in works]
+    tasks = [asyncio.ensure_future(watchers.run(work)) for work in works]
     try:
         return await pump.run(world, was.Begin(number, listening.is_handed_over))
     finally:
@@ -289,11 +295,3 @@ def _tenths(percent: str | None, plan: Plan) -> int:
         what = "a canary gets a share of the local app's requests, and [upstream] shares them out already"
         raise PorticoError(Problem("", what, "reload without --canary"))
     return int(percent) // 10
-
-
-async def _watched(work: Beside, say: SayNews) -> None:
-    """What runs beside the serving never ends it."""
-    try:
-        await work()
-    except Exception as error:  # noqa: BLE001  whatever it is, it is said
-        say(news.Trouble(Problem("", f"{type(error).__name__}: {error}")))

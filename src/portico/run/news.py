@@ -277,11 +277,27 @@ class Trouble(Struct, frozen=True):
     problem: Problem
 
 
+class WatcherFailed(Struct, frozen=True):
+    """What looks beside the serving failed, and is tried again: in so many seconds, or at its next look."""
+
+    name: str
+    error: str
+    in_seconds: float | None
+
+
+class WatcherRecovered(Struct, frozen=True):
+    """It works again."""
+
+    name: str
+    failed_seconds: float
+
+
 News = (
     Starting | Ready | Restarting | Recovered | Stuck | Reloading | Booting | Switched | CanaryServes
     | CanaryLeft | RolledBack | Refused | GenerationDropped
     | GenerationLeft | Stopping | Hurrying | NginxSaid | DiskFull | DiskBack
     | ServerOut | ServerBack | ServerDrained | LastServer | Packing | Packed | Trouble
+    | WatcherFailed | WatcherRecovered
     | Closed | Opened | Paused | Resumed
     | SiteSaid | SiteServes | SiteDown | SiteStopped | SiteRefused
     | CertificateServed | CertificateFailed | CertificateRefused | CertificateNotServed | CertificateEnds

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from portico.errors import Problem
 from portico.plan.model import Plan
+from portico.turns import Rounds
 
 House = Callable[[], Awaitable[dict[str, Any]]]
 """Asks how the processes are: what `portico status` tells."""
@@ -20,7 +21,5 @@ class Onlooker(Protocol):
     def answers(self) -> Mapping[str, tuple[Give, tuple[str, ...]]]:
         """What answers to which method and path, and the parameters that it knows."""
 
-    async def watch(
-        self, house: House, in_force: Callable[[], Plan], tell: Callable[[Problem], None]
-    ) -> None:
+    def watch(self, house: House, in_force: Callable[[], Plan], tell: Callable[[Problem], None]) -> Rounds:
         """Look until cancelled; `in_force` is the plan that the site runs by, `tell` takes what people should hear."""

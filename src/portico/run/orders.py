@@ -20,6 +20,7 @@ from portico.run.purge import Purge
 from portico.run.scale import Scale
 from portico.run.served import Served
 from portico.run.upstreams import Upstreams
+from portico.run.watchers import Watchers
 from portico.run.world import SayNews, World
 
 
@@ -34,10 +35,12 @@ class Orders:
         upstreams: Upstreams,
         packing: Keeper,
         certificates: Certificates,
+        watchers: Watchers,
     ) -> None:
         self._say = say
         self._pump, self._world, self._upstreams = pump, world, upstreams
         self._packing, self._certificates = packing, certificates
+        self._watchers = watchers
         self._scale, self._restarts = Scale(world), Counter[str]()
         self.pause = Pause(world, say)
         self.purge = Purge(lambda: world.in_force)
@@ -99,6 +102,7 @@ class Orders:
             "pause": self.pause.status(),
             "certificate": self._certificates.status(),
             "compressed": self._packing.status(),
+            "watchers": self._watchers.status(),
         }
 
     async def _close(self, asked: control.Parameters) -> AsyncGenerator[object, None]:

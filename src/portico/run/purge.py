@@ -9,12 +9,13 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import AsyncGenerator, Callable
+from pathlib import Path
 
 from portico.plan.model import Plan
 from portico.run import control, kept
 from portico.run.background import in_background
 from portico.run.kept import Meant
-from portico.turns import turn
+from portico.turns import WELL, Round, Rounds, turn
 
 LOOK_SECONDS, IDLE_SECONDS = 0.5, 1.0
 _SLACK_SECONDS = 2.0
@@ -36,24 +37,33 @@ class Purge:
         self._recent += [(now, each) for each in wanted]
         yield {"purged": await in_background(lambda: self._drop_all(wanted))}
 
-    async def watch(self) -> None:
+    async def watch(self) -> Rounds:
         """Drop what was under way when an order came, as soon as it is kept."""
         while True:
             await turn(LOOK_SECONDS if self._recent else IDLE_SECONDS)
             forget = time.time() - self._in_force().ladder.drain_seconds - _SLACK_SECONDS
             self._recent = [(at, each) for at, each in self._recent if at > forget]
-            if self._recent:
-                await in_background(self._drop_late)
+            yield await in_background(self._drop_late) if self._recent else WELL
 
     def _drop_all(self, wanted: list[Meant]) -> int:
         with self._lock:
             found = filter(None, map(kept.read, kept.files(self._in_force().cache)))
             return sum(kept.drop(each) for each in found if any(is_meant(each) for is_meant in wanted))
 
-    def _drop_late(self) -> None:
-        recent = list(self._recent)
+    def _drop_late(self) -> Round:
+        """Which files could not be looked at."""
+        recent, wrong = list(self._recent), dict[str, Exception]()
         since = min(at for at, _ in recent) - _SLACK_SECONDS
         with self._lock:
-            for each in filter(None, map(kept.read, kept.files(self._in_force().cache, since))):
-                if any(each.began < at and is_meant(each) for at, is_meant in recent):
-                    kept.drop(each)
+            for path in kept.files(self._in_force().cache, since):
+                try:
+                    _drop_if_meant(path, recent)
+                except Exception as error:  # noqa: BLE001  one file that is none of nginx's does not save the others
+                    wrong[str(path)] = error
+        return wrong
+
+
+def _drop_if_meant(path: Path, recent: list[tuple[float, Meant]]) -> None:
+    each = kept.read(path)
+    if each and any(each.began < at and is_meant(each) for at, is_meant in recent):
+        kept.drop(each)

@@ -13,24 +13,40 @@ from pathlib import Path
 
 from portico.place.foreign import opened
 from portico.plan.model import Logs, Plan
-from portico.turns import turn
+from portico.turns import Round, Rounds, turn
 
 LOOK_SECONDS = 5.0
 
 
 async def watch(
     in_force: Callable[[], Plan], reopen: Callable[[], None], before: Callable[[], Awaitable[None]]
-) -> None:
-    """Look every few seconds; `before` is awaited and `reopen` called around each rotation. Never returns."""
+) -> Rounds:
+    """Look every few seconds; `before` is awaited and `reopen` called around each rotation. Never returns.
+
+    A file that cannot be put aside is tried again at the next look, and does not hold up the others.
+    """
     while True:
         await turn(LOOK_SECONDS)
-        plan = in_force()
+        plan, wrong = in_force(), dict[str, Exception]()
         due = _due(plan, time.time())
         if due or _is_missing(plan):
-            await before()
-            for path in due:
-                put_aside(path, plan.logs.keep)
+            try:
+                await before()
+            except Exception as error:  # noqa: BLE001  requests that are not counted are no reason to fill the disk
+                wrong["count of requests"] = error
+            wrong |= _put_all_aside(due, plan.logs.keep)
             reopen()
+        yield wrong
+
+
+def _put_all_aside(due: list[Path], keep: int) -> Round:
+    wrong = dict[str, Exception]()
+    for path in due:
+        try:
+            put_aside(path, keep)
+        except OSError as error:
+            wrong[str(path)] = error
+    return wrong
 
 
 def _due(plan: Plan, now: float) -> list[Path]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from portico.run.background import in_background
-from portico.turns import turn
+from portico.turns import WELL, Rounds, turn
 
 LOOK_SECONDS = 60.0
 _PIECE = 1 << 20
@@ -34,10 +34,11 @@ class Served:
         self._file, self._offset = self._now()
         self._requests = self._failed = 0
 
-    async def watch(self) -> None:
+    async def watch(self) -> Rounds:
         while True:
-            await turn(LOOK_SECONDS)
             await in_background(self._catch_up)
+            yield WELL
+            await turn(LOOK_SECONDS)
 
     async def catch_up(self) -> None:
         """Count what has been logged so far: the file is about to be put aside."""

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from portico.run import news
 from portico.run.news import News
+from portico.turns import WELL, Rounds
 
 FIRST_FD = 3
 """SD_LISTEN_FDS_START."""
@@ -79,10 +80,11 @@ class Service:
         """The copies of that name are not needed any more."""
         self.tell("FDSTOREREMOVE=1", f"FDNAME={name}")
 
-    async def keep_alive(self) -> None:
+    async def keep_alive(self) -> Rounds:
         """Beat at half the watchdog's time, on the loop itself: when that hangs, systemd ends and restarts us."""
         while self._notify and self._watchdog_seconds:
             self.tell("WATCHDOG=1")
+            yield WELL
             await asyncio.sleep(self._watchdog_seconds / 2)
 
     def tell(self, *lines: str, fds: Sequence[int] = ()) -> None:

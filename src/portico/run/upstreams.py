@@ -24,7 +24,7 @@ from portico.run.health import Answer
 from portico.run.machine.words import NOT_THROUGH_NGINX
 from portico.run.news import News
 from portico.run.world import World
-from portico.turns import turn
+from portico.turns import WELL, Round, Rounds, turn
 
 OUT_AFTER, BACK_AFTER = 2, 2
 """Answers in a row: one may be a lost packet, or a server that has just started."""
@@ -127,24 +127,27 @@ class Upstreams:
         self._kept = Path(world.in_force.state) / KEPT
         self.servers: Servers = tuple(Server(name, is_drained=True) for name in _read(self._kept))
         self._upstream()
+        self._untold = tuple(server.name for server in self.servers if server.is_drained)
         world.out = without_requests(self.servers)
         self._changing = asyncio.Lock()
         self._trouble: Problem | None = None
 
-    async def watch(self) -> None:
+    async def watch(self) -> Rounds:
         """Ask them all, for ever; before that, tell who was drained when Portico ran the last time."""
-        for server in self.servers:
-            if server.is_drained:
-                self._say(news.ServerDrained(server.name))
+        untold, self._untold = self._untold, ()
+        for name in untold:
+            self._say(news.ServerDrained(name))
         while True:
             upstream = self._upstream()
             if upstream is None or not upstream.check_seconds or not self._is_serving():
+                yield WELL
                 await turn(NONE_SECONDS if upstream is None else IDLE_SECONDS)
                 continue
-            await asyncio.gather(
+            wrong, _ = await asyncio.gather(
                 self._round(upstream),
                 asyncio.sleep(upstream.check_seconds),
             )
+            yield wrong
 
     async def drain(self, asked: Parameters) -> AsyncGenerator[object, None]:
         """Change it, and tell when no worker of nginx is left that has it otherwise. Raises PorticoError."""
@@ -184,9 +187,12 @@ class Upstreams:
         self.servers = known(self.servers, [server.name for server in upstream.servers] if upstream else ())
         return upstream
 
-    async def _round(self, upstream: Upstream) -> None:
-        """Ask each of them once; who answers first is judged first."""
-        await asyncio.gather(*(self._look(server, upstream) for server in upstream.servers))
+    async def _round(self, upstream: Upstream) -> Round:
+        """Ask each of them once; who answers first is judged first. Which of them could not be judged, and why."""
+        looks = [self._look(server, upstream) for server in upstream.servers]
+        ends = await asyncio.gather(*looks, return_exceptions=True)
+        pairs = zip(upstream.servers, ends, strict=True)
+        return {server.name: end for server, end in pairs if isinstance(end, Exception)}
 
     async def _look(self, server: UpstreamServer, upstream: Upstream) -> None:
         answer = await self._answer(server, upstream)

@@ -18,7 +18,7 @@ from portico.errors import Problem
 from portico.plan.model import Plan, Tracing
 from portico.plan.paths import dashboard_socket, lanes, metrics_socket
 from portico.reading import Reader
-from portico.turns import turn
+from portico.turns import Round, Rounds, turn
 from portico.watch.door import Door, Lock, everybody, listen_unix
 from portico.watch.exposition import exposition
 from portico.watch.follow import MOST, PIECE, Follower
@@ -136,21 +136,22 @@ class Live:
 
     async def watch(
         self, house: House, in_force: Callable[[], Plan], tell: Callable[[Problem], None]
-    ) -> None:
+    ) -> Rounds:
         """Look until cancelled; meanwhile the doors are answered that nginx has for those who look on."""
         self._house, self._in_force, self._tell = house, in_force, tell
-        doors = await self._open_doors()
-        self._trace()
+        doors = list[tuple[asyncio.Server, str]]()
         try:
-            await self._look()
+            await self._open_doors(doors)
+            async for wrong in self._look():
+                yield wrong
         finally:
-            self._read()
-            self._trace(is_over=True)
             for door, path in doors:
                 door.close()
                 Path(path).unlink(missing_ok=True)
+            self._read()
+            self._trace(is_over=True)
 
-    async def _open_doors(self) -> list[tuple[asyncio.Server, str]]:
+    async def _open_doors(self, doors: list[tuple[asyncio.Server, str]]) -> None:
         """Both, whether or not nginx leads there: a reload may bring it."""
 
         def password_file() -> str | None:
@@ -163,19 +164,39 @@ class Live:
 
         metrics, dashboard = metrics_socket(self._plan.runtime), dashboard_socket(self._plan.runtime)
         group = self._plan.socket_group
-        return [
-            (await listen_unix(Door(self, everybody, metrics_only=True), metrics, group), metrics),
-            (await listen_unix(Door(self, Lock(password_file, reader)), dashboard, group), dashboard),
-        ]
+        guards = (
+            (Door(self, everybody, metrics_only=True), metrics),
+            (Door(self, Lock(password_file, reader)), dashboard),
+        )
+        for door, path in guards:
+            doors.append((await listen_unix(door, path, group), path))
 
-    async def _look(self) -> None:
-        loop, second = asyncio.get_running_loop(), 0
+    async def _look(self) -> Rounds:
+        """Each part by itself, while the doors stay open: who cannot read the log still tells of the processes."""
+        loop, second, came = asyncio.get_running_loop(), 0, False
         while True:
-            came = self._read()
+            wrong = dict[str, Exception]()
+            try:
+                came = self._read()
+            except Exception as error:  # noqa: BLE001  whatever it is, it is told and tried again
+                wrong["in the log"] = error
             if (now := int(loop.time() + _LOOK_SECONDS / 2)) != second:
                 second = now
-                await self._close_second()
+                wrong |= await self._end_second()
+            yield wrong
             await turn(_LOOK_SECONDS if came or self._followers else _IDLE_SECONDS)
+
+    async def _end_second(self) -> Round:
+        wrong = dict[str, Exception]()
+        try:
+            await self._close_second()
+        except Exception as error:  # noqa: BLE001
+            wrong["of the last second"] = error
+        try:
+            self._trace()
+        except Exception as error:  # noqa: BLE001
+            wrong["as spans"] = error
+        return wrong
 
     def _read(self) -> bool:
         """Count what has come to the log; a few pieces at a time, so that nothing else waits for long."""
@@ -222,7 +243,6 @@ class Live:
             sum(one["memory"] for one in known["generations"]),
         ]
         self._moments.tick(time.time(), memory=memory, **known["queue"], connections=known["connections"])
-        self._trace()
         marks, self._new_marks = self._new_marks, []
         item = self._item(requests, self._errors.changed(), marks) if self._followers else {}
         for follower in self._followers:

@@ -68,6 +68,9 @@ class Writer:
             except OSError as error:
                 self.error = error
                 self._give_up(lines, for_good=isinstance(error, BrokenPipeError))
+            except Exception as error:  # noqa: BLE001  the thread goes on: without it nobody reads a line any more
+                self.error = OSError(0, f"{type(error).__name__}: {error}")
+                self._give_up(lines, for_good=False)
             with self._changed:
                 self._size -= sum(map(len, lines))
 

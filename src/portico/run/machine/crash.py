@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from portico import backoff
 from portico.errors import FAILED
 from portico.run import action as do
 from portico.run import event as was
@@ -18,6 +19,7 @@ STEADY_SECONDS = 10.0
 FIRST_PAUSE_SECONDS = 0.05
 """Before the first restart: long enough for nginx's orphaned workers to close a listening socket that is theirs alone
 (`run.listening`), which would otherwise cost the new master 500 ms (it retries a failed bind at that pace)."""
+SECOND_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 15.0
 SERVED_SECONDS = 2.0
 """The longest pause of one that was well in between, the time it was well included: each start serves somebody, so
@@ -89,6 +91,5 @@ def _pause(crashes: int, served: float | None) -> float:
     """Before the next start, which ends the pauses of one that cannot start; what it `served` counts as a pause."""
     if crashes <= 1:
         return FIRST_PAUSE_SECONDS
-    # Clamped before the power: a crash loop may go on for a year.
-    pause = min(LONGEST_PAUSE_SECONDS, 0.5 * 2.0 ** min(crashes - 2, 10))
-    return pause if served is None else max(FIRST_PAUSE_SECONDS, min(pause, SERVED_SECONDS) - served)
+    pause = backoff.pause(crashes - 1, first=SECOND_PAUSE_SECONDS, longest=LONGEST_PAUSE_SECONDS)
+    return backoff.less_served(pause, served, longest=SERVED_SECONDS, least=FIRST_PAUSE_SECONDS)

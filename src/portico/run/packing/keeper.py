@@ -29,7 +29,7 @@ from portico.run.background import in_background
 from portico.run.packing.scan import stamp
 from portico.run.packing.words import Done, Folder, Found, Job, Seen, Stamp, Word
 from portico.run.world import World
-from portico.turns import turn
+from portico.turns import WELL, Rounds, turn
 
 _LOOK_SECONDS = 2.0
 _SHARE = 100
@@ -80,19 +80,21 @@ class Keeper:
         self._progress, self._shown, self._needs_work = news.Packing(0, 0, 0, 0), 0.0, False
         _clear(self._parents(), ())  # a file may have changed while nobody looked
 
-    async def watch(self) -> None:
-        """Keep them, for ever."""
+    async def watch(self) -> Rounds:
+        """Make them, for ever; `look` is to run beside it."""
         while not self._is_serving():
             await turn(_TURN_SECONDS)
-        looking = asyncio.ensure_future(self._look_for_ever())
-        try:
-            while True:
-                if self._adopt() or self._needs_work:
-                    self._needs_work = False
+        while True:
+            self._adopt()
+            if self._needs_work:
+                self._needs_work = False
+                try:
                     await self._pass()
-                await turn(_TURN_SECONDS)
-        finally:
-            looking.cancel()
+                except Exception:
+                    self._needs_work = True
+                    raise
+            yield WELL
+            await turn(_TURN_SECONDS)
 
     def status(self) -> dict[str, Any]:
         """What there is: files with a copy and their bytes, the bytes of the copies by coding, what is under way."""
@@ -111,30 +113,34 @@ class Keeper:
     def _parents(self) -> set[Path]:
         return {Path(copy.root).parent for plan in self._world.plans.values() for copy in plan.packed}
 
-    def _adopt(self) -> bool:
-        """Take on the folders of the plans there are, and let go of the others. Whether there are new ones."""
+    def _adopt(self) -> None:
+        """Take on the folders of the plans there are, and let go of the others. New ones are work."""
         plans = (*self._world.plans.values(), self._world.in_force)
         wanted = {copy.root: copy for plan in plans for copy in plan.packed}
         if wanted.keys() == self._trees.keys():
-            return False
-        is_more = not wanted.keys() <= self._trees.keys()
+            return
+        self._needs_work |= not wanted.keys() <= self._trees.keys()
         self._trees = {root: self._trees.get(root) or Tree(copy) for root, copy in wanted.items()}
         _clear({Path(root).parent for root in wanted}, wanted)
-        return is_more
 
     # Looking -------------------------------------------------------------------------------------------
 
-    async def _look_for_ever(self) -> None:
+    async def look(self) -> Rounds:
+        """Look for files that changed, for ever."""
         while True:
-            began = time.monotonic()
+            began, wrong = time.monotonic(), dict[str, Exception]()
             changed = await in_background(self._look) if self._has_files() else []
             for tree, names, folders in changed:
-                for name, was in names:
-                    if tree.files.get(name) == was:  # not made anew meanwhile
-                        tree.forget(name)
+                self._needs_work |= bool(names or folders)
                 for path in folders:
                     tree.folders.pop(path, None)
-                self._needs_work |= bool(names or folders)
+                for name, was in names:
+                    try:
+                        if tree.files.get(name) == was:  # not made anew meanwhile
+                            tree.forget(name)
+                    except OSError as error:  # nginx goes on sending that copy: it is tried again
+                        wrong[f"{tree.packed.folder}/{name}"] = error
+            yield wrong
             took = time.monotonic() - began
             await turn(max(_LOOK_SECONDS, _SHARE * took))
 

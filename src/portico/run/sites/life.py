@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from portico import backoff
+
 STEADY_SECONDS = 10.0
 """A site that served this long did not fail "again"."""
 AT_ONCE_SECONDS = 0.05
@@ -87,6 +89,5 @@ def pause_after(failures: int, served: float | None) -> float:
     """One that cannot start is tried less and less often; one that `served`, soon: those seconds count as a pause."""
     if failures <= 1 and served is not None:
         return AT_ONCE_SECONDS
-    # Clamped before the power: this may go on for a year.
-    pause = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2.0 ** min(failures - 1, 10))
-    return pause if served is None else max(AT_ONCE_SECONDS, min(pause, SERVED_SECONDS) - served)
+    pause = backoff.pause(failures, first=FIRST_PAUSE_SECONDS, longest=LONGEST_PAUSE_SECONDS)
+    return backoff.less_served(pause, served, longest=SERVED_SECONDS, least=AT_ONCE_SECONDS)

@@ -29,6 +29,7 @@ from portico.run.sites.life import Status
 from portico.run.sites.member import Member, Wanted, clear_away, waiting
 from portico.run.sites.supervisors import Supervisors
 from portico.run.systemd import Service
+from portico.turns import Rounds
 from portico.values import Address
 
 SayNews = Callable[[news.News], None]
@@ -120,9 +121,9 @@ class Sites:
             return gateway_plan(tuple(self._next.parts.values()), self.place)
         return self.planned()
 
-    async def watch(self) -> None:
+    def watch(self) -> Rounds:
         """Start what is due, for ever."""
-        await self.supervisors.watch()
+        return self.supervisors.watch()
 
     async def leave(self) -> None:
         """nginx has left: the sites finish what they have."""

@@ -17,6 +17,7 @@ from portico.run.sites import life
 from portico.run.sites.life import Status
 from portico.run.sites.member import Member, clear_away, set_booting, show_pages
 from portico.run.stderr import Lines
+from portico.turns import WELL, Rounds
 
 AT_ONCE = 4
 """Supervisors that start at the same time: importing an app takes a core for a second."""
@@ -45,10 +46,11 @@ class Supervisors:
         """The machine's time; a thread that plans, and a start that has no loop yet, see the same."""
         return time.monotonic()
 
-    async def watch(self) -> None:
+    async def watch(self) -> Rounds:
         """Start what is due, for ever."""
         while True:
             self._start_due()
+            yield WELL
             self._wake.clear()
             dues = [one.life.due for one in self.members.values() if one.life.due is not None]
             is_full = self._starting() >= AT_ONCE
@@ -140,8 +142,9 @@ class Supervisors:
                 reads_stderr=True,
                 stdout=1,
             )
-        except OSError as error:
-            self._judge(member, 127, f"cannot be started: {error.strerror}")
+        except Exception as error:  # noqa: BLE001  one site that cannot be started does not hold up the others
+            why = error.strerror if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
+            self._judge(member, 127, f"cannot be started: {why}")
         else:
             member.words.follow(member.child.stderr)
 

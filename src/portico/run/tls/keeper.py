@@ -27,7 +27,7 @@ from portico.run.tls.memory import Memory
 from portico.run.tls.preflight import preflight
 from portico.run.tls.schedule import DAY, REFUSED, SERVER, UNREADY, WARN_DAYS, pause, renew_at
 from portico.run.world import World
-from portico.turns import turn
+from portico.turns import WELL, Rounds, turn
 
 TURN_SECONDS = 1.0
 """How often it is looked whether there is something to do; a file of the user's is seen as soon."""
@@ -58,29 +58,22 @@ class Keeper:
         self._ordering = asyncio.Lock()
         self._stumbled: tuple[Problem, ...] = ()
 
-    async def watch(self) -> None:
+    async def watch(self) -> Rounds:
         """For ever."""
         while True:
             tls, served = self._world.in_force.tls, self._world.material
             if tls is None or served is None or not self._is_serving():
+                yield WELL
                 await turn(TURN_SECONDS)
                 continue
             if tls != self._of:
                 self._begin(tls, served)
-            try:
-                await self._turn(tls, served)
-            except Exception as error:  # noqa: BLE001  whatever it is, the certificate is kept on being kept
-                self._stumble(error)
+            wrong = await self._turn(tls, served)
+            self._stumbled = tuple(problem for error in wrong.values() for problem in error.problems)
+            yield wrong
+            if wrong:
                 await asyncio.sleep(LOOK_AGAIN_SECONDS)
             await turn(TURN_SECONDS)
-
-    def _stumble(self, error: Exception) -> None:
-        """Say what went wrong in a turn, once."""
-        problems = error.problems if isinstance(error, PorticoError) else (_unexpected(error),)
-        if problems != self._stumbled:
-            for problem in problems:
-                self._say(news.Trouble(problem))
-        self._stumbled = problems
 
     def _begin(self, tls: Tls, served: Material) -> None:
         """A plan that is new to us."""
@@ -96,7 +89,18 @@ class Keeper:
             # Somebody who starts anew is told why nothing happens yet.
             self._say(news.CertificateFailed(tuple(memory.problems), memory.next_try - now, memory.failures))
 
-    async def _turn(self, tls: Tls, served: Material) -> None:
+    async def _turn(self, tls: Tls, served: Material) -> dict[str, PorticoError]:
+        """What failed. Each part is done by itself: who cannot renew a certificate still warns of its end."""
+        wrong = dict[str, PorticoError]()
+        parts = (("", self._mend), ("as it is served", self._look_again), ("its end", self._warn))
+        for name, part in parts:
+            try:
+                await part(tls, served)
+            except Exception as error:  # noqa: BLE001  whatever it is, it is told and tried again
+                wrong[name or tls.names[0]] = error if isinstance(error, PorticoError) else _told(error)
+        return wrong
+
+    async def _mend(self, tls: Tls, served: Material) -> None:
         now = time.time()
         if tls.mode == "files":
             await self._reread(tls, served)
@@ -104,9 +108,10 @@ class Keeper:
             await self._replace(tls, await in_background(lambda: material.local(tls)), "local")
         elif tls.mode == "auto" and now >= await self._next_try(tls, served):
             await self._renew(tls)
-        if now >= self._look_at:
+
+    async def _look_again(self, tls: Tls, _: Material) -> None:
+        if time.time() >= self._look_at:
             await self._look(tls)
-        self._warn(served.certificate, now)
 
     # The user's own files -----------------------------------------------------------------------------
 
@@ -298,8 +303,9 @@ class Keeper:
         if wanted != served.hsts_seconds and not served.is_placeholder:
             await self._world.put_material(replace(served, hsts_seconds=wanted))
 
-    def _warn(self, certificate: Certificate, now: float) -> None:
+    async def _warn(self, _: Tls, given: Material) -> None:
         """Once a day from two weeks before the end."""
+        certificate, now = given.certificate, time.time()
         left = certificate.days_left(now)
         served = self._world.material
         if left > WARN_DAYS or now < self._warned + DAY or served is None or served.is_placeholder:
@@ -424,6 +430,10 @@ def _stat(path: str) -> tuple[int, ...]:
     except OSError:
         return ()
     return found.st_ino, found.st_mtime_ns, found.st_size, found.st_mode
+
+
+def _told(error: Exception) -> PorticoError:
+    return PorticoError(_unexpected(error))
 
 
 def _unexpected(error: Exception) -> Problem:

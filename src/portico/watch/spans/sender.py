@@ -16,6 +16,7 @@ from itertools import islice
 
 import requests
 
+from portico import backoff
 from portico.errors import Problem
 from portico.plan.model import Tracing
 from portico.reading import Reader
@@ -89,13 +90,18 @@ class Sender:
         self._thread.join(seconds)
 
     def _go(self) -> None:
-        while (text := self._next()) or not self._over.is_set():
+        while True:
+            text = b""
             try:
+                text = self._next()
                 chosen = iter(self._chosen(text))
                 while batch := [*islice(chosen, _BATCH)]:
                     self._deliver(batch)
             except Exception as error:  # noqa: BLE001  a fault here must not end the thread: spans are not vital
                 self._lose(text.count(b"\n"), f"{type(error).__name__}: {error}")
+                self._over.wait(_FIRST_PAUSE)
+            if not text and self._over.is_set():
+                return
 
     def _next(self) -> bytes:
         """The next lines, waited for and gathered for a moment; empty when there are no more and it is over."""
@@ -129,7 +135,7 @@ class Sender:
 
     def _deliver(self, batch: list[Request]) -> None:
         """Send it, again and again if need be; given up at the end, or when it is refused."""
-        body, pause = gzip.compress(self._encoder.message(batch), 5), _FIRST_PAUSE
+        body, failures = gzip.compress(self._encoder.message(batch), 5), 0
         while True:
             try:
                 self._post(body)
@@ -138,8 +144,8 @@ class Sender:
                 if error.is_final or self._over.is_set():
                     self.counts[_LOST] += len(batch)
                     return
-                self._over.wait(pause)
-                pause = min(2 * pause, _LONGEST_PAUSE)
+                failures += 1
+                self._over.wait(backoff.pause(failures, first=_FIRST_PAUSE, longest=_LONGEST_PAUSE))
             else:
                 self.counts[_SENT] += len(batch)
                 self._say_up()

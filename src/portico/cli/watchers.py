@@ -1,0 +1,22 @@
+"""What fails beside the serving, as `portico status` shows it."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from portico.cli import output
+from portico.cli.words import lasting
+
+
+def rows(watchers: list[dict[str, Any]]) -> list[str]:
+    """What fails beside the serving, since when, and when it is tried again."""
+    return [output.warned(f"  failing    {_watcher(one)}") for one in watchers]
+
+
+def _watcher(one: dict[str, Any]) -> str:
+    now = time.time()
+    again = "at the next look" if one["next_try"] is None else f"in {max(0.0, one['next_try'] - now):.0f} s"
+    times = f"{one['failures']} times, " if one["failures"] > 1 else ""
+    ago = lasting(max(0.0, now - one["last"]))
+    return f"watching {one['name']}: {one['error']} ({times}last {ago} ago), next try {again}"
