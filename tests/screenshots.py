@@ -21,7 +21,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, HttpCredentials, sync_playwright
 from rich.console import Console
 from rich.terminal_theme import MONOKAI
 from rich.text import Text
@@ -52,11 +52,21 @@ def main() -> None:
                 time.sleep(SECONDS - RELOAD_AFTER)
                 top = _shown(run, "top", "--once")
                 trace = _shown(run, "trace", "/")
+                word = (run.state / "look.password").read_text().strip()
+                who: HttpCredentials = {"username": "me", "password": word}
                 with _browser() as browser:
-                    _page(browser, f"http://127.0.0.1:{dashboard}/", "dashboard.png", 1280, 1010)
-                    _page(browser, f"http://127.0.0.1:{dashboard}/", "dashboard-dark.png", 1280, 1010, "dark")
-                    _page(browser, f"http://127.0.0.1:{dashboard}/", "dashboard-phone.png", 390, 844)
-                    _walk(browser, f"http://127.0.0.1:{dashboard}/", "walk.png")
+                    _page(browser, f"http://127.0.0.1:{dashboard}/", who, "dashboard.png", 1280, 1010)
+                    _page(
+                        browser,
+                        f"http://127.0.0.1:{dashboard}/",
+                        who,
+                        "dashboard-dark.png",
+                        1280,
+                        1010,
+                        "dark",
+                    )
+                    _page(browser, f"http://127.0.0.1:{dashboard}/", who, "dashboard-phone.png", 390, 844)
+                    _walk(browser, f"http://127.0.0.1:{dashboard}/", who, "walk.png")
                     _terminal(browser, top, "top.png")
                     _terminal(browser, trace, "trace.png")
         finally:
@@ -117,10 +127,20 @@ def _browser() -> Iterator[Browser]:
         browser.close()
 
 
-def _page(browser: Browser, url: str, name: str, width: int, height: int, scheme: str = "light") -> None:
+def _page(
+    browser: Browser,
+    url: str,
+    who: HttpCredentials,
+    name: str,
+    width: int,
+    height: int,
+    scheme: str = "light",
+) -> None:
     dark = scheme == "dark"
     context = browser.new_context(
-        viewport={"width": width, "height": height}, color_scheme="dark" if dark else "light"
+        viewport={"width": width, "height": height},
+        color_scheme="dark" if dark else "light",
+        http_credentials=who,
     )
     page = context.new_page()
     page.goto(url)
@@ -129,9 +149,9 @@ def _page(browser: Browser, url: str, name: str, width: int, height: int, scheme
     context.close()
 
 
-def _walk(browser: Browser, url: str, name: str) -> None:
+def _walk(browser: Browser, url: str, who: HttpCredentials, name: str) -> None:
     """The newest traced request, opened at nginx's choice of a location."""
-    page = browser.new_page(viewport={"width": 1280, "height": 1010})
+    page = browser.new_page(viewport={"width": 1280, "height": 1010}, http_credentials=who)
     page.goto(url)
     page.locator("#requests tr", has_text=" traced").first.get_by_role("button").click()
     for _ in range(4):

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, HttpCredentials, Page, expect, sync_playwright
 
 from tests.support import Served, environment, free_port, served
 
@@ -59,7 +59,9 @@ def page(request: pytest.FixtureRequest, browser: Browser, site: Served, port: i
     """The dashboard, live; at its end nothing was complained about and nobody else was asked."""
     how = {"width": 1280, "height": 900, "scheme": "light"} | getattr(request, "param", {})
     context = browser.new_context(
-        viewport={"width": how["width"], "height": how["height"]}, color_scheme=how["scheme"]
+        viewport={"width": how["width"], "height": how["height"]},
+        color_scheme=how["scheme"],
+        http_credentials=_key(site),
     )
     made = context.new_page()
     made.set_default_timeout(WAIT_MS)
@@ -74,6 +76,11 @@ def page(request: pytest.FixtureRequest, browser: Browser, site: Served, port: i
     context.close()
     assert complaints == []
     assert hosts == {f"127.0.0.1:{port}"}
+
+
+def _key(site: Served) -> HttpCredentials:
+    """The password that Portico made, before which nobody on this machine gets in."""
+    return {"username": "me", "password": (site.state / "look.password").read_text().strip()}
 
 
 PHONE = {"width": 360, "height": 740}

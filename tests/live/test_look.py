@@ -15,7 +15,7 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from portico.watch.door import MOST_OPEN
+from portico.watch.door import MOST_CONNECTIONS
 from tests.support import Served, environment, free_port, served
 
 APP = """
@@ -63,9 +63,14 @@ def portico(run: Served, *words: str, seconds: float = 60) -> subprocess.Complet
     )  # fmt: skip
 
 
-def scraped(url: str) -> dict[str, float]:
+def key(run: Served) -> httpx.BasicAuth:
+    """The password that Portico made."""
+    return httpx.BasicAuth("anybody", (run.state / "look.password").read_text().strip())
+
+
+def scraped(url: str, auth: httpx.Auth) -> dict[str, float]:
     """Every sample by name and labels."""
-    answer = httpx.get(f"{url}/metrics", timeout=30)
+    answer = httpx.get(f"{url}/metrics", auth=auth, timeout=30)
     assert answer.status_code == 200
     assert answer.headers["Content-Type"].startswith("text/plain; version=0.0.4")
     families = text_string_to_metric_families(answer.text)
@@ -98,12 +103,12 @@ def test_prometheus_gets_every_request() -> None:
     with served({"app.py": APP, "portico.toml": toml, "static/a.txt": "a"}, "app:app") as run:
         for path in ("/", "/", "/static/a.txt", "/teapot", "/boom", "/none"):
             run.get(path)
-        until(lambda: requests(scraped(url)) >= 6, "six requests in the metrics")
+        until(lambda: requests(scraped(url, key(run))) >= 6, "six requests in the metrics")
         until(
-            lambda: scraped(url)["portico_generation_live[]"] == 1,
+            lambda: scraped(url, key(run))["portico_generation_live[]"] == 1,
             "what is known of the processes is from now",
         )
-        found = scraped(url)
+        found = scraped(url, key(run))
     assert {group: requests(found, group) for group in ("2xx", "4xx", "5xx")} == {
         "2xx": 3,
         "4xx": 2,
@@ -116,7 +121,8 @@ def test_prometheus_gets_every_request() -> None:
 
 def test_the_metrics_door_has_nothing_else(site: Served, ports: dict[str, int]) -> None:
     for path in ("/", "/events", "/main.js", "/../control.sock", "/metrics/"):
-        assert httpx.get(f"http://127.0.0.1:{ports['metrics']}{path}", timeout=60).status_code == 404, path
+        url = f"http://127.0.0.1:{ports['metrics']}{path}"
+        assert httpx.get(url, auth=key(site), timeout=60).status_code == 404, path
 
 
 def test_the_command_prints_the_same(site: Served) -> None:
@@ -179,10 +185,10 @@ def events(url: str, count: int, **how: Any) -> list[dict[str, Any]]:
 
 def test_the_dashboard_comes_through_nginx(site: Served, ports: dict[str, int]) -> None:
     url = f"http://127.0.0.1:{ports['dashboard']}"
-    page = httpx.get(url, timeout=60)
+    page = httpx.get(url, auth=key(site), timeout=60)
     assert page.headers["Server"] == "nginx"
     assert "default-src 'none'" in page.headers["Content-Security-Policy"]
-    first, second = events(url, 2)
+    first, second = events(url, 2, auth=key(site))
     assert first["house"]["live"] == 1
     assert second["time"] > first["time"]
 
@@ -190,7 +196,7 @@ def test_the_dashboard_comes_through_nginx(site: Served, ports: dict[str, int]) 
 def test_who_looks_on_is_not_counted(site: Served, ports: dict[str, int]) -> None:
     agent = {"User-Agent": "looks on"}
     for url in (f"http://127.0.0.1:{ports['dashboard']}/", f"http://127.0.0.1:{ports['metrics']}/metrics"):
-        with httpx.Client(timeout=30, headers=agent) as looking:
+        with httpx.Client(timeout=30, headers=agent, auth=key(site)) as looking:
             assert looking.get(url).status_code == 200
     for _ in range(4):  # of each worker of nginx, very likely
         site.line(httpx.get(site.url, timeout=30))
@@ -199,16 +205,33 @@ def test_who_looks_on_is_not_counted(site: Served, ports: dict[str, int]) -> Non
 
 def test_a_page_elsewhere_cannot_look(site: Served, ports: dict[str, int]) -> None:
     """DNS rebinding: the name is theirs, the address this machine's."""
-    url = f"http://127.0.0.1:{ports['dashboard']}"
-    for path in ("/", "/events", "/metrics"):
-        assert httpx.get(url + path, headers={"Host": "evil.example"}, timeout=60).status_code == 421
+    for port in ports.values():
+        for path in ("/", "/events", "/metrics"):
+            for host in ("evil.example", f"evil.example:{port}", "127.0.0.1.evil.example", ""):
+                answer = httpx.get(
+                    f"http://127.0.0.1:{port}{path}", headers={"Host": host}, auth=key(site), timeout=60
+                )
+                assert answer.status_code in (400, 421), (path, host)
+
+
+def test_loopback_is_open_to_nobody_without_the_password(site: Served, ports: dict[str, int]) -> None:
+    file = site.state / "look.password"
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert str(file) in site.stderr(), "people are told where it is"
+    for port in ports.values():
+        for path in ("/", "/events", "/metrics", "/trace"):
+            assert httpx.get(f"http://127.0.0.1:{port}{path}", timeout=60).status_code == 401, path
+    word = {"Authorization": f"Bearer {file.read_text().strip()}"}
+    url = f"http://127.0.0.1:{ports['metrics']}/metrics"
+    assert httpx.get(url, headers=word, timeout=60).status_code == 200
+    assert httpx.get(url, headers={"Authorization": "Bearer no"}, timeout=60).status_code == 401
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS"])
 def test_no_order_is_taken(site: Served, ports: dict[str, int], method: str) -> None:
     url = f"http://127.0.0.1:{ports['dashboard']}"
     assert httpx.request(method, f"{url}/stop", timeout=60).status_code == 405
-    assert httpx.get(f"{url}/status", timeout=60).status_code == 404
+    assert httpx.get(f"{url}/status", auth=key(site), timeout=60).status_code == 404
 
 
 def test_the_command_serves_it_to_who_has_the_key(site: Served) -> None:
@@ -225,10 +248,14 @@ def test_the_command_serves_it_to_who_has_the_key(site: Served) -> None:
             assert httpx.get(url, headers={"Host": "evil.example"}, timeout=60).status_code == 421
             with httpx.Client(follow_redirects=True, timeout=30) as browser:
                 assert "<!doctype html>" in browser.get(url).text
-                assert browser.get(f"{base}/main.js").status_code == 200
-                assert "portico_requests_total" in browser.get(f"{base}/metrics").text
-                cookies = {cookie.name: cookie.value or "" for cookie in browser.cookies.jar}
-            assert events(base, 2, cookies=cookies)[1]["house"]["phase"] == "serving"
+                (cookie,) = browser.cookies.jar
+                below = f"{base}{cookie.path}"
+                assert len(cookie.path) > 20, "another port of 127.0.0.1 is not sent it"
+                assert browser.get(f"{below}main.js").status_code == 200
+                assert "portico_requests_total" in browser.get(f"{below}metrics").text
+                cookies = {cookie.name: cookie.value or ""}
+            assert httpx.get(f"{base}/events", cookies=cookies, timeout=60).status_code == 403
+            assert events(below.rstrip("/"), 2, cookies=cookies)[1]["house"]["phase"] == "serving"
         finally:
             process.terminate()
 
@@ -238,7 +265,7 @@ def test_a_stop_does_not_wait_for_who_looks_on() -> None:
     toml = f'request_timeout = "10m"\n[dashboard]\nlisten = "127.0.0.1:{port}"\n'
     with (
         served({"app.py": APP, "portico.toml": toml}, "app:app") as run,
-        httpx.stream("GET", f"http://127.0.0.1:{port}/events", timeout=60) as answer,
+        httpx.stream("GET", f"http://127.0.0.1:{port}/events", auth=key(run), timeout=60) as answer,
     ):
         lines = answer.iter_lines()
         next(lines)
@@ -254,21 +281,20 @@ def test_others_need_the_password() -> None:
         assert httpx.get(url, timeout=60).headers["WWW-Authenticate"].startswith("Basic")
         for wrong in ("", "another", PASSWORD[:-1]):
             assert httpx.get(url, auth=("me", wrong), timeout=30).status_code == 401
-        good = httpx.get(url, auth=("me", PASSWORD), headers={"Host": "any.example"}, timeout=60)
-        assert good.status_code == 200
+        assert httpx.get(url, auth=("me", PASSWORD), timeout=60).status_code == 200
         assert events(url.rstrip("/"), 1, auth=("me", PASSWORD))
 
 
 def test_who_guesses_takes_nobodys_place() -> None:
-    """More wrong passwords at once than dashboards may be open; each waits for its second."""
+    """Many wrong passwords at once: more than once were let wait, after which nobody was let in any more."""
     port = free_port()
     toml = f'[dashboard]\nlisten = "0.0.0.0:{port}"\npassword_file = "word.txt"\n'
-    guess = b"GET / HTTP/1.1\r\nHost: x\r\nAuthorization: Basic bWU6bm8=\r\n\r\n"
+    guess = b"GET / HTTP/1.1\r\nHost: localhost\r\nAuthorization: Basic bWU6bm8=\r\n\r\n"
     with (
         served({"app.py": APP, "portico.toml": toml, "word.txt": f"{PASSWORD}\n"}, "app:app"),
         ExitStack() as guessers,
     ):
-        for _ in range(MOST_OPEN + 20):
+        for _ in range(MOST_CONNECTIONS + 20):
             guessers.enter_context(socket.create_connection(("127.0.0.1", port), 30)).sendall(guess)
         assert httpx.get(f"http://127.0.0.1:{port}/", auth=("me", PASSWORD), timeout=30).status_code == 200
         assert events(f"http://127.0.0.1:{port}", 1, auth=("me", PASSWORD))
@@ -282,7 +308,9 @@ def test_a_reload_opens_and_closes_the_door() -> None:
             assert probe.connect_ex(("127.0.0.1", port)) != 0
         toml.write_text(f'[dashboard]\nlisten = "127.0.0.1:{port}"\n')
         assert portico(run, "reload").returncode == 0
-        until(lambda: _status(port) == 200, "the dashboard answers")
+        until(lambda: _status(port) == 401, "the dashboard answers")
+        until((run.state / "look.password").exists, "a password is made")
+        assert httpx.get(f"http://127.0.0.1:{port}/", auth=key(run), timeout=60).status_code == 200
         toml.write_text("")
         assert portico(run, "reload").returncode == 0
         until(lambda: _status(port) == 0, "nobody listens there any more")
@@ -312,12 +340,11 @@ def test_a_request_that_still_runs_is_told_of(site: Served) -> None:
 def test_a_kept_trace_is_given_with_reasons(site: Served, ports: dict[str, int]) -> None:
     told = json.loads(portico(site, "trace", "/", "--json").stdout)
     url = f"http://127.0.0.1:{ports['dashboard']}/trace"
-    kept = httpx.get(url, params={"id": told["id"]}, timeout=30).json()
+    kept = httpx.get(url, params={"id": told["id"]}, auth=key(site), timeout=30).json()
     (row,) = [row for row in kept["rows"] if row["action"] == "chooses location /"]
     assert row["text"] == "location / {"
     assert row["why"]
     for wrong in ("", "0" * 32, "../" + told["id"], "%2e%2e"):
-        assert httpx.get(url, params={"id": wrong}, timeout=30).status_code == 404, wrong
-    assert (
-        httpx.get(f"http://127.0.0.1:{ports['metrics']}/trace?id={told['id']}", timeout=60).status_code == 404
-    )
+        assert httpx.get(url, params={"id": wrong}, auth=key(site), timeout=30).status_code == 404, wrong
+    other = f"http://127.0.0.1:{ports['metrics']}/trace?id={told['id']}"
+    assert httpx.get(other, auth=key(site), timeout=60).status_code == 404

@@ -38,10 +38,21 @@ def _rows(gathered: Gathered) -> list[tuple[str, str]]:
         ("path", f"client -> nginx {versions['nginx']} -> {_answers(plan)}"),
         *([("nginx", f"{versions['nginx']} was taken: {why}")] if (why := gathered.place.nginx_why) else []),
         *(("static", folder) for folder in folders),
+        *_watched_at(plan),
         ("times", times),
         ("uploads", f"up to {Size(plan.max_upload)}"),
         ("files", f"{plan.runtime}/conf  (portico explain says why each line is there)"),
         ("logs", plan.state),
+    ]
+
+
+def _watched_at(plan: Plan) -> list[tuple[str, str]]:
+    """The addresses for those who look on, and where their password is."""
+    doors = (("live", plan.dashboard, ""), ("metrics", plan.metrics, "metrics"))
+    return [
+        (name, f"{door.url}{path}  (password: the first line of {door.password_file})")
+        for name, door, path in doors
+        if door
     ]
 
 

@@ -29,7 +29,7 @@ def command(context: click.Context, config: str | None, name: str, is_json: bool
     elif certificate is None:
         output.result(f"this site has no HTTPS\n  {_BEGIN}")
     else:
-        output.results(details(certificate))
+        output.results(details(output.safe(certificate)))
     if certificate is None:
         sys.exit(DONE)
     sys.exit(FAILED if is_bad(certificate) else DONE)

@@ -88,8 +88,10 @@ def _findings(gathered: Gathered, ours: frozenset[int] = frozenset()) -> list[Fi
 
 
 def _lines(finding: Finding) -> list[str]:
-    head = f"{_MARKS[finding.level]}  {output.strong(finding.subject)}: {finding.what}"
-    return [head, *(f"           {line}" for line in finding.hint.splitlines())]
+    head = (
+        f"{_MARKS[finding.level]}  {output.strong(output.safe(finding.subject))}: {output.safe(finding.what)}"
+    )
+    return [head, *(f"           {line}" for line in output.safe(finding.hint).splitlines())]
 
 
 def _summary(findings: list[Finding]) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import click
@@ -57,7 +58,8 @@ class _Remote:
 async def _serve(runtime: str, port: int, *, opens: bool) -> None:
     import asyncio
 
-    from portico.watch.door import Door, Ticket
+    from portico.watch.door import Door
+    from portico.watch.guards import Ticket
 
     key = secrets.token_urlsafe(18)
     doors: list[Door] = []  # which know the port, and that is known when they are open
@@ -69,15 +71,34 @@ async def _serve(runtime: str, port: int, *, opens: bool) -> None:
         hint = "choose another --port, or none"
         raise PorticoError(Problem(f"127.0.0.1:{port}", f"cannot listen: {error}", hint)) from error
     port = server.sockets[0].getsockname()[1]
-    doors.append(Door(_Remote(runtime), Ticket(key, port)))
+    ticket = Ticket(key, port)
+    doors.append(Door(_Remote(runtime), ticket, below=ticket.path))
     url = f"http://127.0.0.1:{port}/?key={key}"
     output.result(url)
     output.say(output.faint("  for this machine alone; Ctrl-C ends it"))
-    if opens:
-        import webbrowser
+    with _page_that_leads_to(url) as page:
+        if opens:
+            import webbrowser
 
-        webbrowser.open(url)
-    await server.serve_forever()
+            webbrowser.open(page)
+        await server.serve_forever()
+
+
+@contextmanager
+def _page_that_leads_to(url: str) -> Iterator[str]:
+    """The address of a file, for our own user's eyes alone, that takes a browser there.
+
+    A browser is told what to open in its arguments, and every user of the machine reads those: the key is no part of
+    them.
+    """
+    import tempfile  # mkdtemp: 0700
+    from pathlib import Path
+
+    with tempfile.TemporaryDirectory(prefix="portico-") as directory:
+        page = Path(directory) / "open.html"
+        page.write_text(f'<!doctype html><meta http-equiv="refresh" content="0; url={url}">\n', "utf-8")
+        page.chmod(0o600)
+        yield page.as_uri()
 
 
 def _has_browser() -> bool:

@@ -210,7 +210,10 @@ class _Show:
         whose = f"  request {item.id[:8]}, still running" if isinstance(item, Entry) and item.id else ""
         first, *rest = item.text.split("\n")
         output.results(
-            [f"{clock}  {output.faint(who + whose)}  {visible(first)}", *(f"    {visible(t)}" for t in rest)]
+            [
+                f"{visible(clock)}  {output.faint(visible(who + whose))}  {visible(first)}",
+                *(f"    {visible(t)}" for t in rest),
+            ]
         )
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from portico.cli.journal import Priority
-from portico.cli.output import bad, faint, good, strong, warned
+from portico.cli.output import bad, faint, good, safe, strong, warned
 from portico.cli.words import lasting
 from portico.run import news
-from portico.watch.lines import short_size, visible
+from portico.watch.lines import short_size
 
 _BAR = 24
 
@@ -18,8 +20,12 @@ def bar(item: news.Packing) -> str:
     return faint(f"compressing {'█' * full}{'░' * (_BAR - full)} {item.done}/{item.files} files, {sizes}")
 
 
-def sentence(item: news.News) -> str:  # noqa: C901  a table, one row a kind of news
+def sentence(item: news.News) -> str:
     """One line for one piece of news, empty for what needs none."""
+    return _sentence(msgspec.convert(safe(msgspec.to_builtins(item)), type(item)))
+
+
+def _sentence(item: news.News) -> str:  # noqa: C901  a table, one row a kind of news
     match item:
         case news.Starting():
             return faint("starting ...")
@@ -57,7 +63,7 @@ def sentence(item: news.News) -> str:  # noqa: C901  a table, one row a kind of 
         case news.Hurrying():
             return warned("hurrying")
         case news.NginxSaid(line):
-            return warned(f"nginx: {visible(line)}")
+            return warned(f"nginx: {line}")
         case news.DiskFull(state):
             return warned(f"the disk that holds {state} is full: requests go on, their log lines are lost")
         case news.DiskBack(state):

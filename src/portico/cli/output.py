@@ -3,47 +3,84 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 import msgspec
 
 from portico.cli.journal import Priority, marked
 from portico.errors import PorticoError
+from portico.watch.lines import visible
+
+T = TypeVar("T")
+
+_FOREIGN = re.compile(
+    r"(?P<ours>\x1b\[(?:0|1|2|31|32|33)m)|[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]"
+)
+"""What would steer a terminal, or show text in another order than it has; the colours below are ours."""
+
+
+class Json(str):
+    """Text that programs read: printed as it is. JSON itself has no control characters below a blank."""
+
+    __slots__ = ()
+
+
+def safe(value: T) -> T:
+    """Text from outside (the app, its clients, files, other programs) with control characters spelled out.
+
+    Of a dict, a list or a tuple, every text in it. Ends of lines stay.
+    """
+    made: Any = value
+    if isinstance(value, str):
+        made = "\n".join(map(visible, value.split("\n")))
+    elif isinstance(value, dict):
+        made = {safe(name): safe(item) for name, item in value.items()}
+    elif isinstance(value, list | tuple):
+        made = type(value)(map(safe, value))
+    return made  # type: ignore[no-any-return]
+
+
+def tamed(text: str) -> str:
+    """The same for a whole line of ours, which may have our colours: the last fence of everything that is printed."""
+    if isinstance(text, Json):
+        return text
+    return _FOREIGN.sub(lambda found: found["ours"] or visible(found[0]), text)
 
 
 def result(text: str = "") -> None:
     """A line of what was asked for."""
-    click.echo(text, color=_colour(sys.stdout))
+    click.echo(tamed(text), color=_colour(sys.stdout))
 
 
 def results(lines: list[str]) -> None:
     """Many lines of what was asked for, written at once."""
     if lines:
-        result("\n".join(lines))
+        result(Json("\n".join(map(tamed, lines))))
 
 
 def say(text: str = "", priority: Priority = Priority.INFO) -> None:
     """A line about what is going on."""
-    click.echo(marked(text, priority), err=True, color=_colour(sys.stderr))
+    click.echo(marked(tamed(text), priority), err=True, color=_colour(sys.stderr))
 
 
 def complain(error: PorticoError) -> None:
     """Every problem of an error, its place in bold."""
     for problem in error.problems:
-        text = str(problem)
-        say(text.replace(problem.where, strong(problem.where), 1) if problem.where else text, Priority.ERROR)
+        text, where = safe(str(problem)), safe(problem.where)
+        say(text.replace(where, strong(where), 1) if where else text, Priority.ERROR)
 
 
 def as_json(value: Any) -> str:
     """Any of our values as indented JSON."""
-    return msgspec.json.format(msgspec.json.encode(value, enc_hook=str), indent=2).decode()
+    return Json(msgspec.json.format(msgspec.json.encode(value, enc_hook=str), indent=2).decode())
 
 
 def as_json_line(value: Any) -> str:
     """The same on one line."""
-    return msgspec.json.encode(value, enc_hook=str).decode()
+    return Json(msgspec.json.encode(value, enc_hook=str).decode())
 
 
 def is_terminal() -> bool:

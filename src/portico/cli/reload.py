@@ -65,7 +65,7 @@ def follow(runtime: str, what: str, *, is_json: bool, **parameters: str) -> None
             code = step["code"]
         elif step["news"] in ("SiteDown", "SiteRefused"):
             code = step.get("code", FAILED)
-        output.result(output.as_json_line(step) if is_json else _sentence(step))
+        output.result(output.as_json_line(step) if is_json else _sentence(output.safe(step)))
     sys.exit(code)
 
 

@@ -8,6 +8,7 @@ import time
 
 import click
 
+from portico.cli import output
 from portico.cli.journal import Priority, marked
 from portico.watch.writer import FLUSH_SECONDS, Writer
 
@@ -39,11 +40,13 @@ class Screen:
     def show(self, lines: list[str]) -> None:
         """Lines of what was asked for."""
         for line in lines:
+            line = output.tamed(line)
             text = _ended(click.unstyle(line) if self._is_plain[1] else line)
             self._results.write(_CLEAR + text if self._bar and not self._is_plain[1] else text)
 
     def say(self, text: str, priority: Priority = Priority.INFO) -> None:
         """Something about what is going on."""
+        text = output.tamed(text)
         line = _ended(marked(click.unstyle(text) if self._is_plain[2] else text, priority))
         self._talk.write(_CLEAR + line + self._bar.encode() if self._bar else line)
 

@@ -26,21 +26,21 @@ def command(app: str | None, config: str | None, name: str, is_all: bool, is_jso
     """Show what runs for the site of APP or of the current directory."""
     if is_all:
         found = sites.everything()
-        output.results([output.as_json(found)] if is_json else sites.rows(found))
+        output.results([output.as_json(found)] if is_json else sites.rows(output.safe(found)))
         return
     runtime = runtime_of(app, config, name)
     if lock.running(runtime) is None and (one := absent(runtime)):
-        output.results([output.as_json(one.told)] if is_json else sites.rows([one.told]))
+        output.results([output.as_json(one.told)] if is_json else sites.rows(output.safe([one.told])))
         sys.exit(UNHEALTHY)
     (status,) = client.ask(runtime, "GET", "/status")
     if "sites" in status:
-        output.results([output.as_json(status)] if is_json else sites.lines(status))
+        output.results([output.as_json(status)] if is_json else sites.lines(output.safe(status)))
         return
     compare(status)
     if is_json:
         output.result(output.as_json(status))
     else:
-        output.results(_lines(status))
+        output.results(_lines(output.safe(status)))
 
 
 def _lines(status: dict[str, Any]) -> list[str]:

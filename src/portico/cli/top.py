@@ -34,7 +34,7 @@ def command(app: str | None, config: str | None, name: str, once: bool, is_json:
         for item in items:
             output.result(output.as_json(item) if once else output.as_json_line(item))
     elif once or not output.is_terminal():
-        output.results(lines(next(_whole(items)), shutil.get_terminal_size().columns, 200))
+        output.results(lines(output.safe(next(_whole(items))), shutil.get_terminal_size().columns, 200))
     else:
         _live(items)
 
@@ -44,7 +44,7 @@ def _live(items: Iterator[dict[str, Any]]) -> None:
         with _screen():
             for item in _whole(items):
                 size = shutil.get_terminal_size()
-                _draw(lines(item, size.columns, size.lines)[: size.lines - 1])
+                _draw(lines(output.safe(item), size.columns, size.lines)[: size.lines - 1])
     except KeyboardInterrupt:
         return
     raise PorticoError(Problem("", "the site has stopped"))
@@ -68,7 +68,7 @@ def _whole(items: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
 
 
 def _draw(rows: list[str]) -> None:
-    text = "".join(f"{row}{_TO_END_OF_LINE}\r\n" for row in rows)
+    text = "".join(f"{output.tamed(row)}{_TO_END_OF_LINE}\r\n" for row in rows)
     click.echo(f"{_HOME}{text}{_TO_END}", nl=False)
     sys.stdout.flush()
 

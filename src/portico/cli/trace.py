@@ -167,11 +167,11 @@ def _text(place: str) -> str:
 def lines(evidence: Evidence, width: int) -> list[str]:
     """What a person reads, on so many columns."""
     sent = evidence.sent
-    answer = f"{sent.status} {sent.reason}" if sent.status else sent.error
+    answer = visible(f"{sent.status} {sent.reason}" if sent.status else sent.error)
     head = f"{sent.method} {sent.scheme}://{sent.host}:{sent.port}{visible(evidence.target)}"
     shown = output.good(answer) if 0 < sent.status < _FAILED_STATUS else output.bad(answer)
     is_beside = len(f"{head}  {answer}  {evidence.request_id}") <= width
-    name = output.faint(evidence.request_id)
+    name = output.faint(visible(evidence.request_id))
     return [
         *(
             [f"{output.strong(head)}  {shown}  {name}"]
@@ -280,13 +280,15 @@ def _waterfall(bars: list[Bar], width: int) -> list[str]:
         size = max(1, round((bar.ends_us - bar.begins_us) * room / whole))
         stripe = " " * start + "#" * min(size, room - start)
         took = bar.ends_us - bar.begins_us
-        made.append(f"  {cut(bar.name, 24):24s} |{_COLOURS[bar.actor](f'{stripe:{room}s}')}| {took:>9,} us")
+        made.append(
+            f"  {cut(visible(bar.name), 24):24s} |{_COLOURS[bar.actor](f'{stripe:{room}s}')}| {took:>9,} us"
+        )
     return made
 
 
 def _moment(moment: Moment, width: int) -> list[str]:
     text = [f"  {line}" for line in _folded(visible(moment.text), width, 2)]
-    return [*text, *([f"      {output.faint(moment.see)}"] if moment.see else [])]
+    return [*text, *([f"      {output.faint(visible(moment.see))}"] if moment.see else [])]
 
 
 def _repeated(found: list[Evidence]) -> list[str]:

@@ -76,6 +76,11 @@ def dashboard_socket(runtime: str) -> str:
     return f"{runtime}/dashboard.sock"
 
 
+def made_password(state: str) -> str:
+    """The password that Portico makes for the dashboard and the metrics where the site names none."""
+    return f"{state}/look.password"
+
+
 def purge(runtime: str) -> str:
     """The one that an app of another user is given: it purges, and nothing else."""
     return f"{runtime}/purge.sock"

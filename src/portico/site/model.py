@@ -448,11 +448,19 @@ class Metrics(Section, frozen=True):
     listen: Annotated[
         Address | None,
         _option(
-            "Private address where Prometheus finds /metrics: numbers and the names of routes, to everybody who "
-            "reaches it. Default: none; `portico metrics` prints them.",
+            "Address where Prometheus finds /metrics: numbers and the names of routes. It asks for a password, on "
+            "loopback too, which every user of the machine reaches. Default: none; `portico metrics` prints them.",
             example="127.0.0.1:9145",
         ),
     ] = None
+    password_file: Annotated[
+        str,
+        _option(
+            "File whose first line is the password, as Basic with any name or as Bearer; it is read at each request, "
+            "by Portico alone. Default: one that Portico makes, `look.password` in the state directory.",
+            example="metrics.password",
+        ),
+    ] = ""
 
 
 class Dashboard(Section, frozen=True):
@@ -463,8 +471,8 @@ class Dashboard(Section, frozen=True):
     listen: Annotated[
         Address | None,
         _option(
-            "Address of the dashboard. One that other machines reach needs a password. Default: none; "
-            "`portico dashboard` serves it on loopback as long as it runs.",
+            "Address of the dashboard. It asks for a password, on loopback too, which every user of the machine "
+            "reaches. Default: none; `portico dashboard` serves it on loopback as long as it runs.",
             example="127.0.0.1:9146",
         ),
     ] = None
@@ -472,7 +480,7 @@ class Dashboard(Section, frozen=True):
         str,
         _option(
             "File whose first line is the password that a browser is asked for, with any name; it is read at each "
-            "request, by Portico alone.",
+            "request, by Portico alone. Default: one that Portico makes, `look.password` in the state directory.",
             example="dashboard.password",
             is_read=True,
         ),
@@ -882,6 +890,8 @@ class Site:
     """The folders of [downloads], or those the app is likely to send files from."""
     password_file: str = ""
     """The file of [dashboard], made absolute; empty for none."""
+    metrics_password_file: str = ""
+    """That of [metrics]."""
 
     routed: tuple[Routed, ...] = ()
     """The routes with settings of their own, in the order in which they are tried."""

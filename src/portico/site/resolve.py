@@ -27,6 +27,8 @@ _PAGE_NAMES = (
     "any other error is the app's to answer: move its page there"
 )
 _HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t\x20-\x7e]*")
+_SHORTEST_PASSWORD = 12
+"""Right ones are always answered at once, so wrong ones can be tried quickly: what protects is the length."""
 _PAGE_LIKE = re.compile(r"(\d{3}|maintenance)\.(html?|json)", re.IGNORECASE)
 
 
@@ -56,7 +58,12 @@ def resolve(
         nginx_http=tuple(_texts(options.nginx.http, "nginx.http", directory, causes, problems, reader)),
         nginx_server=tuple(_texts(options.nginx.server, "nginx.server", directory, causes, problems, reader)),
         roots=tuple(_roots(options, facts, directory, causes, problems)),
-        password_file=_password_file(options, directory, causes, problems, reader),
+        password_file=_password_file(
+            "dashboard", options.dashboard.password_file, directory, causes, problems, reader
+        ),
+        metrics_password_file=_password_file(
+            "metrics", options.metrics.password_file, directory, causes, problems, reader
+        ),
         routed=_routed(options, facts, causes, problems),
         reader=reader,
     )
@@ -77,15 +84,22 @@ def _routed(
 
 
 def _password_file(
-    options: Options, directory: Path, causes: Mapping[str, str], problems: list[Problem], reader: Reader
+    section: str,
+    wanted: str,
+    directory: Path,
+    causes: Mapping[str, str],
+    problems: list[Problem],
+    reader: Reader,
 ) -> str:
-    if not options.dashboard.password_file:
+    if not wanted:
         return ""
-    where = causes.get("dashboard.password_file", "dashboard.password_file")
-    path = directory / options.dashboard.password_file
+    where = causes.get(f"{section}.password_file", f"{section}.password_file")
+    path = directory / wanted
     text = _text(path, where, problems, reader)
-    if text is not None and not text.partition("\n")[0].strip():
-        problems.append(Problem(where, f'"{path}" has no password in it', "write one into its first line"))
+    if text is not None and len(text.partition("\n")[0].strip()) < _SHORTEST_PASSWORD:
+        what = f'the password in "{path}" can be guessed: its first line is short, or empty'
+        hint = f"expected {_SHORTEST_PASSWORD} characters or more, such as: openssl rand -hex 16 > {path}"
+        problems.append(Problem(where, what, hint))
     return str(path.absolute())
 
 

@@ -346,13 +346,7 @@ def _metrics_listen(options: Options) -> _Broken:
 
 
 def _dashboard_listen(options: Options) -> _Broken:
-    address = options.dashboard.listen
-    yield from _own_door(options, address, None)
-    if address and not options.dashboard.password_file and not _is_loopback(address):
-        yield (
-            f"{address} can be reached from elsewhere, and the dashboard shows every request",
-            "set dashboard.password_file, or listen on 127.0.0.1",
-        )
+    yield from _own_door(options, options.dashboard.listen, None)
 
 
 def _tracing_endpoint(options: Options) -> _Broken:
@@ -376,10 +370,6 @@ def _tracing_service(options: Options) -> _Broken:
 def _own_door(options: Options, address: Address | None, other: Address | None) -> _Broken:
     if address and address in (options.listen, other):
         yield f"{address} is taken: something else of this site listens there", "choose another port"
-
-
-def _is_loopback(address: Address) -> bool:
-    return address.host != "*" and ipaddress.ip_address(address.host).is_loopback
 
 
 _RULES: dict[str, Callable[[Options], _Broken]] = {

@@ -9,19 +9,22 @@ from __future__ import annotations
 import asyncio
 import math
 import time
+import urllib.parse
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from portico.errors import Problem
+from portico.plan import model
 from portico.plan.model import Plan, Tracing
-from portico.plan.paths import dashboard_socket, lanes, metrics_socket
-from portico.reading import Reader
+from portico.plan.paths import dashboard_socket, lanes, made_password, metrics_socket
 from portico.turns import Round, Rounds, turn
-from portico.watch.door import Door, Lock, everybody, listen_unix
+from portico.watch import secret
+from portico.watch.door import Door, listen_unix
 from portico.watch.exposition import exposition
 from portico.watch.follow import MOST, PIECE, Follower
+from portico.watch.guards import Lock, Secret
 from portico.watch.kept import kept
 from portico.watch.marks import mark
 from portico.watch.metrics import Metrics
@@ -73,6 +76,7 @@ class Live:
         self._workers_started = 0
         self._followers: set[asyncio.Queue[Item | None]] = set()
         self._is_over = False
+        self._has_secrets: Plan | None = None
         self._looked_at, self._lines_a_second = time.monotonic(), 0.0
 
     # What is told ---------------------------------------------------------------------------------------
@@ -139,6 +143,7 @@ class Live:
     ) -> Rounds:
         """Look until cancelled; meanwhile the doors are answered that nginx has for those who look on."""
         self._house, self._in_force, self._tell = house, in_force, tell
+        self._make_secrets()
         doors = list[tuple[asyncio.Server, str]]()
         try:
             await self._open_doors(doors)
@@ -153,23 +158,27 @@ class Live:
 
     async def _open_doors(self, doors: list[tuple[asyncio.Server, str]]) -> None:
         """Both, whether or not nginx leads there: a reload may bring it."""
-
-        def password_file() -> str | None:
-            dashboard = self._in_force().dashboard
-            return dashboard.password_file if dashboard else None
-
-        def reader() -> Reader:
-            dashboard = self._in_force().dashboard
-            return dashboard.reader if dashboard else Reader()
-
         metrics, dashboard = metrics_socket(self._plan.runtime), dashboard_socket(self._plan.runtime)
         group = self._plan.socket_group
         guards = (
-            (Door(self, everybody, metrics_only=True), metrics),
-            (Door(self, Lock(password_file, reader)), dashboard),
+            (Door(self, Lock(lambda: self._secret(self._in_force().metrics)), metrics_only=True), metrics),
+            (Door(self, Lock(lambda: self._secret(self._in_force().dashboard))), dashboard),
         )
         for door, path in guards:
             doors.append((await listen_unix(door, path, group), path))
+
+    def _secret(self, door: model.Door | None) -> Secret | None:
+        hosts = (urllib.parse.urlsplit(url).hostname for url in self._in_force().urls)
+        return Secret(door.password_file, [*filter(None, hosts)], door.reader) if door else None
+
+    def _make_secrets(self) -> None:
+        """The passwords that the plan in force names and nobody has written."""
+        plan = self._in_force()
+        if plan is not self._has_secrets:
+            own = made_password(plan.state)
+            if own in {door.password_file for door in (plan.metrics, plan.dashboard) if door}:
+                secret.make(own)
+            self._has_secrets = plan
 
     async def _look(self) -> Rounds:
         """Each part by itself, while the doors stay open: who cannot read the log still tells of the processes."""
@@ -192,10 +201,11 @@ class Live:
             await self._close_second()
         except Exception as error:  # noqa: BLE001
             wrong["of the last second"] = error
-        try:
-            self._trace()
-        except Exception as error:  # noqa: BLE001
-            wrong["as spans"] = error
+        for what, work in (("as spans", self._trace), ("for who has the password", self._make_secrets)):
+            try:
+                work()
+            except Exception as error:  # noqa: BLE001
+                wrong[what] = error
         return wrong
 
     def _read(self) -> bool:

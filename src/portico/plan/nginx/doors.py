@@ -13,8 +13,9 @@ from portico.place.model import Place
 from portico.plan.model import Door
 from portico.plan.nginx.conf import Directive, block, directive
 from portico.plan.nginx.server import addresses
-from portico.plan.paths import dashboard_socket, metrics_socket
+from portico.plan.paths import dashboard_socket, made_password, metrics_socket
 from portico.site.model import Site
+from portico.values import Address
 
 
 class Doors(TypedDict):
@@ -26,13 +27,17 @@ def doors(site: Site, place: Place) -> Doors:
     """Those that are asked for."""
     metrics, dashboard = site.options.metrics.listen, site.options.dashboard.listen
     return Doors(
-        metrics=Door(addresses(metrics, place), metrics_socket(place.runtime)) if metrics else None,
-        dashboard=Door(
-            addresses(dashboard, place), dashboard_socket(place.runtime), site.password_file, site.reader
-        )
-        if dashboard
-        else None,
+        metrics=_door(metrics, metrics_socket(place.runtime), site.metrics_password_file, site, place),
+        dashboard=_door(dashboard, dashboard_socket(place.runtime), site.password_file, site, place),
     )
+
+
+def _door(listen: Address | None, socket: str, file: str, site: Site, place: Place) -> Door | None:
+    if listen is None:
+        return None
+    if not file:  # ours, in our own directory
+        return Door(addresses(listen, place), socket, made_password(place.state))
+    return Door(addresses(listen, place), socket, file, site.reader)
 
 
 def refused(site: Site, place: Place) -> list[Problem]:
@@ -53,7 +58,7 @@ def door_servers(site: Site, place: Place) -> list[Directive]:
     made = []
     if wanted["metrics"]:
         cause = site.cause("metrics.listen")
-        made.append(_server(wanted["metrics"], "where Prometheus asks; on a private address", cause))
+        made.append(_server(wanted["metrics"], "where Prometheus asks, with the password", cause))
     if wanted["dashboard"]:
         cause = site.cause("dashboard.listen")
         made.append(_server(wanted["dashboard"], "the dashboard", cause))

@@ -1,0 +1,31 @@
+"""The password that Portico makes for those who look on, where the site names none."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import stat
+from pathlib import Path
+
+LENGTH_BYTES = 24
+
+
+def make(path: str) -> None:
+    """A file with a password, for its owner's eyes alone; one that is so already is kept. Raises OSError."""
+    if _is_ours(Path(path)):
+        return
+    draft = Path(f"{path}.new")
+    draft.unlink(missing_ok=True)
+    made = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    with os.fdopen(made, "w") as file:
+        file.write(secrets.token_urlsafe(LENGTH_BYTES) + "\n")
+    draft.replace(path)
+
+
+def _is_ours(path: Path) -> bool:
+    """A link, another user's file or one that others read would be no secret."""
+    try:
+        found = path.lstat()
+    except OSError:
+        return False
+    return stat.S_ISREG(found.st_mode) and found.st_uid == os.geteuid() and not found.st_mode & 0o077
