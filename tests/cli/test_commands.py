@@ -159,8 +159,11 @@ def test_a_key_from_the_environment_is_fine(home: Path) -> None:
     (home / "app.py").write_text(
         HELLO + "import os\napp.secret_key = os.environ.get('KEY') or os.urandom(16)\n"
     )
-    found = json.loads(portico("check", "--json", cwd=home).stdout)
+    env = {"KEY": "kX3vLq8ZpW5nRt7YcB2mHf9D"}
+    found = json.loads(portico("check", "--json", cwd=home, env=env).stdout)
     assert not any("SECRET_KEY" in item["what"] for item in found)
+    found = json.loads(portico("check", "--json", cwd=home).stdout)
+    assert any("SECRET_KEY is random" in item["what"] for item in found), "the variable is not set here"
 
 
 def test_an_nginx_that_is_too_old(home: Path) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import click
 
+from portico.check.exposed import exposed_findings
 from portico.check.machine import machine_findings, ports_of
 from portico.check.model import Finding, ok
 from portico.check.source import source_findings
@@ -17,6 +20,7 @@ from portico.cli.gather import Gathered, gather
 from portico.cli.several import Several
 from portico.cli.which import is_several, refuse_config
 from portico.errors import DONE, FAILED, PorticoError
+from portico.place.owner import as_user
 from portico.plan.claim import Claims
 
 _MARKS = {"ok": output.good("ok     "), "warning": output.warned("warning"), "fault": output.bad("FAULT  ")}
@@ -80,11 +84,23 @@ def _findings(gathered: Gathered, ours: frozenset[int] = frozenset()) -> list[Fi
     facts = gathered.site.facts
     routes = f", {len(facts.routes)} routes" if facts.routes else ""
     app = ok("app", f"{facts.app} imports ({facts.kind} {facts.version}{routes})".replace(" )", ")"))
+    source = list(source_findings(gathered.site))
+    who = as_user(gathered.place.app_user, os.environ)
     return [
         app,
         *machine_findings(gathered.site, gathered.place, gathered.plan, ours),
-        *source_findings(gathered.site),
+        *source,
+        *_unsaid(exposed_findings(gathered.site, who), source),
     ]
+
+
+def _unsaid(found: Iterable[Finding], source: list[Finding]) -> Iterator[Finding]:
+    """Without what was found in the source already, where it has its line."""
+    said = " ".join(finding.what for finding in source)
+    for finding in found:
+        is_key, is_job = finding.subject == "SECRET_KEY", finding.subject == "jobs" and "scheduler" in said
+        if not (is_job or (is_key and "SECRET_KEY" in said)):
+            yield finding
 
 
 def _lines(finding: Finding) -> list[str]:

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from portico.errors import Problem, UsageError
 from portico.place.model import Place
-from portico.plan import claim, exposure, tracing
+from portico.plan import app_risks, claim, exposure, tracing
 from portico.plan.bodies import body_directories
 from portico.plan.guarded import guarded_notes
 from portico.plan.gunicorn import gunicorn_conf, gunicorn_process
@@ -117,7 +117,8 @@ def _refuse_impossible(site: Site, place: Place) -> None:
     paths = Paths.of(place)
     problems = [
         *impossible(site, place), *impossible_tls(site, place), *no_downloads(site), *no_routes(site),
-        *refused(site, place), *tracing.impossible(site, place), *impossible_version(place),
+        *refused(site, place), *app_risks.impossible(site), *tracing.impossible(site, place),
+        *impossible_version(place),
     ]  # fmt: skip
     length = len(paths.longest_socket.encode())
     if length > SOCKET_PATH_LIMIT:
@@ -235,7 +236,7 @@ def _versions(site: Site, place: Place) -> dict[str, str]:
 
 
 def _notes(site: Site, place: Place) -> tuple[str, ...]:
-    notes = [*site.facts.notes, *guarded_notes(site, served(site, place))]
+    notes = [*app_risks.notes(site), *site.facts.notes, *guarded_notes(site, served(site, place))]
     notes += [
         f"nginx cannot read {folder.folder} ({place.unreadable[folder.folder]}): the app itself answers {folder.url}"
         for folder in site.static

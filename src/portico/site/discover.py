@@ -73,12 +73,15 @@ def start_discovery(
     timeout: float = IMPORT_TIMEOUT_SECONDS,
     who: Mapping[str, Any] | None = None,
     reached: Reached = ANYHOW,
+    salt: str = "",
 ) -> Discovery:
     """Start asking and return at once; `facts()` of the result waits for the answer, `close()` gives up.
 
     `who` is for Popen: the user who imports the app, when it is not ourselves. `reached` is how clients come to it.
+    With a `salt` the facts say what the app's secret keys are like, with digests that can be compared among those who
+    were given the same one.
     """
-    return Discovery(ref, directory, python, timeout, who or {}, reached)
+    return Discovery(ref, directory, python, timeout, who or {}, reached, salt)
 
 
 class Discovery:
@@ -92,6 +95,7 @@ class Discovery:
         timeout: float,
         who: Mapping[str, Any],
         reached: Reached,
+        salt: str = "",
     ) -> None:
         self._name = str(ref) if ref else str(directory)
         self._timeout, self._who = timeout, dict(who)
@@ -101,7 +105,8 @@ class Discovery:
         self._lifeline, hold = os.pipe()
         os.set_blocking(self._answer, False)
         ends = (answer_to, hold)
-        words = (*ends, os.getpid(), timeout, directory, ref or "", msgspec.json.encode(reached).decode())
+        asked = (directory, ref or "", msgspec.json.encode(reached).decode(), salt)
+        words = (*ends, os.getpid(), timeout, *asked)
         try:
             self._child = self._start([python, *_CHILD, *map(str, words)], ends)
         finally:

@@ -800,6 +800,30 @@ class Route(msgspec.Struct, frozen=True):
     """Where the view with the notes stands: "/srv/shop/shop.py:14"."""
 
 
+class Risk(msgspec.Struct, frozen=True):
+    """Something that the app has wide open, or does once in every worker."""
+
+    kind: Literal[
+        "debugger", "debug", "testing", "cookie", "hosts", "header", "scheduler", "thread", "unknown"
+    ]
+    """`debugger` runs any code for strangers; `cookie` counts with HTTPS only."""
+    what: str
+    hint: str
+
+
+class Secret(msgspec.Struct, frozen=True):
+    """What a secret key of the app is like; the key itself never leaves the process that imported the app."""
+
+    name: str
+    length: int
+    """In bytes."""
+    strength: Literal["known", "short", "guessable", "good"]
+    digest: str
+    """Equal for equal keys within one look, where all who look have the same salt."""
+    where: str = ""
+    """The place in a file that git tracks which has it literally: `settings.py:12`."""
+
+
 class AppFacts(msgspec.Struct, frozen=True):
     """What the app says about itself; a plain WSGI callable says little, and `notes` say so."""
 
@@ -829,6 +853,9 @@ class AppFacts(msgspec.Struct, frozen=True):
     """What could not be asked, one sentence each."""
     lost: dict[str, str] = {}
     """Views with notes of `portico.edge` that no route reaches: where they stand, and their names."""
+    risks: list[Risk] = []
+    secrets: list[Secret] = []
+    """Only when they were asked for."""
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """The child that asks the app: load it, collect its facts, write one line of JSON, end.
 
-Started by site/discover.py with ANSWER LIFELINE PARENT TIMEOUT DIRECTORY REFERENCE REACHED, the first two being
+Started by site/discover.py with ANSWER LIFELINE PARENT TIMEOUT DIRECTORY REFERENCE REACHED SALT, the first two being
 descriptors: the answer has one of its own because apps print, the lifeline tells that the parent is gone. REACHED is
-JSON: how clients reach the site.
+JSON: how clients reach the site. SALT is for digests of the app's secret keys, empty where nobody asks for them.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from portico.link.app.stranger import Reached
 def main() -> None:
     """Answer, then end at once: threads the app started at import would keep a normal exit waiting."""
     answer_to, lifeline, parent = map(int, sys.argv[1:4])
-    timeout, directory, reference, reached = sys.argv[4:]
+    timeout, directory, reference, reached, salt = sys.argv[4:]
     _end_with_parent(lifeline, parent)
     os.set_inheritable(answer_to, False)
     faulthandler.enable()
     faulthandler.dump_traceback_later(float(timeout), exit=True, file=answer_to)
     _look_like_a_server()
-    answer = _ask(reference, Path(directory), reached)
+    answer = _ask(reference, Path(directory), reached, salt)
     faulthandler.cancel_dump_traceback_later()
     _send(answer, answer_to)
     os._exit(0)
@@ -54,10 +54,11 @@ def _look_like_a_server() -> None:
     del sys.argv[1:]
 
 
-def _ask(reference: str, directory: Path, reached: str) -> dict[str, Any]:
+def _ask(reference: str, directory: Path, reached: str, salt: str) -> dict[str, Any]:
     hosts, scheme, prefix = json.loads(reached)
     try:
-        return {"facts": facts(load(reference, directory), Reached(tuple(hosts), scheme, prefix))}
+        loaded = load(reference, directory)
+        return {"facts": facts(loaded, Reached(tuple(hosts), scheme, prefix), salt)}
     except AppError as error:
         problem = {"where": error.where, "what": error.what, "hint": error.hint, "quote": error.quote}
         return {"problem": problem, "is_import": error.is_import}

@@ -6,8 +6,10 @@ import importlib
 import inspect
 from typing import Any
 
+from portico.link.app import risks
 from portico.link.app.layers import layers
 from portico.link.app.load import Loaded
+from portico.link.app.secret_keys import properties
 from portico.link.app.stranger import Reached, settle
 
 _FRAMEWORKS = {
@@ -15,6 +17,12 @@ _FRAMEWORKS = {
     ("django.core.handlers.wsgi", "WSGIHandler"): "django",
     ("pyramid.router", "Router"): "pyramid",
 }
+_OPEN = _FRAMEWORKS | {
+    ("quart.app", "Quart"): "flask",
+    ("django.core.handlers.asgi", "ASGIHandler"): "django",
+    ("starlette.applications", "Starlette"): "starlette",
+}
+"""Whose settings are looked at: ASGI apps have them, too."""
 _PLAIN = (
     "a plain WSGI app cannot be asked for its static folders and its upload limit: "
     "say them as [static] and max_upload in portico.toml"
@@ -23,8 +31,37 @@ _ANYHOW = Reached()
 _ASGI = "an ASGI app is not asked for its static folders and its upload limit"
 
 
-def facts(loaded: Loaded, reached: Reached = _ANYHOW) -> dict[str, Any]:
-    """Everything site.model.AppFacts holds, as plain JSON in an order that does not change."""
+def facts(loaded: Loaded, reached: Reached = _ANYHOW, salt: str = "") -> dict[str, Any]:
+    """Everything site.model.AppFacts holds, as plain JSON in an order that does not change.
+
+    With a `salt` also what its secret keys are like (`secret_keys`).
+    """
+    exposed = _exposed(loaded, salt)  # before it is asked for files: what runs now was started at import
+    return _facts(loaded, reached) | exposed
+
+
+def _exposed(loaded: Loaded, salt: str) -> dict[str, Any]:
+    """What is wide open. Nothing where the app's own code keeps us from asking."""
+    things = list({id(thing): thing for thing in layers(loaded.application)}.values())
+    inner = next((thing for thing in things if _asks_risks(thing)), None)
+    framework = _asks_risks(inner) if inner is not None else ""
+    told: dict[str, Any] = {}
+    try:
+        if found := risks.risks(things, framework, inner, loaded.directory):
+            told["risks"] = found
+        if salt and (found_keys := risks.keys(framework, inner)):
+            told["secrets"] = properties(found_keys, loaded.directory, salt)
+    except Exception as error:  # noqa: BLE001  an app that cannot be asked can still be served
+        told["risks"] = [risks.risk("unknown", f"could not be asked: {type(error).__name__}: {error}", "")]
+    return told
+
+
+def _asks_risks(thing: Any) -> str:
+    names = ((base.__module__, base.__name__) for base in type(thing).__mro__)
+    return next((_OPEN[name] for name in names if name in _OPEN), "")
+
+
+def _facts(loaded: Loaded, reached: Reached) -> dict[str, Any]:
     said = {"app": loaded.uri, "directory": str(loaded.directory)}
     if _is_asgi(loaded.application):
         return said | {"kind": "asgi", "notes": [_ASGI]}

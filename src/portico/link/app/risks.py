@@ -1,0 +1,125 @@
+"""What an app has wide open, or does once in every worker: asked of the app as it is, however it was set."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import threading
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+Risk = dict[str, str]
+
+_SCHEDULERS = {
+    ("apscheduler.schedulers.base", "BaseScheduler"): "APScheduler",
+    ("apscheduler._schedulers.sync", "Scheduler"): "APScheduler",
+    ("apscheduler._schedulers.async_", "AsyncScheduler"): "APScheduler",
+    ("flask_apscheduler.scheduler", "APScheduler"): "Flask-APScheduler",
+    ("huey.consumer", "Consumer"): "Huey's consumer",
+    ("huey.contrib.mini", "MiniHuey"): "MiniHuey",
+    ("celery.beat", "Service"): "Celery beat",
+    ("celery.beat", "_Threaded"): "Celery beat",
+    ("rq_scheduler.scheduler", "Scheduler"): "RQ scheduler",
+    ("rq.scheduler", "RQScheduler"): "RQ scheduler",
+    ("schedule", "Scheduler"): "schedule",
+}
+_MOST_OBJECTS = 20_000
+_ELSEWHERE = "run it in a process of its own, beside Portico: a service, a timer of systemd, cron"
+_TRACEBACKS = "Portico shows tracebacks on its stderr and in `portico logs`"
+
+
+def risk(kind: str, what: str, hint: str) -> Risk:
+    return {"kind": kind, "what": what, "hint": hint}
+
+
+def risks(layers: Iterable[Any], framework: str, inner: Any, directory: Path) -> list[Risk]:
+    """Of an app and all that it is wrapped in; `inner` is the framework's own object, None for a plain callable."""
+    found = [*_debuggers(layers), *_of_framework(framework, inner)]
+    return [*found, *_schedulers(inner, directory), *_threads(directory)]
+
+
+def keys(framework: str, inner: Any) -> list[tuple[str, Any]]:
+    """The secret keys by name. They stay in this process."""
+    asked = getattr(_module(framework), "keys", None)
+    return list(asked(inner)) if asked else []
+
+
+def _of_framework(framework: str, inner: Any) -> list[Risk]:
+    asked = getattr(_module(framework), "risks", None)
+    return list(asked(inner)) if asked else []
+
+
+def _module(framework: str) -> Any:
+    return importlib.import_module(f"portico.link.app.risks_{framework}") if framework else None
+
+
+def _debuggers(layers: Iterable[Any]) -> Iterator[Risk]:
+    for thing in layers:
+        if _is(thing, ("werkzeug.debug", "DebuggedApplication")):
+            if getattr(thing, "evalex", False):
+                what = (
+                    "Werkzeug's debugger wraps the app: its error pages run any code that is typed into them"
+                )
+                yield risk("debugger", what, f"do not wrap the app in DebuggedApplication; {_TRACEBACKS}")
+            else:
+                what = "Werkzeug's debugger wraps the app: its error pages show the source to everybody"
+                yield risk("debug", what, f"do not wrap the app in DebuggedApplication; {_TRACEBACKS}")
+
+
+def _schedulers(inner: Any, directory: Path) -> Iterator[Risk]:
+    seen = set[str]()
+    for where, thing in _objects(inner, directory):
+        name = next((text for names, text in _SCHEDULERS.items() if _is(thing, names)), "")
+        if name and name not in seen and _has_work(thing):
+            seen.add(name)
+            what = f"{name} ({where}) runs in every worker: each of its jobs runs once per worker"
+            yield risk("scheduler", what, _ELSEWHERE)
+
+
+def _objects(inner: Any, directory: Path) -> Iterator[tuple[str, Any]]:
+    """What the app's own modules and its extensions hold, with where; threads that are schedulers, too."""
+    count = 0
+    for module in [*sys.modules.values()]:
+        name = getattr(module, "__name__", "")
+        if not (_is_own(getattr(module, "__file__", None), directory) or name == "schedule"):
+            continue
+        for key, value in list(vars(module).items()):
+            count += 1
+            if count > _MOST_OBJECTS:
+                return
+            yield f"{name}.{key}", value
+    extensions = getattr(inner, "extensions", None)
+    if isinstance(extensions, dict):
+        yield from ((f"app.extensions[{key!r}]", value) for key, value in list(extensions.items()))
+    yield from ((f"thread {thread.name}", thread) for thread in threading.enumerate())
+
+
+def _has_work(scheduler: Any) -> bool:
+    """One that runs, or was given jobs to run; one that is only there does nothing yet."""
+    scheduler = getattr(scheduler, "_scheduler", scheduler)
+    states = [getattr(scheduler, name, None) for name in ("running", "_pending_jobs", "jobs")]
+    return any(states) if any(state is not None for state in states) else True
+
+
+def _threads(directory: Path) -> Iterator[Risk]:
+    """Those that the app's own code has started while it was imported."""
+    for thread in threading.enumerate():
+        if thread is threading.current_thread():
+            continue
+        work = getattr(thread, "function", None) or getattr(thread, "_target", None) or type(thread).run
+        code = getattr(getattr(work, "__func__", work), "__code__", None)
+        if code is None or not _is_own(code.co_filename, directory):
+            continue
+        where = f"{Path(code.co_filename).relative_to(directory)}:{code.co_firstlineno}"
+        kind = "a timer" if isinstance(thread, threading.Timer) else "a thread"
+        what = f"{kind} was started at import ({where} {code.co_name}): every worker runs one of its own"
+        yield risk("thread", what, _ELSEWHERE)
+
+
+def _is_own(file: Any, directory: Path) -> bool:
+    return isinstance(file, str) and file.startswith(f"{directory}/") and "/site-packages/" not in file
+
+
+def _is(thing: Any, names: tuple[str, str]) -> bool:
+    return any((base.__module__, base.__name__) == names for base in type(thing).__mro__)

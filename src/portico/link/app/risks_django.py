@@ -1,0 +1,40 @@
+"""Which of Django's settings are open: those of a new project are."""
+
+# mypy: disable-error-code="import-untyped"
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.conf import settings
+
+from portico.link.app.risks import Risk, risk
+
+_SCHEME = "HTTP_X_FORWARDED_PROTO"
+
+
+def risks(_application: object) -> Iterator[Risk]:
+    if settings.DEBUG:
+        what = "DEBUG is on: error pages show settings, source and queries to everybody"
+        yield risk("debug", what, "set DEBUG = False, and ALLOWED_HOSTS to the site's names")
+    if "*" in settings.ALLOWED_HOSTS:
+        what = 'ALLOWED_HOSTS has "*": whatever a client calls the site stands in its links'
+        yield risk("hosts", what, "name the site's hosts, or set domains: nginx then closes all others")
+    for name in ("SESSION_COOKIE_SECURE", "CSRF_COOKIE_SECURE"):
+        if not getattr(settings, name):
+            what = f"{name} is off: that cookie also travels over plain HTTP"
+            yield risk("cookie", what, f"set {name} = True")
+    header = settings.SECURE_PROXY_SSL_HEADER
+    if header and header[0] != _SCHEME:
+        what = f"SECURE_PROXY_SSL_HEADER believes {header[0]}, which a client may send itself"
+        yield risk("header", what, "leave it out: Portico tells Django the scheme (wsgi.url_scheme)")
+
+
+def keys(_application: object) -> Iterator[tuple[str, Any]]:
+    for name in ("SECRET_KEY", "SECRET_KEY_FALLBACKS"):
+        try:
+            value = getattr(settings, name)
+        except Exception:  # noqa: BLE001, S112  an empty one raises, and Django does not start with it
+            continue
+        if value:
+            yield name, value

@@ -1,0 +1,31 @@
+"""What a Starlette or FastAPI app has wide open."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from portico.link.app.risks import Risk, risk
+
+
+def risks(app: Any) -> Iterator[Risk]:
+    if app.debug:
+        what = "debug is on: error pages show tracebacks and source to everybody"
+        yield risk("debug", what, "leave debug=True out")
+    for middleware in _sessions(app):
+        if not middleware.kwargs.get("https_only"):
+            what = "SessionMiddleware without https_only: the session's cookie also travels over plain HTTP"
+            yield risk("cookie", what, "add https_only=True")
+
+
+def keys(app: Any) -> Iterator[tuple[str, Any]]:
+    # A Secret of Starlette's says itself with str.
+    return (
+        ("secret_key", str(middleware.kwargs["secret_key"]))
+        for middleware in _sessions(app)
+        if middleware.kwargs.get("secret_key")
+    )
+
+
+def _sessions(app: Any) -> list[Any]:
+    return [one for one in app.user_middleware if "Session" in getattr(one.cls, "__name__", "")]

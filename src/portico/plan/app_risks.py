@@ -1,0 +1,31 @@
+"""What the app has wide open, judged by who can reach the site. Pure."""
+
+from __future__ import annotations
+
+import ipaddress
+
+from portico.errors import Problem
+from portico.site.model import Site
+from portico.values import Address
+
+
+def is_public(site: Site) -> bool:
+    """Whether others than users of this machine reach it: by domains, or at an address that is not on loopback."""
+    addresses = (site.listen, *((site.https_listen,) if site.has_https else ()))
+    return bool(site.options.domains) or not all(map(_is_loopback, addresses))
+
+
+def impossible(site: Site) -> list[Problem]:
+    """A debugger on a public site: it runs the code of whoever finds an error page, so the site is not started."""
+    if not is_public(site):
+        return []
+    return [Problem(site.facts.app, one.what, one.hint) for one in site.facts.risks if one.kind == "debugger"]
+
+
+def notes(site: Site) -> list[str]:
+    """What is severe enough to be said at each start."""
+    return [f"{one.what}; {one.hint}" for one in site.facts.risks if one.kind in ("debugger", "debug")]
+
+
+def _is_loopback(address: Address) -> bool:
+    return not address.is_wildcard and ipaddress.ip_address(address.host).is_loopback
