@@ -273,8 +273,8 @@ def _many(house: Running, verdict: Verdict, count: int) -> None:
     before, threads = sum(memory_bytes(house.tree()).values()), _threads(house)
     with ExitStack() as stack:
         began = time.monotonic()
-        for _ in range(count):
-            _event(stack.enter_context(_stream(house.port, "/hold")))
+        for number in range(count):  # one client may hold an eighth of what nginx can
+            _event(stack.enter_context(_stream(house.port, "/hold", 1 + number % 100)))
         seconds = time.monotonic() - began
         time.sleep(2)
         grown = sum(memory_bytes(house.tree()).values()) - before
@@ -294,8 +294,10 @@ def _threads(house: Running) -> int:
 
 
 @contextmanager
-def _stream(port: int, path: str) -> Iterator[socket.socket]:
-    with socket.create_connection(("127.0.0.1", port), 60) as connection:
+def _stream(port: int, path: str, client: int = 1) -> Iterator[socket.socket]:
+    with socket.create_connection(
+        ("127.0.0.1", port), 60, source_address=(f"127.0.0.{client}", 0)
+    ) as connection:
         connection.sendall(f"GET {path} HTTP/1.1\r\nHost: bench\r\n\r\n".encode())
         yield connection
 

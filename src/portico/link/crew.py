@@ -109,6 +109,7 @@ class Crew:
         self._arrivals.register(self._nudge_event, select.EPOLLIN | select.EPOLLET)
         self._unheard = 0
         self.seats: list[Seat] = []
+        self._unrelieved: dict[Seat, int] = {}  # and when their requests began
         self._by_thread: dict[int, Seat] = {}
         self.full = False
 
@@ -217,14 +218,27 @@ class Crew:
     def _replace(self, seat: Seat) -> None:
         """The thread of `seat` will be away for as long as its request lasts."""
         with self._lock:
-            if seat.replaced or self._stopping or len(self.seats) >= self._most:
+            if seat.replaced or self._stopping:
                 return
             try:
+                if len(self.seats) >= self._most:
+                    raise RuntimeError
                 self._enlist(on_duty=True)
             except RuntimeError:
-                return  # the system allows no more threads: this one keeps its duty
+                self._unrelieved[seat] = seat.began  # no more threads for now: this one keeps its duty
+                return
             seat.replaced, seat.on_duty = True, False
             self._on_duty -= 1
+
+    def relieve_late(self) -> None:
+        """Called once a second: replace the threads of lasting requests for which there was no room before.
+
+        Otherwise all threads on duty could be held by streams while those that had replaced others have long ended.
+        """
+        for seat, began in self._unrelieved.copy().items():
+            del self._unrelieved[seat]
+            if seat.connection is not None and seat.began == began:
+                self._replace(seat)
 
     def environ(self) -> dict[str, Any] | None:
         """Of the request that the calling thread serves; None for a thread of somebody else's, or an idle one."""

@@ -137,6 +137,7 @@ class Worker(GunicornWorker):  # type: ignore[misc]  # Gunicorn publishes no typ
                 pause.obey(crew)
                 if reason := watch.look():
                     return reason
+                crew.relieve_late()
                 crew.nudge()
             if crew.full:
                 return f"it has served {self.max_requests} requests"

@@ -94,6 +94,8 @@ class Place:
     """uWSGI's version; empty when it is not installed."""
     otlp: str = ""
     """The version of OpenTelemetry's messages; empty when they are not installed."""
+    disk: int = 0
+    """Bytes of the file system that holds `state`, used or not; 0 when it does not tell."""
     shared_memory: str = ""
     """A writable directory in memory for Gunicorn's heartbeat files; empty when there is none."""
 

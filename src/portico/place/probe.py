@@ -51,6 +51,7 @@ def probe(nginx: str, directory: Path, name: str) -> Place:
         memory_source=memory.source,
         somaxconn=_somaxconn(),
         file_limit=_file_limit(),
+        disk=_disk(state),
         user=_user(),
         nginx_user=nginx_user,
         nginx_group=nginx_group,
@@ -166,6 +167,16 @@ def _file_limit() -> int:
     """The hard limit: nginx raises its workers' own to it."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     return _MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, _MOST_FILES)
+
+
+def _disk(state: Path) -> int:
+    """Of the nearest directory that is there: the state directory may not have been made yet."""
+    there = next((path for path in (state, *state.parents) if path.is_dir()), Path("/"))
+    try:
+        found = os.statvfs(there)
+    except OSError:
+        return 0
+    return found.f_blocks * found.f_frsize
 
 
 def _somaxconn() -> int:

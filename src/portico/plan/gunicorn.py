@@ -8,7 +8,7 @@ from portico.place.model import Place
 from portico.plan import downloads, tracing
 from portico.plan.model import CONF, File, Ladder, Process
 from portico.plan.nginx.downloads import given
-from portico.plan.nginx.sizes import FILES_PER_CONNECTION, connections
+from portico.plan.nginx.sizes import lasting
 from portico.plan.paths import Paths, control, pause, purge, slow, trace
 from portico.plan.settings import Setting, as_python
 from portico.plan.workers import Capacity, jitter
@@ -79,8 +79,9 @@ def _settings(site: Site, place: Place, capacity: Capacity) -> list[Setting]:
         *_worker(site),
         Setting("workers", capacity.workers, capacity.workers_why, site.cause("workers.count"), _DOCS + "workers"),
         Setting("threads", capacity.threads, capacity.threads_why, site.cause("workers.threads"), _DOCS + "threads"),
-        Setting("worker_connections", connections(place) // FILES_PER_CONNECTION, "WebSockets, event streams and other "
-                "requests that last, each with a thread of its own: as many as a worker of nginx can hold", "",
+        Setting("worker_connections", lasting(place, capacity.workers), "WebSockets, event streams and other "
+                "requests that last, each with a thread of its own: as many as a worker of nginx can hold and the "
+                "memory allows", "",
                 _DOCS + "worker-connections"),
         Setting("timeout", int(ladder.heartbeat_seconds), "a worker whose main thread is silent so long is replaced; "
                 "a heartbeat, not a limit for requests", timeout, _DOCS + "timeout"),

@@ -26,6 +26,7 @@ from portico.run import action as do
 from portico.run import (
     child,
     control,
+    descriptors,
     directories,
     disk,
     files,
@@ -110,6 +111,7 @@ def run(
     running then. Must be called from the main thread.
     """
     service = Service.take(os.environ)
+    descriptors.raise_limit()
     directories.make(plan)
     with lock.held(plan):
         leftovers.end(plan.runtime)

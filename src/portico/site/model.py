@@ -977,6 +977,15 @@ class Site:
         return DEFAULT_MAX_UPLOAD if said is None else Size(max(1, said))
 
     @property
+    def largest_upload(self) -> Size:
+        """The largest body that any request may have; 0 is no limit."""
+        sizes = [
+            self.max_upload,
+            *(item.edge.max_upload for item in self.routed if item.edge.max_upload is not None),
+        ]
+        return Size(0) if 0 in sizes else max(sizes)
+
+    @property
     def longest_timeout(self) -> Duration:
         """The longest that any request may take: what draining and stopping wait for."""
         own = [item.edge.timeout for item in self.routed if item.edge.timeout is not None]

@@ -45,9 +45,9 @@ def detours(site: Site, place: Place, headers: list[Directive]) -> list[Directiv
     made = list[Directive]()
     for name, routed in [("", None), *carriers(site).items()]:
         own = _settings(site, place, headers, routed, may_be_silent=False)
-        made.append(_upgraded(site, name, _settings(site, place, headers, routed, may_be_silent=True)))
+        made.append(_upgraded(site, place, name, _settings(site, place, headers, routed, may_be_silent=True)))
         made.append(_closed(site, place, name, own))
-        made += [page_location(site, name, own)] if site.spa else []
+        made += [page_location(site, place, name, own)] if site.spa else []
     return made
 
 
@@ -60,11 +60,11 @@ def _settings(
     return [*([*headers, *status_headers(site, place)] if adds else []), *own]
 
 
-def _upgraded(site: Site, name: str, own: list[Directive]) -> Directive:
+def _upgraded(site: Site, place: Place, name: str, own: list[Directive]) -> Directive:
     return block(
         "location", f"@portico_upgraded{name}",
         why="WebSockets: as the app's location, but silence is normal there",
-        of=[*limits(site), *silence(site, _UPGRADED_SECONDS), *own, pass_to_app(site)],
+        of=[*limits(site, place), *silence(site, _UPGRADED_SECONDS), *own, pass_to_app(site)],
     )  # fmt: skip
 
 
@@ -83,7 +83,7 @@ def _closed(site: Site, place: Place, name: str, own: list[Directive]) -> Direct
             ),
             to_tunnel(),
             *to_spa(site),
-            *limits(site),
+            *limits(site, place),
             *own,
             pass_to_app(site),
         ],

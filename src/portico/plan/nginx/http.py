@@ -11,13 +11,14 @@ from portico.plan.nginx.cache import cache_maps, cache_zone
 from portico.plan.nginx.compression import compression, copy_maps
 from portico.plan.nginx.conf import Directive, block, directive, entries
 from portico.plan.nginx.doors import door_servers
-from portico.plan.nginx.limits import limit_zones
+from portico.plan.nginx.limits import clients, limit_zones
 from portico.plan.nginx.link import dialect
 from portico.plan.nginx.log import log, log_maps
 from portico.plan.nginx.mime import TYPES
 from portico.plan.nginx.pages import HEAD_KIB, LINE_KIB, failure_maps, page_maps
 from portico.plan.nginx.routes import private_map, upload_map
 from portico.plan.nginx.server import own_lines, servers
+from portico.plan.nginx.sizes import answer_on_disk
 from portico.plan.nginx.spa import spa_maps
 from portico.plan.nginx.statics import static_maps
 from portico.plan.nginx.tracing import tracing_maps
@@ -30,7 +31,6 @@ _VARIABLE = re.compile(r"\$\w+")
 _NAMES_A_SITE = 64
 """Both tables are powers of two as a whole."""
 _LEAST = 2048
-_LARGEST_WAITING = "64m"
 KEEPS_IDLE_SINCE = (1, 27, 4)
 """nginx has `keepalive_min_timeout` from here on."""
 _SLOW_CLIENTS = "https://nginx.org/en/docs/http/ngx_http_core_module.html#client_header_timeout"
@@ -52,6 +52,7 @@ def shared(place: Place) -> list[Directive]:
         *_connections(place),
         *_heads(),
         *_temporary(Paths.of(place)),
+        *clients(place),
         *compression(place),
     ]
 
@@ -95,7 +96,7 @@ def own(site: Site, place: Place) -> list[Directive]:
     """What is the site's own; `nginx.part` makes of it what can stand beside other sites."""
     return [
         *_sizes(site),
-        *_buffers(site),
+        *_buffers(site, place),
         *static_maps(site, place),
         *spa_maps(site),
         *trust(site),
@@ -140,7 +141,9 @@ def _basics() -> list[Directive]:
 def _connections(place: Place) -> list[Directive]:
     made = [
         directive(
-            "client_header_timeout", "15s", why="a client that sends its head drop by drop is let go",
+            "client_header_timeout", "10s",
+            why="a client that sends its head drop by drop is let go; nginx counts it against no address before the "
+            "head is whole, so this bounds how long one lasts",
             source=_SLOW_CLIENTS,
         ),
         directive("client_body_timeout", "30s", why="between two reads of a body: a long upload lives"),
@@ -186,7 +189,7 @@ def _heads() -> list[Directive]:
     ]  # fmt: skip
 
 
-def _buffers(site: Site) -> list[Directive]:
+def _buffers(site: Site, place: Place) -> list[Directive]:
     link = dialect(site)
     return [
         directive(
@@ -197,9 +200,10 @@ def _buffers(site: Site) -> list[Directive]:
             why="takes a whole page from the worker at once: a slow client keeps nginx busy, not the app",
         ),
         directive(
-            f"{link}_max_temp_file_size", _LARGEST_WAITING,
+            f"{link}_max_temp_file_size", f"{answer_on_disk(place) >> 10}k",
             why="so much of an answer waits on disk for a slow client, and the app is done with it; a larger one goes "
-            "on at the client's speed, so that a few slow clients of a large export do not fill the disk",
+            "on at the client's speed. With every connection taken by a slow client, a quarter of the disk is used",
+            cause=f"disk of {place.disk >> 30} GiB" if place.disk else "",
         ),
     ]  # fmt: skip
 

@@ -222,7 +222,7 @@ def _app(
             too_long(),
             to_tunnel(),
             *to_spa(site),
-            *limits(site),
+            *limits(site, place),
             *(open_files(site, place) if keeps and caches(site, place) and args[0] != "~" else []),  # nested have them
             *([*common_headers(site), *status_headers(site, place)] if adds else []),
             *own,

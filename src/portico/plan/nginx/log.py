@@ -57,7 +57,6 @@ NUMBERS = {"status", "bytes_in", "bytes_out", "seconds", "connection", "ended"}
 NEEDS = {"tls": "http_ssl_module", "cipher": "http_ssl_module"}
 """Fields of HTTPS, whose variable only a build with that module knows."""
 
-_OF_LIMITS = {"limit_rate", "limit_connections"}
 _NOT_OF_FILES = {
     name for name, (variable, _) in FIELDS.items() if variable.startswith(("$upstream_", "$limit_"))
 }
@@ -102,13 +101,13 @@ def _has(name: str, place: Place, site: Site | None) -> bool:
     """A field that is empty for every request of a site is not looked up at each."""
     if name in NEEDS:
         return NEEDS[name] in place.nginx.modules and (site is None or site.has_https)
-    return name not in _OF_LIMITS or site is None or _is_limited(site)
+    return name != "limit_rate" or site is None or _has_rate(site)
 
 
-def _is_limited(site: Site) -> bool:
+def _has_rate(site: Site) -> bool:
     """By [limits], or perhaps by the user's own directives."""
-    limits, own = site.options.limits, (*site.nginx_http, *site.nginx_server)
-    return bool(limits.rate or limits.connections) or any("limit_" in text for text in own)
+    own = (*site.nginx_http, *site.nginx_server)
+    return bool(site.options.limits.rate) or any("limit_" in text for text in own)
 
 
 def log_maps() -> list[Directive]:

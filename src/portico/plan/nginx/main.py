@@ -70,7 +70,8 @@ def events(place: Place) -> Directive:
         of=[
             directive(
                 "worker_connections", connections(place),
-                why="clients a worker may hold at once; each takes two files, its own socket and the app's",
+                why="clients a worker may hold at once; a request that the app answers counts twice, its own "
+                "connection and the app's. As many as the files and a quarter of the memory allow",
                 cause=f"file limit {place.file_limit}",
             )
         ],

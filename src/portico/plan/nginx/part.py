@@ -19,6 +19,7 @@ from portico.place.model import Place
 from portico.plan.model import File, Line, Tls, Upstream
 from portico.plan.nginx.conf import Directive, directive, render
 from portico.plan.nginx.http import own
+from portico.plan.nginx.limits import SHARED
 from portico.plan.nginx.tls import SESSIONS
 from portico.plan.paths import Paths
 from portico.site.model import Site
@@ -68,7 +69,7 @@ def directory(name: str) -> str:
 def part_file(site: Site, tree: Iterable[Directive]) -> File:
     """The part as nginx reads it."""
     tree = tuple(tree)
-    names = (defined(tree) | Tls.DEFINES) - {SESSIONS}
+    names = (defined(tree) | Tls.DEFINES) - {SESSIONS} - SHARED
     return File(FILE, tuple(renamed(render(tree), names, namespace(site.name))), mode=0o600)
 
 

@@ -7,6 +7,7 @@ from portico.plan.nginx import tls
 from portico.plan.nginx.cache import cache_rules, status_headers
 from portico.plan.nginx.conf import Directive, block, directive, verbatim
 from portico.plan.nginx.detours import tunnel
+from portico.plan.nginx.limits import capacity
 from portico.plan.nginx.link import told_to_app
 from portico.plan.nginx.locations import (
     common_headers,
@@ -85,6 +86,7 @@ def _content(site: Site, place: Place) -> list[Directive]:
     """What the site answers, wherever the connection came in."""
     return [
         *refuse_strangers(site),
+        *capacity(site, place),
         *common_headers(site),
         *status_headers(site, place),
         *tls.alternative(site, place),

@@ -1,21 +1,79 @@
-"""How many files nginx's workers may have open, and for what."""
+"""What nginx's workers may hold at once: connections, files, requests of one client, bytes on disk."""
 
 from __future__ import annotations
+
+import math
 
 from portico.place.model import Place
 
 _CONNECTIONS = 4096
-"""Connections a worker holds; Passenger's default, https://www.phusionpassenger.com/docs/"""
+"""Connections a worker holds wherever the files allow it; Passenger's default, https://www.phusionpassenger.com/docs/"""
+_MOST_CONNECTIONS = 16384
+"""nginx makes room for all of them at its start, 0.4 KiB each. One worker held 10 000 slow clients with so many."""
+_MEMORY_A_CONNECTION = 20 << 10
+"""Bytes that a half-sent head may cost; 14 KiB were measured, docs/capacity.md."""
+_SHARE_OF_MEMORY = 4
+"""Connections may take a quarter of it."""
 FILES_PER_CONNECTION = 2
-"""A proxied request holds the client's socket and the app's."""
+"""A client's socket or the app's, and a file: the one that is sent, or that holds a body or an answer."""
+CONNECTIONS_PER_REQUEST = 2
+"""The client's and the app's."""
 _MOST_CACHED, _LEAST_CACHED = 4096, 16
 _OTHERS = 64
 """Logs, listening sockets, what the libraries open."""
+_LEAST_SHARE = 128
+"""A page with many images over HTTP/2, or a small office, has so many requests in progress."""
+_MEMORY_A_THREAD = 64 << 10
+"""54 kB were measured for each open event stream (`python -m bench.bodies`)."""
+_LEAST_LASTING = 256
+_SHARE_OF_DISK = 4
+_LEAST_UPLOADS = 16
+_MOST_ON_DISK, _LEAST_ON_DISK = 64 << 20, 256 << 10
+"""An answer that waits for a slow client: enough for nearly every page and export; and more than nginx's buffers."""
 
 
 def connections(place: Place) -> int:
-    """Connections one nginx worker may hold, within the file limit."""
-    return max(64, min(_CONNECTIONS, place.file_limit // FILES_PER_CONNECTION - 64))
+    """Connections one nginx worker may hold, within the limits of files and memory."""
+    by_files = place.file_limit // FILES_PER_CONNECTION - 64
+    # A fifth of the files is left to the caches of open files.
+    roomy = (place.file_limit * 4 // 5 - _OTHERS) // FILES_PER_CONNECTION
+    by_memory = place.memory // _SHARE_OF_MEMORY // _MEMORY_A_CONNECTION // _workers(place)
+    wanted = max(_CONNECTIONS, min(_MOST_CONNECTIONS, roomy, by_memory))
+    return max(64, min(wanted, by_files))
+
+
+def requests(place: Place) -> int:
+    """Requests that all workers of nginx can pass to the app at once."""
+    return _workers(place) * connections(place) // CONNECTIONS_PER_REQUEST
+
+
+def share(place: Place) -> int:
+    """Requests that one client address may have in progress: an eighth of all; more where that is little."""
+    return max(requests(place) // 8, min(_LEAST_SHARE, requests(place) // 2))
+
+
+def lasting(place: Place, app_workers: int) -> int:
+    """Requests that last, each with a thread of its own, in one worker of the app."""
+    by_memory = place.memory // _SHARE_OF_MEMORY // _MEMORY_A_THREAD // app_workers
+    return min(connections(place) // CONNECTIONS_PER_REQUEST, max(_LEAST_LASTING, by_memory))
+
+
+def answer_on_disk(place: Place) -> int:
+    """Bytes of one answer that may wait on disk, a power of two: with every client slow, a quarter of the disk."""
+    if not place.disk:
+        return _MOST_ON_DISK
+    each = place.disk // _SHARE_OF_DISK // requests(place)
+    return max(_LEAST_ON_DISK, min(_MOST_ON_DISK, 1 << max(0, each.bit_length() - 1)))
+
+
+def uploads(place: Place, largest: int) -> int:
+    """Requests with a body of up to `largest` bytes that one client address may have in progress.
+
+    Together they fit a thirty-second of the disk; as many as a page of photos sends are let through on any.
+    """
+    if not place.disk or not largest:
+        return share(place)
+    return min(share(place), max(_LEAST_UPLOADS, place.disk // 32 // largest))
 
 
 def cached_files(place: Place, shares: int) -> int:
@@ -23,3 +81,7 @@ def cached_files(place: Place, shares: int) -> int:
     left = place.file_limit - FILES_PER_CONNECTION * connections(place) - _OTHERS
     most = min(_MOST_CACHED, left // max(1, shares))
     return most if most >= _LEAST_CACHED else 0
+
+
+def _workers(place: Place) -> int:
+    return math.ceil(place.cpus)

@@ -77,10 +77,10 @@ def to_spa(site: Site) -> list[Directive]:
     ]  # fmt: skip
 
 
-def page_location(site: Site, name: str, settings: list[Directive]) -> Directive:
+def page_location(site: Site, place: Place, name: str, settings: list[Directive]) -> Directive:
     """Asks the app for what may be the page's; `settings` are those of a route."""
     cause = site.cause("spa")
-    limited = error_pages(429) if limits(site) else []
+    limited = error_pages(429) if limits(site, place) else []
     return block(
         "location", f"@portico_page{name}", why="the app is asked first: it may know this page", cause=cause,
         of=[
@@ -89,7 +89,7 @@ def page_location(site: Site, name: str, settings: list[Directive]) -> Directive
             *limited,
             *error_pages(504),
             directive("error_page", 502, "@portico_down", why="no worker took the request"),
-            *limits(site),
+            *limits(site, place),
             *settings,
             pass_to_app(site),
         ],

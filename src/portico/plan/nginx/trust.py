@@ -27,10 +27,15 @@ def blanked(site: Site) -> tuple[str, ...]:
 
 def trust(site: Site) -> list[Directive]:
     """Client address and scheme, as variables that the log and the app are given."""
-    ranges = [net for entry in site.proxies for net in KNOWN_PROXIES.get(entry, (entry,))]
-    if not ranges:
+    nets = ranges(site)
+    if not nets:
         return []
-    return [*_real_ip(site, ranges), *_scheme_of_proxy(site, ranges), *_strangers(site)]
+    return [*_real_ip(site, nets), *_scheme_of_proxy(site, nets), *_strangers(site)]
+
+
+def ranges(site: Site) -> list[str]:
+    """The networks of the declared proxies."""
+    return [net for entry in site.proxies for net in KNOWN_PROXIES.get(entry, (entry,))]
 
 
 def scheme(site: Site) -> str:
