@@ -107,6 +107,10 @@ def clients(place: Place) -> list[Directive]:
     """
     return [
         entries(
+            "map", "", COUNTED, table=[("default", _BY_ADDRESS)],
+            why="what holds where no server of a site says otherwise, so that nginx knows the name",
+        ),
+        entries(
             "map", f"{COUNTED}$binary_remote_addr", CLIENT,
             table=[
                 ("default", "$binary_remote_addr"),
