@@ -77,8 +77,15 @@ def _shared(target: Target) -> Iterator[tuple[str, str]]:
     """
     for number, token in enumerate(_TOKENS):
         if not token.strip():
-            answer = target.get(f"/public/empty-{number}", "Authorization", token)
-            yield f"Authorization: {token!r}", "the app sees it" if b"HTTP_AUTHORIZATION" in answer else ""
+            path = f"/public/empty-{number}"
+            is_told = b"HTTP_AUTHORIZATION" in target.get(path, "Authorization", token)
+            before = len(target.calls())
+            target.run.get(path)
+            is_kept = len(target.calls()) == before
+            yield (
+                f"Authorization: {token!r}",
+                "the app sees it, and it is kept" if is_told and is_kept else "",
+            )
             continue
         path = f"/public/token-{number}"
         target.run.get(path)
