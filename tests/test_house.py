@@ -9,7 +9,7 @@ import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "portico"
 ORDER = [
-    {"errors", "values", "edge", "turns", "backoff", "reading"},
+    {"errors", "values", "edge", "turns", "backoff", "reading", "proxy_headers"},
     {"site", "place"},
     {"plan"},
     {"explain"},
@@ -20,6 +20,7 @@ ORDER = [
 ]
 RANK = {room: rank for rank, rooms in enumerate(ORDER) for room in rooms}
 PURE = (
+    "proxy_headers.py",
     "site/model.py",
     "site/rules",
     "site/keys.py",

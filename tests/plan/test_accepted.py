@@ -45,7 +45,12 @@ def test_nginx_accepts_every_golden_plan(path: Path, tmp_path: Path) -> None:
             capture_output=True, text=True, timeout=120, check=False,
         )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert "[warn]" not in done.stderr
+    assert "[warn]" not in without_hash(done.stderr)
+
+
+def without_hash(said: str) -> str:
+    """Without nginx's wish for a larger table of uwsgi_param and fastcgi_param, for which it has no directive."""
+    return "".join(line for line in said.splitlines(keepends=True) if "_params_hash, you should" not in line)
 
 
 def _private(made: Plan, directory: Path) -> dict[str, str]:

@@ -11,6 +11,7 @@ from typing import Any
 from gunicorn.workers.gasgi import ASGIWorker
 
 from portico.link import loading, said
+from portico.link.fence import SENDER_HEADER, Fence
 from portico.link.receive import Message, Receive, Receiver
 from portico.link.trace import Record, Tracer
 
@@ -20,6 +21,7 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _NUMBERS = b"x-portico"
 _TRACE = b"x-portico-trace"
+_OWN = (b"x-portico-msec", SENDER_HEADER, _TRACE)
 _request: ContextVar[str] = ContextVar("portico_request", default="")
 """The id of the request that the running task serves."""
 _SECURE = {"http": "https", "ws": "wss"}
@@ -33,10 +35,10 @@ class Worker(ASGIWorker):  # type: ignore[misc]  # Gunicorn publishes no types
         said.keep(_request.get, self.log)
         with loading.beside_others(self):
             super().load_wsgi()
-        self.asgi: App = behind_nginx(self.asgi, Tracer.of(os.environ))
+        self.asgi: App = behind_nginx(self.asgi, Tracer.of(os.environ), Fence.of(os.environ))
 
 
-def behind_nginx(app: App, tracer: Tracer | None = None) -> App:
+def behind_nginx(app: App, tracer: Tracer | None = None, fence: Fence | None = None) -> App:
     """The app with the client's address and scheme in its scope, and the worker's numbers in its answer.
 
     Only nginx can connect to the private socket, so its X-Real-IP and X-Forwarded-Proto are to be believed.
@@ -51,11 +53,7 @@ def behind_nginx(app: App, tracer: Tracer | None = None) -> App:
         began = time.monotonic()
         queued = _queue_microseconds(headers.get(b"x-portico-msec", b""))
         asked = headers.get(_TRACE)
-        scope["headers"] = [pair for pair in scope["headers"] if pair[0] not in (b"x-portico-msec", _TRACE)]
-        scope["client"] = (headers.get(b"x-real-ip", b"").decode("latin-1"), 0)
-        if headers.get(b"x-forwarded-proto") == b"https":
-            scope["scheme"] = _SECURE.get(scope["scheme"], scope["scheme"])
-
+        _set_client(scope, headers, fence)
         trace = _trace(tracer, asked.decode("latin-1"), scope) if tracer and asked else None
 
         async def numbered(message: Message) -> None:
@@ -95,6 +93,26 @@ def behind_nginx(app: App, tracer: Tracer | None = None) -> App:
             trace.write()
 
     return told
+
+
+def _set_client(scope: Scope, headers: dict[bytes, bytes], fence: Fence | None) -> None:
+    """What nginx says of the client, and nothing that the client may not say of itself."""
+    if fence:
+        scope["headers"] = fence.headers(scope["headers"], headers.get(SENDER_HEADER, b"0"))
+    scope["headers"] = [pair for pair in scope["headers"] if pair[0] not in _OWN]
+    scope["client"] = (headers.get(b"x-real-ip", b"").decode("latin-1"), 0)
+    if headers.get(b"x-forwarded-proto") == b"https":
+        scope["scheme"] = _SECURE.get(scope["scheme"], scope["scheme"])
+    _set_prefix(scope, headers.get(b"x-forwarded-prefix", b"").decode("latin-1"))
+
+
+def _set_prefix(scope: Scope, prefix: str) -> None:
+    """Put the prefix that a declared proxy took off before the path: nginx says it together with the mount."""
+    outer = prefix.removesuffix(scope.get("root_path", ""))
+    if outer:
+        scope["root_path"], scope["path"] = prefix, outer + scope["path"]
+        if scope.get("raw_path"):
+            scope["raw_path"] = outer.encode("latin-1") + scope["raw_path"]
 
 
 def _trace(tracer: Tracer, name: str, scope: Scope) -> Record | None:

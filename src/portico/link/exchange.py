@@ -13,6 +13,7 @@ from portico.link import upload
 from portico.link.context import Contexts
 from portico.link.crew import Seat
 from portico.link.download import Downloads
+from portico.link.fence import Fence
 from portico.link.head import endpoint
 from portico.link.queue import Queue, Vain, has_waited
 from portico.link.request import (
@@ -63,11 +64,13 @@ class Exchange:
         tracer: Tracer | None = None,
         contexts: Contexts | None = None,
         queue: Queue | None = None,
+        fence: Fence | None = None,
     ) -> None:
         self._app = app
         self._queue = queue or Queue(math.inf)
         self._tracer = tracer or Tracer(None)
         self._contexts = contexts
+        self._fence = fence
         self._base = base | {
             "wsgi.input": NoBody(),
             "wsgi.input_terminated": True,
@@ -126,6 +129,8 @@ class Exchange:
             if not seen:
                 return None
             environ = build_environ(seen if len(seen) == end else seen[:end], self._base)
+            if self._fence is not None:
+                self._fence.clean(environ)
             length = content_length(environ)
             if length and upload.is_nginx_s(environ):
                 return upload.of_nginx(environ, length), end, None

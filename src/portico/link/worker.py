@@ -23,6 +23,7 @@ from portico.link.context import Contexts
 from portico.link.crew import GLANCE_SECONDS, LONGEST_GLANCE_SECONDS, Crew
 from portico.link.download import Downloads
 from portico.link.exchange import Exchange
+from portico.link.fence import Fence
 from portico.link.pause import VARIABLE, PauseFlag
 from portico.link.queue import Queue
 from portico.link.slow import VARIABLE as VARIABLE_OF_SLOW
@@ -101,6 +102,7 @@ class Worker(GunicornWorker):  # type: ignore[misc]  # Gunicorn publishes no typ
                 Tracer.of(os.environ),
                 Contexts.of(os.environ),
                 queue,
+                Fence.of(os.environ),
             ).serve,
             self._wake,
             count=threads,

@@ -36,6 +36,9 @@ def gunicorn_process(site: Site, place: Place, capacity: Capacity) -> Process:
             "PORTICO_SLOW": slow(place.runtime),
             "PORTICO_TRACE_MASK": ",".join(site.options.trace.mask),
             "PORTICO_APP_LOG": Paths.of(place).app_log,
+            "PORTICO_BELIEVED": ",".join(
+                sorted({*site.believed, *map(str.lower, site.options.client_headers)})
+            ),
             **({} if site.is_asgi else {"PORTICO_PAUSE": pause(place.runtime)}),
             **own_variables(place),
             **_downloads(site, place),

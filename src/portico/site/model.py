@@ -21,6 +21,8 @@ from portico.values import Address, AppRef, Duration, Size
 DEFAULT_MAX_UPLOAD = Size(16 << 20)
 HTTPS_PORTS_UP = 363
 """From 80 to 443, and from 8080 to 8443."""
+BELIEVED = ("scheme", "user", "certificate", "country")
+"""What `behind` lets a proxy say unless the user decides."""
 HTTPS_FILES = ("acme_ca", "client_ca", "dns_credentials", "eab_hmac_file")
 """The keys of [https] that name a file, beside `cert` and `key`."""
 
@@ -682,6 +684,23 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             example=["10.0.0.0/8"],
         ),
     ] = []
+    behind_headers: Annotated[
+        list[str] | None,
+        _option(
+            "What those proxies say in headers that they set or remove in every request: `scheme`, `user`, "
+            "`certificate`, `country`, `host` (X-Forwarded-Host), `prefix` (X-Forwarded-Prefix). Default: the first "
+            "four.",
+            example=["scheme", "user", "host"],
+        ),
+    ] = None
+    client_headers: Annotated[
+        list[str],
+        _option(
+            "Headers that Portico takes for a proxy's (see docs/trust.md) and that clients of this app send "
+            "themselves: they reach the app from anybody.",
+            example=["X-User-Id"],
+        ),
+    ] = []
     request_timeout: Annotated[
         Duration,
         _option(
@@ -1009,6 +1028,15 @@ class Site:
     def proxies(self) -> list[str]:
         """Who in front may say who the client is: what `behind` names, and the gateways of a node."""
         return [*self.options.behind, *self.options.node.gateways]
+
+    @property
+    def believed(self) -> frozenset[str]:
+        """What a declared proxy may say in headers, beside the client's address."""
+        if not self.proxies:
+            return frozenset()
+        if self.options.behind_headers is not None:
+            return frozenset(self.options.behind_headers)
+        return frozenset(BELIEVED)
 
     @property
     def is_traced(self) -> bool:

@@ -16,3 +16,5 @@ KNOWN_PROXIES: dict[str, tuple[str, ...]] = {
     "private": ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "127.0.0.0/8", "fc00::/7", "::1/128"),
 }  # fmt: skip
 """The names `behind` knows, and their address ranges."""
+SHARED = frozenset({"cloudflare"})
+"""Those of them that anybody can be a customer of: what is in a header that they do not set themselves is anybody's."""

@@ -7,7 +7,8 @@ import re
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
-from portico.site.model import Edge, Options
+from portico import proxy_headers
+from portico.site.model import BELIEVED, Edge, Options
 from portico.site.proxies import KNOWN_PROXIES
 from portico.site.rules_https import HTTPS_RULES
 from portico.site.server import APP, Server, is_interval
@@ -117,6 +118,30 @@ def _health(options: Options) -> _Broken:
 
 def _behind(options: Options) -> _Broken:
     yield from _ranges([entry for entry in options.behind if entry not in KNOWN_PROXIES], KNOWN_PROXIES)
+
+
+def _behind_headers(options: Options) -> _Broken:
+    known = (*BELIEVED, "host", "prefix")
+    for word in options.behind_headers or ():
+        if word not in known:
+            yield f'"{word}" is not what a proxy says', f"expected one of: {', '.join(known)}"
+    if options.behind_headers and not (options.behind or options.node.gateways):
+        yield "no proxy is declared that could say it", "name its addresses in behind"
+    if (
+        "prefix" in (options.behind_headers or ())
+        and options.workers.server == "uwsgi"
+        and options.mount != "/"
+    ):
+        yield (
+            "uWSGI takes its own mount off the path, and knows no prefix before it",
+            "leave mount or prefix out",
+        )
+
+
+def _client_headers(options: Options) -> _Broken:
+    for name in options.client_headers:
+        if not proxy_headers.kind(name):
+            yield f'"{name}" is none of the headers that Portico takes from clients', "leave it out"
 
 
 def _gateways(options: Options) -> _Broken:
@@ -377,6 +402,8 @@ _RULES: dict[str, Callable[[Options], _Broken]] = {
     "domains": _domains,
     "mount": _mount,
     "behind": _behind,
+    "behind_headers": _behind_headers,
+    "client_headers": _client_headers,
     "request_timeout": _request_timeout,
     "max_upload": _max_upload,
     "health": _health,

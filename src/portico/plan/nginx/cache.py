@@ -13,7 +13,8 @@ from msgspec.structs import replace
 from portico.place.model import Place
 from portico.plan.nginx.cache_routes import FILLS, has_cached_routes, route_maps
 from portico.plan.nginx.conf import Directive, directive, entries
-from portico.plan.nginx.link import dialect, host_seen
+from portico.plan.nginx.host import host_seen
+from portico.plan.nginx.link import dialect
 from portico.plan.nginx.trust import scheme
 from portico.plan.paths import Paths
 from portico.site.model import Site

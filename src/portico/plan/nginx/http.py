@@ -11,8 +11,9 @@ from portico.plan.nginx.cache import cache_maps, cache_zone
 from portico.plan.nginx.compression import compression, copy_maps
 from portico.plan.nginx.conf import Directive, block, directive, entries
 from portico.plan.nginx.doors import door_servers
+from portico.plan.nginx.host import host_maps
 from portico.plan.nginx.limits import clients, limit_zones
-from portico.plan.nginx.link import dialect
+from portico.plan.nginx.link import dialect, tables
 from portico.plan.nginx.log import log, log_maps
 from portico.plan.nginx.mime import TYPES
 from portico.plan.nginx.pages import HEAD_KIB, LINE_KIB, failure_maps, page_maps
@@ -28,7 +29,7 @@ from portico.plan.paths import BODIES, Paths
 from portico.site.model import Site
 
 _VARIABLE = re.compile(r"\$\w+")
-_NAMES_A_SITE = 64
+_NAMES_A_SITE = 128
 """Both tables are powers of two as a whole."""
 _LEAST = 2048
 KEEPS_IDLE_SINCE = (1, 27, 4)
@@ -97,9 +98,11 @@ def own(site: Site, place: Place) -> list[Directive]:
     return [
         *_sizes(site),
         *_buffers(site, place),
+        *tables(site),
         *static_maps(site, place),
         *spa_maps(site),
         *trust(site),
+        *host_maps(site, place),
         *tracing_maps(site),
         *tls.https_variable(site),
         *tls.variables(site),

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from portico.place.model import Place
 from portico.plan.nginx.conf import Directive, directive
+from portico.plan.nginx.host import prefix_seen
 from portico.plan.nginx.tracing import SPEC, context
-from portico.plan.nginx.trust import blanked, scheme
+from portico.plan.nginx.trust import WHO_SENT, blanked, is_fenced, of_proxy, scheme, sender
 from portico.plan.nginx.upstream import UPSTREAM, ca_file, tls_name
 from portico.site.model import Site
 
+_MOST_HEADERS = 2048
 _ASGI = "https://asgi.readthedocs.io/en/latest/specs/www.html"
 
 _WHY = "the app, by HTTP over the private socket; without a path the client's own reaches it byte for byte"
@@ -51,8 +53,7 @@ def told(site: Site, host: str, path: str) -> list[Directive]:
         directive("proxy_http_version", "1.1", why="WebSockets and streams need it"),
         _header("Host", host, "the host of redirects and links", site.cause("domains")),
         _header("X-Request-ID", "$request_id", "the id of the log line, so that the app can log it too", "D4"),
-        _header("X-Portico-Msec", "$msec", "when nginx passed the request on: tells the time in the queue", "D4"),
-        *_forwarded(site, host),
+        *_forwarded(site, host, site.prefix if path else prefix_seen(site)),
         *of_request,
     ]  # fmt: skip
 
@@ -72,16 +73,49 @@ def _of_client(site: Site) -> list[Directive]:
             for name, value, why in context(site)
         ),
         *(_header(name, "", f"a client's {name} header never reaches the app") for name in blanked(site)),
+        *_of_proxy(site),
     ]  # fmt: skip
 
 
-def _forwarded(site: Site, host: str) -> list[Directive]:
+def last() -> list[Directive]:
+    """The header that stands behind all others, those of the user's own directives too."""
+    return [
+        _header(
+            "X-Portico-Msec", "$msec", "when nginx passed the request on: tells the time in the queue", "D4"
+        )
+    ]
+
+
+def tables() -> list[Directive]:
+    """Room for the names above in nginx's own tables."""
+    why = "room for the names of headers that are replaced or left out, without a warning"
+    return [
+        directive("proxy_headers_hash_max_size", _MOST_HEADERS, why=why, cause="D1"),
+        directive("proxy_headers_hash_bucket_size", 128, why=why, cause="D1"),
+    ]
+
+
+def _of_proxy(site: Site) -> list[Directive]:
+    """What a declared proxy says of the client, or what Portico's worker needs to decide it."""
+    cause = site.cause("behind")
+    if is_fenced(site):
+        why = (
+            "the worker removes what only a declared proxy may say of a client; nobody else says who sent it"
+        )
+        return [_header(WHO_SENT, sender(site) if site.proxies else "", why, cause)]
+    return [
+        _header(name, value, f"{name} reaches the app from a declared proxy only", cause)
+        for name, value in of_proxy(site)
+    ]
+
+
+def _forwarded(site: Site, host: str, prefix: str) -> list[Directive]:
     values = {
         "X-Forwarded-For": "$remote_addr",
         "X-Real-IP": "$remote_addr",
         "X-Forwarded-Proto": scheme(site),
         "X-Forwarded-Host": host,
-        "X-Forwarded-Prefix": site.prefix,
+        "X-Forwarded-Prefix": prefix,
     }
     why = "replaces what the client sent; the worker makes the scope of it"
     return [_header(name, value, why) for name, value in values.items()]

@@ -8,6 +8,7 @@ from portico.place.model import Place
 from portico.plan.model import Ladder
 from portico.plan.nginx import http_link, uwsgi_link
 from portico.plan.nginx.conf import Directive, directive, time
+from portico.plan.nginx.host import host_seen
 from portico.plan.tracing import is_workers
 from portico.site.model import Site
 
@@ -38,6 +39,7 @@ def told_to_app(site: Site, place: Place, *, path: str = "", host: str = "") -> 
     told += [] if path else _varied(site, {item.args[0].lower() for item in told if len(item.args) > 1})
     secured = http_link.secured(site, place)
     seconds = Ladder.of(site.options.request_timeout).read_seconds
+    told += told_last(site) if path else []
     answered = [*_retry(site), *_obeyed(site), *_answer(site)]
     return [*told, *secured, _connect(site), *silence(site, seconds), *answered]
 
@@ -46,6 +48,16 @@ def _alone(link: str) -> list[Directive]:
     """A question of Portico's own carries what is written here and nothing of the request that led to it."""
     why = "nothing that a client sent is part of the question"
     return [directive(f"{link}_pass_request_{part}", "off", why=why) for part in ("headers", "body")]
+
+
+def told_last(site: Site) -> list[Directive]:
+    """What the app is told behind everything else at server level: what follows in a request is the client's."""
+    return http_link.last() if _is_http(site) else uwsgi_link.last(site)
+
+
+def tables(site: Site) -> list[Directive]:
+    """What the link needs at `http` level."""
+    return http_link.tables() if _is_http(site) else []
 
 
 def _varied(site: Site, known: set[str]) -> list[Directive]:
@@ -98,19 +110,6 @@ def silence(site: Site, seconds: float, *, cause: str = "") -> list[Directive]:
             cause=cause,
         ),
     ]  # fmt: skip
-
-
-def host_seen(site: Site, place: Place) -> str:
-    """The Host the app sees, as an nginx expression.
-
-    With declared domains it is built from `$host`, the name that chose this server: a request line naming
-    one host and a Host header naming another cannot split the two.
-    """
-    if not site.options.domains:
-        return "$http_host"
-    if place.nginx.since(1, 29, 3):
-        return "$host$is_request_port$request_port"
-    return "$host" if site.public.port in (80, 443) else "$host:$server_port"
 
 
 def _retry(site: Site) -> list[Directive]:

@@ -46,6 +46,7 @@ _PAGES: dict[str, tuple[str, ...]] = {
         "proxy_max_temp_file_size", "proxy_buffering", "early_hints",
         "proxy_ssl_trusted_certificate", "proxy_ssl_verify_depth", "proxy_ssl_name", "proxy_ssl_server_name",
         "proxy_cache_convert_head", "proxy_pass_request_headers", "proxy_ignore_headers",
+        "proxy_headers_hash_max_size", "proxy_headers_hash_bucket_size",
     ),
     "http/ngx_http_fastcgi_module.html": (
         "fastcgi_temp_path", "fastcgi_pass", "fastcgi_param", "fastcgi_read_timeout", "fastcgi_send_timeout",

@@ -7,8 +7,9 @@ from portico.plan.nginx import tls
 from portico.plan.nginx.cache import cache_rules, status_headers
 from portico.plan.nginx.conf import Directive, block, directive, verbatim
 from portico.plan.nginx.detours import tunnel
+from portico.plan.nginx.host import same_port
 from portico.plan.nginx.limits import capacity
-from portico.plan.nginx.link import told_to_app
+from portico.plan.nginx.link import told_last, told_to_app
 from portico.plan.nginx.locations import (
     common_headers,
     health_locations,
@@ -99,6 +100,7 @@ def _content(site: Site, place: Place) -> list[Directive]:
         *told_by_routes(site),
         *locations(site, place),
         *_own(site),
+        *told_last(site),
     ]
 
 
@@ -125,7 +127,7 @@ def _others(site: Site, place: Place) -> list[Directive]:
     names, cause = _redirected(site), site.cause("canonical")
     if not names:
         return []
-    port = tls.port_of(site) if site.has_https else "" if site.listen.port == 80 else f":{site.listen.port}"
+    port = same_port(place)
     to = "https" if site.has_https else scheme(site)
     return [
         block(

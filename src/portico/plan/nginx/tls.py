@@ -7,6 +7,7 @@ from portico.plan.advisories import AS_OF
 from portico.plan.holes import http2_hole
 from portico.plan.model import Tls
 from portico.plan.nginx.conf import Directive, block, directive, entries, literal
+from portico.plan.nginx.host import https_port
 from portico.plan.nginx.trust import scheme
 from portico.plan.paths import Paths
 from portico.site.model import Site
@@ -255,7 +256,7 @@ def challenge(site: Site, place: Place) -> list[Directive]:
 def to_https(site: Site) -> Directive:
     """The one place where plain HTTP is sent on."""
     return directive(
-        "return", 308, f"https://$host{port_of(site)}$request_uri", cause=site.cause("https.mode"),
+        "return", 308, f"https://$host{https_port(site)}$request_uri", cause=site.cause("https.mode"),
         why="to the same address by HTTPS; 308 keeps a POST a POST",
     )  # fmt: skip
 
@@ -284,12 +285,6 @@ def variables(site: Site) -> list[Directive]:
             why="1 for what is to be asked by HTTPS: all but the authority's challenge and the health path",
         )
     ]  # fmt: skip
-
-
-def port_of(site: Site) -> str:
-    """The port as a URL needs it: none for 443."""
-    port = site.https_listen.port
-    return "" if port == 443 else f":{port}"
 
 
 def _clients(site: Site) -> list[Directive]:

@@ -10,8 +10,9 @@ from functools import lru_cache
 from msgspec.structs import replace
 
 from portico.plan.nginx.conf import Directive, directive
+from portico.plan.nginx.host import path_seen, prefix_seen
 from portico.plan.nginx.tracing import SPEC, context, told_to_worker
-from portico.plan.nginx.trust import blanked, https, scheme
+from portico.plan.nginx.trust import blanked, https, is_fenced, of_proxy, scheme, sender
 from portico.plan.nginx.upstream import UPSTREAM
 from portico.site.model import Site
 
@@ -19,19 +20,21 @@ _WSGI = "https://peps.python.org/pep-3333/#environ-variables"
 _FASTCGI = "https://nginx.org/en/docs/http/ngx_http_fastcgi_module.html#fastcgi_param"
 _FORWARDED = "https://werkzeug.palletsprojects.com/en/stable/middleware/proxy_fix/"
 
+_PATH = "PATH_INFO"
 _REQUEST = (
     ("QUERY_STRING", "$query_string", "the part after the question mark, as sent"),
     ("REQUEST_METHOD", "$request_method", "GET, POST, ..."),
     ("CONTENT_TYPE", "$content_type", "the body's type"),
     ("CONTENT_LENGTH", "$content_length", "the body's length; nginx knows it for chunked uploads too"),
     ("REQUEST_URI", "$request_uri", "the path exactly as the client sent it, %2F and // intact"),
-    ("PATH_INFO", "$document_uri", "the decoded path; the worker takes the prefix off when there is one"),
+    (_PATH, "$document_uri", "the decoded path; the worker takes the prefix off when there is one"),
     ("SERVER_PROTOCOL", "$server_protocol", "HTTP/1.1, HTTP/2.0"),
     ("SERVER_NAME", "$host", "the name asked for, or the server's own when the client named none"),
     ("SERVER_PORT", "$server_port", "the port that was connected to"),
     ("REMOTE_PORT", "$remote_port", "the client's port"),
-    ("PORTICO_MSEC", "$msec", "when nginx passed the request on: the worker tells the time in the queue"),
 )
+LAST = "PORTICO_MSEC"
+"""The last variable that nginx sets: Portico's worker knows by it where the client's headers begin."""
 
 
 def pass_to_app(site: Site) -> Directive:
@@ -48,12 +51,43 @@ def pass_to_app(site: Site) -> Directive:
 
 def told(site: Site, host: str, path: str) -> list[Directive]:
     """The environ, parameter by parameter. `path` replaces the client's where it is given."""
-    made = [*_request(site, path, host), *_identity(site, host)]
+    made = [*_request(site, path, host), *_identity(site, host, site.prefix if path else prefix_seen(site))]
     if not path:
-        made += [*_client_certificate(site), *_blanked(blanked(site)), *_route(site), *_trace(site)]
+        made += [
+            *_client_certificate(site), *_blanked(blanked(site)), *_of_proxy(site), *_route(site), *_trace(site),
+        ]  # fmt: skip
+    return _in_dialect(site, made)
+
+
+def last(site: Site) -> list[Directive]:
+    """The variable that stands behind all others, those of the user's own directives too."""
+    why = "when nginx passed the request on: the worker tells the time in the queue"
+    return _in_dialect(site, [_param(LAST, "$msec", why)])
+
+
+def _in_dialect(site: Site, made: list[Directive]) -> list[Directive]:
     if site.protocol != "fastcgi":
         return made
     return [replace(item, name="fastcgi_param", source=_FASTCGI) for item in made]
+
+
+def _of_proxy(site: Site) -> list[Directive]:
+    """What a declared proxy says of the client, or what Portico's worker needs to decide it."""
+    cause = site.cause("behind")
+    if is_fenced(site) and site.proxies:
+        why = "the worker removes what only a declared proxy may say of a client"
+        return [_param("PORTICO_PROXY", sender(site), why, cause)]
+    return [
+        directive(
+            "uwsgi_param", _variable(name), value, "if_not_empty", cause=cause, source=_FORWARDED,
+            why=f"{name} reaches the app from a declared proxy only",
+        )
+        for name, value in of_proxy(site)
+    ]  # fmt: skip
+
+
+def _variable(header: str) -> str:
+    return "HTTP_" + header.upper().replace("-", "_")
 
 
 def has_deadlines(site: Site) -> bool:
@@ -112,7 +146,8 @@ def _trace(site: Site) -> list[Directive]:
 
 def _request(site: Site, path: str, host: str) -> list[Directive]:
     if not path:
-        return [_param(name, value, why) for name, value, why in _REQUEST]
+        seen = {_PATH: path_seen(site)}
+        return [_param(name, seen.get(name, value), why) for name, value, why in _REQUEST]
     asked, why = _asked(site, path, host), "Portico's own question, whatever the client sent"
     left = [_param(name, value, words) for name, value, words in _REQUEST if name not in asked]
     return left + [_param(name, value, why, site.cause("health")) for name, value in asked.items()]
@@ -131,7 +166,7 @@ def _asked(site: Site, path: str, host: str) -> dict[str, str]:
     }
 
 
-def _identity(site: Site, host: str) -> list[Directive]:
+def _identity(site: Site, host: str, prefix: str) -> list[Directive]:
     behind = site.cause("behind")
     made = [
         _param("REMOTE_ADDR", "$remote_addr", "the client's address: the connection's, or what a declared "
@@ -139,7 +174,7 @@ def _identity(site: Site, host: str) -> list[Directive]:
         _param("REQUEST_SCHEME", scheme(site), "becomes wsgi.url_scheme", behind),
         _param("HTTPS", https(site), "`on` or nothing, for what knows no REQUEST_SCHEME: uWSGI, PHP", behind),
         _param("HTTP_HOST", host, "the host of url_for and redirects", site.cause("domains")),
-        _param("SCRIPT_NAME", site.prefix, "the URL prefix the app lives under", site.cause("mount")),
+        _param("SCRIPT_NAME", prefix, "the URL prefix the app lives under", site.cause("mount")),
         _param("HTTP_X_REQUEST_ID", "$request_id", "the id of the log line, so that the app can log it too", "D4"),
     ]  # fmt: skip
     forwarded = (
@@ -147,7 +182,7 @@ def _identity(site: Site, host: str) -> list[Directive]:
         ("HTTP_X_REAL_IP", "$remote_addr"),
         ("HTTP_X_FORWARDED_PROTO", scheme(site)),
         ("HTTP_X_FORWARDED_HOST", host),
-        ("HTTP_X_FORWARDED_PREFIX", site.prefix),
+        ("HTTP_X_FORWARDED_PREFIX", prefix),
     )
     why = "replaces what the client sent, so that an app with its own ProxyFix sees the same answer"
     made += [_param(name, value, why, "D1", source=_FORWARDED) for name, value in forwarded]
@@ -171,7 +206,7 @@ def _client_certificate(site: Site) -> list[Directive]:
 def _blanked(headers: tuple[str, ...]) -> tuple[Directive, ...]:
     return tuple(
         directive(
-            "uwsgi_param", "HTTP_" + header.upper().replace("-", "_"), "", "if_not_empty",
+            "uwsgi_param", _variable(header), "", "if_not_empty",
             why=f"a client's {header} header never reaches the app",
             source="https://httpoxy.org/" if header == "Proxy" else _FORWARDED, cause="D1",
         )

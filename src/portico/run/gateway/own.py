@@ -25,6 +25,10 @@ CANNOT_START = 127
 """The exit code a shell reports for a program that it cannot start."""
 
 
+_IDLE = "_params_hash, you should increase either"
+"""nginx would like a larger table for the names of uwsgi_param and fastcgi_param, and has no directive for its size."""
+
+
 class OwnNginx:
     """One nginx at a time."""
 
@@ -33,7 +37,7 @@ class OwnNginx:
     ) -> None:
         self._processes, self._listening, self._tell = processes, listening, tell
         self._child: Child | None = None
-        self._words = Lines(lambda line: say(news.NginxSaid(line)))
+        self._words = Lines(lambda line: None if _IDLE in line else say(news.NginxSaid(line)))
         self._work: set[asyncio.Task[None]] = set()
 
     @property

@@ -1,0 +1,77 @@
+"""Removes what a client says of itself in the name of a proxy, by families of headers (`proxy_headers`).
+
+nginx blanks names, not patterns: a name that nobody has listed is removed here. In a request nginx's own variables
+come first, then the client's headers: from the last of nginx's on, every name is looked at. Most were seen before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from portico.proxy_headers import kind
+
+VARIABLE: Final = "PORTICO_BELIEVED"
+"""The families that a declared proxy may use, and the headers that anybody may, all in lower case."""
+_LAST: Final = "PORTICO_MSEC"
+_LAST_HEADER: Final = b"x-portico-msec"
+_SENDER: Final = "PORTICO_PROXY"
+SENDER_HEADER: Final = b"x-portico-proxy"
+_STRANGER, _PROXY, _SHARED = "0", "1", "2"
+_MOST_KNOWN: Final = 4096
+"""Names of headers that are remembered as harmless; one that comes later is judged each time."""
+
+
+class Fence:
+    """Knows which headers may come from whom."""
+
+    def __init__(self, believed: frozenset[str]) -> None:
+        self._believed = believed
+        self._known: dict[str, set[str]] = {_STRANGER: set(), _PROXY: set(), _SHARED: set()}
+        self._known_bytes: dict[bytes, set[bytes]] = {b"0": set(), b"1": set(), b"2": set()}
+
+    @classmethod
+    def of(cls, environment: Mapping[str, str]) -> Fence | None:
+        """None where the plan asks for no fence: somebody else's nginx is in front."""
+        words = environment.get(VARIABLE)
+        return None if words is None else cls(frozenset(words.split(",")))
+
+    def clean(self, environ: dict[str, Any]) -> None:
+        """Remove what its sender may not say."""
+        sender = environ.get(_SENDER, _STRANGER)
+        known = self._known[sender]
+        removed = None
+        for name in reversed(environ):
+            if name in known:
+                continue
+            if name == _LAST:
+                break
+            if name[:5] == "HTTP_" and not self._may(sender, name[5:].replace("_", "-")):
+                removed = [*(removed or ()), name]
+            elif len(known) < _MOST_KNOWN:
+                known.add(name)
+        for name in removed or ():
+            del environ[name]
+
+    def headers(self, pairs: list[tuple[bytes, bytes]], sender: bytes) -> list[tuple[bytes, bytes]]:
+        """The headers of an ASGI scope without what `sender` may not say."""
+        known = self._known_bytes[sender]
+        removed = set()
+        for name, _ in reversed(pairs):
+            if name in known:
+                continue
+            if name == _LAST_HEADER:
+                break
+            if not self._may(sender.decode("latin-1"), name.decode("latin-1")):
+                removed.add(name)
+            elif len(known) < _MOST_KNOWN:
+                known.add(name)
+        return [pair for pair in pairs if pair[0] not in removed] if removed else pairs
+
+    def _may(self, sender: str, name: str) -> bool:
+        family, lowered = kind(name), name.lower()
+        if not family or lowered in self._believed:
+            return True
+        return family in self._believed and (
+            sender == _PROXY or (sender == _SHARED and lowered.startswith("cf-"))
+        )
