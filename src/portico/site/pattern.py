@@ -24,6 +24,12 @@ _NAMED = re.compile(r"\(\?P<\w+>")
 _META = frozenset("^$.*+?{}[]()|")
 _SPECIAL = re.compile(r"[\\.^$*+?{}\[\]|()]")
 
+ANYTHING = "(?s:.*)"
+"""Any text, line ends too."""
+
+_FILES = ("a", "css/a.b.css")
+"""A route that answers both of these below a URL answers for every file there."""
+
 Converter = Callable[[str, str], str]
 """The pattern of a converter of that name with those arguments, both as they stand in the rule."""
 
@@ -76,6 +82,11 @@ def head(regex: str) -> str:
 def is_fixed(regex: str) -> bool:
     """Whether the pattern matches one path only."""
     return _head(regex)[1]
+
+
+def is_of_folder(regex: str, url: str) -> bool:
+    """Whether the pattern is that of a route for every file below this URL."""
+    return head(regex) == url and all(re.fullmatch(regex, url + name) for name in _FILES)
 
 
 def _head(regex: str) -> tuple[str, bool]:

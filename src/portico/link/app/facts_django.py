@@ -12,7 +12,7 @@ from django.conf import settings
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from portico.link.app.notes import lost, notes_of
-from portico.site.pattern import head, without_names
+from portico.site.pattern import is_of_folder, without_names
 
 
 def facts(_application: object) -> dict[str, Any]:
@@ -35,6 +35,8 @@ def facts(_application: object) -> dict[str, Any]:
 
 def _static(notes: list[str]) -> list[dict[str, str]]:
     url, root = settings.STATIC_URL, settings.STATIC_ROOT
+    if url == "/":
+        notes.append("STATIC_URL is the whole site (/): static files are left to the app")
     if not url or not url.startswith("/") or url.startswith("//") or url == "/":
         return []
     if not root:
@@ -53,7 +55,7 @@ def _answers(url: str, routes: list[dict[str, Any]]) -> bool:
     Otherwise Django leaves them to the web server, whatever middleware there is.
     """
     return any("whitenoise" in name.lower() for name in settings.MIDDLEWARE) or any(
-        head(route["pattern"]) == url for route in routes
+        is_of_folder(route["pattern"], url) for route in routes
     )
 
 

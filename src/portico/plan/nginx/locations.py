@@ -9,6 +9,7 @@ from portico.plan.nginx.cache import caches, status_headers
 from portico.plan.nginx.conf import Directive, block, directive
 from portico.plan.nginx.detours import detours, to_tunnel
 from portico.plan.nginx.downloads import downloads
+from portico.plan.nginx.inside import exact_inside, patterns_inside
 from portico.plan.nginx.limits import limits
 from portico.plan.nginx.link import dialect, pass_to_app, told_to_app
 from portico.plan.nginx.open_files import open_files
@@ -21,9 +22,9 @@ from portico.plan.nginx.pages import (
     too_long,
 )
 from portico.plan.nginx.refusals import refused_of_app, refused_slashes
-from portico.plan.nginx.routes import Spot, chosen_way, doubled, families, kept, settings, spots
+from portico.plan.nginx.routes import Spot, bare, chosen_way, doubled, families, kept, settings, spots
 from portico.plan.nginx.spa import spa_locations, to_spa
-from portico.plan.nginx.statics import routes_inside, statics
+from portico.plan.nginx.statics import served, statics
 from portico.plan.nginx.tls import secured_headers
 from portico.plan.paths import Paths
 from portico.site.model import Site
@@ -39,7 +40,7 @@ def locations(site: Site, place: Place) -> list[Directive]:
     paths, headers = Paths.of(place), common_headers(site)
     return [
         *health_locations(site, place),
-        *statics(site, place, headers),
+        *statics(site, place, headers, _routes_inside(site, place)),
         *refused_of_app(site, place),
         *_app_locations(site, place),
         *detours(site, place, headers),
@@ -127,20 +128,31 @@ def _word(name: str, status: int, text: str, *, why: str) -> Directive:
     )  # fmt: skip
 
 
+def _routes_inside(site: Site, place: Place) -> dict[str, list[Directive]]:
+    """The patterns of routes that come before the files of a folder, by its URL."""
+    found = spots(site)
+    return {
+        folder.url: [_spot(site, place, spot) for spot in patterns_inside(site, folder, found)]
+        for folder in served(site, place)
+    }
+
+
 def _app_locations(site: Site, place: Place) -> list[Directive]:
     """Every path that the app answers: the rest of the site, routes among static files, routes with settings."""
-    found = spots(site)
+    folders, found = served(site, place), spots(site)
     exact = {head(spot.pattern): spot for spot in found if is_fixed(spot.pattern)}
-    grouped = families(found)
+    urls = [folder.url for folder in folders]
+    grouped = families([spot for spot in found if not any(spot.head.startswith(url) for url in urls)])
     made = []
-    for modifier, path in routes_inside(site, place):
+    for path in exact_inside(site, folders):
         why = f"a route of the app inside a static URL: {path}"
-        if modifier == "=":
-            made.append(_app(site, place, "=", site.prefix + path, why=why, spot=exact.pop(path, None)))
-        else:
-            inside = [spot for family in grouped.values() for spot in family if _meet(spot.head, path)]
-            grouped.pop(path.rstrip("/"), None)
-            made.append(_app(site, place, modifier, site.prefix + path, why=why, inside=inside))
+        made.append(_app(site, place, "=", site.prefix + path, why=why, spot=exact.pop(path, None)))
+        if path.endswith("/") and path != "/" and path[:-1] not in exact:
+            exact[path[:-1]] = bare(path)
+    for url in sorted(left.url for left in site.left if any(left.url.startswith(url) for url in urls)):
+        inside = [spot for spot in found if not is_fixed(spot.pattern) and _meet(spot.head, url)]
+        why = f"a folder that is left to the app inside a static URL: {url}"
+        made.append(_app(site, place, site.prefix + url, why=why, inside=inside))
     made += [_spot(site, place, spot) for spot in exact.values()]
     rest = grouped.pop("/", [])
     made += [

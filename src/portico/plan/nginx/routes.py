@@ -80,7 +80,12 @@ def _bare(found: list[Spot]) -> Iterator[Spot]:
     fixed = {head(spot.pattern): spot for spot in found if is_fixed(spot.pattern)}
     for path, spot in fixed.items():
         if path.endswith("/") and path != "/" and path[:-1] not in fixed:
-            yield Spot(spot.rule.removesuffix("/"), escape(path[:-1]), spot.rank, None, is_bare=True)
+            yield bare(path, spot.rank)
+
+
+def bare(path: str, rank: tuple[int, ...] = ()) -> Spot:
+    """The path without the slash at its end, for the app to answer."""
+    return Spot(path[:-1], escape(path[:-1]), rank, None, is_bare=True)
 
 
 def doubled(site: Site, found: list[Spot]) -> list[Spot]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+
+from msgspec.structs import replace
 
 from portico.place.model import Place
 from portico.plan.guarded import own_headers
@@ -17,7 +19,6 @@ from portico.plan.packing import packed
 from portico.plan.paths import Paths
 from portico.site.fingerprints import PATTERN, SOURCES
 from portico.site.model import RootFile, Site, StaticFolder
-from portico.site.pattern import head, is_fixed
 
 FOREVER = "public, max-age=31536000, immutable"
 _BEFORE = "/-/before"
@@ -33,9 +34,19 @@ _TEXT = (
 _LIFE = "https://www.rfc-editor.org/rfc/rfc8246.html"
 
 
-def statics(site: Site, place: Place, headers: list[Directive]) -> list[Directive]:
-    """One location a folder, two after a release from elsewhere. `headers` are those every location repeats."""
-    made = [item for folder in served(site, place) for item in _statics(site, place, folder, headers)]
+def statics(
+    site: Site, place: Place, headers: list[Directive], inside: Mapping[str, list[Directive]]
+) -> list[Directive]:
+    """One location a folder, two after a release from elsewhere. `headers` are those every location repeats.
+
+    `inside` has the locations of routes that come before the files, by the folder's URL.
+    """
+    made = []
+    for folder in served(site, place):
+        of_folder = _statics(site, place, folder, headers)
+        if routes := inside.get(folder.url):
+            of_folder[0] = _below_routes(site, place, folder, of_folder[0], routes)
+        made += of_folder
     return made + [_root_file(site, place, file, headers) for file in site.root_files]
 
 
@@ -57,26 +68,6 @@ def copies(site: Site, place: Place) -> tuple[Packed, ...]:
         if _has_before(site, folder)
     }
     return packed(place, now | before)
-
-
-def routes_inside(site: Site, place: Place) -> list[tuple[str, str]]:
-    """Routes of the app that lie under a static URL, as (nginx modifier, path): those stay the app's.
-
-    A rule without converters is one path; one with converters keeps everything up to the first of them.
-    """
-    found = {}
-    urls = {folder.url for folder in served(site, place)}
-    for folder in served(site, place):
-        for route in site.facts.routes:
-            fixed, _, converter = route.rule.partition("<")
-            if route.pattern:
-                fixed, converter = head(route.pattern), "" if is_fixed(route.pattern) else route.pattern
-            if fixed.startswith(folder.url) and fixed not in urls:
-                found[fixed] = "^~" if converter else "="
-        for left in site.left:
-            if left.url.startswith(folder.url):
-                found[left.url] = "^~"
-    return [(modifier, path) for path, modifier in sorted(found.items())]
 
 
 def static_maps(site: Site, place: Place) -> list[Directive]:
@@ -150,6 +141,25 @@ def _statics(site: Site, place: Place, folder: StaticFolder, headers: list[Direc
             headers, [internal, *error_pages(404)],
         ),
     ]  # fmt: skip
+
+
+def _below_routes(
+    site: Site, place: Place, folder: StaticFolder, files: Directive, routes: list[Directive]
+) -> Directive:
+    """nginx asks for patterns before it takes a prefix, so these come first: the routes, then what is never sent."""
+    *of, never = files.block or ()
+    pages = [item for item in of if item.name in ("access_log", "error_page", "log_not_found")]
+    url, why = site.prefix + folder.url, "every other path is a file"
+    return replace(
+        files,
+        why=f"{files.why}; routes of the app below this URL come first",
+        block=(
+            *open_files(site, place),
+            *routes,
+            replace(never, block=(*pages, *(never.block or ()))),
+            block("location", url, why=why, cause=folder.origin, of=of),
+        ),
+    )
 
 
 def _location(
