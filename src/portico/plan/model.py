@@ -100,6 +100,16 @@ class Ladder:
         )
 
 
+class OldWorkers(Struct, frozen=True):
+    """How many workers of configurations before may finish what they have, and their memory together, in bytes."""
+
+    most: int
+    memory: int
+
+
+_FEW = OldWorkers(32, 256 << 20)
+
+
 @dataclass(frozen=True)
 class Health:
     """The question that decides whether an app server is well, asked as nginx would ask it."""
@@ -320,6 +330,7 @@ class Plan:
     """Those whose files are compressed ahead of time."""
     warm_seconds: float = 300.0
     """How long a release that was replaced is kept running, so that a rollback is at once."""
+    old_workers: OldWorkers = _FEW
     notes: tuple[str, ...] = ()
     alarms: tuple[str, ...] = ()
     """What must be said loudly: severe faults of the nginx in use that this site opens to strangers."""

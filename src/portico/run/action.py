@@ -17,6 +17,8 @@ class Manner(StrEnum):
     """stop accepting, finish what is in hand, leave."""
     HURRY = "hurry"
     """leave now, politely."""
+    CLOSE = "close"
+    """close the clients' connections, so that each unfinished request is logged, and leave."""
     KILL = "kill"
     """the whole process group, at once."""
 

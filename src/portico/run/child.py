@@ -67,7 +67,7 @@ class Child:
         elif self.code is not None:
             self._signal_group(self.signals.drain)
         else:
-            number = self.signals.drain if manner is Manner.DRAIN else self.signals.hurry
+            number = self.signals.hurry if manner is Manner.HURRY else self.signals.drain
             os.kill(self.pid, number)  # not reaped yet, so the pid is still ours
 
     def hang_up(self) -> None:

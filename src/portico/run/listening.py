@@ -156,7 +156,7 @@ def _copies(pid: int, wanted: set[Address]) -> dict[Address, socket.socket]:
     process = os.pidfd_open(pid)
     try:
         for fd in os.listdir(f"/proc/{pid}/fd"):  # noqa: PTH208  names are all that is wanted
-            copy = _copied_socket(process, int(fd), f"/proc/{pid}/fd/{fd}")
+            copy = copied_socket(process, int(fd), f"/proc/{pid}/fd/{fd}")
             address = _address(copy)
             if copy and address in wanted and copy.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
                 found[address] = copy
@@ -167,8 +167,8 @@ def _copies(pid: int, wanted: set[Address]) -> dict[Address, socket.socket]:
     return found
 
 
-def _copied_socket(process: int, fd: int, path: str) -> socket.socket | None:
-    """None for what is no socket, or closed meanwhile."""
+def copied_socket(process: int, fd: int, path: str) -> socket.socket | None:
+    """A copy of another process's socket; None for what is no socket, or closed meanwhile. Raises OSError."""
     try:
         if not os.readlink(path).startswith("socket:"):  # noqa: PTH115  it is no path
             return None

@@ -42,6 +42,7 @@ from portico.run import event as was
 from portico.run.board import Board, until_decided, until_reloaded
 from portico.run.certificates import Certificates
 from portico.run.event import Event
+from portico.run.gateway import old
 from portico.run.gateway.model import Tell
 from portico.run.gateway.own import OwnNginx
 from portico.run.gateway.shared import SharedNginx
@@ -155,6 +156,14 @@ def _listening(plan: Plan, service: Service) -> tuple[Listening, list[Problem]]:
     return Listening.open(plan, service)
 
 
+def _old_workers(plan: Plan, world: World, say: SayNews) -> tuple[Watcher, ...]:
+    """An nginx that is shared is its gateway's to look after."""
+    if plan.shared:
+        return ()
+    rounds = partial(old.watch, lambda: world.in_force, lambda: world.gateway.pid, say)
+    return (Watcher("nginx's old workers", rounds),)
+
+
 def _troubles(say: SayNews) -> Callable[[Problem], None]:
     return lambda problem: say(news.Trouble(problem))
 
@@ -219,6 +228,7 @@ async def _serve(
     works = (
         *beside,
         Watcher("the disk", lambda: disk.watch(plan.state, board.say)),
+        *_old_workers(plan, world, board.say),
         Watcher("server", upstreams.watch),
         Watcher("the count of requests", orders.served.watch),
         Watcher("the certificate", certificates.watch),

@@ -114,6 +114,14 @@ class NginxSaid(Struct, frozen=True):
     line: str
 
 
+class OldWorkerEnded(Struct, frozen=True):
+    """One of nginx's old workers was ended with its transfers: `count` held on, with so much memory."""
+
+    pid: int
+    count: int
+    memory: int
+
+
 class DiskFull(Struct, frozen=True):
     """The disk that holds the logs is full: what nginx logs now is lost."""
 
@@ -295,7 +303,7 @@ class WatcherRecovered(Struct, frozen=True):
 News = (
     Starting | Ready | Restarting | Recovered | Stuck | Reloading | Booting | Switched | CanaryServes
     | CanaryLeft | RolledBack | Refused | GenerationDropped
-    | GenerationLeft | Stopping | Hurrying | NginxSaid | DiskFull | DiskBack
+    | GenerationLeft | Stopping | Hurrying | NginxSaid | OldWorkerEnded | DiskFull | DiskBack
     | ServerOut | ServerBack | ServerDrained | LastServer | Packing | Packed | Trouble
     | WatcherFailed | WatcherRecovered
     | Closed | Opened | Paused | Resumed

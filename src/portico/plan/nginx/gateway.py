@@ -22,15 +22,15 @@ _CAUSE = "several sites"
 _BACKLOG = "a burst of connections waits here instead of being refused"
 
 
-def gateway_conf(claims: Iterable[Claim], place: Place, drain_seconds: float) -> File:
+def gateway_conf(claims: Iterable[Claim], place: Place) -> File:
     """nginx.conf for the sites with these claims, which do not conflict."""
-    return File("nginx.conf", tuple(render(tree(tuple(claims), place, drain_seconds))))
+    return File("nginx.conf", tuple(render(tree(tuple(claims), place))))
 
 
-def tree(claims: tuple[Claim, ...], place: Place, drain_seconds: float) -> list[Directive]:
+def tree(claims: tuple[Claim, ...], place: Place) -> list[Directive]:
     """The configuration as a tree of directives with reasons."""
     return [
-        *process(place, drain_seconds, "the longest request_timeout of the sites"),
+        *process(place),
         events(place),
         block(
             "http", why="everything HTTP",

@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 
 from portico.place.model import Place
-from portico.plan.model import File, Ladder
+from portico.plan.model import File
 from portico.plan.nginx.compression import modules
 from portico.plan.nginx.conf import Directive, block, directive, render, time
 from portico.plan.nginx.http import http
 from portico.plan.nginx.sizes import connections
 from portico.plan.paths import Paths
 from portico.site.model import Site
+
+TRANSFER_SECONDS = 12 * 3600.0
+"""How long an old worker may finish its transfers. At a stop Portico closes them (`run.gateway`)."""
 
 
 def nginx_conf(site: Site, place: Place) -> File:
@@ -21,12 +24,11 @@ def nginx_conf(site: Site, place: Place) -> File:
 
 def tree(site: Site, place: Place) -> list[Directive]:
     """The configuration as a tree of directives with reasons."""
-    drain_seconds = Ladder.of(site.longest_timeout).drain_seconds
-    return [*process(place, drain_seconds, site.cause("request_timeout")), events(place), http(site, place)]
+    return [*process(place), events(place), http(site, place)]
 
 
-def process(place: Place, drain_seconds: float, cause: str) -> list[Directive]:
-    """nginx's own processes; `cause` is who decided how long an old one may finish."""
+def process(place: Place) -> list[Directive]:
+    """nginx's own processes."""
     paths = Paths.of(place)
     made = [
         *modules(place),
@@ -54,9 +56,10 @@ def process(place: Place, drain_seconds: float, cause: str) -> list[Directive]:
             why="as many open files as the system allows: every connection is one", cause="file limit",
         ),
         directive(
-            "worker_shutdown_timeout", time(drain_seconds),
-            why="after a reload an old worker finishes what it has, no longer than a request may take",
-            cause=cause,
+            "worker_shutdown_timeout", time(TRANSFER_SECONDS),
+            why="after a reload an old worker finishes the downloads and WebSockets that it has; Portico bounds "
+            "the number of old workers, and ends all at a stop",
+            cause="D3b",
         ),
         directive("pid", paths.pid, why="private, so that two sites never meet"),
         directive("error_log", paths.error_log, "error", why="nginx's complaints; warnings name every larger upload"),

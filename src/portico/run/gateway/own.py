@@ -15,6 +15,7 @@ from portico.run import event as was
 from portico.run import files, news, ports, proc, quiet
 from portico.run.action import Manner
 from portico.run.child import Child
+from portico.run.gateway.connections import close_clients
 from portico.run.gateway.model import Tell
 from portico.run.listening import Listening
 from portico.run.processes import Processes
@@ -78,9 +79,20 @@ class OwnNginx:
         self._listening.close()
         if self._child is None:
             return
+        if manner is Manner.CLOSE:
+            self._close_clients(plan)
+            return
         self._child.end(manner)
         if manner is Manner.DRAIN and self._child.code is None:
             self._beside(self._tell_when_quiet(plan, self._child.pid, sockets))
+
+    def _close_clients(self, plan: Plan) -> None:
+        """Its workers, old ones too, were told to leave: without connections they do."""
+        assert self._child is not None
+        ports = {address.port for address in plan.listens}
+        is_done = [close_clients(pid, ports) for pid in workers(self._child.pid)]
+        if not all(is_done) and self._child.code is None:
+            self._child.end(Manner.HURRY)
 
     def workers(self) -> frozenset[int]:
         return frozenset() if self._child is None else workers(self._child.pid)

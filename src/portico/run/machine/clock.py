@@ -37,7 +37,7 @@ def _gateway_due(state: State, now: float) -> Step:
         state = replace(state, gateway=life.to(Status.BOOTING, now))
         return state, (do.StartGateway(), do.AskGateway())
     if life.status is Status.LEAVING:
-        return replace(state, gateway=replace(life, due=None)), (do.EndGateway(Manner.KILL),)
+        return stop.gateway_late(state, now)
     return stop.fail(state, UNHEALTHY, (silent_gateway(state),), now)
 
 

@@ -47,6 +47,16 @@ _RUNNING = frozenset(
 )
 
 
+class Farewell(StrEnum):
+    """How far a stop has come that nginx takes too long for."""
+
+    NONE = "none"
+    SAID = "said"
+    """The app servers were told to leave: WebSockets hear Close 1001 while nginx still passes it on."""
+    CLOSED = "closed"
+    """nginx's connections were closed: it is killed next."""
+
+
 @dataclass(frozen=True)
 class Patience:
     """How long an app may take to become well, and to leave, and how long a replaced one is kept for a rollback."""
@@ -123,6 +133,7 @@ class State:
     wish: Wish | None = None
     hurried: bool = False
     stop_by: float = 0.0
+    farewell: Farewell = Farewell.NONE
     exit: do.Exit = _GONE
 
     def generation(self, number: int) -> Generation | None:

@@ -9,10 +9,24 @@ from portico.run import action as do
 from portico.run import event as was
 from portico.run import news as told
 from portico.run.action import Action, Manner
-from portico.run.machine.state import DROP_SECONDS, Generation, Life, Phase, State, Status, Step, then
+from portico.run.machine.state import (
+    DROP_SECONDS,
+    Farewell,
+    Generation,
+    Life,
+    Phase,
+    State,
+    Status,
+    Step,
+    then,
+)
 
 LAST_SECONDS = 1.0
 """What is left to an app server when nginx used up the whole time for stopping: nobody waits for its answers."""
+FAREWELL_SECONDS = 3.0
+"""So long before the end nginx's requests are given up: `Ladder.drain_seconds` before `Ladder.stop_seconds`."""
+GOODBYE_SECONDS = 1.0
+"""What clients of WebSockets get to answer Close 1001."""
 
 
 def stop_asked(state: State, event: was.StopAsked, now: float) -> Step:
@@ -29,8 +43,25 @@ def stop_asked(state: State, event: was.StopAsked, now: float) -> Step:
         # Nobody is to wait any more for an nginx that will not come.
         actions += (do.EndGateway(Manner.DRAIN),)
         return then(replace(state, gateway=Life()), actions, end_servers, now)
-    state = replace(state, gateway=state.gateway.to(Status.LEAVING, now, seconds))
+    patience = max(0.0, seconds - FAREWELL_SECONDS)
+    state = replace(state, gateway=state.gateway.to(Status.LEAVING, now, patience))
     return state, (*actions, do.EndGateway(Manner.DRAIN))
+
+
+def gateway_late(state: State, now: float) -> Step:
+    """nginx has requests that take too long: goodbye to WebSockets, then it closes all, then it is killed."""
+    if state.farewell is Farewell.NONE:
+        return _say_goodbye(state, now)
+    if state.farewell is Farewell.SAID:
+        left = max(0.0, state.stop_by - now)
+        state = replace(state, farewell=Farewell.CLOSED, gateway=state.gateway.to(Status.LEAVING, now, left))
+        return state, (do.EndGateway(Manner.CLOSE),)
+    return replace(state, gateway=replace(state.gateway, due=None)), (do.EndGateway(Manner.KILL),)
+
+
+def _say_goodbye(state: State, now: float) -> Step:
+    gateway = state.gateway.to(Status.LEAVING, now, GOODBYE_SECONDS)
+    return _end_servers(replace(state, farewell=Farewell.SAID, gateway=gateway), now)
 
 
 def _end_trial(state: State, now: float) -> Step:
@@ -45,7 +76,7 @@ def _end_trial(state: State, now: float) -> Step:
 def _hurry(state: State, now: float) -> Step:
     manner = Manner.KILL if state.hurried else Manner.HURRY
     actions: tuple[Action, ...] = () if state.hurried else (do.Say(told.Hurrying()),)
-    state = replace(state, hurried=True)
+    state = replace(state, hurried=True, farewell=Farewell.CLOSED)
     if state.gateway.is_running:
         state = replace(state, gateway=state.gateway.to(Status.LEAVING, now, DROP_SECONDS))
         actions += (do.EndGateway(manner),)
@@ -57,13 +88,13 @@ def quiet(state: State, _: was.Quiet, now: float) -> Step:
     """Only idle connections are left: nginx need not wait for them."""
     if state.phase is not Phase.STOPPING or state.gateway.status is not Status.LEAVING:
         return state, ()
-    state = replace(state, gateway=state.gateway.to(Status.LEAVING, now, DROP_SECONDS))
-    return state, (do.EndGateway(Manner.HURRY),)
+    gateway = state.gateway.to(Status.LEAVING, now, DROP_SECONDS)
+    return replace(state, gateway=gateway, farewell=Farewell.CLOSED), (do.EndGateway(Manner.HURRY),)
 
 
 def fail(state: State, code: int, problems: tuple[Problem, ...], now: float) -> Step:
     """Nothing serves yet, so nothing is finished: end everything and exit."""
-    state = replace(state, phase=Phase.STOPPING, exit=do.Exit(code, problems))
+    state = replace(state, phase=Phase.STOPPING, exit=do.Exit(code, problems), farewell=Farewell.CLOSED)
     actions: tuple[Action, ...] = ()
     if state.gateway.is_running:
         state = replace(state, gateway=state.gateway.to(Status.LEAVING, now, DROP_SECONDS))
@@ -76,6 +107,10 @@ def fail(state: State, code: int, problems: tuple[Problem, ...], now: float) -> 
 
 def end_servers(state: State, now: float) -> Step:
     """nginx is gone: the app servers may leave."""
+    return then(*_end_servers(state, now), _finish, now)
+
+
+def _end_servers(state: State, now: float) -> Step:
     actions: list[Action] = []
     for generation in state.generations:
         if not generation.life.is_running:
@@ -86,7 +121,7 @@ def end_servers(state: State, now: float) -> Step:
             seconds = max(LAST_SECONDS, state.stop_by - now)
             state = state.having(generation.to(Status.LEAVING, now, seconds))
             actions.append(do.EndServer(generation.number, Manner.DRAIN))
-    return then(state, actions, _finish, now)
+    return state, tuple(actions)
 
 
 def left(state: State, generation: Generation) -> Step:

@@ -1,0 +1,92 @@
+"""nginx's old workers: after a reload they stay until their last transfer has ended, so their number has a bound.
+
+A reload of nginx starts new workers; those of before take no new connection and finish what they have. That may be a
+download or a WebSocket of hours. When too many are there, or their memory is too much, the oldest is ended.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from portico.plan.model import OldWorkers, Plan
+from portico.run import news, proc
+from portico.run.background import in_background
+from portico.run.gateway.connections import close_clients
+from portico.run.gateway.own import workers
+from portico.turns import WELL, Rounds, turn
+
+LOOK_SECONDS = 3.0
+LEAVE_SECONDS = 5.0
+"""A worker whose connections were closed has nothing left to do; after so long it is told to leave at once."""
+_LEAVING = b"shutting down"
+
+
+class Old(NamedTuple):
+    """One old worker. `started` is in clock ticks since boot, `memory` in bytes."""
+
+    pid: int
+    started: int
+    memory: int
+
+
+def surplus(old: Sequence[Old], bound: OldWorkers) -> list[Old]:
+    """Those to be ended, the oldest first: the others are within the bound. Pure."""
+    kept = sorted(old, key=lambda one: one.started)
+    ended: list[Old] = []
+    while kept and (len(kept) > bound.most or sum(one.memory for one in kept) > bound.memory):
+        ended.append(kept.pop(0))
+    return ended
+
+
+def leaving(master: int) -> frozenset[int]:
+    """The pids of the workers that finish what they have: nginx writes it into their title."""
+    return frozenset(pid for pid in workers(master) if _is_leaving(pid))
+
+
+async def watch(
+    plan: Callable[[], Plan], master: Callable[[], int | None], say: Callable[[news.News], None]
+) -> Rounds:
+    """Keep the number of old workers, and their memory, within the plan's bound."""
+    while True:
+        if pid := master():
+            old = await in_background(lambda: _old(pid))
+            for one in surplus(old, plan().old_workers):
+                say(news.OldWorkerEnded(one.pid, len(old), sum(each.memory for each in old)))
+                await _end(one.pid, {address.port for address in plan().listens})
+        yield WELL
+        await turn(LOOK_SECONDS)
+
+
+def _old(master: int) -> list[Old]:
+    entries = filter(None, map(proc.entry, leaving(master)))
+    return [Old(one.pid, one.started, proc.memory(one.pid)) for one in entries]
+
+
+async def _end(pid: int, ports: Collection[int]) -> None:
+    entry = proc.entry(pid)
+    if entry is None:
+        return
+    if await in_background(lambda: close_clients(pid, ports)):
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + LEAVE_SECONDS
+        while _is_there(entry) and loop.time() < deadline:
+            await asyncio.sleep(0.05)
+    if _is_there(entry):
+        os.kill(pid, signal.SIGTERM)
+
+
+def _is_there(entry: proc.Entry) -> bool:
+    found = proc.entry(entry.pid)
+    return found is not None and found.is_alive and found.started == entry.started
+
+
+def _is_leaving(pid: int) -> bool:
+    try:
+        return _LEAVING in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False

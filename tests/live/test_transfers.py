@@ -1,0 +1,99 @@
+"""Downloads and WebSockets outlive a reload of nginx; a stop ends them in order."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+from websockets.exceptions import ConnectionClosedOK
+from websockets.sync.client import connect
+
+from tests.support import portico, served
+
+if TYPE_CHECKING:
+    from tests.support import Served
+
+APP = """
+from flask import Flask
+from flask_sock import Sock
+
+app = Flask(__name__)
+sock = Sock(app)
+
+@app.get("/")
+def home():
+    return "home"
+
+@sock.route("/echo")
+def echo(ws):
+    while True:
+        ws.send(ws.receive())
+"""
+SIZE = 24 << 20
+"""More than the sockets of both sides hold."""
+OLD_LIMIT_SECONDS = 3.0
+"""What `request_timeout` 1 s allowed a transfer after a reload, once."""
+
+
+@pytest.fixture(scope="module", params=["embedded", "system"])
+def run(request: pytest.FixtureRequest) -> Iterator[Served]:
+    files = {"app.py": APP, "static/big.bin": "x" * SIZE, "portico.toml": "[nginx]\nserver = []\n"}
+    with served(files, "--nginx", request.param, "--request-timeout", "1s") as run:
+        yield run
+
+
+def test_a_reload_of_nginx_cuts_no_download_and_no_websocket_and_a_stop_ends_them(run: Served) -> None:
+    with (
+        connect(f"ws://127.0.0.1:{run.port}/echo") as talk,
+        _download(run) as first,
+        _download(run) as second,
+    ):
+        begun = first.recv(4096)
+        second.recv(4096)
+        talk.send("hello")
+        assert talk.recv(60) == "hello"
+        workers = _workers(run)
+        (run.directory / "portico.toml").write_text('[nginx]\nserver = ["add_header X-Conf b always;"]\n')
+        assert portico("reload", cwd=run.directory).returncode == 0
+        _until(lambda: "X-Conf" in httpx.get(run.url).headers)
+        time.sleep(OLD_LIMIT_SECONDS + 1)  # longer can do no harm
+        assert workers & _workers(run), "the old worker holds on"
+        rest = first.makefile("rb").read()
+        assert len((begun + rest).partition(b"\r\n\r\n")[2]) == SIZE
+        talk.send("still there?")
+        assert talk.recv(60) == "still there?"
+        run.process.send_signal(signal.SIGTERM)
+        with pytest.raises(ConnectionClosedOK, match="1001"):
+            talk.recv(60)
+        assert run.process.wait(60) == -signal.SIGTERM
+    lines = [line for line in run.requests() if line["uri"] == "/static/big.bin"]
+    assert len(lines) == 2, "the download that the stop cut is logged, too"
+    assert min(line["bytes_out"] for line in lines) < SIZE
+
+
+def _download(run: Served) -> socket.socket:
+    """A client that reads only what it is told to."""
+    connection = socket.socket()
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    connection.settimeout(60)
+    connection.connect(("127.0.0.1", run.port))
+    connection.sendall(b"GET /static/big.bin HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+    return connection
+
+
+def _workers(run: Served) -> set[int]:
+    master = run.master().pid
+    return set(map(int, Path(f"/proc/{master}/task/{master}/children").read_text().split()))
+
+
+def _until(is_so: Callable[[], bool], seconds: float = 60) -> None:
+    give_up = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < give_up
+        time.sleep(0.05)
