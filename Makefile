@@ -1,7 +1,7 @@
 # Each target does its own set-up; `make run` and `make test` are all a fresh machine needs.
 PYTHON ?= python3
 BIN = .venv/bin
-TEST_PACKAGES = nginx libnginx-mod-http-brotli-filter gcc libc6-dev pebble testssl.sh tshark chromium
+TEST_PACKAGES = nginx libnginx-mod-http-brotli-filter gcc libc6-dev pebble testssl.sh tshark chromium libnss3-tools
 LISTEN ?= 127.0.0.1:8080
 SOAK_SECONDS ?= 300
 

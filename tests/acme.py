@@ -85,9 +85,16 @@ class Authority:
 
 @contextmanager
 def authority(
-    *, port: int = 0, accounts: Mapping[str, str] | None = None, **environment: str
+    *,
+    port: int = 0,
+    accounts: Mapping[str, str] | None = None,
+    days: int = 90,
+    **environment: str,
 ) -> Iterator[Authority]:
-    """Pebble and its DNS on free ports, gone afterwards. `accounts`: it insists on an external one, key by name."""
+    """Pebble and its DNS on free ports, gone afterwards. `accounts`: it insists on an external one, key by name.
+
+    Its certificates live for so many `days`.
+    """
     missing = [name for name in PROGRAMS if not shutil.which(name)]
     assert not missing, f"{missing}: run the tests with `make test`, which installs them"
     with private_directory() as directory:
@@ -100,7 +107,7 @@ def authority(
             "listenAddress": f"127.0.0.1:{made.acme}", "managementListenAddress": f"127.0.0.1:{ports[4]}",
             "certificate": "cert.pem", "privateKey": "key.pem", "httpPort": made.port, "tlsPort": ports[5],
             "ocspResponderURL": "", "externalAccountBindingRequired": bool(accounts),
-            "externalAccountMACKeys": dict(accounts or {}), "certificateValidityPeriod": 90 * 86400,
+            "externalAccountMACKeys": dict(accounts or {}), "certificateValidityPeriod": days * 86400,
         }  # fmt: skip
         (directory / "pebble.json").write_text(json.dumps({"pebble": config}))
         names = subprocess.Popen(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import http.server
+import json
 import ssl
 import threading
 import time
@@ -19,7 +21,10 @@ from tests.support import free_port
 
 @dataclass
 class Between:
-    """The next `refuse` requests to a path with that word are answered with `status`; all come `seconds` late."""
+    """The next `refuse` requests to a path with that word are answered with `status`; all come `seconds` late.
+
+    With `profiles` the directory advertises them, and an order of another is refused, as Let's Encrypt does it.
+    """
 
     url: str
     word: str = "/finalize-order/"
@@ -27,6 +32,46 @@ class Between:
     status: int = 500
     seconds: float = 0.0
     refused: list[str] = field(default_factory=list)
+    profiles: tuple[str, ...] = ()
+    ordered: list[str] = field(default_factory=list)
+    """The profile of each order."""
+
+    def changed(self, path: str, body: bytes) -> bytes:
+        if not self.profiles or path != "/dir":
+            return body
+        found = json.loads(body)
+        found.setdefault("meta", {})["profiles"] = {
+            name: f"https://ca.example/{name}" for name in self.profiles
+        }
+        return json.dumps(found).encode()
+
+    def refusal(
+        self, path: str, body: bytes, client: httpx.Client
+    ) -> tuple[int, dict[str, str], bytes] | None:
+        """The answer to a request that is not passed on."""
+        if self.refuse and self.word in path:
+            self.refuse -= 1
+            self.refused.append(path)
+            return self.status, {"Content-Type": "text/plain"}, b"out of sorts"
+        if self.profiles and path == "/order-plz" and self.is_unknown(body):
+            nonce = client.head("/nonce-plz").headers["Replay-Nonce"]
+            kind = {"Content-Type": "application/problem+json", "Replay-Nonce": nonce}
+            return 400, kind, json.dumps(_UNKNOWN).encode()
+        return None
+
+    def is_unknown(self, body: bytes) -> bool:
+        """Whether that order is for a profile that is not there."""
+        payload = json.loads(body)["payload"]
+        profile = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))).get("profile", "")
+        self.ordered.append(profile)
+        return bool(profile) and profile not in self.profiles
+
+
+_UNKNOWN = {
+    "type": "urn:ietf:params:acme:error:invalidProfile",
+    "detail": "profile not recognized",
+    "status": 400,
+}
 
 
 @contextmanager
@@ -40,14 +85,12 @@ def between(ca: Authority) -> Iterator[Between]:
         def _pass(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             time.sleep(told.seconds)
-            if told.refuse and told.word in self.path:
-                told.refuse -= 1
-                told.refused.append(self.path)
-                self._answer(told.status, {"Content-Type": "text/plain"}, b"out of sorts")
+            if refusal := told.refusal(self.path, body, client):
+                self._answer(*refusal)
                 return
             headers = {name: value for name, value in self.headers.items() if name != "Connection"}
             answer = client.request(self.command, self.path, content=body, headers=headers)
-            self._answer(answer.status_code, dict(answer.headers), answer.content)
+            self._answer(answer.status_code, dict(answer.headers), told.changed(self.path, answer.content))
 
         def _answer(self, status: int, headers: dict[str, str], body: bytes) -> None:
             self.send_response(status)

@@ -7,7 +7,7 @@ import datetime
 import json
 import socket
 import ssl
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from portico.run.tls import make
+from portico.run.tls import make, parts
 from tests.live.tls import APP, anyone, handshake, until
 from tests.live.tls_load import Clients
 from tests.support import Served, free_port, portico, private_directory, served
@@ -177,7 +177,11 @@ def _content(path: Path) -> bytes:
 
 
 def pair(
-    names: Sequence[str], *, days: float = 90, key: ec.EllipticCurvePrivateKey | None = None
+    names: Sequence[str],
+    *,
+    days: float = 90,
+    begins: float = -100,
+    key: ec.EllipticCurvePrivateKey | None = None,
 ) -> tuple[bytes, bytes]:
     """A certificate that signed itself, and its key."""
     key = key or ec.generate_private_key(ec.SECP256R1())
@@ -189,7 +193,7 @@ def pair(
         .issuer_name(name)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=100))
+        .not_valid_before(now + datetime.timedelta(days=begins))
         .not_valid_after(now + datetime.timedelta(days=days))
         .add_extension(x509.SubjectAlternativeName([x509.DNSName(one) for one in names]), critical=False)
         .sign(key, hashes.SHA256())
@@ -269,21 +273,65 @@ def _everywhere(port: int) -> list[httpx.Response]:
 
 
 @pytest.mark.parametrize(
-    ("content", "words"),
+    ("words", "content", "is_shown"),
     [
-        (None, "cannot be read: No such file or directory"),
-        (b"nonsense", "is no certificate in PEM, or is cut short"),
+        ("expired on", lambda: pair(["shop.example"], days=-1), True),
+        ("is not valid before", lambda: pair(["shop.example"], days=400, begins=200), True),
+        ("not for shop.example", lambda: pair(["snakeoil"]), True),
+        (
+            "is no certificate in PEM, or is cut short",
+            lambda: (b"nonsense", pair(["shop.example"])[1]),
+            False,
+        ),
+        ("cannot be read: No such file or directory", None, False),
     ],
 )
-def test_a_start_without_usable_files_says_so(content: bytes | None, words: str) -> None:
+def test_a_start_with_files_that_are_not_fit_serves_what_can_be_served(
+    words: str, content: Callable[[], tuple[bytes, bytes]] | None, is_shown: bool
+) -> None:
+    """After a reboot: plain HTTP and the challenge path are there, so that an ACME client can renew; HTTPS, too."""
     with private_directory() as home:
-        if content is not None:
-            put(home, content, pair(["shop.example"])[1])
-        with secured(*FILES, directory=home, wait=False) as (run, _):
-            assert run.process.wait(60) == 1
-            assert words in run.stderr()
+        if content:
+            put(home, *content())
+        with secured(*FILES, "--https-hsts", "365d", directory=home) as (run, port):
+            until(lambda: words in run.stderr(), words)
+            shown = handshake(port)
+            assert ("placeholder" in shown.issuer) != is_shown
+            assert {answer.headers.get("Strict-Transport-Security") for answer in _everywhere(port)} == {None}
+            challenged(run, port)
+            told = portico("cert", cwd=home)
+            assert (told.returncode, words in told.stdout) == (1, True)
             checked = portico("check", *FILES, cwd=home)
             assert (checked.returncode, words in checked.stdout) == (1, True)
+            # Renewed from outside: the next look takes it, and everything is well.
+            put(home, *pair(["shop.example"]))
+            until(lambda: handshake(port).fingerprint != shown.fingerprint, "the swap")
+            until(lambda: portico("cert", cwd=home).returncode == 0, "all well")
+
+
+def challenged(run: Served, port: int) -> None:
+    """What an ACME client beside Portico puts into the challenge directory is answered by plain HTTP."""
+    folder = run.state / "challenges/.well-known/acme-challenge"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "token").write_text("proof")
+    host = {"Host": "shop.example"}
+    answer = run.get("/.well-known/acme-challenge/token", headers=host)
+    assert (answer.status_code, answer.text) == (200, "proof")
+    other = run.get("/.well-known/acme-challenge/of-the-app", headers=host)
+    assert other.headers["Location"] == f"https://shop.example:{port}/.well-known/acme-challenge/of-the-app"
+    assert run.get("/", headers=host).status_code == 308
+
+
+def test_renewed_files_that_cannot_be_used_are_an_error_of_cert() -> None:
+    with private_directory() as home:
+        put(home, *pair(["shop.example"]))
+        with secured(*FILES, directory=home) as (run, port):
+            until(lambda: portico("cert", cwd=home).returncode == 0, "all well")
+            first = handshake(port).fingerprint
+            (home / "cert.pem").write_bytes(b"nonsense")
+            until(lambda: "the one before is served on" in run.stderr(), "the refusal")
+            until(lambda: portico("cert", cwd=home).returncode == 1, "the exit code")
+            assert handshake(port).fingerprint == first
 
 
 def test_a_reload_keeps_what_is_served() -> None:
@@ -299,11 +347,10 @@ def test_a_reload_keeps_what_is_served() -> None:
 
 
 def test_clients_show_certificates() -> None:
-    with private_directory() as home, private_directory() as authority:
-        make.local(["unused"], authority)
-        chain, key = _client(authority)
+    with private_directory() as home:
+        authority, chain, key = _client()
         (home / "client.pem").write_bytes(chain + key)
-        (home / "ca.pem").write_bytes((authority / make.AUTHORITY).read_bytes())
+        (home / "ca.pem").write_bytes(authority)
         with secured("--https", "local", "--https-client-ca", "ca.pem", directory=home) as (run, port):
             context = trusting(run)
             assert httpx.get(f"https://localhost:{port}/", verify=context, timeout=60).status_code == 400
@@ -312,26 +359,16 @@ def test_clients_show_certificates() -> None:
             assert (told["SSL_CLIENT_VERIFY"], told["SSL_CLIENT_S_DN"]) == ("SUCCESS", "CN=Ada")
 
 
-def _client(directory: Path) -> tuple[bytes, bytes]:
-    """Ada's certificate, by the authority in that directory."""
-    authority = x509.load_pem_x509_certificate((directory / make.AUTHORITY).read_bytes())
-    signer = serialization.load_pem_private_key((directory / make.AUTHORITY_KEY).read_bytes(), None)
-    assert isinstance(signer, ec.EllipticCurvePrivateKey)
-    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.datetime.now(datetime.UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "Ada")]))
-        .issuer_name(authority.subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .sign(signer, hashes.SHA256())
+def _client() -> tuple[bytes, bytes, bytes]:
+    """An authority for staff, and Ada's certificate by it, with her key."""
+    staff_key, staff, key = parts.new_key(), parts.name("Staff"), parts.new_key()
+    authority = (
+        parts.builder(staff, staff, staff_key.public_key(), 2)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(staff_key, hashes.SHA256())
     )
-    text = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    return made.public_bytes(serialization.Encoding.PEM), text
+    made = parts.builder(parts.name("Ada"), staff, key.public_key(), 1).sign(staff_key, hashes.SHA256())
+    return authority.public_bytes(parts.PEM), made.public_bytes(parts.PEM), parts.pem(key)
 
 
 def test_a_head_that_is_too_large_for_the_link_is_431_by_http_2_too(local: tuple[Served, int]) -> None:

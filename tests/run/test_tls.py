@@ -13,13 +13,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from portico.errors import PorticoError, Problem
+from portico.plan.claim import Claim, Claims, Listen
 from portico.plan.model import Acme, Tls
-from portico.run.tls import make, material
+from portico.run.tls import make, material, webroot
 from portico.run.tls.acme import _failed
 from portico.run.tls.certificate import covers, read, unfit
 from portico.run.tls.memory import Memory
 from portico.run.tls.preflight import preflight
-from portico.run.tls.schedule import DAY, REFUSED, SERVER, hsts_seconds, pause, renew_at
+from portico.run.tls.schedule import (
+    DAY,
+    REFUSED,
+    SERVER,
+    hsts_seconds,
+    pause,
+    phase,
+    remind_seconds,
+    renew_at,
+    urgent_at,
+    warn_at,
+)
+from portico.site.load import load
 from tests.acme import authority
 
 LIMIT_AN_HOUR = 5
@@ -58,13 +71,26 @@ def test_a_server_that_is_down_is_asked_again_soon_and_then_less_often() -> None
     lot=st.floats(0, 1),
     wished=st.one_of(st.none(), st.floats(-400 * DAY, 800 * DAY)),
 )
-def test_a_certificate_is_always_renewed_before_its_last_tenth_is_over(
+def test_a_certificate_is_renewed_before_anybody_is_warned_and_warned_of_before_its_end(
     lifetime: float, lot: float, wished: float | None
 ) -> None:
-    at = renew_at(0, lifetime, lot, wished)
-    assert at <= lifetime * 0.9
-    if wished is None:
-        assert lifetime * 0.66 < at < lifetime * 0.71
+    moments = [renew_at(0, lifetime, lot, wished), warn_at(0, lifetime), urgent_at(0, lifetime), lifetime]
+    assert moments == sorted(set(moments))
+    assert [phase(0, lifetime, moment) for moment in moments] == ["good", "warn", "urgent", "ended"]
+    assert remind_seconds(lifetime) <= max(60, lifetime / 90)
+
+
+@pytest.mark.parametrize(
+    ("days", "renewed", "warned", "urgent"),
+    [(6, 3, 1, 0.4), (64, 21.3, 10.7, 4.3), (90, 30, 15, 6), (398, 132.7, 30, 7)],
+)
+def test_warnings_follow_the_life_of_the_certificate(
+    days: float, renewed: float, warned: float, urgent: float
+) -> None:
+    """Days before the end."""
+    end = days * DAY
+    moments = (renew_at(0, end, 0.0), warn_at(0, end), urgent_at(0, end))
+    assert [round((end - moment) / DAY, 1) for moment in moments] == [renewed, warned, urgent]
 
 
 def test_browsers_are_told_in_steps() -> None:
@@ -167,11 +193,14 @@ def test_what_was_issued_belongs_to_the_server_that_issued_it(tmp_path: Path) ->
 
 def test_a_new_local_authority_makes_new_certificates(tmp_path: Path) -> None:
     tls = plan(tmp_path, mode="local")
-    first = material.local(tls)
-    assert material.local(tls) == first
+    first, said = material.local(tls)
+    assert said == ()  # there was none before
+    assert material.local(tls) == (first, ())
     (tmp_path / "ca" / make.AUTHORITY_KEY).unlink()
     (tmp_path / "local.pem").unlink()
-    assert material.local(tls).fingerprint != first.fingerprint
+    second, said = material.local(tls)
+    assert second.fingerprint != first.fingerprint
+    assert "trust this one" in (said[0].hint or "")
 
 
 # What the authority and DNS say ------------------------------------------------------------------------
@@ -244,3 +273,47 @@ def test_a_caa_record_decides_for_the_names_below_it(tmp_path: Path) -> None:
         assert "allows other.example only, not letsencrypt.org" in problem.what
         ca.caa("shop.example", "letsencrypt.org; validationmethods=http-01")
         assert asked("*.shop.example") == ()
+
+
+def test_certbot_never_writes_where_another_user_could_lead_it_elsewhere(tmp_path: Path) -> None:
+    folder = tmp_path / ".well-known/acme-challenge"
+    assert webroot.make(str(tmp_path)) == folder
+    assert [path.stat().st_mode & 0o777 for path in (folder, folder.parent)] == [0o755, 0o755]
+    folder.parent.chmod(0o777)
+    with pytest.raises(PorticoError, match="can be changed by another user"):
+        webroot.make(str(tmp_path))
+    folder.parent.chmod(0o755)
+    folder.rmdir()
+    folder.symlink_to(tmp_path.parent)
+    with pytest.raises(PorticoError, match="is no directory"):
+        webroot.make(str(tmp_path))
+
+
+def test_two_sites_with_addresses_need_listening_addresses_of_their_own() -> None:
+    def wanted(name: str, domain: str, address: str) -> Claim:
+        return Claim(name, name, (Listen(address, ("ssl",)),), (f"{name}.example", domain))
+
+    claims = Claims()
+    assert claims.add(wanted("a", "203.0.113.5", "0.0.0.0:443")) is None
+    problem = claims.add(wanted("b", "[2001:db8::1]", "0.0.0.0:443"))
+    assert problem is not None
+    assert "has an IP address among its domains, and so has a" in problem.what
+    assert claims.add(wanted("c", "203.0.113.6", "203.0.113.6:8443")) is None
+    assert claims.add(Claim("d", "d", (Listen("0.0.0.0:443", ("ssl",)),), ("d.example",))) is None
+
+
+@pytest.mark.parametrize(
+    ("domains", "more", "words"),
+    [
+        ('["2001:DB8::1"]', "", "write it as 2001:db8::1"),
+        ('["10.0.0.1"]', "", "no public address"),
+        ('["1.1.1.1"]', 'acme_profile = "classic"', "for six days only"),
+        ('["1.1.1.1"]', 'dns = "cloudflare"', "DNS cannot prove"),
+        ('["shop.example"]', 'acme_profile = "a b"', "not the name of a profile"),
+    ],
+)
+def test_what_is_wrong_with_an_address(tmp_path: Path, domains: str, more: str, words: str) -> None:
+    toml = f'app = "app:app"\ndomains = {domains}\n[https]\nmode = "auto"\n{more}\n'
+    (tmp_path / "portico.toml").write_text(toml)
+    with pytest.raises(PorticoError, match=words):
+        load(tmp_path / "portico.toml", {})

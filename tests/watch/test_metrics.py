@@ -228,7 +228,9 @@ def test_a_traced_request_is_not_lost_among_many() -> None:
 
 
 def test_each_name_of_the_certificate_has_its_days() -> None:
-    house = HOUSE | {"certificate": {"names": ["shop.example", "www.shop.example"], "days_left": 61.5}}
+    house = HOUSE | {
+        "certificate": {"names": ["shop.example", "www.shop.example"], "days_left": 61.5, "warn_at": 0}
+    }
     families = {item.name: item for item in text_string_to_metric_families(exposition(Metrics(), house))}
     found = {one.labels["name"]: one.value for one in families["portico_certificate_days"].samples}
     assert found == {"shop.example": 61.5, "www.shop.example": 61.5}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from importlib import metadata
 
@@ -27,6 +28,7 @@ def https_findings(planned: Plan) -> Iterator[Finding]:
 def _files(tls: Tls) -> Iterator[Finding]:
     from portico.run.tls.certificate import day
     from portico.run.tls.material import complaints, files
+    from portico.run.tls.schedule import phase
 
     try:
         certificate = files(tls)
@@ -38,6 +40,11 @@ def _files(tls: Tls) -> Iterator[Finding]:
         return
     yield ok("https", f"{tls.cert} is for {', '.join(certificate.names)}, until {day(certificate.not_after)}")
     yield from (warning("https", f"{item.where}: {item.what}", item.hint) for item in complaints(tls))
+    if phase(certificate.not_before, certificate.not_after, time.time()) != "good":
+        what = (
+            f"{tls.cert} ends on {day(certificate.not_after)}: a certificate of its length is renewed earlier"
+        )
+        yield warning("https", what, "is the program that renews it at work?")
     if not certificate.is_trusted:
         what = f"this system does not know who signed {tls.cert}: browsers may not either"
         yield warning(

@@ -8,7 +8,6 @@ from typing import Any
 from portico.cli import output
 from portico.cli.words import lasting
 
-WARN_DAYS = 14
 _PLACEHOLDER = "placeholder"
 
 
@@ -22,11 +21,10 @@ def row(certificate: dict[str, Any] | None) -> list[str]:
 
 def is_bad(certificate: dict[str, Any]) -> bool:
     """Whether somebody should look at it."""
-    if certificate["source"] == _PLACEHOLDER or certificate["missing"]:
+    if certificate["source"] == _PLACEHOLDER or certificate["missing"] or certificate["refused"]:
         return True
-    is_short = certificate["not_after"] - certificate["not_before"] < 3 * WARN_DAYS * 86400
     is_wrong = any(not seen["is_served"] for seen in certificate["addresses"])
-    return is_wrong or certificate["days_left"] < (1 if is_short else WARN_DAYS)
+    return is_wrong or certificate["phase"] != "good"
 
 
 def details(certificate: dict[str, Any]) -> list[str]:
@@ -54,12 +52,14 @@ def details(certificate: dict[str, Any]) -> list[str]:
 
 def _state(shown: dict[str, Any]) -> str:
     if shown["source"] == _PLACEHOLDER:
-        return "a placeholder is served: there is no certificate yet"
+        why = "your files cannot be used" if shown["refused"] else "there is no certificate yet"
+        return f"a placeholder is served: {why}"
     left = shown["days_left"]
     if left < 0:
         return f"EXPIRED {_ago(shown['not_after'])}"
     lacks = f", lacks {', '.join(shown['missing'])}" if shown["missing"] else ""
-    return f"good for {left:.0f} days{lacks}, next attempt {_next(shown)}"
+    lacks += ", the files that are there now cannot be used" if shown["refused"] else ""
+    return f"good for {lasting(left * 86400)}{lacks}, next attempt {_next(shown)}"
 
 
 def _source(shown: dict[str, Any]) -> str:

@@ -113,15 +113,16 @@ def _sentence(item: news.News) -> str:  # noqa: C901  a table, one row a kind of
             which = f" (try {failures})" if failures > 1 else ""
             again = f"no certificate{which}: asking again in {lasting(again_seconds)}"
             return warned("\n".join([again, *map(str, problems)]))
-        case news.CertificateRefused(problems):
+        case news.CertificateRefused(problems, instead):
             words = "\n".join(map(str, problems))
-            return bad("the new certificate cannot be used, the one before is served on") + f"\n{words}"
+            return bad(_REFUSED[instead]) + f"\n{words}"
         case news.CertificateNotServed(address, words):
             return bad(f"{address} does not show the certificate it should" + (f": {words}" if words else ""))
-        case news.CertificateEnds(days, problems):
+        case news.CertificateEnds(days, problems, phase):
             words = "".join(f"\n{problem}" for problem in problems)
-            left = f"ends in {days:.0f} days" if days >= 0 else "has ENDED"
-            return bad(f"the certificate {left}: portico cert says what is planned") + words
+            left = f"ends in {lasting(days * 86400)}" if days >= 0 else "has ENDED"
+            mark = warned if phase == "warn" else bad
+            return mark(f"the certificate {left}: portico cert says what is planned") + words
         case news.Packed(files, made, whole, small, took):
             sizes = f"{short_size(whole)} as {short_size(small)}"
             return faint(f"{files} static files are compressed, {sizes}, in {took:.1f} s") if made else ""
@@ -139,15 +140,15 @@ def _sentence(item: news.News) -> str:  # noqa: C901  a table, one row a kind of
 def priority(item: news.News) -> Priority:
     """How bad it is."""
     match item:
-        case news.GenerationDropped():
-            return Priority.ERROR
         case news.Restarting() | news.Stuck() | news.GenerationLeft() | news.OldWorkerEnded():
             return Priority.WARNING
         case news.NginxSaid() | news.DiskFull() | news.Trouble() | news.WatcherFailed() | news.ServerOut():
             return Priority.WARNING
-        case news.LastServer() | news.SiteDown() | news.SiteRefused():
+        case news.GenerationDropped() | news.LastServer() | news.SiteDown() | news.SiteRefused():
             return Priority.ERROR
-        case news.CertificateNotServed() | news.CertificateEnds() | news.CertificateRefused():
+        case news.CertificateEnds(phase=phase):
+            return Priority.WARNING if phase == "warn" else Priority.ERROR
+        case news.CertificateNotServed() | news.CertificateRefused():
             return Priority.ERROR
         case news.CertificateFailed():
             return Priority.WARNING
@@ -166,6 +167,14 @@ def priority(item: news.News) -> Priority:
             return Priority.NOTICE
         case _:
             return Priority.INFO
+
+
+_REFUSED = {
+    "": "the new certificate cannot be used, the one before is served on",
+    "files": "the certificate is not fit: browsers will warn. It is served all the same, and plain HTTP as always",
+    "placeholder": "the certificate cannot be used: HTTPS has a placeholder that no browser trusts. Plain HTTP is "
+    "served as always",
+}
 
 
 def _ending(code: int) -> str:

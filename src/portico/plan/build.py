@@ -35,6 +35,7 @@ from portico.plan.tls import impossible_tls, tls, tls_directories
 from portico.plan.uwsgi import uwsgi_ini, uwsgi_process
 from portico.plan.workers import Capacity, capacity
 from portico.site.model import Site
+from portico.site.rules_https import host_of
 from portico.values import Address
 
 
@@ -195,7 +196,7 @@ def _urls(site: Site) -> tuple[str, ...]:
     at = site.public
     port = "" if at.port == usual else f":{at.port}"
     if site.options.domains:
-        return tuple(f"{scheme}://{domain}{port}{site.prefix}/" for domain in _shown(site))
+        return tuple(f"{scheme}://{host_of(domain)}{port}{site.prefix}/" for domain in _shown(site))
     host = str(Address(at.near.host, 1))[:-2]
     if site.https_mode == "local":
         host = "localhost"  # which the certificate names, too, and people remember
@@ -210,7 +211,7 @@ def _shown(site: Site) -> list[str]:
 
 def _health(site: Site, place: Place) -> Health:
     first = site.options.canonical or next(iter(site.options.domains), "")
-    host = first.removeprefix("*.") or _urls(site)[0].split("/")[2]
+    host = host_of(first.removeprefix("*.")) or _urls(site)[0].split("/")[2]
     return Health(
         path=site.options.health,
         host=host,

@@ -10,6 +10,7 @@ from msgspec import Struct
 from portico.errors import Problem
 from portico.plan.model import File, Line
 from portico.plan.nginx.conf import Directive
+from portico.site.rules_https import has_addresses
 from portico.values import Address
 
 FILE = "claim.json"
@@ -38,6 +39,13 @@ class Claim(Struct, frozen=True):
     @property
     def addresses(self) -> tuple[Address, ...]:
         return tuple(Address.parse(one.address) for one in self.listen)
+
+    @property
+    def nameless(self) -> tuple[Address, ...]:
+        """Where clients that give no name in the handshake are shown its certificate: it has an IP address."""
+        if not has_addresses(self.domains):
+            return ()
+        return tuple(address for address in self.addresses if _words(self, address)[0])
 
 
 def claim(name: str, origin: str, part: Iterable[Directive]) -> Claim:
@@ -90,14 +98,20 @@ class Claims:
         self._hosts: dict[tuple[Address, str], Claim] = {}
         self._ports: dict[tuple[int, bool], dict[Address, Claim]] = {}
         self._words: dict[Address, tuple[tuple[bool, ...], Claim]] = {}
+        self._nameless: dict[Address, Claim] = {}
 
     def add(self, new: Claim) -> Problem | None:
         """Take it in, or say why it cannot stand beside the others."""
         problem = (
-            self._same_name(new) or self._same_host(new) or self._same_socket(new) or self._same_words(new)
+            self._same_name(new)
+            or self._same_host(new)
+            or self._same_socket(new)
+            or self._same_words(new)
+            or self._same_nameless(new)
         )
         if problem is None:
             self._names[new.name] = new
+            self._nameless |= dict.fromkeys(new.nameless, new)
             for address in new.addresses:
                 self._hosts |= {(address, host): new for host in _hosts(new)}
                 self._words.setdefault(address, (_words(new, address), new))
@@ -144,6 +158,17 @@ class Claims:
                     what = f"speaks {ours} on {address}, and {other.origin} speaks {theirs} there"
                     return Problem(new.origin, what, hint)
         return None
+
+    def _same_nameless(self, new: Claim) -> Problem | None:
+        address = next((one for one in new.nameless if one in self._nameless), None)
+        if address is None:
+            return None
+        other = self._nameless[address].origin
+        what = f"has an IP address among its domains, and so has {other}, on {address}"
+        hint = (
+            "clients that give no name see one certificate: let each listen on its own address (https.listen)"
+        )
+        return Problem(new.origin, what, hint)
 
 
 _ELSEWHERE = "give one of the two another address (listen, https.listen)"

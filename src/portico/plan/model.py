@@ -169,6 +169,10 @@ class Acme:
     """That of the server for rehearsals, empty for none."""
     email: str = ""
     ca: str = ""
+    profile: str = ""
+    """What the server calls the kind of certificate; empty for its own choice."""
+    may_differ: bool = False
+    """Whether its own choice does when it has no such profile: nobody asked for it."""
     eab_kid: str = ""
     eab_hmac_file: str = ""
     dns: str = ""
@@ -229,9 +233,11 @@ class Tls:
         source = "https://www.rfc-editor.org/rfc/rfc6797"
         own = f"$portico_{self.space}__" if self.space else "$portico_"
         lines = (
-            f"map {self.scheme.replace('$portico_', own)} {own}hsts {{",
+            f'map "{self.scheme.replace("$portico_", own)} $host" {own}hsts {{',
             '    default "";',
-            f"    https {value};",
+            '    "~^https [0-9.]+$" "";',
+            '    "~^https \\[" "";',
+            f'    "~^https " {value};',
             "}",
         )
         return File(self.HSTS, tuple(Line(text, why, source, f"https.hsts: {self.hsts}") for text in lines))

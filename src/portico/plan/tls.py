@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ipaddress
+
 from portico.errors import Problem
 from portico.place.model import Place
 from portico.plan.model import Acme, Directory, Tls
@@ -11,9 +13,19 @@ from portico.plan.nginx.tls import can_http2, can_speak
 from portico.plan.nginx.trust import scheme
 from portico.plan.paths import Paths
 from portico.site.model import Site
-from portico.site.rules_https import ACME_SERVERS
+from portico.site.rules_https import ACME_SERVERS, address_of, has_addresses
 
 LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
+PRIVATE_ZONES = ("localhost", "test", "example", "local", "internal", "home.arpa")
+"""Names that no public authority signs: RFC 6761, RFC 6762, RFC 8375, and ICANN's `internal`."""
+PRIVATE_NETWORKS = tuple(
+    map(
+        ipaddress.ip_network,
+        ("127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "100.64.0.0/10", "::1/128",
+         "fc00::/7", "fe80::/10"),
+    )
+)  # fmt: skip
+"""Addresses that mean something else on every network: RFC 1122, 1918, 3927, 4193, 4291 and 6598."""
 
 
 def tls(site: Site, place: Place) -> Tls | None:
@@ -35,7 +47,7 @@ def tls(site: Site, place: Place) -> Tls | None:
         ca_file=place.ca_file,
         scheme=scheme(site),
         space=namespace(site.name) if place.gateway else "",
-        local_ca=f"{place.state.rpartition('/')[0]}/local-ca",
+        local_ca=_local_ca(site, place),
         app_user=place.app_user,
         reader=site.reader,
     )
@@ -47,7 +59,7 @@ def tls_directories(site: Site, place: Place) -> tuple[Directory, ...]:
         return ()
     paths = Paths.of(place)
     made = (Directory(paths.certificates, 0o700, is_secret=True),)
-    if site.https_mode != "auto":
+    if site.https_mode not in ("auto", "files"):
         return made
     is_shared = 0o750 if place.nginx_group else 0o700
     return (*made, Directory(paths.challenges, is_shared, group=place.nginx_group))
@@ -59,6 +71,10 @@ def impossible_tls(site: Site, place: Place) -> list[Problem]:
         hint = "leave the profile out, or run this site by itself"
         what = "nginx agrees on a protocol before it knows which of several sites is meant"
         return [Problem(site.cause("https.profile"), what, hint)]
+    if place.gateway and site.options.https.client_ca and has_addresses(site.options.domains):
+        hint = "take one of the two out, or run this site by itself"
+        what = "who asks for an IP address is met by a server that all sites share, which asks for no certificate"
+        return [Problem(site.cause("https.client_ca"), what, hint)]
     return incapable_tls(site, place)
 
 
@@ -74,14 +90,37 @@ def incapable_tls(site: Site, place: Place) -> list[Problem]:
     return []
 
 
+def is_private(name: str) -> bool:
+    """Whether this name or address is private everywhere."""
+    if (address := address_of(name)) is not None:
+        return any(address in network for network in PRIVATE_NETWORKS)
+    bare = name.removeprefix("*.").lower()
+    return any(bare == zone or bare.endswith(f".{zone}") for zone in PRIVATE_ZONES)
+
+
+def _local_ca(site: Site, place: Place) -> str:
+    """One authority for all sites with private names; a site with others has one of its own, for those alone."""
+    parent, _, own = place.state.rpartition("/")
+    is_shared = all(map(is_private, site.options.domains))
+    return f"{parent}/local-ca" if is_shared else f"{parent}/local-ca/{own}"
+
+
 def _names(site: Site) -> tuple[str, ...]:
     if site.https_mode == "local":
-        return (*site.options.domains, *LOCAL_NAMES)
+        return tuple(dict.fromkeys((*site.options.domains, *LOCAL_NAMES, *_private_address(site))))
     return tuple(site.options.domains)
+
+
+def _private_address(site: Site) -> tuple[str, ...]:
+    """Where others on this network find a site in development."""
+    host = site.https_listen.host
+    is_one = address_of(host) is not None and not site.https_listen.is_wildcard and is_private(host)
+    return (host,) if is_one else ()
 
 
 def _acme(site: Site, place: Place) -> Acme:
     https = site.options.https
+    has_address = has_addresses(site.options.domains)
     staging = {
         "off": "",
         "": ACME_SERVERS["letsencrypt-staging"] if https.acme_server == "letsencrypt" else "",
@@ -91,6 +130,8 @@ def _acme(site: Site, place: Place) -> Acme:
         staging=staging.get(https.acme_staging, ACME_SERVERS.get(https.acme_staging, https.acme_staging)),
         email=site.options.email,
         ca=site.path(https.acme_ca),
+        profile=https.acme_profile or ("shortlived" if has_address else ""),
+        may_differ=not https.acme_profile,
         eab_kid=https.eab_kid,
         eab_hmac_file=site.path(https.eab_hmac_file),
         dns=https.dns,

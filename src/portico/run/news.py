@@ -241,9 +241,11 @@ class CertificateFailed(Struct, frozen=True):
 
 
 class CertificateRefused(Struct, frozen=True):
-    """The user's files changed and cannot be used; the site serves on with the ones before."""
+    """The user's files are not fit for use. `instead` is what is served, "files" or "placeholder"; empty: the
+    certificate of before, which is fit."""
 
     problems: tuple[Problem, ...]
+    instead: str = ""
 
 
 class CertificateNotServed(Struct, frozen=True):
@@ -254,10 +256,11 @@ class CertificateNotServed(Struct, frozen=True):
 
 
 class CertificateEnds(Struct, frozen=True):
-    """It is high time; `problems` is what stands in the way."""
+    """It should have been renewed; `problems` is what stands in the way. `phase` is warn, urgent or ended."""
 
     days: float
     problems: tuple[Problem, ...]
+    phase: str = "urgent"
 
 
 class Packing(Struct, frozen=True):

@@ -319,6 +319,16 @@ class Https(Section, frozen=True):
             is_read=True,
         ),
     ] = ""
+    acme_profile: Annotated[
+        str,
+        _option(
+            "Which kind of certificate is asked for, by the ACME server's own name: Let's Encrypt has `classic` (90 "
+            "days, later 64 and 45), `tlsserver` and `shortlived` (6 days). Default: the server's own, for an IP "
+            "address in `domains` `shortlived`.",
+            example="shortlived",
+            source="https://letsencrypt.org/docs/profiles/",
+        ),
+    ] = ""
     eab_kid: Annotated[
         str,
         _option("Key identifier of an external account, where the ACME server wants one.", example="kid-1"),

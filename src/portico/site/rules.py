@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from portico import proxy_headers
 from portico.site.model import BELIEVED, Edge, Options
 from portico.site.proxies import KNOWN_PROXIES
-from portico.site.rules_https import HTTPS_RULES
+from portico.site.rules_https import HTTPS_RULES, address_of
 from portico.site.server import APP, Server, is_interval
 from portico.values import Address, Size
 
@@ -96,7 +96,11 @@ def _name(options: Options) -> _Broken:
 
 def _domains(options: Options) -> _Broken:
     for domain in options.domains:
-        if not _DOMAIN.fullmatch(domain):
+        if (address := address_of(domain)) is not None:
+            right = str(address).partition("%")[0]
+            if right != domain:
+                yield f'"{domain}" is an address in another spelling', f"write it as {right}"
+        elif not _DOMAIN.fullmatch(domain):
             yield (
                 f'"{domain}" is not a host name',
                 "expected a name like shop.example, without scheme, port or path",

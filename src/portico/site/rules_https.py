@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from portico.site.model import HTTPS_PORTS_UP, Options
 from portico.values import Address, Duration
@@ -19,6 +19,7 @@ LONGEST_HSTS = Duration(2 * 365 * 86400)
 _EMAIL = re.compile(r"[^@\s\"'<>\\,;]+@[^@\s\"'<>\\,;.]+(\.[^@\s\"'<>\\,;.]+)+")
 _USER = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*\$?")
 _PLUGIN = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+_PROFILE = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _KID = re.compile(r"[A-Za-z0-9._~:/+=-]+")
 
 _Broken = Iterator[tuple[str, str]]
@@ -35,7 +36,10 @@ def _email(options: Options) -> _Broken:
     if not _EMAIL.fullmatch(options.email) or not options.email.isascii():
         yield f'"{options.email}" is not an email address', "expected one like me@shop.example"
     elif mode_of(options) == "auto" and not options.domains:
-        yield "it turns HTTPS on, and a certificate is for domains", "add --domain shop.example"
+        yield (
+            "it turns HTTPS on, and a certificate is for domains",
+            "add --domain shop.example, or --domain with a public IP address",
+        )
 
 
 def _canonical(options: Options) -> _Broken:
@@ -60,7 +64,10 @@ def _mode(options: Options) -> _Broken:
     if mode != "files" and (https.cert or https.key):
         yield f'cert and key are not used in mode "{mode}"', 'take them out, or set mode = "files"'
     if mode == "auto" and not options.email and not options.domains:
-        yield "a certificate is for domains, and there are none", "add domains, or use mode local"
+        yield (
+            "a certificate is for domains, and there are none",
+            "add domains (a public IP address is one), or use mode local",
+        )
     if mode != "auto":
         used = [name for name in _AUTO if getattr(https, name)]
         if used:
@@ -71,7 +78,7 @@ def _mode(options: Options) -> _Broken:
         yield from _public(options)
 
 
-_AUTO = ("acme_ca", "acme_staging", "eab_kid", "eab_hmac_file", "dns", "dns_credentials")
+_AUTO = ("acme_ca", "acme_staging", "acme_profile", "eab_kid", "eab_hmac_file", "dns", "dns_credentials")
 
 
 def _public(options: Options) -> _Broken:
@@ -82,18 +89,50 @@ def _public(options: Options) -> _Broken:
                 f'"{domain}" is a wildcard, which is proven by DNS only',
                 "name a certbot plugin in https.dns",
             )
-        if _is_address(domain):
-            yield f'"{domain}" is an address', "name domains, or use mode files or local"
+        if (address := address_of(domain)) is not None:
+            yield from _public_address(address, options)
         elif "." not in domain.removeprefix("*."):
             yield f'"{domain}" is no public name: no authority certifies it', "use mode local or files"
 
 
-def _is_address(text: str) -> bool:
+def _public_address(address: ipaddress.IPv4Address | ipaddress.IPv6Address, options: Options) -> _Broken:
+    """An address is proven by HTTP alone (RFC 8738), and Let's Encrypt certifies public ones."""
+    https = options.https
+    if https.dns:
+        yield f'"{address}" is an address, which DNS cannot prove', "take https.dns out, or the address"
+    if https.acme_server in ACME_SERVERS and not address.is_global:
+        yield f'"{address}" is no public address: no public authority certifies it', "use mode local or files"
+    if https.acme_server in ACME_SERVERS and https.acme_profile not in ("", "shortlived"):
+        what = f'Let\'s Encrypt certifies "{address}" for six days only'
+        yield what, 'set acme_profile = "shortlived", or leave it out'
+
+
+def _acme_profile(options: Options) -> _Broken:
+    text = options.https.acme_profile
+    if text and not _PROFILE.fullmatch(text):
+        yield f'"{text}" is not the name of a profile', "expected a word like shortlived or tlsserver"
+
+
+def address_of(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """The IP address that a text is, None for a name."""
     try:
-        ipaddress.ip_address(text)
+        return ipaddress.ip_address(text)
     except ValueError:
-        return False
-    return True
+        return None
+
+
+def has_addresses(domains: Iterable[str]) -> bool:
+    """Whether one of them is an IP address, in brackets or not."""
+    return any(_is_address(domain.strip("[]")) for domain in domains)
+
+
+def host_of(name: str) -> str:
+    """The name as a URL and a Host header have it: an IPv6 address stands in brackets."""
+    return f"[{name}]" if ":" in name else name
+
+
+def _is_address(text: str) -> bool:
+    return address_of(text) is not None
 
 
 def _listen(options: Options) -> _Broken:
@@ -177,6 +216,7 @@ HTTPS_RULES: dict[str, Callable[[Options], _Broken]] = {
     "https.listen": _listen,
     "https.acme_server": _acme_server,
     "https.acme_staging": _acme_staging,
+    "https.acme_profile": _acme_profile,
     "https.eab_kid": _eab,
     "https.dns": _dns,
     "https.resolver": _resolver,

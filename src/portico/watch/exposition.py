@@ -6,6 +6,7 @@ the five numbers of a request. The tests let it read what is written here.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -98,11 +99,20 @@ def _of_house(house: Mapping[str, Any]) -> Iterator[Iterator[str]]:
         "server_in", "1 for a server of the upstream that gets requests, 0 for one that is out.",
         (({"server": one["name"]}, int(one["status"] == "in")) for one in servers),
     )  # fmt: skip
-    certificate = house.get("certificate") or {"names": (), "days_left": 0}
+    certificate = house.get("certificate") or {"names": ()}
     yield _gauge(
         "certificate_days", "Days until the certificate of a name expires.",
         (({"name": name}, certificate["days_left"]) for name in certificate["names"]),
     )  # fmt: skip
+    yield _gauge(
+        "certificate_warning_days",
+        "Days until a certificate should have been renewed, by its own length; below 0 somebody should look at it.",
+        (({"name": name}, _days_until(certificate["warn_at"])) for name in certificate["names"]),
+    )
+
+
+def _days_until(moment: float) -> float:
+    return round((moment - time.time()) / 86400, 2)
 
 
 def _by(label: str, counts: Mapping[str, float]) -> Iterator[Sample]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from portico.place.model import Place
 from portico.plan.claim import Claim
-from portico.plan.model import File
+from portico.plan.model import File, Tls
 from portico.plan.nginx import tls
 from portico.plan.nginx.conf import Directive, block, directive, render
 from portico.plan.nginx.http import maps, room, shared
@@ -59,14 +59,15 @@ def addresses(claims: Iterable[Claim]) -> dict[Address, tuple[str, ...]]:
 def _strangers(claims: tuple[Claim, ...], place: Place) -> list[Directive]:
     """One server for each address where no site takes every Host."""
     taken = {address for one in claims if not one.domains for address in one.addresses}
+    shown = {address: one for one in claims for address in one.nameless}
     return [
-        _stranger(address, words, place)
+        _stranger(address, words, place, shown.get(address))
         for address, words in addresses(claims).items()
         if address not in taken
     ]
 
 
-def _stranger(address: Address, words: tuple[str, ...], place: Place) -> Directive:
+def _stranger(address: Address, words: tuple[str, ...], place: Place, shown: Claim | None) -> Directive:
     of_socket = ["default_server", f"backlog={backlog(place)}", *(["ipv6only=on"] if address.is_v6 else [])]
     return block(
         "server", why="every Host that no site declared: scanners, and mails that would point elsewhere", cause=_CAUSE,
@@ -76,7 +77,7 @@ def _stranger(address: Address, words: tuple[str, ...], place: Place) -> Directi
                 why=f"what is said once of a socket that sites share; {_BACKLOG}", cause=_CAUSE,
             ),
             directive("server_name", STRANGERS, why="a name no client sends", cause=_CAUSE),
-            *(_no_certificate(place) if "ssl" in words else []),
+            *(_certificate(place, shown) if "ssl" in words else []),
             block(
                 "location", "=", HEALTH, why="says that the gateway is there; each site's own health is under its Host",
                 of=[
@@ -93,11 +94,20 @@ def _stranger(address: Address, words: tuple[str, ...], place: Place) -> Directi
     )  # fmt: skip
 
 
-def _no_certificate(place: Place) -> list[Directive]:
+def _certificate(place: Place, shown: Claim | None) -> list[Directive]:
     """Also what begins the handshakes of every site there: a name is known only a little later."""
+    made = tls.shared(place, _CAUSE)
+    if shown is None:
+        return [
+            *made,
+            directive("ssl_reject_handshake", "on", why="no certificate is for this name", cause=_CAUSE),
+        ]
+    path = f"{directory_of(shown.name)}/{Tls.CERTIFICATE}"
+    why = "clients that ask for an IP address give no name in the handshake: they are shown this site's certificate"
     return [
-        *tls.shared(place, _CAUSE),
-        directive("ssl_reject_handshake", "on", why="no certificate is for this name", cause=_CAUSE),
+        *made,
+        directive("ssl_certificate", path, why=why, cause=shown.origin),
+        directive("ssl_certificate_key", path, why="the key in the same file: 0600", cause=shown.origin),
     ]
 
 

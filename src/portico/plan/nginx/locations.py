@@ -29,6 +29,7 @@ from portico.plan.nginx.tls import secured_headers
 from portico.plan.paths import Paths
 from portico.site.model import Site
 from portico.site.pattern import escape, head, is_fixed
+from portico.site.rules_https import host_of
 
 HEALTH = "/-/health"
 _ASK = "/-/health/app"
@@ -104,7 +105,8 @@ def health_locations(site: Site, place: Place) -> list[Directive]:
 
 def _question(site: Site, place: Place) -> Directive:
     link = dialect(site)
-    host = site.options.domains[0].removeprefix("*.") if site.options.domains else str(site.public.near)
+    domains = site.options.domains
+    host = host_of(domains[0].removeprefix("*.")) if domains else str(site.public.near)
     return block(
         "location", "=", _ASK, why="Portico's own question to the app", cause=site.cause("health"),
         of=[

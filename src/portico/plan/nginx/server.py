@@ -20,6 +20,7 @@ from portico.plan.nginx.routes import told_by_routes, way
 from portico.plan.nginx.spa import spa_error
 from portico.plan.nginx.trust import refuse_strangers, scheme
 from portico.site.model import Site
+from portico.site.rules_https import has_addresses, host_of
 from portico.values import Address
 
 WANTED_BACKLOG = 4096
@@ -68,7 +69,7 @@ def backlog(place: Place) -> int:
 
 
 def _site(site: Site, place: Place, *, is_default: bool) -> Directive:
-    names = _served(site) or ["localhost"]
+    names = [*map(host_of, _served(site))] or ["localhost"]
     return block(
         "server", why="the site", cause=site.cause("domains"),
         of=[
@@ -134,7 +135,7 @@ def _others(site: Site, place: Place) -> list[Directive]:
             "server", why="names that lead to the one the site goes by", cause=cause,
             of=[
                 *_entrance(site, place, is_default=False),
-                directive("server_name", *names, why="every declared name but that one", cause=cause),
+                directive("server_name", *map(host_of, names), why="every declared name but that one", cause=cause),
                 *refuse_strangers(site),
                 *common_headers(site),
                 *([] if site.has_https else health_locations(site, place)),
@@ -142,7 +143,7 @@ def _others(site: Site, place: Place) -> list[Directive]:
                     "location", "/", why="one address for one page", cause=cause,
                     of=[
                         directive(
-                            "return", 308, f"{to}://{site.options.canonical}{port}$request_uri",
+                            "return", 308, f"{to}://{host_of(site.options.canonical)}{port}$request_uri",
                             why="308 keeps a POST a POST", cause=cause,
                         )
                     ],
@@ -157,7 +158,7 @@ def _plain(site: Site, place: Place, *, is_default: bool) -> Directive:
 
     A declared proxy that ended the TLS itself is not sent round in circles: it gets the site.
     """
-    names = site.options.domains or ["localhost"]
+    names = [*map(host_of, site.options.domains)] or ["localhost"]
     if site.proxies:
         content = [tls.insecure(site), *tls.challenge(site, place), *_content(site, place)]
     else:
@@ -180,16 +181,25 @@ def _plain(site: Site, place: Place, *, is_default: bool) -> Directive:
 
 
 def _no_names(site: Site, place: Place) -> Directive:
+    """Clients name no server in the handshake when they ask for an IP address (RFC 6066, section 3)."""
     cause = site.cause("domains")
+    if has_addresses(site.options.domains):
+        why = (
+            "clients that ask for an IP address give no name in the handshake: they are shown the certificate"
+        )
+        shown = tls.certified(site, place)
+    else:
+        why = "a name that was not declared, or none: no certificate is shown, so none tells our names"
+        rejected = "ends the handshake with unrecognized_name (112)"
+        shown = [
+            *tls.protocols(site, place),
+            directive("ssl_reject_handshake", "on", why=rejected, cause=cause),
+        ]
     return block(
-        "server", why="a name that was not declared, or none: no certificate is shown, so none tells our names",
-        cause=cause,
+        "server", why=why, cause=cause,
         of=[
             *_listen_tls(site, place, is_default=True),
-            *tls.protocols(site, place),
-            directive(
-                "ssl_reject_handshake", "on", why="ends the handshake with unrecognized_name (112)", cause=cause
-            ),
+            *shown,
             directive("return", 444, why="a handshake for our name and a request for another: no answer", cause=cause),
         ],
     )  # fmt: skip

@@ -237,6 +237,8 @@ def https_variable(site: Site) -> list[Directive]:
 
 def challenge(site: Site, place: Place) -> list[Directive]:
     """The authority's question, answered before anything else looks at it."""
+    if site.https_mode == "files":
+        return _others_challenge(site, place)
     if site.https_mode != "auto" or site.options.https.dns:
         return []
     return [
@@ -250,6 +252,26 @@ def challenge(site: Site, place: Place) -> list[Directive]:
                 directive("try_files", "$uri", "=404", why="only what certbot put there"),
             ],
         )
+    ]  # fmt: skip
+
+
+def _others_challenge(site: Site, place: Place) -> list[Directive]:
+    """The same for a certbot of the user's; a challenge that it put elsewhere is the app's, as any other path."""
+    if site.proxies:
+        return []  # what a proxy sends on has no other way than to the app
+    cause = site.cause("https.mode")
+    return [
+        block(
+            "location", "^~", CHALLENGE, cause=cause, source=_RFC_CHALLENGE,
+            why="an ACME client beside Portico may put its answers there (certbot --webroot), whatever the "
+            "certificate is like",
+            of=[
+                directive("root", Paths.of(place).challenges, why="its --webroot-path"),
+                directive("default_type", "text/plain", why="a token, not a page"),
+                directive("try_files", "$uri", "@portico_to_https", why="what is not there is asked of the app"),
+            ],
+        ),
+        block("location", "@portico_to_https", why="as every other path", cause=cause, of=[to_https(site)]),
     ]  # fmt: skip
 
 

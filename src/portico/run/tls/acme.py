@@ -14,8 +14,9 @@ from pathlib import Path
 
 from portico.errors import PorticoError, Problem
 from portico.plan.model import Acme, Tls
-from portico.run.tls import make
+from portico.run.tls import make, webroot
 from portico.run.tls.schedule import REFUSED, SERVER
+from portico.site.rules_https import address_of
 
 ORDER_SECONDS = 600.0
 """DNS proofs wait minutes for name servers to agree."""
@@ -34,6 +35,8 @@ _BUSY = re.compile(
 )
 _LIMIT = re.compile(r"too many|rateLimited|rate limit", re.I)
 _EMAIL = re.compile(r"invalid email address|invalidContact|unsupportedContact", re.I)
+_PROFILE = re.compile(r"invalidProfile|profile not|does not support profile", re.I)
+_OFFERED = re.compile(r"^profiles of this server: (?P<names>.*)$", re.M)
 _NO_CERTBOT = re.compile(r"ModuleNotFoundError|ImportError")
 _NO_PLUGIN = re.compile(r"unrecognized arguments|does not appear to be installed|plugin .* not", re.I)
 
@@ -51,6 +54,8 @@ async def order(tls: Tls, *, rehearse: bool = False) -> bytes:
     assert tls.acme is not None
     server = tls.acme.staging if rehearse else tls.acme.server
     try:
+        if not tls.acme.dns:
+            webroot.make(tls.acme.challenges)
         argv = _words(tls, tls.acme, server, rehearse=rehearse)
         code, said = await _run(argv, tls.acme, ORDER_SECONDS)
     except (OSError, PorticoError) as error:
@@ -108,10 +113,19 @@ def _words(tls: Tls, acme: Acme, server: str, *, rehearse: bool) -> list[str]:
         "--config-dir", str(home / "config"), "--work-dir", str(home / "work"), "--logs-dir", str(home / "logs"),
         *(["--email", acme.email, "--no-eff-email"] if acme.email else ["--register-unsafely-without-email"]),
         *(["--dry-run"] if rehearse else []),
+        *_profile(acme),
         *_proof(acme),
         *_account(acme, home),
     ]  # fmt: skip
-    return words + [word for name in tls.names for word in ("-d", name)]
+    return words + [
+        word for name in tls.names for word in ("--ip-address" if address_of(name) else "-d", name)
+    ]
+
+
+def _profile(acme: Acme) -> list[str]:
+    if not acme.profile:
+        return []
+    return ["--preferred-profile" if acme.may_differ else "--required-profile", acme.profile]
 
 
 def _proof(acme: Acme) -> list[str]:
@@ -171,6 +185,12 @@ def _failed(said: str, acme: Acme, server: str, home: Path) -> FailedError:
         return FailedError(
             REFUSED, (Problem("email", f"{server} does not accept {acme.email}", hint, quote),)
         )
+    if acme.profile and _PROFILE.search(said):
+        offered = _OFFERED.search(said)
+        names = (offered and offered["names"]) or "none"
+        hint = f"take acme_profile out, or name one that it has: {names}"
+        what = f"{server} gives no certificate of profile {acme.profile}"
+        return FailedError(REFUSED, (Problem("https.acme_profile", what, hint, quote),))
     if _NO_CERTBOT.search(said):
         hint = "install Portico again, with what it needs: pip install --force-reinstall portico"
         return FailedError(SERVER, (Problem("certbot", "cannot be started", hint, quote),))

@@ -6,6 +6,7 @@ would cost the whole order. Here it is repeated until the server takes it.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import json
 import signal
@@ -19,6 +20,7 @@ from acme import client, messages
 MOST_NONCES = 30
 """At a server that rejects every second nonce, so many fail together once in 10**18."""
 _PR_SET_PDEATHSIG = 1
+PROFILES = "profiles of this server: "
 
 
 def patient(post: Any) -> Any:
@@ -45,6 +47,12 @@ def wish(server: str, path: str) -> None:
     sys.stdout.write(json.dumps({"at": at.timestamp() if at else None, "ask": ask.timestamp()}))
 
 
+def profiles(server: str) -> str:
+    """The profiles that a server advertises, with commas between."""
+    directory = client.ClientV2.get_directory(server, client.ClientNetwork(user_agent="portico"))
+    return ", ".join(directory.meta.profiles or ())
+
+
 def main(words: list[str]) -> int:
     """certbot's exit code."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)  # it does not outlive Portico
@@ -54,8 +62,19 @@ def main(words: list[str]) -> int:
     from certbot.main import main as certbot
 
     client.ClientNetwork.post = patient(client.ClientNetwork.post)  # type: ignore[method-assign]
-    said = certbot(words)
+    try:
+        said = certbot(words)
+    except BaseException:
+        _tell_profiles(words)
+        raise
     return int(said) if isinstance(said, int) else 1 if said else 0
+
+
+def _tell_profiles(words: list[str]) -> None:
+    """After an order for a certain profile failed, say which there are."""
+    if "--required-profile" in words:
+        with contextlib.suppress(Exception):
+            sys.stderr.write(f"{PROFILES}{profiles(words[words.index('--server') + 1])}\n")
 
 
 if __name__ == "__main__":

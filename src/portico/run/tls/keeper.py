@@ -25,7 +25,17 @@ from portico.run.tls.look import Seen, look
 from portico.run.tls.material import Material
 from portico.run.tls.memory import Memory
 from portico.run.tls.preflight import preflight
-from portico.run.tls.schedule import DAY, REFUSED, SERVER, UNREADY, WARN_DAYS, pause, renew_at
+from portico.run.tls.schedule import (
+    REFUSED,
+    SERVER,
+    UNREADY,
+    pause,
+    phase,
+    remind_seconds,
+    renew_at,
+    urgent_at,
+    warn_at,
+)
 from portico.run.world import World
 from portico.turns import WELL, Rounds, turn
 
@@ -83,7 +93,10 @@ class Keeper:
         self._signature = None  # what changed since the files were chosen is seen, too
         self._changed_at, self._look_at, self._seen = 0.0, 0.0, ()
         self._stumbled = ()
-        self._complain(served.problems)
+        if served.is_refused:
+            self._refuse(served, served.problems)
+        else:
+            self._complain(served.problems)
         memory, now = self._memory, time.time()
         if tls.mode == "auto" and served.is_placeholder and memory.problems and memory.next_try > now:
             # Somebody who starts anew is told why nothing happens yet.
@@ -105,7 +118,9 @@ class Keeper:
         if tls.mode == "files":
             await self._reread(tls, served)
         elif tls.mode == "local" and material.is_old(served.certificate, now):
-            await self._replace(tls, await in_background(lambda: material.local(tls)), "local")
+            fresh, problems = await in_background(lambda: material.local(tls))
+            self._complain(problems)
+            await self._replace(tls, fresh, "local")
         elif tls.mode == "auto" and now >= await self._next_try(tls, served):
             await self._renew(tls)
 
@@ -126,15 +141,30 @@ class Keeper:
         try:
             fresh = await in_background(lambda: material.files(tls))
             self._complain(material.complaints(tls))
-            if fresh.pem != served.certificate.pem:
+            if fresh.pem != served.certificate.pem or served.is_refused:
                 await self._replace(tls, fresh, "files")
         except PorticoError as error:
-            if error.problems != self._refused:
-                self._say(news.CertificateRefused(error.problems))
-            self._refused = error.problems
+            await self._make_do(tls, served, error.problems)
         except BaseException:
             self._signature = None  # a full disk is no fault of the files: they are tried again
             raise
+
+    async def _make_do(self, tls: Tls, served: Material, problems: tuple[Problem, ...]) -> None:
+        """The files are not fit: what is served stays, unless it is a placeholder and they are better than that."""
+        self._refuse(served, problems)
+        best = await in_background(lambda: material.makeshift(tls, problems))
+        if served.is_placeholder and not best.is_placeholder:
+            await self._world.put_material(best)
+            await self._until_served(tls, best.certificate)
+        elif not served.is_refused:
+            await self._world.put_material(replace(served, problems=problems, is_refused=True))
+
+    def _refuse(self, served: Material, problems: tuple[Problem, ...]) -> None:
+        """Say once that the user's files are not fit."""
+        if problems != self._refused:
+            is_new = not served.is_refused and not served.is_placeholder
+            self._say(news.CertificateRefused(problems, "" if is_new else served.origin))
+        self._refused = problems
 
     def _complain(self, problems: tuple[Problem, ...]) -> None:
         """What is wrong with files that are used: said once."""
@@ -264,8 +294,8 @@ class Keeper:
     async def _replace(self, tls: Tls, fresh: Certificate, origin: str) -> None:
         """Have nginx serve it, and look whether it does. Raises PorticoError when nginx refuses it."""
         memory = self._remembered(tls)
-        hsts = memory.hsts_seconds(tls) if fresh.is_trusted or tls.insists else 0
-        await self._world.put_material(Material(fresh, origin, hsts))
+        made = Material(fresh, origin)
+        await self._world.put_material(replace(made, hsts_seconds=material.hsts_of(made, tls, memory)))
         self._warned, self._stumbled = 0.0, ()
         await self._until_served(tls, fresh)
         self._say(news.CertificateServed(fresh.names, fresh.days_left(time.time()), fresh.issuer))
@@ -288,32 +318,38 @@ class Keeper:
             return
         wrong = [seen for seen in self._seen if seen.fingerprint != served.certificate.fingerprint]
         memory = self._remembered(tls)
-        is_well = not wrong and served.certificate.is_trusted and not served.is_placeholder
+        is_good = not served.is_placeholder and not served.is_refused
+        is_well = is_good and not wrong and served.certificate.is_trusted
         before, memory.well_since = memory.well_since, (memory.well_since or time.time()) if is_well else None
         if (before is None) != (memory.well_since is None):
             self._keep(tls, memory)
+        if served.is_refused:
+            self._changed_at = time.monotonic()  # a file that was too early is fit one day without a change
         self._look_at = time.time() + (LOOK_AGAIN_SECONDS if wrong else LOOK_EVERY_SECONDS)
         for seen in wrong:
             self._say(news.CertificateNotServed(str(seen.address), seen.words))
         await self._tell_browsers(tls, served, memory)
 
     async def _tell_browsers(self, tls: Tls, served: Material, memory: Memory) -> None:
-        wanted = memory.hsts_seconds(tls) if served.certificate.is_trusted or tls.insists else 0
+        wanted = material.hsts_of(served, tls, memory)
         # A break takes the site back to the first step for new visitors; what others were told cannot be taken back.
         if wanted != served.hsts_seconds and not served.is_placeholder:
             await self._world.put_material(replace(served, hsts_seconds=wanted))
 
     async def _warn(self, _: Tls, given: Material) -> None:
-        """Once a day from two weeks before the end."""
+        """Now and then from the time that follows from its life (`schedule.warn_at`) on."""
         certificate, now = given.certificate, time.time()
-        left = certificate.days_left(now)
         served = self._world.material
-        if left > WARN_DAYS or now < self._warned + DAY or served is None or served.is_placeholder:
+        if (
+            now < self._warned + remind_seconds(certificate.lifetime)
+            or served is None
+            or served.is_placeholder
+        ):
             return
-        if certificate.lifetime < 3 * WARN_DAYS * DAY and left > certificate.lifetime / DAY / 4:
-            return  # a short-lived one is meant to be so
+        if (reached := phase(certificate.not_before, certificate.not_after, now)) == "good":
+            return
         self._warned = now
-        self._say(news.CertificateEnds(left, tuple(self._trouble())))
+        self._say(news.CertificateEnds(certificate.days_left(now), tuple(self._trouble()), reached))
 
     # What people ask and are told ----------------------------------------------------------------------
 
@@ -326,6 +362,8 @@ class Keeper:
         return {
             "mode": tls.mode,
             "source": served.origin,
+            "refused": served.is_refused,
+            "phase": phase(certificate.not_before, certificate.not_after, time.time()),
             "names": list(certificate.names),
             "missing": [name for name in tls.names if not certificate.covers(name)],
             "issuer": certificate.issuer,
@@ -334,6 +372,8 @@ class Keeper:
             "trusted": certificate.is_trusted,
             "not_before": certificate.not_before,
             "not_after": certificate.not_after,
+            "warn_at": warn_at(certificate.not_before, certificate.not_after),
+            "urgent_at": urgent_at(certificate.not_before, certificate.not_after),
             "days_left": round(certificate.days_left(time.time()), 2),
             "server": tls.acme.server if tls.acme else None,
             "next_attempt": self._planned(tls, served, memory),
@@ -359,7 +399,7 @@ class Keeper:
         if tls.mode == "files":
             return None
         if tls.mode == "local":
-            return certificate.not_after - certificate.lifetime / 3
+            return renew_at(certificate.not_before, certificate.not_after, 0.0)
         if served.is_placeholder:
             return memory.next_try or None
         wished = memory.wished if memory.wished_for == certificate.fingerprint else None

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from portico.errors import PorticoError, Problem
 from portico.place.access import blocked
 from portico.plan.model import Plan, Tls
-from portico.run.tls import acme, make
+from portico.run.tls import acme, authority, make
 from portico.run.tls.certificate import Certificate, read, unfit
 from portico.run.tls.memory import Memory
+from portico.run.tls.schedule import renew_at
 
 PLACEHOLDER = "placeholder"
 _OTHERS_READ = 0o004
@@ -20,12 +21,16 @@ _OTHERS_READ = 0o004
 
 @dataclass(frozen=True)
 class Material:
-    """`origin` is auto, local, files or placeholder; `problems` what is to be said about it."""
+    """`origin` is auto, local, files or placeholder; `problems` what is to be said about it.
+
+    `is_refused`: the user's files are not fit for use, and this is the best there is.
+    """
 
     certificate: Certificate
     origin: str
     hsts_seconds: int = 0
     problems: tuple[Problem, ...] = ()
+    is_refused: bool = False
 
     @property
     def is_placeholder(self) -> bool:
@@ -35,44 +40,68 @@ class Material:
 def choose(plan: Plan, before: Material | None = None) -> Material | None:
     """What the plan's HTTPS begins with, None without HTTPS: what is there and fits, else the best there is.
 
-    `before` is what is served now. Raises PorticoError when there is nothing to serve with.
+    `before` is what is served now. Raises PorticoError when no certificate can be made.
     """
     tls = plan.tls
     if tls is None:
         return None
-    hsts = Memory.of(tls).hsts_seconds(tls)
-    certificate, origin, problems = _chosen(tls, before)
-    return Material(certificate, origin, hsts if certificate.is_trusted or tls.insists else 0, problems)
+    chosen = _chosen(tls, before)
+    return replace(chosen, hsts_seconds=hsts_of(chosen, tls, Memory.of(tls)))
 
 
-def _chosen(tls: Tls, before: Material | None) -> tuple[Certificate, str, tuple[Problem, ...]]:
+def hsts_of(served: Material, tls: Tls, memory: Memory) -> int:
+    """How long browsers are to insist on HTTPS while this is served; 0: they are told nothing."""
+    is_good = not served.is_placeholder and not served.is_refused
+    return memory.hsts_seconds(tls) if is_good and (served.certificate.is_trusted or tls.insists) else 0
+
+
+def _chosen(tls: Tls, before: Material | None) -> Material:
     if tls.mode == "files":
         return _files(tls, before)
     if tls.mode == "local":
-        return local(tls), "local", ()
+        certificate, problems = local(tls)
+        return Material(certificate, "local", problems=problems)
     kept = stored(tls)
     if kept is not None and kept.not_after > time.time():
         # Also one that lacks a name which was added: it is good for the others until the new one is there.
-        return kept, "auto", complaints(tls)
-    begin = _read(b"".join(make.placeholder(tls.names)), PLACEHOLDER, tls)
-    return begin, PLACEHOLDER, complaints(tls)
+        return Material(kept, "auto", problems=complaints(tls))
+    return Material(_placeholder(tls), PLACEHOLDER, problems=complaints(tls))
 
 
-def _files(tls: Tls, before: Material | None) -> tuple[Certificate, str, tuple[Problem, ...]]:
+def _placeholder(tls: Tls) -> Certificate:
+    return _read(b"".join(make.placeholder(tls.names)), PLACEHOLDER, tls)
+
+
+def _files(tls: Tls, before: Material | None) -> Material:
     try:
-        return files(tls), "files", complaints(tls)
+        return Material(files(tls), "files", problems=complaints(tls))
     except PorticoError as error:
-        if before is None or before.origin != "files":
-            raise
-        return before.certificate, "files", error.problems
+        if before is not None and before.origin == "files":
+            return replace(before, problems=error.problems, is_refused=True)
+        return makeshift(tls, error.problems)
 
 
 def files(tls: Tls) -> Certificate:
-    """The user's own files. Raises PorticoError when they cannot be used."""
-    certificate = read(_bytes(tls.cert, tls), _bytes(tls.key, tls), tls.cert, tls.key, tls.ca_file)
+    """The user's own files. Raises PorticoError when they are not fit for use."""
+    certificate = _read_files(tls)
     if problem := unfit(certificate, tls.names, time.time(), tls.cert):
         raise PorticoError(problem)
     return certificate
+
+
+def makeshift(tls: Tls, problems: tuple[Problem, ...]) -> Material:
+    """The best for a site whose files are not fit: the files, when nginx can use them, else a placeholder.
+
+    So plain HTTP, the challenge path and clients that do not look at the certificate are served.
+    """
+    try:
+        return Material(_read_files(tls), "files", problems=problems, is_refused=True)
+    except PorticoError:
+        return Material(_placeholder(tls), PLACEHOLDER, problems=problems, is_refused=True)
+
+
+def _read_files(tls: Tls) -> Certificate:
+    return read(_bytes(tls.cert, tls), _bytes(tls.key, tls), tls.cert, tls.key, tls.ca_file)
 
 
 def _bytes(path: str, tls: Tls) -> bytes:
@@ -106,29 +135,45 @@ def _open(path: str, what: str, app_user: str) -> Problem:
     return Problem(path, words, f"chown root: {path} && chmod 600 {path}")
 
 
-def local(tls: Tls) -> Certificate:
-    """The one that the private authority made for these names; a new one when it lacks a name or grows old."""
-    path = Path(tls.directory) / "local.pem"
+def local(tls: Tls) -> tuple[Certificate, tuple[Problem, ...]]:
+    """The one that the local authority made for these names; a new one when it lacks a name or grows old.
+
+    And what is to be said: the authority is another than before. Raises PorticoError when nothing can be written.
+    """
+    path, directory = Path(tls.directory) / "local.pem", Path(tls.local_ca)
     try:
-        kept = _read(path.read_bytes(), str(path), tls)
-        is_ours = (Path(tls.local_ca) / make.AUTHORITY).stat().st_mtime <= path.stat().st_mtime
-        if is_ours and not is_old(kept, time.time()) and unfit(kept, tls.names, time.time(), "") is None:
-            return kept
-    except (OSError, PorticoError):
-        pass
-    try:
-        made = _read(b"".join(make.local(tls.names, Path(tls.local_ca))), str(path), tls)
+        if kept := _kept_local(tls, path):
+            return kept, ()
+        before = authority.certificate(directory)
+        made = _read(b"".join(make.local(tls.names, directory)), str(path), tls)
         make.write(path, made.pem, 0o600)
     except OSError as error:
         raise PorticoError(
             Problem(str(error.filename or path), f"cannot be written: {error.strerror}")
         ) from None
-    return made
+    is_other = before is not None and before != authority.certificate(directory)
+    return made, (_another(directory),) if is_other else ()
+
+
+def _kept_local(tls: Tls, path: Path) -> Certificate | None:
+    try:
+        kept = _read(path.read_bytes(), str(path), tls)
+    except (OSError, PorticoError):
+        return None
+    is_fit = not is_old(kept, time.time()) and unfit(kept, tls.names, time.time(), "") is None
+    signer = authority.certificate(Path(tls.local_ca))
+    is_ours = signer is not None and authority.signed(signer, kept.pem) and authority.fits(signer, tls.names)
+    return kept if is_fit and is_ours else None
+
+
+def _another(directory: Path) -> Problem:
+    what = "is a new local authority: the one before was old, or could sign more than the names of this site"
+    return Problem(str(directory / authority.CERTIFICATE), what, "trust this one, too: portico cert trust")
 
 
 def is_old(certificate: Certificate, now: float) -> bool:
-    """Whether less than a third of its life is left."""
-    return certificate.not_after - now < certificate.lifetime / 3
+    """Whether its time of renewal has come."""
+    return now >= renew_at(certificate.not_before, certificate.not_after, 0.0)
 
 
 def stored(tls: Tls) -> Certificate | None:

@@ -9,17 +9,19 @@ from __future__ import annotations
 import http.client
 import ipaddress
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import dns.exception
 import dns.rdatatype
 import dns.resolver
 
-from portico.errors import Problem
+from portico.errors import PorticoError, Problem
 from portico.plan.model import Acme, Tls
 from portico.plan.nginx.tls import CHALLENGE
-from portico.run.tls import make
+from portico.run.tls import make, webroot
+from portico.site.rules_https import address_of, host_of
 
 DNS_SECONDS = 10.0
 REACH_SECONDS = 5.0
@@ -50,6 +52,10 @@ def unknown(tls: Tls) -> tuple[Problem, ...]:
 def _checked(
     name: str, acme: Acme, resolver: dns.resolver.Resolver, *, asks_us: bool = True
 ) -> Iterator[Problem]:
+    if address_of(name) is not None:  # no name server is asked for it
+        if asks_us:
+            yield from _shown({"address": [name]}, host_of(name), acme)
+        return
     try:
         yield from _forbidden(name, acme, resolver)
         if not acme.dns:
@@ -66,22 +72,28 @@ def _elsewhere(name: str, acme: Acme, resolver: dns.resolver.Resolver, *, asks_u
         hint = "add an A (and AAAA) record for it that leads to this machine"
         yield Problem(name, "has no address in DNS", hint)
         return
-    if not asks_us:
-        return
+    if asks_us:
+        yield from _shown(found, name, acme)
+
+
+def _shown(found: Mapping[str, Sequence[str]], name: str, acme: Acme) -> Iterator[Problem]:
+    """Put something there, and ask each address for it."""
     token, word = f"portico-{secrets.token_hex(8)}", secrets.token_hex(16)
     path = Path(acme.challenges) / CHALLENGE.strip("/") / token
     try:
-        path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-        for folder in (path.parent, path.parent.parent):
-            folder.chmod(0o755)
+        webroot.make(acme.challenges)
         make.write(path, word.encode(), 0o644)
         for kind, addresses in found.items():
             for address in addresses:
                 yield from _strange(name, kind, address, acme, token, word)
+    except PorticoError as error:
+        yield from error.problems
+        return
     except OSError as error:
         yield Problem(str(path.parent), f"cannot be written: {error.strerror}")
     finally:
-        path.unlink(missing_ok=True)
+        with suppress(OSError):
+            path.unlink()
 
 
 def _strange(name: str, kind: str, address: str, acme: Acme, token: str, word: str) -> Iterator[Problem]:
@@ -89,6 +101,9 @@ def _strange(name: str, kind: str, address: str, acme: Acme, token: str, word: s
     if answer == word:
         return
     hint = f"let the {kind} record of {name} lead to this machine, or remove it"
+    if kind == "address":
+        yield from _strange_address(address, acme.port, is_other=answer is not None)
+        return
     if answer is not None:
         yield Problem(
             name, f"leads to {address} ({kind}), where another server answers at port {acme.port}", hint
@@ -99,6 +114,14 @@ def _strange(name: str, kind: str, address: str, acme: Acme, token: str, word: s
     elif kind == "AAAA":
         what = f"leads to {address} (AAAA), where nothing answers at port {acme.port}; authorities ask there first"
         yield Problem(name, what, hint)
+
+
+def _strange_address(address: str, port: int, *, is_other: bool) -> Iterator[Problem]:
+    if is_other:
+        what = f"another server answers at port {port}"
+        yield Problem(address, what, "is it this machine's address?")
+    elif not _is_public(address):
+        yield Problem(address, "is an address that no authority can reach", "name a public one")
 
 
 def _is_public(address: str) -> bool:

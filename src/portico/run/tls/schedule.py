@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from portico.values import Duration
 
 DAY = 86400.0
@@ -18,7 +20,12 @@ _PAUSES = {
     REFUSED: (120, 600, 1800, 3600, 7200, 14400, 28800, 86400),
 }
 JITTER = 0.1
-WARN_DAYS = 14.0
+SHORT = 10 * DAY
+"""A certificate that lives no longer is renewed at half its life: a third would leave two days to mend what fails."""
+MOST_WARNING = 30 * DAY
+"""A certificate of a year is renewed months ahead; nobody wants to read of it every day of them."""
+MOST_URGENT = 7 * DAY
+Phase = Literal["good", "warn", "urgent", "ended"]
 RAMP = ((300, 0.0), (86400, DAY), (365 * 86400, 8 * DAY))
 """Seconds that browsers are told, and how long the site must have proven itself before: at once 5 minutes, a day after
 a day, a year after a week of that."""
@@ -32,15 +39,40 @@ def pause(kind: str, failures: int, lot: float) -> float:
 
 
 def renew_at(not_before: float, not_after: float, lot: float, wished: float | None = None) -> float:
-    """When to renew: what the authority wishes (ARI), else a third of the lifetime before the end, some time later.
+    """When to renew: the authority's time (ARI), else a third of the lifetime before the end, for a short one half.
 
-    Never after the last tenth has begun: an authority that wishes nonsense cannot let it expire.
+    `lot` spreads it a little. Never later than a fifth of the lifetime before the end, whatever the authority says:
+    so it always comes before the first warning.
     """
     lifetime = not_after - not_before
-    latest = not_after - lifetime / 10
     if wished is not None:
-        return min(wished, latest)
-    return not_after - lifetime / 3 + lifetime / 30 * lot
+        return min(wished, not_after - lifetime / 5)
+    share = lifetime / 2 if lifetime <= SHORT else lifetime / 3
+    return not_after - share + lifetime / 30 * lot
+
+
+def warn_at(not_before: float, not_after: float) -> float:
+    """When the first warning is due: the renewal should have been done long ago. A sixth of the lifetime is left."""
+    return not_after - min((not_after - not_before) / 6, MOST_WARNING)
+
+
+def urgent_at(not_before: float, not_after: float) -> float:
+    """When the warning is an error: a fifteenth of the lifetime is left."""
+    return not_after - min((not_after - not_before) / 15, MOST_URGENT)
+
+
+def phase(not_before: float, not_after: float, now: float) -> Phase:
+    """How far a certificate is in its life."""
+    if now >= not_after:
+        return "ended"
+    if now >= urgent_at(not_before, not_after):
+        return "urgent"
+    return "warn" if now >= warn_at(not_before, not_after) else "good"
+
+
+def remind_seconds(lifetime: float) -> float:
+    """How long between two warnings of one certificate: a day, for short ones less, at least a minute."""
+    return max(60.0, min(DAY, lifetime / 90))
 
 
 def hsts_seconds(wish: str, proven_seconds: float | None) -> int:

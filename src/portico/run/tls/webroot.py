@@ -1,0 +1,37 @@
+"""The directory that certbot puts the answers to challenges into: nobody but Portico's user may write there.
+
+certbot writes as root: a link that another user puts in its way would lead it elsewhere.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+from portico.errors import PorticoError, Problem
+from portico.plan.nginx.tls import CHALLENGE
+
+_OTHERS_WRITE = 0o022
+
+
+def make(challenges: str) -> Path:
+    """The folder of the challenges, made when it is not there. Raises PorticoError when others may write, OSError."""
+    top = Path(challenges)
+    _refuse_foreign(top)
+    here = top
+    for part in CHALLENGE.strip("/").split("/"):
+        here = here / part
+        here.mkdir(mode=0o755, exist_ok=True)
+        _refuse_foreign(here)
+        here.chmod(0o755)  # nginx's user reads it, whatever our umask is
+    return here
+
+
+def _refuse_foreign(folder: Path) -> None:
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode):
+        raise PorticoError(Problem(str(folder), "is no directory", "remove it: Portico makes it anew"))
+    if found.st_uid != os.geteuid() or found.st_mode & _OTHERS_WRITE:
+        what = "can be changed by another user, who could lead certbot elsewhere"
+        raise PorticoError(Problem(str(folder), what, "remove it: Portico makes it anew"))
