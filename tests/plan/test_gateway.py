@@ -290,7 +290,9 @@ def test_what_changes_by_itself_has_the_site_s_names_too(tmp_path: Path) -> None
     made = planned(site("Blog", "blog.example", more=f'behind = ["10.0.0.0/8"]\n{TLS}'), tmp_path)
     assert made.tls
     space = namespace("Blog")
-    assert f"map $portico_{space}__scheme $portico_{space}__hsts {{" in made.tls.hsts_file(300).content
+    assert (
+        f'map "$portico_{space}__scheme $host" $portico_{space}__hsts {{' in made.tls.hsts_file(300).content
+    )
     assert f"$portico_{space}__hsts" in part_of(made).texts[0][1]
 
 
