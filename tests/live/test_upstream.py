@@ -290,12 +290,26 @@ def test_https_servers_must_prove_their_name(certificates: Path, name: str, is_t
                 until(lambda: "last answer: status 200" in portico("status", cwd=run.directory).stdout)
         else:
             files = toml([f"https://{backend.address}"], *options, before='start_timeout = "2s"')
-            with served(files, wait=False) as run:
-                assert run.process.wait(60) == 3
+            with served(files) as run:
                 assert "no server of [upstream] answers well through nginx" in run.stderr()
+                assert ask(run.port)[0] == 502
                 assert not backend.hits
     finally:
         backend.stop()
+
+
+def test_a_start_while_every_server_is_down_serves_a_page_until_one_is_back() -> None:
+    port = free_port()
+    files = toml([f"127.0.0.1:{port}"], before='start_timeout = "1s"')
+    with served(files) as run:
+        assert "no server of [upstream] answers well through nginx: status 503" in run.stderr()
+        assert ask(run.port)[0] == 502
+        until(lambda: "failing" in portico("status", cwd=run.directory).stdout)
+        back = Backend(port=port)
+        try:
+            until(lambda: ask(run.port) == (200, back.address))
+        finally:
+            back.stop()
 
 
 def test_the_app_shares_with_another_site_over_uwsgi() -> None:

@@ -62,6 +62,10 @@ def _sentence(item: news.News) -> str:  # noqa: C901  a table, one row a kind of
             )
         case news.Hurrying():
             return warned("hurrying")
+        case news.NoServer(answer):
+            return bad(f"no server of [upstream] answers well through nginx: {answer}") + (
+                "\nvisitors see a page that says so; the servers are asked again and again: portico status"
+            )
         case news.OldWorkerEnded(pid, count, memory):
             held = f"{count} of nginx's old workers held on with {short_size(memory)}"
             return warned(f"{held}: the oldest, pid {pid}, was ended, and the transfers it had were cut")
@@ -144,7 +148,13 @@ def priority(item: news.News) -> Priority:
             return Priority.WARNING
         case news.NginxSaid() | news.DiskFull() | news.Trouble() | news.WatcherFailed() | news.ServerOut():
             return Priority.WARNING
-        case news.GenerationDropped() | news.LastServer() | news.SiteDown() | news.SiteRefused():
+        case (
+            news.GenerationDropped()
+            | news.LastServer()
+            | news.NoServer()
+            | news.SiteDown()
+            | news.SiteRefused()
+        ):
             return Priority.ERROR
         case news.CertificateEnds(phase=phase):
             return Priority.WARNING if phase == "warn" else Priority.ERROR

@@ -24,6 +24,7 @@ from portico.cli.which import is_several, refuse_config
 from portico.plan.model import Plan
 from portico.plan.paths import lanes
 from portico.run import news
+from portico.run.held import hold
 from portico.turns import WELL, Rounds
 from portico.watch.follow import MOST, PIECE, Follower, decoded, paced
 from portico.watch.lines import Request, visible
@@ -68,6 +69,7 @@ def serve(app: str | None, config: str | None, flags: dict[str, Any], gateway: s
 
     `gateway` is the runtime directory of one whose nginx serves the site beside others.
     """
+    hold()
     gathered = gather(app, config, flags, meanwhile=_import_run, gateway=gateway)
     from portico.run.loop import run
     from portico.watch.live import Live

@@ -19,7 +19,7 @@ from portico.plan.nginx.downloads import impossible as no_downloads
 from portico.plan.nginx.locations import HEALTH, can_answer_health
 from portico.plan.nginx.main import nginx_conf
 from portico.plan.nginx.oldest import impossible_version
-from portico.plan.nginx.pages import error_page_files
+from portico.plan.nginx.pages import error_page_files, unused_pages
 from portico.plan.nginx.part import USERS_HTTP, part, part_file
 from portico.plan.nginx.routes import impossible as no_routes
 from portico.plan.nginx.routes import notes as route_notes
@@ -254,6 +254,7 @@ def _notes(site: Site, place: Place) -> tuple[str, ...]:
         for folder in site.facts.static
         if not is_literal(folder.folder)
     ]
+    notes += unused_pages(site)
     if place.gateway and site.nginx_http:
         notes.append(USERS_HTTP)
     if not can_answer_health(place):

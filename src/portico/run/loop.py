@@ -196,7 +196,14 @@ async def _serve(
     material: Material | None,
     onlooker: Onlooker | None,
 ) -> do.Exit:
-    pump = Pump(Patience(plan.health.start_seconds, plan.ladder.stop_seconds, plan.warm_seconds))
+    pump = Pump(
+        Patience(
+            plan.health.start_seconds,
+            plan.ladder.stop_seconds,
+            plan.warm_seconds,
+            serves_pages=not plan.has_app and plan.upstream is not None,
+        )
+    )
     if onlooker is not None:
         say = _both(say, lambda item: onlooker.hear(status.told(item)))
     board = Board(_both(say, lambda item: hear(item)))  # which is known a few lines below
@@ -208,7 +215,7 @@ async def _serve(
         plan, number, gateway, processes, tell=pump.tell, say=say_in_turn, replan=replan, material=material
     )
     tell = along.tell if along else pump.tell
-    signals.listen(tell, processes.reap)
+    signals.listen(tell, processes.reap, world.reopen_logs, board.say)
     upstreams = Upstreams(world, board.say, lambda: pump.state.gateway.status is Status.WELL)
     certificates = Certificates(world, board.say, lambda: pump.state.gateway.status is Status.WELL)
     packing = Keeper(world, board.say, lambda: pump.state.gateway.status is Status.WELL)

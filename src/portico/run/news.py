@@ -114,6 +114,12 @@ class NginxSaid(Struct, frozen=True):
     line: str
 
 
+class NoServer(Struct, frozen=True):
+    """No server of [upstream] became well in time; visitors see a page, and the servers are asked again and again."""
+
+    answer: str
+
+
 class OldWorkerEnded(Struct, frozen=True):
     """One of nginx's old workers was ended with its transfers: `count` held on, with so much memory."""
 
@@ -306,7 +312,7 @@ class WatcherRecovered(Struct, frozen=True):
 News = (
     Starting | Ready | Restarting | Recovered | Stuck | Reloading | Booting | Switched | CanaryServes
     | CanaryLeft | RolledBack | Refused | GenerationDropped
-    | GenerationLeft | Stopping | Hurrying | NginxSaid | OldWorkerEnded | DiskFull | DiskBack
+    | GenerationLeft | Stopping | Hurrying | NginxSaid | NoServer | OldWorkerEnded | DiskFull | DiskBack
     | ServerOut | ServerBack | ServerDrained | LastServer | Packing | Packed | Trouble
     | WatcherFailed | WatcherRecovered
     | Closed | Opened | Paused | Resumed

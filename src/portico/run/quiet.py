@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 
@@ -46,6 +47,33 @@ def has_asked(nginx: int, listens: frozenset[int]) -> bool:
         if any(one.raddr and one.laddr.port not in listens for one in held):
             return True
     return False
+
+
+def has_connection(workers: Collection[int], address: str) -> bool:
+    """Whether one of these processes has a connection to that server, `host:port` or `unix:/path`; blocks."""
+    if address.startswith("unix:"):
+        return bool(requests(frozenset({address.removeprefix("unix:")}), QUEUED, ACCEPTED))
+    import psutil
+
+    there = _addresses(address)
+    for pid in workers:
+        try:
+            held = psutil.Process(pid).net_connections("tcp")
+        except psutil.Error:
+            continue
+        if any(one.raddr and (one.raddr.ip, one.raddr.port) in there for one in held):
+            return True
+    return False
+
+
+def _addresses(address: str) -> set[tuple[str, int]]:
+    """Where a name leads; nowhere when that cannot be found out."""
+    host, _, port = address.rpartition(":")
+    try:
+        found = socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM)
+    except (OSError, ValueError):
+        return set()
+    return {(str(one[4][0]), int(one[4][1])) for one in found}
 
 
 async def until_read(path: str) -> None:

@@ -1,4 +1,5 @@
-"""Signals become events: SIGTERM and SIGINT stop, SIGHUP reloads, SIGCHLD says that somebody ended."""
+"""Signals become events: SIGTERM, SIGINT and SIGQUIT stop, SIGHUP reloads, SIGUSR1 reopens the logs, SIGCHLD says that
+somebody ended. Others that mean something to app servers are answered with a word."""
 
 from __future__ import annotations
 
@@ -7,18 +8,34 @@ import os
 import signal
 from collections.abc import Callable
 
+from portico.errors import DONE, Problem
 from portico.run import event as was
+from portico.run import news
 from portico.run.event import Event
+from portico.run.held import WITHOUT_MEANING
 
 STRANGER_SECONDS = 1.0
 """A dead child that nobody has collected for so long is not ours: PID 1 is given everybody's orphans."""
 
 
-def listen(tell: Callable[[Event], None], reap: Callable[[], None]) -> None:
-    """Until the running loop ends. `reap` collects our own children; strangers are collected here."""
+def listen(
+    tell: Callable[[Event], None],
+    reap: Callable[[], None],
+    reopen: Callable[[], None],
+    say: Callable[[news.News], None],
+) -> None:
+    """Until the running loop ends. `reap` collects our own children; strangers are collected here.
+
+    SIGUSR1 calls `reopen`: as for nginx, the log files are opened anew.
+    """
     loop, strangers = asyncio.get_running_loop(), _Strangers(reap)
+    loop.add_signal_handler(signal.SIGUSR1, reopen)
+    for number, instead in WITHOUT_MEANING.items():
+        what = f"{number.name} means nothing to Portico and is ignored"
+        loop.add_signal_handler(number, say, news.Trouble(Problem("", what, instead)))
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, tell, was.StopAsked(128 + number))
+    loop.add_signal_handler(signal.SIGQUIT, tell, was.StopAsked(DONE))  # as nginx, and no core dump
     loop.add_signal_handler(signal.SIGHUP, _hung_up, tell, os.isatty(2))
     loop.add_signal_handler(signal.SIGCHLD, _child_ended, reap, strangers)
 

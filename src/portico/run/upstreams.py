@@ -17,8 +17,9 @@ from typing import Any
 
 from portico.errors import PorticoError, Problem
 from portico.plan.model import Upstream, UpstreamServer
-from portico.run import news
+from portico.run import news, quiet
 from portico.run.ask import ask
+from portico.run.background import in_background
 from portico.run.control import Parameters
 from portico.run.health import Answer
 from portico.run.machine.words import NOT_THROUGH_NGINX
@@ -34,6 +35,8 @@ NONE_SECONDS = 2.0
 """A site without servers to ask is only woken to see whether a reload brought some."""
 IDLE_SECONDS = 0.5
 LOOK_SECONDS = 0.1
+IDLE_CLIENTS_SECONDS = 15.0
+"""nginx's old workers keep idle clients for 10 s (`keepalive_min_timeout`), and each may have one more request."""
 KEPT = "drained.json"
 """In the state directory: the names of the servers that somebody drained."""
 
@@ -155,7 +158,7 @@ class Upstreams:
         if not self._is_serving():
             raise PorticoError(Problem("", "nginx does not serve yet", "ask again when it does"))
         async with self._changing:
-            self._upstream()
+            upstream, began = self._upstream(), time.monotonic()
             wanted = drained(self.servers, name, time.monotonic(), undo=undo)
             is_new = without_requests(wanted) != without_requests(self.servers)
             before = self._world.gateway.workers() if is_new else set()
@@ -163,10 +166,17 @@ class Upstreams:
             self._keep()
         yield {"name": name, "status": "returning" if undo else "draining"}
         # An old worker finishes what it has, and takes one more request from each client that is connected to it.
-        while not undo and before & self._world.gateway.workers():
+        address = next((one.address for one in upstream.servers if one.name == name), "") if upstream else ""
+        while not undo and await self._is_asked(before & self._world.gateway.workers(), address, began):
             await asyncio.sleep(LOOK_SECONDS)
         self._say(news.ServerDrained(name, undo=undo))
         yield {"name": name, "status": "in" if undo else "drained"}
+
+    async def _is_asked(self, old: Collection[int], address: str, began: float) -> bool:
+        """Whether one of nginx's old workers may still ask the server: one with a long transfer of others does not."""
+        if not old or time.monotonic() - began < IDLE_CLIENTS_SECONDS:
+            return bool(old)
+        return await in_background(lambda: quiet.has_connection(old, address))
 
     def status(self) -> list[dict[str, Any]]:
         """The servers, ready for JSON."""

@@ -938,6 +938,8 @@ class Site:
     """URLs that the same manifest says have none."""
     pages: Mapping[str, str] = field(default_factory=dict)
     """The user's own error pages, by file name ("502.html")."""
+    unused_pages: tuple[str, ...] = ()
+    """Names of pages beside them that nginx never shows ("500.html")."""
     nginx_http: tuple[str, ...] = ()
     nginx_server: tuple[str, ...] = ()
     """The user's own nginx directives, read from their files where they are in files."""

@@ -26,6 +26,8 @@ _PAGE_NAMES = (
     "nginx shows 400, 404, 413, 414, 429, 431, 502, 503, 504, 507 and maintenance, each as .html or .json;\n"
     "any other error is the app's to answer: move its page there"
 )
+_STATUS_PAGE = re.compile(r"[45]\d\d\.(html|json)")
+"""A page for a status; one that nginx has no use for harms nobody, a misspelt name is an error."""
 _HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t\x20-\x7e]*")
 _SHORTEST_PASSWORD = 12
 """Right ones are always answered at once, so wrong ones can be tried quickly: what protects is the length."""
@@ -47,6 +49,7 @@ def resolve(
         *_named_files(options, directory, causes, reader),
         *_headers_file(options, directory, causes, reader),
     ]
+    pages = dict(_pages(options, directory, causes, problems, reader))
     site = Site(
         options=options,
         facts=facts,
@@ -54,7 +57,8 @@ def resolve(
         name=options.name or site_name(directory),
         causes=causes,
         declared=tuple(_declared(options, facts, directory, causes, problems, reader)),
-        pages=dict(_pages(options, directory, causes, problems, reader)),
+        pages={name: text for name, text in pages.items() if name in PAGES},
+        unused_pages=tuple(sorted(pages.keys() - PAGES)),
         nginx_http=tuple(_texts(options.nginx.http, "nginx.http", directory, causes, problems, reader)),
         nginx_server=tuple(_texts(options.nginx.server, "nginx.server", directory, causes, problems, reader)),
         roots=tuple(_roots(options, facts, directory, causes, problems)),
@@ -283,14 +287,14 @@ def _pages(
         problems.append(Problem(where, f'errors.pages: "{folder}" {problem}', _PAGE_NAMES))
         return
     for path in found:
-        text = _text(path, where, problems, reader)
+        text = _text(path, where, problems, reader) if path.name in PAGES else ""
         if text is not None:
             yield path.name, text
 
 
 def _wrong_pages(names: list[str]) -> str:
     """What is wrong with the directory that holds these pages, or nothing."""
-    unused = [name for name in names if name not in PAGES]
+    unused = [name for name in names if name not in PAGES and not _STATUS_PAGE.fullmatch(name)]
     if unused:
         return f"has {', '.join(unused)}, which would never be shown"
     return "" if names else "has no page in it"

@@ -27,6 +27,7 @@ def mark(told: dict[str, Any]) -> dict[str, Any] | None:
         "CertificateRefused": ("bad", "certificate files refused"),
         "CertificateNotServed": ("bad", f"wrong certificate at {told.get('address')}"),
         "CertificateEnds": ("bad", "the certificate ends soon"),
+        "NoServer": ("bad", "no server answers well"),
         "OldWorkerEnded": ("warn", "an old nginx worker ended, its transfers cut"),
         "DiskFull": ("bad", "the disk is full"),
         "DiskBack": ("good", "the disk has room again"),

@@ -97,6 +97,14 @@ def pages(site: Site) -> tuple[Page, ...]:
     )
 
 
+def unused_pages(site: Site) -> list[str]:
+    """What is said of pages that the user wrote and nginx has no use for."""
+    if not site.unused_pages:
+        return []
+    are = "are" if len(site.unused_pages) > 1 else "is"
+    return [f"{', '.join(site.unused_pages)} {are} never shown by nginx: the app answers those errors"]
+
+
 def error_page_files(site: Site) -> list[File]:
     """The pages as files below the configuration directory; the user's own replace Portico's."""
     made = {f"{page.file}.html": _html(page) for page in pages(site)}

@@ -9,12 +9,14 @@ from portico.run import action as do
 from portico.run import event as was
 from portico.run import news as told
 from portico.run.action import Action, Manner
-from portico.run.machine import reload, stop
-from portico.run.machine.state import Generation, Phase, State, Status, Step
+from portico.run.machine import reload, start, stop
+from portico.run.machine.state import Generation, Phase, State, Status, Step, then
 from portico.run.machine.words import SERVER, silent_gateway, silent_server
 
 LOOPING = 3
 """After this many crashes in a row nginx no longer says "starting"."""
+STATUS = "status "
+"""So begins what nginx answered; anything else says that there was no answer."""
 
 
 def tick(state: State, _: was.Tick, now: float) -> Step:
@@ -38,6 +40,8 @@ def _gateway_due(state: State, now: float) -> Step:
         return state, (do.StartGateway(), do.AskGateway())
     if life.status is Status.LEAVING:
         return stop.gateway_late(state, now)
+    if state.patience.serves_pages and state.gateway.answer.startswith(STATUS):
+        return then(state, (do.Say(told.NoServer(state.gateway.answer)),), start.serve, now)
     return stop.fail(state, UNHEALTHY, (silent_gateway(state),), now)
 
 

@@ -95,7 +95,12 @@ def gateway_well(state: State, _: was.GatewayWell, now: float) -> Step:
     state = replace(state, gateway=replace(state.gateway.to(Status.WELL, now), down_since=None))
     if down_since is not None:
         return state, (do.Say(told.Recovered(GATEWAY, now - down_since)),)
-    state = replace(state, phase=Phase.SERVING)
+    return serve(state, now)
+
+
+def serve(state: State, now: float) -> Step:
+    """nginx is there for clients, for the first time."""
+    state = replace(state, phase=Phase.SERVING, gateway=state.gateway.to(Status.WELL, now))
     return then(state, (do.Say(told.Ready(now - state.began)),), reload.reload_if_asked, now)
 
 

@@ -64,6 +64,8 @@ class Patience:
     start_seconds: float
     stop_seconds: float
     warm_seconds: float
+    serves_pages: bool = False
+    """No app is run here: while no server elsewhere answers well, nginx still serves a page that says so."""
 
 
 @dataclass(frozen=True)
