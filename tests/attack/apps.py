@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import socketserver
 import struct
@@ -10,7 +11,26 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
-_SEEN = '''
+
+def document(told: dict[str, str]) -> tuple[int, dict[str, str]]:
+    """Status and headers of a page that answers conditions, ranges and negotiation, as naively as apps do."""
+    headers = {"ETag": '"one"', "Last-Modified": "Thu, 01 Jan 2015 00:00:00 GMT", "Accept-Ranges": "bytes"}
+    if "HTTP_ORIGIN" in told:
+        headers["Access-Control-Allow-Origin"] = told["HTTP_ORIGIN"]
+    if "evil" in told.get("HTTP_ACCEPT_ENCODING", ""):
+        headers["Content-Encoding"] = "evil"
+    answers = {"HTTP_IF_MATCH": 412, "HTTP_IF_UNMODIFIED_SINCE": 412, "HTTP_IF_NONE_MATCH": 304}
+    answers |= {"HTTP_IF_MODIFIED_SINCE": 304, "HTTP_RANGE": 416, "HTTP_X_HTTP_METHOD_OVERRIDE": 405}
+    answers |= {"HTTP_X_BROKEN": 400, "HTTP_X_FAILING": 500}
+    status = next((answers[name] for name in answers if told.get(name)), 200)
+    if status == 304 and told.get("HTTP_IF_NONE_MATCH") == '"one"':
+        return 304, headers
+    return (406 if "evil" in told.get("HTTP_ACCEPT", "") else status), headers
+
+
+_SEEN = (
+    inspect.getsource(document)
+    + '''
 import json, os
 
 def saw(uri, identity):
@@ -21,8 +41,11 @@ def saw(uri, identity):
     os.close(file)
 
 def kept(path):
+    if path.startswith("/public/old/"):
+        return "public, max-age=1, stale-while-revalidate=600"
     return "public, max-age=600" if path.startswith("/public/") else "no-store"
 '''
+)
 WSGI = (
     _SEEN
     + """
@@ -36,8 +59,9 @@ def mirror(path):
     told = {name: value for name, value in request.environ.items() if isinstance(value, str)}
     saw(told["REQUEST_URI"], told.get("HTTP_X_REQUEST_ID", ""))
     answer = json.dumps({"told": told, "length": len(request.get_data())})
-    head = {"Cache-Control": kept(told["PATH_INFO"])}
-    return Response(answer, mimetype="application/json", headers=head)
+    status, more = document(told) if "/doc" in told["PATH_INFO"] else (200, {})
+    head = {"Cache-Control": kept(told["PATH_INFO"])} | more
+    return Response(answer, status=status, mimetype="application/json", headers=head)
 """
 )
 ASGI = (
@@ -57,7 +81,9 @@ async def mirror(request):
     told |= {"client": scope["client"][0], "scheme": scope["scheme"], "root_path": scope["root_path"],
              "path": scope["path"], "method": scope["method"]}
     answer = json.dumps({"told": told, "length": len(body)})
-    return Response(answer, media_type="application/json", headers={"Cache-Control": kept(scope["path"])})
+    status, more = document(told) if "/doc" in scope["path"] else (200, {})
+    head = {"Cache-Control": kept(scope["path"])} | more
+    return Response("" if status == 304 else answer, status, media_type="application/json", headers=head)
 
 app = Starlette(routes=[
     Mount("/static", StaticFiles(directory="static")),
@@ -73,11 +99,14 @@ class Mirror:
     def __init__(self) -> None:
         self.seen: list[list[str]] = []
 
-    def answer(self, uri: str, told: dict[str, str], length: int) -> tuple[dict[str, str], bytes]:
+    def answer(self, uri: str, told: dict[str, str], length: int) -> tuple[int, dict[str, str], bytes]:
         self.seen.append([uri, told.get("HTTP_X_REQUEST_ID", "")])
         body = json.dumps({"told": told, "length": length}).encode()
         kept = "public, max-age=600" if uri.startswith("/public/") else "no-store"
-        return {"Content-Type": "application/json", "Cache-Control": kept}, body
+        kept = "public, max-age=1, stale-while-revalidate=600" if uri.startswith("/public/old/") else kept
+        status, more = document(told) if "/doc" in uri else (200, {})
+        head = {"Content-Type": "application/json", "Cache-Control": kept} | more
+        return status, head, b"" if status == 304 else body
 
 
 class Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
@@ -99,8 +128,8 @@ def http(mirror: Mirror) -> type[BaseHTTPRequestHandler]:
         def handle_any(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             told = {"HTTP_" + name.upper().replace("-", "_"): value for name, value in self.headers.items()}
-            head, text = mirror.answer(self.path, told | {"method": self.command}, len(body))
-            self.send_response(200)
+            status, head, text = mirror.answer(self.path, told | {"method": self.command}, len(body))
+            self.send_response(status)
             for name, value in (head | {"Content-Length": str(len(text))}).items():
                 self.send_header(name, value)
             self.end_headers()
@@ -131,7 +160,8 @@ def fastcgi(mirror: Mirror) -> type[socketserver.BaseRequestHandler]:
             told = dict(_pairs(params))
             if not told:
                 return
-            more, body = mirror.answer(told.get("REQUEST_URI", ""), told, length)
+            status, more, body = mirror.answer(told.get("REQUEST_URI", ""), told, length)
+            more = {"Status": str(status)} | more
             text = "".join(f"{name}: {value}\r\n" for name, value in more.items()).encode()
             _records(self.request, text + b"\r\n" + body)
 

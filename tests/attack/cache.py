@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 
 from tests.attack.headers import NAMES
@@ -27,6 +28,13 @@ _OTHERS = {
     "X-Portico": "evil",
     "Transfer-Encoding": "identity",
 }
+_OF_DOCUMENTS = {
+    "Origin": "https://evil.example",
+    "Accept-Encoding": "evil",
+    "X-Broken": "1",
+    "X-Failing": "1",
+}
+"""Headers that make a page which answers conditions and ranges say something else."""
 _TOKENS = ("", "0", " ", "Bearer evil", "Basic ZXZpbDpldmls", "false", "no")
 _SURE = (
     "HTTP_HOST",
@@ -44,6 +52,7 @@ def attack(target: Target) -> Iterator[tuple[str, str]]:
     """(case, finding or "") for each header a stranger may send before others ask."""
     yield from _poisoned(target)
     yield from _shared(target)
+    yield from _documents(target)
 
 
 def _poisoned(target: Target) -> Iterator[tuple[str, str]]:
@@ -99,3 +108,26 @@ def _shared(target: Target) -> Iterator[tuple[str, str]]:
         target.run.get(fresh)
         asked = len(target.calls()) > before
         yield f"Authorization: {token!r} of a new page", "" if asked else "was kept for others"
+
+
+def _documents(target: Target) -> Iterator[tuple[str, str]]:
+    """A page that answers conditions and ranges, new to the cache and again when it is too old."""
+    cases = dict(enumerate((_OTHERS | _OF_DOCUMENTS).items()))
+    for number in cases:
+        target.get(f"/public/old/doc-{number}", "Accept", "*/*")
+    time.sleep(2.5)  # an attack later than this finds nothing wrong either
+    for number, (name, value) in cases.items():
+        for path in (f"/public/doc-{number}", f"/public/old/doc-{number}"):
+            for _ in range(2):
+                target.get(path, name, value)
+            yield f"{name}: {value} of {path}", _odd(target.get(path, "Accept", "*/*"))
+
+
+def _odd(answer: bytes) -> str:
+    head, _, body = answer.partition(b"\r\n\r\n")
+    status = head.partition(b" ")[2][:3].decode()
+    if status != "200":
+        return f"others get {status}"
+    if b"evil" in head:
+        return "others get headers made for the attacker"
+    return "" if body.endswith(b"}") or b"chunked" in head else "others get a part"

@@ -11,14 +11,14 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests.support import Served, portico, served
 
 APP = """
 import json, os, pathlib, time
-from flask import Flask, Response, abort, request
+from flask import Flask, Response, abort, request, send_file
 import portico
 from portico import edge
 
@@ -47,6 +47,18 @@ def etag():
     response = Response("x" * 100, headers={"Cache-Control": "public, max-age=1"})
     response.set_etag("one")
     return response.make_conditional(request, accept_ranges=True, complete_length=100)
+
+@app.get("/doc")
+def doc():
+    if "X-Wrong" in request.headers:
+        status = int(request.headers["X-Wrong"])
+        return Response("wrong", status, headers={"Cache-Control": "public, max-age=600"})
+    response = send_file("app.py", max_age=int(request.args.get("age", 600)))
+    if origin := request.headers.get("Origin"):
+        response.headers["Access-Control-Allow-Origin"] = origin
+    if "vary" in request.args:
+        response.headers["Vary"] = "Origin"
+    return response
 
 @app.get("/stream")
 def stream():
@@ -177,6 +189,15 @@ def until(is_so: Callable[[], bool], seconds: float = 40) -> None:
         ([("Cache-Control", "public, max-age=600, must-revalidate")], False),
         ([PUBLIC, ("CDN-Cache-Control", "no-store")], False),
         ([PUBLIC, ("Set-Cookie", "a=b")], False),
+        ([PUBLIC, ("Cache-Control", 'x="a, public"')], False),
+        ([PUBLIC, ("CDN-Cache-Control", "max-age=9"), ("CDN-Cache-Control", "no-store")], False),
+        ([PUBLIC, ("Surrogate-Control", "max-age=9"), ("Surrogate-Control", "no-store")], False),
+        ([("X-Accel-Expires", ""), ("X-Accel-Expires", "600"), PUBLIC, ("Cache-Control", "private")], False),
+        ([PUBLIC, ("Age", "0"), ("Age", "5")], False),
+        ([PUBLIC, ("Content-Encoding", "identity")], True),
+        ([PUBLIC, ("Content-Encoding", "x")], False),
+        ([PUBLIC, ("Content-Encoding", "x"), ("Vary", "X-A, accept-encoding")], True),
+        ([PUBLIC, ("Access-Control-Allow-Origin", "*")], True),
         ([PUBLIC, ("Vary", "*")], False),
         ([PUBLIC, ("Vary", "Accept, *")], False),
         ([PUBLIC, ("Age", "5")], False),
@@ -250,6 +271,38 @@ def test_parts_and_what_the_client_has_stay_the_apps_to_answer(run: Served) -> N
         )
     )
     assert len(run.get("/etag", headers=asked).content) == 100
+
+
+_EVIL = [
+    ("If-Match", '"x"'),
+    ("If-Unmodified-Since", "Thu, 01 Jan 1970 00:00:00 GMT"),
+    ("If-None-Match", "*"),
+    ("If-Modified-Since", "Thu, 01 Jan 2099 00:00:00 GMT"),
+    ("Range", "bytes=999999999-"),
+    ("Range", "bytes=0-0"),
+    ("Origin", "https://evil.example"),
+    *(("X-Wrong", status) for status in ("400", "405", "406", "429", "500", "503")),
+]
+
+
+@pytest.mark.parametrize("header", _EVIL, ids=": ".join)
+def test_one_request_poisons_a_public_page_for_nobody(run: Served, header: tuple[str, str]) -> None:
+    url = f"/doc?{next(_numbers)}"
+    expected = {int(header[1])} if header[0] == "X-Wrong" else {200, 206, 304, 412, 416}
+    assert run.get(url, headers=dict([header])).status_code in expected
+    answer = run.get(url, headers={"Cache-Status": "?1"})
+    assert (answer.status_code, answer.text) == (200, (run.directory / "app.py").read_text())
+    assert "Access-Control-Allow-Origin" not in answer.headers
+    assert answer.headers["Cache-Status"] == "Portico; fwd=uri-miss"
+    assert run.get(url, headers={"Cache-Status": "?1"}).headers["Cache-Status"] == "Portico; hit"
+
+
+def test_what_differs_by_origin_is_kept_apart_where_vary_says_so(run: Served) -> None:
+    url = f"/doc?vary=1&{next(_numbers)}"
+    for origin in ("https://a.example", "https://b.example", "https://a.example"):
+        answer = run.get(url, headers={"Origin": origin, "Cache-Status": "?1"})
+        assert answer.headers["Access-Control-Allow-Origin"] == origin
+    assert answer.headers["Cache-Status"] == "Portico; hit"
 
 
 def test_an_old_answer_is_better_than_none(run: Served) -> None:
@@ -427,6 +480,7 @@ _others = st.lists(
         [
             ("Set-Cookie", "seen=1"), ("Expires", "Fri, 01 Jan 2038 01:01:01 GMT"), ("X-Accel-Expires", "600"),
             ("Age", "3"), ("Pragma", "no-cache"), ("CDN-Cache-Control", "no-store"), ("ETag", '"same"'),
+            ("X-Accel-Expires", ""),
         ]
     ),
     max_size=3,
@@ -435,6 +489,7 @@ _carriers = {"cookie": "session=", "x-token": "", "authorization": "Bearer "}
 
 
 @settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
+@example(["public, x-s-maxage=600", 'x="a, public"'], [], [], "cookie", 200)
 @given(_controls, _varies, _others, st.sampled_from(sorted(_carriers)), st.sampled_from([200, 404, 302]))
 def test_what_is_one_users_is_never_given_to_another(
     run: Served, controls: list[str], varies: list[str], others: list[Any], carrier: str, status: int

@@ -12,6 +12,7 @@ from gunicorn.workers.gasgi import ASGIWorker
 
 from portico.link import loading, said
 from portico.link.fence import SENDER_HEADER, Fence
+from portico.link.head import JOINED
 from portico.link.receive import Message, Receive, Receiver
 from portico.link.trace import Record, Tracer
 
@@ -24,6 +25,7 @@ _TRACE = b"x-portico-trace"
 _OWN = (b"x-portico-msec", SENDER_HEADER, _TRACE)
 _request: ContextVar[str] = ContextVar("portico_request", default="")
 """The id of the request that the running task serves."""
+_ONE_LINE = frozenset(name.lower().encode() for name in JOINED)
 _SECURE = {"http": "https", "ws": "wss"}
 
 
@@ -65,7 +67,7 @@ def behind_nginx(app: App, tracer: Tracer | None = None, fence: Fence | None = N
                 )
                 kept = [pair for pair in message.get("headers", ()) if pair[0].lower() != _NUMBERS]
                 message["headers"] = [
-                    *_one_vary(_unbuffered(kept)),
+                    *_joined(_unbuffered(kept)),
                     (_NUMBERS, numbers.encode("latin-1", "replace")),
                 ]
             await send(message)
@@ -170,9 +172,13 @@ def _unbuffered(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]
     return headers
 
 
-def _one_vary(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-    """Lines of Vary as one: nginx before 1.23 looks at the last alone."""
-    varies = [value for name, value in headers if name.lower() == b"vary"]
-    if len(varies) < 2:
+def _joined(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """Several lines of a header that decides about the cache as one: nginx before 1.23 looks at one of them alone."""
+    lines: dict[bytes, list[bytes]] = {}
+    for name, value in headers:
+        if (low := name.lower()) in _ONE_LINE:
+            lines.setdefault(low, []).append(value)
+    if all(len(values) < 2 for values in lines.values()):
         return headers
-    return [*(pair for pair in headers if pair[0].lower() != b"vary"), (b"vary", b", ".join(varies))]
+    left = [pair for pair in headers if pair[0].lower() not in lines]
+    return [*left, *((name, b", ".join(values)) for name, values in lines.items())]

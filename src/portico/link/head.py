@@ -16,17 +16,20 @@ _NAME: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110 5.6.2, a 
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")  # RFC 9110 5.5: none but the tab is part of a value
 _STATUS: Final = re.compile(r"[1-9][0-9]{2}(?: [^\x00-\x08\x0a-\x1f\x7f]*)?")
 _UNPRINTABLE: Final = re.compile(r"[^\x21-\x7e]")
-_PLAIN, _DROPPED, _LENGTH, _SENDFILE, _REDIRECT, _TYPE, _BUFFERING, _VARY, _CACHING, _DATE = range(10)
+_PLAIN, _DROPPED, _LENGTH, _SENDFILE, _REDIRECT, _TYPE, _BUFFERING, _DATE, _CACHING = range(9)
+JOINED: Final = (
+    *("Cache-Control", "Vary", "CDN-Cache-Control", "Surrogate-Control", "X-Accel-Expires", "Age"),
+    *("Access-Control-Allow-Origin", "Content-Encoding"),
+)
+"""What the cache is decided by. Several lines become one: nginx before 1.23 looks at one of them alone."""
 _SPECIAL: Final = {
     "content-length": _LENGTH,
     "content-type": _TYPE,
     "x-accel-buffering": _BUFFERING,
-    "vary": _VARY,
-    "cache-control": _CACHING,
     "date": _DATE,
     "x-sendfile": _SENDFILE,
     "x-accel-redirect": _REDIRECT,
-} | dict.fromkeys(
+} | {name.lower(): kind for kind, name in enumerate(JOINED, _CACHING)} | dict.fromkeys(
     (
         # RFC 2616 13.5.1: hop-by-hop, which PEP 3333 forbids to apps. Gunicorn ignores them, so does this.
         *("connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer", "trailers"),
@@ -81,7 +84,7 @@ def render(  # one loop without calls: every response pays for it
                 _check_redirect(value)
             else:
                 told[kind] = f"{told[kind]}, {value}" if kind in told else value
-                if kind == _VARY:
+                if kind >= _CACHING:
                     continue
         lines.append(name + ": " + value)
     _add(lines, told)
@@ -98,8 +101,9 @@ def _add(lines: list[str], told: dict[int, str]) -> None:
     """What nginx needs to hear beside what the app says; `told` holds the values of each kind."""
     if told.get(_TYPE, "")[:17].lower() == "text/event-stream" and _BUFFERING not in told:
         lines.append("X-Accel-Buffering: no")  # nginx would wait until 4 or 8 kB of events came together
-    if _VARY in told:
-        lines.append(f"Vary: {told[_VARY]}")  # one line: nginx before 1.23 looks at the last alone
+    for kind, value in told.items():
+        if kind >= _CACHING:
+            lines.append(f"{JOINED[kind - _CACHING]}: {value}")
     if _CACHING in told and _DATE not in told and _SHARED.search(told[_CACHING]):
         lines.append(f"Date: {formatdate(usegmt=True)}")  # by it a browser knows the age of what nginx kept
 

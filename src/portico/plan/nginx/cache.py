@@ -24,7 +24,7 @@ ZONE = "portico_cache"
 TAG_HEADERS = ("Surrogate-Key", "Cache-Tag")
 """Where an app names the tags of an answer, for `portico purge`."""
 MERGES_VARY_SINCE = (1, 23, 0)
-"""nginx before looks at the last Vary line of an answer only."""
+"""nginx before looks at one of several Vary or Cache-Control lines of an answer."""
 _BYTES_A_KEY = 128
 """8 000 keys a megabyte, https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_cache_path"""
 _SMALL_ITEM = 4096
@@ -34,6 +34,13 @@ _SAID = "$upstream_http_cache_control$upstream_http_cdn_cache_control$upstream_h
 _REFUSED = '~*private|no-store|no-cache|must-revalidate|proxy-revalidate|"'
 """A quote may hide anything; `must-revalidate` and `proxy-revalidate` forbid what is too old, which nginx serves when
 the app fails."""
+_STATUSES = r"~(?:^|[\s,:])(?:20[034]|30[012378]|404|410)$"
+"""What may be kept: full answers, redirects, and pages that are not there. Of several servers the last counts."""
+_SHOWN = (
+    ("origin", "Origin", "$upstream_http_access_control_allow_origin", ("", "*")),
+    ("coding", "Accept-Encoding", "$upstream_http_content_encoding", ("", "identity")),
+)
+"""A header of the client's, the header of an answer that depends on it, and its values that do not."""
 _VALIDATORS = {
     "If-None-Match": "$upstream_cache_etag",
     "If-Modified-Since": "$upstream_cache_last_modified",
@@ -71,7 +78,7 @@ def why_not(site: Site, place: Place) -> str:
     has_own_worker = site.has_app and site.options.workers.server == "gunicorn" and not site.servers
     if place.nginx.since(*MERGES_VARY_SINCE) or has_own_worker:
         return ""
-    return f"nginx {place.nginx.number} reads only one Vary line of an answer; 1.23 and newer read all"
+    return f"nginx {place.nginx.number} reads only one line of Vary and of Cache-Control; 1.23 and newer read all"
 
 
 def notes(site: Site, place: Place) -> Iterator[str]:
@@ -198,8 +205,8 @@ def stale(site: Site) -> list[str]:
 
 
 NEVER = (
-    "$portico_refused", "$portico_not_asked", "$portico_is_head", "$portico_is_part", "$portico_any_vary",
-    "$portico_too_long", "$portico_is_timed",
+    "$portico_refused", "$portico_not_asked", "$portico_is_head", "$portico_is_odd", "$portico_any_vary",
+    "$portico_too_long", "$portico_is_timed", "$portico_shows_origin", "$portico_shows_coding",
 )  # fmt: skip
 """Each is 1 for an answer that is not kept, whoever asks for it."""
 
@@ -271,15 +278,17 @@ def _of_answer() -> list[Directive]:
             why="1 for an answer that the app wants nobody to keep, or nobody to get when it is too old",
         ),
         entries(
-            "map", "$upstream_status", "$portico_is_part",
-            table=[("default", "0"), ("200", "0"), (r"~(?:206|304)$", "1")],
-            why="1 for a part of an answer, and for the word that the client has it already",
+            "map", "$upstream_status", "$portico_is_odd",
+            table=[("default", "1"), ("200", "0"), (_STATUSES, "0")],
+            why="1 for an answer that a header of one client may have caused: a part (206, 416), the result of a "
+            "condition (304, 412), any error but a page that is not there (404, 410)",
         ),
         entries(
             "map", "$upstream_http_vary", "$portico_any_vary",
             table=[("default", "0"), ("", "0"), (r"~\*", "1")],
             why="1 for an answer that depends on more than its request",
         ),
+        *_of_one_client(),
         entries(
             "map", "$upstream_http_age:$upstream_http_x_accel_expires", "$portico_is_timed",
             table=[("default", "1"), (":", "0"), ("0:", "0")],
@@ -287,6 +296,25 @@ def _of_answer() -> list[Directive]:
             "with a time for nginx alone, behind which nginx overlooks a Cache-Control: private",
         ),
     ]  # fmt: skip
+
+
+def _of_one_client() -> list[Directive]:
+    """Answers that show that they depend on a header which is not in their key."""
+    made = []
+    for name, header, said, harmless in _SHOWN:
+        made += [
+            entries(
+                "map", "$upstream_http_vary", f"$portico_not_by_{name}",
+                table=[("default", "1"), (rf"~*(?:^|[\s,]){header}(?:[\s,]|$)", "0")],
+                why=f"0 where Vary names {header}: then it is in the key",
+            ),
+            entries(
+                "map", said, f"$portico_shows_{name}",
+                table=[("default", f"$portico_not_by_{name}"), *((value, "0") for value in harmless)],
+                why=f"1 for an answer made for the {header} of one client, where Vary does not say so",
+            ),
+        ]  # fmt: skip
+    return made
 
 
 def longer(limit: int) -> str:
