@@ -172,6 +172,22 @@ def test_two_sites_for_every_host_of_one_address_conflict(tmp_path: Path) -> Non
     assert "answers every Host on 127.0.0.1:8000" in problem
 
 
+def test_two_sites_that_disagree_on_the_proxy_protocol_conflict(tmp_path: Path) -> None:
+    balanced = 'behind = ["10.0.0.0/8"]\nbehind_protocol = "proxy"\n'
+    one, other = site("a", "a.example", more=balanced), site("b", "b.example")
+    for pair, words in (((one, other), "no PROXY protocol"), ((other, one), "the PROXY protocol")):
+        (problem,) = told(*pair, tmp=tmp_path)
+        assert f"speaks {words} on 127.0.0.1:8000" in problem
+        assert "behind_protocol" in problem
+    some = parts(
+        tmp_path, one, site("c", "c.example", more=balanced), site("d", "d.example", listen="127.0.0.1:1")
+    )
+    assert fitting(some)[1] == []
+    made = gateway_plan(some, GATEWAY)
+    assert list(map(str, made.proxied)) == ["127.0.0.1:8000"]
+    assert "listen 127.0.0.1:8000 proxy_protocol default_server" in made.file("nginx.conf").content
+
+
 def test_one_site_for_every_other_host_is_fine(tmp_path: Path) -> None:
     some = parts(tmp_path, site("a", "x.example"), site("rest"))
     assert fitting(some)[1] == []

@@ -119,6 +119,21 @@ def test_golden_plan(path: Path, tmp_path: Path) -> None:
     golden(path, "\n".join(lines) + "\n")
 
 
+def test_the_proxy_protocol_is_for_tcp(tmp_path: Path) -> None:
+    """nginx's `listen ... quic` takes no proxy_protocol: a client over HTTP/3 would have the balancer's address."""
+    text = (GOLDEN / "https-http3.txt").read_text().partition(RULE)[0]
+    assert "quic" in case(text, tmp_path).file("nginx.conf").content
+    conf = (
+        case(f'behind = ["10.0.0.0/8"]\nbehind_protocol = "proxy"\n{text}', tmp_path)
+        .file("nginx.conf")
+        .content
+    )
+    assert not {"quic", "Alt-Svc"} & set(conf.split())
+    lines = [line.strip(" ;").split() for line in conf.splitlines() if line.strip().startswith("listen ")]
+    assert lines
+    assert all("proxy_protocol" in line for line in lines)
+
+
 def test_the_same_site_and_place_give_the_same_bytes(tmp_path: Path) -> None:
     assert case("domains = ['a.example']", tmp_path) == case("domains = ['a.example']", tmp_path)
 

@@ -102,7 +102,8 @@ def wished(url: str, status: dict[str, Any], words: dict[str, Any]) -> Wish:
     connect = words["connect"] or here
     if connect and not connect.rpartition(":")[2].isdigit():
         raise UsageError(Problem("--connect", f'"{connect}" is no address', "expected host:port"))
-    return Wish(url, method, tuple(headers), _body(data), connect, words["max_time"])
+    proxied = tuple(map(Address.parse, status["proxied"]))
+    return Wish(url, method, tuple(headers), _body(data), connect, words["max_time"], proxied)
 
 
 def _own_address(url: str, listen: Iterable[str]) -> str:

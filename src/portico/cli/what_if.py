@@ -12,6 +12,7 @@ from portico.cli.running import named_site, runtime_of
 from portico.cli.trace import as_told, wished
 from portico.errors import Problem, UsageError
 from portico.run import client
+from portico.values import Address
 from portico.watch.trace.client import Wish
 from portico.watch.trace.evidence import Evidence, House, follow
 from portico.watch.trace.variant import Change, running
@@ -85,7 +86,8 @@ def _connecting(wish: Wish, addresses: dict[str, str]) -> Wish:
     parts = urlsplit(wish.url)
     port = str(parts.port or (443 if parts.scheme in ("https", "wss") else 80))
     there = next((new for old, new in addresses.items() if old.rpartition(":")[2] == port), "")
-    return replace(wish, connect=there or next(iter(addresses.values())))
+    proxied = tuple(Address.parse(addresses[old]) for old in map(str, wish.proxied) if old in addresses)
+    return replace(wish, connect=there or next(iter(addresses.values())), proxied=proxied)
 
 
 def differences(before: Evidence, after: Evidence) -> list[dict[str, str]]:

@@ -48,11 +48,12 @@ def plan(site: Site, place: Place) -> Plan:
     _refuse_impossible(site, place)
     paths, size = Paths.of(place), capacity(site, place)
     (server, *server_conf), shared = _server(site, place, size), planned(site, place)
+    listen = (*listen_addresses(site, place), *https_addresses(site, place))
     return Plan(
         name=site.name,
         app=site.facts.app,
         urls=_urls(site),
-        listen=(*listen_addresses(site, place), *https_addresses(site, place)),
+        listen=listen,
         server=server,
         gateway=_nginx(place),
         files=(*_nginx_files(site, place), *_servers(shared), *server_conf, *error_page_files(site)),
@@ -84,6 +85,7 @@ def plan(site: Site, place: Place) -> Plan:
         upstream=shared,
         shared=place.gateway,
         tls=tls(site, place),
+        proxied=listen if site.has_proxy_protocol else (),
         tracing=tracing.planned(site),
         **doors(site, place),
     )

@@ -178,6 +178,10 @@ _SPEAKS = (
         "http2", "HTTP/2", "HTTP/1.1 alone",
         f'let [https] http2 be the same in both: this nginx decides it once for an address; or {_ELSEWHERE}',
     ),
+    (
+        "proxy_protocol", "the PROXY protocol", "no PROXY protocol",
+        f"let behind_protocol be the same in both: it holds for all connections to an address; or {_ELSEWHERE}",
+    ),
 )  # fmt: skip
 """Words of `listen` that hold for everybody on an address: with it and without it that is spoken."""
 

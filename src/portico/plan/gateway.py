@@ -76,6 +76,7 @@ def gateway_plan(parts: Sequence[Part], place: Place) -> Plan:
         app="",
         urls=(),
         listen=tuple(addresses(claims)),
+        proxied=tuple(at for at, words in addresses(claims).items() if "proxy_protocol" in words),
         server=Process("app", (), place.runtime, why="each site has a supervisor of its own"),
         gateway=Process(
             name="nginx",

@@ -219,6 +219,8 @@ class Tls:
     """Who must not read any key; empty when the app is run by whoever reads them."""
     reader: Reader = OURS
     """As whom the files that the site names are read."""
+    is_proxied: bool = False
+    """Whether connections to `listen` begin with the PROXY protocol."""
 
     @property
     def insists(self) -> bool:
@@ -360,6 +362,8 @@ class Plan:
 
     tls: Tls | None = None
     """HTTPS, None for plain HTTP."""
+    proxied: tuple[Address, ...] = ()
+    """Those of `listen` where every connection begins with the PROXY protocol."""
 
     @property
     def doors(self) -> tuple[Door, ...]:

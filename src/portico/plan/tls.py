@@ -50,6 +50,7 @@ def tls(site: Site, place: Place) -> Tls | None:
         local_ca=_local_ca(site, place),
         app_user=place.app_user,
         reader=site.reader,
+        is_proxied=site.has_proxy_protocol,
     )
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from portico.link import uwsgi
+from portico.link import proxy_line, uwsgi
 from portico.plan.model import Health
 from portico.run.background import in_background
 from portico.values import Address
@@ -85,11 +85,15 @@ async def ask_server(path: str, health: Health) -> Answer:
         return Answer(words=error.problems[0].what)
 
 
-async def ask_gateway(addresses: Sequence[Address], health: Health) -> Answer:
-    """One question through nginx, on the first address people use."""
+async def ask_gateway(
+    addresses: Sequence[Address], health: Health, proxied: Collection[Address] = ()
+) -> Answer:
+    """One question through nginx, on the first address people use; `proxied` want a PROXY line first."""
     if not addresses:
         return Answer(status=200)  # a gateway whose sites are all gone
-    connection = await asyncio.open_connection(_reachable(addresses[0]), addresses[0].port)
+    connection = await asyncio.open_connection(addresses[0].near.host, addresses[0].port)
+    if addresses[0] in proxied:
+        connection[1].write(proxy_line.OWN)
     answer = await _ask_http(connection, health.gateway_path, health)
     return Answer(status=200) if answer.status and health.any_answer else answer
 
@@ -112,10 +116,3 @@ def _status(line: bytes) -> Answer:
             words="the connection was closed without an answer" if not line else f"not HTTP: {line!r}"
         )
     return Answer(status=int(words[1]))
-
-
-def _reachable(address: Address) -> str:
-    """The address to connect to: a wildcard is reached over loopback."""
-    if not address.is_wildcard:
-        return address.host
-    return "::1" if address.is_v6 else "127.0.0.1"

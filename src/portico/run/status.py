@@ -25,6 +25,7 @@ def status(state: State, plan: Plan, pids: Mapping[int, int], now: float) -> dic
         "app": plan.app,
         "urls": plan.urls,
         "listen": [str(address) for address in (*plan.listen, *(plan.tls.listen if plan.tls else ()))],
+        "proxied": [str(address) for address in plan.proxied],
         "pid": os.getpid(),
         "phase": state.phase,
         "up_seconds": round(now - state.began, 3),

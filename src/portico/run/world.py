@@ -275,7 +275,7 @@ class World:
 
         async def ask() -> None:
             await health.until_well(
-                lambda: health.ask_gateway(plan.listen, plan.health),
+                lambda: health.ask_gateway(plan.listen, plan.health, plan.proxied),
                 1,
                 lambda answer: self._tell(was.GatewayAnswered(str(answer))),
             )

@@ -699,10 +699,19 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         _option(
             "What those proxies say in headers that they set or remove in every request: `scheme`, `user`, "
             "`certificate`, `country`, `host` (X-Forwarded-Host), `prefix` (X-Forwarded-Prefix). Default: the first "
-            "four.",
+            'four; none with `behind_protocol = "proxy"`.',
             example=["scheme", "user", "host"],
         ),
     ] = None
+    behind_protocol: Annotated[
+        Literal["http", "proxy"],
+        _option(
+            "How those proxies name the client: `http` in headers; `proxy` by the PROXY protocol (version 1 or 2), "
+            "as TCP load balancers do. Then every connection to the site's addresses must begin with it.",
+            example="proxy",
+            source="https://www.haproxy.org/download/3.0/doc/proxy-protocol.txt",
+        ),
+    ] = "http"
     client_headers: Annotated[
         list[str],
         _option(
@@ -1048,7 +1057,17 @@ class Site:
             return frozenset()
         if self.options.behind_headers is not None:
             return frozenset(self.options.behind_headers)
-        return frozenset(BELIEVED)
+        return frozenset(() if self.has_proxy_protocol else BELIEVED)
+
+    @property
+    def has_proxy_protocol(self) -> bool:
+        """Whether each connection to the site's addresses begins with the client's address (PROXY protocol)."""
+        return self.options.behind_protocol == "proxy"
+
+    @property
+    def has_http_proxies(self) -> bool:
+        """Whether proxies in front write HTTP headers. A TCP balancer passes on those of the client."""
+        return bool(self.proxies) and (not self.has_proxy_protocol or bool(self.believed))
 
     @property
     def is_traced(self) -> bool:

@@ -142,6 +142,15 @@ def _behind_headers(options: Options) -> _Broken:
         )
 
 
+def _behind_protocol(options: Options) -> _Broken:
+    if options.behind_protocol != "proxy":
+        return
+    if options.node.gateways:
+        yield "gateways speak HTTP to this host, not the PROXY protocol", "leave one of the two out"
+    elif not options.behind:
+        yield "no proxy is declared that could speak it", "name the addresses of the load balancer in behind"
+
+
 def _client_headers(options: Options) -> _Broken:
     for name in options.client_headers:
         if not proxy_headers.kind(name):
@@ -407,6 +416,7 @@ _RULES: dict[str, Callable[[Options], _Broken]] = {
     "mount": _mount,
     "behind": _behind,
     "behind_headers": _behind_headers,
+    "behind_protocol": _behind_protocol,
     "client_headers": _client_headers,
     "request_timeout": _request_timeout,
     "max_upload": _max_upload,

@@ -47,7 +47,7 @@ HTTP: dict[str, tuple[str, str, str]] = {
     "lingering_close": ("on", "reads on for a moment before it closes, so that the client can read the answer", "a refused upload shows a broken connection instead of the 413"),
     "lingering_time": ("30s", "how long it reads on", "right as it is"),
     "lingering_timeout": ("5s", "and how long it waits for more", "right as it is"),
-    "listen": ("*:80, or *:8000 for ordinary users", "address and port where clients connect; default_server answers unknown names, ssl speaks TLS", "the server listens on port 80 of every address"),
+    "listen": ("*:80, or *:8000 for ordinary users", "address and port where clients connect; default_server answers unknown names, ssl speaks TLS, proxy_protocol wants the client's address first", "the server listens on port 80 of every address"),
     "load_module": ("none", "loads a part of nginx that was built apart", "its directives are unknown"),
     "location": ("none", "settings for paths: = exact, ^~ prefix without patterns, ~ pattern, none for a prefix", "one set of rules for the whole server"),
     "log_not_found": ("on", "says in the error log that a file is missing", "off, the access log says it alone, which is enough"),

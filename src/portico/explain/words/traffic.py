@@ -109,7 +109,7 @@ TRAFFIC: dict[str, tuple[str, str, str]] = {
     "auth_request_set": ("none", "keeps a value of that answer", "who was recognised is not known to the app"),
     "auth_jwt": ("off", "asks for a signed token", "everybody is let in"),
     "set_real_ip_from": ("none", "proxies that may say who the client is", "every client has the proxy's address: one limit for all, and useless logs"),
-    "real_ip_header": ("X-Real-IP", "the header in which they say it", "the wrong header is read"),
+    "real_ip_header": ("X-Real-IP", "the header in which they say it; proxy_protocol: in the first line of the connection", "the wrong header is read"),
     "real_ip_recursive": ("off", "skips every trusted proxy in the list", "off, the last proxy but one counts as the client"),
     "secure_link": ("none", "checks a signature in the address", "links can be guessed"),
     "secure_link_md5": ("none", "what is signed", "secure_link has nothing to compare with"),

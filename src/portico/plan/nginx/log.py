@@ -94,7 +94,7 @@ def log(place: Place, site: Site | None = None) -> list[Directive]:
 def _of_traces(site: Site | None) -> list[str]:
     if site is None or not site.is_traced:
         return []
-    return [name for name in TRACING_FIELDS if name != "trusted" or site.proxies]
+    return [name for name in TRACING_FIELDS if name != "trusted" or site.has_http_proxies]
 
 
 def _has(name: str, place: Place, site: Site | None) -> bool:

@@ -18,7 +18,7 @@ from portico.plan.nginx.locations import (
 from portico.plan.nginx.pages import closing, failures
 from portico.plan.nginx.routes import told_by_routes, way
 from portico.plan.nginx.spa import spa_error
-from portico.plan.nginx.trust import refuse_strangers, scheme
+from portico.plan.nginx.trust import listen_why, listen_words, refuse_strangers, scheme
 from portico.site.model import Site
 from portico.site.rules_https import has_addresses, host_of
 from portico.values import Address
@@ -210,11 +210,11 @@ def _listen_tls(site: Site, place: Place, *, is_default: bool) -> list[Directive
     return [
         *_listen_at(
             addresses,
-            tls.listen_words(site, place),
+            [*tls.listen_words(site, place), *listen_words(site)],
             place,
             site.cause("https.listen"),
             is_default=is_default,
-            more_why=tls.listen_why(site, place),
+            more_why="; ".join(filter(None, (tls.listen_why(site, place), listen_why(site)))),
         ),
         *tls.quic_listen(site, place, addresses, is_default=is_default),
     ]
@@ -239,7 +239,14 @@ def _catch_all(site: Site, place: Place) -> Directive:
 
 def _listen(site: Site, place: Place, *, is_default: bool) -> list[Directive]:
     addresses = listen_addresses(site, place)
-    return _listen_at(addresses, [], place, site.cause("listen"), is_default=is_default)
+    return _listen_at(
+        addresses,
+        listen_words(site),
+        place,
+        site.cause("listen"),
+        is_default=is_default,
+        more_why=listen_why(site),
+    )
 
 
 def _listen_at(

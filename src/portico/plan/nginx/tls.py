@@ -149,9 +149,9 @@ def _http2(place: Place, wanted: str, cause: str) -> list[Directive]:
     ]
 
 
-def has_http3(place: Place) -> bool:
-    """Not beside other sites: an address over UDP belongs to one server."""
-    return "http_v3_module" in place.nginx.modules and not place.gateway
+def has_http3(site: Site, place: Place) -> bool:
+    """Not beside other sites: an address over UDP belongs to one server. Not with the PROXY protocol: it is for TCP."""
+    return "http_v3_module" in place.nginx.modules and not place.gateway and not site.has_proxy_protocol
 
 
 def listen_words(site: Site, place: Place) -> list[str]:
@@ -169,7 +169,7 @@ def quic_listen(
     site: Site, place: Place, addresses: tuple[Address, ...], *, is_default: bool
 ) -> list[Directive]:
     """The same addresses over UDP, where this build speaks HTTP/3."""
-    if not has_http3(place):
+    if not has_http3(site, place):
         return []
     words = ["default_server", "reuseport"] if is_default else []
     return [
@@ -199,7 +199,7 @@ def secured_headers(site: Site) -> list[Directive]:
 
 def alternative(site: Site, place: Place) -> list[Directive]:
     """At server level: a location with headers of its own does without, since browsers need to hear it once."""
-    if not site.has_https or not has_http3(place):
+    if not site.has_https or not has_http3(site, place):
         return []
     return [
         directive(

@@ -15,7 +15,7 @@ SPEC = "https://www.w3.org/TR/trace-context/"
 
 def told_to_worker(site: Site) -> list[tuple[str, str, str]]:
     """The parameter that Portico's worker needs, its value and why."""
-    if not (site.is_traced and is_workers(site) and site.proxies):
+    if not (site.is_traced and is_workers(site) and site.has_http_proxies):
         return []
     return [
         ("PORTICO_BEHIND", "$portico_behind", "the worker goes on with the trace of a declared proxy only")
@@ -26,7 +26,7 @@ def context(site: Site) -> list[tuple[str, str, str]]:
     """The two headers for whoever else answers, their values and why."""
     if not site.is_traced or is_workers(site):
         return []
-    parent, state = ("$portico_traceparent", "$portico_tracestate") if site.proxies else ("", "")
+    parent, state = ("$portico_traceparent", "$portico_tracestate") if site.has_http_proxies else ("", "")
     return [
         ("traceparent", parent, "a trace goes on that a declared proxy began; a stranger's is not passed on"),
         ("tracestate", state, "belongs to a trace that goes on"),
@@ -35,7 +35,7 @@ def context(site: Site) -> list[tuple[str, str, str]]:
 
 def tracing_maps(site: Site) -> list[Directive]:
     """Their variables, at http level."""
-    if not (context(site) and site.proxies):
+    if not (context(site) and site.has_http_proxies):
         return []
     why = "what a declared proxy says of the trace; what anybody else says is nothing"
     return [

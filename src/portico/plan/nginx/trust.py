@@ -60,6 +60,20 @@ def trust(site: Site) -> list[Directive]:
     ]  # fmt: skip
 
 
+def listen_words(site: Site) -> list[str]:
+    """What every `listen` line of the site's TCP addresses says besides."""
+    return ["proxy_protocol"] if site.has_proxy_protocol else []
+
+
+def listen_why(site: Site) -> str:
+    """What there is to say of those words."""
+    return (
+        "every connection begins with the client's address (PROXY protocol)"
+        if site.has_proxy_protocol
+        else ""
+    )
+
+
 def ranges(site: Site) -> list[str]:
     """The networks of the declared proxies."""
     return [net for entry in site.proxies for net in KNOWN_PROXIES.get(entry, (entry,))]
@@ -125,7 +139,6 @@ def _cause(site: Site) -> str:
 
 def _real_ip(site: Site, ranges: list[str]) -> list[Directive]:
     cause = _cause(site)
-    header = "CF-Connecting-IP" if site.proxies == ["cloudflare"] else "X-Forwarded-For"
     return [
         *(
             directive(
@@ -134,6 +147,23 @@ def _real_ip(site: Site, ranges: list[str]) -> list[Directive]:
             )
             for net in ranges
         ),
+        *(_in_first_line(site) if site.has_proxy_protocol else _in_header(site)),
+    ]  # fmt: skip
+
+
+def _in_first_line(site: Site) -> list[Directive]:
+    return [
+        directive(
+            "real_ip_header", "proxy_protocol", cause=site.cause("behind_protocol"),
+            why="those proxies name the client before its first byte; what anybody else names there counts for nothing",
+        )
+    ]  # fmt: skip
+
+
+def _in_header(site: Site) -> list[Directive]:
+    cause = _cause(site)
+    header = "CF-Connecting-IP" if site.proxies == ["cloudflare"] else "X-Forwarded-For"
+    return [
         directive(
             "real_ip_header", header, why="where those proxies name the client", cause=cause
         ),

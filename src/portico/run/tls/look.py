@@ -7,6 +7,7 @@ import socket
 import ssl
 from dataclasses import dataclass
 
+from portico.link import proxy_line
 from portico.plan.model import Tls
 from portico.values import Address
 
@@ -25,24 +26,18 @@ class Seen:
 def look(tls: Tls) -> tuple[Seen, ...]:
     """What every address of HTTPS shows; blocks."""
     name = next(iter(tls.names), "localhost").replace("*", "any", 1)
-    return tuple(_seen(address, name) for address in tls.listen)
+    first = proxy_line.OWN if tls.is_proxied else b""
+    return tuple(_seen(address, name, first) for address in tls.listen)
 
 
-def _seen(address: Address, name: str) -> Seen:
+def _seen(address: Address, name: str, first: bytes) -> Seen:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     try:
-        with (
-            socket.create_connection((_reachable(address), address.port), LOOK_SECONDS) as plain,
-            context.wrap_socket(plain, server_hostname=name) as connection,
-        ):
-            shown = connection.getpeercert(binary_form=True)
+        with socket.create_connection((address.near.host, address.port), LOOK_SECONDS) as plain:
+            plain.sendall(first)
+            with context.wrap_socket(plain, server_hostname=name) as connection:
+                shown = connection.getpeercert(binary_form=True)
     except OSError as error:  # ssl.SSLError is one
         return Seen(address, words=error.strerror or str(error))
     return Seen(address, hashlib.sha256(shown or b"").hexdigest())
-
-
-def _reachable(address: Address) -> str:
-    if not address.is_wildcard:
-        return address.host
-    return "::1" if address.is_v6 else "127.0.0.1"

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from portico.errors import Problem, UsageError
+from portico.link import proxy_line
+from portico.values import Address
 
 _CHUNK = 1 << 16
 _MOST_BODY = 1 << 20
@@ -33,6 +35,8 @@ class Wish:
     connect: str = ""
     seconds: float = 60.0
     """The whole time it may take."""
+    proxied: tuple[Address, ...] = ()
+    """The site's own addresses where a connection begins with the PROXY protocol."""
 
 
 @dataclass
@@ -163,6 +167,8 @@ def _connected(sent: Sent, wish: Wish, ends: float) -> socket.socket:
             connection.close()
             continue
         moments["connected"] = time.monotonic_ns()
+        if proxy_line.is_wanted(connection, wish.proxied):
+            connection.sendall(proxy_line.OWN)
         sent.address = f"[{address[0]}]" if ":" in str(address[0]) else str(address[0])
         sent.own_port = connection.getsockname()[1]
         return _secured(connection, context, sent, wish, ends) if context else connection

@@ -1,0 +1,26 @@
+"""The PROXY protocol, as Portico speaks it to its own nginx: version 1, on connections that are its own.
+
+https://www.haproxy.org/download/3.0/doc/proxy-protocol.txt, section 2.1
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import Iterable
+
+from portico.values import Address
+
+OWN = b"PROXY UNKNOWN\r\n"
+"""Nobody else is asked for: the address of the connection counts."""
+
+
+def is_wanted(connection: socket.socket, proxied: Iterable[Address]) -> bool:
+    """Whether the other end is one of these addresses of this machine."""
+    host, port, *_ = connection.getpeername()
+    is_here = host == connection.getsockname()[0] or ipaddress.ip_address(host).is_loopback
+    return any(
+        one.port == port
+        and (one.host == host or (is_here and one.is_wildcard and one.is_v6 == (":" in host)))
+        for one in proxied
+    )
