@@ -32,7 +32,18 @@ _LIMIT = 0.03
 _SCRAPE_SECONDS = 5
 _UNSEEN = '[log]\nshow = "off"\n[nginx]\nserver = ["access_log off;"]\n'
 _LOGGED = '[log]\nshow = "off"\n'
-_SEEN = '[log]\nshow = "{2}"\n[dashboard]\nlisten = "127.0.0.1:{0}"\n[metrics]\nlisten = "127.0.0.1:{1}"\n'
+_SEEN = """
+[log]
+show = "{2}"
+[dashboard]
+listen = "127.0.0.1:{0}"
+password_file = "look.password"
+[metrics]
+listen = "127.0.0.1:{1}"
+password_file = "look.password"
+"""
+_PASSWORD = "of-the-bench-alone"
+_WHO = {"Authorization": f"Bearer {_PASSWORD}"}
 _LOOKED_ON = ("all", "shown")
 STATES = ("off", "log", *_LOOKED_ON)
 
@@ -68,7 +79,8 @@ def _round(state: str, seconds: int) -> float:
 def _setup(toml: str, stand: Stand) -> Setup:
     """As the benchmark starts Portico, with a portico.toml."""
     return Setup(
-        next(peer for peer in PEERS if peer.key == "portico").setup(stand).programs, {"portico.toml": toml}
+        next(peer for peer in PEERS if peer.key == "portico").setup(stand).programs,
+        {"portico.toml": toml, "look.password": _PASSWORD},
     )
 
 
@@ -92,8 +104,9 @@ def _looking(dashboard: int, metrics: int) -> Iterator[None]:
 
 def _watch(port: int, over: threading.Event) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-    connection.request("GET", "/events")
+    connection.request("GET", "/events", headers=_WHO)
     events = connection.getresponse()
+    assert events.status == 200, events.status
     while not over.is_set() and events.readline():
         pass
     connection.close()
@@ -103,7 +116,7 @@ def _scrape(port: int, over: threading.Event) -> None:
     while not over.wait(_SCRAPE_SECONDS):
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
         with suppress(OSError):
-            connection.request("GET", "/metrics")
+            connection.request("GET", "/metrics", headers=_WHO)
             connection.getresponse().read()
         connection.close()
 

@@ -20,7 +20,7 @@ GROUPS: dict[str, Attack] = {
     "smuggling": smuggling.attack,
 }
 SITES = [(link, build, words) for build in BUILDS for link in LINKS for words in ((), ("--behind", STRANGER))]
-USERS = ("tests/run/test_users.py", "tests/run/test_users_of_sites.py", "tests/run/test_root.py")
+USERS = ("tests/run/test_users.py", "tests/run/test_users_of_sites.py", "tests/run/test_rights.py")
 """Root, nginx's user and two users of apps: each of these needs a site of its own."""
 
 

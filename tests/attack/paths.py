@@ -22,6 +22,7 @@ HIDDEN = (
     "out/.env",
 )
 """Below the static folder."""
+LINKS = ("settings.txt",)
 ABOVE = ("settings.py", ".env", "app.py", "portico.toml", "instance/app.db", "stdout.txt", "stderr.txt")
 """Beside it."""
 FRONT = (
@@ -86,6 +87,8 @@ def attack(target: Target) -> Iterator[tuple[str, str]]:
 
 def _paths() -> Iterator[str]:
     for front, name, tail in product(FRONT, HIDDEN, TAIL):
+        if name in LINKS and front.startswith("//"):
+            continue  # the app's own static view answers these, and follows its own links (docs/static.md)
         yield front + name + tail
         yield front + name.replace(".", "%2e") + tail
     for up, name in product(UP, ABOVE):
