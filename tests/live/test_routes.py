@@ -47,6 +47,30 @@ add("/list/", edge.private, endpoint="private list")
 add("/either/", edge.private, endpoint="private either")
 add("/either", endpoint="either")
 
+add("/line/<int:n>", endpoint="numbered line")
+add("/line/<name>", edge.private, endpoint="private line")
+add("/lax/b/", edge.private, endpoint="private b")
+app.add_url_rule("/lax/c/", "lax c", edge.private(lambda: "private c"), strict_slashes=False)
+
+@app.get("/both/<int:n>")
+@edge.private
+def both(n):
+    return "private both"
+
+@app.post("/both/<int:m>")
+@edge.max_upload("3MiB")
+def both_post(m):
+    return str(len(request.get_data()))
+
+@app.post("/split/<int:n>")
+def split_post(n):
+    return "split"
+
+@app.get("/split/<path:rest>")
+@edge.private
+def split(rest):
+    return "private split"
+
 @app.post("/list/")
 def listed():
     return request.get_data()
@@ -107,7 +131,7 @@ PATHS = [
     "/a/fixed", "/a/fixed/on", "/a/%31", "/a/b%2Fc", "/a//x", "/q.x/on", "/q.x/off", "/q.x/maybe", "/qqx/on",
     "//me", "///a/x", "//a/1", "//a/b/c/mine", "//a/fixed", "//q.x/off", "//static/made/7", "/list/", "//list/",
     "/either", "/either/", "/t/x", "/t/x/raw", "/t/x/y/raw", "/t/raw", "/loose", "/loose/", "/lax/3", "/lax/3/",
-    "//lax/3",
+    "//lax/3", "/line/5", "/line/5%0a", "/line/x", "/lax/c", "/lax/c/", "/lax/c//", "/both/1", "/split/5", "/split/x",
     "/static/made/7", "/static/made/7/open", "/static/made/x", "/u-12345678-1234-1234-1234-123456789abc", "/u-1",
 ]  # fmt: skip
 
@@ -145,6 +169,11 @@ def test_a_route_may_take_more_than_the_site(run: Served) -> None:
     assert httpx.post(f"{run.url}/import", content=b"x" * (4 << 20), timeout=60).status_code == 413
     for path in ("/form", "//form"):
         assert httpx.post(run.url + path, content=b"x" * (2 << 20), timeout=60).status_code == 413
+
+
+def test_rules_of_one_path_that_split_it_by_method_have_the_settings_of_both(run: Served) -> None:
+    assert httpx.post(f"{run.url}/both/1", content=b"x" * (2 << 20), timeout=60).text == str(2 << 20)
+    assert httpx.post(f"{run.url}/split/5", timeout=60).headers["Cache-Control"] == "private, no-store"
 
 
 def test_the_app_decides_about_a_slash_that_is_missing(run: Served) -> None:
@@ -205,3 +234,50 @@ def test_a_stream_may_be_silent(run: Served) -> None:
         pieces = list(answer.iter_text())
     assert "".join(pieces) == "one two"
     assert pieces[0].strip() == "one"
+
+
+DJANGO = """
+from django.conf import settings
+from django.core.handlers.wsgi import WSGIHandler
+from django.http import HttpResponse
+from django.urls import include, path, re_path
+from portico import edge
+
+settings.configure(SECRET_KEY="x", ALLOWED_HOSTS=["*"], ROOT_URLCONF=__name__, MIDDLEWARE=[])
+
+def said(text):
+    def view(request, **found):
+        return HttpResponse(text)
+    return edge.private(view) if text.startswith("private") else view
+
+urlpatterns = [
+    re_path(r"^exact/(?P<n>\\d+)$", said("exact")),
+    re_path(r"^exact/", said("private rest")),
+    re_path(r"^open/(?P<n>\\d+)", said("private open")),
+    re_path(r"in the middle", said("private middle")),
+    re_path(r"^one/$|^two/$", said("private two")),
+    re_path(r"^many/(?:.*)$", said("many")),
+    path("many/one", said("private but never called")),
+    re_path(r"^sub/(?P<a>\\w+)/", include([path("x/", said("private x")), re_path("", said("rest"))])),
+]
+import django
+django.setup()
+app = WSGIHandler()
+"""
+
+
+@pytest.mark.parametrize("build", ["embedded", "system"])
+def test_django_s_re_path_without_a_dollar_gets_its_settings(build: str) -> None:
+    paths = [
+        "/exact/5", "/exact/5%0a", "/exact/", "/open/5", "/open/5/more", "/open/x", "/a/in%20the%20middle/b", "/one/",
+        "/two/", "/many/one", "/many/two", "/sub/a/x/", "/sub/a/y", "/sub/a/x/y",
+    ]  # fmt: skip
+    answered = set()
+    with served({"app.py": DJANGO}, "--nginx", build) as run:
+        for path in paths:
+            answer = run.get(path)
+            if answer.status_code == 200:
+                is_private = answer.headers.get("Cache-Control") == "private, no-store"
+                assert is_private == answer.text.startswith("private"), (path, answer.text)
+                answered.add(answer.text)
+    assert {"exact", "many", "rest", "private open", "private middle", "private two", "private x"} <= answered

@@ -165,8 +165,8 @@ def test_pyramid_and_django_views_are_asked_too(tmp_path: Path) -> None:
     )
     facts = discover(AppRef.parse("shop:app"), tmp_path)
     assert {(route.pattern, str(route.edge)) for route in facts.routes} == {
-        (r"/item/(?:\d+)", "{'timeout': '1m'}"),
-        ("/me", "{'private': True}"),
+        (r"/item/(?:\d+)\n?", "{'timeout': '1m'}"),
+        (r"/me\n?", "{'private': True}"),
     }
     assert facts.lost == {}
 
@@ -174,3 +174,51 @@ def test_pyramid_and_django_views_are_asked_too(tmp_path: Path) -> None:
 def test_without_notes_there_are_no_routes() -> None:
     options, causes = load(None, {})
     assert routed(options, AppFacts(app="a:b", directory="/"), causes) == ()
+
+
+PYRAMID = (
+    "from pyramid.config import Configurator\nfrom portico import edge\n"
+    "@edge.timeout('1m')\ndef first(request): ...\n@edge.timeout('2m')\ndef second(request): ...\n"
+    "config = Configurator()\nconfig.add_route('item', '/item/:n*rest')\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        (
+            FLASK + "from flask.views import MethodView\nclass Both(MethodView):\n"
+            "    @edge.timeout('1m')\n    def get(self): ...\n    @edge.timeout('2m')\n    def post(self): ...\n"
+            "app.add_url_rule('/x', view_func=Both.as_view('both'))\n",
+            "both wants two things of the route /x: @edge.timeout differs",
+        ),
+        (
+            PYRAMID + "config.add_view(first, route_name='item', request_method='GET')\n"
+            "config.add_view(second, route_name='item', request_method='POST')\napp = config.make_wsgi_app()\n",
+            "item wants two things of the route /item/:n*rest: @edge.timeout differs",
+        ),
+        (
+            PYRAMID + "config.add_view(first, route_name='item')\nconfig.add_view(second, name='other')\n"
+            "app = config.make_wsgi_app()\n",
+            "portico.edge is used on second, which no route of the app reaches",
+        ),
+        (
+            FLASK + "@app.get('/a/<int:n>')\n@edge.timeout('1m')\ndef one(n): ...\n"
+            "@app.post('/a/<path:rest>')\n@edge.timeout('2m')\ndef two(rest): ...\n",
+            "/a/<int:n> and /a/<path:rest> share paths by method and differ in timeout",
+        ),
+    ],
+)
+def test_two_views_of_one_path_that_want_two_things_are_said(told: Told, source: str, words: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        told(source)
+    assert words in str(refused.value)
+
+
+def test_a_class_whose_methods_want_different_settings_has_both(told: Told) -> None:
+    (both,) = told(
+        FLASK + "from flask.views import MethodView\nclass Both(MethodView):\n"
+        "    @edge.timeout('1m')\n    def get(self): ...\n    @edge.max_upload('2MiB')\n    def post(self): ...\n"
+        "app.add_url_rule('/x', view_func=Both.as_view('both'))\n"
+    )
+    assert (both.edge.timeout, both.edge.max_upload) == (60.0, 2 << 20)

@@ -366,16 +366,22 @@ def _matches(wanted: Rule, uri: str) -> bool:
     return _search(wanted.pattern, uri, flags=re.I if wanted.kind == "~*" else 0)
 
 
+_PCRE = re.compile(r"\\\\|\\z|\\Z|\(\?<(?![=!])|\\.", re.DOTALL)
+_PYTHON = {r"\z": r"\Z", r"\Z": r"(?=\n?\Z)", "(?<": "(?P<"}
+"""What PCRE writes otherwise than Python: the end of the text, the same or a line end before it, a named group."""
+
+
 def _search(pattern: str, text: str, *, flags: int) -> bool:
+    """As PCRE without UTF: over bytes."""
+    made = _PCRE.sub(lambda found: _PYTHON.get(found[0], found[0]), pattern)
     try:
-        return (
-            re.search(
-                pattern.replace("(?<", "(?P<").replace("(?P<=", "(?<=").replace("(?P<!", "(?<!"), text, flags
-            )
-            is not None
-        )
+        return re.search(_bytes(made), _bytes(text), flags) is not None
     except re.error:
         return False  # PCRE knows more than Python; the words say so
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
 
 
 def _lost(above: Node, chosen: Node | None, uri: str, how: str, parent: str = "") -> Iterator[Lost]:

@@ -27,6 +27,8 @@ _SPECIAL = re.compile(r"[\\.^$*+?{}\[\]|()]")
 ANYTHING = "(?s:.*)"
 """Any text, line ends too."""
 
+_AHEAD, _END = "(?=", r"(?![\s\S])"
+"""A condition before a pattern, and the end of the text as Python and nginx both write it."""
 _FILES = ("a", "css/a.b.css")
 """A route that answers both of these below a URL answers for every file there."""
 
@@ -84,6 +86,36 @@ def is_fixed(regex: str) -> bool:
     return _head(regex)[1]
 
 
+def fixed_path(regex: str) -> str | None:
+    """The only path that the pattern matches, a line end behind it aside; None when there are more."""
+    text = regex.removesuffix(r"\n?")
+    return head(text) if is_fixed(text) else None
+
+
+def both(first: str, second: str) -> str:
+    """A pattern for what both match whole."""
+    return f"{_AHEAD}{second}{_END})" + first
+
+
+def _parts_of_both(regex: str) -> tuple[str, str]:
+    """The conditions that `both` puts before a pattern, and the pattern."""
+    at = 0
+    while regex.startswith(_AHEAD, at):
+        at = regex.index(f"{_END})", at) + len(_END) + 1
+    return regex[:at], regex[at:]
+
+
+def plain(regex: str) -> str:
+    """A pattern without the conditions of `both`, which may match more."""
+    return _parts_of_both(regex)[1]
+
+
+def below_slashes(regex: str) -> str:
+    """The pattern for the same path behind more slashes than one."""
+    conditions, text = _parts_of_both(regex)
+    return conditions.replace(f"{_AHEAD}/", f"{_AHEAD}//+") + f"//+{text[1:]}"
+
+
 def is_of_folder(regex: str, url: str) -> bool:
     """Whether the pattern is that of a route for every file below this URL."""
     return head(regex) == url and all(re.fullmatch(regex, url + name) for name in _FILES)
@@ -91,6 +123,7 @@ def is_of_folder(regex: str, url: str) -> bool:
 
 def _head(regex: str) -> tuple[str, bool]:
     text, at = "", 0
+    conditions, regex = _parts_of_both(regex)
     while at < len(regex):
         escaped = regex[at] == "\\"
         if (regex[at] in _META and not escaped) or (escaped and regex[at + 1 : at + 2].isalnum()):
@@ -100,7 +133,7 @@ def _head(regex: str) -> tuple[str, bool]:
             return text, False  # the character may be missing, or be there twice
         text += regex[at + size - 1]
         at += size
-    return text, True
+    return text, not conditions
 
 
 def rank(rule: str) -> tuple[tuple[int, int, int], ...]:

@@ -9,6 +9,7 @@ import msgspec
 from portico.errors import Problem, UsageError
 from portico.site.convert import convert
 from portico.site.keys import route_keys
+from portico.site.methods import is_hidden, with_shared
 from portico.site.model import AppFacts, Edge, Options, Route, Routed
 from portico.site.pattern import pattern, rank
 from portico.site.rules import broken_edge
@@ -26,11 +27,13 @@ def routed(options: Options, facts: AppFacts, causes: Mapping[str, str]) -> tupl
     found = [*_from_app(facts, problems), *_from_options(options, facts, causes, problems)]
     merged: dict[str, Routed] = {}
     for item in found:
-        merged[item.rule] = _over(merged[item.rule], item) if item.rule in merged else item
+        below = merged.get(item.pattern)
+        merged[item.pattern] = _over(below, item) if below else item
     problems += [problem for item in merged.values() for problem in _broken(item)]
+    made = with_shared(found, merged, facts, problems)
     if problems:
         raise UsageError(*problems)
-    return tuple(sorted(merged.values(), key=lambda item: (item.rank, item.rule)))
+    return made
 
 
 def _lost(facts: AppFacts) -> Iterator[Problem]:
@@ -47,6 +50,8 @@ def _from_app(facts: AppFacts, problems: list[Problem]) -> Iterator[Routed]:
     for route in noted:
         if not route.pattern:
             problems.append(_not_a_pattern(route))
+        elif is_hidden(route, facts):
+            continue
         elif problem := _divided(route, facts):
             problems.append(problem)
         elif edge := _edge(route, problems):
@@ -66,11 +71,14 @@ def _divided(route: Route, facts: AppFacts) -> Problem | None:
     """nginx chooses by the path alone: what one view of a path wants holds for all, so two must not want two things."""
     for other in facts.routes:
         differing = [key for key in route.edge if other.edge.get(key, route.edge[key]) != route.edge[key]]
-        if other.pattern == route.pattern and differing:
+        if other.pattern == route.pattern and differing and not is_hidden(other, facts):
             first, second = sorted((route.endpoint, other.endpoint))
+            what = f"the views {first} and {second} share the route {route.rule} and differ in @edge.{differing[0]}"
+            if first == second:
+                what = f"{first} wants two things of the route {route.rule}: @edge.{differing[0]} differs"
             return Problem(
                 route.where,
-                f"the views {first} and {second} share the route {route.rule} and differ in @edge.{differing[0]}",
+                what,
                 "nginx chooses by the path alone: give both the same, or each a path of its own",
             )
     return None
@@ -117,10 +125,11 @@ def _from_options(
 
 
 def _over(below: Routed, above: Routed) -> Routed:
-    """The same rule said twice: portico.toml wins over the app, key by key."""
+    """The same paths said twice: portico.toml wins over the app, key by key."""
     said = {key: getattr(above.edge, key) for key in above.causes}
     edge = msgspec.structs.replace(below.edge, **said)
-    return Routed(below.rule, below.pattern, below.rank, edge, {**below.causes, **above.causes})
+    rank = min(below.rank, above.rank)
+    return Routed(below.rule, below.pattern, rank, edge, {**below.causes, **above.causes})
 
 
 def _broken(item: Routed) -> Iterator[Problem]:

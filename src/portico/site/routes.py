@@ -25,16 +25,16 @@ def pattern(rule: str) -> str:
         at = found.end()
     rest = rule[at:]
     if other := _OTHER.search(rest):
-        return f"^{made}{re.escape(rest[: other.start()])}.*$"
+        return f"{made}{re.escape(rest[: other.start()])}.*"
     made += re.escape(rest)
-    return f"^{made}?$" if made.endswith("/") and made != "/" else f"^{made}$"
+    return f"{made}?" if made.endswith("/") and made != "/" else made
 
 
 def of_route(route: Route) -> str:
     """The same for a route, by the app's own pattern where it has given one."""
-    return f"^{route.pattern}$" if route.pattern else pattern(route.rule)
+    return route.pattern or pattern(route.rule)
 
 
 def claims(routes: Iterable[Route], path: str) -> bool:
     """Whether a route of the app answers that path."""
-    return any(re.match(of_route(route), path) for route in routes)
+    return any(re.fullmatch(of_route(route), path) for route in routes)

@@ -11,24 +11,25 @@ import django
 from django.conf import settings
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from portico.link.app.notes import lost, notes_of
-from portico.site.pattern import is_of_folder, without_names
+from portico.link.app.notes import combined, lost
+from portico.link.app.patterns_django import UntoldError, pattern
+from portico.site.pattern import is_of_folder
 
 
 def facts(_application: object) -> dict[str, Any]:
     """The part of AppFacts Django can give. It limits no request body, so there is no max_content_length."""
     notes: list[str] = []
-    routes = _routes(notes)
+    found = _routes(notes)
     static = _static(notes)
     return {
         "kind": "django",
         "version": django.get_version(),
-        "static": [folder | {"is_guarded": _answers(folder["url"], routes)} for folder in static],
+        "static": [folder | {"is_guarded": _answers(folder["url"], found)} for folder in static],
         "life": r"max-age=\d+, public(?:, immutable)?",  # WhiteNoise's own
         "hosts": [name.lstrip(".") for name in settings.ALLOWED_HOSTS if name != "*"],
         "downloads": _downloads(),
-        "routes": routes,
-        "lost": lost(_views(get_resolver())) if routes else {},
+        "routes": found,
+        "lost": lost(_views(get_resolver())) if found else {},
         "notes": notes + _media(),
     }
 
@@ -77,11 +78,15 @@ def _media() -> list[str]:
 
 def _routes(notes: list[str]) -> list[dict[str, Any]]:
     try:
-        found = list(_below("/", "/", "", get_resolver()))
+        return routes(get_resolver())
     except Exception as error:  # noqa: BLE001  urls.py runs the project's own code
         notes.append(f"the URLs could not be read: {type(error).__name__}: {error}")
         return []
-    # Django takes the first that matches, in the order of urls.py.
+
+
+def routes(resolver: URLResolver) -> list[dict[str, Any]]:
+    """The routes below the root's resolver. Django takes the first that matches, in the order of urls.py."""
+    found = _below("/", "/", "", resolver)
     ranked = [route | {"rank": number} for number, route in enumerate(found)]
     return sorted(ranked, key=lambda route: (route["rule"], route["endpoint"]))
 
@@ -89,26 +94,27 @@ def _routes(notes: list[str]) -> list[dict[str, Any]]:
 def _below(prefix: str, begins: str, namespace: str, resolver: URLResolver) -> Iterator[dict[str, Any]]:
     for entry in resolver.url_patterns:
         rule = prefix + str(entry.pattern).removeprefix("^")
-        matched = begins + _pattern(entry)
+        matched = _pattern(begins, entry)
         if isinstance(entry, URLResolver):
             inner = f"{namespace}{entry.namespace}:" if entry.namespace else namespace
             yield from _below(rule, matched, inner, entry)
         else:
-            yield {
-                "rule": rule,
-                "methods": _methods(entry),
-                "endpoint": namespace + _name(entry),
-                "pattern": matched,
-                **notes_of(entry.callback),
-            }
+            for notes in combined([entry.callback]):
+                yield {
+                    "rule": rule,
+                    "methods": _methods(entry),
+                    "endpoint": namespace + _name(entry),
+                    "pattern": matched,
+                    **notes,
+                }
 
 
-def _pattern(entry: URLPattern | URLResolver) -> str:
-    """An entry of urls.py as a regular expression, without the anchors and the names of Django's own."""
-    text = str(entry.pattern.regex.pattern).removeprefix("^")
-    for end in ("\\Z", "$"):
-        text = text.removesuffix(end)
-    return without_names(text)
+def _pattern(begins: str, entry: URLPattern | URLResolver) -> str:
+    """The pattern of a whole path; empty where there is none."""
+    try:
+        return begins and begins + pattern(entry)
+    except UntoldError:
+        return ""
 
 
 def _views(resolver: URLResolver) -> Iterator[Any]:

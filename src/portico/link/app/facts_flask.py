@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ import flask
 from werkzeug.routing.rules import parse_converter_args
 
 from portico.link.app.guards_flask import is_guarded, is_plain
-from portico.link.app.notes import lost, notes_of
+from portico.link.app.notes import combined, lost
 from portico.link.app.statics_flask import max_age, version_arguments
 from portico.link.app.version import version_of
 from portico.site.pattern import escape, pattern
@@ -123,33 +124,64 @@ def _is_default(owner: Owner) -> bool:
 
 
 def _routes(app: flask.Flask) -> Iterator[dict[str, Any]]:
-    for number, rule in enumerate(_tried(list(app.url_map.iter_rules()))):
-        yield _route(app, rule) | {"rank": number}
+    for number, (rule, is_slashed) in enumerate(_tried(app)):
+        told = _route(rule) | {"rank": number}
+        if is_slashed is not None and told["pattern"]:
+            told["pattern"] = _strict(rule) + ("/" if is_slashed else "")
+        for notes in combined([app.view_functions.get(rule.endpoint)]):
+            yield told | notes
 
 
-def _tried(rules: list[Rule]) -> list[Rule]:
-    """In the order in which Werkzeug tries them: part by part, fixed ones first, then by weights that it keeps to
-    itself, and that converters of the app's own may have.
+def _tried(app: flask.Flask) -> list[tuple[Rule, bool | None]]:
+    """In the order in which Werkzeug tries them; what it only builds URLs with is left out.
+
+    With a bool the rule is tried twice, first without and later with a slash that it does not have.
     """
     try:
-        return sorted(rules, key=lambda rule: [(not part.static, part.weight) for part in rule._parts])
+        app.url_map.update()
+        return list(_walked(app.url_map._matcher._root))
     except (AttributeError, TypeError):  # another Werkzeug
-        return sorted(rules, key=lambda rule: pattern_rank(rule.rule))
+        rules = [rule for rule in app.url_map.iter_rules() if not rule.build_only]
+        return [(rule, None) for rule in sorted(rules, key=lambda rule: pattern_rank(rule.rule))]
 
 
-def _route(app: flask.Flask, rule: Rule) -> dict[str, Any]:
+def _walked(state: Any) -> Iterator[tuple[Rule, bool | None]]:
+    """Werkzeug goes from part to part: what ends here, then fixed parts, then placeholders by weights of its own.
+
+    What ends here takes a slash more, unless it is strict, but rules that have the slash come before.
+    """
+    twice = [rule for rule in state.rules if not rule.strict_slashes and "" in state.static]
+    for rule in state.rules:
+        yield rule, False if rule in twice else None
+    for inner in state.static.values():
+        yield from _walked(inner)
+    for _, inner in state.dynamic:
+        yield from _walked(inner)
+    for rule in twice:
+        yield rule, True
+
+
+def _route(rule: Rule) -> dict[str, Any]:
     return {
         "rule": rule.rule,
         "methods": sorted(_methods(rule)),
         "endpoint": str(rule.endpoint),
         "websocket": rule.websocket,
         "pattern": _pattern(rule),
-        **notes_of(app.view_functions.get(rule.endpoint)),
     }
 
 
 def _pattern(rule: Rule) -> str:
     """The rule as a regular expression; none where the host decides too, or a converter has no pattern."""
+    made = _strict(rule)
+    if rule.strict_slashes or made in ("", "/"):
+        return made
+    # A rule with a slash takes one more, unless a placeholder before it takes slashes itself.
+    is_open = any(part.final for part in getattr(rule, "_parts", ()))
+    return f"{made.removesuffix('/')}/" + ("{0,2}" if made.endswith("/") and not is_open else "?")
+
+
+def _strict(rule: Rule) -> str:
     if rule.host or rule.subdomain:
         return ""
 
@@ -158,8 +190,7 @@ def _pattern(rule: Rule) -> str:
         return str(rule.get_converter("", name, positional, named).regex)
 
     try:
-        made = pattern(rule.rule, converter)
-        return made if rule.strict_slashes or made == "/" else f"{made.removesuffix('/')}/?"
+        return pattern(re.sub("/{2,}", "/", rule.rule) if rule.merge_slashes else rule.rule, converter)
     except (ValueError, LookupError, AttributeError, TypeError):
         return ""
 

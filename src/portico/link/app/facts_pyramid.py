@@ -8,16 +8,18 @@ from pathlib import Path
 from typing import Any
 
 import pyramid
-from pyramid.interfaces import ITweens
+from pyramid.interfaces import IRoutesMapper, ITweens
 from pyramid.path import AssetResolver
 from pyramid.security import NO_PERMISSION_REQUIRED
 from pyramid.static import static_view
 from pyramid.tweens import EXCVIEW
 
-from portico.link.app.notes import lost, notes_of
+from portico.link.app.notes import combined, lost
 from portico.link.app.version import version_of
 from portico.site.pattern import escape, without_names
 
+_OLD_PLACEHOLDER = re.compile(r":([_a-zA-Z]\w*)")
+_STAR = re.compile(r"\*(\w*)$")
 _SUBPATH = "*subpath"
 _PLACEHOLDER = re.compile(r"\{[A-Za-z_]\w*(?::(?P<regex>(?:[^{}]|\{[^{}]*\})+))?\}")
 
@@ -37,14 +39,8 @@ def facts(router: Any) -> dict[str, Any]:
         "static": sorted(static, key=lambda folder: str(folder["url"])),
         "left": sorted(left, key=lambda folder: folder["url"]),
         "life": r"(?:public, )?max-age=\d+(?:, public)?",  # cache_max_age of add_static_view
-        "routes": sorted(
-            (
-                _route(entry["introspectable"], views) | {"rank": number}
-                for number, entry in enumerate(routes)
-            ),
-            key=lambda told: told["rule"],
-        ),
-        "lost": lost(_callable(entry["introspectable"]) for entry in views),
+        "routes": sorted(_routes(router, routes, views), key=lambda told: told["rule"]),
+        "lost": lost(_callable(entry["introspectable"]) for entry in views if _has_route(entry, routes)),
         "notes": notes,
     }
 
@@ -100,32 +96,56 @@ def _why_not(route: Any, related: list[Any]) -> str:
     return "it has predicates of its own" if route["object"].predicates else ""
 
 
+def _has_route(view: Any, routes: list[Any]) -> bool:
+    """Whether a path is told by a route; the views of traversal are not."""
+    name = view["introspectable"]["route_name"]
+    return any(entry["introspectable"]["name"] == name for entry in routes)
+
+
 def _callable(view: Any) -> Any:
     """What `add_view` was given: a function, or with `attr` a method of a class."""
     return getattr(view["callable"], view["attr"], view["callable"]) if view["attr"] else view["callable"]
 
 
-def _notes(name: str, views: list[Any]) -> dict[str, Any]:
-    """The notes on the views of a route; the first that has any speaks for all of them."""
-    found = (
-        notes_of(_callable(entry["introspectable"]))
-        for entry in views
-        if entry["introspectable"]["route_name"] == name
+def _notes(name: str, views: list[Any]) -> list[dict[str, Any]]:
+    """What the views of a route want, which may be one for each method."""
+    return combined(
+        _callable(entry["introspectable"]) for entry in views if entry["introspectable"]["route_name"] == name
     )
-    return next(filter(None, found), {})
 
 
 def _pattern(text: str) -> str:
-    """A route pattern as a regular expression: `{name}`, `{name:regex}`, `*rest`."""
-    bare, star, _ = ("/" + text.lstrip("/")).partition("*")
-    made, at = "", 0
+    """A route pattern as a regular expression: `{name}`, `{name:regex}`, `:name`, `*rest`.
+
+    Pyramid takes a line end behind the whole for nothing.
+    """
+    if not _PLACEHOLDER.search(text):
+        text = _OLD_PLACEHOLDER.sub(r"{\1}", text)
+    text = "/" + text.removeprefix("/")
+    star = _STAR.search(text)
+    bare, made, at = text[: star.start()] if star else text, "", 0
     for found in _PLACEHOLDER.finditer(bare):
         made += escape(bare[at : found.start()]) + f"(?:{without_names(found['regex'] or '[^/]+')})"
         at = found.end()
-    return made + escape(bare[at:]) + (".*" if star else "")
+    return made + escape(bare[at:]) + (".*?" if star and star[1] else "") + r"\n?"
 
 
-def _route(route: Any, views: list[Any]) -> dict[str, Any]:
+def _routes(router: Any, routes: list[Any], views: list[Any]) -> Iterator[dict[str, Any]]:
+    """Those that Pyramid matches paths with; it has others only to make URLs."""
+    ranks = {route.name: number for number, route in enumerate(_matched(router.registry))}
+    for entry in routes:
+        route = entry["introspectable"]
+        if route["name"] in ranks:
+            for notes in _notes(route["name"], views):
+                yield _route(route) | {"rank": ranks[route["name"]]} | notes
+
+
+def _matched(registry: Any) -> list[Any]:
+    mapper = registry.queryUtility(IRoutesMapper)
+    return list(mapper.get_routes()) if mapper else []
+
+
+def _route(route: Any) -> dict[str, Any]:
     methods = route["request_methods"] or ()
     methods = (methods,) if isinstance(methods, str) else methods
     added = {"HEAD"} if "GET" in methods else set()  # pyramid.predicates.RequestMethodPredicate adds it
@@ -134,5 +154,4 @@ def _route(route: Any, views: list[Any]) -> dict[str, Any]:
         "methods": sorted(set(methods) - added),
         "endpoint": route["name"],
         "pattern": _pattern(route["pattern"]),
-        **_notes(route["name"], views),
     }

@@ -7,13 +7,38 @@ from collections.abc import Iterable
 from typing import Any
 
 _NOTES = "__portico_edge__"
+_METHODS = ("get", "post", "put", "patch", "delete", "head", "options")
 
 
-def notes_of(view: Any) -> dict[str, Any]:
-    """The notes on a view, on the class that it is made of, or on one of that class's methods, as part of a Route."""
-    found = [note for thing in _parts(view) if (note := getattr(thing, _NOTES, None))]
+def combined(views: Iterable[Any]) -> list[dict[str, Any]]:
+    """The notes of the views of one route, each of which may answer another method: one part of a Route for all.
+
+    More than one where two want two things; the plan is an error then.
+    """
+    found = [notes for view in views for notes in _by_method(view)]
+    told: dict[str, Any] = {}
+    for notes in found:
+        if any(told.get("edge", {}).get(name, value) != value for name, value in notes["edge"].items()):
+            return found
+        told = {"edge": notes["edge"] | told.get("edge", {}), "where": told.get("where", notes["where"])}
+    return [told]
+
+
+def _by_method(view: Any) -> list[dict[str, Any]]:
+    """The notes for each method of a view that is a class; for a function, one."""
+    made_of = _class_of(view)
+    methods = [getattr(made_of, name) for name in _METHODS if hasattr(made_of, name)] if made_of else []
+    whole = [
+        note for thing in _parts(view) if thing not in methods and (note := getattr(thing, _NOTES, None))
+    ]
+    own = [[note] for thing in methods if (note := getattr(thing, _NOTES, None))]
+    return [_told([*whole, *each]) for each in own or [[]] if whole or each]
+
+
+def _told(found: list[Any]) -> dict[str, Any]:
+    """The first of these notes wins."""
     settings = {name: value for note in reversed(found) for name, value in note.items()}
-    return {"edge": settings, "where": found[0].where} if found else {}
+    return {"edge": settings, "where": found[0].where}
 
 
 def lost(views: Iterable[Any]) -> dict[str, str]:
@@ -27,20 +52,14 @@ def lost(views: Iterable[Any]) -> dict[str, str]:
 
 def _parts(view: Any) -> Iterable[Any]:
     yield view
-    made_of = getattr(view, "view_class", None) or getattr(view, "cls", None)
+    made_of = _class_of(view)
     if made_of is None:
         return
     yield made_of
-    for method in (
-        "get",
-        "post",
-        "put",
-        "patch",
-        "delete",
-        "head",
-        "options",
-        "dispatch",
-        "dispatch_request",
-    ):
+    for method in (*_METHODS, "dispatch", "dispatch_request"):
         if (function := getattr(made_of, method, None)) is not None:
             yield function
+
+
+def _class_of(view: Any) -> Any:
+    return getattr(view, "view_class", None) or getattr(view, "cls", None)

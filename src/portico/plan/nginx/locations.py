@@ -150,7 +150,7 @@ def _app_locations(site: Site, place: Place) -> list[Directive]:
         why = f"a route of the app inside a static URL: {path}"
         made.append(_app(site, place, "=", site.prefix + path, why=why, spot=exact.pop(path, None)))
         if path.endswith("/") and path != "/" and path[:-1] not in exact:
-            exact[path[:-1]] = bare(path)
+            exact[path[:-1]] = bare(path, found)
     for url in sorted(left.url for left in site.left if any(left.url.startswith(url) for url in urls)):
         inside = [spot for spot in found if not is_fixed(spot.pattern) and _meet(spot.head, url)]
         why = f"a folder that is left to the app inside a static URL: {url}"
@@ -178,7 +178,7 @@ def _spot(site: Site, place: Place, spot: Spot) -> Directive:
     if is_fixed(spot.pattern):
         words = ["=", site.prefix + head(spot.pattern)]
     else:
-        words = ["~", f"^{escape(site.prefix)}{spot.pattern}$"]
+        words = ["~", rf"^{escape(site.prefix)}{spot.pattern}\z"]
     return _app(site, place, *words, why=spot.why, cause=spot.cause, spot=spot, keeps=spot.keeps)
 
 

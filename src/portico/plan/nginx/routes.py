@@ -8,7 +8,7 @@ gets a pattern too, so that it keeps the site's.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from portico.errors import Problem
@@ -20,8 +20,10 @@ from portico.plan.nginx.conf import Directive, directive, entries
 from portico.plan.nginx.link import dialect, silence
 from portico.plan.nginx.uwsgi_link import has_deadlines, has_private, has_streams, has_uploads
 from portico.plan.paths import Paths
+from portico.site.methods import is_hidden
 from portico.site.model import Edge, Route, Routed, Site
-from portico.site.pattern import escape, head, is_fixed
+from portico.site.pattern import below_slashes, escape, head, is_fixed, plain
+from portico.site.segments import may_meet
 from portico.values import Size
 
 STREAM_SECONDS = 3600
@@ -65,14 +67,27 @@ class Spot:
 
 def spots(site: Site) -> list[Spot]:
     """Every pattern that needs a location, in the order in which the app tries them."""
-    found = {item.rule: Spot(item.rule, item.pattern, item.rank, item) for item in site.routed}
-    plain = [route for route in site.facts.routes if route.pattern and route.rule not in found]
+    found = {
+        item.pattern: Spot(item.rule, item.pattern, item.rank, item if item.causes else None)
+        for item in site.routed
+    }
+    others = [
+        route
+        for route in site.facts.routes
+        if found and _is_plain(route) and route.pattern not in found and not is_hidden(route, site.facts)
+    ]
     for item in list(found.values()):
-        for route in plain:
-            if (route.rank,) < item.rank[:1] and item.rank[:1] < (_OWN_RULES,) and _may_take(route, item):
-                found[route.rule] = Spot(route.rule, route.pattern, (route.rank,), None)
+        for route in others:
+            if (route.rank,) < item.rank < (_OWN_RULES,) and _may_take(route, item):
+                spot = Spot(route.rule, route.pattern, (route.rank,), None)
+                found[route.pattern] = min(spot, found.get(route.pattern, spot), key=lambda one: one.rank)
     made = sorted(found.values(), key=lambda spot: (spot.rank, spot.rule))
     return made + list(_bare(made))
+
+
+def _is_plain(route: Route) -> bool:
+    """Whether the route may answer what others have settings for; a WebSocket's never does."""
+    return bool(route.pattern) and not route.websocket
 
 
 def _bare(found: list[Spot]) -> Iterator[Spot]:
@@ -80,12 +95,15 @@ def _bare(found: list[Spot]) -> Iterator[Spot]:
     fixed = {head(spot.pattern): spot for spot in found if is_fixed(spot.pattern)}
     for path, spot in fixed.items():
         if path.endswith("/") and path != "/" and path[:-1] not in fixed:
-            yield bare(path, spot.rank)
+            yield bare(path, found, spot.rank)
 
 
-def bare(path: str, rank: tuple[int, ...] = ()) -> Spot:
-    """The path without the slash at its end, for the app to answer."""
-    return Spot(path[:-1], escape(path[:-1]), rank, None, is_bare=True)
+def bare(path: str, found: Iterable[Spot], rank: tuple[int, ...] = ()) -> Spot:
+    """The path without the slash at its end, for the app to answer; `found` are the patterns it may be of."""
+    path = path[:-1]
+    taken = (spot for spot in found if not spot.is_bare and re.fullmatch(spot.pattern, path))
+    routed = next((spot.routed for spot in taken), None)
+    return Spot(path, escape(path), rank, routed, is_bare=True)
 
 
 def doubled(site: Site, found: list[Spot]) -> list[Spot]:
@@ -96,9 +114,9 @@ def doubled(site: Site, found: list[Spot]) -> list[Spot]:
     if site.facts.kind not in _WERKZEUG or not any(spot.routed for spot in found):
         return []
     inside = [
-        replace(spot, pattern=f"//+{spot.pattern[1:]}", keeps=False) for spot in found if not spot.is_bare
+        replace(spot, pattern=below_slashes(spot.pattern), keeps=False) for spot in found if not spot.is_bare
     ]
-    return sorted(inside, key=lambda spot: not is_fixed(f"/{spot.pattern[3:]}"))
+    return sorted(inside, key=lambda spot: not is_fixed(spot.pattern.replace("//+", "/", 1)))
 
 
 _WERKZEUG = ("flask", "wsgi")
@@ -110,11 +128,10 @@ _OWN_RULES = 1 << 20
 def _may_take(route: Route, spot: Spot) -> bool:
     """Whether the route, which the app tries earlier, can match a path of the spot."""
     if is_fixed(spot.pattern):
-        return False  # an exact location wins whatever comes before
+        return False  # an exact location wins; it stands only for what the app answers there
     if is_fixed(route.pattern):
         return re.fullmatch(spot.pattern, head(route.pattern)) is not None
-    first, second = head(route.pattern), spot.head
-    return first.startswith(second) or second.startswith(first)
+    return may_meet(route.pattern, plain(spot.pattern))
 
 
 def families(found: list[Spot]) -> dict[str, list[Spot]]:

@@ -26,11 +26,11 @@ def spa_maps(site: Site) -> list[Directive]:
     if not site.spa:
         return []
     cause = site.cause("spa")
-    rules = sorted({of_route(route).removeprefix("^") for route in site.facts.routes})
+    rules = sorted({of_route(route) for route in site.facts.routes})
     itself = [site.prefix + path for path in _ITSELF if not claims(site.facts.routes, path)]
     # Werkzeug takes several slashes at the beginning for one.
     slashed = [f"/+{rule[1:]}" if rule.startswith("/") else rule for rule in rules]
-    prefixed = [f"~^{_escaped(site.prefix)}{rule}" for rule in slashed]
+    prefixed = [rf"~^{_escaped(site.prefix)}{rule}\z" for rule in slashed]
     return [
         entries(
             "map", "$request_method:$http_accept", "$portico_navigates",

@@ -1,0 +1,196 @@
+"""Paths that several routes share, one for GET and another for POST: nginx chooses by the path alone.
+
+What one view of a path wants holds for all methods of that path. Where the rules differ, the paths that both match get
+a pattern of their own, with the settings of both.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+
+import msgspec
+
+from portico.errors import Problem
+from portico.site.model import AppFacts, Edge, Route, Routed
+from portico.site.pattern import both, fixed_path, head, is_fixed
+from portico.site.segments import may_meet
+
+_BY_METHOD = ("flask", "pyramid")
+"""Frameworks that go on to the next route when the method is another; Django asks the first that matches."""
+_MOST = 500
+"""Patterns of shared paths in one site."""
+
+
+@dataclass(frozen=True)
+class _Step:
+    """A rule of the app and what its own view wants, by portico.edge or by [routes]."""
+
+    route: Route
+    routed: Routed | None
+
+    @property
+    def methods(self) -> frozenset[str] | None:
+        """None: all."""
+        return frozenset(self.route.methods) or None
+
+
+def with_shared(
+    found: Sequence[Routed], merged: Mapping[str, Routed], facts: AppFacts, problems: list[Problem]
+) -> tuple[Routed, ...]:
+    """The routes with settings, as nginx needs them: with those of paths that several of them share.
+
+    `found` are those of each rule, `merged` those of each pattern. Adds a problem for each pair of views that want two
+    things on one path.
+    """
+    steps = _steps(found, merged, facts) if found else []
+    made = dict(merged)
+    for step in steps:
+        if is_fixed(step.route.pattern):
+            _settle(step, _taken(head(step.route.pattern), steps, facts.kind), made, problems)
+    if facts.kind in _BY_METHOD:
+        for number, group in enumerate(islice(_groups(steps), _MOST)):
+            shared = _union(group, number, problems)
+            made.setdefault(shared.pattern, shared)
+    return tuple(sorted(made.values(), key=lambda item: (item.rank, item.rule)))
+
+
+def is_hidden(route: Route, facts: AppFacts) -> bool:
+    """Whether earlier rules answer all that this one could, as far as that is certain."""
+    path = fixed_path(route.pattern)
+    earlier = [
+        one
+        for one in facts.routes
+        if one.rank < route.rank
+        and one.pattern
+        and not one.websocket
+        and (one.pattern == route.pattern or (path is not None and re.fullmatch(one.pattern, path)))
+    ]
+    if facts.kind not in _BY_METHOD or any(not one.methods for one in earlier):
+        return bool(earlier)
+    return bool(route.methods) and frozenset(route.methods) <= _all(frozenset(one.methods) for one in earlier)
+
+
+def _steps(found: Sequence[Routed], merged: Mapping[str, Routed], facts: AppFacts) -> list[_Step]:
+    own = {(item.pattern, item.rank): item for item in reversed(found)}  # the app's come first
+    routes = [route for route in facts.routes if route.pattern and not route.websocket]
+    made = []
+    for route in sorted(routes, key=lambda route: route.rank):
+        item, all_of = own.get((route.pattern, (route.rank,))), merged.get(route.pattern)
+        made.append(_Step(route, _with_file(item, all_of) if all_of else item))
+    return made
+
+
+def _with_file(item: Routed | None, all_of: Routed) -> Routed | None:
+    """What [routes] says of a pattern holds for each of its rules."""
+    keys = [key for key, cause in all_of.causes.items() if ": @edge." not in cause]
+    if not keys:
+        return item
+    edge, causes = (item.edge, item.causes) if item else (Edge(), {})
+    edge = msgspec.structs.replace(edge, **{key: getattr(all_of.edge, key) for key in keys})
+    return replace(all_of, edge=edge, causes={**causes, **{key: all_of.causes[key] for key in keys}})
+
+
+def _settle(step: _Step, taken: list[_Step], made: dict[str, Routed], problems: list[Problem]) -> None:
+    """One fixed path: an exact location has what all of the routes want that answer it."""
+    pattern = step.route.pattern
+    if not any(one.route.pattern == pattern for one in taken):
+        if pattern in made and all(": @edge." in cause for cause in made[pattern].causes.values()):
+            del made[pattern]  # an earlier route hides it
+    elif any(one.routed for one in taken):
+        shared = _union(taken, 0, problems)
+        made[pattern] = Routed(step.route.rule, pattern, (step.route.rank,), shared.edge, shared.causes)
+
+
+def _taken(path: str, steps: Sequence[_Step], kind: str) -> list[_Step]:
+    """The routes that answer this path, each for some methods."""
+    taken, covered = list[_Step](), frozenset[str]()
+    for step in steps:
+        if not re.fullmatch(step.route.pattern, path):
+            continue
+        if step.methods is None or not step.methods <= covered:
+            taken.append(step)
+        if kind not in _BY_METHOD or step.methods is None:
+            break
+        covered |= step.methods
+    return taken
+
+
+def _groups(steps: Sequence[_Step]) -> Iterator[list[_Step]]:
+    """Routes of different patterns that share paths and split them by method, the largest groups first."""
+    for number, step in enumerate(steps):
+        if step.methods is not None and not is_fixed(step.route.pattern):
+            yield from _more([step], steps, number + 1)
+
+
+def _more(group: list[_Step], steps: Sequence[_Step], after: int) -> Iterator[list[_Step]]:
+    for number in range(after, len(steps)):
+        step = steps[number]
+        if not _joins(step, group, steps, number):
+            continue
+        larger = [*group, step]
+        if step.routed is None and not any(
+            later.routed and _joins(later, group, steps, at) and _may_share(larger, later)
+            for at, later in enumerate(steps[number + 1 :], number + 1)
+        ):
+            continue  # it keeps nothing from anybody
+        if step.methods is not None:
+            yield from _more(larger, steps, number + 1)
+        if len(_patterns(larger)) > 1:
+            yield larger
+
+
+def _joins(step: _Step, group: list[_Step], steps: Sequence[_Step], number: int) -> bool:
+    return _may_share(group, step) and not _covers(group, steps[:number], step)
+
+
+def _patterns(group: Sequence[_Step]) -> list[str]:
+    return list(dict.fromkeys(step.route.pattern for step in group))
+
+
+def _covers(group: Sequence[_Step], before: Sequence[_Step], step: _Step) -> bool:
+    """Whether the rules of the group's patterns leave no method for this one."""
+    patterns = _patterns(group)
+    found = [one.methods for one in before if one.route.pattern in patterns]
+    if any(methods is None for methods in found):
+        return True
+    return step.methods is not None and step.methods <= _all(one or frozenset() for one in found)
+
+
+def _all(methods: Iterable[frozenset[str]]) -> frozenset[str]:
+    return frozenset[str]().union(*methods)
+
+
+def _may_share(group: list[_Step], step: _Step) -> bool:
+    """Whether a path may be of all of them; a fixed path is an exact location and needs no pattern."""
+    pattern = step.route.pattern
+    return not is_fixed(pattern) and all(may_meet(one, pattern) for one in _patterns(group) if one != pattern)
+
+
+def _union(group: Sequence[_Step], number: int, problems: list[Problem]) -> Routed:
+    """One entry for the paths that all of them match, with what each of them wants."""
+    edge, causes = Edge(), dict[str, str]()
+    for item in [step.routed for step in group if step.routed is not None]:
+        for key, cause in item.causes.items():
+            if key not in causes:
+                edge = msgspec.structs.replace(edge, **{key: getattr(item.edge, key)})
+                causes[key] = cause
+            elif getattr(edge, key) != getattr(item.edge, key):
+                problems.append(_differ(group, key, cause, causes[key]))
+    first, *others = _patterns(group)
+    pattern = first
+    for other in others:
+        pattern = both(pattern, other)
+    rule = " and ".join(dict.fromkeys(step.route.rule for step in group))
+    return Routed(rule, pattern, (group[0].route.rank - 1, 1, number), edge, causes)
+
+
+def _differ(group: Sequence[_Step], key: str, cause: str, other: str) -> Problem:
+    rules = " and ".join(dict.fromkeys(step.route.rule for step in group))
+    return Problem(
+        cause.partition(": ")[0],
+        f"{rules} share paths by method and differ in {key} (also set at {other.partition(': ')[0]})",
+        "nginx chooses by the path alone: give both the same, or each paths of its own",
+    )

@@ -1,0 +1,57 @@
+"""Whether two patterns may match one path, told by their segments: what stands between slashes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from portico.site.pattern import head, is_fixed
+
+_TOKEN = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\(\?[a-z>:]+|.", re.DOTALL)
+_TAKES_SLASH = frozenset({".", r"\D", r"\W", r"\S"})
+
+
+def may_meet(first: str, second: str) -> bool:
+    """False only where it is certain that no path matches both."""
+    one, other = _segments(first), _segments(second)
+    for left, right in zip(one, other, strict=False):
+        if left is None or right is None:
+            return True
+        if not _may_be_one(left, right):
+            return False
+    return len(one) == len(other) or None in one[-1:] + other[-1:]
+
+
+def _may_be_one(left: str, right: str) -> bool:
+    if is_fixed(left):
+        return re.fullmatch(right, head(left)) is not None
+    return not is_fixed(right) or re.fullmatch(left, head(right)) is not None
+
+
+def _segments(regex: str) -> list[str | None]:
+    """None stands for anything from there on, slashes too."""
+    made, depth, text = list[str | None](), 0, ""
+    tokens = _TOKEN.findall(regex)
+    for number, piece in enumerate(tokens):
+        depth += piece.startswith("(") - (piece == ")")
+        if piece == "/" and not depth and not _is_repeated(tokens, number):
+            made.append(text)
+            text = ""
+        elif piece == "/" or _takes_slash(piece):
+            return [*made, None]
+        else:
+            text += piece
+    return [*made, text]
+
+
+def _is_repeated(tokens: Sequence[str], number: int) -> bool:
+    return "".join(tokens[number + 1 : number + 2]) in ("?", "*", "+", "{")
+
+
+def _takes_slash(piece: str) -> bool:
+    if not piece.startswith("["):
+        return piece in _TAKES_SLASH
+    try:
+        return re.fullmatch(piece, "/") is not None
+    except re.error:
+        return True
