@@ -160,6 +160,14 @@ def test_every_field_of_the_log_line_is_documented() -> None:
         assert f"| `{name}` | {meaning} | `{variable}` |" in page
 
 
+def test_each_promise_of_security_names_tests_that_there_are() -> None:
+    promises = [line for line in (ROOT / "docs/security.md").read_text().splitlines() if "`tests/" in line]
+    assert len(promises) > 20
+    for line in promises:
+        for file, name in re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", line):
+            assert f"def {name}(" in (ROOT / file).read_text(), line
+
+
 def test_links_in_the_documentation_lead_somewhere() -> None:
     for page in PAGES:
         for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):
