@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from contextvars import ContextVar
@@ -23,6 +24,7 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 _NUMBERS = b"x-portico"
 _TRACE = b"x-portico-trace"
 _OWN = (b"x-portico-msec", SENDER_HEADER, _TRACE)
+_PUSH_SECONDS = 1.0
 _request: ContextVar[str] = ContextVar("portico_request", default="")
 """The id of the request that the running task serves."""
 _ONE_LINE = frozenset(name.lower().encode() for name in JOINED)
@@ -37,7 +39,14 @@ class Worker(ASGIWorker):  # type: ignore[misc]  # Gunicorn publishes no types
         said.keep(_request.get, self.log)
         with loading.beside_others(self):
             super().load_wsgi()
+        threading.Thread(target=_push, daemon=True, name="portico beat").start()
         self.asgi: App = behind_nginx(self.asgi, Tracer.of(os.environ), Fence.of(os.environ))
+
+
+def _push() -> None:
+    while True:
+        time.sleep(_PUSH_SECONDS)
+        said.push()
 
 
 def behind_nginx(app: App, tracer: Tracer | None = None, fence: Fence | None = None) -> App:

@@ -6,6 +6,7 @@ request. Nothing is done for a request that writes nothing: the id is looked up 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
@@ -14,6 +15,8 @@ import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Final, TextIO
+
+from portico.link import prompt
 
 VARIABLE: Final = "PORTICO_APP_LOG"
 """Names the file."""
@@ -70,12 +73,14 @@ class Copied:
     def __init__(self, stream: TextIO, name: str, log: AppLog) -> None:
         self._stream, self._name, self._log = stream, name, log
         self._rest = threading.local()  # print() writes a line and its end apart, several threads at once
+        self._has_more, self._stuck = False, threading.Lock()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
 
     def write(self, text: str) -> int:
         count = self._stream.write(text)
+        self._has_more = not text.endswith("\n")
         whole, end, rest = f"{getattr(self._rest, 'text', '')}{text}".rpartition("\n")
         if len(rest) > _LONGEST:
             whole, end, rest = rest, "\n", ""
@@ -91,12 +96,30 @@ class Copied:
     def flush(self) -> None:
         self._stream.flush()
 
+    def push(self) -> None:
+        """Called once a second: write what waits for the end of its line. Never blocks: a reader may be stuck."""
+        if self._has_more and not self._stuck.locked():
+            self._has_more = False
+            threading.Thread(target=self._push, daemon=True, name="portico output").start()
+
+    def _push(self) -> None:
+        with self._stuck, contextlib.suppress(OSError, ValueError):
+            self._stream.flush()
+
+
+def push() -> None:
+    """Called once a second in a worker: see Copied.push."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, Copied):
+            stream.push()
+
 
 def keep(who: Who, log: Any) -> None:
     """From now on, in this process. `log` is Gunicorn's logger, which holds on to the streams of its own.
 
     Every record of `logging` has a `request_id` from here on, "-" outside of a request: a formatter may name it.
     """
+    prompt.by_line()
     path = os.environ.get(VARIABLE)
     if not path:
         return

@@ -137,6 +137,7 @@ class Worker(GunicornWorker):  # type: ignore[misc]  # Gunicorn publishes no typ
                 beat = now + _BEAT_SECONDS
                 self.notify()
                 pause.obey(crew)
+                said.push()
                 if reason := watch.look():
                     return reason
                 crew.relieve_late()

@@ -15,6 +15,7 @@ from pathlib import Path
 from portico.place import cgroup, names
 from portico.place.builds import found
 from portico.place.model import Place
+from portico.place.tools import of_tools
 
 _MOST_FILES = 1 << 20
 """More open files than any gateway needs; a container's limit may be a thousand times that."""
@@ -59,6 +60,7 @@ def probe(nginx: str, directory: Path, name: str) -> Place:
         resolvers=names.resolvers(),
         known_hosts=names.known_hosts(),
         ca_file=names.ca_file(),
+        variables_of_tools=of_tools(os.environ),
         shared_memory="/dev/shm" if os.access("/dev/shm", os.W_OK) else "",  # noqa: S108  Linux's name for it
     )
 

@@ -239,6 +239,16 @@ def _versions(site: Site, place: Place) -> dict[str, str]:
     return versions | ({site.facts.kind: site.facts.version} if site.facts.version else {})
 
 
+def _left_out(place: Place) -> list[str]:
+    """What is said of variables that would decide in the plan's place."""
+    if not place.variables_of_tools:
+        return []
+    names = ", ".join(place.variables_of_tools)
+    return [
+        f"not passed on: {names} of the environment, which would override the plan; portico.toml has options"
+    ]
+
+
 def _notes(site: Site, place: Place) -> tuple[str, ...]:
     notes = [*app_risks.notes(site), *site.facts.notes, *guarded_notes(site, served(site, place))]
     notes += [
@@ -256,7 +266,7 @@ def _notes(site: Site, place: Place) -> tuple[str, ...]:
         for folder in site.facts.static
         if not is_literal(folder.folder)
     ]
-    notes += unused_pages(site)
+    notes += [*unused_pages(site), *_left_out(place)]
     if place.gateway and site.nginx_http:
         notes.append(USERS_HTTP)
     if not can_answer_health(place):

@@ -54,9 +54,12 @@ def _program(place: Place) -> str:
 
 
 def own_variables(place: Place) -> dict[str, str]:
-    """What every app is told, whatever runs it: that it is served, where its Portico listens, who it runs as."""
+    """What every app is told, whatever runs it: that it is served, where its Portico listens, who it runs as.
+
+    PYTHONUNBUFFERED: what Python processes of the app's write is out at once, also when they are killed then.
+    """
     listens = purge if place.app_user else control
-    return {**FRAMEWORK, "PORTICO_CONTROL": listens(place.runtime), **place.app_env}
+    return {**FRAMEWORK, "PYTHONUNBUFFERED": "1", "PORTICO_CONTROL": listens(place.runtime), **place.app_env}
 
 
 def _downloads(site: Site, place: Place) -> dict[str, str]:

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import IO
 
 from portico.place.owner import as_user
+from portico.place.tools import without_tools
 from portico.run import proc
 from portico.run.action import Manner
 
@@ -139,10 +140,11 @@ def start(
         if listener_fd is not None:
             os.dup2(listener_fd, LISTENER_FD)
 
+    environ = {**without_tools(os.environ), **env}
     process = subprocess.Popen(
         argv,
         cwd=cwd,
-        **{"env": {**os.environ, **env}, **as_user(user, {**os.environ, **env})},
+        **{"env": environ, **as_user(user, environ)},
         stdin=subprocess.DEVNULL,
         stdout=stdout,
         stderr=subprocess.PIPE if reads_stderr else None,

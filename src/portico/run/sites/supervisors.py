@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import time
 from collections.abc import Callable
 
 from portico.errors import Problem
+from portico.place.tools import of_tools
 from portico.run import child, news
 from portico.run.action import Manner
 from portico.run.board import Board
@@ -137,7 +139,9 @@ class Supervisors:
                 member.wanted.argv,
                 lambda group: self._ended(member, group),
                 cwd=".",
-                env={},
+                env={
+                    variable: os.environ[variable] for variable in of_tools(os.environ)
+                },  # it says so itself
                 signals=_ENDS,
                 reads_stderr=True,
                 stdout=1,
