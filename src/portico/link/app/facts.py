@@ -9,6 +9,7 @@ from typing import Any
 from portico.link.app import risks
 from portico.link.app.layers import layers
 from portico.link.app.load import Loaded
+from portico.link.app.mounts import is_dispatcher, mounted, moved, together
 from portico.link.app.secret_keys import properties
 from portico.link.app.stranger import Reached, settle
 
@@ -65,12 +66,28 @@ def _facts(loaded: Loaded, reached: Reached) -> dict[str, Any]:
     said = {"app": loaded.uri, "directory": str(loaded.directory)}
     if _is_asgi(loaded.application):
         return said | {"kind": "asgi", "notes": [_ASGI]}
-    for thing in layers(loaded.application):
-        if framework := _framework(thing):
-            told = _noting_wrapper(loaded.application, thing, _asked(framework, thing))
-            told = settle(loaded.application, told, reached)
-            return said | _placed(told, f"{loaded.directory}/")
-    return said | {"kind": "wsgi", "notes": [_PLAIN]}
+    parts, others = _parts(loaded.application)
+    if not parts:
+        return said | {"kind": "wsgi", "notes": [_PLAIN, *others]}
+    told = parts[0][1] if len(parts) == 1 else together(parts)
+    told = settle(loaded.application, told | {"notes": [*told["notes"], *others]}, reached)
+    return said | _placed(told, f"{loaded.directory}/")
+
+
+def _parts(application: Any) -> tuple[list[tuple[str, dict[str, Any]]], list[str]]:
+    """What each app says, under its prefix, and a note for each that is of another framework than the last."""
+    found = list(mounted(application, _framework))
+    kind, parts, notes = _framework(found[-1][1]) if found else "", [], []
+    for prefix, thing in found:
+        if _framework(thing) != kind:
+            notes.append(
+                f"the {_framework(thing)} app at {prefix or '/'} was not asked, because the one beside it is {kind}: "
+                "say its static folders and settings as [static] and [routes] in portico.toml"
+            )
+            continue
+        told = _noting_wrapper(application, thing, _asked(kind, thing))
+        parts.append((prefix, moved(told, prefix)))
+    return parts, notes
 
 
 def _placed(told: dict[str, Any], directory: str) -> dict[str, Any]:
@@ -103,6 +120,10 @@ def _asked(framework: str, thing: Any) -> dict[str, Any]:
 def _noting_wrapper(outer: Any, inner: Any, told: dict[str, Any]) -> dict[str, Any]:
     if outer is inner or inspect.ismethod(outer):
         return told
-    note = f"the app is wrapped in {type(outer).__name__}: what that adds or mounts was not asked"
+    notes = list(told["notes"])
+    if not is_dispatcher(outer):
+        notes.insert(
+            0, f"the app is wrapped in {type(outer).__name__}: what that adds or mounts was not asked"
+        )
     static = [{**folder, "is_guarded": True} for folder in told.get("static", [])]
-    return told | {"notes": [note, *told["notes"]]} | ({"static": static} if static else {})
+    return told | {"notes": notes} | ({"static": static} if static else {})

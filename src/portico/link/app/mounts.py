@@ -1,0 +1,77 @@
+"""Where the apps of one WSGI object answer: DispatcherMiddleware gives each a prefix, around an app or inside of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from portico.link.app.layers import layers
+from portico.site.pattern import ANYTHING, escape
+
+_DISPATCHER = ("werkzeug.middleware.dispatcher", "DispatcherMiddleware")
+
+
+def mounted(
+    application: Any, is_app: Callable[[Any], object], prefix: str = "", seen: frozenset[int] = frozenset()
+) -> Iterator[tuple[str, Any]]:
+    """Each app with its prefix, in the order in which paths are given to them.
+
+    An app that has itself wrapped (`app.wsgi_app = ...`) is where the wrapper calls it.
+    """
+    for thing in layers(application):
+        if is_dispatcher(thing):
+            for path in sorted(thing.mounts, key=len, reverse=True):
+                yield from mounted(thing.mounts[path], is_app, prefix + path.rstrip("/"), seen)
+            yield from mounted(thing.app, is_app, prefix, seen)
+            return
+        if is_app(thing):
+            own = getattr(thing, "__dict__", {}).get("wsgi_app")
+            if own is None or id(thing) in seen:
+                yield prefix, thing
+                return
+            found = list(mounted(own, is_app, prefix, seen | {id(thing)}))
+            yield from found if any(one is thing for _, one in found) else [(prefix, thing)]
+            return
+
+
+def is_dispatcher(thing: Any) -> bool:
+    """Whether it gives apps a prefix each."""
+    return _DISPATCHER in ((base.__module__, base.__name__) for base in type(thing).__mro__)
+
+
+def moved(told: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+    """What an app says of its paths, as paths of the whole."""
+    if not prefix:
+        return dict(told)
+    routes = [
+        route
+        | {"rule": prefix + route["rule"]}
+        | ({"pattern": escape(prefix) + route["pattern"]} if route["pattern"] else {})
+        for route in told.get("routes", [])
+    ]
+    folders = {
+        key: [folder | {"url": prefix + folder["url"]} for folder in told.get(key, [])]
+        for key in ("static", "left")
+    }
+    never = [escape(prefix) + pattern for pattern in told.get("never_kept", [])]
+    return {**told, "routes": routes, **folders, "never_kept": never}
+
+
+def together(parts: list[tuple[str, dict[str, Any]]]) -> dict[str, Any]:
+    """The facts of several apps of one framework, moved already; a prefix keeps what is below it from the next."""
+    (_, first), rank = parts[-1], 0
+    made = dict(first) | {"routes": [], "lost": {}}
+    for key in ("static", "left", "never_kept", "notes"):
+        made[key] = [item for _, told in parts for item in told.get(key, [])]
+    made["notes"] = list(dict.fromkeys(made["notes"]))
+    for prefix, told in parts:
+        routes = [route | {"rank": route["rank"] + rank} for route in told.get("routes", [])]
+        rank += 1 + max((route["rank"] for route in told.get("routes", [])), default=0)
+        made["routes"] += routes
+        if prefix:
+            everything = f"{escape(prefix)}(?:/{ANYTHING})?"
+            made["routes"].append({"rule": f"{prefix}/", "pattern": everything, "rank": rank})
+            rank += 1
+    reached = [told.get("lost", {}) for _, told in parts]
+    made["lost"] = {where: view for where, view in reached[0].items() if all(where in one for one in reached)}
+    return made
