@@ -96,6 +96,8 @@ class Place:
     """The version of OpenTelemetry's messages; empty when they are not installed."""
     disk: int = 0
     """Bytes of the file system that holds `state`, used or not; 0 when it does not tell."""
+    ends_with_session: bool = False
+    """The runtime directory is removed when the user logs out."""
     variables_of_tools: tuple[str, ...] = ()
     """In our environment: variables that would decide for Gunicorn, uWSGI or nginx."""
     shared_memory: str = ""

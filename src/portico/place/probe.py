@@ -60,6 +60,7 @@ def probe(nginx: str, directory: Path, name: str) -> Place:
         resolvers=names.resolvers(),
         known_hosts=names.known_hosts(),
         ca_file=names.ca_file(),
+        ends_with_session=_ends_with_session(runtime_directory(directory, name)),
         variables_of_tools=of_tools(os.environ),
         shared_memory="/dev/shm" if os.access("/dev/shm", os.W_OK) else "",  # noqa: S108  Linux's name for it
     )
@@ -71,6 +72,16 @@ def runtime_directory(directory: Path, name: str) -> Path:
     Named after the site under whatever PORTICO_RUNTIME_DIR says: two sites never share one.
     """
     return _runtime_parent() / site_key(directory, name)
+
+
+def _ends_with_session(runtime: Path) -> bool:
+    """Whether systemd-logind removes it when the user's last session ends."""
+    if not runtime.is_relative_to(f"/run/user/{os.geteuid()}"):
+        return False
+    try:
+        return not Path("/var/lib/systemd/linger", pwd.getpwuid(os.geteuid()).pw_name).exists()
+    except (OSError, KeyError):
+        return True
 
 
 def runtime_directories(name: str = "*") -> list[Path]:

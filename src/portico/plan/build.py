@@ -239,6 +239,13 @@ def _versions(site: Site, place: Place) -> dict[str, str]:
     return versions | ({site.facts.kind: site.facts.version} if site.facts.version else {})
 
 
+def _short_lived(place: Place) -> list[str]:
+    if not place.ends_with_session:
+        return []
+    ways = "loginctl enable-linger keeps it, PORTICO_RUNTIME_DIR names another"
+    return [f"{place.runtime} is removed when you log out, and the site ends: {ways}"]
+
+
 def _left_out(place: Place) -> list[str]:
     """What is said of variables that would decide in the plan's place."""
     if not place.variables_of_tools:
@@ -266,7 +273,7 @@ def _notes(site: Site, place: Place) -> tuple[str, ...]:
         for folder in site.facts.static
         if not is_literal(folder.folder)
     ]
-    notes += [*unused_pages(site), *_left_out(place)]
+    notes += [*unused_pages(site), *_left_out(place), *_short_lived(place)]
     if place.gateway and site.nginx_http:
         notes.append(USERS_HTTP)
     if not can_answer_health(place):

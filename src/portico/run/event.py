@@ -105,6 +105,12 @@ class StopAsked(Struct, frozen=True):
     code: int
 
 
+class Lost(Struct, frozen=True):
+    """What everything here needs is gone; it cannot be made again."""
+
+    problems: tuple[Problem, ...]
+
+
 class QueueEmpty(Struct, frozen=True):
     """Nothing waits any more at the socket of a generation that was replaced."""
 
@@ -122,5 +128,5 @@ class Tick(Struct, frozen=True):
 Event = (
     Begin | FilesAccepted | FilesRefused | ServerExited | GatewayExited | ServerWell | ServerAnswered
     | GatewayWell | GatewayAnswered | ReloadAsked | PromoteAsked | AbortAsked | RollbackAsked | Planned | PlanRefused
-    | StopAsked | QueueEmpty | Quiet | Tick
+    | StopAsked | Lost | QueueEmpty | Quiet | Tick
 )  # fmt: skip

@@ -38,7 +38,10 @@ def record(runtime: str, children: Iterable[Child]) -> None:
     left = [Left(child.pid, child.started, int(child.signals.drain), boot) for child in children]
     path = Path(runtime) / NAME
     draft = path.with_suffix(".tmp")
-    draft.touch(mode=0o600)
+    try:
+        draft.touch(mode=0o600)
+    except FileNotFoundError:
+        return  # the runtime directory is gone, and this run is ending for it
     draft.write_text(json.dumps([asdict(one) for one in left]), "ascii")
     draft.replace(path)
 

@@ -34,6 +34,7 @@ from portico.run import (
     lock,
     news,
     rotation,
+    runtime,
     signals,
     status,
     switch,
@@ -237,6 +238,7 @@ async def _serve(
         Watcher("the disk", lambda: disk.watch(plan.state, board.say)),
         *_old_workers(plan, world, board.say),
         Watcher("server", upstreams.watch),
+        Watcher("the runtime directory", partial(runtime.watch, plan, pump.tell)),
         Watcher("the count of requests", orders.served.watch),
         Watcher("the certificate", certificates.watch),
         Watcher(

@@ -47,6 +47,7 @@ HANDLERS: Mapping[type[Event], Callable[[State, Any, float], Step]] = {
     was.Planned: reload.planned,
     was.PlanRefused: reload.plan_refused,
     was.StopAsked: stop.stop_asked,
+    was.Lost: stop.lost,
     was.QueueEmpty: clock.queue_empty,
     was.Quiet: stop.quiet,
     was.Tick: clock.tick,

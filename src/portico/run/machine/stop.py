@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from portico.errors import Problem
+from portico.errors import FAILED, Problem
 from portico.run import action as do
 from portico.run import event as was
 from portico.run import news as told
@@ -103,6 +103,13 @@ def fail(state: State, code: int, problems: tuple[Problem, ...], now: float) -> 
         state = state.having(generation.to(Status.LEAVING, now, DROP_SECONDS))
         actions += (do.EndServer(generation.number, Manner.HURRY),)
     return then(state, actions, _finish, now)
+
+
+def lost(state: State, event: was.Lost, now: float) -> Step:
+    """Nobody can be answered any more: end everything, with words."""
+    if state.phase is Phase.STOPPING:
+        return state, ()
+    return fail(state, FAILED, event.problems, now)
 
 
 def end_servers(state: State, now: float) -> Step:
