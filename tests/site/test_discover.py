@@ -256,6 +256,28 @@ def test_the_framework_is_found_inside_its_middleware(ask: Ask, wrapped: str, na
     )
 
 
+OWN_PREFIX = """
+from portico import edge
+
+class Prefix:
+    def __init__(self, app): self.app = app
+    def __call__(self, environ, start_response): ...
+
+app = Flask(__name__)
+
+@app.get("/x")
+MARK
+def x(): ...
+
+app.wsgi_app = Prefix(app.wsgi_app)
+"""
+
+
+def test_a_wrapper_that_may_take_a_prefix_away_is_said_where_settings_depend_on_it(ask: Ask) -> None:
+    (note,) = ask(FLASK + OWN_PREFIX.replace("MARK", "@edge.private")).notes
+    assert note.startswith("wsgi_app is wrapped in Prefix: ")
+
+
 def test_middleware_put_into_the_flask_app_changes_nothing(ask: Ask) -> None:
     facts = ask(
         FLASK + "from werkzeug.middleware.proxy_fix import ProxyFix\n"

@@ -9,7 +9,7 @@ from typing import Any
 from portico.link.app import risks
 from portico.link.app.layers import layers
 from portico.link.app.load import Loaded
-from portico.link.app.mounts import is_dispatcher, mounted, moved, together
+from portico.link.app.mounts import is_dispatcher, mounted, moved, together, unread
 from portico.link.app.secret_keys import properties
 from portico.link.app.stranger import Reached, settle
 
@@ -87,6 +87,7 @@ def _parts(application: Any) -> tuple[list[tuple[str, dict[str, Any]]], list[str
             continue
         told = _noting_wrapper(application, thing, _asked(kind, thing))
         parts.append((prefix, moved(told, prefix)))
+        notes += unread(thing, told.get("routes", []))
     return parts, notes
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from portico.link.app.layers import layers
@@ -37,6 +38,24 @@ def mounted(
 def is_dispatcher(thing: Any) -> bool:
     """Whether it gives apps a prefix each."""
     return _DISPATCHER in ((base.__module__, base.__name__) for base in type(thing).__mro__)
+
+
+def unread(app: Any, routes: Iterable[Mapping[str, Any]]) -> list[str]:
+    """A note when settings of views depend on a wrapper around the app's own `wsgi_app` that may change paths."""
+    own = getattr(app, "__dict__", {}).get("wsgi_app")
+    known = ("werkzeug.middleware.", "whitenoise.", "flask.")
+    unknown = [
+        thing
+        for thing in (layers(own) if own is not None else ())
+        if thing is not app and not inspect.ismethod(thing) and not type(thing).__module__.startswith(known)
+    ]
+    if not unknown or not any(route.get("edge") for route in routes):
+        return []
+    name = getattr(unknown[0], "__name__", type(unknown[0]).__name__)
+    what = (
+        "when that takes a prefix off the path, @edge holds without the prefix only; give it as mount instead"
+    )
+    return [f"wsgi_app is wrapped in {name}: {what}"]
 
 
 def moved(told: Mapping[str, Any], prefix: str) -> dict[str, Any]:
