@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -13,7 +14,7 @@ from gunicorn.workers.gasgi import ASGIWorker
 
 from portico.link import loading, said
 from portico.link.fence import SENDER_HEADER, Fence
-from portico.link.head import JOINED
+from portico.link.head import JOINED, LARGEST, STREAMED, BrokenAppError, too_large
 from portico.link.receive import Message, Receive, Receiver
 from portico.link.trace import Record, Tracer
 
@@ -28,6 +29,7 @@ _PUSH_SECONDS = 1.0
 _request: ContextVar[str] = ContextVar("portico_request", default="")
 """The id of the request that the running task serves."""
 _ONE_LINE = frozenset(name.lower().encode() for name in JOINED)
+_STREAMED = re.compile(rf"{STREAMED}\s*(?:;|$)".encode(), re.IGNORECASE)
 _SECURE = {"http": "https", "ws": "wss"}
 
 
@@ -75,6 +77,7 @@ def behind_nginx(app: App, tracer: Tracer | None = None, fence: Fence | None = N
                     f"{queued} {int((time.monotonic() - began) * 1e6)} {os.getpid()} 0 {_endpoint(scope)}"
                 )
                 kept = [pair for pair in message.get("headers", ()) if pair[0].lower() != _NUMBERS]
+                _check(kept)
                 message["headers"] = [
                     *_joined(_unbuffered(kept)),
                     (_NUMBERS, numbers.encode("latin-1", "replace")),
@@ -174,11 +177,25 @@ def _endpoint(scope: Scope) -> str:
 
 
 def _unbuffered(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-    """Server-sent events go out one by one: nginx would collect them."""
-    for name, value in headers:
-        if name.lower() == b"content-type" and value.startswith(b"text/event-stream"):
-            return [*headers, (b"x-accel-buffering", b"no")]
-    return headers
+    """Events, lines of JSON and other streams go out one by one: nginx would collect them."""
+    said = {name.lower(): value for name, value in headers}
+    kind = said.get(b"content-type", b"")
+    if b"x-accel-buffering" in said or not (
+        kind.startswith(b"text/event-stream") or (b"content-length" not in said and _STREAMED.match(kind))
+    ):
+        return headers
+    return [*headers, (b"x-accel-buffering", b"no")]
+
+
+def _check(headers: list[tuple[bytes, bytes]]) -> None:
+    """BrokenAppError for a head that nginx would refuse: it knows no better word than 502."""
+    size = sum(len(name) + len(value) + 4 for name, value in headers)
+    if size > LARGEST:
+        raise BrokenAppError(too_large(size))
+    lengths = [value for name, value in headers if name.lower() == b"content-length"]
+    if len(lengths) > 1:
+        first, second = (value.decode("latin-1") for value in lengths[:2])
+        raise BrokenAppError(f"the answer has two Content-Length headers: {first} and {second}")
 
 
 def _joined(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:

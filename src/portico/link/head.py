@@ -42,6 +42,14 @@ _SHARED: Final = re.compile(r"public|s-maxage", re.IGNORECASE)
 _OURS: Final = re.compile(r"/+-(?:/|$)")
 """Portico's own locations."""
 _END: Final = "\r\n"
+LARGEST: Final = 64 << 10
+"""Bytes of headers that nginx has room for (plan/nginx/pages.py)."""
+STREAMED: Final = (
+    r"(?:application/(?:(?:x-)?ndjson|(?:x-)?jsonl|(?:x-)?jsonlines|json-seq|stream\+json)"
+    r"|multipart/x-mixed-replace|text/plain)"
+)
+"""Types whose parts are wanted as they are made, when the app gives no length: lines of JSON, pictures of a camera,
+words of a language model."""
 _MOST_KNOWN: Final = 1000
 """Names are remembered up to here; an app that invents more pays for the check each time."""
 _known_names: dict[str, int] = {}
@@ -76,7 +84,7 @@ def render(  # one loop without calls: every response pays for it
             if kind == _DROPPED:
                 continue
             if kind == _LENGTH:
-                length = _parse_length(value)
+                length = _parse_length(value, length)
             elif kind == _SENDFILE:
                 sendfile = value
                 continue  # a path of this machine is not for clients
@@ -88,13 +96,25 @@ def render(  # one loop without calls: every response pays for it
                     continue
         lines.append(name + ": " + value)
     _add(lines, told)
+    return _checked(lines), length, sendfile
+
+
+def _checked(lines: list[str]) -> str:
     # One look at the whole is cheaper than a pattern for each value, and nearly every head is printable.
     text = "".join(lines)
     if not text.isprintable() and (found := _CONTROL.search(text)):
         raise BrokenAppError(
             f"a response header holds a line break or another control character: {found[0]!r}"
         )
-    return (_END.join(lines) + _END if lines else ""), length, sendfile
+    head = _END.join(lines) + _END if lines else ""
+    if len(head) > LARGEST:
+        raise BrokenAppError(too_large(len(head)))
+    return head
+
+
+def too_large(size: int) -> str:
+    """The sentence about a head that nginx would refuse."""
+    return f"the answer has {size} bytes of headers, the limit is {LARGEST}: set fewer or smaller cookies"
 
 
 def _add(lines: list[str], told: dict[int, str]) -> None:
@@ -166,7 +186,9 @@ def _kind(name: str) -> int:
     return kind
 
 
-def _parse_length(value: str) -> int:
+def _parse_length(value: str, before: int | None) -> int:
+    if before is not None:
+        raise BrokenAppError(f"the answer has two Content-Length headers: {before} and {value}")
     text = value.strip(" \t")
     if not (text.isascii() and text.isdecimal()):
         raise BrokenAppError(f"{value!r} is not a Content-Length")

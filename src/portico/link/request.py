@@ -61,6 +61,10 @@ def build_environ(packet: bytes, base: Environ) -> Environ:
         _strip_prefix(environ, prefix)
     elif prefix is None:
         environ["SCRIPT_NAME"] = ""
+    if "REQUEST_URI" in environ:
+        environ["RAW_URI"] = environ["REQUEST_URI"]  # Gunicorn's and Werkzeug's name for it
+    if not environ.get("QUERY_STRING", "").isascii():
+        _mend_query(environ)
     if "HTTP_CONTENT_LENGTH" in environ or "HTTP_CONTENT_TYPE" in environ:
         # nginx sends these two as headers as well; CGI and PEP 3333 know them without HTTP_ only.
         environ.pop("HTTP_CONTENT_LENGTH", None)
@@ -207,6 +211,15 @@ def _strip_prefix(environ: Environ, prefix: str) -> None:
     path = environ.get("PATH_INFO", "")
     if path == prefix or path.startswith(prefix + "/"):
         environ["PATH_INFO"] = path[len(prefix) :]
+
+
+def _mend_query(environ: Environ) -> None:
+    """Raw bytes that are no UTF-8 are read as Latin-1, as Werkzeug's own server and Django do: Flask cannot."""
+    query = environ["QUERY_STRING"]
+    try:
+        query.encode("latin-1").decode()
+    except UnicodeDecodeError:
+        environ["QUERY_STRING"] = query.encode().decode("latin-1")
 
 
 def _fill_in(environ: Environ) -> None:

@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Any, Final, Protocol
 
 from portico.link.download import WORTH_BYTES, Downloads, Wanted, agrees, kept
-from portico.link.head import BrokenAppError, check_status, endpoint, field, numbers, render, split
+from portico.link.head import STREAMED, BrokenAppError, check_status, endpoint, field, numbers, render, split
 from portico.link.request import Body, ClientGoneError, Connection, Environ, take
 from portico.link.stream import Stream
 
@@ -29,6 +29,8 @@ _SEND: Final = 1 << 20
 """Bytes handed to the kernel at once, so that a long body shows progress to the deadline."""
 _WERKZEUG_PART: Final = "206 PARTIAL CONTENT"
 _UNBUFFERED: Final = re.compile(r"(?:^|\n)x-accel-buffering:[ \t]*no[ \t]*\r", re.IGNORECASE)
+_CHOSEN: Final = re.compile(r"(?:^|\n)x-accel-buffering:", re.IGNORECASE)
+_STREAMED: Final = re.compile(rf"(?:^|\n)content-type:[ \t]*{STREAMED}[ \t]*[;\r]", re.IGNORECASE)
 _EVENTS: Final = re.compile(r"(?:^|\n)content-type:[ \t]*text/event-stream", re.IGNORECASE)
 _SLOW_NS: Final = 200_000_000
 """A client that keeps one block waiting longer than this is slow: somebody else does this thread's work meanwhile."""
@@ -169,7 +171,7 @@ class Response:
             raise BrokenAppError(f"the body ended {self._left} bytes before its Content-Length")
 
     def _send_blocks(self, result: Iterable[bytes]) -> None:
-        if self._length is None and not self.bodiless and _UNBUFFERED.search(self._head):
+        if self._length is None and not self.bodiless and self._is_stream(result):
             self._send_stream(result)
             return
         for block in result:
@@ -177,6 +179,18 @@ class Response:
                 self.write(block)
             if self.bodiless:
                 break  # nobody wants the rest, which may be endless
+
+    def _is_stream(self, result: Iterable[bytes]) -> bool:
+        """Whether a body of unknown length goes out as the app yields it. nginx is told so where the app does not."""
+        if _UNBUFFERED.search(self._head):
+            return True
+        # Django says `streaming` of its answers: others are whole already.
+        if isinstance(result, FileWrapper) or not getattr(result, "streaming", True) or self.head_sent:
+            return False
+        if _CHOSEN.search(self._head) or not _STREAMED.search(self._head):
+            return False
+        self._head += "X-Accel-Buffering: no\r\n"
+        return True
 
     def finish(self) -> None:
         """Take the request from the socket and close it: nginx sees a clean end."""

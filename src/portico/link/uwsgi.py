@@ -21,7 +21,7 @@ from portico.errors import PorticoError, Problem
 HEADER_SIZE: Final = 4
 LARGEST: Final = 0xFFFF
 """Most bytes of variables a packet can hold; nginx itself answers 400 to a request that needs more."""
-_LARGEST_HEAD: Final = 1 << 16
+_LARGEST_HEAD: Final = 72 << 10
 _LARGEST_ANSWER: Final = 1 << 20
 _size = struct.Struct("<H").unpack_from
 

@@ -16,7 +16,7 @@ from portico.plan.nginx.limits import clients, limit_zones
 from portico.plan.nginx.link import dialect, tables
 from portico.plan.nginx.log import log, log_maps
 from portico.plan.nginx.mime import TYPES
-from portico.plan.nginx.pages import HEAD_KIB, LINE_KIB, failure_maps, page_maps
+from portico.plan.nginx.pages import ANSWER_KIB, HEAD_KIB, LINE_KIB, failure_maps, page_maps
 from portico.plan.nginx.routes import private_map, upload_map
 from portico.plan.nginx.server import own_lines, servers
 from portico.plan.nginx.sizes import answer_on_disk
@@ -196,10 +196,15 @@ def _buffers(site: Site, place: Place) -> list[Directive]:
     link = dialect(site)
     return [
         directive(
-            f"{link}_buffer_size", "16k", why="room for the answer's head; two cookies of 3 kB fill the default"
+            f"{link}_buffer_size", f"{ANSWER_KIB + 8}k",
+            why=f"room for an answer's head of {ANSWER_KIB} KiB, its status line and the numbers of the worker; "
+            "memory that an answer does not fill is never touched",
         ),
         directive(
-            f"{link}_buffers", 8, "16k",
+            f"{link}_busy_buffers_size", f"{ANSWER_KIB + 8}k", why="nginx wants at least the room for the head here",
+        ),
+        directive(
+            f"{link}_buffers", 6, "16k",
             why="takes a whole page from the worker at once: a slow client keeps nginx busy, not the app",
         ),
         directive(

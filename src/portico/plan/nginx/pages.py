@@ -27,6 +27,8 @@ FAILED = "failed"
 LINE_KIB, HEAD_KIB = 8, 56
 """The largest header and the largest head. A packet of the uwsgi protocol holds 65 535 bytes, and each header needs up
 to 7 bytes more there than in the head. nginx reads 128 KiB, for HTTP/2 knows no page for what is beyond that."""
+ANSWER_KIB = 64
+"""The largest head of an answer; link/head.py refuses a larger one."""
 _HEAD_TOO_LONG = r"~^(?:5[89]\d{3}|57(?:[4-9]\d\d|3(?:[5-9]\d|4[5-9]))|[6-9]\d{4}|\d{6,})$"
 """Above 56 KiB."""
 _MAYBE_TOO_LONG = (
@@ -84,7 +86,10 @@ def pages(site: Site) -> tuple[Page, ...]:
         ),
         Page(500, "Something went wrong", "The server could not handle this request.", name=FAILED),
         Page(
-            502, "The app did not answer", "Something went wrong on our side. Please try again in a moment."
+            502,
+            "The app did not answer",
+            "Something went wrong on our side: no answer came, or one that is no valid HTTP or has more than "
+            f"{ANSWER_KIB} KiB of cookies and headers. Please try again in a moment.",
         ),
         Page(503, "Starting", "The app is starting. This page asks again by itself.", RETRY_SECONDS),
         Page(503, "Closed for maintenance", _MESSAGE, RETRY_MAINTENANCE_SECONDS, MAINTENANCE),

@@ -40,7 +40,7 @@ _PAGES: dict[str, tuple[str, ...]] = {
     ),
     "http/ngx_http_proxy_module.html": (
         "proxy_pass", "proxy_temp_path", "proxy_set_header", "proxy_http_version", "proxy_read_timeout",
-        "proxy_send_timeout", "proxy_connect_timeout", "proxy_buffers", "proxy_buffer_size",
+        "proxy_send_timeout", "proxy_connect_timeout", "proxy_buffers", "proxy_buffer_size", "proxy_busy_buffers_size",
         "proxy_hide_header", "proxy_intercept_errors", "proxy_next_upstream", "proxy_next_upstream_tries",
         "proxy_redirect", "proxy_pass_request_body", "proxy_next_upstream_timeout", "proxy_ssl_verify",
         "proxy_max_temp_file_size", "proxy_buffering", "early_hints",
@@ -50,7 +50,8 @@ _PAGES: dict[str, tuple[str, ...]] = {
     ),
     "http/ngx_http_fastcgi_module.html": (
         "fastcgi_temp_path", "fastcgi_pass", "fastcgi_param", "fastcgi_read_timeout", "fastcgi_send_timeout",
-        "fastcgi_connect_timeout", "fastcgi_buffers", "fastcgi_buffer_size", "fastcgi_hide_header",
+        "fastcgi_connect_timeout", "fastcgi_buffers", "fastcgi_buffer_size", "fastcgi_busy_buffers_size",
+        "fastcgi_hide_header",
         "fastcgi_next_upstream", "fastcgi_next_upstream_tries", "fastcgi_next_upstream_timeout",
         "fastcgi_max_temp_file_size", "fastcgi_buffering", "fastcgi_intercept_errors", "fastcgi_pass_request_body",
         "fastcgi_pass_request_headers", "fastcgi_ignore_headers",

@@ -147,7 +147,12 @@ def _trace(site: Site) -> list[Directive]:
 def _request(site: Site, path: str, host: str) -> list[Directive]:
     if not path:
         seen = {_PATH: path_seen(site)}
-        return [_param(name, seen.get(name, value), why) for name, value, why in _REQUEST]
+        decoded = _param(
+            "HTTP_TRANSFER_ENCODING",
+            "",
+            "nginx has decoded the body: CONTENT_LENGTH is all that is true of it",
+        )
+        return [*(_param(name, seen.get(name, value), why) for name, value, why in _REQUEST), decoded]
     asked, why = _asked(site, path, host), "Portico's own question, whatever the client sent"
     left = [_param(name, value, words) for name, value, words in _REQUEST if name not in asked]
     return left + [_param(name, value, why, site.cause("health")) for name, value in asked.items()]
