@@ -172,3 +172,23 @@ def test_a_stream_arrives_as_it_is_made(run: Served, kind: str) -> None:
         first = next(pieces)
         (run.directory / name).touch()
         assert (first, b"".join(pieces)) == (b"one\n", b"two\n")
+
+
+def test_a_304_of_a_file_says_vary_once_as_its_200_does(run: Served) -> None:
+    for coding in ("gzip", "br", "identity"):
+        whole = run.get("/static/a.css", headers={"Accept-Encoding": coding})
+        headers = {"Accept-Encoding": coding, "If-None-Match": whole.headers["ETag"]}
+        again = run.get("/static/a.css", headers=headers)
+        assert (whole.status_code, again.status_code) == (200, 304)
+        assert whole.headers.get_list("Vary") == again.headers.get_list("Vary") == ["Accept-Encoding"], coding
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
+def test_a_method_that_a_file_does_not_know_is_told_which_it_does(run: Served, method: str) -> None:
+    answer = run.client.request(method, f"{run.url}/static/a.css", content=b"x" * 10)
+    assert (answer.status_code, answer.headers.get_list("Allow")) == (405, ["GET, HEAD, OPTIONS"])
+
+
+def test_options_of_a_file_says_what_is_allowed(run: Served) -> None:
+    answer = run.client.options(f"{run.url}/static/a.css")
+    assert (answer.status_code, answer.headers["Allow"], answer.content) == (204, "GET, HEAD, OPTIONS", b"")

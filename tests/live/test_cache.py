@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from tests.support import Served, portico, served
+from tests.support import Served, free_port, portico, private_directory, served
 
 APP = """
 import json, os, pathlib, time
@@ -461,6 +461,33 @@ def test_an_answer_under_way_while_its_url_is_purged_does_not_stay(run: Served) 
         hold.unlink()
         assert asked.result().text == "old"
     until(lambda: run.get("/raced").text == "new")
+
+
+ONE = """
+from flask import Flask, Response
+app = Flask(__name__)
+
+@app.get("/page")
+def page():
+    return Response("one", headers={"Cache-Control": "public, max-age=600"})
+"""
+
+
+@pytest.mark.usefixtures("_needs_nginx")
+def test_pages_kept_over_a_stop_and_a_start_of_other_code_are_said() -> None:
+    said = "nginx keeps answers of an earlier run"
+    with private_directory() as home:
+        port = free_port()
+        with served({"app.py": ONE}, directory=home, port=port) as run:
+            assert run.get("/page").text == "one"
+            until(lambda: "ready in" in run.stderr() + run.stdout())
+            assert said not in run.stderr() + run.stdout()
+        with served({"app.py": ONE.replace("one", "two")}, directory=home, port=port) as run:
+            until(lambda: "ready in" in run.stderr() + run.stdout())
+            assert said in run.stderr() + run.stdout()
+            assert run.get("/page").text == "one"
+            purge(run, "/*")
+            assert run.get("/page").text == "two"
 
 
 _directives = st.sampled_from(

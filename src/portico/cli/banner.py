@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import time
+from itertools import islice
+
 from portico import __version__
 from portico.cli.gather import Gathered
 from portico.cli.output import bad, faint, good, strong, warned
 from portico.plan.model import Plan
 from portico.plan.nginx.statics import served
+from portico.run import kept
 from portico.values import Duration, Size
+
+_MOST_LOOKED_AT = 1000
+_KEPT = 'nginx keeps answers of an earlier run; if the code has changed, drop them: portico purge "/*"'
 
 
 def banner(gathered: Gathered, took_seconds: float) -> list[str]:
@@ -15,6 +22,8 @@ def banner(gathered: Gathered, took_seconds: float) -> list[str]:
     rows = [("serving", strong("  ".join(gathered.plan.urls))), *_rows(gathered)]
     lines = [f"  {faint(f'{name:>8s}')}  {text}" for name, text in rows]
     lines += [f"  {warned('    note')}  {note}" for note in gathered.plan.notes]
+    if _has_kept(gathered.plan, time.time() - took_seconds):
+        lines.append(f"  {warned('    note')}  {_KEPT}")
     lines += [f"  {bad('  DANGER')}  {bad(alarm)}" for alarm in gathered.plan.alarms]
     return [
         "",
@@ -23,6 +32,12 @@ def banner(gathered: Gathered, took_seconds: float) -> list[str]:
         f"  {good('ready')} in {took_seconds:.2f} s with Portico {__version__}; Ctrl-C stops it",
         "",
     ]
+
+
+def _has_kept(plan: Plan, started: float) -> bool:
+    """Whether nginx keeps an answer that was made before `started` (Unix time); of very many some are looked at."""
+    files = islice(kept.files(plan.cache), _MOST_LOOKED_AT) if plan.cache else ()
+    return any(each.began < started for each in map(kept.read, files) if each)
 
 
 def _rows(gathered: Gathered) -> list[tuple[str, str]]:

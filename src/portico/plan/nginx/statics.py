@@ -31,6 +31,9 @@ _TEXT = (
     "text/xml",
     "image/svg+xml",
 )
+_REFUSED_METHOD = "@portico_method_of_a_file"
+_ALLOW = "https://www.rfc-editor.org/rfc/rfc9110#section-15.5.6"
+_NOT_MODIFIED = "https://www.rfc-editor.org/rfc/rfc9110#section-15.4.5"
 _LIFE = "https://www.rfc-editor.org/rfc/rfc8246.html"
 
 
@@ -47,7 +50,37 @@ def statics(
         if routes := inside.get(folder.url):
             of_folder[0] = _below_routes(site, place, folder, of_folder[0], routes)
         made += of_folder
-    return made + [_root_file(site, place, file, headers) for file in site.root_files]
+    made += [_root_file(site, place, file, headers) for file in site.root_files]
+    return [*made, _not_allowed(headers)] if made else []
+
+
+def _not_allowed(headers: list[Directive]) -> Directive:
+    """What a file answers to any method but GET and HEAD: RFC 9110 wants the others named."""
+    why = "a file can be read: OPTIONS is told so, every other method is refused, and both answers name what is allowed"
+    return block(
+        "location", _REFUSED_METHOD, why=why,
+        of=[
+            *headers,
+            directive("add_header", "Allow", "GET, HEAD, OPTIONS", "always", why=why, source=_ALLOW),
+            block(
+                "if", "(", "$request_method", "=", "OPTIONS", ")", why=why,
+                of=[directive("return", 204, why="the answer is in the head")],
+            ),
+            directive("return", 405, why=why),
+        ],
+    )  # fmt: skip
+
+
+def _varied() -> Directive:
+    why = "nginx's own gzip says Vary with the bytes and forgets it with a 304, which must say the same"
+    return directive("add_header", "Vary", "$portico_not_modified_vary", why=why, source=_NOT_MODIFIED)
+
+
+def _methods() -> Directive:
+    return directive(
+        "error_page", 405, "=", _REFUSED_METHOD,
+        why="OPTIONS and methods that a file does not know are answered with an Allow header", source=_ALLOW,
+    )  # fmt: skip
 
 
 def served(site: Site, place: Place) -> list[StaticFolder]:
@@ -74,7 +107,9 @@ def static_maps(site: Site, place: Place) -> list[Directive]:
     """Variables of static files, at `http` level; none when there are no files."""
     if not served(site, place) and not site.root_files and not site.spa:
         return []
-    return _lives(site)
+    why = "what a 304 of a file says of the forms that the file has"
+    table = [("default", ""), ("304", "Accept-Encoding")]
+    return [*_lives(site), entries("map", "$status", "$portico_not_modified_vary", table=table, why=why)]
 
 
 def _lives(site: Site) -> list[Directive]:
@@ -186,6 +221,8 @@ def _location(
                 why="a folder, a link or a file that may not be read looks like one that is not there",
             ),
             *missing,
+            _methods(),
+            _varied(),
             no_such_part(),
             *([] if has_index or place.nginx.clears_headers else [_no_folder()]),
             *_copy(place, copies(site, place), url, said),
@@ -258,6 +295,8 @@ def _root_file(site: Site, place: Place, file: RootFile, headers: list[Directive
                 why="a link or a file that may not be read looks like one that is not there",
             ),
             *error_pages(404),
+            _methods(),
+            _varied(),
             no_such_part(),
         ],
     )  # fmt: skip

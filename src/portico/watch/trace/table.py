@@ -282,13 +282,11 @@ def _in_worker(evidence: Evidence, record: dict[str, Any]) -> Iterator[Row]:
     taken, read = events.get("taken", 0), events.get("read", 0)
     since = evidence.sent.at("sent")
     numbers = evidence.line.numbers if evidence.line else {}
-    queue = (
-        f"; {numbers['queue_us']} us of it in the queue, to the millisecond"
-        if numbers.get("queue_us")
-        else ""
-    )
     who = f"worker {record['pid']}" + (f", thread {record['thread']}" if record["thread"] else "")
     took = max(0, _us(since, taken)) if taken > since else 0
+    # nginx's clock ticks in milliseconds: by it the queue may look longer than the whole way there.
+    waited = min(numbers.get("queue_us") or 0, took)
+    queue = f"; {waited} us of it in the queue, to the millisecond" if waited else ""
     yield _row(evidence, LINK, f"{who} takes the connection", _REQUEST, LINK, WORKER, at=taken, took=took,
                note=f"since the client had sent: nginx, the link and the queue{queue}")  # fmt: skip
     what = f"reads {len(record['nginx'] or record['environ'])} variables and makes the environ"

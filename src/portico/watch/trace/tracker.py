@@ -124,7 +124,10 @@ def _bare(uri: str | None) -> str | None:
 
 
 def _joined(headers: Headers | list[list[str]]) -> dict[str, str]:
+    """The values of each name, however it is spelled: an ASGI app's `vary` and `Vary` are one header."""
     made: dict[str, str] = {}
+    spelled: dict[str, str] = {}
     for name, value in headers:
+        name = spelled.setdefault(name.lower(), name)
         made[name] = f"{made[name]}, {value}" if name in made else value
     return made
