@@ -9,6 +9,7 @@ import sys
 import venv
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 from cryptography import x509
@@ -41,9 +42,10 @@ def _like_a_public_one(directory: Path) -> tuple[bytes, bytes]:
     plain = x509.load_pem_x509_certificate(chain)
     signer = serialization.load_pem_private_key((directory / make.AUTHORITY_KEY).read_bytes(), None)
     assert isinstance(signer, ec.EllipticCurvePrivateKey)
+    begins = plain.not_valid_before_utc
     made = x509.CertificateBuilder(
-        plain.issuer, plain.subject, plain.public_key(), plain.serial_number, plain.not_valid_before_utc,
-        plain.not_valid_after_utc, list(plain.extensions),
+        plain.issuer, plain.subject, plain.public_key(), plain.serial_number, begins,
+        begins + timedelta(days=90), list(plain.extensions),
     )  # fmt: skip
     where = x509.DistributionPoint(
         [x509.UniformResourceIdentifier("http://crl.example/1.crl")], None, None, None

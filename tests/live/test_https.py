@@ -131,8 +131,12 @@ def test_other_names_lead_to_the_canonical_one(named: tuple[Served, int]) -> Non
         headers = {"Host": f"www.shop.example:{port}"}
         answer = client.post(f"https://127.0.0.1:{port}/a?b=1", headers=headers, extensions=extensions)
     assert (answer.status_code, answer.headers["Location"]) == (308, f"https://shop.example:{port}/a?b=1")
-    assert run.get("/x", headers={"Host": "www.shop.example"}).headers["Location"] == (
+    assert run.get("/x", headers={"Host": f"www.shop.example:{run.port}"}).headers["Location"] == (
         f"https://www.shop.example:{port}/x"
+    )
+    # A client that named no port came by a port mapping.
+    assert run.get("/x", headers={"Host": "www.shop.example"}).headers["Location"] == (
+        "https://www.shop.example/x"
     )
 
 
@@ -314,7 +318,7 @@ def challenged(run: Served, port: int) -> None:
     folder = run.state / "challenges/.well-known/acme-challenge"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "token").write_text("proof")
-    host = {"Host": "shop.example"}
+    host = {"Host": f"shop.example:{run.port}"}
     answer = run.get("/.well-known/acme-challenge/token", headers=host)
     assert (answer.status_code, answer.text) == (200, "proof")
     other = run.get("/.well-known/acme-challenge/of-the-app", headers=host)
