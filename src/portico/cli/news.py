@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 from portico.cli.journal import Priority
@@ -49,6 +51,20 @@ def _sentence(item: news.News) -> str:  # noqa: C901  a table, one row a kind of
             return good(f"the canary, release {number}, gets no more requests") + (f": {why}" if why else "")
         case news.RolledBack(number, worse):
             return good(f"release {number} serves again; {worse} leaves")
+        case news.TookOver(number, worse):
+            return bad(f"release {worse} cannot serve: release {number}, kept for a rollback, serves again")
+        case news.CannotLoad(number, error):
+            return bad(f"a worker of release {number} cannot load the app: {error}") + (
+                "\n  the workers that loaded it before serve on, and none of them can be replaced;"
+                " put the code right, then portico reload"
+            )
+        case news.OtherCode(number, names, pids):
+            return warned(other_code(number, names, pids))
+        case news.LargeWorker(memory, limit, instead):
+            return warned(
+                f"max_memory ({short_size(limit)}) is too small: a worker has {short_size(memory)} when it has just"
+                f" loaded the app; workers are replaced at {short_size(instead)} instead"
+            )
         case news.GenerationDropped(number, _, problems):
             words = "\n".join(str(problem) for problem in problems)
             return bad(f"release {number} was dropped, the one before serves on") + (
@@ -141,9 +157,30 @@ def _sentence(item: news.News) -> str:  # noqa: C901  a table, one row a kind of
             return ""
 
 
-def priority(item: news.News) -> Priority:
+def other_code(number: int, names: Sequence[str], pids: Sequence[int]) -> str:
+    """What the release began with is not what its workers have, or what a new one would load."""
+    which = ", ".join(names[:_NAMES]) + (f" and {len(names) - _NAMES} more" if len(names) > _NAMES else "")
+    if pids:
+        return (
+            f"release {number}: {len(pids)} of its workers came up with other code than it began with ({which});"
+            " a directory a release prevents that: portico reload --path DIR"
+        )
+    return (
+        f"release {number}: its code is no longer on the disk ({which}): a worker that is replaced or crashes comes"
+        " back with what is there now; put the code back and portico reload"
+    )
+
+
+_NAMES = 3
+
+
+def priority(item: news.News) -> Priority:  # noqa: C901  a table, one row a level
     """How bad it is."""
     match item:
+        case news.TookOver() | news.CannotLoad():
+            return Priority.ERROR
+        case news.OtherCode() | news.LargeWorker():
+            return Priority.WARNING
         case news.Restarting() | news.Stuck() | news.GenerationLeft() | news.OldWorkerEnded():
             return Priority.WARNING
         case news.NginxSaid() | news.DiskFull() | news.Trouble() | news.WatcherFailed() | news.ServerOut():

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from portico.cli import output
+from portico.cli.news import other_code
 from portico.cli.running import absent, running_site, runtime_of
 from portico.errors import FAILED, Problem, UsageError
 from portico.run import client, lock
@@ -98,6 +99,9 @@ def _sentence(step: dict[str, object]) -> str:  # noqa: C901  a table, one row a
             return output.good(f"the canary, release {step['number']}, gets no more requests{why}")
         case "RolledBack":
             return output.good(f"release {step['number']} serves again; {step['bad']} leaves")
+        case "OtherCode":
+            assert isinstance(step["files"], list)
+            return output.warned(other_code(int(str(step["number"])), step["files"], ()))
         case "Refused":
             return "\n".join(_problems([step["problem"]]))
         case "GenerationDropped":

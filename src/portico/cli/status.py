@@ -11,6 +11,7 @@ import click
 from portico.cli import output, sites, watchers
 from portico.cli.certificate import row
 from portico.cli.compare import compare, comparison
+from portico.cli.news import other_code
 from portico.cli.running import absent, running_site, runtime_of
 from portico.cli.words import lasting
 from portico.errors import UNHEALTHY
@@ -41,6 +42,14 @@ def command(app: str | None, config: str | None, name: str, is_all: bool, is_jso
         output.result(output.as_json(status))
     else:
         output.results(_lines(output.safe(status)))
+    if not _serves(status):
+        sys.exit(UNHEALTHY)
+
+
+def _serves(status: dict[str, Any]) -> bool:
+    """Whether the live release has what it needs to answer; a site that is still starting counts as well."""
+    live = [one for one in status["generations"] if one["number"] == status["live"]]
+    return not any(one["status"] == "resting" for one in (*live, status["nginx"]))
 
 
 def _lines(status: dict[str, Any]) -> list[str]:
@@ -53,6 +62,7 @@ def _lines(status: dict[str, Any]) -> list[str]:
     ]
     for generation in status["generations"]:
         lines += _generation(generation, is_live=generation["number"] == status["live"])
+        lines += _troubles(generation, status)
     lines += _state_lines(status)
     lines += comparison(status)
     lines += [f"  server     {_server(server)}" for server in status["servers"]]
@@ -74,6 +84,22 @@ def _generation(generation: dict[str, Any], *, is_live: bool) -> list[str]:
     ]
     more = [f"             and {len(workers) - _MOST_WORKERS} more"] if len(workers) > _MOST_WORKERS else []
     return [head, f"  workers    {count}; with the arbiter {_size(generation['memory'])}", *rows, *more]
+
+
+def _troubles(generation: dict[str, Any], status: dict[str, Any]) -> list[str]:
+    """That its workers cannot be replaced, or have other code than the release began with."""
+    number, other, made = generation["number"], generation["other_code"], []
+    if error := generation["cannot_load"]:
+        what = f"a new worker cannot load the app ({error}): those that have it serve on"
+        made.append(output.bad(f"  broken     {what}"))
+    if other["pids"]:
+        made.append(output.warned(f"  code       {other_code(number, other['files'], other['pids'])}"))
+    elif status["changed_on_disk"] and number == status["live"]:
+        made.append(output.warned(f"  code       {other_code(number, status['changed_on_disk'], ())}"))
+    if limit := generation["memory_limit"]:
+        what = f"max_memory is less than the app needs to start; workers are replaced at {short_size(limit)}"
+        made.append(output.warned(f"  memory     {what}"))
+    return made
 
 
 _MOST_WORKERS = 12

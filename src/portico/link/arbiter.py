@@ -1,21 +1,106 @@
-"""Gunicorn for an app that runs as another user than Portico: `python -m portico.link.arbiter ...`.
+"""Gunicorn with workers that are replaced in turn: `python -m portico.link.arbiter ...`.
 
-Gunicorn removes the path of its socket when it ends, and trips when it may not: here the directory belongs to root. A
-socket that systemd handed over it leaves alone, and this one was handed over just so.
+A worker that is to be replaced (max_requests, max_memory) asks for a successor and serves on until one has loaded the
+app. So code on the disk that cannot be loaded costs no worker that serves. There is one successor at a time: one worker
+more than configured, for as long as it loads and the other one finishes.
+When no worker can load the app and none is left that has, the arbiter ends: Portico answers then, and tries again.
+
+Gunicorn removes the path of its socket when it ends, and trips when it may not. A socket that systemd handed over it
+leaves alone, and this one is Portico's and handed over just so.
 """
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
+import time
+from typing import Any, Final
 
 from gunicorn import arbiter
 from gunicorn.app import base, wsgiapp
+from gunicorn.errors import HaltServer
+
+from portico.link.handover import BOOTING, FAILED, Handover
+
+PAUSE_SECONDS: Final = 5.0
+"""After a worker that could not load the app, before the next one tries: each try is a traceback in the log."""
+_DEATHS: Final = 3
+"""So many workers in a row that died while they loaded the app, and none serves: as if it could not be loaded."""
 
 
 class Arbiter(arbiter.Arbiter):  # type: ignore[misc]
-    """Believes that its sockets are somebody else's."""
+    """Replaces workers in turn, and believes that its sockets are somebody else's."""
 
     systemd = property(lambda _: True, lambda *_: None)
+    _not_before = 0.0
+    _failures = _last_failed = 0
+    """How many workers in a row could not load the app, and the age (Gunicorn's counter) of the last one."""
+
+    def start(self) -> None:
+        Handover.arbiter = os.getpid()
+        super().start()
+
+    def handle_winch(self) -> None:
+        """A worker has something to tell: the loop looks at all of them after each signal."""
+
+    def manage_workers(self) -> None:
+        """Start what is missing, a successor included; let go who has one, or is too many."""
+        staying = [worker for worker in self._by_age() if not _handover(worker).was_let_go]
+        due = [worker for worker in staying if _handover(worker).is_due]
+        successor = 1 if due and len(self.WORKERS) <= self.num_workers else 0
+        for _ in range(self.num_workers + successor - len(staying)):
+            if not self._may_start():
+                break
+            self.spawn_worker()
+        self._let_go(staying, due)
+
+    def _by_age(self) -> list[Any]:
+        return sorted(self.WORKERS.values(), key=lambda worker: int(worker.age))
+
+    def _let_go(self, staying: list[Any], due: list[Any]) -> None:
+        loaded = sum(_handover(worker).has_loaded for worker in staying)
+        if due and loaded > self.num_workers:
+            _handover(due[0]).let_go(due[0].pid)
+        too_many = len(staying) - self.num_workers - (1 if due else 0)
+        for worker in staying[: max(0, too_many)]:
+            _handover(worker).let_go()
+            self.kill_worker(worker.pid, signal.SIGTERM)
+
+    def _may_start(self) -> bool:
+        """Not at once after a failure, while others serve or are still trying."""
+        return time.monotonic() >= self._not_before or not self.WORKERS
+
+    def reap_workers(self) -> None:
+        """Raises HaltServer when the app cannot be loaded and no worker is left that has it."""
+        before = dict(self.WORKERS)
+        super().reap_workers()
+        if not self.LISTENERS:
+            return  # the arbiter itself is leaving
+        ended = [before[pid] for pid in before.keys() - self.WORKERS.keys()]
+        failed = [one for one in ended if _handover(one).state in (BOOTING, FAILED)]
+        failed = [one for one in failed if not _handover(one).was_let_go]
+        if failed:
+            self._failed(failed)
+
+    def _failed(self, failed: list[Any]) -> None:
+        """These workers ended before they had the app."""
+        staying = [worker for worker in self.WORKERS.values() if not _handover(worker).was_let_go]
+        loaded = [int(worker.age) for worker in staying if _handover(worker).has_loaded]
+        if max(loaded, default=0) > self._last_failed:
+            self._failures = 0
+        self._failures += len(failed)
+        self._last_failed = max(int(worker.age) for worker in failed)
+        cannot_load = any(_handover(worker).state == FAILED for worker in failed)
+        if cannot_load or self._failures > 1:
+            self._not_before = time.monotonic() + PAUSE_SECONDS
+        if not loaded and ((cannot_load and not staying) or self._failures >= _DEATHS):
+            raise HaltServer("App failed to load.", self.APP_LOAD_ERROR)
+
+
+def _handover(worker: Any) -> Handover:
+    found: Handover = worker.handover
+    return found
 
 
 def main() -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
+import sys
 import threading
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -12,8 +14,9 @@ from typing import Any
 
 from gunicorn.workers.gasgi import ASGIWorker
 
-from portico.link import loading, said
+from portico.link import loading, report, said
 from portico.link.fence import SENDER_HEADER, Fence
+from portico.link.handover import DUE, Handover
 from portico.link.head import JOINED, LARGEST, STREAMED, BrokenAppError, too_large
 from portico.link.receive import Message, Receive, Receiver
 from portico.link.trace import Record, Tracer
@@ -34,15 +37,45 @@ _SECURE = {"http": "https", "ws": "wss"}
 
 
 class Worker(ASGIWorker):  # type: ignore[misc]  # Gunicorn publishes no types
-    """Runs an ASGI app behind nginx: `gunicorn -k portico.link.asgi.Worker`."""
+    """Runs an ASGI app behind nginx: `gunicorn -k portico.link.asgi.Worker`.
+
+    Is replaced as the other worker is: by max_requests and PORTICO_MAX_MEMORY, when its successor has started.
+    """
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        """In the arbiter, before the fork: what both write in is made here."""
+        super().__init__(*given, **named)
+        self.handover = Handover()
+        # Gunicorn's protocol would end the worker at once.
+        self._enough: int = self.max_requests
+        self.max_requests: int = sys.maxsize
+        self.max_memory = math.inf
+        self.at_the_end: Callable[[], None] = lambda: None
 
     def load_wsgi(self) -> None:
         """Load the app as Gunicorn does, and put the link around it."""
         said.keep(_request.get, self.log)
-        with loading.beside_others(self):
+        with loading.beside_others(self), loading.own_signals(self):
             super().load_wsgi()
         threading.Thread(target=_push, daemon=True, name="portico beat").start()
         self.asgi: App = behind_nginx(self.asgi, Tracer.of(os.environ), Fence.of(os.environ))
+
+    def run(self) -> None:
+        """The life of the worker; the app's own startup is part of the loading."""
+        with loading.beside_others(self):
+            super().run()
+        report.gone()
+        self.at_the_end()
+
+    def notify(self) -> None:
+        """Called once a second while the worker serves, and not before the app's startup is complete."""
+        super().notify()
+        if not self.handover.has_loaded:
+            loading.done(self)
+        if self.nr >= self._enough or report.resident() > self.max_memory:
+            self.handover.tell(DUE)
+        if self.handover.may_leave:
+            self.alive = False
 
 
 def _push() -> None:

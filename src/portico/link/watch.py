@@ -22,6 +22,8 @@ from portico.link.stream import LONGEST_SILENCE_SECONDS, Stream
 
 _READ_SECONDS: Final = 10.0
 """nginx sends a packet in one piece; a peer that has not finished one by now is not nginx."""
+_ROOM: Final = 1.1
+_LARGER: Final = 1.5
 _PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 _STATM: Final = "/proc/self/statm"
 
@@ -61,6 +63,12 @@ class Watch:
         if self._memory >= 0 and (used := _resident_bytes(self._memory)) > self._max_memory:
             return f"it has grown to {used >> 20} MiB"
         return None
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether no thread is left that could serve."""
+        seats = self._seats.copy()
+        return bool(seats) and all(seat.overdue for seat in seats)
 
     def unfinished(self) -> bool:
         """Whether a thread is left that is worth waiting for."""
@@ -125,6 +133,15 @@ def limits_from(environment: Mapping[str, str]) -> tuple[float, float]:
         except ValueError:
             raise RuntimeError(f"{name} is {text!r}, expected a number") from None
     return limits[0], limits[1]
+
+
+def allowed_memory(limit: float, fresh: int) -> float:
+    """Bytes at which a worker is replaced that had `fresh` bytes when it had loaded the app.
+
+    A limit below what the app needs to start would replace each worker after one request: then half as much again as
+    that, and Portico says so (`run.workers`).
+    """
+    return limit if limit >= fresh * _ROOM else fresh * _LARGER
 
 
 def _resident_bytes(memory: int) -> int:

@@ -7,23 +7,26 @@ past their deadline, for the size of the process and for the arbiter, and ends t
 from __future__ import annotations
 
 import gc
+import math
 import os
 import select
 import signal
 import socket
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
 from gunicorn.http.wsgi import base_environ
 from gunicorn.workers.base import Worker as GunicornWorker
 
-from portico.link import loading, said
+from portico.link import loading, report, said
 from portico.link.context import Contexts
 from portico.link.crew import GLANCE_SECONDS, LONGEST_GLANCE_SECONDS, Crew
 from portico.link.download import Downloads
 from portico.link.exchange import Exchange
 from portico.link.fence import Fence
+from portico.link.handover import DUE, Handover
 from portico.link.pause import VARIABLE, PauseFlag
 from portico.link.queue import Queue
 from portico.link.slow import VARIABLE as VARIABLE_OF_SLOW
@@ -52,6 +55,15 @@ class Worker(GunicornWorker):  # type: ignore[misc]  # Gunicorn publishes no typ
 
     crew_class: type[Crew] = Crew  # the experiments of bench/threads.py put others here
     _serving: Crew | None = None
+    _why = ""
+    """Why it is to be replaced."""
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        """In the arbiter, before the fork: what both write in is made here."""
+        super().__init__(*given, **named)
+        self.handover = Handover()
+        self.at_the_end: Callable[[], None] = lambda: None
+        self.max_memory = math.inf
 
     @classmethod
     def check_config(cls, cfg: Any, _log: Any) -> None:
@@ -66,12 +78,13 @@ class Worker(GunicornWorker):  # type: ignore[misc]  # Gunicorn publishes no typ
     def load_wsgi(self) -> None:
         """Load the app as Gunicorn does; see `loading.beside_others`."""
         said.keep(self._request_id, self.log)
-        with loading.beside_others(self):
+        with loading.beside_others(self), loading.own_signals(self):
             super().load_wsgi()
+        loading.done(self)
 
     def run(self) -> None:
         """The life of the worker after the app was loaded; returns when it has ended in good order."""
-        limits = limits_from(os.environ)
+        limits = limits_from(os.environ)[0], self.max_memory
         queue = Queue(limits[0])
         crew = self._serving = self._crew(queue)
         slow = SlowRequests(os.environ.get(VARIABLE_OF_SLOW), self.pid)
@@ -86,6 +99,7 @@ class Worker(GunicornWorker):  # type: ignore[misc]  # Gunicorn publishes no typ
         else:
             crew.stop(_longest_backlog())  # nobody else may be left to take it
         self._finish(watch)
+        self.at_the_end()
 
     def _crew(self, queue: Queue) -> Crew:
         listener: socket.socket = self.sockets[0].sock
@@ -138,12 +152,13 @@ class Worker(GunicornWorker):  # type: ignore[misc]  # Gunicorn publishes no typ
                 self.notify()
                 pause.obey(crew)
                 said.push()
-                if reason := watch.look():
-                    return reason
+                self._why = watch.look() or self._why
                 crew.relieve_late()
                 crew.nudge()
             if crew.full:
-                return f"it has served {self.max_requests} requests"
+                self._why = self._why or f"it has served {self.max_requests} requests"
+            if self._may_leave(watch):
+                return self._why or "there are more than configured"
             for descriptor, _ in (arrivals if crew.has_reserve else signals).poll(max(beat - now, 0)):
                 if descriptor == self.PIPE[0]:
                     os.read(descriptor, 4096)
@@ -153,8 +168,15 @@ class Worker(GunicornWorker):  # type: ignore[misc]  # Gunicorn publishes no typ
                     time.sleep(glance)
         return None
 
+    def _may_leave(self, watch: Watch) -> bool:
+        """A worker that is to be replaced serves on until its successor has the app (`link.handover`)."""
+        if self._why:
+            self.handover.tell(DUE)
+        return self.handover.may_leave or (bool(self._why) and watch.is_stuck)
+
     def _finish(self, watch: Watch) -> None:
         """Wait for the requests that were accepted, then end what is left."""
+        report.gone()
         watch.say_goodbye()
         self._wait_for_threads(watch, self.cfg.graceful_timeout)
         watch.hang_up()

@@ -30,7 +30,7 @@ from portico.plan.nginx.tls import no_http2
 from portico.plan.nginx.upstream import impossible, planned
 from portico.plan.nginx.upstream import notes as upstream_notes
 from portico.plan.nginx.uwsgi_link import has_uploads
-from portico.plan.paths import SOCKET_PATH_LIMIT, Paths, slow
+from portico.plan.paths import SOCKET_PATH_LIMIT, Paths, slow, workers
 from portico.plan.tls import impossible_tls, tls, tls_directories
 from portico.plan.uwsgi import uwsgi_ini, uwsgi_process
 from portico.plan.workers import Capacity, capacity
@@ -183,7 +183,7 @@ def _of_workers(site: Site, place: Place) -> list[Directory]:
     """Where the workers write of themselves; the app's own user can do it nowhere else."""
     if not site.has_app or site.options.workers.server == "uwsgi":
         return []
-    wanted = (slow(place.runtime), *([Paths.of(place).app] if place.app_user else []))
+    wanted = (slow(place.runtime), workers(place.runtime), *([Paths.of(place).app] if place.app_user else []))
     return [Directory(path, 0o700, owner=place.app_user, is_secret=True) for path in wanted]
 
 

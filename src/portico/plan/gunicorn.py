@@ -9,7 +9,7 @@ from portico.plan import downloads, tracing
 from portico.plan.model import CONF, File, Ladder, Process
 from portico.plan.nginx.downloads import given
 from portico.plan.nginx.sizes import lasting
-from portico.plan.paths import Paths, control, pause, purge, slow, trace
+from portico.plan.paths import Paths, control, pause, purge, slow, trace, workers
 from portico.plan.settings import Setting, as_python
 from portico.plan.workers import Capacity, jitter
 from portico.site.model import Site
@@ -27,13 +27,21 @@ def gunicorn_process(site: Site, place: Place, capacity: Capacity) -> Process:
     """The command that runs a generation of the app."""
     return Process(
         name="gunicorn",
-        argv=(place.python, "-m", _program(place), "--config", f"{CONF}/gunicorn.conf.py", site.facts.app),
+        argv=(
+            place.python,
+            "-m",
+            "portico.link.arbiter",
+            "--config",
+            f"{CONF}/gunicorn.conf.py",
+            site.facts.app,
+        ),
         cwd=site.facts.directory,
         env={
             "PORTICO_DEADLINE": f"{Ladder.of(site.options.request_timeout).deadline_seconds:g}",
             "PORTICO_MAX_MEMORY": str(int(capacity.max_memory)),
             "PORTICO_TRACE": trace(place.runtime),
             "PORTICO_SLOW": slow(place.runtime),
+            "PORTICO_WORKERS": workers(place.runtime),
             "PORTICO_TRACE_MASK": ",".join(site.options.trace.mask),
             "PORTICO_APP_LOG": Paths.of(place).app_log,
             "PORTICO_BELIEVED": ",".join(
@@ -47,10 +55,6 @@ def gunicorn_process(site: Site, place: Place, capacity: Capacity) -> Process:
         user=place.app_user,
         why="runs the app: Gunicorn forks and watches the workers, Portico's worker speaks to nginx",
     )
-
-
-def _program(place: Place) -> str:
-    return "portico.link.arbiter" if place.app_user else "gunicorn"
 
 
 def own_variables(place: Place) -> dict[str, str]:

@@ -61,6 +61,11 @@ def slow(runtime: str) -> str:
     return f"{runtime}/slow"
 
 
+def workers(runtime: str) -> str:
+    """The directory in which each worker tells that it has loaded the app, and with which code."""
+    return f"{runtime}/workers"
+
+
 def control(runtime: str) -> str:
     """The socket at which a running site takes questions and orders."""
     return f"{runtime}/control.sock"

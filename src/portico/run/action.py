@@ -69,6 +69,12 @@ class TakeDown(Struct, frozen=True):
     """Take the live path away, so that clients are told at once instead of waiting in the backlog."""
 
 
+class EmptyQueue(Struct, frozen=True):
+    """Hang up on the requests that wait at the socket of a generation whose server has ended: nobody will read them."""
+
+    number: int
+
+
 class WatchQueue(Struct, frozen=True):
     """Tell when nothing waits at this generation's socket any more: QueueEmpty."""
 
@@ -118,6 +124,7 @@ class Exit(Struct, frozen=True):
 
 
 Action = (
-    SetBooting | CheckFiles | UseFiles | StartServer | EndServer | AskServer | MakeLive | TakeDown | WatchQueue | Forget
+    SetBooting | CheckFiles | UseFiles | StartServer | EndServer | AskServer | MakeLive | TakeDown | EmptyQueue
+    | WatchQueue | Forget
     | StartGateway | ReloadGateway | EndGateway | AskGateway | MakePlan | Say | Exit
 )  # fmt: skip

@@ -248,6 +248,7 @@ async def _serve(
         Watcher("the compressed copies", packing.watch),
         Watcher("the static file", packing.look),
         Watcher("the cache", orders.purge.watch),
+        Watcher("the code of the workers", orders.workers.watch),
     )
     tasks = [asyncio.ensure_future(watchers.run(work)) for work in works]
     try:
@@ -286,8 +287,8 @@ def _answers(
         async def give(_: control.Parameters) -> AsyncGenerator[object, None]:
             with board.follow() as items:
                 tell(event)
-                async for item in until_decided(items):
-                    yield status.told(item)
+                async for told in orders.decided(until_decided(items)):
+                    yield told
 
         return control.Answer(give)
 

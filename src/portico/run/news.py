@@ -77,6 +77,36 @@ class RolledBack(Struct, frozen=True):
     bad: int
 
 
+class TookOver(Struct, frozen=True):
+    """Release `bad` ended and cannot be started: requests go to release `number`, which was kept for a rollback."""
+
+    number: int
+    bad: int
+
+
+class CannotLoad(Struct, frozen=True):
+    """Workers of release `number` cannot load the app, for `error`; those that loaded it before serve on."""
+
+    number: int
+    error: str
+
+
+class OtherCode(Struct, frozen=True):
+    """What release `number` began with is not what is there now: in its workers `pids`, or on the disk (none)."""
+
+    number: int
+    files: tuple[str, ...]
+    pids: tuple[int, ...] = ()
+
+
+class LargeWorker(Struct, frozen=True):
+    """A worker that has just started has `memory` bytes: `limit` cannot hold, `instead` does."""
+
+    memory: int
+    limit: int
+    instead: int
+
+
 class Refused(Struct, frozen=True):
     """What was asked for cannot be done now; nothing has changed."""
 
@@ -314,7 +344,7 @@ News = (
     | CanaryLeft | RolledBack | Refused | GenerationDropped
     | GenerationLeft | Stopping | Hurrying | NginxSaid | NoServer | OldWorkerEnded | DiskFull | DiskBack
     | ServerOut | ServerBack | ServerDrained | LastServer | Packing | Packed | Trouble
-    | WatcherFailed | WatcherRecovered
+    | WatcherFailed | WatcherRecovered | TookOver | CannotLoad | OtherCode | LargeWorker
     | Closed | Opened | Paused | Resumed
     | SiteSaid | SiteServes | SiteDown | SiteStopped | SiteRefused
     | CertificateServed | CertificateFailed | CertificateRefused | CertificateNotServed | CertificateEnds

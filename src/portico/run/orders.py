@@ -21,6 +21,7 @@ from portico.run.scale import Scale
 from portico.run.served import Served
 from portico.run.upstreams import Upstreams
 from portico.run.watchers import Watchers
+from portico.run.workers import Workers
 from portico.run.world import SayNews, World
 
 
@@ -43,6 +44,7 @@ class Orders:
         self._watchers = watchers
         self._scale, self._restarts = Scale(world), Counter[str]()
         self.pause = Pause(world, say)
+        self.workers = Workers(world, say)
         self.purge = Purge(lambda: world.in_force)
         self.served = Served(world.in_force.access_log)
 
@@ -74,9 +76,30 @@ class Orders:
             if isinstance(item, news.Switched) and scaled:
                 workers = self._scale.workers(item.number)
                 yield {"news": "WorkersReset", "workers": workers, "before": scaled}
+            if isinstance(item, news.GenerationDropped):
+                async for more in self.code_on_disk(self._pump.state.live):
+                    yield more
+
+    async def decided(self, items: AsyncIterator[News]) -> AsyncGenerator[dict[str, Any], None]:
+        """The news of a rollback, a promotion or an abortion, and whether a rollback leads to files that are gone."""
+        async for item in items:
+            yield status.told(item)
+            if isinstance(item, news.RolledBack):
+                async for more in self.code_on_disk(item.number):
+                    yield more
+
+    async def code_on_disk(self, number: int) -> AsyncGenerator[dict[str, Any], None]:
+        """The news that the files of a release that serves are not what it began with, if so."""
+        if changed := await in_background(lambda: self.workers.changed_on_disk(number)):
+            item = news.OtherCode(number, changed)
+            self._say(item)
+            yield status.told(item)
 
     async def _status(self, _: control.Parameters) -> AsyncGenerator[object, None]:
-        yield await self.house() | {"requests": await self.served.tell()}
+        live = self._pump.state.live
+        changed = await in_background(lambda: self.workers.changed_on_disk(live))
+        told = {"requests": await self.served.tell(), "changed_on_disk": list(changed)}
+        yield await self.house() | told
 
     async def house(self) -> dict[str, Any]:
         """Everything about the processes; what the kernel is asked for is asked in another thread."""
@@ -87,6 +110,8 @@ class Orders:
 
         def look() -> dict[str, Any]:
             used, plan = usage.usage(told, wanted), world.in_force
+            for one in used["generations"]:
+                one |= self.workers.status(one["number"], one["pid"])
             gateway = [worker["pid"] for worker in used["nginx"]["workers"]]
             return used | {
                 "bodies": bodies(gateway, temporary(plan.state)),

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+from contextlib import suppress
 from pathlib import Path
 
 from portico.plan.model import Plan
@@ -68,6 +69,14 @@ def take_down(plan: Plan) -> None:
     """Nothing serves: nginx is to find no socket rather than one that nobody reads."""
     for path, _ in lanes(plan.socket):
         Path(path).unlink(missing_ok=True)
+
+
+def hang_up(listener: socket.socket) -> None:
+    """Close the connections that wait at a socket which no server reads any more: nginx answers for them at once."""
+    listener.setblocking(False)  # also for the server that is started at it later: each sets this itself
+    with suppress(BlockingIOError):
+        while True:
+            listener.accept()[0].close()
 
 
 def forget(plan: Plan, number: int) -> None:

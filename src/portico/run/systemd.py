@@ -60,7 +60,7 @@ class Service:
         match item:
             case (
                 news.Ready() | news.Switched() | news.CanaryServes() | news.GenerationDropped()
-                | news.RolledBack() | news.CanaryLeft()
+                | news.RolledBack() | news.TookOver() | news.CanaryLeft()
             ):  # fmt: skip
                 self.tell("READY=1", f"STATUS={_status(item)}")
             case news.Reloading():
@@ -132,7 +132,7 @@ def _status(item: News) -> str:  # noqa: C901  a table, one row a kind of news
         case news.GenerationDropped(number, _, problems):
             why = f": {problems[0].what}" if problems else ""
             return f"release {number} was dropped, the one before serves on{why}".replace("\n", " ")
-        case news.RolledBack(number):
+        case news.RolledBack(number) | news.TookOver(number):
             return f"serving release {number} again"
         case news.CanaryLeft(number):
             return f"serving, release {number} gets no more requests"

@@ -78,6 +78,7 @@ class World:
             do.MakeLive: self._make_live,
             do.TakeDown: self._take_down,
             do.WatchQueue: self._watch_queue,
+            do.EmptyQueue: self._empty_queue,
             do.Forget: self._forget,
             do.StartGateway: lambda _: self.gateway.start(self.in_force),
             do.ReloadGateway: lambda _: self.gateway.reload(self.in_force),
@@ -187,6 +188,10 @@ class World:
 
     def _take_down(self, _: do.TakeDown) -> None:
         switch.take_down(self.in_force)
+
+    def _empty_queue(self, action: do.EmptyQueue) -> None:
+        if listener := self._listeners.get(action.number):
+            switch.hang_up(listener)
 
     def _watch_queue(self, action: do.WatchQueue) -> None:
         async def watch() -> None:

@@ -69,7 +69,7 @@ class Workers(Section, frozen=True):
         int,
         _option(
             "Requests after which a worker is replaced, with a tenth of jitter so that not all leave at once; "
-            "0 is never. No request is lost.",
+            "0 is never. No request is lost: it serves on until its successor has loaded the app.",
             example=10000,
             source="https://docs.gunicorn.org/en/stable/settings.html#max-requests",
         ),
@@ -77,7 +77,8 @@ class Workers(Section, frozen=True):
     max_memory: Annotated[
         Size | None,
         _option(
-            "Resident memory above which a worker of a WSGI app is replaced, without losing a request. "
+            "Resident memory above which a worker is replaced, without losing a request. If a worker has more when it "
+            "has just loaded the app, one and a half times that, which is said. "
             "Default: its share of three quarters of the memory the cgroup or machine has.",
             example="512MiB",
         ),

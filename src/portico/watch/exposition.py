@@ -78,6 +78,15 @@ def _of_house(house: Mapping[str, Any]) -> Iterator[Iterator[str]]:
         (({"generation": str(one["number"])}, len(one["workers"])) for one in generations),
     )  # fmt: skip
     yield _gauge(
+        "workers_cannot_load", "1 when a new worker of the generation cannot load the app, by generation.",
+        (({"generation": str(one["number"])}, int(bool(one.get("cannot_load")))) for one in generations),
+    )  # fmt: skip
+    yield _gauge(
+        "workers_other_code", "Workers with other code than their generation began with, by generation.",
+        (({"generation": str(one["number"])}, len(one.get("other_code", {}).get("pids", ())))
+         for one in generations),
+    )  # fmt: skip
+    yield _gauge(
         "worker_memory_bytes", "Memory of a worker; what workers share is divided among them.",
         ((labels | {"pid": str(worker["pid"])}, worker["memory"]) for labels, worker in workers),
     )  # fmt: skip

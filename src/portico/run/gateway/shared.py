@@ -85,7 +85,10 @@ class SharedNginx:
             async def later() -> None:
                 say(item)
 
-            if isinstance(item, news.Switched | news.CanaryServes | news.RolledBack) and self._is_busy:
+            if (
+                isinstance(item, news.Switched | news.CanaryServes | news.RolledBack | news.TookOver)
+                and self._is_busy
+            ):
                 self._in_turn(later())
             else:
                 say(item)

@@ -12,7 +12,15 @@ from portico.run import news as told
 from portico.run.action import Action
 from portico.run.machine import reload, stop
 from portico.run.machine.state import Generation, Life, Phase, State, Status, Step, then
-from portico.run.machine.words import GATEWAY, SERVER, died, died_booting, exit_code, nginx_died
+from portico.run.machine.words import (
+    GATEWAY,
+    GUNICORN_APP_LOAD_ERROR,
+    SERVER,
+    died,
+    died_booting,
+    exit_code,
+    nginx_died,
+)
 
 STEADY_SECONDS = 10.0
 """A process that was well this long did not crash "again" (systemd's StartLimitIntervalSec is the same)."""
@@ -44,15 +52,27 @@ def server_exited(state: State, event: was.ServerExited, now: float) -> Step:
     if event.number != state.live:
         state = state.having(generation.to(Status.ABSENT, now))
         return reload.drop(state, event.number, exit_code(event.code), (died_booting(event.code),), now)
+    return _live_died(state, generation, event.code, now)
+
+
+def _live_died(state: State, generation: Generation, code: int, now: float) -> Step:
     life = _crashed(generation.life, now)
+    if code == GUNICORN_APP_LOAD_ERROR and _due_in(life, now) < DOWN_SECONDS:
+        life = replace(
+            life, due=now + DOWN_SECONDS
+        )  # no worker can load it: nobody is to wait for the next try
     pause = _due_in(life, now)
-    actions: tuple[Action, ...] = (do.Say(told.Restarting(SERVER, event.code, pause, life.crashes)),)
+    actions: tuple[Action, ...] = (do.Say(told.Restarting(SERVER, code, pause, life.crashes)),)
+    state = state.having(replace(generation, life=life))
     if pause >= DOWN_SECONDS and state.canary is not None:
         # The canary is well and this one is not: the share becomes everything.
-        return then(state.having(replace(generation, life=life)), actions, reload.promote, now)
+        return then(state, (*actions, do.EmptyQueue(generation.number)), reload.promote, now)
+    if pause >= DOWN_SECONDS and state.warm is not None:
+        return then(state, (*actions, do.EmptyQueue(generation.number)), reload.take_over, now)
     if pause >= DOWN_SECONDS:
-        actions += do.TakeDown(), do.SetBooting(on=False)
-    return state.having(replace(generation, life=life)), actions
+        # Said last: whoever hears it and asks gets the "down" page.
+        actions = (do.TakeDown(), do.EmptyQueue(generation.number), do.SetBooting(on=False), *actions)
+    return state, actions
 
 
 def _canary_died(state: State, canary: Generation, code: int, now: float) -> Step:

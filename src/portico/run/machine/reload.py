@@ -39,7 +39,8 @@ def planned(state: State, event: was.Planned, _: float) -> Step:
     if generation is None or state.phase is Phase.STOPPING:
         return state, ()
     life = replace(generation.life, status=Status.CHECKING)
-    state = state.having(replace(generation, life=life, gateway_changed=event.gateway_changed))
+    changed = event.gateway_changed or generation.gateway_changed
+    state = state.having(replace(generation, life=life, gateway_changed=changed))
     return state, (do.Say(told.Booting(event.number)), do.CheckFiles(event.number))
 
 
@@ -162,15 +163,31 @@ def rollback_asked(state: State, _: was.RollbackAsked, now: float) -> Step:
         state, actions = _give_up(state, trial, now)
         undone = Problem("", "it was rolled back before it served")
         actions = (do.Say(told.GenerationDropped(trial.number, FAILED, (undone,))), *actions)
-    state = replace(state.having(warm.to(Status.WELL, now)), live=warm.number, wish=None)
-    actions += (make_live(state), do.SetBooting(on=False), do.UseFiles(warm.number))
-    if bad.gateway_changed:
-        actions += (do.ReloadGateway(),)
-    actions += (do.Say(told.RolledBack(warm.number, bad.number)),)
+    state, more = _back(replace(state, wish=None), warm, bad, now)
+    actions += (*more, do.Say(told.RolledBack(warm.number, bad.number)))
     if not bad.life.is_running:
         return state.without(bad), (*actions, do.Forget(bad.number))
     state, more = linger(state, bad, now)
     return state, (*actions, *more)
+
+
+def _back(state: State, warm: Generation, bad: Generation, now: float) -> Step:
+    """Clients get the warm release again."""
+    state = replace(state.having(warm.to(Status.WELL, now)), live=warm.number)
+    actions = (make_live(state), do.SetBooting(on=False), do.UseFiles(warm.number))
+    return state, (*actions, do.ReloadGateway()) if bad.gateway_changed else actions
+
+
+def take_over(state: State, now: float) -> Step:
+    """The live release has ended and cannot be started: the warm one, which must be there, gets everything."""
+    warm, bad, trial = state.warm, state.generation(state.live), state.trial
+    assert warm is not None
+    assert bad is not None
+    state, actions = _back(state, warm, bad, now)
+    if trial is not None and bad.gateway_changed:  # it was compared with the files of the one that ended
+        state = state.having(replace(trial, gateway_changed=True))
+    said = do.Say(told.TookOver(warm.number, bad.number))
+    return state.without(bad), (*actions, said, do.Forget(bad.number))
 
 
 def _refused(what: str, hint: str) -> Action:

@@ -1,0 +1,67 @@
+"""How a worker that is to be replaced waits for the worker that replaces it.
+
+Two bytes that a worker shares with Gunicorn's arbiter, which forked it. The worker writes the first: how far it is.
+The arbiter (`link.arbiter`) writes the second: it may leave. SIGWINCH tells the other side to look.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import signal
+from contextlib import suppress
+from typing import Final
+
+BOOTING: Final = 0
+SERVING: Final = 1
+DUE: Final = 2
+"""It serves, and asks for a successor."""
+FAILED: Final = 3
+"""It could not load the app, and ends."""
+
+
+class Handover:
+    """Of one worker. `arbiter` is the process to tell, 0 where nobody watches: then a worker leaves when it likes."""
+
+    arbiter = 0
+
+    def __init__(self) -> None:
+        self._shared = mmap.mmap(-1, 2)
+
+    @property
+    def state(self) -> int:
+        return self._shared[0]
+
+    @property
+    def has_loaded(self) -> bool:
+        return self.state in (SERVING, DUE)
+
+    @property
+    def is_due(self) -> bool:
+        return self.state == DUE
+
+    @property
+    def may_leave(self) -> bool:
+        return bool(self._shared[1]) or (self.is_due and not self.arbiter)
+
+    def tell(self, state: int) -> None:
+        """By the worker: it is so far."""
+        if self.state != state:
+            self._shared[0] = state
+            if self.arbiter:
+                _wake(self.arbiter)
+
+    def let_go(self, pid: int = 0) -> None:
+        """By the arbiter: the worker leaves; `pid` when it is to be told so."""
+        self._shared[1] = 1
+        if pid:
+            _wake(pid)
+
+    @property
+    def was_let_go(self) -> bool:
+        return bool(self._shared[1])
+
+
+def _wake(pid: int) -> None:
+    with suppress(OSError):
+        os.kill(pid, signal.SIGWINCH)

@@ -1,0 +1,78 @@
+"""What a worker tells Portico when it has loaded the app, or could not: one small file, read by `run.workers`.
+
+The file of a worker that has the app is named by the pids of the arbiter and the worker. It holds a checksum of each of
+the app's own source files, so that Portico notices a worker that came up with other code than its release's.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import zlib
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final
+
+VARIABLE: Final = "PORTICO_WORKERS"
+"""Names the directory."""
+_MOST: Final = 5_000
+"""Source files that are read."""
+_INSTALLED: Final = ("site-packages", "dist-packages")
+
+
+def loaded(memory: int, limit: int) -> None:
+    """This worker has the app, and so many bytes. Never raises: what it tells is not worth a worker.
+
+    `limit` is where it is replaced when that is not what is configured, else 0.
+    """
+    told = {"code": code(Path.cwd()), "memory": memory, "limit": limit}
+    _write(f"{os.getppid()}-{os.getpid()}", told)
+    if directory := os.environ.get(VARIABLE):
+        with suppress(OSError):
+            Path(directory, f"{os.getppid()}-failed.json").unlink()
+
+
+def failed(error: BaseException) -> None:
+    """This worker could not load it."""
+    words = f"{type(error).__name__}: {error}".splitlines()[0][:500]
+    _write(f"{os.getppid()}-failed", {"error": words})
+
+
+def gone() -> None:
+    """This worker ends."""
+    if directory := os.environ.get(VARIABLE):
+        with suppress(OSError):
+            Path(directory, f"{os.getppid()}-{os.getpid()}.json").unlink()
+
+
+def _write(name: str, told: dict[str, Any]) -> None:
+    directory = os.environ.get(VARIABLE)
+    if not directory:
+        return
+    path = Path(directory, f"{name}.json")
+    draft = path.with_suffix(f".{os.getpid()}")
+    with suppress(OSError):
+        draft.write_text(json.dumps(told))
+        draft.replace(path)
+
+
+def code(directory: Path) -> dict[str, int]:
+    """The checksum of each source file below `directory` that was imported, by its name there."""
+    found = dict[str, int]()
+    for module in list(sys.modules.values()):
+        path = getattr(module, "__file__", None)
+        if isinstance(path, str) and path.endswith(".py") and len(found) < _MOST:
+            with suppress(OSError, ValueError):
+                inside = Path(path).resolve().relative_to(directory)
+                if not any(part in _INSTALLED for part in inside.parts):
+                    found[str(inside)] = zlib.crc32(Path(path).read_bytes())
+    return found
+
+
+def resident() -> int:
+    """Bytes of memory that this process has."""
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError, IndexError):
+        return 0
