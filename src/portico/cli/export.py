@@ -13,6 +13,7 @@ import click
 from portico.cli import output
 from portico.cli.flags import given, site_arguments_but
 from portico.cli.gather import gather
+from portico.cli.here import here
 from portico.errors import PorticoError, Problem
 from portico.plan.model import File
 from portico.run.written import write_files
@@ -40,7 +41,9 @@ def systemd(app: str | None, config: str | None, user: str, write: str | None, *
     # As root the app is imported as who will run it, where this machine knows that user.
     found = gather(app, config, given(flags) | ({"user": user} if _is_known(user) else {}), serves=False)
     who = user or found.site.options.user or ("" if found.place.is_root else found.place.user)
-    call = Call(words(app, config, given(flags)), str(Path.cwd()), who)
+    directory = here()
+    is_link = directory != directory.resolve()
+    call = Call(words(app, config, given(flags)), str(directory), who, is_link)
     _give(systemd_unit(found.site, found.place, found.plan, call), write)
     for sentence in obstacles(found.site, found.place, who):
         output.say(f"{output.warned('warning')} {sentence}")

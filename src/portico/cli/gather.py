@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from portico.cli.folders import fenced, is_served, real_folders
+from portico.cli.here import here
 from portico.cli.rights import exposed, refuse_nginx_s_own, rights
 from portico.errors import Problem, UsageError
 from portico.place.model import Place
@@ -62,7 +63,7 @@ def gather(
         )
     # releases/42, not current: a worker that is started again must find the code that was switched to.
     directory = Path(release or home).resolve()
-    if directory != home.absolute():
+    if directory != home:
         ref, config = _moved(home, directory, ref, config)
     file = config_file(directory, config)
     options, causes = load(file, flags)
@@ -157,7 +158,7 @@ def _moved(
 def _inside(home: Path, release: Path, path: str) -> str:
     """The same file in the other directory; a file from elsewhere stays where it is."""
     try:
-        return str(release / Path(path).absolute().relative_to(home.absolute()))
+        return str(release / (here() / path).relative_to(home))
     except ValueError:
         return path
 
@@ -168,21 +169,21 @@ def where_is(app: str | None, config: str | None) -> tuple[Path, AppRef | None]:
     A directory is a site of its own; a file belongs to the current directory when that is a site (has a
     portico.toml), else to its own.
     """
-    here = _here(config)
+    home = (here() / config).parent if config else here()
     if not app:
-        return here, None
+        return home, None
     if is_directory(app):
-        return Path(app), None
+        return here() / app, None
     try:
         ref = AppRef.parse(app)
     except ValueError as error:
         raise UsageError(Problem("", f'"{app}" does not name an app', str(error))) from None
     _refuse_unreachable(ref)
     if not ref.is_file:
-        return here, ref
-    path = Path(ref.module).absolute()
-    is_site = config or config_file(here, None)
-    return (here if is_site else path.parent), replace(ref, module=str(path))
+        return home, ref
+    path = here() / ref.module
+    is_site = config or config_file(home, None)
+    return (home if is_site else path.parent), replace(ref, module=str(path))
 
 
 def config_file(directory: Path, config: str | None) -> Path | None:
@@ -196,17 +197,6 @@ def config_file(directory: Path, config: str | None) -> Path | None:
         hint = "name another, or start Portico as a user who may read it"
         raise UsageError(Problem(str(file), f"cannot be read: {error.strerror}", hint)) from None
     return file
-
-
-def _here(config: str | None) -> Path:
-    try:
-        here = Path.cwd()
-    except OSError as error:
-        hint = "change to a directory that is there"
-        raise UsageError(
-            Problem("", f"the current directory cannot be used: {error.strerror}", hint)
-        ) from None
-    return Path(config).parent if config else here
 
 
 def _refuse_unreachable(ref: AppRef) -> None:

@@ -12,6 +12,7 @@ import msgspec
 
 from portico.cli.export import words
 from portico.cli.gather import config_file, named_by_file
+from portico.cli.here import here
 from portico.cli.rights import refuse_nginx_s_own, rights
 from portico.cli.which import sites_of
 from portico.errors import PorticoError, Problem
@@ -42,7 +43,7 @@ class Several:
     @property
     def home(self) -> Path:
         """What the gateway is known by: the one directory of its sites, else the current one."""
-        return Path(self.apps[0]) if len(self.apps) == 1 else Path.cwd()
+        return Path(self.apps[0]) if len(self.apps) == 1 else here()
 
     @property
     def name(self) -> str:

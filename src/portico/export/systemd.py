@@ -32,12 +32,14 @@ _WIDTH = 100
 class Call:
     """How the service is started: the words after `portico run`, the directory they were typed in, and who runs it.
 
+    `is_link` says that the directory is reached through a link, which may lead to another release at the next start.
     Without a `user` systemd makes one up for the time it runs (DynamicUser=).
     """
 
     words: tuple[str, ...]
     directory: str
     user: str
+    is_link: bool = False
 
 
 @dataclass(frozen=True)
@@ -120,6 +122,13 @@ def _unit(site: Site, plan: Plan) -> list[Setting]:
     ]
 
 
+def _link(call: Call) -> list[Setting]:
+    if not call.is_link:
+        return []
+    why = "the directory is reached through a link: systemd follows it, and Portico is to know the site by the link"
+    return [_exec("Environment", quote(f"PWD={call.directory}"), why)]
+
+
 def _service(site: Site, place: Place, plan: Plan, call: Call) -> list[Setting]:
     start = f"{2 * IMPORT_SECONDS + plan.health.start_seconds:.0f}s"
     argv = (place.python, "-m", "portico", "run", *call.words)
@@ -130,6 +139,7 @@ def _service(site: Site, place: Place, plan: Plan, call: Call) -> list[Setting]:
         _serve("ExecStart", " ".join(map(command_word, argv)), "by full path: systemd knows no virtual environment"),
         _serve("ExecReload", "kill -HUP $MAINPID", "systemctl reload serves new code without losing a request"),
         _exec("WorkingDirectory", plain(call.directory), "relative paths mean what they meant at the export"),
+        *_link(call),
         *_user(call),
         _exec("RuntimeDirectory", name, "sockets and configuration, made by systemd and removed at the end"),
         _exec("StateDirectory", name, "logs and uploads in progress: kept over a boot"),

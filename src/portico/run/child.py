@@ -124,7 +124,8 @@ def start(
 
     Its standard output joins its standard error on ours, because our standard output is for results; `stdout` 1 is
     for a program whose output is results, too.
-    `user` is who it runs as, empty for ourselves.
+    `user` is who it runs as, empty for ourselves. PWD is `cwd`: Gunicorn would take ours for its own directory where
+    both are the same place, and through a link in it load the code of another release later.
     `reads_stderr` gives us a pipe instead. `keeps` are descriptors that it inherits under their own numbers.
     """
     _keep_listener_fd_taken()
@@ -140,7 +141,7 @@ def start(
         if listener_fd is not None:
             os.dup2(listener_fd, LISTENER_FD)
 
-    environ = {**without_tools(os.environ), **env}
+    environ = {**without_tools(os.environ), **env, "PWD": cwd}
     process = subprocess.Popen(
         argv,
         cwd=cwd,
