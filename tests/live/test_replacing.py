@@ -57,6 +57,11 @@ def _workers(run: Served) -> list[int]:
     return [worker["pid"] for worker in _live(run)["workers"]]
 
 
+def _until_all_have_loaded(run: Served, count: int = 2) -> None:
+    """The site is ready when one worker is: another may still read the app's files."""
+    until(lambda: len(list(run.runtime.glob("workers/*-*[0-9].json"))) >= count, "all workers have the app")
+
+
 def _kill_workers(run: Served) -> None:
     """All at once: none is left that could fork another."""
     for pid in _workers(run):
@@ -66,6 +71,7 @@ def _kill_workers(run: Served) -> None:
 @pytest.mark.parametrize(("code", "server"), [(APP, "wsgi"), (ASGI, "asgi")])
 def test_a_refused_reload_and_recycled_workers_cost_no_request(code: str, server: str) -> None:
     with served({"app.py": code}, "--workers", "2", "--workers-max-requests", "10") as run:
+        _until_all_have_loaded(run)
         before = set(_workers(run))
         rewrite(run.directory / "app.py", BROKEN)
         assert _do(run, "reload").returncode == 4
@@ -78,8 +84,9 @@ def test_a_refused_reload_and_recycled_workers_cost_no_request(code: str, server
         shown = _do(run, "status")
         assert shown.returncode == 0
         assert "a new worker cannot load the app (ModuleNotFoundError" in shown.stdout
-        assert "cannot load the app: ModuleNotFoundError" in run.stderr()
-        assert 'portico_workers_cannot_load{generation="1"} 1' in _do(run, "metrics").stdout
+        until(lambda: "cannot load the app: ModuleNotFoundError" in run.stderr(), "the notice")
+        line = 'portico_workers_cannot_load{generation="1"} 1'
+        until(lambda: line in _do(run, "metrics").stdout, "the metric")
         rewrite(run.directory / "app.py", code)
         until(lambda: run.get("/") and not before & set(_workers(run)), "both are replaced")
         until(lambda: _live(run)["cannot_load"] == "", "and all is well")
@@ -102,6 +109,8 @@ def test_when_no_worker_can_load_the_app_clients_get_an_answer(server: str) -> N
 @pytest.mark.parametrize("server", ["gunicorn", "uwsgi"])
 def test_the_warm_release_takes_over_when_the_live_one_cannot_be_loaded(server: str) -> None:
     with served({"app.py": APP}, "--workers", "2", "--workers-server", server) as run:
+        if server == "gunicorn":
+            _until_all_have_loaded(run)
         two = run.directory / "two"
         two.mkdir()
         (two / "app.py").write_text(APP.replace('"one"', '"two"'))
@@ -110,12 +119,14 @@ def test_the_warm_release_takes_over_when_the_live_one_cannot_be_loaded(server: 
         rewrite(two / "app.py", BROKEN)
         _kill_workers(run)
         until(lambda: run.get("/").text.startswith("one"), "the release before")
-        assert "release 2 cannot serve: release 1, kept for a rollback, serves again" in run.stderr()
+        said = "release 2 cannot serve: release 1, kept for a rollback, serves again"
+        until(lambda: said in run.stderr(), "the notice")
         assert _status(run)["live"] == 1
 
 
 def test_rollback_says_that_the_code_was_changed_in_place() -> None:
     with served({"app.py": APP}, "--workers", "2") as run:
+        _until_all_have_loaded(run)
         rewrite(run.directory / "app.py", APP.replace('"one"', '"two"'))
         until(lambda: _live(run)["changed_on_disk"] == ["app.py"], "known a second after the start")
         reloaded = _do(run, "reload")
@@ -127,19 +138,20 @@ def test_rollback_says_that_the_code_was_changed_in_place() -> None:
         assert "release 1: its code is no longer on the disk (app.py)" in back.stdout
         assert _live(run)["other_code"] == {"pids": [], "files": []}
         assert "its code is no longer on the disk (app.py)" in _do(run, "status").stdout
-        one, _ = _workers(run)
+        one = _workers(run)[0]
         os.kill(one, signal.SIGKILL)
         until(lambda: run.get("/").text.startswith("two"), "the worker that came back has the newer code")
         until(lambda: _live(run)["other_code"]["files"] == ["app.py"], "which is noticed")
-        assert (
-            "release 1: 1 of its workers came up with other code than it began with (app.py)" in run.stderr()
-        )
+        said = "release 1: 1 of its workers came up with other code than it began with (app.py)"
+        until(lambda: said in run.stderr(), "the notice")
         assert "came up with other code" in _do(run, "status").stdout
-        assert 'portico_workers_other_code{generation="1"} 1' in _do(run, "metrics").stdout
+        line = 'portico_workers_other_code{generation="1"} 1'
+        until(lambda: line in _do(run, "metrics").stdout, "the metric")
 
 
 def test_a_directory_a_release_keeps_the_code_of_each() -> None:
     with served({"app.py": APP}, "--workers", "2") as run:
+        _until_all_have_loaded(run)
         two = run.directory / "two"
         two.mkdir()
         (two / "app.py").write_text(APP.replace('"one"', '"two"'))
@@ -155,10 +167,11 @@ def test_a_memory_limit_below_what_the_app_needs_to_start_is_said() -> None:
     large = f'{APP}\nKEPT = b"x" * (64 << 20)\n'
     with served({"app.py": large}, "--workers", "2", "--workers-max-memory", "40MiB") as run:
         until(lambda: _live(run)["memory_limit"] > 64 << 20, "status tells the limit that holds")
+        _until_all_have_loaded(run)
         before = set(_workers(run))
         assert {run.get("/").status_code for _ in range(40)} == {200}
         assert set(_workers(run)) == before, "nobody is replaced after each request"
-        assert "max_memory (40" in run.stderr()
+        until(lambda: "max_memory (40" in run.stderr(), "the notice")
         assert "max_memory is less than the app needs to start" in _do(run, "status").stdout
 
 
