@@ -44,7 +44,7 @@ def impossible(site: Site, place: Place) -> list[Problem]:
     if not site.is_traced or site.options.tracing.endpoint == NOWHERE or place.otlp:
         return []
     where = site.cause("tracing.endpoint")
-    hint = f'pip install "portico[otlp]", or endpoint = "{NOWHERE}" to give the app traceparent alone'
+    hint = f'pip install opentelemetry-proto requests, or endpoint = "{NOWHERE}" to give the app traceparent alone'
     return [Problem(where, "what sends spans is not installed", hint)]
 
 

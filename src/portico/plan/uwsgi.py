@@ -24,7 +24,7 @@ def uwsgi_process(site: Site, place: Place) -> Process:
         )
     if not place.uwsgi:
         raise UsageError(
-            Problem(site.cause("workers.server"), "uWSGI is not installed", 'pip install "portico[uwsgi]"')
+            Problem(site.cause("workers.server"), "uWSGI is not installed", "pip install pyuwsgi")
         )
     return Process(
         name="uwsgi",

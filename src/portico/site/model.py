@@ -508,8 +508,9 @@ class Tracing(Section, frozen=True):
     endpoint: Annotated[
         str,
         _option(
-            "Where spans go, by OTLP over HTTP: the URL of a collector; needs `pip install portico[otlp]`. `none`: the "
-            "app is given `traceparent` and the log has it, but nothing is sent. Default: no tracing.",
+            "Where spans go, by OTLP over HTTP: the URL of a collector; needs "
+            "`pip install opentelemetry-proto requests`. `none`: the app is given `traceparent` and the log has it, "
+            "but nothing is sent. Default: no tracing.",
             example="http://127.0.0.1:4318",
             source="https://opentelemetry.io/docs/specs/otlp/#otlphttp",
         ),

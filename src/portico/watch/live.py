@@ -278,7 +278,7 @@ class Live:
             return Sender(wanted)
         except Exception as error:  # noqa: BLE001  packages that do not fit together say it in many ways
             what = f"no spans are sent: {type(error).__name__}: {error}"
-            self._tell(Problem("tracing", what, 'pip install "portico[otlp]"'))
+            self._tell(Problem("tracing", what, "pip install opentelemetry-proto requests"))
             return None
 
     def _item(self, requests: list[Item], errors: list[Item], marks: list[Item]) -> Item:

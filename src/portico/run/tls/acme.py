@@ -192,7 +192,7 @@ def _failed(said: str, acme: Acme, server: str, home: Path) -> FailedError:
         what = f"{server} gives no certificate of profile {acme.profile}"
         return FailedError(REFUSED, (Problem("https.acme_profile", what, hint, quote),))
     if _NO_CERTBOT.search(said):
-        hint = "install Portico again, with what it needs: pip install --force-reinstall portico"
+        hint = "install it again beside Portico: pip install --force-reinstall certbot"
         return FailedError(SERVER, (Problem("certbot", "cannot be started", hint, quote),))
     if _BUSY.search(said):
         hint = "the site goes on with what it has; Portico asks again by itself"
