@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.support import Served, served
+from tests.support import Served, portico, served
 
 APP = """
 import os, pathlib, queue, time
@@ -156,3 +156,15 @@ def test_a_generator_is_closed_when_its_client_leaves(run: Served, route: str) -
         assert not mark.exists()
     until(mark)
     assert "Traceback" not in run.stderr()
+
+
+def test_a_client_that_left_a_waiting_generator_holds_up_no_trace_and_no_profiler(run: Served) -> None:
+    """An exception that waits for a thread in C code made CPython 3.11 turn round in every profiled function."""
+    with httpx.stream("GET", f"{run.url}/hold", timeout=30) as answer:
+        assert next(answer.iter_lines()) == "data: here"
+    run.line(answer)
+    time.sleep(3)  # the worker looks for clients once a second; a longer wait does no harm
+    for _ in range(3):
+        done = portico("trace", f"{run.url}/", cwd=run.directory)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "200 OK" in done.stdout

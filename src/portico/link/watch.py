@@ -18,7 +18,7 @@ from portico.link.queue import Queue
 from portico.link.request import Connection
 from portico.link.slow import SlowRequests
 from portico.link.spoken import Spoken
-from portico.link.stream import LONGEST_SILENCE_SECONDS, Stream
+from portico.link.stream import LONGEST_SILENCE_SECONDS, Farewell, Stream
 
 _READ_SECONDS: Final = 10.0
 """nginx sends a packet in one piece; a peer that has not finished one by now is not nginx."""
@@ -41,6 +41,7 @@ class Watch:
     ) -> None:
         self._queue = queue
         self._slow = slow
+        self._farewell = Farewell()
         self._seats = seats
         self._log = log
         self._deadline, self._max_memory = limits
@@ -96,8 +97,8 @@ class Watch:
             if seat.replaced and (stream := seat.stream) and (descriptor := stream.connection.fileno()) >= 0:
                 open_streams[descriptor] = stream
                 poll.register(descriptor, 0)  # nothing but the end
-        for descriptor, _ in poll.poll(0) if open_streams else ():
-            open_streams[descriptor].tell()
+        gone = poll.poll(0) if open_streams else []
+        self._farewell.tell([open_streams[descriptor] for descriptor, _ in gone])
 
     def _look_at(self, seat: Seat, now: int) -> None:
         connection, environ = seat.connection, seat.environ
