@@ -88,8 +88,8 @@ def pages(site: Site) -> tuple[Page, ...]:
         Page(
             502,
             "The app did not answer",
-            "Something went wrong on our side: no answer came, or one that is no valid HTTP or has more than "
-            f"{ANSWER_KIB} KiB of cookies and headers. Please try again in a moment.",
+            "Something went wrong on our side: no answer came, or one that is no valid HTTP or has more cookies and "
+            "headers than nginx takes. Please try again in a moment.",
         ),
         Page(503, "Starting", "The app is starting. This page asks again by itself.", RETRY_SECONDS),
         Page(503, "Closed for maintenance", _MESSAGE, RETRY_MAINTENANCE_SECONDS, MAINTENANCE),
