@@ -81,7 +81,7 @@ def private_directory() -> Iterator[Path]:
 
 def rewrite(path: Path, text: str) -> None:
     """New code in the place of old; Python takes bytecode for fresh whose source has the same second and size."""
-    before = path.stat().st_mtime
+    before = path.stat().st_mtime if path.exists() else time.time()
     path.write_text(text)
     os.utime(path, (before + 2, before + 2))
 
@@ -90,7 +90,10 @@ def write_files(directory: Path, files: Mapping[str, str]) -> None:
     for name, text in files.items():
         path = directory / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
+        if path.exists():
+            rewrite(path, text)
+        else:
+            path.write_text(text)
 
 
 @dataclass

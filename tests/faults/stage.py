@@ -15,7 +15,16 @@ from typing import Any
 import psutil
 
 from portico.run import client
-from tests.support import Served, end, environment, free_port, private_directory, until_ready, write_files
+from tests.support import (
+    Served,
+    end,
+    environment,
+    free_port,
+    private_directory,
+    rewrite,
+    until_ready,
+    write_files,
+)
 
 APP = """\
 import os, time
@@ -87,10 +96,10 @@ class Stage:
 
     def release(self, name: str, *, before: str = "") -> None:
         """Put another release of the app there; it serves after a reload."""
-        (self.home / "app.py").write_text(before + APP.replace("RELEASE", name))
+        rewrite(self.home / "app.py", before + APP.replace("RELEASE", name))
 
     def write(self, name: str, text: str) -> None:
-        (self.home / name).write_text(text)
+        rewrite(self.home / name, text)
 
     def reload(self) -> dict[str, Any]:
         """Reload, and the last thing that was said about it."""

@@ -164,7 +164,7 @@ def test_only_so_much_of_a_body_is_kept() -> None:
         (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nshort", "cut after 5 of 9 bytes"),
         (b"HTTP/1.1 200 OK\r\nContent-Length: -9\r\n\r\n", "Content-Length of -9"),
         (b"HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\n", "invalid literal"),
-        (b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 20_000, "longer than 65536"),
+        (b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 20_000, "longer than 73728"),
     ],
 )
 def test_what_is_no_whole_answer_is_an_error(answer: bytes, words: str) -> None:

@@ -113,7 +113,7 @@ def test_the_warm_release_takes_over_when_the_live_one_cannot_be_loaded(server: 
             _until_all_have_loaded(run)
         two = run.directory / "two"
         two.mkdir()
-        (two / "app.py").write_text(APP.replace('"one"', '"two"'))
+        rewrite(two / "app.py", APP.replace('"one"', '"two"'))
         assert _do(run, "reload", "--path", str(two)).returncode == 0
         assert run.get("/").text.startswith("two")
         rewrite(two / "app.py", BROKEN)
@@ -154,7 +154,7 @@ def test_a_directory_a_release_keeps_the_code_of_each() -> None:
         _until_all_have_loaded(run)
         two = run.directory / "two"
         two.mkdir()
-        (two / "app.py").write_text(APP.replace('"one"', '"two"'))
+        rewrite(two / "app.py", APP.replace('"one"', '"two"'))
         assert _do(run, "reload", "--path", str(two)).returncode == 0
         assert "no longer on the disk" not in (back := _do(run, "rollback")).stdout, back.stdout
         os.kill(_workers(run)[0], signal.SIGKILL)
