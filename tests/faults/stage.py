@@ -102,8 +102,9 @@ class Stage:
         rewrite(self.home / name, text)
 
     def reload(self) -> dict[str, Any]:
-        """Reload, and the last thing that was said about it."""
-        return list(client.ask(str(self.run.runtime), "POST", "/reload"))[-1]
+        """Reload, and the last thing that was said about it; that the code on the disk is another comes after that."""
+        said = client.ask(str(self.run.runtime), "POST", "/reload")
+        return [item for item in said if item["news"] != "OtherCode"][-1]
 
     def stop(self) -> None:
         """As `portico stop` does."""
