@@ -69,6 +69,14 @@ def test_a_request_line_and_a_host_header_cannot_split_the_two(shop: Site) -> No
     assert shop.host("http://evil.example/x", "shop.example:9000") == ""
 
 
+@pytest.mark.parametrize("odd", ["#", "?", "\\", "@", "<b>", '"', ",", "|"])
+def test_a_host_that_is_no_name_is_refused_though_it_ends_like_one_of_the_site(shop: Site, odd: str) -> None:
+    host = f"evil.example{odd}.wild.example"
+    answer = shop.run.raw(f"GET /x HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
+    assert answer == b"" or answer.startswith(b"HTTP/1.1 400")
+    assert shop.host("/x", "a-b.c.wild.example") == "a-b.c.wild.example"
+
+
 @pytest.mark.parametrize("nginx", ["embedded", "system"])
 def test_without_domains_the_two_cannot_be_split_either(nginx: str) -> None:
     with served({"app.py": MIRROR}, "--nginx", nginx) as run:

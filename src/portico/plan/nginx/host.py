@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from portico.place.model import Place
-from portico.plan.nginx.conf import Directive, entries
+from portico.plan.nginx.conf import Directive, block, directive, entries
 from portico.plan.nginx.trust import is_fenced
 from portico.site.model import Site
 
@@ -21,6 +21,7 @@ _V6 = r"\[[0-9a-f:.]+\]"
 _UNNAMED = (r"[^\]:]*", r"\[[^\]]*\]")
 """Hosts without a port."""
 _LABEL = "[a-z0-9_-]+"
+_ODD = "evil.example#.shop.example ends like a name of this site, and frameworks take it for evil.example"
 
 
 def host_seen(site: Site, place: Place) -> str:
@@ -49,11 +50,29 @@ def path_seen(site: Site) -> str:
 def host_maps(site: Site, place: Place) -> list[Directive]:
     """The variables of those, at `http` level."""
     made = [*_asked_map(site, place), *_redirect_ports(site, place)]
+    if _has_wildcard(site):
+        rows = [("default", "1"), (f"~*^{_NAME}$", "0")]
+        made.append(
+            entries("map", "$host", "$portico_odd_host", table=rows, why=_ODD, cause=site.cause("domains"))
+        )
     if "host" in site.believed:
         made.append(_host_of_proxy(site, place))
     if "prefix" in site.believed:
         made.append(_prefix_of_proxy(site))
     return made
+
+
+def refuse_odd_hosts(site: Site) -> list[Directive]:
+    """At server level: what is no host name, where a domain with `*` would take it."""
+    if not _has_wildcard(site):
+        return []
+    cause = site.cause("domains")
+    refused = directive("return", 444, why="closed without a word, as any Host not declared", cause=cause)
+    return [block("if", "($portico_odd_host)", why=_ODD, cause=cause, of=[refused])]
+
+
+def _has_wildcard(site: Site) -> bool:
+    return any(name.startswith("*.") for name in site.options.domains)
 
 
 def https_port(site: Site) -> str:

@@ -7,7 +7,7 @@ from portico.plan.nginx import tls
 from portico.plan.nginx.cache import cache_rules, status_headers
 from portico.plan.nginx.conf import Directive, block, directive, verbatim
 from portico.plan.nginx.detours import tunnel
-from portico.plan.nginx.host import same_port
+from portico.plan.nginx.host import refuse_odd_hosts, same_port
 from portico.plan.nginx.limits import capacity
 from portico.plan.nginx.link import told_last, told_to_app
 from portico.plan.nginx.locations import (
@@ -88,6 +88,7 @@ def _content(site: Site, place: Place) -> list[Directive]:
     """What the site answers, wherever the connection came in."""
     return [
         *refuse_strangers(site),
+        *refuse_odd_hosts(site),
         *capacity(site, place),
         *common_headers(site),
         *status_headers(site, place),
@@ -137,6 +138,7 @@ def _others(site: Site, place: Place) -> list[Directive]:
                 *_entrance(site, place, is_default=False),
                 directive("server_name", *map(host_of, names), why="every declared name but that one", cause=cause),
                 *refuse_strangers(site),
+        *refuse_odd_hosts(site),
                 *common_headers(site),
                 *([] if site.has_https else health_locations(site, place)),
                 block(
@@ -164,6 +166,7 @@ def _plain(site: Site, place: Place, *, is_default: bool) -> Directive:
     else:
         content = [
             *refuse_strangers(site),
+        *refuse_odd_hosts(site),
             *tls.challenge(site, place),
             *health_locations(site, place),
             block(
