@@ -202,7 +202,8 @@ def test_a_site_changes_its_domains_alone_and_cannot_take_anothers(gateway: Gate
         code, words = gateway.says("reload", "--site", "moved")
         assert code == 1, words
         assert 'sites/moved: answers "shop.example"' in words
-        assert "and so does sites/shop" in words
+        assert "and so does " in words
+        assert "/sites/shop" in words
         assert gateway.get("moved.example") == (200, "moved")
         write_files(gateway.home, site("moved", "", "elsewhere.example"))
         code, words = gateway.says("reload", "sites/moved")

@@ -20,7 +20,7 @@ COMMENT: Final = b":\n"
 LONGEST_SILENCE_SECONDS: Final = 15.0
 """The HTML standard's advice for servers, https://html.spec.whatwg.org/multipage/server-sent-events.html#authoring-notes"""
 
-_MOMENT_SECONDS: Final = 0.1
+_MOMENT_SECONDS: Final = 0.8
 _EACH_ROUNDS: Final = 30
 """A generator that sleeps for long is told each second at first, then each half minute."""
 
@@ -40,6 +40,7 @@ class Stream:
         self.has_begun = self.is_events = False
         self.at_line_end = True
         self.ended = self.told = False
+        self._rounds = 0
         self._begin = begin
         self.is_events = begin is not None
 
@@ -60,6 +61,11 @@ class Stream:
         finally:
             self.lock.release()
         return True
+
+    def is_due(self) -> bool:
+        """Each second at first; seldom for one that does not wake."""
+        self._rounds += 1
+        return self._rounds <= _EACH_ROUNDS or self._rounds % _EACH_ROUNDS == 0
 
     def tell(self) -> bool:
         """Raise GeneratorExit in the thread, where the app waits for something to send: its client has left.
@@ -105,18 +111,15 @@ class Farewell:
     """
 
     def __init__(self) -> None:
-        self._rounds = 0
         self._thread: threading.Thread | None = None
 
     def tell(self, streams: list[Stream]) -> None:
         """Called once a second with those that are left; returns at once."""
-        if not streams:
-            self._rounds = 0
+        if self._thread is not None and self._thread.is_alive():
             return
-        self._rounds += 1
-        is_due = self._rounds <= _EACH_ROUNDS or self._rounds % _EACH_ROUNDS == 0
-        if is_due and (self._thread is None or not self._thread.is_alive()):
-            self._thread = threading.Thread(target=_tell_for_a_moment, args=(streams,), daemon=True)
+        due = [stream for stream in streams if stream.is_due()]
+        if due:
+            self._thread = threading.Thread(target=_tell_for_a_moment, args=(due,), daemon=True)
             self._thread.start()
 
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from portico.errors import Problem
 from portico.place import foreign
 from portico.plan.model import CONF, Plan, Tls
-from portico.plan.paths import slow, trace
+from portico.plan.paths import slow, trace, workers
 from portico.run.listening import VARIABLE
 from portico.run.written import write_files
 
@@ -167,7 +167,7 @@ def in_force(runtime: str) -> dict[str, str]:
 def remove(runtime: str) -> None:
     """Remove them all, and what the workers left beside them: nginx and they are gone."""
     link(runtime).unlink(missing_ok=True)
-    for left in (slow(runtime), trace(runtime)):
+    for left in (slow(runtime), trace(runtime), workers(runtime)):
         foreign.remove_tree(left)  # another user's workers write there
     (Path(runtime) / "nginx.pid").unlink(missing_ok=True)  # a killed nginx leaves it
     prune(runtime, ())
