@@ -38,7 +38,7 @@ def gate(name):
     note("finished", name)
     return "finished"
 
-@app.route("/work/<name>", methods=["GET", "POST"])
+@app.route("/task/<name>", methods=["GET", "POST"])
 def work(name):
     note("executed", name)
     return "worked"
@@ -106,14 +106,14 @@ def test_of_requests_whose_clients_left_none_is_executed(run: Served, method: st
     name = method.lower()
     gate = send(run, "POST", f"/gate/{name}")
     until_there(run.directory / "begun")
-    left = [send(run, method, f"/work/{name}-{n}") for n in range(MANY)]
-    stays = send(run, method, f"/work/{name}-stays")
+    left = [send(run, method, f"/task/{name}-{n}") for n in range(MANY)]
+    stays = send(run, method, f"/task/{name}-stays")
     until_waiting(run, MANY + 1)
     time.sleep(0.1)  # a shorter wait is not looked at
     for client in (gate, *left):
         client.close()
     if method == "POST":  # nginx hangs up, and by then the worker can see it
-        until_logged(run, 499, f"/work/{name}-", MANY)
+        until_logged(run, 499, f"/task/{name}-", MANY)
     else:
         until_closed(run, MANY)
     (run.directory / f"open-{name}").touch()
@@ -121,5 +121,5 @@ def test_of_requests_whose_clients_left_none_is_executed(run: Served, method: st
         assert stays.recv(4096).startswith(b"HTTP/1.1 200")
     assert [one for one in lines(run, "executed") if one.startswith(name)] == [f"{name}-stays"]
     assert name in lines(run, "finished")  # its client left as well, but it was under way
-    until_logged(run, 499, f"/work/{name}-", MANY)
+    until_logged(run, 499, f"/task/{name}-", MANY)
     (run.directory / "begun").unlink()
