@@ -54,6 +54,23 @@ def hold():
         queue.Queue().get(timeout=60)
     return Response(events(), **EVENTS)
 
+@app.get("/clean/<name>")
+def clean(name):
+    def events():
+        how = "cut"
+        try:
+            yield "data: here\\n\\n"
+            while True:
+                time.sleep(0.05)
+        finally:
+            try:
+                for _ in range(60):
+                    time.sleep(0.05)
+                how = "whole"
+            finally:
+                pathlib.Path(name).write_text(how)
+    return Response(events(), **EVENTS)
+
 @app.get("/watch/<name>")
 def watching(name):
     def events():
@@ -156,6 +173,15 @@ def test_a_generator_is_closed_when_its_client_leaves(run: Served, route: str) -
         assert not mark.exists()
     until(mark)
     assert "Traceback" not in run.stderr()
+
+
+def test_the_cleaning_up_of_a_generator_is_not_interrupted(run: Served) -> None:
+    """It lasts longer than the second after which the worker looks again."""
+    mark = run.directory / "cleaned.txt"
+    with httpx.stream("GET", f"{run.url}/clean/{mark.name}", timeout=30) as answer:
+        assert next(answer.iter_lines()) == "data: here"
+    until(mark)
+    assert mark.read_text() == "whole"
 
 
 def test_a_client_that_left_a_waiting_generator_holds_up_no_trace_and_no_profiler(run: Served) -> None:

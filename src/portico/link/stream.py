@@ -39,7 +39,7 @@ class Stream:
         self.lock = threading.Lock()
         self.has_begun = self.is_events = False
         self.at_line_end = True
-        self.ended = self.told = False
+        self.ended = self.told = self.heard = False
         self._rounds = 0
         self._begin = begin
         self.is_events = begin is not None
@@ -63,9 +63,9 @@ class Stream:
         return True
 
     def is_due(self) -> bool:
-        """Each second at first; seldom for one that does not wake."""
+        """Each second at first; seldom for one that does not wake, and never while the app cleans up after it."""
         self._rounds += 1
-        return self._rounds <= _EACH_ROUNDS or self._rounds % _EACH_ROUNDS == 0
+        return not self.heard and (self._rounds <= _EACH_ROUNDS or self._rounds % _EACH_ROUNDS == 0)
 
     def tell(self) -> bool:
         """Raise GeneratorExit in the thread, where the app waits for something to send: its client has left.
@@ -78,16 +78,22 @@ class Stream:
             if self.ended:
                 return False
             self.told = True
-            _raise_in(self.ident, GeneratorExit)
+            _raise_in(self.ident, _exit_of(self))
             return True
         finally:
             self.lock.release()
 
     def take_back(self) -> None:
         """Leave nothing to be raised later: a thread that sleeps in C code has not noticed yet."""
-        with self.lock:
+        has_lock = self.lock.acquire(
+            timeout=_MOMENT_SECONDS
+        )  # what is raised in the thread may leave it locked
+        try:
             if not self.ended:
                 _raise_in(self.ident, None)
+        finally:
+            if has_lock:
+                self.lock.release()
 
     def end(self) -> None:
         """Called by the thread when it has sent all: from here on nothing is raised in it any more."""
@@ -129,6 +135,17 @@ def _tell_for_a_moment(streams: list[Stream]) -> None:
     for stream in told:
         stream.take_back()
     _settle()
+
+
+def _exit_of(stream: Stream) -> type[GeneratorExit]:
+    """A GeneratorExit that notes when it is raised: once in a stream is enough."""
+
+    class Left(GeneratorExit):
+        def __init__(self) -> None:
+            super().__init__()
+            stream.heard = True
+
+    return Left
 
 
 class _SettledError(BaseException):
