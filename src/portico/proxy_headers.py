@@ -38,13 +38,14 @@ FAMILIES = (
             X-NF-Client-Connection-IP X-Vercel-Forwarded-For X-Vercel-Proxied-For
             X-AppEngine-User-IP CloudFront-Viewer-Address X-Azure-ClientIP X-Azure-SocketIP
             X-Envoy-External-Address X-Envoy-Internal X-AppEngine-Remote-Addr X-Coming-From
-            Coming-From Via-Client X-From-IP X-Gateway-Client-IP
+            Coming-From Via-Client X-From-IP X-Gateway-Client-IP Real-IP Remote-IP ClientIP
+            HTTP-X-Forwarded-For
         """),
         _words(r"""
             x-forwarded(-.*)? x-real-.* x-remote-(ip|addr.*|host|port)
             x-azure-(clientip|socketip|fdid) .*-client-?ip .*connecting-ip(v6)?
             x-original-(forwarded|remote).* x-envoy-.* (x-)?coming-from (x-)?forwarded-for
-            x-(originating|source|proxyuser)-?ip
+            x-(originating|source|proxyuser)-?ip (real|remote)-?ip (x-)?clientip http-x-forwarded-.*
         """),
     ),
     Family(
@@ -52,9 +53,13 @@ FAMILIES = (
         _words("""
             X-Forwarded-Protocol X-Forwarded-Ssl X-Forwarded-Scheme X-Url-Scheme X-Scheme X-Protocol
             X-HTTPS X-Ssl HTTPS Front-End-Https WL-Proxy-SSL CloudFront-Forwarded-Proto CF-Visitor
-            X-ARR-SSL X-AppEngine-HTTPS X-Forwarded-Https X-Client-Proto
+            X-ARR-SSL X-AppEngine-HTTPS X-Forwarded-Https X-Client-Proto X-Proto X-Original-Proto
+            Fastly-SSL X-Fastly-SSL
         """),
-        _words(r"x-(url-)?scheme x-https x-ssl front-end-https wl-proxy-.* .*-forwarded-proto(col)? .*-https"),
+        _words(r"""
+            x-(url-)?scheme x-proto x-https (x-)?(fastly-)?ssl front-end-https wl-proxy-.*
+            .*-forwarded-proto(col)? .*-https
+        """),
     ),
     Family(
         "host", "the host and the URL the client asked for",
@@ -62,9 +67,12 @@ FAMILIES = (
             X-Forwarded-Port X-Forwarded-Server X-Forwarded-Path X-Forwarded-Uri X-Forwarded-Method
             X-Original-URL X-Original-URI X-Original-Host X-Original-Method X-Rewrite-URL X-Host
             X-HTTP-Host-Override X-Script-Name X-Request-URI X-Ingress-Path X-Envoy-Original-Path
-            X-Replaced-Path X-Forwarded-Context X-Accel-Mapping X-Sendfile-Type
+            X-Replaced-Path X-Forwarded-Context X-Accel-Mapping X-Sendfile-Type X-Host-Override
         """),
-        _words(r"x-original-(url|uri|host|method|path|port|proto|scheme) x-rewrite-.* x-accel-.* x-sendfile-type"),
+        _words(r"""
+            x-original-(url|uri|host|method|path|port|proto|scheme) x-rewrite-.* x-accel-.*
+            x-sendfile-type x-host-.*
+        """),
     ),
     Family(
         "cgi", "variables of CGI",
@@ -96,17 +104,22 @@ FAMILIES = (
             X-Amzn-Oidc-Accesstoken X-Goog-Authenticated-User-Email X-Goog-Authenticated-User-Id
             X-Goog-Iap-Jwt-Assertion X-MS-Client-Principal X-MS-Client-Principal-Id
             X-MS-Client-Principal-Name X-MS-Client-Principal-Idp Oidc-Claim-Sub Oidc-Claim-Email
-            SM-User Iv-User Oam-Remote-User X-AppEngine-User-Email
+            SM-User Iv-User Oam-Remote-User X-AppEngine-User-Email X-User-Role X-UserRole X-Email
+            X-Groups X-Roles X-Remote-Groups Remote-Role X-Forwarded-Roles X-Auth-Roles X-Verified-User
+            X-Consumer-Groups X-Credential-Username X-JWT-Assertion X-ID-Token
+            X-Apigateway-Api-Userinfo X-Endpoint-API-UserInfo Impersonate-User X-Kubernetes-User
+            X-Authelia-User Shib-Session-ID
         """),
         _words(r"""
             (x-)?remote-(user|name|email|groups?|role).*
             x-forwarded-(user|email|groups|preferred-username|access-token) x-auth-request-.*
             x-auth-(user|email|groups|roles?|name).* x-authenticated-.* x-authentik-.* x-webauth-.*
-            x-user x-user-?(name|email|groups|roles|id|info) auth-(user|type) x-proxy-user.*
-            x-consumer-.* x-credential-.* x-vouch-.* x-pomerium-.* cf-access-.* tailscale-.*
+            x-user x-user-?(name|email|groups?|roles?|id|info) x-(email|groups?|roles?|id-token) auth-(user|type)
+            x-proxy-user.* x-consumer-.* x-credential-.* x-vouch-.* x-pomerium-.* cf-access-.* tailscale-.*
             x-amzn-oidc-.* x-goog-(iap|authenticated-user)-.* x-ms-(client-principal|token)-?.*
             (x-)?oidc-.* sm-(user|groups).* iv-(user|groups|creds) .*-remote-user
-            x-appengine-user-.* (x-)?shib-.* x-saml-.* x-sso-.* teleport-.*
+            x-appengine-user-.* (x-)?shib-.* x-saml-.* x-sso-.* teleport-.* (x-)?jwt-.* impersonate-.*
+            x-(apigateway|endpoint)-api-.* x-(kubernetes|authelia|verified)-.*
         """),
     ),
     Family(
@@ -117,13 +130,14 @@ FAMILIES = (
             X-SSL-Client-DN X-SSL-Client-S-DN X-SSL-Client-CN X-SSL-Client-I-DN X-SSL-Client-Serial
             X-SSL-Client-Fingerprint X-SSL-Client-Has-Cert SSL-Client-Cert SSL-Client-Verify
             SSL-Client-S-DN X-ARR-ClientCert X-Amzn-Mtls-Clientcert X-Amzn-Mtls-Clientcert-Leaf
-            X-Amzn-Mtls-Clientcert-Subject X-Forwarded-Tls-Client-Cert
+            X-Amzn-Mtls-Clientcert-Subject X-Forwarded-Tls-Client-Cert X-SSL-Client-Raw-Cert X-SSL-Subject
+            X-SSL-Issuer X-SSL-Verify X-SSL-Verified SSL-Verify X-Cert X-Subject-DN X-TLS-Verified
         """),
         _words(r"""
             (x-)?client-?cert.* x-forwarded-tls-.*
             x-client-(verify|verified|.*dn|subject|issuer|serial|fingerprint)
-            x-forwarded-client-cert (x-)?ssl-client-.* x-ssl-cert.* x-arr-clientcert x-amzn-mtls-.*
-            x-tls-client-.* cf-cert-.* l5d-client-id
+            x-forwarded-client-cert (x-)?ssl-.* x-cert x-(subject|issuer)-dn x-arr-clientcert x-amzn-mtls-.*
+            x-tls-(client-)?.* cf-cert-.* l5d-client-id
         """),
     ),
     Family(
