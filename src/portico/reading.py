@@ -170,8 +170,16 @@ def _doubt(path: str, status: os.stat_result) -> str:
         return f"{path} belongs to {_name(status.st_uid)}"
     if stat.S_ISLNK(status.st_mode) or (stat.S_ISDIR(status.st_mode) and status.st_mode & stat.S_ISVTX):
         return ""
-    is_group_s = status.st_mode & stat.S_IWGRP and status.st_gid != 0
+    is_group_s = status.st_mode & stat.S_IWGRP and (status.st_gid != 0 or _has_list(path))
     return f"others than root may write to {path}" if status.st_mode & stat.S_IWOTH or is_group_s else ""
+
+
+def _has_list(path: str) -> bool:
+    """Whether it has an access list (POSIX ACL), whose widest entry is what the mode shows as the group's."""
+    try:
+        return bool(os.getxattr(path, "system.posix_acl_access", follow_symlinks=False))
+    except (OSError, AttributeError):  # none, or a system without them
+        return False
 
 
 def _is_shared(status: os.stat_result) -> bool:

@@ -14,7 +14,7 @@ import pytest
 
 from portico.cli.dashboard import _page_that_leads_to
 from portico.watch import guards, secret
-from portico.watch.door import MOST_SILENT, Door
+from portico.watch.door import MOST_OPEN, MOST_SILENT, Door
 from portico.watch.guards import Lock, Secret, Ticket, is_own_host
 from portico.watch.http import Request
 
@@ -161,3 +161,21 @@ def test_who_connects_and_says_nothing_keeps_out_nobody(lock: Lock) -> None:
         return answer
 
     assert asyncio.run(go()).endswith(b"numbers")
+
+
+@pytest.mark.parametrize("below", ["/", "/secret/"])
+def test_of_those_who_look_on_there_is_a_limit_below_any_path(below: str) -> None:
+    async def come_in(_: Request) -> None:
+        return None
+
+    async def go() -> bytes:
+        door = Door(_Nothing(), come_in, below=below)
+        door._open = MOST_OPEN
+        server = await asyncio.start_server(door.answer, "127.0.0.1", 0)
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.sockets[0].getsockname()[1])
+        writer.write(f"GET {below}events HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
+        answer = await reader.read()
+        server.close()
+        return answer
+
+    assert b"too many look on already" in asyncio.run(go())

@@ -92,8 +92,10 @@ class Door:
         response = await self._refusal(request)
         request = request._replace(path="/" + request.path.removeprefix(self._below))
         if response is None and request.path == "/events" and not self._metrics_only:
-            await self._stream(reader, writer)
-            return
+            if self._open < MOST_OPEN:
+                await self._stream(reader, writer)
+                return
+            response = Response("503 Service Unavailable", body=b"too many look on already\n")
         try:
             response = response or await self._found(request)
         except PorticoError as error:
@@ -104,11 +106,7 @@ class Door:
     async def _refusal(self, request: Request) -> Response | None:
         if request.method not in ("GET", "HEAD"):
             return Response("405 Method Not Allowed", headers={"Allow": "GET, HEAD"})
-        if refused := await self._guard(request):
-            return refused
-        if request.path == "/events" and self._open >= MOST_OPEN:
-            return Response("503 Service Unavailable", body=b"too many look on already\n")
-        return None
+        return await self._guard(request)
 
     async def _found(self, request: Request) -> Response:
         path = request.path
