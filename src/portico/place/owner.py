@@ -105,13 +105,18 @@ def _checked(name: str, why: str, directory: Path) -> Owner:
     for path in needed(sys.executable, str(directory)).values():
         if stopped := blocked(path, name):
             what = f"the app would run as '{name}' ({why}), who cannot read {path}: {stopped.path}: {stopped.why}"
-            raise UsageError(Problem("user", what, _WAYS.format(name=name, path=stopped.path)))
+            raise UsageError(Problem("user", what, _ways(str(stopped.path))))
     return Owner(name, why)
 
 
-_WAYS = (
-    "move the app to where that user can read it, such as /srv, with a Python that everybody can\n"
-    "or let it in: chmod o+rx {path}\n"
-    "or name another user: --user NAME\n"
-    "or, knowing that a hole in the app is then a hole in the machine: --user root"
-)
+def _ways(stopped: str) -> str:
+    """What to do; root's own directory is opened to nobody."""
+    is_root_s = Path(stopped) == Path(pwd.getpwuid(0).pw_dir)
+    return "\n".join(
+        [
+            "move the app to where that user can read it, such as /srv, with a Python that everybody can",
+            *([] if is_root_s else [f"or let it in: chmod o+rx {stopped}"]),
+            "or name another user: --user NAME",
+            "or, knowing that a hole in the app is then a hole in the machine: --user root",
+        ]
+    )
