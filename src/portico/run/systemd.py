@@ -44,6 +44,7 @@ class Service:
     def __init__(self, notify: str, watchdog_seconds: float, taken: Sequence[Stored]) -> None:
         self.taken = tuple(taken)
         self._notify, self._watchdog_seconds = notify, watchdog_seconds
+        self._is_ready = False
 
     @classmethod
     def take(cls, environment: MutableMapping[str, str]) -> Service:
@@ -56,14 +57,18 @@ class Service:
         return cls(said["NOTIFY_SOCKET"], seconds, _taken(count, said["LISTEN_FDNAMES"].split(":")))
 
     def hear(self, item: News) -> None:
-        """Pass a piece of news on, in the manager's own words."""
+        """Pass a piece of news on, in the manager's own words.
+
+        A gateway may reload its nginx before each of its sites was tried: a reload is told only once it was ready.
+        """
+        self._is_ready = self._is_ready or isinstance(item, news.Ready)
         match item:
             case (
                 news.Ready() | news.Switched() | news.CanaryServes() | news.GenerationDropped()
                 | news.RolledBack() | news.TookOver() | news.CanaryLeft()
-            ):  # fmt: skip
+            ) if self._is_ready:  # fmt: skip
                 self.tell("READY=1", f"STATUS={_status(item)}")
-            case news.Reloading():
+            case news.Reloading() if self._is_ready:
                 self.tell(
                     "RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}", f"STATUS={_status(item)}"
                 )
