@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterable, Iterator
+from functools import cache
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -18,6 +21,9 @@ ORDER = [
     {"check"},
     {"cli"},
 ]
+"""Rooms of one set do not import one another."""
+DOORS = {"__init__", "__main__"}
+"""They import what they open."""
 RANK = {room: rank for rank, rooms in enumerate(ORDER) for room in rooms}
 PURE = (
     "proxy_headers.py",
@@ -49,37 +55,91 @@ def modules() -> list[Path]:
     return sorted(SOURCE.rglob("*.py"))
 
 
+@cache
 def imported(path: Path) -> set[str]:
-    found: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    """Every name that the file imports, also inside functions."""
+    return set(names_imported(ast.parse(path.read_text())))
+
+
+def names_imported(tree: ast.AST, *, inside_functions: bool = True) -> Iterator[str]:
+    for node in ast.iter_child_nodes(tree):
+        if not inside_functions and (
+            isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+            or (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING")
+        ):
+            continue
         if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
+            yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
-            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-    return found
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        yield from names_imported(node, inside_functions=inside_functions)
 
 
 def room(name: str) -> str:
     return name.removeprefix("portico.").partition(".")[0]
 
 
-@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(SOURCE)))
-def test_imports_point_left(path: Path) -> None:
-    own = path.relative_to(SOURCE).parts[0].removesuffix(".py")
-    if own not in RANK:
-        return  # __init__ and __main__ are the door
-    for name in imported(path):
-        if name.startswith("portico.") and room(name) in RANK:
-            other = room(name)
-            assert other == own or RANK[other] < RANK[own], f"{own} imports {name}"
+def module(path: Path) -> str:
+    dotted = ".".join(("portico", *path.relative_to(SOURCE).with_suffix("").parts))
+    return dotted.removesuffix(".__init__")
 
 
-@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(SOURCE)))
-def test_the_pure_part_touches_no_world(path: Path) -> None:
-    name = str(path.relative_to(SOURCE))
-    if name.startswith(PURE):
-        touched = {module.partition(".")[0] for module in imported(path)} & WORLD
-        assert not touched, f"{name} imports {touched}"
+def wrong_imports(own: str, names: Iterable[str]) -> list[str]:
+    """The imports that the room `own` may not have."""
+    rank = RANK[own]
+    others = [
+        name for name in names if name.startswith("portico.") and room(name) not in (own, "__version__")
+    ]
+    return [name for name in others if room(name) in DOORS or RANK.get(room(name), rank) >= rank]
+
+
+def test_every_room_has_a_rank_and_every_rank_its_room() -> None:
+    rooms = {path.relative_to(SOURCE).parts[0].removesuffix(".py") for path in modules()}
+    assert rooms - DOORS == RANK.keys()
+
+
+@pytest.mark.parametrize("own", sorted(RANK))
+def test_imports_point_left(own: str) -> None:
+    for path in modules():
+        if path.relative_to(SOURCE).parts[0].removesuffix(".py") == own:
+            wrong = wrong_imports(own, imported(path))
+            assert not wrong, f"{path.relative_to(SOURCE)} imports {wrong}"
+
+
+def test_the_rule_itself_sees_a_wrong_import() -> None:
+    assert wrong_imports("plan", ["portico.cli.run", "portico.site.model", "subprocess"]) == [
+        "portico.cli.run"
+    ]
+    assert wrong_imports("plan", ["portico.of_no_rank"]) == ["portico.of_no_rank"]
+    assert wrong_imports("run", ["portico.watch.live"]) == ["portico.watch.live"]
+
+
+def test_no_modules_import_one_another_in_a_circle() -> None:
+    """What is imported when a module is loaded; what only types need is not."""
+    own = {module(path): ast.parse(path.read_text()) for path in modules()}
+    graph = {
+        name: {
+            other
+            for other in own.keys() & set(names_imported(tree, inside_functions=False))
+            if not f"{name}.".startswith(f"{other}.")  # the package that it is part of
+        }
+        for name, tree in own.items()
+    }
+    list(TopologicalSorter(graph).static_order())  # raises CycleError, which names the circle
+
+
+def test_the_pure_part_touches_no_world() -> None:
+    for path in modules():
+        name = str(path.relative_to(SOURCE))
+        if name.startswith(PURE):
+            touched = {dotted.partition(".")[0] for dotted in imported(path)} & WORLD
+            assert not touched, f"{name} imports {touched}"
+
+
+def test_what_is_called_pure_is_there() -> None:
+    names = [str(path.relative_to(SOURCE)) for path in modules()]
+    assert [pure for pure in PURE if not any(name.startswith(pure) for name in names)] == []
 
 
 def test_only_output_prints() -> None:
