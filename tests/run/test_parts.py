@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import shutil
 import signal
@@ -23,7 +24,7 @@ import pytest
 from portico.errors import PorticoError
 from portico.link import private
 from portico.plan.model import File, Health, Ladder, Line, Plan, Process
-from portico.run import child, files, health, leftovers, lock, ports, proc, quiet, signals, switch
+from portico.run import cause, child, files, health, leftovers, lock, ports, proc, quiet, signals, switch
 from portico.run.action import Manner
 from portico.run.background import in_background
 from portico.values import Address
@@ -395,6 +396,92 @@ def test_several_good_answers_in_a_row_are_wanted() -> None:
 
     asyncio.run(health.until_well(ask, 3, lambda answer: heard.append(str(answer))))
     assert heard == ["status 500"]
+
+
+def test_an_error_of_the_app_s_own_ends_the_asking_where_nothing_else_serves() -> None:
+    answers = iter([health.Answer(words="no answer"), health.Answer(503), health.Answer(500)])
+    heard: list[str] = []
+
+    async def ask() -> health.Answer:
+        return next(answers)
+
+    def hear(answer: health.Answer) -> None:
+        heard.append(str(answer))
+
+    assert asyncio.run(health.until_well(ask, 1, hear, until_up=True)).is_up
+    assert heard == ["no answer", "status 503"]
+
+
+LOG = """\
+Traceback (most recent call last):
+  File "db.py", line 1, in execute
+    raise OperationalError("no such table: post")
+sqlite3.OperationalError: no such table: post
+
+The above exception was the direct cause of the following exception:
+
+Traceback (most recent call last):
+  File "shop.py", line 9, in index
+    session.execute(...)
+sqlalchemy.exc.OperationalError: (sqlite3.OperationalError) no such table: post
+[SQL: SELECT * FROM post]
+(Background on this error at: https://sqlalche.me/e/20/e3q8)
+"""
+
+
+@pytest.mark.parametrize(
+    ("error", "command", "expected"),
+    [
+        (
+            "sqlite3.OperationalError: no such table: post",
+            "flask --app shop init-db",
+            "flask --app shop init-db",
+        ),
+        ('psycopg.errors.UndefinedTable: relation "post" does not exist', "", "the app's own command"),
+        ("pymysql.err.ProgrammingError: (1146, \"Table 'a.b' doesn't exist\")", "x", "x"),
+        ("KeyError: 'post'", "flask --app shop init-db", ""),
+        ("", "flask --app shop init-db", ""),
+    ],
+)
+def test_what_may_help_when_there_are_no_tables(error: str, command: str, expected: str) -> None:
+    found = cause.remedy(error, command)
+    assert expected in found
+    assert bool(found) == bool(expected)
+
+
+def test_what_the_app_raised_is_found_by_the_question_s_id(tmp_path: Path) -> None:
+    log = tmp_path / "app.log"
+    entries = [
+        {"id": "b", "text": "Traceback (most recent call last)\nKeyError: 1"},
+        {"id": "a", "text": LOG},
+    ]
+    log.write_text("{half\n" + "".join(f"{json.dumps(entry)}\n" for entry in entries))
+    expected = "sqlalchemy.exc.OperationalError: (sqlite3.OperationalError) no such table: post"
+    assert cause.raised(str(log), "a") == expected
+    assert cause.raised(str(log), "nobody") == cause.raised(str(tmp_path / "none"), "a") == ""
+
+
+@pytest.mark.parametrize(
+    ("body", "shown"),
+    [
+        (b'{"database": "down"}\nmore', ' to GET /healthz: "{"database": "down"}"'),
+        (b"<!doctype html>\n<style>p {}</style>\n<title>500 Oops</title>", ' to GET /healthz: "500 Oops"'),
+        (b"", " to GET /healthz"),
+    ],
+)
+def test_an_error_names_the_path_and_how_its_body_begins(tmp_path: Path, body: bytes, shown: str) -> None:
+    path = f"{tmp_path}/s"
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 500 No\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+        writer.close()
+
+    async def ask() -> str:
+        async with await asyncio.start_unix_server(serve, path):
+            return str(await health.ask_server(path, Health("/healthz", "a", "http", "", 1, is_http=True)))
+
+    assert asyncio.run(ask()) == f"status 500{shown}"
 
 
 def test_refused_connection_is_an_answer_to_report() -> None:

@@ -79,12 +79,25 @@ def test_app_that_cannot_be_imported_shows_its_traceback_and_leaves_nothing(site
     site.assert_nothing_is_left()
 
 
-def test_app_that_only_fails_is_not_healthy(site: Site) -> None:
+def test_app_that_only_fails_is_up_and_fails_once(site: Site) -> None:
     (site.app / "app.py").write_text("def app(environ, start):\n    raise ValueError('broken')\n")
+    site.begin()
+    assert "status 500 to GET /" in site.hear("AppFails")["answer"]
+    site.hear("Ready")
+    assert site.words.count("ValueError: broken") == 1
+    assert site.get()[0] == 500
+    assert site.stop() == 128 + signal.SIGTERM
+    site.assert_nothing_is_left()
+
+
+def test_app_that_is_never_ready_is_not_healthy(site: Site) -> None:
+    (site.app / "app.py").write_text(
+        "def app(environ, start):\n    start('503 Later', [('Content-Length', '0')])\n    return []\n"
+    )
     site.begin(start=6)
     error = site.hear("Error")["text"]
     assert error.startswith("the app did not become healthy within 6 s")
-    assert "status 500" in error
+    assert "status 503" in error
     assert site.wait() == 3
     site.assert_nothing_is_left()
 

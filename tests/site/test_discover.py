@@ -121,6 +121,23 @@ def test_gunicorn_takes_what_was_found(ask: Ask, tmp_path: Path, reference: str)
 # -- Flask -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    ("code", "reference", "command"),
+    [
+        ("app = Flask('x')\napp.cli.command('init-db')(print)", "shop", "flask --app shop init-db"),
+        ("def create_app():\n  app = Flask('x')\n  app.cli.command('create_db')(print)\n  return app", "shop",
+         "flask --app shop create_db"),
+        ("site = Flask('x')\nsite.cli.group('db')(print)\nsite.cli.command('init-db')(print)", "shop:site",
+         "flask --app shop:site db upgrade"),
+        ("app = Flask('x')\napp.cli.command('import-db-dump')(print)", "shop", ""),
+    ],
+)  # fmt: skip
+def test_the_command_that_makes_the_database_is_known(
+    ask: Ask, code: str, reference: str, command: str
+) -> None:
+    assert ask(FLASK + code, reference).remedy == command
+
+
 def test_flask_tells_everything(ask: Ask, tmp_path: Path) -> None:
     for folder in ("static", "admin/files"):
         (tmp_path / folder).mkdir(parents=True)
@@ -337,6 +354,7 @@ def test_a_django_project_is_found_and_asked(project: Path) -> None:
     facts = discover(None, project)
     assert (facts.app, facts.directory, facts.kind) == ("proj.wsgi:application", str(project), "django")
     assert facts.static == [StaticFolder("/static/", str(project / "collected"), "Django's STATIC_ROOT")]
+    assert facts.remedy == "python manage.py migrate"
     assert facts.max_content_length is None
     assert [plain(route) for route in facts.routes] == [
         Route("/", [], "proj.urls.home"),

@@ -31,6 +31,13 @@ def _sentence(item: news.News) -> str:  # noqa: C901  a table, one row a kind of
     match item:
         case news.Starting():
             return faint("starting ...")
+        case news.AppFails(number, answer, hint):
+            return bad(f"the app runs and fails: {answer}") + (
+                "\n  visitors get the app's own error page; portico status asks it again"
+                + (f"\n  {hint}" if hint else "")
+            )
+        case news.AppWorks():
+            return good("the app answers well now")
         case news.Restarting(name, code, in_seconds, crashes):
             wait = f" in {in_seconds:.0f} s" if in_seconds >= 1 else " at once"
             again = f" (crash {crashes} in a row)" if crashes > 1 else ""
@@ -177,7 +184,7 @@ _NAMES = 3
 def priority(item: news.News) -> Priority:  # noqa: C901  a table, one row a level
     """How bad it is."""
     match item:
-        case news.TookOver() | news.CannotLoad():
+        case news.TookOver() | news.CannotLoad() | news.AppFails():
             return Priority.ERROR
         case news.OtherCode() | news.LargeWorker():
             return Priority.WARNING
@@ -205,6 +212,7 @@ def priority(item: news.News) -> Priority:  # noqa: C901  a table, one row a lev
             return Priority.NOTICE
         case (
             news.Ready()
+            | news.AppWorks()
             | news.Recovered()
             | news.Switched()
             | news.Stopping()

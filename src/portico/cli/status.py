@@ -89,6 +89,9 @@ def _generation(generation: dict[str, Any], *, is_live: bool) -> list[str]:
 def _troubles(generation: dict[str, Any], status: dict[str, Any]) -> list[str]:
     """That its workers cannot be replaced, or have other code than the release began with."""
     number, other, made = generation["number"], generation["other_code"], []
+    if failing := generation["failing"]:
+        made.append(output.bad(f"  failing    {failing['answer']}"))
+        made += [f"             {line}" for line in failing["hint"].splitlines()]
     if error := generation["cannot_load"]:
         what = f"a new worker cannot load the app ({error}): those that have it serve on"
         made.append(output.bad(f"  broken     {what}"))

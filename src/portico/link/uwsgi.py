@@ -109,11 +109,13 @@ def ask(
     timeout: float = 5.0,
     variables: Mapping[str, str] | None = None,
     limit: int = _LARGEST_ANSWER,
+    error_limit: int = 0,
 ) -> Answer:
     """Ask the app that listens on the unix socket `socket_path` for `path` (may hold a query), as nginx would.
 
-    `timeout` bounds the whole exchange in seconds, `limit` the bytes of the body that are kept; `variables`
-    are added to those of the request, or replace them. Raises AskError, and nothing else.
+    `timeout` bounds the whole exchange in seconds, `limit` the bytes of the body that are kept, at least `error_limit`
+    of an answer from 500 on; `variables` are added to those of the request, or replace them. Raises AskError, and
+    nothing else.
     """
     ends = time.monotonic() + timeout
     try:
@@ -122,7 +124,7 @@ def ask(
             connection.settimeout(timeout)
             connection.connect(socket_path)
             connection.sendall(packet)
-            return _read_answer(connection, ends, limit, bodiless=method == "HEAD")
+            return _read_answer(connection, ends, (limit, error_limit), bodiless=method == "HEAD")
     except TimeoutError:
         raise AskError(Problem(socket_path, f"no answer to {method} {path} within {timeout:g} s")) from None
     except (OSError, ValueError) as error:
@@ -163,7 +165,9 @@ def question(path: str, host: str, scheme: str, method: str = "GET") -> dict[str
     } | ({"HTTPS": "on"} if scheme == "https" else {})
 
 
-def _read_answer(connection: socket.socket, ends: float, limit: int, *, bodiless: bool) -> Answer:
+def _read_answer(
+    connection: socket.socket, ends: float, limits: tuple[int, int], *, bodiless: bool
+) -> Answer:
     received = bytearray()
     while b"\r\n\r\n" not in received:
         if not (more := _receive(connection, ends)):
@@ -178,6 +182,7 @@ def _read_answer(connection: socket.socket, ends: float, limit: int, *, bodiless
         length = 0
     if length is not None and length < 0:
         raise ValueError(f"the answer has a Content-Length of {length}")
+    limit = max(limits) if status >= 500 else limits[0]
     body = _read_body(connection, ends, bytearray(rest), length, limit)
     return Answer(status, reason, headers, body)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 from msgspec.structs import replace
 
 from portico.errors import Problem, UsageError
@@ -79,6 +81,7 @@ def plan(site: Site, place: Place) -> Plan:
         old_workers=old_workers(place),
         notes=_notes(site, place),
         alarms=exposure.alarms(site, place),
+        remedy=f"cd {shlex.quote(site.facts.directory)} && {site.facts.remedy}" if site.facts.remedy else "",
         masked=tuple(site.options.trace.mask),
         logs=_logs(site),
         cache=paths.cache if caches(site, place) else "",

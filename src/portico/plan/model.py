@@ -343,6 +343,8 @@ class Plan:
     alarms: tuple[str, ...] = ()
     """What must be said loudly: severe faults of the nginx in use that this site opens to strangers."""
     """What the user should know about this plan, one sentence each."""
+    remedy: str = ""
+    """The command of the app's own that makes or updates its database; empty when none is known."""
     app_log: str = ""
     """What the app writes, with the ids of its requests; empty when nobody keeps it."""
     masked: tuple[str, ...] = ()

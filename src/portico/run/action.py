@@ -51,7 +51,10 @@ class EndServer(Struct, frozen=True):
 
 
 class AskServer(Struct, frozen=True):
-    """Ask until `answers` good ones came in a row: ServerWell, and ServerAnswered for each bad one."""
+    """Ask until `answers` good ones came in a row: ServerWell, and ServerAnswered for each bad one.
+
+    Where one is enough, an error of the app's own ends the asking, too: ServerAnswered with `is_up`.
+    """
 
     number: int
     answers: int
@@ -102,7 +105,9 @@ class EndGateway(Struct, frozen=True):
 
 
 class AskGateway(Struct, frozen=True):
-    pass
+    """GatewayWell when the app answers well through nginx; with `is_alone` when nginx itself answers."""
+
+    is_alone: bool = False
 
 
 class MakePlan(Struct, frozen=True):

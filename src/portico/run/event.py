@@ -53,10 +53,15 @@ class ServerWell(Struct, frozen=True):
 
 
 class ServerAnswered(Struct, frozen=True):
-    """The generation gave an answer that does not count as well."""
+    """The generation gave an answer that does not count as well.
+
+    `is_up`: the app itself answered, with an error: it runs, and fails. `hint` is what may help, empty for nothing.
+    """
 
     number: int
     answer: str
+    is_up: bool = False
+    hint: str = ""
 
 
 class GatewayWell(Struct, frozen=True):

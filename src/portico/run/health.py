@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import re
+import secrets
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -16,8 +18,10 @@ ASK_SECONDS = 5.0
 """One question may take this long. While a server boots, a question waits in its socket's queue and is
 answered at the instant it can be, which no polling beats; the limit is for a worker that hangs with it."""
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.02, 1.0
+LONGEST_UP_SECONDS = 5.0
+"""Between questions to an app that answers with errors: each may be a traceback in its log."""
 BETWEEN_ANSWERS_SECONDS = 0.05
-SERVER_ERROR = 500
+SERVER_ERROR, NOT_READY = 500, 503
 """From here on a status says that the app is not well; a 404 is the answer of an app that works."""
 
 
@@ -27,34 +31,53 @@ class Answer:
 
     status: int = 0
     words: str = ""
+    """Why there is no answer; of an answer that is an error: to what, and how its body begins."""
+    id: str = ""
+    """What the question was called, so that what the app wrote meanwhile can be found."""
 
     @property
     def is_well(self) -> bool:
         return 0 < self.status < SERVER_ERROR
 
-    def __str__(self) -> str:
-        return f"status {self.status}" if self.status else self.words
+    @property
+    def is_up(self) -> bool:
+        """An error of the app's own: it runs, and fails. 503 is how an app says that it is not ready yet."""
+        return self.status >= SERVER_ERROR and self.status != NOT_READY
 
+    def __str__(self) -> str:
+        return f"status {self.status}{self.words}" if self.status else self.words
+
+
+_BODY_BYTES, _BODY_SECONDS, _LINE = 2048, 1.0, 200
+_TAG = re.compile(r"<(style|script|!--)\b.*?(</\1>|-->)|<[^>]*>", re.DOTALL | re.IGNORECASE)
 
 Ask = Callable[[], Awaitable[Answer]]
 
 
-async def until_well(ask: Ask, answers: int, report: Callable[[Answer], None]) -> None:
-    """Ask until that many good answers came in a row; `report` hears of every other one."""
+async def until_well(
+    ask: Ask, answers: int, report: Callable[[Answer], None], *, until_up: bool = False
+) -> Answer:
+    """Ask until that many good answers came in a row, and return the last; `report` hears of every other one.
+
+    With `until_up` an error of the app's own ends the asking, too, and is returned.
+    """
     good, pause = 0, FIRST_PAUSE_SECONDS
-    while good < answers:
-        answer = await _in_time(ask)
+    while True:
+        answer = await in_time(ask)
+        good = good + 1 if answer.is_well else 0
+        if good == answers or (until_up and answer.is_up):
+            return answer
         if answer.is_well:
-            good += 1
-            await asyncio.sleep(BETWEEN_ANSWERS_SECONDS if good < answers else 0)
-        else:
-            good = 0
-            report(answer)
-            await asyncio.sleep(pause)
-            pause = min(LONGEST_PAUSE_SECONDS, pause * 1.5)
+            await asyncio.sleep(BETWEEN_ANSWERS_SECONDS)
+            continue
+        report(answer)
+        await asyncio.sleep(pause)
+        longest = LONGEST_UP_SECONDS if answer.is_up else LONGEST_PAUSE_SECONDS
+        pause = min(longest, pause * (2 if answer.is_up else 1.5))
 
 
-async def _in_time(ask: Ask) -> Answer:
+async def in_time(ask: Ask) -> Answer:
+    """The answer, or that there is none."""
     try:
         return await asyncio.wait_for(ask(), ASK_SECONDS)
     except TimeoutError:
@@ -66,47 +89,91 @@ async def _in_time(ask: Ask) -> Answer:
 async def ask_server(path: str, health: Health) -> Answer:
     """One question over a generation's private socket, in nginx's words."""
     if health.is_http:
+        name = secrets.token_hex(16)
         return await _ask_http(
-            await asyncio.open_unix_connection(path), health.script_name + health.path, health
+            await asyncio.open_unix_connection(path), health.script_name + health.path, health, name=name
         )
+    asked, name = health.script_name + health.path, secrets.token_hex(16)
     question = partial(
         uwsgi.ask,
         path,
-        health.script_name + health.path,
+        asked,
         host=health.host,
         scheme=health.scheme,
         timeout=ASK_SECONDS,
-        variables={"SCRIPT_NAME": health.script_name},
+        variables={"SCRIPT_NAME": health.script_name, "HTTP_X_REQUEST_ID": name},
         limit=0,  # the head is the answer; a body may be an endless stream
+        error_limit=_BODY_BYTES,
     )
     try:
-        return Answer((await in_background(question)).status)
+        answer = await in_background(question)
     except uwsgi.AskError as error:
         return Answer(words=error.problems[0].what)
+    return Answer(answer.status, _to(asked, answer.status, answer.body), name)
 
 
 async def ask_gateway(
-    addresses: Sequence[Address], health: Health, proxied: Collection[Address] = ()
+    addresses: Sequence[Address],
+    health: Health,
+    proxied: Collection[Address] = (),
+    *,
+    is_alone: bool = False,
 ) -> Answer:
-    """One question through nginx, on the first address people use; `proxied` want a PROXY line first."""
+    """One question through nginx, on the first address people use; `proxied` want a PROXY line first.
+
+    With `is_alone` nginx answers for itself: it refuses TRACE (405) before it looks for whom to ask.
+    """
     if not addresses:
         return Answer(status=200)  # a gateway whose sites are all gone
     connection = await asyncio.open_connection(addresses[0].near.host, addresses[0].port)
     if addresses[0] in proxied:
         connection[1].write(proxy_line.OWN)
-    answer = await _ask_http(connection, health.gateway_path, health)
+    answer = await _ask_http(connection, health.gateway_path, health, "TRACE" if is_alone else "GET")
     return Answer(status=200) if answer.status and health.any_answer else answer
 
 
 async def _ask_http(
-    connection: tuple[asyncio.StreamReader, asyncio.StreamWriter], path: str, health: Health
+    connection: tuple[asyncio.StreamReader, asyncio.StreamWriter],
+    path: str,
+    health: Health,
+    method: str = "GET",
+    name: str = "",
 ) -> Answer:
     reader, writer = connection
+    head = f"{method} {path} HTTP/1.1\r\nHost: {health.host}\r\nConnection: close\r\n"
+    head += f"X-Request-ID: {name}\r\n" if name else ""
     try:
-        writer.write(f"GET {path} HTTP/1.1\r\nHost: {health.host}\r\nConnection: close\r\n\r\n".encode())
-        return _status(await reader.readline())
+        writer.write(f"{head}\r\n".encode())
+        answer = _status(await reader.readline())
+        if answer.status < SERVER_ERROR or not name:
+            return answer
+        return Answer(answer.status, _to(path, answer.status, await _body(reader)), name)
     finally:
         writer.close()
+
+
+async def _body(reader: asyncio.StreamReader) -> bytes:
+    """How the body of an error begins, as far as it comes soon."""
+    text = b""
+    try:
+        async with asyncio.timeout(_BODY_SECONDS):
+            while len(text.partition(b"\r\n\r\n")[2]) < _BODY_BYTES and (
+                more := await reader.read(_BODY_BYTES)
+            ):
+                text += more
+    except TimeoutError:
+        pass
+    head, _, body = text.partition(b"\r\n\r\n")
+    return body.partition(b"\r\n")[2] if b"chunked" in head.lower() else body
+
+
+def _to(path: str, status: int, body: bytes) -> str:
+    """What was asked, and the first line that a reader would see in the body of an error."""
+    if status < SERVER_ERROR:
+        return ""
+    text = _TAG.sub("", body[:_BODY_BYTES].decode(errors="replace"))
+    first = next((line for line in map(str.strip, text.splitlines()) if line), "")[:_LINE]
+    return f' to GET {path}: "{first}"' if first else f" to GET {path}"
 
 
 def _status(line: bytes) -> Answer:

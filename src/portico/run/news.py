@@ -17,6 +17,23 @@ class Ready(Struct, frozen=True):
     took_seconds: float
 
 
+class AppFails(Struct, frozen=True):
+    """The app runs and answers its health path with an error; its own error page is served.
+
+    `hint` is what may help, empty for nothing.
+    """
+
+    number: int
+    answer: str
+    hint: str = ""
+
+
+class AppWorks(Struct, frozen=True):
+    """The app that failed answers its health path well now."""
+
+    number: int
+
+
 class Restarting(Struct, frozen=True):
     """A process of a serving site ended and is started again; `crashes` counts those in a row."""
 
@@ -340,7 +357,8 @@ class WatcherRecovered(Struct, frozen=True):
 
 
 News = (
-    Starting | Ready | Restarting | Recovered | Stuck | Reloading | Booting | Switched | CanaryServes
+    Starting | Ready | AppFails | AppWorks
+    | Restarting | Recovered | Stuck | Reloading | Booting | Switched | CanaryServes
     | CanaryLeft | RolledBack | Refused | GenerationDropped
     | GenerationLeft | Stopping | Hurrying | NginxSaid | NoServer | OldWorkerEnded | DiskFull | DiskBack
     | ServerOut | ServerBack | ServerDrained | LastServer | Packing | Packed | Trouble

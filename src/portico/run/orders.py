@@ -97,6 +97,8 @@ class Orders:
 
     async def _status(self, _: control.Parameters) -> AsyncGenerator[object, None]:
         live = self._pump.state.live
+        if (serving := self._pump.state.generation(live)) and serving.fails:
+            await self._world.ask_again(live)
         changed = await in_background(lambda: self.workers.changed_on_disk(live))
         told = {"requests": await self.served.tell(), "changed_on_disk": list(changed)}
         yield await self.house() | told

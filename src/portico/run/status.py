@@ -33,7 +33,12 @@ def status(state: State, plan: Plan, pids: Mapping[int, int], now: float) -> dic
         "gateway": plan.shared,
         "nginx": _life(state.gateway, pids.get(0), now),
         "generations": [
-            {"number": g.number, **_life(g.life, pids.get(g.number), now)} for g in state.generations
+            {
+                "number": g.number,
+                **_life(g.life, pids.get(g.number), now),
+                "failing": {"answer": g.life.answer, "hint": g.life.hint} if g.fails else None,
+            }
+            for g in state.generations
         ],
         "canary": _canary(state, plan, now),
         "files": f"{plan.runtime}/conf",

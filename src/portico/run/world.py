@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 from portico.errors import PorticoError, Problem
 from portico.plan.model import Plan
 from portico.run import action as do
+from portico.run import cause, directories, files, health, maintenance, news, quiet, switch
 from portico.run import child as children
-from portico.run import directories, files, health, maintenance, news, quiet, switch
 from portico.run import event as was
 from portico.run.action import Action
 from portico.run.background import in_background
@@ -255,14 +255,21 @@ class World:
             return
 
         async def ask() -> None:
-            await health.until_well(
+            answer = await health.until_well(
                 lambda: health.ask_server(plan.generation_socket(number), plan.health),
                 action.answers,
-                lambda answer: self._tell(was.ServerAnswered(number, str(answer))),
+                lambda answer: self._tell(cause.answered(number, plan, answer)),
+                until_up=action.answers == 1,
             )
-            self._tell(was.ServerWell(number))
+            self._tell(was.ServerWell(number) if answer.is_well else cause.answered(number, plan, answer))
 
         self._questions[number] = self._loop.create_task(ask())
+
+    async def ask_again(self, number: int) -> None:
+        """Ask the app that failed once more, because somebody wants to know."""
+        plan = self.plans[number]
+        answer = await health.in_time(lambda: health.ask_server(plan.generation_socket(number), plan.health))
+        self._tell(was.ServerWell(number) if answer.is_well else cause.answered(number, plan, answer))
 
     def _stop_asking(self, number: int) -> None:
         if question := self._questions.pop(number, None):
@@ -274,13 +281,13 @@ class World:
         sockets = [plan.generation_socket(number) for number, plan in self.plans.items()]
         self.gateway.end(self.in_force, action.manner, sockets)
 
-    def _ask_gateway(self, _: do.AskGateway) -> None:
+    def _ask_gateway(self, action: do.AskGateway) -> None:
         plan = self.in_force
         self._stop_asking(_GATEWAY)
 
         async def ask() -> None:
             await health.until_well(
-                lambda: health.ask_gateway(plan.listen, plan.health, plan.proxied),
+                lambda: health.ask_gateway(plan.listen, plan.health, plan.proxied, is_alone=action.is_alone),
                 1,
                 lambda answer: self._tell(was.GatewayAnswered(str(answer))),
             )

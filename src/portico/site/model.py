@@ -891,6 +891,8 @@ class AppFacts(msgspec.Struct, frozen=True):
     routes: list[Route] = []
     notes: list[str] = []
     """What could not be asked, one sentence each."""
+    remedy: str = ""
+    """The command of the app's own that makes or updates its database, to be typed in `directory`."""
     lost: dict[str, str] = {}
     """Views with notes of `portico.edge` that no route reaches: where they stand, and their names."""
     risks: list[Risk] = []

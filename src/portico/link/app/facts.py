@@ -10,6 +10,7 @@ from portico.link.app import risks
 from portico.link.app.layers import layers
 from portico.link.app.load import Loaded
 from portico.link.app.mounts import is_dispatcher, mounted, moved, together, unread
+from portico.link.app.remedy import remedy
 from portico.link.app.secret_keys import properties
 from portico.link.app.stranger import Reached, settle
 
@@ -38,7 +39,15 @@ def facts(loaded: Loaded, reached: Reached = _ANYHOW, salt: str = "") -> dict[st
     With a `salt` also what its secret keys are like (`secret_keys`).
     """
     exposed = _exposed(loaded, salt)  # before it is asked for files: what runs now was started at import
-    return _facts(loaded, reached) | exposed
+    things = list({id(thing): thing for thing in layers(loaded.application)}.values())
+    return _facts(loaded, reached) | exposed | _remedied(things, loaded)
+
+
+def _remedied(things: list[Any], loaded: Loaded) -> dict[str, Any]:
+    try:
+        return {"remedy": found} if (found := remedy(things, loaded.uri, loaded.directory)) else {}
+    except Exception:  # noqa: BLE001  an app that cannot be asked can still be served
+        return {}
 
 
 def _exposed(loaded: Loaded, salt: str) -> dict[str, Any]:

@@ -55,13 +55,20 @@ def files_refused(state: State, event: was.FilesRefused, now: float) -> Step:
 
 def server_well(state: State, event: was.ServerWell, now: float) -> Step:
     generation = state.generation(event.number)
+    if generation is not None and generation.fails and state.phase is Phase.SERVING:
+        return state.having(replace(generation, fails=False)), (do.Say(told.AppWorks(event.number)),)
     if generation is None or generation.life.status is not Status.BOOTING or state.phase is Phase.STOPPING:
         return state, ()
+    return _up(state, generation, now)
+
+
+def _up(state: State, generation: Generation, now: float) -> Step:
+    """It answers: clients get it, unless another one serves and it has to prove itself."""
     down_since = generation.life.down_since
     well = replace(generation, life=replace(generation.life.to(Status.WELL, now), down_since=None))
-    if state.phase is Phase.SERVING and event.number != state.live:
+    if state.phase is Phase.SERVING and generation.number != state.live:
         return reload.proved(state, generation, well, now)
-    state = replace(state.having(well), live=event.number)
+    state = replace(state.having(well), live=generation.number)
     actions: tuple[Action, ...] = (reload.make_live(state), do.SetBooting(on=False))
     if down_since is not None:
         actions += (do.Say(told.Recovered(SERVER, now - down_since)),)
@@ -85,7 +92,9 @@ def _ask_gateway(state: State, now: float) -> Step:
     if state.phase is not Phase.STARTING or not state.live or state.gateway.status is not Status.BOOTING:
         return state, ()
     due = now + state.patience.start_seconds
-    return replace(state, gateway=replace(state.gateway, due=due)), (do.AskGateway(),)
+    live = state.generation(state.live)
+    ask = do.AskGateway(is_alone=live is not None and live.fails)
+    return replace(state, gateway=replace(state.gateway, due=due)), (ask,)
 
 
 def gateway_well(state: State, _: was.GatewayWell, now: float) -> Step:
@@ -104,11 +113,19 @@ def serve(state: State, now: float) -> Step:
     return then(state, (do.Say(told.Ready(now - state.began)),), reload.reload_if_asked, now)
 
 
-def server_answered(state: State, event: was.ServerAnswered, _: float) -> Step:
+def server_answered(state: State, event: was.ServerAnswered, now: float) -> Step:
+    """An app that answers with an error is up. Nothing better can be served unless another release serves."""
     generation = state.generation(event.number)
     if generation is None:
         return state, ()
-    return state.having(replace(generation, life=replace(generation.life, answer=event.answer))), ()
+    life = replace(generation.life, answer=event.answer, hint=event.hint)
+    generation = replace(generation, life=life)
+    has_no_other = state.phase is Phase.STARTING or generation.number == state.live
+    if not (event.is_up and has_no_other and life.status is Status.BOOTING):
+        return state.having(generation), ()
+    state, actions = _up(state, replace(generation, fails=True), now)
+    said = do.Say(told.AppFails(generation.number, event.answer, event.hint))
+    return state, (said, *actions)
 
 
 def gateway_answered(state: State, event: was.GatewayAnswered, _: float) -> Step:

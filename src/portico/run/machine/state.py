@@ -89,6 +89,8 @@ class Life:
     crashes: int = 0
     down_since: float | None = None
     answer: str = ""
+    hint: str = ""
+    """What may help against the answer."""
 
     @property
     def is_running(self) -> bool:
@@ -108,6 +110,8 @@ class Generation:
     gateway_changed: bool = False
     tenths: int = 0
     """What it gets as a canary; 0 when it is to get everything at once."""
+    fails: bool = False
+    """It is up, and answered its health path with an error."""
     was_dropped: bool = False
     was_killed: bool = False
 

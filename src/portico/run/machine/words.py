@@ -29,10 +29,11 @@ def nginx_died(event: was.GatewayExited) -> Problem:
 def silent_server(state: State, generation: Generation) -> Problem:
     seconds = state.patience.start_seconds
     answer = generation.life.answer or "no answer yet"
+    hint = f"the last answer over its private socket: {answer}"
     return Problem(
         "",
         f"the app did not become healthy within {seconds:g} s",
-        f"the last answer over its private socket: {answer}",
+        "\n".join(filter(None, [hint, generation.life.hint])),
     )
 
 
