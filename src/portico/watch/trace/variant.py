@@ -97,7 +97,8 @@ def running(house: House, nginx: str, change: Change | None) -> Iterator[tuple[H
     directory.chmod(0o755)  # nginx's workers may be another user
     try:
         conf = directory / "conf"
-        shutil.copytree(house.conf.parent.resolve(), conf)
+        conf.mkdir(0o700)  # keys are among the files: nobody else looks in before each has its own mode
+        shutil.copytree(house.conf.parent.resolve(), conf, dirs_exist_ok=True)
         lines, what = (conf / "nginx.conf").read_text().splitlines(), ""
         if change:
             lines, what = change.applied(lines)
