@@ -1,5 +1,5 @@
 # Each target does its own set-up; `make run` and `make test` are all a fresh machine needs.
-PYTHON ?= python3
+# PYTHON=/path/to/python names one; else it is the first of python3, python3.13 ... that is 3.11 or newer.
 BIN = .venv/bin
 TEST_PACKAGES = nginx libnginx-mod-http-brotli-filter gcc libc6-dev pebble testssl.sh tshark chromium libnss3-tools
 LISTEN ?= 127.0.0.1:8080
@@ -22,19 +22,20 @@ help:
 	@echo "make soak    mixed load for minutes (SOAK_SECONDS=$(SOAK_SECONDS))"
 
 setup:
-	@PYTHON=$(PYTHON) scripts/setup
+	@PYTHON=$(PYTHON) scripts/setup dev
 
-run: setup
-	@[ "$$(id -u)" -ne 0 ] || export PORTICO_USER=$${PORTICO_USER:-root}; \
-	$(BIN)/portico run examples/shop --listen $(LISTEN); code=$$?; [ $$code -eq 130 ] || exit $$code
+run:
+	@PYTHON=$(PYTHON) scripts/setup run
+	@scripts/example $(LISTEN); code=$$?; [ $$code -eq 130 ] || exit $$code
 
 check: setup
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
-test: check
-	@scripts/apt $(TEST_PACKAGES)
+test:
+	@PYTHON=$(PYTHON) scripts/setup dev $(TEST_PACKAGES)
+	@$(MAKE) --no-print-directory check
 	@$(BIN)/python -m pytest -n auto $(PYTEST_ARGS)
 
 golden: setup
