@@ -13,6 +13,7 @@ import pytest
 from portico.check.accepted import write_placeholder
 from portico.errors import PorticoError
 from portico.place.builds import find_nginx
+from portico.place.model import NginxBuild
 from portico.plan.model import Plan
 from tests.plan.test_golden import GOLDEN, case
 from tests.support import RULE, private_directory, write_files
@@ -23,19 +24,42 @@ _HTTP3 = re.compile(r"listen \S+ quic[^;]*;|http3 on;")
 """No nginx at hand speaks it; the rest of that case is read."""
 _CURVE = re.compile("X25519MLKEM768:")
 """Likewise: OpenSSL 3.5 has it."""
+_OLD_HTTP2 = 'the "listen ... http2" directive is deprecated'
 _USER = re.compile(r"^user .*;\n", re.MULTILINE)
 _CAS = re.compile(r"/srv/shop/[\w-]*\.pem")
 _HOSTS = re.compile(r"\bapp-[ab]\b")
 
 
-@pytest.mark.parametrize("path", sorted(GOLDEN.glob("*.txt")), ids=lambda path: path.stem)
+_CASES = pytest.mark.parametrize("path", sorted(GOLDEN.glob("*.txt")), ids=lambda path: path.stem)
+
+
+@_CASES
 def test_nginx_accepts_every_golden_plan(path: Path, tmp_path: Path) -> None:
-    try:
-        made = case(path.read_text().partition(RULE)[0], tmp_path)
-    except PorticoError:
-        pytest.skip("a case of an error")
+    made = _case(path, tmp_path)
     is_old = made.versions["nginx"].startswith("1.22.")
     nginx = find_nginx("system" if is_old else "embedded")
+    warnings = _warnings(made, nginx)
+    if is_old and nginx.version >= (1, 25, 1):  # written for an older one; the next test writes for this one
+        warnings = "".join(line for line in warnings.splitlines(True) if _OLD_HTTP2 not in line)
+    assert "[warn]" not in warnings
+
+
+@_CASES
+def test_the_installed_nginx_accepts_what_is_written_for_it(path: Path, tmp_path: Path) -> None:
+    """Whichever version the system has: 1.22 on Debian 12, 1.26 on Debian 13."""
+    nginx = find_nginx("system")
+    assert "[warn]" not in _warnings(_case(path, tmp_path, nginx), nginx)
+
+
+def _case(path: Path, tmp_path: Path, installed: NginxBuild | None = None) -> Plan:
+    try:
+        return case(path.read_text().partition(RULE)[0], tmp_path, installed)
+    except PorticoError:
+        pytest.skip("a case of an error")
+
+
+def _warnings(made: Plan, nginx: NginxBuild) -> str:
+    """What nginx says of these files, which it has to accept."""
     with private_directory() as directory:
         write_files(directory, _private(made, directory))
         if made.tls:
@@ -47,7 +71,7 @@ def test_nginx_accepts_every_golden_plan(path: Path, tmp_path: Path) -> None:
             capture_output=True, text=True, timeout=120, check=False,
         )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert "[warn]" not in without_hash(done.stderr)
+    return without_hash(done.stderr)
 
 
 def without_hash(said: str) -> str:

@@ -66,8 +66,8 @@ FACTS = AppFacts(
 )
 
 
-def case(text: str, directory: Path) -> Plan:
-    """A case is a portico.toml; its table [test] changes the rest."""
+def case(text: str, directory: Path, installed: NginxBuild | None = None) -> Plan:
+    """A case is a portico.toml; its table [test] changes the rest. `installed` stands in for the case's own nginx."""
     own: dict[str, Any] = tomllib.loads(text).get("test", {})
     toml = directory / "portico.toml"
     toml.write_text(text.partition("[test")[0])
@@ -75,6 +75,8 @@ def case(text: str, directory: Path) -> Plan:
     wanted = own.get("place", {})
     if name := wanted.pop("nginx", ""):
         wanted["nginx"] = BUILDS[name]
+    if installed:
+        wanted["nginx"] = installed
     facts = msgspec.convert(msgspec.to_builtins(FACTS) | own.get("facts", {}), AppFacts)
     declared = tuple(
         StaticFolder(url, f"/srv/shop/{path}", "[static]") for url, path in options.static.items()
