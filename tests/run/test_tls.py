@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
 
 import pytest
 from cryptography import x509
@@ -17,7 +21,8 @@ from portico.plan.claim import Claim, Claims, Listen
 from portico.plan.model import Acme, Tls
 from portico.run.tls import make, material, webroot
 from portico.run.tls.acme import _failed
-from portico.run.tls.certificate import covers, read, unfit
+from portico.run.tls.certificate import Certificate, covers, read, unfit
+from portico.run.tls.keeper import Keeper
 from portico.run.tls.memory import Memory
 from portico.run.tls.preflight import preflight
 from portico.run.tls.schedule import (
@@ -33,7 +38,12 @@ from portico.run.tls.schedule import (
     warn_at,
 )
 from portico.site.load import load
+from portico.values import Address
 from tests.acme import authority
+from tests.support import free_port
+
+if TYPE_CHECKING:
+    from portico.run.world import World
 
 LIMIT_AN_HOUR = 5
 LETSENCRYPT = "https://acme-v02.api.letsencrypt.org/directory"
@@ -201,6 +211,30 @@ def test_a_new_local_authority_makes_new_certificates(tmp_path: Path) -> None:
     second, said = material.local(tls)
     assert second.fingerprint != first.fingerprint
     assert "trust this one" in (said[0].hint or "")
+
+
+def test_nothing_is_said_of_how_a_certificate_is_served_before_it_was_looked_at(tmp_path: Path) -> None:
+    """It is in force a moment before the look: what the addresses showed until then is of the one before."""
+    nobody = Address("127.0.0.1", free_port())
+    tls = replace(plan(tmp_path, mode="local"), listen=(nobody,))
+    first, second = (make_other(tmp_path / name) for name in ("a", "b"))
+    world = SimpleNamespace(in_force=SimpleNamespace(tls=tls), material=material.Material(first, "local"))
+    keeper = Keeper(cast("World", world), lambda _: None, lambda: True)
+
+    asyncio.run(keeper._look(tls))
+    told = keeper.status()
+    assert told
+    assert [one["is_served"] for one in told["addresses"]] == [False]
+    world.material = material.Material(second, "local")
+    told = keeper.status()
+    assert told
+    assert told["addresses"] == []
+
+
+def make_other(directory: Path) -> Certificate:
+    """A certificate of a local authority of its own."""
+    directory.mkdir()
+    return material.local(plan(directory, mode="local"))[0]
 
 
 # What the authority and DNS say ------------------------------------------------------------------------

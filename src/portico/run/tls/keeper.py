@@ -63,6 +63,8 @@ class Keeper:
         self._changed_at = self._taken_at = 0.0
         self._refused: tuple[Problem, ...] = ()
         self._seen: tuple[Seen, ...] = ()
+        self._seen_for = ""
+        """The fingerprint of the certificate that was in force at that look."""
         self._look_at = 0.0
         self._warned = 0.0
         self._ordering = asyncio.Lock()
@@ -304,8 +306,8 @@ class Keeper:
         """Wait for nginx to show it everywhere, then look as always: what is wrong then is said."""
         deadline = time.monotonic() + TAKEN_SECONDS
         while time.monotonic() < deadline:
-            self._seen = await in_background(lambda: look(tls))
-            if all(seen.fingerprint == fresh.fingerprint for seen in self._seen):
+            shown = await in_background(lambda: look(tls))
+            if all(seen.fingerprint == fresh.fingerprint for seen in shown):
                 break
             await asyncio.sleep(0.05)
         await self._look(tls)
@@ -316,6 +318,7 @@ class Keeper:
         served = self._world.material
         if served is None or self._world.in_force.tls != tls:
             return
+        self._seen_for = served.certificate.fingerprint
         wrong = [seen for seen in self._seen if seen.fingerprint != served.certificate.fingerprint]
         memory = self._remembered(tls)
         is_good = not served.is_placeholder and not served.is_refused
@@ -387,7 +390,7 @@ class Keeper:
                     "is_served": seen.fingerprint == certificate.fingerprint,
                     "words": seen.words,
                 }
-                for seen in self._seen
+                for seen in (self._seen if self._seen_for == certificate.fingerprint else ())
             ],
             "hsts_seconds": served.hsts_seconds,
             "well_since": memory.well_since,
