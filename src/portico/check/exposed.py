@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from portico.check.model import Finding, fault, warning
+from portico.check.model import Finding, fault, ok, warning
 from portico.errors import PorticoError
-from portico.plan.app_risks import is_public
+from portico.plan.app_risks import ONE_WORKER, is_public
 from portico.site.discover import start_discovery
 from portico.site.model import AppFacts, Risk, Secret, Site
 from portico.values import AppRef
@@ -22,11 +22,25 @@ _WEAK = {
 }
 
 
-def exposed_findings(site: Site, who: Mapping[str, Any] | None = None) -> Iterator[Finding]:
-    """The app's settings, its keys, and what it runs in every worker. `who` imports it, as in `start_discovery`."""
+def exposed_findings(site: Site, workers: int, who: Mapping[str, Any] | None = None) -> Iterator[Finding]:
+    """The app's settings, its keys, and what it runs or keeps in each of so many workers.
+
+    `who` imports it, as in `start_discovery`.
+    """
+    yield from _of_processes(site, workers)
     for risk in site.facts.risks:
+        if risk.kind == "memory" and workers == 1:
+            continue
         yield from _of_risk(site, risk)
     yield from _of_secrets(site, who)
+
+
+def _of_processes(site: Site, workers: int) -> Iterator[Finding]:
+    why = site.facts.one_process
+    if why and workers > 1:
+        yield warning("workers", f"{workers} workers: {why}", ONE_WORKER)
+    elif why:
+        yield ok("workers", f"one worker, with threads: {why}")
 
 
 def _of_risk(site: Site, risk: Risk) -> Iterator[Finding]:
@@ -39,7 +53,14 @@ def _of_risk(site: Site, risk: Risk) -> Iterator[Finding]:
     yield make(_SUBJECTS.get(risk.kind, "app"), risk.what, risk.hint)
 
 
-_SUBJECTS = {"debugger": "debug", "debug": "debug", "testing": "debug", "scheduler": "jobs", "thread": "jobs"}
+_SUBJECTS = {
+    "debugger": "debug",
+    "debug": "debug",
+    "testing": "debug",
+    "scheduler": "jobs",
+    "thread": "jobs",
+    "memory": "memory",
+}
 
 
 def _of_secrets(site: Site, who: Mapping[str, Any] | None) -> Iterator[Finding]:

@@ -24,7 +24,10 @@ def source_findings(site: Site) -> Iterator[Finding]:
         for path in _own_files(Path(site.facts.directory))
         for finding in _in_file(path, Path(site.facts.directory))
     ]
-    yield from found or [ok("source", "nothing found that breaks with several workers")]
+    in_memory = any(one.kind == "memory" for one in site.facts.risks) or site.facts.one_process
+    yield from found or (
+        [] if in_memory else [ok("source", "nothing found that breaks with several workers")]
+    )
 
 
 def _own_files(directory: Path) -> list[Path]:
@@ -68,13 +71,6 @@ def _problems(node: ast.AST) -> Iterator[tuple[str, str]]:
             yield (
                 f"SECRET_KEY is {node.value.value!r}: anybody can forge a session",
                 "use a long random value from a file",
-            )
-    if isinstance(node, ast.Call) and _name(node.func) == "Limiter":
-        storage = next((word.value for word in node.keywords if word.arg == "storage_uri"), None)
-        if storage is None or (isinstance(storage, ast.Constant) and str(storage.value).startswith("memory")):
-            yield (
-                "the rate limiter counts in memory: every worker has its own count",
-                "give it a shared storage_uri, or use Portico's [limits]",
             )
 
 

@@ -90,7 +90,7 @@ def _findings(gathered: Gathered, ours: frozenset[int] = frozenset()) -> list[Fi
         app,
         *machine_findings(gathered.site, gathered.place, gathered.plan, ours),
         *source,
-        *_unsaid(exposed_findings(gathered.site, who), source),
+        *_unsaid(exposed_findings(gathered.site, gathered.plan.workers, who), source),
     ]
 
 

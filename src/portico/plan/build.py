@@ -260,7 +260,12 @@ def _left_out(place: Place) -> list[str]:
 
 
 def _notes(site: Site, place: Place) -> tuple[str, ...]:
-    notes = [*app_risks.notes(site), *site.facts.notes, *guarded_notes(site, served(site, place))]
+    notes = [
+        *app_risks.notes(site),
+        *app_risks.processes(site, capacity(site, place)),
+        *site.facts.notes,
+        *guarded_notes(site, served(site, place)),
+    ]
     notes += [
         f"nginx cannot read {folder.folder} ({place.unreadable[folder.folder]}): the app itself answers {folder.url}"
         for folder in site.static

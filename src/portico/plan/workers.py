@@ -10,6 +10,8 @@ from portico.site.model import Site
 
 DEFAULT_THREADS = 8
 """Costs a quick view nothing (bench/threads.py: 0.97 x the rate of one thread quiet, 1.03 x with one core busy)."""
+WAITING_THREADS = 64
+"""Of uWSGI, which gives no request a thread of its own. Portico's worker does, for those that wait."""
 _LEAST_WORKERS = 2
 """One worker may die or be stuck, the other goes on."""
 _WORKER_MEMORY = 128 << 20
@@ -41,6 +43,8 @@ def _workers(site: Site, place: Place) -> tuple[int, str]:
     count = site.options.workers.count
     if count != "auto":
         return count, "as you said"
+    if site.facts.one_process:
+        return 1, site.facts.one_process
     by_cpu = max(_LEAST_WORKERS, math.ceil(place.cpus))
     by_memory = max(1, int(place.memory * _SHARE_OF_MEMORY / _WORKER_MEMORY))
     if by_memory < by_cpu:
@@ -72,6 +76,8 @@ def _threads(site: Site) -> tuple[int, str]:
     threads = site.options.workers.threads
     if threads != "auto":
         return threads, "as you said"
+    if site.facts.one_process and site.options.workers.server == "uwsgi":
+        return WAITING_THREADS, "each client that polls holds one of uWSGI's threads"
     return (
         DEFAULT_THREADS,
         "so many requests of a worker may wait for a database at once; idle threads cost nothing",

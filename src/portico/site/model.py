@@ -844,11 +844,22 @@ class Risk(msgspec.Struct, frozen=True):
     """Something that the app has wide open, or does once in every worker."""
 
     kind: Literal[
-        "debugger", "debug", "testing", "cookie", "hosts", "header", "scheduler", "thread", "unknown"
+        "debugger",
+        "debug",
+        "testing",
+        "cookie",
+        "hosts",
+        "header",
+        "scheduler",
+        "thread",
+        "memory",
+        "unknown",
     ]
-    """`debugger` runs any code for strangers; `cookie` counts with HTTPS only."""
+    """`debugger` runs any code for strangers; `cookie` counts with HTTPS only, `memory` with several workers."""
     what: str
     hint: str
+    name: str = ""
+    """What a list of such risks calls it: `ITEMS (shop.py:14)`."""
 
 
 class Secret(msgspec.Struct, frozen=True):
@@ -893,6 +904,8 @@ class AppFacts(msgspec.Struct, frozen=True):
     """What could not be asked, one sentence each."""
     remedy: str = ""
     """The command of the app's own that makes or updates its database, to be typed in `directory`."""
+    one_process: str = ""
+    """Why more worker processes than one are wrong for certain, as a sentence without its full stop."""
     lost: dict[str, str] = {}
     """Views with notes of `portico.edge` that no route reaches: where they stand, and their names."""
     risks: list[Risk] = []

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import importlib
 import inspect
+from pathlib import Path
 from typing import Any
 
 from portico.link.app import risks
 from portico.link.app.layers import layers
 from portico.link.app.load import Loaded
+from portico.link.app.memory import memory
 from portico.link.app.mounts import is_dispatcher, mounted, moved, together, unread
+from portico.link.app.one_process import one_process
 from portico.link.app.remedy import remedy
 from portico.link.app.secret_keys import properties
 from portico.link.app.stranger import Reached, settle
@@ -40,7 +43,21 @@ def facts(loaded: Loaded, reached: Reached = _ANYHOW, salt: str = "") -> dict[st
     """
     exposed = _exposed(loaded, salt)  # before it is asked for files: what runs now was started at import
     things = list({id(thing): thing for thing in layers(loaded.application)}.values())
-    return _facts(loaded, reached) | exposed | _remedied(things, loaded)
+    told = _facts(loaded, reached) | exposed | _remedied(things, loaded)
+    return _processes(told, things, loaded.directory)
+
+
+def _processes(told: dict[str, Any], things: list[Any], directory: Path) -> dict[str, Any]:
+    """The facts with what several worker processes mean for this app."""
+    inner = next((thing for thing in things if _asks_risks(thing)), None)
+    try:
+        single, found = one_process(things, inner, directory), list(memory(inner, directory))
+    except Exception:  # noqa: BLE001  an app that cannot be asked can still be served
+        return told
+    notes = [*told.get("notes", []), *single.pop("notes", [])]
+    routes = [*single.pop("routes", []), *told.get("routes", [])]
+    added = {"notes": notes, "routes": routes, "risks": [*told.get("risks", []), *found]}
+    return told | single | {name: value for name, value in added.items() if value}
 
 
 def _remedied(things: list[Any], loaded: Loaded) -> dict[str, Any]:

@@ -43,7 +43,7 @@ def is_dispatcher(thing: Any) -> bool:
 def unread(app: Any, routes: Iterable[Mapping[str, Any]]) -> list[str]:
     """A note when settings of views depend on a wrapper around the app's own `wsgi_app` that may change paths."""
     own = getattr(app, "__dict__", {}).get("wsgi_app")
-    known = ("werkzeug.middleware.", "whitenoise.", "flask.")
+    known = ("werkzeug.middleware.", "whitenoise.", "flask.", "flask_socketio", "socketio.", "engineio.")
     unknown = [
         thing
         for thing in (layers(own) if own is not None else ())

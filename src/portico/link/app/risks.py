@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import importlib
-import sys
 import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
+
+from portico.link.app.objects import is_a, is_own, objects
 
 Risk = dict[str, str]
 
@@ -24,7 +25,6 @@ _SCHEDULERS = {
     ("rq.scheduler", "RQScheduler"): "RQ scheduler",
     ("schedule", "Scheduler"): "schedule",
 }
-_MOST_OBJECTS = 20_000
 _ELSEWHERE = "run it in a process of its own, beside Portico: a service, a timer of systemd, cron"
 _TRACEBACKS = "Portico shows tracebacks on its stderr and in `portico logs`"
 
@@ -56,7 +56,7 @@ def _module(framework: str) -> Any:
 
 def _debuggers(layers: Iterable[Any]) -> Iterator[Risk]:
     for thing in layers:
-        if _is(thing, ("werkzeug.debug", "DebuggedApplication")):
+        if is_a(thing, ("werkzeug.debug", "DebuggedApplication")):
             if getattr(thing, "evalex", False):
                 what = (
                     "Werkzeug's debugger wraps the app: its error pages run any code that is typed into them"
@@ -69,30 +69,12 @@ def _debuggers(layers: Iterable[Any]) -> Iterator[Risk]:
 
 def _schedulers(inner: Any, directory: Path) -> Iterator[Risk]:
     seen = set[str]()
-    for where, thing in _objects(inner, directory):
-        name = next((text for names, text in _SCHEDULERS.items() if _is(thing, names)), "")
+    for where, thing in objects(inner, directory):
+        name = next((text for names, text in _SCHEDULERS.items() if is_a(thing, names)), "")
         if name and name not in seen and _has_work(thing):
             seen.add(name)
             what = f"{name} ({where}) runs in every worker: each of its jobs runs once per worker"
             yield risk("scheduler", what, _ELSEWHERE)
-
-
-def _objects(inner: Any, directory: Path) -> Iterator[tuple[str, Any]]:
-    """What the app's own modules and its extensions hold, with where; threads that are schedulers, too."""
-    count = 0
-    for module in [*sys.modules.values()]:
-        name = getattr(module, "__name__", "")
-        if not (_is_own(getattr(module, "__file__", None), directory) or name == "schedule"):
-            continue
-        for key, value in list(vars(module).items()):
-            count += 1
-            if count > _MOST_OBJECTS:
-                return
-            yield f"{name}.{key}", value
-    extensions = getattr(inner, "extensions", None)
-    if isinstance(extensions, dict):
-        yield from ((f"app.extensions[{key!r}]", value) for key, value in list(extensions.items()))
-    yield from ((f"thread {thread.name}", thread) for thread in threading.enumerate())
 
 
 def _has_work(scheduler: Any) -> bool:
@@ -109,17 +91,9 @@ def _threads(directory: Path) -> Iterator[Risk]:
             continue
         work = getattr(thread, "function", None) or getattr(thread, "_target", None) or type(thread).run
         code = getattr(getattr(work, "__func__", work), "__code__", None)
-        if code is None or not _is_own(code.co_filename, directory):
+        if code is None or not is_own(code.co_filename, directory):
             continue
         where = f"{Path(code.co_filename).relative_to(directory)}:{code.co_firstlineno}"
         kind = "a timer" if isinstance(thread, threading.Timer) else "a thread"
         what = f"{kind} was started at import ({where} {code.co_name}): every worker runs one of its own"
         yield risk("thread", what, _ELSEWHERE)
-
-
-def _is_own(file: Any, directory: Path) -> bool:
-    return isinstance(file, str) and file.startswith(f"{directory}/") and "/site-packages/" not in file
-
-
-def _is(thing: Any, names: tuple[str, str]) -> bool:
-    return any((base.__module__, base.__name__) == names for base in type(thing).__mro__)

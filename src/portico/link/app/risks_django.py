@@ -8,6 +8,7 @@ from typing import Any
 
 from django.conf import settings
 
+from portico.link.app.memory import risk as of_memory
 from portico.link.app.risks import Risk, risk
 
 _SCHEME = "HTTP_X_FORWARDED_PROTO"
@@ -28,6 +29,26 @@ def risks(_application: object) -> Iterator[Risk]:
     if header and header[0] != _SCHEME:
         what = f"SECURE_PROXY_SSL_HEADER believes {header[0]}, which a client may send itself"
         yield risk("header", what, "leave it out: Portico tells Django the scheme (wsgi.url_scheme)")
+    yield from _in_memory()
+
+
+def _in_memory() -> Iterator[Risk]:
+    """Django's cache is in memory unless told; it counts where the project has set it up, or keeps logins in it."""
+    caches = [name for name, one in settings.CACHES.items() if "locmem" in str(one.get("BACKEND")).lower()]
+    if caches and settings.SESSION_ENGINE == "django.contrib.sessions.backends.cache":
+        what = "sessions are in LocMemCache: every worker has its own, and a login holds in one of them"
+        yield of_memory(
+            "sessions", what, 'use SESSION_ENGINE "cached_db" or "db"; or run one worker: --workers 1'
+        )
+    elif caches and settings.is_overridden("CACHES"):
+        what = f"the cache ({', '.join(caches)}) is LocMemCache: every worker has its own"
+        yield of_memory(
+            "the cache", what, "use the database, files, Redis or memcached; or run one worker: --workers 1"
+        )
+    layers = [str(one.get("BACKEND")) for one in getattr(settings, "CHANNEL_LAYERS", {}).values()]
+    if any("InMemoryChannelLayer" in one for one in layers):
+        what = "the channel layer is in memory: a message reaches the clients of one worker only"
+        yield of_memory("the channel layer", what, "use channels_redis; or run one worker: --workers 1")
 
 
 def keys(_application: object) -> Iterator[tuple[str, Any]]:
