@@ -119,7 +119,7 @@ class AppRef:
 
     @property
     def is_file(self) -> bool:
-        return self.module.endswith(".py") or "/" in self.module
+        return self.module.endswith((".py", ".ini")) or "/" in self.module
 
     def __str__(self) -> str:
         return f"{self.module}:{self.attribute}{self.call}" if self.attribute else self.module

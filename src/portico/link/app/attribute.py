@@ -8,12 +8,24 @@ from typing import Any
 from portico.link.app.error import AppError, nearest
 from portico.link.app.factory import Arguments, call, is_factory, kind_of
 from portico.link.app.find import Target
+from portico.link.app.foreign import is_foreign, refuse_foreign
 from portico.link.app.layers import layers
+from portico.link.app.objects import is_a
 
 _APP_NAMES = ("app", "application")
 _FACTORY_NAMES = ("create_app", "make_app")  # both as in flask.cli.find_best_app
-_APP_CLASSES = {("flask.app", "Flask"), ("quart.app", "Quart")}
+_APP_CLASSES = {
+    ("flask.app", "Flask"), ("quart.app", "Quart"), ("starlette.applications", "Starlette"), ("falcon.app", "App"),
+    ("bottle", "Bottle"), ("sanic.app", "Sanic"), ("dash.dash", "Dash"), ("pyramid.router", "Router"),
+    ("litestar.app", "Litestar"), ("cherrypy._cptree", "Application"), ("django.core.handlers.base", "BaseHandler"),
+}  # fmt: skip
+_BOTTLE_S = ("bottle", "AppStack")
+"""`bottle.app` and `bottle.default_app`: a call gives the app of `@route`."""
 _SEARCHED = "searched: app, application, an object of Flask, create_app(), make_app()"
+_WITHOUT_A_NAME = {
+    "bottle": "app = bottle.default_app()",
+    "cherrypy": 'app = cherrypy.tree.mount(Root(), "/")',
+}
 
 
 def resolve(module: ModuleType, target: Target) -> tuple[str, Any]:
@@ -22,6 +34,7 @@ def resolve(module: ModuleType, target: Target) -> tuple[str, Any]:
         return _guess(module)
     name, arguments = _parse(target)
     thing = _attribute(module, name, target)
+    refuse_foreign(f"{module.__name__}:{name}", thing)
     _refuse_uncallable(module, name, thing)
     if arguments is None:
         return _as_app(module, name, thing)
@@ -98,7 +111,7 @@ def _is_offer(module: ModuleType, name: str, thing: object) -> bool:
 
 
 def is_framework(thing: object) -> bool:
-    """True for an application object of Flask or Quart; asked by name, so nothing is imported for it."""
+    """True for an application object of a known framework; asked by name, so nothing is imported for it."""
     return any((base.__module__, base.__name__) in _APP_CLASSES for base in type(thing).__mro__)
 
 
@@ -128,6 +141,10 @@ def _around(module: ModuleType, best: list[str], named: list[str]) -> list[str]:
 
 
 def _is_app(thing: object) -> bool:
+    if is_foreign(thing):
+        return True  # said to be what it is
+    if is_a(thing, _BOTTLE_S):
+        return False
     return callable(thing) and not isinstance(thing, (ModuleType, type)) and not is_factory(thing)
 
 
@@ -137,10 +154,16 @@ def _distinct(module: ModuleType, names: list[str]) -> list[str]:
 
 
 def _guess_factory(module: ModuleType) -> tuple[str, Any]:
-    for name in (*_FACTORY_NAMES, *_APP_NAMES):
+    stacks = [name for name, thing in vars(module).items() if is_a(thing, _BOTTLE_S)]
+    for name in (*_FACTORY_NAMES, *_APP_NAMES, *stacks):
         thing = getattr(module, name, None)
         if callable(thing):
             return f"{name}()", call(module.__name__, name, thing)
     offer = next(iter(_offers(module)), "NAME")
+    for name, line in _WITHOUT_A_NAME.items():
+        if isinstance(vars(module).get(name), ModuleType):
+            raise AppError(
+                module.__name__, f"its {name} app has no name in this module", f"add a line to it: {line}"
+            )
     hint = f"{_SEARCHED}\nname it: portico run {module.__name__}:{offer}"
     raise AppError(module.__name__, "there is no app in this module", hint)

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from portico.link.app.error import AppError
+from portico.link.app.foreign import DASH, refuse_foreign
+from portico.link.app.objects import is_a
 
 _FACTORY_NAME = ("create_app", "make_app", "main")
 _PLACEHOLDERS = {"global_config": "{}"}  # PasteDeploy's, which Pyramid's main() takes and does not need
@@ -34,9 +36,12 @@ def call(module: str, name: str, factory: Any, arguments: Arguments = Arguments(
     _check_arguments(module, name, factory, arguments)
     try:
         application = factory(*arguments.positional, **arguments.named)
+    except AppError:
+        raise
     except BaseException as error:  # noqa: BLE001  whatever an app does is its author's to see
         raise _failed(where, error) from None
-    if not callable(application):
+    refuse_foreign(where, application)
+    if not callable(application) and not is_a(application, DASH):
         what = f"it returned {kind_of(application)} instead of an app"
         hint = "name the app itself, or a function that ends with: return app"
         raise AppError(where, what, hint, is_import=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from portico.link.app import risks
+from portico.link.app.gunicorn_file import gunicorn_notes
 from portico.link.app.layers import layers
 from portico.link.app.load import Loaded
 from portico.link.app.memory import memory
@@ -54,7 +55,7 @@ def _processes(told: dict[str, Any], things: list[Any], directory: Path) -> dict
         single, found = one_process(things, inner, directory), list(memory(inner, directory))
     except Exception:  # noqa: BLE001  an app that cannot be asked can still be served
         return told
-    notes = [*told.get("notes", []), *single.pop("notes", [])]
+    notes = [*told.get("notes", []), *single.pop("notes", []), *gunicorn_notes(directory)]
     routes = [*single.pop("routes", []), *told.get("routes", [])]
     added = {"notes": notes, "routes": routes, "risks": [*told.get("risks", []), *found]}
     return told | single | {name: value for name, value in added.items() if value}
@@ -91,13 +92,23 @@ def _asks_risks(thing: Any) -> str:
 def _facts(loaded: Loaded, reached: Reached) -> dict[str, Any]:
     said = {"app": loaded.uri, "directory": str(loaded.directory)}
     if _is_asgi(loaded.application):
-        return said | {"kind": "asgi", "notes": [_ASGI]}
+        return said | {"kind": "asgi", "notes": [_ASGI]} | _static_of_django(loaded.application)
     parts, others = _parts(loaded.application)
     if not parts:
         return said | {"kind": "wsgi", "notes": [_PLAIN, *others]}
     told = parts[0][1] if len(parts) == 1 else together(parts)
     told = settle(loaded.application, told | {"notes": [*told["notes"], *others]}, reached)
     return said | _placed(told, f"{loaded.directory}/")
+
+
+def _static_of_django(application: Any) -> dict[str, Any]:
+    """Under ASGI nginx serves STATIC_ROOT, too, unless a view or WhiteNoise does."""
+    if not any(type(thing).__module__.startswith(("django.", "channels.")) for thing in layers(application)):
+        return {}
+    told = _asked("django", application)
+    folders = [dict(folder) for folder in told.get("static", []) if not folder.pop("is_guarded", True)]
+    kept = ("version", "notes")
+    return {key: told[key] for key in kept if key in told} | ({"static": folders} if folders else {})
 
 
 def _parts(application: Any) -> tuple[list[tuple[str, dict[str, Any]]], list[str]]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import django
 from django.conf import settings
+from django.core.handlers.wsgi import WSGIHandler
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from portico.link.app.notes import combined, lost
@@ -16,7 +17,7 @@ from portico.link.app.patterns_django import UntoldError, pattern
 from portico.site.pattern import is_of_folder
 
 
-def facts(_application: object) -> dict[str, Any]:
+def facts(application: object) -> dict[str, Any]:
     """The part of AppFacts Django can give. It limits no request body, so there is no max_content_length."""
     notes: list[str] = []
     found = _routes(notes)
@@ -30,8 +31,22 @@ def facts(_application: object) -> dict[str, Any]:
         "downloads": _downloads(),
         "routes": found,
         "lost": lost(_views(get_resolver())) if found else {},
-        "notes": notes + _media(),
+        "notes": notes + _media() + _channels(application),
     }
+
+
+def _channels(application: object) -> list[str]:
+    name = getattr(settings, "ASGI_APPLICATION", None)
+    if not isinstance(application, WSGIHandler) or not name or not {"channels", "daphne"} & _installed():
+        return []
+    module, _, attribute = name.rpartition(".")
+    return [
+        f"WebSockets of Channels are not answered by the WSGI app: portico run {module}:{attribute} answers both"
+    ]
+
+
+def _installed() -> set[str]:
+    return {name.partition(".")[0] for name in settings.INSTALLED_APPS}
 
 
 def _static(notes: list[str]) -> list[dict[str, str]]:

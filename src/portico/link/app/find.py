@@ -8,18 +8,29 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from portico.link.app import paste
 from portico.link.app.error import AppError, listed, nearest
+from portico.link.app.find_django import django_application
+from portico.link.app.gunicorn_file import gunicorn_file
+from portico.link.app.named import Named, named
 
 _CONVENTIONAL = ("wsgi", "app")  # flask.cli.ScriptInfo.load_app
+_FOLDERS = ("app", "src", "backend", "server", "api")
+"""Where a repository keeps its Python when it has other things beside it; searched in this order."""
+_ENTRANCES = ("wsgi", "app", "main", "asgi", "server")
+"""Modules of such a folder."""
 _DEFINES_AN_APP = re.compile(
-    rb"\b(?:Flask|Quart|FastAPI|Starlette)\(|^def (?:create_app|make_app)\(", re.MULTILINE
+    rb"\b(?:Flask|APIFlask|OpenAPI|Quart|FastAPI|Starlette|Litestar|Sanic|Bottle|default_app|Dash|WsgiDAVApp)\("
+    rb"|\b(?:falcon|falcon\.asgi|web|tornado\.web|cherrypy)\.(?:App|API|Application)\(|\bcherrypy\.tree\.mount\("
+    rb"|\b(?:make_wsgi_app|get_wsgi_application|get_asgi_application)\(\)"
+    rb"|^def (?:create_app|make_app)\(",
+    re.MULTILINE,
 )
 _NOT_AN_APP = re.compile(r"test_.*|.*_test|tests|conftest|setup|manage")
 _FLASK_APP = re.compile(r"^\s*(?:export\s+)?FLASK_APP\s*=\s*(['\"]?)(.+?)\1\s*$", re.MULTILINE)
-_SETTINGS = re.compile(r"DJANGO_SETTINGS_MODULE['\"]\s*[,\]]\s*=?\s*['\"]([\w.]+)['\"]")
-_WSGI_APPLICATION = re.compile(r"^WSGI_APPLICATION\s*=\s*['\"]([\w.]+)\.(\w+)['\"]", re.MULTILINE)
 _SEARCHED = """\
-searched: FLASK_APP, wsgi.py, app.py, manage.py, then every .py file and package for Flask( or create_app
+searched: FLASK_APP, Procfile, Dockerfile, gunicorn.conf.py, wsgi.py, app.py, Django's manage.py, production.ini,
+every .py file and package for Flask( or create_app; then the same in app, src, backend, server and api
 name it: portico run module:app, or app = "module:app" in portico.toml"""
 
 _PATHS = "a path to the app starts at the directory portico runs in"
@@ -60,9 +71,19 @@ def _locate(reference: str, directory: Path, name: str, expression: str) -> Targ
     path = _normal(directory / name)
     if path.is_dir() and not _is_module(path):
         return _search(path)._replace(expression=expression) if expression else _search(path)
+    if name.endswith(".ini"):
+        return _described(reference, path, expression)
     if name.endswith(".py") or "/" in name:
         return _file(reference, path, expression)
     return Target(reference, directory, name, expression)
+
+
+def _described(reference: str, path: Path, section: str) -> Target:
+    """The app of a PasteDeploy file. The path stays relative, so that it means the same in another release."""
+    if not path.is_file():
+        raise _no_file(reference, path)
+    words = f"{path.name!r}, {section!r}" if section else f"{path.name!r}"
+    return Target(reference, path.parent, paste.MODULE, f"app({words})")
 
 
 def _is_module(path: Path) -> bool:
@@ -107,7 +128,7 @@ def _no_directory(reference: str, path: Path) -> AppError:
 def _search(directory: Path) -> Target:
     if not directory.is_dir():
         raise _no_directory(str(directory), directory)
-    for look in (_in_environment, _conventional, _django, _only_candidate):
+    for look in (_in_environment, _named, _conventional, _django, _only_candidate, _pasted, _below):
         if found := look(directory):
             return found
     raise AppError(str(directory), "no app found here", _SEARCHED)
@@ -133,6 +154,20 @@ def _in_dotenv(directory: Path) -> str:
     return ""
 
 
+def _named(directory: Path) -> Target | None:
+    """What the files for other servers name, as far as it is there."""
+    name, settings = gunicorn_file(directory)
+    own = settings.get("wsgi_app")
+    said = [Named(name, own, str(settings.get("chdir") or "."))] if isinstance(own, str) else []
+    for each in (*named(directory), *said):
+        folder = _normal(directory / each.folder)
+        module = each.reference.partition(":")[0]
+        file = folder / module if module.endswith(".py") else folder.joinpath(*module.split("."))
+        if file.is_file() or _is_module(file):
+            return find(each.reference, folder)._replace(reference=f"{each.where}: {each.reference}")
+    return None
+
+
 def _conventional(directory: Path) -> Target | None:
     for name in _CONVENTIONAL:
         if (directory / f"{name}.py").is_file():
@@ -146,6 +181,42 @@ def _only_candidate(directory: Path) -> Target | None:
         what = f"{len(names)} modules here define an app: {listed(names)}"
         raise AppError(str(directory), what, f"say which: portico run {names[0]}")
     return Target(names[0], directory, names[0]) if names else None
+
+
+def _django(directory: Path) -> Target | None:
+    found = django_application(directory)
+    return Target("manage.py", directory, *found) if found else None
+
+
+def _pasted(directory: Path) -> Target | None:
+    name = paste.described(directory)
+    return _described(name, directory / name, "") if name else None
+
+
+def _below(directory: Path) -> Target | None:
+    folders = (directory / name for name in _FOLDERS if (directory / name).is_dir())
+    return next((found for folder in folders if (found := _in_folder(folder))), None)
+
+
+def _in_folder(folder: Path) -> Target | None:
+    for stem in _ENTRANCES:
+        file = folder / f"{stem}.py"
+        if file.is_file() and (stem in ("wsgi", "asgi") or _defines_an_app(file)):
+            return _entrance(file)
+    for look in (_named, _django, _only_candidate, _pasted):
+        if found := look(folder):
+            return found
+    inner = folder / "app"
+    return _in_folder(inner) if inner.is_dir() else None
+
+
+def _entrance(file: Path) -> Target:
+    """`app.main` seen from the project when it is part of the package `app`, else `main` seen from its own folder."""
+    folder = file.parent
+    relative = re.compile(rf"^\s*(?:from \.|(?:from|import) {re.escape(folder.name)}\b)", re.MULTILINE)
+    is_package = (folder / "__init__.py").is_file() or relative.search(_text(file))
+    where, module = (folder.parent, f"{folder.name}.{file.stem}") if is_package else (folder, file.stem)
+    return Target(f"{folder.name}/{file.name}", where, module)
 
 
 def _sources(directory: Path) -> Iterator[Path]:
@@ -163,37 +234,3 @@ def _defines_an_app(file: Path) -> bool:
 
 def _text(file: Path) -> str:
     return file.read_text(encoding="utf-8", errors="replace")
-
-
-# -- Django ------------------------------------------------------------------------------------------------
-
-
-def _django(directory: Path) -> Target | None:
-    """A project's WSGI application. Its settings are read, not imported: only the app itself may run code."""
-    manage = directory / "manage.py"
-    if not manage.is_file():
-        return None
-    match = _SETTINGS.search(_text(manage))
-    settings = os.environ.get("DJANGO_SETTINGS_MODULE") or (match[1] if match else "")
-    return _wsgi_in_settings(directory, settings) or _wsgi_beside_settings(directory, settings)
-
-
-def _wsgi_in_settings(directory: Path, settings: str) -> Target | None:
-    base = directory.joinpath(*settings.split(".")) if settings else directory
-    for file in (_as_source(base), base / "__init__.py", base.with_name("base.py")):
-        if file.is_file() and (match := _WSGI_APPLICATION.search(_text(file))):
-            return Target("manage.py", directory, match[1], match[2])
-    return None
-
-
-def _wsgi_beside_settings(directory: Path, settings: str) -> Target:
-    project = settings.partition(".")[0]
-    projects = [file.parent.name for file in sorted(directory.glob("*/wsgi.py"))]
-    if project in projects or len(projects) == 1:
-        return Target("manage.py", directory, f"{project if project in projects else projects[0]}.wsgi")
-    raise AppError(
-        str(directory / "manage.py"),
-        "this Django project has no WSGI application",
-        "searched: WSGI_APPLICATION in the settings, and a wsgi.py beside them\n"
-        "name it: portico run project.wsgi:application",
-    )

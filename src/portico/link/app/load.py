@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 from portico.link.app.attribute import resolve
 from portico.link.app.error import AppError, nearest
 from portico.link.app.find import Target, find, modules_in
+from portico.link.app.foreign import DASH, refuse_foreign
+from portico.link.app.objects import is_a
 
 _HIDEABLE = ("flask", "django", "pyramid", "werkzeug", "jinja2", "gunicorn")
 
@@ -31,8 +33,25 @@ def load(reference: str, directory: Path) -> Loaded:
     """
     target = find(reference, directory)
     _enter(target.directory)
-    expression, application = resolve(_import(target), target)
-    return Loaded(f"{target.module}:{expression}", target.directory, application)
+    module = _import(target)
+    expression, application = resolve(module, target)
+    uri = f"{target.module}:{expression}"
+    refuse_foreign(uri, application)
+    if is_a(application, DASH):
+        return _server_of(uri, module, target, application)
+    return Loaded(uri, target.directory, application)
+
+
+def server(reference: str) -> Any:
+    """What serves in the place of the object that `reference` means, for a server that takes no dotted name."""
+    return load(reference, Path.cwd()).application
+
+
+def _server_of(uri: str, module: ModuleType, target: Target, dash: Any) -> Loaded:
+    """Dash is no app itself: its `server` is, which most modules have under that name, too."""
+    name = next((name for name, thing in vars(module).items() if thing is dash.server), "")
+    uri = f"{target.module}:{name}" if name else f"{__name__}:server({uri!r})"
+    return Loaded(uri, target.directory, dash.server)
 
 
 def _enter(directory: Path) -> None:

@@ -1,0 +1,58 @@
+"""The app that a PasteDeploy file (`production.ini`) describes, as pserve makes it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from portico.link.app.error import AppError
+
+MODULE = "portico.link.app.paste"
+_DESCRIBES = re.compile(r"^\[(?:app|composite|pipeline|application):main\]", re.MULTILINE)
+_PREFERRED = ("production.ini", "prod.ini")
+_NOT_FOR_VISITORS = re.compile(r"dev|test|local|example|sample")
+
+
+def described(directory: Path) -> str:
+    """The file of `directory` that is for production; empty when there is none. Raises AppError for several."""
+    found = [file.name for file in sorted(directory.glob("*.ini")) if _describes(file)]
+    if not found or (best := next((name for name in _PREFERRED if name in found), "")):
+        return best if found else ""
+    usual = [name for name in found if not _NOT_FOR_VISITORS.search(name)]
+    if len(usual) == 1:
+        return usual[0]
+    what = f"its app is described in {', '.join(usual or found)}, and in no production.ini"
+    raise AppError(str(directory), what, f"say which: portico run {(usual or found)[0]}")
+
+
+def _describes(file: Path) -> bool:
+    return file.is_file() and bool(_DESCRIBES.search(file.read_text(encoding="utf-8", errors="replace")))
+
+
+def app(path: str, name: str = "main") -> Any:
+    """The app that section `name` of the file makes; logging is set up as the file says. Raises AppError."""
+    file = Path(path).absolute()
+    try:
+        return _made(str(file), name)
+    except LookupError as error:
+        hint = "install the project where Portico runs: pip install -e ."
+        raise AppError(path, f"the app that it names is not there: {error}", hint) from error
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in ("plaster", "paste"):
+            raise
+        raise AppError(
+            path, "what reads PasteDeploy files is not installed", "pip install PasteDeploy"
+        ) from error
+
+
+def _made(path: str, name: str) -> Any:
+    try:
+        from plaster import get_loader
+    except ModuleNotFoundError:
+        from paste.deploy import loadapp
+
+        return loadapp(f"config:{path}", name)
+    loader = get_loader(path, protocols=["wsgi"])
+    loader.setup_logging()
+    return loader.get_wsgi_app(name)
