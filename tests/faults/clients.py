@@ -6,6 +6,7 @@ import http.client
 import math
 import threading
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -74,9 +75,28 @@ class Clients:
     def slowest(self) -> float:
         return max((asked.took for asked in self.asked.copy()), default=0.0)
 
-    def is_back(self, moment: float) -> bool:
-        """Whether a request that was sent after `moment` has got its answer."""
-        return any(asked.began >= moment and asked.is_good for asked in self.asked.copy())
+    def recovered(self, moment: float, *, said: str = "", seconds: float = 60.0) -> float:
+        """When the first good answer came to a request that was sent after `moment`; infinite if none came in time.
+
+        `said` is what it must say, when that tells who answered.
+        """
+        give_up = time.monotonic() + seconds
+        while time.monotonic() < give_up:
+            ends = [a.ended for a in self.asked.copy() if a.began >= moment and a.is_good and said in a.said]
+            if ends:
+                return min(ends)
+            time.sleep(0.01)
+        return math.inf
+
+    def go_on(self, rounds: int = 4, seconds: float = 90.0) -> None:
+        """Return when every client has asked so many more times: what was lost after a fault is seen then."""
+        began, give_up = time.monotonic(), time.monotonic() + seconds
+        while time.monotonic() < give_up and self._fewest_since(began) < rounds:
+            time.sleep(0.02)
+
+    def _fewest_since(self, moment: float) -> int:
+        counted = Counter(asked.client for asked in self.asked.copy() if asked.began >= moment)
+        return min(counted[index] for index in range(len(self._threads)))
 
     def back_after(self, moment: float, until: float = math.inf) -> float:
         """Seconds from `moment` to the end of the last failure, or the longest wait between two good answers.

@@ -32,6 +32,7 @@ MATRIX = (
     Fault("nginx-worker", kills.nginx_worker, 3, 20),
     Fault("nginx-master", kills.nginx_master, 1, 3),
     Fault("portico", kills.portico_itself, 1, 5),
+    Fault("portico-kept-socket", kills.portico_with_a_kept_socket, 1, 5),
     Fault("stopped-worker", kills.worker_stopped, 2.0, 10.0),
     Fault("disk", shortages.disk_full, 1.0, 10.0),
     Fault("files", shortages.worker_out_of_files, 2.5, 10.0),

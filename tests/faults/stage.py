@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -81,11 +82,13 @@ class Stage:
     home: Path
     port: int
     run: Served
+    listener: socket.socket | None = None
+    """The listening socket, where it is handed over as a service manager would (sd_listen_fds(3))."""
 
     def begin(self, *words: str, before: Sequence[str] = (), env: Mapping[str, str] | None = None) -> None:
         """Start Portico. `before` is a program that starts it."""
         self.run.client.close()
-        self.run = _begin(self.home, self.port, words, before, env or {})
+        self.run = _begin(self.home, self.port, words, before, env or {}, self.listener)
 
     def until_ready(self, seconds: float = 60) -> None:
         """Ready, and with both workers: one is enough to serve."""
@@ -147,12 +150,14 @@ def staged(
     env: Mapping[str, str] | None = None,
     wait: bool = True,
     home: Path | None = None,
+    keeps_socket: bool = False,
 ) -> Iterator[Stage]:
     """The app behind Portico with two workers, on a free port; nothing is left afterwards."""
-    with private_directory() as made:
-        directory, port = home or made, free_port()
+    with private_directory() as made, _kept_socket(keeps_socket) as listener:
+        directory, port = home or made, listener.getsockname()[1] if listener else free_port()
         write_files(directory, {"app.py": APP.replace("RELEASE", "0"), **(files or {})})
-        stage = Stage(directory, port, _begin(directory, port, words, before, env or {}))
+        run = _begin(directory, port, words, before, env or {}, listener)
+        stage = Stage(directory, port, run, listener)
         try:
             if wait:
                 stage.until_ready()
@@ -161,8 +166,25 @@ def staged(
             end(stage.run)
 
 
+@contextmanager
+def _kept_socket(is_wanted: bool) -> Iterator[socket.socket | None]:
+    if not is_wanted:
+        yield None
+        return
+    with socket.create_server(("127.0.0.1", 0), backlog=511) as listener:
+        yield listener
+
+
+_HAND_OVER = 'export LISTEN_PID=$$ LISTEN_FDS=1; exec "$@" 3<&"$SOCKET"'
+
+
 def _begin(
-    home: Path, port: int, words: Sequence[str], before: Sequence[str], env: Mapping[str, str]
+    home: Path,
+    port: int,
+    words: Sequence[str],
+    before: Sequence[str],
+    env: Mapping[str, str],
+    listener: socket.socket | None = None,
 ) -> Served:
     out, err = home / "stdout.txt", home / "stderr.txt"
     argv = [
@@ -177,10 +199,14 @@ def _begin(
         "2",
         *words,
     ]
+    kept = [listener.fileno()] if listener else []
+    if kept:
+        argv = ["sh", "-c", _HAND_OVER, "sh", *argv]
+        env = {**env, "SOCKET": str(kept[0])}
     with out.open("w") as stdout, err.open("w") as stderr:
         process = subprocess.Popen(
             argv, cwd=home, env=environment(home) | dict(env), stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr,
-            text=True,
+            text=True, pass_fds=kept,
         )  # fmt: skip
     return Served(process, home, port, stderr_path=err, stdout_path=out)
 
