@@ -8,13 +8,17 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from tests.faults.matrix import EVERY, Fault
+from tests.faults.matrix import EVERY, PAIRS, Fault
 from tests.faults.outcome import Outcome
 from tests.faults.table import as_json, line, show
 
 
 @click.command()
-@click.option("--only", default="", help=f"Comma-separated: {', '.join(fault.key for fault in EVERY)}.")
+@click.option(
+    "--only",
+    default="",
+    help=f"Comma-separated: {', '.join(fault.key for fault in EVERY)}, or pairs as disk+portico.",
+)
 @click.option("--short", is_flag=True, help="With the amounts of the ordinary test run.")
 @click.option(
     "--json", "json_path", type=click.Path(path_type=Path), help="Write the outcomes there; - is stdout."
@@ -33,10 +37,10 @@ def main(*, only: str, short: bool, json_path: Path | None) -> None:
 
 def _chosen(keys: str) -> list[Fault]:
     wanted = [key.strip() for key in keys.split(",") if key.strip()]
-    known = {fault.key: fault for fault in EVERY}
+    known = {fault.key: fault for fault in EVERY + PAIRS}
     if unknown := [key for key in wanted if key not in known]:
         raise click.UsageError(f"unknown: {', '.join(unknown)}; there are {', '.join(known)}")
-    return [known[key] for key in wanted] if wanted else list(EVERY)
+    return [known[key] for key in wanted] if wanted else [*EVERY, *PAIRS]
 
 
 def _tried(fault: Fault, amount: float) -> Outcome:

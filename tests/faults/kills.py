@@ -76,14 +76,14 @@ def nginx_worker(times: int) -> Outcome:
     back: list[float] = []
     with staged() as stage, Clients(stage.port) as clients:
         master = stage.nginx()
-        workers = len(_workers(master))
+        workers = len(workers_of_nginx(master))
         for _ in range(times):
             time.sleep(0.5)
-            victim = _workers(master)[0]
+            victim = workers_of_nginx(master)[0]
             sent = _kill(victim)
-            eventually(lambda victim=victim: victim not in _workers(master))  # type: ignore[misc]
+            eventually(lambda victim=victim: victim not in workers_of_nginx(master))  # type: ignore[misc]
             deaths.append((sent, time.monotonic()))
-            replaced = eventually(lambda: len(_workers(master)) == workers)
+            replaced = eventually(lambda: len(workers_of_nginx(master)) == workers)
             back.append(10.0 if replaced is None else replaced)
         clients.go_on()
         return judged(
@@ -115,7 +115,7 @@ def nginx_master(times: int) -> Outcome:
             eventually(lambda old=master.pid: _is_another(stage.nginx, old))  # type: ignore[misc]
             clients.recovered(moments[-1])
             wrong += [
-                f"asked after kill {turn}: configuration {mark}" for mark in _marks(stage) - {str(turn)}
+                f"asked after kill {turn}: configuration {mark}" for mark in marks_of(stage) - {str(turn)}
             ]
             clients.go_on()
             eventually(lambda them=orphans: not any(map(_is_alive, them)), at_most(BACK_SECONDS))  # type: ignore[misc]
@@ -142,6 +142,8 @@ def portico_with_a_kept_socket(times: int) -> Outcome:
 
 def _portico_itself(times: int, *, keeps_socket: bool) -> Outcome:
     deaths: list[tuple[float, float]] = []
+    closed: list[tuple[float, float]] = []
+    """When the old nginx accepts nothing more."""
     wrong: list[str] = []
     with staged(keeps_socket=keeps_socket) as stage, Clients(stage.port) as clients:
         for turn in range(1, times + 1):
@@ -153,8 +155,10 @@ def _portico_itself(times: int, *, keeps_socket: bool) -> Outcome:
                 request.start()
             clients.go_on()
             left = stage.run.processes()
+            old = workers_of_nginx(stage.nginx())
             sent = _kill(stage.run.process.pid)
             stage.run.process.wait()
+            closed.append((sent, closing(old)))
             stage.release(str(turn))
             stage.begin()
             stage.until_ready()
@@ -174,7 +178,7 @@ def _portico_itself(times: int, *, keeps_socket: bool) -> Outcome:
             f"{'what it held, kept connections' if keeps_socket else 'all'} until it is back within {BACK_SECONDS:g} s",
             stage, clients,
             may_fail=lambda asked: was_away(asked, deaths, clients) and (
-                not keeps_socket or asked.is_kept or any(asked.was_held_at(sent) for sent, _ in deaths)
+                not keeps_socket or asked.is_kept or was_held(asked, closed)
             ),
             back_seconds=back,
             back_within=BACK_SECONDS,
@@ -210,6 +214,20 @@ def worker_stopped(seconds: float) -> Outcome:
         )  # fmt: skip
 
 
+def closing(workers: list[int]) -> float:
+    """When these workers of nginx, which lost their master, accept no more connections."""
+    eventually(lambda: not any(map(_accepts, workers)))
+    return time.monotonic()
+
+
+def _accepts(worker: int) -> bool:
+    """nginx changes the title of a worker that is told to leave, and closes its listening sockets next."""
+    try:
+        return "shutting down" not in " ".join(psutil.Process(worker).cmdline())
+    except psutil.Error:
+        return False
+
+
 def _kill(pid: int) -> float:
     """Kill it, and when."""
     moment = time.monotonic()
@@ -234,14 +252,14 @@ def _held(asked: Asked, moments: list[float]) -> bool:
     return any(asked.was_held_at(moment) for moment in moments)
 
 
-def _was_held(asked: Asked, deaths: list[tuple[float, float]]) -> bool:
+def was_held(asked: Asked, deaths: list[tuple[float, float]]) -> bool:
     """Between the signal and the end of a process there are some milliseconds, on busy cores more."""
     return any(asked.began <= gone and sent <= asked.ended for sent, gone in deaths)
 
 
 def was_away(asked: Asked, deaths: list[tuple[float, float]], clients: Clients) -> bool:
     """Asked before the recovery was seen, or the first to find its connection closed."""
-    return _was_held(asked, deaths) or _is_first_on_a_dead_connection(asked, deaths, clients)
+    return was_held(asked, deaths) or _is_first_on_a_dead_connection(asked, deaths, clients)
 
 
 def _is_first_on_a_dead_connection(asked: Asked, deaths: list[tuple[float, float]], clients: Clients) -> bool:
@@ -252,7 +270,7 @@ def _is_first_on_a_dead_connection(asked: Asked, deaths: list[tuple[float, float
     )
 
 
-def _workers(master: psutil.Process) -> list[int]:
+def workers_of_nginx(master: psutil.Process) -> list[int]:
     """nginx's workers, oldest first; it has other children, which look after the cache."""
     found = []
     for child in master.children():
@@ -280,7 +298,7 @@ def _is_alive(process: psutil.Process) -> bool:
         return False
 
 
-def _marks(stage: Stage, count: int = 40) -> set[str]:
+def marks_of(stage: Stage, count: int = 40) -> set[str]:
     """The configurations that answer, asked on fresh connections."""
     return {_mark(stage) for _ in range(count)}
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from tests.faults import clock, figures, kills, releases, service, shortages
+from tests.faults import clock, figures, kills, pairs, releases, service, shortages
 from tests.faults.outcome import Outcome
 
 
@@ -46,3 +47,18 @@ MATRIX = (
 LONG_ONLY = (Fault("latency", figures.latency, 5, 20), Fault("systemd", service.service, 1, 5))
 """What says something only on a machine that does nothing else, and what needs more rights than a test has."""
 EVERY = MATRIX + LONG_ONLY
+PAIRS = tuple(Fault(pairs.key(pair), partial(pairs.meet, pair), 0, 0) for pair in pairs.pairs())
+"""Two faults at once, every pair that can meet; only `make faults` tries them all."""
+SHORT_PAIRS = tuple(
+    fault
+    for fault in PAIRS
+    if fault.key
+    in (
+        "recycling+refused-reload",
+        "recycling+rollback",
+        "download+configuration",
+        "refused-reload+arbiter",
+        "disk+portico",
+    )
+)
+"""One of each kind, for the ordinary test run."""

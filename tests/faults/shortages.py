@@ -29,11 +29,11 @@ def disk_full(seconds: float) -> Outcome:
     allowed = "0 of what needs no file; said once"
     if not is_root():
         return Outcome(fault, allowed, remarks=("needs root to mount a small file system; not tried",))
-    with private_directory() as home, _small_disk(home / "state", megabytes=8), staged(home=home) as stage:
+    with private_directory() as home, small_disk(home / "state", megabytes=8), staged(home=home) as stage:
         ballast = home / "state" / "ballast"
         with Clients(stage.port) as clients:
             time.sleep(0.5)
-            _fill(ballast)
+            fill(ballast)
             said = eventually(lambda: FULL in stage.run.stderr(), 60)
             time.sleep(seconds)
             large = ask(stage.port, "POST", "/", key="x" * (1 << 20))
@@ -52,7 +52,7 @@ def disk_full(seconds: float) -> Outcome:
 
 
 @contextmanager
-def _small_disk(path: Path, megabytes: int) -> Iterator[None]:
+def small_disk(path: Path, megabytes: int) -> Iterator[None]:
     path.mkdir(mode=0o755)
     subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={megabytes}m,mode=755", "none", path], check=True)
     try:
@@ -61,7 +61,7 @@ def _small_disk(path: Path, megabytes: int) -> Iterator[None]:
         subprocess.run(["umount", "--lazy", path], check=True)
 
 
-def _fill(path: Path) -> None:
+def fill(path: Path) -> None:
     with path.open("wb", buffering=0) as file:
         try:
             while True:

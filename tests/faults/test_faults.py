@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 
 from tests.faults import outcome
-from tests.faults.matrix import MATRIX, Fault
+from tests.faults.matrix import MATRIX, SHORT_PAIRS, Fault
 from tests.faults.table import line
 
 BUSY = 15.0
 """Other tests run beside it; `make faults` insists on the times."""
 
 
-@pytest.mark.parametrize("fault", MATRIX, ids=lambda fault: fault.key)
+@pytest.mark.parametrize("fault", MATRIX + SHORT_PAIRS, ids=lambda fault: fault.key)
 def test_only_what_may_fail_fails(fault: Fault, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outcome, "PATIENCE", BUSY)
     found = fault.run(fault.short)
