@@ -83,17 +83,22 @@ def _play(found: Scene, harms: list[Harm]) -> None:
         for harm in reversed(harms):
             harm.heal()
         _wait_until_well(found)
-        found.clients.go_on()
 
 
 def _wait_until_well(found: Scene) -> None:
     """Both workers, the release and the configuration that must serve now, and no word of trouble."""
     stage = found.stage
     found.until(lambda: len(stage.arbiter().children()) == 2, "two workers of the release that serves")
-    answers = {ask(stage.port, "GET", "/").said for _ in range(6)}
+    found.until(lambda: _answers(found) == {found.serves}, f"release {found.serves} serves alone")
+    found.until(lambda: marks_of(stage, 6) == {found.mark}, f"configuration {found.mark} is in force alone")
+    found.clients.go_on()
+    answers, marks = _answers(found), marks_of(stage, 6)
     found.expect(answers == {found.serves}, f"release {found.serves} must serve: {answers}")
-    marks = marks_of(stage, 6)
     found.expect(marks == {found.mark}, f"configuration {found.mark} must be in force: {marks}")
+
+
+def _answers(found: Scene) -> set[str]:
+    return {ask(found.stage.port, "GET", "/").said for _ in range(6)}
 
 
 def _may_fail(found: Scene, harms: list[Harm], asked: Asked) -> bool:

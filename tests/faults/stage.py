@@ -175,7 +175,12 @@ def _kept_socket(is_wanted: bool) -> Iterator[socket.socket | None]:
         yield listener
 
 
-_HAND_OVER = 'export LISTEN_PID=$$ LISTEN_FDS=1; exec "$@" 3<&"$SOCKET"'
+_HAND_OVER = """
+import os, sys
+os.dup2(int(sys.argv[1]), 3)
+os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="1")
+os.execv(sys.argv[2], sys.argv[2:])
+"""
 
 
 def _begin(
@@ -201,8 +206,7 @@ def _begin(
     ]
     kept = [listener.fileno()] if listener else []
     if kept:
-        argv = ["sh", "-c", _HAND_OVER, "sh", *argv]
-        env = {**env, "SOCKET": str(kept[0])}
+        argv = [sys.executable, "-I", "-S", "-c", _HAND_OVER, str(kept[0]), *argv]
     with out.open("w") as stdout, err.open("w") as stderr:
         process = subprocess.Popen(
             argv, cwd=home, env=environment(home) | dict(env), stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr,
