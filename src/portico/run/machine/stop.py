@@ -100,8 +100,12 @@ def fail(state: State, code: int, problems: tuple[Problem, ...], now: float) -> 
         state = replace(state, gateway=state.gateway.to(Status.LEAVING, now, DROP_SECONDS))
         actions += (do.EndGateway(Manner.HURRY),)
     for generation in state.generations:
-        state = state.having(generation.to(Status.LEAVING, now, DROP_SECONDS))
-        actions += (do.EndServer(generation.number, Manner.HURRY),)
+        if generation.life.is_running:
+            state = state.having(generation.to(Status.LEAVING, now, DROP_SECONDS))
+            actions += (do.EndServer(generation.number, Manner.HURRY),)
+        else:  # one that is still being planned has no server
+            state = state.without(generation)
+            actions += (do.Forget(generation.number),)
     return then(state, actions, _finish, now)
 
 
