@@ -38,7 +38,10 @@ class Duration(float):
 
 
 class Size(int):
-    """A number of bytes, written "16MiB", "512KiB", "1GiB" or "4096B"; nginx's 16m is understood."""
+    """A number of bytes, written "16MiB", "512KiB", "1GiB" or "4096B"; nginx's 16m and 16MB mean the same.
+
+    All units count by 1024, as nginx's do: 16MB is 16 MiB.
+    """
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -53,6 +56,11 @@ class Size(int):
             if self >= count and self % count == 0:
                 return f"{self // count}{unit}"
         return f"{int(self)}B"
+
+
+def counted(count: int, noun: str, nouns: str = "") -> str:
+    """A number and what it counts: "1 request", "1,200 requests", "2 crashes"."""
+    return f"{count:,} {noun if count == 1 else nouns or noun + 's'}"
 
 
 @dataclass(frozen=True)

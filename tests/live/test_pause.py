@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 import pytest
 
+from portico.values import counted
 from tests.support import Served, portico, served, until_there
 
 APP = """\
@@ -90,7 +91,7 @@ def test_what_does_not_finish_in_time_is_said_and_nothing_stays_paused(run: Serv
     slow = _slow(run, 20.0)
     done = portico("pause", "--for", "3s", cwd=run.directory)
     assert done.returncode == 1
-    assert "1 requests were still in progress" in done.stderr
+    assert "1 request still in progress" in done.stderr
     assert run.get("/").status_code == 200
     assert slow() == "slept"
 
@@ -109,10 +110,10 @@ def test_scale_loses_no_request_and_a_reload_goes_back(run: Served) -> None:
     for wanted in (5, 1, 3):
         done = portico("scale", str(wanted), cwd=run.directory)
         assert done.returncode == 0, done.stderr
-        assert done.stdout.startswith(f"{wanted} workers, there were ")
+        assert done.stdout.startswith(f"{counted(wanted, 'worker')}; before there were ")
         assert len(_workers(run)) == wanted
     reloaded = portico("reload", cwd=run.directory)
-    assert "2 workers as configured, before it were 3" in reloaded.stdout
+    assert "2 workers as configured; before there were 3" in reloaded.stdout
     assert len(_workers(run)) == 2
     over.set()
     for client in clients:

@@ -204,5 +204,5 @@ def test_canary_that_fails_is_seen_and_aborted() -> None:
         assert load.failed == []
         assert set(load.answers) == {"one"}
         done = portico("reload", "--canary", "7%", cwd=run.directory, env=environment(run.directory))
-        assert done.returncode == 1
-        assert "expected 10, 20, 30, 40 or 50" in done.stderr
+        assert done.returncode == 2
+        assert "expected 10%, 20%, 30%, 40% or 50%" in done.stderr

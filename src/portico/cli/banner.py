@@ -11,7 +11,7 @@ from portico.cli.output import bad, faint, good, strong, warned
 from portico.plan.model import Plan
 from portico.plan.nginx.statics import served
 from portico.run import kept
-from portico.values import Duration, Size
+from portico.values import Duration, Size, counted
 
 _MOST_LOOKED_AT = 1000
 _KEPT = 'nginx keeps answers of an earlier run; if the code has changed, drop them: portico purge "/*"'
@@ -77,7 +77,7 @@ def _answers(plan: Plan) -> str:
     server = (
         f"uWSGI {versions['uwsgi']}" if "uwsgi" in versions else f"Gunicorn {versions.get('gunicorn', '')}"
     )
-    app = f"{server}, {plan.workers} workers x {plan.threads} threads"
+    app = f"{server}, {counted(plan.workers, 'worker')} x {counted(plan.threads, 'thread')}"
     if plan.upstream is None:
         return app
     names = ", ".join(item.name for item in plan.upstream.servers)

@@ -20,7 +20,7 @@ from portico.run import client
 @click.option("--json", "is_json", is_flag=True, help="Everything as JSON.")
 @click.pass_context
 def command(context: click.Context, config: str | None, name: str, is_json: bool) -> None:
-    """Show the certificate: until when, whose, what is planned, what went wrong. Exit code 1 when it needs a look."""
+    """Show the certificate: names, days left, next renewal, last error. Exit code 1 when it needs attention."""
     if context.invoked_subcommand is not None:
         return
     certificate = _asked(runtime_of(None, config, name))
@@ -37,9 +37,11 @@ def command(context: click.Context, config: str | None, name: str, is_json: bool
 
 @command.command("renew")
 @running_site
-@click.option("--dry-run", is_flag=True, help="Only rehearse: DNS, the challenge path, the staging server.")
+@click.option(
+    "--dry-run", is_flag=True, help="Only test: DNS, the challenge path, an order at the staging server."
+)
 def renew(app: str | None, config: str | None, name: str, dry_run: bool) -> None:
-    """Ask for a new certificate now."""
+    """Order a new certificate now."""
     wish = {"dry_run": "1"} if dry_run else {}
     for step in client.ask(runtime_of(app, config, name), "POST", "/cert/renew", **wish):
         if "error" in step:
@@ -64,7 +66,7 @@ def _step(step: dict[str, Any]) -> str:
 @command.command("trust")
 @running_site
 def trust(app: str | None, config: str | None, name: str) -> None:
-    """How this and other systems learn to trust the authority of mode local, a line each."""
+    """Show how to make this and other systems trust the authority of mode local."""
     found = _asked(runtime_of(app, config, name))
     authority = found and found["authority"]
     if not authority:

@@ -53,7 +53,7 @@ def details(certificate: dict[str, Any]) -> list[str]:
 def _state(shown: dict[str, Any]) -> str:
     if shown["source"] == _PLACEHOLDER:
         why = "your files cannot be used" if shown["refused"] else "there is no certificate yet"
-        return f"a placeholder is served: {why}"
+        return f"a temporary self-signed certificate is served: {why}"
     left = shown["days_left"]
     if left < 0:
         return f"EXPIRED {_ago(shown['not_after'])}"
@@ -89,9 +89,11 @@ def _outcome(shown: dict[str, Any]) -> str:
 
 def _hsts(shown: dict[str, Any]) -> str:
     seconds = shown["hsts_seconds"]
-    return (
-        f"insist on HTTPS for {lasting(seconds)} (HSTS)" if seconds else "are not told to insist on HTTPS yet"
-    )
+    if seconds:
+        return f"HSTS: insist on HTTPS for {lasting(seconds)}"
+    if shown["mode"] == "local":
+        return "HSTS is not sent: never with mode local"
+    return "HSTS is not sent (yet): see [https] hsts"
 
 
 def _ago(moment: float) -> str:

@@ -6,6 +6,7 @@ import contextlib
 from typing import Any
 
 from portico.cli import output
+from portico.cli.running import gateway_of
 from portico.errors import PorticoError
 from portico.plan.difference import Command, Difference, Running, difference
 from portico.plan.model import Plan
@@ -24,6 +25,23 @@ def against_running(plan: Plan) -> Difference:
             processes = status.get("processes", {})
     commands = {name: Command(tuple(one["argv"]), one["cwd"], one["env"]) for name, one in processes.items()}
     return difference(Running(files.in_force(plan.runtime), commands), plan)
+
+
+def say_if_other_runs(plan: Plan) -> None:
+    """One line when the running site differs from the plan that was shown: it was started with other words.
+
+    A site of a gateway has other files than a plan for it alone, so nothing is said of it.
+    """
+    if lock.running(plan.runtime) is None or gateway_of(plan.runtime):
+        return
+    found = against_running(plan)
+    is_known = not found.processes or any(one.before for one in found.processes)
+    if found.files or (found.processes and is_known):
+        output.say(
+            output.warned(
+                "note: the running site differs from this plan (other flags, or changed since): portico plan --diff"
+            )
+        )
 
 
 def lines(found: Difference) -> list[str]:

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from portico.cli import output
+from portico.cli.difference import say_if_other_runs
 from portico.cli.explain_file import foreign
 from portico.cli.flags import given, site_flags
 from portico.cli.gather import gather
@@ -67,12 +68,14 @@ def command(
         from portico.cli.explain_file import planned, why
 
         why(planned(plan), request, plan.urls[0], is_json=is_json)
+        say_if_other_runs(plan)
         return
     found = explain(plan, what)
     if is_json:
         output.result(output.as_json(found))
     else:
         output.results([text for item in found for text in _lines(item)])
+        say_if_other_runs(plan)
 
 
 def explain(plan: Plan, what: str | None) -> list[Explained]:

@@ -19,7 +19,7 @@ from portico.errors import PorticoError, Problem, UsageError
 from portico.values import Duration
 from portico.watch import said, wanted
 from portico.watch.history import Log, Logs
-from portico.watch.lines import Request, detail, readable, visible
+from portico.watch.lines import Request, clock, detail, readable, visible
 from portico.watch.said import Beside, Complaint, Entry
 from portico.watch.wanted import Wanted
 
@@ -38,7 +38,7 @@ _MOST_HELD = 1_000_000
     "--path",
     default="",
     metavar="PATH",
-    help="Only this path and those below it; /api* for any that begin so.",
+    help="Only this path and those below it; /api* for every path that begins so.",
 )
 @click.option("--method", default="", metavar="METHOD", help="Only this method.")
 @click.option(
@@ -61,7 +61,7 @@ def command(
 ) -> None:  # fmt: skip
     """Show the requests of the site of APP or of the current directory, and follow them.
 
-    What the app wrote while it answered a request, and what nginx complained of, stands under that request.
+    Output of the app and messages of nginx appear under the request they belong to.
     """
     which = Wanted(
         statuses=wanted.statuses(words["status"]),
@@ -153,6 +153,10 @@ class _Show:
     def __init__(self, which: Wanted, *, is_json: bool, is_verbose: bool) -> None:
         self._which, self._is_json, self._is_verbose = which, is_json, is_verbose
 
+    def _is_dated(self, moment: str) -> bool:
+        """Whether the time of day alone would mislead: with --since, and for a line of another day."""
+        return bool(self._which.since) or moment[:10] != time.strftime("%Y-%m-%d")
+
     def history(self, reader: _Reader, last: int) -> int:
         """What has been logged, the last so many of it, -1 for all; how many requests were shown."""
         found = ((request, reader.beside.take(request)) for request in reader.before())
@@ -194,7 +198,7 @@ class _Show:
             nginx = [msgspec.to_builtins(item) for item in words if isinstance(item, Complaint)]
             output.result(output.as_json_line(request.record() | {"app": app, "nginx": nginx}))
             return
-        lines = [coloured(request)]
+        lines = [coloured(request, is_dated=self._is_dated(request.time))]
         if self._is_verbose:
             lines.append(f"          {output.faint(detail(request))}")
         for item in words:
@@ -205,22 +209,22 @@ class _Show:
         if self._is_json:
             output.result(output.as_json_line({type(item).__name__.lower(): msgspec.to_builtins(item)}))
             return
-        clock = item.time.partition("T")[2][:8]
+        when = clock(item.time, is_dated=self._is_dated(item.time))
         who = "nginx" if isinstance(item, Complaint) else "app  "
         whose = f"  request {item.id[:8]}, still running" if isinstance(item, Entry) and item.id else ""
         first, *rest = item.text.split("\n")
         output.results(
             [
-                f"{visible(clock)}  {output.faint(visible(who + whose))}  {visible(first)}",
+                f"{visible(when)}  {output.faint(visible(who + whose))}  {visible(first)}",
                 *(f"    {visible(t)}" for t in rest),
             ]
         )
 
 
-def coloured(request: Request) -> str:
+def coloured(request: Request, *, is_dated: bool = False) -> str:
     """The short line as wide as the terminal, failures red and refusals yellow."""
     width = shutil.get_terminal_size().columns if output.is_terminal() else 0
-    text = readable(request, width)
+    text = readable(request, width, is_dated=is_dated)
     if request.status >= 500:
         return output.bad(text)
     return output.warned(text) if request.status >= 400 else text

@@ -10,6 +10,7 @@ from portico.cli.journal import Priority
 from portico.cli.output import bad, faint, good, safe, strong, warned
 from portico.cli.words import lasting
 from portico.run import news
+from portico.values import counted
 from portico.watch.lines import short_size
 
 _BAR = 24
@@ -51,7 +52,7 @@ def _sentence(item: news.News) -> str:  # noqa: C901  a table, one row a kind of
         case news.Booting(number):
             return faint(f"release {number} is starting beside the one that serves")
         case news.Switched(number, took_seconds):
-            return good(f"release {number} serves, after {took_seconds:.2f} s")
+            return good(f"release {number} serves{after(took_seconds)}")
         case news.CanaryServes(number, tenths, _):
             return good(f"release {number} gets {tenths}0 % of the requests")
         case news.CanaryLeft(number, why):
@@ -62,8 +63,8 @@ def _sentence(item: news.News) -> str:  # noqa: C901  a table, one row a kind of
             return bad(f"release {worse} cannot serve: release {number}, kept for a rollback, serves again")
         case news.CannotLoad(number, error):
             return bad(f"a worker of release {number} cannot load the app: {error}") + (
-                "\n  the workers that loaded it before serve on, and none of them can be replaced;"
-                " put the code right, then portico reload"
+                "\n  the workers that loaded it before keep serving, but none of them can be replaced;"
+                " fix the code, then portico reload"
             )
         case news.OtherCode(number, names, pids):
             return warned(other_code(number, names, pids))
@@ -74,7 +75,7 @@ def _sentence(item: news.News) -> str:  # noqa: C901  a table, one row a kind of
             )
         case news.GenerationDropped(number, _, problems):
             words = "\n".join(str(problem) for problem in problems)
-            return bad(f"release {number} was dropped, the one before serves on") + (
+            return bad(f"release {number} was dropped, the previous one keeps serving") + (
                 f"\n{words}" if words else ""
             )
         case news.GenerationLeft(number, killed):
@@ -87,7 +88,7 @@ def _sentence(item: news.News) -> str:  # noqa: C901  a table, one row a kind of
             return warned("hurrying")
         case news.NoServer(answer):
             return bad(f"no server of [upstream] answers well through nginx: {answer}") + (
-                "\nvisitors see a page that says so; the servers are asked again and again: portico status"
+                "\nvisitors see an error page; Portico keeps checking the servers: portico status"
             )
         case news.OldWorkerEnded(pid, count, memory):
             held = f"{count} of nginx's old workers held on with {short_size(memory)}"
@@ -126,7 +127,7 @@ def _sentence(item: news.News) -> str:  # noqa: C901  a table, one row a kind of
             return f"{strong(name)}  {good('serves')} {'  '.join(urls)}, after {took_seconds:.1f} s"
         case news.SiteDown(name, code, in_seconds, _):
             wait = f"in {in_seconds:.0f} s" if in_seconds >= 0.5 else "at once"
-            return f"{strong(name)}  {bad('is down')} ({_ending(code)}); starting it again {wait}, the others serve on"
+            return f"{strong(name)}  {bad('is down')} ({_ending(code)}); next start {wait}, the others keep serving"
         case news.SiteStopped(name, is_gone):
             return f"{strong(name)}  " + (
                 "is gone" if is_gone else "is stopped; portico reload starts it again"
@@ -138,7 +139,7 @@ def _sentence(item: news.News) -> str:  # noqa: C901  a table, one row a kind of
             return good(f"{', '.join(names)}: a certificate by {issuer} is served, good for {days:.0f} days")
         case news.CertificateFailed(problems, again_seconds, failures):
             which = f" (try {failures})" if failures > 1 else ""
-            again = f"no certificate{which}: asking again in {lasting(again_seconds)}"
+            again = f"no certificate{which}: next try in {lasting(again_seconds)}"
             return warned("\n".join([again, *map(str, problems)]))
         case news.CertificateRefused(problems, instead):
             words = "\n".join(map(str, problems))
@@ -152,16 +153,23 @@ def _sentence(item: news.News) -> str:  # noqa: C901  a table, one row a kind of
             return mark(f"the certificate {left}: portico cert says what is planned") + words
         case news.Packed(files, made, whole, small, took):
             sizes = f"{short_size(whole)} as {short_size(small)}"
-            return faint(f"{files} static files are compressed, {sizes}, in {took:.1f} s") if made else ""
+            return (
+                faint(f"{counted(files, 'static file')} compressed, {sizes}, in {took:.1f} s") if made else ""
+            )
         case news.Trouble(problem):
             return warned(str(problem))
         case news.WatcherFailed(name, error, in_seconds):
             again = "at the next look" if in_seconds is None else f"in {in_seconds:.0f} s"
-            return warned(f"watching {name} failed: {error}; serving goes on, trying again {again}")
+            return warned(f"watching {name} failed: {error}; the site keeps serving; next try {again}")
         case news.WatcherRecovered(name, failed_seconds):
             return good(f"watching {name} works again, after {lasting(failed_seconds)}")
         case _:
             return ""
+
+
+def after(took_seconds: float) -> str:
+    """How long a release took to serve; nothing for one that served before, as a canary."""
+    return f", after {took_seconds:.2f} s" if took_seconds else ""
 
 
 def other_code(number: int, names: Sequence[str], pids: Sequence[int]) -> str:
@@ -225,10 +233,10 @@ def priority(item: news.News) -> Priority:  # noqa: C901  a table, one row a lev
 
 
 _REFUSED = {
-    "": "the new certificate cannot be used, the one before is served on",
-    "files": "the certificate is not fit: browsers will warn. It is served all the same, and plain HTTP as always",
-    "placeholder": "the certificate cannot be used: HTTPS has a placeholder that no browser trusts. Plain HTTP is "
-    "served as always",
+    "": "the new certificate cannot be used, the previous one stays in force",
+    "files": "the certificate is not valid: browsers will warn. HTTPS serves it all the same, and plain HTTP works",
+    "placeholder": "the certificate cannot be used: HTTPS uses a temporary self-signed one, which "
+    "no browser trusts. Plain HTTP works",
 }
 
 

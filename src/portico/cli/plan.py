@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from portico.cli import output
+from portico.cli.difference import against_running, lines, say_if_other_runs
 from portico.cli.flags import given, site_arguments
 from portico.cli.gather import gather
 from portico.cli.running import gateway_of, runtime_of
@@ -20,11 +21,11 @@ from portico.run.written import write_files
 @site_arguments
 @click.option("--json", "is_json", is_flag=True, help="Everything as JSON.")
 @click.option("--write", metavar="DIR", help="Write the files into DIR, which must be empty or new.")
-@click.option("--diff", "is_diff", is_flag=True, help="Only what differs from what runs now.")
+@click.option("--diff", "is_diff", is_flag=True, help="Show only what differs from the running site.")
 def command(
     app: str | None, config: str | None, is_json: bool, write: str | None, is_diff: bool, **flags: Any
 ) -> None:
-    """Show how APP would be run: processes, files and the reason for each line."""
+    """Show how APP would be run: processes and files, without starting anything."""
     # What runs beside other sites is compared with a plan for that.
     gateway = gateway_of(runtime_of(app, config, flags.get("name") or "")) if is_diff else ""
     gathered = gather(app, config, given(flags), gateway=gateway, looks=True)
@@ -37,11 +38,10 @@ def command(
         output.result(output.as_json(plan))
     else:
         output.results(_lines(plan, gathered.place.nginx_why))
+        say_if_other_runs(plan)
 
 
 def _show_difference(plan: Plan, *, is_json: bool) -> None:
-    from portico.cli.difference import against_running, lines
-
     found = against_running(plan)
     if is_json:
         output.result(output.as_json(found))

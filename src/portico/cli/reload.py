@@ -8,20 +8,23 @@ from pathlib import Path
 import click
 
 from portico.cli import output
-from portico.cli.news import other_code
+from portico.cli.news import after, other_code
 from portico.cli.running import absent, running_site, runtime_of
 from portico.errors import FAILED, Problem, UsageError
 from portico.run import client, lock
+from portico.values import counted
 
 
 @click.command("reload")
 @running_site
-@click.option("--path", metavar="DIR", help="The new code is in this directory, from now on.")
+@click.option("--path", metavar="DIR", help="Take the code from this directory, now and at later reloads.")
 @click.option(
-    "--canary", metavar="SHARE", help="Only a share of the requests first: 10%, 20%, 30%, 40% or 50%."
+    "--canary",
+    metavar="SHARE",
+    help="Give the new release a share of the requests first: 10%, 20%, 30%, 40% or 50%.",
 )
-@click.option("--promote", is_flag=True, help="Give the canary everything.")
-@click.option("--abort", is_flag=True, help="Send the canary away.")
+@click.option("--promote", is_flag=True, help="Give the canary all requests.")
+@click.option("--abort", is_flag=True, help="Stop the canary.")
 @click.option("--json", "is_json", is_flag=True, help="Each step as a line of JSON.")
 def command(
     app: str | None,
@@ -33,12 +36,13 @@ def command(
     abort: bool,
     is_json: bool,
 ) -> None:
-    """Start the new code beside the old, ask it whether it is well, and switch.
+    """Start the new code beside the old, check its health, and switch to it.
 
-    A release that fails is dropped and the old one serves on; exit code 3 when it did not become healthy, 4
-    when it could not be imported. The release before is kept for five minutes: portico rollback.
+    If the new release fails, the old one keeps serving; exit code 3 when it did not become healthy, 4
+    when it could not be imported. The previous release is kept for five minutes: portico rollback.
     """
     asked = {"path": path, "canary": canary and canary.removesuffix("%")}
+    _check_share(canary)
     wish = {key: value for key, value in asked.items() if value is not None}
     if sum(map(bool, (promote, abort, wish))) > 1:
         raise UsageError(
@@ -54,6 +58,15 @@ def command(
         # It does not run, and its gateway knows why: the wish is to try it again now.
         follow(found.gateway, "/start", is_json=is_json, site=found.told["name"])
     follow(runtime, what, is_json=is_json, **wish)
+
+
+def _check_share(canary: str | None) -> None:
+    """Raises UsageError for a share that no canary can have."""
+    if canary is not None and canary.removesuffix("%") not in ("10", "20", "30", "40", "50"):
+        problem = Problem(
+            "--canary", f'"{canary}" is not a possible share', "expected 10%, 20%, 30%, 40% or 50%"
+        )
+        raise UsageError(problem)
 
 
 def follow(runtime: str, what: str, *, is_json: bool, **parameters: str) -> None:
@@ -83,13 +96,15 @@ _DONE = {
 def _sentence(step: dict[str, object]) -> str:  # noqa: C901  a table, one row a kind of news
     match step["news"]:
         case "Reloading":
-            return output.faint("asking the app and the configuration ...")
+            return output.faint("reading the app and the configuration ...")
         case "Booting":
-            return output.faint(f"release {step['number']} starts beside the one that serves ...")
+            return output.faint(f"release {step['number']} starts beside the running one ...")
         case "Switched":
-            return output.good(f"release {step['number']} serves, after {step['took_seconds']:.2f} s")
+            took = after(float(str(step["took_seconds"])))
+            return output.good(f"release {step['number']} serves{took}")
         case "WorkersReset":
-            return f"  it has {step['workers']} workers as configured, before it were {step['before']}"
+            workers = counted(int(str(step["workers"])), "worker")
+            return f"  it has {workers} as configured; before there were {step['before']}"
         case "CanaryServes":
             return output.good(f"release {step['number']} gets {step['tenths']}0 % of the requests") + (
                 "\ncompare: portico status; then: portico reload --promote, or --abort"
@@ -98,20 +113,20 @@ def _sentence(step: dict[str, object]) -> str:  # noqa: C901  a table, one row a
             why = f": {step['why']}" if step["why"] else ""
             return output.good(f"the canary, release {step['number']}, gets no more requests{why}")
         case "RolledBack":
-            return output.good(f"release {step['number']} serves again; {step['bad']} leaves")
+            return output.good(f"release {step['number']} serves again; release {step['bad']} stops")
         case "OtherCode":
             assert isinstance(step["files"], list)
             return output.warned(other_code(int(str(step["number"])), step["files"], ()))
         case "Refused":
             return "\n".join(_problems([step["problem"]]))
         case "GenerationDropped":
-            what = "the new release was dropped, the one before serves on"
+            what = "the new release was dropped, the previous one keeps serving"
             head = output.bad(what if step["number"] else "nothing was changed")
             return "\n".join([head, *_problems(step["problems"])])
         case "Stopping":
             return output.bad("the site is being stopped")
         case "SitesRead":
-            return f"read again: {step['added']} new, {step['removed']} gone"
+            return f"list of sites read: {step['added']} new, {step['removed']} removed"
         case "SiteServes":
             return f"{step['name']}  {output.good('serves')}"
         case "SiteDown":

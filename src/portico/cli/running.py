@@ -12,7 +12,12 @@ import click
 
 from portico.cli.gather import as_config, config_file, is_directory, named_by_file, where_is
 from portico.errors import PorticoError, Problem, UsageError
-from portico.place.probe import runtime_directories, runtime_directory, state_beside
+from portico.place.probe import (
+    runtime_directories,
+    runtime_directory,
+    service_directories,
+    state_beside,
+)
 from portico.plan.gateway import NAME as GATEWAY
 from portico.run import client, lock
 from portico.run.sites.pointer import POINTER
@@ -68,12 +73,29 @@ def runtime_of(app: str | None, config: str | None, name: str = "") -> str:
     name = name or (_name(file) if file else "") or named_by_file(config) or site_name(directory)
     own = runtime_directory(own_directory(directory), name)
     is_gateway = not is_one and lock.running(str(own)) is None and lock.running(str(gateway)) is not None
-    return str(gateway if is_gateway and not (own / POINTER).exists() else own)
+    if is_gateway and not (own / POINTER).exists():
+        return str(gateway)
+    service = _service(own) if lock.running(str(own)) is None else None
+    return str(service[0] if service else own)
+
+
+def _service(own: Path) -> tuple[Path, Path] | None:
+    """Runtime and state directory of a systemd service that runs this site. Raises PorticoError when it is not ours."""
+    for runtime, state in service_directories(own.name):
+        try:
+            if lock.running(str(runtime)):
+                return runtime, state
+        except PermissionError:
+            what = f"runs as a service of another user, in {runtime.parent}"
+            raise PorticoError(Problem(lock.site_of(own), what, "ask as that user, or as root")) from None
+    return None
 
 
 def state_of(app: str | None, config: str | None, name: str = "") -> str:
     """The directory of its logs, whether it runs or not."""
-    return str(state_beside(Path(runtime_of(app, config, name))))
+    runtime = Path(runtime_of(app, config, name))
+    known = dict(service_directories(runtime.name))
+    return str(known.get(runtime) or state_beside(runtime))
 
 
 def one_site(app: str | None, config: str | None, name: str) -> str:

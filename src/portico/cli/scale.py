@@ -7,6 +7,7 @@ import click
 from portico.cli import output
 from portico.cli.running import running_runtime_of, running_site
 from portico.run import client
+from portico.values import counted
 
 
 @click.command("scale")
@@ -19,7 +20,7 @@ def command(workers: int, app: str | None, config: str | None, name: str) -> Non
     """
     (told,) = client.ask(running_runtime_of(app, config, name), "POST", "/scale", workers=str(workers))
     leaving = f"; {told['leaving']} more finish what they have" if told["leaving"] else ""
-    output.result(f"{told['workers']} workers, there were {told['before']}{leaving}")
+    output.result(f"{counted(told['workers'], 'worker')}; before there were {told['before']}{leaving}")
     if told["workers"] != told["configured"]:
         output.result(
             output.faint(f"  until the next reload, which starts {told['configured']} as configured")

@@ -9,6 +9,7 @@ from portico.cli.words import lasting
 from portico.errors import PorticoError
 from portico.place.probe import runtime_directories
 from portico.run import client, lock
+from portico.values import counted
 
 
 def everything() -> list[dict[str, Any]]:
@@ -44,7 +45,7 @@ def lines(status: dict[str, Any]) -> list[str]:
     nginx = status["nginx"]
     pid = f", pid {nginx['pid']}" if nginx["pid"] else ""
     return [
-        f"{output.strong(status['name'])}  {len(status['sites'])} sites",
+        f"{output.strong(status['name'])}  {counted(len(status['sites']), 'site')}",
         f"  portico    {status['phase']}, pid {status['pid']}, for {lasting(status['up_seconds'])}",
         f"  nginx      {nginx['status']}{pid}, for {lasting(nginx['since_seconds'])}",
         *watchers.rows(status["watchers"]),

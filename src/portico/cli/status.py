@@ -16,6 +16,7 @@ from portico.cli.running import absent, running_site, runtime_of
 from portico.cli.words import lasting
 from portico.errors import UNHEALTHY
 from portico.run import client, lock
+from portico.values import counted
 from portico.watch.lines import short_size, visible
 
 
@@ -93,7 +94,7 @@ def _troubles(generation: dict[str, Any], status: dict[str, Any]) -> list[str]:
         made.append(output.bad(f"  failing    {failing['answer']}"))
         made += [f"             {line}" for line in failing["hint"].splitlines()]
     if error := generation["cannot_load"]:
-        what = f"a new worker cannot load the app ({error}): those that have it serve on"
+        what = f"a new worker cannot load the app ({error}): the workers that loaded it keep serving"
         made.append(output.bad(f"  broken     {what}"))
     if other["pids"]:
         made.append(output.warned(f"  code       {other_code(number, other['files'], other['pids'])}"))
@@ -165,7 +166,9 @@ def _copies(copies: dict[str, Any]) -> list[str]:
     small = (
         f", {short_size(copies['bytes'])} as {short_size(copies['best_bytes'])}" if copies["files"] else ""
     )
-    return [f"  static     {copies['files']} files with compressed copies{small}{left}{large}{many}"]
+    return [
+        f"  static     {counted(copies['files'], 'file')} with compressed copies{small}{left}{large}{many}"
+    ]
 
 
 def _bodies(bodies: dict[str, Any]) -> list[str]:
@@ -194,7 +197,7 @@ def _size(count: int) -> str:
 
 def _life(life: dict[str, Any]) -> str:
     pid = f", pid {life['pid']}" if life["pid"] else ""
-    crashes = f", {life['crashes']} crashes in a row" if life["crashes"] else ""
+    crashes = f", {counted(life['crashes'], 'crash', 'crashes')} in a row" if life["crashes"] else ""
     return f"{life['status']}{pid}, for {lasting(life['since_seconds'])}{crashes}"
 
 

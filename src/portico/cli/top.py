@@ -12,7 +12,7 @@ import click
 
 from portico.cli import output
 from portico.cli.running import one_site, running_site
-from portico.cli.top_screen import lines
+from portico.cli.top_screen import HELP, lines
 from portico.errors import PorticoError, Problem
 from portico.run import client
 
@@ -27,7 +27,10 @@ _HISTORY = 60
 @click.option("--once", is_flag=True, help="Print it once and end.")
 @click.option("--json", "is_json", is_flag=True, help="One JSON object a second, or with --once just one.")
 def command(app: str | None, config: str | None, name: str, once: bool, is_json: bool) -> None:
-    """Show a running site live: rates from the clients to each worker, times, slowest routes, errors. q ends it."""
+    """Show a running site live: rates from the clients to each worker, times, slowest routes, errors.
+
+    q ends it, ? explains the screen.
+    """
     runtime = one_site(app, config, name)
     items = client.ask(runtime, "GET", "/live", **({"once": "1"} if once else {}))
     if is_json:
@@ -41,10 +44,11 @@ def command(app: str | None, config: str | None, name: str, once: bool, is_json:
 
 def _live(items: Iterator[dict[str, Any]]) -> None:
     try:
-        with _screen():
+        with _screen() as keys:
             for item in _whole(items):
                 size = shutil.get_terminal_size()
-                _draw(lines(output.safe(item), size.columns, size.lines)[: size.lines - 1])
+                shown = HELP if keys.wants_help else lines(output.safe(item), size.columns, size.lines)
+                _draw(shown[: size.lines - 1])
     except KeyboardInterrupt:
         return
     raise PorticoError(Problem("", "the site has stopped"))
@@ -73,27 +77,35 @@ def _draw(rows: list[str]) -> None:
     sys.stdout.flush()
 
 
+class _Keys:
+    """What the keys have asked for."""
+
+    wants_help = False
+
+
 @contextmanager
-def _screen() -> Iterator[None]:
-    """The terminal as a screen of ours; q is Ctrl-C."""
+def _screen() -> Iterator[_Keys]:
+    """The terminal as a screen of ours; q is Ctrl-C, ? shows the help and hides it."""
     import signal
     import termios
     import threading
     import tty
 
-    before = termios.tcgetattr(0) if sys.stdin.isatty() else None
+    before, keys = termios.tcgetattr(0) if sys.stdin.isatty() else None, _Keys()
 
     def listen() -> None:
         while key := sys.stdin.read(1):
             if key in "qQ":
                 signal.raise_signal(signal.SIGINT)
+            if key in "?hH":
+                keys.wants_help = not keys.wants_help
 
     click.echo(_ENTER, nl=False)
     try:
         if before is not None:
             tty.setcbreak(0)
             threading.Thread(target=listen, daemon=True).start()
-        yield
+        yield keys
     finally:
         if before is not None:
             termios.tcsetattr(0, termios.TCSADRAIN, before)

@@ -7,12 +7,29 @@ from typing import Any
 
 from portico.cli import output
 from portico.cli.words import cut, lasting
+from portico.values import counted
 from portico.watch.lines import visible
 
 _BARS = " ▁▂▃▄▅▆▇█"
 _MOST_WORKERS = 8
 _MOST_SLOW = 4
 _STYLES = {"good": output.good, "warn": output.warned, "bad": output.bad, "note": output.faint}
+
+
+HELP = [
+    "portico top: keys and words",
+    "",
+    "q  ends it        ?  shows or hides this help",
+    "",
+    "arrows      requests a second, over the last five seconds",
+    "took        times from the first byte of a request to the last of its answer; p95: 95 % took less.",
+    "            One request is shown as it was; of several, percentiles are right to an eighth.",
+    "answers     by class of status, the cache's share, and what the limits refused",
+    "queue       requests that wait for a worker, requests in a worker, and how long they waited",
+    "routes      of the last minute, the slowest first",
+    "",
+    "portico dashboard shows the same in a browser, with ten minutes of history.",
+]
 
 
 def lines(item: dict[str, Any], width: int, height: int) -> list[str]:
@@ -49,7 +66,7 @@ def _flow(item: dict[str, Any], width: int) -> list[str]:
     nginx = house["nginx"]
     own = f"{rate(now['nginx'])}/s answered by itself, " if now["nginx"] else ""
     rows = [
-        f"{'clients':<14}{house['connections']} connections",
+        f"{'clients':<14}{counted(house['connections'], 'connection')}",
         f"  {_arrow(now['rate'])} {'nginx':<10}{own}{_life(nginx)}, {_mib(nginx['memory'])}",
     ]
     for one in house["generations"]:
@@ -76,7 +93,7 @@ def _generation(one: dict[str, Any], house: dict[str, Any], now: dict[str, Any])
         for worker in workers[:_MOST_WORKERS]
     ]
     more = len(workers) - _MOST_WORKERS
-    return [*rows, f"            and {more} more workers"] if more > 0 else rows
+    return [*rows, f"            and {counted(more, 'more worker')}"] if more > 0 else rows
 
 
 def _arrow(value: float) -> str:

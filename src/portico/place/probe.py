@@ -89,6 +89,34 @@ def runtime_directories(name: str = "*") -> list[Path]:
     return sorted(path for path in _runtime_parent().glob(f"{name}-{'[0-9a-f]' * 6}") if path.is_dir())
 
 
+SERVICES = Path("/run"), Path("/var/lib")
+"""Where systemd makes the directories that `portico export systemd` names: sockets, and what is kept."""
+
+
+def service_directories(key: str) -> list[tuple[Path, Path]]:
+    """Runtime and state directory of each service that has a site of that key; none when we are told another parent."""
+    if os.environ.get("PORTICO_RUNTIME_DIR"):
+        return []
+    runtime, state = SERVICES
+    return [
+        (path / key, state / path.name / key)
+        for path in sorted(runtime.glob("portico-*"))
+        if _is_there(path / key)
+    ]
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
+
+
+def parents() -> tuple[Path, Path]:
+    """Where this user's sites have their runtime and their state directories."""
+    return _runtime_parent(), _state_parent()
+
+
 def _runtime_parent() -> Path:
     chosen = os.environ.get("PORTICO_RUNTIME_DIR")
     if chosen:

@@ -82,6 +82,7 @@ def plan(site: Site, place: Place) -> Plan:
         notes=_notes(site, place),
         alarms=exposure.alarms(site, place),
         remedy=f"cd {shlex.quote(site.facts.directory)} && {site.facts.remedy}" if site.facts.remedy else "",
+        endpoints=tuple(dict.fromkeys(route.endpoint for route in site.facts.routes if route.endpoint)),
         masked=tuple(site.options.trace.mask),
         logs=_logs(site),
         cache=paths.cache if caches(site, place) else "",

@@ -345,6 +345,8 @@ class Plan:
     """What the user should know about this plan, one sentence each."""
     remedy: str = ""
     """The command of the app's own that makes or updates its database; empty when none is known."""
+    endpoints: tuple[str, ...] = ()
+    """The names by which the app's routes appear in the log, each once."""
     app_log: str = ""
     """What the app writes, with the ids of its requests; empty when nobody keeps it."""
     masked: tuple[str, ...] = ()

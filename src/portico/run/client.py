@@ -17,6 +17,9 @@ _LONGEST_LINE = 1 << 25
 """The history of a site in one line: a hundredth of that."""
 
 
+_NOT_HERE = "start it: portico run\nor see what runs elsewhere: portico status --all"
+
+
 def ask(runtime: str, method: str, path: str, /, **parameters: str) -> Iterator[dict[str, Any]]:
     """The lines of its answer, as they come. Raises PorticoError when nothing runs there or it is refused."""
     connection = _Connection(control.path(runtime))
@@ -26,7 +29,9 @@ def ask(runtime: str, method: str, path: str, /, **parameters: str) -> Iterator[
         response = connection.getresponse()
         lines = (json.loads(line) for line in response)
         if response.status != http.client.OK:
-            raise PorticoError(Problem(runtime, next(lines, {"error": response.reason})["error"]))
+            raise PorticoError(
+                Problem(lock.site_of(runtime), next(lines, {"error": response.reason})["error"])
+            )
         yield from lines
     except (OSError, http.client.HTTPException) as error:
         raise PorticoError(_silence(runtime, error)) from error
@@ -46,10 +51,12 @@ async def listen(runtime: str, path: str) -> AsyncGenerator[dict[str, Any], None
         async for line in reader:
             item = json.loads(line)
             if status != b"200":
-                raise PorticoError(Problem(runtime, item["error"]))
+                raise PorticoError(Problem(lock.site_of(runtime), item["error"]))
             yield item
     except (OSError, EOFError, IndexError, ValueError) as error:
-        raise PorticoError(Problem(runtime, f"it does not answer as it should: {error}")) from error
+        raise PorticoError(
+            Problem(lock.site_of(runtime), f"it does not answer as it should: {error}")
+        ) from error
     finally:
         writer.close()
 
@@ -67,8 +74,9 @@ class _Connection(http.client.HTTPConnection):
 
 
 def _silence(runtime: str, error: Exception) -> Problem:
+    site = lock.site_of(runtime)
     if isinstance(error, PermissionError):
-        return Problem(runtime, "another user runs this site", "ask as that user, or as root")
+        return Problem(site, "another user runs this site", "ask as that user, or as root")
     if lock.running(runtime) is None:
-        return Problem(runtime, "nothing runs here", "start it: portico run")
-    return Problem(runtime, f"it runs, but does not answer: {error}")
+        return Problem(site, "nothing runs here", _NOT_HERE)
+    return Problem(site, f"it runs, but does not answer: {error}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,6 +28,11 @@ class Running:
     app: str
     urls: tuple[str, ...]
     since: float
+
+
+def site_of(runtime: str | Path) -> str:
+    """The name of the site whose runtime directory that is, as people know it: "shop" of ".../shop-4356b8"."""
+    return re.sub(r"-[0-9a-f]{6}$", "", Path(runtime).name)
 
 
 def running(runtime: str) -> Running | None:
@@ -97,14 +103,19 @@ def _read(fd: int) -> Running:
 
 def _taken(path: Path, other: Running) -> Problem:
     if not other.pid:
-        return Problem(str(path.parent), "another Portico is starting here", "wait for it, or stop it")
+        return Problem(
+            site_of(path.parent), "another Portico is starting this site", "wait for it: portico status"
+        )
     since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(other.since))
     url = f" at {other.urls[0]}" if other.urls else ""
-    return Problem(
-        str(path.parent),
-        f"already running: {other.app}{url}, pid {other.pid}, since {since}",
-        f"stop it first: kill {other.pid}\nor serve new code without stopping: kill -HUP {other.pid}",
-    )
+    what = f"already running: {other.app}{url}, pid {other.pid}, since {since}".replace(": at", " at")
+    if not other.app:  # a gateway of several sites
+        return Problem(
+            site_of(path.parent), what, "stop it first: portico stop\nor read its sites again: portico reload"
+        )
+    name = site_of(path.parent)
+    stop, reload = f"portico stop --site {name}", f"portico reload --site {name}"
+    return Problem(name, what, f"stop it first: {stop}\nor serve the new code without stopping: {reload}")
 
 
 def _path(runtime: str) -> Path:

@@ -285,6 +285,8 @@ def _answers(
 
     def decide(event: Event) -> control.Answer:
         async def give(_: control.Parameters) -> AsyncGenerator[object, None]:
+            if isinstance(event, was.RollbackAsked):
+                _check_rollback(pump, world)
             with board.follow() as items:
                 tell(event)
                 async for told in orders.decided(until_decided(items)):
@@ -304,6 +306,15 @@ def _answers(
         "POST /drain": control.Answer(upstreams.drain, ("server", "undo")),
         "POST /stop": control.Answer(stop),
     }
+
+
+def _check_rollback(pump: Pump, world: World) -> None:
+    """Raises PorticoError when the directory of the release to go back to is gone: its templates and files are, too."""
+    warm = None if pump.state.canary else pump.state.warm
+    plan = world.plans.get(warm.number) if warm else None
+    if warm and plan and plan.has_app and not Path(plan.server.cwd).is_dir():
+        what = f"release {warm.number} cannot serve again: its directory is gone: {plan.server.cwd}"
+        raise PorticoError(Problem("", what, "put it back, or reload other code: portico reload --path DIR"))
 
 
 def _tenths(percent: str | None, plan: Plan) -> int:

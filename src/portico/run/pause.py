@@ -21,7 +21,7 @@ from portico.plan.model import Plan
 from portico.plan.paths import pause
 from portico.run import news, proc, quiet
 from portico.run.world import SayNews, World
-from portico.values import Duration
+from portico.values import Duration, counted
 
 _LOOK_SECONDS = 0.05
 _SURE = 3
@@ -60,7 +60,9 @@ class Pause:
             await asyncio.sleep(_LOOK_SECONDS)
         left = self._requests(quiet.ACCEPTED)
         raise PorticoError(
-            Problem("", f"not paused: {left} requests were still in progress when the pause ended", _LONGER)
+            Problem(
+                "", f"not paused: {counted(left, 'request')} still in progress when the pause ended", _LONGER
+            )
         )
 
     def _make(self) -> None:

@@ -6,13 +6,16 @@ import errno
 import os
 import socket
 from collections.abc import Iterable
+from contextlib import suppress
+from urllib.parse import urlsplit
 
 from portico.errors import PorticoError, Problem
-from portico.run import proc
+from portico.place.probe import runtime_directories
+from portico.run import lock, proc
 from portico.values import Address
 
 _CAP_NET_BIND_SERVICE = 10
-_HTTPS = 443
+_HTTP, _HTTPS = 80, 443
 _TWO_WAYS_PAST_1024 = (
     "let this nginx use low ports: sudo setcap cap_net_bind_service=+ep {nginx}",
     "or let every program use them: sudo sysctl net.ipv4.ip_unprivileged_port_start={port}",
@@ -49,6 +52,9 @@ def bind(addresses: Iterable[Address], nginx: str, backlog: int = 1) -> dict[Add
 def _problem(address: Address, nginx: str, error: OSError) -> Problem | None:
     where = f"listen {address}"
     match error.errno:
+        case errno.EADDRINUSE if site := _site_at(address.port):
+            hint = f"stop it: portico stop --site {site}\nor listen elsewhere: --listen 127.0.0.1:PORT"
+            return Problem(where, f'port {address.port} is taken by your site "{site}"', hint)
         case errno.EADDRINUSE:
             return Problem(where, f"port {address.port} is taken{_owner(address.port)}", _elsewhere())
         case errno.EACCES:
@@ -85,6 +91,21 @@ def _owner(port: int) -> str:
     pids = {c.pid for c in found if c.status == psutil.CONN_LISTEN and c.laddr and c.laddr.port == port}
     known = sorted(pid for pid in pids if pid)
     return f" by pid {known[0]}: {proc.command(known[0])}" if known else " by a process of another user"
+
+
+def _site_at(port: int) -> str:
+    """The name of a site of this user that serves at that port, "" for none."""
+    for directory in runtime_directories():
+        with suppress(OSError):
+            running = lock.running(str(directory))
+            if running and any(_port_of(url) == port for url in running.urls):
+                return lock.site_of(directory)
+    return ""
+
+
+def _port_of(url: str) -> int:
+    parts = urlsplit(url)
+    return parts.port or (_HTTPS if parts.scheme == "https" else _HTTP)
 
 
 def _elsewhere() -> str:

@@ -573,7 +573,7 @@ class Edge(Section, frozen=True):
         Duration | None,
         _option(
             "nginx keeps the answer so long, unless the app says another time, or that it must not be kept (`private`, "
-            "`no-store`, a cookie that is set). Of many who ask at once, one is answered by the app.",
+            "`no-store`, a cookie that is set). When many ask at once, only one request reaches the app.",
             example="60s",
         ),
     ] = None
@@ -638,7 +638,7 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         AppRef | None,
         _option(
             "The app: `module:attribute`, `module:factory()`, `module`, or a path to a .py file. "
-            "Found the way the flask command finds it when left out.",
+            "Default: the one that is found, as the flask command finds it.",
             example="shop:create_app()",
         ),
     ] = None
@@ -734,7 +734,8 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     max_upload: Annotated[
         Size | None,
         _option(
-            "Largest request body. Default: the app's own MAX_CONTENT_LENGTH, else 16MiB.",
+            "Largest request body. KB, MB and GB mean KiB, MiB and GiB, as in nginx: 16MB is 16777216 bytes. "
+            "Default: the app's own MAX_CONTENT_LENGTH, else 16MiB.",
             example="64MiB",
             source="https://nginx.org/en/docs/http/ngx_http_core_module.html#client_max_body_size",
         ),

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import re
 import stat
+import unicodedata
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -139,13 +141,21 @@ def own_directory(directory: Path) -> Path:
 
 
 def site_name(directory: Path) -> str:
-    """A name from the directory's, in characters that any file system and any shell takes."""
-    return word(own_directory(directory).name)
+    """A name from the directory's, in characters that any file system and any shell takes.
+
+    A link called `current` (Capistrano's) leads to a release: the site has the name of the directory that holds it.
+    """
+    own = own_directory(directory)
+    return word(own.parent.name if own.name == "current" and own.is_symlink() else own.name)
 
 
 def word(text: str) -> str:
-    """A text as the name of a site."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-.")[:40] or "site"
+    """A text as the name of a site: accents dropped; other letters, which no shell takes, become a short hash."""
+    plain = unicodedata.normalize("NFKD", text)
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", "".join(c for c in plain if not unicodedata.combining(c)))
+    if any(char.isalnum() and not char.isascii() for char in plain):
+        name = f"{name.strip('-.')[:30] or 'site'}-{hashlib.sha256(text.encode()).hexdigest()[:4]}"
+    return name.strip("-.")[:40] or "site"
 
 
 def _declared(

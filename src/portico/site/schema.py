@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import msgspec
@@ -51,11 +52,47 @@ def reference_page() -> str:
         '`workers = 4`, `nginx = "system"`.',
         "",
     ]
+    lines += _index()
     for key in keys():
         lines += _section_head(key) + _entry(key)
     lines += ['## [routes."/import/<int:id>"]', "", (Edge.__doc__ or "").strip(), ""]
     lines += ["One table a URL rule, in Flask's spelling; see [routes.md](routes.md). There is no flag.", ""]
     return "\n".join([*lines, *(line for key in route_keys() for line in _route_entry(key))])
+
+
+def _index() -> list[str]:
+    """The options by section, each a link."""
+    by_section: dict[str, list[str]] = {}
+    for key in keys():
+        section, _, last = key.name.rpartition(".")
+        by_section.setdefault(section, []).append(f"[{last}](#{_anchor(key)})")
+    rows = [
+        f"| {f'`[{name}]`' if name else 'site'} | {' · '.join(links)} |" for name, links in by_section.items()
+    ]
+    return [
+        "| section | options |",
+        "|---|---|",
+        *rows,
+        '| `[routes."..."]` | [one route](#routesimportintid) |',
+        "",
+    ]
+
+
+def _anchor(key: Key) -> str:
+    """As GitHub makes it of the heading."""
+    section = sections().get(key.name.partition(".")[0])
+    is_short = section is not None and key.name.endswith(f".{section.shorthand}")
+    return key.name.replace(".", "") + ("-short" if is_short else "")
+
+
+def default_of(key: Key) -> str:
+    """The default in words: the value, or what the help says of it."""
+    if said := _DEFAULT.search(key.help):
+        return said[1]
+    return "none" if key.default in (None, "") else f"`{shown(key.default)}`"
+
+
+_DEFAULT = re.compile(r"Default: (.+)\.$")
 
 
 def shown(value: Any) -> str:
@@ -100,9 +137,9 @@ def _entry(key: Key) -> list[str]:
     lines = [
         f"### `{key.name}`{short}",
         "",
-        key.help,
+        _DEFAULT.sub("", key.help).strip(),
         "",
-        f"Default `{shown(key.default)}`; example `{_assignment(key)}`; flag `--{flag}`; {key.expected}.",
+        f"Default: {default_of(key)}. Example `{_assignment(key)}`. Flag `--{flag}`. Type: {key.expected}.",
     ]
     return [*lines, *_rights(key), *([f"Source: <{key.source}>"] if key.source else []), ""]
 
@@ -117,13 +154,13 @@ def _rights(key: Key) -> list[str]:
 
 
 def _route_entry(key: Key) -> list[str]:
-    default = "the site's" if key.default is None else f"`{shown(key.default)}`"
+    default = "the site's" if key.default is None else default_of(key)
     return [
         f"### `routes.<rule>.{key.name}`",
         "",
         key.help,
         "",
-        f"Default {default}; example `{_assignment(key)}`; {key.expected}.",
+        f"Default: {default}. Example `{_assignment(key)}`. Type: {key.expected}.",
         "",
     ]
 

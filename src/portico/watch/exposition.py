@@ -32,10 +32,8 @@ def exposition(metrics: Metrics, house: Mapping[str, Any], traced: Mapping[str, 
 
 def _families(m: Metrics, house: Mapping[str, Any]) -> Iterator[Iterator[str]]:
     yield _family(
-        "requests_total", "counter", "Requests answered, by route and class of status.",
-        (({"route": name, "status": group}, count) for name, route in m.routes.items()
-         for group, count in zip(CLASSES, route.classes, strict=True) if count),
-    )  # fmt: skip
+        "requests_total", "counter", "Requests answered, by route and class of status.", _requests(m)
+    )
     yield _histograms(
         "request_seconds", "From the first byte of a request to the last of its answer, as nginx saw it.",
         (({"route": name}, route.times) for name, route in m.routes.items()),
@@ -62,6 +60,19 @@ def _families(m: Metrics, house: Mapping[str, Any]) -> Iterator[Iterator[str]]:
     )  # fmt: skip
     yield _counter("log_lines_unreadable_total", "Of them no request of nginx's.", [({}, m.unreadable)])
     yield from _of_house(house)
+
+
+def _requests(m: Metrics) -> Iterator[Sample]:
+    """The usual classes of each known route from the beginning, at 0: `increase()` sees no first value otherwise."""
+    nothing = [0] * len(CLASSES)
+    counts = dict.fromkeys(m.known, nothing) | {name: route.classes for name, route in m.routes.items()}
+    for name, classes in counts.items():
+        for group, count in zip(CLASSES, classes, strict=True):
+            if count or group in _USUAL:
+                yield {"route": name, "status": group}, count
+
+
+_USUAL = frozenset({"2xx", "3xx", "4xx", "5xx"})
 
 
 def _of_house(house: Mapping[str, Any]) -> Iterator[Iterator[str]]:

@@ -68,6 +68,8 @@ class Histogram:
     def quantiles(self, *shares: float) -> list[float | None]:
         """The time below which each share (0.5, 0.99) of the counted was; None when there was nothing."""
         total = self.count
+        if total == 1:  # the sum is that time itself
+            return [self.sum for _ in shares]
         return [_quantile(self.steps, share * total) if total else None for share in shares]
 
 

@@ -14,6 +14,8 @@ _LONGEST = 45
 """Characters of an IPv6 address; nothing that is a method or a client is longer."""
 FROM_CACHE = frozenset({"HIT", "STALE", "UPDATING"})
 """The answer is one that nginx kept."""
+CLIENT_LEFT, CLOSED = 499, 444
+"""nginx's own statuses: the client hung up, and nginx closed the connection without an answer."""
 _SHORTEST = 12
 """What is shown of a path however narrow the terminal is."""
 
@@ -67,6 +69,11 @@ class Request(msgspec.Struct, frozen=True, dict=True, kw_only=True):
         return self.uri.partition("?")[0]
 
     @property
+    def has_left(self) -> bool:
+        """The client closed its connection before it got a byte; nginx writes 499, or the status it would have sent."""
+        return self.status == CLIENT_LEFT or (not self.bytes_out and 200 <= self.status < CLOSED)
+
+    @property
     def retries(self) -> int:
         """How often it was tried again at another server or socket."""
         return self.upstream.count(", ")
@@ -108,14 +115,18 @@ class Request(msgspec.Struct, frozen=True, dict=True, kw_only=True):
         return fields | {"path": self.path, "retries": self.retries} | self.numbers
 
 
-def readable(request: Request, width: int = 0) -> str:
-    """`12:03:04  200  GET     12ms  4KiB  /path  127.0.0.1`, the path cut so that all fits the width."""
-    time = visible(request.time.partition("T")[2][:8])
+def readable(request: Request, width: int = 0, *, is_dated: bool = False) -> str:
+    """`12:03:04  200  GET     12ms  4KiB  /path  127.0.0.1`, the path cut so that all fits the width.
+
+    With `is_dated` the day stands before the time.
+    """
+    time = visible(clock(request.time, is_dated=is_dated))
     head = (
         f"{time}  {request.status:3d}  {visible(request.method or '-')[:_LONGEST]:6s} "
         f"{milliseconds(request.seconds):>7s} {short_size(request.bytes_out):>8s}  "
     )
-    tail = f"  {visible(request.client)[:_LONGEST]}"
+    left = "  client left" if request.has_left else ""
+    tail = f"  {visible(request.client)[:_LONGEST]}{left}"
     return f"{head}{_cut(visible(request.uri or '-'), width - len(head) - len(tail), width)}{tail}"
 
 
@@ -143,8 +154,17 @@ def visible(text: str) -> str:
     return "".join(char if char.isprintable() else _spelled(char) for char in text)
 
 
+def clock(time: str, *, is_dated: bool) -> str:
+    """The time of day of a line's ISO 8601 time, with its day before it when wanted."""
+    day, _, rest = time.partition("T")
+    return f"{day[:10]} {rest[:8]}" if is_dated else rest[:8]
+
+
 def milliseconds(seconds: float) -> str:
-    return f"{seconds * 1000:.0f}ms" if seconds < 10 else f"{seconds:.1f}s"
+    """One unit up to a second, and the other above it: 179ms, 3.18s, 30.0s."""
+    if seconds < 0.9995:
+        return f"{seconds * 1000:.0f}ms"
+    return f"{seconds:.2f}s" if seconds < 9.995 else f"{seconds:.1f}s"
 
 
 def _number(text: str) -> int | None:

@@ -57,7 +57,7 @@ class Live:
     """One running site, seen. `watch` runs beside the serving; the rest is asked meanwhile."""
 
     def __init__(self, plan: Plan) -> None:
-        self.metrics = Metrics(path for path, _ in lanes(plan.socket))
+        self.metrics = Metrics((path for path, _ in lanes(plan.socket)), plan.endpoints)
         self._plan = plan
         self._access, self._words = (
             Follower(Path(plan.access_log)),

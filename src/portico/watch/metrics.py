@@ -9,6 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
+from itertools import islice
 
 import msgspec
 
@@ -70,8 +71,10 @@ class Route:
 class Metrics:
     """Counters that only grow."""
 
-    def __init__(self, app_sockets: Iterable[str] = ()) -> None:
+    def __init__(self, app_sockets: Iterable[str] = (), known: Iterable[str] = ()) -> None:
         self._app = frozenset(f"unix:{path}" for path in app_sockets)
+        self.known = (NGINX, UNNAMED, *(name[:_LONGEST_NAME] for name in islice(known, MOST_ROUTES)))
+        """Routes that are shown before anybody has asked for them."""
         self.lines = 0
         """Every line there was; a good guess while texts are passed over."""
         self.estimated = 0

@@ -127,7 +127,7 @@ def promote(state: State, now: float) -> Step:
     """The canary, which must be there, gets everything."""
     canary = state.canary
     assert canary is not None
-    return switch(state.having(canary.to(Status.WELL, now)), canary, now - canary.life.since, now)
+    return switch(state.having(canary.to(Status.WELL, now)), canary, 0.0, now)
 
 
 def abort_asked(state: State, _: was.AbortAsked, now: float) -> Step:
