@@ -13,7 +13,7 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-from click import Command, Context
+from click import Command, Context, Group
 from click.testing import CliRunner
 
 from portico.cli import COMMANDS, portico
@@ -68,19 +68,23 @@ def test_every_command_is_documented_and_has_help(name: str) -> None:
     assert done.output.startswith(f"Usage: portico {name}")
 
 
-def test_every_command_in_the_readme_exists_with_its_flags() -> None:
-    for block in code_blocks(ROOT / "README.md", ""):
-        for line in block.splitlines():
-            words = line.partition("#")[0].split()
-            if words[:1] != ["portico"]:
-                continue
-            assert words[1] in COMMANDS, line
-            command = portico.get_command(Context(portico), words[1])
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_command_in_the_documentation_exists_with_its_flags(page: Path) -> None:
+    lines = [
+        line
+        for block in re.findall(r"```(?:sh)?\n(.*?)```", page.read_text(), re.DOTALL)
+        for line in block.splitlines()
+    ]
+    for line in lines:
+        for call in re.findall(r"(?:^|&& )(?:[\w/]+/)?portico ([^#&|]*)", line):
+            words = call.replace("'", "").split()
+            assert words[0] in COMMANDS, line
+            command = portico.get_command(Context(portico), words[0])
             assert isinstance(command, Command)
-            known = {flag for parameter in command.params for flag in parameter.opts}
-            for word in words[2:]:
-                if word.startswith("--"):
-                    assert word.partition("=")[0] in known, line
+            if isinstance(command, Group) and len(words) > 1 and words[1] in command.commands:
+                command = command.commands[words[1]]
+            known = {flag for parameter in command.params for flag in parameter.opts} | {"--help"}
+            assert {word.partition("=")[0] for word in words if word.startswith("--")} <= known, line
 
 
 def readme_lines() -> list[str]:
