@@ -51,8 +51,9 @@ def test_the_test_of_the_files_binds_no_port_of_the_site(home: Path) -> None:
 def test_a_fault_is_said_with_the_line_of_the_real_file(home: Path) -> None:
     words = ("--listen", f":{free_port()}", "--domain", "shop.example")
     (home / "portico.toml").write_text('[nginx]\nserver = ["prox_pass http://a;"]\n')
-    said = checked(home, *words)["nginx"]["what"]
-    number = said.rpartition("nginx.conf:")[2].split()[0]
+    said = checked(home, *words)["nginx"]
+    assert said["what"] == "portico.toml:2: nginx does not accept this directive: prox_pass http://a;"
+    number = said["hint"].rpartition("nginx.conf:")[2].split()[0]
     assert "prox_pass http://a;" in portico("explain", number, *words, cwd=home).stdout
 
 

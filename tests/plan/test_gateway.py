@@ -44,6 +44,19 @@ sticky = "portico_app"
 """
 
 
+OWN = """
+[nginx]
+http = [
+  "server_names_hash_max_size 8192;", "client_body_timeout 50s;", "gzip off;", "auth_basic x;",
+  "auth_basic_user_file /etc/passwd;",
+]
+server = [
+  "client_max_body_size 5m; uwsgi_read_timeout 7s;", "error_page 404 /mine;", "keepalive_timeout 8s;", "gzip on;",
+  "add_header X-Mine yes;", "limit_conn_status 430;", "uwsgi_param SERVER_NAME mine;", "allow all;",
+"""
+"""Directives of the user's that Portico has, too: at the same level or, on a gateway, moved to it."""
+
+
 def planned(text: str, tmp: Path, place: Place = PLACE, **changed: object) -> Plan:
     """The plan of a portico.toml, as one site of a gateway."""
     site, place = sited(text, tmp, place)
@@ -233,13 +246,17 @@ def test_nginx_accepts_sites_that_have_everything(nginx: str, tmp_path: Path) ->
     )  # fmt: skip
     old = EVERYTHING.replace('sticky = "portico_app"', "").replace("backend.internal", "127.0.0.1")
     everything = EVERYTHING if nginx == "embedded" else old
-    texts = [site("shop", "shop.example"), everything, site("any", listen="127.0.0.1:9000")]
+    merging = '"add_header_inherit merge;"' if nginx == "embedded" else ""
+    texts = [
+        site("shop", "shop.example"), everything, site("any", listen="127.0.0.1:9000"),
+        site("mine", "mine.example", more=OWN + merging + "]\n"),
+    ]  # fmt: skip
     some = [
         part_of(planned(text, tmp_path, replace(place, runtime=f"{tmp_path}/x", state=f"{tmp_path}/x")))
         for text in texts
     ]
     made = gateway_plan(some, place)
-    for name in ("g/conf", "g/bodies", "shop", "All-in", "any"):
+    for name in ("g/conf", "g/bodies", "shop", "All-in", "any", "mine"):
         (tmp_path / name).mkdir(parents=True, exist_ok=True)
     write_files(made.files, tmp_path / "g/conf")
     done = subprocess.run(
@@ -279,8 +296,40 @@ def test_an_old_build_says_what_it_can(tmp_path: Path) -> None:
 
 
 def test_lines_that_hold_for_every_site_are_said(tmp_path: Path) -> None:
-    assert USERS_HTTP in planned('[nginx]\nhttp = ["gzip_vary off;"]\n', tmp_path).notes
+    assert USERS_HTTP in planned('[nginx]\nhttp = ["server_names_hash_max_size 4096;"]\n', tmp_path).notes
+    assert USERS_HTTP not in planned('[nginx]\nhttp = ["gzip_vary off;"]\n', tmp_path).notes
     assert USERS_HTTP not in planned("", tmp_path).notes
+
+
+def test_own_directives_take_the_place_of_portico_s_and_hold_for_their_site_alone(tmp_path: Path) -> None:
+    (mine,) = parts(tmp_path, site("mine", "mine.example", more=OWN + "]\n"))
+    made = gateway_plan([mine, *parts(tmp_path, site("shop", "shop.example"))], GATEWAY)
+    files = {file.path: file.content for file in made.files}
+    conf = files["sites/mine/site.conf"]
+    server = conf[conf.index("server {") :]
+    for once in (
+        "client_max_body_size 5m; ", "uwsgi_read_timeout 7s;", "error_page 404 /mine;", "keepalive_timeout 8s;",
+        "gzip on;", "limit_conn_status 430;", "uwsgi_param SERVER_NAME mine;", "client_body_timeout 50s;",
+        "auth_basic x;",
+    ):  # fmt: skip
+        words = " ".join(once.strip(" ;").split()[:-1])
+        at_server = [line.strip() for line in server.splitlines() if line.startswith(f"    {words} ")]
+        assert at_server == [once.strip()], at_server
+    assert "auth_basic off;" in server
+    assert "client_body_timeout 50s" not in files["nginx.conf"] + files["sites/shop/site.conf"]
+    assert "server_names_hash_max_size" not in files["nginx.conf"], "once, and it is the user's"
+    (line,) = (one for file in made.files for one in file.lines if one.text == "    limit_conn_status 430;")
+    assert line.is_users
+    assert line.cause.startswith("portico.toml:")
+
+
+def test_what_two_sites_set_for_all_is_a_conflict(tmp_path: Path) -> None:
+    texts = [
+        site(name, f"{name}.example", more='[nginx]\nhttp = ["map_hash_max_size 4096;"]\n')
+        for name in ("a", "b")
+    ]
+    (_, (refused,)) = fitting(parts(tmp_path, *texts))
+    assert "sets map_hash_max_size in [nginx] http, and so does" in refused[1].what
 
 
 TLS = '[https]\nmode = "local"\nlisten = "127.0.0.1:8443"\n'

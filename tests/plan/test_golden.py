@@ -18,6 +18,7 @@ from portico.plan.build import plan
 from portico.plan.model import Plan
 from portico.site.load import load
 from portico.site.model import AppFacts, Root, Site, StaticFolder
+from portico.site.own import Own, own
 from portico.site.routed import routed
 from tests.support import RULE, golden
 
@@ -66,6 +67,10 @@ FACTS = AppFacts(
 )
 
 
+def _own(entries: list[str]) -> tuple[Own, ...]:
+    return tuple(one for entry in entries for one in own(entry))
+
+
 def case(text: str, directory: Path, installed: NginxBuild | None = None) -> Plan:
     """A case is a portico.toml; its table [test] changes the rest. `installed` stands in for the case's own nginx."""
     own: dict[str, Any] = tomllib.loads(text).get("test", {})
@@ -85,7 +90,7 @@ def case(text: str, directory: Path, installed: NginxBuild | None = None) -> Pla
     site = Site(
         options, facts, "/srv/shop", "shop", causes, declared,
         spa=options.spa and f"/srv/shop/{options.spa}",
-        nginx_http=tuple(options.nginx.http), nginx_server=tuple(options.nginx.server),
+        nginx_http=_own(options.nginx.http), nginx_server=_own(options.nginx.server),
         roots=tuple(Root(f"/srv/shop/{path}", "[downloads]", is_declared=True) for path in roots),
         routed=routed(options, facts, causes),
         hashed=frozenset(own.get("hashed", ())), unhashed=frozenset(own.get("unhashed", ())),

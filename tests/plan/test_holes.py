@@ -101,10 +101,10 @@ def test_directives_must_meet_in_one_block() -> None:
 
 def test_the_user_s_own_lines_count_and_what_they_include_may_be_anything() -> None:
     quic, mail = "CVE-2026-121810", "CVE-2026-113425"
-    assert quic not in used(server(verbatim("# listen 443 quic;\nadd_header X 'listen 1 quic;';", "")))
-    assert quic in used(server(verbatim("location / {\n  listen 443 quic; }", "")))
-    assert quic in used(server(verbatim("include snippets/*.conf;", "")))
-    assert mail not in used(server(verbatim("include snippets/*.conf;", ""))), "not below http"
+    assert quic not in used(server(verbatim("# listen 443 quic;\nadd_header X 'listen 1 quic;';", ("",))))
+    assert quic in used(server(verbatim("location / {\n  listen 443 quic; }", ("",))))
+    assert quic in used(server(verbatim("include snippets/*.conf;", ("",))))
+    assert mail not in used(server(verbatim("include snippets/*.conf;", ("",)))), "not below http"
 
 
 def test_an_advisory_whose_needs_nobody_knows_counts_as_used() -> None:

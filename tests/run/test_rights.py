@@ -121,6 +121,27 @@ def test_the_same_options_count_in_a_file_of_root_s_but_not_what_others_may_swap
         )
 
 
+def test_what_own_directives_name_is_readable_for_nginx_and_no_trap_for_root() -> None:
+    with private_directory() as home:
+        site, config = made(home), home / "etc" / "shop.toml"
+        write_files(site, {"htpasswd": "ann:x\n", "trap.pem": "x"})
+        (site / "htpasswd").chmod(0o600)
+        text = '[nginx]\nserver = [\n  "auth_basic_user_file htpasswd;",\n  {}]\n'
+        write_files(home, {"etc/shop.toml": text.format("")})
+        done = said(site, "plan", "--config", str(config), str(site))
+        assert done.returncode == 2
+        assert "shop.toml:3: auth_basic_user_file: nginx (user www-data) cannot read" in done.stderr
+        assert f"chgrp www-data {site}/htpasswd; chmod 640 {site}/htpasswd" in done.stderr
+        (site / "htpasswd").chmod(0o644)
+        assert said(site, "plan", "--config", str(config), str(site)).returncode == 0
+        for trap in ('"ssl_dhparam trap.pem;"', '"access_log logs.txt;"', '"include trap.pem;"'):
+            config.write_text(text.format(trap))
+            done = said(site, "plan", "--config", str(config), str(site))
+            assert done.returncode == 2, trap
+            assert "shop.toml:4: " in done.stderr
+            assert "counts only where nobody but root may write" in done.stderr
+
+
 def test_files_that_its_configuration_names_are_read_as_the_app_s_user() -> None:
     with private_directory() as home:
         toml = (

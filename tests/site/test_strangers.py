@@ -39,6 +39,7 @@ def ask(tmp_path: Path) -> Ask:
     return ask
 
 
+ORIGIN = "its answers depend on the Origin of a request, and nginx cannot know which it lets in"
 VARIED = "its header {} is not the same for each file and client (asked for /static/{})"
 DENIED = "the app answers 403 to a stranger who asks for /static/"
 
@@ -85,6 +86,8 @@ DENIED = "the app answers 403 to a stranger who asks for /static/"
             AFTER.format("answer.cache_control.max_age = len(request.path)"),
             VARIED.format("Cache-Control", "deep/a.txt"),
         ),
+        (AFTER.format("answer.vary.add('Origin')"), ORIGIN),
+        (AFTER.format("request.headers.get('Origin') in ('https://a.example',) and print()"), ORIGIN),
         (AFTER.format("answer.headers['X-Cost'] = '5 $'"), "nginx cannot write its header X-Cost"),
         (
             AFTER.format("answer.content_type = 'text/plain'"),

@@ -14,6 +14,7 @@ import msgspec
 
 from portico.check.model import Finding, fault, ok
 from portico.place.model import Place
+from portico.plan.blame import blamed
 from portico.plan.build import plan
 from portico.plan.model import Plan, Tls
 from portico.plan.paths import temporary
@@ -51,6 +52,8 @@ def _asked(site: Site, place: Place, directory: Path) -> Finding:
     )  # fmt: skip
     if done.returncode:
         said = done.stderr.decode("utf-8", "replace").replace(str(directory), place.runtime).strip()
+        if problem := blamed(private, done.stderr.decode("utf-8", "replace")):
+            return fault("nginx", f"{problem.where}: {problem.what}", said)
         hint = "look at your own [nginx] directives first"
         return fault("nginx", f"does not accept the files: {said}", hint)
     lines = len(private.file("nginx.conf").lines)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from portico.check.model import Finding, ok, warning
 from portico.place.model import Place
 from portico.plan.guarded import header_names, left_hint, left_note
+from portico.plan.linked import linked_folders
 from portico.plan.nginx.statics import served
 from portico.site.model import Site
 
@@ -15,6 +16,8 @@ def static_findings(site: Site, place: Place) -> Iterator[Finding]:
     """One finding for each folder about which code of the app's own has a say."""
     for left in site.left:
         yield warning(f"static {site.prefix}{left.url}", left_note(left), left_hint(left))
+    for folder, sentence, hint in linked_folders(site, place):
+        yield warning(f"static {site.prefix}{folder.url}", sentence, hint)
     for folder in served(site, place):
         if names := header_names(site, folder):
             yield ok(

@@ -14,11 +14,12 @@ from pathlib import Path
 
 from msgspec.structs import replace as changed
 
+from portico.cli.links import links_in
 from portico.errors import Problem, UsageError
 from portico.place.access import Reader as Reads
 from portico.place.access import blocked
 from portico.place.model import Place
-from portico.reading import Reader, doubt, trusted_part
+from portico.reading import Reader, as_user, doubt, trusted_part
 from portico.site.model import AppFacts, Root, RootFile, Site, StaticFolder
 
 _MOST_FILES = 20_000
@@ -58,7 +59,10 @@ def fenced(place: Place, site: Site) -> Place:
             withheld[path] = why
     if problems:
         raise UsageError(*problems)
-    return replace(place, unreadable=found, withheld=withheld, fences=_fences(site, place, folders))
+    linked = as_user(site.reader.user, lambda: links_in(site.static))
+    return replace(
+        place, unreadable=found, withheld=withheld, fences=_fences(site, place, folders), linked=linked
+    )
 
 
 def is_served(file: RootFile, place: Place) -> bool:

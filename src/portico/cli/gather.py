@@ -10,6 +10,7 @@ from typing import Any
 
 from portico.cli.folders import fenced, is_served, real_folders
 from portico.cli.here import here
+from portico.cli.own_files import refuse_unreadable
 from portico.cli.rights import exposed, refuse_nginx_s_own, rights
 from portico.errors import Problem, UsageError
 from portico.place.model import Place
@@ -102,6 +103,7 @@ def gather(
         origin=config or str(home),
     )
     place = fenced(replace(place, gateway=gateway), site)
+    refuse_unreadable(site, place)
     site = replace(site, root_files=tuple(file for file in site.root_files if is_served(file, place)))
     place = chosen(place, [site])
     return Gathered(site, place, plan(site, place))

@@ -60,6 +60,15 @@ class NginxBuild:
 
 
 @dataclass(frozen=True)
+class Linked:
+    """Symbolic links in a folder: how many, the first of them with where each leads, and if one is a folder."""
+
+    count: int
+    shown: tuple[tuple[str, str], ...]
+    has_folder: bool = False
+
+
+@dataclass(frozen=True)
 class Place:
     """One machine, as far as a plan depends on it.
 
@@ -130,6 +139,8 @@ class Place:
 
     withheld: Mapping[str, str] = field(default_factory=dict)
     """Folders that nginx could read and does not serve, because the app's own user may not read them; and why."""
+    linked: Mapping[str, Linked] = field(default_factory=dict)
+    """Folders that have links, which nginx does not follow."""
     fences: Mapping[str, str] = field(default_factory=dict)
     """For a folder that others than root can move: the beginning of its path that they cannot."""
     exposed: str = ""

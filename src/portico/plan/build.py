@@ -12,6 +12,7 @@ from portico.plan import app_risks, claim, exposure, tracing
 from portico.plan.bodies import body_directories
 from portico.plan.guarded import guarded_notes
 from portico.plan.gunicorn import gunicorn_conf, gunicorn_process
+from portico.plan.linked import linked_notes
 from portico.plan.model import CONF, Directory, File, Health, Ladder, Logs, Plan, Process, Upstream
 from portico.plan.nginx.cache import caches
 from portico.plan.nginx.cache import notes as cache_notes
@@ -22,7 +23,7 @@ from portico.plan.nginx.locations import HEALTH, can_answer_health
 from portico.plan.nginx.main import nginx_conf
 from portico.plan.nginx.oldest import impossible_version
 from portico.plan.nginx.pages import error_page_files, unused_pages
-from portico.plan.nginx.part import USERS_HTTP, part, part_file
+from portico.plan.nginx.part import USERS_HTTP, is_shared, part, part_file
 from portico.plan.nginx.routes import impossible as no_routes
 from portico.plan.nginx.routes import notes as route_notes
 from portico.plan.nginx.server import backlog, https_addresses, listen_addresses
@@ -100,13 +101,15 @@ def _nginx_files(site: Site, place: Place) -> tuple[File, ...]:
     if not place.gateway:
         return (nginx_conf(site, place),)
     tree = part(site, place)
+    file = part_file(site, tree)
     wanted = replace(
         claim.claim(site.name, site.origin or site.directory, tree),
         request_seconds=float(site.longest_timeout),
         urls=_urls(site),
         runtime=place.runtime,
+        own=tuple((number, line.cause) for number, line in enumerate(file.lines, 1) if line.is_users),
     )
-    return part_file(site, tree), claim.file(wanted)
+    return file, claim.file(wanted)
 
 
 def _servers(shared: Upstream | None) -> tuple[File, ...]:
@@ -282,8 +285,9 @@ def _notes(site: Site, place: Place) -> tuple[str, ...]:
         for folder in site.facts.static
         if not is_literal(folder.folder)
     ]
+    notes += linked_notes(site, place)
     notes += [*unused_pages(site), *_left_out(place), *_short_lived(place)]
-    if place.gateway and site.nginx_http:
+    if place.gateway and is_shared(site):
         notes.append(USERS_HTTP)
     if not can_answer_health(place):
         notes.append(f"this nginx was built without auth_request: {HEALTH} is not answered")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 import msgspec
 from msgspec import Struct
@@ -10,6 +10,7 @@ from msgspec import Struct
 from portico.errors import Problem
 from portico.plan.model import File, Line
 from portico.plan.nginx.conf import Directive
+from portico.plan.nginx.own import is_unique
 from portico.site.rules_https import has_addresses
 from portico.values import Address
 
@@ -36,6 +37,11 @@ class Claim(Struct, frozen=True):
     runtime: str = ""
     """The site's runtime directory: its app's sockets are there."""
 
+    sets: tuple[str, ...] = ()
+    """What its own directives set for the whole `http` block: simple directives that Portico writes there, too."""
+    own: tuple[tuple[int, str], ...] = ()
+    """The numbers of the lines of its part that are the user's, each with its place."""
+
     @property
     def addresses(self) -> tuple[Address, ...]:
         return tuple(Address.parse(one.address) for one in self.listen)
@@ -48,7 +54,7 @@ class Claim(Struct, frozen=True):
         return tuple(address for address in self.addresses if _words(self, address)[0])
 
 
-def claim(name: str, origin: str, part: Iterable[Directive]) -> Claim:
+def claim(name: str, origin: str, part: Sequence[Directive]) -> Claim:
     """What the servers of a site's part ask for; the rest of it is not in them."""
     listen: dict[str, dict[str, None]] = {}
     domains: dict[str, None] = {}
@@ -68,6 +74,7 @@ def claim(name: str, origin: str, part: Iterable[Directive]) -> Claim:
         origin,
         tuple(Listen(address, tuple(words)) for address, words in listen.items()),
         () if takes_all else tuple(domains),
+        sets=tuple(one.users[0] for one in part if is_unique(one.users)),
     )
 
 
@@ -99,6 +106,7 @@ class Claims:
         self._ports: dict[tuple[int, bool], dict[Address, Claim]] = {}
         self._words: dict[Address, tuple[tuple[bool, ...], Claim]] = {}
         self._nameless: dict[Address, Claim] = {}
+        self._sets: dict[str, Claim] = {}
 
     def add(self, new: Claim) -> Problem | None:
         """Take it in, or say why it cannot stand beside the others."""
@@ -108,9 +116,11 @@ class Claims:
             or self._same_socket(new)
             or self._same_words(new)
             or self._same_nameless(new)
+            or self._same_setting(new)
         )
         if problem is None:
             self._names[new.name] = new
+            self._sets |= dict.fromkeys(new.sets, new)
             self._nameless |= dict.fromkeys(new.nameless, new)
             for address in new.addresses:
                 self._hosts |= {(address, host): new for host in _hosts(new)}
@@ -169,6 +179,13 @@ class Claims:
             "clients that give no name see one certificate: let each listen on its own address (https.listen)"
         )
         return Problem(new.origin, what, hint)
+
+    def _same_setting(self, new: Claim) -> Problem | None:
+        name = next((one for one in new.sets if one in self._sets), None)
+        if name is None:
+            return None
+        what = f"sets {name} in [nginx] http, and so does {self._sets[name].origin}"
+        return Problem(new.origin, what, "it holds for every site of the gateway: keep it in one of the two")
 
 
 _ELSEWHERE = "give one of the two another address (listen, https.listen)"

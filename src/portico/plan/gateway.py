@@ -34,9 +34,15 @@ class Part:
     def files(self) -> tuple[File, ...]:
         """Where the gateway's nginx finds them."""
         here = directory(self.claim.name)
-        return tuple(
-            File(f"{here}/{name}", (Line(text.rstrip("\n")),), mode=0o600) for name, text in self.texts
-        )
+        return tuple(File(f"{here}/{name}", self._lines(name, text), mode=0o600) for name, text in self.texts)
+
+    def _lines(self, name: str, text: str) -> tuple[Line, ...]:
+        """One for all, unless some of them are the user's: nginx may have something against these."""
+        if name != FILE or not self.claim.own:
+            return (Line(text.rstrip("\n")),)
+        own = dict(self.claim.own)
+        lines = enumerate(text.rstrip("\n").split("\n"), 1)
+        return tuple(Line(line, cause=own.get(number, ""), is_users=number in own) for number, line in lines)
 
 
 def part_of(plan: Plan) -> Part:

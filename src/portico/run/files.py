@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from portico.errors import Problem
 from portico.place import foreign
+from portico.plan.blame import objection
 from portico.plan.model import CONF, Plan, Tls
 from portico.plan.paths import slow, trace, workers
 from portico.run.listening import VARIABLE
@@ -132,7 +133,7 @@ def tested(plan: Plan, where: Path) -> tuple[Problem, ...]:
     if done.returncode == 0:
         return ()
     words = (done.stderr + done.stdout).decode("utf-8", "replace")
-    return (Problem("nginx", "does not accept its configuration", quote=words),)
+    return (objection(plan, words),)
 
 
 def use(runtime: str, number: int) -> None:

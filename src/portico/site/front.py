@@ -55,7 +55,9 @@ def _icons(site: Site) -> Iterator[RootFile]:
         folder = next((folder for folder in site.facts.static if _is_file(folder.folder, name)), None)
         if folder:
             path = f"{folder.folder.rstrip('/')}/{name}"
-            yield RootFile(f"/{name}", path, folder.origin, folder.headers, folder.cache_control)
+            yield RootFile(
+                f"/{name}", path, folder.origin, folder.headers, folder.cache_control, folder.is_asked
+            )
 
 
 def _spa_files(spa: str) -> Iterator[RootFile]:

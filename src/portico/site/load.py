@@ -13,12 +13,15 @@ from typing import Any
 from portico.errors import Problem, UsageError
 from portico.reading import ordinary
 from portico.site.convert import convert
+from portico.site.entries import entry_lines
 from portico.site.keys import Key, flag_keys, keys, route_keys, sections
 from portico.site.model import Edge, Options
 from portico.site.rules import broken_rules
 
 FILE = "portico.toml"
 _ROUTES = "routes."
+_BY_ENTRY = ("nginx.http", "nginx.server")
+"""Options whose entries have a line each in what is said of them."""
 _FLAG_NAMES = {"domains": "--domain"}
 """Flags that are called otherwise than their option, because one of them is one value."""
 
@@ -28,14 +31,15 @@ def load(path: Path | None, flags: Mapping[str, Any]) -> tuple[Options, dict[str
 
     `path` is the portico.toml or None, `flags` maps a flag's name ("listen", "workers") to its text, or to
     a list of texts where the flag may be repeated. Returns the options and, for each key that was set, who
-    set it ("portico.toml:3", "--listen"). Raises UsageError with all problems found.
+    set it ("portico.toml:3", "--listen"); own directives have a place for each entry.
+    Raises UsageError with all problems found.
     """
     text = _read(path) if path else ""
     shown = path.name if path else FILE
     found = [*_from_file(text, shown), *_from_flags(flags)]
     problems = [item for item in found if isinstance(item, Problem)]
     values = {key.name: value for key, value, _ in _settings(found)}
-    causes = {key.name: where for key, _, where in _settings(found)}
+    causes = {key.name: where for key, _, where in _settings(found)} | _of_entries(found, text, shown)
     if problems:
         raise UsageError(*problems)
     options = _build(values)
@@ -82,6 +86,16 @@ def _from_file(text: str, shown: str) -> Iterator[_Found]:
             yield _unknown(where, name)
         else:
             yield _setting(_key(name), value, where, is_flag=False)
+
+
+def _of_entries(found: list[_Found], text: str, shown: str) -> dict[str, str]:
+    """The places of the lines of each own directive, one a line: `nginx.server[0]`."""
+    causes: dict[str, str] = {}
+    for key, _, where in _settings(found):
+        if key.name in _BY_ENTRY and where.startswith(f"{shown}:"):
+            for number, lines in enumerate(entry_lines(text, int(where.rpartition(":")[2]))):
+                causes[f"{key.name}[{number}]"] = "\n".join(f"{shown}:{line}" for line in lines)
+    return causes
 
 
 def _from_flags(flags: Mapping[str, Any]) -> Iterator[_Found]:

@@ -7,7 +7,7 @@ JSON schema. `description` is the help; `extra` carries `source` (where the defa
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Meta
 
 from portico.reading import OURS, Reader
+from portico.site.own import Own, OwnFile
 from portico.site.server import Server
 from portico.values import Address, AppRef, Duration, Size
 
@@ -163,7 +164,7 @@ class Nginx(Section, frozen=True):
     http: Annotated[
         list[str],
         _option(
-            "Directives placed verbatim at the end of the `http` block, marked as yours; "
+            "Directives for the end of the `http` block, marked as yours; "
             "an entry that ends in .conf is a file.",
             example=["proxy_headers_hash_bucket_size 128;"],
             reach="nginx's master, which is root, reads and writes the files that directives name",
@@ -172,7 +173,7 @@ class Nginx(Section, frozen=True):
     server: Annotated[
         list[str],
         _option(
-            "Directives placed verbatim at the end of the site's `server` block, marked as yours; "
+            "Directives for the end of the site's `server` block, marked as yours; "
             "an entry that ends in .conf is a file.",
             example=["location = /ping { return 204; }"],
             reach="nginx's master, which is root, reads and writes the files that directives name",
@@ -802,6 +803,8 @@ class StaticFolder(msgspec.Struct, frozen=True):
     """What the app says with each of its files beyond what every server says: [["X-Frame-Options", "DENY"]]."""
     cache_control: str = ""
     """The app's own Cache-Control, the same for each file; empty: nginx decides by the file's name."""
+    is_asked: bool = False
+    """Code of the app's own has a say about these files: what is no GET is the app's to answer."""
 
 
 class LeftFolder(msgspec.Struct, frozen=True):
@@ -822,6 +825,7 @@ class RootFile(msgspec.Struct, frozen=True):
     headers: tuple[tuple[str, str], ...] = ()
     """As those of the folder that the file is from."""
     cache_control: str = ""
+    is_asked: bool = False
 
 
 class Route(msgspec.Struct, frozen=True):
@@ -967,9 +971,11 @@ class Site:
     """The user's own error pages, by file name ("502.html")."""
     unused_pages: tuple[str, ...] = ()
     """Names of pages beside them that nginx never shows ("500.html")."""
-    nginx_http: tuple[str, ...] = ()
-    nginx_server: tuple[str, ...] = ()
+    nginx_http: tuple[Own, ...] = ()
+    nginx_server: tuple[Own, ...] = ()
     """The user's own nginx directives, read from their files where they are in files."""
+    own_files: Sequence[OwnFile] = ()
+    """What those directives name and nginx's workers read."""
 
     roots: tuple[Root, ...] = ()
     """The folders of [downloads], or those the app is likely to send files from."""
@@ -1091,6 +1097,11 @@ class Site:
     def is_traced(self) -> bool:
         """Whether every request belongs to a trace."""
         return bool(self.options.tracing.endpoint)
+
+    @property
+    def own_directives(self) -> tuple[Own, ...]:
+        """All directives of the user's own, wherever they stand."""
+        return (*self.nginx_http, *self.nginx_server)
 
     @property
     def has_app(self) -> bool:

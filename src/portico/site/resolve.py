@@ -12,9 +12,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from portico.errors import Problem, UsageError
-from portico.reading import OURS, Reader, as_user, doubt
+from portico.reading import OURS, Reader, as_user
 from portico.site.front import at_root, with_manifests
 from portico.site.model import HTTPS_FILES, AppFacts, Options, Root, Routed, Site, StaticFolder
+from portico.site.own_paths import Reading
 from portico.site.routed import routed
 
 PAGES = frozenset(
@@ -52,6 +53,7 @@ def resolve(
         *_headers_file(options, directory, causes, reader),
     ]
     pages = dict(_pages(options, directory, causes, problems, reader))
+    own = Reading(directory.absolute(), causes, reader, problems)
     site = Site(
         options=options,
         facts=facts,
@@ -61,8 +63,9 @@ def resolve(
         declared=tuple(_declared(options, facts, directory, causes, problems, reader)),
         pages={name: text for name, text in pages.items() if name in PAGES},
         unused_pages=tuple(sorted(pages.keys() - PAGES)),
-        nginx_http=tuple(_texts(options.nginx.http, "nginx.http", directory, causes, problems, reader)),
-        nginx_server=tuple(_texts(options.nginx.server, "nginx.server", directory, causes, problems, reader)),
+        nginx_http=tuple(own.of(options.nginx.http, "nginx.http")),
+        nginx_server=tuple(own.of(options.nginx.server, "nginx.server")),
+        own_files=own.files,
         roots=tuple(_roots(options, facts, directory, causes, problems)),
         password_file=_password_file(
             "dashboard", options.dashboard.password_file, directory, causes, problems, reader
@@ -308,33 +311,6 @@ def _wrong_pages(names: list[str]) -> str:
     if unused:
         return f"has {', '.join(unused)}, which would never be shown"
     return "" if names else "has no page in it"
-
-
-def _texts(
-    entries: list[str],
-    key: str,
-    directory: Path,
-    causes: Mapping[str, str],
-    problems: list[Problem],
-    reader: Reader,
-) -> Iterator[str]:
-    """nginx's master obeys these lines: as root a file of somebody else's does not count."""
-    for entry in entries:
-        text: str | None = entry
-        if entry.strip().endswith(".conf") and "\n" not in entry.strip():
-            path, where = directory / entry.strip(), causes.get(key, key)
-            if reader.user and (why := doubt(path)):
-                problems.append(
-                    Problem(
-                        where,
-                        f'{key}: "{path}" counts only where nobody but root may write; {why}',
-                        "move it to where only root may write, such as /etc/portico",
-                    )
-                )
-                continue
-            text = _text(path, where, problems, reader)
-        if text and text.strip():
-            yield text
 
 
 def _text(path: Path, where: str, problems: list[Problem], reader: Reader) -> str | None:

@@ -36,6 +36,17 @@ class Said(NamedTuple):
     problem: str = ""
     """Why nginx cannot say the same, or nothing."""
 
+    @property
+    def is_open(self) -> bool:
+        """Whether pages of every other site may read the answer."""
+        return any((name.lower(), value) == (_CORS + "allow-origin", "*") for name, value in self.headers)
+
+    @property
+    def varies_by_origin(self) -> bool:
+        """Whether the app says that another Origin may get another answer."""
+        listed = [value for name, value in self.headers if name.lower() == "vary"]
+        return any(word.strip().lower() == "origin" for value in listed for word in value.split(","))
+
     def differs(self, other: Said) -> str:
         """The name of a header that the other has not, or has another value of."""
         if self.cache_control != other.cache_control:

@@ -50,6 +50,34 @@ class Answer(NamedTuple):
     body: bytes
 
 
+class Origin(str):
+    """The Origin of a question, which knows whether the app has looked at it: has compared it, searched it, or asked
+    whether there is one. (An environ that watches is no way: PEP 3333 wants a dict, and WebOb insists.)"""
+
+    is_read = False
+
+    def __bool__(self) -> bool:
+        self.is_read = True
+        return True
+
+
+def _noting(method: Callable[..., Any]) -> Callable[..., Any]:
+    def noted(origin: Origin, *args: Any, **named: Any) -> Any:
+        origin.is_read = True
+        return method(origin, *args, **named)
+
+    return noted
+
+
+_LOOKS = (
+    "__eq__", "__ne__", "__hash__", "__contains__", "__len__", "casefold", "encode", "endswith", "find", "index",
+    "lower", "lstrip", "partition", "removeprefix", "replace", "rpartition", "rstrip", "split", "startswith", "strip",
+    "upper",
+)  # fmt: skip
+for _name in _LOOKS:
+    setattr(Origin, _name, _noting(getattr(str, _name)))
+
+
 class _RefusedError(Exception):
     """Why the folder stays the app's, as the rest of a sentence that begins with the folder."""
 
@@ -79,7 +107,7 @@ def _take(told: dict[str, Any], folder: dict[str, Any], said: Said | str) -> Non
         told["static"].remove(folder)
         told.setdefault("left", []).append({**folder, "why": said})
         return
-    folder |= {"headers": said.headers, "cache_control": said.cache_control}
+    folder |= {"headers": said.headers, "cache_control": said.cache_control, "is_asked": True}
     if said.cookies:
         names = ", ".join(said.cookies)
         told["notes"].append(
@@ -130,7 +158,8 @@ def _verdict(application: Any, folder: Path, url: str, reached: Reached, life: s
 
 def _judged(application: Any, environ: dict[str, Any], file: Path, life: str) -> Said:
     """What the app says with a file. Raises _RefusedError when that is not the file itself."""
-    answer, path = _answer(application, environ), environ["PATH_INFO"].encode("latin-1").decode()
+    path, origin = environ["PATH_INFO"].encode("latin-1").decode(), Origin(environ.get("HTTP_ORIGIN", ""))
+    answer = _answer(application, environ | ({"HTTP_ORIGIN": origin} if "HTTP_ORIGIN" in environ else {}))
     if answer.status != 200:
         raise _RefusedError(f"the app answers {answer.status} to a stranger who asks for {path}")
     with file.open("rb") as opened:
@@ -143,6 +172,10 @@ def _judged(application: Any, environ: dict[str, Any], file: Path, life: str) ->
     said = said_with(answer.headers, life)
     if said.problem:
         raise _RefusedError(said.problem)
+    if "HTTP_ORIGIN" in environ and (origin.is_read or said.varies_by_origin) and not said.is_open:
+        raise _RefusedError(
+            "its answers depend on the Origin of a request, and nginx cannot know which it lets in"
+        )
     return said
 
 

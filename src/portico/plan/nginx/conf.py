@@ -24,7 +24,8 @@ _INDENT = "    "
 class Directive(Struct, frozen=True):
     """One directive: `args` are nginx's words, where `$name` is a variable; `block` its children or None.
 
-    `verbatim` holds the user's own text instead, printed as it stands.
+    `verbatim` holds the user's own text instead, printed as it stands; `users` are the words of a simple directive in
+    it, `causes` the places of its lines.
     """
 
     name: str
@@ -34,6 +35,8 @@ class Directive(Struct, frozen=True):
     source: str = ""
     cause: str = ""
     verbatim: str | None = None
+    users: tuple[str, ...] = ()
+    causes: tuple[str, ...] = ()
 
 
 def directive(name: str, *args: object, why: str, cause: str = "", source: str = "") -> Directive:
@@ -56,9 +59,10 @@ def entries(
     return block(name, *args, of=rows, why=why, cause=cause)
 
 
-def verbatim(text: str, cause: str) -> Directive:
-    """The user's own lines."""
-    return Directive("", verbatim=text, why="yours, placed as you wrote it", cause=cause)
+def verbatim(text: str, causes: tuple[str, ...], words: tuple[str, ...] = ()) -> Directive:
+    """The user's own lines; `words` are those of a simple directive."""
+    why = "yours, placed as you wrote it"
+    return Directive("", verbatim=text, why=why, cause=causes[0], users=words, causes=causes)
 
 
 def is_literal(text: str) -> bool:
@@ -120,5 +124,6 @@ def _render(tree: Iterable[Directive], depth: int, made: list[Line]) -> None:
 
 
 def _verbatim_lines(item: Directive, depth: int) -> Iterator[Line]:
-    for text in (item.verbatim or "").splitlines():
-        yield Line(_INDENT * depth + text if text.strip() else "", item.why, "", item.cause, is_users=True)
+    for number, text in enumerate((item.verbatim or "").split("\n")):
+        cause = item.causes[min(number, len(item.causes) - 1)] if item.causes else item.cause
+        yield Line(_INDENT * depth + text if text.strip() else "", item.why, "", cause, is_users=True)

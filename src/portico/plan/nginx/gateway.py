@@ -29,14 +29,14 @@ def gateway_conf(claims: Iterable[Claim], place: Place) -> File:
 
 def tree(claims: tuple[Claim, ...], place: Place) -> list[Directive]:
     """The configuration as a tree of directives with reasons."""
+    users = {name for one in claims for name in one.sets}
     return [
         *process(place),
         events(place),
         block(
             "http", why="everything HTTP",
             of=[
-                *shared(place),
-                *room(len(claims), _CAUSE),
+                *(one for one in (*shared(place), *room(len(claims), _CAUSE)) if one.name not in users),
                 *maps(),
                 *log(place),
                 *_strangers(claims, place),

@@ -16,9 +16,10 @@ from portico.plan.nginx.limits import clients, limit_zones
 from portico.plan.nginx.link import dialect, tables
 from portico.plan.nginx.log import log, log_maps
 from portico.plan.nginx.mime import TYPES
+from portico.plan.nginx.own import in_http, settled
 from portico.plan.nginx.pages import ANSWER_KIB, HEAD_KIB, LINE_KIB, failure_maps, page_maps
 from portico.plan.nginx.routes import private_map, upload_map
-from portico.plan.nginx.server import own_lines, servers
+from portico.plan.nginx.server import servers
 from portico.plan.nginx.sizes import answer_on_disk
 from portico.plan.nginx.spa import spa_maps
 from portico.plan.nginx.statics import static_maps
@@ -40,10 +41,8 @@ _SLOW_CLIENTS = "https://nginx.org/en/docs/http/ngx_http_core_module.html#client
 def http(site: Site, place: Place) -> Directive:
     """The http block, whole."""
     of_site = own(site, place)
-    return block(
-        "http", why="everything HTTP",
-        of=[*shared(place), *room(1 + len(site.options.domains)), *_used(maps(), of_site), *of_site],
-    )  # fmt: skip
+    of = [*shared(place), *room(1 + len(site.options.domains)), *_used(maps(), of_site), *of_site]
+    return block("http", why="everything HTTP", of=settled(of) if site.nginx_http else of)
 
 
 def shared(place: Place) -> list[Directive]:
@@ -116,7 +115,7 @@ def own(site: Site, place: Place) -> list[Directive]:
         upstream(site, place),
         *servers(site, place),
         *door_servers(site, place),
-        *own_lines(site, "nginx.http", site.nginx_http),
+        *in_http(site),
     ]
 
 

@@ -94,8 +94,7 @@ def _proxies(site: Site) -> list[Directive]:
 
 def _as(site: Site) -> str:
     """By network, except where own directives have numbered captures, which that of `clients` would replace."""
-    own = (*site.nginx_http, *site.nginx_server)
-    return _BY_ADDRESS if any(_NUMBERED.search(text) for text in own) else _BY_NETWORK
+    return _BY_ADDRESS if any(_NUMBERED.search(one.text) for one in site.own_directives) else _BY_NETWORK
 
 
 def clients(place: Place) -> list[Directive]:

@@ -147,7 +147,7 @@ def _obeyed(site: Site) -> list[Directive]:
 
     Own directives with an internal location are there to be led to.
     """
-    has_own = any(re.search(r"\binternal\b", text) for text in (*site.nginx_http, *site.nginx_server))
+    has_own = any(re.search(r"\binternal\b", one.text) for one in site.own_directives)
     if is_workers(site) or has_own:
         return []
     why = "an answer leads to no internal location: a client may have written that header through the app"

@@ -13,6 +13,7 @@ from portico.plan.nginx.inside import exact_inside, patterns_inside
 from portico.plan.nginx.limits import limits
 from portico.plan.nginx.link import dialect, pass_to_app, told_to_app
 from portico.plan.nginx.open_files import open_files
+from portico.plan.nginx.own import let_in, own_headers
 from portico.plan.nginx.pages import (
     closed,
     down_location,
@@ -24,7 +25,7 @@ from portico.plan.nginx.pages import (
 from portico.plan.nginx.refusals import refused_of_app, refused_slashes
 from portico.plan.nginx.routes import Spot, bare, chosen_way, doubled, families, kept, settings, spots
 from portico.plan.nginx.spa import spa_locations, to_spa
-from portico.plan.nginx.statics import served, statics
+from portico.plan.nginx.statics import ASKED_METHOD, has_asked, served, statics
 from portico.plan.nginx.tls import secured_headers
 from portico.plan.paths import Paths
 from portico.site.model import Site
@@ -38,10 +39,11 @@ _WELL = (301, 302, 303, 307, 308, 400, 401, 403, 404, 405, 429)
 
 def locations(site: Site, place: Place) -> list[Directive]:
     """Every location of the site, in the order a reader wants them."""
-    paths, headers = Paths.of(place), common_headers(site)
+    paths, headers = Paths.of(place), own_and_common(site)
     return [
         *health_locations(site, place),
         *statics(site, place, headers, _routes_inside(site, place)),
+        *_asked(site, place),
         *refused_of_app(site, place),
         *_app_locations(site, place),
         *detours(site, place, headers),
@@ -63,6 +65,18 @@ def common_headers(site: Site) -> list[Directive]:
         ),
         *secured_headers(site),
     ]  # fmt: skip
+
+
+def _asked(site: Site, place: Place) -> list[Directive]:
+    if not has_asked(site, place):
+        return []
+    why = "what is asked of a file beside reading it, where code of the app's own has a say: CORS preflights, POST"
+    return [_app(site, place, ASKED_METHOD, why=why, keeps=False)]
+
+
+def own_and_common(site: Site) -> list[Directive]:
+    """The same for the site itself, where the user's own headers are of every answer, too."""
+    return [*common_headers(site), *own_headers(site)]
 
 
 def can_answer_health(place: Place) -> bool:
@@ -88,6 +102,7 @@ def health_locations(site: Site, place: Place) -> list[Directive]:
                 directive("access_log", "off", why="a check every second would drown the log"),
                 directive("limit_req", "zone=portico_health", "burst=20", "nodelay", why="nobody wears the app out"),
                 directive("limit_req_status", 429, why="429 Too Many Requests; nginx's own default is 503"),
+                *let_in(site),
                 directive("auth_request", _ASK, why="asks the app; its answer only counts", cause=cause),
                 directive("error_page", 500, "=503", "@portico_unwell", why="an app that fails is not well"),
                 directive("try_files", "/-/", "@portico_well", why="reached when the app answered"),
@@ -238,7 +253,7 @@ def _app(
             *to_spa(site),
             *limits(site, place),
             *(open_files(site, place) if keeps and caches(site, place) and args[0] != "~" else []),  # nested have them
-            *([*common_headers(site), *status_headers(site, place)] if adds else []),
+            *([*own_and_common(site), *status_headers(site, place)] if adds else []),
             *own,
             pass_to_app(site),
             *refused,

@@ -106,8 +106,7 @@ def _has(name: str, place: Place, site: Site | None) -> bool:
 
 def _has_rate(site: Site) -> bool:
     """By [limits], or perhaps by the user's own directives."""
-    own = (*site.nginx_http, *site.nginx_server)
-    return bool(site.options.limits.rate) or any("limit_" in text for text in own)
+    return bool(site.options.limits.rate) or any("limit_" in one.text for one in site.own_directives)
 
 
 def log_maps() -> list[Directive]:

@@ -11,6 +11,7 @@ from portico.place.model import Place
 from portico.plan.model import File, Line
 from portico.plan.nginx.conf import Directive, block, directive, entries
 from portico.plan.nginx.log import page_log
+from portico.plan.nginx.own import let_in
 from portico.plan.paths import Paths
 from portico.site.model import Site
 
@@ -302,7 +303,8 @@ def pages_location(site: Site, place: Place, headers: list[Directive]) -> Direct
             entries("types", table=types, why="the two formats of a page"),
             directive("ssi", "on", why="puts the request's id into the page, to be told to whoever looks into it"),
             directive("ssi_types", "application/json", why="into the JSON too; text/html is always included"),
-            *headers,
+            *let_in(site, anybody=True),
+            *(one for one in headers if one.users[:2] != ("add_header", "Cache-Control")),
             directive("add_header", "Cache-Control", "no-store", "always", why="an error is not to be remembered"),
             directive(
                 "add_header", "Retry-After", "$portico_retry_after", "always",

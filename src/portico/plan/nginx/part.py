@@ -20,6 +20,7 @@ from portico.plan.model import File, Line, Tls, Upstream
 from portico.plan.nginx.conf import Directive, directive, render
 from portico.plan.nginx.http import own
 from portico.plan.nginx.limits import SHARED
+from portico.plan.nginx.own import in_http, moved, settled, without
 from portico.plan.nginx.tls import SESSIONS
 from portico.plan.paths import Paths
 from portico.site.model import Site
@@ -28,8 +29,8 @@ FILE = "site.conf"
 PREFIX = "portico_"
 STRANGERS = "_"
 """The server_name of a server that refuses strange Hosts."""
-USERS_HTTP = "[nginx] http holds for every site of the gateway, not for this one alone"
-"""A note: those lines are placed as they were written."""
+USERS_HTTP = "[nginx] http: what may stand at http level only holds for every site of the gateway"
+"""A note: those lines are placed there as they were written; others hold for the site alone."""
 _DEFINES = frozenset({
     "map", "geo", "split_clients", "upstream", "server", "log_format", "limit_req_zone", "limit_conn_zone",
     "proxy_cache_path", "uwsgi_cache_path", "fastcgi_cache_path", "scgi_cache_path", "keyval_zone", "keyval",
@@ -54,11 +55,17 @@ def part(site: Site, place: Place) -> list[Directive]:
     tree = own(site, place)
     settings = [item for item in tree if item.name not in _DEFINES and item.verbatim is None]
     settings.append(_error_log(place))
+    inner, users = moved(item for item in tree if item.verbatim is not None)
+    defining = [item for item in tree if item.name in _DEFINES and not _is_for_strangers(item)]
     return [
-        _in_gateway(_with_own_files(item, site.name), site, settings)
-        for item in tree
-        if (item.name in _DEFINES or item.verbatim is not None) and not _is_for_strangers(item)
+        *(_in_gateway(_with_own_files(item, site.name), site, settings, inner) for item in defining),
+        *users,
     ]
+
+
+def is_shared(site: Site) -> bool:
+    """Whether some of the user's lines hold for every site of the gateway."""
+    return any(one.users or one.verbatim for one in moved(in_http(site))[1])
 
 
 def directory(name: str) -> str:
@@ -143,13 +150,15 @@ def _is_for_strangers(item: Directive) -> bool:
     )
 
 
-def _in_gateway(item: Directive, site: Site, settings: list[Directive]) -> Directive:
+def _in_gateway(item: Directive, site: Site, settings: list[Directive], users: list[Directive]) -> Directive:
+    """`users` are the user's lines at `http` level that hold for this site alone."""
     if item.name == "upstream":
         return _with_own_resolver(item, site, settings)
     if item.name != "server":
         return item
     own = [_shared_socket(one) if site.options.domains else one for one in item.block or ()]
-    return replace(item, block=(*settings, *own))
+    block = (*settings, *without(users, own), *own)
+    return replace(item, block=tuple(settled(block)) if site.own_directives else block)
 
 
 def _with_own_files(item: Directive, name: str) -> Directive:

@@ -76,6 +76,8 @@ _PAGES: dict[str, tuple[str, ...]] = {
     "http/ngx_http_headers_module.html": ("add_header", "expires", "add_header_inherit"),
     "http/ngx_http_charset_module.html": ("charset", "charset_types"),
     "http/ngx_http_rewrite_module.html": ("return", "if", "rewrite", "set", "break"),
+    "http/ngx_http_auth_basic_module.html": ("auth_basic", "auth_basic_user_file"),
+    "http/ngx_http_access_module.html": ("allow", "deny"),
     "http/ngx_http_auth_request_module.html": ("auth_request",),
     "http/ngx_http_ssl_module.html": (
         "ssl_certificate", "ssl_certificate_key", "ssl_protocols", "ssl_ciphers", "ssl_prefer_server_ciphers",
@@ -93,6 +95,11 @@ _PAGE_OF |= {
     for link in ("uwsgi", "proxy", "fastcgi")
     for name in _CACHE
 }
+
+
+def is_known(name: str) -> bool:
+    """Whether it is one of those that Portico writes."""
+    return name in _PAGE_OF
 
 
 def link(name: str) -> str:

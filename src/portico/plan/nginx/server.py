@@ -5,7 +5,7 @@ from __future__ import annotations
 from portico.place.model import Place
 from portico.plan.nginx import tls
 from portico.plan.nginx.cache import cache_rules, status_headers
-from portico.plan.nginx.conf import Directive, block, directive, verbatim
+from portico.plan.nginx.conf import Directive, block, directive
 from portico.plan.nginx.detours import tunnel
 from portico.plan.nginx.host import refuse_odd_hosts, same_port
 from portico.plan.nginx.limits import capacity
@@ -14,7 +14,9 @@ from portico.plan.nginx.locations import (
     common_headers,
     health_locations,
     locations,
+    own_and_common,
 )
+from portico.plan.nginx.own import in_server, limit_status, settled
 from portico.plan.nginx.pages import closing, failures
 from portico.plan.nginx.routes import told_by_routes, way
 from portico.plan.nginx.spa import spa_error
@@ -72,7 +74,7 @@ def _site(site: Site, place: Place, *, is_default: bool) -> Directive:
     names = [*map(host_of, _served(site))] or ["localhost"]
     return block(
         "server", why="the site", cause=site.cause("domains"),
-        of=[
+        of=_settled(site, [
             *_entrance(site, place, is_default=is_default),
             directive(
                 "server_name", *names,
@@ -80,8 +82,12 @@ def _site(site: Site, place: Place, *, is_default: bool) -> Directive:
                 cause=site.cause("domains"),
             ),
             *_content(site, place),
-        ],
+        ]),
     )  # fmt: skip
+
+
+def _settled(site: Site, of: list[Directive]) -> list[Directive]:
+    return settled(of) if site.own_directives else of
 
 
 def _content(site: Site, place: Place) -> list[Directive]:
@@ -90,7 +96,8 @@ def _content(site: Site, place: Place) -> list[Directive]:
         *refuse_strangers(site),
         *refuse_odd_hosts(site),
         *capacity(site, place),
-        *common_headers(site),
+        *limit_status(site),
+        *own_and_common(site),
         *status_headers(site, place),
         *tls.alternative(site, place),
         *failures(),
@@ -101,7 +108,7 @@ def _content(site: Site, place: Place) -> list[Directive]:
         *cache_rules(site, place),
         *told_by_routes(site),
         *locations(site, place),
-        *_own(site),
+        *in_server(site),
         *told_last(site),
     ]
 
@@ -175,11 +182,11 @@ def _plain(site: Site, place: Place, *, is_default: bool) -> Directive:
         ]  # fmt: skip
     return block(
         "server", why="plain HTTP, which leads to HTTPS", cause=site.cause("https.mode"),
-        of=[
+        of=_settled(site, [
             *_listen(site, place, is_default=is_default),
             directive("server_name", *names, why="the same names", cause=site.cause("domains")),
             *content,
-        ],
+        ]),
     )  # fmt: skip
 
 
@@ -271,12 +278,3 @@ def _listen_at(
         why += f"; {more_why}" if more_why else ""
         made.append(directive("listen", *words, why=why, cause=cause))
     return made
-
-
-def _own(site: Site) -> list[Directive]:
-    return own_lines(site, "nginx.server", site.nginx_server)
-
-
-def own_lines(site: Site, key: str, texts: tuple[str, ...]) -> list[Directive]:
-    """The user's own directives; nginx -t is their judge."""
-    return [verbatim(text, site.cause(key)) for text in texts]

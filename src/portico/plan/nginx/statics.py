@@ -32,6 +32,8 @@ _TEXT = (
     "image/svg+xml",
 )
 _REFUSED_METHOD = "@portico_method_of_a_file"
+ASKED_METHOD = "@portico_method_of_the_app"
+"""Where methods other than GET and HEAD go, of files about which code of the app's own has a say."""
 _ALLOW = "https://www.rfc-editor.org/rfc/rfc9110#section-15.5.6"
 _NOT_MODIFIED = "https://www.rfc-editor.org/rfc/rfc9110#section-15.4.5"
 _LIFE = "https://www.rfc-editor.org/rfc/rfc8246.html"
@@ -51,7 +53,17 @@ def statics(
             of_folder[0] = _below_routes(site, place, folder, of_folder[0], routes)
         made += of_folder
     made += [_root_file(site, place, file, headers) for file in site.root_files]
-    return [*made, _not_allowed(headers)] if made else []
+    own = not all(_are_asked(site, place))
+    return [*made, _not_allowed(headers)] if own else made
+
+
+def has_asked(site: Site, place: Place) -> bool:
+    """Whether some files are the app's where a request does more than read them."""
+    return any(_are_asked(site, place))
+
+
+def _are_asked(site: Site, place: Place) -> list[bool]:
+    return [one.is_asked for one in served(site, place)] + [one.is_asked for one in site.root_files]
 
 
 def _not_allowed(headers: list[Directive]) -> Directive:
@@ -76,7 +88,10 @@ def _varied() -> Directive:
     return directive("add_header", "Vary", "$portico_not_modified_vary", why=why, source=_NOT_MODIFIED)
 
 
-def _methods() -> Directive:
+def _methods(file: StaticFolder | RootFile) -> Directive:
+    if file.is_asked:
+        why = "code of the app's own has a say about these files: a CORS preflight is answered as the app does it"
+        return directive("error_page", 405, "=", ASKED_METHOD, why=why, cause=file.origin)
     return directive(
         "error_page", 405, "=", _REFUSED_METHOD,
         why="OPTIONS and methods that a file does not know are answered with an Allow header", source=_ALLOW,
@@ -221,7 +236,7 @@ def _location(
                 why="a folder, a link or a file that may not be read looks like one that is not there",
             ),
             *missing,
-            _methods(),
+            _methods(folder),
             _varied(),
             no_such_part(),
             *([] if has_index or place.nginx.clears_headers else [_no_folder()]),
@@ -295,7 +310,7 @@ def _root_file(site: Site, place: Place, file: RootFile, headers: list[Directive
                 why="a link or a file that may not be read looks like one that is not there",
             ),
             *error_pages(404),
-            _methods(),
+            _methods(file),
             _varied(),
             no_such_part(),
         ],

@@ -8,6 +8,7 @@ from portico.plan.holes import http2_hole
 from portico.plan.model import Tls
 from portico.plan.nginx.conf import Directive, block, directive, entries, literal
 from portico.plan.nginx.host import https_port
+from portico.plan.nginx.own import let_in
 from portico.plan.nginx.trust import scheme
 from portico.plan.paths import Paths
 from portico.site.model import Site
@@ -247,6 +248,7 @@ def challenge(site: Site, place: Place) -> list[Directive]:
             why="the certificate authority asks here whether the name is ours; no route of the app and no redirect "
             "comes between",
             of=[
+                *let_in(site, anybody=True),
                 directive("root", Paths.of(place).challenges, why="certbot puts the answers there"),
                 directive("default_type", "text/plain", why="a token, not a page"),
                 directive("try_files", "$uri", "=404", why="only what certbot put there"),
@@ -266,6 +268,7 @@ def _others_challenge(site: Site, place: Place) -> list[Directive]:
             why="an ACME client beside Portico may put its answers there (certbot --webroot), whatever the "
             "certificate is like",
             of=[
+                *let_in(site, anybody=True),
                 directive("root", Paths.of(place).challenges, why="its --webroot-path"),
                 directive("default_type", "text/plain", why="a token, not a page"),
                 directive("try_files", "$uri", "@portico_to_https", why="what is not there is asked of the app"),

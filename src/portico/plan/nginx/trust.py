@@ -86,7 +86,7 @@ def scheme(site: Site) -> str:
     """
     if site.proxies:
         return "$portico_scheme"
-    is_plain = not site.has_https and not any("listen" in text for text in site.nginx_server)
+    is_plain = not site.has_https and not any("listen" in one.text for one in site.nginx_server)
     return "http" if is_plain else "$scheme"
 
 

@@ -1,0 +1,159 @@
+"""What the user's own directives name: entries that are files are read, `include` too, and paths become absolute.
+
+nginx looks relative paths up beside its own nginx.conf, which is a directory of Portico's. Here they mean the site's
+directory, as every other path of portico.toml does.
+"""
+
+from __future__ import annotations
+
+import glob
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from portico.errors import Problem
+from portico.reading import Reader, doubt
+from portico.site.own import Own, OwnFile, Statement, Word, every, line_of, own, statements
+
+_MASTERS = frozenset({
+    "ssl_certificate", "ssl_certificate_key", "ssl_client_certificate", "ssl_trusted_certificate", "ssl_crl",
+    "ssl_dhparam", "ssl_password_file", "ssl_session_ticket_key", "ssl_stapling_file", "ssl_ech_file",
+    "geoip_country", "geoip_city", "geoip_org", "xslt_stylesheet", "xml_entities", "auth_jwt_key_file",
+    *(
+        f"{link}_ssl_{name}"
+        for link in ("proxy", "uwsgi", "grpc")
+        for name in ("certificate", "certificate_key", "trusted_certificate", "crl", "password_file")
+    ),
+})  # fmt: skip
+"""Directives whose file nginx's master reads, as whoever started Portico."""
+_WORKERS = frozenset({"auth_basic_user_file", "root", "alias"})
+"""Those whose file or directory nginx's workers read."""
+_WRITTEN = re.compile(r"(?:access|error)_log|\w+_(?:temp|cache)_path|\w+_store")
+_NO_PATH = re.compile(r"|on|off|stderr|(?:syslog|memory|data|engine|store):.*", re.DOTALL)
+_NEEDS_QUOTES = re.compile(r"""[\s;{}"'\\]""")
+_NGINXS = "/etc/nginx"
+_DEEPEST = 8
+"""Files that include files."""
+
+
+@dataclass
+class Reading:
+    """One reading of the directives of a site; `problems` and `files` grow."""
+
+    directory: Path
+    causes: Mapping[str, str]
+    reader: Reader
+    problems: list[Problem]
+    files: list[OwnFile] = field(default_factory=list)
+
+    def of(self, entries: Sequence[str], key: str) -> Iterator[Own]:
+        """The directives of one option."""
+        for number, entry in enumerate(entries):
+            said = self.causes.get(f"{key}[{number}]") or self.causes.get(key, key)
+            lines = said.split("\n")
+            name = entry.strip()
+            if name.endswith(".conf") and "\n" not in name:
+                text, places = self._file(self.directory / name, lines[0], key) or ("", [])
+            else:
+                more = entry.count("\n") + 1 - len(lines)
+                text, places = entry, lines + lines[-1:] * more
+            text, places = self._with_included(text, places, key, 0)
+            text = self._with_paths(text, places)
+            yield from own(text, [f"{place}: {key}" for place in places])
+
+    def _file(self, path: Path, where: str, key: str) -> tuple[str, list[str]] | None:
+        """Its text and the place of each line. nginx obeys it: as root a file of somebody else's does not count."""
+        if self._is_doubtful(path, where, key):
+            return None
+        try:
+            text = self.reader.text(path).rstrip("\n")
+        except OSError as error:
+            what = f'"{path}" cannot be read{self.reader.as_whom(path)}: {error.strerror}'
+            self.problems.append(Problem(where, what, self._hint(path)))
+        except UnicodeDecodeError:
+            self.problems.append(Problem(where, f'"{path}" is not UTF-8 text', "save it as UTF-8"))
+        except ValueError as error:
+            what = f"{str(path)!r} cannot be read: {error}"
+            self.problems.append(Problem(where, what, "name a file that exists"))
+        else:
+            return text, [f"{path.name}:{line} ({where})" for line in range(1, text.count("\n") + 2)]
+        return None
+
+    def _is_doubtful(self, path: Path, where: str, name: str) -> bool:
+        if not (self.reader.user and (why := doubt(path))):
+            return False
+        what = f'{name}: "{path}" counts only where nobody but root may write; {why}'
+        hint = "move it to where only root may write, such as /etc/portico"
+        self.problems.append(Problem(where, what, hint))
+        return True
+
+    def _hint(self, path: Path) -> str:
+        its = Path(_NGINXS, path.name)
+        hint = f"name a file that exists and may be read; a relative path means {self.directory}"
+        return f"{hint}\nor nginx's own: {its}" if path != its and its.exists() else hint
+
+    def _with_included(self, text: str, places: list[str], key: str, depth: int) -> tuple[str, list[str]]:
+        """The text with that of each included file in the place of its `include`."""
+        found = [one for one in every(statements(text) or ()) if one.name == "include" and one.block is None]
+        for one in reversed(found):
+            first, last = line_of(text, one.words[0].start), line_of(text, one.words[-1].end)
+            inner = self._included(one, places[first], key, depth)
+            if inner is not None:
+                begin, end = one.words[0].start, text.index(";", one.words[-1].end) + 1
+                text = f"{text[:begin]}\n{inner[0]}\n{text[end:]}"
+                places = [*places[: first + 1], *inner[1], *places[last:]]
+        return text, places
+
+    def _included(self, one: Statement, where: str, key: str, depth: int) -> tuple[str, list[str]] | None:
+        if len(one.args) != 1 or depth == _DEEPEST:
+            return None
+        path = str(self.directory / one.args[0])
+        paths = sorted(glob.glob(path)) if glob.has_magic(path) else [path]  # noqa: PTH207  as nginx, with its order
+        texts, lines = list[str](), list[str]()
+        for each in paths:
+            text, places = self._file(Path(each), where, key) or ("", [where])
+            text, places = self._with_included(text, places, key, depth + 1)
+            texts.append(text)
+            lines += places
+        return "\n".join(texts), lines or [where]
+
+    def _with_paths(self, text: str, places: list[str]) -> str:
+        """The text with absolute paths; what they lead to is looked at."""
+        edits: list[tuple[Word, str]] = []
+        for one in every(statements(text) or ()):
+            if one.block is None and len(one.words) > 1 and _names_a_path(one):
+                word = one.words[1]
+                path = word.text if word.text.startswith("$") else str(self.directory / word.text)
+                path += "/" * (word.text.endswith("/") and not path.endswith("/"))
+                edits.append((word, path))
+                self._look(one.name, path, places[line_of(text, word.start)])
+        for word, path in reversed(edits):
+            if path != word.text:
+                text = text[: word.start] + _quoted(path) + text[word.end :]
+        return text
+
+    def _look(self, name: str, path: str, where: str) -> None:
+        if "$" in path:
+            return
+        if _WRITTEN.fullmatch(name):
+            above = Path(path).parent
+            if above.is_relative_to(self.directory):
+                self._is_doubtful(above, where, name)
+        elif not Path(path).exists():
+            self.problems.append(Problem(where, f'{name}: there is no "{path}"', self._hint(Path(path))))
+        elif name in _WORKERS:
+            self.files.append(OwnFile(path, name, where))
+        else:
+            self._is_doubtful(Path(path), where, name)
+
+
+def _names_a_path(one: Statement) -> bool:
+    is_path = one.name in _MASTERS or one.name in _WORKERS or _WRITTEN.fullmatch(one.name)
+    return bool(is_path) and not _NO_PATH.fullmatch(one.words[1].text)
+
+
+def _quoted(path: str) -> str:
+    if not _NEEDS_QUOTES.search(path):
+        return path
+    return '"' + path.replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -1,0 +1,79 @@
+"""The user's own directives, read one by one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from portico.errors import Problem
+from portico.reading import OURS
+from portico.site.entries import entry_lines
+from portico.site.own import own, statements
+from portico.site.own_paths import Reading
+
+TEXT = """# head
+client_max_body_size 5m; gzip off; # tail
+location ~ "^/a{2}" { # c
+   root htdocs; add_header X "a;b}" always;
+   if ($x ~ ${y}z) { return 204; }
+}
+# end
+"""
+
+
+def test_each_directive_is_found_with_its_lines() -> None:
+    found = own(TEXT, [f"f:{line}" for line in range(1, 8)])
+    assert [(one.name, one.is_block) for one in found] == [
+        ("client_max_body_size", False), ("gzip", False), ("location", True), ("", False),
+    ]  # fmt: skip
+    assert found[0].text == "# head\nclient_max_body_size 5m;"
+    assert found[1].text == "gzip off; # tail"
+    assert [one.causes for one in found] == [
+        ("f:1", "f:2"), ("f:2",), ("f:3", "f:4", "f:5", "f:6"), ("f:7",),
+    ]  # fmt: skip
+    assert found[2].args == ("~", "^/a{2}")
+
+
+@pytest.mark.parametrize(
+    "text", ["a 1; }", "a 1", "location / {", "content_by_lua_block { x = '}' }", "; a;", 'a "b;', "{ }"]
+)
+def test_what_is_no_syntax_of_nginx_is_kept_as_it_stands(text: str) -> None:
+    assert statements(text) is None
+    assert [one.text for one in own(text)] == [text]
+    assert not own(text)[0].name
+
+
+def test_entries_of_an_array_have_lines() -> None:
+    toml = 'a = 1\n[nginx]\nserver = [ # "x"\n  "one",  # [\n\n  \'two\', """\nthree\nfour""", "a \\"]\\" b",\n]\n'
+    assert entry_lines(toml, 3) == [[4], [6], [7, 8], [8]]
+    assert entry_lines("server = 5\n", 1) == []
+
+
+def test_paths_are_absolute_and_included_files_are_read_with_their_lines(tmp_path: Path) -> None:
+    (tmp_path / "a b").mkdir()
+    for name, text in {"one.conf": "x 1;\ninclude two.conf;\ny 2;\n", "two.conf": "# in two\nz 3;\n"}.items():
+        (tmp_path / name).write_text(text)
+    problems: list[Problem] = []
+    reading = Reading(tmp_path, {"k": "p:1", "k[0]": "p:2"}, OURS, problems)
+    found = list(
+        reading.of(
+            ["one.conf", 'location /x { root "a b"; access_log off; alias $here/x; } error_log a.log;'], "k"
+        )
+    )
+    assert problems == []
+    assert [one.name for one in found] == ["x", "z", "y", "location", "error_log"]
+    assert found[1].causes[-1] == "two.conf:2 (one.conf:2 (p:2)): k"
+    assert found[2].causes[-1] == "one.conf:3 (p:2): k"
+    assert found[3].text == f'location /x {{ root "{tmp_path}/a b"; access_log off; alias $here/x; }}'
+    assert found[4].text == f"error_log {tmp_path}/a.log;"
+    assert [(file.path, file.directive) for file in reading.files] == [(f"{tmp_path}/a b", "root")]
+
+
+def test_a_missing_file_is_told_with_its_line(tmp_path: Path) -> None:
+    problems: list[Problem] = []
+    reading = Reading(tmp_path, {"k": "p:1"}, OURS, problems)
+    list(reading.of(["a;\nauth_basic_user_file none;", "include none/*.conf;", "include none.conf;"], "k"))
+    assert [(one.where, one.what.partition(":")[0]) for one in problems] == [
+        ("p:1", "auth_basic_user_file"), ("p:1", f'"{tmp_path}/none.conf" cannot be read'),
+    ]  # fmt: skip
