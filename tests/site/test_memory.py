@@ -21,6 +21,7 @@ VIEW = "@app.post('/')\ndef view(): {}; return 'done'\n"
 FOUND = (
     FLASK
     + """
+from django.conf import settings  # wakes up when it is asked for its class
 from flask.views import MethodView
 import store
 from store import ROOMS

@@ -155,6 +155,8 @@ DOCKER = "FROM python\nWORKDIR /srv\nCOPY . .\n{}\n"
         ("Dockerfile", DOCKER.format("CMD gunicorn \\\n  --chdir /srv/deep \\\n  shop:site"), "deep shop site"),
         ("Dockerfile", DOCKER.format('CMD ["fastapi", "run", "deep/shop.py", "--port", "80"]'), "deep shop "),
         ("Dockerfile", DOCKER.format('ENV FLASK_APP=shop.py\nCMD ["flask", "run"]'), ". shop "),
+        ("Dockerfile", DOCKER.format('CMD ["python", "manage.py", "runserver"]'), None),
+        ("Dockerfile", DOCKER.format('CMD ["python", "work.py"]'), None),
         ("Dockerfile", DOCKER.format('CMD ["nginx", "-g", "daemon off;"]'), None),
         ("gunicorn.conf.py", "import os\nwsgi_app = 'shop:site'\nchdir = 'deep'\n", "deep shop site"),
     ],
@@ -164,6 +166,7 @@ def test_the_files_of_other_servers_name_the_app(
 ) -> None:
     """Only what is there counts; app.py is what is found without them."""
     tree(tmp_path, "app.py", "shop.py", "deep/shop.py")
+    tree(tmp_path, "manage.py", "work.py", content="import this\n")
     (tmp_path / name).write_text(text)
     target = find("", tmp_path)
     told = f"{target.directory.relative_to(tmp_path)} {target.module} {target.expression}"
@@ -175,6 +178,11 @@ INI = "[app:main]\nuse = egg:shop\n"
 
 def test_pyramid_s_file_describes_the_app(tmp_path: Path) -> None:
     tree(tmp_path, "shop/views.py", "setup.py", content="")
+    tree(
+        tmp_path,
+        "shop/__init__.py",
+        content="def main(settings):\n    return Configurator().make_wsgi_app()\n",
+    )
     tree(tmp_path, "development.ini", "production.ini", content=INI)
     tree(tmp_path, "tox.ini", content="[testenv]\n")
     assert find("", tmp_path)[1:] == (tmp_path, "portico.link.app.paste", "app('production.ini')")

@@ -51,10 +51,12 @@ def facts(loaded: Loaded, reached: Reached = _ANYHOW, salt: str = "") -> dict[st
 def _processes(told: dict[str, Any], things: list[Any], directory: Path) -> dict[str, Any]:
     """The facts with what several worker processes mean for this app."""
     inner = next((thing for thing in things if _asks_risks(thing)), None)
+    single, found = dict[str, Any](), list[risks.Risk]()
     try:
-        single, found = one_process(things, inner, directory), list(memory(inner, directory))
+        single = one_process(things, inner, directory)
+        found = list(memory(inner, directory))
     except Exception:  # noqa: BLE001  an app that cannot be asked can still be served
-        return told
+        found = []
     notes = [*told.get("notes", []), *single.pop("notes", []), *gunicorn_notes(directory)]
     routes = [*single.pop("routes", []), *told.get("routes", [])]
     added = {"notes": notes, "routes": routes, "risks": [*told.get("risks", []), *found]}

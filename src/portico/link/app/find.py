@@ -22,7 +22,7 @@ _ENTRANCES = ("wsgi", "app", "main", "asgi", "server")
 _DEFINES_AN_APP = re.compile(
     rb"\b(?:Flask|APIFlask|OpenAPI|Quart|FastAPI|Starlette|Litestar|Sanic|Bottle|default_app|Dash|WsgiDAVApp)\("
     rb"|\b(?:falcon|falcon\.asgi|web|tornado\.web|cherrypy)\.(?:App|API|Application)\(|\bcherrypy\.tree\.mount\("
-    rb"|\b(?:make_wsgi_app|get_wsgi_application|get_asgi_application)\(\)"
+    rb"|^\w+\s*=.*\b(?:make_wsgi_app|get_wsgi_application|get_asgi_application)\(\)"
     rb"|^def (?:create_app|make_app)\(",
     re.MULTILINE,
 )
@@ -128,7 +128,16 @@ def _no_directory(reference: str, path: Path) -> AppError:
 def _search(directory: Path) -> Target:
     if not directory.is_dir():
         raise _no_directory(str(directory), directory)
-    for look in (_in_environment, _named, _conventional, _django, _only_candidate, _pasted, _below):
+    for look in (
+        _in_environment,
+        _named,
+        _conventional,
+        _django,
+        _pasted,
+        _only_candidate,
+        _below,
+        _refuse_unsure,
+    ):
         if found := look(directory):
             return found
     raise AppError(str(directory), "no app found here", _SEARCHED)
@@ -163,6 +172,8 @@ def _named(directory: Path) -> Target | None:
         folder = _normal(directory / each.folder)
         module = each.reference.partition(":")[0]
         file = folder / module if module.endswith(".py") else folder.joinpath(*module.split("."))
+        if each.is_script and not (file.is_file() and _is_script_of_an_app(file)):
+            continue
         if file.is_file() or _is_module(file):
             return find(each.reference, folder)._replace(reference=f"{each.where}: {each.reference}")
     return None
@@ -193,6 +204,11 @@ def _pasted(directory: Path) -> Target | None:
     return _described(name, directory / name, "") if name else None
 
 
+def _refuse_unsure(directory: Path) -> None:
+    """Raises AppError where only files for development describe the app."""
+    paste.refuse_unsure(directory)
+
+
 def _below(directory: Path) -> Target | None:
     folders = (directory / name for name in _FOLDERS if (directory / name).is_dir())
     return next((found for folder in folders if (found := _in_folder(folder))), None)
@@ -203,7 +219,7 @@ def _in_folder(folder: Path) -> Target | None:
         file = folder / f"{stem}.py"
         if file.is_file() and (stem in ("wsgi", "asgi") or _defines_an_app(file)):
             return _entrance(file)
-    for look in (_named, _django, _only_candidate, _pasted):
+    for look in (_named, _django, _pasted, _only_candidate):
         if found := look(folder):
             return found
     inner = folder / "app"
@@ -230,6 +246,12 @@ def _module_name(file: Path) -> str:
 
 def _defines_an_app(file: Path) -> bool:
     return not _NOT_AN_APP.fullmatch(_module_name(file)) and bool(_DEFINES_AN_APP.search(file.read_bytes()))
+
+
+def _is_script_of_an_app(file: Path) -> bool:
+    return not _NOT_AN_APP.fullmatch(file.stem) and (
+        _defines_an_app(file) or bool(re.search(r"\bimport\s+(?:app|application|create_app)\b", _text(file)))
+    )
 
 
 def _text(file: Path) -> str:

@@ -6,7 +6,8 @@ import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from types import ModuleType
+from types import FunctionType, ModuleType
+from typing import Any
 
 _ROUTES = frozenset({
     "route", "get", "post", "put", "patch", "delete", "head", "options", "websocket", "api_route", "on", "event",
@@ -116,11 +117,14 @@ def _calls(module: ModuleType, nodes: tuple[ast.AST, ...]) -> Iterator[tuple[str
     for node in nodes:
         called = node.func if isinstance(node, ast.Call) else None
         if isinstance(called, ast.Name):
-            thing = vars(module).get(called.id)
-            yield getattr(thing, "__module__", None) or module.__name__, getattr(thing, "__name__", called.id)
+            found = vars(module).get(called.id)
+            if type(found) is FunctionType:  # any other object may wake up when it is asked
+                yield str(found.__module__), str(found.__name__)
+            else:
+                yield module.__name__, called.id
         elif isinstance(called, ast.Attribute) and isinstance(called.value, ast.Name):
-            owner = vars(module).get(called.value.id)
-            if isinstance(owner, ModuleType):
+            owner: Any = vars(module).get(called.value.id)
+            if issubclass(type(owner), ModuleType):
                 yield owner.__name__, called.attr
             elif called.value.id in ("self", "cls"):
                 yield module.__name__, called.attr

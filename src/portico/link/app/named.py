@@ -28,6 +28,8 @@ class Named(NamedTuple):
     where: str
     reference: str
     folder: str = "."
+    is_script: bool = False
+    """It is started by itself, and may be anything."""
 
 
 def named(directory: Path) -> Iterator[Named]:
@@ -98,7 +100,7 @@ def _app_of(words: list[str], workdir: str) -> Named | None:
         if program == "fastapi" and (file := next((word for word in arguments if word.endswith(".py")), "")):
             return Named("", file)
         if re.fullmatch(r"python[\d.]*", program) and arguments and arguments[0].endswith(".py"):
-            return Named("", arguments[0])
+            return Named("", arguments[0], is_script=True)
     return None
 
 

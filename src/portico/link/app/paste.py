@@ -15,15 +15,22 @@ _NOT_FOR_VISITORS = re.compile(r"dev|test|local|example|sample")
 
 
 def described(directory: Path) -> str:
-    """The file of `directory` that is for production; empty when there is none. Raises AppError for several."""
-    found = [file.name for file in sorted(directory.glob("*.ini")) if _describes(file)]
-    if not found or (best := next((name for name in _PREFERRED if name in found), "")):
-        return best if found else ""
+    """The file of `directory` that is for production; empty when there is none, or when it is not clear which."""
+    found = _all(directory)
     usual = [name for name in found if not _NOT_FOR_VISITORS.search(name)]
-    if len(usual) == 1:
-        return usual[0]
-    what = f"its app is described in {', '.join(usual or found)}, and in no production.ini"
-    raise AppError(str(directory), what, f"say which: portico run {(usual or found)[0]}")
+    only = usual[0] if len(usual) == 1 else ""
+    return next((name for name in _PREFERRED if name in found), only)
+
+
+def refuse_unsure(directory: Path) -> None:
+    """Raises AppError where files describe an app and none of them is for production."""
+    if found := _all(directory):
+        what = f"its app is described in {', '.join(found)}, and in no production.ini"
+        raise AppError(str(directory), what, f"say which: portico run {found[0]}")
+
+
+def _all(directory: Path) -> list[str]:
+    return [file.name for file in sorted(directory.glob("*.ini")) if _describes(file)]
 
 
 def _describes(file: Path) -> bool:

@@ -28,8 +28,8 @@ _KEPT = re.compile(
     r"cache|memo|regist|lock|pool|plugin|compiled|singleton|instance|handlers|metric", re.IGNORECASE
 )
 """Names of what each process may well have for itself."""
-_MOST_BYTES = 1 << 20
-"""Source that is read at each start: a megabyte takes about half a second. What is beyond is not looked at."""
+_MOST_BYTES = 512 << 10
+"""Source that is read at each start: so much takes a third of a second. What is beyond is not looked at."""
 _IN_FUNCTIONS = re.compile(r"^(?:[ \t]|def |async |class ).*$", re.MULTILINE)
 
 
@@ -78,7 +78,7 @@ def _candidates(module: ModuleType, source: str) -> set[str]:
     names |= {
         name
         for name, value in list(vars(module).items())
-        if isinstance(value, type)
+        if issubclass(type(value), type)  # a lazy object would wake up when it is asked for its class
         and value.__module__ == module.__name__
         and any(map(_is_state, vars(value).values()))
     }
@@ -169,7 +169,7 @@ def _value(function: Function, node: ast.expr) -> tuple[Any, str]:
         return vars(function.module).get(node.id), node.id
     if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
         owner, _ = _value(function, node.value)
-        if isinstance(owner, ModuleType | type) and not node.attr.startswith("__"):
+        if issubclass(type(owner), ModuleType | type) and not node.attr.startswith("__"):
             return vars(owner).get(node.attr), f"{node.value.id}.{node.attr}"
     return None, ""
 
