@@ -1,7 +1,7 @@
 # Each target does its own set-up; `make run` and `make test` are all a fresh machine needs.
 # PYTHON=/path/to/python names one; else it is the first of python3, python3.13 ... that is 3.11 or newer.
 BIN = .venv/bin
-TEST_PACKAGES = nginx libnginx-mod-http-brotli-filter gcc libc6-dev pebble testssl.sh tshark chromium libnss3-tools
+TEST_PACKAGES = curl nginx libnginx-mod-http-brotli-filter gcc libc6-dev pebble testssl.sh tshark chromium libnss3-tools
 LISTEN ?= 127.0.0.1:8080
 SOAK_SECONDS ?= 300
 
@@ -9,7 +9,7 @@ SOAK_SECONDS ?= 300
 
 help:
 	@echo "make run     serve the example app behind nginx (LISTEN=$(LISTEN))"
-	@echo "make test    check, then every test"
+	@echo "make test    check, then every test; as root first what differs by user, as an ordinary user"
 	@echo "make check   ruff and mypy --strict"
 	@echo "make golden  write the golden files anew; read the difference before you commit it"
 	@echo "make docs    write docs/reference.md and docs/portico.schema.json anew"
@@ -36,6 +36,7 @@ check: setup
 test:
 	@PYTHON=$(PYTHON) scripts/setup dev $(TEST_PACKAGES)
 	@$(MAKE) --no-print-directory check
+	@[ "$$(id -u)" -ne 0 ] || scripts/as-user
 	@$(BIN)/python -m pytest -n auto $(PYTEST_ARGS)
 
 golden: setup
