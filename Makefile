@@ -5,11 +5,12 @@ TEST_PACKAGES = curl nginx libnginx-mod-http-brotli-filter gcc libc6-dev pebble 
 LISTEN ?= 127.0.0.1:8080
 SOAK_SECONDS ?= 300
 
-.PHONY: help setup run test check golden docs bench faults attack certificates cache-tests screenshots soak clean
+.PHONY: help setup run test test-debian13 check golden docs bench faults attack certificates cache-tests screenshots soak clean
 
 help:
 	@echo "make run     serve the example app behind nginx (LISTEN=$(LISTEN))"
 	@echo "make test    check, then every test; as root first what differs by user, as an ordinary user"
+	@echo "make test-debian13  what depends on the versions of nginx and Python, in a Debian 13 made for it (as root; minutes)"
 	@echo "make check   ruff and mypy --strict"
 	@echo "make golden  write the golden files anew; read the difference before you commit it"
 	@echo "make docs    write docs/reference.md and docs/portico.schema.json anew"
@@ -38,6 +39,9 @@ test:
 	@$(MAKE) --no-print-directory check
 	@[ "$$(id -u)" -ne 0 ] || scripts/as-user
 	@$(BIN)/python -m pytest -n auto $(PYTEST_ARGS)
+
+test-debian13: setup
+	@scripts/debian13 $(DEBIAN13_ARGS)
 
 golden: setup
 	@GOLDEN=update $(BIN)/python -m pytest -q -n auto tests -k golden || true

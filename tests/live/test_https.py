@@ -121,7 +121,10 @@ def test_a_handshake_for_one_name_and_a_request_for_another_is_closed(named: tup
         context.wrap_socket(plain, server_hostname="shop.example") as connection,
     ):
         connection.sendall(b"GET / HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n")
-        assert connection.recv(100) == b""
+        try:
+            assert connection.recv(100) == b""
+        except ConnectionResetError:
+            pass  # closed while something of the client's was on its way
 
 
 def test_other_names_lead_to_the_canonical_one(named: tuple[Served, int]) -> None:
