@@ -7,6 +7,7 @@ the text stood.
 from __future__ import annotations
 
 import ipaddress
+import math
 import re
 from dataclasses import dataclass
 from typing import Self
@@ -35,6 +36,12 @@ class Duration(float):
             if self >= seconds and (self / seconds).is_integer():
                 return f"{int(self / seconds)}{unit}"
         return f"{round(self * 1000)}ms"
+
+
+def longer(seconds: float) -> Duration:
+    """A time to try instead of one that was too short: twice as long, in whole minutes above one."""
+    twice = 2 * math.ceil(seconds)
+    return Duration(twice if twice < 60 else 60 * math.ceil(twice / 60))
 
 
 class Size(int):

@@ -24,7 +24,7 @@ def index():
 def reloads(times: int) -> Outcome:
     """Every fourth release is broken: it is dropped, and the one before serves on."""
     wrong: list[str] = []
-    with staged("--start-timeout", "8s") as stage, Clients(stage.port) as clients:
+    with staged("--start-timeout", "15s") as stage, Clients(stage.port) as clients:
         breaking: list[Callable[[], None]] = [
             lambda: stage.write("app.py", "import no_such_module\n"),
             lambda: stage.write("app.py", FAILING),

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import os
 import shlex
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 
 import httpx
+import psutil
 
-from tests.support import Served, portico, served
+from portico.link.uwsgi import AskError, ask
+from tests.support import Served, portico, private_directory, served, until_ready
 
 TUTORIAL = """
 import sqlite3
@@ -68,3 +73,92 @@ def test_an_asgi_app_that_fails_is_served_too() -> None:
         assert run.stderr().count("one more question") == 1
         assert "the app runs and fails: status 500 to GET /" in run.stderr()
         assert httpx.get(run.url).status_code == 500
+
+
+HELD = """
+import os, time
+from flask import Flask
+
+open(f"begun.{os.getpid()}", "w").close()
+while not os.path.exists("go"):
+    time.sleep(0.02)
+open(f"done.{os.getpid()}", "w").close()
+app = Flask(__name__)
+
+@app.get("/")
+def index():
+    return "hello"
+"""
+
+
+def _says(run: Served, *words: str) -> str:
+    done = portico(*words, cwd=run.directory)
+    return done.stdout + done.stderr
+
+
+def test_an_import_that_takes_long_is_said_and_status_knows_it() -> None:
+    with served({"shop.py": HELD}, "shop", wait=False) as run:
+        _until(run, lambda: "starting: importing shop for" in _says(run, "status"))
+        told = json.loads(portico("status", "--json", cwd=run.directory).stdout)
+        assert (told["phase"], told["stage"], told["pid"]) == ("starting", "importing shop", run.process.pid)
+        assert "it is starting: importing shop" in _says(run, "reload")
+        assert "already starting: importing shop" in _says(run, "run", "shop")
+        _until(run, lambda: "still importing shop, 1" in run.stderr())
+        (run.directory / "go").touch()
+        until_ready(run)
+        assert run.get("/").text == "hello"
+        assert "serving, pid" in _says(run, "status")
+
+
+def test_portico_stop_ends_an_import_that_hangs() -> None:
+    with served({"shop.py": HELD}, "shop", wait=False) as run:
+        _until(run, lambda: "starting: importing shop for" in _says(run, "status"))
+        _until(run, lambda: any(run.directory.glob("begun.*")))
+        began = [psutil.Process(int(path.suffix[1:])) for path in run.directory.glob("begun.*")]
+        assert portico("stop", cwd=run.directory).returncode == 0
+        assert run.process.wait(60) == -signal.SIGTERM
+        assert not psutil.wait_procs(began, 60)[1]
+        assert not list((run.directory / "run").iterdir())
+
+
+SLOW = """
+import os, time
+open(f"begun.{os.getpid()}", "w").close()
+ends = time.monotonic() + 5
+while time.monotonic() < ends:
+    time.sleep(0.02)
+
+def app(environ, start_response):
+    start_response("200 OK", [])
+    return [b"hello"]
+"""
+
+
+def _first_answer(path: str, seconds: float = 60) -> bytes:
+    """As soon as somebody listens there."""
+    give_up = time.monotonic() + seconds
+    while True:
+        try:
+            return ask(path, "/", timeout=seconds).body
+        except AskError:
+            assert time.monotonic() < give_up
+            time.sleep(0.05)
+
+
+def test_a_worker_may_import_for_longer_than_the_heartbeat_allows() -> None:
+    with private_directory() as home, (home / "log").open("w") as log:
+        (home / "shop.py").write_text(SLOW)
+        words = ("--worker-class", "portico.link.worker.Worker", "--timeout", "2", "--bind", f"unix:{home}/s")
+        gunicorn = subprocess.Popen(
+            [sys.executable, "-m", "portico.link.arbiter", *words, "--no-control-socket", "shop:app"],
+            cwd=home,
+            env={**os.environ, "PORTICO_BOOT": "120"},
+            stderr=log,
+        )
+        try:
+            assert _first_answer(f"{home}/s") == b"hello"
+        finally:
+            gunicorn.terminate()
+            gunicorn.wait(60)
+        assert "TIMEOUT" not in (home / "log").read_text()
+        assert len(list(home.glob("begun.*"))) == 1

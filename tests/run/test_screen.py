@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -196,3 +197,36 @@ def test_a_bar_is_below_what_is_said_and_gone_at_the_end() -> None:
 def test_there_is_no_bar_where_nobody_looks() -> None:
     done = subprocess.run([sys.executable, "-c", BAR], capture_output=True, check=True, timeout=60)
     assert (done.stdout, done.stderr) == (b"", b"line\n")
+
+
+WAITING = """
+from portico.cli.screen import Screen
+from portico.cli.waiting import Waiting
+screen = Screen()
+waiting = Waiting(screen, "importing shop")
+for seconds in (1.0, 2.0, 11.0, 12.0, 21.5):
+    waiting(seconds)
+waiting.over()
+screen.close()
+"""
+
+
+def test_a_long_start_counts_in_one_line_of_the_terminal() -> None:
+    ours, theirs = os.openpty()
+    subprocess.run([sys.executable, "-c", WAITING], stdout=theirs, stderr=theirs, check=True, timeout=60)
+    os.close(theirs)
+    shown = os.read(ours, 4096).decode()
+    os.close(ours)
+    assert re.findall(r"shop, (\d+) s", shown) == [
+        "2",
+        "11",
+        "12",
+        "22",
+    ]
+    assert "\n" not in shown
+    assert shown.endswith("\r\x1b[K")
+
+
+def test_a_long_start_is_a_line_now_and_then_in_a_file() -> None:
+    done = subprocess.run([sys.executable, "-c", WAITING], capture_output=True, check=True, timeout=60)
+    assert done.stderr == b"still importing shop, 11 s\nstill importing shop, 22 s\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from portico.cli.folders import fenced, is_served, real_folders
 from portico.cli.here import here
 from portico.cli.own_files import refuse_unreadable
 from portico.cli.rights import exposed, refuse_nginx_s_own, rights
-from portico.errors import Problem, UsageError
+from portico.errors import PorticoError, Problem, UsageError
 from portico.place.model import Place
 from portico.place.owner import Owner, as_user, environment, groups
 from portico.plan.model import Plan
@@ -31,6 +32,8 @@ class Gathered:
     site: Site
     place: Place
     plan: Plan
+    import_seconds: float = 0.0
+    """How long the app took to answer, which is mostly its import."""
 
 
 def gather(
@@ -45,6 +48,8 @@ def gather(
     *,
     serves: bool = True,
     looks: bool = False,
+    begun: Callable[[Plan], None] = lambda _: None,
+    waits: Callable[[float], None] = lambda _: None,
 ) -> Gathered:
     """Everything about the site that APP, --config and the flags mean. Raises PorticoError.
 
@@ -53,7 +58,8 @@ def gather(
     the static folders of the plan that this one will replace. `gateway` is the runtime directory of the gateway whose
     nginx serves the site beside others. `nginx` is the binary that runs the site now, which is kept where Portico may
     choose: a reload of the app does not change it. Without `serves` it is no fault of the site that its user may not
-    read it here; with `looks` nor that somebody asks who may not start it.
+    read it here; with `looks` nor that somebody asks who may not start it. `begun` is called with the plan as far as it
+    is known before the app has answered, `waits` again and again with the seconds that this takes.
     """
     app, config = as_config(app, config)
     home, ref = where_is(app, config)
@@ -93,20 +99,35 @@ def gather(
         )
         if serves:
             refuse_nginx_s_own(runner, place.nginx_user, gateway)
-        facts = real_folders(discovery.facts(), reader)
+
+        def planned(facts: AppFacts) -> Gathered:
+            site = replace(
+                resolve(options, facts, directory, causes, reader),
+                name=name,
+                before=before or {},
+                origin=config or str(home),
+            )
+            fences = fenced(replace(place, gateway=gateway), site)
+            refuse_unreadable(site, fences)
+            files = tuple(file for file in site.root_files if is_served(file, fences))
+            site = replace(site, root_files=files)
+            suits = chosen(fences, [site])
+            return Gathered(site, suits, plan(site, suits))
+
+        if draft := _draft(planned, options, directory):
+            begun(draft.plan)
+        facts = real_folders(discovery.facts(waits), reader)
+        took = discovery.seconds
     finally:
         discovery.close()
-    site = replace(
-        resolve(options, facts, directory, causes, reader),
-        name=name,
-        before=before or {},
-        origin=config or str(home),
-    )
-    place = fenced(replace(place, gateway=gateway), site)
-    refuse_unreadable(site, place)
-    site = replace(site, root_files=tuple(file for file in site.root_files if is_served(file, place)))
-    place = chosen(place, [site])
-    return Gathered(site, place, plan(site, place))
+    return replace(planned(facts), import_seconds=took)
+
+
+def _draft(planned: Callable[[AppFacts], Gathered], options: Options, directory: Path) -> Gathered | None:
+    """What is known before the app has answered. What is wrong with it is said when it still is with the facts."""
+    with suppress(PorticoError):
+        return planned(AppFacts(app=str(options.app or directory), directory=str(directory)))
+    return None
 
 
 def as_config(app: str | None, config: str | None) -> tuple[str | None, str | None]:
@@ -129,7 +150,11 @@ def _discovery(options: Options, directory: Path, runner: Owner) -> Discovery | 
     servers = options.upstream.servers
     if not servers or any(Server.parse(text).is_app for text in servers):
         return start_discovery(
-            options.app, directory, who=as_user(runner.name, os.environ), reached=reached(options)
+            options.app,
+            directory,
+            who=as_user(runner.name, os.environ),
+            reached=reached(options),
+            timeout=float(options.start_timeout),
         )
     if options.app is not None:
         what = f'the app "{options.app}" is not among the servers of [upstream]'

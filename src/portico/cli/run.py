@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import functools
+import math
 import os
 import signal
 import sys
 import time
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,17 +23,19 @@ from portico.cli.journal import Priority
 from portico.cli.logs import coloured
 from portico.cli.news import bar, priority, sentence
 from portico.cli.screen import Screen
+from portico.cli.waiting import Waiting
 from portico.cli.which import is_several, refuse_config
 from portico.plan.model import Plan
 from portico.plan.paths import lanes
 from portico.run import news
-from portico.run.held import hold
+from portico.run.held import Ended, end_at_once, hold
 from portico.turns import WELL, Rounds
 from portico.watch.follow import MOST, PIECE, Follower, decoded, paced
 from portico.watch.lines import Request, visible
 from portico.watch.writer import FLUSH_SECONDS
 
 if TYPE_CHECKING:
+    from portico.run.ours import Ours
     from portico.run.watchers import Watcher
 
 _LOOK_SECONDS = 0.2
@@ -70,26 +75,62 @@ def serve(app: str | None, config: str | None, flags: dict[str, Any], gateway: s
     `gateway` is the runtime directory of one whose nginx serves the site beside others.
     """
     hold()
-    gathered = gather(app, config, flags, meanwhile=_import_run, gateway=gateway)
-    from portico.run.loop import run
-    from portico.watch.live import Live
-
     screen = Screen()
     try:
-        code = run(
-            gathered.plan,
-            say=lambda item: _say(item, gathered, screen),
-            replan=lambda path, old: (
-                gather(
-                    app, config, flags, release=path, before=old.statics, gateway=gateway, nginx=old.nginx
-                ).plan
-            ),
-            beside=_shows(gathered.plan, screen),
-            onlooker=Live(gathered.plan),
-        )
+        with end_at_once(), ExitStack() as stack:
+            code = _serve(stack, screen, app, config, flags, gateway)
+    except Ended as ended:
+        code = ended.code
     finally:
         screen.close()
     end(code)
+
+
+def _serve(
+    stack: ExitStack, screen: Screen, app: str | None, config: str | None, flags: dict[str, Any], gateway: str
+) -> int:
+    """Ask, plan and run; the exit code. What is begun before the run is ended by the stack."""
+    ours: list[Ours] = []
+    waiting = Waiting(screen, "importing the app")
+
+    def begin(draft: Plan) -> None:
+        from portico.run.ours import hold as held
+
+        waiting.what = f"importing {draft.app}"
+        ours.append(stack.enter_context(held(draft, waiting.what)))
+
+    gathered = gather(app, config, flags, meanwhile=_import_run, gateway=gateway, begun=begin, waits=waiting)
+    waiting.what = f"starting {gathered.plan.app}"
+    from portico.run.loop import run
+    from portico.watch.live import Live
+
+    def say(item: news.News) -> None:
+        if isinstance(item, news.Ready | news.Stopping):
+            waiting.over()
+        if isinstance(item, news.Ready):
+            item = news.Ready(item.took_seconds + gathered.import_seconds)
+        _say(item, gathered, screen)
+
+    return run(
+        patient(gathered),
+        say=say,
+        replan=lambda path, old: (
+            gather(
+                app, config, flags, release=path, before=old.statics, gateway=gateway, nginx=old.nginx
+            ).plan
+        ),
+        beside=[*_shows(gathered.plan, screen), waiting.watcher(gathered.import_seconds)],
+        onlooker=Live(gathered.plan),
+        ours=ours[0] if ours else None,
+    )
+
+
+def patient(gathered: Gathered) -> Plan:
+    """The plan, with the time to become healthy counted from what the import took when one process was asked: workers
+    share the cores, so three times that is added."""
+    health = gathered.plan.health
+    seconds = math.ceil(health.start_seconds + 3 * gathered.import_seconds)
+    return replace(gathered.plan, health=replace(health, start_seconds=float(seconds)))
 
 
 def _import_run() -> None:

@@ -24,6 +24,11 @@ class Screen:
         self._has_told = False
         self._bar = ""
 
+    @property
+    def is_terminal(self) -> bool:
+        """Whether somebody sees a line that is written over."""
+        return not self._is_plain[2]
+
     def copy(self, text: bytes) -> None:
         """Whole lines of a file that was asked for, as they are in it."""
         self._results.write(text)

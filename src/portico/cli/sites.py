@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from portico.cli import output, watchers
@@ -16,7 +17,11 @@ def everything() -> list[dict[str, Any]]:
     """Each site of ours that runs, or that a gateway of ours would like to run; ready for JSON."""
     found: dict[str, dict[str, Any]] = {}
     for directory in map(str, runtime_directories()):
-        if lock.running(directory) is None:
+        running = lock.running(directory)
+        if running is None:
+            continue
+        if running.stage:
+            found[directory] = _starting(running, directory)
             continue
         try:
             (status,) = client.ask(directory, "GET", "/status")
@@ -25,6 +30,19 @@ def everything() -> list[dict[str, Any]]:
         for site in status.get("sites") or [_alone(status, directory)]:
             found[site["runtime"] or site["origin"]] = site | found.get(site["runtime"], {})
     return list(found.values())
+
+
+def _starting(running: lock.Running, directory: str) -> dict[str, Any]:
+    """A site that cannot be asked yet."""
+    return {
+        "name": running.app,
+        "status": "starting",
+        "urls": running.urls,
+        "runtime": directory,
+        "pid": running.pid,
+        "since_seconds": round(time.time() - running.since, 3),
+        "reason": running.stage,
+    }
 
 
 def _alone(status: dict[str, Any], directory: str) -> dict[str, Any]:

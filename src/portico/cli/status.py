@@ -34,6 +34,10 @@ def command(app: str | None, config: str | None, name: str, is_all: bool, is_jso
     if lock.running(runtime) is None and (one := absent(runtime)):
         output.results([output.as_json(one.told)] if is_json else sites.rows(output.safe([one.told])))
         sys.exit(UNHEALTHY)
+    if (begun := lock.running(runtime)) and begun.stage:
+        told = starting(begun)
+        output.result(output.as_json(told) if is_json else starting_line(output.safe(told)))
+        return
     (status,) = client.ask(runtime, "GET", "/status")
     if "sites" in status:
         output.results([output.as_json(status)] if is_json else sites.lines(output.safe(status)))
@@ -45,6 +49,24 @@ def command(app: str | None, config: str | None, name: str, is_all: bool, is_jso
         output.results(_lines(output.safe(status)))
     if not _serves(status):
         sys.exit(UNHEALTHY)
+
+
+def starting(found: lock.Running) -> dict[str, Any]:
+    """What a site says that cannot be asked yet; ready for JSON."""
+    return {
+        "app": found.app,
+        "urls": found.urls,
+        "phase": "starting",
+        "stage": found.stage,
+        "pid": found.pid,
+        "up_seconds": round(time.time() - found.since, 3),
+    }
+
+
+def starting_line(told: dict[str, Any]) -> str:
+    urls = f" at {'  '.join(told['urls'])}" if told["urls"] else ""
+    what = f"starting: {told['stage']} for {lasting(told['up_seconds'])}, pid {told['pid']}"
+    return f"{output.strong(told['app'])}{urls}\n  portico    {what}"
 
 
 def _serves(status: dict[str, Any]) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 
 import click
@@ -22,8 +24,11 @@ def command(app: str | None, config: str | None, name: str) -> None:
         for answer in client.ask(found.gateway, "POST", "/halt", site=found.told["name"]):
             output.say(f"{answer['name']} is {answer['status']}")
         return
-    for answer in client.ask(runtime, "POST", "/stop"):
-        output.say(output.faint(f"pid {answer['stopping']} finishes what it has ..."))
+    if (begun := lock.running(runtime)) and begun.stage:
+        os.kill(begun.pid, signal.SIGTERM)  # it has begun nothing that must be finished
+    else:
+        for answer in client.ask(runtime, "POST", "/stop"):
+            output.say(output.faint(f"pid {answer['stopping']} finishes what it has ..."))
     # The run ends its children within its own ladder of times; it is only waited for here.
     while lock.running(runtime) is not None:
         time.sleep(_LOOK_SECONDS)

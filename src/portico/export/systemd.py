@@ -17,7 +17,7 @@ from portico.site.model import Site
 
 MOST_SOCKETS = 16
 """More than any site listens on: a reload may add some."""
-IMPORT_SECONDS = 60
+TIMES = 6
 """The app is imported once to be asked and once to serve; `site.discover` waits as long for the first."""
 WATCHDOG_SECONDS = 30
 RESTART_SECONDS = 1
@@ -130,7 +130,7 @@ def _link(call: Call) -> list[Setting]:
 
 
 def _service(site: Site, place: Place, plan: Plan, call: Call) -> list[Setting]:
-    start = f"{2 * IMPORT_SECONDS + plan.health.start_seconds:.0f}s"
+    start = f"{TIMES * plan.health.start_seconds:.0f}s"
     argv = (place.python, "-m", "portico", "run", *call.words)
     name = unit_name(site)
     return [
@@ -150,8 +150,8 @@ def _service(site: Site, place: Place, plan: Plan, call: Call) -> list[Setting]:
         _exec("Environment", f"PORTICO_STATE_DIR=%S/{name}", "and the second"),
         _serve("FileDescriptorStoreMax", str(MOST_SOCKETS), "systemd keeps the listening sockets during a restart: "
                 "clients wait in their queue and none is refused"),
-        _serve("TimeoutStartSec", start, f"the app may be imported twice, up to {IMPORT_SECONDS} s each, and then has "
-                "start_timeout to answer; Portico itself gives up before",
+        _serve("TimeoutStartSec", start, "start_timeout counts for the import, four times at most for what comes after "
+                "it; Portico itself gives up before",
                 site.cause("start_timeout")),
         _serve("TimeoutStopSec", f"{plan.ladder.service_seconds:g}s", "the last rung of request_timeout's "
                 f"ladder: Portico itself ends what has not left after {plan.ladder.stop_seconds:g} s",

@@ -25,6 +25,8 @@ from portico.link.handover import BOOTING, FAILED, Handover
 
 PAUSE_SECONDS: Final = 5.0
 """After a worker that could not load the app, before the next one tries: each try is a traceback in the log."""
+VARIABLE: Final = "PORTICO_BOOT"
+"""How many seconds a worker may take to load the app."""
 _DEATHS: Final = 3
 """So many workers in a row that died while they loaded the app, and none serves: as if it could not be loaded."""
 
@@ -43,6 +45,18 @@ class Arbiter(arbiter.Arbiter):  # type: ignore[misc]
 
     def handle_winch(self) -> None:
         """A worker has something to tell: the loop looks at all of them after each signal."""
+
+    def murder_workers(self) -> None:
+        """The heartbeat counts from when a worker has the app: an import may take as long as the start of a site."""
+        now = time.monotonic()
+        for worker in self.WORKERS.values():
+            if _handover(worker).state == BOOTING and now - _handover(worker).since < self._boot_seconds:
+                worker.tmp.notify()
+        super().murder_workers()
+
+    @property
+    def _boot_seconds(self) -> float:
+        return float(os.environ.get(VARIABLE, 0))
 
     def manage_workers(self) -> None:
         """Start what is missing, a successor included; let go who has one, or is too many."""

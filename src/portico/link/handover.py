@@ -9,6 +9,7 @@ from __future__ import annotations
 import mmap
 import os
 import signal
+import time
 from contextlib import suppress
 from typing import Final
 
@@ -27,6 +28,7 @@ class Handover:
 
     def __init__(self) -> None:
         self._shared = mmap.mmap(-1, 2)
+        self.since = time.monotonic()
 
     @property
     def state(self) -> int:

@@ -20,6 +20,8 @@ SOCKET_FD = 3
 """The descriptor under which the server finds the socket that Portico bound for it."""
 FRAMEWORK = {"FLASK_RUN_FROM_CLI": "true"}
 """Makes Flask ignore an app.run() that stands outside `if __name__ == "__main__"`, as the flask command does."""
+_BOOT = 4
+"""Times start_timeout: what a worker may take to load the app. At a start Portico itself gives up before."""
 _DOCS = "https://docs.gunicorn.org/en/stable/settings.html#"
 
 
@@ -38,6 +40,7 @@ def gunicorn_process(site: Site, place: Place, capacity: Capacity) -> Process:
         cwd=site.facts.directory,
         env={
             "PORTICO_DEADLINE": f"{Ladder.of(site.options.request_timeout).deadline_seconds:g}",
+            "PORTICO_BOOT": f"{_BOOT * site.options.start_timeout:g}",
             "PORTICO_MAX_MEMORY": str(int(capacity.max_memory)),
             "PORTICO_TRACE": trace(place.runtime),
             "PORTICO_SLOW": slow(place.runtime),

@@ -28,6 +28,22 @@ class Running:
     app: str
     urls: tuple[str, ...]
     since: float
+    stage: str = ""
+    """What it does before it can be asked: "importing shop:app"; empty when it can."""
+
+
+class Held:
+    """The lock while we have it."""
+
+    def __init__(self, fd: int, since: float) -> None:
+        self._fd, self._since = fd, since
+        self._longest = 0
+
+    def say(self, plan: Plan, stage: str = "") -> None:
+        """What others read about us. One write, as long as the one before: they never see half of it."""
+        text = json.dumps(asdict(Running(os.getpid(), plan.app, plan.urls, self._since, stage))).encode()
+        self._longest = max(self._longest, len(text))
+        os.pwrite(self._fd, text.ljust(self._longest), 0)
 
 
 def site_of(runtime: str | Path) -> str:
@@ -50,13 +66,14 @@ def running(runtime: str) -> Running | None:
 
 
 @contextmanager
-def held(plan: Plan) -> Iterator[None]:
+def held(plan: Plan, stage: str = "") -> Iterator[Held]:
     """Hold the runtime directory. Raises PorticoError when another Portico does."""
     path = _path(plan.runtime)
     fd = _acquire(path)
     try:
-        os.write(fd, json.dumps(asdict(Running(os.getpid(), plan.app, plan.urls, time.time()))).encode())
-        yield
+        ours = Held(fd, time.time())
+        ours.say(plan, stage)
+        yield ours
     finally:
         # Removed while held: who waits for it finds another file at the path and starts over.
         path.unlink(missing_ok=True)
@@ -95,7 +112,8 @@ def _is_at(fd: int, path: Path) -> bool:
 def _read(fd: int) -> Running:
     try:
         words = json.loads(os.pread(fd, 1 << 16, 0))
-        return Running(words["pid"], words["app"], tuple(words["urls"]), words["since"])
+        urls, stage = tuple(words["urls"]), words.get("stage", "")
+        return Running(words["pid"], words["app"], urls, words["since"], stage)
     except (ValueError, KeyError, TypeError):
         # Held, but not written yet: somebody is starting at this moment.
         return Running(0, "", (), time.time())
@@ -107,6 +125,9 @@ def _taken(path: Path, other: Running) -> Problem:
             site_of(path.parent), "another Portico is starting this site", "wait for it: portico status"
         )
     since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(other.since))
+    if other.stage:
+        what = f"already starting: {other.stage}, pid {other.pid}, since {since}"
+        return Problem(str(path.parent), what, "wait until it serves (portico status), or portico stop")
     url = f" at {other.urls[0]}" if other.urls else ""
     what = f"already running: {other.app}{url}, pid {other.pid}, since {since}".replace(": at", " at")
     if not other.app:  # a gateway of several sites

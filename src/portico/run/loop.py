@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from contextlib import closing
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -24,20 +24,15 @@ from portico.plan import paths
 from portico.plan.model import Plan
 from portico.run import action as do
 from portico.run import (
-    child,
     control,
-    descriptors,
     directories,
     disk,
     files,
-    leftovers,
-    lock,
     news,
     rotation,
     runtime,
     signals,
     status,
-    switch,
 )
 from portico.run import event as was
 from portico.run.board import Board, until_decided, until_reloaded
@@ -52,6 +47,7 @@ from portico.run.machine import Patience
 from portico.run.machine.state import Status
 from portico.run.onlooker import Onlooker
 from portico.run.orders import Orders
+from portico.run.ours import Ours, hold
 from portico.run.packing.keeper import Keeper
 from portico.run.processes import Processes
 from portico.run.pump import Pump
@@ -101,6 +97,7 @@ def run(
     beside: Sequence[Watcher] = (),
     along: Along | None = None,
     onlooker: Onlooker | None = None,
+    ours: Ours | None = None,
 ) -> int:
     """Serve the plan until told to stop; SIGTERM and SIGINT stop, a second one hurries, SIGHUP reloads.
 
@@ -109,20 +106,15 @@ def run(
     PorticoError; without it, a reload serves new code under the same plan. `beside` is started with the serving
     and cancelled when that has ended; so is the `onlooker`, which is told everything and adds its own answers to those
     of the control socket.
+    `ours` is the runtime directory when it is held already.
     Returns the exit code, 128 + n after signal n. Raises PorticoError when it cannot start; nothing is left
     running then. Must be called from the main thread.
     """
     service = Service.take(os.environ)
-    descriptors.raise_limit()
-    directories.make(plan)
-    with lock.held(plan):
-        leftovers.end(plan.runtime)
+    with _held(plan, ours) as ours:
         plan = along.settle(plan, service) if along else plan
-        number = files.next_number(plan.runtime)
-        switch.sweep(plan)
         material = _material(plan)
         listening, unwanted = _listening(plan, service)
-        child.adopt_orphans()
         with closing(listening):
             tell = _both(say, service.hear)
             tell = along.hears(tell) if along else tell
@@ -133,7 +125,7 @@ def run(
             end = asyncio.run(
                 _serve(
                     plan,
-                    number,
+                    ours,
                     listening,
                     tell,
                     replan or (lambda _, old: old),
@@ -148,6 +140,17 @@ def run(
             raise _ERRORS.get(end.code, PorticoError)(*problems)
         files.remove(plan.runtime)
     return end.code
+
+
+@contextmanager
+def _held(plan: Plan, ours: Ours | None) -> Iterator[Ours]:
+    """The runtime directory, which may be held already; then the plan may want more directories than were known."""
+    if ours is None:
+        with hold(plan) as ours:
+            yield ours
+    else:
+        directories.make(plan)
+        yield ours
 
 
 def _listening(plan: Plan, service: Service) -> tuple[Listening, list[Problem]]:
@@ -188,7 +191,7 @@ def _both(say: SayNews, hear: SayNews) -> SayNews:
 
 async def _serve(
     plan: Plan,
-    number: int,
+    ours: Ours,
     listening: Listening,
     say: SayNews,
     replan: Replan,
@@ -213,7 +216,14 @@ async def _serve(
     gateway = shared or OwnNginx(processes, listening, pump.tell, board.say)
     say_in_turn = shared.when_used(board.say) if shared else board.say
     world = World(
-        plan, number, gateway, processes, tell=pump.tell, say=say_in_turn, replan=replan, material=material
+        plan,
+        ours.number,
+        gateway,
+        processes,
+        tell=pump.tell,
+        say=say_in_turn,
+        replan=replan,
+        material=material,
     )
     tell = along.tell if along else pump.tell
     signals.listen(tell, processes.reap, world.reopen_logs, board.say)
@@ -233,6 +243,7 @@ async def _serve(
     if user := plan.server.user:
         for_app = {name: known[name] for name in _OF_THE_APP}
         doors.append(await control.listen(paths.purge(plan.runtime), for_app, user))
+    ours.answers(plan)
     works = (
         *beside,
         Watcher("the disk", lambda: disk.watch(plan.state, board.say)),
@@ -252,7 +263,7 @@ async def _serve(
     )
     tasks = [asyncio.ensure_future(watchers.run(work)) for work in works]
     try:
-        return await pump.run(world, was.Begin(number, listening.is_handed_over))
+        return await pump.run(world, was.Begin(ours.number, listening.is_handed_over))
     finally:
         if along:
             await along.leave()

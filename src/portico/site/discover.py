@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -19,10 +19,12 @@ import msgspec
 
 from portico.errors import ImportFailedError, PorticoError, Problem, UsageError
 from portico.site.model import AppFacts
-from portico.values import AppRef, Duration
+from portico.values import AppRef, Duration, longer
 
 IMPORT_TIMEOUT_SECONDS = 60.0
-"""An import that takes longer waits for something that is not there. A judgement: large apps take 10 s."""
+"""An import that takes longer waits for something that is not there, unless `start_timeout` says otherwise."""
+CLOSED = 97
+"""What the child exits with when its way to answer was closed (`link.app.ask`)."""
 
 _GRACE_SECONDS = 2.0  # for the child to write its own stack before it is killed
 _TICK_SECONDS = 0.1  # how soon the end of a child is seen whose pipe a grandchild holds open
@@ -32,6 +34,7 @@ _PORTICO = f"{Path(__file__).parents[1]}/"
 _WAITS = "what waits or serves must not run at import: put it under: if __name__ == '__main__'"
 _RUNS = "app.run() is called at import and ignored: put it under: if __name__ == '__main__'"
 _EXITS = "look for os._exit(), or for a call that replaces the process"
+_CLOSES = "look for os.closerange() or os.close(): close what the app itself has opened"
 # -P: the app's directory must not hide a module Portico needs. -c: runpy alone would take 4 ms.
 _CHILD = ("-P", "-c", "from portico.link.app.ask import main; main()")
 
@@ -99,7 +102,8 @@ class Discovery:
     ) -> None:
         self._name = str(ref) if ref else str(directory)
         self._timeout, self._who = timeout, dict(who)
-        self._give_up_at = time.monotonic() + timeout + _GRACE_SECONDS
+        self._asked_at = time.monotonic()
+        self._give_up_at = self._asked_at + timeout + _GRACE_SECONDS
         self._printed = os.memfd_create("portico-discovery")
         self._answer, answer_to = os.pipe()
         self._lifeline, hold = os.pipe()
@@ -113,10 +117,13 @@ class Discovery:
             os.close(answer_to)
             os.close(hold)
 
-    def facts(self) -> AppFacts:
-        """Wait for the app's answer. Raises UsageError or ImportFailedError; call it once."""
+    def facts(self, waits: Callable[[float], None] = lambda _: None) -> AppFacts:
+        """Wait for the app's answer. Raises UsageError or ImportFailedError; call it once.
+
+        `waits` is told again and again how many seconds it has taken so far.
+        """
         try:
-            text = self._read()
+            text = self._read(waits)
             if text.startswith(b"{"):
                 return self._decode(text)
             raise ImportFailedError(self._silence(text.decode(errors="replace")))
@@ -146,12 +153,18 @@ class Discovery:
             self._close_descriptors()
             raise UsageError(Problem(argv[0], f"cannot be run: {error.strerror}")) from None
 
-    def _read(self) -> bytes:
+    @property
+    def seconds(self) -> float:
+        """How long ago the app was asked."""
+        return time.monotonic() - self._asked_at
+
+    def _read(self, waits: Callable[[float], None]) -> bytes:
         """Everything the child answers, until it is complete, the child has ended, or time is up."""
         text = b""
         poll = select.poll()
         poll.register(self._answer, select.POLLIN)
         while time.monotonic() < self._give_up_at:
+            waits(self.seconds)
             ended = self._child.poll() is not None
             poll.poll(0 if ended else _TICK_SECONDS * 1000)
             piece = self._piece()
@@ -191,7 +204,10 @@ class Discovery:
         """Why there is no answer; `text` is what the child wrote in its place: a stack, or nothing."""
         code = self._ended()
         if code is None or text.startswith("Timeout"):
-            what, hint = f"the import did not finish within {Duration(self._timeout)}", _WAITS
+            what = f"the import did not finish within {Duration(self._timeout)}"
+            hint = f'if it needs longer: start_timeout = "{longer(self._timeout)}" in portico.toml\n{_WAITS}'
+        elif code == CLOSED:
+            what, hint = "the app closed descriptors that it did not open, while it was imported", _CLOSES
         elif code < 0:
             what, hint = (
                 f"{_signal_name(-code)} ended the app while it was imported",
@@ -232,7 +248,9 @@ class NoApp:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
 
-    def facts(self) -> AppFacts:
+    seconds = 0.0
+
+    def facts(self, _: Callable[[float], None] = lambda _: None) -> AppFacts:
         return AppFacts(app="", directory=str(self._directory.absolute()), kind="remote")
 
     def close(self) -> None:

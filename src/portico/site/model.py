@@ -752,11 +752,12 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     start_timeout: Annotated[
         Duration,
         _option(
-            "How long the app may take to become healthy after it was started.",
+            "How long the app may take to be imported, and then to become healthy; to the second, three times what the "
+            "import took is added.",
             example="2m",
             source="https://kamal-deploy.org/docs/configuration/proxy/",
         ),
-    ] = Duration(30)
+    ] = Duration(60)
     workers: Workers = Workers()
     https: Https = Https()
     downloads: Downloads = Downloads()

@@ -20,6 +20,9 @@ from portico.link.app.facts import facts
 from portico.link.app.load import load
 from portico.link.app.stranger import Reached
 
+CLOSED = 97
+"""The exit code when the app has closed the way to answer; as in site.discover, which this process does not import."""
+
 
 def main() -> None:
     """Answer, then end at once: threads the app started at import would keep a normal exit waiting."""
@@ -27,13 +30,25 @@ def main() -> None:
     timeout, directory, reference, reached, salt = sys.argv[4:]
     _end_with_parent(lifeline, parent)
     os.set_inheritable(answer_to, False)
+    way = _identity(answer_to)
     faulthandler.enable()
     faulthandler.dump_traceback_later(float(timeout), exit=True, file=answer_to)
     _look_like_a_server()
     answer = _ask(reference, Path(directory), reached, salt)
     faulthandler.cancel_dump_traceback_later()
+    if _identity(answer_to) != way:
+        os._exit(CLOSED)  # what lies there now, if anything, is the app's
     _send(answer, answer_to)
     os._exit(0)
+
+
+def _identity(descriptor: int) -> tuple[int, int] | None:
+    """What a descriptor leads to, None for nothing."""
+    try:
+        found = os.fstat(descriptor)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _end_with_parent(lifeline: int, parent: int) -> None:

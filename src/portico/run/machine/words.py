@@ -5,6 +5,7 @@ from __future__ import annotations
 from portico.errors import IMPORT_FAILED, UNHEALTHY, Problem
 from portico.run import event as was
 from portico.run.machine.state import Generation, State
+from portico.values import longer
 
 GATEWAY = "nginx"
 SERVER = "the app server"
@@ -30,10 +31,11 @@ def silent_server(state: State, generation: Generation) -> Problem:
     seconds = state.patience.start_seconds
     answer = generation.life.answer or "no answer yet"
     hint = f"the last answer over its private socket: {answer}"
+    more = f'if it needs longer: start_timeout = "{longer(seconds)}" in portico.toml'
     return Problem(
         "",
         f"the app did not become healthy within {seconds:g} s",
-        "\n".join(filter(None, [hint, generation.life.hint])),
+        "\n".join(filter(None, [hint, generation.life.hint, more])),
     )
 
 

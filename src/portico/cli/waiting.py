@@ -1,0 +1,55 @@
+"""That a start takes its time: one line that counts in a terminal, a line now and then elsewhere."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from portico.cli import output
+from portico.cli.screen import Screen
+from portico.turns import WELL, Rounds, turn
+
+if TYPE_CHECKING:
+    from portico.run.watchers import Watcher
+
+_SOON_SECONDS = 2.0
+"""A start that is over by then needs no word."""
+_SELDOM_SECONDS = 10.0
+_LOOK_SECONDS = 1.0
+
+
+class Waiting:
+    """Called again and again with the seconds that it has taken so far."""
+
+    def __init__(self, screen: Screen, what: str) -> None:
+        self.what, self._screen = what, screen
+        self._next, self._is_over = _SELDOM_SECONDS, False
+
+    def __call__(self, seconds: float) -> None:
+        if self._screen.is_terminal:
+            self._screen.progress(output.faint(self._words(seconds)) if seconds >= _SOON_SECONDS else "")
+        elif seconds >= self._next:
+            self._next += _SELDOM_SECONDS
+            self._screen.say(self._words(seconds))
+
+    def _words(self, seconds: float) -> str:
+        return f"still {self.what}, {seconds:.0f} s"
+
+    def watcher(self, began: float) -> Watcher:
+        """Counts on while the run starts, from so many seconds."""
+        from portico.run.watchers import Watcher
+
+        return Watcher("the start", lambda: self._count(began))
+
+    async def _count(self, began: float) -> Rounds:
+        since = time.monotonic() - began
+        while not self._is_over:
+            self(time.monotonic() - since)
+            yield WELL
+            await turn(_LOOK_SECONDS)
+
+    def over(self) -> None:
+        """It serves, or it ends."""
+        self._is_over = True
+        if self._screen.is_terminal:
+            self._screen.progress("")

@@ -1,0 +1,55 @@
+"""The runtime directory is held before the app is asked: others learn what happens, and nobody else starts here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from portico.plan.model import Plan
+from portico.run import child, descriptors, directories, files, leftovers, lock, switch
+
+
+class Ours:
+    """A runtime directory that is held. `number` is that of the first release."""
+
+    def __init__(self, number: int, held: lock.Held) -> None:
+        self.number = number
+        self.was_asked = False
+        """Whether it came so far that somebody could."""
+        self._held = held
+
+    def answers(self, plan: Plan) -> None:
+        """The control socket is there: whoever wants to know asks it."""
+        self.was_asked = True
+        self._held.say(plan)
+
+
+@contextmanager
+def hold(plan: Plan, stage: str = "") -> Iterator[Ours]:
+    """Make the directories, lock them, and end what a killed Portico left. Raises PorticoError when another one runs.
+
+    `stage` is what happens before the control socket can be asked, for `portico status`. Of `plan` only what does not
+    depend on the app's answers counts.
+    """
+    descriptors.raise_limit()
+    directories.make(plan)
+    with lock.held(plan, stage) as held:
+        leftovers.end(plan.runtime)
+        number = files.next_number(plan.runtime)
+        switch.sweep(plan)
+        child.adopt_orphans()
+        ours = Ours(number, held)
+        try:
+            yield ours
+        finally:
+            if not ours.was_asked:
+                _tidy(plan.runtime)
+
+
+def _tidy(runtime: str) -> None:
+    """The app was asked in vain: nothing is left that anybody could look at."""
+    files.remove(runtime)
+    (Path(runtime) / lock.NAME).unlink(missing_ok=True)
+    with suppress(OSError):
+        Path(runtime).rmdir()
