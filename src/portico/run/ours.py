@@ -43,7 +43,9 @@ def hold(plan: Plan, stage: str = "") -> Iterator[Ours]:
         try:
             yield ours
         finally:
-            if not ours.was_asked:
+            if (
+                not ours.was_asked and not plan.shared
+            ):  # a gateway shows the pages of a site that cannot start
                 _tidy(plan.runtime)
 
 
