@@ -15,7 +15,15 @@ import httpx
 import psutil
 
 from portico.link.uwsgi import AskError, ask
-from tests.support import Served, portico, private_directory, served, until_ready
+from tests.support import (
+    Served,
+    environment,
+    free_port,
+    portico,
+    private_directory,
+    served,
+    until_ready,
+)
 
 TUTORIAL = """
 import sqlite3
@@ -96,25 +104,109 @@ def _says(run: Served, *words: str) -> str:
     return done.stdout + done.stderr
 
 
-def test_an_import_that_takes_long_is_said_and_status_knows_it() -> None:
-    with served({"shop.py": HELD}, "shop", wait=False) as run:
-        _until(run, lambda: "starting: importing shop for" in _says(run, "status"))
+def _named(run: Served, what: str) -> set[int]:
+    """The processes that have left such a mark."""
+    return {int(path.suffix[1:]) for path in run.directory.glob(f"{what}.*")}
+
+
+def _workers(run: Served) -> set[int]:
+    status = json.loads(portico("status", "--json", cwd=run.directory).stdout)
+    live = next(one for one in status["generations"] if one["number"] == status["live"])
+    return {worker["pid"] for worker in live["workers"]}
+
+
+def test_a_start_and_a_reload_take_the_time_of_one_import_and_say_that_it_takes_long() -> None:
+    """The app imports in each process for as long as the test likes: all that need it do so at the same time."""
+    with served({"shop.py": HELD}, "shop", "--workers", "2", wait=False) as run:
+        _until(run, lambda: "starting: importing shop:app for" in _says(run, "status"))
         told = json.loads(portico("status", "--json", cwd=run.directory).stdout)
-        assert (told["phase"], told["stage"], told["pid"]) == ("starting", "importing shop", run.process.pid)
-        assert "it is starting: importing shop" in _says(run, "reload")
-        assert "already starting: importing shop" in _says(run, "run", "shop")
-        _until(run, lambda: "still importing shop, 1" in run.stderr())
+        assert (told["phase"], told["stage"]) == ("starting", "importing shop:app")
+        assert told["pid"] == run.process.pid
+        assert "it is starting: importing shop:app" in _says(run, "reload")
+        _until(run, lambda: len(_named(run, "begun")) == 3)
+        _until(run, lambda: "still importing shop:app, 1" in run.stderr())
+        assert not _named(run, "done")
         (run.directory / "go").touch()
         until_ready(run)
         assert run.get("/").text == "hello"
         assert "serving, pid" in _says(run, "status")
+        _until(run, lambda: len(_named(run, "done")) == 3)
+        first = _named(run, "begun")
+        assert len(first) == 3
+        assert _workers(run) < first
+        (run.directory / "go").unlink()
+        reload = subprocess.Popen(
+            [sys.executable, "-m", "portico", "reload"], cwd=run.directory, env=environment(run.directory)
+        )
+        _until(run, lambda: len(_named(run, "begun")) == 6)
+        assert _named(run, "done") == first
+        (run.directory / "go").touch()
+        assert reload.wait(90) == 0
+        assert _workers(run) < _named(run, "begun") - first
+        assert len(_named(run, "begun")) == 6
+
+
+MAKES_A_TABLE = """
+import os, time
+from pathlib import Path
+
+def app(environ, start_response):
+    start_response("200 OK", [("Content-Length", "5")])
+    return [b"hello"]
+
+try:
+    os.mkdir("table")
+except FileExistsError:
+    if not os.path.exists("table/made"):
+        Path("table", f"failed.{os.getpid()}").touch()
+        while not os.path.exists("table/made"):
+            time.sleep(0.02)
+        raise RuntimeError("somebody makes the table at this moment")
+else:
+    while not list(Path("table").glob("failed.*")):
+        time.sleep(0.02)
+    Path("table/made").touch()
+"""
+
+
+def test_an_import_that_fails_because_others_import_too_is_tried_again_alone() -> None:
+    with served({"shop.py": MAKES_A_TABLE}, "shop", "--workers", "1") as run:
+        assert run.get("/").text == "hello"
+        assert "at this moment" not in run.stderr()
+
+
+def test_an_import_that_fails_is_told_once() -> None:
+    with private_directory() as home:
+        (home / "shop.py").write_text("app = 1\nraise RuntimeError('broken on purpose')\n")
+        done = portico("run", "shop", "--listen", f"127.0.0.1:{free_port()}", cwd=home)
+        assert done.returncode == 4
+        assert done.stderr.count("RuntimeError: broken on purpose") == 1
+        assert not list((home / "run").iterdir())
+
+
+ASGI_BY_CLASS = """
+class Shop:
+    async def __call__(self, scope, receive, send):
+        if scope["type"] == "http":
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body", "body": b"hello"})
+
+app = Shop()
+"""
+
+
+def test_a_wrong_guess_costs_nothing_but_time() -> None:
+    with served({"shop.py": ASGI_BY_CLASS}, "shop") as run:
+        assert run.get("/").text == "hello"
+        assert "Traceback" not in run.stderr()
 
 
 def test_portico_stop_ends_an_import_that_hangs() -> None:
     with served({"shop.py": HELD}, "shop", wait=False) as run:
-        _until(run, lambda: "starting: importing shop for" in _says(run, "status"))
+        _until(run, lambda: "starting: importing shop:app for" in _says(run, "status"))
         _until(run, lambda: any(run.directory.glob("begun.*")))
         began = [psutil.Process(int(path.suffix[1:])) for path in run.directory.glob("begun.*")]
+        assert "already starting: importing shop:app" in _says(run, "run", "shop")
         assert portico("stop", cwd=run.directory).returncode == 0
         assert run.process.wait(60) == -signal.SIGTERM
         assert not psutil.wait_procs(began, 60)[1]

@@ -139,7 +139,7 @@ def say(event: news.News) -> None:
 def main() -> int:
     wish = json.loads(sys.argv[1])
 
-    def replan(path: str, _: Plan) -> Plan:
+    def replan(path: str, _: Plan, __: object) -> Plan:
         """What a test wrote to `wish.json` meanwhile is the new wish."""
         changed = Path(wish["root"]) / "wish.json"
         newer = json.loads(changed.read_text()) if changed.exists() else {}

@@ -46,9 +46,25 @@ def test_a_rotated_log_goes_on(tmp_path: Path, how: str) -> None:
 @pytest.mark.parametrize("new", [0, 1, 7000])
 def test_the_last_minute_is_found_in_any_log(tmp_path: Path, old: int, new: int) -> None:
     log = tmp_path / "access.log"
+    log.write_text("")
+    served = Served(str(log))
     log.write_text(_line(3600) * old + _line(30, status=500) * new)
-    told = Served(str(log))._tell()
-    assert (told["last_minute"], told["last_minute_failed"], told["total"]) == (new, new, 0)
+    told = served._tell()
+    assert (told["last_minute"], told["last_minute_failed"], told["total"]) == (new, new, old + new)
+
+
+def test_the_last_minute_does_not_count_the_portico_before(tmp_path: Path) -> None:
+    log = tmp_path / "access.log"
+    log.write_text(_line(30) * 9)
+    served = Served(str(log))
+    assert served._tell()["last_minute"] == 0
+    with log.open("a") as file:
+        file.write(_line(10) * 2)
+    assert served._tell()["last_minute"] == 2
+    os.truncate(log, 0)
+    with log.open("a") as file:
+        file.write(_line(5))
+    assert served._tell()["last_minute"] == 1
 
 
 def test_no_log_at_all(tmp_path: Path) -> None:

@@ -137,6 +137,7 @@ def test_owners_and_modes_after_a_start(site: Served) -> None:
         "run/SITE/slow": f"0700 {USER}:root",
         "run/SITE/workers": f"0700 {USER}:root",
         "state/SITE": f"0750 root:{group}",
+        "state/SITE/facts.json": "0600 root:root",
         "state/SITE/access.log": "0644 root:root",
         "state/SITE/bodies": f"0750 root:{group}",
         **{

@@ -7,22 +7,26 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from portico.cli.folders import fenced, is_served, real_folders
 from portico.cli.here import here
 from portico.cli.own_files import refuse_unreadable
 from portico.cli.rights import exposed, refuse_nginx_s_own, rights
-from portico.errors import PorticoError, Problem, UsageError
+from portico.errors import ImportFailedError, PorticoError, Problem, UsageError
 from portico.place.model import Place
 from portico.place.owner import Owner, as_user, environment, groups
 from portico.plan.model import Plan
+from portico.reading import Reader
 from portico.site.discover import Discovery, NoApp, Reached, start_discovery
 from portico.site.load import FILE, load
 from portico.site.model import AppFacts, Options, Site
 from portico.site.resolve import own_directory, resolve, site_name, word
 from portico.site.server import Server
 from portico.values import AppRef
+
+if TYPE_CHECKING:
+    from portico.run.ahead import Begin
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,8 @@ def gather(
     *,
     serves: bool = True,
     looks: bool = False,
-    begun: Callable[[Plan], None] = lambda _: None,
+    begun: Begin = lambda _: _nothing_begun,
+    known: Site | None = None,
     waits: Callable[[float], None] = lambda _: None,
 ) -> Gathered:
     """Everything about the site that APP, --config and the flags mean. Raises PorticoError.
@@ -59,7 +64,8 @@ def gather(
     nginx serves the site beside others. `nginx` is the binary that runs the site now, which is kept where Portico may
     choose: a reload of the app does not change it. Without `serves` it is no fault of the site that its user may not
     read it here; with `looks` nor that somebody asks who may not start it. `begun` is called with the plan as far as it
-    is known before the app has answered, `waits` again and again with the seconds that this takes.
+    is known before the app has answered, `waits` again and again with the seconds that this takes. `known` is the site
+    that serves.
     """
     app, config = as_config(app, config)
     home, ref = where_is(app, config)
@@ -114,20 +120,60 @@ def gather(
             suits = chosen(fences, [site])
             return Gathered(site, suits, plan(site, suits))
 
-        if draft := _draft(planned, options, directory):
-            begun(draft.plan)
-        facts = real_folders(discovery.facts(waits), reader)
-        took = discovery.seconds
+        is_asked = isinstance(discovery, Discovery)
+        likely = _likely(options, directory, place.state, reader, known) if is_asked else None
+        draft = _draft(planned, likely, AppFacts(str(options.app or directory), str(directory)))
+        alone = begun(draft) if draft else _nothing_begun
+        facts, took = _answers(discovery, waits, alone, lambda: _discovery(options, directory, runner))
+        facts = real_folders(facts, reader)
     finally:
         discovery.close()
     return replace(planned(facts), import_seconds=took)
 
 
-def _draft(planned: Callable[[AppFacts], Gathered], options: Options, directory: Path) -> Gathered | None:
+def _draft(
+    planned: Callable[[AppFacts], Gathered], likely: AppFacts | None, unknown: AppFacts
+) -> Plan | None:
     """What is known before the app has answered. What is wrong with it is said when it still is with the facts."""
     with suppress(PorticoError):
-        return planned(AppFacts(app=str(options.app or directory), directory=str(directory)))
+        plan = planned(likely or unknown).plan
+        return plan if likely else replace(plan, server=replace(plan.server, name="", argv=()))
     return None
+
+
+def _likely(
+    options: Options, directory: Path, state: str, reader: Reader, known: Site | None
+) -> AppFacts | None:
+    """What the app that serves has answered, else what it answered the last time, else a guess."""
+    from portico.cli.expected import expected, moved
+
+    if known is not None:
+        return moved(known.facts, known.directory, str(directory))
+    return expected(options.app, directory, state, reader)
+
+
+def _answers(
+    discovery: Discovery | NoApp,
+    waits: Callable[[float], None],
+    alone: Callable[[], bool],
+    again: Callable[[], Discovery | NoApp],
+) -> tuple[AppFacts, float]:
+    """What the app answers, and after how many seconds. Where its import fails while workers import it, too, it is
+    asked again alone: some apps make their tables then, and two that make the same one fail. Raises PorticoError."""
+    try:
+        return discovery.facts(waits), discovery.seconds
+    except ImportFailedError:
+        if discovery.is_late or not alone():
+            raise
+    second = again()
+    try:
+        return second.facts(waits), second.seconds
+    finally:
+        second.close()
+
+
+def _nothing_begun() -> bool:
+    return False
 
 
 def as_config(app: str | None, config: str | None) -> tuple[str | None, str | None]:

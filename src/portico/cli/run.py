@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,7 @@ import click
 
 from portico.cli import output
 from portico.cli.banner import banner
+from portico.cli.expected import keep
 from portico.cli.flags import given, site_flags
 from portico.cli.gather import Gathered, gather
 from portico.cli.journal import Priority
@@ -35,6 +37,7 @@ from portico.watch.lines import Request, visible
 from portico.watch.writer import FLUSH_SECONDS
 
 if TYPE_CHECKING:
+    from portico.run.ahead import Begin
     from portico.run.ours import Ours
     from portico.run.watchers import Watcher
 
@@ -93,14 +96,27 @@ def _serve(
     ours: list[Ours] = []
     waiting = Waiting(screen, "importing the app")
 
-    def begin(draft: Plan) -> None:
+    def begin(draft: Plan) -> Callable[[], bool]:
         from portico.run.ours import hold as held
 
         waiting.what = f"importing {draft.app}"
         ours.append(stack.enter_context(held(draft, waiting.what)))
+        return ours[0].begin(draft)
 
     gathered = gather(app, config, flags, meanwhile=_import_run, gateway=gateway, begun=begin, waits=waiting)
     waiting.what = f"starting {gathered.plan.app}"
+    site = gathered.site
+    keep(gathered.place.state, site.options.app, site.directory, site.facts)
+    latest = [site]
+
+    def replan(path: str, old: Plan, begun: Begin) -> Plan:
+        new = gather(
+            app, config, flags, release=path, before=old.statics, gateway=gateway, nginx=old.nginx,
+            begun=begun, known=latest[0],
+        )  # fmt: skip
+        latest[0] = new.site
+        return new.plan
+
     from portico.run.loop import run
     from portico.watch.live import Live
 
@@ -114,11 +130,7 @@ def _serve(
     return run(
         patient(gathered),
         say=say,
-        replan=lambda path, old: (
-            gather(
-                app, config, flags, release=path, before=old.statics, gateway=gateway, nginx=old.nginx
-            ).plan
-        ),
+        replan=replan,
         beside=[*_shows(gathered.plan, screen), waiting.watcher(gathered.import_seconds)],
         onlooker=Live(gathered.plan),
         ours=ours[0] if ours else None,

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
-from portico.link import report
+from portico.link import ahead, report
 from portico.link.handover import FAILED, SERVING
 from portico.link.watch import allowed_memory, limits_from
 
@@ -30,6 +30,7 @@ def beside_others(worker: Any) -> Iterator[None]:
         if worker.handover.has_loaded:
             raise
         report.failed(error)
+        ahead.wait()
         if not _serving[0]:
             raise
         worker.log.exception("a worker could not load the app; the workers that loaded it keep serving")

@@ -13,6 +13,15 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
+def from_thread(loop: asyncio.AbstractEventLoop, work: Callable[[], T], seconds: float = 5.0) -> T:
+    """What `work` returns when the loop's own thread calls it; called from another one. Raises TimeoutError."""
+
+    async def do() -> T:
+        return work()
+
+    return asyncio.run_coroutine_threadsafe(do(), loop).result(seconds)
+
+
 async def in_background(work: Callable[[], T]) -> T:
     """What `work` returns or raises."""
     loop = asyncio.get_running_loop()

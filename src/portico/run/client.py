@@ -77,18 +77,11 @@ class _Connection(http.client.HTTPConnection):
 def _silence(runtime: str, error: Exception) -> Problem:
     site = lock.site_of(runtime)
     if isinstance(error, PermissionError):
-<<<<<<< HEAD
         return Problem(site, "another user runs this site", "ask as that user, or as root")
-    if lock.running(runtime) is None:
-        return Problem(site, "nothing runs here", _NOT_HERE)
-    return Problem(site, f"it runs, but does not answer: {error}")
-=======
-        return Problem(runtime, "another user runs this site", "ask as that user, or as root")
     running = lock.running(runtime)
     if running is None:
-        return Problem(runtime, "nothing runs here", "start it: portico run")
+        return Problem(site, "nothing runs here", _NOT_HERE)
     if running.stage:
         what = f"it is starting: {running.stage} for {time.time() - running.since:.0f} s, pid {running.pid}"
-        return Problem(runtime, what, "wait until it serves (portico status), or portico stop")
-    return Problem(runtime, f"it runs, but does not answer: {error}")
->>>>>>> e886dfe (start_timeout is what counts for an import; a start that takes long says so, and status and stop know it)
+        return Problem(site, what, "wait until it serves (portico status), or portico stop")
+    return Problem(site, f"it runs, but does not answer: {error}")

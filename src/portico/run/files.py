@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from portico.errors import Problem
 from portico.place import foreign
 from portico.plan.blame import objection
-from portico.plan.model import CONF, Plan, Tls
+from portico.plan.model import CONF, File, Plan, Tls
 from portico.plan.paths import slow, trace, workers
 from portico.run.listening import VARIABLE
 from portico.run.written import write_files
@@ -51,10 +51,25 @@ def next_number(runtime: str) -> int:
 def write(plan: Plan, number: int, out: Collection[str] = (), material: Material | None = None) -> None:
     """Write the plan's files to the generation's own directory, those servers taken out. Raises OSError."""
     fresh = directory(plan.runtime, number)
-    fresh.mkdir()
-    write_files(plan.files, fresh)
+    fresh.mkdir(exist_ok=True)
+    write_files([file for file in plan.files if not _is_there(file, fresh)], fresh)
     use_servers(plan, number, out)
     use_material(plan, number, material)
+
+
+def write_server(plan: Plan, number: int) -> None:
+    """Write what the app server reads, before the rest is known (`run.ahead`). Raises OSError."""
+    fresh, named = directory(plan.runtime, number), _of_the_server(plan)
+    fresh.mkdir(exist_ok=True)
+    write_files([file for file in plan.files if file.path in named], fresh)
+
+
+def _is_there(file: File, fresh: Path) -> bool:
+    """Whether that text was written before: a server that was started ahead may be reading it."""
+    try:
+        return (fresh / file.path).read_text("utf-8") == file.content
+    except OSError:
+        return False
 
 
 def use_material(plan: Plan, number: int, material: Material | None) -> None:
@@ -180,5 +195,10 @@ def gateway_changed(old: Plan, new: Plan) -> bool:
 
 
 def _gateway_files(plan: Plan) -> dict[str, str]:
-    servers = {word.removeprefix(f"{CONF}/") for word in plan.server.argv if CONF in word}
+    servers = _of_the_server(plan)
     return {file.path: file.content for file in plan.files if file.path not in servers}
+
+
+def _of_the_server(plan: Plan) -> set[str]:
+    """The paths of the files that its app server reads."""
+    return {word.removeprefix(f"{CONF}/") for word in plan.server.argv if CONF in word}

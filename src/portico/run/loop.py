@@ -102,11 +102,10 @@ def run(
     """Serve the plan until told to stop; SIGTERM and SIGINT stop, a second one hurries, SIGHUP reloads.
 
     `say` hears the news, from this thread. `replan` is called in another one for each reload with the directory
-    of the code ("" for where it was) and the plan in force, and returns the plan of the next generation or raises
-    PorticoError; without it, a reload serves new code under the same plan. `beside` is started with the serving
-    and cancelled when that has ended; so is the `onlooker`, which is told everything and adds its own answers to those
-    of the control socket.
-    `ours` is the runtime directory when it is held already.
+    of the code ("" for where it was), the plan in force and who begins on a draft of the plan. It returns the plan of
+    the next generation or raises PorticoError; without it, a reload serves new code under the same plan. `beside` is
+    started with the serving and cancelled when that has ended; so is the `onlooker`, which is told everything and adds
+    its own answers to those of the control socket. `ours` is the runtime directory when it is held already.
     Returns the exit code, 128 + n after signal n. Raises PorticoError when it cannot start; nothing is left
     running then. Must be called from the main thread.
     """
@@ -128,7 +127,7 @@ def run(
                     ours,
                     listening,
                     tell,
-                    replan or (lambda _, old: old),
+                    replan or (lambda _, old, __: old),
                     works,
                     along,
                     material,
@@ -224,6 +223,7 @@ async def _serve(
         say=say_in_turn,
         replan=replan,
         material=material,
+        aheads=ours.aheads,
     )
     tell = along.tell if along else pump.tell
     signals.listen(tell, processes.reap, world.reopen_logs, board.say)

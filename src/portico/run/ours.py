@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from portico.plan.model import Plan
 from portico.run import child, descriptors, directories, files, leftovers, lock, switch
+from portico.run.ahead import Aheads, begin_first, end_first
 
 
 class Ours:
@@ -15,9 +16,15 @@ class Ours:
 
     def __init__(self, number: int, held: lock.Held) -> None:
         self.number = number
+        self.aheads = Aheads()
         self.was_asked = False
         """Whether it came so far that somebody could."""
         self._held = held
+
+    def begin(self, draft: Plan) -> Callable[[], bool]:
+        """Start the app server ahead; what is returned ends it again, and says whether there was one."""
+        begin_first(self.aheads, draft, self.number)
+        return lambda: end_first(self.aheads, self.number)
 
     def answers(self, plan: Plan) -> None:
         """The control socket is there: whoever wants to know asks it."""
@@ -43,15 +50,17 @@ def hold(plan: Plan, stage: str = "") -> Iterator[Ours]:
         try:
             yield ours
         finally:
+            end_first(ours.aheads, number)
             if (
                 not ours.was_asked and not plan.shared
             ):  # a gateway shows the pages of a site that cannot start
-                _tidy(plan.runtime)
+                _tidy(plan)
 
 
-def _tidy(runtime: str) -> None:
+def _tidy(plan: Plan) -> None:
     """The app was asked in vain: nothing is left that anybody could look at."""
-    files.remove(runtime)
-    (Path(runtime) / lock.NAME).unlink(missing_ok=True)
+    switch.sweep(plan)
+    files.remove(plan.runtime)
+    (Path(plan.runtime) / lock.NAME).unlink(missing_ok=True)
     with suppress(OSError):
-        Path(runtime).rmdir()
+        Path(plan.runtime).rmdir()

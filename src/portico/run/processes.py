@@ -29,6 +29,12 @@ class Processes:
         self._record()
         return started
 
+    def adopt(self, started: Child, ended: Callable[[Child], None]) -> None:
+        """Look after a program that was started before; `ended` as in `start`."""
+        self._groups = [(group, told) for group, told in self._groups if group is not started]
+        self._groups.append((started, ended))
+        self._record()
+
     def reap(self) -> None:
         """Collect what ended, tell who waits for it, and see its descendants off."""
         for group, ended in list(self._groups):

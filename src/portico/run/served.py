@@ -31,7 +31,7 @@ class Served:
     def __init__(self, log: str) -> None:
         self._log = Path(log)
         self._lock = threading.Lock()
-        self._file, self._offset = self._now()
+        self._file, self._offset = self._began = self._now()
         self._requests = self._failed = 0
 
     async def watch(self) -> Rounds:
@@ -64,7 +64,7 @@ class Served:
                 self._finish_old()
                 self._file, self._offset = file, 0
             elif size < self._offset:  # cut short: somebody truncates it
-                self._offset = 0
+                self._offset, self._began = 0, (file, 0)
             if size != self._offset:
                 self._offset = self._add(self._log, self._offset)
 
@@ -86,7 +86,9 @@ class Served:
     def _last(self, seconds: float) -> tuple[int, int]:
         try:
             with self._log.open("rb") as log:
-                return _count(log, _offset_of(log, time.time() - seconds))[:2]
+                inode, began = self._began
+                ours = began if os.fstat(log.fileno()).st_ino == inode else 0  # before are another run's
+                return _count(log, max(ours, _offset_of(log, time.time() - seconds)))[:2]
         except OSError:
             return 0, 0
 

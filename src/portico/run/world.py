@@ -10,6 +10,7 @@ import os
 import signal
 import socket
 from collections.abc import Callable, Coroutine, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,8 @@ from portico.run import cause, directories, files, health, maintenance, news, qu
 from portico.run import child as children
 from portico.run import event as was
 from portico.run.action import Action
-from portico.run.background import in_background
+from portico.run.ahead import Aheads, Begin
+from portico.run.background import from_thread, in_background
 from portico.run.child import Child
 from portico.run.event import Event
 from portico.run.gateway.model import Gateway, Tell
@@ -31,8 +33,8 @@ if TYPE_CHECKING:
     from portico.run.tls.material import Material
 
 SayNews = Callable[[news.News], None]
-Replan = Callable[[str, Plan], Plan]
-"""With the directory where the code is now ("" for where it was) and the plan in force."""
+Replan = Callable[[str, Plan, Begin], Plan]
+"""With the directory where the code is now ("" for where it was), the plan in force, and who begins on a draft."""
 
 TEST_LEAVES_SECONDS = 1.0
 """`nginx -t` takes some 20 ms, unless it waits for a name server."""
@@ -52,6 +54,7 @@ class World:
         say: SayNews,
         replan: Replan,
         material: Material | None = None,
+        aheads: Aheads | None = None,
     ) -> None:
         self._materials = {number: material}
         self.plans: dict[int, Plan] = {number: plan}
@@ -64,6 +67,7 @@ class World:
         self._paths = {number: ""}
         self._has_served = False
         self._servers: dict[int, Child] = {}
+        self._aheads = aheads or Aheads()
         self._listeners: dict[int, socket.socket] = {}
         self._questions: dict[int, asyncio.Task[None]] = {}
         self._work: set[asyncio.Task[None]] = set()
@@ -203,6 +207,7 @@ class World:
     def _forget(self, action: do.Forget) -> None:
         plan = self.plans.pop(action.number, None)
         self._paths.pop(action.number, None)
+        self._aheads.end(action.number)
         if action.number != self._number_in_force:
             self._materials.pop(action.number, None)
         self._stop_asking(action.number)
@@ -217,7 +222,7 @@ class World:
 
     def _start_server(self, action: do.StartServer) -> None:
         plan, number = self.plans[action.number], action.number
-        if not plan.has_app:
+        if not plan.has_app or self._takes_ahead(plan, number):
             return
         try:
             self._servers[number] = self._processes.start(
@@ -233,6 +238,18 @@ class World:
         except OSError as error:
             self._say(news.Trouble(cannot_start(plan.server.name, error)))
             self._tell(was.ServerExited(number, CANNOT_START))
+
+    def _takes_ahead(self, plan: Plan, number: int) -> bool:
+        """Whether the server that was started ahead is the one that the plan would start; else it is ended."""
+        adopt = partial(self._processes.adopt, ended=self._server_ended)
+        if ahead := self._aheads.adopted(number, plan, adopt):
+            self._servers[number], self._listeners[number] = ahead.child, ahead.listener
+        return ahead is not None
+
+    def _begin_ahead(self, number: int, draft: Plan) -> None:
+        if number in self._paths:  # else it was given up meanwhile
+            start = partial(self._processes.start, ended=self._server_ended)
+            self._aheads.begin(draft, number, start)
 
     def _listener(self, plan: Plan, number: int) -> socket.socket:
         if number in self._listeners:
@@ -261,6 +278,7 @@ class World:
                 lambda answer: self._tell(cause.answered(number, plan, answer)),
                 until_up=action.answers == 1,
             )
+            self._aheads.forget(number)
             self._tell(was.ServerWell(number) if answer.is_well else cause.answered(number, plan, answer))
 
         self._questions[number] = self._loop.create_task(ask())
@@ -301,9 +319,13 @@ class World:
         old, number = self.in_force, action.number
         path = self._paths[number] = action.path or self._paths.get(self._number_in_force, "")
 
+        def begin(draft: Plan) -> Callable[[], bool]:
+            self._loop.call_soon_threadsafe(self._begin_ahead, number, draft)
+            return lambda: from_thread(self._loop, lambda: self._aheads.end(number))
+
         def make() -> Event:
             try:
-                plan = self._replan(path, old)
+                plan = self._replan(path, old, begin)
                 _refuse_what_needs_a_restart(old, plan)
                 self.gateway.refuse_addresses(old, plan.listens)
                 if plan.directories != old.directories:
@@ -341,7 +363,9 @@ class World:
     def _server_ended(self, group: Child) -> None:
         assert group.code is not None
         for number, server in list(self._servers.items()):
-            if server is group:
+            if server is group and self._aheads.is_tried_again(number, group.code):
+                self._start_server(do.StartServer(number))
+            elif server is group:
                 self._stop_asking(number)
                 self._tell(was.ServerExited(number, group.code))
 
@@ -353,6 +377,7 @@ class World:
         for task in (*self._questions.values(), *self._work):
             task.cancel()
         await self.gateway.leave()
+        self._aheads.end_all()
         self._servers = {}
         await self._processes.kill_all()
         for number in list(self.plans):

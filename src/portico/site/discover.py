@@ -154,6 +154,11 @@ class Discovery:
             raise UsageError(Problem(argv[0], f"cannot be run: {error.strerror}")) from None
 
     @property
+    def is_late(self) -> bool:
+        """Whether its time is over."""
+        return self.seconds >= self._timeout
+
+    @property
     def seconds(self) -> float:
         """How long ago the app was asked."""
         return time.monotonic() - self._asked_at
@@ -248,7 +253,7 @@ class NoApp:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
 
-    seconds = 0.0
+    seconds, is_late = 0.0, False
 
     def facts(self, _: Callable[[float], None] = lambda _: None) -> AppFacts:
         return AppFacts(app="", directory=str(self._directory.absolute()), kind="remote")

@@ -17,6 +17,7 @@ from portico.plan.gateway import Part, gateway_plan
 from portico.plan.model import Ladder, Plan
 from portico.run import control, news, proc
 from portico.run import event as was
+from portico.run.ahead import Begin
 from portico.run.background import in_background
 from portico.run.board import Board, Items, until_reloaded
 from portico.run.event import Event
@@ -109,7 +110,7 @@ class Sites:
             self._only = ""
         self.pump.tell(event)
 
-    def replan(self, path: str, old: Plan) -> Plan:
+    def replan(self, path: str, old: Plan, _: Begin) -> Plan:
         """The plan of the sites as they are now; called in a thread of its own. Raises PorticoError."""
         if path:
             raise PorticoError(

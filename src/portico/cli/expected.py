@@ -1,0 +1,84 @@
+"""The app's answers before it has given them: those of the last time, or a guess from the text of its module."""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+
+from portico.reading import Reader
+from portico.site.guess import guess
+from portico.site.model import AppFacts
+from portico.values import AppRef
+
+_NAME = "facts.json"
+
+
+class _Kept(msgspec.Struct):
+    """What the app said, and what it was called by then."""
+
+    app: str
+    directory: str
+    facts: AppFacts
+
+
+def keep(state: str, app: AppRef | None, directory: str, facts: AppFacts) -> None:
+    """Remember the answers for the next start, in Portico's own directory."""
+    draft = Path(state) / f"{_NAME}.next"
+    with suppress(OSError):
+        draft.touch(0o600)
+        draft.write_bytes(msgspec.json.encode(_Kept(str(app or ""), directory, facts)))
+        draft.replace(Path(state) / _NAME)
+
+
+def expected(app: AppRef | None, directory: Path, state: str, reader: Reader) -> AppFacts | None:
+    """What the app in `directory` is likely to say; None when nothing is known."""
+    return _kept(app, str(directory), state) or _guessed(app, directory, reader)
+
+
+def moved(facts: AppFacts, directory: str, release: str) -> AppFacts:
+    """The answers of a release, as the same app gives them in another directory."""
+    before, after = json.dumps(directory)[1:-1], json.dumps(release)[1:-1]
+    text = msgspec.json.encode(facts).decode()
+    for end in ('"', "/"):
+        text = text.replace(f'"{before}{end}', f'"{after}{end}')
+    return msgspec.json.decode(text, type=AppFacts)
+
+
+def _kept(app: AppRef | None, directory: str, state: str) -> AppFacts | None:
+    try:
+        kept = msgspec.json.decode(Path(state, _NAME).read_bytes(), type=_Kept)
+    except (OSError, msgspec.MsgspecError, ValueError):
+        return None
+    return kept.facts if (kept.app, kept.directory) == (str(app or ""), directory) else None
+
+
+def _guessed(app: AppRef | None, directory: Path, reader: Reader) -> AppFacts | None:
+    try:
+        file, home, module = _module(app, directory)
+        if file is None:
+            return None
+        found = guess(reader.text(file), f"{app.attribute}{app.call}" if app else "")
+    except (OSError, UnicodeDecodeError):
+        return None
+    return AppFacts(f"{module}:{found.expression}", str(home), kind=found.kind) if found else None
+
+
+def _module(app: AppRef | None, directory: Path) -> tuple[Path | None, Path, str]:
+    """The file, the directory it is imported from, and its name as a module."""
+    nothing = (None, directory, "")
+    if app is None:
+        if os.environ.get("FLASK_APP") or any((directory / name).exists() for name in (".env", ".flaskenv")):
+            return nothing
+        names = [name for name in ("wsgi", "app") if (directory / f"{name}.py").is_file()]
+        return (directory / f"{names[0]}.py", directory, names[0]) if names else nothing
+    if app.is_file:
+        path = Path(os.path.normpath(directory / app.module))
+        is_plain = path.suffix == ".py" and path.is_file() and not (path.parent / "__init__.py").exists()
+        return (path, path.parent, path.stem) if is_plain else nothing
+    base = directory.joinpath(*app.module.split("."))
+    files = [file for file in (base.with_name(f"{base.name}.py"), base / "__init__.py") if file.is_file()]
+    return (files[0], directory, app.module) if len(files) == 1 else nothing
