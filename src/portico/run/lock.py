@@ -127,7 +127,7 @@ def _taken(path: Path, other: Running) -> Problem:
     since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(other.since))
     if other.stage:
         what = f"already starting: {other.stage}, pid {other.pid}, since {since}"
-        return Problem(str(path.parent), what, "wait until it serves (portico status), or portico stop")
+        return Problem(site_of(path.parent), what, "wait until it serves (portico status), or portico stop")
     url = f" at {other.urls[0]}" if other.urls else ""
     what = f"already running: {other.app}{url}, pid {other.pid}, since {since}".replace(": at", " at")
     if not other.app:  # a gateway of several sites
