@@ -29,6 +29,7 @@ IMPORTS = 'import time\nopen("importing", "w").close()\ntime.sleep(0.4)\n'
 """A release that is being imported says so, and takes long enough for something to happen meanwhile."""
 MANY = "xxxx" * (1 << 20)
 """A download of 4 MiB: more than the sockets of both sides hold, with a client that does not read."""
+IMPORT_FAILED = 4
 LETTER = "letter-" + "y" * 30000
 """An upload that nginx keeps in memory; it is the key of its POST as well."""
 
@@ -45,6 +46,8 @@ class Scene:
     deaths: list[tuple[float, float]] = field(default_factory=list)
     """Of the whole site: from when until a client saw it again."""
     is_broken_on_disk: bool = False
+    is_down: bool = False
+    """Portico has ended and cannot start before the code on the disk is mended."""
     posts_killed: set[int] = field(default_factory=set)
     wrong: list[str] = field(default_factory=list)
 
@@ -335,6 +338,7 @@ class _Ends(Harm):
         """Again and again, as a service manager does, until the code on the disk can be loaded."""
         self.stage.begin(*self.words, *self.other.words)
         self._back = False
+        self.scene.is_down = self._had_no_code = self.scene.is_broken_on_disk
         if not self.scene.is_broken_on_disk:
             self._see_it_back()
 
@@ -345,14 +349,17 @@ class _Ends(Harm):
 
     def heal(self) -> None:
         if not self._back:
+            code = self.stage.run.process.wait(60)
+            self.scene.expect(
+                code == IMPORT_FAILED, f"a start of code that cannot be imported ended with {code}"
+            )
             self.mend_code()
-            self.stage.run.process.wait(60)
             self.stage.begin(*self.words, *self.other.words)
             self._see_it_back()
 
     def may_fail(self, asked: Asked) -> bool:
         """New connections wait for the next start."""
-        is_exposed = asked.is_kept or was_held(asked, [(self.began, self.closed)])
+        is_exposed = asked.is_kept or self._had_no_code or was_held(asked, [(self.began, self.closed)])
         return self.scene.is_lost_with_the_site(asked) and is_exposed
 
 

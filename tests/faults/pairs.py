@@ -79,7 +79,8 @@ def _play(found: Scene, harms: list[Harm]) -> None:
             harm.strike()
         for harm in reversed(harms):
             harm.settle()
-        found.clients.go_on(rounds=2)
+        if not found.is_down:
+            found.clients.go_on(rounds=2)
         for harm in reversed(harms):
             harm.heal()
         _wait_until_well(found)
