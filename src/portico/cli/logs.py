@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from portico.errors import PorticoError, Problem, UsageError
 from portico.values import Duration
 from portico.watch import said, wanted
 from portico.watch.history import Log, Logs
-from portico.watch.lines import Request, clock, detail, readable, visible
+from portico.watch.lines import Request, clock, detail, readable, unread_lines, visible
 from portico.watch.said import Beside, Complaint, Entry
 from portico.watch.wanted import Wanted
 
@@ -79,6 +79,7 @@ def command(
     show = _Show(which, is_json=is_json, is_verbose=verbose or bool(request_id))
     reader = _Reader(Logs.of(state), which)
     shown = show.history(reader, last)
+    _say_unread(reader)
     if no_follow:
         if not shown:
             output.say("no such request has been logged")
@@ -86,9 +87,17 @@ def command(
     try:
         while True:
             show.news(reader)
+            _say_unread(reader)
             time.sleep(_LOOK_SECONDS)
     except KeyboardInterrupt:
         pass  # the way to end it
+
+
+def _say_unread(reader: _Reader) -> None:
+    """Once for those that came since the last call."""
+    if reader.unread:
+        output.say(unread_lines(reader.unread))
+        reader.unread = 0
 
 
 def _seconds(text: str) -> float:
@@ -107,6 +116,8 @@ class _Reader:
         self.beside = Beside(_MOST_HELD)
         self.loose: deque[Entry | Complaint] = deque()
         """Words that belong to no request."""
+        self.unread = 0
+        """Lines of access.log that are no request: one cut by a crash, or not written by nginx."""
         self._came: dict[str, float] = {}
 
     def before(self) -> Iterator[Request]:
@@ -114,12 +125,12 @@ class _Reader:
         self._hear(
             chain(self._app.before(), self._app.lines()), chain(self._error.before(), self._error.lines())
         )
-        return _requests(chain(self._access.before(), self._access.lines()))
+        return self._requests(chain(self._access.before(), self._access.lines()))
 
     def news(self) -> Iterator[Request]:
         """What came since; the app's words first, which were written first."""
         self._hear(self._app.lines(), self._error.lines())
-        return _requests(self._access.lines())
+        return self._requests(self._access.lines())
 
     def overdue(self) -> list[Entry]:
         """What requests wrote that still run."""
@@ -128,6 +139,14 @@ class _Reader:
         for id in late:  # noqa: A001
             del self._came[id]
         return [entry for id in late for entry in self.beside.take_id(id)]  # noqa: A001
+
+    def _requests(self, lines: Iterable[str]) -> Iterator[Request]:
+        for line in lines:
+            request = Request.parse(line)
+            if request:
+                yield request
+            else:
+                self.unread += 1
 
     def _hear(self, app: Iterator[str] | list[str], error: Iterator[str] | list[str]) -> None:
         now, loose = time.monotonic(), list[Entry | Complaint]()
@@ -143,10 +162,6 @@ class _Reader:
             else:
                 loose.append(complaint)
         self.loose.extend(sorted(loose, key=lambda item: wanted.moment(item.time)))
-
-
-def _requests(lines: Iterator[str] | list[str]) -> Iterator[Request]:
-    return (request for line in lines if (request := Request.parse(line)))
 
 
 class _Show:

@@ -33,7 +33,7 @@ from portico.run import news
 from portico.run.held import Ended, end_at_once, hold
 from portico.turns import WELL, Rounds
 from portico.watch.follow import MOST, PIECE, Follower, decoded, paced
-from portico.watch.lines import Request, visible
+from portico.watch.lines import Request, unread_lines, visible
 from portico.watch.writer import FLUSH_SECONDS
 
 if TYPE_CHECKING:
@@ -229,9 +229,11 @@ def _show(follower: Follower, screen: Screen) -> int:
     """Say the requests as people read them; of how many bytes, about MOST of them."""
     text = follower.text(MOST)
     lines = decoded(text)
-    requests = [request for request in map(Request.parse, lines[:_MOST_LINES]) if request]
+    read = [*map(Request.parse, lines[:_MOST_LINES])]
+    requests, unread = [request for request in read if request], read.count(None)
     more = len(lines) - _MOST_LINES
     left_out = [output.faint(f"          ... {more} more")] if more > 0 else []
+    left_out += [output.faint(f"          {unread_lines(unread)}")] if unread else []
     screen.show([*map(coloured, requests), *left_out])
     return len(text)
 

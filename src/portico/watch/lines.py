@@ -160,6 +160,11 @@ def clock(time: str, *, is_dated: bool) -> str:
     return f"{day[:10]} {rest[:8]}" if is_dated else rest[:8]
 
 
+def unread_lines(count: int) -> str:
+    """What is said of lines that are no requests: they are counted, never dropped in silence."""
+    return f"{count} {'line' if count == 1 else 'lines'} of access.log could not be read"
+
+
 def milliseconds(seconds: float) -> str:
     """One unit up to a second, and the other above it: 179ms, 3.18s, 30.0s."""
     if seconds < 0.9995:

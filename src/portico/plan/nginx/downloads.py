@@ -9,7 +9,7 @@ from portico.place.model import Place
 from portico.plan import downloads as names
 from portico.plan.nginx.compression import uncompressed
 from portico.plan.nginx.conf import Directive, block, directive, is_literal, literal
-from portico.plan.nginx.pages import PREFIX, error_pages
+from portico.plan.nginx.pages import PREFIX, any_body, error_pages
 from portico.plan.tracing import is_workers
 from portico.site.model import Root, Site
 
@@ -57,6 +57,7 @@ def downloads(site: Site, place: Place, headers: list[Directive]) -> list[Direct
             why="files that the app opened and sends: the worker names one here and is free, nginx carries the bytes",
             of=[
                 _internal(),
+                any_body(),
                 directive("open_file_cache", "off", why="what is sent is what lies there now"),
                 directive("etag", "off", why="the app's ETag holds, not one of nginx's"),
                 directive(

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from portico.place.model import Place
 from portico.plan.nginx.conf import Directive, directive, entries
+from portico.plan.nginx.log_text import STATUS, TEXTS, text_maps
 from portico.plan.nginx.trust import scheme
 from portico.plan.paths import Paths
 from portico.site.model import Site
@@ -22,7 +23,7 @@ FIELDS: dict[str, tuple[str, str]] = {
     "scheme": ("$scheme", "http or https, as the client used it"),
     "host": ("$host", "the host asked for"),
     "uri": ("$request_uri", "path and query as the client sent them"),
-    "status": ("$status", "the answer's status"),
+    "status": (STATUS, "the answer's status; 499 when the client left before a byte of it was sent"),
     "bytes_in": ("$request_length", "bytes of the request, head and body"),
     "bytes_out": ("$bytes_sent", "bytes of the answer, head and body"),
     "protocol": ("$server_protocol", "HTTP/1.1, HTTP/2.0"),
@@ -110,13 +111,14 @@ def _has_rate(site: Site) -> bool:
 
 
 def log_maps() -> list[Directive]:
-    """A variable of the lines of error pages, at http level."""
+    """The variables that only log lines have, at http level."""
     methods = [(f"~^{method} ", method) for method in _METHODS]
     return [
         entries(
             "map", "$request", "$portico_method", table=[("default", "GET"), *methods],
             why="nginx makes a GET of what leads to an error page; the log says what the client asked", cause="D4",
         ),
+        *text_maps(),
     ]  # fmt: skip
 
 
@@ -145,4 +147,5 @@ def _line(names: Iterable[str], **others: str) -> str:
 
 
 def _field(name: str, variable: str) -> str:
-    return f'"{name}":{variable}' if name in NUMBERS else f'"{name}":"{variable}"'
+    logged = TEXTS.get(variable, variable)
+    return f'"{name}":{logged}' if name in NUMBERS else f'"{name}":"{logged}"'

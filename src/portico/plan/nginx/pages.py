@@ -22,6 +22,7 @@ RETRY_MAINTENANCE_SECONDS = 60
 """And while the site is closed: minutes as a rule, and a crowd that waits must not ask all the time."""
 MAINTENANCE = "maintenance"
 _HEADERS_MORE = "https://github.com/openresty/headers-more-nginx-module#more_clear_headers"
+_BODY_SIZE = "https://nginx.org/en/docs/http/ngx_http_core_module.html#client_max_body_size"
 _EMPTY = "416.html"
 FAILED = "failed"
 """The page of nginx's own 500, which no user's 500.html replaces: the app's 500 are the app's."""
@@ -150,6 +151,15 @@ def error_pages(*statuses: int) -> list[Directive]:
         )
         for status in statuses
     ]  # fmt: skip
+
+
+def any_body() -> Directive:
+    """In a location that only internal redirects and subrequests reach: the request was checked before it came here."""
+    return directive(
+        "client_max_body_size", 0, source=_BODY_SIZE,
+        why="nginx checks the length of the body again at each internal redirect: a refused upload would be refused "
+        "once more and end as a bare error (over HTTP/2 a 500), and what a route with a larger limit took would be 413",
+    )  # fmt: skip
 
 
 def no_such_part() -> Directive:
@@ -297,6 +307,7 @@ def pages_location(site: Site, place: Place, headers: list[Directive]) -> Direct
         cause=cause,
         of=[
             directive("internal", why="only an error leads here"),
+            any_body(),
             directive("alias", f"{paths.error_pages}/", why="pages of your own, else Portico's", cause=cause),
             page_log(paths),
             directive("etag", "off", why="an error is not asked for again by its version"),
@@ -334,6 +345,7 @@ def message_location(paths: Paths) -> Directive:
         why="the message of portico maintenance, for its page to include",
         of=[
             directive("internal", why="nobody can ask for it directly"),
+            any_body(),
             directive(
                 "alias", f"{paths.maintenance}/message.", why="Portico writes it there, already escaped for the format"
             ),

@@ -1,0 +1,151 @@
+"""Every line of the access log, on disk and on stdout, is JSON in UTF-8, whatever a client sends."""
+
+from __future__ import annotations
+
+import json
+import random
+import socket
+import ssl
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.support import Served, free_port, portico, served, until_there
+
+pytestmark = pytest.mark.timeout(300)
+APP = """
+import os, time
+from flask import Flask
+from portico import edge
+
+app = Flask(__name__)
+
+@app.get("/", defaults={"rest": ""})
+@app.get("/<path:rest>")
+def home(rest):
+    return "home"
+
+@app.get("/kept")
+@edge.cache("60s")
+def kept():
+    open("begun", "w").close()
+    while not os.path.exists("go"):
+        time.sleep(0.02)
+    return "kept"
+"""
+_ROUNDS = 150
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\x00\x00\x00\x04\x00\x00\x00\x00\x00"
+HALF_A_HEAD = b"\x00\x00\x01\x01\x00\x00\x00\x00\x01\x82"
+"""HEADERS of stream 1 with `:method: GET` and no END_HEADERS."""
+RESET = b"\x00\x00\x04\x03\x00\x00\x00\x00\x01\x00\x00\x00\x08"
+
+
+@pytest.fixture(scope="module", params=["embedded", "system"])
+def site(request: pytest.FixtureRequest, _needs_nginx: None) -> Iterator[tuple[Served, int]]:
+    port = free_port()
+    words = ["--https-listen", f"127.0.0.1:{port}", "--https", "local", "--https-http2", "on"]
+    with served({"app.py": APP}, *words, "--nginx", request.param) as run:
+        yield run, port
+
+
+def tls(port: int, protocol: str = "http/1.1") -> ssl.SSLSocket:
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.set_alpn_protocols([protocol])
+    return context.wrap_socket(socket.create_connection(("127.0.0.1", port), 30), server_hostname="localhost")
+
+
+def ask(port: int, head: bytes) -> None:
+    with tls(port) as connection:
+        connection.sendall(head)
+        while connection.recv(65536):
+            pass
+
+
+def wait(true: Callable[[], object], what: str, seconds: float = 60) -> None:
+    give_up = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < give_up, what
+        time.sleep(0.05)
+
+
+def lines(raw: bytes) -> list[dict[str, object]]:
+    """Each whole line, read as strictly as JSON has it."""
+    return [json.loads(line.decode("utf-8", "strict")) for line in raw.split(b"\n")[:-1]]
+
+
+def has(path: Path, text: bytes) -> bool:
+    return text in path.read_bytes()
+
+
+def closing(run: Served, port: int, name: str) -> None:
+    """A request after all others; its line is on disk and on stdout."""
+    assert httpx.get(f"https://127.0.0.1:{port}/{name}", verify=False, timeout=60).status_code == 200
+    for path in (run.state / "access.log", run.stdout_path):
+        wait(partial(has, path, f"/{name}".encode()), f"{name} is not in {path}")
+
+
+def test_raw_bytes_in_what_a_client_may_choose(site: tuple[Served, int]) -> None:
+    run, port = site
+    dice = random.Random(14)
+
+    def text(most: int) -> bytes:
+        kinds = [
+            bytes(dice.choices(range(0x80, 0x100), k=2)),
+            b'a"\\',
+            "é€😀".encode(),
+            b"\xed\xa0\x80",
+            b"x",
+        ]
+        return b"".join(dice.choice(kinds) for _ in range(dice.randrange(most)))
+
+    for _ in range(_ROUNDS):
+        host = dice.choice([b"localhost", b"h" + bytes([dice.randrange(0x80, 0x100)])])
+        ask(
+            port,
+            b"GET /" + text(9) + b"?q=" + text(9) + b" HTTP/1.1\r\nHost: " + host
+            + b"\r\nConnection: close\r\nUser-Agent: " + text(30) + b"\r\nReferer: " + text(9) + b"\r\n\r\n",
+        )  # fmt: skip
+    ask(port, b"GET /caf\xc3\xa9?a=\xe9b HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+    closing(run, port, "after-bytes")
+    found = lines((run.state / "access.log").read_bytes())
+    assert len(found) >= _ROUNDS + 2
+    assert any(line["uri"] == "/café?a=\N{REPLACEMENT CHARACTER}" for line in found)
+    assert len(lines(run.stdout_path.read_bytes())) >= _ROUNDS + 2
+
+
+def test_an_aborted_http_2_head_is_499_not_000(site: tuple[Served, int]) -> None:
+    run, port = site
+    before = sum(line["status"] == 499 for line in run.requests())
+    for end in (b"", RESET):
+        with tls(port, "h2") as connection:
+            connection.sendall(PREFACE + HALF_A_HEAD + end)
+            connection.recv(65536)
+    closing(run, port, "after-heads")
+    wait(lambda: sum(line["status"] == 499 for line in run.requests()) > before, "no 499")
+    assert all(line["status"] for line in lines((run.state / "access.log").read_bytes()))
+
+
+def test_a_client_that_gave_up_is_499_with_the_cache_on(site: tuple[Served, int]) -> None:
+    run, port = site
+    with tls(port) as connection:
+        connection.sendall(b"GET /kept HTTP/1.1\r\nHost: localhost\r\nUser-Agent: impatient\r\n\r\n")
+        until_there(run.directory / "begun")
+    (run.directory / "go").touch()
+    wait(lambda: [line for line in run.requests() if line["agent"] == "impatient"], "no line")
+    (line,) = (line for line in run.requests() if line["agent"] == "impatient")
+    assert line["status"] == 499
+
+
+def test_a_line_that_cannot_be_read_is_counted_and_said(site: tuple[Served, int]) -> None:
+    run, port = site
+    closing(run, port, "before-torn")
+    with (run.state / "access.log").open("ab") as log:
+        log.write(b'{"time":"torn\n')
+    done = portico("logs", "--no-follow", cwd=run.directory)
+    assert done.returncode == 0, done.stderr
+    assert "1 line of access.log could not be read" in done.stderr
