@@ -71,7 +71,7 @@ class Poller:
 
 
 def test_run_says_that_one_worker_serves(site: Served) -> None:
-    assert "1 workers x 8 threads" in site.stderr()
+    assert "1 worker x 8 threads" in site.stderr()
     assert "one worker, with threads: Flask-SocketIO keeps its clients in the memory" in site.stderr()
 
 
