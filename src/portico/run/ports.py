@@ -98,7 +98,9 @@ def _site_at(port: int) -> str:
     for directory in runtime_directories():
         with suppress(OSError):
             running = lock.running(str(directory))
-            if running and any(_port_of(url) == port for url in running.urls):
+            if running is None or running.pid == os.getpid():  # this start holds a lock, too
+                continue
+            if any(_port_of(url) == port for url in running.urls):
                 return lock.site_of(directory)
     return ""
 
