@@ -109,8 +109,8 @@ def run(
     Returns the exit code, 128 + n after signal n. Raises PorticoError when it cannot start; nothing is left
     running then. Must be called from the main thread.
     """
-    service = Service.take(os.environ)
     with _held(plan, ours) as ours:
+        service = ours.service
         plan = along.settle(plan, service) if along else plan
         material = _material(plan)
         listening, unwanted = _listening(plan, service)

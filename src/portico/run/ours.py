@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -9,13 +10,14 @@ from pathlib import Path
 from portico.plan.model import Plan
 from portico.run import child, descriptors, directories, files, leftovers, lock, switch
 from portico.run.ahead import Aheads, begin_first, end_first
+from portico.run.systemd import Service
 
 
 class Ours:
     """A runtime directory that is held. `number` is that of the first release."""
 
-    def __init__(self, number: int, held: lock.Held) -> None:
-        self.number = number
+    def __init__(self, number: int, held: lock.Held, service: Service) -> None:
+        self.number, self.service = number, service
         self.aheads = Aheads()
         self.was_asked = False
         """Whether it came so far that somebody could."""
@@ -39,6 +41,7 @@ def hold(plan: Plan, stage: str = "") -> Iterator[Ours]:
     `stage` is what happens before the control socket can be asked, for `portico status`. Of `plan` only what does not
     depend on the app's answers counts.
     """
+    service = Service.take(os.environ)  # before any child is started: Gunicorn would answer in our place
     descriptors.raise_limit()
     directories.make(plan)
     with lock.held(plan, stage) as held:
@@ -46,7 +49,7 @@ def hold(plan: Plan, stage: str = "") -> Iterator[Ours]:
         number = files.next_number(plan.runtime)
         switch.sweep(plan)
         child.adopt_orphans()
-        ours = Ours(number, held)
+        ours = Ours(number, held, service)
         try:
             yield ours
         finally:
