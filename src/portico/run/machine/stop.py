@@ -88,6 +88,8 @@ def quiet(state: State, _: was.Quiet, now: float) -> Step:
     """Only idle connections are left: nginx need not wait for them."""
     if state.phase is not Phase.STOPPING or state.gateway.status is not Status.LEAVING:
         return state, ()
+    if state.farewell is not Farewell.NONE:
+        return state, ()  # its connections are being closed: it logs each of them and leaves by itself
     gateway = state.gateway.to(Status.LEAVING, now, DROP_SECONDS)
     return replace(state, gateway=gateway, farewell=Farewell.CLOSED), (do.EndGateway(Manner.HURRY),)
 
