@@ -16,7 +16,7 @@ from tests.acme_between import between
 from tests.live.test_acme import site, status, until_served
 from tests.live.test_sites import Gateway
 from tests.live.test_sites import site as files_of
-from tests.live.tls import anyone, handshake, until
+from tests.live.tls import anyone, handshake, settled, until
 from tests.support import (
     Served,
     end,
@@ -44,7 +44,7 @@ def by_address(request: pytest.FixtureRequest) -> Iterator[tuple[Served, int]]:
     words = [*NAMES, "--nginx", request.param, "--https-hsts", "365d"]
     with authority(days=6) as ca, site(ca, *words) as (run, port):
         until_served(run)
-        until(lambda: "Pebble" in handshake(port, None).issuer, "the certificate")
+        settled(port, None, "Pebble")
         yield run, port
 
 

@@ -79,3 +79,21 @@ def until(is_so: Callable[[], object], what: str, seconds: float = 60) -> None:
     while not is_so():
         assert time.monotonic() < deadline, f"not within {seconds:g} s: {what}"
         time.sleep(0.05)
+
+
+def settled(
+    port: int, name: str | None, issuer: str, *, seconds: float = 240, host: str = "127.0.0.1"
+) -> Shown:
+    """What is shown once ten handshakes in a row show that issuer: a worker that leaves may still show the last one."""
+    seen = list[Shown]()
+
+    def is_settled() -> bool:
+        shown = handshake(port, name, host=host)
+        if issuer not in shown.issuer:
+            seen.clear()
+        else:
+            seen.append(shown)
+        return len({one.fingerprint for one in seen[-10:]}) == 1 and len(seen) >= 10
+
+    until(is_settled, f"a certificate by {issuer} for {name}", seconds)
+    return seen[-1]
