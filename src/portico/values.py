@@ -18,6 +18,10 @@ _SIZE_ALIASES = {"k": "KiB", "kb": "KiB", "kib": "KiB", "m": "MiB", "mb": "MiB",
                  "g": "GiB", "gb": "GiB", "gib": "GiB", "b": "B"}  # fmt: skip
 _NUMBER = re.compile(r"(\d+(?:\.\d+)?)\s*([A-Za-z]*)")
 _IDENTIFIER = r"[^\W\d]\w*"
+_NO_SOCKET = (
+    "expected a TCP address: clients cannot be served over a unix socket; where another server stands in front, "
+    'listen on 127.0.0.1:8080 and name that server in behind ("127.0.0.1")'
+)
 _APP_REF = re.compile(rf"(?P<module>[^:]+)(?::(?P<attr>{_IDENTIFIER}(?:\.{_IDENTIFIER})*)(?P<call>\(.*\))?)?")
 
 
@@ -80,6 +84,8 @@ class Address:
     @classmethod
     def parse(cls, text: str) -> Self:
         expected = "expected host:port, like 127.0.0.1:8080, [::1]:8080 or :8080"
+        if text.strip().startswith(("unix:", "/")):
+            raise ValueError(_NO_SOCKET)
         host, colon, port = text.strip().rpartition(":")
         if not colon or not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536:
             raise ValueError(f"{expected}, with a port from 1 to 65535")

@@ -37,7 +37,7 @@ behind = ["10.0.0.0/8"]
 max_upload = "64MiB"
 [limits]
 rate = "5r/s"
-connections = 20
+in_progress = 20
 [upstream]
 servers = ["app", "uwsgi://backend.internal:8001"]
 sticky = "portico_app"

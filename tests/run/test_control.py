@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import socket
 import stat
 from typing import TYPE_CHECKING
 
@@ -9,6 +12,7 @@ import pytest
 
 from portico.errors import PorticoError
 from portico.run import client
+from tests.run.conftest import eventually
 
 if TYPE_CHECKING:
     from tests.run.conftest import Site
@@ -71,3 +75,19 @@ def test_an_order_that_is_too_long_says_so(site: Site) -> None:
 def test_nothing_runs(site: Site) -> None:
     with pytest.raises(PorticoError, match="nothing runs here"):
         list(client.ask(str(site.runtime), "GET", "/status"))
+
+
+def test_a_stopped_portico_is_said_and_orders_of_those_who_left_are_not_executed(site: Site) -> None:
+    site.start()
+    os.kill(site.pid, signal.SIGSTOP)
+    try:
+        assert eventually(lambda: client.is_stopped(str(site.runtime)))
+        with pytest.raises(PorticoError, match=rf"is stopped .*\n  let it go on: kill -CONT {site.pid}"):
+            list(client.ask(str(site.runtime), "POST", "/stop"))
+        with socket.socket(socket.AF_UNIX) as impatient:
+            impatient.connect(str(site.runtime / "control.sock"))
+            impatient.sendall(b"POST /stop HTTP/1.1\r\n\r\n")
+    finally:
+        os.kill(site.pid, signal.SIGCONT)
+    assert next(client.ask(str(site.runtime), "GET", "/status"))["phase"] == "serving"
+    assert site.get()[0] == 200

@@ -23,4 +23,5 @@ def test_full_disk_is_said_once_and_its_recovery_too(monkeypatch: pytest.MonkeyP
 
 
 def test_this_disk_has_room() -> None:
-    assert disk._has_room("/")
+    assert disk.has_room("/")
+    assert disk.full(["/", "/nowhere"]) == []

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from portico.check.model import Finding, fault, ok
-from portico.place.access import blocked
+from portico.place.access import blocked, remedy
 from portico.place.model import Place
 from portico.plan.model import Plan
 
@@ -45,7 +45,7 @@ def _out_of_reach(path: str, user: str) -> Finding | None:
     if stopped is None or stopped.path == path or not _exists(Path(stopped.path)):
         return None
     what = f"user '{user}' cannot reach {path}: {stopped.path}: {stopped.why}"
-    return fault("directories", what, f"let it in: chmod o+x {stopped.path}\nor {_ELSEWHERE}")
+    return fault("directories", what, f"{remedy(stopped, user)}\nor {_ELSEWHERE}")
 
 
 def _nearest(path: Path) -> Path:

@@ -13,6 +13,7 @@ from portico.check.model import Finding, fault, ok, warning
 from portico.check.security import security_findings
 from portico.check.statics import static_findings
 from portico.errors import PorticoError
+from portico.place.access import blocked, remedy
 from portico.place.model import Place
 from portico.plan.model import Plan
 from portico.plan.nginx.http import KEEPS_IDLE_SINCE
@@ -108,10 +109,11 @@ def _folders(site: Site, place: Place) -> Iterator[Finding]:
                 f"static {folder.url}", what, "name a folder that the app's user may read, and no other's"
             )
         elif why:
+            stopped = blocked(folder.folder, place.nginx_user)
             yield warning(
                 f"static {folder.url}",
                 f"{reader} cannot read {folder.folder}: {why}; the app answers these itself",
-                f"let it in: chmod o+rx {why.rpartition(': ')[0]}",
+                remedy(stopped, place.nginx_user or place.user) if stopped else "portico reload",
             )
         else:
             yield ok(f"static {folder.url}", f"{reader} can read {folder.folder}")

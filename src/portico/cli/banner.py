@@ -10,6 +10,7 @@ from portico.cli.gather import Gathered
 from portico.cli.output import bad, faint, good, strong, warned
 from portico.plan.model import Plan
 from portico.plan.nginx.statics import served
+from portico.plan.reachable import on_all
 from portico.run import kept
 from portico.values import Duration, Size, counted
 
@@ -19,7 +20,7 @@ _KEPT = 'nginx keeps answers of an earlier run; if the code has changed, drop th
 
 def banner(gathered: Gathered, took_seconds: float) -> list[str]:
     """URL, the way a request takes, sizes and times, files, notes."""
-    rows = [("serving", strong("  ".join(gathered.plan.urls))), *_rows(gathered)]
+    rows = [("serving", _where(gathered.plan)), *_rows(gathered)]
     lines = [f"  {faint(f'{name:>8s}')}  {text}" for name, text in rows]
     lines += [f"  {warned('    note')}  {note}" for note in gathered.plan.notes]
     if _has_kept(gathered.plan, time.time() - took_seconds):
@@ -32,6 +33,12 @@ def banner(gathered: Gathered, took_seconds: float) -> list[str]:
         f"  {good('ready')} in {took_seconds:.2f} s with Portico {__version__}; Ctrl-C stops it",
         "",
     ]
+
+
+def _where(plan: Plan) -> str:
+    """URLs that work on this machine, and whether others reach it under its other addresses."""
+    everywhere = on_all([*map(str, (*plan.listen, *(plan.tls.listen if plan.tls else ())))])
+    return f"{strong('  '.join(plan.urls))}{faint(f'  {everywhere}') if everywhere else ''}"
 
 
 def _has_kept(plan: Plan, started: float) -> bool:

@@ -38,6 +38,7 @@ def systemd(app: str | None, config: str | None, user: str, write: str | None, *
     from portico.check.service import obstacles
     from portico.export.systemd import Call, systemd_unit
 
+    os.environ.pop("PORT", None)  # of this shell; the service has none
     # As root the app is imported as who will run it, where this machine knows that user.
     found = gather(app, config, given(flags) | ({"user": user} if _is_known(user) else {}), serves=False)
     who = user or found.site.options.user or ("" if found.place.is_root else found.place.user)

@@ -8,7 +8,9 @@ from typing import Any, TypeVar
 import click
 
 from portico.cli.which import one_of
+from portico.errors import Problem, UsageError
 from portico.site.keys import Key, flag_keys
+from portico.site.load import RENAMED
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -36,7 +38,24 @@ def site_flags(function: _Command, but: tuple[str, ...] = ()) -> _Command:
     for flag, key in reversed(flag_keys().items()):
         if flag not in ("app", *but):
             function = _flag(flag, key)(function)
+    for old, (new, why) in RENAMED.items():
+        function = _renamed(old, new, why)(function)
     return click.option("--config", metavar="FILE", help="A portico.toml elsewhere.")(function)
+
+
+def _renamed(old: str, new: str, why: str) -> Callable[[_Command], _Command]:
+    """A flag that has another name now: an error that says so."""
+    flag = f"--{_dashed(old)}"
+
+    def refuse(_: click.Context, __: click.Parameter, value: str | None) -> None:
+        if value is not None:
+            raise UsageError(Problem("", f"{flag} is called --{_dashed(new)}", why))
+
+    return click.option(flag, hidden=True, expose_value=False, callback=refuse, help="")
+
+
+def _dashed(name: str) -> str:
+    return name.replace(".", "-").replace("_", "-")
 
 
 def given(flags: dict[str, Any]) -> dict[str, Any]:

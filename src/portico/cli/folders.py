@@ -17,7 +17,7 @@ from msgspec.structs import replace as changed
 from portico.cli.links import links_in
 from portico.errors import Problem, UsageError
 from portico.place.access import Reader as Reads
-from portico.place.access import blocked
+from portico.place.access import blocked, remedy
 from portico.place.model import Place
 from portico.reading import Reader, as_user, doubt, trusted_part
 from portico.site.model import AppFacts, Root, RootFile, Site, StaticFolder
@@ -47,7 +47,7 @@ def fenced(place: Place, site: Site) -> Place:
         stopped = blocked(path, place.nginx_user)
         why = "" if stopped else _not_the_app_s(path, place, is_admins=is_wanted and site.reader.is_trusted)
         if stopped and is_wanted:
-            hint = f"let the user '{place.nginx_user or place.user}' in: chmod o+rx {stopped.path}"
+            hint = remedy(stopped, place.nginx_user or place.user)
             what = f"nginx cannot read {path}: {stopped.path}: {stopped.why}"
             problems.append(Problem(folder.origin, what, hint))
         elif why and is_wanted:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -124,7 +124,8 @@ def gather(
         likely = _likely(options, directory, place.state, reader, known) if is_asked else None
         draft = _draft(planned, likely, AppFacts(str(options.app or directory), str(directory)))
         alone = begun(draft) if draft else _nothing_begun
-        facts, took = _answers(discovery, waits, alone, lambda: _discovery(options, directory, runner))
+        with _says_of_venv(place):
+            facts, took = _answers(discovery, waits, alone, lambda: _discovery(options, directory, runner))
         facts = real_folders(facts, reader)
     finally:
         discovery.close()
@@ -174,6 +175,20 @@ def _answers(
 
 def _nothing_begun() -> bool:
     return False
+
+
+@contextmanager
+def _says_of_venv(place: Place) -> Iterator[None]:
+    """An import that fails for want of a module says so when a virtual environment of the app's is not used."""
+    try:
+        yield
+    except ImportFailedError as error:
+        if not place.unused_venv or not any("ModuleNotFoundError" in one.quote for one in error.problems):
+            raise
+        first, *rest = error.problems
+        hint = f"{place.unused_venv} is not used: {place.how_to_use_venv}"
+        hints = "\n".join(filter(None, (first.hint, hint)))
+        raise ImportFailedError(replace(first, hint=hints), *rest) from None
 
 
 def as_config(app: str | None, config: str | None) -> tuple[str | None, str | None]:

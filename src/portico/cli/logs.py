@@ -177,6 +177,8 @@ class _Show:
         found = ((request, reader.beside.take(request)) for request in reader.before())
         chosen = ((request, words) for request, words in found if self._which.has(request))
         kept = chosen if last < 0 else iter(deque(chosen, maxlen=last))
+        if last >= 0:
+            self._keep_last(reader, last)
         count = 0
         for request, words in kept:
             if not count and last >= 0:
@@ -196,6 +198,17 @@ class _Show:
             if self._which.is_everything or (self._which.id and entry.id.startswith(self._which.id)):
                 self._show_word(entry)
         self._show_loose(reader, time.time() + 1)
+
+    def _keep_last(self, reader: _Reader, most: int) -> None:
+        """Of words that belong to no request, as many as of requests: a log without requests may be long, too."""
+        more = len(reader.loose) - most
+        for _ in range(more):
+            reader.loose.popleft()
+        if more > 0 and most > 0 and self._which.is_everything:
+            lines = "line belongs" if more == 1 else "lines belong"
+            output.say(
+                output.faint(f"{more} earlier {lines} to no request; portico logs --no-follow shows all")
+            )
 
     def _drop_older(self, reader: _Reader, until: float) -> None:
         while reader.loose and wanted.moment(reader.loose[0].time) < until:

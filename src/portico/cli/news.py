@@ -99,6 +99,8 @@ def _sentence(item: news.News) -> str:  # noqa: C901  a table, one row a kind of
             return warned(f"the disk that holds {state} is full: requests go on, their log lines are lost")
         case news.DiskBack(state):
             return good(f"the disk that holds {state} has room again: requests are logged")
+        case news.BehindProxy(by, addresses):
+            return warned(behind_proxy(by, addresses))
         case news.ServerOut(name, answer):
             return bad(f"server {name} is out: {answer}; the others take its requests")
         case news.ServerBack(name, out_seconds):
@@ -198,6 +200,8 @@ def priority(item: news.News) -> Priority:  # noqa: C901  a table, one row a lev
             return Priority.WARNING
         case news.Restarting() | news.Stuck() | news.GenerationLeft() | news.OldWorkerEnded():
             return Priority.WARNING
+        case news.BehindProxy():
+            return Priority.WARNING
         case news.NginxSaid() | news.DiskFull() | news.Trouble() | news.WatcherFailed() | news.ServerOut():
             return Priority.WARNING
         case (
@@ -242,3 +246,20 @@ _REFUSED = {
 
 def _ending(code: int) -> str:
     return f"killed by signal {-code}" if code < 0 else f"exit code {code}"
+
+
+_PROXIES = {
+    "cloudflare": "Cloudflare (CF-Ray)",
+    "aws": "a load balancer of AWS (X-Amzn-Trace-Id)",
+    "proxy": "another proxy (X-Forwarded-For or X-Real-IP)",
+}
+
+
+def behind_proxy(by: str, addresses: Sequence[str]) -> str:
+    """That a proxy is in front, and the option that names it."""
+    named = ["cloudflare"] if by == "cloudflare" else list(addresses)
+    value = ", ".join(f'"{one}"' for one in named)
+    return (
+        f"requests come through {_PROXIES.get(by, by)}, and behind does not name it: the app and the log take the "
+        f"proxy's address for the client's. If the proxy is yours: behind = [{value}]"
+    )

@@ -76,7 +76,9 @@ def runtime_of(app: str | None, config: str | None, name: str = "") -> str:
     if is_gateway and not (own / POINTER).exists():
         return str(gateway)
     service = _service(own) if lock.running(str(own)) is None else None
-    return str(service[0] if service else own)
+    if service or app or config or name != site_name(directory) or lock.running(str(own)) is not None:
+        return str(service[0] if service else own)
+    return str(_started_here(own))
 
 
 def _service(own: Path) -> tuple[Path, Path] | None:
@@ -89,6 +91,20 @@ def _service(own: Path) -> tuple[Path, Path] | None:
             what = f"runs as a service of another user, in {runtime.parent}"
             raise PorticoError(Problem(lock.site_of(own), what, "ask as that user, or as root")) from None
     return None
+
+
+def _started_here(own: Path) -> Path:
+    """The site that was started in this directory and lies elsewhere, as `portico run sub/dir/x.py` does.
+
+    Raises UsageError when there are several; the one of the directory itself when there is none.
+    """
+    here = str(Path.cwd())
+    running = ((path, lock.running(str(path))) for path in runtime_directories() if not gateway_of(str(path)))
+    found = [path for path, one in running if one and one.started_in == here]
+    if len(found) > 1:
+        names = ", ".join(lock.site_of(path) for path in found)
+        raise UsageError(Problem("", "several sites were started here", f"choose one with --site: {names}"))
+    return found[0] if found else own
 
 
 def state_of(app: str | None, config: str | None, name: str = "") -> str:

@@ -8,6 +8,7 @@ from portico.cli import output
 from portico.cli.running import running_runtime_of, running_site
 from portico.run import client
 from portico.values import counted
+from portico.watch.lines import short_size
 
 
 @click.command("scale")
@@ -21,6 +22,10 @@ def command(workers: int, app: str | None, config: str | None, name: str) -> Non
     (told,) = client.ask(running_runtime_of(app, config, name), "POST", "/scale", workers=str(workers))
     leaving = f"; {told['leaving']} more finish what they have" if told["leaving"] else ""
     output.result(f"{counted(told['workers'], 'worker')}; before there were {told['before']}{leaving}")
+    if told["workers"] > 2 * told["cpus"] + 1 and told["workers"] > told["before"]:
+        each = short_size(told["worker_memory"])
+        what = f"{told['workers']} workers on {told['cpus']:g} CPUs, {each} each: more than that rarely serves more"
+        output.result(output.warned(f"  {what}; threads of a worker wait for less (workers.threads)"))
     if told["workers"] != told["configured"]:
         output.result(
             output.faint(f"  until the next reload, which starts {told['configured']} as configured")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Any
 
 from portico.cli import output, watchers
@@ -26,7 +27,9 @@ def everything() -> list[dict[str, Any]]:
         try:
             (status,) = client.ask(directory, "GET", "/status")
         except (PorticoError, ValueError):
-            continue  # it begins or ends at this moment
+            if client.is_stopped(directory):
+                found[directory] = _silent(directory)
+            continue  # else it begins or ends at this moment
         for site in status.get("sites") or [_alone(status, directory)]:
             found[site["runtime"] or site["origin"]] = site | found.get(site["runtime"], {})
     return list(found.values())
@@ -42,6 +45,20 @@ def _starting(running: lock.Running, directory: str) -> dict[str, Any]:
         "pid": running.pid,
         "since_seconds": round(time.time() - running.since, 3),
         "reason": running.stage,
+    }
+
+
+def _silent(directory: str) -> dict[str, Any]:
+    """One whose Portico was stopped by a signal, in the same words."""
+    running = lock.running(directory)
+    return {
+        "name": Path(directory).name.rpartition("-")[0],
+        "status": "stopped by a signal",
+        "urls": running.urls if running else (),
+        "runtime": directory,
+        "pid": running.pid if running else None,
+        "since_seconds": time.time() - running.since if running else 0.0,
+        "reason": "let it go on: kill -CONT, see portico status",
     }
 
 

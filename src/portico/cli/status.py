@@ -11,10 +11,11 @@ import click
 from portico.cli import output, sites, watchers
 from portico.cli.certificate import row
 from portico.cli.compare import compare, comparison
-from portico.cli.news import other_code
+from portico.cli.news import behind_proxy, other_code
 from portico.cli.running import absent, running_site, runtime_of
 from portico.cli.words import lasting
 from portico.errors import UNHEALTHY
+from portico.plan.reachable import on_all
 from portico.run import client, lock
 from portico.values import counted
 from portico.watch.lines import short_size, visible
@@ -76,7 +77,9 @@ def _serves(status: dict[str, Any]) -> bool:
 
 
 def _lines(status: dict[str, Any]) -> list[str]:
-    head = f"{output.strong(status['name'])}  {status['app'] or 'servers elsewhere'} at {'  '.join(status['urls'])}"
+    everywhere = f", {found}" if (found := on_all(status["listen"])) else ""
+    where = f"{'  '.join(status['urls'])}{everywhere}"
+    head = f"{output.strong(status['name'])}  {status['app'] or 'servers elsewhere'} at {where}"
     up = lasting(status["up_seconds"])
     lines = [
         head,
@@ -89,7 +92,15 @@ def _lines(status: dict[str, Any]) -> list[str]:
     lines += _state_lines(status)
     lines += comparison(status)
     lines += [f"  server     {_server(server)}" for server in status["servers"]]
+    lines += [
+        output.bad(
+            f"  disk       the disk that holds {where} is full: log lines are lost, reloads and uploads fail"
+        )
+        for where in status["full_disks"]
+    ]
     lines += row(status["certificate"])
+    if proxy := status["forwarded"]:
+        lines.append(output.warned(f"  proxy      {behind_proxy(proxy['by'], proxy['addresses'])}"))
     lines += watchers.rows(status["watchers"])
     return [*lines, *_plan(status["plan"]), f"  log        {status['access_log']}"]
 

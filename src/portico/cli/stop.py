@@ -31,5 +31,6 @@ def command(app: str | None, config: str | None, name: str) -> None:
             output.say(output.faint(f"pid {answer['stopping']} finishes what it has ..."))
     # The run ends its children within its own ladder of times; it is only waited for here.
     while lock.running(runtime) is not None:
+        client.refuse_stopped(runtime)
         time.sleep(_LOOK_SECONDS)
     output.say("stopped")

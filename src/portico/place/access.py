@@ -16,6 +16,8 @@ class Blocked:
 
     path: str
     why: str
+    lacks: str = ""
+    """The right that is missing, as chmod takes it: "o+x"; empty where a right would not help."""
 
 
 @dataclass(frozen=True)
@@ -62,8 +64,42 @@ def blocked(path: str, user: str) -> Blocked | None:
             else 0o4
         )
         if not reader.may(status, need):
-            return Blocked(component, f"mode {stat.filemode(status.st_mode)} keeps user '{user}' out")
+            why = f"mode {stat.filemode(status.st_mode)} keeps user '{user}' out"
+            return Blocked(component, why, f"{_class(status, reader)}+{_LETTERS[need]}")
     return None
+
+
+_LETTERS = {0o5: "rx", 0o1: "x", 0o4: "r"}
+
+
+def _class(status: os.stat_result, reader: Reader) -> str:
+    """Whose bits of the mode count for that user."""
+    return "u" if status.st_uid == reader.uid else "g" if status.st_gid in reader.groups else "o"
+
+
+def remedy(stopped: Blocked, user: str) -> str:
+    """What lets that user in, one line. Never more than it needs, and no home directory is opened to everybody."""
+    if not stopped.lacks:
+        return (
+            f"make {stopped.path} a path that user '{user}' can reach" if user else f"look at {stopped.path}"
+        )
+    if not (who := _whose_home(stopped.path)):
+        return f"let it in: chmod {stopped.lacks} {stopped.path}"
+    elsewhere = f"move it out of {who}'s home directory, to /srv for example"
+    if who == "root":
+        return elsewhere
+    acl = f"setfacl -m u:{user}:{stopped.lacks.partition('+')[2]} {stopped.path}"
+    return f"{elsewhere}, or let in that user alone: {acl}"
+
+
+def _whose_home(path: str) -> str:
+    """The person, or root, whose home directory that is; empty for any other directory."""
+    people = (entry for entry in pwd.getpwall() if not entry.pw_uid or entry.pw_uid >= _FIRST_PERSON)
+    return next((entry.pw_name for entry in people if entry.pw_dir == path), "")
+
+
+_FIRST_PERSON = 1000
+"""Users below are the system's, https://www.debian.org/doc/debian-policy/ch-opersys.html#uid-and-gid-classes"""
 
 
 def _blocked_for_us(path: str) -> Blocked | None:
@@ -71,7 +107,11 @@ def _blocked_for_us(path: str) -> Blocked | None:
         if not Path(component).exists():
             return Blocked(component, "No such file or directory")
         if not os.access(component, os.X_OK if Path(component).is_dir() else os.R_OK):
-            return Blocked(component, f"mode {stat.filemode(Path(component).stat().st_mode)} keeps us out")
+            status = Path(component).stat()
+            need = 0o4 if not stat.S_ISDIR(status.st_mode) else 0o5 if component == path else 0o1
+            reader = Reader(os.geteuid(), frozenset((os.getegid(), *os.getgroups())))
+            why = f"mode {stat.filemode(status.st_mode)} keeps us out"
+            return Blocked(component, why, f"{_class(status, reader)}+{_LETTERS[need]}")
     return None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -109,6 +110,12 @@ class Place:
     """The runtime directory is removed when the user logs out."""
     variables_of_tools: tuple[str, ...] = ()
     """In our environment: variables that would decide for Gunicorn, uWSGI or nginx."""
+    unused_venv: str = ""
+    """A virtual environment beside the app that is not the one that Portico runs in."""
+    is_container: bool = False
+    """What listens on loopback here is reached by nobody outside."""
+    port_of_platform: str = ""
+    """`PORT` of the environment, as platforms set it; empty for none."""
     shared_memory: str = ""
     """A writable directory in memory for Gunicorn's heartbeat files; empty when there is none."""
 
@@ -171,6 +178,12 @@ class Place:
         else:
             return ""
         return f"{why}: it can read the access log, and talk to the sockets of every other site"
+
+    @property
+    def how_to_use_venv(self) -> str:
+        """What to do where the packages of `unused_venv` are meant."""
+        python = shlex.quote(f"{self.unused_venv}/bin/python")
+        return f"if its packages are meant, install Portico there and start it with {python} -m portico run"
 
     @property
     def is_root(self) -> bool:

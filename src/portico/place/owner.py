@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from portico.errors import Problem, UsageError
-from portico.place.access import blocked, needed
+from portico.place.access import Blocked, blocked, needed, remedy
 
 VARIABLE = "PORTICO_USER"
 """Names the user where no option does: for containers, which know it and not the app."""
@@ -105,17 +105,20 @@ def _checked(name: str, why: str, directory: Path) -> Owner:
     for path in needed(sys.executable, str(directory)).values():
         if stopped := blocked(path, name):
             what = f"the app would run as '{name}' ({why}), who cannot read {path}: {stopped.path}: {stopped.why}"
-            raise UsageError(Problem("user", what, _ways(str(stopped.path))))
+            raise UsageError(Problem("user", what, _ways(stopped, name)))
     return Owner(name, why)
 
 
-def _ways(stopped: str) -> str:
-    """What to do; root's own directory is opened to nobody."""
-    is_root_s = Path(stopped) == Path(pwd.getpwuid(0).pw_dir)
+_OF_ROOT = "for example"
+"""So ends the remedy where nobody is let in, and the first line says the same."""
+
+
+def _ways(stopped: Blocked, name: str) -> str:
+    """What to do; a home directory, and root's own, is opened to nobody else."""
     return "\n".join(
         [
             "move the app to where that user can read it, such as /srv, with a Python that everybody can",
-            *([] if is_root_s else [f"or let it in: chmod o+rx {stopped}"]),
+            *([f"or {way}"] if not (way := remedy(stopped, name)).endswith(_OF_ROOT) else []),
             "or name another user: --user NAME",
             "or, knowing that a hole in the app is then a hole in the machine: --user root",
         ]

@@ -12,8 +12,9 @@ import sys
 from importlib import metadata
 from pathlib import Path
 
-from portico.place import cgroup, names
+from portico.place import cgroup, names, venv
 from portico.place.builds import found
+from portico.place.container import is_container
 from portico.place.model import Place
 from portico.place.tools import of_tools
 
@@ -61,6 +62,9 @@ def probe(nginx: str, directory: Path, name: str) -> Place:
         known_hosts=names.known_hosts(),
         ca_file=names.ca_file(),
         ends_with_session=_ends_with_session(runtime_directory(directory, name)),
+        unused_venv=venv.unused(directory),
+        is_container=is_container(os.environ),
+        port_of_platform=os.environ.get("PORT", ""),
         variables_of_tools=of_tools(os.environ),
         shared_memory="/dev/shm" if os.access("/dev/shm", os.W_OK) else "",  # noqa: S108  Linux's name for it
     )

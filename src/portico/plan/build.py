@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from portico.errors import Problem, UsageError
 from portico.place.model import Place
-from portico.plan import app_risks, claim, exposure, tracing
+from portico.plan import app_risks, claim, exposure, reachable, tracing, unreached
 from portico.plan.bodies import body_directories
 from portico.plan.guarded import guarded_notes
 from portico.plan.gunicorn import gunicorn_conf, gunicorn_process
@@ -90,6 +90,7 @@ def plan(site: Site, place: Place) -> Plan:
         upstream=shared,
         shared=place.gateway,
         tls=tls(site, place),
+        knows_proxies=bool(site.proxies),
         proxied=listen if site.has_proxy_protocol else (),
         tracing=tracing.planned(site),
         **doors(site, place),
@@ -253,6 +254,12 @@ def _short_lived(place: Place) -> list[str]:
     return [f"{place.runtime} is removed when you log out, and the site ends: {ways}"]
 
 
+def _other_python(place: Place) -> list[str]:
+    if not place.unused_venv:
+        return []
+    return [f"{place.unused_venv} is not used, the app runs with {place.python}: {place.how_to_use_venv}"]
+
+
 def _left_out(place: Place) -> list[str]:
     """What is said of variables that would decide in the plan's place."""
     if not place.variables_of_tools:
@@ -286,7 +293,14 @@ def _notes(site: Site, place: Place) -> tuple[str, ...]:
         if not is_literal(folder.folder)
     ]
     notes += linked_notes(site, place)
-    notes += [*unused_pages(site), *_left_out(place), *_short_lived(place)]
+    notes += [
+        *reachable.notes(site, place),
+        *unused_pages(site),
+        *_left_out(place),
+        *_short_lived(place),
+        *unreached.notes(site),
+        *(_other_python(place) if site.has_app else []),
+    ]
     if place.gateway and is_shared(site):
         notes.append(USERS_HTTP)
     if not can_answer_health(place):

@@ -368,6 +368,8 @@ class Plan:
     """HTTPS, None for plain HTTP."""
     proxied: tuple[Address, ...] = ()
     """Those of `listen` where every connection begins with the PROXY protocol."""
+    knows_proxies: bool = False
+    """Whether `behind` or `node` says which proxies are in front."""
 
     @property
     def doors(self) -> tuple[Door, ...]:

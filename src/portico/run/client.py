@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import http.client
 import json
+import select
 import socket
 import time
 import urllib.parse
@@ -12,10 +13,33 @@ from collections.abc import AsyncGenerator, Iterator
 from typing import Any
 
 from portico.errors import PorticoError, Problem
-from portico.run import control, lock
+from portico.run import control, lock, proc
 
 _LONGEST_LINE = 1 << 25
 """The history of a site in one line: a hundredth of that."""
+
+_LOOK_SECONDS = 1.0
+"""How often to look whether who is to answer has been stopped."""
+_STOPPED = frozenset("Tt")
+"""States of proc_pid_stat(5): by a signal, and by a debugger."""
+
+
+def is_stopped(runtime: str) -> bool:
+    """Whether the Portico of that directory was stopped by a signal, or by a debugger: it answers nobody."""
+    try:
+        running = lock.running(runtime)
+    except OSError:
+        return False  # another user's: told when it is asked
+    found = proc.entry(running.pid) if running and running.pid else None
+    return found is not None and found.state in _STOPPED
+
+
+def refuse_stopped(runtime: str) -> None:
+    """Raises PorticoError where it is."""
+    running = lock.running(runtime) if is_stopped(runtime) else None
+    if running:
+        what = f"Portico, pid {running.pid}, is stopped (SIGSTOP, or a debugger) and answers nobody; nginx serves on"
+        raise PorticoError(Problem(runtime, what, f"let it go on: kill -CONT {running.pid}"))
 
 
 _NOT_HERE = "start it: portico run\nor see what runs elsewhere: portico status --all"
@@ -26,7 +50,10 @@ def ask(runtime: str, method: str, path: str, /, **parameters: str) -> Iterator[
     connection = _Connection(control.path(runtime))
     query = urllib.parse.urlencode(parameters)
     try:
+        refuse_stopped(runtime)
         connection.request(method, f"{path}?{query}" if query else path)
+        while not select.select([connection.sock], [], [], _LOOK_SECONDS)[0]:
+            refuse_stopped(runtime)
         response = connection.getresponse()
         lines = (json.loads(line) for line in response)
         if response.status != http.client.OK:

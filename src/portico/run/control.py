@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import select
 import shutil
 import urllib.parse
 from collections.abc import AsyncGenerator, Callable, Mapping
@@ -62,6 +63,8 @@ async def _converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, 
     try:
         async with asyncio.timeout(ASK_SECONDS):
             asked, parameters = await _request(reader)
+        if _has_left(writer):
+            return  # an order that nobody waits for: given while Portico was stopped, and forgotten since
         async for piece in _reply(asked, parameters, answers):
             writer.write(piece)
             await writer.drain()
@@ -71,6 +74,13 @@ async def _converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, 
         pass  # whoever asked has gone, or does not speak HTTP
     finally:
         writer.close()
+
+
+def _has_left(writer: asyncio.StreamWriter) -> bool:
+    """Whether the other end is closed; half closed is not."""
+    poll = select.poll()
+    poll.register(writer.get_extra_info("socket").fileno(), 0)
+    return any(events & select.POLLHUP for _, events in poll.poll(0))
 
 
 async def _refuse_long(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

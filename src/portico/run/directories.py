@@ -16,7 +16,7 @@ from pathlib import Path
 
 from portico.errors import PorticoError, Problem
 from portico.place import foreign
-from portico.place.access import blocked
+from portico.place.access import blocked, remedy
 from portico.plan.model import Directory, Plan
 
 _FOR_ALL, _FOR_GROUP = stat.S_IWOTH, stat.S_IWGRP
@@ -142,7 +142,7 @@ def _closed(plan: Plan, wanted: Directory) -> Iterator[Problem]:
     who = "the app" if wanted.is_secret else "nginx"
     for user in sorted({directory.owner for directory in shared} - {""}):
         if stopped := blocked(wanted.path, user):
-            hint = f"chmod o+x {stopped.path}\nor set {_variable(plan, wanted)} to a directory that user may enter"
+            hint = f"{remedy(stopped, user)}\nor set {_variable(plan, wanted)} to a directory that user may enter"
             yield Problem(stopped.path, f"{stopped.why}, and {who} needs {wanted.path}", hint)
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 
 from portico.run import news
 from portico.run.news import News
@@ -14,11 +15,9 @@ LITTLE_BYTES = 1 << 20
 """nginx writes its log in pieces of up to 64 KiB; several of them must fit until the next look."""
 
 
-async def watch(
-    state: str, say: Callable[[News], None], has_room: Callable[[str], bool] | None = None
-) -> Rounds:
+async def watch(state: str, say: Callable[[News], None], look: Callable[[str], bool] | None = None) -> Rounds:
     """Say it once when the room ends, and once when there is some again."""
-    had_room, look = True, has_room or _has_room
+    had_room, look = True, look or has_room
     while True:
         is_enough = look(state)
         if is_enough != had_room:
@@ -28,7 +27,17 @@ async def watch(
         await turn(LOOK_SECONDS)
 
 
-def _has_room(state: str) -> bool:
+def full(directories: Iterable[str]) -> list[str]:
+    """Those of the directories whose disk is full; one that is not there has its own watcher."""
+    made = list[str]()
+    for directory in directories:
+        with suppress(OSError):
+            made += [] if has_room(directory) else [directory]
+    return made
+
+
+def has_room(state: str) -> bool:
+    """Whether the disk of that directory takes a few more log lines. Raises OSError."""
     found = os.statvfs(state)
     # A file system that counts nothing says 0 of 0.
     return found.f_blocks == 0 or found.f_bavail * found.f_frsize >= LITTLE_BYTES

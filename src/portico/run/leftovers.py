@@ -111,4 +111,4 @@ def _signal(pids: list[int], number: int) -> None:
 
 def _unkillable(pid: int) -> Problem:
     what = f"a process of an earlier run is still there: pid {pid}, {proc.command(pid)}"
-    return Problem("", what, f"end it: kill -9 {pid}")
+    return Problem("", what, f"end it as its user or as root: kill -9 {pid}")

@@ -30,6 +30,8 @@ class Running:
     since: float
     stage: str = ""
     """What it does before it can be asked: "importing shop:app"; empty when it can."""
+    started_in: str = ""
+    """The current directory of who started it."""
 
 
 class Held:
@@ -41,9 +43,19 @@ class Held:
 
     def say(self, plan: Plan, stage: str = "") -> None:
         """What others read about us. One write, as long as the one before: they never see half of it."""
-        text = json.dumps(asdict(Running(os.getpid(), plan.app, plan.urls, self._since, stage))).encode()
+        text = json.dumps(
+            asdict(Running(os.getpid(), plan.app, plan.urls, self._since, stage, _here()))
+        ).encode()
         self._longest = max(self._longest, len(text))
         os.pwrite(self._fd, text.ljust(self._longest), 0)
+
+
+def _here() -> str:
+    """The current directory; empty when it is gone."""
+    try:
+        return str(Path.cwd())
+    except OSError:
+        return ""
 
 
 def site_of(runtime: str | Path) -> str:
@@ -113,7 +125,7 @@ def _read(fd: int) -> Running:
     try:
         words = json.loads(os.pread(fd, 1 << 16, 0))
         urls, stage = tuple(words["urls"]), words.get("stage", "")
-        return Running(words["pid"], words["app"], urls, words["since"], stage)
+        return Running(words["pid"], words["app"], urls, words["since"], stage, words.get("started_in", ""))
     except (ValueError, KeyError, TypeError):
         # Held, but not written yet: somebody is starting at this moment.
         return Running(0, "", (), time.time())

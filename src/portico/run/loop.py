@@ -213,7 +213,7 @@ async def _serve(
     processes = Processes(plan.runtime, lambda: world.in_force.ladder.stop_seconds)
     shared = SharedNginx(plan, pump.tell, board.say) if plan.shared else None
     gateway = shared or OwnNginx(processes, listening, pump.tell, board.say)
-    say_in_turn = shared.when_used(board.say) if shared else board.say
+    say_in_turn = gateway.when_used(board.say)
     world = World(
         plan,
         ours.number,
@@ -251,6 +251,7 @@ async def _serve(
         Watcher("server", upstreams.watch),
         Watcher("the runtime directory", partial(runtime.watch, plan, pump.tell)),
         Watcher("the count of requests", orders.served.watch),
+        Watcher("proxies in front", orders.forwarded.watch),
         Watcher("the certificate", certificates.watch),
         Watcher(
             "the log",

@@ -187,6 +187,13 @@ class DiskBack(Struct, frozen=True):
     state: str
 
 
+class BehindProxy(Struct, frozen=True):
+    """Requests come through a proxy that `behind` does not name: "cloudflare", "aws" or "proxy"."""
+
+    by: str
+    addresses: tuple[str, ...]
+
+
 class ServerOut(Struct, frozen=True):
     """A server of the upstream failed its checks and gets no more requests."""
 
@@ -360,7 +367,7 @@ News = (
     Starting | Ready | AppFails | AppWorks
     | Restarting | Recovered | Stuck | Reloading | Booting | Switched | CanaryServes
     | CanaryLeft | RolledBack | Refused | GenerationDropped
-    | GenerationLeft | Stopping | Hurrying | NginxSaid | NoServer | OldWorkerEnded | DiskFull | DiskBack
+    | GenerationLeft | Stopping | Hurrying | NginxSaid | NoServer | OldWorkerEnded | DiskFull | DiskBack | BehindProxy
     | ServerOut | ServerBack | ServerDrained | LastServer | Packing | Packed | Trouble
     | WatcherFailed | WatcherRecovered | TookOver | CannotLoad | OtherCode | LargeWorker
     | Closed | Opened | Paused | Resumed

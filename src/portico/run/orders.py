@@ -8,10 +8,11 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
 
 from portico.plan.paths import temporary
-from portico.run import control, maintenance, news, slow, status, usage
+from portico.run import control, disk, maintenance, news, slow, status, usage
 from portico.run.background import in_background
 from portico.run.bodies import bodies
 from portico.run.certificates import Certificates
+from portico.run.forwarded import Forwarded
 from portico.run.news import News
 from portico.run.packing.keeper import Keeper
 from portico.run.pause import Pause
@@ -47,6 +48,7 @@ class Orders:
         self.workers = Workers(world, say)
         self.purge = Purge(lambda: world.in_force)
         self.served = Served(world.in_force.access_log)
+        self.forwarded = Forwarded(lambda: world.in_force, say)
 
     def hear(self, item: News) -> None:
         """The news, as they come: what is restarted is counted, and a site that stops finishes what waits."""
@@ -100,7 +102,8 @@ class Orders:
         if (serving := self._pump.state.generation(live)) and serving.fails:
             await self._world.ask_again(live)
         changed = await in_background(lambda: self.workers.changed_on_disk(live))
-        told = {"requests": await self.served.tell(), "changed_on_disk": list(changed)}
+        told: dict[str, Any] = {"requests": await self.served.tell(), "changed_on_disk": list(changed)}
+        told["forwarded"] = await self.forwarded.look()
         yield await self.house() | told
 
     async def house(self) -> dict[str, Any]:
@@ -120,6 +123,7 @@ class Orders:
                 "queue": usage.queue(plans),
                 "connections": usage.connections(plan.listen),
                 "slow": slow.requests(plan.runtime),
+                "full_disks": disk.full((plan.state, plan.runtime)),
             }
 
         return await in_background(look) | {

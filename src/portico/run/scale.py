@@ -6,10 +6,12 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncGenerator, Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from portico.errors import PorticoError, Problem
+from portico.place import cgroup, memory
 from portico.run import proc
+from portico.run.background import in_background
 from portico.run.world import World
 
 MOST = 512
@@ -36,6 +38,9 @@ class Scale:
     async def to(self, number: int, count: str) -> AsyncGenerator[dict[str, Any], None]:
         """Change the workers of that generation, and tell what it has then. Raises PorticoError when it cannot."""
         server, wanted = self._server(number), _number(count)
+        load = await in_background(lambda: _load(server))
+        if problem := impossible(wanted, load):
+            raise PorticoError(problem)
         before, self._wanted[server] = self.workers(number), wanted
         order = signal.SIGTTIN if wanted > before else signal.SIGTTOU
         for _ in range(abs(wanted - before)):
@@ -46,7 +51,10 @@ class Scale:
         await _until(lambda: _count(server) == wanted, _ARRIVE_SECONDS)
         leaving = max(0, _count(server) - wanted)
         configured = self._world.plans[number].workers
-        yield {"workers": wanted, "before": before, "leaving": leaving, "configured": configured}
+        yield {"workers": wanted, "before": before, "leaving": leaving, "configured": configured} | {
+            "worker_memory": load.each,
+            "cpus": load.cpus,
+        }
 
     def _server(self, number: int) -> int:
         plan, pids = self._world.plans.get(number), self._world.pids()
@@ -56,6 +64,34 @@ class Scale:
             what = f"{plan.server.name} cannot change the number of its workers while it runs"
             raise PorticoError(Problem("", what, "set workers.count in portico.toml, then portico reload"))
         return pids[number]
+
+
+class Load(NamedTuple):
+    """What a scale starts from: workers now, memory of one (bytes), what the machine has left (bytes), and CPUs."""
+
+    workers: int
+    each: int
+    free: int
+    cpus: float
+
+
+def impossible(wanted: int, load: Load) -> Problem | None:
+    """Why so many workers cannot be: the memory of those that run is measured. Pure."""
+    more = wanted - load.workers
+    if more <= 0 or not load.each or more * load.each <= load.free:
+        return None
+    fit = load.workers + load.free // load.each
+    what = (
+        f"{wanted} workers do not fit: a worker has {load.each >> 20} MiB, {more} more need "
+        f"{more * load.each >> 20} MiB, and {load.free >> 20} MiB of memory are free"
+    )
+    return Problem("", what, f"at most {fit} fit; {load.cpus:g} CPUs are here")
+
+
+def _load(server: int) -> Load:
+    workers = [proc.memory(entry.pid) for entry in proc.children_of({server})]
+    each = sum(workers) // len(workers) if workers else 0
+    return Load(len(workers), each, memory.free(), cgroup.cpus().value)
 
 
 def _number(count: str) -> int:

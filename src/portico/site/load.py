@@ -16,6 +16,7 @@ from portico.site.convert import convert
 from portico.site.entries import entry_lines
 from portico.site.keys import Key, flag_keys, keys, route_keys, sections
 from portico.site.model import Edge, Options
+from portico.site.platform import with_port
 from portico.site.rules import broken_rules
 
 FILE = "portico.toml"
@@ -25,13 +26,19 @@ _BY_ENTRY = ("nginx.http", "nginx.server")
 _FLAG_NAMES = {"domains": "--domain"}
 """Flags that are called otherwise than their option, because one of them is one value."""
 
+_NOT_CONNECTIONS = (
+    "it counts requests in progress; only the kernel can count connections: docs/capacity.md has rules"
+)
+RENAMED = {"limits.connections": ("limits.in_progress", _NOT_CONNECTIONS)}
+"""Options that had another name, with the new one and the reason."""
+
 
 def load(path: Path | None, flags: Mapping[str, Any]) -> tuple[Options, dict[str, str]]:
     """Read the file, lay the flags over it, check everything.
 
     `path` is the portico.toml or None, `flags` maps a flag's name ("listen", "workers") to its text, or to
     a list of texts where the flag may be repeated. Returns the options and, for each key that was set, who
-    set it ("portico.toml:3", "--listen"); own directives have a place for each entry.
+    set it ("portico.toml:3", "--listen", "PORT in the environment"); own directives have a place for each entry.
     Raises UsageError with all problems found.
     """
     text = _read(path) if path else ""
@@ -49,7 +56,7 @@ def load(path: Path | None, flags: Mapping[str, Any]) -> tuple[Options, dict[str
     ]
     if broken:
         raise UsageError(*broken)
-    return options, causes
+    return with_port(options, causes, os.environ)
 
 
 _Set = tuple[Key, Any, str]
@@ -149,6 +156,9 @@ def _unknown(where: str, name: str) -> Problem:
     if name.endswith("."):
         hint = 'expected tables such as [routes."/import"]'
         return Problem(where, f"{name[:-1]}: is not a table", hint)
+    if name in RENAMED:
+        new, why = RENAMED[name]
+        return Problem(where, f"{name}: is called {new}", why)
     section, _, last = name.rpartition(".")
     inside = f"{section}." if section else ""
     if name.startswith(_ROUTES):

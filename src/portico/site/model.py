@@ -137,8 +137,14 @@ class Limits(Section, frozen=True):
     burst: Annotated[
         int, _option("Requests above `rate` that are let through before the limit bites.", example=20)
     ] = 20
-    connections: Annotated[
-        int, _option("Connections a client may have open at once; 0 is no limit.", example=50)
+    in_progress: Annotated[
+        int,
+        _option(
+            "Requests a client may have in progress at once, each stream of HTTP/2 counted; 0 is no limit of yours, "
+            "see docs/capacity.md. Idle connections do not count: nginx closes them when it runs out.",
+            example=50,
+            source="https://nginx.org/en/docs/http/ngx_http_limit_conn_module.html",
+        ),
     ] = 0
     dry_run: Annotated[
         bool, _option("Only log what the limits would refuse, refuse nothing.", example=True)
@@ -673,7 +679,8 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     listen: Annotated[
         Address | None,
         _option(
-            "Address nginx listens on. Default: 127.0.0.1:8080 without domains, :80 with them.",
+            "Address nginx listens on; `:8080` is every address of the machine. Default: `:PORT` where the environment "
+            "has PORT (as platforms set it) and HTTPS is off, else 127.0.0.1:8080 without domains, :80 with them.",
             example="127.0.0.1:8080",
         ),
     ] = None

@@ -21,7 +21,7 @@ _URL_PATH = re.compile(r"/[A-Za-z0-9._~/@:+-]*")
 _QUERY = re.compile(r"[A-Za-z0-9._~/@:+%=&-]*")
 _DOTS = re.compile(r"//|/\.\.?(/|$)")
 _LARGEST_UPLOAD = 1 << 40
-_MOST_CONNECTIONS = 65535
+_MOST_IN_PROGRESS = 65535
 _MOST_REQUESTS = 1 << 40
 _LEAST_MEMORY = Size(32 << 20)
 _RATE = re.compile(r"[1-9]\d*r/[sm]")
@@ -246,9 +246,9 @@ def _burst(options: Options) -> _Broken:
         yield f"{options.limits.burst} is negative", "expected 0 or more"
 
 
-def _connections(options: Options) -> _Broken:
-    if not 0 <= options.limits.connections <= _MOST_CONNECTIONS:
-        yield f"{options.limits.connections} is out of range", f"expected 0 (no limit) to {_MOST_CONNECTIONS}"
+def _in_progress(options: Options) -> _Broken:
+    if not 0 <= options.limits.in_progress <= _MOST_IN_PROGRESS:
+        yield f"{options.limits.in_progress} is out of range", f"expected 0 (no limit) to {_MOST_IN_PROGRESS}"
 
 
 def _cache_size(options: Options) -> _Broken:
@@ -430,7 +430,7 @@ _RULES: dict[str, Callable[[Options], _Broken]] = {
     "spa": _spa,
     "limits.rate": _rate,
     "limits.burst": _burst,
-    "limits.connections": _connections,
+    "limits.in_progress": _in_progress,
     "cache.size": _cache_size,
     "cache.item": _cache_item,
     "upstream.servers": _servers,

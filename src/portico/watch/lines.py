@@ -47,6 +47,7 @@ class Request(msgspec.Struct, frozen=True, dict=True, kw_only=True):
     header_seconds: str = ""
     response_seconds: str = ""
     worker: str = ""
+    forwarded: str = ""
     agent: str = ""
     referer: str = ""
     ended: float = 0.0

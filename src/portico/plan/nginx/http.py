@@ -11,6 +11,7 @@ from portico.plan.nginx.cache import cache_maps, cache_zone
 from portico.plan.nginx.compression import compression, copy_maps
 from portico.plan.nginx.conf import Directive, block, directive, entries
 from portico.plan.nginx.doors import door_servers
+from portico.plan.nginx.forwarded import forwarded_maps
 from portico.plan.nginx.host import host_maps
 from portico.plan.nginx.limits import clients, limit_zones
 from portico.plan.nginx.link import dialect, tables
@@ -72,7 +73,15 @@ def room(sites: int, cause: str = "") -> list[Directive]:
 
 def maps() -> list[Directive]:
     """The variables that no option changes. Each names only those before it."""
-    return [*page_maps(), *failure_maps(), *_upgrade(), *copy_maps(), *cache_maps(), *log_maps()]
+    return [
+        *page_maps(),
+        *failure_maps(),
+        *_upgrade(),
+        *copy_maps(),
+        *cache_maps(),
+        *log_maps(),
+        *forwarded_maps(),
+    ]
 
 
 def _used(made: list[Directive], tree: Iterable[Directive]) -> list[Directive]:

@@ -39,14 +39,14 @@ def limit_zones(site: Site) -> list[Directive]:
                 cause=site.cause("limits.rate"),
             )
         )
-    if limits.connections:
+    if limits.in_progress:
         made.append(
             directive(
                 "limit_conn_zone",
                 "$binary_remote_addr",
-                f"zone=portico_connections:{_ZONE_SIZE}",
-                why="counts connections by client address",
-                cause=site.cause("limits.connections"),
+                f"zone=portico_in_progress:{_ZONE_SIZE}",
+                why="counts the requests in progress by client address",
+                cause=site.cause("limits.in_progress"),
             )
         )
     return made
@@ -152,12 +152,12 @@ def limits(site: Site, place: Place) -> list[Directive]:
             why="lets a burst through at once and refuses what exceeds it, instead of delaying everybody",
             cause="limits.rate",
         )  # fmt: skip
-    if options.connections:
+    if options.in_progress:
         # One limit_conn in a location takes away those of its server.
         made += _held(site, place)
         made += _module(
-            site, "limit_conn", "portico_connections", str(options.connections),
-            why="one client cannot hold every connection", cause="limits.connections",
+            site, "limit_conn", "portico_in_progress", str(options.in_progress),
+            why="how many requests one client may have in progress at once", cause="limits.in_progress",
         )  # fmt: skip
     return made
 

@@ -31,7 +31,7 @@ FIELDS: dict[str, tuple[str, str]] = {
     "cipher": ("$ssl_cipher", "the cipher that was agreed on; empty without TLS"),
     "connection": ("$connection", "the client connection's number, which nginx's error log names as *N"),
     "limit_rate": ("$limit_req_status", "PASSED, REJECTED, ... by the limit on requests; empty without one"),
-    "limit_connections": ("$limit_conn_status", "the same by the limit on connections"),
+    "limit_connections": ("$limit_conn_status", "the same by the limits on requests in progress"),
     "cache": ("$upstream_cache_status", "HIT, MISS, ...; empty when no cache was asked"),
     "seconds": ("$request_time", "from the first byte of the request to the last of the answer"),
     "upstream": ("$upstream_addr", "the socket or server that answered; several when one was retried"),
@@ -40,6 +40,10 @@ FIELDS: dict[str, tuple[str, str]] = {
     "header_seconds": ("$upstream_header_time", "time until its head was there"),
     "response_seconds": ("$upstream_response_time", "time until its answer was complete"),
     "worker": ("$upstream_http_x_portico", "the worker's numbers: queue us, app us, pid, thread, endpoint"),
+    "forwarded": (
+        "$portico_forwarded",
+        "the mark of a proxy that `behind` does not name: cloudflare, aws or proxy; not in the line with `behind`",
+    ),
     "agent": ("$http_user_agent", "the client's User-Agent"),
     "referer": ("$http_referer", "the client's Referer"),
 }
@@ -59,9 +63,11 @@ NEEDS = {"tls": "http_ssl_module", "cipher": "http_ssl_module"}
 """Fields of HTTPS, whose variable only a build with that module knows."""
 
 _NOT_OF_FILES = {
-    name for name, (variable, _) in FIELDS.items() if variable.startswith(("$upstream_", "$limit_"))
+    name
+    for name, (variable, _) in FIELDS.items()
+    if variable.startswith(("$upstream_", "$limit_", "$portico_"))
 }
-"""What can only be empty for a file, which nginx answers by itself: nine variables less to look up for each."""
+"""What can only be empty for a file, which nginx answers by itself: ten variables less to look up for each."""
 _VARIABLES = FIELDS | TRACING_FIELDS
 _METHODS = ("POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 
@@ -102,6 +108,8 @@ def _has(name: str, place: Place, site: Site | None) -> bool:
     """A field that is empty for every request of a site is not looked up at each."""
     if name in NEEDS:
         return NEEDS[name] in place.nginx.modules and (site is None or site.has_https)
+    if name == "forwarded":
+        return site is not None and not site.proxies
     return name != "limit_rate" or site is None or _has_rate(site)
 
 

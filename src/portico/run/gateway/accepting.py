@@ -5,12 +5,19 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from portico.run.gateway.own import workers
+from portico.run import news, proc
 
 _LOOK_SECONDS = 0.02
 _PATIENCE_SECONDS = 10.0
 """nginx reads a thousand sites in 7 s; who waits longer is told that it serves although a few clients get the old."""
+SERVES = (news.Switched, news.CanaryServes, news.RolledBack, news.TookOver)
+"""What is said when nginx has the files of another release: who hears it may try what is new."""
 _LEAVING = b"shutting down"
+
+
+def workers(master: int) -> frozenset[int]:
+    """The pids of the workers of that master of nginx's."""
+    return frozenset(entry.pid for entry in proc.group_of(master)) - {master}
 
 
 def accepting(runtime: str) -> frozenset[int]:
@@ -19,6 +26,11 @@ def accepting(runtime: str) -> frozenset[int]:
         master = int((Path(runtime) / "nginx.pid").read_text("ascii"))
     except (OSError, ValueError):
         return frozenset()
+    return accepting_of(master)
+
+
+def accepting_of(master: int) -> frozenset[int]:
+    """The same of that master."""
     return frozenset(filter(_accepts, workers(master)))
 
 

@@ -16,8 +16,8 @@ from typing import NamedTuple
 from portico.plan.model import OldWorkers, Plan
 from portico.run import news, proc
 from portico.run.background import in_background
+from portico.run.gateway.accepting import workers
 from portico.run.gateway.connections import close_clients
-from portico.run.gateway.own import workers
 from portico.turns import WELL, Rounds, turn
 
 LOOK_SECONDS = 3.0

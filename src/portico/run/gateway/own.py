@@ -12,9 +12,10 @@ from portico.errors import Problem
 from portico.plan.model import Plan
 from portico.run import child as children
 from portico.run import event as was
-from portico.run import files, news, ports, proc, quiet
+from portico.run import files, news, ports, quiet
 from portico.run.action import Manner
 from portico.run.child import Child
+from portico.run.gateway.accepting import SERVES, accepting_of, until_replaced, workers
 from portico.run.gateway.connections import close_clients
 from portico.run.gateway.model import Tell
 from portico.run.listening import Listening
@@ -40,6 +41,7 @@ class OwnNginx:
         self._child: Child | None = None
         self._words = Lines(lambda line: None if _IDLE in line else say(news.NginxSaid(line)))
         self._work: set[asyncio.Task[None]] = set()
+        self._replaced: asyncio.Task[None] | None = None
 
     @property
     def pid(self) -> int | None:
@@ -72,7 +74,9 @@ class OwnNginx:
     def reload(self, plan: Plan) -> None:
         self._listening.leave(plan.listens)
         if self._child is not None:
+            before = accepting_of(self._child.pid)
             self._child.hang_up()
+            self._replaced = self._beside(until_replaced(before))
             self._beside(self._listening.complete(plan.listens, self._child.pid))
 
     def end(self, plan: Plan, manner: Manner, sockets: list[str]) -> None:
@@ -119,15 +123,29 @@ class OwnNginx:
         if group is self._child:
             self._tell(was.GatewayExited(group.code, self._words.last()))
 
-    def _beside(self, work: Coroutine[Any, Any, None]) -> None:
+    def when_used(self, say: Callable[[news.News], None]) -> Callable[[news.News], None]:
+        """That a release serves is said when no worker of nginx takes connections that has the files of before."""
+
+        def tell(item: news.News) -> None:
+            replaced = self._replaced
+
+            async def later() -> None:
+                if replaced is not None:
+                    await asyncio.wait([replaced])
+                say(item)
+
+            if isinstance(item, SERVES) and replaced is not None and not replaced.done():
+                self._beside(later())
+            else:
+                say(item)
+
+        return tell
+
+    def _beside(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)
         self._work.add(task)  # the loop itself keeps only a weak reference
         task.add_done_callback(self._work.discard)
-
-
-def workers(master: int) -> frozenset[int]:
-    """The pids of the workers of that master of nginx's."""
-    return frozenset(entry.pid for entry in proc.group_of(master)) - {master}
+        return task
 
 
 def cannot_start(name: str, error: OSError) -> Problem:

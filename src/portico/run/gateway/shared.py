@@ -17,8 +17,8 @@ from portico.run import client, files, news, quiet
 from portico.run import event as was
 from portico.run.action import Manner
 from portico.run.background import in_background
+from portico.run.gateway.accepting import SERVES, workers
 from portico.run.gateway.model import Tell
-from portico.run.gateway.own import workers
 from portico.values import Address
 
 
@@ -85,10 +85,7 @@ class SharedNginx:
             async def later() -> None:
                 say(item)
 
-            if (
-                isinstance(item, news.Switched | news.CanaryServes | news.RolledBack | news.TookOver)
-                and self._is_busy
-            ):
+            if isinstance(item, SERVES) and self._is_busy:
                 self._in_turn(later())
             else:
                 say(item)

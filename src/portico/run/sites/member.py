@@ -53,7 +53,7 @@ def prepare(wanted: Wanted, gateway: str) -> Part:
         raise PorticoError(*wanted.problems)
     directories.make(plan)
     if other := lock.running(plan.runtime):
-        hint = f"stop it first: kill {other.pid}" if other.pid else "wait for it, or stop it"
+        hint = f"stop it first: portico stop --site {plan.name}" if other.pid else "wait for it, or stop it"
         raise PorticoError(Problem(wanted.origin, f"already running: pid {other.pid}", hint))
     (Path(plan.runtime) / POINTER).write_text(gateway, "utf-8")
     show_pages(plan)

@@ -1,0 +1,41 @@
+"""Who can reach the addresses of a site, in words: all addresses of the machine, a container's loopback, PORT."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from portico.place.model import Place
+from portico.site.model import Site
+from portico.site.platform import CAUSE
+
+_ALL = ("0.0.0.0", "::")  # noqa: S104  reading the word is not binding to it
+
+
+def on_all(listen: Sequence[str]) -> str:
+    """What is to be said beside the URLs: "on all addresses, port 8080"; empty where each address is one of its own."""
+    ports = dict.fromkeys(text.rpartition(":")[2] for text in listen if _host(text) in _ALL)
+    if not ports:
+        return ""
+    return f"on all addresses of this machine, port{'s' if len(ports) > 1 else ''} {' and '.join(ports)}"
+
+
+def notes(site: Site, place: Place) -> Iterator[str]:
+    """Why the site listens where nobody expected it, or where nobody can reach it."""
+    said = site.causes.get("listen")
+    if said == CAUSE:
+        yield f"listens on all addresses, port {site.listen.port}: {CAUSE}; --listen overrides it"
+    elif place.port_of_platform and said is None and site.has_https:
+        yield (
+            f"PORT={place.port_of_platform} of the environment is not used, because HTTPS is on ({site.https_listen}); "
+            "where a platform ends HTTPS in front, turn it off here"
+        )
+    if place.is_container and said is None and not site.listen.is_wildcard:
+        port = site.listen.port
+        yield (
+            f"this is a container, and {site.listen} is reached from inside it only: portico run --listen :{port} "
+            f"listens on all addresses"
+        )
+
+
+def _host(text: str) -> str:
+    return text.rpartition(":")[0].removeprefix("[").removesuffix("]")

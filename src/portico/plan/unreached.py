@@ -1,0 +1,47 @@
+"""Rules of [routes] that no route of the app matches: a typing error, most often, that would be accepted in silence."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from difflib import get_close_matches
+
+from portico.site.model import Route, Site
+from portico.site.pattern import head, is_fixed, pattern, plain
+from portico.site.segments import may_meet
+
+_TELL_THEIR_ROUTES = ("flask", "django", "pyramid")
+"""Of any other app the list may lack some."""
+
+
+def notes(site: Site) -> Iterator[str]:
+    """One for each such rule, with the nearest route that there is."""
+    routes = site.facts.routes
+    if site.facts.kind not in _TELL_THEIR_ROUTES or site.servers or not routes:
+        return
+    for rule in site.options.routes:
+        if not _is_reached(rule, site):
+            near = get_close_matches(rule, dict.fromkeys(route.rule for route in routes), n=1, cutoff=0.5)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            cause = next(
+                (by for key, by in site.causes.items() if key.startswith(f"routes.{rule}.")), "routes"
+            )
+            yield f'{cause}: no route of the app matches "{rule}": its settings apply to nothing{hint}'
+
+
+def _is_reached(rule: str, site: Site) -> bool:
+    """Whether a path may match both; in doubt it may."""
+    own = {route.rule: route.pattern for route in site.facts.routes}
+    regex = own.get(rule) or pattern(rule)
+    urls = [*(folder.url for folder in site.static), *(left.url for left in site.left)]
+    if any(head(regex).startswith(url) or url.startswith(head(regex)) for url in urls if url != "/"):
+        return True
+    return rule in own or any(_meets(regex, route) for route in site.facts.routes)
+
+
+def _meets(regex: str, route: Route) -> bool:
+    if not route.pattern:  # nginx cannot say which paths it has
+        return route.rule.startswith(head(regex)) or head(regex).startswith(route.rule.partition("<")[0])
+    if is_fixed(regex):
+        return re.fullmatch(route.pattern, head(regex)) is not None
+    return may_meet(regex, plain(route.pattern))

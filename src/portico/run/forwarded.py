@@ -1,0 +1,80 @@
+"""Tells when requests come through a proxy that `behind` does not name: every client has the proxy's address then.
+
+Read from the end of the log, where nginx notes the headers that Cloudflare and load balancers add. One client alone
+can send such headers, so they count only when most of the last requests carry them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, Final
+
+from portico.plan.model import Plan
+from portico.run import news
+from portico.run.background import in_background
+from portico.run.news import News
+from portico.turns import WELL, Rounds, turn
+
+LOOK_SECONDS: Final = 5.0
+_TAIL: Final = 1 << 16
+"""Bytes of the log that are looked at: some 150 requests."""
+_LEAST: Final = 5
+_MOST_NAMED: Final = 3
+_LINE: Final = re.compile(
+    rb'"client":"([^"]*)".*"forwarded":"(\w*)".*"agent":"(?!ELB-HealthChecker|GoogleHC|kube-probe)'
+)
+"""Health checks of a load balancer carry no such header, and come from itself."""
+
+
+class Forwarded:
+    """What was found out, and who is told."""
+
+    def __init__(self, in_force: Callable[[], Plan], say: Callable[[News], None]) -> None:
+        self._in_force, self._say = in_force, say
+        self._size = -1
+        self._found: news.BehindProxy | None = None
+
+    async def watch(self) -> Rounds:
+        while True:
+            await self.look()
+            yield WELL
+            await turn(LOOK_SECONDS)
+
+    async def look(self) -> dict[str, Any] | None:
+        """Which proxy, ready for JSON; None for none. It is said once."""
+        plan, before = self._in_force(), self._found
+        if plan.knows_proxies:
+            self._found = None
+        else:
+            self._found = await in_background(lambda: self._read(Path(plan.access_log))) or before
+        if self._found and not before:
+            self._say(self._found)
+        found = self._found
+        return {"by": found.by, "addresses": list(found.addresses)} if found else None
+
+    def _read(self, log: Path) -> news.BehindProxy | None:
+        try:
+            size = log.stat().st_size
+            if size == self._size:
+                return None
+            with log.open("rb") as file:
+                file.seek(max(0, size - _TAIL))
+                lines = file.read(_TAIL).splitlines()
+        except OSError:
+            return None
+        self._size = size
+        return judged(lines)
+
+
+def judged(lines: Iterable[bytes]) -> news.BehindProxy | None:
+    """Whose headers most of these requests carry, with the addresses they came from. Pure."""
+    seen = [(found[2], found[1]) for line in lines if (found := _LINE.search(line))]
+    kinds = Counter(kind for kind, _ in seen if kind)
+    if not kinds or kinds.total() < _LEAST or 2 * kinds.total() < len(seen):
+        return None
+    by = kinds.most_common(1)[0][0]
+    clients = Counter(client.decode("ascii", "replace") for kind, client in seen if kind == by)
+    return news.BehindProxy(by.decode(), tuple(sorted(name for name, _ in clients.most_common(_MOST_NAMED))))
