@@ -68,10 +68,11 @@ def test_a_name_from_the_command_line_finds_the_site_again(
 
 def test_status_of_a_site_that_was_given_a_name(home: Path) -> None:
     with served({}, "--name", "pt-named", directory=home):
-        assert portico("status", cwd=home).returncode == 1
-        done = portico("status", "--name", "pt-named", cwd=home)
-        assert done.returncode == 0, done.stderr
-        assert "pt-named" in done.stdout
+        for words in ((), ("--name", "pt-named")):  # it alone was started here
+            done = portico("status", *words, cwd=home)
+            assert done.returncode == 0, done.stderr
+            assert "pt-named" in done.stdout
+        assert portico("status", "--name", "other", cwd=home).returncode == 1
 
 
 @pytest.mark.parametrize("word", ["a" * 300, "a" * 300 + ".py", "b" * 300 + "/app.py"])
