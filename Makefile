@@ -4,6 +4,8 @@ BIN = .venv/bin
 TEST_PACKAGES = curl nginx libnginx-mod-http-brotli-filter gcc libc6-dev pebble testssl.sh tshark chromium libnss3-tools
 LISTEN ?= 127.0.0.1:8080
 SOAK_SECONDS ?= 300
+# Tests wait for servers more than they compute: one process more than there are processors.
+TEST_PROCESSES ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 
 .PHONY: help setup run test test-debian13 check golden docs bench faults attack certificates cache-tests screenshots soak clean
 
@@ -38,7 +40,7 @@ test:
 	@PYTHON=$(PYTHON) scripts/setup dev $(TEST_PACKAGES)
 	@$(MAKE) --no-print-directory check
 	@[ "$$(id -u)" -ne 0 ] || scripts/as-user
-	@$(BIN)/python -m pytest -n auto $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n $(TEST_PROCESSES) $(PYTEST_ARGS)
 
 test-debian13: setup
 	@scripts/debian13 $(DEBIAN13_ARGS)
