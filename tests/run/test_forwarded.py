@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from portico.run.forwarded import judged
+from portico.run.forwarded import Forwarded, judged
+
+if TYPE_CHECKING:
+    from portico.plan.model import Plan
+    from portico.run.news import News
 
 
 def line(mark: str, client: str = "10.0.0.7", agent: str = "curl/8") -> bytes:
@@ -36,3 +44,23 @@ def test_health_checks_of_the_balancer_do_not_count() -> None:
 def test_words_of_a_client_are_no_mark() -> None:
     said = line("", agent='"forwarded":"aws","agent":"')
     assert judged([said] * 10) is None
+
+
+def test_a_stranger_is_not_named_as_the_proxy() -> None:
+    found = judged([line("proxy", "93.184.216.34")] * 5)
+    assert found is not None
+    assert found.addresses == ()
+
+
+def test_two_looks_at_once_say_it_once_and_agree(tmp_path: Path) -> None:
+    log = tmp_path / "access.log"
+    log.write_bytes(b"\n".join([line("aws")] * 10))
+    plan, said = SimpleNamespace(knows_proxies=False, access_log=str(log)), list["News"]()
+    looker = Forwarded(lambda: cast("Plan", plan), said.append)
+
+    async def both() -> list[object]:
+        return [*await asyncio.gather(looker.look(), looker.look())]
+
+    first, second = asyncio.run(both())
+    assert first == second == {"by": "aws", "addresses": ["10.0.0.7"]}
+    assert len(said) == 1

@@ -28,7 +28,7 @@ class _Kept(msgspec.Struct):
 def keep(state: str, app: AppRef | None, directory: str, facts: AppFacts) -> None:
     """Remember the answers for the next start, in Portico's own directory."""
     draft = Path(state) / f"{_NAME}.next"
-    with suppress(OSError):
+    with suppress(OSError, ValueError):  # a directory whose name is no UTF-8 is no JSON
         draft.touch(0o600)
         draft.write_bytes(msgspec.json.encode(_Kept(str(app or ""), directory, facts)))
         draft.replace(Path(state) / _NAME)
@@ -41,8 +41,11 @@ def expected(app: AppRef | None, directory: Path, state: str, reader: Reader) ->
 
 def moved(facts: AppFacts, directory: str, release: str) -> AppFacts:
     """The answers of a release, as the same app gives them in another directory."""
-    before, after = json.dumps(directory)[1:-1], json.dumps(release)[1:-1]
-    text = msgspec.json.encode(facts).decode()
+    before, after = (json.dumps(one, ensure_ascii=False)[1:-1] for one in (directory, release))
+    try:
+        text = msgspec.json.encode(facts).decode()
+    except ValueError:  # a directory whose name is no UTF-8
+        return facts
     for end in ('"', "/"):
         text = text.replace(f'"{before}{end}', f'"{after}{end}')
     return msgspec.json.decode(text, type=AppFacts)

@@ -257,7 +257,7 @@ _PROXIES = {
 
 def behind_proxy(by: str, addresses: Sequence[str]) -> str:
     """That a proxy is in front, and the option that names it."""
-    named = ["cloudflare"] if by == "cloudflare" else list(addresses)
+    named = ["cloudflare"] if by == "cloudflare" else list(addresses) or ["ADDRESS OF YOUR PROXY"]
     value = ", ".join(f'"{one}"' for one in named)
     return (
         f"requests come through {_PROXIES.get(by, by)}, and behind does not name it: the app and the log take the "

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import time
 
 import click
 
 from portico.cli import output
-from portico.cli.running import absent, running_site, runtime_of
+from portico.cli.running import absent, gateway_of, running_site, runtime_of
 from portico.run import client, lock
 
 _LOOK_SECONDS = 0.1
@@ -25,7 +23,12 @@ def command(app: str | None, config: str | None, name: str) -> None:
             output.say(f"{answer['name']} is {answer['status']}")
         return
     if (begun := lock.running(runtime)) and begun.stage:
-        os.kill(begun.pid, signal.SIGTERM)  # it has begun nothing that must be finished
+        if gateway := gateway_of(runtime):
+            # Its supervisor would be started again.
+            for answer in client.ask(gateway, "POST", "/halt", site=lock.site_of(runtime)):
+                output.say(f"{answer['name']} is {answer['status']}")
+            return
+        lock.interrupt(runtime, begun)  # it has begun nothing that must be finished
     else:
         for answer in client.ask(runtime, "POST", "/stop"):
             output.say(output.faint(f"pid {answer['stopping']} finishes what it has ..."))

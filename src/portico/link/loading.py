@@ -27,8 +27,8 @@ def beside_others(worker: Any) -> Iterator[None]:
     try:
         yield
     except (Exception, SystemExit) as error:
-        if worker.handover.has_loaded:
-            raise
+        if worker.handover.has_loaded or not worker.alive:
+            raise  # the app is there, or the worker was told to leave while it imported: that is no failure of the app
         report.failed(error)
         ahead.wait()
         if not _serving[0]:

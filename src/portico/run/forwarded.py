@@ -6,6 +6,8 @@ can send such headers, so they count only when most of the last requests carry t
 
 from __future__ import annotations
 
+import asyncio
+import ipaddress
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -36,6 +38,8 @@ class Forwarded:
         self._in_force, self._say = in_force, say
         self._size = -1
         self._found: news.BehindProxy | None = None
+        self._is_said = False
+        self._one_at_a_time = asyncio.Lock()
 
     async def watch(self) -> Rounds:
         while True:
@@ -45,21 +49,23 @@ class Forwarded:
 
     async def look(self) -> dict[str, Any] | None:
         """Which proxy, ready for JSON; None for none. It is said once."""
-        plan, before = self._in_force(), self._found
-        if plan.knows_proxies:
-            self._found = None
-        else:
-            self._found = await in_background(lambda: self._read(Path(plan.access_log))) or before
-        if self._found and not before:
-            self._say(self._found)
-        found = self._found
+        async with self._one_at_a_time:  # the watch and each `portico status` look
+            plan = self._in_force()
+            if plan.knows_proxies:
+                self._found = None
+            else:
+                self._found = await in_background(lambda: self._read(Path(plan.access_log)))
+            if self._found and not self._is_said:
+                self._is_said = True
+                self._say(self._found)
+            found = self._found
         return {"by": found.by, "addresses": list(found.addresses)} if found else None
 
     def _read(self, log: Path) -> news.BehindProxy | None:
         try:
             size = log.stat().st_size
             if size == self._size:
-                return None
+                return self._found
             with log.open("rb") as file:
                 file.seek(max(0, size - _TAIL))
                 lines = file.read(_TAIL).splitlines()
@@ -77,4 +83,13 @@ def judged(lines: Iterable[bytes]) -> news.BehindProxy | None:
         return None
     by = kinds.most_common(1)[0][0]
     clients = Counter(client.decode("ascii", "replace") for kind, client in seen if kind == by)
-    return news.BehindProxy(by.decode(), tuple(sorted(name for name, _ in clients.most_common(_MOST_NAMED))))
+    likely = sorted(name for name, _ in clients.most_common(_MOST_NAMED) if _is_near(name))
+    return news.BehindProxy(by.decode(), tuple(likely))
+
+
+def _is_near(client: str) -> bool:
+    """Whether that may be a proxy of one's own; a public address may be a stranger, who sends such headers himself."""
+    try:
+        return ipaddress.ip_address(client).is_private
+    except ValueError:
+        return False

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
 import re
+import signal
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
+import msgspec
 
 from portico.errors import PorticoError, Problem
 from portico.plan.model import Plan
@@ -66,15 +71,40 @@ def site_of(runtime: str | Path) -> str:
 def running(runtime: str) -> Running | None:
     """What Portico runs there now, None when nothing does."""
     try:
-        fd = os.open(_path(runtime), os.O_RDONLY | os.O_CLOEXEC)
+        # The directory may be another user's: no link is followed, and no FIFO waited for.
+        fd = os.open(_path(runtime), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     except (FileNotFoundError, NotADirectoryError):
         return None
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            return None
+        raise
     try:
-        if _try_lock(fd, fcntl.LOCK_SH):
+        if not stat.S_ISREG(os.fstat(fd).st_mode) or _try_lock(fd, fcntl.LOCK_SH):
             return None
         return _read(fd)
     finally:
         os.close(fd)
+
+
+def interrupt(runtime: str, found: Running) -> None:
+    """Send SIGTERM to what runs there. The lock may be written by another user, who can name any process in it.
+
+    Raises PorticoError when the process is not that user's.
+    """
+    try:
+        process = os.pidfd_open(found.pid)
+    except ProcessLookupError:
+        return
+    try:
+        if Path(f"/proc/{found.pid}").stat().st_uid != _path(runtime).stat().st_uid:
+            what = f"pid {found.pid}, which {_path(runtime)} names, is a process of another user"
+            raise PorticoError(Problem(site_of(runtime), what, "stop it as the user who started it"))
+        signal.pidfd_send_signal(process, signal.SIGTERM)
+    except (FileNotFoundError, ProcessLookupError):
+        pass  # it has left meanwhile
+    finally:
+        os.close(process)
 
 
 @contextmanager
@@ -123,10 +153,9 @@ def _is_at(fd: int, path: Path) -> bool:
 
 def _read(fd: int) -> Running:
     try:
-        words = json.loads(os.pread(fd, 1 << 16, 0))
-        urls, stage = tuple(words["urls"]), words.get("stage", "")
-        return Running(words["pid"], words["app"], urls, words["since"], stage, words.get("started_in", ""))
-    except (ValueError, KeyError, TypeError):
+        running = msgspec.convert(json.loads(os.pread(fd, 1 << 16, 0)), Running)
+        return running if running.pid > 1 else Running(0, "", (), time.time())
+    except (msgspec.MsgspecError, ValueError):
         # Held, but not written yet: somebody is starting at this moment.
         return Running(0, "", (), time.time())
 

@@ -80,11 +80,15 @@ class Reading:
             return text, [f"{path.name}:{line} ({where})" for line in range(1, text.count("\n") + 2)]
         return None
 
-    def _is_doubtful(self, path: Path, where: str, name: str) -> bool:
-        if not (self.reader.user and (why := doubt(path))):
+    def _is_doubtful(self, path: Path, where: str, name: str, place: str = "/etc/portico") -> bool:
+        try:
+            why = doubt(path) if self.reader.user else ""
+        except ValueError:
+            return False  # no path can hold that character; who opens it says so
+        if not why:
             return False
         what = f'{name}: "{path}" counts only where nobody but root may write; {why}'
-        hint = "move it to where only root may write, such as /etc/portico"
+        hint = f"move it to where only root may write, such as {place}"
         self.problems.append(Problem(where, what, hint))
         return True
 
@@ -137,9 +141,9 @@ class Reading:
         if "$" in path:
             return
         if _WRITTEN.fullmatch(name):
-            above = Path(path).parent
-            if above.is_relative_to(self.directory):
-                self._is_doubtful(above, where, name)
+            # As root nginx's master opens it, and gives it to nginx's user.
+            if (above := Path(path).parent).exists():
+                self._is_doubtful(above, where, name, place="/var/log/nginx")
         elif not Path(path).exists():
             self.problems.append(Problem(where, f'{name}: there is no "{path}"', self._hint(Path(path))))
         elif name in _WORKERS:

@@ -60,4 +60,7 @@ def _beside_settings(directory: Path, settings: str) -> tuple[str, str]:
 
 
 def _text(file: Path) -> str:
-    return file.read_text(encoding="utf-8", errors="replace")
+    try:
+        return file.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""  # a file that the app's user may not read says nothing

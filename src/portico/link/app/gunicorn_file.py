@@ -41,7 +41,7 @@ def gunicorn_file(directory: Path) -> tuple[str, dict[str, Any]]:
     for name in _NAMES:
         try:
             tree = ast.parse((directory / name).read_bytes())
-        except (OSError, SyntaxError, ValueError):
+        except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
             continue
         return name, dict(_settings(tree))
     return "", {}
@@ -61,14 +61,21 @@ def _settings(tree: ast.Module) -> Iterator[tuple[str, Any]]:
 def _literal(node: ast.expr) -> Any:
     try:
         return ast.literal_eval(node)
-    except ValueError:
+    except (ValueError, TypeError, RecursionError, MemoryError):
         return ...
+
+
+def _is_sayable(key: str, value: Any) -> bool:
+    """Whether Portico's option takes the value: Gunicorn's 0 and None, for no limit and the default, it does not."""
+    if key in ("user", "wsgi_app"):
+        return isinstance(value, str) and bool(value)
+    return key in _SAYS and isinstance(value, int) and value > 0
 
 
 def gunicorn_notes(directory: Path) -> list[str]:
     """What becomes of the file's settings, in at most three sentences."""
     name, settings = gunicorn_file(directory)
-    said = [_SAYS[key].format(value) for key, value in settings.items() if key in _SAYS and value is not ...]
+    said = [_SAYS[key].format(value) for key, value in settings.items() if _is_sayable(key, value)]
     unread = [key for key, value in settings.items() if key in _SAYS and value is ...]
     hooks = [key for key in settings if key in _HOOKS]
     environment = [key for key in settings if key == "raw_env"]

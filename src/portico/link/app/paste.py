@@ -34,7 +34,10 @@ def _all(directory: Path) -> list[str]:
 
 
 def _describes(file: Path) -> bool:
-    return file.is_file() and bool(_DESCRIBES.search(file.read_text(encoding="utf-8", errors="replace")))
+    try:
+        return file.is_file() and bool(_DESCRIBES.search(file.read_text(encoding="utf-8", errors="replace")))
+    except OSError:
+        return False  # a file that the app's user may not read describes nothing
 
 
 def app(path: str, name: str = "main") -> Any:

@@ -65,7 +65,7 @@ NEEDS = {"tls": "http_ssl_module", "cipher": "http_ssl_module"}
 _NOT_OF_FILES = {
     name
     for name, (variable, _) in FIELDS.items()
-    if variable.startswith(("$upstream_", "$limit_", "$portico_"))
+    if variable.startswith(("$upstream_", "$limit_")) or name == "forwarded"
 }
 """What can only be empty for a file, which nginx answers by itself: ten variables less to look up for each."""
 _VARIABLES = FIELDS | TRACING_FIELDS

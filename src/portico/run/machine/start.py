@@ -55,11 +55,15 @@ def files_refused(state: State, event: was.FilesRefused, now: float) -> Step:
 
 def server_well(state: State, event: was.ServerWell, now: float) -> Step:
     generation = state.generation(event.number)
-    if generation is not None and generation.fails and state.phase is Phase.SERVING:
-        return state.having(replace(generation, fails=False)), (do.Say(told.AppWorks(event.number)),)
-    if generation is None or generation.life.status is not Status.BOOTING or state.phase is Phase.STOPPING:
+    if generation is None or state.phase is Phase.STOPPING:
         return state, ()
-    return _up(state, generation, now)
+    works: tuple[Action, ...] = ()
+    if generation.fails and state.phase is Phase.SERVING:
+        generation, works = replace(generation, fails=False), (do.Say(told.AppWorks(event.number)),)
+    if generation.life.status is not Status.BOOTING:
+        return state.having(generation), works
+    state, actions = _up(state, generation, now)
+    return state, (*works, *actions)
 
 
 def _up(state: State, generation: Generation, now: float) -> Step:

@@ -1,0 +1,56 @@
+"""The lock of a runtime directory, which may be another user's: nothing in it can harm a reader."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from portico.errors import PorticoError
+from portico.run import lock
+
+GOOD: dict[str, Any] = {
+    "pid": 4711,
+    "app": "shop:app",
+    "urls": ["http://a/"],
+    "since": 1.5,
+    "stage": "importing",
+}
+
+
+@pytest.mark.parametrize(
+    "change", [{"pid": -1}, {"pid": 1}, {"pid": "4711"}, {"stage": 3}, {"since": "x"}, {"urls": 3}]
+)
+def test_a_lock_with_odd_words_names_no_process(tmp_path: Path, change: dict[str, Any]) -> None:
+    path = tmp_path / lock.NAME
+    path.write_text(json.dumps(GOOD | change))
+    with path.open() as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        found = lock.running(str(tmp_path))
+        assert found is not None
+        assert (found.pid, found.stage) == (0, "")
+        path.write_text(json.dumps(GOOD))
+        found = lock.running(str(tmp_path))
+        assert found is not None
+        assert (found.pid, found.urls) == (4711, ("http://a/",))
+
+
+def test_a_fifo_or_a_link_in_the_place_of_the_lock_is_none(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / lock.NAME)
+    assert lock.running(str(tmp_path)) is None
+    (tmp_path / lock.NAME).unlink()
+    (tmp_path / lock.NAME).symlink_to("elsewhere")
+    assert lock.running(str(tmp_path)) is None
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
+def test_nobody_s_lock_ends_no_process_of_root_s(tmp_path: Path) -> None:
+    path = tmp_path / lock.NAME
+    path.write_text(json.dumps(GOOD))
+    os.chown(path, 65534, 65534)
+    with pytest.raises(PorticoError, match="a process of another user"):
+        lock.interrupt(str(tmp_path), lock.Running(os.getpid(), "shop:app", (), 0.0, "importing"))
