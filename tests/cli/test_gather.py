@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -121,6 +122,22 @@ def test_what_may_not_be_read(home: Path, words: tuple[str, ...]) -> None:
 def test_what_the_system_refuses_is_no_fault_of_portico_s(capsys: pytest.CaptureFixture[str]) -> None:
     assert guarded(lambda: Path("/proc/nothing").read_text()) == 1
     assert capsys.readouterr().err == "/proc/nothing: No such file or directory\n"
+
+
+def test_a_directory_of_its_own_that_is_refused_has_its_variable_named(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PORTICO_STATE_DIR", str(tmp_path))
+    assert guarded(lambda: (tmp_path / "shop/none").read_text()) == 1
+    assert "set PORTICO_STATE_DIR to a directory of your own" in capsys.readouterr().err
+
+
+def test_a_full_disk_without_a_name_has_a_hint(capsys: pytest.CaptureFixture[str]) -> None:
+    def fails() -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    assert guarded(fails) == 1
+    assert "No space left on device\n  make room there, or set PORTICO_RUNTIME_DIR" in capsys.readouterr().err
 
 
 def test_flags_are_called_as_they_are_typed(home: Path) -> None:

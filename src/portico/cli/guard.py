@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
 
 from portico.cli.output import complain, say
 from portico.errors import FAILED, PorticoError, Problem
+
+_OTHER_DISK = (
+    "make room there, or set PORTICO_RUNTIME_DIR and PORTICO_STATE_DIR to directories on another disk"
+)
 
 
 def guarded(command: Callable[[], object]) -> int:
@@ -41,7 +48,29 @@ def _problem(error: OSError | UnicodeEncodeError) -> Problem:
     if isinstance(error, UnicodeEncodeError):
         return Problem("", f"{error.object!a} is not UTF-8", "rename it: what is written is UTF-8")
     where = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else ""
-    return Problem(where, error.strerror or str(error) or type(error).__name__)
+    what = error.strerror or str(error) or type(error).__name__
+    if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        return Problem(where, what, _own_directory(where))
+    return Problem(where or ", ".join(_full_disks()), what, _OTHER_DISK)
+
+
+def _own_directory(where: str) -> str:
+    """What names another place for Portico's own files, where this is one of them."""
+    from portico.place.probe import parents
+
+    names = zip(parents(), ("PORTICO_RUNTIME_DIR", "PORTICO_STATE_DIR"), strict=True)
+    found = next((name for parent, name in names if where and Path(where).is_relative_to(parent)), "")
+    return f"set {found} to a directory of your own" if found else ""
+
+
+def _full_disks() -> list[str]:
+    """Where there is no room: what was being written when the disk was full does not say its name."""
+    from portico.place.probe import parents
+    from portico.run.disk import full
+
+    written = (*parents(), Path(tempfile.gettempdir()))
+    there = [next(one for one in (path, *path.parents) if one.exists()) for path in written]
+    return full(dict.fromkeys(map(str, there)))
 
 
 def _complain_of_bug(error: Exception) -> None:

@@ -25,11 +25,21 @@ _OWN_NAME = "portico"
 
 def make(plan: Plan) -> None:
     """Make all of them, and see that who needs them can enter. Raises PorticoError with every problem."""
-    problems = [problem for wanted in plan.directories for problem in _made(wanted, _variable(plan, wanted))]
+    problems = list(_unmade(plan))
     if not problems:
         problems = [problem for wanted in plan.directories for problem in _closed(plan, wanted)]
     if problems:
         raise PorticoError(*problems)
+
+
+def _unmade(plan: Plan) -> Iterator[Problem]:
+    """What is in the way. What lies in a directory that cannot be made is not tried: it would say the same again."""
+    refused = list[Path]()
+    for wanted in plan.directories:
+        if not any(Path(wanted.path).is_relative_to(one) for one in refused):
+            found = list(_made(wanted, _variable(plan, wanted)))
+            refused += [Path(wanted.path)] if found else []
+            yield from found
 
 
 def _variable(plan: Plan, wanted: Directory) -> str:

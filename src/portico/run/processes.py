@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from portico.run import child as children
@@ -44,7 +45,8 @@ class Processes:
         alive = [(group, ended) for group, ended in self._groups if not group.group_is_gone]
         if len(alive) < len(self._groups):
             self._groups = alive
-            self._record()
+            with suppress(OSError):  # on a full disk; a record that names more than there are does no harm
+                self._record()
 
     def _see_off(self, group: Child) -> None:
         if not group.group_is_gone:

@@ -222,9 +222,11 @@ class World:
 
     def _start_server(self, action: do.StartServer) -> None:
         plan, number = self.plans[action.number], action.number
-        if not plan.has_app or self._takes_ahead(plan, number):
+        if not plan.has_app:
             return
         try:
+            if self._takes_ahead(plan, number):
+                return
             self._servers[number] = self._processes.start(
                 f"server {number}",
                 plan.server.at(str(files.directory(plan.runtime, number))),
