@@ -181,6 +181,9 @@ def test_the_cleaning_up_of_a_generator_is_not_interrupted(run: Served) -> None:
     with httpx.stream("GET", f"{run.url}/clean/{mark.name}", timeout=30) as answer:
         assert next(answer.iter_lines()) == "data: here"
     until(mark)
+    give_up = time.monotonic() + 60
+    while not mark.read_text() and time.monotonic() < give_up:
+        time.sleep(0.05)  # it is there before its text is
     assert mark.read_text() == "whole"
 
 
