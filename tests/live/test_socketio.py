@@ -98,7 +98,7 @@ def test_clients_that_wait_starve_nobody(single: Served) -> None:
         while int(single.get("/waiting").text) < CLIENTS:
             assert not any(one.done() for one in waiting)
             threading.Event().wait(0.05)
-        assert site.client.post(f"{site.url}/news").text == "told"
+        assert single.client.post(f"{single.url}/news").text == "told"
         assert {one.result(120) for one in waiting} == {'42["news","fresh"]'}
 
 
