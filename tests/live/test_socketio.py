@@ -50,13 +50,6 @@ def site() -> Iterator[Served]:
         yield run
 
 
-@pytest.fixture(scope="module")
-def single() -> Iterator[Served]:
-    """The same with one worker by name, so that no other server was started ahead."""
-    with served({"app.py": APP}, "--workers", "1") as run:
-        yield run
-
-
 class Poller:
     """A client that polls, as a browser without WebSockets does."""
 
@@ -79,26 +72,32 @@ class Poller:
 
 def test_run_says_that_one_worker_serves(site: Served) -> None:
     assert "1 worker x 8 threads" in site.stderr()
+    (arbiter,) = [
+        one
+        for one in site.called("gunicorn.conf.py")
+        if "gunicorn.conf.py" not in " ".join(one.parent().cmdline())
+    ]
+    assert len(arbiter.children()) == 1
     assert "one worker, with threads: Flask-SocketIO keeps its clients in the memory" in site.stderr()
 
 
-def test_a_client_that_polls_keeps_its_session(single: Served) -> None:
+def test_a_client_that_polls_keeps_its_session(site: Served) -> None:
     """With two workers every second request was 400: the other worker does not know the session."""
-    client = Poller(single)
+    client = Poller(site)
     for number in range(10):
         client.send(f'42["echo",{number}]')
         assert client.receive() == f'42["echo",{number}]'
 
 
-def test_clients_that_wait_starve_nobody(single: Served) -> None:
+def test_clients_that_wait_starve_nobody(site: Served) -> None:
     """Each request that waits held one of eight threads, and the ninth client waited for all of them."""
-    clients = [Poller(single) for _ in range(CLIENTS)]
+    clients = [Poller(site) for _ in range(CLIENTS)]
     with ThreadPoolExecutor(CLIENTS) as pool:
         waiting = [pool.submit(client.receive) for client in clients]
-        while int(single.get("/waiting").text) < CLIENTS:
+        while int(site.get("/waiting").text) < CLIENTS:
             assert not any(one.done() for one in waiting)
             threading.Event().wait(0.05)
-        assert single.client.post(f"{single.url}/news").text == "told"
+        assert site.client.post(f"{site.url}/news").text == "told"
         assert {one.result(120) for one in waiting} == {'42["news","fresh"]'}
 
 

@@ -12,6 +12,7 @@ leaves alone, and this one is Portico's and handed over just so.
 from __future__ import annotations
 
 import os
+import runpy
 import signal
 import sys
 import time
@@ -117,10 +118,17 @@ def _handover(worker: Any) -> Handover:
     return found
 
 
+class Application(wsgiapp.WSGIApplication):  # type: ignore[misc]
+    """Reads its configuration anew: bytecode is taken for that of a text of the same second and length."""
+
+    def get_config_from_filename(self, filename: str) -> dict[str, Any]:
+        return runpy.run_path(filename, run_name="__config__")
+
+
 def main() -> None:
     base.Arbiter = Arbiter
     sys.argv[0] = "gunicorn"
-    wsgiapp.run()
+    Application("%(prog)s [OPTIONS] [APP_MODULE]").run()
 
 
 if __name__ == "__main__":
