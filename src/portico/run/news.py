@@ -66,7 +66,7 @@ class Booting(Struct, frozen=True):
 
 
 class Switched(Struct, frozen=True):
-    """New requests go to this generation."""
+    """New requests go to this generation; `took_seconds` is the time since it was asked for."""
 
     number: int
     took_seconds: float

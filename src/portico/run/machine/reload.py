@@ -30,7 +30,7 @@ def reload_if_asked(state: State, now: float) -> Step:
     state, actions = end_canary(
         replace(state, wish=None, newest=number), "a newer release takes its place", now
     )
-    state = state.having(Generation(number, Life().to(Status.PLANNING, now), tenths=wish.tenths))
+    state = state.having(Generation(number, Life().to(Status.PLANNING, now), began=now, tenths=wish.tenths))
     return state, (*actions, do.Say(told.Reloading(number)), do.MakePlan(number, wish.path))
 
 
@@ -51,7 +51,7 @@ def plan_refused(state: State, event: was.PlanRefused, now: float) -> Step:
 def proved(state: State, trial: Generation, well: Generation, now: float) -> Step:
     """The new generation is well: clients get it, or a share of them when it is a canary."""
     state = state.having(well)
-    took = now - trial.life.since
+    took = now - trial.began
     live = state.generation(state.live)
     if not trial.tenths or live is None or live.life.status is not Status.WELL:
         return switch(state, well, took, now)  # a share beside one that is down would be all or nothing

@@ -108,6 +108,8 @@ class Generation:
     number: int
     life: Life
     gateway_changed: bool = False
+    began: float = 0.0
+    """When it was asked for."""
     tenths: int = 0
     """What it gets as a canary; 0 when it is to get everything at once."""
     fails: bool = False
