@@ -129,6 +129,16 @@ def test_former_sites_are_listed_and_removed_and_running_ones_are_not(parents: t
     assert sorted(path.name for path in state.iterdir()) == ["here-222222", "no site", "open-333333"]
 
 
+def test_what_no_site_made_is_not_listed_whatever_its_name(parents: tuple[Path, Path]) -> None:
+    """Somebody may name a directory where releases have such names, too."""
+    _, state = parents
+    for name in ("shop-1a2b3c", "shop-1a2b3d"):
+        (state / name).mkdir(parents=True)
+        (state / name / "app.py").write_text("app = None\n")
+    (state / "shop-1a2b3d.app").mkdir()
+    assert leavings.found() == []
+
+
 def test_one_is_not_several() -> None:
     assert counted(1, "request") == "1 request"
     assert counted(1200, "request") == "1,200 requests"

@@ -17,6 +17,19 @@ from portico.run import lock
 _KEY = re.compile(r"(?P<key>.+-[0-9a-f]{6})(\.app|\.uploads)?")
 """`NAME-123456`, and the neighbours of a state directory that are the app's own."""
 _CERTIFICATES = "certificates"
+_MARKS = {
+    "access.log",
+    "error.log",
+    "bodies",
+    "facts.json",
+    "conf",
+    "conf-1",
+    "slow",
+    "trace",
+    "workers",
+    lock.NAME,
+}
+"""What a site makes in its directories; some of it is there after any stop."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +48,11 @@ def found() -> list[Leaving]:
     by_key: dict[str, list[Path]] = {}
     for parent in parents():
         for path in _directories(parent):
-            if (match := _KEY.fullmatch(path.name)) and _is_ours(path):
+            if (
+                (match := _KEY.fullmatch(path.name))
+                and _is_ours(path)
+                and _is_a_site_s(parent / match["key"])
+            ):
                 by_key.setdefault(match["key"], []).append(path)
     used = _in_use() if by_key else frozenset()
     made = [
@@ -81,6 +98,16 @@ def _directories(parent: Path) -> Iterator[Path]:
 def _is_ours(path: Path) -> bool:
     """Root may remove what it gave to the app's user; anybody else only what is theirs."""
     return os.geteuid() in (0, path.stat().st_uid)
+
+
+def _is_a_site_s(path: Path) -> bool:
+    """Whether a site made it: below a parent that somebody named, others may have directories of such names, too."""
+    if re.fullmatch(r"portico(-\d+)?", path.parent.name):
+        return True
+    with suppress(OSError):
+        names = {each.name for each in path.iterdir()}
+        return not names or bool(names & _MARKS)
+    return False
 
 
 def _leaving(key: str, paths: list[Path]) -> Leaving:
