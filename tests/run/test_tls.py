@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import socket
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
+from itertools import chain, repeat
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import Thread
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, cast
 
@@ -229,6 +236,53 @@ def test_nothing_is_said_of_how_a_certificate_is_served_before_it_was_looked_at(
     told = keeper.status()
     assert told
     assert told["addresses"] == []
+
+
+def test_a_worker_of_nginx_that_leaves_is_no_fault_of_the_address(tmp_path: Path) -> None:
+    """It may accept one more connection after others showed the new certificate: seen in CI."""
+    old, fresh = (make_other(tmp_path / name) for name in ("a", "b"))
+    with showing(old, fresh, old, fresh) as address:
+        tls = replace(plan(tmp_path, mode="local"), listen=(address,))
+        world = SimpleNamespace(in_force=SimpleNamespace(tls=tls), material=material.Material(fresh, "files"))
+        said = list[object]()
+        keeper = Keeper(cast("World", world), said.append, lambda: True)
+        for _ in range(2):
+            asyncio.run(keeper._look(tls))
+            told = keeper.status()
+            assert told
+            assert [one["is_served"] for one in told["addresses"]] == [True]
+        assert said == []
+
+
+@contextmanager
+def showing(*certificates: Certificate) -> Iterator[Address]:
+    """A server that shows these, one for each connection, and the last for all after."""
+    contexts = list[ssl.SSLContext]()
+    with TemporaryDirectory() as directory:
+        for one in certificates:
+            file = Path(directory, "both.pem")
+            file.write_bytes(one.pem)
+            contexts.append(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER))
+            contexts[-1].load_cert_chain(file)
+    listening = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        for context in chain(contexts, repeat(contexts[-1])):
+            try:
+                plain, _ = listening.accept()
+            except OSError:
+                return
+            with plain, suppress(OSError), context.wrap_socket(plain, server_side=True):
+                pass
+
+    thread = Thread(target=serve)
+    thread.start()
+    try:
+        yield Address("127.0.0.1", listening.getsockname()[1])
+    finally:
+        listening.shutdown(socket.SHUT_RDWR)
+        listening.close()
+        thread.join()
 
 
 def make_other(directory: Path) -> Certificate:

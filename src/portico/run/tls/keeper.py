@@ -49,6 +49,8 @@ LOOK_AGAIN_SECONDS = 60.0
 LOOK_SOON_SECONDS = 0.5
 TAKEN_SECONDS = 20.0
 """A reload of nginx takes some 20 ms, with a thousand certificates longer."""
+LEAVING_SECONDS = 2.0
+"""How long a worker of the last configuration may still accept a connection after a reload, on a busy machine."""
 
 
 class Keeper:
@@ -157,7 +159,7 @@ class Keeper:
         best = await in_background(lambda: material.makeshift(tls, problems))
         if served.is_placeholder and not best.is_placeholder:
             await self._world.put_material(best)
-            await self._until_served(tls, best.certificate)
+            await self._look(tls, TAKEN_SECONDS)
         elif not served.is_refused:
             await self._world.put_material(replace(served, problems=problems, is_refused=True))
 
@@ -299,22 +301,20 @@ class Keeper:
         made = Material(fresh, origin)
         await self._world.put_material(replace(made, hsts_seconds=material.hsts_of(made, tls, memory)))
         self._warned, self._stumbled = 0.0, ()
-        await self._until_served(tls, fresh)
+        await self._look(tls, TAKEN_SECONDS)
         self._say(news.CertificateServed(fresh.names, fresh.days_left(time.time()), fresh.issuer))
 
-    async def _until_served(self, tls: Tls, fresh: Certificate) -> None:
-        """Wait for nginx to show it everywhere, then look as always: what is wrong then is said."""
-        deadline = time.monotonic() + TAKEN_SECONDS
-        while time.monotonic() < deadline:
-            shown = await in_background(lambda: look(tls))
-            if all(seen.fingerprint == fresh.fingerprint for seen in shown):
+    async def _look(self, tls: Tls, within: float = LEAVING_SECONDS) -> None:
+        """See what every address shows; how long that has been well decides what browsers are told (HSTS).
+
+        What is wrong counts only when it is so for `within` seconds: a worker of nginx that leaves shows the last one.
+        """
+        deadline = time.monotonic() + within
+        while self._are_others_shown(shown := await in_background(lambda: look(tls))):
+            if time.monotonic() >= deadline:
                 break
             await asyncio.sleep(0.05)
-        await self._look(tls)
-
-    async def _look(self, tls: Tls) -> None:
-        """See what every address shows; how long that has been well decides what browsers are told (HSTS)."""
-        self._seen = await in_background(lambda: look(tls))
+        self._seen = shown
         served = self._world.material
         if served is None or self._world.in_force.tls != tls:
             return
@@ -332,6 +332,12 @@ class Keeper:
         for seen in wrong:
             self._say(news.CertificateNotServed(str(seen.address), seen.words))
         await self._tell_browsers(tls, served, memory)
+
+    def _are_others_shown(self, shown: tuple[Seen, ...]) -> bool:
+        served = self._world.material
+        return served is not None and any(
+            seen.fingerprint != served.certificate.fingerprint for seen in shown
+        )
 
     async def _tell_browsers(self, tls: Tls, served: Material, memory: Memory) -> None:
         wanted = material.hsts_of(served, tls, memory)
