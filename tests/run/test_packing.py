@@ -1,15 +1,78 @@
-"""What people are told when static files could not be compressed: why, and nothing of our own code."""
+"""Compressed copies: what is looked at again, and what people are told when static files could not be compressed."""
 
 from __future__ import annotations
 
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 
+import msgspec
 import pytest
 
+from portico.plan.model import Packed
 from portico.run.news import News, Trouble
-from portico.run.packing.keeper import Keeper
+from portico.run.packing.keeper import Keeper, Tree, _changed
+from portico.run.packing.program import _pack
+from portico.run.packing.scan import stamp
+from portico.run.packing.store import Store
+from portico.run.packing.words import Done, Folder, Job, Seen, Word
+from tests.support import private_directory
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    with private_directory() as made:
+        yield made
+
+
+def looked_through(home: Path) -> Tree:
+    """What the supervisor knows after the child has looked through a folder that may not be there."""
+    folder = Folder("/static/", str(home / "static"), str(home / "copies/static"))
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "portico.run.packing.program"],
+        input=msgspec.json.encode(Job(str(home / "copies/store"), 1, [folder])),
+        capture_output=True,
+        check=True,
+        timeout=60,
+    )
+    tree = Tree(Packed(folder.url, folder.folder, folder.root))
+    for line in done.stdout.splitlines():
+        match msgspec.json.decode(line, type=Word):
+            case Seen(_, folders):
+                tree.folders = folders
+            case Done(_, name, at):
+                tree.files[name] = at
+    return tree
+
+
+def test_a_folder_that_is_not_there_for_a_moment_is_looked_at_when_it_is_back(home: Path) -> None:
+    """A build tool removes the folder and makes it anew; the child may look in between."""
+    (home / "copies").mkdir()
+    tree = looked_through(home)
+    assert _changed(tree) == ([], [])  # no work as long as it stays away
+    (home / "static").mkdir()
+    (home / "static/app.css").write_text("a { color: red }\n" * 200)
+    assert _changed(tree) == ([], [str(home / "static")])
+    tree = looked_through(home)
+    assert list(tree.files) == ["app.css"]
+    assert _changed(tree) == ([], [])
+
+
+def test_a_file_that_changes_while_it_is_read_is_looked_at_again(
+    home: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    css = home / "app.css"
+    css.write_text("a" * 2000)
+    at = stamp(css.lstat())
+    css.write_text("b" * 3000)
+    _pack(Store(home / "store"), Folder("/static/", str(home), str(home / "copies/static")), "app.css", at)
+    done = msgspec.json.decode(capfd.readouterr().out, type=Word)
+    assert isinstance(done, Done)
+    assert not done.copies
+    tree = Tree(Packed("/static/", str(home), str(home / "copies/static")), files={done.name: done.stamp})
+    assert _changed(tree) == ([("app.css", at)], [])
 
 
 def told(words: bytes, code: int) -> str:

@@ -26,7 +26,7 @@ from portico.plan.model import Packed
 from portico.plan.packing import CODINGS
 from portico.run import news
 from portico.run.background import in_background
-from portico.run.packing.scan import stamp
+from portico.run.packing.scan import changed_at, stamp
 from portico.run.packing.words import Done, Folder, Found, Job, Seen, Stamp, Word
 from portico.run.world import World
 from portico.turns import WELL, Rounds, turn
@@ -247,17 +247,17 @@ def _of_child(lines: list[str], code: int) -> str:
 
 def _changed(tree: Tree) -> tuple[list[tuple[str, Stamp]], list[str]]:
     """Files that are not what they were, with what they were; directories likewise."""
-    files, folders = [], []
-    for name, was in list(tree.files.items()):
-        if _stamp(f"{tree.packed.folder}/{name}") != was:
-            files.append((name, was))
-    for path, at in list(tree.folders.items()):
-        try:
-            if os.stat(path).st_mtime_ns != at:  # noqa: PTH116  half the time of Path.stat
-                folders.append(path)
-        except OSError:
-            folders.append(path)
-    return files, folders
+    files = [
+        (name, was) for name, was in list(tree.files.items()) if _stamp(f"{tree.packed.folder}/{name}") != was
+    ]
+    return files, [path for path, at in list(tree.folders.items()) if _is_changed(path, at)]
+
+
+def _is_changed(folder: str, at: int) -> bool:
+    try:
+        return changed_at(folder) != at
+    except PermissionError:
+        return True
 
 
 def _stamp(path: str) -> Stamp | None:

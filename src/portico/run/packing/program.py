@@ -55,10 +55,14 @@ def _work(job: Job) -> None:
 
 
 def _pack(store: Store, folder: Folder, name: str, at: Stamp) -> None:
-    """Copies of one file. One that cannot be read, or changes meanwhile, gets none; it is looked at again."""
+    """Copies of one file. One that changes meanwhile gets none: the supervisor finds that it is not as `at` says.
+
+    One that cannot be read gets none until something else changes.
+    """
     try:
         content = _read(Path(folder.folder, name), at)
         if content is None:
+            _say(Done(folder.root, name, at, {}, was_kept=True))
             return
         digest = key(content)
         made = store.get(digest)

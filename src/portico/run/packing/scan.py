@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from portico.run.packing.words import Stamp
 
 @dataclass
 class Scan:
-    """Files by their path below the folder; directories by their whole path, with their mtime."""
+    """Files by their path below the folder; directories by their whole path, with what `changed_at` says of them."""
 
     files: dict[str, Stamp] = field(default_factory=dict)
     folders: dict[str, int] = field(default_factory=dict)
@@ -24,10 +25,13 @@ class Scan:
 def scan(folder: str) -> Scan:
     """What is there. Links are not followed and hidden files left out, as nginx does; no file is read."""
     found, seen = Scan(), 0
+    with suppress(PermissionError):  # whoever compares may be somebody else, who is let in
+        found.folders[folder] = changed_at(folder)
     for root, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith(".") and _is_text(name))
         try:
-            found.folders[root] = os.stat(root, follow_symlinks=root == folder).st_mtime_ns  # noqa: PTH116
+            if root != folder:
+                found.folders[root] = os.lstat(root).st_mtime_ns
         except OSError:
             continue
         for name in sorted(files):
@@ -37,6 +41,19 @@ def scan(folder: str) -> Scan:
             elif not name.startswith(".") and _is_text(name):
                 _look(found, folder, Path(root, name))
     return found
+
+
+def changed_at(folder: str) -> int:
+    """When something was last added to a directory, removed or renamed (nanoseconds); 0 when it is not there.
+
+    Raises PermissionError.
+    """
+    try:
+        return os.stat(folder).st_mtime_ns  # noqa: PTH116  half the time of Path.stat
+    except PermissionError:
+        raise
+    except OSError:
+        return 0
 
 
 def stamp(status: os.stat_result) -> Stamp:

@@ -47,6 +47,7 @@ class Done(Struct, frozen=True, tag=True):
 class Seen(Struct, frozen=True, tag=True):
     """The directories of a folder and when something was last added to them, removed or renamed (nanoseconds).
 
+    The folder itself is among them when it is not there, with 0.
     `left_out` are files that were not looked at because there are too many; `too_large` those that are never tried.
     """
 
