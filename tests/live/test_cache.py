@@ -289,7 +289,8 @@ _EVIL = [
 def test_one_request_poisons_a_public_page_for_nobody(run: Served, header: tuple[str, str]) -> None:
     url = f"/doc?{next(_numbers)}"
     expected = {int(header[1])} if header[0] == "X-Wrong" else {200, 206, 304, 412, 416}
-    assert run.get(url, headers=dict([header])).status_code in expected
+    # nginx closes the connection after a 412 of its own though it says keep-alive: the next request may be reset.
+    assert run.get(url, headers={header[0]: header[1], "Connection": "close"}).status_code in expected
     answer = run.get(url, headers={"Cache-Status": "?1"})
     assert (answer.status_code, answer.text) == (200, (run.directory / "app.py").read_text())
     assert "Access-Control-Allow-Origin" not in answer.headers
