@@ -254,3 +254,34 @@ def test_a_worker_may_import_for_longer_than_the_heartbeat_allows() -> None:
             gunicorn.wait(60)
         assert "TIMEOUT" not in (home / "log").read_text()
         assert len(list(home.glob("begun.*"))) == 1
+
+
+VERSION = """
+import sys
+from flask import Flask
+
+app = Flask(__name__)
+
+@app.get("/")
+def {name}():
+    return "hello"
+
+if "{name}" == "broken" and "gunicorn.arbiter" in sys.modules:
+    raise RuntimeError("on purpose, in a worker only")
+"""
+
+
+def test_the_answers_that_a_reload_brought_are_expected_at_the_next_start_once_it_serves() -> None:
+    with served({"shop.py": VERSION.format(name="first")}, "shop") as run:
+
+        def expected() -> str:
+            return (run.state / "facts.json").read_text()
+
+        assert "first" in expected()
+        (run.directory / "shop.py").write_text(VERSION.format(name="broken"))
+        assert "the previous one keeps serving" in _says(run, "reload")
+        assert "first" in expected()
+        assert "broken" not in expected()
+        (run.directory / "shop.py").write_text(VERSION.format(name="second"))
+        assert portico("reload", cwd=run.directory).returncode == 0
+        _until(run, lambda: "second" in expected())

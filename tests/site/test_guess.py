@@ -44,6 +44,8 @@ def test_the_answers_of_the_last_time_are_expected_of_the_same_app_alone(tmp_pat
     keep(str(state), app, str(tmp_path), facts)
     assert expected(app, tmp_path, str(state), OURS) == facts
     assert expected(None, tmp_path, str(state), OURS) is None
+    (next_release := tmp_path / "2").mkdir()
+    assert expected(app, next_release, str(state), OURS) == AppFacts("shop:app", str(next_release), "asgi")
     (state / "facts.json").write_text('{"app": 1}')
     assert expected(app, tmp_path, str(state), OURS) is None
     (tmp_path / "shop.py").write_text("app = Quart()")

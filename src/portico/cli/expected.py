@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from contextlib import suppress
 from pathlib import Path
 
@@ -46,8 +47,7 @@ def moved(facts: AppFacts, directory: str, release: str) -> AppFacts:
         text = msgspec.json.encode(facts).decode()
     except ValueError:  # a directory whose name is no UTF-8
         return facts
-    for end in ('"', "/"):
-        text = text.replace(f'"{before}{end}', f'"{after}{end}')
+    text = re.sub(f'"{re.escape(before)}(?=["/])', lambda _: f'"{after}', text)
     return msgspec.json.decode(text, type=AppFacts)
 
 
@@ -56,7 +56,9 @@ def _kept(app: AppRef | None, directory: str, state: str) -> AppFacts | None:
         kept = msgspec.json.decode(Path(state, _NAME).read_bytes(), type=_Kept)
     except (OSError, msgspec.MsgspecError, ValueError):
         return None
-    return kept.facts if (kept.app, kept.directory) == (str(app or ""), directory) else None
+    if kept.app != str(app or ""):
+        return None
+    return kept.facts if kept.directory == directory else moved(kept.facts, kept.directory, directory)
 
 
 def _guessed(app: AppRef | None, directory: Path, reader: Reader) -> AppFacts | None:

@@ -105,9 +105,13 @@ def _serve(
 
     gathered = gather(app, config, flags, meanwhile=_import_run, gateway=gateway, begun=begin, waits=waiting)
     waiting.what = f"starting {gathered.plan.app}"
-    site = gathered.site
-    keep(gathered.place.state, site.options.app, site.directory, site.facts)
-    latest = [site]
+    latest = [gathered.site]
+
+    def remember() -> None:
+        site = latest[0]
+        keep(gathered.place.state, site.options.app, site.directory, site.facts)
+
+    remember()
 
     def replan(path: str, old: Plan, begun: Begin) -> Plan:
         new = gather(
@@ -125,6 +129,10 @@ def _serve(
             waiting.over()
         if isinstance(item, news.Ready):
             item = news.Ready(item.took_seconds + gathered.import_seconds)
+        if isinstance(
+            item, news.Switched
+        ):  # not before: a release that is refused tells nothing of the next start
+            remember()
         _say(item, gathered, screen)
 
     return run(
