@@ -25,7 +25,7 @@ from portico.place.probe import probe
 from portico.plan.build import plan
 from portico.plan.gateway import fitting, gateway_plan, part_of
 from portico.plan.model import Plan
-from portico.run.written import write_files
+from portico.run.disk.write import write_files
 from portico.site.load import load
 from portico.site.model import AppFacts, Site, StaticFolder
 from portico.site.resolve import resolve

@@ -28,7 +28,7 @@ from bench.running import Running, launched
 from bench.workloads import Workload
 from portico.place.builds import find_nginx
 from portico.plan.packing import is_candidate, kept
-from portico.run.packing.codings import ENCODE
+from portico.run.precompress.codings import ENCODE
 
 _FILES = {
     "static/small.css": "a { color: teal }\n" * 113 + "\n" * 14,

@@ -18,7 +18,9 @@ from portico.cli.news import sentence
 from portico.cli.running import runtime_of, state_of
 from portico.errors import PorticoError, UsageError
 from portico.place import probe
-from portico.run import leavings, lock, news
+from portico.run import news
+from portico.run.disk import lock
+from portico.run.disk import remains as leavings
 from portico.site.keys import keys
 from portico.site.resolve import site_name, word
 from portico.site.schema import default_of, reference_page

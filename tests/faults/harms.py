@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 import psutil
 
 from portico.errors import PorticoError
-from portico.run import client
+from portico.run.control import client
 from tests.faults.clients import Asked, Clients
 from tests.faults.kills import CONFIGURATION, closing, was_away, was_held, workers_of_nginx
 from tests.faults.shortages import FULL, fill

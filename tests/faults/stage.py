@@ -15,7 +15,7 @@ from typing import Any
 
 import psutil
 
-from portico.run import client
+from portico.run.control import client
 from tests.support import (
     Served,
     end,

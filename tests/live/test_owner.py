@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from portico.run.packing.keeper import _clear
+from portico.run.precompress.watcher import _clear
 from tests.live.tls import until
 from tests.support import Served, private_directory, start, until_ready, write_files
 from tests.support import end as stop

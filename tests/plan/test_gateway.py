@@ -20,7 +20,7 @@ from portico.plan.model import Plan
 from portico.plan.nginx.conf import block, directive, render
 from portico.plan.nginx.http import own, shared
 from portico.plan.nginx.part import PREFIX, USERS_HTTP, defined, namespace, renamed
-from portico.run.written import write_files
+from portico.run.disk.write import write_files
 from portico.site.load import load
 from portico.site.model import Site
 from portico.site.resolve import resolve

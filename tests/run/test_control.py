@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from portico.errors import PorticoError
-from portico.run import client
+from portico.run.control import client
 from tests.run.conftest import eventually
 
 if TYPE_CHECKING:

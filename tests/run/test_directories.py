@@ -15,7 +15,7 @@ import pytest
 
 from portico.errors import PorticoError
 from portico.plan.model import Directory
-from portico.run import directories
+from portico.run.disk import directories
 
 SOMEBODY = 12345
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives a directory to somebody else")

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from portico.run import disk, news
+from portico.run import news
+from portico.run.disk import full as disk
 from portico.run.news import News
 from tests.support import run_out
 

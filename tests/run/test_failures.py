@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from portico import backoff
-from portico.run import failures
-from portico.run.failures import LONGEST_PAUSE_SECONDS, STEADY_SECONDS, Failures
+from portico.run.watchers import failures
+from portico.run.watchers.failures import LONGEST_PAUSE_SECONDS, STEADY_SECONDS, Failures
 
 
 @pytest.mark.parametrize(("count", "seconds"), [(0, 1), (1, 1), (2, 2), (3, 4), (4, 8), (5, 10), (10**9, 10)])

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from portico.run.forwarded import Forwarded, judged
+from portico.run.watchers.forwarded import Forwarded, judged
 
 if TYPE_CHECKING:
     from portico.plan.model import Plan

@@ -11,9 +11,9 @@ from portico.place.model import Place
 from portico.place.probe import probe
 from portico.plan.claim import Claim, Listen
 from portico.plan.gateway import Part
-from portico.run.sites import life
-from portico.run.sites.acceptable import acceptable, conflict
-from portico.run.sites.life import Life, Status
+from portico.run.host import life
+from portico.run.host.acceptable import acceptable, conflict
+from portico.run.host.life import Life, Status
 from portico.values import Address
 from tests.support import free_port
 

@@ -18,8 +18,8 @@ from msgspec import Struct
 from msgspec.structs import asdict, fields
 
 from portico.errors import Problem
-from portico.run import event as events
 from portico.run.machine import Patience, State, step, wake_at
+from portico.run.machine import event as events
 
 HISTORIES = sorted(Path(__file__).parent.parent.joinpath("histories").glob("*.txt"))
 

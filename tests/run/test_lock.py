@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from portico.errors import PorticoError
-from portico.run import lock
+from portico.run.disk import lock
 
 GOOD: dict[str, Any] = {
     "pid": 4711,

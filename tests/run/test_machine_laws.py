@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from portico.run import action as do
-from portico.run import event as was
 from portico.run import news as told
-from portico.run.action import Action, Manner
-from portico.run.event import Event
 from portico.run.machine import Patience, State, step, wake_at
+from portico.run.machine import action as do
+from portico.run.machine import event as was
+from portico.run.machine.action import Action, Manner
+from portico.run.machine.event import Event
 
 Choices = st.lists(st.integers(0, 1 << 30), max_size=60)
 

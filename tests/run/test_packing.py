@@ -13,11 +13,11 @@ import pytest
 
 from portico.plan.model import Packed
 from portico.run.news import News, Trouble
-from portico.run.packing.keeper import Keeper, Tree, _changed
-from portico.run.packing.program import _pack
-from portico.run.packing.scan import stamp
-from portico.run.packing.store import Store
-from portico.run.packing.words import Done, Folder, Job, Seen, Word
+from portico.run.precompress.program import _pack
+from portico.run.precompress.scan import stamp
+from portico.run.precompress.store import Store
+from portico.run.precompress.watcher import Keeper, Tree, _changed
+from portico.run.precompress.words import Done, Folder, Job, Seen, Word
 from tests.support import private_directory
 
 
@@ -31,7 +31,7 @@ def looked_through(home: Path) -> Tree:
     """What the supervisor knows after the child has looked through a folder that may not be there."""
     folder = Folder("/static/", str(home / "static"), str(home / "copies/static"))
     done = subprocess.run(
-        [sys.executable, "-P", "-m", "portico.run.packing.program"],
+        [sys.executable, "-P", "-m", "portico.run.precompress.program"],
         input=msgspec.json.encode(Job(str(home / "copies/store"), 1, [folder])),
         capture_output=True,
         check=True,
@@ -89,7 +89,7 @@ def test_nothing_is_said_when_all_went_well() -> None:
 
 def test_a_child_that_fails_is_told_of_in_one_line() -> None:
     """A job that is none: the traceback is ours, its last line the reason."""
-    child = [sys.executable, "-P", "-m", "portico.run.packing.program"]
+    child = [sys.executable, "-P", "-m", "portico.run.precompress.program"]
     done = subprocess.run(child, input=b"nonsense", capture_output=True, check=False, timeout=60)
     said = told(done.stderr, done.returncode)
     assert done.returncode != 0

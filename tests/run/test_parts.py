@@ -24,9 +24,15 @@ import pytest
 from portico.errors import PorticoError
 from portico.link import private
 from portico.plan.model import File, Health, Ladder, Line, Plan, Process
-from portico.run import cause, child, files, health, leftovers, lock, ports, proc, quiet, signals, switch
-from portico.run.action import Manner
 from portico.run.background import in_background
+from portico.run.disk import lock
+from portico.run.gateway import files
+from portico.run.machine.action import Manner
+from portico.run.processes import child, proc
+from portico.run.processes import orphans as leftovers
+from portico.run.sockets import ports, quiet, switch
+from portico.run.supervisor import cause, signals
+from portico.run.upstream import health
 from portico.values import Address
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from portico.place import memory
-from portico.run.scale import Load, impossible
+from portico.run.commands.scale import Load, impossible
 
 LOAD = Load(workers=2, each=50 << 20, free=1000 << 20, cpus=2.0)
 

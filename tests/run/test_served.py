@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from portico.run.served import Served
+from portico.run.watchers.served import Served
 
 _NASTY = 'a"status":500,\\"status\\":5\\'
 

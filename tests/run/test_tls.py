@@ -29,7 +29,6 @@ from portico.plan.model import Acme, Tls
 from portico.run.tls import make, material, webroot
 from portico.run.tls.acme import _failed
 from portico.run.tls.certificate import Certificate, covers, read, unfit
-from portico.run.tls.keeper import Keeper
 from portico.run.tls.memory import Memory
 from portico.run.tls.preflight import preflight
 from portico.run.tls.schedule import (
@@ -44,13 +43,14 @@ from portico.run.tls.schedule import (
     urgent_at,
     warn_at,
 )
+from portico.run.tls.watcher import Keeper
 from portico.site.load import load
 from portico.values import Address
 from tests.acme import authority
 from tests.support import free_port
 
 if TYPE_CHECKING:
-    from portico.run.world import World
+    from portico.run.supervisor.effects import World
 
 LIMIT_AN_HOUR = 5
 LETSENCRYPT = "https://acme-v02.api.letsencrypt.org/directory"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from portico.errors import PorticoError
-from portico.run.health import Answer
-from portico.run.upstreams import Server, Servers, drained, heard, known, without_requests
+from portico.run.upstream.health import Answer
+from portico.run.upstream.watcher import Server, Servers, drained, heard, known, without_requests
 
 GOOD, BAD = Answer(status=200), Answer(status=500)
 

@@ -7,9 +7,10 @@ import asyncio
 import pytest
 
 from portico.errors import PorticoError, Problem
-from portico.run import failures, news
+from portico.run import news
 from portico.run.news import News
-from portico.run.watchers import Watcher, Watchers
+from portico.run.watchers import failures
+from portico.run.watchers.runner import Watcher, Watchers
 from portico.turns import WELL, Rounds
 
 

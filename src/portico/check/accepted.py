@@ -18,8 +18,8 @@ from portico.plan.blame import blamed
 from portico.plan.build import plan
 from portico.plan.model import Plan, Tls
 from portico.plan.paths import temporary
-from portico.run.files import TEST_SECONDS
-from portico.run.written import write_files
+from portico.run.disk.write import write_files
+from portico.run.gateway.files import TEST_SECONDS
 from portico.site.model import Site
 from portico.values import Address
 

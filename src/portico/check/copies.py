@@ -8,7 +8,7 @@ from pathlib import Path
 from portico.check.model import Finding, warning
 from portico.plan.model import Plan
 from portico.plan.packing import MOST_BYTES, MOST_FILES
-from portico.run.packing.scan import scan
+from portico.run.precompress.scan import scan
 from portico.values import Size
 
 _MOST_NAMES = 3

@@ -19,8 +19,8 @@ from portico.plan.model import Plan
 from portico.plan.nginx.http import KEEPS_IDLE_SINCE
 from portico.plan.nginx.server import WANTED_BACKLOG
 from portico.plan.nginx.sizes import FILES_PER_CONNECTION, connections
-from portico.run import ports
-from portico.run.lock import Running, running
+from portico.run.disk.lock import Running, running
+from portico.run.sockets import ports
 from portico.site.model import Site
 from portico.values import Address
 

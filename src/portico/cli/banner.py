@@ -11,7 +11,7 @@ from portico.cli.output import bad, faint, good, strong, warned
 from portico.plan.model import Plan
 from portico.plan.nginx.statics import served
 from portico.plan.reachable import on_all
-from portico.run import kept
+from portico.run.gateway import cache_files as kept
 from portico.values import Duration, Size, counted
 
 _MOST_LOOKED_AT = 1000

@@ -12,7 +12,7 @@ from portico.cli import output
 from portico.cli.certificate import details, is_bad
 from portico.cli.running import named_site, running_site, runtime_of
 from portico.errors import DONE, FAILED, PorticoError, Problem
-from portico.run import client
+from portico.run.control import client
 
 
 @click.group("cert", invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})

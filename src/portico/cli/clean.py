@@ -9,8 +9,8 @@ import click
 from portico.cli import output
 from portico.cli.words import lasting
 from portico.errors import Problem, UsageError
-from portico.run import leavings
-from portico.run.leavings import Leaving
+from portico.run.disk import remains as leavings
+from portico.run.disk.remains import Leaving
 from portico.watch.lines import short_size
 
 

@@ -13,7 +13,7 @@ import click
 from portico.cli import output
 from portico.cli.running import one_site, running_site
 from portico.errors import PorticoError, Problem
-from portico.run import client
+from portico.run.control import client
 
 
 @click.command("dashboard")

@@ -10,7 +10,9 @@ from portico.cli.running import gateway_of
 from portico.errors import PorticoError
 from portico.plan.difference import Command, Difference, Running, difference
 from portico.plan.model import Plan
-from portico.run import client, files, lock
+from portico.run.control import client
+from portico.run.disk import lock
+from portico.run.gateway import files
 
 
 def against_running(plan: Plan) -> Difference:

@@ -6,7 +6,7 @@ import click
 
 from portico.cli import output
 from portico.cli.running import named_site, running_runtime_of
-from portico.run import client
+from portico.run.control import client
 
 
 @click.command("drain")

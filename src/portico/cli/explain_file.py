@@ -129,7 +129,7 @@ def _without(text: str) -> str:
 
 def planned(plan: Plan) -> Node:
     """A plan's nginx.conf as a tree, whose places are those that `portico explain` knows."""
-    from portico.run.written import write_files
+    from portico.run.disk.write import write_files
 
     with tempfile.TemporaryDirectory() as directory:
         write_files(plan.files, Path(directory))

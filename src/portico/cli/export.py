@@ -16,7 +16,7 @@ from portico.cli.gather import gather
 from portico.cli.here import here
 from portico.errors import PorticoError, Problem
 from portico.plan.model import File
-from portico.run.written import write_files
+from portico.run.disk.write import write_files
 
 
 @click.group("export", context_settings={"help_option_names": ["-h", "--help"]})

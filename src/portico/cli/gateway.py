@@ -13,10 +13,10 @@ from portico.cli.several import Several
 from portico.place.model import Place
 from portico.plan.gateway import gateway_plan
 from portico.run import news
-from portico.run.loop import run
-from portico.run.sites.life import Status
-from portico.run.sites.member import Member
-from portico.run.sites.sites import Sites
+from portico.run.host.life import Status
+from portico.run.host.member import Member
+from portico.run.host.sites import Sites
+from portico.run.supervisor.loop import run
 
 
 def serve_sites(apps: tuple[str, ...], flags: dict[str, Any]) -> None:

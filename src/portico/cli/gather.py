@@ -26,7 +26,7 @@ from portico.site.server import Server
 from portico.values import AppRef
 
 if TYPE_CHECKING:
-    from portico.run.ahead import Begin
+    from portico.run.supervisor.ahead import Begin
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import click
 
 from portico.cli import output
 from portico.cli.running import running_runtime_of, running_site
-from portico.run import client
+from portico.run.control import client
 
 
 @click.command("pause")

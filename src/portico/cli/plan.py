@@ -14,7 +14,7 @@ from portico.cli.gather import gather
 from portico.cli.running import gateway_of, runtime_of
 from portico.errors import PorticoError, Problem
 from portico.plan.model import Plan, Process
-from portico.run.written import write_files
+from portico.run.disk.write import write_files
 
 
 @click.command("plan")

@@ -7,7 +7,7 @@ import click
 from portico.cli import output
 from portico.cli.running import named_site, running_runtime_of
 from portico.errors import Problem, UsageError
-from portico.run import client
+from portico.run.control import client
 
 
 @click.command("purge")

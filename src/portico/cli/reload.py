@@ -11,7 +11,8 @@ from portico.cli import output
 from portico.cli.news import after, other_code
 from portico.cli.running import absent, running_site, runtime_of
 from portico.errors import FAILED, Problem, UsageError
-from portico.run import client, lock
+from portico.run.control import client
+from portico.run.disk import lock
 from portico.values import counted
 
 

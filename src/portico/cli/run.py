@@ -30,16 +30,16 @@ from portico.cli.which import is_several, refuse_config
 from portico.plan.model import Plan
 from portico.plan.paths import lanes
 from portico.run import news
-from portico.run.held import Ended, end_at_once, hold
+from portico.run.supervisor.held import Ended, end_at_once, hold
 from portico.turns import WELL, Rounds
 from portico.watch.follow import MOST, PIECE, Follower, decoded, paced
 from portico.watch.lines import Request, unread_lines, visible
 from portico.watch.writer import FLUSH_SECONDS
 
 if TYPE_CHECKING:
-    from portico.run.ahead import Begin
-    from portico.run.ours import Ours
-    from portico.run.watchers import Watcher
+    from portico.run.supervisor.ahead import Begin
+    from portico.run.supervisor.ours import Ours
+    from portico.run.watchers.runner import Watcher
 
 _LOOK_SECONDS = 0.2
 _SELDOM_SECONDS, _QUIET_SECONDS = 1.0, 5.0
@@ -97,7 +97,7 @@ def _serve(
     waiting = Waiting(screen, "importing the app")
 
     def begin(draft: Plan) -> Callable[[], bool]:
-        from portico.run.ours import hold as held
+        from portico.run.supervisor.ours import hold as held
 
         waiting.what = f"importing {draft.app}"
         ours.append(stack.enter_context(held(draft, waiting.what)))
@@ -121,7 +121,7 @@ def _serve(
         latest[0] = new.site
         return new.plan
 
-    from portico.run.loop import run
+    from portico.run.supervisor.loop import run
     from portico.watch.live import Live
 
     def say(item: news.News) -> None:
@@ -155,7 +155,7 @@ def patient(gathered: Gathered) -> Plan:
 
 def _import_run() -> None:
     """asyncio and the supervisor take 80 ms to import, which the app's own import hides."""
-    import portico.run.loop
+    import portico.run.supervisor.loop
     import portico.watch.live  # noqa: F401
 
 
@@ -189,7 +189,7 @@ def _say(item: news.News, gathered: Gathered, screen: Screen) -> None:
 
 def _shows(plan: Plan, screen: Screen) -> list[Watcher]:
     """What is shown while it runs. One that is started again goes on where it was."""
-    from portico.run.watchers import Watcher
+    from portico.run.watchers.runner import Watcher
 
     follow = functools.cache(lambda path: Follower(Path(path)))
     return [

@@ -19,8 +19,9 @@ from portico.place.probe import (
     state_beside,
 )
 from portico.plan.gateway import NAME as GATEWAY
-from portico.run import client, lock
-from portico.run.sites.pointer import POINTER
+from portico.run.control import client
+from portico.run.disk import lock
+from portico.run.host.pointer import POINTER
 from portico.site.load import load
 from portico.site.resolve import own_directory, site_name
 

@@ -24,7 +24,7 @@ from portico.plan.choice import chosen
 from portico.plan.gateway import NAME
 from portico.plan.model import Plan
 from portico.reading import Reader
-from portico.run.sites.member import Wanted
+from portico.run.host.member import Wanted
 from portico.site.load import load
 from portico.site.model import AppFacts, Options, Site, Upstream
 from portico.site.resolve import own_directory, resolve, site_name

@@ -10,7 +10,8 @@ from portico.cli import output, watchers
 from portico.cli.words import lasting
 from portico.errors import PorticoError
 from portico.place.probe import runtime_directories
-from portico.run import client, lock
+from portico.run.control import client
+from portico.run.disk import lock
 from portico.values import counted
 
 

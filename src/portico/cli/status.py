@@ -16,7 +16,8 @@ from portico.cli.running import absent, running_site, runtime_of
 from portico.cli.words import lasting
 from portico.errors import UNHEALTHY
 from portico.plan.reachable import on_all
-from portico.run import client, lock
+from portico.run.control import client
+from portico.run.disk import lock
 from portico.values import counted
 from portico.watch.lines import short_size, visible
 

@@ -8,7 +8,8 @@ import click
 
 from portico.cli import output
 from portico.cli.running import absent, gateway_of, running_site, runtime_of
-from portico.run import client, lock
+from portico.run.control import client
+from portico.run.disk import lock
 
 _LOOK_SECONDS = 0.1
 

@@ -14,7 +14,7 @@ from portico.cli import output
 from portico.cli.running import one_site, running_site
 from portico.cli.top_screen import HELP, lines
 from portico.errors import PorticoError, Problem
-from portico.run import client
+from portico.run.control import client
 
 _ENTER, _LEAVE = "\x1b[?1049h\x1b[?25l", "\x1b[?25h\x1b[?1049l"
 """The terminal's other screen, without a cursor, and back (xterm's, as everybody has them)."""

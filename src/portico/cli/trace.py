@@ -17,7 +17,7 @@ from portico.cli import output
 from portico.cli.running import named_site, runtime_of
 from portico.cli.words import cut
 from portico.errors import Problem, UsageError
-from portico.run import client
+from portico.run.control import client
 from portico.values import Address
 from portico.watch.lines import visible
 from portico.watch.trace import moments, table, tracker

@@ -10,7 +10,7 @@ from portico.cli.screen import Screen
 from portico.turns import WELL, Rounds, turn
 
 if TYPE_CHECKING:
-    from portico.run.watchers import Watcher
+    from portico.run.watchers.runner import Watcher
 
 _SOON_SECONDS = 2.0
 """A start that is over by then needs no word."""
@@ -37,7 +37,7 @@ class Waiting:
 
     def watcher(self, began: float) -> Watcher:
         """Counts on while the run starts, from so many seconds."""
-        from portico.run.watchers import Watcher
+        from portico.run.watchers.runner import Watcher
 
         return Watcher("the start", lambda: self._count(began))
 

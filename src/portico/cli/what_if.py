@@ -11,7 +11,7 @@ from portico.cli import output
 from portico.cli.running import named_site, runtime_of
 from portico.cli.trace import as_told, wished
 from portico.errors import Problem, UsageError
-from portico.run import client
+from portico.run.control import client
 from portico.values import Address
 from portico.watch.trace.client import Wish
 from portico.watch.trace.evidence import Evidence, House, follow

@@ -1,4 +1,4 @@
-"""In a worker of an app server that was started while the app is still being asked (`run.ahead`)."""
+"""In a worker of an app server that was started while the app is still being asked (`run.supervisor.ahead`)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a worker tells Portico when it has loaded the app, or could not: one small file, read by `run.workers`.
+"""What a worker tells Portico when it has loaded the app, or could not: one small file, read by `run.watchers.workers`.
 
 The file of a worker that has the app is named by the pids of the arbiter and the worker. It holds a checksum of each of
 the app's own source files, so that Portico notices a worker that came up with other code than its release's.

@@ -140,7 +140,7 @@ def allowed_memory(limit: float, fresh: int) -> float:
     """Bytes at which a worker is replaced that had `fresh` bytes when it had loaded the app.
 
     A limit below what the app needs to start would replace each worker after one request: then half as much again as
-    that, and Portico says so (`run.workers`).
+    that, and Portico says so (`run.watchers.workers`).
     """
     return limit if limit >= fresh * _ROOM else fresh * _LARGER
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from portico.run import news, proc
+from portico.run import news
+from portico.run.processes import proc
 
 _LOOK_SECONDS = 0.02
 _PATIENCE_SECONDS = 10.0

@@ -12,7 +12,7 @@ import os
 import socket
 from collections.abc import Collection
 
-from portico.run.listening import copied_socket
+from portico.run.sockets.listening import copied_socket
 
 _FAMILIES = (socket.AF_INET, socket.AF_INET6)
 

@@ -8,8 +8,8 @@ from typing import Protocol
 
 from portico.errors import Problem
 from portico.plan.model import Plan
-from portico.run.action import Manner
-from portico.run.event import Event
+from portico.run.machine.action import Manner
+from portico.run.machine.event import Event
 from portico.values import Address
 
 Tell = Callable[[Event], None]

@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from portico.plan.model import OldWorkers, Plan
-from portico.run import news, proc
+from portico.run import news
 from portico.run.background import in_background
 from portico.run.gateway.accepting import workers
 from portico.run.gateway.connections import close_clients
+from portico.run.processes import proc
 from portico.turns import WELL, Rounds, turn
 
 LOOK_SECONDS = 3.0

@@ -10,17 +10,19 @@ from typing import Any
 
 from portico.errors import Problem
 from portico.plan.model import Plan
-from portico.run import child as children
-from portico.run import event as was
-from portico.run import files, news, ports, quiet
-from portico.run.action import Manner
-from portico.run.child import Child
+from portico.run import news
+from portico.run.gateway import files
 from portico.run.gateway.accepting import SERVES, accepting_of, until_replaced, workers
 from portico.run.gateway.connections import close_clients
 from portico.run.gateway.model import Tell
-from portico.run.listening import Listening
-from portico.run.processes import Processes
-from portico.run.stderr import Lines
+from portico.run.machine import event as was
+from portico.run.machine.action import Manner
+from portico.run.processes import child as children
+from portico.run.processes.child import Child
+from portico.run.processes.stderr import Lines
+from portico.run.processes.table import Processes
+from portico.run.sockets import ports, quiet
+from portico.run.sockets.listening import Listening
 from portico.values import Address
 
 CANNOT_START = 127

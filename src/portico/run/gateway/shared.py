@@ -1,7 +1,7 @@
 """The nginx that several sites share: it belongs to the gateway, which is asked over its control socket.
 
 A site's supervisor tells where its files are; whether they can stand beside those of the other sites, and when nginx
-reads them, is the gateway's to say (`run.sites`).
+reads them, is the gateway's to say (`run.host`).
 """
 
 from __future__ import annotations
@@ -13,12 +13,15 @@ from typing import Any
 
 from portico.errors import PorticoError, Problem
 from portico.plan.model import Plan
-from portico.run import client, files, news, quiet
-from portico.run import event as was
-from portico.run.action import Manner
+from portico.run import news
 from portico.run.background import in_background
+from portico.run.control import client
+from portico.run.gateway import files
 from portico.run.gateway.accepting import SERVES, workers
 from portico.run.gateway.model import Tell
+from portico.run.machine import event as was
+from portico.run.machine.action import Manner
+from portico.run.sockets import quiet
 from portico.values import Address
 
 

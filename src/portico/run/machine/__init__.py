@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from portico.run import event as was
-from portico.run.event import Event
 from portico.run.machine import clock, crash, reload, start, stop
+from portico.run.machine import event as was
+from portico.run.machine.event import Event
 from portico.run.machine.state import Patience, Phase, State, Step
 
 __all__ = ["Patience", "State", "Step", "step", "wake_at"]

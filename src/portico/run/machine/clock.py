@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from portico.errors import UNHEALTHY
-from portico.run import action as do
-from portico.run import event as was
 from portico.run import news as told
-from portico.run.action import Action, Manner
+from portico.run.machine import action as do
+from portico.run.machine import event as was
 from portico.run.machine import reload, start, stop
+from portico.run.machine.action import Action, Manner
 from portico.run.machine.state import Generation, Phase, State, Status, Step, then
 from portico.run.machine.words import SERVER, silent_gateway, silent_server
 

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 from portico import backoff
 from portico.errors import FAILED
-from portico.run import action as do
-from portico.run import event as was
 from portico.run import news as told
-from portico.run.action import Action
+from portico.run.machine import action as do
+from portico.run.machine import event as was
 from portico.run.machine import reload, stop
+from portico.run.machine.action import Action
 from portico.run.machine.state import Generation, Life, Phase, State, Status, Step, then
 from portico.run.machine.words import (
     GATEWAY,
@@ -26,7 +26,7 @@ STEADY_SECONDS = 10.0
 """A process that was well this long did not crash "again" (systemd's StartLimitIntervalSec is the same)."""
 FIRST_PAUSE_SECONDS = 0.05
 """Before the first restart: long enough for nginx's orphaned workers to close a listening socket that is theirs alone
-(`run.listening`), which would otherwise cost the new master 500 ms (it retries a failed bind at that pace)."""
+(`run.sockets.listening`), which would otherwise cost the new master 500 ms (it retries a failed bind at that pace)."""
 SECOND_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 15.0
 SERVED_SECONDS = 2.0

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from portico.errors import FAILED
-from portico.run import action as do
-from portico.run import event as was
 from portico.run import news as told
-from portico.run.action import Action
+from portico.run.machine import action as do
+from portico.run.machine import event as was
 from portico.run.machine import reload, stop
+from portico.run.machine.action import Action
 from portico.run.machine.state import Generation, Life, Phase, State, Status, Step, then
 from portico.run.machine.words import GATEWAY, SERVER
 

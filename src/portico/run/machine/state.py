@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from portico.errors import DONE
-from portico.run import action as do
-from portico.run.action import Action
+from portico.run.machine import action as do
+from portico.run.machine.action import Action
 
 DROP_SECONDS = 5.0
 """What is ended because it failed has nothing to finish: killed after this long."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from portico.errors import FAILED, Problem
-from portico.run import action as do
-from portico.run import event as was
 from portico.run import news as told
-from portico.run.action import Action, Manner
+from portico.run.machine import action as do
+from portico.run.machine import event as was
+from portico.run.machine.action import Action, Manner
 from portico.run.machine.state import (
     DROP_SECONDS,
     Farewell,

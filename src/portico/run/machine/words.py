@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from portico.errors import IMPORT_FAILED, UNHEALTHY, Problem
-from portico.run import event as was
+from portico.run.machine import event as was
 from portico.run.machine.state import Generation, State
 from portico.values import longer
 

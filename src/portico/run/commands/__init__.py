@@ -1,0 +1,1 @@
+"""What people order and ask of a running site."""

@@ -1,0 +1,57 @@
+"""The door to `run.tls`, whose libraries are imported only when the site has HTTPS: they take 150 ms."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any
+
+from portico.run.control import server as control
+from portico.run.news import News
+from portico.turns import WELL, Rounds, turn
+
+if TYPE_CHECKING:
+    from portico.run.tls.watcher import Keeper, Secured
+
+NONE_SECONDS = 2.0
+"""A site without HTTPS is only woken to see whether a reload brought it."""
+
+
+class Certificates:
+    """The keeper of a running site's certificate, once it needs one."""
+
+    def __init__(self, world: Secured, say: Callable[[News], None], is_serving: Callable[[], bool]) -> None:
+        self._world, self._say, self._is_serving = world, say, is_serving
+        self._keeper: Keeper | None = None
+
+    async def watch(self) -> Rounds:
+        while self._world.in_force.tls is None or not self._is_serving():
+            yield WELL
+            await turn(NONE_SECONDS if self._world.in_force.tls is None else 0.1)
+        async with aclosing(self._made().watch()) as rounds:
+            async for wrong in rounds:
+                yield wrong
+
+    def status(self) -> dict[str, Any] | None:
+        """As Keeper.status."""
+        return None if self._world.in_force.tls is None else self._made().status()
+
+    def answers(self) -> dict[str, control.Answer]:
+        return {
+            "GET /cert": control.Answer(self._tell),
+            "POST /cert/renew": control.Answer(self._renew, ("dry_run",)),
+        }
+
+    async def _tell(self, _: control.Parameters) -> AsyncGenerator[object, None]:
+        yield {"certificate": self.status()}
+
+    async def _renew(self, asked: control.Parameters) -> AsyncGenerator[object, None]:
+        async for step in self._made().renew(asked):
+            yield step
+
+    def _made(self) -> Keeper:
+        if self._keeper is None:
+            from portico.run.tls.watcher import Keeper
+
+            self._keeper = Keeper(self._world, self._say, self._is_serving)
+        return self._keeper

@@ -1,0 +1,160 @@
+"""`portico pause`: requests wait in the socket's queue for a while instead of failing.
+
+Every worker sees the flag, stops to accept, and confirms it (`link.pause`); what it has in hand it finishes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import pwd
+import shutil
+import signal
+from collections.abc import AsyncGenerator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from portico.errors import PorticoError, Problem
+from portico.place import foreign
+from portico.plan.model import Plan
+from portico.plan.paths import pause
+from portico.run import news
+from portico.run.processes import proc
+from portico.run.running import Running, SayNews
+from portico.run.sockets import quiet
+from portico.values import Duration, counted
+
+_LOOK_SECONDS = 0.05
+_SURE = 3
+"""Looks in a row at which nothing was in progress: a thread may have been about to accept when the flag was seen."""
+_MARGIN = 0.9
+"""Of nginx's patience: the first request that waits is still to be answered after the pause."""
+
+
+class Pause:
+    """At most one pause at a time."""
+
+    def __init__(self, world: Running, say: SayNews) -> None:
+        self._world, self._say = world, say
+        self._loop = asyncio.get_running_loop()
+        self._end: asyncio.TimerHandle | None = None
+        self.resume()  # whatever a Portico that was killed left
+
+    def left_seconds(self) -> float:
+        """Until it ends by itself; 0 when nothing is paused."""
+        return max(0.0, self._end.when() - self._loop.time()) if self._end else 0.0
+
+    async def begin(self, length: str) -> AsyncGenerator[dict[str, Any], None]:
+        """Pause, and tell it once nothing is in progress any more. Raises PorticoError when it cannot."""
+        self._refuse_impossible()
+        seconds = self._seconds(length)
+        self._make()
+        self._end = timer = self._loop.call_later(seconds, lambda: self.resume(by_itself=True))
+        self._nudge()
+        looks = 0
+        while self._end is timer:
+            looks = looks + 1 if self._is_still() else 0
+            if looks == _SURE:
+                self._say(news.Paused(self.left_seconds()))
+                yield {"waiting": self._requests(quiet.QUEUED), "left_seconds": self.left_seconds()}
+                return
+            await asyncio.sleep(_LOOK_SECONDS)
+        left = self._requests(quiet.ACCEPTED)
+        raise PorticoError(
+            Problem(
+                "", f"not paused: {counted(left, 'request')} still in progress when the pause ended", _LONGER
+            )
+        )
+
+    def _make(self) -> None:
+        """The directory with its flag. The workers put files of their own beside it, and cannot take the flag away."""
+        directory, user = self._directory, self._world.in_force.server.user
+        try:
+            directory.mkdir()
+        except FileExistsError:
+            return  # a pause is under way; what its workers have put there is no place for a new flag
+        (directory / "on").touch()
+        if user:
+            shutil.chown(directory, group=pwd.getpwnam(user).pw_gid)
+            directory.chmod(0o1771)
+
+    def resume(self, *, by_itself: bool = False) -> bool:
+        """End it now; whether there was one."""
+        was_paused, self._end = self._end, None
+        gone = self._directory.with_name(f"{self._directory.name}.gone")
+        foreign.remove_tree(gone)
+        with suppress(OSError):
+            self._directory.rename(gone)  # at once and whole: the app's user could hold up a removal
+        foreign.remove_tree(gone)
+        if was_paused:
+            was_paused.cancel()
+            self._nudge()
+            self._say(news.Resumed(by_itself))
+        return was_paused is not None
+
+    def status(self) -> dict[str, float] | None:
+        """Until when; None when nothing is paused."""
+        return None if self._end is None else {"left_seconds": round(self.left_seconds(), 3)}
+
+    @property
+    def _directory(self) -> Path:
+        return Path(pause(self._world.in_force.runtime))
+
+    def _refuse_impossible(self) -> None:
+        if self._end:
+            raise PorticoError(Problem("", "it is paused already", "portico resume ends that"))
+        for plan in self._world.plans.values():
+            if why := _why_not(plan):
+                raise PorticoError(
+                    Problem("", f"this site cannot be paused: {why}", "portico maintenance on can")
+                )
+
+    def _seconds(self, length: str) -> float:
+        patience = min(plan.ladder.read_seconds for plan in self._world.plans.values())
+        if not length:
+            return patience / 2
+        try:
+            seconds = Duration.parse(length)
+        except ValueError as error:
+            raise PorticoError(Problem("--for", str(error))) from None
+        if not 0 < seconds <= patience * _MARGIN:
+            what = f"{length} is too long: nginx answers 504 after {patience:g} s (request_timeout)"
+            raise PorticoError(Problem("--for", what, f"at most {patience * _MARGIN:g}s"))
+        return seconds
+
+    def _is_still(self) -> bool:
+        workers = self._workers()
+        return all((self._directory / str(pid)).exists() for pid in workers) and not self._requests(
+            quiet.ACCEPTED
+        )
+
+    def _requests(self, state: str) -> int:
+        plans = self._world.plans.items()
+        return quiet.requests(frozenset(plan.generation_socket(number) for number, plan in plans), state)
+
+    def _nudge(self) -> None:
+        for pid in self._workers():
+            try:
+                os.kill(pid, signal.SIGWINCH)
+            except ProcessLookupError:
+                pass  # it has just left
+
+    def _workers(self) -> list[int]:
+        servers = {pid for number, pid in self._world.pids().items() if number}
+        return [entry.pid for entry in proc.children_of(servers)]
+
+
+_LONGER = "look at what takes so long (portico status), or give it longer: --for"
+
+
+def _why_not(plan: Plan) -> str:
+    if not plan.has_app or plan.upstream is not None:
+        return "other servers answer, too"
+    if "PORTICO_PAUSE" in plan.server.env:
+        return ""
+    return (
+        "uWSGI's workers go on accepting"
+        if plan.server.name == "uwsgi"
+        else "only Portico's own worker can wait"
+    )

@@ -1,0 +1,116 @@
+"""Ask a running Portico, over its control socket."""
+
+from __future__ import annotations
+
+import asyncio
+import http.client
+import json
+import select
+import socket
+import time
+import urllib.parse
+from collections.abc import AsyncGenerator, Iterator
+from typing import Any
+
+from portico.errors import PorticoError, Problem
+from portico.run.control import server as control
+from portico.run.disk import lock
+from portico.run.processes import proc
+
+_LONGEST_LINE = 1 << 25
+"""The history of a site in one line: a hundredth of that."""
+
+_LOOK_SECONDS = 1.0
+"""How often to look whether who is to answer has been stopped."""
+_STOPPED = frozenset("Tt")
+"""States of proc_pid_stat(5): by a signal, and by a debugger."""
+
+
+def is_stopped(runtime: str) -> bool:
+    """Whether the Portico of that directory was stopped by a signal, or by a debugger: it answers nobody."""
+    try:
+        running = lock.running(runtime)
+    except OSError:
+        return False  # another user's: told when it is asked
+    found = proc.entry(running.pid) if running and running.pid else None
+    return found is not None and found.state in _STOPPED
+
+
+def refuse_stopped(runtime: str) -> None:
+    """Raises PorticoError where it is."""
+    running = lock.running(runtime) if is_stopped(runtime) else None
+    if running:
+        what = f"Portico, pid {running.pid}, is stopped (SIGSTOP, or a debugger) and answers nobody; nginx serves on"
+        raise PorticoError(Problem(runtime, what, f"let it go on: kill -CONT {running.pid}"))
+
+
+_NOT_HERE = "start it: portico run\nor see what runs elsewhere: portico status --all"
+
+
+def ask(runtime: str, method: str, path: str, /, **parameters: str) -> Iterator[dict[str, Any]]:
+    """The lines of its answer, as they come. Raises PorticoError when nothing runs there or it is refused."""
+    connection = _Connection(control.path(runtime))
+    query = urllib.parse.urlencode(parameters)
+    try:
+        refuse_stopped(runtime)
+        connection.request(method, f"{path}?{query}" if query else path)
+        while not select.select([connection.sock], [], [], _LOOK_SECONDS)[0]:
+            refuse_stopped(runtime)
+        response = connection.getresponse()
+        lines = (json.loads(line) for line in response)
+        if response.status != http.client.OK:
+            raise PorticoError(
+                Problem(lock.site_of(runtime), next(lines, {"error": response.reason})["error"])
+            )
+        yield from lines
+    except (OSError, http.client.HTTPException) as error:
+        raise PorticoError(_silence(runtime, error)) from error
+    finally:
+        connection.close()
+
+
+async def listen(runtime: str, path: str) -> AsyncGenerator[dict[str, Any], None]:
+    """The same for a GET, without holding up anything else."""
+    try:
+        reader, writer = await asyncio.open_unix_connection(control.path(runtime), limit=_LONGEST_LINE)
+    except OSError as error:
+        raise PorticoError(_silence(runtime, error)) from error
+    try:
+        writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        status = (await reader.readuntil(b"\r\n\r\n")).split(b" ", 2)[1]
+        async for line in reader:
+            item = json.loads(line)
+            if status != b"200":
+                raise PorticoError(Problem(lock.site_of(runtime), item["error"]))
+            yield item
+    except (OSError, EOFError, IndexError, ValueError) as error:
+        raise PorticoError(
+            Problem(lock.site_of(runtime), f"it does not answer as it should: {error}")
+        ) from error
+    finally:
+        writer.close()
+
+
+class _Connection(http.client.HTTPConnection):
+    """HTTP over a unix socket."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__("localhost")
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.connect(self._path)
+
+
+def _silence(runtime: str, error: Exception) -> Problem:
+    site = lock.site_of(runtime)
+    if isinstance(error, PermissionError):
+        return Problem(site, "another user runs this site", "ask as that user, or as root")
+    running = lock.running(runtime)
+    if running is None:
+        return Problem(site, "nothing runs here", _NOT_HERE)
+    if running.stage:
+        what = f"it is starting: {running.stage} for {time.time() - running.since:.0f} s, pid {running.pid}"
+        return Problem(site, what, "wait until it serves (portico status), or portico stop")
+    return Problem(site, f"it runs, but does not answer: {error}")

@@ -1,0 +1,52 @@
+"""Feeds the machine, one event after the other, and wakes it when it asked to be."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+
+from portico.run import machine
+from portico.run.machine import Patience, State
+from portico.run.machine import action as do
+from portico.run.machine import event as was
+from portico.run.machine.event import Event
+
+
+class Pump:
+    """`tell` queues an event; `run` carries them to the machine, and its actions to who performs them."""
+
+    def __init__(self, patience: Patience) -> None:
+        self.state = State(patience)
+        self._loop = asyncio.get_running_loop()
+        self._events: deque[Event] = deque()
+        self._arrived = asyncio.Event()
+
+    def time(self) -> float:
+        """The machine's time: monotonic, whatever happens to the clock."""
+        return self._loop.time()
+
+    def tell(self, event: Event) -> None:
+        self._events.append(event)
+        self._arrived.set()
+
+    async def run(self, perform: Callable[[do.Action], None], first: Event) -> do.Exit:
+        """From the first event to the machine's Exit."""
+        self.tell(first)
+        while True:
+            await self._wait()
+            self._arrived.clear()
+            while self._events:
+                self.state, actions = machine.step(self.state, self._events.popleft(), self.time())
+                for action in actions:
+                    if isinstance(action, do.Exit):
+                        return action
+                    perform(action)
+
+    async def _wait(self) -> None:
+        """Until there is an event; a Tick, when the machine's time has come first."""
+        try:
+            async with asyncio.timeout_at(machine.wake_at(self.state)):
+                await self._arrived.wait()
+        except TimeoutError:
+            self.tell(was.Tick())

@@ -1,0 +1,44 @@
+"""The bodies that nginx has on disk at this moment: uploads under way, and answers that wait for slow clients.
+
+nginx takes the name of such a file away as soon as it is open, so the directory is empty; the kernel still knows which
+open files of nginx's workers were made there, and how large they are.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from portico.run.processes.proc import PROC
+
+_ANSWERS = ("uwsgi", "proxy", "fastcgi", "scgi")
+
+
+def bodies(workers: Iterable[int], temporary: str) -> dict[str, dict[str, int]]:
+    """How many there are and their bytes so far; `workers` are nginx's, `temporary` their directory of bodies."""
+    found = [one for pid in workers for one in _open_files(pid, f"{temporary}/")]
+    return {
+        "uploads": _sum(size for kind, size in found if kind == "client_body"),
+        "answers": _sum(size for kind, size in found if kind in _ANSWERS),
+    }
+
+
+def _sum(sizes: Iterable[int]) -> dict[str, int]:
+    every = list(sizes)
+    return {"count": len(every), "bytes": sum(every)}
+
+
+def _open_files(pid: int, directory: str) -> Iterator[tuple[str, int]]:
+    """The kind and size of each file below the directory that the process has open."""
+    try:
+        descriptors = list((PROC / str(pid) / "fd").iterdir())
+    except OSError:
+        return  # it has ended, or belongs to somebody else
+    for descriptor in descriptors:
+        try:
+            path = str(descriptor.readlink())
+            if path.startswith(directory):
+                yield Path(path).relative_to(directory).parts[0], os.stat(descriptor).st_size  # noqa: PTH116  of what was opened
+        except OSError:
+            pass  # closed in this moment

@@ -1,0 +1,204 @@
+"""Configuration on disk: write it to a fresh directory, let nginx read exactly those bytes, then switch (D8).
+
+`conf-N` holds the files of generation N and is never edited; `conf` is a symlink to the one nginx uses.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from portico.errors import Problem
+from portico.place import foreign
+from portico.plan.blame import objection
+from portico.plan.model import CONF, File, Plan, Tls
+from portico.plan.paths import slow, trace, workers
+from portico.run.disk.write import write_files
+from portico.run.sockets.listening import VARIABLE
+
+if TYPE_CHECKING:
+    from portico.run.tls.material import Material
+
+TEST_SECONDS = 30.0
+"""nginx -t resolves the names of upstream servers: a silent resolver must not hold a reload forever."""
+_NUMBERED = re.compile(r"(?:conf-|.*-)(\d+)(?:\.sock(?:\.keep)?)?")
+
+
+def directory(runtime: str, number: int) -> Path:
+    return Path(runtime) / f"conf-{number}"
+
+
+def link(runtime: str) -> Path:
+    """What nginx is started with: the same path whichever generation's files are in force."""
+    return Path(runtime) / "conf"
+
+
+def next_number(runtime: str) -> int:
+    """A number that no path carries: a server that outlived its Portico may still unlink its own."""
+    names = chain.from_iterable(Path(runtime).glob(pattern) for pattern in ("conf-*", "*.sock", "*.keep"))
+    numbers = [int(match[1]) for path in names if (match := _NUMBERED.fullmatch(path.name))]
+    return max(numbers, default=0) + 1
+
+
+def write(plan: Plan, number: int, out: Collection[str] = (), material: Material | None = None) -> None:
+    """Write the plan's files to the generation's own directory, those servers taken out. Raises OSError."""
+    fresh = directory(plan.runtime, number)
+    fresh.mkdir(exist_ok=True)
+    write_files([file for file in plan.files if not _is_there(file, fresh)], fresh)
+    use_servers(plan, number, out)
+    use_material(plan, number, material)
+
+
+def write_server(plan: Plan, number: int) -> None:
+    """Write what the app server reads, before the rest is known (`run.supervisor.ahead`). Raises OSError."""
+    fresh, named = directory(plan.runtime, number), _of_the_server(plan)
+    fresh.mkdir(exist_ok=True)
+    write_files([file for file in plan.files if file.path in named], fresh)
+
+
+def _is_there(file: File, fresh: Path) -> bool:
+    """Whether that text was written before: a server that was started ahead may be reading it."""
+    try:
+        return (fresh / file.path).read_text("utf-8") == file.content
+    except OSError:
+        return False
+
+
+def use_material(plan: Plan, number: int, material: Material | None) -> None:
+    """Put the certificate, and what browsers are told, where nginx reads them next. Raises OSError."""
+    if plan.tls is not None and material is not None:
+        _put_material(plan.tls, material, directory(plan.runtime, number))
+
+
+def _put_material(tls: Tls, material: Material, here: Path) -> None:
+    """Each whole or not at all, by a rename; the key is secret from its first byte."""
+    draft = here / f"{tls.CERTIFICATE}.next"
+    draft.touch(mode=0o600)
+    draft.write_bytes(material.certificate.pem)
+    draft.replace(here / tls.CERTIFICATE)
+    file = tls.hsts_file(material.hsts_seconds)
+    (draft,) = write_files([replace(file, path=f"{file.path}.next")], here)
+    draft.replace(here / file.path)
+
+
+@contextmanager
+def material_trial(plan: Plan, number: int, material: Material) -> Iterator[Path]:
+    """A directory where nginx finds that certificate beside the files in force."""
+    trial, here = Path(plan.runtime) / "certificate-trial", directory(plan.runtime, number)
+    shutil.rmtree(trial, ignore_errors=True)
+    trial.mkdir(mode=0o700)
+    try:
+        for path in here.iterdir():
+            if path.name not in Tls.FILES:
+                (trial / path.name).symlink_to(path)
+        if plan.tls is not None:
+            _put_material(plan.tls, material, trial)
+        yield trial
+    finally:
+        shutil.rmtree(trial, ignore_errors=True)
+
+
+def use_servers(plan: Plan, number: int, out: Collection[str]) -> None:
+    """Put the list of servers, with these taken out, where nginx reads it next. Atomic. Raises OSError."""
+    if plan.upstream is None:
+        return
+    here = directory(plan.runtime, number)
+    file = plan.upstream.file(out)
+    (draft,) = write_files([replace(file, path=f"{file.path}.next")], here)
+    draft.replace(here / file.path)
+
+
+@contextmanager
+def servers_trial(plan: Plan, number: int, out: Collection[str]) -> Iterator[Path | None]:
+    """A directory where nginx finds that list beside the files in force; None where there is no list."""
+    if plan.upstream is None:
+        yield None
+        return
+    trial, here = Path(plan.runtime) / "servers-trial", directory(plan.runtime, number)
+    shutil.rmtree(trial, ignore_errors=True)
+    trial.mkdir()
+    try:
+        write_files([plan.upstream.file(out)], trial)
+        for path in here.iterdir():
+            if path.name != plan.upstream.FILE:
+                (trial / path.name).symlink_to(path)
+        yield trial
+    finally:
+        shutil.rmtree(trial, ignore_errors=True)
+
+
+def tested(plan: Plan, where: Path) -> tuple[Problem, ...]:
+    """What nginx has against the files in that directory; blocks while nginx reads them."""
+    argv = (*plan.gateway.at(str(where)), "-t")
+    try:
+        done = subprocess.run(
+            argv, cwd=plan.gateway.cwd, env={name: os.environ[name] for name in os.environ if name != VARIABLE},
+            stdin=subprocess.DEVNULL, capture_output=True, timeout=TEST_SECONDS, check=False,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        return (Problem("nginx -t", f"no verdict within {TEST_SECONDS:g} s", "does a name server answer?"),)
+    if done.returncode == 0:
+        return ()
+    words = (done.stderr + done.stdout).decode("utf-8", "replace")
+    return (objection(plan, words),)
+
+
+def use(runtime: str, number: int) -> None:
+    """Put that generation's files in force for nginx's next start or reload."""
+    draft = link(runtime).with_suffix(".next")
+    draft.unlink(missing_ok=True)
+    draft.symlink_to(directory(runtime, number).name)
+    draft.replace(link(runtime))
+
+
+def prune(runtime: str, keep: Collection[int]) -> None:
+    """Remove the directories of all other generations."""
+    kept = {directory(runtime, number).name for number in keep}
+    for path in Path(runtime).glob("conf-*"):
+        if path.name not in kept:
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def in_force(runtime: str) -> dict[str, str]:
+    """The files that nginx and the app server were given, by their paths; a key is none of them.
+
+    Python leaves bytecode beside gunicorn.conf.py; that is not one of them either.
+    """
+    here = link(runtime).resolve()
+    return {
+        str(path.relative_to(here)): path.read_text("utf-8")
+        for path in sorted(here.rglob("*"))
+        if path.is_file() and path.name not in Tls.FILES and path.parent.name != "__pycache__"
+    }
+
+
+def remove(runtime: str) -> None:
+    """Remove them all, and what the workers left beside them: nginx and they are gone."""
+    link(runtime).unlink(missing_ok=True)
+    for left in (slow(runtime), trace(runtime), workers(runtime)):
+        foreign.remove_tree(left)  # another user's workers write there
+    (Path(runtime) / "nginx.pid").unlink(missing_ok=True)  # a killed nginx leaves it
+    prune(runtime, ())
+
+
+def gateway_changed(old: Plan, new: Plan) -> bool:
+    """Whether nginx reads anything else under the new plan: what the app server does not name is nginx's."""
+    return _gateway_files(old) != _gateway_files(new)
+
+
+def _gateway_files(plan: Plan) -> dict[str, str]:
+    servers = _of_the_server(plan)
+    return {file.path: file.content for file in plan.files if file.path not in servers}
+
+
+def _of_the_server(plan: Plan) -> set[str]:
+    """The paths of the files that its app server reads."""
+    return {word.removeprefix(f"{CONF}/") for word in plan.server.argv if CONF in word}

@@ -1,0 +1,70 @@
+"""`portico purge`: what nginx keeps of a URL, of many, or of a tag is gone at once.
+
+An answer that the app was just making when the order came is made of what was before. Such answers are looked for as
+long as a request may take, and dropped as soon as they are kept.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import AsyncGenerator, Callable
+from pathlib import Path
+
+from portico.plan.model import Plan
+from portico.run.background import in_background
+from portico.run.control import server as control
+from portico.run.gateway import cache_files as kept
+from portico.run.gateway.cache_files import Meant
+from portico.turns import WELL, Round, Rounds, turn
+
+LOOK_SECONDS, IDLE_SECONDS = 0.5, 1.0
+_SLACK_SECONDS = 2.0
+"""Times of files are a tick of the kernel behind the clock, and those in the head of an answer have no fractions."""
+
+
+class Purge:
+    """The orders to purge; `watch` is to run beside the serving."""
+
+    def __init__(self, in_force: Callable[[], Plan]) -> None:
+        self._in_force = in_force
+        self._recent: list[tuple[float, Meant]] = []
+        self._lock = threading.Lock()
+
+    async def give(self, asked: control.Parameters) -> AsyncGenerator[object, None]:
+        """Purge what is `asked` for, one a line. Raises PorticoError for what names nothing."""
+        wanted = [kept.meant(what) for what in asked.get("what", "").split("\n") if what]
+        now = time.time()
+        self._recent += [(now, each) for each in wanted]
+        yield {"purged": await in_background(lambda: self._drop_all(wanted))}
+
+    async def watch(self) -> Rounds:
+        """Drop what was under way when an order came, as soon as it is kept."""
+        while True:
+            await turn(LOOK_SECONDS if self._recent else IDLE_SECONDS)
+            forget = time.time() - self._in_force().ladder.drain_seconds - _SLACK_SECONDS
+            self._recent = [(at, each) for at, each in self._recent if at > forget]
+            yield await in_background(self._drop_late) if self._recent else WELL
+
+    def _drop_all(self, wanted: list[Meant]) -> int:
+        with self._lock:
+            found = filter(None, map(kept.read, kept.files(self._in_force().cache)))
+            return sum(kept.drop(each) for each in found if any(is_meant(each) for is_meant in wanted))
+
+    def _drop_late(self) -> Round:
+        """Which files could not be looked at."""
+        recent, wrong = list(self._recent), dict[str, Exception]()
+        since = min(at for at, _ in recent) - _SLACK_SECONDS
+        with self._lock:
+            for path in kept.files(self._in_force().cache, since):
+                try:
+                    _drop_if_meant(path, recent)
+                except Exception as error:  # noqa: BLE001  one file that is none of nginx's does not save the others
+                    wrong[str(path)] = error
+        return wrong
+
+
+def _drop_if_meant(path: Path, recent: list[tuple[float, Meant]]) -> None:
+    each = kept.read(path)
+    if each and any(each.began < at and is_meant(each) for at, is_meant in recent):
+        kept.drop(each)

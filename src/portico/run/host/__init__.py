@@ -1,0 +1,1 @@
+"""Several sites on one gateway."""

@@ -1,0 +1,119 @@
+"""Which of the sites can stand together: their claims, their addresses, and what nginx says of all of them."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Collection, Iterable, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from portico.errors import PorticoError, Problem
+from portico.place.model import Place
+from portico.plan.claim import Claim, Claims
+from portico.plan.gateway import Part, fitting, gateway_plan
+from portico.plan.nginx.part import directory
+from portico.run.disk.write import write_files
+from portico.run.gateway import files
+from portico.run.sockets import ports
+from portico.values import Address
+
+TRIAL = "trial"
+
+Refused = list[tuple[Part, tuple[Problem, ...]]]
+
+
+def acceptable(
+    parts: Collection[Part], place: Place, open_already: Collection[Address] | None
+) -> tuple[list[Part], Refused]:
+    """Those that can be served together, and why each of the others cannot; the earlier go before the later.
+
+    `open_already` are the addresses that are ours; None when the service manager may have handed some over, and
+    nobody can say yet.
+    """
+    fit, conflicting = fitting(parts)
+    refused: Refused = [(one, (problem,)) for one, problem in conflicting]
+    if open_already is not None:
+        fit, more = _bindable(fit, place, open_already)
+        refused += more
+    while problems := objections(fit, place):
+        guilty = _guilty(fit, place, problems)
+        refused.append((guilty, tuple(_about(guilty, problem) for problem in problems)))
+        fit = [one for one in fit if one is not guilty]
+    return fit, refused
+
+
+def conflict(new: Part, parts: Iterable[Part], pending: Iterable[Claim]) -> tuple[Problem, ...]:
+    """Why a site's new part cannot stand beside the others, those included that are about to change."""
+    claims = Claims()
+    for other in (*(part.claim for part in parts), *pending):
+        if other.name != new.claim.name:
+            claims.add(other)
+    problem = claims.add(new.claim)
+    return () if problem is None else (problem,)
+
+
+def objections(parts: Sequence[Part], place: Place) -> tuple[Problem, ...]:
+    """What nginx has against these sites, read from a directory beside the files in force; blocks."""
+    plan, trial = gateway_plan(parts, place), Path(place.runtime) / TRIAL
+    shutil.rmtree(trial, ignore_errors=True)
+    trial.mkdir()
+    try:
+        write_files(plan.files, trial)
+        return files.tested(plan, trial)
+    finally:
+        with suppress(OSError):
+            shutil.rmtree(trial)
+
+
+def _bindable(
+    parts: list[Part], place: Place, open_already: Collection[Address]
+) -> tuple[list[Part], Refused]:
+    known: dict[Address, tuple[Problem, ...]] = dict.fromkeys(open_already, ())
+    fit: list[Part] = []
+    refused: Refused = []
+    for part in parts:
+        problems = tuple(
+            problem for address in part.claim.addresses for problem in _look(known, address, place)
+        )
+        if problems:
+            refused.append((part, problems))
+        else:
+            fit.append(part)
+    return fit, refused
+
+
+def _look(known: dict[Address, tuple[Problem, ...]], address: Address, place: Place) -> tuple[Problem, ...]:
+    if address not in known:
+        try:
+            ports.check([address], place.nginx.path)
+            known[address] = ()
+        except PorticoError as error:
+            known[address] = error.problems
+    return known[address]
+
+
+def _guilty(parts: Sequence[Part], place: Place, problems: tuple[Problem, ...]) -> Part:
+    """The site that nginx means: the one whose file it names, else the first without which it has nothing to say."""
+    words = "\n".join(problem.quote for problem in problems)
+    named = [part for part in parts if f"/{directory(part.claim.name)}/" in words]
+    if len(named) == 1:
+        return named[0]
+    return _first(parts, lambda some: bool(objections(some, place)))
+
+
+def _first(parts: Sequence[Part], is_bad: Callable[[Sequence[Part]], bool]) -> Part:
+    """The last of the shortest beginning of the list that is bad, by halving."""
+    low, high = 0, len(parts)
+    if is_bad(()):
+        raise PorticoError(Problem("nginx", "does not accept a gateway without any site"))
+    while high - low > 1:
+        middle = (low + high) // 2
+        if is_bad(parts[:middle]):
+            high = middle
+        else:
+            low = middle
+    return parts[high - 1]
+
+
+def _about(part: Part, problem: Problem) -> Problem:
+    return Problem(part.claim.origin, f"{problem.where} {problem.what}".strip(), problem.hint, problem.quote)

@@ -1,0 +1,191 @@
+"""What the control socket of a gateway answers to: its sites' questions, and people's."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from portico.errors import FAILED, PorticoError, Problem
+from portico.plan.gateway import Part
+from portico.run import news
+from portico.run.background import in_background
+from portico.run.control import server as control
+from portico.run.host.acceptable import conflict, objections
+from portico.run.host.life import Status
+from portico.run.host.member import Member, read_part
+from portico.run.host.sites import Sites
+from portico.run.machine.state import Phase
+from portico.run.sockets import ports
+from portico.run.supervisor.broadcast import Items
+
+KEPT = ("POST /stop",)
+"""What a gateway answers to as any site does; the rest is a matter of each site's own."""
+
+
+class Answers:
+    def __init__(self, sites: Sites) -> None:
+        self._sites = sites
+        self._trying = asyncio.Lock()
+
+    def of(self, known: Mapping[str, control.Answer]) -> dict[str, control.Answer]:
+        """With what any run answers to."""
+
+        async def status(asked: control.Parameters) -> AsyncGenerator[object, None]:
+            async for told in known["GET /status"].give(asked):
+                assert isinstance(told, dict)
+                yield told | {"sites": await self._sites.status()}
+
+        return {name: known[name] for name in KEPT} | {
+            "GET /status": control.Answer(status),
+            "POST /reload": control.Answer(self._reload),
+            "POST /try": control.Answer(self._try, ("site", "directory")),
+            "POST /use": control.Answer(self._use, ("site", "directory")),
+            "POST /leave": control.Answer(self._leave, ("site",)),
+            "POST /ready": control.Answer(self._ready, ("site",)),
+            "POST /start": control.Answer(self._start, ("site",)),
+            "POST /halt": control.Answer(self._halt, ("site",)),
+        }
+
+    async def _try(self, asked: control.Parameters) -> AsyncGenerator[object, None]:
+        part = await self._part(asked)
+        async with self._trying:
+            problems = await self._objections(part)
+            if not problems:
+                self._sites.pending[part.claim.name] = part.claim
+        yield _told(problems)
+
+    async def _objections(self, part: Part) -> tuple[Problem, ...]:
+        sites, name = self._sites, part.claim.name
+        if problems := conflict(part, sites.parts.values(), sites.pending.values()):
+            return problems
+        if part == sites.parts.get(name):
+            return ()
+        listening = sites.planned().listen
+        fresh = [address for address in part.claim.addresses if address not in listening]
+        place, together = sites.place, tuple((sites.parts | {name: part}).values())
+        try:
+            ports.check(fresh, place.nginx.path)
+        except PorticoError as error:
+            return error.problems
+        return await in_background(lambda: objections(together, place))
+
+    async def _use(self, asked: control.Parameters) -> AsyncGenerator[object, None]:
+        part = await self._part(asked)
+        self._sites.pending.pop(part.claim.name, None)
+        yield _told(() if self._is_leaving() else await self._sites.use(part.claim.name, part))
+
+    async def _leave(self, asked: control.Parameters) -> AsyncGenerator[object, None]:
+        name = asked.get("site", "")
+        if name in self._sites.members and not self._is_leaving():
+            await self._sites.left(name)
+        yield _told(())
+
+    async def _ready(self, asked: control.Parameters) -> AsyncGenerator[object, None]:
+        self._sites.serves(asked.get("site", ""))
+        yield _told(())
+
+    async def _reload(self, _: control.Parameters) -> AsyncGenerator[object, None]:
+        """Read again which sites there are; those that do not run are tried, and it is told how that went."""
+        sites, before = self._sites, set(self._sites.members)
+        with sites.follow() as items:
+            if problems := await sites.reloaded(sites.tell):
+                yield _dropped(problems)
+                return
+            after = set(sites.members)
+            yield {"news": "SitesRead", "added": len(after - before), "removed": len(before - after)}
+            for name, member in sites.members.items():
+                if member.life.status is Status.REFUSED:
+                    yield {"news": "SiteRefused", "name": name, "reason": member.life.reason}
+            while self._has_untried():
+                item = await items.get()
+                if isinstance(item, news.SiteServes):
+                    yield {"news": "SiteServes", "name": item.name}
+                elif isinstance(item, news.SiteDown) and item.name in sites.members:
+                    yield _down(item.name, sites.members[item.name].life.reason, item.code)
+                elif isinstance(item, news.Stopping):
+                    return
+
+    def _has_untried(self) -> bool:
+        return any(not member.life.is_tried for member in self._sites.members.values())
+
+    async def _start(self, asked: control.Parameters) -> AsyncGenerator[object, None]:
+        """Start a site that does not run, and tell how that went; what was wrong with it may be repaired."""
+        sites, member = self._sites, self._named(asked)
+        name = member.wanted.name
+        with sites.follow() as items:
+            if member.child is not None and member.life.status is Status.STARTING:
+                # It may have begun before the repair: this attempt counts only when it is a good one.
+                if (told := await _end_of_start(items, name)) is None or isinstance(told, news.SiteServes):
+                    yield _ended(told, name)
+                    return
+            elif member.child is not None:
+                raise PorticoError(Problem("", f"{name} is {member.life.status}", "reload it"))
+            if problems := await sites.reloaded(lambda event: sites.tell_about(name, event)):
+                yield _dropped(problems)
+                return
+            taken = sites.members.get(name)
+            if taken is None or taken.life.status is Status.REFUSED:
+                reason = taken.life.reason if taken else "it is not there any more"
+                yield {"news": "SiteRefused", "name": name, "reason": reason}
+                return
+            told = await _end_of_start(items, name)
+            if isinstance(told, news.SiteDown):
+                yield _down(name, sites.members[name].life.reason, told.code)
+            else:
+                yield _ended(told, name)
+
+    async def _halt(self, asked: control.Parameters) -> AsyncGenerator[object, None]:
+        """Do not start it, and do not try it again. One that serves is stopped by itself."""
+        sites, member = self._sites, self._named(asked)
+        name = member.wanted.name
+        with sites.follow() as items:
+            sites.supervisors.halt(member)
+            if member.child is not None:
+                await _end_of_start(items, name)
+        yield {"name": name, "status": member.life.status}
+
+    def _named(self, asked: control.Parameters) -> Member:
+        name = asked.get("site", "")
+        if (member := self._sites.members.get(name)) is None:
+            names = ", ".join(self._sites.members)
+            raise PorticoError(Problem("", f'no site is called "{name}"', f"there are: {names}"))
+        return member
+
+    async def _part(self, asked: control.Parameters) -> Part:
+        name, where = asked.get("site", ""), Path(asked.get("directory", ""))
+        part = await in_background(lambda: read_part(where))
+        if part.claim.name != name or name not in self._sites.members:
+            raise PorticoError(Problem("", f'"{name}" is no site of this gateway'))
+        return part
+
+    def _is_leaving(self) -> bool:
+        return self._sites.pump.state.phase in (Phase.STOPPING, Phase.ENDED)
+
+
+async def _end_of_start(items: Items, name: str) -> news.SiteServes | news.SiteDown | None:
+    """How the start of that site went; None when it, or the gateway, is stopped instead."""
+    while True:
+        item = await items.get()
+        if isinstance(item, news.SiteServes | news.SiteDown) and item.name == name:
+            return item
+        if isinstance(item, news.Stopping) or (isinstance(item, news.SiteStopped) and item.name == name):
+            return None
+
+
+def _told(problems: tuple[Problem, ...]) -> dict[str, Any]:
+    return {"problems": [asdict(problem) for problem in problems]}
+
+
+def _ended(told: object, name: str) -> dict[str, Any]:
+    return {"news": "SiteServes" if told else "Stopping", "name": name}
+
+
+def _dropped(problems: tuple[Problem, ...]) -> dict[str, Any]:
+    return {"news": "GenerationDropped", "number": 0, "code": FAILED, **_told(problems)}
+
+
+def _down(name: str, reason: str, code: int) -> dict[str, Any]:
+    return {"news": "SiteDown", "name": name, "reason": reason, "code": code if code > 0 else FAILED}

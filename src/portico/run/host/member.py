@@ -1,0 +1,117 @@
+"""One site of a gateway: what is wanted, and what is there of it on this machine before its supervisor runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from portico.errors import PorticoError, Problem
+from portico.plan import claim
+from portico.plan.gateway import READ, Part, placeholder
+from portico.plan.model import Plan, Tls
+from portico.run.disk import directories, lock
+from portico.run.gateway import files
+from portico.run.host.life import Life
+from portico.run.host.pointer import POINTER
+from portico.run.processes import child
+from portico.run.processes.stderr import Lines
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A site that is to be served. `argv` starts its supervisor; `plan` is the site without its app's facts, which
+    stands until the supervisor brings them; without one, `problems` say why."""
+
+    name: str
+    origin: str
+    argv: tuple[str, ...]
+    plan: Plan | None
+    runtime: str = ""
+    """Its runtime directory; "" where another site has it."""
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass
+class Member:
+    """A site that was taken in, and its supervisor when one runs."""
+
+    wanted: Wanted
+    life: Life = field(default_factory=Life)
+    child: child.Child | None = None
+    words: Lines | None = None
+    held: list[str] = field(default_factory=list)
+    """What it said since it was started again."""
+    is_gone: bool = False
+    """It is not wanted any more."""
+
+
+def prepare(wanted: Wanted, gateway: str) -> Part:
+    """Make its directories and put its error pages where nginx looks for them; its part without an app.
+
+    Raises PorticoError for a site that cannot be, or that another Portico runs.
+    """
+    plan = wanted.plan
+    if plan is None:
+        raise PorticoError(*wanted.problems)
+    directories.make(plan)
+    if other := lock.running(plan.runtime):
+        hint = f"stop it first: portico stop --site {plan.name}" if other.pid else "wait for it, or stop it"
+        raise PorticoError(Problem(wanted.origin, f"already running: pid {other.pid}", hint))
+    (Path(plan.runtime) / POINTER).write_text(gateway, "utf-8")
+    show_pages(plan)
+    return waiting(plan)
+
+
+def waiting(plan: Plan) -> Part:
+    """The site's part while its app is not there. Raises PorticoError without a certificate to serve with."""
+    if plan.tls is None:
+        return placeholder(plan)
+    from portico.run.tls.material import choose
+
+    material = choose(plan)
+    assert material is not None
+    certificate = material.certificate.pem.decode("ascii")
+    hsts = plan.tls.hsts_file(material.hsts_seconds).content
+    return placeholder(plan, ((Tls.CERTIFICATE, certificate), (Tls.HSTS, hsts)))
+
+
+def show_pages(plan: Plan) -> None:
+    """The error pages of a site whose supervisor does not run. Raises OSError."""
+    if files.link(plan.runtime).exists():
+        return  # those of the last run
+    number = files.next_number(plan.runtime)
+    files.write(plan, number)
+    files.use(plan.runtime, number)
+
+
+def clear_away(wanted: Wanted) -> None:
+    """The gateway ends: nothing of what was prepared stays, unless it is another's now."""
+    plan = wanted.plan
+    if plan is None or lock.running(plan.runtime):
+        return
+    (Path(plan.runtime) / POINTER).unlink(missing_ok=True)
+    Path(plan.booting).unlink(missing_ok=True)
+    files.remove(plan.runtime)
+
+
+def set_booting(wanted: Wanted, *, on: bool) -> None:
+    """nginx says "starting" while the flag is there, "down" when it is not."""
+    if wanted.plan is None:
+        return
+    flag = Path(wanted.plan.booting)
+    try:
+        if on:
+            flag.touch(mode=0o644)
+        else:
+            flag.unlink(missing_ok=True)
+    except OSError:
+        pass  # a full disk: the page says "down", which is nearly as true
+
+
+def read_part(where: Path) -> Part:
+    """The part of a site whose files are in that directory. Raises PorticoError for what is none."""
+    try:
+        texts = {path.name: path.read_text("utf-8") for path in map(where.joinpath, READ) if path.exists()}
+        return Part(claim.parse((where / claim.FILE).read_text("utf-8")), tuple(texts.items()))
+    except (OSError, ValueError) as error:
+        raise PorticoError(Problem(str(where), f"holds no site: {error}")) from None

@@ -1,0 +1,257 @@
+"""The sites of a gateway: a supervisor for each, their parts of one nginx, and what they ask of it.
+
+nginx itself is run as that of any site (`run.supervisor.loop`): the gateway is a site without an app, whose plan is
+made of the parts of the others. A part that changes is a reload of that plan: written, tested, switched (D8).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any
+
+from portico.errors import PorticoError, Problem, UsageError
+from portico.place.model import Place
+from portico.plan.claim import Claim
+from portico.plan.gateway import Part, gateway_plan
+from portico.plan.model import Ladder, Plan
+from portico.run import news
+from portico.run.background import in_background
+from portico.run.control import server as control
+from portico.run.driver import Pump
+from portico.run.gateway.accepting import accepting, until_replaced
+from portico.run.host.acceptable import conflict
+from portico.run.host.intake import Taken, taken_in
+from portico.run.host.life import Status
+from portico.run.host.member import Member, Wanted, clear_away, waiting
+from portico.run.host.supervisors import Supervisors
+from portico.run.machine import event as was
+from portico.run.machine.event import Event
+from portico.run.processes import proc
+from portico.run.processes.table import Processes
+from portico.run.running import SayNews
+from portico.run.sockets.systemd import Service
+from portico.run.supervisor.ahead import Begin
+from portico.run.supervisor.broadcast import Board, Items, until_reloaded
+from portico.turns import Rounds
+from portico.values import Address
+
+
+class Sites:
+    """What `run.supervisor.loop` is given as `along`; `look` reads again which sites there are to be."""
+
+    def __init__(self, place: Place, look: Callable[[], Sequence[Wanted]]) -> None:
+        self.place, self._look = place, look
+        self.supervisors = Supervisors(self._tell_ready, self._stop_seconds)
+        self.parts: dict[str, Part] = {}
+        self.pending: dict[str, Claim] = {}
+        """What sites were told they may have, and have not begun to use."""
+        self._say: SayNews = lambda _: None
+        self._ready: news.Ready | None = None
+        self._rereads, self._only = False, ""
+        self._next: Taken | None = None
+
+    @property
+    def members(self) -> dict[str, Member]:
+        """Every site that is wanted, refused ones too."""
+        return self.supervisors.members
+
+    # What run.loop asks ---------------------------------------------------------------------------------
+
+    def settle(self, plan: Plan, service: Service) -> Plan:
+        """Take in every site that can be served. Raises UsageError when none can."""
+        del plan
+        taken = self._taken_in(None if service.taken else ())
+        self.supervisors.members, self.parts = taken.members, taken.parts
+        if not self.parts:
+            raise UsageError(*(Problem("", one.life.reason) for one in self.members.values()))
+        return self.planned()
+
+    def planned(self) -> Plan:
+        return gateway_plan(tuple(self.parts.values()), self.place)
+
+    def hears(self, say: SayNews) -> SayNews:
+        def hear(item: news.News) -> None:
+            if isinstance(item, news.Ready):
+                self._ready = item
+                self._tell_ready()
+                return
+            if isinstance(item, news.Switched):
+                self._reconcile()
+            if isinstance(item, news.GenerationDropped):
+                self._next = None
+            say(item)
+
+        self._say = say
+        return hear
+
+    def join(
+        self, pump: Pump, processes: Processes, board: Board, answers: Mapping[str, control.Answer]
+    ) -> dict[str, control.Answer]:
+        from portico.run.host.answers import Answers
+
+        self.pump, self._board = pump, board
+        for member in self.members.values():
+            if member.life.status is Status.REFUSED:
+                self._tell_refused(member)
+        self.supervisors.join(processes, board)
+        return Answers(self).of(answers)
+
+    def tell(self, event: Event) -> None:
+        """A reload that a person asks for reads again which sites there are."""
+        if isinstance(event, was.ReloadAsked):
+            self._rereads, self._only = True, ""
+        self.pump.tell(event)
+
+    def tell_about(self, name: str, event: Event) -> None:
+        """The same where only this site is meant: others that do not run are left alone."""
+        if not self._rereads:
+            self._rereads, self._only = True, name
+        elif self._only != name:
+            self._only = ""
+        self.pump.tell(event)
+
+    def replan(self, path: str, old: Plan, _: Begin) -> Plan:
+        """The plan of the sites as they are now; called in a thread of its own. Raises PorticoError."""
+        if path:
+            raise PorticoError(
+                Problem("", "a gateway has no release", "reload one of its sites: --site NAME")
+            )
+        if self._rereads:
+            self._rereads = False
+            self._next = self._taken_in(old.listen)
+            return gateway_plan(tuple(self._next.parts.values()), self.place)
+        return self.planned()
+
+    def watch(self) -> Rounds:
+        """Start what is due, for ever."""
+        return self.supervisors.watch()
+
+    async def leave(self) -> None:
+        """nginx has left: the sites finish what they have."""
+        await self.supervisors.leave()
+
+    def serves(self, name: str) -> None:
+        """Its supervisor says that it answers through nginx."""
+        self.supervisors.serves(name, self.urls(name))
+
+    def urls(self, name: str) -> tuple[str, ...]:
+        """Where people find the site, as far as that is known."""
+        if name in self.parts:
+            return self.parts[name].claim.urls
+        plan = self.members[name].wanted.plan
+        return plan.urls if plan else ()
+
+    def follow(self) -> AbstractContextManager[Items]:
+        """The news from now on."""
+        return self._board.follow()
+
+    def _stop_seconds(self) -> float:
+        longest = max((one.claim.request_seconds for one in self.parts.values()), default=0.0)
+        return Ladder.of(longest).stop_seconds
+
+    # Which sites there are ------------------------------------------------------------------------------
+
+    def _taken_in(self, open_already: Collection[Address] | None) -> Taken:
+        before, now = Taken(self.members, self.parts), self.supervisors.now()
+        return taken_in(self._look(), before, self.place, open_already, now, self._only)
+
+    def _reconcile(self) -> None:
+        """nginx serves the sites that were read again: start what is new, stop what is not wanted any more."""
+        if self._next is None:
+            return
+        taken, self._next = self._next, None
+        members, parts = taken.members, taken.parts
+        # What a site did since they were read again counts: it was started, it changed its part.
+        members |= {
+            name: one
+            for name, one in self.members.items()
+            if one.child and name in parts and name in self.parts
+        }
+        parts |= {name: self.parts[name] for name in parts if members[name] is self.members.get(name)}
+        before, self.supervisors.members, self.parts = self.members, members, parts
+        for name, member in before.items():
+            if members.get(name) is member:
+                continue
+            if member.child is not None:
+                self.supervisors.send_away(member)
+            elif name not in members:
+                clear_away(member.wanted)
+        for name, member in members.items():
+            if before.get(name) is not member and member.life.status is Status.REFUSED:
+                self._tell_refused(member)
+        self.supervisors.wake()
+
+    def _tell_refused(self, member: Member) -> None:
+        problems = (Problem("", member.life.reason),)
+        self._say(news.SiteRefused(member.wanted.name, member.wanted.origin, problems))
+
+    def _tell_ready(self) -> None:
+        """The gateway is ready when nginx is and every site was tried."""
+        if self._ready is not None and all(one.life.is_tried for one in self.members.values()):
+            ready, self._ready = self._ready, None
+            self._say(ready)
+
+    # A part that changes --------------------------------------------------------------------------------
+
+    async def use(self, name: str, part: Part) -> tuple[Problem, ...]:
+        """Have nginx serve this part of the site; what is in the way, then nothing has changed."""
+        before = self.parts.get(name)
+        if part == before or name not in self.members:
+            return ()
+        self.parts[name] = part
+        workers = accepting(self.place.runtime)
+        problems = await self.reloaded(self.pump.tell)
+        if problems and before is not None and self.parts.get(name) is part:
+            self.parts[name] = before
+        if not problems:
+            await until_replaced(workers)
+        return problems
+
+    async def left(self, name: str) -> None:
+        """A site is being stopped: its pages stay, for the domains that it has now."""
+        member = self.members[name]
+        fresh = await in_background(lambda: [one for one in self._look() if one.name == name and one.plan])
+        for wanted in (*fresh, member.wanted):
+            try:
+                part = waiting(wanted.plan) if wanted.plan else None
+            except PorticoError:
+                continue  # its certificate is none by now
+            if part and not conflict(part, self.parts.values(), self.pending.values()):
+                member.wanted = wanted
+                await self.use(name, part)
+                return
+
+    async def reloaded(self, tell: Callable[[Event], None]) -> tuple[Problem, ...]:
+        """Ask for a reload, and what was in its way."""
+        with self._board.follow() as items:
+            tell(was.ReloadAsked())
+            async for item in until_reloaded(items):
+                if isinstance(item, news.GenerationDropped):
+                    return item.problems
+        return ()
+
+    # What it tells --------------------------------------------------------------------------------------
+
+    async def status(self) -> list[dict[str, Any]]:
+        """The sites, ready for JSON."""
+        return await in_background(lambda: [self._told(one) for one in list(self.members.values())])
+
+    def _told(self, member: Member) -> dict[str, Any]:
+        now = self.supervisors.now()
+        pid = member.child.pid if member.child else None
+        due = member.life.due
+        return {
+            "name": member.wanted.name,
+            "origin": member.wanted.origin,
+            "status": member.life.status,
+            "urls": self.urls(member.wanted.name),
+            "runtime": member.wanted.runtime,
+            "pid": pid,
+            "memory": proc.memory(pid) if pid else 0,
+            "since_seconds": round(now - member.life.since, 3),
+            "failures": member.life.failures,
+            "code": member.life.code,
+            "retry_seconds": None if due is None else round(max(0.0, due - now), 3),
+            "reason": member.life.reason,
+        }

@@ -1,0 +1,1 @@
+"""Children: started, watched, written down for whoever comes after a kill, ended with all their descendants."""

@@ -1,0 +1,182 @@
+"""Start a program as a child that cannot outlive Portico, and end it with all its descendants.
+
+Each child leads a process group of its own: Ctrl-C in the terminal does not reach it, and what it leaves behind
+(nginx's workers after a kill -9 of their master) is found and ended by the group's number. All stay in one session:
+the kernel schedules each session as one group (sched(7), autogroup), and nginx and an app that pass a request on from
+one group to another spend a tenth more CPU on it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import socket
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import IO
+
+from portico.place.owner import as_user
+from portico.place.tools import without_tools
+from portico.run.machine.action import Manner
+from portico.run.processes import proc
+
+UNKNOWN = 255
+"""The exit code of a child that somebody else collected, as asyncio has it."""
+LISTENER_FD = 3
+"""Where a server finds the socket it inherits (Gunicorn: bind = "fd://3"), as systemd would pass it."""
+
+_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
+_prctl = ctypes.CDLL(None, use_errno=True).prctl
+
+
+@dataclass(frozen=True)
+class Signals:
+    """What each manner of leaving is called in a program's own language."""
+
+    drain: signal.Signals
+    hurry: signal.Signals
+
+
+NGINX = Signals(drain=signal.SIGQUIT, hurry=signal.SIGTERM)
+APP_SERVER = Signals(drain=signal.SIGTERM, hurry=signal.SIGQUIT)
+"""Gunicorn's words; uWSGI with die-on-term understands both, too."""
+
+
+@dataclass
+class Child:
+    """A started program. `code` is set once it ended; its group may still have members then."""
+
+    name: str
+    pid: int
+    started: int
+    """In clock ticks since boot, as `proc` reads it: with the pid it names this process and no other."""
+    signals: Signals
+    process: subprocess.Popen[bytes] = field(repr=False)
+    code: int | None = None
+    group_is_gone: bool = False
+
+    @property
+    def stderr(self) -> IO[bytes] | None:
+        return self.process.stderr
+
+    def end(self, manner: Manner) -> None:
+        """Ask it to leave. A dead leader cannot pass the word on, so the rest of its group is asked then."""
+        if manner is Manner.KILL:
+            self._signal_group(signal.SIGKILL)
+        elif self.code is not None:
+            self._signal_group(self.signals.drain)
+        else:
+            number = self.signals.hurry if manner is Manner.HURRY else self.signals.drain
+            os.kill(self.pid, number)  # not reaped yet, so the pid is still ours
+
+    def hang_up(self) -> None:
+        """SIGHUP: read your files again."""
+        if self.code is None:
+            os.kill(self.pid, signal.SIGHUP)
+
+    def _signal_group(self, number: signal.Signals) -> None:
+        if self.group_is_gone:
+            return
+        try:
+            os.killpg(self.pid, number)
+        except (ProcessLookupError, PermissionError):
+            # Only zombies are left of it (EPERM: members that changed their user, which we cannot reach).
+            pass
+
+    def reap(self) -> bool:
+        """Collect what ended of the group; True when the leader was among it.
+
+        `adopt_orphans` makes us the parent of every member whose own parent is gone, and a group's number
+        stays taken while one member is not collected: so none is missed and no stranger is hit.
+        """
+        had_ended = self.code is not None
+        while not self.group_is_gone:
+            try:
+                pid, status = os.waitpid(-self.pid, os.WNOHANG)
+            except ChildProcessError:
+                self.group_is_gone = True
+                if self.code is None:  # whoever collected it did not say how it ended
+                    self.code = self.process.returncode = UNKNOWN
+                break
+            if pid == 0:
+                break
+            if pid == self.pid:
+                self.code = self.process.returncode = os.waitstatus_to_exitcode(status)
+        return self.code is not None and not had_ended
+
+
+def start(
+    name: str,
+    argv: tuple[str, ...],
+    *,
+    cwd: str,
+    env: Mapping[str, str],
+    signals: Signals,
+    listener: socket.socket | None = None,
+    keeps: tuple[int, ...] = (),
+    user: str = "",
+    reads_stderr: bool = False,
+    stdout: int = 2,
+) -> Child:
+    """Start a program; must be called from the main thread. Raises OSError when it cannot be started.
+
+    Its standard output joins its standard error on ours, because our standard output is for results; `stdout` 1 is
+    for a program whose output is results, too.
+    `user` is who it runs as, empty for ourselves. PWD is `cwd`: Gunicorn would take ours for its own directory where
+    both are the same place, and through a link in it load the code of another release later.
+    `reads_stderr` gives us a pipe instead. `keeps` are descriptors that it inherits under their own numbers.
+    """
+    _keep_listener_fd_taken()
+    parent, listener_fd = os.getpid(), None if listener is None else listener.fileno()
+
+    def before_exec() -> None:
+        _let_work_go_on()
+        # If Portico is killed, the kernel tells the child to leave. The signal belongs to the thread that
+        # started it, hence the main thread.
+        _prctl(_PR_SET_PDEATHSIG, int(signals.drain))
+        if os.getppid() != parent:
+            os._exit(1)
+        if listener_fd is not None:
+            os.dup2(listener_fd, LISTENER_FD)
+
+    environ = {**without_tools(os.environ), **env, "PWD": cwd}
+    process = subprocess.Popen(
+        argv,
+        cwd=cwd,
+        **{"env": environ, **as_user(user, environ)},
+        stdin=subprocess.DEVNULL,
+        stdout=stdout,
+        stderr=subprocess.PIPE if reads_stderr else None,
+        process_group=0,
+        pass_fds=keeps if listener is None else (*keeps, LISTENER_FD),
+        preexec_fn=before_exec,
+    )
+    entry = proc.entry(process.pid)  # not reaped yet, so it is there even if it failed at once
+    return Child(name, process.pid, entry.started if entry else 0, signals, process)
+
+
+def adopt_orphans() -> None:
+    """Become the parent of descendants whose own parent dies, as PID 1 is anyway."""
+    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def _let_work_go_on() -> None:
+    """SCHED_BATCH (sched(7)): a program that wakes up waits for the one at work, and does not take its core.
+
+    Each request wakes nginx twice and the app once. On full cores nginx otherwise interrupts the app in the middle of
+    nearly every request: a fifth more CPU for each, and no answer comes earlier. Nothing changes on idle cores.
+    """
+    try:
+        if os.sched_getscheduler(0) == os.SCHED_OTHER:
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+    except OSError:
+        pass  # a sandbox forbids it: it works as it is
+
+
+def _keep_listener_fd_taken() -> None:
+    """Nothing of ours may sit where the child's socket goes: subprocess's own error pipe, for one."""
+    while (fd := os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)) <= LISTENER_FD:
+        pass  # stays open on purpose
+    os.close(fd)

@@ -1,0 +1,114 @@
+"""What a Portico that was killed left behind: written down while it runs, ended by the next one."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from portico.errors import PorticoError, Problem
+from portico.run.processes import proc
+from portico.run.processes.child import Child
+
+NAME = "children.json"
+PATIENCE_SECONDS = 0.5
+"""Whoever was told to leave when Portico died (PR_SET_PDEATHSIG) has had the time that this start needed to get here,
+and may finish for this long; the new start must be serving within two seconds, on busy cores, too."""
+KILLED_SECONDS = 2.0
+"""The kernel needs a moment to end what was killed."""
+
+
+@dataclass(frozen=True)
+class Left:
+    """A process group: its leader's pid, when that started in ticks of `boot`, the signal it drains on."""
+
+    pid: int
+    started: int
+    drain: int
+    boot: str
+
+
+def record(runtime: str, children: Iterable[Child]) -> None:
+    """Write down who must be gone before another Portico may start here."""
+    boot = proc.boot_id()
+    left = [Left(child.pid, child.started, int(child.signals.drain), boot) for child in children]
+    path = Path(runtime) / NAME
+    draft = path.with_suffix(".tmp")
+    try:
+        draft.touch(mode=0o600)
+    except FileNotFoundError:
+        return  # the runtime directory is gone, and this run is ending for it
+    draft.write_text(json.dumps([asdict(one) for one in left]), "ascii")
+    draft.replace(path)
+
+
+def forget(runtime: str) -> None:
+    (Path(runtime) / NAME).unlink(missing_ok=True)
+
+
+def end(runtime: str) -> None:
+    """End what an earlier Portico left. Only processes that are provably its own are touched.
+
+    Raises PorticoError when one of them cannot be ended.
+    """
+    ours = _read(Path(runtime) / NAME)
+    # The kernel told the leaders when Portico died; not those that gained privileges by file capabilities,
+    # and not the members of a group whose leader was killed as well.
+    for left in ours:
+        _signal(_leader_or_all(left), left.drain)
+    _wait(ours, PATIENCE_SECONDS)
+    _signal(_all_alive(ours), signal.SIGKILL)
+    _wait(ours, KILLED_SECONDS)
+    if stuck := _all_alive(ours):
+        raise PorticoError(*map(_unkillable, stuck))
+    forget(runtime)
+
+
+def _wait(ours: list[Left], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while _all_alive(ours) and time.monotonic() < deadline:
+        time.sleep(0.02)
+
+
+def _read(path: Path) -> list[Left]:
+    try:
+        return [Left(**one) for one in json.loads(path.read_text("ascii"))]
+    except FileNotFoundError:
+        return []
+    except (ValueError, TypeError):
+        return []  # cut short by a full disk; the port check names whoever is still there
+
+
+def _all_alive(ours: list[Left]) -> list[int]:
+    return [pid for left in ours for pid in _alive(left)]
+
+
+def _leader_or_all(left: Left) -> list[int]:
+    alive = _alive(left)
+    return [left.pid] if left.pid in alive else alive
+
+
+def _alive(left: Left) -> list[int]:
+    if left.boot != proc.boot_id():
+        return []
+    leader = proc.entry(left.pid)
+    if leader is not None and leader.started != left.started:
+        return []  # the number was given to somebody else, so the group is gone
+    return [entry.pid for entry in proc.group_of(left.pid) if entry.started >= left.started]
+
+
+def _signal(pids: list[int], number: int) -> None:
+    for pid in pids:
+        try:
+            os.kill(pid, number)
+        except (ProcessLookupError, PermissionError):
+            pass  # gone, or reported below
+
+
+def _unkillable(pid: int) -> Problem:
+    what = f"a process of an earlier run is still there: pid {pid}, {proc.command(pid)}"
+    return Problem("", what, f"end it as its user or as root: kill -9 {pid}")

@@ -1,0 +1,76 @@
+"""The processes of one running site: started, written down for whoever comes after a kill, collected, ended."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from portico.run.machine.action import Manner
+from portico.run.processes import child as children
+from portico.run.processes import orphans as leftovers
+from portico.run.processes.child import Child
+
+KILLED_SECONDS = 2.0
+"""The kernel needs a moment to end what was killed."""
+
+
+class Processes:
+    """`runtime` is where they are written down; `stop_seconds` what descendants of a dead leader have to leave."""
+
+    def __init__(self, runtime: str, stop_seconds: Callable[[], float]) -> None:
+        self._runtime, self._stop_seconds = runtime, stop_seconds
+        self._groups: list[tuple[Child, Callable[[Child], None]]] = []
+
+    def start(self, name: str, argv: tuple[str, ...], ended: Callable[[Child], None], **how: Any) -> Child:
+        """Start a program; `ended` is called when it has, unless everything is being killed. Raises OSError."""
+        started = children.start(name, argv, **how)
+        self._groups.append((started, ended))
+        self._record()
+        return started
+
+    def adopt(self, started: Child, ended: Callable[[Child], None]) -> None:
+        """Look after a program that was started before; `ended` as in `start`."""
+        self._groups = [(group, told) for group, told in self._groups if group is not started]
+        self._groups.append((started, ended))
+        self._record()
+
+    def reap(self) -> None:
+        """Collect what ended, tell who waits for it, and see its descendants off."""
+        for group, ended in list(self._groups):
+            if group.reap():
+                self._see_off(group)
+                ended(group)
+        alive = [(group, ended) for group, ended in self._groups if not group.group_is_gone]
+        if len(alive) < len(self._groups):
+            self._groups = alive
+            with suppress(OSError):  # on a full disk; a record that names more than there are does no harm
+                self._record()
+
+    def _see_off(self, group: Child) -> None:
+        if not group.group_is_gone:
+            group.end(Manner.DRAIN)
+            asyncio.get_running_loop().call_later(self._stop_seconds(), group.end, Manner.KILL)
+
+    async def kill_all(self) -> None:
+        """End whatever is left, and listen to nobody's end any more."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + KILLED_SECONDS
+        self._groups = [(group, _nobody) for group, _ in self._groups]
+        while True:
+            self.reap()
+            if not self._groups or loop.time() >= deadline:
+                break
+            for group, _ in self._groups:
+                group.end(Manner.KILL)
+            await asyncio.sleep(0.005)
+        if not self._groups:
+            leftovers.forget(self._runtime)
+
+    def _record(self) -> None:
+        leftovers.record(self._runtime, [group for group, _ in self._groups])
+
+
+def _nobody(_: Child) -> None:
+    """Who is told of an end that everybody expects."""

@@ -1,0 +1,182 @@
+"""The sockets clients connect to: Portico binds and keeps them, and nginx inherits them.
+
+So they outlive any one nginx: while a killed master is replaced, clients wait in the kernel's queue instead of being
+refused. nginx takes inherited sockets by the variable NGINX, which it uses itself when it replaces its own program
+(https://nginx.org/en/docs/control.html#upgrade), and matches them to its `listen` lines by address.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import errno
+import os
+import socket
+from collections.abc import Collection, Iterable
+from typing import Self
+
+from portico.errors import Problem
+from portico.plan.model import Plan
+from portico.run.sockets import ports
+from portico.run.sockets.systemd import Service, Stored
+from portico.values import Address
+
+VARIABLE = "NGINX"
+COMPLETE_SECONDS = 10.0
+"""A reload of nginx takes some 20 ms; one with a thousand certificates takes longer."""
+_POLL_SECONDS = 0.05
+_PIDFD_GETFD = 438
+"""The same number on every architecture (Linux 5.6)."""
+_syscall = ctypes.CDLL(None, use_errno=True).syscall
+
+
+class Listening:
+    """The listening sockets of one running site. `service` keeps copies, so that they outlive Portico, too."""
+
+    def __init__(self, held: dict[Address, socket.socket], service: Service, *, is_handed_over: bool) -> None:
+        self._held, self._service, self._is_closed = held, service, False
+        self.is_handed_over = is_handed_over
+        """Whether clients may be waiting since before we were started."""
+        for address, listener in held.items():
+            listener.setblocking(False)  # nginx makes its own so, and takes inherited ones as they are
+            service.store(name(address), listener)
+
+    @classmethod
+    def open(cls, plan: Plan, service: Service) -> tuple[Self, list[Problem]]:
+        """Bind what the service manager did not hand over, and say which of its sockets were not wanted.
+
+        Raises PorticoError for each address that nginx could not bind.
+        """
+        held, refused = _fitting(plan.listens, service)
+        is_handed_over = bool(held)
+        try:
+            held |= ports.bind([one for one in plan.listens if one not in held], plan.nginx, plan.backlog)
+        except BaseException:
+            for listener in held.values():
+                listener.close()
+            raise
+        return cls(held, service, is_handed_over=is_handed_over), refused
+
+    def descriptors(self) -> tuple[int, ...]:
+        """What nginx inherits, under the same numbers."""
+        return tuple(listener.fileno() for listener in self._held.values())
+
+    def environment(self) -> dict[str, str]:
+        """Where nginx finds them."""
+        return {VARIABLE: "".join(f"{fd};" for fd in self.descriptors())}
+
+    def leave(self, addresses: Iterable[Address]) -> None:
+        """Close what is not among the addresses: the kernel must not take connections that nobody reads."""
+        for address in set(self._held) - set(addresses):
+            self._held.pop(address).close()
+            self._service.forget(name(address))
+
+    async def complete(self, addresses: Iterable[Address], nginx: int) -> None:
+        """Take copies of the sockets that nginx bound itself, as for an address that a reload brought."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + COMPLETE_SECONDS
+        try:
+            while not set(addresses) <= set(self._held) and loop.time() < deadline:
+                await asyncio.sleep(_POLL_SECONDS)
+                if self._is_closed:
+                    return
+                for address, listener in _copies(nginx, set(addresses) - set(self._held)).items():
+                    self._held[address] = listener
+                    self._service.store(name(address), listener)
+        except OSError:
+            pass  # nginx is gone, or the system forbids it (seccomp, setcap): then the socket is nginx's alone
+
+    def close(self) -> None:
+        """Whoever comes from now on is refused, unless nginx or the service manager still has a copy."""
+        self._is_closed = True
+        for listener in self._held.values():
+            listener.close()
+        self._held.clear()
+
+
+def name(address: Address) -> str:
+    """What the service manager calls the socket; a colon would end its name."""
+    return f"listen-{address.host}-{address.port}".replace(":", "_")
+
+
+def _fitting(
+    wanted: Collection[Address], service: Service
+) -> tuple[dict[Address, socket.socket], list[Problem]]:
+    """Of the sockets that were handed over those the plan has a use for; the others are closed with a word."""
+    held: dict[Address, socket.socket] = {}
+    refused: list[Problem] = []
+    for stored in service.taken:
+        address = _address(stored.socket)
+        why = "it came twice" if address in held else _unfit(stored.socket, address, wanted)
+        if why:
+            refused.append(_refused(stored, address, why))
+        elif stored.socket and address:
+            held[address] = stored.socket
+        if why or (address and stored.name != name(address)):
+            # What is held is stored again, under the name that a reload knows it by.
+            service.forget(stored.name)
+    return held, refused
+
+
+def _unfit(listener: socket.socket | None, address: Address | None, wanted: Collection[Address]) -> str:
+    """Why the plan has no use for it, empty when it has."""
+    if listener is None or address is None:
+        return "it is none for TCP"
+    if address not in wanted:
+        return "the site does not listen there"
+    if address.is_v6 and not listener.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY):
+        return "it takes IPv4, too: set BindIPv6Only=ipv6-only in the .socket unit"
+    if not listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+        return "it does not listen"
+    return ""
+
+
+def _refused(stored: Stored, address: Address | None, why: str) -> Problem:
+    if stored.socket:
+        stored.socket.close()
+    where = f" at {address}" if address else ""
+    return Problem("", f"systemd handed over a socket{where} ({stored.name}), which was closed: {why}")
+
+
+def _address(listener: socket.socket | None) -> Address | None:
+    """Where it listens; None for what is not TCP."""
+    families = (socket.AF_INET, socket.AF_INET6)
+    if listener is None or listener.family not in families or listener.type != socket.SOCK_STREAM:
+        return None
+    host, port = listener.getsockname()[:2]
+    try:
+        return Address.parse(f"[{host.partition('%')[0]}]:{port}")
+    except ValueError:
+        return None  # bound to no port
+
+
+def _copies(pid: int, wanted: set[Address]) -> dict[Address, socket.socket]:
+    """Copies of another process's listening sockets at these addresses. Raises OSError when we may not."""
+    found: dict[Address, socket.socket] = {}
+    process = os.pidfd_open(pid)
+    try:
+        for fd in os.listdir(f"/proc/{pid}/fd"):  # noqa: PTH208  names are all that is wanted
+            copy = copied_socket(process, int(fd), f"/proc/{pid}/fd/{fd}")
+            address = _address(copy)
+            if copy and address in wanted and copy.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+                found[address] = copy
+            elif copy:
+                copy.close()
+    finally:
+        os.close(process)
+    return found
+
+
+def copied_socket(process: int, fd: int, path: str) -> socket.socket | None:
+    """A copy of another process's socket; None for what is no socket, or closed meanwhile. Raises OSError."""
+    try:
+        if not os.readlink(path).startswith("socket:"):  # noqa: PTH115  it is no path
+            return None
+    except FileNotFoundError:
+        return None
+    copy: int = _syscall(_PIDFD_GETFD, process, fd, 0)
+    if copy >= 0:
+        return socket.socket(fileno=copy)
+    if ctypes.get_errno() == errno.EBADF:
+        return None
+    raise OSError(ctypes.get_errno(), "pidfd_getfd")

@@ -1,0 +1,103 @@
+"""Is anything still in progress? Read from the kernel: it needs no server's help and costs no request anything."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable, Collection, Iterable, Iterator
+from pathlib import Path
+
+from portico.run.processes import proc
+
+QUIET_SECONDS = 2.0
+"""Longer than the pauses of an upload that is alive."""
+POLL_SECONDS = 0.25
+LINGER_SECONDS = 0.1
+"""A connect that looked the live path up just before the switch has arrived in the old queue by then."""
+QUEUED, ACCEPTED = "02", "03"
+"""The St column of /proc/net/unix."""
+
+
+async def until_quiet(
+    nginx: int, sockets: Iterable[str], is_busy: Callable[[], bool] = lambda: False
+) -> None:
+    """Return once nginx has not moved for a while and no request is with the app.
+
+    nginx waits for idle keep-alive connections as long as `keepalive_min_timeout` says, which protects
+    clients during a reload and only delays the end of everything when stopping.
+    """
+    loop, paths = asyncio.get_running_loop(), frozenset(sockets)
+    last, since = -1, loop.time()
+    while loop.time() - since < QUIET_SECONDS:
+        await asyncio.sleep(POLL_SECONDS)
+        moves = sum(proc.wakes(entry.pid) for entry in proc.group_of(nginx))
+        if moves != last or requests(paths, QUEUED, ACCEPTED) or is_busy():
+            last, since = moves, loop.time()
+
+
+def has_asked(nginx: int, listens: frozenset[int]) -> bool:
+    """Whether nginx has a TCP connection that it opened itself: a request that a server elsewhere has in hand."""
+    import psutil
+
+    for entry in proc.group_of(nginx):
+        try:
+            held = psutil.Process(entry.pid).net_connections("tcp")
+        except psutil.Error:
+            continue
+        if any(one.raddr and one.laddr.port not in listens for one in held):
+            return True
+    return False
+
+
+def has_connection(workers: Collection[int], address: str) -> bool:
+    """Whether one of these processes has a connection to that server, `host:port` or `unix:/path`; blocks."""
+    if address.startswith("unix:"):
+        return bool(requests(frozenset({address.removeprefix("unix:")}), QUEUED, ACCEPTED))
+    import psutil
+
+    there = _addresses(address)
+    for pid in workers:
+        try:
+            held = psutil.Process(pid).net_connections("tcp")
+        except psutil.Error:
+            continue
+        if any(one.raddr and (one.raddr.ip, one.raddr.port) in there for one in held):
+            return True
+    return False
+
+
+def _addresses(address: str) -> set[tuple[str, int]]:
+    """Where a name leads; nowhere when that cannot be found out."""
+    host, _, port = address.rpartition(":")
+    try:
+        found = socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM)
+    except (OSError, ValueError):
+        return set()
+    return {(str(one[4][0]), int(one[4][1])) for one in found}
+
+
+async def until_read(path: str) -> None:
+    """Return once nothing waits at a socket that no new request can reach."""
+    await asyncio.sleep(LINGER_SECONDS)
+    while requests(frozenset({path}), QUEUED):
+        await asyncio.sleep(LINGER_SECONDS)
+
+
+def requests(sockets: frozenset[str], *states: str) -> int:
+    """Requests that wait for the app or are with it: one connection each (D1)."""
+    return sum(path in sockets and state in states for path, state in _connections())
+
+
+def has_requests(runtimes: Collection[str]) -> bool:
+    """Whether an app of one of the sites in these runtime directories has a request, or one waits for it."""
+    starts = tuple(f"{runtime}/app" for runtime in runtimes)
+    return any(path.startswith(starts) and state in (QUEUED, ACCEPTED) for path, state in _connections())
+
+
+def _connections() -> Iterator[tuple[str, str]]:
+    """The path of each unix socket that has one, and its state."""
+    # Anybody may name a socket: only a line feed ends a line.
+    for line in Path("/proc/net/unix").read_bytes().decode("utf-8", "surrogateescape").split("\n")[1:]:
+        row = line.split(maxsplit=7)
+        if len(row) == 8:
+            yield row[7], row[5]

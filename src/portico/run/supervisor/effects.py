@@ -1,0 +1,430 @@
+"""Performs the machine's actions, and owns what they need: processes, sockets, questions under way.
+
+What comes of an action is told as an event, later; nothing here decides anything.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+from collections.abc import Callable, Coroutine, Mapping
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from portico.errors import PorticoError, Problem
+from portico.plan.model import Plan
+from portico.run import news
+from portico.run.background import from_thread, in_background
+from portico.run.disk import directories
+from portico.run.gateway import files, maintenance
+from portico.run.gateway.model import Gateway, Tell
+from portico.run.gateway.own import CANNOT_START, cannot_start
+from portico.run.machine import action as do
+from portico.run.machine import event as was
+from portico.run.machine.action import Action
+from portico.run.machine.event import Event
+from portico.run.processes import child as children
+from portico.run.processes.child import Child
+from portico.run.processes.table import Processes
+from portico.run.running import SayNews
+from portico.run.sockets import quiet, switch
+from portico.run.supervisor import cause
+from portico.run.supervisor.ahead import Aheads, Begin
+from portico.run.upstream import health
+
+if TYPE_CHECKING:
+    from portico.run.tls.material import Material
+
+Replan = Callable[[str, Plan, Begin], Plan]
+"""With the directory where the code is now ("" for where it was), the plan in force, and who begins on a draft."""
+
+TEST_LEAVES_SECONDS = 1.0
+"""`nginx -t` takes some 20 ms, unless it waits for a name server."""
+
+
+class World:
+    """One running site. `tell` takes an event, from the loop's own thread only."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        number: int,
+        gateway: Gateway,
+        processes: Processes,
+        *,
+        tell: Tell,
+        say: SayNews,
+        replan: Replan,
+        material: Material | None = None,
+        aheads: Aheads | None = None,
+    ) -> None:
+        self._materials = {number: material}
+        self.plans: dict[int, Plan] = {number: plan}
+        self.in_force, self._number_in_force = plan, number
+        self.out: frozenset[str] = frozenset()
+        """The servers of the upstream that get no requests."""
+        self.gateway, self._processes = gateway, processes
+        self._tell, self._say, self._replan = tell, say, replan
+        self._loop = asyncio.get_running_loop()
+        self._paths = {number: ""}
+        self._has_served = False
+        self._servers: dict[int, Child] = {}
+        self._aheads = aheads or Aheads()
+        self._listeners: dict[int, socket.socket] = {}
+        self._questions: dict[int, asyncio.Task[None]] = {}
+        self._work: set[asyncio.Task[None]] = set()
+        self._tests: list[asyncio.Task[Any]] = []
+        self._perform: Mapping[type[Action], Callable[[Any], None]] = {
+            do.SetBooting: self._set_booting,
+            do.CheckFiles: self._check_files,
+            do.UseFiles: self._use_files,
+            do.StartServer: self._start_server,
+            do.EndServer: self._end_server,
+            do.AskServer: self._ask_server,
+            do.MakeLive: self._make_live,
+            do.TakeDown: self._take_down,
+            do.WatchQueue: self._watch_queue,
+            do.EmptyQueue: self._empty_queue,
+            do.Forget: self._forget,
+            do.StartGateway: lambda _: self.gateway.start(self.in_force),
+            do.ReloadGateway: lambda _: self.gateway.reload(self.in_force),
+            do.EndGateway: self._end_gateway,
+            do.AskGateway: self._ask_gateway,
+            do.MakePlan: self._make_plan,
+            do.Say: lambda said: say(said.news),
+        }
+
+    def perform(self, action: Action) -> None:
+        """Do it. What the disk or the kernel refuses is said and does not end the serving."""
+        try:
+            self._perform[type(action)](action)
+        except OSError as error:
+            what = f"{type(action).__name__}: {error.strerror or error}"
+            self._say(news.Trouble(Problem(str(error.filename or ""), what)))
+
+    # Files and sockets ---------------------------------------------------------------------------------
+
+    def _set_booting(self, action: do.SetBooting) -> None:
+        flag = Path(self.in_force.booting)
+        if action.on:
+            flag.touch(mode=0o644)
+        else:
+            flag.unlink(missing_ok=True)
+
+    def _check_files(self, action: do.CheckFiles) -> None:
+        plan, number = self.plans[action.number], action.number
+        try:
+            files.write(plan, number, self.out, self._materials.get(number))
+        except OSError as error:
+            problem = Problem(error.filename or plan.runtime, f"cannot be written: {error.strerror}")
+            self._tell(was.FilesRefused(number, (problem,)))
+            return
+
+        def check() -> Event:
+            problems = self.gateway.objections(plan, files.directory(plan.runtime, number))
+            return was.FilesRefused(number, problems) if problems else was.FilesAccepted(number)
+
+        self._tests.append(self._in_background(check))
+
+    def _use_files(self, action: do.UseFiles) -> None:
+        self.in_force, self._number_in_force = self.plans[action.number], action.number
+        files.use_servers(self.in_force, action.number, self.out)  # who went out since they were written
+        files.use_material(self.in_force, action.number, self.material)  # and what was renewed
+        files.use(self.in_force.runtime, action.number)
+        self._prune()
+
+    def _prune(self) -> None:
+        """What nginx uses stays, after a failure too: people look at what was in force."""
+        files.prune(self.in_force.runtime, {*self.plans, self._number_in_force})
+
+    async def take_out(self, out: frozenset[str]) -> None:
+        """Send no more requests to these servers of the upstream. Raises PorticoError when nginx will not have it."""
+        plan, number = self.in_force, self._number_in_force
+        trial = self._loop.create_task(in_background(lambda: self._objections(plan, number, out)))
+        self._tests = [*(test for test in self._tests if not test.done()), trial]
+        if problems := await trial:
+            raise PorticoError(*problems)
+        self.out = out
+        files.use_servers(self.in_force, self._number_in_force, out)  # a reload may have come between
+        self.gateway.reload(self.in_force)
+
+    def _objections(self, plan: Plan, number: int, out: frozenset[str]) -> tuple[Problem, ...]:
+        """What nginx has against the list of servers without these."""
+        with files.servers_trial(plan, number, out) as trial:
+            return self.gateway.objections(plan, trial) if trial else ()
+
+    @property
+    def material(self) -> Material | None:
+        """What HTTPS is served with."""
+        return self._materials.get(self._number_in_force)
+
+    async def put_material(self, material: Material) -> None:
+        """Serve HTTPS with that from now on. Raises PorticoError when nginx will not have it, OSError for the disk."""
+        plan, number = self.in_force, self._number_in_force
+        trial = self._loop.create_task(in_background(lambda: self._against(plan, number, material)))
+        self._tests = [*(test for test in self._tests if not test.done()), trial]
+        if problems := await trial:
+            raise PorticoError(*problems)
+        if (
+            is_same := self.in_force.tls == plan.tls
+        ):  # else a reload came between, with a certificate of its own
+            files.use_material(self.in_force, self._number_in_force, material)
+        for other, known in self.plans.items():
+            if known.tls == plan.tls:  # also one that is being tried, or kept warm for a rollback
+                self._materials[other] = material
+        self._materials[number] = material
+        if is_same:
+            self.gateway.reload(self.in_force)
+
+    def _against(self, plan: Plan, number: int, material: Material) -> tuple[Problem, ...]:
+        """What nginx has against that certificate."""
+        with files.material_trial(plan, number, material) as trial:
+            return self.gateway.objections(plan, trial)
+
+    def reopen_logs(self) -> None:
+        """Have nginx go on in new log files: the old ones were renamed (SIGUSR1, nginx's own word)."""
+        if pid := self.gateway.pid:
+            os.kill(pid, signal.SIGUSR1)
+
+    def _make_live(self, action: do.MakeLive) -> None:
+        self._has_served = True
+        if not self.plans[action.number].has_app:
+            return
+        switch.make_live(self.plans[action.number], action.number, action.canary, action.tenths)
+
+    def _take_down(self, _: do.TakeDown) -> None:
+        switch.take_down(self.in_force)
+
+    def _empty_queue(self, action: do.EmptyQueue) -> None:
+        if listener := self._listeners.get(action.number):
+            switch.hang_up(listener)
+
+    def _watch_queue(self, action: do.WatchQueue) -> None:
+        async def watch() -> None:
+            await quiet.until_read(self.plans[action.number].generation_socket(action.number))
+            self._tell(was.QueueEmpty(action.number))
+
+        self._beside(watch())
+
+    def _forget(self, action: do.Forget) -> None:
+        plan = self.plans.pop(action.number, None)
+        self._paths.pop(action.number, None)
+        self._aheads.end(action.number)
+        if action.number != self._number_in_force:
+            self._materials.pop(action.number, None)
+        self._stop_asking(action.number)
+        self._servers.pop(action.number, None)
+        if listener := self._listeners.pop(action.number, None):
+            listener.close()
+        if plan is not None:
+            switch.forget(plan, action.number)
+            self._prune()
+
+    # The app server ------------------------------------------------------------------------------------
+
+    def _start_server(self, action: do.StartServer) -> None:
+        plan, number = self.plans[action.number], action.number
+        if not plan.has_app:
+            return
+        try:
+            if self._takes_ahead(plan, number):
+                return
+            self._servers[number] = self._processes.start(
+                f"server {number}",
+                plan.server.at(str(files.directory(plan.runtime, number))),
+                self._server_ended,
+                cwd=plan.server.cwd,
+                env=plan.server.env,
+                signals=children.APP_SERVER,
+                listener=self._listener(plan, number),
+                user=plan.server.user,
+            )
+        except OSError as error:
+            self._say(news.Trouble(cannot_start(plan.server.name, error)))
+            self._tell(was.ServerExited(number, CANNOT_START))
+
+    def _takes_ahead(self, plan: Plan, number: int) -> bool:
+        """Whether the server that was started ahead is the one that the plan would start; else it is ended."""
+        adopt = partial(self._processes.adopt, ended=self._server_ended)
+        if ahead := self._aheads.adopted(number, plan, adopt):
+            self._servers[number], self._listeners[number] = ahead.child, ahead.listener
+        return ahead is not None
+
+    def _begin_ahead(self, number: int, draft: Plan) -> None:
+        if number in self._paths:  # else it was given up meanwhile
+            start = partial(self._processes.start, ended=self._server_ended)
+            self._aheads.begin(draft, number, start)
+
+    def _listener(self, plan: Plan, number: int) -> socket.socket:
+        if number in self._listeners:
+            switch.restore(plan, number)
+        else:
+            self._listeners[number] = switch.listen(plan, number)
+        return self._listeners[number]
+
+    def _end_server(self, action: do.EndServer) -> None:
+        if server := self._servers.get(action.number):
+            server.end(action.manner)
+        elif not self.plans[action.number].has_app:
+            self._tell(was.ServerExited(action.number, 0))
+
+    def _ask_server(self, action: do.AskServer) -> None:
+        plan, number = self.plans[action.number], action.number
+        self._stop_asking(number)
+        if not plan.has_app:
+            self._tell(was.ServerWell(number))
+            return
+
+        async def ask() -> None:
+            answer = await health.until_well(
+                lambda: health.ask_server(plan.generation_socket(number), plan.health),
+                action.answers,
+                lambda answer: self._tell(cause.answered(number, plan, answer)),
+                until_up=action.answers == 1,
+            )
+            self._aheads.forget(number)
+            self._tell(was.ServerWell(number) if answer.is_well else cause.answered(number, plan, answer))
+
+        self._questions[number] = self._loop.create_task(ask())
+
+    async def ask_again(self, number: int) -> None:
+        """Ask the app that failed once more, because somebody wants to know."""
+        plan = self.plans[number]
+        answer = await health.in_time(lambda: health.ask_server(plan.generation_socket(number), plan.health))
+        self._tell(was.ServerWell(number) if answer.is_well else cause.answered(number, plan, answer))
+
+    def _stop_asking(self, number: int) -> None:
+        if question := self._questions.pop(number, None):
+            question.cancel()
+
+    # nginx ---------------------------------------------------------------------------------------------
+
+    def _end_gateway(self, action: do.EndGateway) -> None:
+        sockets = [plan.generation_socket(number) for number, plan in self.plans.items()]
+        self.gateway.end(self.in_force, action.manner, sockets)
+
+    def _ask_gateway(self, action: do.AskGateway) -> None:
+        plan = self.in_force
+        self._stop_asking(_GATEWAY)
+
+        async def ask() -> None:
+            await health.until_well(
+                lambda: health.ask_gateway(plan.listen, plan.health, plan.proxied, is_alone=action.is_alone),
+                1,
+                lambda answer: self._tell(was.GatewayAnswered(str(answer))),
+            )
+            self._tell(was.GatewayWell())
+
+        self._questions[_GATEWAY] = self._loop.create_task(ask())
+
+    # A new plan ----------------------------------------------------------------------------------------
+
+    def _make_plan(self, action: do.MakePlan) -> None:
+        old, number = self.in_force, action.number
+        path = self._paths[number] = action.path or self._paths.get(self._number_in_force, "")
+
+        def begin(draft: Plan) -> Callable[[], bool]:
+            self._loop.call_soon_threadsafe(self._begin_ahead, number, draft)
+            return lambda: from_thread(self._loop, lambda: self._aheads.end(number))
+
+        def make() -> Event:
+            try:
+                plan = self._replan(path, old, begin)
+                _refuse_what_needs_a_restart(old, plan)
+                self.gateway.refuse_addresses(old, plan.listens)
+                if plan.directories != old.directories:
+                    directories.make(plan)
+                self._materials[number] = _material(plan, old, self.material)
+            except PorticoError as error:
+                return was.PlanRefused(number, error.problems, error.exit_code)
+            except Exception as error:  # noqa: BLE001  a reload that fails in any way leaves the old one serving
+                problem = Problem("", f"{type(error).__name__} while planning: {error}")
+                return was.PlanRefused(number, (problem,))
+            self.plans[number] = plan
+            return was.Planned(number, files.gateway_changed(old, plan))
+
+        self._in_background(make)
+
+    def _in_background(self, work: Callable[[], Event]) -> asyncio.Task[None]:
+        """Tell the event that comes of blocking work."""
+
+        async def tell() -> None:
+            self._tell(await in_background(work))
+
+        return self._beside(tell())
+
+    def _beside(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = self._loop.create_task(work)
+        self._work.add(task)  # the loop itself keeps only a weak reference
+        task.add_done_callback(self._work.discard)
+        return task
+
+    def gateway_workers(self) -> frozenset[int]:
+        """The pids of nginx's workers, those that are leaving too."""
+        return self.gateway.workers()
+
+    def pids(self) -> dict[int, int]:
+        """The first process of each generation, and nginx under 0."""
+        nginx = {_GATEWAY: self.gateway.pid} if self.gateway.pid else {}
+        return nginx | {number: server.pid for number, server in self._servers.items()}
+
+    def _server_ended(self, group: Child) -> None:
+        assert group.code is not None
+        for number, server in list(self._servers.items()):
+            if server is group and self._aheads.is_tried_again(number, group.code):
+                self._start_server(do.StartServer(number))
+            elif server is group:
+                self._stop_asking(number)
+                self._tell(was.ServerExited(number, group.code))
+
+    async def leave(self) -> None:
+        """End whatever is left, and remove every trace but the files and the logs."""
+        if tests := [task for task in self._tests if not task.done()]:
+            # `nginx -t` makes a pid file: it must not appear behind our back.
+            await asyncio.wait(tests, timeout=TEST_LEAVES_SECONDS)
+        for task in (*self._questions.values(), *self._work):
+            task.cancel()
+        await self.gateway.leave()
+        self._aheads.end_all()
+        self._servers = {}
+        await self._processes.kill_all()
+        for number in list(self.plans):
+            self._forget(do.Forget(number))
+        switch.sweep(self.in_force)
+        Path(self.in_force.booting).unlink(missing_ok=True)
+        if self._has_served:  # a start that failed leaves the door as it found it
+            maintenance.open_again(self.in_force.runtime)
+
+
+_GATEWAY = 0
+"""The key of the question to nginx among those to the generations, which count from 1."""
+
+
+def _material(plan: Plan, old: Plan, served: Material | None) -> Material | None:
+    """What the new plan's HTTPS begins with: what is served, when nothing about it has changed."""
+    if plan.tls is None or (plan.tls == old.tls and served is not None):
+        return served if plan.tls else None
+    from portico.run.tls.material import choose
+
+    return choose(plan, served)
+
+
+def _refuse_what_needs_a_restart(old: Plan, new: Plan) -> None:
+    changed = [
+        what
+        for what, is_changed in (
+            ("the nginx program or how it is started", old.gateway != new.gateway),
+            ("the runtime directory", old.runtime != new.runtime),
+            ("the path of the live socket", old.socket != new.socket),
+            ("who runs the app", old.server.user != new.server.user),
+        )
+        if is_changed
+    ]
+    if changed:
+        hint = "stop Portico and start it again"
+        raise PorticoError(
+            *(Problem("reload", f"{what} cannot change while it runs", hint) for what in changed)
+        )

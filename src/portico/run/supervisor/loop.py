@@ -1,0 +1,338 @@
+"""Make a plan so, in the foreground, and keep it so: the world becomes events, actions are performed."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from portico.errors import (
+    DONE,
+    FAILED,
+    IMPORT_FAILED,
+    UNHEALTHY,
+    ImportFailedError,
+    PorticoError,
+    Problem,
+    UnhealthyError,
+)
+from portico.plan import paths
+from portico.plan.model import Plan
+from portico.run import news
+from portico.run.commands import status
+from portico.run.commands.certificates import Certificates
+from portico.run.commands.commands import Orders
+from portico.run.control import server as control
+from portico.run.disk import directories, rotation, runtime
+from portico.run.disk import full as disk
+from portico.run.driver import Pump
+from portico.run.gateway import files, old
+from portico.run.gateway.model import Tell
+from portico.run.gateway.own import OwnNginx
+from portico.run.gateway.shared import SharedNginx
+from portico.run.machine import Patience
+from portico.run.machine import action as do
+from portico.run.machine import event as was
+from portico.run.machine.event import Event
+from portico.run.machine.state import Status
+from portico.run.precompress.watcher import Keeper
+from portico.run.processes.table import Processes
+from portico.run.running import SayNews
+from portico.run.sockets.listening import Listening
+from portico.run.sockets.systemd import Service
+from portico.run.supervisor import signals
+from portico.run.supervisor.broadcast import Board, until_decided, until_reloaded
+from portico.run.supervisor.effects import Replan, World
+from portico.run.supervisor.observer import Onlooker
+from portico.run.supervisor.ours import Ours, hold
+from portico.run.upstream.watcher import Upstreams, without_app
+from portico.run.watchers.runner import Watcher, Watchers
+from portico.turns import Rounds
+
+if TYPE_CHECKING:
+    from portico.run.tls.material import Material
+
+_OF_THE_APP = ("POST /purge",)
+"""What an app of another user may ask; the rest is for who runs Portico."""
+_ERRORS = {FAILED: PorticoError, UNHEALTHY: UnhealthyError, IMPORT_FAILED: ImportFailedError}
+
+
+class Along(Protocol):
+    """What a run is given that has more to look after than one site: the sites of a gateway."""
+
+    def settle(self, plan: Plan, service: Service) -> Plan:
+        """Nothing runs yet, the runtime directory is ours: the plan that can be made so. Raises PorticoError."""
+
+    def hears(self, say: SayNews) -> SayNews:
+        """Who is told the news, in the place of `say`."""
+
+    def join(
+        self, pump: Pump, processes: Processes, board: Board, answers: Mapping[str, control.Answer]
+    ) -> dict[str, control.Answer]:
+        """The loop runs; what the control socket answers to."""
+
+    def tell(self, event: Event) -> None:
+        """What signals and orders say, in the place of the pump's `tell`."""
+
+    def watch(self) -> Rounds:
+        """Beside the serving."""
+
+    async def leave(self) -> None:
+        """nginx has left."""
+
+
+def run(
+    plan: Plan,
+    *,
+    say: SayNews,
+    replan: Replan | None = None,
+    beside: Sequence[Watcher] = (),
+    along: Along | None = None,
+    onlooker: Onlooker | None = None,
+    ours: Ours | None = None,
+) -> int:
+    """Serve the plan until told to stop; SIGTERM and SIGINT stop, a second one hurries, SIGHUP reloads.
+
+    `say` hears the news, from this thread. `replan` is called in another one for each reload with the directory
+    of the code ("" for where it was), the plan in force and who begins on a draft of the plan. It returns the plan of
+    the next generation or raises PorticoError; without it, a reload serves new code under the same plan. `beside` is
+    started with the serving and cancelled when that has ended; so is the `onlooker`, which is told everything and adds
+    its own answers to those of the control socket. `ours` is the runtime directory when it is held already.
+    Returns the exit code, 128 + n after signal n. Raises PorticoError when it cannot start; nothing is left
+    running then. Must be called from the main thread.
+    """
+    with _held(plan, ours) as ours:
+        service = ours.service
+        plan = along.settle(plan, service) if along else plan
+        material = _material(plan)
+        listening, unwanted = _listening(plan, service)
+        with closing(listening):
+            tell = _both(say, service.hear)
+            tell = along.hears(tell) if along else tell
+            for problem in unwanted:
+                tell(news.Trouble(problem))
+            works = (*beside, Watcher("the service manager", service.keep_alive))
+            works += (Watcher("the sites", along.watch),) if along else ()
+            end = asyncio.run(
+                _serve(
+                    plan,
+                    ours,
+                    listening,
+                    tell,
+                    replan or (lambda _, old, __: old),
+                    works,
+                    along,
+                    material,
+                    onlooker,
+                )
+            )
+        if end.problems:  # the files stay: people look at what was in force
+            problems = end.problems if plan.has_app else map(without_app, end.problems)
+            raise _ERRORS.get(end.code, PorticoError)(*problems)
+        files.remove(plan.runtime)
+    return end.code
+
+
+@contextmanager
+def _held(plan: Plan, ours: Ours | None) -> Iterator[Ours]:
+    """The runtime directory, which may be held already; then the plan may want more directories than were known."""
+    if ours is None:
+        with hold(plan) as ours:
+            yield ours
+    else:
+        directories.make(plan)
+        yield ours
+
+
+def _listening(plan: Plan, service: Service) -> tuple[Listening, list[Problem]]:
+    """The sockets clients connect to; a site that shares a gateway's nginx has none."""
+    if plan.shared:
+        return Listening({}, service, is_handed_over=False), []
+    return Listening.open(plan, service)
+
+
+def _old_workers(plan: Plan, world: World, say: SayNews) -> tuple[Watcher, ...]:
+    """An nginx that is shared is its gateway's to look after."""
+    if plan.shared:
+        return ()
+    rounds = partial(old.watch, lambda: world.in_force, lambda: world.gateway.pid, say)
+    return (Watcher("nginx's old workers", rounds),)
+
+
+def _troubles(say: SayNews) -> Callable[[Problem], None]:
+    return lambda problem: say(news.Trouble(problem))
+
+
+def _material(plan: Plan) -> Material | None:
+    """What HTTPS begins with. Raises PorticoError when there is nothing to serve with."""
+    if plan.tls is None:
+        return None
+    from portico.run.tls.material import choose  # 60 ms that only HTTPS costs
+
+    return choose(plan)
+
+
+def _both(say: SayNews, hear: SayNews) -> SayNews:
+    def tell(item: news.News) -> None:
+        say(item)
+        hear(item)
+
+    return tell
+
+
+async def _serve(
+    plan: Plan,
+    ours: Ours,
+    listening: Listening,
+    say: SayNews,
+    replan: Replan,
+    beside: Sequence[Watcher],
+    along: Along | None,
+    material: Material | None,
+    onlooker: Onlooker | None,
+) -> do.Exit:
+    pump = Pump(
+        Patience(
+            plan.health.start_seconds,
+            plan.ladder.stop_seconds,
+            plan.warm_seconds,
+            serves_pages=not plan.has_app and plan.upstream is not None,
+        )
+    )
+    if onlooker is not None:
+        say = _both(say, lambda item: onlooker.hear(status.told(item)))
+    board = Board(_both(say, lambda item: hear(item)))  # which is known a few lines below
+    processes = Processes(plan.runtime, lambda: world.in_force.ladder.stop_seconds)
+    shared = SharedNginx(plan, pump.tell, board.say) if plan.shared else None
+    gateway = shared or OwnNginx(processes, listening, pump.tell, board.say)
+    say_in_turn = gateway.when_used(board.say)
+    world = World(
+        plan,
+        ours.number,
+        gateway,
+        processes,
+        tell=pump.tell,
+        say=say_in_turn,
+        replan=replan,
+        material=material,
+        aheads=ours.aheads,
+    )
+    tell = along.tell if along else pump.tell
+    signals.listen(tell, processes.reap, world.reopen_logs, board.say)
+    upstreams = Upstreams(world, board.say, lambda: pump.state.gateway.status is Status.WELL)
+    certificates = Certificates(world, board.say, lambda: pump.state.gateway.status is Status.WELL)
+    packing = Keeper(world, board.say, lambda: pump.state.gateway.status is Status.WELL)
+    watchers = Watchers(board.say)
+    orders = Orders(pump, world, board.say, upstreams, packing, certificates, watchers)
+    hear = _both(orders.hear, shared.hear) if shared else orders.hear
+    known = orders.answers() | _answers(pump, tell, world, board, upstreams, orders)
+    if onlooker is not None:
+        known |= {what: control.Answer(*answer) for what, answer in onlooker.answers().items()}
+        looks = partial(onlooker.watch, orders.house, lambda: world.in_force, _troubles(board.say))
+        beside = (*beside, Watcher("the requests", looks))
+    told = along.join(pump, processes, board, known) if along else known
+    doors = [await control.listen(control.path(plan.runtime), told)]
+    if user := plan.server.user:
+        for_app = {name: known[name] for name in _OF_THE_APP}
+        doors.append(await control.listen(paths.purge(plan.runtime), for_app, user))
+    ours.answers(plan)
+    works = (
+        *beside,
+        Watcher("the disk", lambda: disk.watch(plan.state, board.say)),
+        *_old_workers(plan, world, board.say),
+        Watcher("server", upstreams.watch),
+        Watcher("the runtime directory", partial(runtime.watch, plan, pump.tell)),
+        Watcher("the count of requests", orders.served.watch),
+        Watcher("proxies in front", orders.forwarded.watch),
+        Watcher("the certificate", certificates.watch),
+        Watcher(
+            "the log",
+            partial(rotation.watch, lambda: world.in_force, world.reopen_logs, orders.served.catch_up),
+        ),
+        Watcher("the compressed copies", packing.watch),
+        Watcher("the static file", packing.look),
+        Watcher("the cache", orders.purge.watch),
+        Watcher("the code of the workers", orders.workers.watch),
+    )
+    tasks = [asyncio.ensure_future(watchers.run(work)) for work in works]
+    try:
+        return await pump.run(world.perform, was.Begin(ours.number, listening.is_handed_over))
+    finally:
+        if along:
+            await along.leave()
+        for door in doors:
+            door.close()
+        for path in (control.path(plan.runtime), paths.purge(plan.runtime)):
+            Path(path).unlink(missing_ok=True)
+        orders.pause.resume()
+        await world.leave()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _answers(
+    pump: Pump, tell: Tell, world: World, board: Board, upstreams: Upstreams, orders: Orders
+) -> dict[str, control.Answer]:
+    """What the control socket answers to."""
+
+    async def reload(asked: control.Parameters) -> AsyncGenerator[object, None]:
+        wish = was.ReloadAsked(asked.get("path", ""), _tenths(asked.get("canary"), world.in_force))
+        if orders.pause.status():
+            raise PorticoError(Problem("", "a new release cannot prove itself in a pause", "portico resume"))
+        if (wish.path or wish.tenths) and (pump.state.trial or pump.state.wish):
+            raise PorticoError(Problem("", "another reload is under way", "wait for its end: portico status"))
+        with board.follow() as items:
+            tell(wish)
+            async for step in orders.reloaded(until_reloaded(items)):
+                yield step
+
+    def decide(event: Event) -> control.Answer:
+        async def give(_: control.Parameters) -> AsyncGenerator[object, None]:
+            if isinstance(event, was.RollbackAsked):
+                _check_rollback(pump, world)
+            with board.follow() as items:
+                tell(event)
+                async for told in orders.decided(until_decided(items)):
+                    yield told
+
+        return control.Answer(give)
+
+    async def stop(_: control.Parameters) -> AsyncGenerator[object, None]:
+        tell(was.StopAsked(DONE))
+        yield {"stopping": os.getpid()}
+
+    return {
+        "POST /reload": control.Answer(reload, ("path", "canary")),
+        "POST /promote": decide(was.PromoteAsked()),
+        "POST /abort": decide(was.AbortAsked()),
+        "POST /rollback": decide(was.RollbackAsked()),
+        "POST /drain": control.Answer(upstreams.drain, ("server", "undo")),
+        "POST /stop": control.Answer(stop),
+    }
+
+
+def _check_rollback(pump: Pump, world: World) -> None:
+    """Raises PorticoError when the directory of the release to go back to is gone: its templates and files are, too."""
+    warm = None if pump.state.canary else pump.state.warm
+    plan = world.plans.get(warm.number) if warm else None
+    if warm and plan and plan.has_app and not Path(plan.server.cwd).is_dir():
+        what = f"release {warm.number} cannot serve again: its directory is gone: {plan.server.cwd}"
+        raise PorticoError(Problem("", what, "put it back, or reload other code: portico reload --path DIR"))
+
+
+def _tenths(percent: str | None, plan: Plan) -> int:
+    """What a canary is to get, 0 for none. Raises PorticoError for a share that cannot be given."""
+    if percent is None:
+        return 0
+    if percent not in ("10", "20", "30", "40", "50"):
+        what = f'a canary cannot get "{percent}" % of the requests'
+        raise PorticoError(Problem("", what, "expected 10, 20, 30, 40 or 50"))
+    if plan.upstream is not None:
+        what = "a canary gets a share of the local app's requests, and [upstream] shares them out already"
+        raise PorticoError(Problem("", what, "reload without --canary"))
+    return int(percent) // 10

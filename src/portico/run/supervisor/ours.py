@@ -1,0 +1,73 @@
+"""The runtime directory is held before the app is asked: others learn what happens, and nobody else starts here."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from portico.plan.model import Plan
+from portico.run.disk import directories, lock
+from portico.run.gateway import files
+from portico.run.processes import child, descriptors
+from portico.run.processes import orphans as leftovers
+from portico.run.sockets import switch
+from portico.run.sockets.systemd import Service
+from portico.run.supervisor.ahead import Aheads, begin_first, end_first
+
+
+class Ours:
+    """A runtime directory that is held. `number` is that of the first release."""
+
+    def __init__(self, number: int, held: lock.Held, service: Service) -> None:
+        self.number, self.service = number, service
+        self.aheads = Aheads()
+        self.was_asked = False
+        """Whether it came so far that somebody could."""
+        self._held = held
+
+    def begin(self, draft: Plan) -> Callable[[], bool]:
+        """Start the app server ahead; what is returned ends it again, and says whether there was one."""
+        begin_first(self.aheads, draft, self.number)
+        return lambda: end_first(self.aheads, self.number)
+
+    def answers(self, plan: Plan) -> None:
+        """The control socket is there: whoever wants to know asks it."""
+        self.was_asked = True
+        self._held.say(plan)
+
+
+@contextmanager
+def hold(plan: Plan, stage: str = "") -> Iterator[Ours]:
+    """Make the directories, lock them, and end what a killed Portico left. Raises PorticoError when another one runs.
+
+    `stage` is what happens before the control socket can be asked, for `portico status`. Of `plan` only what does not
+    depend on the app's answers counts.
+    """
+    service = Service.take(os.environ)  # before any child is started: Gunicorn would answer in our place
+    descriptors.raise_limit()
+    directories.make(plan)
+    with lock.held(plan, stage) as held:
+        leftovers.end(plan.runtime)
+        number = files.next_number(plan.runtime)
+        switch.sweep(plan)
+        child.adopt_orphans()
+        ours = Ours(number, held, service)
+        try:
+            yield ours
+        finally:
+            end_first(ours.aheads, number)
+            if (
+                not ours.was_asked and not plan.shared
+            ):  # a gateway shows the pages of a site that cannot start
+                _tidy(plan)
+
+
+def _tidy(plan: Plan) -> None:
+    """The app was asked in vain: nothing is left that anybody could look at."""
+    switch.sweep(plan)
+    files.remove(plan.runtime)
+    (Path(plan.runtime) / lock.NAME).unlink(missing_ok=True)
+    with suppress(OSError):
+        Path(plan.runtime).rmdir()

@@ -1,0 +1,1 @@
+"""Whether servers are well: asked again and again."""

@@ -1,0 +1,297 @@
+"""Ask the servers of the upstream again and again; take out who fails, bring back who is well, drain who is named.
+
+The decisions are pure: a state and an answer give the next state. What they change is one file of server lines
+that nginx includes; it is tested, replaced by a rename, and nginx reads it anew (D8).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import time
+from collections.abc import AsyncGenerator, Callable, Collection
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+from portico.errors import PorticoError, Problem
+from portico.plan.model import Upstream, UpstreamServer
+from portico.run import news
+from portico.run.background import in_background
+from portico.run.control.server import Parameters
+from portico.run.machine.words import NOT_THROUGH_NGINX
+from portico.run.news import News
+from portico.run.running import Running
+from portico.run.sockets import quiet
+from portico.run.upstream.ask import ask
+from portico.run.upstream.health import Answer
+from portico.turns import WELL, Round, Rounds, turn
+
+OUT_AFTER, BACK_AFTER = 2, 2
+"""Answers in a row: one may be a lost packet, or a server that has just started."""
+ASK_SECONDS = 2.0
+"""A server that takes longer for its health path than this keeps people waiting."""
+NONE_SECONDS = 2.0
+"""A site without servers to ask is only woken to see whether a reload brought some."""
+IDLE_SECONDS = 0.5
+LOOK_SECONDS = 0.1
+IDLE_CLIENTS_SECONDS = 15.0
+"""nginx's old workers keep idle clients for 10 s (`keepalive_min_timeout`), and each may have one more request."""
+KEPT = "drained.json"
+"""In the state directory: the names of the servers that somebody drained."""
+
+
+@dataclass(frozen=True)
+class Server:
+    """What is known of one server. `good` and `bad` count the last answers of that kind in a row."""
+
+    name: str
+    is_out: bool = False
+    is_drained: bool = False
+    good: int = 0
+    bad: int = 0
+    answer: str = ""
+    since: float = 0.0
+
+    @property
+    def gets_requests(self) -> bool:
+        return not (self.is_out or self.is_drained)
+
+
+Servers = tuple[Server, ...]
+
+
+def known(servers: Servers, names: Collection[str]) -> Servers:
+    """The servers of these names, with what is known of them; somebody stays in."""
+    before = {server.name: server for server in servers}
+    kept = tuple(before.get(name, Server(name)) for name in names)
+    if kept and not any(server.gets_requests for server in kept):
+        return tuple(replace(server, is_out=False, is_drained=False) for server in kept)
+    return kept
+
+
+def heard(servers: Servers, name: str, answer: Answer, now: float) -> Servers:
+    """An answer of one server has come. The last one that gets requests goes on getting them."""
+    return tuple(
+        _judged(server, answer, now, is_last=_is_last(servers, server)) if server.name == name else server
+        for server in servers
+    )
+
+
+def drained(servers: Servers, name: str, now: float, *, undo: bool = False) -> Servers:
+    """No new request for that server, or requests again. Raises PorticoError where that cannot be."""
+    server = next((server for server in servers if server.name == name), None)
+    if server is None:
+        names = ", ".join(server.name for server in servers)
+        raise PorticoError(
+            Problem("", f'no server is called "{name}"', f"there are: {names}" if names else _NONE)
+        )
+    if not undo and _is_last(servers, server):
+        hint = "bring another one back first"
+        raise PorticoError(Problem("", f"{name} is the last server that gets requests", hint))
+    changed = replace(server, is_drained=not undo, since=now)
+    return tuple(changed if other is server else other for other in servers)
+
+
+def without_requests(servers: Servers) -> frozenset[str]:
+    return frozenset(server.name for server in servers if not server.gets_requests)
+
+
+def without_app(problem: Problem) -> Problem:
+    """The same problem in the words of a site that runs no app: what did not answer well are its servers."""
+    if problem.what != NOT_THROUGH_NGINX:
+        return problem
+    return replace(problem, what="no server of [upstream] answers well through nginx")
+
+
+_NONE = "nothing is shared here: the local app answers alone"
+
+
+def _is_last(servers: Servers, server: Server) -> bool:
+    return [other for other in servers if other.gets_requests] == [server]
+
+
+def _judged(server: Server, answer: Answer, now: float, *, is_last: bool) -> Server:
+    if answer.is_well:
+        server = replace(server, good=server.good + 1, bad=0, answer=str(answer))
+        is_back = server.is_out and server.good >= BACK_AFTER
+        return replace(server, is_out=False, since=now) if is_back else server
+    server = replace(server, good=0, bad=server.bad + 1, answer=str(answer))
+    if server.is_out or server.bad < OUT_AFTER or is_last:
+        return server
+    return replace(server, is_out=True, since=now)
+
+
+class Balanced(Running, Protocol):
+    """A running site whose gateway shares requests out among servers."""
+
+    out: frozenset[str]
+    """The servers that get no requests."""
+
+    def gateway_workers(self) -> frozenset[int]:
+        """The pids of nginx's workers, those that are leaving too."""
+
+    async def take_out(self, out: frozenset[str]) -> None:
+        """Send no more requests to these servers. Raises PorticoError when nginx will not have it."""
+
+
+class Upstreams:
+    """The servers of a running site. `is_serving` says whether nginx is there to be told."""
+
+    def __init__(self, world: Balanced, say: Callable[[News], None], is_serving: Callable[[], bool]) -> None:
+        self._world, self._say, self._is_serving = world, say, is_serving
+        self._kept = Path(world.in_force.state) / KEPT
+        self.servers: Servers = tuple(Server(name, is_drained=True) for name in _read(self._kept))
+        self._upstream()
+        self._untold = tuple(server.name for server in self.servers if server.is_drained)
+        world.out = without_requests(self.servers)
+        self._changing = asyncio.Lock()
+        self._trouble: Problem | None = None
+
+    async def watch(self) -> Rounds:
+        """Ask them all, for ever; before that, tell who was drained when Portico ran the last time."""
+        untold, self._untold = self._untold, ()
+        for name in untold:
+            self._say(news.ServerDrained(name))
+        while True:
+            upstream = self._upstream()
+            if upstream is None or not upstream.check_seconds or not self._is_serving():
+                yield WELL
+                await turn(NONE_SECONDS if upstream is None else IDLE_SECONDS)
+                continue
+            wrong, _ = await asyncio.gather(
+                self._round(upstream),
+                asyncio.sleep(upstream.check_seconds),
+            )
+            yield wrong
+
+    async def drain(self, asked: Parameters) -> AsyncGenerator[object, None]:
+        """Change it, and tell when no worker of nginx is left that has it otherwise. Raises PorticoError."""
+        name, undo = asked.get("server", ""), "undo" in asked
+        if not self._is_serving():
+            raise PorticoError(Problem("", "nginx does not serve yet", "ask again when it does"))
+        async with self._changing:
+            upstream, began = self._upstream(), time.monotonic()
+            wanted = drained(self.servers, name, time.monotonic(), undo=undo)
+            is_new = without_requests(wanted) != without_requests(self.servers)
+            before = self._world.gateway_workers() if is_new else set()
+            await self._change(wanted)
+            self._keep()
+        yield {"name": name, "status": "returning" if undo else "draining"}
+        # An old worker finishes what it has, and takes one more request from each client that is connected to it.
+        address = next((one.address for one in upstream.servers if one.name == name), "") if upstream else ""
+        while not undo and await self._is_asked(before & self._world.gateway_workers(), address, began):
+            await asyncio.sleep(LOOK_SECONDS)
+        self._say(news.ServerDrained(name, undo=undo))
+        yield {"name": name, "status": "in" if undo else "drained"}
+
+    async def _is_asked(self, old: Collection[int], address: str, began: float) -> bool:
+        """Whether one of nginx's old workers may still ask the server: one with a long transfer of others does not."""
+        if not old or time.monotonic() - began < IDLE_CLIENTS_SECONDS:
+            return bool(old)
+        return await in_background(lambda: quiet.has_connection(old, address))
+
+    def status(self) -> list[dict[str, Any]]:
+        """The servers, ready for JSON."""
+        self._upstream()
+        return [
+            {
+                "name": server.name,
+                "status": _word(server),
+                "answer": server.answer,
+                "since_seconds": round(time.monotonic() - server.since, 3) if server.since else None,
+            }
+            for server in self.servers
+        ]
+
+    def _upstream(self) -> Upstream | None:
+        """What is in force now: a reload may have brought other servers."""
+        upstream = self._world.in_force.upstream
+        self.servers = known(self.servers, [server.name for server in upstream.servers] if upstream else ())
+        return upstream
+
+    async def _round(self, upstream: Upstream) -> Round:
+        """Ask each of them once; who answers first is judged first. Which of them could not be judged, and why."""
+        looks = [self._look(server, upstream) for server in upstream.servers]
+        ends = await asyncio.gather(*looks, return_exceptions=True)
+        pairs = zip(upstream.servers, ends, strict=True)
+        return {server.name: end for server, end in pairs if isinstance(end, Exception)}
+
+    async def _look(self, server: UpstreamServer, upstream: Upstream) -> None:
+        answer = await self._answer(server, upstream)
+        if answer is None or not self._is_serving():
+            return
+        async with self._changing:
+            self._upstream()
+            before = self.servers
+            try:
+                await self._change(heard(before, server.name, answer, time.monotonic()))
+            except PorticoError as error:
+                self._complain(error.problems[0])
+            except OSError as error:
+                self._complain(Problem(error.filename or "", f"cannot be written: {error.strerror}"))
+            else:
+                self._tell(before)
+                self._trouble = None
+
+    def _complain(self, problem: Problem) -> None:
+        """Once: the next round tries again."""
+        if problem != self._trouble:
+            self._say(news.Trouble(problem))
+        self._trouble = problem
+
+    async def _answer(self, server: UpstreamServer, upstream: Upstream) -> Answer | None:
+        """None when we cannot find it: nginx may ask another name server, so that says nothing about the server."""
+        try:
+            async with asyncio.timeout(ASK_SECONDS):
+                return await ask(server, upstream, self._world.in_force.health)
+        except socket.gaierror:
+            return None
+        except TimeoutError:
+            return Answer(words=f"no answer within {ASK_SECONDS:g} s")
+        except (OSError, EOFError, ValueError) as error:
+            return Answer(words=str(error) or type(error).__name__)
+
+    async def _change(self, servers: Servers) -> None:
+        """Make it so. Raises PorticoError when nginx does not accept it; then nothing has changed."""
+        out = without_requests(servers)
+        if out != without_requests(self.servers) or out != self._world.out:
+            await self._world.take_out(out)
+        self.servers = servers
+
+    def _keep(self) -> None:
+        """Who is drained stays so when Portico is started again."""
+        try:
+            names = [server.name for server in self.servers if server.is_drained]
+            self._kept.write_text(json.dumps(names), "utf-8")
+        except OSError as error:
+            what = f"cannot be written: {error.strerror}"
+            self._say(
+                news.Trouble(Problem(str(self._kept), what, "a start of Portico forgets who is drained"))
+            )
+
+    def _tell(self, before: Servers) -> None:
+        for old, new in zip(before, self.servers, strict=True):
+            if new.is_out and not old.is_out:
+                self._say(news.ServerOut(new.name, new.answer))
+            elif old.is_out and not new.is_out:
+                self._say(news.ServerBack(new.name, new.since - old.since))
+            elif new.bad == OUT_AFTER and old.bad < OUT_AFTER and new.gets_requests:
+                self._say(news.LastServer(new.name, new.answer))
+
+
+def _read(kept: Path) -> list[str]:
+    try:
+        names = json.loads(kept.read_text("utf-8"))
+    except (OSError, ValueError):
+        return []
+    return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
+
+
+def _word(server: Server) -> str:
+    if server.is_drained:
+        return "drained"
+    if server.is_out:
+        return "out"
+    return "failing" if server.bad else "in"

@@ -1,0 +1,94 @@
+"""Runs what looks beside the serving: whatever fails in it never ends the serving, and is started again.
+
+A watcher is an endless run of rounds. After each it tells which of the things that it looked at failed: those are
+tried again in its next round, and the others were looked at all the same. An error that ends a watcher is told, and
+it is started anew after a pause.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from contextlib import aclosing
+from typing import Any, NamedTuple
+
+from portico.errors import PorticoError
+from portico.run import news
+from portico.run.watchers import failures
+from portico.turns import Rounds
+
+
+class Watcher(NamedTuple):
+    """`rounds` begins it anew at each call. The name is what people read: "the log files"."""
+
+    name: str
+    rounds: Callable[[], Rounds]
+
+
+class Watchers:
+    """All of one run. `say` hears what fails, when it is new, and what works again."""
+
+    def __init__(self, say: Callable[[news.News], None]) -> None:
+        self._say = say
+        self._failures: failures.Failures = {}
+
+    async def run(self, watcher: Watcher) -> None:
+        """For ever, or until the watcher has nothing to look at."""
+        while True:
+            try:
+                async with aclosing(watcher.rounds()) as rounds:
+                    async for wrong in rounds:
+                        self._looked(watcher.name, wrong)
+                return
+            except Exception as error:  # noqa: BLE001  whatever it is, it is told and tried again
+                pause = self._failed(watcher.name, error)
+            await asyncio.sleep(pause)
+
+    def status(self) -> list[dict[str, Any]]:
+        """What fails now, ready for JSON. Times are seconds since 1970."""
+        return [
+            {
+                "name": name,
+                "error": one.error,
+                "since": round(one.since, 3),
+                "last": round(one.at, 3),
+                "failures": one.count,
+                "next_try": None if one.due is None else round(one.due, 3),
+            }
+            for name, one in sorted(self._failures.items())
+        ]
+
+    def _failed(self, name: str, error: Exception) -> float:
+        """How long to wait, in seconds."""
+        now = time.time()
+        self._become(failures.failed(self._failures, name, words(error), now))
+        return (self._failures[name].due or now) - now
+
+    def _looked(self, name: str, wrong: Mapping[str, Exception]) -> None:
+        if not wrong and not self._failures:
+            return  # nearly always
+        told = {item: words(error) for item, error in wrong.items()}
+        self._become(failures.looked(self._failures, name, told, time.time()))
+        if any(one.is_well for one in self._failures.values()):
+            asyncio.get_running_loop().call_later(failures.STEADY_SECONDS, self._sweep)
+
+    def _sweep(self) -> None:
+        """Tell what has recovered, also of a watcher whose next round is far away."""
+        self._become(failures.swept(self._failures, time.time()))
+
+    def _become(self, after: failures.Failures) -> None:
+        before, self._failures = self._failures, after
+        for name, one in after.items():
+            if name not in before or before[name].error != one.error:
+                pause = None if one.due is None else one.due - one.at
+                self._say(news.WatcherFailed(name, one.error, pause))
+        for name in before.keys() - after.keys():
+            self._say(news.WatcherRecovered(name, time.time() - before[name].since))
+
+
+def words(error: Exception) -> str:
+    """An error in one line."""
+    if isinstance(error, PorticoError):
+        return "; ".join(str(problem).partition("\n")[0] for problem in error.problems)
+    return f"{type(error).__name__}: {error}".partition("\n")[0]
