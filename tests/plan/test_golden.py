@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 import tomllib
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,12 @@ from portico.errors import PorticoError
 from portico.place.model import NginxBuild, Package, Place
 from portico.plan.advisories import ADVISORIES
 from portico.plan.build import plan
-from portico.plan.model import Plan
+from portico.plan.model import Directory, Line, Packed, Plan
 from portico.site.load import load
 from portico.site.model import AppFacts, Root, Site, StaticFolder
 from portico.site.own import Own, own
 from portico.site.routed import routed
+from portico.values import Address
 from tests.support import RULE, golden
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "plan"
@@ -102,9 +104,39 @@ def printed(made: Plan) -> list[str]:
     lines = []
     for file in made.files:
         if not file.path.startswith("errors/"):
-            lines += [f"== {file.path}", *file.content.splitlines()]
+            mode = f" {file.mode:04o}" * (file.mode != 0o644)
+            lines += [f"== {file.path}{mode}", *file.content.splitlines()]
     lines += ["== commands", *(" ".join(process.argv) for process in (made.gateway, made.server))]
-    return [*lines, "== urls", *made.urls, "== notes", *made.notes, *made.alarms]
+    lines += ["== urls", *made.urls, "== notes", *made.notes, *made.alarms, "== plan"]
+    shown = {"files", "urls", "notes", "alarms"}
+    return lines + [
+        line for name, value in fields_of(made) if name not in shown for line in flat(name, value)
+    ]
+
+
+def fields_of(value: object) -> list[tuple[str, Any]]:
+    """The fields of a value of the plan's; of what is no such value, nothing."""
+    if isinstance(value, msgspec.Struct):
+        return [(name, getattr(value, name)) for name in value.__struct_fields__]
+    return [(one.name, getattr(value, one.name)) for one in fields(value)] if is_dataclass(value) else []
+
+
+def flat(name: str, value: object) -> list[str]:
+    """A line for each value, named by its way through the plan; small values that belong together share one."""
+    if isinstance(value, Directory):
+        return [
+            f"{name} {value.path} {value.mode:04o} {value.owner}:{value.group}{' secret' * value.is_secret}"
+        ]
+    if isinstance(value, Address | Line | Packed):
+        return [f"{name} {getattr(value, 'text', value)}"]
+    if isinstance(value, tuple):
+        return [line for one in value for line in flat(name, one)]
+    if isinstance(value, Mapping):
+        return [f"{name}.{key} {one}" for key, one in sorted(value.items())]
+    if parts := fields_of(value):
+        hidden = {"argv", "why", "reader"}
+        return [line for part, one in parts if part not in hidden for line in flat(f"{name}.{part}", one)]
+    return [f"{name} {value}"] if value not in ("", None) else []
 
 
 @pytest.mark.parametrize("path", sorted(GOLDEN.glob("*.txt")), ids=lambda path: path.stem)
