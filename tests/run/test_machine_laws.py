@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
+from typing import get_args
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from portico.errors import Problem
 from portico.run import news as told
-from portico.run.machine import Patience, State, step, wake_at
+from portico.run.driver import obey
+from portico.run.machine import Patience, State, undone, wake_at
 from portico.run.machine import action as do
 from portico.run.machine import event as was
 from portico.run.machine.action import Action, Manner
 from portico.run.machine.event import Event
+from portico.run.undone import WHAT
 
+Fails = Callable[[Action], bool]
 Choices = st.lists(st.integers(0, 1 << 30), max_size=60)
 
 
@@ -30,6 +38,7 @@ class Pretended:
     planning: set[int] = field(default_factory=set)
     asked: set[int] = field(default_factory=set)
     watched: set[int] = field(default_factory=set)
+    killed: set[int] = field(default_factory=set)
     was_ready: bool = False
     stop_asked: bool = False
     exit: do.Exit | None = None
@@ -57,7 +66,29 @@ class Pretended:
             was.StopAsked(143),
         ]
 
-    def tell(self, event: Event) -> None:
+    def tell(self, event: Event, fails: Fails = lambda _: False) -> None:
+        """What the machine does on that event; `fails` says which actions cannot be done."""
+        self._happen(event)
+        events = [event]
+        while events and self.exit is None:
+            perform = partial(self._try, fails)
+            self.state, failures, end = obey(self.state, events.pop(0), self.now, perform)
+            events = [*failures, *events]
+            if end is not None:
+                self.perform(end)
+        self.now += 0.01
+        if isinstance(event, was.Tick):
+            again = wake_at(self.state)
+            assert again is None or again > self.now - 0.01, "the same patience would run out for ever"
+
+    def _try(self, fails: Fails, action: Action) -> was.NotDone | None:
+        if fails(action):
+            self._ends(action)  # nothing more can be done
+            return was.NotDone(action, Problem("", "no space left on device"))
+        self.perform(action)
+        return None
+
+    def _happen(self, event: Event) -> None:
         match event:
             case was.Tick():
                 self.now = wake_at(self.state) or self.now
@@ -72,13 +103,10 @@ class Pretended:
                 self.planning.discard(number)
             case was.StopAsked():
                 self.stop_asked = True
-        self.state, actions = step(self.state, event, self.now)
-        for action in actions:
-            self.perform(action)
-        self.now += 0.01
-        if isinstance(event, was.Tick):
-            again = wake_at(self.state)
-            assert again is None or again > self.now - 0.01, "the same patience would run out for ever"
+
+    def _ends(self, action: Action) -> None:
+        if isinstance(action, do.EndServer | do.EndGateway) and action.manner is Manner.KILL:
+            self.killed.add(action.number if isinstance(action, do.EndServer) else 0)
 
     def perform(self, action: Action) -> None:  # noqa: C901  a table, one row an action
         match action:
@@ -94,6 +122,9 @@ class Pretended:
                 is_live = number == self.state.live
                 assert self.stop_asked or not self.was_ready or not is_live or manner is Manner.KILL
                 self.told_to_leave.add(number)
+                self._ends(action)
+            case do.EndGateway():
+                self._ends(action)
             case do.CheckFiles(number):
                 self.checking.add(number)
             case do.MakePlan(number, _):
@@ -107,12 +138,14 @@ class Pretended:
                 assert bool(canary) == bool(tenths)
                 assert not canary or canary in self.servers, "only what runs is given requests"
             case do.Forget(number):
-                assert number not in self.servers, "only what has left is forgotten"
+                assert number not in self.servers - self.killed, "only what has left is forgotten"
             case do.Say(told.Ready()):
                 self.was_ready = True
             case do.Exit():
-                assert not self.servers, "nothing outlives Portico"
-                assert not self.gateway, "nothing outlives Portico"
+                assert self.servers <= self.killed, "nothing outlives Portico but what cannot be killed"
+                assert not self.gateway or 0 in self.killed, (
+                    "nothing outlives Portico but what cannot be killed"
+                )
                 assert self.stop_asked or not self.was_ready, "a serving site never ends by itself"
                 self.exit = action
 
@@ -153,3 +186,98 @@ def test_every_history_can_be_stopped(choices: list[int], is_stubborn: bool) -> 
         else:
             world.tell(was.ServerExited(min(world.servers), -9))
     raise AssertionError(f"still not over: {world.state}")
+
+
+@settings(max_examples=600, deadline=None)
+@given(Choices, st.lists(st.booleans(), max_size=60), st.booleans())
+def test_whatever_fails_every_history_can_be_stopped(
+    choices: list[int], failures: list[bool], fails_for_ever: bool
+) -> None:
+    """No room, no descriptor, no process: and asked to stop, Portico ends, also when nobody answers any more."""
+    world, draws = Pretended(), iter(failures)
+    world.tell(was.Begin(1), lambda _: next(draws, False))
+    for choice in choices:
+        events = world.could_happen()
+        world.tell(events[choice % len(events)], lambda _: next(draws, False))
+    fails: Fails = lambda _: fails_for_ever  # noqa: E731
+    world.tell(was.StopAsked(143), fails)
+    for _ in range(40):
+        if world.exit is not None:
+            return
+        world.tell(was.Tick(), fails)
+    raise AssertionError(f"still not over: {world.state}")
+
+
+@pytest.mark.parametrize("kind", sorted(set(get_args(Action)) - {do.Exit}, key=str))
+def test_every_action_has_an_end_when_it_fails(kind: type[Action]) -> None:
+    assert kind in undone.HANDLERS, "the machine must know what becomes of it"
+    assert kind in WHAT, "and the user what could not be done"
+
+
+@dataclass
+class Noted(Pretended):
+    """The same, which remembers what was done."""
+
+    done: list[Action] = field(default_factory=list)
+
+    def perform(self, action: Action) -> None:
+        self.done.append(action)
+        super().perform(action)
+
+    @property
+    def said(self) -> list[told.News]:
+        return [one.news for one in self.done if isinstance(one, do.Say)]
+
+
+def _served(until: int) -> Noted:
+    """A site whose release `until` is about to be switched to."""
+    world = Noted()
+    for number in range(1, until + 1):
+        world.tell(was.Begin(1) if number == 1 else was.ReloadAsked())
+        if number > 1:
+            world.tell(was.Planned(number, gateway_changed=True))
+        world.tell(was.FilesAccepted(number))
+        if number < until:
+            world.tell(was.ServerWell(number))
+            world.tell(was.GatewayWell())
+    return world
+
+
+@pytest.mark.parametrize("kind", undone.SWITCHING, ids=lambda kind: kind.__name__)
+def test_a_release_that_cannot_be_switched_to_is_dropped_and_the_old_one_serves_on(
+    kind: type[Action],
+) -> None:
+    """It was called live, the old one left after five minutes, and nobody served any more."""
+    world = _served(3)
+    assert world.state.live == 2
+    world.tell(
+        was.ServerWell(3), lambda action: isinstance(action, kind) and getattr(action, "number", 3) == 3
+    )
+    assert world.state.live == 2
+    assert world.state.warm is not None
+    assert world.state.warm.number == 1, "the way back is still there"
+    dropped = do.Say(told.GenerationDropped(3, 1, (_NO_ROOM,)))
+    assert world.done[-4:] == [do.UseFiles(2), do.MakeLive(2), dropped, do.EndServer(3, Manner.DRAIN)]
+    assert not any(isinstance(one, told.Switched) and one.number == 3 for one in world.said)
+
+
+def test_what_cannot_be_put_in_place_is_tried_again_until_it_can_and_said_once() -> None:
+    """The server of a site crashed and is back, and the disk is full: there is no other release to go back to."""
+    world = _served(1)
+    world.tell(was.ServerWell(1))
+    world.tell(was.GatewayWell())
+    world.tell(was.ServerExited(1, -9))
+    world.tell(was.Tick())
+    fails: Fails = lambda action: isinstance(action, do.MakeLive)  # noqa: E731
+    world.tell(was.ServerWell(1), fails)
+    for _ in range(3):
+        world.tell(was.Tick(), fails)
+    assert [type(one) for one in world.said].count(told.Trouble) == 1
+    assert world.state.mending is not None
+    world.tell(was.Tick())
+    world.tell(was.Tick())
+    assert world.state.mending is None
+    assert isinstance(world.said[-1], told.Recovered)
+
+
+_NO_ROOM = Problem("", "no space left on device")

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 
@@ -42,6 +42,8 @@ async def in_background(work: Callable[[], T]) -> T:
             result = work()
         except Exception as raised:  # noqa: BLE001  raised again where it is awaited
             error = raised
+        except BaseException as raised:  # noqa: BLE001  it must end nobody but this thread, and who waits must hear of it
+            error = RuntimeError(repr(raised))
         try:
             loop.call_soon_threadsafe(settle, result, error)
         except RuntimeError:
@@ -49,3 +51,11 @@ async def in_background(work: Callable[[], T]) -> T:
 
     threading.Thread(target=go, daemon=True).start()
     return await future
+
+
+async def guarded(work: Coroutine[Any, Any, None], failed: Callable[[Exception], None]) -> None:
+    """Do it; whatever it raises is told to `failed`, so that who waits for it does not wait for ever."""
+    try:
+        await work
+    except Exception as error:  # noqa: BLE001  as said
+        failed(error)

@@ -10,7 +10,11 @@ from portico.run import machine
 from portico.run.machine import Patience, State
 from portico.run.machine import action as do
 from portico.run.machine import event as was
-from portico.run.machine.event import Event
+from portico.run.machine.action import Action
+from portico.run.machine.event import Event, NotDone
+
+Perform = Callable[[Action], NotDone | None]
+"""Does it, or begins it; what prevented it."""
 
 
 class Pump:
@@ -30,18 +34,20 @@ class Pump:
         self._events.append(event)
         self._arrived.set()
 
-    async def run(self, perform: Callable[[do.Action], None], first: Event) -> do.Exit:
+    async def run(self, perform: Perform, first: Event) -> do.Exit:
         """From the first event to the machine's Exit."""
         self.tell(first)
         while True:
             await self._wait()
             self._arrived.clear()
             while self._events:
-                self.state, actions = machine.step(self.state, self._events.popleft(), self.time())
-                for action in actions:
-                    if isinstance(action, do.Exit):
-                        return action
-                    perform(action)
+                if end := self._step(perform, self._events.popleft()):
+                    return end
+
+    def _step(self, perform: Perform, event: Event) -> do.Exit | None:
+        self.state, failures, end = obey(self.state, event, self.time(), perform)
+        self._events.extendleft(reversed(failures))
+        return end
 
     async def _wait(self) -> None:
         """Until there is an event; a Tick, when the machine's time has come first."""
@@ -50,3 +56,24 @@ class Pump:
                 await self._arrived.wait()
         except TimeoutError:
             self.tell(was.Tick())
+
+
+def obey(
+    state: State, event: Event, now: float, perform: Perform
+) -> tuple[State, list[NotDone], do.Exit | None]:
+    """What one event brings: a failure undoes the step where the state before it serves on, else it is an event."""
+    failures = list[NotDone]()
+    before, (state, actions) = state, machine.step(state, event, now)
+    todo = deque(actions)
+    while todo:
+        action = todo.popleft()
+        if isinstance(action, do.Exit):
+            return state, failures, action
+        if (failed := perform(action)) is None:
+            continue
+        if (back := machine.way_back(before, state, failed, now)) is None:
+            failures.append(failed)
+        else:
+            state, actions = back
+            before, todo = state, deque(actions)
+    return state, failures, None

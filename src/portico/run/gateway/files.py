@@ -112,6 +112,8 @@ def use_servers(plan: Plan, number: int, out: Collection[str]) -> None:
         return
     here = directory(plan.runtime, number)
     file = plan.upstream.file(out)
+    if _is_there(file, here):
+        return
     (draft,) = write_files([replace(file, path=f"{file.path}.next")], here)
     draft.replace(here / file.path)
 
@@ -153,10 +155,20 @@ def tested(plan: Plan, where: Path) -> tuple[Problem, ...]:
 
 def use(runtime: str, number: int) -> None:
     """Put that generation's files in force for nginx's next start or reload."""
+    if _named(link(runtime)) == directory(runtime, number).name:
+        return
     draft = link(runtime).with_suffix(".next")
     draft.unlink(missing_ok=True)
     draft.symlink_to(directory(runtime, number).name)
     draft.replace(link(runtime))
+
+
+def _named(path: Path) -> str:
+    """Where a link leads; empty when there is none."""
+    try:
+        return str(path.readlink())
+    except OSError:
+        return ""
 
 
 def prune(runtime: str, keep: Collection[int]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Callable, Collection, Coroutine
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 from portico.errors import Problem
 from portico.plan.model import Plan
 from portico.run import news
+from portico.run.background import guarded
 from portico.run.gateway import files
 from portico.run.gateway.accepting import SERVES, accepting_of, until_replaced, workers
 from portico.run.gateway.connections import close_clients
@@ -23,11 +23,8 @@ from portico.run.processes.stderr import Lines
 from portico.run.processes.table import Processes
 from portico.run.sockets import ports, quiet
 from portico.run.sockets.listening import Listening
+from portico.run.undone import failure
 from portico.values import Address
-
-CANNOT_START = 127
-"""The exit code a shell reports for a program that it cannot start."""
-
 
 _IDLE = "_params_hash, you should increase either"
 """nginx would like a larger table for the names of uwsgi_param and fastcgi_param, and has no directive for its size."""
@@ -40,6 +37,7 @@ class OwnNginx:
         self, processes: Processes, listening: Listening, tell: Tell, say: Callable[[news.News], None]
     ) -> None:
         self._processes, self._listening, self._tell = processes, listening, tell
+        self._say = say
         self._child: Child | None = None
         self._words = Lines(lambda line: None if _IDLE in line else say(news.NginxSaid(line)))
         self._work: set[asyncio.Task[None]] = set()
@@ -56,22 +54,24 @@ class OwnNginx:
         ports.check([address for address in addresses if address not in old.listens], old.nginx)
 
     def start(self, plan: Plan) -> None:
+        self._child = None
+        started = self._processes.start(
+            plan.gateway.name,
+            plan.gateway.at(str(files.link(plan.runtime))),
+            self._ended,
+            cwd=plan.gateway.cwd,
+            env={**plan.gateway.env, **self._listening.environment()},
+            signals=children.NGINX,
+            keeps=self._listening.descriptors(),
+            reads_stderr=True,
+        )
         try:
-            self._child = self._processes.start(
-                plan.gateway.name,
-                plan.gateway.at(str(files.link(plan.runtime))),
-                self._ended,
-                cwd=plan.gateway.cwd,
-                env={**plan.gateway.env, **self._listening.environment()},
-                signals=children.NGINX,
-                keeps=self._listening.descriptors(),
-                reads_stderr=True,
-            )
-        except OSError as error:
-            self._tell(was.GatewayExited(CANNOT_START, str(cannot_start(plan.gateway.name, error))))
-        else:
-            self._words.follow(self._child.stderr)
-            self._beside(self._listening.complete(plan.listens, self._child.pid))
+            self._words.follow(started.stderr)
+        except BaseException:
+            started.end(Manner.KILL)
+            raise
+        self._child = started
+        self._beside(self._listening.complete(plan.listens, started.pid))
 
     def reload(self, plan: Plan) -> None:
         self._listening.leave(plan.listens)
@@ -144,12 +144,11 @@ class OwnNginx:
         return tell
 
     def _beside(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        task = asyncio.get_running_loop().create_task(work)
+        # None of it is waited for: a stop that cannot see whether all is quiet has its time.
+        task = asyncio.get_running_loop().create_task(guarded(work, self._complain))
         self._work.add(task)  # the loop itself keeps only a weak reference
         task.add_done_callback(self._work.discard)
         return task
 
-
-def cannot_start(name: str, error: OSError) -> Problem:
-    """Why a program cannot be started."""
-    return Problem(error.filename or name, f"cannot be started: {os.strerror(error.errno or 0).lower()}")
+    def _complain(self, error: Exception) -> None:
+        self._say(news.Trouble(failure("nginx's workers cannot be watched", error)))

@@ -14,14 +14,16 @@ from typing import Any
 from portico.errors import PorticoError, Problem
 from portico.plan.model import Plan
 from portico.run import news
-from portico.run.background import in_background
+from portico.run.background import guarded, in_background
 from portico.run.control import client
 from portico.run.gateway import files
 from portico.run.gateway.accepting import SERVES, workers
 from portico.run.gateway.model import Tell
+from portico.run.machine import action as do
 from portico.run.machine import event as was
 from portico.run.machine.action import Manner
 from portico.run.sockets import quiet
+from portico.run.undone import failure, undone
 from portico.values import Address
 
 
@@ -66,7 +68,11 @@ class SharedNginx:
                 await quiet.until_read(path)
             self._tell(was.GatewayExited(0))
 
-        self._in_turn(leave())
+        def failed(error: Exception) -> None:
+            self._complain((undone(do.EndGateway(manner), error, self._gateway),))
+            self._tell(was.GatewayExited(0))
+
+        self._in_turn(leave(), failed)
 
     def workers(self) -> frozenset[int]:
         pid = self.pid
@@ -109,11 +115,14 @@ class SharedNginx:
             if problems := await in_background(lambda: self._ask("/use", directory=where)):
                 refused(problems)
 
-        self._in_turn(use())
+        self._in_turn(use(), lambda error: refused((undone(do.ReloadGateway(), error, self._gateway),)))
 
     def _complain(self, problems: tuple[Problem, ...]) -> None:
         for problem in problems:
             self._say(news.Trouble(problem))
+
+    def _fails(self, error: Exception) -> None:
+        self._complain((failure("the gateway cannot be asked", error, self._gateway),))
 
     def _ask(self, what: str, **parameters: str) -> tuple[Problem, ...]:
         """What the gateway has against it; also that it is not there."""
@@ -123,14 +132,16 @@ class SharedNginx:
             return error.problems
         return tuple(Problem(**problem) for answer in answers for problem in answer.get("problems", ()))
 
-    def _in_turn(self, work: Coroutine[Any, Any, None]) -> None:
+    def _in_turn(
+        self, work: Coroutine[Any, Any, None], failed: Callable[[Exception], None] | None = None
+    ) -> None:
         """One question after the other: the last files that were named are those in force."""
         before = self._last
 
         async def go() -> None:
             if before is not None:
                 await asyncio.wait([before])
-            await work
+            await guarded(work, failed or self._fails)
 
         task = self._last = asyncio.get_running_loop().create_task(go())
         self._work.add(task)

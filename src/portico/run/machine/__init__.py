@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from portico.run.machine import clock, crash, reload, start, stop
+from portico.run.machine import clock, crash, reload, start, stop, undone
 from portico.run.machine import event as was
 from portico.run.machine.event import Event
 from portico.run.machine.state import Patience, Phase, State, Step
 
-__all__ = ["Patience", "State", "Step", "step", "wake_at"]
+__all__ = ["Patience", "State", "Step", "step", "wake_at", "way_back"]
+
+way_back = undone.way_back
 
 
 def step(state: State, event: Event, now: float) -> Step:
@@ -26,7 +28,8 @@ def step(state: State, event: Event, now: float) -> Step:
 
 def wake_at(state: State) -> float | None:
     """When the machine wants its next Tick."""
-    dues = [state.gateway.due, *(generation.life.due for generation in state.generations)]
+    mending = state.mending.due if state.mending else None
+    dues = [mending, state.gateway.due, *(generation.life.due for generation in state.generations)]
     return min((due for due in dues if due is not None), default=None)
 
 
@@ -50,5 +53,6 @@ HANDLERS: Mapping[type[Event], Callable[[State, Any, float], Step]] = {
     was.Lost: stop.lost,
     was.QueueEmpty: clock.queue_empty,
     was.Quiet: stop.quiet,
+    was.NotDone: undone.not_done,
     was.Tick: clock.tick,
 }

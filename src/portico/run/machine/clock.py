@@ -7,12 +7,13 @@ from dataclasses import replace
 from portico.errors import UNHEALTHY
 from portico.run import news as told
 from portico.run.machine import action as do
+from portico.run.machine import crash, reload, start, stop, undone
 from portico.run.machine import event as was
-from portico.run.machine import reload, start, stop
 from portico.run.machine.action import Action, Manner
-from portico.run.machine.state import Generation, Phase, State, Status, Step, then
-from portico.run.machine.words import SERVER, silent_gateway, silent_server
+from portico.run.machine.state import KILLED_SECONDS, Generation, Phase, State, Status, Step, then
+from portico.run.machine.words import SERVER, silent_gateway, silent_server, unkillable
 
+BY_SIGKILL = -9
 LOOPING = 3
 """After this many crashes in a row nginx no longer says "starting"."""
 STATUS = "status "
@@ -21,6 +22,9 @@ STATUS = "status "
 
 def tick(state: State, _: was.Tick, now: float) -> Step:
     actions: list[Action] = []
+    if state.mending is not None and state.mending.due <= now:
+        state, more = undone.mend(state, now)
+        actions.extend(more)
     if state.gateway.is_due(now):
         state, more = _gateway_due(state, now)
         actions.extend(more)
@@ -60,6 +64,7 @@ def _start_again(state: State, generation: Generation, now: float) -> Step:
     number, crashes = generation.number, generation.life.crashes
     if state.phase is Phase.STOPPING:
         return state.having(replace(generation, life=replace(generation.life, due=None))), ()
+    generation = replace(generation, was_killed=False)
     return state.having(generation.to(Status.BOOTING, now, state.patience.start_seconds)), (
         do.SetBooting(on=crashes < LOOPING),
         do.StartServer(number),
@@ -79,13 +84,24 @@ def _send_away(state: State, generation: Generation, now: float) -> Step:
     return state, (do.EndServer(generation.number, Manner.DRAIN),)
 
 
-def _kill(state: State, generation: Generation, _: float) -> Step:
-    life = replace(generation.life, due=None)
+def _kill(state: State, generation: Generation, now: float) -> Step:
+    if generation.was_killed:
+        return _given_up(state, generation, now)
+    life = replace(generation.life, due=now + KILLED_SECONDS)
     state = state.having(replace(generation, life=life, was_killed=True))
     return state, (do.EndServer(generation.number, Manner.KILL),)
 
 
+def _given_up(state: State, generation: Generation, now: float) -> Step:
+    """It was killed and does not end: whatever waits for that goes on as if it had."""
+    said = do.Say(told.Trouble(unkillable(SERVER)))
+    exited = was.ServerExited(generation.number, BY_SIGKILL)
+    return then(state, (said,), lambda s, t: crash.server_exited(s, exited, t), now)
+
+
 def _too_late(state: State, generation: Generation, now: float) -> Step:
+    if generation.was_killed:
+        return _given_up(state, generation, now)
     problems = (silent_server(state, generation),)
     if state.phase is Phase.STOPPING:
         return _kill(state, generation, now)

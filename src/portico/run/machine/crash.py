@@ -42,6 +42,8 @@ def server_exited(state: State, event: was.ServerExited, now: float) -> Step:
     generation = state.generation(event.number)
     if generation is None:
         return state, ()
+    if generation.life.status is Status.RESTING:
+        return state, ()  # told already
     if state.phase is Phase.STARTING:
         state = state.without(generation)
         return stop.fail(state, exit_code(event.code), (died_booting(event.code),), now)

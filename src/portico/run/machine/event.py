@@ -9,6 +9,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from portico.errors import Problem
+from portico.run.machine.action import Action
 
 
 class Begin(Struct, frozen=True):
@@ -126,6 +127,13 @@ class Quiet(Struct, frozen=True):
     """While stopping: no request is in progress, what is left are idle connections."""
 
 
+class NotDone(Struct, frozen=True):
+    """An action failed: the disk, the kernel or a fault of ours prevented it."""
+
+    action: Action
+    problem: Problem
+
+
 class Tick(Struct, frozen=True):
     """The time `wake_at` asked for has come."""
 
@@ -133,5 +141,5 @@ class Tick(Struct, frozen=True):
 Event = (
     Begin | FilesAccepted | FilesRefused | ServerExited | GatewayExited | ServerWell | ServerAnswered
     | GatewayWell | GatewayAnswered | ReloadAsked | PromoteAsked | AbortAsked | RollbackAsked | Planned | PlanRefused
-    | StopAsked | Lost | QueueEmpty | Quiet | Tick
+    | StopAsked | Lost | QueueEmpty | Quiet | NotDone | Tick
 )  # fmt: skip

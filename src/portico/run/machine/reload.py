@@ -64,7 +64,7 @@ def switch(state: State, new: Generation, took: float, now: float) -> Step:
     """Clients get the new generation from now on; the old one is kept warm, in the place of the one before it."""
     number, old = new.number, state.generation(state.live)
     state, actions = send_off_warm(replace(state, live=number), now)
-    actions = (make_live(state), do.SetBooting(on=False), do.UseFiles(number), *actions)
+    actions = (do.UseFiles(number), make_live(state), do.SetBooting(on=False), *actions)
     if new.gateway_changed:
         actions += (do.ReloadGateway(),)
     actions += (do.Say(told.Switched(number, took)),)
@@ -174,7 +174,7 @@ def rollback_asked(state: State, _: was.RollbackAsked, now: float) -> Step:
 def _back(state: State, warm: Generation, bad: Generation, now: float) -> Step:
     """Clients get the warm release again."""
     state = replace(state.having(warm.to(Status.WELL, now)), live=warm.number)
-    actions = (make_live(state), do.SetBooting(on=False), do.UseFiles(warm.number))
+    actions = (do.UseFiles(warm.number), make_live(state), do.SetBooting(on=False))
     return state, (*actions, do.ReloadGateway()) if bad.gateway_changed else actions
 
 

@@ -12,6 +12,8 @@ from portico.run.machine.action import Action
 
 DROP_SECONDS = 5.0
 """What is ended because it failed has nothing to finish: killed after this long."""
+KILLED_SECONDS = 5.0
+"""What was killed and has not ended by then (it waits for a disk that does not answer) is not waited for."""
 
 
 class Phase(StrEnum):
@@ -55,6 +57,8 @@ class Farewell(StrEnum):
     """The app servers were told to leave: WebSockets hear Close 1001 while nginx still passes it on."""
     CLOSED = "closed"
     """nginx's connections were closed: it is killed next."""
+    KILLED = "killed"
+    """If it does not end now, nobody waits for it."""
 
 
 @dataclass(frozen=True)
@@ -126,6 +130,15 @@ class Generation:
 
 
 @dataclass(frozen=True)
+class Mending:
+    """What nginx should have could not be put in place: tried again when it is due."""
+
+    since: float
+    due: float
+    was_tried: bool = False
+
+
+@dataclass(frozen=True)
 class State:
     """Everything the supervisor knows. `live` is the generation clients get, 0 for none yet."""
 
@@ -142,6 +155,7 @@ class State:
     hurried: bool = False
     stop_by: float = 0.0
     farewell: Farewell = Farewell.NONE
+    mending: Mending | None = None
     exit: do.Exit = _GONE
 
     def generation(self, number: int) -> Generation | None:

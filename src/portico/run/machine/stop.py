@@ -11,6 +11,7 @@ from portico.run.machine import event as was
 from portico.run.machine.action import Action, Manner
 from portico.run.machine.state import (
     DROP_SECONDS,
+    KILLED_SECONDS,
     Farewell,
     Generation,
     Life,
@@ -20,6 +21,7 @@ from portico.run.machine.state import (
     Step,
     then,
 )
+from portico.run.machine.words import GATEWAY, unkillable
 
 LAST_SECONDS = 1.0
 """What is left to an app server when nginx used up the whole time for stopping: nobody waits for its answers."""
@@ -56,7 +58,11 @@ def gateway_late(state: State, now: float) -> Step:
         left = max(0.0, state.stop_by - now)
         state = replace(state, farewell=Farewell.CLOSED, gateway=state.gateway.to(Status.LEAVING, now, left))
         return state, (do.EndGateway(Manner.CLOSE),)
-    return replace(state, gateway=replace(state.gateway, due=None)), (do.EndGateway(Manner.KILL),)
+    if state.farewell is Farewell.KILLED:
+        said = do.Say(told.Trouble(unkillable(GATEWAY)))
+        return then(replace(state, gateway=Life()), (said,), end_servers, now)
+    gateway = replace(state.gateway, due=now + KILLED_SECONDS)
+    return replace(state, farewell=Farewell.KILLED, gateway=gateway), (do.EndGateway(Manner.KILL),)
 
 
 def _say_goodbye(state: State, now: float) -> Step:

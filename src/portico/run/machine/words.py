@@ -48,6 +48,11 @@ def silent_gateway(state: State) -> Problem:
     )
 
 
+def unkillable(name: str) -> Problem:
+    hint = "look for a disk or a network file system that does not answer, and end it by hand: kill -9 PID"
+    return Problem("", f"{name} was killed and has not ended: Portico waits for it no longer", hint)
+
+
 def ending(code: int) -> str:
     return f"by signal {-code}" if code < 0 else f"with exit code {code}"
 

@@ -21,20 +21,30 @@ class Processes:
 
     def __init__(self, runtime: str, stop_seconds: Callable[[], float]) -> None:
         self._runtime, self._stop_seconds = runtime, stop_seconds
+        self._was_recorded = False
         self._groups: list[tuple[Child, Callable[[Child], None]]] = []
 
     def start(self, name: str, argv: tuple[str, ...], ended: Callable[[Child], None], **how: Any) -> Child:
         """Start a program; `ended` is called when it has, unless everything is being killed. Raises OSError."""
         started = children.start(name, argv, **how)
         self._groups.append((started, ended))
-        self._record()
+        try:
+            self._record()
+        except OSError:
+            # The kernel tells it to leave when Portico is killed, record or not. So the first start on a disk that is
+            # full is refused, but a site that serves gets its server again.
+            if not self._was_recorded:
+                self._groups[-1] = (started, _nobody)
+                started.end(Manner.KILL)
+                raise
         return started
 
     def adopt(self, started: Child, ended: Callable[[Child], None]) -> None:
         """Look after a program that was started before; `ended` as in `start`."""
         self._groups = [(group, told) for group, told in self._groups if group is not started]
         self._groups.append((started, ended))
-        self._record()
+        with suppress(OSError):  # whoever started it wrote it down
+            self._record()
 
     def reap(self) -> None:
         """Collect what ended, tell who waits for it, and see its descendants off."""
@@ -70,6 +80,7 @@ class Processes:
 
     def _record(self) -> None:
         leftovers.record(self._runtime, [group for group, _ in self._groups])
+        self._was_recorded = True
 
 
 def _nobody(_: Child) -> None:

@@ -79,8 +79,15 @@ def _addresses(address: str) -> set[tuple[str, int]]:
 async def until_read(path: str) -> None:
     """Return once nothing waits at a socket that no new request can reach."""
     await asyncio.sleep(LINGER_SECONDS)
-    while requests(frozenset({path}), QUEUED):
+    while _waits(path):
         await asyncio.sleep(LINGER_SECONDS)
+
+
+def _waits(path: str) -> bool:
+    try:
+        return bool(requests(frozenset({path}), QUEUED))
+    except OSError:  # no descriptor left: nobody knows, and the next look may
+        return True
 
 
 def requests(sockets: frozenset[str], *states: str) -> int:

@@ -52,17 +52,23 @@ def make_live(plan: Plan, number: int, canary: int = 0, tenths: int = 0) -> None
 
     Atomic for each path and so for each request: nginx looks one of them up at every connect.
     """
-    for path, _ in lanes(plan.socket):
-        chosen = canary if path in canary_lanes(plan.socket, tenths) else number
-        _rename_over(_keep(Path(plan.generation_socket(chosen))), Path(path))
+    of_the_canary = canary_lanes(plan.socket, tenths)
+    drafts = {
+        Path(path): _draft(
+            _keep(Path(plan.generation_socket(canary if path in of_the_canary else number))), path
+        )
+        for path, _ in lanes(plan.socket)
+    }  # what can fail comes first: either all paths lead to it or none
+    for live, draft in drafts.items():
+        draft.replace(live)
+        draft.unlink(missing_ok=True)  # rename(2) leaves it when both names were already the same socket
 
 
-def _rename_over(socket_path: Path, live: Path) -> None:
-    draft = live.with_suffix(".next")
+def _draft(socket_path: Path, live: str) -> Path:
+    draft = Path(live).with_suffix(".next")
     draft.unlink(missing_ok=True)
     os.link(socket_path, draft)
-    draft.replace(live)
-    draft.unlink(missing_ok=True)  # rename(2) leaves it when both names were already the same socket
+    return draft
 
 
 def take_down(plan: Plan) -> None:

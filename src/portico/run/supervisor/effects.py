@@ -10,18 +10,17 @@ import os
 import signal
 import socket
 from collections.abc import Callable, Coroutine, Mapping
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from portico.errors import PorticoError, Problem
 from portico.plan.model import Plan
-from portico.run import news
-from portico.run.background import from_thread, in_background
+from portico.run.background import from_thread, guarded, in_background
 from portico.run.disk import directories
 from portico.run.gateway import files, maintenance
 from portico.run.gateway.model import Gateway, Tell
-from portico.run.gateway.own import CANNOT_START, cannot_start
 from portico.run.machine import action as do
 from portico.run.machine import event as was
 from portico.run.machine.action import Action
@@ -33,6 +32,7 @@ from portico.run.running import SayNews
 from portico.run.sockets import quiet, switch
 from portico.run.supervisor import cause
 from portico.run.supervisor.ahead import Aheads, Begin
+from portico.run.undone import undone
 from portico.run.upstream import health
 
 if TYPE_CHECKING:
@@ -97,13 +97,16 @@ class World:
             do.Say: lambda said: say(said.news),
         }
 
-    def perform(self, action: Action) -> None:
-        """Do it. What the disk or the kernel refuses is said and does not end the serving."""
+    def perform(self, action: Action) -> was.NotDone | None:
+        """Do it, or begin it. What prevents it is returned, or told when it comes later: nothing waits for ever."""
         try:
             self._perform[type(action)](action)
-        except OSError as error:
-            what = f"{type(action).__name__}: {error.strerror or error}"
-            self._say(news.Trouble(Problem(str(error.filename or ""), what)))
+        except Exception as error:  # noqa: BLE001  whatever it is, the machine decides what becomes of the serving
+            return self._not_done(action, error)
+        return None
+
+    def _not_done(self, action: Action, error: Exception) -> was.NotDone:
+        return was.NotDone(action, undone(action, error, self.in_force.runtime))
 
     # Files and sockets ---------------------------------------------------------------------------------
 
@@ -116,29 +119,26 @@ class World:
 
     def _check_files(self, action: do.CheckFiles) -> None:
         plan, number = self.plans[action.number], action.number
-        try:
-            files.write(plan, number, self.out, self._materials.get(number))
-        except OSError as error:
-            problem = Problem(error.filename or plan.runtime, f"cannot be written: {error.strerror}")
-            self._tell(was.FilesRefused(number, (problem,)))
-            return
+        files.write(plan, number, self.out, self._materials.get(number))
 
         def check() -> Event:
             problems = self.gateway.objections(plan, files.directory(plan.runtime, number))
             return was.FilesRefused(number, problems) if problems else was.FilesAccepted(number)
 
-        self._tests.append(self._in_background(check))
+        self._tests.append(self._in_background(action, check))
 
     def _use_files(self, action: do.UseFiles) -> None:
-        self.in_force, self._number_in_force = self.plans[action.number], action.number
-        files.use_servers(self.in_force, action.number, self.out)  # who went out since they were written
-        files.use_material(self.in_force, action.number, self.material)  # and what was renewed
-        files.use(self.in_force.runtime, action.number)
+        plan, number = self.plans[action.number], action.number
+        files.use_servers(plan, number, self.out)  # who went out since they were written
+        files.use_material(plan, number, self._materials.get(number))  # and what was renewed
+        files.use(plan.runtime, number)
+        self.in_force, self._number_in_force = plan, number
         self._prune()
 
     def _prune(self) -> None:
         """What nginx uses stays, after a failure too: people look at what was in force."""
-        files.prune(self.in_force.runtime, {*self.plans, self._number_in_force})
+        with suppress(OSError):  # the next time
+            files.prune(self.in_force.runtime, {*self.plans, self._number_in_force})
 
     async def take_out(self, out: frozenset[str]) -> None:
         """Send no more requests to these servers of the upstream. Raises PorticoError when nginx will not have it."""
@@ -147,9 +147,9 @@ class World:
         self._tests = [*(test for test in self._tests if not test.done()), trial]
         if problems := await trial:
             raise PorticoError(*problems)
-        self.out = out
         files.use_servers(self.in_force, self._number_in_force, out)  # a reload may have come between
         self.gateway.reload(self.in_force)
+        self.out = out
 
     def _objections(self, plan: Plan, number: int, out: frozenset[str]) -> tuple[Problem, ...]:
         """What nginx has against the list of servers without these."""
@@ -187,7 +187,8 @@ class World:
     def reopen_logs(self) -> None:
         """Have nginx go on in new log files: the old ones were renamed (SIGUSR1, nginx's own word)."""
         if pid := self.gateway.pid:
-            os.kill(pid, signal.SIGUSR1)
+            with suppress(ProcessLookupError):  # it has ended, and the next one opens them anyway
+                os.kill(pid, signal.SIGUSR1)
 
     def _make_live(self, action: do.MakeLive) -> None:
         self._has_served = True
@@ -207,7 +208,7 @@ class World:
             await quiet.until_read(self.plans[action.number].generation_socket(action.number))
             self._tell(was.QueueEmpty(action.number))
 
-        self._beside(watch())
+        self._beside(action, watch())
 
     def _forget(self, action: do.Forget) -> None:
         plan = self.plans.pop(action.number, None)
@@ -229,22 +230,18 @@ class World:
         plan, number = self.plans[action.number], action.number
         if not plan.has_app:
             return
-        try:
-            if self._takes_ahead(plan, number):
-                return
-            self._servers[number] = self._processes.start(
-                f"server {number}",
-                plan.server.at(str(files.directory(plan.runtime, number))),
-                self._server_ended,
-                cwd=plan.server.cwd,
-                env=plan.server.env,
-                signals=children.APP_SERVER,
-                listener=self._listener(plan, number),
-                user=plan.server.user,
-            )
-        except OSError as error:
-            self._say(news.Trouble(cannot_start(plan.server.name, error)))
-            self._tell(was.ServerExited(number, CANNOT_START))
+        if self._takes_ahead(plan, number):
+            return
+        self._servers[number] = self._processes.start(
+            f"server {number}",
+            plan.server.at(str(files.directory(plan.runtime, number))),
+            self._server_ended,
+            cwd=plan.server.cwd,
+            env=plan.server.env,
+            signals=children.APP_SERVER,
+            listener=self._listener(plan, number),
+            user=plan.server.user,
+        )
 
     def _takes_ahead(self, plan: Plan, number: int) -> bool:
         """Whether the server that was started ahead is the one that the plan would start; else it is ended."""
@@ -268,7 +265,7 @@ class World:
     def _end_server(self, action: do.EndServer) -> None:
         if server := self._servers.get(action.number):
             server.end(action.manner)
-        elif not self.plans[action.number].has_app:
+        else:  # it was never there
             self._tell(was.ServerExited(action.number, 0))
 
     def _ask_server(self, action: do.AskServer) -> None:
@@ -288,7 +285,7 @@ class World:
             self._aheads.forget(number)
             self._tell(was.ServerWell(number) if answer.is_well else cause.answered(number, plan, answer))
 
-        self._questions[number] = self._loop.create_task(ask())
+        self._questions[number] = self._beside(action, ask())
 
     async def ask_again(self, number: int) -> None:
         """Ask the app that failed once more, because somebody wants to know."""
@@ -318,7 +315,7 @@ class World:
             )
             self._tell(was.GatewayWell())
 
-        self._questions[_GATEWAY] = self._loop.create_task(ask())
+        self._questions[_GATEWAY] = self._beside(action, ask())
 
     # A new plan ----------------------------------------------------------------------------------------
 
@@ -340,24 +337,22 @@ class World:
                 self._materials[number] = _material(plan, old, self.material)
             except PorticoError as error:
                 return was.PlanRefused(number, error.problems, error.exit_code)
-            except Exception as error:  # noqa: BLE001  a reload that fails in any way leaves the old one serving
-                problem = Problem("", f"{type(error).__name__} while planning: {error}")
-                return was.PlanRefused(number, (problem,))
             self.plans[number] = plan
             return was.Planned(number, files.gateway_changed(old, plan))
 
-        self._in_background(make)
+        self._in_background(action, make)
 
-    def _in_background(self, work: Callable[[], Event]) -> asyncio.Task[None]:
+    def _in_background(self, action: Action, work: Callable[[], Event]) -> asyncio.Task[None]:
         """Tell the event that comes of blocking work."""
 
         async def tell() -> None:
             self._tell(await in_background(work))
 
-        return self._beside(tell())
+        return self._beside(action, tell())
 
-    def _beside(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        task = self._loop.create_task(work)
+    def _beside(self, action: Action, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        guard = guarded(work, lambda error: self._tell(self._not_done(action, error)))
+        task = self._loop.create_task(guard)
         self._work.add(task)  # the loop itself keeps only a weak reference
         task.add_done_callback(self._work.discard)
         return task
@@ -375,7 +370,8 @@ class World:
         assert group.code is not None
         for number, server in list(self._servers.items()):
             if server is group and self._aheads.is_tried_again(number, group.code):
-                self._start_server(do.StartServer(number))
+                if failed := self.perform(do.StartServer(number)):
+                    self._tell(failed)
             elif server is group:
                 self._stop_asking(number)
                 self._tell(was.ServerExited(number, group.code))
@@ -392,11 +388,12 @@ class World:
         self._servers = {}
         await self._processes.kill_all()
         for number in list(self.plans):
-            self._forget(do.Forget(number))
-        switch.sweep(self.in_force)
-        Path(self.in_force.booting).unlink(missing_ok=True)
-        if self._has_served:  # a start that failed leaves the door as it found it
-            maintenance.open_again(self.in_force.runtime)
+            self.perform(do.Forget(number))
+        with suppress(OSError):  # what cannot be removed is in nobody's way: the next start sweeps
+            switch.sweep(self.in_force)
+            Path(self.in_force.booting).unlink(missing_ok=True)
+            if self._has_served:  # a start that failed leaves the door as it found it
+                maintenance.open_again(self.in_force.runtime)
 
 
 _GATEWAY = 0

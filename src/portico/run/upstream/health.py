@@ -82,7 +82,7 @@ async def in_time(ask: Ask) -> Answer:
         return await asyncio.wait_for(ask(), ASK_SECONDS)
     except TimeoutError:
         return Answer(words=f"no answer within {ASK_SECONDS:g} s")
-    except (OSError, EOFError, ValueError) as error:
+    except (OSError, EOFError, ValueError, RuntimeError) as error:  # the last: "can't start new thread"
         return Answer(words=str(error) or type(error).__name__)
 
 

@@ -1,0 +1,160 @@
+"""An action failed: nobody waits for it any more, and the state before it goes on serving where there is one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from portico.errors import FAILED
+from portico.run import news as told
+from portico.run.machine import action as do
+from portico.run.machine import crash, reload, start, stop
+from portico.run.machine import event as was
+from portico.run.machine.action import Action
+from portico.run.machine.state import Life, Mending, Phase, State, Status, Step, then
+
+CANNOT_START = 127
+"""The exit code a shell reports for a program that it cannot start."""
+AGAIN_SECONDS = 2.0
+"""Between attempts to give nginx what it should have: a disk that was full has room again, a limit is raised."""
+SWITCHING = (do.UseFiles, do.MakeLive, do.ReloadGateway)
+"""What brings another release in front of clients."""
+_CONFIGURATION = "the configuration of nginx"
+
+
+def not_done(state: State, event: was.NotDone, now: float) -> Step:
+    """The event that the action would have ended with, if anybody waits for one; else only words."""
+    return HANDLERS[type(event.action)](state, event, now)
+
+
+def way_back(before: State, after: State, event: was.NotDone, now: float) -> Step | None:
+    """The step that began in `before` is undone: the release that served goes on. None where there is no such way.
+
+    `after` is the state that the step led to. What is left of the step must not be done.
+    """
+    number, old = _newcomer(before, after), after.generation(before.live)
+    is_switch = isinstance(event.action, SWITCHING) and before.phase is after.phase is Phase.SERVING
+    if not is_switch or not number or old is None or not old.life.is_running:
+        return None
+    back = (do.UseFiles(before.live), reload.make_live(before))
+    newcomer = before.generation(number)
+    if newcomer is None or not newcomer.is_trial:
+        return before, (*back, do.Say(told.Refused(event.problem)))
+    return then(before, back, lambda s, t: reload.drop(s, number, FAILED, (event.problem,), t), now)
+
+
+def _newcomer(before: State, after: State) -> int:
+    """The release that was to get requests; 0 for none."""
+    if after.live != before.live:
+        return after.live
+    is_new = after.canary is not None and before.canary is None
+    return after.canary.number if after.canary and is_new else 0
+
+
+def mend(state: State, now: float) -> Step:
+    """Try again; when that went well, say so the next time."""
+    mending = state.mending
+    if mending is None or state.phase is not Phase.SERVING:
+        return replace(state, mending=None), ()
+    if mending.was_tried:
+        took = now - mending.since
+        return replace(state, mending=None), (do.Say(told.Recovered(_CONFIGURATION, took)),)
+    state = replace(state, mending=replace(mending, was_tried=True, due=now + AGAIN_SECONDS))
+    actions: tuple[Action, ...] = (do.UseFiles(state.live), reload.make_live(state))
+    if state.gateway.is_running:
+        actions += (do.ReloadGateway(),)
+    return state, (*actions, do.AskGateway()) if state.gateway.status is Status.BOOTING else actions
+
+
+def _unfinished(state: State, event: was.NotDone, now: float) -> Step:
+    """Nginx has not got what it should have: that ends a start; later it is tried until it works, and said once."""
+    if state.phase is Phase.STARTING:
+        return stop.fail(state, FAILED, (event.problem,), now)
+    if state.phase is not Phase.SERVING:
+        return _say(state, event, now)
+    due = now + AGAIN_SECONDS
+    if state.mending is not None:
+        return replace(state, mending=replace(state.mending, was_tried=False, due=due)), ()
+    return replace(state, mending=Mending(now, due)), (do.Say(told.Trouble(event.problem)),)
+
+
+def _say(state: State, event: was.NotDone, _: float) -> Step:
+    """Nobody waits for it, or the time for it ends by itself (`State.generations`, `due`)."""
+    return state, (do.Say(told.Trouble(event.problem)),)
+
+
+def _unsaid(state: State, event: was.NotDone, now: float) -> Step:
+    """What cannot be said cannot be complained about."""
+    del event, now
+    return state, ()
+
+
+def _no_verdict(state: State, event: was.NotDone, now: float) -> Step:
+    assert isinstance(event.action, do.CheckFiles)
+    return start.files_refused(state, was.FilesRefused(event.action.number, (event.problem,)), now)
+
+
+def _no_plan(state: State, event: was.NotDone, now: float) -> Step:
+    assert isinstance(event.action, do.MakePlan)
+    return reload.plan_refused(state, was.PlanRefused(event.action.number, (event.problem,)), now)
+
+
+def _no_server(state: State, event: was.NotDone, now: float) -> Step:
+    assert isinstance(event.action, do.StartServer)
+    number, generation = event.action.number, state.generation(event.action.number)
+    if generation is not None and state.phase is Phase.STARTING:
+        return stop.fail(state.without(generation), FAILED, (event.problem,), now)
+    if (
+        generation is not None
+        and state.phase is Phase.SERVING
+        and number != state.live
+        and generation.is_trial
+    ):
+        state = state.having(generation.to(Status.ABSENT, now))
+        return reload.drop(state, number, FAILED, (event.problem,), now)
+    exited = was.ServerExited(number, CANNOT_START)
+    said = do.Say(told.Trouble(event.problem))
+    return then(state, (said,), lambda s, t: crash.server_exited(s, exited, t), now)
+
+
+def _no_answer(state: State, event: was.NotDone, now: float) -> Step:
+    assert isinstance(event.action, do.AskServer)
+    return start.server_answered(state, was.ServerAnswered(event.action.number, str(event.problem)), now)
+
+
+def _no_gateway(state: State, event: was.NotDone, now: float) -> Step:
+    if state.phase is Phase.STARTING:
+        return stop.fail(replace(state, gateway=Life()), FAILED, (event.problem,), now)
+    said = do.Say(told.Trouble(event.problem))
+    exited = was.GatewayExited(CANNOT_START)
+    return then(state, (said,), lambda s, t: crash.gateway_exited(s, exited, t), now)
+
+
+def _no_gateway_answer(state: State, event: was.NotDone, now: float) -> Step:
+    """A start has its time for it; later it is asked again."""
+    if state.phase is Phase.SERVING:
+        return _unfinished(state, event, now)
+    return start.gateway_answered(state, was.GatewayAnswered(str(event.problem)), now)
+
+
+HANDLERS: Mapping[type[Action], Callable[[State, Any, float], Step]] = {
+    do.SetBooting: _say,
+    do.CheckFiles: _no_verdict,
+    do.UseFiles: _unfinished,
+    do.StartServer: _no_server,
+    do.EndServer: _say,
+    do.AskServer: _no_answer,
+    do.MakeLive: _unfinished,
+    do.TakeDown: _unfinished,
+    do.EmptyQueue: _say,
+    do.WatchQueue: _say,
+    do.Forget: _say,
+    do.StartGateway: _no_gateway,
+    do.ReloadGateway: _unfinished,
+    do.EndGateway: _say,
+    do.AskGateway: _no_gateway_answer,
+    do.MakePlan: _no_plan,
+    do.Say: _unsaid,
+}
+"""Every action but Exit, which is not performed."""
