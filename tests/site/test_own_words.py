@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from portico.errors import Problem
-from portico.reading import OURS
+from portico.reading import OURS, Reader
 from portico.site.entries import entry_lines
 from portico.site.own import own, statements
 from portico.site.own_paths import Reading
@@ -77,3 +77,50 @@ def test_a_missing_file_is_told_with_its_line(tmp_path: Path) -> None:
     assert [(one.where, one.what.partition(":")[0]) for one in problems] == [
         ("p:1", "auth_basic_user_file"), ("p:1", f'"{tmp_path}/none.conf" cannot be read'),
     ]  # fmt: skip
+
+
+def test_a_file_that_includes_itself_and_a_long_row_of_files_are_refused(tmp_path: Path) -> None:
+    """They were left to nginx, which reads on until it has no descriptor left, as whoever started it."""
+    (tmp_path / "self.conf").write_text("x 1;\ninclude self.conf;\n")
+    for number in range(1, 12):
+        (tmp_path / f"{number}.conf").write_text(f"include {number + 1}.conf;\n")
+    problems: list[Problem] = []
+    reading = Reading(tmp_path, {"k": "p:1"}, OURS, problems)
+    assert [one.name for one in reading.of(["include self.conf;", "self.conf"], "k")] == ["x", "x"]
+    assert [one.what for one in problems] == [f'"{tmp_path}/self.conf" includes itself'] * 2
+    assert problems[0].where == "self.conf:2 (p:1)"
+    problems.clear()
+    assert not [one.name for one in reading.of(["1.conf"], "k") if one.name]
+    assert [one.what.partition(" is")[0] for one in problems] == [f'"{tmp_path}/9.conf"']
+
+
+LUA = "location / {{ content_by_lua_block {{ ngx.say('}}') }} }}\n{more}"
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        (LUA.format(more="include /home/u/x.conf;"), "include"),
+        (LUA.format(more="error_log /home/u/link;"), "error_log"),
+        ("location / { include /home/u/x.conf;", "include"),
+        ("init_by_lua_file /home/u/x.lua; location / {", "init_by_lua_file"),
+        (LUA.format(more="add_header X included;"), ""),
+    ],
+)
+def test_as_root_a_text_that_cannot_be_read_names_no_file(text: str, named: str, tmp_path: Path) -> None:
+    """An `include` below a Lua block was not looked at: root read what the app's user had put there."""
+    problems: list[Problem] = []
+    list(Reading(tmp_path, {"k": "p:1"}, Reader(user="nobody"), problems).of([text], "k"))
+    assert [one.what.partition(" stands")[0] for one in problems] == ([f'k: "{named}"'] if named else [])
+    problems.clear()
+    list(Reading(tmp_path, {"k": "p:1"}, OURS, problems).of([text], "k"))
+    assert not problems, "who is not root reads no more than the app's user may"
+
+
+def test_a_text_that_cannot_be_read_hides_no_other(tmp_path: Path) -> None:
+    """The paths of an entry were not looked at when a file that it includes has Lua in it."""
+    (tmp_path / "lua.conf").write_text(LUA.format(more=""))
+    problems: list[Problem] = []
+    found = list(Reading(tmp_path, {"k": "p:1"}, OURS, problems).of(["include lua.conf;\nroot none;"], "k"))
+    assert [one.what for one in problems] == [f'root: there is no "{tmp_path}/none"']
+    assert f"root {tmp_path}/none;" in found[-1].text

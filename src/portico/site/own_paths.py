@@ -30,11 +30,17 @@ _MASTERS = frozenset({
 _WORKERS = frozenset({"auth_basic_user_file", "root", "alias"})
 """Those whose file or directory nginx's workers read."""
 _WRITTEN = re.compile(r"(?:access|error)_log|\w+_(?:temp|cache)_path|\w+_store")
+_CODE = re.compile(r"\w+_by_lua_file|perl_require|modsecurity_rules_file")
+"""Those whose file is code, or directives of another kind, that nginx obeys."""
+_NAMES = re.compile(
+    rf"(?<![\w$./-])(?:include|{'|'.join(sorted(_MASTERS))}|{_WRITTEN.pattern}|{_CODE.pattern})(?=\s)"
+)
+"""A directive that names a file, in a text that nobody can read directive by directive."""
 _NO_PATH = re.compile(r"|on|off|stderr|(?:syslog|memory|data|engine|store):.*", re.DOTALL)
 _NEEDS_QUOTES = re.compile(r"""[\s;{}"'\\]""")
 _NGINXS = "/etc/nginx"
 _DEEPEST = 8
-"""Files that include files."""
+"""Files that include files: so many in a row."""
 
 
 @dataclass
@@ -52,14 +58,14 @@ class Reading:
         for number, entry in enumerate(entries):
             said = self.causes.get(f"{key}[{number}]") or self.causes.get(key, key)
             lines = said.split("\n")
-            name = entry.strip()
+            name, above = entry.strip(), tuple[str, ...]()
             if name.endswith(".conf") and "\n" not in name:
+                above = (str(self.directory / name),)
                 text, places = self._file(self.directory / name, lines[0], key) or ("", [])
             else:
                 more = entry.count("\n") + 1 - len(lines)
                 text, places = entry, lines + lines[-1:] * more
-            text, places = self._with_included(text, places, key, 0)
-            text = self._with_paths(text, places)
+            text, places = self._read(text, places, key, above)
             yield from own(text, [f"{place}: {key}" for place in places])
 
     def _file(self, path: Path, where: str, key: str) -> tuple[str, list[str]] | None:
@@ -97,30 +103,65 @@ class Reading:
         hint = f"name a file that exists and may be read; a relative path means {self.directory}"
         return f"{hint}\nor nginx's own: {its}" if path != its and its.exists() else hint
 
-    def _with_included(self, text: str, places: list[str], key: str, depth: int) -> tuple[str, list[str]]:
+    def _read(self, text: str, places: list[str], key: str, above: tuple[str, ...]) -> tuple[str, list[str]]:
+        """The text as nginx is given it; `above` are the files that include each other on the way to it."""
+        if statements(text) is None:
+            self._refuse_unseen(text, places, key)
+        return self._with_included(self._with_paths(text, places), places, key, above)
+
+    def _refuse_unseen(self, text: str, places: list[str], key: str) -> None:
+        """As root nginx opens what such a text names, and nobody has looked who else can change it."""
+        if not self.reader.user or (found := _NAMES.search(text)) is None:
+            return
+        what = f'{key}: "{found[0]}" stands in a text that cannot be read one by one (Lua, a brace too many)'
+        hint = (
+            "Portico is root and must know who can change that file\n"
+            "put the directive in an entry of its own, or the Lua code in a file (content_by_lua_file)"
+        )
+        self.problems.append(Problem(places[line_of(text, found.start())], what, hint))
+
+    def _with_included(
+        self, text: str, places: list[str], key: str, above: tuple[str, ...]
+    ) -> tuple[str, list[str]]:
         """The text with that of each included file in the place of its `include`."""
         found = [one for one in every(statements(text) or ()) if one.name == "include" and one.block is None]
         for one in reversed(found):
             first, last = line_of(text, one.words[0].start), line_of(text, one.words[-1].end)
-            inner = self._included(one, places[first], key, depth)
+            inner = self._included(one, places[first], key, above)
             if inner is not None:
                 begin, end = one.words[0].start, text.index(";", one.words[-1].end) + 1
                 text = f"{text[:begin]}\n{inner[0]}\n{text[end:]}"
                 places = [*places[: first + 1], *inner[1], *places[last:]]
         return text, places
 
-    def _included(self, one: Statement, where: str, key: str, depth: int) -> tuple[str, list[str]] | None:
-        if len(one.args) != 1 or depth == _DEEPEST:
-            return None
+    def _included(
+        self, one: Statement, where: str, key: str, above: tuple[str, ...]
+    ) -> tuple[str, list[str]] | None:
+        if len(one.args) != 1:
+            return None  # nginx says so
         path = str(self.directory / one.args[0])
         paths = sorted(glob.glob(path)) if glob.has_magic(path) else [path]  # noqa: PTH207  as nginx, with its order
         texts, lines = list[str](), list[str]()
         for each in paths:
-            text, places = self._file(Path(each), where, key) or ("", [where])
-            text, places = self._with_included(text, places, key, depth + 1)
+            text, places = "", [where]
+            if not self._is_endless(each, where, above):
+                text, places = self._file(Path(each), where, key) or (text, places)
+                text, places = self._read(text, places, key, (*above, each))
             texts.append(text)
             lines += places
         return "\n".join(texts), lines or [where]
+
+    def _is_endless(self, path: str, where: str, above: tuple[str, ...]) -> bool:
+        """nginx would read on until it has no descriptor left."""
+        if path in above:
+            what, hint = f'"{path}" includes itself', "remove that include"
+        elif len(above) == _DEEPEST:
+            what = f'"{path}" is below {_DEEPEST} files that include each other, and no more are read'
+            hint = "include it higher up"
+        else:
+            return False
+        self.problems.append(Problem(where, what, hint))
+        return True
 
     def _with_paths(self, text: str, places: list[str]) -> str:
         """The text with absolute paths; what they lead to is looked at."""
@@ -154,6 +195,7 @@ class Reading:
 
 def _names_a_path(one: Statement) -> bool:
     is_path = one.name in _MASTERS or one.name in _WORKERS or _WRITTEN.fullmatch(one.name)
+    is_path = is_path or _CODE.fullmatch(one.name)
     return bool(is_path) and not _NO_PATH.fullmatch(one.words[1].text)
 
 
