@@ -15,6 +15,7 @@ from portico.plan.choice import chosen, lacking
 from portico.plan.gateway import fitting, part_of
 from portico.plan.holes import holes, http2_hole, open_in
 from portico.plan.nginx.conf import Directive, block, directive, verbatim
+from portico.plan.reachable import is_reachable
 from portico.plan.versions import is_fixed
 from tests.plan.test_gateway import TLS, planned, site, sited
 from tests.plan.test_golden import DEBIAN, EMBEDDED, MODULES, NEW, PLACE
@@ -121,12 +122,14 @@ def test_a_site_uses_what_is_written_for_it(tmp_path: Path) -> None:
         assert {hole.advisory.id for hole in exposure.found(one, place) if hole.is_used} == wanted, more
 
 
-def test_only_strangers_make_it_an_alarm(tmp_path: Path) -> None:
-    for text, is_exposed in (
-        ('listen = "127.0.0.1:8000"', False), ('listen = "10.1.2.3:8000"', False), ('listen = "[::1]:8000"', False),
-        ('listen = ":8000"', True), ('listen = "192.0.9.1:80"', True), ('domains = ["a.example"]', True), (TLS, True),
+def test_only_others_make_it_an_alarm(tmp_path: Path) -> None:
+    for text, is_reached in (
+        ('listen = "127.0.0.1:8000"', False), ('listen = "10.1.2.3:8000"', True), ('listen = "[::1]:8000"', False),
+        ('listen = "127.0.0.1:8000"\n[https]\nmode = "local"\nlisten = "0.0.0.0:8443"', True),
+        ('listen = "127.0.0.1:8000"\n[https]\nmode = "local"\nlisten = "127.0.0.1:8443"', False),
+        ('listen = ":8000"', True), ('listen = "192.0.9.1:80"', True), ('domains = ["a.example"]', True), (TLS, False),
     ):  # fmt: skip
-        assert exposure.is_exposed(sited(text, tmp_path)[0]) is is_exposed, text
+        assert is_reachable(sited(text, tmp_path)[0]) is is_reached, text
     one, place = sited(site("shop", "shop.example", more=TLS), tmp_path)
     (alarm,) = exposure.alarms(one, replace(place, systems=("ubuntu", "debian")))
     assert BODY in alarm

@@ -9,7 +9,8 @@ from typing import Any
 
 from portico.check.model import Finding, fault, ok, warning
 from portico.errors import PorticoError
-from portico.plan.app_risks import ONE_WORKER, is_public
+from portico.plan.app_risks import ONE_WORKER
+from portico.plan.reachable import is_reachable
 from portico.site.discover import start_discovery
 from portico.site.model import AppFacts, Risk, Secret, Site
 from portico.values import AppRef
@@ -48,7 +49,7 @@ def _of_risk(site: Site, risk: Risk) -> Iterator[Finding]:
         return
     if risk.kind == "hosts" and site.options.domains:
         return  # nginx closes every other
-    is_fault = risk.kind == "debugger" or (risk.kind == "debug" and is_public(site))
+    is_fault = risk.kind == "debugger" or (risk.kind == "debug" and is_reachable(site))
     make = fault if is_fault else warning
     yield make(_SUBJECTS.get(risk.kind, "app"), risk.what, risk.hint)
 
@@ -93,7 +94,7 @@ def _of_secret(site: Site, key: Secret, *, is_same: bool) -> Iterator[Finding]:
         yield warning(key.name, what, "read it from the environment or a file: the same for all workers")
         return
     if key.strength != "good":
-        make = fault if key.strength == "known" and is_public(site) else warning
+        make = fault if key.strength == "known" and is_reachable(site) else warning
         yield make(key.name, f"{key.name} {_WEAK[key.strength]}: anybody can forge a session", _MAKE)
     if key.where:
         what = f"{key.name} stands in {key.where}, which git tracks: whoever has the code can forge a session"

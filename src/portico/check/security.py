@@ -9,6 +9,7 @@ from portico.place.model import Place
 from portico.plan import exposure
 from portico.plan.advisories import AS_OF
 from portico.plan.holes import Hole
+from portico.plan.reachable import is_reachable
 from portico.site.model import Site
 
 SUBJECT = "nginx security"
@@ -40,5 +41,5 @@ def _open(one: Hole, site: Site, place: Place) -> Finding:
         f"{advisory.source}"
     )
     mends = f'\n{advisory.mends} = "off" avoids it' if advisory.mends else ""
-    make = fault if one.is_severe and exposure.is_exposed(site) else warning
+    make = fault if one.is_severe and is_reachable(site) else warning
     return make(advisory.id, what, exposure.mend(place) + mends)

@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-import ipaddress
-
 from portico.errors import Problem
+from portico.plan.reachable import is_reachable
 from portico.plan.workers import Capacity
 from portico.site.model import Site
-from portico.values import Address
 
 ONE_WORKER = "--workers 1 runs one, whose threads share the memory"
 _MOST_NAMED = 3
 
 
-def is_public(site: Site) -> bool:
-    """Whether others than users of this machine reach it: by domains, or at an address that is not on loopback."""
-    addresses = (site.listen, *((site.https_listen,) if site.has_https else ()))
-    return bool(site.options.domains) or not all(map(_is_loopback, addresses))
-
-
 def impossible(site: Site) -> list[Problem]:
     """A debugger on a public site: it runs the code of whoever finds an error page, so the site is not started."""
-    if not is_public(site):
+    if not is_reachable(site):
         return []
     return [Problem(site.facts.app, one.what, one.hint) for one in site.facts.risks if one.kind == "debugger"]
 
@@ -48,7 +40,3 @@ def processes(site: Site, size: Capacity) -> list[str]:
     )
     shown = ", ".join(names[:_MOST_NAMED])
     return [f"each of the {size.workers} workers has its own {shown}{more}; {ONE_WORKER}"]
-
-
-def _is_loopback(address: Address) -> bool:
-    return not address.is_wildcard and ipaddress.ip_address(address.host).is_loopback

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterable
 
 from portico.place.model import NginxBuild, Place
 from portico.plan.advisories import ADVISORIES, AS_OF
 from portico.plan.choice import configuration
 from portico.plan.holes import Hole, holes, open_in
+from portico.plan.reachable import is_reachable
 from portico.site.model import Site
-from portico.values import Address
 
 PACKAGES = "https://nginx.org/en/linux_packages.html"
 _APT = ("apt update && apt install nginx", "apt update && apt install nginx")
@@ -29,14 +28,9 @@ def found(site: Site, place: Place) -> tuple[Hole, ...]:
     return holes(place.nginx, configuration(site, place)) if open_in(place.nginx) else ()
 
 
-def is_exposed(site: Site) -> bool:
-    """Whether strangers can talk to the site: it has domains, HTTPS, or a public address."""
-    return bool(site.options.domains) or site.has_https or _is_public(site.listen)
-
-
 def alarms(site: Site, place: Place) -> tuple[str, ...]:
-    """What must be said loudly of a site that strangers can talk to: severe faults it uses, and what mends them."""
-    severe = [one.advisory for one in found(site, place) if one.is_severe] if is_exposed(site) else []
+    """What must be said loudly of a site that others can reach: severe faults it uses, and what mends them."""
+    severe = [one.advisory for one in found(site, place) if one.is_severe] if is_reachable(site) else []
     if not severe:
         return ()
     named = "; ".join(f"{one.id}, {one.about}" for one in severe)
@@ -62,17 +56,6 @@ def mend(place: Place) -> str:
 
 _NEWEST = max((one.fixed for one in ADVISORIES if one.severity == "major"), key=max)
 _NEWER = f"nginx {' or '.join('.'.join(map(str, one)) for one in sorted(_NEWEST))} and newer, {PACKAGES}"
-
-
-def _is_public(address: Address) -> bool:
-    """Whether strangers may reach it: every address at once counts, too."""
-    if address.is_wildcard:
-        return True
-    try:
-        found = ipaddress.ip_address(address.host.strip("[]"))
-    except ValueError:
-        return address.host != "localhost"
-    return not (found.is_loopback or found.is_private or found.is_link_local)
 
 
 def unused(found: Iterable[Hole]) -> list[str]:

@@ -1,12 +1,14 @@
-"""Who can reach the addresses of a site, in words: all addresses of the machine, a container's loopback, PORT."""
+"""Who can reach a site, and the words for it: all addresses of the machine, a container's loopback, PORT."""
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Iterator, Sequence
 
 from portico.place.model import Place
 from portico.site.model import Site
 from portico.site.platform import CAUSE
+from portico.values import Address
 
 _ALL = ("0.0.0.0", "::")  # noqa: S104  reading the word is not binding to it
 
@@ -39,3 +41,21 @@ def notes(site: Site, place: Place) -> Iterator[str]:
 
 def _host(text: str) -> str:
     return text.rpartition(":")[0].removeprefix("[").removesuffix("]")
+
+
+def is_reachable(site: Site) -> bool:
+    """Whether others than the users of this machine reach it: it has domains, or listens beyond loopback.
+
+    A private network counts: it has users of its own, and a proxy or a forwarded port makes it public.
+    """
+    addresses = (site.listen, *((site.https_listen,) if site.has_https else ()))
+    return bool(site.options.domains) or not all(map(_is_loopback, addresses))
+
+
+def _is_loopback(address: Address) -> bool:
+    if address.is_wildcard:
+        return False
+    try:
+        return ipaddress.ip_address(address.host.strip("[]")).is_loopback
+    except ValueError:
+        return address.host == "localhost"
