@@ -129,6 +129,13 @@ class Served:
     def stdout(self) -> str:
         return self.stdout_path.read_text()
 
+    def until_said(self, words: str, seconds: float = 60) -> None:
+        """Wait for words on stderr: a thread writes them, perhaps a moment after an answer tells the same."""
+        give_up = time.monotonic() + seconds
+        while words not in self.stderr():
+            assert time.monotonic() < give_up, f"not said: {words}\n{self.stderr()[-6000:]}"
+            time.sleep(0.02)
+
     def stop(self, number: int = signal.SIGTERM) -> int:
         self.process.send_signal(number)
         return self.process.wait(60)

@@ -109,7 +109,9 @@ def _needs_nginx() -> None:
 @pytest.fixture(scope="module", params=["embedded", "system"])
 def mirror(request: pytest.FixtureRequest, _needs_nginx: None) -> Iterator[Served]:
     """An app that answers with what it was told, behind each nginx."""
-    with served({"app.py": MIRROR, **STATICS}, "--nginx", request.param, "--request-timeout", "5s") as run:
+    # After /die a request may wait for a worker that imports the app, on a busy machine for longer than 5 s.
+    files = {"app.py": MIRROR, "portico.toml": '[routes."/die"]\ntimeout = "60s"\n', **STATICS}
+    with served(files, "--nginx", request.param, "--request-timeout", "5s") as run:
         (run.directory / "static/out").symlink_to("/etc")
         (run.directory / "static/settings-link.py").symlink_to("../settings.py")
         yield run

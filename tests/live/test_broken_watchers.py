@@ -62,7 +62,7 @@ def test_a_log_that_cannot_be_put_aside_holds_up_no_other(site: Served) -> None:
     bad.rmdir()
     until(Path(f"{site.state}/access.log.1").exists, site)
     until(lambda: failing(site) == [], site)
-    assert f"watching {name} works again" in site.stderr()
+    site.until_said(f"watching {name} works again")
 
 
 def test_a_watcher_that_ends_is_started_again(site: Served) -> None:
@@ -78,5 +78,5 @@ def test_a_watcher_that_ends_is_started_again(site: Served) -> None:
     finally:
         away.rename(home)
     until(lambda: failing(site) == [], site)
+    site.until_said("watching the disk works again")
     assert site.stderr().count("watching the disk failed") == 1, "told once"
-    assert "watching the disk works again" in site.stderr()

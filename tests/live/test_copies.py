@@ -17,6 +17,7 @@ import zstandard
 from tests.live.conftest import MIRROR
 from tests.support import Served, portico, served
 
+pytestmark = pytest.mark.timeout(600)
 SCRIPT = "".join(f"export const name{number} = {number * 7};\n" for number in range(400))
 FILES = {
     "app.py": MIRROR,
@@ -50,7 +51,8 @@ FILES = {
     "portico.toml": '[static]\n"/docs/" = "declared"\n',
 }
 BROWSER = "gzip, deflate, br, zstd"
-SECONDS = 60.0
+SECONDS = 150.0
+"""Copies are made with what nobody else needs of the processors; the tests beside this one may need all of it."""
 
 
 def until(is_so: Callable[[], bool], what: str) -> None:

@@ -46,6 +46,7 @@ def test_the_headers_of_an_undeclared_proxy_are_said_once(site: Served) -> None:
             site.get(headers=marks)
     assert told["forwarded"] == {"by": "cloudflare", "addresses": ["127.0.0.1"]}
     assert 'behind = ["cloudflare"]' in portico("status", cwd=site.directory).stdout
+    site.until_said("behind does not name it")
     assert site.stderr().count("behind does not name it") == 1
 
 

@@ -97,7 +97,7 @@ def test_an_upload_is_a_file_that_the_app_may_read_and_keep(features: Served) ->
     assert kept.read_bytes() == DATA
     assert kept.stat().st_uid == pwd.getpwnam(USER).pw_uid
     _, state = places(features)
-    assert not list(Path(f"{state}.uploads").iterdir())
+    until(lambda: not list(Path(f"{state}.uploads").iterdir()), "nothing of it is left")
 
 
 def test_the_app_purges_and_orders_nothing_else(features: Served) -> None:
@@ -143,9 +143,9 @@ def test_copies_are_made_by_nginx_s_user(features: Served) -> None:
     assert copies
     assert {path.owner() for path in copies} == {runtime.group()}
     closed = features.directory / "static/closed.css"
-    closed.write_text("secret " * 1000)
-    closed.chmod(0o600)
+    closed.touch(0o600)  # at no moment readable for nginx's user
     shutil.chown(closed, USER, USER)
+    closed.write_text("secret " * 1000)
     (features.directory / "static/later.css").write_text("later " * 1000)
     until(lambda: any(path.name == "later.css" for path in (state / "static").rglob("*")), "a later copy")
     assert not any(path.name == "closed.css" for path in (state / "static").rglob("*"))

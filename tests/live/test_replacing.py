@@ -103,7 +103,7 @@ def test_when_no_worker_can_load_the_app_clients_get_an_answer(server: str) -> N
         assert run.get("/").status_code in (502, 503)
         rewrite(run.directory / "app.py", APP)
         until(lambda: run.get("/").status_code == 200, "it comes back by itself")
-        assert _do(run, "status").returncode == 0
+        until(lambda: _do(run, "status").returncode == 0, "and status says so")
 
 
 @pytest.mark.parametrize("server", ["gunicorn", "uwsgi"])

@@ -20,7 +20,7 @@ import pytest
 
 from tests.support import Served, end, portico, private_directory, start, until_ready, write_files
 
-PATIENCE_SECONDS = 40.0
+PATIENCE_SECONDS = 90.0
 APP = """
 from flask import Flask
 

@@ -32,7 +32,7 @@ events {{ worker_connections 256; }}
 http {{
   access_log off;
   {temp}
-  keepalive_min_timeout 10s;
+  keepalive_min_timeout {keepalive}s;
   server {{
     listen 127.0.0.1:{port};
     error_page 502 503 504 = @down;
@@ -82,6 +82,7 @@ def plan_for(wish: dict[str, object]) -> Plan:
     words = {
         "root": root, "port": wish["port"], "app": app, "drain": drain, "mark": wish.get("mark", "a"),
         "extra": wish.get("extra", ""), "workers": wish.get("workers", 1),
+        "keepalive": wish.get("keepalive", 10),
         "user": "user root;" if os.geteuid() == 0 else "",
         "temp": " ".join(f"{kind}_temp_path {root}/tmp/{kind};" for kind in
                          ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")),

@@ -38,13 +38,13 @@ def _is_refused(site: Site) -> bool:
 
 
 def test_idle_keep_alive_connection_does_not_delay_the_end(site: Site) -> None:
-    site.start()
+    site.start(keepalive=60, drain=50)
     idle = http.client.HTTPConnection("127.0.0.1", site.port)
     idle.request("GET", "/")
     idle.getresponse().read()
     began = time.monotonic()
     assert site.stop(signal.SIGINT) == 130
-    assert time.monotonic() - began < 9.5, "keepalive_min_timeout is 10 s"
+    assert time.monotonic() - began < 40, "keepalive_min_timeout is 60 s, and a stop may take 50 s"
     site.assert_nothing_is_left()
 
 
