@@ -38,10 +38,6 @@ class Asked:
     def took(self) -> float:
         return self.ended - self.began
 
-    def was_held_at(self, moment: float) -> bool:
-        """Whether it was on its way then."""
-        return self.began <= moment <= self.ended
-
     def __str__(self) -> str:
         kind, said = "kept" if self.is_kept else "fresh", " ".join(self.said.split())[:80]
         return f"{self.what} ({kind}, {self.took:.2f} s): {self.status or ''} {said}".strip()

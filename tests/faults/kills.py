@@ -24,26 +24,29 @@ CONFIGURATION = '[nginx]\nserver = ["add_header X-Configuration \\"{mark}\\" alw
 
 def app_worker(times: int) -> Outcome:
     """A GET is tried on another worker; a POST that the dead one held fails, and is never sent again."""
-    killed: dict[int, float] = {}
+    killed: dict[int, tuple[float, float]] = {}
+    """From before the signal was sent until after: other threads may have their turn in between."""
     back: list[float] = []
     with staged() as stage, Clients(stage.port) as clients:
         arbiter = stage.arbiter()
         for _ in range(times):
             time.sleep(0.4)
             victim = arbiter.children()[0].pid
-            killed[victim] = _kill(victim)
+            killed[victim] = (_kill(victim), time.monotonic())
             replaced = eventually(lambda victim=victim: _count_without(arbiter, victim) == 2)  # type: ignore[misc]
             back.append(10.0 if replaced is None else replaced)
         clients.go_on()
-        moments, posts = list(killed.values()), stage.posts()
-        held = sum(a.was_held_at(m) and a.what.startswith("POST") for m in moments for a in clients.asked)
+        deaths, posts = list(killed.values()), stage.posts()
+        held = sum(
+            was_held(a, [death]) and a.what.startswith("POST") for death in deaths for a in clients.asked
+        )
         return judged(
             f"kill -9 of an app worker, {times} times",
             "0 GET; a POST that it held",
             stage, clients,
-            may_fail=lambda a: a.what.startswith("POST") and _held(a, moments)
+            may_fail=lambda a: a.what.startswith("POST") and was_held(a, deaths)
             and all(pid in killed for pid in posts.get(a.key, ())),
-            back_seconds=_back(clients, moments, 1),
+            back_seconds=_back(clients, [sent for sent, _ in deaths], 1),
             remarks=[f"{held} POSTs were on their way to one of two workers in these moments",
                      f"replaced within {max(back):.2f} s"],
         )  # fmt: skip
@@ -246,10 +249,6 @@ def _back(clients: Clients, moments: list[float], seconds: float) -> list[float]
 
 def _times(count: int) -> str:
     return "once" if count == 1 else f"{count} times"
-
-
-def _held(asked: Asked, moments: list[float]) -> bool:
-    return any(asked.was_held_at(moment) for moment in moments)
 
 
 def was_held(asked: Asked, deaths: list[tuple[float, float]]) -> bool:

@@ -68,6 +68,11 @@ class Stage:
     def workers(self) -> list[int]:
         return [child.pid for child in self.gunicorn.children()]
 
+    def connected(self) -> int:
+        """How many connections to the app's socket there are, accepted or waiting (the listener has no peer)."""
+        names = [line.split()[7:] for line in Path("/proc/net/unix").read_text().splitlines()]
+        return names.count([self.socket_path]) - 1
+
     def log(self) -> str:
         return (self.directory / "gunicorn.log").read_text()
 
@@ -104,7 +109,7 @@ def stage(
             for parent in (gunicorn, nginx):
                 if parent.poll() is None:
                     parent.terminate()
-            _, left = psutil.wait_procs(processes, 20)
+            _, left = psutil.wait_procs(processes, 60)
             for process in left:
                 process.kill()
             assert not left, f"left behind: {left}\n{on.log()}"
@@ -186,4 +191,4 @@ def _until_ready(on: Stage) -> None:
             return False
         return True
 
-    until(answers, 30, on.log)
+    until(answers, 60, on.log)

@@ -50,6 +50,7 @@ def test_a_request_that_waited_for_most_of_its_time_is_refused_and_not_executed(
         until(lambda: "/gate" in done(on.directory))
         late = [threads.submit(on.get, f"/hurried/{n}", method) for n, method in enumerate(("GET", "POST"))]
         patient = threads.submit(on.get, "/patient")
+        until(lambda: on.connected() == 4, what=lambda: str(on.connected()))
         time.sleep(1)  # longer than these may wait, which is 0.45 s
         (on.directory / "open").touch()
         refused: list[httpx.Response] = [one.result() for one in late]

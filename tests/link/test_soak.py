@@ -19,6 +19,8 @@ from tests.link.stage import Stage, read_all, stage
 from tests.link.test_worker import APP, raw
 
 SECONDS = float(os.environ.get("SOAK_SECONDS", "10"))
+LEAST = SECONDS * 3
+"""So many requests at least; a machine that is busy takes longer for them."""
 
 
 def quick(on: Stage) -> bool:
@@ -93,7 +95,7 @@ def test_a_mixed_load_with_recycling_fails_nothing_and_grows_nothing() -> None:
         for client in clients:
             client.join()
         assert not [name for name in outcomes if not name.endswith(" ok")], outcomes
-        assert sum(outcomes.values()) > SECONDS * 3
+        assert outcomes.total() > LEAST
         print(f"\n{sum(outcomes.values())} requests in {SECONDS:g} s: {dict(outcomes)}")
         early, late = sizes[len(sizes) // 5 : len(sizes) // 2], sizes[len(sizes) // 2 :]
         assert statistics.median(late) < statistics.median(early) + (12 << 20)
@@ -103,7 +105,7 @@ def test_a_mixed_load_with_recycling_fails_nothing_and_grows_nothing() -> None:
 
 
 def _client(on: Stage, acts: list[Callable[[Stage], bool]], ends: float, outcomes: Counter[str]) -> None:
-    while time.monotonic() < ends:
+    while (now := time.monotonic()) < ends or (outcomes.total() <= LEAST and now < ends + 60):
         act = random.choice(acts)
         try:
             outcomes[f"{act.__name__} {'ok' if act(on) else 'wrong'}"] += 1

@@ -436,16 +436,10 @@ def test_recycling_by_memory_loses_no_request() -> None:
 def test_stopping_serves_what_runs_and_what_waits() -> None:
     with stage(APP, threads=1) as on, ThreadPoolExecutor(8) as pool:
         answers = [pool.submit(on.ask, "/wait-0.3") for _ in range(8)]
-        until(lambda: _connected(on) >= 8)
+        until(lambda: on.connected() >= 8)
         assert on.stop() == 0
         assert [answer.result().body for answer in answers] == [b"waited 0.3"] * 8
         assert "SIGKILL" not in on.log()
-
-
-def _connected(on: Stage) -> int:
-    """How many connections to this app's socket there are, accepted or waiting (the listener has no peer)."""
-    names = [line.split()[7:] for line in Path("/proc/net/unix").read_text().splitlines()]
-    return names.count([on.socket_path]) - 1
 
 
 def test_a_worker_whose_arbiter_was_killed_finishes_and_leaves() -> None:
@@ -453,7 +447,7 @@ def test_a_worker_whose_arbiter_was_killed_finishes_and_leaves() -> None:
         (worker,) = on.workers()
         process = psutil.Process(worker)
         answer = pool.submit(on.ask, "/wait-1")
-        until(lambda: _connected(on) >= 1)
+        until(lambda: on.connected() >= 1)
         on.gunicorn.kill()
         on.gunicorn.wait()
         assert answer.result().body == b"waited 1"
