@@ -19,7 +19,7 @@ from portico.run.tls import make
 from tests.support import free_port, private_directory
 
 PROGRAMS = ("pebble", "pebble-challtestsrv")
-SECONDS = 30.0
+SECONDS = 90.0
 USUAL = {"PEBBLE_VA_NOSLEEP": "1", "PEBBLE_AUTHZREUSE": "0"}
 """Answers at once, and each order is proven anew: what is drawn by lot would be another test every day."""
 
@@ -72,12 +72,12 @@ class Authority:
     def dns(self, what: str, host: str, *addresses: str) -> None:
         """Give a name other records: `what` is add-a, add-aaaa, clear-a, clear-aaaa."""
         asked = {"host": f"{host}.", "addresses": list(addresses)}
-        httpx.post(f"http://127.0.0.1:{self.manager}/{what}", json=asked, timeout=10).raise_for_status()
+        httpx.post(f"http://127.0.0.1:{self.manager}/{what}", json=asked, timeout=60).raise_for_status()
 
     def caa(self, host: str, *values: str) -> None:
         policies = [{"tag": "issue", "value": value} for value in values]
         asked = {"host": f"{host}.", "policies": policies}
-        httpx.post(f"http://127.0.0.1:{self.manager}/add-caa", json=asked, timeout=10).raise_for_status()
+        httpx.post(f"http://127.0.0.1:{self.manager}/add-caa", json=asked, timeout=60).raise_for_status()
 
     def log(self) -> str:
         return (self.directory / "pebble.log").read_text()

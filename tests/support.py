@@ -253,7 +253,7 @@ def environment(home: Path) -> dict[str, str]:
     )
 
 
-def until_ready(run: Served, seconds: float = 60) -> None:
+def until_ready(run: Served, seconds: float = 120) -> None:
     give_up = time.monotonic() + seconds
     while "Ctrl-C stops" not in run.stderr():
         assert run.process.poll() is None, f"exit code {run.process.returncode}:\n{run.stderr()}"
@@ -296,14 +296,14 @@ def end(run: Served) -> None:
         except subprocess.TimeoutExpired:
             run.process.send_signal(signal.SIGTERM)
             _wait_or_tell(run)
-    _, left = psutil.wait_procs(children, 30)
+    _, left = psutil.wait_procs(children, 60)
     for process in left:
         process.kill()
     assert not left, f"left behind: {left}"
 
 
 def portico(
-    *words: str, cwd: Path, env: Mapping[str, str] | None = None, seconds: float = 90
+    *words: str, cwd: Path, env: Mapping[str, str] | None = None, seconds: float = 150
 ) -> subprocess.CompletedProcess[str]:
     """A command that ends by itself."""
     return subprocess.run(

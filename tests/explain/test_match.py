@@ -145,7 +145,7 @@ def stand(request: pytest.FixtureRequest) -> Iterator[Stand]:
         argv = [nginx, "-p", str(directory), "-c", str(file), "-e", str(directory / "error.log"), *user]
         process = subprocess.Popen(argv)
         try:
-            give_up = time.monotonic() + 30
+            give_up = time.monotonic() + 90
             while ask(ports[0], "s0.test", "/") is None:
                 assert process.poll() is None, (directory / "error.log").read_text()
                 assert time.monotonic() < give_up

@@ -44,6 +44,7 @@ def work(name):
     return "worked"
 """
 TOML = """
+request_timeout = "5m"  # who has waited for most of it is refused, and the test asks for the status meanwhile
 [workers]
 count = 1
 threads = 1

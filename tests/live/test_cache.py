@@ -166,7 +166,7 @@ def test_nobody_is_given_what_a_second_line_of_a_header_asked_for(run: Served) -
     assert run.get(url, headers={"Accept-Language": "en"}).text.startswith("en None")
 
 
-def until(is_so: Callable[[], bool], seconds: float = 40) -> None:
+def until(is_so: Callable[[], bool], seconds: float = 90) -> None:
     give_up = time.monotonic() + seconds
     while not is_so():
         assert time.monotonic() < give_up

@@ -28,7 +28,7 @@ def home():
 def boom():
     raise RuntimeError("<b>boom</b>")
 """
-WAIT_MS = 40_000
+WAIT_MS = 90_000
 expect.set_options(timeout=WAIT_MS)
 HOSTILE = '/<img/src="x"onerror="document.title=1">'
 

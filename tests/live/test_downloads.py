@@ -135,7 +135,7 @@ def run(
 
 def by_nginx(run: Served, path: str) -> bool:
     """Whether nginx sent the last answer to this path from one of its download locations."""
-    give_up = time.monotonic() + 30
+    give_up = time.monotonic() + 90
     while time.monotonic() < give_up:
         log = run.directory / "where.log"
         found = (

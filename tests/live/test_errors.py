@@ -248,7 +248,7 @@ def test_one_line_a_request_and_one_id_for_all(mirror: Served) -> None:
 def _first_answer(run: Served):  # type: ignore[no-untyped-def]
     import httpx
 
-    give_up = time.monotonic() + 40
+    give_up = time.monotonic() + 90
     while time.monotonic() < give_up:
         try:
             return run.get("/", headers={"Accept": "text/html"})

@@ -54,7 +54,7 @@ def trusting(run: Served) -> ssl.SSLContext:
 
 def test_who_trusts_the_local_authority_sees_a_good_site(local: tuple[Served, int]) -> None:
     run, port = local
-    with httpx.Client(verify=trusting(run), http2=False, timeout=30) as client:
+    with httpx.Client(verify=trusting(run), http2=False, timeout=60) as client:
         for host in ("localhost", "127.0.0.1"):
             told = client.get(f"https://{host}:{port}/").json()
             assert (told["scheme"], told["https"], told["host"]) == ("https", "on", f"{host}:{port}")
@@ -94,7 +94,7 @@ def test_who_comes_back_resumes_the_session(named: tuple[Served, int], version: 
     session, resumed = None, []
     for _ in range(4):
         with (
-            socket.create_connection(("127.0.0.1", port), 20) as plain,
+            socket.create_connection(("127.0.0.1", port), 60) as plain,
             context.wrap_socket(plain, server_hostname="shop.example", session=session) as connection,
         ):
             connection.sendall(b"GET / HTTP/1.1\r\nHost: shop.example\r\nConnection: close\r\n\r\n")
@@ -117,7 +117,7 @@ def test_a_handshake_for_one_name_and_a_request_for_another_is_closed(named: tup
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     with (
-        socket.create_connection(("127.0.0.1", port), 20) as plain,
+        socket.create_connection(("127.0.0.1", port), 60) as plain,
         context.wrap_socket(plain, server_hostname="shop.example") as connection,
     ):
         connection.sendall(b"GET / HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n")
@@ -130,7 +130,7 @@ def test_a_handshake_for_one_name_and_a_request_for_another_is_closed(named: tup
 def test_other_names_lead_to_the_canonical_one(named: tuple[Served, int]) -> None:
     run, port = named
     extensions = {"sni_hostname": "www.shop.example"}
-    with httpx.Client(verify=anyone(), timeout=30) as client:
+    with httpx.Client(verify=anyone(), timeout=60) as client:
         headers = {"Host": f"www.shop.example:{port}"}
         answer = client.post(f"https://127.0.0.1:{port}/a?b=1", headers=headers, extensions=extensions)
     assert (answer.status_code, answer.headers["Location"]) == (308, f"https://shop.example:{port}/a?b=1")
@@ -276,7 +276,7 @@ def _everywhere(port: int) -> list[httpx.Response]:
     url, found = f"https://127.0.0.1:{port}", []
     for path in ("/", "/static/app.css", "/static/none", "/nothing"):
         # A connection for each: after a swap a worker of nginx that leaves answers on one no more than once.
-        with httpx.Client(verify=anyone(), timeout=30) as client:
+        with httpx.Client(verify=anyone(), timeout=60) as client:
             found.append(client.get(url + path, headers=headers, extensions=extensions))
     return found
 

@@ -51,7 +51,8 @@ def ports() -> dict[str, int]:
 
 @pytest.fixture(scope="module")
 def site(ports: dict[str, int]) -> Iterator[Served]:
-    toml = "".join(f'[{name}]\nlisten = "127.0.0.1:{port}"\n' for name, port in ports.items())
+    toml = 'request_timeout = "5m"\n'  # for the request that waits while `portico top` is asked
+    toml += "".join(f'[{name}]\nlisten = "127.0.0.1:{port}"\n' for name, port in ports.items())
     with served({"app.py": APP, "portico.toml": toml, "static/a.txt": "a"}, "app:app") as run:
         yield run
 
@@ -70,7 +71,7 @@ def key(run: Served) -> httpx.BasicAuth:
 
 def scraped(url: str, auth: httpx.Auth) -> dict[str, float]:
     """Every sample by name and labels."""
-    answer = httpx.get(f"{url}/metrics", auth=auth, timeout=30)
+    answer = httpx.get(f"{url}/metrics", auth=auth, timeout=60)
     assert answer.status_code == 200
     assert answer.headers["Content-Type"].startswith("text/plain; version=0.0.4")
     families = text_string_to_metric_families(answer.text)
@@ -81,7 +82,7 @@ def scraped(url: str, auth: httpx.Auth) -> dict[str, float]:
     }
 
 
-def until(is_so: Callable[[], bool], what: str, seconds: float = 40) -> None:
+def until(is_so: Callable[[], bool], what: str, seconds: float = 90) -> None:
     deadline = time.monotonic() + seconds
     while not is_so():
         assert time.monotonic() < deadline, what
@@ -172,7 +173,7 @@ def test_a_command_about_nothing_says_so(site: Served) -> None:
 
 def events(url: str, count: int, **how: Any) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
-    with httpx.stream("GET", f"{url}/events", timeout=30, **how) as answer:
+    with httpx.stream("GET", f"{url}/events", timeout=60, **how) as answer:
         assert answer.status_code == 200, answer.read()
         assert answer.headers["Content-Type"] == "text/event-stream"
         for line in answer.iter_lines():
@@ -196,10 +197,10 @@ def test_the_dashboard_comes_through_nginx(site: Served, ports: dict[str, int]) 
 def test_who_looks_on_is_not_counted(site: Served, ports: dict[str, int]) -> None:
     agent = {"User-Agent": "looks on"}
     for url in (f"http://127.0.0.1:{ports['dashboard']}/", f"http://127.0.0.1:{ports['metrics']}/metrics"):
-        with httpx.Client(timeout=30, headers=agent, auth=key(site)) as looking:
+        with httpx.Client(timeout=60, headers=agent, auth=key(site)) as looking:
             assert looking.get(url).status_code == 200
     for _ in range(4):  # of each worker of nginx, very likely
-        site.line(httpx.get(site.url, timeout=30))
+        site.line(httpx.get(site.url, timeout=60))
     assert "looks on" not in {line["agent"] for line in site.requests()}
 
 
@@ -246,7 +247,7 @@ def test_the_command_serves_it_to_who_has_the_key(site: Served) -> None:
             assert httpx.get(base, timeout=60).status_code == 403
             assert httpx.get(f"{base}/?key=wrong", timeout=60).status_code == 403
             assert httpx.get(url, headers={"Host": "evil.example"}, timeout=60).status_code == 421
-            with httpx.Client(follow_redirects=True, timeout=30) as browser:
+            with httpx.Client(follow_redirects=True, timeout=60) as browser:
                 assert "<!doctype html>" in browser.get(url).text
                 (cookie,) = browser.cookies.jar
                 below = f"{base}{cookie.path}"
@@ -280,7 +281,7 @@ def test_others_need_the_password() -> None:
         url = f"http://127.0.0.1:{port}/"
         assert httpx.get(url, timeout=60).headers["WWW-Authenticate"].startswith("Basic")
         for wrong in ("", "another", PASSWORD[:-1]):
-            assert httpx.get(url, auth=("me", wrong), timeout=30).status_code == 401
+            assert httpx.get(url, auth=("me", wrong), timeout=60).status_code == 401
         assert httpx.get(url, auth=("me", PASSWORD), timeout=60).status_code == 200
         assert events(url.rstrip("/"), 1, auth=("me", PASSWORD))
 
@@ -296,7 +297,7 @@ def test_who_guesses_takes_nobodys_place() -> None:
     ):
         for _ in range(MOST_CONNECTIONS + 20):
             guessers.enter_context(socket.create_connection(("127.0.0.1", port), 30)).sendall(guess)
-        assert httpx.get(f"http://127.0.0.1:{port}/", auth=("me", PASSWORD), timeout=30).status_code == 200
+        assert httpx.get(f"http://127.0.0.1:{port}/", auth=("me", PASSWORD), timeout=60).status_code == 200
         assert events(f"http://127.0.0.1:{port}", 1, auth=("me", PASSWORD))
 
 
@@ -340,11 +341,11 @@ def test_a_request_that_still_runs_is_told_of(site: Served) -> None:
 def test_a_kept_trace_is_given_with_reasons(site: Served, ports: dict[str, int]) -> None:
     told = json.loads(portico(site, "trace", "/", "--json").stdout)
     url = f"http://127.0.0.1:{ports['dashboard']}/trace"
-    kept = httpx.get(url, params={"id": told["id"]}, auth=key(site), timeout=30).json()
+    kept = httpx.get(url, params={"id": told["id"]}, auth=key(site), timeout=60).json()
     (row,) = [row for row in kept["rows"] if row["action"] == "chooses location /"]
     assert row["text"] == "location / {"
     assert row["why"]
     for wrong in ("", "0" * 32, "../" + told["id"], "%2e%2e"):
-        assert httpx.get(url, params={"id": wrong}, auth=key(site), timeout=30).status_code == 404, wrong
+        assert httpx.get(url, params={"id": wrong}, auth=key(site), timeout=60).status_code == 404, wrong
     other = f"http://127.0.0.1:{ports['metrics']}/trace?id={told['id']}"
     assert httpx.get(other, auth=key(site), timeout=60).status_code == 404

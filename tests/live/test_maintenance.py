@@ -132,7 +132,7 @@ def test_who_looks_at_the_terminal_is_told(run: Served) -> None:
         "paused: requests wait, ",
         "resumed\n",
     ):
-        give_up = time.monotonic() + 30
+        give_up = time.monotonic() + 90
         while words not in run.stderr():
             assert time.monotonic() < give_up, (words, run.stderr())
             time.sleep(0.05)

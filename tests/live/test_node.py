@@ -51,7 +51,7 @@ def cluster() -> Iterator[Cluster]:
 
 
 def get_from(source: str, port: int, path: str) -> bytes:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10, source_address=(source, 0))
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60, source_address=(source, 0))
     connection.request("GET", path)
     try:
         return connection.getresponse().read()

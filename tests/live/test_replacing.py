@@ -202,7 +202,7 @@ def well():
 
 
 def test_scale_loses_no_post_when_the_app_handles_sigterm_itself() -> None:
-    words = ("--workers", "3", "--workers-threads", "2", "--health", "/well")
+    words = ("--workers", "3", "--workers-threads", "2", "--health", "/well", "--request-timeout", "5m")
     with served({"app.py": SIGTERM_OF_ITS_OWN}, *words) as run, ThreadPoolExecutor(4) as pool:
         posts = [pool.submit(run.client.post, run.url) for _ in range(4)]
         until((run.directory / "begun").exists, "all workers may have one")

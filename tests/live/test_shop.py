@@ -29,7 +29,7 @@ def shop() -> Iterator[Served]:
 
 @pytest.fixture
 def owner(shop: Served) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=shop.url, timeout=30) as client:
+    with httpx.Client(base_url=shop.url, timeout=60) as client:
         token = _token(client.get("/login").text)
         answer = client.post("/login", data={"username": "owner", "password": "clay", "csrf": token})
         assert answer.status_code in (302, 303), answer.text

@@ -107,7 +107,7 @@ class Visitors:
             thread.join()
 
     def _visit(self, number: int) -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", self.gateway.run.port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", self.gateway.run.port, timeout=60)
         while not self._over.is_set():
             try:
                 connection.request("GET", "/", headers={"Host": self.host})
@@ -332,7 +332,7 @@ def test_a_gateway_that_was_killed_is_started_again_on_what_it_left() -> None:
             gateway = Gateway(run)
             assert gateway.get("shop.example") == (200, "shop")
             assert gateway.get("blog.example") == (200, "blog")
-            assert not psutil.wait_procs(before, 30)[1]
+            assert not psutil.wait_procs(before, 60)[1]
         finally:
             end(run)
 

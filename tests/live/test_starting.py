@@ -80,7 +80,7 @@ def test_an_asgi_app_that_fails_is_served_too() -> None:
     with served({"shop.py": ASGI}, "shop") as run:
         assert run.stderr().count("one more question") == 1
         assert "the app runs and fails: status 500 to GET /" in run.stderr()
-        assert httpx.get(run.url).status_code == 500
+        assert httpx.get(run.url, timeout=60).status_code == 500
 
 
 HELD = """

@@ -127,7 +127,7 @@ def events(text: str) -> list[str]:
 
 
 def until(path: Path) -> None:
-    give_up = time.monotonic() + 30
+    give_up = time.monotonic() + 90
     while not path.exists():
         assert time.monotonic() < give_up, f"{path} was not written"
         time.sleep(0.02)

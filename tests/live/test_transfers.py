@@ -37,13 +37,15 @@ def echo(ws):
 """
 SIZE = 24 << 20
 """More than the sockets of both sides hold."""
+TOML = '[nginx]\nserver = ["send_timeout 10m;", {}]\n'
+"""A reload may take longer than the half minute for which a client may read nothing."""
 OLD_LIMIT_SECONDS = 3.0
 """What `request_timeout` 1 s allowed a transfer after a reload, once."""
 
 
 @pytest.fixture(scope="module", params=["embedded", "system"])
 def run(request: pytest.FixtureRequest) -> Iterator[Served]:
-    files = {"app.py": APP, "static/big.bin": "x" * SIZE, "portico.toml": "[nginx]\nserver = []\n"}
+    files = {"app.py": APP, "static/big.bin": "x" * SIZE, "portico.toml": TOML.format("")}
     with served(files, "--nginx", request.param, "--request-timeout", "1s") as run:
         yield run
 
@@ -59,9 +61,9 @@ def test_a_reload_of_nginx_cuts_no_download_and_no_websocket_and_a_stop_ends_the
         talk.send("hello")
         assert talk.recv(60) == "hello"
         workers = _workers(run)
-        (run.directory / "portico.toml").write_text('[nginx]\nserver = ["add_header X-Conf b always;"]\n')
+        (run.directory / "portico.toml").write_text(TOML.format('"add_header X-Conf b always;"'))
         assert portico("reload", cwd=run.directory).returncode == 0
-        _until(lambda: "X-Conf" in httpx.get(run.url).headers)
+        _until(lambda: "X-Conf" in httpx.get(run.url, timeout=60).headers)
         time.sleep(OLD_LIMIT_SECONDS + 1)  # longer can do no harm
         assert workers & _workers(run), "the old worker holds on"
         rest = first.makefile("rb").read()

@@ -43,12 +43,14 @@ def form():
     return {"name": request.files["one"].filename, "size": len(request.files["one"].read()),
             "path": request.environ.get("portico.upload", "")}
 """
+TOML = '[nginx]\nserver = ["client_body_timeout 10m;"]\n'
+"""Commands that are asked while an upload rests may take longer than the half minute for which it may."""
 DATA = os.urandom(1 << 20) * 3
 
 
 @pytest.fixture(scope="module", params=["embedded", "system"])
 def run(request: pytest.FixtureRequest, _needs_nginx: None) -> Iterator[Served]:
-    with served({"app.py": APP}, "--nginx", request.param) as made:
+    with served({"app.py": APP, "portico.toml": TOML}, "--nginx", request.param) as made:
         yield made
 
 
@@ -62,7 +64,7 @@ def test_a_body_and_the_file_of_a_body_are_the_same(run: Served) -> None:
 
 
 def until_gone(path: str) -> None:
-    give_up = time.monotonic() + 30
+    give_up = time.monotonic() + 90
     while os.path.exists(path):  # noqa: PTH110
         assert time.monotonic() < give_up, f"{path} is still there"
         time.sleep(0.02)
@@ -99,7 +101,7 @@ def test_an_upload_under_way_is_seen(run: Served) -> None:
     head = b"POST /body HTTP/1.1\r\nHost: a\r\nContent-Length: 2000000\r\n\r\n"
     with socket.create_connection(("127.0.0.1", run.port), 30) as connection:
         connection.sendall(head + b"x" * 1_500_000)
-        give_up = time.monotonic() + 30
+        give_up = time.monotonic() + 90
         while True:
             said = json.loads(portico("status", "--json", cwd=run.directory).stdout)["bodies"]["uploads"]
             if said["count"] == 1 and said["bytes"] > 1_000_000:

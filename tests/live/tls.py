@@ -56,7 +56,7 @@ def handshake(
     """Raises ssl.SSLError or OSError when there is none."""
     context = context or anyone()
     with (
-        socket.create_connection((host, port), 20) as plain,
+        socket.create_connection((host, port), 60) as plain,
         context.wrap_socket(plain, server_hostname=name) as connection,
     ):
         der = connection.getpeercert(binary_form=True) or b""

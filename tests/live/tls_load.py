@@ -57,7 +57,7 @@ class Clients:
     def _connection(self) -> http.client.HTTPSConnection:
         context = anyone()
         context.set_alpn_protocols(["http/1.1"])
-        return _Named("127.0.0.1", self.port, timeout=20, context=context)
+        return _Named("127.0.0.1", self.port, timeout=60, context=context)
 
 
 class _Named(http.client.HTTPSConnection):

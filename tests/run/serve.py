@@ -33,6 +33,7 @@ http {{
   access_log off;
   {temp}
   keepalive_min_timeout {keepalive}s;
+  client_body_timeout 600s;
   server {{
     listen 127.0.0.1:{port};
     error_page 502 503 504 = @down;

@@ -97,7 +97,7 @@ def started(
     finally:
         if process.poll() is None:
             process.terminate()
-            process.wait(30)
+            process.wait(90)
 
 
 @pytest.fixture

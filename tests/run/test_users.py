@@ -191,7 +191,7 @@ def test_reload_pause_and_stop_work_with_the_rights_there_are() -> None:
 
 
 def test_logs_traces_and_slow_requests_come_from_its_user_s_workers_too() -> None:
-    with running() as run:
+    with running("--request-timeout", "5m") as run:  # one waits while commands are asked
         home = run.directory.parent
 
         def told(*words: str) -> str:
