@@ -67,9 +67,10 @@ def judged(
 
 def _posts(stage: Stage, clients: Clients) -> list[str]:
     """Each POST that was answered was executed once, and none more often."""
+    asked = clients.asked.copy()  # before the look at what was executed: clients may still be asking
     executed = stage.posts()
     found = [f"POST {key} was executed {len(pids)} times" for key, pids in executed.items() if len(pids) > 1]
-    good = (asked for asked in clients.asked if asked.is_good and asked.what.startswith("POST"))
+    good = (one for one in asked if one.is_good and one.what.startswith("POST"))
     return found + [
-        f"POST {asked.key} was answered, but not executed" for asked in good if asked.key not in executed
+        f"POST {one.key} was answered, but not executed" for one in good if one.key not in executed
     ]
