@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import socket
 import ssl
 import time
@@ -140,6 +141,12 @@ def test_a_client_that_gave_up_is_499_with_the_cache_on(site: tuple[Served, int]
     wait(lambda: [line for line in run.requests() if line["agent"] == "impatient"], "no line")
     (line,) = (line for line in run.requests() if line["agent"] == "impatient")
     assert line["status"] == 499
+    left = sum(line["status"] == 499 for line in run.requests())
+    told = json.loads(portico("status", "--json", cwd=run.directory).stdout)["requests"]
+    assert (told["left"], told["failed"], told["unread"]) == (left, 0, 0)
+    assert f", {left} left" in portico("status", cwd=run.directory).stdout
+    counts = re.findall(r'status="left"} (\d+)', portico("metrics", cwd=run.directory).stdout)
+    assert sum(map(int, counts)) == left
 
 
 def test_a_line_that_cannot_be_read_is_counted_and_said(site: tuple[Served, int]) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, cast
 
+import msgspec
 import pytest
 
+from portico.log.request import Request
 from portico.run.watchers.forwarded import Forwarded, judged
 
 if TYPE_CHECKING:
@@ -17,10 +18,8 @@ if TYPE_CHECKING:
     from portico.run.news import News
 
 
-def line(mark: str, client: str = "10.0.0.7", agent: str = "curl/8") -> bytes:
-    return json.dumps(
-        {"client": client, "status": 200, "forwarded": mark, "agent": agent}, separators=(",", ":")
-    ).encode()
+def line(mark: str | None, client: str = "10.0.0.7", agent: str = "curl/8") -> Request:
+    return Request(client=client, status=200, forwarded=mark, agent=agent)
 
 
 @pytest.mark.parametrize("mark", ["cloudflare", "aws", "proxy"])
@@ -34,6 +33,10 @@ def test_a_few_requests_or_one_client_among_many_are_no_proxy() -> None:
     assert judged([line("proxy")] * 4) is None
     assert judged([line("proxy")] * 20 + [line("")] * 21) is None
     assert judged([]) is None
+
+
+def test_lines_of_files_say_nothing_of_a_proxy() -> None:
+    assert judged([line("proxy")] * 5 + [line(None)] * 50) is not None
 
 
 def test_health_checks_of_the_balancer_do_not_count() -> None:
@@ -54,7 +57,7 @@ def test_a_stranger_is_not_named_as_the_proxy() -> None:
 
 def test_two_looks_at_once_say_it_once_and_agree(tmp_path: Path) -> None:
     log = tmp_path / "access.log"
-    log.write_bytes(b"\n".join([line("aws")] * 10))
+    log.write_bytes(b"torn\n" + (msgspec.json.encode(line("aws")) + b"\n") * 10)
     plan, said = SimpleNamespace(knows_proxies=False, access_log=str(log)), list["News"]()
     looker = Forwarded(lambda: cast("Plan", plan), said.append)
 

@@ -23,6 +23,7 @@ import pytest
 
 from portico.errors import PorticoError
 from portico.link import private
+from portico.log.reader import entry_reader
 from portico.plan.model import File, Health, Ladder, Line, Plan, Process
 from portico.run.background import in_background
 from portico.run.disk import lock
@@ -463,8 +464,10 @@ def test_what_the_app_raised_is_found_by_the_question_s_id(tmp_path: Path) -> No
     ]
     log.write_text("{half\n" + "".join(f"{json.dumps(entry)}\n" for entry in entries))
     expected = "sqlalchemy.exc.OperationalError: (sqlite3.OperationalError) no such table: post"
-    assert cause.raised(str(log), "a") == expected
-    assert cause.raised(str(log), "nobody") == cause.raised(str(tmp_path / "none"), "a") == ""
+    reader = entry_reader()
+    assert cause.raised(str(log), "a", reader) == expected
+    assert reader.complaint() == "1 line of app.log could not be read"  # it has the id, too
+    assert cause.raised(str(tmp_path / "none"), "a", reader) == cause.raised(str(log), "nobody", reader) == ""
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,10 @@ import msgspec
 import pytest
 
 from portico.cli.news import sentence
+from portico.log.request import Request
 from portico.run import news
 from portico.watch import writer
-from portico.watch.lines import Request, readable, visible
+from portico.watch.lines import readable, visible
 from portico.watch.writer import Writer
 from tests.support import environment, free_port, private_directory, write_files
 

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from portico.log.request import Request
 from portico.watch.rings import MOST_ERRORS, MOST_REQUESTS, TRACED, Errors, Requests
 
 TRACEBACK = (
@@ -13,9 +14,12 @@ TRACEBACK = (
 )
 
 
-def request(name: str, status: int = 500, uri: str = "/x", worker: str = "") -> bytes:
-    line = {"id": name, "status": status, "uri": uri, "time": f"t{name}", "worker": worker}
-    return json.dumps(line).encode()
+def request(name: str, status: int = 500, uri: str = "/x", worker: str = "") -> Request:
+    return Request(id=name, status=status, uri=uri, time=f"t{name}", worker=worker)
+
+
+def line(status: int = 200, **fields: str) -> bytes:
+    return json.dumps({"status": status, **fields}).encode()
 
 
 def words(name: str, text: str) -> bytes:
@@ -89,11 +93,11 @@ def test_who_began_to_listen_between_the_words_and_the_line_is_told_that_they_ar
 def test_traced_requests_stay_longer() -> None:
     requests = Requests()
     for number in range(100):
-        requests.add([json.dumps({"uri": str(number), "agent": TRACED}).encode()])
-        requests.add([request(str(number), 200) for _ in range(10)])
-    traced = [line["uri"] for line in requests.kept if line.get("agent") == TRACED]
+        requests.add([line(uri=str(number), agent=TRACED)])
+        requests.add([line(id=str(number)) for _ in range(10)])
+    traced = [one["uri"] for one in requests.kept if one["agent"] == TRACED]
     assert traced == [str(number) for number in range(50, 100)]
-    assert [line["n"] for line in requests.kept] == sorted(line["n"] for line in requests.kept)
+    assert [one["n"] for one in requests.kept] == sorted(one["n"] for one in requests.kept)
     assert len(requests.kept) == MOST_REQUESTS + len(traced)
 
 
@@ -101,11 +105,11 @@ def test_nothing_grows_without_end() -> None:
     errors, requests = Errors(), Requests()
     for number in range(500):
         errors.add_words([words(str(number), TRACEBACK * 400), words("", TRACEBACK), b"{", b"[]", b'"x"'])
-        errors.add_requests([request(str(number), uri=f"/{number}"), b"\xff"])
-        requests.add([request(str(number), 200) for _ in range(5)])
+        errors.add_requests([request(str(number), uri=f"/{number}")])
+        requests.add([*(line(id=str(number)) for _ in range(5)), b"\xff", b"[]", b"{"])
     assert len(errors.kept) == MOST_ERRORS
     assert len(requests.kept) == MOST_REQUESTS
     assert len(errors._latest) == MOST_ERRORS
     assert len(json.dumps([*errors.kept.values()])) < 1 << 20
-    (added,) = requests.add([json.dumps({"uri": "x" * 9999}).encode()])
+    (added,) = requests.add([line(uri="x" * 9999)])
     assert len(added["uri"]) < 600

@@ -11,9 +11,9 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
+from portico.log.request import Request
 from portico.plan.model import Tracing
 from portico.plan.tracing import ALL
-from portico.watch.lines import Request
 from portico.watch.spans import sender
 from portico.watch.spans.encode import Encoder
 from portico.watch.spans.sender import Sender
@@ -33,11 +33,15 @@ def line(number: int = 0, **changed: Any) -> bytes:
     return json.dumps(FIRST | own | changed, separators=(",", ":")).encode() + b"\n"
 
 
+def request(**changed: Any) -> Request:
+    found = Request.parse(line(**changed))
+    assert found
+    return found
+
+
 def spans(**changed: Any) -> list[Span]:
     """nginx's span, and the one within it if there is one."""
-    request = Request.parse(line(**changed))
-    assert request
-    message = Encoder(Tracing("http://c", "shop", ALL)).message([request])
+    message = Encoder(Tracing("http://c", "shop", ALL)).message([request(**changed)])
     (of_resource,) = ExportTraceServiceRequest.FromString(message).resource_spans
     (scoped,) = of_resource.scope_spans
     return [*scoped.spans][::-1]
@@ -74,6 +78,15 @@ def test_an_answer_from_the_cache_has_no_span_of_an_app() -> None:
     assert outer.name == "GET index"
 
 
+def test_a_stored_answer_that_the_app_confirmed_has_a_span_of_it_without_old_numbers() -> None:
+    """nginx takes the worker's numbers from the stored answer: they are another request's."""
+    _, app = spans(cache="REVALIDATED")
+    assert app.name == values(app)["portico.endpoint"] == "index"
+    assert app.kind == app.SPAN_KIND_INTERNAL
+    assert "process.pid" not in values(app)
+    assert milliseconds(app) == (-300, -200)
+
+
 def test_a_server_elsewhere_is_a_client_s_span_of_its_last_try() -> None:
     outer, inner = spans(
         upstream="10.0.0.2:80, 10.0.0.3:80", upstream_status="502, 503", response_seconds="0.001, 0.004",
@@ -100,16 +113,16 @@ def test_whatever_a_client_sends_becomes_a_span(method: str) -> None:
 
 def test_lines_that_have_no_spans() -> None:
     encoder = Encoder(Tracing("http://c", "shop", ALL))
-    assert encoder.is_wanted(line())
+    assert encoder.is_wanted(request())
     for other in (
-        line(uri="/-/health"), line(ended=0), line(id="short"), b"{\n", b"",
-        line(traceparent=f"00-{'1' * 32}-{'2' * 16}-00", trusted="1"),
+        request(uri="/-/health"), request(ended=0), request(id="short"), request(id="x" * 32),
+        request(traceparent=f"00-{'1' * 32}-{'2' * 16}-00", trusted="1"),
     ):  # fmt: skip
         assert not encoder.is_wanted(other)
     nobody = Encoder(Tracing("http://c", "shop", "0000"))
-    assert not nobody.is_wanted(line())
-    assert nobody.is_wanted(line(traceparent=f"00-{'1' * 32}-{'2' * 16}-01", trusted="1"))
-    assert not nobody.is_wanted(line(traceparent=f"00-{'1' * 32}-{'2' * 16}-01", trusted="0"))
+    assert not nobody.is_wanted(request())
+    assert nobody.is_wanted(request(traceparent=f"00-{'1' * 32}-{'2' * 16}-01", trusted="1"))
+    assert not nobody.is_wanted(request(traceparent=f"00-{'1' * 32}-{'2' * 16}-01", trusted="0"))
 
 
 @pytest.fixture
@@ -163,6 +176,16 @@ def test_what_waits_is_bounded_and_nobody_waits() -> None:
         assert made.counts["lost"] > 50_000
         assert sum(map(len, made._waiting)) <= sender.ROOM_BYTES
         made.close()
+
+
+def test_lines_that_cannot_be_read_are_said(receiver: Collector) -> None:
+    made = sending(receiver.url)
+    try:
+        made.take(b"{torn\n" + line(1) + b"[]\n")
+        until(lambda: made.counts["sent"] == 1)
+    finally:
+        made.close()
+    assert [problem.what for problem in made.said()] == ["2 lines of access.log could not be read"]
 
 
 def test_of_too_many_some_are_left_out_and_failures_are_not(receiver: Collector) -> None:

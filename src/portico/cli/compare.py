@@ -13,8 +13,8 @@ from portico.watch.tally import tally
 def compare(status: dict[str, Any]) -> None:
     """Add to a status with a canary what the log says of both since the canary got requests."""
     if shown := status["canary"]:
-        canary, live = tally(Path(status["access_log"]), shown["since"], shown["sockets"])
-        shown |= {"canary": asdict(canary), "live": asdict(live)}
+        found = tally(Path(status["access_log"]), shown["since"], shown["sockets"])
+        shown |= {"canary": asdict(found.chosen), "live": asdict(found.others), "unread": found.unread}
 
 
 def comparison(status: dict[str, Any]) -> list[str]:
@@ -23,10 +23,12 @@ def comparison(status: dict[str, Any]) -> list[str]:
     if not shown:
         return []
     share = f"{shown['share']:.0%}"
+    unread = [output.warned(f"             {shown['unread']}")] if shown["unread"] else []
     return [
         f"  canary     release {shown['number']} gets {share} of the requests; so far",
         _line(f"release {shown['number']}", shown["canary"]),
         _line(f"release {status['live']}", shown["live"]),
+        *unread,
     ]
 
 
@@ -35,5 +37,6 @@ def _line(name: str, figures: dict[str, Any]) -> str:
     if figures["requests"]:
         failed += f" ({figures['failed'] / figures['requests']:.1%})"
     text = f"{name:<12s}{figures['requests']:>8d} requests   {failed:<18s}"
+    text += f"{figures['left']} clients left   " if figures["left"] else ""
     text += f"p50 {figures['p50_ms']:.0f} ms   p99 {figures['p99_ms']:.0f} ms"
     return f"             {output.bad(text) if figures['failed'] else text}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,14 @@ import msgspec
 from portico.cli import output
 from portico.cli.running import running_site, state_of
 from portico.errors import PorticoError, Problem, UsageError
+from portico.log.entry import Entry
+from portico.log.reader import entry_reader, request_reader
+from portico.log.request import Request, moment
 from portico.values import Duration
 from portico.watch import said, wanted
 from portico.watch.history import Log, Logs
-from portico.watch.lines import Request, clock, detail, readable, unread_lines, visible
-from portico.watch.said import Beside, Complaint, Entry
+from portico.watch.lines import clock, detail, readable, visible
+from portico.watch.said import Beside, Complaint
 from portico.watch.wanted import Wanted
 
 _LOOK_SECONDS = 0.2
@@ -95,9 +98,8 @@ def command(
 
 def _say_unread(reader: _Reader) -> None:
     """Once for those that came since the last call."""
-    if reader.unread:
-        output.say(unread_lines(reader.unread))
-        reader.unread = 0
+    for what in reader.complaints():
+        output.say(what)
 
 
 def _seconds(text: str) -> float:
@@ -116,8 +118,7 @@ class _Reader:
         self.beside = Beside(_MOST_HELD)
         self.loose: deque[Entry | Complaint] = deque()
         """Words that belong to no request."""
-        self.unread = 0
-        """Lines of access.log that are no request: one cut by a crash, or not written by nginx."""
+        self._requests, self._entries = request_reader(), entry_reader()
         self._came: dict[str, float] = {}
 
     def before(self) -> Iterator[Request]:
@@ -125,12 +126,16 @@ class _Reader:
         self._hear(
             chain(self._app.before(), self._app.lines()), chain(self._error.before(), self._error.lines())
         )
-        return self._requests(chain(self._access.before(), self._access.lines()))
+        return self._requests.read(chain(self._access.before(), self._access.lines()))
 
     def news(self) -> Iterator[Request]:
         """What came since; the app's words first, which were written first."""
         self._hear(self._app.lines(), self._error.lines())
-        return self._requests(self._access.lines())
+        return self._requests.read(self._access.lines())
+
+    def complaints(self) -> list[str]:
+        """What is to be said of lines that could not be read since the last call."""
+        return [what for what in (self._requests.complaint(), self._entries.complaint()) if what]
 
     def overdue(self) -> list[Entry]:
         """What requests wrote that still run."""
@@ -140,17 +145,9 @@ class _Reader:
             del self._came[id]
         return [entry for id in late for entry in self.beside.take_id(id)]  # noqa: A001
 
-    def _requests(self, lines: Iterable[str]) -> Iterator[Request]:
-        for line in lines:
-            request = Request.parse(line)
-            if request:
-                yield request
-            else:
-                self.unread += 1
-
     def _hear(self, app: Iterator[str] | list[str], error: Iterator[str] | list[str]) -> None:
         now, loose = time.monotonic(), list[Entry | Complaint]()
-        for entry in said.entries(app):
+        for entry in self._entries.read(app):
             if entry.id:
                 self.beside.add(entry)
                 self._came.setdefault(entry.id, now)
@@ -161,16 +158,16 @@ class _Reader:
                 self.beside.add(complaint)
             else:
                 loose.append(complaint)
-        self.loose.extend(sorted(loose, key=lambda item: wanted.moment(item.time)))
+        self.loose.extend(sorted(loose, key=lambda item: moment(item.time)))
 
 
 class _Show:
     def __init__(self, which: Wanted, *, is_json: bool, is_verbose: bool) -> None:
         self._which, self._is_json, self._is_verbose = which, is_json, is_verbose
 
-    def _is_dated(self, moment: str) -> bool:
+    def _is_dated(self, time_logged: str) -> bool:
         """Whether the time of day alone would mislead: with --since, and for a line of another day."""
-        return bool(self._which.since) or moment[:10] != time.strftime("%Y-%m-%d")
+        return bool(self._which.since) or time_logged[:10] != time.strftime("%Y-%m-%d")
 
     def history(self, reader: _Reader, last: int) -> int:
         """What has been logged, the last so many of it, -1 for all; how many requests were shown."""
@@ -182,8 +179,8 @@ class _Show:
         count = 0
         for request, words in kept:
             if not count and last >= 0:
-                self._drop_older(reader, wanted.moment(request.time))
-            self._show_loose(reader, wanted.moment(request.time))
+                self._drop_older(reader, moment(request.time))
+            self._show_loose(reader, moment(request.time))
             self._show(request, words)
             count += 1
         self._show_loose(reader, time.time())
@@ -211,13 +208,13 @@ class _Show:
             )
 
     def _drop_older(self, reader: _Reader, until: float) -> None:
-        while reader.loose and wanted.moment(reader.loose[0].time) < until:
+        while reader.loose and moment(reader.loose[0].time) < until:
             reader.loose.popleft()
 
     def _show_loose(self, reader: _Reader, until: float) -> None:
-        while reader.loose and wanted.moment(reader.loose[0].time) <= until:
+        while reader.loose and moment(reader.loose[0].time) <= until:
             item = reader.loose.popleft()
-            if self._which.is_everything and wanted.moment(item.time) >= self._which.since:
+            if self._which.is_everything and moment(item.time) >= self._which.since:
                 self._show_word(item)
 
     def _show(self, request: Request, words: list[Entry | Complaint]) -> None:

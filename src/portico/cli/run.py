@@ -27,13 +27,14 @@ from portico.cli.news import bar, priority, sentence
 from portico.cli.screen import Screen
 from portico.cli.waiting import Waiting
 from portico.cli.which import is_several, refuse_config
+from portico.log.reader import request_reader
 from portico.plan.model import Plan
 from portico.plan.paths import lanes
 from portico.run import news
 from portico.run.supervisor.held import Ended, end_at_once, hold
 from portico.turns import WELL, Rounds
 from portico.watch.follow import MOST, PIECE, Follower, decoded, paced
-from portico.watch.lines import Request, unread_lines, visible
+from portico.watch.lines import visible
 from portico.watch.writer import FLUSH_SECONDS
 
 if TYPE_CHECKING:
@@ -237,11 +238,11 @@ def _show(follower: Follower, screen: Screen) -> int:
     """Say the requests as people read them; of how many bytes, about MOST of them."""
     text = follower.text(MOST)
     lines = decoded(text)
-    read = [*map(Request.parse, lines[:_MOST_LINES])]
-    requests, unread = [request for request in read if request], read.count(None)
+    reader = request_reader()
+    requests = [*reader.read(lines[:_MOST_LINES])]
     more = len(lines) - _MOST_LINES
     left_out = [output.faint(f"          ... {more} more")] if more > 0 else []
-    left_out += [output.faint(f"          {unread_lines(unread)}")] if unread else []
+    left_out += [output.faint(f"          {what}") for what in (reader.complaint(),) if what]
     screen.show([*map(coloured, requests), *left_out])
     return len(text)
 

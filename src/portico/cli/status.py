@@ -15,6 +15,7 @@ from portico.cli.news import behind_proxy, other_code
 from portico.cli.running import absent, running_site, runtime_of
 from portico.cli.words import lasting
 from portico.errors import UNHEALTHY
+from portico.log.reader import unread_lines
 from portico.plan.reachable import on_all
 from portico.run.control import client
 from portico.run.disk import lock
@@ -153,12 +154,14 @@ def _state_lines(status: dict[str, Any]) -> list[str]:
         lines += [f"             lets in {let_in}"] if let_in else []
     if status["pause"]:
         lines.append(output.warned(f"  paused     for {status['pause']['left_seconds']:.0f} s more"))
-    minute = f"{requests['last_minute']:,}, {_failed(requests['last_minute_failed'])}"
+    minute = _requests(*(requests[f"last_minute{what}"] for what in ("", "_failed", "_left")))
+    unread = [output.warned(f"             {unread_lines(requests['unread'])}")] if requests["unread"] else []
     restarts = [f"{name} {times}" for name, times in status["restarts"].items()]
     lines += [*_copies(status["compressed"]), *_bodies(status["bodies"])]
     return [
         *lines,
-        f"  requests   {requests['total']:,}, {_failed(requests['failed'])}; last minute {minute}",
+        f"  requests   {_requests(*(requests[what] for what in ('total', 'failed', 'left')))}; last minute {minute}",
+        *unread,
         f"  queue      {queue['waiting']} waiting, {queue['with_app']} with the app",
         *_slow(status["slow"]),
         f"  restarts   {', '.join(restarts) or 'none'}",
@@ -215,8 +218,10 @@ def _bodies(bodies: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _failed(count: int) -> str:
-    return output.bad(f"{count:,} failed") if count else "0 failed"
+def _requests(total: int, failed: int, left: int) -> str:
+    """`1,204, 3 failed, 2 left`: the clients of the last left before their answers began."""
+    words = output.bad(f"{failed:,} failed") if failed else "0 failed"
+    return f"{total:,}, {words}" + (f", {output.warned(f'{left:,} left')}" if left else "")
 
 
 def _plan(plan: dict[str, Any]) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 from portico.cli import output
 from portico.cli.words import cut, lasting
 from portico.values import counted
-from portico.watch.lines import unread_lines, visible
+from portico.watch.lines import visible
 
 _BARS = " ▁▂▃▄▅▆▇█"
 _MOST_WORKERS = 8
@@ -104,13 +104,13 @@ def _numbers(item: dict[str, Any], width: int) -> list[str]:
     now, queue = item["now"], item["house"]["queue"]
     groups = ", ".join(
         f"{name} {rate(value)}/s"
-        for name, value in zip(("2xx", "3xx", "4xx", "5xx"), now["classes"][2:], strict=True)
+        for name, value in zip(("2xx", "3xx", "4xx", "5xx", "clients left"), now["classes"][2:], strict=True)
         if value
     )
     cache = f"{now['hits'] / now['asked']:.0%} from the cache (routes it keeps)  " if now["asked"] else ""
     limited = f"{rate(now['limited'])}/s over the limit  " if now["limited"] else ""
     sampled = "  (a part of the lines is read and stands for the rest)" if now["estimated"] else ""
-    sampled += f"  ({unread_lines(now['unread'])})" if now.get("unread") else ""
+    sampled += f"  ({item['unread']})" if item["unread"] else ""
     return [
         cut(f"requests   {rate(now['rate'])}/s  {_bars(item['rates'])}{sampled}", width),
         cut(f"took       p50 {_ms(now['p50'])}  p95 {_ms(now['p95'])}  p99 {_ms(now['p99'])}", width),

@@ -32,8 +32,9 @@ def exposition(metrics: Metrics, house: Mapping[str, Any], traced: Mapping[str, 
 
 def _families(m: Metrics, house: Mapping[str, Any]) -> Iterator[Iterator[str]]:
     yield _family(
-        "requests_total", "counter", "Requests answered, by route and class of status.", _requests(m)
-    )
+        "requests_total", "counter",
+        "Requests by route and class of status; left: the client left before its answer began.", _requests(m),
+    )  # fmt: skip
     yield _histograms(
         "request_seconds", "From the first byte of a request to the last of its answer, as nginx saw it.",
         (({"route": name}, route.times) for name, route in m.routes.items()),
@@ -58,7 +59,9 @@ def _families(m: Metrics, house: Mapping[str, Any]) -> Iterator[Iterator[str]]:
         "log_lines_estimated_total", "Of them not read, because too many came at once: others stood for them.",
         [({}, m.estimated)],
     )  # fmt: skip
-    yield _counter("log_lines_unreadable_total", "Of them no request of nginx's.", [({}, m.unreadable)])
+    yield _counter(
+        "log_lines_unreadable_total", "Of them those that could not be read.", [({}, m.unreadable)]
+    )
     yield from _of_house(house)
 
 
@@ -72,7 +75,7 @@ def _requests(m: Metrics) -> Iterator[Sample]:
                 yield {"route": name, "status": group}, count
 
 
-_USUAL = frozenset({"2xx", "3xx", "4xx", "5xx"})
+_USUAL = frozenset({"2xx", "3xx", "4xx", "5xx", "left"})
 
 
 def _of_house(house: Mapping[str, Any]) -> Iterator[Iterator[str]]:

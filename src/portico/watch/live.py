@@ -13,9 +13,10 @@ import urllib.parse
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from portico.errors import Problem
+from portico.log.reader import unread_lines
 from portico.plan import model
 from portico.plan.model import Plan, Tracing
 from portico.plan.paths import dashboard_socket, lanes, made_password, metrics_socket
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 House = Callable[[], Awaitable[dict[str, Any]]]
 Item = dict[str, Any]
+_T = TypeVar("_T")
 
 _LOOK_SECONDS, _IDLE_SECONDS = 0.2, 1.0
 _MOST_PIECES = 256
@@ -292,7 +294,13 @@ class Live:
             "requests": requests,
             "errors": errors,
             "marks": marks,
+            "unread": self._unread(),
         }
+
+    def _unread(self) -> str:
+        """What is said of the lines that could not be read since the site runs; empty when there are none."""
+        counts = ((self.metrics.unreadable, "access.log"), (self._errors.unread, "app.log"))
+        return "; ".join(unread_lines(count, name) for count, name in counts if count)
 
     # How the processes are ------------------------------------------------------------------------------
 
@@ -321,7 +329,7 @@ def _put(follower: asyncio.Queue[Item | None], item: Item | None) -> None:
     follower.put_nowait(item)
 
 
-def _taken(lines: deque[bytes]) -> list[bytes]:
-    taken = list(lines)
-    lines.clear()
+def _taken(items: deque[_T]) -> list[_T]:
+    taken = list(items)
+    items.clear()
     return taken

@@ -25,7 +25,6 @@ class Totals:
         self.queue, self.app = metrics.queue.copy(), metrics.app.copy()
         self.hits, self.asked = metrics.kept_hits, metrics.kept_asked
         self.by_nginx, self.limited, self.estimated = metrics.by_nginx, metrics.limited, metrics.estimated
-        self.unread = metrics.unreadable
         self.bytes_in, self.bytes_out = metrics.bytes_in, metrics.bytes_out
         self.workers, self.upstreams = dict(metrics.workers), dict(metrics.upstreams)
 
@@ -102,7 +101,6 @@ def _between(first: Totals, last: Totals) -> dict[str, Any]:
         "in": round((last.bytes_in - first.bytes_in) / seconds),
         "out": round((last.bytes_out - first.bytes_out) / seconds),
         "estimated": last.estimated > first.estimated,
-        "unread": last.unread - first.unread,
     }  # fmt: skip
 
 

@@ -6,7 +6,8 @@ from collections import OrderedDict, deque
 from collections.abc import Iterable
 from typing import Any
 
-import msgspec
+from portico.log.reader import entry_reader, request_reader
+from portico.log.request import Request
 
 MOST_REQUESTS = 200
 MOST_TRACED = 50
@@ -26,14 +27,15 @@ class Requests:
         self._others: deque[dict[str, Any]] = deque(maxlen=MOST_REQUESTS)
         self._traced: deque[dict[str, Any]] = deque(maxlen=MOST_TRACED)
         self._number = 0
+        self._reader = request_reader()
 
     @property
     def kept(self) -> list[dict[str, Any]]:
         return sorted((*self._others, *self._traced), key=lambda line: int(line["n"]))
 
     def add(self, lines: Iterable[bytes]) -> list[dict[str, Any]]:
-        """What was added."""
-        added = [self._numbered(line) for raw in lines if (line := fields(raw))]
+        """What was added. `Metrics` counts and tells which of them cannot be read."""
+        added = [self._numbered(fields(request)) for request in self._reader.read(lines)]
         for line in added:
             (self._traced if line.get("agent") == TRACED else self._others).append(line)
         return added
@@ -58,27 +60,30 @@ class Errors:
         self._changed: dict[str, None] = {}
         self._told: set[str] = set()
         self._number = 0
+        self._reader = entry_reader()
 
-    def add_requests(self, lines: Iterable[bytes]) -> None:
-        """Lines answered 5xx."""
-        for raw in lines:
-            if line := fields(raw):
-                self._merge(str(line.get("id") or ""), {"request": line, "time": line.get("time")})
+    def add_requests(self, requests: Iterable[Request]) -> None:
+        """Those answered 5xx."""
+        for request in requests:
+            self._merge(request.id, {"request": fields(request), "time": request.time})
 
     def add_words(self, lines: Iterable[bytes]) -> None:
-        """Lines of app.log: JSON with `id`, `stream` and `text`."""
-        for raw in lines:
-            try:
-                entry = msgspec.json.decode(raw)
-                name, text, time = str(entry.get("id") or ""), str(entry["text"]), str(entry.get("time", ""))
-            except (msgspec.MsgspecError, ValueError, KeyError, AttributeError):
-                continue
+        """Lines of app.log."""
+        for entry in self._reader.read(lines):
+            name, text = entry.id, entry.text
             if name:
                 self._texts[name] = f"{self._texts.pop(name, '')}{text}\n"[-_LONGEST_TEXT:]
                 if len(self._texts) > MOST_ERRORS:
                     self._texts.popitem(last=False)
             if any(sign in text for sign in _SIGNS) or name in self._latest:
-                self._merge(name, {"text": self._texts.get(name) or text[-_LONGEST_TEXT:], "time": time})
+                self._merge(
+                    name, {"text": self._texts.get(name) or text[-_LONGEST_TEXT:], "time": entry.time}
+                )
+
+    @property
+    def unread(self) -> int:
+        """Lines of app.log that could not be read."""
+        return self._reader.unread
 
     def all(self) -> list[dict[str, Any]]:
         """For somebody who begins to listen; what becomes another afterwards is told by `changed`."""
@@ -134,8 +139,7 @@ class Errors:
 def same(error: dict[str, Any]) -> str:
     """What equal errors have in common: status, method, route, and the exception's kind and place or the last words."""
     request = error["request"] or {}
-    words = str(request.get("worker") or "").split(" ")
-    route = words[4] if len(words) == 5 and words[4] != "-" else str(request.get("uri", "")).partition("?")[0]
+    route = request.get("endpoint") or request.get("path", "")
     lines = error["text"].strip().split("\n")
     frame = next((line.strip() for line in reversed(lines) if line.startswith('  File "')), "")
     last = lines[-1] if lines else ""
@@ -143,15 +147,9 @@ def same(error: dict[str, Any]) -> str:
     return "\n".join((str(request.get("status", "")), str(request.get("method", "")), route, said))
 
 
-def fields(raw: bytes) -> dict[str, Any] | None:
-    """A line's fields, long words cut; None for what is no request."""
-    try:
-        line = msgspec.json.decode(raw.decode("utf-8", "replace"))
-    except (msgspec.MsgspecError, ValueError):
-        return None
-    if not isinstance(line, dict):
-        return None
-    return {name: _cut(value) for name, value in line.items()}
+def fields(request: Request) -> dict[str, Any]:
+    """Every field of a request and what follows from them, long words cut."""
+    return {name: _cut(value) for name, value in request.record().items()}
 
 
 def _cut(value: Any) -> Any:

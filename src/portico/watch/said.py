@@ -9,29 +9,13 @@ from datetime import datetime
 
 import msgspec
 
-from portico.watch.lines import Request
+from portico.log.entry import Entry
+from portico.log.request import Request
 
 _NGINX = re.compile(
     r"(?P<time>\d{4}/\d\d/\d\d \d\d:\d\d:\d\d) \[(?P<level>\w+)\] \d+#\d+: (?:\*(?P<connection>\d+) )?(?P<text>.*)"
 )
 _REQUEST = re.compile(r', request: "(?P<request>[^"]*)"')
-
-
-class Entry(msgspec.Struct, frozen=True):
-    """One thing the app wrote: `id` of the request it served then, empty outside of one."""
-
-    time: str
-    id: str
-    pid: int
-    stream: str
-    text: str
-
-    @classmethod
-    def parse(cls, line: str | bytes) -> Entry | None:
-        try:
-            return msgspec.json.decode(line, type=cls)
-        except (msgspec.MsgspecError, ValueError):
-            return None
 
 
 class Complaint(msgspec.Struct, frozen=True):
@@ -112,10 +96,6 @@ class Beside:
         self._complaints.clear()
         self._held = 0
         return sorted(left, key=lambda item: item.time)
-
-
-def entries(lines: Iterable[str]) -> list[Entry]:
-    return [entry for line in lines if (entry := Entry.parse(line))]
 
 
 def complaints(lines: Iterable[str]) -> list[Complaint]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
+
+from portico.log.reader import last_lines, request_reader
+from portico.log.request import Request, moment
 
 _MOST_BYTES = 16 << 20
 """Read from the end of a log: some 30 000 requests, in a fifth of a second."""
@@ -15,50 +15,52 @@ _MOST_BYTES = 16 << 20
 
 @dataclass(frozen=True)
 class Tally:
-    """Requests of one release; `failed` are those answered 5xx, times are milliseconds that the app took."""
+    """Requests of one release, `failed` of them answered 5xx; of `left` the client left before its answer began.
+
+    Times are milliseconds that the app took.
+    """
 
     requests: int
     failed: int
+    left: int
     p50_ms: float
     p99_ms: float
 
 
-def tally(log: Path, since: float, sockets: Iterable[str]) -> tuple[Tally, Tally]:
+@dataclass(frozen=True)
+class Comparison:
+    """The requests of one release, those of the others, and what is said of lines that could not be read."""
+
+    chosen: Tally
+    others: Tally
+    unread: str
+
+
+def tally(log: Path, since: float, sockets: Iterable[str]) -> Comparison:
     """Of the requests logged at or after the Unix time `since`: those that went to `sockets`, and the others."""
-    chosen = {f"unix:{path}" for path in sockets}
-    inside, outside = list[tuple[int, float]](), list[tuple[int, float]]()
-    for upstream, status, seconds in _requests(log, since):
-        (inside if upstream in chosen else outside).append((status, seconds))
-    return _sum(inside), _sum(outside)
+    chosen, reader = {f"unix:{path}" for path in sockets}, request_reader()
+    inside, outside = list[tuple[Request, float]](), list[tuple[Request, float]]()
+    for request in reader.read(last_lines(log, _MOST_BYTES)):
+        seconds = _seconds(request)
+        if seconds is not None and moment(request.time) >= int(since):
+            (inside if request.server in chosen else outside).append((request, seconds))
+    return Comparison(_sum(inside), _sum(outside), reader.complaint())
 
 
-def _requests(log: Path, since: float) -> Iterator[tuple[str, int, float]]:
-    for line in _last_lines(log):
-        try:
-            fields = json.loads(line)
-            # A request that was tried twice names both, and both times.
-            upstream = fields["upstream"].rpartition(", ")[2]
-            seconds = float(fields["response_seconds"].rpartition(", ")[2])
-            if datetime.fromisoformat(fields["time"]).timestamp() >= int(since):
-                yield upstream, fields["status"], seconds
-        except (ValueError, KeyError, TypeError, AttributeError):
-            continue  # not for the app, or the first line of the piece, which is cut
-
-
-def _last_lines(log: Path) -> list[bytes]:
+def _seconds(request: Request) -> float | None:
+    """How long the last server that was tried took; None when nobody was asked, or nobody answered."""
     try:
-        with log.open("rb") as file:
-            file.seek(max(0, os.fstat(file.fileno()).st_size - _MOST_BYTES))
-            return file.read(_MOST_BYTES).split(b"\n")
-    except OSError:
-        return []
+        return float(request.response_seconds.replace(" : ", ", ").rpartition(", ")[2])
+    except ValueError:
+        return None
 
 
-def _sum(requests: list[tuple[int, float]]) -> Tally:
+def _sum(requests: list[tuple[Request, float]]) -> Tally:
     times = sorted(seconds * 1000 for _, seconds in requests)
     return Tally(
         requests=len(requests),
-        failed=sum(status >= 500 for status, _ in requests),
+        failed=sum(request.is_failed for request, _ in requests),
+        left=sum(request.is_left for request, _ in requests),
         p50_ms=times[len(times) // 2] if times else 0.0,
         p99_ms=times[min(len(times) - 1, len(times) * 99 // 100)] if times else 0.0,
     )

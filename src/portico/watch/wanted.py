@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from portico.errors import Problem, UsageError
+from portico.log.request import Request, moment
 from portico.values import Duration
-from portico.watch.lines import Request
 
 _STATUS = re.compile(r"[1-5](xx|\d\d)", re.I)
 
@@ -69,14 +69,6 @@ def since(text: str, now: float) -> float:
         raise UsageError(
             Problem("--since", f'"{text}" is neither a length of time nor a time', hint)
         ) from None
-
-
-def moment(time: str) -> float:
-    """A log line's time as a Unix time; 0 for what is none."""
-    try:
-        return datetime.fromisoformat(time).timestamp()
-    except ValueError:
-        return 0.0
 
 
 def _is_one_of(status: int, wanted: tuple[str, ...]) -> bool:

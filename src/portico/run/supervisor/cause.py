@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
+from portico.log.entry import Entry
+from portico.log.reader import Reader, entry_reader, last_lines
 from portico.plan.model import Plan
 from portico.run.machine import event as was
 from portico.run.upstream.health import Answer
@@ -23,31 +23,21 @@ _NO_TABLE = re.compile(
 
 
 def answered(number: int, plan: Plan, answer: Answer) -> was.ServerAnswered:
-    """The event that an answer which is not well is, with what the app wrote about it, and what may help."""
-    what = raised(plan.app_log, answer.id) if answer.id else ""
-    words = f"{answer}; the app raised {what}" if what else str(answer)
+    """The event that an answer which is not well is, with what the app wrote about it, and what may help.
+
+    Lines of app.log about it that cannot be read are said where nothing else is found: the reason may be in them.
+    """
+    reader = entry_reader()
+    what = raised(plan.app_log, answer.id, reader) if answer.id else ""
+    found = f"the app raised {what}" if what else reader.complaint()
+    words = f"{answer}; {found}" if found else str(answer)
     return was.ServerAnswered(number, words, answer.is_up, remedy(what, plan.remedy))
 
 
-def raised(log: str, name: str) -> str:
+def raised(log: str, name: str, reader: Reader[Entry]) -> str:
     """The exception that a request called `name` ended with, as its traceback says it; empty when none is found."""
-    try:
-        with Path(log).open("rb") as file:
-            file.seek(max(0, file.seek(0, 2) - _TAIL_BYTES))
-            lines = [line for line in file if name.encode() in line]
-    except OSError:
-        return ""
-    return _last_exception("\n".join(_texts(lines, name)))
-
-
-def _texts(lines: list[bytes], name: str) -> Iterator[str]:
-    for line in lines:
-        try:
-            entry = json.loads(line)
-            if entry["id"] == name:
-                yield str(entry["text"])
-        except (ValueError, KeyError, TypeError):
-            continue  # half a line, or another's
+    lines = (line for line in last_lines(Path(log), _TAIL_BYTES) if name.encode() in line)
+    return _last_exception("\n".join(entry.text for entry in reader.read(lines) if entry.id == name))
 
 
 def _last_exception(text: str) -> str:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Final
 
+from portico.log.reader import last_lines
+from portico.log.request import Request
 from portico.plan.model import Plan
 from portico.run import news
 from portico.run.background import in_background
@@ -25,9 +26,7 @@ _TAIL: Final = 1 << 16
 """Bytes of the log that are looked at: some 150 requests."""
 _LEAST: Final = 5
 _MOST_NAMED: Final = 3
-_LINE: Final = re.compile(
-    rb'"client":"([^"]*)".*"forwarded":"(\w*)".*"agent":"(?!ELB-HealthChecker|GoogleHC|kube-probe)'
-)
+_HEALTH_CHECKS: Final = ("ELB-HealthChecker", "GoogleHC", "kube-probe")
 """Health checks of a load balancer carry no such header, and come from itself."""
 
 
@@ -66,25 +65,26 @@ class Forwarded:
             size = log.stat().st_size
             if size == self._size:
                 return self._found
-            with log.open("rb") as file:
-                file.seek(max(0, size - _TAIL))
-                lines = file.read(_TAIL).splitlines()
         except OSError:
             return None
         self._size = size
-        return judged(lines)
+        read = map(
+            Request.parse, last_lines(log, _TAIL)
+        )  # whoever counts the lines says which cannot be read
+        return judged(request for request in read if request)
 
 
-def judged(lines: Iterable[bytes]) -> news.BehindProxy | None:
+def judged(requests: Iterable[Request]) -> news.BehindProxy | None:
     """Whose headers most of these requests carry, with the addresses they came from. Pure."""
-    seen = [(found[2], found[1]) for line in lines if (found := _LINE.search(line))]
+    told = (one for one in requests if one.forwarded is not None)
+    seen = [(one.forwarded, one.client) for one in told if not one.agent.startswith(_HEALTH_CHECKS)]
     kinds = Counter(kind for kind, _ in seen if kind)
     if not kinds or kinds.total() < _LEAST or 2 * kinds.total() < len(seen):
         return None
     by = kinds.most_common(1)[0][0]
-    clients = Counter(client.decode("ascii", "replace") for kind, client in seen if kind == by)
+    clients = Counter(client for kind, client in seen if kind == by)
     likely = sorted(name for name, _ in clients.most_common(_MOST_NAMED) if _is_near(name))
-    return news.BehindProxy(by.decode(), tuple(likely))
+    return news.BehindProxy(by, tuple(likely))
 
 
 def _is_near(client: str) -> bool:

@@ -9,17 +9,16 @@ from __future__ import annotations
 import os
 import threading
 import time
-from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
+from portico.log.count import Counts, counted
+from portico.log.request import Request, moment
 from portico.run.background import in_background
 from portico.turns import WELL, Rounds, turn
 
 LOOK_SECONDS = 60.0
 _PIECE = 1 << 20
-_FAILED = b'"status":5'
-"""Cannot come from a client: within what it sent, nginx writes \\" for a quote."""
 _NEAR = 1 << 16
 """What the search for a time leaves to be read line by line."""
 _LONGEST_LINE = 1 << 18
@@ -32,7 +31,7 @@ class Served:
         self._log = Path(log)
         self._lock = threading.Lock()
         self._file, self._offset = self._began = self._now()
-        self._requests = self._failed = 0
+        self._counts = Counts()
 
     async def watch(self) -> Rounds:
         while True:
@@ -49,12 +48,15 @@ class Served:
 
     def _tell(self) -> dict[str, int]:
         self._catch_up()
-        requests, failed = self._last(LOOK_SECONDS)
+        all_of_them, last = self._counts, self._last(LOOK_SECONDS)
         return {
-            "total": self._requests,
-            "failed": self._failed,
-            "last_minute": requests,
-            "last_minute_failed": failed,
+            "total": all_of_them.requests,
+            "failed": all_of_them.failed,
+            "left": all_of_them.left,
+            "unread": all_of_them.unread,
+            "last_minute": last.requests,
+            "last_minute_failed": last.failed,
+            "last_minute_left": last.left,
         }
 
     def _catch_up(self) -> None:
@@ -79,18 +81,18 @@ class Served:
 
     def _add(self, path: Path, offset: int) -> int:
         with path.open("rb") as log:
-            requests, failed, offset = _count(log, offset)
-        self._requests, self._failed = self._requests + requests, self._failed + failed
+            found, offset = _count(log, offset)
+        self._counts = self._counts.plus(found)
         return offset
 
-    def _last(self, seconds: float) -> tuple[int, int]:
+    def _last(self, seconds: float) -> Counts:
         try:
             with self._log.open("rb") as log:
                 inode, began = self._began
                 ours = began if os.fstat(log.fileno()).st_ino == inode else 0  # before are another run's
-                return _count(log, max(ours, _offset_of(log, time.time() - seconds)))[:2]
+                return _count(log, max(ours, _offset_of(log, time.time() - seconds)))[0]
         except OSError:
-            return 0, 0
+            return Counts()
 
     def _now(self) -> tuple[int, int]:
         try:
@@ -100,17 +102,16 @@ class Served:
         return found.st_ino, found.st_size
 
 
-def _count(log: BinaryIO, offset: int) -> tuple[int, int, int]:
-    """Requests and failures from there on, and where the last complete line ended."""
-    requests = failed = 0
+def _count(log: BinaryIO, offset: int) -> tuple[Counts, int]:
+    """What there is from there on, and where the last complete line ended."""
+    found = Counts()
     while True:
         log.seek(offset)
         piece = log.read(_PIECE)
         end = piece.rfind(b"\n") + 1
         if end == 0:
-            return requests, failed, offset
-        requests += piece.count(b"\n", 0, end)
-        failed += piece.count(_FAILED, 0, end)
+            return found, offset
+        found = found.plus(counted(piece[:end]))
         offset += end
 
 
@@ -132,8 +133,6 @@ def _offset_of(log: BinaryIO, moment: float) -> int:
 
 
 def _time(line: bytes) -> float:
-    """Of `{"time":"2026-11-21T14:22:25+00:00",...`; what is no such line is older than everything."""
-    try:
-        return datetime.fromisoformat(line[9:34].decode("ascii")).timestamp()
-    except ValueError:
-        return 0.0
+    """What is no such line is older than everything."""
+    request = Request.parse(line)
+    return moment(request.time) if request else 0.0

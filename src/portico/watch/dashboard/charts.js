@@ -12,6 +12,7 @@ const CHARTS = [
       ["2xx", "var(--ok-fill)", (s) => s.classes[2] + s.classes[1]],
       ["3xx", "var(--moved-fill)", (s) => s.classes[3]],
       ["4xx", "var(--warn-fill)", (s) => s.classes[4]],
+      ["clients left", "var(--left-fill)", (s) => s.classes[6]],
       ["5xx", "var(--bad-fill)", (s) => s.classes[5] + s.classes[0]],
     ],
   },

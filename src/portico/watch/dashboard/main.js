@@ -44,6 +44,8 @@ function show(item) {
   const closed = house.maintenance ? ", closed for maintenance" : house.pause ? ", paused" : "";
   state(`${house.phase}${closed}, for ${lasting(house.up_seconds)}`, Boolean(closed));
   $("sampling").hidden = !item.now.estimated;
+  $("unread").hidden = !item.unread;
+  $("unread").textContent = item.unread;
   tables.now(item.now, house);
   tables.slow(house.slow ?? []);
   flow.show($("flow"), house, item.now);

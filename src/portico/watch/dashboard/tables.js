@@ -2,7 +2,7 @@
 
 import { arrange, keep, write } from "./lists.js";
 import { isTraced, walk } from "./walk.js";
-import { $, bytes, lasting, make, milliseconds, rate, when, worker } from "./words.js";
+import { $, bytes, lasting, make, milliseconds, rate, when } from "./words.js";
 
 const MOST_REQUESTS = 200;
 const MOST_TRACED = 50;
@@ -104,10 +104,15 @@ function text(line) {
 function row(line) {
   const button = make("button", { type: "button", onclick: () => detail(line) }, when(line.time));
   return make("tr", {}, make("td", {}, button),
-    make("td", { class: `s${Math.floor(line.status / 100)}` }, line.status), make("td", {}, line.method),
+    make("td", { class: `s${Math.floor(line.status / 100)}` }, status(line)), make("td", {}, line.method),
     make("td", { class: "path", title: line.uri }, line.uri, isTraced(line) ? make("small", {}, " traced") : null),
     make("td", {}, line.seconds ? milliseconds(line.seconds * 1000) : "< 1 ms"),
-    make("td", {}, worker(line).route ?? ""), make("td", {}, line.client));
+    make("td", {}, line.endpoint), make("td", {}, line.client));
+}
+
+/** The status, and a word where it is not the status of an answer: the client left before one began. */
+function status(line) {
+  return line.outcome === "left" ? `${line.status} client left` : line.status;
 }
 
 /** Move the focus among the requests: 1 is down. */
@@ -121,35 +126,39 @@ export function step(by) {
 const PARTS = [walk, waterfall, fields];
 
 export function detail(line) {
-  $("detail-title").textContent = `${line.status} ${line.method} ${line.uri}`;
+  $("detail-title").textContent = `${status(line)} ${line.method} ${line.uri}`;
   $("detail-body").replaceChildren(...PARTS.map((part) => part(line)));
   $("detail").showModal();
 }
 
 function waterfall(line) {
-  const { queue, app } = worker(line);
+  const queue = took(line.queue_us), app = took(line.app_us);
   const total = line.seconds * 1000;
   const last = (value) => Number(String(value ?? "").split(", ").at(-1)) * 1000;
-  const fromCache = !line.upstream;
   const steps = [
     ["whole request", 0, total],
-    ["nginx to the app", 0, fromCache ? NaN : last(line.response_seconds)],
-    ["waiting for a worker", 0, fromCache ? NaN : queue / 1000],
-    ["the app", fromCache ? 0 : queue / 1000, fromCache ? NaN : app / 1000],
-  ].filter(([, , took]) => Number.isFinite(took));
-  const longest = Math.max(...steps.map(([, start, took]) => start + took), 0.001);
-  return make("div", { class: "fall" }, ...steps.flatMap(([name, start, took]) => {
+    ["nginx to the app", 0, line.upstream ? last(line.response_seconds) : NaN],
+    ["waiting for a worker", 0, queue],
+    ["the app", queue || 0, app],
+  ].filter(([, , time]) => Number.isFinite(time));
+  const longest = Math.max(...steps.map(([, start, time]) => start + time), 0.001);
+  return make("div", { class: "fall" }, ...steps.flatMap(([name, start, time]) => {
     const bar = make("i");
     bar.style.left = `${(start / longest) * 100}%`;
-    bar.style.width = `${(took / longest) * 100}%`;
-    return [make("span", {}, name), make("span", { class: "bar" }, bar), make("span", {}, milliseconds(took))];
+    bar.style.width = `${(time / longest) * 100}%`;
+    return [make("span", {}, name), make("span", { class: "bar" }, bar), make("span", {}, milliseconds(time))];
   }));
+}
+
+/** Milliseconds of what a worker told in microseconds; NaN where it told nothing about this request. */
+function took(microseconds) {
+  return microseconds === null ? NaN : microseconds / 1000;
 }
 
 const SIZES = ["bytes_in", "bytes_out"];
 
 function fields(line) {
-  const names = Object.keys(line).filter((name) => name !== "n" && line[name] !== "");
+  const names = Object.keys(line).filter((name) => name !== "n" && line[name] !== "" && line[name] !== null);
   return make("dl", { class: "fields" }, ...names.flatMap((name) => [
     make("dt", {}, name),
     make("dd", {}, SIZES.includes(name) ? `${line[name]} (${bytes(line[name])})` : line[name]),
@@ -199,6 +208,7 @@ export function now(numbers, house) {
     ["p99", milliseconds(numbers.p99)],
     ["failed/s", rate(failed), failed > 0],
     ["refused/s", rate(numbers.classes[4])],
+    ["left/s", rate(numbers.classes[6]), false, "clients that left before their answer began"],
     ["from the cache", asked ? `${Math.round((numbers.hits / asked) * 100)} %` : "–", false, "of the routes whose answers nginx keeps"],
     ["waiting", house.queue.waiting, house.queue.waiting > 0],
     ["queue p95", milliseconds(numbers.queue_p95)],

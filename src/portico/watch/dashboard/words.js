@@ -62,11 +62,3 @@ export function when(text) {
   const time = new Date(text);
   return Number.isNaN(time.getTime()) ? "" : time.toLocaleTimeString([], { hour12: false });
 }
-
-/** The worker's numbers in a log line: queue and app in microseconds, pid, thread, route. */
-export function worker(line) {
-  const words = String(line.worker ?? "").split(" ");
-  if (words.length !== 5) return {};
-  const [queue, app, pid, thread, route] = words;
-  return { queue: Number(queue), app: Number(app), pid, thread, route: route === "-" ? "" : route };
-}

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import re
 import socket
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from importlib.metadata import version
 
-import msgspec
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, InstrumentationScope, KeyValue
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
@@ -20,8 +19,8 @@ from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Sp
 
 from portico.link.context import is_sampled, parse, spans
 from portico.link.trace import Tracer
+from portico.log.request import Request
 from portico.plan.model import Tracing
-from portico.watch.lines import FROM_CACHE, Request
 
 Value = str | int | float
 _METHODS = frozenset(
@@ -36,20 +35,7 @@ _TRIES = re.compile(r", | : ")
 _LONGEST = 2048
 """Characters of a value that a client chose."""
 _MS = 1_000_000
-
-
-class _Head(msgspec.Struct, gc=False):
-    """What decides whether a line is wanted; of most nothing else is read."""
-
-    id: str
-    uri: str
-    ended: float = 0.0
-    traceparent: str = ""
-    trusted: str = ""
-
-
-_decode: Callable[[bytes], _Head] = msgspec.json.Decoder(_Head).decode
-_ID_LENGTH = 32
+_ID = re.compile(r"[0-9a-f]{32}")
 
 
 class Encoder:
@@ -71,17 +57,13 @@ class Encoder:
             )
         )
 
-    def is_wanted(self, line: bytes) -> bool:
-        """Whether spans of that log line are sent."""
-        try:
-            head = _decode(line)
-        except (msgspec.MsgspecError, ValueError):
+    def is_wanted(self, request: Request) -> bool:
+        """Whether spans of that request are sent."""
+        if not request.ended or not _ID.fullmatch(request.id) or request.uri.startswith(_OURS):
             return False
-        if not head.ended or len(head.id) != _ID_LENGTH or head.uri.startswith(_OURS):
-            return False
-        if head.trusted == "1" and (parent := parse(head.traceparent)):
+        if parent := request.parent:
             return parent.is_sampled
-        return is_sampled(head.id, self._tracing.below)
+        return is_sampled(request.id, self._tracing.below)
 
     def message(self, requests: Iterable[Request]) -> bytes:
         """The body of one sending."""
@@ -95,7 +77,7 @@ class Encoder:
     def _spans(self, request: Request) -> Iterator[Span]:
         end = round(request.ended * 1000) * _MS
         start = end - round(request.seconds * 1000) * _MS
-        if request.upstream and request.cache not in FROM_CACHE:
+        if not request.is_by_nginx:
             inner = self._inner(request, start, end)
             end = max(end, inner.end_time_unix_nano)  # nginx knows milliseconds, the worker microseconds
             yield inner
@@ -145,20 +127,22 @@ class Encoder:
         if request.bytes_in > _LARGE_BODY:
             start = max(start, end - taken)
         outer, own = spans(request.id)
-        is_app = numbers["pid"] is not None
+        has_numbers = numbers["pid"] is not None
+        is_app = has_numbers or (request.is_cache_hit and bool(request.worker))
         told: dict[str, Value] = {"http.route": self._route(request), "portico.tries": request.retries + 1}
         if is_app:
+            told["portico.endpoint"] = numbers["endpoint"]
+        if has_numbers:
             told |= {
                 "process.pid": numbers["pid"],
-                "portico.endpoint": numbers["endpoint"],
                 "portico.queue_seconds": (numbers["queue_us"] or 0) / 1e6,
                 "portico.app_seconds": (numbers["app_us"] or 0) / 1e6,
             }
-        else:
+        if not is_app:
             told |= {
                 "http.request.method": request.method if request.method in _METHODS else "_OTHER",
                 "url.full": f"{request.scheme}://{request.host}{self._masked(request.uri)}"[:_LONGEST],
-                "server.address": _TRIES.split(request.upstream)[-1],
+                "server.address": request.server,
             }
         status = int(_last(request.upstream_status))
         if status:
@@ -173,7 +157,7 @@ class Encoder:
             start_time_unix_nano=start,
             end_time_unix_nano=start + max(taken, queue_ns + app_ns),
         )
-        if is_app:
+        if has_numbers:
             span.events.add(name="taken by a worker", time_unix_nano=start + queue_ns)
         return _finished(span, told, status or request.status)
 

@@ -18,9 +18,10 @@ import requests
 
 from portico import backoff
 from portico.errors import Problem
+from portico.log.reader import request_reader
+from portico.log.request import Request
 from portico.plan.model import Tracing
 from portico.reading import Reader
-from portico.watch.lines import Request
 from portico.watch.spans.encode import Encoder
 
 ROOM_BYTES = 8 << 20
@@ -35,7 +36,6 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0
 _CONNECT_SECONDS, _ANSWER_SECONDS = 3.0, 10.0
 _AGAIN = frozenset({408, 429, 502, 503, 504})
 """Answers after which the same may be sent again; after another it would be refused again."""
-_FAILED = b'"status":5'
 _SENT, _THINNED, _LOST = "sent", "thinned", "lost"
 
 
@@ -54,6 +54,7 @@ class Sender:
         self.counts = {_SENT: 0, _THINNED: 0, _LOST: 0}
         self._tracing = tracing
         self._encoder = Encoder(tracing)
+        self._reader = request_reader()
         self._session = requests.Session()
         self._waiting: deque[bytes] = deque()
         self._size = 0
@@ -118,20 +119,22 @@ class Sender:
 
     def _chosen(self, text: bytes) -> list[Request]:
         """The requests of sampled traces; of too many each n-th, and all that failed."""
-        wanted = [line for line in text.split(b"\n") if self._encoder.is_wanted(line)]
+        read = self._reader.read(text.split(b"\n")[:-1])
+        wanted = [request for request in read if self._encoder.is_wanted(request)]
+        self._say_unread()
         now = time.monotonic()
         most = REQUESTS_A_SECOND * _BURST_SECONDS
         self._allowed = min(most, self._allowed + (now - self._allowed_at) * REQUESTS_A_SECOND)
         self._allowed_at = now
         stride = math.ceil(len(wanted) / max(1.0, self._allowed))
         if stride > 1:
-            kept = [line for at, line in enumerate(wanted) if at % stride == 0 or _FAILED in line]
+            kept = [request for at, request in enumerate(wanted) if at % stride == 0 or request.is_failed]
             kept = kept[:most]
             self.counts[_THINNED] += len(wanted) - len(kept)
             self._say_thinned()
             wanted = kept
         self._allowed = max(0.0, self._allowed - len(wanted))
-        return [request for line in wanted if (request := Request.parse(line))]
+        return wanted
 
     def _deliver(self, batch: list[Request]) -> None:
         """Send it, again and again if need be; given up at the end, or when it is refused."""
@@ -185,6 +188,10 @@ class Sender:
         lost = self.counts[_LOST] - self._lost_before
         words = f"lost meanwhile: those of {lost} request{'s' * (lost > 1)}" if lost else "none was lost"
         self._said.append(Problem(self._tracing.url, f"spans are sent again; {words}"))
+
+    def _say_unread(self) -> None:
+        if what := self._reader.complaint():
+            self._said.append(Problem("tracing", what, "their requests have no spans"))
 
     def _say_thinned(self) -> None:
         if self._is_thinning_known:

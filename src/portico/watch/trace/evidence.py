@@ -18,11 +18,13 @@ from portico.explain.match import Asked, NoServerError, Verdict, verdict
 from portico.explain.node import Node
 from portico.explain.read import read
 from portico.link.trace import Tracer
+from portico.log.entry import Entry
+from portico.log.reader import entry_reader, request_reader
+from portico.log.request import Request
 from portico.place import foreign
 from portico.plan.paths import trace
 from portico.watch.follow import Follower, decoded
-from portico.watch.lines import Request
-from portico.watch.said import Complaint, Entry, complaints, entries
+from portico.watch.said import Complaint, complaints
 from portico.watch.trace.client import Sent, Wish, connection_port, send
 
 _LINE_SECONDS = 4.0
@@ -76,6 +78,8 @@ class Evidence:
     records: list[dict[str, Any]] = field(default_factory=list)
     complaints: list[Complaint] = field(default_factory=list)
     entries: list[Entry] = field(default_factory=list)
+    unread: list[str] = field(default_factory=list)
+    """What is said of lines that came meanwhile and could not be read: what is missing may be among them."""
     is_closed: bool = False
     """`portico maintenance` is on."""
     mask: Tracer = field(default_factory=lambda: Tracer(None))
@@ -174,8 +178,9 @@ def _collect(made: Evidence, logs: list[Follower], directory: Path) -> None:
     access, error, app = logs
     ends = time.monotonic() + _LINE_SECONDS
     wanted, lines = made.sent.header("x-request-id"), list[Request]()
+    requests, words = request_reader(), entry_reader()
     while time.monotonic() < ends:
-        lines += [line for text in decoded(access.text()) if (line := Request.parse(text))]
+        lines += requests.read(decoded(access.text()))
         made.line = next((line for line in lines if _is_ours(line, made, wanted)), None)
         if made.line:
             break
@@ -183,7 +188,8 @@ def _collect(made: Evidence, logs: list[Follower], directory: Path) -> None:
     made.records = _records(directory, made)
     found = complaints(decoded(error.text()))
     made.complaints = [item for item in found if made.line and item.is_about(made.line)]
-    made.entries = [entry for entry in entries(decoded(app.text())) if entry.id == made.request_id]
+    made.entries = [entry for entry in words.read(decoded(app.text())) if entry.id == made.request_id]
+    made.unread = [what for what in (requests.complaint(), words.complaint()) if what]
 
 
 def _is_ours(line: Request, made: Evidence, wanted: str) -> bool:

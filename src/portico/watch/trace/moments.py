@@ -61,13 +61,15 @@ def _failures(evidence: Evidence) -> Iterator[Moment]:
         yield Moment(f"This machine does not trust the certificate: {sent.distrust}.")
     if evidence.verdict is None and evidence.why_none:
         yield Moment(f"nginx has no place for this request: {evidence.why_none}.")
+    for what in evidence.unread:
+        yield Moment(f"{what}: what is missing here may be in {'it' if what.startswith('1 ') else 'them'}.")
     for note in evidence.verdict.notes if evidence.verdict else ():
         yield Moment(f"{note[0].upper()}{note[1:]}.")
 
 
 def _refusals(evidence: Evidence) -> Iterator[Moment]:
     sent, line = evidence.sent, evidence.line
-    if line and "REJECTED" in (line.limit_rate, line.limit_connections):
+    if line and line.is_limited:
         yield Moment("Refused by a limit: this client asks faster, or holds more, than the site allows.",
                      _see(evidence, "limit_req", "limit_conn"))  # fmt: skip
     if sent.status == 413:

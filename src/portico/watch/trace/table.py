@@ -221,11 +221,7 @@ def _alone(evidence: Evidence, location: Node) -> Row:
         return _row(
             evidence, NGINX, f"refuses the body: {limit.text}", "", NGINX, place=limit.place, note=note
         )
-    if (
-        status in (429, 503)
-        and evidence.line
-        and "REJECTED" in (evidence.line.limit_rate, evidence.line.limit_connections)
-    ):
+    if status in (429, 503) and evidence.line and evidence.line.is_limited:
         return _row(
             evidence,
             NGINX,
@@ -236,7 +232,7 @@ def _alone(evidence: Evidence, location: Node) -> Row:
         )
     if evidence.is_closed and status == 503:
         return _row(evidence, NGINX, "answers with the page of portico maintenance", "", NGINX)
-    if evidence.line and evidence.line.cache in ("HIT", "STALE", "UPDATING", "REVALIDATED"):
+    if evidence.line and evidence.line.is_cache_hit:
         return _row(
             evidence,
             NGINX,

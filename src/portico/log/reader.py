@@ -1,0 +1,61 @@
+"""Reads the lines of a log: those that cannot be read are counted and said, everywhere in the same words."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from portico.log import entry, request
+from portico.log.entry import Entry
+from portico.log.request import Request
+
+_Line = TypeVar("_Line")
+
+
+class Reader(Generic[_Line]):
+    """`unread` counts the lines that could not be read; `complaint` says how many and begins to count anew."""
+
+    def __init__(self, parse: Callable[[str | bytes], _Line | None], name: str) -> None:
+        self._parse, self._name = parse, name
+        self.unread = 0
+
+    def read(self, lines: Iterable[str | bytes]) -> Iterator[_Line]:
+        for line in lines:
+            found = self._parse(line)
+            if found is None:
+                self.unread += 1
+            else:
+                yield found
+
+    def complaint(self) -> str:
+        """A sentence about the unread lines since the last call; empty when there are none."""
+        count, self.unread = self.unread, 0
+        return unread_lines(count, self._name) if count else ""
+
+
+def request_reader() -> Reader[Request]:
+    return Reader(Request.parse, request.NAME)
+
+
+def entry_reader() -> Reader[Entry]:
+    return Reader(Entry.parse, entry.NAME)
+
+
+def unread_lines(count: int, name: str = request.NAME) -> str:
+    """What is said of lines that cannot be read: they are never dropped in silence."""
+    return f"{count} {'line' if count == 1 else 'lines'} of {name} could not be read"
+
+
+def last_lines(log: Path, most: int) -> list[bytes]:
+    """The whole lines among the last `most` bytes of a file; none when it cannot be read."""
+    try:
+        with log.open("rb") as file:
+            start = max(0, os.fstat(file.fileno()).st_size - most - 1)
+            file.seek(start)
+            text = file.read(most + 1)
+    except OSError:
+        return []
+    lines = text.split(b"\n")[:-1]  # the last one has no end yet, or is empty
+    return lines[1:] if start else lines

@@ -1,0 +1,181 @@
+"""One line of the access log (D4), read back. The only place that knows its fields and what follows from them.
+
+`plan/nginx/log` writes the line. A line is readable when it is a JSON object with a `status`; every other field may be
+missing (the line of a file has fewer, and so had older versions), and fields that are not known are skipped. Bytes that
+are no UTF-8, which nginx does not write, are replaced.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import cached_property
+from typing import Any, Final, Self
+
+import msgspec
+
+from portico.link.context import Parent, parse
+
+NAME: Final = "access.log"
+CLIENT_LEFT: Final = 499
+"""The client closed its connection before a byte of its answer was sent; nginx's map makes sure that this is logged."""
+CLOSED: Final = 444
+"""nginx closed the connection without an answer."""
+HITS: Final = frozenset({"HIT", "STALE", "UPDATING", "REVALIDATED"})
+"""nginx's words for an answer that it had stored. REVALIDATED: it asked the app whether the stored one still holds."""
+FAILED_MARK, LEFT_MARK, TRACED_MARK = b'"status":5', b'"status":499', b'"agent":"portico-trace"'
+"""Bytes that only such a line has. A client cannot send them: within its own text nginx writes \\" for a quote."""
+BEGIN_MARK = b'{"time":"'
+"""What each line begins with."""
+_UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError)
+
+
+class Request(msgspec.Struct, frozen=True, dict=True, kw_only=True):
+    """One request as nginx logged it. Times in seconds, sizes in bytes; `docs/log.md` describes the fields."""
+
+    time: str = ""
+    id: str = ""
+    client: str = ""
+    method: str = ""
+    scheme: str = ""
+    host: str = ""
+    uri: str = ""
+    status: int
+    bytes_in: int = 0
+    bytes_out: int = 0
+    protocol: str = ""
+    tls: str = ""
+    cipher: str = ""
+    connection: int = 0
+    limit_rate: str = ""
+    limit_connections: str = ""
+    cache: str = ""
+    seconds: float = 0.0
+    upstream: str = ""
+    upstream_status: str = ""
+    connect_seconds: str = ""
+    header_seconds: str = ""
+    response_seconds: str = ""
+    worker: str = ""
+    forwarded: str | None = None
+    """None where the line does not say: that of a file, and all behind declared proxies."""
+    agent: str = ""
+    referer: str = ""
+    ended: float = 0.0
+    traceparent: str = ""
+    trusted: str = ""
+
+    @classmethod
+    def parse(cls, line: str | bytes) -> Self | None:
+        """The request of a line; None when the line cannot be read: cut by a full disk, or not nginx's."""
+        try:
+            return _decode(line)  # type: ignore[return-value]
+        except _UNREADABLE:
+            return _without_wrong_bytes(line) if isinstance(line, bytes) else None  # type: ignore[return-value]
+
+    @property
+    def path(self) -> str:
+        """The path without the query, as it was sent."""
+        return self.uri.partition("?")[0]
+
+    @property
+    def is_failed(self) -> bool:
+        """The answer is a 5xx."""
+        return self.status >= 500
+
+    @property
+    def is_left(self) -> bool:
+        """The client left before its answer began: the request is neither failed nor served."""
+        return self.status == CLIENT_LEFT
+
+    @property
+    def outcome(self) -> str:
+        """One word: "left", "closed" (by nginx, without an answer), "failed", or "answered"."""
+        if self.is_left:
+            return "left"
+        return "closed" if self.status == CLOSED else "failed" if self.is_failed else "answered"
+
+    @property
+    def is_cache_hit(self) -> bool:
+        """The answer is one that nginx had stored."""
+        return self.cache in HITS
+
+    @property
+    def is_limited(self) -> bool:
+        """Refused by nginx's limits; an older line has the status only, which an app may give as well."""
+        if self.limit_rate or self.limit_connections:
+            return "REJECTED" in (self.limit_rate, self.limit_connections)
+        return self.status == 429 and not self.upstream
+
+    @property
+    def is_by_nginx(self) -> bool:
+        """nginx answered without asking anybody: a file, a redirect, a refusal, a stored answer."""
+        return not self.upstream
+
+    @property
+    def server(self) -> str:
+        """The address of who answered nginx, the last one if several were tried; empty when nobody was asked."""
+        return self.upstream.replace(" : ", ", ").rpartition(", ")[2]
+
+    @property
+    def retries(self) -> int:
+        """How often it was tried again at another server or socket."""
+        return self.upstream.count(", ")
+
+    @cached_property
+    def numbers(self) -> dict[str, Any]:
+        """What the worker said: queue_us, app_us, pid, thread, endpoint; None or "" for what it did not.
+
+        With a stored answer comes what its worker said then: only the endpoint is true of this request.
+        """
+        queue, app, pid, thread, endpoint = [*self.worker.split(" "), *[""] * 5][:5]
+        if self.is_cache_hit:
+            queue = app = pid = thread = ""
+        return {
+            "queue_us": _number(queue),
+            "app_us": _number(app),
+            "pid": _number(pid),
+            "thread": _number(thread),
+            "endpoint": "" if endpoint == "-" else endpoint,
+        }
+
+    @property
+    def parent(self) -> Parent | None:
+        """The span that this request continues: one that a declared proxy named."""
+        return parse(self.traceparent) if self.trusted == "1" else None
+
+    @property
+    def trace(self) -> str:
+        """The id of the request's trace; the request's own unless a proxy began it."""
+        return self.parent.trace if self.parent else self.id
+
+    def record(self) -> dict[str, Any]:
+        """Every field, and what follows from them; those of traces where there are any."""
+        fields = msgspec.structs.asdict(self) | {"forwarded": self.forwarded or ""}
+        if self.ended:
+            fields["trace"] = self.trace
+        else:
+            del fields["ended"], fields["traceparent"], fields["trusted"]
+        follows = {"path": self.path, "outcome": self.outcome, "retries": self.retries}
+        return fields | follows | self.numbers
+
+
+_decode = msgspec.json.Decoder(Request).decode
+
+
+def _without_wrong_bytes(line: bytes) -> Request | None:
+    try:
+        return _decode(line.decode("utf-8", "replace"))
+    except _UNREADABLE:
+        return None
+
+
+def moment(time: str) -> float:
+    """A line's time as a Unix time; 0 for what is none."""
+    try:
+        return datetime.fromisoformat(time).timestamp()
+    except ValueError:
+        return 0.0
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() else None
