@@ -14,7 +14,7 @@ from portico.log.count import Counts, counted
 from portico.log.reader import last_lines, request_reader
 from portico.log.request import Request
 from portico.plan.nginx.log import FIELDS, NUMBERS, TRACING_FIELDS
-from portico.run.served import Served
+from portico.run.watchers.served import Served
 from portico.watch.lines import detail, readable
 from portico.watch.metrics import Metrics
 from portico.watch.rings import Requests
