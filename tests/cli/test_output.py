@@ -62,6 +62,7 @@ def test_json_stays_as_it_is() -> None:
         news.ServerOut(EVIL, EVIL),
         news.Stuck(EVIL, EVIL),
         news.NginxSaid(EVIL),
+        news.ServerSaid(EVIL),
         news.WatcherFailed(EVIL, EVIL, None),
     ],
 )

@@ -74,7 +74,8 @@ SPOOFED = {
 
 @pytest.fixture(scope="module")
 def uwsgi() -> Iterator[Served]:
-    code = MIRROR + ACCEL
+    said = "import sys\nprint('said at import')\nprint('an error at import', file=sys.stderr)\n"
+    code = MIRROR + ACCEL + said
     with served({"app.py": code, **STATICS}, "--workers-server", "uwsgi", "--mount", "/app") as run:
         yield run
 
@@ -89,6 +90,15 @@ def test_uwsgi_serves_and_says_so(uwsgi: Served) -> None:
     assert "uWSGI 2." in uwsgi.stderr()
     told = uwsgi.get("/app/a%2Fb").json()
     assert (told["script_name"], told["path_info"], told["uri"]) == ("/app", "/a/b", "/app/a%2Fb")
+
+
+def test_uwsgi_starts_without_a_page_about_itself(uwsgi: Served) -> None:
+    assert "spawned uWSGI" not in uwsgi.stderr()
+    before = {line.strip() for line in uwsgi.stderr().partition(" serving  ")[0].splitlines()}
+    assert before <= {"starting ...", "said at import", "an error at import", ""}
+    assert "an error at import" in before
+    logs = portico("logs", "--no-follow", cwd=uwsgi.directory)
+    assert "params_hash" not in logs.stdout + uwsgi.stderr()
 
 
 def test_uwsgi_has_none_of_its_traps(uwsgi: Served) -> None:

@@ -95,6 +95,8 @@ def _sentence(item: news.News) -> str:  # noqa: C901  a table, one row a kind of
             return warned(f"{held}: the oldest, pid {pid}, was ended, and the transfers it had were cut")
         case news.NginxSaid(line):
             return warned(f"nginx: {line}")
+        case news.ServerSaid(line):
+            return line
         case news.DiskFull(state):
             return warned(f"the disk that holds {state} is full: requests go on, their log lines are lost")
         case news.DiskBack(state):

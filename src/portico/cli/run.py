@@ -27,6 +27,7 @@ from portico.cli.news import bar, priority, sentence
 from portico.cli.screen import Screen
 from portico.cli.waiting import Waiting
 from portico.cli.which import is_several, refuse_config
+from portico.log.idle import IDLE
 from portico.log.reader import request_reader
 from portico.plan.model import Plan
 from portico.plan.paths import lanes
@@ -253,7 +254,7 @@ async def _show_errors(plan: Plan, screen: Screen, follower: Follower) -> Rounds
     That nginx inherits its listening sockets is as it should be.
     """
     pace = _Pace()
-    known = tuple(f"connect() to unix:{path} failed (2: No such" for path, _ in lanes(plan.socket))
+    known = (IDLE, *(f"connect() to unix:{path} failed (2: No such" for path, _ in lanes(plan.socket)))
     while True:
         lines = [
             line

@@ -12,6 +12,22 @@ from portico.plan.workers import Capacity, jitter
 from portico.site.model import Site
 
 _DOCS = "https://uwsgi-docs.readthedocs.io/en/latest/Options.html#"
+BANNER = "|".join(
+    (
+        r"\[uWSGI\] getting INI",
+        r"uwsgi socket \d+ inherited",
+        r"\*\*\* (Starting uWSGI|Operational MODE:|WARNING: you are running uWSGI as root) ",
+        r" \*\*\* WARNING: you have enabled harakiri without post buffering",
+        r"(compiled with version|os|nodename|machine|clock source|lock engine|thunder lock|Python version): ",
+        r"(current working directory|detected (binary path|number of CPU cores|max file descriptor number)): ",
+        r"your (processes number|memory page|server socket|mercy for) ",
+        r"uWSGI running as root, you can|pcre jit|--- Python VM already|Python main interpreter|python threads",
+        r"mapped \d+ bytes|spawned uWSGI (master process|worker)|running \"unix_signal:15 ",
+        r"mounting \S+ on /|WSGI app \d+ \(mountpoint=",
+        r".* - graceful shutdown triggered\.\.\.$|goodbye to uWSGI\.$",
+    )
+)
+"""How the lines begin in which uWSGI 2 describes itself and its leaving; it has no option against them."""
 _HEADERS = 64 * 1024 - 1
 """The largest packet the protocol can describe: 16 bits of length."""
 
@@ -69,6 +85,8 @@ def _settings(site: Site, place: Place, capacity: Capacity) -> list[Setting]:
         Setting("single-interpreter", True, "C extensions that know one interpreter work"),
         Setting("processes", capacity.workers, capacity.workers_why, site.cause("workers.count")),
         Setting("threads", capacity.threads, capacity.threads_why, site.cause("workers.threads")),
+        Setting("pyimport", "portico.link.under_uwsgi.direct",
+                "the app's words pass nobody once it is loaded; uWSGI's own do"),
         Setting("enable-threads", True, "threads the app starts itself run; off by default"),
         *_recycling(site, capacity),
         Setting("listen", backlog(place), "connections that may wait; 100 overflow in a burst", "somaxconn"),

@@ -161,6 +161,12 @@ class NginxSaid(Struct, frozen=True):
     line: str
 
 
+class ServerSaid(Struct, frozen=True):
+    """A line that an app server wrote to its standard error."""
+
+    line: str
+
+
 class NoServer(Struct, frozen=True):
     """No server of [upstream] became well in time; visitors see a page, and the servers are asked again and again."""
 
@@ -367,7 +373,8 @@ News = (
     Starting | Ready | AppFails | AppWorks
     | Restarting | Recovered | Stuck | Reloading | Booting | Switched | CanaryServes
     | CanaryLeft | RolledBack | Refused | GenerationDropped
-    | GenerationLeft | Stopping | Hurrying | NginxSaid | NoServer | OldWorkerEnded | DiskFull | DiskBack | BehindProxy
+    | GenerationLeft | Stopping | Hurrying | NginxSaid | ServerSaid
+    | NoServer | OldWorkerEnded | DiskFull | DiskBack | BehindProxy
     | ServerOut | ServerBack | ServerDrained | LastServer | Packing | Packed | Trouble
     | WatcherFailed | WatcherRecovered | TookOver | CannotLoad | OtherCode | LargeWorker
     | Closed | Opened | Paused | Resumed

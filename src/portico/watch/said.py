@@ -10,6 +10,7 @@ from datetime import datetime
 import msgspec
 
 from portico.log.entry import Entry
+from portico.log.idle import IDLE
 from portico.log.request import Request
 
 _NGINX = re.compile(
@@ -99,6 +100,6 @@ class Beside:
 
 
 def complaints(lines: Iterable[str]) -> list[Complaint]:
-    """Without nginx's notices about itself."""
-    found = (Complaint.parse(line) for line in lines)
+    """Without nginx's notices about itself, and what harms nobody."""
+    found = (Complaint.parse(line) for line in lines if IDLE not in line)
     return [item for item in found if item and item.level != "notice"]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from portico.errors import Problem
+from portico.log.idle import IDLE
 from portico.plan.model import Plan
 from portico.run import news
 from portico.run.background import guarded
@@ -26,9 +27,6 @@ from portico.run.sockets.listening import Listening
 from portico.run.undone import failure
 from portico.values import Address
 
-_IDLE = "_params_hash, you should increase either"
-"""nginx would like a larger table for the names of uwsgi_param and fastcgi_param, and has no directive for its size."""
-
 
 class OwnNginx:
     """One nginx at a time."""
@@ -39,7 +37,7 @@ class OwnNginx:
         self._processes, self._listening, self._tell = processes, listening, tell
         self._say = say
         self._child: Child | None = None
-        self._words = Lines(lambda line: None if _IDLE in line else say(news.NginxSaid(line)))
+        self._words = Lines(lambda line: None if IDLE in line else say(news.NginxSaid(line)))
         self._work: set[asyncio.Task[None]] = set()
         self._replaced: asyncio.Task[None] | None = None
 

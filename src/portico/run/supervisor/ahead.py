@@ -21,17 +21,18 @@ from portico.plan.model import CONF, Plan
 from portico.plan.paths import workers
 from portico.run.gateway import files
 from portico.run.machine.action import Manner
+from portico.run.processes import banner
 from portico.run.processes import child as children
 from portico.run.processes import orphans as leftovers
 from portico.run.processes.child import Child
 from portico.run.sockets import switch
 
-KNOWN = "gunicorn"
-"""The server whose workers know how to wait in silence."""
+KNOWN = ("gunicorn", "uwsgi")
+"""The servers that wait in silence: the workers of the one by `link.ahead`; nobody reads yet what the other says."""
 _ENDED_SECONDS = 2.0
 
-CANNOT_LOAD = (3, 4)
-"""The exit codes of Gunicorn's arbiter when its workers cannot boot, or cannot load the app."""
+CANNOT_LOAD = (3, 4, 22)
+"""The exit codes of Gunicorn's arbiter when its workers cannot boot, or cannot load the app, and uWSGI's for both."""
 
 Launch = Callable[..., Child]
 """As `child.start`."""
@@ -61,6 +62,8 @@ class Ahead:
     def end(self) -> None:
         """It has begun nothing that must be finished."""
         self.child.end(Manner.KILL)
+        if self.child.stderr:
+            self.child.stderr.close()
         self.listener.close()
         self.let_go()
 
@@ -81,7 +84,7 @@ class Aheads:
 
     def begin(self, draft: Plan, number: int, launch: Launch) -> None:
         """Start one, where that can be; it is only a head start."""
-        if draft.server.name != KNOWN:
+        if draft.server.name not in KNOWN:
             return
         flag = Path(draft.runtime) / f"ahead-{number}"
         with suppress(OSError):
@@ -97,6 +100,7 @@ class Aheads:
                     signals=children.APP_SERVER,
                     listener=listener,
                     user=draft.server.user,
+                    reads_stderr=banner.is_read(draft.server),
                 )
             except OSError:
                 listener.close()

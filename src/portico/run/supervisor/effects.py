@@ -25,6 +25,7 @@ from portico.run.machine import action as do
 from portico.run.machine import event as was
 from portico.run.machine.action import Action
 from portico.run.machine.event import Event
+from portico.run.processes import banner
 from portico.run.processes import child as children
 from portico.run.processes.child import Child
 from portico.run.processes.table import Processes
@@ -73,6 +74,7 @@ class World:
         self._has_served = False
         self._servers: dict[int, Child] = {}
         self._aheads = aheads or Aheads()
+        self._banners = banner.Banners(say)
         self._listeners: dict[int, socket.socket] = {}
         self._questions: dict[int, asyncio.Task[None]] = {}
         self._work: set[asyncio.Task[None]] = set()
@@ -241,13 +243,16 @@ class World:
             signals=children.APP_SERVER,
             listener=self._listener(plan, number),
             user=plan.server.user,
+            reads_stderr=banner.is_read(plan.server),
         )
+        self._banners.follow(number, plan.server, self._servers[number])
 
     def _takes_ahead(self, plan: Plan, number: int) -> bool:
         """Whether the server that was started ahead is the one that the plan would start; else it is ended."""
         adopt = partial(self._processes.adopt, ended=self._server_ended)
         if ahead := self._aheads.adopted(number, plan, adopt):
             self._servers[number], self._listeners[number] = ahead.child, ahead.listener
+            self._banners.follow(number, plan.server, ahead.child)
         return ahead is not None
 
     def _begin_ahead(self, number: int, draft: Plan) -> None:
@@ -373,6 +378,7 @@ class World:
                 if failed := self.perform(do.StartServer(number)):
                     self._tell(failed)
             elif server is group:
+                self._banners.ended(number)
                 self._stop_asking(number)
                 self._tell(was.ServerExited(number, group.code))
 

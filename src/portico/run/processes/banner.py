@@ -1,0 +1,49 @@
+"""An app server that says much of itself when it starts: Portico reads its standard error and shows what is left.
+
+It is one that opens its standard error anew once it serves (`link.under_uwsgi.direct`): what the app writes then needs
+nobody.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from portico.plan.model import Process
+from portico.plan.uwsgi import BANNER
+from portico.run import news
+from portico.run.processes.child import Child
+from portico.run.processes.stderr import Lines
+
+_BANNERS = {"uwsgi": BANNER}
+
+
+def is_read(server: Process) -> bool:
+    """Whether Portico reads its standard error."""
+    return server.name in _BANNERS
+
+
+class Banners:
+    """Those of all releases, by their number."""
+
+    def __init__(self, say: Callable[[news.News], None]) -> None:
+        self._say = say
+        self._lines: dict[int, Lines] = {}
+
+    def follow(self, number: int, server: Process, child: Child) -> None:
+        """Show what it says from now on, without the lines of its banner."""
+        if child.stderr is None:
+            return
+        is_banner = re.compile(_BANNERS[server.name]).match
+
+        def heard(line: str) -> None:
+            if not is_banner(line):
+                self._say(news.ServerSaid(line))
+
+        self._lines[number] = self._lines.get(number) or Lines(heard)
+        self._lines[number].follow(child.stderr)
+
+    def ended(self, number: int) -> None:
+        """Show what it said last, before anybody says that it ended."""
+        if lines := self._lines.get(number):
+            lines.last()
