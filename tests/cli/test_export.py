@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from portico.cli.export import words
+from portico.project.command_line import command_line
 from tests.support import portico, private_directory, write_files
 
 APP = "def app(environ, start):\n    start('200 OK', [])\n    return [b'x']\n"
@@ -30,7 +30,7 @@ APP = "def app(environ, start):\n    start('200 OK', [])\n    return [b'x']\n"
 def test_what_was_typed(
     app: str | None, config: str | None, flags: dict[str, object], typed: tuple[str, ...]
 ) -> None:
-    assert words(app, config, flags) == typed
+    assert command_line(app, config, flags) == typed
 
 
 def unit(home: Path, *more: str) -> dict[str, str]:

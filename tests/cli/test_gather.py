@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from portico.cli.gather import where_is
 from portico.cli.guard import guarded
 from portico.cli.running import runtime_of
+from portico.project.named import where_is
 from tests.support import environment, portico, private_directory, served, write_files
 
 HELLO = "from flask import Flask\napp = Flask(__name__)\n@app.get('/')\ndef index():\n    return 'hello'\n"

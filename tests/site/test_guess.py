@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from portico.cli.expected import expected, keep, moved
+from portico.project.expected import expected, keep, moved
 from portico.reading import OURS
 from portico.site.guess import guess
 from portico.site.model import AppFacts

@@ -6,11 +6,11 @@ import time
 from itertools import islice
 
 from portico import __version__
-from portico.cli.gather import Gathered
 from portico.cli.output import bad, faint, good, strong, warned
 from portico.plan.model import Plan
 from portico.plan.nginx.statics import served
 from portico.plan.reachable import on_all
+from portico.project.gather import Gathered
 from portico.run.gateway import cache_files as kept
 from portico.values import Duration, Size, counted
 

@@ -16,12 +16,12 @@ from portico.check.source import source_findings
 from portico.check.together import refused, site_findings
 from portico.cli import output
 from portico.cli.flags import given, site_flags
-from portico.cli.gather import Gathered, gather
-from portico.cli.several import Several
-from portico.cli.which import is_several, refuse_config
 from portico.errors import DONE, FAILED, PorticoError
 from portico.place.owner import as_user
 from portico.plan.claim import Claims
+from portico.project.gather import Gathered, gather
+from portico.project.several import Several
+from portico.project.sites import is_several, refuse_config
 
 _MARKS = {"ok": output.good("ok     "), "warning": output.warned("warning"), "fault": output.bad("FAULT  ")}
 

@@ -6,10 +6,10 @@ import contextlib
 from typing import Any
 
 from portico.cli import output
-from portico.cli.running import gateway_of
 from portico.errors import PorticoError
 from portico.plan.difference import Command, Difference, Running, difference
 from portico.plan.model import Plan
+from portico.project.running import gateway_of
 from portico.run.control import client
 from portico.run.disk import lock
 from portico.run.gateway import files

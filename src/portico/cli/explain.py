@@ -13,11 +13,11 @@ from portico.cli import output
 from portico.cli.difference import say_if_other_runs
 from portico.cli.explain_file import foreign
 from portico.cli.flags import given, site_flags
-from portico.cli.gather import gather
-from portico.cli.which import one_of
 from portico.errors import Problem, UsageError
 from portico.explain.words import words
 from portico.plan.model import Line, Plan
+from portico.project.gather import gather
+from portico.project.sites import one_of
 
 
 @dataclass(frozen=True)

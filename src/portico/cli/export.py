@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import pwd
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +11,11 @@ import click
 
 from portico.cli import output
 from portico.cli.flags import given, site_arguments_but
-from portico.cli.gather import gather
-from portico.cli.here import here
 from portico.errors import PorticoError, Problem
 from portico.plan.model import File
+from portico.project.command_line import command_line
+from portico.project.gather import gather
+from portico.project.here import here
 from portico.run.disk.write import write_files
 
 
@@ -44,7 +44,7 @@ def systemd(app: str | None, config: str | None, user: str, write: str | None, *
     who = user or found.site.options.user or ("" if found.place.is_root else found.place.user)
     directory = here()
     is_link = directory != directory.resolve()
-    call = Call(words(app, config, given(flags)), str(directory), who, is_link)
+    call = Call(command_line(app, config, given(flags)), str(directory), who, is_link)
     _give(systemd_unit(found.site, found.place, found.plan, call), write)
     for sentence in obstacles(found.site, found.place, who):
         output.say(f"{output.warned('warning')} {sentence}")
@@ -56,17 +56,6 @@ def _is_known(user: str) -> bool:
         return bool(user) and os.geteuid() == 0 and bool(pwd.getpwnam(user))
     except KeyError:
         return False
-
-
-def words(app: str | None, config: str | None, flags: Mapping[str, Any]) -> tuple[str, ...]:
-    """What was typed, for `portico run`."""
-    made: list[str] = ["--config", config] if config else []
-    for name, value in flags.items():
-        if value is True:
-            made.append(f"--{name}")
-        else:
-            made += [f"--{name}={one}" for one in (value if isinstance(value, list) else [value])]
-    return (*made, *([app] if app else []))
 
 
 def _give(file: File, write: str | None) -> None:

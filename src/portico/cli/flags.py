@@ -7,8 +7,8 @@ from typing import Any, TypeVar
 
 import click
 
-from portico.cli.which import one_of
 from portico.errors import Problem, UsageError
+from portico.project.sites import one_of
 from portico.site.keys import Key, flag_keys
 from portico.site.load import RENAMED
 
@@ -16,7 +16,7 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
 def site_arguments(function: _Command) -> _Command:
-    """Adds APP, --config and a flag for every option to a command; see `cli.gather.gather`."""
+    """Adds APP, --config and a flag for every option to a command; see `project.gather.gather`."""
     return _one_app(site_flags(function))
 
 

@@ -9,9 +9,9 @@ from portico.cli.journal import Priority
 from portico.cli.news import priority, sentence
 from portico.cli.run import end
 from portico.cli.screen import Screen
-from portico.cli.several import Several
 from portico.place.model import Place
 from portico.plan.gateway import gateway_plan
+from portico.project.several import Several
 from portico.run import news
 from portico.run.host.life import Status
 from portico.run.host.member import Member

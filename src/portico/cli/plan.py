@@ -10,10 +10,11 @@ import click
 from portico.cli import output
 from portico.cli.difference import against_running, lines, say_if_other_runs
 from portico.cli.flags import given, site_arguments
-from portico.cli.gather import gather
-from portico.cli.running import gateway_of, runtime_of
+from portico.cli.running import runtime_of
 from portico.errors import PorticoError, Problem
 from portico.plan.model import Plan, Process
+from portico.project.gather import gather
+from portico.project.running import gateway_of
 from portico.run.disk.write import write_files
 
 

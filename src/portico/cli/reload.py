@@ -9,8 +9,9 @@ import click
 
 from portico.cli import output
 from portico.cli.news import after, other_code
-from portico.cli.running import absent, running_site, runtime_of
+from portico.cli.running import running_site, runtime_of
 from portico.errors import FAILED, Problem, UsageError
+from portico.project.running import absent
 from portico.run.control import client
 from portico.run.disk import lock
 from portico.values import counted

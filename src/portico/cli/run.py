@@ -18,19 +18,19 @@ import click
 
 from portico.cli import output
 from portico.cli.banner import banner
-from portico.cli.expected import keep
 from portico.cli.flags import given, site_flags
-from portico.cli.gather import Gathered, gather
 from portico.cli.journal import Priority
 from portico.cli.logs import coloured
 from portico.cli.news import bar, priority, sentence
 from portico.cli.screen import Screen
 from portico.cli.waiting import Waiting
-from portico.cli.which import is_several, refuse_config
 from portico.log.idle import IDLE
 from portico.log.reader import request_reader
 from portico.plan.model import Plan
 from portico.plan.paths import lanes
+from portico.project.expected import keep
+from portico.project.gather import Gathered, gather
+from portico.project.sites import is_several, refuse_config
 from portico.run import news
 from portico.run.supervisor.held import Ended, end_at_once, hold
 from portico.turns import WELL, Rounds

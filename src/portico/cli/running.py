@@ -2,28 +2,13 @@
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
 
-from portico.cli.gather import as_config, config_file, is_directory, named_by_file, where_is
-from portico.errors import PorticoError, Problem, UsageError
-from portico.place.probe import (
-    runtime_directories,
-    runtime_directory,
-    service_directories,
-    state_beside,
-)
-from portico.plan.gateway import NAME as GATEWAY
-from portico.run.control import client
-from portico.run.disk import lock
-from portico.run.host.pointer import POINTER
-from portico.site.load import load
-from portico.site.resolve import own_directory, site_name
+from portico.errors import Problem, UsageError
+from portico.project import running
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -58,160 +43,32 @@ _SITE = "portico.site"
 
 
 def runtime_of(app: str | None, config: str | None, name: str = "") -> str:
-    """The runtime directory of the site that is meant; `name` as in `run --name`. Raises UsageError.
-
-    Where several sites were started together and no single one is meant, that of their gateway.
-    """
+    """As `project.running.runtime_of`, or that of --site. Raises UsageError."""
     context = click.get_current_context(silent=True)
     site = context.meta.get(_SITE) if context else None
-    if site is not None:
-        return _by_name(site, is_alone=not (app or config or name))
-    app, config = as_config(app, config)
-    is_one = config is not None or (bool(app) and not is_directory(str(app)))
-    directory, _ = where_is(app, config)
-    gateway = runtime_directory(own_directory(directory), name or GATEWAY)
-    file = config_file(directory, config)
-    name = name or (_name(file) if file else "") or named_by_file(config) or site_name(directory)
-    own = runtime_directory(own_directory(directory), name)
-    is_gateway = not is_one and lock.running(str(own)) is None and lock.running(str(gateway)) is not None
-    if is_gateway and not (own / POINTER).exists():
-        return str(gateway)
-    service = _service(own) if lock.running(str(own)) is None else None
-    if service or app or config or name != site_name(directory) or lock.running(str(own)) is not None:
-        return str(service[0] if service else own)
-    return str(_started_here(own))
-
-
-def _service(own: Path) -> tuple[Path, Path] | None:
-    """Runtime and state directory of a systemd service that runs this site. Raises PorticoError when it is not ours."""
-    for runtime, state in service_directories(own.name):
-        try:
-            if lock.running(str(runtime)):
-                return runtime, state
-        except PermissionError:
-            what = f"runs as a service of another user, in {runtime.parent}"
-            raise PorticoError(Problem(lock.site_of(own), what, "ask as that user, or as root")) from None
-    return None
-
-
-def _started_here(own: Path) -> Path:
-    """The site that was started in this directory and lies elsewhere, as `portico run sub/dir/x.py` does.
-
-    Raises UsageError when there are several; the one of the directory itself when there is none.
-    """
-    here = str(Path.cwd())
-    running = ((path, lock.running(str(path))) for path in runtime_directories() if not gateway_of(str(path)))
-    found = [path for path, one in running if one and one.started_in == here]
-    if len(found) > 1:
-        names = ", ".join(lock.site_of(path) for path in found)
-        raise UsageError(Problem("", "several sites were started here", f"choose one with --site: {names}"))
-    return found[0] if found else own
+    if site is None:
+        return running.runtime_of(app, config, name)
+    if app or config or name:
+        raise UsageError(
+            Problem("--site", "names the site, and so does what stands beside it", "leave one out")
+        )
+    return running.by_name(site)
 
 
 def state_of(app: str | None, config: str | None, name: str = "") -> str:
     """The directory of its logs, whether it runs or not."""
-    runtime = Path(runtime_of(app, config, name))
-    known = dict(service_directories(runtime.name))
-    return str(known.get(runtime) or state_beside(runtime))
+    return running.state_beside_of(runtime_of(app, config, name))
 
 
 def one_site(app: str | None, config: str | None, name: str) -> str:
     """The same for a command about one site. Raises UsageError when it is the gateway of several that is meant."""
     runtime = runtime_of(app, config, name)
-    if several := next(client.ask(runtime, "GET", "/status")).get("sites"):
-        names = ", ".join(one["name"] for one in several)
-        raise UsageError(Problem("", "several sites run here", f"choose one with --site: {names}"))
+    running.refuse_several(runtime)
     return runtime
 
 
 def running_runtime_of(app: str | None, config: str | None, name: str = "") -> str:
     """The same, of a site that runs: one of a gateway's that does not is an error, with what the gateway knows."""
     runtime = runtime_of(app, config, name)
-    if lock.running(runtime) is None and (found := absent(runtime)):
-        told = found.told
-        what, hint = f"{told['name']} is {told['status']}", f"try it again: {_TRY} {told['name']}"
-        hint = "wait until it serves" if told["status"] == "starting" else hint
-        raise PorticoError(Problem(told["origin"], what, hint, told["reason"]))
+    running.refuse_absent(runtime)
     return runtime
-
-
-_TRY = "portico reload --site"
-
-
-@dataclass(frozen=True)
-class Absent:
-    """A site that a running gateway would serve, and that does not run; `told` is its row of the gateway's status."""
-
-    gateway: str
-    told: dict[str, Any]
-
-
-def absent(runtime: str) -> Absent | None:
-    """What a running gateway knows of the site of that runtime directory, when it is one of its."""
-    gateway = gateway_of(runtime)
-    wanted = _wanted_by([Path(gateway)] if gateway else runtime_directories())
-    return next((one for one in wanted if one.told["runtime"] == runtime), None)
-
-
-def _wanted_by(directories: Iterable[Path]) -> Iterator[Absent]:
-    """The sites of those of the directories that are of running gateways."""
-    for directory in map(str, directories):
-        running = lock.running(directory)
-        if running is None or running.app:
-            continue
-        try:
-            (status,) = client.ask(directory, "GET", "/status")
-        except (PorticoError, ValueError):
-            continue  # it begins or ends at this moment
-        yield from (Absent(directory, one) for one in status.get("sites", ()))
-
-
-def gateway_of(runtime: str) -> str:
-    """The runtime directory of the running gateway that serves the site of that one, "" for none."""
-    try:
-        gateway = (Path(runtime) / POINTER).read_text("utf-8")
-    except OSError:
-        return ""
-    return gateway if lock.running(gateway) else ""
-
-
-def _by_name(site: str, *, is_alone: bool) -> str:
-    if not is_alone:
-        raise UsageError(
-            Problem("--site", "names the site, and so does what stands beside it", "leave one out")
-        )
-    every = runtime_directories()
-    found = [one for one in every if one.name[:-_KEY] == site and _is_known(one)]
-    if len(found) == 1:
-        return str(found[0])
-    if found:
-        where = "\n".join(map(str, found))
-        raise UsageError(
-            Problem("--site", f'{len(found)} sites are called "{site}"', f"name its directory\n{where}")
-        )
-    wanted = list(_wanted_by(every))
-    for one in wanted:
-        if one.told["name"] == site and one.told["runtime"]:
-            return str(one.told["runtime"])
-        if one.told["name"] == site:
-            raise PorticoError(Problem("--site", f"{site} is {one.told['status']}", quote=one.told["reason"]))
-    names = {one.name[:-_KEY] for one in every if _is_known(one)} | {one.told["name"] for one in wanted}
-    there_are = f"there are: {', '.join(sorted(names))}" if names else ""
-    raise UsageError(Problem("--site", f'no site called "{site}" runs', there_are))
-
-
-_KEY = len("-123456")
-"""What tells namesakes apart."""
-
-
-def _is_known(directory: Path) -> bool:
-    return lock.running(str(directory)) is not None or bool(gateway_of(str(directory)))
-
-
-def _name(file: Path) -> str:
-    """Only the name: whatever else is wrong in the file, what runs can still be asked about it."""
-    try:
-        name = tomllib.loads(file.read_text(encoding="utf-8")).get("name", "")
-    except (OSError, ValueError):
-        return load(file, {})[0].name
-    return name if isinstance(name, str) else ""

@@ -12,11 +12,12 @@ from portico.cli import output, sites, watchers
 from portico.cli.certificate import row
 from portico.cli.compare import compare, comparison
 from portico.cli.news import behind_proxy, other_code
-from portico.cli.running import absent, running_site, runtime_of
+from portico.cli.running import running_site, runtime_of
 from portico.cli.words import lasting
 from portico.errors import UNHEALTHY
 from portico.log.reader import unread_lines
 from portico.plan.reachable import on_all
+from portico.project.running import absent
 from portico.run.control import client
 from portico.run.disk import lock
 from portico.values import counted

@@ -7,7 +7,8 @@ import time
 import click
 
 from portico.cli import output
-from portico.cli.running import absent, gateway_of, running_site, runtime_of
+from portico.cli.running import running_site, runtime_of
+from portico.project.running import absent, gateway_of
 from portico.run.control import client
 from portico.run.disk import lock
 

@@ -14,11 +14,11 @@ from pathlib import Path
 
 from msgspec.structs import replace as changed
 
-from portico.cli.links import links_in
 from portico.errors import Problem, UsageError
 from portico.place.access import Reader as Reads
 from portico.place.access import blocked, remedy
 from portico.place.model import Place
+from portico.project.links import links_in
 from portico.reading import Reader, as_user, doubt, trusted_part
 from portico.site.model import AppFacts, Root, RootFile, Site, StaticFolder
 

@@ -34,7 +34,7 @@ def rights(
 ) -> tuple[Owner, Reader]:
     """Who runs the app in `directory`, and the Reader of its files. Raises UsageError for what that may not say.
 
-    `file` is the site's configuration; for `serves`, `looks` and `gateway` see `cli.gather`. Not as root nothing is
+    `file` is the site's configuration; for `serves`, `looks` and `gateway` see `project.gather`. Not as root nothing is
     asked, nor where root says that the app is to be root, too.
     """
     if os.geteuid() != 0:

@@ -10,11 +10,6 @@ from typing import Any
 
 import msgspec
 
-from portico.cli.export import words
-from portico.cli.gather import config_file, named_by_file
-from portico.cli.here import here
-from portico.cli.rights import refuse_nginx_s_own, rights
-from portico.cli.which import sites_of
 from portico.errors import PorticoError, Problem
 from portico.place import builds
 from portico.place.model import Place
@@ -23,9 +18,13 @@ from portico.plan.build import plan
 from portico.plan.choice import chosen
 from portico.plan.gateway import NAME
 from portico.plan.model import Plan
-from portico.reading import Reader
+from portico.project.command_line import command_line
+from portico.project.declared import Declared, declared
+from portico.project.here import here
+from portico.project.named import config_file, named_by_file
+from portico.project.rights import refuse_nginx_s_own
+from portico.project.sites import sites_of
 from portico.run.host.member import Wanted
-from portico.site.load import load
 from portico.site.model import AppFacts, Options, Site, Upstream
 from portico.site.resolve import own_directory, resolve, site_name
 
@@ -63,13 +62,11 @@ class Several:
         """The first that a site names; all of them share it. As root only one that a file of root's names."""
         for site in self.sites():
             try:
-                file = config_of(site)
-                options, causes = load(file, {})
-                rights(options, causes, file, _directory(site), serves=False)
+                told = declared(config_of(site), _directory(site), {}, serves=False)
             except PorticoError:
                 continue  # told when it is looked at
-            if "nginx.binary" in causes:
-                return options.nginx.binary
+            if "nginx.binary" in told.causes:
+                return told.options.nginx.binary
         return builds.wanted(Options().nginx.binary, is_said=False)
 
     def sites(self) -> list[str]:
@@ -92,9 +89,8 @@ def known(origin: str, flags: Mapping[str, Any]) -> Site | None:
     flags = {name: value for name, value in flags.items() if name not in _OF_THE_GATEWAY}
     directory, file = _directory(origin), config_of(origin)
     try:
-        options, causes = load(file, flags)
-        _, reader = rights(options, causes, file, directory)
-        return _site(origin, options.name or site_name(directory), directory, options, causes, reader)
+        told = declared(file, directory, flags)
+        return _site(replace(told, name=told.name or site_name(directory), origin=origin))
     except PorticoError:
         return None
 
@@ -107,12 +103,10 @@ def wanted(site: str, flags: Mapping[str, Any], gateway: Place) -> Wanted:
     planned: Plan | None = None
     problems: tuple[Problem, ...] = ()
     try:
-        file = config_of(site)
-        options, causes = load(file, flags)
-        name = options.name or name or site_name(directory)
-        runner, reader = rights(options, causes, file, directory, gateway=gateway.runtime)
-        refuse_nginx_s_own(runner, gateway.nginx_user, gateway.runtime)
-        planned = _without_app(site, name, directory, options, causes, gateway, reader)
+        told = declared(config_of(site), directory, flags, gateway=gateway.runtime)
+        name = told.name or name or site_name(directory)
+        refuse_nginx_s_own(told.runner, gateway.nginx_user, gateway.runtime)
+        planned = _without_app(replace(told, name=name, origin=site), gateway)
     except PorticoError as error:
         problems = tuple(replace(one, where=_where(site, one.where)) for one in error.problems)
     name = name or site_name(directory)
@@ -124,33 +118,23 @@ def _directory(site: str) -> Path:
     return Path(site).parent if site.endswith(".toml") else Path(site)
 
 
-def _without_app(
-    origin: str,
-    name: str,
-    directory: Path,
-    options: Options,
-    causes: Mapping[str, str],
-    gateway: Place,
-    reader: Reader,
-) -> Plan:
+def _without_app(told: Declared, gateway: Place) -> Plan:
     # Nobody answers yet: neither an app nor servers elsewhere.
-    options = msgspec.structs.replace(options, upstream=Upstream())
-    here = own_directory(directory)
+    told = replace(told, options=msgspec.structs.replace(told.options, upstream=Upstream()))
+    here = own_directory(told.home)
     place = replace(
         gateway,
-        runtime=str(runtime_directory(here, name)),
-        state=str(state_directory(here, name)),
+        runtime=str(runtime_directory(here, told.name)),
+        state=str(state_directory(here, told.name)),
         gateway=gateway.runtime,
     )
-    return plan(_site(origin, name, directory, options, causes, reader), place)
+    return plan(_site(told), place)
 
 
-def _site(
-    origin: str, name: str, directory: Path, options: Options, causes: Mapping[str, str], reader: Reader
-) -> Site:
-    app = str(options.app or "")
-    site = resolve(options, AppFacts(app=app, directory=str(directory.absolute())), directory, causes, reader)
-    return replace(site, name=name, origin=origin)
+def _site(told: Declared) -> Site:
+    facts = AppFacts(app=str(told.options.app or ""), directory=str(told.directory.absolute()))
+    site = resolve(told.options, facts, told.directory, told.causes, told.reader)
+    return replace(site, name=told.name, origin=told.origin)
 
 
 def _argv(site: str, name: str, flags: Mapping[str, Any], gateway: Place) -> tuple[str, ...]:
@@ -158,7 +142,7 @@ def _argv(site: str, name: str, flags: Mapping[str, Any], gateway: Place) -> tup
     config, app = (site, None) if site.endswith(".toml") else (None, site)
     own = {**flags, "name": name, "nginx": gateway.nginx.path}
     return (
-        sys.executable, "-P", "-m", "portico", "run", "--gateway", gateway.runtime, *words(app, config, own),
+        sys.executable, "-P", "-m", "portico", "run", "--gateway", gateway.runtime, *command_line(app, config, own),
     )  # fmt: skip
 
 

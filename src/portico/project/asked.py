@@ -1,0 +1,124 @@
+"""The app is asked, in a child process: what it is likely to say, what it says, and when it is asked again."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from portico.errors import ImportFailedError, PorticoError, Problem, UsageError
+from portico.place.model import Place
+from portico.place.owner import Owner, as_user
+from portico.plan.model import Plan
+from portico.site.discover import Discovery, NoApp, Reached, start_discovery
+from portico.site.model import AppFacts, Options, Site
+from portico.site.server import Server
+
+if TYPE_CHECKING:
+    from portico.project.declared import Declared
+    from portico.project.gather import Gathered
+    from portico.run.supervisor.ahead import Begin
+
+
+def start(options: Options, directory: Path, runner: Owner) -> Discovery | NoApp:
+    """The app being asked, unless every server is elsewhere. Raises UsageError for an app nobody would reach."""
+    servers = options.upstream.servers
+    if not servers or any(Server.parse(text).is_app for text in servers):
+        return start_discovery(
+            options.app,
+            directory,
+            who=as_user(runner.name, os.environ),
+            reached=reached(options),
+            timeout=float(options.start_timeout),
+        )
+    if options.app is not None:
+        what = f'the app "{options.app}" is not among the servers of [upstream]'
+        raise UsageError(Problem("", what, 'add "app" to them, or leave the app out'))
+    return NoApp(directory)
+
+
+def answers(
+    discovery: Discovery | NoApp,
+    told: Declared,
+    place: Place,
+    planned: Callable[[AppFacts], Gathered],
+    begun: Begin,
+    known: Site | None,
+    waits: Callable[[float], None],
+) -> tuple[AppFacts, float]:
+    """What the app answers, and after how many seconds. Raises PorticoError; the rest is as in `project.gather`."""
+    is_asked = isinstance(discovery, Discovery)
+    likely = _likely(told, place.state, known) if is_asked else None
+    draft = _draft(planned, likely, AppFacts(str(told.options.app or told.directory), str(told.directory)))
+    alone = begun(draft) if draft else nothing_begun
+    with _says_of_venv(place):
+        return _answers(discovery, waits, alone, lambda: start(told.options, told.directory, told.runner))
+
+
+def _draft(
+    planned: Callable[[AppFacts], Gathered], likely: AppFacts | None, unknown: AppFacts
+) -> Plan | None:
+    """What is known before the app has answered. What is wrong with it is said when it still is with the facts."""
+    with suppress(PorticoError):
+        plan = planned(likely or unknown).plan
+        return plan if likely else replace(plan, server=replace(plan.server, name="", argv=()))
+    return None
+
+
+def _likely(told: Declared, state: str, known: Site | None) -> AppFacts | None:
+    """What the app that serves has answered, else what it answered the last time, else a guess."""
+    from portico.project.expected import expected, moved
+
+    if known is not None:
+        return moved(known.facts, known.directory, str(told.directory))
+    return expected(told.options.app, told.directory, state, told.reader)
+
+
+def _answers(
+    discovery: Discovery | NoApp,
+    waits: Callable[[float], None],
+    alone: Callable[[], bool],
+    again: Callable[[], Discovery | NoApp],
+) -> tuple[AppFacts, float]:
+    """What the app answers, and after how many seconds. Where its import fails while workers import it, too, it is
+    asked again alone: some apps make their tables then, and two that make the same one fail. Raises PorticoError."""
+    try:
+        return discovery.facts(waits), discovery.seconds
+    except ImportFailedError:
+        if discovery.is_late or not alone():
+            raise
+    second = again()
+    try:
+        return second.facts(waits), second.seconds
+    finally:
+        second.close()
+
+
+def nothing_begun() -> bool:
+    return False
+
+
+@contextmanager
+def _says_of_venv(place: Place) -> Iterator[None]:
+    """An import that fails for want of a module says so when a virtual environment of the app's is not used."""
+    try:
+        yield
+    except ImportFailedError as error:
+        if not place.unused_venv or not any("ModuleNotFoundError" in one.quote for one in error.problems):
+            raise
+        first, *rest = error.problems
+        hint = f"{place.unused_venv} is not used: {place.how_to_use_venv}"
+        hints = "\n".join(filter(None, (first.hint, hint)))
+        raise ImportFailedError(replace(first, hint=hints), *rest) from None
+
+
+def reached(options: Options) -> Reached:
+    """How clients come to the site: over HTTPS where it is spoken here or may be spoken by a proxy in front."""
+    first = [options.canonical] if options.canonical else []
+    hosts = dict.fromkeys(first + [name for name in options.domains if not name.startswith("*.")])
+    has_https = Site(options, AppFacts(app="", directory=""), "", "").has_https
+    is_https = has_https or bool(options.behind or options.node.gateways)
+    return Reached(tuple(hosts), "https" if is_https else "http", options.mount.rstrip("/"))

@@ -1,0 +1,56 @@
+"""What a site's portico.toml and the flags say, and as whom they may say it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from portico.place.owner import Owner
+from portico.project.rights import rights
+from portico.reading import Reader
+from portico.site.load import load
+from portico.site.model import Options
+from portico.values import AppRef
+
+
+@dataclass(frozen=True)
+class Declared:
+    """Everything about a site that is known before the machine and the app are asked.
+
+    `home` is what the site is known by, `directory` where its code is now. `origin` is its file or directory as it was
+    named.
+    """
+
+    options: Options
+    causes: Mapping[str, str]
+    runner: Owner
+    reader: Reader
+    directory: Path
+    home: Path
+    name: str
+    origin: str
+
+
+def declared(
+    file: Path | None,
+    directory: Path,
+    flags: Mapping[str, Any],
+    ref: AppRef | None = None,
+    *,
+    serves: bool = True,
+    looks: bool = False,
+    gateway: str = "",
+) -> Declared:
+    """The site of that file and these flags. Raises UsageError.
+
+    `ref` is the app that the command line names; for `serves`, `looks` and `gateway` see `project.gather`.
+    """
+    options, causes = load(file, flags)
+    if ref is not None:
+        options, causes = msgspec.structs.replace(options, app=ref), causes | {"app": "the command line"}
+    runner, reader = rights(options, causes, file, directory, serves=serves, looks=looks, gateway=gateway)
+    return Declared(options, causes, runner, reader, directory, directory, options.name, str(directory))

@@ -1,0 +1,142 @@
+"""From the words a user typed to a Plan: load, discover, probe, resolve, plan."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from portico.errors import Problem, UsageError
+from portico.place.model import Place
+from portico.place.owner import environment, groups
+from portico.plan.model import Plan
+from portico.project import asked
+from portico.project.declared import Declared, declared
+from portico.project.folders import fenced, is_served, real_folders
+from portico.project.named import as_config, config_file, is_directory, moved, named_by_file, where_is
+from portico.project.own_files import refuse_unreadable
+from portico.project.rights import exposed, refuse_nginx_s_own
+from portico.site.model import AppFacts, Site
+from portico.site.resolve import own_directory, resolve, site_name
+
+if TYPE_CHECKING:
+    from portico.run.supervisor.ahead import Begin
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """The three nouns of one site."""
+
+    site: Site
+    place: Place
+    plan: Plan
+    import_seconds: float = 0.0
+    """How long the app took to answer, which is mostly its import."""
+
+
+def gather(
+    app: str | None,
+    config: str | None,
+    flags: Mapping[str, Any],
+    meanwhile: Callable[[], None] = lambda: None,
+    release: str = "",
+    before: Mapping[str, str] | None = None,
+    gateway: str = "",
+    nginx: str = "",
+    *,
+    serves: bool = True,
+    looks: bool = False,
+    begun: Begin = lambda _: asked.nothing_begun,
+    known: Site | None = None,
+    waits: Callable[[float], None] = lambda _: None,
+) -> Gathered:
+    """Everything about the site that APP, --config and the flags mean. Raises PorticoError.
+
+    `meanwhile` is called while the app is being imported, which takes longest. `release` is another directory that
+    holds the code now: the same site, with everything that was in its own directory found in that one. `before` are
+    the static folders of the plan that this one will replace. `gateway` is the runtime directory of the gateway whose
+    nginx serves the site beside others. `nginx` is the binary that runs the site now, which is kept where Portico may
+    choose: a reload of the app does not change it. Without `serves` it is no fault of the site that its user may not
+    read it here; with `looks` nor that somebody asks who may not start it. `begun` is called with the plan as far as it
+    is known before the app has answered, `waits` again and again with the seconds that this takes. `known` is the site
+    that serves.
+    """
+    told = _declared(app, config, flags, release, gateway, serves=serves, looks=looks)
+    discovery = asked.start(told.options, told.directory, told.runner)
+    try:
+        # The app is imported in a child while the machine is looked at and the rest of Portico is imported.
+        meanwhile()
+        place = _place(told, gateway, nginx)
+        if serves:
+            refuse_nginx_s_own(told.runner, place.nginx_user, gateway)
+        planned = partial(_planned, told, place, before or {})
+        facts, took = asked.answers(discovery, told, place, planned, begun, known, waits)
+    finally:
+        discovery.close()
+    return replace(planned(real_folders(facts, told.reader)), import_seconds=took)
+
+
+def _declared(
+    app: str | None,
+    config: str | None,
+    flags: Mapping[str, Any],
+    release: str,
+    gateway: str,
+    *,
+    serves: bool,
+    looks: bool,
+) -> Declared:
+    """What the words, the file and the flags say. Raises UsageError."""
+    app, config = as_config(app, config)
+    home, ref = where_is(app, config)
+    name = named_by_file(config)
+    if release and not is_directory(release):
+        raise UsageError(
+            Problem("--path", f"{release} is no directory", "name the directory of the new release")
+        )
+    # releases/42, not current: a worker that is started again must find the code that was switched to.
+    directory = Path(release or home).resolve()
+    if directory != home:
+        ref, config = moved(home, directory, ref, config)
+    found = declared(
+        config_file(directory, config), directory, flags, ref, serves=serves, looks=looks, gateway=gateway
+    )
+    return replace(found, home=home, name=found.name or name or site_name(home), origin=config or str(home))
+
+
+def _place(told: Declared, gateway: str, nginx: str) -> Place:
+    """This machine, as the site finds it; `nginx` is the binary that runs it now."""
+    from portico.place.builds import wanted
+    from portico.place.probe import probe
+
+    binary = wanted(told.options.nginx.binary, is_said="nginx.binary" in told.causes)
+    runner = told.runner
+    return replace(
+        probe(nginx if nginx and binary == "auto" else binary, own_directory(told.home), told.name),
+        gateway=gateway,
+        app_user=runner.name,
+        app_user_why=runner.why,
+        app_groups=groups(runner.name),
+        app_env=environment(runner.name),
+        exposed=exposed() if runner.name else "",
+    )
+
+
+def _planned(told: Declared, place: Place, before: Mapping[str, str], facts: AppFacts) -> Gathered:
+    """The site with these answers of the app's."""
+    from portico.plan.build import plan
+    from portico.plan.choice import chosen
+
+    site = replace(
+        resolve(told.options, facts, told.directory, told.causes, told.reader),
+        name=told.name,
+        before=before,
+        origin=told.origin,
+    )
+    fences = fenced(place, site)
+    refuse_unreadable(site, fences)
+    site = replace(site, root_files=tuple(file for file in site.root_files if is_served(file, fences)))
+    suits = chosen(fences, [site])
+    return Gathered(site, suits, plan(site, suits))

@@ -1,0 +1,172 @@
+"""The running sites: where each is found, by its name or by the words that it was started with."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from portico.errors import PorticoError, Problem, UsageError
+from portico.place.probe import (
+    runtime_directories,
+    runtime_directory,
+    service_directories,
+    state_beside,
+)
+from portico.plan.gateway import NAME as GATEWAY
+from portico.project.named import as_config, config_file, is_directory, named_by_file, where_is
+from portico.run.control import client
+from portico.run.disk import lock
+from portico.run.host.pointer import POINTER
+from portico.site.load import load
+from portico.site.resolve import own_directory, site_name
+
+
+def runtime_of(app: str | None, config: str | None, name: str = "") -> str:
+    """The runtime directory of the site that is meant; `name` as in `run --name`. Raises UsageError.
+
+    Where several sites were started together and no single one is meant, that of their gateway.
+    """
+    app, config = as_config(app, config)
+    is_one = config is not None or (bool(app) and not is_directory(str(app)))
+    directory, _ = where_is(app, config)
+    gateway = runtime_directory(own_directory(directory), name or GATEWAY)
+    file = config_file(directory, config)
+    name = name or (_name(file) if file else "") or named_by_file(config) or site_name(directory)
+    own = runtime_directory(own_directory(directory), name)
+    is_gateway = not is_one and lock.running(str(own)) is None and lock.running(str(gateway)) is not None
+    if is_gateway and not (own / POINTER).exists():
+        return str(gateway)
+    service = _service(own) if lock.running(str(own)) is None else None
+    if service or app or config or name != site_name(directory) or lock.running(str(own)) is not None:
+        return str(service[0] if service else own)
+    return str(_started_here(own))
+
+
+def _service(own: Path) -> tuple[Path, Path] | None:
+    """Runtime and state directory of a systemd service that runs this site. Raises PorticoError when it is not ours."""
+    for runtime, state in service_directories(own.name):
+        try:
+            if lock.running(str(runtime)):
+                return runtime, state
+        except PermissionError:
+            what = f"runs as a service of another user, in {runtime.parent}"
+            raise PorticoError(Problem(lock.site_of(own), what, "ask as that user, or as root")) from None
+    return None
+
+
+def _started_here(own: Path) -> Path:
+    """The site that was started in this directory and lies elsewhere, as `portico run sub/dir/x.py` does.
+
+    Raises UsageError when there are several; the one of the directory itself when there is none.
+    """
+    here = str(Path.cwd())
+    running = ((path, lock.running(str(path))) for path in runtime_directories() if not gateway_of(str(path)))
+    found = [path for path, one in running if one and one.started_in == here]
+    if len(found) > 1:
+        names = ", ".join(lock.site_of(path) for path in found)
+        raise UsageError(Problem("", "several sites were started here", f"choose one with --site: {names}"))
+    return found[0] if found else own
+
+
+def state_beside_of(runtime: str) -> str:
+    """The directory of its logs, whether it runs or not."""
+    path = Path(runtime)
+    return str(dict(service_directories(path.name)).get(path) or state_beside(path))
+
+
+def refuse_several(runtime: str) -> None:
+    """Raises UsageError when it is the gateway of several sites, which runs."""
+    if several := next(client.ask(runtime, "GET", "/status")).get("sites"):
+        names = ", ".join(one["name"] for one in several)
+        raise UsageError(Problem("", "several sites run here", f"choose one with --site: {names}"))
+
+
+def refuse_absent(runtime: str) -> None:
+    """Raises PorticoError for a site of a gateway's that does not run, with what the gateway knows of it."""
+    if lock.running(runtime) is None and (found := absent(runtime)):
+        told = found.told
+        what, hint = f"{told['name']} is {told['status']}", f"try it again: {_TRY} {told['name']}"
+        hint = "wait until it serves" if told["status"] == "starting" else hint
+        raise PorticoError(Problem(told["origin"], what, hint, told["reason"]))
+
+
+_TRY = "portico reload --site"
+
+
+@dataclass(frozen=True)
+class Absent:
+    """A site that a running gateway would serve, and that does not run; `told` is its row of the gateway's status."""
+
+    gateway: str
+    told: dict[str, Any]
+
+
+def absent(runtime: str) -> Absent | None:
+    """What a running gateway knows of the site of that runtime directory, when it is one of its."""
+    gateway = gateway_of(runtime)
+    wanted = _wanted_by([Path(gateway)] if gateway else runtime_directories())
+    return next((one for one in wanted if one.told["runtime"] == runtime), None)
+
+
+def _wanted_by(directories: Iterable[Path]) -> Iterator[Absent]:
+    """The sites of those of the directories that are of running gateways."""
+    for directory in map(str, directories):
+        running = lock.running(directory)
+        if running is None or running.app:
+            continue
+        try:
+            (status,) = client.ask(directory, "GET", "/status")
+        except (PorticoError, ValueError):
+            continue  # it begins or ends at this moment
+        yield from (Absent(directory, one) for one in status.get("sites", ()))
+
+
+def gateway_of(runtime: str) -> str:
+    """The runtime directory of the running gateway that serves the site of that one, "" for none."""
+    try:
+        gateway = (Path(runtime) / POINTER).read_text("utf-8")
+    except OSError:
+        return ""
+    return gateway if lock.running(gateway) else ""
+
+
+def by_name(site: str) -> str:
+    """The runtime directory of the running site of that name. Raises PorticoError."""
+    every = runtime_directories()
+    found = [one for one in every if one.name[:-_KEY] == site and _is_known(one)]
+    if len(found) == 1:
+        return str(found[0])
+    if found:
+        where = "\n".join(map(str, found))
+        raise UsageError(
+            Problem("--site", f'{len(found)} sites are called "{site}"', f"name its directory\n{where}")
+        )
+    wanted = list(_wanted_by(every))
+    for one in wanted:
+        if one.told["name"] == site and one.told["runtime"]:
+            return str(one.told["runtime"])
+        if one.told["name"] == site:
+            raise PorticoError(Problem("--site", f"{site} is {one.told['status']}", quote=one.told["reason"]))
+    names = {one.name[:-_KEY] for one in every if _is_known(one)} | {one.told["name"] for one in wanted}
+    there_are = f"there are: {', '.join(sorted(names))}" if names else ""
+    raise UsageError(Problem("--site", f'no site called "{site}" runs', there_are))
+
+
+_KEY = len("-123456")
+"""What tells namesakes apart."""
+
+
+def _is_known(directory: Path) -> bool:
+    return lock.running(str(directory)) is not None or bool(gateway_of(str(directory)))
+
+
+def _name(file: Path) -> str:
+    """Only the name: whatever else is wrong in the file, what runs can still be asked about it."""
+    try:
+        name = tomllib.loads(file.read_text(encoding="utf-8")).get("name", "")
+    except (OSError, ValueError):
+        return load(file, {})[0].name
+    return name if isinstance(name, str) else ""
