@@ -16,6 +16,7 @@ import psutil
 import pytest
 
 from portico.link.uwsgi import AskError, ask
+from portico.run.upstream.health import ASK_SECONDS
 from tests.support import (
     Served,
     environment,
@@ -44,7 +45,7 @@ def index():
 
 def test_flask_tutorial_before_init_db_is_served_with_one_traceback_and_a_remedy() -> None:
     with served({"shop.py": TUTORIAL}, "shop") as run:
-        assert run.stderr().count("Traceback") == 1
+        assert 1 <= run.stderr().count("Traceback") <= _most_questions(run)
         assert "status 500 to GET /" in run.stderr()
         command = f"cd {run.directory} && flask --app shop init-db"
         assert command in run.stderr()
@@ -59,6 +60,12 @@ def test_flask_tutorial_before_init_db_is_served_with_one_traceback_and_a_remedy
         assert run.get("/").text == "[]"
         _until(run, lambda: "failing" not in portico("status", cwd=run.directory).stdout)
         _until(run, lambda: "the app answers well now" in run.stderr())
+
+
+def _most_questions(run: Served) -> int:
+    """One; on a machine so busy that there is no answer within 5 s the app is asked again."""
+    took = float(run.stderr().partition("ready in ")[2].split()[0])
+    return 1 + int(took // ASK_SECONDS)
 
 
 def _until(run: Served, is_so: Callable[[], bool], seconds: float = 60) -> None:
@@ -79,7 +86,7 @@ async def app(scope, receive, send):
 
 def test_an_asgi_app_that_fails_is_served_too() -> None:
     with served({"shop.py": ASGI}, "shop") as run:
-        assert run.stderr().count("one more question") == 1
+        assert 1 <= run.stderr().count("one more question") <= _most_questions(run)
         assert "the app runs and fails: status 500 to GET /" in run.stderr()
         assert httpx.get(run.url, timeout=60).status_code == 500
 

@@ -7,7 +7,10 @@ import signal
 import socket
 import stat
 import sys
+import time
 from typing import TYPE_CHECKING
+
+from portico.run.upstream.health import ASK_SECONDS
 
 if TYPE_CHECKING:
     from tests.run.conftest import Site
@@ -81,10 +84,12 @@ def test_app_that_cannot_be_imported_shows_its_traceback_and_leaves_nothing(site
 
 def test_app_that_only_fails_is_up_and_fails_once(site: Site) -> None:
     (site.app / "app.py").write_text("def app(environ, start):\n    raise ValueError('broken')\n")
+    began = time.monotonic()
     site.begin()
     assert "status 500 to GET /" in site.hear("AppFails")["answer"]
     site.hear("Ready")
-    assert site.words.count("ValueError: broken") == 1
+    # On a machine so busy that there is no answer in time the app is asked again.
+    assert 1 <= site.words.count("ValueError: broken") <= 1 + (time.monotonic() - began) // ASK_SECONDS
     assert site.get()[0] == 500
     assert site.stop() == 128 + signal.SIGTERM
     site.assert_nothing_is_left()
