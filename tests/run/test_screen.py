@@ -50,6 +50,28 @@ def test_everything_is_written_at_the_end(tmp_path: Path) -> None:
     assert (out.dropped, out.error) == (0, None)
 
 
+class _Late(Writer):
+    """Its thread gets no processor for a while."""
+
+    def _write_all(self, words: bytes) -> None:
+        time.sleep(0.3)
+        super()._write_all(words)
+
+
+@pytest.mark.parametrize("kind", ["file", "pipe"])
+def test_a_busy_machine_is_no_reader_who_does_not_read(tmp_path: Path, kind: str) -> None:
+    """What was said last, perhaps why it ended, was lost when the thread came a second late."""
+    if kind == "file":
+        reading, writing = -1, os.open(tmp_path / "out", os.O_WRONLY | os.O_CREAT)
+    else:
+        reading, writing = os.pipe()
+    out = _Late(writing)
+    out.write(b"why it ended\n")
+    assert out.close(0.05) == 0.05
+    os.close(writing)
+    assert (os.read(reading, 100) if kind == "pipe" else (tmp_path / "out").read_bytes()) == b"why it ended\n"
+
+
 def test_full_disk_loses_lines_and_says_why() -> None:
     with Path("/dev/full").open("w") as file:
         out = Writer(file.fileno())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 
 import click
 
@@ -72,11 +71,11 @@ class Screen:
             self.say(click.style(why, fg="yellow"), Priority.WARNING)
 
     def close(self) -> None:
-        """Write what waits, for a bounded time."""
+        """Write what waits, for a bounded time: what was said first, the results may be many."""
         self.progress("")
-        give_up = time.monotonic() + FLUSH_SECONDS
-        for writer in (self._results, self._talk):
-            writer.close(give_up)
+        patience = FLUSH_SECONDS
+        for writer in (self._talk, self._results):
+            patience = writer.close(patience)
 
 
 def _ended(line: str) -> bytes:

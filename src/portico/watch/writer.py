@@ -13,6 +13,10 @@ ROOM_BYTES = 1 << 20
 _PIECE_BYTES = 1 << 16
 """A pipe holds this much (man 7 pipe)."""
 FLUSH_SECONDS = 1.0
+"""For so long a reader may read nothing before what waits at the end is given up."""
+MOST_SECONDS = 30.0
+"""A disk that does not answer is not waited for without end."""
+_LOOK_SECONDS = 0.02
 
 
 class Writer:
@@ -53,12 +57,30 @@ class Writer:
             self._size += len(words)
             self._changed.notify()
 
-    def close(self, give_up: float | None = None) -> None:
-        """Write what waits, for a second at most, or until that monotonic time."""
+    def close(self, patience: float = FLUSH_SECONDS) -> float:
+        """Write what waits, as long as somebody takes it; how much is left of `patience`, in seconds.
+
+        It is spent while the reader does not read. That the machine is busy, and the other thread late, costs nothing.
+        """
         with self._changed:
             self._is_over = True
             self._changed.notify()
-        self._thread.join(FLUSH_SECONDS if give_up is None else max(0.0, give_up - time.monotonic()))
+        now, give_up = time.monotonic(), time.monotonic() + MOST_SECONDS
+        while self._thread.is_alive() and now < give_up:
+            began = now
+            self._thread.join(_LOOK_SECONDS)
+            now = time.monotonic()
+            if self._is_blocked():
+                patience -= now - began
+                if patience <= 0:
+                    return 0.0
+        return patience
+
+    def _is_blocked(self) -> bool:
+        """Whether there is no room, because nobody reads."""
+        poll = select.poll()
+        poll.register(self._fd, select.POLLOUT)
+        return not poll.poll(0)
 
     def _go(self) -> None:
         while lines := self._next():
