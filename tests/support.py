@@ -164,6 +164,13 @@ class Served:
                     found.append(process)
         return found
 
+    def until_all_have_loaded(self, count: int, seconds: float = 120) -> None:
+        """Wait for so many workers, of all releases. One is enough to serve; another may still read the app's files."""
+        give_up = time.monotonic() + seconds
+        while len(list(self.runtime.glob("workers/*-*[0-9].json"))) < count:
+            assert time.monotonic() < give_up, self.stderr()
+            time.sleep(0.05)
+
     def master(self, seconds: float = 60) -> psutil.Process:
         """nginx's master, as soon as it is there."""
         give_up = time.monotonic() + seconds

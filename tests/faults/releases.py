@@ -34,6 +34,7 @@ def reloads(times: int) -> Outcome:
         ]
         served = "0"
         for turn in range(1, times + 1):
+            stage.until_loaded()
             stage.release(str(turn))
             is_broken = turn % 4 == 0
             stage.write("portico.toml", 'start_timeout = "15s"\n' if is_broken else "")

@@ -90,10 +90,15 @@ class Stage:
         self.run.client.close()
         self.run = _begin(self.home, self.port, words, before, env or {}, self.listener)
 
-    def until_ready(self, seconds: float = 60) -> None:
+    def until_ready(self, seconds: float = 120) -> None:
         """Ready, and with both workers: one is enough to serve."""
         until_ready(self.run, seconds)
         eventually(lambda: len(self.arbiter().children()) == 2)
+        self.until_loaded()
+
+    def until_loaded(self) -> None:
+        """Both workers of the release that serves have its code: they would read what is put in its place."""
+        eventually(lambda: len(list(self.run.runtime.glob(f"workers/{self.arbiter().pid}-*[0-9].json"))) == 2)
 
     # What it serves ------------------------------------------------------------------------------------
 

@@ -36,7 +36,7 @@ def both(name, view):
 
 both("length", lambda: str(len(request.get_data())))
 both("die", lambda: request.get_data() and os._exit(1))
-both("slow", lambda: request.get_data() and time.sleep(60))
+both("slow", lambda: request.get_data() and time.sleep(10))
 both("file", lambda: request.get_data() and send_file(os.path.join(app.root_path, "sent", "file.txt")))
 
 @app.get("/")

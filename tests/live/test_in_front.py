@@ -11,6 +11,7 @@ import pytest
 
 from tests.support import Served, portico, rewrite, served
 
+pytestmark = pytest.mark.timeout(600)
 APP = """
 from flask import Flask
 

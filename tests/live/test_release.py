@@ -76,10 +76,11 @@ def _do(run: Served, *words: str) -> list[dict[str, Any]]:
 
 
 def test_release_from_another_directory_and_back() -> None:
-    with served({"app.py": APP, "name.txt": "one"}) as run, Steady(run) as load:
+    with served({"app.py": APP, "name.txt": "one"}, "--workers", "2") as run, Steady(run) as load:
         two = _release(run.directory, "two")
         assert _do(run, "reload", "--path", str(two))[-1]["news"] == "Switched"
         assert run.get("/").text == "two"
+        run.until_all_have_loaded(4)  # else one of the second release's would have the name of the third
         (two / "name.txt").write_text("two again")
         assert _do(run, "reload")[-1]["news"] == "Switched"
         assert run.get("/").text == "two again", "a reload stays where the code is"

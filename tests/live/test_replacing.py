@@ -57,11 +57,6 @@ def _workers(run: Served) -> list[int]:
     return [worker["pid"] for worker in _live(run)["workers"]]
 
 
-def _until_all_have_loaded(run: Served, count: int = 2) -> None:
-    """The site is ready when one worker is: another may still read the app's files."""
-    until(lambda: len(list(run.runtime.glob("workers/*-*[0-9].json"))) >= count, "all workers have the app")
-
-
 def _kill_workers(run: Served) -> None:
     """All at once: none is left that could fork another."""
     for pid in _workers(run):
@@ -71,7 +66,7 @@ def _kill_workers(run: Served) -> None:
 @pytest.mark.parametrize(("code", "server"), [(APP, "wsgi"), (ASGI, "asgi")])
 def test_a_refused_reload_and_recycled_workers_cost_no_request(code: str, server: str) -> None:
     with served({"app.py": code}, "--workers", "2", "--workers-max-requests", "10") as run:
-        _until_all_have_loaded(run)
+        run.until_all_have_loaded(2)
         before = set(_workers(run))
         rewrite(run.directory / "app.py", BROKEN)
         assert _do(run, "reload").returncode == 4
@@ -110,7 +105,7 @@ def test_when_no_worker_can_load_the_app_clients_get_an_answer(server: str) -> N
 def test_the_warm_release_takes_over_when_the_live_one_cannot_be_loaded(server: str) -> None:
     with served({"app.py": APP}, "--workers", "2", "--workers-server", server) as run:
         if server == "gunicorn":
-            _until_all_have_loaded(run)
+            run.until_all_have_loaded(2)
         two = run.directory / "two"
         two.mkdir()
         rewrite(two / "app.py", APP.replace('"one"', '"two"'))
@@ -126,7 +121,7 @@ def test_the_warm_release_takes_over_when_the_live_one_cannot_be_loaded(server: 
 
 def test_rollback_says_that_the_code_was_changed_in_place() -> None:
     with served({"app.py": APP}, "--workers", "2") as run:
-        _until_all_have_loaded(run)
+        run.until_all_have_loaded(2)
         rewrite(run.directory / "app.py", APP.replace('"one"', '"two"'))
         until(lambda: _live(run)["changed_on_disk"] == ["app.py"], "known a second after the start")
         reloaded = _do(run, "reload")
@@ -151,7 +146,7 @@ def test_rollback_says_that_the_code_was_changed_in_place() -> None:
 
 def test_a_directory_a_release_keeps_the_code_of_each() -> None:
     with served({"app.py": APP}, "--workers", "2") as run:
-        _until_all_have_loaded(run)
+        run.until_all_have_loaded(2)
         two = run.directory / "two"
         two.mkdir()
         rewrite(two / "app.py", APP.replace('"one"', '"two"'))
@@ -167,7 +162,7 @@ def test_a_memory_limit_below_what_the_app_needs_to_start_is_said() -> None:
     large = f'{APP}\nKEPT = b"x" * (64 << 20)\n'
     with served({"app.py": large}, "--workers", "2", "--workers-max-memory", "40MiB") as run:
         until(lambda: _live(run)["memory_limit"] > 64 << 20, "status tells the limit that holds")
-        _until_all_have_loaded(run)
+        run.until_all_have_loaded(2)
         before = set(_workers(run))
         assert {run.get("/").status_code for _ in range(40)} == {200}
         assert set(_workers(run)) == before, "nobody is replaced after each request"
