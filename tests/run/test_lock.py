@@ -5,7 +5,9 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import threading
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -45,6 +47,20 @@ def test_a_fifo_or_a_link_in_the_place_of_the_lock_is_none(tmp_path: Path) -> No
     (tmp_path / lock.NAME).unlink()
     (tmp_path / lock.NAME).symlink_to("elsewhere")
     assert lock.running(str(tmp_path)) is None
+
+
+@pytest.mark.parametrize("left", ["", json.dumps(GOOD | {"pid": 2**31 - 1})])
+def test_who_looks_for_long_on_a_busy_machine_is_no_other_portico(tmp_path: Path, left: str) -> None:
+    """The file is empty, or as a Portico left it that was killed."""
+    (tmp_path / lock.NAME).write_text(left)
+    looking = os.open(tmp_path / lock.NAME, os.O_RDONLY)
+    fcntl.flock(looking, fcntl.LOCK_SH)
+    threading.Timer(3 * lock.PATIENCE_SECONDS, os.close, (looking,)).start()
+    plan: Any = SimpleNamespace(runtime=str(tmp_path), app="app:app", urls=())
+    with lock.held(plan):
+        found = lock.running(str(tmp_path))
+    assert found is not None
+    assert found.pid == os.getpid()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")

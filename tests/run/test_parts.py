@@ -240,11 +240,12 @@ def test_address_of_another_machine() -> None:
 def test_low_port_says_what_to_do() -> None:
     script = (
         "import os\n"
-        "from portico.errors import PorticoError\nfrom portico.run import ports\nfrom portico.values import Address\n"
+        "from portico.errors import PorticoError\nfrom portico.run.sockets import ports\n"
+        "from portico.values import Address\n"
         "os.setgid(65534); os.setuid(65534)\n"
         "try: ports.check([Address('127.0.0.1', 81)], '/x/nginx')\nexcept PorticoError as error: print(error)\n"
     )
-    source = Path(ports.__file__).parents[2]
+    source = Path(ports.__file__).parents[3]
     found = Path("/proc/sys/net/ipv4/ip_unprivileged_port_start").read_text()
     if int(found) <= 81:
         pytest.skip("every user may use port 81 here")

@@ -23,6 +23,8 @@ from portico.plan.model import Plan
 NAME = "lock"
 PATIENCE_SECONDS = 0.2
 """`running` holds the lock for a moment while it looks; a start waits that out."""
+UNNAMED_SECONDS = 5.0
+"""The same where no process that lives has written its name: who looks may be held up by a busy machine."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +125,7 @@ def held(plan: Plan, stage: str = "") -> Iterator[Held]:
 
 
 def _acquire(path: Path) -> int:
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    began = time.monotonic()
     while True:
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         if _try_lock(fd, fcntl.LOCK_EX) and _is_at(fd, path):
@@ -131,9 +133,13 @@ def _acquire(path: Path) -> int:
             return fd
         other = _read(fd)
         os.close(fd)
-        if time.monotonic() >= deadline:
+        if time.monotonic() - began >= (PATIENCE_SECONDS if _lives(other.pid) else UNNAMED_SECONDS):
             raise PorticoError(_taken(path, other))
         time.sleep(0.01)
+
+
+def _lives(pid: int) -> bool:
+    return bool(pid) and Path(f"/proc/{pid}").exists()
 
 
 def _try_lock(fd: int, kind: int) -> bool:

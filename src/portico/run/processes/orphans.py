@@ -18,8 +18,8 @@ NAME = "children.json"
 PATIENCE_SECONDS = 0.5
 """Whoever was told to leave when Portico died (PR_SET_PDEATHSIG) has had the time that this start needed to get here,
 and may finish for this long; the new start must be serving within two seconds, on busy cores, too."""
-KILLED_SECONDS = 2.0
-"""The kernel needs a moment to end what was killed."""
+KILLED_SECONDS = 5.0
+"""The kernel needs a moment to end what was killed, on busy cores seconds."""
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from portico.run.processes import child as children
 from portico.run.processes import orphans as leftovers
 from portico.run.processes.child import Child
 
-KILLED_SECONDS = 2.0
-"""The kernel needs a moment to end what was killed."""
+KILLED_SECONDS = 5.0
+"""The kernel needs a moment to end what was killed, on busy cores seconds."""
 
 
 class Processes:
