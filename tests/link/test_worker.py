@@ -47,6 +47,10 @@ def view_wait(environ, start_response, seconds):
     time.sleep(float(seconds))
     return text(start_response, f"waited {seconds}")
 
+def view_until(environ, start_response, name):
+    while not os.path.exists(name): time.sleep(0.01)
+    return text(start_response, "opened")
+
 def view_spin(environ, start_response, seconds):
     ends = time.monotonic() + float(seconds)
     while time.monotonic() < ends: pass
@@ -435,10 +439,12 @@ def test_recycling_by_memory_loses_no_request() -> None:
 
 def test_stopping_serves_what_runs_and_what_waits() -> None:
     with stage(APP, threads=1) as on, ThreadPoolExecutor(8) as pool:
-        answers = [pool.submit(on.ask, "/wait-0.3") for _ in range(8)]
+        answers = [pool.submit(on.ask, path) for path in ("/until-opened", *["/wait-0.3"] * 7)]
         until(lambda: on.connected() >= 8)
-        assert on.stop() == 0
-        assert [answer.result().body for answer in answers] == [b"waited 0.3"] * 8
+        on.gunicorn.send_signal(signal.SIGTERM)
+        (on.directory / "opened").touch()
+        assert on.gunicorn.wait(60) == 0
+        assert [answer.result().body for answer in answers] == [b"opened", *[b"waited 0.3"] * 7]
         assert "SIGKILL" not in on.log()
 
 
