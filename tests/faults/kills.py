@@ -263,10 +263,12 @@ def was_away(asked: Asked, deaths: list[tuple[float, float]], clients: Clients) 
 
 def _is_first_on_a_dead_connection(asked: Asked, deaths: list[tuple[float, float]], clients: Clients) -> bool:
     """A kept connection that lay idle at a death: its next request, and no later one, finds it closed."""
-    before = [a.ended for a in clients.asked if a.client == asked.client and a.ended <= asked.began]
-    return asked.is_kept and any(
-        max(before, default=0.0) <= gone and sent <= asked.began for sent, gone in deaths
-    )
+    before = [a for a in clients.asked if a.client == asked.client and a.ended <= asked.began]
+    last = max(before, key=lambda one: one.ended, default=None)
+    # Of when it began: a client on busy cores may read an answer when who gave it is gone.
+    was_open_since = last.began if last else 0.0
+    is_open = asked.is_kept and (last is None or last.status > 0)
+    return is_open and any(was_open_since <= gone and sent <= asked.began for sent, gone in deaths)
 
 
 def workers_of_nginx(master: psutil.Process) -> list[int]:
