@@ -128,7 +128,7 @@ def test_a_server_that_fails_is_out_within_two_checks_and_comes_back(how: str) -
             a.mode = how
         out_seconds = until(lambda: f"server {a.address} is out" in run.stderr())
         at_most = 2 * max(CHECK_SECONDS, ASK_SECONDS if how == HANGING else 0)
-        assert out_seconds < at_most + 10  # what is beyond is the machine's
+        assert out_seconds < at_most + 30  # what is beyond is the machine's
         # nginx takes a moment to read its files again, and a worker of it that is leaving takes one more request
         # from a connection it has.
         until(lambda: _is_left_alone(a))
@@ -143,12 +143,12 @@ def test_a_server_that_fails_is_out_within_two_checks_and_comes_back(how: str) -
             a.let_go.set()
         until(lambda: f"server {a.address} is back" in run.stderr())
         until(lambda: a.hits["GET"] > 5)
+        until(lambda: load.since(out)[200] > 20)
     during, after = load.since(failed) - load.since(out), load.since(out)
     print(
         f"{how}: out after {out_seconds:.2f} s, then {dict(after)}, before {dict(during)}; {back - out:.1f} s out"
     )
     assert set(after) == {200}, after
-    assert after[200] > 20
     if how != FAILING:  # what a server answers is its answer: only checks know that it should not be asked
         assert set(load.since(0)) == {200}, load.since(0)
 

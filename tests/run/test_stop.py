@@ -49,22 +49,22 @@ def test_idle_keep_alive_connection_does_not_delay_the_end(site: Site) -> None:
 
 
 def test_second_signal_hurries(site: Site) -> None:
-    site.start()
-    answer = site.begin_slow(25)
+    site.start(drain=60)
+    answer = site.begin_slow(60)
     site.send(signal.SIGINT)
     site.hear("Stopping")
     began = time.monotonic()
     assert site.stop(signal.SIGINT) == 130
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 50
     answer()
     site.assert_nothing_is_left()
 
 
 def test_drain_is_bounded(site: Site) -> None:
     site.start(drain=3)  # stop_seconds is 6
-    answer = site.begin_slow(40)
+    answer = site.begin_slow(60)
     began = time.monotonic()
     assert site.stop() == 143
-    assert time.monotonic() - began < 30
+    assert time.monotonic() - began < 50
     answer()
     site.assert_nothing_is_left()
