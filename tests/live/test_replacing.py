@@ -168,6 +168,11 @@ def test_a_memory_limit_below_what_the_app_needs_to_start_is_said() -> None:
         assert set(_workers(run)) == before, "nobody is replaced after each request"
         until(lambda: "max_memory (40" in run.stderr(), "the notice")
         assert "max_memory is less than the app needs to start" in _do(run, "status").stdout
+        told = _do(run, "check", "app", "--workers-max-memory", "40MiB").stdout
+        assert "workers.max_memory: 40.0MiB (as you said) is too small" in told
+        enough = told.rpartition('write more: [workers] max_memory = "')[2].partition('"')[0]
+        assert 64 < int(enough.removesuffix("MiB")) < 200
+        assert "is too small" not in _do(run, "check", "app", "--workers-max-memory", enough).stdout
 
 
 SIGTERM_OF_ITS_OWN = """

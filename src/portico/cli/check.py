@@ -11,6 +11,7 @@ import click
 
 from portico.check.exposed import exposed_findings
 from portico.check.machine import machine_findings, ports_of
+from portico.check.memory import memory_findings
 from portico.check.model import Finding, ok
 from portico.check.source import source_findings
 from portico.check.together import refused, site_findings
@@ -89,6 +90,7 @@ def _findings(gathered: Gathered, ours: frozenset[int] = frozenset()) -> list[Fi
     return [
         app,
         *machine_findings(gathered.site, gathered.place, gathered.plan, ours),
+        *memory_findings(gathered.site, gathered.place, gathered.plan, gathered.import_memory),
         *source,
         *_unsaid(exposed_findings(gathered.site, gathered.plan.workers, who), source),
     ]

@@ -48,8 +48,8 @@ def answers(
     begun: Begin,
     known: Site | None,
     waits: Callable[[float], None],
-) -> tuple[AppFacts, float]:
-    """What the app answers, and after how many seconds. Raises PorticoError; the rest is as in `project.gather`."""
+) -> tuple[AppFacts, Discovery | NoApp]:
+    """What the app answers, and who asked it. Raises PorticoError; the rest is as in `project.gather`."""
     is_asked = isinstance(discovery, Discovery)
     likely = _likely(told, place.state, known) if is_asked else None
     draft = _draft(planned, likely, AppFacts(str(told.options.app or told.directory), str(told.directory)))
@@ -82,17 +82,17 @@ def _answers(
     waits: Callable[[float], None],
     alone: Callable[[], bool],
     again: Callable[[], Discovery | NoApp],
-) -> tuple[AppFacts, float]:
-    """What the app answers, and after how many seconds. Where its import fails while workers import it, too, it is
+) -> tuple[AppFacts, Discovery | NoApp]:
+    """What the app answers, and who asked it. Where its import fails while workers import it, too, it is
     asked again alone: some apps make their tables then, and two that make the same one fail. Raises PorticoError."""
     try:
-        return discovery.facts(waits), discovery.seconds
+        return discovery.facts(waits), discovery
     except ImportFailedError:
         if discovery.is_late or not alone():
             raise
     second = again()
     try:
-        return second.facts(waits), second.seconds
+        return second.facts(waits), second
     finally:
         second.close()
 

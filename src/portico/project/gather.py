@@ -34,6 +34,8 @@ class Gathered:
     plan: Plan
     import_seconds: float = 0.0
     """How long the app took to answer, which is mostly its import."""
+    import_memory: int = 0
+    """Bytes of the process that asked the app, when it had loaded it; 0: no app was asked."""
 
 
 def gather(
@@ -72,10 +74,11 @@ def gather(
         if serves:
             refuse_nginx_s_own(told.runner, place.nginx_user, gateway)
         planned = partial(_planned, told, place, before or {})
-        facts, took = asked.answers(discovery, told, place, planned, begun, known, waits)
+        facts, who = asked.answers(discovery, told, place, planned, begun, known, waits)
     finally:
         discovery.close()
-    return replace(planned(real_folders(facts, told.reader)), import_seconds=took)
+    gathered = planned(real_folders(facts, told.reader))
+    return replace(gathered, import_seconds=who.seconds, import_memory=who.memory)
 
 
 def _declared(

@@ -100,6 +100,8 @@ class Discovery:
         reached: Reached,
         salt: str = "",
     ) -> None:
+        self.memory = 0
+        """Bytes of the process that asks, when it had loaded the app; 0 before."""
         self._name = str(ref) if ref else str(directory)
         self._timeout, self._who = timeout, dict(who)
         self._asked_at = time.monotonic()
@@ -190,6 +192,7 @@ class Discovery:
             answer = msgspec.json.decode(text, type=_Answer)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise ImportFailedError(Problem(self._name, f"the app's facts cannot be read: {error}")) from None
+        self.memory = answer.memory
         if answer.facts:
             return self._with_note_on_run(answer.facts)
         raise self._error(answer)
@@ -253,7 +256,7 @@ class NoApp:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
 
-    seconds, is_late = 0.0, False
+    seconds, is_late, memory = 0.0, False, 0
 
     def facts(self, _: Callable[[float], None] = lambda _: None) -> AppFacts:
         return AppFacts(app="", directory=str(self._directory.absolute()), kind="remote")
@@ -266,6 +269,7 @@ class _Answer(msgspec.Struct):
     """What the child writes: the facts, or what is wrong."""
 
     facts: AppFacts | None = None
+    memory: int = 0
     problem: Problem = Problem("", "")
     is_import: bool = False
 

@@ -19,6 +19,7 @@ from portico.link.app.error import AppError
 from portico.link.app.facts import facts
 from portico.link.app.load import load
 from portico.link.app.stranger import Reached
+from portico.link.report import resident
 
 CLOSED = 97
 """The exit code when the app has closed the way to answer; as in site.discover, which this process does not import."""
@@ -73,7 +74,8 @@ def _ask(reference: str, directory: Path, reached: str, salt: str) -> dict[str, 
     hosts, scheme, prefix = json.loads(reached)
     try:
         loaded = load(reference, directory)
-        return {"facts": facts(loaded, Reached(tuple(hosts), scheme, prefix), salt)}
+        memory = resident()
+        return {"facts": facts(loaded, Reached(tuple(hosts), scheme, prefix), salt), "memory": memory}
     except AppError as error:
         problem = {"where": error.where, "what": error.what, "hint": error.hint, "quote": error.quote}
         return {"problem": problem, "is_import": error.is_import}

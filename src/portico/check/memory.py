@@ -1,0 +1,33 @@
+"""Is a worker allowed the memory that the app needs to start?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from portico.check.model import Finding, warning
+from portico.link.watch import allowed_memory
+from portico.place.model import Place
+from portico.plan.model import Plan
+from portico.plan.workers import capacity
+from portico.site.model import Site
+from portico.watch.lines import short_size
+
+
+def memory_findings(site: Site, place: Place, planned: Plan, fresh: int) -> Iterator[Finding]:
+    """`fresh`: bytes of a process that has just loaded the app. A worker decides by the same function."""
+    known = capacity(site, place)
+    instead = int(allowed_memory(known.max_memory, fresh))
+    if instead == known.max_memory:
+        return
+    what = (
+        f"{short_size(known.max_memory)} ({known.max_memory_why}) is too small: a process has {short_size(fresh)}"
+        f" when it has just loaded the app; {_outcome(planned, instead)}"
+    )
+    hint = f'write more: [workers] max_memory = "{-(-instead >> 20)}MiB"'
+    yield warning(site.cause("workers.max_memory"), what, hint)
+
+
+def _outcome(planned: Plan, instead: int) -> str:
+    if planned.server.name == "uwsgi":
+        return "uWSGI replaces each worker after a request or two"
+    return f"workers are replaced at {short_size(instead)} instead"
