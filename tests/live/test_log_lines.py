@@ -120,6 +120,32 @@ def test_raw_bytes_in_what_a_client_may_choose(site: tuple[Served, int]) -> None
     assert any(line["uri"] == "/café?a=\N{REPLACEMENT CHARACTER}" for line in lines(log.read_bytes()))
 
 
+def test_each_request_has_one_line_in_its_turn(site: tuple[Served, int]) -> None:
+    """Two formats share the file: one for ordinary requests, one for others, by turns on one connection."""
+    run, port = site
+    many = 40
+    with tls(port) as connection:
+        for number in range(many):
+            odd, last = (b"\xff" if number % 3 else b""), number == many - 1
+            head = b"GET /turn/%d?%s HTTP/1.1\r\nHost: localhost\r\nUser-Agent: in-turn%s\r\n%s\r\n"
+            connection.sendall(
+                head % (number, odd, b"\xc3\xa9" * (number % 2), b"Connection: close\r\n" * last)
+            )
+            answer = b""
+            while b"home" not in answer:
+                answer += connection.recv(65536)
+    closing(run, port, "after-turns")
+    found = lines((run.state / "access.log").read_bytes())
+    turns = [line for line in found if str(line["agent"]).startswith("in-turn")]
+    expected = [f"/turn/{n}?{REPLACED if n % 3 else ''}" for n in range(many)]
+    assert [line["uri"] for line in turns] == expected
+    assert [line["agent"] for line in turns] == [f"in-turn{'é' * (n % 2)}" for n in range(many)]
+    assert len({line["id"] for line in found}) == len(found)
+
+
+REPLACED = "\N{REPLACEMENT CHARACTER}"
+
+
 def test_an_aborted_http_2_head_is_499_not_000(site: tuple[Served, int]) -> None:
     run, port = site
     before = sum(line["status"] == 499 for line in run.requests())

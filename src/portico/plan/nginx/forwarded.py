@@ -5,6 +5,8 @@ from __future__ import annotations
 from portico.plan.nginx.conf import Directive, entries
 
 VARIABLE = "$portico_forwarded"
+HEADERS = "$http_cf_ray$http_x_amzn_trace_id$http_x_forwarded_for$http_x_real_ip"
+"""Empty when a request carries none of them: it needs no map."""
 _AWS, _OTHER = f"{VARIABLE}_aws", f"{VARIABLE}_other"
 _WHY = "which proxy's headers the request carries, for the hint that `behind` does not name it; nothing else reads this"
 

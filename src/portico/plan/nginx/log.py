@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 from portico.place.model import Place
 from portico.plan.nginx.conf import Directive, directive, entries
-from portico.plan.nginx.log_text import STATUS, TEXTS, text_maps
+from portico.plan.nginx.forwarded import VARIABLE as FORWARDED
+from portico.plan.nginx.log_text import CHECKED, DIRECT, PLAIN, negated, text_maps
 from portico.plan.nginx.trust import scheme
 from portico.plan.paths import Paths
 from portico.site.model import Site
@@ -14,6 +15,8 @@ from portico.site.model import Site
 FORMAT = "portico_line"
 FILE_FORMAT = "portico_file"
 PAGE_FORMAT = "portico_error"
+_CHECKED = "_checked"
+"""What the name of a format has at its end whose texts are looked at byte by byte."""
 
 FIELDS: dict[str, tuple[str, str]] = {
     "time": ("$time_iso8601", "when the answer was finished"),
@@ -23,7 +26,7 @@ FIELDS: dict[str, tuple[str, str]] = {
     "scheme": ("$scheme", "http or https, as the client used it"),
     "host": ("$host", "the host asked for"),
     "uri": ("$request_uri", "path and query as the client sent them"),
-    "status": (STATUS, "the answer's status; 499 when the client left before a byte of it was sent"),
+    "status": ("$status", "the answer's status; 499 when the client left before a byte of it was sent"),
     "bytes_in": ("$request_length", "bytes of the request, head and body"),
     "bytes_out": ("$bytes_sent", "bytes of the answer, head and body"),
     "protocol": ("$server_protocol", "HTTP/1.1, HTTP/2.0"),
@@ -41,7 +44,7 @@ FIELDS: dict[str, tuple[str, str]] = {
     "response_seconds": ("$upstream_response_time", "time until its answer was complete"),
     "worker": ("$upstream_http_x_portico", "the worker's numbers: queue us, app us, pid, thread, endpoint"),
     "forwarded": (
-        "$portico_forwarded",
+        FORWARDED,
         "the mark of a proxy that `behind` does not name: cloudflare, aws or proxy; not in the line with `behind`",
     ),
     "agent": ("$http_user_agent", "the client's User-Agent"),
@@ -76,25 +79,38 @@ def log(place: Place, site: Site | None = None) -> list[Directive]:
     """The formats, and where the line goes; without a site, for what a gateway answers to strangers."""
     known = [name for name in FIELDS if _has(name, place, site)] + _of_traces(site)
     said = {"scheme": scheme(site)} if site else {}
-    of_file = (name for name in known if name not in _NOT_OF_FILES)
+    of_file = [name for name in known if name not in _NOT_OF_FILES]
     return [
-        directive(
-            "log_format", FORMAT, "escape=json", _line(known, **said),
+        *_formats(
+            FORMAT, known, said,
             why="one JSON line a request: metrics, trace, top and the terminal all read this one; "
             "escape=json keeps a hostile User-Agent inside its quotes",
-            cause="D4",
         ),
-        directive(
-            "log_format", FILE_FORMAT, "escape=json", _line(of_file, **said),
+        *_formats(
+            FILE_FORMAT, of_file, said,
             why="the same line for files: nginx answers them itself, and what it would say of the app is left out",
-            cause="D4",
+        ),
+        *_formats(
+            PAGE_FORMAT, known, said | {"method": "$portico_method"},
+            why="the same line for error pages, with the method that the client used",
+        ),
+        *_access_log(Paths.of(place), FORMAT, _is_ordinary(site)),
+    ]  # fmt: skip
+
+
+def _formats(name: str, fields: Iterable[str], others: dict[str, str], why: str) -> list[Directive]:
+    """One for ordinary requests, and one whose texts are looked at byte by byte."""
+    fields = tuple(fields)
+    return [
+        directive(
+            "log_format", name, "escape=json", _line(fields, others | {"forwarded": ""}, {}), why=why, cause="D4"
         ),
         directive(
-            "log_format", PAGE_FORMAT, "escape=json", _line(known, **said, method="$portico_method"),
-            why="the same line for error pages, with the method that the client used",
+            "log_format", name + _CHECKED, "escape=json", _line(fields, others, CHECKED),
+            why="the same fields for a request that is not ordinary: text that may be no UTF-8, a client that left, "
+            "a proxy that nobody declared",
             cause="D4",
         ),
-        _access_log(Paths.of(place), FORMAT),
     ]  # fmt: skip
 
 
@@ -130,30 +146,45 @@ def log_maps() -> list[Directive]:
     ]  # fmt: skip
 
 
-def file_log(paths: Paths) -> Directive:
+def file_log(paths: Paths) -> list[Directive]:
     """Where the line of a file goes: the same file, a shorter line."""
-    return _access_log(paths, FILE_FORMAT)
+    return _access_log(paths, FILE_FORMAT, PLAIN)
 
 
-def page_log(paths: Paths) -> Directive:
+def page_log(paths: Paths, site: Site) -> list[Directive]:
     """Where the line of a request goes that ended at an error page."""
-    return _access_log(paths, PAGE_FORMAT)
+    return _access_log(paths, PAGE_FORMAT, _is_ordinary(site))
 
 
-def _access_log(paths: Paths, form: str) -> Directive:
-    return directive(
-        "access_log", paths.access_log, form, "buffer=32k", "flush=250ms",
-        why="lines are written in batches, at the latest after a quarter of a second, "
-        "so that logging costs a request next to nothing",
-        cause="D4",
-    )  # fmt: skip
+def _is_ordinary(site: Site | None) -> str:
+    """The variable that is 1 for an ordinary request: one of a site that looks for proxies came through none."""
+    return DIRECT if site is not None and not site.proxies else PLAIN
 
 
-def _line(names: Iterable[str], **others: str) -> str:
-    """A line of these fields; `others` are variables that stand for the field's own."""
-    return "{" + ",".join(_field(name, others.get(name) or _VARIABLES[name][0]) for name in names) + "}"
+def _access_log(paths: Paths, form: str, is_ordinary: str) -> list[Directive]:
+    """Two of them write one line a request between them: their conditions exclude each other."""
+    return [
+        directive(
+            "access_log", paths.access_log, form, "buffer=32k", "flush=250ms", f"if={is_ordinary}",
+            why="lines are written in batches, at the latest after a quarter of a second, "
+            "so that logging costs a request next to nothing",
+            cause="D4",
+        ),
+        directive(
+            "access_log", paths.access_log, form + _CHECKED, "buffer=32k", "flush=250ms", f"if={negated(is_ordinary)}",
+            why="the line of a request that is not ordinary, in the same buffer: only such a request pays for the look",
+            cause="D4",
+        ),
+    ]  # fmt: skip
 
 
-def _field(name: str, variable: str) -> str:
-    logged = TEXTS.get(variable, variable)
+def _line(names: Iterable[str], others: dict[str, str], checked: dict[str, str]) -> str:
+    """A line of these fields. `others` are what stands for a field's own variable; `checked` for a variable."""
+    return (
+        "{" + ",".join(_field(name, others.get(name, _VARIABLES[name][0]), checked) for name in names) + "}"
+    )
+
+
+def _field(name: str, variable: str, checked: dict[str, str]) -> str:
+    logged = checked.get(variable, variable)
     return f'"{name}":{logged}' if name in NUMBERS else f'"{name}":"{logged}"'

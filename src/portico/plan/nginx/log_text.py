@@ -1,16 +1,20 @@
 """What keeps a log line valid: JSON is UTF-8, and its numbers have no leading zeros.
 
-nginx's escape=json passes bytes above 0x7f through as they are. So what a client may choose freely is logged by a map:
-text that is valid UTF-8 is logged unchanged, other text up to its first wrong byte, with U+FFFD in that byte's place.
+nginx's escape=json passes bytes above 0x7f through as they are. So one map looks at
+all texts together that a client may choose freely: nearly always they are ASCII, and the line is written from nginx's
+own variables. Only for other requests there is a map for each text: valid UTF-8 is logged unchanged, other text up to
+its first wrong byte, with U+FFFD in that byte's place.
 https://www.rfc-editor.org/rfc/rfc8259#section-8.1 and #section-6 say what JSON allows.
 """
 
 from __future__ import annotations
 
 from portico.plan.nginx.conf import Directive, entries
+from portico.plan.nginx.forwarded import HEADERS
 
-STATUS = "$portico_log_status"
-TEXTS = {
+PLAIN, DIRECT = "$portico_is_plain", "$portico_is_direct"
+"""1 for an ordinary request, for a format without maps. DIRECT: that also came without the headers of a proxy."""
+_TEXTS = {
     "$host": "$portico_log_host",
     "$request_uri": "$portico_log_uri",
     "$http_user_agent": "$portico_log_agent",
@@ -19,8 +23,11 @@ TEXTS = {
     "$upstream_http_x_portico": "$portico_log_worker",
 }
 """Variables with bytes that somebody else chose, and what is logged for each."""
-_IS_ASCII = "$portico_is_ascii"
-_ASCII = r"~^[\x01-\x7f]*$"
+_STATUS = "$portico_log_status"
+CHECKED = _TEXTS | {"$status": _STATUS}
+"""What the line of a request that is not ordinary has for a variable."""
+_PLAIN = r"~^(?!0:[23]|\d+:000)\d+:\d+:[|][\x01-\x7f]*$"
+"""Of what nginx sent and its status, the headers of a proxy, and all texts: an answer that began, none, only ASCII."""
 _WRONG = "|".join(
     (
         r"[\xc0\xc1\xf5-\xff]",
@@ -44,37 +51,45 @@ _GONE = r"~^(?:0:[23]\d\d|\d+:000)$"
 
 
 def text_maps() -> list[Directive]:
-    """The variables of a line whose own text may be no JSON, at `http` level.
+    """The variables of a line whose own text may be no JSON, at `http` level. Each names only those before it.
 
     One look at all texts together decides for nearly every request; six looks cost it 4 us.
     """
-    is_ascii = entries(
-        "map", "".join(TEXTS), _IS_ASCII, table=[("default", ""), (_ASCII, "1")], cause="D4",
-        why="1 where every text of the line is ASCII, as it nearly always is: such texts need no other look",
-    )  # fmt: skip
-    return [is_ascii, *(each for source in TEXTS for each in _text(source)), _status()]
+    return [*_ordinary(PLAIN, ""), *_ordinary(DIRECT, HEADERS), *map(_text, _TEXTS), _status()]
 
 
-def _text(source: str) -> list[Directive]:
-    logged = TEXTS[source]
-    looked_at = logged.replace("_log_", "_utf8_")
+def negated(variable: str) -> str:
+    """The variable that is 1 where that one is not."""
+    return variable.replace("_is_", "_is_not_")
+
+
+def _ordinary(variable: str, headers: str) -> list[Directive]:
+    looked_at = f"$bytes_sent:$status:{headers}|{''.join(_TEXTS)}"
     return [
         entries(
-            "map", source, looked_at, cause="D4",
-            table=[("default", source), (_NOT_UTF8, "$portico_utf8\N{REPLACEMENT CHARACTER}")],
-            why="a log line is UTF-8: other text is cut at its first wrong byte, where U+FFFD stands",
+            "map", looked_at, variable, table=[("default", ""), (_PLAIN, "1")], cause="D4",
+            why="1 where the line needs no other look, as nearly always: an answer was begun, every text is ASCII"
+            + (", and no header of a proxy came" if headers else ""),
         ),
         entries(
-            "map", _IS_ASCII, logged, table=[("default", looked_at), ("1", source)], cause="D4",
-            why="what the line has; only texts that are not ASCII are looked at byte by byte",
+            "map", variable, negated(variable), table=[("default", ""), ("", "1")], cause="D4",
+            why="the opposite, so that each request has one line",
         ),
     ]  # fmt: skip
+
+
+def _text(source: str) -> Directive:
+    return entries(
+        "map", source, _TEXTS[source], cause="D4",
+        table=[("default", source), (_NOT_UTF8, "$portico_utf8\N{REPLACEMENT CHARACTER}")],
+        why="a log line is UTF-8: other text is cut at its first wrong byte, where U+FFFD stands",
+    )  # fmt: skip
 
 
 def _status() -> Directive:
     """nginx has 000 where it sent no answer, and the status of an answer that it made for a client that was gone."""
     return entries(
-        "map", "$bytes_sent:$status", STATUS, table=[("default", "$status"), (_GONE, "499")], cause="D4",
+        "map", "$bytes_sent:$status", _STATUS, table=[("default", "$status"), (_GONE, "499")], cause="D4",
         why="499 for a client that left before a byte of its answer was sent: nginx says 200 when it reads on for its "
         "cache, and 000, which is no number in JSON, when the head was not complete",
     )  # fmt: skip

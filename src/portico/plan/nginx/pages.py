@@ -309,7 +309,7 @@ def pages_location(site: Site, place: Place, headers: list[Directive]) -> Direct
             directive("internal", why="only an error leads here"),
             any_body(),
             directive("alias", f"{paths.error_pages}/", why="pages of your own, else Portico's", cause=cause),
-            page_log(paths),
+            *page_log(paths, site),
             directive("etag", "off", why="an error is not asked for again by its version"),
             entries("types", table=types, why="the two formats of a page"),
             directive("ssi", "on", why="puts the request's id into the page, to be told to whoever looks into it"),
