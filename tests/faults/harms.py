@@ -418,52 +418,63 @@ class DiskFull(Harm):
 # Transfers -------------------------------------------------------------------------------------------------------
 
 
-class Download(Harm):
-    """Its client reads the first bytes, and the rest when the other harm is over."""
+class _Transfer(Harm):
+    """Half of it is done when the other harm comes, and the rest when that is over."""
 
+    def strike(self) -> None:
+        self.connection = http.client.HTTPConnection("127.0.0.1", self.stage.port, timeout=60)
+        self.begin()
+
+    def settle(self) -> None:
+        try:
+            found = self.finish()
+        except (OSError, http.client.HTTPException) as error:
+            self.scene.expect(self.other.cuts_transfers, f"the {self.key}: {error!r}")
+        else:
+            self.scene.expect(not found or self.other.cuts_transfers, f"the {self.key}: {found}")
+            self.look()
+        self.connection.close()
+
+    def begin(self) -> None:
+        raise NotImplementedError
+
+    def finish(self) -> str:
+        """What is wrong with how it ended. Raises OSError and HTTPException."""
+        raise NotImplementedError
+
+    def look(self) -> None:
+        """What must be so however it ended."""
+
+
+class Download(_Transfer):
     key = "download"
 
-    def strike(self) -> None:
-        self._connection = http.client.HTTPConnection("127.0.0.1", self.stage.port, timeout=60)
-        self._connection.request("GET", "/static/many.txt")
-        self._answer = self._connection.getresponse()
+    def begin(self) -> None:
+        self.connection.request("GET", "/static/many.txt")
+        self._answer = self.connection.getresponse()
         self._read = len(self._answer.read(1000))
 
-    def settle(self) -> None:
-        try:
-            self._read += len(self._answer.read())
-        except (OSError, http.client.HTTPException) as error:
-            self.scene.expect(self.other.cuts_transfers, f"the download: {error!r}")
-        else:
-            whole = self._read == len(MANY)
-            self.scene.expect(whole or self.other.cuts_transfers, f"of the download {self._read} bytes came")
-        self._connection.close()
+    def finish(self) -> str:
+        self._read += len(self._answer.read())
+        return "" if self._read == len(MANY) else f"{self._read} bytes came"
 
 
-class Upload(Harm):
-    """Its client sends one half, and the other one when the other harm is over."""
-
+class Upload(_Transfer):
     key = "upload"
 
-    def strike(self) -> None:
-        self._connection = http.client.HTTPConnection("127.0.0.1", self.stage.port, timeout=60)
-        self._connection.putrequest("POST", "/")
-        self._connection.putheader("Content-Length", str(len(LETTER)))
-        self._connection.endheaders(LETTER[:9000].encode())
+    def begin(self) -> None:
+        self.connection.putrequest("POST", "/")
+        self.connection.putheader("Content-Length", str(len(LETTER)))
+        self.connection.endheaders(LETTER[:9000].encode())
 
-    def settle(self) -> None:
-        try:
-            self._connection.send(LETTER[9000:].encode())
-            status = self._connection.getresponse().status
-        except (OSError, http.client.HTTPException) as error:
-            self.scene.expect(self.other.cuts_transfers, f"the upload: {error!r}")
-        else:
-            self.scene.expect(status == 200 or self.other.cuts_transfers, f"the upload was answered {status}")
-            executed = self.stage.posts().get(LETTER, [])
-            self.scene.expect(
-                len(executed) == (status == 200), f"the upload was executed {len(executed)} times"
-            )
-        self._connection.close()
+    def finish(self) -> str:
+        self.connection.send(LETTER[9000:].encode())
+        self._status = self.connection.getresponse().status
+        return "" if self._status == 200 else f"it was answered {self._status}"
+
+    def look(self) -> None:
+        executed = len(self.stage.posts().get(LETTER, []))
+        self.scene.expect(executed == (self._status == 200), f"the upload was executed {executed} times")
 
 
 HARMS: tuple[type[Harm], ...] = (

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from portico.run.tls import make, parts
 from tests.live.tls import APP, anyone, handshake, until
 from tests.live.tls_load import Clients
-from tests.support import Served, free_port, portico, private_directory, served
+from tests.support import Served, end, free_port, portico, private_directory, served, start, until_ready
 
 pytestmark = pytest.mark.timeout(300)
 STATIC = {"static/app.css": "body { color: teal }\n"}
@@ -316,6 +316,33 @@ def test_a_start_with_files_that_are_not_fit_serves_what_can_be_served(
             put(home, *pair(["shop.example"]))
             until(lambda: handshake(port).fingerprint != shown.fingerprint, "the swap")
             until(lambda: portico("cert", cwd=home).returncode == 0, "all well")
+
+
+def test_an_expired_certificate_over_a_restart_and_its_renewal() -> None:
+    """The good one that serves stays; a start has the files alone, and serves what they are. Once they are renewed the
+    end of the old certificate is no news: it was told once more after the new one was served."""
+    with private_directory() as home:
+        put(home, *pair(["shop.example"]))
+        with secured(*FILES, directory=home) as (run, port):
+            good = handshake(port)
+            put(home, *pair(["shop.example"], days=-1))
+            until(lambda: "expired on" in run.stderr(), "the complaint")
+            assert portico("reload", cwd=home).returncode == 0
+            assert handshake(port).fingerprint == good.fingerprint
+        again = start(home, "--https-listen", f"127.0.0.1:{port}", *FILES, port=run.port)
+        try:
+            until_ready(again)
+            until(lambda: "the certificate has ENDED" in again.stderr(), "the end")
+            expired = handshake(port)
+            assert expired.fingerprint != good.fingerprint
+            challenged(again, port)
+            for swap in (1, 2):  # the second comes when all is said that follows from the first
+                put(home, *pair(["shop.example"]))
+                until(lambda swap=swap: again.stderr().count("is served, good for") == swap, "a swap")  # type: ignore[misc]
+            assert handshake(port).fingerprint not in (good.fingerprint, expired.fingerprint)
+            assert "ENDED" not in again.stderr().partition("is served, good for")[2]
+        finally:
+            end(again)
 
 
 def challenged(run: Served, port: int) -> None:

@@ -19,7 +19,17 @@ import httpx
 import pytest
 
 from tests.live.backends import CUTTING, FAILING, HANGING, Backend, FastCgi, Load, ask, backends
-from tests.support import Served, end, free_port, portico, private_directory, served, start, until_ready
+from tests.support import (
+    Served,
+    end,
+    free_port,
+    portico,
+    private_directory,
+    rewrite,
+    served,
+    start,
+    until_ready,
+)
 
 CHECK_SECONDS = 0.2
 ASK_SECONDS = 2.0
@@ -310,6 +320,36 @@ def test_a_start_while_every_server_is_down_serves_a_page_until_one_is_back() ->
             until(lambda: ask(run.port) == (200, back.address))
         finally:
             back.stop()
+
+
+def test_a_reload_to_servers_that_are_all_down_is_refused_while_those_of_before_serve() -> None:
+    """It was accepted, and every client got 502."""
+    gone = f"127.0.0.1:{free_port()}"
+
+    def reloaded(run: Served, servers: list[str], *, before: str = "") -> tuple[int, str]:
+        rewrite(run.directory / "portico.toml", toml(servers, before=before)["portico.toml"])
+        done = portico("reload", cwd=run.directory)
+        return done.returncode, done.stdout + done.stderr
+
+    with shared(2) as (run, (a, b)):
+        with Load(run.port) as load:
+            code, words = reloaded(run, [gone, "nohost.invalid:80"])
+            assert code == 1
+            assert f"no server of the new [upstream] answers well ({gone}: " in words
+            assert "correct [upstream] servers" in words
+            # One that is down takes nobody along, whatever else changes beside it.
+            assert reloaded(run, [gone, a.address])[0] == 0
+            assert reloaded(run, [gone, a.address], before='max_upload = "3M"')[0] == 0
+            assert reloaded(run, [gone, b.address])[0] == 0
+            until(lambda: f"{gone} is out" in run.stderr() or "is out" in run.stderr())
+        assert load.since(0).keys() == {200}
+        # With all of them down nothing is lost: another configuration is taken.
+        b.stop()
+        until(lambda: ask(run.port)[0] == 502)
+        code, words = reloaded(run, [gone], before='max_upload = "4M"')
+        assert code == 0, words
+        assert reloaded(run, [a.address])[0] == 0
+        until(lambda: ask(run.port) == (200, a.address))
 
 
 def test_the_app_shares_with_another_site_over_uwsgi() -> None:

@@ -34,7 +34,7 @@ from portico.run.sockets import quiet, switch
 from portico.run.supervisor import cause
 from portico.run.supervisor.ahead import Aheads, Begin
 from portico.run.undone import undone
-from portico.run.upstream import health
+from portico.run.upstream import health, trial
 
 if TYPE_CHECKING:
     from portico.run.tls.material import Material
@@ -121,10 +121,13 @@ class World:
 
     def _check_files(self, action: do.CheckFiles) -> None:
         plan, number = self.plans[action.number], action.number
+        old = self.in_force
         files.write(plan, number, self.out, self._materials.get(number))
 
         def check() -> Event:
             problems = self.gateway.objections(plan, files.directory(plan.runtime, number))
+            if plan is not old and not problems:
+                problems = trial.objections(plan, old)
             return was.FilesRefused(number, problems) if problems else was.FilesAccepted(number)
 
         self._tests.append(self._in_background(action, check))

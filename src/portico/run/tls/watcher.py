@@ -356,15 +356,16 @@ class Keeper:
         if wanted != served.hsts_seconds and not served.is_placeholder:
             await self._world.put_material(replace(served, hsts_seconds=wanted))
 
-    async def _warn(self, _: Tls, given: Material) -> None:
-        """Now and then from the time that follows from its life (`schedule.warn_at`) on."""
-        certificate, now = given.certificate, time.time()
-        served = self._world.material
-        if (
-            now < self._warned + remind_seconds(certificate.lifetime)
-            or served is None
-            or served.is_placeholder
-        ):
+    async def _warn(self, _: Tls, __: Material) -> None:
+        """Now and then from the time that follows from its life (`schedule.warn_at`) on.
+
+        What is served now counts: another one may have been put in place in this very turn.
+        """
+        served, now = self._world.material, time.time()
+        if served is None or served.is_placeholder:
+            return
+        certificate = served.certificate
+        if now < self._warned + remind_seconds(certificate.lifetime):
             return
         if (reached := phase(certificate.not_before, certificate.not_after, now)) == "good":
             return
