@@ -262,17 +262,19 @@ async def _serve(
     try:
         return await pump.run(world.perform, was.Begin(ours.number, listening.is_handed_over))
     finally:
-        if along:
-            await along.leave()
-        for door in doors:
-            door.close()
-        for path in (control.path(plan.runtime), paths.purge(plan.runtime)):
-            Path(path).unlink(missing_ok=True)
-        orders.pause.resume()
-        await world.leave()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        try:
+            if along:
+                await along.leave()
+            for door in doors:
+                door.close()
+            for path in (control.path(plan.runtime), paths.purge(plan.runtime)):
+                Path(path).unlink(missing_ok=True)
+            orders.pause.resume()
+        finally:  # whatever the disk refuses, no process stays
+            await world.leave()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _answers(
