@@ -299,7 +299,7 @@ def test_https_servers_must_prove_their_name(certificates: Path, name: str, is_t
                 assert ask(run.port) == (200, backend.address)
                 until(lambda: "last answer: status 200" in portico("status", cwd=run.directory).stdout)
         else:
-            files = toml([f"https://{backend.address}"], *options, before='start_timeout = "2s"')
+            files = toml([f"https://{backend.address}"], *options, before='start_timeout = "6s"')
             with served(files) as run:
                 assert "no server of [upstream] answers well through nginx" in run.stderr()
                 assert ask(run.port)[0] == 502
@@ -310,7 +310,7 @@ def test_https_servers_must_prove_their_name(certificates: Path, name: str, is_t
 
 def test_a_start_while_every_server_is_down_serves_a_page_until_one_is_back() -> None:
     port = free_port()
-    files = toml([f"127.0.0.1:{port}"], before='start_timeout = "1s"')
+    files = toml([f"127.0.0.1:{port}"], before='start_timeout = "6s"')
     with served(files) as run:
         assert "no server of [upstream] answers well through nginx: status 503" in run.stderr()
         assert ask(run.port)[0] == 502

@@ -126,7 +126,7 @@ def plan_for(wish: dict[str, object]) -> Plan:
         threads=4,
         max_upload=1 << 20,
         ladder=Ladder.of(request),
-        health=Health("/", "127.0.0.1", "http", "", float(str(wish.get("start", 20)))),
+        health=Health("/", "127.0.0.1", "http", "", float(str(wish.get("start", 60)))),
         versions={},
         warm_seconds=float(str(wish.get("warm", 0.2))),
     )
