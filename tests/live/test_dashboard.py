@@ -259,3 +259,17 @@ def test_a_reload_is_a_mark(page: Page, site: Served) -> None:
     expect(page.locator("#marks")).to_contain_text(re.compile(r"release \d+ serves"))
     expect(page.locator("#flow")).to_contain_text(re.compile(r"release [2-9]"))
     expect(page.locator(".plot line.good").first).to_be_attached()
+
+
+def test_a_client_that_left_and_a_line_that_cannot_be_read_are_told(page: Page, site: Served) -> None:
+    """That nginx writes 499 is test_log_lines' matter."""
+    with (site.state / "access.log").open("ab") as log:
+        log.write(
+            b'{"time":"2026-11-29T01:43:59+00:00","id":"a","method":"GET","uri":"/gone","status":499}\n{torn\n'
+        )
+    row = page.locator("#requests tr", has_text="/gone")
+    expect(row).to_contain_text("499 client left")
+    expect(page.locator("#unread")).to_have_text("1 line of access.log could not be read")
+    row.locator("button").click()
+    expect(page.locator("#detail-title")).to_have_text("499 client left GET /gone")
+    expect(page.locator("#detail-body dl.fields")).to_contain_text("outcome")
