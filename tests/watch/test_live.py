@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from portico.plan.model import Health, Ladder, Plan, Process
-from portico.watch.follow import Follower
+from portico.watch.follow import MOST, Follower
 from portico.watch.live import Live
 from tests.support import private_directory, run_out
 
@@ -81,7 +81,7 @@ def test_of_a_flood_a_part_is_looked_at_and_counts_for_all(monkeypatch: pytest.M
     asked = list[int]()
     read = Follower.text
 
-    def counted(self: Follower, most: int | None = None) -> bytes:
+    def counted(self: Follower, most: int = MOST) -> bytes:
         found = read(self, most)
         asked.append(len(found))
         return found

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from portico.check.model import Finding, ok, warning
+from portico.reading import ordinary
 from portico.site.model import Site
 
 _MOST_FILES = 2000
@@ -46,8 +47,8 @@ def _is_foreign(folder: Path) -> bool:
 
 def _in_file(path: Path, directory: Path) -> Iterator[Finding]:
     try:
-        tree = ast.parse(path.read_bytes())
-    except (OSError, SyntaxError, ValueError):
+        tree = ast.parse(ordinary(path))
+    except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):  # the last two of nested text
         return
     name = str(path.relative_to(directory))
     for node in ast.walk(tree):

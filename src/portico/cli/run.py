@@ -258,11 +258,13 @@ async def _show_errors(plan: Plan, screen: Screen, follower: Follower) -> Rounds
     while True:
         lines = [
             line
-            for line in follower.lines()
+            for line in decoded(follower.text(MOST))
             if not any(words in line for words in known) and not line.startswith("[notice]", _AT_LEVEL)
         ]
         for line in paced(lines, _MOST_LINES, lambda count: f"... {count} more, in {plan.error_log}"):
             screen.say(output.warned(f"nginx: {visible(line)}"), Priority.WARNING)
+        if (waiting := follower.waiting()) > _FAR_BEHIND_BYTES:
+            follower.pass_over(waiting)
         yield WELL
         await pace.pause(came=bool(lines))
 

@@ -76,7 +76,7 @@ def command(url: str, config: str | None, name: str, repeat: int, is_json: bool,
     house = House.of(runtime, status)
     found = [follow(house, wish) for _ in range(repeat)]
     told = [as_told(evidence) for evidence in found]
-    keep(house.access_log.parent, found[-1].request_id, told[-1])
+    keep(house, found[-1].request_id, told[-1])
     if is_json:
         output.result(output.as_json(told[0] if repeat == 1 else told))
     else:

@@ -23,6 +23,9 @@ VARIABLE: Final = "PORTICO_APP_LOG"
 _LONGEST: Final = 1 << 16
 """Characters of one entry: what is appended in one piece is not torn by another worker's."""
 
+_APPEND: Final = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
+"""No request waits for the reader of a FIFO that somebody has put there."""
+
 Who = Callable[[], str]
 """The id of the request that the calling thread or task serves, empty for none."""
 
@@ -61,7 +64,7 @@ class AppLog:
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
-        self._fd = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
+        self._fd = os.open(self._path, _APPEND, 0o640)
         opened = os.fstat(self._fd)
         self._file = (opened.st_dev, opened.st_ino)
         return self._fd

@@ -6,6 +6,8 @@ from typing import Final, Self
 
 import msgspec
 
+from portico.decoding import UNREADABLE, Pid
+
 NAME: Final = "app.log"
 
 
@@ -14,7 +16,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
     time: str = ""
     id: str = ""
-    pid: int = 0
+    pid: Pid = 0
     stream: str = ""
     text: str
 
@@ -23,5 +25,5 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
         """The entry of a line; None when the line cannot be read."""
         try:
             return msgspec.json.decode(line, type=cls)
-        except (msgspec.MsgspecError, ValueError, RecursionError):
+        except UNREADABLE:
             return None

@@ -10,6 +10,7 @@ from typing import Generic, TypeVar
 from portico.log import entry, request
 from portico.log.entry import Entry
 from portico.log.request import Request
+from portico.place.foreign import opened
 
 _Line = TypeVar("_Line")
 
@@ -51,7 +52,7 @@ def unread_lines(count: int, name: str = request.NAME) -> str:
 def last_lines(log: Path, most: int) -> list[bytes]:
     """The whole lines among the last `most` bytes of a file; none when it cannot be read."""
     try:
-        with log.open("rb") as file:
+        with open(log, "rb", opener=opened) as file:  # the app's own may be a FIFO by now
             start = max(0, os.fstat(file.fileno()).st_size - most - 1)
             file.seek(start)
             text = file.read(most + 1)

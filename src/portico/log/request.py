@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from datetime import datetime
 from functools import cached_property
-from typing import Any, Final, Self
+from typing import Annotated, Any, Final, Self
 
 import msgspec
 
+from portico.decoding import UNREADABLE, Count, Seconds, UnreadableError, number
 from portico.link.context import Parent, parse
 
 NAME: Final = "access.log"
@@ -26,7 +27,7 @@ FAILED_MARK, LEFT_MARK, TRACED_MARK = b'"status":5', b'"status":499', b'"agent":
 """Bytes that only such a line has. A client cannot send them: within its own text nginx writes \\" for a quote."""
 BEGIN_MARK = b'{"time":"'
 """What each line begins with."""
-_UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError)
+Status = Annotated[int, msgspec.Meta(ge=0, le=999)]
 
 
 class Request(msgspec.Struct, frozen=True, dict=True, kw_only=True):
@@ -39,17 +40,17 @@ class Request(msgspec.Struct, frozen=True, dict=True, kw_only=True):
     scheme: str = ""
     host: str = ""
     uri: str = ""
-    status: int
-    bytes_in: int = 0
-    bytes_out: int = 0
+    status: Status
+    bytes_in: Count = 0
+    bytes_out: Count = 0
     protocol: str = ""
     tls: str = ""
     cipher: str = ""
-    connection: int = 0
+    connection: Count = 0
     limit_rate: str = ""
     limit_connections: str = ""
     cache: str = ""
-    seconds: float = 0.0
+    seconds: Seconds = 0.0
     upstream: str = ""
     upstream_status: str = ""
     connect_seconds: str = ""
@@ -60,7 +61,7 @@ class Request(msgspec.Struct, frozen=True, dict=True, kw_only=True):
     """None where the line does not say: that of a file, and all behind declared proxies."""
     agent: str = ""
     referer: str = ""
-    ended: float = 0.0
+    ended: Seconds = 0.0
     traceparent: str = ""
     trusted: str = ""
 
@@ -69,7 +70,7 @@ class Request(msgspec.Struct, frozen=True, dict=True, kw_only=True):
         """The request of a line; None when the line cannot be read: cut by a full disk, or not nginx's."""
         try:
             return _decode(line)  # type: ignore[return-value]
-        except _UNREADABLE:
+        except UNREADABLE:
             return _without_wrong_bytes(line) if isinstance(line, bytes) else None  # type: ignore[return-value]
 
     @property
@@ -165,7 +166,7 @@ _decode = msgspec.json.Decoder(Request).decode
 def _without_wrong_bytes(line: bytes) -> Request | None:
     try:
         return _decode(line.decode("utf-8", "replace"))
-    except _UNREADABLE:
+    except UNREADABLE:
         return None
 
 
@@ -173,9 +174,13 @@ def moment(time: str) -> float:
     """A line's time as a Unix time; 0 for what is none."""
     try:
         return datetime.fromisoformat(time).timestamp()
-    except ValueError:
+    except (ValueError, OverflowError):
         return 0.0
 
 
 def _number(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() else None
+    """None for what is no number, and for one that no worker of ours would say."""
+    try:
+        return number(text)
+    except UnreadableError:
+        return None

@@ -1,4 +1,4 @@
-"""Files and directories where somebody else may write: the app's own user, nginx's.
+"""Files and directories where somebody else may write: the app's own user, nginx's, who runs another Portico.
 
 No link is followed, nothing is waited for (a FIFO), only ordinary files are opened, and a name never leads out of the
 directory that was given: whoever owns it may put anything there, at any moment.
@@ -6,14 +6,22 @@ directory that was given: whoever owns it may put anything there, at any moment.
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from itertools import islice
 from pathlib import Path
+from typing import TypeVar
+
+from portico.decoding import decoded
+
+T = TypeVar("T")
 
 LONGEST = 1 << 22
 """Bytes that are read of one at most."""
+_LONGEST_OWN = 1 << 24
 _NO_LINK = os.O_NOFOLLOW | os.O_CLOEXEC
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | _NO_LINK
 _PASSED = os.O_PATH | os.O_DIRECTORY | _NO_LINK
@@ -27,10 +35,51 @@ def opened(path: str, flags: int) -> int:
     return _ordinary(os.open(path, flags | _NO_LINK | os.O_NONBLOCK), path)
 
 
-def text(path: Path) -> str:
-    """Its beginning. Raises OSError and UnicodeDecodeError."""
-    with open(path, encoding="utf-8", opener=opened) as file:
-        return file.read(LONGEST)
+def unblocked(path: str, flags: int) -> int:
+    """The same where a link may be ours, and what it leads to another's."""
+    return _ordinary(os.open(path, flags | os.O_CLOEXEC | os.O_NONBLOCK), path)
+
+
+def content(path: Path | str, longest: int = LONGEST, owner: int | None = None) -> bytes:
+    """The whole of it. Raises OSError, also for a file that is longer, or with `owner` for one of another user."""
+    with open(path, "rb", opener=opened) as file:
+        found = file.read(longest + 1)
+        if len(found) > longest:
+            raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), str(path))
+        if owner is not None and os.fstat(file.fileno()).st_uid != owner:
+            raise OSError(errno.EPERM, "it belongs to another user", str(path))
+        return found
+
+
+def told(path: Path | str, kind: type[T], longest: int = LONGEST) -> T:
+    """What the JSON in it says. Raises OSError and ValueError, whatever is wrong with it."""
+    return decoded(content(path, longest), kind)
+
+
+def own(path: Path | str, kind: type[T]) -> T:
+    """The same of a file that we wrote ourselves: root takes nobody else's word for what is to be ended or served."""
+    return decoded(content(path, _LONGEST_OWN, os.geteuid()), kind)
+
+
+def files(directory: Path | str, most: int) -> list[tuple[Path, os.stat_result]]:
+    """What is in it, each with its status; of more than so many some. Empty where there is no such directory."""
+    found = list[tuple[Path, os.stat_result]]()
+    with suppress(OSError), os.scandir(directory) as entries:
+        for entry in islice(entries, most):
+            with suppress(OSError):
+                found.append((Path(entry.path), entry.stat(follow_symlinks=False)))
+    return found
+
+
+def behind_hole(number: int, offset: int) -> int:
+    """Where the hole that begins there ends, else the offset itself: a terabyte may be nothing but one hole."""
+    before = os.lseek(number, 0, os.SEEK_CUR)
+    try:
+        return os.lseek(number, offset, os.SEEK_DATA)
+    except OSError as error:
+        return max(offset, os.fstat(number).st_size) if error.errno == errno.ENXIO else offset
+    finally:
+        os.lseek(number, before, os.SEEK_SET)
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from portico.place import foreign
 from portico.reading import Reader
 from portico.site.guess import guess
 from portico.site.model import AppFacts
@@ -53,8 +54,8 @@ def moved(facts: AppFacts, directory: str, release: str) -> AppFacts:
 
 def _kept(app: AppRef | None, directory: str, state: str) -> AppFacts | None:
     try:
-        kept = msgspec.json.decode(Path(state, _NAME).read_bytes(), type=_Kept)
-    except (OSError, msgspec.MsgspecError, ValueError):
+        kept = foreign.own(Path(state, _NAME), _Kept)
+    except (OSError, ValueError):
         return None
     if kept.app != str(app or ""):
         return None

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from portico.errors import PorticoError, Problem, UsageError
+from portico.place import foreign
 from portico.place.probe import (
     runtime_directories,
     runtime_directory,
@@ -17,6 +18,7 @@ from portico.place.probe import (
 )
 from portico.plan.gateway import NAME as GATEWAY
 from portico.project.named import as_config, config_file, is_directory, named_by_file, where_is
+from portico.reading import ordinary
 from portico.run.control import client
 from portico.run.disk import lock
 from portico.run.host.pointer import POINTER
@@ -127,10 +129,13 @@ def _wanted_by(directories: Iterable[Path]) -> Iterator[Absent]:
 def gateway_of(runtime: str) -> str:
     """The runtime directory of the running gateway that serves the site of that one, "" for none."""
     try:
-        gateway = (Path(runtime) / POINTER).read_text("utf-8")
-    except OSError:
+        gateway = foreign.content(Path(runtime) / POINTER, _LONGEST_PATH).decode("utf-8")
+        return gateway if lock.running(gateway) else ""
+    except (OSError, ValueError):  # no text, or no path: a site of another user's
         return ""
-    return gateway if lock.running(gateway) else ""
+
+
+_LONGEST_PATH = 4096
 
 
 def by_name(site: str) -> str:
@@ -166,7 +171,7 @@ def _is_known(directory: Path) -> bool:
 def _name(file: Path) -> str:
     """Only the name: whatever else is wrong in the file, what runs can still be asked about it."""
     try:
-        name = tomllib.loads(file.read_text(encoding="utf-8")).get("name", "")
-    except (OSError, ValueError):
+        name = tomllib.loads(ordinary(file).decode("utf-8")).get("name", "")
+    except (OSError, ValueError, RecursionError):
         return load(file, {})[0].name
     return name if isinstance(name, str) else ""

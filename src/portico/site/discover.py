@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from portico.decoding import UnreadableError, decoded
 from portico.errors import ImportFailedError, PorticoError, Problem, UsageError
 from portico.site.model import AppFacts
 from portico.values import AppRef, Duration, longer
@@ -29,6 +30,8 @@ CLOSED = 97
 _GRACE_SECONDS = 2.0  # for the child to write its own stack before it is killed
 _TICK_SECONDS = 0.1  # how soon the end of a child is seen whose pipe a grandchild holds open
 _PRINTED_LINES, _PRINTED_BYTES = 20, 4096
+_LONGEST_ANSWER = 32 << 20
+"""Bytes; the app runs in the child, and may write there, too."""
 _FRAME = re.compile(r'^  File "(?P<file>.*)", line (?P<line>\d+) in (?P<name>.*)$', re.MULTILINE)
 _PORTICO = f"{Path(__file__).parents[1]}/"
 _WAITS = "what waits or serves must not run at import: put it under: if __name__ == '__main__'"
@@ -176,7 +179,8 @@ class Discovery:
             poll.poll(0 if ended else _TICK_SECONDS * 1000)
             piece = self._piece()
             text += piece or b""
-            if piece == b"" or (ended and piece is None) or (text[:1] == b"{" and text.endswith(b"\n")):
+            is_whole = text[:1] == b"{" and text.endswith(b"\n")
+            if piece == b"" or (ended and piece is None) or is_whole or len(text) > _LONGEST_ANSWER:
                 break
         return text
 
@@ -189,8 +193,8 @@ class Discovery:
 
     def _decode(self, text: bytes) -> AppFacts:
         try:
-            answer = msgspec.json.decode(text, type=_Answer)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            answer = decoded(text, _Answer)
+        except UnreadableError as error:
             raise ImportFailedError(Problem(self._name, f"the app's facts cannot be read: {error}")) from None
         self.memory = answer.memory
         if answer.facts:

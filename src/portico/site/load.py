@@ -82,6 +82,9 @@ def _read(path: Path) -> str:
 def _from_file(text: str, shown: str) -> Iterator[_Found]:
     try:
         document = tomllib.loads(text)
+    except RecursionError:
+        yield Problem(shown, "not valid TOML: it is nested too deeply")
+        return
     except tomllib.TOMLDecodeError as error:
         line = _toml_error_line(str(error), text)
         yield Problem(f"{shown}:{line}", f"not valid TOML: {error}")

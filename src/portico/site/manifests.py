@@ -6,12 +6,13 @@ Flask-Static-Digest's `cache_manifest.json`; in the folder itself or one below i
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from portico import decoding
+from portico.reading import ordinary
 from portico.site.fingerprints import is_fingerprinted
 from portico.site.model import StaticFolder
 
@@ -66,8 +67,8 @@ def _content(file: Path) -> Any:
     try:
         if file.stat().st_size > _MOST_BYTES:
             return None
-        return json.loads(file.read_bytes())
-    except (OSError, ValueError, RecursionError):
+        return decoding.fields(ordinary(file))
+    except (OSError, ValueError):
         return None
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from io import FileIO
 from pathlib import Path
 
-from portico.place.foreign import opened
+from portico.place.foreign import behind_hole, opened, unblocked
 
 _LATE_SECONDS = 5.0
 """After a rotation nginx's workers still write to the old file what they had in their buffers."""
@@ -18,19 +18,19 @@ _MOST_FILES = 16
 PIECE = 1 << 16
 """As much as is read at once: it stays in the processor's cache, and its memory is used again."""
 MOST = 1 << 20
-"""As much as is worth having in memory at once."""
+"""As much as is worth having in memory at once; a line that is longer is passed over."""
 
 
 class Follower:
     """Reads what was appended since the last look, whole lines only; survives rotation and truncation.
 
     Starts at the end of the file unless `from_start`. A file that does not exist yet has no lines. A
-    file is foreign where the app's user may put anything in its place.
+    file is foreign where the app's user may put anything in its place: then no link is followed.
     """
 
     def __init__(self, path: Path, *, from_start: bool = False, is_foreign: bool = False) -> None:
         self._path = path
-        self._opener = opened if is_foreign else None
+        self._opener = opened if is_foreign else unblocked
         self._files: list[_Opened] = []
         """The one that has the name now, and before it those that had it and are not read to their end."""
         if path.exists() and not from_start:
@@ -38,16 +38,25 @@ class Follower:
             for one in self._files:
                 one.file.seek(0, os.SEEK_END)
 
-    def lines(self) -> list[str]:
+    def lines(self) -> Iterator[str]:
         """The lines that have come since the last call."""
-        return decoded(self.text())
+        for _ in range(1 + self.waiting() // MOST):
+            yield from decoded(self.text(MOST))
+            if not self.waiting():
+                return
 
-    def text(self, most: int | None = None) -> bytes:
+    def close(self) -> None:
+        """Nothing is read any more."""
+        for one in self._files:
+            one.file.close()
+        self._files.clear()
+
+    def text(self, most: int = MOST) -> bytes:
         """The same as they are in the file, each with its end; about `most` bytes, the rest at the next call."""
         self._look()
         found, size = list[bytes](), 0
         for one in self._files:
-            found.append(one.text(None if most is None else most - size))
+            found.append(one.text(most - size))
             size += len(found[-1])
             if one.waiting():
                 break
@@ -111,10 +120,10 @@ class _Opened:
             self.file.seek(size - 1, os.SEEK_CUR)
             self._rest, self._is_within = b"", self.file.read(1) != b"\n"
 
-    def text(self, most: int | None) -> bytes:
-        """The whole lines among about `most` bytes more."""
+    def text(self, most: int) -> bytes:
+        """The whole lines among about `most` bytes more. Of a line that does not end nothing is held for long."""
         pieces, size = [self._rest] if self._rest else [], 0
-        while (most is None or size < most) and (chunk := self.file.read(PIECE)):
+        while size < most and (chunk := self.file.read(PIECE)):
             pieces.append(chunk)
             size += len(chunk)
         found = b"".join(pieces)
@@ -126,6 +135,9 @@ class _Opened:
             return found
         end_at = found.rfind(b"\n") + 1
         self._rest = found[end_at:]
+        if self._is_within or len(self._rest) > MOST:
+            self._rest, self._is_within = b"", True
+            self.file.seek(behind_hole(self.file.fileno(), self.file.tell()))
         return found[:end_at]
 
 

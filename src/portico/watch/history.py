@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from portico.place.foreign import opened
 from portico.plan.paths import of_app
-from portico.watch.follow import Follower, decoded
+from portico.watch.follow import Follower
+
+_NUMBER = re.compile(r"\.[1-9][0-9]{0,5}")
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,7 @@ class Log:
 
     def __init__(self, path: Path, since: float = 0.0, *, is_foreign: bool = False) -> None:
         self._path, self._since = path, since
-        self._opener = opened if is_foreign else None
+        self._is_foreign = is_foreign
         self._follower = Follower(path, from_start=True, is_foreign=is_foreign)
 
     def before(self) -> Iterator[str]:
@@ -43,16 +46,14 @@ class Log:
             try:
                 if self._since and path.stat().st_mtime < self._since:
                     continue
-                with open(path, "rb", opener=self._opener) as file:
-                    for line in file:
-                        if line.endswith(b"\n"):
-                            yield line[:-1].decode("utf-8", "replace")
+                with closing(Follower(path, from_start=True, is_foreign=self._is_foreign)) as file:
+                    yield from file.lines()
             except OSError:
                 continue  # rotated once more in this moment
 
-    def lines(self) -> list[str]:
+    def lines(self) -> Iterator[str]:
         """What has come since the last call, from the current file's beginning on."""
-        return decoded(self._follower.text())
+        return self._follower.lines()
 
 
 def put_aside(path: Path) -> list[Path]:
@@ -60,6 +61,6 @@ def put_aside(path: Path) -> list[Path]:
     found = [
         (int(name.suffix[1:]), name)
         for name in path.parent.glob(f"{path.name}.*")
-        if name.suffix[1:].isdigit()
+        if _NUMBER.fullmatch(name.suffix)
     ]
     return [name for _, name in sorted(found, reverse=True)]

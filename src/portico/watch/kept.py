@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 from typing import Any
 
+from portico.place import foreign
 from portico.plan.model import Line, Plan
 
 _ID = re.compile(r"[0-9a-f]{32}")
@@ -17,7 +17,7 @@ def kept(plan: Plan, request_id: str) -> dict[str, Any] | None:
     if not _ID.fullmatch(request_id):
         return None
     try:
-        told: dict[str, Any] = json.loads(Path(plan.state, "traces", f"{request_id}.json").read_text())
+        told = foreign.told(Path(plan.state, "traces", f"{request_id}.json"), dict[str, Any])
     except (OSError, ValueError):
         return None
     for row in told.get("rows", ()):

@@ -11,6 +11,7 @@ from collections import Counter, deque
 from collections.abc import Iterable
 from itertools import islice
 
+from portico.decoding import number
 from portico.log.request import CLIENT_LEFT, FAILED_MARK, TRACED_MARK, Request
 from portico.watch.histogram import BOUNDS, Histogram
 
@@ -27,7 +28,7 @@ SERVER = "(server)"
 """Passed on, and whoever answered says nothing about itself: a server elsewhere, or nobody."""
 MOST_RECENT = 20
 _LONGEST_NAME = 120
-_MOST_PIDS = 1000
+_MOST_PIDS, _LONGEST_PID = 1000, 10
 _BOUNDS_US = tuple(round(bound * 1e6) for bound in BOUNDS)
 CLASSES = ("other", "1xx", "2xx", "3xx", "4xx", "5xx", "left")
 """Classes of status; "left": the client left before its answer began, so that it is neither failed nor served."""
@@ -182,16 +183,16 @@ class Metrics:
     def _add_worker(self, words: list[str], weight: int) -> None:
         queue, app, pid, _, _ = words
         try:
-            taken = int(app)
+            taken = number(app)
             self.app.steps[bisect_left(_BOUNDS_US, taken)] += weight
             self.app.sum += taken * weight / 1e6
             if queue != "-":
-                waited = int(queue)
+                waited = number(queue)
                 self.queue.steps[bisect_left(_BOUNDS_US, waited)] += weight
                 self.queue.sum += waited * weight / 1e6
         except ValueError:
             return  # a server elsewhere has an X-Portico of its own
         if pid in self.workers:
             self.workers[pid] += weight
-        elif len(self.workers) < _MOST_PIDS:
+        elif len(self.workers) < _MOST_PIDS and len(pid) <= _LONGEST_PID:
             self.workers[pid] = weight

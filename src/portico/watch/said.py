@@ -14,7 +14,7 @@ from portico.log.idle import IDLE
 from portico.log.request import Request
 
 _NGINX = re.compile(
-    r"(?P<time>\d{4}/\d\d/\d\d \d\d:\d\d:\d\d) \[(?P<level>\w+)\] \d+#\d+: (?:\*(?P<connection>\d+) )?(?P<text>.*)"
+    r"(?P<time>\d{4}/\d\d/\d\d \d\d:\d\d:\d\d) \[(?P<level>\w+)\] \d+#\d+: (?:\*(?P<connection>\d{1,15}) )?(?P<text>.*)"
 )
 _REQUEST = re.compile(r', request: "(?P<request>[^"]*)"')
 

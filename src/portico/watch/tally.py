@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from portico.decoding import Seconds, UnreadableError, decoded
 from portico.log.reader import last_lines, request_reader
 from portico.log.request import Request, moment
 
@@ -50,8 +51,8 @@ def tally(log: Path, since: float, sockets: Iterable[str]) -> Comparison:
 def _seconds(request: Request) -> float | None:
     """How long the last server that was tried took; None when nobody was asked, or nobody answered."""
     try:
-        return float(request.response_seconds.replace(" : ", ", ").rpartition(", ")[2])
-    except ValueError:
+        return decoded(request.response_seconds.replace(" : ", ", ").rpartition(", ")[2], Seconds)
+    except UnreadableError:
         return None
 
 

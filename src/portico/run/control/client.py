@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import http.client
-import json
 import select
 import socket
 import time
@@ -12,6 +11,7 @@ import urllib.parse
 from collections.abc import AsyncGenerator, Iterator
 from typing import Any
 
+from portico.decoding import UnreadableError, fields
 from portico.errors import PorticoError, Problem
 from portico.run.control import server as control
 from portico.run.disk import lock
@@ -44,6 +44,7 @@ def refuse_stopped(runtime: str) -> None:
         raise PorticoError(Problem(runtime, what, f"let it go on: kill -CONT {running.pid}"))
 
 
+_WRONG = "it does not answer as it should"
 _NOT_HERE = "start it: portico run\nor see what runs elsewhere: portico status --all"
 
 
@@ -57,12 +58,14 @@ def ask(runtime: str, method: str, path: str, /, **parameters: str) -> Iterator[
         while not select.select([connection.sock], [], [], _LOOK_SECONDS)[0]:
             refuse_stopped(runtime)
         response = connection.getresponse()
-        lines = (json.loads(line) for line in response)
+        lines = map(fields, iter(lambda: response.readline(_LONGEST_LINE), b""))
         if response.status != http.client.OK:
             raise PorticoError(
-                Problem(lock.site_of(runtime), next(lines, {"error": response.reason})["error"])
+                Problem(lock.site_of(runtime), str(next(lines, {}).get("error", response.reason)))
             )
         yield from lines
+    except UnreadableError as error:
+        raise PorticoError(Problem(lock.site_of(runtime), f"{_WRONG}: {error}")) from None
     except (OSError, http.client.HTTPException) as error:
         raise PorticoError(_silence(runtime, error)) from error
     finally:
@@ -79,14 +82,12 @@ async def listen(runtime: str, path: str) -> AsyncGenerator[dict[str, Any], None
         writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
         status = (await reader.readuntil(b"\r\n\r\n")).split(b" ", 2)[1]
         async for line in reader:
-            item = json.loads(line)
+            item = fields(line)
             if status != b"200":
-                raise PorticoError(Problem(lock.site_of(runtime), item["error"]))
+                raise PorticoError(Problem(lock.site_of(runtime), str(item.get("error", ""))))
             yield item
     except (OSError, EOFError, IndexError, ValueError) as error:
-        raise PorticoError(
-            Problem(lock.site_of(runtime), f"it does not answer as it should: {error}")
-        ) from error
+        raise PorticoError(Problem(lock.site_of(runtime), f"{_WRONG}: {error}")) from error
     finally:
         writer.close()
 

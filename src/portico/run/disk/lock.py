@@ -15,8 +15,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import msgspec
-
+from portico.decoding import Pid, Seconds, decoded
 from portico.errors import PorticoError, Problem
 from portico.plan.model import Plan
 
@@ -31,10 +30,10 @@ UNNAMED_SECONDS = 5.0
 class Running:
     """What runs in a runtime directory; `since` is in seconds since 1970."""
 
-    pid: int
+    pid: Pid
     app: str
     urls: tuple[str, ...]
-    since: float
+    since: Seconds
     stage: str = ""
     """What it does before it can be asked: "importing shop:app"; empty when it can."""
     started_in: str = ""
@@ -99,7 +98,7 @@ def interrupt(runtime: str, found: Running) -> None:
     except ProcessLookupError:
         return
     try:
-        if Path(f"/proc/{found.pid}").stat().st_uid != _path(runtime).stat().st_uid:
+        if Path(f"/proc/{found.pid}").stat().st_uid != _path(runtime).lstat().st_uid:
             what = f"pid {found.pid}, which {_path(runtime)} names, is a process of another user"
             raise PorticoError(Problem(site_of(runtime), what, "stop it as the user who started it"))
         signal.pidfd_send_signal(process, signal.SIGTERM)
@@ -127,10 +126,14 @@ def held(plan: Plan, stage: str = "") -> Iterator[Held]:
 def _acquire(path: Path) -> int:
     began = time.monotonic()
     while True:
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
         if _try_lock(fd, fcntl.LOCK_EX) and _is_at(fd, path):
-            os.ftruncate(fd, 0)
-            return fd
+            if os.fstat(fd).st_uid == os.geteuid():
+                os.ftruncate(fd, 0)
+                return fd
+            path.unlink()  # another user's, left by an earlier run: its owner could write into it
+            os.close(fd)
+            continue
         other = _read(fd)
         os.close(fd)
         if time.monotonic() - began >= (PATIENCE_SECONDS if _lives(other.pid) else UNNAMED_SECONDS):
@@ -159,9 +162,9 @@ def _is_at(fd: int, path: Path) -> bool:
 
 def _read(fd: int) -> Running:
     try:
-        running = msgspec.convert(json.loads(os.pread(fd, 1 << 16, 0)), Running)
+        running = decoded(os.pread(fd, 1 << 16, 0), Running)
         return running if running.pid > 1 else Running(0, "", (), time.time())
-    except (msgspec.MsgspecError, ValueError):
+    except ValueError:
         # Held, but not written yet: somebody is starting at this moment.
         return Running(0, "", (), time.time())
 

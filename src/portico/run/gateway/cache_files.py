@@ -26,7 +26,7 @@ _VERSION = 5
 _NO_VERSION = bytes(struct.calcsize("@N"))
 _KEY = b"\nKEY: "
 _TAGS = re.compile(rb"^(?:surrogate-key|cache-tag)[ \t]*:[ \t]*(.*?)[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
-_NUMBERS = re.compile(rb"^x-portico:[ \t]*(\d+|-) (\d+) ", re.IGNORECASE | re.MULTILINE)
+_NUMBERS = re.compile(rb"^x-portico:[ \t]*(\d{1,15}|-) (\d{1,15}) ", re.IGNORECASE | re.MULTILINE)
 _FIRST_READ = 4096
 _UNKNOWN_SECONDS = 2.0
 """How long an answer is taken to have been under way when nobody says it."""

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from portico.errors import PorticoError, Problem
+from portico.place import foreign
 from portico.plan.paths import maintenance
 
 SEEN_SECONDS = 1.1
@@ -62,10 +63,9 @@ def open_again(runtime: str) -> bool:
 def state(runtime: str) -> dict[str, Any] | None:
     """The message, who is let in and since when (Unix time); None while the site is open."""
     try:
-        found = json.loads((Path(maintenance(runtime)) / "on").read_text("utf-8"))
+        return foreign.told(Path(maintenance(runtime)) / "on", dict[str, Any])
     except (OSError, ValueError):
         return None
-    return found if isinstance(found, dict) else None
 
 
 def _addresses(allow: str) -> Iterator[str]:

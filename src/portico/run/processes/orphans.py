@@ -9,8 +9,12 @@ import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Annotated
+
+from msgspec import Meta
 
 from portico.errors import PorticoError, Problem
+from portico.place import foreign
 from portico.run.processes import proc
 from portico.run.processes.child import Child
 
@@ -20,15 +24,16 @@ PATIENCE_SECONDS = 0.5
 and may finish for this long; the new start must be serving within two seconds, on busy cores, too."""
 KILLED_SECONDS = 5.0
 """The kernel needs a moment to end what was killed, on busy cores seconds."""
+_LAST_SIGNAL = 64
 
 
 @dataclass(frozen=True)
 class Left:
     """A process group: its leader's pid, when that started in ticks of `boot`, the signal it drains on."""
 
-    pid: int
+    pid: Annotated[int, Meta(gt=1, le=1 << 22)]
     started: int
-    drain: int
+    drain: Annotated[int, Meta(gt=0, le=_LAST_SIGNAL)]
     boot: str
 
 
@@ -76,11 +81,9 @@ def _wait(ours: list[Left], seconds: float) -> None:
 
 def _read(path: Path) -> list[Left]:
     try:
-        return [Left(**one) for one in json.loads(path.read_text("ascii"))]
-    except FileNotFoundError:
-        return []
-    except (ValueError, TypeError):
-        return []  # cut short by a full disk; the port check names whoever is still there
+        return foreign.own(path, list[Left])
+    except (OSError, ValueError):
+        return []  # cut short by a full disk, or another user's; the port check names whoever is still there
 
 
 def _all_alive(ours: list[Left]) -> list[int]:

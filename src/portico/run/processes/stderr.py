@@ -9,6 +9,8 @@ from collections.abc import Callable
 from typing import IO
 
 KEPT_LINES = 20
+_LONGEST_LINE = 1 << 16
+"""Bytes; a longer one is heard in pieces, so that a program without line ends fills no memory."""
 
 
 class Lines:
@@ -46,6 +48,9 @@ class Lines:
         *lines, self._rest = (self._rest + chunk).split(b"\n")
         for line in lines:
             self._hear(line)
+        if len(self._rest) >= _LONGEST_LINE:
+            rest, self._rest = self._rest, b""
+            self._hear(rest)
         return bool(chunk)
 
     def _hear(self, line: bytes) -> None:

@@ -9,6 +9,7 @@ from typing import Self
 import msgspec
 
 from portico.errors import Problem
+from portico.place import foreign
 from portico.plan.model import Tls
 from portico.run.tls import make
 from portico.run.tls.schedule import hsts_seconds
@@ -46,8 +47,8 @@ class Memory(msgspec.Struct):
     def of(cls, tls: Tls) -> Self:
         """What is remembered; nothing when it cannot be read."""
         try:
-            return msgspec.json.decode((Path(tls.directory) / NAME).read_bytes(), type=cls)
-        except (OSError, msgspec.DecodeError):
+            return foreign.told(Path(tls.directory) / NAME, cls)
+        except (OSError, ValueError):
             return cls()
 
     def keep(self, tls: Tls) -> None:

@@ -48,7 +48,7 @@ class Answer:
         return f"status {self.status}{self.words}" if self.status else self.words
 
 
-_BODY_BYTES, _BODY_SECONDS, _LINE = 2048, 1.0, 200
+_HEAD_BYTES, _BODY_BYTES, _BODY_SECONDS, _LINE = 1 << 17, 2048, 1.0, 200
 _TAG = re.compile(r"<(style|script|!--)\b.*?(</\1>|-->)|<[^>]*>", re.DOTALL | re.IGNORECASE)
 
 Ask = Callable[[], Awaitable[Answer]]
@@ -157,7 +157,7 @@ async def _body(reader: asyncio.StreamReader) -> bytes:
     text = b""
     try:
         async with asyncio.timeout(_BODY_SECONDS):
-            while len(text.partition(b"\r\n\r\n")[2]) < _BODY_BYTES and (
+            while (len(text) < _HEAD_BYTES and len(text.partition(b"\r\n\r\n")[2]) < _BODY_BYTES) and (
                 more := await reader.read(_BODY_BYTES)
             ):
                 text += more

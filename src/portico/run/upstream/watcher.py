@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from portico.errors import PorticoError, Problem
+from portico.place import foreign
 from portico.plan.model import Upstream, UpstreamServer
 from portico.run import news
 from portico.run.background import in_background
@@ -283,10 +284,9 @@ class Upstreams:
 
 def _read(kept: Path) -> list[str]:
     try:
-        names = json.loads(kept.read_text("utf-8"))
+        return foreign.told(kept, list[str])
     except (OSError, ValueError):
         return []
-    return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
 
 
 def _word(server: Server) -> str:

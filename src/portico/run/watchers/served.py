@@ -14,6 +14,7 @@ from typing import BinaryIO
 
 from portico.log.count import Counts, counted
 from portico.log.request import Request, moment
+from portico.place.foreign import behind_hole
 from portico.run.background import in_background
 from portico.turns import WELL, Rounds, turn
 
@@ -109,6 +110,9 @@ def _count(log: BinaryIO, offset: int) -> tuple[Counts, int]:
         log.seek(offset)
         piece = log.read(_PIECE)
         end = piece.rfind(b"\n") + 1
+        if end == 0 and len(piece) == _PIECE:  # no line of nginx's is so long
+            offset = behind_hole(log.fileno(), offset + _PIECE)
+            continue
         if end == 0:
             return found, offset
         found = found.plus(counted(piece[:end]))

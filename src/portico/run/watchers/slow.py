@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from portico.decoding import Count, Pid, Seconds, decoded
 from portico.place import foreign
 from portico.plan.paths import slow
 
@@ -15,9 +17,13 @@ _STALE_SECONDS = 10.0
 """Workers write once a second: an older file is one of a worker that was killed, or that cannot write."""
 
 
+_LONGEST, _MOST_BYTES, _MOST_FILES = 1 << 20, 1 << 23, 10_000
+"""Bytes of one file and of all, and how many: the app's user writes there."""
+
+
 class _Frame(msgspec.Struct):
     file: str
-    line: int | None
+    line: Count | None
     name: str
     text: str
 
@@ -29,22 +35,25 @@ class _Slow(msgspec.Struct):
     path: str
     endpoint: str
     id: str
-    age_seconds: float
-    silent_seconds: float
-    pid: int
-    thread: int
+    age_seconds: Seconds
+    silent_seconds: Seconds
+    pid: Pid
+    thread: Count
     stack: list[_Frame]
 
 
 def requests(runtime: str) -> list[dict[str, Any]]:
     """Of every worker, the oldest request first."""
-    found: list[dict[str, Any]] = []
-    for path in Path(slow(runtime)).glob("*.json"):
-        try:
-            if time.time() - path.stat().st_mtime < _STALE_SECONDS and Path("/proc", path.stem).exists():
-                found += msgspec.to_builtins(msgspec.json.decode(foreign.text(path), type=list[_Slow]))
-            else:
+    found, size = list[_Slow](), 0
+    for path, status in foreign.files(slow(runtime), _MOST_FILES):
+        with suppress(OSError, ValueError):  # it has just ended, or the app's user wrote something else there
+            if path.suffix != ".json":
+                continue
+            if time.time() - status.st_mtime >= _STALE_SECONDS or not Path("/proc", path.stem).exists():
                 path.unlink(missing_ok=True)
-        except (OSError, ValueError, msgspec.MsgspecError):
-            continue  # it has just ended, or the app's user wrote something else there
-    return sorted(found, key=lambda one: -one["age_seconds"])
+            elif size < _MOST_BYTES:
+                text = foreign.content(path, _LONGEST)
+                size += len(text)
+                found += decoded(text, list[_Slow])
+    found.sort(key=lambda one: -one.age_seconds)
+    return [msgspec.to_builtins(one) for one in found]

@@ -7,15 +7,16 @@ changed the files in place; so was one that is started after a rollback to a rel
 from __future__ import annotations
 
 import os
-import stat
+import re
 import zlib
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
 from portico import reading
+from portico.decoding import Count, decoded
 from portico.place import foreign
 from portico.plan.model import Plan
 from portico.plan.paths import workers
@@ -26,17 +27,25 @@ from portico.run.running import Running, SayNews
 from portico.turns import WELL, Rounds, turn
 
 _LOOK_SECONDS = 1.0
-_LARGEST = 16 << 20
-"""Bytes of a source file that is compared."""
+_LARGEST, _MOST_BYTES = 16 << 20, 256 << 20
+"""Bytes of a source file that is compared, and of all of them."""
+_NAME = re.compile(r"(?P<server>[1-9][0-9]{0,9})-(?P<worker>[1-9][0-9]{0,9}|failed)\.json")
+_MOST_FILES, _MOST_SOURCES, _LONGEST_NAME, _LONGEST_ERROR = 10_000, 5_000, 4_096, 500
+"""The app's user writes there; a worker keeps to less."""
+_LONGEST, _MOST_TOLD = 1 << 21, 1 << 26
+"""Bytes of one file, and of all that are kept in memory."""
 
 
 class _Told(msgspec.Struct):
     """As `link.report` writes it."""
 
-    code: dict[str, int] = {}
-    memory: int = 0
-    limit: int = 0
-    error: str = ""
+    code: Annotated[
+        dict[Annotated[str, msgspec.Meta(max_length=_LONGEST_NAME)], Count],
+        msgspec.Meta(max_length=_MOST_SOURCES),
+    ] = {}
+    memory: Count = 0
+    limit: Count = 0
+    error: Annotated[str, msgspec.Meta(max_length=_LONGEST_ERROR)] = ""
 
 
 class Workers:
@@ -45,7 +54,7 @@ class Workers:
     def __init__(self, world: Running, say: SayNews) -> None:
         self._world, self._say = world, say
         self._code: dict[int, dict[str, int]] = {}
-        self._read: dict[str, tuple[float, _Told]] = {}
+        self._read: dict[str, tuple[os.stat_result, _Told]] = {}
         self._said: set[tuple[object, ...]] = set()
 
     async def watch(self) -> Rounds:
@@ -65,7 +74,9 @@ class Workers:
         return {
             "cannot_load": failed[1].error if failed else "",
             "other_code": {"pids": pids, "files": names},
-            "memory_limit": max((told.limit for told in found.values()), default=0),
+            "memory_limit": max((told.limit for told in found.values()), default=0)
+            if self._max_memory(number)
+            else 0,
         }
 
     def changed_on_disk(self, number: int) -> tuple[str, ...]:
@@ -78,9 +89,15 @@ class Workers:
         except OSError:
             return ()
 
+    def _max_memory(self, number: int) -> int:
+        """What is configured for the workers of that generation; 0 for none."""
+        plan = self._world.plans.get(number)
+        return int(float(plan.server.env.get("PORTICO_MAX_MEMORY", 0))) if plan else 0
+
     def _look(self, plans: dict[int, Plan], pids: dict[int, int]) -> list[News]:
-        for plan in plans.values():
-            self._read_all(Path(workers(plan.runtime)))
+        known, self._read = self._read, {}
+        for directory in {workers(plan.runtime) for plan in plans.values()}:
+            self._read_all(directory, known, {str(pid) for pid in pids.values()})
         self._code = {number: code for number, code in self._code.items() if number in plans}
         found = [item for number in plans for item in self._of_release(number, pids.get(number))]
         new = [(key, item) for key, item in found if key not in self._said]
@@ -90,7 +107,7 @@ class Workers:
     def _of_release(self, number: int, server: int | None) -> list[tuple[tuple[object, ...], News]]:
         found = self._of(server)
         if number not in self._code and found:
-            self._code[number] = min(found.items(), key=lambda one: self._read[one[0]][0])[1].code
+            self._code[number] = min(found.items(), key=lambda one: self._read[one[0]][0].st_mtime)[1].code
         told = self.status(number, server)
         made: list[tuple[tuple[object, ...], News]] = []
         if error := told["cannot_load"]:
@@ -100,8 +117,7 @@ class Workers:
             made.append(((number, *names), news.OtherCode(number, tuple(names), pids)))
         if limit := told["memory_limit"]:
             memory = max(told.memory for told in found.values() if told.limit)
-            configured = int(float(self._world.plans[number].server.env["PORTICO_MAX_MEMORY"]))
-            made.append(((number, "memory"), news.LargeWorker(memory, configured, limit)))
+            made.append(((number, "memory"), news.LargeWorker(memory, self._max_memory(number), limit)))
         return made
 
     def _of(self, server: int | None) -> dict[str, _Told]:
@@ -118,35 +134,55 @@ class Workers:
                 names |= changed
         return sorted(pids), sorted(names)
 
-    def _read_all(self, directory: Path) -> None:
-        """What is new of the files; those of processes that are gone go."""
-        known, self._read = self._read, {}
-        for path in directory.glob("*.json"):
-            with suppress(OSError, ValueError, msgspec.MsgspecError):
-                if not all(_lives(part) for part in path.stem.removesuffix("-failed").split("-")):
+    def _read_all(
+        self, directory: str, known: dict[str, tuple[os.stat_result, _Told]], servers: set[str]
+    ) -> None:
+        """What is new of the files of these servers; those of processes that are gone are removed."""
+        size = 0
+        for path, found in foreign.files(directory, _MOST_FILES):
+            match = _NAME.fullmatch(path.name)
+            if match is None:
+                continue
+            with suppress(OSError, ValueError):
+                if not all(_lives(pid) for pid in match.groups() if pid != "failed"):
                     path.unlink(missing_ok=True)
                     continue
-                written = path.stat().st_mtime
+                if match["server"] not in servers or size > _MOST_TOLD:
+                    continue
                 before = known.get(path.name)
-                if before and before[0] == written:
+                if before and _version(before[0]) == _version(found):
+                    size += found.st_size
                     self._read[path.name] = before
                 else:
-                    self._read[path.name] = written, msgspec.json.decode(foreign.text(path), type=_Told)
+                    text = foreign.content(path, _LONGEST)
+                    size += len(text)
+                    self._read[path.name] = found, decoded(text, _Told)
+
+
+def _version(found: os.stat_result) -> tuple[int, int, int]:
+    return found.st_ino, found.st_mtime_ns, found.st_size
 
 
 def _lives(pid: str) -> bool:
-    return pid.isdecimal() and Path("/proc", pid).exists()
+    return Path("/proc", pid).exists()
 
 
 def _changed(directory: Path, code: dict[str, int]) -> tuple[str, ...]:
-    return tuple(sorted(name for name, sum_ in code.items() if _checksum(directory / name) != sum_))
+    found, size = list[str](), 0
+    for name, sum_ in code.items():
+        content = _content(directory / name)
+        size += len(content or b"")
+        if size > _MOST_BYTES:
+            break  # no app has so much code
+        if content is None or zlib.crc32(content) != sum_:
+            found.append(name)
+    return tuple(sorted(found))
 
 
-def _checksum(path: Path) -> int | None:
+def _content(path: Path) -> bytes | None:
     """None for what is no ordinary file."""
     try:
-        number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:
+        with open(path, "rb", opener=foreign.unblocked) as file:
+            return file.read(_LARGEST)
+    except (OSError, ValueError):  # a name with a zero byte
         return None
-    with os.fdopen(number, "rb") as file:
-        return zlib.crc32(file.read(_LARGEST)) if stat.S_ISREG(os.fstat(number).st_mode) else None

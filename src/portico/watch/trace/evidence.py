@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import pwd
+import re
 import secrets
-import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from portico.place import foreign
 from portico.plan.paths import trace
 from portico.watch.follow import Follower, decoded
 from portico.watch.said import Complaint, complaints
+from portico.watch.trace import records
 from portico.watch.trace.client import Sent, Wish, connection_port, send
 
 _LINE_SECONDS = 4.0
@@ -32,6 +34,8 @@ _LINE_SECONDS = 4.0
 _RECORD_SECONDS = 2.0
 _LOOK_SECONDS = 0.02
 _KEPT = 50
+_TRACES, _MOST_FILES = "traces", 10_000
+_ID = re.compile(r"[0-9a-f]{32}")
 
 _UNREADABLE = (400, 414, 431)
 
@@ -140,16 +144,14 @@ def _invitation(house: House) -> Iterator[tuple[str, Path]]:
     """
     token, parent = secrets.token_hex(16), Path(trace(str(house.runtime)))
     try:
-        owner = house.runtime.stat().st_uid
-        for path, mode in ((parent, 0o711 if house.user else 0o700), (parent / token, 0o700)):
-            path.mkdir(mode=mode, exist_ok=True)
-            if os.geteuid() == 0:
-                path.chmod(mode)
-                os.chown(path, owner, -1)
-        if house.user:
-            shutil.chown(parent / token, house.user)
-    except OSError as error:
-        what = f"cannot be written: {error.strerror}"
+        worker = pwd.getpwnam(house.user).pw_uid if house.user else -1
+        with foreign.folder(house.runtime) as runtime:
+            owner = os.fstat(runtime).st_uid
+            mode, whose = 0o711 if house.user else 0o700, owner if worker < 0 else worker
+            with _made(runtime, parent.name, mode, owner) as own, _made(own, token, 0o700, whose):
+                pass
+    except (OSError, LookupError) as error:
+        what = f"cannot be written: {getattr(error, 'strerror', None) or error}"
         raise PorticoError(
             Problem(str(parent), what, "trace as the user who runs the site, or as root")
         ) from None
@@ -157,6 +159,18 @@ def _invitation(house: House) -> Iterator[tuple[str, Path]]:
         yield token, parent / token
     finally:
         foreign.remove_tree(parent / token)
+
+
+@contextmanager
+def _made(below: int, name: str, mode: int, owner: int) -> Iterator[int]:
+    """A directory of that name in an open one, open. Root gives it to its owner, and follows no link that is there."""
+    with suppress(FileExistsError):
+        os.mkdir(name, mode, dir_fd=below)
+    with foreign.folder(name, below) as own:
+        if os.geteuid() == 0:
+            os.fchmod(own, mode)
+            os.fchown(own, owner, -1)
+        yield own
 
 
 def _verdict(root: Node, sent: Sent, wish: Wish) -> tuple[Verdict | None, str]:
@@ -208,28 +222,37 @@ def _records(directory: Path, made: Evidence) -> list[dict[str, Any]]:
     ends = time.monotonic() + patience
     expected = bool(made.line and made.line.upstream)
     while True:
-        found = [record for path in directory.glob("*.json") if (record := _read(path))]
+        found = records.read(directory)
         is_whole = bool(found) and all(record["ended"] for record in found)
         if is_whole or time.monotonic() > ends or not (expected or found):
-            return sorted(found, key=lambda record: int(record["events"][0]["ns"]))
+            return found
         time.sleep(_LOOK_SECONDS)
 
 
-def _read(path: Path) -> dict[str, Any] | None:
+def keep(house: House, request_id: str, told: dict[str, Any]) -> None:
+    """Store a trace for who looks at it later; the oldest go. Only beside the logs of whose the site is."""
+    name = request_id if _ID.fullmatch(request_id) else secrets.token_hex(16)
     try:
-        found: dict[str, Any] = json.loads(foreign.text(path))
-    except (OSError, ValueError):
-        return None
-    return found
-
-
-def keep(state: Path, request_id: str, told: dict[str, Any]) -> None:
-    """Store a trace for who looks at it later; the oldest go."""
-    directory = state / "traces"
-    try:
-        directory.mkdir(mode=0o700, exist_ok=True)
-        (directory / f"{request_id or secrets.token_hex(16)}.json").write_text(json.dumps(told, default=str))
-        for path in sorted(directory.glob("*.json"), key=lambda path: path.stat().st_mtime)[:-_KEPT]:
-            path.unlink(missing_ok=True)
+        with foreign.folder(house.access_log.parent) as state:
+            owner = house.runtime.lstat().st_uid
+            if os.fstat(state).st_uid == owner:
+                with _made(state, _TRACES, 0o700, owner) as own:
+                    _write(own, f"{name}.json", json.dumps(told, default=str).encode(), owner)
+                    _remove_old(own, house.access_log.parent / _TRACES)
     except OSError:
         pass  # it was shown all the same
+
+
+def _write(below: int, name: str, text: bytes, owner: int) -> None:
+    foreign.remove(below, name)
+    with foreign.file(below, name, os.O_WRONLY | os.O_CREAT | os.O_EXCL) as number:
+        if os.geteuid() == 0:
+            os.fchown(number, owner, -1)
+        with open(number, "wb", closefd=False) as file:
+            file.write(text)
+
+
+def _remove_old(own: int, directory: Path) -> None:
+    found = [(status.st_mtime, path.name) for path, status in foreign.files(directory, _MOST_FILES)]
+    for _, name in sorted(found)[:-_KEPT]:
+        foreign.remove(own, name)

@@ -304,8 +304,8 @@ def _in_app(evidence: Evidence, record: dict[str, Any], events: dict[str, int]) 
                    place=f"{step['file']}:{step['line']}", note="" if step["ends"] else "still at work")  # fmt: skip
     if answer and events.get("started"):
         count = len(answer["headers"])
-        yield _row(evidence, APP, f"start_response({answer['status']}), {count} headers", _RESPONSE, APP, WORKER,
-                   at=events["started"])  # fmt: skip
+        yield _row(evidence, APP, f"start_response({answer.get('status', '')}), {count} headers", _RESPONSE, APP,
+                   WORKER, at=events["started"])  # fmt: skip
     if record.get("handed_over") or "handed over" in events:
         yield _row(evidence, APP, "speaks on the connection itself (WebSocket)", _RESPONSE, APP, NGINX)
     elif events.get("head sent"):
