@@ -328,6 +328,19 @@ class lock_held:  # noqa: N801  read like a function
         self._holder.communicate()
 
 
+def test_a_lock_that_another_user_left_is_made_anew(theirs: Path) -> None:
+    """Its owner could write into it whom `portico stop` is to end."""
+    path = theirs / lock.NAME
+    path.touch()
+    shutil.chown(path, USER)
+    number = lock._acquire(path)
+    try:
+        assert os.fstat(number).st_uid == 0
+        assert os.path.samestat(os.fstat(number), path.stat())
+    finally:
+        os.close(number)
+
+
 @pytest.mark.parametrize("owner", [USER, "root"])
 def test_root_ends_what_a_list_of_its_own_names_and_nothing_else(theirs: Path, owner: str) -> None:
     """The directory has been another user's, who may have left that file in it."""

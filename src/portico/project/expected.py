@@ -31,6 +31,7 @@ def keep(state: str, app: AppRef | None, directory: str, facts: AppFacts) -> Non
     """Remember the answers for the next start, in Portico's own directory."""
     draft = Path(state) / f"{_NAME}.next"
     with suppress(OSError, ValueError):  # a directory whose name is no UTF-8 is no JSON
+        draft.unlink(missing_ok=True)
         draft.touch(0o600)
         draft.write_bytes(msgspec.json.encode(_Kept(str(app or ""), directory, facts)))
         draft.replace(Path(state) / _NAME)

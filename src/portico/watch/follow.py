@@ -45,12 +45,6 @@ class Follower:
             if not self.waiting():
                 return
 
-    def close(self) -> None:
-        """Nothing is read any more."""
-        for one in self._files:
-            one.file.close()
-        self._files.clear()
-
     def text(self, most: int = MOST) -> bytes:
         """The same as they are in the file, each with its end; about `most` bytes, the rest at the next call."""
         self._look()
@@ -139,6 +133,14 @@ class _Opened:
             self._rest, self._is_within = b"", True
             self.file.seek(behind_hole(self.file.fileno(), self.file.tell()))
         return found[:end_at]
+
+
+def lines_of(path: Path, *, is_foreign: bool) -> Iterator[str]:
+    """The lines of a file that nobody appends to any more, whatever is put at its name meanwhile. Raises OSError."""
+    with FileIO(str(path), "r", opener=opened if is_foreign else unblocked) as file:
+        one = _Opened(file)
+        while one.waiting():
+            yield from decoded(one.text(MOST))
 
 
 def decoded(text: bytes) -> list[str]:

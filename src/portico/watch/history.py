@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 from portico.plan.paths import of_app
-from portico.watch.follow import Follower
+from portico.watch.follow import Follower, lines_of
 
 _NUMBER = re.compile(r"\.[1-9][0-9]{0,5}")
 
@@ -46,8 +45,7 @@ class Log:
             try:
                 if self._since and path.stat().st_mtime < self._since:
                     continue
-                with closing(Follower(path, from_start=True, is_foreign=self._is_foreign)) as file:
-                    yield from file.lines()
+                yield from lines_of(path, is_foreign=self._is_foreign)
             except OSError:
                 continue  # rotated once more in this moment
 

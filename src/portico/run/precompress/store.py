@@ -7,6 +7,7 @@ import os
 import time
 from pathlib import Path
 
+from portico.place.foreign import opened
 from portico.plan.packing import CODINGS
 
 _KEPT_DAYS = 14
@@ -27,7 +28,8 @@ class Store:
         for coding in CODINGS:
             path = self._path(key, coding)
             try:
-                found[coding] = path.read_bytes()
+                with open(path, "rb", opener=opened) as file:
+                    found[coding] = file.read()
                 os.utime(path)  # in use: see `prune`
             except OSError:
                 return None

@@ -44,6 +44,7 @@ def record(runtime: str, children: Iterable[Child]) -> None:
     path = Path(runtime) / NAME
     draft = path.with_suffix(".tmp")
     try:
+        draft.unlink(missing_ok=True)  # one of an earlier run under another user would stay that user's
         draft.touch(mode=0o600)
     except FileNotFoundError:
         return  # the runtime directory is gone, and this run is ending for it

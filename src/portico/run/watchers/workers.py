@@ -95,9 +95,10 @@ class Workers:
         return int(float(plan.server.env.get("PORTICO_MAX_MEMORY", 0))) if plan else 0
 
     def _look(self, plans: dict[int, Plan], pids: dict[int, int]) -> list[News]:
-        known, self._read = self._read, {}
+        servers, read = {str(pid) for pid in pids.values()}, dict[str, tuple[os.stat_result, _Told]]()
         for directory in {workers(plan.runtime) for plan in plans.values()}:
-            self._read_all(directory, known, {str(pid) for pid in pids.values()})
+            read |= self._read_all(directory, servers)
+        self._read = read  # at once: `status` looks meanwhile
         self._code = {number: code for number, code in self._code.items() if number in plans}
         found = [item for number in plans for item in self._of_release(number, pids.get(number))]
         new = [(key, item) for key, item in found if key not in self._said]
@@ -134,11 +135,9 @@ class Workers:
                 names |= changed
         return sorted(pids), sorted(names)
 
-    def _read_all(
-        self, directory: str, known: dict[str, tuple[os.stat_result, _Told]], servers: set[str]
-    ) -> None:
-        """What is new of the files of these servers; those of processes that are gone are removed."""
-        size = 0
+    def _read_all(self, directory: str, servers: set[str]) -> dict[str, tuple[os.stat_result, _Told]]:
+        """The files of these servers, each read when it is new; those of processes that are gone are removed."""
+        known, size = dict[str, tuple[os.stat_result, _Told]](), 0
         for path, found in foreign.files(directory, _MOST_FILES):
             match = _NAME.fullmatch(path.name)
             if match is None:
@@ -149,14 +148,15 @@ class Workers:
                     continue
                 if match["server"] not in servers or size > _MOST_TOLD:
                     continue
-                before = known.get(path.name)
+                before = self._read.get(path.name)
                 if before and _version(before[0]) == _version(found):
                     size += found.st_size
-                    self._read[path.name] = before
+                    known[path.name] = before
                 else:
                     text = foreign.content(path, _LONGEST)
                     size += len(text)
-                    self._read[path.name] = found, decoded(text, _Told)
+                    known[path.name] = found, decoded(text, _Told)
+        return known
 
 
 def _version(found: os.stat_result) -> tuple[int, int, int]:
