@@ -21,7 +21,9 @@ Count = Annotated[int, msgspec.Meta(ge=0, le=LARGEST)]
 """A number of bytes, a moment in nanoseconds."""
 Pid = Annotated[int, msgspec.Meta(ge=0, le=1 << 22)]
 """The kernel gives no larger ones (proc(5), pid_max)."""
-Seconds = Annotated[float, msgspec.Meta(ge=0, le=1e10)]
+Seconds = Annotated[float, msgspec.Meta(ge=0, le=LARGEST)]
+Moment = Annotated[float, msgspec.Meta(ge=0, le=1e10)]
+"""Seconds since 1970: a year that a calendar has, and nanoseconds that 64 bits hold."""
 
 
 class UnreadableError(ValueError):

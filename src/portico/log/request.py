@@ -13,7 +13,7 @@ from typing import Annotated, Any, Final, Self
 
 import msgspec
 
-from portico.decoding import UNREADABLE, Count, Seconds, UnreadableError, number
+from portico.decoding import UNREADABLE, Count, Moment, Seconds, UnreadableError, number
 from portico.link.context import Parent, parse
 
 NAME: Final = "access.log"
@@ -61,7 +61,7 @@ class Request(msgspec.Struct, frozen=True, dict=True, kw_only=True):
     """None where the line does not say: that of a file, and all behind declared proxies."""
     agent: str = ""
     referer: str = ""
-    ended: Seconds = 0.0
+    ended: Moment = 0.0
     traceparent: str = ""
     trusted: str = ""
 

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from portico.decoding import Pid, Seconds, decoded
+from portico.decoding import Moment, Pid, decoded
 from portico.errors import PorticoError, Problem
 from portico.plan.model import Plan
 
@@ -33,7 +33,7 @@ class Running:
     pid: Pid
     app: str
     urls: tuple[str, ...]
-    since: Seconds
+    since: Moment
     stage: str = ""
     """What it does before it can be asked: "importing shop:app"; empty when it can."""
     started_in: str = ""
