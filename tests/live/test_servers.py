@@ -94,7 +94,8 @@ def test_uwsgi_serves_and_says_so(uwsgi: Served) -> None:
 
 def test_uwsgi_starts_without_a_page_about_itself(uwsgi: Served) -> None:
     assert "spawned uWSGI" not in uwsgi.stderr()
-    before = {line.strip() for line in uwsgi.stderr().partition(" serving  ")[0].splitlines()}
+    begun = uwsgi.stderr().partition(" serving  ")[0].splitlines()
+    before = {line.strip() for line in begun if not line.startswith("still ")}  # importing, on a busy machine
     assert before <= {"starting ...", "said at import", "an error at import", ""}
     assert "an error at import" in before
     logs = portico("logs", "--no-follow", cwd=uwsgi.directory)

@@ -67,13 +67,13 @@ def test_a_full_runtime_directory_stops_no_site_and_refuses_a_reload_with_words(
 
 
 def _reload_while_full(run: Served) -> None:
-    arbiter = next(child for child in run.processes() if "gunicorn" in " ".join(child.cmdline()))
+    arbiter = run.called("gunicorn")[0]
     write_files(run.directory, {"app.py": APP.format(name="new")})
     with _full(run.runtime):
         run.process.send_signal(signal.SIGHUP)
         _until(lambda: "no space left on device" in run.stderr(), run)
-        assert "free some space on that disk" in run.stderr()
-        assert str(run.runtime) in run.stderr()
+        run.until_said("free some space on that disk")
+        run.until_said(str(run.runtime))
         os.kill(arbiter.pid, signal.SIGKILL)
         _until(lambda: "is back after" in run.stderr(), run)
         assert run.get().status_code == 200
