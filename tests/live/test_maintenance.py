@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 
@@ -47,6 +48,26 @@ def test_the_page_says_the_message_as_text_whatever_is_in_it(closed: Served) -> 
     assert error["detail"] == 'back at <5> & "soon" <!--# echo var="uri" -->'
     assert error["request_id"] == closed.line(answer)["id"]
     assert closed.client.post(closed.url, content="x").status_code == 503
+
+
+def test_its_answers_are_no_failures(closed: Served) -> None:
+    def counts() -> dict[str, int]:
+        told: dict[str, int] = json.loads(portico("status", "--json", cwd=closed.directory).stdout)[
+            "requests"
+        ]
+        return told
+
+    before, give_up = counts(), time.monotonic() + 60
+    assert closed.get("/counted").status_code == 503
+    while (now := counts())["maintenance"] == before["maintenance"]:
+        assert time.monotonic() < give_up, now
+    assert now["failed"] == before["failed"]
+    logs = portico("logs", "--no-follow", "--json", "--path", "/counted", cwd=closed.directory).stdout
+    assert json.loads(logs.splitlines()[-1])["outcome"] == "maintenance"
+    metrics = 'portico_requests_total{route="(nginx)",status="maintenance"} '
+    while f"{metrics}0" in (told := portico("metrics", cwd=closed.directory).stdout) or metrics not in told:
+        assert time.monotonic() < give_up, told
+    assert 'route="(nginx)",status="5xx"} 0' in told
 
 
 def test_health_asks_the_app_and_files_are_served(closed: Served) -> None:

@@ -75,16 +75,20 @@ def test_what_nginx_writes_comes_back(fields: dict[str, Any]) -> None:
 
 
 @given(
-    st.lists(st.integers(100, 599), max_size=9),
+    st.lists(st.sampled_from([503, *range(100, 600)]), max_size=9),
+    st.sampled_from([{}, {"upstream": "unix:/run/app.sock"}, {"limit_rate": "REJECTED"}]),
     st.sampled_from(["", "garbage", "[]"]),
 )
-def test_what_is_counted_as_bytes_agrees_with_what_is_read(statuses: list[int], bad: str) -> None:
+def test_what_is_counted_as_bytes_agrees_with_what_is_read(
+    statuses: list[int], more: dict[str, str], bad: str
+) -> None:
     """A line that was cut, with an end or without one."""
-    good = [line(time="t", uri='"status":500"}', status=status) + b"\n" for status in statuses]
+    good = [line(time="t", uri='"status":500"}', status=status, **more) + b"\n" for status in statuses]
     text = b"".join(good) + (bad + "\n" if bad else "").encode()
     found = [one for one in map(Request.parse, text.split(b"\n")[:-1]) if one]
     failed, left = sum(one.is_failed for one in found), sum(one.is_left for one in found)
-    assert counted(text) == Counts(len(found), failed, left, int(bool(bad)))
+    closed = sum(one.is_closed_site for one in found)
+    assert counted(text) == Counts(len(found), failed, left, int(bool(bad)), closed)
     if good:  # a full disk cut a line, and the next one was written behind it
         assert counted(b'{"time":"t","uri":"/' + b"".join(good)).unread == 1
 

@@ -58,24 +58,25 @@ def test_each_line_counts_where_it_belongs() -> None:
         line(status=429, upstream="", worker=""),
         line(status=429, worker="1 1 77 1 home"),
         line(status=503, upstream="", worker="", limit_connections="REJECTED"),
+        line(status=503, upstream="", worker=""),
         line(status=499, worker=""),
     )
     assert {name: route.classes for name, route in metrics.routes.items()} == {
-        "home": [0, 0, 1, 0, 1, 0, 0],
-        UNNAMED: [0, 0, 0, 0, 1, 0, 0],
-        SERVER: [0, 0, 0, 0, 0, 1, 1],
-        NGINX: [0, 0, 0, 1, 1, 1, 0],
-        "page": [0, 0, 1, 0, 0, 0, 0],
+        "home": [0, 0, 1, 0, 1, 0, 0, 0],
+        UNNAMED: [0, 0, 0, 0, 1, 0, 0, 0],
+        SERVER: [0, 0, 0, 0, 0, 1, 1, 0],
+        NGINX: [0, 0, 0, 1, 1, 1, 0, 1],
+        "page": [0, 0, 1, 0, 0, 0, 0, 0],
     }
     assert metrics.limited == 2  # nginx's own; the app's 429 is the app's
-    assert metrics.by_nginx == 4
+    assert metrics.by_nginx == 5
     assert metrics.retried == 1
     assert metrics.upstreams == {APP: 4, "unix:/run/shop/app.1.sock": 1}
     assert metrics.cache == {"HIT": 1}
     assert metrics.workers == {"77": 3}
     assert metrics.app.count == 3  # not that of the page in the cache, which is another request's
     assert metrics.queue.count == 2
-    assert metrics.bytes_in == 900
+    assert metrics.bytes_in == 1000
 
 
 def test_the_share_of_the_cache_counts_only_what_it_keeps() -> None:
@@ -192,7 +193,7 @@ def test_a_moment_is_what_came_in_it() -> None:
         metrics.count(line(status=500) + line() * 9)
         told = moments.tick(100.0 + second, waiting=0)
     assert told["rate"] == 10
-    assert told["classes"] == [0, 0, 9, 0, 0, 1, 0]
+    assert told["classes"] == [0, 0, 9, 0, 0, 1, 0, 0]
     assert moments.now()["rate"] == 10
     assert moments.now()["workers"] == {"77": 10}
     assert len(moments.history) == 30

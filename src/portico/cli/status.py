@@ -155,13 +155,15 @@ def _state_lines(status: dict[str, Any]) -> list[str]:
         lines += [f"             lets in {let_in}"] if let_in else []
     if status["pause"]:
         lines.append(output.warned(f"  paused     for {status['pause']['left_seconds']:.0f} s more"))
-    minute = _requests(*(requests[f"last_minute{what}"] for what in ("", "_failed", "_left")))
+    kinds = ("failed", "left", "maintenance")
+    minute = _requests(requests["last_minute"], *(requests[f"last_minute_{kind}"] for kind in kinds))
+    total = _requests(requests["total"], *(requests[kind] for kind in kinds))
     unread = [output.warned(f"             {unread_lines(requests['unread'])}")] if requests["unread"] else []
     restarts = [f"{name} {times}" for name, times in status["restarts"].items()]
     lines += [*_copies(status["compressed"]), *_bodies(status["bodies"])]
     return [
         *lines,
-        f"  requests   {_requests(*(requests[what] for what in ('total', 'failed', 'left')))}; last minute {minute}",
+        f"  requests   {total}; last minute {minute}",
         *unread,
         f"  queue      {queue['waiting']} waiting, {queue['with_app']} with the app",
         *_slow(status["slow"]),
@@ -219,10 +221,11 @@ def _bodies(bodies: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _requests(total: int, failed: int, left: int) -> str:
+def _requests(total: int, failed: int, left: int, maintenance: int) -> str:
     """`1,204, 3 failed, 2 left`: the clients of the last left before their answers began."""
     words = output.bad(f"{failed:,} failed") if failed else "0 failed"
-    return f"{total:,}, {words}" + (f", {output.warned(f'{left:,} left')}" if left else "")
+    words += f", {output.warned(f'{left:,} left')}" if left else ""
+    return f"{total:,}, {words}" + (f", {maintenance:,} in maintenance" if maintenance else "")
 
 
 def _plan(plan: dict[str, Any]) -> list[str]:

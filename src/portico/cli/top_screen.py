@@ -100,12 +100,13 @@ def _arrow(value: float) -> str:
     return f"─{rate(value):>7s}/s ─▸"
 
 
+_CLASSES = ("2xx", "3xx", "4xx", "5xx", "clients left", "in maintenance")
+
+
 def _numbers(item: dict[str, Any], width: int) -> list[str]:
     now, queue = item["now"], item["house"]["queue"]
     groups = ", ".join(
-        f"{name} {rate(value)}/s"
-        for name, value in zip(("2xx", "3xx", "4xx", "5xx", "clients left"), now["classes"][2:], strict=True)
-        if value
+        f"{name} {rate(value)}/s" for name, value in zip(_CLASSES, now["classes"][2:], strict=True) if value
     )
     cache = f"{now['hits'] / now['asked']:.0%} from the cache (routes it keeps)  " if now["asked"] else ""
     limited = f"{rate(now['limited'])}/s over the limit  " if now["limited"] else ""

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from portico.log.request import BEGIN_MARK, FAILED_MARK, LEFT_MARK
+from portico.log.request import BEGIN_MARK, FAILED_MARK, LEFT_MARK, UNAVAILABLE_MARK, Request
 
 
 class Counts(NamedTuple):
-    """Requests; of them those answered 5xx, and those whose client left; and lines that cannot be read."""
+    """Requests; of them those that failed, and those whose client left; lines that cannot be read; and requests
+    while the site was closed."""
 
     requests: int = 0
     failed: int = 0
     left: int = 0
     unread: int = 0
+    maintenance: int = 0
 
     def plus(self, more: Counts) -> Counts:
         return Counts(*(one + other for one, other in zip(self, more, strict=True)))
@@ -27,4 +29,11 @@ def counted(text: bytes) -> Counts:
     """
     lines = text.count(b"\n")
     unread = abs(lines - text.count(BEGIN_MARK))
-    return Counts(lines - unread, text.count(FAILED_MARK), text.count(LEFT_MARK), unread)
+    closed = _closed(text) if UNAVAILABLE_MARK in text else 0
+    return Counts(lines - unread, text.count(FAILED_MARK) - closed, text.count(LEFT_MARK), unread, closed)
+
+
+def _closed(text: bytes) -> int:
+    """How many of them are of maintenance; these few are read."""
+    found = (Request.parse(line) for line in text.split(b"\n") if UNAVAILABLE_MARK in line)
+    return sum(request.is_closed_site for request in found if request)

@@ -19,11 +19,13 @@ from portico.link.context import Parent, parse
 NAME: Final = "access.log"
 CLIENT_LEFT: Final = 499
 """The client closed its connection before a byte of its answer was sent; nginx's map makes sure that this is logged."""
+UNAVAILABLE: Final = 503
 CLOSED: Final = 444
 """nginx closed the connection without an answer."""
 HITS: Final = frozenset({"HIT", "STALE", "UPDATING", "REVALIDATED"})
 """nginx's words for an answer that it had stored. REVALIDATED: it asked the app whether the stored one still holds."""
 FAILED_MARK, LEFT_MARK, TRACED_MARK = b'"status":5', b'"status":499', b'"agent":"portico-trace"'
+UNAVAILABLE_MARK = b'"status":503'
 """Bytes that only such a line has. A client cannot send them: within its own text nginx writes \\" for a quote."""
 BEGIN_MARK = b'{"time":"'
 """What each line begins with."""
@@ -80,8 +82,13 @@ class Request(msgspec.Struct, frozen=True, dict=True, kw_only=True):
 
     @property
     def is_failed(self) -> bool:
-        """The answer is a 5xx."""
-        return self.status >= 500
+        """The answer is a 5xx, and not that of maintenance."""
+        return self.status >= 500 and not self.is_closed_site
+
+    @property
+    def is_closed_site(self) -> bool:
+        """The site was closed (`portico maintenance`): only then does nginx answer 503 and ask nobody."""
+        return self.status == UNAVAILABLE and not self.upstream and not self.is_limited
 
     @property
     def is_left(self) -> bool:
@@ -90,9 +97,11 @@ class Request(msgspec.Struct, frozen=True, dict=True, kw_only=True):
 
     @property
     def outcome(self) -> str:
-        """One word: "left", "closed" (by nginx, without an answer), "failed", or "answered"."""
+        """One word: "left", "closed" (by nginx, without an answer), "maintenance", "failed", or "answered"."""
         if self.is_left:
             return "left"
+        if self.is_closed_site:
+            return "maintenance"
         return "closed" if self.status == CLOSED else "failed" if self.is_failed else "answered"
 
     @property

@@ -33,7 +33,8 @@ def exposition(metrics: Metrics, house: Mapping[str, Any], traced: Mapping[str, 
 def _families(m: Metrics, house: Mapping[str, Any]) -> Iterator[Iterator[str]]:
     yield _family(
         "requests_total", "counter",
-        "Requests by route and class of status; left: the client left before its answer began.", _requests(m),
+        "Requests by route and class of status; left: the client left before its answer began; "
+        "maintenance: the site was closed.", _requests(m),
     )  # fmt: skip
     yield _histograms(
         "request_seconds", "From the first byte of a request to the last of its answer, as nginx saw it.",
@@ -75,7 +76,7 @@ def _requests(m: Metrics) -> Iterator[Sample]:
                 yield {"route": name, "status": group}, count
 
 
-_USUAL = frozenset({"2xx", "3xx", "4xx", "5xx", "left"})
+_USUAL = frozenset({"2xx", "3xx", "4xx", "5xx", "left", "maintenance"})
 
 
 def _of_house(house: Mapping[str, Any]) -> Iterator[Iterator[str]]:

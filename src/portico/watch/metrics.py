@@ -30,9 +30,10 @@ MOST_RECENT = 20
 _LONGEST_NAME = 120
 _MOST_PIDS, _LONGEST_PID = 1000, 10
 _BOUNDS_US = tuple(round(bound * 1e6) for bound in BOUNDS)
-CLASSES = ("other", "1xx", "2xx", "3xx", "4xx", "5xx", "left")
-"""Classes of status; "left": the client left before its answer began, so that it is neither failed nor served."""
-_LEFT = CLASSES.index("left")
+CLASSES = ("other", "1xx", "2xx", "3xx", "4xx", "5xx", "left", "maintenance")
+"""Classes of status; "left": the client left before its answer began, so that it is neither failed nor served;
+"maintenance": the site was closed on purpose."""
+_LEFT, _MAINTENANCE = CLASSES.index("left"), CLASSES.index("maintenance")
 
 
 class Route:
@@ -135,6 +136,8 @@ class Metrics:
         if route is None:
             route = self._route(words[4] if has_worker else SERVER if upstream or request.cache else NGINX)
         group = _LEFT if status == CLIENT_LEFT else status // 100 if 100 <= status < 600 else 0
+        if group == 5 and request.is_closed_site:
+            group = _MAINTENANCE
         route.classes[group] += weight
         times = route.times
         times.steps[bisect_left(BOUNDS, seconds)] += weight

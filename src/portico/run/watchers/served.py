@@ -55,9 +55,11 @@ class Served:
             "failed": all_of_them.failed,
             "left": all_of_them.left,
             "unread": all_of_them.unread,
+            "maintenance": all_of_them.maintenance,
             "last_minute": last.requests,
             "last_minute_failed": last.failed,
             "last_minute_left": last.left,
+            "last_minute_maintenance": last.maintenance,
         }
 
     def _catch_up(self) -> None:

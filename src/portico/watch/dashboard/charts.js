@@ -13,6 +13,7 @@ const CHARTS = [
       ["3xx", "var(--moved-fill)", (s) => s.classes[3]],
       ["4xx", "var(--warn-fill)", (s) => s.classes[4]],
       ["clients left", "var(--left-fill)", (s) => s.classes[6]],
+      ["maintenance", "var(--p95)", (s) => s.classes[7]],
       ["5xx", "var(--bad-fill)", (s) => s.classes[5] + s.classes[0]],
     ],
   },

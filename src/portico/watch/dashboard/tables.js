@@ -112,7 +112,7 @@ function row(line) {
 
 /** The status, and a word where it is not the status of an answer: the client left before one began. */
 function status(line) {
-  return line.outcome === "left" ? `${line.status} client left` : line.status;
+  return line.outcome === "left" ? `${line.status} client left` : line.outcome === "maintenance" ? `${line.status} maintenance` : line.status;
 }
 
 /** Move the focus among the requests: 1 is down. */
