@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -133,7 +133,10 @@ def run(
         if end.problems:  # the files stay: people look at what was in force
             problems = end.problems if plan.has_app else map(without_app, end.problems)
             raise _ERRORS.get(end.code, PorticoError)(*problems)
-        files.remove(plan.runtime)
+        with suppress(
+            OSError
+        ):  # without a free descriptor, say: it has stopped well, and the next start removes them
+            files.remove(plan.runtime)
     return end.code
 
 
