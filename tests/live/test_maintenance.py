@@ -58,7 +58,9 @@ def test_its_answers_are_no_failures(closed: Served) -> None:
         return told
 
     before, give_up = counts(), time.monotonic() + 60
-    assert closed.get("/counted").status_code == 503
+    answer = closed.get("/counted")
+    assert answer.status_code == 503
+    closed.line(answer)  # what the tests before this one left in nginx's buffers is counted, too
     while (now := counts())["maintenance"] == before["maintenance"]:
         assert time.monotonic() < give_up, now
     assert now["failed"] == before["failed"]

@@ -157,7 +157,7 @@ def test_what_workers_tell_of_slow_requests_leaves_the_others_readable(shop: Ser
         json.dumps([slow | {"pid": 10**30}]),
         json.dumps([slow | {"age_seconds": 1e300}]),
     ]
-    files = [(runtime / "slow" / f"{next(pids)}.json", "text", text) for text in [*texts, json.dumps([slow])]]
+    files = [(runtime / "slow" / f"{next(pids)}.json", "text", text) for text in [json.dumps([slow]), *texts]]
     files += [(runtime / "slow" / f"{next(pids)}.json", *one) for one in OTHERS]
     write(*files)
     try:
