@@ -127,7 +127,7 @@ def _patiently(site: Site) -> tuple[int, str]:
 
 
 def test_crash_loop_of_a_serving_app_says_down_and_heals(site: Site) -> None:
-    site.start()
+    site.start(start=20)  # a start that never answers is given up then, three times
     good = (site.app / "app.py").read_text()
     (site.app / "app.py").write_text("raise SystemExit(1)\n")
     os.kill(site.arbiter(), signal.SIGKILL)
