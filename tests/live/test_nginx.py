@@ -27,6 +27,8 @@ from tests.support import (
 
 pytestmark = pytest.mark.timeout(300)
 AUTO = {"PORTICO_NGINX": "auto"}
+PUBLIC = ("--https", "local", "--domain", "shop.example")
+"""A site of which severe faults are said loudly: others than the users of this machine reach it."""
 FLOW, BODY = "CVE-2026-123007", "CVE-2026-118899"
 
 
@@ -44,7 +46,7 @@ def patched(_needs_nginx: None) -> None:
 @pytest.fixture(scope="module")
 def auto(patched: None) -> Iterator[tuple[Served, int]]:
     port = free_port()
-    words = ("--https", "local", "--https-listen", f"127.0.0.1:{port}")
+    words = (*PUBLIC, "--https-listen", f"127.0.0.1:{port}")
     with served({"app.py": APP}, *words, env=AUTO) as run:
         yield run, port
 
@@ -52,7 +54,7 @@ def auto(patched: None) -> Iterator[tuple[Served, int]]:
 @pytest.fixture(scope="module")
 def embedded() -> Iterator[tuple[Served, int]]:
     port = free_port()
-    words = ("--https", "local", "--https-listen", f"127.0.0.1:{port}", "--nginx", "embedded")
+    words = (*PUBLIC, "--https-listen", f"127.0.0.1:{port}", "--nginx", "embedded")
     with served({"app.py": APP}, *words) as run:
         yield run, port
 
@@ -62,7 +64,7 @@ def test_auto_takes_the_patched_one_and_says_why(auto: tuple[Served, int]) -> No
     (line,) = (line for line in run.stderr().splitlines() if line.lstrip().startswith("nginx "))
     assert "(system) was taken: no known faults that this site would use; the embedded 1.31.3 has " in line
     assert "DANGER" not in run.stderr()
-    assert handshake(port, "localhost").alpn == "h2"
+    assert handshake(port, "shop.example").alpn == "h2"
     assert Path(run.master().exe()).resolve() == Path(find_nginx("system").path).resolve()
 
 
@@ -72,12 +74,12 @@ def test_a_reload_keeps_the_nginx_that_runs(auto: tuple[Served, int]) -> None:
     done = portico("reload", cwd=run.directory, env=AUTO)
     assert done.returncode == 0, done.stderr
     assert run.master().pid == before
-    assert handshake(port, "localhost").alpn == "h2"
+    assert handshake(port, "shop.example").alpn == "h2"
 
 
 def test_http2_is_off_on_a_build_with_a_severe_fault_in_it(embedded: tuple[Served, int]) -> None:
     run, port = embedded
-    assert handshake(port, "localhost").alpn == "http/1.1"
+    assert handshake(port, "shop.example").alpn == "http/1.1"
     (danger,) = (line for line in run.stderr().splitlines() if "DANGER" in line)
     assert BODY in danger
     assert FLOW not in danger, "it is avoided"
@@ -86,7 +88,7 @@ def test_http2_is_off_on_a_build_with_a_severe_fault_in_it(embedded: tuple[Serve
 
 def test_explain_says_why_http2_is_off(embedded: tuple[Served, int]) -> None:
     run, port = embedded
-    words = ("--https", "local", "--https-listen", f"127.0.0.1:{port}", "--listen", f"127.0.0.1:{run.port}")
+    words = (*PUBLIC, "--https-listen", f"127.0.0.1:{port}", "--listen", f"127.0.0.1:{run.port}")
     said = portico("explain", "http2", *words, "--nginx", "embedded", cwd=run.directory)
     assert f"has {FLOW} (memory corruption through HTTP/2's flow control)" in said.stdout, said
 

@@ -74,7 +74,7 @@ def test_of_a_flood_a_part_is_looked_at_and_counts_for_all(monkeypatch: pytest.M
     """Four hundred thousand lines at once, some 30 MB."""
     many = 400_000
     lines = [
-        f'{{"id":"{n:032}","status":{503 if n % 10 == 0 else 200},"bytes_out":{n},"seconds":0.0}}'
+        f'{{"id":"{n:032}","status":{502 if n % 10 == 0 else 200},"bytes_out":{n},"seconds":0.0}}'
         for n in range(1000)
     ]
     text = "".join(f"{line}\n" for line in lines)
