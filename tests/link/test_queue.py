@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,8 +15,10 @@ import pytest
 
 from portico.link.peer import VARIABLE, Peers
 from portico.link.queue import Queue, has_waited, limit_seconds
-from portico.plan.model import Ladder
-from tests.link.stage import Stage, stage, until
+from portico.plan.model import Health, Ladder
+from portico.run.upstream import health
+from tests.link.stage import Stage, stage, start_gunicorn, until
+from tests.support import private_directory
 
 APP = """
 import pathlib, time
@@ -72,6 +76,53 @@ def test_what_waited_for_an_app_that_was_not_there_is_executed() -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
         assert Queue(31).vain({"PORTICO_MSEC": str(time.time() - 29)}, ours) is None
+
+
+SLOW_IMPORT = """
+import pathlib, time
+
+here = pathlib.Path(__file__).parent
+while not (here / "go").exists():
+    time.sleep(0.01)
+
+def app(environ, start):
+    with (here / "asked.txt").open("a") as asked:
+        asked.write("once\\n")
+    start("200 OK", [("Content-Length", "0")])
+    return []
+"""
+
+
+def test_an_app_that_imports_for_long_is_asked_once_however_often_the_question_was_given_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each would be a visit to its front page, and a traceback where that fails."""
+    before = threading.active_count()
+    question = Health("/", "localhost", "http", "", 60.0)
+
+    def asked(path: Path) -> health.Answer:
+        return asyncio.run(health.in_time(lambda: health.ask_server(str(path), question)))
+
+    with private_directory() as directory:
+        (directory / "app.py").write_text(SLOW_IMPORT)
+        gunicorn = start_gunicorn(directory, 4, 1, (), {})
+        try:
+            path = directory / "app.sock"
+            until(path.exists)
+            with monkeypatch.context() as hurried:
+                hurried.setattr(health, "ASK_SECONDS", 0.3)
+                assert [asked(path).status for _ in range(3)] == [0, 0, 0]
+            until(lambda: threading.active_count() == before)  # each has closed its connection
+            (directory / "go").touch()
+            answers = [asked(path)]
+            while not answers[-1].is_well:
+                answers.append(asked(path))
+            # The queue is taken in its order: those three were taken before.
+            assert 1 <= (directory / "asked.txt").read_text().count("once") <= len(answers)
+        finally:
+            gunicorn.terminate()
+            gunicorn.wait(60)
+        assert "overload" not in (directory / "gunicorn.log").read_text()
 
 
 @pytest.mark.parametrize("seconds", [1, 30, 3600])

@@ -64,7 +64,9 @@ class Queue:
             found = Vain.LEFT
         elif self._waited_seconds(environ) > self._limit(environ):
             found = Vain.EXPIRED
-        if found:
+        if (
+            found and float(environ["PORTICO_MSEC"]) >= self._since
+        ):  # else no overload: nobody was there to take it
             self._counts[found] += 1
         return found
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import secrets
+import time
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -101,7 +102,12 @@ async def ask_server(path: str, health: Health) -> Answer:
         host=health.host,
         scheme=health.scheme,
         timeout=ASK_SECONDS,
-        variables={"SCRIPT_NAME": health.script_name, "HTTP_X_REQUEST_ID": name},
+        # When it was asked: an app that was not there in time then does not answer a question that was given up.
+        variables={
+            "SCRIPT_NAME": health.script_name,
+            "PORTICO_MSEC": f"{time.time():.3f}",
+            "HTTP_X_REQUEST_ID": name,
+        },
         limit=0,  # the head is the answer; a body may be an endless stream
         error_limit=_BODY_BYTES,
     )
