@@ -131,10 +131,8 @@ def _serve(
             waiting.over()
         if isinstance(item, news.Ready):
             item = news.Ready(item.took_seconds + gathered.import_seconds)
-        if isinstance(
-            item, news.Switched
-        ):  # not before: a release that is refused tells nothing of the next start
-            remember()
+        if isinstance(item, news.Switched):
+            remember()  # not before: a release that is refused tells nothing of the next start
         _say(item, gathered, screen)
 
     return run(

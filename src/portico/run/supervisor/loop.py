@@ -133,9 +133,7 @@ def run(
         if end.problems:  # the files stay: people look at what was in force
             problems = end.problems if plan.has_app else map(without_app, end.problems)
             raise _ERRORS.get(end.code, PorticoError)(*problems)
-        with suppress(
-            OSError
-        ):  # without a free descriptor, say: it has stopped well, and the next start removes them
+        with suppress(OSError):  # it has stopped well, and the next start removes them
             files.remove(plan.runtime)
     return end.code
 
