@@ -64,9 +64,8 @@ class Queue:
             found = Vain.LEFT
         elif self._waited_seconds(environ) > self._limit(environ):
             found = Vain.EXPIRED
-        if (
-            found and float(environ["PORTICO_MSEC"]) >= self._since
-        ):  # else no overload: nobody was there to take it
+        was_sent_to_us = float(environ["PORTICO_MSEC"]) >= self._since
+        if found and was_sent_to_us:  # else it is no overload: nobody was there to take it
             self._counts[found] += 1
         return found
 
