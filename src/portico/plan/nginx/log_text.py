@@ -53,7 +53,7 @@ _GONE = r"~^(?:0:[23]\d\d|\d+:000)$"
 def text_maps() -> list[Directive]:
     """The variables of a line whose own text may be no JSON, at `http` level. Each names only those before it.
 
-    One look at all texts together decides for nearly every request; six looks cost it 4 us.
+    One look at all texts together decides for nearly every request; six looks cost more.
     """
     return [*_ordinary(PLAIN, ""), *_ordinary(DIRECT, HEADERS), *map(_text, _TEXTS), _status()]
 
