@@ -32,7 +32,7 @@ from tests.support import (
 )
 
 CHECK_SECONDS = 0.2
-ASK_SECONDS = 2.0
+MOST_LATE = 20
 FLASK = "from flask import Flask\napp = Flask(__name__)\n@app.route('/')\ndef here():\n    return 'the app'\n"
 
 
@@ -129,16 +129,16 @@ def test_a_sticky_client_stays_until_its_server_is_drained() -> None:
 
 @pytest.mark.parametrize("how", ["dies", FAILING, HANGING])
 def test_a_server_that_fails_is_out_within_two_checks_and_comes_back(how: str) -> None:
-    with shared(3, before='request_timeout = "3s"') as (run, (a, *_)), Load(run.port) as load:
+    with shared(3, before='request_timeout = "3s"') as (run, (a, b, _)), Load(run.port) as load:
         time.sleep(0.3)
-        failed = time.monotonic()
+        failed, rounds = time.monotonic(), len(b.checked)
         if how == "dies":
             a.stop()
         else:
             a.mode = how
         out_seconds = until(lambda: f"server {a.address} is out" in run.stderr())
-        at_most = 2 * max(CHECK_SECONDS, ASK_SECONDS if how == HANGING else 0)
-        assert out_seconds < at_most + 30  # what is beyond is the machine's
+        # All are checked in the same rounds; some pass while the words are on their way on a busy machine.
+        assert len(b.checked) - rounds <= 2 + MOST_LATE
         # nginx takes a moment to read its files again, and a worker of it that is leaving takes one more request
         # from a connection it has.
         until(lambda: _is_left_alone(a))

@@ -14,8 +14,8 @@ from tests.run.conftest import eventually
 if TYPE_CHECKING:
     from tests.run.conftest import Clients, Site
 
-AT_ONCE_SECONDS = 40
-"""Nobody waited before it was started again; the rest is the machine's."""
+AT_ONCE_SECONDS = 0.1
+"""How long Portico waits before it starts a process again that served well; the rest is the machine's."""
 
 
 def test_app_worker(site: Site, clients: Callable[..., Clients]) -> None:
@@ -35,8 +35,8 @@ def test_arbiter(site: Site, clients: Callable[..., Clients]) -> None:
     old = site.arbiter()
     with clients() as load:
         os.kill(old, signal.SIGKILL)
-        site.hear("Restarting")
-        assert site.hear("Recovered")["down_seconds"] < AT_ONCE_SECONDS
+        assert site.hear("Restarting")["in_seconds"] < AT_ONCE_SECONDS
+        site.hear("Recovered")
         assert eventually(lambda: load.done > 20)
     assert load.failed == []
     assert site.arbiter() != old
@@ -66,8 +66,8 @@ def test_nginx_master(site: Site) -> None:
     master = site.gateway()
     orphans = site.workers(master)
     os.kill(master, signal.SIGKILL)
-    site.hear("Restarting")
-    assert site.hear("Recovered")["down_seconds"] < AT_ONCE_SECONDS
+    assert site.hear("Restarting")["in_seconds"] < AT_ONCE_SECONDS
+    site.hear("Recovered")
     assert site.get()[0] == 200
     assert site.gateway() != master
     assert eventually(lambda: not set(orphans) & set(site.processes()))
