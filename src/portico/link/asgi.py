@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from contextvars import ContextVar
+from functools import partial
 from typing import Any
 
 from gunicorn.workers.gasgi import ASGIWorker
@@ -20,6 +21,8 @@ from portico.link.handover import DUE, Handover
 from portico.link.head import JOINED, LARGEST, STREAMED, BrokenAppError, too_large
 from portico.link.receive import Message, Receive, Receiver
 from portico.link.trace import Record, Tracer
+from portico.link.websocket.leaving import Leaving
+from portico.link.websocket.talk import Talk
 
 Scope = MutableMapping[str, Any]
 Send = Callable[[Message], Awaitable[None]]
@@ -58,7 +61,8 @@ class Worker(ASGIWorker):  # type: ignore[misc]  # Gunicorn publishes no types
         with loading.beside_others(self), loading.own_signals(self):
             super().load_wsgi()
         threading.Thread(target=_push, daemon=True, name="portico beat").start()
-        self.asgi: App = behind_nginx(self.asgi, Tracer.of(os.environ), Fence.of(os.environ))
+        self._talks, self._leaving = set[Talk](), Leaving.of(os.environ)
+        self.asgi: App = behind_nginx(self.asgi, Tracer.of(os.environ), Fence.of(os.environ), self._talks)
 
     def run(self) -> None:
         """The life of the worker; the app's own startup is part of the loading."""
@@ -76,6 +80,18 @@ class Worker(ASGIWorker):  # type: ignore[misc]  # Gunicorn publishes no types
             self.handover.tell(DUE)
         if self.handover.may_leave:
             self.alive = False
+        if self._leaving.is_any():
+            self._say_goodbye(lambda talk: talk.is_through(self._leaving))
+
+    async def _shutdown(self) -> None:
+        """Gunicorn waits for connections to end; those of WebSockets end when they are told to."""
+        self._say_goodbye(lambda _: True)
+        await super()._shutdown()
+
+    def _say_goodbye(self, is_meant: Callable[[Talk], bool]) -> None:
+        for talk in self._talks.copy():
+            if is_meant(talk):
+                talk.say_goodbye()
 
 
 def _push() -> None:
@@ -84,11 +100,15 @@ def _push() -> None:
         said.push()
 
 
-def behind_nginx(app: App, tracer: Tracer | None = None, fence: Fence | None = None) -> App:
+def behind_nginx(
+    app: App, tracer: Tracer | None = None, fence: Fence | None = None, talks: set[Talk] | None = None
+) -> App:
     """The app with the client's address and scheme in its scope, and the worker's numbers in its answer.
 
     Only nginx can connect to the private socket, so its X-Real-IP and X-Forwarded-Proto are to be believed.
     """
+
+    talks = set() if talks is None else talks
 
     async def told(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
@@ -124,7 +144,12 @@ def behind_nginx(app: App, tracer: Tracer | None = None, fence: Fence | None = N
             finally:
                 heard.end()
         else:
-            await traced(scope, receive, numbered, trace)
+            talk = Talk(receive, send)
+            talks.add(talk)
+            try:
+                await traced(scope, talk.receive, partial(_spoken, talk, numbered), trace)
+            finally:
+                talks.discard(talk)
 
     async def traced(scope: Scope, receive: Receive, send: Send, trace: Record | None) -> None:
         if trace is None:
@@ -140,6 +165,11 @@ def behind_nginx(app: App, tracer: Tracer | None = None, fence: Fence | None = N
             trace.write()
 
     return told
+
+
+async def _spoken(talk: Talk, send: Send, message: Message) -> None:
+    await send(message)
+    talk.is_accepted |= message["type"] == "websocket.accept"
 
 
 def _set_client(scope: Scope, headers: dict[bytes, bytes], fence: Fence | None) -> None:

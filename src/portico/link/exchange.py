@@ -28,9 +28,9 @@ from portico.link.request import (
     take,
 )
 from portico.link.response import App, FileWrapper, Response
-from portico.link.spoken import Spoken
 from portico.link.trace import HEADER, Tracer
 from portico.link.uwsgi import BadPacketError
+from portico.link.websocket.spoken import Spoken
 
 _BODY_BUFFER: Final = 1 << 18
 """As much as a unix socket holds by default: a large upload costs few system calls, and 256 KiB of memory."""

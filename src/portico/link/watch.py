@@ -9,7 +9,7 @@ import socket
 import sys
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from portico.link.crew import Seat
@@ -17,8 +17,9 @@ from portico.link.exchange import Log, describe
 from portico.link.queue import Queue
 from portico.link.request import Connection
 from portico.link.slow import SlowRequests
-from portico.link.spoken import Spoken
 from portico.link.stream import LONGEST_SILENCE_SECONDS, Farewell, Stream
+from portico.link.websocket.leaving import Leaving
+from portico.link.websocket.spoken import Spoken
 
 _READ_SECONDS: Final = 10.0
 """nginx sends a packet in one piece; a peer that has not finished one by now is not nginx."""
@@ -38,7 +39,9 @@ class Watch:
         limits: tuple[float, float],
         slow: SlowRequests | None = None,
         queue: Queue | None = None,
+        leaving: Leaving | None = None,
     ) -> None:
+        self._leaving = leaving or Leaving(None)
         self._queue = queue
         self._slow = slow
         self._farewell = Farewell()
@@ -52,6 +55,8 @@ class Watch:
         """Deal with silent peers and log stuck requests; the reason why the worker must be replaced, or None."""
         now = time.monotonic_ns()
         self._look_for_clients()
+        if self._leaving.is_any():
+            self.say_goodbye(self._leaving.has)
         for seat in self._seats.copy():
             self._look_at(seat, now)
         if self._slow:
@@ -77,10 +82,11 @@ class Watch:
             not seat.overdue and not ((stream := seat.stream) and stream.told) for seat in self._seats.copy()
         )
 
-    def say_goodbye(self) -> None:
-        """Tell those who speak with apps that this worker goes away."""
+    def say_goodbye(self, is_meant: Callable[[Spoken], bool] = lambda _: True) -> None:
+        """Tell those who speak with apps that the server goes away."""
         for seat in self._seats.copy():
-            if seat.handed_over and isinstance(connection := seat.connection, Spoken):
+            connection = seat.connection
+            if seat.handed_over and isinstance(connection, Spoken) and is_meant(connection):
                 connection.say_goodbye()
 
     def hang_up(self) -> None:

@@ -33,6 +33,7 @@ from portico.link.slow import VARIABLE as VARIABLE_OF_SLOW
 from portico.link.slow import SlowRequests
 from portico.link.trace import Tracer
 from portico.link.watch import Watch, limits_from
+from portico.link.websocket.leaving import Leaving
 
 _BEAT_SECONDS: Final = 1.0
 _FAREWELL_SECONDS: Final = 1.0
@@ -88,7 +89,7 @@ class Worker(GunicornWorker):  # type: ignore[misc]  # Gunicorn publishes no typ
         queue = Queue(limits[0])
         crew = self._serving = self._crew(queue)
         slow = SlowRequests(os.environ.get(VARIABLE_OF_SLOW), self.pid)
-        watch = Watch(crew.seats, self.log, limits, slow, queue)
+        watch = Watch(crew.seats, self.log, limits, slow, queue, Leaving.of(os.environ))
         gc.freeze()  # what was imported stays for good: the collector need not look at it again
         pause = PauseFlag(os.environ.get(VARIABLE), queue.begin)
         pause.obey(crew)

@@ -9,7 +9,7 @@ from portico.plan import downloads, tracing
 from portico.plan.model import CONF, File, Ladder, Process
 from portico.plan.nginx.downloads import given
 from portico.plan.nginx.sizes import lasting
-from portico.plan.paths import Paths, control, pause, purge, slow, trace, workers
+from portico.plan.paths import Paths, control, leaving, pause, purge, slow, trace, workers
 from portico.plan.settings import Setting, as_python
 from portico.plan.workers import Capacity, jitter
 from portico.site.model import Site
@@ -45,6 +45,7 @@ def gunicorn_process(site: Site, place: Place, capacity: Capacity) -> Process:
             "PORTICO_TRACE": trace(place.runtime),
             "PORTICO_SLOW": slow(place.runtime),
             "PORTICO_WORKERS": workers(place.runtime),
+            "PORTICO_LEAVING": leaving(place.runtime),
             "PORTICO_TRACE_MASK": ",".join(site.options.trace.mask),
             "PORTICO_APP_LOG": Paths.of(place).app_log,
             "PORTICO_BELIEVED": ",".join(

@@ -56,6 +56,11 @@ def trace(runtime: str) -> str:
     return f"{runtime}/trace"
 
 
+def leaving(runtime: str) -> str:
+    """The directory that names workers of nginx's which are about to be ended; it is there only then."""
+    return f"{runtime}/leaving"
+
+
 def slow(runtime: str) -> str:
     """The directory in which the workers tell of requests that run for long."""
     return f"{runtime}/slow"

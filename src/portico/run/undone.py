@@ -25,6 +25,7 @@ WHAT: Mapping[type[Action], str] = {
     do.StartGateway: "nginx cannot be started",
     do.ReloadGateway: "nginx cannot be told to read its new configuration",
     do.EndGateway: "nginx cannot be told to leave",
+    do.SayGoodbye: "the sites cannot be told that nginx leaves",
     do.AskGateway: "nginx cannot be asked whether it is well",
     do.MakePlan: "the new release cannot be planned",
     do.Say: "a message cannot be written",

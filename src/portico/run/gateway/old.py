@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from portico.plan.model import OldWorkers, Plan
 from portico.run import news
 from portico.run.background import in_background
+from portico.run.gateway import goodbye
 from portico.run.gateway.accepting import workers
 from portico.run.gateway.connections import close_clients
 from portico.run.processes import proc
@@ -58,7 +59,7 @@ async def watch(
             old = await in_background(lambda: _old(pid))
             for one in surplus(old, plan().old_workers):
                 say(news.OldWorkerEnded(one.pid, len(old), sum(each.memory for each in old)))
-                await _end(one.pid, {address.port for address in plan().listens})
+                await _end(one.pid, plan())
         yield WELL
         await turn(LOOK_SECONDS)
 
@@ -68,17 +69,24 @@ def _old(master: int) -> list[Old]:
     return [Old(one.pid, one.started, proc.memory(one.pid)) for one in entries]
 
 
-async def _end(pid: int, ports: Collection[int]) -> None:
+async def _end(pid: int, plan: Plan) -> None:
     entry = proc.entry(pid)
     if entry is None:
         return
+    with goodbye.told((plan.runtime, *plan.sites), pid):
+        await _until_gone(entry, goodbye.HEARD_SECONDS)
+    ports = {address.port for address in plan.listens}
     if await in_background(lambda: close_clients(pid, ports)):
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + LEAVE_SECONDS
-        while _is_there(entry) and loop.time() < deadline:
-            await asyncio.sleep(0.05)
+        await _until_gone(entry, LEAVE_SECONDS)
     if _is_there(entry):
         os.kill(pid, signal.SIGTERM)
+
+
+async def _until_gone(entry: proc.Entry, seconds: float) -> None:
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + seconds
+    while _is_there(entry) and loop.time() < deadline:
+        await asyncio.sleep(0.05)
 
 
 def _is_there(entry: proc.Entry) -> bool:

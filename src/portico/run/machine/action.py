@@ -104,6 +104,10 @@ class EndGateway(Struct, frozen=True):
     manner: Manner
 
 
+class SayGoodbye(Struct, frozen=True):
+    """Tell the sites behind nginx that it leaves: clients of WebSockets get Close 1001 before they are cut off."""
+
+
 class AskGateway(Struct, frozen=True):
     """GatewayWell when the app answers well through nginx; with `is_alone` when nginx itself answers."""
 
@@ -131,5 +135,5 @@ class Exit(Struct, frozen=True):
 Action = (
     SetBooting | CheckFiles | UseFiles | StartServer | EndServer | AskServer | MakeLive | TakeDown | EmptyQueue
     | WatchQueue | Forget
-    | StartGateway | ReloadGateway | EndGateway | AskGateway | MakePlan | Say | Exit
+    | StartGateway | ReloadGateway | EndGateway | SayGoodbye | AskGateway | MakePlan | Say | Exit
 )  # fmt: skip

@@ -61,6 +61,10 @@ class Farewell(StrEnum):
     """If it does not end now, nobody waits for it."""
 
 
+GOODBYE_SECONDS = 1.0
+"""What clients of WebSockets get to answer Close 1001 before nginx closes their connections."""
+
+
 @dataclass(frozen=True)
 class Patience:
     """How long an app may take to become well, and to leave, and how long a replaced one is kept for a rollback."""
@@ -70,6 +74,7 @@ class Patience:
     warm_seconds: float
     serves_pages: bool = False
     """No app is run here: while no server elsewhere answers well, nginx still serves a page that says so."""
+    goodbye_seconds: float = GOODBYE_SECONDS
 
 
 @dataclass(frozen=True)

@@ -25,10 +25,8 @@ from portico.run.machine.words import GATEWAY, unkillable
 
 LAST_SECONDS = 1.0
 """What is left to an app server when nginx used up the whole time for stopping: nobody waits for its answers."""
-FAREWELL_SECONDS = 3.0
-"""So long before the end nginx's requests are given up: `Ladder.drain_seconds` before `Ladder.stop_seconds`."""
-GOODBYE_SECONDS = 1.0
-"""What clients of WebSockets get to answer Close 1001."""
+CLOSE_SECONDS = 2.0
+"""So long before the end nginx's requests are given up, after `Patience.goodbye_seconds`."""
 
 
 def stop_asked(state: State, event: was.StopAsked, now: float) -> Step:
@@ -45,7 +43,7 @@ def stop_asked(state: State, event: was.StopAsked, now: float) -> Step:
         # Nobody is to wait any more for an nginx that will not come.
         actions += (do.EndGateway(Manner.DRAIN),)
         return then(replace(state, gateway=Life()), actions, end_servers, now)
-    patience = max(0.0, seconds - FAREWELL_SECONDS)
+    patience = max(0.0, seconds - CLOSE_SECONDS - state.patience.goodbye_seconds)
     state = replace(state, gateway=state.gateway.to(Status.LEAVING, now, patience))
     return state, (*actions, do.EndGateway(Manner.DRAIN))
 
@@ -66,8 +64,9 @@ def gateway_late(state: State, now: float) -> Step:
 
 
 def _say_goodbye(state: State, now: float) -> Step:
-    gateway = state.gateway.to(Status.LEAVING, now, GOODBYE_SECONDS)
-    return _end_servers(replace(state, farewell=Farewell.SAID, gateway=gateway), now)
+    gateway = state.gateway.to(Status.LEAVING, now, state.patience.goodbye_seconds)
+    state, actions = _end_servers(replace(state, farewell=Farewell.SAID, gateway=gateway), now)
+    return state, (do.SayGoodbye(), *actions)
 
 
 def _end_trial(state: State, now: float) -> Step:

@@ -153,6 +153,7 @@ HANDLERS: Mapping[type[Action], Callable[[State, Any, float], Step]] = {
     do.StartGateway: _no_gateway,
     do.ReloadGateway: _unfinished,
     do.EndGateway: _say,
+    do.SayGoodbye: _say,
     do.AskGateway: _no_gateway_answer,
     do.MakePlan: _no_plan,
     do.Say: _unsaid,

@@ -19,7 +19,7 @@ from portico.errors import PorticoError, Problem
 from portico.plan.model import Plan
 from portico.run.background import from_thread, guarded, in_background
 from portico.run.disk import directories
-from portico.run.gateway import files, maintenance
+from portico.run.gateway import files, goodbye, maintenance
 from portico.run.gateway.model import Gateway, Tell
 from portico.run.machine import action as do
 from portico.run.machine import event as was
@@ -94,6 +94,7 @@ class World:
             do.StartGateway: lambda _: self.gateway.start(self.in_force),
             do.ReloadGateway: lambda _: self.gateway.reload(self.in_force),
             do.EndGateway: self._end_gateway,
+            do.SayGoodbye: lambda _: goodbye.tell(self.in_force.sites, self.gateway.workers()),
             do.AskGateway: self._ask_gateway,
             do.MakePlan: self._make_plan,
             do.Say: lambda said: say(said.news),
@@ -393,6 +394,7 @@ class World:
         for task in (*self._questions.values(), *self._work):
             task.cancel()
         await self.gateway.leave()
+        goodbye.forget(self.in_force.sites)
         self._aheads.end_all()
         self._servers = {}
         await self._processes.kill_all()

@@ -30,7 +30,7 @@ from portico.run.control import server as control
 from portico.run.disk import directories, rotation, runtime
 from portico.run.disk import full as disk
 from portico.run.driver import Pump
-from portico.run.gateway import files, old
+from portico.run.gateway import files, goodbye, old
 from portico.run.gateway.model import Tell
 from portico.run.gateway.own import OwnNginx
 from portico.run.gateway.shared import SharedNginx
@@ -38,7 +38,7 @@ from portico.run.machine import Patience
 from portico.run.machine import action as do
 from portico.run.machine import event as was
 from portico.run.machine.event import Event
-from portico.run.machine.state import Status
+from portico.run.machine.state import GOODBYE_SECONDS, Status
 from portico.run.precompress.watcher import Keeper
 from portico.run.processes.table import Processes
 from portico.run.running import SayNews
@@ -202,6 +202,7 @@ async def _serve(
             plan.ladder.stop_seconds,
             plan.warm_seconds,
             serves_pages=not plan.has_app and plan.upstream is not None,
+            goodbye_seconds=goodbye.HEARD_SECONDS if along else GOODBYE_SECONDS,
         )
     )
     if onlooker is not None:

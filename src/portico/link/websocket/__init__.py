@@ -1,0 +1,1 @@
+"""WebSockets, which last: the worker may have the last word on them."""

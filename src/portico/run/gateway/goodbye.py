@@ -1,0 +1,49 @@
+"""Before workers of nginx's are ended, the sites behind them are told: whoever has a WebSocket there gets Close 1001.
+
+An app's workers know through which of nginx's each connection comes (`link.websocket.leaving`), and look once a second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from portico.place import foreign
+from portico.plan.paths import leaving
+
+HEARD_SECONDS = 2.5
+"""The workers look, and clients answer with a Close of their own."""
+_MODE = 0o711
+"""Whoever knows a pid may ask for it."""
+
+
+def tell(runtimes: Iterable[str], pids: Iterable[int]) -> None:
+    """Tell the sites with these runtime directories that these workers of nginx's are about to be ended.
+
+    Where it cannot be written the clients are cut off without a word.
+    """
+    names = [*map(str, pids)]
+    for directory in map(Path, map(leaving, runtimes)):
+        with suppress(OSError):
+            directory.mkdir(exist_ok=True)
+            directory.chmod(_MODE)
+            for name in names:
+                (directory / name).touch()
+
+
+def forget(runtimes: Iterable[str]) -> None:
+    """It is over: pids are given to other processes one day."""
+    for runtime in runtimes:
+        foreign.remove_tree(leaving(runtime))
+
+
+@contextmanager
+def told(runtimes: Iterable[str], pid: int) -> Iterator[None]:
+    """The same for one of them, while it is waited for."""
+    runtimes = tuple(runtimes)
+    tell(runtimes, [pid])
+    try:
+        yield
+    finally:
+        forget(runtimes)
