@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import shlex
 from pathlib import Path
 from typing import Any
@@ -146,3 +148,22 @@ def test_addresses(text: str, host: str, port: int, printed: str) -> None:
 def test_what_is_no_address(text: str) -> None:
     with pytest.raises(ValueError, match="expected host:port"):
         Address.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("a = 1\n" + " . ".join(["a"] * 20_000) + " = 1", "portico.toml:2: not valid TOML: A key has more than 64"),
+        ("[" + ".".join(['"a"'] * 100) + "]", "portico.toml:1: not valid TOML: A key has more than 64"),
+        ("a = " + "[" * 20_000, "portico.toml:1: not valid TOML: It is nested too deeply"),
+    ],
+)  # fmt: skip
+def test_text_that_tomllib_needs_gigabytes_for_is_refused(text: str, words: str, tmp_path: Path) -> None:
+    (tmp_path / "portico.toml").write_text(text)
+    with pytest.raises(UsageError, match=re.escape(words)):
+        load(tmp_path / "portico.toml", {})
+
+
+def test_many_addresses_in_a_line_are_no_long_key(tmp_path: Path) -> None:
+    (tmp_path / "portico.toml").write_text(f"behind = {json.dumps(['10.0.0.0/8', 'fd00::/8'] * 200)}")
+    assert len(load(tmp_path / "portico.toml", {})[0].behind) == 400

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +21,7 @@ from portico.reading import ordinary
 from portico.run.control import client
 from portico.run.disk import lock
 from portico.run.host.pointer import POINTER
-from portico.site.load import load
+from portico.site.load import load, parsed
 from portico.site.resolve import own_directory, site_name
 
 
@@ -171,7 +170,7 @@ def _is_known(directory: Path) -> bool:
 def _name(file: Path) -> str:
     """Only the name: whatever else is wrong in the file, what runs can still be asked about it."""
     try:
-        name = tomllib.loads(ordinary(file).decode("utf-8")).get("name", "")
-    except (OSError, ValueError, RecursionError):
+        name = parsed(ordinary(file).decode("utf-8")).get("name", "")
+    except (OSError, ValueError):
         return load(file, {})[0].name
     return name if isinstance(name, str) else ""
