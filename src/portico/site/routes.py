@@ -8,8 +8,6 @@ from collections.abc import Iterable
 from portico.site.model import Route
 
 _CONVERTER = re.compile(r"<(?:(?P<kind>[A-Za-z_][A-Za-z0-9_.]*)(?:\([^<>]*\))?:)?[A-Za-z_][A-Za-z0-9_]*>")
-_SEVERAL = ("path",)
-"""Converters that take slashes, too; one of the app's own is not known and may."""
 _ONE = ("", "default", "string", "int", "float", "any", "uuid", "slug", "str")
 _OTHER = re.compile(r"[<{^(\[*]")
 """A pattern of another kind begins here: Django's regular expressions, Pyramid's {name} and *rest."""

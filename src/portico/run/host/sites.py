@@ -56,7 +56,7 @@ class Sites:
         """Every site that is wanted, refused ones too."""
         return self.supervisors.members
 
-    # What run.loop asks ---------------------------------------------------------------------------------
+    # What the loop asks ----------------------------------------------------------------------------------
 
     def settle(self, plan: Plan, service: Service) -> Plan:
         """Take in every site that can be served. Raises UsageError when none can."""

@@ -55,7 +55,6 @@ class Sent:
     peer: str = ""
     """The name or address that was looked up."""
     address: str = ""
-    own_port: int = 0
     tls: str = ""
     cipher: str = ""
     distrust: str = ""
@@ -170,7 +169,6 @@ def _connected(sent: Sent, wish: Wish, ends: float) -> socket.socket:
         if proxy_line.is_wanted(connection, wish.proxied):
             connection.sendall(proxy_line.OWN)
         sent.address = f"[{address[0]}]" if ":" in str(address[0]) else str(address[0])
-        sent.own_port = connection.getsockname()[1]
         return _secured(connection, context, sent, wish, ends) if context else connection
     raise failure or OSError(f"{host} has no address")
 
