@@ -44,7 +44,7 @@ PURE = (
     "explain/words",
     "explain/effect.py",
     "run/machine",
-    "run/news.py",
+    "run/notices.py",
     "run/watchers/failures.py",
     "backoff.py",
 )

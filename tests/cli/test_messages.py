@@ -14,12 +14,12 @@ from click.testing import CliRunner
 
 from portico.cli import COMMANDS, GROUPS, portico
 from portico.cli.certificate import details
-from portico.cli.news import sentence
+from portico.cli.notices import sentence
 from portico.cli.running import runtime_of, state_of
 from portico.errors import PorticoError, UsageError
 from portico.log.request import Request
 from portico.place import probe
-from portico.run import news
+from portico.run import notices
 from portico.run.disk import lock
 from portico.run.disk import remains as leavings
 from portico.site.keys import keys
@@ -149,9 +149,9 @@ def test_one_is_not_several() -> None:
 
 
 def test_a_canary_that_gets_everything_does_not_count_the_time_since_it_began() -> None:
-    assert "release 2 serves, after 8.10 s" in sentence(news.Switched(2, 8.1))
-    assert sentence(news.Switched(2, 0.0)).count("serves") == 1
-    assert "after" not in sentence(news.Switched(2, 0.0))
+    assert "release 2 serves, after 8.10 s" in sentence(notices.Switched(2, 8.1))
+    assert sentence(notices.Switched(2, 0.0)).count("serves") == 1
+    assert "after" not in sentence(notices.Switched(2, 0.0))
 
 
 def test_times_of_log_lines_have_one_unit_below_a_second_and_one_above() -> None:

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from portico.cli import news as sentences
+from portico.cli import notices as sentences
 from portico.cli import output
 from portico.errors import Problem
-from portico.run import news
+from portico.run import notices
 from tests.support import Served, portico, served
 
 EVIL = "\x1b]0;owned\x07\x1b[2J\x9b31m\r\u202e\x00"
@@ -57,16 +57,16 @@ def test_json_stays_as_it_is() -> None:
 @pytest.mark.parametrize(
     "item",
     [
-        news.SiteSaid(EVIL, EVIL),
-        news.Trouble(Problem(EVIL, EVIL, EVIL, EVIL)),
-        news.ServerOut(EVIL, EVIL),
-        news.Stuck(EVIL, EVIL),
-        news.NginxSaid(EVIL),
-        news.ServerSaid(EVIL),
-        news.WatcherFailed(EVIL, EVIL, None),
+        notices.SiteSaid(EVIL, EVIL),
+        notices.Trouble(Problem(EVIL, EVIL, EVIL, EVIL)),
+        notices.ServerOut(EVIL, EVIL),
+        notices.Stuck(EVIL, EVIL),
+        notices.NginxSaid(EVIL),
+        notices.ServerSaid(EVIL),
+        notices.WatcherFailed(EVIL, EVIL, None),
     ],
 )
-def test_news_say_it_in_plain_text(item: news.News) -> None:
+def test_news_say_it_in_plain_text(item: notices.Notice) -> None:
     ours = re.compile(r"\x1b\[(0|1|2|31|32|33)m")
     assert not CONTROL.search(ours.sub("", sentences.sentence(item)))
 

@@ -38,7 +38,7 @@ def clock_jumps(times: int) -> Outcome:
                 if {one.pid for one in stage.arbiter().children()} != workers:
                     wrong.append("a worker was replaced")
                 stage.release("1")
-                if (end := stage.reload())["news"] != "Switched":
+                if (end := stage.reload())["notice"] != "Switched":
                     wrong.append(f"a reload after the jumps: {end}")
             log = stage.run.state / "access.log"
             eventually(lambda: _jumps_in(log) >= times)  # nginx keeps lines in its buffer for a moment

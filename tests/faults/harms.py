@@ -134,7 +134,7 @@ class _Order(Harm):
 
     def settle(self) -> None:
         self._asking.join(120)
-        news = [item["news"] for item in self.said]
+        news = [item["notice"] for item in self.said]
         self.scene.expect(
             self.ends in news or self.other.ends_site, f"{self.key} did not end with {self.ends}: {self.said}"
         )
@@ -191,7 +191,7 @@ class Rollback(_Order):
         app = APP.replace("RELEASE", "bad").replace("posts.log", posts)
         write_files(bad, {**files(), "app.py": app})
         said = list(client.ask(str(self.stage.run.runtime), "POST", "/reload", path=str(bad)))
-        assert "Switched" in [item["news"] for item in said], said
+        assert "Switched" in [item["notice"] for item in said], said
 
 
 class Recycling(Harm):

@@ -40,7 +40,7 @@ def reloads(times: int) -> Outcome:
             stage.write("portico.toml", 'start_timeout = "15s"\n' if is_broken else "")
             if is_broken:
                 breaking[turn // 4 % len(breaking)]()
-            end = stage.reload()["news"]
+            end = stage.reload()["notice"]
             if end != ("GenerationDropped" if is_broken else "Switched"):
                 wrong.append(f"reload {turn} ended with {end}")
             served = served if is_broken else str(turn)
@@ -68,7 +68,7 @@ def _configuration(times: int, nginx: str, *, may_lose_kept: bool) -> Outcome:
         wrong = []
         for turn in range(1, times + 1):
             stage.write("portico.toml", CONFIGURATION.format(mark=turn))
-            if (end := stage.reload())["news"] != "Switched":
+            if (end := stage.reload())["notice"] != "Switched":
                 wrong.append(f"reload {turn}: {end}")
             time.sleep(0.3)
         return judged(
@@ -143,7 +143,7 @@ def slow_boot(seconds: float) -> Outcome:
         ready = time.monotonic() - began
         with Clients(stage.port) as clients:
             stage.release("1", before=sleeps)
-            if (end := stage.reload())["news"] != "Switched":
+            if (end := stage.reload())["notice"] != "Switched":
                 wrong.append(f"the reload to a slow release: {end}")
             time.sleep(0.5)
         return judged(
@@ -182,7 +182,7 @@ def boot_too_slow(seconds: float) -> Outcome:
         said = str(end.get("problems", ""))
         wrong = (
             []
-            if end["news"] == "GenerationDropped" and "healthy" in said
+            if end["notice"] == "GenerationDropped" and "healthy" in said
             else [f"the reload ended with {end}"]
         )
         wrong += [] if ask(stage.port, "GET", "/").said == "0" else ["the old release does not serve"]

@@ -112,7 +112,7 @@ class Stage:
     def reload(self) -> dict[str, Any]:
         """Reload, and the last thing that was said about it; that the code on the disk is another comes after that."""
         said = client.ask(str(self.run.runtime), "POST", "/reload")
-        return [item for item in said if item["news"] != "OtherCode"][-1]
+        return [item for item in said if item["notice"] != "OtherCode"][-1]
 
     def stop(self) -> None:
         """As `portico stop` does."""

@@ -246,7 +246,7 @@ def test_files_are_checked_before_use_and_swapped_when_they_change() -> None:
                 assert words in found["problems"][0]
             put(home, other_chain, other_key)
             until(lambda: handshake(port).fingerprint != first.fingerprint, "the new certificate")
-            until(lambda: "is served" in run.stderr(), "the news")
+            until(lambda: "is served" in run.stderr(), "the notice")
             answers = _everywhere(port)
             assert {answer.headers.get("Strict-Transport-Security") for answer in answers} == {
                 "max-age=31536000"

@@ -78,13 +78,13 @@ def _do(run: Served, *words: str) -> list[dict[str, Any]]:
 def test_release_from_another_directory_and_back() -> None:
     with served({"app.py": APP, "name.txt": "one"}, "--workers", "2") as run, Steady(run) as load:
         two = _release(run.directory, "two")
-        assert _do(run, "reload", "--path", str(two))[-1]["news"] == "Switched"
+        assert _do(run, "reload", "--path", str(two))[-1]["notice"] == "Switched"
         assert run.get("/").text == "two"
         run.until_all_have_loaded(4)  # else one of the second release's would have the name of the third
         (two / "name.txt").write_text("two again")
-        assert _do(run, "reload")[-1]["news"] == "Switched"
+        assert _do(run, "reload")[-1]["notice"] == "Switched"
         assert run.get("/").text == "two again", "a reload stays where the code is"
-        assert _do(run, "rollback")[-1] == {"news": "RolledBack", "number": 2, "bad": 3}
+        assert _do(run, "rollback")[-1] == {"notice": "RolledBack", "number": 2, "bad": 3}
         assert run.get("/").text == "two"
         done = portico("rollback", cwd=run.directory, env=environment(run.directory))
         assert done.returncode == 1
@@ -105,7 +105,7 @@ def test_a_link_that_is_switched_before_a_reload() -> None:
             (home / "next").rename(home / "current")
             time.sleep(0.3)
             assert run.get("/").text == "one"
-            assert _do(run, "reload", "current")[-1]["news"] == "Switched"
+            assert _do(run, "reload", "current")[-1]["notice"] == "Switched"
             assert run.get("/").text == "two"
             until(
                 lambda: [run.get(f"/static/app.{name}.css").text for name in ("1a", "2b")] == ["old", "new"],
@@ -160,7 +160,7 @@ def test_canary_gets_its_share_until_it_is_promoted() -> None:
     with served({"app.py": APP, "name.txt": "one"}) as run:
         two = _release(run.directory, "two")
         steps = _do(run, "reload", "--path", str(two), "--canary", "20%")
-        assert steps[-1]["news"] == "CanaryServes"
+        assert steps[-1]["notice"] == "CanaryServes"
         with Steady(run) as load:
             until(lambda: sum(load.answers.copy().values()) > 300, "three hundred answers")
         assert load.failed == []
@@ -178,7 +178,7 @@ def test_canary_gets_its_share_until_it_is_promoted() -> None:
         canary, live = told()
         assert canary["requests"] == load.answers["two"]
         assert canary["failed"] == live["failed"] == 0
-        assert _do(run, "reload", "--promote")[-1]["news"] == "Switched"
+        assert _do(run, "reload", "--promote")[-1]["notice"] == "Switched"
         with Steady(run) as load:
             time.sleep(0.5)
         assert set(load.answers) == {"two"}
@@ -199,7 +199,7 @@ def test_canary_that_fails_is_seen_and_aborted() -> None:
             shown,
         )
         assert "canary" in portico("status", cwd=run.directory, env=environment(run.directory)).stdout
-        assert _do(run, "reload", "--abort")[-1]["news"] == "CanaryLeft"
+        assert _do(run, "reload", "--abort")[-1]["notice"] == "CanaryLeft"
         with Steady(run, "/fail") as load:
             time.sleep(0.5)
         assert load.failed == []

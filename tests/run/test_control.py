@@ -32,7 +32,7 @@ def test_status_tells_what_runs(site: Site) -> None:
 def test_reload_is_told_step_by_step(site: Site) -> None:
     site.start(release="old")
     site.wish(release="new")
-    told = [line["news"] for line in client.ask(str(site.runtime), "POST", "/reload")]
+    told = [line["notice"] for line in client.ask(str(site.runtime), "POST", "/reload")]
     assert told == ["Reloading", "Booting", "Switched"]
     assert site.get() == (200, "new")
 
@@ -41,7 +41,7 @@ def test_broken_reload_ends_with_its_reason(site: Site) -> None:
     site.start()
     site.wish(refuse="unknown key")
     *_, last = client.ask(str(site.runtime), "POST", "/reload")
-    assert last["news"] == "GenerationDropped"
+    assert last["notice"] == "GenerationDropped"
     assert last["problems"][0]["what"] == "unknown key"
 
 

@@ -7,19 +7,19 @@ from collections.abc import Iterator
 
 import pytest
 
-from portico.run import news
+from portico.run import notices
 from portico.run.disk import full as disk
-from portico.run.news import News
+from portico.run.notices import Notice
 from tests.support import run_out
 
 
 def test_full_disk_is_said_once_and_its_recovery_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(disk, "LOOK_SECONDS", 0.001)
     looks: Iterator[bool] = iter((True, False, False, False, True, True, False))
-    said: list[News] = []
+    said: list[Notice] = []
     with pytest.raises(RuntimeError):  # the looks are at their end
         asyncio.run(run_out(disk.watch("/state", said.append, lambda _: next(looks))))
-    full, back = news.DiskFull("/state"), news.DiskBack("/state")
+    full, back = notices.DiskFull("/state"), notices.DiskBack("/state")
     assert said == [full, back, full]
 
 

@@ -15,7 +15,7 @@ from portico.run.watchers.forwarded import Forwarded, judged
 
 if TYPE_CHECKING:
     from portico.plan.model import Plan
-    from portico.run.news import News
+    from portico.run.notices import Notice
 
 
 def line(mark: str | None, client: str = "10.0.0.7", agent: str = "curl/8") -> Request:
@@ -58,7 +58,7 @@ def test_a_stranger_is_not_named_as_the_proxy() -> None:
 def test_two_looks_at_once_say_it_once_and_agree(tmp_path: Path) -> None:
     log = tmp_path / "access.log"
     log.write_bytes(b"torn\n" + (msgspec.json.encode(line("aws")) + b"\n") * 10)
-    plan, said = SimpleNamespace(knows_proxies=False, access_log=str(log)), list["News"]()
+    plan, said = SimpleNamespace(knows_proxies=False, access_log=str(log)), list["Notice"]()
     looker = Forwarded(lambda: cast("Plan", plan), said.append)
 
     async def both() -> list[object]:

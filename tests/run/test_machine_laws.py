@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from portico.errors import Problem
-from portico.run import news as told
+from portico.run import notices
 from portico.run.driver import obey
 from portico.run.machine import Patience, State, undone, wake_at
 from portico.run.machine import action as do
@@ -139,7 +139,7 @@ class Pretended:
                 assert not canary or canary in self.servers, "only what runs is given requests"
             case do.Forget(number):
                 assert number not in self.servers - self.killed, "only what has left is forgotten"
-            case do.Say(told.Ready()):
+            case do.Say(notices.Ready()):
                 self.was_ready = True
             case do.Exit():
                 assert self.servers <= self.killed, "nothing outlives Portico but what cannot be killed"
@@ -225,8 +225,8 @@ class Noted(Pretended):
         super().perform(action)
 
     @property
-    def said(self) -> list[told.News]:
-        return [one.news for one in self.done if isinstance(one, do.Say)]
+    def said(self) -> list[notices.Notice]:
+        return [one.notice for one in self.done if isinstance(one, do.Say)]
 
 
 def _served(until: int) -> Noted:
@@ -256,9 +256,9 @@ def test_a_release_that_cannot_be_switched_to_is_dropped_and_the_old_one_serves_
     assert world.state.live == 2
     assert world.state.warm is not None
     assert world.state.warm.number == 1, "the way back is still there"
-    dropped = do.Say(told.GenerationDropped(3, 1, (_NO_ROOM,)))
+    dropped = do.Say(notices.GenerationDropped(3, 1, (_NO_ROOM,)))
     assert world.done[-4:] == [do.UseFiles(2), do.MakeLive(2), dropped, do.EndServer(3, Manner.DRAIN)]
-    assert not any(isinstance(one, told.Switched) and one.number == 3 for one in world.said)
+    assert not any(isinstance(one, notices.Switched) and one.number == 3 for one in world.said)
 
 
 def test_what_cannot_be_put_in_place_is_tried_again_until_it_can_and_said_once() -> None:
@@ -272,12 +272,12 @@ def test_what_cannot_be_put_in_place_is_tried_again_until_it_can_and_said_once()
     world.tell(was.ServerWell(1), fails)
     for _ in range(3):
         world.tell(was.Tick(), fails)
-    assert [type(one) for one in world.said].count(told.Trouble) == 1
+    assert [type(one) for one in world.said].count(notices.Trouble) == 1
     assert world.state.mending is not None
     world.tell(was.Tick())
     world.tell(was.Tick())
     assert world.state.mending is None
-    assert isinstance(world.said[-1], told.Recovered)
+    assert isinstance(world.said[-1], notices.Recovered)
 
 
 _NO_ROOM = Problem("", "no space left on device")

@@ -59,7 +59,7 @@ def test_an_old_worker_that_holds_on_does_not_delay_a_stop(site: Site) -> None:
     site.hear("Switched")
     assert site.stop() == 143
     assert upload.recv(100) == b"", "closed in order, not reset"
-    assert not any(one.get("killed") for one in site.news)
+    assert not any(one.get("killed") for one in site.notices)
     site.assert_nothing_is_left()
 
 

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from portico.plan.model import Packed
-from portico.run.news import News, Trouble
+from portico.run.notices import Notice, Trouble
 from portico.run.precompress.program import _pack
 from portico.run.precompress.scan import stamp
 from portico.run.precompress.store import Store
@@ -76,7 +76,7 @@ def test_a_file_that_changes_while_it_is_read_is_looked_at_again(
 
 
 def told(words: bytes, code: int) -> str:
-    said: list[News] = []
+    said: list[Notice] = []
     keeper = Keeper.__new__(Keeper)
     keeper._say = said.append
     keeper._complain(words, code)

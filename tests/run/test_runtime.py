@@ -22,6 +22,6 @@ def test_a_removed_runtime_directory_ends_the_run_with_words(site: Site, what: s
         shutil.rmtree(site.runtime)
     assert site.wait() == 1
     assert f"{what} was removed while the site ran" in site.hear("Error")["text"]
-    assert not any(one["news"] in ("Trouble", "WatcherFailed") for one in site.news)
+    assert not any(one["notice"] in ("Trouble", "WatcherFailed") for one in site.notices)
     assert "portico/run" not in site.words, "no traceback of ours"
     assert eventually(lambda: not site.processes())

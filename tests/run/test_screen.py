@@ -13,9 +13,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from portico.cli.news import sentence
+from portico.cli.notices import sentence
 from portico.log.request import Request
-from portico.run import news
+from portico.run import notices
 from portico.watch import writer
 from portico.watch.lines import readable, visible
 from portico.watch.writer import Writer
@@ -189,7 +189,7 @@ def _until(is_so: object, seconds: float = 60) -> None:
 
 def test_escape_sequences_are_spelled_out() -> None:
     assert visible("a\x1b[31m\tb\x9b\u202e") == "a\\x1b[31m    b\\x9b\\u202e"
-    assert "\x1b]0;" not in sentence(news.NginxSaid('referrer: "\x1b]0;owned\x07"'))
+    assert "\x1b]0;" not in sentence(notices.NginxSaid('referrer: "\x1b]0;owned\x07"'))
     hostile = msgspec.structs.replace(LINE, method="G\x1bT", uri="/\x1b", client="\x1b", time="T\x1b")
     assert "\x1b" not in readable(hostile)
 

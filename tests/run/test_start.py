@@ -127,5 +127,5 @@ def test_numbers_begin_anew_after_a_clean_stop_that_left_nothing(site: Site) -> 
     site.start()
     site.stop()
     site.start()
-    assert [news["number"] for news in site.news if news["news"] == "Starting"] == [1, 1]
+    assert [one["number"] for one in site.notices if one["notice"] == "Starting"] == [1, 1]
     assert json.loads((site.runtime / "lock").read_text())["pid"] == site.pid

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from portico.run import news
+from portico.run import notices
 from portico.run.sockets.systemd import Service
 from tests.run.test_listening import APP, Callers, get, is_refused, until
 from tests.support import Served, environment, free_port, portico, private_directory, write_files
@@ -149,11 +149,11 @@ def test_a_failed_start_is_never_called_ready(home: Path, manager: Manager) -> N
 def test_a_reload_before_every_site_was_tried_is_not_told(home: Path, manager: Manager) -> None:
     """A gateway reloads its nginx when the first site knows its files, while others start."""
     service = Service(manager.address, 0, ())
-    for item in (news.Starting(1), news.Reloading(2), news.Switched(2, 0.1)):
+    for item in (notices.Starting(1), notices.Reloading(2), notices.Switched(2, 0.1)):
         service.hear(item)
-    service.hear(news.Ready(1.0))
-    service.hear(news.Reloading(2))
-    service.hear(news.Switched(3, 0.1))
+    service.hear(notices.Ready(1.0))
+    service.hear(notices.Reloading(2))
+    service.hear(notices.Switched(3, 0.1))
     until(lambda: len(manager.states()) == 3)
     assert manager.states() == ["READY", "RELOADING", "READY"]
 

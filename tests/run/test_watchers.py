@@ -7,8 +7,8 @@ import asyncio
 import pytest
 
 from portico.errors import PorticoError, Problem
-from portico.run import news
-from portico.run.news import News
+from portico.run import notices
+from portico.run.notices import Notice
 from portico.run.watchers import failures
 from portico.run.watchers.runner import Watcher, Watchers
 from portico.turns import WELL, Rounds
@@ -22,7 +22,7 @@ def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_an_error_ends_no_watcher_for_good() -> None:
-    said, starts, seen = list[News](), 0, list[str]()
+    said, starts, seen = list[Notice](), 0, list[str]()
 
     async def rounds() -> Rounds:
         nonlocal starts
@@ -37,13 +37,13 @@ def test_an_error_ends_no_watcher_for_good() -> None:
     asyncio.run(watchers.run(Watcher("the disk", rounds)))
     assert starts == 4
     assert seen == ["the disk"], "shown while it failed, and not any more"
-    assert [type(item) for item in said] == [news.WatcherFailed, news.WatcherRecovered], (
+    assert [type(item) for item in said] == [notices.WatcherFailed, notices.WatcherRecovered], (
         "told once, not three times"
     )
 
 
 def test_one_bad_thing_is_told_by_its_name() -> None:
-    said = list[News]()
+    said = list[Notice]()
 
     async def rounds() -> Rounds:
         yield {"b": PorticoError(Problem("/b", "cannot be written", "a hint"))}

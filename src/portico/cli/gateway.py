@@ -6,13 +6,13 @@ from typing import Any
 
 from portico.cli import output
 from portico.cli.journal import Priority
-from portico.cli.news import priority, sentence
+from portico.cli.notices import priority, sentence
 from portico.cli.run import end
 from portico.cli.screen import Screen
 from portico.place.model import Place
 from portico.plan.gateway import gateway_plan
 from portico.project.several import Several
-from portico.run import news
+from portico.run import notices
 from portico.run.host.life import Status
 from portico.run.host.member import Member
 from portico.run.host.sites import Sites
@@ -36,13 +36,13 @@ def serve_sites(apps: tuple[str, ...], flags: dict[str, Any]) -> None:
     end(code)
 
 
-def _say(item: news.News, sites: Sites, place: Place, screen: Screen) -> None:
-    if isinstance(item, news.Ready):
+def _say(item: notices.Notice, sites: Sites, place: Place, screen: Screen) -> None:
+    if isinstance(item, notices.Ready):
         screen.say("\n".join(_banner(sites, place)), priority(item))
-    elif isinstance(item, news.Switched | news.Reloading | news.Booting):
+    elif isinstance(item, notices.Switched | notices.Reloading | notices.Booting):
         pass  # a part of one of the sites changed, which that site says itself
     elif text := sentence(item):
-        screen.say(text, priority(item) if not isinstance(item, news.SiteSaid) else Priority.INFO)
+        screen.say(text, priority(item) if not isinstance(item, notices.SiteSaid) else Priority.INFO)
 
 
 def _banner(sites: Sites, place: Place) -> list[str]:

@@ -89,7 +89,7 @@ def command(
         return
     try:
         while True:
-            show.news(reader)
+            show.fresh(reader)
             _say_unread(reader)
             time.sleep(_LOOK_SECONDS)
     except KeyboardInterrupt:
@@ -128,7 +128,7 @@ class _Reader:
         )
         return self._requests.read(chain(self._access.before(), self._access.lines()))
 
-    def news(self) -> Iterator[Request]:
+    def fresh(self) -> Iterator[Request]:
         """What came since; the app's words first, which were written first."""
         self._hear(self._app.lines(), self._error.lines())
         return self._requests.read(self._access.lines())
@@ -186,8 +186,8 @@ class _Show:
         self._show_loose(reader, time.time())
         return count
 
-    def news(self, reader: _Reader) -> None:
-        for request in reader.news():
+    def fresh(self, reader: _Reader) -> None:
+        for request in reader.fresh():
             words = reader.beside.take(request)
             if self._which.has(request):
                 self._show(request, words)

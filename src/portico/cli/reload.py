@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from portico.cli import output
-from portico.cli.news import after, other_code
+from portico.cli.notices import after, other_code
 from portico.cli.running import running_site, runtime_of
 from portico.errors import FAILED, Problem, UsageError
 from portico.project.running import absent
@@ -75,11 +75,11 @@ def follow(runtime: str, what: str, *, is_json: bool, **parameters: str) -> None
     """Ask for it, show each step, and exit as it ended. Raises PorticoError when nothing runs."""
     code = FAILED  # until it is said that it was done: the site may end meanwhile
     for step in client.ask(runtime, "POST", what, **parameters):
-        if step["news"] in _DONE[what]:
+        if step["notice"] in _DONE[what]:
             code = 0
-        elif step["news"] == "GenerationDropped":
+        elif step["notice"] == "GenerationDropped":
             code = step["code"]
-        elif step["news"] in ("SiteDown", "SiteRefused"):
+        elif step["notice"] in ("SiteDown", "SiteRefused"):
             code = step.get("code", FAILED)
         output.result(output.as_json_line(step) if is_json else _sentence(output.safe(step)))
     sys.exit(code)
@@ -92,11 +92,11 @@ _DONE = {
     "/abort": ("CanaryLeft",),
     "/rollback": ("RolledBack", "CanaryLeft"),
 }
-"""The news that says it was done."""
+"""The notice that says it was done."""
 
 
-def _sentence(step: dict[str, object]) -> str:  # noqa: C901  a table, one row a kind of news
-    match step["news"]:
+def _sentence(step: dict[str, object]) -> str:  # noqa: C901  a table, one row a kind of notice
+    match step["notice"]:
         case "Reloading":
             return output.faint("reading the app and the configuration ...")
         case "Booting":
@@ -135,7 +135,7 @@ def _sentence(step: dict[str, object]) -> str:  # noqa: C901  a table, one row a
             return f"{step['name']}  {output.bad('does not start')}\n{_indented(str(step['reason']))}"
         case "SiteRefused":
             return f"{step['name']}  {output.bad('is not served')}\n{_indented(str(step['reason']))}"
-    return str(step["news"])
+    return str(step["notice"])
 
 
 def _indented(text: str) -> str:

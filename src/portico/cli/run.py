@@ -21,7 +21,7 @@ from portico.cli.banner import banner
 from portico.cli.flags import given, site_flags
 from portico.cli.journal import Priority
 from portico.cli.logs import coloured
-from portico.cli.news import bar, priority, sentence
+from portico.cli.notices import bar, priority, sentence
 from portico.cli.screen import Screen
 from portico.cli.waiting import Waiting
 from portico.log.idle import IDLE
@@ -31,7 +31,7 @@ from portico.plan.paths import lanes
 from portico.project.expected import keep
 from portico.project.gather import Gathered, gather
 from portico.project.sites import is_several, refuse_config
-from portico.run import news
+from portico.run import notices
 from portico.run.supervisor.held import Ended, end_at_once, hold
 from portico.turns import WELL, Rounds
 from portico.watch.follow import MOST, PIECE, Follower, decoded, paced
@@ -126,12 +126,12 @@ def _serve(
     from portico.run.supervisor.loop import run
     from portico.watch.live import Live
 
-    def say(item: news.News) -> None:
-        if isinstance(item, news.Ready | news.Stopping):
+    def say(item: notices.Notice) -> None:
+        if isinstance(item, notices.Ready | notices.Stopping):
             waiting.over()
-        if isinstance(item, news.Ready):
-            item = news.Ready(item.took_seconds + gathered.import_seconds)
-        if isinstance(item, news.Switched):
+        if isinstance(item, notices.Ready):
+            item = notices.Ready(item.took_seconds + gathered.import_seconds)
+        if isinstance(item, notices.Switched):
             remember()  # not before: a release that is refused tells nothing of the next start
         _say(item, gathered, screen)
 
@@ -169,19 +169,19 @@ def end(code: int) -> None:
     sys.exit(code)
 
 
-def _say(item: news.News, gathered: Gathered, screen: Screen) -> None:
-    if gathered.plan.shared and isinstance(item, news.Starting | news.Ready):
+def _say(item: notices.Notice, gathered: Gathered, screen: Screen) -> None:
+    if gathered.plan.shared and isinstance(item, notices.Starting | notices.Ready):
         # The gateway says so, of every site; what is to be known about this one is said here.
-        for note in gathered.plan.notes if isinstance(item, news.Ready) else ():
+        for note in gathered.plan.notes if isinstance(item, notices.Ready) else ():
             screen.say(f"note: {note}", Priority.NOTICE)
-        for alarm in gathered.plan.alarms if isinstance(item, news.Ready) else ():
+        for alarm in gathered.plan.alarms if isinstance(item, notices.Ready) else ():
             screen.say(output.bad(f"DANGER: {alarm}"), Priority.ERROR)
         return
-    if isinstance(item, news.Ready):
+    if isinstance(item, notices.Ready):
         screen.say("\n".join(banner(gathered, item.took_seconds)), priority(item))
         return
-    if isinstance(item, news.Packing | news.Packed):
-        screen.progress(bar(item) if isinstance(item, news.Packing) else "")
+    if isinstance(item, notices.Packing | notices.Packed):
+        screen.progress(bar(item) if isinstance(item, notices.Packing) else "")
     text = sentence(item)
     if text:
         screen.say(text, priority(item))

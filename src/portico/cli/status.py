@@ -11,7 +11,7 @@ import click
 from portico.cli import output, sites, watchers
 from portico.cli.certificate import row
 from portico.cli.compare import compare, comparison
-from portico.cli.news import behind_proxy, other_code
+from portico.cli.notices import behind_proxy, other_code
 from portico.cli.running import running_site, runtime_of
 from portico.cli.words import lasting
 from portico.errors import UNHEALTHY

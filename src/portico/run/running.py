@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from portico.plan.model import Plan
-from portico.run import news
+from portico.run import notices
 
-SayNews = Callable[[news.News], None]
+SayNews = Callable[[notices.Notice], None]
 
 
 class Running(Protocol):

@@ -84,13 +84,13 @@ class Live:
     # What is told ---------------------------------------------------------------------------------------
 
     def hear(self, told: dict[str, Any]) -> None:
-        """A piece of news: some are marks on the time axis."""
-        if told["news"] == "Stopping":  # nginx waits for what is open, and a stream would never end
+        """A notice: some are marks on the time axis."""
+        if told["notice"] == "Stopping":  # nginx waits for what is open, and a stream would never end
             self._is_over = True
             for follower in self._followers:
                 _put(follower, None)
         if found := mark(told):
-            made = {"time": round(time.time(), 2), "news": told["news"], **found}
+            made = {"time": round(time.time(), 2), "notice": told["notice"], **found}
             self._marks.append(made)
             self._new_marks.append(made)
             self._known_at = -math.inf  # the processes have changed

@@ -6,8 +6,8 @@ from typing import Any
 
 
 def mark(told: dict[str, Any]) -> dict[str, Any] | None:
-    """The label and how bad it is ("good", "warn", "bad", "note") of a piece of news, None for what is no mark."""
-    name, number = told["news"], told.get("number")
+    """The label and how bad it is ("good", "warn", "bad", "note") of a notice, None for what is no mark."""
+    name, number = told["notice"], told.get("number")
     words = {
         "Ready": ("note", "serving"),
         "Switched": ("good", f"release {number} serves"),

@@ -100,13 +100,13 @@ class Errors:
         self._told = (self._told | {error["key"] for error in found}) & self.kept.keys()
         return gone + found
 
-    def _merge(self, name: str, news: dict[str, Any]) -> None:
+    def _merge(self, name: str, fresh: dict[str, Any]) -> None:
         if not name:
             self._number += 1
             name = f"-{self._number}"
         before = self._latest.pop(name, None)
         new = {"id": name, "time": "", "request": None, "text": self._texts.get(name, "")}
-        error = (before or new) | news
+        error = (before or new) | fresh
         error["key"] = same(error)
         self._latest[name] = error
         if len(self._latest) > MOST_ERRORS:

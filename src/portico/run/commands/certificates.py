@@ -7,7 +7,7 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 from portico.run.control import server as control
-from portico.run.news import News
+from portico.run.notices import Notice
 from portico.turns import WELL, Rounds, turn
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ NONE_SECONDS = 2.0
 class Certificates:
     """The keeper of a running site's certificate, once it needs one."""
 
-    def __init__(self, world: Secured, say: Callable[[News], None], is_serving: Callable[[], bool]) -> None:
+    def __init__(self, world: Secured, say: Callable[[Notice], None], is_serving: Callable[[], bool]) -> None:
         self._world, self._say, self._is_serving = world, say, is_serving
         self._keeper: Keeper | None = None
 

@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any, Protocol
 
 from portico.plan.paths import temporary
-from portico.run import news
+from portico.run import notices
 from portico.run.background import in_background
 from portico.run.commands import status
 from portico.run.commands.certificates import Certificates
@@ -20,7 +20,7 @@ from portico.run.driver import Pump
 from portico.run.gateway import maintenance
 from portico.run.gateway.bodies import bodies
 from portico.run.gateway.purge import Purge
-from portico.run.news import News
+from portico.run.notices import Notice
 from portico.run.precompress.watcher import Keeper
 from portico.run.running import Running, SayNews
 from portico.run.upstream.watcher import Upstreams
@@ -62,11 +62,11 @@ class Orders:
         self.served = Served(world.in_force.access_log)
         self.forwarded = Forwarded(lambda: world.in_force, say)
 
-    def hear(self, item: News) -> None:
-        """The news, as they come: what is restarted is counted, and a site that stops finishes what waits."""
-        if isinstance(item, news.Restarting):
+    def hear(self, item: Notice) -> None:
+        """The notices, as they come: what is restarted is counted, and a site that stops finishes what waits."""
+        if isinstance(item, notices.Restarting):
             self._restarts[item.name] += 1
-        if isinstance(item, news.Stopping):
+        if isinstance(item, notices.Stopping):
             self.pause.resume()
 
     def answers(self) -> dict[str, control.Answer]:
@@ -82,30 +82,31 @@ class Orders:
             "POST /scale": control.Answer(self._set_workers, ("workers",)),
         }
 
-    async def reloaded(self, items: AsyncIterator[News]) -> AsyncGenerator[dict[str, Any], None]:
-        """The news of a reload, and whether it undid what `portico scale` had done."""
+    async def reloaded(self, items: AsyncIterator[Notice]) -> AsyncGenerator[dict[str, Any], None]:
+        """The notices of a reload, and whether it undid what `portico scale` had done."""
         scaled = self._scale.changed(self._pump.state.live)
         async for item in items:
             yield status.told(item)
-            if isinstance(item, news.Switched) and scaled:
+            if isinstance(item, notices.Switched) and scaled:
                 workers = self._scale.workers(item.number)
-                yield {"news": "WorkersReset", "workers": workers, "before": scaled}
-            if isinstance(item, news.GenerationDropped):
+                yield {"notice": "WorkersReset", "workers": workers, "before": scaled}
+            if isinstance(item, notices.GenerationDropped):
                 async for more in self.code_on_disk(self._pump.state.live):
                     yield more
 
-    async def decided(self, items: AsyncIterator[News]) -> AsyncGenerator[dict[str, Any], None]:
-        """The news of a rollback, a promotion or an abortion, and whether a rollback leads to files that are gone."""
+    async def decided(self, items: AsyncIterator[Notice]) -> AsyncGenerator[dict[str, Any], None]:
+        """The notices of a rollback, a promotion or an abortion, and whether a rollback leads to files that are
+        gone."""
         async for item in items:
             yield status.told(item)
-            if isinstance(item, news.RolledBack):
+            if isinstance(item, notices.RolledBack):
                 async for more in self.code_on_disk(item.number):
                     yield more
 
     async def code_on_disk(self, number: int) -> AsyncGenerator[dict[str, Any], None]:
-        """The news that the files of a release that serves are not what it began with, if so."""
+        """The notice that the files of a release that serves are not what it began with, if so."""
         if changed := await in_background(lambda: self.workers.changed_on_disk(number)):
-            item = news.OtherCode(number, changed)
+            item = notices.OtherCode(number, changed)
             self._say(item)
             yield status.told(item)
 
@@ -151,14 +152,14 @@ class Orders:
     async def _close(self, asked: control.Parameters) -> AsyncGenerator[object, None]:
         runtime = self._world.in_force.runtime
         told = maintenance.close(runtime, asked.get("message", ""), asked.get("allow", ""))
-        self._say(news.Closed(told["message"], tuple(told["allow"])))
+        self._say(notices.Closed(told["message"], tuple(told["allow"])))
         await asyncio.sleep(maintenance.SEEN_SECONDS)
         yield told
 
     async def _open_again(self, _: control.Parameters) -> AsyncGenerator[object, None]:
         was_closed = maintenance.open_again(self._world.in_force.runtime)
         if was_closed:
-            self._say(news.Opened())
+            self._say(notices.Opened())
         await asyncio.sleep(maintenance.SEEN_SECONDS)
         yield {"was_closed": was_closed}
 

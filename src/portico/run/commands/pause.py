@@ -19,7 +19,7 @@ from portico.errors import PorticoError, Problem
 from portico.place import foreign
 from portico.plan.model import Plan
 from portico.plan.paths import pause
-from portico.run import news
+from portico.run import notices
 from portico.run.processes import proc
 from portico.run.running import Running, SayNews
 from portico.run.sockets import quiet
@@ -56,7 +56,7 @@ class Pause:
         while self._end is timer:
             looks = looks + 1 if self._is_still() else 0
             if looks == _SURE:
-                self._say(news.Paused(self.left_seconds()))
+                self._say(notices.Paused(self.left_seconds()))
                 yield {"waiting": self._requests(quiet.QUEUED), "left_seconds": self.left_seconds()}
                 return
             await asyncio.sleep(_LOOK_SECONDS)
@@ -90,7 +90,7 @@ class Pause:
         if was_paused:
             was_paused.cancel()
             self._nudge()
-            self._say(news.Resumed(by_itself))
+            self._say(notices.Resumed(by_itself))
         return was_paused is not None
 
     def status(self) -> dict[str, float] | None:

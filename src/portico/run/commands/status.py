@@ -15,7 +15,7 @@ from portico.plan.model import Plan
 from portico.plan.paths import canary_lanes
 from portico.run.gateway import files
 from portico.run.machine.state import Life, State
-from portico.run.news import News
+from portico.run.notices import Notice
 
 
 def status(state: State, plan: Plan, pids: Mapping[int, int], now: float) -> dict[str, Any]:
@@ -90,6 +90,6 @@ def _life(life: Life, pid: int | None, now: float) -> dict[str, Any]:
     }
 
 
-def told(item: News) -> dict[str, Any]:
-    """A piece of news: its name under "news", and its fields."""
-    return {"news": type(item).__name__, **msgspec.to_builtins(item)}
+def told(item: Notice) -> dict[str, Any]:
+    """A notice: its name under "notice", and its fields."""
+    return {"notice": type(item).__name__, **msgspec.to_builtins(item)}

@@ -6,8 +6,8 @@ import os
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 
-from portico.run import news
-from portico.run.news import News
+from portico.run import notices
+from portico.run.notices import Notice
 from portico.turns import WELL, Rounds, turn
 
 LOOK_SECONDS = 3.0
@@ -15,13 +15,15 @@ LITTLE_BYTES = 1 << 20
 """nginx writes its log in pieces of up to 64 KiB; several of them must fit until the next look."""
 
 
-async def watch(state: str, say: Callable[[News], None], look: Callable[[str], bool] | None = None) -> Rounds:
+async def watch(
+    state: str, say: Callable[[Notice], None], look: Callable[[str], bool] | None = None
+) -> Rounds:
     """Say it once when the room ends, and once when there is some again."""
     had_room, look = True, look or has_room
     while True:
         is_enough = look(state)
         if is_enough != had_room:
-            say(news.DiskBack(state) if is_enough else news.DiskFull(state))
+            say(notices.DiskBack(state) if is_enough else notices.DiskFull(state))
         had_room = is_enough
         yield WELL
         await turn(LOOK_SECONDS)

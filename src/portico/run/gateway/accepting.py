@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from portico.run import news
+from portico.run import notices
 from portico.run.processes import proc
 
 _LOOK_SECONDS = 0.02
 _PATIENCE_SECONDS = 10.0
 """nginx reads a thousand sites in 7 s; who waits longer is told that it serves although a few clients get the old."""
-SERVES = (news.Switched, news.CanaryServes, news.RolledBack, news.TookOver)
+SERVES = (notices.Switched, notices.CanaryServes, notices.RolledBack, notices.TookOver)
 """What is said when nginx has the files of another release: who hears it may try what is new."""
 _LEAVING = b"shutting down"
 

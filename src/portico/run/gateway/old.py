@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from portico.plan.model import OldWorkers, Plan
-from portico.run import news
+from portico.run import notices
 from portico.run.background import in_background
 from portico.run.gateway import goodbye
 from portico.run.gateway.accepting import workers
@@ -51,14 +51,14 @@ def leaving(master: int) -> frozenset[int]:
 
 
 async def watch(
-    plan: Callable[[], Plan], master: Callable[[], int | None], say: Callable[[news.News], None]
+    plan: Callable[[], Plan], master: Callable[[], int | None], say: Callable[[notices.Notice], None]
 ) -> Rounds:
     """Keep the number of old workers, and their memory, within the plan's bound."""
     while True:
         if pid := master():
             old = await in_background(lambda: _old(pid))
             for one in surplus(old, plan().old_workers):
-                say(news.OldWorkerEnded(one.pid, len(old), sum(each.memory for each in old)))
+                say(notices.OldWorkerEnded(one.pid, len(old), sum(each.memory for each in old)))
                 await _end(one.pid, plan())
         yield WELL
         await turn(LOOK_SECONDS)

@@ -10,7 +10,7 @@ from typing import Any
 from portico.errors import Problem
 from portico.log.idle import IDLE
 from portico.plan.model import Plan
-from portico.run import news
+from portico.run import notices
 from portico.run.background import guarded
 from portico.run.gateway import files
 from portico.run.gateway.accepting import SERVES, accepting_of, until_replaced, workers
@@ -32,12 +32,12 @@ class OwnNginx:
     """One nginx at a time."""
 
     def __init__(
-        self, processes: Processes, listening: Listening, tell: Tell, say: Callable[[news.News], None]
+        self, processes: Processes, listening: Listening, tell: Tell, say: Callable[[notices.Notice], None]
     ) -> None:
         self._processes, self._listening, self._tell = processes, listening, tell
         self._say = say
         self._child: Child | None = None
-        self._words = Lines(lambda line: None if IDLE in line else say(news.NginxSaid(line)))
+        self._words = Lines(lambda line: None if IDLE in line else say(notices.NginxSaid(line)))
         self._work: set[asyncio.Task[None]] = set()
         self._replaced: asyncio.Task[None] | None = None
 
@@ -123,10 +123,10 @@ class OwnNginx:
         if group is self._child:
             self._tell(was.GatewayExited(group.code, self._words.last()))
 
-    def when_used(self, say: Callable[[news.News], None]) -> Callable[[news.News], None]:
+    def when_used(self, say: Callable[[notices.Notice], None]) -> Callable[[notices.Notice], None]:
         """That a release serves is said when no worker of nginx takes connections that has the files of before."""
 
-        def tell(item: news.News) -> None:
+        def tell(item: notices.Notice) -> None:
             replaced = self._replaced
 
             async def later() -> None:
@@ -149,4 +149,4 @@ class OwnNginx:
         return task
 
     def _complain(self, error: Exception) -> None:
-        self._say(news.Trouble(failure("nginx's workers cannot be watched", error)))
+        self._say(notices.Trouble(failure("nginx's workers cannot be watched", error)))

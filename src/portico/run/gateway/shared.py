@@ -13,7 +13,7 @@ from typing import Any
 
 from portico.errors import PorticoError, Problem
 from portico.plan.model import Plan
-from portico.run import news
+from portico.run import notices
 from portico.run.background import guarded, in_background
 from portico.run.control import client
 from portico.run.gateway import files
@@ -30,7 +30,7 @@ from portico.values import Address
 class SharedNginx:
     """The gateway in the runtime directory `plan.shared`, as one of its sites sees it."""
 
-    def __init__(self, plan: Plan, tell: Tell, say: Callable[[news.News], None]) -> None:
+    def __init__(self, plan: Plan, tell: Tell, say: Callable[[notices.Notice], None]) -> None:
         self._gateway, self._name = plan.shared, plan.name
         self._tell, self._say = tell, say
         self._work: set[asyncio.Task[None]] = set()
@@ -82,15 +82,15 @@ class SharedNginx:
         for task in self._work:
             task.cancel()
 
-    def hear(self, item: news.News) -> None:
+    def hear(self, item: notices.Notice) -> None:
         """The gateway wants to know when its sites serve."""
-        if isinstance(item, news.Ready):
+        if isinstance(item, notices.Ready):
             self._in_turn(self._told_ready())
 
-    def when_used(self, say: Callable[[news.News], None]) -> Callable[[news.News], None]:
+    def when_used(self, say: Callable[[notices.Notice], None]) -> Callable[[notices.Notice], None]:
         """That a release serves is said when the gateway's nginx has its files: who hears it may try a new domain."""
 
-        def tell(item: news.News) -> None:
+        def tell(item: notices.Notice) -> None:
             async def later() -> None:
                 say(item)
 
@@ -119,7 +119,7 @@ class SharedNginx:
 
     def _complain(self, problems: tuple[Problem, ...]) -> None:
         for problem in problems:
-            self._say(news.Trouble(problem))
+            self._say(notices.Trouble(problem))
 
     def _fails(self, error: Exception) -> None:
         self._complain((failure("the gateway cannot be asked", error, self._gateway),))

@@ -10,7 +10,7 @@ from typing import Any
 
 from portico.errors import FAILED, PorticoError, Problem
 from portico.plan.gateway import Part
-from portico.run import news
+from portico.run import notices
 from portico.run.background import in_background
 from portico.run.control import server as control
 from portico.run.host.acceptable import conflict, objections
@@ -95,17 +95,17 @@ class Answers:
                 yield _dropped(problems)
                 return
             after = set(sites.members)
-            yield {"news": "SitesRead", "added": len(after - before), "removed": len(before - after)}
+            yield {"notice": "SitesRead", "added": len(after - before), "removed": len(before - after)}
             for name, member in sites.members.items():
                 if member.life.status is Status.REFUSED:
-                    yield {"news": "SiteRefused", "name": name, "reason": member.life.reason}
+                    yield {"notice": "SiteRefused", "name": name, "reason": member.life.reason}
             while self._has_untried():
                 item = await items.get()
-                if isinstance(item, news.SiteServes):
-                    yield {"news": "SiteServes", "name": item.name}
-                elif isinstance(item, news.SiteDown) and item.name in sites.members:
+                if isinstance(item, notices.SiteServes):
+                    yield {"notice": "SiteServes", "name": item.name}
+                elif isinstance(item, notices.SiteDown) and item.name in sites.members:
                     yield _down(item.name, sites.members[item.name].life.reason, item.code)
-                elif isinstance(item, news.Stopping):
+                elif isinstance(item, notices.Stopping):
                     return
 
     def _has_untried(self) -> bool:
@@ -118,7 +118,7 @@ class Answers:
         with sites.follow() as items:
             if member.child is not None and member.life.status is Status.STARTING:
                 # It may have begun before the repair: this attempt counts only when it is a good one.
-                if (told := await _end_of_start(items, name)) is None or isinstance(told, news.SiteServes):
+                if (told := await _end_of_start(items, name)) is None or isinstance(told, notices.SiteServes):
                     yield _ended(told, name)
                     return
             elif member.child is not None:
@@ -129,10 +129,10 @@ class Answers:
             taken = sites.members.get(name)
             if taken is None or taken.life.status is Status.REFUSED:
                 reason = taken.life.reason if taken else "it is not there any more"
-                yield {"news": "SiteRefused", "name": name, "reason": reason}
+                yield {"notice": "SiteRefused", "name": name, "reason": reason}
                 return
             told = await _end_of_start(items, name)
-            if isinstance(told, news.SiteDown):
+            if isinstance(told, notices.SiteDown):
                 yield _down(name, sites.members[name].life.reason, told.code)
             else:
                 yield _ended(told, name)
@@ -165,13 +165,15 @@ class Answers:
         return self._sites.pump.state.phase in (Phase.STOPPING, Phase.ENDED)
 
 
-async def _end_of_start(items: Items, name: str) -> news.SiteServes | news.SiteDown | None:
+async def _end_of_start(items: Items, name: str) -> notices.SiteServes | notices.SiteDown | None:
     """How the start of that site went; None when it, or the gateway, is stopped instead."""
     while True:
         item = await items.get()
-        if isinstance(item, news.SiteServes | news.SiteDown) and item.name == name:
+        if isinstance(item, notices.SiteServes | notices.SiteDown) and item.name == name:
             return item
-        if isinstance(item, news.Stopping) or (isinstance(item, news.SiteStopped) and item.name == name):
+        if isinstance(item, notices.Stopping) or (
+            isinstance(item, notices.SiteStopped) and item.name == name
+        ):
             return None
 
 
@@ -180,12 +182,12 @@ def _told(problems: tuple[Problem, ...]) -> dict[str, Any]:
 
 
 def _ended(told: object, name: str) -> dict[str, Any]:
-    return {"news": "SiteServes" if told else "Stopping", "name": name}
+    return {"notice": "SiteServes" if told else "Stopping", "name": name}
 
 
 def _dropped(problems: tuple[Problem, ...]) -> dict[str, Any]:
-    return {"news": "GenerationDropped", "number": 0, "code": FAILED, **_told(problems)}
+    return {"notice": "GenerationDropped", "number": 0, "code": FAILED, **_told(problems)}
 
 
 def _down(name: str, reason: str, code: int) -> dict[str, Any]:
-    return {"news": "SiteDown", "name": name, "reason": reason, "code": code if code > 0 else FAILED}
+    return {"notice": "SiteDown", "name": name, "reason": reason, "code": code if code > 0 else FAILED}

@@ -15,7 +15,7 @@ from portico.place.model import Place
 from portico.plan.claim import Claim
 from portico.plan.gateway import Part, gateway_plan
 from portico.plan.model import Ladder, Plan
-from portico.run import news
+from portico.run import notices
 from portico.run.background import in_background
 from portico.run.control import server as control
 from portico.run.driver import Pump
@@ -47,7 +47,7 @@ class Sites:
         self.pending: dict[str, Claim] = {}
         """What sites were told they may have, and have not begun to use."""
         self._say: SayNews = lambda _: None
-        self._ready: news.Ready | None = None
+        self._ready: notices.Ready | None = None
         self._rereads, self._only = False, ""
         self._next: Taken | None = None
 
@@ -71,14 +71,14 @@ class Sites:
         return gateway_plan(tuple(self.parts.values()), self.place)
 
     def hears(self, say: SayNews) -> SayNews:
-        def hear(item: news.News) -> None:
-            if isinstance(item, news.Ready):
+        def hear(item: notices.Notice) -> None:
+            if isinstance(item, notices.Ready):
                 self._ready = item
                 self._tell_ready()
                 return
-            if isinstance(item, news.Switched):
+            if isinstance(item, notices.Switched):
                 self._reconcile()
-            if isinstance(item, news.GenerationDropped):
+            if isinstance(item, notices.GenerationDropped):
                 self._next = None
             say(item)
 
@@ -143,7 +143,7 @@ class Sites:
         return plan.urls if plan else ()
 
     def follow(self) -> AbstractContextManager[Items]:
-        """The news from now on."""
+        """The notices from now on."""
         return self._board.follow()
 
     def _stop_seconds(self) -> float:
@@ -184,7 +184,7 @@ class Sites:
 
     def _tell_refused(self, member: Member) -> None:
         problems = (Problem("", member.life.reason),)
-        self._say(news.SiteRefused(member.wanted.name, member.wanted.origin, problems))
+        self._say(notices.SiteRefused(member.wanted.name, member.wanted.origin, problems))
 
     def _tell_ready(self) -> None:
         """The gateway is ready when nginx is and every site was tried."""
@@ -227,7 +227,7 @@ class Sites:
         with self._board.follow() as items:
             tell(was.ReloadAsked())
             async for item in until_reloaded(items):
-                if isinstance(item, news.GenerationDropped):
+                if isinstance(item, notices.GenerationDropped):
                     return item.problems
         return ()
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from portico.errors import Problem
 from portico.place.tools import of_tools
-from portico.run import news
+from portico.run import notices
 from portico.run.host import life
 from portico.run.host.life import Status
 from portico.run.host.member import Member, clear_away, set_booting, show_pages
@@ -75,7 +75,7 @@ class Supervisors:
         took = self.now() - member.life.since
         self._say_held(member)
         self._become(member, life.serving(member.life, self.now()))
-        self._board.say(news.SiteServes(name, urls, took))
+        self._board.say(notices.SiteServes(name, urls, took))
         self._tried()
 
     def halt(self, member: Member) -> None:
@@ -85,7 +85,7 @@ class Supervisors:
             member.child.end(Manner.HURRY)
         elif member.life.due is not None:
             self._become(member, life.stopped(member.life, self.now()))
-            self._board.say(news.SiteStopped(member.wanted.name))
+            self._board.say(notices.SiteStopped(member.wanted.name))
             self._tried()
 
     def send_away(self, member: Member) -> None:
@@ -158,12 +158,12 @@ class Supervisors:
         if member.life.status is Status.STARTING and member.life.failures:
             member.held.append(line)
         else:
-            self._board.say(news.SiteSaid(member.wanted.name, line))
+            self._board.say(notices.SiteSaid(member.wanted.name, line))
 
     def _say_held(self, member: Member) -> None:
         held, member.held = member.held, []
         for line in held:
-            self._board.say(news.SiteSaid(member.wanted.name, line))
+            self._board.say(notices.SiteSaid(member.wanted.name, line))
 
     def _ended(self, member: Member, group: Child) -> None:
         if group is not member.child or group.code is None:
@@ -185,10 +185,10 @@ class Supervisors:
             pass
         elif member.life.status is Status.STOPPED:
             self._show_pages(member)
-            self._board.say(news.SiteStopped(name))
+            self._board.say(notices.SiteStopped(name))
         else:
             pause = (member.life.due or 0.0) - self.now()
-            self._board.say(news.SiteDown(name, code, pause, member.life.failures))
+            self._board.say(notices.SiteDown(name, code, pause, member.life.failures))
         self._tried()
 
     def _show_pages(self, member: Member) -> None:
@@ -199,11 +199,11 @@ class Supervisors:
                 show_pages(plan)
         except OSError as error:
             where = plan.runtime if plan else ""
-            self._board.say(news.Trouble(Problem(where, f"cannot be written: {error.strerror}")))
+            self._board.say(notices.Trouble(Problem(where, f"cannot be written: {error.strerror}")))
 
     def _forget(self, member: Member) -> None:
         name = member.wanted.name
         if self.members.get(name) is member:
             del self.members[name]
         clear_away(member.wanted)
-        self._board.say(news.SiteStopped(name, is_gone=True))
+        self._board.say(notices.SiteStopped(name, is_gone=True))

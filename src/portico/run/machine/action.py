@@ -7,7 +7,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from portico.errors import Problem
-from portico.run.news import News
+from portico.run.notices import Notice
 
 
 class Manner(StrEnum):
@@ -122,7 +122,7 @@ class MakePlan(Struct, frozen=True):
 
 
 class Say(Struct, frozen=True):
-    news: News
+    notice: Notice
 
 
 class Exit(Struct, frozen=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from portico.errors import UNHEALTHY
-from portico.run import news as told
+from portico.run import notices
 from portico.run.machine import action as do
 from portico.run.machine import crash, reload, start, stop, undone
 from portico.run.machine import event as was
@@ -45,7 +45,7 @@ def _gateway_due(state: State, now: float) -> Step:
     if life.status is Status.LEAVING:
         return stop.gateway_late(state, now)
     if state.patience.serves_pages and state.gateway.answer.startswith(STATUS):
-        return then(state, (do.Say(told.NoServer(state.gateway.answer)),), start.serve, now)
+        return then(state, (do.Say(notices.NoServer(state.gateway.answer)),), start.serve, now)
     return stop.fail(state, UNHEALTHY, (silent_gateway(state),), now)
 
 
@@ -94,7 +94,7 @@ def _kill(state: State, generation: Generation, now: float) -> Step:
 
 def _given_up(state: State, generation: Generation, now: float) -> Step:
     """It was killed and does not end: whatever waits for that goes on as if it had."""
-    said = do.Say(told.Trouble(unkillable(SERVER)))
+    said = do.Say(notices.Trouble(unkillable(SERVER)))
     exited = was.ServerExited(generation.number, BY_SIGKILL)
     return then(state, (said,), lambda s, t: crash.server_exited(s, exited, t), now)
 
@@ -111,4 +111,4 @@ def _too_late(state: State, generation: Generation, now: float) -> Step:
         return reload.drop(state, generation.number, UNHEALTHY, problems, now)
     # A restart that hangs: ended like a crash, its exit brings the next attempt.
     state, actions = _kill(state, generation, now)
-    return state, (do.Say(told.Stuck(SERVER, generation.life.answer)), *actions)
+    return state, (do.Say(notices.Stuck(SERVER, generation.life.answer)), *actions)

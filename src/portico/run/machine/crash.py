@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from portico import backoff
 from portico.errors import FAILED
-from portico.run import news as told
+from portico.run import notices
 from portico.run.machine import action as do
 from portico.run.machine import event as was
 from portico.run.machine import reload, stop
@@ -64,7 +64,7 @@ def _live_died(state: State, generation: Generation, code: int, now: float) -> S
             life, due=now + DOWN_SECONDS
         )  # no worker can load it: nobody is to wait for the next try
     pause = _due_in(life, now)
-    actions: tuple[Action, ...] = (do.Say(told.Restarting(SERVER, code, pause, life.crashes)),)
+    actions: tuple[Action, ...] = (do.Say(notices.Restarting(SERVER, code, pause, life.crashes)),)
     state = state.having(replace(generation, life=life))
     if pause >= DOWN_SECONDS and state.canary is not None:
         # The canary is well and this one is not: the share becomes everything.
@@ -92,7 +92,7 @@ def gateway_exited(state: State, event: was.GatewayExited, now: float) -> Step:
         state = replace(state, gateway=Life())
         return then(state, (), stop.end_servers, now)
     life = _crashed(state.gateway, now)
-    said = told.Restarting(GATEWAY, event.code, _due_in(life, now), life.crashes)
+    said = notices.Restarting(GATEWAY, event.code, _due_in(life, now), life.crashes)
     return replace(state, gateway=life), (do.Say(said),)
 
 

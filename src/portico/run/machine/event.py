@@ -1,6 +1,6 @@
 """What happened: what the machine is told. Values only.
 
-Structs here and in `action` and `news`, because they are many: as dataclasses, which write and compile their
+Structs here and in `action` and `notices`, because they are many: as dataclasses, which write and compile their
 methods at import, they made every start 20 ms later.
 """
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from portico.errors import FAILED, Problem
-from portico.run import news as told
+from portico.run import notices
 from portico.run.machine import action as do
 from portico.run.machine import event as was
 from portico.run.machine.action import Action, Manner
@@ -31,7 +31,7 @@ def reload_if_asked(state: State, now: float) -> Step:
         replace(state, wish=None, newest=number), "a newer release takes its place", now
     )
     state = state.having(Generation(number, Life().to(Status.PLANNING, now), began=now, tenths=wish.tenths))
-    return state, (*actions, do.Say(told.Reloading(number)), do.MakePlan(number, wish.path))
+    return state, (*actions, do.Say(notices.Reloading(number)), do.MakePlan(number, wish.path))
 
 
 def planned(state: State, event: was.Planned, _: float) -> Step:
@@ -41,7 +41,7 @@ def planned(state: State, event: was.Planned, _: float) -> Step:
     life = replace(generation.life, status=Status.CHECKING)
     changed = event.gateway_changed or generation.gateway_changed
     state = state.having(replace(generation, life=life, gateway_changed=changed))
-    return state, (do.Say(told.Booting(event.number)), do.CheckFiles(event.number))
+    return state, (do.Say(notices.Booting(event.number)), do.CheckFiles(event.number))
 
 
 def plan_refused(state: State, event: was.PlanRefused, now: float) -> Step:
@@ -56,7 +56,7 @@ def proved(state: State, trial: Generation, well: Generation, now: float) -> Ste
     if not trial.tenths or live is None or live.life.status is not Status.WELL:
         return switch(state, well, took, now)  # a share beside one that is down would be all or nothing
     state = state.having(well.to(Status.CANARY, now))
-    said = told.CanaryServes(trial.number, trial.tenths, took)
+    said = notices.CanaryServes(trial.number, trial.tenths, took)
     return state, (make_live(state), do.Say(said))
 
 
@@ -67,7 +67,7 @@ def switch(state: State, new: Generation, took: float, now: float) -> Step:
     actions = (do.UseFiles(number), make_live(state), do.SetBooting(on=False), *actions)
     if new.gateway_changed:
         actions += (do.ReloadGateway(),)
-    actions += (do.Say(told.Switched(number, took)),)
+    actions += (do.Say(notices.Switched(number, took)),)
     if old is not None and old.life.status is Status.WELL:
         state = state.having(old.to(Status.WARM, now, state.patience.warm_seconds))
     elif old is not None and old.life.is_running:
@@ -103,7 +103,7 @@ def drop(state: State, number: int, code: int, problems: tuple[Problem, ...], no
         return state, ()
     state, actions = _give_up(state, generation, now)
     return then(
-        state, (do.Say(told.GenerationDropped(number, code, problems)), *actions), reload_if_asked, now
+        state, (do.Say(notices.GenerationDropped(number, code, problems)), *actions), reload_if_asked, now
     )
 
 
@@ -144,7 +144,7 @@ def end_canary(state: State, why: str, now: float) -> Step:
     if canary is None:
         return state, ()
     state, actions = linger(state, canary, now)
-    return state, (make_live(state), do.Say(told.CanaryLeft(canary.number, why)), *actions)
+    return state, (make_live(state), do.Say(notices.CanaryLeft(canary.number, why)), *actions)
 
 
 def rollback_asked(state: State, _: was.RollbackAsked, now: float) -> Step:
@@ -162,9 +162,9 @@ def rollback_asked(state: State, _: was.RollbackAsked, now: float) -> Step:
     if (trial := state.trial) is not None:
         state, actions = _give_up(state, trial, now)
         undone = Problem("", "it was rolled back before it served")
-        actions = (do.Say(told.GenerationDropped(trial.number, FAILED, (undone,))), *actions)
+        actions = (do.Say(notices.GenerationDropped(trial.number, FAILED, (undone,))), *actions)
     state, more = _back(replace(state, wish=None), warm, bad, now)
-    actions += (*more, do.Say(told.RolledBack(warm.number, bad.number)))
+    actions += (*more, do.Say(notices.RolledBack(warm.number, bad.number)))
     if not bad.life.is_running:
         return state.without(bad), (*actions, do.Forget(bad.number))
     state, more = linger(state, bad, now)
@@ -186,9 +186,9 @@ def take_over(state: State, now: float) -> Step:
     state, actions = _back(state, warm, bad, now)
     if trial is not None and bad.gateway_changed:  # it was compared with the files of the one that ended
         state = state.having(replace(trial, gateway_changed=True))
-    said = do.Say(told.TookOver(warm.number, bad.number))
+    said = do.Say(notices.TookOver(warm.number, bad.number))
     return state.without(bad), (*actions, said, do.Forget(bad.number))
 
 
 def _refused(what: str, hint: str) -> Action:
-    return do.Say(told.Refused(Problem("", what, hint)))
+    return do.Say(notices.Refused(Problem("", what, hint)))

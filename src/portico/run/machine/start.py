@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from portico.errors import FAILED
-from portico.run import news as told
+from portico.run import notices
 from portico.run.machine import action as do
 from portico.run.machine import event as was
 from portico.run.machine import reload, stop
@@ -26,7 +26,7 @@ def begin(state: State, event: was.Begin, now: float) -> Step:
     state = replace(state, phase=Phase.STARTING, began=now, newest=number, clients_wait=event.clients_wait)
     # The server boots while nginx reads its files and says "starting": the two do not wait for each other.
     return state.having(Generation(number, life)), (
-        do.Say(told.Starting(number)),
+        do.Say(notices.Starting(number)),
         do.SetBooting(on=True),
         do.CheckFiles(number),
         do.StartServer(number),
@@ -59,7 +59,7 @@ def server_well(state: State, event: was.ServerWell, now: float) -> Step:
         return state, ()
     works: tuple[Action, ...] = ()
     if generation.fails and state.phase is Phase.SERVING:
-        generation, works = replace(generation, fails=False), (do.Say(told.AppWorks(event.number)),)
+        generation, works = replace(generation, fails=False), (do.Say(notices.AppWorks(event.number)),)
     if generation.life.status is not Status.BOOTING:
         return state.having(generation), works
     state, actions = _up(state, generation, now)
@@ -75,7 +75,7 @@ def _up(state: State, generation: Generation, now: float) -> Step:
     state = replace(state.having(well), live=generation.number)
     actions: tuple[Action, ...] = (reload.make_live(state), do.SetBooting(on=False))
     if down_since is not None:
-        actions += (do.Say(told.Recovered(SERVER, now - down_since)),)
+        actions += (do.Say(notices.Recovered(SERVER, now - down_since)),)
     return then(state, actions, _open, now)
 
 
@@ -107,14 +107,14 @@ def gateway_well(state: State, _: was.GatewayWell, now: float) -> Step:
     down_since = state.gateway.down_since
     state = replace(state, gateway=replace(state.gateway.to(Status.WELL, now), down_since=None))
     if down_since is not None:
-        return state, (do.Say(told.Recovered(GATEWAY, now - down_since)),)
+        return state, (do.Say(notices.Recovered(GATEWAY, now - down_since)),)
     return serve(state, now)
 
 
 def serve(state: State, now: float) -> Step:
     """nginx is there for clients, for the first time."""
     state = replace(state, phase=Phase.SERVING, gateway=state.gateway.to(Status.WELL, now))
-    return then(state, (do.Say(told.Ready(now - state.began)),), reload.reload_if_asked, now)
+    return then(state, (do.Say(notices.Ready(now - state.began)),), reload.reload_if_asked, now)
 
 
 def server_answered(state: State, event: was.ServerAnswered, now: float) -> Step:
@@ -128,7 +128,7 @@ def server_answered(state: State, event: was.ServerAnswered, now: float) -> Step
     if not (event.is_up and has_no_other and life.status is Status.BOOTING):
         return state.having(generation), ()
     state, actions = _up(state, replace(generation, fails=True), now)
-    said = do.Say(told.AppFails(generation.number, event.answer, event.hint))
+    said = do.Say(notices.AppFails(generation.number, event.answer, event.hint))
     return state, (said, *actions)
 
 

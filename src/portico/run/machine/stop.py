@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from portico.errors import FAILED, Problem
-from portico.run import news as told
+from portico.run import notices
 from portico.run.machine import action as do
 from portico.run.machine import event as was
 from portico.run.machine.action import Action, Manner
@@ -38,7 +38,7 @@ def stop_asked(state: State, event: was.StopAsked, now: float) -> Step:
     seconds = state.patience.stop_seconds
     state = replace(state, phase=Phase.STOPPING, exit=do.Exit(event.code), stop_by=now + seconds)
     state, actions = _end_trial(state, now)
-    actions = (do.Say(told.Stopping(seconds)), *actions)
+    actions = (do.Say(notices.Stopping(seconds)), *actions)
     if not state.gateway.is_running:
         # Nobody is to wait any more for an nginx that will not come.
         actions += (do.EndGateway(Manner.DRAIN),)
@@ -57,7 +57,7 @@ def gateway_late(state: State, now: float) -> Step:
         state = replace(state, farewell=Farewell.CLOSED, gateway=state.gateway.to(Status.LEAVING, now, left))
         return state, (do.EndGateway(Manner.CLOSE),)
     if state.farewell is Farewell.KILLED:
-        said = do.Say(told.Trouble(unkillable(GATEWAY)))
+        said = do.Say(notices.Trouble(unkillable(GATEWAY)))
         return then(replace(state, gateway=Life()), (said,), end_servers, now)
     gateway = replace(state.gateway, due=now + KILLED_SECONDS)
     return replace(state, farewell=Farewell.KILLED, gateway=gateway), (do.EndGateway(Manner.KILL),)
@@ -80,7 +80,7 @@ def _end_trial(state: State, now: float) -> Step:
 
 def _hurry(state: State, now: float) -> Step:
     manner = Manner.KILL if state.hurried else Manner.HURRY
-    actions: tuple[Action, ...] = () if state.hurried else (do.Say(told.Hurrying()),)
+    actions: tuple[Action, ...] = () if state.hurried else (do.Say(notices.Hurrying()),)
     state = replace(state, hurried=True, farewell=Farewell.CLOSED)
     if state.gateway.is_running:
         state = replace(state, gateway=state.gateway.to(Status.LEAVING, now, DROP_SECONDS))
@@ -146,7 +146,7 @@ def left(state: State, generation: Generation) -> Step:
     number = generation.number
     actions: tuple[Action, ...] = (do.Forget(number),)
     if state.phase is Phase.SERVING and not generation.was_dropped:
-        actions += (do.Say(told.GenerationLeft(number, generation.was_killed)),)
+        actions += (do.Say(notices.GenerationLeft(number, generation.was_killed)),)
     return then(state.without(generation), actions, _finish, 0.0)
 
 

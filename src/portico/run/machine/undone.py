@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from portico.errors import FAILED
-from portico.run import news as told
+from portico.run import notices
 from portico.run.machine import action as do
 from portico.run.machine import crash, reload, start, stop
 from portico.run.machine import event as was
@@ -40,7 +40,7 @@ def way_back(before: State, after: State, event: was.NotDone, now: float) -> Ste
     back = (do.UseFiles(before.live), reload.make_live(before))
     newcomer = before.generation(number)
     if newcomer is None or not newcomer.is_trial:
-        return before, (*back, do.Say(told.Refused(event.problem)))
+        return before, (*back, do.Say(notices.Refused(event.problem)))
     return then(before, back, lambda s, t: reload.drop(s, number, FAILED, (event.problem,), t), now)
 
 
@@ -59,7 +59,7 @@ def mend(state: State, now: float) -> Step:
         return replace(state, mending=None), ()
     if mending.was_tried:
         took = now - mending.since
-        return replace(state, mending=None), (do.Say(told.Recovered(_CONFIGURATION, took)),)
+        return replace(state, mending=None), (do.Say(notices.Recovered(_CONFIGURATION, took)),)
     state = replace(state, mending=replace(mending, was_tried=True, due=now + AGAIN_SECONDS))
     actions: tuple[Action, ...] = (do.UseFiles(state.live), reload.make_live(state))
     if state.gateway.is_running:
@@ -76,12 +76,12 @@ def _unfinished(state: State, event: was.NotDone, now: float) -> Step:
     due = now + AGAIN_SECONDS
     if state.mending is not None:
         return replace(state, mending=replace(state.mending, was_tried=False, due=due)), ()
-    return replace(state, mending=Mending(now, due)), (do.Say(told.Trouble(event.problem)),)
+    return replace(state, mending=Mending(now, due)), (do.Say(notices.Trouble(event.problem)),)
 
 
 def _say(state: State, event: was.NotDone, _: float) -> Step:
     """Nobody waits for it, or the time for it ends by itself (`State.generations`, `due`)."""
-    return state, (do.Say(told.Trouble(event.problem)),)
+    return state, (do.Say(notices.Trouble(event.problem)),)
 
 
 def _unsaid(state: State, event: was.NotDone, now: float) -> Step:
@@ -114,7 +114,7 @@ def _no_server(state: State, event: was.NotDone, now: float) -> Step:
         state = state.having(generation.to(Status.ABSENT, now))
         return reload.drop(state, number, FAILED, (event.problem,), now)
     exited = was.ServerExited(number, CANNOT_START)
-    said = do.Say(told.Trouble(event.problem))
+    said = do.Say(notices.Trouble(event.problem))
     return then(state, (said,), lambda s, t: crash.server_exited(s, exited, t), now)
 
 
@@ -126,7 +126,7 @@ def _no_answer(state: State, event: was.NotDone, now: float) -> Step:
 def _no_gateway(state: State, event: was.NotDone, now: float) -> Step:
     if state.phase is Phase.STARTING:
         return stop.fail(replace(state, gateway=Life()), FAILED, (event.problem,), now)
-    said = do.Say(told.Trouble(event.problem))
+    said = do.Say(notices.Trouble(event.problem))
     exited = was.GatewayExited(CANNOT_START)
     return then(state, (said,), lambda s, t: crash.gateway_exited(s, exited, t), now)
 

@@ -24,7 +24,7 @@ from portico.errors import Problem
 from portico.place import cgroup, foreign
 from portico.plan.model import Packed
 from portico.plan.packing import CODINGS
-from portico.run import news
+from portico.run import notices
 from portico.run.background import in_background
 from portico.run.precompress.scan import changed_at, stamp
 from portico.run.precompress.words import Done, Folder, Found, Job, Seen, Stamp, Word
@@ -37,7 +37,7 @@ _SHARE = 100
 _TURN_SECONDS = 1.0
 """For the site to serve, before anything is compressed, and for other folders after a reload."""
 _SHOW_SECONDS = 0.2
-"""Between two pieces of news of the progress."""
+"""Between two notices of the progress."""
 _STORE = "store"
 _PR_SET_PDEATHSIG = 1
 _LONGEST_LINE = 64 << 20
@@ -73,11 +73,11 @@ class Keeper:
     """The copies of a running site. `is_serving` says whether there is time for them."""
 
     def __init__(
-        self, world: Running, say: Callable[[news.News], None], is_serving: Callable[[], bool]
+        self, world: Running, say: Callable[[notices.Notice], None], is_serving: Callable[[], bool]
     ) -> None:
         self._world, self._say, self._is_serving = world, say, is_serving
         self._trees: dict[str, Tree] = {}
-        self._progress, self._shown, self._needs_work = news.Packing(0, 0, 0, 0), 0.0, False
+        self._progress, self._shown, self._needs_work = notices.Packing(0, 0, 0, 0), 0.0, False
         _clear(self._parents(), ())  # a file may have changed while nobody looked
 
     async def watch(self) -> Rounds:
@@ -194,7 +194,7 @@ class Keeper:
         """1 for a file that was compressed just now."""
         match word:
             case Found(files, size):
-                self._progress = news.Packing(0, files, 0, size)
+                self._progress = notices.Packing(0, files, 0, size)
                 self._shown = time.monotonic()
             case Seen(root, folders, left_out, too_large) if tree := self._trees.get(root):
                 tree.folders, tree.left_out, tree.too_large = folders, left_out, too_large
@@ -210,7 +210,7 @@ class Keeper:
 
     def _show(self, size: int) -> None:
         was = self._progress
-        self._progress = news.Packing(was.done + 1, was.files, was.done_bytes + size, was.bytes)
+        self._progress = notices.Packing(was.done + 1, was.files, was.done_bytes + size, was.bytes)
         if time.monotonic() - self._shown > _SHOW_SECONDS:
             self._shown = time.monotonic()
             self._say(self._progress)
@@ -218,9 +218,9 @@ class Keeper:
     def _finish(self, made: int, took: float) -> None:
         if not self._progress.files:
             return
-        self._progress = news.Packing(0, 0, 0, 0)
+        self._progress = notices.Packing(0, 0, 0, 0)
         status = self.status()
-        self._say(news.Packed(status["files"], made, status["bytes"], status["best_bytes"], took))
+        self._say(notices.Packed(status["files"], made, status["bytes"], status["best_bytes"], took))
 
     def _complain(self, words: bytes, code: int) -> None:
         lines = words.decode("utf-8", "replace").strip().splitlines()
@@ -228,7 +228,7 @@ class Keeper:
             return
         what = "some static files could not be compressed" if code == 0 else "static files are not compressed"
         why = _of_files(lines) if code == 0 else _of_child(lines, code)
-        self._say(news.Trouble(Problem("", what, "they are served as they are", why)))
+        self._say(notices.Trouble(Problem("", what, "they are served as they are", why)))
 
 
 def _of_files(lines: list[str]) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from portico.plan.model import Process
 from portico.plan.uwsgi import BANNER
-from portico.run import news
+from portico.run import notices
 from portico.run.processes.child import Child
 from portico.run.processes.stderr import Lines
 
@@ -26,7 +26,7 @@ def is_read(server: Process) -> bool:
 class Banners:
     """Those of all releases, by their number."""
 
-    def __init__(self, say: Callable[[news.News], None]) -> None:
+    def __init__(self, say: Callable[[notices.Notice], None]) -> None:
         self._say = say
         self._lines: dict[int, Lines] = {}
 
@@ -38,7 +38,7 @@ class Banners:
 
         def heard(line: str) -> None:
             if not is_banner(line):
-                self._say(news.ServerSaid(line))
+                self._say(notices.ServerSaid(line))
 
         self._lines[number] = self._lines.get(number) or Lines(heard)
         self._lines[number].follow(child.stderr)

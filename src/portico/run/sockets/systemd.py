@@ -14,8 +14,8 @@ import time
 from collections.abc import MutableMapping, Sequence
 from typing import NamedTuple
 
-from portico.run import news
-from portico.run.news import News
+from portico.run import notices
+from portico.run.notices import Notice
 from portico.turns import WELL, Rounds
 
 FIRST_FD = 3
@@ -56,25 +56,25 @@ class Service:
         count = int(said["LISTEN_FDS"]) if is_ours else 0
         return cls(said["NOTIFY_SOCKET"], seconds, _taken(count, said["LISTEN_FDNAMES"].split(":")))
 
-    def hear(self, item: News) -> None:
-        """Pass a piece of news on, in the manager's own words.
+    def hear(self, item: Notice) -> None:
+        """Pass a notice on, in the manager's own words.
 
         A gateway may reload its nginx before each of its sites was tried: a reload is told only once it was ready.
         """
-        self._is_ready = self._is_ready or isinstance(item, news.Ready)
+        self._is_ready = self._is_ready or isinstance(item, notices.Ready)
         match item:
             case (
-                news.Ready() | news.Switched() | news.CanaryServes() | news.GenerationDropped()
-                | news.RolledBack() | news.TookOver() | news.CanaryLeft()
+                notices.Ready() | notices.Switched() | notices.CanaryServes() | notices.GenerationDropped()
+                | notices.RolledBack() | notices.TookOver() | notices.CanaryLeft()
             ) if self._is_ready:  # fmt: skip
                 self.tell("READY=1", f"STATUS={_status(item)}")
-            case news.Reloading() if self._is_ready:
+            case notices.Reloading() if self._is_ready:
                 self.tell(
                     "RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}", f"STATUS={_status(item)}"
                 )
-            case news.Stopping():
+            case notices.Stopping():
                 self.tell("STOPPING=1", f"STATUS={_status(item)}")
-            case news.Starting() | news.Restarting() | news.Recovered():
+            case notices.Starting() | notices.Restarting() | notices.Recovered():
                 self.tell(f"STATUS={_status(item)}")
 
     def store(self, name: str, listener: socket.socket) -> None:
@@ -125,29 +125,29 @@ def _moved(fd: int) -> socket.socket | None:
         return None
 
 
-def _status(item: News) -> str:  # noqa: C901  a table, one row a kind of news
+def _status(item: Notice) -> str:  # noqa: C901  a table, one row a kind of notice
     """One line for `systemctl status`."""
     match item:
-        case news.Ready(took_seconds):
+        case notices.Ready(took_seconds):
             return f"serving, ready after {took_seconds:.2f} s"
-        case news.Switched(number):
+        case notices.Switched(number):
             return f"serving release {number}"
-        case news.CanaryServes(number):
+        case notices.CanaryServes(number):
             return f"serving, release {number} gets a part of the requests"
-        case news.GenerationDropped(number, _, problems):
+        case notices.GenerationDropped(number, _, problems):
             why = f": {problems[0].what}" if problems else ""
             return f"release {number} was dropped, the one before serves on{why}".replace("\n", " ")
-        case news.RolledBack(number) | news.TookOver(number):
+        case notices.RolledBack(number) | notices.TookOver(number):
             return f"serving release {number} again"
-        case news.CanaryLeft(number):
+        case notices.CanaryLeft(number):
             return f"serving, release {number} gets no more requests"
-        case news.Reloading():
+        case notices.Reloading():
             return "starting a new release beside the one that serves"
-        case news.Stopping(up_to_seconds):
+        case notices.Stopping(up_to_seconds):
             return f"finishing what is in progress, at most {up_to_seconds:.0f} s"
-        case news.Restarting(name):
+        case notices.Restarting(name):
             return f"{name} ended and is started again"
-        case news.Recovered(name):
+        case notices.Recovered(name):
             return f"serving, {name} is back"
         case _:
             return "starting"

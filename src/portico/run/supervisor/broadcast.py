@@ -1,4 +1,4 @@
-"""The news board: what is said reaches the people in front, and whoever follows at the moment."""
+"""The notice board: what is said reaches the people in front, and whoever follows at the moment."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 
-from portico.run import news
-from portico.run.news import News
+from portico.run import notices
+from portico.run.notices import Notice
 
-Items = asyncio.Queue[News]
+Items = asyncio.Queue[Notice]
 
 
 class Board:
-    def __init__(self, say: Callable[[News], None]) -> None:
+    def __init__(self, say: Callable[[Notice], None]) -> None:
         self._say = say
         self._followers: set[Items] = set()
 
-    def say(self, item: News) -> None:
+    def say(self, item: Notice) -> None:
         self._say(item)
         for follower in self._followers:
             follower.put_nowait(item)
@@ -33,35 +33,39 @@ class Board:
             self._followers.discard(items)
 
 
-async def until_reloaded(items: Items) -> AsyncIterator[News]:
-    """The news of the next reload that begins, to its end, good or bad; also when the site stops instead."""
+async def until_reloaded(items: Items) -> AsyncIterator[Notice]:
+    """The notices of the next reload that begins, to its end, good or bad; also when the site stops instead."""
     number = 0
     while True:
         item = await items.get()
-        if isinstance(item, news.Reloading) and not number:
+        if isinstance(item, notices.Reloading) and not number:
             number = item.number
         if _is_about(item, number):
             yield item
-        if isinstance(item, news.Stopping | news.RolledBack) or (number and _ends(item, number)):
+        if isinstance(item, notices.Stopping | notices.RolledBack) or (number and _ends(item, number)):
             return
 
 
-async def until_decided(items: Items) -> AsyncIterator[News]:
-    """The one piece of news that a promotion, an abortion or a rollback ends with."""
+async def until_decided(items: Items) -> AsyncIterator[Notice]:
+    """The one notice that a promotion, an abortion or a rollback ends with."""
     while True:
         item = await items.get()
-        if isinstance(item, news.Switched | news.CanaryLeft | news.RolledBack | news.Refused | news.Stopping):
+        if isinstance(
+            item,
+            notices.Switched | notices.CanaryLeft | notices.RolledBack | notices.Refused | notices.Stopping,
+        ):
             yield item
             return
 
 
-def _is_about(item: News, number: int) -> bool:
-    if isinstance(item, news.Stopping | news.NginxSaid | news.CanaryLeft | news.RolledBack):
+def _is_about(item: Notice, number: int) -> bool:
+    if isinstance(item, notices.Stopping | notices.NginxSaid | notices.CanaryLeft | notices.RolledBack):
         return True
     return getattr(item, "number", 0) == number != 0
 
 
-def _ends(item: News, number: int) -> bool:
+def _ends(item: Notice, number: int) -> bool:
     return (
-        isinstance(item, news.Switched | news.CanaryServes | news.GenerationDropped) and item.number == number
+        isinstance(item, notices.Switched | notices.CanaryServes | notices.GenerationDropped)
+        and item.number == number
     )

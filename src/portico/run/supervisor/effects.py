@@ -97,7 +97,7 @@ class World:
             do.SayGoodbye: lambda _: goodbye.tell(self.in_force.sites, self.gateway.workers()),
             do.AskGateway: self._ask_gateway,
             do.MakePlan: self._make_plan,
-            do.Say: lambda said: say(said.news),
+            do.Say: lambda said: say(said.notice),
         }
 
     def perform(self, action: Action) -> was.NotDone | None:

@@ -22,7 +22,7 @@ from portico.errors import (
 )
 from portico.plan import paths
 from portico.plan.model import Plan
-from portico.run import news
+from portico.run import notices
 from portico.run.commands import status
 from portico.run.commands.certificates import Certificates
 from portico.run.commands.commands import Orders
@@ -68,7 +68,7 @@ class Along(Protocol):
         """Nothing runs yet, the runtime directory is ours: the plan that can be made so. Raises PorticoError."""
 
     def hears(self, say: SayNews) -> SayNews:
-        """Who is told the news, in the place of `say`."""
+        """Who is told the notices, in the place of `say`."""
 
     def join(
         self, pump: Pump, processes: Processes, board: Board, answers: Mapping[str, control.Answer]
@@ -97,7 +97,7 @@ def run(
 ) -> int:
     """Serve the plan until told to stop; SIGTERM and SIGINT stop, a second one hurries, SIGHUP reloads.
 
-    `say` hears the news, from this thread. `replan` is called in another one for each reload with the directory
+    `say` hears the notices, from this thread. `replan` is called in another one for each reload with the directory
     of the code ("" for where it was), the plan in force and who begins on a draft of the plan. It returns the plan of
     the next generation or raises PorticoError; without it, a reload serves new code under the same plan. `beside` is
     started with the serving and cancelled when that has ended; so is the `onlooker`, which is told everything and adds
@@ -114,7 +114,7 @@ def run(
             tell = _both(say, service.hear)
             tell = along.hears(tell) if along else tell
             for problem in unwanted:
-                tell(news.Trouble(problem))
+                tell(notices.Trouble(problem))
             works = (*beside, Watcher("the service manager", service.keep_alive))
             works += (Watcher("the sites", along.watch),) if along else ()
             end = asyncio.run(
@@ -165,7 +165,7 @@ def _old_workers(plan: Plan, world: World, say: SayNews) -> tuple[Watcher, ...]:
 
 
 def _troubles(say: SayNews) -> Callable[[Problem], None]:
-    return lambda problem: say(news.Trouble(problem))
+    return lambda problem: say(notices.Trouble(problem))
 
 
 def _material(plan: Plan) -> Material | None:
@@ -178,7 +178,7 @@ def _material(plan: Plan) -> Material | None:
 
 
 def _both(say: SayNews, hear: SayNews) -> SayNews:
-    def tell(item: news.News) -> None:
+    def tell(item: notices.Notice) -> None:
         say(item)
         hear(item)
 

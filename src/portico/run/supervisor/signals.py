@@ -9,7 +9,7 @@ import signal
 from collections.abc import Callable
 
 from portico.errors import DONE, Problem
-from portico.run import news
+from portico.run import notices
 from portico.run.machine import event as was
 from portico.run.machine.event import Event
 from portico.run.supervisor.held import WITHOUT_MEANING
@@ -22,7 +22,7 @@ def listen(
     tell: Callable[[Event], None],
     reap: Callable[[], None],
     reopen: Callable[[], None],
-    say: Callable[[news.News], None],
+    say: Callable[[notices.Notice], None],
 ) -> None:
     """Until the running loop ends. `reap` collects our own children; strangers are collected here.
 
@@ -32,7 +32,7 @@ def listen(
     loop.add_signal_handler(signal.SIGUSR1, reopen)
     for number, instead in WITHOUT_MEANING.items():
         what = f"{number.name} means nothing to Portico and is ignored"
-        loop.add_signal_handler(number, say, news.Trouble(Problem("", what, instead)))
+        loop.add_signal_handler(number, say, notices.Trouble(Problem("", what, instead)))
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, tell, was.StopAsked(128 + number))
     loop.add_signal_handler(signal.SIGQUIT, tell, was.StopAsked(DONE))  # as nginx, and no core dump

@@ -15,10 +15,10 @@ from typing import Any, Protocol
 
 from portico.errors import PorticoError, Problem
 from portico.plan.model import Tls
-from portico.run import news
+from portico.run import notices
 from portico.run.background import in_background
 from portico.run.control.server import Parameters
-from portico.run.news import News
+from portico.run.notices import Notice
 from portico.run.running import Running
 from portico.run.tls import acme, make, material
 from portico.run.tls.certificate import Certificate
@@ -67,7 +67,7 @@ class Secured(Running, Protocol):
 class Keeper:
     """The certificate of one running site. `is_serving` says whether nginx is there to be told."""
 
-    def __init__(self, world: Secured, say: Callable[[News], None], is_serving: Callable[[], bool]) -> None:
+    def __init__(self, world: Secured, say: Callable[[Notice], None], is_serving: Callable[[], bool]) -> None:
         self._world, self._say, self._is_serving = world, say, is_serving
         self._memory: Memory | None = None
         self._of: Tls | None = None
@@ -115,7 +115,9 @@ class Keeper:
         memory, now = self._memory, time.time()
         if tls.mode == "auto" and served.is_placeholder and memory.problems and memory.next_try > now:
             # Somebody who starts anew is told why nothing happens yet.
-            self._say(news.CertificateFailed(tuple(memory.problems), memory.next_try - now, memory.failures))
+            self._say(
+                notices.CertificateFailed(tuple(memory.problems), memory.next_try - now, memory.failures)
+            )
 
     async def _turn(self, tls: Tls, served: Material) -> dict[str, PorticoError]:
         """What failed. Each part is done by itself: who cannot renew a certificate still warns of its end."""
@@ -178,14 +180,14 @@ class Keeper:
         """Say once that the user's files are not fit."""
         if problems != self._refused:
             is_new = not served.is_refused and not served.is_placeholder
-            self._say(news.CertificateRefused(problems, "" if is_new else served.origin))
+            self._say(notices.CertificateRefused(problems, "" if is_new else served.origin))
         self._refused = problems
 
     def _complain(self, problems: tuple[Problem, ...]) -> None:
         """What is wrong with files that are used: said once."""
         for problem in problems:
             if problem not in self._refused:
-                self._say(news.Trouble(problem))
+                self._say(notices.Trouble(problem))
         self._refused = problems
 
     # A certificate that is asked for -------------------------------------------------------------------
@@ -302,7 +304,7 @@ class Keeper:
         memory.next_try = time.time() + seconds
         memory.problems = list(problems)
         self._keep(tls, memory)
-        self._say(news.CertificateFailed(problems, seconds, memory.failures))
+        self._say(notices.CertificateFailed(problems, seconds, memory.failures))
 
     # What is served ------------------------------------------------------------------------------------
 
@@ -313,7 +315,7 @@ class Keeper:
         await self._world.put_material(replace(made, hsts_seconds=material.hsts_of(made, tls, memory)))
         self._warned, self._stumbled = 0.0, ()
         await self._look(tls, TAKEN_SECONDS)
-        self._say(news.CertificateServed(fresh.names, fresh.days_left(time.time()), fresh.issuer))
+        self._say(notices.CertificateServed(fresh.names, fresh.days_left(time.time()), fresh.issuer))
 
     async def _look(self, tls: Tls, within: float = LEAVING_SECONDS) -> None:
         """See what every address shows; how long that has been well decides what browsers are told (HSTS).
@@ -341,7 +343,7 @@ class Keeper:
             self._changed_at = time.monotonic()  # a file that was too early is fit one day without a change
         self._look_at = time.time() + (LOOK_AGAIN_SECONDS if wrong else LOOK_EVERY_SECONDS)
         for seen in wrong:
-            self._say(news.CertificateNotServed(str(seen.address), seen.words))
+            self._say(notices.CertificateNotServed(str(seen.address), seen.words))
         await self._tell_browsers(tls, served, memory)
 
     def _are_others_shown(self, shown: tuple[Seen, ...]) -> bool:
@@ -370,7 +372,7 @@ class Keeper:
         if (reached := phase(certificate.not_before, certificate.not_after, now)) == "good":
             return
         self._warned = now
-        self._say(news.CertificateEnds(certificate.days_left(now), tuple(self._trouble()), reached))
+        self._say(notices.CertificateEnds(certificate.days_left(now), tuple(self._trouble()), reached))
 
     # What people ask and are told ----------------------------------------------------------------------
 
@@ -470,7 +472,7 @@ class Keeper:
         try:
             memory.keep(tls)
         except OSError as error:
-            self._say(news.Trouble(_unwritten(error)))
+            self._say(notices.Trouble(_unwritten(error)))
 
 
 _HINTS = {

@@ -18,11 +18,11 @@ from typing import Any, Protocol
 from portico.errors import PorticoError, Problem
 from portico.place import foreign
 from portico.plan.model import Upstream, UpstreamServer
-from portico.run import news
+from portico.run import notices
 from portico.run.background import in_background
 from portico.run.control.server import Parameters
 from portico.run.machine.words import NOT_THROUGH_NGINX
-from portico.run.news import News
+from portico.run.notices import Notice
 from portico.run.running import Running
 from portico.run.sockets import quiet
 from portico.run.upstream.ask import ask
@@ -140,7 +140,9 @@ class Balanced(Running, Protocol):
 class Upstreams:
     """The servers of a running site. `is_serving` says whether nginx is there to be told."""
 
-    def __init__(self, world: Balanced, say: Callable[[News], None], is_serving: Callable[[], bool]) -> None:
+    def __init__(
+        self, world: Balanced, say: Callable[[Notice], None], is_serving: Callable[[], bool]
+    ) -> None:
         self._world, self._say, self._is_serving = world, say, is_serving
         self._kept = Path(world.in_force.state) / KEPT
         self.servers: Servers = tuple(Server(name, is_drained=True) for name in _read(self._kept))
@@ -154,7 +156,7 @@ class Upstreams:
         """Ask them all, for ever; before that, tell who was drained when Portico ran the last time."""
         untold, self._untold = self._untold, ()
         for name in untold:
-            self._say(news.ServerDrained(name))
+            self._say(notices.ServerDrained(name))
         while True:
             upstream = self._upstream()
             if upstream is None or not upstream.check_seconds or not self._is_serving():
@@ -184,7 +186,7 @@ class Upstreams:
         address = next((one.address for one in upstream.servers if one.name == name), "") if upstream else ""
         while not undo and await self._is_asked(before & self._world.gateway_workers(), address, began):
             await asyncio.sleep(LOOK_SECONDS)
-        self._say(news.ServerDrained(name, undo=undo))
+        self._say(notices.ServerDrained(name, undo=undo))
         yield {"name": name, "status": "in" if undo else "drained"}
 
     async def _is_asked(self, old: Collection[int], address: str, began: float) -> bool:
@@ -239,7 +241,7 @@ class Upstreams:
     def _complain(self, problem: Problem) -> None:
         """Once: the next round tries again."""
         if problem != self._trouble:
-            self._say(news.Trouble(problem))
+            self._say(notices.Trouble(problem))
         self._trouble = problem
 
     async def _answer(self, server: UpstreamServer, upstream: Upstream) -> Answer | None:
@@ -269,17 +271,17 @@ class Upstreams:
         except OSError as error:
             what = f"cannot be written: {error.strerror}"
             self._say(
-                news.Trouble(Problem(str(self._kept), what, "a start of Portico forgets who is drained"))
+                notices.Trouble(Problem(str(self._kept), what, "a start of Portico forgets who is drained"))
             )
 
     def _tell(self, before: Servers) -> None:
         for old, new in zip(before, self.servers, strict=True):
             if new.is_out and not old.is_out:
-                self._say(news.ServerOut(new.name, new.answer))
+                self._say(notices.ServerOut(new.name, new.answer))
             elif old.is_out and not new.is_out:
-                self._say(news.ServerBack(new.name, new.since - old.since))
+                self._say(notices.ServerBack(new.name, new.since - old.since))
             elif new.bad == OUT_AFTER and old.bad < OUT_AFTER and new.gets_requests:
-                self._say(news.LastServer(new.name, new.answer))
+                self._say(notices.LastServer(new.name, new.answer))
 
 
 def _read(kept: Path) -> list[str]:

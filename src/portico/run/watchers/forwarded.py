@@ -16,9 +16,9 @@ from typing import Any, Final
 from portico.log.reader import last_lines
 from portico.log.request import Request
 from portico.plan.model import Plan
-from portico.run import news
+from portico.run import notices
 from portico.run.background import in_background
-from portico.run.news import News
+from portico.run.notices import Notice
 from portico.turns import WELL, Rounds, turn
 
 LOOK_SECONDS: Final = 5.0
@@ -33,10 +33,10 @@ _HEALTH_CHECKS: Final = ("ELB-HealthChecker", "GoogleHC", "kube-probe")
 class Forwarded:
     """What was found out, and who is told."""
 
-    def __init__(self, in_force: Callable[[], Plan], say: Callable[[News], None]) -> None:
+    def __init__(self, in_force: Callable[[], Plan], say: Callable[[Notice], None]) -> None:
         self._in_force, self._say = in_force, say
         self._size = -1
-        self._found: news.BehindProxy | None = None
+        self._found: notices.BehindProxy | None = None
         self._is_said = False
         self._one_at_a_time = asyncio.Lock()
 
@@ -60,7 +60,7 @@ class Forwarded:
             found = self._found
         return {"by": found.by, "addresses": list(found.addresses)} if found else None
 
-    def _read(self, log: Path) -> news.BehindProxy | None:
+    def _read(self, log: Path) -> notices.BehindProxy | None:
         try:
             size = log.stat().st_size
             if size == self._size:
@@ -74,7 +74,7 @@ class Forwarded:
         return judged(request for request in read if request)
 
 
-def judged(requests: Iterable[Request]) -> news.BehindProxy | None:
+def judged(requests: Iterable[Request]) -> notices.BehindProxy | None:
     """Whose headers most of these requests carry, with the addresses they came from. Pure."""
     told = (one for one in requests if one.forwarded is not None)
     seen = [(one.forwarded, one.client) for one in told if not one.agent.startswith(_HEALTH_CHECKS)]
@@ -84,7 +84,7 @@ def judged(requests: Iterable[Request]) -> news.BehindProxy | None:
     by = kinds.most_common(1)[0][0]
     clients = Counter(client for kind, client in seen if kind == by)
     likely = sorted(name for name, _ in clients.most_common(_MOST_NAMED) if _is_near(name))
-    return news.BehindProxy(by, tuple(likely))
+    return notices.BehindProxy(by, tuple(likely))
 
 
 def _is_near(client: str) -> bool:

@@ -14,7 +14,7 @@ from contextlib import aclosing
 from typing import Any, NamedTuple
 
 from portico.errors import PorticoError
-from portico.run import news
+from portico.run import notices
 from portico.run.watchers import failures
 from portico.turns import Rounds
 
@@ -29,7 +29,7 @@ class Watcher(NamedTuple):
 class Watchers:
     """All of one run. `say` hears what fails, when it is new, and what works again."""
 
-    def __init__(self, say: Callable[[news.News], None]) -> None:
+    def __init__(self, say: Callable[[notices.Notice], None]) -> None:
         self._say = say
         self._failures: failures.Failures = {}
 
@@ -82,9 +82,9 @@ class Watchers:
         for name, one in after.items():
             if name not in before or before[name].error != one.error:
                 pause = None if one.due is None else one.due - one.at
-                self._say(news.WatcherFailed(name, one.error, pause))
+                self._say(notices.WatcherFailed(name, one.error, pause))
         for name in before.keys() - after.keys():
-            self._say(news.WatcherRecovered(name, time.time() - before[name].since))
+            self._say(notices.WatcherRecovered(name, time.time() - before[name].since))
 
 
 def words(error: Exception) -> str:

@@ -20,9 +20,9 @@ from portico.decoding import Count, decoded
 from portico.place import foreign
 from portico.plan.model import Plan
 from portico.plan.paths import workers
-from portico.run import news
+from portico.run import notices
 from portico.run.background import in_background
-from portico.run.news import News
+from portico.run.notices import Notice
 from portico.run.running import Running, SayNews
 from portico.turns import WELL, Rounds, turn
 
@@ -49,7 +49,7 @@ class _Told(msgspec.Struct):
 
 
 class Workers:
-    """Looked at once a second; `said` are the news of it, each said once."""
+    """Looked at once a second; `said` are the notices of it, each said once."""
 
     def __init__(self, world: Running, say: SayNews) -> None:
         self._world, self._say = world, say
@@ -94,7 +94,7 @@ class Workers:
         plan = self._world.plans.get(number)
         return int(float(plan.server.env.get("PORTICO_MAX_MEMORY", 0))) if plan else 0
 
-    def _look(self, plans: dict[int, Plan], pids: dict[int, int]) -> list[News]:
+    def _look(self, plans: dict[int, Plan], pids: dict[int, int]) -> list[Notice]:
         servers, read = {str(pid) for pid in pids.values()}, dict[str, tuple[os.stat_result, _Told]]()
         for directory in {workers(plan.runtime) for plan in plans.values()}:
             read |= self._read_all(directory, servers)
@@ -105,20 +105,20 @@ class Workers:
         self._said = {key for key, _ in found}
         return [item for _, item in new]
 
-    def _of_release(self, number: int, server: int | None) -> list[tuple[tuple[object, ...], News]]:
+    def _of_release(self, number: int, server: int | None) -> list[tuple[tuple[object, ...], Notice]]:
         found = self._of(server)
         if number not in self._code and found:
             self._code[number] = min(found.items(), key=lambda one: self._read[one[0]][0].st_mtime)[1].code
         told = self.status(number, server)
-        made: list[tuple[tuple[object, ...], News]] = []
+        made: list[tuple[tuple[object, ...], Notice]] = []
         if error := told["cannot_load"]:
-            made.append(((number, error), news.CannotLoad(number, error)))
+            made.append(((number, error), notices.CannotLoad(number, error)))
         if names := told["other_code"]["files"]:
             pids = tuple(told["other_code"]["pids"])
-            made.append(((number, *names), news.OtherCode(number, tuple(names), pids)))
+            made.append(((number, *names), notices.OtherCode(number, tuple(names), pids)))
         if limit := told["memory_limit"]:
             memory = max(told.memory for told in found.values() if told.limit)
-            made.append(((number, "memory"), news.LargeWorker(memory, self._max_memory(number), limit)))
+            made.append(((number, "memory"), notices.LargeWorker(memory, self._max_memory(number), limit)))
         return made
 
     def _of(self, server: int | None) -> dict[str, _Told]:

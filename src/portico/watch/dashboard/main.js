@@ -68,8 +68,8 @@ function state(text, isWaiting) {
   place.classList.toggle("waiting", isWaiting);
 }
 
-function announce(news) {
-  if (news.length) $("said").textContent = news.map((mark) => mark.text).join("; ");
+function announce(marks) {
+  if (marks.length) $("said").textContent = marks.map((mark) => mark.text).join("; ");
 }
 
 let pressedAt = -Infinity;

@@ -369,7 +369,7 @@ class WatcherRecovered(Struct, frozen=True):
     failed_seconds: float
 
 
-News = (
+Notice = (
     Starting | Ready | AppFails | AppWorks
     | Restarting | Recovered | Stuck | Reloading | Booting | Switched | CanaryServes
     | CanaryLeft | RolledBack | Refused | GenerationDropped
