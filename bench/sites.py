@@ -23,7 +23,7 @@ from bench.install import HERE
 from portico.place.model import Place
 from portico.place.probe import probe
 from portico.plan.build import plan
-from portico.plan.gateway import fitting, gateway_plan, part_of
+from portico.plan.host import fitting, fragment_of, host_plan
 from portico.plan.model import Plan
 from portico.run.disk.write import write_files
 from portico.site.load import load
@@ -106,9 +106,9 @@ def _site(number: int, place: Place) -> tuple[Site, Place]:
 
 def _planned(sites: list[tuple[Site, Place]], place: Place) -> Plan:
     """Everything that is written, as text."""
-    fit, refused = fitting([part_of(plan(site, own)) for site, own in sites])
+    fit, refused = fitting([fragment_of(plan(site, own)) for site, own in sites])
     assert not refused
-    made = gateway_plan(fit, place)
+    made = host_plan(fit, place)
     assert sum(len(file.content) for file in made.files)
     return made
 

@@ -21,8 +21,8 @@ from portico import edge
 from portico.errors import UsageError
 from portico.explain.match import find_location, normalised
 from portico.explain.node import Node
-from portico.plan.nginx.conf import Directive
-from portico.plan.nginx.locations import locations
+from portico.plan.gateway.nginx.conf import Directive
+from portico.plan.gateway.nginx.locations import locations
 from portico.site.model import AppFacts, Edge, Options, Route, Site
 from portico.site.pattern import pattern as rule_pattern
 from portico.site.routed import routed

@@ -17,7 +17,7 @@ from click import Command, Context, Group
 from click.testing import CliRunner
 
 from portico.cli import COMMANDS, portico
-from portico.plan.nginx.log import FIELDS, TRACING_FIELDS
+from portico.plan.gateway.nginx.log import FIELDS, TRACING_FIELDS
 from portico.site.keys import flag_keys, keys
 from portico.site.load import load
 from portico.site.schema import json_schema, reference_page

@@ -150,7 +150,7 @@ def room_of_run(name: str) -> str:
 
 
 MOST_FILES = 25
-YET_TO_SPLIT = {"cli": 44, "link": 31, "link/app": 39, "plan": 27, "plan/nginx": 38, "site": 26}
+YET_TO_SPLIT = {"cli": 44, "link": 31, "link/app": 39, "plan/gateway/nginx": 38, "site": 26}
 """Rooms with more, and how many: they may only lose some."""
 
 

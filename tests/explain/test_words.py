@@ -17,7 +17,7 @@ from portico.cli import portico
 from portico.explain.effect import in_force, notes
 from portico.explain.read import read
 from portico.explain.words import words
-from portico.plan.nginx.main import nginx_conf
+from portico.plan.gateway.nginx.main import nginx_conf
 from tests.plan.test_golden import GOLDEN, case
 from tests.support import RULE
 

@@ -13,13 +13,13 @@ from portico.errors import UsageError
 from portico.place.builds import find_nginx
 from portico.place.model import NginxBuild, Place
 from portico.place.probe import probe
+from portico.plan.bindings import Bindings, BindingTable, Listen
 from portico.plan.build import plan
-from portico.plan.claim import Claim, Claims, Listen
-from portico.plan.gateway import Part, fitting, gateway_plan, part_of, placeholder
+from portico.plan.gateway.nginx.conf import block, directive, render
+from portico.plan.gateway.nginx.fragment import PREFIX, USERS_HTTP, defined, namespace, renamed
+from portico.plan.gateway.nginx.http import own, shared
+from portico.plan.host import Fragment, fitting, fragment_of, host_plan, placeholder
 from portico.plan.model import Plan
-from portico.plan.nginx.conf import block, directive, render
-from portico.plan.nginx.http import own, shared
-from portico.plan.nginx.part import PREFIX, USERS_HTTP, defined, namespace, renamed
 from portico.run.disk.write import write_files
 from portico.site.load import load
 from portico.site.model import Site
@@ -77,8 +77,8 @@ def sited(text: str, tmp: Path, place: Place = PLACE) -> tuple[Site, Place]:
     )
 
 
-def parts(tmp: Path, *texts: str) -> list[Part]:
-    return [part_of(planned(text, tmp)) for text in texts]
+def parts(tmp: Path, *texts: str) -> list[Fragment]:
+    return [fragment_of(planned(text, tmp)) for text in texts]
 
 
 def site(name: str, *domains: str, listen: str = "127.0.0.1:8000", more: str = "") -> str:
@@ -89,7 +89,7 @@ def site(name: str, *domains: str, listen: str = "127.0.0.1:8000", more: str = "
 def test_golden(tmp_path: Path) -> None:
     """Two sites with domains on one address, and one for every Host on another."""
     some = parts(tmp_path, site("shop", "shop.example"), EVERYTHING, site("any", listen="[::1]:9000"))
-    made = gateway_plan(some, GATEWAY)
+    made = host_plan(some, GATEWAY)
     (nginx,) = (file for file in made.files if file.path == "nginx.conf")
     text = nginx.content[nginx.content.index("    variables_hash_max_size") :]
     for file in made.files:
@@ -110,7 +110,7 @@ def test_every_name_that_is_defined_begins_with_ours(
         seen.append((site, place))
         return own(site, place)  # type: ignore[return-value]
 
-    monkeypatch.setattr("portico.plan.nginx.http.own", listen)
+    monkeypatch.setattr("portico.plan.gateway.nginx.http.own", listen)
     try:
         case((GOLDEN / f"{name}.txt").read_text().partition("-" * 80)[0], tmp_path)
     except Exception:  # noqa: BLE001  a case of an error defines nothing
@@ -167,9 +167,9 @@ def told(*texts: str, tmp: Path) -> list[str]:
 def test_one_domain_for_two_sites_is_one_clear_error(tmp_path: Path) -> None:
     a, b = site("a", "x.example", "y.example"), site("b", "y.example")
     one, other = (planned(text, tmp_path, origin=f"{name}.toml") for text, name in ((a, "a"), (b, "b")))
-    fit, ((left, problem),) = fitting([part_of(one), part_of(other)])
-    assert [part.claim.name for part in fit] == ["a"]
-    assert left.claim.name == "b"
+    fit, ((left, problem),) = fitting([fragment_of(one), fragment_of(other)])
+    assert [part.bindings.name for part in fit] == ["a"]
+    assert left.bindings.name == "b"
     assert str(problem).splitlines() == [
         'b.toml: answers "y.example" on 127.0.0.1:8000, and so does a.toml',
         "  a domain belongs to one site: take it out of one of the two",
@@ -196,7 +196,7 @@ def test_two_sites_that_disagree_on_the_proxy_protocol_conflict(tmp_path: Path) 
         tmp_path, one, site("c", "c.example", more=balanced), site("d", "d.example", listen="127.0.0.1:1")
     )
     assert fitting(some)[1] == []
-    made = gateway_plan(some, GATEWAY)
+    made = host_plan(some, GATEWAY)
     assert list(map(str, made.proxied)) == ["127.0.0.1:8000"]
     assert "listen 127.0.0.1:8000 proxy_protocol default_server" in made.file("nginx.conf").content
 
@@ -204,7 +204,7 @@ def test_two_sites_that_disagree_on_the_proxy_protocol_conflict(tmp_path: Path) 
 def test_one_site_for_every_other_host_is_fine(tmp_path: Path) -> None:
     some = parts(tmp_path, site("a", "x.example"), site("rest"))
     assert fitting(some)[1] == []
-    conf = gateway_plan(some, GATEWAY).file("nginx.conf").content
+    conf = host_plan(some, GATEWAY).file("nginx.conf").content
     assert "default_server" not in conf, "the site without domains is the default"
 
 
@@ -214,17 +214,17 @@ def test_a_wildcard_and_an_address_of_it_cannot_both_be_bound(tmp_path: Path) ->
 
 
 def test_two_sites_of_one_name_are_refused() -> None:
-    claims = Claims()
-    assert claims.add(Claim("a", "one/", (Listen("127.0.0.1:1"),), ("x",))) is None
-    problem = claims.add(Claim("a", "two/", (Listen("127.0.0.1:2"),), ("y",)))
+    bindings = BindingTable()
+    assert bindings.add(Bindings("a", "one/", (Listen("127.0.0.1:1"),), ("x",))) is None
+    problem = bindings.add(Bindings("a", "two/", (Listen("127.0.0.1:2"),), ("y",)))
     assert problem
     assert 'is called "a", and so is one/' in problem.what
 
 
-def test_a_claim_is_what_the_servers_say(tmp_path: Path) -> None:
+def test_bindings_are_what_the_servers_say(tmp_path: Path) -> None:
     (part,) = parts(tmp_path, EVERYTHING)
-    assert [one.address for one in part.claim.listen] == ["0.0.0.0:8001", "[::]:8001"]
-    assert part.claim.domains == ("all.example", "*.all.example")
+    assert [one.address for one in part.bindings.listen] == ["0.0.0.0:8001", "[::]:8001"]
+    assert part.bindings.domains == ("all.example", "*.all.example")
 
 
 def test_a_placeholder_asks_nobody(tmp_path: Path) -> None:
@@ -252,10 +252,10 @@ def test_nginx_accepts_sites_that_have_everything(nginx: str, tmp_path: Path) ->
         site("mine", "mine.example", more=OWN + merging + "]\n"),
     ]  # fmt: skip
     some = [
-        part_of(planned(text, tmp_path, replace(place, runtime=f"{tmp_path}/x", state=f"{tmp_path}/x")))
+        fragment_of(planned(text, tmp_path, replace(place, runtime=f"{tmp_path}/x", state=f"{tmp_path}/x")))
         for text in texts
     ]
-    made = gateway_plan(some, place)
+    made = host_plan(some, place)
     for name in ("g/conf", "g/bodies", "shop", "All-in", "any", "mine"):
         (tmp_path / name).mkdir(parents=True, exist_ok=True)
     write_files(made.files, tmp_path / "g/conf")
@@ -288,10 +288,10 @@ def test_settings_of_one_site_are_in_its_own_server(tmp_path: Path) -> None:
 
 def test_an_old_build_says_what_it_can(tmp_path: Path) -> None:
     old = replace(PLACE, nginx=NginxBuild("/usr/sbin/nginx", (1, 22, 1), PLACE.nginx.modules))
-    made = part_of(planned(site("shop", "shop.example"), tmp_path, old))
+    made = fragment_of(planned(site("shop", "shop.example"), tmp_path, old))
     assert (
         "keepalive_min_timeout"
-        not in gateway_plan([made], replace(GATEWAY, nginx=old.nginx)).file("nginx.conf").content
+        not in host_plan([made], replace(GATEWAY, nginx=old.nginx)).file("nginx.conf").content
     )
 
 
@@ -303,7 +303,7 @@ def test_lines_that_hold_for_every_site_are_said(tmp_path: Path) -> None:
 
 def test_own_directives_take_the_place_of_portico_s_and_hold_for_their_site_alone(tmp_path: Path) -> None:
     (mine,) = parts(tmp_path, site("mine", "mine.example", more=OWN + "]\n"))
-    made = gateway_plan([mine, *parts(tmp_path, site("shop", "shop.example"))], GATEWAY)
+    made = host_plan([mine, *parts(tmp_path, site("shop", "shop.example"))], GATEWAY)
     files = {file.path: file.content for file in made.files}
     conf = files["sites/mine/site.conf"]
     server = conf[conf.index("server {") :]
@@ -338,7 +338,7 @@ TLS = '[https]\nmode = "local"\nlisten = "127.0.0.1:8443"\n'
 def test_golden_of_sites_with_https(tmp_path: Path) -> None:
     """Certificate and HSTS of each lie beside its part; who begins the handshakes shows no certificate."""
     some = parts(tmp_path, site("shop", "shop.example", more=TLS), site("Blog", "blog.example", more=TLS))
-    made = gateway_plan(some, GATEWAY)
+    made = host_plan(some, GATEWAY)
     (nginx,) = (file for file in made.files if file.path == "nginx.conf")
     text = nginx.content[nginx.content.index("    access_log /var/gateway") :]
     for file in made.files:
@@ -358,7 +358,7 @@ def test_what_changes_by_itself_has_the_site_s_names_too(tmp_path: Path) -> None
     assert (
         f'map "$portico_{space}__scheme $host" $portico_{space}__hsts {{' in made.tls.hsts_file(300).content
     )
-    assert f"$portico_{space}__hsts" in part_of(made).texts[0][1]
+    assert f"$portico_{space}__hsts" in fragment_of(made).texts[0][1]
 
 
 def test_an_address_is_of_plain_http_or_of_https(tmp_path: Path) -> None:

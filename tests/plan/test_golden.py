@@ -14,9 +14,9 @@ import pytest
 
 from portico.errors import PorticoError
 from portico.place.model import NginxBuild, Package, Place
-from portico.plan.advisories import ADVISORIES
 from portico.plan.build import plan
 from portico.plan.model import Directory, Line, Packed, Plan
+from portico.plan.security.advisories import ADVISORIES
 from portico.site.load import load
 from portico.site.model import AppFacts, Root, Site, StaticFolder
 from portico.site.own import Own, own

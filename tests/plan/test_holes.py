@@ -9,14 +9,14 @@ import pytest
 
 from portico.errors import UsageError
 from portico.place.model import NginxBuild, Package, Place
-from portico.plan import exposure
-from portico.plan.advisories import ADVISORIES, AS_OF
-from portico.plan.choice import chosen, lacking
-from portico.plan.gateway import fitting, part_of
-from portico.plan.holes import holes, http2_hole, open_in
-from portico.plan.nginx.conf import Directive, block, directive, verbatim
-from portico.plan.reachable import is_reachable
-from portico.plan.versions import is_fixed
+from portico.plan.gateway.nginx.conf import Directive, block, directive, verbatim
+from portico.plan.host import fitting, fragment_of
+from portico.plan.notes.reachable import is_reachable
+from portico.plan.security import exposure
+from portico.plan.security.advisories import ADVISORIES, AS_OF
+from portico.plan.security.choice import chosen, lacking
+from portico.plan.security.holes import holes, http2_hole, open_in
+from portico.plan.security.versions import is_fixed
 from tests.plan.test_gateway import TLS, planned, site, sited
 from tests.plan.test_golden import DEBIAN, EMBEDDED, MODULES, NEW, PLACE
 
@@ -264,7 +264,7 @@ def test_http2_is_one_for_an_address_of_an_older_nginx(tmp_path: Path) -> None:
         for name, how in (("a", "on"), ("b", "off"))
     ]
     new, old = (
-        [part_of(planned(text, tmp_path, replace(PLACE, nginx=one))) for text in texts]
+        [fragment_of(planned(text, tmp_path, replace(PLACE, nginx=one))) for text in texts]
         for one in (NEW, DEBIAN)
     )
     assert fitting(new)[1] == []

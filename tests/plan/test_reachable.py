@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from portico.plan.build import plan
-from portico.plan.reachable import on_all
+from portico.plan.notes.reachable import on_all
 from portico.site.model import Options, Site
 from portico.site.platform import CAUSE
 from portico.values import Address

@@ -16,7 +16,7 @@ import pytest
 from portico.explain.match import find_location
 from portico.explain.node import Node
 from portico.place.probe import probe
-from portico.plan.nginx.conf import quote
+from portico.plan.gateway.nginx.conf import quote
 from tests.routers import TABLES, asked_paths, differences, settings_of, site_of, tree_of
 from tests.support import free_port, private_directory
 

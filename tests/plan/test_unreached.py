@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from portico.plan.unreached import notes
+from portico.plan.notes.unreached import notes
 from portico.site.model import Edge, Options, Route, Site, StaticFolder
 from portico.site.pattern import pattern
 from tests.plan.test_golden import FACTS

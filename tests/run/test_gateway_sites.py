@@ -9,8 +9,8 @@ import pytest
 
 from portico.place.model import Place
 from portico.place.probe import probe
-from portico.plan.claim import Claim, Listen
-from portico.plan.gateway import Part
+from portico.plan.bindings import Bindings, Listen
+from portico.plan.host import Fragment
 from portico.run.host import life
 from portico.run.host.acceptable import acceptable, conflict
 from portico.run.host.life import Life, Status
@@ -68,18 +68,18 @@ def place(tmp_path: Path) -> Place:
     return replace(found, runtime=str(tmp_path / "run"), state=str(tmp_path / "state"))
 
 
-def part(name: str, port: int, text: str = "") -> Part:
+def part(name: str, port: int, text: str = "") -> Fragment:
     address = f"127.0.0.1:{port}"
     server = f"server {{ listen {address}; server_name {name}.example; {text} }}\n"
-    claim = Claim(name, f"{name}.toml", (Listen(address),), (f"{name}.example",))
-    return Part(claim, (("site.conf", server),))
+    bindings = Bindings(name, f"{name}.toml", (Listen(address),), (f"{name}.example",))
+    return Fragment(bindings, (("site.conf", server),))
 
 
 def test_nginx_refuses_one_and_takes_the_others(place: Place) -> None:
     some = [part(name, 8000, "nonsense on;" if name == "b" else "") for name in "abc"]
     fit, ((left, problems),) = acceptable(some, place, None)
-    assert [one.claim.name for one in fit] == ["a", "c"]
-    assert left.claim.name == "b"
+    assert [one.bindings.name for one in fit] == ["a", "c"]
+    assert left.bindings.name == "b"
     assert problems[0].where == "b.toml"
     assert 'unknown directive "nonsense"' in problems[0].quote
 
@@ -95,8 +95,8 @@ def test_one_that_nginx_does_not_name_is_found(place: Place) -> None:
         for name, size in (("a", "1m"), ("b", "2m"), ("c", "1m"))
     ]
     fit, refused = acceptable(some, place, None)
-    assert "a" in [one.claim.name for one in fit]
-    assert "b" in [one.claim.name for one, _ in refused]
+    assert "a" in [one.bindings.name for one in fit]
+    assert "b" in [one.bindings.name for one, _ in refused]
 
 
 def test_a_port_that_is_taken_costs_only_its_site(place: Place) -> None:
@@ -108,8 +108,8 @@ def test_a_port_that_is_taken_costs_only_its_site(place: Place) -> None:
         port = taken.getsockname()[1]
         some = [part("a", free_port()), part("b", port)]
         fit, ((left, problems),) = acceptable(some, place, ())
-        assert [one.claim.name for one in fit] == ["a"]
-        assert left.claim.name == "b"
+        assert [one.bindings.name for one in fit] == ["a"]
+        assert left.bindings.name == "b"
         assert f"port {port} is taken" in problems[0].what
         ours = acceptable(some, place, (Address("127.0.0.1", port),))[0]
         assert len(ours) == 2, "what is open already is ours"
@@ -117,9 +117,9 @@ def test_a_port_that_is_taken_costs_only_its_site(place: Place) -> None:
 
 def test_what_another_was_promised_is_taken() -> None:
     one, other = part("a", 8000), part("b", 8000)
-    wants = replace(one, claim=Claim("a", "a.toml", one.claim.listen, ("b.example",)))
+    wants = replace(one, bindings=Bindings("a", "a.toml", one.bindings.listen, ("b.example",)))
     assert conflict(one, [one, other], []) == ()
     assert "b.toml" in conflict(wants, [one, other], [])[0].what
-    promised = Claim("c", "c.toml", one.claim.listen, ("new.example",))
-    wants = replace(one, claim=Claim("a", "a.toml", one.claim.listen, ("new.example",)))
+    promised = Bindings("c", "c.toml", one.bindings.listen, ("new.example",))
+    wants = replace(one, bindings=Bindings("a", "a.toml", one.bindings.listen, ("new.example",)))
     assert "c.toml" in conflict(wants, [one, other], [promised])[0].what

@@ -24,7 +24,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from portico.errors import PorticoError, Problem
-from portico.plan.claim import Claim, Claims, Listen
+from portico.plan.bindings import Bindings, BindingTable, Listen
 from portico.plan.model import Acme, Tls
 from portico.run.tls import make, material, webroot
 from portico.run.tls.acme import _failed
@@ -378,16 +378,16 @@ def test_certbot_never_writes_where_another_user_could_lead_it_elsewhere(tmp_pat
 
 
 def test_two_sites_with_addresses_need_listening_addresses_of_their_own() -> None:
-    def wanted(name: str, domain: str, address: str) -> Claim:
-        return Claim(name, name, (Listen(address, ("ssl",)),), (f"{name}.example", domain))
+    def wanted(name: str, domain: str, address: str) -> Bindings:
+        return Bindings(name, name, (Listen(address, ("ssl",)),), (f"{name}.example", domain))
 
-    claims = Claims()
-    assert claims.add(wanted("a", "203.0.113.5", "0.0.0.0:443")) is None
-    problem = claims.add(wanted("b", "[2001:db8::1]", "0.0.0.0:443"))
+    bindings = BindingTable()
+    assert bindings.add(wanted("a", "203.0.113.5", "0.0.0.0:443")) is None
+    problem = bindings.add(wanted("b", "[2001:db8::1]", "0.0.0.0:443"))
     assert problem is not None
     assert "has an IP address among its domains, and so has a" in problem.what
-    assert claims.add(wanted("c", "203.0.113.6", "203.0.113.6:8443")) is None
-    assert claims.add(Claim("d", "d", (Listen("0.0.0.0:443", ("ssl",)),), ("d.example",))) is None
+    assert bindings.add(wanted("c", "203.0.113.6", "203.0.113.6:8443")) is None
+    assert bindings.add(Bindings("d", "d", (Listen("0.0.0.0:443", ("ssl",)),), ("d.example",))) is None
 
 
 @pytest.mark.parametrize(

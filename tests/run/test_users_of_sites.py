@@ -83,7 +83,7 @@ def test_the_user_of_one_site_reaches_nothing_of_another(gateway: Served) -> Non
     runtime, state = of(gateway, "blog")
     (shared,) = (gateway.directory / "run").glob("gateway-*")
     secrets = [
-        runtime / "conf/certificate.pem", runtime / "conf/site.conf", runtime / "conf/claim.json", runtime / "lock",
+        runtime / "conf/certificate.pem", runtime / "conf/site.conf", runtime / "conf/bindings.json", runtime / "lock",
         state / "access.log", state / "error.log", state / "certificates/local.pem",
         shared / "conf/nginx.conf", shared / "conf/sites/shop/certificate.pem",
         gateway.directory / "state/local-ca/portico-local-ca.key",

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from portico.plan.app_risks import processes
-from portico.plan.workers import capacity
+from portico.plan.appserver.workers import capacity
+from portico.plan.notes.app_risks import processes
 from portico.site.discover import discover
 from portico.site.model import AppFacts, Options, Site, Workers
 from portico.values import AppRef

@@ -9,8 +9,8 @@ from typing import Any
 
 from portico.check.model import Finding, fault, ok, warning
 from portico.errors import PorticoError
-from portico.plan.app_risks import ONE_WORKER
-from portico.plan.reachable import is_reachable
+from portico.plan.notes.app_risks import ONE_WORKER
+from portico.plan.notes.reachable import is_reachable
 from portico.site.discover import start_discovery
 from portico.site.model import AppFacts, Risk, Secret, Site
 from portico.values import AppRef

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from portico.check.model import Finding, warning
 from portico.link.watch import allowed_memory
 from portico.place.model import Place
+from portico.plan.appserver.workers import capacity
 from portico.plan.model import Plan
-from portico.plan.workers import capacity
 from portico.site.model import Site
 from portico.watch.lines import short_size
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from portico.check.model import Finding, fault, ok, warning
 from portico.place.model import Place
-from portico.plan import exposure
-from portico.plan.advisories import AS_OF
-from portico.plan.holes import Hole
-from portico.plan.reachable import is_reachable
+from portico.plan.notes.reachable import is_reachable
+from portico.plan.security import exposure
+from portico.plan.security.advisories import AS_OF
+from portico.plan.security.holes import Hole
 from portico.site.model import Site
 
 SUBJECT = "nginx security"

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from portico.check.model import Finding, ok, warning
 from portico.place.model import Place
-from portico.plan.guarded import header_names, left_hint, left_note
-from portico.plan.linked import linked_folders
-from portico.plan.nginx.statics import served
+from portico.plan.gateway.nginx.statics import served
+from portico.plan.notes.guarded import header_names, left_hint, left_note
+from portico.plan.notes.linked import linked_folders
 from portico.site.model import Site
 
 

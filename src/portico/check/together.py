@@ -6,21 +6,23 @@ from collections.abc import Iterable, Iterator
 
 from portico.check.model import Finding, fault, warning
 from portico.errors import Problem
-from portico.plan.claim import Claims
-from portico.plan.gateway import part_of
+from portico.plan.bindings import BindingTable
+from portico.plan.gateway.nginx.fragment import USERS_HTTP
+from portico.plan.host import fragment_of
 from portico.plan.model import Plan
-from portico.plan.nginx.part import USERS_HTTP
 
 
-def site_findings(plan: Plan | None, problems: Iterable[Problem], claims: Claims) -> Iterator[Finding]:
-    """What is said of one more site; `claims` are those of the sites before it, and have its own afterwards.
+def site_findings(
+    plan: Plan | None, problems: Iterable[Problem], bindings: BindingTable
+) -> Iterator[Finding]:
+    """What is said of one more site; `bindings` are those of the sites before it, and have its own afterwards.
 
     Without a plan, `problems` say why it has none.
     """
     yield from map(refused, problems)
     if plan is None:
         return
-    if (problem := claims.add(part_of(plan).claim)) is not None:
+    if (problem := bindings.add(fragment_of(plan).bindings)) is not None:
         yield refused(problem)
     yield from (warning("[nginx] http", note, _SHARED) for note in plan.notes if note == USERS_HTTP)
 

@@ -19,7 +19,7 @@ from portico.cli import output
 from portico.cli.flags import given, site_flags
 from portico.errors import DONE, FAILED, PorticoError
 from portico.place.owner import as_user
-from portico.plan.claim import Claims
+from portico.plan.bindings import BindingTable
 from portico.project.gather import Gathered, gather
 from portico.project.several import Several
 from portico.project.sites import is_several, refuse_config
@@ -54,13 +54,13 @@ def command(apps: tuple[str, ...], config: str | None, is_json: bool, **flags: A
 def _of_several(apps: tuple[str, ...], flags: dict[str, Any], *, is_json: bool) -> list[Finding]:
     """Shown as they are found: each app is imported, which takes its time."""
     told: dict[str, list[Finding]] = {}
-    claims = Claims()
+    bindings = BindingTable()
     several = Several(apps, flags)
     place = several.place()
     sites = several.look(place)
     ours = ports_of(site.runtime for site in sites)
     for wanted in sites:
-        told[wanted.origin] = found = list(site_findings(wanted.plan, wanted.problems, claims))
+        told[wanted.origin] = found = list(site_findings(wanted.plan, wanted.problems, bindings))
         if wanted.plan is not None:
             found += _of_one(wanted.origin, {**flags, "nginx": place.nginx.path}, ours)
         if not is_json:

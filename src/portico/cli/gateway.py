@@ -10,7 +10,7 @@ from portico.cli.notices import priority, sentence
 from portico.cli.run import end
 from portico.cli.screen import Screen
 from portico.place.model import Place
-from portico.plan.gateway import gateway_plan
+from portico.plan.host import host_plan
 from portico.project.several import Several
 from portico.run import notices
 from portico.run.host.life import Status
@@ -26,7 +26,7 @@ def serve_sites(apps: tuple[str, ...], flags: dict[str, Any]) -> None:
     sites, screen = Sites(place, lambda: several.look(place)), Screen()
     try:
         code = run(
-            gateway_plan((), place),
+            host_plan((), place),
             say=lambda item: _say(item, sites, place, screen),
             replan=sites.replan,
             along=sites,

@@ -16,7 +16,7 @@ from portico.cli.running import running_site, runtime_of
 from portico.cli.words import lasting
 from portico.errors import UNHEALTHY
 from portico.log.reader import unread_lines
-from portico.plan.reachable import on_all
+from portico.plan.notes.reachable import on_all
 from portico.project.running import absent
 from portico.run.control import client
 from portico.run.disk import lock

@@ -8,35 +8,37 @@ from msgspec.structs import replace
 
 from portico.errors import Problem, UsageError
 from portico.place.model import Place
-from portico.plan import app_risks, claim, exposure, reachable, tracing, unreached
+from portico.plan import bindings, tracing
+from portico.plan.appserver.gunicorn import gunicorn_conf, gunicorn_process
+from portico.plan.appserver.uwsgi import uwsgi_ini, uwsgi_process
+from portico.plan.appserver.workers import Capacity, capacity
 from portico.plan.bodies import body_directories
-from portico.plan.guarded import guarded_notes
-from portico.plan.gunicorn import gunicorn_conf, gunicorn_process
-from portico.plan.linked import linked_notes
+from portico.plan.gateway.nginx.cache import caches
+from portico.plan.gateway.nginx.cache import notes as cache_notes
+from portico.plan.gateway.nginx.conf import is_literal
+from portico.plan.gateway.nginx.doors import doors, refused
+from portico.plan.gateway.nginx.downloads import impossible as no_downloads
+from portico.plan.gateway.nginx.fragment import USERS_HTTP, fragment, fragment_file, is_shared
+from portico.plan.gateway.nginx.locations import HEALTH, can_answer_health
+from portico.plan.gateway.nginx.main import nginx_conf
+from portico.plan.gateway.nginx.oldest import impossible_version
+from portico.plan.gateway.nginx.pages import error_page_files, unused_pages
+from portico.plan.gateway.nginx.routes import impossible as no_routes
+from portico.plan.gateway.nginx.routes import notes as route_notes
+from portico.plan.gateway.nginx.server import backlog, https_addresses, listen_addresses
+from portico.plan.gateway.nginx.sizes import connections, old_workers
+from portico.plan.gateway.nginx.statics import copies, served
+from portico.plan.gateway.nginx.tls import no_http2
+from portico.plan.gateway.nginx.upstream import impossible, planned
+from portico.plan.gateway.nginx.upstream import notes as upstream_notes
+from portico.plan.gateway.nginx.uwsgi_link import has_uploads
 from portico.plan.model import CONF, Directory, File, Health, Ladder, Logs, Plan, Process, Upstream
-from portico.plan.nginx.cache import caches
-from portico.plan.nginx.cache import notes as cache_notes
-from portico.plan.nginx.conf import is_literal
-from portico.plan.nginx.doors import doors, refused
-from portico.plan.nginx.downloads import impossible as no_downloads
-from portico.plan.nginx.locations import HEALTH, can_answer_health
-from portico.plan.nginx.main import nginx_conf
-from portico.plan.nginx.oldest import impossible_version
-from portico.plan.nginx.pages import error_page_files, unused_pages
-from portico.plan.nginx.part import USERS_HTTP, is_shared, part, part_file
-from portico.plan.nginx.routes import impossible as no_routes
-from portico.plan.nginx.routes import notes as route_notes
-from portico.plan.nginx.server import backlog, https_addresses, listen_addresses
-from portico.plan.nginx.sizes import connections, old_workers
-from portico.plan.nginx.statics import copies, served
-from portico.plan.nginx.tls import no_http2
-from portico.plan.nginx.upstream import impossible, planned
-from portico.plan.nginx.upstream import notes as upstream_notes
-from portico.plan.nginx.uwsgi_link import has_uploads
+from portico.plan.notes import app_risks, reachable, unreached
+from portico.plan.notes.guarded import guarded_notes
+from portico.plan.notes.linked import linked_notes
 from portico.plan.paths import SOCKET_PATH_LIMIT, Paths, slow, workers
+from portico.plan.security import exposure
 from portico.plan.tls import impossible_tls, tls, tls_directories
-from portico.plan.uwsgi import uwsgi_ini, uwsgi_process
-from portico.plan.workers import Capacity, capacity
 from portico.site.model import Site
 from portico.site.rules_https import host_of
 from portico.values import Address
@@ -98,19 +100,19 @@ def plan(site: Site, place: Place) -> Plan:
 
 
 def _nginx_files(site: Site, place: Place) -> tuple[File, ...]:
-    """nginx's whole configuration, or the site's part of a gateway's with what it asks for."""
+    """nginx's whole configuration, or its fragment of a gateway's with what it asks for."""
     if not place.gateway:
         return (nginx_conf(site, place),)
-    tree = part(site, place)
-    file = part_file(site, tree)
+    tree = fragment(site, place)
+    file = fragment_file(site, tree)
     wanted = replace(
-        claim.claim(site.name, site.origin or site.directory, tree),
+        bindings.bindings_of(site.name, site.origin or site.directory, tree),
         request_seconds=float(site.longest_timeout),
         urls=_urls(site),
         runtime=place.runtime,
         own=tuple((number, line.cause) for number, line in enumerate(file.lines, 1) if line.is_users),
     )
-    return file, claim.file(wanted)
+    return file, bindings.file(wanted)
 
 
 def _servers(shared: Upstream | None) -> tuple[File, ...]:

@@ -9,9 +9,9 @@ import hashlib
 from collections.abc import Mapping
 
 from portico.place.model import Place
+from portico.plan.gateway.nginx.conf import is_literal
+from portico.plan.gateway.nginx.mime import COMPRESSIBLE, TYPES
 from portico.plan.model import Packed
-from portico.plan.nginx.conf import is_literal
-from portico.plan.nginx.mime import COMPRESSIBLE, TYPES
 from portico.plan.paths import Paths
 
 CODINGS = ("br", "zstd", "gzip")

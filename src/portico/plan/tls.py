@@ -6,11 +6,11 @@ import ipaddress
 
 from portico.errors import Problem
 from portico.place.model import Place
+from portico.plan.gateway.nginx.fragment import namespace
+from portico.plan.gateway.nginx.server import https_addresses
+from portico.plan.gateway.nginx.tls import can_http2, can_speak
+from portico.plan.gateway.nginx.trust import scheme
 from portico.plan.model import Acme, Directory, Tls
-from portico.plan.nginx.part import namespace
-from portico.plan.nginx.server import https_addresses
-from portico.plan.nginx.tls import can_http2, can_speak
-from portico.plan.nginx.trust import scheme
 from portico.plan.paths import Paths
 from portico.site.model import Site
 from portico.site.rules_https import ACME_SERVERS, address_of, has_addresses

@@ -130,7 +130,7 @@ def _place(told: Declared, gateway: str, nginx: str) -> Place:
 def _planned(told: Declared, place: Place, before: Mapping[str, str], facts: AppFacts) -> Gathered:
     """The site with these answers of the app's."""
     from portico.plan.build import plan
-    from portico.plan.choice import chosen
+    from portico.plan.security.choice import chosen
 
     site = replace(
         resolve(told.options, facts, told.directory, told.causes, told.reader),

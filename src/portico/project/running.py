@@ -15,7 +15,7 @@ from portico.place.probe import (
     service_directories,
     state_beside,
 )
-from portico.plan.gateway import NAME as GATEWAY
+from portico.plan.host import NAME as GATEWAY
 from portico.project.named import as_config, config_file, is_directory, named_by_file, where_is
 from portico.reading import ordinary
 from portico.run.control import client

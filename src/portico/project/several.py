@@ -15,9 +15,9 @@ from portico.place import builds
 from portico.place.model import Place
 from portico.place.probe import probe, runtime_directory, state_directory
 from portico.plan.build import plan
-from portico.plan.choice import chosen
-from portico.plan.gateway import NAME
+from portico.plan.host import NAME
 from portico.plan.model import Plan
+from portico.plan.security.choice import chosen
 from portico.project.command_line import command_line
 from portico.project.declared import Declared, declared
 from portico.project.here import here

@@ -1,4 +1,4 @@
-"""Which of the sites can stand together: their claims, their addresses, and what nginx says of all of them."""
+"""Which of the sites can stand together: their bindings, their addresses, and what nginx says of all of them."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from pathlib import Path
 
 from portico.errors import PorticoError, Problem
 from portico.place.model import Place
-from portico.plan.claim import Claim, Claims
-from portico.plan.gateway import Part, fitting, gateway_plan
-from portico.plan.nginx.part import directory
+from portico.plan.bindings import Bindings, BindingTable
+from portico.plan.gateway.nginx.fragment import directory
+from portico.plan.host import Fragment, fitting, host_plan
 from portico.run.disk.write import write_files
 from portico.run.gateway import files
 from portico.run.sockets import ports
@@ -19,12 +19,12 @@ from portico.values import Address
 
 TRIAL = "trial"
 
-Refused = list[tuple[Part, tuple[Problem, ...]]]
+Refused = list[tuple[Fragment, tuple[Problem, ...]]]
 
 
 def acceptable(
-    parts: Collection[Part], place: Place, open_already: Collection[Address] | None
-) -> tuple[list[Part], Refused]:
+    parts: Collection[Fragment], place: Place, open_already: Collection[Address] | None
+) -> tuple[list[Fragment], Refused]:
     """Those that can be served together, and why each of the others cannot; the earlier go before the later.
 
     `open_already` are the addresses that are ours; None when the service manager may have handed some over, and
@@ -42,19 +42,19 @@ def acceptable(
     return fit, refused
 
 
-def conflict(new: Part, parts: Iterable[Part], pending: Iterable[Claim]) -> tuple[Problem, ...]:
+def conflict(new: Fragment, parts: Iterable[Fragment], pending: Iterable[Bindings]) -> tuple[Problem, ...]:
     """Why a site's new part cannot stand beside the others, those included that are about to change."""
-    claims = Claims()
-    for other in (*(part.claim for part in parts), *pending):
-        if other.name != new.claim.name:
-            claims.add(other)
-    problem = claims.add(new.claim)
+    bindings = BindingTable()
+    for other in (*(part.bindings for part in parts), *pending):
+        if other.name != new.bindings.name:
+            bindings.add(other)
+    problem = bindings.add(new.bindings)
     return () if problem is None else (problem,)
 
 
-def objections(parts: Sequence[Part], place: Place) -> tuple[Problem, ...]:
+def objections(parts: Sequence[Fragment], place: Place) -> tuple[Problem, ...]:
     """What nginx has against these sites, read from a directory beside the files in force; blocks."""
-    plan, trial = gateway_plan(parts, place), Path(place.runtime) / TRIAL
+    plan, trial = host_plan(parts, place), Path(place.runtime) / TRIAL
     shutil.rmtree(trial, ignore_errors=True)
     trial.mkdir()
     try:
@@ -66,14 +66,14 @@ def objections(parts: Sequence[Part], place: Place) -> tuple[Problem, ...]:
 
 
 def _bindable(
-    parts: list[Part], place: Place, open_already: Collection[Address]
-) -> tuple[list[Part], Refused]:
+    parts: list[Fragment], place: Place, open_already: Collection[Address]
+) -> tuple[list[Fragment], Refused]:
     known: dict[Address, tuple[Problem, ...]] = dict.fromkeys(open_already, ())
-    fit: list[Part] = []
+    fit: list[Fragment] = []
     refused: Refused = []
     for part in parts:
         problems = tuple(
-            problem for address in part.claim.addresses for problem in _look(known, address, place)
+            problem for address in part.bindings.addresses for problem in _look(known, address, place)
         )
         if problems:
             refused.append((part, problems))
@@ -92,16 +92,16 @@ def _look(known: dict[Address, tuple[Problem, ...]], address: Address, place: Pl
     return known[address]
 
 
-def _guilty(parts: Sequence[Part], place: Place, problems: tuple[Problem, ...]) -> Part:
+def _guilty(parts: Sequence[Fragment], place: Place, problems: tuple[Problem, ...]) -> Fragment:
     """The site that nginx means: the one whose file it names, else the first without which it has nothing to say."""
     words = "\n".join(problem.quote for problem in problems)
-    named = [part for part in parts if f"/{directory(part.claim.name)}/" in words]
+    named = [part for part in parts if f"/{directory(part.bindings.name)}/" in words]
     if len(named) == 1:
         return named[0]
     return _first(parts, lambda some: bool(objections(some, place)))
 
 
-def _first(parts: Sequence[Part], is_bad: Callable[[Sequence[Part]], bool]) -> Part:
+def _first(parts: Sequence[Fragment], is_bad: Callable[[Sequence[Fragment]], bool]) -> Fragment:
     """The last of the shortest beginning of the list that is bad, by halving."""
     low, high = 0, len(parts)
     if is_bad(()):
@@ -115,5 +115,7 @@ def _first(parts: Sequence[Part], is_bad: Callable[[Sequence[Part]], bool]) -> P
     return parts[high - 1]
 
 
-def _about(part: Part, problem: Problem) -> Problem:
-    return Problem(part.claim.origin, f"{problem.where} {problem.what}".strip(), problem.hint, problem.quote)
+def _about(part: Fragment, problem: Problem) -> Problem:
+    return Problem(
+        part.bindings.origin, f"{problem.where} {problem.what}".strip(), problem.hint, problem.quote
+    )

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from portico.errors import FAILED, PorticoError, Problem
-from portico.plan.gateway import Part
+from portico.plan.host import Fragment
 from portico.run import notices
 from portico.run.background import in_background
 from portico.run.control import server as control
@@ -54,17 +54,17 @@ class Answers:
         async with self._trying:
             problems = await self._objections(part)
             if not problems:
-                self._sites.pending[part.claim.name] = part.claim
+                self._sites.pending[part.bindings.name] = part.bindings
         yield _told(problems)
 
-    async def _objections(self, part: Part) -> tuple[Problem, ...]:
-        sites, name = self._sites, part.claim.name
+    async def _objections(self, part: Fragment) -> tuple[Problem, ...]:
+        sites, name = self._sites, part.bindings.name
         if problems := conflict(part, sites.parts.values(), sites.pending.values()):
             return problems
         if part == sites.parts.get(name):
             return ()
         listening = sites.planned().listen
-        fresh = [address for address in part.claim.addresses if address not in listening]
+        fresh = [address for address in part.bindings.addresses if address not in listening]
         place, together = sites.place, tuple((sites.parts | {name: part}).values())
         try:
             ports.check(fresh, place.nginx.path)
@@ -74,8 +74,8 @@ class Answers:
 
     async def _use(self, asked: control.Parameters) -> AsyncGenerator[object, None]:
         part = await self._part(asked)
-        self._sites.pending.pop(part.claim.name, None)
-        yield _told(() if self._is_leaving() else await self._sites.use(part.claim.name, part))
+        self._sites.pending.pop(part.bindings.name, None)
+        yield _told(() if self._is_leaving() else await self._sites.use(part.bindings.name, part))
 
     async def _leave(self, asked: control.Parameters) -> AsyncGenerator[object, None]:
         name = asked.get("site", "")
@@ -154,10 +154,10 @@ class Answers:
             raise PorticoError(Problem("", f'no site is called "{name}"', f"there are: {names}"))
         return member
 
-    async def _part(self, asked: control.Parameters) -> Part:
+    async def _part(self, asked: control.Parameters) -> Fragment:
         name, where = asked.get("site", ""), Path(asked.get("directory", ""))
         part = await in_background(lambda: read_part(where))
-        if part.claim.name != name or name not in self._sites.members:
+        if part.bindings.name != name or name not in self._sites.members:
             raise PorticoError(Problem("", f'"{name}" is no site of this gateway'))
         return part
 

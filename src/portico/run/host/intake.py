@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from portico.errors import PorticoError, Problem
 from portico.place.model import Place
-from portico.plan.gateway import Part
+from portico.plan.host import Fragment
 from portico.run.host import life
 from portico.run.host.acceptable import Refused, acceptable
 from portico.run.host.member import Member, Wanted, prepare
@@ -19,7 +19,7 @@ class Taken:
     """The sites as they are to be; nginx serves a part of each that was not refused."""
 
     members: dict[str, Member]
-    parts: dict[str, Part]
+    parts: dict[str, Fragment]
 
 
 def taken_in(
@@ -34,7 +34,7 @@ def taken_in(
 
     `open_already` as in `acceptable`.
     """
-    members, parts = dict[str, Member](), dict[str, Part]()
+    members, parts = dict[str, Member](), dict[str, Fragment]()
     refused: list[tuple[Wanted, Sequence[Problem]]] = []
     for one in wanted:
         known = before.members.get(one.name)
@@ -51,13 +51,13 @@ def taken_in(
         except PorticoError as error:
             refused.append((one, error.problems))
     # Who serves keeps what it has: a newcomer that wants the same is refused, wherever it stands in the list.
-    first_come = sorted(parts.values(), key=lambda part: members[part.claim.name].child is None)
+    first_come = sorted(parts.values(), key=lambda part: members[part.bindings.name].child is None)
     fit, more = acceptable(first_come, place, open_already)
     refused += _by_wanted(more, members)
     for one, problems in refused:
         reason = "\n".join(map(str, problems))
         members[one.name] = Member(one, life.refused(life.Life(), reason, now))
-    return Taken(members, {part.claim.name: part for part in fit})
+    return Taken(members, {part.bindings.name: part for part in fit})
 
 
 def _same_name(one: Wanted, other: Wanted) -> Problem:
@@ -72,4 +72,4 @@ def _numbered(one: Wanted, members: Mapping[str, Member]) -> Wanted:
 
 
 def _by_wanted(refused: Refused, members: Mapping[str, Member]) -> list[tuple[Wanted, Sequence[Problem]]]:
-    return [(members[part.claim.name].wanted, problems) for part, problems in refused]
+    return [(members[part.bindings.name].wanted, problems) for part, problems in refused]

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from portico.errors import PorticoError, Problem
-from portico.plan import claim
-from portico.plan.gateway import READ, Part, placeholder
+from portico.plan import bindings
+from portico.plan.host import READ, Fragment, placeholder
 from portico.plan.model import Plan, Tls
 from portico.run.disk import directories, lock
 from portico.run.gateway import files
@@ -45,7 +45,7 @@ class Member:
     """It is not wanted any more."""
 
 
-def prepare(wanted: Wanted, gateway: str) -> Part:
+def prepare(wanted: Wanted, gateway: str) -> Fragment:
     """Make its directories and put its error pages where nginx looks for them; its part without an app.
 
     Raises PorticoError for a site that cannot be, or that another Portico runs.
@@ -62,7 +62,7 @@ def prepare(wanted: Wanted, gateway: str) -> Part:
     return waiting(plan)
 
 
-def waiting(plan: Plan) -> Part:
+def waiting(plan: Plan) -> Fragment:
     """The site's part while its app is not there. Raises PorticoError without a certificate to serve with."""
     if plan.tls is None:
         return placeholder(plan)
@@ -108,10 +108,10 @@ def set_booting(wanted: Wanted, *, on: bool) -> None:
         pass  # a full disk: the page says "down", which is nearly as true
 
 
-def read_part(where: Path) -> Part:
+def read_part(where: Path) -> Fragment:
     """The part of a site whose files are in that directory. Raises PorticoError for what is none."""
     try:
         texts = {path.name: path.read_text("utf-8") for path in map(where.joinpath, READ) if path.exists()}
-        return Part(claim.parse((where / claim.FILE).read_text("utf-8")), tuple(texts.items()))
+        return Fragment(bindings.parse((where / bindings.FILE).read_text("utf-8")), tuple(texts.items()))
     except (OSError, ValueError) as error:
         raise PorticoError(Problem(str(where), f"holds no site: {error}")) from None

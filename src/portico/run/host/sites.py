@@ -12,8 +12,8 @@ from typing import Any
 
 from portico.errors import PorticoError, Problem, UsageError
 from portico.place.model import Place
-from portico.plan.claim import Claim
-from portico.plan.gateway import Part, gateway_plan
+from portico.plan.bindings import Bindings
+from portico.plan.host import Fragment, host_plan
 from portico.plan.model import Ladder, Plan
 from portico.run import notices
 from portico.run.background import in_background
@@ -43,8 +43,8 @@ class Sites:
     def __init__(self, place: Place, look: Callable[[], Sequence[Wanted]]) -> None:
         self.place, self._look = place, look
         self.supervisors = Supervisors(self._tell_ready, self._stop_seconds)
-        self.parts: dict[str, Part] = {}
-        self.pending: dict[str, Claim] = {}
+        self.parts: dict[str, Fragment] = {}
+        self.pending: dict[str, Bindings] = {}
         """What sites were told they may have, and have not begun to use."""
         self._say: SayNews = lambda _: None
         self._ready: notices.Ready | None = None
@@ -68,7 +68,7 @@ class Sites:
         return self.planned()
 
     def planned(self) -> Plan:
-        return gateway_plan(tuple(self.parts.values()), self.place)
+        return host_plan(tuple(self.parts.values()), self.place)
 
     def hears(self, say: SayNews) -> SayNews:
         def hear(item: notices.Notice) -> None:
@@ -120,7 +120,7 @@ class Sites:
         if self._rereads:
             self._rereads = False
             self._next = self._taken_in(old.listen)
-            return gateway_plan(tuple(self._next.parts.values()), self.place)
+            return host_plan(tuple(self._next.parts.values()), self.place)
         return self.planned()
 
     def watch(self) -> Rounds:
@@ -138,7 +138,7 @@ class Sites:
     def urls(self, name: str) -> tuple[str, ...]:
         """Where people find the site, as far as that is known."""
         if name in self.parts:
-            return self.parts[name].claim.urls
+            return self.parts[name].bindings.urls
         plan = self.members[name].wanted.plan
         return plan.urls if plan else ()
 
@@ -147,7 +147,7 @@ class Sites:
         return self._board.follow()
 
     def _stop_seconds(self) -> float:
-        longest = max((one.claim.request_seconds for one in self.parts.values()), default=0.0)
+        longest = max((one.bindings.request_seconds for one in self.parts.values()), default=0.0)
         return Ladder.of(longest).stop_seconds
 
     # Which sites there are ------------------------------------------------------------------------------
@@ -194,7 +194,7 @@ class Sites:
 
     # A part that changes --------------------------------------------------------------------------------
 
-    async def use(self, name: str, part: Part) -> tuple[Problem, ...]:
+    async def use(self, name: str, part: Fragment) -> tuple[Problem, ...]:
         """Have nginx serve this part of the site; what is in the way, then nothing has changed."""
         before = self.parts.get(name)
         if part == before or name not in self.members:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from portico.plan.appserver.uwsgi import BANNER
 from portico.plan.model import Process
-from portico.plan.uwsgi import BANNER
 from portico.run import notices
 from portico.run.processes.child import Child
 from portico.run.processes.stderr import Lines

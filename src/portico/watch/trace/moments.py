@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from portico.explain.node import Node
-from portico.plan.nginx.conf import quote
+from portico.plan.gateway.nginx.conf import quote
 from portico.watch.trace.evidence import Evidence
 from portico.watch.trace.tracker import request, response
 

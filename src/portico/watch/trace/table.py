@@ -9,7 +9,7 @@ from typing import Any
 
 from portico.explain.match import names_of, rule
 from portico.explain.node import PASSES, Node
-from portico.plan.nginx.routes import ROUTE
+from portico.plan.gateway.nginx.routes import ROUTE
 from portico.watch.trace.evidence import Evidence
 
 CLIENT, NGINX, LINK, WORKER, APP = "client", "nginx", "link", "worker", "app"

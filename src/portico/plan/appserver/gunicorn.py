@@ -1,0 +1,150 @@
+"""Gunicorn, with Portico's worker, on the socket it is handed."""
+
+from __future__ import annotations
+
+import json
+
+from portico.place.model import Place
+from portico.plan import downloads, tracing
+from portico.plan.appserver.settings import Setting, as_python
+from portico.plan.appserver.workers import Capacity, jitter
+from portico.plan.gateway.nginx.downloads import given
+from portico.plan.gateway.nginx.sizes import lasting
+from portico.plan.model import CONF, File, Ladder, Process
+from portico.plan.paths import Paths, control, leaving, pause, purge, slow, trace, workers
+from portico.site.model import Site
+
+WORKER = "portico.link.worker.Worker"
+ASGI_WORKER = "portico.link.asgi.Worker"
+SOCKET_FD = 3
+"""The descriptor under which the server finds the socket that Portico bound for it."""
+FRAMEWORK = {"FLASK_RUN_FROM_CLI": "true"}
+"""Makes Flask ignore an app.run() that stands outside `if __name__ == "__main__"`, as the flask command does."""
+_BOOT = 4
+"""Times start_timeout: what a worker may take to load the app. At a start Portico itself gives up before."""
+_DOCS = "https://docs.gunicorn.org/en/stable/settings.html#"
+
+
+def gunicorn_process(site: Site, place: Place, capacity: Capacity) -> Process:
+    """The command that runs a generation of the app."""
+    return Process(
+        name="gunicorn",
+        argv=(
+            place.python,
+            "-m",
+            "portico.link.arbiter",
+            "--config",
+            f"{CONF}/gunicorn.conf.py",
+            site.facts.app,
+        ),
+        cwd=site.facts.directory,
+        env={
+            "PORTICO_DEADLINE": f"{Ladder.of(site.options.request_timeout).deadline_seconds:g}",
+            "PORTICO_BOOT": f"{_BOOT * site.options.start_timeout:g}",
+            "PORTICO_MAX_MEMORY": str(int(capacity.max_memory)),
+            "PORTICO_TRACE": trace(place.runtime),
+            "PORTICO_SLOW": slow(place.runtime),
+            "PORTICO_WORKERS": workers(place.runtime),
+            "PORTICO_LEAVING": leaving(place.runtime),
+            "PORTICO_TRACE_MASK": ",".join(site.options.trace.mask),
+            "PORTICO_APP_LOG": Paths.of(place).app_log,
+            "PORTICO_BELIEVED": ",".join(
+                sorted({*site.believed, *map(str.lower, site.options.client_headers)})
+            ),
+            **({} if site.is_asgi else {"PORTICO_PAUSE": pause(place.runtime)}),
+            **own_variables(place),
+            **_downloads(site, place),
+            **tracing.told_to_worker(site),
+        },
+        user=place.app_user,
+        why="runs the app: Gunicorn forks and watches the workers, Portico's worker speaks to nginx",
+    )
+
+
+def own_variables(place: Place) -> dict[str, str]:
+    """What every app is told, whatever runs it: that it is served, where its Portico listens, who it runs as.
+
+    PYTHONUNBUFFERED: what Python processes of the app's write is out at once, also when they are killed then.
+    """
+    listens = purge if place.app_user else control
+    return {**FRAMEWORK, "PYTHONUNBUFFERED": "1", "PORTICO_CONTROL": listens(place.runtime), **place.app_env}
+
+
+def _downloads(site: Site, place: Place) -> dict[str, str]:
+    """What the worker must know to hand files to nginx."""
+    roots = [root.folder for root in given(site, place)]
+    if not roots:
+        return {}
+    reader = {downloads.READER: place.nginx_user} if place.nginx_user else {}
+    return {downloads.ROOTS: json.dumps(roots, ensure_ascii=False), **reader}
+
+
+def gunicorn_conf(site: Site, place: Place, capacity: Capacity) -> File:
+    """gunicorn.conf.py."""
+    return File("gunicorn.conf.py", as_python(_settings(site, place, capacity)))
+
+
+def _settings(site: Site, place: Place, capacity: Capacity) -> list[Setting]:
+    ladder = Ladder.of(site.longest_timeout)
+    timeout = site.cause("request_timeout")
+    made = [
+        Setting("bind", f"fd://{SOCKET_FD}", "Portico binds the socket and hands it over, so that requests "
+                "wait in its queue even while Gunicorn itself is replaced", "D3", _DOCS + "bind"),
+        *_worker(site),
+        Setting("workers", capacity.workers, capacity.workers_why, site.cause("workers.count"), _DOCS + "workers"),
+        Setting("threads", capacity.threads, capacity.threads_why, site.cause("workers.threads"), _DOCS + "threads"),
+        Setting("worker_connections", lasting(place, capacity.workers), "WebSockets, event streams and other "
+                "requests that last, each with a thread of its own: as many as a worker of nginx can hold and the "
+                "memory allows", "",
+                _DOCS + "worker-connections"),
+        Setting("timeout", int(ladder.heartbeat_seconds), "a worker whose main thread is silent so long is replaced; "
+                "a heartbeat, not a limit for requests", timeout, _DOCS + "timeout"),
+        Setting("graceful_timeout", int(ladder.drain_seconds), "a worker that is told to leave finishes what it has",
+                timeout, _DOCS + "graceful-timeout"),
+        Setting("control_socket_disable", True, "Gunicorn's own control socket has one path a user: two sites would "
+                "clash", "", _DOCS + "control-socket-disable"),
+        Setting("proc_name", f"portico:{site.name}", "tells the sites apart in ps", site.cause("name"),
+                _DOCS + "proc-name"),
+        Setting("loglevel", "warning", "says what is wrong and nothing else; requests are in nginx's log", "",
+                _DOCS + "loglevel"),
+    ]  # fmt: skip
+    if requests := site.options.workers.max_requests:
+        cause = site.cause("workers.max_requests")
+        made += [
+            Setting("max_requests", requests, "a worker that has served so many is replaced", cause,
+                    _DOCS + "max-requests"),
+            Setting("max_requests_jitter", jitter(requests), "and not all at the same time", cause,
+                    _DOCS + "max-requests-jitter"),
+        ]  # fmt: skip
+    if place.shared_memory:
+        made.append(
+            Setting("worker_tmp_dir", place.shared_memory, "heartbeats in memory: a slow disk cannot look like a "
+                    "stuck worker", "", _DOCS + "worker-tmp-dir")
+        )  # fmt: skip
+    return made
+
+
+def _worker(site: Site) -> list[Setting]:
+    if not site.is_asgi:
+        why = "reads exactly what nginx sends: no HTTP is parsed a second time"
+        return [Setting("worker_class", WORKER, why, "D2", _DOCS + "worker-class")]
+    made = [
+        Setting("worker_class", ASGI_WORKER, "Gunicorn's own asgi worker, told by nginx who the client is",
+                "the app is ASGI", _DOCS + "worker-class"),
+    ]  # fmt: skip
+    made += [
+        Setting(name, value, "nginx has bounded the head already; Gunicorn's own limit is below nginx's", "",
+                _DOCS + name.replace("_", "-"))
+        for name, value in (("limit_request_line", 0), ("limit_request_fields", 2000), ("limit_request_field_size", 0))
+    ]  # fmt: skip
+    if site.prefix:
+        made.append(
+            Setting(
+                "root_path",
+                site.prefix,
+                "the prefix, in the ASGI scope",
+                site.cause("mount"),
+                _DOCS + "root-path",
+            )
+        )
+    return made

@@ -1,0 +1,132 @@
+"""uWSGI on the same socket and protocol, with its traps set right. In maintenance mode upstream; an alternative."""
+
+from __future__ import annotations
+
+from portico.errors import Problem, UsageError
+from portico.place.model import Place
+from portico.plan.appserver.gunicorn import SOCKET_FD, own_variables
+from portico.plan.appserver.settings import Setting
+from portico.plan.appserver.workers import Capacity, jitter
+from portico.plan.gateway.nginx.server import backlog
+from portico.plan.model import CONF, File, Ladder, Line, Process
+from portico.site.model import Site
+
+_DOCS = "https://uwsgi-docs.readthedocs.io/en/latest/Options.html#"
+BANNER = "|".join(
+    (
+        r"\[uWSGI\] getting INI",
+        r"uwsgi socket \d+ inherited",
+        r"\*\*\* (Starting uWSGI|Operational MODE:|WARNING: you are running uWSGI as root) ",
+        r" \*\*\* WARNING: you have enabled harakiri without post buffering",
+        r"(compiled with version|os|nodename|machine|clock source|lock engine|thunder lock|Python version): ",
+        r"(current working directory|detected (binary path|number of CPU cores|max file descriptor number)): ",
+        r"your (processes number|memory page|server socket|mercy for) ",
+        r"uWSGI running as root, you can|pcre jit|--- Python VM already|Python main interpreter|python threads",
+        r"mapped \d+ bytes|spawned uWSGI (master process|worker)|running \"unix_signal:15 ",
+        r"mounting \S+ on /|WSGI app \d+ \(mountpoint=",
+        r".* - graceful shutdown triggered\.\.\.$|goodbye to uWSGI\.$",
+    )
+)
+"""How the lines begin in which uWSGI 2 describes itself and its leaving; it has no option against them."""
+_HEADERS = 64 * 1024 - 1
+"""The largest packet the protocol can describe: 16 bits of length."""
+
+
+def uwsgi_process(site: Site, place: Place) -> Process:
+    """The command that runs a generation of the app. Raises UsageError without uWSGI or for an ASGI app."""
+    if site.is_asgi:
+        raise UsageError(
+            Problem(site.cause("workers.server"), "uWSGI cannot run an ASGI app", 'use server = "gunicorn"')
+        )
+    if not place.uwsgi:
+        raise UsageError(
+            Problem(site.cause("workers.server"), "uWSGI is not installed", "pip install pyuwsgi")
+        )
+    return Process(
+        name="uwsgi",
+        # The package has no __main__, and its script carries a path of the machine it was installed on.
+        argv=(
+            place.python,
+            "-c",
+            "import sys, pyuwsgi; pyuwsgi.run(sys.argv[1:])",
+            "--ini",
+            f"{CONF}/uwsgi.ini",
+        ),
+        cwd=site.facts.directory,
+        env=own_variables(place),
+        user=place.app_user,
+        why="runs the app: uWSGI forks and watches the workers and speaks nginx's protocol itself",
+    )
+
+
+def uwsgi_ini(site: Site, place: Place, capacity: Capacity) -> File:
+    """uwsgi.ini."""
+    return File(
+        "uwsgi.ini", (Line("[uwsgi]", "uWSGI's section"), *map(_line, _settings(site, place, capacity)))
+    )
+
+
+def _line(item: Setting) -> Line:
+    """INI has no quoting; `%` begins one of uWSGI's variables and is doubled."""
+    value = str(item.value).lower() if isinstance(item.value, bool) else str(item.value).replace("%", "%%")
+    return Line(f"{item.name} = {value}", item.why, item.source or _DOCS + item.name, item.cause)
+
+
+def _settings(site: Site, place: Place, capacity: Capacity) -> list[Setting]:
+    ladder = Ladder.of(site.longest_timeout)
+    timeout = site.cause("request_timeout")
+    return [
+        Setting("strict", True, "an option that does not exist is an error"),
+        Setting("master", True, "one process watches the workers"),
+        Setting("socket", f"fd://{SOCKET_FD}", "the socket that Portico bound and hands over", "D3"),
+        *_app(site),
+        Setting("need-app", True, "without it uWSGI starts with no app and answers 500 for ever"),
+        Setting("lazy-apps", True, "each worker imports the app itself: no connection is shared over a fork"),
+        Setting("single-interpreter", True, "C extensions that know one interpreter work"),
+        Setting("processes", capacity.workers, capacity.workers_why, site.cause("workers.count")),
+        Setting("threads", capacity.threads, capacity.threads_why, site.cause("workers.threads")),
+        Setting("pyimport", "portico.link.under_uwsgi.direct",
+                "the app's words pass nobody once it is loaded; uWSGI's own do"),
+        Setting("enable-threads", True, "threads the app starts itself run; off by default"),
+        *_recycling(site, capacity),
+        Setting("listen", backlog(place), "connections that may wait; 100 overflow in a burst", "somaxconn"),
+        Setting("buffer-size", _HEADERS, "room for the request's head; big cookies overflow the default of 4096"),
+        Setting("harakiri", int(ladder.deadline_seconds), "a request nginx has given up on ends its worker", timeout),
+        Setting("harakiri-verbose", True, "and says which request it was"),
+        Setting("hook-master-start", "unix_signal:15 gracefully_kill_them_all",
+                "SIGTERM finishes what is in hand; uWSGI's own meaning of it is: start again"),
+        Setting("worker-reload-mercy", int(ladder.drain_seconds), "how long a worker that leaves may take", timeout),
+        Setting("reload-mercy", int(ladder.drain_seconds), "how long all of them may take", timeout),
+        Setting("ignore-sigpipe", True, "a client that left is no news"),
+        Setting("ignore-write-errors", True, "a client that left is no news"),
+        Setting("disable-write-exception", True, "a client that left is not the app's fault"),
+        Setting("disable-logging", True, "requests are in nginx's log"),
+        Setting("auto-procname", True, "names the processes in ps"),
+        Setting("procname-prefix-spaced", f"portico:{site.name}", "tells the sites apart in ps", site.cause("name")),
+    ]  # fmt: skip
+
+
+def _recycling(site: Site, capacity: Capacity) -> list[Setting]:
+    made = [
+        Setting("reload-on-rss", capacity.max_memory >> 20, f"MiB a worker may have: {capacity.max_memory_why}",
+                site.cause("workers.max_memory")),
+    ]  # fmt: skip
+    made.append(
+        Setting("min-worker-lifetime", 1, "both limits hold from the first second, not from the sixtieth")
+    )
+    if requests := site.options.workers.max_requests:
+        cause = site.cause("workers.max_requests")
+        made += [
+            Setting("max-requests", requests, "a worker that has served so many is replaced", cause),
+            Setting("max-requests-delta", jitter(requests), "and not all at the same time", cause),
+        ]
+    return made
+
+
+def _app(site: Site) -> list[Setting]:
+    if not site.prefix:
+        return [Setting("module", site.facts.app, "the app", site.cause("app"))]
+    return [
+        Setting("mount", f"{site.prefix}={site.facts.app}", "the app, under its prefix", site.cause("mount")),
+        Setting("manage-script-name", True, "takes the prefix off PATH_INFO", site.cause("mount")),
+    ]

@@ -1,0 +1,213 @@
+"""What a site asks of the gateway that it shares with others, and where two ask for the same."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+from msgspec import Struct
+
+from portico.errors import Problem
+from portico.plan.gateway.nginx.conf import Directive
+from portico.plan.gateway.nginx.own import is_unique
+from portico.plan.model import File, Line
+from portico.site.rules_https import has_addresses
+from portico.values import Address
+
+FILE = "bindings.json"
+
+
+class Listen(Struct, frozen=True):
+    """An address, and what else its `listen` lines say ("ssl")."""
+
+    address: str
+    words: tuple[str, ...] = ()
+
+
+class Bindings(Struct, frozen=True):
+    """`origin` is the file or directory of the site; without domains it takes every Host of its addresses."""
+
+    name: str
+    origin: str
+    listen: tuple[Listen, ...]
+    domains: tuple[str, ...]
+    request_seconds: float = 0.0
+    """How long a request to it may take."""
+    urls: tuple[str, ...] = ()
+    runtime: str = ""
+    """The site's runtime directory: its app's sockets are there."""
+
+    sets: tuple[str, ...] = ()
+    """What its own directives set for the whole `http` block: simple directives that Portico writes there, too."""
+    own: tuple[tuple[int, str], ...] = ()
+    """The numbers of the lines of its fragment that are the user's, each with its place."""
+
+    @property
+    def addresses(self) -> tuple[Address, ...]:
+        return tuple(Address.parse(one.address) for one in self.listen)
+
+    @property
+    def nameless(self) -> tuple[Address, ...]:
+        """Where clients that give no name in the handshake are shown its certificate: it has an IP address."""
+        if not has_addresses(self.domains):
+            return ()
+        return tuple(address for address in self.addresses if _words(self, address)[0])
+
+
+def bindings_of(name: str, origin: str, fragment: Sequence[Directive]) -> Bindings:
+    """What the servers of a site's fragment ask for; the rest of it is not in them."""
+    listen: dict[str, dict[str, None]] = {}
+    domains: dict[str, None] = {}
+    takes_all = False
+    for server in fragment:
+        if server.name != "server":
+            continue
+        lines = [one for one in server.block or () if one.name == "listen"]
+        for address, *words in (line.args for line in lines):
+            takes_all = takes_all or "default_server" in words
+            told = listen.setdefault(_full(address), {})
+            told |= dict.fromkeys(word for word in words if word in _OF_ADDRESS)
+        for one in server.block or ():
+            domains |= dict.fromkeys(one.args) if one.name == "server_name" else {}
+    return Bindings(
+        name,
+        origin,
+        tuple(Listen(address, tuple(words)) for address, words in listen.items()),
+        () if takes_all else tuple(domains),
+        sets=tuple(one.users[0] for one in fragment if is_unique(one.users)),
+    )
+
+
+_OF_ADDRESS = ("ssl", "http2", "proxy_protocol")
+
+
+def _full(address: str) -> str:
+    """As we write it: nginx takes a port alone, too."""
+    return address if ":" in address else f"0.0.0.0:{address}"
+
+
+def file(wanted: Bindings) -> File:
+    """The bindings as a file beside the site's fragment."""
+    text = msgspec.json.encode(wanted).decode()
+    return File(FILE, (Line(text, "what the gateway is asked for; nginx does not read it"),), mode=0o600)
+
+
+def parse(text: str) -> Bindings:
+    """Raises ValueError for what is none."""
+    return msgspec.json.decode(text, type=Bindings)
+
+
+class BindingTable:
+    """The bindings that stand beside each other; each is looked up, because there may be a thousand sites."""
+
+    def __init__(self) -> None:
+        self._names: dict[str, Bindings] = {}
+        self._hosts: dict[tuple[Address, str], Bindings] = {}
+        self._ports: dict[tuple[int, bool], dict[Address, Bindings]] = {}
+        self._words: dict[Address, tuple[tuple[bool, ...], Bindings]] = {}
+        self._nameless: dict[Address, Bindings] = {}
+        self._sets: dict[str, Bindings] = {}
+
+    def add(self, new: Bindings) -> Problem | None:
+        """Take it in, or say why it cannot stand beside the others."""
+        problem = (
+            self._same_name(new)
+            or self._same_host(new)
+            or self._same_socket(new)
+            or self._same_words(new)
+            or self._same_nameless(new)
+            or self._same_setting(new)
+        )
+        if problem is None:
+            self._names[new.name] = new
+            self._sets |= dict.fromkeys(new.sets, new)
+            self._nameless |= dict.fromkeys(new.nameless, new)
+            for address in new.addresses:
+                self._hosts |= {(address, host): new for host in _hosts(new)}
+                self._words.setdefault(address, (_words(new, address), new))
+                self._ports.setdefault((address.port, address.is_v6), {}).setdefault(address, new)
+        return problem
+
+    def _same_name(self, new: Bindings) -> Problem | None:
+        other = self._names.get(new.name)
+        if other is None:
+            return None
+        what = f'is called "{new.name}", and so is {other.origin}'
+        return Problem(new.origin, what, 'give one of the two another name: name = "..."')
+
+    def _same_host(self, new: Bindings) -> Problem | None:
+        places = ((address, host) for address in new.addresses for host in _hosts(new))
+        found = next((place for place in places if place in self._hosts), None)
+        if found is None:
+            return None
+        (address, host), other = found, self._hosts[found]
+        if not host:
+            what = f"answers every Host on {address}, and so does {other.origin}"
+            hint = "give each site its domains, or another address (listen)"
+        else:
+            what = f'answers "{host}" on {address}, and so does {other.origin}'
+            hint = "a domain belongs to one site: take it out of one of the two"
+        return Problem(new.origin, what, hint)
+
+    def _same_socket(self, new: Bindings) -> Problem | None:
+        for address in new.addresses:
+            for near, other in self._ports.get((address.port, address.is_v6), {}).items():
+                if near != address and (near.is_wildcard or address.is_wildcard):
+                    what = f"listens on {address} and {other.origin} on {near}, and one is part of the other"
+                    hint = "let both listen on the same address: nginx opens it once and tells sites apart by Host"
+                    return Problem(new.origin, what, hint)
+        return None
+
+    def _same_words(self, new: Bindings) -> Problem | None:
+        for address in new.addresses:
+            here = _words(new, address)
+            there, other = self._words.get(address, (here, new))
+            for (_, one, two, hint), is_there, is_here in zip(_SPEAKS, there, here, strict=True):
+                if is_there != is_here:
+                    ours, theirs = (two, one) if is_there else (one, two)
+                    what = f"speaks {ours} on {address}, and {other.origin} speaks {theirs} there"
+                    return Problem(new.origin, what, hint)
+        return None
+
+    def _same_nameless(self, new: Bindings) -> Problem | None:
+        address = next((one for one in new.nameless if one in self._nameless), None)
+        if address is None:
+            return None
+        other = self._nameless[address].origin
+        what = f"has an IP address among its domains, and so has {other}, on {address}"
+        hint = (
+            "clients that give no name see one certificate: let each listen on its own address (https.listen)"
+        )
+        return Problem(new.origin, what, hint)
+
+    def _same_setting(self, new: Bindings) -> Problem | None:
+        name = next((one for one in new.sets if one in self._sets), None)
+        if name is None:
+            return None
+        what = f"sets {name} in [nginx] http, and so does {self._sets[name].origin}"
+        return Problem(new.origin, what, "it holds for every site of the gateway: keep it in one of the two")
+
+
+_ELSEWHERE = "give one of the two another address (listen, https.listen)"
+_SPEAKS = (
+    ("ssl", "HTTPS", "plain HTTP", _ELSEWHERE),
+    (
+        "http2", "HTTP/2", "HTTP/1.1 alone",
+        f'let [https] http2 be the same in both: this nginx decides it once for an address; or {_ELSEWHERE}',
+    ),
+    (
+        "proxy_protocol", "the PROXY protocol", "no PROXY protocol",
+        f"let behind_protocol be the same in both: it holds for all connections to an address; or {_ELSEWHERE}",
+    ),
+)  # fmt: skip
+"""Words of `listen` that hold for everybody on an address: with it and without it that is spoken."""
+
+
+def _words(wanted: Bindings, address: Address) -> tuple[bool, ...]:
+    said = [one.words for one in wanted.listen if Address.parse(one.address) == address]
+    return tuple(any(speaks[0] in words for words in said) for speaks in _SPEAKS)
+
+
+def _hosts(wanted: Bindings) -> tuple[str, ...]:
+    """ "" stands for every Host."""
+    return wanted.domains or ("",)

@@ -1,0 +1,415 @@
+"""The cache: what the app marks for everybody is kept by nginx, and nothing else.
+
+nginx alone would keep too much (`max-age` without `public`) and knows nothing of `Age` or a `*` in a list of Vary, so
+maps on the answer's head decide. An answer without Cache-Control, which is most, costs one look into one map.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from msgspec.structs import replace
+
+from portico.place.model import Place
+from portico.plan.gateway.nginx.cache_routes import FILLS, has_cached_routes, route_maps
+from portico.plan.gateway.nginx.conf import Directive, directive, entries
+from portico.plan.gateway.nginx.host_header import host_seen
+from portico.plan.gateway.nginx.link import dialect
+from portico.plan.gateway.nginx.trust import scheme
+from portico.plan.paths import Paths
+from portico.site.model import Site
+from portico.site.pattern import escape
+
+ZONE = "portico_cache"
+TAG_HEADERS = ("Surrogate-Key", "Cache-Tag")
+"""Where an app names the tags of an answer, for `portico purge`."""
+MERGES_VARY_SINCE = (1, 23, 0)
+"""nginx before looks at one of several Vary or Cache-Control lines of an answer."""
+_BYTES_A_KEY = 128
+"""8 000 keys a megabyte, https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_cache_path"""
+_SMALL_ITEM = 4096
+_INACTIVE = "1h"
+_MARKED = r"~*(?:^|[\s,;])(?:public(?:[\s,;]|$)|s-maxage=\d)"
+_SAID = "$upstream_http_cache_control$upstream_http_cdn_cache_control$upstream_http_surrogate_control"
+_REFUSED = '~*private|no-store|no-cache|must-revalidate|proxy-revalidate|"'
+"""A quote may hide anything; `must-revalidate` and `proxy-revalidate` forbid what is too old, which nginx serves when
+the app fails."""
+_STATUSES = r"~(?:^|[\s,:])(?:20[034]|30[012378]|404|410)$"
+"""What may be kept: full answers, redirects, and pages that are not there. Of several servers the last counts."""
+_SHOWN = (
+    ("origin", "Origin", "$upstream_http_access_control_allow_origin", ("", "*")),
+    ("coding", "Accept-Encoding", "$upstream_http_content_encoding", ("", "identity")),
+)
+"""A header of the client's, the header of an answer that depends on it, and its values that do not."""
+_VALIDATORS = {
+    "If-None-Match": "$upstream_cache_etag",
+    "If-Modified-Since": "$upstream_cache_last_modified",
+    "If-Match": "",
+    "If-Unmodified-Since": "",
+    "Range": "",
+    "If-Range": "",
+}
+"""Headers nginx withholds where it caches, and what it asks instead about an answer that it has and that is too old."""
+_PROOF = (
+    "Authorization",
+    "$http_authorization",
+    "an empty one is none to nginx, which keeps such an answer for others: so it is none to the app",
+)
+_FILL = "fill_"
+"""The same, asked where some routes are fetched whole."""
+_WORDS = {
+    "HIT": "Portico; hit",
+    "STALE": "Portico; hit; detail=stale",
+    "UPDATING": "Portico; hit; detail=updating",
+    "MISS": "Portico; fwd=uri-miss",
+    "EXPIRED": "Portico; fwd=stale",
+    "REVALIDATED": "Portico; fwd=stale; fwd-status=304",
+    "BYPASS": "Portico; fwd=request",
+}
+
+
+def caches(site: Site, place: Place) -> bool:
+    """Whether there is a cache at all."""
+    return bool(site.options.cache.size) and not why_not(site, place)
+
+
+def why_not(site: Site, place: Place) -> str:
+    """Why this site cannot have a cache here, or nothing."""
+    has_own_worker = site.has_app and site.options.workers.server == "gunicorn" and not site.servers
+    if place.nginx.since(*MERGES_VARY_SINCE) or has_own_worker:
+        return ""
+    return f"nginx {place.nginx.number} reads only one line of Vary and of Cache-Control; 1.23 and newer read all"
+
+
+def notes(site: Site, place: Place) -> Iterator[str]:
+    """What people should know about the cache of this plan."""
+    if site.options.cache.size and why_not(site, place):
+        yield f"nothing is cached: {why_not(site, place)}"
+    elif not caches(site, place) and has_cached_routes(site):
+        yield "nothing is cached, although some routes ask for it: cache.size is 0B"
+
+
+def cache_zone(site: Site, place: Place) -> list[Directive]:
+    """At http level: where answers are kept, and the maps that tell which."""
+    if not caches(site, place):
+        return []
+    size, link = site.options.cache.size, dialect(site)
+    keys = max(10, -(-size * _BYTES_A_KEY // _SMALL_ITEM >> 20))
+    return [
+        directive(
+            f"{link}_cache_path", Paths.of(place).cache, "levels=2", f"keys_zone={ZONE}:{keys}m",
+            f"max_size={size >> 10}k", f"inactive={_INACTIVE}", "use_temp_path=off",
+            why="kept answers: keys in memory, the rest in files that the system holds in memory while they are asked "
+            "for; what nobody asks for in an hour goes, and the least asked for when there is no room",
+            cause=site.cause("cache.size"),
+        ),
+        *_kept_in(site),
+        _too_long(site),
+        *(_validators(FILLS, _FILL) if has_cached_routes(site) else []),
+        *(_peer(site) if _tells_peer(site) else []),
+        *route_maps(site),
+    ]  # fmt: skip
+
+
+def cache_rules(site: Site, place: Place) -> list[Directive]:
+    """At server level: what is kept and what is not; nothing is, where a location does not say so."""
+    if not caches(site, place):
+        return []
+    link = dialect(site)
+    made = [
+        directive(
+            f"{link}_cache_key", key(site, place),
+            why="one answer a scheme, host and URL: never shared among them; headers of Vary come on top",
+        ),
+        directive(
+            f"{link}_cache_bypass", "$portico_asks_anew",
+            why="a client that says no-cache gets a new answer, which is kept if it may be",
+        ),
+        directive(
+            f"{link}_no_cache", "$portico_unmarked", *NEVER,
+            why="only what the app marks public or s-maxage is kept; nginx itself leaves out what sets a cookie",
+        ),
+        directive(
+            f"{link}_cache_use_stale", *stale(site),
+            why="when the app fails or is down, the last answer is better than none",
+        ),
+        directive(
+            f"{link}_cache_background_update", "on",
+            why="stale-while-revalidate: the kept answer goes out at once while a new one is fetched",
+            source="https://www.rfc-editor.org/rfc/rfc5861",
+        ),
+        directive(
+            f"{link}_cache_revalidate", "on", why="asks the app only whether an old answer still holds (304)"
+        ),
+        directive(
+            f"{link}_pass_header", "Date",
+            why="the app's own Date tells a browser how old a kept answer is already",
+        ),
+        *(
+            directive(f"{link}_hide_header", name, why="tags for portico purge are nobody else's")
+            for name in TAG_HEADERS
+        ),
+        *_asked(site),
+        *(_told_peer() if _tells_peer(site) else []),
+    ]  # fmt: skip
+    if link == "proxy":
+        why = "a HEAD stays one: many answers are never kept, and their bodies would be made for nothing"
+        made.append(directive("proxy_cache_convert_head", "off", why=why))
+    if has_cached_routes(site):
+        why = "set by a route that is kept: its answers are fetched whole, also for a client that has it already"
+        made.append(directive("set", FILLS, "", why=why, cause="D6a"))
+    return made
+
+
+def use_cache(site: Site, place: Place) -> list[Directive]:
+    """In a location that the app answers."""
+    if not caches(site, place):
+        return []
+    return [
+        directive(
+            f"{dialect(site)}_cache", "$portico_kept_in",
+            why="answers that the app marks for everybody are kept; a request with Authorization or a body has none",
+        )
+    ]  # fmt: skip
+
+
+def no_cache(site: Site, place: Place) -> list[Directive]:
+    """In a route whose answers nobody keeps."""
+    if not caches(site, place):
+        return []
+    return [directive(f"{dialect(site)}_cache", "off", why="nothing of this is ever kept")]
+
+
+def status_headers(site: Site, place: Place) -> list[Directive]:
+    """The header that tells who asks how the cache took part."""
+    if not caches(site, place):
+        return []
+    return [
+        directive(
+            "add_header", "Cache-Status", "$portico_cache_status", "always",
+            why="how the cache took part (RFC 9211), for a request that has a Cache-Status header itself",
+            source="https://www.rfc-editor.org/rfc/rfc9211",
+        )
+    ]  # fmt: skip
+
+
+def key(site: Site, place: Place) -> str:
+    """What tells one kept answer from another, as an nginx expression."""
+    return f"{scheme(site)}://{host_seen(site, place)}$request_uri"
+
+
+def stale(site: Site) -> list[str]:
+    """When an answer that is too old is better than none."""
+    gateway = ["http_502", "http_504"] if dialect(site) == "proxy" else []
+    return ["error", "timeout", "invalid_header", "http_500", "http_503", *gateway]
+
+
+NEVER = (
+    "$portico_refused", "$portico_not_asked", "$portico_is_head", "$portico_is_odd", "$portico_any_vary",
+    "$portico_too_long", "$portico_is_timed", "$portico_shows_origin", "$portico_shows_coding",
+)  # fmt: skip
+"""Each is 1 for an answer that is not kept, whoever asks for it."""
+
+
+def cache_maps() -> list[Directive]:
+    """Variables of every cache, at http level."""
+    return [*_of_request(), *_of_answer(), *_validators(), *_told()]
+
+
+def _kept_in(site: Site) -> list[Directive]:
+    name = "$portico_kept_of" if site.facts.never_kept else "$portico_kept_in"
+    made = entries(
+        "map", "$content_length:$http_transfer_encoding:$http_authorization", name,
+        table=[("default", "off"), ("::", ZONE), ("0::", ZONE)],
+        why="who proves who they are with each request, or sends a body with it, gets nothing kept",
+    )  # fmt: skip
+    if not site.facts.never_kept:
+        return [made]
+    # Werkzeug takes several slashes at the beginning for one.
+    never = [f"~^{escape(site.prefix)}/+{pattern.removeprefix('/')}$" for pattern in site.facts.never_kept]
+    why = (
+        "static files that the app may protect: the framework marks them public without knowing of that, and "
+        "a kept one would reach everybody"
+    )
+    table = [("default", name), *((pattern, "off") for pattern in never)]
+    return [made, entries("map", "$uri", "$portico_kept_in", table=table, why=why, cause="D12b")]
+
+
+def _too_long(site: Site) -> Directive:
+    has_lengths = dialect(site) != "proxy"
+    return entries(
+        "map", "$upstream_http_content_length", "$portico_too_long",
+        table=[("default", "0"), ("", "1" if has_lengths else "0"), (longer(site.options.cache.item), "1")],
+        why="1 for an answer that is too long to be kept"
+        + (", or is streamed and does not tell" if has_lengths else ""),
+        cause=site.cause("cache.item"),
+    )  # fmt: skip
+
+
+def _of_request() -> list[Directive]:
+    return [
+        entries(
+            "map", "$http_cache_control", "$portico_asks_anew",
+            table=[("default", "0"), ("", "0"), ("~*no-cache|no-store", "1")],
+            why="1 when the client wants a new answer",
+        ),
+        entries(
+            "map", "$http_cache_control", "$portico_not_asked",
+            table=[("default", "0"), ("", "0"), ("~*no-store", "1")],
+            why="1 when the client does not want the answer kept",
+        ),
+        entries(
+            "map", "$request_method", "$portico_is_head", table=[("default", "0"), ("HEAD", "1")],
+            why="1 for an answer without its body; a kept one answers HEAD, too",
+        ),
+    ]  # fmt: skip
+
+
+def _of_answer() -> list[Directive]:
+    return [
+        entries(
+            "map", "$upstream_http_cache_control", "$portico_unmarked",
+            table=[("default", "1"), ("", "1"), (_MARKED, "0")],
+            why="0 for an answer that the app marks for everybody, by public or s-maxage",
+        ),
+        entries(
+            "map", _SAID, "$portico_refused",
+            table=[("default", "0"), ("", "0"), (_REFUSED, "1")],
+            why="1 for an answer that the app wants nobody to keep, or nobody to get when it is too old",
+        ),
+        entries(
+            "map", "$upstream_status", "$portico_is_odd",
+            table=[("default", "1"), ("200", "0"), (_STATUSES, "0")],
+            why="1 for an answer that a header of one client may have caused: a part (206, 416), the result of a "
+            "condition (304, 412), any error but a page that is not there (404, 410)",
+        ),
+        entries(
+            "map", "$upstream_http_vary", "$portico_any_vary",
+            table=[("default", "0"), ("", "0"), (r"~\*", "1")],
+            why="1 for an answer that depends on more than its request",
+        ),
+        *_of_one_client(),
+        entries(
+            "map", "$upstream_http_age:$upstream_http_x_accel_expires", "$portico_is_timed",
+            table=[("default", "1"), (":", "0"), ("0:", "0")],
+            why="1 for an answer that another cache kept already, whose age nginx would count from now, and for one "
+            "with a time for nginx alone, behind which nginx overlooks a Cache-Control: private",
+        ),
+    ]  # fmt: skip
+
+
+def _of_one_client() -> list[Directive]:
+    """Answers that show that they depend on a header which is not in their key."""
+    made = []
+    for name, header, said, harmless in _SHOWN:
+        made += [
+            entries(
+                "map", "$upstream_http_vary", f"$portico_not_by_{name}",
+                table=[("default", "1"), (rf"~*(?:^|[\s,]){header}(?:[\s,]|$)", "0")],
+                why=f"0 where Vary names {header}: then it is in the key",
+            ),
+            entries(
+                "map", said, f"$portico_shows_{name}",
+                table=[("default", f"$portico_not_by_{name}"), *((value, "0") for value in harmless)],
+                why=f"1 for an answer made for the {header} of one client, where Vary does not say so",
+            ),
+        ]  # fmt: skip
+    return made
+
+
+def longer(limit: int) -> str:
+    """A pattern for every number above the limit, digit by digit; nginx cannot compare."""
+    digits = f"{limit:d}"
+    more = [
+        f"{digits[:at]}[{int(digit) + 1}-9]" + _any(len(digits) - at - 1)
+        for at, digit in enumerate(digits)
+        if digit != "9"
+    ]
+    more.append(rf"\d{{{len(digits) + 1},}}")
+    return f"~^(?:{'|'.join(more)})$"
+
+
+def _any(count: int) -> str:
+    return rf"\d{{{count}}}" if count else ""
+
+
+def _validators(fills: str = "", kind: str = "") -> list[Directive]:
+    """With `fills`, a variable that is 1 where an answer is fetched whole."""
+    why = (
+        "what the app is asked about the client's own copy; when nginx has an old answer, about that one: its 304 "
+        "must not be taken for the client's"
+    )
+    table = {name: [("default", _client(name)), ("EXPIRED", kept)] for name, kept in _VALIDATORS.items()}
+    if fills:
+        table = {name: [*rows, ("1EXPIRED", _VALIDATORS[name]), ("~^1", "")] for name, rows in table.items()}
+    return [
+        entries("map", f"{fills}$upstream_cache_status", _validator(name, kind), table=rows, why=why)
+        for name, rows in table.items()
+    ]
+
+
+def _asked(site: Site) -> list[Directive]:
+    """nginx would withhold these headers from the app where it caches, for every answer that is not kept, too."""
+    why = (
+        "nginx would withhold it where it caches: a file sent in ranges, or a 304, stays the app's to answer"
+    )
+    kind = _FILL if has_cached_routes(site) else ""
+    wanted = [(name, _validator(name, kind), why) for name in _VALIDATORS] + [_PROOF]
+    if dialect(site) == "proxy":
+        return [directive("proxy_set_header", name, value, why=why) for name, value, why in wanted]
+    made = [
+        directive("uwsgi_param", f"HTTP_{name.upper().replace('-', '_')}", value, "if_not_empty", why=why)
+        for name, value, why in wanted
+    ]
+    if dialect(site) == "uwsgi":
+        return made
+    source = "https://nginx.org/en/docs/http/ngx_http_fastcgi_module.html#fastcgi_param"
+    return [replace(item, name="fastcgi_param", source=source) for item in made]
+
+
+def _tells_peer(site: Site) -> bool:
+    """Whether Portico's own worker answers; nobody else knows what to do with it."""
+    return site.protocol == "uwsgi" and site.has_app and site.options.workers.server == "gunicorn"
+
+
+def _peer(site: Site) -> list[Directive]:
+    direct = "$realip_remote_addr $realip_remote_port" if site.proxies else "$remote_addr $remote_port"
+    connection = f"{direct} $server_addr $server_port"
+    return [
+        entries(
+            "map", f"{FILLS if has_cached_routes(site) else ''}$upstream_cache_status", "$portico_peer",
+            table=[("default", ""), ("MISS", connection), ("BYPASS", connection)],
+            why="the client's connection, of a request whose answer the cache may keep: nginx does not hang up on the "
+            "worker when such a client leaves. Empty where the answer is wanted anyway: an old one is renewed, or a "
+            "route is cached",
+            cause="D9c",
+        )
+    ]  # fmt: skip
+
+
+def _told_peer() -> list[Directive]:
+    why = "lets the worker see that the client left while its request waited: then the app is not called"
+    return [directive("uwsgi_param", "PORTICO_PEER", "$portico_peer", "if_not_empty", why=why, cause="D9c")]
+
+
+def _client(name: str) -> str:
+    return f"$http_{name.lower().replace('-', '_')}"
+
+
+def _validator(name: str, kind: str) -> str:
+    return f"$portico_{kind}{name.lower().replace('-', '_')}"
+
+
+def _told() -> list[Directive]:
+    return [
+        entries(
+            "map", "$upstream_cache_status", "$portico_cache_words",
+            table=[("default", "Portico; fwd=bypass"), *_WORDS.items()],
+            why="how the cache took part, in the words of RFC 9211",
+        ),
+        entries(
+            "map", "$http_cache_status", "$portico_cache_status",
+            table=[("default", "$portico_cache_words"), ("", "")],
+            why="told to who asks",
+        ),
+    ]  # fmt: skip

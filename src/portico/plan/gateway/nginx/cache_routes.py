@@ -1,0 +1,126 @@
+"""Routes that are kept for a time of their own, also when the app says nothing: `@edge.cache` and [routes]."""
+
+from __future__ import annotations
+
+from portico.plan.gateway.nginx.conf import Directive, directive, entries, time
+from portico.plan.gateway.nginx.link import dialect
+from portico.plan.model import Ladder
+from portico.site.model import Routed, Site
+
+FILLS = "$portico_fills"
+"""1 in a route that is kept."""
+_KEPT = (200, 301, 308)
+_COOKIE = "cookie:"
+
+
+def has_cached_routes(site: Site) -> bool:
+    """Whether any route is kept for a time of its own."""
+    return any(item.edge.cache is not None for item in site.routed)
+
+
+def route_maps(site: Site) -> list[Directive]:
+    """At http level: what kept answers say to other caches, one map a time."""
+    times = sorted({item.edge.cache for item in site.routed if item.edge.cache is not None})
+    why = (
+        "what a kept answer says to caches, unless the app says something itself: others may keep it so long, browsers "
+        "ask again each time, so that a purge is seen at once"
+    )
+    source = "$upstream_http_set_cookie$http_authorization$upstream_http_expires$upstream_http_cache_control"
+    made = [
+        entries(
+            "map", source, _control(seconds),
+            table=[("default", ""), ("", f"public, max-age=0, s-maxage={seconds:.0f}")], why=why,
+        )
+        for seconds in times
+    ]  # fmt: skip
+    return made + [
+        _odd_cookie(name) for name in sorted({name for item in site.routed for name in _cookies(item)})
+    ]
+
+
+def _odd_cookie(name: str) -> Directive:
+    """nginx takes the first cookie of a name in capital or small letters, also one behind a comma; an app may not.
+
+    An empty one is none to nginx.
+    """
+    any_of_it = rf"(?:^|[;,])\s*{name}\s*="
+    return entries(
+        "map", "$http_cookie", _odd(name),
+        table=[("default", "0"), ("", "0"), (f"~*{any_of_it}.*{any_of_it}", "1"), (f"~(?:^|;) *{name}=[^;]", "0"),
+               (f"~*{any_of_it}", "1")],
+        why="1 where the app may see another cookie than nginx: nobody else gets an answer to that",
+    )  # fmt: skip
+
+
+def _cookies(routed: Routed) -> list[str]:
+    return [name.removeprefix(_COOKIE) for name in routed.edge.vary if name.startswith(_COOKIE)]
+
+
+def _odd(name: str) -> str:
+    return f"$portico_odd_cookie_{name}"
+
+
+def keep_route(
+    site: Site, routed: Routed, key: str, never: tuple[str, ...], stale: list[str]
+) -> list[Directive]:
+    """In the route's location: what is kept, for how long, and that one request at a time fetches it."""
+    edge, link, cause = routed.edge, dialect(site), routed.causes.get("cache", "")
+    if edge.cache is None:
+        return []
+    seconds = Ladder.of(edge.timeout or site.options.request_timeout).read_seconds
+    made = [
+        directive("set", FILLS, "1", why="the app is asked for the whole answer, which others wait for", cause=cause),
+        directive(
+            f"{link}_cache_valid", *_KEPT, time(edge.cache),
+            why="kept so long when the app does not say a time itself", cause=cause,
+        ),
+        directive(
+            f"{link}_no_cache", *never, *map(_odd, _cookies(routed)),
+            why="kept without a mark of the app's; what it wants nobody to keep is not", cause=cause,
+        ),
+        directive(
+            f"{link}_cache_use_stale", "updating", *stale,
+            why="while a new answer is fetched, everybody gets the last one; also when the app fails", cause=cause,
+        ),
+        directive(f"{link}_cache_lock", "on", why="of many who ask at once, one is answered by the app", cause=cause),
+        directive(
+            f"{link}_cache_lock_timeout", time(seconds),
+            why="who has waited as long as the app may take is answered by the app", cause=cause,
+        ),
+        directive(
+            f"{link}_cache_lock_age", time(seconds),
+            why="when the one has taken as long as it may, the next is let through", cause=cause,
+        ),
+        directive(
+            "add_header", "Cache-Control", _control(edge.cache),
+            why="told to other caches; empty, and not sent, when the app says something or sets a cookie", cause=cause,
+        ),
+    ]  # fmt: skip
+    if not edge.vary:
+        return made
+    why, said = "the answer depends on these, beside the URL", routed.causes.get("vary", cause)
+    return [
+        *made,
+        directive(f"{link}_cache_key", key + "".join(map(_of_key, edge.vary)), why=why, cause=said),
+        directive(
+            "add_header",
+            "Vary",
+            ", ".join(_headers(edge.vary)),
+            why="other caches keep them apart, too",
+            cause=said,
+        ),
+    ]
+
+
+def _control(seconds: float) -> str:
+    return f"$portico_keep_{seconds:.0f}"
+
+
+def _of_key(name: str) -> str:
+    if name.startswith(_COOKIE):
+        return f" {name}=$cookie_{name.removeprefix(_COOKIE)}"
+    return f" {name.lower()}=$http_{name.lower().replace('-', '_')}"
+
+
+def _headers(vary: list[str]) -> list[str]:
+    return list(dict.fromkeys("Cookie" if name.startswith(_COOKIE) else name for name in vary))

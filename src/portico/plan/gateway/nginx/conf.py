@@ -1,0 +1,129 @@
+"""nginx's syntax: a tree of directives that carry their reasons, the only quoting, and the printing.
+
+Facts of the quoting, tried on 1.22 and 1.31: inside double quotes spaces and `;{}#` survive, backslashes
+must be doubled, and where a directive takes variables nothing makes a `$` literal.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+
+from msgspec import Struct
+
+from portico.errors import Problem, UsageError
+from portico.plan.gateway.nginx.reference import link
+from portico.plan.model import Line
+
+_NEEDS_QUOTES = re.compile(r"""[\s;{}#"'\\]""")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_INDENT = "    "
+
+
+class Directive(Struct, frozen=True):
+    """One directive: `args` are nginx's words, where `$name` is a variable; `block` its children or None.
+
+    `verbatim` holds the user's own text instead, printed as it stands; `users` are the words of a simple directive in
+    it, `causes` the places of its lines.
+    """
+
+    name: str
+    args: tuple[str, ...] = ()
+    block: tuple[Directive, ...] | None = None
+    why: str = ""
+    source: str = ""
+    cause: str = ""
+    verbatim: str | None = None
+    users: tuple[str, ...] = ()
+    causes: tuple[str, ...] = ()
+
+
+def directive(name: str, *args: object, why: str, cause: str = "", source: str = "") -> Directive:
+    """A simple directive. Its link is the manual's page of that directive unless `source` says better."""
+    return Directive(name, tuple(map(str, args)), None, why, source or link(name), cause)
+
+
+def block(
+    name: str, *args: object, of: Iterable[Directive], why: str, cause: str = "", source: str = ""
+) -> Directive:
+    """A block directive and its children."""
+    return Directive(name, tuple(map(str, args)), tuple(of), why, source or link(name), cause)
+
+
+def entries(
+    name: str, *args: object, table: Iterable[tuple[str, ...]], why: str, cause: str = ""
+) -> Directive:
+    """A block whose lines are entries of a table (`map`, `geo`, `types`) and share its reason."""
+    rows = (Directive(row[0], row[1:], why=why, cause=cause, source=link(name)) for row in table)
+    return block(name, *args, of=rows, why=why, cause=cause)
+
+
+def verbatim(text: str, causes: tuple[str, ...], words: tuple[str, ...] = ()) -> Directive:
+    """The user's own lines; `words` are those of a simple directive."""
+    why = "yours, placed as you wrote it"
+    return Directive("", verbatim=text, why=why, cause=causes[0], users=words, causes=causes)
+
+
+def is_literal(text: str) -> bool:
+    """Whether nginx has a way to write this text so that it means itself."""
+    return "$" not in text and not _CONTROL.search(text)
+
+
+def literal(text: str, cause: str) -> str:
+    """A word of the user's that must mean itself.
+
+    Raises UsageError where nginx has no way to write it: a `$` or a control character.
+    """
+    if "$" in text:
+        raise UsageError(
+            Problem(
+                cause, f'"{text}" has a $', "nginx cannot write a literal $ there; use a name without one"
+            )
+        )
+    if _CONTROL.search(text):
+        raise UsageError(Problem(cause, f"{text!r} has a control character", "use a name without one"))
+    return text
+
+
+def time(seconds: float) -> str:
+    """A length of time as nginx reads it; it has no decimals."""
+    return f"{seconds:.0f}s" if float(seconds).is_integer() else f"{round(seconds * 1000)}ms"
+
+
+@lru_cache(8192)
+def quote(word: str) -> str:
+    """One word as nginx reads it back."""
+    if word and not _NEEDS_QUOTES.search(word):
+        return word
+    escaped = word.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def render(tree: Iterable[Directive], depth: int = 0) -> list[Line]:
+    """The tree as lines, each with its directive's reason."""
+    made: list[Line] = []
+    _render(tree, depth, made)
+    return made
+
+
+def _render(tree: Iterable[Directive], depth: int, made: list[Line]) -> None:
+    indent = _INDENT * depth
+    for item in tree:
+        if item.verbatim is not None:
+            made.extend(_verbatim_lines(item, depth))
+            continue
+        # The name is quoted, too: it may be the key of a table.
+        head = indent + " ".join(map(quote, (item.name, *item.args)))
+        if item.block is None:
+            made.append(Line(head + ";", item.why, item.source, item.cause))
+            continue
+        made.append(Line(head + " {", item.why, item.source, item.cause))
+        _render(item.block, depth + 1, made)
+        made.append(Line(indent + "}"))
+
+
+def _verbatim_lines(item: Directive, depth: int) -> Iterator[Line]:
+    for number, text in enumerate((item.verbatim or "").split("\n")):
+        cause = item.causes[min(number, len(item.causes) - 1)] if item.causes else item.cause
+        yield Line(_INDENT * depth + text if text.strip() else "", item.why, "", cause, is_users=True)

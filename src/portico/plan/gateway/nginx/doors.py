@@ -1,0 +1,95 @@
+"""The addresses where people and Prometheus look at the running site: servers of their own, apart from the site's.
+
+Portico answers behind them, at sockets that can be asked and take no orders (`watch.door`). nginx is between: it meets
+the network, as it does for the site.
+"""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+from portico.errors import Problem
+from portico.place.model import Place
+from portico.plan.gateway.nginx.conf import Directive, block, directive
+from portico.plan.gateway.nginx.server import addresses
+from portico.plan.model import Door
+from portico.plan.paths import dashboard_socket, made_password, metrics_socket
+from portico.site.model import Site
+from portico.values import Address
+
+
+class Doors(TypedDict):
+    metrics: Door | None
+    dashboard: Door | None
+
+
+def doors(site: Site, place: Place) -> Doors:
+    """Those that are asked for."""
+    metrics, dashboard = site.options.metrics.listen, site.options.dashboard.listen
+    return Doors(
+        metrics=_door(metrics, metrics_socket(place.runtime), site.metrics_password_file, site, place),
+        dashboard=_door(dashboard, dashboard_socket(place.runtime), site.password_file, site, place),
+    )
+
+
+def _door(listen: Address | None, socket: str, file: str, site: Site, place: Place) -> Door | None:
+    if listen is None:
+        return None
+    if not file:  # ours, in our own directory
+        return Door(addresses(listen, place), socket, made_password(place.state))
+    return Door(addresses(listen, place), socket, file, site.reader)
+
+
+def refused(site: Site, place: Place) -> list[Problem]:
+    """Doors that cannot be: a site beside others on one nginx has none of its own."""
+    if not place.gateway:
+        return []
+    what = "this site shares its nginx with others, and has no address of its own for that"
+    return [
+        Problem(site.cause(f"{name}.listen"), f"{name}.listen: {what}", f"portico {name} --site {site.name}")
+        for name, door in doors(site, place).items()
+        if door
+    ]
+
+
+def door_servers(site: Site, place: Place) -> list[Directive]:
+    """The server blocks of the doors."""
+    wanted = doors(site, place)
+    made = []
+    if wanted["metrics"]:
+        cause = site.cause("metrics.listen")
+        made.append(_server(wanted["metrics"], "where Prometheus asks, with the password", cause))
+    if wanted["dashboard"]:
+        cause = site.cause("dashboard.listen")
+        made.append(_server(wanted["dashboard"], "the dashboard", cause))
+    return made
+
+
+def _server(door: Door, why: str, cause: str) -> Directive:
+    return block(
+        "server", why=why, cause=cause,
+        of=[
+            *(_listen(address, cause=cause, is_v6=address.is_v6) for address in door.listen),
+            directive("server_name", "_", why="Portico looks at the Host itself", cause=cause),
+            directive("access_log", "off", why="who looks on is not counted among the site's requests", cause=cause),
+            directive("client_max_body_size", "1k", why="nothing is sent here", cause=cause),
+            block(
+                "location", "/", why="everything", cause=cause,
+                of=[
+                    directive(
+                        "proxy_pass", f"http://unix:{door.socket}", cause=cause,
+                        why="Portico itself, at a socket that can be asked and takes no orders",
+                    ),
+                    directive(
+                        "proxy_set_header", "Host", "$http_host", cause=cause,
+                        why="as the browser sent it: a page of somebody else's is told by it",
+                    ),
+                ],
+            ),
+        ],
+    )  # fmt: skip
+
+
+def _listen(address: object, *, cause: str, is_v6: bool) -> Directive:
+    words = ["default_server", *(["ipv6only=on"] if is_v6 else [])]
+    return directive("listen", address, *words, why="an address of its own", cause=cause)

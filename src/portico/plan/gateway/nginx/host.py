@@ -1,0 +1,118 @@
+"""nginx.conf of a gateway: what its sites share, said once, and where each one's part is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from portico.place.model import Place
+from portico.plan.bindings import Bindings
+from portico.plan.gateway.nginx import tls
+from portico.plan.gateway.nginx.conf import Directive, block, directive, render
+from portico.plan.gateway.nginx.fragment import FILE, STRANGERS
+from portico.plan.gateway.nginx.fragment import directory as directory_of
+from portico.plan.gateway.nginx.http import maps, room, shared
+from portico.plan.gateway.nginx.locations import HEALTH
+from portico.plan.gateway.nginx.log import log
+from portico.plan.gateway.nginx.main import events, process
+from portico.plan.gateway.nginx.server import backlog
+from portico.plan.model import File, Tls
+from portico.values import Address
+
+_CAUSE = "several sites"
+_BACKLOG = "a burst of connections waits here instead of being refused"
+
+
+def host_conf(bindings: Iterable[Bindings], place: Place) -> File:
+    """nginx.conf for the sites with these bindings, which do not conflict."""
+    return File("nginx.conf", tuple(render(tree(tuple(bindings), place))))
+
+
+def tree(bindings: tuple[Bindings, ...], place: Place) -> list[Directive]:
+    """The configuration as a tree of directives with reasons."""
+    users = {name for one in bindings for name in one.sets}
+    return [
+        *process(place),
+        events(place),
+        block(
+            "http", why="everything HTTP",
+            of=[
+                *(one for one in (*shared(place), *room(len(bindings), _CAUSE)) if one.name not in users),
+                *maps(),
+                *log(place),
+                *_strangers(bindings, place),
+                *map(_included, bindings),
+            ],
+        ),
+    ]  # fmt: skip
+
+
+def addresses(bindings: Iterable[Bindings]) -> dict[Address, tuple[str, ...]]:
+    """Every address the sites listen on, with what their `listen` lines say of it."""
+    found: dict[Address, dict[str, None]] = {}
+    for one in bindings:
+        for listen in one.listen:
+            words = found.setdefault(Address.parse(listen.address), {})
+            words |= dict.fromkeys(listen.words)
+    return {address: tuple(words) for address, words in found.items()}
+
+
+def _strangers(bindings: tuple[Bindings, ...], place: Place) -> list[Directive]:
+    """One server for each address where no site takes every Host."""
+    taken = {address for one in bindings if not one.domains for address in one.addresses}
+    shown = {address: one for one in bindings for address in one.nameless}
+    return [
+        _stranger(address, words, place, shown.get(address))
+        for address, words in addresses(bindings).items()
+        if address not in taken
+    ]
+
+
+def _stranger(address: Address, words: tuple[str, ...], place: Place, shown: Bindings | None) -> Directive:
+    of_socket = ["default_server", f"backlog={backlog(place)}", *(["ipv6only=on"] if address.is_v6 else [])]
+    return block(
+        "server", why="every Host that no site declared: scanners, and mails that would point elsewhere", cause=_CAUSE,
+        of=[
+            directive(
+                "listen", address, *words, *of_socket,
+                why=f"what is said once of a socket that sites share; {_BACKLOG}", cause=_CAUSE,
+            ),
+            directive("server_name", STRANGERS, why="a name no client sends", cause=_CAUSE),
+            *(_certificate(place, shown) if "ssl" in words else []),
+            block(
+                "location", "=", HEALTH, why="says that the gateway is there; each site's own health is under its Host",
+                of=[
+                    directive("access_log", "off", why="a check every second would drown the log"),
+                    directive("default_type", "text/plain", why="one word, not a page"),
+                    directive("return", 200, "ok", why="nginx itself answers"),
+                ],
+            ),
+            block(
+                "location", "/", why="anything else on a strange Host", cause=_CAUSE,
+                of=[directive("return", 444, why="closes the connection without a word", cause=_CAUSE)],
+            ),
+        ],
+    )  # fmt: skip
+
+
+def _certificate(place: Place, shown: Bindings | None) -> list[Directive]:
+    """Also what begins the handshakes of every site there: a name is known only a little later."""
+    made = tls.shared(place, _CAUSE)
+    if shown is None:
+        return [
+            *made,
+            directive("ssl_reject_handshake", "on", why="no certificate is for this name", cause=_CAUSE),
+        ]
+    path = f"{directory_of(shown.name)}/{Tls.CERTIFICATE}"
+    why = "clients that ask for an IP address give no name in the handshake: they are shown this site's certificate"
+    return [
+        *made,
+        directive("ssl_certificate", path, why=why, cause=shown.origin),
+        directive("ssl_certificate_key", path, why="the key in the same file: 0600", cause=shown.origin),
+    ]
+
+
+def _included(one: Bindings) -> Directive:
+    return directive(
+        "include", f"{directory_of(one.name)}/{FILE}", why="a site: its variables, its upstream, its servers",
+        cause=one.origin,
+    )  # fmt: skip

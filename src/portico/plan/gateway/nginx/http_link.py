@@ -1,0 +1,125 @@
+"""What nginx tells an ASGI app or a server elsewhere: HTTP, since Gunicorn's asgi worker speaks no uwsgi."""
+
+from __future__ import annotations
+
+from portico.place.model import Place
+from portico.plan.gateway.nginx.conf import Directive, directive
+from portico.plan.gateway.nginx.host_header import prefix_seen
+from portico.plan.gateway.nginx.tracing import SPEC, context
+from portico.plan.gateway.nginx.trust import WHO_SENT, blanked, is_fenced, of_proxy, scheme, sender
+from portico.plan.gateway.nginx.upstream import UPSTREAM, ca_file, tls_name
+from portico.site.model import Site
+
+_MOST_HEADERS = 2048
+_ASGI = "https://asgi.readthedocs.io/en/latest/specs/www.html"
+
+_WHY = "the app, by HTTP over the private socket; without a path the client's own reaches it byte for byte"
+_WHY_REMOTE = "the servers, by HTTP; without a path the client's own reaches them byte for byte"
+
+
+def pass_to_app(site: Site, path: str) -> Directive:
+    """Hands a location's requests to the app server, as they came or with another path."""
+    return directive(
+        "proxy_pass", f"{site.protocol}://{UPSTREAM}{site.prefix + path if path else ''}",
+        why=_WHY if site.has_app else _WHY_REMOTE, cause="D1",
+    )  # fmt: skip
+
+
+def secured(site: Site, place: Place) -> list[Directive]:
+    """What servers that speak https must prove."""
+    if site.protocol != "https":
+        return []
+    cause = site.cause("upstream.ca")
+    return [
+        directive(
+            "proxy_ssl_verify", "on", why="a server that cannot prove its name gets nothing to read", cause=cause,
+        ),
+        directive("proxy_ssl_trusted_certificate", ca_file(site, place), why="who may sign for them", cause=cause),
+        directive("proxy_ssl_verify_depth", 3, why="room for certificates between theirs and the root", cause=cause),
+        directive(
+            "proxy_ssl_name", tls_name(site), why="the name their certificates must have",
+            cause=site.cause("upstream.tls_name"),
+        ),
+        directive("proxy_ssl_server_name", "on", why="says that name in the handshake", cause="D1"),
+    ]  # fmt: skip
+
+
+def told(site: Site, host: str, path: str) -> list[Directive]:
+    """The headers that say who and where; Portico's worker puts them into the ASGI scope."""
+    of_request = (
+        [_header("Content-Length", "", "Portico's own question has no body")] if path else _of_client(site)
+    )
+    return [
+        directive("proxy_http_version", "1.1", why="WebSockets and streams need it"),
+        _header("Host", host, "the host of redirects and links", site.cause("domains")),
+        _header("X-Request-ID", "$request_id", "the id of the log line, so that the app can log it too", "D4"),
+        *_forwarded(site, host, site.prefix if path else prefix_seen(site)),
+        *of_request,
+    ]  # fmt: skip
+
+
+def _of_client(site: Site) -> list[Directive]:
+    """What depends on the client's own headers."""
+    return [
+        _header("Upgrade", "$http_upgrade", "a WebSocket handshake is passed on"),
+        _header(
+            "Connection", "$portico_connection",
+            "one connection a request: nothing idle that a reload could close under a POST",
+        ),
+        *(
+            directive(
+                "proxy_set_header", name, value, why=why, cause=site.cause("tracing.endpoint"), source=SPEC,
+            )
+            for name, value, why in context(site)
+        ),
+        *(_header(name, "", f"a client's {name} header never reaches the app") for name in blanked(site)),
+        *_of_proxy(site),
+    ]  # fmt: skip
+
+
+def last() -> list[Directive]:
+    """The header that stands behind all others, those of the user's own directives too."""
+    return [
+        _header(
+            "X-Portico-Msec", "$msec", "when nginx passed the request on: tells the time in the queue", "D4"
+        )
+    ]
+
+
+def tables() -> list[Directive]:
+    """Room for the names above in nginx's own tables."""
+    why = "room for the names of headers that are replaced or left out, without a warning"
+    return [
+        directive("proxy_headers_hash_max_size", _MOST_HEADERS, why=why, cause="D1"),
+        directive("proxy_headers_hash_bucket_size", 128, why=why, cause="D1"),
+    ]
+
+
+def _of_proxy(site: Site) -> list[Directive]:
+    """What a declared proxy says of the client, or what Portico's worker needs to decide it."""
+    cause = site.cause("behind")
+    if is_fenced(site):
+        why = (
+            "the worker removes what only a declared proxy may say of a client; nobody else says who sent it"
+        )
+        return [_header(WHO_SENT, sender(site) if site.proxies else "", why, cause)]
+    return [
+        _header(name, value, f"{name} reaches the app from a declared proxy only", cause)
+        for name, value in of_proxy(site)
+    ]
+
+
+def _forwarded(site: Site, host: str, prefix: str) -> list[Directive]:
+    values = {
+        "X-Forwarded-For": "$remote_addr",
+        "X-Real-IP": "$remote_addr",
+        "X-Forwarded-Proto": scheme(site),
+        "X-Forwarded-Host": host,
+        "X-Forwarded-Prefix": prefix,
+    }
+    why = "replaces what the client sent; the worker makes the scope of it"
+    return [_header(name, value, why) for name, value in values.items()]
+
+
+def _header(name: str, value: str, why: str, cause: str = "D1") -> Directive:
+    return directive("proxy_set_header", name, value, why=why, cause=cause, source=_ASGI)

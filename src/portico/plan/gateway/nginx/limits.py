@@ -1,0 +1,182 @@
+"""How much one client may ask for and hold; refused with 429, as HTTP has it, not nginx's 503."""
+
+from __future__ import annotations
+
+import re
+
+from portico.place.model import Place
+from portico.plan.gateway.nginx.conf import Directive, directive, entries
+from portico.plan.gateway.nginx.sizes import requests, share, uploads
+from portico.plan.gateway.nginx.trust import ranges
+from portico.site.model import Site
+
+_ZONE_SIZE = "10m"
+"""About 160 000 client addresses, https://nginx.org/en/docs/http/ngx_http_limit_req_module.html"""
+
+
+_BYTES_A_KEY = 128
+"""A client that has a request in progress, https://nginx.org/en/docs/http/ngx_http_limit_conn_module.html"""
+_NUMBERED = re.compile(r"\$\{?[0-9]")
+HELD, BODIES = "portico_held", "portico_bodies"
+COUNTED, CLIENT, _SENDER = "$portico_counted", "$portico_client", "$portico_sender"
+PROXY_OR_CLIENT = "$portico_proxy_or_client"
+SHARED = frozenset({HELD, BODIES, COUNTED[1:], CLIENT[1:]})
+"""Names that all sites of a gateway share: one client has one share of all of them together."""
+_UNCOUNTED, _BY_ADDRESS, _BY_NETWORK = "0", "4", "6"
+
+
+def limit_zones(site: Site) -> list[Directive]:
+    """The shared memory that counts, and by what, at `http` level."""
+    limits, made = site.options.limits, [_health_zone(), *_proxies(site)]
+    if limits.rate:
+        made.append(
+            directive(
+                "limit_req_zone",
+                "$binary_remote_addr",
+                f"zone=portico_rate:{_ZONE_SIZE}",
+                f"rate={limits.rate}",
+                why="counts requests by client address, the real one behind a declared proxy",
+                cause=site.cause("limits.rate"),
+            )
+        )
+    if limits.in_progress:
+        made.append(
+            directive(
+                "limit_conn_zone",
+                "$binary_remote_addr",
+                f"zone=portico_in_progress:{_ZONE_SIZE}",
+                why="counts the requests in progress by client address",
+                cause=site.cause("limits.in_progress"),
+            )
+        )
+    return made
+
+
+def capacity(site: Site, place: Place) -> list[Directive]:
+    """What one client may hold of all there is, at server level: of every location, files and error pages, too."""
+    return [
+        directive(
+            "set", COUNTED, PROXY_OR_CLIENT if site.proxies else _as(site), cause=site.cause("behind"),
+            why="how the client is counted: by network, by address, or not at all",
+        ),
+        *_held(site, place),
+        directive("limit_conn_status", 429, why="429 Too Many Requests; nginx's own default is 503"),
+    ]  # fmt: skip
+
+
+def _held(site: Site, place: Place) -> list[Directive]:
+    cause = f"file limit {place.file_limit}, {place.cpus:g} CPUs"
+    return [
+        directive(
+            "limit_conn", HELD, share(place), cause=cause,
+            why="requests that one client may have in progress, slow downloads and event streams among them: an eighth "
+            "of what this nginx can hold, so that one address cannot take the site away from the others",
+        ),
+        directive(
+            "limit_conn", BODIES, uploads(place, site.largest_upload),
+            why="those of them that send a body, which may wait on disk: one client fills a small part of it",
+            cause=f"disk of {place.disk >> 30} GiB" if place.disk else "",
+        ),
+    ]  # fmt: skip
+
+
+def _proxies(site: Site) -> list[Directive]:
+    """At `http` level: a declared proxy that does not say for whom it asks stands for many clients."""
+    if not site.proxies:
+        return []
+    return [
+        entries(
+            "geo", PROXY_OR_CLIENT, table=[("default", _as(site)), *((net, _UNCOUNTED) for net in ranges(site))],
+            why="declared proxies themselves are not counted as one client", cause=site.cause("behind"),
+        )
+    ]  # fmt: skip
+
+
+def _as(site: Site) -> str:
+    """By network, except where own directives have numbered captures, which that of `clients` would replace."""
+    return _BY_ADDRESS if any(_NUMBERED.search(one.text) for one in site.own_directives) else _BY_NETWORK
+
+
+def clients(place: Place) -> list[Directive]:
+    """At `http` level, once for all sites of a gateway: who counts as one client, and the memory that counts.
+
+    nginx knows no way to a part of an address but a regular expression. Captures in maps are avoided otherwise
+    (CVE-2026-42533, CVE-2026-93479: of a string made of several parts, one changes another's captures). This one is
+    named, of fixed length, and stands alone wherever it is used.
+    """
+    return [
+        entries(
+            "map", "", COUNTED, table=[("default", _BY_ADDRESS)],
+            why="what holds where no server of a site says otherwise, so that nginx knows the name",
+        ),
+        entries(
+            "map", f"{COUNTED}$binary_remote_addr", CLIENT,
+            table=[
+                ("default", "$binary_remote_addr"),
+                (f"~^{_UNCOUNTED}", ""),
+                (rf"~(?s)^{_BY_NETWORK}(?<portico_network>.{{8}}).{{8}}$", "$portico_network"),
+            ],
+            why="who counts as one client: an IPv4 address, or an IPv6 network of 64 bits, because who has one address "
+            "of it has all",
+        ),
+        entries(
+            "map", "$request_method:$content_length:$http_transfer_encoding", _SENDER,
+            table=[("default", CLIENT), ("GET::", ""), ("HEAD::", ""), (r"~:\d{1,4}:$", "")],
+            why="the client, of a request whose body may be too long for the memory",
+        ),
+        *(_zone(place, key, zone) for key, zone in ((CLIENT, HELD), (_SENDER, BODIES))),
+    ]  # fmt: skip
+
+
+def _zone(place: Place, key: str, zone: str) -> Directive:
+    size = max(1, -(-2 * requests(place) * _BYTES_A_KEY >> 20))
+    return directive(
+        "limit_conn_zone", key, f"zone={zone}:{size}m",
+        why="counts the requests in progress by client; room for as many clients as there are connections",
+    )  # fmt: skip
+
+
+def _health_zone() -> Directive:
+    return directive(
+        "limit_req_zone", "$binary_remote_addr", "zone=portico_health:1m", "rate=10r/s",
+        why="counts the health questions of each address: ten a second are more than any load balancer asks",
+    )  # fmt: skip
+
+
+def limits(site: Site, place: Place) -> list[Directive]:
+    """The limits themselves, where requests go to the app."""
+    options, made = site.options.limits, []
+    if options.rate:
+        made += _module(
+            site, "limit_req", "zone=portico_rate", f"burst={options.burst}", "nodelay",
+            why="lets a burst through at once and refuses what exceeds it, instead of delaying everybody",
+            cause="limits.rate",
+        )  # fmt: skip
+    if options.in_progress:
+        # One limit_conn in a location takes away those of its server.
+        made += _held(site, place)
+        made += _module(
+            site, "limit_conn", "portico_in_progress", str(options.in_progress),
+            why="how many requests one client may have in progress at once", cause="limits.in_progress",
+        )  # fmt: skip
+    return made
+
+
+def _module(site: Site, name: str, *args: str, why: str, cause: str) -> list[Directive]:
+    made = [
+        directive(name, *args, why=why, cause=site.cause(cause)),
+        directive(
+            f"{name}_status", 429, why="429 Too Many Requests; nginx's own default is 503",
+            cause=site.cause(cause),
+        ),
+    ]  # fmt: skip
+    if site.options.limits.dry_run:
+        made.append(
+            directive(
+                f"{name}_dry_run",
+                "on",
+                why="only logs what would be refused",
+                cause=site.cause("limits.dry_run"),
+            )
+        )
+    return made

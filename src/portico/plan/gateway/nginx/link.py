@@ -1,0 +1,162 @@
+"""Handing requests to the app: over the uwsgi protocol, or over HTTP for the ASGI apps that cannot speak it."""
+
+from __future__ import annotations
+
+import re
+
+from portico.place.model import Place
+from portico.plan.gateway.nginx import http_link, uwsgi_link
+from portico.plan.gateway.nginx.conf import Directive, directive, time
+from portico.plan.gateway.nginx.host_header import host_seen
+from portico.plan.model import Ladder
+from portico.plan.tracing import is_workers
+from portico.site.model import Site
+
+_KNOWN_OTHERWISE = re.compile(
+    "Content-.*|If-.*|Range|Connection|Keep-Alive|Upgrade|TE|Transfer-Encoding|Expect", re.IGNORECASE
+)
+"""Headers that the app is told of in a way of their own, or never."""
+REMOTE_CONNECT_SECONDS = 2.0
+"""Within a data centre a connect takes a millisecond; one lost packet adds a second."""
+
+
+def pass_to_app(site: Site, *, path: str = "") -> Directive:
+    """Hands a location's requests to the app; what it is told is inherited from the server block.
+
+    `path` replaces the client's, for a location that asks a question of its own.
+    """
+    return http_link.pass_to_app(site, path) if _is_http(site) else uwsgi_link.pass_to_app(site)
+
+
+def told_to_app(site: Site, place: Place, *, path: str = "", host: str = "") -> list[Directive]:
+    """What the app is told about a request, how long nginx waits for it, and what the client is not shown.
+
+    `path` and `host` replace the client's, for a location that asks a question of its own.
+    """
+    host = host or host_seen(site, place)
+    told = http_link.told(site, host, path) if _is_http(site) else uwsgi_link.told(site, host, path)
+    told += _alone(dialect(site)) if path else []
+    told += [] if path else _varied(site, {item.args[0].lower() for item in told if len(item.args) > 1})
+    secured = http_link.secured(site, place)
+    seconds = Ladder.of(site.options.request_timeout).read_seconds
+    told += told_last(site) if path else []
+    answered = [*_retry(site), *_obeyed(site), *_answer(site)]
+    return [*told, *secured, _connect(site), *silence(site, seconds), *answered]
+
+
+def _alone(link: str) -> list[Directive]:
+    """A question of Portico's own carries what is written here and nothing of the request that led to it."""
+    why = "nothing that a client sent is part of the question"
+    return [directive(f"{link}_pass_request_{part}", "off", why=why) for part in ("headers", "body")]
+
+
+def told_last(site: Site) -> list[Directive]:
+    """What the app is told behind everything else at server level: what follows in a request is the client's."""
+    return http_link.last() if _is_http(site) else uwsgi_link.last(site)
+
+
+def tables(site: Site) -> list[Directive]:
+    """What the link needs at `http` level."""
+    return http_link.tables() if _is_http(site) else []
+
+
+def _varied(site: Site, known: set[str]) -> list[Directive]:
+    """The headers that kept answers depend on, as the key of the cache has them."""
+    names = {name for item in site.routed for name in item.edge.vary if ":" not in name}
+    made = list[Directive]()
+    why = (
+        "what the key of the cache holds and nothing else: nginx before 1.23 takes the first of several lines "
+        "for the key and passes all on"
+    )
+    for name in sorted(name for name in names if not _KNOWN_OTHERWISE.fullmatch(name)):
+        wide, variable = name.upper().replace("-", "_"), f"$http_{name.lower().replace('-', '_')}"
+        args = (name, variable) if _is_http(site) else (f"HTTP_{wide}", variable, "if_not_empty")
+        if args[0].lower() not in known:
+            header = "proxy_set_header" if _is_http(site) else f"{dialect(site)}_param"
+            made.append(directive(header, *args, why=why, cause="vary"))
+            known.add(args[0].lower())
+    return made
+
+
+def dialect(site: Site) -> str:
+    """The prefix of nginx's directives for the link: uwsgi, fastcgi, or proxy for HTTP."""
+    return "proxy" if _is_http(site) else site.protocol
+
+
+def _is_http(site: Site) -> bool:
+    return site.protocol in ("http", "https")
+
+
+def _connect(site: Site) -> Directive:
+    name = f"{dialect(site)}_connect_timeout"
+    if site.servers:
+        why = "a host that does not take a connection in this time is gone; another server is tried"
+        return directive(name, time(REMOTE_CONNECT_SECONDS), why=why, cause=site.cause("upstream.servers"))
+    return directive(name, "5s", why="the socket is on this machine: it answers at once or not at all")
+
+
+def silence(site: Site, seconds: float, *, cause: str = "") -> list[Directive]:
+    """The longest silence on the link, each way."""
+    cause = cause or site.cause("request_timeout")
+    return [
+        directive(
+            f"{dialect(site)}_read_timeout", time(seconds),
+            why="the longest silence of the app, then 504; measured between two reads, so a stream that "
+            "keeps talking lives on",
+            cause=cause,
+        ),
+        directive(
+            f"{dialect(site)}_send_timeout", time(seconds), why="the longest the app may leave a body unread",
+            cause=cause,
+        ),
+    ]  # fmt: skip
+
+
+def _retry(site: Site) -> list[Directive]:
+    if site.servers:
+        return _retry_elsewhere(site)
+    return [
+        directive(
+            f"{dialect(site)}_next_upstream", "error",
+            why="a request that no worker has answered is tried once more, unless it may have had an effect "
+            "(POST is never sent twice); a slow one is not repeated",
+        ),
+        directive(f"{dialect(site)}_next_upstream_tries", 2, why="once more, not for ever"),
+    ]  # fmt: skip
+
+
+def _retry_elsewhere(site: Site) -> list[Directive]:
+    link, cause = dialect(site), site.cause("upstream.servers")
+    return [
+        directive(
+            f"{link}_next_upstream", "error", "timeout", *(["http_502"] if _is_http(site) else []), "http_503",
+            why="a request that a server did not take, or whose gateway says that no app is there, is tried on "
+            "another, unless it may have had an effect (POST is never sent twice)",
+            cause=cause,
+        ),
+        directive(f"{link}_next_upstream_tries", 2, why="once more, not for ever", cause=cause),
+        directive(
+            f"{link}_next_upstream_timeout", time(2 * REMOTE_CONNECT_SECONDS),
+            why="only early: a request that has been slow on one server is not repeated on another", cause=cause,
+        ),
+    ]  # fmt: skip
+
+
+def _obeyed(site: Site) -> list[Directive]:
+    """Portico's own worker looks at an app's X-Accel-Redirect; of others only nginx can refuse it.
+
+    Own directives with an internal location are there to be led to.
+    """
+    has_own = any(re.search(r"\binternal\b", one.text) for one in site.own_directives)
+    if is_workers(site) or has_own:
+        return []
+    why = "an answer leads to no internal location: a client may have written that header through the app"
+    return [directive(f"{dialect(site)}_ignore_headers", "X-Accel-Redirect", why=why, cause="D6b")]
+
+
+def _answer(site: Site) -> list[Directive]:
+    hide = f"{dialect(site)}_hide_header"
+    return [
+        directive(hide, "X-Portico", why="the worker's numbers are for the log", cause="D4"),
+        directive(hide, "X-Request-ID", why="sent once, by nginx, whatever the app says", cause="D4"),
+    ]  # fmt: skip

@@ -1,0 +1,190 @@
+"""The one line a request (D4): what nginx writes, field by field."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from portico.place.model import Place
+from portico.plan.gateway.nginx.conf import Directive, directive, entries
+from portico.plan.gateway.nginx.forwarded import VARIABLE as FORWARDED
+from portico.plan.gateway.nginx.log_text import CHECKED, DIRECT, PLAIN, negated, text_maps
+from portico.plan.gateway.nginx.trust import scheme
+from portico.plan.paths import Paths
+from portico.site.model import Site
+
+FORMAT = "portico_line"
+FILE_FORMAT = "portico_file"
+PAGE_FORMAT = "portico_error"
+_CHECKED = "_checked"
+"""What the name of a format has at its end whose texts are looked at byte by byte."""
+
+FIELDS: dict[str, tuple[str, str]] = {
+    "time": ("$time_iso8601", "when the answer was finished"),
+    "id": ("$request_id", "the request's id, given to the app and back to the client as X-Request-ID"),
+    "client": ("$remote_addr", "the client's address, as the app sees it"),
+    "method": ("$request_method", "the request's method"),
+    "scheme": ("$scheme", "http or https, as the client used it"),
+    "host": ("$host", "the host asked for"),
+    "uri": ("$request_uri", "path and query as the client sent them"),
+    "status": ("$status", "the answer's status; 499 when the client left before a byte of it was sent"),
+    "bytes_in": ("$request_length", "bytes of the request, head and body"),
+    "bytes_out": ("$bytes_sent", "bytes of the answer, head and body"),
+    "protocol": ("$server_protocol", "HTTP/1.1, HTTP/2.0"),
+    "tls": ("$ssl_protocol", "TLSv1.3, TLSv1.2; empty without TLS"),
+    "cipher": ("$ssl_cipher", "the cipher that was agreed on; empty without TLS"),
+    "connection": ("$connection", "the client connection's number, which nginx's error log names as *N"),
+    "limit_rate": ("$limit_req_status", "PASSED, REJECTED, ... by the limit on requests; empty without one"),
+    "limit_connections": ("$limit_conn_status", "the same by the limits on requests in progress"),
+    "cache": ("$upstream_cache_status", "HIT, MISS, ...; empty when no cache was asked"),
+    "seconds": ("$request_time", "from the first byte of the request to the last of the answer"),
+    "upstream": ("$upstream_addr", "the socket or server that answered; several when one was retried"),
+    "upstream_status": ("$upstream_status", "what it answered"),
+    "connect_seconds": ("$upstream_connect_time", "time to connect to it"),
+    "header_seconds": ("$upstream_header_time", "time until its head was there"),
+    "response_seconds": ("$upstream_response_time", "time until its answer was complete"),
+    "worker": ("$upstream_http_x_portico", "the worker's numbers: queue us, app us, pid, thread, endpoint"),
+    "forwarded": (
+        FORWARDED,
+        "the mark of a proxy that `behind` does not name: cloudflare, aws or proxy; not in the line with `behind`",
+    ),
+    "agent": ("$http_user_agent", "the client's User-Agent"),
+    "referer": ("$http_referer", "the client's Referer"),
+}
+"""Every field of the line: nginx's variable and what it means. Times are in seconds."""
+
+TRACING_FIELDS: dict[str, tuple[str, str]] = {
+    "ended": ("$msec", "when the answer was finished, in seconds since 1970, to the millisecond"),
+    "traceparent": ("$http_traceparent", "the trace context that came with the request, believed or not"),
+    "trusted": ("$portico_behind", "1 when it came from a declared proxy, and so is believed"),
+}
+"""What the lines of a site with [tracing] have besides; the last one behind declared proxies only."""
+
+NUMBERS = {"status", "bytes_in", "bytes_out", "seconds", "connection", "ended"}
+"""Fields that always hold one number; those of the upstream may hold none, or several after a retry."""
+
+NEEDS = {"tls": "http_ssl_module", "cipher": "http_ssl_module"}
+"""Fields of HTTPS, whose variable only a build with that module knows."""
+
+_NOT_OF_FILES = {
+    name
+    for name, (variable, _) in FIELDS.items()
+    if variable.startswith(("$upstream_", "$limit_")) or name == "forwarded"
+}
+"""What can only be empty for a file, which nginx answers by itself: ten variables less to look up for each."""
+_VARIABLES = FIELDS | TRACING_FIELDS
+_METHODS = ("POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
+
+
+def log(place: Place, site: Site | None = None) -> list[Directive]:
+    """The formats, and where the line goes; without a site, for what a gateway answers to strangers."""
+    known = [name for name in FIELDS if _has(name, place, site)] + _of_traces(site)
+    said = {"scheme": scheme(site)} if site else {}
+    of_file = [name for name in known if name not in _NOT_OF_FILES]
+    return [
+        *_formats(
+            FORMAT, known, said,
+            why="one JSON line a request: metrics, trace, top and the terminal all read this one; "
+            "escape=json keeps a hostile User-Agent inside its quotes",
+        ),
+        *_formats(
+            FILE_FORMAT, of_file, said,
+            why="the same line for files: nginx answers them itself, and what it would say of the app is left out",
+        ),
+        *_formats(
+            PAGE_FORMAT, known, said | {"method": "$portico_method"},
+            why="the same line for error pages, with the method that the client used",
+        ),
+        *_access_log(Paths.of(place), FORMAT, _is_ordinary(site)),
+    ]  # fmt: skip
+
+
+def _formats(name: str, fields: Iterable[str], others: dict[str, str], why: str) -> list[Directive]:
+    """One for ordinary requests, and one whose texts are looked at byte by byte."""
+    fields = tuple(fields)
+    return [
+        directive(
+            "log_format", name, "escape=json", _line(fields, others | {"forwarded": ""}, {}), why=why, cause="D4"
+        ),
+        directive(
+            "log_format", name + _CHECKED, "escape=json", _line(fields, others, CHECKED),
+            why="the same fields for a request that is not ordinary: text that may be no UTF-8, a client that left, "
+            "a proxy that nobody declared",
+            cause="D4",
+        ),
+    ]  # fmt: skip
+
+
+def _of_traces(site: Site | None) -> list[str]:
+    if site is None or not site.is_traced:
+        return []
+    return [name for name in TRACING_FIELDS if name != "trusted" or site.has_http_proxies]
+
+
+def _has(name: str, place: Place, site: Site | None) -> bool:
+    """A field that is empty for every request of a site is not looked up at each."""
+    if name in NEEDS:
+        return NEEDS[name] in place.nginx.modules and (site is None or site.has_https)
+    if name == "forwarded":
+        return site is not None and not site.proxies
+    return name != "limit_rate" or site is None or _has_rate(site)
+
+
+def _has_rate(site: Site) -> bool:
+    """By [limits], or perhaps by the user's own directives."""
+    return bool(site.options.limits.rate) or any("limit_" in one.text for one in site.own_directives)
+
+
+def log_maps() -> list[Directive]:
+    """The variables that only log lines have, at http level."""
+    methods = [(f"~^{method} ", method) for method in _METHODS]
+    return [
+        entries(
+            "map", "$request", "$portico_method", table=[("default", "GET"), *methods],
+            why="nginx makes a GET of what leads to an error page; the log says what the client asked", cause="D4",
+        ),
+        *text_maps(),
+    ]  # fmt: skip
+
+
+def file_log(paths: Paths) -> list[Directive]:
+    """Where the line of a file goes: the same file, a shorter line."""
+    return _access_log(paths, FILE_FORMAT, PLAIN)
+
+
+def page_log(paths: Paths, site: Site) -> list[Directive]:
+    """Where the line of a request goes that ended at an error page."""
+    return _access_log(paths, PAGE_FORMAT, _is_ordinary(site))
+
+
+def _is_ordinary(site: Site | None) -> str:
+    """The variable that is 1 for an ordinary request: one of a site that looks for proxies came through none."""
+    return DIRECT if site is not None and not site.proxies else PLAIN
+
+
+def _access_log(paths: Paths, form: str, is_ordinary: str) -> list[Directive]:
+    """Two of them write one line a request between them: their conditions exclude each other."""
+    return [
+        directive(
+            "access_log", paths.access_log, form, "buffer=32k", "flush=250ms", f"if={is_ordinary}",
+            why="lines are written in batches, at the latest after a quarter of a second, "
+            "so that logging costs a request next to nothing",
+            cause="D4",
+        ),
+        directive(
+            "access_log", paths.access_log, form + _CHECKED, "buffer=32k", "flush=250ms", f"if={negated(is_ordinary)}",
+            why="the line of a request that is not ordinary, in the same buffer: only such a request pays for the look",
+            cause="D4",
+        ),
+    ]  # fmt: skip
+
+
+def _line(names: Iterable[str], others: dict[str, str], checked: dict[str, str]) -> str:
+    """A line of these fields. `others` are what stands for a field's own variable; `checked` for a variable."""
+    return (
+        "{" + ",".join(_field(name, others.get(name, _VARIABLES[name][0]), checked) for name in names) + "}"
+    )
+
+
+def _field(name: str, variable: str, checked: dict[str, str]) -> str:
+    logged = checked.get(variable, variable)
+    return f'"{name}":{logged}' if name in NUMBERS else f'"{name}":"{logged}"'

@@ -1,0 +1,95 @@
+"""What keeps a log line valid: JSON is UTF-8, and its numbers have no leading zeros.
+
+nginx's escape=json passes bytes above 0x7f through as they are. So one map looks at
+all texts together that a client may choose freely: nearly always they are ASCII, and the line is written from nginx's
+own variables. Only for other requests there is a map for each text: valid UTF-8 is logged unchanged, other text up to
+its first wrong byte, with U+FFFD in that byte's place.
+https://www.rfc-editor.org/rfc/rfc8259#section-8.1 and #section-6 say what JSON allows.
+"""
+
+from __future__ import annotations
+
+from portico.plan.gateway.nginx.conf import Directive, entries
+from portico.plan.gateway.nginx.forwarded import HEADERS
+
+PLAIN, DIRECT = "$portico_is_plain", "$portico_is_direct"
+"""1 for an ordinary request, for a format without maps. DIRECT: that also came without the headers of a proxy."""
+_TEXTS = {
+    "$host": "$portico_log_host",
+    "$request_uri": "$portico_log_uri",
+    "$http_user_agent": "$portico_log_agent",
+    "$http_referer": "$portico_log_referer",
+    "$http_traceparent": "$portico_log_traceparent",
+    "$upstream_http_x_portico": "$portico_log_worker",
+}
+"""Variables with bytes that somebody else chose, and what is logged for each."""
+_STATUS = "$portico_log_status"
+CHECKED = _TEXTS | {"$status": _STATUS}
+"""What the line of a request that is not ordinary has for a variable."""
+_PLAIN = r"~^(?!0:[23]|\d+:000)\d+:\d+:[|][\x01-\x7f]*$"
+"""Of what nginx sent and its status, the headers of a proxy, and all texts: an answer that began, none, only ASCII."""
+_WRONG = "|".join(
+    (
+        r"[\xc0\xc1\xf5-\xff]",
+        r"[\xc2-\xdf](?![\x80-\xbf])",
+        r"\xe0(?![\xa0-\xbf][\x80-\xbf])",
+        r"[\xe1-\xec\xee\xef](?![\x80-\xbf][\x80-\xbf])",
+        r"\xed(?![\x80-\x9f][\x80-\xbf])",
+        r"\xf0(?![\x90-\xbf][\x80-\xbf][\x80-\xbf])",
+        r"[\xf1-\xf3](?![\x80-\xbf][\x80-\xbf][\x80-\xbf])",
+        r"\xf4(?![\x80-\x8f][\x80-\xbf][\x80-\xbf])",
+        r"(?<![\x80-\xbf\xc2-\xf4])[\x80-\xbf]",
+        r"(?<=[\xc2-\xdf][\x80-\xbf])[\x80-\xbf]",
+        r"(?<=[\xe0-\xef][\x80-\xbf][\x80-\xbf])[\x80-\xbf]",
+        r"(?<=[\xf0-\xf4][\x80-\xbf][\x80-\xbf][\x80-\xbf])[\x80-\xbf]",
+    )
+)
+"""A byte that is no UTF-8 where it stands; table 3-7 of the Unicode standard, turned round. Without repetition: a
+long address costs the regular expression no stack."""
+_NOT_UTF8 = rf"~^(?<portico_utf8>[\x00-\xff]*?)(?:{_WRONG})"
+_GONE = r"~^(?:0:[23]\d\d|\d+:000)$"
+
+
+def text_maps() -> list[Directive]:
+    """The variables of a line whose own text may be no JSON, at `http` level. Each names only those before it.
+
+    One look at all texts together decides for nearly every request; six looks cost more.
+    """
+    return [*_ordinary(PLAIN, ""), *_ordinary(DIRECT, HEADERS), *map(_text, _TEXTS), _status()]
+
+
+def negated(variable: str) -> str:
+    """The variable that is 1 where that one is not."""
+    return variable.replace("_is_", "_is_not_")
+
+
+def _ordinary(variable: str, headers: str) -> list[Directive]:
+    looked_at = f"$bytes_sent:$status:{headers}|{''.join(_TEXTS)}"
+    return [
+        entries(
+            "map", looked_at, variable, table=[("default", ""), (_PLAIN, "1")], cause="D4",
+            why="1 where the line needs no other look, as nearly always: an answer was begun, every text is ASCII"
+            + (", and no header of a proxy came" if headers else ""),
+        ),
+        entries(
+            "map", variable, negated(variable), table=[("default", ""), ("", "1")], cause="D4",
+            why="the opposite, so that each request has one line",
+        ),
+    ]  # fmt: skip
+
+
+def _text(source: str) -> Directive:
+    return entries(
+        "map", source, _TEXTS[source], cause="D4",
+        table=[("default", source), (_NOT_UTF8, "$portico_utf8\N{REPLACEMENT CHARACTER}")],
+        why="a log line is UTF-8: other text is cut at its first wrong byte, where U+FFFD stands",
+    )  # fmt: skip
+
+
+def _status() -> Directive:
+    """nginx has 000 where it sent no answer, and the status of an answer that it made for a client that was gone."""
+    return entries(
+        "map", "$bytes_sent:$status", _STATUS, table=[("default", "$status"), (_GONE, "499")], cause="D4",
+        why="499 for a client that left before a byte of its answer was sent: nginx says 200 when it reads on for its "
+        "cache, and 000, which is no number in JSON, when the head was not complete",
+    )  # fmt: skip

@@ -1,0 +1,81 @@
+"""nginx.conf from its top: the process, the events, and everything below."""
+
+from __future__ import annotations
+
+import math
+
+from portico.place.model import Place
+from portico.plan.gateway.nginx.compression import modules
+from portico.plan.gateway.nginx.conf import Directive, block, directive, render, time
+from portico.plan.gateway.nginx.http import http
+from portico.plan.gateway.nginx.sizes import connections
+from portico.plan.model import File
+from portico.plan.paths import Paths
+from portico.site.model import Site
+
+TRANSFER_SECONDS = 12 * 3600.0
+"""How long an old worker may finish its transfers. At a stop Portico closes them (`run.gateway`)."""
+
+
+def nginx_conf(site: Site, place: Place) -> File:
+    """The whole nginx.conf."""
+    return File("nginx.conf", tuple(render(tree(site, place))), mode=0o600)
+
+
+def tree(site: Site, place: Place) -> list[Directive]:
+    """The configuration as a tree of directives with reasons."""
+    return [*process(place), events(place), http(site, place)]
+
+
+def process(place: Place) -> list[Directive]:
+    """nginx's own processes."""
+    paths = Paths.of(place)
+    made = [
+        *modules(place),
+        directive("daemon", "off", why="Portico watches nginx as its child", cause="D10"),
+    ]
+    if place.nginx_user:
+        made.append(
+            directive(
+                "user",
+                place.nginx_user,
+                place.nginx_group,
+                why="nginx's workers, which talk to strangers, are not root",
+                cause=f"user: {place.user}",
+            )
+        )
+    return [
+        *made,
+        directive("pcre_jit", "on", why="patterns become machine code; static files are matched against some"),
+        directive(
+            "worker_processes", math.ceil(place.cpus),
+            why="one a CPU that this machine really gives", cause=place.cpus_source,
+        ),
+        directive(
+            "worker_rlimit_nofile", place.file_limit,
+            why="as many open files as the system allows: every connection is one", cause="file limit",
+        ),
+        directive(
+            "worker_shutdown_timeout", time(TRANSFER_SECONDS),
+            why="after a reload an old worker finishes the downloads and WebSockets that it has; Portico bounds "
+            "the number of old workers, and ends all at a stop",
+            cause="D3b",
+        ),
+        directive("pid", paths.pid, why="private, so that two sites never meet"),
+        directive("error_log", paths.error_log, "error", why="nginx's complaints; warnings name every larger upload"),
+    ]  # fmt: skip
+
+
+def events(place: Place) -> Directive:
+    """How many clients a worker holds."""
+    return block(
+        "events", why="how nginx waits for the network",
+        of=[
+            directive(
+                "worker_connections", connections(place),
+                why="clients a worker may hold at once; a request that the app answers counts twice, its own "
+                "connection and the app's. As many as the files and a quarter of the memory allow",
+                cause=f"file limit {place.file_limit}",
+            )
+        ],
+    )  # fmt: skip

@@ -1,0 +1,39 @@
+"""Files that nginx keeps open, in locations that ask for the same ones again and again."""
+
+from __future__ import annotations
+
+from portico.place.model import Place
+from portico.plan.gateway.nginx.cache import caches
+from portico.plan.gateway.nginx.conf import Directive, directive
+from portico.plan.gateway.nginx.sizes import cached_files
+from portico.site.model import Site
+
+
+def open_files(site: Site, place: Place) -> list[Directive]:
+    """In a location: open files are kept open, and what is not there is remembered, for a second."""
+    most = cached_files(place, _locations(site, place))
+    if not most:
+        return []
+    return [
+        directive(
+            "open_file_cache", f"max={most}", "inactive=60s",
+            why="files stay open: no walk through the directories at each request",
+            cause=f"file limit {place.file_limit}",
+        ),
+        directive(
+            "open_file_cache_valid", "1s",
+            why="looked at again after a second, the shortest nginx knows: a file that was replaced is seen by then, "
+            "before a new release has started, and one look a second costs nothing",
+        ),
+        directive(
+            "open_file_cache_errors", "on",
+            why="a file that is not there is remembered for that second, too: a copy that most files have not, "
+            "the sign that the site is closed",
+        ),
+    ]  # fmt: skip
+
+
+def _locations(site: Site, place: Place) -> int:
+    """How many there are at most: folders, each beside that of the release before; files at the root; the app's."""
+    of_app = 1 + len(site.routed) if caches(site, place) else 0
+    return 2 * len(site.static) + len(site.root_files) + of_app

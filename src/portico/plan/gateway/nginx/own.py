@@ -1,0 +1,151 @@
+"""The user's own directives beside Portico's: where both say the same, the user's counts.
+
+nginx takes a directive of one value once in a block. Those that may stand there several times are added; of those that
+have a key (a header, a parameter, a status) the one with the same key is replaced.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+from msgspec.structs import replace
+
+from portico.plan.gateway.nginx.conf import Directive, directive, verbatim
+from portico.plan.gateway.nginx.reference import is_known
+from portico.site.model import Site
+from portico.site.own import Own, said
+
+_ADDED = re.compile(
+    r"access_log|error_log|listen|server_name|include|rewrite|return|break|if|set|allow|deny|add_trailer|auth_request_set"
+    r"|limit_conn|limit_req|log_format|set_real_ip_from|gzip_disable|sub_filter|ssl_certificate|ssl_certificate_key"
+    r"|ssl_conf_command|env|load_module|js_import|js_set|more_\w+|\w+_zone|\w+_cache_path"
+    r"|\w+_(?:hide_header|pass_header|cache_bypass|no_cache|cache_valid|cookie_\w+|store_access)|keyval"
+)
+"""They may stand in a block several times, and each counts."""
+_KEYED = re.compile(r"\w+_(?:set_header|param|set_body)|add_header")
+"""The first word tells what is set."""
+_HTTP_ONLY = re.compile(
+    r"(?:variables|server_names|map)_hash_\w+|log_format|map|geo|split_clients|\w+_zone|\w+_cache_path|upstream|server|match"
+)
+"""What nginx takes at `http` level alone."""
+_KEPT_HEADERS = frozenset({"vary", "content-encoding", "allow", "retry-after", "cache-status"})
+"""Headers that tell of one answer: those of the user's come beside them."""
+_HEADERS = ("add_header", "add_header_inherit")
+
+
+def own_lines(owns: Iterable[Own], key: str) -> list[Directive]:
+    """Directives of the user's; nginx -t is their judge. `key` is the option where the place of a line is not known."""
+    return [
+        verbatim(one.text, one.causes or (key,), (one.name, *one.args) if one.is_simple else ())
+        for one in owns
+    ]
+
+
+def in_server(site: Site) -> list[Directive]:
+    """The user's lines of the site's server, without the headers, which `own_headers` has."""
+    owns = [one for one in site.nginx_server if one.name != "add_header"]
+    above = [one for one in site.nginx_http if one.name == "add_header_inherit"]
+    return own_lines([*above, *owns], site.cause("nginx.server"))
+
+
+def in_http(site: Site) -> list[Directive]:
+    """Those at `http` level, without headers and what belongs to them: these would reach nothing there."""
+    return own_lines([one for one in site.nginx_http if one.name not in _HEADERS], site.cause("nginx.http"))
+
+
+def own_headers(site: Site) -> list[Directive]:
+    """The user's headers, repeated in each block that has headers of Portico's: nginx inherits none into it."""
+    owns = [*site.nginx_http, *site.nginx_server]
+    made = own_lines([one for one in owns if one.name == "add_header"], site.cause("nginx.server"))
+    if said(owns, "add_header_inherit"):
+        why = "each block repeats what it says; merging would say it twice"
+        made.append(directive("add_header_inherit", "on", why=why))
+    return made
+
+
+def let_in(site: Site, *, anybody: bool = False) -> list[Directive]:
+    """In a location that must be reached without a password of the user's; with `anybody` from any address, too."""
+    owns, made = [*site.nginx_http, *site.nginx_server], list[Directive]()
+    why = "your own directives keep strangers out, and who asks here has no password"
+    if said(owns, "auth_basic"):
+        made.append(directive("auth_basic", "off", why=why))
+    if anybody and said(owns, "auth_request"):
+        made.append(directive("auth_request", "off", why=why))
+    if anybody and said(owns, "allow", "deny"):
+        made.append(
+            directive("allow", "all", why="your own directives let some addresses in; this is for all")
+        )
+    return made
+
+
+def limit_status(site: Site) -> list[Directive]:
+    """At server level, where the user's own `limit_req` says no status: nginx's 503 has the page of a start."""
+    if not any(re.search(r"\blimit_req\b", one.text) for one in site.own_directives):
+        return []
+    if said(site.nginx_http, "limit_req_status"):
+        return []
+    why = "429 Too Many Requests for your own limit_req; nginx's default is 503, whose page says that the app starts"
+    return [directive("limit_req_status", 429, why=why)]
+
+
+def settled(block: Iterable[Directive]) -> list[Directive]:
+    """The directives of a block, without those of Portico's that the user's replace; blocks in it alike."""
+    block = tuple(block)
+    keys = {key for one in block if one.users for key in _keys(one.users)}
+    replaced: set[tuple[str, str]] = set()
+    made = list[Directive]()
+    for one in block:
+        mine = (
+            set() if one.verbatim is not None or one.block is not None else set(_keys((one.name, *one.args)))
+        )
+        if mine and mine <= keys:
+            replaced |= mine
+        else:
+            made.append(replace(one, block=tuple(settled(one.block or ()))) if _has_users(one) else one)
+    return [_told(one, replaced) for one in made]
+
+
+def moved(tree: Iterable[Directive]) -> tuple[list[Directive], list[Directive]]:
+    """Of the directives of one site at `http` level of a gateway: those of the user's that can stand in its servers,
+    and the rest."""
+    inner, rest = list[Directive](), list[Directive]()
+    for one in tree:
+        (
+            inner if one.users and is_known(one.users[0]) and not _HTTP_ONLY.fullmatch(one.users[0]) else rest
+        ).append(one)
+    return inner, rest
+
+
+def is_unique(users: tuple[str, ...]) -> bool:
+    """Whether these words of the user's say what Portico says once at `http` level."""
+    return bool(users) and is_known(users[0]) and not _ADDED.fullmatch(users[0])
+
+
+def without(own: Iterable[Directive], taken: Iterable[Directive]) -> list[Directive]:
+    """Those of the user's directives that others of the user's do not replace."""
+    keys = {key for one in taken if one.users for key in _keys(one.users)}
+    return [one for one in own if not (found := set(_keys(one.users))) or not found <= keys]
+
+
+def _keys(words: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    """What the directive says, and nothing else in its block may say."""
+    name, *args = words
+    if name == "error_page":
+        yield from ((name, word) for word in args[:-1] if word.isdigit())
+    elif _KEYED.fullmatch(name):
+        key = args[0].lower() if args else ""
+        if key not in _KEPT_HEADERS:
+            yield name, key
+    elif not _ADDED.fullmatch(name):
+        yield name, ""
+
+
+def _has_users(one: Directive) -> bool:
+    return bool(one.block) and any(item.users or _has_users(item) for item in one.block or ())
+
+
+def _told(one: Directive, replaced: set[tuple[str, str]]) -> Directive:
+    if not one.users or not replaced.intersection(_keys(one.users)):
+        return one
+    return replace(one, why=f"yours, in the place of Portico's own {one.users[0]}")

@@ -1,0 +1,418 @@
+"""The pages nginx shows when the app cannot: HTML for people, JSON for programs, by Accept."""
+
+from __future__ import annotations
+
+import html
+import json
+from dataclasses import dataclass
+from functools import lru_cache
+
+from portico.place.model import Place
+from portico.plan.gateway.nginx.conf import Directive, block, directive, entries
+from portico.plan.gateway.nginx.log import page_log
+from portico.plan.gateway.nginx.own import let_in
+from portico.plan.model import File, Line
+from portico.plan.paths import Paths
+from portico.site.model import Site
+
+PREFIX = "/-/errors/"
+RETRY_SECONDS = 2
+"""How soon a client should ask again while the app starts; most apps boot in less."""
+RETRY_MAINTENANCE_SECONDS = 60
+"""And while the site is closed: minutes as a rule, and a crowd that waits must not ask all the time."""
+MAINTENANCE = "maintenance"
+_HEADERS_MORE = "https://github.com/openresty/headers-more-nginx-module#more_clear_headers"
+_BODY_SIZE = "https://nginx.org/en/docs/http/ngx_http_core_module.html#client_max_body_size"
+_EMPTY = "416.html"
+FAILED = "failed"
+"""The page of nginx's own 500, which no user's 500.html replaces: the app's 500 are the app's."""
+LINE_KIB, HEAD_KIB = 8, 56
+"""The largest header and the largest head. A packet of the uwsgi protocol holds 65 535 bytes, and each header needs up
+to 7 bytes more there than in the head. nginx reads 128 KiB, for HTTP/2 knows no page for what is beyond that."""
+ANSWER_KIB = 64
+"""The largest head of an answer; link/head.py refuses a larger one."""
+_HEAD_TOO_LONG = r"~^(?:5[89]\d{3}|57(?:[4-9]\d\d|3(?:[5-9]\d|4[5-9]))|[6-9]\d{4}|\d{6,})$"
+"""Above 56 KiB."""
+_MAYBE_TOO_LONG = (
+    r"~^0?::(?:[3-9]\d{4}|\d{6,})$",
+    r"~^[1-9]\d{0,3}::(?:4[3-9]\d{3}|[5-9]\d{4}|\d{6,})$",
+    r"~^[1-9]\d{4}::\d{6,}$",
+)
+"""Heads of 30 000 bytes or more, the length of a body taken off: shorter ones always fit a packet, with 1 000 headers
+and the address and host, which it holds twice and three times, at their largest."""
+_CLOSED = 419
+"""A status no layer uses otherwise; it never leaves nginx."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page: its status, what happened, and what the reader can do."""
+
+    status: int
+    title: str
+    text: str
+    refresh_seconds: int = 0
+    name: str = ""
+
+    @property
+    def file(self) -> str:
+        """Its name without what tells the format."""
+        return self.name or str(self.status)
+
+
+def pages(site: Site) -> tuple[Page, ...]:
+    """Every page Portico brings."""
+    limit = f"{site.max_upload}, the limit of this site"
+    if any(item.edge.max_upload for item in site.routed):
+        limit = f"what this address takes ({site.max_upload} unless its route says otherwise)"
+    return (
+        Page(400, "Bad request", "The server could not read this request: it is no valid HTTP."),
+        Page(404, "Not found", "There is nothing at this address."),
+        Page(
+            413,
+            "Too large",
+            f"This upload is larger than {limit}. nginx refused it before it reached "
+            "the app (setting: max_upload).",
+        ),
+        Page(414, "Address too long", f"The address of this request is longer than {LINE_KIB} KiB."),
+        Page(
+            429,
+            "Too many requests",
+            "You are asking faster than this site allows. Wait a moment and try again.",
+        ),
+        Page(
+            431,
+            "Too many cookies or headers",
+            f"The head of this request is larger than the server takes: {HEAD_KIB} KiB in all, {LINE_KIB} KiB for each "
+            "header. It may help to delete the cookies of this site.",
+        ),
+        Page(500, "Something went wrong", "The server could not handle this request.", name=FAILED),
+        Page(
+            502,
+            "The app did not answer",
+            "Something went wrong on our side: no answer came, or one that is no valid HTTP or has more cookies and "
+            "headers than nginx takes. Please try again in a moment.",
+        ),
+        Page(503, "Starting", "The app is starting. This page asks again by itself.", RETRY_SECONDS),
+        Page(503, "Closed for maintenance", _MESSAGE, RETRY_MAINTENANCE_SECONDS, MAINTENANCE),
+        Page(
+            507,
+            "No room",
+            "The server could not keep this request while it came in; its disk may be full. Please try again later.",
+        ),
+        Page(504, "The app took too long", "The answer did not come in time. Please try again later."),
+    )
+
+
+def unused_pages(site: Site) -> list[str]:
+    """What is said of pages that the user wrote and nginx has no use for."""
+    if not site.unused_pages:
+        return []
+    are = "are" if len(site.unused_pages) > 1 else "is"
+    return [f"{', '.join(site.unused_pages)} {are} never shown by nginx: the app answers those errors"]
+
+
+def error_page_files(site: Site) -> list[File]:
+    """The pages as files below the configuration directory; the user's own replace Portico's."""
+    made = {f"{page.file}.html": _html(page) for page in pages(site)}
+    made |= {f"{page.file}.json": _json(page) for page in pages(site)} | {_EMPTY: ""}
+    return [_file(site, name, site.pages.get(name, text)) for name, text in sorted(made.items())]
+
+
+def page_maps() -> list[Directive]:
+    """Variables that choose the page's format and the time to come back, at `http` level."""
+    return [
+        entries(
+            "map", "$http_accept", "$portico_page",
+            table=[("default", "html"), ("~*text/html", "html"), ("~*[/+]json", "json")],
+            why="programs that ask for JSON get the error as JSON; browsers, which name text/html, get a page",
+            cause="errors",
+        ),
+        entries(
+            "map", "$status$uri", "$portico_retry_after",
+            table=[
+                ("default", ""),
+                ("~^429", "1"),
+                (f"~^503{PREFIX}{MAINTENANCE}", str(RETRY_MAINTENANCE_SECONDS)),
+                ("~^503", str(RETRY_SECONDS)),
+            ],
+            why="tells a client when to come back; other statuses get no such header", cause="errors",
+        ),
+    ]  # fmt: skip
+
+
+def error_pages(*statuses: int) -> list[Directive]:
+    """The page of each status that nginx itself answers with; an app's own error answers pass untouched."""
+    return [
+        directive(
+            "error_page", status, f"{PREFIX}{status}.$portico_page",
+            why=f"nginx's own {status} is shown as a page of this site's; the app's errors pass untouched",
+            cause="errors",
+        )
+        for status in statuses
+    ]  # fmt: skip
+
+
+def any_body() -> Directive:
+    """In a location that only internal redirects and subrequests reach: the request was checked before it came here."""
+    return directive(
+        "client_max_body_size", 0, source=_BODY_SIZE,
+        why="nginx checks the length of the body again at each internal redirect: a refused upload would be refused "
+        "once more and end as a bare error (over HTTP/2 a 500), and what a route with a larger limit took would be 413",
+    )  # fmt: skip
+
+
+def no_such_part() -> Directive:
+    """An answer of 416 keeps what was said with the file, and of a compressed copy that is a Content-Encoding: so it
+    has no body, which needs no unpacking.
+    """
+    return directive(
+        "error_page",
+        416,
+        f"{PREFIX}{_EMPTY}",
+        why="nothing is beyond the end of a file; no page is shown, since the head may say that it is compressed",
+    )
+
+
+def unreadable() -> list[Directive]:
+    """The pages of requests that nginx refuses while it reads their heads."""
+    return [
+        *error_pages(400, 414, 431),
+        directive(
+            "error_page", 494, "=431", f"{PREFIX}431.$portico_page", cause="errors",
+            why="494 is nginx's own word for a head that is too large; HTTP's is 431",
+        ),
+    ]  # fmt: skip
+
+
+def too_long() -> Directive:
+    """In a location of the app: refuses what the link cannot carry, before a body is read."""
+    return block(
+        "if", "($portico_is_too_long)", why="a head that is larger than the link to the app can carry", cause="errors",
+        of=[directive("return", 431, why="nginx would fail when it writes it for the app")],
+    )  # fmt: skip
+
+
+def failed() -> Directive:
+    """Where nginx's own failures lead; the app's 500 pass untouched."""
+    return directive(
+        "error_page", 500, "@portico_failed",
+        why="nginx itself failed: @portico_failed tells what is known of it", cause="errors",
+    )  # fmt: skip
+
+
+def failed_location() -> Directive:
+    """Tells a body that found no room and a head that is too large for the link from anything else."""
+    return block(
+        "location", "@portico_failed", why="nginx itself could not handle the request", cause="errors",
+        of=[
+            *error_pages(431, 507),
+            directive("error_page", 500, f"{PREFIX}{FAILED}.$portico_page", why="what is left is not known"),
+            block(
+                "if", "($portico_is_unkept)", why="its body was being written to a file: there was no room for it",
+                of=[directive("return", 507, why="nginx could not keep the body")],
+            ),
+            block(
+                "if", "($portico_is_long)", why="more parameters than the link can carry in one packet",
+                of=[directive("return", 431, why="the head is too large")],
+            ),
+            directive("return", 500, why="the reason is in nginx's log"),
+        ],
+    )  # fmt: skip
+
+
+def failure_maps() -> list[Directive]:
+    """What is known of a failure of nginx's own, at `http` level."""
+    return [
+        entries(
+            "map", "$request_body_file", "$portico_is_unkept", table=[("default", "1"), ("", "0")],
+            why="1 when the body of the request went to a file", cause="errors",
+        ),
+        entries(
+            "map", "$content_length:$http_transfer_encoding:$request_length", "$portico_is_long",
+            table=[("default", "0"), *((pattern, "1") for pattern in _MAYBE_TOO_LONG)],
+            why="1 for a head that may not fit the link, once nginx has failed with it", cause="errors",
+        ),
+        entries(
+            "map", "$request_length", "$portico_is_too_long", table=[("default", "0"), (_HEAD_TOO_LONG, "1")],
+            why=f"1 for a head above {HEAD_KIB} KiB, before the body is read", cause="errors",
+        ),
+    ]  # fmt: skip
+
+
+def closed() -> Directive:
+    """What a location of the app begins with: while the site is closed, its requests go on in @portico_closed."""
+    return directive("return", _CLOSED, why="leads to @portico_closed, never to the client")
+
+
+def closing(way: str) -> Directive:
+    """Where such requests are sent, at server level; `way` tells the route."""
+    return directive(
+        "error_page", _CLOSED, "=", f"@portico_closed{way}",
+        why="a closed site looks who asks: method, body and headers stay as they are",
+    )  # fmt: skip
+
+
+def closed_pages() -> list[Directive]:
+    """The server's error pages, with that of maintenance for 503."""
+    return [
+        *unreadable(),
+        *error_pages(404, 413, 429, 504),
+        failed(),
+        directive(
+            "error_page", 503, f"{PREFIX}{MAINTENANCE}.$portico_page", why="the page of portico maintenance",
+        ),
+        directive(
+            "error_page", 502, "@portico_down",
+            why="no worker took the request of an address that was let in",
+        ),
+    ]  # fmt: skip
+
+
+def failures() -> list[Directive]:
+    """What the site's server does with each failure."""
+    return [
+        directive("recursive_error_pages", "on", why="the status that @portico_down chooses gets its page too"),
+        *unreadable(),
+        *error_pages(404, 413, 429, 503, 504),
+        failed(),
+        directive(
+            "error_page", 502, "@portico_down",
+            why="no worker took the request: @portico_down tells an app that is starting from one that is down",
+        ),
+    ]  # fmt: skip
+
+
+def down_location(paths: Paths) -> Directive:
+    """Answers 503 while the flag file of a start exists, 502 otherwise."""
+    flag = [directive("return", 503, why="the app is starting: come back in a moment")]
+    return block(
+        "location", "@portico_down",
+        why="reached when no worker took the request",
+        of=[
+            *error_pages(502, 503),
+            block("if", "(-f", f"{paths.booting})", of=flag, why="this file exists while the app starts"),
+            directive("return", 502, why="the app is not there"),
+        ],
+    )  # fmt: skip
+
+
+def pages_location(site: Site, place: Place, headers: list[Directive]) -> Directive:
+    """Serves the page files, to internal redirects only."""
+    cause, paths = site.cause("errors.pages"), Paths.of(place)
+    types = [("text/html", "html"), ("application/json", "json")]
+    return block(
+        "location", "^~", PREFIX,
+        why="the error pages; nobody can ask for them directly",
+        cause=cause,
+        of=[
+            directive("internal", why="only an error leads here"),
+            any_body(),
+            directive("alias", f"{paths.error_pages}/", why="pages of your own, else Portico's", cause=cause),
+            *page_log(paths, site),
+            directive("etag", "off", why="an error is not asked for again by its version"),
+            entries("types", table=types, why="the two formats of a page"),
+            directive("ssi", "on", why="puts the request's id into the page, to be told to whoever looks into it"),
+            directive("ssi_types", "application/json", why="into the JSON too; text/html is always included"),
+            *let_in(site, anybody=True),
+            *(one for one in headers if one.users[:2] != ("add_header", "Cache-Control")),
+            directive("add_header", "Cache-Control", "no-store", "always", why="an error is not to be remembered"),
+            directive(
+                "add_header", "Retry-After", "$portico_retry_after", "always",
+                why="sent with 429 and 503 only: nginx leaves an empty header out",
+            ),
+            *_cleared(place),
+        ],
+    )  # fmt: skip
+
+
+def _cleared(place: Place) -> list[Directive]:
+    """What nginx said before it found that it has an error to tell."""
+    if not place.nginx.clears_headers:
+        return []
+    return [
+        directive(
+            "more_clear_headers", "Location", "Content-Encoding", source=_HEADERS_MORE,
+            why="a folder of static files would tell by a redirect that it is there; and a page is not the file",
+        )
+    ]  # fmt: skip
+
+
+def message_location(paths: Paths) -> Directive:
+    """What people are told while the site is closed: written by `portico maintenance on`, included by its page."""
+    return block(
+        "location", "^~", f"{PREFIX}message.",
+        why="the message of portico maintenance, for its page to include",
+        of=[
+            directive("internal", why="nobody can ask for it directly"),
+            any_body(),
+            directive(
+                "alias", f"{paths.maintenance}/message.", why="Portico writes it there, already escaped for the format"
+            ),
+        ],
+    )  # fmt: skip
+
+
+def _file(site: Site, name: str, text: str) -> File:
+    return _page_file(name, text, site.cause("errors.pages"), is_own=name in site.pages)
+
+
+@lru_cache(64)
+def _page_file(name: str, text: str, cause: str, *, is_own: bool) -> File:
+    why = "your own page" if is_own else "the page itself"
+    return File(
+        f"errors/{name}",
+        tuple(Line(line, why, "", cause, is_users=is_own) for line in text.splitlines()),
+    )
+
+
+_ID = '<!--# echo var="request_id" -->'
+_MESSAGE = "MESSAGE"
+"""Stands for what `portico maintenance on --message` says."""
+
+
+def _included(format: str) -> str:  # noqa: A002  that is what it is called
+    return f'<!--# include virtual="{PREFIX}message.{format}" -->'
+
+
+@lru_cache(64)
+def _json(page: Page) -> str:
+    error = {"status": page.status, "title": page.title, "detail": page.text, "request_id": "ID"}
+    text = json.dumps({"error": error}, ensure_ascii=False).replace("ID", _ID)
+    return text.replace(_MESSAGE, _included("json"))
+
+
+@lru_cache(64)
+def _html(page: Page) -> str:
+    seconds = page.refresh_seconds
+    refresh = f'\n<meta http-equiv="refresh" content="{seconds}">' if seconds else ""
+    text = html.escape(page.text).replace(_MESSAGE, _included("html"))
+    return f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">{refresh}
+<title>{html.escape(page.title)}</title>
+<style>
+:root {{ color-scheme: light dark; --ink: #1d2433; --soft: #5b6475; --paper: #f6f7f9; --line: #d7dbe2; }}
+@media (prefers-color-scheme: dark) {{
+  :root {{ --ink: #e8ebf1; --soft: #9aa4b5; --paper: #14171d; --line: #2c323d; }}
+}}
+body {{ margin: 0; min-height: 100vh; display: grid; place-items: center; background: var(--paper);
+  color: var(--ink); font: 17px/1.55 system-ui, sans-serif; }}
+main {{ max-width: 30rem; padding: 2rem; }}
+.status {{ color: var(--soft); font-variant-numeric: tabular-nums; letter-spacing: .06em; margin: 0; }}
+h1 {{ font-size: 1.7rem; line-height: 1.2; margin: .3rem 0 .8rem; }}
+footer {{ margin-top: 2rem; padding-top: .8rem; border-top: 1px solid var(--line); color: var(--soft);
+  font-size: .8rem; overflow-wrap: anywhere; }}
+</style>
+</head>
+<body>
+<main>
+<p class="status">{page.status}</p>
+<h1>{html.escape(page.title)}</h1>
+<p>{text}</p>
+<footer>Request {_ID}</footer>
+</main>
+</body>
+</html>"""

@@ -1,0 +1,45 @@
+"""What is never sent of a static folder, where the app would: under another spelling of its URL, or for nginx.
+
+Werkzeug takes several slashes at the beginning of a path for one, nginx does not: `//static/.env` is no path of nginx's
+folder and the app's own static view would send the file. Every other spelling is the same path to nginx already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from portico.place.model import Place
+from portico.plan.gateway.nginx.conf import Directive, block, directive
+from portico.plan.gateway.nginx.statics import served
+from portico.site.fingerprints import SOURCES
+from portico.site.model import Site
+from portico.site.pattern import escape
+
+
+def refused_slashes(site: Site, place: Place) -> list[Directive]:
+    """In the location of paths that begin with several slashes: what nginx's own folders refuse."""
+    return _refused(site, [folder.url for folder in served(site, place)], "//+")
+
+
+def refused_of_app(site: Site, place: Place) -> list[Directive]:
+    """At server level: the same of the folders that the app sends, because nginx cannot or must not."""
+    mine = served(site, place)
+    unread = [folder.url for folder in site.static if folder not in mine]
+    return _refused(site, [*unread, *(folder.url for folder in site.left)], "/+")
+
+
+def _refused(site: Site, urls: Iterable[str], slashes: str) -> list[Directive]:
+    why = "never sent, however the path is spelled: dotfiles, Python and templates, what editors leave behind"
+    return [
+        block(
+            "location", "~*", _pattern(site.prefix, url, slashes), why=why,
+            of=[directive("return", 404, why="as if it were not there")],
+        )
+        for url in sorted({url for url in urls if url != "/"})
+    ]  # fmt: skip
+
+
+def _pattern(prefix: str, url: str, slashes: str) -> str:
+    """A slash at the end is none to the app's view."""
+    start = f"^{escape(prefix)}{slashes}{escape(url.strip('/'))}/"
+    return rf"{start}(?:(?:.*/)?\.|.*(?:~|\.(?:{SOURCES}))/*$)"

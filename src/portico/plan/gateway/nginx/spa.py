@@ -1,0 +1,126 @@
+"""A single-page app: its page is the answer where a browser navigates to what no route and no file answers.
+
+The app is asked first, so that nothing of its own is swallowed; only a navigation that it answers 404 gets the page,
+and one under a route of the app keeps the app's 404.
+"""
+
+from __future__ import annotations
+
+from portico.place.model import Place
+from portico.plan.gateway.nginx.conf import Directive, block, directive, entries, literal
+from portico.plan.gateway.nginx.limits import limits
+from portico.plan.gateway.nginx.link import dialect, pass_to_app
+from portico.plan.gateway.nginx.pages import error_pages
+from portico.plan.gateway.nginx.routes import way
+from portico.site.model import Site
+from portico.site.routes import claims, of_route
+
+_ITSELF = ("/", "/index.html")
+"""Where the page is, whoever asks: a service worker that keeps it, a monitor, curl."""
+_PAGE = 420
+"""A status no layer uses otherwise; it never leaves nginx."""
+
+
+def spa_maps(site: Site) -> list[Directive]:
+    """Variables that tell a navigation, at `http` level."""
+    if not site.spa:
+        return []
+    cause = site.cause("spa")
+    rules = sorted({of_route(route) for route in site.facts.routes})
+    itself = [site.prefix + path for path in _ITSELF if not claims(site.facts.routes, path)]
+    # Werkzeug takes several slashes at the beginning for one.
+    slashed = [f"/+{rule[1:]}" if rule.startswith("/") else rule for rule in rules]
+    prefixed = [rf"~^{_escaped(site.prefix)}{rule}\z" for rule in slashed]
+    return [
+        entries(
+            "map", "$request_method:$http_accept", "$portico_navigates",
+            table=[("default", ""), ("~*^(?:GET|HEAD):.*text/html", "1"), ("~^(?:GET|HEAD):", "0")],
+            why="1 for a browser that goes to a page and says text/html; scripts, pictures and programs do not",
+            cause=cause,
+        ),
+        entries(
+            "map", "$uri", "$portico_no_route",
+            table=[("default", "1"), *((path, "2") for path in itself), *((rule, "") for rule in prefixed)],
+            why="the app's own routes: what they answer stays as it is, 404 too; 2 for the page's own address",
+            cause=cause,
+        ),
+        entries(
+            "map", "$portico_navigates$portico_no_route", "$portico_is_page",
+            table=[("default", ""), ("11", "1"), ("12", "1"), ("02", "1")],
+            why="1 for a navigation that may be the single-page app's, and for whoever asks for its page", cause=cause,
+        ),
+    ]  # fmt: skip
+
+
+def spa_error(site: Site) -> list[Directive]:
+    """Where such a navigation is sent, at server level."""
+    if not site.spa:
+        return []
+    return [
+        directive(
+            "error_page", _PAGE, "=", f"@portico_page{way(site)}",
+            why="a navigation that may be the single-page app's", cause=site.cause("spa"),
+        )
+    ]  # fmt: skip
+
+
+def to_spa(site: Site) -> list[Directive]:
+    """What a location of the app begins with."""
+    if not site.spa:
+        return []
+    cause = site.cause("spa")
+    return [
+        block(
+            "if", "($portico_is_page)", why="a navigation that may be the single-page app's", cause=cause,
+            of=[directive("return", _PAGE, why="leads to @portico_page, never to the client", cause=cause)],
+        )
+    ]  # fmt: skip
+
+
+def page_location(site: Site, place: Place, name: str, settings: list[Directive]) -> Directive:
+    """Asks the app for what may be the page's; `settings` are those of a route."""
+    cause = site.cause("spa")
+    limited = error_pages(429) if limits(site, place) else []
+    return block(
+        "location", f"@portico_page{name}", why="the app is asked first: it may know this page", cause=cause,
+        of=[
+            directive(f"{dialect(site)}_intercept_errors", "on", why="its 404 becomes the page", cause=cause),
+            directive("error_page", 404, "=", "@portico_spa", why="the app has no such page", cause=cause),
+            *limited,
+            *error_pages(504),
+            directive("error_page", 502, "@portico_down", why="no worker took the request"),
+            *limits(site, place),
+            *settings,
+            pass_to_app(site),
+        ],
+    )  # fmt: skip
+
+
+def spa_locations(site: Site, place: Place, headers: list[Directive]) -> list[Directive]:
+    """Gives the page where the app has none."""
+    if not site.spa:
+        return []
+    cause, root = site.cause("spa"), literal(site.spa, site.cause("spa"))
+    return [
+        block(
+            "location", "@portico_spa", why="the single-page app's page, which reads the address itself", cause=cause,
+            of=[
+                directive("root", root, why="what the build wrote", cause=cause),
+                *(_safe(place, root, cause) if site.reader.user else []),
+                directive("charset", "utf-8", why="browsers are told so"),
+                *headers,
+                directive("add_header", "Cache-Control", "no-cache", why="it names files of the release"),
+                directive("add_header", "X-Content-Type-Options", "nosniff", "always", why="it is what its type says"),
+                directive("try_files", "/index.html", "=404", why="whatever the address", cause=cause),
+            ],
+        ),
+    ]  # fmt: skip
+
+
+def _safe(place: Place, root: str, cause: str) -> list[Directive]:
+    why = "the app's user may put a link there, and nginx may read more than that user"
+    return [directive("disable_symlinks", "on", f"from={place.fence(root)}", why=why, cause=cause)]
+
+
+def _escaped(prefix: str) -> str:
+    return prefix.replace(".", r"\.").replace("+", r"\+")

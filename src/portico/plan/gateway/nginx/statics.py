@@ -1,0 +1,355 @@
+"""Files nginx serves itself: the app's static folders, each under its URL, and files at the root."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+
+from msgspec.structs import replace
+
+from portico.place.model import Place
+from portico.plan.gateway.nginx import compression
+from portico.plan.gateway.nginx.conf import Directive, block, directive, entries, is_literal, literal
+from portico.plan.gateway.nginx.log import file_log
+from portico.plan.gateway.nginx.open_files import open_files
+from portico.plan.gateway.nginx.pages import PREFIX, error_pages, no_such_part
+from portico.plan.model import Packed
+from portico.plan.notes.guarded import own_headers
+from portico.plan.packing import packed
+from portico.plan.paths import Paths
+from portico.site.fingerprints import PATTERN, SOURCES
+from portico.site.model import RootFile, Site, StaticFolder
+
+FOREVER = "public, max-age=31536000, immutable"
+_BEFORE = "/-/before"
+_TEXT = (
+    "text/css",
+    "text/javascript",
+    "text/plain",
+    "text/csv",
+    "text/markdown",
+    "text/xml",
+    "image/svg+xml",
+)
+_REFUSED_METHOD = "@portico_method_of_a_file"
+ASKED_METHOD = "@portico_method_of_the_app"
+"""Where methods other than GET and HEAD go, of files about which code of the app's own has a say."""
+_ALLOW = "https://www.rfc-editor.org/rfc/rfc9110#section-15.5.6"
+_NOT_MODIFIED = "https://www.rfc-editor.org/rfc/rfc9110#section-15.4.5"
+_LIFE = "https://www.rfc-editor.org/rfc/rfc8246.html"
+
+
+def statics(
+    site: Site, place: Place, headers: list[Directive], inside: Mapping[str, list[Directive]]
+) -> list[Directive]:
+    """One location a folder, two after a release from elsewhere. `headers` are those every location repeats.
+
+    `inside` has the locations of routes that come before the files, by the folder's URL.
+    """
+    made = []
+    for folder in served(site, place):
+        of_folder = _statics(site, place, folder, headers)
+        if routes := inside.get(folder.url):
+            of_folder[0] = _below_routes(site, place, folder, of_folder[0], routes)
+        made += of_folder
+    made += [_root_file(site, place, file, headers) for file in site.root_files]
+    own = not all(_are_asked(site, place))
+    return [*made, _not_allowed(headers)] if own else made
+
+
+def has_asked(site: Site, place: Place) -> bool:
+    """Whether some files are the app's where a request does more than read them."""
+    return any(_are_asked(site, place))
+
+
+def _are_asked(site: Site, place: Place) -> list[bool]:
+    return [one.is_asked for one in served(site, place)] + [one.is_asked for one in site.root_files]
+
+
+def _not_allowed(headers: list[Directive]) -> Directive:
+    """What a file answers to any method but GET and HEAD: RFC 9110 wants the others named."""
+    why = "a file can be read: OPTIONS is told so, every other method is refused, and both answers name what is allowed"
+    return block(
+        "location", _REFUSED_METHOD, why=why,
+        of=[
+            *headers,
+            directive("add_header", "Allow", "GET, HEAD, OPTIONS", "always", why=why, source=_ALLOW),
+            block(
+                "if", "(", "$request_method", "=", "OPTIONS", ")", why=why,
+                of=[directive("return", 204, why="the answer is in the head")],
+            ),
+            directive("return", 405, why=why),
+        ],
+    )  # fmt: skip
+
+
+def _varied() -> Directive:
+    why = "nginx's own gzip says Vary with the bytes and forgets it with a 304, which must say the same"
+    return directive("add_header", "Vary", "$portico_not_modified_vary", why=why, source=_NOT_MODIFIED)
+
+
+def _methods(file: StaticFolder | RootFile) -> Directive:
+    if file.is_asked:
+        why = "code of the app's own has a say about these files: a CORS preflight is answered as the app does it"
+        return directive("error_page", 405, "=", ASKED_METHOD, why=why, cause=file.origin)
+    return directive(
+        "error_page", 405, "=", _REFUSED_METHOD,
+        why="OPTIONS and methods that a file does not know are answered with an Allow header", source=_ALLOW,
+    )  # fmt: skip
+
+
+def served(site: Site, place: Place) -> list[StaticFolder]:
+    """The folders nginx can read and name; any other is left to the app, unless the user asked for it."""
+    return [
+        folder
+        for folder in site.static
+        if site.is_wanted(folder) or (place.serves(folder.folder) and is_literal(folder.folder))
+    ]
+
+
+def copies(site: Site, place: Place) -> tuple[Packed, ...]:
+    """The folders whose files have compressed copies, those of the release before among them."""
+    now = {site.prefix + folder.url: folder.folder for folder in served(site, place)}
+    before = {
+        f"{_BEFORE}{site.prefix}{folder.url}": site.before[folder.url]
+        for folder in served(site, place)
+        if _has_before(site, folder)
+    }
+    return packed(place, now | before)
+
+
+def static_maps(site: Site, place: Place) -> list[Directive]:
+    """Variables of static files, at `http` level; none when there are no files."""
+    if not served(site, place) and not site.root_files and not site.spa:
+        return []
+    why = "what a 304 of a file says of the forms that the file has"
+    table = [("default", ""), ("304", "Accept-Encoding")]
+    return [*_lives(site), entries("map", "$status", "$portico_not_modified_vary", table=table, why=why)]
+
+
+def _lives(site: Site) -> list[Directive]:
+    """How long a browser may keep a file."""
+    short, versions = _short_life(site), site.facts.static_versions
+    made = [
+        entries(
+            "map", f"$arg_{name}", f"$portico_life_{name}",
+            table=[("default", FOREVER), ("", f"$portico_life_{after}" if after else short)],
+            why="the app's own URLs of static files carry this argument, and it changes with the file",
+            cause=f"url_for('static', ...) adds ?{name}=",
+        )
+        for name, after in zip(versions, ["", *versions], strict=False)
+    ]  # fmt: skip
+    exact = [(url, FOREVER) for url in _urls(site, site.hashed)]
+    exact += [(url, short) for url in _urls(site, site.unhashed)]
+    return [
+        *made,
+        entries(
+            "map", "$uri", "$portico_life",
+            table=[
+                ("default", f"$portico_life_{versions[-1]}" if versions else short),
+                *exact,
+                (f"~{PATTERN}", FOREVER),
+            ],
+            why="a name that holds a hash of the content (a build's manifest says so, or it looks like one without "
+            "doubt) never gets another content: kept for a year without a question; any other file may change: "
+            "browsers keep it and ask, an answer of 304 without the bytes",
+        ),
+    ]  # fmt: skip
+
+
+def _urls(site: Site, urls: Iterable[str]) -> list[str]:
+    return [site.prefix + url for url in sorted(urls) if is_literal(url)]
+
+
+def _short_life(site: Site) -> str:
+    seconds = site.facts.static_max_age
+    return f"public, max-age={seconds}" if seconds else "no-cache"
+
+
+def _has_before(site: Site, folder: StaticFolder) -> bool:
+    before = site.before.get(folder.url, folder.folder)
+    return before != folder.folder and is_literal(before)
+
+
+def _statics(site: Site, place: Place, folder: StaticFolder, headers: list[Directive]) -> list[Directive]:
+    url = site.prefix + folder.url
+    why = (
+        "nginx sends these files itself, no worker is woken; ^~ keeps any pattern from taking them away, "
+        "and both slashes keep /static../ from reading a directory up"
+    )
+    if not _has_before(site, folder):
+        return [_location(site, place, folder, url, folder.folder, why, headers, error_pages(404))]
+    missing = directive(
+        "error_page", 404, "=", f"{_BEFORE}$uri",
+        why="a page of the release before may still ask for a file that only that release has", cause="reload --path",
+    )  # fmt: skip
+    internal = directive("internal", why="asked for by the location above, never by a client")
+    return [
+        _location(site, place, folder, url, folder.folder, why, headers, [missing]),
+        _location(
+            site, place, folder, _BEFORE + url, site.before[folder.url], "the same folder of the release before",
+            headers, [internal, *error_pages(404)],
+        ),
+    ]  # fmt: skip
+
+
+def _below_routes(
+    site: Site, place: Place, folder: StaticFolder, files: Directive, routes: list[Directive]
+) -> Directive:
+    """nginx asks for patterns before it takes a prefix, so these come first: the routes, then what is never sent."""
+    *of, never = files.block or ()
+    pages = [item for item in of if item.name in ("access_log", "error_page", "log_not_found")]
+    url, why = site.prefix + folder.url, "every other path is a file"
+    return replace(
+        files,
+        why=f"{files.why}; routes of the app below this URL come first",
+        block=(
+            *open_files(site, place),
+            *routes,
+            replace(never, block=(*pages, *(never.block or ()))),
+            block("location", url, why=why, cause=folder.origin, of=of),
+        ),
+    )
+
+
+def _location(
+    site: Site, place: Place, folder: StaticFolder, url: str, path: str, why: str,
+    headers: list[Directive], missing: list[Directive],
+) -> Directive:  # fmt: skip
+    root = literal(path, f"{folder.origin}").rstrip("/") + "/"
+    has_index = folder in site.declared
+    said = [*headers, *_file_headers(site, folder)]
+    return block(
+        "location", "^~", url,
+        why=why,
+        cause=folder.origin,
+        of=[
+            directive("alias", root, why="where the files are", cause=folder.origin),
+            *_safe(place.fence(root), folder.origin),
+            *open_files(site, place),
+            *file_log(Paths.of(place)),
+            *_charset(),
+            *said,
+            directive("log_not_found", "off", why="a missing file is in the access log already"),
+            directive(
+                "error_page", *([] if has_index else [301]), 403, "=404", f"{PREFIX}404.$portico_page",
+                why="a folder, a link or a file that may not be read looks like one that is not there",
+            ),
+            *missing,
+            _methods(folder),
+            _varied(),
+            no_such_part(),
+            *([] if has_index or place.nginx.clears_headers else [_no_folder()]),
+            *_copy(place, copies(site, place), url, said),
+            block(
+                "location", "~*", _refused(url, has_index=has_index),
+                why="never sent: dotfiles (.git, .env), Python and templates, what editors leave behind"
+                + ("" if has_index else "; and no folder has a page of its own, as with the app's static view"),
+                of=[directive("return", 404, why="as if it were not there")],
+            ),
+        ],
+    )  # fmt: skip
+
+
+def _no_folder() -> Directive:
+    """Where nginx cannot take back the Location of a redirect that is shown as 404."""
+    return block(
+        "if", "(-d", "$request_filename)",
+        why="nginx would send a folder's name on to the one with a slash, and so tell that it is there",
+        of=[directive("return", 404, why="as if it were not there")],
+    )  # fmt: skip
+
+
+def _refused(url: str, *, has_index: bool) -> str:
+    """Short, because each request is matched with it. The dot is looked for below a URL that has one itself."""
+    dotted = rf"^{re.escape(url)}(?:.*/)?\." if "/." in url else r"/\."
+    return rf"{dotted}|(?:[~{'' if has_index else '/'}]|\.(?:{SOURCES}))$"
+
+
+def _copy(place: Place, found: tuple[Packed, ...], url: str, said: list[Directive]) -> list[Directive]:
+    """Sends the compressed copy where there is one. The `if` sets what `if` may set, and one of them is taken."""
+    copy = next((copy for copy in found if copy.url == url), None)
+    if copy is None:
+        return []
+    of = [
+        directive("root", f"{copy.root}/$portico_coding", why="the copy has the file's own name, and so its type"),
+        *compression.uncompressed(place, "it is compressed"),
+        *said,
+        *compression.copy_headers(),
+    ]  # fmt: skip
+    return [
+        block(
+            "if", "(", "$http_accept_encoding", "=", "", ")",
+            why="a client that takes nothing compressed needs no look for a copy: a tenth of what a file costs",
+            of=[directive("break", why="no other if of this location is asked")],
+        ),
+        block(
+            "if", "(-f", f"{copy.root}/$portico_coding$uri)", of=of,
+            why="Portico compressed this file ahead of time in a form that the client takes; it removes the copy when "
+            "the file changes",
+        )
+    ]  # fmt: skip
+
+
+def _root_file(site: Site, place: Place, file: RootFile, headers: list[Directive]) -> Directive:
+    path = literal(file.path, file.origin)
+    return block(
+        "location", "=", site.prefix + file.url,
+        why="browsers ask for this file at the root, and no route of the app answers it", cause=file.origin,
+        of=[
+            directive("alias", path, why="where the file is", cause=file.origin),
+            *_safe(place.fence(path.rpartition("/")[0] + "/"), file.origin),
+            *open_files(site, place),
+            *file_log(Paths.of(place)),
+            *_charset(),
+            *headers,
+            *_file_headers(site, file),
+            directive("log_not_found", "off", why="a missing file is in the access log already"),
+            directive(
+                "error_page", 403, "=404", f"{PREFIX}404.$portico_page",
+                why="a link or a file that may not be read looks like one that is not there",
+            ),
+            *error_pages(404),
+            _methods(file),
+            _varied(),
+            no_such_part(),
+        ],
+    )  # fmt: skip
+
+
+def _safe(root: str, origin: str) -> list[Directive]:
+    return [
+        directive(
+            "disable_symlinks", "on", f"from={root}",
+            why="links are not followed, so that none can lead out of the folder", cause=origin,
+        )
+    ]  # fmt: skip
+
+
+def _charset() -> list[Directive]:
+    return [
+        directive("charset", "utf-8", why="text files are UTF-8 and browsers are told so"),
+        directive("charset_types", *_TEXT, why="which files are text; text/html always is"),
+    ]
+
+
+def _file_headers(site: Site, file: StaticFolder | RootFile) -> list[Directive]:
+    return [
+        directive(
+            "add_header", "Cache-Control", file.cache_control or "$portico_life", source=_LIFE,
+            why="what the app itself says with these files" if file.cache_control
+            else "how long browsers may keep the file without asking",
+            cause=file.origin if file.cache_control else "",
+        ),
+        directive(
+            "add_header", "X-Content-Type-Options", "nosniff", "always",
+            why="a file is what its type says, whatever its bytes look like",
+        ),
+        *(
+            directive(
+                "add_header", name, value, "always", cause=file.origin,
+                why="the app says this with each of these files, whoever asks: nothing that it says is lost",
+            )
+            for name, value in own_headers(site, file)
+        ),
+    ]  # fmt: skip

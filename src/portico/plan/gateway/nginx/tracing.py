@@ -1,0 +1,47 @@
+"""The W3C trace context of a request for whoever answers but Portico's own worker, which makes its own.
+
+nginx could only make one by captures in a map, which a generated configuration avoids (CVE-2026-93479): a trace that a
+declared proxy began goes on, and what a stranger says of traces is not passed on.
+"""
+
+from __future__ import annotations
+
+from portico.plan.gateway.nginx.conf import Directive, entries
+from portico.plan.tracing import is_workers
+from portico.site.model import Site
+
+SPEC = "https://www.w3.org/TR/trace-context/"
+
+
+def told_to_worker(site: Site) -> list[tuple[str, str, str]]:
+    """The parameter that Portico's worker needs, its value and why."""
+    if not (site.is_traced and is_workers(site) and site.has_http_proxies):
+        return []
+    return [
+        ("PORTICO_BEHIND", "$portico_behind", "the worker goes on with the trace of a declared proxy only")
+    ]
+
+
+def context(site: Site) -> list[tuple[str, str, str]]:
+    """The two headers for whoever else answers, their values and why."""
+    if not site.is_traced or is_workers(site):
+        return []
+    parent, state = ("$portico_traceparent", "$portico_tracestate") if site.has_http_proxies else ("", "")
+    return [
+        ("traceparent", parent, "a trace goes on that a declared proxy began; a stranger's is not passed on"),
+        ("tracestate", state, "belongs to a trace that goes on"),
+    ]
+
+
+def tracing_maps(site: Site) -> list[Directive]:
+    """Their variables, at http level."""
+    if not (context(site) and site.has_http_proxies):
+        return []
+    why = "what a declared proxy says of the trace; what anybody else says is nothing"
+    return [
+        entries(
+            "map", "$portico_behind", f"$portico_{name}", table=[("default", ""), ("1", f"$http_{name}")],
+            why=why, cause=site.cause("tracing.endpoint"),
+        )
+        for name in ("traceparent", "tracestate")
+    ]  # fmt: skip

@@ -1,0 +1,250 @@
+"""Who the client is: decided by nginx alone, from the connection and from declared proxies (D1)."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from portico.plan.gateway.nginx.conf import Directive, block, directive, entries
+from portico.proxy_headers import FAMILIES, OF_PROXY, kind, named
+from portico.site.model import Site
+from portico.site.proxies import KNOWN_PROXIES, SHARED
+
+BELIEVED_BY_LIBRARIES = (
+    "Forwarded", "X-Forwarded", "X-Forwarded-By", "X-Forwarded-Protocol", "X-Forwarded-Ssl", "X-Forwarded-Port",
+    "X-Forwarded-Server", "X-Forwarded-Scheme", "X-Forwarded-Path", "X-Forwarded-Uri", "X-Url-Scheme", "X-Scheme",
+    "X-HTTPS", "Front-End-Https", "X-Original-URL", "X-Original-Host", "X-Rewrite-URL", "X-Host", "Script-Name",
+    "Path-Info", "Remote-Addr", "X-Client-IP", "True-Client-IP", "CF-Connecting-IP", "Proxy",
+    "Remote-User", "X-Forwarded-User", "X-Forwarded-Email", "X-Forwarded-Groups",
+)  # fmt: skip
+"""nginx blanks these also where Portico's own workers remove whole families: some library believes each of them."""
+TRACE = "X-Portico-Trace"
+WHO_SENT = "X-Portico-Proxy"
+"""Tells Portico's workers whether a declared proxy sent the request; the value is that of `sender`."""
+
+
+def is_fenced(site: Site) -> bool:
+    """Whether nobody but Portico's own workers answers: they remove whole families of headers themselves."""
+    return site.has_app and not site.servers and site.options.workers.server == "gunicorn"
+
+
+def blanked(site: Site) -> tuple[str, ...]:
+    """The headers of a client that never reach the app."""
+    own = set(map(str.lower, site.options.client_headers))
+    names = tuple(name for name in _unsaid(site) if name.lower() not in own)
+    # Portico's own worker takes the header of a trace out itself; it means nothing to anybody else.
+    return names if site.has_app and site.options.workers.server == "gunicorn" else (*names, TRACE)
+
+
+def of_proxy(site: Site) -> list[tuple[str, str]]:
+    """The headers that reach the app from a declared proxy only, and nginx's variables of their values."""
+    if is_fenced(site) or not site.proxies:
+        return []
+    own = set(map(str.lower, site.options.client_headers))
+    names = named(site.believed & set(OF_PROXY))
+    return [(name, _said(name)) for name in names if name.lower() not in own]
+
+
+def sender(site: Site) -> str:
+    """The variable that is 1 when a declared proxy sent the request, 2 for one that many share, and else 0."""
+    return "$portico_proxy" if _shared(site) else "$portico_behind"
+
+
+def trust(site: Site) -> list[Directive]:
+    """Client address and scheme, as variables that the log and the app are given."""
+    nets = ranges(site)
+    if not nets:
+        return []
+    return [
+        *_real_ip(site, nets), *_behind(site, nets), _scheme_of_proxy(site), *_said_by_proxy(site),
+        *_strangers(site),
+    ]  # fmt: skip
+
+
+def listen_words(site: Site) -> list[str]:
+    """What every `listen` line of the site's TCP addresses says besides."""
+    return ["proxy_protocol"] if site.has_proxy_protocol else []
+
+
+def listen_why(site: Site) -> str:
+    """What there is to say of those words."""
+    return (
+        "every connection begins with the client's address (PROXY protocol)"
+        if site.has_proxy_protocol
+        else ""
+    )
+
+
+def ranges(site: Site) -> list[str]:
+    """The networks of the declared proxies."""
+    return [net for entry in site.proxies for net in KNOWN_PROXIES.get(entry, (entry,))]
+
+
+def scheme(site: Site) -> str:
+    """The client's scheme: a map's where a proxy may say it, the connection's own, or the only one there is.
+
+    Own directives may listen for TLS, too.
+    """
+    if site.proxies:
+        return "$portico_scheme"
+    is_plain = not site.has_https and not any("listen" in one.text for one in site.nginx_server)
+    return "http" if is_plain else "$scheme"
+
+
+def https(site: Site) -> str:
+    """The variable that is `on` when the client came by https."""
+    return "$portico_https" if site.proxies else "$https"
+
+
+def refuse_strangers(site: Site) -> list[Directive]:
+    """What a node does with who is no gateway of its own, at server level."""
+    if not site.options.node.gateways:
+        return []
+    cause = site.cause("node.gateways")
+    why = "this host answers its gateways only: anybody else's connection is closed without a word"
+    return [
+        block(
+            "if", "($portico_stranger)", why=why, cause=cause,
+            of=[directive("return", 444, why=why, cause=cause)],
+        )
+    ]  # fmt: skip
+
+
+def _unsaid(site: Site) -> tuple[str, ...]:
+    """Those whose value is nobody's to say."""
+    if is_fenced(site):
+        return tuple(name for name in BELIEVED_BY_LIBRARIES if kind(name) not in site.believed)
+    said = site.believed & set(OF_PROXY)
+    return named([one.kind for one in FAMILIES if one.kind not in said])
+
+
+def _strangers(site: Site) -> list[Directive]:
+    gateways = site.options.node.gateways
+    if not gateways:
+        return []
+    # Portico itself asks whether the node is well, from this machine.
+    own = dict.fromkeys(("127.0.0.1", "::1", *([] if site.listen.is_wildcard else [site.listen.host])))
+    return [
+        entries(
+            "geo", "$realip_remote_addr", "$portico_stranger",
+            table=[("default", "1"), *((net, "0") for net in (*own, *gateways))],
+            why="1 when the connection comes neither from a gateway nor from this machine",
+            cause=site.cause("node.gateways"),
+        )
+    ]  # fmt: skip
+
+
+def _cause(site: Site) -> str:
+    return site.cause("node.gateways" if site.options.node.gateways else "behind")
+
+
+def _real_ip(site: Site, ranges: list[str]) -> list[Directive]:
+    cause = _cause(site)
+    return [
+        *(
+            directive(
+                "set_real_ip_from", net,
+                why="a proxy at this address may say who the client is; nobody else may", cause=cause,
+            )
+            for net in ranges
+        ),
+        *(_in_first_line(site) if site.has_proxy_protocol else _in_header(site)),
+    ]  # fmt: skip
+
+
+def _in_first_line(site: Site) -> list[Directive]:
+    return [
+        directive(
+            "real_ip_header", "proxy_protocol", cause=site.cause("behind_protocol"),
+            why="those proxies name the client before its first byte; what anybody else names there counts for nothing",
+        )
+    ]  # fmt: skip
+
+
+def _in_header(site: Site) -> list[Directive]:
+    cause = _cause(site)
+    header = "CF-Connecting-IP" if site.proxies == ["cloudflare"] else "X-Forwarded-For"
+    return [
+        directive(
+            "real_ip_header", header, why="where those proxies name the client", cause=cause
+        ),
+        directive(
+            "real_ip_recursive", "on",
+            why="skips every trusted proxy in the list, so that the address left is the last one "
+            "that nobody we trust made up",
+            cause=cause,
+        ),
+    ]  # fmt: skip
+
+
+def _shared(site: Site) -> list[str]:
+    """The ranges of known proxies that anybody can send requests through, as a customer of the same company."""
+    return [net for entry in site.proxies if entry in SHARED for net in KNOWN_PROXIES[entry]]
+
+
+def _behind(site: Site, ranges: list[str]) -> list[Directive]:
+    cause, shared = _cause(site), set(_shared(site))
+    made = [
+        entries(
+            "geo", "$realip_remote_addr", "$portico_behind",
+            table=[("default", "0"), *((net, "1") for net in ranges)],
+            why="1 when the connection comes from a trusted proxy", cause=cause,
+        )
+    ]  # fmt: skip
+    if shared:
+        made.append(
+            entries(
+                "geo", "$realip_remote_addr", "$portico_proxy",
+                table=[("default", "0"), *((net, "2" if net in shared else "1") for net in ranges)],
+                why="2 for a proxy that many share: it is believed in its own headers only", cause=cause,
+            )
+        )  # fmt: skip
+    return made
+
+
+def _scheme_of_proxy(site: Site) -> Directive:
+    """Of a list the entry of the nearest proxy counts, which is the last; a WebSocket's scheme is that of its page."""
+    last = "^1:(?:.*,)?[ \\t]*"
+    rows = [
+        ("1:https", "https"),
+        ("1:http", "http"),
+        (f"~*{last}(?:https|wss)[ \\t]*$", "https"),
+        (f"~*{last}(?:http|ws)[ \\t]*$", "http"),
+    ]
+    return entries(
+        "map", "$portico_behind:$http_x_forwarded_proto", "$portico_scheme",
+        table=[*(rows if "scheme" in site.believed else []), ("default", "$scheme")],
+        why="only a trusted proxy may say that the client used https", cause=_cause(site),
+    )  # fmt: skip
+
+
+def _said_by_proxy(site: Site) -> list[Directive]:
+    return list(_said_maps(tuple(name for name, _ in of_proxy(site)), sender(site), _cause(site)))
+
+
+@lru_cache(8)
+def _said_maps(names: tuple[str, ...], sent_by: str, cause: str) -> tuple[Directive, ...]:
+    return tuple(
+        entries(
+            "map", sent_by, _said(name),
+            table=[
+                ("default", ""),
+                ("1", f"$http_{_word(name)}"),
+                *([("2", f"$http_{_word(name)}")] if is_of_shared(name) else []),
+            ],
+            why=f"{name} counts from a trusted proxy only", cause=cause,
+        )
+        for name in names
+    )  # fmt: skip
+
+
+def is_of_shared(name: str) -> bool:
+    """Whether a proxy that many share is believed in this header: one of its own."""
+    return name.lower().startswith("cf-")
+
+
+def _said(name: str) -> str:
+    return f"$portico_said_{_word(name)}"
+
+
+def _word(name: str) -> str:
+    return name.lower().replace("-", "_")

@@ -1,0 +1,131 @@
+"""Several sites become one Plan: an nginx for all of them. Pure: the same fragments and Place, the same bytes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from portico.errors import Problem
+from portico.place.model import Place
+from portico.plan.bindings import FILE as BINDINGS
+from portico.plan.bindings import Bindings, BindingTable, parse
+from portico.plan.bodies import body_directories
+from portico.plan.gateway.nginx.fragment import FILE, directory
+from portico.plan.gateway.nginx.host import addresses, host_conf
+from portico.plan.gateway.nginx.locations import HEALTH
+from portico.plan.gateway.nginx.server import backlog
+from portico.plan.gateway.nginx.sizes import old_workers
+from portico.plan.model import CONF, Directory, File, Health, Ladder, Line, Plan, Process, Tls, Upstream
+from portico.plan.paths import Paths
+
+NAME = "gateway"
+_START_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class Fragment:
+    """What nginx reads for one site, below the site's own directory: its fragment and its list of servers."""
+
+    bindings: Bindings
+    texts: tuple[tuple[str, str], ...]
+    """Names of files and what is in them; with HTTPS the certificate and its key, too."""
+
+    def files(self) -> tuple[File, ...]:
+        """Where the gateway's nginx finds them."""
+        here = directory(self.bindings.name)
+        return tuple(File(f"{here}/{name}", self._lines(name, text), mode=0o600) for name, text in self.texts)
+
+    def _lines(self, name: str, text: str) -> tuple[Line, ...]:
+        """One for all, unless some of them are the user's: nginx may have something against these."""
+        if name != FILE or not self.bindings.own:
+            return (Line(text.rstrip("\n")),)
+        own = dict(self.bindings.own)
+        lines = enumerate(text.rstrip("\n").split("\n"), 1)
+        return tuple(Line(line, cause=own.get(number, ""), is_users=number in own) for number, line in lines)
+
+
+def fragment_of(plan: Plan) -> Fragment:
+    """The fragment of a site that was planned for a gateway."""
+    found = {file.path: file.content for file in plan.files if file.path in (*READ, BINDINGS)}
+    wanted = parse(found[BINDINGS])
+    return Fragment(wanted, tuple((name, found[name]) for name in READ if name in found))
+
+
+def placeholder(plan: Plan, beside: Sequence[tuple[str, str]] = ()) -> Fragment:
+    """The same for a site whose app is not there: nginx asks nobody and shows the page that says so.
+
+    Nor does it complain of what everybody knows. `beside` are the files of HTTPS, which are none of the plan's.
+    """
+    made = fragment_of(plan)
+    return Fragment(made.bindings, (*((name, _unanswered(text)) for name, text in made.texts), *beside))
+
+
+def _unanswered(text: str) -> str:
+    return _COMPLAINTS.sub(r"\1 crit;", _ASKS.sub(r"\1return 502;", text))
+
+
+_ASKS = re.compile(r"^( *)[a-z]+_pass [^;]*;$", re.MULTILINE)
+_COMPLAINTS = re.compile(r"^( *error_log .*) error;$", re.MULTILINE)
+
+READ = (FILE, Upstream.FILE, *Tls.FILES)
+"""The files of a site's plan that its gateway's nginx reads."""
+
+
+def host_plan(fragments: Sequence[Fragment], place: Place) -> Plan:
+    """One nginx for these sites, whose bindings do not conflict. Each site's app is run by a supervisor of its own."""
+    paths, bindings = Paths.of(place), tuple(one.bindings for one in fragments)
+    ladder = Ladder.of(max((one.request_seconds for one in bindings), default=0.0))
+    private = 0o750 if place.nginx_group else 0o700
+    return Plan(
+        name=NAME,
+        app="",
+        urls=(),
+        listen=tuple(addresses(bindings)),
+        proxied=tuple(at for at, words in addresses(bindings).items() if "proxy_protocol" in words),
+        server=Process("app", (), place.runtime, why="each site has a supervisor of its own"),
+        gateway=Process(
+            name="nginx",
+            argv=(place.nginx.path, "-p", place.runtime, "-c", f"{CONF}/nginx.conf", "-e", paths.error_log),
+            cwd=place.runtime,
+            why="the gateway: one nginx for every site",
+        ),
+        files=(
+            host_conf(bindings, place),
+            *(file for one in fragments for file in one.files()),
+        ),
+        directories=(
+            Directory(place.runtime, private, group=place.nginx_group),
+            Directory(place.state, private, group=place.nginx_group),
+            *body_directories(place),
+        ),
+        runtime=place.runtime,
+        state=place.state,
+        socket=paths.socket,
+        socket_group=place.nginx_group,
+        backlog=backlog(place),
+        booting=paths.booting,
+        access_log=paths.access_log,
+        error_log=paths.error_log,
+        nginx=place.nginx.path,
+        workers=0,
+        threads=0,
+        max_upload=0,
+        ladder=ladder,
+        health=Health(HEALTH, "localhost", "http", "", _START_SECONDS, HEALTH, any_answer=True),
+        versions={"nginx": f"{place.nginx.number} ({place.nginx.origin})"},
+        warm_seconds=0.0,
+        old_workers=old_workers(place),
+        sites=tuple(one.runtime for one in bindings),
+    )
+
+
+def fitting(
+    fragments: Collection[Fragment],
+) -> tuple[list[Fragment], list[tuple[Fragment, Problem]]]:
+    """Those that can stand together, the earlier before the later, and why each of the others cannot."""
+    bindings = BindingTable()
+    found = [(one, bindings.add(one.bindings)) for one in fragments]
+    return [one for one, problem in found if problem is None], [
+        (one, problem) for one, problem in found if problem is not None
+    ]

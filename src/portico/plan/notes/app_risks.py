@@ -1,0 +1,42 @@
+"""What the app has wide open, judged by who can reach the site. Pure."""
+
+from __future__ import annotations
+
+from portico.errors import Problem
+from portico.plan.appserver.workers import Capacity
+from portico.plan.notes.reachable import is_reachable
+from portico.site.model import Site
+
+ONE_WORKER = "--workers 1 runs one, whose threads share the memory"
+_MOST_NAMED = 3
+
+
+def impossible(site: Site) -> list[Problem]:
+    """A debugger on a public site: it runs the code of whoever finds an error page, so the site is not started."""
+    if not is_reachable(site):
+        return []
+    return [Problem(site.facts.app, one.what, one.hint) for one in site.facts.risks if one.kind == "debugger"]
+
+
+def notes(site: Site) -> list[str]:
+    """What is severe enough to be said at each start."""
+    return [f"{one.what}; {one.hint}" for one in site.facts.risks if one.kind in ("debugger", "debug")]
+
+
+def processes(site: Site, size: Capacity) -> list[str]:
+    """What several workers break, or that there is one because they would."""
+    why = site.facts.one_process
+    if why and site.options.workers.count == "auto":
+        return [f"one worker, with threads: {why}"]
+    if size.workers == 1:
+        return []
+    if why:
+        return [f"{size.workers} workers, and one would be right: {why}; {ONE_WORKER}"]
+    names = [one.name for one in site.facts.risks if one.kind == "memory"]
+    if not names:
+        return []
+    more = (
+        f" and {len(names) - _MOST_NAMED} more (portico check lists them)" if len(names) > _MOST_NAMED else ""
+    )
+    shown = ", ".join(names[:_MOST_NAMED])
+    return [f"each of the {size.workers} workers has its own {shown}{more}; {ONE_WORKER}"]

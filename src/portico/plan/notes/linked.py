@@ -1,0 +1,38 @@
+"""Links in static folders: what people are told of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from portico.place.model import Linked, Place
+from portico.plan.gateway.nginx.statics import served
+from portico.site.model import Site, StaticFolder
+
+
+def linked_folders(site: Site, place: Place) -> Iterator[tuple[StaticFolder, str, str]]:
+    """Each folder that nginx serves and that has links, a sentence about them and what to do."""
+    for folder in served(site, place):
+        if found := place.linked.get(folder.folder):
+            yield folder, _sentence(folder, found), _hint(site, folder, found)
+
+
+def linked_notes(site: Site, place: Place) -> Iterator[str]:
+    """The same as notes of `run` and `plan`."""
+    for _, sentence, hint in linked_folders(site, place):
+        yield f"{sentence}: {hint.partition(chr(10))[0]}"
+
+
+def _sentence(folder: StaticFolder, found: Linked) -> str:
+    shown = ", ".join(f"{name} -> {path}" for name, path in found.shown)
+    more = f" and {found.count - len(found.shown)} more" if found.count > len(found.shown) else ""
+    links, are = ("links", "are") if found.count > 1 else ("a link", "is")
+    return f"{links} in {folder.folder} {are} 404, because nginx follows none ({shown}{more})"
+
+
+def _hint(site: Site, folder: StaticFolder, found: Linked) -> str:
+    if site.facts.kind == "django" and not found.has_folder:
+        return "run collectstatic without --link"
+    name, path = next(iter(found.shown))
+    if found.has_folder:
+        return f'name where a folder really is, in portico.toml\n[static]\n"{folder.url}{name}/" = "{path}"'
+    return "put the files themselves there"

@@ -1,0 +1,72 @@
+"""What a site risks with the nginx in use, and the one command that mends it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from portico.place.model import NginxBuild, Place
+from portico.plan.notes.reachable import is_reachable
+from portico.plan.security.advisories import ADVISORIES, AS_OF
+from portico.plan.security.choice import configuration
+from portico.plan.security.holes import Hole, holes, open_in
+from portico.site.model import Site
+
+PACKAGES = "https://nginx.org/en/linux_packages.html"
+_APT = ("apt update && apt install nginx", "apt update && apt install nginx")
+_DNF = ("dnf install nginx", "dnf upgrade --refresh nginx")
+_COMMANDS = {
+    "debian": _APT, "ubuntu": _APT, "fedora": _DNF, "rhel": _DNF,
+    "suse": ("zypper install nginx", "zypper update nginx"),
+    "alpine": ("apk add nginx", "apk add --upgrade nginx"), "arch": ("pacman -S nginx", "pacman -Syu nginx"),
+    "macos": ("brew install nginx", "brew upgrade nginx"),
+}  # fmt: skip
+"""For each system: what installs nginx, and what brings its package up to date."""
+
+
+def found(site: Site, place: Place) -> tuple[Hole, ...]:
+    """The open advisories of the nginx in use, with whether the site's configuration uses each."""
+    return holes(place.nginx, configuration(site, place)) if open_in(place.nginx) else ()
+
+
+def alarms(site: Site, place: Place) -> tuple[str, ...]:
+    """What must be said loudly of a site that others can reach: severe faults it uses, and what mends them."""
+    severe = [one.advisory for one in found(site, place) if one.is_severe] if is_reachable(site) else []
+    if not severe:
+        return ()
+    named = "; ".join(f"{one.id}, {one.about}" for one in severe)
+    return (
+        f"nginx {place.nginx.described} has severe faults that this site uses ({named}), as of {AS_OF}: {mend(place)}",
+    )
+
+
+def mend(place: Place) -> str:
+    """The one command that brings a patched nginx here."""
+    build, is_packaged = place.nginx, place.nginx.package is not None
+    commands = next((_COMMANDS[name] for name in place.systems if name in _COMMANDS), None)
+    if commands is None or (build.origin != "embedded" and not is_packaged):
+        return f"install {_NEWER}"
+    if build.origin == "embedded":
+        left_out = ", and leave out --nginx embedded" if place.nginx_named == "embedded" else ""
+        return f"{commands[0]}{left_out}"
+    unseen = (
+        "" if build.package and build.package.has_changelog else "; no changelog is here to tell its fixes"
+    )
+    return f"{commands[1]}; where that brings no fix, {_NEWER}{unseen}"
+
+
+_NEWEST = max((one.fixed for one in ADVISORIES if one.severity == "major"), key=max)
+_NEWER = f"nginx {' or '.join('.'.join(map(str, one)) for one in sorted(_NEWEST))} and newer, {PACKAGES}"
+
+
+def unused(found: Iterable[Hole]) -> list[str]:
+    """The ids of open advisories that the configuration does not use."""
+    return [one.advisory.id for one in found if not one.is_used]
+
+
+def judged_by(build: NginxBuild) -> str:
+    """What a build was judged by."""
+    if build.package is None:
+        return f"nginx's number {build.number}"
+    if build.package.has_changelog:
+        return f"the changelog of the package {build.package.name} {build.package.version}"
+    return f"the version of the package {build.package.name} {build.package.version}: its changelog is missing here"

@@ -1,0 +1,133 @@
+"""Which published faults are open in a build of nginx, and which of them a configuration uses.
+
+A package of a distribution is judged by its changelog and version, not by nginx's number: it carries fixes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from portico.place.model import NginxBuild
+from portico.plan.gateway.nginx.conf import Directive
+from portico.plan.security.advisories import ADVISORIES, Advisory
+from portico.plan.security.versions import is_fixed
+
+_TABLES = ("map", "geo", "split_clients", "types", "match")
+"""Blocks whose lines are no directives."""
+_CAPTURE = re.compile(r"\$\{?\d")
+_WORDS = re.compile(r"#[^\n]*|\"(?:\\.|[^\"])*\"|'(?:\\.|[^'])*'|[;{}]|[^\s;{}\"']+")
+_ELSEWHERE = ("mail", "stream")
+"""Blocks that no file included below `http` can add."""
+
+
+class Hole(NamedTuple):
+    """An open advisory; `is_used` says whether the configuration has what it needs."""
+
+    advisory: Advisory
+    is_used: bool
+
+    @property
+    def is_severe(self) -> bool:
+        return self.is_used and self.advisory.severity == "major"
+
+
+def open_in(build: NginxBuild) -> tuple[Advisory, ...]:
+    """The advisories that this build has no fix for, as far as is known."""
+    return tuple(one for one in ADVISORIES if _is_open(one, build))
+
+
+def holes(build: NginxBuild, tree: Iterable[Directive]) -> tuple[Hole, ...]:
+    """The open advisories of the build, with whether this configuration uses each."""
+    found = open_in(build)
+    if not found:
+        return ()
+    scopes = frozenset(_below(tree, frozenset()))
+    return tuple(Hole(one, uses(one, scopes)) for one in found)
+
+
+def http2_hole(build: NginxBuild) -> Advisory | None:
+    """The severe fault of the build that HTTP/2 opens, None for a build without."""
+    return next((one for one in open_in(build) if one.severity == "major" and "http2 on" in one.needs), None)
+
+
+def _is_open(one: Advisory, build: NginxBuild) -> bool:
+    if build.version < one.since or _has_fix(build.version, one.fixed):
+        return False
+    package = build.package
+    if package is None:
+        return True
+    if one.id in package.fixes:
+        return False
+    return not (package.manager == "dpkg" and one.debian and is_fixed(package.version, one.debian))
+
+
+def _has_fix(version: tuple[int, ...], fixed: tuple[tuple[int, ...], ...]) -> bool:
+    """Newer than the newest branch's fix, or than that of its own branch."""
+    return version >= max(fixed) or any(version[:2] == one[:2] and version >= one for one in fixed)
+
+
+_Head = tuple[str, ...]
+_Scope = frozenset[_Head]
+
+
+def _below(tree: Iterable[Directive], around: _Scope) -> Iterator[_Scope]:
+    """For each block, the directives that hold there: its own and those of the blocks around it."""
+    tree = tuple(tree)
+    heads = [head for item in tree for head in _heads(item)]
+    here = around | frozenset(heads)
+    yield here
+    for item in tree:
+        if item.block and item.name not in _TABLES:
+            yield from _below(item.block, here)
+
+
+def _heads(item: Directive) -> Iterator[_Head]:
+    if item.verbatim is not None:
+        yield from _users(item.verbatim)
+        return
+    rows = (item.block or ()) if item.name in _TABLES else ()
+    yield (item.name, *item.args)
+    if any(_CAPTURE.search(word) for one in (item, *rows) for word in one.args):
+        yield ("$captures",)
+
+
+def _users(text: str) -> Iterator[_Head]:
+    """The directives of the user's own lines, blocks and what is in them alike."""
+    words: list[str] = []
+    for word in _WORDS.findall(text):
+        if word.startswith("#"):
+            continue
+        if word not in ("{", "}", ";"):
+            words.append(word.strip("\"'"))
+            continue
+        if words:
+            yield ("?include",) if words[0] == "include" else tuple(words)
+            if any(map(_CAPTURE.search, words)):
+                yield ("$captures",)
+        words = []
+
+
+def uses(one: Advisory, scopes: Iterable[_Scope]) -> bool:
+    """Whether a configuration has what the advisory needs; what cannot be known counts as used."""
+    if not one.needs:
+        return True
+    wanted = [[need.split() for need in way.split(" + ")] for way in one.needs]
+    can_be_included = one.needs[0] not in _ELSEWHERE
+    return any(
+        (can_be_included and ("?include",) in scope)
+        or any(all(_has(scope, need) for need in way) for way in wanted)
+        for scope in scopes
+    )
+
+
+def _has(scope: _Scope, need: list[str]) -> bool:
+    name, *words = need
+    return any(head[0] == name and all(_among(word, head[1:]) for word in words) for head in scope)
+
+
+def _among(word: str, args: _Head) -> bool:
+    if word.endswith("*"):
+        return any(arg.startswith(word[:-1]) for arg in args)
+    return word in args
