@@ -154,7 +154,7 @@ class RefusedReload(_Order):
     """Code that cannot be imported lies on the disk until it is healed."""
 
     key = "refused-reload"
-    ends = "GenerationDropped"
+    ends = "ReleaseDropped"
 
     def strike(self) -> None:
         self.scene.is_broken_on_disk = True

@@ -125,7 +125,7 @@ def nginx_master(times: int) -> Outcome:
             wrong += [f"orphan {orphan.pid} is left" for orphan in orphans if _is_alive(orphan)]
         return judged(
             f"kill -9 of nginx's master, {_times(times)}",
-            f"0; newest configuration within {BACK_SECONDS:g} s, one generation",
+            f"0; newest configuration within {BACK_SECONDS:g} s, one configuration",
             stage, clients,
             back_seconds=_back(clients, moments, BACK_SECONDS),
             back_within=BACK_SECONDS,

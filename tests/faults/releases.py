@@ -41,7 +41,7 @@ def reloads(times: int) -> Outcome:
             if is_broken:
                 breaking[turn // 4 % len(breaking)]()
             end = stage.reload()["notice"]
-            if end != ("GenerationDropped" if is_broken else "Switched"):
+            if end != ("ReleaseDropped" if is_broken else "Switched"):
                 wrong.append(f"reload {turn} ended with {end}")
             served = served if is_broken else str(turn)
             if (answer := ask(stage.port, "GET", "/")).said != served:
@@ -182,7 +182,7 @@ def boot_too_slow(seconds: float) -> Outcome:
         said = str(end.get("problems", ""))
         wrong = (
             []
-            if end["notice"] == "GenerationDropped" and "healthy" in said
+            if end["notice"] == "ReleaseDropped" and "healthy" in said
             else [f"the reload ended with {end}"]
         )
         wrong += [] if ask(stage.port, "GET", "/").said == "0" else ["the old release does not serve"]

@@ -140,7 +140,7 @@ class Stage:
     def arbiter(self) -> psutil.Process:
         """Gunicorn's arbiter of the release that serves."""
         status = self.status()
-        (pid,) = (one["pid"] for one in status["generations"] if one["number"] == status["live"])
+        (pid,) = (one["pid"] for one in status["releases"] if one["number"] == status["live"])
         return psutil.Process(pid)
 
     def control(self) -> psutil.Process:

@@ -56,7 +56,7 @@ def _site() -> Iterator[tuple[Path, Path, Served]]:
 
 def _kill_a_worker(home: Path) -> None:
     status = json.loads(_do(home, "status", "--json").stdout)
-    (live,) = (one for one in status["generations"] if one["number"] == status["live"])
+    (live,) = (one for one in status["releases"] if one["number"] == status["live"])
     os.kill(live["workers"][0]["pid"], signal.SIGKILL)
     until(
         lambda: _do(home, "status", "--json").returncode == 0 and _pids(home) - {live["workers"][0]["pid"]},
@@ -66,7 +66,7 @@ def _kill_a_worker(home: Path) -> None:
 
 def _pids(home: Path) -> set[int]:
     status = json.loads(_do(home, "status", "--json").stdout)
-    return {worker["pid"] for one in status["generations"] for worker in one["workers"]}
+    return {worker["pid"] for one in status["releases"] for worker in one["workers"]}
 
 
 def _pages(run: Served) -> set[str]:

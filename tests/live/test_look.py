@@ -106,7 +106,7 @@ def test_prometheus_gets_every_request() -> None:
             run.get(path)
         until(lambda: requests(scraped(url, key(run))) >= 6, "six requests in the metrics")
         until(
-            lambda: scraped(url, key(run))["portico_generation_live[]"] == 1,
+            lambda: scraped(url, key(run))["portico_release_live[]"] == 1,
             "what is known of the processes is from now",
         )
         found = scraped(url, key(run))
@@ -115,8 +115,8 @@ def test_prometheus_gets_every_request() -> None:
         "4xx": 2,
         "5xx": 1,
     }
-    assert found["portico_workers[('generation', '1')]"] >= 1
-    assert found["portico_generation_live[]"] == 1
+    assert found["portico_workers[('release', '1')]"] >= 1
+    assert found["portico_release_live[]"] == 1
     assert found["portico_gateway_answers_total[]"] == 1  # the file
 
 

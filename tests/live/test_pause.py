@@ -203,6 +203,6 @@ def _ask(run: Served, answers: list[Any], over: threading.Event) -> None:
 
 def _workers(run: Served) -> list[int]:
     status = json.loads(portico("status", "--json", cwd=run.directory).stdout)
-    (live,) = [g for g in status["generations"] if g["number"] == status["live"]]
+    (live,) = [g for g in status["releases"] if g["number"] == status["live"]]
     assert Path(f"/proc/{live['pid']}").exists()
     return [worker["pid"] for worker in live["workers"]]

@@ -49,7 +49,7 @@ def _status(run: Served) -> dict[str, Any]:
 
 def _live(run: Served) -> dict[str, Any]:
     status = _status(run)
-    live: dict[str, Any] = next(one for one in status["generations"] if one["number"] == status["live"])
+    live: dict[str, Any] = next(one for one in status["releases"] if one["number"] == status["live"])
     return live | {"changed_on_disk": status["changed_on_disk"]}
 
 
@@ -80,7 +80,7 @@ def test_a_refused_reload_and_recycled_workers_cost_no_request(code: str, server
         assert shown.returncode == 0
         assert "a new worker cannot load the app (ModuleNotFoundError" in shown.stdout
         until(lambda: "cannot load the app: ModuleNotFoundError" in run.stderr(), "the notice")
-        line = 'portico_workers_cannot_load{generation="1"} 1'
+        line = 'portico_workers_cannot_load{release="1"} 1'
         until(lambda: line in _do(run, "metrics").stdout, "the metric")
         rewrite(run.directory / "app.py", code)
         until(lambda: run.get("/") and not before & set(_workers(run)), "both are replaced")
@@ -140,7 +140,7 @@ def test_rollback_says_that_the_code_was_changed_in_place() -> None:
         said = "release 1: 1 of its workers came up with other code than it began with (app.py)"
         until(lambda: said in run.stderr(), "the notice")
         assert "came up with other code" in _do(run, "status").stdout
-        line = 'portico_workers_other_code{generation="1"} 1'
+        line = 'portico_workers_other_code{release="1"} 1'
         until(lambda: line in _do(run, "metrics").stdout, "the metric")
 
 

@@ -119,7 +119,7 @@ def _named(run: Served, what: str) -> set[int]:
 
 def _workers(run: Served) -> set[int]:
     status = json.loads(portico("status", "--json", cwd=run.directory).stdout)
-    live = next(one for one in status["generations"] if one["number"] == status["live"])
+    live = next(one for one in status["releases"] if one["number"] == status["live"])
     return {worker["pid"] for worker in live["workers"]}
 
 

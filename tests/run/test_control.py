@@ -23,9 +23,7 @@ def test_status_tells_what_runs(site: Site) -> None:
     (seen,) = client.ask(str(site.runtime), "GET", "/status")
     assert (seen["pid"], seen["phase"], seen["live"]) == (site.pid, "serving", 1)
     assert seen["nginx"]["pid"] == site.gateway()
-    assert [(g["number"], g["status"], g["pid"]) for g in seen["generations"]] == [
-        (1, "well", site.arbiter())
-    ]
+    assert [(g["number"], g["status"], g["pid"]) for g in seen["releases"]] == [(1, "well", site.arbiter())]
     assert stat.S_IMODE((site.runtime / "control.sock").stat().st_mode) == 0o600
 
 
@@ -41,7 +39,7 @@ def test_broken_reload_ends_with_its_reason(site: Site) -> None:
     site.start()
     site.wish(refuse="unknown key")
     *_, last = client.ask(str(site.runtime), "POST", "/reload")
-    assert last["notice"] == "GenerationDropped"
+    assert last["notice"] == "ReleaseDropped"
     assert last["problems"][0]["what"] == "unknown key"
 
 

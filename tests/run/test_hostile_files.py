@@ -123,7 +123,7 @@ OTHERS = [("fifo", ""), ("folder", ""), ("link", "/dev/zero"), ("link", "/etc/sh
 def test_what_workers_tell_of_their_code_stops_no_watcher(shop: Served) -> None:
     runtime, _ = places(shop)
     told = status(shop)
-    server, pids = told["generations"][0]["pid"], iter(proc_pids())
+    server, pids = told["releases"][0]["pid"], iter(proc_pids())
     texts = [
         '{"zz": ' + DEEP,
         '{"limit": 1}',
@@ -138,7 +138,7 @@ def test_what_workers_tell_of_their_code_stops_no_watcher(shop: Served) -> None:
     last = (runtime / "workers" / f"{server}-failed.json", "text", '{"error": "the last \\u001b[31m file"}')
     write(*files, last)
     try:
-        until(lambda: "the last" in status(shop)["generations"][0]["cannot_load"], "the last file is read")
+        until(lambda: "the last" in status(shop)["releases"][0]["cannot_load"], "the last file is read")
         assert status(shop)["watchers"] == []
         assert "the last \\x1b[31m file" in said(shop.directory, "status").stdout
     finally:
@@ -188,7 +188,7 @@ def test_what_lies_in_place_of_the_app_s_log_holds_nothing_up(shop: Served, kind
     try:
         write((log, kind, text))
         told = status(shop)
-        assert told["generations"][0]["failing"]
+        assert told["releases"][0]["failing"]
         assert shop.get("/any").status_code == 200
         (now,) = client.ask(str(places(shop)[0]), "GET", "/live", once="1")
         assert now["house"]["phase"] == told["phase"]

@@ -111,7 +111,7 @@ class Pretended:
     def perform(self, action: Action) -> None:  # noqa: C901  a table, one row an action
         match action:
             case do.StartServer(number):
-                assert number not in self.servers, "one arbiter a generation"
+                assert number not in self.servers, "one arbiter a release"
                 assert not self.stop_asked, "nothing is started while stopping"
                 self.servers.add(number)
             case do.StartGateway():
@@ -256,7 +256,7 @@ def test_a_release_that_cannot_be_switched_to_is_dropped_and_the_old_one_serves_
     assert world.state.live == 2
     assert world.state.warm is not None
     assert world.state.warm.number == 1, "the way back is still there"
-    dropped = do.Say(notices.GenerationDropped(3, 1, (_NO_ROOM,)))
+    dropped = do.Say(notices.ReleaseDropped(3, 1, (_NO_ROOM,)))
     assert world.done[-4:] == [do.UseFiles(2), do.MakeLive(2), dropped, do.EndServer(3, Manner.DRAIN)]
     assert not any(isinstance(one, notices.Switched) and one.number == 3 for one in world.said)
 

@@ -76,7 +76,7 @@ def _answer_once(listener: socket.socket, word: bytes) -> None:
 # Sockets -----------------------------------------------------------------------------------------------
 
 
-def test_live_path_leads_to_the_generation_that_was_made_live(plan: Plan) -> None:
+def test_live_path_leads_to_the_release_that_was_made_live(plan: Plan) -> None:
     with switch.listen(plan, 1) as first, switch.listen(plan, 2) as second:
         switch.make_live(plan, 1)
         _answer_once(first, b"first")
@@ -85,7 +85,7 @@ def test_live_path_leads_to_the_generation_that_was_made_live(plan: Plan) -> Non
         _answer_once(second, b"second")
         assert _says(plan.socket) == b"second"
         _answer_once(first, b"still")
-        assert _says(plan.generation_socket(1)) == b"still"
+        assert _says(plan.release_socket(1)) == b"still"
 
 
 def test_making_live_what_is_live_leaves_no_draft(plan: Plan, runtime: Path) -> None:
@@ -102,8 +102,8 @@ def test_making_live_what_is_live_leaves_no_draft(plan: Plan, runtime: Path) -> 
 def test_path_that_a_server_unlinked_comes_back_with_its_queue(plan: Plan) -> None:
     with switch.listen(plan, 1) as listener:
         waiting = socket.socket(socket.AF_UNIX)
-        waiting.connect(plan.generation_socket(1))
-        Path(plan.generation_socket(1)).unlink()
+        waiting.connect(plan.release_socket(1))
+        Path(plan.release_socket(1)).unlink()
         switch.take_down(plan)
         switch.restore(plan, 1)
         switch.make_live(plan, 1)
@@ -527,7 +527,7 @@ def test_work_in_the_background_returns_raises_and_is_not_waited_for() -> None:
 
 
 def test_requests_with_the_app_are_counted(plan: Plan) -> None:
-    path = plan.generation_socket(1)
+    path = plan.release_socket(1)
     with switch.listen(plan, 1) as listener, socket.socket(socket.AF_UNIX) as client:
         assert _count(path) == (0, 0)
         client.connect(path)

@@ -20,7 +20,7 @@ def test_new_release_under_load_loses_nothing(site: Site, clients: Callable[...,
             site.wish(release=f"r{turn}")
             site.reload()
             site.hear("Switched")
-            site.hear("GenerationLeft")
+            site.hear("ReleaseLeft")
     assert load.failed == []
     assert set(load.answers) == {f"r{turn}" for turn in range(6)}
     assert site.get() == (200, "r5")
@@ -36,14 +36,14 @@ def test_broken_release_under_load_is_dropped(site: Site, clients: Callable[...,
     with clients() as load:
         app.write_text("import no_such_module\n")
         site.reload()
-        assert site.hear("GenerationDropped")["code"] in (3, 4)
+        assert site.hear("ReleaseDropped")["code"] in (3, 4)
         app.write_text(good)
         site.wish(refuse="unknown key")
         site.reload()
-        assert "unknown key" in str(site.hear("GenerationDropped")["problems"])
+        assert "unknown key" in str(site.hear("ReleaseDropped")["problems"])
         site.wish(extra="no_such_directive;")
         site.reload()
-        assert "unknown directive" in str(site.hear("GenerationDropped")["problems"])
+        assert "unknown directive" in str(site.hear("ReleaseDropped")["problems"])
         site.wish(release="next")
         site.reload()
         site.hear("Switched")
@@ -82,11 +82,11 @@ def test_request_in_flight_survives_the_switch(site: Site) -> None:
     assert answer() == (200, "old")
 
 
-def test_old_generations_leave_no_trace(site: Site) -> None:
+def test_old_releases_leave_no_trace(site: Site) -> None:
     site.start()
     for _ in range(3):
         site.reload()
-        site.hear("GenerationLeft")
+        site.hear("ReleaseLeft")
     names = sorted(path.name for path in site.runtime.iterdir())
     assert [name for name in names if name.startswith("app")] == [
         *("app-4.sock", "app-4.sock.keep", "app.1.sock", "app.2.sock", "app.3.sock", "app.sock"),

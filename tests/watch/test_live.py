@@ -16,7 +16,7 @@ from tests.support import private_directory, run_out
 
 HOUSE: dict[str, Any] = {
     "up_seconds": 1.0, "connections": 0, "queue": {"waiting": 0, "with_app": 0}, "memory": 1, "nginx": {"memory": 1},
-    "generations": [], "restarts": {}, "live": 1, "servers": [],
+    "releases": [], "restarts": {}, "live": 1, "servers": [],
 }  # fmt: skip
 
 

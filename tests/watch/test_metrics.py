@@ -24,7 +24,7 @@ HOUSE: dict[str, Any] = {
     "queue": {"waiting": 1, "with_app": 2},
     "memory": 1,
     "nginx": {"memory": 2},
-    "generations": [{"number": 4, "memory": 9, "workers": [{"pid": 77, "memory": 5}]}],
+    "releases": [{"number": 4, "memory": 9, "workers": [{"pid": 77, "memory": 5}]}],
     "restarts": {"nginx": 1},
     "workers_started": 2,
     "live": 4,

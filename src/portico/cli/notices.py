@@ -73,12 +73,12 @@ def _sentence(item: notices.Notice) -> str:  # noqa: C901  a table, one row a ki
                 f"max_memory ({short_size(limit)}) is too small: a worker has {short_size(memory)} when it has just"
                 f" loaded the app; workers are replaced at {short_size(instead)} instead"
             )
-        case notices.GenerationDropped(number, _, problems):
+        case notices.ReleaseDropped(number, _, problems):
             words = "\n".join(str(problem) for problem in problems)
             return bad(f"release {number} was dropped, the previous one keeps serving") + (
                 f"\n{words}" if words else ""
             )
-        case notices.GenerationLeft(number, killed):
+        case notices.ReleaseLeft(number, killed):
             return warned(f"release {number} did not finish in time and was ended") if killed else ""
         case notices.Stopping(up_to_seconds):
             return faint(
@@ -200,7 +200,7 @@ def priority(item: notices.Notice) -> Priority:  # noqa: C901  a table, one row 
             return Priority.ERROR
         case notices.OtherCode() | notices.LargeWorker():
             return Priority.WARNING
-        case notices.Restarting() | notices.Stuck() | notices.GenerationLeft() | notices.OldWorkerEnded():
+        case notices.Restarting() | notices.Stuck() | notices.ReleaseLeft() | notices.OldWorkerEnded():
             return Priority.WARNING
         case notices.BehindProxy():
             return Priority.WARNING
@@ -213,7 +213,7 @@ def priority(item: notices.Notice) -> Priority:  # noqa: C901  a table, one row 
         ):
             return Priority.WARNING
         case (
-            notices.GenerationDropped()
+            notices.ReleaseDropped()
             | notices.LastServer()
             | notices.NoServer()
             | notices.SiteDown()

@@ -77,7 +77,7 @@ def follow(runtime: str, what: str, *, is_json: bool, **parameters: str) -> None
     for step in client.ask(runtime, "POST", what, **parameters):
         if step["notice"] in _DONE[what]:
             code = 0
-        elif step["notice"] == "GenerationDropped":
+        elif step["notice"] == "ReleaseDropped":
             code = step["code"]
         elif step["notice"] in ("SiteDown", "SiteRefused"):
             code = step.get("code", FAILED)
@@ -121,7 +121,7 @@ def _sentence(step: dict[str, object]) -> str:  # noqa: C901  a table, one row a
             return output.warned(other_code(int(str(step["number"])), step["files"], ()))
         case "Refused":
             return "\n".join(_problems([step["problem"]]))
-        case "GenerationDropped":
+        case "ReleaseDropped":
             what = "the new release was dropped, the previous one keeps serving"
             head = output.bad(what if step["number"] else "nothing was changed")
             return "\n".join([head, *_problems(step["problems"])])

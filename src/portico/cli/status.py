@@ -75,7 +75,7 @@ def starting_line(told: dict[str, Any]) -> str:
 
 def _serves(status: dict[str, Any]) -> bool:
     """Whether the live release has what it needs to answer; a site that is still starting counts as well."""
-    live = [one for one in status["generations"] if one["number"] == status["live"]]
+    live = [one for one in status["releases"] if one["number"] == status["live"]]
     return not any(one["status"] == "resting" for one in (*live, status["nginx"]))
 
 
@@ -89,9 +89,9 @@ def _lines(status: dict[str, Any]) -> list[str]:
         f"  portico    {status['phase']}, pid {status['pid']}, for {up}, {_size(status['memory'])}",
         f"  nginx      {_nginx(status)}",
     ]
-    for generation in status["generations"]:
-        lines += _generation(generation, is_live=generation["number"] == status["live"])
-        lines += _troubles(generation, status)
+    for release in status["releases"]:
+        lines += _release(release, is_live=release["number"] == status["live"])
+        lines += _troubles(release, status)
     lines += _state_lines(status)
     lines += comparison(status)
     lines += [f"  server     {_server(server)}" for server in status["servers"]]
@@ -108,35 +108,35 @@ def _lines(status: dict[str, Any]) -> list[str]:
     return [*lines, *_plan(status["plan"]), f"  log        {status['access_log']}"]
 
 
-def _generation(generation: dict[str, Any], *, is_live: bool) -> list[str]:
-    live, workers = ", live" if is_live else "", generation["workers"]
-    head = f"  release {generation['number']:<2d} {_life(generation)}{live}"
+def _release(release: dict[str, Any], *, is_live: bool) -> list[str]:
+    live, workers = ", live" if is_live else "", release["workers"]
+    head = f"  release {release['number']:<2d} {_life(release)}{live}"
     if not workers:
         return [head]
-    wanted = generation["wanted_workers"]
+    wanted = release["wanted_workers"]
     count = f"{len(workers)}" if wanted in (None, len(workers)) else f"{len(workers)} of {wanted}"
     rows = [
         f"             pid {worker['pid']:<8d} {lasting(worker['up_seconds']):>6s} {_size(worker['memory']):>8s}"
         for worker in workers[:_MOST_WORKERS]
     ]
     more = [f"             and {len(workers) - _MOST_WORKERS} more"] if len(workers) > _MOST_WORKERS else []
-    return [head, f"  workers    {count}; with the arbiter {_size(generation['memory'])}", *rows, *more]
+    return [head, f"  workers    {count}; with the arbiter {_size(release['memory'])}", *rows, *more]
 
 
-def _troubles(generation: dict[str, Any], status: dict[str, Any]) -> list[str]:
+def _troubles(release: dict[str, Any], status: dict[str, Any]) -> list[str]:
     """That its workers cannot be replaced, or have other code than the release began with."""
-    number, other, made = generation["number"], generation["other_code"], []
-    if failing := generation["failing"]:
+    number, other, made = release["number"], release["other_code"], []
+    if failing := release["failing"]:
         made.append(output.bad(f"  failing    {failing['answer']}"))
         made += [f"             {line}" for line in failing["hint"].splitlines()]
-    if error := generation["cannot_load"]:
+    if error := release["cannot_load"]:
         what = f"a new worker cannot load the app ({error}): the workers that loaded it keep serving"
         made.append(output.bad(f"  broken     {what}"))
     if other["pids"]:
         made.append(output.warned(f"  code       {other_code(number, other['files'], other['pids'])}"))
     elif status["changed_on_disk"] and number == status["live"]:
         made.append(output.warned(f"  code       {other_code(number, status['changed_on_disk'], ())}"))
-    if limit := generation["memory_limit"]:
+    if limit := release["memory_limit"]:
         what = f"max_memory is less than the app needs to start; workers are replaced at {short_size(limit)}"
         made.append(output.warned(f"  memory     {what}"))
     return made

@@ -61,7 +61,7 @@ def _head(house: dict[str, Any], width: int) -> list[str]:
 
 
 def _flow(item: dict[str, Any], width: int) -> list[str]:
-    """clients -> nginx -> generations -> workers."""
+    """clients -> nginx -> releases -> workers."""
     house, now = item["house"], item["now"]
     nginx = house["nginx"]
     own = f"{rate(now['nginx'])}/s answered by itself, " if now["nginx"] else ""
@@ -69,8 +69,8 @@ def _flow(item: dict[str, Any], width: int) -> list[str]:
         f"{'clients':<14}{counted(house['connections'], 'connection')}",
         f"  {_arrow(now['rate'])} {'nginx':<10}{own}{_life(nginx)}, {_mib(nginx['memory'])}",
     ]
-    for one in house["generations"]:
-        rows += _generation(one, house, now)
+    for one in house["releases"]:
+        rows += _release(one, house, now)
     for server in house["servers"]:
         if server["name"] != "app":
             came = _arrow(now["upstreams"].get(server["name"], 0))
@@ -78,7 +78,7 @@ def _flow(item: dict[str, Any], width: int) -> list[str]:
     return [cut(row, width) for row in rows]
 
 
-def _generation(one: dict[str, Any], house: dict[str, Any], now: dict[str, Any]) -> list[str]:
+def _release(one: dict[str, Any], house: dict[str, Any], now: dict[str, Any]) -> list[str]:
     workers, rates = one["workers"], now["workers"]
     is_live = one["number"] == house["live"]
     total = sum(rates.get(str(worker["pid"]), 0) for worker in workers)

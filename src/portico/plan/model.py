@@ -303,8 +303,8 @@ class Tracing:
 class Plan:
     """Everything that will be done: same Site and Place, same Plan.
 
-    `socket` is the live path nginx connects to; every generation of the app listens on a path of its own
-    beside it (`generation_socket`). `booting` is a flag file: while it exists nginx says "starting", not
+    `socket` is the live path nginx connects to; every release of the app listens on a path of its own
+    beside it (`release_socket`). `booting` is a flag file: while it exists nginx says "starting", not
     "down". `access_log` holds one JSON line a request.
     """
 
@@ -393,7 +393,7 @@ class Plan:
             item.address.removeprefix("unix:") for item in servers if item.address.startswith("unix:")
         )
 
-    def generation_socket(self, number: int) -> str:
+    def release_socket(self, number: int) -> str:
         return self.socket.removesuffix(".sock") + f"-{number}.sock"
 
     def file(self, path: str) -> File:

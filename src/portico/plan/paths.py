@@ -138,7 +138,7 @@ class Paths:
 
     @property
     def longest_socket(self) -> str:
-        """The longest socket path that a generation may need."""
+        """The longest socket path that a release may need."""
         return f"{self.runtime}/app-99999.sock"
 
     @property

@@ -60,20 +60,20 @@ class Reloading(Struct, frozen=True):
 
 
 class Booting(Struct, frozen=True):
-    """A new generation has its plan and starts beside the old one."""
+    """A new release has its plan and starts beside the old one."""
 
     number: int
 
 
 class Switched(Struct, frozen=True):
-    """New requests go to this generation; `took_seconds` is the time since it was asked for."""
+    """New requests go to this release; `took_seconds` is the time since it was asked for."""
 
     number: int
     took_seconds: float
 
 
 class CanaryServes(Struct, frozen=True):
-    """A new generation gets `tenths` of the requests, until it is promoted or aborted."""
+    """A new release gets `tenths` of the requests, until it is promoted or aborted."""
 
     number: int
     tenths: int
@@ -81,14 +81,14 @@ class CanaryServes(Struct, frozen=True):
 
 
 class CanaryLeft(Struct, frozen=True):
-    """The generation before it gets everything again; `why` when nobody asked for it."""
+    """The release before it gets everything again; `why` when nobody asked for it."""
 
     number: int
     why: str = ""
 
 
 class RolledBack(Struct, frozen=True):
-    """Requests go to generation `number` again, which was kept warm; `bad` leaves."""
+    """Requests go to release `number` again, which was kept warm; `bad` leaves."""
 
     number: int
     bad: int
@@ -130,16 +130,16 @@ class Refused(Struct, frozen=True):
     problem: Problem
 
 
-class GenerationDropped(Struct, frozen=True):
-    """A reload failed, the old generation serves on; `code` is what the reload command exits with."""
+class ReleaseDropped(Struct, frozen=True):
+    """A reload failed, the old release serves on; `code` is what the reload command exits with."""
 
     number: int
     code: int
     problems: tuple[Problem, ...]
 
 
-class GenerationLeft(Struct, frozen=True):
-    """An old generation finished what it had; `killed` when it did not in time."""
+class ReleaseLeft(Struct, frozen=True):
+    """An old release finished what it had; `killed` when it did not in time."""
 
     number: int
     killed: bool
@@ -372,8 +372,8 @@ class WatcherRecovered(Struct, frozen=True):
 Notice = (
     Starting | Ready | AppFails | AppWorks
     | Restarting | Recovered | Stuck | Reloading | Booting | Switched | CanaryServes
-    | CanaryLeft | RolledBack | Refused | GenerationDropped
-    | GenerationLeft | Stopping | Hurrying | NginxSaid | ServerSaid
+    | CanaryLeft | RolledBack | Refused | ReleaseDropped
+    | ReleaseLeft | Stopping | Hurrying | NginxSaid | ServerSaid
     | NoServer | OldWorkerEnded | DiskFull | DiskBack | BehindProxy
     | ServerOut | ServerBack | ServerDrained | LastServer | Packing | Packed | Trouble
     | WatcherFailed | WatcherRecovered | TookOver | CannotLoad | OtherCode | LargeWorker

@@ -80,26 +80,24 @@ _USUAL = frozenset({"2xx", "3xx", "4xx", "5xx", "left", "maintenance"})
 
 
 def _of_house(house: Mapping[str, Any]) -> Iterator[Iterator[str]]:
-    generations = house["generations"]
-    workers = [
-        ({"generation": str(one["number"])}, worker) for one in generations for worker in one["workers"]
-    ]
+    releases = house["releases"]
+    workers = [({"release": str(one["number"])}, worker) for one in releases for worker in one["workers"]]
     yield _gauge("up_seconds", "For how long Portico has run.", [({}, house["up_seconds"])])
     yield _gauge("connections", "Client connections that are open.", [({}, house["connections"])])
     yield _gauge("queue_waiting", "Requests that wait for a worker.", [({}, house["queue"]["waiting"])])
     yield _gauge("workers_busy", "Requests that workers have in hand.", [({}, house["queue"]["with_app"])])
     yield _gauge(
-        "workers", "Workers that run, by generation.",
-        (({"generation": str(one["number"])}, len(one["workers"])) for one in generations),
+        "workers", "Workers that run, by release.",
+        (({"release": str(one["number"])}, len(one["workers"])) for one in releases),
     )  # fmt: skip
     yield _gauge(
-        "workers_cannot_load", "1 when a new worker of the generation cannot load the app, by generation.",
-        (({"generation": str(one["number"])}, int(bool(one.get("cannot_load")))) for one in generations),
+        "workers_cannot_load", "1 when a new worker of the release cannot load the app, by release.",
+        (({"release": str(one["number"])}, int(bool(one.get("cannot_load")))) for one in releases),
     )  # fmt: skip
     yield _gauge(
-        "workers_other_code", "Workers with other code than their generation began with, by generation.",
-        (({"generation": str(one["number"])}, len(one.get("other_code", {}).get("pids", ())))
-         for one in generations),
+        "workers_other_code", "Workers with other code than their release began with, by release.",
+        (({"release": str(one["number"])}, len(one.get("other_code", {}).get("pids", ())))
+         for one in releases),
     )  # fmt: skip
     yield _gauge(
         "worker_memory_bytes", "Memory of a worker; what workers share is divided among them.",
@@ -108,7 +106,7 @@ def _of_house(house: Mapping[str, Any]) -> Iterator[Iterator[str]]:
     yield _gauge(
         "memory_bytes", "Memory of Portico, nginx and the app server, each with all its processes.",
         [({"part": "portico"}, house["memory"]), ({"part": "nginx"}, house["nginx"]["memory"]),
-         ({"part": "app"}, sum(one["memory"] for one in generations))],
+         ({"part": "app"}, sum(one["memory"] for one in releases))],
     )  # fmt: skip
     yield _counter(
         "restarts_total", "Processes that ended and were started again.", _by("process", house["restarts"])
@@ -116,8 +114,8 @@ def _of_house(house: Mapping[str, Any]) -> Iterator[Iterator[str]]:
     yield _counter(
         "workers_started_total", "Workers that were seen to start.", [({}, house["workers_started"])]
     )
-    yield _gauge("generation_live", "The generation that gets the requests.", [({}, house["live"])])
-    yield _gauge("generations", "Generations that run: two during a reload.", [({}, len(generations))])
+    yield _gauge("release_live", "The release that gets the requests.", [({}, house["live"])])
+    yield _gauge("releases", "Releases that run: two during a reload.", [({}, len(releases))])
     servers = house.get("servers") or ()
     yield _gauge(
         "server_in", "1 for a server of the upstream that gets requests, 0 for one that is out.",

@@ -252,7 +252,7 @@ class Live:
         memory = [
             known["memory"],
             known["nginx"]["memory"],
-            sum(one["memory"] for one in known["generations"]),
+            sum(one["memory"] for one in known["releases"]),
         ]
         self._moments.tick(time.time(), memory=memory, **known["queue"], connections=known["connections"])
         marks, self._new_marks = self._new_marks, []
@@ -314,7 +314,7 @@ class Live:
         assert self._house is not None
         told = await self._house()
         self._known_at = time.monotonic()
-        pids = {worker["pid"] for one in told["generations"] for worker in one["workers"]}
+        pids = {worker["pid"] for one in told["releases"] for worker in one["workers"]}
         if self._pids is not None:
             self._workers_started += len(pids - self._pids)
         self._pids = pids

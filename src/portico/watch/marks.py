@@ -17,7 +17,7 @@ def mark(told: dict[str, Any]) -> dict[str, Any] | None:
         "TookOver": ("bad", f"back to release {number}"),
         "CannotLoad": ("bad", f"a worker of release {number} cannot load the app"),
         "OtherCode": ("warn", f"release {number} has other code"),
-        "GenerationDropped": ("bad", f"release {number} dropped"),
+        "ReleaseDropped": ("bad", f"release {number} dropped"),
         "Restarting": ("bad", f"{told.get('name')} ended ({told.get('code')})"),
         "Recovered": ("good", f"{told.get('name')} is back"),
         "Stuck": ("bad", f"{told.get('name')} did not become well"),

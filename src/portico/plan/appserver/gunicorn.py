@@ -26,7 +26,7 @@ _DOCS = "https://docs.gunicorn.org/en/stable/settings.html#"
 
 
 def gunicorn_process(site: Site, place: Place, capacity: Capacity) -> Process:
-    """The command that runs a generation of the app."""
+    """The command that runs a release of the app."""
     return Process(
         name="gunicorn",
         argv=(

@@ -33,7 +33,7 @@ _HEADERS = 64 * 1024 - 1
 
 
 def uwsgi_process(site: Site, place: Place) -> Process:
-    """The command that runs a generation of the app. Raises UsageError without uWSGI or for an ASGI app."""
+    """The command that runs a release of the app. Raises UsageError without uWSGI or for an ASGI app."""
     if site.is_asgi:
         raise UsageError(
             Problem(site.cause("workers.server"), "uWSGI cannot run an ASGI app", 'use server = "gunicorn"')

@@ -90,7 +90,7 @@ class Orders:
             if isinstance(item, notices.Switched) and scaled:
                 workers = self._scale.workers(item.number)
                 yield {"notice": "WorkersReset", "workers": workers, "before": scaled}
-            if isinstance(item, notices.GenerationDropped):
+            if isinstance(item, notices.ReleaseDropped):
                 async for more in self.code_on_disk(self._pump.state.live):
                     yield more
 
@@ -112,7 +112,7 @@ class Orders:
 
     async def _status(self, _: control.Parameters) -> AsyncGenerator[object, None]:
         live = self._pump.state.live
-        if (serving := self._pump.state.generation(live)) and serving.fails:
+        if (serving := self._pump.state.release(live)) and serving.fails:
             await self._world.ask_again(live)
         changed = await in_background(lambda: self.workers.changed_on_disk(live))
         told: dict[str, Any] = {"requests": await self.served.tell(), "changed_on_disk": list(changed)}
@@ -128,7 +128,7 @@ class Orders:
 
         def look() -> dict[str, Any]:
             used, plan = usage.usage(told, wanted), world.in_force
-            for one in used["generations"]:
+            for one in used["releases"]:
                 one |= self.workers.status(one["number"], one["pid"])
             gateway = [worker["pid"] for worker in used["nginx"]["workers"]]
             return used | {

@@ -131,7 +131,7 @@ class Pause:
 
     def _requests(self, state: str) -> int:
         plans = self._world.plans.items()
-        return quiet.requests(frozenset(plan.generation_socket(number) for number, plan in plans), state)
+        return quiet.requests(frozenset(plan.release_socket(number) for number, plan in plans), state)
 
     def _nudge(self) -> None:
         for pid in self._workers():

@@ -27,7 +27,7 @@ class Scale:
         self._wanted: dict[int, int] = {}
 
     def workers(self, number: int) -> int:
-        """How many that generation is to have: its server begins with the configured number whenever it starts."""
+        """How many that release is to have: its server begins with the configured number whenever it starts."""
         return self._wanted.get(self._world.pids().get(number, 0), self._world.plans[number].workers)
 
     def changed(self, number: int) -> int:
@@ -36,7 +36,7 @@ class Scale:
         return 0 if plan is None or self.workers(number) == plan.workers else self.workers(number)
 
     async def to(self, number: int, count: str) -> AsyncGenerator[dict[str, Any], None]:
-        """Change the workers of that generation, and tell what it has then. Raises PorticoError when it cannot."""
+        """Change the workers of that release, and tell what it has then. Raises PorticoError when it cannot."""
         server, wanted = self._server(number), _number(count)
         load = await in_background(lambda: _load(server))
         if problem := impossible(wanted, load):

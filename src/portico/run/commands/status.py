@@ -19,7 +19,7 @@ from portico.run.notices import Notice
 
 
 def status(state: State, plan: Plan, pids: Mapping[int, int], now: float) -> dict[str, Any]:
-    """`pids` are the first process of each generation and, under 0, nginx; `now` is the machine's time."""
+    """`pids` are the first process of each release and, under 0, nginx; `now` is the machine's time."""
     return {
         "name": plan.name,
         "app": plan.app,
@@ -32,13 +32,13 @@ def status(state: State, plan: Plan, pids: Mapping[int, int], now: float) -> dic
         "live": state.live,
         "gateway": plan.shared,
         "nginx": _life(state.gateway, pids.get(0), now),
-        "generations": [
+        "releases": [
             {
                 "number": g.number,
                 **_life(g.life, pids.get(g.number), now),
                 "failing": {"answer": g.life.answer, "hint": g.life.hint} if g.fails else None,
             }
-            for g in state.generations
+            for g in state.releases
         ],
         "canary": _canary(state, plan, now),
         "files": f"{plan.runtime}/conf",

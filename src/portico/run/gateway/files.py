@@ -1,6 +1,6 @@
 """Configuration on disk: write it to a fresh directory, let nginx read exactly those bytes, then switch (D8).
 
-`conf-N` holds the files of generation N and is never edited; `conf` is a symlink to the one nginx uses.
+`conf-N` holds the files of release N and is never edited; `conf` is a symlink to the one nginx uses.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def directory(runtime: str, number: int) -> Path:
 
 
 def link(runtime: str) -> Path:
-    """What nginx is started with: the same path whichever generation's files are in force."""
+    """What nginx is started with: the same path whichever release's files are in force."""
     return Path(runtime) / "conf"
 
 
@@ -49,7 +49,7 @@ def next_number(runtime: str) -> int:
 
 
 def write(plan: Plan, number: int, out: Collection[str] = (), material: Material | None = None) -> None:
-    """Write the plan's files to the generation's own directory, those servers taken out. Raises OSError."""
+    """Write the plan's files to the release's own directory, those servers taken out. Raises OSError."""
     fresh = directory(plan.runtime, number)
     fresh.mkdir(exist_ok=True)
     write_files([file for file in plan.files if not _is_there(file, fresh)], fresh)
@@ -154,7 +154,7 @@ def tested(plan: Plan, where: Path) -> tuple[Problem, ...]:
 
 
 def use(runtime: str, number: int) -> None:
-    """Put that generation's files in force for nginx's next start or reload."""
+    """Put that release's files in force for nginx's next start or reload."""
     if _named(link(runtime)) == directory(runtime, number).name:
         return
     draft = link(runtime).with_suffix(".next")
@@ -172,7 +172,7 @@ def _named(path: Path) -> str:
 
 
 def prune(runtime: str, keep: Collection[int]) -> None:
-    """Remove the directories of all other generations."""
+    """Remove the directories of all other releases."""
     kept = {directory(runtime, number).name for number in keep}
     for path in Path(runtime).glob("conf-*"):
         if path.name not in kept:

@@ -186,7 +186,7 @@ def _ended(told: object, name: str) -> dict[str, Any]:
 
 
 def _dropped(problems: tuple[Problem, ...]) -> dict[str, Any]:
-    return {"notice": "GenerationDropped", "number": 0, "code": FAILED, **_told(problems)}
+    return {"notice": "ReleaseDropped", "number": 0, "code": FAILED, **_told(problems)}
 
 
 def _down(name: str, reason: str, code: int) -> dict[str, Any]:

@@ -78,7 +78,7 @@ class Sites:
                 return
             if isinstance(item, notices.Switched):
                 self._reconcile()
-            if isinstance(item, notices.GenerationDropped):
+            if isinstance(item, notices.ReleaseDropped):
                 self._next = None
             say(item)
 
@@ -227,7 +227,7 @@ class Sites:
         with self._board.follow() as items:
             tell(was.ReloadAsked())
             async for item in until_reloaded(items):
-                if isinstance(item, notices.GenerationDropped):
+                if isinstance(item, notices.ReleaseDropped):
                     return item.problems
         return ()
 

@@ -36,7 +36,7 @@ class CheckFiles(Struct, frozen=True):
 
 
 class UseFiles(Struct, frozen=True):
-    """Point nginx's configuration at this generation's files."""
+    """Point nginx's configuration at this release's files."""
 
     number: int
 
@@ -61,7 +61,7 @@ class AskServer(Struct, frozen=True):
 
 
 class MakeLive(Struct, frozen=True):
-    """Put this generation's socket on the paths nginx connects to, and the canary's on `tenths` of them."""
+    """Put this release's socket on the paths nginx connects to, and the canary's on `tenths` of them."""
 
     number: int
     canary: int = 0
@@ -73,19 +73,19 @@ class TakeDown(Struct, frozen=True):
 
 
 class EmptyQueue(Struct, frozen=True):
-    """Hang up on the requests that wait at the socket of a generation whose server has ended: nobody will read them."""
+    """Hang up on the requests that wait at the socket of a release whose server has ended: nobody will read them."""
 
     number: int
 
 
 class WatchQueue(Struct, frozen=True):
-    """Tell when nothing waits at this generation's socket any more: QueueEmpty."""
+    """Tell when nothing waits at this release's socket any more: QueueEmpty."""
 
     number: int
 
 
 class Forget(Struct, frozen=True):
-    """The generation is gone: remove its socket and stop asking it."""
+    """The release is gone: remove its socket and stop asking it."""
 
     number: int
 

@@ -10,7 +10,7 @@ from portico.run.machine import action as do
 from portico.run.machine import crash, reload, start, stop, undone
 from portico.run.machine import event as was
 from portico.run.machine.action import Action, Manner
-from portico.run.machine.state import KILLED_SECONDS, Generation, Phase, State, Status, Step, then
+from portico.run.machine.state import KILLED_SECONDS, Phase, Release, State, Status, Step, then
 from portico.run.machine.words import SERVER, silent_gateway, silent_server, unkillable
 
 BY_SIGKILL = -9
@@ -28,11 +28,11 @@ def tick(state: State, _: was.Tick, now: float) -> Step:
     if state.gateway.is_due(now):
         state, more = _gateway_due(state, now)
         actions.extend(more)
-    for number in [generation.number for generation in state.generations]:
+    for number in [release.number for release in state.releases]:
         # Looked up again each time: what was due first may have changed or ended the others.
-        generation = state.generation(number)
-        if generation is not None and generation.life.is_due(now):
-            state, more = _generation_due(state, generation, now)
+        release = state.release(number)
+        if release is not None and release.life.is_due(now):
+            state, more = _release_due(state, release, now)
             actions.extend(more)
     return state, tuple(actions)
 
@@ -49,7 +49,7 @@ def _gateway_due(state: State, now: float) -> Step:
     return stop.fail(state, UNHEALTHY, (silent_gateway(state),), now)
 
 
-def _generation_due(state: State, generation: Generation, now: float) -> Step:
+def _release_due(state: State, release: Release, now: float) -> Step:
     handlers = {
         Status.RESTING: _start_again,
         Status.WARM: reload.linger,
@@ -57,15 +57,15 @@ def _generation_due(state: State, generation: Generation, now: float) -> Step:
         Status.LEAVING: _kill,
         Status.BOOTING: _too_late,
     }
-    return handlers[generation.life.status](state, generation, now)
+    return handlers[release.life.status](state, release, now)
 
 
-def _start_again(state: State, generation: Generation, now: float) -> Step:
-    number, crashes = generation.number, generation.life.crashes
+def _start_again(state: State, release: Release, now: float) -> Step:
+    number, crashes = release.number, release.life.crashes
     if state.phase is Phase.STOPPING:
-        return state.having(replace(generation, life=replace(generation.life, due=None))), ()
-    generation = replace(generation, was_killed=False)
-    return state.having(generation.to(Status.BOOTING, now, state.patience.start_seconds)), (
+        return state.having(replace(release, life=replace(release.life, due=None))), ()
+    release = replace(release, was_killed=False)
+    return state.having(release.to(Status.BOOTING, now, state.patience.start_seconds)), (
         do.SetBooting(on=crashes < LOOPING),
         do.StartServer(number),
         do.AskServer(number, answers=1),
@@ -73,42 +73,42 @@ def _start_again(state: State, generation: Generation, now: float) -> Step:
 
 
 def queue_empty(state: State, event: was.QueueEmpty, now: float) -> Step:
-    generation = state.generation(event.number)
-    if generation is None or generation.life.status is not Status.LINGERING:
+    release = state.release(event.number)
+    if release is None or release.life.status is not Status.LINGERING:
         return state, ()
-    return _send_away(state, generation, now)
+    return _send_away(state, release, now)
 
 
-def _send_away(state: State, generation: Generation, now: float) -> Step:
-    state = state.having(generation.to(Status.LEAVING, now, state.patience.stop_seconds))
-    return state, (do.EndServer(generation.number, Manner.DRAIN),)
+def _send_away(state: State, release: Release, now: float) -> Step:
+    state = state.having(release.to(Status.LEAVING, now, state.patience.stop_seconds))
+    return state, (do.EndServer(release.number, Manner.DRAIN),)
 
 
-def _kill(state: State, generation: Generation, now: float) -> Step:
-    if generation.was_killed:
-        return _given_up(state, generation, now)
-    life = replace(generation.life, due=now + KILLED_SECONDS)
-    state = state.having(replace(generation, life=life, was_killed=True))
-    return state, (do.EndServer(generation.number, Manner.KILL),)
+def _kill(state: State, release: Release, now: float) -> Step:
+    if release.was_killed:
+        return _given_up(state, release, now)
+    life = replace(release.life, due=now + KILLED_SECONDS)
+    state = state.having(replace(release, life=life, was_killed=True))
+    return state, (do.EndServer(release.number, Manner.KILL),)
 
 
-def _given_up(state: State, generation: Generation, now: float) -> Step:
+def _given_up(state: State, release: Release, now: float) -> Step:
     """It was killed and does not end: whatever waits for that goes on as if it had."""
     said = do.Say(notices.Trouble(unkillable(SERVER)))
-    exited = was.ServerExited(generation.number, BY_SIGKILL)
+    exited = was.ServerExited(release.number, BY_SIGKILL)
     return then(state, (said,), lambda s, t: crash.server_exited(s, exited, t), now)
 
 
-def _too_late(state: State, generation: Generation, now: float) -> Step:
-    if generation.was_killed:
-        return _given_up(state, generation, now)
-    problems = (silent_server(state, generation),)
+def _too_late(state: State, release: Release, now: float) -> Step:
+    if release.was_killed:
+        return _given_up(state, release, now)
+    problems = (silent_server(state, release),)
     if state.phase is Phase.STOPPING:
-        return _kill(state, generation, now)
+        return _kill(state, release, now)
     if state.phase is Phase.STARTING:
         return stop.fail(state, UNHEALTHY, problems, now)
-    if generation.number != state.live:
-        return reload.drop(state, generation.number, UNHEALTHY, problems, now)
+    if release.number != state.live:
+        return reload.drop(state, release.number, UNHEALTHY, problems, now)
     # A restart that hangs: ended like a crash, its exit brings the next attempt.
-    state, actions = _kill(state, generation, now)
-    return state, (do.Say(notices.Stuck(SERVER, generation.life.answer)), *actions)
+    state, actions = _kill(state, release, now)
+    return state, (do.Say(notices.Stuck(SERVER, release.life.answer)), *actions)

@@ -11,7 +11,7 @@ from portico.run.machine import action as do
 from portico.run.machine import event as was
 from portico.run.machine import reload, stop
 from portico.run.machine.action import Action
-from portico.run.machine.state import Generation, Life, Phase, State, Status, Step, then
+from portico.run.machine.state import Life, Phase, Release, State, Status, Step, then
 from portico.run.machine.words import (
     GATEWAY,
     GUNICORN_APP_LOAD_ERROR,
@@ -39,46 +39,46 @@ _REPLACED = (Status.WARM, Status.LINGERING, Status.LEAVING)
 
 
 def server_exited(state: State, event: was.ServerExited, now: float) -> Step:
-    generation = state.generation(event.number)
-    if generation is None:
+    release = state.release(event.number)
+    if release is None:
         return state, ()
-    if generation.life.status is Status.RESTING:
+    if release.life.status is Status.RESTING:
         return state, ()  # told already
     if state.phase is Phase.STARTING:
-        state = state.without(generation)
+        state = state.without(release)
         return stop.fail(state, exit_code(event.code), (died_booting(event.code),), now)
-    if generation.life.status in _REPLACED or state.phase is Phase.STOPPING:
-        return stop.left(state, generation)
-    if generation.life.status is Status.CANARY:
-        return _canary_died(state, generation, event.code, now)
+    if release.life.status in _REPLACED or state.phase is Phase.STOPPING:
+        return stop.left(state, release)
+    if release.life.status is Status.CANARY:
+        return _canary_died(state, release, event.code, now)
     if event.number != state.live:
-        state = state.having(generation.to(Status.ABSENT, now))
+        state = state.having(release.to(Status.ABSENT, now))
         return reload.drop(state, event.number, exit_code(event.code), (died_booting(event.code),), now)
-    return _live_died(state, generation, event.code, now)
+    return _live_died(state, release, event.code, now)
 
 
-def _live_died(state: State, generation: Generation, code: int, now: float) -> Step:
-    life = _crashed(generation.life, now)
+def _live_died(state: State, release: Release, code: int, now: float) -> Step:
+    life = _crashed(release.life, now)
     if code == GUNICORN_APP_LOAD_ERROR and _due_in(life, now) < DOWN_SECONDS:
         life = replace(
             life, due=now + DOWN_SECONDS
         )  # no worker can load it: nobody is to wait for the next try
     pause = _due_in(life, now)
     actions: tuple[Action, ...] = (do.Say(notices.Restarting(SERVER, code, pause, life.crashes)),)
-    state = state.having(replace(generation, life=life))
+    state = state.having(replace(release, life=life))
     if pause >= DOWN_SECONDS and state.canary is not None:
         # The canary is well and this one is not: the share becomes everything.
-        return then(state, (*actions, do.EmptyQueue(generation.number)), reload.promote, now)
+        return then(state, (*actions, do.EmptyQueue(release.number)), reload.promote, now)
     if pause >= DOWN_SECONDS and state.warm is not None:
-        return then(state, (*actions, do.EmptyQueue(generation.number)), reload.take_over, now)
+        return then(state, (*actions, do.EmptyQueue(release.number)), reload.take_over, now)
     if pause >= DOWN_SECONDS:
         # Said last: whoever hears it and asks gets the "down" page.
-        actions = (do.TakeDown(), do.EmptyQueue(generation.number), do.SetBooting(on=False), *actions)
+        actions = (do.TakeDown(), do.EmptyQueue(release.number), do.SetBooting(on=False), *actions)
     return state, actions
 
 
-def _canary_died(state: State, canary: Generation, code: int, now: float) -> Step:
-    """Its share goes back to the live generation; those it had in hand are tried there once (GET) or lost."""
+def _canary_died(state: State, canary: Release, code: int, now: float) -> Step:
+    """Its share goes back to the live release; those it had in hand are tried there once (GET) or lost."""
     state = state.having(canary.to(Status.ABSENT, now))
     back = reload.make_live(state)
     return then(state, (back,), lambda s, t: reload.drop(s, canary.number, FAILED, (died(code),), t), now)

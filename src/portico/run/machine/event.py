@@ -13,7 +13,7 @@ from portico.run.machine.action import Action
 
 
 class Begin(Struct, frozen=True):
-    """Everything that can be checked beforehand was checked; start generation `number`.
+    """Everything that can be checked beforehand was checked; start release `number`.
 
     `clients_wait`: the listening sockets were handed over, and there may be clients in their queues.
     """
@@ -23,7 +23,7 @@ class Begin(Struct, frozen=True):
 
 
 class FilesAccepted(Struct, frozen=True):
-    """nginx reads this generation's files without a complaint."""
+    """nginx reads this release's files without a complaint."""
 
     number: int
 
@@ -34,7 +34,7 @@ class FilesRefused(Struct, frozen=True):
 
 
 class ServerExited(Struct, frozen=True):
-    """A generation's first process ended; `code` is negative when a signal ended it."""
+    """A release's first process ended; `code` is negative when a signal ended it."""
 
     number: int
     code: int
@@ -48,13 +48,13 @@ class GatewayExited(Struct, frozen=True):
 
 
 class ServerWell(Struct, frozen=True):
-    """The generation answered as often in a row as it was asked to."""
+    """The release answered as often in a row as it was asked to."""
 
     number: int
 
 
 class ServerAnswered(Struct, frozen=True):
-    """The generation gave an answer that does not count as well.
+    """The release gave an answer that does not count as well.
 
     `is_up`: the app itself answered, with an error: it runs, and fails. `hint` is what may help, empty for nothing.
     """
@@ -89,7 +89,7 @@ class AbortAsked(Struct, frozen=True):
 
 
 class RollbackAsked(Struct, frozen=True):
-    """The generation before this one gets everything again."""
+    """The release before this one gets everything again."""
 
 
 class Planned(Struct, frozen=True):
@@ -118,7 +118,7 @@ class Lost(Struct, frozen=True):
 
 
 class QueueEmpty(Struct, frozen=True):
-    """Nothing waits any more at the socket of a generation that was replaced."""
+    """Nothing waits any more at the socket of a release that was replaced."""
 
     number: int
 

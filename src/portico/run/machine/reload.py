@@ -1,4 +1,4 @@
-"""A new generation beside the one that serves: it must prove itself, then it is switched to, or dropped."""
+"""A new release beside the one that serves: it must prove itself, then it is switched to, or dropped."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from portico.run import notices
 from portico.run.machine import action as do
 from portico.run.machine import event as was
 from portico.run.machine.action import Action, Manner
-from portico.run.machine.state import DROP_SECONDS, Generation, Life, Phase, State, Status, Step, Wish, then
+from portico.run.machine.state import DROP_SECONDS, Life, Phase, Release, State, Status, Step, Wish, then
 
 
 def reload_asked(state: State, event: was.ReloadAsked, now: float) -> Step:
@@ -30,17 +30,17 @@ def reload_if_asked(state: State, now: float) -> Step:
     state, actions = end_canary(
         replace(state, wish=None, newest=number), "a newer release takes its place", now
     )
-    state = state.having(Generation(number, Life().to(Status.PLANNING, now), began=now, tenths=wish.tenths))
+    state = state.having(Release(number, Life().to(Status.PLANNING, now), began=now, tenths=wish.tenths))
     return state, (*actions, do.Say(notices.Reloading(number)), do.MakePlan(number, wish.path))
 
 
 def planned(state: State, event: was.Planned, _: float) -> Step:
-    generation = state.generation(event.number)
-    if generation is None or state.phase is Phase.STOPPING:
+    release = state.release(event.number)
+    if release is None or state.phase is Phase.STOPPING:
         return state, ()
-    life = replace(generation.life, status=Status.CHECKING)
-    changed = event.gateway_changed or generation.gateway_changed
-    state = state.having(replace(generation, life=life, gateway_changed=changed))
+    life = replace(release.life, status=Status.CHECKING)
+    changed = event.gateway_changed or release.gateway_changed
+    state = state.having(replace(release, life=life, gateway_changed=changed))
     return state, (do.Say(notices.Booting(event.number)), do.CheckFiles(event.number))
 
 
@@ -48,11 +48,11 @@ def plan_refused(state: State, event: was.PlanRefused, now: float) -> Step:
     return drop(state, event.number, event.code, event.problems, now)
 
 
-def proved(state: State, trial: Generation, well: Generation, now: float) -> Step:
-    """The new generation is well: clients get it, or a share of them when it is a canary."""
+def proved(state: State, trial: Release, well: Release, now: float) -> Step:
+    """The new release is well: clients get it, or a share of them when it is a canary."""
     state = state.having(well)
     took = now - trial.began
-    live = state.generation(state.live)
+    live = state.release(state.live)
     if not trial.tenths or live is None or live.life.status is not Status.WELL:
         return switch(state, well, took, now)  # a share beside one that is down would be all or nothing
     state = state.having(well.to(Status.CANARY, now))
@@ -60,9 +60,9 @@ def proved(state: State, trial: Generation, well: Generation, now: float) -> Ste
     return state, (make_live(state), do.Say(said))
 
 
-def switch(state: State, new: Generation, took: float, now: float) -> Step:
-    """Clients get the new generation from now on; the old one is kept warm, in the place of the one before it."""
-    number, old = new.number, state.generation(state.live)
+def switch(state: State, new: Release, took: float, now: float) -> Step:
+    """Clients get the new release from now on; the old one is kept warm, in the place of the one before it."""
+    number, old = new.number, state.release(state.live)
     state, actions = send_off_warm(replace(state, live=number), now)
     actions = (do.UseFiles(number), make_live(state), do.SetBooting(on=False), *actions)
     if new.gateway_changed:
@@ -79,14 +79,14 @@ def switch(state: State, new: Generation, took: float, now: float) -> Step:
 
 
 def make_live(state: State) -> Action:
-    """Requests to the live generation, and the canary's share to the canary; to nobody while the live one is down."""
-    canary, live = state.canary, state.generation(state.live)
+    """Requests to the live release, and the canary's share to the canary; to nobody while the live one is down."""
+    canary, live = state.canary, state.release(state.live)
     if live is None or not live.life.is_running:
         return do.TakeDown()
     return do.MakeLive(state.live, canary.number, canary.tenths) if canary else do.MakeLive(state.live)
 
 
-def linger(state: State, old: Generation, now: float) -> Step:
+def linger(state: State, old: Release, now: float) -> Step:
     """Not every server reads its queue to the end once it was told to leave, so it is told when that is empty."""
     state = state.having(old.to(Status.LINGERING, now, state.patience.stop_seconds))
     return state, (do.WatchQueue(old.number),)
@@ -97,21 +97,21 @@ def send_off_warm(state: State, now: float) -> Step:
 
 
 def drop(state: State, number: int, code: int, problems: tuple[Problem, ...], now: float) -> Step:
-    """A reload failed: the old generation serves on."""
-    generation = state.generation(number)
-    if generation is None or state.phase is not Phase.SERVING:
+    """A reload failed: the old release serves on."""
+    release = state.release(number)
+    if release is None or state.phase is not Phase.SERVING:
         return state, ()
-    state, actions = _give_up(state, generation, now)
+    state, actions = _give_up(state, release, now)
     return then(
-        state, (do.Say(notices.GenerationDropped(number, code, problems)), *actions), reload_if_asked, now
+        state, (do.Say(notices.ReleaseDropped(number, code, problems)), *actions), reload_if_asked, now
     )
 
 
-def _give_up(state: State, generation: Generation, now: float) -> Step:
-    if not generation.life.is_running:
-        return state.without(generation), (do.Forget(generation.number),)
-    leaving = generation.to(Status.LEAVING, now, DROP_SECONDS)
-    return state.having(replace(leaving, was_dropped=True)), (do.EndServer(generation.number, Manner.DRAIN),)
+def _give_up(state: State, release: Release, now: float) -> Step:
+    if not release.life.is_running:
+        return state.without(release), (do.Forget(release.number),)
+    leaving = release.to(Status.LEAVING, now, DROP_SECONDS)
+    return state.having(replace(leaving, was_dropped=True)), (do.EndServer(release.number, Manner.DRAIN),)
 
 
 # The ways back ---------------------------------------------------------------------------------------------
@@ -139,7 +139,7 @@ def abort_asked(state: State, _: was.AbortAsked, now: float) -> Step:
 
 
 def end_canary(state: State, why: str, now: float) -> Step:
-    """All requests go to the live generation again; the canary finishes what it has."""
+    """All requests go to the live release again; the canary finishes what it has."""
     canary = state.canary
     if canary is None:
         return state, ()
@@ -151,7 +151,7 @@ def rollback_asked(state: State, _: was.RollbackAsked, now: float) -> Step:
     """Back to what served before: from a canary to the live one, else to the one that is kept warm."""
     if state.phase is Phase.SERVING and state.canary is not None:
         return end_canary(state, "", now)
-    warm, bad = state.warm, state.generation(state.live)
+    warm, bad = state.warm, state.release(state.live)
     if state.phase is not Phase.SERVING or warm is None or bad is None:
         minutes = f"{state.patience.warm_seconds / 60:g} min"
         what = f"there is no release to go back to: the one before is kept for {minutes} after a reload"
@@ -162,7 +162,7 @@ def rollback_asked(state: State, _: was.RollbackAsked, now: float) -> Step:
     if (trial := state.trial) is not None:
         state, actions = _give_up(state, trial, now)
         undone = Problem("", "it was rolled back before it served")
-        actions = (do.Say(notices.GenerationDropped(trial.number, FAILED, (undone,))), *actions)
+        actions = (do.Say(notices.ReleaseDropped(trial.number, FAILED, (undone,))), *actions)
     state, more = _back(replace(state, wish=None), warm, bad, now)
     actions += (*more, do.Say(notices.RolledBack(warm.number, bad.number)))
     if not bad.life.is_running:
@@ -171,7 +171,7 @@ def rollback_asked(state: State, _: was.RollbackAsked, now: float) -> Step:
     return state, (*actions, *more)
 
 
-def _back(state: State, warm: Generation, bad: Generation, now: float) -> Step:
+def _back(state: State, warm: Release, bad: Release, now: float) -> Step:
     """Clients get the warm release again."""
     state = replace(state.having(warm.to(Status.WELL, now)), live=warm.number)
     actions = (do.UseFiles(warm.number), make_live(state), do.SetBooting(on=False))
@@ -180,7 +180,7 @@ def _back(state: State, warm: Generation, bad: Generation, now: float) -> Step:
 
 def take_over(state: State, now: float) -> Step:
     """The live release has ended and cannot be started: the warm one, which must be there, gets everything."""
-    warm, bad, trial = state.warm, state.generation(state.live), state.trial
+    warm, bad, trial = state.warm, state.release(state.live), state.trial
     assert warm is not None
     assert bad is not None
     state, actions = _back(state, warm, bad, now)

@@ -10,13 +10,13 @@ from portico.run.machine import action as do
 from portico.run.machine import event as was
 from portico.run.machine import reload, stop
 from portico.run.machine.action import Action
-from portico.run.machine.state import Generation, Life, Phase, State, Status, Step, then
+from portico.run.machine.state import Life, Phase, Release, State, Status, Step, then
 from portico.run.machine.words import GATEWAY, SERVER
 
 QUEUE_SECONDS = 10.0
 """Clients that were there before us wait so long for the app; later ones are told that it starts."""
 SWITCH_ANSWERS = 3
-"""Good answers in a row before a new generation replaces one that serves; at first start there is nothing
+"""Good answers in a row before a new release replaces one that serves; at first start there is nothing
 to lose, so one is enough."""
 
 
@@ -25,7 +25,7 @@ def begin(state: State, event: was.Begin, now: float) -> Step:
     life = Life().to(Status.BOOTING, now, state.patience.start_seconds)
     state = replace(state, phase=Phase.STARTING, began=now, newest=number, clients_wait=event.clients_wait)
     # The server boots while nginx reads its files and says "starting": the two do not wait for each other.
-    return state.having(Generation(number, life)), (
+    return state.having(Release(number, life)), (
         do.Say(notices.Starting(number)),
         do.SetBooting(on=True),
         do.CheckFiles(number),
@@ -35,8 +35,8 @@ def begin(state: State, event: was.Begin, now: float) -> Step:
 
 
 def files_accepted(state: State, event: was.FilesAccepted, now: float) -> Step:
-    generation = state.generation(event.number)
-    if generation is None or state.phase is Phase.STOPPING:
+    release = state.release(event.number)
+    if release is None or state.phase is Phase.STOPPING:
         return state, ()
     if state.phase is Phase.STARTING:
         # What was handed over with a queue has clients in it: they rather wait for the app than read "starting".
@@ -44,7 +44,7 @@ def files_accepted(state: State, event: was.FilesAccepted, now: float) -> Step:
         is_time = state.live or not state.clients_wait
         return then(state, (do.UseFiles(event.number),), _open if is_time else _hold, now)
     started = do.StartServer(event.number), do.AskServer(event.number, SWITCH_ANSWERS)
-    return state.having(generation.to(Status.BOOTING, now, state.patience.start_seconds)), started
+    return state.having(release.to(Status.BOOTING, now, state.patience.start_seconds)), started
 
 
 def files_refused(state: State, event: was.FilesRefused, now: float) -> Step:
@@ -54,25 +54,25 @@ def files_refused(state: State, event: was.FilesRefused, now: float) -> Step:
 
 
 def server_well(state: State, event: was.ServerWell, now: float) -> Step:
-    generation = state.generation(event.number)
-    if generation is None or state.phase is Phase.STOPPING:
+    release = state.release(event.number)
+    if release is None or state.phase is Phase.STOPPING:
         return state, ()
     works: tuple[Action, ...] = ()
-    if generation.fails and state.phase is Phase.SERVING:
-        generation, works = replace(generation, fails=False), (do.Say(notices.AppWorks(event.number)),)
-    if generation.life.status is not Status.BOOTING:
-        return state.having(generation), works
-    state, actions = _up(state, generation, now)
+    if release.fails and state.phase is Phase.SERVING:
+        release, works = replace(release, fails=False), (do.Say(notices.AppWorks(event.number)),)
+    if release.life.status is not Status.BOOTING:
+        return state.having(release), works
+    state, actions = _up(state, release, now)
     return state, (*works, *actions)
 
 
-def _up(state: State, generation: Generation, now: float) -> Step:
+def _up(state: State, release: Release, now: float) -> Step:
     """It answers: clients get it, unless another one serves and it has to prove itself."""
-    down_since = generation.life.down_since
-    well = replace(generation, life=replace(generation.life.to(Status.WELL, now), down_since=None))
-    if state.phase is Phase.SERVING and generation.number != state.live:
-        return reload.proved(state, generation, well, now)
-    state = replace(state.having(well), live=generation.number)
+    down_since = release.life.down_since
+    well = replace(release, life=replace(release.life.to(Status.WELL, now), down_since=None))
+    if state.phase is Phase.SERVING and release.number != state.live:
+        return reload.proved(state, release, well, now)
+    state = replace(state.having(well), live=release.number)
     actions: tuple[Action, ...] = (reload.make_live(state), do.SetBooting(on=False))
     if down_since is not None:
         actions += (do.Say(notices.Recovered(SERVER, now - down_since)),)
@@ -96,7 +96,7 @@ def _ask_gateway(state: State, now: float) -> Step:
     if state.phase is not Phase.STARTING or not state.live or state.gateway.status is not Status.BOOTING:
         return state, ()
     due = now + state.patience.start_seconds
-    live = state.generation(state.live)
+    live = state.release(state.live)
     ask = do.AskGateway(is_alone=live is not None and live.fails)
     return replace(state, gateway=replace(state.gateway, due=due)), (ask,)
 
@@ -119,16 +119,16 @@ def serve(state: State, now: float) -> Step:
 
 def server_answered(state: State, event: was.ServerAnswered, now: float) -> Step:
     """An app that answers with an error is up. Nothing better can be served unless another release serves."""
-    generation = state.generation(event.number)
-    if generation is None:
+    release = state.release(event.number)
+    if release is None:
         return state, ()
-    life = replace(generation.life, answer=event.answer, hint=event.hint)
-    generation = replace(generation, life=life)
-    has_no_other = state.phase is Phase.STARTING or generation.number == state.live
+    life = replace(release.life, answer=event.answer, hint=event.hint)
+    release = replace(release, life=life)
+    has_no_other = state.phase is Phase.STARTING or release.number == state.live
     if not (event.is_up and has_no_other and life.status is Status.BOOTING):
-        return state.having(generation), ()
-    state, actions = _up(state, replace(generation, fails=True), now)
-    said = do.Say(notices.AppFails(generation.number, event.answer, event.hint))
+        return state.having(release), ()
+    state, actions = _up(state, replace(release, fails=True), now)
+    said = do.Say(notices.AppFails(release.number, event.answer, event.hint))
     return state, (said, *actions)
 
 

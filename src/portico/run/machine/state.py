@@ -25,7 +25,7 @@ class Phase(StrEnum):
 
 
 class Status(StrEnum):
-    """Where one process, or one generation of the app, is in its life."""
+    """Where one process, or one release of the app, is in its life."""
 
     ABSENT = "absent"
     PLANNING = "planning"
@@ -87,7 +87,7 @@ class Wish:
 
 @dataclass(frozen=True)
 class Life:
-    """What is known of nginx or of one generation of the app.
+    """What is known of nginx or of one release of the app.
 
     `due` is when patience with the status ends, `since` when it began, `down_since` when service was lost.
     """
@@ -113,7 +113,7 @@ class Life:
 
 
 @dataclass(frozen=True)
-class Generation:
+class Release:
     number: int
     life: Life
     gateway_changed: bool = False
@@ -130,7 +130,7 @@ class Generation:
     def is_trial(self) -> bool:
         return self.life.status in (Status.PLANNING, Status.CHECKING, Status.BOOTING)
 
-    def to(self, status: Status, now: float, patience: float | None = None) -> Generation:
+    def to(self, status: Status, now: float, patience: float | None = None) -> Release:
         return replace(self, life=self.life.to(status, now, patience))
 
 
@@ -145,13 +145,13 @@ class Mending:
 
 @dataclass(frozen=True)
 class State:
-    """Everything the supervisor knows. `live` is the generation clients get, 0 for none yet."""
+    """Everything the supervisor knows. `live` is the release clients get, 0 for none yet."""
 
     patience: Patience
     phase: Phase = Phase.IDLE
     began: float = 0.0
     gateway: Life = Life()
-    generations: tuple[Generation, ...] = ()
+    releases: tuple[Release, ...] = ()
     live: int = 0
     newest: int = 0
     clients_wait: bool = False
@@ -163,31 +163,31 @@ class State:
     mending: Mending | None = None
     exit: do.Exit = _GONE
 
-    def generation(self, number: int) -> Generation | None:
-        return next((g for g in self.generations if g.number == number), None)
+    def release(self, number: int) -> Release | None:
+        return next((g for g in self.releases if g.number == number), None)
 
     @property
-    def trial(self) -> Generation | None:
-        """The generation a reload is trying, if one is."""
-        return next((g for g in self.generations if g.number != self.live and g.is_trial), None)
+    def trial(self) -> Release | None:
+        """The release a reload is trying, if one is."""
+        return next((g for g in self.releases if g.number != self.live and g.is_trial), None)
 
     @property
-    def canary(self) -> Generation | None:
+    def canary(self) -> Release | None:
         return self._in(Status.CANARY)
 
     @property
-    def warm(self) -> Generation | None:
+    def warm(self) -> Release | None:
         return self._in(Status.WARM)
 
-    def _in(self, status: Status) -> Generation | None:
-        return next((g for g in self.generations if g.life.status is status), None)
+    def _in(self, status: Status) -> Release | None:
+        return next((g for g in self.releases if g.life.status is status), None)
 
-    def having(self, generation: Generation) -> State:
-        others = [g for g in self.generations if g.number != generation.number]
-        return replace(self, generations=tuple(sorted([*others, generation], key=lambda g: g.number)))
+    def having(self, release: Release) -> State:
+        others = [g for g in self.releases if g.number != release.number]
+        return replace(self, releases=tuple(sorted([*others, release], key=lambda g: g.number)))
 
-    def without(self, generation: Generation) -> State:
-        return replace(self, generations=tuple(g for g in self.generations if g.number != generation.number))
+    def without(self, release: Release) -> State:
+        return replace(self, releases=tuple(g for g in self.releases if g.number != release.number))
 
 
 Step = tuple[State, tuple[Action, ...]]

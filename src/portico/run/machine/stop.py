@@ -13,9 +13,9 @@ from portico.run.machine.state import (
     DROP_SECONDS,
     KILLED_SECONDS,
     Farewell,
-    Generation,
     Life,
     Phase,
+    Release,
     State,
     Status,
     Step,
@@ -70,7 +70,7 @@ def _say_goodbye(state: State, now: float) -> Step:
 
 
 def _end_trial(state: State, now: float) -> Step:
-    """A generation that never served has nothing to finish."""
+    """A release that never served has nothing to finish."""
     trial = state.trial
     if trial is None or not trial.life.is_running:
         return state, ()
@@ -85,7 +85,7 @@ def _hurry(state: State, now: float) -> Step:
     if state.gateway.is_running:
         state = replace(state, gateway=state.gateway.to(Status.LEAVING, now, DROP_SECONDS))
         actions += (do.EndGateway(manner),)
-    actions += tuple(do.EndServer(g.number, Manner.KILL) for g in state.generations if g.life.is_running)
+    actions += tuple(do.EndServer(g.number, Manner.KILL) for g in state.releases if g.life.is_running)
     return then(state, actions, _finish, now)
 
 
@@ -106,13 +106,13 @@ def fail(state: State, code: int, problems: tuple[Problem, ...], now: float) -> 
     if state.gateway.is_running:
         state = replace(state, gateway=state.gateway.to(Status.LEAVING, now, DROP_SECONDS))
         actions += (do.EndGateway(Manner.HURRY),)
-    for generation in state.generations:
-        if generation.life.is_running:
-            state = state.having(generation.to(Status.LEAVING, now, DROP_SECONDS))
-            actions += (do.EndServer(generation.number, Manner.HURRY),)
+    for release in state.releases:
+        if release.life.is_running:
+            state = state.having(release.to(Status.LEAVING, now, DROP_SECONDS))
+            actions += (do.EndServer(release.number, Manner.HURRY),)
         else:  # one that is still being planned has no server
-            state = state.without(generation)
-            actions += (do.Forget(generation.number),)
+            state = state.without(release)
+            actions += (do.Forget(release.number),)
     return then(state, actions, _finish, now)
 
 
@@ -130,28 +130,28 @@ def end_servers(state: State, now: float) -> Step:
 
 def _end_servers(state: State, now: float) -> Step:
     actions: list[Action] = []
-    for generation in state.generations:
-        if not generation.life.is_running:
-            state = state.without(generation)
-            actions.append(do.Forget(generation.number))
-        elif generation.life.status is not Status.LEAVING:
+    for release in state.releases:
+        if not release.life.is_running:
+            state = state.without(release)
+            actions.append(do.Forget(release.number))
+        elif release.life.status is not Status.LEAVING:
             # What nginx took too long for, the server does not get again.
             seconds = max(LAST_SECONDS, state.stop_by - now)
-            state = state.having(generation.to(Status.LEAVING, now, seconds))
-            actions.append(do.EndServer(generation.number, Manner.DRAIN))
+            state = state.having(release.to(Status.LEAVING, now, seconds))
+            actions.append(do.EndServer(release.number, Manner.DRAIN))
     return state, tuple(actions)
 
 
-def left(state: State, generation: Generation) -> Step:
-    number = generation.number
+def left(state: State, release: Release) -> Step:
+    number = release.number
     actions: tuple[Action, ...] = (do.Forget(number),)
-    if state.phase is Phase.SERVING and not generation.was_dropped:
-        actions += (do.Say(notices.GenerationLeft(number, generation.was_killed)),)
-    return then(state.without(generation), actions, _finish, 0.0)
+    if state.phase is Phase.SERVING and not release.was_dropped:
+        actions += (do.Say(notices.ReleaseLeft(number, release.was_killed)),)
+    return then(state.without(release), actions, _finish, 0.0)
 
 
 def _finish(state: State, _: float) -> Step:
     is_over = state.phase is Phase.STOPPING and not state.gateway.is_running
-    if not is_over or any(generation.life.is_running for generation in state.generations):
+    if not is_over or any(release.life.is_running for release in state.releases):
         return state, ()
     return replace(state, phase=Phase.ENDED), (do.SetBooting(on=False), do.TakeDown(), state.exit)

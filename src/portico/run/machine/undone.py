@@ -33,12 +33,12 @@ def way_back(before: State, after: State, event: was.NotDone, now: float) -> Ste
 
     `after` is the state that the step led to. What is left of the step must not be done.
     """
-    number, old = _newcomer(before, after), after.generation(before.live)
+    number, old = _newcomer(before, after), after.release(before.live)
     is_switch = isinstance(event.action, SWITCHING) and before.phase is after.phase is Phase.SERVING
     if not is_switch or not number or old is None or not old.life.is_running:
         return None
     back = (do.UseFiles(before.live), reload.make_live(before))
-    newcomer = before.generation(number)
+    newcomer = before.release(number)
     if newcomer is None or not newcomer.is_trial:
         return before, (*back, do.Say(notices.Refused(event.problem)))
     return then(before, back, lambda s, t: reload.drop(s, number, FAILED, (event.problem,), t), now)
@@ -80,7 +80,7 @@ def _unfinished(state: State, event: was.NotDone, now: float) -> Step:
 
 
 def _say(state: State, event: was.NotDone, _: float) -> Step:
-    """Nobody waits for it, or the time for it ends by itself (`State.generations`, `due`)."""
+    """Nobody waits for it, or the time for it ends by itself (`State.releases`, `due`)."""
     return state, (do.Say(notices.Trouble(event.problem)),)
 
 
@@ -102,16 +102,11 @@ def _no_plan(state: State, event: was.NotDone, now: float) -> Step:
 
 def _no_server(state: State, event: was.NotDone, now: float) -> Step:
     assert isinstance(event.action, do.StartServer)
-    number, generation = event.action.number, state.generation(event.action.number)
-    if generation is not None and state.phase is Phase.STARTING:
-        return stop.fail(state.without(generation), FAILED, (event.problem,), now)
-    if (
-        generation is not None
-        and state.phase is Phase.SERVING
-        and number != state.live
-        and generation.is_trial
-    ):
-        state = state.having(generation.to(Status.ABSENT, now))
+    number, release = event.action.number, state.release(event.action.number)
+    if release is not None and state.phase is Phase.STARTING:
+        return stop.fail(state.without(release), FAILED, (event.problem,), now)
+    if release is not None and state.phase is Phase.SERVING and number != state.live and release.is_trial:
+        state = state.having(release.to(Status.ABSENT, now))
         return reload.drop(state, number, FAILED, (event.problem,), now)
     exited = was.ServerExited(number, CANNOT_START)
     said = do.Say(notices.Trouble(event.problem))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from portico.errors import IMPORT_FAILED, UNHEALTHY, Problem
 from portico.run.machine import event as was
-from portico.run.machine.state import Generation, State
+from portico.run.machine.state import Release, State
 from portico.values import longer
 
 GATEWAY = "nginx"
@@ -27,15 +27,15 @@ def nginx_died(event: was.GatewayExited) -> Problem:
     return Problem("", f"{GATEWAY} ended while starting, {ending(event.code)}", quote=event.words)
 
 
-def silent_server(state: State, generation: Generation) -> Problem:
+def silent_server(state: State, release: Release) -> Problem:
     seconds = state.patience.start_seconds
-    answer = generation.life.answer or "no answer yet"
+    answer = release.life.answer or "no answer yet"
     hint = f"the last answer over its private socket: {answer}"
     more = f'if it needs longer: start_timeout = "{longer(seconds)}" in portico.toml'
     return Problem(
         "",
         f"the app did not become healthy within {seconds:g} s",
-        "\n".join(filter(None, [hint, generation.life.hint, more])),
+        "\n".join(filter(None, [hint, release.life.hint, more])),
     )
 
 

@@ -1,8 +1,8 @@
-"""The sockets: one for each generation, and the live path that is switched between them by rename(2) (D3).
+"""The sockets: one for each release, and the live path that is switched between them by rename(2) (D3).
 
 Portico binds and keeps every listening socket, so its backlog survives the server behind it. The live path is
-a second, hard link to a generation's socket: the generation's own path stays valid (Gunicorn unlinks the path
-it was bound to when it ends, and fails when it is gone), and a generation can be asked before it is live. A
+a second, hard link to a release's socket: the release's own path stays valid (Gunicorn unlinks the path
+it was bound to when it ends, and fails when it is gone), and a release can be asked before it is live. A
 third link, `.keep`, is Portico's alone: from it the other two can be made again.
 """
 
@@ -22,8 +22,8 @@ MODE = 0o660
 
 
 def listen(plan: Plan, number: int) -> socket.socket:
-    """Bind the generation's socket and let requests queue up. Raises OSError."""
-    path = Path(plan.generation_socket(number))
+    """Bind the release's socket and let requests queue up. Raises OSError."""
+    path = Path(plan.release_socket(number))
     forget(plan, number)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
@@ -41,21 +41,21 @@ def listen(plan: Plan, number: int) -> socket.socket:
 
 
 def restore(plan: Plan, number: int) -> None:
-    """Make the generation's own path valid again, after a server that ended took it along."""
-    path = Path(plan.generation_socket(number))
+    """Make the release's own path valid again, after a server that ended took it along."""
+    path = Path(plan.release_socket(number))
     if not path.exists():
         os.link(_keep(path), path)
 
 
 def make_live(plan: Plan, number: int, canary: int = 0, tenths: int = 0) -> None:
-    """Requests go to this generation from now on, `tenths` of them to that canary.
+    """Requests go to this release from now on, `tenths` of them to that canary.
 
     Atomic for each path and so for each request: nginx looks one of them up at every connect.
     """
     of_the_canary = canary_lanes(plan.socket, tenths)
     drafts = {
         Path(path): _draft(
-            _keep(Path(plan.generation_socket(canary if path in of_the_canary else number))), path
+            _keep(Path(plan.release_socket(canary if path in of_the_canary else number))), path
         )
         for path, _ in lanes(plan.socket)
     }  # what can fail comes first: either all paths lead to it or none
@@ -86,7 +86,7 @@ def hang_up(listener: socket.socket) -> None:
 
 
 def forget(plan: Plan, number: int) -> None:
-    path = Path(plan.generation_socket(number))
+    path = Path(plan.release_socket(number))
     path.unlink(missing_ok=True)
     _keep(path).unlink(missing_ok=True)
 

@@ -64,7 +64,7 @@ class Service:
         self._is_ready = self._is_ready or isinstance(item, notices.Ready)
         match item:
             case (
-                notices.Ready() | notices.Switched() | notices.CanaryServes() | notices.GenerationDropped()
+                notices.Ready() | notices.Switched() | notices.CanaryServes() | notices.ReleaseDropped()
                 | notices.RolledBack() | notices.TookOver() | notices.CanaryLeft()
             ) if self._is_ready:  # fmt: skip
                 self.tell("READY=1", f"STATUS={_status(item)}")
@@ -134,7 +134,7 @@ def _status(item: Notice) -> str:  # noqa: C901  a table, one row a kind of noti
             return f"serving release {number}"
         case notices.CanaryServes(number):
             return f"serving, release {number} gets a part of the requests"
-        case notices.GenerationDropped(number, _, problems):
+        case notices.ReleaseDropped(number, _, problems):
             why = f": {problems[0].what}" if problems else ""
             return f"release {number} was dropped, the one before serves on{why}".replace("\n", " ")
         case notices.RolledBack(number) | notices.TookOver(number):

@@ -66,6 +66,6 @@ def _is_about(item: Notice, number: int) -> bool:
 
 def _ends(item: Notice, number: int) -> bool:
     return (
-        isinstance(item, notices.Switched | notices.CanaryServes | notices.GenerationDropped)
+        isinstance(item, notices.Switched | notices.CanaryServes | notices.ReleaseDropped)
         and item.number == number
     )

@@ -211,7 +211,7 @@ class World:
 
     def _watch_queue(self, action: do.WatchQueue) -> None:
         async def watch() -> None:
-            await quiet.until_read(self.plans[action.number].generation_socket(action.number))
+            await quiet.until_read(self.plans[action.number].release_socket(action.number))
             self._tell(was.QueueEmpty(action.number))
 
         self._beside(action, watch())
@@ -286,7 +286,7 @@ class World:
 
         async def ask() -> None:
             answer = await health.until_well(
-                lambda: health.ask_server(plan.generation_socket(number), plan.health),
+                lambda: health.ask_server(plan.release_socket(number), plan.health),
                 action.answers,
                 lambda answer: self._tell(cause.answered(number, plan, answer)),
                 until_up=action.answers == 1,
@@ -299,7 +299,7 @@ class World:
     async def ask_again(self, number: int) -> None:
         """Ask the app that failed once more, because somebody wants to know."""
         plan = self.plans[number]
-        answer = await health.in_time(lambda: health.ask_server(plan.generation_socket(number), plan.health))
+        answer = await health.in_time(lambda: health.ask_server(plan.release_socket(number), plan.health))
         self._tell(was.ServerWell(number) if answer.is_well else cause.answered(number, plan, answer))
 
     def _stop_asking(self, number: int) -> None:
@@ -309,7 +309,7 @@ class World:
     # nginx ---------------------------------------------------------------------------------------------
 
     def _end_gateway(self, action: do.EndGateway) -> None:
-        sockets = [plan.generation_socket(number) for number, plan in self.plans.items()]
+        sockets = [plan.release_socket(number) for number, plan in self.plans.items()]
         self.gateway.end(self.in_force, action.manner, sockets)
 
     def _ask_gateway(self, action: do.AskGateway) -> None:
@@ -371,7 +371,7 @@ class World:
         return self.gateway.workers()
 
     def pids(self) -> dict[int, int]:
-        """The first process of each generation, and nginx under 0."""
+        """The first process of each release, and nginx under 0."""
         nginx = {_GATEWAY: self.gateway.pid} if self.gateway.pid else {}
         return nginx | {number: server.pid for number, server in self._servers.items()}
 
@@ -408,7 +408,7 @@ class World:
 
 
 _GATEWAY = 0
-"""The key of the question to nginx among those to the generations, which count from 1."""
+"""The key of the question to nginx among those to the releases, which count from 1."""
 
 
 def _material(plan: Plan, old: Plan, served: Material | None) -> Material | None:

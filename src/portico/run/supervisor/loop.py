@@ -99,7 +99,7 @@ def run(
 
     `say` hears the notices, from this thread. `replan` is called in another one for each reload with the directory
     of the code ("" for where it was), the plan in force and who begins on a draft of the plan. It returns the plan of
-    the next generation or raises PorticoError; without it, a reload serves new code under the same plan. `beside` is
+    the next release or raises PorticoError; without it, a reload serves new code under the same plan. `beside` is
     started with the serving and cancelled when that has ended; so is the `onlooker`, which is told everything and adds
     its own answers to those of the control socket. `ours` is the runtime directory when it is held already.
     Returns the exit code, 128 + n after signal n. Raises PorticoError when it cannot start; nothing is left

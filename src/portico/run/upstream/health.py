@@ -1,4 +1,4 @@
-"""Ask the app whether it is well: over a generation's private socket as nginx would, and through nginx."""
+"""Ask the app whether it is well: over a release's private socket as nginx would, and through nginx."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ async def in_time(ask: Ask) -> Answer:
 
 
 async def ask_server(path: str, health: Health) -> Answer:
-    """One question over a generation's private socket, in nginx's words."""
+    """One question over a release's private socket, in nginx's words."""
     if health.is_http:
         name = secrets.token_hex(16)
         return await _ask_http(

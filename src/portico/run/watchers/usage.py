@@ -18,21 +18,21 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def usage(told: Mapping[str, Any], wanted: Mapping[int, int]) -> dict[str, Any]:
-    """What `status.status` told, with the processes of nginx and of each generation; `wanted` are their workers."""
+    """What `status.status` told, with the processes of nginx and of each release; `wanted` are their workers."""
     return {
         **told,
         "memory": proc.memory(os.getpid()),
         "nginx": told["nginx"] | _processes(told["nginx"]["pid"]),
-        "generations": [
+        "releases": [
             one | _processes(one["pid"]) | {"wanted_workers": wanted.get(one["number"])}
-            for one in told["generations"]
+            for one in told["releases"]
         ],
     }
 
 
 def queue(plans: Mapping[int, Plan]) -> dict[str, int]:
     """Requests that wait for a worker, and those that workers have."""
-    sockets = frozenset(plan.generation_socket(number) for number, plan in plans.items())
+    sockets = frozenset(plan.release_socket(number) for number, plan in plans.items())
     return {
         "waiting": quiet.requests(sockets, quiet.QUEUED),
         "with_app": quiet.requests(sockets, quiet.ACCEPTED),

@@ -67,7 +67,7 @@ class Workers:
             await turn(_LOOK_SECONDS)
 
     def status(self, number: int, server: int | None) -> dict[str, Any]:
-        """Of that generation, whose first process is `server`."""
+        """Of that release, whose first process is `server`."""
         found = self._of(server)
         pids, names = self._others(number, found)
         failed = self._read.get(f"{server}-failed.json")
@@ -80,7 +80,7 @@ class Workers:
         }
 
     def changed_on_disk(self, number: int) -> tuple[str, ...]:
-        """The source files of that generation that are not on the disk any more as its first worker had them."""
+        """The source files of that release that are not on the disk any more as its first worker had them."""
         plan, code = self._world.plans.get(number), self._code.get(number)
         if plan is None or not code:
             return ()
@@ -90,7 +90,7 @@ class Workers:
             return ()
 
     def _max_memory(self, number: int) -> int:
-        """What is configured for the workers of that generation; 0 for none."""
+        """What is configured for the workers of that release; 0 for none."""
         plan = self._world.plans.get(number)
         return int(float(plan.server.env.get("PORTICO_MAX_MEMORY", 0))) if plan else 0
 

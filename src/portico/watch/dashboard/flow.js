@@ -1,4 +1,4 @@
-// The picture: clients -> nginx -> generations -> workers, as they are, with the rate on each arrow.
+// The picture: clients -> nginx -> releases -> workers, as they are, with the rate on each arrow.
 
 import { bytes, draw, lasting, rate } from "./words.js";
 
@@ -31,7 +31,7 @@ function describe(house, now) {
     id: "nginx", level: 1, from: "clients", rate: now.rate, title: `nginx ${nginx.status === "well" ? "" : nginx.status}`,
     note: `${own}${bytes(nginx.memory)}`, state: nginx.status === "well" ? "good" : "bad",
   });
-  for (const generation of house.generations) nodes.push(...ofGeneration(generation, house, now));
+  for (const release of house.releases) nodes.push(...ofRelease(release, house, now));
   for (const server of house.servers ?? []) {
     if (server.name === "app") continue;
     nodes.push({
@@ -42,15 +42,15 @@ function describe(house, now) {
   return nodes;
 }
 
-function ofGeneration(generation, house, now) {
-  const workers = generation.workers.map((one) => ({ ...one, rate: now.workers[one.pid] ?? 0 }));
-  const isLive = generation.number === house.live;
+function ofRelease(release, house, now) {
+  const workers = release.workers.map((one) => ({ ...one, rate: now.workers[one.pid] ?? 0 }));
+  const isLive = release.number === house.live;
   let total = workers.reduce((sum, one) => sum + one.rate, 0);
   if (total === 0 && isLive) total = now.upstreams.app ?? 0; // a server that says nothing about its workers
-  const words = isLive ? "live" : house.canary?.number === generation.number
-    ? `canary, ${Math.round(house.canary.share * 100)} %` : generation.status;
-  const id = `release ${generation.number}`;
-  const state = isLive && generation.status === "well" ? "good" : ["well", "warm"].includes(generation.status) ? "" : "warn";
+  const words = isLive ? "live" : house.canary?.number === release.number
+    ? `canary, ${Math.round(house.canary.share * 100)} %` : release.status;
+  const id = `release ${release.number}`;
+  const state = isLive && release.status === "well" ? "good" : ["well", "warm"].includes(release.status) ? "" : "warn";
   const queue = isLive && house.queue.waiting ? `, ${house.queue.waiting} waiting` : "";
   const nodes = [{ id, level: 2, from: "nginx", rate: total, title: id, note: `${words}${queue}`, state }];
   for (const one of workers.slice(0, MOST_WORKERS)) {

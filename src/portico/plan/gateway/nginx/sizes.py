@@ -31,14 +31,14 @@ _SHARE_OF_DISK = 4
 _LEAST_UPLOADS = 16
 _MOST_ON_DISK, _LEAST_ON_DISK = 64 << 20, 256 << 10
 """An answer that waits for a slow client: enough for nearly every page and export; and more than nginx's buffers."""
-_GENERATIONS = 16
+_CONFIGURATIONS = 16
 """Configurations whose transfers may go on beside the one in force."""
 _OLD_SHARE_OF_MEMORY = 8
 
 
 def old_workers(place: Place) -> OldWorkers:
     """How many old workers may finish what they have: those of 16 configurations, in an eighth of the memory."""
-    return OldWorkers(_GENERATIONS * _workers(place), place.memory // _OLD_SHARE_OF_MEMORY)
+    return OldWorkers(_CONFIGURATIONS * _workers(place), place.memory // _OLD_SHARE_OF_MEMORY)
 
 
 def connections(place: Place) -> int:
