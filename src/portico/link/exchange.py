@@ -11,7 +11,6 @@ from typing import Any, Final, Protocol
 
 from portico.link import upload
 from portico.link.context import Contexts
-from portico.link.crew import Seat
 from portico.link.download import Downloads
 from portico.link.fence import Fence
 from portico.link.head import endpoint
@@ -28,6 +27,7 @@ from portico.link.request import (
     take,
 )
 from portico.link.response import App, FileWrapper, Response
+from portico.link.thread_pool import Seat
 from portico.link.trace import HEADER, Tracer
 from portico.link.uwsgi import BadPacketError
 from portico.link.websocket.spoken import Spoken

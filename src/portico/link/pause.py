@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from portico.link.crew import Crew
+from portico.link.thread_pool import ThreadPool
 
 VARIABLE = "PORTICO_PAUSE"
 """Names the directory in which the flag appears."""
@@ -25,15 +25,15 @@ class PauseFlag:
         self._flag = f"{directory}/{FLAG}" if directory else ""
         self._answer = Path(directory or "", str(os.getpid()))
 
-    def obey(self, crew: Crew) -> None:
-        """Pause or resume the crew as the flag says, and confirm a pause with a file named by our pid."""
+    def obey(self, pool: ThreadPool) -> None:
+        """Pause or resume the pool as the flag says, and confirm a pause with a file named by our pid."""
         is_on = bool(self._flag) and os.path.exists(self._flag)  # noqa: PTH110  once a second: no Path is made
-        if is_on and not crew.is_paused:
-            crew.pause()
+        if is_on and not pool.is_paused:
+            pool.pause()
             try:
                 self._answer.touch()
             except OSError:
                 pass  # the pause is over already, and its directory gone
-        elif not is_on and crew.is_paused:
+        elif not is_on and pool.is_paused:
             self._before_resume()
-            crew.resume()
+            pool.resume()

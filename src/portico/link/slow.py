@@ -13,8 +13,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
-from portico.link.crew import Seat
 from portico.link.head import endpoint
+from portico.link.thread_pool import Seat
 
 VARIABLE: Final = "PORTICO_SLOW"
 """Names the directory of the files."""

@@ -16,10 +16,10 @@ from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any, Final
 
-from portico.link.crew import Seat
 from portico.link.download import Downloads
 from portico.link.request import Body, Connection, Environ
 from portico.link.response import ExcInfo, Response
+from portico.link.thread_pool import Seat
 from portico.link.uwsgi import decode
 
 VARIABLE: Final = "PORTICO_TRACE"

@@ -12,12 +12,12 @@ import traceback
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from portico.link.crew import Seat
 from portico.link.exchange import Log, describe
 from portico.link.queue import Queue
 from portico.link.request import Connection
 from portico.link.slow import SlowRequests
 from portico.link.stream import LONGEST_SILENCE_SECONDS, Farewell, Stream
+from portico.link.thread_pool import Seat
 from portico.link.websocket.leaving import Leaving
 from portico.link.websocket.spoken import Spoken
 

@@ -22,7 +22,6 @@ from gunicorn.workers.base import Worker as GunicornWorker
 
 from portico.link import loading, report, said
 from portico.link.context import Contexts
-from portico.link.crew import GLANCE_SECONDS, LONGEST_GLANCE_SECONDS, Crew
 from portico.link.download import Downloads
 from portico.link.exchange import Exchange
 from portico.link.fence import Fence
@@ -31,6 +30,7 @@ from portico.link.pause import VARIABLE, PauseFlag
 from portico.link.queue import Queue
 from portico.link.slow import VARIABLE as VARIABLE_OF_SLOW
 from portico.link.slow import SlowRequests
+from portico.link.thread_pool import GLANCE_SECONDS, LONGEST_GLANCE_SECONDS, ThreadPool
 from portico.link.trace import Tracer
 from portico.link.watch import Watch, limits_from
 from portico.link.websocket.leaving import Leaving
@@ -54,8 +54,8 @@ class Worker(GunicornWorker):  # type: ignore[misc]  # Gunicorn publishes no typ
     as in `context`.
     """
 
-    crew_class: type[Crew] = Crew  # the experiments of bench/threads.py put others here
-    _serving: Crew | None = None
+    pool_class: type[ThreadPool] = ThreadPool  # the experiments of bench/threads.py put others here
+    _serving: ThreadPool | None = None
     _why = ""
     """Why it is to be replaced."""
 
@@ -87,27 +87,27 @@ class Worker(GunicornWorker):  # type: ignore[misc]  # Gunicorn publishes no typ
         """The life of the worker after the app was loaded; returns when it has ended in good order."""
         limits = limits_from(os.environ)[0], self.max_memory
         queue = Queue(limits[0])
-        crew = self._serving = self._crew(queue)
+        pool = self._serving = self._pool(queue)
         slow = SlowRequests(os.environ.get(VARIABLE_OF_SLOW), self.pid)
-        watch = Watch(crew.seats, self.log, limits, slow, queue, Leaving.of(os.environ))
+        watch = Watch(pool.seats, self.log, limits, slow, queue, Leaving.of(os.environ))
         gc.freeze()  # what was imported stays for good: the collector need not look at it again
         pause = PauseFlag(os.environ.get(VARIABLE), queue.begin)
-        pause.obey(crew)
-        crew.start()
-        if reason := self._serve(crew, watch, pause):
+        pause.obey(pool)
+        pool.start()
+        if reason := self._serve(pool, watch, pause):
             self.log.info("worker %s is replaced: %s", self.pid, reason)
-            crew.stop()  # what waits in the backlog is for the others, and for the successor
+            pool.stop()  # what waits in the backlog is for the others, and for the successor
         else:
-            crew.stop(_longest_backlog())  # nobody else may be left to take it
+            pool.stop(_longest_backlog())  # nobody else may be left to take it
         self._finish(watch)
         self.at_the_end()
 
-    def _crew(self, queue: Queue) -> Crew:
+    def _pool(self, queue: Queue) -> ThreadPool:
         listener: socket.socket = self.sockets[0].sock
         listener.setblocking(False)
         threads = self.cfg.threads
         base: dict[str, Any] = base_environ(self.cfg) | {"wsgi.multithread": threads > 1}
-        return self.crew_class(
+        return self.pool_class(
             listener,
             Exchange(
                 self.wsgi,
@@ -138,7 +138,7 @@ class Worker(GunicornWorker):  # type: ignore[misc]  # Gunicorn publishes no typ
         except BlockingIOError:
             pass  # it is full of reasons to wake up already
 
-    def _serve(self, crew: Crew, watch: Watch, pause: PauseFlag) -> str | None:
+    def _serve(self, pool: ThreadPool, watch: Watch, pause: PauseFlag) -> str | None:
         """Watch until the worker must end; why it is to be replaced, or None when it was told to end."""
         signals, arrivals = select.epoll(), select.epoll()
         for poller in (signals, arrivals):
@@ -151,21 +151,21 @@ class Worker(GunicornWorker):  # type: ignore[misc]  # Gunicorn publishes no typ
             if now >= beat:
                 beat = now + _BEAT_SECONDS
                 self.notify()
-                pause.obey(crew)
+                pause.obey(pool)
                 said.push()
                 self._why = watch.look() or self._why
-                crew.relieve_late()
-                crew.nudge()
-            if crew.full:
+                pool.relieve_late()
+                pool.nudge()
+            if pool.full:
                 self._why = self._why or f"it has served {self.max_requests} requests"
             if self._may_leave(watch):
                 return self._why or "there are more than configured"
-            for descriptor, _ in (arrivals if crew.has_reserve else signals).poll(max(beat - now, 0)):
+            for descriptor, _ in (arrivals if pool.has_reserve else signals).poll(max(beat - now, 0)):
                 if descriptor == self.PIPE[0]:
                     os.read(descriptor, 4096)
-                    pause.obey(crew)
+                    pause.obey(pool)
                 else:
-                    glance = GLANCE_SECONDS if crew.relieve() else min(2 * glance, LONGEST_GLANCE_SECONDS)
+                    glance = GLANCE_SECONDS if pool.relieve() else min(2 * glance, LONGEST_GLANCE_SECONDS)
                     time.sleep(glance)
         return None
 

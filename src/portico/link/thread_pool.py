@@ -65,7 +65,7 @@ class Seat:
     call: LockType = field(default_factory=allocate_lock)
 
 
-class Crew:
+class ThreadPool:
     """`count` threads that call `serve` with each connection to `listener`, which other workers share.
 
     `listener` is a non-blocking unix socket. A thread whose request lasts (a WebSocket, a stream, a slow client) is

@@ -8,8 +8,8 @@ import threading
 import time
 from pathlib import Path
 
-from portico.link.crew import Crew, Seat
 from portico.link.request import Connection
+from portico.link.thread_pool import Seat, ThreadPool
 
 
 def test_a_connection_that_somebody_else_was_woken_for_is_heard_after_a_nudge(tmp_path: Path) -> None:
@@ -26,8 +26,8 @@ def test_a_connection_that_somebody_else_was_woken_for_is_heard_after_a_nudge(tm
             def serve(connection: Connection, seat: Seat) -> None:
                 served.append(connection)
 
-            crew = Crew(listener, serve, lambda: None, count=1, most=1, name="t", enough=9)
-            crew.start()
+            pool = ThreadPool(listener, serve, lambda: None, count=1, most=1, name="t", enough=9)
+            pool.start()
             while _state(sleeper) != "S":
                 time.sleep(0.01)
             time.sleep(0.3)
@@ -35,11 +35,11 @@ def test_a_connection_that_somebody_else_was_woken_for_is_heard_after_a_nudge(tm
                 client.connect(path)
                 time.sleep(0.3)
                 assert not served, "the wake-up went to the other"
-                crew.nudge()
+                pool.nudge()
                 give_up = time.monotonic() + 60
                 while not served and time.monotonic() < give_up:
                     time.sleep(0.01)
-            crew.stop()
+            pool.stop()
     assert len(served) == 1
 
 
