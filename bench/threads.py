@@ -37,7 +37,7 @@ import psutil
 
 import portico.link.thread_pool
 import portico.link.worker
-from portico.link.thread_pool import Seat, ThreadPool
+from portico.link.thread_pool import Slot, ThreadPool
 from portico.link.worker import Worker
 
 WORKERS = 2
@@ -56,7 +56,7 @@ class AllAccept(ThreadPool):
         for _ in range(self._count):
             self._enlist(on_duty=True)
 
-    def _rest(self, seat: Seat) -> None:
+    def _rest(self, slot: Slot) -> None:
         """Nobody ever does."""
 
 
@@ -68,9 +68,9 @@ class Dispatcher(ThreadPool):
         self._free = threading.Semaphore(self._count)
         self._on_duty = 1
         for _ in range(self._count):
-            seat = Seat(f"{self._name} {next(self._numbers)}", self._replace, True)
-            self.seats.append(seat)
-            threading.Thread(target=self._pool, args=(seat,), daemon=True).start()
+            slot = Slot(f"{self._name} {next(self._numbers)}", self._replace, True)
+            self.slots.append(slot)
+            threading.Thread(target=self._pool, args=(slot,), daemon=True).start()
         threading.Thread(target=self._dispatch, daemon=True).start()
 
     def _dispatch(self) -> None:
@@ -84,10 +84,10 @@ class Dispatcher(ThreadPool):
                     if not self._wait(error):
                         return
 
-    def _pool(self, seat: Seat) -> None:
+    def _pool(self, slot: Slot) -> None:
         while True:
             descriptor = self._queue.get()
-            self._serve(Connection(socket.AF_UNIX, socket.SOCK_STREAM, 0, descriptor), seat)
+            self._serve(Connection(socket.AF_UNIX, socket.SOCK_STREAM, 0, descriptor), slot)
             self._free.release()
 
 
@@ -99,7 +99,7 @@ class Baton(ThreadPool):
         for _ in range(self._count):
             self._enlist(on_duty=True)
 
-    def _serve_all(self, seat: Seat) -> None:
+    def _serve_all(self, slot: Slot) -> None:
         while True:
             with self._baton:
                 while True:
@@ -109,7 +109,7 @@ class Baton(ThreadPool):
                     except OSError as error:
                         if not self._wait(error):
                             return
-            self._serve(Connection(socket.AF_UNIX, socket.SOCK_STREAM, 0, descriptor), seat)
+            self._serve(Connection(socket.AF_UNIX, socket.SOCK_STREAM, 0, descriptor), slot)
 
 
 class Blocking(AllAccept):

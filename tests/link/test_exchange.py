@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from portico.link.exchange import Exchange
 from portico.link.request import Connection
 from portico.link.response import FileWrapper
-from portico.link.thread_pool import Seat
+from portico.link.thread_pool import Slot
 from portico.link.uwsgi import encode
 
 Start = Callable[..., Callable[[bytes], None]]
@@ -74,23 +74,23 @@ class Outcome:
 
 
 @contextmanager
-def connected(app: App) -> Iterator[tuple[socket.socket, list[str], Seat]]:
+def connected(app: App) -> Iterator[tuple[socket.socket, list[str], Slot]]:
     """nginx's end of a connection that a thread serves."""
     ours, theirs = socket.socketpair()
     lines = Lines()
     log = logging.Logger("test", logging.INFO)
     log.addHandler(lines)
-    seat = Seat("77 1", lambda _: None, True)
+    slot = Slot("77 1", lambda _: None, True)
     connection = Connection(socket.AF_UNIX, socket.SOCK_STREAM, 0, theirs.detach())
-    thread = threading.Thread(target=Exchange(app, BASE, log).serve, args=(connection, seat))
+    thread = threading.Thread(target=Exchange(app, BASE, log).serve, args=(connection, slot))
     ours.settimeout(20)
     with ours:
         thread.start()
-        yield ours, lines.lines, seat
+        yield ours, lines.lines, slot
     thread.join(20)
     assert not thread.is_alive()
-    assert seat.connection is None
-    assert seat.environ is None
+    assert slot.connection is None
+    assert slot.environ is None
 
 
 def request(
@@ -404,7 +404,7 @@ def test_write_sends_at_once_and_before_the_rest() -> None:
         write(b"two ")
         return [b"three"]
 
-    with connected(app) as (ours, _, _seat):
+    with connected(app) as (ours, _, _slot):
         ours.sendall(encode(REQUEST))
         first = ours.recv(65536)
         assert first.endswith(b"\r\n\r\none ")
@@ -422,7 +422,7 @@ def test_each_block_of_a_stream_is_sent_before_the_next_is_made() -> None:
             yield b"%d" % number
             assert asked.acquire(timeout=10)
 
-    with connected(app) as (ours, _, _seat):
+    with connected(app) as (ours, _, _slot):
         ours.sendall(encode(REQUEST))
         head, _, first = ours.recv(65536).partition(b"\r\n\r\n")
         assert (first, b"X-Accel-Buffering: no" in head) == (b"0", True)
@@ -504,7 +504,7 @@ def test_a_cut_while_the_body_is_still_coming_is_reset(reads: int) -> None:
         raise RuntimeError("in the middle")
 
     packet = encode(REQUEST | {"REQUEST_METHOD": "POST", "CONTENT_LENGTH": "1000000"})
-    with connected(app) as (ours, _, _seat):
+    with connected(app) as (ours, _, _slot):
         ours.sendall(packet + b"x" * 60_000)
         assert not select.select([ours], [], [], 0.1)[0]
         ours.sendall(b"x")

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from portico.link.request import Connection
-from portico.link.thread_pool import Seat, ThreadPool
+from portico.link.thread_pool import Slot, ThreadPool
 
 
 def test_a_connection_that_somebody_else_was_woken_for_is_heard_after_a_nudge(tmp_path: Path) -> None:
@@ -23,7 +23,7 @@ def test_a_connection_that_somebody_else_was_woken_for_is_heard_after_a_nudge(tm
             sleeper = threading.Thread(target=other.poll, args=(5,), daemon=True)
             sleeper.start()
 
-            def serve(connection: Connection, seat: Seat) -> None:
+            def serve(connection: Connection, slot: Slot) -> None:
                 served.append(connection)
 
             pool = ThreadPool(listener, serve, lambda: None, count=1, most=1, name="t", enough=9)

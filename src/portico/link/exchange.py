@@ -27,7 +27,7 @@ from portico.link.request import (
     take,
 )
 from portico.link.response import App, FileWrapper, Response
-from portico.link.thread_pool import Seat
+from portico.link.thread_pool import Slot
 from portico.link.trace import HEADER, Tracer
 from portico.link.uwsgi import BadPacketError
 from portico.link.websocket.spoken import Spoken
@@ -79,48 +79,48 @@ class Exchange:
         self._log = log
         self._downloads = downloads
 
-    def serve(self, connection: Connection, seat: Seat) -> None:
+    def serve(self, connection: Connection, slot: Slot) -> None:
         """Serve the one request of `connection`, close it, and log what went wrong; raises nothing."""
-        seat.began = seat.moved = time.monotonic_ns()
-        seat.connection = connection
+        slot.began = slot.moved = time.monotonic_ns()
+        slot.connection = connection
         try:
             received = self._receive(connection)
             if received is None:
                 return
             environ, size, body = received
             if has_waited(environ) and (vain := self._queue.vain(environ, connection)):
-                _not_executed(vain, Response(connection, environ, seat, size, body))
+                _not_executed(vain, Response(connection, environ, slot, size, body))
                 return
-            seat.environ = environ
+            slot.environ = environ
             if self._contexts is not None:
                 self._contexts.tell(environ)
             if "HTTP_UPGRADE" in environ:
-                environ["gunicorn.socket"] = HandedSocket(connection, size, seat)
+                environ["gunicorn.socket"] = HandedSocket(connection, size, slot)
             if "PORTICO_STREAM" in environ:
-                seat.relieve(seat)
+                slot.relieve(slot)
             if HEADER in environ:
-                self._maybe_traced(environ, connection, seat, size, body)
+                self._maybe_traced(environ, connection, slot, size, body)
             else:
-                self._answer(environ, Response(connection, environ, seat, size, body, self._downloads), seat)
+                self._answer(environ, Response(connection, environ, slot, size, body, self._downloads), slot)
         except Exception:  # noqa: BLE001  a thread that ended here would be missed for good
             self._log.exception("request lost")
         finally:
-            if seat.handed_over:
-                _hang_up(seat)
+            if slot.handed_over:
+                _hang_up(slot)
             connection.close()
-            seat.environ = seat.connection = None
+            slot.environ = slot.connection = None
 
     def _maybe_traced(
-        self, environ: Environ, connection: Connection, seat: Seat, size: int, body: Body | None
+        self, environ: Environ, connection: Connection, slot: Slot, size: int, body: Body | None
     ) -> None:
         """Somebody asks for a trace; whoever may not is answered as if he had not asked."""
         packet = size - (content_length(environ) or 0)
-        trace = self._tracer.begin(environ, connection, packet, seat.label, self._app)
+        trace = self._tracer.begin(environ, connection, packet, slot.label, self._app)
         if trace is None:
-            self._answer(environ, Response(connection, environ, seat, size, body, self._downloads), seat)
+            self._answer(environ, Response(connection, environ, slot, size, body, self._downloads), slot)
             return
-        response = trace.response(connection, environ, seat, size, body, self._downloads)
-        trace.follow(lambda: self._answer(environ, response, seat), seat)
+        response = trace.response(connection, environ, slot, size, body, self._downloads)
+        trace.follow(lambda: self._answer(environ, response, slot), slot)
 
     def _receive(self, connection: Connection) -> tuple[Environ, int, Body | None] | None:
         """The environ, the size of the whole request, and its body when that must be fetched from the socket."""
@@ -149,13 +149,13 @@ class Exchange:
         environ["wsgi.input"] = io.BufferedReader(body, _BODY_BUFFER)
         return environ, end + length, body
 
-    def _answer(self, environ: Environ, response: Response, seat: Seat) -> None:
+    def _answer(self, environ: Environ, response: Response, slot: Slot) -> None:
         result = file = None
         try:
             if "PORTICO_UPLOAD" in environ:
                 file = upload.of_ours(environ)
             result = self._app(environ, response.start)
-            if not seat.handed_over:
+            if not slot.handed_over:
                 response.send(result)
                 response.finish()
         except ClientGoneError as error:
@@ -164,16 +164,16 @@ class Exchange:
             self._log.error("%s: no room for the upload: %s", describe(environ), error)
             _refuse(response)
         except BaseException as error:  # noqa: BLE001  SystemExit too: an app must not end the thread
-            self._failed(error, environ, response, seat)
+            self._failed(error, environ, response, slot)
         finally:
             if hasattr(result, "close") and not response.closed:
                 self._close(result, environ)
             if file is not None:
                 file.unlink(missing_ok=True)
 
-    def _failed(self, error: BaseException, environ: Environ, response: Response, seat: Seat) -> None:
+    def _failed(self, error: BaseException, environ: Environ, response: Response, slot: Slot) -> None:
         """Log the app's traceback; answer 500 if nothing was sent, else leave the response visibly cut."""
-        if seat.handed_over:
+        if slot.handed_over:
             if not isinstance(error, StopIteration):  # how flask-sock says that it has answered by itself
                 self._log.exception("%s failed on its WebSocket", describe(environ))
             return
@@ -201,10 +201,10 @@ class HandedSocket:
     returns is dropped. Until then nothing has happened, and an app that answers in HTTP keeps every promise.
     """
 
-    def __init__(self, connection: Connection, size: int, seat: Seat) -> None:
+    def __init__(self, connection: Connection, size: int, slot: Slot) -> None:
         self._connection = connection
         self._size = size
-        self._seat = seat
+        self._slot = slot
         self._socket: socket.socket | None = None
 
     def __getattr__(self, name: str) -> Any:
@@ -214,9 +214,9 @@ class HandedSocket:
             take(self._connection, self._size)
             descriptor = self._connection.detach()
             self._socket = Spoken(descriptor)
-            self._seat.connection = self._socket
-            self._seat.handed_over = True
-            self._seat.relieve(self._seat)
+            self._slot.connection = self._socket
+            self._slot.handed_over = True
+            self._slot.relieve(self._slot)
         return getattr(self._socket, name)
 
 
@@ -254,10 +254,10 @@ def describe(environ: Environ) -> str:
     return " ".join(words)
 
 
-def _hang_up(seat: Seat) -> None:
+def _hang_up(slot: Slot) -> None:
     """End a handed over connection for good: a thread of the app may still wait in its recv."""
-    seat.handed_over = False
-    connection, seat.connection = seat.connection, None
+    slot.handed_over = False
+    connection, slot.connection = slot.connection, None
     if connection is not None:
         try:
             connection.shutdown(socket.SHUT_RDWR)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from portico.link.head import endpoint
-from portico.link.thread_pool import Seat
+from portico.link.thread_pool import Slot
 
 VARIABLE: Final = "PORTICO_SLOW"
 """Names the directory of the files."""
@@ -26,18 +26,18 @@ _DEEPEST: Final = 40
 
 
 class SlowRequests:
-    """What of the `seats` takes long; `directory` None: nobody wants to know."""
+    """What of the `slots` takes long; `directory` None: nobody wants to know."""
 
     def __init__(self, directory: str | None, pid: int) -> None:
         self._path = Path(directory, f"{pid}.json") if directory else None
         self._has_told = False
 
-    def tell(self, seats: Iterable[Seat]) -> None:
+    def tell(self, slots: Iterable[Slot]) -> None:
         """Never raises: what it tells is not worth a request."""
         if self._path is None:
             return
         try:
-            self._tell(self._path, [one for seat in seats if (one := _told(seat))][:_MOST])
+            self._tell(self._path, [one for slot in slots if (one := _told(slot))][:_MOST])
         except OSError:
             pass  # a full disk, or a site that is being taken down
 
@@ -52,23 +52,23 @@ class SlowRequests:
         self._has_told = bool(found)
 
 
-def _told(seat: Seat) -> dict[str, Any] | None:
-    environ, now = seat.environ, time.monotonic_ns()
-    age = (now - seat.began) / 1e9
-    if environ is None or age < SLOW_SECONDS or seat.handed_over or seat.stream is not None:
+def _told(slot: Slot) -> dict[str, Any] | None:
+    environ, now = slot.environ, time.monotonic_ns()
+    age = (now - slot.began) / 1e9
+    if environ is None or age < SLOW_SECONDS or slot.handed_over or slot.stream is not None:
         return None  # a WebSocket and a stream are meant to last
     route = endpoint(environ)
-    pid, _, thread = seat.label.partition(" ")
+    pid, _, thread = slot.label.partition(" ")
     return {
         "method": str(environ.get("REQUEST_METHOD", "")),
         "path": f"{environ.get('SCRIPT_NAME', '')}{environ.get('PATH_INFO', '')}",
         "endpoint": "" if route == "-" else route,
         "id": str(environ.get("HTTP_X_REQUEST_ID", "")),
         "age_seconds": round(age, 1),
-        "silent_seconds": round((now - seat.moved) / 1e9, 1),
+        "silent_seconds": round((now - slot.moved) / 1e9, 1),
         "pid": int(pid),
         "thread": int(thread or 0),
-        "stack": _stack(seat.ident),
+        "stack": _stack(slot.ident),
     }
 
 

@@ -39,7 +39,7 @@ _OUT_OF_FILES: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 
 @dataclass(slots=True, eq=False)
-class Seat:
+class Slot:
     """What one thread is doing: written by that thread, read by the watch of the worker.
 
     `label` is the worker's pid and the thread's number. `began` is when its connection came and `moved` when the
@@ -50,7 +50,7 @@ class Seat:
     """
 
     label: str
-    relieve: Callable[[Seat], None]
+    relieve: Callable[[Slot], None]
     """Called by its own thread when the request will keep it for long."""
     on_duty: bool
     ident: int = 0
@@ -76,7 +76,7 @@ class ThreadPool:
     def __init__(
         self,
         listener: socket.socket,
-        serve: Callable[[Connection, Seat], None],
+        serve: Callable[[Connection, Slot], None],
         wake: Callable[[], None],
         *,
         count: int,
@@ -95,7 +95,7 @@ class ThreadPool:
         self._enough = enough
         self._lock = threading.Lock()
         self._on_duty = 0
-        self._resting: list[Seat] = []
+        self._resting: list[Slot] = []
         self._stopping = self._paused = False
         self._halted = False  # either of them: the one thing that is looked at before each connection
         self._resumed = threading.Event()
@@ -108,9 +108,9 @@ class ThreadPool:
         self._nudge_event = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._arrivals.register(self._nudge_event, select.EPOLLIN | select.EPOLLET)
         self._unheard = 0
-        self.seats: list[Seat] = []
-        self._unrelieved: dict[Seat, int] = {}  # and when their requests began
-        self._by_thread: dict[int, Seat] = {}
+        self.slots: list[Slot] = []
+        self._unrelieved: dict[Slot, int] = {}  # and when their requests began
+        self._by_thread: dict[int, Slot] = {}
         self.full = False
 
     def start(self) -> None:
@@ -165,7 +165,7 @@ class ThreadPool:
         The kernel wakes one idle thread of one worker for a connection. When that worker is killed, or leaves, in this
         moment, nobody else would hear of the connection before the next one comes.
         """
-        if any(seat.on_duty and seat.connection is None for seat in self.seats.copy()):
+        if any(slot.on_duty and slot.connection is None for slot in self.slots.copy()):
             os.eventfd_write(self._nudge_event, 1)
 
     def relieve(self) -> bool:
@@ -176,58 +176,58 @@ class ThreadPool:
             if self._unheard >= _UNHEARD_GLANCES:
                 self._unheard = 0
                 self.nudge()
-            held_up = all(s.connection is not None and s.began < lately for s in self.seats if s.on_duty)
+            held_up = all(s.connection is not None and s.began < lately for s in self.slots if s.on_duty)
             if held_up and self._resting:
                 self._call()
                 return True
             return False
 
     def _enlist(self, *, on_duty: bool) -> None:
-        seat = Seat(f"{self._name} {next(self._numbers)}", self._replace, on_duty)
-        seat.call.acquire()
-        self.seats.append(seat)
-        thread = threading.Thread(target=self._work, args=(seat,), daemon=True, name=f"portico {seat.label}")
+        slot = Slot(f"{self._name} {next(self._numbers)}", self._replace, on_duty)
+        slot.call.acquire()
+        self.slots.append(slot)
+        thread = threading.Thread(target=self._work, args=(slot,), daemon=True, name=f"portico {slot.label}")
         try:
             thread.start()
         except RuntimeError:
-            self.seats.remove(seat)
+            self.slots.remove(slot)
             raise
         if on_duty:
             self._on_duty += 1
         else:
-            self._resting.append(seat)
+            self._resting.append(slot)
 
     def _call(self) -> None:
-        seat = self._resting.pop()  # the last that went to rest: its memory is still warm
-        seat.on_duty = True
+        slot = self._resting.pop()  # the last that went to rest: its memory is still warm
+        slot.on_duty = True
         self._on_duty += 1
-        seat.call.release()
+        slot.call.release()
 
-    def _rest(self, seat: Seat) -> None:
+    def _rest(self, slot: Slot) -> None:
         with self._lock:
             if self._on_duty <= 1 or self._stopping:
                 return
-            seat.on_duty = False
+            slot.on_duty = False
             self._on_duty -= 1
-            self._resting.append(seat)
+            self._resting.append(slot)
             first = len(self._resting) == 1
         if first:
             self._wake()
-        seat.call.acquire()
+        slot.call.acquire()
 
-    def _replace(self, seat: Seat) -> None:
-        """The thread of `seat` will be away for as long as its request lasts."""
+    def _replace(self, slot: Slot) -> None:
+        """The thread of `slot` will be away for as long as its request lasts."""
         with self._lock:
-            if seat.replaced or self._stopping:
+            if slot.replaced or self._stopping:
                 return
             try:
-                if len(self.seats) >= self._most:
+                if len(self.slots) >= self._most:
                     raise RuntimeError
                 self._enlist(on_duty=True)
             except RuntimeError:
-                self._unrelieved[seat] = seat.began  # no more threads for now: this one keeps its duty
+                self._unrelieved[slot] = slot.began  # no more threads for now: this one keeps its duty
                 return
-            seat.replaced, seat.on_duty = True, False
+            slot.replaced, slot.on_duty = True, False
             self._on_duty -= 1
 
     def relieve_late(self) -> None:
@@ -235,35 +235,35 @@ class ThreadPool:
 
         Otherwise all threads on duty could be held by streams while those that had replaced others have long ended.
         """
-        for seat, began in self._unrelieved.copy().items():
-            del self._unrelieved[seat]
-            if seat.connection is not None and seat.began == began:
-                self._replace(seat)
+        for slot, began in self._unrelieved.copy().items():
+            del self._unrelieved[slot]
+            if slot.connection is not None and slot.began == began:
+                self._replace(slot)
 
     def environ(self) -> dict[str, Any] | None:
         """Of the request that the calling thread serves; None for a thread of somebody else's, or an idle one."""
-        seat = self._by_thread.get(threading.get_ident())
-        return seat.environ if seat else None
+        slot = self._by_thread.get(threading.get_ident())
+        return slot.environ if slot else None
 
-    def _work(self, seat: Seat) -> None:
-        seat.ident = threading.get_ident()
-        self._by_thread[seat.ident] = seat
-        if not seat.on_duty:
-            seat.call.acquire()
+    def _work(self, slot: Slot) -> None:
+        slot.ident = threading.get_ident()
+        self._by_thread[slot.ident] = slot
+        if not slot.on_duty:
+            slot.call.acquire()
         try:
-            self._serve_all(seat)
+            self._serve_all(slot)
         finally:
-            del self._by_thread[seat.ident]
+            del self._by_thread[slot.ident]
             with self._lock:
-                self.seats.remove(seat)
-                if seat.on_duty:
+                self.slots.remove(slot)
+                if slot.on_duty:
                     self._on_duty -= 1
             self._wake()
 
-    def _serve_all(self, seat: Seat) -> None:
+    def _serve_all(self, slot: Slot) -> None:
         accept, serve, accepted, enough = self._accept, self._serve, self._accepted, self._enough
         quick = 0
-        while not seat.replaced:
+        while not slot.replaced:
             if self._halted and not self._may_go_on():
                 return
             try:
@@ -272,14 +272,14 @@ class ThreadPool:
                 if not self._wait(error):
                     return
                 continue
-            serve(Connection(socket.AF_UNIX, socket.SOCK_STREAM, 0, descriptor), seat)
+            serve(Connection(socket.AF_UNIX, socket.SOCK_STREAM, 0, descriptor), slot)
             if next(accepted) >= enough and not self.full:
                 self.full = True
                 self._wake()
             if self._on_duty > 1:
-                quick = quick + 1 if time.monotonic_ns() - seat.began < _QUICK_NS else 0
+                quick = quick + 1 if time.monotonic_ns() - slot.began < _QUICK_NS else 0
                 if quick >= _QUICK_IN_A_ROW:
-                    self._rest(seat)
+                    self._rest(slot)
 
     def _may_go_on(self) -> bool:
         while self._paused:

@@ -19,7 +19,7 @@ from typing import Any, Final
 from portico.link.download import Downloads
 from portico.link.request import Body, Connection, Environ
 from portico.link.response import ExcInfo, Response
-from portico.link.thread_pool import Seat
+from portico.link.thread_pool import Slot
 from portico.link.uwsgi import decode
 
 VARIABLE: Final = "PORTICO_TRACE"
@@ -154,10 +154,10 @@ class Trace:
     ) -> Response:
         return TracedResponse(self, connection, environ, progress, size, body, downloads)
 
-    def follow(self, answer: Callable[[], None], seat: Seat) -> None:
-        """Call `answer`, which has the app answer on the connection of `seat`."""
+    def follow(self, answer: Callable[[], None], slot: Slot) -> None:
+        """Call `answer`, which has the app answer on the connection of `slot`."""
         record = self.record
-        record.note("taken", seat.began)
+        record.note("taken", slot.began)
         record.note("read", self._read)
         record.write()
         steps, before = _steps(self._app), sys.getprofile()
@@ -168,7 +168,7 @@ class Trace:
         finally:
             sys.setprofile(before)
             record.note("ended")
-            record.data |= {"ended": True, "handed_over": seat.handed_over}
+            record.data |= {"ended": True, "handed_over": slot.handed_over}
             record.data["body_read"] = _taken(self._environ.get("wsgi.input"))
             record.write()
 

@@ -17,7 +17,7 @@ from portico.link.queue import Queue
 from portico.link.request import Connection
 from portico.link.slow import SlowRequests
 from portico.link.stream import LONGEST_SILENCE_SECONDS, Farewell, Stream
-from portico.link.thread_pool import Seat
+from portico.link.thread_pool import Slot
 from portico.link.websocket.leaving import Leaving
 from portico.link.websocket.spoken import Spoken
 
@@ -30,11 +30,11 @@ _STATM: Final = "/proc/self/statm"
 
 
 class Watch:
-    """Looks at `seats` with the limits of `limits_from`."""
+    """Looks at `slots` with the limits of `limits_from`."""
 
     def __init__(
         self,
-        seats: list[Seat],
+        slots: list[Slot],
         log: Log,
         limits: tuple[float, float],
         slow: SlowRequests | None = None,
@@ -45,7 +45,7 @@ class Watch:
         self._queue = queue
         self._slow = slow
         self._farewell = Farewell()
-        self._seats = seats
+        self._slots = slots
         self._log = log
         self._deadline, self._max_memory = limits
         # Opened beforehand: an app that has used up the descriptors is no reason to end what it serves.
@@ -57,13 +57,13 @@ class Watch:
         self._look_for_clients()
         if self._leaving.is_any():
             self.say_goodbye(self._leaving.has)
-        for seat in self._seats.copy():
-            self._look_at(seat, now)
+        for slot in self._slots.copy():
+            self._look_at(slot, now)
         if self._slow:
-            self._slow.tell(self._seats.copy())
+            self._slow.tell(self._slots.copy())
         if self._queue:
             self._queue.look(self._log.warning)
-        stuck = sum(seat.overdue for seat in self._seats)
+        stuck = sum(slot.overdue for slot in self._slots)
         if stuck:
             return f"{stuck} of its threads stuck past the deadline"
         if self._memory >= 0 and (used := _resident_bytes(self._memory)) > self._max_memory:
@@ -73,43 +73,43 @@ class Watch:
     @property
     def is_stuck(self) -> bool:
         """Whether no thread is left that could serve."""
-        seats = self._seats.copy()
-        return bool(seats) and all(seat.overdue for seat in seats)
+        slots = self._slots.copy()
+        return bool(slots) and all(slot.overdue for slot in slots)
 
     def unfinished(self) -> bool:
         """Whether a thread is left that is worth waiting for."""
         return any(
-            not seat.overdue and not ((stream := seat.stream) and stream.told) for seat in self._seats.copy()
+            not slot.overdue and not ((stream := slot.stream) and stream.told) for slot in self._slots.copy()
         )
 
     def say_goodbye(self, is_meant: Callable[[Spoken], bool] = lambda _: True) -> None:
         """Tell those who speak with apps that the server goes away."""
-        for seat in self._seats.copy():
-            connection = seat.connection
-            if seat.handed_over and isinstance(connection, Spoken) and is_meant(connection):
+        for slot in self._slots.copy():
+            connection = slot.connection
+            if slot.handed_over and isinstance(connection, Spoken) and is_meant(connection):
                 connection.say_goodbye()
 
     def hang_up(self) -> None:
         """End the connections that apps keep."""
-        for seat in self._seats.copy():
-            if seat.handed_over and seat.connection is not None:
-                _shut_down(seat.connection, socket.SHUT_RDWR)
+        for slot in self._slots.copy():
+            if slot.handed_over and slot.connection is not None:
+                _shut_down(slot.connection, socket.SHUT_RDWR)
 
     def _look_for_clients(self) -> None:
         """Tell the streams whose client has left: nginx hangs up when the client does."""
         open_streams, poll = dict[int, Stream](), select.poll()
-        for seat in self._seats.copy():
+        for slot in self._slots.copy():
             # Only in a thread that serves nothing else may something be raised.
-            if seat.replaced and (stream := seat.stream) and (descriptor := stream.connection.fileno()) >= 0:
+            if slot.replaced and (stream := slot.stream) and (descriptor := stream.connection.fileno()) >= 0:
                 open_streams[descriptor] = stream
                 poll.register(descriptor, 0)  # nothing but the end
         gone = poll.poll(0) if open_streams else []
         self._farewell.tell([open_streams[descriptor] for descriptor, _ in gone])
 
-    def _look_at(self, seat: Seat, now: int) -> None:
-        connection, environ = seat.connection, seat.environ
-        quiet = (now - seat.moved) / 1e9
-        if connection is None or seat.handed_over or seat.overdue:
+    def _look_at(self, slot: Slot, now: int) -> None:
+        connection, environ = slot.connection, slot.environ
+        quiet = (now - slot.moved) / 1e9
+        if connection is None or slot.handed_over or slot.overdue:
             return
         if environ is None:
             if quiet > _READ_SECONDS:
@@ -117,16 +117,16 @@ class Watch:
                 _shut_down(connection, socket.SHUT_RD)
             return
         deadline = float(environ.get("PORTICO_DEADLINE", self._deadline))
-        stream = seat.stream
+        stream = slot.stream
         if stream and stream.told:
             return  # nobody waits for it: it ends when the app has something to send, or never
         if stream and quiet > min(deadline / 3, LONGEST_SILENCE_SECONDS) and stream.comment():
-            seat.moved = now
+            slot.moved = now
         elif quiet > deadline:
-            seat.overdue = True
+            slot.overdue = True
             self._log.error(
                 "%s is stuck: no progress for %.1f s, the limit is %g s; thread %s is in\n%s",
-                describe(environ), quiet, deadline, seat.label, _stack(seat.ident),
+                describe(environ), quiet, deadline, slot.label, _stack(slot.ident),
             )  # fmt: skip
 
 

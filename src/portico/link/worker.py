@@ -89,7 +89,7 @@ class Worker(GunicornWorker):  # type: ignore[misc]  # Gunicorn publishes no typ
         queue = Queue(limits[0])
         pool = self._serving = self._pool(queue)
         slow = SlowRequests(os.environ.get(VARIABLE_OF_SLOW), self.pid)
-        watch = Watch(pool.seats, self.log, limits, slow, queue, Leaving.of(os.environ))
+        watch = Watch(pool.slots, self.log, limits, slow, queue, Leaving.of(os.environ))
         gc.freeze()  # what was imported stays for good: the collector need not look at it again
         pause = PauseFlag(os.environ.get(VARIABLE), queue.begin)
         pause.obey(pool)
