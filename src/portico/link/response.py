@@ -38,7 +38,7 @@ _ERROR: Final = b"Internal Server Error\n"
 
 
 class Progress(Protocol):
-    """Who answers, and where a response notes that it got on: `moved` is time.monotonic_ns(). See `thread_pool.Slot`."""
+    """Who answers, and where a response notes that it got on: `moved` is time.monotonic_ns(). A `Slot` is one."""
 
     label: str
     ident: int

@@ -25,16 +25,16 @@ from portico.link.request import Connection
 from portico.link.stream import Stream
 
 # The figures were chosen with bench/threads.py, quiet and with one core busy elsewhere.
-GLANCE_SECONDS: Final = 0.001
-LONGEST_GLANCE_SECONDS: Final = 0.008
+POLL_SECONDS: Final = 0.001
+LONGEST_POLL_SECONDS: Final = 0.008
 """How often the watch looks at the threads while connections wait: at every millisecond a small request costs 8 % more,
 so it looks less often while nobody is held up."""
 _HELD_UP_NS: Final = 1_000_000
 """A thread that is longer than this in one request is held up: somebody else takes what comes meanwhile."""
 _QUICK_NS: Final = 2_000_000
 _QUICK_IN_A_ROW: Final = 32
-_UNHEARD_GLANCES: Final = 4
-"""After so many glances at waiting connections an idle thread is asked whether it overheard one."""
+_UNHEARD_POLLS: Final = 4
+"""After so many polls with waiting connections an idle thread is asked whether it overheard one."""
 _OUT_OF_FILES: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 
@@ -173,7 +173,7 @@ class ThreadPool:
         lately = time.monotonic_ns() - _HELD_UP_NS
         with self._lock:
             self._unheard += 1
-            if self._unheard >= _UNHEARD_GLANCES:
+            if self._unheard >= _UNHEARD_POLLS:
                 self._unheard = 0
                 self.nudge()
             held_up = all(s.connection is not None and s.began < lately for s in self.slots if s.on_duty)

@@ -30,7 +30,7 @@ from portico.link.pause import VARIABLE, PauseFlag
 from portico.link.queue import Queue
 from portico.link.slow import VARIABLE as VARIABLE_OF_SLOW
 from portico.link.slow import SlowRequests
-from portico.link.thread_pool import GLANCE_SECONDS, LONGEST_GLANCE_SECONDS, ThreadPool
+from portico.link.thread_pool import LONGEST_POLL_SECONDS, POLL_SECONDS, ThreadPool
 from portico.link.trace import Tracer
 from portico.link.watch import Watch, limits_from
 from portico.link.websocket.leaving import Leaving
@@ -144,7 +144,7 @@ class Worker(GunicornWorker):  # type: ignore[misc]  # Gunicorn publishes no typ
         for poller in (signals, arrivals):
             poller.register(self.PIPE[0], select.EPOLLIN)
         arrivals.register(self.sockets[0].fileno(), select.EPOLLIN)
-        beat, glance = 0.0, GLANCE_SECONDS
+        beat, poll_seconds = 0.0, POLL_SECONDS
         # An arbiter that was killed tells nobody; its workers are then somebody else's children.
         while self.alive and self.ppid == os.getppid():
             now = time.monotonic()
@@ -165,8 +165,10 @@ class Worker(GunicornWorker):  # type: ignore[misc]  # Gunicorn publishes no typ
                     os.read(descriptor, 4096)
                     pause.obey(pool)
                 else:
-                    glance = GLANCE_SECONDS if pool.relieve() else min(2 * glance, LONGEST_GLANCE_SECONDS)
-                    time.sleep(glance)
+                    poll_seconds = (
+                        POLL_SECONDS if pool.relieve() else min(2 * poll_seconds, LONGEST_POLL_SECONDS)
+                    )
+                    time.sleep(poll_seconds)
         return None
 
     def _may_leave(self, watch: Watch) -> bool:
