@@ -21,7 +21,7 @@ from tests.support import free_port, private_directory
 PROGRAMS = ("pebble", "pebble-challtestsrv")
 SECONDS = 90.0
 USUAL = {"PEBBLE_VA_NOSLEEP": "1", "PEBBLE_AUTHZREUSE": "0"}
-"""Answers at once, and each order is proven anew: what is drawn by lot would be another test every day."""
+"""Answers at once, and each order is proven anew: what is chosen at random would be another test every day."""
 
 
 @dataclass

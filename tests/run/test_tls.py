@@ -67,10 +67,10 @@ def plan(directory: Path, *names: str, mode: str = "auto", acme: Acme | None = N
 
 
 def test_no_more_failures_in_any_hour_than_the_authority_allows() -> None:
-    for lot in (0.0, 1.0):
+    for jitter in (0.0, 1.0):
         moments, now = [0.0], 0.0
         for failures in range(1, 30):
-            now += pause(REFUSED, failures, lot)
+            now += pause(REFUSED, failures, jitter)
             moments.append(now)
         for begin in moments:
             assert sum(begin <= moment < begin + 3600 for moment in moments) < LIMIT_AN_HOUR
@@ -85,13 +85,13 @@ def test_a_server_that_is_down_is_asked_again_soon_and_then_less_often() -> None
 
 @given(
     lifetime=st.floats(60, 400 * DAY),
-    lot=st.floats(0, 1),
+    jitter=st.floats(0, 1),
     wished=st.one_of(st.none(), st.floats(-400 * DAY, 800 * DAY)),
 )
 def test_a_certificate_is_renewed_before_anybody_is_warned_and_warned_of_before_its_end(
-    lifetime: float, lot: float, wished: float | None
+    lifetime: float, jitter: float, wished: float | None
 ) -> None:
-    moments = [renew_at(0, lifetime, lot, wished), warn_at(0, lifetime), urgent_at(0, lifetime), lifetime]
+    moments = [renew_at(0, lifetime, jitter, wished), warn_at(0, lifetime), urgent_at(0, lifetime), lifetime]
     assert moments == sorted(set(moments))
     assert [phase(0, lifetime, moment) for moment in moments] == ["good", "warn", "urgent", "ended"]
     assert remind_seconds(lifetime) <= max(60, lifetime / 90)

@@ -1,7 +1,7 @@
 """One request watched from inside, for `portico trace`; every other request pays a lookup in its environ.
 
 Whoever may make a directory in Portico's private one may have a request watched: the header carries the directory's
-name, drawn by lot for one trace and removed after it. Here it is taken out of the environ, whatever it says, and if the
+name, which is random and removed after that trace. Here it is taken out of the environ, whatever it says, and if the
 directory is there, what happens is written into it: once when the app is about to be called, once at the end.
 """
 

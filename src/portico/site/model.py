@@ -207,7 +207,7 @@ class Upstream(Section, frozen=True):
         Literal["round_robin", "least_conn", "least_time", "ip_hash", "hash", "random_two"],
         _option(
             "Who gets the next request: the next in turn, the one with the fewest requests, the fastest, the one "
-            "of the client's address, the one of `hash_key`, or the better of two drawn by lot.",
+            "of the client's address, the one of `hash_key`, or the better of two chosen at random.",
             example="least_conn",
             source="https://nginx.org/en/docs/http/ngx_http_upstream_module.html",
         ),

@@ -56,7 +56,7 @@ TRAFFIC: dict[str, tuple[str, str, str]] = {
     "keepalive_time": ("1h", "how long a kept connection may be used", "right as it is"),
     "least_conn": ("off", "the server with the fewest requests gets the next", "a slow server is given as many as a fast one"),
     "least_time": ("off", "the fastest server gets the next", "a slow server is given as many as a fast one"),
-    "random": ("off", "draws a server by lot; two: the better of two", "several gateways choose the same server at once"),
+    "random": ("off", "chooses a server at random; two: the better of two", "several gateways choose the same server at once"),
     "sticky": ("off", "brings a client back to its server", "sessions that live in one server's memory are lost"),
     "sticky_cookie_insert": ("none", "an old name of sticky cookie", "use sticky"),
     "queue": ("none", "requests wait when every server is busy (nginx Plus)", "they fail with 502"),

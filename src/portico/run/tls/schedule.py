@@ -32,23 +32,23 @@ a day, a year after a week of that."""
 YEAR = 365 * 86400
 
 
-def pause(kind: str, failures: int, lot: float) -> float:
-    """How long to wait after so many failures in a row; `lot` is a number from 0 to 1 drawn for this wait."""
+def pause(kind: str, failures: int, jitter: float) -> float:
+    """How long to wait after so many failures in a row; `jitter` is a number from 0 to 1 drawn for this wait."""
     pauses = _PAUSES[kind]
-    return pauses[min(failures, len(pauses)) - 1] * (1 + JITTER * lot)
+    return pauses[min(failures, len(pauses)) - 1] * (1 + JITTER * jitter)
 
 
-def renew_at(not_before: float, not_after: float, lot: float, wished: float | None = None) -> float:
+def renew_at(not_before: float, not_after: float, jitter: float, wished: float | None = None) -> float:
     """When to renew: the authority's time (ARI), else a third of the lifetime before the end, for a short one half.
 
-    `lot` spreads it a little. Never later than a fifth of the lifetime before the end, whatever the authority says:
+    `jitter` spreads it a little. Never later than a fifth of the lifetime before the end, whatever the authority says:
     so it always comes before the first warning.
     """
     lifetime = not_after - not_before
     if wished is not None:
         return min(wished, not_after - lifetime / 5)
     share = lifetime / 2 if lifetime <= SHORT else lifetime / 3
-    return not_after - share + lifetime / 30 * lot
+    return not_after - share + lifetime / 30 * jitter
 
 
 def warn_at(not_before: float, not_after: float) -> float:

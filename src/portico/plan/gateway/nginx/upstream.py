@@ -126,7 +126,7 @@ def _method(site: Site) -> list[Directive]:
         ),
         "random_two": (
             ("random", "two", "least_conn"),
-            "of two servers drawn by lot the less busy one: several gateways do not all choose the same",
+            "of two servers chosen at random the less busy one: several gateways do not all choose the same",
         ),
     }
     if method not in words:
