@@ -5,8 +5,8 @@
 A variant is `strategy:threads`, or `strategy:threads:NAME=VALUE,...` with other constants of
 portico.link.thread_pool (and `switch`, Python's switch interval). Every variant is a Gunicorn with two workers of
 its own; all of them wait behind one nginx for the whole time, and the rounds go through them in a new random order, in
-short slices, so that what else the machine does hits all alike. Printed are medians, and the median of the ratios within a round.
-`--busy` keeps one core busy with another process meanwhile.
+short slices, so that what else the machine does hits all alike. Printed are medians, and the median of
+the ratios within a round. `--busy` keeps one core busy with another process meanwhile.
 """
 
 from __future__ import annotations

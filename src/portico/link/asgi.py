@@ -21,8 +21,8 @@ from portico.link.handover import DUE, Handover
 from portico.link.head import JOINED, LARGEST, STREAMED, BrokenAppError, too_large
 from portico.link.receive import Message, Receive, Receiver
 from portico.link.trace import Record, Tracer
+from portico.link.websocket.asgi import AsgiWebSocket
 from portico.link.websocket.leaving import Leaving
-from portico.link.websocket.talk import Talk
 
 Scope = MutableMapping[str, Any]
 Send = Callable[[Message], Awaitable[None]]
@@ -61,8 +61,10 @@ class Worker(ASGIWorker):  # type: ignore[misc]  # Gunicorn publishes no types
         with loading.beside_others(self), loading.own_signals(self):
             super().load_wsgi()
         threading.Thread(target=_push, daemon=True, name="portico beat").start()
-        self._talks, self._leaving = set[Talk](), Leaving.of(os.environ)
-        self.asgi: App = behind_nginx(self.asgi, Tracer.of(os.environ), Fence.of(os.environ), self._talks)
+        self._websockets, self._leaving = set[AsgiWebSocket](), Leaving.of(os.environ)
+        self.asgi: App = behind_nginx(
+            self.asgi, Tracer.of(os.environ), Fence.of(os.environ), self._websockets
+        )
 
     def run(self) -> None:
         """The life of the worker; the app's own startup is part of the loading."""
@@ -81,17 +83,17 @@ class Worker(ASGIWorker):  # type: ignore[misc]  # Gunicorn publishes no types
         if self.handover.may_leave:
             self.alive = False
         if self._leaving.is_any():
-            self._say_goodbye(lambda talk: talk.is_through(self._leaving))
+            self._say_goodbye(lambda websocket: websocket.is_through(self._leaving))
 
     async def _shutdown(self) -> None:
         """Gunicorn waits for connections to end; those of WebSockets end when they are told to."""
         self._say_goodbye(lambda _: True)
         await super()._shutdown()
 
-    def _say_goodbye(self, is_meant: Callable[[Talk], bool]) -> None:
-        for talk in self._talks.copy():
-            if is_meant(talk):
-                talk.say_goodbye()
+    def _say_goodbye(self, is_meant: Callable[[AsgiWebSocket], bool]) -> None:
+        for websocket in self._websockets.copy():
+            if is_meant(websocket):
+                websocket.say_goodbye()
 
 
 def _push() -> None:
@@ -101,14 +103,17 @@ def _push() -> None:
 
 
 def behind_nginx(
-    app: App, tracer: Tracer | None = None, fence: Fence | None = None, talks: set[Talk] | None = None
+    app: App,
+    tracer: Tracer | None = None,
+    fence: Fence | None = None,
+    websockets: set[AsgiWebSocket] | None = None,
 ) -> App:
     """The app with the client's address and scheme in its scope, and the worker's numbers in its answer.
 
     Only nginx can connect to the private socket, so its X-Real-IP and X-Forwarded-Proto are to be believed.
     """
 
-    talks = set() if talks is None else talks
+    websockets = set() if websockets is None else websockets
 
     async def told(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
@@ -144,12 +149,12 @@ def behind_nginx(
             finally:
                 heard.end()
         else:
-            talk = Talk(receive, send)
-            talks.add(talk)
+            websocket = AsgiWebSocket(receive, send)
+            websockets.add(websocket)
             try:
-                await traced(scope, talk.receive, partial(_spoken, talk, numbered), trace)
+                await traced(scope, websocket.receive, partial(_noting_accept, websocket, numbered), trace)
             finally:
-                talks.discard(talk)
+                websockets.discard(websocket)
 
     async def traced(scope: Scope, receive: Receive, send: Send, trace: Record | None) -> None:
         if trace is None:
@@ -167,9 +172,9 @@ def behind_nginx(
     return told
 
 
-async def _spoken(talk: Talk, send: Send, message: Message) -> None:
+async def _noting_accept(websocket: AsgiWebSocket, send: Send, message: Message) -> None:
     await send(message)
-    talk.is_accepted |= message["type"] == "websocket.accept"
+    websocket.is_accepted |= message["type"] == "websocket.accept"
 
 
 def _set_client(scope: Scope, headers: dict[bytes, bytes], fence: Fence | None) -> None:

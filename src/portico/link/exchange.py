@@ -30,7 +30,7 @@ from portico.link.response import App, FileWrapper, Response
 from portico.link.thread_pool import Slot
 from portico.link.trace import HEADER, Tracer
 from portico.link.uwsgi import BadPacketError
-from portico.link.websocket.spoken import Spoken
+from portico.link.websocket.frames import WebSocketConnection
 
 _BODY_BUFFER: Final = 1 << 18
 """As much as a unix socket holds by default: a large upload costs few system calls, and 256 KiB of memory."""
@@ -213,7 +213,7 @@ class HandedSocket:
         if self._socket is None:
             take(self._connection, self._size)
             descriptor = self._connection.detach()
-            self._socket = Spoken(descriptor)
+            self._socket = WebSocketConnection(descriptor)
             self._slot.connection = self._socket
             self._slot.handed_over = True
             self._slot.relieve(self._slot)

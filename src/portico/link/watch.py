@@ -18,8 +18,8 @@ from portico.link.request import Connection
 from portico.link.slow import SlowRequests
 from portico.link.stream import LONGEST_SILENCE_SECONDS, Farewell, Stream
 from portico.link.thread_pool import Slot
+from portico.link.websocket.frames import WebSocketConnection
 from portico.link.websocket.leaving import Leaving
-from portico.link.websocket.spoken import Spoken
 
 _READ_SECONDS: Final = 10.0
 """nginx sends a packet in one piece; a peer that has not finished one by now is not nginx."""
@@ -82,11 +82,11 @@ class Watch:
             not slot.overdue and not ((stream := slot.stream) and stream.told) for slot in self._slots.copy()
         )
 
-    def say_goodbye(self, is_meant: Callable[[Spoken], bool] = lambda _: True) -> None:
+    def say_goodbye(self, is_meant: Callable[[WebSocketConnection], bool] = lambda _: True) -> None:
         """Tell those who speak with apps that the server goes away."""
         for slot in self._slots.copy():
             connection = slot.connection
-            if slot.handed_over and isinstance(connection, Spoken) and is_meant(connection):
+            if slot.handed_over and isinstance(connection, WebSocketConnection) and is_meant(connection):
                 connection.say_goodbye()
 
     def hang_up(self) -> None:

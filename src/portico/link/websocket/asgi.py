@@ -1,6 +1,6 @@
 """The WebSockets of an ASGI app, to which the worker may say the last word.
 
-As `spoken` for WSGI: a client that is sent Close 1001, going away, connects again at once. The app is told that the
+As `frames` for WSGI: a client that is sent Close 1001, going away, connects again at once. The app is told that the
 client has gone, with the same code.
 """
 
@@ -16,7 +16,7 @@ from portico.link.websocket.leaving import Leaving
 GOING_AWAY: Final = 1001
 
 
-class Talk:
+class AsgiWebSocket:
     """One WebSocket. `send` is the server's own; the app is given `receive` of this."""
 
     def __init__(self, receive: Receive, send: Any) -> None:

@@ -72,7 +72,7 @@ class Frames:
         return b""
 
 
-class Spoken(socket.socket):
+class WebSocketConnection(socket.socket):
     """The socket the app is given. What it sends otherwise than by send and sendall is not followed."""
 
     def __init__(self, descriptor: int) -> None:
