@@ -15,7 +15,7 @@ from typing import Any
 
 from gunicorn.workers.gasgi import ASGIWorker
 
-from portico.link import loading, report, said
+from portico.link import boot_guard, report, said
 from portico.link.fence import SENDER_HEADER, Fence
 from portico.link.handover import DUE, Handover
 from portico.link.head import JOINED, LARGEST, STREAMED, BrokenAppError, too_large
@@ -58,7 +58,7 @@ class Worker(ASGIWorker):  # type: ignore[misc]  # Gunicorn publishes no types
     def load_wsgi(self) -> None:
         """Load the app as Gunicorn does, and put the link around it."""
         said.keep(_request.get, self.log)
-        with loading.beside_others(self), loading.own_signals(self):
+        with boot_guard.beside_others(self), boot_guard.own_signals(self):
             super().load_wsgi()
         threading.Thread(target=_push, daemon=True, name="portico beat").start()
         self._websockets, self._leaving = set[AsgiWebSocket](), Leaving.of(os.environ)
@@ -68,7 +68,7 @@ class Worker(ASGIWorker):  # type: ignore[misc]  # Gunicorn publishes no types
 
     def run(self) -> None:
         """The life of the worker; the app's own startup is part of the loading."""
-        with loading.beside_others(self):
+        with boot_guard.beside_others(self):
             super().run()
         report.gone()
         self.at_the_end()
@@ -77,7 +77,7 @@ class Worker(ASGIWorker):  # type: ignore[misc]  # Gunicorn publishes no types
         """Called once a second while the worker serves, and not before the app's startup is complete."""
         super().notify()
         if not self.handover.has_loaded:
-            loading.done(self)
+            boot_guard.done(self)
         if self.nr >= self._enough or report.resident() > self.max_memory:
             self.handover.tell(DUE)
         if self.handover.may_leave:

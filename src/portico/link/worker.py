@@ -20,7 +20,7 @@ from typing import Any, Final
 from gunicorn.http.wsgi import base_environ
 from gunicorn.workers.base import Worker as GunicornWorker
 
-from portico.link import loading, report, said
+from portico.link import boot_guard, report, said
 from portico.link.context import Contexts
 from portico.link.download import Downloads
 from portico.link.exchange import Exchange
@@ -77,11 +77,11 @@ class Worker(GunicornWorker):  # type: ignore[misc]  # Gunicorn publishes no typ
             )
 
     def load_wsgi(self) -> None:
-        """Load the app as Gunicorn does; see `loading.beside_others`."""
+        """Load the app as Gunicorn does; see `boot_guard.beside_others`."""
         said.keep(self._request_id, self.log)
-        with loading.beside_others(self), loading.own_signals(self):
+        with boot_guard.beside_others(self), boot_guard.own_signals(self):
             super().load_wsgi()
-        loading.done(self)
+        boot_guard.done(self)
 
     def run(self) -> None:
         """The life of the worker after the app was loaded; returns when it has ended in good order."""
