@@ -22,7 +22,7 @@ from typing import Any
 import pytest
 
 from portico.errors import PorticoError
-from portico.link import private
+from portico.link import private_socket
 from portico.log.reader import entry_reader
 from portico.plan.model import File, Health, Ladder, Line, Plan, Process
 from portico.run.background import in_background
@@ -142,7 +142,7 @@ def test_a_socket_is_private_from_its_first_moment_whatever_our_umask(runtime: P
     before = os.umask(umask)
     try:
         for _ in range(2):  # also where one lies already
-            with private.bind(f"{runtime}/private.sock"):
+            with private_socket.bind(f"{runtime}/private.sock"):
                 assert (runtime / "private.sock").stat().st_mode & 0o777 == 0o600
     finally:
         os.umask(before)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from portico.errors import PorticoError
-from portico.link import private
+from portico.link import private_socket
 from portico.watch.http import Request, Response, head, read
 
 HEAD_SECONDS = 10.0
@@ -144,7 +144,7 @@ class Door:
 
 async def listen_unix(door: Door, path: str, group: str = "") -> asyncio.Server:
     """At a socket for nginx's workers, who come in by group. Raises OSError."""
-    listener = private.bind(path)
+    listener = private_socket.bind(path)
     if group:
         shutil.chown(path, group=group)
     Path(path).chmod(0o660)

@@ -17,7 +17,7 @@ from contextlib import aclosing
 from typing import NamedTuple
 
 from portico.errors import PorticoError
-from portico.link import private
+from portico.link import private_socket
 from portico.plan import paths
 
 ASK_SECONDS = 5.0
@@ -51,7 +51,7 @@ def path(runtime: str) -> str:
 
 async def listen(where: str, answers: Answers, user: str = "") -> asyncio.Server:
     """Begin to answer at that path; `user` is who else but root may ask. Raises OSError."""
-    listener = private.bind(where)
+    listener = private_socket.bind(where)
     if user:
         shutil.chown(where, user)
     return await asyncio.start_unix_server(
