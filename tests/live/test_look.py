@@ -1,4 +1,4 @@
-"""Looking at a running site: metrics, top and the dashboard's doors, against real nginx and a real app."""
+"""Looking at a running site: metrics, top and the dashboard's endpoints, against real nginx and a real app."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from portico.watch.door import MOST_CONNECTIONS
+from portico.watch.endpoint import MOST_CONNECTIONS
 from tests.support import Served, environment, free_port, served
 
 APP = """
@@ -168,7 +168,7 @@ def test_a_command_about_nothing_says_so(site: Served) -> None:
         assert "nothing runs here" in done.stderr
 
 
-# The doors ---------------------------------------------------------------------------------------------
+# The endpoints ---------------------------------------------------------------------------------------------
 
 
 def events(url: str, count: int, **how: Any) -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ import pytest
 
 from portico.cli.dashboard import _page_that_leads_to
 from portico.watch import guards, secret
-from portico.watch.door import MOST_OPEN, MOST_SILENT, Door
+from portico.watch.endpoint import MOST_OPEN, MOST_SILENT, Endpoint
 from portico.watch.guards import Lock, Secret, Ticket, is_own_host
 from portico.watch.http import Request
 
@@ -143,18 +143,18 @@ class _Nothing:
 
 def test_who_connects_and_says_nothing_keeps_out_nobody(lock: Lock) -> None:
     async def go() -> bytes:
-        door = Door(_Nothing(), lock, metrics_only=True)
-        server = await asyncio.start_server(door.answer, "127.0.0.1", 0)
+        endpoint = Endpoint(_Nothing(), lock, metrics_only=True)
+        server = await asyncio.start_server(endpoint.answer, "127.0.0.1", 0)
         port = server.sockets[0].getsockname()[1]
         silent = [await asyncio.open_connection("127.0.0.1", port) for _ in range(MOST_SILENT + 20)]
-        while len(door._silent) < MOST_SILENT:
+        while len(endpoint._silent) < MOST_SILENT:
             await asyncio.sleep(0)
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(
             f"GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: {basic(WORD)}\r\n\r\n".encode()
         )
         answer = await reader.read()
-        assert len(door._silent) <= MOST_SILENT
+        assert len(endpoint._silent) <= MOST_SILENT
         for _, one in silent:
             one.close()
         server.close()
@@ -169,9 +169,9 @@ def test_of_those_who_look_on_there_is_a_limit_below_any_path(below: str) -> Non
         return None
 
     async def go() -> bytes:
-        door = Door(_Nothing(), come_in, below=below)
-        door._open = MOST_OPEN
-        server = await asyncio.start_server(door.answer, "127.0.0.1", 0)
+        endpoint = Endpoint(_Nothing(), come_in, below=below)
+        endpoint._open = MOST_OPEN
+        server = await asyncio.start_server(endpoint.answer, "127.0.0.1", 0)
         reader, writer = await asyncio.open_connection("127.0.0.1", server.sockets[0].getsockname()[1])
         writer.write(f"GET {below}events HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
         answer = await reader.read()

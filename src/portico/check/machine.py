@@ -70,7 +70,7 @@ def _ports(planned: Plan, ours: frozenset[int]) -> Iterator[Finding]:
     owner, own = _running(planned.runtime), set(ours)
     if owner:
         own |= {_port_of(url) for url in owner.urls} or {address.port for address in planned.listen}
-        own |= {address.port for door in planned.doors for address in door.listen}
+        own |= {address.port for endpoint in planned.observer_endpoints for address in endpoint.listen}
         who = f"pid {owner.pid}, {' '.join(owner.urls)}" if owner.pid else "it is starting at this moment"
         yield ok("ports", f"this site is running: {who}")
     for address in planned.listens:

@@ -70,11 +70,11 @@ def _rows(gathered: Gathered) -> list[tuple[str, str]]:
 
 def _watched_at(plan: Plan) -> list[tuple[str, str]]:
     """The addresses for those who look on, and where their password is."""
-    doors = (("live", plan.dashboard, ""), ("metrics", plan.metrics, "metrics"))
+    endpoints = (("live", plan.dashboard, ""), ("metrics", plan.metrics, "metrics"))
     return [
-        (name, f"{door.url}{path}  (password: the first line of {door.password_file})")
-        for name, door, path in doors
-        if door
+        (name, f"{endpoint.url}{path}  (password: the first line of {endpoint.password_file})")
+        for name, endpoint, path in endpoints
+        if endpoint
     ]
 
 

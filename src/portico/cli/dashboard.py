@@ -58,21 +58,21 @@ class _Remote:
 async def _serve(runtime: str, port: int, *, opens: bool) -> None:
     import asyncio
 
-    from portico.watch.door import Door
+    from portico.watch.endpoint import Endpoint
     from portico.watch.guards import Ticket
 
     key = secrets.token_urlsafe(18)
-    doors: list[Door] = []  # which know the port, and that is known when they are open
+    endpoints: list[Endpoint] = []  # which know the port, and that is known when they are open
     try:
         server = await asyncio.start_server(
-            lambda reader, writer: doors[0].answer(reader, writer), "127.0.0.1", port, limit=1 << 14
+            lambda reader, writer: endpoints[0].answer(reader, writer), "127.0.0.1", port, limit=1 << 14
         )
     except (OSError, OverflowError) as error:
         hint = "choose another --port, or none"
         raise PorticoError(Problem(f"127.0.0.1:{port}", f"cannot listen: {error}", hint)) from error
     port = server.sockets[0].getsockname()[1]
     ticket = Ticket(key, port)
-    doors.append(Door(_Remote(runtime), ticket, below=ticket.path))
+    endpoints.append(Endpoint(_Remote(runtime), ticket, below=ticket.path))
     url = f"http://127.0.0.1:{port}/?key={key}"
     output.result(url)
     output.say(output.faint("  for this machine alone; Ctrl-C ends it"))

@@ -16,11 +16,11 @@ from portico.plan.bodies import body_directories
 from portico.plan.gateway.nginx.cache import caches
 from portico.plan.gateway.nginx.cache import notes as cache_notes
 from portico.plan.gateway.nginx.conf import is_literal
-from portico.plan.gateway.nginx.doors import doors, refused
 from portico.plan.gateway.nginx.downloads import impossible as no_downloads
 from portico.plan.gateway.nginx.fragment import USERS_HTTP, fragment, fragment_file, is_shared
 from portico.plan.gateway.nginx.locations import HEALTH, can_answer_health
 from portico.plan.gateway.nginx.main import nginx_conf
+from portico.plan.gateway.nginx.observer_endpoints import observer_endpoints, refused
 from portico.plan.gateway.nginx.oldest import impossible_version
 from portico.plan.gateway.nginx.pages import error_page_files, unused_pages
 from portico.plan.gateway.nginx.routes import impossible as no_routes
@@ -95,7 +95,7 @@ def plan(site: Site, place: Place) -> Plan:
         knows_proxies=bool(site.proxies),
         proxied=listen if site.has_proxy_protocol else (),
         tracing=tracing.planned(site),
-        **doors(site, place),
+        **observer_endpoints(site, place),
     )
 
 

@@ -270,7 +270,7 @@ class Packed:
 
 
 @dataclass(frozen=True)
-class Door:
+class ObserverEndpoint:
     """Where nginx lets people look at the running site: `listen` its addresses, `socket` where Portico answers."""
 
     listen: tuple[Address, ...]
@@ -354,8 +354,8 @@ class Plan:
     logs: Logs = field(default_factory=Logs)
     cache: str = ""
     """The directory of the answers that nginx keeps; empty when it keeps none."""
-    metrics: Door | None = None
-    dashboard: Door | None = None
+    metrics: ObserverEndpoint | None = None
+    dashboard: ObserverEndpoint | None = None
     tracing: Tracing | None = None
     upstream: Upstream | None = None
     """The servers of [upstream], None when the local app answers alone."""
@@ -372,13 +372,15 @@ class Plan:
     """Whether `behind` or `node` says which proxies are in front."""
 
     @property
-    def doors(self) -> tuple[Door, ...]:
-        return tuple(door for door in (self.metrics, self.dashboard) if door)
+    def observer_endpoints(self) -> tuple[ObserverEndpoint, ...]:
+        return tuple(endpoint for endpoint in (self.metrics, self.dashboard) if endpoint)
 
     @property
     def listens(self) -> tuple[Address, ...]:
         """Every address nginx listens on; `listen` are those of the site itself."""
-        return self.listen + tuple(address for door in self.doors for address in door.listen)
+        return self.listen + tuple(
+            address for endpoint in self.observer_endpoints for address in endpoint.listen
+        )
 
     @property
     def has_app(self) -> bool:

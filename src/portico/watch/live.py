@@ -22,7 +22,7 @@ from portico.plan.model import Plan, Tracing
 from portico.plan.paths import dashboard_socket, lanes, made_password, metrics_socket
 from portico.turns import Round, Rounds, turn
 from portico.watch import secret
-from portico.watch.door import Door, listen_unix
+from portico.watch.endpoint import Endpoint, listen_unix
 from portico.watch.exposition import exposition
 from portico.watch.follow import MOST, PIECE, Follower
 from portico.watch.guards import Lock, Secret
@@ -143,47 +143,50 @@ class Live:
     async def watch(
         self, house: House, in_force: Callable[[], Plan], tell: Callable[[Problem], None]
     ) -> Rounds:
-        """Look until cancelled; meanwhile the doors are answered that nginx has for those who look on."""
+        """Look until cancelled; meanwhile the endpoints are served that nginx passes on."""
         self._house, self._in_force, self._tell = house, in_force, tell
         self._make_secrets()
-        doors = list[tuple[asyncio.Server, str]]()
+        endpoints = list[tuple[asyncio.Server, str]]()
         try:
-            await self._open_doors(doors)
+            await self._open_endpoints(endpoints)
             async for wrong in self._look():
                 yield wrong
         finally:
-            for door, path in doors:
-                door.close()
+            for endpoint, path in endpoints:
+                endpoint.close()
                 Path(path).unlink(missing_ok=True)
             self._read()
             self._trace(is_over=True)
 
-    async def _open_doors(self, doors: list[tuple[asyncio.Server, str]]) -> None:
+    async def _open_endpoints(self, endpoints: list[tuple[asyncio.Server, str]]) -> None:
         """Both, whether or not nginx leads there: a reload may bring it."""
         metrics, dashboard = metrics_socket(self._plan.runtime), dashboard_socket(self._plan.runtime)
         group = self._plan.socket_group
         guards = (
-            (Door(self, Lock(lambda: self._secret(self._in_force().metrics)), metrics_only=True), metrics),
-            (Door(self, Lock(lambda: self._secret(self._in_force().dashboard))), dashboard),
+            (
+                Endpoint(self, Lock(lambda: self._secret(self._in_force().metrics)), metrics_only=True),
+                metrics,
+            ),
+            (Endpoint(self, Lock(lambda: self._secret(self._in_force().dashboard))), dashboard),
         )
-        for door, path in guards:
-            doors.append((await listen_unix(door, path, group), path))
+        for endpoint, path in guards:
+            endpoints.append((await listen_unix(endpoint, path, group), path))
 
-    def _secret(self, door: model.Door | None) -> Secret | None:
+    def _secret(self, endpoint: model.ObserverEndpoint | None) -> Secret | None:
         hosts = (urllib.parse.urlsplit(url).hostname for url in self._in_force().urls)
-        return Secret(door.password_file, [*filter(None, hosts)], door.reader) if door else None
+        return Secret(endpoint.password_file, [*filter(None, hosts)], endpoint.reader) if endpoint else None
 
     def _make_secrets(self) -> None:
         """The passwords that the plan in force names and nobody has written."""
         plan = self._in_force()
         if plan is not self._has_secrets:
             own = made_password(plan.state)
-            if own in {door.password_file for door in (plan.metrics, plan.dashboard) if door}:
+            if own in {endpoint.password_file for endpoint in (plan.metrics, plan.dashboard) if endpoint}:
                 secret.make(own)
             self._has_secrets = plan
 
     async def _look(self) -> Rounds:
-        """Each part by itself, while the doors stay open: who cannot read the log still tells of the processes."""
+        """Each part by itself, while the endpoints stay open: who cannot read the log still tells of the processes."""
         loop, second, came = asyncio.get_running_loop(), 0, False
         while True:
             wrong = dict[str, Exception]()

@@ -1,4 +1,4 @@
-"""The door to `run.tls`, whose libraries are imported only when the site has HTTPS: they take 150 ms."""
+"""The way to `run.tls`, whose libraries are imported only when the site has HTTPS: they take 150 ms."""
 
 from __future__ import annotations
 

@@ -237,10 +237,10 @@ async def _serve(
         looks = partial(onlooker.watch, orders.house, lambda: world.in_force, _troubles(board.say))
         beside = (*beside, Watcher("the requests", looks))
     told = along.join(pump, processes, board, known) if along else known
-    doors = [await control.listen(control.path(plan.runtime), told)]
+    endpoints = [await control.listen(control.path(plan.runtime), told)]
     if user := plan.server.user:
         for_app = {name: known[name] for name in _OF_THE_APP}
-        doors.append(await control.listen(paths.purge(plan.runtime), for_app, user))
+        endpoints.append(await control.listen(paths.purge(plan.runtime), for_app, user))
     ours.answers(plan)
     works = (
         *beside,
@@ -267,8 +267,8 @@ async def _serve(
         try:
             if along:
                 await along.leave()
-            for door in doors:
-                door.close()
+            for endpoint in endpoints:
+                endpoint.close()
             for path in (control.path(plan.runtime), paths.purge(plan.runtime)):
                 Path(path).unlink(missing_ok=True)
             orders.pause.resume()

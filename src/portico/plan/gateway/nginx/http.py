@@ -10,13 +10,13 @@ from portico.plan.gateway.nginx import tls
 from portico.plan.gateway.nginx.cache import cache_maps, cache_zone
 from portico.plan.gateway.nginx.compression import compression, copy_maps
 from portico.plan.gateway.nginx.conf import Directive, block, directive, entries
-from portico.plan.gateway.nginx.doors import door_servers
 from portico.plan.gateway.nginx.forwarded import forwarded_maps
 from portico.plan.gateway.nginx.host_header import host_maps
 from portico.plan.gateway.nginx.limits import clients, limit_zones
 from portico.plan.gateway.nginx.link import dialect, tables
 from portico.plan.gateway.nginx.log import log, log_maps
 from portico.plan.gateway.nginx.mime import TYPES
+from portico.plan.gateway.nginx.observer_endpoints import endpoint_servers
 from portico.plan.gateway.nginx.own import in_http, settled
 from portico.plan.gateway.nginx.pages import ANSWER_KIB, HEAD_KIB, LINE_KIB, failure_maps, page_maps
 from portico.plan.gateway.nginx.routes import private_map, upload_map
@@ -123,7 +123,7 @@ def own(site: Site, place: Place) -> list[Directive]:
         *resolver(site, place),
         upstream(site, place),
         *servers(site, place),
-        *door_servers(site, place),
+        *endpoint_servers(site, place),
         *in_http(site),
     ]
 

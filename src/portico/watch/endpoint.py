@@ -55,7 +55,7 @@ Guard = Callable[[Request], Awaitable[Response | None]]
 """What is answered instead to who may not come in; None lets in."""
 
 
-class Door:
+class Endpoint:
     """One listening socket for people, or for Prometheus: `serves` are the paths that it has."""
 
     def __init__(self, source: Source, guard: Guard, *, metrics_only: bool = False, below: str = "/") -> None:
@@ -142,14 +142,14 @@ class Door:
             gone.cancel()
 
 
-async def listen_unix(door: Door, path: str, group: str = "") -> asyncio.Server:
+async def listen_unix(endpoint: Endpoint, path: str, group: str = "") -> asyncio.Server:
     """At a socket for nginx's workers, who come in by group. Raises OSError."""
     listener = private_socket.bind(path)
     if group:
         shutil.chown(path, group=group)
     Path(path).chmod(0o660)
     return await asyncio.start_unix_server(
-        door.answer, sock=listener, limit=1 << 14, backlog=MOST_CONNECTIONS
+        endpoint.answer, sock=listener, limit=1 << 14, backlog=MOST_CONNECTIONS
     )
 
 

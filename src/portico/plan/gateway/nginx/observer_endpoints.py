@@ -1,7 +1,7 @@
 """The addresses where people and Prometheus look at the running site: servers of their own, apart from the site's.
 
-Portico answers behind them, at sockets that can be asked and take no orders (`watch.door`). nginx is between: it meets
-the network, as it does for the site.
+Portico answers behind them, at sockets that can be asked and take no orders (`watch.endpoint`). nginx is between: it
+meets the network, as it does for the site.
 """
 
 from __future__ import annotations
@@ -12,49 +12,51 @@ from portico.errors import Problem
 from portico.place.model import Place
 from portico.plan.gateway.nginx.conf import Directive, block, directive
 from portico.plan.gateway.nginx.server import addresses
-from portico.plan.model import Door
+from portico.plan.model import ObserverEndpoint
 from portico.plan.paths import dashboard_socket, made_password, metrics_socket
 from portico.site.model import Site
 from portico.values import Address
 
 
-class Doors(TypedDict):
-    metrics: Door | None
-    dashboard: Door | None
+class Endpoints(TypedDict):
+    metrics: ObserverEndpoint | None
+    dashboard: ObserverEndpoint | None
 
 
-def doors(site: Site, place: Place) -> Doors:
+def observer_endpoints(site: Site, place: Place) -> Endpoints:
     """Those that are asked for."""
     metrics, dashboard = site.options.metrics.listen, site.options.dashboard.listen
-    return Doors(
-        metrics=_door(metrics, metrics_socket(place.runtime), site.metrics_password_file, site, place),
-        dashboard=_door(dashboard, dashboard_socket(place.runtime), site.password_file, site, place),
+    return Endpoints(
+        metrics=_endpoint(metrics, metrics_socket(place.runtime), site.metrics_password_file, site, place),
+        dashboard=_endpoint(dashboard, dashboard_socket(place.runtime), site.password_file, site, place),
     )
 
 
-def _door(listen: Address | None, socket: str, file: str, site: Site, place: Place) -> Door | None:
+def _endpoint(
+    listen: Address | None, socket: str, file: str, site: Site, place: Place
+) -> ObserverEndpoint | None:
     if listen is None:
         return None
     if not file:  # ours, in our own directory
-        return Door(addresses(listen, place), socket, made_password(place.state))
-    return Door(addresses(listen, place), socket, file, site.reader)
+        return ObserverEndpoint(addresses(listen, place), socket, made_password(place.state))
+    return ObserverEndpoint(addresses(listen, place), socket, file, site.reader)
 
 
 def refused(site: Site, place: Place) -> list[Problem]:
-    """Doors that cannot be: a site beside others on one nginx has none of its own."""
+    """Endpoints that cannot be: a site beside others on one nginx has none of its own."""
     if not place.gateway:
         return []
     what = "this site shares its nginx with others, and has no address of its own for that"
     return [
         Problem(site.cause(f"{name}.listen"), f"{name}.listen: {what}", f"portico {name} --site {site.name}")
-        for name, door in doors(site, place).items()
-        if door
+        for name, endpoint in observer_endpoints(site, place).items()
+        if endpoint
     ]
 
 
-def door_servers(site: Site, place: Place) -> list[Directive]:
-    """The server blocks of the doors."""
-    wanted = doors(site, place)
+def endpoint_servers(site: Site, place: Place) -> list[Directive]:
+    """The server blocks of the endpoints."""
+    wanted = observer_endpoints(site, place)
     made = []
     if wanted["metrics"]:
         cause = site.cause("metrics.listen")
@@ -65,11 +67,11 @@ def door_servers(site: Site, place: Place) -> list[Directive]:
     return made
 
 
-def _server(door: Door, why: str, cause: str) -> Directive:
+def _server(endpoint: ObserverEndpoint, why: str, cause: str) -> Directive:
     return block(
         "server", why=why, cause=cause,
         of=[
-            *(_listen(address, cause=cause, is_v6=address.is_v6) for address in door.listen),
+            *(_listen(address, cause=cause, is_v6=address.is_v6) for address in endpoint.listen),
             directive("server_name", "_", why="Portico looks at the Host itself", cause=cause),
             directive("access_log", "off", why="who looks on is not counted among the site's requests", cause=cause),
             directive("client_max_body_size", "1k", why="nothing is sent here", cause=cause),
@@ -77,7 +79,7 @@ def _server(door: Door, why: str, cause: str) -> Directive:
                 "location", "/", why="everything", cause=cause,
                 of=[
                     directive(
-                        "proxy_pass", f"http://unix:{door.socket}", cause=cause,
+                        "proxy_pass", f"http://unix:{endpoint.socket}", cause=cause,
                         why="Portico itself, at a socket that can be asked and takes no orders",
                     ),
                     directive(
