@@ -18,7 +18,7 @@ from msgspec import Struct
 from msgspec.structs import asdict, fields
 
 from portico.errors import Problem
-from portico.run.machine import Patience, State, step, wake_at
+from portico.run.machine import State, Timeouts, step, wake_at
 from portico.run.machine import event as events
 
 HISTORIES = sorted(Path(__file__).parent.parent.joinpath("histories").glob("*.txt"))
@@ -35,7 +35,7 @@ def test_golden_history(path: Path) -> None:
 
 def replay(lines: list[str]) -> Iterator[str]:
     """The history with the actions that the machine really gives; comments and blank lines are kept."""
-    state = State(Patience(start_seconds=30, stop_seconds=35, warm_seconds=300))
+    state = State(Timeouts(start_seconds=30, stop_seconds=35, warm_seconds=300))
     for line in lines:
         if line.startswith("  "):
             continue

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from portico.errors import Problem
 from portico.run import notices
 from portico.run.driver import obey
-from portico.run.machine import Patience, State, undone, wake_at
+from portico.run.machine import State, Timeouts, undone, wake_at
 from portico.run.machine import action as do
 from portico.run.machine import event as was
 from portico.run.machine.action import Action, Manner
@@ -29,7 +29,7 @@ Choices = st.lists(st.integers(0, 1 << 30), max_size=60)
 class Pretended:
     """A world that does what it is told to, and offers what could happen next."""
 
-    state: State = field(default_factory=lambda: State(Patience(30, 35, 300)))
+    state: State = field(default_factory=lambda: State(Timeouts(30, 35, 300)))
     now: float = 0.0
     servers: set[int] = field(default_factory=set)
     gateway: bool = False

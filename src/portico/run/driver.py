@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable
 
 from portico.run import machine
-from portico.run.machine import Patience, State
+from portico.run.machine import State, Timeouts
 from portico.run.machine import action as do
 from portico.run.machine import event as was
 from portico.run.machine.action import Action
@@ -20,8 +20,8 @@ Perform = Callable[[Action], NotDone | None]
 class Pump:
     """`tell` queues an event; `run` carries them to the machine, and its actions to who performs them."""
 
-    def __init__(self, patience: Patience) -> None:
-        self.state = State(patience)
+    def __init__(self, timeouts: Timeouts) -> None:
+        self.state = State(timeouts)
         self._loop = asyncio.get_running_loop()
         self._events: deque[Event] = deque()
         self._arrived = asyncio.Event()

@@ -29,7 +29,7 @@ _LOOK_SECONDS = 0.05
 _SURE = 3
 """Looks in a row at which nothing was in progress: a thread may have been about to accept when the flag was seen."""
 _MARGIN = 0.9
-"""Of nginx's patience: the first request that waits is still to be answered after the pause."""
+"""Of nginx's timeout: the first request that waits is still to be answered after the pause."""
 
 
 class Pause:
@@ -111,16 +111,16 @@ class Pause:
                 )
 
     def _seconds(self, length: str) -> float:
-        patience = min(plan.ladder.read_seconds for plan in self._world.plans.values())
+        timeout = min(plan.ladder.read_seconds for plan in self._world.plans.values())
         if not length:
-            return patience / 2
+            return timeout / 2
         try:
             seconds = Duration.parse(length)
         except ValueError as error:
             raise PorticoError(Problem("--for", str(error))) from None
-        if not 0 < seconds <= patience * _MARGIN:
-            what = f"{length} is too long: nginx answers 504 after {patience:g} s (request_timeout)"
-            raise PorticoError(Problem("--for", what, f"at most {patience * _MARGIN:g}s"))
+        if not 0 < seconds <= timeout * _MARGIN:
+            what = f"{length} is too long: nginx answers 504 after {timeout:g} s (request_timeout)"
+            raise PorticoError(Problem("--for", what, f"at most {timeout * _MARGIN:g}s"))
         return seconds
 
     def _is_still(self) -> bool:

@@ -12,9 +12,9 @@ from typing import Any
 from portico.run.machine import clock, crash, reload, start, stop, undone
 from portico.run.machine import event as was
 from portico.run.machine.event import Event
-from portico.run.machine.state import Patience, Phase, State, Step
+from portico.run.machine.state import Phase, State, Step, Timeouts
 
-__all__ = ["Patience", "State", "Step", "step", "wake_at", "way_back"]
+__all__ = ["Timeouts", "State", "Step", "step", "wake_at", "way_back"]
 
 way_back = undone.way_back
 

@@ -1,4 +1,4 @@
-"""Patience that has run out."""
+"""Timeouts that have passed."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _gateway_due(state: State, now: float) -> Step:
         return state, (do.StartGateway(), do.AskGateway())
     if life.status is Status.LEAVING:
         return stop.gateway_late(state, now)
-    if state.patience.serves_pages and state.gateway.answer.startswith(STATUS):
+    if state.timeouts.serves_pages and state.gateway.answer.startswith(STATUS):
         return then(state, (do.Say(notices.NoServer(state.gateway.answer)),), start.serve, now)
     return stop.fail(state, UNHEALTHY, (silent_gateway(state),), now)
 
@@ -65,7 +65,7 @@ def _start_again(state: State, release: Release, now: float) -> Step:
     if state.phase is Phase.STOPPING:
         return state.having(replace(release, life=replace(release.life, due=None))), ()
     release = replace(release, was_killed=False)
-    return state.having(release.to(Status.BOOTING, now, state.patience.start_seconds)), (
+    return state.having(release.to(Status.BOOTING, now, state.timeouts.start_seconds)), (
         do.SetBooting(on=crashes < LOOPING),
         do.StartServer(number),
         do.AskServer(number, answers=1),
@@ -80,7 +80,7 @@ def queue_empty(state: State, event: was.QueueEmpty, now: float) -> Step:
 
 
 def _send_away(state: State, release: Release, now: float) -> Step:
-    state = state.having(release.to(Status.LEAVING, now, state.patience.stop_seconds))
+    state = state.having(release.to(Status.LEAVING, now, state.timeouts.stop_seconds))
     return state, (do.EndServer(release.number, Manner.DRAIN),)
 
 

@@ -69,7 +69,7 @@ def switch(state: State, new: Release, took: float, now: float) -> Step:
         actions += (do.ReloadGateway(),)
     actions += (do.Say(notices.Switched(number, took)),)
     if old is not None and old.life.status is Status.WELL:
-        state = state.having(old.to(Status.WARM, now, state.patience.warm_seconds))
+        state = state.having(old.to(Status.WARM, now, state.timeouts.warm_seconds))
     elif old is not None and old.life.is_running:
         state, more = linger(state, old, now)
         actions += more
@@ -88,7 +88,7 @@ def make_live(state: State) -> Action:
 
 def linger(state: State, old: Release, now: float) -> Step:
     """Not every server reads its queue to the end once it was told to leave, so it is told when that is empty."""
-    state = state.having(old.to(Status.LINGERING, now, state.patience.stop_seconds))
+    state = state.having(old.to(Status.LINGERING, now, state.timeouts.stop_seconds))
     return state, (do.WatchQueue(old.number),)
 
 
@@ -153,7 +153,7 @@ def rollback_asked(state: State, _: was.RollbackAsked, now: float) -> Step:
         return end_canary(state, "", now)
     warm, bad = state.warm, state.release(state.live)
     if state.phase is not Phase.SERVING or warm is None or bad is None:
-        minutes = f"{state.patience.warm_seconds / 60:g} min"
+        minutes = f"{state.timeouts.warm_seconds / 60:g} min"
         what = f"there is no release to go back to: the one before is kept for {minutes} after a reload"
         return state, (
             _refused(what, "put the old code back and reload, or name it: portico reload --path DIR"),

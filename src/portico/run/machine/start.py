@@ -22,7 +22,7 @@ to lose, so one is enough."""
 
 def begin(state: State, event: was.Begin, now: float) -> Step:
     number = event.number
-    life = Life().to(Status.BOOTING, now, state.patience.start_seconds)
+    life = Life().to(Status.BOOTING, now, state.timeouts.start_seconds)
     state = replace(state, phase=Phase.STARTING, began=now, newest=number, clients_wait=event.clients_wait)
     # The server boots while nginx reads its files and says "starting": the two do not wait for each other.
     return state.having(Release(number, life)), (
@@ -44,7 +44,7 @@ def files_accepted(state: State, event: was.FilesAccepted, now: float) -> Step:
         is_time = state.live or not state.clients_wait
         return then(state, (do.UseFiles(event.number),), _open if is_time else _hold, now)
     started = do.StartServer(event.number), do.AskServer(event.number, SWITCH_ANSWERS)
-    return state.having(release.to(Status.BOOTING, now, state.patience.start_seconds)), started
+    return state.having(release.to(Status.BOOTING, now, state.timeouts.start_seconds)), started
 
 
 def files_refused(state: State, event: was.FilesRefused, now: float) -> Step:
@@ -95,7 +95,7 @@ def _ask_gateway(state: State, now: float) -> Step:
     """Ask through nginx as soon as both sides are there."""
     if state.phase is not Phase.STARTING or not state.live or state.gateway.status is not Status.BOOTING:
         return state, ()
-    due = now + state.patience.start_seconds
+    due = now + state.timeouts.start_seconds
     live = state.release(state.live)
     ask = do.AskGateway(is_alone=live is not None and live.fails)
     return replace(state, gateway=replace(state.gateway, due=due)), (ask,)

@@ -66,7 +66,7 @@ GOODBYE_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
-class Patience:
+class Timeouts:
     """How long an app may take to become well, and to leave, and how long a replaced one is kept for a rollback."""
 
     start_seconds: float
@@ -89,7 +89,7 @@ class Wish:
 class Life:
     """What is known of nginx or of one release of the app.
 
-    `due` is when patience with the status ends, `since` when it began, `down_since` when service was lost.
+    `due` is when the status times out, `since` when it began, `down_since` when service was lost.
     """
 
     status: Status = Status.ABSENT
@@ -108,8 +108,8 @@ class Life:
     def is_due(self, now: float) -> bool:
         return self.due is not None and self.due <= now
 
-    def to(self, status: Status, now: float, patience: float | None = None) -> Life:
-        return replace(self, status=status, since=now, due=None if patience is None else now + patience)
+    def to(self, status: Status, now: float, seconds: float | None = None) -> Life:
+        return replace(self, status=status, since=now, due=None if seconds is None else now + seconds)
 
 
 @dataclass(frozen=True)
@@ -130,8 +130,8 @@ class Release:
     def is_trial(self) -> bool:
         return self.life.status in (Status.PLANNING, Status.CHECKING, Status.BOOTING)
 
-    def to(self, status: Status, now: float, patience: float | None = None) -> Release:
-        return replace(self, life=self.life.to(status, now, patience))
+    def to(self, status: Status, now: float, seconds: float | None = None) -> Release:
+        return replace(self, life=self.life.to(status, now, seconds))
 
 
 @dataclass(frozen=True)
@@ -147,7 +147,7 @@ class Mending:
 class State:
     """Everything the supervisor knows. `live` is the release clients get, 0 for none yet."""
 
-    patience: Patience
+    timeouts: Timeouts
     phase: Phase = Phase.IDLE
     began: float = 0.0
     gateway: Life = Life()

@@ -26,7 +26,7 @@ from portico.run.machine.words import GATEWAY, unkillable
 LAST_SECONDS = 1.0
 """What is left to an app server when nginx used up the whole time for stopping: nobody waits for its answers."""
 CLOSE_SECONDS = 2.0
-"""So long before the end nginx's requests are given up, after `Patience.goodbye_seconds`."""
+"""So long before the end nginx's requests are given up, after `Timeouts.goodbye_seconds`."""
 
 
 def stop_asked(state: State, event: was.StopAsked, now: float) -> Step:
@@ -35,7 +35,7 @@ def stop_asked(state: State, event: was.StopAsked, now: float) -> Step:
     if state.phase is not Phase.SERVING:
         return fail(state, event.code, (), now)
     # nginx first: it stops accepting and finishes what it has, and only then nobody needs the app any more.
-    seconds = state.patience.stop_seconds
+    seconds = state.timeouts.stop_seconds
     state = replace(state, phase=Phase.STOPPING, exit=do.Exit(event.code), stop_by=now + seconds)
     state, actions = _end_trial(state, now)
     actions = (do.Say(notices.Stopping(seconds)), *actions)
@@ -43,8 +43,8 @@ def stop_asked(state: State, event: was.StopAsked, now: float) -> Step:
         # Nobody is to wait any more for an nginx that will not come.
         actions += (do.EndGateway(Manner.DRAIN),)
         return then(replace(state, gateway=Life()), actions, end_servers, now)
-    patience = max(0.0, seconds - CLOSE_SECONDS - state.patience.goodbye_seconds)
-    state = replace(state, gateway=state.gateway.to(Status.LEAVING, now, patience))
+    left = max(0.0, seconds - CLOSE_SECONDS - state.timeouts.goodbye_seconds)
+    state = replace(state, gateway=state.gateway.to(Status.LEAVING, now, left))
     return state, (*actions, do.EndGateway(Manner.DRAIN))
 
 
@@ -64,7 +64,7 @@ def gateway_late(state: State, now: float) -> Step:
 
 
 def _say_goodbye(state: State, now: float) -> Step:
-    gateway = state.gateway.to(Status.LEAVING, now, state.patience.goodbye_seconds)
+    gateway = state.gateway.to(Status.LEAVING, now, state.timeouts.goodbye_seconds)
     state, actions = _end_servers(replace(state, farewell=Farewell.SAID, gateway=gateway), now)
     return state, (do.SayGoodbye(), *actions)
 

@@ -28,7 +28,7 @@ def nginx_died(event: was.GatewayExited) -> Problem:
 
 
 def silent_server(state: State, release: Release) -> Problem:
-    seconds = state.patience.start_seconds
+    seconds = state.timeouts.start_seconds
     answer = release.life.answer or "no answer yet"
     hint = f"the last answer over its private socket: {answer}"
     more = f'if it needs longer: start_timeout = "{longer(seconds)}" in portico.toml'

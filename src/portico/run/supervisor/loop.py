@@ -34,7 +34,7 @@ from portico.run.gateway import files, goodbye, old
 from portico.run.gateway.model import Tell
 from portico.run.gateway.own import OwnNginx
 from portico.run.gateway.shared import SharedNginx
-from portico.run.machine import Patience
+from portico.run.machine import Timeouts
 from portico.run.machine import action as do
 from portico.run.machine import event as was
 from portico.run.machine.event import Event
@@ -197,7 +197,7 @@ async def _serve(
     onlooker: Onlooker | None,
 ) -> do.Exit:
     pump = Pump(
-        Patience(
+        Timeouts(
             plan.health.start_seconds,
             plan.ladder.stop_seconds,
             plan.warm_seconds,
