@@ -9,29 +9,39 @@ from portico.run import notices
 from portico.run.machine import action as do
 from portico.run.machine import event as was
 from portico.run.machine.action import Action, Manner
-from portico.run.machine.state import DROP_SECONDS, Life, Phase, Release, State, Status, Step, Wish, then
+from portico.run.machine.state import (
+    DROP_SECONDS,
+    Life,
+    Phase,
+    Release,
+    ReloadRequest,
+    State,
+    Status,
+    Step,
+    then,
+)
 
 
 def reload_asked(state: State, event: was.ReloadAsked, now: float) -> Step:
     if state.phase is Phase.STOPPING:
         return state, ()
-    wish = Wish(event.path, event.tenths)
-    if wish == Wish() and state.wish is not None:
-        wish = state.wish  # what waits already serves the newest code, too
-    return reload_if_asked(replace(state, wish=wish), now)
+    request = ReloadRequest(event.path, event.tenths)
+    if request == ReloadRequest() and state.request is not None:
+        request = state.request  # what waits already serves the newest code, too
+    return reload_if_asked(replace(state, request=request), now)
 
 
 def reload_if_asked(state: State, now: float) -> Step:
     """One reload at a time; those asked for meanwhile are one more, the last of them. A canary makes way for it."""
-    wish = state.wish
-    if wish is None or state.phase is not Phase.SERVING or state.trial is not None:
+    request = state.request
+    if request is None or state.phase is not Phase.SERVING or state.trial is not None:
         return state, ()
     number = state.newest + 1
     state, actions = end_canary(
-        replace(state, wish=None, newest=number), "a newer release takes its place", now
+        replace(state, request=None, newest=number), "a newer release takes its place", now
     )
-    state = state.having(Release(number, Life().to(Status.PLANNING, now), began=now, tenths=wish.tenths))
-    return state, (*actions, do.Say(notices.Reloading(number)), do.MakePlan(number, wish.path))
+    state = state.having(Release(number, Life().to(Status.PLANNING, now), began=now, tenths=request.tenths))
+    return state, (*actions, do.Say(notices.Reloading(number)), do.MakePlan(number, request.path))
 
 
 def planned(state: State, event: was.Planned, _: float) -> Step:
@@ -163,7 +173,7 @@ def rollback_asked(state: State, _: was.RollbackAsked, now: float) -> Step:
         state, actions = _give_up(state, trial, now)
         undone = Problem("", "it was rolled back before it served")
         actions = (do.Say(notices.ReleaseDropped(trial.number, FAILED, (undone,))), *actions)
-    state, more = _back(replace(state, wish=None), warm, bad, now)
+    state, more = _back(replace(state, request=None), warm, bad, now)
     actions += (*more, do.Say(notices.RolledBack(warm.number, bad.number)))
     if not bad.life.is_running:
         return state.without(bad), (*actions, do.Forget(bad.number))

@@ -78,7 +78,7 @@ class Timeouts:
 
 
 @dataclass(frozen=True)
-class Wish:
+class ReloadRequest:
     """A reload that was asked for and has not begun: see event.ReloadAsked."""
 
     path: str = ""
@@ -156,7 +156,7 @@ class State:
     newest: int = 0
     clients_wait: bool = False
     """As event.Begin says."""
-    wish: Wish | None = None
+    request: ReloadRequest | None = None
     hurried: bool = False
     stop_by: float = 0.0
     farewell: Farewell = Farewell.NONE

@@ -285,13 +285,13 @@ def _answers(
     """What the control socket answers to."""
 
     async def reload(asked: control.Parameters) -> AsyncGenerator[object, None]:
-        wish = was.ReloadAsked(asked.get("path", ""), _tenths(asked.get("canary"), world.in_force))
+        request = was.ReloadAsked(asked.get("path", ""), _tenths(asked.get("canary"), world.in_force))
         if orders.pause.status():
             raise PorticoError(Problem("", "a new release cannot prove itself in a pause", "portico resume"))
-        if (wish.path or wish.tenths) and (pump.state.trial or pump.state.wish):
+        if (request.path or request.tenths) and (pump.state.trial or pump.state.request):
             raise PorticoError(Problem("", "another reload is under way", "wait for its end: portico status"))
         with board.follow() as items:
-            tell(wish)
+            tell(request)
             async for step in orders.reloaded(until_reloaded(items)):
                 yield step
 

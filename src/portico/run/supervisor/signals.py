@@ -41,7 +41,7 @@ def listen(
 
 
 def _hung_up(tell: Callable[[Event], None], had_terminal: bool) -> None:
-    """A wish to reload, unless it says that our terminal was closed."""
+    """A request to reload, unless it says that our terminal was closed."""
     is_gone = had_terminal and not os.isatty(2)
     tell(was.StopAsked(128 + signal.SIGHUP) if is_gone else was.ReloadAsked())
 

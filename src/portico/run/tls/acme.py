@@ -20,7 +20,7 @@ from portico.site.rules_https import address_of
 
 ORDER_SECONDS = 600.0
 """DNS proofs wait minutes for name servers to agree."""
-WISH_SECONDS = 30.0
+RENEWAL_INFO_SECONDS = 30.0
 _LINEAGE = "portico"
 _FAILED = re.compile(
     r"(?:Domain|Identifier): (?P<name>\S+)\n\s*Type: +(?P<type>\S+)\n\s*Detail: "
@@ -78,13 +78,13 @@ def issued(tls: Tls) -> bytes:
     return (live / "fullchain.pem").read_bytes() + (live / "privkey.pem").read_bytes()
 
 
-async def wish(tls: Tls, chain: bytes) -> tuple[float | None, float] | None:
+async def renewal_info(tls: Tls, chain: bytes) -> tuple[float | None, float] | None:
     """When the authority wants the certificate renewed, and when to ask again; None when it cannot be asked."""
     assert tls.acme is not None
     path = Path(tls.directory) / "asked.pem"
     try:
         make.write(path, chain.partition(b"-----BEGIN PRIVATE")[0], 0o600)
-        code, said = await _run(["wish", tls.acme.server, str(path)], tls.acme, WISH_SECONDS)
+        code, said = await _run(["renewal-info", tls.acme.server, str(path)], tls.acme, RENEWAL_INFO_SECONDS)
         found = json.loads(said) if code == 0 else None
     except (OSError, ValueError):
         return None

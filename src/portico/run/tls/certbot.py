@@ -1,4 +1,4 @@
-"""certbot as a program of its own: `python -m portico.run.tls.certbot certonly ...`, and what authorities wish (ARI).
+"""certbot as a program of its own: `python -m portico.run.tls.certbot certonly ...`, and renewal info (ARI).
 
 certbot repeats a request once when the server rejects its nonce; a busy server rejects more, and one lost request
 would cost the whole order. Here it is repeated until the server takes it.
@@ -39,7 +39,7 @@ def patient(post: Any) -> Any:
     return again
 
 
-def wish(server: str, path: str) -> None:
+def renewal_info(server: str, path: str) -> None:
     """Print when the authority wants the certificate in that file renewed: {"at": seconds or null, "ask": seconds}."""
     network = client.ClientNetwork(user_agent="portico")
     directory = client.ClientV2.get_directory(server, network)
@@ -56,8 +56,8 @@ def profiles(server: str) -> str:
 def main(words: list[str]) -> int:
     """certbot's exit code."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)  # it does not outlive Portico
-    if words[:1] == ["wish"]:
-        wish(*words[1:])
+    if words[:1] == ["renewal-info"]:
+        renewal_info(*words[1:])
         return 0
     from certbot.main import main as certbot
 

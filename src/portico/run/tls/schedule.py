@@ -75,14 +75,14 @@ def remind_seconds(lifetime: float) -> float:
     return max(60.0, min(DAY, lifetime / 90))
 
 
-def hsts_seconds(wish: str, proven_seconds: float | None) -> int:
-    """What browsers are told: `wish` is the option; `proven_seconds` how long HTTPS has been well, None for not."""
-    if wish == "off":
+def hsts_seconds(option: str, proven_seconds: float | None) -> int:
+    """What browsers are told: `option` as declared; `proven_seconds` how long HTTPS has been well, None for not."""
+    if option == "off":
         return 0
-    if wish == "preload":
+    if option == "preload":
         return YEAR
-    if wish != "ramp":
-        return int(Duration.parse(wish))
+    if option != "ramp":
+        return int(Duration.parse(option))
     if proven_seconds is None:
         return 0
     return max(seconds for seconds, after in RAMP if proven_seconds >= after)

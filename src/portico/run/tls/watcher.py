@@ -201,7 +201,7 @@ class Keeper:
             await self._ask_wish(tls, certificate, memory)
         wished = memory.wished if memory.wished_for == certificate.fingerprint else None
         wanted = 0.0 if lacks else renew_at(certificate.not_before, certificate.not_after, self._lot, wished)
-        # Other names than those of the last try are a wish of their own; what was refused waits all the same.
+        # Other names than those of the last try are a request of their own; what was refused waits all the same.
         is_free = memory.was_unready or not memory.failures
         is_new = lacks and is_free and memory.asked != sorted(tls.names)
         return wanted if is_new else max(wanted, memory.next_try)
@@ -211,7 +211,7 @@ class Keeper:
         now = time.time()
         if memory.wished_for == certificate.fingerprint and now < memory.ask_wish:
             return
-        told = await acme.wish(tls, certificate.pem)
+        told = await acme.renewal_info(tls, certificate.pem)
         if told is None:
             # It cannot be asked now: what it said before holds, and a third of the lifetime does without it.
             memory.ask_wish, memory.wished_for = now + LOOK_EVERY_SECONDS, certificate.fingerprint
