@@ -11,53 +11,53 @@ from portico.place.model import Place
 from portico.place.probe import probe
 from portico.plan.bindings import Bindings, Listen
 from portico.plan.host import Fragment
-from portico.run.host import life
+from portico.run.host import state
 from portico.run.host.acceptable import acceptable, conflict
-from portico.run.host.life import Life, Status
+from portico.run.host.state import SiteState, Status
 from portico.values import Address
 from tests.support import free_port
 
 
 def test_one_that_served_is_started_again_at_once_and_then_less_and_less_often() -> None:
-    now, one = 100.0, Life()
+    now, one = 100.0, SiteState()
     pauses: list[float] = []
     for _ in range(9):
-        one = life.started(one, now)
+        one = state.started(one, now)
         if not pauses:
-            one = life.serving(one, now)
-        one = life.ended(one, -9, "killed", now + 1)
+            one = state.serving(one, now)
+        one = state.ended(one, -9, "killed", now + 1)
         assert one.due is not None
         pauses.append(round(one.due - now - 1, 3))
     assert pauses == [0.05, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0, 60.0]
 
 
 def test_what_one_served_counts_as_its_pause() -> None:
-    for served, pause in ((0.0, 2.0), (1.5, 0.5), (3.0, life.AT_ONCE_SECONDS)):
-        assert life.pause_after(9, served) == pause
-    assert life.pause_after(9, None) == life.LONGEST_PAUSE_SECONDS
+    for served, pause in ((0.0, 2.0), (1.5, 0.5), (3.0, state.AT_ONCE_SECONDS)):
+        assert state.pause_after(9, served) == pause
+    assert state.pause_after(9, None) == state.LONGEST_PAUSE_SECONDS
 
 
 def test_one_that_was_stopped_while_it_was_down_is_not_tried_again() -> None:
-    one = life.ended(life.started(Life(), 0.0), 4, "Traceback", 1.0)
-    assert life.stopped(one, 2.0) == Life(Status.STOPPED, since=2.0, code=4)
+    one = state.ended(state.started(SiteState(), 0.0), 4, "Traceback", 1.0)
+    assert state.stopped(one, 2.0) == SiteState(Status.STOPPED, since=2.0, code=4)
 
 
 def test_a_steady_one_did_not_fail_again() -> None:
-    one = replace(life.serving(Life(failures=5), 0.0))
-    assert life.ended(one, 1, "", life.STEADY_SECONDS).failures == 1
+    one = replace(state.serving(SiteState(failures=5), 0.0))
+    assert state.ended(one, 1, "", state.STEADY_SECONDS).failures == 1
 
 
 def test_one_that_was_stopped_stays_so() -> None:
-    for before in (life.serving(Life(), 0.0), life.leaving(Life(), 0.0)):
-        one = life.ended(before, 0, "", 1.0)
+    for before in (state.serving(SiteState(), 0.0), state.leaving(SiteState(), 0.0)):
+        one = state.ended(before, 0, "", 1.0)
         assert (one.status, one.due, one.reason) == (Status.STOPPED, None, "")
 
 
 def test_what_it_said_last_is_the_reason_until_it_serves() -> None:
-    one = life.ended(life.started(Life(), 0.0), 4, "Traceback", 1.0)
+    one = state.ended(state.started(SiteState(), 0.0), 4, "Traceback", 1.0)
     assert (one.reason, one.code, one.is_tried) == ("Traceback", 4, True)
-    assert life.started(one, 2.0).reason == "Traceback"
-    assert life.serving(life.started(one, 2.0), 3.0).reason == ""
+    assert state.started(one, 2.0).reason == "Traceback"
+    assert state.serving(state.started(one, 2.0), 3.0).reason == ""
 
 
 @pytest.fixture

@@ -13,9 +13,9 @@ from portico.place.model import Place
 from portico.plan.host import host_plan
 from portico.project.several import Several
 from portico.run import notices
-from portico.run.host.life import Status
 from portico.run.host.member import Member
 from portico.run.host.sites import Sites
+from portico.run.host.state import Status
 from portico.run.supervisor.loop import run
 
 
@@ -47,7 +47,7 @@ def _say(item: notices.Notice, sites: Sites, place: Place, screen: Screen) -> No
 
 def _banner(sites: Sites, place: Place) -> list[str]:
     rows = [f"  {output.faint(f'{one.wanted.name:>12s}')}  {_row(one)}" for one in sites.members.values()]
-    well = sum(one.life.status is Status.SERVING for one in sites.members.values())
+    well = sum(one.state.status is Status.SERVING for one in sites.members.values())
     ready = output.good("ready") if well == len(rows) else output.warned("ready")
     count = f"{well} of {len(rows)} sites serve, on nginx {place.nginx.number} ({place.nginx.origin})"
     if place.nginx_why:
@@ -60,6 +60,6 @@ def _banner(sites: Sites, place: Place) -> list[str]:
 
 def _row(one: Member) -> str:
     where = "  ".join(one.wanted.plan.urls if one.wanted.plan else ())
-    if one.life.status is Status.SERVING:
+    if one.state.status is Status.SERVING:
         return output.strong(where)
-    return f"{where}  {output.bad(str(one.life.status))}"
+    return f"{where}  {output.bad(str(one.state.status))}"

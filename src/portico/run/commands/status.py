@@ -14,7 +14,7 @@ from portico.plan.difference import command
 from portico.plan.model import Plan
 from portico.plan.paths import canary_lanes
 from portico.run.gateway import files
-from portico.run.machine.state import Life, State
+from portico.run.machine.state import ProcessState, State
 from portico.run.notices import Notice
 
 
@@ -35,8 +35,8 @@ def status(state: State, plan: Plan, pids: Mapping[int, int], now: float) -> dic
         "releases": [
             {
                 "number": g.number,
-                **_life(g.life, pids.get(g.number), now),
-                "failing": {"answer": g.life.answer, "hint": g.life.hint} if g.fails else None,
+                **_life(g.process, pids.get(g.number), now),
+                "failing": {"answer": g.process.answer, "hint": g.process.hint} if g.fails else None,
             }
             for g in state.releases
         ],
@@ -76,17 +76,17 @@ def _canary(state: State, plan: Plan, now: float) -> dict[str, Any] | None:
     return {
         "number": canary.number,
         "share": canary.tenths / 10,
-        "since": round(time.time() - (now - canary.life.since), 3),
+        "since": round(time.time() - (now - canary.process.since), 3),
         "sockets": sorted(canary_lanes(plan.socket, canary.tenths)),
     }
 
 
-def _life(life: Life, pid: int | None, now: float) -> dict[str, Any]:
+def _life(process: ProcessState, pid: int | None, now: float) -> dict[str, Any]:
     return {
-        "status": life.status,
-        "pid": pid if life.is_running else None,
-        "since_seconds": round(now - life.since, 3),
-        "crashes": life.crashes,
+        "status": process.status,
+        "pid": pid if process.is_running else None,
+        "since_seconds": round(now - process.since, 3),
+        "crashes": process.crashes,
     }
 
 

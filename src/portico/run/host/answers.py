@@ -14,9 +14,9 @@ from portico.run import notices
 from portico.run.background import in_background
 from portico.run.control import server as control
 from portico.run.host.acceptable import conflict, objections
-from portico.run.host.life import Status
 from portico.run.host.member import Member, read_part
 from portico.run.host.sites import Sites
+from portico.run.host.state import Status
 from portico.run.machine.state import Phase
 from portico.run.sockets import ports
 from portico.run.supervisor.broadcast import Items
@@ -97,43 +97,43 @@ class Answers:
             after = set(sites.members)
             yield {"notice": "SitesRead", "added": len(after - before), "removed": len(before - after)}
             for name, member in sites.members.items():
-                if member.life.status is Status.REFUSED:
-                    yield {"notice": "SiteRefused", "name": name, "reason": member.life.reason}
+                if member.state.status is Status.REFUSED:
+                    yield {"notice": "SiteRefused", "name": name, "reason": member.state.reason}
             while self._has_untried():
                 item = await items.get()
                 if isinstance(item, notices.SiteServes):
                     yield {"notice": "SiteServes", "name": item.name}
                 elif isinstance(item, notices.SiteDown) and item.name in sites.members:
-                    yield _down(item.name, sites.members[item.name].life.reason, item.code)
+                    yield _down(item.name, sites.members[item.name].state.reason, item.code)
                 elif isinstance(item, notices.Stopping):
                     return
 
     def _has_untried(self) -> bool:
-        return any(not member.life.is_tried for member in self._sites.members.values())
+        return any(not member.state.is_tried for member in self._sites.members.values())
 
     async def _start(self, asked: control.Parameters) -> AsyncGenerator[object, None]:
         """Start a site that does not run, and tell how that went; what was wrong with it may be repaired."""
         sites, member = self._sites, self._named(asked)
         name = member.wanted.name
         with sites.follow() as items:
-            if member.child is not None and member.life.status is Status.STARTING:
+            if member.child is not None and member.state.status is Status.STARTING:
                 # It may have begun before the repair: this attempt counts only when it is a good one.
                 if (told := await _end_of_start(items, name)) is None or isinstance(told, notices.SiteServes):
                     yield _ended(told, name)
                     return
             elif member.child is not None:
-                raise PorticoError(Problem("", f"{name} is {member.life.status}", "reload it"))
+                raise PorticoError(Problem("", f"{name} is {member.state.status}", "reload it"))
             if problems := await sites.reloaded(lambda event: sites.tell_about(name, event)):
                 yield _dropped(problems)
                 return
             taken = sites.members.get(name)
-            if taken is None or taken.life.status is Status.REFUSED:
-                reason = taken.life.reason if taken else "it is not there any more"
+            if taken is None or taken.state.status is Status.REFUSED:
+                reason = taken.state.reason if taken else "it is not there any more"
                 yield {"notice": "SiteRefused", "name": name, "reason": reason}
                 return
             told = await _end_of_start(items, name)
             if isinstance(told, notices.SiteDown):
-                yield _down(name, sites.members[name].life.reason, told.code)
+                yield _down(name, sites.members[name].state.reason, told.code)
             else:
                 yield _ended(told, name)
 
@@ -145,7 +145,7 @@ class Answers:
             sites.supervisors.halt(member)
             if member.child is not None:
                 await _end_of_start(items, name)
-        yield {"name": name, "status": member.life.status}
+        yield {"name": name, "status": member.state.status}
 
     def _named(self, asked: control.Parameters) -> Member:
         name = asked.get("site", "")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from portico.errors import PorticoError, Problem
 from portico.place.model import Place
 from portico.plan.host import Fragment
-from portico.run.host import life
+from portico.run.host import state
 from portico.run.host.acceptable import Refused, acceptable
 from portico.run.host.member import Member, Wanted, prepare
 from portico.values import Address
@@ -47,7 +47,7 @@ def taken_in(
             continue
         try:
             parts[one.name] = prepare(one, place.runtime)
-            members[one.name] = Member(one, life.waiting(life.Life(), now))
+            members[one.name] = Member(one, state.waiting(state.SiteState(), now))
         except PorticoError as error:
             refused.append((one, error.problems))
     # Who serves keeps what it has: a newcomer that wants the same is refused, wherever it stands in the list.
@@ -56,7 +56,7 @@ def taken_in(
     refused += _by_wanted(more, members)
     for one, problems in refused:
         reason = "\n".join(map(str, problems))
-        members[one.name] = Member(one, life.refused(life.Life(), reason, now))
+        members[one.name] = Member(one, state.refused(state.SiteState(), reason, now))
     return Taken(members, {part.bindings.name: part for part in fit})
 
 

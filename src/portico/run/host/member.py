@@ -11,8 +11,8 @@ from portico.plan.host import READ, Fragment, placeholder
 from portico.plan.model import Plan, Tls
 from portico.run.disk import directories, lock
 from portico.run.gateway import files
-from portico.run.host.life import Life
 from portico.run.host.pointer import POINTER
+from portico.run.host.state import SiteState
 from portico.run.processes import child
 from portico.run.processes.stderr import Lines
 
@@ -36,7 +36,7 @@ class Member:
     """A site that was taken in, and its supervisor when one runs."""
 
     wanted: Wanted
-    life: Life = field(default_factory=Life)
+    state: SiteState = field(default_factory=SiteState)
     child: child.Child | None = None
     words: Lines | None = None
     held: list[str] = field(default_factory=list)

@@ -22,8 +22,8 @@ from portico.run.driver import Pump
 from portico.run.gateway.accepting import accepting, until_replaced
 from portico.run.host.acceptable import conflict
 from portico.run.host.intake import Taken, taken_in
-from portico.run.host.life import Status
 from portico.run.host.member import Member, Wanted, clear_away, waiting
+from portico.run.host.state import Status
 from portico.run.host.supervisors import Supervisors
 from portico.run.machine import event as was
 from portico.run.machine.event import Event
@@ -64,7 +64,7 @@ class Sites:
         taken = self._taken_in(None if service.taken else ())
         self.supervisors.members, self.parts = taken.members, taken.parts
         if not self.parts:
-            raise UsageError(*(Problem("", one.life.reason) for one in self.members.values()))
+            raise UsageError(*(Problem("", one.state.reason) for one in self.members.values()))
         return self.planned()
 
     def planned(self) -> Plan:
@@ -92,7 +92,7 @@ class Sites:
 
         self.pump, self._board = pump, board
         for member in self.members.values():
-            if member.life.status is Status.REFUSED:
+            if member.state.status is Status.REFUSED:
                 self._tell_refused(member)
         self.supervisors.join(processes, board)
         return Answers(self).of(answers)
@@ -178,17 +178,17 @@ class Sites:
             elif name not in members:
                 clear_away(member.wanted)
         for name, member in members.items():
-            if before.get(name) is not member and member.life.status is Status.REFUSED:
+            if before.get(name) is not member and member.state.status is Status.REFUSED:
                 self._tell_refused(member)
         self.supervisors.wake()
 
     def _tell_refused(self, member: Member) -> None:
-        problems = (Problem("", member.life.reason),)
+        problems = (Problem("", member.state.reason),)
         self._say(notices.SiteRefused(member.wanted.name, member.wanted.origin, problems))
 
     def _tell_ready(self) -> None:
         """The gateway is ready when nginx is and every site was tried."""
-        if self._ready is not None and all(one.life.is_tried for one in self.members.values()):
+        if self._ready is not None and all(one.state.is_tried for one in self.members.values()):
             ready, self._ready = self._ready, None
             self._say(ready)
 
@@ -240,18 +240,18 @@ class Sites:
     def _told(self, member: Member) -> dict[str, Any]:
         now = self.supervisors.now()
         pid = member.child.pid if member.child else None
-        due = member.life.due
+        due = member.state.due
         return {
             "name": member.wanted.name,
             "origin": member.wanted.origin,
-            "status": member.life.status,
+            "status": member.state.status,
             "urls": self.urls(member.wanted.name),
             "runtime": member.wanted.runtime,
             "pid": pid,
             "memory": proc.memory(pid) if pid else 0,
-            "since_seconds": round(now - member.life.since, 3),
-            "failures": member.life.failures,
-            "code": member.life.code,
+            "since_seconds": round(now - member.state.since, 3),
+            "failures": member.state.failures,
+            "code": member.state.code,
             "retry_seconds": None if due is None else round(max(0.0, due - now), 3),
-            "reason": member.life.reason,
+            "reason": member.state.reason,
         }

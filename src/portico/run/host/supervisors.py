@@ -11,9 +11,9 @@ from collections.abc import Callable
 from portico.errors import Problem
 from portico.place.tools import of_tools
 from portico.run import notices
-from portico.run.host import life
-from portico.run.host.life import Status
+from portico.run.host import state
 from portico.run.host.member import Member, clear_away, set_booting, show_pages
+from portico.run.host.state import Status
 from portico.run.machine.action import Manner
 from portico.run.processes import child
 from portico.run.processes.child import Child
@@ -55,7 +55,7 @@ class Supervisors:
             self._start_due()
             yield WELL
             self._wake.clear()
-            dues = [one.life.due for one in self.members.values() if one.life.due is not None]
+            dues = [one.state.due for one in self.members.values() if one.state.due is not None]
             is_full = self._starting() >= AT_ONCE
             try:
                 async with asyncio.timeout_at(None if is_full else min(dues, default=None)):
@@ -70,21 +70,21 @@ class Supervisors:
     def serves(self, name: str, urls: tuple[str, ...]) -> None:
         """Its supervisor says that it answers through nginx."""
         member = self.members.get(name)
-        if member is None or member.child is None or member.life.status is not Status.STARTING:
+        if member is None or member.child is None or member.state.status is not Status.STARTING:
             return
-        took = self.now() - member.life.since
+        took = self.now() - member.state.since
         self._say_held(member)
-        self._become(member, life.serving(member.life, self.now()))
+        self._become(member, state.serving(member.state, self.now()))
         self._board.say(notices.SiteServes(name, urls, took))
         self._tried()
 
     def halt(self, member: Member) -> None:
         """Somebody stops a site that does not serve: it is not started, or not tried again, until that is asked for."""
         if member.child is not None:
-            member.life = life.leaving(member.life, self.now())
+            member.state = state.leaving(member.state, self.now())
             member.child.end(Manner.HURRY)
-        elif member.life.due is not None:
-            self._become(member, life.stopped(member.life, self.now()))
+        elif member.state.due is not None:
+            self._become(member, state.stopped(member.state, self.now()))
             self._board.say(notices.SiteStopped(member.wanted.name))
             self._tried()
 
@@ -92,7 +92,7 @@ class Supervisors:
         """It runs, and is not wanted any more."""
         assert member.child is not None
         member.is_gone = True
-        member.life = life.leaving(member.life, self.now())
+        member.state = state.leaving(member.state, self.now())
         member.child.end(Manner.DRAIN)
         asyncio.get_running_loop().call_later(self._stop_seconds(), member.child.end, Manner.KILL)
 
@@ -112,28 +112,28 @@ class Supervisors:
     def _end_all(self, manner: Manner) -> None:
         self._all_end = True
         for member in self.members.values():
-            member.life = life.leaving(member.life, self.now())
+            member.state = state.leaving(member.state, self.now())
             if member.child is not None:
                 member.child.end(manner)
 
-    def _become(self, member: Member, new: life.Life) -> None:
-        member.life = new
+    def _become(self, member: Member, new: state.SiteState) -> None:
+        member.state = new
         self._wake.set()
 
     def _starting(self) -> int:
-        return sum(one.life.status is Status.STARTING for one in self.members.values())
+        return sum(one.state.status is Status.STARTING for one in self.members.values())
 
     def _start_due(self) -> None:
         now = self.now()
-        due = [one for one in self.members.values() if one.life.due is not None and one.life.due <= now]
-        for member in sorted(due, key=lambda one: one.life.due or 0.0)[: max(0, AT_ONCE - self._starting())]:
+        due = [one for one in self.members.values() if one.state.due is not None and one.state.due <= now]
+        for member in sorted(due, key=lambda one: one.state.due or 0.0)[: max(0, AT_ONCE - self._starting())]:
             self._start(member)
 
     def _start(self, member: Member) -> None:
         name = member.wanted.name
         set_booting(member.wanted, on=True)
         member.words = Lines(lambda line: self._hear(member, line))
-        member.life = life.started(member.life, self.now())
+        member.state = state.started(member.state, self.now())
         try:
             member.child = self._processes.start(
                 f"site {name}",
@@ -155,7 +155,7 @@ class Supervisors:
 
     def _hear(self, member: Member, line: str) -> None:
         """What a site says that is tried again is held back: its traceback was shown the first time."""
-        if member.life.status is Status.STARTING and member.life.failures:
+        if member.state.status is Status.STARTING and member.state.failures:
             member.held.append(line)
         else:
             self._board.say(notices.SiteSaid(member.wanted.name, line))
@@ -175,20 +175,20 @@ class Supervisors:
         """A supervisor has ended."""
         name = member.wanted.name
         set_booting(member.wanted, on=False)
-        if words == member.life.reason:
+        if words == member.state.reason:
             member.held = []
         self._say_held(member)
-        self._become(member, life.ended(member.life, code, words, self.now()))
+        self._become(member, state.ended(member.state, code, words, self.now()))
         if member.is_gone:
             self._forget(member)
         elif self._all_end:
             pass
-        elif member.life.status is Status.STOPPED:
+        elif member.state.status is Status.STOPPED:
             self._show_pages(member)
             self._board.say(notices.SiteStopped(name))
         else:
-            pause = (member.life.due or 0.0) - self.now()
-            self._board.say(notices.SiteDown(name, code, pause, member.life.failures))
+            pause = (member.state.due or 0.0) - self.now()
+            self._board.say(notices.SiteDown(name, code, pause, member.state.failures))
         self._tried()
 
     def _show_pages(self, member: Member) -> None:

@@ -29,7 +29,7 @@ def step(state: State, event: Event, now: float) -> Step:
 def wake_at(state: State) -> float | None:
     """When the machine wants its next Tick."""
     mending = state.mending.due if state.mending else None
-    dues = [mending, state.gateway.due, *(release.life.due for release in state.releases)]
+    dues = [mending, state.gateway.due, *(release.process.due for release in state.releases)]
     return min((due for due in dues if due is not None), default=None)
 
 

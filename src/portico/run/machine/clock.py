@@ -31,18 +31,18 @@ def tick(state: State, _: was.Tick, now: float) -> Step:
     for number in [release.number for release in state.releases]:
         # Looked up again each time: what was due first may have changed or ended the others.
         release = state.release(number)
-        if release is not None and release.life.is_due(now):
+        if release is not None and release.process.is_due(now):
             state, more = _release_due(state, release, now)
             actions.extend(more)
     return state, tuple(actions)
 
 
 def _gateway_due(state: State, now: float) -> Step:
-    life = state.gateway
-    if life.status is Status.RESTING:
-        state = replace(state, gateway=life.to(Status.BOOTING, now))
+    process = state.gateway
+    if process.status is Status.RESTING:
+        state = replace(state, gateway=process.to(Status.BOOTING, now))
         return state, (do.StartGateway(), do.AskGateway())
-    if life.status is Status.LEAVING:
+    if process.status is Status.LEAVING:
         return stop.gateway_late(state, now)
     if state.timeouts.serves_pages and state.gateway.answer.startswith(STATUS):
         return then(state, (do.Say(notices.NoServer(state.gateway.answer)),), start.serve, now)
@@ -57,13 +57,13 @@ def _release_due(state: State, release: Release, now: float) -> Step:
         Status.LEAVING: _kill,
         Status.BOOTING: _too_late,
     }
-    return handlers[release.life.status](state, release, now)
+    return handlers[release.process.status](state, release, now)
 
 
 def _start_again(state: State, release: Release, now: float) -> Step:
-    number, crashes = release.number, release.life.crashes
+    number, crashes = release.number, release.process.crashes
     if state.phase is Phase.STOPPING:
-        return state.having(replace(release, life=replace(release.life, due=None))), ()
+        return state.having(replace(release, process=replace(release.process, due=None))), ()
     release = replace(release, was_killed=False)
     return state.having(release.to(Status.BOOTING, now, state.timeouts.start_seconds)), (
         do.SetBooting(on=crashes < LOOPING),
@@ -74,7 +74,7 @@ def _start_again(state: State, release: Release, now: float) -> Step:
 
 def queue_empty(state: State, event: was.QueueEmpty, now: float) -> Step:
     release = state.release(event.number)
-    if release is None or release.life.status is not Status.LINGERING:
+    if release is None or release.process.status is not Status.LINGERING:
         return state, ()
     return _send_away(state, release, now)
 
@@ -87,8 +87,8 @@ def _send_away(state: State, release: Release, now: float) -> Step:
 def _kill(state: State, release: Release, now: float) -> Step:
     if release.was_killed:
         return _given_up(state, release, now)
-    life = replace(release.life, due=now + KILLED_SECONDS)
-    state = state.having(replace(release, life=life, was_killed=True))
+    process = replace(release.process, due=now + KILLED_SECONDS)
+    state = state.having(replace(release, process=process, was_killed=True))
     return state, (do.EndServer(release.number, Manner.KILL),)
 
 
@@ -111,4 +111,4 @@ def _too_late(state: State, release: Release, now: float) -> Step:
         return reload.drop(state, release.number, UNHEALTHY, problems, now)
     # A restart that hangs: ended like a crash, its exit brings the next attempt.
     state, actions = _kill(state, release, now)
-    return state, (do.Say(notices.Stuck(SERVER, release.life.answer)), *actions)
+    return state, (do.Say(notices.Stuck(SERVER, release.process.answer)), *actions)

@@ -11,7 +11,7 @@ from portico.run.machine import action as do
 from portico.run.machine import event as was
 from portico.run.machine import reload, stop
 from portico.run.machine.action import Action
-from portico.run.machine.state import Life, Phase, Release, State, Status, Step, then
+from portico.run.machine.state import Phase, ProcessState, Release, State, Status, Step, then
 from portico.run.machine.words import (
     GATEWAY,
     GUNICORN_APP_LOAD_ERROR,
@@ -42,14 +42,14 @@ def server_exited(state: State, event: was.ServerExited, now: float) -> Step:
     release = state.release(event.number)
     if release is None:
         return state, ()
-    if release.life.status is Status.RESTING:
+    if release.process.status is Status.RESTING:
         return state, ()  # told already
     if state.phase is Phase.STARTING:
         state = state.without(release)
         return stop.fail(state, exit_code(event.code), (died_booting(event.code),), now)
-    if release.life.status in _REPLACED or state.phase is Phase.STOPPING:
+    if release.process.status in _REPLACED or state.phase is Phase.STOPPING:
         return stop.left(state, release)
-    if release.life.status is Status.CANARY:
+    if release.process.status is Status.CANARY:
         return _canary_died(state, release, event.code, now)
     if event.number != state.live:
         state = state.having(release.to(Status.ABSENT, now))
@@ -58,14 +58,14 @@ def server_exited(state: State, event: was.ServerExited, now: float) -> Step:
 
 
 def _live_died(state: State, release: Release, code: int, now: float) -> Step:
-    life = _crashed(release.life, now)
-    if code == GUNICORN_APP_LOAD_ERROR and _due_in(life, now) < DOWN_SECONDS:
-        life = replace(
-            life, due=now + DOWN_SECONDS
+    process = _crashed(release.process, now)
+    if code == GUNICORN_APP_LOAD_ERROR and _due_in(process, now) < DOWN_SECONDS:
+        process = replace(
+            process, due=now + DOWN_SECONDS
         )  # no worker can load it: nobody is to wait for the next try
-    pause = _due_in(life, now)
-    actions: tuple[Action, ...] = (do.Say(notices.Restarting(SERVER, code, pause, life.crashes)),)
-    state = state.having(replace(release, life=life))
+    pause = _due_in(process, now)
+    actions: tuple[Action, ...] = (do.Say(notices.Restarting(SERVER, code, pause, process.crashes)),)
+    state = state.having(replace(release, process=process))
     if pause >= DOWN_SECONDS and state.canary is not None:
         # The canary is well and this one is not: the share becomes everything.
         return then(state, (*actions, do.EmptyQueue(release.number)), reload.promote, now)
@@ -86,27 +86,27 @@ def _canary_died(state: State, canary: Release, code: int, now: float) -> Step:
 
 def gateway_exited(state: State, event: was.GatewayExited, now: float) -> Step:
     if state.phase is Phase.STARTING:
-        state = replace(state, gateway=Life())
+        state = replace(state, gateway=ProcessState())
         return stop.fail(state, FAILED, (nginx_died(event),), now)
     if state.phase is Phase.STOPPING:
-        state = replace(state, gateway=Life())
+        state = replace(state, gateway=ProcessState())
         return then(state, (), stop.end_servers, now)
-    life = _crashed(state.gateway, now)
-    said = notices.Restarting(GATEWAY, event.code, _due_in(life, now), life.crashes)
-    return replace(state, gateway=life), (do.Say(said),)
+    process = _crashed(state.gateway, now)
+    said = notices.Restarting(GATEWAY, event.code, _due_in(process, now), process.crashes)
+    return replace(state, gateway=process), (do.Say(said),)
 
 
-def _crashed(life: Life, now: float) -> Life:
-    served = now - life.since if life.status is Status.WELL else None
+def _crashed(process: ProcessState, now: float) -> ProcessState:
+    served = now - process.since if process.status is Status.WELL else None
     is_first = served is not None and served >= STEADY_SECONDS
-    crashes = 1 if is_first else life.crashes + 1
-    down_since = now if life.down_since is None else life.down_since
-    resting = life.to(Status.RESTING, now, _pause(crashes, served))
+    crashes = 1 if is_first else process.crashes + 1
+    down_since = now if process.down_since is None else process.down_since
+    resting = process.to(Status.RESTING, now, _pause(crashes, served))
     return replace(resting, crashes=crashes, down_since=down_since)
 
 
-def _due_in(life: Life, now: float) -> float:
-    return 0.0 if life.due is None else life.due - now
+def _due_in(process: ProcessState, now: float) -> float:
+    return 0.0 if process.due is None else process.due - now
 
 
 def _pause(crashes: int, served: float | None) -> float:

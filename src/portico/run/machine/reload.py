@@ -11,8 +11,8 @@ from portico.run.machine import event as was
 from portico.run.machine.action import Action, Manner
 from portico.run.machine.state import (
     DROP_SECONDS,
-    Life,
     Phase,
+    ProcessState,
     Release,
     ReloadRequest,
     State,
@@ -40,7 +40,9 @@ def reload_if_asked(state: State, now: float) -> Step:
     state, actions = end_canary(
         replace(state, request=None, newest=number), "a newer release takes its place", now
     )
-    state = state.having(Release(number, Life().to(Status.PLANNING, now), began=now, tenths=request.tenths))
+    state = state.having(
+        Release(number, ProcessState().to(Status.PLANNING, now), began=now, tenths=request.tenths)
+    )
     return state, (*actions, do.Say(notices.Reloading(number)), do.MakePlan(number, request.path))
 
 
@@ -48,9 +50,9 @@ def planned(state: State, event: was.Planned, _: float) -> Step:
     release = state.release(event.number)
     if release is None or state.phase is Phase.STOPPING:
         return state, ()
-    life = replace(release.life, status=Status.CHECKING)
+    process = replace(release.process, status=Status.CHECKING)
     changed = event.gateway_changed or release.gateway_changed
-    state = state.having(replace(release, life=life, gateway_changed=changed))
+    state = state.having(replace(release, process=process, gateway_changed=changed))
     return state, (do.Say(notices.Booting(event.number)), do.CheckFiles(event.number))
 
 
@@ -63,7 +65,7 @@ def proved(state: State, trial: Release, well: Release, now: float) -> Step:
     state = state.having(well)
     took = now - trial.began
     live = state.release(state.live)
-    if not trial.tenths or live is None or live.life.status is not Status.WELL:
+    if not trial.tenths or live is None or live.process.status is not Status.WELL:
         return switch(state, well, took, now)  # a share beside one that is down would be all or nothing
     state = state.having(well.to(Status.CANARY, now))
     said = notices.CanaryServes(trial.number, trial.tenths, took)
@@ -78,9 +80,9 @@ def switch(state: State, new: Release, took: float, now: float) -> Step:
     if new.gateway_changed:
         actions += (do.ReloadGateway(),)
     actions += (do.Say(notices.Switched(number, took)),)
-    if old is not None and old.life.status is Status.WELL:
+    if old is not None and old.process.status is Status.WELL:
         state = state.having(old.to(Status.WARM, now, state.timeouts.warm_seconds))
-    elif old is not None and old.life.is_running:
+    elif old is not None and old.process.is_running:
         state, more = linger(state, old, now)
         actions += more
     elif old is not None:
@@ -91,7 +93,7 @@ def switch(state: State, new: Release, took: float, now: float) -> Step:
 def make_live(state: State) -> Action:
     """Requests to the live release, and the canary's share to the canary; to nobody while the live one is down."""
     canary, live = state.canary, state.release(state.live)
-    if live is None or not live.life.is_running:
+    if live is None or not live.process.is_running:
         return do.TakeDown()
     return do.MakeLive(state.live, canary.number, canary.tenths) if canary else do.MakeLive(state.live)
 
@@ -118,7 +120,7 @@ def drop(state: State, number: int, code: int, problems: tuple[Problem, ...], no
 
 
 def _give_up(state: State, release: Release, now: float) -> Step:
-    if not release.life.is_running:
+    if not release.process.is_running:
         return state.without(release), (do.Forget(release.number),)
     leaving = release.to(Status.LEAVING, now, DROP_SECONDS)
     return state.having(replace(leaving, was_dropped=True)), (do.EndServer(release.number, Manner.DRAIN),)
@@ -175,7 +177,7 @@ def rollback_asked(state: State, _: was.RollbackAsked, now: float) -> Step:
         actions = (do.Say(notices.ReleaseDropped(trial.number, FAILED, (undone,))), *actions)
     state, more = _back(replace(state, request=None), warm, bad, now)
     actions += (*more, do.Say(notices.RolledBack(warm.number, bad.number)))
-    if not bad.life.is_running:
+    if not bad.process.is_running:
         return state.without(bad), (*actions, do.Forget(bad.number))
     state, more = linger(state, bad, now)
     return state, (*actions, *more)

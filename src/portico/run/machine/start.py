@@ -10,7 +10,7 @@ from portico.run.machine import action as do
 from portico.run.machine import event as was
 from portico.run.machine import reload, stop
 from portico.run.machine.action import Action
-from portico.run.machine.state import Life, Phase, Release, State, Status, Step, then
+from portico.run.machine.state import Phase, ProcessState, Release, State, Status, Step, then
 from portico.run.machine.words import GATEWAY, SERVER
 
 QUEUE_SECONDS = 10.0
@@ -22,10 +22,10 @@ to lose, so one is enough."""
 
 def begin(state: State, event: was.Begin, now: float) -> Step:
     number = event.number
-    life = Life().to(Status.BOOTING, now, state.timeouts.start_seconds)
+    process = ProcessState().to(Status.BOOTING, now, state.timeouts.start_seconds)
     state = replace(state, phase=Phase.STARTING, began=now, newest=number, clients_wait=event.clients_wait)
     # The server boots while nginx reads its files and says "starting": the two do not wait for each other.
-    return state.having(Release(number, life)), (
+    return state.having(Release(number, process)), (
         do.Say(notices.Starting(number)),
         do.SetBooting(on=True),
         do.CheckFiles(number),
@@ -60,7 +60,7 @@ def server_well(state: State, event: was.ServerWell, now: float) -> Step:
     works: tuple[Action, ...] = ()
     if release.fails and state.phase is Phase.SERVING:
         release, works = replace(release, fails=False), (do.Say(notices.AppWorks(event.number)),)
-    if release.life.status is not Status.BOOTING:
+    if release.process.status is not Status.BOOTING:
         return state.having(release), works
     state, actions = _up(state, release, now)
     return state, (*works, *actions)
@@ -68,8 +68,8 @@ def server_well(state: State, event: was.ServerWell, now: float) -> Step:
 
 def _up(state: State, release: Release, now: float) -> Step:
     """It answers: clients get it, unless another one serves and it has to prove itself."""
-    down_since = release.life.down_since
-    well = replace(release, life=replace(release.life.to(Status.WELL, now), down_since=None))
+    down_since = release.process.down_since
+    well = replace(release, process=replace(release.process.to(Status.WELL, now), down_since=None))
     if state.phase is Phase.SERVING and release.number != state.live:
         return reload.proved(state, release, well, now)
     state = replace(state.having(well), live=release.number)
@@ -122,10 +122,10 @@ def server_answered(state: State, event: was.ServerAnswered, now: float) -> Step
     release = state.release(event.number)
     if release is None:
         return state, ()
-    life = replace(release.life, answer=event.answer, hint=event.hint)
-    release = replace(release, life=life)
+    process = replace(release.process, answer=event.answer, hint=event.hint)
+    release = replace(release, process=process)
     has_no_other = state.phase is Phase.STARTING or release.number == state.live
-    if not (event.is_up and has_no_other and life.status is Status.BOOTING):
+    if not (event.is_up and has_no_other and process.status is Status.BOOTING):
         return state.having(release), ()
     state, actions = _up(state, replace(release, fails=True), now)
     said = do.Say(notices.AppFails(release.number, event.answer, event.hint))

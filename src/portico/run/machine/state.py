@@ -86,7 +86,7 @@ class ReloadRequest:
 
 
 @dataclass(frozen=True)
-class Life:
+class ProcessState:
     """What is known of nginx or of one release of the app.
 
     `due` is when the status times out, `since` when it began, `down_since` when service was lost.
@@ -108,14 +108,14 @@ class Life:
     def is_due(self, now: float) -> bool:
         return self.due is not None and self.due <= now
 
-    def to(self, status: Status, now: float, seconds: float | None = None) -> Life:
+    def to(self, status: Status, now: float, seconds: float | None = None) -> ProcessState:
         return replace(self, status=status, since=now, due=None if seconds is None else now + seconds)
 
 
 @dataclass(frozen=True)
 class Release:
     number: int
-    life: Life
+    process: ProcessState
     gateway_changed: bool = False
     began: float = 0.0
     """When it was asked for."""
@@ -128,10 +128,10 @@ class Release:
 
     @property
     def is_trial(self) -> bool:
-        return self.life.status in (Status.PLANNING, Status.CHECKING, Status.BOOTING)
+        return self.process.status in (Status.PLANNING, Status.CHECKING, Status.BOOTING)
 
     def to(self, status: Status, now: float, seconds: float | None = None) -> Release:
-        return replace(self, life=self.life.to(status, now, seconds))
+        return replace(self, process=self.process.to(status, now, seconds))
 
 
 @dataclass(frozen=True)
@@ -150,7 +150,7 @@ class State:
     timeouts: Timeouts
     phase: Phase = Phase.IDLE
     began: float = 0.0
-    gateway: Life = Life()
+    gateway: ProcessState = ProcessState()
     releases: tuple[Release, ...] = ()
     live: int = 0
     newest: int = 0
@@ -180,7 +180,7 @@ class State:
         return self._in(Status.WARM)
 
     def _in(self, status: Status) -> Release | None:
-        return next((g for g in self.releases if g.life.status is status), None)
+        return next((g for g in self.releases if g.process.status is status), None)
 
     def having(self, release: Release) -> State:
         others = [g for g in self.releases if g.number != release.number]

@@ -13,8 +13,8 @@ from portico.run.machine.state import (
     DROP_SECONDS,
     KILLED_SECONDS,
     Farewell,
-    Life,
     Phase,
+    ProcessState,
     Release,
     State,
     Status,
@@ -42,7 +42,7 @@ def stop_asked(state: State, event: was.StopAsked, now: float) -> Step:
     if not state.gateway.is_running:
         # Nobody is to wait any more for an nginx that will not come.
         actions += (do.EndGateway(Manner.DRAIN),)
-        return then(replace(state, gateway=Life()), actions, end_servers, now)
+        return then(replace(state, gateway=ProcessState()), actions, end_servers, now)
     left = max(0.0, seconds - CLOSE_SECONDS - state.timeouts.goodbye_seconds)
     state = replace(state, gateway=state.gateway.to(Status.LEAVING, now, left))
     return state, (*actions, do.EndGateway(Manner.DRAIN))
@@ -58,7 +58,7 @@ def gateway_late(state: State, now: float) -> Step:
         return state, (do.EndGateway(Manner.CLOSE),)
     if state.farewell is Farewell.KILLED:
         said = do.Say(notices.Trouble(unkillable(GATEWAY)))
-        return then(replace(state, gateway=Life()), (said,), end_servers, now)
+        return then(replace(state, gateway=ProcessState()), (said,), end_servers, now)
     gateway = replace(state.gateway, due=now + KILLED_SECONDS)
     return replace(state, farewell=Farewell.KILLED, gateway=gateway), (do.EndGateway(Manner.KILL),)
 
@@ -72,7 +72,7 @@ def _say_goodbye(state: State, now: float) -> Step:
 def _end_trial(state: State, now: float) -> Step:
     """A release that never served has nothing to finish."""
     trial = state.trial
-    if trial is None or not trial.life.is_running:
+    if trial is None or not trial.process.is_running:
         return state, ()
     state = state.having(trial.to(Status.LEAVING, now, DROP_SECONDS))
     return state, (do.EndServer(trial.number, Manner.HURRY),)
@@ -85,7 +85,7 @@ def _hurry(state: State, now: float) -> Step:
     if state.gateway.is_running:
         state = replace(state, gateway=state.gateway.to(Status.LEAVING, now, DROP_SECONDS))
         actions += (do.EndGateway(manner),)
-    actions += tuple(do.EndServer(g.number, Manner.KILL) for g in state.releases if g.life.is_running)
+    actions += tuple(do.EndServer(g.number, Manner.KILL) for g in state.releases if g.process.is_running)
     return then(state, actions, _finish, now)
 
 
@@ -107,7 +107,7 @@ def fail(state: State, code: int, problems: tuple[Problem, ...], now: float) -> 
         state = replace(state, gateway=state.gateway.to(Status.LEAVING, now, DROP_SECONDS))
         actions += (do.EndGateway(Manner.HURRY),)
     for release in state.releases:
-        if release.life.is_running:
+        if release.process.is_running:
             state = state.having(release.to(Status.LEAVING, now, DROP_SECONDS))
             actions += (do.EndServer(release.number, Manner.HURRY),)
         else:  # one that is still being planned has no server
@@ -131,10 +131,10 @@ def end_servers(state: State, now: float) -> Step:
 def _end_servers(state: State, now: float) -> Step:
     actions: list[Action] = []
     for release in state.releases:
-        if not release.life.is_running:
+        if not release.process.is_running:
             state = state.without(release)
             actions.append(do.Forget(release.number))
-        elif release.life.status is not Status.LEAVING:
+        elif release.process.status is not Status.LEAVING:
             # What nginx took too long for, the server does not get again.
             seconds = max(LAST_SECONDS, state.stop_by - now)
             state = state.having(release.to(Status.LEAVING, now, seconds))
@@ -152,6 +152,6 @@ def left(state: State, release: Release) -> Step:
 
 def _finish(state: State, _: float) -> Step:
     is_over = state.phase is Phase.STOPPING and not state.gateway.is_running
-    if not is_over or any(release.life.is_running for release in state.releases):
+    if not is_over or any(release.process.is_running for release in state.releases):
         return state, ()
     return replace(state, phase=Phase.ENDED), (do.SetBooting(on=False), do.TakeDown(), state.exit)

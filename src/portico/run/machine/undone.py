@@ -12,7 +12,7 @@ from portico.run.machine import action as do
 from portico.run.machine import crash, reload, start, stop
 from portico.run.machine import event as was
 from portico.run.machine.action import Action
-from portico.run.machine.state import Life, Mending, Phase, State, Status, Step, then
+from portico.run.machine.state import Mending, Phase, ProcessState, State, Status, Step, then
 
 CANNOT_START = 127
 """The exit code a shell reports for a program that it cannot start."""
@@ -35,7 +35,7 @@ def way_back(before: State, after: State, event: was.NotDone, now: float) -> Ste
     """
     number, old = _newcomer(before, after), after.release(before.live)
     is_switch = isinstance(event.action, SWITCHING) and before.phase is after.phase is Phase.SERVING
-    if not is_switch or not number or old is None or not old.life.is_running:
+    if not is_switch or not number or old is None or not old.process.is_running:
         return None
     back = (do.UseFiles(before.live), reload.make_live(before))
     newcomer = before.release(number)
@@ -120,7 +120,7 @@ def _no_answer(state: State, event: was.NotDone, now: float) -> Step:
 
 def _no_gateway(state: State, event: was.NotDone, now: float) -> Step:
     if state.phase is Phase.STARTING:
-        return stop.fail(replace(state, gateway=Life()), FAILED, (event.problem,), now)
+        return stop.fail(replace(state, gateway=ProcessState()), FAILED, (event.problem,), now)
     said = do.Say(notices.Trouble(event.problem))
     exited = was.GatewayExited(CANNOT_START)
     return then(state, (said,), lambda s, t: crash.gateway_exited(s, exited, t), now)

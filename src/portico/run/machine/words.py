@@ -29,13 +29,13 @@ def nginx_died(event: was.GatewayExited) -> Problem:
 
 def silent_server(state: State, release: Release) -> Problem:
     seconds = state.timeouts.start_seconds
-    answer = release.life.answer or "no answer yet"
+    answer = release.process.answer or "no answer yet"
     hint = f"the last answer over its private socket: {answer}"
     more = f'if it needs longer: start_timeout = "{longer(seconds)}" in portico.toml'
     return Problem(
         "",
         f"the app did not become healthy within {seconds:g} s",
-        "\n".join(filter(None, [hint, release.life.hint, more])),
+        "\n".join(filter(None, [hint, release.process.hint, more])),
     )
 
 

@@ -32,7 +32,7 @@ class Status(StrEnum):
 
 
 @dataclass(frozen=True)
-class Life:
+class SiteState:
     """`since` is when the status began, `due` when the site is to be started, `reason` why it does not serve."""
 
     status: Status = Status.WAITING
@@ -48,41 +48,41 @@ class Life:
         return self.code is not None or self.status not in (Status.WAITING, Status.STARTING)
 
 
-def waiting(life: Life, now: float) -> Life:
+def waiting(state: SiteState, now: float) -> SiteState:
     """To be started as soon as there is room."""
-    return replace(life, status=Status.WAITING, since=now, due=now)
+    return replace(state, status=Status.WAITING, since=now, due=now)
 
 
-def started(life: Life, now: float) -> Life:
-    return replace(life, status=Status.STARTING, since=now, due=None)
+def started(state: SiteState, now: float) -> SiteState:
+    return replace(state, status=Status.STARTING, since=now, due=None)
 
 
-def serving(life: Life, now: float) -> Life:
-    return replace(life, status=Status.SERVING, since=now, due=None, reason="")
+def serving(state: SiteState, now: float) -> SiteState:
+    return replace(state, status=Status.SERVING, since=now, due=None, reason="")
 
 
-def refused(life: Life, reason: str, now: float) -> Life:
-    return replace(life, status=Status.REFUSED, since=now, due=None, reason=reason)
+def refused(state: SiteState, reason: str, now: float) -> SiteState:
+    return replace(state, status=Status.REFUSED, since=now, due=None, reason=reason)
 
 
-def stopped(life: Life, now: float) -> Life:
+def stopped(state: SiteState, now: float) -> SiteState:
     """It did not run, and is not to be tried again until somebody asks for it."""
-    return replace(life, status=Status.STOPPED, since=now, due=None, failures=0, reason="")
+    return replace(state, status=Status.STOPPED, since=now, due=None, failures=0, reason="")
 
 
-def leaving(life: Life, now: float) -> Life:
-    return replace(life, status=Status.LEAVING, since=now, due=None)
+def leaving(state: SiteState, now: float) -> SiteState:
+    return replace(state, status=Status.LEAVING, since=now, due=None)
 
 
-def ended(life: Life, code: int, words: str, now: float) -> Life:
+def ended(state: SiteState, code: int, words: str, now: float) -> SiteState:
     """Its supervisor ended; negative codes are signals."""
-    if code == 0 or life.status is Status.LEAVING:
-        return replace(life, status=Status.STOPPED, since=now, due=None, failures=0, reason="", code=code)
-    was_steady = life.status is Status.SERVING and now - life.since >= STEADY_SECONDS
-    failures = 1 if was_steady else life.failures + 1
-    served = now - life.since if life.status is Status.SERVING else None
+    if code == 0 or state.status is Status.LEAVING:
+        return replace(state, status=Status.STOPPED, since=now, due=None, failures=0, reason="", code=code)
+    was_steady = state.status is Status.SERVING and now - state.since >= STEADY_SECONDS
+    failures = 1 if was_steady else state.failures + 1
+    served = now - state.since if state.status is Status.SERVING else None
     pause = pause_after(failures, served)
-    return Life(Status.DOWN, now, now + pause, failures, words, code)
+    return SiteState(Status.DOWN, now, now + pause, failures, words, code)
 
 
 def pause_after(failures: int, served: float | None) -> float:
