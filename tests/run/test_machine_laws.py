@@ -17,7 +17,7 @@ from portico.run.driver import obey
 from portico.run.machine import State, Timeouts, undone, wake_at
 from portico.run.machine import action as do
 from portico.run.machine import event as was
-from portico.run.machine.action import Action, Manner
+from portico.run.machine.action import Action, StopMode
 from portico.run.machine.event import Event
 from portico.run.undone import WHAT
 
@@ -105,7 +105,7 @@ class Pretended:
                 self.stop_asked = True
 
     def _ends(self, action: Action) -> None:
-        if isinstance(action, do.EndServer | do.EndGateway) and action.manner is Manner.KILL:
+        if isinstance(action, do.EndServer | do.EndGateway) and action.mode is StopMode.KILL:
             self.killed.add(action.number if isinstance(action, do.EndServer) else 0)
 
     def perform(self, action: Action) -> None:  # noqa: C901  a table, one row an action
@@ -118,9 +118,9 @@ class Pretended:
                 assert not self.gateway, "one nginx"
                 assert not self.stop_asked, "nothing is started while stopping"
                 self.gateway = True
-            case do.EndServer(number, manner):
+            case do.EndServer(number, mode):
                 is_live = number == self.state.live
-                assert self.stop_asked or not self.was_ready or not is_live or manner is Manner.KILL
+                assert self.stop_asked or not self.was_ready or not is_live or mode is StopMode.KILL
                 self.told_to_leave.add(number)
                 self._ends(action)
             case do.EndGateway():
@@ -257,7 +257,7 @@ def test_a_release_that_cannot_be_switched_to_is_dropped_and_the_old_one_serves_
     assert world.state.warm is not None
     assert world.state.warm.number == 1, "the way back is still there"
     dropped = do.Say(notices.ReleaseDropped(3, 1, (_NO_ROOM,)))
-    assert world.done[-4:] == [do.UseFiles(2), do.MakeLive(2), dropped, do.EndServer(3, Manner.DRAIN)]
+    assert world.done[-4:] == [do.UseFiles(2), do.MakeLive(2), dropped, do.EndServer(3, StopMode.DRAIN)]
     assert not any(isinstance(one, notices.Switched) and one.number == 3 for one in world.said)
 
 

@@ -28,7 +28,7 @@ from portico.plan.model import File, Health, Ladder, Line, Plan, Process
 from portico.run.background import in_background
 from portico.run.disk import lock
 from portico.run.gateway import files
-from portico.run.machine.action import Manner
+from portico.run.machine.action import StopMode
 from portico.run.processes import child, proc
 from portico.run.processes import orphans as leftovers
 from portico.run.sockets import ports, quiet, switch
@@ -297,7 +297,7 @@ def test_child_leads_its_own_group() -> None:
     assert os.getsid(started.pid) == os.getsid(0)
     assert os.sched_getscheduler(started.pid) == os.SCHED_BATCH
     assert [entry.pid for entry in proc.group_of(started.pid)] == [started.pid]
-    started.end(Manner.DRAIN)
+    started.end(StopMode.DRAIN)
     assert _reaped(started)
     assert started.code == -signal.SIGTERM
 
@@ -312,7 +312,7 @@ def test_orphans_of_a_killed_leader_are_found_and_ended() -> None:
     while started.code is None:
         started.reap()
     assert not started.group_is_gone
-    started.end(Manner.DRAIN)
+    started.end(StopMode.DRAIN)
     assert _reaped(started)
 
 

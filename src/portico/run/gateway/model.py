@@ -8,7 +8,7 @@ from typing import Protocol
 
 from portico.errors import Problem
 from portico.plan.model import Plan
-from portico.run.machine.action import Manner
+from portico.run.machine.action import StopMode
 from portico.run.machine.event import Event
 from portico.values import Address
 
@@ -34,7 +34,7 @@ class Gateway(Protocol):
     def reload(self, plan: Plan) -> None:
         """Serve the files in force from now on."""
 
-    def end(self, plan: Plan, manner: Manner, sockets: list[str]) -> None:
+    def end(self, plan: Plan, mode: StopMode, sockets: list[str]) -> None:
         """No new request; `sockets` are those of the app, which finishes what it has."""
 
     def workers(self) -> frozenset[int]:

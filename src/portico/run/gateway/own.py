@@ -17,7 +17,7 @@ from portico.run.gateway.accepting import SERVES, accepting_of, until_replaced, 
 from portico.run.gateway.connections import close_clients
 from portico.run.gateway.model import Tell
 from portico.run.machine import event as was
-from portico.run.machine.action import Manner
+from portico.run.machine.action import StopMode
 from portico.run.processes import child as children
 from portico.run.processes.child import Child
 from portico.run.processes.stderr import Lines
@@ -66,7 +66,7 @@ class OwnNginx:
         try:
             self._words.follow(started.stderr)
         except BaseException:
-            started.end(Manner.KILL)
+            started.end(StopMode.KILL)
             raise
         self._child = started
         self._beside(self._listening.complete(plan.listens, started.pid))
@@ -79,15 +79,15 @@ class OwnNginx:
             self._replaced = self._beside(until_replaced(before))
             self._beside(self._listening.complete(plan.listens, self._child.pid))
 
-    def end(self, plan: Plan, manner: Manner, sockets: list[str]) -> None:
+    def end(self, plan: Plan, mode: StopMode, sockets: list[str]) -> None:
         self._listening.close()
         if self._child is None:
             return
-        if manner is Manner.CLOSE:
+        if mode is StopMode.CLOSE:
             self._close_clients(plan)
             return
-        self._child.end(manner)
-        if manner is Manner.DRAIN and self._child.code is None:
+        self._child.end(mode)
+        if mode is StopMode.DRAIN and self._child.code is None:
             self._beside(self._tell_when_quiet(plan, self._child.pid, sockets))
 
     def _close_clients(self, plan: Plan) -> None:
@@ -96,7 +96,7 @@ class OwnNginx:
         ports = {address.port for address in plan.listens}
         is_done = [close_clients(pid, ports) for pid in workers(self._child.pid)]
         if not all(is_done) and self._child.code is None:
-            self._child.end(Manner.HURRY)
+            self._child.end(StopMode.HURRY)
 
     def workers(self) -> frozenset[int]:
         return frozenset() if self._child is None else workers(self._child.pid)

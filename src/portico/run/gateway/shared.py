@@ -21,7 +21,7 @@ from portico.run.gateway.accepting import SERVES, workers
 from portico.run.gateway.model import Tell
 from portico.run.machine import action as do
 from portico.run.machine import event as was
-from portico.run.machine.action import Manner
+from portico.run.machine.action import StopMode
 from portico.run.sockets import quiet
 from portico.run.undone import failure, undone
 from portico.values import Address
@@ -56,9 +56,9 @@ class SharedNginx:
     def reload(self, plan: Plan) -> None:
         self._use(plan, self._complain)
 
-    def end(self, plan: Plan, manner: Manner, sockets: list[str]) -> None:
+    def end(self, plan: Plan, mode: StopMode, sockets: list[str]) -> None:
         del plan
-        if manner is not Manner.DRAIN:
+        if mode is not StopMode.DRAIN:
             self._tell(was.GatewayExited(0))
             return
 
@@ -69,7 +69,7 @@ class SharedNginx:
             self._tell(was.GatewayExited(0))
 
         def failed(error: Exception) -> None:
-            self._complain((undone(do.EndGateway(manner), error, self._gateway),))
+            self._complain((undone(do.EndGateway(mode), error, self._gateway),))
             self._tell(was.GatewayExited(0))
 
         self._in_turn(leave(), failed)

@@ -14,7 +14,7 @@ from portico.run import notices
 from portico.run.host import state
 from portico.run.host.member import Member, clear_away, set_booting, show_pages
 from portico.run.host.state import Status
-from portico.run.machine.action import Manner
+from portico.run.machine.action import StopMode
 from portico.run.processes import child
 from portico.run.processes.child import Child
 from portico.run.processes.stderr import Lines
@@ -82,7 +82,7 @@ class Supervisors:
         """Somebody stops a site that does not serve: it is not started, or not tried again, until that is asked for."""
         if member.child is not None:
             member.state = state.leaving(member.state, self.now())
-            member.child.end(Manner.HURRY)
+            member.child.end(StopMode.HURRY)
         elif member.state.due is not None:
             self._become(member, state.stopped(member.state, self.now()))
             self._board.say(notices.SiteStopped(member.wanted.name))
@@ -93,15 +93,15 @@ class Supervisors:
         assert member.child is not None
         member.is_gone = True
         member.state = state.leaving(member.state, self.now())
-        member.child.end(Manner.DRAIN)
-        asyncio.get_running_loop().call_later(self._stop_seconds(), member.child.end, Manner.KILL)
+        member.child.end(StopMode.DRAIN)
+        asyncio.get_running_loop().call_later(self._stop_seconds(), member.child.end, StopMode.KILL)
 
     async def leave(self) -> None:
         """nginx has left: the sites finish what they have. A signal hurries them."""
         loop, seconds = asyncio.get_running_loop(), self._stop_seconds()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._end_all, Manner.HURRY)
-        self._end_all(Manner.DRAIN)
+            loop.add_signal_handler(number, self._end_all, StopMode.HURRY)
+        self._end_all(StopMode.DRAIN)
         deadline = loop.time() + seconds
         while any(one.child for one in self.members.values()) and loop.time() < deadline:
             await asyncio.sleep(0.02)
@@ -109,12 +109,12 @@ class Supervisors:
             if one.child is None:
                 clear_away(one.wanted)
 
-    def _end_all(self, manner: Manner) -> None:
+    def _end_all(self, mode: StopMode) -> None:
         self._all_end = True
         for member in self.members.values():
             member.state = state.leaving(member.state, self.now())
             if member.child is not None:
-                member.child.end(manner)
+                member.child.end(mode)
 
     def _become(self, member: Member, new: state.SiteState) -> None:
         member.state = new

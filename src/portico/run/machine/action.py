@@ -10,7 +10,7 @@ from portico.errors import Problem
 from portico.run.notices import Notice
 
 
-class Manner(StrEnum):
+class StopMode(StrEnum):
     """How a process is asked to leave; each is stronger than the one before it."""
 
     DRAIN = "drain"
@@ -47,7 +47,7 @@ class StartServer(Struct, frozen=True):
 
 class EndServer(Struct, frozen=True):
     number: int
-    manner: Manner
+    mode: StopMode
 
 
 class AskServer(Struct, frozen=True):
@@ -101,7 +101,7 @@ class ReloadGateway(Struct, frozen=True):
 class EndGateway(Struct, frozen=True):
     """Stop listening and end nginx, if it runs."""
 
-    manner: Manner
+    mode: StopMode
 
 
 class SayGoodbye(Struct, frozen=True):

@@ -9,7 +9,7 @@ from portico.run import notices
 from portico.run.machine import action as do
 from portico.run.machine import crash, reload, start, stop, undone
 from portico.run.machine import event as was
-from portico.run.machine.action import Action, Manner
+from portico.run.machine.action import Action, StopMode
 from portico.run.machine.state import KILLED_SECONDS, Phase, Release, State, Status, Step, then
 from portico.run.machine.words import SERVER, silent_gateway, silent_server, unkillable
 
@@ -81,7 +81,7 @@ def queue_empty(state: State, event: was.QueueEmpty, now: float) -> Step:
 
 def _send_away(state: State, release: Release, now: float) -> Step:
     state = state.having(release.to(Status.LEAVING, now, state.timeouts.stop_seconds))
-    return state, (do.EndServer(release.number, Manner.DRAIN),)
+    return state, (do.EndServer(release.number, StopMode.DRAIN),)
 
 
 def _kill(state: State, release: Release, now: float) -> Step:
@@ -89,7 +89,7 @@ def _kill(state: State, release: Release, now: float) -> Step:
         return _given_up(state, release, now)
     process = replace(release.process, due=now + KILLED_SECONDS)
     state = state.having(replace(release, process=process, was_killed=True))
-    return state, (do.EndServer(release.number, Manner.KILL),)
+    return state, (do.EndServer(release.number, StopMode.KILL),)
 
 
 def _given_up(state: State, release: Release, now: float) -> Step:

@@ -8,7 +8,7 @@ from portico.errors import FAILED, Problem
 from portico.run import notices
 from portico.run.machine import action as do
 from portico.run.machine import event as was
-from portico.run.machine.action import Action, Manner
+from portico.run.machine.action import Action, StopMode
 from portico.run.machine.state import (
     DROP_SECONDS,
     Phase,
@@ -123,7 +123,7 @@ def _give_up(state: State, release: Release, now: float) -> Step:
     if not release.process.is_running:
         return state.without(release), (do.Forget(release.number),)
     leaving = release.to(Status.LEAVING, now, DROP_SECONDS)
-    return state.having(replace(leaving, was_dropped=True)), (do.EndServer(release.number, Manner.DRAIN),)
+    return state.having(replace(leaving, was_dropped=True)), (do.EndServer(release.number, StopMode.DRAIN),)
 
 
 # The ways back ---------------------------------------------------------------------------------------------

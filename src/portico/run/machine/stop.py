@@ -8,7 +8,7 @@ from portico.errors import FAILED, Problem
 from portico.run import notices
 from portico.run.machine import action as do
 from portico.run.machine import event as was
-from portico.run.machine.action import Action, Manner
+from portico.run.machine.action import Action, StopMode
 from portico.run.machine.state import (
     DROP_SECONDS,
     KILLED_SECONDS,
@@ -41,11 +41,11 @@ def stop_asked(state: State, event: was.StopAsked, now: float) -> Step:
     actions = (do.Say(notices.Stopping(seconds)), *actions)
     if not state.gateway.is_running:
         # Nobody is to wait any more for an nginx that will not come.
-        actions += (do.EndGateway(Manner.DRAIN),)
+        actions += (do.EndGateway(StopMode.DRAIN),)
         return then(replace(state, gateway=ProcessState()), actions, end_servers, now)
     left = max(0.0, seconds - CLOSE_SECONDS - state.timeouts.goodbye_seconds)
     state = replace(state, gateway=state.gateway.to(Status.LEAVING, now, left))
-    return state, (*actions, do.EndGateway(Manner.DRAIN))
+    return state, (*actions, do.EndGateway(StopMode.DRAIN))
 
 
 def gateway_late(state: State, now: float) -> Step:
@@ -55,12 +55,12 @@ def gateway_late(state: State, now: float) -> Step:
     if state.farewell is Farewell.SAID:
         left = max(0.0, state.stop_by - now)
         state = replace(state, farewell=Farewell.CLOSED, gateway=state.gateway.to(Status.LEAVING, now, left))
-        return state, (do.EndGateway(Manner.CLOSE),)
+        return state, (do.EndGateway(StopMode.CLOSE),)
     if state.farewell is Farewell.KILLED:
         said = do.Say(notices.Trouble(unkillable(GATEWAY)))
         return then(replace(state, gateway=ProcessState()), (said,), end_servers, now)
     gateway = replace(state.gateway, due=now + KILLED_SECONDS)
-    return replace(state, farewell=Farewell.KILLED, gateway=gateway), (do.EndGateway(Manner.KILL),)
+    return replace(state, farewell=Farewell.KILLED, gateway=gateway), (do.EndGateway(StopMode.KILL),)
 
 
 def _say_goodbye(state: State, now: float) -> Step:
@@ -75,17 +75,17 @@ def _end_trial(state: State, now: float) -> Step:
     if trial is None or not trial.process.is_running:
         return state, ()
     state = state.having(trial.to(Status.LEAVING, now, DROP_SECONDS))
-    return state, (do.EndServer(trial.number, Manner.HURRY),)
+    return state, (do.EndServer(trial.number, StopMode.HURRY),)
 
 
 def _hurry(state: State, now: float) -> Step:
-    manner = Manner.KILL if state.hurried else Manner.HURRY
+    mode = StopMode.KILL if state.hurried else StopMode.HURRY
     actions: tuple[Action, ...] = () if state.hurried else (do.Say(notices.Hurrying()),)
     state = replace(state, hurried=True, farewell=Farewell.CLOSED)
     if state.gateway.is_running:
         state = replace(state, gateway=state.gateway.to(Status.LEAVING, now, DROP_SECONDS))
-        actions += (do.EndGateway(manner),)
-    actions += tuple(do.EndServer(g.number, Manner.KILL) for g in state.releases if g.process.is_running)
+        actions += (do.EndGateway(mode),)
+    actions += tuple(do.EndServer(g.number, StopMode.KILL) for g in state.releases if g.process.is_running)
     return then(state, actions, _finish, now)
 
 
@@ -96,7 +96,7 @@ def quiet(state: State, _: was.Quiet, now: float) -> Step:
     if state.farewell is not Farewell.NONE:
         return state, ()  # its connections are being closed: it logs each of them and leaves by itself
     gateway = state.gateway.to(Status.LEAVING, now, DROP_SECONDS)
-    return replace(state, gateway=gateway, farewell=Farewell.CLOSED), (do.EndGateway(Manner.HURRY),)
+    return replace(state, gateway=gateway, farewell=Farewell.CLOSED), (do.EndGateway(StopMode.HURRY),)
 
 
 def fail(state: State, code: int, problems: tuple[Problem, ...], now: float) -> Step:
@@ -105,11 +105,11 @@ def fail(state: State, code: int, problems: tuple[Problem, ...], now: float) -> 
     actions: tuple[Action, ...] = ()
     if state.gateway.is_running:
         state = replace(state, gateway=state.gateway.to(Status.LEAVING, now, DROP_SECONDS))
-        actions += (do.EndGateway(Manner.HURRY),)
+        actions += (do.EndGateway(StopMode.HURRY),)
     for release in state.releases:
         if release.process.is_running:
             state = state.having(release.to(Status.LEAVING, now, DROP_SECONDS))
-            actions += (do.EndServer(release.number, Manner.HURRY),)
+            actions += (do.EndServer(release.number, StopMode.HURRY),)
         else:  # one that is still being planned has no server
             state = state.without(release)
             actions += (do.Forget(release.number),)
@@ -138,7 +138,7 @@ def _end_servers(state: State, now: float) -> Step:
             # What nginx took too long for, the server does not get again.
             seconds = max(LAST_SECONDS, state.stop_by - now)
             state = state.having(release.to(Status.LEAVING, now, seconds))
-            actions.append(do.EndServer(release.number, Manner.DRAIN))
+            actions.append(do.EndServer(release.number, StopMode.DRAIN))
     return state, tuple(actions)
 
 

@@ -19,7 +19,7 @@ from typing import IO
 
 from portico.place.owner import as_user
 from portico.place.tools import without_tools
-from portico.run.machine.action import Manner
+from portico.run.machine.action import StopMode
 from portico.run.processes import proc
 
 UNKNOWN = 255
@@ -33,7 +33,7 @@ _prctl = ctypes.CDLL(None, use_errno=True).prctl
 
 @dataclass(frozen=True)
 class Signals:
-    """What each manner of leaving is called in a program's own language."""
+    """What each way to stop is called in a program's own language."""
 
     drain: signal.Signals
     hurry: signal.Signals
@@ -61,14 +61,14 @@ class Child:
     def stderr(self) -> IO[bytes] | None:
         return self.process.stderr
 
-    def end(self, manner: Manner) -> None:
+    def end(self, mode: StopMode) -> None:
         """Ask it to leave. A dead leader cannot pass the word on, so the rest of its group is asked then."""
-        if manner is Manner.KILL:
+        if mode is StopMode.KILL:
             self._signal_group(signal.SIGKILL)
         elif self.code is not None:
             self._signal_group(self.signals.drain)
         else:
-            number = self.signals.hurry if manner is Manner.HURRY else self.signals.drain
+            number = self.signals.hurry if mode is StopMode.HURRY else self.signals.drain
             os.kill(self.pid, number)  # not reaped yet, so the pid is still ours
 
     def hang_up(self) -> None:

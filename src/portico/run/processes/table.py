@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from portico.run.machine.action import Manner
+from portico.run.machine.action import StopMode
 from portico.run.processes import child as children
 from portico.run.processes import orphans as leftovers
 from portico.run.processes.child import Child
@@ -35,7 +35,7 @@ class Processes:
             # full is refused, but a site that serves gets its server again.
             if not self._was_recorded:
                 self._groups[-1] = (started, _nobody)
-                started.end(Manner.KILL)
+                started.end(StopMode.KILL)
                 raise
         return started
 
@@ -60,8 +60,8 @@ class Processes:
 
     def _see_off(self, group: Child) -> None:
         if not group.group_is_gone:
-            group.end(Manner.DRAIN)
-            asyncio.get_running_loop().call_later(self._stop_seconds(), group.end, Manner.KILL)
+            group.end(StopMode.DRAIN)
+            asyncio.get_running_loop().call_later(self._stop_seconds(), group.end, StopMode.KILL)
 
     async def kill_all(self) -> None:
         """End whatever is left, and listen to nobody's end any more."""
@@ -73,7 +73,7 @@ class Processes:
             if not self._groups or loop.time() >= deadline:
                 break
             for group, _ in self._groups:
-                group.end(Manner.KILL)
+                group.end(StopMode.KILL)
             await asyncio.sleep(0.005)
         if not self._groups:
             leftovers.forget(self._runtime)

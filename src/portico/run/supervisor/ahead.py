@@ -20,7 +20,7 @@ from portico.link.ahead import VARIABLE
 from portico.plan.model import CONF, Plan
 from portico.plan.paths import workers
 from portico.run.gateway import files
-from portico.run.machine.action import Manner
+from portico.run.machine.action import StopMode
 from portico.run.processes import banner
 from portico.run.processes import child as children
 from portico.run.processes import orphans as leftovers
@@ -61,7 +61,7 @@ class Ahead:
 
     def end(self) -> None:
         """It has begun nothing that must be finished."""
-        self.child.end(Manner.KILL)
+        self.child.end(StopMode.KILL)
         if self.child.stderr:
             self.child.stderr.close()
         self.listener.close()

@@ -273,7 +273,7 @@ class World:
 
     def _end_server(self, action: do.EndServer) -> None:
         if server := self._servers.get(action.number):
-            server.end(action.manner)
+            server.end(action.mode)
         else:  # it was never there
             self._tell(was.ServerExited(action.number, 0))
 
@@ -310,7 +310,7 @@ class World:
 
     def _end_gateway(self, action: do.EndGateway) -> None:
         sockets = [plan.release_socket(number) for number, plan in self.plans.items()]
-        self.gateway.end(self.in_force, action.manner, sockets)
+        self.gateway.end(self.in_force, action.mode, sockets)
 
     def _ask_gateway(self, action: do.AskGateway) -> None:
         plan = self.in_force
