@@ -1,6 +1,6 @@
 """The machine, by histories: events in, actions out. `GOLDEN=1` writes what came out into the files.
 
-A history holds lines of an event at a time, `0.5 ServerExited 1 -9`, each followed by the indented actions
+A history holds lines of an event at a time, `0.5 AppServerExited 1 -9`, each followed by the indented actions
 that it must bring; `Say Ready 0.5` is an action, too.
 """
 

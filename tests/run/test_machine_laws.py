@@ -50,10 +50,10 @@ class Pretended:
             *(was.FilesRefused(n, ()) for n in sorted(self.checking)),
             *(was.Planned(n, n % 2 == 0) for n in sorted(self.planning) for _ in range(3)),
             *(was.PlanRefused(n, ()) for n in sorted(self.planning)),
-            *(was.ServerWell(n) for n in sorted(self.asked & self.servers) for _ in range(3)),
-            *(was.ServerAnswered(n, "status 503") for n in sorted(self.asked & self.servers)),
-            *(was.ServerAnswered(n, "status 500", True) for n in sorted(self.asked & self.servers)),
-            *(was.ServerExited(n, 1) for n in sorted(self.servers)),
+            *(was.AppServerWell(n) for n in sorted(self.asked & self.servers) for _ in range(3)),
+            *(was.AppServerAnswered(n, "status 503") for n in sorted(self.asked & self.servers)),
+            *(was.AppServerAnswered(n, "status 500", True) for n in sorted(self.asked & self.servers)),
+            *(was.AppServerExited(n, 1) for n in sorted(self.servers)),
             *([was.GatewayWell()] * 3 + [was.GatewayExited(-9)] if self.gateway else []),
             *(was.QueueEmpty(n) for n in sorted(self.watched)),
             was.ReloadAsked(),
@@ -92,7 +92,7 @@ class Pretended:
         match event:
             case was.Tick():
                 self.now = wake_at(self.state) or self.now
-            case was.ServerExited(number, _):
+            case was.AppServerExited(number, _):
                 self.servers.discard(number)
                 self.told_to_leave.discard(number)
             case was.GatewayExited():
@@ -105,12 +105,12 @@ class Pretended:
                 self.stop_asked = True
 
     def _ends(self, action: Action) -> None:
-        if isinstance(action, do.EndServer | do.EndGateway) and action.mode is StopMode.KILL:
-            self.killed.add(action.number if isinstance(action, do.EndServer) else 0)
+        if isinstance(action, do.EndAppServer | do.EndGateway) and action.mode is StopMode.KILL:
+            self.killed.add(action.number if isinstance(action, do.EndAppServer) else 0)
 
     def perform(self, action: Action) -> None:  # noqa: C901  a table, one row an action
         match action:
-            case do.StartServer(number):
+            case do.StartAppServer(number):
                 assert number not in self.servers, "one arbiter a release"
                 assert not self.stop_asked, "nothing is started while stopping"
                 self.servers.add(number)
@@ -118,7 +118,7 @@ class Pretended:
                 assert not self.gateway, "one nginx"
                 assert not self.stop_asked, "nothing is started while stopping"
                 self.gateway = True
-            case do.EndServer(number, mode):
+            case do.EndAppServer(number, mode):
                 is_live = number == self.state.live
                 assert self.stop_asked or not self.was_ready or not is_live or mode is StopMode.KILL
                 self.told_to_leave.add(number)
@@ -131,7 +131,7 @@ class Pretended:
                 self.planning.add(number)
             case do.WatchQueue(number):
                 self.watched.add(number)
-            case do.AskServer(number, _):
+            case do.AskAppServer(number, _):
                 self.asked.add(number)
             case do.MakeLive(number, canary, tenths):
                 assert number in self.servers, "only what runs is given requests"
@@ -178,13 +178,13 @@ def test_every_history_can_be_stopped(choices: list[int], is_stubborn: bool) -> 
         if not is_stubborn and world.gateway:
             world.tell(was.GatewayExited(0))
         elif world.told_to_leave & world.servers and not is_stubborn:
-            world.tell(was.ServerExited(min(world.told_to_leave & world.servers), 0))
+            world.tell(was.AppServerExited(min(world.told_to_leave & world.servers), 0))
         elif wake_at(world.state) is not None:
             world.tell(was.Tick())
         elif world.gateway:
             world.tell(was.GatewayExited(-9))
         else:
-            world.tell(was.ServerExited(min(world.servers), -9))
+            world.tell(was.AppServerExited(min(world.servers), -9))
     raise AssertionError(f"still not over: {world.state}")
 
 
@@ -238,7 +238,7 @@ def _served(until: int) -> Noted:
             world.tell(was.Planned(number, gateway_changed=True))
         world.tell(was.FilesAccepted(number))
         if number < until:
-            world.tell(was.ServerWell(number))
+            world.tell(was.AppServerWell(number))
             world.tell(was.GatewayWell())
     return world
 
@@ -251,25 +251,25 @@ def test_a_release_that_cannot_be_switched_to_is_dropped_and_the_old_one_serves_
     world = _served(3)
     assert world.state.live == 2
     world.tell(
-        was.ServerWell(3), lambda action: isinstance(action, kind) and getattr(action, "number", 3) == 3
+        was.AppServerWell(3), lambda action: isinstance(action, kind) and getattr(action, "number", 3) == 3
     )
     assert world.state.live == 2
     assert world.state.warm is not None
     assert world.state.warm.number == 1, "the way back is still there"
     dropped = do.Say(notices.ReleaseDropped(3, 1, (_NO_ROOM,)))
-    assert world.done[-4:] == [do.UseFiles(2), do.MakeLive(2), dropped, do.EndServer(3, StopMode.DRAIN)]
+    assert world.done[-4:] == [do.UseFiles(2), do.MakeLive(2), dropped, do.EndAppServer(3, StopMode.DRAIN)]
     assert not any(isinstance(one, notices.Switched) and one.number == 3 for one in world.said)
 
 
 def test_what_cannot_be_put_in_place_is_tried_again_until_it_can_and_said_once() -> None:
     """The server of a site crashed and is back, and the disk is full: there is no other release to go back to."""
     world = _served(1)
-    world.tell(was.ServerWell(1))
+    world.tell(was.AppServerWell(1))
     world.tell(was.GatewayWell())
-    world.tell(was.ServerExited(1, -9))
+    world.tell(was.AppServerExited(1, -9))
     world.tell(was.Tick())
     fails: Fails = lambda action: isinstance(action, do.MakeLive)  # noqa: E731
-    world.tell(was.ServerWell(1), fails)
+    world.tell(was.AppServerWell(1), fails)
     for _ in range(3):
         world.tell(was.Tick(), fails)
     assert [type(one) for one in world.said].count(notices.Trouble) == 1

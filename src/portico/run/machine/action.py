@@ -41,19 +41,19 @@ class UseFiles(Struct, frozen=True):
     number: int
 
 
-class StartServer(Struct, frozen=True):
+class StartAppServer(Struct, frozen=True):
     number: int
 
 
-class EndServer(Struct, frozen=True):
+class EndAppServer(Struct, frozen=True):
     number: int
     mode: StopMode
 
 
-class AskServer(Struct, frozen=True):
-    """Ask until `answers` good ones came in a row: ServerWell, and ServerAnswered for each bad one.
+class AskAppServer(Struct, frozen=True):
+    """Ask until `answers` good ones came in a row: AppServerWell, and AppServerAnswered for each bad one.
 
-    Where one is enough, an error of the app's own ends the asking, too: ServerAnswered with `is_up`.
+    Where one is enough, an error of the app's own ends the asking, too: AppServerAnswered with `is_up`.
     """
 
     number: int
@@ -133,7 +133,7 @@ class Exit(Struct, frozen=True):
 
 
 Action = (
-    SetBooting | CheckFiles | UseFiles | StartServer | EndServer | AskServer | MakeLive | TakeDown | EmptyQueue
+    SetBooting | CheckFiles | UseFiles | StartAppServer | EndAppServer | AskAppServer | MakeLive | TakeDown | EmptyQueue
     | WatchQueue | Forget
     | StartGateway | ReloadGateway | EndGateway | SayGoodbye | AskGateway | MakePlan | Say | Exit
 )  # fmt: skip

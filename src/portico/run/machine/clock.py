@@ -67,8 +67,8 @@ def _start_again(state: State, release: Release, now: float) -> Step:
     release = replace(release, was_killed=False)
     return state.having(release.to(Status.BOOTING, now, state.timeouts.start_seconds)), (
         do.SetBooting(on=crashes < LOOPING),
-        do.StartServer(number),
-        do.AskServer(number, answers=1),
+        do.StartAppServer(number),
+        do.AskAppServer(number, answers=1),
     )
 
 
@@ -81,7 +81,7 @@ def queue_empty(state: State, event: was.QueueEmpty, now: float) -> Step:
 
 def _send_away(state: State, release: Release, now: float) -> Step:
     state = state.having(release.to(Status.LEAVING, now, state.timeouts.stop_seconds))
-    return state, (do.EndServer(release.number, StopMode.DRAIN),)
+    return state, (do.EndAppServer(release.number, StopMode.DRAIN),)
 
 
 def _kill(state: State, release: Release, now: float) -> Step:
@@ -89,14 +89,14 @@ def _kill(state: State, release: Release, now: float) -> Step:
         return _given_up(state, release, now)
     process = replace(release.process, due=now + KILLED_SECONDS)
     state = state.having(replace(release, process=process, was_killed=True))
-    return state, (do.EndServer(release.number, StopMode.KILL),)
+    return state, (do.EndAppServer(release.number, StopMode.KILL),)
 
 
 def _given_up(state: State, release: Release, now: float) -> Step:
     """It was killed and does not end: whatever waits for that goes on as if it had."""
     said = do.Say(notices.Trouble(unkillable(SERVER)))
-    exited = was.ServerExited(release.number, BY_SIGKILL)
-    return then(state, (said,), lambda s, t: crash.server_exited(s, exited, t), now)
+    exited = was.AppServerExited(release.number, BY_SIGKILL)
+    return then(state, (said,), lambda s, t: crash.app_server_exited(s, exited, t), now)
 
 
 def _too_late(state: State, release: Release, now: float) -> Step:

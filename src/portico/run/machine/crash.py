@@ -38,7 +38,7 @@ DOWN_SECONDS = 1.0
 _REPLACED = (Status.WARM, Status.LINGERING, Status.LEAVING)
 
 
-def server_exited(state: State, event: was.ServerExited, now: float) -> Step:
+def app_server_exited(state: State, event: was.AppServerExited, now: float) -> Step:
     release = state.release(event.number)
     if release is None:
         return state, ()
@@ -90,7 +90,7 @@ def gateway_exited(state: State, event: was.GatewayExited, now: float) -> Step:
         return stop.fail(state, FAILED, (nginx_died(event),), now)
     if state.phase is Phase.STOPPING:
         state = replace(state, gateway=ProcessState())
-        return then(state, (), stop.end_servers, now)
+        return then(state, (), stop.end_app_servers, now)
     process = _crashed(state.gateway, now)
     said = notices.Restarting(GATEWAY, event.code, _due_in(process, now), process.crashes)
     return replace(state, gateway=process), (do.Say(said),)

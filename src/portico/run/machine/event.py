@@ -33,7 +33,7 @@ class FilesRefused(Struct, frozen=True):
     problems: tuple[Problem, ...]
 
 
-class ServerExited(Struct, frozen=True):
+class AppServerExited(Struct, frozen=True):
     """A release's first process ended; `code` is negative when a signal ended it."""
 
     number: int
@@ -47,13 +47,13 @@ class GatewayExited(Struct, frozen=True):
     words: str = ""
 
 
-class ServerWell(Struct, frozen=True):
+class AppServerWell(Struct, frozen=True):
     """The release answered as often in a row as it was asked to."""
 
     number: int
 
 
-class ServerAnswered(Struct, frozen=True):
+class AppServerAnswered(Struct, frozen=True):
     """The release gave an answer that does not count as well.
 
     `is_up`: the app itself answered, with an error: it runs, and fails. `hint` is what may help, empty for nothing.
@@ -139,7 +139,7 @@ class Tick(Struct, frozen=True):
 
 
 Event = (
-    Begin | FilesAccepted | FilesRefused | ServerExited | GatewayExited | ServerWell | ServerAnswered
+    Begin | FilesAccepted | FilesRefused | AppServerExited | GatewayExited | AppServerWell | AppServerAnswered
     | GatewayWell | GatewayAnswered | ReloadAsked | PromoteAsked | AbortAsked | RollbackAsked | Planned | PlanRefused
     | StopAsked | Lost | QueueEmpty | Quiet | NotDone | Tick
 )  # fmt: skip

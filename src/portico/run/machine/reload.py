@@ -123,7 +123,9 @@ def _give_up(state: State, release: Release, now: float) -> Step:
     if not release.process.is_running:
         return state.without(release), (do.Forget(release.number),)
     leaving = release.to(Status.LEAVING, now, DROP_SECONDS)
-    return state.having(replace(leaving, was_dropped=True)), (do.EndServer(release.number, StopMode.DRAIN),)
+    return state.having(replace(leaving, was_dropped=True)), (
+        do.EndAppServer(release.number, StopMode.DRAIN),
+    )
 
 
 # The ways back ---------------------------------------------------------------------------------------------

@@ -29,8 +29,8 @@ def begin(state: State, event: was.Begin, now: float) -> Step:
         do.Say(notices.Starting(number)),
         do.SetBooting(on=True),
         do.CheckFiles(number),
-        do.StartServer(number),
-        do.AskServer(number, answers=1),
+        do.StartAppServer(number),
+        do.AskAppServer(number, answers=1),
     )
 
 
@@ -43,7 +43,7 @@ def files_accepted(state: State, event: was.FilesAccepted, now: float) -> Step:
         state = replace(state, gateway=state.gateway.to(Status.RESTING, now, QUEUE_SECONDS))
         is_time = state.live or not state.clients_wait
         return then(state, (do.UseFiles(event.number),), _open if is_time else _hold, now)
-    started = do.StartServer(event.number), do.AskServer(event.number, SWITCH_ANSWERS)
+    started = do.StartAppServer(event.number), do.AskAppServer(event.number, SWITCH_ANSWERS)
     return state.having(release.to(Status.BOOTING, now, state.timeouts.start_seconds)), started
 
 
@@ -53,7 +53,7 @@ def files_refused(state: State, event: was.FilesRefused, now: float) -> Step:
     return reload.drop(state, event.number, FAILED, event.problems, now)
 
 
-def server_well(state: State, event: was.ServerWell, now: float) -> Step:
+def app_server_well(state: State, event: was.AppServerWell, now: float) -> Step:
     release = state.release(event.number)
     if release is None or state.phase is Phase.STOPPING:
         return state, ()
@@ -117,7 +117,7 @@ def serve(state: State, now: float) -> Step:
     return then(state, (do.Say(notices.Ready(now - state.began)),), reload.reload_if_asked, now)
 
 
-def server_answered(state: State, event: was.ServerAnswered, now: float) -> Step:
+def app_server_answered(state: State, event: was.AppServerAnswered, now: float) -> Step:
     """An app that answers with an error is up. Nothing better can be served unless another release serves."""
     release = state.release(event.number)
     if release is None:

@@ -42,7 +42,7 @@ def stop_asked(state: State, event: was.StopAsked, now: float) -> Step:
     if not state.gateway.is_running:
         # Nobody is to wait any more for an nginx that will not come.
         actions += (do.EndGateway(StopMode.DRAIN),)
-        return then(replace(state, gateway=ProcessState()), actions, end_servers, now)
+        return then(replace(state, gateway=ProcessState()), actions, end_app_servers, now)
     left = max(0.0, seconds - CLOSE_SECONDS - state.timeouts.goodbye_seconds)
     state = replace(state, gateway=state.gateway.to(Status.LEAVING, now, left))
     return state, (*actions, do.EndGateway(StopMode.DRAIN))
@@ -58,7 +58,7 @@ def gateway_late(state: State, now: float) -> Step:
         return state, (do.EndGateway(StopMode.CLOSE),)
     if state.farewell is Farewell.KILLED:
         said = do.Say(notices.Trouble(unkillable(GATEWAY)))
-        return then(replace(state, gateway=ProcessState()), (said,), end_servers, now)
+        return then(replace(state, gateway=ProcessState()), (said,), end_app_servers, now)
     gateway = replace(state.gateway, due=now + KILLED_SECONDS)
     return replace(state, farewell=Farewell.KILLED, gateway=gateway), (do.EndGateway(StopMode.KILL),)
 
@@ -75,7 +75,7 @@ def _end_trial(state: State, now: float) -> Step:
     if trial is None or not trial.process.is_running:
         return state, ()
     state = state.having(trial.to(Status.LEAVING, now, DROP_SECONDS))
-    return state, (do.EndServer(trial.number, StopMode.HURRY),)
+    return state, (do.EndAppServer(trial.number, StopMode.HURRY),)
 
 
 def _hurry(state: State, now: float) -> Step:
@@ -85,7 +85,7 @@ def _hurry(state: State, now: float) -> Step:
     if state.gateway.is_running:
         state = replace(state, gateway=state.gateway.to(Status.LEAVING, now, DROP_SECONDS))
         actions += (do.EndGateway(mode),)
-    actions += tuple(do.EndServer(g.number, StopMode.KILL) for g in state.releases if g.process.is_running)
+    actions += tuple(do.EndAppServer(g.number, StopMode.KILL) for g in state.releases if g.process.is_running)
     return then(state, actions, _finish, now)
 
 
@@ -109,7 +109,7 @@ def fail(state: State, code: int, problems: tuple[Problem, ...], now: float) -> 
     for release in state.releases:
         if release.process.is_running:
             state = state.having(release.to(Status.LEAVING, now, DROP_SECONDS))
-            actions += (do.EndServer(release.number, StopMode.HURRY),)
+            actions += (do.EndAppServer(release.number, StopMode.HURRY),)
         else:  # one that is still being planned has no server
             state = state.without(release)
             actions += (do.Forget(release.number),)
@@ -123,7 +123,7 @@ def lost(state: State, event: was.Lost, now: float) -> Step:
     return fail(state, FAILED, event.problems, now)
 
 
-def end_servers(state: State, now: float) -> Step:
+def end_app_servers(state: State, now: float) -> Step:
     """nginx is gone: the app servers may leave."""
     return then(*_end_servers(state, now), _finish, now)
 
@@ -138,7 +138,7 @@ def _end_servers(state: State, now: float) -> Step:
             # What nginx took too long for, the server does not get again.
             seconds = max(LAST_SECONDS, state.stop_by - now)
             state = state.having(release.to(Status.LEAVING, now, seconds))
-            actions.append(do.EndServer(release.number, StopMode.DRAIN))
+            actions.append(do.EndAppServer(release.number, StopMode.DRAIN))
     return state, tuple(actions)
 
 

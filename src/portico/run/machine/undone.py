@@ -101,21 +101,23 @@ def _no_plan(state: State, event: was.NotDone, now: float) -> Step:
 
 
 def _no_server(state: State, event: was.NotDone, now: float) -> Step:
-    assert isinstance(event.action, do.StartServer)
+    assert isinstance(event.action, do.StartAppServer)
     number, release = event.action.number, state.release(event.action.number)
     if release is not None and state.phase is Phase.STARTING:
         return stop.fail(state.without(release), FAILED, (event.problem,), now)
     if release is not None and state.phase is Phase.SERVING and number != state.live and release.is_trial:
         state = state.having(release.to(Status.ABSENT, now))
         return reload.drop(state, number, FAILED, (event.problem,), now)
-    exited = was.ServerExited(number, CANNOT_START)
+    exited = was.AppServerExited(number, CANNOT_START)
     said = do.Say(notices.Trouble(event.problem))
-    return then(state, (said,), lambda s, t: crash.server_exited(s, exited, t), now)
+    return then(state, (said,), lambda s, t: crash.app_server_exited(s, exited, t), now)
 
 
 def _no_answer(state: State, event: was.NotDone, now: float) -> Step:
-    assert isinstance(event.action, do.AskServer)
-    return start.server_answered(state, was.ServerAnswered(event.action.number, str(event.problem)), now)
+    assert isinstance(event.action, do.AskAppServer)
+    return start.app_server_answered(
+        state, was.AppServerAnswered(event.action.number, str(event.problem)), now
+    )
 
 
 def _no_gateway(state: State, event: was.NotDone, now: float) -> Step:
@@ -137,9 +139,9 @@ HANDLERS: Mapping[type[Action], Callable[[State, Any, float], Step]] = {
     do.SetBooting: _say,
     do.CheckFiles: _no_verdict,
     do.UseFiles: _unfinished,
-    do.StartServer: _no_server,
-    do.EndServer: _say,
-    do.AskServer: _no_answer,
+    do.StartAppServer: _no_server,
+    do.EndAppServer: _say,
+    do.AskAppServer: _no_answer,
     do.MakeLive: _unfinished,
     do.TakeDown: _unfinished,
     do.EmptyQueue: _say,

@@ -22,7 +22,7 @@ _NO_TABLE = re.compile(
 )
 
 
-def answered(number: int, plan: Plan, answer: Answer) -> was.ServerAnswered:
+def answered(number: int, plan: Plan, answer: Answer) -> was.AppServerAnswered:
     """The event that an answer which is not well is, with what the app wrote about it, and what may help.
 
     Lines of app.log about it that cannot be read are said where nothing else is found: the reason may be in them.
@@ -31,7 +31,7 @@ def answered(number: int, plan: Plan, answer: Answer) -> was.ServerAnswered:
     what = raised(plan.app_log, answer.id, reader) if answer.id else ""
     found = f"the app raised {what}" if what else reader.complaint()
     words = f"{answer}; {found}" if found else str(answer)
-    return was.ServerAnswered(number, words, answer.is_up, remedy(what, plan.remedy))
+    return was.AppServerAnswered(number, words, answer.is_up, remedy(what, plan.remedy))
 
 
 def raised(log: str, name: str, reader: Reader[Entry]) -> str:

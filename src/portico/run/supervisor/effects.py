@@ -83,9 +83,9 @@ class World:
             do.SetBooting: self._set_booting,
             do.CheckFiles: self._check_files,
             do.UseFiles: self._use_files,
-            do.StartServer: self._start_server,
-            do.EndServer: self._end_server,
-            do.AskServer: self._ask_server,
+            do.StartAppServer: self._start_server,
+            do.EndAppServer: self._end_server,
+            do.AskAppServer: self._ask_server,
             do.MakeLive: self._make_live,
             do.TakeDown: self._take_down,
             do.WatchQueue: self._watch_queue,
@@ -232,7 +232,7 @@ class World:
 
     # The app server ------------------------------------------------------------------------------------
 
-    def _start_server(self, action: do.StartServer) -> None:
+    def _start_server(self, action: do.StartAppServer) -> None:
         plan, number = self.plans[action.number], action.number
         if not plan.has_app:
             return
@@ -271,17 +271,17 @@ class World:
             self._listeners[number] = switch.listen(plan, number)
         return self._listeners[number]
 
-    def _end_server(self, action: do.EndServer) -> None:
+    def _end_server(self, action: do.EndAppServer) -> None:
         if server := self._servers.get(action.number):
             server.end(action.mode)
         else:  # it was never there
-            self._tell(was.ServerExited(action.number, 0))
+            self._tell(was.AppServerExited(action.number, 0))
 
-    def _ask_server(self, action: do.AskServer) -> None:
+    def _ask_server(self, action: do.AskAppServer) -> None:
         plan, number = self.plans[action.number], action.number
         self._stop_asking(number)
         if not plan.has_app:
-            self._tell(was.ServerWell(number))
+            self._tell(was.AppServerWell(number))
             return
 
         async def ask() -> None:
@@ -292,7 +292,7 @@ class World:
                 until_up=action.answers == 1,
             )
             self._aheads.forget(number)
-            self._tell(was.ServerWell(number) if answer.is_well else cause.answered(number, plan, answer))
+            self._tell(was.AppServerWell(number) if answer.is_well else cause.answered(number, plan, answer))
 
         self._questions[number] = self._beside(action, ask())
 
@@ -300,7 +300,7 @@ class World:
         """Ask the app that failed once more, because somebody wants to know."""
         plan = self.plans[number]
         answer = await health.in_time(lambda: health.ask_server(plan.release_socket(number), plan.health))
-        self._tell(was.ServerWell(number) if answer.is_well else cause.answered(number, plan, answer))
+        self._tell(was.AppServerWell(number) if answer.is_well else cause.answered(number, plan, answer))
 
     def _stop_asking(self, number: int) -> None:
         if question := self._questions.pop(number, None):
@@ -379,12 +379,12 @@ class World:
         assert group.code is not None
         for number, server in list(self._servers.items()):
             if server is group and self._aheads.is_tried_again(number, group.code):
-                if failed := self.perform(do.StartServer(number)):
+                if failed := self.perform(do.StartAppServer(number)):
                     self._tell(failed)
             elif server is group:
                 self._banners.ended(number)
                 self._stop_asking(number)
-                self._tell(was.ServerExited(number, group.code))
+                self._tell(was.AppServerExited(number, group.code))
 
     async def leave(self) -> None:
         """End whatever is left, and remove every trace but the files and the logs."""
