@@ -49,11 +49,11 @@ _RUNNING = frozenset(
 )
 
 
-class Farewell(StrEnum):
+class StopStage(StrEnum):
     """How far a stop has come that nginx takes too long for."""
 
     NONE = "none"
-    SAID = "said"
+    NOTIFIED = "notified"
     """The app servers were told to leave: WebSockets hear Close 1001 while nginx still passes it on."""
     CLOSED = "closed"
     """nginx's connections were closed: it is killed next."""
@@ -159,7 +159,7 @@ class State:
     request: ReloadRequest | None = None
     hurried: bool = False
     stop_by: float = 0.0
-    farewell: Farewell = Farewell.NONE
+    stop_stage: StopStage = StopStage.NONE
     mending: Mending | None = None
     exit: do.Exit = _GONE
 

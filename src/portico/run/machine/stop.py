@@ -12,13 +12,13 @@ from portico.run.machine.action import Action, StopMode
 from portico.run.machine.state import (
     DROP_SECONDS,
     KILLED_SECONDS,
-    Farewell,
     Phase,
     ProcessState,
     Release,
     State,
     Status,
     Step,
+    StopStage,
     then,
 )
 from portico.run.machine.words import GATEWAY, unkillable
@@ -50,22 +50,24 @@ def stop_asked(state: State, event: was.StopAsked, now: float) -> Step:
 
 def gateway_late(state: State, now: float) -> Step:
     """nginx has requests that take too long: goodbye to WebSockets, then it closes all, then it is killed."""
-    if state.farewell is Farewell.NONE:
+    if state.stop_stage is StopStage.NONE:
         return _say_goodbye(state, now)
-    if state.farewell is Farewell.SAID:
+    if state.stop_stage is StopStage.NOTIFIED:
         left = max(0.0, state.stop_by - now)
-        state = replace(state, farewell=Farewell.CLOSED, gateway=state.gateway.to(Status.LEAVING, now, left))
+        state = replace(
+            state, stop_stage=StopStage.CLOSED, gateway=state.gateway.to(Status.LEAVING, now, left)
+        )
         return state, (do.EndGateway(StopMode.CLOSE),)
-    if state.farewell is Farewell.KILLED:
+    if state.stop_stage is StopStage.KILLED:
         said = do.Say(notices.Trouble(unkillable(GATEWAY)))
         return then(replace(state, gateway=ProcessState()), (said,), end_app_servers, now)
     gateway = replace(state.gateway, due=now + KILLED_SECONDS)
-    return replace(state, farewell=Farewell.KILLED, gateway=gateway), (do.EndGateway(StopMode.KILL),)
+    return replace(state, stop_stage=StopStage.KILLED, gateway=gateway), (do.EndGateway(StopMode.KILL),)
 
 
 def _say_goodbye(state: State, now: float) -> Step:
     gateway = state.gateway.to(Status.LEAVING, now, state.timeouts.goodbye_seconds)
-    state, actions = _end_servers(replace(state, farewell=Farewell.SAID, gateway=gateway), now)
+    state, actions = _end_servers(replace(state, stop_stage=StopStage.NOTIFIED, gateway=gateway), now)
     return state, (do.SayGoodbye(), *actions)
 
 
@@ -81,7 +83,7 @@ def _end_trial(state: State, now: float) -> Step:
 def _hurry(state: State, now: float) -> Step:
     mode = StopMode.KILL if state.hurried else StopMode.HURRY
     actions: tuple[Action, ...] = () if state.hurried else (do.Say(notices.Hurrying()),)
-    state = replace(state, hurried=True, farewell=Farewell.CLOSED)
+    state = replace(state, hurried=True, stop_stage=StopStage.CLOSED)
     if state.gateway.is_running:
         state = replace(state, gateway=state.gateway.to(Status.LEAVING, now, DROP_SECONDS))
         actions += (do.EndGateway(mode),)
@@ -93,15 +95,15 @@ def quiet(state: State, _: was.Quiet, now: float) -> Step:
     """Only idle connections are left: nginx need not wait for them."""
     if state.phase is not Phase.STOPPING or state.gateway.status is not Status.LEAVING:
         return state, ()
-    if state.farewell is not Farewell.NONE:
+    if state.stop_stage is not StopStage.NONE:
         return state, ()  # its connections are being closed: it logs each of them and leaves by itself
     gateway = state.gateway.to(Status.LEAVING, now, DROP_SECONDS)
-    return replace(state, gateway=gateway, farewell=Farewell.CLOSED), (do.EndGateway(StopMode.HURRY),)
+    return replace(state, gateway=gateway, stop_stage=StopStage.CLOSED), (do.EndGateway(StopMode.HURRY),)
 
 
 def fail(state: State, code: int, problems: tuple[Problem, ...], now: float) -> Step:
     """Nothing serves yet, so nothing is finished: end everything and exit."""
-    state = replace(state, phase=Phase.STOPPING, exit=do.Exit(code, problems), farewell=Farewell.CLOSED)
+    state = replace(state, phase=Phase.STOPPING, exit=do.Exit(code, problems), stop_stage=StopStage.CLOSED)
     actions: tuple[Action, ...] = ()
     if state.gateway.is_running:
         state = replace(state, gateway=state.gateway.to(Status.LEAVING, now, DROP_SECONDS))
