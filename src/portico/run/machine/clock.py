@@ -52,8 +52,8 @@ def _gateway_due(state: State, now: float) -> Step:
 def _release_due(state: State, release: Release, now: float) -> Step:
     handlers = {
         Status.RESTING: _start_again,
-        Status.WARM: reload.linger,
-        Status.LINGERING: _send_away,
+        Status.WARM: reload.drain,
+        Status.DRAINING: _send_away,
         Status.LEAVING: _kill,
         Status.BOOTING: _too_late,
     }
@@ -74,7 +74,7 @@ def _start_again(state: State, release: Release, now: float) -> Step:
 
 def queue_empty(state: State, event: was.QueueEmpty, now: float) -> Step:
     release = state.release(event.number)
-    if release is None or release.process.status is not Status.LINGERING:
+    if release is None or release.process.status is not Status.DRAINING:
         return state, ()
     return _send_away(state, release, now)
 

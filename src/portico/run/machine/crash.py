@@ -35,7 +35,7 @@ what it costs is spent on clients who are served."""
 DOWN_SECONDS = 1.0
 """A pause this long is not waited through in the backlog: clients get the "down" page at once."""
 
-_REPLACED = (Status.WARM, Status.LINGERING, Status.LEAVING)
+_REPLACED = (Status.WARM, Status.DRAINING, Status.LEAVING)
 
 
 def app_server_exited(state: State, event: was.AppServerExited, now: float) -> Step:

@@ -83,7 +83,7 @@ def switch(state: State, new: Release, took: float, now: float) -> Step:
     if old is not None and old.process.status is Status.WELL:
         state = state.having(old.to(Status.WARM, now, state.timeouts.warm_seconds))
     elif old is not None and old.process.is_running:
-        state, more = linger(state, old, now)
+        state, more = drain(state, old, now)
         actions += more
     elif old is not None:
         state, actions = state.without(old), (*actions, do.Forget(old.number))
@@ -98,14 +98,14 @@ def make_live(state: State) -> Action:
     return do.MakeLive(state.live, canary.number, canary.tenths) if canary else do.MakeLive(state.live)
 
 
-def linger(state: State, old: Release, now: float) -> Step:
+def drain(state: State, old: Release, now: float) -> Step:
     """Not every server reads its queue to the end once it was told to leave, so it is told when that is empty."""
-    state = state.having(old.to(Status.LINGERING, now, state.timeouts.stop_seconds))
+    state = state.having(old.to(Status.DRAINING, now, state.timeouts.stop_seconds))
     return state, (do.WatchQueue(old.number),)
 
 
 def send_off_warm(state: State, now: float) -> Step:
-    return linger(state, state.warm, now) if state.warm else (state, ())
+    return drain(state, state.warm, now) if state.warm else (state, ())
 
 
 def drop(state: State, number: int, code: int, problems: tuple[Problem, ...], now: float) -> Step:
@@ -157,7 +157,7 @@ def end_canary(state: State, why: str, now: float) -> Step:
     canary = state.canary
     if canary is None:
         return state, ()
-    state, actions = linger(state, canary, now)
+    state, actions = drain(state, canary, now)
     return state, (make_live(state), do.Say(notices.CanaryLeft(canary.number, why)), *actions)
 
 
@@ -181,7 +181,7 @@ def rollback_asked(state: State, _: was.RollbackAsked, now: float) -> Step:
     actions += (*more, do.Say(notices.RolledBack(warm.number, bad.number)))
     if not bad.process.is_running:
         return state.without(bad), (*actions, do.Forget(bad.number))
-    state, more = linger(state, bad, now)
+    state, more = drain(state, bad, now)
     return state, (*actions, *more)
 
 

@@ -38,14 +38,14 @@ class Status(StrEnum):
     """It is well, and gets a share of the requests."""
     WARM = "warm"
     """Replaced, and kept running for a while so that a rollback finds it."""
-    LINGERING = "lingering"
+    DRAINING = "draining"
     """Replaced, still taking what reached its socket; told to leave when nothing waits there any more."""
     LEAVING = "leaving"
 
 
 _GONE = do.Exit(DONE)
 _RUNNING = frozenset(
-    {Status.BOOTING, Status.WELL, Status.CANARY, Status.WARM, Status.LINGERING, Status.LEAVING}
+    {Status.BOOTING, Status.WELL, Status.CANARY, Status.WARM, Status.DRAINING, Status.LEAVING}
 )
 
 
