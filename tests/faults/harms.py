@@ -178,7 +178,7 @@ class Configuration(_Order):
 
 
 class Rollback(_Order):
-    """To the release before, which is kept warm; each has a directory of its own, as the documentation wants it."""
+    """To the release before, which is on standby; each has a directory of its own, as the documentation wants it."""
 
     key = "rollback"
     path = "/rollback"

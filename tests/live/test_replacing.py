@@ -102,7 +102,7 @@ def test_when_no_worker_can_load_the_app_clients_get_an_answer(server: str) -> N
 
 
 @pytest.mark.parametrize("server", ["gunicorn", "uwsgi"])
-def test_the_warm_release_takes_over_when_the_live_one_cannot_be_loaded(server: str) -> None:
+def test_the_standby_release_takes_over_when_the_live_one_cannot_be_loaded(server: str) -> None:
     with served({"app.py": APP}, "--workers", "2", "--workers-server", server) as run:
         if server == "gunicorn":
             run.until_all_have_loaded(2)

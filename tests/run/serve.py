@@ -128,7 +128,7 @@ def plan_for(wish: dict[str, object]) -> Plan:
         ladder=Ladder.of(request),
         health=Health("/", "127.0.0.1", "http", "", float(str(wish.get("start", 60)))),
         versions={},
-        warm_seconds=float(str(wish.get("warm", 0.2))),
+        standby_seconds=float(str(wish.get("standby", 0.2))),
     )
 
     return os.geteuid() == 0

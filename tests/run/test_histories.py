@@ -35,7 +35,7 @@ def test_golden_history(path: Path) -> None:
 
 def replay(lines: list[str]) -> Iterator[str]:
     """The history with the actions that the machine really gives; comments and blank lines are kept."""
-    state = State(Timeouts(start_seconds=30, stop_seconds=35, warm_seconds=300))
+    state = State(Timeouts(start_seconds=30, stop_seconds=35, standby_seconds=300))
     for line in lines:
         if line.startswith("  "):
             continue

@@ -254,8 +254,8 @@ def test_a_release_that_cannot_be_switched_to_is_dropped_and_the_old_one_serves_
         was.AppServerWell(3), lambda action: isinstance(action, kind) and getattr(action, "number", 3) == 3
     )
     assert world.state.live == 2
-    assert world.state.warm is not None
-    assert world.state.warm.number == 1, "the way back is still there"
+    assert world.state.standby is not None
+    assert world.state.standby.number == 1, "the way back is still there"
     dropped = do.Say(notices.ReleaseDropped(3, 1, (_NO_ROOM,)))
     assert world.done[-4:] == [do.UseFiles(2), do.MakeLive(2), dropped, do.EndAppServer(3, StopMode.DRAIN)]
     assert not any(isinstance(one, notices.Switched) and one.number == 3 for one in world.said)

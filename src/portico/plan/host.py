@@ -114,7 +114,7 @@ def host_plan(fragments: Sequence[Fragment], place: Place) -> Plan:
         ladder=ladder,
         health=Health(HEALTH, "localhost", "http", "", _START_SECONDS, HEALTH, any_answer=True),
         versions={"nginx": f"{place.nginx.number} ({place.nginx.origin})"},
-        warm_seconds=0.0,
+        standby_seconds=0.0,
         old_workers=old_workers(place),
         sites=tuple(one.runtime for one in bindings),
     )

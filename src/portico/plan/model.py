@@ -336,7 +336,7 @@ class Plan:
     """The folders that nginx serves, by URL."""
     packed: tuple[Packed, ...] = ()
     """Those whose files are compressed ahead of time."""
-    warm_seconds: float = 300.0
+    standby_seconds: float = 300.0
     """How long a release that was replaced is kept running, so that a rollback is at once."""
     old_workers: OldWorkers = _FEW
     notes: tuple[str, ...] = ()

@@ -88,7 +88,7 @@ class CanaryLeft(Struct, frozen=True):
 
 
 class RolledBack(Struct, frozen=True):
-    """Requests go to release `number` again, which was kept warm; `bad` leaves."""
+    """Requests go to release `number` again, which was kept on standby; `bad` leaves."""
 
     number: int
     bad: int

@@ -52,7 +52,7 @@ def _gateway_due(state: State, now: float) -> Step:
 def _release_due(state: State, release: Release, now: float) -> Step:
     handlers = {
         Status.RESTING: _start_again,
-        Status.WARM: reload.drain,
+        Status.STANDBY: reload.drain,
         Status.DRAINING: _send_away,
         Status.LEAVING: _kill,
         Status.BOOTING: _too_late,

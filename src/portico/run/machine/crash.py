@@ -35,7 +35,7 @@ what it costs is spent on clients who are served."""
 DOWN_SECONDS = 1.0
 """A pause this long is not waited through in the backlog: clients get the "down" page at once."""
 
-_REPLACED = (Status.WARM, Status.DRAINING, Status.LEAVING)
+_REPLACED = (Status.STANDBY, Status.DRAINING, Status.LEAVING)
 
 
 def app_server_exited(state: State, event: was.AppServerExited, now: float) -> Step:
@@ -69,7 +69,7 @@ def _live_died(state: State, release: Release, code: int, now: float) -> Step:
     if pause >= DOWN_SECONDS and state.canary is not None:
         # The canary is well and this one is not: the share becomes everything.
         return then(state, (*actions, do.EmptyQueue(release.number)), reload.promote, now)
-    if pause >= DOWN_SECONDS and state.warm is not None:
+    if pause >= DOWN_SECONDS and state.standby is not None:
         return then(state, (*actions, do.EmptyQueue(release.number)), reload.take_over, now)
     if pause >= DOWN_SECONDS:
         # Said last: whoever hears it and asks gets the "down" page.

@@ -73,15 +73,15 @@ def proved(state: State, trial: Release, well: Release, now: float) -> Step:
 
 
 def switch(state: State, new: Release, took: float, now: float) -> Step:
-    """Clients get the new release from now on; the old one is kept warm, in the place of the one before it."""
+    """Clients get the new release from now on; the old one is kept on standby, in the place of the one before it."""
     number, old = new.number, state.release(state.live)
-    state, actions = send_off_warm(replace(state, live=number), now)
+    state, actions = drain_standby(replace(state, live=number), now)
     actions = (do.UseFiles(number), make_live(state), do.SetBooting(on=False), *actions)
     if new.gateway_changed:
         actions += (do.ReloadGateway(),)
     actions += (do.Say(notices.Switched(number, took)),)
     if old is not None and old.process.status is Status.WELL:
-        state = state.having(old.to(Status.WARM, now, state.timeouts.warm_seconds))
+        state = state.having(old.to(Status.STANDBY, now, state.timeouts.standby_seconds))
     elif old is not None and old.process.is_running:
         state, more = drain(state, old, now)
         actions += more
@@ -104,8 +104,8 @@ def drain(state: State, old: Release, now: float) -> Step:
     return state, (do.WatchQueue(old.number),)
 
 
-def send_off_warm(state: State, now: float) -> Step:
-    return drain(state, state.warm, now) if state.warm else (state, ())
+def drain_standby(state: State, now: float) -> Step:
+    return drain(state, state.standby, now) if state.standby else (state, ())
 
 
 def drop(state: State, number: int, code: int, problems: tuple[Problem, ...], now: float) -> Step:
@@ -162,12 +162,12 @@ def end_canary(state: State, why: str, now: float) -> Step:
 
 
 def rollback_asked(state: State, _: was.RollbackAsked, now: float) -> Step:
-    """Back to what served before: from a canary to the live one, else to the one that is kept warm."""
+    """Back to what served before: from a canary to the live one, else to the one that is kept on standby."""
     if state.phase is Phase.SERVING and state.canary is not None:
         return end_canary(state, "", now)
-    warm, bad = state.warm, state.release(state.live)
-    if state.phase is not Phase.SERVING or warm is None or bad is None:
-        minutes = f"{state.timeouts.warm_seconds / 60:g} min"
+    standby, bad = state.standby, state.release(state.live)
+    if state.phase is not Phase.SERVING or standby is None or bad is None:
+        minutes = f"{state.timeouts.standby_seconds / 60:g} min"
         what = f"there is no release to go back to: the one before is kept for {minutes} after a reload"
         return state, (
             _refused(what, "put the old code back and reload, or name it: portico reload --path DIR"),
@@ -177,30 +177,30 @@ def rollback_asked(state: State, _: was.RollbackAsked, now: float) -> Step:
         state, actions = _give_up(state, trial, now)
         undone = Problem("", "it was rolled back before it served")
         actions = (do.Say(notices.ReleaseDropped(trial.number, FAILED, (undone,))), *actions)
-    state, more = _back(replace(state, request=None), warm, bad, now)
-    actions += (*more, do.Say(notices.RolledBack(warm.number, bad.number)))
+    state, more = _back(replace(state, request=None), standby, bad, now)
+    actions += (*more, do.Say(notices.RolledBack(standby.number, bad.number)))
     if not bad.process.is_running:
         return state.without(bad), (*actions, do.Forget(bad.number))
     state, more = drain(state, bad, now)
     return state, (*actions, *more)
 
 
-def _back(state: State, warm: Release, bad: Release, now: float) -> Step:
-    """Clients get the warm release again."""
-    state = replace(state.having(warm.to(Status.WELL, now)), live=warm.number)
-    actions = (do.UseFiles(warm.number), make_live(state), do.SetBooting(on=False))
+def _back(state: State, standby: Release, bad: Release, now: float) -> Step:
+    """Clients get the standby release again."""
+    state = replace(state.having(standby.to(Status.WELL, now)), live=standby.number)
+    actions = (do.UseFiles(standby.number), make_live(state), do.SetBooting(on=False))
     return state, (*actions, do.ReloadGateway()) if bad.gateway_changed else actions
 
 
 def take_over(state: State, now: float) -> Step:
-    """The live release has ended and cannot be started: the warm one, which must be there, gets everything."""
-    warm, bad, trial = state.warm, state.release(state.live), state.trial
-    assert warm is not None
+    """The live release has ended and cannot be started: the standby one, which must be there, gets everything."""
+    standby, bad, trial = state.standby, state.release(state.live), state.trial
+    assert standby is not None
     assert bad is not None
-    state, actions = _back(state, warm, bad, now)
+    state, actions = _back(state, standby, bad, now)
     if trial is not None and bad.gateway_changed:  # it was compared with the files of the one that ended
         state = state.having(replace(trial, gateway_changed=True))
-    said = do.Say(notices.TookOver(warm.number, bad.number))
+    said = do.Say(notices.TookOver(standby.number, bad.number))
     return state.without(bad), (*actions, said, do.Forget(bad.number))
 
 

@@ -36,7 +36,7 @@ class Status(StrEnum):
     """It crashed; it is started again when it is due."""
     CANARY = "canary"
     """It is well, and gets a share of the requests."""
-    WARM = "warm"
+    STANDBY = "standby"
     """Replaced, and kept running for a while so that a rollback finds it."""
     DRAINING = "draining"
     """Replaced, still taking what reached its socket; told to leave when nothing waits there any more."""
@@ -45,7 +45,7 @@ class Status(StrEnum):
 
 _GONE = do.Exit(DONE)
 _RUNNING = frozenset(
-    {Status.BOOTING, Status.WELL, Status.CANARY, Status.WARM, Status.DRAINING, Status.LEAVING}
+    {Status.BOOTING, Status.WELL, Status.CANARY, Status.STANDBY, Status.DRAINING, Status.LEAVING}
 )
 
 
@@ -71,7 +71,7 @@ class Timeouts:
 
     start_seconds: float
     stop_seconds: float
-    warm_seconds: float
+    standby_seconds: float
     serves_pages: bool = False
     """No app is run here: while no server elsewhere answers well, nginx still serves a page that says so."""
     goodbye_seconds: float = GOODBYE_SECONDS
@@ -176,8 +176,8 @@ class State:
         return self._in(Status.CANARY)
 
     @property
-    def warm(self) -> Release | None:
-        return self._in(Status.WARM)
+    def standby(self) -> Release | None:
+        return self._in(Status.STANDBY)
 
     def _in(self, status: Status) -> Release | None:
         return next((g for g in self.releases if g.process.status is status), None)

@@ -179,7 +179,7 @@ class World:
         ):  # else a reload came between, with a certificate of its own
             files.use_material(self.in_force, self._number_in_force, material)
         for other, known in self.plans.items():
-            if known.tls == plan.tls:  # also one that is being tried, or kept warm for a rollback
+            if known.tls == plan.tls:  # also one that is being tried, or kept on standby for a rollback
                 self._materials[other] = material
         self._materials[number] = material
         if is_same:

@@ -200,7 +200,7 @@ async def _serve(
         Timeouts(
             plan.health.start_seconds,
             plan.ladder.stop_seconds,
-            plan.warm_seconds,
+            plan.standby_seconds,
             serves_pages=not plan.has_app and plan.upstream is not None,
             goodbye_seconds=goodbye.HEARD_SECONDS if along else GOODBYE_SECONDS,
         )
@@ -322,10 +322,10 @@ def _answers(
 
 def _check_rollback(pump: Pump, world: World) -> None:
     """Raises PorticoError when the directory of the release to go back to is gone: its templates and files are, too."""
-    warm = None if pump.state.canary else pump.state.warm
-    plan = world.plans.get(warm.number) if warm else None
-    if warm and plan and plan.has_app and not Path(plan.server.cwd).is_dir():
-        what = f"release {warm.number} cannot serve again: its directory is gone: {plan.server.cwd}"
+    standby = None if pump.state.canary else pump.state.standby
+    plan = world.plans.get(standby.number) if standby else None
+    if standby and plan and plan.has_app and not Path(plan.server.cwd).is_dir():
+        what = f"release {standby.number} cannot serve again: its directory is gone: {plan.server.cwd}"
         raise PorticoError(Problem("", what, "put it back, or reload other code: portico reload --path DIR"))
 
 

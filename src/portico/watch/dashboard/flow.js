@@ -50,7 +50,7 @@ function ofRelease(release, house, now) {
   const words = isLive ? "live" : house.canary?.number === release.number
     ? `canary, ${Math.round(house.canary.share * 100)} %` : release.status;
   const id = `release ${release.number}`;
-  const state = isLive && release.status === "well" ? "good" : ["well", "warm"].includes(release.status) ? "" : "warn";
+  const state = isLive && release.status === "well" ? "good" : ["well", "standby"].includes(release.status) ? "" : "warn";
   const queue = isLive && house.queue.waiting ? `, ${house.queue.waiting} waiting` : "";
   const nodes = [{ id, level: 2, from: "nginx", rate: total, title: id, note: `${words}${queue}`, state }];
   for (const one of workers.slice(0, MOST_WORKERS)) {
