@@ -61,7 +61,7 @@ class Pretended:
             was.PromoteAsked(),
             was.AbortAsked(),
             was.RollbackAsked(),
-            was.Quiet(),
+            was.Drained(),
             was.Tick(),
             was.StopAsked(143),
         ]

@@ -31,7 +31,7 @@ from portico.run.gateway import files
 from portico.run.machine.action import StopMode
 from portico.run.processes import child, proc
 from portico.run.processes import orphans as leftovers
-from portico.run.sockets import ports, quiet, switch
+from portico.run.sockets import drain, ports, switch
 from portico.run.supervisor import cause, signals
 from portico.run.upstream import health
 from portico.values import Address
@@ -540,4 +540,4 @@ def test_requests_with_the_app_are_counted(plan: Plan) -> None:
 
 def _count(path: str) -> tuple[int, int]:
     """Those in the queue, and those accepted."""
-    return quiet.requests(frozenset({path}), "02"), quiet.requests(frozenset({path}), "03")
+    return drain.requests(frozenset({path}), "02"), drain.requests(frozenset({path}), "03")

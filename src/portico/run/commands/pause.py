@@ -22,7 +22,7 @@ from portico.plan.paths import pause
 from portico.run import notices
 from portico.run.processes import proc
 from portico.run.running import Running, SayNews
-from portico.run.sockets import quiet
+from portico.run.sockets import drain
 from portico.values import Duration, counted
 
 _LOOK_SECONDS = 0.05
@@ -57,10 +57,10 @@ class Pause:
             looks = looks + 1 if self._is_still() else 0
             if looks == _SURE:
                 self._say(notices.Paused(self.left_seconds()))
-                yield {"waiting": self._requests(quiet.QUEUED), "left_seconds": self.left_seconds()}
+                yield {"waiting": self._requests(drain.QUEUED), "left_seconds": self.left_seconds()}
                 return
             await asyncio.sleep(_LOOK_SECONDS)
-        left = self._requests(quiet.ACCEPTED)
+        left = self._requests(drain.ACCEPTED)
         raise PorticoError(
             Problem(
                 "", f"not paused: {counted(left, 'request')} still in progress when the pause ended", _LONGER
@@ -126,12 +126,12 @@ class Pause:
     def _is_still(self) -> bool:
         workers = self._workers()
         return all((self._directory / str(pid)).exists() for pid in workers) and not self._requests(
-            quiet.ACCEPTED
+            drain.ACCEPTED
         )
 
     def _requests(self, state: str) -> int:
         plans = self._world.plans.items()
-        return quiet.requests(frozenset(plan.release_socket(number) for number, plan in plans), state)
+        return drain.requests(frozenset(plan.release_socket(number) for number, plan in plans), state)
 
     def _nudge(self) -> None:
         for pid in self._workers():

@@ -16,7 +16,7 @@ Tell = Callable[[Event], None]
 
 
 class Gateway(Protocol):
-    """What comes of it is told as an event: GatewayExited, Quiet."""
+    """What comes of it is told as an event: GatewayExited, Drained."""
 
     @property
     def pid(self) -> int | None:

@@ -22,7 +22,7 @@ from portico.run.processes import child as children
 from portico.run.processes.child import Child
 from portico.run.processes.stderr import Lines
 from portico.run.processes.table import Processes
-from portico.run.sockets import ports, quiet
+from portico.run.sockets import drain, ports
 from portico.run.sockets.listening import Listening
 from portico.run.undone import failure
 from portico.values import Address
@@ -112,11 +112,11 @@ class OwnNginx:
         sockets += [path for path in plan.upstream_sockets if path not in sockets]
 
         def is_busy() -> bool:
-            asks_sites = bool(plan.sites) and quiet.has_requests(plan.sites)
-            return asks_sites or (asks_others and quiet.has_asked(pid, ports))
+            asks_sites = bool(plan.sites) and drain.has_requests(plan.sites)
+            return asks_sites or (asks_others and drain.has_asked(pid, ports))
 
-        await quiet.until_quiet(pid, sockets, is_busy)
-        self._tell(was.Quiet())
+        await drain.until_drained(pid, sockets, is_busy)
+        self._tell(was.Drained())
 
     def _ended(self, group: Child) -> None:
         assert group.code is not None
@@ -142,7 +142,7 @@ class OwnNginx:
         return tell
 
     def _beside(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        # None of it is waited for: a stop that cannot see whether all is quiet has its time.
+        # None of it is waited for: a stop that cannot see whether all is drained has its time.
         task = asyncio.get_running_loop().create_task(guarded(work, self._complain))
         self._work.add(task)  # the loop itself keeps only a weak reference
         task.add_done_callback(self._work.discard)

@@ -22,7 +22,7 @@ from portico.run.gateway.model import Tell
 from portico.run.machine import action as do
 from portico.run.machine import event as was
 from portico.run.machine.action import StopMode
-from portico.run.sockets import quiet
+from portico.run.sockets import drain
 from portico.run.undone import failure, undone
 from portico.values import Address
 
@@ -65,7 +65,7 @@ class SharedNginx:
         async def leave() -> None:
             await in_background(lambda: self._ask("/leave"))
             for path in sockets:
-                await quiet.until_read(path)
+                await drain.until_read(path)
             self._tell(was.GatewayExited(0))
 
         def failed(error: Exception) -> None:

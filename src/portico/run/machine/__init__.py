@@ -52,7 +52,7 @@ HANDLERS: Mapping[type[Event], Callable[[State, Any, float], Step]] = {
     was.StopAsked: stop.stop_asked,
     was.Lost: stop.lost,
     was.QueueEmpty: clock.queue_empty,
-    was.Quiet: stop.quiet,
+    was.Drained: stop.drained,
     was.NotDone: undone.not_done,
     was.Tick: clock.tick,
 }

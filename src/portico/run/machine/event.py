@@ -123,7 +123,7 @@ class QueueEmpty(Struct, frozen=True):
     number: int
 
 
-class Quiet(Struct, frozen=True):
+class Drained(Struct, frozen=True):
     """While stopping: no request is in progress, what is left are idle connections."""
 
 
@@ -141,5 +141,5 @@ class Tick(Struct, frozen=True):
 Event = (
     Begin | FilesAccepted | FilesRefused | AppServerExited | GatewayExited | AppServerWell | AppServerAnswered
     | GatewayWell | GatewayAnswered | ReloadAsked | PromoteAsked | AbortAsked | RollbackAsked | Planned | PlanRefused
-    | StopAsked | Lost | QueueEmpty | Quiet | NotDone | Tick
+    | StopAsked | Lost | QueueEmpty | Drained | NotDone | Tick
 )  # fmt: skip

@@ -91,7 +91,7 @@ def _hurry(state: State, now: float) -> Step:
     return then(state, actions, _finish, now)
 
 
-def quiet(state: State, _: was.Quiet, now: float) -> Step:
+def drained(state: State, _: was.Drained, now: float) -> Step:
     """Only idle connections are left: nginx need not wait for them."""
     if state.phase is not Phase.STOPPING or state.gateway.status is not Status.LEAVING:
         return state, ()

@@ -30,7 +30,7 @@ from portico.run.processes import child as children
 from portico.run.processes.child import Child
 from portico.run.processes.table import Processes
 from portico.run.running import SayNews
-from portico.run.sockets import quiet, switch
+from portico.run.sockets import drain, switch
 from portico.run.supervisor import cause
 from portico.run.supervisor.ahead import Aheads, Begin
 from portico.run.undone import undone
@@ -211,7 +211,7 @@ class World:
 
     def _watch_queue(self, action: do.WatchQueue) -> None:
         async def watch() -> None:
-            await quiet.until_read(self.plans[action.number].release_socket(action.number))
+            await drain.until_read(self.plans[action.number].release_socket(action.number))
             self._tell(was.QueueEmpty(action.number))
 
         self._beside(action, watch())

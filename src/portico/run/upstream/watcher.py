@@ -24,7 +24,7 @@ from portico.run.control.server import Parameters
 from portico.run.machine.words import NOT_THROUGH_NGINX
 from portico.run.notices import Notice
 from portico.run.running import Running
-from portico.run.sockets import quiet
+from portico.run.sockets import drain
 from portico.run.upstream.ask import ask
 from portico.run.upstream.health import Answer
 from portico.turns import WELL, Round, Rounds, turn
@@ -193,7 +193,7 @@ class Upstreams:
         """Whether one of nginx's old workers may still ask the server: one with a long transfer of others does not."""
         if not old or time.monotonic() - began < IDLE_CLIENTS_SECONDS:
             return bool(old)
-        return await in_background(lambda: quiet.has_connection(old, address))
+        return await in_background(lambda: drain.has_connection(old, address))
 
     def status(self) -> list[dict[str, Any]]:
         """The servers, ready for JSON."""

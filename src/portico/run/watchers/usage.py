@@ -11,7 +11,7 @@ from typing import Any
 from portico.plan.model import Plan
 from portico.run.processes import proc
 from portico.run.processes.proc import Entry
-from portico.run.sockets import quiet
+from portico.run.sockets import drain
 from portico.values import Address
 
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -34,8 +34,8 @@ def queue(plans: Mapping[int, Plan]) -> dict[str, int]:
     """Requests that wait for a worker, and those that workers have."""
     sockets = frozenset(plan.release_socket(number) for number, plan in plans.items())
     return {
-        "waiting": quiet.requests(sockets, quiet.QUEUED),
-        "with_app": quiet.requests(sockets, quiet.ACCEPTED),
+        "waiting": drain.requests(sockets, drain.QUEUED),
+        "with_app": drain.requests(sockets, drain.ACCEPTED),
     }
 
 

@@ -9,16 +9,16 @@ from pathlib import Path
 
 from portico.run.processes import proc
 
-QUIET_SECONDS = 2.0
+IDLE_SECONDS = 2.0
 """Longer than the pauses of an upload that is alive."""
 POLL_SECONDS = 0.25
-LINGER_SECONDS = 0.1
+SETTLE_SECONDS = 0.1
 """A connect that looked the live path up just before the switch has arrived in the old queue by then."""
 QUEUED, ACCEPTED = "02", "03"
 """The St column of /proc/net/unix."""
 
 
-async def until_quiet(
+async def until_drained(
     nginx: int, sockets: Iterable[str], is_busy: Callable[[], bool] = lambda: False
 ) -> None:
     """Return once nginx has not moved for a while and no request is with the app.
@@ -28,7 +28,7 @@ async def until_quiet(
     """
     loop, paths = asyncio.get_running_loop(), frozenset(sockets)
     last, since = -1, loop.time()
-    while loop.time() - since < QUIET_SECONDS:
+    while loop.time() - since < IDLE_SECONDS:
         await asyncio.sleep(POLL_SECONDS)
         moves = sum(proc.wakes(entry.pid) for entry in proc.group_of(nginx))
         if moves != last or requests(paths, QUEUED, ACCEPTED) or is_busy():
@@ -78,9 +78,9 @@ def _addresses(address: str) -> set[tuple[str, int]]:
 
 async def until_read(path: str) -> None:
     """Return once nothing waits at a socket that no new request can reach."""
-    await asyncio.sleep(LINGER_SECONDS)
+    await asyncio.sleep(SETTLE_SECONDS)
     while _waits(path):
-        await asyncio.sleep(LINGER_SECONDS)
+        await asyncio.sleep(SETTLE_SECONDS)
 
 
 def _waits(path: str) -> bool:
