@@ -31,11 +31,11 @@ def status(state: State, plan: Plan, pids: Mapping[int, int], now: float) -> dic
         "up_seconds": round(now - state.began, 3),
         "live": state.live,
         "gateway": plan.shared,
-        "nginx": _life(state.gateway, pids.get(0), now),
+        "nginx": _process(state.gateway, pids.get(0), now),
         "releases": [
             {
                 "number": g.number,
-                **_life(g.process, pids.get(g.number), now),
+                **_process(g.process, pids.get(g.number), now),
                 "failing": {"answer": g.process.answer, "hint": g.process.hint} if g.fails else None,
             }
             for g in state.releases
@@ -81,7 +81,7 @@ def _canary(state: State, plan: Plan, now: float) -> dict[str, Any] | None:
     }
 
 
-def _life(process: ProcessState, pid: int | None, now: float) -> dict[str, Any]:
+def _process(process: ProcessState, pid: int | None, now: float) -> dict[str, Any]:
     return {
         "status": process.status,
         "pid": pid if process.is_running else None,
