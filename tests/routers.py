@@ -23,6 +23,7 @@ from portico.explain.match import find_location, normalised
 from portico.explain.node import Node
 from portico.plan.gateway.nginx.conf import Directive
 from portico.plan.gateway.nginx.locations import locations
+from portico.plan.web.build import web as decided
 from portico.site.model import AppFacts, Edge, Options, Route, Site
 from portico.site.pattern import pattern as rule_pattern
 from portico.site.routed import routed
@@ -287,7 +288,7 @@ def site_of(table: Table) -> Site:
 
 
 def tree_of(site: Site) -> Node:
-    return Node("server", children=tuple(_node(item) for item in locations(site, PLACE)))
+    return Node("server", children=tuple(_node(item) for item in locations(decided(site, PLACE))))
 
 
 def _node(item: Directive) -> Node:

@@ -20,6 +20,7 @@ from portico.plan.gateway.nginx.fragment import PREFIX, USERS_HTTP, defined, nam
 from portico.plan.gateway.nginx.http import own, shared
 from portico.plan.host import Fragment, fitting, fragment_of, host_plan, placeholder
 from portico.plan.model import Plan
+from portico.plan.web.model import Web
 from portico.run.disk.write import write_files
 from portico.site.load import load
 from portico.site.model import Site
@@ -106,16 +107,16 @@ def test_every_name_that_is_defined_begins_with_ours(
     """What another feature adds must not clash with what another site has; see ARCHITECTURE.md, D15."""
     seen = []
 
-    def listen(site: Site, place: Place) -> list[object]:
-        seen.append((site, place))
-        return own(site, place)  # type: ignore[return-value]
+    def listen(web: Web) -> list[object]:
+        seen.append(web)
+        return own(web)  # type: ignore[return-value]
 
     monkeypatch.setattr("portico.plan.gateway.nginx.http.own", listen)
     try:
         case((GOLDEN / f"{name}.txt").read_text().partition("-" * 80)[0], tmp_path)
     except Exception:  # noqa: BLE001  a case of an error defines nothing
         return
-    for found in (defined([*own(*seen[0]), *shared(seen[0][1])]) for _ in seen):
+    for found in (defined([*own(seen[0]), *shared(seen[0].place)]) for _ in seen):
         assert {word for word in found if not word.startswith(PREFIX)} == set()
 
 

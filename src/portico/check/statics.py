@@ -9,17 +9,19 @@ from portico.place.model import Place
 from portico.plan.gateway.nginx.statics import served
 from portico.plan.notes.guarded import header_names, left_hint, left_note
 from portico.plan.notes.linked import linked_folders
+from portico.plan.web.build import web as decided
 from portico.site.model import Site
 
 
 def static_findings(site: Site, place: Place) -> Iterator[Finding]:
     """One finding for each folder about which code of the app's own has a say."""
+    web = decided(site, place)
     for left in site.left:
         yield warning(f"static {site.prefix}{left.url}", left_note(left), left_hint(left))
-    for folder, sentence, hint in linked_folders(site, place):
+    for folder, sentence, hint in linked_folders(web):
         yield warning(f"static {site.prefix}{folder.url}", sentence, hint)
-    for folder in served(site, place):
-        if names := header_names(site, folder):
+    for folder in served(web):
+        if names := header_names(web, folder):
             yield ok(
                 f"static {site.prefix}{folder.url}", f"nginx sends the app's own headers: {', '.join(names)}"
             )

@@ -39,6 +39,8 @@ from portico.plan.notes.linked import linked_notes
 from portico.plan.paths import SOCKET_PATH_LIMIT, Paths, slow, workers
 from portico.plan.security import exposure
 from portico.plan.tls import impossible_tls, tls, tls_directories
+from portico.plan.web.build import web as decided
+from portico.plan.web.model import Web
 from portico.site.model import Site
 from portico.site.rules_https import host_of
 from portico.values import Address
@@ -50,10 +52,11 @@ def plan(site: Site, place: Place) -> Plan:
     Raises UsageError for what cannot be: a socket path that is too long, an nginx that is too old, a word
     nginx cannot write, servers that cannot share an upstream.
     """
-    _refuse_impossible(site, place)
+    web = decided(site, place)
+    _refuse_impossible(web)
     paths, size = Paths.of(place), capacity(site, place)
-    (server, *server_conf), shared = _server(site, place, size), planned(site, place)
-    listen = (*listen_addresses(site, place), *https_addresses(site, place))
+    (server, *server_conf), shared = _server(site, place, size), planned(web)
+    listen = (*listen_addresses(web), *https_addresses(web))
     return Plan(
         name=site.name,
         app=site.facts.app,
@@ -61,8 +64,8 @@ def plan(site: Site, place: Place) -> Plan:
         listen=listen,
         server=server,
         gateway=_nginx(place),
-        files=(*_nginx_files(site, place), *_servers(shared), *server_conf, *error_page_files(site)),
-        directories=(*_directories(site, place), *tls_directories(site, place)),
+        files=(*_nginx_files(web), *_servers(shared), *server_conf, *error_page_files(web)),
+        directories=(*_directories(web), *tls_directories(site, place)),
         runtime=place.runtime,
         state=place.state,
         socket=paths.socket,
@@ -79,32 +82,33 @@ def plan(site: Site, place: Place) -> Plan:
         ladder=Ladder.of(site.longest_timeout),
         health=_health(site, place),
         versions=_versions(site, place),
-        statics={folder.url: folder.folder for folder in served(site, place)},
-        packed=copies(site, place),
+        statics={folder.url: folder.folder for folder in served(web)},
+        packed=copies(web),
         old_workers=old_workers(place),
-        notes=_notes(site, place),
+        notes=_notes(web),
         alarms=exposure.alarms(site, place),
         remedy=f"cd {shlex.quote(site.facts.directory)} && {site.facts.remedy}" if site.facts.remedy else "",
         endpoints=tuple(dict.fromkeys(route.endpoint for route in site.facts.routes if route.endpoint)),
         masked=tuple(site.options.trace.mask),
         logs=_logs(site),
-        cache=paths.cache if caches(site, place) else "",
+        cache=paths.cache if caches(web) else "",
         upstream=shared,
         shared=place.gateway,
-        tls=tls(site, place),
+        tls=tls(web),
         knows_proxies=bool(site.proxies),
         proxied=listen if site.has_proxy_protocol else (),
         tracing=tracing.planned(site),
-        **observer_endpoints(site, place),
+        **observer_endpoints(web),
     )
 
 
-def _nginx_files(site: Site, place: Place) -> tuple[File, ...]:
+def _nginx_files(web: Web) -> tuple[File, ...]:
     """nginx's whole configuration, or its fragment of a gateway's with what it asks for."""
+    site, place = web.site, web.place
     if not place.gateway:
-        return (nginx_conf(site, place),)
-    tree = fragment(site, place)
-    file = fragment_file(site, tree)
+        return (nginx_conf(web),)
+    tree = fragment(web)
+    file = fragment_file(web, tree)
     wanted = replace(
         bindings.bindings_of(site.name, site.origin or site.directory, tree),
         request_seconds=float(site.longest_timeout),
@@ -127,11 +131,12 @@ def _server(site: Site, place: Place, size: Capacity) -> tuple[Process] | tuple[
     return gunicorn_process(site, place, size), gunicorn_conf(site, place, size)
 
 
-def _refuse_impossible(site: Site, place: Place) -> None:
+def _refuse_impossible(web: Web) -> None:
+    site, place = web.site, web.place
     paths = Paths.of(place)
     problems = [
-        *impossible(site, place), *impossible_tls(site, place), *no_downloads(site), *no_routes(site),
-        *refused(site, place), *app_risks.impossible(site), *tracing.impossible(site, place),
+        *impossible(web), *impossible_tls(site, place), *no_downloads(web), *no_routes(web),
+        *refused(web), *app_risks.impossible(site), *tracing.impossible(site, place),
         *impossible_version(place),
     ]  # fmt: skip
     length = len(paths.longest_socket.encode())
@@ -166,7 +171,8 @@ def _nginx(place: Place) -> Process:
     )
 
 
-def _directories(site: Site, place: Place) -> tuple[Directory, ...]:
+def _directories(web: Web) -> tuple[Directory, ...]:
+    site, place = web.site, web.place
     paths = Paths.of(place)
     private = 0o750 if place.nginx_group else 0o700
     # The app's own user passes through to its socket's configuration, and can list nothing.
@@ -177,15 +183,16 @@ def _directories(site: Site, place: Place) -> tuple[Directory, ...]:
         # Made by nginx's own user: what that one may not read must not come out compressed.
         Directory(paths.packed, private, owner=place.nginx_user, group=place.nginx_group),
         *body_directories(place),
-        *_cache(site, place),
-        *_uploads(site, place),
+        *_cache(web),
+        *_uploads(web),
         *_of_workers(site, place),
     )
 
 
-def _cache(site: Site, place: Place) -> list[Directory]:
-    if not caches(site, place):
+def _cache(web: Web) -> list[Directory]:
+    if not caches(web):
         return []
+    place = web.place
     return [Directory(Paths.of(place).cache, 0o700, owner=place.nginx_user, group=place.nginx_group)]
 
 
@@ -197,8 +204,9 @@ def _of_workers(site: Site, place: Place) -> list[Directory]:
     return [Directory(path, 0o700, owner=place.app_user, is_secret=True) for path in wanted]
 
 
-def _uploads(site: Site, place: Place) -> list[Directory]:
-    if not (place.hides_bodies and has_uploads(site)):
+def _uploads(web: Web) -> list[Directory]:
+    place = web.place
+    if not (place.hides_bodies and has_uploads(web)):
         return []
     return [Directory(Paths.of(place).uploads, 0o700, owner=place.app_user, is_secret=True)]
 
@@ -272,12 +280,13 @@ def _left_out(place: Place) -> list[str]:
     ]
 
 
-def _notes(site: Site, place: Place) -> tuple[str, ...]:
+def _notes(web: Web) -> tuple[str, ...]:
+    site, place = web.site, web.place
     notes = [
         *app_risks.notes(site),
         *app_risks.processes(site, capacity(site, place)),
         *site.facts.notes,
-        *guarded_notes(site, served(site, place)),
+        *guarded_notes(web, served(web)),
     ]
     notes += [
         f"nginx cannot read {folder.folder} ({place.unreadable[folder.folder]}): the app itself answers {folder.url}"
@@ -294,16 +303,16 @@ def _notes(site: Site, place: Place) -> tuple[str, ...]:
         for folder in site.facts.static
         if not is_literal(folder.folder)
     ]
-    notes += linked_notes(site, place)
+    notes += linked_notes(web)
     notes += [
         *reachable.notes(site, place),
-        *unused_pages(site),
+        *unused_pages(web),
         *_left_out(place),
         *_short_lived(place),
         *unreached.notes(site),
         *(_other_python(place) if site.has_app else []),
     ]
-    if place.gateway and is_shared(site):
+    if place.gateway and is_shared(web):
         notes.append(USERS_HTTP)
     if not can_answer_health(place):
         notes.append(f"this nginx was built without auth_request: {HEALTH} is not answered")
@@ -311,9 +320,9 @@ def _notes(site: Site, place: Place) -> tuple[str, ...]:
         notes.append(f"HTTP/2 is off: {why}")
     if place.nginx_note:
         notes.append(place.nginx_note)
-    notes += upstream_notes(site, place)
-    notes += cache_notes(site, place)
-    notes += route_notes(site)
+    notes += upstream_notes(web)
+    notes += cache_notes(web)
+    notes += route_notes(web)
     if place.app_user and site.has_app:
         notes.append(f"the app runs as '{place.app_user}': {place.app_user_why}")
         notes += [place.entangled] if place.entangled else []

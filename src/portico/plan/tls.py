@@ -12,6 +12,7 @@ from portico.plan.gateway.nginx.tls import can_http2, can_speak
 from portico.plan.gateway.nginx.trust import scheme
 from portico.plan.model import Acme, Directory, Tls
 from portico.plan.paths import Paths
+from portico.plan.web.model import Web
 from portico.site.model import Site
 from portico.site.rules_https import ACME_SERVERS, address_of, has_addresses
 
@@ -28,15 +29,16 @@ PRIVATE_NETWORKS = tuple(
 """Addresses that mean something else on every network: RFC 1122, 1918, 3927, 4193, 4291 and 6598."""
 
 
-def tls(site: Site, place: Place) -> Tls | None:
+def tls(web: Web) -> Tls | None:
     """What is planned for HTTPS, None for plain HTTP."""
+    site, place = web.site, web.place
     if not site.has_https:
         return None
     https, paths = site.options.https, Paths.of(place)
     return Tls(
         mode=site.https_mode,
         names=_names(site),
-        listen=https_addresses(site, place),
+        listen=https_addresses(web),
         directory=paths.certificates,
         profile=https.profile,
         hsts=https.hsts,
@@ -45,7 +47,7 @@ def tls(site: Site, place: Place) -> Tls | None:
         acme=_acme(site, place) if site.https_mode == "auto" else None,
         client_ca=site.path(https.client_ca),
         ca_file=place.ca_file,
-        scheme=scheme(site),
+        scheme=scheme(web),
         space=namespace(site.name) if place.gateway else "",
         local_ca=_local_ca(site, place),
         app_user=place.app_user,

@@ -12,6 +12,7 @@ from portico.plan.gateway.nginx.downloads import given
 from portico.plan.gateway.nginx.sizes import lasting
 from portico.plan.model import CONF, File, Ladder, Process
 from portico.plan.paths import Paths, control, leaving, pause, purge, slow, trace, workers
+from portico.plan.web.build import web as decided
 from portico.site.model import Site
 
 WORKER = "portico.link.worker.Worker"
@@ -72,7 +73,7 @@ def own_variables(place: Place) -> dict[str, str]:
 
 def _downloads(site: Site, place: Place) -> dict[str, str]:
     """What the worker must know to hand files to nginx."""
-    roots = [root.folder for root in given(site, place)]
+    roots = [root.folder for root in given(decided(site, place))]
     if not roots:
         return {}
     reader = {downloads.READER: place.nginx_user} if place.nginx_user else {}

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from portico.place.model import Linked, Place
+from portico.place.model import Linked
 from portico.plan.gateway.nginx.statics import served
+from portico.plan.web.model import Web
 from portico.site.model import Site, StaticFolder
 
 
-def linked_folders(site: Site, place: Place) -> Iterator[tuple[StaticFolder, str, str]]:
+def linked_folders(web: Web) -> Iterator[tuple[StaticFolder, str, str]]:
     """Each folder that nginx serves and that has links, a sentence about them and what to do."""
-    for folder in served(site, place):
-        if found := place.linked.get(folder.folder):
-            yield folder, _sentence(folder, found), _hint(site, folder, found)
+    for folder in served(web):
+        if found := web.place.linked.get(folder.folder):
+            yield folder, _sentence(folder, found), _hint(web.site, folder, found)
 
 
-def linked_notes(site: Site, place: Place) -> Iterator[str]:
+def linked_notes(web: Web) -> Iterator[str]:
     """The same as notes of `run` and `plan`."""
-    for _, sentence, hint in linked_folders(site, place):
+    for _, sentence, hint in linked_folders(web):
         yield f"{sentence}: {hint.partition(chr(10))[0]}"
 
 

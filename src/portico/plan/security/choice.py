@@ -17,6 +17,7 @@ from portico.plan.gateway.nginx.upstream import beyond
 from portico.plan.security.advisories import AS_OF
 from portico.plan.security.holes import Hole, holes
 from portico.plan.tls import incapable_tls
+from portico.plan.web.build import web as decided
 from portico.site.model import Site
 
 _MODULES = {
@@ -62,7 +63,8 @@ def chosen(place: Place, sites: Sequence[Site]) -> Place:
 
 def configuration(site: Site, place: Place) -> list[Directive]:
     """What nginx would read for the site, on its own or beside others."""
-    return fragment(site, place) if place.gateway else tree(site, place)
+    web = decided(site, place)
+    return fragment(web) if place.gateway else tree(web)
 
 
 def _judge(build: NginxBuild, place: Place, sites: Sequence[Site]) -> Judged:
@@ -71,7 +73,7 @@ def _judge(build: NginxBuild, place: Place, sites: Sequence[Site]) -> Judged:
     for site in map(_with_http2, sites):
         problems = [*impossible_version(here), *incapable_tls(site, here)]
         unfit = unfit or next((one.what for one in problems), "")
-        unfit = unfit or ("cannot do what [upstream] asks for" if beyond(site, here) else "")
+        unfit = unfit or ("cannot do what [upstream] asks for" if beyond(decided(site, here)) else "")
         if unfit:
             continue
         made = configuration(site, here)

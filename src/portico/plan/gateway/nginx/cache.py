@@ -10,14 +10,13 @@ from collections.abc import Iterator
 
 from msgspec.structs import replace
 
-from portico.place.model import Place
 from portico.plan.gateway.nginx.cache_routes import FILLS, has_cached_routes, route_maps
 from portico.plan.gateway.nginx.conf import Directive, directive, entries
 from portico.plan.gateway.nginx.host_header import host_seen
 from portico.plan.gateway.nginx.link import dialect
 from portico.plan.gateway.nginx.trust import scheme
 from portico.plan.paths import Paths
-from portico.site.model import Site
+from portico.plan.web.model import Web
 from portico.site.pattern import escape
 
 ZONE = "portico_cache"
@@ -68,57 +67,59 @@ _WORDS = {
 }
 
 
-def caches(site: Site, place: Place) -> bool:
+def caches(web: Web) -> bool:
     """Whether there is a cache at all."""
-    return bool(site.options.cache.size) and not why_not(site, place)
+    return bool(web.site.options.cache.size) and not why_not(web)
 
 
-def why_not(site: Site, place: Place) -> str:
+def why_not(web: Web) -> str:
     """Why this site cannot have a cache here, or nothing."""
-    has_own_worker = site.has_app and site.options.workers.server == "gunicorn" and not site.servers
-    if place.nginx.since(*MERGES_VARY_SINCE) or has_own_worker:
+    has_own_worker = (
+        web.site.has_app and web.site.options.workers.server == "gunicorn" and not web.site.servers
+    )
+    if web.place.nginx.since(*MERGES_VARY_SINCE) or has_own_worker:
         return ""
-    return f"nginx {place.nginx.number} reads only one line of Vary and of Cache-Control; 1.23 and newer read all"
+    return f"nginx {web.place.nginx.number} reads only one line of Vary and of Cache-Control; 1.23 and newer read all"
 
 
-def notes(site: Site, place: Place) -> Iterator[str]:
+def notes(web: Web) -> Iterator[str]:
     """What people should know about the cache of this plan."""
-    if site.options.cache.size and why_not(site, place):
-        yield f"nothing is cached: {why_not(site, place)}"
-    elif not caches(site, place) and has_cached_routes(site):
+    if web.site.options.cache.size and why_not(web):
+        yield f"nothing is cached: {why_not(web)}"
+    elif not caches(web) and has_cached_routes(web):
         yield "nothing is cached, although some routes ask for it: cache.size is 0B"
 
 
-def cache_zone(site: Site, place: Place) -> list[Directive]:
+def cache_zone(web: Web) -> list[Directive]:
     """At http level: where answers are kept, and the maps that tell which."""
-    if not caches(site, place):
+    if not caches(web):
         return []
-    size, link = site.options.cache.size, dialect(site)
+    size, link = web.site.options.cache.size, dialect(web)
     keys = max(10, -(-size * _BYTES_A_KEY // _SMALL_ITEM >> 20))
     return [
         directive(
-            f"{link}_cache_path", Paths.of(place).cache, "levels=2", f"keys_zone={ZONE}:{keys}m",
+            f"{link}_cache_path", Paths.of(web.place).cache, "levels=2", f"keys_zone={ZONE}:{keys}m",
             f"max_size={size >> 10}k", f"inactive={_INACTIVE}", "use_temp_path=off",
             why="kept answers: keys in memory, the rest in files that the system holds in memory while they are asked "
             "for; what nobody asks for in an hour goes, and the least asked for when there is no room",
-            cause=site.cause("cache.size"),
+            cause=web.site.cause("cache.size"),
         ),
-        *_kept_in(site),
-        _too_long(site),
-        *(_validators(FILLS, _FILL) if has_cached_routes(site) else []),
-        *(_peer(site) if _tells_peer(site) else []),
-        *route_maps(site),
+        *_kept_in(web),
+        _too_long(web),
+        *(_validators(FILLS, _FILL) if has_cached_routes(web) else []),
+        *(_peer(web) if _tells_peer(web) else []),
+        *route_maps(web),
     ]  # fmt: skip
 
 
-def cache_rules(site: Site, place: Place) -> list[Directive]:
+def cache_rules(web: Web) -> list[Directive]:
     """At server level: what is kept and what is not; nothing is, where a location does not say so."""
-    if not caches(site, place):
+    if not caches(web):
         return []
-    link = dialect(site)
+    link = dialect(web)
     made = [
         directive(
-            f"{link}_cache_key", key(site, place),
+            f"{link}_cache_key", key(web),
             why="one answer a scheme, host and URL: never shared among them; headers of Vary come on top",
         ),
         directive(
@@ -130,7 +131,7 @@ def cache_rules(site: Site, place: Place) -> list[Directive]:
             why="only what the app marks public or s-maxage is kept; nginx itself leaves out what sets a cookie",
         ),
         directive(
-            f"{link}_cache_use_stale", *stale(site),
+            f"{link}_cache_use_stale", *stale(web),
             why="when the app fails or is down, the last answer is better than none",
         ),
         directive(
@@ -149,40 +150,40 @@ def cache_rules(site: Site, place: Place) -> list[Directive]:
             directive(f"{link}_hide_header", name, why="tags for portico purge are nobody else's")
             for name in TAG_HEADERS
         ),
-        *_asked(site),
-        *(_told_peer() if _tells_peer(site) else []),
+        *_asked(web),
+        *(_told_peer() if _tells_peer(web) else []),
     ]  # fmt: skip
     if link == "proxy":
         why = "a HEAD stays one: many answers are never kept, and their bodies would be made for nothing"
         made.append(directive("proxy_cache_convert_head", "off", why=why))
-    if has_cached_routes(site):
+    if has_cached_routes(web):
         why = "set by a route that is kept: its answers are fetched whole, also for a client that has it already"
         made.append(directive("set", FILLS, "", why=why, cause="D6a"))
     return made
 
 
-def use_cache(site: Site, place: Place) -> list[Directive]:
+def use_cache(web: Web) -> list[Directive]:
     """In a location that the app answers."""
-    if not caches(site, place):
+    if not caches(web):
         return []
     return [
         directive(
-            f"{dialect(site)}_cache", "$portico_kept_in",
+            f"{dialect(web)}_cache", "$portico_kept_in",
             why="answers that the app marks for everybody are kept; a request with Authorization or a body has none",
         )
     ]  # fmt: skip
 
 
-def no_cache(site: Site, place: Place) -> list[Directive]:
+def no_cache(web: Web) -> list[Directive]:
     """In a route whose answers nobody keeps."""
-    if not caches(site, place):
+    if not caches(web):
         return []
-    return [directive(f"{dialect(site)}_cache", "off", why="nothing of this is ever kept")]
+    return [directive(f"{dialect(web)}_cache", "off", why="nothing of this is ever kept")]
 
 
-def status_headers(site: Site, place: Place) -> list[Directive]:
+def status_headers(web: Web) -> list[Directive]:
     """The header that tells who asks how the cache took part."""
-    if not caches(site, place):
+    if not caches(web):
         return []
     return [
         directive(
@@ -193,14 +194,14 @@ def status_headers(site: Site, place: Place) -> list[Directive]:
     ]  # fmt: skip
 
 
-def key(site: Site, place: Place) -> str:
+def key(web: Web) -> str:
     """What tells one kept answer from another, as an nginx expression."""
-    return f"{scheme(site)}://{host_seen(site, place)}$request_uri"
+    return f"{scheme(web)}://{host_seen(web)}$request_uri"
 
 
-def stale(site: Site) -> list[str]:
+def stale(web: Web) -> list[str]:
     """When an answer that is too old is better than none."""
-    gateway = ["http_502", "http_504"] if dialect(site) == "proxy" else []
+    gateway = ["http_502", "http_504"] if dialect(web) == "proxy" else []
     return ["error", "timeout", "invalid_header", "http_500", "http_503", *gateway]
 
 
@@ -216,17 +217,19 @@ def cache_maps() -> list[Directive]:
     return [*_of_request(), *_of_answer(), *_validators(), *_told()]
 
 
-def _kept_in(site: Site) -> list[Directive]:
-    name = "$portico_kept_of" if site.facts.never_kept else "$portico_kept_in"
+def _kept_in(web: Web) -> list[Directive]:
+    name = "$portico_kept_of" if web.site.facts.never_kept else "$portico_kept_in"
     made = entries(
         "map", "$content_length:$http_transfer_encoding:$http_authorization", name,
         table=[("default", "off"), ("::", ZONE), ("0::", ZONE)],
         why="who proves who they are with each request, or sends a body with it, gets nothing kept",
     )  # fmt: skip
-    if not site.facts.never_kept:
+    if not web.site.facts.never_kept:
         return [made]
     # Werkzeug takes several slashes at the beginning for one.
-    never = [f"~^{escape(site.prefix)}/+{pattern.removeprefix('/')}$" for pattern in site.facts.never_kept]
+    never = [
+        f"~^{escape(web.site.prefix)}/+{pattern.removeprefix('/')}$" for pattern in web.site.facts.never_kept
+    ]
     why = (
         "static files that the app may protect: the framework marks them public without knowing of that, and "
         "a kept one would reach everybody"
@@ -235,14 +238,14 @@ def _kept_in(site: Site) -> list[Directive]:
     return [made, entries("map", "$uri", "$portico_kept_in", table=table, why=why, cause="D12b")]
 
 
-def _too_long(site: Site) -> Directive:
-    has_lengths = dialect(site) != "proxy"
+def _too_long(web: Web) -> Directive:
+    has_lengths = dialect(web) != "proxy"
     return entries(
         "map", "$upstream_http_content_length", "$portico_too_long",
-        table=[("default", "0"), ("", "1" if has_lengths else "0"), (longer(site.options.cache.item), "1")],
+        table=[("default", "0"), ("", "1" if has_lengths else "0"), (longer(web.site.options.cache.item), "1")],
         why="1 for an answer that is too long to be kept"
         + (", or is streamed and does not tell" if has_lengths else ""),
-        cause=site.cause("cache.item"),
+        cause=web.site.cause("cache.item"),
     )  # fmt: skip
 
 
@@ -348,36 +351,36 @@ def _validators(fills: str = "", kind: str = "") -> list[Directive]:
     ]
 
 
-def _asked(site: Site) -> list[Directive]:
+def _asked(web: Web) -> list[Directive]:
     """nginx would withhold these headers from the app where it caches, for every answer that is not kept, too."""
     why = (
         "nginx would withhold it where it caches: a file sent in ranges, or a 304, stays the app's to answer"
     )
-    kind = _FILL if has_cached_routes(site) else ""
+    kind = _FILL if has_cached_routes(web) else ""
     wanted = [(name, _validator(name, kind), why) for name in _VALIDATORS] + [_PROOF]
-    if dialect(site) == "proxy":
+    if dialect(web) == "proxy":
         return [directive("proxy_set_header", name, value, why=why) for name, value, why in wanted]
     made = [
         directive("uwsgi_param", f"HTTP_{name.upper().replace('-', '_')}", value, "if_not_empty", why=why)
         for name, value, why in wanted
     ]
-    if dialect(site) == "uwsgi":
+    if dialect(web) == "uwsgi":
         return made
     source = "https://nginx.org/en/docs/http/ngx_http_fastcgi_module.html#fastcgi_param"
     return [replace(item, name="fastcgi_param", source=source) for item in made]
 
 
-def _tells_peer(site: Site) -> bool:
+def _tells_peer(web: Web) -> bool:
     """Whether Portico's own worker answers; nobody else knows what to do with it."""
-    return site.protocol == "uwsgi" and site.has_app and site.options.workers.server == "gunicorn"
+    return web.site.protocol == "uwsgi" and web.site.has_app and web.site.options.workers.server == "gunicorn"
 
 
-def _peer(site: Site) -> list[Directive]:
-    direct = "$realip_remote_addr $realip_remote_port" if site.proxies else "$remote_addr $remote_port"
+def _peer(web: Web) -> list[Directive]:
+    direct = "$realip_remote_addr $realip_remote_port" if web.site.proxies else "$remote_addr $remote_port"
     connection = f"{direct} $server_addr $server_port"
     return [
         entries(
-            "map", f"{FILLS if has_cached_routes(site) else ''}$upstream_cache_status", "$portico_peer",
+            "map", f"{FILLS if has_cached_routes(web) else ''}$upstream_cache_status", "$portico_peer",
             table=[("default", ""), ("MISS", connection), ("BYPASS", connection)],
             why="the client's connection, of a request whose answer the cache may keep: nginx does not hang up on the "
             "worker when such a client leaves. Empty where the answer is wanted anyway: an old one is renewed, or a "

@@ -5,7 +5,8 @@ from __future__ import annotations
 from portico.plan.gateway.nginx.conf import Directive, directive, entries, time
 from portico.plan.gateway.nginx.link import dialect
 from portico.plan.model import Ladder
-from portico.site.model import Routed, Site
+from portico.plan.web.model import Web
+from portico.site.model import Routed
 
 FILLS = "$portico_fills"
 """1 in a route that is kept."""
@@ -13,14 +14,14 @@ _KEPT = (200, 301, 308)
 _COOKIE = "cookie:"
 
 
-def has_cached_routes(site: Site) -> bool:
+def has_cached_routes(web: Web) -> bool:
     """Whether any route is kept for a time of its own."""
-    return any(item.edge.cache is not None for item in site.routed)
+    return any(item.edge.cache is not None for item in web.site.routed)
 
 
-def route_maps(site: Site) -> list[Directive]:
+def route_maps(web: Web) -> list[Directive]:
     """At http level: what kept answers say to other caches, one map a time."""
-    times = sorted({item.edge.cache for item in site.routed if item.edge.cache is not None})
+    times = sorted({item.edge.cache for item in web.site.routed if item.edge.cache is not None})
     why = (
         "what a kept answer says to caches, unless the app says something itself: others may keep it so long, browsers "
         "ask again each time, so that a purge is seen at once"
@@ -34,7 +35,7 @@ def route_maps(site: Site) -> list[Directive]:
         for seconds in times
     ]  # fmt: skip
     return made + [
-        _odd_cookie(name) for name in sorted({name for item in site.routed for name in _cookies(item)})
+        _odd_cookie(name) for name in sorted({name for item in web.site.routed for name in _cookies(item)})
     ]
 
 
@@ -61,13 +62,13 @@ def _odd(name: str) -> str:
 
 
 def keep_route(
-    site: Site, routed: Routed, key: str, never: tuple[str, ...], stale: list[str]
+    web: Web, routed: Routed, key: str, never: tuple[str, ...], stale: list[str]
 ) -> list[Directive]:
     """In the route's location: what is kept, for how long, and that one request at a time fetches it."""
-    edge, link, cause = routed.edge, dialect(site), routed.causes.get("cache", "")
+    edge, link, cause = routed.edge, dialect(web), routed.causes.get("cache", "")
     if edge.cache is None:
         return []
-    seconds = Ladder.of(edge.timeout or site.options.request_timeout).read_seconds
+    seconds = Ladder.of(edge.timeout or web.site.options.request_timeout).read_seconds
     made = [
         directive("set", FILLS, "1", why="the app is asked for the whole answer, which others wait for", cause=cause),
         directive(

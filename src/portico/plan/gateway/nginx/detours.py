@@ -7,7 +7,6 @@ nobody out of them.
 
 from __future__ import annotations
 
-from portico.place.model import Place
 from portico.plan.gateway.nginx.cache import status_headers
 from portico.plan.gateway.nginx.conf import Directive, block, directive
 from portico.plan.gateway.nginx.limits import limits
@@ -16,7 +15,8 @@ from portico.plan.gateway.nginx.pages import closed_pages
 from portico.plan.gateway.nginx.routes import carriers, settings, way
 from portico.plan.gateway.nginx.spa import page_location, spa_error, to_spa
 from portico.plan.paths import Paths
-from portico.site.model import Routed, Site
+from portico.plan.web.model import Web
+from portico.site.model import Routed
 
 _UPGRADED_SECONDS = 3600
 """How long a WebSocket may be silent. Browsers do not ping; an hour outlives a lunch break."""
@@ -24,10 +24,10 @@ _TUNNEL = 418
 """A status no layer uses otherwise; it never leaves nginx."""
 
 
-def tunnel(site: Site) -> Directive:
+def tunnel(web: Web) -> Directive:
     """Where a WebSocket handshake is sent, at server level."""
     return directive(
-        "error_page", _TUNNEL, "=", f"@portico_upgraded{way(site)}",
+        "error_page", _TUNNEL, "=", f"@portico_upgraded{way(web)}",
         why="a WebSocket handshake goes on in a location with other times; method and headers stay",
     )  # fmt: skip
 
@@ -40,51 +40,51 @@ def to_tunnel() -> Directive:
     )  # fmt: skip
 
 
-def detours(site: Site, place: Place, headers: list[Directive]) -> list[Directive]:
+def detours(web: Web, headers: list[Directive]) -> list[Directive]:
     """The named locations: the site's own, and those of each route with settings. `headers` are of every location."""
     made = list[Directive]()
-    for name, routed in [("", None), *carriers(site).items()]:
-        own = _settings(site, place, headers, routed, may_be_silent=False)
-        made.append(_upgraded(site, place, name, _settings(site, place, headers, routed, may_be_silent=True)))
-        made.append(_closed(site, place, name, own))
-        made += [page_location(site, place, name, own)] if site.spa else []
+    for name, routed in [("", None), *carriers(web).items()]:
+        own = _settings(web, headers, routed, may_be_silent=False)
+        made.append(_upgraded(web, name, _settings(web, headers, routed, may_be_silent=True)))
+        made.append(_closed(web, name, own))
+        made += [page_location(web, name, own)] if web.site.spa else []
     return made
 
 
 def _settings(
-    site: Site, place: Place, headers: list[Directive], routed: Routed | None, *, may_be_silent: bool
+    web: Web, headers: list[Directive], routed: Routed | None, *, may_be_silent: bool
 ) -> list[Directive]:
     """Those of the route, and what a location with headers of its own must repeat."""
-    own = settings(site, place, routed, may_be_silent=may_be_silent)
+    own = settings(web, routed, may_be_silent=may_be_silent)
     adds = any(item.name == "add_header" for item in own)
-    return [*([*headers, *status_headers(site, place)] if adds else []), *own]
+    return [*([*headers, *status_headers(web)] if adds else []), *own]
 
 
-def _upgraded(site: Site, place: Place, name: str, own: list[Directive]) -> Directive:
+def _upgraded(web: Web, name: str, own: list[Directive]) -> Directive:
     return block(
         "location", f"@portico_upgraded{name}",
         why="WebSockets: as the app's location, but silence is normal there",
-        of=[*limits(site, place), *silence(site, _UPGRADED_SECONDS), *own, pass_to_app(site)],
+        of=[*limits(web), *silence(web, _UPGRADED_SECONDS), *own, pass_to_app(web)],
     )  # fmt: skip
 
 
-def _closed(site: Site, place: Place, name: str, own: list[Directive]) -> Directive:
+def _closed(web: Web, name: str, own: list[Directive]) -> Directive:
     return block(
         "location", f"@portico_closed{name}",
         why="the site is closed for maintenance: who was let in goes on to the app, everyone else gets the page",
         of=[
             *closed_pages(),
-            tunnel(site),
-            *spa_error(site),
+            tunnel(web),
+            *spa_error(web),
             block(
-                "if", "(!-f", f"{Paths.of(place).maintenance}/allowed/$remote_addr)",
+                "if", "(!-f", f"{Paths.of(web.place).maintenance}/allowed/$remote_addr)",
                 why="portico maintenance on --allow makes a file for each address it lets in",
                 of=[directive("return", 503, why="closed: come back later")],
             ),
             to_tunnel(),
-            *to_spa(site),
-            *limits(site, place),
+            *to_spa(web),
+            *limits(web),
             *own,
-            pass_to_app(site),
+            pass_to_app(web),
         ],
     )  # fmt: skip

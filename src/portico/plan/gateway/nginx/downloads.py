@@ -11,44 +11,45 @@ from portico.plan.gateway.nginx.compression import uncompressed
 from portico.plan.gateway.nginx.conf import Directive, block, directive, is_literal, literal
 from portico.plan.gateway.nginx.pages import PREFIX, any_body, error_pages
 from portico.plan.tracing import is_workers
-from portico.site.model import Root, Site
+from portico.plan.web.model import Web
+from portico.site.model import Root
 
 _ACCEL = "https://nginx.org/en/docs/http/ngx_http_uwsgi_module.html#uwsgi_ignore_headers"
 _RANGE = "a range of a compressed file would be another range"
 
 
-def given(site: Site, place: Place) -> list[Root]:
+def given(web: Web) -> list[Root]:
     """The folders whose files nginx sends for the app: those it can read and name, and only for Portico's worker."""
-    if not _has_worker(site):
+    if not _has_worker(web):
         return []
     return [
         root
-        for root in site.roots
-        if root.is_declared or (place.serves(root.folder) and is_literal(root.folder))
+        for root in web.site.roots
+        if root.is_declared or (web.place.serves(root.folder) and is_literal(root.folder))
     ]
 
 
-def impossible(site: Site) -> list[Problem]:
+def impossible(web: Web) -> list[Problem]:
     """Roots that were declared where nobody could hand a file over."""
-    if site.options.downloads.roots and not _has_worker(site):
+    if web.site.options.downloads.roots and not _has_worker(web):
         hint = "leave them out, or run a WSGI app with Gunicorn and without other servers"
         return [
-            Problem(site.cause("downloads.roots"), "only Portico's own worker hands files to nginx", hint)
+            Problem(web.site.cause("downloads.roots"), "only Portico's own worker hands files to nginx", hint)
         ]
     return []
 
 
-def downloads(site: Site, place: Place, headers: list[Directive]) -> list[Directive]:
+def downloads(web: Web, headers: list[Directive]) -> list[Directive]:
     """One location, and in it two for each root. `headers` are those every location repeats."""
-    roots = given(site, place)
+    roots = given(web)
     if not roots:
         return []
     inside = [
         made
         for number, root in enumerate(roots)
         for made in (
-            _files(place, names.whole(number), root),
-            _files(place, names.part(number), root, uncompressed(place, _RANGE)),
+            _files(web.place, names.whole(number), root),
+            _files(web.place, names.part(number), root, uncompressed(web.place, _RANGE)),
         )
     ]
     return [
@@ -76,9 +77,9 @@ def downloads(site: Site, place: Place, headers: list[Directive]) -> list[Direct
     ]  # fmt: skip
 
 
-def _has_worker(site: Site) -> bool:
+def _has_worker(web: Web) -> bool:
     """Whoever answers may lead to these files by X-Accel-Redirect, so nobody else may answer."""
-    return is_workers(site)
+    return is_workers(web.site)
 
 
 def _internal() -> Directive:

@@ -23,7 +23,7 @@ from portico.plan.gateway.nginx.own import in_http, moved, settled, without
 from portico.plan.gateway.nginx.tls import SESSIONS
 from portico.plan.model import File, Line, Tls, Upstream
 from portico.plan.paths import Paths
-from portico.site.model import Site
+from portico.plan.web.model import Web
 
 FILE = "site.conf"
 PREFIX = "portico_"
@@ -50,22 +50,22 @@ _ZONES = re.compile(r"(?:zone=|keys_zone=|shared:)([A-Za-z_]\w*)")
 _NOT_A_WORD = re.compile(r"[^a-z0-9_]")
 
 
-def fragment(site: Site, place: Place) -> list[Directive]:
+def fragment(web: Web) -> list[Directive]:
     """The site's directives of `http` level, to stand beside those of other sites when their names are its own."""
-    tree = own(site, place)
+    tree = own(web)
     settings = [item for item in tree if item.name not in _DEFINES and item.verbatim is None]
-    settings.append(_error_log(place))
+    settings.append(_error_log(web.place))
     inner, users = moved(item for item in tree if item.verbatim is not None)
     defining = [item for item in tree if item.name in _DEFINES and not _is_for_strangers(item)]
     return [
-        *(_in_gateway(_with_own_files(item, site.name), site, settings, inner) for item in defining),
+        *(_in_gateway(_with_own_files(item, web.site.name), web, settings, inner) for item in defining),
         *users,
     ]
 
 
-def is_shared(site: Site) -> bool:
+def is_shared(web: Web) -> bool:
     """Whether some of the user's lines hold for every site of the gateway."""
-    return any(one.users or one.verbatim for one in moved(in_http(site))[1])
+    return any(one.users or one.verbatim for one in moved(in_http(web))[1])
 
 
 def directory(name: str) -> str:
@@ -73,11 +73,11 @@ def directory(name: str) -> str:
     return f"sites/{name}"
 
 
-def fragment_file(site: Site, tree: Iterable[Directive]) -> File:
+def fragment_file(web: Web, tree: Iterable[Directive]) -> File:
     """The fragment as nginx reads it."""
     tree = tuple(tree)
     names = (defined(tree) | Tls.DEFINES) - {SESSIONS} - SHARED
-    return File(FILE, tuple(renamed(render(tree), names, namespace(site.name))), mode=0o600)
+    return File(FILE, tuple(renamed(render(tree), names, namespace(web.site.name))), mode=0o600)
 
 
 def namespace(name: str) -> str:
@@ -150,15 +150,15 @@ def _is_for_strangers(item: Directive) -> bool:
     )
 
 
-def _in_gateway(item: Directive, site: Site, settings: list[Directive], users: list[Directive]) -> Directive:
+def _in_gateway(item: Directive, web: Web, settings: list[Directive], users: list[Directive]) -> Directive:
     """`users` are the user's lines at `http` level that hold for this site alone."""
     if item.name == "upstream":
-        return _with_own_resolver(item, site, settings)
+        return _with_own_resolver(item, web, settings)
     if item.name != "server":
         return item
-    own = [_shared_socket(one) if site.options.domains else one for one in item.block or ()]
+    own = [_shared_socket(one) if web.site.options.domains else one for one in item.block or ()]
     block = (*settings, *without(users, own), *own)
-    return replace(item, block=tuple(settled(block)) if site.own_directives else block)
+    return replace(item, block=tuple(settled(block)) if web.site.own_directives else block)
 
 
 def _with_own_files(item: Directive, name: str) -> Directive:
@@ -177,11 +177,11 @@ def _shared_socket(item: Directive) -> Directive:
     return replace(item, args=tuple(word for word in item.args if not word.startswith(_OF_SOCKETS)))
 
 
-def _with_own_resolver(item: Directive, site: Site, settings: list[Directive]) -> Directive:
+def _with_own_resolver(item: Directive, web: Web, settings: list[Directive]) -> Directive:
     """An upstream asks the name server of its own block or of `http`, not that of a server."""
     asked = [one for one in settings if one.name == "resolver"]
     servers = [
-        replace(one, args=(f"{directory(site.name)}/{Upstream.FILE}",)) if one.name == "include" else one
+        replace(one, args=(f"{directory(web.site.name)}/{Upstream.FILE}",)) if one.name == "include" else one
         for one in item.block or ()
     ]
     zone = [one for one in servers if one.name == "zone"]

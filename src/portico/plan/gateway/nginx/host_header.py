@@ -11,7 +11,7 @@ import re
 from portico.place.model import Place
 from portico.plan.gateway.nginx.conf import Directive, block, directive, entries
 from portico.plan.gateway.nginx.trust import is_fenced
-from portico.site.model import Site
+from portico.plan.web.model import Web
 
 _HAS_PORT_SINCE = (1, 29, 3)
 """nginx knows the port that the client named ($request_port) from here on."""
@@ -24,60 +24,64 @@ _LABEL = "[a-z0-9_-]+"
 _ODD = "evil.example#.shop.example ends like a name of this site, and frameworks take it for evil.example"
 
 
-def host_seen(site: Site, place: Place) -> str:
+def host_seen(web: Web) -> str:
     """The Host the app sees, as an nginx expression.
 
     It is built from `$host`, the name that chose this server: a request line naming one host and a Host header naming
     another cannot split the two.
     """
-    if "host" in site.believed:
+    if "host" in web.site.believed:
         return "$portico_host"
-    return _asked_for(site, place)
+    return _asked_for(web)
 
 
-def prefix_seen(site: Site) -> str:
+def prefix_seen(web: Web) -> str:
     """The prefix that the app sees: its mount, behind that of a proxy which may say one."""
-    return f"$portico_prefix{site.prefix}" if "prefix" in site.believed else site.prefix
+    return f"$portico_prefix{web.site.prefix}" if "prefix" in web.site.believed else web.site.prefix
 
 
-def path_seen(site: Site) -> str:
+def path_seen(web: Web) -> str:
     """The decoded path, from which Portico's worker takes the prefix off."""
     return (
-        "$portico_prefix$document_uri" if "prefix" in site.believed and is_fenced(site) else "$document_uri"
+        "$portico_prefix$document_uri"
+        if "prefix" in web.site.believed and is_fenced(web)
+        else "$document_uri"
     )
 
 
-def host_maps(site: Site, place: Place) -> list[Directive]:
+def host_maps(web: Web) -> list[Directive]:
     """The variables of those, at `http` level."""
-    made = [*_asked_map(site, place), *_redirect_ports(site, place)]
-    if _has_wildcard(site):
+    made = [*_asked_map(web), *_redirect_ports(web)]
+    if _has_wildcard(web):
         rows = [("default", "1"), (f"~*^{_NAME}$", "0")]
         made.append(
-            entries("map", "$host", "$portico_odd_host", table=rows, why=_ODD, cause=site.cause("domains"))
+            entries(
+                "map", "$host", "$portico_odd_host", table=rows, why=_ODD, cause=web.site.cause("domains")
+            )
         )
-    if "host" in site.believed:
-        made.append(_host_of_proxy(site, place))
-    if "prefix" in site.believed:
-        made.append(_prefix_of_proxy(site))
+    if "host" in web.site.believed:
+        made.append(_host_of_proxy(web))
+    if "prefix" in web.site.believed:
+        made.append(_prefix_of_proxy(web))
     return made
 
 
-def refuse_odd_hosts(site: Site) -> list[Directive]:
+def refuse_odd_hosts(web: Web) -> list[Directive]:
     """At server level: what is no host name, where a domain with `*` would take it."""
-    if not _has_wildcard(site):
+    if not _has_wildcard(web):
         return []
-    cause = site.cause("domains")
+    cause = web.site.cause("domains")
     refused = directive("return", 444, why="closed without a word, as any Host not declared", cause=cause)
     return [block("if", "($portico_odd_host)", why=_ODD, cause=cause, of=[refused])]
 
 
-def _has_wildcard(site: Site) -> bool:
-    return any(name.startswith("*.") for name in site.options.domains)
+def _has_wildcard(web: Web) -> bool:
+    return any(name.startswith("*.") for name in web.site.options.domains)
 
 
-def https_port(site: Site) -> str:
+def https_port(web: Web) -> str:
     """What follows the host in a redirect from plain HTTP to HTTPS."""
-    return "" if site.https_listen.port == 443 else "$portico_https_port"
+    return "" if web.site.https_listen.port == 443 else "$portico_https_port"
 
 
 def same_port(place: Place) -> str:
@@ -89,17 +93,17 @@ def _has_port(place: Place) -> bool:
     return place.nginx.since(*_HAS_PORT_SINCE)
 
 
-def _asked_for(site: Site, place: Place) -> str:
-    if site.options.domains and _has_port(place):
+def _asked_for(web: Web) -> str:
+    if web.site.options.domains and _has_port(web.place):
         return "$host$is_request_port$request_port"
     return "$portico_asked"
 
 
-def _asked_map(site: Site, place: Place) -> list[Directive]:
+def _asked_map(web: Web) -> list[Directive]:
     why = "the host the client asked for, with the port that it named; one that named none is told by the port it met"
-    if not _has_port(place):
-        return [_old_map(site)]
-    if site.options.domains:
+    if not _has_port(web.place):
+        return [_old_map(web)]
+    if web.site.options.domains:
         return []
     return [
         entries(
@@ -109,35 +113,35 @@ def _asked_map(site: Site, place: Place) -> list[Directive]:
     ]  # fmt: skip
 
 
-def _old_map(site: Site) -> Directive:
+def _old_map(web: Web) -> Directive:
     """The same for a build without $request_port, and without captures in the map.
 
     The Host header is taken as it came when it says what chose the server: in a request whose line names no host, or
     when both name the same one.
     """
-    exact = [name for name in site.options.domains if not name.startswith("*.")]
+    exact = [name for name in web.site.options.domains if not name.startswith("*.")]
     rows = [
         ("default", "$host"),
         (rf"~*^[^|]*\|{_NAME}{_PORT}\|[^ |]+ /", "$http_host"),
         (rf"~*^[^|]*\|{_V6}{_PORT}\|[^ |]+ /", "$http_host"),
         *((rf"~*^{re.escape(name)}\|{re.escape(name)}{_PORT}\|", "$http_host") for name in exact),
-        *([] if site.options.domains else [(r"~^[^|]*\|\|[^ |]+ /", "")]),
+        *([] if web.site.options.domains else [(r"~^[^|]*\|\|[^ |]+ /", "")]),
     ]
     return entries(
-        "map", "$host|$http_host|$request", "$portico_asked", table=rows, cause=site.cause("domains"),
+        "map", "$host|$http_host|$request", "$portico_asked", table=rows, cause=web.site.cause("domains"),
         why="the host that chose this server, with the port that the client named",
     )  # fmt: skip
 
 
-def _host_of_proxy(site: Site, place: Place) -> Directive:
-    names = [_domain(name) for name in site.options.domains] or [_NAME, _V6]
+def _host_of_proxy(web: Web) -> Directive:
+    names = [_domain(name) for name in web.site.options.domains] or [_NAME, _V6]
     rows = [
-        ("default", _asked_for(site, place)),
+        ("default", _asked_for(web)),
         *((f"~*^1:{name}{_PORT}?$", "$http_x_forwarded_host") for name in names),
     ]
     return entries(
         "map", "$portico_behind:$http_x_forwarded_host", "$portico_host", table=rows,
-        cause=site.cause("behind_headers"),
+        cause=web.site.cause("behind_headers"),
         why="a declared proxy may say what host the client asked for, if it looks like one; with domains, one of them",
     )  # fmt: skip
 
@@ -147,39 +151,39 @@ def _domain(name: str) -> str:
     return rf"(?:{_LABEL}\.)+{escaped}" if wild else escaped
 
 
-def _prefix_of_proxy(site: Site) -> Directive:
+def _prefix_of_proxy(web: Web) -> Directive:
     """One slash at the beginning and none at the end, no empty and no dotted segment, no control character."""
     segment = r"/(?!\.\.?(?:/|$))[A-Za-z0-9._~@:+-]+"
     return entries(
         "map", "$portico_behind:$http_x_forwarded_prefix", "$portico_prefix",
         table=[("default", ""), (f"~^1:(?:{segment})+$", "$http_x_forwarded_prefix")],
-        cause=site.cause("behind_headers"),
+        cause=web.site.cause("behind_headers"),
         why="the prefix that a declared proxy took off the path, if it looks like one",
     )  # fmt: skip
 
 
-def _redirect_ports(site: Site, place: Place) -> list[Directive]:
+def _redirect_ports(web: Web) -> list[Directive]:
     made = []
-    if site.has_https and https_port(site):
-        made.append(_https_port_map(site))
-    if site.options.canonical and not _has_port(place):
-        usual, own = (443 if site.has_https else 80), site.public.port
+    if web.site.has_https and https_port(web):
+        made.append(_https_port_map(web))
+    if web.site.options.canonical and not _has_port(web.place):
+        usual, own = (443 if web.site.has_https else 80), web.site.public.port
         made.append(
             entries(
                 "map", "$http_host", "$portico_same_port",
                 table=[("default", "" if own == usual else f":{own}"), *((f"~^{host}$", "") for host in _UNNAMED)],
-                cause=site.cause("canonical"), why="a client that names no port is sent to the usual one",
+                cause=web.site.cause("canonical"), why="a client that names no port is sent to the usual one",
             )
         )  # fmt: skip
     return made
 
 
-def _https_port_map(site: Site) -> Directive:
+def _https_port_map(web: Web) -> Directive:
     """Who names no port in plain HTTP came in at 80: then Portico's own ports say nothing unless 80 is among them."""
-    before = "" if site.listen.port != 80 else "1:" if site.proxies else None
+    before = "" if web.site.listen.port != 80 else "1:" if web.site.proxies else None
     rows = [] if before is None else [(f"~^{before}{host}$", "") for host in _UNNAMED]
     return entries(
         "map", "$portico_behind:$http_host" if before else "$http_host", "$portico_https_port",
-        table=[("default", f":{site.https_listen.port}"), *rows], cause=site.cause("https.listen"),
+        table=[("default", f":{web.site.https_listen.port}"), *rows], cause=web.site.cause("https.listen"),
         why="a client that came by a proxy or a port mapping at 80 is sent to 443 there, any other to our own port",
     )  # fmt: skip

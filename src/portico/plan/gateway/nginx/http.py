@@ -28,7 +28,7 @@ from portico.plan.gateway.nginx.tracing import tracing_maps
 from portico.plan.gateway.nginx.trust import trust
 from portico.plan.gateway.nginx.upstream import resolver, upstream
 from portico.plan.paths import BODIES, Paths
-from portico.site.model import Site
+from portico.plan.web.model import Web
 
 _VARIABLE = re.compile(r"\$\w+")
 _NAMES_A_SITE = 128
@@ -39,11 +39,11 @@ KEEPS_IDLE_SINCE = (1, 27, 4)
 _SLOW_CLIENTS = "https://nginx.org/en/docs/http/ngx_http_core_module.html#client_header_timeout"
 
 
-def http(site: Site, place: Place) -> Directive:
+def http(web: Web) -> Directive:
     """The http block, whole."""
-    of_site = own(site, place)
-    of = [*shared(place), *room(1 + len(site.options.domains)), *_used(maps(), of_site), *of_site]
-    return block("http", why="everything HTTP", of=settled(of) if site.nginx_http else of)
+    of_site = own(web)
+    of = [*shared(web.place), *room(1 + len(web.site.options.domains)), *_used(maps(), of_site), *of_site]
+    return block("http", why="everything HTTP", of=settled(of) if web.site.nginx_http else of)
 
 
 def shared(place: Place) -> list[Directive]:
@@ -101,30 +101,30 @@ def _names(tree: Iterable[Directive]) -> Iterator[str]:
         yield from _names(item.block or ())
 
 
-def own(site: Site, place: Place) -> list[Directive]:
+def own(web: Web) -> list[Directive]:
     """What is the site's own; `nginx.part` makes of it what can stand beside other sites."""
     return [
-        *_sizes(site),
-        *_buffers(site, place),
-        *tables(site),
-        *static_maps(site, place),
-        *spa_maps(site),
-        *trust(site),
-        *host_maps(site, place),
-        *tracing_maps(site),
-        *tls.https_variable(site),
-        *tls.variables(site),
-        *tls.hsts(site),
-        *log(place, site),
-        *private_map(site),
-        *cache_zone(site, place),
-        *upload_map(site, place),
-        *limit_zones(site),
-        *resolver(site, place),
-        upstream(site, place),
-        *servers(site, place),
-        *endpoint_servers(site, place),
-        *in_http(site),
+        *_sizes(web),
+        *_buffers(web),
+        *tables(web),
+        *static_maps(web),
+        *spa_maps(web),
+        *trust(web),
+        *host_maps(web),
+        *tracing_maps(web),
+        *tls.https_variable(web),
+        *tls.variables(web),
+        *tls.hsts(web),
+        *log(web.place, web),
+        *private_map(web),
+        *cache_zone(web),
+        *upload_map(web),
+        *limit_zones(web),
+        *resolver(web),
+        upstream(web),
+        *servers(web),
+        *endpoint_servers(web),
+        *in_http(web),
     ]
 
 
@@ -174,12 +174,12 @@ def _connections(place: Place) -> list[Directive]:
     return made
 
 
-def _sizes(site: Site) -> list[Directive]:
+def _sizes(web: Web) -> list[Directive]:
     return [
         directive(
-            "client_max_body_size", int(site.max_upload),
+            "client_max_body_size", int(web.site.max_upload),
             why="a larger upload is refused at the door with 413, before it costs anything",
-            cause=_upload_cause(site),
+            cause=_upload_cause(web),
         ),
     ]  # fmt: skip
 
@@ -200,8 +200,8 @@ def _heads() -> list[Directive]:
     ]  # fmt: skip
 
 
-def _buffers(site: Site, place: Place) -> list[Directive]:
-    link, (room, why) = dialect(site), _answer_head(place)
+def _buffers(web: Web) -> list[Directive]:
+    link, (room, why) = dialect(web), _answer_head(web.place)
     return [
         directive(f"{link}_buffer_size", f"{room}k", why=why),
         directive(
@@ -212,10 +212,10 @@ def _buffers(site: Site, place: Place) -> list[Directive]:
             why="takes a whole page from the worker at once: a slow client keeps nginx busy, not the app",
         ),
         directive(
-            f"{link}_max_temp_file_size", f"{answer_on_disk(place) >> 10}k",
+            f"{link}_max_temp_file_size", f"{answer_on_disk(web.place) >> 10}k",
             why="so much of an answer waits on disk for a slow client, and the app is done with it; a larger one goes "
             "on at the client's speed. With every connection taken by a slow client, a quarter of the disk is used",
-            cause=f"disk of {place.disk >> 30} GiB" if place.disk else "",
+            cause=f"disk of {web.place.disk >> 30} GiB" if web.place.disk else "",
         ),
     ]  # fmt: skip
 
@@ -233,10 +233,10 @@ def _answer_head(place: Place) -> tuple[int, str]:
     )
 
 
-def _upload_cause(site: Site) -> str:
-    if site.options.max_upload is None and site.facts.max_content_length is not None:
+def _upload_cause(web: Web) -> str:
+    if web.site.options.max_upload is None and web.site.facts.max_content_length is not None:
         return "the app's MAX_CONTENT_LENGTH"
-    return site.cause("max_upload")
+    return web.site.cause("max_upload")
 
 
 def _temporary(paths: Paths) -> list[Directive]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from portico.place.model import Place
 from portico.plan.gateway.nginx.conf import Directive, directive
 from portico.plan.gateway.nginx.host_header import prefix_seen
 from portico.plan.gateway.nginx.tracing import SPEC, context
 from portico.plan.gateway.nginx.trust import WHO_SENT, blanked, is_fenced, of_proxy, scheme, sender
 from portico.plan.gateway.nginx.upstream import UPSTREAM, ca_file, tls_name
-from portico.site.model import Site
+from portico.plan.web.model import Web
 
 _MOST_HEADERS = 2048
 _ASGI = "https://asgi.readthedocs.io/en/latest/specs/www.html"
@@ -17,48 +16,48 @@ _WHY = "the app, by HTTP over the private socket; without a path the client's ow
 _WHY_REMOTE = "the servers, by HTTP; without a path the client's own reaches them byte for byte"
 
 
-def pass_to_app(site: Site, path: str) -> Directive:
+def pass_to_app(web: Web, path: str) -> Directive:
     """Hands a location's requests to the app server, as they came or with another path."""
     return directive(
-        "proxy_pass", f"{site.protocol}://{UPSTREAM}{site.prefix + path if path else ''}",
-        why=_WHY if site.has_app else _WHY_REMOTE, cause="D1",
+        "proxy_pass", f"{web.site.protocol}://{UPSTREAM}{web.site.prefix + path if path else ''}",
+        why=_WHY if web.site.has_app else _WHY_REMOTE, cause="D1",
     )  # fmt: skip
 
 
-def secured(site: Site, place: Place) -> list[Directive]:
+def secured(web: Web) -> list[Directive]:
     """What servers that speak https must prove."""
-    if site.protocol != "https":
+    if web.site.protocol != "https":
         return []
-    cause = site.cause("upstream.ca")
+    cause = web.site.cause("upstream.ca")
     return [
         directive(
             "proxy_ssl_verify", "on", why="a server that cannot prove its name gets nothing to read", cause=cause,
         ),
-        directive("proxy_ssl_trusted_certificate", ca_file(site, place), why="who may sign for them", cause=cause),
+        directive("proxy_ssl_trusted_certificate", ca_file(web), why="who may sign for them", cause=cause),
         directive("proxy_ssl_verify_depth", 3, why="room for certificates between theirs and the root", cause=cause),
         directive(
-            "proxy_ssl_name", tls_name(site), why="the name their certificates must have",
-            cause=site.cause("upstream.tls_name"),
+            "proxy_ssl_name", tls_name(web), why="the name their certificates must have",
+            cause=web.site.cause("upstream.tls_name"),
         ),
         directive("proxy_ssl_server_name", "on", why="says that name in the handshake", cause="D1"),
     ]  # fmt: skip
 
 
-def told(site: Site, host: str, path: str) -> list[Directive]:
+def told(web: Web, host: str, path: str) -> list[Directive]:
     """The headers that say who and where; Portico's worker puts them into the ASGI scope."""
     of_request = (
-        [_header("Content-Length", "", "Portico's own question has no body")] if path else _of_client(site)
+        [_header("Content-Length", "", "Portico's own question has no body")] if path else _of_client(web)
     )
     return [
         directive("proxy_http_version", "1.1", why="WebSockets and streams need it"),
-        _header("Host", host, "the host of redirects and links", site.cause("domains")),
+        _header("Host", host, "the host of redirects and links", web.site.cause("domains")),
         _header("X-Request-ID", "$request_id", "the id of the log line, so that the app can log it too", "D4"),
-        *_forwarded(site, host, site.prefix if path else prefix_seen(site)),
+        *_forwarded(web, host, web.site.prefix if path else prefix_seen(web)),
         *of_request,
     ]  # fmt: skip
 
 
-def _of_client(site: Site) -> list[Directive]:
+def _of_client(web: Web) -> list[Directive]:
     """What depends on the client's own headers."""
     return [
         _header("Upgrade", "$http_upgrade", "a WebSocket handshake is passed on"),
@@ -68,12 +67,12 @@ def _of_client(site: Site) -> list[Directive]:
         ),
         *(
             directive(
-                "proxy_set_header", name, value, why=why, cause=site.cause("tracing.endpoint"), source=SPEC,
+                "proxy_set_header", name, value, why=why, cause=web.site.cause("tracing.endpoint"), source=SPEC,
             )
-            for name, value, why in context(site)
+            for name, value, why in context(web)
         ),
-        *(_header(name, "", f"a client's {name} header never reaches the app") for name in blanked(site)),
-        *_of_proxy(site),
+        *(_header(name, "", f"a client's {name} header never reaches the app") for name in blanked(web)),
+        *_of_proxy(web),
     ]  # fmt: skip
 
 
@@ -95,25 +94,25 @@ def tables() -> list[Directive]:
     ]
 
 
-def _of_proxy(site: Site) -> list[Directive]:
+def _of_proxy(web: Web) -> list[Directive]:
     """What a declared proxy says of the client, or what Portico's worker needs to decide it."""
-    cause = site.cause("behind")
-    if is_fenced(site):
+    cause = web.site.cause("behind")
+    if is_fenced(web):
         why = (
             "the worker removes what only a declared proxy may say of a client; nobody else says who sent it"
         )
-        return [_header(WHO_SENT, sender(site) if site.proxies else "", why, cause)]
+        return [_header(WHO_SENT, sender(web) if web.site.proxies else "", why, cause)]
     return [
         _header(name, value, f"{name} reaches the app from a declared proxy only", cause)
-        for name, value in of_proxy(site)
+        for name, value in of_proxy(web)
     ]
 
 
-def _forwarded(site: Site, host: str, prefix: str) -> list[Directive]:
+def _forwarded(web: Web, host: str, prefix: str) -> list[Directive]:
     values = {
         "X-Forwarded-For": "$remote_addr",
         "X-Real-IP": "$remote_addr",
-        "X-Forwarded-Proto": scheme(site),
+        "X-Forwarded-Proto": scheme(web),
         "X-Forwarded-Host": host,
         "X-Forwarded-Prefix": prefix,
     }

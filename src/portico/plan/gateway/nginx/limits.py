@@ -8,7 +8,7 @@ from portico.place.model import Place
 from portico.plan.gateway.nginx.conf import Directive, directive, entries
 from portico.plan.gateway.nginx.sizes import requests, share, uploads
 from portico.plan.gateway.nginx.trust import ranges
-from portico.site.model import Site
+from portico.plan.web.model import Web
 
 _ZONE_SIZE = "10m"
 """About 160 000 client addresses, https://nginx.org/en/docs/http/ngx_http_limit_req_module.html"""
@@ -25,9 +25,9 @@ SHARED = frozenset({HELD, BODIES, COUNTED[1:], CLIENT[1:]})
 _UNCOUNTED, _BY_ADDRESS, _BY_NETWORK = "0", "4", "6"
 
 
-def limit_zones(site: Site) -> list[Directive]:
+def limit_zones(web: Web) -> list[Directive]:
     """The shared memory that counts, and by what, at `http` level."""
-    limits, made = site.options.limits, [_health_zone(), *_proxies(site)]
+    limits, made = web.site.options.limits, [_health_zone(), *_proxies(web)]
     if limits.rate:
         made.append(
             directive(
@@ -36,7 +36,7 @@ def limit_zones(site: Site) -> list[Directive]:
                 f"zone=portico_rate:{_ZONE_SIZE}",
                 f"rate={limits.rate}",
                 why="counts requests by client address, the real one behind a declared proxy",
-                cause=site.cause("limits.rate"),
+                cause=web.site.cause("limits.rate"),
             )
         )
     if limits.in_progress:
@@ -46,55 +46,55 @@ def limit_zones(site: Site) -> list[Directive]:
                 "$binary_remote_addr",
                 f"zone=portico_in_progress:{_ZONE_SIZE}",
                 why="counts the requests in progress by client address",
-                cause=site.cause("limits.in_progress"),
+                cause=web.site.cause("limits.in_progress"),
             )
         )
     return made
 
 
-def capacity(site: Site, place: Place) -> list[Directive]:
+def capacity(web: Web) -> list[Directive]:
     """What one client may hold of all there is, at server level: of every location, files and error pages, too."""
     return [
         directive(
-            "set", COUNTED, PROXY_OR_CLIENT if site.proxies else _as(site), cause=site.cause("behind"),
+            "set", COUNTED, PROXY_OR_CLIENT if web.site.proxies else _as(web), cause=web.site.cause("behind"),
             why="how the client is counted: by network, by address, or not at all",
         ),
-        *_held(site, place),
+        *_held(web),
         directive("limit_conn_status", 429, why="429 Too Many Requests; nginx's own default is 503"),
     ]  # fmt: skip
 
 
-def _held(site: Site, place: Place) -> list[Directive]:
-    cause = f"file limit {place.file_limit}, {place.cpus:g} CPUs"
+def _held(web: Web) -> list[Directive]:
+    cause = f"file limit {web.place.file_limit}, {web.place.cpus:g} CPUs"
     return [
         directive(
-            "limit_conn", HELD, share(place), cause=cause,
+            "limit_conn", HELD, share(web.place), cause=cause,
             why="requests that one client may have in progress, slow downloads and event streams among them: an eighth "
             "of what this nginx can hold, so that one address cannot take the site away from the others",
         ),
         directive(
-            "limit_conn", BODIES, uploads(place, site.largest_upload),
+            "limit_conn", BODIES, uploads(web.place, web.site.largest_upload),
             why="those of them that send a body, which may wait on disk: one client fills a small part of it",
-            cause=f"disk of {place.disk >> 30} GiB" if place.disk else "",
+            cause=f"disk of {web.place.disk >> 30} GiB" if web.place.disk else "",
         ),
     ]  # fmt: skip
 
 
-def _proxies(site: Site) -> list[Directive]:
+def _proxies(web: Web) -> list[Directive]:
     """At `http` level: a declared proxy that does not say for whom it asks stands for many clients."""
-    if not site.proxies:
+    if not web.site.proxies:
         return []
     return [
         entries(
-            "geo", PROXY_OR_CLIENT, table=[("default", _as(site)), *((net, _UNCOUNTED) for net in ranges(site))],
-            why="declared proxies themselves are not counted as one client", cause=site.cause("behind"),
+            "geo", PROXY_OR_CLIENT, table=[("default", _as(web)), *((net, _UNCOUNTED) for net in ranges(web))],
+            why="declared proxies themselves are not counted as one client", cause=web.site.cause("behind"),
         )
     ]  # fmt: skip
 
 
-def _as(site: Site) -> str:
+def _as(web: Web) -> str:
     """By network, except where own directives have numbered captures, which that of `clients` would replace."""
-    return _BY_ADDRESS if any(_NUMBERED.search(one.text) for one in site.own_directives) else _BY_NETWORK
+    return _BY_ADDRESS if any(_NUMBERED.search(one.text) for one in web.site.own_directives) else _BY_NETWORK
 
 
 def clients(place: Place) -> list[Directive]:
@@ -143,40 +143,40 @@ def _health_zone() -> Directive:
     )  # fmt: skip
 
 
-def limits(site: Site, place: Place) -> list[Directive]:
+def limits(web: Web) -> list[Directive]:
     """The limits themselves, where requests go to the app."""
-    options, made = site.options.limits, []
+    options, made = web.site.options.limits, []
     if options.rate:
         made += _module(
-            site, "limit_req", "zone=portico_rate", f"burst={options.burst}", "nodelay",
+            web, "limit_req", "zone=portico_rate", f"burst={options.burst}", "nodelay",
             why="lets a burst through at once and refuses what exceeds it, instead of delaying everybody",
             cause="limits.rate",
         )  # fmt: skip
     if options.in_progress:
         # One limit_conn in a location takes away those of its server.
-        made += _held(site, place)
+        made += _held(web)
         made += _module(
-            site, "limit_conn", "portico_in_progress", str(options.in_progress),
+            web, "limit_conn", "portico_in_progress", str(options.in_progress),
             why="how many requests one client may have in progress at once", cause="limits.in_progress",
         )  # fmt: skip
     return made
 
 
-def _module(site: Site, name: str, *args: str, why: str, cause: str) -> list[Directive]:
+def _module(web: Web, name: str, *args: str, why: str, cause: str) -> list[Directive]:
     made = [
-        directive(name, *args, why=why, cause=site.cause(cause)),
+        directive(name, *args, why=why, cause=web.site.cause(cause)),
         directive(
             f"{name}_status", 429, why="429 Too Many Requests; nginx's own default is 503",
-            cause=site.cause(cause),
+            cause=web.site.cause(cause),
         ),
     ]  # fmt: skip
-    if site.options.limits.dry_run:
+    if web.site.options.limits.dry_run:
         made.append(
             directive(
                 f"{name}_dry_run",
                 "on",
                 why="only logs what would be refused",
-                cause=site.cause("limits.dry_run"),
+                cause=web.site.cause("limits.dry_run"),
             )
         )
     return made

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 
-from portico.place.model import Place
 from portico.plan.gateway.nginx import http_link, uwsgi_link
 from portico.plan.gateway.nginx.conf import Directive, directive, time
 from portico.plan.gateway.nginx.host_header import host_seen
 from portico.plan.model import Ladder
 from portico.plan.tracing import is_workers
-from portico.site.model import Site
+from portico.plan.web.model import Web
 
 _KNOWN_OTHERWISE = re.compile(
     "Content-.*|If-.*|Range|Connection|Keep-Alive|Upgrade|TE|Transfer-Encoding|Expect", re.IGNORECASE
@@ -20,28 +19,28 @@ REMOTE_CONNECT_SECONDS = 2.0
 """Within a data centre a connect takes a millisecond; one lost packet adds a second."""
 
 
-def pass_to_app(site: Site, *, path: str = "") -> Directive:
+def pass_to_app(web: Web, *, path: str = "") -> Directive:
     """Hands a location's requests to the app; what it is told is inherited from the server block.
 
     `path` replaces the client's, for a location that asks a question of its own.
     """
-    return http_link.pass_to_app(site, path) if _is_http(site) else uwsgi_link.pass_to_app(site)
+    return http_link.pass_to_app(web, path) if _is_http(web) else uwsgi_link.pass_to_app(web)
 
 
-def told_to_app(site: Site, place: Place, *, path: str = "", host: str = "") -> list[Directive]:
+def told_to_app(web: Web, *, path: str = "", host: str = "") -> list[Directive]:
     """What the app is told about a request, how long nginx waits for it, and what the client is not shown.
 
     `path` and `host` replace the client's, for a location that asks a question of its own.
     """
-    host = host or host_seen(site, place)
-    told = http_link.told(site, host, path) if _is_http(site) else uwsgi_link.told(site, host, path)
-    told += _alone(dialect(site)) if path else []
-    told += [] if path else _varied(site, {item.args[0].lower() for item in told if len(item.args) > 1})
-    secured = http_link.secured(site, place)
-    seconds = Ladder.of(site.options.request_timeout).read_seconds
-    told += told_last(site) if path else []
-    answered = [*_retry(site), *_obeyed(site), *_answer(site)]
-    return [*told, *secured, _connect(site), *silence(site, seconds), *answered]
+    host = host or host_seen(web)
+    told = http_link.told(web, host, path) if _is_http(web) else uwsgi_link.told(web, host, path)
+    told += _alone(dialect(web)) if path else []
+    told += [] if path else _varied(web, {item.args[0].lower() for item in told if len(item.args) > 1})
+    secured = http_link.secured(web)
+    seconds = Ladder.of(web.site.options.request_timeout).read_seconds
+    told += told_last(web) if path else []
+    answered = [*_retry(web), *_obeyed(web), *_answer(web)]
+    return [*told, *secured, _connect(web), *silence(web, seconds), *answered]
 
 
 def _alone(link: str) -> list[Directive]:
@@ -50,19 +49,19 @@ def _alone(link: str) -> list[Directive]:
     return [directive(f"{link}_pass_request_{part}", "off", why=why) for part in ("headers", "body")]
 
 
-def told_last(site: Site) -> list[Directive]:
+def told_last(web: Web) -> list[Directive]:
     """What the app is told behind everything else at server level: what follows in a request is the client's."""
-    return http_link.last() if _is_http(site) else uwsgi_link.last(site)
+    return http_link.last() if _is_http(web) else uwsgi_link.last(web)
 
 
-def tables(site: Site) -> list[Directive]:
+def tables(web: Web) -> list[Directive]:
     """What the link needs at `http` level."""
-    return http_link.tables() if _is_http(site) else []
+    return http_link.tables() if _is_http(web) else []
 
 
-def _varied(site: Site, known: set[str]) -> list[Directive]:
+def _varied(web: Web, known: set[str]) -> list[Directive]:
     """The headers that kept answers depend on, as the key of the cache has them."""
-    names = {name for item in site.routed for name in item.edge.vary if ":" not in name}
+    names = {name for item in web.site.routed for name in item.edge.vary if ":" not in name}
     made = list[Directive]()
     why = (
         "what the key of the cache holds and nothing else: nginx before 1.23 takes the first of several lines "
@@ -70,66 +69,68 @@ def _varied(site: Site, known: set[str]) -> list[Directive]:
     )
     for name in sorted(name for name in names if not _KNOWN_OTHERWISE.fullmatch(name)):
         wide, variable = name.upper().replace("-", "_"), f"$http_{name.lower().replace('-', '_')}"
-        args = (name, variable) if _is_http(site) else (f"HTTP_{wide}", variable, "if_not_empty")
+        args = (name, variable) if _is_http(web) else (f"HTTP_{wide}", variable, "if_not_empty")
         if args[0].lower() not in known:
-            header = "proxy_set_header" if _is_http(site) else f"{dialect(site)}_param"
+            header = "proxy_set_header" if _is_http(web) else f"{dialect(web)}_param"
             made.append(directive(header, *args, why=why, cause="vary"))
             known.add(args[0].lower())
     return made
 
 
-def dialect(site: Site) -> str:
+def dialect(web: Web) -> str:
     """The prefix of nginx's directives for the link: uwsgi, fastcgi, or proxy for HTTP."""
-    return "proxy" if _is_http(site) else site.protocol
+    return "proxy" if _is_http(web) else web.site.protocol
 
 
-def _is_http(site: Site) -> bool:
-    return site.protocol in ("http", "https")
+def _is_http(web: Web) -> bool:
+    return web.site.protocol in ("http", "https")
 
 
-def _connect(site: Site) -> Directive:
-    name = f"{dialect(site)}_connect_timeout"
-    if site.servers:
+def _connect(web: Web) -> Directive:
+    name = f"{dialect(web)}_connect_timeout"
+    if web.site.servers:
         why = "a host that does not take a connection in this time is gone; another server is tried"
-        return directive(name, time(REMOTE_CONNECT_SECONDS), why=why, cause=site.cause("upstream.servers"))
+        return directive(
+            name, time(REMOTE_CONNECT_SECONDS), why=why, cause=web.site.cause("upstream.servers")
+        )
     return directive(name, "5s", why="the socket is on this machine: it answers at once or not at all")
 
 
-def silence(site: Site, seconds: float, *, cause: str = "") -> list[Directive]:
+def silence(web: Web, seconds: float, *, cause: str = "") -> list[Directive]:
     """The longest silence on the link, each way."""
-    cause = cause or site.cause("request_timeout")
+    cause = cause or web.site.cause("request_timeout")
     return [
         directive(
-            f"{dialect(site)}_read_timeout", time(seconds),
+            f"{dialect(web)}_read_timeout", time(seconds),
             why="the longest silence of the app, then 504; measured between two reads, so a stream that "
             "keeps talking lives on",
             cause=cause,
         ),
         directive(
-            f"{dialect(site)}_send_timeout", time(seconds), why="the longest the app may leave a body unread",
+            f"{dialect(web)}_send_timeout", time(seconds), why="the longest the app may leave a body unread",
             cause=cause,
         ),
     ]  # fmt: skip
 
 
-def _retry(site: Site) -> list[Directive]:
-    if site.servers:
-        return _retry_elsewhere(site)
+def _retry(web: Web) -> list[Directive]:
+    if web.site.servers:
+        return _retry_elsewhere(web)
     return [
         directive(
-            f"{dialect(site)}_next_upstream", "error",
+            f"{dialect(web)}_next_upstream", "error",
             why="a request that no worker has answered is tried once more, unless it may have had an effect "
             "(POST is never sent twice); a slow one is not repeated",
         ),
-        directive(f"{dialect(site)}_next_upstream_tries", 2, why="once more, not for ever"),
+        directive(f"{dialect(web)}_next_upstream_tries", 2, why="once more, not for ever"),
     ]  # fmt: skip
 
 
-def _retry_elsewhere(site: Site) -> list[Directive]:
-    link, cause = dialect(site), site.cause("upstream.servers")
+def _retry_elsewhere(web: Web) -> list[Directive]:
+    link, cause = dialect(web), web.site.cause("upstream.servers")
     return [
         directive(
-            f"{link}_next_upstream", "error", "timeout", *(["http_502"] if _is_http(site) else []), "http_503",
+            f"{link}_next_upstream", "error", "timeout", *(["http_502"] if _is_http(web) else []), "http_503",
             why="a request that a server did not take, or whose gateway says that no app is there, is tried on "
             "another, unless it may have had an effect (POST is never sent twice)",
             cause=cause,
@@ -142,20 +143,20 @@ def _retry_elsewhere(site: Site) -> list[Directive]:
     ]  # fmt: skip
 
 
-def _obeyed(site: Site) -> list[Directive]:
+def _obeyed(web: Web) -> list[Directive]:
     """Portico's own worker looks at an app's X-Accel-Redirect; of others only nginx can refuse it.
 
     Own directives with an internal location are there to be led to.
     """
-    has_own = any(re.search(r"\binternal\b", one.text) for one in site.own_directives)
-    if is_workers(site) or has_own:
+    has_own = any(re.search(r"\binternal\b", one.text) for one in web.site.own_directives)
+    if is_workers(web.site) or has_own:
         return []
     why = "an answer leads to no internal location: a client may have written that header through the app"
-    return [directive(f"{dialect(site)}_ignore_headers", "X-Accel-Redirect", why=why, cause="D6b")]
+    return [directive(f"{dialect(web)}_ignore_headers", "X-Accel-Redirect", why=why, cause="D6b")]
 
 
-def _answer(site: Site) -> list[Directive]:
-    hide = f"{dialect(site)}_hide_header"
+def _answer(web: Web) -> list[Directive]:
+    hide = f"{dialect(web)}_hide_header"
     return [
         directive(hide, "X-Portico", why="the worker's numbers are for the log", cause="D4"),
         directive(hide, "X-Request-ID", why="sent once, by nginx, whatever the app says", cause="D4"),

@@ -28,7 +28,7 @@ from portico.plan.gateway.nginx.spa import spa_locations, to_spa
 from portico.plan.gateway.nginx.statics import ASKED_METHOD, has_asked, served, statics
 from portico.plan.gateway.nginx.tls import secured_headers
 from portico.plan.paths import Paths
-from portico.site.model import Site
+from portico.plan.web.model import Web
 from portico.site.pattern import escape, head, is_fixed
 from portico.site.rules_https import host_of
 
@@ -37,46 +37,46 @@ _ASK = "/-/health/app"
 _WELL = (301, 302, 303, 307, 308, 400, 401, 403, 404, 405, 429)
 
 
-def locations(site: Site, place: Place) -> list[Directive]:
+def locations(web: Web) -> list[Directive]:
     """Every location of the site, in the order a reader wants them."""
-    paths, headers = Paths.of(place), own_and_common(site)
+    paths, headers = Paths.of(web.place), own_and_common(web)
     return [
-        *health_locations(site, place),
-        *statics(site, place, headers, _routes_inside(site, place)),
-        *_asked(site, place),
-        *refused_of_app(site, place),
-        *_app_locations(site, place),
-        *detours(site, place, headers),
-        *spa_locations(site, place, headers),
-        *downloads(site, place, headers),
+        *health_locations(web),
+        *statics(web, headers, _routes_inside(web)),
+        *_asked(web),
+        *refused_of_app(web),
+        *_app_locations(web),
+        *detours(web, headers),
+        *spa_locations(web, headers),
+        *downloads(web, headers),
         down_location(paths),
         failed_location(),
-        pages_location(site, place, headers),
+        pages_location(web, headers),
         message_location(paths),
     ]
 
 
-def common_headers(site: Site) -> list[Directive]:
+def common_headers(web: Web) -> list[Directive]:
     """Headers of every answer. nginx inherits them only into blocks that add none, so each such block repeats them."""
     return [
         directive(
             "add_header", "X-Request-ID", "$request_id", "always",
             why="the id of this request's log line, for whoever reports a problem", cause="D4",
         ),
-        *secured_headers(site),
+        *secured_headers(web),
     ]  # fmt: skip
 
 
-def _asked(site: Site, place: Place) -> list[Directive]:
-    if not has_asked(site, place):
+def _asked(web: Web) -> list[Directive]:
+    if not has_asked(web):
         return []
     why = "what is asked of a file beside reading it, where code of the app's own has a say: CORS preflights, POST"
-    return [_app(site, place, ASKED_METHOD, why=why, keeps=False)]
+    return [_app(web, ASKED_METHOD, why=why, keeps=False)]
 
 
-def own_and_common(site: Site) -> list[Directive]:
+def own_and_common(web: Web) -> list[Directive]:
     """The same for the site itself, where the user's own headers are of every answer, too."""
-    return [*common_headers(site), *own_headers(site)]
+    return [*common_headers(web), *own_headers(web)]
 
 
 def can_answer_health(place: Place) -> bool:
@@ -84,15 +84,15 @@ def can_answer_health(place: Place) -> bool:
     return "http_auth_request_module" in place.nginx.modules
 
 
-def health_locations(site: Site, place: Place) -> list[Directive]:
+def health_locations(web: Web) -> list[Directive]:
     """Says whether the app is well, on any Host: for load balancers, which ask by address.
 
     The app is asked in a subrequest, whose answer only counts: neither its page nor anything a client sent
     gets through, and `auth_request` throws the body away.
     """
-    if not can_answer_health(place):
+    if not can_answer_health(web.place):
         return []
-    cause = site.cause("health")
+    cause = web.site.cause("health")
     return [
         block(
             "location", "=", HEALTH,
@@ -102,13 +102,13 @@ def health_locations(site: Site, place: Place) -> list[Directive]:
                 directive("access_log", "off", why="a check every second would drown the log"),
                 directive("limit_req", "zone=portico_health", "burst=20", "nodelay", why="nobody wears the app out"),
                 directive("limit_req_status", 429, why="429 Too Many Requests; nginx's own default is 503"),
-                *let_in(site),
+                *let_in(web),
                 directive("auth_request", _ASK, why="asks the app; its answer only counts", cause=cause),
                 directive("error_page", 500, "=503", "@portico_unwell", why="an app that fails is not well"),
                 directive("try_files", "/-/", "@portico_well", why="reached when the app answered"),
             ],
         ),
-        _question(site, place),
+        _question(web),
         _word("@portico_well", 200, "ok", why="the app answered"),
         _word("@portico_unwell", 503, "unwell", why="the app failed or is not there: send the traffic elsewhere"),
         block(
@@ -118,18 +118,18 @@ def health_locations(site: Site, place: Place) -> list[Directive]:
     ]  # fmt: skip
 
 
-def _question(site: Site, place: Place) -> Directive:
-    link = dialect(site)
-    domains = site.options.domains
-    host = host_of(domains[0].removeprefix("*.")) if domains else str(site.public.near)
+def _question(web: Web) -> Directive:
+    link = dialect(web)
+    domains = web.site.options.domains
+    host = host_of(domains[0].removeprefix("*.")) if domains else str(web.site.public.near)
     return block(
-        "location", "=", _ASK, why="Portico's own question to the app", cause=site.cause("health"),
+        "location", "=", _ASK, why="Portico's own question to the app", cause=web.site.cause("health"),
         of=[
             directive("internal", why="only the health location leads here"),
             directive(f"{link}_intercept_errors", "on", why="the status counts, not the page"),
             directive("error_page", *_WELL, "=204", "@portico_answered", why="an app that asks for a login is well"),
-            *told_to_app(site, place, path=site.options.health, host=host),
-            pass_to_app(site, path=site.options.health),
+            *told_to_app(web, path=web.site.options.health, host=host),
+            pass_to_app(web, path=web.site.options.health),
         ],
     )  # fmt: skip
 
@@ -145,73 +145,71 @@ def _word(name: str, status: int, text: str, *, why: str) -> Directive:
     )  # fmt: skip
 
 
-def _routes_inside(site: Site, place: Place) -> dict[str, list[Directive]]:
+def _routes_inside(web: Web) -> dict[str, list[Directive]]:
     """The patterns of routes that come before the files of a folder, by its URL."""
-    found = spots(site)
+    found = spots(web)
     return {
-        folder.url: [_spot(site, place, spot) for spot in patterns_inside(site, folder, found)]
-        for folder in served(site, place)
+        folder.url: [_spot(web, spot) for spot in patterns_inside(web, folder, found)]
+        for folder in served(web)
     }
 
 
-def _app_locations(site: Site, place: Place) -> list[Directive]:
+def _app_locations(web: Web) -> list[Directive]:
     """Every path that the app answers: the rest of the site, routes among static files, routes with settings."""
-    folders, found = served(site, place), spots(site)
+    folders, found = served(web), spots(web)
     exact = {head(spot.pattern): spot for spot in found if is_fixed(spot.pattern)}
     urls = [folder.url for folder in folders]
     grouped = families([spot for spot in found if not any(spot.head.startswith(url) for url in urls)])
     made = []
-    for path in exact_inside(site, folders):
+    for path in exact_inside(web, folders):
         why = f"a route of the app inside a static URL: {path}"
-        made.append(_app(site, place, "=", site.prefix + path, why=why, spot=exact.pop(path, None)))
+        made.append(_app(web, "=", web.site.prefix + path, why=why, spot=exact.pop(path, None)))
         if path.endswith("/") and path != "/" and path[:-1] not in exact:
             exact[path[:-1]] = bare(path, found)
-    for url in sorted(left.url for left in site.left if any(left.url.startswith(url) for url in urls)):
+    for url in sorted(left.url for left in web.site.left if any(left.url.startswith(url) for url in urls)):
         inside = [spot for spot in found if not is_fixed(spot.pattern) and _meet(spot.head, url)]
         why = f"a folder that is left to the app inside a static URL: {url}"
-        made.append(_app(site, place, site.prefix + url, why=why, inside=inside))
-    made += [_spot(site, place, spot) for spot in exact.values()]
+        made.append(_app(web, web.site.prefix + url, why=why, inside=inside))
+    made += [_spot(web, spot) for spot in exact.values()]
     rest = grouped.pop("/", [])
     made += [
-        _app(site, place, site.prefix + text, why=f"routes below {text} have settings of their own", inside=inside)
+        _app(web, web.site.prefix + text, why=f"routes below {text} have settings of their own", inside=inside)
         for text, inside in grouped.items()
     ]  # fmt: skip
-    inside, refused = doubled(site, found), refused_slashes(site, place)
+    inside, refused = doubled(web, found), refused_slashes(web)
     if inside or refused:
         why = "Werkzeug takes several slashes at the beginning for one: what holds for its paths holds there, too"
-        made.append(
-            _app(site, place, f"{site.prefix}//", why=why, inside=inside, refused=refused, keeps=False)
-        )
-    return [*made, *_mounted(site, place, rest)]
+        made.append(_app(web, f"{web.site.prefix}//", why=why, inside=inside, refused=refused, keeps=False))
+    return [*made, *_mounted(web, rest)]
 
 
 def _meet(first: str, second: str) -> bool:
     return first.startswith(second) or second.startswith(first)
 
 
-def _spot(site: Site, place: Place, spot: Spot) -> Directive:
+def _spot(web: Web, spot: Spot) -> Directive:
     if is_fixed(spot.pattern):
-        words = ["=", site.prefix + head(spot.pattern)]
+        words = ["=", web.site.prefix + head(spot.pattern)]
     else:
-        words = ["~", rf"^{escape(site.prefix)}{spot.pattern}\z"]
-    return _app(site, place, *words, why=spot.why, cause=spot.cause, spot=spot, keeps=spot.keeps)
+        words = ["~", rf"^{escape(web.site.prefix)}{spot.pattern}\z"]
+    return _app(web, *words, why=spot.why, cause=spot.cause, spot=spot, keeps=spot.keeps)
 
 
-def _mounted(site: Site, place: Place, inside: list[Spot]) -> list[Directive]:
-    if not site.prefix:
-        return [_app(site, place, "/", why="everything else is the app's", inside=inside)]
-    cause = site.cause("mount")
+def _mounted(web: Web, inside: list[Spot]) -> list[Directive]:
+    if not web.site.prefix:
+        return [_app(web, "/", why="everything else is the app's", inside=inside)]
+    cause = web.site.cause("mount")
     return [
         block(
-            "location", "=", site.prefix, why="the prefix without its slash", cause=cause,
+            "location", "=", web.site.prefix, why="the prefix without its slash", cause=cause,
             of=[
                 directive(
-                    "return", 308, f"{site.prefix}/$is_args$args",
+                    "return", 308, f"{web.site.prefix}/$is_args$args",
                     why="one address for one page; 308 keeps a POST a POST", cause=cause,
                 )
             ],
         ),
-        _app(site, place, f"{site.prefix}/", why="the app lives under this prefix", cause=cause, inside=inside),
+        _app(web, f"{web.site.prefix}/", why="the app lives under this prefix", cause=cause, inside=inside),
         block(
             "location", "/", why="nothing lives outside the prefix", cause=cause,
             of=[directive("return", 404, why="not the app's to answer", cause=cause)],
@@ -220,8 +218,7 @@ def _mounted(site: Site, place: Place, inside: list[Spot]) -> list[Directive]:
 
 
 def _app(
-    site: Site,
-    place: Place,
+    web: Web,
     *args: str,
     why: str,
     cause: str = "",
@@ -235,28 +232,28 @@ def _app(
     `refused` are locations inside that come first.
     """
     own = [
-        *(kept(site, place, spot.routed if spot else None) if keeps else []),
-        *(settings(site, place, spot.routed) if spot else []),
+        *(kept(web, spot.routed if spot else None) if keeps else []),
+        *(settings(web, spot.routed) if spot else []),
     ]
     adds = any(item.name == "add_header" for item in own)
     return block(
         "location", *args, why=why, cause=cause,
         of=[
-            *(chosen_way(site, spot.routed) if spot else []),
+            *(chosen_way(web, spot.routed) if spot else []),
             block(
-                "if", "(-f", f"{Paths.of(place).maintenance}/on)",
+                "if", "(-f", f"{Paths.of(web.place).maintenance}/on)",
                 why="this file exists while portico maintenance is on; looking for it costs a request less than 1 us",
                 of=[closed()],
             ),
             too_long(),
             to_tunnel(),
-            *to_spa(site),
-            *limits(site, place),
-            *(open_files(site, place) if keeps and caches(site, place) and args[0] != "~" else []),  # nested have them
-            *([*own_and_common(site), *status_headers(site, place)] if adds else []),
+            *to_spa(web),
+            *limits(web),
+            *(open_files(web) if keeps and caches(web) and args[0] != "~" else []),  # nested have them
+            *([*own_and_common(web), *status_headers(web)] if adds else []),
             *own,
-            pass_to_app(site),
+            pass_to_app(web),
             *refused,
-            *(_spot(site, place, each) for each in inside),
+            *(_spot(web, each) for each in inside),
         ],
     )  # fmt: skip

@@ -10,7 +10,7 @@ from portico.plan.gateway.nginx.forwarded import VARIABLE as FORWARDED
 from portico.plan.gateway.nginx.log_text import CHECKED, DIRECT, PLAIN, negated, text_maps
 from portico.plan.gateway.nginx.trust import scheme
 from portico.plan.paths import Paths
-from portico.site.model import Site
+from portico.plan.web.model import Web
 
 FORMAT = "portico_line"
 FILE_FORMAT = "portico_file"
@@ -75,10 +75,10 @@ _VARIABLES = FIELDS | TRACING_FIELDS
 _METHODS = ("POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 
 
-def log(place: Place, site: Site | None = None) -> list[Directive]:
-    """The formats, and where the line goes; without a site, for what a gateway answers to strangers."""
-    known = [name for name in FIELDS if _has(name, place, site)] + _of_traces(site)
-    said = {"scheme": scheme(site)} if site else {}
+def log(place: Place, web: Web | None = None) -> list[Directive]:
+    """The formats, and where the line goes; without one, for what a gateway answers to strangers."""
+    known = [name for name in FIELDS if _has(name, place, web)] + _of_traces(web)
+    said = {"scheme": scheme(web)} if web else {}
     of_file = [name for name in known if name not in _NOT_OF_FILES]
     return [
         *_formats(
@@ -94,7 +94,7 @@ def log(place: Place, site: Site | None = None) -> list[Directive]:
             PAGE_FORMAT, known, said | {"method": "$portico_method"},
             why="the same line for error pages, with the method that the client used",
         ),
-        *_access_log(Paths.of(place), FORMAT, _is_ordinary(site)),
+        *_access_log(Paths.of(place), FORMAT, _is_ordinary(web)),
     ]  # fmt: skip
 
 
@@ -114,24 +114,24 @@ def _formats(name: str, fields: Iterable[str], others: dict[str, str], why: str)
     ]  # fmt: skip
 
 
-def _of_traces(site: Site | None) -> list[str]:
-    if site is None or not site.is_traced:
+def _of_traces(web: Web | None) -> list[str]:
+    if web is None or not web.site.is_traced:
         return []
-    return [name for name in TRACING_FIELDS if name != "trusted" or site.has_http_proxies]
+    return [name for name in TRACING_FIELDS if name != "trusted" or web.site.has_http_proxies]
 
 
-def _has(name: str, place: Place, site: Site | None) -> bool:
+def _has(name: str, place: Place, web: Web | None) -> bool:
     """A field that is empty for every request of a site is not looked up at each."""
     if name in NEEDS:
-        return NEEDS[name] in place.nginx.modules and (site is None or site.has_https)
+        return NEEDS[name] in place.nginx.modules and (web is None or web.site.has_https)
     if name == "forwarded":
-        return site is not None and not site.proxies
-    return name != "limit_rate" or site is None or _has_rate(site)
+        return web is not None and not web.site.proxies
+    return name != "limit_rate" or web is None or _has_rate(web)
 
 
-def _has_rate(site: Site) -> bool:
+def _has_rate(web: Web) -> bool:
     """By [limits], or perhaps by the user's own directives."""
-    return bool(site.options.limits.rate) or any("limit_" in one.text for one in site.own_directives)
+    return bool(web.site.options.limits.rate) or any("limit_" in one.text for one in web.site.own_directives)
 
 
 def log_maps() -> list[Directive]:
@@ -151,14 +151,14 @@ def file_log(paths: Paths) -> list[Directive]:
     return _access_log(paths, FILE_FORMAT, PLAIN)
 
 
-def page_log(paths: Paths, site: Site) -> list[Directive]:
+def page_log(web: Web) -> list[Directive]:
     """Where the line of a request goes that ended at an error page."""
-    return _access_log(paths, PAGE_FORMAT, _is_ordinary(site))
+    return _access_log(Paths.of(web.place), PAGE_FORMAT, _is_ordinary(web))
 
 
-def _is_ordinary(site: Site | None) -> str:
+def _is_ordinary(web: Web | None) -> str:
     """The variable that is 1 for an ordinary request: one of a site that looks for proxies came through none."""
-    return DIRECT if site is not None and not site.proxies else PLAIN
+    return DIRECT if web is not None and not web.site.proxies else PLAIN
 
 
 def _access_log(paths: Paths, form: str, is_ordinary: str) -> list[Directive]:

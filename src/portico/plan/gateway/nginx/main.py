@@ -11,20 +11,20 @@ from portico.plan.gateway.nginx.http import http
 from portico.plan.gateway.nginx.sizes import connections
 from portico.plan.model import File
 from portico.plan.paths import Paths
-from portico.site.model import Site
+from portico.plan.web.model import Web
 
 TRANSFER_SECONDS = 12 * 3600.0
 """How long an old worker may finish its transfers. At a stop Portico closes them (`run.gateway`)."""
 
 
-def nginx_conf(site: Site, place: Place) -> File:
+def nginx_conf(web: Web) -> File:
     """The whole nginx.conf."""
-    return File("nginx.conf", tuple(render(tree(site, place))), mode=0o600)
+    return File("nginx.conf", tuple(render(tree(web))), mode=0o600)
 
 
-def tree(site: Site, place: Place) -> list[Directive]:
+def tree(web: Web) -> list[Directive]:
     """The configuration as a tree of directives with reasons."""
-    return [*process(place), events(place), http(site, place)]
+    return [*process(web.place), events(web.place), http(web)]
 
 
 def process(place: Place) -> list[Directive]:

@@ -9,12 +9,11 @@ from __future__ import annotations
 from typing import TypedDict
 
 from portico.errors import Problem
-from portico.place.model import Place
 from portico.plan.gateway.nginx.conf import Directive, block, directive
 from portico.plan.gateway.nginx.server import addresses
 from portico.plan.model import ObserverEndpoint
 from portico.plan.paths import dashboard_socket, made_password, metrics_socket
-from portico.site.model import Site
+from portico.plan.web.model import Web
 from portico.values import Address
 
 
@@ -23,46 +22,48 @@ class Endpoints(TypedDict):
     dashboard: ObserverEndpoint | None
 
 
-def observer_endpoints(site: Site, place: Place) -> Endpoints:
+def observer_endpoints(web: Web) -> Endpoints:
     """Those that are asked for."""
-    metrics, dashboard = site.options.metrics.listen, site.options.dashboard.listen
+    metrics, dashboard = web.site.options.metrics.listen, web.site.options.dashboard.listen
     return Endpoints(
-        metrics=_endpoint(metrics, metrics_socket(place.runtime), site.metrics_password_file, site, place),
-        dashboard=_endpoint(dashboard, dashboard_socket(place.runtime), site.password_file, site, place),
+        metrics=_endpoint(metrics, metrics_socket(web.place.runtime), web.site.metrics_password_file, web),
+        dashboard=_endpoint(dashboard, dashboard_socket(web.place.runtime), web.site.password_file, web),
     )
 
 
-def _endpoint(
-    listen: Address | None, socket: str, file: str, site: Site, place: Place
-) -> ObserverEndpoint | None:
+def _endpoint(listen: Address | None, socket: str, file: str, web: Web) -> ObserverEndpoint | None:
     if listen is None:
         return None
     if not file:  # ours, in our own directory
-        return ObserverEndpoint(addresses(listen, place), socket, made_password(place.state))
-    return ObserverEndpoint(addresses(listen, place), socket, file, site.reader)
+        return ObserverEndpoint(addresses(listen, web.place), socket, made_password(web.place.state))
+    return ObserverEndpoint(addresses(listen, web.place), socket, file, web.site.reader)
 
 
-def refused(site: Site, place: Place) -> list[Problem]:
+def refused(web: Web) -> list[Problem]:
     """Endpoints that cannot be: a site beside others on one nginx has none of its own."""
-    if not place.gateway:
+    if not web.place.gateway:
         return []
     what = "this site shares its nginx with others, and has no address of its own for that"
     return [
-        Problem(site.cause(f"{name}.listen"), f"{name}.listen: {what}", f"portico {name} --site {site.name}")
-        for name, endpoint in observer_endpoints(site, place).items()
+        Problem(
+            web.site.cause(f"{name}.listen"),
+            f"{name}.listen: {what}",
+            f"portico {name} --site {web.site.name}",
+        )
+        for name, endpoint in observer_endpoints(web).items()
         if endpoint
     ]
 
 
-def endpoint_servers(site: Site, place: Place) -> list[Directive]:
+def endpoint_servers(web: Web) -> list[Directive]:
     """The server blocks of the endpoints."""
-    wanted = observer_endpoints(site, place)
+    wanted = observer_endpoints(web)
     made = []
     if wanted["metrics"]:
-        cause = site.cause("metrics.listen")
+        cause = web.site.cause("metrics.listen")
         made.append(_server(wanted["metrics"], "where Prometheus asks, with the password", cause))
     if wanted["dashboard"]:
-        cause = site.cause("dashboard.listen")
+        cause = web.site.cause("dashboard.listen")
         made.append(_server(wanted["dashboard"], "the dashboard", cause))
     return made
 

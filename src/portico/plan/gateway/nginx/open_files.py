@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from portico.place.model import Place
 from portico.plan.gateway.nginx.cache import caches
 from portico.plan.gateway.nginx.conf import Directive, directive
 from portico.plan.gateway.nginx.sizes import cached_files
-from portico.site.model import Site
+from portico.plan.web.model import Web
 
 
-def open_files(site: Site, place: Place) -> list[Directive]:
+def open_files(web: Web) -> list[Directive]:
     """In a location: open files are kept open, and what is not there is remembered, for a second."""
-    most = cached_files(place, _locations(site, place))
+    most = cached_files(web.place, _locations(web))
     if not most:
         return []
     return [
         directive(
             "open_file_cache", f"max={most}", "inactive=60s",
             why="files stay open: no walk through the directories at each request",
-            cause=f"file limit {place.file_limit}",
+            cause=f"file limit {web.place.file_limit}",
         ),
         directive(
             "open_file_cache_valid", "1s",
@@ -33,7 +32,7 @@ def open_files(site: Site, place: Place) -> list[Directive]:
     ]  # fmt: skip
 
 
-def _locations(site: Site, place: Place) -> int:
+def _locations(web: Web) -> int:
     """How many there are at most: folders, each beside that of the release before; files at the root; the app's."""
-    of_app = 1 + len(site.routed) if caches(site, place) else 0
-    return 2 * len(site.static) + len(site.root_files) + of_app
+    of_app = 1 + len(web.site.routed) if caches(web) else 0
+    return 2 * len(web.site.static) + len(web.site.root_files) + of_app

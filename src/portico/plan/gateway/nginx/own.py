@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from portico.plan.gateway.nginx.conf import Directive, directive, verbatim
 from portico.plan.gateway.nginx.reference import is_known
-from portico.site.model import Site
+from portico.plan.web.model import Web
 from portico.site.own import Own, said
 
 _ADDED = re.compile(
@@ -42,31 +42,33 @@ def own_lines(owns: Iterable[Own], key: str) -> list[Directive]:
     ]
 
 
-def in_server(site: Site) -> list[Directive]:
+def in_server(web: Web) -> list[Directive]:
     """The user's lines of the site's server, without the headers, which `own_headers` has."""
-    owns = [one for one in site.nginx_server if one.name != "add_header"]
-    above = [one for one in site.nginx_http if one.name == "add_header_inherit"]
-    return own_lines([*above, *owns], site.cause("nginx.server"))
+    owns = [one for one in web.site.nginx_server if one.name != "add_header"]
+    above = [one for one in web.site.nginx_http if one.name == "add_header_inherit"]
+    return own_lines([*above, *owns], web.site.cause("nginx.server"))
 
 
-def in_http(site: Site) -> list[Directive]:
+def in_http(web: Web) -> list[Directive]:
     """Those at `http` level, without headers and what belongs to them: these would reach nothing there."""
-    return own_lines([one for one in site.nginx_http if one.name not in _HEADERS], site.cause("nginx.http"))
+    return own_lines(
+        [one for one in web.site.nginx_http if one.name not in _HEADERS], web.site.cause("nginx.http")
+    )
 
 
-def own_headers(site: Site) -> list[Directive]:
+def own_headers(web: Web) -> list[Directive]:
     """The user's headers, repeated in each block that has headers of Portico's: nginx inherits none into it."""
-    owns = [*site.nginx_http, *site.nginx_server]
-    made = own_lines([one for one in owns if one.name == "add_header"], site.cause("nginx.server"))
+    owns = [*web.site.nginx_http, *web.site.nginx_server]
+    made = own_lines([one for one in owns if one.name == "add_header"], web.site.cause("nginx.server"))
     if said(owns, "add_header_inherit"):
         why = "each block repeats what it says; merging would say it twice"
         made.append(directive("add_header_inherit", "on", why=why))
     return made
 
 
-def let_in(site: Site, *, anybody: bool = False) -> list[Directive]:
+def let_in(web: Web, *, anybody: bool = False) -> list[Directive]:
     """In a location that must be reached without a password of the user's; with `anybody` from any address, too."""
-    owns, made = [*site.nginx_http, *site.nginx_server], list[Directive]()
+    owns, made = [*web.site.nginx_http, *web.site.nginx_server], list[Directive]()
     why = "your own directives keep strangers out, and who asks here has no password"
     if said(owns, "auth_basic"):
         made.append(directive("auth_basic", "off", why=why))
@@ -79,11 +81,11 @@ def let_in(site: Site, *, anybody: bool = False) -> list[Directive]:
     return made
 
 
-def limit_status(site: Site) -> list[Directive]:
+def limit_status(web: Web) -> list[Directive]:
     """At server level, where the user's own `limit_req` says no status: nginx's 503 has the page of a start."""
-    if not any(re.search(r"\blimit_req\b", one.text) for one in site.own_directives):
+    if not any(re.search(r"\blimit_req\b", one.text) for one in web.site.own_directives):
         return []
-    if said(site.nginx_http, "limit_req_status"):
+    if said(web.site.nginx_http, "limit_req_status"):
         return []
     why = "429 Too Many Requests for your own limit_req; nginx's default is 503, whose page says that the app starts"
     return [directive("limit_req_status", 429, why=why)]

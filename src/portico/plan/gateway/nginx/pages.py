@@ -13,7 +13,7 @@ from portico.plan.gateway.nginx.log import page_log
 from portico.plan.gateway.nginx.own import let_in
 from portico.plan.model import File, Line
 from portico.plan.paths import Paths
-from portico.site.model import Site
+from portico.plan.web.model import Web
 
 PREFIX = "/-/errors/"
 RETRY_SECONDS = 2
@@ -60,11 +60,11 @@ class Page:
         return self.name or str(self.status)
 
 
-def pages(site: Site) -> tuple[Page, ...]:
+def pages(web: Web) -> tuple[Page, ...]:
     """Every page Portico brings."""
-    limit = f"{site.max_upload}, the limit of this site"
-    if any(item.edge.max_upload for item in site.routed):
-        limit = f"what this address takes ({site.max_upload} unless its route says otherwise)"
+    limit = f"{web.site.max_upload}, the limit of this site"
+    if any(item.edge.max_upload for item in web.site.routed):
+        limit = f"what this address takes ({web.site.max_upload} unless its route says otherwise)"
     return (
         Page(400, "Bad request", "The server could not read this request: it is no valid HTTP."),
         Page(404, "Not found", "There is nothing at this address."),
@@ -104,19 +104,19 @@ def pages(site: Site) -> tuple[Page, ...]:
     )
 
 
-def unused_pages(site: Site) -> list[str]:
+def unused_pages(web: Web) -> list[str]:
     """What is said of pages that the user wrote and nginx has no use for."""
-    if not site.unused_pages:
+    if not web.site.unused_pages:
         return []
-    are = "are" if len(site.unused_pages) > 1 else "is"
-    return [f"{', '.join(site.unused_pages)} {are} never shown by nginx: the app answers those errors"]
+    are = "are" if len(web.site.unused_pages) > 1 else "is"
+    return [f"{', '.join(web.site.unused_pages)} {are} never shown by nginx: the app answers those errors"]
 
 
-def error_page_files(site: Site) -> list[File]:
+def error_page_files(web: Web) -> list[File]:
     """The pages as files below the configuration directory; the user's own replace Portico's."""
-    made = {f"{page.file}.html": _html(page) for page in pages(site)}
-    made |= {f"{page.file}.json": _json(page) for page in pages(site)} | {_EMPTY: ""}
-    return [_file(site, name, site.pages.get(name, text)) for name, text in sorted(made.items())]
+    made = {f"{page.file}.html": _html(page) for page in pages(web)}
+    made |= {f"{page.file}.json": _json(page) for page in pages(web)} | {_EMPTY: ""}
+    return [_file(web, name, web.site.pages.get(name, text)) for name, text in sorted(made.items())]
 
 
 def page_maps() -> list[Directive]:
@@ -297,9 +297,9 @@ def down_location(paths: Paths) -> Directive:
     )  # fmt: skip
 
 
-def pages_location(site: Site, place: Place, headers: list[Directive]) -> Directive:
+def pages_location(web: Web, headers: list[Directive]) -> Directive:
     """Serves the page files, to internal redirects only."""
-    cause, paths = site.cause("errors.pages"), Paths.of(place)
+    cause, paths = web.site.cause("errors.pages"), Paths.of(web.place)
     types = [("text/html", "html"), ("application/json", "json")]
     return block(
         "location", "^~", PREFIX,
@@ -309,19 +309,19 @@ def pages_location(site: Site, place: Place, headers: list[Directive]) -> Direct
             directive("internal", why="only an error leads here"),
             any_body(),
             directive("alias", f"{paths.error_pages}/", why="pages of your own, else Portico's", cause=cause),
-            *page_log(paths, site),
+            *page_log(web),
             directive("etag", "off", why="an error is not asked for again by its version"),
             entries("types", table=types, why="the two formats of a page"),
             directive("ssi", "on", why="puts the request's id into the page, to be told to whoever looks into it"),
             directive("ssi_types", "application/json", why="into the JSON too; text/html is always included"),
-            *let_in(site, anybody=True),
+            *let_in(web, anybody=True),
             *(one for one in headers if one.users[:2] != ("add_header", "Cache-Control")),
             directive("add_header", "Cache-Control", "no-store", "always", why="an error is not to be remembered"),
             directive(
                 "add_header", "Retry-After", "$portico_retry_after", "always",
                 why="sent with 429 and 503 only: nginx leaves an empty header out",
             ),
-            *_cleared(place),
+            *_cleared(web.place),
         ],
     )  # fmt: skip
 
@@ -353,8 +353,8 @@ def message_location(paths: Paths) -> Directive:
     )  # fmt: skip
 
 
-def _file(site: Site, name: str, text: str) -> File:
-    return _page_file(name, text, site.cause("errors.pages"), is_own=name in site.pages)
+def _file(web: Web, name: str, text: str) -> File:
+    return _page_file(name, text, web.site.cause("errors.pages"), is_own=name in web.site.pages)
 
 
 @lru_cache(64)

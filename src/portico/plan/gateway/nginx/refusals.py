@@ -8,31 +8,30 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from portico.place.model import Place
 from portico.plan.gateway.nginx.conf import Directive, block, directive
 from portico.plan.gateway.nginx.statics import served
+from portico.plan.web.model import Web
 from portico.site.fingerprints import SOURCES
-from portico.site.model import Site
 from portico.site.pattern import escape
 
 
-def refused_slashes(site: Site, place: Place) -> list[Directive]:
+def refused_slashes(web: Web) -> list[Directive]:
     """In the location of paths that begin with several slashes: what nginx's own folders refuse."""
-    return _refused(site, [folder.url for folder in served(site, place)], "//+")
+    return _refused(web, [folder.url for folder in served(web)], "//+")
 
 
-def refused_of_app(site: Site, place: Place) -> list[Directive]:
+def refused_of_app(web: Web) -> list[Directive]:
     """At server level: the same of the folders that the app sends, because nginx cannot or must not."""
-    mine = served(site, place)
-    unread = [folder.url for folder in site.static if folder not in mine]
-    return _refused(site, [*unread, *(folder.url for folder in site.left)], "/+")
+    mine = served(web)
+    unread = [folder.url for folder in web.site.static if folder not in mine]
+    return _refused(web, [*unread, *(folder.url for folder in web.site.left)], "/+")
 
 
-def _refused(site: Site, urls: Iterable[str], slashes: str) -> list[Directive]:
+def _refused(web: Web, urls: Iterable[str], slashes: str) -> list[Directive]:
     why = "never sent, however the path is spelled: dotfiles, Python and templates, what editors leave behind"
     return [
         block(
-            "location", "~*", _pattern(site.prefix, url, slashes), why=why,
+            "location", "~*", _pattern(web.site.prefix, url, slashes), why=why,
             of=[directive("return", 404, why="as if it were not there")],
         )
         for url in sorted({url for url in urls if url != "/"})

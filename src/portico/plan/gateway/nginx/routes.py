@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from portico.errors import Problem
-from portico.place.model import Place
 from portico.plan.gateway.nginx.cache import NEVER, caches, key, no_cache, stale, use_cache
 from portico.plan.gateway.nginx.cache_routes import keep_route
 from portico.plan.gateway.nginx.conf import Directive, directive, entries
@@ -20,8 +19,9 @@ from portico.plan.gateway.nginx.link import dialect, silence
 from portico.plan.gateway.nginx.uwsgi_link import has_deadlines, has_private, has_streams, has_uploads
 from portico.plan.model import Ladder
 from portico.plan.paths import Paths
+from portico.plan.web.model import Web
 from portico.site.methods import is_hidden
-from portico.site.model import Edge, Route, Routed, Site
+from portico.site.model import Edge, Route, Routed
 from portico.site.pattern import below_slashes, escape, head, is_fixed, plain
 from portico.site.segments import may_meet
 from portico.values import Size
@@ -65,16 +65,16 @@ class Spot:
         return "; ".join(self.routed.causes.values()) if self.routed else "D6"
 
 
-def spots(site: Site) -> list[Spot]:
+def spots(web: Web) -> list[Spot]:
     """Every pattern that needs a location, in the order in which the app tries them."""
     found = {
         item.pattern: Spot(item.rule, item.pattern, item.rank, item if item.causes else None)
-        for item in site.routed
+        for item in web.site.routed
     }
     others = [
         route
-        for route in site.facts.routes
-        if found and _is_plain(route) and route.pattern not in found and not is_hidden(route, site.facts)
+        for route in web.site.facts.routes
+        if found and _is_plain(route) and route.pattern not in found and not is_hidden(route, web.site.facts)
     ]
     for item in list(found.values()):
         for route in others:
@@ -106,12 +106,12 @@ def bare(path: str, found: Iterable[Spot], rank: tuple[int, ...] = ()) -> Spot:
     return Spot(path, escape(path), rank, routed, is_bare=True)
 
 
-def doubled(site: Site, found: list[Spot]) -> list[Spot]:
+def doubled(web: Web, found: list[Spot]) -> list[Spot]:
     """The same below a path that begins with several slashes, which Werkzeug takes for one.
 
     Nothing is kept there: a purge of the path is enough.
     """
-    if site.facts.kind not in _WERKZEUG or not any(spot.routed for spot in found):
+    if web.site.facts.kind not in _WERKZEUG or not any(spot.routed for spot in found):
         return []
     inside = [
         replace(spot, pattern=below_slashes(spot.pattern), keeps=False) for spot in found if not spot.is_bare
@@ -153,32 +153,30 @@ def _family(spot: Spot) -> str:
     return spot.head.rstrip("/") or "/"
 
 
-def settings(
-    site: Site, place: Place, routed: Routed | None, *, may_be_silent: bool = False
-) -> list[Directive]:
+def settings(web: Web, routed: Routed | None, *, may_be_silent: bool = False) -> list[Directive]:
     """What nginx does differently for this route; its times only where silence is no failure."""
     if routed is None:
         return []
     wanted = _SETTINGS if may_be_silent else (_silence, *_SETTINGS)
-    return [made for write in wanted for made in write(site, place, routed)]
+    return [made for write in wanted for made in write(web, routed)]
 
 
-def carriers(site: Site) -> dict[str, Routed]:
+def carriers(web: Web) -> dict[str, Routed]:
     """The routes whose settings go along to named locations, by the value of ROUTE there."""
-    return {f"_{at}": item for at, item in enumerate(site.routed) if _is_carried(item.edge)}
+    return {f"_{at}": item for at, item in enumerate(web.site.routed) if _is_carried(item.edge)}
 
 
-def way(site: Site) -> str:
+def way(web: Web) -> str:
     """What follows the name of a named location, where routes have their own."""
-    return ROUTE if carriers(site) else ""
+    return ROUTE if carriers(web) else ""
 
 
-def chosen_way(site: Site, routed: Routed | None) -> list[Directive]:
+def chosen_way(web: Web, routed: Routed | None) -> list[Directive]:
     """What the location of a route begins with, before a request may leave it."""
     why = "what leaves this location keeps the settings of its route"
     return [
         directive("set", ROUTE, name, why=why, cause="D6a")
-        for name, item in carriers(site).items()
+        for name, item in carriers(web).items()
         if item is routed
     ]
 
@@ -188,57 +186,57 @@ def _is_carried(edge: Edge) -> bool:
     return bool(edge.private or edge.stream or sizes or edge.timeout is not None)
 
 
-def kept(site: Site, place: Place, routed: Routed | None) -> list[Directive]:
+def kept(web: Web, routed: Routed | None) -> list[Directive]:
     """What the cache does in this location."""
     if routed and (routed.edge.private or routed.edge.stream):
-        return no_cache(site, place)
-    made = use_cache(site, place)
-    if routed and caches(site, place):
-        made += keep_route(site, routed, key(site, place), NEVER, stale(site))
+        return no_cache(web)
+    made = use_cache(web)
+    if routed and caches(web):
+        made += keep_route(web, routed, key(web), NEVER, stale(web))
     return made
 
 
-def told_by_routes(site: Site) -> list[Directive]:
+def told_by_routes(web: Web) -> list[Directive]:
     """At server level: the variables by which a route's settings reach the worker, and named locations."""
     made = []
-    if carriers(site):
+    if carriers(web):
         why = "a route with settings sets it: its requests keep them in the named locations"
         made.append(directive("set", ROUTE, "", why=why, cause="D6a"))
-    if has_deadlines(site):
+    if has_deadlines(web):
         why = "a route with a time of its own sets it; the worker takes it for its deadline"
         made.append(directive("set", "$portico_deadline", "", why=why, cause="D9"))
-    if has_streams(site):
+    if has_streams(web):
         why = "a route that streams sets it; the worker gives its requests threads of their own"
         made.append(directive("set", "$portico_stream", "", why=why, cause="D6a"))
-    if has_uploads(site):
+    if has_uploads(web):
         why = "a route that wants its uploads as files sets it"
         made.append(directive("set", "$portico_upload", "", why=why, cause="D6a"))
-    if has_private(site):
+    if has_private(web):
         why = "a private route sets it; the worker says so of the files it sends"
         made.append(directive("set", "$portico_private_route", "", why=why, cause="D6a"))
     return made
 
 
-def upload_map(site: Site, place: Place) -> list[Directive]:
+def upload_map(web: Web) -> list[Directive]:
     """At http level: the file of a request body, looked up when the body is there and only for routes that want it."""
-    if not has_uploads(site):
+    if not has_uploads(web):
         return []
-    if place.hides_bodies:
+    if web.place.hides_bodies:
         why = "nginx's files are its own user's: the worker writes its own here, on routes that asked for one"
-        table = [("default", ""), ("1", f"{Paths.of(place).uploads}/")]
+        table = [("default", ""), ("1", f"{Paths.of(web.place).uploads}/")]
         return [entries("map", "$portico_upload", "$portico_upload_file", table=table, why=why)]
     why = "any larger body is in a file; only a route that asked for it is told which"
     table = [("default", ""), ("1", "$request_body_file")]
     return [entries("map", "$portico_upload", "$portico_upload_file", table=table, why=why)]
 
 
-def notes(site: Site) -> Iterator[str]:
+def notes(web: Web) -> Iterator[str]:
     """Uploads that nginx would take and the app refuses: it reads no further than its own limit."""
-    most = site.facts.max_content_length
+    most = web.site.facts.max_content_length
     if most is None:
         return
-    asked = {"max_upload": site.options.max_upload}
-    asked |= {item.rule: item.edge.max_upload for item in site.routed if not item.edge.upload_to_file}
+    asked = {"max_upload": web.site.options.max_upload}
+    asked |= {item.rule: item.edge.max_upload for item in web.site.routed if not item.edge.upload_to_file}
     wanted = [f"{what} ({size})" for what, size in asked.items() if size is not None and size > most]
     if wanted:
         yield (
@@ -247,9 +245,9 @@ def notes(site: Site) -> Iterator[str]:
         )
 
 
-def impossible(site: Site) -> list[Problem]:
+def impossible(web: Web) -> list[Problem]:
     """Settings of routes that only Portico's own worker understands, where another program runs the app."""
-    if site.protocol == "uwsgi" and site.options.workers.server == "gunicorn":
+    if web.site.protocol == "uwsgi" and web.site.options.workers.server == "gunicorn":
         return []
     return [
         Problem(
@@ -257,29 +255,29 @@ def impossible(site: Site) -> list[Problem]:
             f"{item.rule}: upload_to_file: only Portico's own worker takes the file of an upload",
             "take it away, or run a WSGI app with Gunicorn",
         )
-        for item in site.routed
+        for item in web.site.routed
         if item.edge.upload_to_file
     ]
 
 
-def private_map(site: Site) -> list[Directive]:
+def private_map(web: Web) -> list[Directive]:
     """At http level: what an answer of a private route says to caches, unless the app says something itself."""
-    if not any(item.edge.private for item in site.routed):
+    if not any(item.edge.private for item in web.site.routed):
         return []
     why = "Cache-Control of private routes: nothing is kept by anybody, unless the app itself says something"
     table = [("default", ""), ("", "private, no-store")]
     return [entries("map", "$upstream_http_cache_control", _PRIVATE, table=table, why=why)]
 
 
-def _silence(site: Site, _place: Place, routed: Routed) -> Iterator[Directive]:
+def _silence(web: Web, routed: Routed) -> Iterator[Directive]:
     seconds = _seconds(routed.edge)
     if seconds is not None:
-        yield from silence(site, seconds, cause=_cause_of_time(routed))
+        yield from silence(web, seconds, cause=_cause_of_time(routed))
 
 
-def _deadline(site: Site, _place: Place, routed: Routed) -> Iterator[Directive]:
+def _deadline(web: Web, routed: Routed) -> Iterator[Directive]:
     seconds = _seconds(routed.edge)
-    if seconds is not None and has_deadlines(site):
+    if seconds is not None and has_deadlines(web):
         text, why = f"{Ladder.of(seconds).deadline_seconds:g}", "the worker waits a second longer than nginx"
         yield directive("set", "$portico_deadline", text, why=why, cause=_cause_of_time(routed))
 
@@ -294,7 +292,7 @@ def _seconds(edge: Edge) -> float | None:
     return STREAM_SECONDS if edge.stream else None
 
 
-def _max_upload(_site: Site, _place: Place, routed: Routed) -> Iterator[Directive]:
+def _max_upload(_web: Web, routed: Routed) -> Iterator[Directive]:
     if routed.edge.max_upload is not None:
         yield directive(
             "client_max_body_size", int(routed.edge.max_upload), why="the largest upload of this route; more is 413",
@@ -302,20 +300,20 @@ def _max_upload(_site: Site, _place: Place, routed: Routed) -> Iterator[Directiv
         )  # fmt: skip
 
 
-def _stream(site: Site, _place: Place, routed: Routed) -> Iterator[Directive]:
+def _stream(web: Web, routed: Routed) -> Iterator[Directive]:
     if routed.edge.stream:
         cause = routed.causes.get("stream", "")
-        if has_streams(site):
+        if has_streams(web):
             yield directive("set", "$portico_stream", 1, why="tells the worker", cause=cause)
         yield directive(
-            f"{dialect(site)}_buffering", "off", why="what the app yields goes on at once", cause=cause
+            f"{dialect(web)}_buffering", "off", why="what the app yields goes on at once", cause=cause
         )
         yield directive("gzip", "off", why="compression would wait for more", cause=cause)
 
 
-def _private(site: Site, _place: Place, routed: Routed) -> Iterator[Directive]:
+def _private(web: Web, routed: Routed) -> Iterator[Directive]:
     if routed.edge.private:
-        if has_private(site):
+        if has_private(web):
             why, cause = "tells the worker", routed.causes.get("private", "")
             yield directive("set", "$portico_private_route", 1, why=why, cause=cause)
         yield directive(
@@ -325,11 +323,11 @@ def _private(site: Site, _place: Place, routed: Routed) -> Iterator[Directive]:
         )  # fmt: skip
 
 
-def _upload_to_file(_site: Site, place: Place, routed: Routed) -> Iterator[Directive]:
+def _upload_to_file(web: Web, routed: Routed) -> Iterator[Directive]:
     if routed.edge.upload_to_file:
         cause = routed.causes.get("upload_to_file", "")
         yield directive("set", "$portico_upload", 1, why="tells the worker where the body is", cause=cause)
-        if place.hides_bodies:
+        if web.place.hides_bodies:
             return
         yield directive(
             "client_body_in_file_only", "clean", why="every body of this route is a file, removed after the request",
@@ -340,7 +338,7 @@ def _upload_to_file(_site: Site, place: Place, routed: Routed) -> Iterator[Direc
         )
 
 
-_SETTINGS: tuple[Callable[[Site, Place, Routed], Iterator[Directive]], ...] = (
+_SETTINGS: tuple[Callable[[Web, Routed], Iterator[Directive]], ...] = (
     _deadline,
     _max_upload,
     _stream,

@@ -12,7 +12,7 @@ from portico.plan.gateway.nginx.limits import limits
 from portico.plan.gateway.nginx.link import dialect, pass_to_app
 from portico.plan.gateway.nginx.pages import error_pages
 from portico.plan.gateway.nginx.routes import way
-from portico.site.model import Site
+from portico.plan.web.model import Web
 from portico.site.routes import claims, of_route
 
 _ITSELF = ("/", "/index.html")
@@ -21,16 +21,16 @@ _PAGE = 420
 """A status no layer uses otherwise; it never leaves nginx."""
 
 
-def spa_maps(site: Site) -> list[Directive]:
+def spa_maps(web: Web) -> list[Directive]:
     """Variables that tell a navigation, at `http` level."""
-    if not site.spa:
+    if not web.site.spa:
         return []
-    cause = site.cause("spa")
-    rules = sorted({of_route(route) for route in site.facts.routes})
-    itself = [site.prefix + path for path in _ITSELF if not claims(site.facts.routes, path)]
+    cause = web.site.cause("spa")
+    rules = sorted({of_route(route) for route in web.site.facts.routes})
+    itself = [web.site.prefix + path for path in _ITSELF if not claims(web.site.facts.routes, path)]
     # Werkzeug takes several slashes at the beginning for one.
     slashed = [f"/+{rule[1:]}" if rule.startswith("/") else rule for rule in rules]
-    prefixed = [rf"~^{_escaped(site.prefix)}{rule}\z" for rule in slashed]
+    prefixed = [rf"~^{_escaped(web.site.prefix)}{rule}\z" for rule in slashed]
     return [
         entries(
             "map", "$request_method:$http_accept", "$portico_navigates",
@@ -52,23 +52,23 @@ def spa_maps(site: Site) -> list[Directive]:
     ]  # fmt: skip
 
 
-def spa_error(site: Site) -> list[Directive]:
+def spa_error(web: Web) -> list[Directive]:
     """Where such a navigation is sent, at server level."""
-    if not site.spa:
+    if not web.site.spa:
         return []
     return [
         directive(
-            "error_page", _PAGE, "=", f"@portico_page{way(site)}",
-            why="a navigation that may be the single-page app's", cause=site.cause("spa"),
+            "error_page", _PAGE, "=", f"@portico_page{way(web)}",
+            why="a navigation that may be the single-page app's", cause=web.site.cause("spa"),
         )
     ]  # fmt: skip
 
 
-def to_spa(site: Site) -> list[Directive]:
+def to_spa(web: Web) -> list[Directive]:
     """What a location of the app begins with."""
-    if not site.spa:
+    if not web.site.spa:
         return []
-    cause = site.cause("spa")
+    cause = web.site.cause("spa")
     return [
         block(
             "if", "($portico_is_page)", why="a navigation that may be the single-page app's", cause=cause,
@@ -77,36 +77,36 @@ def to_spa(site: Site) -> list[Directive]:
     ]  # fmt: skip
 
 
-def page_location(site: Site, place: Place, name: str, settings: list[Directive]) -> Directive:
+def page_location(web: Web, name: str, settings: list[Directive]) -> Directive:
     """Asks the app for what may be the page's; `settings` are those of a route."""
-    cause = site.cause("spa")
-    limited = error_pages(429) if limits(site, place) else []
+    cause = web.site.cause("spa")
+    limited = error_pages(429) if limits(web) else []
     return block(
         "location", f"@portico_page{name}", why="the app is asked first: it may know this page", cause=cause,
         of=[
-            directive(f"{dialect(site)}_intercept_errors", "on", why="its 404 becomes the page", cause=cause),
+            directive(f"{dialect(web)}_intercept_errors", "on", why="its 404 becomes the page", cause=cause),
             directive("error_page", 404, "=", "@portico_spa", why="the app has no such page", cause=cause),
             *limited,
             *error_pages(504),
             directive("error_page", 502, "@portico_down", why="no worker took the request"),
-            *limits(site, place),
+            *limits(web),
             *settings,
-            pass_to_app(site),
+            pass_to_app(web),
         ],
     )  # fmt: skip
 
 
-def spa_locations(site: Site, place: Place, headers: list[Directive]) -> list[Directive]:
+def spa_locations(web: Web, headers: list[Directive]) -> list[Directive]:
     """Gives the page where the app has none."""
-    if not site.spa:
+    if not web.site.spa:
         return []
-    cause, root = site.cause("spa"), literal(site.spa, site.cause("spa"))
+    cause, root = web.site.cause("spa"), literal(web.site.spa, web.site.cause("spa"))
     return [
         block(
             "location", "@portico_spa", why="the single-page app's page, which reads the address itself", cause=cause,
             of=[
                 directive("root", root, why="what the build wrote", cause=cause),
-                *(_safe(place, root, cause) if site.reader.user else []),
+                *(_safe(web.place, root, cause) if web.site.reader.user else []),
                 directive("charset", "utf-8", why="browsers are told so"),
                 *headers,
                 directive("add_header", "Cache-Control", "no-cache", why="it names files of the release"),

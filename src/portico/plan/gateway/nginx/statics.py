@@ -17,8 +17,9 @@ from portico.plan.model import Packed
 from portico.plan.notes.guarded import own_headers
 from portico.plan.packing import packed
 from portico.plan.paths import Paths
+from portico.plan.web.model import Web
 from portico.site.fingerprints import PATTERN, SOURCES
-from portico.site.model import RootFile, Site, StaticFolder
+from portico.site.model import RootFile, StaticFolder
 
 FOREVER = "public, max-age=31536000, immutable"
 _BEFORE = "/-/before"
@@ -39,31 +40,29 @@ _NOT_MODIFIED = "https://www.rfc-editor.org/rfc/rfc9110#section-15.4.5"
 _LIFE = "https://www.rfc-editor.org/rfc/rfc8246.html"
 
 
-def statics(
-    site: Site, place: Place, headers: list[Directive], inside: Mapping[str, list[Directive]]
-) -> list[Directive]:
+def statics(web: Web, headers: list[Directive], inside: Mapping[str, list[Directive]]) -> list[Directive]:
     """One location a folder, two after a release from elsewhere. `headers` are those every location repeats.
 
     `inside` has the locations of routes that come before the files, by the folder's URL.
     """
     made = []
-    for folder in served(site, place):
-        of_folder = _statics(site, place, folder, headers)
+    for folder in served(web):
+        of_folder = _statics(web, folder, headers)
         if routes := inside.get(folder.url):
-            of_folder[0] = _below_routes(site, place, folder, of_folder[0], routes)
+            of_folder[0] = _below_routes(web, folder, of_folder[0], routes)
         made += of_folder
-    made += [_root_file(site, place, file, headers) for file in site.root_files]
-    own = not all(_are_asked(site, place))
+    made += [_root_file(web, file, headers) for file in web.site.root_files]
+    own = not all(_are_asked(web))
     return [*made, _not_allowed(headers)] if own else made
 
 
-def has_asked(site: Site, place: Place) -> bool:
+def has_asked(web: Web) -> bool:
     """Whether some files are the app's where a request does more than read them."""
-    return any(_are_asked(site, place))
+    return any(_are_asked(web))
 
 
-def _are_asked(site: Site, place: Place) -> list[bool]:
-    return [one.is_asked for one in served(site, place)] + [one.is_asked for one in site.root_files]
+def _are_asked(web: Web) -> list[bool]:
+    return [one.is_asked for one in served(web)] + [one.is_asked for one in web.site.root_files]
 
 
 def _not_allowed(headers: list[Directive]) -> Directive:
@@ -98,38 +97,38 @@ def _methods(file: StaticFolder | RootFile) -> Directive:
     )  # fmt: skip
 
 
-def served(site: Site, place: Place) -> list[StaticFolder]:
+def served(web: Web) -> list[StaticFolder]:
     """The folders nginx can read and name; any other is left to the app, unless the user asked for it."""
     return [
         folder
-        for folder in site.static
-        if site.is_wanted(folder) or (place.serves(folder.folder) and is_literal(folder.folder))
+        for folder in web.site.static
+        if web.site.is_wanted(folder) or (web.place.serves(folder.folder) and is_literal(folder.folder))
     ]
 
 
-def copies(site: Site, place: Place) -> tuple[Packed, ...]:
+def copies(web: Web) -> tuple[Packed, ...]:
     """The folders whose files have compressed copies, those of the release before among them."""
-    now = {site.prefix + folder.url: folder.folder for folder in served(site, place)}
+    now = {web.site.prefix + folder.url: folder.folder for folder in served(web)}
     before = {
-        f"{_BEFORE}{site.prefix}{folder.url}": site.before[folder.url]
-        for folder in served(site, place)
-        if _has_before(site, folder)
+        f"{_BEFORE}{web.site.prefix}{folder.url}": web.site.before[folder.url]
+        for folder in served(web)
+        if _has_before(web, folder)
     }
-    return packed(place, now | before)
+    return packed(web.place, now | before)
 
 
-def static_maps(site: Site, place: Place) -> list[Directive]:
+def static_maps(web: Web) -> list[Directive]:
     """Variables of static files, at `http` level; none when there are no files."""
-    if not served(site, place) and not site.root_files and not site.spa:
+    if not served(web) and not web.site.root_files and not web.site.spa:
         return []
     why = "what a 304 of a file says of the forms that the file has"
     table = [("default", ""), ("304", "Accept-Encoding")]
-    return [*_lives(site), entries("map", "$status", "$portico_not_modified_vary", table=table, why=why)]
+    return [*_lives(web), entries("map", "$status", "$portico_not_modified_vary", table=table, why=why)]
 
 
-def _lives(site: Site) -> list[Directive]:
+def _lives(web: Web) -> list[Directive]:
     """How long a browser may keep a file."""
-    short, versions = _short_life(site), site.facts.static_versions
+    short, versions = _short_life(web), web.site.facts.static_versions
     made = [
         entries(
             "map", f"$arg_{name}", f"$portico_life_{name}",
@@ -139,8 +138,8 @@ def _lives(site: Site) -> list[Directive]:
         )
         for name, after in zip(versions, ["", *versions], strict=False)
     ]  # fmt: skip
-    exact = [(url, FOREVER) for url in _urls(site, site.hashed)]
-    exact += [(url, short) for url in _urls(site, site.unhashed)]
+    exact = [(url, FOREVER) for url in _urls(web, web.site.hashed)]
+    exact += [(url, short) for url in _urls(web, web.site.unhashed)]
     return [
         *made,
         entries(
@@ -157,54 +156,52 @@ def _lives(site: Site) -> list[Directive]:
     ]  # fmt: skip
 
 
-def _urls(site: Site, urls: Iterable[str]) -> list[str]:
-    return [site.prefix + url for url in sorted(urls) if is_literal(url)]
+def _urls(web: Web, urls: Iterable[str]) -> list[str]:
+    return [web.site.prefix + url for url in sorted(urls) if is_literal(url)]
 
 
-def _short_life(site: Site) -> str:
-    seconds = site.facts.static_max_age
+def _short_life(web: Web) -> str:
+    seconds = web.site.facts.static_max_age
     return f"public, max-age={seconds}" if seconds else "no-cache"
 
 
-def _has_before(site: Site, folder: StaticFolder) -> bool:
-    before = site.before.get(folder.url, folder.folder)
+def _has_before(web: Web, folder: StaticFolder) -> bool:
+    before = web.site.before.get(folder.url, folder.folder)
     return before != folder.folder and is_literal(before)
 
 
-def _statics(site: Site, place: Place, folder: StaticFolder, headers: list[Directive]) -> list[Directive]:
-    url = site.prefix + folder.url
+def _statics(web: Web, folder: StaticFolder, headers: list[Directive]) -> list[Directive]:
+    url = web.site.prefix + folder.url
     why = (
         "nginx sends these files itself, no worker is woken; ^~ keeps any pattern from taking them away, "
         "and both slashes keep /static../ from reading a directory up"
     )
-    if not _has_before(site, folder):
-        return [_location(site, place, folder, url, folder.folder, why, headers, error_pages(404))]
+    if not _has_before(web, folder):
+        return [_location(web, folder, url, folder.folder, why, headers, error_pages(404))]
     missing = directive(
         "error_page", 404, "=", f"{_BEFORE}$uri",
         why="a page of the release before may still ask for a file that only that release has", cause="reload --path",
     )  # fmt: skip
     internal = directive("internal", why="asked for by the location above, never by a client")
     return [
-        _location(site, place, folder, url, folder.folder, why, headers, [missing]),
+        _location(web, folder, url, folder.folder, why, headers, [missing]),
         _location(
-            site, place, folder, _BEFORE + url, site.before[folder.url], "the same folder of the release before",
+            web, folder, _BEFORE + url, web.site.before[folder.url], "the same folder of the release before",
             headers, [internal, *error_pages(404)],
         ),
     ]  # fmt: skip
 
 
-def _below_routes(
-    site: Site, place: Place, folder: StaticFolder, files: Directive, routes: list[Directive]
-) -> Directive:
+def _below_routes(web: Web, folder: StaticFolder, files: Directive, routes: list[Directive]) -> Directive:
     """nginx asks for patterns before it takes a prefix, so these come first: the routes, then what is never sent."""
     *of, never = files.block or ()
     pages = [item for item in of if item.name in ("access_log", "error_page", "log_not_found")]
-    url, why = site.prefix + folder.url, "every other path is a file"
+    url, why = web.site.prefix + folder.url, "every other path is a file"
     return replace(
         files,
         why=f"{files.why}; routes of the app below this URL come first",
         block=(
-            *open_files(site, place),
+            *open_files(web),
             *routes,
             replace(never, block=(*pages, *(never.block or ()))),
             block("location", url, why=why, cause=folder.origin, of=of),
@@ -213,21 +210,21 @@ def _below_routes(
 
 
 def _location(
-    site: Site, place: Place, folder: StaticFolder, url: str, path: str, why: str,
+    web: Web, folder: StaticFolder, url: str, path: str, why: str,
     headers: list[Directive], missing: list[Directive],
 ) -> Directive:  # fmt: skip
     root = literal(path, f"{folder.origin}").rstrip("/") + "/"
-    has_index = folder in site.declared
-    said = [*headers, *_file_headers(site, folder)]
+    has_index = folder in web.site.declared
+    said = [*headers, *_file_headers(web, folder)]
     return block(
         "location", "^~", url,
         why=why,
         cause=folder.origin,
         of=[
             directive("alias", root, why="where the files are", cause=folder.origin),
-            *_safe(place.fence(root), folder.origin),
-            *open_files(site, place),
-            *file_log(Paths.of(place)),
+            *_safe(web.place.fence(root), folder.origin),
+            *open_files(web),
+            *file_log(Paths.of(web.place)),
             *_charset(),
             *said,
             directive("log_not_found", "off", why="a missing file is in the access log already"),
@@ -239,8 +236,8 @@ def _location(
             _methods(folder),
             _varied(),
             no_such_part(),
-            *([] if has_index or place.nginx.clears_headers else [_no_folder()]),
-            *_copy(place, copies(site, place), url, said),
+            *([] if has_index or web.place.nginx.clears_headers else [_no_folder()]),
+            *_copy(web.place, copies(web), url, said),
             block(
                 "location", "~*", _refused(url, has_index=has_index),
                 why="never sent: dotfiles (.git, .env), Python and templates, what editors leave behind"
@@ -291,19 +288,19 @@ def _copy(place: Place, found: tuple[Packed, ...], url: str, said: list[Directiv
     ]  # fmt: skip
 
 
-def _root_file(site: Site, place: Place, file: RootFile, headers: list[Directive]) -> Directive:
+def _root_file(web: Web, file: RootFile, headers: list[Directive]) -> Directive:
     path = literal(file.path, file.origin)
     return block(
-        "location", "=", site.prefix + file.url,
+        "location", "=", web.site.prefix + file.url,
         why="browsers ask for this file at the root, and no route of the app answers it", cause=file.origin,
         of=[
             directive("alias", path, why="where the file is", cause=file.origin),
-            *_safe(place.fence(path.rpartition("/")[0] + "/"), file.origin),
-            *open_files(site, place),
-            *file_log(Paths.of(place)),
+            *_safe(web.place.fence(path.rpartition("/")[0] + "/"), file.origin),
+            *open_files(web),
+            *file_log(Paths.of(web.place)),
             *_charset(),
             *headers,
-            *_file_headers(site, file),
+            *_file_headers(web, file),
             directive("log_not_found", "off", why="a missing file is in the access log already"),
             directive(
                 "error_page", 403, "=404", f"{PREFIX}404.$portico_page",
@@ -333,7 +330,7 @@ def _charset() -> list[Directive]:
     ]
 
 
-def _file_headers(site: Site, file: StaticFolder | RootFile) -> list[Directive]:
+def _file_headers(web: Web, file: StaticFolder | RootFile) -> list[Directive]:
     return [
         directive(
             "add_header", "Cache-Control", file.cache_control or "$portico_life", source=_LIFE,
@@ -350,6 +347,6 @@ def _file_headers(site: Site, file: StaticFolder | RootFile) -> list[Directive]:
                 "add_header", name, value, "always", cause=file.origin,
                 why="the app says this with each of these files, whoever asks: nothing that it says is lost",
             )
-            for name, value in own_headers(site, file)
+            for name, value in own_headers(web, file)
         ),
     ]  # fmt: skip

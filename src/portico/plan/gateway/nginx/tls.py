@@ -11,7 +11,7 @@ from portico.plan.model import Tls
 from portico.plan.paths import Paths
 from portico.plan.security.advisories import AS_OF
 from portico.plan.security.holes import http2_hole
-from portico.site.model import Site
+from portico.plan.web.model import Web
 from portico.values import Address
 
 CHALLENGE = "/.well-known/acme-challenge/"
@@ -40,26 +40,26 @@ def can_speak(build: NginxBuild) -> bool:
     return "http_ssl_module" in build.modules
 
 
-def certified(site: Site, place: Place) -> list[Directive]:
+def certified(web: Web) -> list[Directive]:
     """What a server with the site's certificate begins with, after its `listen` lines."""
-    cause = site.cause("https.mode")
+    cause = web.site.cause("https.mode")
     return [
-        *protocols(site, place),
+        *protocols(web),
         directive(
             "ssl_certificate", Tls.CERTIFICATE, cause=cause,
             why="certificate, chain and key in one file beside this one, so that a renewed one takes their place in "
             "one step (rename), whole or not at all",
         ),
         directive("ssl_certificate_key", Tls.CERTIFICATE, why="the key in the same file: 0600", cause=cause),
-        *_clients(site),
+        *_clients(web),
     ]  # fmt: skip
 
 
-def protocols(site: Site, place: Place) -> list[Directive]:
+def protocols(web: Web) -> list[Directive]:
     """How TLS is spoken; the default server of an address needs it too, since it begins every handshake."""
     return [
-        *spoken(place, site.options.https.profile, site.cause("https.profile")),
-        *_http2(place, site.options.https.http2, site.cause("https.http2")),
+        *spoken(web.place, web.site.options.https.profile, web.site.cause("https.profile")),
+        *_http2(web.place, web.site.options.https.http2, web.site.cause("https.http2")),
     ]
 
 
@@ -150,33 +150,39 @@ def _http2(place: Place, wanted: str, cause: str) -> list[Directive]:
     ]
 
 
-def has_http3(site: Site, place: Place) -> bool:
+def has_http3(web: Web) -> bool:
     """Not beside other sites: an address over UDP belongs to one server. Not with the PROXY protocol: it is for TCP."""
-    return "http_v3_module" in place.nginx.modules and not place.gateway and not site.has_proxy_protocol
+    return (
+        "http_v3_module" in web.place.nginx.modules
+        and not web.place.gateway
+        and not web.site.has_proxy_protocol
+    )
 
 
-def listen_words(site: Site, place: Place) -> list[str]:
+def listen_words(web: Web) -> list[str]:
     """What follows the address of a `listen` line that speaks TLS."""
-    is_old = not place.nginx.since(*_HTTP2_DIRECTIVE_SINCE)
-    return ["ssl", "http2"] if is_old and has_http2(place, site.options.https.http2) else ["ssl"]
+    is_old = not web.place.nginx.since(*_HTTP2_DIRECTIVE_SINCE)
+    return ["ssl", "http2"] if is_old and has_http2(web.place, web.site.options.https.http2) else ["ssl"]
 
 
-def listen_why(site: Site, place: Place) -> str:
+def listen_why(web: Web) -> str:
     """What there is to say of those words; empty where a directive of its own says it."""
-    return "" if place.nginx.since(*_HTTP2_DIRECTIVE_SINCE) else no_http2(place, site.options.https.http2)
+    return (
+        ""
+        if web.place.nginx.since(*_HTTP2_DIRECTIVE_SINCE)
+        else no_http2(web.place, web.site.options.https.http2)
+    )
 
 
-def quic_listen(
-    site: Site, place: Place, addresses: tuple[Address, ...], *, is_default: bool
-) -> list[Directive]:
+def quic_listen(web: Web, addresses: tuple[Address, ...], *, is_default: bool) -> list[Directive]:
     """The same addresses over UDP, where this build speaks HTTP/3."""
-    if not has_http3(site, place):
+    if not has_http3(web):
         return []
     words = ["default_server", "reuseport"] if is_default else []
     return [
         *(
             directive(
-                "listen", str(address), "quic", *words, cause=site.cause("https.listen"),
+                "listen", str(address), "quic", *words, cause=web.site.cause("https.listen"),
                 why="HTTP/3: a lost packet holds up one answer, not all of them",
             )
             for address in addresses
@@ -185,71 +191,71 @@ def quic_listen(
     ]  # fmt: skip
 
 
-def secured_headers(site: Site) -> list[Directive]:
+def secured_headers(web: Web) -> list[Directive]:
     """Headers of every answer over HTTPS."""
-    if not site.has_https or site.options.https.hsts == "off":
+    if not web.site.has_https or web.site.options.https.hsts == "off":
         return []
     return [
         directive(
             "add_header", "Strict-Transport-Security", "$portico_hsts", "always",
             why="browsers come by HTTPS from now on, even to an http:// link; nginx leaves an empty header out",
-            cause=site.cause("https.hsts"), source=_HSTS,
+            cause=web.site.cause("https.hsts"), source=_HSTS,
         )
     ]  # fmt: skip
 
 
-def alternative(site: Site, place: Place) -> list[Directive]:
+def alternative(web: Web) -> list[Directive]:
     """At server level: a location with headers of its own does without, since browsers need to hear it once."""
-    if not site.has_https or not has_http3(site, place):
+    if not web.site.has_https or not has_http3(web):
         return []
     return [
         directive(
-            "add_header", "Alt-Svc", f'h3=":{site.https_listen.port}"; ma=86400', "always",
+            "add_header", "Alt-Svc", f'h3=":{web.site.https_listen.port}"; ma=86400', "always",
             why="tells browsers that HTTP/3 is spoken here, too",
         )
     ]  # fmt: skip
 
 
-def hsts(site: Site) -> list[Directive]:
+def hsts(web: Web) -> list[Directive]:
     """Where the header's value comes from, at `http` level."""
-    if not site.has_https or site.options.https.hsts == "off":
+    if not web.site.has_https or web.site.options.https.hsts == "off":
         return []
     return [
         directive(
-            "include", Tls.HSTS, cause=site.cause("https.hsts"),
+            "include", Tls.HSTS, cause=web.site.cause("https.hsts"),
             why="how long browsers are to insist on HTTPS, in a file of its own: it is written anew when the site has "
             "proven itself",
         )
     ]  # fmt: skip
 
 
-def https_variable(site: Site) -> list[Directive]:
+def https_variable(web: Web) -> list[Directive]:
     """What CGI has called it since 1995, for whoever does not know REQUEST_SCHEME (uWSGI, PHP); nginx's own `$https`
     is the connection's."""
-    if not site.proxies:
+    if not web.site.proxies:
         return []
     return [
         entries(
-            "map", scheme(site), "$portico_https", table=[("default", ""), ("https", "on")],
+            "map", scheme(web), "$portico_https", table=[("default", ""), ("https", "on")],
             why="`on` when the client came by https, as declared above",
         )
     ]  # fmt: skip
 
 
-def challenge(site: Site, place: Place) -> list[Directive]:
+def challenge(web: Web) -> list[Directive]:
     """The authority's question, answered before anything else looks at it."""
-    if site.https_mode == "files":
-        return _others_challenge(site, place)
-    if site.https_mode != "auto" or site.options.https.dns:
+    if web.site.https_mode == "files":
+        return _others_challenge(web)
+    if web.site.https_mode != "auto" or web.site.options.https.dns:
         return []
     return [
         block(
-            "location", "^~", CHALLENGE, cause=site.cause("https.mode"), source=_RFC_CHALLENGE,
+            "location", "^~", CHALLENGE, cause=web.site.cause("https.mode"), source=_RFC_CHALLENGE,
             why="the certificate authority asks here whether the name is ours; no route of the app and no redirect "
             "comes between",
             of=[
-                *let_in(site, anybody=True),
-                directive("root", Paths.of(place).challenges, why="certbot puts the answers there"),
+                *let_in(web, anybody=True),
+                directive("root", Paths.of(web.place).challenges, why="certbot puts the answers there"),
                 directive("default_type", "text/plain", why="a token, not a page"),
                 directive("try_files", "$uri", "=404", why="only what certbot put there"),
             ],
@@ -257,46 +263,46 @@ def challenge(site: Site, place: Place) -> list[Directive]:
     ]  # fmt: skip
 
 
-def _others_challenge(site: Site, place: Place) -> list[Directive]:
+def _others_challenge(web: Web) -> list[Directive]:
     """The same for a certbot of the user's; a challenge that it put elsewhere is the app's, as any other path."""
-    if site.proxies:
+    if web.site.proxies:
         return []  # what a proxy sends on has no other way than to the app
-    cause = site.cause("https.mode")
+    cause = web.site.cause("https.mode")
     return [
         block(
             "location", "^~", CHALLENGE, cause=cause, source=_RFC_CHALLENGE,
             why="an ACME client beside Portico may put its answers there (certbot --webroot), whatever the "
             "certificate is like",
             of=[
-                *let_in(site, anybody=True),
-                directive("root", Paths.of(place).challenges, why="its --webroot-path"),
+                *let_in(web, anybody=True),
+                directive("root", Paths.of(web.place).challenges, why="its --webroot-path"),
                 directive("default_type", "text/plain", why="a token, not a page"),
                 directive("try_files", "$uri", "@portico_to_https", why="what is not there is asked of the app"),
             ],
         ),
-        block("location", "@portico_to_https", why="as every other path", cause=cause, of=[to_https(site)]),
+        block("location", "@portico_to_https", why="as every other path", cause=cause, of=[to_https(web)]),
     ]  # fmt: skip
 
 
-def to_https(site: Site) -> Directive:
+def to_https(web: Web) -> Directive:
     """The one place where plain HTTP is sent on."""
     return directive(
-        "return", 308, f"https://$host{https_port(site)}$request_uri", cause=site.cause("https.mode"),
+        "return", 308, f"https://$host{https_port(web)}$request_uri", cause=web.site.cause("https.mode"),
         why="to the same address by HTTPS; 308 keeps a POST a POST",
     )  # fmt: skip
 
 
-def insecure(site: Site) -> Directive:
+def insecure(web: Web) -> Directive:
     """The same at server level, for a server that also answers a proxy which speaks HTTPS itself."""
     return block(
         "if", "($portico_insecure)", why="the client did not come by HTTPS, says whoever is trusted to",
-        cause=site.cause("https.mode"), of=[to_https(site)],
+        cause=web.site.cause("https.mode"), of=[to_https(web)],
     )  # fmt: skip
 
 
-def variables(site: Site) -> list[Directive]:
+def variables(web: Web) -> list[Directive]:
     """What the servers above look at, at `http` level."""
-    if not site.has_https or not site.proxies:
+    if not web.site.has_https or not web.site.proxies:
         return []
     rows = [
         ("default", "0"),
@@ -306,25 +312,25 @@ def variables(site: Site) -> list[Directive]:
     ]
     return [
         entries(
-            "map", f"{scheme(site)}:$request_uri", "$portico_insecure", table=rows, cause=site.cause("https.mode"),
+            "map", f"{scheme(web)}:$request_uri", "$portico_insecure", table=rows, cause=web.site.cause("https.mode"),
             why="1 for what is to be asked by HTTPS: all but the authority's challenge and the health path",
         )
     ]  # fmt: skip
 
 
-def _clients(site: Site) -> list[Directive]:
-    path = site.options.https.client_ca
+def _clients(web: Web) -> list[Directive]:
+    path = web.site.options.https.client_ca
     if not path:
         return []
-    cause = site.cause("https.client_ca")
-    is_strict = site.options.https.client_verify == "required"
+    cause = web.site.cause("https.client_ca")
+    is_strict = web.site.options.https.client_verify == "required"
     return [
         directive(
-            "ssl_client_certificate", literal(site.path(path), cause), cause=cause,
+            "ssl_client_certificate", literal(web.site.path(path), cause), cause=cause,
             why="who may sign the certificates of clients",
         ),
         directive(
-            "ssl_verify_client", "on" if is_strict else "optional", cause=site.cause("https.client_verify"),
+            "ssl_verify_client", "on" if is_strict else "optional", cause=web.site.cause("https.client_verify"),
             why="nobody gets in without a certificate" if is_strict else "the app decides: it reads SSL_CLIENT_VERIFY",
         ),
         directive("ssl_verify_depth", 2, why="also through an intermediate authority", cause=cause),

@@ -8,40 +8,40 @@ from __future__ import annotations
 
 from portico.plan.gateway.nginx.conf import Directive, entries
 from portico.plan.tracing import is_workers
-from portico.site.model import Site
+from portico.plan.web.model import Web
 
 SPEC = "https://www.w3.org/TR/trace-context/"
 
 
-def told_to_worker(site: Site) -> list[tuple[str, str, str]]:
+def told_to_worker(web: Web) -> list[tuple[str, str, str]]:
     """The parameter that Portico's worker needs, its value and why."""
-    if not (site.is_traced and is_workers(site) and site.has_http_proxies):
+    if not (web.site.is_traced and is_workers(web.site) and web.site.has_http_proxies):
         return []
     return [
         ("PORTICO_BEHIND", "$portico_behind", "the worker goes on with the trace of a declared proxy only")
     ]
 
 
-def context(site: Site) -> list[tuple[str, str, str]]:
+def context(web: Web) -> list[tuple[str, str, str]]:
     """The two headers for whoever else answers, their values and why."""
-    if not site.is_traced or is_workers(site):
+    if not web.site.is_traced or is_workers(web.site):
         return []
-    parent, state = ("$portico_traceparent", "$portico_tracestate") if site.has_http_proxies else ("", "")
+    parent, state = ("$portico_traceparent", "$portico_tracestate") if web.site.has_http_proxies else ("", "")
     return [
         ("traceparent", parent, "a trace goes on that a declared proxy began; a stranger's is not passed on"),
         ("tracestate", state, "belongs to a trace that goes on"),
     ]
 
 
-def tracing_maps(site: Site) -> list[Directive]:
+def tracing_maps(web: Web) -> list[Directive]:
     """Their variables, at http level."""
-    if not (context(site) and site.has_http_proxies):
+    if not (context(web) and web.site.has_http_proxies):
         return []
     why = "what a declared proxy says of the trace; what anybody else says is nothing"
     return [
         entries(
             "map", "$portico_behind", f"$portico_{name}", table=[("default", ""), ("1", f"$http_{name}")],
-            why=why, cause=site.cause("tracing.endpoint"),
+            why=why, cause=web.site.cause("tracing.endpoint"),
         )
         for name in ("traceparent", "tracestate")
     ]  # fmt: skip

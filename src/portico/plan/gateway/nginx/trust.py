@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import lru_cache
 
 from portico.plan.gateway.nginx.conf import Directive, block, directive, entries
+from portico.plan.web.model import Web
 from portico.proxy_headers import FAMILIES, OF_PROXY, kind, named
-from portico.site.model import Site
 from portico.site.proxies import KNOWN_PROXIES, SHARED
 
 BELIEVED_BY_LIBRARIES = (
@@ -22,84 +22,84 @@ WHO_SENT = "X-Portico-Proxy"
 """Tells Portico's workers whether a declared proxy sent the request; the value is that of `sender`."""
 
 
-def is_fenced(site: Site) -> bool:
+def is_fenced(web: Web) -> bool:
     """Whether nobody but Portico's own workers answers: they remove whole families of headers themselves."""
-    return site.has_app and not site.servers and site.options.workers.server == "gunicorn"
+    return web.site.has_app and not web.site.servers and web.site.options.workers.server == "gunicorn"
 
 
-def blanked(site: Site) -> tuple[str, ...]:
+def blanked(web: Web) -> tuple[str, ...]:
     """The headers of a client that never reach the app."""
-    own = set(map(str.lower, site.options.client_headers))
-    names = tuple(name for name in _unsaid(site) if name.lower() not in own)
+    own = set(map(str.lower, web.site.options.client_headers))
+    names = tuple(name for name in _unsaid(web) if name.lower() not in own)
     # Portico's own worker takes the header of a trace out itself; it means nothing to anybody else.
-    return names if site.has_app and site.options.workers.server == "gunicorn" else (*names, TRACE)
+    return names if web.site.has_app and web.site.options.workers.server == "gunicorn" else (*names, TRACE)
 
 
-def of_proxy(site: Site) -> list[tuple[str, str]]:
+def of_proxy(web: Web) -> list[tuple[str, str]]:
     """The headers that reach the app from a declared proxy only, and nginx's variables of their values."""
-    if is_fenced(site) or not site.proxies:
+    if is_fenced(web) or not web.site.proxies:
         return []
-    own = set(map(str.lower, site.options.client_headers))
-    names = named(site.believed & set(OF_PROXY))
+    own = set(map(str.lower, web.site.options.client_headers))
+    names = named(web.site.believed & set(OF_PROXY))
     return [(name, _said(name)) for name in names if name.lower() not in own]
 
 
-def sender(site: Site) -> str:
+def sender(web: Web) -> str:
     """The variable that is 1 when a declared proxy sent the request, 2 for one that many share, and else 0."""
-    return "$portico_proxy" if _shared(site) else "$portico_behind"
+    return "$portico_proxy" if _shared(web) else "$portico_behind"
 
 
-def trust(site: Site) -> list[Directive]:
+def trust(web: Web) -> list[Directive]:
     """Client address and scheme, as variables that the log and the app are given."""
-    nets = ranges(site)
+    nets = ranges(web)
     if not nets:
         return []
     return [
-        *_real_ip(site, nets), *_behind(site, nets), _scheme_of_proxy(site), *_said_by_proxy(site),
-        *_strangers(site),
+        *_real_ip(web, nets), *_behind(web, nets), _scheme_of_proxy(web), *_said_by_proxy(web),
+        *_strangers(web),
     ]  # fmt: skip
 
 
-def listen_words(site: Site) -> list[str]:
+def listen_words(web: Web) -> list[str]:
     """What every `listen` line of the site's TCP addresses says besides."""
-    return ["proxy_protocol"] if site.has_proxy_protocol else []
+    return ["proxy_protocol"] if web.site.has_proxy_protocol else []
 
 
-def listen_why(site: Site) -> str:
+def listen_why(web: Web) -> str:
     """What there is to say of those words."""
     return (
         "every connection begins with the client's address (PROXY protocol)"
-        if site.has_proxy_protocol
+        if web.site.has_proxy_protocol
         else ""
     )
 
 
-def ranges(site: Site) -> list[str]:
+def ranges(web: Web) -> list[str]:
     """The networks of the declared proxies."""
-    return [net for entry in site.proxies for net in KNOWN_PROXIES.get(entry, (entry,))]
+    return [net for entry in web.site.proxies for net in KNOWN_PROXIES.get(entry, (entry,))]
 
 
-def scheme(site: Site) -> str:
+def scheme(web: Web) -> str:
     """The client's scheme: a map's where a proxy may say it, the connection's own, or the only one there is.
 
     Own directives may listen for TLS, too.
     """
-    if site.proxies:
+    if web.site.proxies:
         return "$portico_scheme"
-    is_plain = not site.has_https and not any("listen" in one.text for one in site.nginx_server)
+    is_plain = not web.site.has_https and not any("listen" in one.text for one in web.site.nginx_server)
     return "http" if is_plain else "$scheme"
 
 
-def https(site: Site) -> str:
+def https(web: Web) -> str:
     """The variable that is `on` when the client came by https."""
-    return "$portico_https" if site.proxies else "$https"
+    return "$portico_https" if web.site.proxies else "$https"
 
 
-def refuse_strangers(site: Site) -> list[Directive]:
+def refuse_strangers(web: Web) -> list[Directive]:
     """What a node does with who is no gateway of its own, at server level."""
-    if not site.options.node.gateways:
+    if not web.site.options.node.gateways:
         return []
-    cause = site.cause("node.gateways")
+    cause = web.site.cause("node.gateways")
     why = "this host answers its gateways only: anybody else's connection is closed without a word"
     return [
         block(
@@ -109,36 +109,38 @@ def refuse_strangers(site: Site) -> list[Directive]:
     ]  # fmt: skip
 
 
-def _unsaid(site: Site) -> tuple[str, ...]:
+def _unsaid(web: Web) -> tuple[str, ...]:
     """Those whose value is nobody's to say."""
-    if is_fenced(site):
-        return tuple(name for name in BELIEVED_BY_LIBRARIES if kind(name) not in site.believed)
-    said = site.believed & set(OF_PROXY)
+    if is_fenced(web):
+        return tuple(name for name in BELIEVED_BY_LIBRARIES if kind(name) not in web.site.believed)
+    said = web.site.believed & set(OF_PROXY)
     return named([one.kind for one in FAMILIES if one.kind not in said])
 
 
-def _strangers(site: Site) -> list[Directive]:
-    gateways = site.options.node.gateways
+def _strangers(web: Web) -> list[Directive]:
+    gateways = web.site.options.node.gateways
     if not gateways:
         return []
     # Portico itself asks whether the node is well, from this machine.
-    own = dict.fromkeys(("127.0.0.1", "::1", *([] if site.listen.is_wildcard else [site.listen.host])))
+    own = dict.fromkeys(
+        ("127.0.0.1", "::1", *([] if web.site.listen.is_wildcard else [web.site.listen.host]))
+    )
     return [
         entries(
             "geo", "$realip_remote_addr", "$portico_stranger",
             table=[("default", "1"), *((net, "0") for net in (*own, *gateways))],
             why="1 when the connection comes neither from a gateway nor from this machine",
-            cause=site.cause("node.gateways"),
+            cause=web.site.cause("node.gateways"),
         )
     ]  # fmt: skip
 
 
-def _cause(site: Site) -> str:
-    return site.cause("node.gateways" if site.options.node.gateways else "behind")
+def _cause(web: Web) -> str:
+    return web.site.cause("node.gateways" if web.site.options.node.gateways else "behind")
 
 
-def _real_ip(site: Site, ranges: list[str]) -> list[Directive]:
-    cause = _cause(site)
+def _real_ip(web: Web, ranges: list[str]) -> list[Directive]:
+    cause = _cause(web)
     return [
         *(
             directive(
@@ -147,22 +149,22 @@ def _real_ip(site: Site, ranges: list[str]) -> list[Directive]:
             )
             for net in ranges
         ),
-        *(_in_first_line(site) if site.has_proxy_protocol else _in_header(site)),
+        *(_in_first_line(web) if web.site.has_proxy_protocol else _in_header(web)),
     ]  # fmt: skip
 
 
-def _in_first_line(site: Site) -> list[Directive]:
+def _in_first_line(web: Web) -> list[Directive]:
     return [
         directive(
-            "real_ip_header", "proxy_protocol", cause=site.cause("behind_protocol"),
+            "real_ip_header", "proxy_protocol", cause=web.site.cause("behind_protocol"),
             why="those proxies name the client before its first byte; what anybody else names there counts for nothing",
         )
     ]  # fmt: skip
 
 
-def _in_header(site: Site) -> list[Directive]:
-    cause = _cause(site)
-    header = "CF-Connecting-IP" if site.proxies == ["cloudflare"] else "X-Forwarded-For"
+def _in_header(web: Web) -> list[Directive]:
+    cause = _cause(web)
+    header = "CF-Connecting-IP" if web.site.proxies == ["cloudflare"] else "X-Forwarded-For"
     return [
         directive(
             "real_ip_header", header, why="where those proxies name the client", cause=cause
@@ -176,13 +178,13 @@ def _in_header(site: Site) -> list[Directive]:
     ]  # fmt: skip
 
 
-def _shared(site: Site) -> list[str]:
+def _shared(web: Web) -> list[str]:
     """The ranges of known proxies that anybody can send requests through, as a customer of the same company."""
-    return [net for entry in site.proxies if entry in SHARED for net in KNOWN_PROXIES[entry]]
+    return [net for entry in web.site.proxies if entry in SHARED for net in KNOWN_PROXIES[entry]]
 
 
-def _behind(site: Site, ranges: list[str]) -> list[Directive]:
-    cause, shared = _cause(site), set(_shared(site))
+def _behind(web: Web, ranges: list[str]) -> list[Directive]:
+    cause, shared = _cause(web), set(_shared(web))
     made = [
         entries(
             "geo", "$realip_remote_addr", "$portico_behind",
@@ -201,7 +203,7 @@ def _behind(site: Site, ranges: list[str]) -> list[Directive]:
     return made
 
 
-def _scheme_of_proxy(site: Site) -> Directive:
+def _scheme_of_proxy(web: Web) -> Directive:
     """Of a list the entry of the nearest proxy counts, which is the last; a WebSocket's scheme is that of its page."""
     last = "^1:(?:.*,)?[ \\t]*"
     rows = [
@@ -212,13 +214,13 @@ def _scheme_of_proxy(site: Site) -> Directive:
     ]
     return entries(
         "map", "$portico_behind:$http_x_forwarded_proto", "$portico_scheme",
-        table=[*(rows if "scheme" in site.believed else []), ("default", "$scheme")],
-        why="only a trusted proxy may say that the client used https", cause=_cause(site),
+        table=[*(rows if "scheme" in web.site.believed else []), ("default", "$scheme")],
+        why="only a trusted proxy may say that the client used https", cause=_cause(web),
     )  # fmt: skip
 
 
-def _said_by_proxy(site: Site) -> list[Directive]:
-    return list(_said_maps(tuple(name for name, _ in of_proxy(site)), sender(site), _cause(site)))
+def _said_by_proxy(web: Web) -> list[Directive]:
+    return list(_said_maps(tuple(name for name, _ in of_proxy(web)), sender(web), _cause(web)))
 
 
 @lru_cache(8)

@@ -7,7 +7,7 @@ from portico.place.model import Place
 from portico.plan.gateway.nginx.conf import Directive, block, directive, render
 from portico.plan.model import Line, Upstream, UpstreamServer
 from portico.plan.paths import Paths
-from portico.site.model import Site
+from portico.plan.web.model import Web
 from portico.site.server import Server
 
 UPSTREAM = "portico_app"
@@ -20,11 +20,11 @@ only other server away; with three or more, one less costs little. A judgement; 
 _FAIL_SECONDS = 10
 
 
-def upstream(site: Site, place: Place) -> Directive:
+def upstream(web: Web) -> Directive:
     """The upstream block."""
-    if not site.servers:
-        return block("upstream", UPSTREAM, why="the app server", cause="D3", of=_lanes(Paths.of(place)))
-    cause = site.cause("upstream.servers")
+    if not web.site.servers:
+        return block("upstream", UPSTREAM, why="the app server", cause="D3", of=_lanes(Paths.of(web.place)))
+    cause = web.site.cause("upstream.servers")
     return block(
         "upstream", UPSTREAM, why="the servers that requests are shared among", cause=cause,
         of=[
@@ -32,72 +32,76 @@ def upstream(site: Site, place: Place) -> Directive:
                 "zone", UPSTREAM, "256k",
                 why="nginx's workers count requests and failures of a server together", cause=cause,
             ),
-            *_method(site),
+            *_method(web),
             directive(
                 "include", Upstream.FILE, why="the servers, in a file of their own: it is written anew when one is "
                 "taken out or brought back", cause=cause,
             ),
-            *_sticky(site),
+            *_sticky(web),
         ],
     )  # fmt: skip
 
 
-def resolver(site: Site, place: Place) -> list[Directive]:
+def resolver(web: Web) -> list[Directive]:
     """Who is asked where the servers are, while nginx runs."""
-    if not any(_is_followed(server, place) for server in site.servers):
+    if not any(_is_followed(server, web.place) for server in web.site.servers):
         return []
-    ask = site.options.upstream.resolver or place.resolvers
+    ask = web.site.options.upstream.resolver or web.place.resolvers
     return [
         directive(
-            "resolver", *ask, *([] if place.has_ipv6 else ["ipv6=off"]),
+            "resolver", *ask, *([] if web.place.has_ipv6 else ["ipv6=off"]),
             why="servers given by name are looked up again whenever the answer has expired",
-            cause=site.cause("upstream.resolver"),
+            cause=web.site.cause("upstream.resolver"),
         )
     ]  # fmt: skip
 
 
-def planned(site: Site, place: Place) -> Upstream | None:
+def planned(web: Web) -> Upstream | None:
     """The servers as values, for the file that lists them and for who asks them."""
-    if not site.servers:
+    if not web.site.servers:
         return None
-    options = site.options.upstream
+    options = web.site.options.upstream
     return Upstream(
-        servers=tuple(_planned(server, site, place) for server in site.servers),
+        servers=tuple(_planned(server, web) for server in web.site.servers),
         check_seconds=options.check,
-        path=options.check_path or site.prefix + site.options.health,
-        tls_name=tls_name(site),
-        ca=ca_file(site, place),
+        path=options.check_path or web.site.prefix + web.site.options.health,
+        tls_name=tls_name(web),
+        ca=ca_file(web),
     )
 
 
-def impossible(site: Site, place: Place) -> list[Problem]:
+def impossible(web: Web) -> list[Problem]:
     """What this site or this build of nginx cannot do."""
-    if not site.servers:
+    if not web.site.servers:
         return []
-    return [*_mixed(site), *beyond(site, place), *_untrusted(site, place)]
+    return [*_mixed(web), *beyond(web), *_untrusted(web)]
 
 
-def notes(site: Site, place: Place) -> list[str]:
+def notes(web: Web) -> list[str]:
     """What people should know about these servers."""
-    options = site.options.upstream
-    if not site.servers and (options.method != "round_robin" or options.sticky):
+    options = web.site.options.upstream
+    if not web.site.servers and (options.method != "round_robin" or options.sticky):
         return ["upstream.method and upstream.sticky choose among upstream.servers, and there are none"]
-    names = [server.host for server in site.servers if server.has_name and not _is_followed(server, place)]
+    names = [
+        server.host for server in web.site.servers if server.has_name and not _is_followed(server, web.place)
+    ]
     if not names:
         return []
-    return [f"looked up only when nginx starts or reloads: {', '.join(names)} ({_why_not_followed(place)})"]
+    return [
+        f"looked up only when nginx starts or reloads: {', '.join(names)} ({_why_not_followed(web.place)})"
+    ]
 
 
-def tls_name(site: Site) -> str:
+def tls_name(web: Web) -> str:
     """The name that https servers must prove."""
-    hosts = [server.host for server in site.servers if server.protocol == "https" and server.host]
-    return site.options.upstream.tls_name or (hosts[0].strip("[]") if hosts else "")
+    hosts = [server.host for server in web.site.servers if server.protocol == "https" and server.host]
+    return web.site.options.upstream.tls_name or (hosts[0].strip("[]") if hosts else "")
 
 
-def ca_file(site: Site, place: Place) -> str:
+def ca_file(web: Web) -> str:
     """Who may sign for them."""
-    ca = site.options.upstream.ca
-    return f"{site.directory}/{ca}" if ca and not ca.startswith("/") else ca or place.ca_file
+    ca = web.site.options.upstream.ca
+    return f"{web.site.directory}/{ca}" if ca and not ca.startswith("/") else ca or web.place.ca_file
 
 
 def _lanes(paths: Paths) -> list[Directive]:
@@ -114,14 +118,14 @@ def _lanes(paths: Paths) -> list[Directive]:
     ]
 
 
-def _method(site: Site) -> list[Directive]:
-    method = site.options.upstream.method
+def _method(web: Web) -> list[Directive]:
+    method = web.site.options.upstream.method
     words: dict[str, tuple[tuple[str, ...], str]] = {
         "least_conn": (("least_conn",), "the server with the fewest requests in hand gets the next"),
         "least_time": (("least_time", "header"), "the server that is fastest to answer gets the next"),
         "ip_hash": (("ip_hash",), "a client's address chooses its server, and keeps it"),
         "hash": (
-            ("hash", site.options.upstream.hash_key, "consistent"),
+            ("hash", web.site.options.upstream.hash_key, "consistent"),
             "what is asked chooses the server; one that leaves moves only its own share",
         ),
         "random_two": (
@@ -132,42 +136,42 @@ def _method(site: Site) -> list[Directive]:
     if method not in words:
         return []
     (name, *args), why = words[method]
-    return [directive(name, *args, why=why, cause=site.cause("upstream.method"))]
+    return [directive(name, *args, why=why, cause=web.site.cause("upstream.method"))]
 
 
-def _sticky(site: Site) -> list[Directive]:
-    name = site.options.upstream.sticky
+def _sticky(web: Web) -> list[Directive]:
+    name = web.site.options.upstream.sticky
     if not name:
         return []
     why = (
         "brings a client back to the server that answered it first, by a cookie; when that is out, to another"
     )
     words = ("cookie", name, "path=/", "httponly", "samesite=lax")
-    return [directive("sticky", *words, why=why, cause=site.cause("upstream.sticky"))]
+    return [directive("sticky", *words, why=why, cause=web.site.cause("upstream.sticky"))]
 
 
-def _planned(server: Server, site: Site, place: Place) -> UpstreamServer:
-    address = f"unix:{Paths.of(place).socket}" if server.is_app else server.address
+def _planned(server: Server, web: Web) -> UpstreamServer:
+    address = f"unix:{Paths.of(web.place).socket}" if server.is_app else server.address
     return UpstreamServer(
         name=server.name,
-        protocol=site.protocol,
+        protocol=web.site.protocol,
         address=address,
-        up=_line(server, address, site, place, out=False),
-        out=_line(server, address, site, place, out=True),
+        up=_line(server, address, web, out=False),
+        out=_line(server, address, web, out=True),
     )
 
 
-def _line(server: Server, address: str, site: Site, place: Place, *, out: bool) -> Line:
-    number = len(site.servers)
+def _line(server: Server, address: str, web: Web, *, out: bool) -> Line:
+    number = len(web.site.servers)
     fails = _FAILS.get(number, _FAILS_OF_MANY)
     words = [address, *([f"weight={server.weight}"] if server.weight > 1 else []), f"max_fails={fails}"]
     words += [f"fail_timeout={_FAIL_SECONDS}s"] if fails else []
     words += ["backup"] if server.is_backup else []
-    words += ["resolve"] if _is_followed(server, place) else []
+    words += ["resolve"] if _is_followed(server, web.place) else []
     why = "taken out: it gets no request" if out else _why(server, fails)
     made = directive(
         "server", *words, *(["down"] if out else []),
-        why=why, source=_SERVER, cause=site.cause("upstream.servers"),
+        why=why, source=_SERVER, cause=web.site.cause("upstream.servers"),
     )  # fmt: skip
     (line,) = render([made])
     return line
@@ -193,15 +197,15 @@ def _why_not_followed(place: Place, host: str = "") -> str:
     return "/etc/hosts knows them" if not host or host in place.known_hosts else ""
 
 
-def _mixed(site: Site) -> list[Problem]:
-    others = {server.protocol for server in site.servers if not server.is_app} - {site.protocol}
+def _mixed(web: Web) -> list[Problem]:
+    others = {server.protocol for server in web.site.servers if not server.is_app} - {web.site.protocol}
     if not others:
         return []
-    where, (other,) = site.cause("upstream.servers"), others
+    where, (other,) = web.site.cause("upstream.servers"), others
     return [
         Problem(
             where,
-            f'"app" is reached by {site.protocol} and the other servers by {other}; nginx speaks one protocol to '
+            f'"app" is reached by {web.site.protocol} and the other servers by {other}; nginx speaks one protocol to '
             "an upstream",
             "name servers of the same protocol, or leave out one or the other:\n"
             "a WSGI app here shares with uwsgi:// servers, an ASGI app with http servers;\n"
@@ -210,16 +214,16 @@ def _mixed(site: Site) -> list[Problem]:
     ]
 
 
-def beyond(site: Site, place: Place) -> list[Problem]:
+def beyond(web: Web) -> list[Problem]:
     """What this build is too old for."""
-    options, nginx = site.options.upstream, place.nginx
+    options, nginx = web.site.options.upstream, web.place.nginx
     wanted = [
         ("upstream.method", options.method == "least_time", "least_time", (1, 31, 0), "least_conn"),
         ("upstream.sticky", bool(options.sticky), "sticky", (1, 29, 6), 'method = "ip_hash"'),
     ]
     return [
         Problem(
-            site.cause(key),
+            web.site.cause(key),
             f"{what} is in nginx Plus and, since {'.'.join(map(str, since))}, in open-source nginx; "
             f"this is {nginx.number}",
             f"use {instead}, or leave --nginx out: Portico then takes one that can, at least its own (embedded)",
@@ -229,14 +233,16 @@ def beyond(site: Site, place: Place) -> list[Problem]:
     ]
 
 
-def _untrusted(site: Site, place: Place) -> list[Problem]:
-    if site.protocol == "https" and not ca_file(site, place):
+def _untrusted(web: Web) -> list[Problem]:
+    if web.site.protocol == "https" and not ca_file(web):
         what = "this system has no list of certificates to trust, so https servers cannot prove who they are"
         return [
-            Problem(site.cause("upstream.ca"), what, "name the file of those that sign theirs: upstream.ca")
+            Problem(
+                web.site.cause("upstream.ca"), what, "name the file of those that sign theirs: upstream.ca"
+            )
         ]
-    names = [server for server in site.servers if _is_followed(server, place)]
-    if names and not (site.options.upstream.resolver or place.resolvers):
+    names = [server for server in web.site.servers if _is_followed(server, web.place)]
+    if names and not (web.site.options.upstream.resolver or web.place.resolvers):
         what = f"nobody can be asked where {names[0].host} is: /etc/resolv.conf names no server"
-        return [Problem(site.cause("upstream.resolver"), what, "name one in upstream.resolver")]
+        return [Problem(web.site.cause("upstream.resolver"), what, "name one in upstream.resolver")]
     return []

@@ -14,7 +14,7 @@ from portico.plan.gateway.nginx.host_header import path_seen, prefix_seen
 from portico.plan.gateway.nginx.tracing import SPEC, context, told_to_worker
 from portico.plan.gateway.nginx.trust import blanked, https, is_fenced, of_proxy, scheme, sender
 from portico.plan.gateway.nginx.upstream import UPSTREAM
-from portico.site.model import Site
+from portico.plan.web.model import Web
 
 _WSGI = "https://peps.python.org/pep-3333/#environ-variables"
 _FASTCGI = "https://nginx.org/en/docs/http/ngx_http_fastcgi_module.html#fastcgi_param"
@@ -37,9 +37,9 @@ LAST = "PORTICO_MSEC"
 """The last variable that nginx sets: Portico's worker knows by it where the client's headers begin."""
 
 
-def pass_to_app(site: Site) -> Directive:
+def pass_to_app(web: Web) -> Directive:
     """Hands a location's requests to the app server."""
-    if site.protocol == "fastcgi":
+    if web.site.protocol == "fastcgi":
         return directive("fastcgi_pass", UPSTREAM, why="the servers, by FastCGI", cause="D1")
     return directive(
         "uwsgi_pass", UPSTREAM,
@@ -49,40 +49,40 @@ def pass_to_app(site: Site) -> Directive:
     )  # fmt: skip
 
 
-def told(site: Site, host: str, path: str) -> list[Directive]:
+def told(web: Web, host: str, path: str) -> list[Directive]:
     """The environ, parameter by parameter. `path` replaces the client's where it is given."""
-    made = [*_request(site, path, host), *_identity(site, host, site.prefix if path else prefix_seen(site))]
+    made = [*_request(web, path, host), *_identity(web, host, web.site.prefix if path else prefix_seen(web))]
     if not path:
         made += [
-            *_client_certificate(site), *_blanked(blanked(site)), *_of_proxy(site), *_route(site), *_trace(site),
+            *_client_certificate(web), *_blanked(blanked(web)), *_of_proxy(web), *_route(web), *_trace(web),
         ]  # fmt: skip
-    return _in_dialect(site, made)
+    return _in_dialect(web, made)
 
 
-def last(site: Site) -> list[Directive]:
+def last(web: Web) -> list[Directive]:
     """The variable that stands behind all others, those of the user's own directives too."""
     why = "when nginx passed the request on: the worker tells the time in the queue"
-    return _in_dialect(site, [_param(LAST, "$msec", why)])
+    return _in_dialect(web, [_param(LAST, "$msec", why)])
 
 
-def _in_dialect(site: Site, made: list[Directive]) -> list[Directive]:
-    if site.protocol != "fastcgi":
+def _in_dialect(web: Web, made: list[Directive]) -> list[Directive]:
+    if web.site.protocol != "fastcgi":
         return made
     return [replace(item, name="fastcgi_param", source=_FASTCGI) for item in made]
 
 
-def _of_proxy(site: Site) -> list[Directive]:
+def _of_proxy(web: Web) -> list[Directive]:
     """What a declared proxy says of the client, or what Portico's worker needs to decide it."""
-    cause = site.cause("behind")
-    if is_fenced(site) and site.proxies:
+    cause = web.site.cause("behind")
+    if is_fenced(web) and web.site.proxies:
         why = "the worker removes what only a declared proxy may say of a client"
-        return [_param("PORTICO_PROXY", sender(site), why, cause)]
+        return [_param("PORTICO_PROXY", sender(web), why, cause)]
     return [
         directive(
             "uwsgi_param", _variable(name), value, "if_not_empty", cause=cause, source=_FORWARDED,
             why=f"{name} reaches the app from a declared proxy only",
         )
-        for name, value in of_proxy(site)
+        for name, value in of_proxy(web)
     ]  # fmt: skip
 
 
@@ -90,40 +90,42 @@ def _variable(header: str) -> str:
     return "HTTP_" + header.upper().replace("-", "_")
 
 
-def has_deadlines(site: Site) -> bool:
+def has_deadlines(web: Web) -> bool:
     """Whether some route has a time of its own that the worker must hear of."""
-    return site.protocol == "uwsgi" and any(item.edge.timeout or item.edge.stream for item in site.routed)
+    return web.site.protocol == "uwsgi" and any(
+        item.edge.timeout or item.edge.stream for item in web.site.routed
+    )
 
 
-def has_streams(site: Site) -> bool:
+def has_streams(web: Web) -> bool:
     """Whether some route's requests last, which the worker must know to keep its threads for the others."""
-    return site.protocol == "uwsgi" and any(item.edge.stream for item in site.routed)
+    return web.site.protocol == "uwsgi" and any(item.edge.stream for item in web.site.routed)
 
 
-def has_uploads(site: Site) -> bool:
+def has_uploads(web: Web) -> bool:
     """Whether some route's uploads are handed over as files."""
-    return site.protocol == "uwsgi" and any(item.edge.upload_to_file for item in site.routed)
+    return web.site.protocol == "uwsgi" and any(item.edge.upload_to_file for item in web.site.routed)
 
 
-def has_private(site: Site) -> bool:
+def has_private(web: Web) -> bool:
     """Whether some route's answers are private, which the worker must say of files that nginx sends for it."""
-    return site.protocol == "uwsgi" and any(item.edge.private for item in site.routed)
+    return web.site.protocol == "uwsgi" and any(item.edge.private for item in web.site.routed)
 
 
-def _route(site: Site) -> list[Directive]:
+def _route(web: Web) -> list[Directive]:
     """What a route's location has set for the worker."""
     made = []
-    if has_deadlines(site):
+    if has_deadlines(web):
         made.append(
             ("PORTICO_DEADLINE", "$portico_deadline", "the route's own time, for the worker's watch", "D9")
         )
-    if has_streams(site):
+    if has_streams(web):
         why = "a request that lasts gets a thread of its own, beside those of the worker"
         made.append(("PORTICO_STREAM", "$portico_stream", why, "D6a"))
-    if has_uploads(site):
+    if has_uploads(web):
         why = "the file with the body of this request, on routes that asked for it"
         made.append(("PORTICO_UPLOAD", "$portico_upload_file", why, "D6a"))
-    if has_private(site):
+    if has_private(web):
         why = "a file that nginx sends for the worker leaves this location, and what it says of caches"
         made.append(("PORTICO_PRIVATE", "$portico_private_route", why, "D6a"))
     return [
@@ -132,60 +134,60 @@ def _route(site: Site) -> list[Directive]:
     ]
 
 
-def _trace(site: Site) -> list[Directive]:
+def _trace(web: Web) -> list[Directive]:
     """The trace of the request, or what the worker needs to make it."""
     return [
         directive(
-            "uwsgi_param", name, value, "if_not_empty", why=why, cause=site.cause("tracing.endpoint"), source=SPEC,
+            "uwsgi_param", name, value, "if_not_empty", why=why, cause=web.site.cause("tracing.endpoint"), source=SPEC,
         )
-        for name, value, why in told_to_worker(site) + [
-            ("HTTP_" + header.upper(), value, why) for header, value, why in context(site)
+        for name, value, why in told_to_worker(web) + [
+            ("HTTP_" + header.upper(), value, why) for header, value, why in context(web)
         ]
     ]  # fmt: skip
 
 
-def _request(site: Site, path: str, host: str) -> list[Directive]:
+def _request(web: Web, path: str, host: str) -> list[Directive]:
     if not path:
-        seen = {_PATH: path_seen(site)}
+        seen = {_PATH: path_seen(web)}
         decoded = _param(
             "HTTP_TRANSFER_ENCODING",
             "",
             "nginx has decoded the body: CONTENT_LENGTH is all that is true of it",
         )
         return [*(_param(name, seen.get(name, value), why) for name, value, why in _REQUEST), decoded]
-    asked, why = _asked(site, path, host), "Portico's own question, whatever the client sent"
+    asked, why = _asked(web, path, host), "Portico's own question, whatever the client sent"
     left = [_param(name, value, words) for name, value, words in _REQUEST if name not in asked]
-    return left + [_param(name, value, why, site.cause("health")) for name, value in asked.items()]
+    return left + [_param(name, value, why, web.site.cause("health")) for name, value in asked.items()]
 
 
-def _asked(site: Site, path: str, host: str) -> dict[str, str]:
+def _asked(web: Web, path: str, host: str) -> dict[str, str]:
     bare, _, query = path.partition("?")
     return {
         "REQUEST_METHOD": "GET",
         "QUERY_STRING": query,
         "CONTENT_TYPE": "",
         "CONTENT_LENGTH": "",
-        "REQUEST_URI": site.prefix + path,
-        "PATH_INFO": site.prefix + bare,
+        "REQUEST_URI": web.site.prefix + path,
+        "PATH_INFO": web.site.prefix + bare,
         "SERVER_NAME": host.rpartition(":")[0] or host,
     }
 
 
-def _identity(site: Site, host: str, prefix: str) -> list[Directive]:
-    behind = site.cause("behind")
+def _identity(web: Web, host: str, prefix: str) -> list[Directive]:
+    behind = web.site.cause("behind")
     made = [
         _param("REMOTE_ADDR", "$remote_addr", "the client's address: the connection's, or what a declared "
                "proxy says", behind),
-        _param("REQUEST_SCHEME", scheme(site), "becomes wsgi.url_scheme", behind),
-        _param("HTTPS", https(site), "`on` or nothing, for what knows no REQUEST_SCHEME: uWSGI, PHP", behind),
-        _param("HTTP_HOST", host, "the host of url_for and redirects", site.cause("domains")),
-        _param("SCRIPT_NAME", prefix, "the URL prefix the app lives under", site.cause("mount")),
+        _param("REQUEST_SCHEME", scheme(web), "becomes wsgi.url_scheme", behind),
+        _param("HTTPS", https(web), "`on` or nothing, for what knows no REQUEST_SCHEME: uWSGI, PHP", behind),
+        _param("HTTP_HOST", host, "the host of url_for and redirects", web.site.cause("domains")),
+        _param("SCRIPT_NAME", prefix, "the URL prefix the app lives under", web.site.cause("mount")),
         _param("HTTP_X_REQUEST_ID", "$request_id", "the id of the log line, so that the app can log it too", "D4"),
     ]  # fmt: skip
     forwarded = (
         ("HTTP_X_FORWARDED_FOR", "$remote_addr"),
         ("HTTP_X_REAL_IP", "$remote_addr"),
-        ("HTTP_X_FORWARDED_PROTO", scheme(site)),
+        ("HTTP_X_FORWARDED_PROTO", scheme(web)),
         ("HTTP_X_FORWARDED_HOST", host),
         ("HTTP_X_FORWARDED_PREFIX", prefix),
     )
@@ -194,9 +196,9 @@ def _identity(site: Site, host: str, prefix: str) -> list[Directive]:
     return made
 
 
-def _client_certificate(site: Site) -> list[Directive]:
+def _client_certificate(web: Web) -> list[Directive]:
     """Who the client proved to be, under Apache's names."""
-    if not site.options.https.client_ca:
+    if not web.site.options.https.client_ca:
         return []
     known = (
         ("SSL_CLIENT_VERIFY", "$ssl_client_verify", "SUCCESS, NONE or FAILED: and why"),
@@ -204,7 +206,7 @@ def _client_certificate(site: Site) -> list[Directive]:
         ("SSL_CLIENT_M_SERIAL", "$ssl_client_serial", "its serial number"),
     )
     source = "https://httpd.apache.org/docs/current/mod/mod_ssl.html#envvars"
-    return [_param(name, value, why, site.cause("https.client_ca"), source) for name, value, why in known]
+    return [_param(name, value, why, web.site.cause("https.client_ca"), source) for name, value, why in known]
 
 
 @lru_cache(8)  # the same for most sites of a gateway, as most parameters are
