@@ -26,7 +26,6 @@ from portico.plan.gateway.nginx.pages import error_page_files, unused_pages
 from portico.plan.gateway.nginx.routes import impossible as no_routes
 from portico.plan.gateway.nginx.routes import notes as route_notes
 from portico.plan.gateway.nginx.server import backlog, https_addresses, listen_addresses
-from portico.plan.gateway.nginx.sizes import connections, old_workers
 from portico.plan.gateway.nginx.statics import copies, served
 from portico.plan.gateway.nginx.tls import no_http2
 from portico.plan.gateway.nginx.upstream import impossible, planned
@@ -41,6 +40,7 @@ from portico.plan.security import exposure
 from portico.plan.tls import impossible_tls, tls, tls_directories
 from portico.plan.web.build import web as decided
 from portico.plan.web.model import Web
+from portico.plan.web.sizes import connections, old_workers
 from portico.site.model import Site
 from portico.site.rules_https import host_of
 from portico.values import Address

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 KNOWN_PROXIES: dict[str, tuple[str, ...]] = {
     # https://www.cloudflare.com/ips/ as published in 2026; a range that is added later only means that
     # its clients are seen by the proxy's address until the next release.
@@ -18,3 +20,8 @@ KNOWN_PROXIES: dict[str, tuple[str, ...]] = {
 """The names `behind` knows, and their address ranges."""
 SHARED = frozenset({"cloudflare"})
 """Those of them that anybody can be a customer of: what is in a header that they do not set themselves is anybody's."""
+
+
+def ranges(proxies: Iterable[str]) -> tuple[str, ...]:
+    """The networks of these entries of `behind`."""
+    return tuple(net for entry in proxies for net in KNOWN_PROXIES.get(entry, (entry,)))

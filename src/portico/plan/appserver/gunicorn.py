@@ -9,10 +9,10 @@ from portico.plan import downloads, tracing
 from portico.plan.appserver.settings import Setting, as_python
 from portico.plan.appserver.workers import Capacity, jitter
 from portico.plan.gateway.nginx.downloads import given
-from portico.plan.gateway.nginx.sizes import lasting
 from portico.plan.model import CONF, File, Ladder, Process
 from portico.plan.paths import Paths, control, leaving, pause, purge, slow, trace, workers
 from portico.plan.web.build import web as decided
+from portico.plan.web.sizes import lasting
 from portico.site.model import Site
 
 WORKER = "portico.link.worker.Worker"

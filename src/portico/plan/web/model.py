@@ -1,10 +1,14 @@
-"""What the gateway does for one site, decided once: values that any gateway's renderer can write down."""
+"""What the gateway does for one site, decided once: values that the renderer of any gateway writes down.
+
+No word of nginx is here. A value says what is done; `cause` names the option or fact that decided it.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from portico.place.model import Place
+from portico.plan.web.limits import Limits
 from portico.site.model import Site
 
 
@@ -14,3 +18,4 @@ class Web:
 
     site: Site
     place: Place
+    limits: Limits

@@ -21,7 +21,6 @@ from portico.plan.gateway.nginx.own import in_http, settled
 from portico.plan.gateway.nginx.pages import ANSWER_KIB, HEAD_KIB, LINE_KIB, failure_maps, page_maps
 from portico.plan.gateway.nginx.routes import private_map, upload_map
 from portico.plan.gateway.nginx.server import servers
-from portico.plan.gateway.nginx.sizes import answer_on_disk
 from portico.plan.gateway.nginx.spa import spa_maps
 from portico.plan.gateway.nginx.statics import static_maps
 from portico.plan.gateway.nginx.tracing import tracing_maps
@@ -29,6 +28,7 @@ from portico.plan.gateway.nginx.trust import trust
 from portico.plan.gateway.nginx.upstream import resolver, upstream
 from portico.plan.paths import BODIES, Paths
 from portico.plan.web.model import Web
+from portico.plan.web.sizes import answer_on_disk
 
 _VARIABLE = re.compile(r"\$\w+")
 _NAMES_A_SITE = 128

@@ -6,9 +6,9 @@ import re
 
 from portico.place.model import Place
 from portico.plan.gateway.nginx.conf import Directive, directive, entries
-from portico.plan.gateway.nginx.sizes import requests, share, uploads
-from portico.plan.gateway.nginx.trust import ranges
+from portico.plan.web.limits import Share
 from portico.plan.web.model import Web
+from portico.plan.web.sizes import requests
 
 _ZONE_SIZE = "10m"
 """About 160 000 client addresses, https://nginx.org/en/docs/http/ngx_http_limit_req_module.html"""
@@ -27,28 +27,21 @@ _UNCOUNTED, _BY_ADDRESS, _BY_NETWORK = "0", "4", "6"
 
 def limit_zones(web: Web) -> list[Directive]:
     """The shared memory that counts, and by what, at `http` level."""
-    limits, made = web.site.options.limits, [_health_zone(), *_proxies(web)]
-    if limits.rate:
+    rate, in_progress, made = web.limits.rate, web.limits.in_progress, [_health_zone(), *_proxies(web)]
+    if rate:
         made.append(
             directive(
-                "limit_req_zone",
-                "$binary_remote_addr",
-                f"zone=portico_rate:{_ZONE_SIZE}",
-                f"rate={limits.rate}",
-                why="counts requests by client address, the real one behind a declared proxy",
-                cause=web.site.cause("limits.rate"),
+                "limit_req_zone", "$binary_remote_addr", f"zone=portico_rate:{_ZONE_SIZE}", f"rate={rate.requests}",
+                why="counts requests by client address, the real one behind a declared proxy", cause=rate.cause,
             )
-        )
-    if limits.in_progress:
+        )  # fmt: skip
+    if in_progress:
         made.append(
             directive(
-                "limit_conn_zone",
-                "$binary_remote_addr",
-                f"zone=portico_in_progress:{_ZONE_SIZE}",
-                why="counts the requests in progress by client address",
-                cause=web.site.cause("limits.in_progress"),
+                "limit_conn_zone", "$binary_remote_addr", f"zone=portico_in_progress:{_ZONE_SIZE}",
+                why="counts the requests in progress by client address", cause=in_progress.cause,
             )
-        )
+        )  # fmt: skip
     return made
 
 
@@ -56,7 +49,7 @@ def capacity(web: Web) -> list[Directive]:
     """What one client may hold of all there is, at server level: of every location, files and error pages, too."""
     return [
         directive(
-            "set", COUNTED, PROXY_OR_CLIENT if web.site.proxies else _as(web), cause=web.site.cause("behind"),
+            "set", COUNTED, PROXY_OR_CLIENT if web.limits.uncounted else _as(web), cause=web.limits.uncounted_cause,
             why="how the client is counted: by network, by address, or not at all",
         ),
         *_held(web),
@@ -65,29 +58,32 @@ def capacity(web: Web) -> list[Directive]:
 
 
 def _held(web: Web) -> list[Directive]:
-    cause = f"file limit {web.place.file_limit}, {web.place.cpus:g} CPUs"
     return [
-        directive(
-            "limit_conn", HELD, share(web.place), cause=cause,
-            why="requests that one client may have in progress, slow downloads and event streams among them: an eighth "
+        _share(
+            HELD, web.limits.held,
+            "requests that one client may have in progress, slow downloads and event streams among them: an eighth "
             "of what this nginx can hold, so that one address cannot take the site away from the others",
         ),
-        directive(
-            "limit_conn", BODIES, uploads(web.place, web.site.largest_upload),
-            why="those of them that send a body, which may wait on disk: one client fills a small part of it",
-            cause=f"disk of {web.place.disk >> 30} GiB" if web.place.disk else "",
+        _share(
+            BODIES, web.limits.bodies,
+            "those of them that send a body, which may wait on disk: one client fills a small part of it",
         ),
     ]  # fmt: skip
 
 
+def _share(zone: str, share: Share, why: str) -> Directive:
+    return directive("limit_conn", zone, share.most, why=why, cause=share.cause)
+
+
 def _proxies(web: Web) -> list[Directive]:
     """At `http` level: a declared proxy that does not say for whom it asks stands for many clients."""
-    if not web.site.proxies:
+    if not web.limits.uncounted:
         return []
     return [
         entries(
-            "geo", PROXY_OR_CLIENT, table=[("default", _as(web)), *((net, _UNCOUNTED) for net in ranges(web))],
-            why="declared proxies themselves are not counted as one client", cause=web.site.cause("behind"),
+            "geo", PROXY_OR_CLIENT,
+            table=[("default", _as(web)), *((net, _UNCOUNTED) for net in web.limits.uncounted)],
+            why="declared proxies themselves are not counted as one client", cause=web.limits.uncounted_cause,
         )
     ]  # fmt: skip
 
@@ -145,38 +141,33 @@ def _health_zone() -> Directive:
 
 def limits(web: Web) -> list[Directive]:
     """The limits themselves, where requests go to the app."""
-    options, made = web.site.options.limits, []
-    if options.rate:
+    rate, in_progress, made = web.limits.rate, web.limits.in_progress, list[Directive]()
+    if rate:
         made += _module(
-            web, "limit_req", "zone=portico_rate", f"burst={options.burst}", "nodelay",
+            web, "limit_req", "zone=portico_rate", f"burst={rate.burst}", "nodelay", cause=rate.cause,
             why="lets a burst through at once and refuses what exceeds it, instead of delaying everybody",
-            cause="limits.rate",
         )  # fmt: skip
-    if options.in_progress:
+    if in_progress:
         # One limit_conn in a location takes away those of its server.
         made += _held(web)
         made += _module(
-            web, "limit_conn", "portico_in_progress", str(options.in_progress),
-            why="how many requests one client may have in progress at once", cause="limits.in_progress",
+            web, "limit_conn", "portico_in_progress", str(in_progress.most), cause=in_progress.cause,
+            why="how many requests one client may have in progress at once",
         )  # fmt: skip
     return made
 
 
 def _module(web: Web, name: str, *args: str, why: str, cause: str) -> list[Directive]:
     made = [
-        directive(name, *args, why=why, cause=web.site.cause(cause)),
+        directive(name, *args, why=why, cause=cause),
         directive(
-            f"{name}_status", 429, why="429 Too Many Requests; nginx's own default is 503",
-            cause=web.site.cause(cause),
+            f"{name}_status", 429, why="429 Too Many Requests; nginx's own default is 503", cause=cause
         ),
-    ]  # fmt: skip
-    if web.site.options.limits.dry_run:
+    ]
+    if web.limits.is_dry_run:
         made.append(
             directive(
-                f"{name}_dry_run",
-                "on",
-                why="only logs what would be refused",
-                cause=web.site.cause("limits.dry_run"),
+                f"{name}_dry_run", "on", why="only logs what would be refused", cause=web.limits.dry_run_cause
             )
         )
     return made

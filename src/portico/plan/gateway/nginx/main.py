@@ -8,10 +8,10 @@ from portico.place.model import Place
 from portico.plan.gateway.nginx.compression import modules
 from portico.plan.gateway.nginx.conf import Directive, block, directive, render, time
 from portico.plan.gateway.nginx.http import http
-from portico.plan.gateway.nginx.sizes import connections
 from portico.plan.model import File
 from portico.plan.paths import Paths
 from portico.plan.web.model import Web
+from portico.plan.web.sizes import connections
 
 TRANSFER_SECONDS = 12 * 3600.0
 """How long an old worker may finish its transfers. At a stop Portico closes them (`run.gateway`)."""

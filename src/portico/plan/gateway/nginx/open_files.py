@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from portico.plan.gateway.nginx.cache import caches
 from portico.plan.gateway.nginx.conf import Directive, directive
-from portico.plan.gateway.nginx.sizes import cached_files
 from portico.plan.web.model import Web
+from portico.plan.web.sizes import cached_files
 
 
 def open_files(web: Web) -> list[Directive]:
