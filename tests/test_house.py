@@ -192,7 +192,7 @@ STILL_DECIDES = {
     "cache": 20,
     "cache_routes": 4,
     "detours": 2,
-    "doors": 15,
+    "observer_endpoints": 15,
     "downloads": 8,
     "fragment": 6,
     "host_header": 31,
