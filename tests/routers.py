@@ -21,9 +21,9 @@ from portico import edge
 from portico.errors import UsageError
 from portico.explain.match import find_location, normalised
 from portico.explain.node import Node
+from portico.plan.decide import decided
 from portico.plan.gateway.nginx.conf import Directive
 from portico.plan.gateway.nginx.locations import locations
-from portico.plan.web.build import web as decided
 from portico.site.model import AppFacts, Edge, Options, Route, Site
 from portico.site.pattern import pattern as rule_pattern
 from portico.site.routed import routed

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from portico.check.model import Finding, ok, warning
 from portico.place.model import Place
+from portico.plan.decide import decided
 from portico.plan.gateway.nginx.statics import served
 from portico.plan.notes.guarded import header_names, left_hint, left_note
 from portico.plan.notes.linked import linked_folders
-from portico.plan.web.build import web as decided
 from portico.site.model import Site
 
 

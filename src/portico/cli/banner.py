@@ -7,10 +7,10 @@ from itertools import islice
 
 from portico import __version__
 from portico.cli.output import bad, faint, good, strong, warned
+from portico.plan.decide import decided
 from portico.plan.gateway.nginx.statics import served
 from portico.plan.model import Plan
 from portico.plan.notes.reachable import on_all
-from portico.plan.web.build import web as decided
 from portico.project.gather import Gathered
 from portico.run.gateway import cache_files as kept
 from portico.values import Duration, Size, counted

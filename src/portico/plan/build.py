@@ -13,12 +13,13 @@ from portico.plan.appserver.gunicorn import gunicorn_conf, gunicorn_process
 from portico.plan.appserver.uwsgi import uwsgi_ini, uwsgi_process
 from portico.plan.appserver.workers import Capacity, capacity
 from portico.plan.bodies import body_directories
+from portico.plan.decide import decided
 from portico.plan.gateway.nginx.cache import caches
 from portico.plan.gateway.nginx.cache import notes as cache_notes
 from portico.plan.gateway.nginx.conf import is_literal
 from portico.plan.gateway.nginx.downloads import impossible as no_downloads
 from portico.plan.gateway.nginx.fragment import USERS_HTTP, fragment, fragment_file, is_shared
-from portico.plan.gateway.nginx.locations import HEALTH, can_answer_health
+from portico.plan.gateway.nginx.locations import HEALTH
 from portico.plan.gateway.nginx.main import nginx_conf
 from portico.plan.gateway.nginx.observer_endpoints import observer_endpoints, refused
 from portico.plan.gateway.nginx.oldest import impossible_version
@@ -38,7 +39,7 @@ from portico.plan.notes.linked import linked_notes
 from portico.plan.paths import SOCKET_PATH_LIMIT, Paths, slow, workers
 from portico.plan.security import exposure
 from portico.plan.tls import impossible_tls, tls, tls_directories
-from portico.plan.web.build import web as decided
+from portico.plan.web.ability import Ability
 from portico.plan.web.model import Web
 from portico.plan.web.sizes import connections, old_workers
 from portico.site.model import Site
@@ -80,7 +81,7 @@ def plan(site: Site, place: Place) -> Plan:
         threads=size.threads,
         max_upload=site.max_upload,
         ladder=Ladder.of(site.longest_timeout),
-        health=_health(site, place),
+        health=_health(web),
         versions=_versions(site, place),
         statics={folder.url: folder.folder for folder in served(web)},
         packed=copies(web),
@@ -229,7 +230,8 @@ def _shown(site: Site) -> list[str]:
     return [first] if first else site.options.domains
 
 
-def _health(site: Site, place: Place) -> Health:
+def _health(web: Web) -> Health:
+    site = web.site
     first = site.options.canonical or next(iter(site.options.domains), "")
     host = host_of(first.removeprefix("*.")) or _urls(site)[0].split("/")[2]
     return Health(
@@ -238,7 +240,7 @@ def _health(site: Site, place: Place) -> Health:
         scheme="https" if site.has_https else "http",
         script_name=site.prefix,
         start_seconds=site.options.start_timeout,
-        gateway_path=HEALTH if can_answer_health(place) else site.prefix + site.options.health,
+        gateway_path=HEALTH if Ability.HEALTH in web.abilities else site.prefix + site.options.health,
         is_http=site.is_asgi,
     )
 
@@ -314,7 +316,7 @@ def _notes(web: Web) -> tuple[str, ...]:
     ]
     if place.gateway and is_shared(web):
         notes.append(USERS_HTTP)
-    if not can_answer_health(place):
+    if Ability.HEALTH not in web.abilities:
         notes.append(f"this nginx was built without auth_request: {HEALTH} is not answered")
     if site.has_https and site.options.https.http2 == "auto" and (why := no_http2(place, "auto")):
         notes.append(f"HTTP/2 is off: {why}")

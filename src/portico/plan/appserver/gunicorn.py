@@ -8,10 +8,10 @@ from portico.place.model import Place
 from portico.plan import downloads, tracing
 from portico.plan.appserver.settings import Setting, as_python
 from portico.plan.appserver.workers import Capacity, jitter
+from portico.plan.decide import decided
 from portico.plan.gateway.nginx.downloads import given
 from portico.plan.model import CONF, File, Ladder, Process
 from portico.plan.paths import Paths, control, leaving, pause, purge, slow, trace, workers
-from portico.plan.web.build import web as decided
 from portico.plan.web.sizes import lasting
 from portico.site.model import Site
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import msgspec
 
 from portico.place.model import NginxBuild, Place
+from portico.plan.decide import decided
 from portico.plan.gateway.nginx.conf import Directive
 from portico.plan.gateway.nginx.fragment import fragment
 from portico.plan.gateway.nginx.main import tree
@@ -17,7 +18,6 @@ from portico.plan.gateway.nginx.upstream import beyond
 from portico.plan.security.advisories import AS_OF
 from portico.plan.security.holes import Hole, holes
 from portico.plan.tls import incapable_tls
-from portico.plan.web.build import web as decided
 from portico.site.model import Site
 
 _MODULES = {

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from portico.place.model import Place
+from portico.plan.web.ability import Ability
 from portico.plan.web.limits import limits
 from portico.plan.web.model import Web
 from portico.site.model import Site
 
 
-def web(site: Site, place: Place) -> Web:
-    """Everything that is decided about the site on this place, before it is written for any gateway."""
+def web(site: Site, place: Place, abilities: frozenset[Ability]) -> Web:
+    """Everything that is decided about the site on this place, for a gateway that can do this."""
     return Web(
         site=site,
         place=place,
+        abilities=abilities,
         limits=limits(site, place),
     )

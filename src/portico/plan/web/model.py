@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from portico.place.model import Place
+from portico.plan.web.ability import Ability
 from portico.plan.web.limits import Limits
 from portico.site.model import Site
 
@@ -18,4 +19,6 @@ class Web:
 
     site: Site
     place: Place
+    """Where it runs: the renderer takes paths from it, and the build of the gateway."""
+    abilities: frozenset[Ability]
     limits: Limits

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from portico.place.model import Place
 from portico.plan.gateway.nginx.cache import caches, status_headers
 from portico.plan.gateway.nginx.conf import Directive, block, directive
 from portico.plan.gateway.nginx.detours import detours, to_tunnel
@@ -28,6 +27,7 @@ from portico.plan.gateway.nginx.spa import spa_locations, to_spa
 from portico.plan.gateway.nginx.statics import ASKED_METHOD, has_asked, served, statics
 from portico.plan.gateway.nginx.tls import secured_headers
 from portico.plan.paths import Paths
+from portico.plan.web.ability import Ability
 from portico.plan.web.model import Web
 from portico.site.pattern import escape, head, is_fixed
 from portico.site.rules_https import host_of
@@ -79,18 +79,13 @@ def own_and_common(web: Web) -> list[Directive]:
     return [*common_headers(web), *own_headers(web)]
 
 
-def can_answer_health(place: Place) -> bool:
-    """Whether this build has what the health location is made of."""
-    return "http_auth_request_module" in place.nginx.modules
-
-
 def health_locations(web: Web) -> list[Directive]:
     """Says whether the app is well, on any Host: for load balancers, which ask by address.
 
     The app is asked in a subrequest, whose answer only counts: neither its page nor anything a client sent
     gets through, and `auth_request` throws the body away.
     """
-    if not can_answer_health(web.place):
+    if Ability.HEALTH not in web.abilities:
         return []
     cause = web.site.cause("health")
     return [

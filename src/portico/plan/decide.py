@@ -1,0 +1,14 @@
+"""What is decided about a site on this place, with the gateway that it has there."""
+
+from __future__ import annotations
+
+from portico.place.model import Place
+from portico.plan.gateway.nginx.abilities import abilities
+from portico.plan.web.build import web
+from portico.plan.web.model import Web
+from portico.site.model import Site
+
+
+def decided(site: Site, place: Place) -> Web:
+    """Everything about the site, before it is written for its gateway."""
+    return web(site, place, abilities(place.nginx))

@@ -1,0 +1,12 @@
+"""What this build of nginx can do."""
+
+from __future__ import annotations
+
+from portico.place.model import NginxBuild
+from portico.plan.web.ability import Ability
+
+
+def abilities(build: NginxBuild) -> frozenset[Ability]:
+    """Everything that not every build can."""
+    known = {Ability.HEALTH: "http_auth_request_module" in build.modules}
+    return frozenset(one for one, can in known.items() if can)

@@ -1,0 +1,11 @@
+"""What a gateway can do that another, or an older build of it, cannot. A decision that needs one says so."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Ability(StrEnum):
+    """One thing that not every gateway can do."""
+
+    HEALTH = "asks the app in a subrequest, so that it can answer the health path in words of its own"
