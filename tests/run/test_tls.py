@@ -50,7 +50,7 @@ from tests.acme import authority
 from tests.support import free_port
 
 if TYPE_CHECKING:
-    from portico.run.supervisor.effects import World
+    from portico.run.supervisor.effects import Effects
 
 LIMIT_AN_HOUR = 5
 LETSENCRYPT = "https://acme-v02.api.letsencrypt.org/directory"
@@ -225,14 +225,14 @@ def test_nothing_is_said_of_how_a_certificate_is_served_before_it_was_looked_at(
     nobody = Address("127.0.0.1", free_port())
     tls = replace(plan(tmp_path, mode="local"), listen=(nobody,))
     first, second = (make_other(tmp_path / name) for name in ("a", "b"))
-    world = SimpleNamespace(in_force=SimpleNamespace(tls=tls), material=material.Material(first, "local"))
-    keeper = Keeper(cast("World", world), lambda _: None, lambda: True)
+    running = SimpleNamespace(in_force=SimpleNamespace(tls=tls), material=material.Material(first, "local"))
+    keeper = Keeper(cast("Effects", running), lambda _: None, lambda: True)
 
     asyncio.run(keeper._look(tls))
     told = keeper.status()
     assert told
     assert [one["is_served"] for one in told["addresses"]] == [False]
-    world.material = material.Material(second, "local")
+    running.material = material.Material(second, "local")
     told = keeper.status()
     assert told
     assert told["addresses"] == []
@@ -243,9 +243,11 @@ def test_a_worker_of_nginx_that_leaves_is_no_fault_of_the_address(tmp_path: Path
     old, fresh = (make_other(tmp_path / name) for name in ("a", "b"))
     with showing(old, fresh, old, fresh) as address:
         tls = replace(plan(tmp_path, mode="local"), listen=(address,))
-        world = SimpleNamespace(in_force=SimpleNamespace(tls=tls), material=material.Material(fresh, "files"))
+        running = SimpleNamespace(
+            in_force=SimpleNamespace(tls=tls), material=material.Material(fresh, "files")
+        )
         said = list[object]()
-        keeper = Keeper(cast("World", world), said.append, lambda: True)
+        keeper = Keeper(cast("Effects", running), said.append, lambda: True)
         for _ in range(2):
             asyncio.run(keeper._look(tls))
             told = keeper.status()

@@ -20,21 +20,23 @@ NONE_SECONDS = 2.0
 class Certificates:
     """The keeper of a running site's certificate, once it needs one."""
 
-    def __init__(self, world: Secured, say: Callable[[Notice], None], is_serving: Callable[[], bool]) -> None:
-        self._world, self._say, self._is_serving = world, say, is_serving
+    def __init__(
+        self, running: Secured, say: Callable[[Notice], None], is_serving: Callable[[], bool]
+    ) -> None:
+        self._running, self._say, self._is_serving = running, say, is_serving
         self._keeper: Keeper | None = None
 
     async def watch(self) -> Rounds:
-        while self._world.in_force.tls is None or not self._is_serving():
+        while self._running.in_force.tls is None or not self._is_serving():
             yield WELL
-            await turn(NONE_SECONDS if self._world.in_force.tls is None else 0.1)
+            await turn(NONE_SECONDS if self._running.in_force.tls is None else 0.1)
         async with aclosing(self._made().watch()) as rounds:
             async for wrong in rounds:
                 yield wrong
 
     def status(self) -> dict[str, Any] | None:
         """As Keeper.status."""
-        return None if self._world.in_force.tls is None else self._made().status()
+        return None if self._running.in_force.tls is None else self._made().status()
 
     def answers(self) -> dict[str, control.Answer]:
         return {
@@ -53,5 +55,5 @@ class Certificates:
         if self._keeper is None:
             from portico.run.tls.watcher import Keeper
 
-            self._keeper = Keeper(self._world, self._say, self._is_serving)
+            self._keeper = Keeper(self._running, self._say, self._is_serving)
         return self._keeper

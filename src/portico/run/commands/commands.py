@@ -44,7 +44,7 @@ class Orders:
     def __init__(
         self,
         pump: Pump,
-        world: Observed,
+        running: Observed,
         say: SayNews,
         upstreams: Upstreams,
         packing: Keeper,
@@ -52,15 +52,15 @@ class Orders:
         watchers: Watchers,
     ) -> None:
         self._say = say
-        self._pump, self._world, self._upstreams = pump, world, upstreams
+        self._pump, self._running, self._upstreams = pump, running, upstreams
         self._packing, self._certificates = packing, certificates
         self._watchers = watchers
-        self._scale, self._restarts = Scale(world), Counter[str]()
-        self.pause = Pause(world, say)
-        self.workers = Workers(world, say)
-        self.purge = Purge(lambda: world.in_force)
-        self.served = Served(world.in_force.access_log)
-        self.forwarded = Forwarded(lambda: world.in_force, say)
+        self._scale, self._restarts = Scale(running), Counter[str]()
+        self.pause = Pause(running, say)
+        self.workers = Workers(running, say)
+        self.purge = Purge(lambda: running.in_force)
+        self.served = Served(running.in_force.access_log)
+        self.forwarded = Forwarded(lambda: running.in_force, say)
 
     def hear(self, item: Notice) -> None:
         """The notices, as they come: what is restarted is counted, and a site that stops finishes what waits."""
@@ -113,7 +113,7 @@ class Orders:
     async def _status(self, _: control.Parameters) -> AsyncGenerator[object, None]:
         live = self._pump.state.live
         if (serving := self._pump.state.release(live)) and serving.fails:
-            await self._world.ask_again(live)
+            await self._running.ask_again(live)
         changed = await in_background(lambda: self.workers.changed_on_disk(live))
         told: dict[str, Any] = {"requests": await self.served.tell(), "changed_on_disk": list(changed)}
         told["forwarded"] = await self.forwarded.look()
@@ -121,13 +121,13 @@ class Orders:
 
     async def house(self) -> dict[str, Any]:
         """Everything about the processes; what the kernel is asked for is asked in another thread."""
-        world, state = self._world, self._pump.state
-        told = status.status(state, world.in_force, world.pids(), self._pump.time())
-        plans = dict(world.plans)
+        running, state = self._running, self._pump.state
+        told = status.status(state, running.in_force, running.pids(), self._pump.time())
+        plans = dict(running.plans)
         wanted = {number: self._scale.workers(number) for number in plans}
 
         def look() -> dict[str, Any]:
-            used, plan = usage.usage(told, wanted), world.in_force
+            used, plan = usage.usage(told, wanted), running.in_force
             for one in used["releases"]:
                 one |= self.workers.status(one["number"], one["pid"])
             gateway = [worker["pid"] for worker in used["nginx"]["workers"]]
@@ -142,7 +142,7 @@ class Orders:
         return await in_background(look) | {
             "servers": self._upstreams.status(),
             "restarts": dict(self._restarts),
-            "maintenance": maintenance.state(world.in_force.runtime),
+            "maintenance": maintenance.state(running.in_force.runtime),
             "pause": self.pause.status(),
             "certificate": self._certificates.status(),
             "compressed": self._packing.status(),
@@ -150,14 +150,14 @@ class Orders:
         }
 
     async def _close(self, asked: control.Parameters) -> AsyncGenerator[object, None]:
-        runtime = self._world.in_force.runtime
+        runtime = self._running.in_force.runtime
         told = maintenance.close(runtime, asked.get("message", ""), asked.get("allow", ""))
         self._say(notices.Closed(told["message"], tuple(told["allow"])))
         await asyncio.sleep(maintenance.SEEN_SECONDS)
         yield told
 
     async def _open_again(self, _: control.Parameters) -> AsyncGenerator[object, None]:
-        was_closed = maintenance.open_again(self._world.in_force.runtime)
+        was_closed = maintenance.open_again(self._running.in_force.runtime)
         if was_closed:
             self._say(notices.Opened())
         await asyncio.sleep(maintenance.SEEN_SECONDS)

@@ -35,8 +35,8 @@ _MARGIN = 0.9
 class Pause:
     """At most one pause at a time."""
 
-    def __init__(self, world: Running, say: SayNews) -> None:
-        self._world, self._say = world, say
+    def __init__(self, running: Running, say: SayNews) -> None:
+        self._running, self._say = running, say
         self._loop = asyncio.get_running_loop()
         self._end: asyncio.TimerHandle | None = None
         self.resume()  # whatever a Portico that was killed left
@@ -69,7 +69,7 @@ class Pause:
 
     def _make(self) -> None:
         """The directory with its flag. The workers put files of their own beside it, and cannot take the flag away."""
-        directory, user = self._directory, self._world.in_force.server.user
+        directory, user = self._directory, self._running.in_force.server.user
         try:
             directory.mkdir()
         except FileExistsError:
@@ -99,19 +99,19 @@ class Pause:
 
     @property
     def _directory(self) -> Path:
-        return Path(pause(self._world.in_force.runtime))
+        return Path(pause(self._running.in_force.runtime))
 
     def _refuse_impossible(self) -> None:
         if self._end:
             raise PorticoError(Problem("", "it is paused already", "portico resume ends that"))
-        for plan in self._world.plans.values():
+        for plan in self._running.plans.values():
             if why := _why_not(plan):
                 raise PorticoError(
                     Problem("", f"this site cannot be paused: {why}", "portico maintenance on can")
                 )
 
     def _seconds(self, length: str) -> float:
-        timeout = min(plan.ladder.read_seconds for plan in self._world.plans.values())
+        timeout = min(plan.ladder.read_seconds for plan in self._running.plans.values())
         if not length:
             return timeout / 2
         try:
@@ -130,7 +130,7 @@ class Pause:
         )
 
     def _requests(self, state: str) -> int:
-        plans = self._world.plans.items()
+        plans = self._running.plans.items()
         return drain.requests(frozenset(plan.release_socket(number) for number, plan in plans), state)
 
     def _nudge(self) -> None:
@@ -141,7 +141,7 @@ class Pause:
                 pass  # it has just left
 
     def _workers(self) -> list[int]:
-        servers = {pid for number, pid in self._world.pids().items() if number}
+        servers = {pid for number, pid in self._running.pids().items() if number}
         return [entry.pid for entry in proc.children_of(servers)]
 
 

@@ -22,17 +22,17 @@ _ARRIVE_SECONDS = 2.0
 
 
 class Scale:
-    def __init__(self, world: Running) -> None:
-        self._world = world
+    def __init__(self, running: Running) -> None:
+        self._running = running
         self._wanted: dict[int, int] = {}
 
     def workers(self, number: int) -> int:
         """How many that release is to have: its server begins with the configured number whenever it starts."""
-        return self._wanted.get(self._world.pids().get(number, 0), self._world.plans[number].workers)
+        return self._wanted.get(self._running.pids().get(number, 0), self._running.plans[number].workers)
 
     def changed(self, number: int) -> int:
         """How many it has instead of the configured number; 0 when it has that."""
-        plan = self._world.plans.get(number)
+        plan = self._running.plans.get(number)
         return 0 if plan is None or self.workers(number) == plan.workers else self.workers(number)
 
     async def to(self, number: int, count: str) -> AsyncGenerator[dict[str, Any], None]:
@@ -50,14 +50,14 @@ class Scale:
             await _until(lambda: _count(server) != had, _FOLLOW_SECONDS)  # noqa: B023  awaited in this very turn
         await _until(lambda: _count(server) == wanted, _ARRIVE_SECONDS)
         leaving = max(0, _count(server) - wanted)
-        configured = self._world.plans[number].workers
+        configured = self._running.plans[number].workers
         yield {"workers": wanted, "before": before, "leaving": leaving, "configured": configured} | {
             "worker_memory": load.each,
             "cpus": load.cpus,
         }
 
     def _server(self, number: int) -> int:
-        plan, pids = self._world.plans.get(number), self._world.pids()
+        plan, pids = self._running.plans.get(number), self._running.pids()
         if plan is None or not plan.has_app or number not in pids:
             raise PorticoError(Problem("", "no app is running here", "portico status tells what is"))
         if plan.server.name != "gunicorn":

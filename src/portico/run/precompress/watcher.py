@@ -73,9 +73,9 @@ class Keeper:
     """The copies of a running site. `is_serving` says whether there is time for them."""
 
     def __init__(
-        self, world: Running, say: Callable[[notices.Notice], None], is_serving: Callable[[], bool]
+        self, running: Running, say: Callable[[notices.Notice], None], is_serving: Callable[[], bool]
     ) -> None:
-        self._world, self._say, self._is_serving = world, say, is_serving
+        self._running, self._say, self._is_serving = running, say, is_serving
         self._trees: dict[str, Tree] = {}
         self._progress, self._shown, self._needs_work = notices.Packing(0, 0, 0, 0), 0.0, False
         _clear(self._parents(), ())  # a file may have changed while nobody looked
@@ -111,11 +111,11 @@ class Keeper:
         }
 
     def _parents(self) -> set[Path]:
-        return {Path(copy.root).parent for plan in self._world.plans.values() for copy in plan.packed}
+        return {Path(copy.root).parent for plan in self._running.plans.values() for copy in plan.packed}
 
     def _adopt(self) -> None:
         """Take on the folders of the plans there are, and let go of the others. New ones are work."""
-        plans = (*self._world.plans.values(), self._world.in_force)
+        plans = (*self._running.plans.values(), self._running.in_force)
         wanted = {copy.root: copy for plan in plans for copy in plan.packed}
         if wanted.keys() == self._trees.keys():
             return

@@ -1,1 +1,1 @@
-"""One running site: events to the machine, its actions to the world."""
+"""One running site: events to the machine, its actions performed."""

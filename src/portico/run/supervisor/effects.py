@@ -46,7 +46,7 @@ TEST_LEAVES_SECONDS = 1.0
 """`nginx -t` takes some 20 ms, unless it waits for a name server."""
 
 
-class World:
+class Effects:
     """One running site. `tell` takes an event, from the loop's own thread only."""
 
     def __init__(

@@ -46,7 +46,7 @@ from portico.run.sockets.listening import Listening
 from portico.run.sockets.systemd import Service
 from portico.run.supervisor import signals
 from portico.run.supervisor.broadcast import Board, until_decided, until_reloaded
-from portico.run.supervisor.effects import Replan, World
+from portico.run.supervisor.effects import Effects, Replan
 from portico.run.supervisor.observer import Onlooker
 from portico.run.supervisor.ours import Ours, hold
 from portico.run.upstream.watcher import Upstreams, without_app
@@ -156,11 +156,11 @@ def _listening(plan: Plan, service: Service) -> tuple[Listening, list[Problem]]:
     return Listening.open(plan, service)
 
 
-def _old_workers(plan: Plan, world: World, say: SayNews) -> tuple[Watcher, ...]:
+def _old_workers(plan: Plan, effects: Effects, say: SayNews) -> tuple[Watcher, ...]:
     """An nginx that is shared is its gateway's to look after."""
     if plan.shared:
         return ()
-    rounds = partial(old.watch, lambda: world.in_force, lambda: world.gateway.pid, say)
+    rounds = partial(old.watch, lambda: effects.in_force, lambda: effects.gateway.pid, say)
     return (Watcher("nginx's old workers", rounds),)
 
 
@@ -208,11 +208,11 @@ async def _serve(
     if onlooker is not None:
         say = _both(say, lambda item: onlooker.hear(status.told(item)))
     board = Board(_both(say, lambda item: hear(item)))  # which is known a few lines below
-    processes = Processes(plan.runtime, lambda: world.in_force.ladder.stop_seconds)
+    processes = Processes(plan.runtime, lambda: effects.in_force.ladder.stop_seconds)
     shared = SharedNginx(plan, pump.tell, board.say) if plan.shared else None
     gateway = shared or OwnNginx(processes, listening, pump.tell, board.say)
     say_in_turn = gateway.when_used(board.say)
-    world = World(
+    effects = Effects(
         plan,
         ours.number,
         gateway,
@@ -224,17 +224,17 @@ async def _serve(
         aheads=ours.aheads,
     )
     tell = along.tell if along else pump.tell
-    signals.listen(tell, processes.reap, world.reopen_logs, board.say)
-    upstreams = Upstreams(world, board.say, lambda: pump.state.gateway.status is Status.WELL)
-    certificates = Certificates(world, board.say, lambda: pump.state.gateway.status is Status.WELL)
-    packing = Keeper(world, board.say, lambda: pump.state.gateway.status is Status.WELL)
+    signals.listen(tell, processes.reap, effects.reopen_logs, board.say)
+    upstreams = Upstreams(effects, board.say, lambda: pump.state.gateway.status is Status.WELL)
+    certificates = Certificates(effects, board.say, lambda: pump.state.gateway.status is Status.WELL)
+    packing = Keeper(effects, board.say, lambda: pump.state.gateway.status is Status.WELL)
     watchers = Watchers(board.say)
-    orders = Orders(pump, world, board.say, upstreams, packing, certificates, watchers)
+    orders = Orders(pump, effects, board.say, upstreams, packing, certificates, watchers)
     hear = _both(orders.hear, shared.hear) if shared else orders.hear
-    known = orders.answers() | _answers(pump, tell, world, board, upstreams, orders)
+    known = orders.answers() | _answers(pump, tell, effects, board, upstreams, orders)
     if onlooker is not None:
         known |= {what: control.Answer(*answer) for what, answer in onlooker.answers().items()}
-        looks = partial(onlooker.watch, orders.house, lambda: world.in_force, _troubles(board.say))
+        looks = partial(onlooker.watch, orders.house, lambda: effects.in_force, _troubles(board.say))
         beside = (*beside, Watcher("the requests", looks))
     told = along.join(pump, processes, board, known) if along else known
     endpoints = [await control.listen(control.path(plan.runtime), told)]
@@ -245,7 +245,7 @@ async def _serve(
     works = (
         *beside,
         Watcher("the disk", lambda: disk.watch(plan.state, board.say)),
-        *_old_workers(plan, world, board.say),
+        *_old_workers(plan, effects, board.say),
         Watcher("server", upstreams.watch),
         Watcher("the runtime directory", partial(runtime.watch, plan, pump.tell)),
         Watcher("the count of requests", orders.served.watch),
@@ -253,7 +253,7 @@ async def _serve(
         Watcher("the certificate", certificates.watch),
         Watcher(
             "the log",
-            partial(rotation.watch, lambda: world.in_force, world.reopen_logs, orders.served.catch_up),
+            partial(rotation.watch, lambda: effects.in_force, effects.reopen_logs, orders.served.catch_up),
         ),
         Watcher("the compressed copies", packing.watch),
         Watcher("the static file", packing.look),
@@ -262,7 +262,7 @@ async def _serve(
     )
     tasks = [asyncio.ensure_future(watchers.run(work)) for work in works]
     try:
-        return await pump.run(world.perform, was.Begin(ours.number, listening.is_handed_over))
+        return await pump.run(effects.perform, was.Begin(ours.number, listening.is_handed_over))
     finally:
         try:
             if along:
@@ -273,19 +273,19 @@ async def _serve(
                 Path(path).unlink(missing_ok=True)
             orders.pause.resume()
         finally:  # whatever the disk refuses, no process stays
-            await world.leave()
+            await effects.leave()
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _answers(
-    pump: Pump, tell: Tell, world: World, board: Board, upstreams: Upstreams, orders: Orders
+    pump: Pump, tell: Tell, effects: Effects, board: Board, upstreams: Upstreams, orders: Orders
 ) -> dict[str, control.Answer]:
     """What the control socket answers to."""
 
     async def reload(asked: control.Parameters) -> AsyncGenerator[object, None]:
-        request = was.ReloadAsked(asked.get("path", ""), _tenths(asked.get("canary"), world.in_force))
+        request = was.ReloadAsked(asked.get("path", ""), _tenths(asked.get("canary"), effects.in_force))
         if orders.pause.status():
             raise PorticoError(Problem("", "a new release cannot prove itself in a pause", "portico resume"))
         if (request.path or request.tenths) and (pump.state.trial or pump.state.request):
@@ -298,7 +298,7 @@ def _answers(
     def decide(event: Event) -> control.Answer:
         async def give(_: control.Parameters) -> AsyncGenerator[object, None]:
             if isinstance(event, was.RollbackAsked):
-                _check_rollback(pump, world)
+                _check_rollback(pump, effects)
             with board.follow() as items:
                 tell(event)
                 async for told in orders.decided(until_decided(items)):
@@ -320,10 +320,10 @@ def _answers(
     }
 
 
-def _check_rollback(pump: Pump, world: World) -> None:
+def _check_rollback(pump: Pump, effects: Effects) -> None:
     """Raises PorticoError when the directory of the release to go back to is gone: its templates and files are, too."""
     standby = None if pump.state.canary else pump.state.standby
-    plan = world.plans.get(standby.number) if standby else None
+    plan = effects.plans.get(standby.number) if standby else None
     if standby and plan and plan.has_app and not Path(plan.server.cwd).is_dir():
         what = f"release {standby.number} cannot serve again: its directory is gone: {plan.server.cwd}"
         raise PorticoError(Problem("", what, "put it back, or reload other code: portico reload --path DIR"))

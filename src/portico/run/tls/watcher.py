@@ -67,8 +67,10 @@ class Secured(Running, Protocol):
 class Keeper:
     """The certificate of one running site. `is_serving` says whether nginx is there to be told."""
 
-    def __init__(self, world: Secured, say: Callable[[Notice], None], is_serving: Callable[[], bool]) -> None:
-        self._world, self._say, self._is_serving = world, say, is_serving
+    def __init__(
+        self, running: Secured, say: Callable[[Notice], None], is_serving: Callable[[], bool]
+    ) -> None:
+        self._running, self._say, self._is_serving = running, say, is_serving
         self._memory: Memory | None = None
         self._of: Tls | None = None
         self._lot = random.random()  # noqa: S311  it spreads load, it keeps no secret
@@ -86,7 +88,7 @@ class Keeper:
     async def watch(self) -> Rounds:
         """For ever."""
         while True:
-            tls, served = self._world.in_force.tls, self._world.material
+            tls, served = self._running.in_force.tls, self._running.material
             if tls is None or served is None or not self._is_serving():
                 yield WELL
                 await turn(TURN_SECONDS)
@@ -171,10 +173,10 @@ class Keeper:
         self._refuse(served, problems)
         best = await in_background(lambda: material.makeshift(tls, problems))
         if served.is_placeholder and not best.is_placeholder:
-            await self._world.put_material(best)
+            await self._running.put_material(best)
             await self._look(tls, TAKEN_SECONDS)
         elif not served.is_refused:
-            await self._world.put_material(replace(served, problems=problems, is_refused=True))
+            await self._running.put_material(replace(served, problems=problems, is_refused=True))
 
     def _refuse(self, served: Material, problems: tuple[Problem, ...]) -> None:
         """Say once that the user's files are not fit."""
@@ -274,7 +276,7 @@ class Keeper:
 
     def _unused(self, tls: Tls) -> Certificate | None:
         """One that was issued and could not be put in: a full disk, or the end of Portico, came between. Blocks."""
-        served = self._world.material
+        served = self._running.material
         for kept in (material.stored(tls), material.left_over(tls)):
             if (
                 kept is not None
@@ -312,7 +314,7 @@ class Keeper:
         """Have nginx serve it, and look whether it does. Raises PorticoError when nginx refuses it."""
         memory = self._remembered(tls)
         made = Material(fresh, origin)
-        await self._world.put_material(replace(made, hsts_seconds=material.hsts_of(made, tls, memory)))
+        await self._running.put_material(replace(made, hsts_seconds=material.hsts_of(made, tls, memory)))
         self._warned, self._stumbled = 0.0, ()
         await self._look(tls, TAKEN_SECONDS)
         self._say(notices.CertificateServed(fresh.names, fresh.days_left(time.time()), fresh.issuer))
@@ -328,8 +330,8 @@ class Keeper:
                 break
             await asyncio.sleep(0.05)
         self._seen = shown
-        served = self._world.material
-        if served is None or self._world.in_force.tls != tls:
+        served = self._running.material
+        if served is None or self._running.in_force.tls != tls:
             return
         self._seen_for = served.certificate.fingerprint
         wrong = [seen for seen in self._seen if seen.fingerprint != served.certificate.fingerprint]
@@ -347,7 +349,7 @@ class Keeper:
         await self._tell_browsers(tls, served, memory)
 
     def _are_others_shown(self, shown: tuple[Seen, ...]) -> bool:
-        served = self._world.material
+        served = self._running.material
         return served is not None and any(
             seen.fingerprint != served.certificate.fingerprint for seen in shown
         )
@@ -356,14 +358,14 @@ class Keeper:
         wanted = material.hsts_of(served, tls, memory)
         # A break takes the site back to the first step for new visitors; what others were told cannot be taken back.
         if wanted != served.hsts_seconds and not served.is_placeholder:
-            await self._world.put_material(replace(served, hsts_seconds=wanted))
+            await self._running.put_material(replace(served, hsts_seconds=wanted))
 
     async def _warn(self, _: Tls, __: Material) -> None:
         """Now and then from the time that follows from its life (`schedule.warn_at`) on.
 
         What is served now counts: another one may have been put in place in this very turn.
         """
-        served, now = self._world.material, time.time()
+        served, now = self._running.material, time.time()
         if served is None or served.is_placeholder:
             return
         certificate = served.certificate
@@ -378,7 +380,7 @@ class Keeper:
 
     def status(self) -> dict[str, Any] | None:
         """Everything about the certificate, ready for JSON; None without HTTPS. Times are seconds since 1970."""
-        tls, served = self._world.in_force.tls, self._world.material
+        tls, served = self._running.in_force.tls, self._running.material
         if tls is None or served is None:
             return None
         certificate, memory = served.certificate, self._remembered(tls)
@@ -435,7 +437,7 @@ class Keeper:
 
     async def renew(self, asked: Parameters) -> AsyncGenerator[object, None]:
         """Ask for a certificate now, or rehearse it. Raises PorticoError with what is wrong."""
-        tls = self._world.in_force.tls
+        tls = self._running.in_force.tls
         if tls is None or tls.mode != "auto":
             mode = tls.mode if tls else "off"
             raise PorticoError(Problem("", f'nothing is asked for in mode "{mode}"', _HINTS[mode]))

@@ -141,14 +141,14 @@ class Upstreams:
     """The servers of a running site. `is_serving` says whether nginx is there to be told."""
 
     def __init__(
-        self, world: Balanced, say: Callable[[Notice], None], is_serving: Callable[[], bool]
+        self, running: Balanced, say: Callable[[Notice], None], is_serving: Callable[[], bool]
     ) -> None:
-        self._world, self._say, self._is_serving = world, say, is_serving
-        self._kept = Path(world.in_force.state) / KEPT
+        self._running, self._say, self._is_serving = running, say, is_serving
+        self._kept = Path(running.in_force.state) / KEPT
         self.servers: Servers = tuple(Server(name, is_drained=True) for name in _read(self._kept))
         self._upstream()
         self._untold = tuple(server.name for server in self.servers if server.is_drained)
-        world.out = without_requests(self.servers)
+        running.out = without_requests(self.servers)
         self._changing = asyncio.Lock()
         self._trouble: Problem | None = None
 
@@ -178,13 +178,13 @@ class Upstreams:
             upstream, began = self._upstream(), time.monotonic()
             wanted = drained(self.servers, name, time.monotonic(), undo=undo)
             is_new = without_requests(wanted) != without_requests(self.servers)
-            before = self._world.gateway_workers() if is_new else set()
+            before = self._running.gateway_workers() if is_new else set()
             await self._change(wanted)
             self._keep()
         yield {"name": name, "status": "returning" if undo else "draining"}
         # An old worker finishes what it has, and takes one more request from each client that is connected to it.
         address = next((one.address for one in upstream.servers if one.name == name), "") if upstream else ""
-        while not undo and await self._is_asked(before & self._world.gateway_workers(), address, began):
+        while not undo and await self._is_asked(before & self._running.gateway_workers(), address, began):
             await asyncio.sleep(LOOK_SECONDS)
         self._say(notices.ServerDrained(name, undo=undo))
         yield {"name": name, "status": "in" if undo else "drained"}
@@ -210,7 +210,7 @@ class Upstreams:
 
     def _upstream(self) -> Upstream | None:
         """What is in force now: a reload may have brought other servers."""
-        upstream = self._world.in_force.upstream
+        upstream = self._running.in_force.upstream
         self.servers = known(self.servers, [server.name for server in upstream.servers] if upstream else ())
         return upstream
 
@@ -248,7 +248,7 @@ class Upstreams:
         """None when we cannot find it: nginx may ask another name server, so that says nothing about the server."""
         try:
             async with asyncio.timeout(ASK_SECONDS):
-                return await ask(server, upstream, self._world.in_force.health)
+                return await ask(server, upstream, self._running.in_force.health)
         except socket.gaierror:
             return None
         except TimeoutError:
@@ -259,8 +259,8 @@ class Upstreams:
     async def _change(self, servers: Servers) -> None:
         """Make it so. Raises PorticoError when nginx does not accept it; then nothing has changed."""
         out = without_requests(servers)
-        if out != without_requests(self.servers) or out != self._world.out:
-            await self._world.take_out(out)
+        if out != without_requests(self.servers) or out != self._running.out:
+            await self._running.take_out(out)
         self.servers = servers
 
     def _keep(self) -> None:

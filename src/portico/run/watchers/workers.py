@@ -51,8 +51,8 @@ class _Told(msgspec.Struct):
 class Workers:
     """Looked at once a second; `said` are the notices of it, each said once."""
 
-    def __init__(self, world: Running, say: SayNews) -> None:
-        self._world, self._say = world, say
+    def __init__(self, running: Running, say: SayNews) -> None:
+        self._running, self._say = running, say
         self._code: dict[int, dict[str, int]] = {}
         self._read: dict[str, tuple[os.stat_result, _Told]] = {}
         self._said: set[tuple[object, ...]] = set()
@@ -60,7 +60,7 @@ class Workers:
     async def watch(self) -> Rounds:
         """One look a round."""
         while True:
-            plans, pids = dict(self._world.plans), self._world.pids()
+            plans, pids = dict(self._running.plans), self._running.pids()
             for item in await in_background(lambda: self._look(plans, pids)):  # noqa: B023  awaited in this turn
                 self._say(item)
             yield WELL
@@ -81,7 +81,7 @@ class Workers:
 
     def changed_on_disk(self, number: int) -> tuple[str, ...]:
         """The source files of that release that are not on the disk any more as its first worker had them."""
-        plan, code = self._world.plans.get(number), self._code.get(number)
+        plan, code = self._running.plans.get(number), self._code.get(number)
         if plan is None or not code:
             return ()
         try:
@@ -91,7 +91,7 @@ class Workers:
 
     def _max_memory(self, number: int) -> int:
         """What is configured for the workers of that release; 0 for none."""
-        plan = self._world.plans.get(number)
+        plan = self._running.plans.get(number)
         return int(float(plan.server.env.get("PORTICO_MAX_MEMORY", 0))) if plan else 0
 
     def _look(self, plans: dict[int, Plan], pids: dict[int, int]) -> list[Notice]:
