@@ -17,7 +17,7 @@ Perform = Callable[[Action], NotDone | None]
 """Does it, or begins it; what prevented it."""
 
 
-class Pump:
+class Driver:
     """`tell` queues an event; `run` carries them to the machine, and its actions to who performs them."""
 
     def __init__(self, timeouts: Timeouts) -> None:

@@ -16,7 +16,7 @@ from portico.run.commands.pause import Pause
 from portico.run.commands.scale import Scale
 from portico.run.control import server as control
 from portico.run.disk import full as disk
-from portico.run.driver import Pump
+from portico.run.driver import Driver
 from portico.run.gateway import maintenance
 from portico.run.gateway.bodies import bodies
 from portico.run.gateway.purge import Purge
@@ -43,7 +43,7 @@ class Orders:
 
     def __init__(
         self,
-        pump: Pump,
+        driver: Driver,
         running: Observed,
         say: SayNews,
         upstreams: Upstreams,
@@ -52,7 +52,7 @@ class Orders:
         watchers: Watchers,
     ) -> None:
         self._say = say
-        self._pump, self._running, self._upstreams = pump, running, upstreams
+        self._driver, self._running, self._upstreams = driver, running, upstreams
         self._packing, self._certificates = packing, certificates
         self._watchers = watchers
         self._scale, self._restarts = Scale(running), Counter[str]()
@@ -84,14 +84,14 @@ class Orders:
 
     async def reloaded(self, items: AsyncIterator[Notice]) -> AsyncGenerator[dict[str, Any], None]:
         """The notices of a reload, and whether it undid what `portico scale` had done."""
-        scaled = self._scale.changed(self._pump.state.live)
+        scaled = self._scale.changed(self._driver.state.live)
         async for item in items:
             yield status.told(item)
             if isinstance(item, notices.Switched) and scaled:
                 workers = self._scale.workers(item.number)
                 yield {"notice": "WorkersReset", "workers": workers, "before": scaled}
             if isinstance(item, notices.ReleaseDropped):
-                async for more in self.code_on_disk(self._pump.state.live):
+                async for more in self.code_on_disk(self._driver.state.live):
                     yield more
 
     async def decided(self, items: AsyncIterator[Notice]) -> AsyncGenerator[dict[str, Any], None]:
@@ -111,8 +111,8 @@ class Orders:
             yield status.told(item)
 
     async def _status(self, _: control.Parameters) -> AsyncGenerator[object, None]:
-        live = self._pump.state.live
-        if (serving := self._pump.state.release(live)) and serving.fails:
+        live = self._driver.state.live
+        if (serving := self._driver.state.release(live)) and serving.fails:
             await self._running.ask_again(live)
         changed = await in_background(lambda: self.workers.changed_on_disk(live))
         told: dict[str, Any] = {"requests": await self.served.tell(), "changed_on_disk": list(changed)}
@@ -121,8 +121,8 @@ class Orders:
 
     async def house(self) -> dict[str, Any]:
         """Everything about the processes; what the kernel is asked for is asked in another thread."""
-        running, state = self._running, self._pump.state
-        told = status.status(state, running.in_force, running.pids(), self._pump.time())
+        running, state = self._running, self._driver.state
+        told = status.status(state, running.in_force, running.pids(), self._driver.time())
         plans = dict(running.plans)
         wanted = {number: self._scale.workers(number) for number in plans}
 
@@ -171,5 +171,5 @@ class Orders:
         yield {"was_paused": self.pause.resume()}
 
     async def _set_workers(self, asked: control.Parameters) -> AsyncGenerator[object, None]:
-        async for item in self._scale.to(self._pump.state.live, asked.get("workers", "")):
+        async for item in self._scale.to(self._driver.state.live, asked.get("workers", "")):
             yield item

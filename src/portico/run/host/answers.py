@@ -162,7 +162,7 @@ class Answers:
         return part
 
     def _is_leaving(self) -> bool:
-        return self._sites.pump.state.phase in (Phase.STOPPING, Phase.ENDED)
+        return self._sites.driver.state.phase in (Phase.STOPPING, Phase.ENDED)
 
 
 async def _end_of_start(items: Items, name: str) -> notices.SiteServes | notices.SiteDown | None:

@@ -18,7 +18,7 @@ from portico.plan.model import Ladder, Plan
 from portico.run import notices
 from portico.run.background import in_background
 from portico.run.control import server as control
-from portico.run.driver import Pump
+from portico.run.driver import Driver
 from portico.run.gateway.accepting import accepting, until_replaced
 from portico.run.host.acceptable import conflict
 from portico.run.host.intake import Taken, taken_in
@@ -86,11 +86,11 @@ class Sites:
         return hear
 
     def join(
-        self, pump: Pump, processes: Processes, board: Board, answers: Mapping[str, control.Answer]
+        self, driver: Driver, processes: Processes, board: Board, answers: Mapping[str, control.Answer]
     ) -> dict[str, control.Answer]:
         from portico.run.host.answers import Answers
 
-        self.pump, self._board = pump, board
+        self.driver, self._board = driver, board
         for member in self.members.values():
             if member.state.status is Status.REFUSED:
                 self._tell_refused(member)
@@ -101,7 +101,7 @@ class Sites:
         """A reload that a person asks for reads again which sites there are."""
         if isinstance(event, was.ReloadAsked):
             self._rereads, self._only = True, ""
-        self.pump.tell(event)
+        self.driver.tell(event)
 
     def tell_about(self, name: str, event: Event) -> None:
         """The same where only this site is meant: others that do not run are left alone."""
@@ -109,7 +109,7 @@ class Sites:
             self._rereads, self._only = True, name
         elif self._only != name:
             self._only = ""
-        self.pump.tell(event)
+        self.driver.tell(event)
 
     def replan(self, path: str, old: Plan, _: Begin) -> Plan:
         """The plan of the sites as they are now; called in a thread of its own. Raises PorticoError."""
@@ -201,7 +201,7 @@ class Sites:
             return ()
         self.parts[name] = part
         workers = accepting(self.place.runtime)
-        problems = await self.reloaded(self.pump.tell)
+        problems = await self.reloaded(self.driver.tell)
         if problems and before is not None and self.parts.get(name) is part:
             self.parts[name] = before
         if not problems:

@@ -29,7 +29,7 @@ from portico.run.commands.commands import Orders
 from portico.run.control import server as control
 from portico.run.disk import directories, rotation, runtime
 from portico.run.disk import full as disk
-from portico.run.driver import Pump
+from portico.run.driver import Driver
 from portico.run.gateway import files, goodbye, old
 from portico.run.gateway.model import Tell
 from portico.run.gateway.own import OwnNginx
@@ -71,12 +71,12 @@ class Along(Protocol):
         """Who is told the notices, in the place of `say`."""
 
     def join(
-        self, pump: Pump, processes: Processes, board: Board, answers: Mapping[str, control.Answer]
+        self, driver: Driver, processes: Processes, board: Board, answers: Mapping[str, control.Answer]
     ) -> dict[str, control.Answer]:
         """The loop runs; what the control socket answers to."""
 
     def tell(self, event: Event) -> None:
-        """What signals and orders say, in the place of the pump's `tell`."""
+        """What signals and orders say, in the place of the driver's `tell`."""
 
     def watch(self) -> Rounds:
         """Beside the serving."""
@@ -196,7 +196,7 @@ async def _serve(
     material: Material | None,
     onlooker: Onlooker | None,
 ) -> do.Exit:
-    pump = Pump(
+    driver = Driver(
         Timeouts(
             plan.health.start_seconds,
             plan.ladder.stop_seconds,
@@ -209,34 +209,34 @@ async def _serve(
         say = _both(say, lambda item: onlooker.hear(status.told(item)))
     board = Board(_both(say, lambda item: hear(item)))  # which is known a few lines below
     processes = Processes(plan.runtime, lambda: effects.in_force.ladder.stop_seconds)
-    shared = SharedNginx(plan, pump.tell, board.say) if plan.shared else None
-    gateway = shared or OwnNginx(processes, listening, pump.tell, board.say)
+    shared = SharedNginx(plan, driver.tell, board.say) if plan.shared else None
+    gateway = shared or OwnNginx(processes, listening, driver.tell, board.say)
     say_in_turn = gateway.when_used(board.say)
     effects = Effects(
         plan,
         ours.number,
         gateway,
         processes,
-        tell=pump.tell,
+        tell=driver.tell,
         say=say_in_turn,
         replan=replan,
         material=material,
         aheads=ours.aheads,
     )
-    tell = along.tell if along else pump.tell
+    tell = along.tell if along else driver.tell
     signals.listen(tell, processes.reap, effects.reopen_logs, board.say)
-    upstreams = Upstreams(effects, board.say, lambda: pump.state.gateway.status is Status.WELL)
-    certificates = Certificates(effects, board.say, lambda: pump.state.gateway.status is Status.WELL)
-    packing = Keeper(effects, board.say, lambda: pump.state.gateway.status is Status.WELL)
+    upstreams = Upstreams(effects, board.say, lambda: driver.state.gateway.status is Status.WELL)
+    certificates = Certificates(effects, board.say, lambda: driver.state.gateway.status is Status.WELL)
+    packing = Keeper(effects, board.say, lambda: driver.state.gateway.status is Status.WELL)
     watchers = Watchers(board.say)
-    orders = Orders(pump, effects, board.say, upstreams, packing, certificates, watchers)
+    orders = Orders(driver, effects, board.say, upstreams, packing, certificates, watchers)
     hear = _both(orders.hear, shared.hear) if shared else orders.hear
-    known = orders.answers() | _answers(pump, tell, effects, board, upstreams, orders)
+    known = orders.answers() | _answers(driver, tell, effects, board, upstreams, orders)
     if onlooker is not None:
         known |= {what: control.Answer(*answer) for what, answer in onlooker.answers().items()}
         looks = partial(onlooker.watch, orders.house, lambda: effects.in_force, _troubles(board.say))
         beside = (*beside, Watcher("the requests", looks))
-    told = along.join(pump, processes, board, known) if along else known
+    told = along.join(driver, processes, board, known) if along else known
     endpoints = [await control.listen(control.path(plan.runtime), told)]
     if user := plan.server.user:
         for_app = {name: known[name] for name in _OF_THE_APP}
@@ -247,7 +247,7 @@ async def _serve(
         Watcher("the disk", lambda: disk.watch(plan.state, board.say)),
         *_old_workers(plan, effects, board.say),
         Watcher("server", upstreams.watch),
-        Watcher("the runtime directory", partial(runtime.watch, plan, pump.tell)),
+        Watcher("the runtime directory", partial(runtime.watch, plan, driver.tell)),
         Watcher("the count of requests", orders.served.watch),
         Watcher("proxies in front", orders.forwarded.watch),
         Watcher("the certificate", certificates.watch),
@@ -262,7 +262,7 @@ async def _serve(
     )
     tasks = [asyncio.ensure_future(watchers.run(work)) for work in works]
     try:
-        return await pump.run(effects.perform, was.Begin(ours.number, listening.is_handed_over))
+        return await driver.run(effects.perform, was.Begin(ours.number, listening.is_handed_over))
     finally:
         try:
             if along:
@@ -280,7 +280,7 @@ async def _serve(
 
 
 def _answers(
-    pump: Pump, tell: Tell, effects: Effects, board: Board, upstreams: Upstreams, orders: Orders
+    driver: Driver, tell: Tell, effects: Effects, board: Board, upstreams: Upstreams, orders: Orders
 ) -> dict[str, control.Answer]:
     """What the control socket answers to."""
 
@@ -288,7 +288,7 @@ def _answers(
         request = was.ReloadAsked(asked.get("path", ""), _tenths(asked.get("canary"), effects.in_force))
         if orders.pause.status():
             raise PorticoError(Problem("", "a new release cannot prove itself in a pause", "portico resume"))
-        if (request.path or request.tenths) and (pump.state.trial or pump.state.request):
+        if (request.path or request.tenths) and (driver.state.trial or driver.state.request):
             raise PorticoError(Problem("", "another reload is under way", "wait for its end: portico status"))
         with board.follow() as items:
             tell(request)
@@ -298,7 +298,7 @@ def _answers(
     def decide(event: Event) -> control.Answer:
         async def give(_: control.Parameters) -> AsyncGenerator[object, None]:
             if isinstance(event, was.RollbackAsked):
-                _check_rollback(pump, effects)
+                _check_rollback(driver, effects)
             with board.follow() as items:
                 tell(event)
                 async for told in orders.decided(until_decided(items)):
@@ -320,9 +320,9 @@ def _answers(
     }
 
 
-def _check_rollback(pump: Pump, effects: Effects) -> None:
+def _check_rollback(driver: Driver, effects: Effects) -> None:
     """Raises PorticoError when the directory of the release to go back to is gone: its templates and files are, too."""
-    standby = None if pump.state.canary else pump.state.standby
+    standby = None if driver.state.canary else driver.state.standby
     plan = effects.plans.get(standby.number) if standby else None
     if standby and plan and plan.has_app and not Path(plan.server.cwd).is_dir():
         what = f"release {standby.number} cannot serve again: its directory is gone: {plan.server.cwd}"
