@@ -32,7 +32,7 @@ from portico.run.processes.table import Processes
 from portico.run.running import SayNews
 from portico.run.sockets.systemd import Service
 from portico.run.supervisor.ahead import Begin
-from portico.run.supervisor.broadcast import Board, Items, until_reloaded
+from portico.run.supervisor.broadcast import Broadcast, Items, until_reloaded
 from portico.turns import Rounds
 from portico.values import Address
 
@@ -86,15 +86,19 @@ class Sites:
         return hear
 
     def join(
-        self, driver: Driver, processes: Processes, board: Board, answers: Mapping[str, control.Answer]
+        self,
+        driver: Driver,
+        processes: Processes,
+        broadcast: Broadcast,
+        answers: Mapping[str, control.Answer],
     ) -> dict[str, control.Answer]:
         from portico.run.host.answers import Answers
 
-        self.driver, self._board = driver, board
+        self.driver, self._broadcast = driver, broadcast
         for member in self.members.values():
             if member.state.status is Status.REFUSED:
                 self._tell_refused(member)
-        self.supervisors.join(processes, board)
+        self.supervisors.join(processes, broadcast)
         return Answers(self).of(answers)
 
     def tell(self, event: Event) -> None:
@@ -144,7 +148,7 @@ class Sites:
 
     def follow(self) -> AbstractContextManager[Items]:
         """The notices from now on."""
-        return self._board.follow()
+        return self._broadcast.follow()
 
     def _stop_seconds(self) -> float:
         longest = max((one.bindings.request_seconds for one in self.parts.values()), default=0.0)
@@ -224,7 +228,7 @@ class Sites:
 
     async def reloaded(self, tell: Callable[[Event], None]) -> tuple[Problem, ...]:
         """Ask for a reload, and what was in its way."""
-        with self._board.follow() as items:
+        with self._broadcast.follow() as items:
             tell(was.ReloadAsked())
             async for item in until_reloaded(items):
                 if isinstance(item, notices.ReleaseDropped):

@@ -19,7 +19,7 @@ from portico.run.processes import child
 from portico.run.processes.child import Child
 from portico.run.processes.stderr import Lines
 from portico.run.processes.table import Processes
-from portico.run.supervisor.broadcast import Board
+from portico.run.supervisor.broadcast import Broadcast
 from portico.turns import WELL, Rounds
 
 AT_ONCE = 4
@@ -40,9 +40,9 @@ class Supervisors:
         self._all_end = False
         self._wake = asyncio.Event()
 
-    def join(self, processes: Processes, board: Board) -> None:
+    def join(self, processes: Processes, broadcast: Broadcast) -> None:
         """The loop runs."""
-        self._processes, self._board = processes, board
+        self._processes, self._broadcast = processes, broadcast
         self._start_due()
 
     def now(self) -> float:
@@ -75,7 +75,7 @@ class Supervisors:
         took = self.now() - member.state.since
         self._say_held(member)
         self._become(member, state.serving(member.state, self.now()))
-        self._board.say(notices.SiteServes(name, urls, took))
+        self._broadcast.say(notices.SiteServes(name, urls, took))
         self._tried()
 
     def halt(self, member: Member) -> None:
@@ -85,7 +85,7 @@ class Supervisors:
             member.child.end(StopMode.HURRY)
         elif member.state.due is not None:
             self._become(member, state.stopped(member.state, self.now()))
-            self._board.say(notices.SiteStopped(member.wanted.name))
+            self._broadcast.say(notices.SiteStopped(member.wanted.name))
             self._tried()
 
     def send_away(self, member: Member) -> None:
@@ -158,12 +158,12 @@ class Supervisors:
         if member.state.status is Status.STARTING and member.state.failures:
             member.held.append(line)
         else:
-            self._board.say(notices.SiteSaid(member.wanted.name, line))
+            self._broadcast.say(notices.SiteSaid(member.wanted.name, line))
 
     def _say_held(self, member: Member) -> None:
         held, member.held = member.held, []
         for line in held:
-            self._board.say(notices.SiteSaid(member.wanted.name, line))
+            self._broadcast.say(notices.SiteSaid(member.wanted.name, line))
 
     def _ended(self, member: Member, group: Child) -> None:
         if group is not member.child or group.code is None:
@@ -185,10 +185,10 @@ class Supervisors:
             pass
         elif member.state.status is Status.STOPPED:
             self._show_pages(member)
-            self._board.say(notices.SiteStopped(name))
+            self._broadcast.say(notices.SiteStopped(name))
         else:
             pause = (member.state.due or 0.0) - self.now()
-            self._board.say(notices.SiteDown(name, code, pause, member.state.failures))
+            self._broadcast.say(notices.SiteDown(name, code, pause, member.state.failures))
         self._tried()
 
     def _show_pages(self, member: Member) -> None:
@@ -199,11 +199,11 @@ class Supervisors:
                 show_pages(plan)
         except OSError as error:
             where = plan.runtime if plan else ""
-            self._board.say(notices.Trouble(Problem(where, f"cannot be written: {error.strerror}")))
+            self._broadcast.say(notices.Trouble(Problem(where, f"cannot be written: {error.strerror}")))
 
     def _forget(self, member: Member) -> None:
         name = member.wanted.name
         if self.members.get(name) is member:
             del self.members[name]
         clear_away(member.wanted)
-        self._board.say(notices.SiteStopped(name, is_gone=True))
+        self._broadcast.say(notices.SiteStopped(name, is_gone=True))

@@ -1,4 +1,4 @@
-"""The notice board: what is said reaches the people in front, and whoever follows at the moment."""
+"""The broadcast of notices: what is said reaches the people in front, and whoever follows at the moment."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from portico.run.notices import Notice
 Items = asyncio.Queue[Notice]
 
 
-class Board:
+class Broadcast:
     def __init__(self, say: Callable[[Notice], None]) -> None:
         self._say = say
         self._followers: set[Items] = set()

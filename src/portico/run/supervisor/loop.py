@@ -45,7 +45,7 @@ from portico.run.running import SayNews
 from portico.run.sockets.listening import Listening
 from portico.run.sockets.systemd import Service
 from portico.run.supervisor import signals
-from portico.run.supervisor.broadcast import Board, until_decided, until_reloaded
+from portico.run.supervisor.broadcast import Broadcast, until_decided, until_reloaded
 from portico.run.supervisor.effects import Effects, Replan
 from portico.run.supervisor.observer import Onlooker
 from portico.run.supervisor.ours import Ours, hold
@@ -71,7 +71,11 @@ class Along(Protocol):
         """Who is told the notices, in the place of `say`."""
 
     def join(
-        self, driver: Driver, processes: Processes, board: Board, answers: Mapping[str, control.Answer]
+        self,
+        driver: Driver,
+        processes: Processes,
+        broadcast: Broadcast,
+        answers: Mapping[str, control.Answer],
     ) -> dict[str, control.Answer]:
         """The loop runs; what the control socket answers to."""
 
@@ -207,11 +211,11 @@ async def _serve(
     )
     if onlooker is not None:
         say = _both(say, lambda item: onlooker.hear(status.told(item)))
-    board = Board(_both(say, lambda item: hear(item)))  # which is known a few lines below
+    broadcast = Broadcast(_both(say, lambda item: hear(item)))  # which is known a few lines below
     processes = Processes(plan.runtime, lambda: effects.in_force.ladder.stop_seconds)
-    shared = SharedNginx(plan, driver.tell, board.say) if plan.shared else None
-    gateway = shared or OwnNginx(processes, listening, driver.tell, board.say)
-    say_in_turn = gateway.when_used(board.say)
+    shared = SharedNginx(plan, driver.tell, broadcast.say) if plan.shared else None
+    gateway = shared or OwnNginx(processes, listening, driver.tell, broadcast.say)
+    say_in_turn = gateway.when_used(broadcast.say)
     effects = Effects(
         plan,
         ours.number,
@@ -224,19 +228,19 @@ async def _serve(
         aheads=ours.aheads,
     )
     tell = along.tell if along else driver.tell
-    signals.listen(tell, processes.reap, effects.reopen_logs, board.say)
-    upstreams = Upstreams(effects, board.say, lambda: driver.state.gateway.status is Status.WELL)
-    certificates = Certificates(effects, board.say, lambda: driver.state.gateway.status is Status.WELL)
-    packing = Keeper(effects, board.say, lambda: driver.state.gateway.status is Status.WELL)
-    watchers = Watchers(board.say)
-    orders = Orders(driver, effects, board.say, upstreams, packing, certificates, watchers)
+    signals.listen(tell, processes.reap, effects.reopen_logs, broadcast.say)
+    upstreams = Upstreams(effects, broadcast.say, lambda: driver.state.gateway.status is Status.WELL)
+    certificates = Certificates(effects, broadcast.say, lambda: driver.state.gateway.status is Status.WELL)
+    packing = Keeper(effects, broadcast.say, lambda: driver.state.gateway.status is Status.WELL)
+    watchers = Watchers(broadcast.say)
+    orders = Orders(driver, effects, broadcast.say, upstreams, packing, certificates, watchers)
     hear = _both(orders.hear, shared.hear) if shared else orders.hear
-    known = orders.answers() | _answers(driver, tell, effects, board, upstreams, orders)
+    known = orders.answers() | _answers(driver, tell, effects, broadcast, upstreams, orders)
     if onlooker is not None:
         known |= {what: control.Answer(*answer) for what, answer in onlooker.answers().items()}
-        looks = partial(onlooker.watch, orders.house, lambda: effects.in_force, _troubles(board.say))
+        looks = partial(onlooker.watch, orders.house, lambda: effects.in_force, _troubles(broadcast.say))
         beside = (*beside, Watcher("the requests", looks))
-    told = along.join(driver, processes, board, known) if along else known
+    told = along.join(driver, processes, broadcast, known) if along else known
     endpoints = [await control.listen(control.path(plan.runtime), told)]
     if user := plan.server.user:
         for_app = {name: known[name] for name in _OF_THE_APP}
@@ -244,8 +248,8 @@ async def _serve(
     ours.answers(plan)
     works = (
         *beside,
-        Watcher("the disk", lambda: disk.watch(plan.state, board.say)),
-        *_old_workers(plan, effects, board.say),
+        Watcher("the disk", lambda: disk.watch(plan.state, broadcast.say)),
+        *_old_workers(plan, effects, broadcast.say),
         Watcher("server", upstreams.watch),
         Watcher("the runtime directory", partial(runtime.watch, plan, driver.tell)),
         Watcher("the count of requests", orders.served.watch),
@@ -280,7 +284,7 @@ async def _serve(
 
 
 def _answers(
-    driver: Driver, tell: Tell, effects: Effects, board: Board, upstreams: Upstreams, orders: Orders
+    driver: Driver, tell: Tell, effects: Effects, broadcast: Broadcast, upstreams: Upstreams, orders: Orders
 ) -> dict[str, control.Answer]:
     """What the control socket answers to."""
 
@@ -290,7 +294,7 @@ def _answers(
             raise PorticoError(Problem("", "a new release cannot prove itself in a pause", "portico resume"))
         if (request.path or request.tenths) and (driver.state.trial or driver.state.request):
             raise PorticoError(Problem("", "another reload is under way", "wait for its end: portico status"))
-        with board.follow() as items:
+        with broadcast.follow() as items:
             tell(request)
             async for step in orders.reloaded(until_reloaded(items)):
                 yield step
@@ -299,7 +303,7 @@ def _answers(
         async def give(_: control.Parameters) -> AsyncGenerator[object, None]:
             if isinstance(event, was.RollbackAsked):
                 _check_rollback(driver, effects)
-            with board.follow() as items:
+            with broadcast.follow() as items:
                 tell(event)
                 async for told in orders.decided(until_decided(items)):
                     yield told
