@@ -140,7 +140,7 @@ def _serve(
         say=say,
         replan=replan,
         beside=[*_shows(gathered.plan, screen), waiting.watcher(gathered.import_seconds)],
-        onlooker=Live(gathered.plan),
+        observer=Live(gathered.plan),
         ours=ours[0] if ours else None,
     )
 

@@ -47,7 +47,7 @@ from portico.run.sockets.systemd import Service
 from portico.run.supervisor import signals
 from portico.run.supervisor.broadcast import Broadcast, until_decided, until_reloaded
 from portico.run.supervisor.effects import Effects, Replan
-from portico.run.supervisor.observer import Onlooker
+from portico.run.supervisor.observer import Observer
 from portico.run.supervisor.ours import Ours, hold
 from portico.run.upstream.watcher import Upstreams, without_app
 from portico.run.watchers.runner import Watcher, Watchers
@@ -96,7 +96,7 @@ def run(
     replan: Replan | None = None,
     beside: Sequence[Watcher] = (),
     along: Along | None = None,
-    onlooker: Onlooker | None = None,
+    observer: Observer | None = None,
     ours: Ours | None = None,
 ) -> int:
     """Serve the plan until told to stop; SIGTERM and SIGINT stop, a second one hurries, SIGHUP reloads.
@@ -104,7 +104,7 @@ def run(
     `say` hears the notices, from this thread. `replan` is called in another one for each reload with the directory
     of the code ("" for where it was), the plan in force and who begins on a draft of the plan. It returns the plan of
     the next release or raises PorticoError; without it, a reload serves new code under the same plan. `beside` is
-    started with the serving and cancelled when that has ended; so is the `onlooker`, which is told everything and adds
+    started with the serving and cancelled when that has ended; so is the `observer`, which is told everything and adds
     its own answers to those of the control socket. `ours` is the runtime directory when it is held already.
     Returns the exit code, 128 + n after signal n. Raises PorticoError when it cannot start; nothing is left
     running then. Must be called from the main thread.
@@ -131,7 +131,7 @@ def run(
                     works,
                     along,
                     material,
-                    onlooker,
+                    observer,
                 )
             )
         if end.problems:  # the files stay: people look at what was in force
@@ -198,7 +198,7 @@ async def _serve(
     beside: Sequence[Watcher],
     along: Along | None,
     material: Material | None,
-    onlooker: Onlooker | None,
+    observer: Observer | None,
 ) -> do.Exit:
     driver = Driver(
         Timeouts(
@@ -209,8 +209,8 @@ async def _serve(
             goodbye_seconds=goodbye.HEARD_SECONDS if along else GOODBYE_SECONDS,
         )
     )
-    if onlooker is not None:
-        say = _both(say, lambda item: onlooker.hear(status.told(item)))
+    if observer is not None:
+        say = _both(say, lambda item: observer.hear(status.told(item)))
     broadcast = Broadcast(_both(say, lambda item: hear(item)))  # which is known a few lines below
     processes = Processes(plan.runtime, lambda: effects.in_force.ladder.stop_seconds)
     shared = SharedNginx(plan, driver.tell, broadcast.say) if plan.shared else None
@@ -236,9 +236,9 @@ async def _serve(
     orders = Orders(driver, effects, broadcast.say, upstreams, packing, certificates, watchers)
     hear = _both(orders.hear, shared.hear) if shared else orders.hear
     known = orders.answers() | _answers(driver, tell, effects, broadcast, upstreams, orders)
-    if onlooker is not None:
-        known |= {what: control.Answer(*answer) for what, answer in onlooker.answers().items()}
-        looks = partial(onlooker.watch, orders.house, lambda: effects.in_force, _troubles(broadcast.say))
+    if observer is not None:
+        known |= {what: control.Answer(*answer) for what, answer in observer.answers().items()}
+        looks = partial(observer.watch, orders.house, lambda: effects.in_force, _troubles(broadcast.say))
         beside = (*beside, Watcher("the requests", looks))
     told = along.join(driver, processes, broadcast, known) if along else known
     endpoints = [await control.listen(control.path(plan.runtime), told)]

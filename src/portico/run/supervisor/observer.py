@@ -1,4 +1,4 @@
-"""Who looks on while a site runs: is told everything, decides nothing, and may answer at the control socket."""
+"""An observer of a running site is told everything, decides nothing, and may answer at the control socket."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ House = Callable[[], Awaitable[dict[str, Any]]]
 Give = Callable[[Mapping[str, str]], AsyncGenerator[object, None]]
 
 
-class Onlooker(Protocol):
+class Observer(Protocol):
     def hear(self, told: dict[str, Any]) -> None:
         """A notice, as `status.told` tells it."""
 
