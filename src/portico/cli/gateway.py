@@ -29,7 +29,7 @@ def serve_sites(apps: tuple[str, ...], flags: dict[str, Any]) -> None:
             host_plan((), place),
             say=lambda item: _say(item, sites, place, screen),
             replan=sites.replan,
-            along=sites,
+            host=sites,
         )
     finally:
         screen.close()

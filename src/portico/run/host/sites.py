@@ -38,7 +38,7 @@ from portico.values import Address
 
 
 class Sites:
-    """What `run.supervisor.loop` is given as `along`; `look` reads again which sites there are to be."""
+    """What `run.supervisor.loop` is given as `host`; `look` reads again which sites there are to be."""
 
     def __init__(self, place: Place, look: Callable[[], Sequence[Wanted]]) -> None:
         self.place, self._look = place, look

@@ -61,7 +61,7 @@ _OF_THE_APP = ("POST /purge",)
 _ERRORS = {FAILED: PorticoError, UNHEALTHY: UnhealthyError, IMPORT_FAILED: ImportFailedError}
 
 
-class Along(Protocol):
+class HostHooks(Protocol):
     """What a run is given that has more to look after than one site: the sites of a gateway."""
 
     def settle(self, plan: Plan, service: Service) -> Plan:
@@ -95,7 +95,7 @@ def run(
     say: SayNews,
     replan: Replan | None = None,
     beside: Sequence[Watcher] = (),
-    along: Along | None = None,
+    host: HostHooks | None = None,
     observer: Observer | None = None,
     ours: Ours | None = None,
 ) -> int:
@@ -111,16 +111,16 @@ def run(
     """
     with _held(plan, ours) as ours:
         service = ours.service
-        plan = along.settle(plan, service) if along else plan
+        plan = host.settle(plan, service) if host else plan
         material = _material(plan)
         listening, unwanted = _listening(plan, service)
         with closing(listening):
             tell = _both(say, service.hear)
-            tell = along.hears(tell) if along else tell
+            tell = host.hears(tell) if host else tell
             for problem in unwanted:
                 tell(notices.Trouble(problem))
             works = (*beside, Watcher("the service manager", service.keep_alive))
-            works += (Watcher("the sites", along.watch),) if along else ()
+            works += (Watcher("the sites", host.watch),) if host else ()
             end = asyncio.run(
                 _serve(
                     plan,
@@ -129,7 +129,7 @@ def run(
                     tell,
                     replan or (lambda _, old, __: old),
                     works,
-                    along,
+                    host,
                     material,
                     observer,
                 )
@@ -196,7 +196,7 @@ async def _serve(
     say: SayNews,
     replan: Replan,
     beside: Sequence[Watcher],
-    along: Along | None,
+    host: HostHooks | None,
     material: Material | None,
     observer: Observer | None,
 ) -> do.Exit:
@@ -206,7 +206,7 @@ async def _serve(
             plan.ladder.stop_seconds,
             plan.standby_seconds,
             serves_pages=not plan.has_app and plan.upstream is not None,
-            goodbye_seconds=goodbye.HEARD_SECONDS if along else GOODBYE_SECONDS,
+            goodbye_seconds=goodbye.HEARD_SECONDS if host else GOODBYE_SECONDS,
         )
     )
     if observer is not None:
@@ -227,7 +227,7 @@ async def _serve(
         material=material,
         aheads=ours.aheads,
     )
-    tell = along.tell if along else driver.tell
+    tell = host.tell if host else driver.tell
     signals.listen(tell, processes.reap, effects.reopen_logs, broadcast.say)
     upstreams = Upstreams(effects, broadcast.say, lambda: driver.state.gateway.status is Status.WELL)
     certificates = Certificates(effects, broadcast.say, lambda: driver.state.gateway.status is Status.WELL)
@@ -240,7 +240,7 @@ async def _serve(
         known |= {what: control.Answer(*answer) for what, answer in observer.answers().items()}
         looks = partial(observer.watch, orders.house, lambda: effects.in_force, _troubles(broadcast.say))
         beside = (*beside, Watcher("the requests", looks))
-    told = along.join(driver, processes, broadcast, known) if along else known
+    told = host.join(driver, processes, broadcast, known) if host else known
     endpoints = [await control.listen(control.path(plan.runtime), told)]
     if user := plan.server.user:
         for_app = {name: known[name] for name in _OF_THE_APP}
@@ -269,8 +269,8 @@ async def _serve(
         return await driver.run(effects.perform, was.Begin(ours.number, listening.is_handed_over))
     finally:
         try:
-            if along:
-                await along.leave()
+            if host:
+                await host.leave()
             for endpoint in endpoints:
                 endpoint.close()
             for path in (control.path(plan.runtime), paths.purge(plan.runtime)):
