@@ -1,1 +1,1 @@
-"""What people order and ask of a running site."""
+"""What people tell and ask of a running site."""

@@ -38,7 +38,7 @@ class Observed(Running, Protocol):
         """Ask the app of that release that failed, because somebody wants to know."""
 
 
-class Orders:
+class Commands:
     """Maintenance, pause and scale; `served` is to be watched beside the serving."""
 
     def __init__(

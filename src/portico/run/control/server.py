@@ -1,4 +1,4 @@
-"""The control socket: a running site answers questions and takes orders, HTTP in and JSON lines out.
+"""The control socket: a running site answers questions and takes commands, HTTP in and JSON lines out.
 
 0600, so that only its own user and root get through; the commands are thin clients of it (`client`). An answer is
 a stream of lines, one JSON object each, so that a reload can be watched step by step; it ends with the connection.
@@ -27,7 +27,7 @@ _LONGEST_REQUEST = 1 << 16
 """Bytes; asyncio's own limit of what it looks through for the end of a head."""
 _REST_SECONDS = 0.5
 """How long the rest of a request that is too long is read and thrown away."""
-_TOO_LONG = f"that is too long: an order and its words may have {_LONGEST_REQUEST >> 10} KiB"
+_TOO_LONG = f"that is too long: a command and its words may have {_LONGEST_REQUEST >> 10} KiB"
 
 Parameters = Mapping[str, str]
 """What the query of a request says, by name."""
@@ -64,7 +64,7 @@ async def _converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, 
         async with asyncio.timeout(ASK_SECONDS):
             asked, parameters = await _request(reader)
         if _has_left(writer):
-            return  # an order that nobody waits for: given while Portico was stopped, and forgotten since
+            return  # a command that nobody waits for: given while Portico was stopped, and forgotten since
         async for piece in _reply(asked, parameters, answers):
             writer.write(piece)
             await writer.drain()

@@ -1,6 +1,6 @@
 """`portico purge`: what nginx keeps of a URL, of many, or of a tag is gone at once.
 
-An answer that the app was just making when the order came is made of what was before. Such answers are looked for as
+An answer that the app was just making when the command came is made of what was before. Such answers are looked for as
 long as a request may take, and dropped as soon as they are kept.
 """
 
@@ -24,7 +24,7 @@ _SLACK_SECONDS = 2.0
 
 
 class Purge:
-    """The orders to purge; `watch` is to run beside the serving."""
+    """The commands to purge; `watch` is to run beside the serving."""
 
     def __init__(self, in_force: Callable[[], Plan]) -> None:
         self._in_force = in_force
@@ -39,7 +39,7 @@ class Purge:
         yield {"purged": await in_background(lambda: self._drop_all(wanted))}
 
     async def watch(self) -> Rounds:
-        """Drop what was under way when an order came, as soon as it is kept."""
+        """Drop what was under way when a command came, as soon as it is kept."""
         while True:
             await turn(LOOK_SECONDS if self._recent else IDLE_SECONDS)
             forget = time.time() - self._in_force().ladder.drain_seconds - _SLACK_SECONDS

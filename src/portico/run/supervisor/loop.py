@@ -25,7 +25,7 @@ from portico.plan.model import Plan
 from portico.run import notices
 from portico.run.commands import status
 from portico.run.commands.certificates import Certificates
-from portico.run.commands.commands import Orders
+from portico.run.commands.commands import Commands
 from portico.run.control import server as control
 from portico.run.disk import directories, rotation, runtime
 from portico.run.disk import full as disk
@@ -80,7 +80,7 @@ class HostHooks(Protocol):
         """The loop runs; what the control socket answers to."""
 
     def tell(self, event: Event) -> None:
-        """What signals and orders say, in the place of the driver's `tell`."""
+        """What signals and commands say, in the place of the driver's `tell`."""
 
     def watch(self) -> Rounds:
         """Beside the serving."""
@@ -233,12 +233,12 @@ async def _serve(
     certificates = Certificates(effects, broadcast.say, lambda: driver.state.gateway.status is Status.WELL)
     packing = Keeper(effects, broadcast.say, lambda: driver.state.gateway.status is Status.WELL)
     watchers = Watchers(broadcast.say)
-    orders = Orders(driver, effects, broadcast.say, upstreams, packing, certificates, watchers)
-    hear = _both(orders.hear, shared.hear) if shared else orders.hear
-    known = orders.answers() | _answers(driver, tell, effects, broadcast, upstreams, orders)
+    commands = Commands(driver, effects, broadcast.say, upstreams, packing, certificates, watchers)
+    hear = _both(commands.hear, shared.hear) if shared else commands.hear
+    known = commands.answers() | _answers(driver, tell, effects, broadcast, upstreams, commands)
     if observer is not None:
         known |= {what: control.Answer(*answer) for what, answer in observer.answers().items()}
-        looks = partial(observer.watch, orders.house, lambda: effects.in_force, _troubles(broadcast.say))
+        looks = partial(observer.watch, commands.house, lambda: effects.in_force, _troubles(broadcast.say))
         beside = (*beside, Watcher("the requests", looks))
     told = host.join(driver, processes, broadcast, known) if host else known
     endpoints = [await control.listen(control.path(plan.runtime), told)]
@@ -252,17 +252,17 @@ async def _serve(
         *_old_workers(plan, effects, broadcast.say),
         Watcher("server", upstreams.watch),
         Watcher("the runtime directory", partial(runtime.watch, plan, driver.tell)),
-        Watcher("the count of requests", orders.served.watch),
-        Watcher("proxies in front", orders.forwarded.watch),
+        Watcher("the count of requests", commands.served.watch),
+        Watcher("proxies in front", commands.forwarded.watch),
         Watcher("the certificate", certificates.watch),
         Watcher(
             "the log",
-            partial(rotation.watch, lambda: effects.in_force, effects.reopen_logs, orders.served.catch_up),
+            partial(rotation.watch, lambda: effects.in_force, effects.reopen_logs, commands.served.catch_up),
         ),
         Watcher("the compressed copies", packing.watch),
         Watcher("the static file", packing.look),
-        Watcher("the cache", orders.purge.watch),
-        Watcher("the code of the workers", orders.workers.watch),
+        Watcher("the cache", commands.purge.watch),
+        Watcher("the code of the workers", commands.workers.watch),
     )
     tasks = [asyncio.ensure_future(watchers.run(work)) for work in works]
     try:
@@ -275,7 +275,7 @@ async def _serve(
                 endpoint.close()
             for path in (control.path(plan.runtime), paths.purge(plan.runtime)):
                 Path(path).unlink(missing_ok=True)
-            orders.pause.resume()
+            commands.pause.resume()
         finally:  # whatever the disk refuses, no process stays
             await effects.leave()
             for task in tasks:
@@ -284,19 +284,24 @@ async def _serve(
 
 
 def _answers(
-    driver: Driver, tell: Tell, effects: Effects, broadcast: Broadcast, upstreams: Upstreams, orders: Orders
+    driver: Driver,
+    tell: Tell,
+    effects: Effects,
+    broadcast: Broadcast,
+    upstreams: Upstreams,
+    commands: Commands,
 ) -> dict[str, control.Answer]:
     """What the control socket answers to."""
 
     async def reload(asked: control.Parameters) -> AsyncGenerator[object, None]:
         request = was.ReloadAsked(asked.get("path", ""), _tenths(asked.get("canary"), effects.in_force))
-        if orders.pause.status():
+        if commands.pause.status():
             raise PorticoError(Problem("", "a new release cannot prove itself in a pause", "portico resume"))
         if (request.path or request.tenths) and (driver.state.trial or driver.state.request):
             raise PorticoError(Problem("", "another reload is under way", "wait for its end: portico status"))
         with broadcast.follow() as items:
             tell(request)
-            async for step in orders.reloaded(until_reloaded(items)):
+            async for step in commands.reloaded(until_reloaded(items)):
                 yield step
 
     def decide(event: Event) -> control.Answer:
@@ -305,7 +310,7 @@ def _answers(
                 _check_rollback(driver, effects)
             with broadcast.follow() as items:
                 tell(event)
-                async for told in orders.decided(until_decided(items)):
+                async for told in commands.decided(until_decided(items)):
                     yield told
 
         return control.Answer(give)
