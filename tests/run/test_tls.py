@@ -31,6 +31,7 @@ from portico.run.tls.acme import _failed
 from portico.run.tls.certificate import Certificate, covers, read, unfit
 from portico.run.tls.memory import Memory
 from portico.run.tls.preflight import preflight
+from portico.run.tls.renewer import Renewer
 from portico.run.tls.schedule import (
     DAY,
     REFUSED,
@@ -43,7 +44,6 @@ from portico.run.tls.schedule import (
     urgent_at,
     warn_at,
 )
-from portico.run.tls.watcher import Keeper
 from portico.site.load import load
 from portico.values import Address
 from tests.acme import authority
@@ -226,14 +226,14 @@ def test_nothing_is_said_of_how_a_certificate_is_served_before_it_was_looked_at(
     tls = replace(plan(tmp_path, mode="local"), listen=(nobody,))
     first, second = (make_other(tmp_path / name) for name in ("a", "b"))
     running = SimpleNamespace(in_force=SimpleNamespace(tls=tls), material=material.Material(first, "local"))
-    keeper = Keeper(cast("Effects", running), lambda _: None, lambda: True)
+    renewer = Renewer(cast("Effects", running), lambda _: None, lambda: True)
 
-    asyncio.run(keeper._look(tls))
-    told = keeper.status()
+    asyncio.run(renewer._look(tls))
+    told = renewer.status()
     assert told
     assert [one["is_served"] for one in told["addresses"]] == [False]
     running.material = material.Material(second, "local")
-    told = keeper.status()
+    told = renewer.status()
     assert told
     assert told["addresses"] == []
 
@@ -247,10 +247,10 @@ def test_a_worker_of_nginx_that_leaves_is_no_fault_of_the_address(tmp_path: Path
             in_force=SimpleNamespace(tls=tls), material=material.Material(fresh, "files")
         )
         said = list[object]()
-        keeper = Keeper(cast("Effects", running), said.append, lambda: True)
+        renewer = Renewer(cast("Effects", running), said.append, lambda: True)
         for _ in range(2):
-            asyncio.run(keeper._look(tls))
-            told = keeper.status()
+            asyncio.run(renewer._look(tls))
+            told = renewer.status()
             assert told
             assert [one["is_served"] for one in told["addresses"]] == [True]
         assert said == []

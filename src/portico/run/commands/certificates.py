@@ -11,20 +11,20 @@ from portico.run.notices import Notice
 from portico.turns import WELL, Rounds, turn
 
 if TYPE_CHECKING:
-    from portico.run.tls.watcher import Keeper, Secured
+    from portico.run.tls.renewer import Renewer, Secured
 
 NONE_SECONDS = 2.0
 """A site without HTTPS is only woken to see whether a reload brought it."""
 
 
 class Certificates:
-    """The keeper of a running site's certificate, once it needs one."""
+    """The renewer of a running site's certificate, once it needs one."""
 
     def __init__(
         self, running: Secured, say: Callable[[Notice], None], is_serving: Callable[[], bool]
     ) -> None:
         self._running, self._say, self._is_serving = running, say, is_serving
-        self._keeper: Keeper | None = None
+        self._renewer: Renewer | None = None
 
     async def watch(self) -> Rounds:
         while self._running.in_force.tls is None or not self._is_serving():
@@ -35,7 +35,7 @@ class Certificates:
                 yield wrong
 
     def status(self) -> dict[str, Any] | None:
-        """As Keeper.status."""
+        """As Renewer.status."""
         return None if self._running.in_force.tls is None else self._made().status()
 
     def answers(self) -> dict[str, control.Answer]:
@@ -51,9 +51,9 @@ class Certificates:
         async for step in self._made().renew(asked):
             yield step
 
-    def _made(self) -> Keeper:
-        if self._keeper is None:
-            from portico.run.tls.watcher import Keeper
+    def _made(self) -> Renewer:
+        if self._renewer is None:
+            from portico.run.tls.renewer import Renewer
 
-            self._keeper = Keeper(self._running, self._say, self._is_serving)
-        return self._keeper
+            self._renewer = Renewer(self._running, self._say, self._is_serving)
+        return self._renewer

@@ -64,7 +64,7 @@ class Secured(Running, Protocol):
         """Serve HTTPS with that from now on. Raises PorticoError when nginx will not have it, OSError for the disk."""
 
 
-class Keeper:
+class Renewer:
     """The certificate of one running site. `is_serving` says whether nginx is there to be told."""
 
     def __init__(
