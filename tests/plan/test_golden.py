@@ -15,7 +15,7 @@ import pytest
 from portico.errors import PorticoError
 from portico.place.model import NginxBuild, Package, Place
 from portico.plan.build import plan
-from portico.plan.model import Directory, Line, Packed, Plan
+from portico.plan.model import Directory, Line, Plan, Precompressed
 from portico.plan.security.advisories import ADVISORIES
 from portico.site.load import load
 from portico.site.model import AppFacts, Root, Site, StaticFolder
@@ -127,7 +127,7 @@ def flat(name: str, value: object) -> list[str]:
         return [
             f"{name} {value.path} {value.mode:04o} {value.owner}:{value.group}{' secret' * value.is_secret}"
         ]
-    if isinstance(value, Address | Line | Packed):
+    if isinstance(value, Address | Line | Precompressed):
         return [f"{name} {getattr(value, 'text', value)}"]
     if isinstance(value, tuple):
         return [line for one in value for line in flat(name, one)]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from portico.check.model import Finding, warning
 from portico.plan.model import Plan
-from portico.plan.packing import MOST_BYTES, MOST_FILES
+from portico.plan.precompress import MOST_BYTES, MOST_FILES
 from portico.run.precompress.scan import scan
 from portico.values import Size
 
@@ -16,7 +16,7 @@ _MOST_NAMES = 3
 
 def copy_findings(planned: Plan) -> Iterator[Finding]:
     """Files of types that compress and are too large or too many; nothing when there are none."""
-    for copy in planned.packed:
+    for copy in planned.precompressed:
         found = scan(copy.folder)
         if found.too_large:
             yield warning(

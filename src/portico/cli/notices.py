@@ -16,7 +16,7 @@ from portico.watch.lines import short_size
 _BAR = 24
 
 
-def bar(item: notices.Packing) -> str:
+def bar(item: notices.Precompressing) -> str:
     """How far the compressing is, by bytes: large files take longest."""
     full = _BAR * item.done_bytes // max(1, item.bytes)
     sizes = f"{short_size(item.done_bytes)} of {short_size(item.bytes)}"
@@ -155,7 +155,7 @@ def _sentence(item: notices.Notice) -> str:  # noqa: C901  a table, one row a ki
             left = f"ends in {lasting(days * 86400)}" if days >= 0 else "has ENDED"
             mark = warned if phase == "warn" else bad
             return mark(f"the certificate {left}: portico cert says what is planned") + words
-        case notices.Packed(files, made, whole, small, took):
+        case notices.Precompressed(files, made, whole, small, took):
             sizes = f"{short_size(whole)} as {short_size(small)}"
             return (
                 faint(f"{counted(files, 'static file')} compressed, {sizes}, in {took:.1f} s") if made else ""

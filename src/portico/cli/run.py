@@ -180,8 +180,8 @@ def _say(item: notices.Notice, gathered: Gathered, screen: Screen) -> None:
     if isinstance(item, notices.Ready):
         screen.say("\n".join(banner(gathered, item.took_seconds)), priority(item))
         return
-    if isinstance(item, notices.Packing | notices.Packed):
-        screen.progress(bar(item) if isinstance(item, notices.Packing) else "")
+    if isinstance(item, notices.Precompressing | notices.Precompressed):
+        screen.progress(bar(item) if isinstance(item, notices.Precompressing) else "")
     text = sentence(item)
     if text:
         screen.say(text, priority(item))

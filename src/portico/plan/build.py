@@ -84,7 +84,7 @@ def plan(site: Site, place: Place) -> Plan:
         health=_health(web),
         versions=_versions(site, place),
         statics={folder.url: folder.folder for folder in served(web)},
-        packed=copies(web),
+        precompressed=copies(web),
         old_workers=old_workers(place),
         notes=_notes(web),
         alarms=exposure.alarms(site, place),
@@ -182,7 +182,7 @@ def _directories(web: Web) -> tuple[Directory, ...]:
         Directory(place.runtime, entered, group=place.nginx_group),
         Directory(place.state, private, group=place.nginx_group),
         # Made by nginx's own user: what that one may not read must not come out compressed.
-        Directory(paths.packed, private, owner=place.nginx_user, group=place.nginx_group),
+        Directory(paths.precompressed, private, owner=place.nginx_user, group=place.nginx_group),
         *body_directories(place),
         *_cache(web),
         *_uploads(web),

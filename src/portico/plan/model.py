@@ -260,7 +260,7 @@ class Logs:
 
 
 @dataclass(frozen=True)
-class Packed:
+class Precompressed:
     """A folder of static files whose compressed copies are at `root`/CODING`url`NAME."""
 
     url: str
@@ -334,7 +334,7 @@ class Plan:
     versions: Mapping[str, str]
     statics: Mapping[str, str] = field(default_factory=dict)
     """The folders that nginx serves, by URL."""
-    packed: tuple[Packed, ...] = ()
+    precompressed: tuple[Precompressed, ...] = ()
     """Those whose files are compressed ahead of time."""
     standby_seconds: float = 300.0
     """How long a release that was replaced is kept running, so that a rollback is at once."""

@@ -105,12 +105,12 @@ def of_app(state: str) -> str:
 class Paths:
     """`runtime` holds sockets and configuration, `state` what grows: logs and temporary files.
 
-    `packed` holds the compressed copies of static files, and has no link on the way.
+    `precompressed` holds the compressed copies of static files, and has no link on the way.
     """
 
     runtime: str
     state: str
-    packed: str
+    precompressed: str
     app: str
     """What the app's processes write, where only they may; `state` where nobody else runs them."""
 

@@ -329,7 +329,7 @@ class CertificateEnds(Struct, frozen=True):
     phase: str = "urgent"
 
 
-class Packing(Struct, frozen=True):
+class Precompressing(Struct, frozen=True):
     """Static files are being compressed: how many of them, and of their bytes, are done."""
 
     done: int
@@ -338,7 +338,7 @@ class Packing(Struct, frozen=True):
     bytes: int
 
 
-class Packed(Struct, frozen=True):
+class Precompressed(Struct, frozen=True):
     """They are: `small_bytes` are what the best copies have of `bytes`; `made` of the files were not known before."""
 
     files: int
@@ -375,7 +375,7 @@ Notice = (
     | CanaryLeft | RolledBack | Refused | ReleaseDropped
     | ReleaseLeft | Stopping | Hurrying | NginxSaid | ServerSaid
     | NoServer | OldWorkerEnded | DiskFull | DiskBack | BehindProxy
-    | ServerOut | ServerBack | ServerDrained | LastServer | Packing | Packed | Trouble
+    | ServerOut | ServerBack | ServerDrained | LastServer | Precompressing | Precompressed | Trouble
     | WatcherFailed | WatcherRecovered | TookOver | CannotLoad | OtherCode | LargeWorker
     | Closed | Opened | Paused | Resumed
     | SiteSaid | SiteServes | SiteDown | SiteStopped | SiteRefused

@@ -21,7 +21,7 @@ from portico.run.gateway import maintenance
 from portico.run.gateway.bodies import bodies
 from portico.run.gateway.purge import Purge
 from portico.run.notices import Notice
-from portico.run.precompress.watcher import Keeper
+from portico.run.precompress.watcher import Copies
 from portico.run.running import Running, SayNews
 from portico.run.upstream.watcher import Upstreams
 from portico.run.watchers import slow, usage
@@ -47,13 +47,13 @@ class Commands:
         running: Observed,
         say: SayNews,
         upstreams: Upstreams,
-        packing: Keeper,
+        copies: Copies,
         certificates: Certificates,
         watchers: Watchers,
     ) -> None:
         self._say = say
         self._driver, self._running, self._upstreams = driver, running, upstreams
-        self._packing, self._certificates = packing, certificates
+        self._copies, self._certificates = copies, certificates
         self._watchers = watchers
         self._scale, self._restarts = Scale(running), Counter[str]()
         self.pause = Pause(running, say)
@@ -145,7 +145,7 @@ class Commands:
             "maintenance": maintenance.state(running.in_force.runtime),
             "pause": self.pause.status(),
             "certificate": self._certificates.status(),
-            "compressed": self._packing.status(),
+            "compressed": self._copies.status(),
             "watchers": self._watchers.status(),
         }
 

@@ -10,7 +10,7 @@ import brotli
 import zopfli.gzip
 import zstandard
 
-from portico.plan.packing import CODINGS, MOST_ZOPFLI_BYTES
+from portico.plan.precompress import CODINGS, MOST_ZOPFLI_BYTES
 
 _ZSTD_LEVEL = 19
 """Above, a browser would need more memory to unpack (RFC 9659 allows it a window of 8 MiB)."""

@@ -20,7 +20,7 @@ from typing import BinaryIO
 import msgspec
 
 from portico.place import foreign
-from portico.plan.packing import kept
+from portico.plan.precompress import kept
 from portico.run.precompress.codings import ENCODE, SUFFIXES, holds
 from portico.run.precompress.scan import scan, stamp
 from portico.run.precompress.store import Store, key, write

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from portico.plan.packing import MOST_BYTES, MOST_FILES, is_candidate, is_compressible
+from portico.plan.precompress import MOST_BYTES, MOST_FILES, is_candidate, is_compressible
 from portico.run.precompress.words import Stamp
 
 

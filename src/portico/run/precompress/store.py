@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from portico.place.foreign import opened
-from portico.plan.packing import CODINGS
+from portico.plan.precompress import CODINGS
 
 _KEPT_DAYS = 14
 _RULES = b"1"

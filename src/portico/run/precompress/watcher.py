@@ -22,8 +22,8 @@ import msgspec
 
 from portico.errors import Problem
 from portico.place import cgroup, foreign
-from portico.plan.model import Packed
-from portico.plan.packing import CODINGS
+from portico.plan.model import Precompressed
+from portico.plan.precompress import CODINGS
 from portico.run import notices
 from portico.run.background import in_background
 from portico.run.precompress.scan import changed_at, stamp
@@ -51,7 +51,7 @@ _prctl = ctypes.CDLL(None).prctl
 class Tree:
     """The copies of one folder: which files have been looked at, and the bytes of their copies by coding."""
 
-    packed: Packed
+    precompressed: Precompressed
     files: dict[str, Stamp] = field(default_factory=dict)
     copies: dict[str, dict[str, int]] = field(default_factory=dict)
     folders: dict[str, int] = field(default_factory=dict)
@@ -60,16 +60,16 @@ class Tree:
 
     def forget(self, name: str) -> None:
         """Take its copies away: nginx sends the file itself."""
-        root = Path(self.packed.root)
+        root = Path(self.precompressed.root)
         with suppress(OSError), foreign.folder(root.parent) as copies:  # nginx's user may write there
             for coding in CODINGS:
                 with suppress(OSError):
-                    foreign.remove(copies, f"{root.name}/{coding}{self.packed.url}{name}")
+                    foreign.remove(copies, f"{root.name}/{coding}{self.precompressed.url}{name}")
         self.files.pop(name, None)
         self.copies.pop(name, None)
 
 
-class Keeper:
+class Copies:
     """The copies of a running site. `is_serving` says whether there is time for them."""
 
     def __init__(
@@ -77,7 +77,7 @@ class Keeper:
     ) -> None:
         self._running, self._say, self._is_serving = running, say, is_serving
         self._trees: dict[str, Tree] = {}
-        self._progress, self._shown, self._needs_work = notices.Packing(0, 0, 0, 0), 0.0, False
+        self._progress, self._shown, self._needs_work = notices.Precompressing(0, 0, 0, 0), 0.0, False
         _clear(self._parents(), ())  # a file may have changed while nobody looked
 
     async def watch(self) -> Rounds:
@@ -106,17 +106,19 @@ class Keeper:
             "copies": {coding: sum(sizes.get(coding, 0) for _, sizes in with_copy) for coding in CODINGS},
             "best_bytes": sum(min(sizes.values()) for _, sizes in with_copy),
             "left": self._progress.files - self._progress.done,
-            "too_large": [f"{tree.packed.folder}/{name}" for tree in trees for name in tree.too_large],
+            "too_large": [f"{tree.precompressed.folder}/{name}" for tree in trees for name in tree.too_large],
             "left_out": sum(tree.left_out for tree in trees),
         }
 
     def _parents(self) -> set[Path]:
-        return {Path(copy.root).parent for plan in self._running.plans.values() for copy in plan.packed}
+        return {
+            Path(copy.root).parent for plan in self._running.plans.values() for copy in plan.precompressed
+        }
 
     def _adopt(self) -> None:
         """Take on the folders of the plans there are, and let go of the others. New ones are work."""
         plans = (*self._running.plans.values(), self._running.in_force)
-        wanted = {copy.root: copy for plan in plans for copy in plan.packed}
+        wanted = {copy.root: copy for plan in plans for copy in plan.precompressed}
         if wanted.keys() == self._trees.keys():
             return
         self._needs_work |= not wanted.keys() <= self._trees.keys()
@@ -139,7 +141,7 @@ class Keeper:
                         if tree.files.get(name) == was:  # not made anew meanwhile
                             tree.forget(name)
                     except OSError as error:  # nginx goes on sending that copy: it is tried again
-                        wrong[f"{tree.packed.folder}/{name}"] = error
+                        wrong[f"{tree.precompressed.folder}/{name}"] = error
             yield wrong
             took = time.monotonic() - began
             await turn(max(_LOOK_SECONDS, _SHARE * took))
@@ -184,7 +186,7 @@ class Keeper:
             return None
         store = Path(next(iter(self._trees))).parent / _STORE
         folders = [
-            Folder(tree.packed.url, tree.packed.folder, root, dict(tree.files))
+            Folder(tree.precompressed.url, tree.precompressed.folder, root, dict(tree.files))
             for root, tree in self._trees.items()
         ]
         threads = max(1, min(_MOST_THREADS, int(cgroup.cpus().value / 2)))
@@ -194,7 +196,7 @@ class Keeper:
         """1 for a file that was compressed just now."""
         match word:
             case Found(files, size):
-                self._progress = notices.Packing(0, files, 0, size)
+                self._progress = notices.Precompressing(0, files, 0, size)
                 self._shown = time.monotonic()
             case Seen(root, folders, left_out, too_large) if tree := self._trees.get(root):
                 tree.folders, tree.left_out, tree.too_large = folders, left_out, too_large
@@ -210,7 +212,7 @@ class Keeper:
 
     def _show(self, size: int) -> None:
         was = self._progress
-        self._progress = notices.Packing(was.done + 1, was.files, was.done_bytes + size, was.bytes)
+        self._progress = notices.Precompressing(was.done + 1, was.files, was.done_bytes + size, was.bytes)
         if time.monotonic() - self._shown > _SHOW_SECONDS:
             self._shown = time.monotonic()
             self._say(self._progress)
@@ -218,9 +220,9 @@ class Keeper:
     def _finish(self, made: int, took: float) -> None:
         if not self._progress.files:
             return
-        self._progress = notices.Packing(0, 0, 0, 0)
+        self._progress = notices.Precompressing(0, 0, 0, 0)
         status = self.status()
-        self._say(notices.Packed(status["files"], made, status["bytes"], status["best_bytes"], took))
+        self._say(notices.Precompressed(status["files"], made, status["bytes"], status["best_bytes"], took))
 
     def _complain(self, words: bytes, code: int) -> None:
         lines = words.decode("utf-8", "replace").strip().splitlines()
@@ -248,7 +250,9 @@ def _of_child(lines: list[str], code: int) -> str:
 def _changed(tree: Tree) -> tuple[list[tuple[str, Stamp]], list[str]]:
     """Files that are not what they were, with what they were; directories likewise."""
     files = [
-        (name, was) for name, was in list(tree.files.items()) if _stamp(f"{tree.packed.folder}/{name}") != was
+        (name, was)
+        for name, was in list(tree.files.items())
+        if _stamp(f"{tree.precompressed.folder}/{name}") != was
     ]
     return files, [path for path, at in list(tree.folders.items()) if _is_changed(path, at)]
 
@@ -267,7 +271,7 @@ def _stamp(path: str) -> Stamp | None:
         return None
 
 
-def _clear(parents: Iterable[Path], keep: Mapping[str, Packed] | tuple[()]) -> None:
+def _clear(parents: Iterable[Path], keep: Mapping[str, Precompressed] | tuple[()]) -> None:
     """Take away copies that no plan has any more: out of nginx's sight at once, off the disk a little later."""
     kept = {*keep, *(str(parent / _STORE) for parent in parents if _is_of_its_owner(parent / _STORE))}
     gone = []

@@ -39,7 +39,7 @@ from portico.run.machine import action as do
 from portico.run.machine import event as was
 from portico.run.machine.event import Event
 from portico.run.machine.state import GOODBYE_SECONDS, Status
-from portico.run.precompress.watcher import Keeper
+from portico.run.precompress.watcher import Copies
 from portico.run.processes.table import Processes
 from portico.run.running import SayNews
 from portico.run.sockets.listening import Listening
@@ -231,9 +231,9 @@ async def _serve(
     signals.listen(tell, processes.reap, effects.reopen_logs, broadcast.say)
     upstreams = Upstreams(effects, broadcast.say, lambda: driver.state.gateway.status is Status.WELL)
     certificates = Certificates(effects, broadcast.say, lambda: driver.state.gateway.status is Status.WELL)
-    packing = Keeper(effects, broadcast.say, lambda: driver.state.gateway.status is Status.WELL)
+    copies = Copies(effects, broadcast.say, lambda: driver.state.gateway.status is Status.WELL)
     watchers = Watchers(broadcast.say)
-    commands = Commands(driver, effects, broadcast.say, upstreams, packing, certificates, watchers)
+    commands = Commands(driver, effects, broadcast.say, upstreams, copies, certificates, watchers)
     hear = _both(commands.hear, shared.hear) if shared else commands.hear
     known = commands.answers() | _answers(driver, tell, effects, broadcast, upstreams, commands)
     if observer is not None:
@@ -259,8 +259,8 @@ async def _serve(
             "the log",
             partial(rotation.watch, lambda: effects.in_force, effects.reopen_logs, commands.served.catch_up),
         ),
-        Watcher("the compressed copies", packing.watch),
-        Watcher("the static file", packing.look),
+        Watcher("the compressed copies", copies.watch),
+        Watcher("the static file", copies.look),
         Watcher("the cache", commands.purge.watch),
         Watcher("the code of the workers", commands.workers.watch),
     )

@@ -1,6 +1,6 @@
 """How answers are made smaller: what the app sends as it goes, files ahead of time.
 
-Files have copies made by brotli, zstd and gzip at their best (`plan.packing`). Both builds of nginx find them by a
+Files have copies made by brotli, zstd and gzip at their best (`plan.precompress`). Both builds of nginx find them by a
 variable, because the embedded one has none of gzip_static, brotli_static and zstd_static.
 """
 

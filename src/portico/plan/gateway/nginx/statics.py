@@ -13,10 +13,10 @@ from portico.plan.gateway.nginx.conf import Directive, block, directive, entries
 from portico.plan.gateway.nginx.log import file_log
 from portico.plan.gateway.nginx.open_files import open_files
 from portico.plan.gateway.nginx.pages import PREFIX, error_pages, no_such_part
-from portico.plan.model import Packed
+from portico.plan.model import Precompressed
 from portico.plan.notes.guarded import own_headers
-from portico.plan.packing import packed
 from portico.plan.paths import Paths
+from portico.plan.precompress import precompressed
 from portico.plan.web.model import Web
 from portico.site.fingerprints import PATTERN, SOURCES
 from portico.site.model import RootFile, StaticFolder
@@ -106,7 +106,7 @@ def served(web: Web) -> list[StaticFolder]:
     ]
 
 
-def copies(web: Web) -> tuple[Packed, ...]:
+def copies(web: Web) -> tuple[Precompressed, ...]:
     """The folders whose files have compressed copies, those of the release before among them."""
     now = {web.site.prefix + folder.url: folder.folder for folder in served(web)}
     before = {
@@ -114,7 +114,7 @@ def copies(web: Web) -> tuple[Packed, ...]:
         for folder in served(web)
         if _has_before(web, folder)
     }
-    return packed(web.place, now | before)
+    return precompressed(web.place, now | before)
 
 
 def static_maps(web: Web) -> list[Directive]:
@@ -263,7 +263,7 @@ def _refused(url: str, *, has_index: bool) -> str:
     return rf"{dotted}|(?:[~{'' if has_index else '/'}]|\.(?:{SOURCES}))$"
 
 
-def _copy(place: Place, found: tuple[Packed, ...], url: str, said: list[Directive]) -> list[Directive]:
+def _copy(place: Place, found: tuple[Precompressed, ...], url: str, said: list[Directive]) -> list[Directive]:
     """Sends the compressed copy where there is one. The `if` sets what `if` may set, and one of them is taken."""
     copy = next((copy for copy in found if copy.url == url), None)
     if copy is None:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from portico.place.model import Place
 from portico.plan.gateway.nginx.conf import is_literal
 from portico.plan.gateway.nginx.mime import COMPRESSIBLE, TYPES
-from portico.plan.model import Packed
+from portico.plan.model import Precompressed
 from portico.plan.paths import Paths
 
 CODINGS = ("br", "zstd", "gzip")
@@ -32,12 +32,14 @@ _LEAST_GAIN = 0.05
 _LEAST_GAIN_BYTES = 128
 
 
-def packed(place: Place, folders: Mapping[str, str]) -> tuple[Packed, ...]:
+def precompressed(place: Place, folders: Mapping[str, str]) -> tuple[Precompressed, ...]:
     """Where the copies of these folders (by the URI nginx sees) are; none for a path that nginx cannot write."""
-    parent = Paths.of(place).packed
+    parent = Paths.of(place).precompressed
     if not is_literal(parent):
         return ()
-    return tuple(Packed(url, folder, f"{parent}/{_key(url, folder)}") for url, folder in folders.items())
+    return tuple(
+        Precompressed(url, folder, f"{parent}/{_key(url, folder)}") for url, folder in folders.items()
+    )
 
 
 def is_candidate(name: str, size: int) -> bool:

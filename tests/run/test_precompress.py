@@ -11,12 +11,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from portico.plan.model import Packed
+from portico.plan.model import Precompressed
 from portico.run.notices import Notice, Trouble
 from portico.run.precompress.program import _pack
 from portico.run.precompress.scan import stamp
 from portico.run.precompress.store import Store
-from portico.run.precompress.watcher import Keeper, Tree, _changed
+from portico.run.precompress.watcher import Copies, Tree, _changed
 from portico.run.precompress.words import Done, Folder, Job, Seen, Word
 from tests.support import private_directory
 
@@ -37,7 +37,7 @@ def looked_through(home: Path) -> Tree:
         check=True,
         timeout=60,
     )
-    tree = Tree(Packed(folder.url, folder.folder, folder.root))
+    tree = Tree(Precompressed(folder.url, folder.folder, folder.root))
     for line in done.stdout.splitlines():
         match msgspec.json.decode(line, type=Word):
             case Seen(_, folders):
@@ -71,15 +71,17 @@ def test_a_file_that_changes_while_it_is_read_is_looked_at_again(
     done = msgspec.json.decode(capfd.readouterr().out, type=Word)
     assert isinstance(done, Done)
     assert not done.copies
-    tree = Tree(Packed("/static/", str(home), str(home / "copies/static")), files={done.name: done.stamp})
+    tree = Tree(
+        Precompressed("/static/", str(home), str(home / "copies/static")), files={done.name: done.stamp}
+    )
     assert _changed(tree) == ([("app.css", at)], [])
 
 
 def told(words: bytes, code: int) -> str:
     said: list[Notice] = []
-    keeper = Keeper.__new__(Keeper)
-    keeper._say = said.append
-    keeper._complain(words, code)
+    copies = Copies.__new__(Copies)
+    copies._say = said.append
+    copies._complain(words, code)
     return str(said[0].problem) if said and isinstance(said[0], Trouble) else ""
 
 
