@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 import jsonschema
@@ -17,6 +18,7 @@ from click import Command, Context, Group
 from click.testing import CliRunner
 
 from portico.cli import COMMANDS, portico
+from portico.plan import decisions
 from portico.plan.gateway.nginx.log import FIELDS, TRACING_FIELDS
 from portico.site.keys import flag_keys, keys
 from portico.site.load import load
@@ -24,7 +26,10 @@ from portico.site.schema import json_schema, reference_page
 from tests.support import environment, free_port, private_directory, served, write_files
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+DECISIONS = ROOT / "docs/decisions"
+INDEX = DECISIONS / "README.md"
+PAGES = [ROOT / "README.md", ROOT / "ARCHITECTURE.md", *sorted((ROOT / "docs").rglob("*.md"))]
+MOST_LINES_OF_ARCHITECTURE = 120
 
 
 def code_blocks(page: Path, language: str) -> list[str]:
@@ -52,7 +57,7 @@ def test_the_json_schema_refuses_what_portico_refuses() -> None:
             jsonschema.validate(wrong, json_schema())
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_toml_in_the_documentation_is_valid(page: Path, tmp_path: Path) -> None:
     for block in code_blocks(page, "toml"):
         toml = tmp_path / "portico.toml"
@@ -68,7 +73,7 @@ def test_every_command_is_documented_and_has_help(name: str) -> None:
     assert done.output.startswith(f"Usage: portico {name}")
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_command_in_the_documentation_exists_with_its_flags(page: Path) -> None:
     lines = [
         line
@@ -176,3 +181,38 @@ def test_links_in_the_documentation_lead_somewhere() -> None:
     for page in PAGES:
         for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_the_picture_of_the_house_stays_a_picture() -> None:
+    assert len((ROOT / "ARCHITECTURE.md").read_text().splitlines()) <= MOST_LINES_OF_ARCHITECTURE
+
+
+@pytest.mark.parametrize("page", sorted(DECISIONS.glob("[0-9]*.md")), ids=lambda page: page.stem)
+def test_a_decision_is_in_the_index_and_says_what_was_chosen_and_when_it_was_measured(page: Path) -> None:
+    title, *text = page.read_text().splitlines()
+    number = page.stem.partition("-")[0]
+    assert f"| [{number}]({page.name}) | {title.removeprefix('# ')} |" in INDEX.read_text()
+    assert any(line.startswith("**Choice.** ") for line in text)
+    for line in text:
+        if line.startswith("**Measured.**"):
+            assert re.match(r"\*\*Measured\.\*\* \d{4}-\d\d-\d\d[:, ]", line), line
+
+
+def test_a_decision_that_explain_names_has_its_page() -> None:
+    named = [
+        value for value in vars(decisions).values() if isinstance(value, str) and "docs/decisions/" in value
+    ]
+    assert len(named) > 5
+    for value in named:
+        words, _, path = value.rpartition(", ")
+        assert words
+        assert (ROOT / path).exists()
+
+
+def test_every_dependency_has_its_reason() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    page = (DECISIONS / "dependencies.md").read_text()
+    for wanted in chain(project["dependencies"], *project["optional-dependencies"].values()):
+        name = re.match(r"[\w-]+", wanted)
+        assert name
+        assert re.search(rf"\b{name[0]}\b", page) or name[0].startswith("pytest-"), wanted

@@ -1,4 +1,4 @@
-"""Looks at the machine, once; nobody asks it again after this."""
+"""Looks at the machine once: the facts that a plan depends on."""
 
 from __future__ import annotations
 

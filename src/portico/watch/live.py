@@ -1,6 +1,6 @@
 """Looks on while a site runs: follows its log, asks how the processes are, and tells whoever wants to see it live.
 
-A request is not told of by anybody: it is read in the log like every other (D4). What is kept is bounded: ten minutes
+A request is not told of by anybody: it is read in the log like every other. What is kept is bounded: ten minutes
 of numbers by the second, the last requests, the last errors.
 """
 
@@ -278,7 +278,7 @@ class Live:
 
     def _new_sender(self, wanted: Tracing) -> Sender | None:
         try:
-            from portico.watch.spans.sender import Sender  # 35 MB that only tracing costs
+            from portico.watch.spans.sender import Sender  # 11 MB that only tracing costs
 
             return Sender(wanted)
         except Exception as error:  # noqa: BLE001  packages that do not fit together say it in many ways
