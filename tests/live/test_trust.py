@@ -1,4 +1,4 @@
-"""What the app believes about a request: from nginx alone, whatever a client sends (D1)."""
+"""What the app believes about a request: from nginx alone, whatever a client sends."""
 
 from __future__ import annotations
 

@@ -104,7 +104,7 @@ def test_golden(tmp_path: Path) -> None:
 def test_every_name_that_is_defined_begins_with_ours(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What another feature adds must not clash with what another site has; see ARCHITECTURE.md, D15."""
+    """What another feature adds must not clash with what another site has."""
     seen = []
 
     def listen(web: Web) -> list[object]:

@@ -1,4 +1,4 @@
-"""Started as root: what the app's user and nginx's user put in the way, and what becomes of root's rights (D17)."""
+"""Started as root: what the app's user and nginx's user put in the way, and what becomes of root's rights."""
 
 from __future__ import annotations
 

@@ -2,7 +2,8 @@
 
 The request stays in the kernel's queue until its response is complete: closing a unix socket that still holds
 unread bytes resets it, so nginx never takes a response that was cut short for a whole one, not even when this
-process is killed (ARCHITECTURE.md, D2). The packet is therefore peeked at, and of a body the last byte is left.
+process is killed. The packet is therefore peeked at, and of a body the last byte is left. More is in
+docs/decisions/02-portico-brings-its-own-worker.md.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""One line of the access log (D4), read back. The only place that knows its fields and what follows from them.
+"""One line of the access log, read back. The only place that knows its fields and what follows from them.
 
 `plan/gateway/nginx/log` writes the line. A line is readable when it is a JSON object with a `status`; every other field
 may be missing (the line of a file has fewer, and so had older versions), and fields that are not known are skipped.

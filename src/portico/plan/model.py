@@ -73,7 +73,7 @@ class Process:
 
 @dataclass(frozen=True)
 class Ladder:
-    """Every time that follows from `request_timeout`, in seconds, each rung above the one before it (D9)."""
+    """Every time that follows from `request_timeout`, in seconds, each rung above the one before it."""
 
     read_seconds: float
     """nginx gives up waiting for the app: 504."""

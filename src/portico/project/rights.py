@@ -1,4 +1,4 @@
-"""Root was asked to serve: who runs the app, and as whom the files are read that the configuration names (D17).
+"""Root was asked to serve: who runs the app, and as whom the files are read that the configuration names.
 
 A portico.toml that the app's user may change is that user's word. It may say whatever gives that user nothing new.
 """

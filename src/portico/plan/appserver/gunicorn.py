@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from portico.place.model import Place
-from portico.plan import downloads, tracing
+from portico.plan import decisions, downloads, tracing
 from portico.plan.appserver.settings import Setting, as_python
 from portico.plan.appserver.workers import Capacity, jitter
 from portico.plan.decide import decided
@@ -90,7 +90,7 @@ def _settings(site: Site, place: Place, capacity: Capacity) -> list[Setting]:
     timeout = site.cause("request_timeout")
     made = [
         Setting("bind", f"fd://{SOCKET_FD}", "Portico binds the socket and hands it over, so that requests "
-                "wait in its queue even while Gunicorn itself is replaced", "D3", _DOCS + "bind"),
+                "wait in its queue even while Gunicorn itself is replaced", decisions.RENAME, _DOCS + "bind"),
         *_worker(site),
         Setting("workers", capacity.workers, capacity.workers_why, site.cause("workers.count"), _DOCS + "workers"),
         Setting("threads", capacity.threads, capacity.threads_why, site.cause("workers.threads"), _DOCS + "threads"),
@@ -128,7 +128,7 @@ def _settings(site: Site, place: Place, capacity: Capacity) -> list[Setting]:
 def _worker(site: Site) -> list[Setting]:
     if not site.is_asgi:
         why = "reads exactly what nginx sends: no HTTP is parsed a second time"
-        return [Setting("worker_class", WORKER, why, "D2", _DOCS + "worker-class")]
+        return [Setting("worker_class", WORKER, why, decisions.WORKER, _DOCS + "worker-class")]
     made = [
         Setting("worker_class", ASGI_WORKER, "Gunicorn's own asgi worker, told by nginx who the client is",
                 "the app is ASGI", _DOCS + "worker-class"),

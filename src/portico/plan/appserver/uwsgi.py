@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from portico.errors import Problem, UsageError
 from portico.place.model import Place
+from portico.plan import decisions
 from portico.plan.appserver.gunicorn import SOCKET_FD, own_variables
 from portico.plan.appserver.settings import Setting
 from portico.plan.appserver.workers import Capacity, jitter
@@ -78,7 +79,7 @@ def _settings(site: Site, place: Place, capacity: Capacity) -> list[Setting]:
     return [
         Setting("strict", True, "an option that does not exist is an error"),
         Setting("master", True, "one process watches the workers"),
-        Setting("socket", f"fd://{SOCKET_FD}", "the socket that Portico bound and hands over", "D3"),
+        Setting("socket", f"fd://{SOCKET_FD}", "the socket that Portico bound and hands over", decisions.RENAME),
         *_app(site),
         Setting("need-app", True, "without it uWSGI starts with no app and answers 500 for ever"),
         Setting("lazy-apps", True, "each worker imports the app itself: no connection is shared over a fork"),

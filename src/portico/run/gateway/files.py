@@ -1,4 +1,4 @@
-"""Configuration on disk: write it to a fresh directory, let nginx read exactly those bytes, then switch (D8).
+"""Configuration on disk: write it to a fresh directory, let nginx read exactly those bytes, then switch.
 
 `conf-N` holds the files of release N and is never edited; `conf` is a symlink to the one nginx uses.
 """

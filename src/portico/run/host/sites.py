@@ -1,7 +1,7 @@
 """The sites of a gateway: a supervisor for each, their parts of one nginx, and what they ask of it.
 
 nginx itself is run as that of any site (`run.supervisor.loop`): the gateway is a site without an app, whose plan is
-made of the parts of the others. A part that changes is a reload of that plan: written, tested, switched (D8).
+made of the parts of the others. A part that changes is a reload of that plan: written, tested, switched.
 """
 
 from __future__ import annotations

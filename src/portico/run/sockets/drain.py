@@ -91,7 +91,7 @@ def _waits(path: str) -> bool:
 
 
 def requests(sockets: frozenset[str], *states: str) -> int:
-    """Requests that wait for the app or are with it: one connection each (D1)."""
+    """Requests that wait for the app or are with it: one connection each."""
     return sum(path in sockets and state in states for path, state in _connections())
 
 

@@ -1,4 +1,4 @@
-"""The sockets: one for each release, and the live path that is switched between them by rename(2) (D3).
+"""The sockets: one for each release, and the live path that is switched between them by rename(2).
 
 Portico binds and keeps every listening socket, so its backlog survives the server behind it. The live path is
 a second, hard link to a release's socket: the release's own path stays valid (Gunicorn unlinks the path

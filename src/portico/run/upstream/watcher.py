@@ -1,7 +1,7 @@
 """Ask the servers of the upstream again and again; take out who fails, bring back who is well, drain who is named.
 
 The decisions are pure: a state and an answer give the next state. What they change is one file of server lines
-that nginx includes; it is tested, replaced by a rename, and nginx reads it anew (D8).
+that nginx includes; it is tested, replaced by a rename, and nginx reads it anew.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from msgspec.structs import replace
 
+from portico.plan import decisions
 from portico.plan.gateway.nginx.cache_routes import FILLS, has_cached_routes, route_maps
 from portico.plan.gateway.nginx.conf import Directive, directive, entries
 from portico.plan.gateway.nginx.host_header import host_seen
@@ -158,7 +159,7 @@ def cache_rules(web: Web) -> list[Directive]:
         made.append(directive("proxy_cache_convert_head", "off", why=why))
     if has_cached_routes(web):
         why = "set by a route that is kept: its answers are fetched whole, also for a client that has it already"
-        made.append(directive("set", FILLS, "", why=why, cause="D6a"))
+        made.append(directive("set", FILLS, "", why=why, cause=decisions.ROUTES))
     return made
 
 
@@ -235,7 +236,7 @@ def _kept_in(web: Web) -> list[Directive]:
         "a kept one would reach everybody"
     )
     table = [("default", name), *((pattern, "off") for pattern in never)]
-    return [made, entries("map", "$uri", "$portico_kept_in", table=table, why=why, cause="D12b")]
+    return [made, entries("map", "$uri", "$portico_kept_in", table=table, why=why, cause=decisions.PROTECTED)]
 
 
 def _too_long(web: Web) -> Directive:
@@ -385,14 +386,18 @@ def _peer(web: Web) -> list[Directive]:
             why="the client's connection, of a request whose answer the cache may keep: nginx does not hang up on the "
             "worker when such a client leaves. Empty where the answer is wanted anyway: an old one is renewed, or a "
             "route is cached",
-            cause="D9c",
+            cause=decisions.QUEUE,
         )
     ]  # fmt: skip
 
 
 def _told_peer() -> list[Directive]:
     why = "lets the worker see that the client left while its request waited: then the app is not called"
-    return [directive("uwsgi_param", "PORTICO_PEER", "$portico_peer", "if_not_empty", why=why, cause="D9c")]
+    return [
+        directive(
+            "uwsgi_param", "PORTICO_PEER", "$portico_peer", "if_not_empty", why=why, cause=decisions.QUEUE
+        )
+    ]
 
 
 def _client(name: str) -> str:

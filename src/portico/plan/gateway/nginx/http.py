@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from portico.place.model import Place
+from portico.plan import decisions
 from portico.plan.gateway.nginx import tls
 from portico.plan.gateway.nginx.cache import cache_maps, cache_zone
 from portico.plan.gateway.nginx.compression import compression, copy_maps
@@ -142,7 +143,7 @@ def _basics() -> list[Directive]:
         directive(
             "underscores_in_headers", "off",
             why="X_Forwarded_For and X-Forwarded-For are one name to WSGI; the one with underscores is dropped",
-            cause="D1",
+            cause=decisions.LINK,
         ),
         directive("merge_slashes", "off", why="a path with // reaches the app as it was sent"),
         directive("absolute_redirect", "off", why="nginx's redirects name a path and cannot name a wrong host"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from portico.plan import decisions
 from portico.plan.gateway.nginx.conf import Directive, directive
 from portico.plan.gateway.nginx.host_header import prefix_seen
 from portico.plan.gateway.nginx.tracing import SPEC, context
@@ -20,7 +21,7 @@ def pass_to_app(web: Web, path: str) -> Directive:
     """Hands a location's requests to the app server, as they came or with another path."""
     return directive(
         "proxy_pass", f"{web.site.protocol}://{UPSTREAM}{web.site.prefix + path if path else ''}",
-        why=_WHY if web.site.has_app else _WHY_REMOTE, cause="D1",
+        why=_WHY if web.site.has_app else _WHY_REMOTE, cause=decisions.LINK,
     )  # fmt: skip
 
 
@@ -39,7 +40,7 @@ def secured(web: Web) -> list[Directive]:
             "proxy_ssl_name", tls_name(web), why="the name their certificates must have",
             cause=web.site.cause("upstream.tls_name"),
         ),
-        directive("proxy_ssl_server_name", "on", why="says that name in the handshake", cause="D1"),
+        directive("proxy_ssl_server_name", "on", why="says that name in the handshake", cause=decisions.LINK),
     ]  # fmt: skip
 
 
@@ -51,7 +52,9 @@ def told(web: Web, host: str, path: str) -> list[Directive]:
     return [
         directive("proxy_http_version", "1.1", why="WebSockets and streams need it"),
         _header("Host", host, "the host of redirects and links", web.site.cause("domains")),
-        _header("X-Request-ID", "$request_id", "the id of the log line, so that the app can log it too", "D4"),
+        _header(
+            "X-Request-ID", "$request_id", "the id of the log line, so that the app can log it too", decisions.LOG_LINE,
+        ),
         *_forwarded(web, host, web.site.prefix if path else prefix_seen(web)),
         *of_request,
     ]  # fmt: skip
@@ -80,7 +83,10 @@ def last() -> list[Directive]:
     """The header that stands behind all others, those of the user's own directives too."""
     return [
         _header(
-            "X-Portico-Msec", "$msec", "when nginx passed the request on: tells the time in the queue", "D4"
+            "X-Portico-Msec",
+            "$msec",
+            "when nginx passed the request on: tells the time in the queue",
+            decisions.LOG_LINE,
         )
     ]
 
@@ -89,8 +95,8 @@ def tables() -> list[Directive]:
     """Room for the names above in nginx's own tables."""
     why = "room for the names of headers that are replaced or left out, without a warning"
     return [
-        directive("proxy_headers_hash_max_size", _MOST_HEADERS, why=why, cause="D1"),
-        directive("proxy_headers_hash_bucket_size", 128, why=why, cause="D1"),
+        directive("proxy_headers_hash_max_size", _MOST_HEADERS, why=why, cause=decisions.LINK),
+        directive("proxy_headers_hash_bucket_size", 128, why=why, cause=decisions.LINK),
     ]
 
 
@@ -120,5 +126,5 @@ def _forwarded(web: Web, host: str, prefix: str) -> list[Directive]:
     return [_header(name, value, why) for name, value in values.items()]
 
 
-def _header(name: str, value: str, why: str, cause: str = "D1") -> Directive:
+def _header(name: str, value: str, why: str, cause: str = decisions.LINK) -> Directive:
     return directive("proxy_set_header", name, value, why=why, cause=cause, source=_ASGI)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from portico.plan import decisions
 from portico.plan.gateway.nginx import http_link, uwsgi_link
 from portico.plan.gateway.nginx.conf import Directive, directive, time
 from portico.plan.gateway.nginx.host_header import host_seen
@@ -152,12 +153,14 @@ def _obeyed(web: Web) -> list[Directive]:
     if is_workers(web.site) or has_own:
         return []
     why = "an answer leads to no internal location: a client may have written that header through the app"
-    return [directive(f"{dialect(web)}_ignore_headers", "X-Accel-Redirect", why=why, cause="D6b")]
+    return [
+        directive(f"{dialect(web)}_ignore_headers", "X-Accel-Redirect", why=why, cause=decisions.DOWNLOADS)
+    ]
 
 
 def _answer(web: Web) -> list[Directive]:
     hide = f"{dialect(web)}_hide_header"
     return [
-        directive(hide, "X-Portico", why="the worker's numbers are for the log", cause="D4"),
-        directive(hide, "X-Request-ID", why="sent once, by nginx, whatever the app says", cause="D4"),
+        directive(hide, "X-Portico", why="the worker's numbers are for the log", cause=decisions.LOG_LINE),
+        directive(hide, "X-Request-ID", why="sent once, by nginx, whatever the app says", cause=decisions.LOG_LINE),
     ]  # fmt: skip

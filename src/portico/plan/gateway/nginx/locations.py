@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from portico.plan import decisions
 from portico.plan.gateway.nginx.cache import caches, status_headers
 from portico.plan.gateway.nginx.conf import Directive, block, directive
 from portico.plan.gateway.nginx.detours import detours, to_tunnel
@@ -61,7 +62,7 @@ def common_headers(web: Web) -> list[Directive]:
     return [
         directive(
             "add_header", "X-Request-ID", "$request_id", "always",
-            why="the id of this request's log line, for whoever reports a problem", cause="D4",
+            why="the id of this request's log line, for whoever reports a problem", cause=decisions.LOG_LINE,
         ),
         *secured_headers(web),
     ]  # fmt: skip

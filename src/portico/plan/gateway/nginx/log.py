@@ -1,10 +1,11 @@
-"""The one line a request (D4): what nginx writes, field by field."""
+"""The one line for each request: what nginx writes, field by field."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
 from portico.place.model import Place
+from portico.plan import decisions
 from portico.plan.gateway.nginx.conf import Directive, directive, entries
 from portico.plan.gateway.nginx.forwarded import VARIABLE as FORWARDED
 from portico.plan.gateway.nginx.log_text import CHECKED, DIRECT, PLAIN, negated, text_maps
@@ -103,13 +104,14 @@ def _formats(name: str, fields: Iterable[str], others: dict[str, str], why: str)
     fields = tuple(fields)
     return [
         directive(
-            "log_format", name, "escape=json", _line(fields, others | {"forwarded": ""}, {}), why=why, cause="D4"
+            "log_format", name, "escape=json", _line(fields, others | {"forwarded": ""}, {}),
+            why=why, cause=decisions.LOG_LINE,
         ),
         directive(
             "log_format", name + _CHECKED, "escape=json", _line(fields, others, CHECKED),
             why="the same fields for a request that is not ordinary: text that may be no UTF-8, a client that left, "
             "a proxy that nobody declared",
-            cause="D4",
+            cause=decisions.LOG_LINE,
         ),
     ]  # fmt: skip
 
@@ -140,7 +142,8 @@ def log_maps() -> list[Directive]:
     return [
         entries(
             "map", "$request", "$portico_method", table=[("default", "GET"), *methods],
-            why="nginx makes a GET of what leads to an error page; the log says what the client asked", cause="D4",
+            why="nginx makes a GET of what leads to an error page; the log says what the client asked",
+            cause=decisions.LOG_LINE,
         ),
         *text_maps(),
     ]  # fmt: skip
@@ -168,12 +171,12 @@ def _access_log(paths: Paths, form: str, is_ordinary: str) -> list[Directive]:
             "access_log", paths.access_log, form, "buffer=32k", "flush=250ms", f"if={is_ordinary}",
             why="lines are written in batches, at the latest after a quarter of a second, "
             "so that logging costs a request next to nothing",
-            cause="D4",
+            cause=decisions.LOG_LINE,
         ),
         directive(
             "access_log", paths.access_log, form + _CHECKED, "buffer=32k", "flush=250ms", f"if={negated(is_ordinary)}",
             why="the line of a request that is not ordinary, in the same buffer: only such a request pays for the look",
-            cause="D4",
+            cause=decisions.LOG_LINE,
         ),
     ]  # fmt: skip
 

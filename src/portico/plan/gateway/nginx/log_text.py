@@ -9,6 +9,7 @@ https://www.rfc-editor.org/rfc/rfc8259#section-8.1 and #section-6 say what JSON 
 
 from __future__ import annotations
 
+from portico.plan import decisions
 from portico.plan.gateway.nginx.conf import Directive, entries
 from portico.plan.gateway.nginx.forwarded import HEADERS
 
@@ -67,12 +68,12 @@ def _ordinary(variable: str, headers: str) -> list[Directive]:
     looked_at = f"$bytes_sent:$status:{headers}|{''.join(_TEXTS)}"
     return [
         entries(
-            "map", looked_at, variable, table=[("default", ""), (_PLAIN, "1")], cause="D4",
+            "map", looked_at, variable, table=[("default", ""), (_PLAIN, "1")], cause=decisions.LOG_LINE,
             why="1 where the line needs no other look, as nearly always: an answer was begun, every text is ASCII"
             + (", and no header of a proxy came" if headers else ""),
         ),
         entries(
-            "map", variable, negated(variable), table=[("default", ""), ("", "1")], cause="D4",
+            "map", variable, negated(variable), table=[("default", ""), ("", "1")], cause=decisions.LOG_LINE,
             why="the opposite, so that each request has one line",
         ),
     ]  # fmt: skip
@@ -80,7 +81,7 @@ def _ordinary(variable: str, headers: str) -> list[Directive]:
 
 def _text(source: str) -> Directive:
     return entries(
-        "map", source, _TEXTS[source], cause="D4",
+        "map", source, _TEXTS[source], cause=decisions.LOG_LINE,
         table=[("default", source), (_NOT_UTF8, "$portico_utf8\N{REPLACEMENT CHARACTER}")],
         why="a log line is UTF-8: other text is cut at its first wrong byte, where U+FFFD stands",
     )  # fmt: skip
@@ -89,7 +90,7 @@ def _text(source: str) -> Directive:
 def _status() -> Directive:
     """nginx has 000 where it sent no answer, and the status of an answer that it made for a client that was gone."""
     return entries(
-        "map", "$bytes_sent:$status", _STATUS, table=[("default", "$status"), (_GONE, "499")], cause="D4",
+        "map", "$bytes_sent:$status", _STATUS, table=[("default", "$status"), (_GONE, "499")], cause=decisions.LOG_LINE,
         why="499 for a client that left before a byte of its answer was sent: nginx says 200 when it reads on for its "
         "cache, and 000, which is no number in JSON, when the head was not complete",
     )  # fmt: skip

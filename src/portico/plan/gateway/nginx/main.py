@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from portico.place.model import Place
+from portico.plan import decisions
 from portico.plan.gateway.nginx.compression import modules
 from portico.plan.gateway.nginx.conf import Directive, block, directive, render, time
 from portico.plan.gateway.nginx.http import http
@@ -32,7 +33,7 @@ def process(place: Place) -> list[Directive]:
     paths = Paths.of(place)
     made = [
         *modules(place),
-        directive("daemon", "off", why="Portico watches nginx as its child", cause="D10"),
+        directive("daemon", "off", why="Portico watches nginx as its child"),
     ]
     if place.nginx_user:
         made.append(
@@ -59,7 +60,7 @@ def process(place: Place) -> list[Directive]:
             "worker_shutdown_timeout", time(TRANSFER_SECONDS),
             why="after a reload an old worker finishes the downloads and WebSockets that it has; Portico bounds "
             "the number of old workers, and ends all at a stop",
-            cause="D3b",
+            cause=decisions.TRANSFERS,
         ),
         directive("pid", paths.pid, why="private, so that two sites never meet"),
         directive("error_log", paths.error_log, "error", why="nginx's complaints; warnings name every larger upload"),

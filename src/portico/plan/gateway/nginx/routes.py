@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from portico.errors import Problem
+from portico.plan import decisions
 from portico.plan.gateway.nginx.cache import NEVER, caches, key, no_cache, stale, use_cache
 from portico.plan.gateway.nginx.cache_routes import keep_route
 from portico.plan.gateway.nginx.conf import Directive, directive, entries
@@ -62,7 +63,7 @@ class Spot:
 
     @property
     def cause(self) -> str:
-        return "; ".join(self.routed.causes.values()) if self.routed else "D6"
+        return "; ".join(self.routed.causes.values()) if self.routed else decisions.ROUTES
 
 
 def spots(web: Web) -> list[Spot]:
@@ -175,7 +176,7 @@ def chosen_way(web: Web, routed: Routed | None) -> list[Directive]:
     """What the location of a route begins with, before a request may leave it."""
     why = "what leaves this location keeps the settings of its route"
     return [
-        directive("set", ROUTE, name, why=why, cause="D6a")
+        directive("set", ROUTE, name, why=why, cause=decisions.ROUTES)
         for name, item in carriers(web).items()
         if item is routed
     ]
@@ -201,19 +202,19 @@ def told_by_routes(web: Web) -> list[Directive]:
     made = []
     if carriers(web):
         why = "a route with settings sets it: its requests keep them in the named locations"
-        made.append(directive("set", ROUTE, "", why=why, cause="D6a"))
+        made.append(directive("set", ROUTE, "", why=why, cause=decisions.ROUTES))
     if has_deadlines(web):
         why = "a route with a time of its own sets it; the worker takes it for its deadline"
-        made.append(directive("set", "$portico_deadline", "", why=why, cause="D9"))
+        made.append(directive("set", "$portico_deadline", "", why=why, cause=decisions.TIMES))
     if has_streams(web):
         why = "a route that streams sets it; the worker gives its requests threads of their own"
-        made.append(directive("set", "$portico_stream", "", why=why, cause="D6a"))
+        made.append(directive("set", "$portico_stream", "", why=why, cause=decisions.ROUTES))
     if has_uploads(web):
         why = "a route that wants its uploads as files sets it"
-        made.append(directive("set", "$portico_upload", "", why=why, cause="D6a"))
+        made.append(directive("set", "$portico_upload", "", why=why, cause=decisions.ROUTES))
     if has_private(web):
         why = "a private route sets it; the worker says so of the files it sends"
-        made.append(directive("set", "$portico_private_route", "", why=why, cause="D6a"))
+        made.append(directive("set", "$portico_private_route", "", why=why, cause=decisions.ROUTES))
     return made
 
 

@@ -1,4 +1,4 @@
-"""Who the client is: decided by nginx alone, from the connection and from declared proxies (D1)."""
+"""Who the client is: decided by nginx alone, from the connection and from declared proxies."""
 
 from __future__ import annotations
 

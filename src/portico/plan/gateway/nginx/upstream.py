@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from portico.errors import Problem
 from portico.place.model import Place
+from portico.plan import decisions
 from portico.plan.gateway.nginx.conf import Directive, block, directive, render
 from portico.plan.model import Line, Upstream, UpstreamServer
 from portico.plan.paths import Paths
@@ -23,7 +24,9 @@ _FAIL_SECONDS = 10
 def upstream(web: Web) -> Directive:
     """The upstream block."""
     if not web.site.servers:
-        return block("upstream", UPSTREAM, why="the app server", cause="D3", of=_lanes(Paths.of(web.place)))
+        return block(
+            "upstream", UPSTREAM, why="the app server", cause=decisions.RENAME, of=_lanes(Paths.of(web.place))
+        )
     cause = web.site.cause("upstream.servers")
     return block(
         "upstream", UPSTREAM, why="the servers that requests are shared among", cause=cause,
@@ -112,7 +115,11 @@ def _lanes(paths: Paths) -> list[Directive]:
     )
     return [
         Directive(
-            "server", (f"unix:{path}", f"weight={tenths}", "max_fails=0"), why=why, source=_SERVER, cause="D3"
+            "server",
+            (f"unix:{path}", f"weight={tenths}", "max_fails=0"),
+            why=why,
+            source=_SERVER,
+            cause=decisions.RENAME,
         )
         for path, tenths in paths.lanes
     ]

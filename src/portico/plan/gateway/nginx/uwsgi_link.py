@@ -9,6 +9,7 @@ from functools import lru_cache
 
 from msgspec.structs import replace
 
+from portico.plan import decisions
 from portico.plan.gateway.nginx.conf import Directive, directive
 from portico.plan.gateway.nginx.host_header import path_seen, prefix_seen
 from portico.plan.gateway.nginx.tracing import SPEC, context, told_to_worker
@@ -40,12 +41,12 @@ LAST = "PORTICO_MSEC"
 def pass_to_app(web: Web) -> Directive:
     """Hands a location's requests to the app server."""
     if web.site.protocol == "fastcgi":
-        return directive("fastcgi_pass", UPSTREAM, why="the servers, by FastCGI", cause="D1")
+        return directive("fastcgi_pass", UPSTREAM, why="the servers, by FastCGI", cause=decisions.LINK)
     return directive(
         "uwsgi_pass", UPSTREAM,
         why="the app, by the uwsgi protocol: nginx builds the WSGI environ itself and there is no HTTP to "
         "parse a second time",
-        cause="D1",
+        cause=decisions.LINK,
     )  # fmt: skip
 
 
@@ -117,17 +118,22 @@ def _route(web: Web) -> list[Directive]:
     made = []
     if has_deadlines(web):
         made.append(
-            ("PORTICO_DEADLINE", "$portico_deadline", "the route's own time, for the worker's watch", "D9")
+            (
+                "PORTICO_DEADLINE",
+                "$portico_deadline",
+                "the route's own time, for the worker's watch",
+                decisions.TIMES,
+            )
         )
     if has_streams(web):
         why = "a request that lasts gets a thread of its own, beside those of the worker"
-        made.append(("PORTICO_STREAM", "$portico_stream", why, "D6a"))
+        made.append(("PORTICO_STREAM", "$portico_stream", why, decisions.ROUTES))
     if has_uploads(web):
         why = "the file with the body of this request, on routes that asked for it"
-        made.append(("PORTICO_UPLOAD", "$portico_upload_file", why, "D6a"))
+        made.append(("PORTICO_UPLOAD", "$portico_upload_file", why, decisions.ROUTES))
     if has_private(web):
         why = "a file that nginx sends for the worker leaves this location, and what it says of caches"
-        made.append(("PORTICO_PRIVATE", "$portico_private_route", why, "D6a"))
+        made.append(("PORTICO_PRIVATE", "$portico_private_route", why, decisions.ROUTES))
     return [
         directive("uwsgi_param", name, value, "if_not_empty", why=why, cause=cause)
         for name, value, why, cause in made
@@ -182,7 +188,10 @@ def _identity(web: Web, host: str, prefix: str) -> list[Directive]:
         _param("HTTPS", https(web), "`on` or nothing, for what knows no REQUEST_SCHEME: uWSGI, PHP", behind),
         _param("HTTP_HOST", host, "the host of url_for and redirects", web.site.cause("domains")),
         _param("SCRIPT_NAME", prefix, "the URL prefix the app lives under", web.site.cause("mount")),
-        _param("HTTP_X_REQUEST_ID", "$request_id", "the id of the log line, so that the app can log it too", "D4"),
+        _param(
+            "HTTP_X_REQUEST_ID", "$request_id", "the id of the log line, so that the app can log it too",
+            decisions.LOG_LINE,
+        ),
     ]  # fmt: skip
     forwarded = (
         ("HTTP_X_FORWARDED_FOR", "$remote_addr"),
@@ -192,7 +201,7 @@ def _identity(web: Web, host: str, prefix: str) -> list[Directive]:
         ("HTTP_X_FORWARDED_PREFIX", prefix),
     )
     why = "replaces what the client sent, so that an app with its own ProxyFix sees the same answer"
-    made += [_param(name, value, why, "D1", source=_FORWARDED) for name, value in forwarded]
+    made += [_param(name, value, why, decisions.LINK, source=_FORWARDED) for name, value in forwarded]
     return made
 
 
@@ -215,7 +224,7 @@ def _blanked(headers: tuple[str, ...]) -> tuple[Directive, ...]:
         directive(
             "uwsgi_param", _variable(header), "", "if_not_empty",
             why=f"a client's {header} header never reaches the app",
-            source="https://httpoxy.org/" if header == "Proxy" else _FORWARDED, cause="D1",
+            source="https://httpoxy.org/" if header == "Proxy" else _FORWARDED, cause=decisions.LINK,
         )
         for header in headers
     )  # fmt: skip
@@ -229,4 +238,6 @@ def _param(name: str, value: str, why: str, cause: str = "", source: str = _WSGI
         if name in ("HTTP_HOST", "HTTPS") or (not value and name.startswith("HTTP_"))
         else ()
     )
-    return directive("uwsgi_param", name, value, *flags, why=why, cause=cause or "D1", source=source)
+    return directive(
+        "uwsgi_param", name, value, *flags, why=why, cause=cause or decisions.LINK, source=source
+    )
