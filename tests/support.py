@@ -22,7 +22,7 @@ from typing import Any
 import httpx
 import psutil
 
-from portico.turns import Rounds
+from portico.ticks import Rounds
 
 RULE = "-" * 80
 AS_ROOT = {"PORTICO_USER": "root"} if os.geteuid() == 0 else {}

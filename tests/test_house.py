@@ -14,7 +14,7 @@ import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "portico"
 ORDER = [
-    {"errors", "values", "edge", "turns", "backoff", "reading", "proxy_headers", "decoding"},
+    {"errors", "values", "edge", "ticks", "backoff", "reading", "proxy_headers", "decoding"},
     {"site", "place"},
     {"plan"},
     {"explain"},

@@ -11,7 +11,7 @@ from portico.run import notices
 from portico.run.notices import Notice
 from portico.run.watchers import failures
 from portico.run.watchers.runner import Watcher, Watchers
-from portico.turns import WELL, Rounds
+from portico.ticks import WELL, Rounds
 
 
 @pytest.fixture(autouse=True)

@@ -33,7 +33,7 @@ from portico.project.gather import Gathered, gather
 from portico.project.sites import is_several, refuse_config
 from portico.run import notices
 from portico.run.supervisor.held import Ended, end_at_once, hold
-from portico.turns import WELL, Rounds
+from portico.ticks import WELL, Rounds
 from portico.watch.follow import MOST, PIECE, Follower, decoded, paced
 from portico.watch.lines import visible
 from portico.watch.writer import FLUSH_SECONDS
@@ -277,14 +277,14 @@ class _Pace:
     async def pause(self, *, came: int, has_room: bool = True) -> None:
         import asyncio
 
-        from portico.turns import turn
+        from portico.ticks import tick
 
         now = time.monotonic()
         self._last = now if came else self._last
         if not has_room:
             self._full = _FULL_SECONDS if came else min(2 * self._full, _SELDOM_SECONDS)
-            await (turn(_SELDOM_SECONDS) if self._full > _LOOK_SECONDS else asyncio.sleep(self._full))
+            await (tick(_SELDOM_SECONDS) if self._full > _LOOK_SECONDS else asyncio.sleep(self._full))
         elif came >= PIECE:  # more may wait
             await asyncio.sleep(0)
         else:
-            await turn(_LOOK_SECONDS if now - self._last < _QUIET_SECONDS else _SELDOM_SECONDS)
+            await tick(_LOOK_SECONDS if now - self._last < _QUIET_SECONDS else _SELDOM_SECONDS)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from portico.cli import output
 from portico.cli.screen import Screen
-from portico.turns import WELL, Rounds, turn
+from portico.ticks import WELL, Rounds, tick
 
 if TYPE_CHECKING:
     from portico.run.watchers.runner import Watcher
@@ -46,7 +46,7 @@ class Waiting:
         while not self._is_over:
             self(time.monotonic() - since)
             yield WELL
-            await turn(_LOOK_SECONDS)
+            await tick(_LOOK_SECONDS)
 
     def over(self) -> None:
         """It serves, or it ends."""

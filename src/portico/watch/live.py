@@ -20,7 +20,7 @@ from portico.log.reader import unread_lines
 from portico.plan import model
 from portico.plan.model import Plan, Tracing
 from portico.plan.paths import dashboard_socket, lanes, made_password, metrics_socket
-from portico.turns import Round, Rounds, turn
+from portico.ticks import Round, Rounds, tick
 from portico.watch import secret
 from portico.watch.endpoint import Endpoint, listen_unix
 from portico.watch.exposition import exposition
@@ -198,7 +198,7 @@ class Live:
                 second = now
                 wrong |= await self._end_second()
             yield wrong
-            await turn(_LOOK_SECONDS if came or self._followers else _IDLE_SECONDS)
+            await tick(_LOOK_SECONDS if came or self._followers else _IDLE_SECONDS)
 
     async def _end_second(self) -> Round:
         wrong = dict[str, Exception]()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from portico.run.control import server as control
 from portico.run.notices import Notice
-from portico.turns import WELL, Rounds, turn
+from portico.ticks import WELL, Rounds, tick
 
 if TYPE_CHECKING:
     from portico.run.tls.renewer import Renewer, Secured
@@ -29,7 +29,7 @@ class Certificates:
     async def watch(self) -> Rounds:
         while self._running.in_force.tls is None or not self._is_serving():
             yield WELL
-            await turn(NONE_SECONDS if self._running.in_force.tls is None else 0.1)
+            await tick(NONE_SECONDS if self._running.in_force.tls is None else 0.1)
         async with aclosing(self._made().watch()) as rounds:
             async for wrong in rounds:
                 yield wrong

@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from portico.run import notices
 from portico.run.notices import Notice
-from portico.turns import WELL, Rounds, turn
+from portico.ticks import WELL, Rounds, tick
 
 LOOK_SECONDS = 3.0
 LITTLE_BYTES = 1 << 20
@@ -26,7 +26,7 @@ async def watch(
             say(notices.DiskBack(state) if is_enough else notices.DiskFull(state))
         had_room = is_enough
         yield WELL
-        await turn(LOOK_SECONDS)
+        await tick(LOOK_SECONDS)
 
 
 def full(directories: Iterable[str]) -> list[str]:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from portico.place.foreign import opened
 from portico.plan.model import Logs, Plan
-from portico.turns import Round, Rounds, turn
+from portico.ticks import Round, Rounds, tick
 
 LOOK_SECONDS = 5.0
 
@@ -26,7 +26,7 @@ async def watch(
     A file that cannot be put aside is tried again at the next look, and does not hold up the others.
     """
     while True:
-        await turn(LOOK_SECONDS)
+        await tick(LOOK_SECONDS)
         plan, wrong = in_force(), dict[str, Exception]()
         due = _due(plan, time.time())
         if due or _is_missing(plan):

@@ -16,7 +16,7 @@ from portico.plan.paths import control
 from portico.run.disk import lock
 from portico.run.machine import event as was
 from portico.run.machine.event import Event
-from portico.turns import WELL, Rounds, turn
+from portico.ticks import WELL, Rounds, tick
 
 LOOK_SECONDS = 3.0
 
@@ -25,7 +25,7 @@ async def watch(plan: Plan, tell: Callable[[Event], None]) -> Rounds:
     """Look every few seconds; `tell` hears Lost, once."""
     begun = _identity(plan.runtime)
     while True:
-        await turn(LOOK_SECONDS)
+        await tick(LOOK_SECONDS)
         if missing := _missing(plan, begun):
             what = (
                 f"{missing} was removed while the site ran: nginx cannot reach the app, no command finds it"

@@ -20,7 +20,7 @@ from portico.run.gateway import goodbye
 from portico.run.gateway.accepting import workers
 from portico.run.gateway.connections import close_clients
 from portico.run.processes import proc
-from portico.turns import WELL, Rounds, turn
+from portico.ticks import WELL, Rounds, tick
 
 LOOK_SECONDS = 3.0
 LEAVE_SECONDS = 5.0
@@ -61,7 +61,7 @@ async def watch(
                 say(notices.OldWorkerEnded(one.pid, len(old), sum(each.memory for each in old)))
                 await _end(one.pid, plan())
         yield WELL
-        await turn(LOOK_SECONDS)
+        await tick(LOOK_SECONDS)
 
 
 def _old(master: int) -> list[Old]:

@@ -16,7 +16,7 @@ from portico.run.background import in_background
 from portico.run.control import server as control
 from portico.run.gateway import cache_files as kept
 from portico.run.gateway.cache_files import Meant
-from portico.turns import WELL, Round, Rounds, turn
+from portico.ticks import WELL, Round, Rounds, tick
 
 LOOK_SECONDS, IDLE_SECONDS = 0.5, 1.0
 _SLACK_SECONDS = 2.0
@@ -41,7 +41,7 @@ class Purge:
     async def watch(self) -> Rounds:
         """Drop what was under way when a command came, as soon as it is kept."""
         while True:
-            await turn(LOOK_SECONDS if self._recent else IDLE_SECONDS)
+            await tick(LOOK_SECONDS if self._recent else IDLE_SECONDS)
             forget = time.time() - self._in_force().ladder.drain_seconds - _SLACK_SECONDS
             self._recent = [(at, each) for at, each in self._recent if at > forget]
             yield await in_background(self._drop_late) if self._recent else WELL

@@ -33,7 +33,7 @@ from portico.run.running import SayNews
 from portico.run.sockets.systemd import Service
 from portico.run.supervisor.ahead import Begin
 from portico.run.supervisor.broadcast import Broadcast, Items, until_reloaded
-from portico.turns import Rounds
+from portico.ticks import Rounds
 from portico.values import Address
 
 

@@ -20,7 +20,7 @@ from portico.run.processes.child import Child
 from portico.run.processes.stderr import Lines
 from portico.run.processes.table import Processes
 from portico.run.supervisor.broadcast import Broadcast
-from portico.turns import WELL, Rounds
+from portico.ticks import WELL, Rounds
 
 AT_ONCE = 4
 """Supervisors that start at the same time: importing an app takes a core for a second."""

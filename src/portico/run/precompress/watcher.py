@@ -29,7 +29,7 @@ from portico.run.background import in_background
 from portico.run.precompress.scan import changed_at, stamp
 from portico.run.precompress.words import Done, Folder, Found, Job, Seen, Stamp, Word
 from portico.run.running import Running
-from portico.turns import WELL, Rounds, turn
+from portico.ticks import WELL, Rounds, tick
 
 _LOOK_SECONDS = 2.0
 _SHARE = 100
@@ -83,7 +83,7 @@ class Copies:
     async def watch(self) -> Rounds:
         """Make them, for ever; `look` is to run beside it."""
         while not self._is_serving():
-            await turn(_TURN_SECONDS)
+            await tick(_TURN_SECONDS)
         while True:
             self._adopt()
             if self._needs_work:
@@ -94,7 +94,7 @@ class Copies:
                     self._needs_work = True
                     raise
             yield WELL
-            await turn(_TURN_SECONDS)
+            await tick(_TURN_SECONDS)
 
     def status(self) -> dict[str, Any]:
         """What there is: files with a copy and their bytes, the bytes of the copies by coding, what is under way."""
@@ -144,7 +144,7 @@ class Copies:
                         wrong[f"{tree.precompressed.folder}/{name}"] = error
             yield wrong
             took = time.monotonic() - began
-            await turn(max(_LOOK_SECONDS, _SHARE * took))
+            await tick(max(_LOOK_SECONDS, _SHARE * took))
 
     def _has_files(self) -> bool:
         return any(tree.files or tree.folders for tree in self._trees.values())

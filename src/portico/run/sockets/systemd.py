@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from portico.run import notices
 from portico.run.notices import Notice
-from portico.turns import WELL, Rounds
+from portico.ticks import WELL, Rounds
 
 FIRST_FD = 3
 """SD_LISTEN_FDS_START."""

@@ -51,7 +51,7 @@ from portico.run.supervisor.observer import Observer
 from portico.run.supervisor.ours import Ours, hold
 from portico.run.upstream.watcher import Upstreams, without_app
 from portico.run.watchers.runner import Watcher, Watchers
-from portico.turns import Rounds
+from portico.ticks import Rounds
 
 if TYPE_CHECKING:
     from portico.run.tls.material import Material

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from portico.errors import Problem
 from portico.plan.model import Plan
-from portico.turns import Rounds
+from portico.ticks import Rounds
 
 House = Callable[[], Awaitable[dict[str, Any]]]
 """Asks how the processes are: what `portico status` tells."""

@@ -37,7 +37,7 @@ from portico.run.tls.schedule import (
     urgent_at,
     warn_at,
 )
-from portico.turns import WELL, Rounds, turn
+from portico.ticks import WELL, Rounds, tick
 
 TURN_SECONDS = 1.0
 """How often it is looked whether there is something to do; a file of the user's is seen as soon."""
@@ -91,7 +91,7 @@ class Renewer:
             tls, served = self._running.in_force.tls, self._running.material
             if tls is None or served is None or not self._is_serving():
                 yield WELL
-                await turn(TURN_SECONDS)
+                await tick(TURN_SECONDS)
                 continue
             if tls != self._of:
                 self._begin(tls, served)
@@ -100,7 +100,7 @@ class Renewer:
             yield wrong
             if wrong:
                 await asyncio.sleep(LOOK_AGAIN_SECONDS)
-            await turn(TURN_SECONDS)
+            await tick(TURN_SECONDS)
 
     def _begin(self, tls: Tls, served: Material) -> None:
         """A plan that is new to us."""

@@ -27,7 +27,7 @@ from portico.run.running import Running
 from portico.run.sockets import drain
 from portico.run.upstream.ask import ask
 from portico.run.upstream.health import Answer
-from portico.turns import WELL, Round, Rounds, turn
+from portico.ticks import WELL, Round, Rounds, tick
 
 OUT_AFTER, BACK_AFTER = 2, 2
 """Answers in a row: one may be a lost packet, or a server that has just started."""
@@ -161,7 +161,7 @@ class Upstreams:
             upstream = self._upstream()
             if upstream is None or not upstream.check_seconds or not self._is_serving():
                 yield WELL
-                await turn(NONE_SECONDS if upstream is None else IDLE_SECONDS)
+                await tick(NONE_SECONDS if upstream is None else IDLE_SECONDS)
                 continue
             wrong, _ = await asyncio.gather(
                 self._round(upstream),

@@ -19,7 +19,7 @@ from portico.plan.model import Plan
 from portico.run import notices
 from portico.run.background import in_background
 from portico.run.notices import Notice
-from portico.turns import WELL, Rounds, turn
+from portico.ticks import WELL, Rounds, tick
 
 LOOK_SECONDS: Final = 5.0
 _TAIL: Final = 1 << 16
@@ -44,7 +44,7 @@ class Forwarded:
         while True:
             await self.look()
             yield WELL
-            await turn(LOOK_SECONDS)
+            await tick(LOOK_SECONDS)
 
     async def look(self) -> dict[str, Any] | None:
         """Which proxy, ready for JSON; None for none. It is said once."""

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from portico.errors import PorticoError
 from portico.run import notices
 from portico.run.watchers import failures
-from portico.turns import Rounds
+from portico.ticks import Rounds
 
 
 class Watcher(NamedTuple):

@@ -16,7 +16,7 @@ from portico.log.count import Counts, counted
 from portico.log.request import Request, moment
 from portico.place.foreign import behind_hole
 from portico.run.background import in_background
-from portico.turns import WELL, Rounds, turn
+from portico.ticks import WELL, Rounds, tick
 
 LOOK_SECONDS = 60.0
 _PIECE = 1 << 20
@@ -38,7 +38,7 @@ class Served:
         while True:
             await in_background(self._catch_up)
             yield WELL
-            await turn(LOOK_SECONDS)
+            await tick(LOOK_SECONDS)
 
     async def catch_up(self) -> None:
         """Count what has been logged so far: the file is about to be put aside."""

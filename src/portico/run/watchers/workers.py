@@ -24,7 +24,7 @@ from portico.run import notices
 from portico.run.background import in_background
 from portico.run.notices import Notice
 from portico.run.running import Running, SayNews
-from portico.turns import WELL, Rounds, turn
+from portico.ticks import WELL, Rounds, tick
 
 _LOOK_SECONDS = 1.0
 _LARGEST, _MOST_BYTES = 16 << 20, 256 << 20
@@ -64,7 +64,7 @@ class Workers:
             for item in await in_background(lambda: self._look(plans, pids)):  # noqa: B023  awaited in this turn
                 self._say(item)
             yield WELL
-            await turn(_LOOK_SECONDS)
+            await tick(_LOOK_SECONDS)
 
     def status(self, number: int, server: int | None) -> dict[str, Any]:
         """Of that release, whose first process is `server`."""

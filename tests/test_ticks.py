@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from portico.turns import turn
+from portico.ticks import tick
 
 SECONDS = 0.2
 
@@ -14,7 +14,7 @@ def test_all_wake_at_a_multiple_and_none_at_once() -> None:
         loop = asyncio.get_running_loop()
         await asyncio.sleep(begin)
         began = loop.time()
-        await turn(SECONDS)
+        await tick(SECONDS)
         return loop.time() - began, loop.time()
 
     async def many() -> list[tuple[float, float]]:

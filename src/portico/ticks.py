@@ -11,7 +11,7 @@ WELL: Round = {}
 Rounds = AsyncGenerator[Round, None]
 
 
-async def turn(seconds: float) -> None:
+async def tick(seconds: float) -> None:
     """Wait for the loop's next multiple of `seconds`: for half of it at least, and one and a half at most.
 
     Whoever looks twice as often as another meets it at every second look.
