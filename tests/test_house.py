@@ -38,6 +38,7 @@ PURE = (
     "plan/",
     "log/request.py",
     "log/entry.py",
+    "log/complaint.py",
     "log/count.py",
     "export/",
     "explain/match.py",

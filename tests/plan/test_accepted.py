@@ -12,7 +12,7 @@ import pytest
 
 from portico.check.accepted import write_placeholder
 from portico.errors import PorticoError
-from portico.log.idle import IDLE
+from portico.log.complaint import IDLE
 from portico.place.builds import find_nginx
 from portico.place.model import NginxBuild
 from portico.plan.model import Plan

@@ -16,14 +16,15 @@ import msgspec
 from portico.cli import output
 from portico.cli.running import running_site, state_of
 from portico.errors import PorticoError, Problem, UsageError
+from portico.log.complaint import Complaint, complaints
 from portico.log.entry import Entry
 from portico.log.reader import entry_reader, request_reader
 from portico.log.request import Request, moment
 from portico.values import Duration
-from portico.watch import said, wanted
+from portico.watch import wanted
+from portico.watch.correlation import Correlation
 from portico.watch.history import Log, Logs
 from portico.watch.lines import clock, detail, readable, visible
-from portico.watch.said import Beside, Complaint
 from portico.watch.wanted import Wanted
 
 _LOOK_SECONDS = 0.2
@@ -115,7 +116,7 @@ class _Reader:
     def __init__(self, logs: Logs, which: Wanted) -> None:
         self._access, self._error = Log(logs.access, which.since), Log(logs.error, which.since)
         self._app = Log(logs.app, which.since, is_foreign=True)
-        self.beside = Beside(_MOST_HELD)
+        self.pending = Correlation(_MOST_HELD)
         self.loose: deque[Entry | Complaint] = deque()
         """Words that belong to no request."""
         self._requests, self._entries = request_reader(), entry_reader()
@@ -143,19 +144,19 @@ class _Reader:
         late = [id for id, came in self._came.items() if now - came > _LATE_SECONDS]  # noqa: A001
         for id in late:  # noqa: A001
             del self._came[id]
-        return [entry for id in late for entry in self.beside.take_id(id)]  # noqa: A001
+        return [entry for id in late for entry in self.pending.take_id(id)]  # noqa: A001
 
     def _hear(self, app: Iterator[str] | list[str], error: Iterator[str] | list[str]) -> None:
         now, loose = time.monotonic(), list[Entry | Complaint]()
         for entry in self._entries.read(app):
             if entry.id:
-                self.beside.add(entry)
+                self.pending.add(entry)
                 self._came.setdefault(entry.id, now)
             else:
                 loose.append(entry)
-        for complaint in said.complaints(error):
+        for complaint in complaints(error):
             if complaint.request:
-                self.beside.add(complaint)
+                self.pending.add(complaint)
             else:
                 loose.append(complaint)
         self.loose.extend(sorted(loose, key=lambda item: moment(item.time)))
@@ -171,7 +172,7 @@ class _Show:
 
     def history(self, reader: _Reader, last: int) -> int:
         """What has been logged, the last so many of it, -1 for all; how many requests were shown."""
-        found = ((request, reader.beside.take(request)) for request in reader.before())
+        found = ((request, reader.pending.take(request)) for request in reader.before())
         chosen = ((request, words) for request, words in found if self._which.has(request))
         kept = chosen if last < 0 else iter(deque(chosen, maxlen=last))
         if last >= 0:
@@ -188,7 +189,7 @@ class _Show:
 
     def fresh(self, reader: _Reader) -> None:
         for request in reader.fresh():
-            words = reader.beside.take(request)
+            words = reader.pending.take(request)
             if self._which.has(request):
                 self._show(request, words)
         for entry in reader.overdue():

@@ -24,7 +24,7 @@ from portico.cli.logs import coloured
 from portico.cli.notices import bar, priority, sentence
 from portico.cli.screen import Screen
 from portico.cli.waiting import Waiting
-from portico.log.idle import IDLE
+from portico.log.complaint import IDLE
 from portico.log.reader import request_reader
 from portico.plan.model import Plan
 from portico.plan.paths import lanes

@@ -15,7 +15,7 @@ from typing import Any
 
 from gunicorn.workers.gasgi import ASGIWorker
 
-from portico.link import boot_guard, report, said
+from portico.link import app_output, boot_guard, report
 from portico.link.fence import SENDER_HEADER, Fence
 from portico.link.handover import DUE, Handover
 from portico.link.head import JOINED, LARGEST, STREAMED, BrokenAppError, too_large
@@ -57,7 +57,7 @@ class Worker(ASGIWorker):  # type: ignore[misc]  # Gunicorn publishes no types
 
     def load_wsgi(self) -> None:
         """Load the app as Gunicorn does, and put the link around it."""
-        said.keep(_request.get, self.log)
+        app_output.keep(_request.get, self.log)
         with boot_guard.beside_others(self), boot_guard.own_signals(self):
             super().load_wsgi()
         threading.Thread(target=_push, daemon=True, name="portico beat").start()
@@ -99,7 +99,7 @@ class Worker(ASGIWorker):  # type: ignore[misc]  # Gunicorn publishes no types
 def _push() -> None:
     while True:
         time.sleep(_PUSH_SECONDS)
-        said.push()
+        app_output.push()
 
 
 def behind_nginx(

@@ -1,7 +1,7 @@
 """What an app writes to standard output is out at once, also where that is a pipe or a file.
 
 Python and C collect 8 kB before they write to what is no terminal, and a process that is killed loses them. Here each
-line is written when it ends. Text without an end is written within a second, see `said.Copied.push`.
+line is written when it ends. Text without an end is written within a second, see `app_output.Copied.push`.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from typing import Any, Final
 from gunicorn.http.wsgi import base_environ
 from gunicorn.workers.base import Worker as GunicornWorker
 
-from portico.link import boot_guard, report, said
+from portico.link import app_output, boot_guard, report
 from portico.link.context import Contexts
 from portico.link.download import Downloads
 from portico.link.exchange import Exchange
@@ -78,7 +78,7 @@ class Worker(GunicornWorker):  # type: ignore[misc]  # Gunicorn publishes no typ
 
     def load_wsgi(self) -> None:
         """Load the app as Gunicorn does; see `boot_guard.beside_others`."""
-        said.keep(self._request_id, self.log)
+        app_output.keep(self._request_id, self.log)
         with boot_guard.beside_others(self), boot_guard.own_signals(self):
             super().load_wsgi()
         boot_guard.done(self)
@@ -152,7 +152,7 @@ class Worker(GunicornWorker):  # type: ignore[misc]  # Gunicorn publishes no typ
                 beat = now + _BEAT_SECONDS
                 self.notify()
                 pause.obey(pool)
-                said.push()
+                app_output.push()
                 self._why = watch.look() or self._why
                 pool.relieve_late()
                 pool.nudge()

@@ -1,4 +1,4 @@
-"""One line of app.log, read back: what the app wrote (`link/said` writes it)."""
+"""One line of app.log, read back: what the app wrote (`link/app_output` writes it)."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from portico.errors import Problem
-from portico.log.idle import IDLE
+from portico.log.complaint import IDLE
 from portico.plan.model import Plan
 from portico.run import notices
 from portico.run.background import guarded

@@ -19,13 +19,13 @@ from portico.explain.match import Asked, NoServerError, Verdict, verdict
 from portico.explain.node import Node
 from portico.explain.read import read
 from portico.link.trace import Tracer
+from portico.log.complaint import Complaint, complaints
 from portico.log.entry import Entry
 from portico.log.reader import entry_reader, request_reader
 from portico.log.request import Request
 from portico.place import foreign
 from portico.plan.paths import trace
 from portico.watch.follow import Follower, decoded
-from portico.watch.said import Complaint, complaints
 from portico.watch.trace import records
 from portico.watch.trace.client import Sent, Wish, connection_port, send
 
