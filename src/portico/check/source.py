@@ -34,14 +34,14 @@ def source_findings(site: Site) -> Iterator[Finding]:
 def _own_files(directory: Path) -> list[Path]:
     found: list[Path] = []
     for root, folders, files in os.walk(directory):  # Path.walk came with 3.12
-        folders[:] = [name for name in folders if not _is_foreign(Path(root, name))]
+        folders[:] = [name for name in folders if not _is_not_ours(Path(root, name))]
         found += [Path(root, name) for name in files if name.endswith(".py")]
         if len(found) > _MOST_FILES:
             break
     return sorted(found)[:_MOST_FILES]
 
 
-def _is_foreign(folder: Path) -> bool:
+def _is_not_ours(folder: Path) -> bool:
     return folder.name in _SKIPPED or folder.name.startswith(".") or (folder / "pyvenv.cfg").exists()
 
 

@@ -115,7 +115,7 @@ class _Reader:
 
     def __init__(self, logs: Logs, which: Wanted) -> None:
         self._access, self._error = Log(logs.access, which.since), Log(logs.error, which.since)
-        self._app = Log(logs.app, which.since, is_foreign=True)
+        self._app = Log(logs.app, which.since, is_untrusted=True)
         self.pending = Correlation(_MOST_HELD)
         self.loose: deque[Entry | Complaint] = deque()
         """Words that belong to no request."""

@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 from portico.log import entry, request
 from portico.log.entry import Entry
 from portico.log.request import Request
-from portico.place.foreign import opened
+from portico.place.untrusted import opened
 
 _Line = TypeVar("_Line")
 

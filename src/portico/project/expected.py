@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from portico.place import foreign
+from portico.place import untrusted
 from portico.reading import Reader
 from portico.site.guess import guess
 from portico.site.model import AppFacts
@@ -55,7 +55,7 @@ def moved(facts: AppFacts, directory: str, release: str) -> AppFacts:
 
 def _kept(app: AppRef | None, directory: str, state: str) -> AppFacts | None:
     try:
-        kept = foreign.own(Path(state, _NAME), _Kept)
+        kept = untrusted.own(Path(state, _NAME), _Kept)
     except (OSError, ValueError):
         return None
     if kept.app != str(app or ""):

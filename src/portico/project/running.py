@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from portico.errors import PorticoError, Problem, UsageError
-from portico.place import foreign
+from portico.place import untrusted
 from portico.place.probe import (
     runtime_directories,
     runtime_directory,
@@ -128,7 +128,7 @@ def _wanted_by(directories: Iterable[Path]) -> Iterator[Absent]:
 def gateway_of(runtime: str) -> str:
     """The runtime directory of the running gateway that serves the site of that one, "" for none."""
     try:
-        gateway = foreign.content(Path(runtime) / POINTER, _LONGEST_PATH).decode("utf-8")
+        gateway = untrusted.content(Path(runtime) / POINTER, _LONGEST_PATH).decode("utf-8")
         return gateway if lock.running(gateway) else ""
     except (OSError, ValueError):  # no text, or no path: a site of another user's
         return ""

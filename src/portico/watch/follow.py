@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from io import FileIO
 from pathlib import Path
 
-from portico.place.foreign import behind_hole, opened, unblocked
+from portico.place.untrusted import behind_hole, opened, unblocked
 
 _LATE_SECONDS = 5.0
 """After a rotation nginx's workers still write to the old file what they had in their buffers."""
@@ -25,12 +25,12 @@ class Follower:
     """Reads what was appended since the last look, whole lines only; survives rotation and truncation.
 
     Starts at the end of the file unless `from_start`. A file that does not exist yet has no lines. A
-    file is foreign where the app's user may put anything in its place: then no link is followed.
+    file is untrusted where the app's user may put anything in its place: then no link is followed.
     """
 
-    def __init__(self, path: Path, *, from_start: bool = False, is_foreign: bool = False) -> None:
+    def __init__(self, path: Path, *, from_start: bool = False, is_untrusted: bool = False) -> None:
         self._path = path
-        self._opener = opened if is_foreign else unblocked
+        self._opener = opened if is_untrusted else unblocked
         self._files: list[_Opened] = []
         """The one that has the name now, and before it those that had it and are not read to their end."""
         if path.exists() and not from_start:
@@ -135,9 +135,9 @@ class _Opened:
         return found[:end_at]
 
 
-def lines_of(path: Path, *, is_foreign: bool) -> Iterator[str]:
+def lines_of(path: Path, *, is_untrusted: bool) -> Iterator[str]:
     """The lines of a file that nobody appends to any more, whatever is put at its name meanwhile. Raises OSError."""
-    with FileIO(str(path), "r", opener=opened if is_foreign else unblocked) as file:
+    with FileIO(str(path), "r", opener=opened if is_untrusted else unblocked) as file:
         one = _Opened(file)
         while one.waiting():
             yield from decoded(one.text(MOST))

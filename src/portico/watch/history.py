@@ -34,10 +34,10 @@ class Logs:
 class Log:
     """One of them. `before` reads what was put aside, `lines` what the current file has and gets."""
 
-    def __init__(self, path: Path, since: float = 0.0, *, is_foreign: bool = False) -> None:
+    def __init__(self, path: Path, since: float = 0.0, *, is_untrusted: bool = False) -> None:
         self._path, self._since = path, since
-        self._is_foreign = is_foreign
-        self._follower = Follower(path, from_start=True, is_foreign=is_foreign)
+        self._is_untrusted = is_untrusted
+        self._follower = Follower(path, from_start=True, is_untrusted=is_untrusted)
 
     def before(self) -> Iterator[str]:
         """The lines of the files put aside that may hold something at or after `since`."""
@@ -45,7 +45,7 @@ class Log:
             try:
                 if self._since and path.stat().st_mtime < self._since:
                     continue
-                yield from lines_of(path, is_foreign=self._is_foreign)
+                yield from lines_of(path, is_untrusted=self._is_untrusted)
             except OSError:
                 continue  # rotated once more in this moment
 

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from portico.place import foreign
+from portico.place import untrusted
 from portico.plan.model import Line, Plan
 
 _ID = re.compile(r"[0-9a-f]{32}")
@@ -17,7 +17,7 @@ def kept(plan: Plan, request_id: str) -> dict[str, Any] | None:
     if not _ID.fullmatch(request_id):
         return None
     try:
-        told = foreign.told(Path(plan.state, "traces", f"{request_id}.json"), dict[str, Any])
+        told = untrusted.read_json(Path(plan.state, "traces", f"{request_id}.json"), dict[str, Any])
     except (OSError, ValueError):
         return None
     for row in told.get("rows", ()):

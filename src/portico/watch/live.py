@@ -63,7 +63,7 @@ class Live:
         self._plan = plan
         self._access, self._words = (
             Follower(Path(plan.access_log)),
-            Follower(Path(plan.app_log), is_foreign=True),
+            Follower(Path(plan.app_log), is_untrusted=True),
         )
         self._moments = Moments(self.metrics, time.time())
         self._requests, self._errors = Requests(), Errors()

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from portico.errors import PorticoError, Problem
-from portico.place import foreign
+from portico.place import untrusted
 from portico.plan.model import Plan
 from portico.plan.paths import pause
 from portico.run import notices
@@ -83,10 +83,10 @@ class Pause:
         """End it now; whether there was one."""
         was_paused, self._end = self._end, None
         gone = self._directory.with_name(f"{self._directory.name}.gone")
-        foreign.remove_tree(gone)
+        untrusted.remove_tree(gone)
         with suppress(OSError):
             self._directory.rename(gone)  # at once and whole: the app's user could hold up a removal
-        foreign.remove_tree(gone)
+        untrusted.remove_tree(gone)
         if was_paused:
             was_paused.cancel()
             self._nudge()

@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from portico.errors import PorticoError, Problem
-from portico.place import foreign
+from portico.place import untrusted
 from portico.place.access import blocked, remedy
 from portico.plan.model import Directory, Plan
 
@@ -77,7 +77,7 @@ def _make(wanted: Directory, variable: str) -> None:
         return
     _pass_on(path, wanted)
     _check_own(path, owners, hint)
-    with foreign.folder(path) as own:
+    with untrusted.folder(path) as own:
         os.fchown(own, _uid(wanted.owner), _gid(wanted.group))
         os.fchmod(own, wanted.mode)
 
@@ -93,10 +93,10 @@ def _pass_on(path: Path, wanted: Directory) -> None:
         return
     if not stat.S_ISDIR(found.st_mode):
         return
-    with foreign.folder(path) as own:
+    with untrusted.folder(path) as own:
         os.fchown(own, uid, -1)
-        for name in foreign.names_in(own) if wanted.is_secret else ():
-            with suppress(OSError), foreign.file(own, name, os.O_RDONLY, owner=found.st_uid) as number:
+        for name in untrusted.names_in(own) if wanted.is_secret else ():
+            with suppress(OSError), untrusted.file(own, name, os.O_RDONLY, owner=found.st_uid) as number:
                 os.fchown(number, uid, -1)
 
 

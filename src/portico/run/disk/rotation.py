@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from pathlib import Path
 
-from portico.place.foreign import opened
+from portico.place.untrusted import opened
 from portico.plan.model import Logs, Plan
 from portico.ticks import Round, Rounds, tick
 

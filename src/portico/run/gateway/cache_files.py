@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from portico.errors import PorticoError, Problem
-from portico.place import foreign
+from portico.place import untrusted
 
 _HEADER = struct.Struct("@NlllllIHHH")
 """ngx_http_file_cache_header_t, its beginning: version, times (valid, updating, error, modified, date), sum, parts of
@@ -96,7 +96,10 @@ def normal(path: str) -> str:
 def read(path: Path) -> Kept | None:
     """What a file holds; None when nothing is kept in it (any more)."""
     try:
-        with foreign.folder(path.parent.parent) as top, foreign.file(top, _name(path), os.O_RDONLY) as file:
+        with (
+            untrusted.folder(path.parent.parent) as top,
+            untrusted.file(top, _name(path), os.O_RDONLY) as file,
+        ):
             start = os.read(file, _FIRST_READ)
             if len(start) < _HEADER.size:
                 return None
@@ -151,11 +154,11 @@ def files(directory: str, since: float = 0.0) -> Iterator[Path]:
 def drop(kept: Kept) -> bool:
     """Make nginx forget it; whether it was there. Only a file of the user whose directory the cache is."""
     try:
-        with foreign.folder(kept.path.parent.parent) as top:
+        with untrusted.folder(kept.path.parent.parent) as top:
             owner = os.fstat(top).st_uid
             with (
-                foreign.folder(kept.path.parent.name, top) as folder,
-                foreign.file(folder, kept.path.name, os.O_RDWR, owner=owner) as file,
+                untrusted.folder(kept.path.parent.name, top) as folder,
+                untrusted.file(folder, kept.path.name, os.O_RDWR, owner=owner) as file,
             ):
                 _forget(file, folder, kept.path.name)
     except OSError:
@@ -169,8 +172,8 @@ def _forget(file: int, folder: int, name: str) -> None:
     # A worker of nginx may have it open, and looks at no other before a second is over.
     os.pwrite(file, _NO_VERSION, 0)
     draft = f"{name}.gone"
-    foreign.remove(folder, draft)
-    with foreign.file(folder, draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL) as made:
+    untrusted.remove(folder, draft)
+    with untrusted.file(folder, draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL) as made:
         os.fchmod(made, found.st_mode & 0o777)
         if os.geteuid() == 0:
             os.fchown(made, found.st_uid, found.st_gid)  # nginx's workers must be able to read it

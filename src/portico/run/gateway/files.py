@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from portico.errors import Problem
-from portico.place import foreign
+from portico.place import untrusted
 from portico.plan.blame import objection
 from portico.plan.model import CONF, File, Plan, Tls
 from portico.plan.paths import slow, trace, workers
@@ -196,7 +196,7 @@ def remove(runtime: str) -> None:
     """Remove them all, and what the workers left beside them: nginx and they are gone."""
     link(runtime).unlink(missing_ok=True)
     for left in (slow(runtime), trace(runtime), workers(runtime)):
-        foreign.remove_tree(left)  # another user's workers write there
+        untrusted.remove_tree(left)  # another user's workers write there
     (Path(runtime) / "nginx.pid").unlink(missing_ok=True)  # a killed nginx leaves it
     prune(runtime, ())
 

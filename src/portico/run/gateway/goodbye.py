@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from portico.place import foreign
+from portico.place import untrusted
 from portico.plan.paths import leaving
 
 HEARD_SECONDS = 2.5
@@ -35,7 +35,7 @@ def tell(runtimes: Iterable[str], pids: Iterable[int]) -> None:
 def forget(runtimes: Iterable[str]) -> None:
     """It is over: pids are given to other processes one day."""
     for runtime in runtimes:
-        foreign.remove_tree(leaving(runtime))
+        untrusted.remove_tree(leaving(runtime))
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from portico.errors import PorticoError, Problem
-from portico.place import foreign
+from portico.place import untrusted
 from portico.plan.paths import maintenance
 
 SEEN_SECONDS = 1.1
@@ -63,7 +63,7 @@ def open_again(runtime: str) -> bool:
 def state(runtime: str) -> dict[str, Any] | None:
     """The message, who is let in and since when (Unix time); None while the site is open."""
     try:
-        return foreign.told(Path(maintenance(runtime)) / "on", dict[str, Any])
+        return untrusted.read_json(Path(maintenance(runtime)) / "on", dict[str, Any])
     except (OSError, ValueError):
         return None
 

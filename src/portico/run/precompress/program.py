@@ -19,7 +19,7 @@ from typing import BinaryIO
 
 import msgspec
 
-from portico.place import foreign
+from portico.place import untrusted
 from portico.plan.precompress import kept
 from portico.run.precompress.codings import ENCODE, SUFFIXES, holds
 from portico.run.precompress.scan import scan, stamp
@@ -94,10 +94,10 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
     As nginx's user we may read more than the app may: no step of the way may be a link then, as with nginx itself.
     """
     if not _IS_ANOTHER:
-        with open(path, "rb", opener=foreign.opened) as file:
+        with open(path, "rb", opener=untrusted.opened) as file:
             yield file
         return
-    with foreign.straight(str(path)) as number, open(number, "rb", closefd=False) as file:
+    with untrusted.straight(str(path)) as number, open(number, "rb", closefd=False) as file:
         yield file
 
 

@@ -7,7 +7,7 @@ import os
 import time
 from pathlib import Path
 
-from portico.place.foreign import opened
+from portico.place.untrusted import opened
 from portico.plan.precompress import CODINGS
 
 _KEPT_DAYS = 14

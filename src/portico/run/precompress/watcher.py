@@ -21,7 +21,7 @@ from typing import Any
 import msgspec
 
 from portico.errors import Problem
-from portico.place import cgroup, foreign
+from portico.place import cgroup, untrusted
 from portico.plan.model import Precompressed
 from portico.plan.precompress import CODINGS
 from portico.run import notices
@@ -61,10 +61,10 @@ class Tree:
     def forget(self, name: str) -> None:
         """Take its copies away: nginx sends the file itself."""
         root = Path(self.precompressed.root)
-        with suppress(OSError), foreign.folder(root.parent) as copies:  # nginx's user may write there
+        with suppress(OSError), untrusted.folder(root.parent) as copies:  # nginx's user may write there
             for coding in CODINGS:
                 with suppress(OSError):
-                    foreign.remove(copies, f"{root.name}/{coding}{self.precompressed.url}{name}")
+                    untrusted.remove(copies, f"{root.name}/{coding}{self.precompressed.url}{name}")
         self.files.pop(name, None)
         self.copies.pop(name, None)
 
@@ -285,7 +285,7 @@ def _clear(parents: Iterable[Path], keep: Mapping[str, Precompressed] | tuple[()
 
         def remove() -> None:
             for path in gone:
-                foreign.remove_tree(path)
+                untrusted.remove_tree(path)
 
         threading.Thread(target=remove, daemon=True).start()
 

@@ -14,7 +14,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from portico.errors import PorticoError, Problem
-from portico.place import foreign
+from portico.place import untrusted
 from portico.run.processes import proc
 from portico.run.processes.child import Child
 
@@ -82,7 +82,7 @@ def _wait(ours: list[Left], seconds: float) -> None:
 
 def _read(path: Path) -> list[Left]:
     try:
-        return foreign.own(path, list[Left])
+        return untrusted.own(path, list[Left])
     except (OSError, ValueError):
         return []  # cut short by a full disk, or another user's; the port check names whoever is still there
 

@@ -9,7 +9,7 @@ from typing import Self
 import msgspec
 
 from portico.errors import Problem
-from portico.place import foreign
+from portico.place import untrusted
 from portico.plan.model import Tls
 from portico.run.tls import make
 from portico.run.tls.schedule import hsts_seconds
@@ -47,7 +47,7 @@ class Memory(msgspec.Struct):
     def of(cls, tls: Tls) -> Self:
         """What is remembered; nothing when it cannot be read."""
         try:
-            return foreign.told(Path(tls.directory) / NAME, cls)
+            return untrusted.read_json(Path(tls.directory) / NAME, cls)
         except (OSError, ValueError):
             return cls()
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from portico.errors import PorticoError, Problem
-from portico.place import foreign
+from portico.place import untrusted
 from portico.plan.model import Upstream, UpstreamServer
 from portico.run import notices
 from portico.run.background import in_background
@@ -286,7 +286,7 @@ class Upstreams:
 
 def _read(kept: Path) -> list[str]:
     try:
-        return foreign.told(kept, list[str])
+        return untrusted.read_json(kept, list[str])
     except (OSError, ValueError):
         return []
 

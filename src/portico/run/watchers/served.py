@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 from portico.log.count import Counts, counted
 from portico.log.request import Request, moment
-from portico.place.foreign import behind_hole
+from portico.place.untrusted import behind_hole
 from portico.run.background import in_background
 from portico.ticks import WELL, Rounds, tick
 

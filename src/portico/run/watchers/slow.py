@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from portico.decoding import Count, Pid, Seconds, decoded
-from portico.place import foreign
+from portico.place import untrusted
 from portico.plan.paths import slow
 
 _STALE_SECONDS = 10.0
@@ -45,14 +45,14 @@ class _Slow(msgspec.Struct):
 def requests(runtime: str) -> list[dict[str, Any]]:
     """Of every worker, the oldest request first."""
     found, size = list[_Slow](), 0
-    for path, status in foreign.files(slow(runtime), _MOST_FILES):
+    for path, status in untrusted.files(slow(runtime), _MOST_FILES):
         with suppress(OSError, ValueError):  # it has just ended, or the app's user wrote something else there
             if path.suffix != ".json":
                 continue
             if time.time() - status.st_mtime >= _STALE_SECONDS or not Path("/proc", path.stem).exists():
                 path.unlink(missing_ok=True)
             elif size < _MOST_BYTES:
-                text = foreign.content(path, _LONGEST)
+                text = untrusted.content(path, _LONGEST)
                 size += len(text)
                 found += decoded(text, list[_Slow])
     found.sort(key=lambda one: -one.age_seconds)

@@ -17,7 +17,7 @@ import msgspec
 
 from portico import reading
 from portico.decoding import Count, decoded
-from portico.place import foreign
+from portico.place import untrusted
 from portico.plan.model import Plan
 from portico.plan.paths import workers
 from portico.run import notices
@@ -138,7 +138,7 @@ class Workers:
     def _read_all(self, directory: str, servers: set[str]) -> dict[str, tuple[os.stat_result, _Told]]:
         """The files of these servers, each read when it is new; those of processes that are gone are removed."""
         known, size = dict[str, tuple[os.stat_result, _Told]](), 0
-        for path, found in foreign.files(directory, _MOST_FILES):
+        for path, found in untrusted.files(directory, _MOST_FILES):
             match = _NAME.fullmatch(path.name)
             if match is None:
                 continue
@@ -153,7 +153,7 @@ class Workers:
                     size += found.st_size
                     known[path.name] = before
                 else:
-                    text = foreign.content(path, _LONGEST)
+                    text = untrusted.content(path, _LONGEST)
                     size += len(text)
                     known[path.name] = found, decoded(text, _Told)
         return known
@@ -182,7 +182,7 @@ def _changed(directory: Path, code: dict[str, int]) -> tuple[str, ...]:
 def _content(path: Path) -> bytes | None:
     """None for what is no ordinary file."""
     try:
-        with open(path, "rb", opener=foreign.unblocked) as file:
+        with open(path, "rb", opener=untrusted.unblocked) as file:
             return file.read(_LARGEST)
     except (OSError, ValueError):  # a name with a zero byte
         return None

@@ -23,7 +23,7 @@ from portico.log.complaint import Complaint, complaints
 from portico.log.entry import Entry
 from portico.log.reader import entry_reader, request_reader
 from portico.log.request import Request
-from portico.place import foreign
+from portico.place import untrusted
 from portico.plan.paths import trace
 from portico.watch.follow import Follower, decoded
 from portico.watch.trace import records
@@ -125,7 +125,7 @@ class Evidence:
 def follow(house: House, wish: Wish) -> Evidence:
     """Send the request and collect what everybody knows about it. Raises PorticoError."""
     root = read(house.conf)
-    logs = [Follower(house.access_log), Follower(house.error_log), Follower(house.app_log, is_foreign=True)]
+    logs = [Follower(house.access_log), Follower(house.error_log), Follower(house.app_log, is_untrusted=True)]
     with _invitation(house) as (token, directory):
         sent = send(wish, token)
         found, why = _verdict(root, sent, wish)
@@ -145,7 +145,7 @@ def _invitation(house: House) -> Iterator[tuple[str, Path]]:
     token, parent = secrets.token_hex(16), Path(trace(str(house.runtime)))
     try:
         worker = pwd.getpwnam(house.user).pw_uid if house.user else -1
-        with foreign.folder(house.runtime) as runtime:
+        with untrusted.folder(house.runtime) as runtime:
             owner = os.fstat(runtime).st_uid
             mode, whose = 0o711 if house.user else 0o700, owner if worker < 0 else worker
             with _made(runtime, parent.name, mode, owner) as own, _made(own, token, 0o700, whose):
@@ -158,7 +158,7 @@ def _invitation(house: House) -> Iterator[tuple[str, Path]]:
     try:
         yield token, parent / token
     finally:
-        foreign.remove_tree(parent / token)
+        untrusted.remove_tree(parent / token)
 
 
 @contextmanager
@@ -166,7 +166,7 @@ def _made(below: int, name: str, mode: int, owner: int) -> Iterator[int]:
     """A directory of that name in an open one, open. Root gives it to its owner, and follows no link that is there."""
     with suppress(FileExistsError):
         os.mkdir(name, mode, dir_fd=below)
-    with foreign.folder(name, below) as own:
+    with untrusted.folder(name, below) as own:
         if os.geteuid() == 0:
             os.fchmod(own, mode)
             os.fchown(own, owner, -1)
@@ -233,7 +233,7 @@ def keep(house: House, request_id: str, told: dict[str, Any]) -> None:
     """Store a trace for who looks at it later; the oldest go. Only beside the logs of whose the site is."""
     name = request_id if _ID.fullmatch(request_id) else secrets.token_hex(16)
     try:
-        with foreign.folder(house.access_log.parent) as state:
+        with untrusted.folder(house.access_log.parent) as state:
             owner = house.runtime.lstat().st_uid
             if os.fstat(state).st_uid == owner:
                 with _made(state, _TRACES, 0o700, owner) as own:
@@ -244,8 +244,8 @@ def keep(house: House, request_id: str, told: dict[str, Any]) -> None:
 
 
 def _write(below: int, name: str, text: bytes, owner: int) -> None:
-    foreign.remove(below, name)
-    with foreign.file(below, name, os.O_WRONLY | os.O_CREAT | os.O_EXCL) as number:
+    untrusted.remove(below, name)
+    with untrusted.file(below, name, os.O_WRONLY | os.O_CREAT | os.O_EXCL) as number:
         if os.geteuid() == 0:
             os.fchown(number, owner, -1)
         with open(number, "wb", closefd=False) as file:
@@ -253,6 +253,6 @@ def _write(below: int, name: str, text: bytes, owner: int) -> None:
 
 
 def _remove_old(own: int, directory: Path) -> None:
-    found = [(status.st_mtime, path.name) for path, status in foreign.files(directory, _MOST_FILES)]
+    found = [(status.st_mtime, path.name) for path, status in untrusted.files(directory, _MOST_FILES)]
     for _, name in sorted(found)[:-_KEPT]:
-        foreign.remove(own, name)
+        untrusted.remove(own, name)

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import msgspec
 
 from portico.decoding import Count, Pid
-from portico.place import foreign
+from portico.place import untrusted
 
 _MOST_FILES = 40
 """A request is tried a few times at most."""
@@ -48,8 +48,8 @@ class _Record(msgspec.Struct):
 def read(directory: Path) -> list[dict[str, Any]]:
     """One of each worker that had the request, in their order; what is none is left out."""
     found = list[_Record]()
-    for path, _ in foreign.files(directory, _MOST_FILES):
+    for path, _ in untrusted.files(directory, _MOST_FILES):
         if path.suffix == ".json":
             with suppress(OSError, ValueError):  # it has just been written anew, or is none
-                found.append(foreign.told(path, _Record))
+                found.append(untrusted.read_json(path, _Record))
     return [msgspec.to_builtins(one) for one in sorted(found, key=lambda one: one.events[0].ns)]

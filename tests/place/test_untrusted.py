@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from portico.place import foreign
+from portico.place import untrusted
 
 
 @pytest.fixture
@@ -28,9 +28,9 @@ def test_only_plain_files_of_the_directory_are_opened(victim: Path, name: str) -
     (theirs / "hard").hardlink_to(victim / "file")
     os.mkfifo(theirs / "fifo")
     with (
-        foreign.folder(theirs) as own,
+        untrusted.folder(theirs) as own,
         pytest.raises(OSError),
-        foreign.file(own, name, os.O_RDWR, owner=os.geteuid()),
+        untrusted.file(own, name, os.O_RDWR, owner=os.geteuid()),
     ):
         pass
 
@@ -38,12 +38,12 @@ def test_only_plain_files_of_the_directory_are_opened(victim: Path, name: str) -
 def test_what_is_removed_is_never_behind_a_link(victim: Path) -> None:
     theirs = victim.parent / "theirs"
     (theirs / "link").symlink_to(victim)
-    with foreign.folder(theirs) as own:
+    with untrusted.folder(theirs) as own:
         for name in ("link/file", "../victim/file"):
             with pytest.raises(OSError):
-                foreign.remove(own, name)
-        foreign.remove(own, "link")
-        foreign.remove(own, "not/there")
+                untrusted.remove(own, name)
+        untrusted.remove(own, "link")
+        untrusted.remove(own, "not/there")
     assert (victim / "file").read_text() == "kept"
     assert not (theirs / "link").is_symlink()
 
@@ -56,18 +56,18 @@ def test_a_tree_is_removed_however_deep_and_nothing_behind_its_links(victim: Pat
         os.chdir("d" * 8)
     Path("link").symlink_to(victim)
     os.chdir("/")
-    foreign.remove_tree(theirs)
+    untrusted.remove_tree(theirs)
     assert not theirs.exists()
     theirs.symlink_to(victim)
-    foreign.remove_tree(theirs)
+    untrusted.remove_tree(theirs)
     assert not theirs.is_symlink()
     assert (victim / "file").read_text() == "kept"
 
 
 def test_a_straight_path_has_no_link_on_its_way(victim: Path) -> None:
     real = victim.resolve()
-    with foreign.straight(str(real / "file")) as number:
+    with untrusted.straight(str(real / "file")) as number:
         assert os.read(number, 10) == b"kept"
     (real.parent / "way").symlink_to(real)
-    with pytest.raises(OSError), foreign.straight(str(real.parent / "way" / "file")):
+    with pytest.raises(OSError), untrusted.straight(str(real.parent / "way" / "file")):
         pass

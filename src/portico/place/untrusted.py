@@ -51,7 +51,7 @@ def content(path: Path | str, longest: int = LONGEST, owner: int | None = None) 
         return found
 
 
-def told(path: Path | str, kind: type[T], longest: int = LONGEST) -> T:
+def read_json(path: Path | str, kind: type[T], longest: int = LONGEST) -> T:
     """What the JSON in it says. Raises OSError and ValueError, whatever is wrong with it."""
     return decoded(content(path, longest), kind)
 
