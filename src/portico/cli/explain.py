@@ -11,7 +11,7 @@ import click
 
 from portico.cli import output
 from portico.cli.difference import say_if_other_runs
-from portico.cli.explain_file import foreign
+from portico.cli.explain_file import untouched
 from portico.cli.flags import given, site_flags
 from portico.errors import Problem, UsageError
 from portico.explain.words import words
@@ -53,7 +53,7 @@ def command(
     (/etc/nginx/nginx.conf, or with a line) has that explained; --why says which server and location of it, or
     of this site, would answer a request.
     """
-    if elsewhere := foreign(what):
+    if elsewhere := untouched(what):
         from portico.cli import explain_file
         from portico.explain.read import read
 

@@ -25,7 +25,7 @@ _GENERATED = re.compile(r"conf(-\d+)?")
 
 
 @dataclass(frozen=True)
-class Told:
+class Explained:
     """One directive of a file in plain words; `context` is where it stands, `notes` what it does to others."""
 
     file: str
@@ -39,7 +39,7 @@ class Told:
     depth: int
 
 
-def foreign(what: str | None) -> tuple[Path, int] | None:
+def untouched(what: str | None) -> tuple[Path, int] | None:
     """The file and line that `what` means when it is a file that Portico did not write; line 0 is the whole of it."""
     if not what:
         return None
@@ -73,13 +73,13 @@ def explain_file(file: Path, line: int, *, is_json: bool) -> None:
             raise UsageError(
                 Problem(f"{file}:{line}", "no directive begins here", f"near it: {near}" if near else "")
             )
-        found = [told(node, above) for node, above in here]
+        found = [explained(node, above) for node, above in here]
         inherited = [
             item for node, above in here if node.children is not None for item in in_force((*above, node))
         ]
     else:
         rows = [pair for pair in everything if pair[1][-1].name not in TABLES]
-        found, inherited = [told(node, above) for node, above in rows], []
+        found, inherited = [explained(node, above) for node, above in rows], []
     if is_json:
         force = [
             {"text": item.node.text, "place": item.node.place, "from": item.level.name} for item in inherited
@@ -97,17 +97,17 @@ def explain_file(file: Path, line: int, *, is_json: bool) -> None:
         )
 
 
-def told(node: Node, above: tuple[Node, ...]) -> Told:
+def explained(node: Node, above: tuple[Node, ...]) -> Explained:
     """One directive in words."""
     known = words(node.name, above[-1].name)
-    return Told(
+    return Explained(
         node.file, node.line, node.text, path(above), known.default if known else "",
         known.does if known else "a directive that Portico has no words for: a module of its own, or a mistake",
         known.without if known else "", tuple(notes(node, above[1:])), len(above) - 1,
     )  # fmt: skip
 
 
-def _lines(item: Told) -> list[str]:
+def _lines(item: Explained) -> list[str]:
     indent = "  " * item.depth
     head = f"{indent}{output.strong(item.text)}  {output.faint(f'{Path(item.file).name}:{item.line}')}"
     without = f" {_without(item.without)}." if item.without else ""
@@ -153,7 +153,7 @@ def why(root: Node, request: str, base: str = "", *, is_json: bool) -> None:
     except (NoServerError, ValueError) as error:
         raise UsageError(Problem("--why", str(error))) from None
     if is_json:
-        output.result(output.as_json(_as_told(asked, found)))
+        output.result(output.as_json(_to_json(asked, found)))
         return
     url = f"{asked.scheme}://{asked.host}:{asked.port}{asked.target}"
     output.results([f"{output.strong(f'{asked.method} {url}')}", ""])
@@ -204,7 +204,7 @@ def _title(node: Node) -> str:
     return f"server {named}" if named else node.text
 
 
-def _as_told(asked: Asked, found: Verdict) -> dict[str, Any]:
+def _to_json(asked: Asked, found: Verdict) -> dict[str, Any]:
     def one(node: Node | None, reason: str) -> dict[str, Any]:
         return {"text": _title(node) if node else "", "place": node.place if node else "", "why": reason}
 

@@ -28,10 +28,10 @@ def command() -> None:
 def on(app: str | None, config: str | None, name: str, message: str, allow: tuple[str, ...]) -> None:
     """Close it; again to change the message or who is let in."""
     wish = {"message": message, "allow": ",".join(allow)}
-    (told,) = client.ask(running_runtime_of(app, config, name), "POST", "/maintenance/on", **wish)
-    who = ", ".join(told["allow"]) or "nobody"
+    (answer,) = client.ask(running_runtime_of(app, config, name), "POST", "/maintenance/on", **wish)
+    who = ", ".join(answer["allow"]) or "nobody"
     output.result(
-        f"closed: {output.strong(told['message'])}\n  {who} is let in; open it: portico maintenance off"
+        f"closed: {output.strong(answer['message'])}\n  {who} is let in; open it: portico maintenance off"
     )
 
 
@@ -39,5 +39,5 @@ def on(app: str | None, config: str | None, name: str, message: str, allow: tupl
 @running_site
 def off(app: str | None, config: str | None, name: str) -> None:
     """Open it."""
-    (told,) = client.ask(running_runtime_of(app, config, name), "POST", "/maintenance/off")
-    output.result("open" if told["was_closed"] else "it was not closed")
+    (answer,) = client.ask(running_runtime_of(app, config, name), "POST", "/maintenance/off")
+    output.result("open" if answer["was_closed"] else "it was not closed")

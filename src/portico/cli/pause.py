@@ -20,10 +20,10 @@ def command(app: str | None, config: str | None, name: str, length: str) -> None
 
     Returns when nothing is in progress any more. Requests wait until portico resume, or until the time is over.
     """
-    (told,) = client.ask(
+    (answer,) = client.ask(
         running_runtime_of(app, config, name), "POST", "/pause", **({"for": length} if length else {})
     )
-    waiting, left = told["waiting"], told["left_seconds"]
+    waiting, left = answer["waiting"], answer["left_seconds"]
     output.result(
         f"paused: nothing in progress, {waiting} waiting; ends in {left:.0f} s, or by portico resume"
     )

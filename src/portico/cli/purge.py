@@ -24,9 +24,9 @@ def command(what: tuple[str, ...], config: str | None, name: str, is_json: bool)
         raise UsageError(
             Problem("WHAT", "is empty", 'expected a path like /news/1, many like "/news/*", a URL, or a tag')
         )
-    (told,) = client.ask(running_runtime_of(None, config, name), "POST", "/purge", what="\n".join(what))
+    (answer,) = client.ask(running_runtime_of(None, config, name), "POST", "/purge", what="\n".join(what))
     if is_json:
-        output.result(output.as_json(told))
+        output.result(output.as_json(answer))
         return
-    count = told["purged"]
+    count = answer["purged"]
     output.result(f"{count} kept {'answer is' if count == 1 else 'answers are'} gone")

@@ -58,7 +58,7 @@ def command(
     what = "/promote" if promote else "/abort" if abort else "/reload"
     if what == "/reload" and lock.running(runtime) is None and (found := absent(runtime)):
         # It does not run, and its gateway knows why: the wish is to try it again now.
-        follow(found.gateway, "/start", is_json=is_json, site=found.told["name"])
+        follow(found.gateway, "/start", is_json=is_json, site=found.status["name"])
     follow(runtime, what, is_json=is_json, **wish)
 
 

@@ -16,6 +16,6 @@ from portico.run.control import client
 @running_site
 def command(app: str | None, config: str | None, name: str) -> None:
     """End a pause: what waited is executed now."""
-    (told,) = client.ask(running_runtime_of(app, config, name), "POST", "/resume")
-    output.result("resumed" if told["was_paused"] else "it was not paused, or no longer")
-    sys.exit(DONE if told["was_paused"] else FAILED)
+    (answer,) = client.ask(running_runtime_of(app, config, name), "POST", "/resume")
+    output.result("resumed" if answer["was_paused"] else "it was not paused, or no longer")
+    sys.exit(DONE if answer["was_paused"] else FAILED)

@@ -19,14 +19,14 @@ def command(workers: int, app: str | None, config: str | None, name: str) -> Non
 
     The next release has the configured number again (workers.count).
     """
-    (told,) = client.ask(running_runtime_of(app, config, name), "POST", "/scale", workers=str(workers))
-    leaving = f"; {told['leaving']} more finish what they have" if told["leaving"] else ""
-    output.result(f"{counted(told['workers'], 'worker')}; before there were {told['before']}{leaving}")
-    if told["workers"] > 2 * told["cpus"] + 1 and told["workers"] > told["before"]:
-        each = short_size(told["worker_memory"])
-        what = f"{told['workers']} workers on {told['cpus']:g} CPUs, {each} each: more than that rarely serves more"
+    (answer,) = client.ask(running_runtime_of(app, config, name), "POST", "/scale", workers=str(workers))
+    leaving = f"; {answer['leaving']} more finish what they have" if answer["leaving"] else ""
+    output.result(f"{counted(answer['workers'], 'worker')}; before there were {answer['before']}{leaving}")
+    if answer["workers"] > 2 * answer["cpus"] + 1 and answer["workers"] > answer["before"]:
+        each = short_size(answer["worker_memory"])
+        what = f"{answer['workers']} workers on {answer['cpus']:g} CPUs, {each} each: more than that rarely serves more"
         output.result(output.warned(f"  {what}; threads of a worker wait for less (workers.threads)"))
-    if told["workers"] != told["configured"]:
+    if answer["workers"] != answer["configured"]:
         output.result(
-            output.faint(f"  until the next reload, which starts {told['configured']} as configured")
+            output.faint(f"  until the next reload, which starts {answer['configured']} as configured")
         )

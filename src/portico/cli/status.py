@@ -36,11 +36,11 @@ def command(app: str | None, config: str | None, name: str, is_all: bool, is_jso
         return
     runtime = runtime_of(app, config, name)
     if lock.running(runtime) is None and (one := absent(runtime)):
-        output.results([output.as_json(one.told)] if is_json else sites.rows(output.safe([one.told])))
+        output.results([output.as_json(one.status)] if is_json else sites.rows(output.safe([one.status])))
         sys.exit(UNHEALTHY)
     if (begun := lock.running(runtime)) and begun.stage:
-        told = starting(begun)
-        output.result(output.as_json(told) if is_json else starting_line(output.safe(told)))
+        start = starting(begun)
+        output.result(output.as_json(start) if is_json else starting_line(output.safe(start)))
         return
     (status,) = client.ask(runtime, "GET", "/status")
     if "sites" in status:
@@ -67,10 +67,10 @@ def starting(found: lock.Running) -> dict[str, Any]:
     }
 
 
-def starting_line(told: dict[str, Any]) -> str:
-    urls = f" at {'  '.join(told['urls'])}" if told["urls"] else ""
-    what = f"starting: {told['stage']} for {lasting(told['up_seconds'])}, pid {told['pid']}"
-    return f"{output.strong(told['app'])}{urls}\n  portico    {what}"
+def starting_line(start: dict[str, Any]) -> str:
+    urls = f" at {'  '.join(start['urls'])}" if start["urls"] else ""
+    what = f"starting: {start['stage']} for {lasting(start['up_seconds'])}, pid {start['pid']}"
+    return f"{output.strong(start['app'])}{urls}\n  portico    {what}"
 
 
 def _serves(status: dict[str, Any]) -> bool:

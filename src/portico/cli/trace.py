@@ -75,17 +75,17 @@ def command(url: str, config: str | None, name: str, repeat: int, is_json: bool,
     wish = wished(url, status, words)
     house = House.of(runtime, status)
     found = [follow(house, wish) for _ in range(repeat)]
-    told = [as_told(evidence) for evidence in found]
-    keep(house, found[-1].request_id, told[-1])
+    result = [to_json(evidence) for evidence in found]
+    keep(house, found[-1].request_id, result[-1])
     if is_json:
-        output.result(output.as_json(told[0] if repeat == 1 else told))
+        output.result(output.as_json(result[0] if repeat == 1 else result))
     else:
         width = shutil.get_terminal_size().columns if output.is_terminal() else _PIPED
         output.results([*lines(found[-1], width), *(_repeated(found) if repeat > 1 else [])])
 
 
 def wished(url: str, status: dict[str, Any], words: dict[str, Any]) -> Wish:
-    """What the words mean for the running site that told its status. Raises UsageError."""
+    """What the words mean for the running site with this status. Raises UsageError."""
     here = ""
     if url.startswith("/"):
         scheme, _, host, *_ = status["urls"][0].split("/")
@@ -125,7 +125,7 @@ def _body(data: str | None) -> bytes:
     return (data or "").encode()
 
 
-def as_told(evidence: Evidence) -> dict[str, Any]:
+def to_json(evidence: Evidence) -> dict[str, Any]:
     """The whole trace as plain values."""
     sent = evidence.sent
     return {

@@ -9,7 +9,7 @@ import click
 
 from portico.cli import output
 from portico.cli.running import named_site, runtime_of
-from portico.cli.trace import as_told, wished
+from portico.cli.trace import to_json, wished
 from portico.errors import Problem, UsageError
 from portico.run.control import client
 from portico.values import Address
@@ -61,8 +61,8 @@ def command(
     after, what = _through(house, nginx, wanted.where(before), wish)
     found = differences(before, after)
     if is_json:
-        told = {"change": what, "before": as_told(before), "after": as_told(after), "differences": found}
-        output.result(output.as_json(told))
+        result = {"change": what, "before": to_json(before), "after": to_json(after), "differences": found}
+        output.result(output.as_json(result))
         return
     output.results([output.strong(what), f"{wish.method} {wish.url}", ""])
     if not found:
@@ -92,7 +92,7 @@ def _connecting(wish: Wish, addresses: dict[str, str]) -> Wish:
 
 def differences(before: Evidence, after: Evidence) -> list[dict[str, str]]:
     """What a client, the app or nginx would see otherwise; not the times, which always differ."""
-    old, new = (_facts(as_told(one), one) for one in (before, after))
+    old, new = (_facts(to_json(one), one) for one in (before, after))
     if old["the app"] != new["the app"]:
         old, new = (
             {name: fact for name, fact in facts.items() if "app sees" not in name} for facts in (old, new)
@@ -105,22 +105,24 @@ def differences(before: Evidence, after: Evidence) -> list[dict[str, str]]:
     ]
 
 
-def _facts(told: dict[str, Any], evidence: Evidence) -> dict[str, str]:
+def _facts(result: dict[str, Any], evidence: Evidence) -> dict[str, str]:
     facts = {
-        "answer": f"{told['status']}" if told["status"] else told["error"],
+        "answer": f"{result['status']}" if result["status"] else result["error"],
         "body": f"{evidence.sent.body_size} bytes",
     }
     facts["the app"] = "answers" if evidence.records else "is not asked"
     facts |= {
         f"header {one['name']}": str(one["client"])
-        for one in told["response"]
+        for one in result["response"]
         if one["client"] is not None and one["name"].lower() not in _VOLATILE and one["name"] != "status"
     }
     facts |= {
         f"the app sees {one['name']}": str(one["app"])
-        for one in told["request"]
+        for one in result["request"]
         if one["app"] is not None and one["name"] not in _VOLATILE
     }
-    steps = [_LANE.sub("app.sock", row["action"]) for row in told["rows"] if row["actor"] in ("nginx", "app")]
+    steps = [
+        _LANE.sub("app.sock", row["action"]) for row in result["rows"] if row["actor"] in ("nginx", "app")
+    ]
     steps = [step for step in steps if not step.startswith("writes its line")]
     return facts | {"steps": " | ".join(steps)}

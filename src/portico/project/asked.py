@@ -42,7 +42,7 @@ def start(options: Options, directory: Path, runner: Owner) -> Discovery | NoApp
 
 def answers(
     discovery: Discovery | NoApp,
-    told: Declared,
+    given: Declared,
     place: Place,
     planned: Callable[[AppFacts], Gathered],
     begun: Begin,
@@ -51,11 +51,20 @@ def answers(
 ) -> tuple[AppFacts, Discovery | NoApp]:
     """What the app answers, and who asked it. Raises PorticoError; the rest is as in `project.gather`."""
     is_asked = isinstance(discovery, Discovery)
-    likely = _likely(told, place.state, known) if is_asked else None
-    draft = _draft(planned, likely, AppFacts(str(told.options.app or told.directory), str(told.directory)))
+    likely = _likely(given, place.state, known) if is_asked else None
+    draft = _draft(
+        planned,
+        likely,
+        AppFacts(str(given.options.app or given.directory), str(given.directory)),
+    )
     alone = begun(draft) if draft else nothing_begun
     with _says_of_venv(place):
-        return _answers(discovery, waits, alone, lambda: start(told.options, told.directory, told.runner))
+        return _answers(
+            discovery,
+            waits,
+            alone,
+            lambda: start(given.options, given.directory, given.runner),
+        )
 
 
 def _draft(
@@ -68,13 +77,13 @@ def _draft(
     return None
 
 
-def _likely(told: Declared, state: str, known: Site | None) -> AppFacts | None:
+def _likely(given: Declared, state: str, known: Site | None) -> AppFacts | None:
     """What the app that serves has answered, else what it answered the last time, else a guess."""
     from portico.project.expected import expected, moved
 
     if known is not None:
-        return moved(known.facts, known.directory, str(told.directory))
-    return expected(told.options.app, told.directory, state, told.reader)
+        return moved(known.facts, known.directory, str(given.directory))
+    return expected(given.options.app, given.directory, state, given.reader)
 
 
 def _answers(

@@ -65,19 +65,19 @@ def gather(
     is known before the app has answered, `waits` again and again with the seconds that this takes. `known` is the site
     that serves.
     """
-    told = _declared(app, config, flags, release, gateway, serves=serves, looks=looks)
-    discovery = asked.start(told.options, told.directory, told.runner)
+    given = _declared(app, config, flags, release, gateway, serves=serves, looks=looks)
+    discovery = asked.start(given.options, given.directory, given.runner)
     try:
         # The app is imported in a child while the machine is looked at and the rest of Portico is imported.
         meanwhile()
-        place = _place(told, gateway, nginx)
+        place = _place(given, gateway, nginx)
         if serves:
-            refuse_nginx_s_own(told.runner, place.nginx_user, gateway)
-        planned = partial(_planned, told, place, before or {})
-        facts, who = asked.answers(discovery, told, place, planned, begun, known, waits)
+            refuse_nginx_s_own(given.runner, place.nginx_user, gateway)
+        planned = partial(_planned, given, place, before or {})
+        facts, who = asked.answers(discovery, given, place, planned, begun, known, waits)
     finally:
         discovery.close()
-    gathered = planned(real_folders(facts, told.reader))
+    gathered = planned(real_folders(facts, given.reader))
     return replace(gathered, import_seconds=who.seconds, import_memory=who.memory)
 
 
@@ -109,15 +109,15 @@ def _declared(
     return replace(found, home=home, name=found.name or name or site_name(home), origin=config or str(home))
 
 
-def _place(told: Declared, gateway: str, nginx: str) -> Place:
+def _place(given: Declared, gateway: str, nginx: str) -> Place:
     """This machine, as the site finds it; `nginx` is the binary that runs it now."""
     from portico.place.builds import wanted
     from portico.place.probe import probe
 
-    binary = wanted(told.options.nginx.binary, is_said="nginx.binary" in told.causes)
-    runner = told.runner
+    binary = wanted(given.options.nginx.binary, is_said="nginx.binary" in given.causes)
+    runner = given.runner
     return replace(
-        probe(nginx if nginx and binary == "auto" else binary, own_directory(told.home), told.name),
+        probe(nginx if nginx and binary == "auto" else binary, own_directory(given.home), given.name),
         gateway=gateway,
         app_user=runner.name,
         app_user_why=runner.why,
@@ -127,16 +127,16 @@ def _place(told: Declared, gateway: str, nginx: str) -> Place:
     )
 
 
-def _planned(told: Declared, place: Place, before: Mapping[str, str], facts: AppFacts) -> Gathered:
+def _planned(given: Declared, place: Place, before: Mapping[str, str], facts: AppFacts) -> Gathered:
     """The site with these answers of the app's."""
     from portico.plan.build import plan
     from portico.plan.security.choice import chosen
 
     site = replace(
-        resolve(told.options, facts, told.directory, told.causes, told.reader),
-        name=told.name,
+        resolve(given.options, facts, given.directory, given.causes, given.reader),
+        name=given.name,
         before=before,
-        origin=told.origin,
+        origin=given.origin,
     )
     fences = fenced(place, site)
     refuse_unreadable(site, fences)

@@ -25,11 +25,11 @@ def here() -> Path:
 
 
 def _look(key: tuple[int, int]) -> Path:
-    told = Path(os.environ.get("PWD", ""))
+    shown = Path(os.environ.get("PWD", ""))
     try:
-        there = told.stat()
-        if told.is_absolute() and ".." not in told.parts and (there.st_dev, there.st_ino) == key:
-            return told
+        there = shown.stat()
+        if shown.is_absolute() and ".." not in shown.parts and (there.st_dev, there.st_ino) == key:
+            return shown
     except OSError:
         pass  # somebody else's, or stale
     try:

@@ -88,10 +88,10 @@ def refuse_several(runtime: str) -> None:
 def refuse_absent(runtime: str) -> None:
     """Raises PorticoError for a site of a gateway's that does not run, with what the gateway knows of it."""
     if lock.running(runtime) is None and (found := absent(runtime)):
-        told = found.told
-        what, hint = f"{told['name']} is {told['status']}", f"try it again: {_TRY} {told['name']}"
-        hint = "wait until it serves" if told["status"] == "starting" else hint
-        raise PorticoError(Problem(told["origin"], what, hint, told["reason"]))
+        status = found.status
+        what, hint = f"{status['name']} is {status['status']}", f"try it again: {_TRY} {status['name']}"
+        hint = "wait until it serves" if status["status"] == "starting" else hint
+        raise PorticoError(Problem(status["origin"], what, hint, status["reason"]))
 
 
 _TRY = "portico reload --site"
@@ -99,17 +99,17 @@ _TRY = "portico reload --site"
 
 @dataclass(frozen=True)
 class Absent:
-    """A site that a running gateway would serve, and that does not run; `told` is its row of the gateway's status."""
+    """A site that a running gateway would serve, and that does not run; `status` is its row of the gateway's status."""
 
     gateway: str
-    told: dict[str, Any]
+    status: dict[str, Any]
 
 
 def absent(runtime: str) -> Absent | None:
     """What a running gateway knows of the site of that runtime directory, when it is one of its."""
     gateway = gateway_of(runtime)
     wanted = _wanted_by([Path(gateway)] if gateway else runtime_directories())
-    return next((one for one in wanted if one.told["runtime"] == runtime), None)
+    return next((one for one in wanted if one.status["runtime"] == runtime), None)
 
 
 def _wanted_by(directories: Iterable[Path]) -> Iterator[Absent]:
@@ -150,11 +150,13 @@ def by_name(site: str) -> str:
         )
     wanted = list(_wanted_by(every))
     for one in wanted:
-        if one.told["name"] == site and one.told["runtime"]:
-            return str(one.told["runtime"])
-        if one.told["name"] == site:
-            raise PorticoError(Problem("--site", f"{site} is {one.told['status']}", quote=one.told["reason"]))
-    names = {one.name[:-_KEY] for one in every if _is_known(one)} | {one.told["name"] for one in wanted}
+        if one.status["name"] == site and one.status["runtime"]:
+            return str(one.status["runtime"])
+        if one.status["name"] == site:
+            raise PorticoError(
+                Problem("--site", f"{site} is {one.status['status']}", quote=one.status["reason"])
+            )
+    names = {one.name[:-_KEY] for one in every if _is_known(one)} | {one.status["name"] for one in wanted}
     there_are = f"there are: {', '.join(sorted(names))}" if names else ""
     raise UsageError(Problem("--site", f'no site called "{site}" runs', there_are))
 

@@ -62,11 +62,11 @@ class Several:
         """The first that a site names; all of them share it. As root only one that a file of root's names."""
         for site in self.sites():
             try:
-                told = declared(config_of(site), _directory(site), {}, serves=False)
+                given = declared(config_of(site), _directory(site), {}, serves=False)
             except PorticoError:
-                continue  # told when it is looked at
-            if "nginx.binary" in told.causes:
-                return told.options.nginx.binary
+                continue  # reported when it is looked at
+            if "nginx.binary" in given.causes:
+                return given.options.nginx.binary
         return builds.wanted(Options().nginx.binary, is_said=False)
 
     def sites(self) -> list[str]:
@@ -89,8 +89,8 @@ def known(origin: str, flags: Mapping[str, Any]) -> Site | None:
     flags = {name: value for name, value in flags.items() if name not in _OF_THE_GATEWAY}
     directory, file = _directory(origin), config_of(origin)
     try:
-        told = declared(file, directory, flags)
-        return _site(replace(told, name=told.name or site_name(directory), origin=origin))
+        given = declared(file, directory, flags)
+        return _site(replace(given, name=given.name or site_name(directory), origin=origin))
     except PorticoError:
         return None
 
@@ -103,10 +103,10 @@ def wanted(site: str, flags: Mapping[str, Any], gateway: Place) -> Wanted:
     planned: Plan | None = None
     problems: tuple[Problem, ...] = ()
     try:
-        told = declared(config_of(site), directory, flags, gateway=gateway.runtime)
-        name = told.name or name or site_name(directory)
-        refuse_nginx_s_own(told.runner, gateway.nginx_user, gateway.runtime)
-        planned = _without_app(replace(told, name=name, origin=site), gateway)
+        given = declared(config_of(site), directory, flags, gateway=gateway.runtime)
+        name = given.name or name or site_name(directory)
+        refuse_nginx_s_own(given.runner, gateway.nginx_user, gateway.runtime)
+        planned = _without_app(replace(given, name=name, origin=site), gateway)
     except PorticoError as error:
         problems = tuple(replace(one, where=_where(site, one.where)) for one in error.problems)
     name = name or site_name(directory)
@@ -118,23 +118,23 @@ def _directory(site: str) -> Path:
     return Path(site).parent if site.endswith(".toml") else Path(site)
 
 
-def _without_app(told: Declared, gateway: Place) -> Plan:
+def _without_app(given: Declared, gateway: Place) -> Plan:
     # Nobody answers yet: neither an app nor servers elsewhere.
-    told = replace(told, options=msgspec.structs.replace(told.options, upstream=Upstream()))
-    here = own_directory(told.home)
+    given = replace(given, options=msgspec.structs.replace(given.options, upstream=Upstream()))
+    here = own_directory(given.home)
     place = replace(
         gateway,
-        runtime=str(runtime_directory(here, told.name)),
-        state=str(state_directory(here, told.name)),
+        runtime=str(runtime_directory(here, given.name)),
+        state=str(state_directory(here, given.name)),
         gateway=gateway.runtime,
     )
-    return plan(_site(told), place)
+    return plan(_site(given), place)
 
 
-def _site(told: Declared) -> Site:
-    facts = AppFacts(app=str(told.options.app or ""), directory=str(told.directory.absolute()))
-    site = resolve(told.options, facts, told.directory, told.causes, told.reader)
-    return replace(site, name=told.name, origin=told.origin)
+def _site(given: Declared) -> Site:
+    facts = AppFacts(app=str(given.options.app or ""), directory=str(given.directory.absolute()))
+    site = resolve(given.options, facts, given.directory, given.causes, given.reader)
+    return replace(site, name=given.name, origin=given.origin)
 
 
 def _argv(site: str, name: str, flags: Mapping[str, Any], gateway: Place) -> tuple[str, ...]:

@@ -86,7 +86,7 @@ class Commands:
         """The notices of a reload, and whether it undid what `portico scale` had done."""
         scaled = self._scale.changed(self._driver.state.live)
         async for item in items:
-            yield status.told(item)
+            yield status.to_json(item)
             if isinstance(item, notices.Switched) and scaled:
                 workers = self._scale.workers(item.number)
                 yield {"notice": "WorkersReset", "workers": workers, "before": scaled}
@@ -98,7 +98,7 @@ class Commands:
         """The notices of a rollback, a promotion or an abortion, and whether a rollback leads to files that are
         gone."""
         async for item in items:
-            yield status.told(item)
+            yield status.to_json(item)
             if isinstance(item, notices.RolledBack):
                 async for more in self.code_on_disk(item.number):
                     yield more
@@ -108,7 +108,7 @@ class Commands:
         if changed := await in_background(lambda: self.workers.changed_on_disk(number)):
             item = notices.OtherCode(number, changed)
             self._say(item)
-            yield status.told(item)
+            yield status.to_json(item)
 
     async def _status(self, _: control.Parameters) -> AsyncGenerator[object, None]:
         live = self._driver.state.live

@@ -90,6 +90,6 @@ def _process(process: ProcessState, pid: int | None, now: float) -> dict[str, An
     }
 
 
-def told(item: Notice) -> dict[str, Any]:
+def to_json(item: Notice) -> dict[str, Any]:
     """A notice: its name under "notice", and its fields."""
     return {"notice": type(item).__name__, **msgspec.to_builtins(item)}

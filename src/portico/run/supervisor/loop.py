@@ -210,7 +210,7 @@ async def _serve(
         )
     )
     if observer is not None:
-        say = _both(say, lambda item: observer.hear(status.told(item)))
+        say = _both(say, lambda item: observer.hear(status.to_json(item)))
     broadcast = Broadcast(_both(say, lambda item: hear(item)))  # which is known a few lines below
     processes = Processes(plan.runtime, lambda: effects.in_force.ladder.stop_seconds)
     shared = SharedNginx(plan, driver.tell, broadcast.say) if plan.shared else None

@@ -16,7 +16,7 @@ Give = Callable[[Mapping[str, str]], AsyncGenerator[object, None]]
 
 class Observer(Protocol):
     def hear(self, told: dict[str, Any]) -> None:
-        """A notice, as `status.told` tells it."""
+        """A notice, as `status.to_json` tells it."""
 
     def answers(self) -> Mapping[str, tuple[Give, tuple[str, ...]]]:
         """What answers to which method and path, and the parameters that it knows."""
