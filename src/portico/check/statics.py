@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from portico.check.model import Finding, ok, warning
 from portico.place.model import Place
 from portico.plan.decide import decided
-from portico.plan.gateway.nginx.statics import served
 from portico.plan.notes.guarded import header_names, left_hint, left_note
 from portico.plan.notes.linked import linked_folders
 from portico.site.model import Site
@@ -20,8 +19,6 @@ def static_findings(site: Site, place: Place) -> Iterator[Finding]:
         yield warning(f"static {site.prefix}{left.url}", left_note(left), left_hint(left))
     for folder, sentence, hint in linked_folders(web):
         yield warning(f"static {site.prefix}{folder.url}", sentence, hint)
-    for folder in served(web):
-        if names := header_names(web, folder):
-            yield ok(
-                f"static {site.prefix}{folder.url}", f"nginx sends the app's own headers: {', '.join(names)}"
-            )
+    for sent in web.statics.folders:
+        if names := header_names(sent):
+            yield ok(f"static {sent.url}", f"nginx sends the app's own headers: {', '.join(names)}")

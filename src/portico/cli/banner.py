@@ -7,10 +7,9 @@ from itertools import islice
 
 from portico import __version__
 from portico.cli.output import bad, faint, good, strong, warned
-from portico.plan.decide import decided
-from portico.plan.gateway.nginx.statics import served
 from portico.plan.model import Plan
 from portico.plan.notes.reachable import on_all
+from portico.plan.web.statics import served
 from portico.project.gather import Gathered
 from portico.run.gateway import cache_files as kept
 from portico.values import Duration, Size, counted
@@ -54,9 +53,7 @@ def _rows(gathered: Gathered) -> list[tuple[str, str]]:
     framework = (
         f"  ({site.facts.kind} {site.facts.version})" if site.facts.version else f"  ({site.facts.kind})"
     )
-    folders = [
-        f"{site.prefix}{folder.url} from {folder.folder}" for folder in served(decided(site, gathered.place))
-    ]
+    folders = [f"{site.prefix}{folder.url} from {folder.folder}" for folder in served(site, gathered.place)]
     times = f"a request may take {Duration(plan.ladder.read_seconds)}; draining {Duration(plan.ladder.drain_seconds)}"
     return [
         *([("app", f"{plan.app}{framework}")] if plan.has_app else []),

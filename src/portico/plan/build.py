@@ -16,7 +16,6 @@ from portico.plan.bodies import body_directories
 from portico.plan.decide import decided
 from portico.plan.gateway.nginx.cache import caches
 from portico.plan.gateway.nginx.cache import notes as cache_notes
-from portico.plan.gateway.nginx.conf import is_literal
 from portico.plan.gateway.nginx.downloads import impossible as no_downloads
 from portico.plan.gateway.nginx.fragment import USERS_HTTP, fragment, fragment_file, is_shared
 from portico.plan.gateway.nginx.locations import HEALTH
@@ -27,7 +26,6 @@ from portico.plan.gateway.nginx.pages import error_page_files, unused_pages
 from portico.plan.gateway.nginx.routes import impossible as no_routes
 from portico.plan.gateway.nginx.routes import notes as route_notes
 from portico.plan.gateway.nginx.server import backlog, https_addresses, listen_addresses
-from portico.plan.gateway.nginx.statics import copies, served
 from portico.plan.gateway.nginx.tls import no_http2
 from portico.plan.gateway.nginx.upstream import impossible, planned
 from portico.plan.gateway.nginx.upstream import notes as upstream_notes
@@ -40,8 +38,10 @@ from portico.plan.paths import SOCKET_PATH_LIMIT, Paths, slow, workers
 from portico.plan.security import exposure
 from portico.plan.tls import impossible_tls, tls, tls_directories
 from portico.plan.web.ability import Ability
+from portico.plan.web.literal import is_literal
 from portico.plan.web.model import Web
 from portico.plan.web.sizes import connections, old_workers
+from portico.plan.web.statics import served
 from portico.site.model import Site
 from portico.site.rules_https import host_of
 from portico.values import Address
@@ -83,8 +83,8 @@ def plan(site: Site, place: Place) -> Plan:
         ladder=Ladder.of(site.longest_timeout),
         health=_health(web),
         versions=_versions(site, place),
-        statics={folder.url: folder.folder for folder in served(web)},
-        precompressed=copies(web),
+        statics={folder.url: folder.folder for folder in served(site, place)},
+        precompressed=web.statics.copies,
         old_workers=old_workers(place),
         notes=_notes(web),
         alarms=exposure.alarms(site, place),
@@ -288,7 +288,7 @@ def _notes(web: Web) -> tuple[str, ...]:
         *app_risks.notes(site),
         *app_risks.processes(site, capacity(site, place)),
         *site.facts.notes,
-        *guarded_notes(web, served(web)),
+        *guarded_notes(web),
     ]
     notes += [
         f"nginx cannot read {folder.folder} ({place.unreadable[folder.folder]}): the app itself answers {folder.url}"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
-from portico.plan.gateway.nginx.tls import secured_headers
 from portico.plan.web.model import Web
-from portico.site.model import LeftFolder, RootFile, StaticFolder
+from portico.plan.web.statics import Folder
+from portico.site.model import LeftFolder
 
 
 def left_note(folder: LeftFolder) -> str:
@@ -23,23 +23,15 @@ def left_hint(folder: LeftFolder) -> str:
     )
 
 
-def own_headers(web: Web, file: StaticFolder | RootFile) -> list[tuple[str, str]]:
-    """The app's own headers that nginx sends with a file. Where Portico says Strict-Transport-Security, the app's
-    is left out: a browser takes the first.
-    """
-    is_told = bool(secured_headers(web))
-    return [pair for pair in file.headers if not (is_told and pair[0].lower() == "strict-transport-security")]
+def header_names(folder: Folder) -> list[str]:
+    """The names of the app's own headers that are sent with the folder's files."""
+    control = ["Cache-Control"] if folder.sent.cache_control else []
+    return list(dict.fromkeys([*control, *(name for name, _ in folder.sent.headers)]))
 
 
-def header_names(web: Web, folder: StaticFolder) -> list[str]:
-    """Their names, with that of a Cache-Control of the app's own."""
-    names = [name for name, _ in own_headers(web, folder)]
-    return list(dict.fromkeys([*(["Cache-Control"] if folder.cache_control else []), *names]))
-
-
-def guarded_notes(web: Web, folders: Sequence[StaticFolder]) -> Iterator[str]:
+def guarded_notes(web: Web) -> Iterator[str]:
     """A note for each folder that is left to the app, and for each that nginx sends with headers of the app's."""
     yield from map(left_note, web.site.left)
-    for folder in folders:
-        if names := header_names(web, folder):
-            yield f"nginx sends {web.site.prefix}{folder.url} with the app's own headers: {', '.join(names)}"
+    for folder in web.statics.folders:
+        if names := header_names(folder):
+            yield f"nginx sends {folder.url} with the app's own headers: {', '.join(names)}"

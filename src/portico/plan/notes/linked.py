@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from portico.place.model import Linked
-from portico.plan.gateway.nginx.statics import served
 from portico.plan.web.model import Web
+from portico.plan.web.statics import served
 from portico.site.model import Site, StaticFolder
 
 
 def linked_folders(web: Web) -> Iterator[tuple[StaticFolder, str, str]]:
     """Each folder that nginx serves and that has links, a sentence about them and what to do."""
-    for folder in served(web):
+    for folder in served(web.site, web.place):
         if found := web.place.linked.get(folder.folder):
             yield folder, _sentence(folder, found), _hint(web.site, folder, found)
 

@@ -6,6 +6,7 @@ from portico.place.model import Place
 from portico.plan.web.ability import Ability
 from portico.plan.web.limits import limits
 from portico.plan.web.model import Web
+from portico.plan.web.statics import statics
 from portico.site.model import Site
 
 
@@ -15,5 +16,7 @@ def web(site: Site, place: Place, abilities: frozenset[Ability]) -> Web:
         site=site,
         place=place,
         abilities=abilities,
+        prefix=site.prefix,
         limits=limits(site, place),
+        statics=statics(site, place),
     )

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from portico.place.model import Place
 from portico.plan.web.ability import Ability
 from portico.plan.web.limits import Limits
+from portico.plan.web.statics import Statics
 from portico.site.model import Site
 
 
@@ -21,4 +22,7 @@ class Web:
     place: Place
     """Where it runs: the renderer takes paths from it, and the build of the gateway."""
     abilities: frozenset[Ability]
+    prefix: str
+    """The URL prefix that the whole site lives under: "/shop", or nothing."""
     limits: Limits
+    statics: Statics

@@ -15,9 +15,9 @@ from msgspec import Struct
 from portico.errors import Problem, UsageError
 from portico.plan.gateway.nginx.reference import link
 from portico.plan.model import Line
+from portico.plan.web.literal import CONTROL
 
 _NEEDS_QUOTES = re.compile(r"""[\s;{}#"'\\]""")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _INDENT = "    "
 
 
@@ -65,11 +65,6 @@ def verbatim(text: str, causes: tuple[str, ...], words: tuple[str, ...] = ()) ->
     return Directive("", verbatim=text, why=why, cause=causes[0], users=words, causes=causes)
 
 
-def is_literal(text: str) -> bool:
-    """Whether nginx has a way to write this text so that it means itself."""
-    return "$" not in text and not _CONTROL.search(text)
-
-
 def literal(text: str, cause: str) -> str:
     """A word of the user's that must mean itself.
 
@@ -81,7 +76,7 @@ def literal(text: str, cause: str) -> str:
                 cause, f'"{text}" has a $', "nginx cannot write a literal $ there; use a name without one"
             )
         )
-    if _CONTROL.search(text):
+    if CONTROL.search(text):
         raise UsageError(Problem(cause, f"{text!r} has a control character", "use a name without one"))
     return text
 

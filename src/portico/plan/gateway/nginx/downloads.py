@@ -8,9 +8,10 @@ from portico.errors import Problem
 from portico.place.model import Place
 from portico.plan import downloads as names
 from portico.plan.gateway.nginx.compression import uncompressed
-from portico.plan.gateway.nginx.conf import Directive, block, directive, is_literal, literal
+from portico.plan.gateway.nginx.conf import Directive, block, directive, literal
 from portico.plan.gateway.nginx.pages import PREFIX, any_body, error_pages
 from portico.plan.tracing import is_workers
+from portico.plan.web.literal import is_literal
 from portico.plan.web.model import Web
 from portico.site.model import Root
 

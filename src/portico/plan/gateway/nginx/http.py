@@ -16,7 +16,6 @@ from portico.plan.gateway.nginx.host_header import host_maps
 from portico.plan.gateway.nginx.limits import clients, limit_zones
 from portico.plan.gateway.nginx.link import dialect, tables
 from portico.plan.gateway.nginx.log import log, log_maps
-from portico.plan.gateway.nginx.mime import TYPES
 from portico.plan.gateway.nginx.observer_endpoints import endpoint_servers
 from portico.plan.gateway.nginx.own import in_http, settled
 from portico.plan.gateway.nginx.pages import ANSWER_KIB, HEAD_KIB, LINE_KIB, failure_maps, page_maps
@@ -28,6 +27,7 @@ from portico.plan.gateway.nginx.tracing import tracing_maps
 from portico.plan.gateway.nginx.trust import trust
 from portico.plan.gateway.nginx.upstream import resolver, upstream
 from portico.plan.paths import BODIES, Paths
+from portico.plan.web.mime import TYPES
 from portico.plan.web.model import Web
 from portico.plan.web.sizes import answer_on_disk
 

@@ -25,11 +25,12 @@ from portico.plan.gateway.nginx.pages import (
 from portico.plan.gateway.nginx.refusals import refused_of_app, refused_slashes
 from portico.plan.gateway.nginx.routes import Spot, bare, chosen_way, doubled, families, kept, settings, spots
 from portico.plan.gateway.nginx.spa import spa_locations, to_spa
-from portico.plan.gateway.nginx.statics import ASKED_METHOD, has_asked, served, statics
+from portico.plan.gateway.nginx.statics import ASKED_METHOD, statics
 from portico.plan.gateway.nginx.tls import secured_headers
 from portico.plan.paths import Paths
 from portico.plan.web.ability import Ability
 from portico.plan.web.model import Web
+from portico.plan.web.statics import served
 from portico.site.pattern import escape, head, is_fixed
 from portico.site.rules_https import host_of
 
@@ -69,7 +70,7 @@ def common_headers(web: Web) -> list[Directive]:
 
 
 def _asked(web: Web) -> list[Directive]:
-    if not has_asked(web):
+    if not any(sent.is_asked for sent in web.statics.sent):
         return []
     why = "what is asked of a file beside reading it, where code of the app's own has a say: CORS preflights, POST"
     return [_app(web, ASKED_METHOD, why=why, keeps=False)]
@@ -145,14 +146,14 @@ def _routes_inside(web: Web) -> dict[str, list[Directive]]:
     """The patterns of routes that come before the files of a folder, by its URL."""
     found = spots(web)
     return {
-        folder.url: [_spot(web, spot) for spot in patterns_inside(web, folder, found)]
-        for folder in served(web)
+        web.prefix + folder.url: [_spot(web, spot) for spot in patterns_inside(web, folder, found)]
+        for folder in served(web.site, web.place)
     }
 
 
 def _app_locations(web: Web) -> list[Directive]:
     """Every path that the app answers: the rest of the site, routes among static files, routes with settings."""
-    folders, found = served(web), spots(web)
+    folders, found = served(web.site, web.place), spots(web)
     exact = {head(spot.pattern): spot for spot in found if is_fixed(spot.pattern)}
     urls = [folder.url for folder in folders]
     grouped = families([spot for spot in found if not any(spot.head.startswith(url) for url in urls)])

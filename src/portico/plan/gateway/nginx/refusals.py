@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from portico.plan.gateway.nginx.conf import Directive, block, directive
-from portico.plan.gateway.nginx.statics import served
 from portico.plan.web.model import Web
 from portico.site.fingerprints import SOURCES
 from portico.site.pattern import escape
@@ -17,24 +16,22 @@ from portico.site.pattern import escape
 
 def refused_slashes(web: Web) -> list[Directive]:
     """In the location of paths that begin with several slashes: what nginx's own folders refuse."""
-    return _refused(web, [folder.url for folder in served(web)], "//+")
+    return _refused(web.prefix, [folder.url for folder in web.statics.folders], "//+")
 
 
 def refused_of_app(web: Web) -> list[Directive]:
     """At server level: the same of the folders that the app sends, because nginx cannot or must not."""
-    mine = served(web)
-    unread = [folder.url for folder in web.site.static if folder not in mine]
-    return _refused(web, [*unread, *(folder.url for folder in web.site.left)], "/+")
+    return _refused(web.prefix, web.statics.left, "/+")
 
 
-def _refused(web: Web, urls: Iterable[str], slashes: str) -> list[Directive]:
+def _refused(prefix: str, urls: Iterable[str], slashes: str) -> list[Directive]:
     why = "never sent, however the path is spelled: dotfiles, Python and templates, what editors leave behind"
     return [
         block(
-            "location", "~*", _pattern(web.site.prefix, url, slashes), why=why,
+            "location", "~*", _pattern(prefix, url, slashes), why=why,
             of=[directive("return", 404, why="as if it were not there")],
         )
-        for url in sorted({url for url in urls if url != "/"})
+        for url in sorted({url.removeprefix(prefix) for url in urls} - {"/"})
     ]  # fmt: skip
 
 

@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from dataclasses import replace
 
-from msgspec.structs import replace
+from msgspec.structs import replace as changed
 
-from portico.place.model import Place
 from portico.plan.gateway.nginx import compression
-from portico.plan.gateway.nginx.conf import Directive, block, directive, entries, is_literal, literal
+from portico.plan.gateway.nginx.conf import Directive, block, directive, entries, literal
 from portico.plan.gateway.nginx.log import file_log
 from portico.plan.gateway.nginx.open_files import open_files
 from portico.plan.gateway.nginx.pages import PREFIX, error_pages, no_such_part
-from portico.plan.model import Precompressed
-from portico.plan.notes.guarded import own_headers
 from portico.plan.paths import Paths
-from portico.plan.precompress import precompressed
 from portico.plan.web.model import Web
+from portico.plan.web.statics import BEFORE, FOREVER, File, Folder, Sent
 from portico.site.fingerprints import PATTERN, SOURCES
-from portico.site.model import RootFile, StaticFolder
 
-FOREVER = "public, max-age=31536000, immutable"
-_BEFORE = "/-/before"
 _TEXT = (
     "text/css",
     "text/javascript",
@@ -46,23 +41,14 @@ def statics(web: Web, headers: list[Directive], inside: Mapping[str, list[Direct
     `inside` has the locations of routes that come before the files, by the folder's URL.
     """
     made = []
-    for folder in served(web):
+    for folder in web.statics.folders:
         of_folder = _statics(web, folder, headers)
         if routes := inside.get(folder.url):
             of_folder[0] = _below_routes(web, folder, of_folder[0], routes)
         made += of_folder
-    made += [_root_file(web, file, headers) for file in web.site.root_files]
-    own = not all(_are_asked(web))
-    return [*made, _not_allowed(headers)] if own else made
-
-
-def has_asked(web: Web) -> bool:
-    """Whether some files are the app's where a request does more than read them."""
-    return any(_are_asked(web))
-
-
-def _are_asked(web: Web) -> list[bool]:
-    return [one.is_asked for one in served(web)] + [one.is_asked for one in web.site.root_files]
+    made += [_root_file(web, file, headers) for file in web.statics.files]
+    refuses = not all(sent.is_asked for sent in web.statics.sent)
+    return [*made, _not_allowed(headers)] if refuses else made
 
 
 def _not_allowed(headers: list[Directive]) -> Directive:
@@ -87,39 +73,19 @@ def _varied() -> Directive:
     return directive("add_header", "Vary", "$portico_not_modified_vary", why=why, source=_NOT_MODIFIED)
 
 
-def _methods(file: StaticFolder | RootFile) -> Directive:
-    if file.is_asked:
+def _methods(sent: Sent) -> Directive:
+    if sent.is_asked:
         why = "code of the app's own has a say about these files: a CORS preflight is answered as the app does it"
-        return directive("error_page", 405, "=", ASKED_METHOD, why=why, cause=file.origin)
+        return directive("error_page", 405, "=", ASKED_METHOD, why=why, cause=sent.cause)
     return directive(
         "error_page", 405, "=", _REFUSED_METHOD,
         why="OPTIONS and methods that a file does not know are answered with an Allow header", source=_ALLOW,
     )  # fmt: skip
 
 
-def served(web: Web) -> list[StaticFolder]:
-    """The folders nginx can read and name; any other is left to the app, unless the user asked for it."""
-    return [
-        folder
-        for folder in web.site.static
-        if web.site.is_wanted(folder) or (web.place.serves(folder.folder) and is_literal(folder.folder))
-    ]
-
-
-def copies(web: Web) -> tuple[Precompressed, ...]:
-    """The folders whose files have compressed copies, those of the release before among them."""
-    now = {web.site.prefix + folder.url: folder.folder for folder in served(web)}
-    before = {
-        f"{_BEFORE}{web.site.prefix}{folder.url}": web.site.before[folder.url]
-        for folder in served(web)
-        if _has_before(web, folder)
-    }
-    return precompressed(web.place, now | before)
-
-
 def static_maps(web: Web) -> list[Directive]:
     """Variables of static files, at `http` level; none when there are no files."""
-    if not served(web) and not web.site.root_files and not web.site.spa:
+    if not web.statics.sent and not web.site.spa:
         return []
     why = "what a 304 of a file says of the forms that the file has"
     table = [("default", ""), ("304", "Accept-Encoding")]
@@ -128,25 +94,24 @@ def static_maps(web: Web) -> list[Directive]:
 
 def _lives(web: Web) -> list[Directive]:
     """How long a browser may keep a file."""
-    short, versions = _short_life(web), web.site.facts.static_versions
+    lives = web.statics.lives
     made = [
         entries(
             "map", f"$arg_{name}", f"$portico_life_{name}",
-            table=[("default", FOREVER), ("", f"$portico_life_{after}" if after else short)],
+            table=[("default", FOREVER), ("", f"$portico_life_{after}" if after else lives.short)],
             why="the app's own URLs of static files carry this argument, and it changes with the file",
             cause=f"url_for('static', ...) adds ?{name}=",
         )
-        for name, after in zip(versions, ["", *versions], strict=False)
+        for name, after in zip(lives.versions, ["", *lives.versions], strict=False)
     ]  # fmt: skip
-    exact = [(url, FOREVER) for url in _urls(web, web.site.hashed)]
-    exact += [(url, short) for url in _urls(web, web.site.unhashed)]
     return [
         *made,
         entries(
             "map", "$uri", "$portico_life",
             table=[
-                ("default", f"$portico_life_{versions[-1]}" if versions else short),
-                *exact,
+                ("default", f"$portico_life_{lives.versions[-1]}" if lives.versions else lives.short),
+                *((url, FOREVER) for url in lives.forever),
+                *((url, lives.short) for url in lives.changing),
                 (f"~{PATTERN}", FOREVER),
             ],
             why="a name that holds a hash of the content (a build's manifest says so, or it looks like one without "
@@ -156,73 +121,55 @@ def _lives(web: Web) -> list[Directive]:
     ]  # fmt: skip
 
 
-def _urls(web: Web, urls: Iterable[str]) -> list[str]:
-    return [web.site.prefix + url for url in sorted(urls) if is_literal(url)]
-
-
-def _short_life(web: Web) -> str:
-    seconds = web.site.facts.static_max_age
-    return f"public, max-age={seconds}" if seconds else "no-cache"
-
-
-def _has_before(web: Web, folder: StaticFolder) -> bool:
-    before = web.site.before.get(folder.url, folder.folder)
-    return before != folder.folder and is_literal(before)
-
-
-def _statics(web: Web, folder: StaticFolder, headers: list[Directive]) -> list[Directive]:
-    url = web.site.prefix + folder.url
+def _statics(web: Web, folder: Folder, headers: list[Directive]) -> list[Directive]:
     why = (
         "nginx sends these files itself, no worker is woken; ^~ keeps any pattern from taking them away, "
         "and both slashes keep /static../ from reading a directory up"
     )
-    if not _has_before(web, folder):
-        return [_location(web, folder, url, folder.folder, why, headers, error_pages(404))]
+    if not folder.before:
+        return [_location(web, folder, why, headers, error_pages(404))]
     missing = directive(
-        "error_page", 404, "=", f"{_BEFORE}$uri",
+        "error_page", 404, "=", f"{BEFORE}$uri",
         why="a page of the release before may still ask for a file that only that release has", cause="reload --path",
     )  # fmt: skip
     internal = directive("internal", why="asked for by the location above, never by a client")
+    before = replace(folder, url=BEFORE + folder.url, path=folder.before, fence=folder.before_fence)
     return [
-        _location(web, folder, url, folder.folder, why, headers, [missing]),
-        _location(
-            web, folder, _BEFORE + url, web.site.before[folder.url], "the same folder of the release before",
-            headers, [internal, *error_pages(404)],
-        ),
+        _location(web, folder, why, headers, [missing]),
+        _location(web, before, "the same folder of the release before", headers, [internal, *error_pages(404)]),
     ]  # fmt: skip
 
 
-def _below_routes(web: Web, folder: StaticFolder, files: Directive, routes: list[Directive]) -> Directive:
+def _below_routes(web: Web, folder: Folder, files: Directive, routes: list[Directive]) -> Directive:
     """nginx asks for patterns before it takes a prefix, so these come first: the routes, then what is never sent."""
     *of, never = files.block or ()
     pages = [item for item in of if item.name in ("access_log", "error_page", "log_not_found")]
-    url, why = web.site.prefix + folder.url, "every other path is a file"
-    return replace(
+    why = "every other path is a file"
+    return changed(
         files,
         why=f"{files.why}; routes of the app below this URL come first",
         block=(
             *open_files(web),
             *routes,
-            replace(never, block=(*pages, *(never.block or ()))),
-            block("location", url, why=why, cause=folder.origin, of=of),
+            changed(never, block=(*pages, *(never.block or ()))),
+            block("location", folder.url, why=why, cause=folder.sent.cause, of=of),
         ),
     )
 
 
 def _location(
-    web: Web, folder: StaticFolder, url: str, path: str, why: str,
-    headers: list[Directive], missing: list[Directive],
-) -> Directive:  # fmt: skip
-    root = literal(path, f"{folder.origin}").rstrip("/") + "/"
-    has_index = folder in web.site.declared
-    said = [*headers, *_file_headers(web, folder)]
+    web: Web, folder: Folder, why: str, headers: list[Directive], missing: list[Directive]
+) -> Directive:
+    url, cause, has_index = folder.url, folder.sent.cause, folder.has_index
+    root = literal(folder.path, cause).rstrip("/") + "/"
+    said = [*headers, *_file_headers(folder.sent)]
     return block(
         "location", "^~", url,
         why=why,
-        cause=folder.origin,
+        cause=cause,
         of=[
-            directive("alias", root, why="where the files are", cause=folder.origin),
-            *_safe(web.place.fence(root), folder.origin),
+            directive("alias", root, why="where the files are", cause=cause),
+            *_safe(folder.fence, cause),
             *open_files(web),
             *file_log(Paths.of(web.place)),
             *_charset(),
@@ -233,11 +180,11 @@ def _location(
                 why="a folder, a link or a file that may not be read looks like one that is not there",
             ),
             *missing,
-            _methods(folder),
+            _methods(folder.sent),
             _varied(),
             no_such_part(),
             *([] if has_index or web.place.nginx.clears_headers else [_no_folder()]),
-            *_copy(web.place, copies(web), url, said),
+            *_copy(web, url, said),
             block(
                 "location", "~*", _refused(url, has_index=has_index),
                 why="never sent: dotfiles (.git, .env), Python and templates, what editors leave behind"
@@ -263,14 +210,14 @@ def _refused(url: str, *, has_index: bool) -> str:
     return rf"{dotted}|(?:[~{'' if has_index else '/'}]|\.(?:{SOURCES}))$"
 
 
-def _copy(place: Place, found: tuple[Precompressed, ...], url: str, said: list[Directive]) -> list[Directive]:
+def _copy(web: Web, url: str, said: list[Directive]) -> list[Directive]:
     """Sends the compressed copy where there is one. The `if` sets what `if` may set, and one of them is taken."""
-    copy = next((copy for copy in found if copy.url == url), None)
+    copy = next((copy for copy in web.statics.copies if copy.url == url), None)
     if copy is None:
         return []
     of = [
         directive("root", f"{copy.root}/$portico_coding", why="the copy has the file's own name, and so its type"),
-        *compression.uncompressed(place, "it is compressed"),
+        *compression.uncompressed(web.place, "it is compressed"),
         *said,
         *compression.copy_headers(),
     ]  # fmt: skip
@@ -288,26 +235,26 @@ def _copy(place: Place, found: tuple[Precompressed, ...], url: str, said: list[D
     ]  # fmt: skip
 
 
-def _root_file(web: Web, file: RootFile, headers: list[Directive]) -> Directive:
-    path = literal(file.path, file.origin)
+def _root_file(web: Web, file: File, headers: list[Directive]) -> Directive:
+    cause = file.sent.cause
     return block(
-        "location", "=", web.site.prefix + file.url,
-        why="browsers ask for this file at the root, and no route of the app answers it", cause=file.origin,
+        "location", "=", file.url,
+        why="browsers ask for this file at the root, and no route of the app answers it", cause=cause,
         of=[
-            directive("alias", path, why="where the file is", cause=file.origin),
-            *_safe(web.place.fence(path.rpartition("/")[0] + "/"), file.origin),
+            directive("alias", literal(file.path, cause), why="where the file is", cause=cause),
+            *_safe(file.fence, cause),
             *open_files(web),
             *file_log(Paths.of(web.place)),
             *_charset(),
             *headers,
-            *_file_headers(web, file),
+            *_file_headers(file.sent),
             directive("log_not_found", "off", why="a missing file is in the access log already"),
             directive(
                 "error_page", 403, "=404", f"{PREFIX}404.$portico_page",
                 why="a link or a file that may not be read looks like one that is not there",
             ),
             *error_pages(404),
-            _methods(file),
+            _methods(file.sent),
             _varied(),
             no_such_part(),
         ],
@@ -330,13 +277,13 @@ def _charset() -> list[Directive]:
     ]
 
 
-def _file_headers(web: Web, file: StaticFolder | RootFile) -> list[Directive]:
+def _file_headers(sent: Sent) -> list[Directive]:
     return [
         directive(
-            "add_header", "Cache-Control", file.cache_control or "$portico_life", source=_LIFE,
-            why="what the app itself says with these files" if file.cache_control
+            "add_header", "Cache-Control", sent.cache_control or "$portico_life", source=_LIFE,
+            why="what the app itself says with these files" if sent.cache_control
             else "how long browsers may keep the file without asking",
-            cause=file.origin if file.cache_control else "",
+            cause=sent.cause if sent.cache_control else "",
         ),
         directive(
             "add_header", "X-Content-Type-Options", "nosniff", "always",
@@ -344,9 +291,9 @@ def _file_headers(web: Web, file: StaticFolder | RootFile) -> list[Directive]:
         ),
         *(
             directive(
-                "add_header", name, value, "always", cause=file.origin,
+                "add_header", name, value, "always", cause=sent.cause,
                 why="the app says this with each of these files, whoever asks: nothing that it says is lost",
             )
-            for name, value in own_headers(web, file)
+            for name, value in sent.headers
         ),
     ]  # fmt: skip

@@ -1,0 +1,12 @@
+"""Which text a gateway's configuration can hold so that it means itself."""
+
+from __future__ import annotations
+
+import re
+
+CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+def is_literal(text: str) -> bool:
+    """Whether it can: a `$` begins a variable in every configuration, and a control character is nowhere allowed."""
+    return "$" not in text and not CONTROL.search(text)

@@ -1,0 +1,171 @@
+"""Files that the gateway sends itself: the app's static folders, each under its URL, and files at the root."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from portico.place.model import Place
+from portico.plan.model import Precompressed
+from portico.plan.precompress import precompressed
+from portico.plan.web.literal import is_literal
+from portico.site.model import RootFile, Site, StaticFolder
+
+BEFORE = "/-/before"
+"""Below it are the folders of the release before, for no client to ask for."""
+FOREVER = "public, max-age=31536000, immutable"
+"""Cache-Control of a file whose name changes with its content."""
+
+
+@dataclass(frozen=True)
+class Sent:
+    """How a file is sent, beside its bytes."""
+
+    cache_control: str
+    """What the app itself says with it; empty: the site's `Lives` decide by the file's name."""
+    headers: tuple[tuple[str, str], ...]
+    """What the app says with each of these files beyond what every server says."""
+    is_asked: bool
+    """The app answers what does more than read: code of its own has a say. Else it is refused, and OPTIONS answered."""
+    cause: str
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A folder of files below `url`, which begins and ends with a slash and has the mount's prefix."""
+
+    url: str
+    path: str
+    sent: Sent
+    has_index: bool
+    """A folder inside has a page of its own (index.html); else it looks like one that is not there."""
+    fence: str
+    """The part of the path below which no link is followed."""
+    before: str = ""
+    """The same folder of the release before, whose pages may still ask for a file that only that has; or nothing."""
+    before_fence: str = ""
+
+
+@dataclass(frozen=True)
+class File:
+    """One file at `url`, which has the mount's prefix."""
+
+    url: str
+    path: str
+    sent: Sent
+    fence: str
+
+
+@dataclass(frozen=True)
+class Lives:
+    """How long a browser may keep a file. What is named nowhere is told by its own name: one with a hash is FOREVER."""
+
+    short: str
+    """Cache-Control of a file that may change under its name."""
+    forever: tuple[str, ...]
+    """URLs that a build's manifest says to hold a hash of the content."""
+    changing: tuple[str, ...]
+    """URLs that only look like one."""
+    versions: tuple[str, ...]
+    """Arguments of a URL that change with the file."""
+
+
+@dataclass(frozen=True)
+class Statics:
+    """Every file that the gateway sends without the app.
+
+    `left` are the URLs of folders that the app sends, because the gateway cannot or must not: what is never sent of a
+    folder is refused there, too.
+    """
+
+    folders: tuple[Folder, ...]
+    files: tuple[File, ...]
+    lives: Lives
+    copies: tuple[Precompressed, ...]
+    """Those folders whose files have compressed copies."""
+    left: tuple[str, ...]
+
+    @property
+    def sent(self) -> tuple[Sent, ...]:
+        """How each of them is sent."""
+        return (*(folder.sent for folder in self.folders), *(file.sent for file in self.files))
+
+
+def statics(site: Site, place: Place) -> Statics:
+    """Every file that the gateway sends without the app."""
+    mine = served(site, place)
+    left = [*(folder.url for folder in site.static if folder not in mine), *(one.url for one in site.left)]
+    folders = tuple(_folder(site, place, folder) for folder in mine)
+    return Statics(
+        folders=folders,
+        files=tuple(_file(site, place, file) for file in site.root_files),
+        lives=_lives(site),
+        copies=_copies(place, folders),
+        left=tuple(site.prefix + url for url in left),
+    )
+
+
+def served(site: Site, place: Place) -> list[StaticFolder]:
+    """The folders that the gateway can read and name; any other is left to the app, unless the user asked for it."""
+    return [
+        folder
+        for folder in site.static
+        if site.is_wanted(folder) or (place.serves(folder.folder) and is_literal(folder.folder))
+    ]
+
+
+def own_headers(site: Site, file: StaticFolder | RootFile) -> tuple[tuple[str, str], ...]:
+    """The app's own headers that are sent with a file. Where Portico says Strict-Transport-Security, the app's is left
+    out: a browser takes the first.
+    """
+    is_told = site.has_https and site.options.https.hsts != "off"
+    return tuple(
+        pair for pair in file.headers if not (is_told and pair[0].lower() == "strict-transport-security")
+    )
+
+
+def _folder(site: Site, place: Place, folder: StaticFolder) -> Folder:
+    before = site.before.get(folder.url, folder.folder)
+    before = before if before != folder.folder and is_literal(before) else ""
+    return Folder(
+        url=site.prefix + folder.url,
+        path=folder.folder,
+        sent=_sent(site, folder),
+        has_index=folder in site.declared,
+        fence=place.fence(_root(folder.folder)),
+        before=before,
+        before_fence=place.fence(_root(before)) if before else "",
+    )
+
+
+def _root(path: str) -> str:
+    return path.rstrip("/") + "/"
+
+
+def _file(site: Site, place: Place, file: RootFile) -> File:
+    fence = place.fence(file.path.rpartition("/")[0] + "/")
+    return File(site.prefix + file.url, file.path, _sent(site, file), fence)
+
+
+def _sent(site: Site, file: StaticFolder | RootFile) -> Sent:
+    return Sent(file.cache_control, own_headers(site, file), file.is_asked, file.origin)
+
+
+def _lives(site: Site) -> Lives:
+    seconds = site.facts.static_max_age
+    return Lives(
+        short=f"public, max-age={seconds}" if seconds else "no-cache",
+        forever=_urls(site, site.hashed),
+        changing=_urls(site, site.unhashed),
+        versions=tuple(site.facts.static_versions),
+    )
+
+
+def _urls(site: Site, urls: Iterable[str]) -> tuple[str, ...]:
+    return tuple(site.prefix + url for url in sorted(urls) if is_literal(url))
+
+
+def _copies(place: Place, folders: Iterable[Folder]) -> tuple[Precompressed, ...]:
+    now = {folder.url: folder.path for folder in folders}
+    before = {BEFORE + folder.url: folder.before for folder in folders if folder.before}
+    return precompressed(place, now | before)
