@@ -9,12 +9,12 @@ from typing import Any
 
 import click
 
+from portico.check.conflicts import refused, site_findings
 from portico.check.exposed import exposed_findings
 from portico.check.machine import machine_findings, ports_of
 from portico.check.memory import memory_findings
 from portico.check.model import Finding, ok
 from portico.check.source import source_findings
-from portico.check.together import refused, site_findings
 from portico.cli import output
 from portico.cli.flags import given, site_flags
 from portico.errors import DONE, FAILED, PorticoError
