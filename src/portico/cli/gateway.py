@@ -13,7 +13,7 @@ from portico.place.model import Place
 from portico.plan.host import host_plan
 from portico.project.several import Several
 from portico.run import notices
-from portico.run.host.member import Member
+from portico.run.host.hosted import HostedSite
 from portico.run.host.sites import Sites
 from portico.run.host.state import Status
 from portico.run.supervisor.loop import run
@@ -46,8 +46,10 @@ def _say(item: notices.Notice, sites: Sites, place: Place, screen: Screen) -> No
 
 
 def _banner(sites: Sites, place: Place) -> list[str]:
-    rows = [f"  {output.faint(f'{one.wanted.name:>12s}')}  {_row(one)}" for one in sites.members.values()]
-    well = sum(one.state.status is Status.SERVING for one in sites.members.values())
+    rows = [
+        f"  {output.faint(f'{one.desired.name:>12s}')}  {_row(one)}" for one in sites.hosted_sites.values()
+    ]
+    well = sum(one.state.status is Status.SERVING for one in sites.hosted_sites.values())
     ready = output.good("ready") if well == len(rows) else output.warned("ready")
     count = f"{well} of {len(rows)} sites serve, on nginx {place.nginx.number} ({place.nginx.origin})"
     if place.nginx_why:
@@ -58,8 +60,8 @@ def _banner(sites: Sites, place: Place) -> list[str]:
     return ["", *rows, "", f"  {ready}: {count}; Ctrl-C stops them", ""]
 
 
-def _row(one: Member) -> str:
-    where = "  ".join(one.wanted.plan.urls if one.wanted.plan else ())
+def _row(one: HostedSite) -> str:
+    where = "  ".join(one.desired.plan.urls if one.desired.plan else ())
     if one.state.status is Status.SERVING:
         return output.strong(where)
     return f"{where}  {output.bad(str(one.state.status))}"

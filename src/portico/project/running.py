@@ -20,7 +20,7 @@ from portico.project.named import as_config, config_file, is_directory, named_by
 from portico.reading import ordinary
 from portico.run.control import client
 from portico.run.disk import lock
-from portico.run.host.pointer import POINTER
+from portico.run.host.host_file import HOST_FILE
 from portico.site.load import load, parsed
 from portico.site.resolve import own_directory, site_name
 
@@ -38,7 +38,7 @@ def runtime_of(app: str | None, config: str | None, name: str = "") -> str:
     name = name or (_name(file) if file else "") or named_by_file(config) or site_name(directory)
     own = runtime_directory(own_directory(directory), name)
     is_gateway = not is_one and lock.running(str(own)) is None and lock.running(str(gateway)) is not None
-    if is_gateway and not (own / POINTER).exists():
+    if is_gateway and not (own / HOST_FILE).exists():
         return str(gateway)
     service = _service(own) if lock.running(str(own)) is None else None
     if service or app or config or name != site_name(directory) or lock.running(str(own)) is not None:
@@ -128,7 +128,7 @@ def _wanted_by(directories: Iterable[Path]) -> Iterator[Absent]:
 def gateway_of(runtime: str) -> str:
     """The runtime directory of the running gateway that serves the site of that one, "" for none."""
     try:
-        gateway = untrusted.content(Path(runtime) / POINTER, _LONGEST_PATH).decode("utf-8")
+        gateway = untrusted.content(Path(runtime) / HOST_FILE, _LONGEST_PATH).decode("utf-8")
         return gateway if lock.running(gateway) else ""
     except (OSError, ValueError):  # no text, or no path: a site of another user's
         return ""

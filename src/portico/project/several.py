@@ -24,7 +24,7 @@ from portico.project.here import here
 from portico.project.named import config_file, named_by_file
 from portico.project.rights import refuse_nginx_s_own
 from portico.project.sites import sites_of
-from portico.run.host.member import Wanted
+from portico.run.host.hosted import DesiredSite
 from portico.site.model import AppFacts, Options, Site, Upstream
 from portico.site.resolve import own_directory, resolve, site_name
 
@@ -74,9 +74,9 @@ class Several:
         found = (site for word in self.apps for site in sites_of(word))
         return list({own_directory(Path(site)): site for site in found}.values())
 
-    def look(self, place: Place) -> list[Wanted]:
+    def look(self, place: Place) -> list[DesiredSite]:
         """The sites as they are wanted now."""
-        return [wanted(site, self.flags, place) for site in self.sites()]
+        return [desired(site, self.flags, place) for site in self.sites()]
 
 
 def config_of(site: str) -> Path | None:
@@ -85,7 +85,7 @@ def config_of(site: str) -> Path | None:
 
 
 def known(origin: str, flags: Mapping[str, Any]) -> Site | None:
-    """The site as its file and the flags alone tell of it, None where they are wrong: `wanted` says why."""
+    """The site as its file and the flags alone tell of it, None where they are wrong: `desired` says why."""
     flags = {name: value for name, value in flags.items() if name not in _OF_THE_GATEWAY}
     directory, file = _directory(origin), config_of(origin)
     try:
@@ -95,7 +95,7 @@ def known(origin: str, flags: Mapping[str, Any]) -> Site | None:
         return None
 
 
-def wanted(site: str, flags: Mapping[str, Any], gateway: Place) -> Wanted:
+def desired(site: str, flags: Mapping[str, Any], gateway: Place) -> DesiredSite:
     """What is known of a site without asking its app."""
     flags = {name: value for name, value in flags.items() if name not in _OF_THE_GATEWAY}
     directory = _directory(site)
@@ -111,7 +111,7 @@ def wanted(site: str, flags: Mapping[str, Any], gateway: Place) -> Wanted:
         problems = tuple(replace(one, where=_where(site, one.where)) for one in error.problems)
     name = name or site_name(directory)
     runtime = str(runtime_directory(own_directory(directory), name))
-    return Wanted(name, site, _argv(site, name, flags, gateway), planned, runtime, problems)
+    return DesiredSite(name, site, _argv(site, name, flags, gateway), planned, runtime, problems)
 
 
 def _directory(site: str) -> Path:

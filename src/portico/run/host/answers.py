@@ -14,7 +14,7 @@ from portico.run import notices
 from portico.run.background import in_background
 from portico.run.control import server as control
 from portico.run.host.acceptable import conflict, objections
-from portico.run.host.member import Member, read_part
+from portico.run.host.hosted import HostedSite, read_part
 from portico.run.host.sites import Sites
 from portico.run.host.state import Status
 from portico.run.machine.state import Phase
@@ -79,7 +79,7 @@ class Answers:
 
     async def _leave(self, asked: control.Parameters) -> AsyncGenerator[object, None]:
         name = asked.get("site", "")
-        if name in self._sites.members and not self._is_leaving():
+        if name in self._sites.hosted_sites and not self._is_leaving():
             await self._sites.left(name)
         yield _told(())
 
@@ -89,75 +89,75 @@ class Answers:
 
     async def _reload(self, _: control.Parameters) -> AsyncGenerator[object, None]:
         """Read again which sites there are; those that do not run are tried, and it is told how that went."""
-        sites, before = self._sites, set(self._sites.members)
+        sites, before = self._sites, set(self._sites.hosted_sites)
         with sites.follow() as items:
             if problems := await sites.reloaded(sites.tell):
                 yield _dropped(problems)
                 return
-            after = set(sites.members)
+            after = set(sites.hosted_sites)
             yield {"notice": "SitesRead", "added": len(after - before), "removed": len(before - after)}
-            for name, member in sites.members.items():
-                if member.state.status is Status.REFUSED:
-                    yield {"notice": "SiteRefused", "name": name, "reason": member.state.reason}
+            for name, hosted in sites.hosted_sites.items():
+                if hosted.state.status is Status.REFUSED:
+                    yield {"notice": "SiteRefused", "name": name, "reason": hosted.state.reason}
             while self._has_untried():
                 item = await items.get()
                 if isinstance(item, notices.SiteServes):
                     yield {"notice": "SiteServes", "name": item.name}
-                elif isinstance(item, notices.SiteDown) and item.name in sites.members:
-                    yield _down(item.name, sites.members[item.name].state.reason, item.code)
+                elif isinstance(item, notices.SiteDown) and item.name in sites.hosted_sites:
+                    yield _down(item.name, sites.hosted_sites[item.name].state.reason, item.code)
                 elif isinstance(item, notices.Stopping):
                     return
 
     def _has_untried(self) -> bool:
-        return any(not member.state.is_tried for member in self._sites.members.values())
+        return any(not hosted.state.is_tried for hosted in self._sites.hosted_sites.values())
 
     async def _start(self, asked: control.Parameters) -> AsyncGenerator[object, None]:
         """Start a site that does not run, and tell how that went; what was wrong with it may be repaired."""
-        sites, member = self._sites, self._named(asked)
-        name = member.wanted.name
+        sites, hosted = self._sites, self._named(asked)
+        name = hosted.desired.name
         with sites.follow() as items:
-            if member.child is not None and member.state.status is Status.STARTING:
+            if hosted.child is not None and hosted.state.status is Status.STARTING:
                 # It may have begun before the repair: this attempt counts only when it is a good one.
                 if (told := await _end_of_start(items, name)) is None or isinstance(told, notices.SiteServes):
                     yield _ended(told, name)
                     return
-            elif member.child is not None:
-                raise PorticoError(Problem("", f"{name} is {member.state.status}", "reload it"))
+            elif hosted.child is not None:
+                raise PorticoError(Problem("", f"{name} is {hosted.state.status}", "reload it"))
             if problems := await sites.reloaded(lambda event: sites.tell_about(name, event)):
                 yield _dropped(problems)
                 return
-            taken = sites.members.get(name)
+            taken = sites.hosted_sites.get(name)
             if taken is None or taken.state.status is Status.REFUSED:
                 reason = taken.state.reason if taken else "it is not there any more"
                 yield {"notice": "SiteRefused", "name": name, "reason": reason}
                 return
             told = await _end_of_start(items, name)
             if isinstance(told, notices.SiteDown):
-                yield _down(name, sites.members[name].state.reason, told.code)
+                yield _down(name, sites.hosted_sites[name].state.reason, told.code)
             else:
                 yield _ended(told, name)
 
     async def _halt(self, asked: control.Parameters) -> AsyncGenerator[object, None]:
         """Do not start it, and do not try it again. One that serves is stopped by itself."""
-        sites, member = self._sites, self._named(asked)
-        name = member.wanted.name
+        sites, hosted = self._sites, self._named(asked)
+        name = hosted.desired.name
         with sites.follow() as items:
-            sites.supervisors.halt(member)
-            if member.child is not None:
+            sites.supervisors.halt(hosted)
+            if hosted.child is not None:
                 await _end_of_start(items, name)
-        yield {"name": name, "status": member.state.status}
+        yield {"name": name, "status": hosted.state.status}
 
-    def _named(self, asked: control.Parameters) -> Member:
+    def _named(self, asked: control.Parameters) -> HostedSite:
         name = asked.get("site", "")
-        if (member := self._sites.members.get(name)) is None:
-            names = ", ".join(self._sites.members)
+        if (hosted := self._sites.hosted_sites.get(name)) is None:
+            names = ", ".join(self._sites.hosted_sites)
             raise PorticoError(Problem("", f'no site is called "{name}"', f"there are: {names}"))
-        return member
+        return hosted
 
     async def _part(self, asked: control.Parameters) -> Fragment:
         name, where = asked.get("site", ""), Path(asked.get("directory", ""))
         part = await in_background(lambda: read_part(where))
-        if part.bindings.name != name or name not in self._sites.members:
+        if part.bindings.name != name or name not in self._sites.hosted_sites:
             raise PorticoError(Problem("", f'"{name}" is no site of this gateway'))
         return part
 

@@ -10,7 +10,7 @@ from portico.place.model import Place
 from portico.plan.host import Fragment
 from portico.run.host import state
 from portico.run.host.acceptable import Refused, acceptable
-from portico.run.host.member import Member, Wanted, prepare
+from portico.run.host.hosted import DesiredSite, HostedSite, prepare
 from portico.values import Address
 
 
@@ -18,12 +18,12 @@ from portico.values import Address
 class Taken:
     """The sites as they are to be; nginx serves a part of each that was not refused."""
 
-    members: dict[str, Member]
+    hosted_sites: dict[str, HostedSite]
     parts: dict[str, Fragment]
 
 
 def taken_in(
-    wanted: Sequence[Wanted],
+    desired: Sequence[DesiredSite],
     before: Taken,
     place: Place,
     open_already: Collection[Address] | None,
@@ -34,42 +34,46 @@ def taken_in(
 
     `open_already` as in `acceptable`.
     """
-    members, parts = dict[str, Member](), dict[str, Fragment]()
-    refused: list[tuple[Wanted, Sequence[Problem]]] = []
-    for one in wanted:
-        known = before.members.get(one.name)
-        if one.name in members:
-            refused.append((_numbered(one, members), (_same_name(one, members[one.name].wanted),)))
+    hosted_sites, parts = dict[str, HostedSite](), dict[str, Fragment]()
+    refused: list[tuple[DesiredSite, Sequence[Problem]]] = []
+    for one in desired:
+        known = before.hosted_sites.get(one.name)
+        if one.name in hosted_sites:
+            refused.append((_numbered(one, hosted_sites), (_same_name(one, hosted_sites[one.name].desired),)))
             continue
         if known is not None and (known.child is not None or only not in ("", one.name)):
-            members[one.name] = known
+            hosted_sites[one.name] = known
             parts |= {one.name: before.parts[one.name]} if one.name in before.parts else {}
             continue
         try:
             parts[one.name] = prepare(one, place.runtime)
-            members[one.name] = Member(one, state.waiting(state.SiteState(), now))
+            hosted_sites[one.name] = HostedSite(one, state.waiting(state.SiteState(), now))
         except PorticoError as error:
             refused.append((one, error.problems))
     # Who serves keeps what it has: a newcomer that wants the same is refused, wherever it stands in the list.
-    first_come = sorted(parts.values(), key=lambda part: members[part.bindings.name].child is None)
+    first_come = sorted(parts.values(), key=lambda part: hosted_sites[part.bindings.name].child is None)
     fit, more = acceptable(first_come, place, open_already)
-    refused += _by_wanted(more, members)
+    refused += _by_desired(more, hosted_sites)
     for one, problems in refused:
         reason = "\n".join(map(str, problems))
-        members[one.name] = Member(one, state.refused(state.SiteState(), reason, now))
-    return Taken(members, {part.bindings.name: part for part in fit})
+        hosted_sites[one.name] = HostedSite(one, state.refused(state.SiteState(), reason, now))
+    return Taken(hosted_sites, {part.bindings.name: part for part in fit})
 
 
-def _same_name(one: Wanted, other: Wanted) -> Problem:
+def _same_name(one: DesiredSite, other: DesiredSite) -> Problem:
     what = f'is called "{one.name}", and so is {other.origin}'
     return Problem(one.origin, what, 'give one of the two another name: name = "..."')
 
 
-def _numbered(one: Wanted, members: Mapping[str, Member]) -> Wanted:
+def _numbered(one: DesiredSite, hosted_sites: Mapping[str, HostedSite]) -> DesiredSite:
     """Under a name of its own it can be listed, too."""
-    number = next(number for number in range(2, len(members) + 3) if f"{one.name}#{number}" not in members)
+    number = next(
+        number for number in range(2, len(hosted_sites) + 3) if f"{one.name}#{number}" not in hosted_sites
+    )
     return replace(one, name=f"{one.name}#{number}", plan=None, runtime="")
 
 
-def _by_wanted(refused: Refused, members: Mapping[str, Member]) -> list[tuple[Wanted, Sequence[Problem]]]:
-    return [(members[part.bindings.name].wanted, problems) for part, problems in refused]
+def _by_desired(
+    refused: Refused, hosted_sites: Mapping[str, HostedSite]
+) -> list[tuple[DesiredSite, Sequence[Problem]]]:
+    return [(hosted_sites[part.bindings.name].desired, problems) for part, problems in refused]

@@ -21,8 +21,8 @@ from portico.run.control import server as control
 from portico.run.driver import Driver
 from portico.run.gateway.accepting import accepting, until_replaced
 from portico.run.host.acceptable import conflict
+from portico.run.host.hosted import DesiredSite, HostedSite, clear_away, waiting
 from portico.run.host.intake import Taken, taken_in
-from portico.run.host.member import Member, Wanted, clear_away, waiting
 from portico.run.host.state import Status
 from portico.run.host.supervisors import Supervisors
 from portico.run.machine import event as was
@@ -40,7 +40,7 @@ from portico.values import Address
 class Sites:
     """What `run.supervisor.loop` is given as `host`; `look` reads again which sites there are to be."""
 
-    def __init__(self, place: Place, look: Callable[[], Sequence[Wanted]]) -> None:
+    def __init__(self, place: Place, look: Callable[[], Sequence[DesiredSite]]) -> None:
         self.place, self._look = place, look
         self.supervisors = Supervisors(self._tell_ready, self._stop_seconds)
         self.parts: dict[str, Fragment] = {}
@@ -52,9 +52,9 @@ class Sites:
         self._next: Taken | None = None
 
     @property
-    def members(self) -> dict[str, Member]:
+    def hosted_sites(self) -> dict[str, HostedSite]:
         """Every site that is wanted, refused ones too."""
-        return self.supervisors.members
+        return self.supervisors.hosted_sites
 
     # What the loop asks ----------------------------------------------------------------------------------
 
@@ -62,9 +62,9 @@ class Sites:
         """Take in every site that can be served. Raises UsageError when none can."""
         del plan
         taken = self._taken_in(None if service.taken else ())
-        self.supervisors.members, self.parts = taken.members, taken.parts
+        self.supervisors.hosted_sites, self.parts = taken.hosted_sites, taken.parts
         if not self.parts:
-            raise UsageError(*(Problem("", one.state.reason) for one in self.members.values()))
+            raise UsageError(*(Problem("", one.state.reason) for one in self.hosted_sites.values()))
         return self.planned()
 
     def planned(self) -> Plan:
@@ -95,9 +95,9 @@ class Sites:
         from portico.run.host.answers import Answers
 
         self.driver, self._broadcast = driver, broadcast
-        for member in self.members.values():
-            if member.state.status is Status.REFUSED:
-                self._tell_refused(member)
+        for hosted in self.hosted_sites.values():
+            if hosted.state.status is Status.REFUSED:
+                self._tell_refused(hosted)
         self.supervisors.join(processes, broadcast)
         return Answers(self).of(answers)
 
@@ -143,7 +143,7 @@ class Sites:
         """Where people find the site, as far as that is known."""
         if name in self.parts:
             return self.parts[name].bindings.urls
-        plan = self.members[name].wanted.plan
+        plan = self.hosted_sites[name].desired.plan
         return plan.urls if plan else ()
 
     def follow(self) -> AbstractContextManager[Items]:
@@ -157,7 +157,7 @@ class Sites:
     # Which sites there are ------------------------------------------------------------------------------
 
     def _taken_in(self, open_already: Collection[Address] | None) -> Taken:
-        before, now = Taken(self.members, self.parts), self.supervisors.now()
+        before, now = Taken(self.hosted_sites, self.parts), self.supervisors.now()
         return taken_in(self._look(), before, self.place, open_already, now, self._only)
 
     def _reconcile(self) -> None:
@@ -165,34 +165,36 @@ class Sites:
         if self._next is None:
             return
         taken, self._next = self._next, None
-        members, parts = taken.members, taken.parts
+        hosted_sites, parts = taken.hosted_sites, taken.parts
         # What a site did since they were read again counts: it was started, it changed its part.
-        members |= {
+        hosted_sites |= {
             name: one
-            for name, one in self.members.items()
+            for name, one in self.hosted_sites.items()
             if one.child and name in parts and name in self.parts
         }
-        parts |= {name: self.parts[name] for name in parts if members[name] is self.members.get(name)}
-        before, self.supervisors.members, self.parts = self.members, members, parts
-        for name, member in before.items():
-            if members.get(name) is member:
+        parts |= {
+            name: self.parts[name] for name in parts if hosted_sites[name] is self.hosted_sites.get(name)
+        }
+        before, self.supervisors.hosted_sites, self.parts = self.hosted_sites, hosted_sites, parts
+        for name, hosted in before.items():
+            if hosted_sites.get(name) is hosted:
                 continue
-            if member.child is not None:
-                self.supervisors.send_away(member)
-            elif name not in members:
-                clear_away(member.wanted)
-        for name, member in members.items():
-            if before.get(name) is not member and member.state.status is Status.REFUSED:
-                self._tell_refused(member)
+            if hosted.child is not None:
+                self.supervisors.send_away(hosted)
+            elif name not in hosted_sites:
+                clear_away(hosted.desired)
+        for name, hosted in hosted_sites.items():
+            if before.get(name) is not hosted and hosted.state.status is Status.REFUSED:
+                self._tell_refused(hosted)
         self.supervisors.wake()
 
-    def _tell_refused(self, member: Member) -> None:
-        problems = (Problem("", member.state.reason),)
-        self._say(notices.SiteRefused(member.wanted.name, member.wanted.origin, problems))
+    def _tell_refused(self, hosted: HostedSite) -> None:
+        problems = (Problem("", hosted.state.reason),)
+        self._say(notices.SiteRefused(hosted.desired.name, hosted.desired.origin, problems))
 
     def _tell_ready(self) -> None:
         """The gateway is ready when nginx is and every site was tried."""
-        if self._ready is not None and all(one.state.is_tried for one in self.members.values()):
+        if self._ready is not None and all(one.state.is_tried for one in self.hosted_sites.values()):
             ready, self._ready = self._ready, None
             self._say(ready)
 
@@ -201,7 +203,7 @@ class Sites:
     async def use(self, name: str, part: Fragment) -> tuple[Problem, ...]:
         """Have nginx serve this part of the site; what is in the way, then nothing has changed."""
         before = self.parts.get(name)
-        if part == before or name not in self.members:
+        if part == before or name not in self.hosted_sites:
             return ()
         self.parts[name] = part
         workers = accepting(self.place.runtime)
@@ -214,15 +216,15 @@ class Sites:
 
     async def left(self, name: str) -> None:
         """A site is being stopped: its pages stay, for the domains that it has now."""
-        member = self.members[name]
+        hosted = self.hosted_sites[name]
         fresh = await in_background(lambda: [one for one in self._look() if one.name == name and one.plan])
-        for wanted in (*fresh, member.wanted):
+        for desired in (*fresh, hosted.desired):
             try:
-                part = waiting(wanted.plan) if wanted.plan else None
+                part = waiting(desired.plan) if desired.plan else None
             except PorticoError:
                 continue  # its certificate is none by now
             if part and not conflict(part, self.parts.values(), self.pending.values()):
-                member.wanted = wanted
+                hosted.desired = desired
                 await self.use(name, part)
                 return
 
@@ -239,23 +241,23 @@ class Sites:
 
     async def status(self) -> list[dict[str, Any]]:
         """The sites, ready for JSON."""
-        return await in_background(lambda: [self._told(one) for one in list(self.members.values())])
+        return await in_background(lambda: [self._told(one) for one in list(self.hosted_sites.values())])
 
-    def _told(self, member: Member) -> dict[str, Any]:
+    def _told(self, hosted: HostedSite) -> dict[str, Any]:
         now = self.supervisors.now()
-        pid = member.child.pid if member.child else None
-        due = member.state.due
+        pid = hosted.child.pid if hosted.child else None
+        due = hosted.state.due
         return {
-            "name": member.wanted.name,
-            "origin": member.wanted.origin,
-            "status": member.state.status,
-            "urls": self.urls(member.wanted.name),
-            "runtime": member.wanted.runtime,
+            "name": hosted.desired.name,
+            "origin": hosted.desired.origin,
+            "status": hosted.state.status,
+            "urls": self.urls(hosted.desired.name),
+            "runtime": hosted.desired.runtime,
             "pid": pid,
             "memory": proc.memory(pid) if pid else 0,
-            "since_seconds": round(now - member.state.since, 3),
-            "failures": member.state.failures,
-            "code": member.state.code,
+            "since_seconds": round(now - hosted.state.since, 3),
+            "failures": hosted.state.failures,
+            "code": hosted.state.code,
             "retry_seconds": None if due is None else round(max(0.0, due - now), 3),
-            "reason": member.state.reason,
+            "reason": hosted.state.reason,
         }

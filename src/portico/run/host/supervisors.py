@@ -12,7 +12,7 @@ from portico.errors import Problem
 from portico.place.tools import of_tools
 from portico.run import notices
 from portico.run.host import state
-from portico.run.host.member import Member, clear_away, set_booting, show_pages
+from portico.run.host.hosted import HostedSite, clear_away, set_booting, show_pages
 from portico.run.host.state import Status
 from portico.run.machine.action import StopMode
 from portico.run.processes import child
@@ -29,13 +29,13 @@ _ENDS = child.Signals(drain=signal.SIGTERM, hurry=signal.SIGTERM)
 
 
 class Supervisors:
-    """Of the members, which are changed by who decides which sites there are (`run.host.sites`).
+    """Of the hosted sites, which are changed by who decides which sites there are (`run.host.sites`).
 
     `tried` is called when it is known of one more how its start went; `stop_seconds` is what one has to leave.
     """
 
     def __init__(self, tried: Callable[[], None], stop_seconds: Callable[[], float]) -> None:
-        self.members: dict[str, Member] = {}
+        self.hosted_sites: dict[str, HostedSite] = {}
         self._tried, self._stop_seconds = tried, stop_seconds
         self._all_end = False
         self._wake = asyncio.Event()
@@ -55,7 +55,7 @@ class Supervisors:
             self._start_due()
             yield WELL
             self._wake.clear()
-            dues = [one.state.due for one in self.members.values() if one.state.due is not None]
+            dues = [one.state.due for one in self.hosted_sites.values() if one.state.due is not None]
             is_full = self._starting() >= AT_ONCE
             try:
                 async with asyncio.timeout_at(None if is_full else min(dues, default=None)):
@@ -64,37 +64,37 @@ class Supervisors:
                 pass
 
     def wake(self) -> None:
-        """Members have changed: look again what is due."""
+        """Sites have changed: look again what is due."""
         self._wake.set()
 
     def serves(self, name: str, urls: tuple[str, ...]) -> None:
         """Its supervisor says that it answers through nginx."""
-        member = self.members.get(name)
-        if member is None or member.child is None or member.state.status is not Status.STARTING:
+        hosted = self.hosted_sites.get(name)
+        if hosted is None or hosted.child is None or hosted.state.status is not Status.STARTING:
             return
-        took = self.now() - member.state.since
-        self._say_held(member)
-        self._become(member, state.serving(member.state, self.now()))
+        took = self.now() - hosted.state.since
+        self._say_held(hosted)
+        self._become(hosted, state.serving(hosted.state, self.now()))
         self._broadcast.say(notices.SiteServes(name, urls, took))
         self._tried()
 
-    def halt(self, member: Member) -> None:
+    def halt(self, hosted: HostedSite) -> None:
         """Somebody stops a site that does not serve: it is not started, or not tried again, until that is asked for."""
-        if member.child is not None:
-            member.state = state.leaving(member.state, self.now())
-            member.child.end(StopMode.HURRY)
-        elif member.state.due is not None:
-            self._become(member, state.stopped(member.state, self.now()))
-            self._broadcast.say(notices.SiteStopped(member.wanted.name))
+        if hosted.child is not None:
+            hosted.state = state.leaving(hosted.state, self.now())
+            hosted.child.end(StopMode.HURRY)
+        elif hosted.state.due is not None:
+            self._become(hosted, state.stopped(hosted.state, self.now()))
+            self._broadcast.say(notices.SiteStopped(hosted.desired.name))
             self._tried()
 
-    def send_away(self, member: Member) -> None:
+    def send_away(self, hosted: HostedSite) -> None:
         """It runs, and is not wanted any more."""
-        assert member.child is not None
-        member.is_gone = True
-        member.state = state.leaving(member.state, self.now())
-        member.child.end(StopMode.DRAIN)
-        asyncio.get_running_loop().call_later(self._stop_seconds(), member.child.end, StopMode.KILL)
+        assert hosted.child is not None
+        hosted.is_gone = True
+        hosted.state = state.leaving(hosted.state, self.now())
+        hosted.child.end(StopMode.DRAIN)
+        asyncio.get_running_loop().call_later(self._stop_seconds(), hosted.child.end, StopMode.KILL)
 
     async def leave(self) -> None:
         """nginx has left: the sites finish what they have. A signal hurries them."""
@@ -103,42 +103,44 @@ class Supervisors:
             loop.add_signal_handler(number, self._end_all, StopMode.HURRY)
         self._end_all(StopMode.DRAIN)
         deadline = loop.time() + seconds
-        while any(one.child for one in self.members.values()) and loop.time() < deadline:
+        while any(one.child for one in self.hosted_sites.values()) and loop.time() < deadline:
             await asyncio.sleep(0.02)
-        for one in self.members.values():
+        for one in self.hosted_sites.values():
             if one.child is None:
-                clear_away(one.wanted)
+                clear_away(one.desired)
 
     def _end_all(self, mode: StopMode) -> None:
         self._all_end = True
-        for member in self.members.values():
-            member.state = state.leaving(member.state, self.now())
-            if member.child is not None:
-                member.child.end(mode)
+        for hosted in self.hosted_sites.values():
+            hosted.state = state.leaving(hosted.state, self.now())
+            if hosted.child is not None:
+                hosted.child.end(mode)
 
-    def _become(self, member: Member, new: state.SiteState) -> None:
-        member.state = new
+    def _become(self, hosted: HostedSite, new: state.SiteState) -> None:
+        hosted.state = new
         self._wake.set()
 
     def _starting(self) -> int:
-        return sum(one.state.status is Status.STARTING for one in self.members.values())
+        return sum(one.state.status is Status.STARTING for one in self.hosted_sites.values())
 
     def _start_due(self) -> None:
         now = self.now()
-        due = [one for one in self.members.values() if one.state.due is not None and one.state.due <= now]
-        for member in sorted(due, key=lambda one: one.state.due or 0.0)[: max(0, AT_ONCE - self._starting())]:
-            self._start(member)
+        due = [
+            one for one in self.hosted_sites.values() if one.state.due is not None and one.state.due <= now
+        ]
+        for hosted in sorted(due, key=lambda one: one.state.due or 0.0)[: max(0, AT_ONCE - self._starting())]:
+            self._start(hosted)
 
-    def _start(self, member: Member) -> None:
-        name = member.wanted.name
-        set_booting(member.wanted, on=True)
-        member.words = Lines(lambda line: self._hear(member, line))
-        member.state = state.started(member.state, self.now())
+    def _start(self, hosted: HostedSite) -> None:
+        name = hosted.desired.name
+        set_booting(hosted.desired, on=True)
+        hosted.words = Lines(lambda line: self._hear(hosted, line))
+        hosted.state = state.started(hosted.state, self.now())
         try:
-            member.child = self._processes.start(
+            hosted.child = self._processes.start(
                 f"site {name}",
-                member.wanted.argv,
-                lambda group: self._ended(member, group),
+                hosted.desired.argv,
+                lambda group: self._ended(hosted, group),
                 cwd=".",
                 env={
                     variable: os.environ[variable] for variable in of_tools(os.environ)
@@ -149,51 +151,51 @@ class Supervisors:
             )
         except Exception as error:  # noqa: BLE001  one site that cannot be started does not hold up the others
             why = error.strerror if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
-            self._judge(member, 127, f"cannot be started: {why}")
+            self._judge(hosted, 127, f"cannot be started: {why}")
         else:
-            member.words.follow(member.child.stderr)
+            hosted.words.follow(hosted.child.stderr)
 
-    def _hear(self, member: Member, line: str) -> None:
+    def _hear(self, hosted: HostedSite, line: str) -> None:
         """What a site says that is tried again is held back: its traceback was shown the first time."""
-        if member.state.status is Status.STARTING and member.state.failures:
-            member.held.append(line)
+        if hosted.state.status is Status.STARTING and hosted.state.failures:
+            hosted.held.append(line)
         else:
-            self._broadcast.say(notices.SiteSaid(member.wanted.name, line))
+            self._broadcast.say(notices.SiteSaid(hosted.desired.name, line))
 
-    def _say_held(self, member: Member) -> None:
-        held, member.held = member.held, []
+    def _say_held(self, hosted: HostedSite) -> None:
+        held, hosted.held = hosted.held, []
         for line in held:
-            self._broadcast.say(notices.SiteSaid(member.wanted.name, line))
+            self._broadcast.say(notices.SiteSaid(hosted.desired.name, line))
 
-    def _ended(self, member: Member, group: Child) -> None:
-        if group is not member.child or group.code is None:
+    def _ended(self, hosted: HostedSite, group: Child) -> None:
+        if group is not hosted.child or group.code is None:
             return
-        member.child = None
-        self._judge(member, group.code, member.words.last() if member.words else "")
+        hosted.child = None
+        self._judge(hosted, group.code, hosted.words.last() if hosted.words else "")
 
-    def _judge(self, member: Member, code: int, words: str) -> None:
+    def _judge(self, hosted: HostedSite, code: int, words: str) -> None:
         """A supervisor has ended."""
-        name = member.wanted.name
-        set_booting(member.wanted, on=False)
-        if words == member.state.reason:
-            member.held = []
-        self._say_held(member)
-        self._become(member, state.ended(member.state, code, words, self.now()))
-        if member.is_gone:
-            self._forget(member)
+        name = hosted.desired.name
+        set_booting(hosted.desired, on=False)
+        if words == hosted.state.reason:
+            hosted.held = []
+        self._say_held(hosted)
+        self._become(hosted, state.ended(hosted.state, code, words, self.now()))
+        if hosted.is_gone:
+            self._forget(hosted)
         elif self._all_end:
             pass
-        elif member.state.status is Status.STOPPED:
-            self._show_pages(member)
+        elif hosted.state.status is Status.STOPPED:
+            self._show_pages(hosted)
             self._broadcast.say(notices.SiteStopped(name))
         else:
-            pause = (member.state.due or 0.0) - self.now()
-            self._broadcast.say(notices.SiteDown(name, code, pause, member.state.failures))
+            pause = (hosted.state.due or 0.0) - self.now()
+            self._broadcast.say(notices.SiteDown(name, code, pause, hosted.state.failures))
         self._tried()
 
-    def _show_pages(self, member: Member) -> None:
+    def _show_pages(self, hosted: HostedSite) -> None:
         """A supervisor that left cleanly took the site's error pages along."""
-        plan = member.wanted.plan
+        plan = hosted.desired.plan
         try:
             if plan:
                 show_pages(plan)
@@ -201,9 +203,9 @@ class Supervisors:
             where = plan.runtime if plan else ""
             self._broadcast.say(notices.Trouble(Problem(where, f"cannot be written: {error.strerror}")))
 
-    def _forget(self, member: Member) -> None:
-        name = member.wanted.name
-        if self.members.get(name) is member:
-            del self.members[name]
-        clear_away(member.wanted)
+    def _forget(self, hosted: HostedSite) -> None:
+        name = hosted.desired.name
+        if self.hosted_sites.get(name) is hosted:
+            del self.hosted_sites[name]
+        clear_away(hosted.desired)
         self._broadcast.say(notices.SiteStopped(name, is_gone=True))

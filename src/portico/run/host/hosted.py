@@ -11,14 +11,14 @@ from portico.plan.host import READ, Fragment, placeholder
 from portico.plan.model import Plan, Tls
 from portico.run.disk import directories, lock
 from portico.run.gateway import files
-from portico.run.host.pointer import POINTER
+from portico.run.host.host_file import HOST_FILE
 from portico.run.host.state import SiteState
 from portico.run.processes import child
 from portico.run.processes.stderr import Lines
 
 
 @dataclass(frozen=True)
-class Wanted:
+class DesiredSite:
     """A site that is to be served. `argv` starts its supervisor; `plan` is the site without its app's facts, which
     stands until the supervisor brings them; without one, `problems` say why."""
 
@@ -32,10 +32,10 @@ class Wanted:
 
 
 @dataclass
-class Member:
+class HostedSite:
     """A site that was taken in, and its supervisor when one runs."""
 
-    wanted: Wanted
+    desired: DesiredSite
     state: SiteState = field(default_factory=SiteState)
     child: child.Child | None = None
     words: Lines | None = None
@@ -45,19 +45,19 @@ class Member:
     """It is not wanted any more."""
 
 
-def prepare(wanted: Wanted, gateway: str) -> Fragment:
+def prepare(desired: DesiredSite, gateway: str) -> Fragment:
     """Make its directories and put its error pages where nginx looks for them; its part without an app.
 
     Raises PorticoError for a site that cannot be, or that another Portico runs.
     """
-    plan = wanted.plan
+    plan = desired.plan
     if plan is None:
-        raise PorticoError(*wanted.problems)
+        raise PorticoError(*desired.problems)
     directories.make(plan)
     if other := lock.running(plan.runtime):
         hint = f"stop it first: portico stop --site {plan.name}" if other.pid else "wait for it, or stop it"
-        raise PorticoError(Problem(wanted.origin, f"already running: pid {other.pid}", hint))
-    (Path(plan.runtime) / POINTER).write_text(gateway, "utf-8")
+        raise PorticoError(Problem(desired.origin, f"already running: pid {other.pid}", hint))
+    (Path(plan.runtime) / HOST_FILE).write_text(gateway, "utf-8")
     show_pages(plan)
     return waiting(plan)
 
@@ -84,21 +84,21 @@ def show_pages(plan: Plan) -> None:
     files.use(plan.runtime, number)
 
 
-def clear_away(wanted: Wanted) -> None:
+def clear_away(desired: DesiredSite) -> None:
     """The gateway ends: nothing of what was prepared stays, unless it is another's now."""
-    plan = wanted.plan
+    plan = desired.plan
     if plan is None or lock.running(plan.runtime):
         return
-    (Path(plan.runtime) / POINTER).unlink(missing_ok=True)
+    (Path(plan.runtime) / HOST_FILE).unlink(missing_ok=True)
     Path(plan.booting).unlink(missing_ok=True)
     files.remove(plan.runtime)
 
 
-def set_booting(wanted: Wanted, *, on: bool) -> None:
+def set_booting(desired: DesiredSite, *, on: bool) -> None:
     """nginx says "starting" while the flag is there, "down" when it is not."""
-    if wanted.plan is None:
+    if desired.plan is None:
         return
-    flag = Path(wanted.plan.booting)
+    flag = Path(desired.plan.booting)
     try:
         if on:
             flag.touch(mode=0o644)

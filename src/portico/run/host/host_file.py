@@ -1,3 +1,3 @@
 """The file in a site's runtime directory that names the gateway which serves it."""
 
-POINTER = "gateway"
+HOST_FILE = "gateway"
