@@ -29,8 +29,7 @@ from portico.run.background import in_background
 from portico.run.disk import lock
 from portico.run.gateway import files
 from portico.run.machine.action import StopMode
-from portico.run.processes import child, proc
-from portico.run.processes import orphans as leftovers
+from portico.run.processes import child, orphans, proc
 from portico.run.sockets import drain, ports, switch
 from portico.run.supervisor import cause, signals
 from portico.run.upstream import health
@@ -370,16 +369,16 @@ def test_leftovers_are_ended_and_strangers_spared(runtime: Path) -> None:
         time.sleep(0.01)
     stranger = subprocess.Popen(["sleep", "60"], start_new_session=True)
     same_number = replace_started(left, stranger.pid)
-    leftovers.record(str(runtime), [left, same_number])
+    orphans.record(str(runtime), [left, same_number])
     reaper = threading.Thread(target=_reaped, args=(left,))
     reaper.start()
-    leftovers.end(str(runtime))
+    orphans.end(str(runtime))
     reaper.join()
     assert left.code == -signal.SIGKILL
     assert stranger.poll() is None
     stranger.kill()
     stranger.wait()
-    assert not (runtime / leftovers.NAME).exists()
+    assert not (runtime / orphans.NAME).exists()
 
 
 def replace_started(one: child.Child, pid: int) -> child.Child:
@@ -388,8 +387,8 @@ def replace_started(one: child.Child, pid: int) -> child.Child:
 
 
 def test_garbage_in_the_record_of_children_is_ignored(runtime: Path) -> None:
-    (runtime / leftovers.NAME).write_text('[{"pid": 1,')
-    leftovers.end(str(runtime))
+    (runtime / orphans.NAME).write_text('[{"pid": 1,')
+    orphans.end(str(runtime))
 
 
 # Questions ---------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from typing import Any
 
 from portico.run.machine.action import StopMode
 from portico.run.processes import child as children
-from portico.run.processes import orphans as leftovers
+from portico.run.processes import orphans
 from portico.run.processes.child import Child
 
 KILLED_SECONDS = 5.0
@@ -76,10 +76,10 @@ class Processes:
                 group.end(StopMode.KILL)
             await asyncio.sleep(0.005)
         if not self._groups:
-            leftovers.forget(self._runtime)
+            orphans.forget(self._runtime)
 
     def _record(self) -> None:
-        leftovers.record(self._runtime, [group for group, _ in self._groups])
+        orphans.record(self._runtime, [group for group, _ in self._groups])
         self._was_recorded = True
 
 

@@ -21,9 +21,8 @@ from portico.plan.model import CONF, Plan
 from portico.plan.paths import workers
 from portico.run.gateway import files
 from portico.run.machine.action import StopMode
-from portico.run.processes import banner
+from portico.run.processes import banner, orphans
 from portico.run.processes import child as children
-from portico.run.processes import orphans as leftovers
 from portico.run.processes.child import Child
 from portico.run.sockets import switch
 
@@ -153,7 +152,7 @@ class Aheads:
 def begin_first(aheads: Aheads, draft: Plan, number: int) -> None:
     """Before there is a loop that collects children; `end_first` is its end."""
     aheads.begin(draft, number, children.start)
-    leftovers.record(draft.runtime, aheads.children)
+    orphans.record(draft.runtime, aheads.children)
 
 
 def end_first(aheads: Aheads, number: int) -> bool:
@@ -166,7 +165,7 @@ def end_first(aheads: Aheads, number: int) -> bool:
     while not ahead.child.group_is_gone and time.monotonic() < give_up:
         ahead.child.reap()
         time.sleep(0.005)
-    leftovers.forget(ahead.draft.runtime)
+    orphans.forget(ahead.draft.runtime)
     switch.forget(ahead.draft, number)
     shutil.rmtree(files.directory(ahead.draft.runtime, number), ignore_errors=True)
     return True

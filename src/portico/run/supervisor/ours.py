@@ -10,8 +10,7 @@ from pathlib import Path
 from portico.plan.model import Plan
 from portico.run.disk import directories, lock
 from portico.run.gateway import files
-from portico.run.processes import child, descriptors
-from portico.run.processes import orphans as leftovers
+from portico.run.processes import child, descriptors, orphans
 from portico.run.sockets import switch
 from portico.run.sockets.systemd import Service
 from portico.run.supervisor.ahead import Aheads, begin_first, end_first
@@ -49,7 +48,7 @@ def hold(plan: Plan, stage: str = "") -> Iterator[Ours]:
     descriptors.raise_limit()
     directories.make(plan)
     with lock.held(plan, stage) as held:
-        leftovers.end(plan.runtime)
+        orphans.end(plan.runtime)
         number = files.next_number(plan.runtime)
         switch.sweep(plan)
         child.adopt_orphans()
