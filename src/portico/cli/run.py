@@ -32,7 +32,7 @@ from portico.project.expected import keep
 from portico.project.gather import Gathered, gather
 from portico.project.sites import is_several, refuse_config
 from portico.run import notices
-from portico.run.supervisor.held import Ended, end_at_once, hold
+from portico.run.supervisor.early_signals import Ended, end_at_once, hold
 from portico.ticks import WELL, Rounds
 from portico.watch.follow import MOST, PIECE, Follower, decoded, paced
 from portico.watch.lines import visible
@@ -40,7 +40,7 @@ from portico.watch.writer import FLUSH_SECONDS
 
 if TYPE_CHECKING:
     from portico.run.supervisor.ahead import Begin
-    from portico.run.supervisor.ours import Ours
+    from portico.run.supervisor.claim import Claim
     from portico.run.watchers.runner import Watcher
 
 _LOOK_SECONDS = 0.2
@@ -95,15 +95,15 @@ def _serve(
     stack: ExitStack, screen: Screen, app: str | None, config: str | None, flags: dict[str, Any], gateway: str
 ) -> int:
     """Ask, plan and run; the exit code. What is begun before the run is ended by the stack."""
-    ours: list[Ours] = []
+    claim: list[Claim] = []
     waiting = Waiting(screen, "importing the app")
 
     def begin(draft: Plan) -> Callable[[], bool]:
-        from portico.run.supervisor.ours import hold as held
+        from portico.run.supervisor.claim import claimed
 
         waiting.what = f"importing {draft.app}"
-        ours.append(stack.enter_context(held(draft, waiting.what)))
-        return ours[0].begin(draft)
+        claim.append(stack.enter_context(claimed(draft, waiting.what)))
+        return claim[0].begin(draft)
 
     gathered = gather(app, config, flags, meanwhile=_import_run, gateway=gateway, begun=begin, waits=waiting)
     waiting.what = f"starting {gathered.plan.app}"
@@ -141,7 +141,7 @@ def _serve(
         replan=replan,
         beside=[*_shows(gathered.plan, screen), waiting.watcher(gathered.import_seconds)],
         observer=Live(gathered.plan),
-        ours=ours[0] if ours else None,
+        claim=claim[0] if claim else None,
     )
 
 

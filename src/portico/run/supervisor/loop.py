@@ -46,9 +46,9 @@ from portico.run.sockets.listening import Listening
 from portico.run.sockets.systemd import Service
 from portico.run.supervisor import signals
 from portico.run.supervisor.broadcast import Broadcast, until_decided, until_reloaded
+from portico.run.supervisor.claim import Claim, claimed
 from portico.run.supervisor.effects import Effects, Replan
 from portico.run.supervisor.observer import Observer
-from portico.run.supervisor.ours import Ours, hold
 from portico.run.upstream.watcher import Upstreams, without_app
 from portico.run.watchers.runner import Watcher, Watchers
 from portico.ticks import Rounds
@@ -97,7 +97,7 @@ def run(
     beside: Sequence[Watcher] = (),
     host: HostHooks | None = None,
     observer: Observer | None = None,
-    ours: Ours | None = None,
+    claim: Claim | None = None,
 ) -> int:
     """Serve the plan until told to stop; SIGTERM and SIGINT stop, a second one hurries, SIGHUP reloads.
 
@@ -105,12 +105,12 @@ def run(
     of the code ("" for where it was), the plan in force and who begins on a draft of the plan. It returns the plan of
     the next release or raises PorticoError; without it, a reload serves new code under the same plan. `beside` is
     started with the serving and cancelled when that has ended; so is the `observer`, which is told everything and adds
-    its own answers to those of the control socket. `ours` is the runtime directory when it is held already.
+    its own answers to those of the control socket. `claim` is the runtime directory when it is held already.
     Returns the exit code, 128 + n after signal n. Raises PorticoError when it cannot start; nothing is left
     running then. Must be called from the main thread.
     """
-    with _held(plan, ours) as ours:
-        service = ours.service
+    with _claimed(plan, claim) as claim:
+        service = claim.service
         plan = host.settle(plan, service) if host else plan
         material = _material(plan)
         listening, unwanted = _listening(plan, service)
@@ -124,7 +124,7 @@ def run(
             end = asyncio.run(
                 _serve(
                     plan,
-                    ours,
+                    claim,
                     listening,
                     tell,
                     replan or (lambda _, old, __: old),
@@ -143,14 +143,14 @@ def run(
 
 
 @contextmanager
-def _held(plan: Plan, ours: Ours | None) -> Iterator[Ours]:
+def _claimed(plan: Plan, claim: Claim | None) -> Iterator[Claim]:
     """The runtime directory, which may be held already; then the plan may want more directories than were known."""
-    if ours is None:
-        with hold(plan) as ours:
-            yield ours
+    if claim is None:
+        with claimed(plan) as claim:
+            yield claim
     else:
         directories.make(plan)
-        yield ours
+        yield claim
 
 
 def _listening(plan: Plan, service: Service) -> tuple[Listening, list[Problem]]:
@@ -191,7 +191,7 @@ def _both(say: SayNews, hear: SayNews) -> SayNews:
 
 async def _serve(
     plan: Plan,
-    ours: Ours,
+    claim: Claim,
     listening: Listening,
     say: SayNews,
     replan: Replan,
@@ -218,14 +218,14 @@ async def _serve(
     say_in_turn = gateway.when_used(broadcast.say)
     effects = Effects(
         plan,
-        ours.number,
+        claim.number,
         gateway,
         processes,
         tell=driver.tell,
         say=say_in_turn,
         replan=replan,
         material=material,
-        aheads=ours.aheads,
+        aheads=claim.aheads,
     )
     tell = host.tell if host else driver.tell
     signals.listen(tell, processes.reap, effects.reopen_logs, broadcast.say)
@@ -245,7 +245,7 @@ async def _serve(
     if user := plan.server.user:
         for_app = {name: known[name] for name in _OF_THE_APP}
         endpoints.append(await control.listen(paths.purge(plan.runtime), for_app, user))
-    ours.answers(plan)
+    claim.answers(plan)
     works = (
         *beside,
         Watcher("the disk", lambda: disk.watch(plan.state, broadcast.say)),
@@ -266,7 +266,7 @@ async def _serve(
     )
     tasks = [asyncio.ensure_future(watchers.run(work)) for work in works]
     try:
-        return await driver.run(effects.perform, was.Begin(ours.number, listening.is_handed_over))
+        return await driver.run(effects.perform, was.Begin(claim.number, listening.is_handed_over))
     finally:
         try:
             if host:

@@ -12,7 +12,7 @@ from portico.errors import DONE, Problem
 from portico.run import notices
 from portico.run.machine import event as was
 from portico.run.machine.event import Event
-from portico.run.supervisor.held import WITHOUT_MEANING
+from portico.run.supervisor.early_signals import WITHOUT_MEANING
 
 STRANGER_SECONDS = 1.0
 """A dead child that nobody has collected for so long is not ours: PID 1 is given everybody's orphans."""

@@ -16,8 +16,8 @@ from portico.run.sockets.systemd import Service
 from portico.run.supervisor.ahead import Aheads, begin_first, end_first
 
 
-class Ours:
-    """A runtime directory that is held. `number` is that of the first release."""
+class Claim:
+    """A claim on a runtime directory: locked, and nobody else starts there. `number` is that of the first release."""
 
     def __init__(self, number: int, held: lock.Held, service: Service) -> None:
         self.number, self.service = number, service
@@ -38,7 +38,7 @@ class Ours:
 
 
 @contextmanager
-def hold(plan: Plan, stage: str = "") -> Iterator[Ours]:
+def claimed(plan: Plan, stage: str = "") -> Iterator[Claim]:
     """Make the directories, lock them, and end what a killed Portico left. Raises PorticoError when another one runs.
 
     `stage` is what happens before the control socket can be asked, for `portico status`. Of `plan` only what does not
@@ -52,13 +52,13 @@ def hold(plan: Plan, stage: str = "") -> Iterator[Ours]:
         number = files.next_number(plan.runtime)
         switch.sweep(plan)
         child.adopt_orphans()
-        ours = Ours(number, held, service)
+        claim = Claim(number, held, service)
         try:
-            yield ours
+            yield claim
         finally:
-            end_first(ours.aheads, number)
+            end_first(claim.aheads, number)
             if (
-                not ours.was_asked and not plan.shared
+                not claim.was_asked and not plan.shared
             ):  # a gateway shows the pages of a site that cannot start
                 _tidy(plan)
 
