@@ -19,7 +19,7 @@ from portico.values import AppRef
 _NAME = "facts.json"
 
 
-class _Kept(msgspec.Struct):
+class _Saved(msgspec.Struct):
     """What the app said, and what it was called by then."""
 
     app: str
@@ -33,7 +33,7 @@ def keep(state: str, app: AppRef | None, directory: str, facts: AppFacts) -> Non
     with suppress(OSError, ValueError):  # a directory whose name is no UTF-8 is no JSON
         draft.unlink(missing_ok=True)
         draft.touch(0o600)
-        draft.write_bytes(msgspec.json.encode(_Kept(str(app or ""), directory, facts)))
+        draft.write_bytes(msgspec.json.encode(_Saved(str(app or ""), directory, facts)))
         draft.replace(Path(state) / _NAME)
 
 
@@ -55,7 +55,7 @@ def moved(facts: AppFacts, directory: str, release: str) -> AppFacts:
 
 def _kept(app: AppRef | None, directory: str, state: str) -> AppFacts | None:
     try:
-        kept = untrusted.own(Path(state, _NAME), _Kept)
+        kept = untrusted.own(Path(state, _NAME), _Saved)
     except (OSError, ValueError):
         return None
     if kept.app != str(app or ""):

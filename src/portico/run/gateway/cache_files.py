@@ -33,7 +33,7 @@ _UNKNOWN_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
-class Kept:
+class CacheEntry:
     """One kept answer. `began` is the Unix time at which its request reached the app, at the latest."""
 
     path: Path
@@ -44,7 +44,7 @@ class Kept:
     began: float
 
 
-Meant = Callable[[Kept], bool]
+Meant = Callable[[CacheEntry], bool]
 
 
 def meant(what: str) -> Meant:
@@ -56,24 +56,24 @@ def meant(what: str) -> Meant:
         scheme, _, rest = what.partition("://")
         host, slash, path = rest.partition("/")
         is_path, site = _path(slash + path or "/"), (scheme.lower(), host.lower())
-        return lambda kept: (kept.scheme, kept.host) == site and is_path(kept)
+        return lambda entry: (entry.scheme, entry.host) == site and is_path(entry)
     if what.startswith("/"):
         return _path(what)
     if not re.fullmatch(r"[^\s,*/]+", what):
         hint = 'expected a path like /news/1, many like "/news/*", a URL, or a tag'
         raise PorticoError(Problem("", f'"{what}" names nothing that could be kept', hint))
-    return lambda kept: what in kept.tags
+    return lambda entry: what in entry.tags
 
 
 def _path(what: str) -> Meant:
     if what.endswith("*"):
         beginning = normal(what[:-1])
-        return lambda kept: normal(kept.uri).startswith(beginning)
+        return lambda entry: normal(entry.uri).startswith(beginning)
     path, mark, query = what.partition("?")
     path = normal(path)
 
-    def is_meant(kept: Kept) -> bool:
-        own, _, own_query = kept.uri.partition("?")
+    def is_meant(entry: CacheEntry) -> bool:
+        own, _, own_query = entry.uri.partition("?")
         return normal(own) == path and (not mark or own_query == query)
 
     return is_meant
@@ -93,7 +93,7 @@ def normal(path: str) -> str:
     return text + mark + query
 
 
-def read(path: Path) -> Kept | None:
+def read(path: Path) -> CacheEntry | None:
     """What a file holds; None when nothing is kept in it (any more)."""
     try:
         with (
@@ -114,7 +114,7 @@ def read(path: Path) -> Kept | None:
     host, slash, uri = rest.partition("/")
     words = b" ".join(_TAGS.findall(head, begin)).decode("latin-1")
     tags = frozenset(re.split(r"[\s,]+", words)) - {""}
-    return Kept(path, scheme, host.lower(), slash + uri, tags, date - _under_way(head[begin:]))
+    return CacheEntry(path, scheme, host.lower(), slash + uri, tags, date - _under_way(head[begin:]))
 
 
 def _name(path: Path) -> str:
@@ -151,16 +151,16 @@ def files(directory: str, since: float = 0.0) -> Iterator[Path]:
             continue  # nginx took it away meanwhile
 
 
-def drop(kept: Kept) -> bool:
+def drop(entry: CacheEntry) -> bool:
     """Make nginx forget it; whether it was there. Only a file of the user whose directory the cache is."""
     try:
-        with untrusted.folder(kept.path.parent.parent) as top:
+        with untrusted.folder(entry.path.parent.parent) as top:
             owner = os.fstat(top).st_uid
             with (
-                untrusted.folder(kept.path.parent.name, top) as folder,
-                untrusted.file(folder, kept.path.name, os.O_RDWR, owner=owner) as file,
+                untrusted.folder(entry.path.parent.name, top) as folder,
+                untrusted.file(folder, entry.path.name, os.O_RDWR, owner=owner) as file,
             ):
-                _forget(file, folder, kept.path.name)
+                _forget(file, folder, entry.path.name)
     except OSError:
         return False
     return True

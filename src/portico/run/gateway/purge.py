@@ -14,7 +14,7 @@ from pathlib import Path
 from portico.plan.model import Plan
 from portico.run.background import in_background
 from portico.run.control import server as control
-from portico.run.gateway import cache_files as kept
+from portico.run.gateway import cache_files
 from portico.run.gateway.cache_files import Meant
 from portico.ticks import WELL, Round, Rounds, tick
 
@@ -33,7 +33,7 @@ class Purge:
 
     async def give(self, asked: control.Parameters) -> AsyncGenerator[object, None]:
         """Purge what is `asked` for, one a line. Raises PorticoError for what names nothing."""
-        wanted = [kept.meant(what) for what in asked.get("what", "").split("\n") if what]
+        wanted = [cache_files.meant(what) for what in asked.get("what", "").split("\n") if what]
         now = time.time()
         self._recent += [(now, each) for each in wanted]
         yield {"purged": await in_background(lambda: self._drop_all(wanted))}
@@ -48,15 +48,15 @@ class Purge:
 
     def _drop_all(self, wanted: list[Meant]) -> int:
         with self._lock:
-            found = filter(None, map(kept.read, kept.files(self._in_force().cache)))
-            return sum(kept.drop(each) for each in found if any(is_meant(each) for is_meant in wanted))
+            found = filter(None, map(cache_files.read, cache_files.files(self._in_force().cache)))
+            return sum(cache_files.drop(each) for each in found if any(is_meant(each) for is_meant in wanted))
 
     def _drop_late(self) -> Round:
         """Which files could not be looked at."""
         recent, wrong = list(self._recent), dict[str, Exception]()
         since = min(at for at, _ in recent) - _SLACK_SECONDS
         with self._lock:
-            for path in kept.files(self._in_force().cache, since):
+            for path in cache_files.files(self._in_force().cache, since):
                 try:
                     _drop_if_meant(path, recent)
                 except Exception as error:  # noqa: BLE001  one file that is none of nginx's does not save the others
@@ -65,6 +65,6 @@ class Purge:
 
 
 def _drop_if_meant(path: Path, recent: list[tuple[float, Meant]]) -> None:
-    each = kept.read(path)
+    each = cache_files.read(path)
     if each and any(each.began < at and is_meant(each) for at, is_meant in recent):
-        kept.drop(each)
+        cache_files.drop(each)

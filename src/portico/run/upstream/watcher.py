@@ -39,7 +39,7 @@ IDLE_SECONDS = 0.5
 LOOK_SECONDS = 0.1
 IDLE_CLIENTS_SECONDS = 15.0
 """nginx's old workers keep idle clients for 10 s (`keepalive_min_timeout`), and each may have one more request."""
-KEPT = "drained.json"
+DRAINED_FILE = "drained.json"
 """In the state directory: the names of the servers that somebody drained."""
 
 
@@ -144,8 +144,8 @@ class Upstreams:
         self, running: Balanced, say: Callable[[Notice], None], is_serving: Callable[[], bool]
     ) -> None:
         self._running, self._say, self._is_serving = running, say, is_serving
-        self._kept = Path(running.in_force.state) / KEPT
-        self.servers: Servers = tuple(Server(name, is_drained=True) for name in _read(self._kept))
+        self._drained_file = Path(running.in_force.state) / DRAINED_FILE
+        self.servers: Servers = tuple(Server(name, is_drained=True) for name in _read(self._drained_file))
         self._upstream()
         self._untold = tuple(server.name for server in self.servers if server.is_drained)
         running.out = without_requests(self.servers)
@@ -267,11 +267,13 @@ class Upstreams:
         """Who is drained stays so when Portico is started again."""
         try:
             names = [server.name for server in self.servers if server.is_drained]
-            self._kept.write_text(json.dumps(names), "utf-8")
+            self._drained_file.write_text(json.dumps(names), "utf-8")
         except OSError as error:
             what = f"cannot be written: {error.strerror}"
             self._say(
-                notices.Trouble(Problem(str(self._kept), what, "a start of Portico forgets who is drained"))
+                notices.Trouble(
+                    Problem(str(self._drained_file), what, "a start of Portico forgets who is drained")
+                )
             )
 
     def _tell(self, before: Servers) -> None:
