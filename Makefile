@@ -15,7 +15,7 @@ help:
 	@echo "make test-debian13  what depends on the versions of nginx and Python, in a Debian 13 made for it (as root; minutes)"
 	@echo "make check   ruff and mypy --strict"
 	@echo "make golden  write the golden files anew; read the difference before you commit it"
-	@echo "make docs    write docs/reference.md and docs/portico.schema.json anew"
+	@echo "make docs    write docs/reference.md, docs/commands.md and docs/portico.schema.json anew"
 	@echo "make bench   measure Portico beside its peers (some minutes)"
 	@echo "make faults  kill, stop and starve every part under load, and count what is lost (ten minutes)"
 	@echo "make attack  what an attacker can try, against every link and both builds of nginx (two minutes)"
@@ -52,6 +52,7 @@ golden: setup
 docs: setup
 	@$(BIN)/portico options --markdown > docs/reference.md
 	@$(BIN)/portico options --schema > docs/portico.schema.json
+	@$(BIN)/python -m tests.commands_page > docs/commands.md
 
 bench: setup
 	@scripts/apt nginx wrk

@@ -216,3 +216,14 @@ def test_every_dependency_has_its_reason() -> None:
         name = re.match(r"[\w-]+", wanted)
         assert name
         assert re.search(rf"\b{name[0]}\b", page) or name[0].startswith("pytest-"), wanted
+
+
+def test_the_modules_that_the_picture_and_the_decisions_name_are_there() -> None:
+    source = ROOT / "src/portico"
+    rooms = {path.name for path in source.iterdir() if path.is_dir()}
+    for page in (ROOT / "ARCHITECTURE.md", *DECISIONS.glob("*.md")):
+        for name in re.findall(r"`([a-z]+(?:/[a-z_]+)+)/?`", page.read_text()):
+            room = name.partition("/")[0]
+            assert room not in rooms or any((source / name).parent.glob(f"{Path(name).name}*")), (
+                f"{page.name}: {name}"
+            )
