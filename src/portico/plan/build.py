@@ -25,7 +25,6 @@ from portico.plan.gateway.nginx.oldest import impossible_version
 from portico.plan.gateway.nginx.pages import error_page_files, unused_pages
 from portico.plan.gateway.nginx.routes import impossible as no_routes
 from portico.plan.gateway.nginx.routes import notes as route_notes
-from portico.plan.gateway.nginx.server import backlog, https_addresses, listen_addresses
 from portico.plan.gateway.nginx.tls import no_http2
 from portico.plan.gateway.nginx.upstream import impossible, planned
 from portico.plan.gateway.nginx.upstream import notes as upstream_notes
@@ -57,12 +56,11 @@ def plan(site: Site, place: Place) -> Plan:
     _refuse_impossible(web)
     paths, size = Paths.of(place), capacity(site, place)
     (server, *server_conf), shared = _server(site, place, size), planned(web)
-    listen = (*listen_addresses(web), *https_addresses(web))
     return Plan(
         name=site.name,
         app=site.facts.app,
         urls=_urls(site),
-        listen=listen,
+        listen=web.listeners.tcp,
         server=server,
         gateway=_nginx(place),
         files=(*_nginx_files(web), *_servers(shared), *server_conf, *error_page_files(web)),
@@ -71,7 +69,7 @@ def plan(site: Site, place: Place) -> Plan:
         state=place.state,
         socket=paths.socket,
         socket_group=place.nginx_group,
-        backlog=backlog(place),
+        backlog=web.listeners.backlog,
         booting=paths.booting,
         access_log=paths.access_log,
         app_log=paths.app_log if site.has_app and site.options.workers.server != "uwsgi" else "",
@@ -97,7 +95,7 @@ def plan(site: Site, place: Place) -> Plan:
         shared=place.gateway,
         tls=tls(web),
         knows_proxies=bool(site.proxies),
-        proxied=listen if site.has_proxy_protocol else (),
+        proxied=web.listeners.tcp if web.listeners.has_proxy_protocol else (),
         tracing=tracing.planned(site),
         **observer_endpoints(web),
     )

@@ -7,7 +7,6 @@ import ipaddress
 from portico.errors import Problem
 from portico.place.model import Place
 from portico.plan.gateway.nginx.fragment import namespace
-from portico.plan.gateway.nginx.server import https_addresses
 from portico.plan.gateway.nginx.tls import can_http2, can_speak
 from portico.plan.gateway.nginx.trust import scheme
 from portico.plan.model import Acme, Directory, Tls
@@ -38,7 +37,7 @@ def tls(web: Web) -> Tls | None:
     return Tls(
         mode=site.https_mode,
         names=_names(site),
-        listen=https_addresses(web),
+        listen=web.listeners.tls,
         directory=paths.certificates,
         profile=https.profile,
         hsts=https.hsts,

@@ -8,8 +8,8 @@ from portico.plan import decisions
 from portico.plan.appserver.gunicorn import SOCKET_FD, own_variables
 from portico.plan.appserver.settings import Setting
 from portico.plan.appserver.workers import Capacity, jitter
-from portico.plan.gateway.nginx.server import backlog
 from portico.plan.model import CONF, File, Ladder, Line, Process
+from portico.plan.web.listeners import backlog
 from portico.site.model import Site
 
 _DOCS = "https://uwsgi-docs.readthedocs.io/en/latest/Options.html#"

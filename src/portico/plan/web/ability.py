@@ -8,4 +8,5 @@ from enum import StrEnum
 class Ability(StrEnum):
     """One thing that not every gateway can do."""
 
+    HTTP3 = "speaks HTTP/3, over UDP"
     HEALTH = "asks the app in a subrequest, so that it can answer the health path in words of its own"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from portico.place.model import Place
 from portico.plan.web.ability import Ability
 from portico.plan.web.limits import limits
+from portico.plan.web.listeners import listeners
 from portico.plan.web.model import Web
 from portico.plan.web.statics import statics
 from portico.site.model import Site
@@ -17,6 +18,7 @@ def web(site: Site, place: Place, abilities: frozenset[Ability]) -> Web:
         place=place,
         abilities=abilities,
         prefix=site.prefix,
+        listeners=listeners(site, place, abilities),
         limits=limits(site, place),
         statics=statics(site, place),
     )

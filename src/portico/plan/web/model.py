@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from portico.place.model import Place
 from portico.plan.web.ability import Ability
 from portico.plan.web.limits import Limits
+from portico.plan.web.listeners import Listeners
 from portico.plan.web.statics import Statics
 from portico.site.model import Site
 
@@ -24,5 +25,6 @@ class Web:
     abilities: frozenset[Ability]
     prefix: str
     """The URL prefix that the whole site lives under: "/shop", or nothing."""
+    listeners: Listeners
     limits: Limits
     statics: Statics

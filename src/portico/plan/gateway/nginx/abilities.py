@@ -8,5 +8,8 @@ from portico.plan.web.ability import Ability
 
 def abilities(build: NginxBuild) -> frozenset[Ability]:
     """Everything that not every build can."""
-    known = {Ability.HEALTH: "http_auth_request_module" in build.modules}
+    known = {
+        Ability.HTTP3: "http_v3_module" in build.modules,
+        Ability.HEALTH: "http_auth_request_module" in build.modules,
+    }
     return frozenset(one for one, can in known.items() if can)

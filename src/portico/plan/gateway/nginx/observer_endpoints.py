@@ -10,9 +10,9 @@ from typing import TypedDict
 
 from portico.errors import Problem
 from portico.plan.gateway.nginx.conf import Directive, block, directive
-from portico.plan.gateway.nginx.server import addresses
 from portico.plan.model import ObserverEndpoint
 from portico.plan.paths import dashboard_socket, made_password, metrics_socket
+from portico.plan.web.listeners import addresses
 from portico.plan.web.model import Web
 from portico.values import Address
 

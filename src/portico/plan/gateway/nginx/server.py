@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from portico.place.model import Place
 from portico.plan.gateway.nginx import tls
 from portico.plan.gateway.nginx.cache import cache_rules, status_headers
 from portico.plan.gateway.nginx.conf import Directive, block, directive
@@ -20,14 +19,10 @@ from portico.plan.gateway.nginx.own import in_server, limit_status, settled
 from portico.plan.gateway.nginx.pages import closing, failures
 from portico.plan.gateway.nginx.routes import told_by_routes, way
 from portico.plan.gateway.nginx.spa import spa_error
-from portico.plan.gateway.nginx.trust import listen_why, listen_words, refuse_strangers, scheme
+from portico.plan.gateway.nginx.trust import refuse_strangers, scheme
 from portico.plan.web.model import Web
 from portico.site.rules_https import has_addresses, host_of
 from portico.values import Address
-
-WANTED_BACKLOG = 4096
-"""Connections that may wait to be accepted; the kernel's own default for net.core.somaxconn since 5.4."""
-
 
 _NAMED = "the hosts this site answers to"
 _UNNAMED = "any host is answered; this is the name when a client gives none"
@@ -48,29 +43,6 @@ def servers(web: Web) -> list[Directive]:
         made.append(_plain(web, is_default=is_default))
         made += [_no_names(web)] if refuses else []
     return [*made, *_others(web), _site(web, is_default=is_default)]
-
-
-def listen_addresses(web: Web) -> tuple[Address, ...]:
-    """Every address of plain HTTP: `*` is IPv4 and, where the machine has it, IPv6."""
-    return addresses(web.site.listen, web.place)
-
-
-def https_addresses(web: Web) -> tuple[Address, ...]:
-    """Every address of HTTPS."""
-    return addresses(web.site.https_listen, web.place) if web.site.has_https else ()
-
-
-def addresses(wanted: Address, place: Place) -> tuple[Address, ...]:
-    """Those that one address means on this machine."""
-    if wanted.host != "*":
-        return (wanted,)
-    v4 = Address("0.0.0.0", wanted.port)  # noqa: S104  that is what `:80` asks for
-    return (v4, Address("::", wanted.port)) if place.has_ipv6 else (v4,)
-
-
-def backlog(place: Place) -> int:
-    """Connections that may wait to be accepted, as many as the kernel allows."""
-    return min(WANTED_BACKLOG, place.somaxconn)
 
 
 def _site(web: Web, *, is_default: bool) -> Directive:
@@ -221,17 +193,11 @@ def _no_names(web: Web) -> Directive:
 
 
 def _listen_tls(web: Web, *, is_default: bool) -> list[Directive]:
-    addresses = https_addresses(web)
+    at = web.listeners
+    words, why = tls.listen_words(web), tls.listen_why(web)
     return [
-        *_listen_at(
-            addresses,
-            [*tls.listen_words(web), *listen_words(web)],
-            web.place,
-            web.site.cause("https.listen"),
-            is_default=is_default,
-            more_why="; ".join(filter(None, (tls.listen_why(web), listen_why(web)))),
-        ),
-        *tls.quic_listen(web, addresses, is_default=is_default),
+        *_listen_at(web, at.tls, words, at.tls_cause, is_default=is_default, more_why=why),
+        *tls.quic_listen(web, is_default=is_default),
     ]
 
 
@@ -253,33 +219,26 @@ def _catch_all(web: Web) -> Directive:
 
 
 def _listen(web: Web, *, is_default: bool) -> list[Directive]:
-    addresses = listen_addresses(web)
-    return _listen_at(
-        addresses,
-        listen_words(web),
-        web.place,
-        web.site.cause("listen"),
-        is_default=is_default,
-        more_why=listen_why(web),
-    )
+    return _listen_at(web, web.listeners.plain, [], web.listeners.plain_cause, is_default=is_default)
 
 
 def _listen_at(
+    web: Web,
     addresses: tuple[Address, ...],
-    more: list[str],
-    place: Place,
+    words: list[str],
     cause: str,
     *,
     is_default: bool,
     more_why: str = "",
 ) -> list[Directive]:
+    why = "where clients connect; a burst of connections waits here instead of being refused"
+    why += f"; {more_why}" if more_why else ""
+    if web.listeners.has_proxy_protocol:
+        words = [*words, "proxy_protocol"]
+        why += "; every connection begins with the client's address (PROXY protocol)"
     made = []
     for address in addresses:
-        words = [str(address), *more]
-        if is_default:
-            words += ["default_server", f"backlog={backlog(place)}"]
-            words += ["ipv6only=on"] if address.is_v6 else []
-        why = "where clients connect; a burst of connections waits here instead of being refused"
-        why += f"; {more_why}" if more_why else ""
-        made.append(directive("listen", *words, why=why, cause=cause))
+        of_socket = ["default_server", f"backlog={web.listeners.backlog}"] if is_default else []
+        of_socket += ["ipv6only=on"] if is_default and address.is_v6 else []
+        made.append(directive("listen", str(address), *words, *of_socket, why=why, cause=cause))
     return made

@@ -12,7 +12,6 @@ from portico.plan.paths import Paths
 from portico.plan.security.advisories import AS_OF
 from portico.plan.security.holes import http2_hole
 from portico.plan.web.model import Web
-from portico.values import Address
 
 CHALLENGE = "/.well-known/acme-challenge/"
 _MOZILLA = "https://wiki.mozilla.org/Security/Server_Side_TLS"
@@ -150,15 +149,6 @@ def _http2(place: Place, wanted: str, cause: str) -> list[Directive]:
     ]
 
 
-def has_http3(web: Web) -> bool:
-    """Not beside other sites: an address over UDP belongs to one server. Not with the PROXY protocol: it is for TCP."""
-    return (
-        "http_v3_module" in web.place.nginx.modules
-        and not web.place.gateway
-        and not web.site.has_proxy_protocol
-    )
-
-
 def listen_words(web: Web) -> list[str]:
     """What follows the address of a `listen` line that speaks TLS."""
     is_old = not web.place.nginx.since(*_HTTP2_DIRECTIVE_SINCE)
@@ -174,18 +164,18 @@ def listen_why(web: Web) -> str:
     )
 
 
-def quic_listen(web: Web, addresses: tuple[Address, ...], *, is_default: bool) -> list[Directive]:
-    """The same addresses over UDP, where this build speaks HTTP/3."""
-    if not has_http3(web):
+def quic_listen(web: Web, *, is_default: bool) -> list[Directive]:
+    """The addresses over UDP, where HTTP/3 is spoken."""
+    if not web.listeners.quic:
         return []
     words = ["default_server", "reuseport"] if is_default else []
     return [
         *(
             directive(
-                "listen", str(address), "quic", *words, cause=web.site.cause("https.listen"),
+                "listen", str(address), "quic", *words, cause=web.listeners.tls_cause,
                 why="HTTP/3: a lost packet holds up one answer, not all of them",
             )
-            for address in addresses
+            for address in web.listeners.quic
         ),
         directive("http3", "on", why="HTTP/3 over those addresses"),
     ]  # fmt: skip
@@ -206,11 +196,11 @@ def secured_headers(web: Web) -> list[Directive]:
 
 def alternative(web: Web) -> list[Directive]:
     """At server level: a location with headers of its own does without, since browsers need to hear it once."""
-    if not web.site.has_https or not has_http3(web):
+    if not web.listeners.quic:
         return []
     return [
         directive(
-            "add_header", "Alt-Svc", f'h3=":{web.site.https_listen.port}"; ma=86400', "always",
+            "add_header", "Alt-Svc", f'h3=":{web.listeners.quic[0].port}"; ma=86400', "always",
             why="tells browsers that HTTP/3 is spoken here, too",
         )
     ]  # fmt: skip

@@ -60,20 +60,6 @@ def trust(web: Web) -> list[Directive]:
     ]  # fmt: skip
 
 
-def listen_words(web: Web) -> list[str]:
-    """What every `listen` line of the site's TCP addresses says besides."""
-    return ["proxy_protocol"] if web.site.has_proxy_protocol else []
-
-
-def listen_why(web: Web) -> str:
-    """What there is to say of those words."""
-    return (
-        "every connection begins with the client's address (PROXY protocol)"
-        if web.site.has_proxy_protocol
-        else ""
-    )
-
-
 def ranges(web: Web) -> list[str]:
     """The networks of the declared proxies."""
     return [net for entry in web.site.proxies for net in KNOWN_PROXIES.get(entry, (entry,))]

@@ -1,0 +1,68 @@
+"""The addresses at which the gateway is reached, and how a connection to them begins."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from portico.place.model import Place
+from portico.plan.web.ability import Ability
+from portico.site.model import Site
+from portico.values import Address
+
+WANTED_BACKLOG = 4096
+"""Connections that may wait to be accepted; the kernel's own default for net.core.somaxconn since 5.4."""
+
+
+@dataclass(frozen=True)
+class Listeners:
+    """Every address of the site, each written out: `*` is IPv4 and, where the machine has it, IPv6."""
+
+    plain: tuple[Address, ...]
+    """Of plain HTTP."""
+    plain_cause: str
+    tls: tuple[Address, ...] = ()
+    """Of HTTPS; none without it."""
+    tls_cause: str = ""
+    quic: tuple[Address, ...] = ()
+    """Of HTTP/3, over UDP; none where it is not spoken."""
+    has_proxy_protocol: bool = False
+    """Each TCP connection begins with the client's address (PROXY protocol)."""
+    backlog: int = WANTED_BACKLOG
+    """Connections that may wait to be accepted."""
+
+    @property
+    def tcp(self) -> tuple[Address, ...]:
+        """All but those over UDP."""
+        return (*self.plain, *self.tls)
+
+
+def listeners(site: Site, place: Place, abilities: frozenset[Ability]) -> Listeners:
+    """Where clients connect."""
+    tls = addresses(site.https_listen, place) if site.has_https else ()
+    return Listeners(
+        plain=addresses(site.listen, place),
+        plain_cause=site.cause("listen"),
+        tls=tls,
+        tls_cause=site.cause("https.listen"),
+        quic=tls if _has_http3(site, place, abilities) else (),
+        has_proxy_protocol=site.has_proxy_protocol,
+        backlog=backlog(place),
+    )
+
+
+def addresses(wanted: Address, place: Place) -> tuple[Address, ...]:
+    """Those that one address means on this machine."""
+    if wanted.host != "*":
+        return (wanted,)
+    v4 = Address("0.0.0.0", wanted.port)  # noqa: S104  that is what `:80` asks for
+    return (v4, Address("::", wanted.port)) if place.has_ipv6 else (v4,)
+
+
+def backlog(place: Place) -> int:
+    """Connections that may wait to be accepted, as many as the kernel allows."""
+    return min(WANTED_BACKLOG, place.somaxconn)
+
+
+def _has_http3(site: Site, place: Place, abilities: frozenset[Ability]) -> bool:
+    """Not beside other sites: an address over UDP belongs to one server. The PROXY protocol is for TCP alone."""
+    return Ability.HTTP3 in abilities and not place.gateway and not site.has_proxy_protocol
