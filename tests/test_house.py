@@ -195,9 +195,9 @@ STILL_DECIDES = {
     "detours": 1,
     "downloads": 5,
     "fragment": 5,
-    "host_header": 28,
+    "host_header": 27,
     "http": 8,
-    "http_link": 11,
+    "http_link": 9,
     "inside": 5,
     "limits": 1,
     "link": 11,
@@ -213,9 +213,9 @@ STILL_DECIDES = {
     "statics": 1,
     "tls": 30,
     "tracing": 8,
-    "trust": 29,
+    "trust": 2,
     "upstream": 41,
-    "uwsgi_link": 22,
+    "uwsgi_link": 19,
 }
 """Lines of nginx's renderer that look at Site or Place, where Web does not say it yet: they may only become fewer."""
 

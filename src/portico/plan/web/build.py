@@ -8,6 +8,7 @@ from portico.plan.web.limits import limits
 from portico.plan.web.listeners import listeners
 from portico.plan.web.model import Web
 from portico.plan.web.statics import statics
+from portico.plan.web.trust import trust
 from portico.site.model import Site
 
 
@@ -21,4 +22,5 @@ def web(site: Site, place: Place, abilities: frozenset[Ability]) -> Web:
         listeners=listeners(site, place, abilities),
         limits=limits(site, place),
         statics=statics(site, place),
+        trust=trust(site),
     )

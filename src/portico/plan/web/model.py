@@ -12,6 +12,7 @@ from portico.plan.web.ability import Ability
 from portico.plan.web.limits import Limits
 from portico.plan.web.listeners import Listeners
 from portico.plan.web.statics import Statics
+from portico.plan.web.trust import Trust
 from portico.site.model import Site
 
 
@@ -28,3 +29,4 @@ class Web:
     listeners: Listeners
     limits: Limits
     statics: Statics
+    trust: Trust

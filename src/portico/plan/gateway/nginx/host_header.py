@@ -10,7 +10,6 @@ import re
 
 from portico.place.model import Place
 from portico.plan.gateway.nginx.conf import Directive, block, directive, entries
-from portico.plan.gateway.nginx.trust import is_fenced
 from portico.plan.web.model import Web
 
 _HAS_PORT_SINCE = (1, 29, 3)
@@ -44,7 +43,7 @@ def path_seen(web: Web) -> str:
     """The decoded path, from which Portico's worker takes the prefix off."""
     return (
         "$portico_prefix$document_uri"
-        if "prefix" in web.site.believed and is_fenced(web)
+        if "prefix" in web.site.believed and web.trust.is_fenced
         else "$document_uri"
     )
 
@@ -180,7 +179,7 @@ def _redirect_ports(web: Web) -> list[Directive]:
 
 def _https_port_map(web: Web) -> Directive:
     """Who names no port in plain HTTP came in at 80: then Portico's own ports say nothing unless 80 is among them."""
-    before = "" if web.site.listen.port != 80 else "1:" if web.site.proxies else None
+    before = "" if web.site.listen.port != 80 else "1:" if web.trust.proxies else None
     rows = [] if before is None else [(f"~^{before}{host}$", "") for host in _UNNAMED]
     return entries(
         "map", "$portico_behind:$http_host" if before else "$http_host", "$portico_https_port",

@@ -6,7 +6,7 @@ from portico.plan import decisions
 from portico.plan.gateway.nginx.conf import Directive, directive
 from portico.plan.gateway.nginx.host_header import prefix_seen
 from portico.plan.gateway.nginx.tracing import SPEC, context
-from portico.plan.gateway.nginx.trust import WHO_SENT, blanked, is_fenced, of_proxy, scheme, sender
+from portico.plan.gateway.nginx.trust import WHO_SENT, of_proxy, scheme, sender
 from portico.plan.gateway.nginx.upstream import UPSTREAM, ca_file, tls_name
 from portico.plan.web.model import Web
 
@@ -74,7 +74,7 @@ def _of_client(web: Web) -> list[Directive]:
             )
             for name, value, why in context(web)
         ),
-        *(_header(name, "", f"a client's {name} header never reaches the app") for name in blanked(web)),
+        *(_header(name, "", f"a client's {name} header never reaches the app") for name in web.trust.removed),
         *_of_proxy(web),
     ]  # fmt: skip
 
@@ -102,12 +102,12 @@ def tables() -> list[Directive]:
 
 def _of_proxy(web: Web) -> list[Directive]:
     """What a declared proxy says of the client, or what Portico's worker needs to decide it."""
-    cause = web.site.cause("behind")
-    if is_fenced(web):
+    cause = web.trust.cause
+    if web.trust.is_fenced:
         why = (
             "the worker removes what only a declared proxy may say of a client; nobody else says who sent it"
         )
-        return [_header(WHO_SENT, sender(web) if web.site.proxies else "", why, cause)]
+        return [_header(WHO_SENT, sender(web) if web.trust.proxies else "", why, cause)]
     return [
         _header(name, value, f"{name} reaches the app from a declared proxy only", cause)
         for name, value in of_proxy(web)

@@ -6,63 +6,33 @@ from functools import lru_cache
 
 from portico.plan.gateway.nginx.conf import Directive, block, directive, entries
 from portico.plan.web.model import Web
-from portico.proxy_headers import FAMILIES, OF_PROXY, kind, named
-from portico.site.proxies import KNOWN_PROXIES, SHARED
+from portico.plan.web.trust import Proxies, Trust
 
-BELIEVED_BY_LIBRARIES = (
-    "Forwarded", "X-Forwarded", "X-Forwarded-By", "X-Forwarded-Protocol", "X-Forwarded-Ssl", "X-Forwarded-Port",
-    "X-Forwarded-Server", "X-Forwarded-Scheme", "X-Forwarded-Path", "X-Forwarded-Uri", "X-Url-Scheme", "X-Scheme",
-    "X-HTTPS", "Front-End-Https", "X-Original-URL", "X-Original-Host", "X-Rewrite-URL", "X-Host", "Script-Name",
-    "Path-Info", "Remote-Addr", "X-Client-IP", "True-Client-IP", "CF-Connecting-IP", "Proxy",
-    "Remote-User", "X-Forwarded-User", "X-Forwarded-Email", "X-Forwarded-Groups",
-)  # fmt: skip
-"""nginx blanks these also where Portico's own workers remove whole families: some library believes each of them."""
-TRACE = "X-Portico-Trace"
 WHO_SENT = "X-Portico-Proxy"
 """Tells Portico's workers whether a declared proxy sent the request; the value is that of `sender`."""
 
 
-def is_fenced(web: Web) -> bool:
-    """Whether nobody but Portico's own workers answers: they remove whole families of headers themselves."""
-    return web.site.has_app and not web.site.servers and web.site.options.workers.server == "gunicorn"
-
-
-def blanked(web: Web) -> tuple[str, ...]:
-    """The headers of a client that never reach the app."""
-    own = set(map(str.lower, web.site.options.client_headers))
-    names = tuple(name for name in _unsaid(web) if name.lower() not in own)
-    # Portico's own worker takes the header of a trace out itself; it means nothing to anybody else.
-    return names if web.site.has_app and web.site.options.workers.server == "gunicorn" else (*names, TRACE)
-
-
 def of_proxy(web: Web) -> list[tuple[str, str]]:
     """The headers that reach the app from a declared proxy only, and nginx's variables of their values."""
-    if is_fenced(web) or not web.site.proxies:
-        return []
-    own = set(map(str.lower, web.site.options.client_headers))
-    names = named(web.site.believed & set(OF_PROXY))
-    return [(name, _said(name)) for name in names if name.lower() not in own]
+    return [(name, _said(name)) for name in web.trust.from_proxy]
 
 
 def sender(web: Web) -> str:
     """The variable that is 1 when a declared proxy sent the request, 2 for one that many share, and else 0."""
-    return "$portico_proxy" if _shared(web) else "$portico_behind"
+    proxies = web.trust.proxies
+    return "$portico_proxy" if proxies and proxies.shared else "$portico_behind"
 
 
 def trust(web: Web) -> list[Directive]:
     """Client address and scheme, as variables that the log and the app are given."""
-    nets = ranges(web)
-    if not nets:
+    proxies = web.trust.proxies
+    if not proxies:
         return []
+    said = _said_maps(web.trust.from_proxy, web.trust.from_shared, sender(web), proxies.cause)
     return [
-        *_real_ip(web, nets), *_behind(web, nets), _scheme_of_proxy(web), *_said_by_proxy(web),
-        *_strangers(web),
+        *_real_ip(web.trust, proxies), *_behind(proxies), _scheme_of_proxy(proxies), *said,
+        *_strangers(web.trust),
     ]  # fmt: skip
-
-
-def ranges(web: Web) -> list[str]:
-    """The networks of the declared proxies."""
-    return [net for entry in web.site.proxies for net in KNOWN_PROXIES.get(entry, (entry,))]
 
 
 def scheme(web: Web) -> str:
@@ -70,7 +40,7 @@ def scheme(web: Web) -> str:
 
     Own directives may listen for TLS, too.
     """
-    if web.site.proxies:
+    if web.trust.proxies:
         return "$portico_scheme"
     is_plain = not web.site.has_https and not any("listen" in one.text for one in web.site.nginx_server)
     return "http" if is_plain else "$scheme"
@@ -78,14 +48,14 @@ def scheme(web: Web) -> str:
 
 def https(web: Web) -> str:
     """The variable that is `on` when the client came by https."""
-    return "$portico_https" if web.site.proxies else "$https"
+    return "$portico_https" if web.trust.proxies else "$https"
 
 
 def refuse_strangers(web: Web) -> list[Directive]:
     """What a node does with who is no gateway of its own, at server level."""
-    if not web.site.options.node.gateways:
+    if not web.trust.gateways:
         return []
-    cause = web.site.cause("node.gateways")
+    cause = web.trust.gateways_cause
     why = "this host answers its gateways only: anybody else's connection is closed without a word"
     return [
         block(
@@ -95,65 +65,47 @@ def refuse_strangers(web: Web) -> list[Directive]:
     ]  # fmt: skip
 
 
-def _unsaid(web: Web) -> tuple[str, ...]:
-    """Those whose value is nobody's to say."""
-    if is_fenced(web):
-        return tuple(name for name in BELIEVED_BY_LIBRARIES if kind(name) not in web.site.believed)
-    said = web.site.believed & set(OF_PROXY)
-    return named([one.kind for one in FAMILIES if one.kind not in said])
-
-
-def _strangers(web: Web) -> list[Directive]:
-    gateways = web.site.options.node.gateways
-    if not gateways:
+def _strangers(trust: Trust) -> list[Directive]:
+    if not trust.gateways:
         return []
-    # Portico itself asks whether the node is well, from this machine.
-    own = dict.fromkeys(
-        ("127.0.0.1", "::1", *([] if web.site.listen.is_wildcard else [web.site.listen.host]))
-    )
     return [
         entries(
             "geo", "$realip_remote_addr", "$portico_stranger",
-            table=[("default", "1"), *((net, "0") for net in (*own, *gateways))],
+            table=[("default", "1"), *((net, "0") for net in trust.gateways)],
             why="1 when the connection comes neither from a gateway nor from this machine",
-            cause=web.site.cause("node.gateways"),
+            cause=trust.gateways_cause,
         )
     ]  # fmt: skip
 
 
-def _cause(web: Web) -> str:
-    return web.site.cause("node.gateways" if web.site.options.node.gateways else "behind")
-
-
-def _real_ip(web: Web, ranges: list[str]) -> list[Directive]:
-    cause = _cause(web)
+def _real_ip(trust: Trust, proxies: Proxies) -> list[Directive]:
     return [
         *(
             directive(
                 "set_real_ip_from", net,
-                why="a proxy at this address may say who the client is; nobody else may", cause=cause,
+                why="a proxy at this address may say who the client is; nobody else may",
+                cause=proxies.cause,
             )
-            for net in ranges
+            for net in proxies.networks
         ),
-        *(_in_first_line(web) if web.site.has_proxy_protocol else _in_header(web)),
+        *(_in_first_line(trust) if trust.has_proxy_protocol else _in_header(proxies)),
     ]  # fmt: skip
 
 
-def _in_first_line(web: Web) -> list[Directive]:
+def _in_first_line(trust: Trust) -> list[Directive]:
     return [
         directive(
-            "real_ip_header", "proxy_protocol", cause=web.site.cause("behind_protocol"),
+            "real_ip_header", "proxy_protocol", cause=trust.protocol_cause,
             why="those proxies name the client before its first byte; what anybody else names there counts for nothing",
         )
     ]  # fmt: skip
 
 
-def _in_header(web: Web) -> list[Directive]:
-    cause = _cause(web)
-    header = "CF-Connecting-IP" if web.site.proxies == ["cloudflare"] else "X-Forwarded-For"
+def _in_header(proxies: Proxies) -> list[Directive]:
+    cause = proxies.cause
     return [
         directive(
-            "real_ip_header", header, why="where those proxies name the client", cause=cause
+            "real_ip_header", proxies.header, why="where those proxies name the client", cause=cause
         ),
         directive(
             "real_ip_recursive", "on",
@@ -164,32 +116,27 @@ def _in_header(web: Web) -> list[Directive]:
     ]  # fmt: skip
 
 
-def _shared(web: Web) -> list[str]:
-    """The ranges of known proxies that anybody can send requests through, as a customer of the same company."""
-    return [net for entry in web.site.proxies if entry in SHARED for net in KNOWN_PROXIES[entry]]
-
-
-def _behind(web: Web, ranges: list[str]) -> list[Directive]:
-    cause, shared = _cause(web), set(_shared(web))
+def _behind(proxies: Proxies) -> list[Directive]:
+    nets, cause = proxies.networks, proxies.cause
     made = [
         entries(
             "geo", "$realip_remote_addr", "$portico_behind",
-            table=[("default", "0"), *((net, "1") for net in ranges)],
+            table=[("default", "0"), *((net, "1") for net in nets)],
             why="1 when the connection comes from a trusted proxy", cause=cause,
         )
     ]  # fmt: skip
-    if shared:
+    if proxies.shared:
         made.append(
             entries(
                 "geo", "$realip_remote_addr", "$portico_proxy",
-                table=[("default", "0"), *((net, "2" if net in shared else "1") for net in ranges)],
+                table=[("default", "0"), *((net, "2" if net in proxies.shared else "1") for net in nets)],
                 why="2 for a proxy that many share: it is believed in its own headers only", cause=cause,
             )
         )  # fmt: skip
     return made
 
 
-def _scheme_of_proxy(web: Web) -> Directive:
+def _scheme_of_proxy(proxies: Proxies) -> Directive:
     """Of a list the entry of the nearest proxy counts, which is the last; a WebSocket's scheme is that of its page."""
     last = "^1:(?:.*,)?[ \\t]*"
     rows = [
@@ -200,34 +147,27 @@ def _scheme_of_proxy(web: Web) -> Directive:
     ]
     return entries(
         "map", "$portico_behind:$http_x_forwarded_proto", "$portico_scheme",
-        table=[*(rows if "scheme" in web.site.believed else []), ("default", "$scheme")],
-        why="only a trusted proxy may say that the client used https", cause=_cause(web),
+        table=[*(rows if proxies.says_scheme else []), ("default", "$scheme")],
+        why="only a trusted proxy may say that the client used https", cause=proxies.cause,
     )  # fmt: skip
 
 
-def _said_by_proxy(web: Web) -> list[Directive]:
-    return list(_said_maps(tuple(name for name, _ in of_proxy(web)), sender(web), _cause(web)))
-
-
 @lru_cache(8)
-def _said_maps(names: tuple[str, ...], sent_by: str, cause: str) -> tuple[Directive, ...]:
+def _said_maps(
+    names: tuple[str, ...], of_shared: frozenset[str], sent_by: str, cause: str
+) -> tuple[Directive, ...]:
     return tuple(
         entries(
             "map", sent_by, _said(name),
             table=[
                 ("default", ""),
                 ("1", f"$http_{_word(name)}"),
-                *([("2", f"$http_{_word(name)}")] if is_of_shared(name) else []),
+                *([("2", f"$http_{_word(name)}")] if name in of_shared else []),
             ],
             why=f"{name} counts from a trusted proxy only", cause=cause,
         )
         for name in names
     )  # fmt: skip
-
-
-def is_of_shared(name: str) -> bool:
-    """Whether a proxy that many share is believed in this header: one of its own."""
-    return name.lower().startswith("cf-")
 
 
 def _said(name: str) -> str:

@@ -13,7 +13,7 @@ from portico.plan import decisions
 from portico.plan.gateway.nginx.conf import Directive, directive
 from portico.plan.gateway.nginx.host_header import path_seen, prefix_seen
 from portico.plan.gateway.nginx.tracing import SPEC, context, told_to_worker
-from portico.plan.gateway.nginx.trust import blanked, https, is_fenced, of_proxy, scheme, sender
+from portico.plan.gateway.nginx.trust import https, of_proxy, scheme, sender
 from portico.plan.gateway.nginx.upstream import UPSTREAM
 from portico.plan.web.model import Web
 
@@ -55,7 +55,7 @@ def told(web: Web, host: str, path: str) -> list[Directive]:
     made = [*_request(web, path, host), *_identity(web, host, web.site.prefix if path else prefix_seen(web))]
     if not path:
         made += [
-            *_client_certificate(web), *_blanked(blanked(web)), *_of_proxy(web), *_route(web), *_trace(web),
+            *_client_certificate(web), *_blanked(web.trust.removed), *_of_proxy(web), *_route(web), *_trace(web),
         ]  # fmt: skip
     return _in_dialect(web, made)
 
@@ -74,8 +74,8 @@ def _in_dialect(web: Web, made: list[Directive]) -> list[Directive]:
 
 def _of_proxy(web: Web) -> list[Directive]:
     """What a declared proxy says of the client, or what Portico's worker needs to decide it."""
-    cause = web.site.cause("behind")
-    if is_fenced(web) and web.site.proxies:
+    cause = web.trust.cause
+    if web.trust.is_fenced and web.trust.proxies:
         why = "the worker removes what only a declared proxy may say of a client"
         return [_param("PORTICO_PROXY", sender(web), why, cause)]
     return [
@@ -180,7 +180,7 @@ def _asked(web: Web, path: str, host: str) -> dict[str, str]:
 
 
 def _identity(web: Web, host: str, prefix: str) -> list[Directive]:
-    behind = web.site.cause("behind")
+    behind = web.trust.cause
     made = [
         _param("REMOTE_ADDR", "$remote_addr", "the client's address: the connection's, or what a declared "
                "proxy says", behind),
