@@ -21,11 +21,11 @@ from portico.log.entry import Entry
 from portico.log.reader import entry_reader, request_reader
 from portico.log.request import Request, moment
 from portico.values import Duration
-from portico.watch import wanted
+from portico.watch import filter as filters
 from portico.watch.correlation import Correlation
+from portico.watch.filter import Filter
 from portico.watch.history import Log, Logs
 from portico.watch.lines import clock, detail, readable, visible
-from portico.watch.wanted import Wanted
 
 _LOOK_SECONDS = 0.2
 _LATE_SECONDS = 5.0
@@ -67,13 +67,13 @@ def command(
 
     Output of the app and messages of nginx appear under the request they belong to.
     """
-    which = Wanted(
-        statuses=wanted.statuses(words["status"]),
+    which = Filter(
+        statuses=filters.statuses(words["status"]),
         slower=_seconds(slower) if slower else 0.0,
         path=words["path"],
         method=words["method"].upper(),
         id=request_id,
-        since=wanted.since(since, time.time()) if since else 0.0,
+        since=filters.since(since, time.time()) if since else 0.0,
     )
     if last is None:
         last = -1 if no_follow or since or request_id else _LAST
@@ -113,7 +113,7 @@ def _seconds(text: str) -> float:
 class _Reader:
     """The three files, and what waits for the line of its request."""
 
-    def __init__(self, logs: Logs, which: Wanted) -> None:
+    def __init__(self, logs: Logs, which: Filter) -> None:
         self._access, self._error = Log(logs.access, which.since), Log(logs.error, which.since)
         self._app = Log(logs.app, which.since, is_untrusted=True)
         self.pending = Correlation(_MOST_HELD)
@@ -163,7 +163,7 @@ class _Reader:
 
 
 class _Show:
-    def __init__(self, which: Wanted, *, is_json: bool, is_verbose: bool) -> None:
+    def __init__(self, which: Filter, *, is_json: bool, is_verbose: bool) -> None:
         self._which, self._is_json, self._is_verbose = which, is_json, is_verbose
 
     def _is_dated(self, time_logged: str) -> bool:

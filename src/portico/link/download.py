@@ -30,7 +30,7 @@ _RANGE: Final = re.compile(r"bytes=(\d*)-(\d*)", re.ASCII)
 
 
 @dataclass(frozen=True)
-class Wanted:
+class FileRange:
     """What the app answers: the status, the lines of its head, and which bytes of the file, `stop` excluded."""
 
     status: str
@@ -90,7 +90,7 @@ class Downloads:
         return None
 
 
-def agrees(wanted: Wanted, environ: dict[str, Any]) -> str | None:
+def agrees(part: FileRange, environ: dict[str, Any]) -> str | None:
     """The head for nginx, when nginx will answer with the status, the bytes and the headers that the app chose."""
     if (
         environ["REQUEST_METHOD"] != "GET"
@@ -98,14 +98,14 @@ def agrees(wanted: Wanted, environ: dict[str, Any]) -> str | None:
         or "HTTP_IF_UNMODIFIED_SINCE" in environ
     ):
         return None
-    if wanted.length not in (None, wanted.stop - wanted.start):
+    if part.length not in (None, part.stop - part.start):
         return None
-    if wanted.status.startswith("200"):
-        if (wanted.start, wanted.stop) != (0, wanted.size):
+    if part.status.startswith("200"):
+        if (part.start, part.stop) != (0, part.size):
             return None
-    elif not _same_range(wanted, environ):
+    elif not _same_range(part, environ):
         return None
-    return kept(wanted.head, is_private="PORTICO_PRIVATE" in environ)
+    return kept(part.head, is_private="PORTICO_PRIVATE" in environ)
 
 
 def kept(head: str, *, is_private: bool) -> str | None:
@@ -130,10 +130,10 @@ def kept(head: str, *, is_private: bool) -> str | None:
     return "".join(lines)
 
 
-def _same_range(wanted: Wanted, environ: dict[str, Any]) -> bool:
+def _same_range(part: FileRange, environ: dict[str, Any]) -> bool:
     """Whether nginx takes the same bytes from what the client asked."""
-    said = dict(map(field, split(wanted.head)))
-    if said.get("content-range") != f"bytes {wanted.start}-{wanted.stop - 1}/{wanted.size}":
+    said = dict(map(field, split(part.head)))
+    if said.get("content-range") != f"bytes {part.start}-{part.stop - 1}/{part.size}":
         return False
     condition = environ.get("HTTP_IF_RANGE")
     if condition is not None and condition not in (said.get("etag"), said.get("last-modified")):
@@ -143,9 +143,9 @@ def _same_range(wanted: Wanted, environ: dict[str, Any]) -> bool:
         return False
     first, last = found.groups()
     if not first:
-        return (wanted.start, wanted.stop) == (max(0, wanted.size - int(last)), wanted.size)
-    stop = min(int(last) + 1, wanted.size) if last else wanted.size
-    return (wanted.start, wanted.stop) == (int(first), stop)
+        return (part.start, part.stop) == (max(0, part.size - int(last)), part.size)
+    stop = min(int(last) + 1, part.size) if last else part.size
+    return (part.start, part.stop) == (int(first), stop)
 
 
 def _readable(root: str, path: str, reader: Reader) -> bool:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Any, Final, Protocol
 
-from portico.link.download import WORTH_BYTES, Downloads, Wanted, agrees, kept
+from portico.link.download import WORTH_BYTES, Downloads, FileRange, agrees, kept
 from portico.link.head import STREAMED, BrokenAppError, check_status, endpoint, field, numbers, render, split
 from portico.link.request import Body, ClientGoneError, Connection, Environ, take
 from portico.link.stream import Stream
@@ -252,16 +252,16 @@ class Response:
         descriptor, start, stop, size = found
         self._promise(stop - start)
         if self._downloads and stop - start >= WORTH_BYTES and not (self.head_sent or self.bodiless):
-            wanted = Wanted(self._status, self._head, self._length, start, stop, size)
-            if self._hand_over(self._downloads, result, descriptor, wanted):
+            part = FileRange(self._status, self._head, self._length, start, stop, size)
+            if self._hand_over(self._downloads, result, descriptor, part):
                 return
         if not self.closed:
             self._copy(descriptor, start, stop)
 
-    def _hand_over(self, downloads: Downloads, result: Any, descriptor: int, wanted: Wanted) -> bool:
+    def _hand_over(self, downloads: Downloads, result: Any, descriptor: int, part: FileRange) -> bool:
         """Let nginx send an open file; False when it is for us, and then nothing was sent."""
         is_part = "HTTP_RANGE" in self._environ
-        if (head := agrees(wanted, self._environ)) is None or not downloads.url(descriptor, is_part=is_part):
+        if (head := agrees(part, self._environ)) is None or not downloads.url(descriptor, is_part=is_part):
             return False
         descriptor = os.dup(descriptor)
         try:
@@ -272,7 +272,7 @@ class Response:
             if url := downloads.url(descriptor, is_part=is_part):
                 self._redirect(head, url)
             else:
-                self._copy(descriptor, wanted.start, wanted.stop)
+                self._copy(descriptor, part.start, part.stop)
         finally:
             os.close(descriptor)
         return True

@@ -69,7 +69,7 @@ function failure() {
 }
 
 let kept = [];
-let wanted = "";
+let needle = "";
 
 const REQUESTS = {
   key: (line) => `${line.n} ${line.id}`,
@@ -89,12 +89,12 @@ export function clearRequests() {
 }
 
 export function filter(text) {
-  wanted = text.toLowerCase();
+  needle = text.toLowerCase();
   list();
 }
 
 function list() {
-  keep($("requests"), kept.filter((line) => !wanted || text(line).includes(wanted)).reverse(), REQUESTS);
+  keep($("requests"), kept.filter((line) => !needle || text(line).includes(needle)).reverse(), REQUESTS);
 }
 
 function text(line) {

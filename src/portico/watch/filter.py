@@ -14,7 +14,7 @@ _STATUS = re.compile(r"[1-5](xx|\d\d)", re.I)
 
 
 @dataclass(frozen=True)
-class Wanted:
+class Filter:
     """Every condition that is set must hold. `since` is a Unix time, `slower` seconds, `statuses` "404" or "5xx"."""
 
     statuses: tuple[str, ...] = ()
@@ -40,11 +40,11 @@ class Wanted:
         )
 
 
-def is_below(path: str, wanted: str) -> bool:
+def is_below(path: str, asked: str) -> bool:
     """`/api` means /api and what is below it, not /apis; `/api*` means every path that begins so."""
-    if wanted.endswith("*"):
-        return path.startswith(wanted[:-1])
-    return path == wanted or path.startswith(wanted.rstrip("/") + "/")
+    if asked.endswith("*"):
+        return path.startswith(asked[:-1])
+    return path == asked or path.startswith(asked.rstrip("/") + "/")
 
 
 def statuses(texts: tuple[str, ...]) -> tuple[str, ...]:
@@ -71,5 +71,5 @@ def since(text: str, now: float) -> float:
         ) from None
 
 
-def _is_one_of(status: int, wanted: tuple[str, ...]) -> bool:
-    return any(word == str(status) or (word[1:] == "xx" and word[0] == str(status)[0]) for word in wanted)
+def _is_one_of(status: int, asked: tuple[str, ...]) -> bool:
+    return any(word == str(status) or (word[1:] == "xx" and word[0] == str(status)[0]) for word in asked)
