@@ -26,7 +26,6 @@ from portico.watch.endpoint import Endpoint, listen_unix
 from portico.watch.exposition import exposition
 from portico.watch.follow import MOST, PIECE, Follower
 from portico.watch.guards import Lock, Secret
-from portico.watch.kept import kept
 from portico.watch.marks import mark
 from portico.watch.metrics import Metrics
 from portico.watch.moment import Moments

@@ -1,7 +1,7 @@
 """`portico purge`: what nginx keeps of a URL, of many, or of a tag is gone at once.
 
 An answer that the app was just making when the command came is made of what was before. Such answers are looked for as
-long as a request may take, and dropped as soon as they are kept.
+long as a request may take, and dropped as soon as they are cache_files.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Purge:
         yield {"purged": await in_background(lambda: self._drop_all(wanted))}
 
     async def watch(self) -> Rounds:
-        """Drop what was under way when a command came, as soon as it is kept."""
+        """Drop what was under way when a command came, as soon as it is cache_files."""
         while True:
             await tick(LOOK_SECONDS if self._recent else IDLE_SECONDS)
             forget = time.time() - self._in_force().ladder.drain_seconds - _SLACK_SECONDS

@@ -1,4 +1,4 @@
-"""The traces that were kept, each with the reasons of the configuration lines that it names."""
+"""The traces that `portico trace` saved, each with the reasons of the configuration lines that it names."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from portico.plan.model import Line, Plan
 _ID = re.compile(r"[0-9a-f]{32}")
 
 
-def kept(plan: Plan, request_id: str) -> dict[str, Any] | None:
-    """What `portico trace` told of that request; None when nothing is kept of it."""
+def saved_trace(plan: Plan, request_id: str) -> dict[str, Any] | None:
+    """What `portico trace` told of that request; None when nothing was saved of it."""
     if not _ID.fullmatch(request_id):
         return None
     try:
-        told = untrusted.read_json(Path(plan.state, "traces", f"{request_id}.json"), dict[str, Any])
+        trace = untrusted.read_json(Path(plan.state, "traces", f"{request_id}.json"), dict[str, Any])
     except (OSError, ValueError):
         return None
-    for row in told.get("rows", ()):
+    for row in trace.get("rows", ()):
         line = _line(plan, str(row.get("place", "")), str(row.get("text", "")))
         row |= {"why": line.why, "cause": line.cause} if line else {"why": "", "cause": ""}
-    return told
+    return trace
 
 
 def _line(plan: Plan, place: str, text: str) -> Line | None:
