@@ -27,7 +27,7 @@ from portico.cli.waiting import Waiting
 from portico.log.complaint import IDLE
 from portico.log.reader import request_reader
 from portico.plan.model import Plan
-from portico.plan.paths import lanes
+from portico.plan.paths import socket_aliases
 from portico.project.expected import keep
 from portico.project.gather import Gathered, gather
 from portico.project.sites import is_several, refuse_config
@@ -252,7 +252,10 @@ async def _show_errors(plan: Plan, screen: Screen, follower: Follower) -> Rounds
     That nginx inherits its listening sockets is as it should be.
     """
     pace = _Pace()
-    known = (IDLE, *(f"connect() to unix:{path} failed (2: No such" for path, _ in lanes(plan.socket)))
+    known = (
+        IDLE,
+        *(f"connect() to unix:{path} failed (2: No such" for path, _ in socket_aliases(plan.socket)),
+    )
     while True:
         lines = [
             line

@@ -17,7 +17,7 @@ from portico.watch.trace.client import Wish
 from portico.watch.trace.evidence import Evidence, House, follow
 from portico.watch.trace.variant import Change, running
 
-_LANE = re.compile(r"app(\.\d)?\.sock")
+_ALIAS = re.compile(r"app(\.\d)?\.sock")
 _VOLATILE = {"date", "x-request-id", "X-Request-ID"}
 
 
@@ -122,7 +122,7 @@ def _facts(result: dict[str, Any], evidence: Evidence) -> dict[str, str]:
         if one["app"] is not None and one["name"] not in _VOLATILE
     }
     steps = [
-        _LANE.sub("app.sock", row["action"]) for row in result["rows"] if row["actor"] in ("nginx", "app")
+        _ALIAS.sub("app.sock", row["action"]) for row in result["rows"] if row["actor"] in ("nginx", "app")
     ]
     steps = [step for step in steps if not step.startswith("writes its line")]
     return facts | {"steps": " | ".join(steps)}

@@ -10,22 +10,22 @@ SOCKET_PATH_LIMIT = 107
 """Bytes a unix socket's path may have on Linux (sun_path is 108 with its end), man 7 unix."""
 
 
-LANE_TENTHS = (5, 1, 2, 2)
+ALIAS_TENTHS = (5, 1, 2, 2)
 """The shares of the paths at which nginx finds the app, in tenths of the requests. All lead to one socket, until a
 canary gets some of the last three: 1, 2, 3, 4 or 5 tenths."""
 
 
-def lanes(socket: str) -> tuple[tuple[str, int], ...]:
+def socket_aliases(socket: str) -> tuple[tuple[str, int], ...]:
     """Every path at which nginx finds the app, with its share; the first is the live path itself."""
     stem = socket.removesuffix(".sock")
-    names = [socket, *(f"{stem}.{number}.sock" for number in range(1, len(LANE_TENTHS)))]
-    return tuple(zip(names, LANE_TENTHS, strict=True))
+    names = [socket, *(f"{stem}.{number}.sock" for number in range(1, len(ALIAS_TENTHS)))]
+    return tuple(zip(names, ALIAS_TENTHS, strict=True))
 
 
-def canary_lanes(socket: str, tenths: int) -> frozenset[str]:
+def canary_aliases(socket: str, tenths: int) -> frozenset[str]:
     """The paths that together carry so many tenths, 0 to 5."""
     chosen, left = set[str](), tenths
-    for path, share in reversed(lanes(socket)[1:]):
+    for path, share in reversed(socket_aliases(socket)[1:]):
         if share <= left:
             chosen.add(path)
             left -= share
@@ -133,8 +133,8 @@ class Paths:
         return f"{self.runtime}/app.sock"
 
     @property
-    def lanes(self) -> tuple[tuple[str, int], ...]:
-        return lanes(self.socket)
+    def socket_aliases(self) -> tuple[tuple[str, int], ...]:
+        return socket_aliases(self.socket)
 
     @property
     def longest_socket(self) -> str:

@@ -12,7 +12,7 @@ import msgspec
 
 from portico.plan.difference import command
 from portico.plan.model import Plan
-from portico.plan.paths import canary_lanes
+from portico.plan.paths import canary_aliases
 from portico.run.gateway import files
 from portico.run.machine.state import ProcessState, State
 from portico.run.notices import Notice
@@ -77,7 +77,7 @@ def _canary(state: State, plan: Plan, now: float) -> dict[str, Any] | None:
         "number": canary.number,
         "share": canary.tenths / 10,
         "since": round(time.time() - (now - canary.process.since), 3),
-        "sockets": sorted(canary_lanes(plan.socket, canary.tenths)),
+        "sockets": sorted(canary_aliases(plan.socket, canary.tenths)),
     }
 
 

@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from portico.plan.model import Plan
-from portico.plan.paths import canary_lanes, lanes
+from portico.plan.paths import canary_aliases, socket_aliases
 
 MODE = 0o660
 """nginx's workers come in by group; nobody else does."""
@@ -52,12 +52,12 @@ def make_live(plan: Plan, number: int, canary: int = 0, tenths: int = 0) -> None
 
     Atomic for each path and so for each request: nginx looks one of them up at every connect.
     """
-    of_the_canary = canary_lanes(plan.socket, tenths)
+    of_the_canary = canary_aliases(plan.socket, tenths)
     drafts = {
         Path(path): _draft(
             _keep(Path(plan.release_socket(canary if path in of_the_canary else number))), path
         )
-        for path, _ in lanes(plan.socket)
+        for path, _ in socket_aliases(plan.socket)
     }  # what can fail comes first: either all paths lead to it or none
     for live, draft in drafts.items():
         draft.replace(live)
@@ -73,7 +73,7 @@ def _draft(socket_path: Path, live: str) -> Path:
 
 def take_down(plan: Plan) -> None:
     """Nothing serves: nginx is to find no socket rather than one that nobody reads."""
-    for path, _ in lanes(plan.socket):
+    for path, _ in socket_aliases(plan.socket):
         Path(path).unlink(missing_ok=True)
 
 

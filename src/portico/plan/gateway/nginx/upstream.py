@@ -25,7 +25,11 @@ def upstream(web: Web) -> Directive:
     """The upstream block."""
     if not web.site.servers:
         return block(
-            "upstream", UPSTREAM, why="the app server", cause=decisions.RENAME, of=_lanes(Paths.of(web.place))
+            "upstream",
+            UPSTREAM,
+            why="the app server",
+            cause=decisions.RENAME,
+            of=_aliases(Paths.of(web.place)),
         )
     cause = web.site.cause("upstream.servers")
     return block(
@@ -107,7 +111,7 @@ def ca_file(web: Web) -> str:
     return f"{web.site.directory}/{ca}" if ca and not ca.startswith("/") else ca or web.place.ca_file
 
 
-def _lanes(paths: Paths) -> list[Directive]:
+def _aliases(paths: Paths) -> list[Directive]:
     """The live socket of the app that answers alone, under every name it has."""
     why = (
         "the live socket: looked up at every connect, so a new release takes over by a rename; it has several "
@@ -121,7 +125,7 @@ def _lanes(paths: Paths) -> list[Directive]:
             source=_SERVER,
             cause=decisions.RENAME,
         )
-        for path, tenths in paths.lanes
+        for path, tenths in paths.socket_aliases
     ]
 
 
