@@ -75,7 +75,7 @@ def test_what_waited_for_an_app_that_was_not_there_is_executed() -> None:
     """The wait is counted from when the worker began: a queue that outlived its workers is served, not refused."""
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        assert Queue(31).vain({"PORTICO_MSEC": str(time.time() - 29)}, ours) is None
+        assert Queue(31).reason_to_skip({"PORTICO_MSEC": str(time.time() - 29)}, ours) is None
 
 
 SLOW_IMPORT = """

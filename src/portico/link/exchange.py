@@ -14,7 +14,7 @@ from portico.link.context import Contexts
 from portico.link.download import Downloads
 from portico.link.fence import Fence
 from portico.link.head import endpoint
-from portico.link.queue import Queue, Vain, has_waited
+from portico.link.queue import Queue, Skip, has_waited
 from portico.link.request import (
     Body,
     ClientGoneError,
@@ -88,8 +88,8 @@ class Exchange:
             if received is None:
                 return
             environ, size, body = received
-            if has_waited(environ) and (vain := self._queue.vain(environ, connection)):
-                _not_executed(vain, Response(connection, environ, slot, size, body))
+            if has_waited(environ) and (skip := self._queue.reason_to_skip(environ, connection)):
+                _not_executed(skip, Response(connection, environ, slot, size, body))
                 return
             slot.environ = environ
             if self._contexts is not None:
@@ -220,11 +220,11 @@ class HandedSocket:
         return getattr(self._socket, name)
 
 
-def _not_executed(vain: Vain, response: Response) -> None:
+def _not_executed(skip: Skip, response: Response) -> None:
     """A whole answer where nginx waits for one: it would try the request at another worker otherwise."""
-    if vain is Vain.LEFT:
+    if skip is Skip.LEFT:
         _say(response, "499 Client Closed Request", b"The client has closed its connection.\n")
-    elif vain is Vain.EXPIRED:
+    elif skip is Skip.EXPIRED:
         again = ("Retry-After", str(_AGAIN_SECONDS))
         _say(
             response, "503 Service Unavailable", b"The server is overloaded. Try again in a moment.\n", again

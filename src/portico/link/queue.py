@@ -28,7 +28,7 @@ _LEAST_SECONDS_BETWEEN: Final = 10.0
 """Between two log lines: an overload drops thousands."""
 
 
-class Vain(Enum):
+class Skip(Enum):
     """Why a request is not executed."""
 
     HUNG_UP = "nginx has closed the connection: its client left, or nginx gave up waiting"
@@ -46,7 +46,7 @@ class Queue:
     def __init__(self, deadline_seconds: float) -> None:
         self._deadline = deadline_seconds
         self._peers = Peers()
-        self._counts = dict.fromkeys(Vain, 0)  # between two lines; two threads may lose one of a thousand
+        self._counts = dict.fromkeys(Skip, 0)  # between two lines; two threads may lose one of a thousand
         self._told = -_LEAST_SECONDS_BETWEEN
         self.begin()
 
@@ -55,15 +55,15 @@ class Queue:
         self._since = time.time()
         self._offset = self._since - time.monotonic()
 
-    def vain(self, environ: Environ, connection: Connection) -> Vain | None:
+    def reason_to_skip(self, environ: Environ, connection: Connection) -> Skip | None:
         """Why the app should not be called for a request that waited; None when it should."""
         found = None
         if _has_hung_up(connection):
-            found = Vain.HUNG_UP
+            found = Skip.HUNG_UP
         elif self._peers.has_left(environ):
-            found = Vain.LEFT
+            found = Skip.LEFT
         elif self._waited_seconds(environ) > self._limit(environ):
-            found = Vain.EXPIRED
+            found = Skip.EXPIRED
         was_sent_to_us = float(environ["PORTICO_MSEC"]) >= self._since
         if found and was_sent_to_us:  # else it is no overload: nobody was there to take it
             self._counts[found] += 1
@@ -75,12 +75,12 @@ class Queue:
             self.begin()
         now = time.monotonic()
         if any(self._counts.values()) and now - self._told >= _LEAST_SECONDS_BETWEEN:
-            counts, self._counts = self._counts, dict.fromkeys(Vain, 0)
+            counts, self._counts = self._counts, dict.fromkeys(Skip, 0)
             self._told = now
             warn(
                 "overload: requests waited in the queue and were not executed: %d whose client had left, "
                 "%d answered 503 after three quarters of their time",
-                counts[Vain.HUNG_UP] + counts[Vain.LEFT], counts[Vain.EXPIRED],
+                counts[Skip.HUNG_UP] + counts[Skip.LEFT], counts[Skip.EXPIRED],
             )  # fmt: skip
 
     def _waited_seconds(self, environ: Environ) -> float:
