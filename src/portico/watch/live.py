@@ -30,6 +30,7 @@ from portico.watch.marks import mark
 from portico.watch.metrics import Metrics
 from portico.watch.moment import Moments
 from portico.watch.rings import Errors, Requests
+from portico.watch.saved_trace import saved_trace
 
 if TYPE_CHECKING:
     from portico.watch.spans.sender import Sender
