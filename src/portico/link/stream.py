@@ -28,7 +28,7 @@ _EACH_ROUNDS: Final = 30
 class Stream:
     """One such answer. `begin` sends its head with these first bytes; `ident` is the thread that sends it.
 
-    Everything is sent under `lock`; `ended` and `told` are looked at and set under it, too.
+    Everything is sent under `lock`; `ended` and `cancelled` are looked at and set under it, too.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class Stream:
         self.lock = threading.Lock()
         self.has_begun = self.is_events = False
         self.at_line_end = True
-        self.ended = self.told = self.heard = False
+        self.ended = self.cancelled = self.heard = False
         self._rounds = 0
         self._begin = begin
         self.is_events = begin is not None
@@ -67,7 +67,7 @@ class Stream:
         self._rounds += 1
         return not self.heard and (self._rounds <= _EACH_ROUNDS or self._rounds % _EACH_ROUNDS == 0)
 
-    def tell(self) -> bool:
+    def cancel(self) -> bool:
         """Raise GeneratorExit in the thread, where the app waits for something to send: its client has left.
 
         Whether it was raised: `take_back` must follow soon.
@@ -77,7 +77,7 @@ class Stream:
         try:
             if self.ended:
                 return False
-            self.told = True
+            self.cancelled = True
             _raise_in(self.ident, _exit_of(self))
             return True
         finally:
@@ -101,7 +101,7 @@ class Stream:
             try:
                 with self.lock:
                     self.ended = True
-                if self.told:
+                if self.cancelled:
                     _raise_in(self.ident, None)
                     _settle()
             except GeneratorExit:
@@ -109,8 +109,8 @@ class Stream:
             return
 
 
-class Farewell:
-    """Tells streams whose clients have left, again and again, each time for a moment.
+class StreamCanceller:
+    """Cancels streams whose clients have left, again and again, each time for a moment.
 
     While an exception waits for a thread that sleeps in C code, CPython 3.11 never gets past the first line of a
     function that is profiled or traced, in any thread; and every thread is slower. So none waits for long.
@@ -119,20 +119,20 @@ class Farewell:
     def __init__(self) -> None:
         self._thread: threading.Thread | None = None
 
-    def tell(self, streams: list[Stream]) -> None:
+    def cancel(self, streams: list[Stream]) -> None:
         """Called once a second with those that are left; returns at once."""
         if self._thread is not None and self._thread.is_alive():
             return
         due = [stream for stream in streams if stream.is_due()]
         if due:
-            self._thread = threading.Thread(target=_tell_for_a_moment, args=(due,), daemon=True)
+            self._thread = threading.Thread(target=_cancel_for_a_moment, args=(due,), daemon=True)
             self._thread.start()
 
 
-def _tell_for_a_moment(streams: list[Stream]) -> None:
-    told = [stream for stream in streams if stream.tell()]
+def _cancel_for_a_moment(streams: list[Stream]) -> None:
+    cancelled = [stream for stream in streams if stream.cancel()]
     time.sleep(_MOMENT_SECONDS)
-    for stream in told:
+    for stream in cancelled:
         stream.take_back()
     _settle()
 

@@ -16,7 +16,7 @@ from portico.link.exchange import Log, describe
 from portico.link.queue import Queue
 from portico.link.request import Connection
 from portico.link.slow import SlowRequests
-from portico.link.stream import LONGEST_SILENCE_SECONDS, Farewell, Stream
+from portico.link.stream import LONGEST_SILENCE_SECONDS, Stream, StreamCanceller
 from portico.link.thread_pool import Slot
 from portico.link.websocket.frames import WebSocketConnection
 from portico.link.websocket.leaving import Leaving
@@ -44,7 +44,7 @@ class Watch:
         self._leaving = leaving or Leaving(None)
         self._queue = queue
         self._slow = slow
-        self._farewell = Farewell()
+        self._canceller = StreamCanceller()
         self._slots = slots
         self._log = log
         self._deadline, self._max_memory = limits
@@ -79,7 +79,8 @@ class Watch:
     def unfinished(self) -> bool:
         """Whether a thread is left that is worth waiting for."""
         return any(
-            not slot.overdue and not ((stream := slot.stream) and stream.told) for slot in self._slots.copy()
+            not slot.overdue and not ((stream := slot.stream) and stream.cancelled)
+            for slot in self._slots.copy()
         )
 
     def say_goodbye(self, is_meant: Callable[[WebSocketConnection], bool] = lambda _: True) -> None:
@@ -104,7 +105,7 @@ class Watch:
                 open_streams[descriptor] = stream
                 poll.register(descriptor, 0)  # nothing but the end
         gone = poll.poll(0) if open_streams else []
-        self._farewell.tell([open_streams[descriptor] for descriptor, _ in gone])
+        self._canceller.cancel([open_streams[descriptor] for descriptor, _ in gone])
 
     def _look_at(self, slot: Slot, now: int) -> None:
         connection, environ = slot.connection, slot.environ
@@ -118,7 +119,7 @@ class Watch:
             return
         deadline = float(environ.get("PORTICO_DEADLINE", self._deadline))
         stream = slot.stream
-        if stream and stream.told:
+        if stream and stream.cancelled:
             return  # nobody waits for it: it ends when the app has something to send, or never
         if stream and quiet > min(deadline / 3, LONGEST_SILENCE_SECONDS) and stream.comment():
             slot.moved = now
