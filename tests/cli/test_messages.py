@@ -30,7 +30,7 @@ from portico.watch.exposition import exposition
 from portico.watch.histogram import Histogram
 from portico.watch.lines import milliseconds, readable
 from portico.watch.metrics import MOST_ROUTES, Metrics
-from tests.watch.test_metrics import HOUSE
+from tests.watch.test_metrics import STATUS
 
 
 def _request(**fields: Any) -> Request:
@@ -222,12 +222,12 @@ def test_a_link_called_current_names_the_site_after_the_directory_that_holds_it(
 
 def test_the_first_failure_of_a_route_is_an_increase() -> None:
     metrics = Metrics(known=["shop.item", *map(str, range(500))])
-    text = exposition(metrics, HOUSE)
+    text = exposition(metrics, STATUS)
     assert 'portico_requests_total{route="shop.item",status="5xx"} 0\n' in text
     assert 'portico_requests_total{route="(nginx)",status="5xx"} 0\n' in text
     assert text.count('status="5xx"') == MOST_ROUTES + 2
     metrics.count(b'{"status":500,"upstream":"u","worker":"1 1 1 1 shop.item"}\n')
-    text = exposition(metrics, HOUSE)
+    text = exposition(metrics, STATUS)
     assert text.count('route="shop.item",status="5xx"') == 1
     assert 'portico_requests_total{route="shop.item",status="5xx"} 1\n' in text
 

@@ -131,7 +131,7 @@ def test_the_command_prints_the_same(site: Served) -> None:
     assert done.returncode == 0, done.stderr
     assert len(list(text_string_to_metric_families(done.stdout))) > 20
     told = json.loads(portico(site, "metrics", "--json").stdout)
-    assert told["house"]["phase"] == "serving"
+    assert told["status"]["phase"] == "serving"
 
 
 def test_top_once_shows_the_way_of_the_requests(site: Served) -> None:
@@ -190,7 +190,7 @@ def test_the_dashboard_comes_through_nginx(site: Served, ports: dict[str, int]) 
     assert page.headers["Server"] == "nginx"
     assert "default-src 'none'" in page.headers["Content-Security-Policy"]
     first, second = events(url, 2, auth=key(site))
-    assert first["house"]["live"] == 1
+    assert first["status"]["live"] == 1
     assert second["time"] > first["time"]
 
 
@@ -256,7 +256,7 @@ def test_the_command_serves_it_to_who_has_the_key(site: Served) -> None:
                 assert "portico_requests_total" in browser.get(f"{below}metrics").text
                 cookies = {cookie.name: cookie.value or ""}
             assert httpx.get(f"{base}/events", cookies=cookies, timeout=60).status_code == 403
-            assert events(below.rstrip("/"), 2, cookies=cookies)[1]["house"]["phase"] == "serving"
+            assert events(below.rstrip("/"), 2, cookies=cookies)[1]["status"]["phase"] == "serving"
         finally:
             process.terminate()
 

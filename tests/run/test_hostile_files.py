@@ -20,7 +20,7 @@ from portico.run.control import client
 from portico.run.disk import lock
 from portico.run.processes import orphans, proc
 from portico.watch.trace import evidence, records
-from portico.watch.trace.evidence import House
+from portico.watch.trace.evidence import TracedSite
 from tests.live.tls import until
 from tests.run.test_rights import made, said
 from tests.support import Served, private_directory, start, until_ready
@@ -191,7 +191,7 @@ def test_what_lies_in_place_of_the_app_s_log_holds_nothing_up(shop: Served, kind
         assert told["releases"][0]["failing"]
         assert shop.get("/any").status_code == 200
         (now,) = client.ask(str(places(shop)[0]), "GET", "/live", once="1")
-        assert now["house"]["phase"] == told["phase"]
+        assert now["status"]["phase"] == told["phase"]
         for words in (("logs", "--no-follow"), ("trace", "/any")):
             done = said(shop.directory, *words)
             assert done.returncode == 0, (words, done.stderr)
@@ -258,16 +258,16 @@ def theirs() -> Iterator[Path]:
         yield runtime
 
 
-def house(runtime: Path) -> House:
+def site(runtime: Path) -> TracedSite:
     log = runtime.parent / "state" / "access.log"
-    return House(runtime, runtime / "nginx.conf", log, log, log)
+    return TracedSite(runtime, runtime / "nginx.conf", log, log, log)
 
 
 def test_a_trace_by_root_gives_nobody_a_directory_that_a_link_leads_to(theirs: Path) -> None:
     ours = theirs.parent / "ours"
     before = ours.stat()
     (theirs / "trace").symlink_to(ours)
-    with pytest.raises(PorticoError, match="cannot be written"), evidence._invitation(house(theirs)):
+    with pytest.raises(PorticoError, match="cannot be written"), evidence._invitation(site(theirs)):
         pass
     assert (ours.stat().st_uid, ours.stat().st_mode) == (before.st_uid, before.st_mode)
     assert not list(ours.iterdir())
@@ -284,7 +284,7 @@ def test_a_trace_is_kept_behind_no_link_and_under_no_name_of_the_site_s(theirs: 
         path.rmdir()
     path.symlink_to(ours / "file" if path.suffix else ours)
     for wanted in (name, "../../ours/other"):
-        evidence.keep(house(theirs), wanted, {})
+        evidence.keep(site(theirs), wanted, {})
     assert [each.name for each in ours.iterdir()] == ["file"]
     assert (ours / "file").read_text() == "root's"
 

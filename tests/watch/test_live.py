@@ -14,7 +14,7 @@ from portico.watch.follow import MOST, Follower
 from portico.watch.live import Live
 from tests.support import private_directory, run_out
 
-HOUSE: dict[str, Any] = {
+STATUS: dict[str, Any] = {
     "up_seconds": 1.0, "connections": 0, "queue": {"waiting": 0, "with_app": 0}, "memory": 1, "nginx": {"memory": 1},
     "releases": [], "restarts": {}, "live": 1, "servers": [],
 }  # fmt: skip
@@ -34,9 +34,9 @@ def plan(home: Path) -> Plan:
 def test_who_comes_while_the_processes_are_asked_is_told_of_no_request_twice() -> None:
     asked = list[str]()
 
-    async def house() -> dict[str, Any]:
+    async def status() -> dict[str, Any]:
         await asyncio.sleep(0.4)
-        return dict(HOUSE)
+        return dict(STATUS)
 
     async def look_on(live: Live, after: float) -> list[str]:
         """The ids it is told until the last is among them."""
@@ -51,7 +51,7 @@ def test_who_comes_while_the_processes_are_asked_is_told_of_no_request_twice() -
     async def go(home: Path) -> list[list[str]]:
         made = plan(home)
         live = Live(made)
-        watching = asyncio.create_task(run_out(live.watch(house, lambda: made, lambda _: None)))
+        watching = asyncio.create_task(run_out(live.watch(status, lambda: made, lambda _: None)))
         looking = [asyncio.create_task(look_on(live, 0.5 + number / 7)) for number in range(20)]
         with Path(made.access_log).open("a") as log:
             for name in [*(str(number) for number in range(50)), "last"]:
@@ -86,14 +86,14 @@ def test_of_a_flood_a_part_is_looked_at_and_counts_for_all(monkeypatch: pytest.M
         asked.append(len(found))
         return found
 
-    async def house() -> dict[str, Any]:
-        return dict(HOUSE)
+    async def status() -> dict[str, Any]:
+        return dict(STATUS)
 
     async def go(home: Path) -> Live:
         made = plan(home)
         live = Live(made)
         Path(made.access_log).write_text(text * (many // len(lines)))
-        watching = asyncio.create_task(run_out(live.watch(house, lambda: made, lambda _: None)))
+        watching = asyncio.create_task(run_out(live.watch(status, lambda: made, lambda _: None)))
         while not live.metrics.lines:
             await asyncio.sleep(0.01)
         watching.cancel()

@@ -18,7 +18,7 @@ from portico.watch.metrics import APP, MOST_ROUTES, NGINX, OTHER, SERVER, UNNAME
 from portico.watch.moment import Moments
 
 SOCKET = "/run/shop/app.sock"
-HOUSE: dict[str, Any] = {
+STATUS: dict[str, Any] = {
     "up_seconds": 12.5,
     "connections": 3,
     "queue": {"waiting": 1, "with_app": 2},
@@ -162,7 +162,7 @@ def test_prometheus_reads_what_is_written() -> None:
     metrics = counted(
         line(worker=f"1 1 77 1 {nasty}"), line(seconds=0.3), line(seconds=300), line(status=500)
     )
-    families = {item.name: item for item in text_string_to_metric_families(exposition(metrics, HOUSE))}
+    families = {item.name: item for item in text_string_to_metric_families(exposition(metrics, STATUS))}
     counts = {
         (sample.labels["route"], sample.labels["status"]): sample.value
         for sample in families["portico_requests"].samples
@@ -207,7 +207,7 @@ def test_a_moment_is_what_came_in_it() -> None:
 
 def test_every_metric_is_explained_and_grafana_asks_for_no_other() -> None:
     docs = Path(__file__).parents[2] / "docs"
-    written = set(re.findall(r"^# TYPE (\w+) ", exposition(Metrics(), HOUSE), re.M))
+    written = set(re.findall(r"^# TYPE (\w+) ", exposition(Metrics(), STATUS), re.M))
     page = (docs / "metrics.md").read_text().replace("`_", "`portico_log_lines_")
     assert {name for name in written if f"`{name}`" not in page} == set()
     board = json.loads((docs / "grafana.json").read_text())
@@ -231,9 +231,9 @@ def test_a_traced_request_is_not_lost_among_many() -> None:
 
 
 def test_each_name_of_the_certificate_has_its_days() -> None:
-    house = HOUSE | {
+    status = STATUS | {
         "certificate": {"names": ["shop.example", "www.shop.example"], "days_left": 61.5, "warn_at": 0}
     }
-    families = {item.name: item for item in text_string_to_metric_families(exposition(Metrics(), house))}
+    families = {item.name: item for item in text_string_to_metric_families(exposition(Metrics(), status))}
     found = {one.labels["name"]: one.value for one in families["portico_certificate_days"].samples}
     assert found == {"shop.example": 61.5, "www.shop.example": 61.5}

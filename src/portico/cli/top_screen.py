@@ -34,10 +34,10 @@ HELP = [
 
 def lines(item: dict[str, Any], width: int, height: int) -> list[str]:
     """One moment; `item` has `rates`, and errors and marks newest first. What does not fit the height is left out."""
-    house = item["house"]
-    head = [*_head(house, width), "", *_flow(item, width), "", *_numbers(item, width), ""]
-    if house["slow"]:
-        head += [*_slow(house["slow"], width), ""]
+    status = item["status"]
+    head = [*_head(status, width), "", *_flow(item, width), "", *_numbers(item, width), ""]
+    if status["slow"]:
+        head += [*_slow(status["slow"], width), ""]
     left = max(0, height - len(head) - 1)
     routes = _routes(item["routes"], width)
     errors = _errors(item["errors"], width)
@@ -46,15 +46,15 @@ def lines(item: dict[str, Any], width: int, height: int) -> list[str]:
     return head + routes[:third] + [""] + errors[:third] + [""] + marks[:third]
 
 
-def _head(house: dict[str, Any], width: int) -> list[str]:
-    name, urls = visible(house["name"]), "  ".join(house["urls"])
-    state = house["phase"]
-    if house["maintenance"]:
+def _head(status: dict[str, Any], width: int) -> list[str]:
+    name, urls = visible(status["name"]), "  ".join(status["urls"])
+    state = status["phase"]
+    if status["maintenance"]:
         state = "closed for maintenance"
-    elif house["pause"]:
+    elif status["pause"]:
         state = "paused"
     rest = cut(
-        f"  {house['app'] or 'servers elsewhere'}  {urls}  {state} for {lasting(house['up_seconds'])}",
+        f"  {status['app'] or 'servers elsewhere'}  {urls}  {state} for {lasting(status['up_seconds'])}",
         width - len(name),
     )
     return [f"{output.strong(name)}{output.faint(rest)}"]
@@ -62,29 +62,29 @@ def _head(house: dict[str, Any], width: int) -> list[str]:
 
 def _flow(item: dict[str, Any], width: int) -> list[str]:
     """clients -> nginx -> releases -> workers."""
-    house, now = item["house"], item["now"]
-    nginx = house["nginx"]
+    status, now = item["status"], item["now"]
+    nginx = status["nginx"]
     own = f"{rate(now['nginx'])}/s answered by itself, " if now["nginx"] else ""
     rows = [
-        f"{'clients':<14}{counted(house['connections'], 'connection')}",
+        f"{'clients':<14}{counted(status['connections'], 'connection')}",
         f"  {_arrow(now['rate'])} {'nginx':<10}{own}{_life(nginx)}, {_mib(nginx['memory'])}",
     ]
-    for one in house["releases"]:
-        rows += _release(one, house, now)
-    for server in house["servers"]:
+    for one in status["releases"]:
+        rows += _release(one, status, now)
+    for server in status["servers"]:
         if server["name"] != "app":
             came = _arrow(now["upstreams"].get(server["name"], 0))
             rows.append(f"      {came} {visible(server['name'])}  {server['status']}")
     return [cut(row, width) for row in rows]
 
 
-def _release(one: dict[str, Any], house: dict[str, Any], now: dict[str, Any]) -> list[str]:
+def _release(one: dict[str, Any], status: dict[str, Any], now: dict[str, Any]) -> list[str]:
     workers, rates = one["workers"], now["workers"]
-    is_live = one["number"] == house["live"]
+    is_live = one["number"] == status["live"]
     total = sum(rates.get(str(worker["pid"]), 0) for worker in workers)
     if not total and is_live:
         total = now["upstreams"].get("app", 0)
-    waiting = house["queue"]["waiting"]
+    waiting = status["queue"]["waiting"]
     words = ["live" if is_live else one["status"], *([f"{waiting} waiting"] if waiting and is_live else [])]
     rows = [f"      {_arrow(total)} release {one['number']}, {', '.join(words)}"]
     rows += [
@@ -104,7 +104,7 @@ _CLASSES = ("2xx", "3xx", "4xx", "5xx", "clients left", "in maintenance")
 
 
 def _numbers(item: dict[str, Any], width: int) -> list[str]:
-    now, queue = item["now"], item["house"]["queue"]
+    now, queue = item["now"], item["status"]["queue"]
     groups = ", ".join(
         f"{name} {rate(value)}/s" for name, value in zip(_CLASSES, now["classes"][2:], strict=True) if value
     )

@@ -22,7 +22,7 @@ from portico.values import Address
 from portico.watch.lines import visible
 from portico.watch.trace import moments, table, tracker
 from portico.watch.trace.client import Wish
-from portico.watch.trace.evidence import Evidence, House, follow, keep
+from portico.watch.trace.evidence import Evidence, TracedSite, follow, keep
 from portico.watch.trace.moments import Moment
 from portico.watch.trace.table import Bar, Row
 
@@ -73,10 +73,10 @@ def command(url: str, config: str | None, name: str, repeat: int, is_json: bool,
     runtime = runtime_of(None, config, name)
     (status,) = client.ask(runtime, "GET", "/status")
     wish = wished(url, status, words)
-    house = House.of(runtime, status)
-    found = [follow(house, wish) for _ in range(repeat)]
+    site = TracedSite.of(runtime, status)
+    found = [follow(site, wish) for _ in range(repeat)]
     result = [to_json(evidence) for evidence in found]
-    keep(house, found[-1].request_id, result[-1])
+    keep(site, found[-1].request_id, result[-1])
     if is_json:
         output.result(output.as_json(result[0] if repeat == 1 else result))
     else:

@@ -14,7 +14,7 @@ from portico.errors import Problem, UsageError
 from portico.run.control import client
 from portico.values import Address
 from portico.watch.trace.client import Wish
-from portico.watch.trace.evidence import Evidence, House, follow
+from portico.watch.trace.evidence import Evidence, TracedSite, follow
 from portico.watch.trace.variant import Change, running
 
 _ALIAS = re.compile(r"app(\.\d)?\.sock")
@@ -55,10 +55,10 @@ def command(
         what = "several sites share this nginx, and no second one is made of it"
         raise UsageError(Problem("what-if", what, hint))
     wish = wished(url, status, {**words, "connect": "", "max_time": Wish.seconds})
-    house = House.of(runtime, status)
+    site = TracedSite.of(runtime, status)
     nginx = status["processes"]["nginx"]["argv"][0]
-    before, _ = _through(house, nginx, None, wish)
-    after, what = _through(house, nginx, wanted.where(before), wish)
+    before, _ = _through(site, nginx, None, wish)
+    after, what = _through(site, nginx, wanted.where(before), wish)
     found = differences(before, after)
     if is_json:
         result = {"change": what, "before": to_json(before), "after": to_json(after), "differences": found}
@@ -73,8 +73,8 @@ def command(
         )
 
 
-def _through(house: House, nginx: str, change: Change | None, wish: Wish) -> tuple[Evidence, str]:
-    with running(house, nginx, change) as (private, addresses, what):
+def _through(site: TracedSite, nginx: str, change: Change | None, wish: Wish) -> tuple[Evidence, str]:
+    with running(site, nginx, change) as (private, addresses, what):
         return follow(private, _connecting(wish, addresses)), what
 
 

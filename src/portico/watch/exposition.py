@@ -18,19 +18,19 @@ Labels = Mapping[str, str]
 Sample = tuple[Labels, float]
 
 
-def exposition(metrics: Metrics, house: Mapping[str, Any], traced: Mapping[str, int] | None = None) -> str:
-    """All of them; `house` is what `status` tells of the processes, with `connections` and `restarts`.
+def exposition(metrics: Metrics, status: Mapping[str, Any], traced: Mapping[str, int] | None = None) -> str:
+    """All of them; `status` is what `portico status` tells of the processes, with `connections` and `restarts`.
 
     `traced` are the requests whose spans were sent, and the others, when spans are sent at all.
     """
-    families = [*_families(metrics, house)]
+    families = [*_families(metrics, status)]
     if traced is not None:
         what = "Requests of sampled traces, by what became of their spans: sent, thinned (too many), or lost."
         families.append(_counter("traced_requests_total", what, _by("result", traced)))
     return "".join(f"{line}\n" for family in families for line in family)
 
 
-def _families(m: Metrics, house: Mapping[str, Any]) -> Iterator[Iterator[str]]:
+def _families(m: Metrics, status: Mapping[str, Any]) -> Iterator[Iterator[str]]:
     yield _family(
         "requests_total", "counter",
         "Requests by route and class of status; left: the client left before its answer began; "
@@ -63,7 +63,7 @@ def _families(m: Metrics, house: Mapping[str, Any]) -> Iterator[Iterator[str]]:
     yield _counter(
         "log_lines_unreadable_total", "Of them those that could not be read.", [({}, m.unreadable)]
     )
-    yield from _of_house(house)
+    yield from _of_status(status)
 
 
 def _requests(m: Metrics) -> Iterator[Sample]:
@@ -79,13 +79,13 @@ def _requests(m: Metrics) -> Iterator[Sample]:
 _USUAL = frozenset({"2xx", "3xx", "4xx", "5xx", "left", "maintenance"})
 
 
-def _of_house(house: Mapping[str, Any]) -> Iterator[Iterator[str]]:
-    releases = house["releases"]
+def _of_status(status: Mapping[str, Any]) -> Iterator[Iterator[str]]:
+    releases = status["releases"]
     workers = [({"release": str(one["number"])}, worker) for one in releases for worker in one["workers"]]
-    yield _gauge("up_seconds", "For how long Portico has run.", [({}, house["up_seconds"])])
-    yield _gauge("connections", "Client connections that are open.", [({}, house["connections"])])
-    yield _gauge("queue_waiting", "Requests that wait for a worker.", [({}, house["queue"]["waiting"])])
-    yield _gauge("workers_busy", "Requests that workers have in hand.", [({}, house["queue"]["with_app"])])
+    yield _gauge("up_seconds", "For how long Portico has run.", [({}, status["up_seconds"])])
+    yield _gauge("connections", "Client connections that are open.", [({}, status["connections"])])
+    yield _gauge("queue_waiting", "Requests that wait for a worker.", [({}, status["queue"]["waiting"])])
+    yield _gauge("workers_busy", "Requests that workers have in hand.", [({}, status["queue"]["with_app"])])
     yield _gauge(
         "workers", "Workers that run, by release.",
         (({"release": str(one["number"])}, len(one["workers"])) for one in releases),
@@ -105,23 +105,23 @@ def _of_house(house: Mapping[str, Any]) -> Iterator[Iterator[str]]:
     )  # fmt: skip
     yield _gauge(
         "memory_bytes", "Memory of Portico, nginx and the app server, each with all its processes.",
-        [({"part": "portico"}, house["memory"]), ({"part": "nginx"}, house["nginx"]["memory"]),
+        [({"part": "portico"}, status["memory"]), ({"part": "nginx"}, status["nginx"]["memory"]),
          ({"part": "app"}, sum(one["memory"] for one in releases))],
     )  # fmt: skip
     yield _counter(
-        "restarts_total", "Processes that ended and were started again.", _by("process", house["restarts"])
+        "restarts_total", "Processes that ended and were started again.", _by("process", status["restarts"])
     )
     yield _counter(
-        "workers_started_total", "Workers that were seen to start.", [({}, house["workers_started"])]
+        "workers_started_total", "Workers that were seen to start.", [({}, status["workers_started"])]
     )
-    yield _gauge("release_live", "The release that gets the requests.", [({}, house["live"])])
+    yield _gauge("release_live", "The release that gets the requests.", [({}, status["live"])])
     yield _gauge("releases", "Releases that run: two during a reload.", [({}, len(releases))])
-    servers = house.get("servers") or ()
+    servers = status.get("servers") or ()
     yield _gauge(
         "server_in", "1 for a server of the upstream that gets requests, 0 for one that is out.",
         (({"server": one["name"]}, int(one["status"] == "in")) for one in servers),
     )  # fmt: skip
-    certificate = house.get("certificate") or {"names": ()}
+    certificate = status.get("certificate") or {"names": ()}
     yield _gauge(
         "certificate_days", "Days until the certificate of a name expires.",
         (({"name": name}, certificate["days_left"]) for name in certificate["names"]),

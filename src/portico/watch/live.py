@@ -35,7 +35,7 @@ from portico.watch.saved_trace import saved_trace
 if TYPE_CHECKING:
     from portico.watch.spans.sender import Sender
 
-House = Callable[[], Awaitable[dict[str, Any]]]
+AskStatus = Callable[[], Awaitable[dict[str, Any]]]
 Item = dict[str, Any]
 _T = TypeVar("_T")
 
@@ -46,7 +46,7 @@ LINES_A_SECOND = 2000
 _MOST_BYTES_A_SECOND, _ENOUGH_BYTES_A_SECOND = 8 << 20, 2 << 20
 """Of more than the first, some 20 000 lines, one piece of many is looked at, as many as make the second: to split all
 the lines would take a good part of what nginx needs for a file."""
-_HOUSE_SECONDS, _SELDOM_SECONDS = 2.0, 30.0
+_STATUS_SECONDS, _SELDOM_SECONDS = 2.0, 30.0
 """How old what is known of the processes may be while somebody looks, and when nobody does."""
 _MOST_MARKS = 100
 _FAREWELL_SECONDS = 2.0
@@ -69,7 +69,7 @@ class Live:
         self._requests, self._errors = Requests(), Errors()
         self._marks: deque[Item] = deque(maxlen=_MOST_MARKS)
         self._new_marks: list[Item] = []
-        self._house: House | None = None
+        self._ask_status: AskStatus | None = None
         self._sender: Sender | None = None
         self._traced: Tracing | None = None
         self._known: Item = {}
@@ -141,10 +141,10 @@ class Live:
     # What is looked at ----------------------------------------------------------------------------------
 
     async def watch(
-        self, house: House, in_force: Callable[[], Plan], tell: Callable[[Problem], None]
+        self, ask_status: AskStatus, in_force: Callable[[], Plan], tell: Callable[[Problem], None]
     ) -> Rounds:
         """Look until cancelled; meanwhile the endpoints are served that nginx passes on."""
-        self._house, self._in_force, self._tell = house, in_force, tell
+        self._ask_status, self._in_force, self._tell = ask_status, in_force, tell
         self._make_secrets()
         endpoints = list[tuple[asyncio.Server, str]]()
         try:
@@ -242,7 +242,7 @@ class Live:
 
     async def _close_second(self) -> None:
         age = time.monotonic() - self._known_at
-        if age >= (_HOUSE_SECONDS if self._followers else _SELDOM_SECONDS):
+        if age >= (_STATUS_SECONDS if self._followers else _SELDOM_SECONDS):
             await self._ask()
         # Nothing is waited for from here on: who came meanwhile would be told of a request twice.
         if (waiting := self._words.waiting()) > MOST:
@@ -292,7 +292,7 @@ class Live:
             "time": round(time.time(), 2),
             "second": history[-1] if history else None,
             "now": self._moments.now(),
-            "house": self._known,
+            "status": self._known,
             "routes": self._moments.routes(),
             "requests": requests,
             "errors": errors,
@@ -309,13 +309,13 @@ class Live:
 
     async def _asked(self) -> Item:
         """What is known of the processes, not older than a moment."""
-        if time.monotonic() - self._known_at >= _HOUSE_SECONDS:
+        if time.monotonic() - self._known_at >= _STATUS_SECONDS:
             await self._ask()
         return self._known
 
     async def _ask(self) -> None:
-        assert self._house is not None
-        told = await self._house()
+        assert self._ask_status is not None
+        told = await self._ask_status()
         self._known_at = time.monotonic()
         pids = {worker["pid"] for one in told["releases"] for worker in one["workers"]}
         if self._pids is not None:

@@ -117,9 +117,9 @@ class Commands:
         changed = await in_background(lambda: self.workers.changed_on_disk(live))
         told: dict[str, Any] = {"requests": await self.served.tell(), "changed_on_disk": list(changed)}
         told["forwarded"] = await self.forwarded.look()
-        yield await self.house() | told
+        yield await self.site_status() | told
 
-    async def house(self) -> dict[str, Any]:
+    async def site_status(self) -> dict[str, Any]:
         """Everything about the processes; what the kernel is asked for is asked in another thread."""
         running, state = self._running, self._driver.state
         told = status.status(state, running.in_force, running.pids(), self._driver.time())

@@ -238,7 +238,9 @@ async def _serve(
     known = commands.answers() | _answers(driver, tell, effects, broadcast, upstreams, commands)
     if observer is not None:
         known |= {what: control.Answer(*answer) for what, answer in observer.answers().items()}
-        looks = partial(observer.watch, commands.house, lambda: effects.in_force, _troubles(broadcast.say))
+        looks = partial(
+            observer.watch, commands.site_status, lambda: effects.in_force, _troubles(broadcast.say)
+        )
         beside = (*beside, Watcher("the requests", looks))
     told = host.join(driver, processes, broadcast, known) if host else known
     endpoints = [await control.listen(control.path(plan.runtime), told)]

@@ -9,7 +9,7 @@ from portico.errors import Problem
 from portico.plan.model import Plan
 from portico.ticks import Rounds
 
-House = Callable[[], Awaitable[dict[str, Any]]]
+AskStatus = Callable[[], Awaitable[dict[str, Any]]]
 """Asks how the processes are: what `portico status` tells."""
 Give = Callable[[Mapping[str, str]], AsyncGenerator[object, None]]
 
@@ -21,5 +21,7 @@ class Observer(Protocol):
     def answers(self) -> Mapping[str, tuple[Give, tuple[str, ...]]]:
         """What answers to which method and path, and the parameters that it knows."""
 
-    def watch(self, house: House, in_force: Callable[[], Plan], tell: Callable[[Problem], None]) -> Rounds:
+    def watch(
+        self, ask_status: AskStatus, in_force: Callable[[], Plan], tell: Callable[[Problem], None]
+    ) -> Rounds:
         """Look until cancelled; `in_force` is the plan that the site runs by, `tell` takes what people should hear."""

@@ -10,8 +10,8 @@ let shape = "";
 let parts = new Map();
 
 /** Draw anew when what runs has changed, else only write the numbers. */
-export function show(container, house, now) {
-  const nodes = describe(house, now);
+export function show(container, status, now) {
+  const nodes = describe(status, now);
   const narrow = container.clientWidth < 640;
   const key = JSON.stringify([narrow, nodes.map((node) => [node.id, node.from])]);
   if (key !== shape) {
@@ -22,17 +22,17 @@ export function show(container, house, now) {
   container.firstChild.setAttribute("aria-label", summary(nodes));
 }
 
-function describe(house, now) {
-  const connections = `${house.connections} connection${house.connections === 1 ? "" : "s"}`;
+function describe(status, now) {
+  const connections = `${status.connections} connection${status.connections === 1 ? "" : "s"}`;
   const nodes = [{ id: "clients", level: 0, title: "clients", note: connections, state: "" }];
-  const nginx = house.nginx;
+  const nginx = status.nginx;
   const own = now.nginx > 0 ? `${rate(now.nginx)}/s itself, ` : "";
   nodes.push({
     id: "nginx", level: 1, from: "clients", rate: now.rate, title: `nginx ${nginx.status === "well" ? "" : nginx.status}`,
     note: `${own}${bytes(nginx.memory)}`, state: nginx.status === "well" ? "good" : "bad",
   });
-  for (const release of house.releases) nodes.push(...ofRelease(release, house, now));
-  for (const server of house.servers ?? []) {
+  for (const release of status.releases) nodes.push(...ofRelease(release, status, now));
+  for (const server of status.servers ?? []) {
     if (server.name === "app") continue;
     nodes.push({
       id: `server ${server.name}`, level: 2, from: "nginx", rate: now.upstreams[server.name] ?? 0, title: server.name,
@@ -42,16 +42,16 @@ function describe(house, now) {
   return nodes;
 }
 
-function ofRelease(release, house, now) {
+function ofRelease(release, status, now) {
   const workers = release.workers.map((one) => ({ ...one, rate: now.workers[one.pid] ?? 0 }));
-  const isLive = release.number === house.live;
+  const isLive = release.number === status.live;
   let total = workers.reduce((sum, one) => sum + one.rate, 0);
   if (total === 0 && isLive) total = now.upstreams.app ?? 0; // a server that says nothing about its workers
-  const words = isLive ? "live" : house.canary?.number === release.number
-    ? `canary, ${Math.round(house.canary.share * 100)} %` : release.status;
+  const words = isLive ? "live" : status.canary?.number === release.number
+    ? `canary, ${Math.round(status.canary.share * 100)} %` : release.status;
   const id = `release ${release.number}`;
   const state = isLive && release.status === "well" ? "good" : ["well", "standby"].includes(release.status) ? "" : "warn";
-  const queue = isLive && house.queue.waiting ? `, ${house.queue.waiting} waiting` : "";
+  const queue = isLive && status.queue.waiting ? `, ${status.queue.waiting} waiting` : "";
   const nodes = [{ id, level: 2, from: "nginx", rate: total, title: id, note: `${words}${queue}`, state }];
   for (const one of workers.slice(0, MOST_WORKERS)) {
     nodes.push({

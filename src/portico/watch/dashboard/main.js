@@ -37,18 +37,18 @@ function hear(item) {
 let waiting = [];
 
 function show(item) {
-  const house = item.house;
-  document.title = `${house.name}: ${Math.round(item.now.rate)} requests/s`;
-  $("name").textContent = house.name;
-  $("app").textContent = [house.app, ...house.urls, ...Object.entries(house.versions).map((pair) => pair.join(" "))].join("  ");
-  const closed = house.maintenance ? ", closed for maintenance" : house.pause ? ", paused" : "";
-  state(`${house.phase}${closed}, for ${lasting(house.up_seconds)}`, Boolean(closed));
+  const status = item.status;
+  document.title = `${status.name}: ${Math.round(item.now.rate)} requests/s`;
+  $("name").textContent = status.name;
+  $("app").textContent = [status.app, ...status.urls, ...Object.entries(status.versions).map((pair) => pair.join(" "))].join("  ");
+  const closed = status.maintenance ? ", closed for maintenance" : status.pause ? ", paused" : "";
+  state(`${status.phase}${closed}, for ${lasting(status.up_seconds)}`, Boolean(closed));
   $("sampling").hidden = !item.now.estimated;
   $("unread").hidden = !item.unread;
   $("unread").textContent = item.unread;
-  tables.now(item.now, house);
-  tables.slow(house.slow ?? []);
-  flow.show($("flow"), house, item.now);
+  tables.now(item.now, status);
+  tables.slow(status.slow ?? []);
+  flow.show($("flow"), status, item.now);
   charts.show(history, marks);
   keep($("marks"), marks.slice(-8).reverse(), MARKS);
   tables.routes(item.routes);

@@ -199,7 +199,7 @@ const NOW = {
   },
 };
 
-export function now(numbers, house) {
+export function now(numbers, site) {
   const failed = numbers.classes[5], asked = numbers.asked;
   const rows = [
     ["requests/s", rate(numbers.rate)],
@@ -210,7 +210,7 @@ export function now(numbers, house) {
     ["refused/s", rate(numbers.classes[4])],
     ["left/s", rate(numbers.classes[6]), false, "clients that left before their answer began"],
     ["from the cache", asked ? `${Math.round((numbers.hits / asked) * 100)} %` : "–", false, "of the routes whose answers nginx keeps"],
-    ["waiting", house.queue.waiting, house.queue.waiting > 0],
+    ["waiting", site.queue.waiting, site.queue.waiting > 0],
     ["queue p95", milliseconds(numbers.queue_p95)],
     ["sent/s", bytes(numbers.out)],
   ];

@@ -41,7 +41,7 @@ _UNREADABLE = (400, 414, 431)
 
 
 @dataclass(frozen=True)
-class House:
+class TracedSite:
     """The site whose request it is: where its files and logs are."""
 
     runtime: Path
@@ -56,7 +56,7 @@ class House:
     """Names whose values are not shown, beside those that never are."""
 
     @classmethod
-    def of(cls, runtime: str, status: dict[str, Any]) -> House:
+    def of(cls, runtime: str, status: dict[str, Any]) -> TracedSite:
         """That of a running site which told its status."""
         return cls(
             Path(runtime),
@@ -122,32 +122,32 @@ class Evidence:
         return next((found for node in chain if node and (found := node.first(name))), None)
 
 
-def follow(house: House, wish: Wish) -> Evidence:
+def follow(site: TracedSite, wish: Wish) -> Evidence:
     """Send the request and collect what everybody knows about it. Raises PorticoError."""
-    root = read(house.conf)
-    logs = [Follower(house.access_log), Follower(house.error_log), Follower(house.app_log, is_untrusted=True)]
-    with _invitation(house) as (token, directory):
+    root = read(site.conf)
+    logs = [Follower(site.access_log), Follower(site.error_log), Follower(site.app_log, is_untrusted=True)]
+    with _invitation(site) as (token, directory):
         sent = send(wish, token)
         found, why = _verdict(root, sent, wish)
-        is_closed = (house.runtime / "maintenance" / "on").exists()
-        made = Evidence(sent, root, found, why, is_closed=is_closed, mask=Tracer(None, house.masked))
+        is_closed = (site.runtime / "maintenance" / "on").exists()
+        made = Evidence(sent, root, found, why, is_closed=is_closed, mask=Tracer(None, site.masked))
         if sent.status or sent.moments.get("sent"):
             _collect(made, logs, directory)
     return made
 
 
 @contextmanager
-def _invitation(house: House) -> Iterator[tuple[str, Path]]:
+def _invitation(site: TracedSite) -> Iterator[tuple[str, Path]]:
     """A directory whose name the request carries; whoever can make it may see what a worker knows.
 
     A worker of another user passes through the parent, where it can make and move nothing, to the one that is its own.
     """
-    token, parent = secrets.token_hex(16), Path(trace(str(house.runtime)))
+    token, parent = secrets.token_hex(16), Path(trace(str(site.runtime)))
     try:
-        worker = pwd.getpwnam(house.user).pw_uid if house.user else -1
-        with untrusted.folder(house.runtime) as runtime:
+        worker = pwd.getpwnam(site.user).pw_uid if site.user else -1
+        with untrusted.folder(site.runtime) as runtime:
             owner = os.fstat(runtime).st_uid
-            mode, whose = 0o711 if house.user else 0o700, owner if worker < 0 else worker
+            mode, whose = 0o711 if site.user else 0o700, owner if worker < 0 else worker
             with _made(runtime, parent.name, mode, owner) as own, _made(own, token, 0o700, whose):
                 pass
     except (OSError, LookupError) as error:
@@ -229,16 +229,16 @@ def _records(directory: Path, made: Evidence) -> list[dict[str, Any]]:
         time.sleep(_LOOK_SECONDS)
 
 
-def keep(house: House, request_id: str, told: dict[str, Any]) -> None:
+def keep(site: TracedSite, request_id: str, told: dict[str, Any]) -> None:
     """Store a trace for who looks at it later; the oldest go. Only beside the logs of whose the site is."""
     name = request_id if _ID.fullmatch(request_id) else secrets.token_hex(16)
     try:
-        with untrusted.folder(house.access_log.parent) as state:
-            owner = house.runtime.lstat().st_uid
+        with untrusted.folder(site.access_log.parent) as state:
+            owner = site.runtime.lstat().st_uid
             if os.fstat(state).st_uid == owner:
                 with _made(state, _TRACES, 0o700, owner) as own:
                     _write(own, f"{name}.json", json.dumps(told, default=str).encode(), owner)
-                    _remove_old(own, house.access_log.parent / _TRACES)
+                    _remove_old(own, site.access_log.parent / _TRACES)
     except OSError:
         pass  # it was shown all the same
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from portico.errors import PorticoError, Problem, UsageError
 from portico.explain.words import TABLES
-from portico.watch.trace.evidence import Evidence, House
+from portico.watch.trace.evidence import Evidence, TracedSite
 
 _START_SECONDS = 30.0
 _LISTEN = re.compile(r"(\s*listen )(\S+?)((?: [^;]*)?;)")
@@ -91,14 +91,16 @@ class Change:
 
 
 @contextmanager
-def running(house: House, nginx: str, change: Change | None) -> Iterator[tuple[House, dict[str, str], str]]:
+def running(
+    site: TracedSite, nginx: str, change: Change | None
+) -> Iterator[tuple[TracedSite, dict[str, str], str]]:
     """A second nginx; where it lives, which address became which, and what was changed. Raises PorticoError."""
     directory = Path(tempfile.mkdtemp(prefix="portico-"))
     directory.chmod(0o755)  # nginx's workers may be another user
     try:
         conf = directory / "conf"
         conf.mkdir(0o700)  # keys are among the files: nobody else looks in before each has its own mode
-        shutil.copytree(house.conf.parent.resolve(), conf, dirs_exist_ok=True)
+        shutil.copytree(site.conf.parent.resolve(), conf, dirs_exist_ok=True)
         lines, what = (conf / "nginx.conf").read_text().splitlines(), ""
         if change:
             lines, what = change.applied(lines)
@@ -118,7 +120,7 @@ def running(house: House, nginx: str, change: Change | None) -> Iterator[tuple[H
         try:
             _await(process, list(addresses.values()))
             private = replace(
-                house,
+                site,
                 conf=conf / "nginx.conf",
                 access_log=directory / "access.log",
                 error_log=directory / "error.log",
