@@ -116,8 +116,8 @@ class Live:
         yield {"trace": await self.trace(asked.get("id", ""))}
 
     async def trace(self, request_id: str) -> Item | None:
-        """What `portico trace` kept of a request, with the reasons of the lines that it names."""
-        return await asyncio.to_thread(kept, self._in_force(), request_id)
+        """What `portico trace` saved of a request, with the reasons of the lines that it names."""
+        return await asyncio.to_thread(saved_trace, self._in_force(), request_id)
 
     async def exposition(self) -> str:
         """The metrics as Prometheus reads them, up to now."""
