@@ -208,7 +208,7 @@ STILL_DECIDES = {
     "own": 12,
     "pages": 10,
     "routes": 14,
-    "server": 24,
+    "server": 4,
     "spa": 16,
     "statics": 1,
     "tls": 30,

@@ -43,7 +43,6 @@ from portico.plan.web.sizes import connections, old_workers
 from portico.plan.web.statics import served
 from portico.site.model import Site
 from portico.site.rules_https import host_of
-from portico.values import Address
 
 
 def plan(site: Site, place: Place) -> Plan:
@@ -59,7 +58,7 @@ def plan(site: Site, place: Place) -> Plan:
     return Plan(
         name=site.name,
         app=site.facts.app,
-        urls=_urls(site),
+        urls=web.hosts.urls,
         listen=web.listeners.tcp,
         server=server,
         gateway=_nginx(place),
@@ -111,7 +110,7 @@ def _nginx_files(web: Web) -> tuple[File, ...]:
     wanted = replace(
         bindings.bindings_of(site.name, site.origin or site.directory, tree),
         request_seconds=float(site.longest_timeout),
-        urls=_urls(site),
+        urls=web.hosts.urls,
         runtime=place.runtime,
         own=tuple((number, line.cause) for number, line in enumerate(file.lines, 1) if line.is_users),
     )
@@ -210,28 +209,10 @@ def _uploads(web: Web) -> list[Directory]:
     return [Directory(Paths.of(place).uploads, 0o700, owner=place.app_user, is_secret=True)]
 
 
-def _urls(site: Site) -> tuple[str, ...]:
-    scheme, usual = ("https", 443) if site.has_https else ("http", 80)
-    at = site.public
-    port = "" if at.port == usual else f":{at.port}"
-    if site.options.domains:
-        return tuple(f"{scheme}://{host_of(domain)}{port}{site.prefix}/" for domain in _shown(site))
-    host = str(Address(at.near.host, 1))[:-2]
-    if site.https_mode == "local":
-        host = "localhost"  # which the certificate names, too, and people remember
-    return (f"{scheme}://{host}{port}{site.prefix}/",)
-
-
-def _shown(site: Site) -> list[str]:
-    """The domains a visitor ends up at, the canonical one first."""
-    first = site.options.canonical
-    return [first] if first else site.options.domains
-
-
 def _health(web: Web) -> Health:
     site = web.site
     first = site.options.canonical or next(iter(site.options.domains), "")
-    host = host_of(first.removeprefix("*.")) or _urls(site)[0].split("/")[2]
+    host = host_of(first.removeprefix("*.")) or web.hosts.urls[0].split("/")[2]
     return Health(
         path=site.options.health,
         host=host,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from portico.place.model import Place
 from portico.plan.web.ability import Ability
+from portico.plan.web.hosts import hosts
 from portico.plan.web.limits import limits
 from portico.plan.web.listeners import listeners
 from portico.plan.web.model import Web
@@ -20,6 +21,7 @@ def web(site: Site, place: Place, abilities: frozenset[Ability]) -> Web:
         abilities=abilities,
         prefix=site.prefix,
         listeners=listeners(site, place, abilities),
+        hosts=hosts(site, place),
         limits=limits(site, place),
         statics=statics(site, place),
         trust=trust(site),

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from portico.place.model import Place
 from portico.plan.web.ability import Ability
+from portico.plan.web.hosts import Hosts
 from portico.plan.web.limits import Limits
 from portico.plan.web.listeners import Listeners
 from portico.plan.web.statics import Statics
@@ -27,6 +28,7 @@ class Web:
     prefix: str
     """The URL prefix that the whole site lives under: "/shop", or nothing."""
     listeners: Listeners
+    hosts: Hosts
     limits: Limits
     statics: Statics
     trust: Trust

@@ -21,7 +21,6 @@ from portico.plan.gateway.nginx.routes import told_by_routes, way
 from portico.plan.gateway.nginx.spa import spa_error
 from portico.plan.gateway.nginx.trust import refuse_strangers, scheme
 from portico.plan.web.model import Web
-from portico.site.rules_https import has_addresses, host_of
 from portico.values import Address
 
 _NAMED = "the hosts this site answers to"
@@ -34,27 +33,23 @@ def servers(web: Web) -> list[Directive]:
 
     Where several sites share an nginx, its gateway refuses for them all.
     """
-    is_default, refuses = (
-        not web.site.options.domains,
-        bool(web.site.options.domains) and not web.place.gateway,
-    )
+    is_default, refuses = not web.hosts.declared, web.hosts.refuses_others
     made = [_catch_all(web)] if refuses else []
-    if web.site.has_https:
+    if web.listeners.tls:
         made.append(_plain(web, is_default=is_default))
         made += [_no_names(web)] if refuses else []
     return [*made, *_others(web), _site(web, is_default=is_default)]
 
 
 def _site(web: Web, *, is_default: bool) -> Directive:
-    names = [*map(host_of, _served(web))] or ["localhost"]
     return block(
-        "server", why="the site", cause=web.site.cause("domains"),
+        "server", why="the site", cause=web.hosts.cause,
         of=_settled(web, [
             *_entrance(web, is_default=is_default),
             directive(
-                "server_name", *names,
-                why=_NAMED if web.site.options.domains else _UNNAMED,
-                cause=web.site.cause("domains"),
+                "server_name", *(web.hosts.shown or ["localhost"]),
+                why=_NAMED if web.hosts.declared else _UNNAMED,
+                cause=web.hosts.cause,
             ),
             *_content(web),
         ]),
@@ -90,46 +85,33 @@ def _content(web: Web) -> list[Directive]:
 
 def _entrance(web: Web, *, is_default: bool) -> list[Directive]:
     """Where the site itself is reached: by HTTPS when it has it."""
-    if not web.site.has_https:
+    if not web.listeners.tls:
         return _listen(web, is_default=is_default)
     return [*_listen_tls(web, is_default=is_default), *tls.certified(web)]
 
 
-def _served(web: Web) -> list[str]:
-    """The domains that show the site; with a canonical one, not those that are redirected to it."""
-    return [domain for domain in web.site.options.domains if domain not in _redirected(web)]
-
-
-def _redirected(web: Web) -> list[str]:
-    canonical = web.site.options.canonical
-    others = [
-        domain for domain in web.site.options.domains if domain != canonical and not domain.startswith("*")
-    ]
-    return others if canonical else []
-
-
 def _others(web: Web) -> list[Directive]:
     """The domains that lead to the canonical one."""
-    names, cause = _redirected(web), web.site.cause("canonical")
+    names, cause = web.hosts.redirected, web.hosts.canonical_cause
     if not names:
         return []
     port = same_port(web.place)
-    to = "https" if web.site.has_https else scheme(web)
+    to = "https" if web.listeners.tls else scheme(web)
     return [
         block(
             "server", why="names that lead to the one the site goes by", cause=cause,
             of=[
                 *_entrance(web, is_default=False),
-                directive("server_name", *map(host_of, names), why="every declared name but that one", cause=cause),
+                directive("server_name", *names, why="every declared name but that one", cause=cause),
                 *refuse_strangers(web),
-        *refuse_odd_hosts(web),
+                *refuse_odd_hosts(web),
                 *common_headers(web),
-                *([] if web.site.has_https else health_locations(web)),
+                *([] if web.listeners.tls else health_locations(web)),
                 block(
                     "location", "/", why="one address for one page", cause=cause,
                     of=[
                         directive(
-                            "return", 308, f"{to}://{host_of(web.site.options.canonical)}{port}$request_uri",
+                            "return", 308, f"{to}://{web.hosts.canonical}{port}$request_uri",
                             why="308 keeps a POST a POST", cause=cause,
                         )
                     ],
@@ -144,13 +126,13 @@ def _plain(web: Web, *, is_default: bool) -> Directive:
 
     A declared proxy that ended the TLS itself is not sent round in circles: it gets the site.
     """
-    names = [*map(host_of, web.site.options.domains)] or ["localhost"]
+    names = web.hosts.declared or ["localhost"]
     if web.site.proxies:
         content = [tls.insecure(web), *tls.challenge(web), *_content(web)]
     else:
         content = [
             *refuse_strangers(web),
-        *refuse_odd_hosts(web),
+            *refuse_odd_hosts(web),
             *tls.challenge(web),
             *health_locations(web),
             block(
@@ -161,7 +143,7 @@ def _plain(web: Web, *, is_default: bool) -> Directive:
         "server", why="plain HTTP, which leads to HTTPS", cause=web.site.cause("https.mode"),
         of=_settled(web, [
             *_listen(web, is_default=is_default),
-            directive("server_name", *names, why="the same names", cause=web.site.cause("domains")),
+            directive("server_name", *names, why="the same names", cause=web.hosts.cause),
             *content,
         ]),
     )  # fmt: skip
@@ -169,8 +151,8 @@ def _plain(web: Web, *, is_default: bool) -> Directive:
 
 def _no_names(web: Web) -> Directive:
     """Clients name no server in the handshake when they ask for an IP address (RFC 6066, section 3)."""
-    cause = web.site.cause("domains")
-    if has_addresses(web.site.options.domains):
+    cause = web.hosts.cause
+    if web.hosts.has_addresses:
         why = (
             "clients that ask for an IP address give no name in the handshake: they are shown the certificate"
         )
@@ -202,7 +184,7 @@ def _listen_tls(web: Web, *, is_default: bool) -> list[Directive]:
 
 
 def _catch_all(web: Web) -> Directive:
-    cause = web.site.cause("domains")
+    cause = web.hosts.cause
     return block(
         "server", why="every Host that was not declared: scanners, and mails that would point elsewhere", cause=cause,
         of=[

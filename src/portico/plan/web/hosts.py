@@ -1,0 +1,62 @@
+"""The names of the site: which Host shows it, which leads elsewhere, and what becomes of any other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from portico.place.model import Place
+from portico.site.model import Site
+from portico.site.rules_https import has_addresses, host_of
+from portico.values import Address
+
+
+@dataclass(frozen=True)
+class Hosts:
+    """Names as a Host header has them: an IPv6 address in brackets, `*.` for every name below one."""
+
+    declared: tuple[str, ...]
+    """Every name of the site; with none, any Host shows it."""
+    shown: tuple[str, ...]
+    """Those that show the site."""
+    redirected: tuple[str, ...]
+    """Those that lead to the canonical one."""
+    canonical: str
+    """The one name that the site goes by; empty for all alike."""
+    refuses_others: bool
+    """Requests for any other Host are closed without an answer. Beside other sites the gateway does it for them all."""
+    has_addresses: bool
+    """Some are IP addresses: clients that ask for one name no server in the TLS handshake (RFC 6066, section 3)."""
+    urls: tuple[str, ...]
+    """Where a visitor comes to see the site, the canonical one first."""
+    cause: str
+    canonical_cause: str
+
+
+def hosts(site: Site, place: Place) -> Hosts:
+    """The names of the site, and what each means."""
+    domains, canonical = site.options.domains, site.options.canonical
+    redirected = {name for name in domains if canonical and name != canonical and not name.startswith("*")}
+    return Hosts(
+        declared=tuple(map(host_of, domains)),
+        shown=tuple(host_of(name) for name in domains if name not in redirected),
+        redirected=tuple(host_of(name) for name in domains if name in redirected),
+        canonical=host_of(canonical),
+        refuses_others=bool(domains) and not place.gateway,
+        has_addresses=has_addresses(domains),
+        urls=_urls(site),
+        cause=site.cause("domains"),
+        canonical_cause=site.cause("canonical"),
+    )
+
+
+def _urls(site: Site) -> tuple[str, ...]:
+    scheme, usual = ("https", 443) if site.has_https else ("http", 80)
+    at, canonical = site.public, site.options.canonical
+    port = "" if at.port == usual else f":{at.port}"
+    if site.options.domains:
+        names = [canonical] if canonical else site.options.domains
+        return tuple(f"{scheme}://{host_of(name)}{port}{site.prefix}/" for name in names)
+    host = str(Address(at.near.host, 1))[:-2]
+    if site.https_mode == "local":
+        host = "localhost"  # which the certificate names, too, and people remember
+    return (f"{scheme}://{host}{port}{site.prefix}/",)
