@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from portico.check.model import Finding, warning
 from portico.link.watch import allowed_memory
 from portico.place.model import Place
+from portico.plan.appserver.kind import Feature
 from portico.plan.appserver.workers import capacity
 from portico.plan.model import Plan
 from portico.site.model import Site
@@ -28,6 +29,6 @@ def memory_findings(site: Site, place: Place, planned: Plan, fresh: int) -> Iter
 
 
 def _outcome(planned: Plan, instead: int) -> str:
-    if planned.server.name == "uwsgi":
-        return "uWSGI replaces each worker after a request or two"
+    if Feature.IN_TURN not in planned.app_server.features:
+        return f"{planned.app_server.title} replaces each worker after a request or two"
     return f"workers are replaced at {short_size(instead)} instead"

@@ -80,10 +80,8 @@ def _watched_at(plan: Plan) -> list[tuple[str, str]]:
 
 def _answers(plan: Plan) -> str:
     """Who answers: the app server, servers elsewhere, or both."""
-    versions = plan.versions
-    server = (
-        f"uWSGI {versions['uwsgi']}" if "uwsgi" in versions else f"Gunicorn {versions.get('gunicorn', '')}"
-    )
+    kind = plan.app_server
+    server = f"{kind.title} {plan.versions.get(kind.name, '')}"
     app = f"{server}, {counted(plan.workers, 'worker')} x {counted(plan.threads, 'thread')}"
     if plan.upstream is None:
         return app

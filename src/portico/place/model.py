@@ -186,5 +186,10 @@ class Place:
         return f"if its packages are meant, install Portico there and start it with {python} -m portico run"
 
     @property
+    def servers(self) -> Mapping[str, str]:
+        """The versions of the app servers, by the program's name; empty for one that is not installed."""
+        return {"gunicorn": self.gunicorn, "uwsgi": self.uwsgi}
+
+    @property
     def is_root(self) -> bool:
         return self.user == "root"

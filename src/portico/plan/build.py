@@ -9,9 +9,9 @@ from msgspec.structs import replace
 from portico.errors import Problem, UsageError
 from portico.place.model import Place
 from portico.plan import bindings, tracing
-from portico.plan.appserver.gunicorn import gunicorn_conf, gunicorn_process
-from portico.plan.appserver.uwsgi import uwsgi_ini, uwsgi_process
-from portico.plan.appserver.workers import Capacity, capacity
+from portico.plan.appserver.build import server_process
+from portico.plan.appserver.kind import Feature, app_server
+from portico.plan.appserver.workers import capacity
 from portico.plan.bodies import body_directories
 from portico.plan.decide import decided
 from portico.plan.gateway.nginx.cache import caches
@@ -54,7 +54,8 @@ def plan(site: Site, place: Place) -> Plan:
     web = decided(site, place)
     _refuse_impossible(web)
     paths, size = Paths.of(place), capacity(site, place)
-    (server, *server_conf), shared = _server(site, place, size), planned(web)
+    (server, server_files), shared = server_process(site, place, size), planned(web)
+    features = app_server(site).features
     return Plan(
         name=site.name,
         app=site.facts.app,
@@ -62,7 +63,7 @@ def plan(site: Site, place: Place) -> Plan:
         listen=web.listeners.tcp,
         server=server,
         gateway=_nginx(place),
-        files=(*_nginx_files(web), *_servers(shared), *server_conf, *error_page_files(web)),
+        files=(*_nginx_files(web), *_servers(shared), *server_files, *error_page_files(web)),
         directories=(*_directories(web), *tls_directories(site, place)),
         runtime=place.runtime,
         state=place.state,
@@ -71,7 +72,7 @@ def plan(site: Site, place: Place) -> Plan:
         backlog=web.listeners.backlog,
         booting=paths.booting,
         access_log=paths.access_log,
-        app_log=paths.app_log if site.has_app and site.options.workers.server != "uwsgi" else "",
+        app_log=paths.app_log if Feature.APP_OUTPUT in features else "",
         error_log=paths.error_log,
         nginx=place.nginx.path,
         workers=size.workers,
@@ -119,14 +120,6 @@ def _nginx_files(web: Web) -> tuple[File, ...]:
 
 def _servers(shared: Upstream | None) -> tuple[File, ...]:
     return (shared.file(),) if shared else ()
-
-
-def _server(site: Site, place: Place, size: Capacity) -> tuple[Process] | tuple[Process, File]:
-    if not site.has_app:
-        return (Process("app", (), place.runtime, why="no app runs here: every server is elsewhere"),)
-    if site.options.workers.server == "uwsgi":
-        return uwsgi_process(site, place), uwsgi_ini(site, place, size)
-    return gunicorn_process(site, place, size), gunicorn_conf(site, place, size)
 
 
 def _refuse_impossible(web: Web) -> None:
@@ -196,7 +189,7 @@ def _cache(web: Web) -> list[Directory]:
 
 def _of_workers(site: Site, place: Place) -> list[Directory]:
     """Where the workers write of themselves; the app's own user can do it nowhere else."""
-    if not site.has_app or site.options.workers.server == "uwsgi":
+    if Feature.REPORT not in app_server(site).features:
         return []
     wanted = (slow(place.runtime), workers(place.runtime), *([Paths.of(place).app] if place.app_user else []))
     return [Directory(path, 0o700, owner=place.app_user, is_secret=True) for path in wanted]
@@ -220,7 +213,7 @@ def _health(web: Web) -> Health:
         script_name=site.prefix,
         start_seconds=site.options.start_timeout,
         gateway_path=HEALTH if Ability.HEALTH in web.abilities else site.prefix + site.options.health,
-        is_http=site.is_asgi,
+        is_http=app_server(site).protocol == "http",
     )
 
 
@@ -233,8 +226,8 @@ def _versions(site: Site, place: Place) -> dict[str, str]:
     versions = {"nginx": f"{place.nginx.number} ({place.nginx.origin})"}
     if not site.has_app:
         return versions
-    is_uwsgi = site.options.workers.server == "uwsgi"
-    versions |= {"uwsgi": place.uwsgi} if is_uwsgi else {"gunicorn": place.gunicorn}
+    name = app_server(site).name
+    versions |= {name: place.servers[name]}
     return versions | ({site.facts.kind: site.facts.version} if site.facts.version else {})
 
 

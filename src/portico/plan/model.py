@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from msgspec import Struct
 
+from portico.plan.appserver.kind import AppServer, process_kind
 from portico.reading import OURS, Reader
 from portico.values import Address
 
@@ -386,6 +387,11 @@ class Plan:
     def has_app(self) -> bool:
         """Whether an app is run here; without one, `server` has no argv."""
         return bool(self.server.argv)
+
+    @property
+    def app_server(self) -> AppServer:
+        """What kind of program `server` is, and what it can do."""
+        return process_kind(self.server.name, "http" if self.health.is_http else "uwsgi")
 
     @property
     def upstream_sockets(self) -> tuple[str, ...]:

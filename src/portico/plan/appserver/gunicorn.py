@@ -6,6 +6,7 @@ import json
 
 from portico.place.model import Place
 from portico.plan import decisions, downloads, tracing
+from portico.plan.appserver.kind import Feature, app_server
 from portico.plan.appserver.settings import Setting, as_python
 from portico.plan.appserver.workers import Capacity, jitter
 from portico.plan.decide import decided
@@ -15,8 +16,6 @@ from portico.plan.paths import Paths, control, leaving, pause, purge, slow, trac
 from portico.plan.web.sizes import lasting
 from portico.site.model import Site
 
-WORKER = "portico.link.worker.Worker"
-ASGI_WORKER = "portico.link.asgi.Worker"
 SOCKET_FD = 3
 """The descriptor under which the server finds the socket that Portico bound for it."""
 FRAMEWORK = {"FLASK_RUN_FROM_CLI": "true"}
@@ -52,7 +51,7 @@ def gunicorn_process(site: Site, place: Place, capacity: Capacity) -> Process:
             "PORTICO_BELIEVED": ",".join(
                 sorted({*site.believed, *map(str.lower, site.options.client_headers)})
             ),
-            **({} if site.is_asgi else {"PORTICO_PAUSE": pause(place.runtime)}),
+            **_pause(site, place),
             **own_variables(place),
             **_downloads(site, place),
             **tracing.told_to_worker(site),
@@ -69,6 +68,11 @@ def own_variables(place: Place) -> dict[str, str]:
     """
     listens = purge if place.app_user else control
     return {**FRAMEWORK, "PYTHONUNBUFFERED": "1", "PORTICO_CONTROL": listens(place.runtime), **place.app_env}
+
+
+def _pause(site: Site, place: Place) -> dict[str, str]:
+    """Where a worker looks whether it is to wait."""
+    return {"PORTICO_PAUSE": pause(place.runtime)} if Feature.PAUSE in app_server(site).features else {}
 
 
 def _downloads(site: Site, place: Place) -> dict[str, str]:
@@ -126,11 +130,12 @@ def _settings(site: Site, place: Place, capacity: Capacity) -> list[Setting]:
 
 
 def _worker(site: Site) -> list[Setting]:
-    if not site.is_asgi:
+    kind = app_server(site)
+    if kind.protocol == "uwsgi":
         why = "reads exactly what nginx sends: no HTTP is parsed a second time"
-        return [Setting("worker_class", WORKER, why, decisions.WORKER, _DOCS + "worker-class")]
+        return [Setting("worker_class", kind.worker, why, decisions.WORKER, _DOCS + "worker-class")]
     made = [
-        Setting("worker_class", ASGI_WORKER, "Gunicorn's own asgi worker, told by nginx who the client is",
+        Setting("worker_class", kind.worker, "Gunicorn's own asgi worker, told by nginx who the client is",
                 "the app is ASGI", _DOCS + "worker-class"),
     ]  # fmt: skip
     made += [

@@ -6,6 +6,7 @@ from portico.errors import Problem, UsageError
 from portico.place.model import Place
 from portico.plan import decisions
 from portico.plan.appserver.gunicorn import SOCKET_FD, own_variables
+from portico.plan.appserver.kind import UWSGI, Feature
 from portico.plan.appserver.settings import Setting
 from portico.plan.appserver.workers import Capacity, jitter
 from portico.plan.model import CONF, File, Ladder, Line, Process
@@ -13,29 +14,13 @@ from portico.plan.web.listeners import backlog
 from portico.site.model import Site
 
 _DOCS = "https://uwsgi-docs.readthedocs.io/en/latest/Options.html#"
-BANNER = "|".join(
-    (
-        r"\[uWSGI\] getting INI",
-        r"uwsgi socket \d+ inherited",
-        r"\*\*\* (Starting uWSGI|Operational MODE:|WARNING: you are running uWSGI as root) ",
-        r" \*\*\* WARNING: you have enabled harakiri without post buffering",
-        r"(compiled with version|os|nodename|machine|clock source|lock engine|thunder lock|Python version): ",
-        r"(current working directory|detected (binary path|number of CPU cores|max file descriptor number)): ",
-        r"your (processes number|memory page|server socket|mercy for) ",
-        r"uWSGI running as root, you can|pcre jit|--- Python VM already|Python main interpreter|python threads",
-        r"mapped \d+ bytes|spawned uWSGI (master process|worker)|running \"unix_signal:15 ",
-        r"mounting \S+ on /|WSGI app \d+ \(mountpoint=",
-        r".* - graceful shutdown triggered\.\.\.$|goodbye to uWSGI\.$",
-    )
-)
-"""How the lines begin in which uWSGI 2 describes itself and its leaving; it has no option against them."""
 _HEADERS = 64 * 1024 - 1
 """The largest packet the protocol can describe: 16 bits of length."""
 
 
-def uwsgi_process(site: Site, place: Place) -> Process:
+def uwsgi_process(site: Site, place: Place, _capacity: Capacity) -> Process:
     """The command that runs a release of the app. Raises UsageError without uWSGI or for an ASGI app."""
-    if site.is_asgi:
+    if site.is_asgi and Feature.ASGI not in UWSGI.features:
         raise UsageError(
             Problem(site.cause("workers.server"), "uWSGI cannot run an ASGI app", 'use server = "gunicorn"')
         )
@@ -44,7 +29,7 @@ def uwsgi_process(site: Site, place: Place) -> Process:
             Problem(site.cause("workers.server"), "uWSGI is not installed", "pip install pyuwsgi")
         )
     return Process(
-        name="uwsgi",
+        name=UWSGI.name,
         # The package has no __main__, and its script carries a path of the machine it was installed on.
         argv=(
             place.python,

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from portico.place.model import Place
+from portico.plan.appserver.kind import Feature, app_server
 from portico.site.model import Site
 
 DEFAULT_THREADS = 8
@@ -76,7 +77,7 @@ def _threads(site: Site) -> tuple[int, str]:
     threads = site.options.workers.threads
     if threads != "auto":
         return threads, "as you said"
-    if site.facts.one_process and site.options.workers.server == "uwsgi":
+    if site.facts.one_process and Feature.LASTING not in app_server(site).features:
         return WAITING_THREADS, "each client that polls holds one of uWSGI's threads"
     return (
         DEFAULT_THREADS,

@@ -17,6 +17,7 @@ from typing import Any
 
 from portico.errors import PorticoError, Problem
 from portico.place import untrusted
+from portico.plan.appserver.kind import Feature
 from portico.plan.model import Plan
 from portico.plan.paths import pause
 from portico.run import notices
@@ -151,10 +152,7 @@ _LONGER = "look at what takes so long (portico status), or give it longer: --for
 def _why_not(plan: Plan) -> str:
     if not plan.has_app or plan.upstream is not None:
         return "other servers answer, too"
-    if "PORTICO_PAUSE" in plan.server.env:
+    kind = plan.app_server
+    if Feature.PAUSE in kind.features:
         return ""
-    return (
-        "uWSGI's workers go on accepting"
-        if plan.server.name == "uwsgi"
-        else "only Portico's own worker can wait"
-    )
+    return "only Portico's own worker can wait" if kind.worker else f"{kind.title}'s workers go on accepting"

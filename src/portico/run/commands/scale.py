@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from portico.errors import PorticoError, Problem
 from portico.place import cgroup, memory
+from portico.plan.appserver.kind import Feature
 from portico.run.background import in_background
 from portico.run.processes import proc
 from portico.run.running import Running
@@ -60,7 +61,7 @@ class Scale:
         plan, pids = self._running.plans.get(number), self._running.pids()
         if plan is None or not plan.has_app or number not in pids:
             raise PorticoError(Problem("", "no app is running here", "portico status tells what is"))
-        if plan.server.name != "gunicorn":
+        if Feature.SCALE not in plan.app_server.features:
             what = f"{plan.server.name} cannot change the number of its workers while it runs"
             raise PorticoError(Problem("", what, "set workers.count in portico.toml, then portico reload"))
         return pids[number]

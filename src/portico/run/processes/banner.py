@@ -9,18 +9,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from portico.plan.appserver.uwsgi import BANNER
-from portico.plan.model import Process
+from portico.plan.model import Plan
 from portico.run import notices
 from portico.run.processes.child import Child
 from portico.run.processes.stderr import Lines
 
-_BANNERS = {"uwsgi": BANNER}
 
-
-def is_read(server: Process) -> bool:
+def is_read(plan: Plan) -> bool:
     """Whether Portico reads its standard error."""
-    return server.name in _BANNERS
+    return bool(plan.app_server.banner)
 
 
 class Banners:
@@ -30,11 +27,11 @@ class Banners:
         self._say = say
         self._lines: dict[int, Lines] = {}
 
-    def follow(self, number: int, server: Process, child: Child) -> None:
+    def follow(self, number: int, plan: Plan, child: Child) -> None:
         """Show what it says from now on, without the lines of its banner."""
         if child.stderr is None:
             return
-        is_banner = re.compile(_BANNERS[server.name]).match
+        is_banner = re.compile(plan.app_server.banner).match
 
         def heard(line: str) -> None:
             if not is_banner(line):

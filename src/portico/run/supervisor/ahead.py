@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from portico.link.ahead import VARIABLE
+from portico.plan.appserver.kind import Feature
 from portico.plan.model import CONF, Plan
 from portico.plan.paths import workers
 from portico.run.gateway import files
@@ -26,8 +27,6 @@ from portico.run.processes import child as children
 from portico.run.processes.child import Child
 from portico.run.sockets import switch
 
-KNOWN = ("gunicorn", "uwsgi")
-"""The servers that wait in silence: the workers of the one by `link.ahead`; nobody reads yet what the other says."""
 _ENDED_SECONDS = 2.0
 
 CANNOT_LOAD = (3, 4, 22)
@@ -83,7 +82,7 @@ class Aheads:
 
     def begin(self, draft: Plan, number: int, launch: Launch) -> None:
         """Start one, where that can be; it is only a head start."""
-        if draft.server.name not in KNOWN:
+        if Feature.AHEAD not in draft.app_server.features:
             return
         flag = Path(draft.runtime) / f"ahead-{number}"
         with suppress(OSError):
@@ -99,7 +98,7 @@ class Aheads:
                     signals=children.APP_SERVER,
                     listener=listener,
                     user=draft.server.user,
-                    reads_stderr=banner.is_read(draft.server),
+                    reads_stderr=banner.is_read(draft),
                 )
             except OSError:
                 listener.close()

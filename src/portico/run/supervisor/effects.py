@@ -247,16 +247,16 @@ class Effects:
             signals=children.APP_SERVER,
             listener=self._listener(plan, number),
             user=plan.server.user,
-            reads_stderr=banner.is_read(plan.server),
+            reads_stderr=banner.is_read(plan),
         )
-        self._banners.follow(number, plan.server, self._servers[number])
+        self._banners.follow(number, plan, self._servers[number])
 
     def _takes_ahead(self, plan: Plan, number: int) -> bool:
         """Whether the server that was started ahead is the one that the plan would start; else it is ended."""
         adopt = partial(self._processes.adopt, ended=self._server_ended)
         if ahead := self._aheads.adopted(number, plan, adopt):
             self._servers[number], self._listeners[number] = ahead.child, ahead.listener
-            self._banners.follow(number, plan.server, ahead.child)
+            self._banners.follow(number, plan, ahead.child)
         return ahead is not None
 
     def _begin_ahead(self, number: int, draft: Plan) -> None:

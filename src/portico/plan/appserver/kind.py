@@ -1,0 +1,96 @@
+"""The kinds of app server and what each can do. A decision asks for a feature, never for a program's name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from portico.plan.appserver.banner import UWSGI as _UWSGI_BANNER
+from portico.site.model import Site
+
+
+class Feature(StrEnum):
+    """One thing that not every app server can do, in the words of docs/app-servers.md."""
+
+    WSGI = "runs WSGI apps: Flask, Django, Pyramid"
+    ASGI = "runs ASGI apps: FastAPI, Starlette, Quart"
+    DOWNLOADS = "nginx sends the files that the app opens"
+    UPLOADS = "takes an upload as a file (`upload_to_file`)"
+    WEBSOCKETS = "WebSockets, closed with 1001 when their release ends"
+    STREAMS = "recognises event streams and lines of JSON, which nginx then does not buffer"
+    LASTING = "requests that last do not take the threads of the others"
+    LEFT = "does not execute a request whose client left while it waited"
+    FENCE = "removes whole families of headers that only a proxy may send"
+    ONE_LINE = "joins the lines of `Vary` and of `Cache-Control`, for the cache of nginx before 1.23"
+    NUMBERS = "tells the time in the queue, the time in the app and the route, for the log"
+    APP_OUTPUT = "app output with the id of its request"
+    TRACE = "`portico trace` shows the steps inside the worker"
+    TRACE_VIEW = "`portico trace` shows the way to the view"
+    TRACEPARENT = "makes the `traceparent` of each request, for OpenTelemetry"
+    SLOW = "slow requests in `portico status`, with their stacks"
+    REPORT = "tells the code and the memory of its workers"
+    PAUSE = "`portico pause`"
+    SCALE = "`portico scale`"
+    IN_TURN = "a worker that is replaced leaves when its successor has loaded the app"
+    AHEAD = "starts to import the app while Portico still asks it"
+
+
+@dataclass(frozen=True)
+class AppServer:
+    """A program that runs the app, in one way of running it."""
+
+    name: str
+    """The program's, as the process is called; empty when no app is run here."""
+    title: str
+    """How people call it."""
+    protocol: str
+    """What it speaks to the gateway: uwsgi or http."""
+    features: frozenset[Feature]
+    worker: str = ""
+    """The worker class, where the program is told one."""
+    banner: str = ""
+    """A regular expression for the beginnings of the lines in which it describes itself when it starts."""
+
+
+_EVERY_GUNICORN = frozenset({
+    Feature.WEBSOCKETS, Feature.STREAMS, Feature.LASTING, Feature.FENCE, Feature.ONE_LINE, Feature.NUMBERS,
+    Feature.APP_OUTPUT, Feature.TRACE, Feature.REPORT, Feature.SCALE, Feature.IN_TURN, Feature.AHEAD,
+})  # fmt: skip
+
+GUNICORN = AppServer(
+    "gunicorn", "Gunicorn", "uwsgi",
+    _EVERY_GUNICORN | {
+        Feature.WSGI, Feature.DOWNLOADS, Feature.UPLOADS, Feature.LEFT, Feature.TRACE_VIEW, Feature.TRACEPARENT,
+        Feature.SLOW, Feature.PAUSE,
+    },
+    worker="portico.link.worker.Worker",
+)  # fmt: skip
+"""With Portico's own worker."""
+GUNICORN_ASGI = AppServer(
+    "gunicorn", "Gunicorn", "http", _EVERY_GUNICORN | {Feature.ASGI}, worker="portico.link.asgi.Worker"
+)
+"""With its own asgi worker, as Portico extends it."""
+UWSGI = AppServer("uwsgi", "uWSGI", "uwsgi", frozenset({Feature.WSGI, Feature.AHEAD}), banner=_UWSGI_BANNER)
+NONE = AppServer("", "", "", frozenset())
+"""Every server is elsewhere."""
+
+KINDS = (GUNICORN, GUNICORN_ASGI, UWSGI)
+
+
+def app_server(site: Site) -> AppServer:
+    """What runs the app. It may be unable to: `uwsgi_process` refuses an ASGI app."""
+    if not site.has_app:
+        return NONE
+    able = Feature.ASGI if site.is_asgi else Feature.WSGI
+    named = [kind for kind in KINDS if kind.name == site.options.workers.server]
+    return next((kind for kind in named if able in kind.features), named[0])
+
+
+def process_kind(name: str, protocol: str) -> AppServer:
+    """The kind of a planned process; NONE for one that is none of them."""
+    return next((kind for kind in KINDS if (kind.name, kind.protocol) == (name, protocol)), NONE)
+
+
+def common_features(site: Site) -> frozenset[Feature]:
+    """What all who may answer a request can do: of servers elsewhere nothing is known."""
+    return frozenset() if site.servers else app_server(site).features
