@@ -38,17 +38,17 @@ def test_what_a_traceparent_is(text: str, expected: Parent | None) -> None:
 def test_the_app_is_told_our_span_and_never_a_stranger_s() -> None:
     sent = {"HTTP_TRACEPARENT": f"00-{TRACE}-{SPAN}-00", "HTTP_TRACESTATE": "a=b", "HTTP_X_REQUEST_ID": OWN}
     stranger = dict(sent)
-    Contexts(ALL).tell(stranger)
+    Contexts(ALL).set_in(stranger)
     assert stranger == {"HTTP_TRACEPARENT": f"00-{OWN}-{spans(OWN)[1]}-01", "HTTP_X_REQUEST_ID": OWN}
     known = sent | {"PORTICO_BEHIND": "1"}
-    Contexts(ALL).tell(known)
+    Contexts(ALL).set_in(known)
     assert known["HTTP_TRACEPARENT"] == f"00-{TRACE}-{spans(OWN)[1]}-00"
     assert known["HTTP_TRACESTATE"] == "a=b"
 
 
 def test_a_question_that_did_not_come_through_nginx_has_no_trace() -> None:
     environ = {"HTTP_TRACEPARENT": f"00-{TRACE}-{SPAN}-01", "HTTP_TRACESTATE": "a=b"}
-    Contexts(ALL).tell(environ)
+    Contexts(ALL).set_in(environ)
     assert environ == {}
 
 

@@ -149,7 +149,7 @@ def test_who_asks_for_the_installed_one_where_none_is_is_told_what_to_do(
 
 def test_the_environment_names_one_where_no_option_does(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(builds.VARIABLE, "system")
-    assert builds.wanted("auto", is_said=False) == "system"
-    assert builds.wanted("auto", is_said=True) == "auto"
+    assert builds.desired("auto", is_said=False) == "system"
+    assert builds.desired("auto", is_said=True) == "auto"
     monkeypatch.setenv(builds.VARIABLE, "")
-    assert builds.wanted("auto", is_said=False) == "auto"
+    assert builds.desired("auto", is_said=False) == "auto"

@@ -1,4 +1,4 @@
-"""Who may look on: the right password at once, whoever else guesses, and only under a name of our own."""
+"""Which observers may come in: the right password at once, whoever else guesses, and only under a name of our own."""
 
 from __future__ import annotations
 
@@ -178,4 +178,4 @@ def test_of_those_who_look_on_there_is_a_limit_below_any_path(below: str) -> Non
         server.close()
         return answer
 
-    assert b"too many look on already" in asyncio.run(go())
+    assert b"too many observers" in asyncio.run(go())

@@ -1,4 +1,4 @@
-"""Those who look on are told of each request once, whenever they come."""
+"""Observers are told of each request once, whenever they come."""
 
 from __future__ import annotations
 

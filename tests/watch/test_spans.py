@@ -145,7 +145,7 @@ def test_a_collector_that_is_busy_is_asked_again(receiver: Collector) -> None:
         until(lambda: made.counts["sent"] == 1)
     finally:
         made.close()
-    first, second = made.said()
+    first, second = made.problems()
     assert "no spans are sent: the collector answers 503" in first.what
     assert "none was lost" in second.what
 
@@ -162,7 +162,7 @@ def test_what_is_refused_is_not_sent_again(receiver: Collector) -> None:
         until(lambda: made.counts["sent"] == 1)
     finally:
         made.close()
-    assert [problem.what for problem in made.said()][
+    assert [problem.what for problem in made.problems()][
         1
     ] == "spans are sent again; lost meanwhile: those of 1 request"
 
@@ -185,7 +185,7 @@ def test_lines_that_cannot_be_read_are_said(receiver: Collector) -> None:
         until(lambda: made.counts["sent"] == 1)
     finally:
         made.close()
-    assert [problem.what for problem in made.said()] == ["2 lines of access.log could not be read"]
+    assert [problem.what for problem in made.problems()] == ["2 lines of access.log could not be read"]
 
 
 def test_of_too_many_some_are_left_out_and_failures_are_not(receiver: Collector) -> None:
@@ -200,7 +200,7 @@ def test_of_too_many_some_are_left_out_and_failures_are_not(receiver: Collector)
     assert made.counts["sent"] < len(lines)
     sent = {int.from_bytes(span.trace_id, "big") for span in receiver.spans}
     assert set(range(1000, len(lines), 1000)) <= sent
-    assert sum("requests a second" in problem.what for problem in made.said()) == 1
+    assert sum("requests a second" in problem.what for problem in made.problems()) == 1
 
 
 def test_a_fault_in_the_making_does_not_end_the_sending(

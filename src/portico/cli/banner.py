@@ -69,7 +69,7 @@ def _rows(gathered: Gathered) -> list[tuple[str, str]]:
 
 
 def _watched_at(plan: Plan) -> list[tuple[str, str]]:
-    """The addresses for those who look on, and where their password is."""
+    """The addresses for observers, and where their password is."""
     endpoints = (("live", plan.dashboard, ""), ("metrics", plan.metrics, "metrics"))
     return [
         (name, f"{endpoint.url}{path}  (password: the first line of {endpoint.password_file})")

@@ -79,7 +79,7 @@ class Worker(ASGIWorker):  # type: ignore[misc]  # Gunicorn publishes no types
         if not self.handover.has_loaded:
             boot_guard.done(self)
         if self.nr >= self._enough or report.resident() > self.max_memory:
-            self.handover.tell(DUE)
+            self.handover.announce(DUE)
         if self.handover.may_leave:
             self.alive = False
         if self._leaving.is_any():

@@ -34,7 +34,7 @@ def beside_others(worker: Any) -> Iterator[None]:
         if not _serving[0]:
             raise
         worker.log.exception("a worker could not load the app; the workers that loaded it keep serving")
-        worker.handover.tell(FAILED)
+        worker.handover.announce(FAILED)
         raise SystemExit(1) from None
 
 
@@ -52,7 +52,7 @@ def done(worker: Any) -> None:
     limit, fresh = limits_from(os.environ)[1], report.resident()
     worker.max_memory = allowed_memory(limit, fresh)
     report.loaded(fresh, 0 if worker.max_memory == limit else int(worker.max_memory))
-    worker.handover.tell(SERVING)
+    worker.handover.announce(SERVING)
 
 
 def _restore(before: dict[int, Any]) -> Callable[[], None]:

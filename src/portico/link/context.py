@@ -56,7 +56,7 @@ class Contexts:
         below = environment.get(VARIABLE)
         return cls(below) if below else None
 
-    def tell(self, environ: dict[str, Any]) -> None:
+    def set_in(self, environ: dict[str, Any]) -> None:
         """Set traceparent to ours, and keep tracestate where the trace goes on."""
         own: str = environ.get("HTTP_X_REQUEST_ID", "")
         if "HTTP_TRACEPARENT" in environ or "HTTP_TRACESTATE" in environ:

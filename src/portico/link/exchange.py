@@ -93,7 +93,7 @@ class Exchange:
                 return
             slot.environ = environ
             if self._contexts is not None:
-                self._contexts.tell(environ)
+                self._contexts.set_in(environ)
             if "HTTP_UPGRADE" in environ:
                 environ["gunicorn.socket"] = HandedSocket(connection, size, slot)
             if "PORTICO_STREAM" in environ:

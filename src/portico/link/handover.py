@@ -46,7 +46,7 @@ class Handover:
     def may_leave(self) -> bool:
         return bool(self._shared[1]) or (self.is_due and not self.arbiter)
 
-    def tell(self, state: int) -> None:
+    def announce(self, state: int) -> None:
         """By the worker: it is so far."""
         if self.state != state:
             self._shared[0] = state

@@ -30,29 +30,29 @@ class SlowRequests:
 
     def __init__(self, directory: str | None, pid: int) -> None:
         self._path = Path(directory, f"{pid}.json") if directory else None
-        self._has_told = False
+        self._has_reported = False
 
-    def tell(self, slots: Iterable[Slot]) -> None:
+    def report(self, slots: Iterable[Slot]) -> None:
         """Never raises: what it tells is not worth a request."""
         if self._path is None:
             return
         try:
-            self._tell(self._path, [one for slot in slots if (one := _told(slot))][:_MOST])
+            self._write(self._path, [one for slot in slots if (one := _row(slot))][:_MOST])
         except OSError:
             pass  # a full disk, or a site that is being taken down
 
-    def _tell(self, path: Path, found: list[dict[str, Any]]) -> None:
+    def _write(self, path: Path, found: list[dict[str, Any]]) -> None:
         if found:
             path.parent.mkdir(mode=0o700, exist_ok=True)
             draft = path.with_suffix(".draft")
             draft.write_text(json.dumps(found))
             draft.replace(path)
-        elif self._has_told:
+        elif self._has_reported:
             path.unlink(missing_ok=True)
-        self._has_told = bool(found)
+        self._has_reported = bool(found)
 
 
-def _told(slot: Slot) -> dict[str, Any] | None:
+def _row(slot: Slot) -> dict[str, Any] | None:
     environ, now = slot.environ, time.monotonic_ns()
     age = (now - slot.began) / 1e9
     if environ is None or age < SLOW_SECONDS or slot.handed_over or slot.stream is not None:

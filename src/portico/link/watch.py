@@ -60,7 +60,7 @@ class Watch:
         for slot in self._slots.copy():
             self._look_at(slot, now)
         if self._slow:
-            self._slow.tell(self._slots.copy())
+            self._slow.report(self._slots.copy())
         if self._queue:
             self._queue.look(self._log.warning)
         stuck = sum(slot.overdue for slot in self._slots)

@@ -174,7 +174,7 @@ class Worker(GunicornWorker):  # type: ignore[misc]  # Gunicorn publishes no typ
     def _may_leave(self, watch: Watch) -> bool:
         """A worker that is to be replaced serves on until its successor has the app (`link.handover`)."""
         if self._why:
-            self.handover.tell(DUE)
+            self.handover.announce(DUE)
         return self.handover.may_leave or (bool(self._why) and watch.is_stuck)
 
     def _finish(self, watch: Watch) -> None:

@@ -33,7 +33,7 @@ class Builds:
     note: str = ""
 
 
-def wanted(option: str, *, is_said: bool) -> str:
+def desired(option: str, *, is_said: bool) -> str:
     """The choice that counts: the option where somebody set it, else the environment's."""
     return option if is_said else os.environ.get(VARIABLE) or option
 

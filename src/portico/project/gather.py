@@ -111,10 +111,10 @@ def _declared(
 
 def _place(given: Declared, gateway: str, nginx: str) -> Place:
     """This machine, as the site finds it; `nginx` is the binary that runs it now."""
-    from portico.place.builds import wanted
+    from portico.place.builds import desired
     from portico.place.probe import probe
 
-    binary = wanted(given.options.nginx.binary, is_said="nginx.binary" in given.causes)
+    binary = desired(given.options.nginx.binary, is_said="nginx.binary" in given.causes)
     runner = given.runner
     return replace(
         probe(nginx if nginx and binary == "auto" else binary, own_directory(given.home), given.name),

@@ -67,7 +67,7 @@ class Several:
                 continue  # reported when it is looked at
             if "nginx.binary" in given.causes:
                 return given.options.nginx.binary
-        return builds.wanted(Options().nginx.binary, is_said=False)
+        return builds.desired(Options().nginx.binary, is_said=False)
 
     def sites(self) -> list[str]:
         """Each site's file or directory, once. Raises UsageError for a word that is neither."""

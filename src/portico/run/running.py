@@ -1,4 +1,4 @@
-"""A running site, for whoever looks on: what is in force, which plans are on their way, which processes run."""
+"""A running site, as observers see it: what is in force, which plans are on their way, which processes run."""
 
 from __future__ import annotations
 

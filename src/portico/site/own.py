@@ -90,7 +90,7 @@ def own(text: str, causes: Sequence[str] = ()) -> tuple[Own, ...]:
     return (*made, *_whole(rest, causes[line:]))
 
 
-def said(owns: Iterable[Own], *names: str) -> bool:
+def has_directive(owns: Iterable[Own], *names: str) -> bool:
     """Whether one of the directives has one of these names."""
     return any(one.name in names for one in owns)
 

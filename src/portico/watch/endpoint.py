@@ -1,4 +1,4 @@
-"""Answers those who look on, over HTTP: the dashboard's files, its stream of events, the metrics. It takes no orders.
+"""Answers observers over HTTP: the dashboard's files, its stream of events, the metrics. It takes no orders.
 
 Only GET, one answer a connection: nginx stands before it, or one browser on loopback. `guards` say who may come in.
 Starlette would bring a server and an event loop's worth of packages into a process that is to stay small.
@@ -95,7 +95,7 @@ class Endpoint:
             if self._open < MOST_OPEN:
                 await self._stream(reader, writer)
                 return
-            response = Response("503 Service Unavailable", body=b"too many look on already\n")
+            response = Response("503 Service Unavailable", body=b"too many observers\n")
         try:
             response = response or await self._found(request)
         except PorticoError as error:

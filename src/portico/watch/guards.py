@@ -1,4 +1,4 @@
-"""Who may look on: those who know the password, under a name of this machine's own.
+"""Which observers may come in: those who know the password, under a name of this machine's own.
 
 Loopback is no fence: every user of the machine reaches it, and so does a page in a browser that points its own name
 there (DNS rebinding). So each endpoint asks for a key, and looks at the Host.

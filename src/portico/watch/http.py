@@ -1,4 +1,4 @@
-"""As much of HTTP as those need who answer people that look on: GET, one answer a connection."""
+"""As much of HTTP as an answer to observers needs: GET, one answer a connection."""
 
 from __future__ import annotations
 

@@ -273,7 +273,7 @@ class Live:
             if wanted and wanted.url:
                 self._sender = self._new_sender(wanted)
         if self._sender:
-            for problem in self._sender.said():
+            for problem in self._sender.problems():
                 self._tell(problem)
 
     def _new_sender(self, wanted: Tracing) -> Sender | None:

@@ -1,4 +1,4 @@
-"""The password that Portico makes for those who look on, where the site names none."""
+"""The password that Portico makes for observers, where the site names none."""
 
 from __future__ import annotations
 

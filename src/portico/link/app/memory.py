@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from portico.link.app.objects import is_a, objects
-from portico.link.app.state import written
+from portico.link.app.state import writes
 
 _LIMITERS = {
     ("flask_limiter._extension", "Limiter"),
@@ -24,7 +24,7 @@ def memory(inner: Any, directory: Path) -> Iterator[dict[str, str]]:
     """Risks of the kind `memory`: module variables that requests write, and stores that are known."""
     yield from _stores(inner, directory)
     views = getattr(inner, "view_functions", None)
-    for one in written(directory, views.values() if isinstance(views, dict) else ())[:_MOST]:
+    for one in writes(directory, views.values() if isinstance(views, dict) else ())[:_MOST]:
         what = f"{one.name} is written by requests ({one.place}, in {one.function}): each worker has its own"
         yield risk(f"{one.name} ({one.place})", what, f"keep it in a database, in Redis or in a file; {_ONE}")
 

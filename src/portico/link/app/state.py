@@ -33,7 +33,7 @@ _MOST_BYTES = 512 << 10
 _IN_FUNCTIONS = re.compile(r"^(?:[ \t]|def |async |class ).*$", re.MULTILINE)
 
 
-class Written(NamedTuple):
+class Write(NamedTuple):
     """A module variable, and where a request writes it: `place` is `shop.py:14`, `function` its name."""
 
     name: str
@@ -41,7 +41,7 @@ class Written(NamedTuple):
     function: str
 
 
-def written(directory: Path, views: Iterable[Any] = ()) -> list[Written]:
+def writes(directory: Path, views: Iterable[Any] = ()) -> list[Write]:
     """The module variables of the app's own that requests write, one entry each, in the order of their places.
 
     `views` are functions that are known to answer requests, beside those that look like it.
@@ -53,11 +53,11 @@ def written(directory: Path, views: Iterable[Any] = ()) -> list[Written]:
         return []
     known = {(code.co_filename, code.co_qualname) for view in views if (code := _code(view))}
     every = [function for module, text in sources.items() for function in functions(module, text, known)]
-    found: dict[object, Written] = {}
+    found: dict[object, Write] = {}
     for function in _in_requests(every):
         for key, name, line in _writes(function):
             place = f"{Path(str(function.module.__file__)).relative_to(directory)}:{line}"
-            found.setdefault(key, Written(name, place, function.name))
+            found.setdefault(key, Write(name, place, function.name))
     return sorted(found.values(), key=lambda one: one.place)
 
 

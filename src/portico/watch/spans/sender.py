@@ -79,7 +79,7 @@ class Sender:
             self._size += len(text)
         self._came.set()
 
-    def said(self) -> Iterator[Problem]:
+    def problems(self) -> Iterator[Problem]:
         """What people should hear since the last call."""
         while self._said:
             yield self._said.popleft()

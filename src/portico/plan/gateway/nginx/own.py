@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from portico.plan.gateway.nginx.conf import Directive, directive, verbatim
 from portico.plan.gateway.nginx.reference import is_known
 from portico.plan.web.model import Web
-from portico.site.own import Own, said
+from portico.site.own import Own, has_directive
 
 _ADDED = re.compile(
     r"access_log|error_log|listen|server_name|include|rewrite|return|break|if|set|allow|deny|add_trailer|auth_request_set"
@@ -60,7 +60,7 @@ def own_headers(web: Web) -> list[Directive]:
     """The user's headers, repeated in each block that has headers of Portico's: nginx inherits none into it."""
     owns = [*web.site.nginx_http, *web.site.nginx_server]
     made = own_lines([one for one in owns if one.name == "add_header"], web.site.cause("nginx.server"))
-    if said(owns, "add_header_inherit"):
+    if has_directive(owns, "add_header_inherit"):
         why = "each block repeats what it says; merging would say it twice"
         made.append(directive("add_header_inherit", "on", why=why))
     return made
@@ -70,11 +70,11 @@ def let_in(web: Web, *, anybody: bool = False) -> list[Directive]:
     """In a location that must be reached without a password of the user's; with `anybody` from any address, too."""
     owns, made = [*web.site.nginx_http, *web.site.nginx_server], list[Directive]()
     why = "your own directives keep strangers out, and who asks here has no password"
-    if said(owns, "auth_basic"):
+    if has_directive(owns, "auth_basic"):
         made.append(directive("auth_basic", "off", why=why))
-    if anybody and said(owns, "auth_request"):
+    if anybody and has_directive(owns, "auth_request"):
         made.append(directive("auth_request", "off", why=why))
-    if anybody and said(owns, "allow", "deny"):
+    if anybody and has_directive(owns, "allow", "deny"):
         made.append(
             directive("allow", "all", why="your own directives let some addresses in; this is for all")
         )
@@ -85,7 +85,7 @@ def limit_status(web: Web) -> list[Directive]:
     """At server level, where the user's own `limit_req` says no status: nginx's 503 has the page of a start."""
     if not any(re.search(r"\blimit_req\b", one.text) for one in web.site.own_directives):
         return []
-    if said(web.site.nginx_http, "limit_req_status"):
+    if has_directive(web.site.nginx_http, "limit_req_status"):
         return []
     why = "429 Too Many Requests for your own limit_req; nginx's default is 503, whose page says that the app starts"
     return [directive("limit_req_status", 429, why=why)]
