@@ -23,8 +23,6 @@ from portico.plan.gateway.nginx.main import nginx_conf
 from portico.plan.gateway.nginx.observer_endpoints import observer_endpoints, refused
 from portico.plan.gateway.nginx.oldest import impossible_version
 from portico.plan.gateway.nginx.pages import error_page_files, unused_pages
-from portico.plan.gateway.nginx.routes import impossible as no_routes
-from portico.plan.gateway.nginx.routes import notes as route_notes
 from portico.plan.gateway.nginx.tls import no_http2
 from portico.plan.gateway.nginx.upstream import impossible, planned
 from portico.plan.gateway.nginx.upstream import notes as upstream_notes
@@ -33,12 +31,14 @@ from portico.plan.model import CONF, Directory, File, Health, Ladder, Logs, Plan
 from portico.plan.notes import app_risks, reachable, unreached
 from portico.plan.notes.guarded import guarded_notes
 from portico.plan.notes.linked import linked_notes
+from portico.plan.notes.uploads import upload_notes
 from portico.plan.paths import SOCKET_PATH_LIMIT, Paths, slow, workers
 from portico.plan.security import exposure
 from portico.plan.tls import impossible_tls, tls, tls_directories
 from portico.plan.web.ability import Ability
 from portico.plan.web.literal import is_literal
 from portico.plan.web.model import Web
+from portico.plan.web.routes import impossible as no_routes
 from portico.plan.web.sizes import connections, old_workers
 from portico.plan.web.statics import served
 from portico.site.model import Site
@@ -126,7 +126,7 @@ def _refuse_impossible(web: Web) -> None:
     site, place = web.site, web.place
     paths = Paths.of(place)
     problems = [
-        *impossible(web), *impossible_tls(site, place), *no_downloads(web), *no_routes(web),
+        *impossible(web), *impossible_tls(site, place), *no_downloads(web), *no_routes(site),
         *refused(web), *app_risks.impossible(site), *tracing.impossible(site, place),
         *impossible_version(place),
     ]  # fmt: skip
@@ -296,7 +296,7 @@ def _notes(web: Web) -> tuple[str, ...]:
         notes.append(place.nginx_note)
     notes += upstream_notes(web)
     notes += cache_notes(web)
-    notes += route_notes(web)
+    notes += upload_notes(site)
     if place.app_user and site.has_app:
         notes.append(f"the app runs as '{place.app_user}': {place.app_user_why}")
         notes += [place.entangled] if place.entangled else []

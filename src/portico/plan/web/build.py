@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from portico.place.model import Place
 from portico.plan.web.ability import Ability
+from portico.plan.web.guards import of_app
 from portico.plan.web.hosts import hosts
 from portico.plan.web.limits import limits
 from portico.plan.web.listeners import listeners
 from portico.plan.web.model import Web
+from portico.plan.web.mounts import mounts
 from portico.plan.web.statics import statics
 from portico.plan.web.trust import trust
 from portico.site.model import Site
@@ -15,6 +17,8 @@ from portico.site.model import Site
 
 def web(site: Site, place: Place, abilities: frozenset[Ability]) -> Web:
     """Everything that is decided about the site on this place, for a gateway that can do this."""
+    limited, files = limits(site, place), statics(site, place)
+    guards = of_app(place, limited)
     return Web(
         site=site,
         place=place,
@@ -22,7 +26,9 @@ def web(site: Site, place: Place, abilities: frozenset[Ability]) -> Web:
         prefix=site.prefix,
         listeners=listeners(site, place, abilities),
         hosts=hosts(site, place),
-        limits=limits(site, place),
-        statics=statics(site, place),
         trust=trust(site),
+        limits=limited,
+        statics=files,
+        guards=guards,
+        mounts=mounts(site, place, files, guards),
     )

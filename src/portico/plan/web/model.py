@@ -9,9 +9,11 @@ from dataclasses import dataclass
 
 from portico.place.model import Place
 from portico.plan.web.ability import Ability
+from portico.plan.web.guards import Guard
 from portico.plan.web.hosts import Hosts
 from portico.plan.web.limits import Limits
 from portico.plan.web.listeners import Listeners
+from portico.plan.web.mount import Mount
 from portico.plan.web.statics import Statics
 from portico.plan.web.trust import Trust
 from portico.site.model import Site
@@ -32,3 +34,6 @@ class Web:
     limits: Limits
     statics: Statics
     trust: Trust
+    guards: tuple[Guard, ...]
+    """Those of everything that the app answers."""
+    mounts: tuple[Mount, ...]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from portico.plan.gateway.nginx.cache import status_headers
 from portico.plan.gateway.nginx.conf import Directive, block, directive
-from portico.plan.gateway.nginx.limits import limits
+from portico.plan.gateway.nginx.guards import PASSED, guarded
 from portico.plan.gateway.nginx.link import pass_to_app, silence
 from portico.plan.gateway.nginx.pages import closed_pages
 from portico.plan.gateway.nginx.routes import carriers, settings, way
@@ -64,7 +64,7 @@ def _upgraded(web: Web, name: str, own: list[Directive]) -> Directive:
     return block(
         "location", f"@portico_upgraded{name}",
         why="WebSockets: as the app's location, but silence is normal there",
-        of=[*limits(web), *silence(web, _UPGRADED_SECONDS), *own, pass_to_app(web)],
+        of=[*guarded(web, web.guards, passed=PASSED), *silence(web, _UPGRADED_SECONDS), *own, pass_to_app(web)],
     )  # fmt: skip
 
 
@@ -81,9 +81,7 @@ def _closed(web: Web, name: str, own: list[Directive]) -> Directive:
                 why="portico maintenance on --allow makes a file for each address it lets in",
                 of=[directive("return", 503, why="closed: come back later")],
             ),
-            to_tunnel(),
-            *to_spa(web),
-            *limits(web),
+            *guarded(web, web.guards, [to_tunnel(), *to_spa(web)], PASSED),
             *own,
             pass_to_app(web),
         ],

@@ -6,6 +6,7 @@ import re
 
 from portico.place.model import Place
 from portico.plan.gateway.nginx.conf import Directive, directive, entries
+from portico.plan.web.guards import InProgress, RequestRate
 from portico.plan.web.limits import Share
 from portico.plan.web.model import Web
 from portico.plan.web.sizes import requests
@@ -52,12 +53,13 @@ def capacity(web: Web) -> list[Directive]:
             "set", COUNTED, PROXY_OR_CLIENT if web.limits.uncounted else _as(web), cause=web.limits.uncounted_cause,
             why="how the client is counted: by network, by address, or not at all",
         ),
-        *_held(web),
+        *held(web),
         directive("limit_conn_status", 429, why="429 Too Many Requests; nginx's own default is 503"),
     ]  # fmt: skip
 
 
-def _held(web: Web) -> list[Directive]:
+def held(web: Web) -> list[Directive]:
+    """What one client may have in progress of everything."""
     return [
         _share(
             HELD, web.limits.held,
@@ -139,22 +141,17 @@ def _health_zone() -> Directive:
     )  # fmt: skip
 
 
-def limits(web: Web) -> list[Directive]:
-    """The limits themselves, where requests go to the app."""
-    rate, in_progress, made = web.limits.rate, web.limits.in_progress, list[Directive]()
-    if rate:
-        made += _module(
-            web, "limit_req", "zone=portico_rate", f"burst={rate.burst}", "nodelay", cause=rate.cause,
+def counted(web: Web, guard: RequestRate | InProgress) -> list[Directive]:
+    """What is counted where requests go to the app, and refused above a limit."""
+    if isinstance(guard, RequestRate):
+        return _module(
+            web, "limit_req", "zone=portico_rate", f"burst={guard.rate.burst}", "nodelay", cause=guard.rate.cause,
             why="lets a burst through at once and refuses what exceeds it, instead of delaying everybody",
         )  # fmt: skip
-    if in_progress:
-        # One limit_conn in a location takes away those of its server.
-        made += _held(web)
-        made += _module(
-            web, "limit_conn", "portico_in_progress", str(in_progress.most), cause=in_progress.cause,
-            why="how many requests one client may have in progress at once",
-        )  # fmt: skip
-    return made
+    return _module(
+        web, "limit_conn", "portico_in_progress", str(guard.share.most), cause=guard.share.cause,
+        why="how many requests one client may have in progress at once",
+    )  # fmt: skip
 
 
 def _module(web: Web, name: str, *args: str, why: str, cause: str) -> list[Directive]:

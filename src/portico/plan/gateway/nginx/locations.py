@@ -2,36 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from portico.plan import decisions
 from portico.plan.gateway.nginx.cache import caches, status_headers
 from portico.plan.gateway.nginx.conf import Directive, block, directive
 from portico.plan.gateway.nginx.detours import detours, to_tunnel
 from portico.plan.gateway.nginx.downloads import downloads
-from portico.plan.gateway.nginx.inside import exact_inside, patterns_inside
-from portico.plan.gateway.nginx.limits import limits
+from portico.plan.gateway.nginx.guards import guarded
 from portico.plan.gateway.nginx.link import dialect, pass_to_app, told_to_app
 from portico.plan.gateway.nginx.open_files import open_files
 from portico.plan.gateway.nginx.own import let_in, own_headers
-from portico.plan.gateway.nginx.pages import (
-    closed,
-    down_location,
-    failed_location,
-    message_location,
-    pages_location,
-    too_long,
-)
-from portico.plan.gateway.nginx.refusals import refused_of_app, refused_slashes
-from portico.plan.gateway.nginx.routes import Spot, bare, chosen_way, doubled, families, kept, settings, spots
+from portico.plan.gateway.nginx.pages import down_location, failed_location, message_location, pages_location
+from portico.plan.gateway.nginx.routes import chosen_way, kept, settings
 from portico.plan.gateway.nginx.spa import spa_locations, to_spa
 from portico.plan.gateway.nginx.statics import ASKED_METHOD, statics
 from portico.plan.gateway.nginx.tls import secured_headers
 from portico.plan.paths import Paths
 from portico.plan.web.ability import Ability
 from portico.plan.web.model import Web
-from portico.plan.web.statics import served
-from portico.site.pattern import escape, head, is_fixed
+from portico.plan.web.mount import App, Below, Exact, Files, Match, Matching, Mount, OneFile, Redirect
 from portico.site.rules_https import host_of
 
 HEALTH = "/-/health"
@@ -44,10 +32,9 @@ def locations(web: Web) -> list[Directive]:
     paths, headers = Paths.of(web.place), own_and_common(web)
     return [
         *health_locations(web),
-        *statics(web, headers, _routes_inside(web)),
+        *_files(web, headers),
         *_asked(web),
-        *refused_of_app(web),
-        *_app_locations(web),
+        *(_mount(web, mount) for mount in web.mounts if not isinstance(mount.action, Files | OneFile)),
         *detours(web, headers),
         *spa_locations(web, headers),
         *downloads(web, headers),
@@ -73,7 +60,8 @@ def _asked(web: Web) -> list[Directive]:
     if not any(sent.is_asked for sent in web.statics.sent):
         return []
     why = "what is asked of a file beside reading it, where code of the app's own has a say: CORS preflights, POST"
-    return [_app(web, ASKED_METHOD, why=why, keeps=False)]
+    mount = Mount(Exact(ASKED_METHOD), App(is_cached=False), why, guards=web.guards)
+    return [_app(web, mount, ASKED_METHOD)]
 
 
 def own_and_common(web: Web) -> list[Directive]:
@@ -142,115 +130,51 @@ def _word(name: str, status: int, text: str, *, why: str) -> Directive:
     )  # fmt: skip
 
 
-def _routes_inside(web: Web) -> dict[str, list[Directive]]:
-    """The patterns of routes that come before the files of a folder, by its URL."""
-    found = spots(web)
-    return {
-        web.prefix + folder.url: [_spot(web, spot) for spot in patterns_inside(web, folder, found)]
-        for folder in served(web.site, web.place)
+def _files(web: Web, headers: list[Directive]) -> list[Directive]:
+    inside = {
+        mount.match.path: [_mount(web, one) for one in mount.inside]
+        for mount in web.mounts
+        if isinstance(mount.action, Files) and isinstance(mount.match, Below)
     }
+    return statics(web, headers, inside)
 
 
-def _app_locations(web: Web) -> list[Directive]:
-    """Every path that the app answers: the rest of the site, routes among static files, routes with settings."""
-    folders, found = served(web.site, web.place), spots(web)
-    exact = {head(spot.pattern): spot for spot in found if is_fixed(spot.pattern)}
-    urls = [folder.url for folder in folders]
-    grouped = families([spot for spot in found if not any(spot.head.startswith(url) for url in urls)])
-    made = []
-    for path in exact_inside(web, folders):
-        why = f"a route of the app inside a static URL: {path}"
-        made.append(_app(web, "=", web.site.prefix + path, why=why, spot=exact.pop(path, None)))
-        if path.endswith("/") and path != "/" and path[:-1] not in exact:
-            exact[path[:-1]] = bare(path, found)
-    for url in sorted(left.url for left in web.site.left if any(left.url.startswith(url) for url in urls)):
-        inside = [spot for spot in found if not is_fixed(spot.pattern) and _meet(spot.head, url)]
-        why = f"a folder that is left to the app inside a static URL: {url}"
-        made.append(_app(web, web.site.prefix + url, why=why, inside=inside))
-    made += [_spot(web, spot) for spot in exact.values()]
-    rest = grouped.pop("/", [])
-    made += [
-        _app(web, web.site.prefix + text, why=f"routes below {text} have settings of their own", inside=inside)
-        for text, inside in grouped.items()
-    ]  # fmt: skip
-    inside, refused = doubled(web, found), refused_slashes(web)
-    if inside or refused:
-        why = "Werkzeug takes several slashes at the beginning for one: what holds for its paths holds there, too"
-        made.append(_app(web, f"{web.site.prefix}//", why=why, inside=inside, refused=refused, keeps=False))
-    return [*made, *_mounted(web, rest)]
+def _mount(web: Web, mount: Mount) -> Directive:
+    """A location that the app answers, or that has no content of its own."""
+    match mount.action:
+        case App():
+            return _app(web, mount, *_words(mount.match))
+        case Redirect(path):
+            why = "one address for one page; 308 keeps a POST a POST"
+            of = directive("return", 308, f"{path}$is_args$args", why=why, cause=mount.cause)
+        case _:
+            why = "not the app's to answer" if isinstance(mount.match, Below) else "as if it were not there"
+            of = directive("return", 404, why=why, cause=mount.cause)
+    return block("location", *_words(mount.match), why=mount.why, cause=mount.cause, of=[of])
 
 
-def _meet(first: str, second: str) -> bool:
-    return first.startswith(second) or second.startswith(first)
+def _words(match: Match) -> list[str]:
+    """What nginx has between `location` and the block."""
+    if isinstance(match, Matching):
+        return ["~*" if match.ignores_case else "~", match.pattern]
+    return ["=", match.path] if isinstance(match, Exact) else [match.path]
 
 
-def _spot(web: Web, spot: Spot) -> Directive:
-    if is_fixed(spot.pattern):
-        words = ["=", web.site.prefix + head(spot.pattern)]
-    else:
-        words = ["~", rf"^{escape(web.site.prefix)}{spot.pattern}\z"]
-    return _app(web, *words, why=spot.why, cause=spot.cause, spot=spot, keeps=spot.keeps)
-
-
-def _mounted(web: Web, inside: list[Spot]) -> list[Directive]:
-    if not web.site.prefix:
-        return [_app(web, "/", why="everything else is the app's", inside=inside)]
-    cause = web.site.cause("mount")
-    return [
-        block(
-            "location", "=", web.site.prefix, why="the prefix without its slash", cause=cause,
-            of=[
-                directive(
-                    "return", 308, f"{web.site.prefix}/$is_args$args",
-                    why="one address for one page; 308 keeps a POST a POST", cause=cause,
-                )
-            ],
-        ),
-        _app(web, f"{web.site.prefix}/", why="the app lives under this prefix", cause=cause, inside=inside),
-        block(
-            "location", "/", why="nothing lives outside the prefix", cause=cause,
-            of=[directive("return", 404, why="not the app's to answer", cause=cause)],
-        ),
-    ]  # fmt: skip
-
-
-def _app(
-    web: Web,
-    *args: str,
-    why: str,
-    cause: str = "",
-    spot: Spot | None = None,
-    inside: Sequence[Spot] = (),
-    refused: Sequence[Directive] = (),
-    keeps: bool = True,
-) -> Directive:
-    """A location that the app answers; `spot` has the settings of a route, `inside` are nested patterns.
-
-    `refused` are locations inside that come first.
-    """
-    own = [
-        *(kept(web, spot.routed if spot else None) if keeps else []),
-        *(settings(web, spot.routed) if spot else []),
-    ]
+def _app(web: Web, mount: Mount, *words: str) -> Directive:
+    """A location that the app answers."""
+    assert isinstance(mount.action, App)
+    routed, is_cached = mount.action.routed, mount.action.is_cached
+    own = [*(kept(web, routed) if is_cached else []), *settings(web, routed)]
     adds = any(item.name == "add_header" for item in own)
     return block(
-        "location", *args, why=why, cause=cause,
+        "location", *words, why=mount.why, cause=mount.cause,
         of=[
-            *(chosen_way(web, spot.routed) if spot else []),
-            block(
-                "if", "(-f", f"{Paths.of(web.place).maintenance}/on)",
-                why="this file exists while portico maintenance is on; looking for it costs a request less than 1 us",
-                of=[closed()],
-            ),
-            too_long(),
-            to_tunnel(),
-            *to_spa(web),
-            *limits(web),
-            *(open_files(web) if keeps and caches(web) and args[0] != "~" else []),  # nested have them
+            *chosen_way(web, routed),
+            *guarded(web, mount.guards, [to_tunnel(), *to_spa(web)]),
+            *(open_files(web) if is_cached and caches(web) and not isinstance(mount.match, Matching) else []),
             *([*own_and_common(web), *status_headers(web)] if adds else []),
             *own,
             pass_to_app(web),
-            *refused,
-            *(_spot(web, each) for each in inside),
+            *(_mount(web, each) for each in mount.inside),
         ],
     )  # fmt: skip

@@ -13,6 +13,7 @@ from portico.plan.gateway.nginx.log import page_log
 from portico.plan.gateway.nginx.own import let_in
 from portico.plan.model import File, Line
 from portico.plan.paths import Paths
+from portico.plan.web.guards import MOST_HEAD
 from portico.plan.web.model import Web
 
 PREFIX = "/-/errors/"
@@ -26,7 +27,7 @@ _BODY_SIZE = "https://nginx.org/en/docs/http/ngx_http_core_module.html#client_ma
 _EMPTY = "416.html"
 FAILED = "failed"
 """The page of nginx's own 500, which no user's 500.html replaces: the app's 500 are the app's."""
-LINE_KIB, HEAD_KIB = 8, 56
+LINE_KIB, HEAD_KIB = 8, MOST_HEAD >> 10
 """The largest header and the largest head. A packet of the uwsgi protocol holds 65 535 bytes, and each header needs up
 to 7 bytes more there than in the head. nginx reads 128 KiB, for HTTP/2 knows no page for what is beyond that."""
 ANSWER_KIB = 64

@@ -7,11 +7,8 @@ gets a pattern too, so that it keeps the site's.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
 
-from portico.errors import Problem
 from portico.plan import decisions
 from portico.plan.gateway.nginx.cache import NEVER, caches, key, no_cache, stale, use_cache
 from portico.plan.gateway.nginx.cache_routes import keep_route
@@ -21,137 +18,13 @@ from portico.plan.gateway.nginx.uwsgi_link import has_deadlines, has_private, ha
 from portico.plan.model import Ladder
 from portico.plan.paths import Paths
 from portico.plan.web.model import Web
-from portico.site.methods import is_hidden
-from portico.site.model import Edge, Route, Routed
-from portico.site.pattern import below_slashes, escape, head, is_fixed, plain
-from portico.site.segments import may_meet
-from portico.values import Size
+from portico.site.model import Edge, Routed
 
 STREAM_SECONDS = 3600
 """How long a stream may be silent: as a WebSocket, an hour outlives a lunch break."""
 _PRIVATE = "$portico_private"
 ROUTE = "$portico_route"
 """Tells apart the named locations of routes: empty for the site's own."""
-
-
-@dataclass(frozen=True)
-class Spot:
-    """One pattern in a location: the route's settings, or None for the site's."""
-
-    rule: str
-    pattern: str
-    rank: tuple[int, ...]
-    routed: Routed | None
-    keeps: bool = True
-    """Whether the cache takes part."""
-    is_bare: bool = False
-    """Whether it is the path of a route without its slash."""
-
-    @property
-    def head(self) -> str:
-        return head(self.pattern)
-
-    @property
-    def why(self) -> str:
-        if self.is_bare:
-            return (
-                f"nginx would redirect by itself to {self.rule}/, and make a GET of a POST: the app decides"
-            )
-        if self.routed:
-            return f"the route {self.rule} has settings of its own"
-        return f"the route {self.rule} comes before one with settings of its own, and has none"
-
-    @property
-    def cause(self) -> str:
-        return "; ".join(self.routed.causes.values()) if self.routed else decisions.ROUTES
-
-
-def spots(web: Web) -> list[Spot]:
-    """Every pattern that needs a location, in the order in which the app tries them."""
-    found = {
-        item.pattern: Spot(item.rule, item.pattern, item.rank, item if item.causes else None)
-        for item in web.site.routed
-    }
-    others = [
-        route
-        for route in web.site.facts.routes
-        if found and _is_plain(route) and route.pattern not in found and not is_hidden(route, web.site.facts)
-    ]
-    for item in list(found.values()):
-        for route in others:
-            if (route.rank,) < item.rank < (_OWN_RULES,) and _may_take(route, item):
-                spot = Spot(route.rule, route.pattern, (route.rank,), None)
-                found[route.pattern] = min(spot, found.get(route.pattern, spot), key=lambda one: one.rank)
-    made = sorted(found.values(), key=lambda spot: (spot.rank, spot.rule))
-    return made + list(_bare(made))
-
-
-def _is_plain(route: Route) -> bool:
-    """Whether the route may answer what others have settings for; a WebSocket's never does."""
-    return bool(route.pattern) and not route.websocket
-
-
-def _bare(found: list[Spot]) -> Iterator[Spot]:
-    """Paths without the slash that an exact location ends with: nginx answers those by a redirect of its own."""
-    fixed = {head(spot.pattern): spot for spot in found if is_fixed(spot.pattern)}
-    for path, spot in fixed.items():
-        if path.endswith("/") and path != "/" and path[:-1] not in fixed:
-            yield bare(path, found, spot.rank)
-
-
-def bare(path: str, found: Iterable[Spot], rank: tuple[int, ...] = ()) -> Spot:
-    """The path without the slash at its end, for the app to answer; `found` are the patterns it may be of."""
-    path = path[:-1]
-    taken = (spot for spot in found if not spot.is_bare and re.fullmatch(spot.pattern, path))
-    routed = next((spot.routed for spot in taken), None)
-    return Spot(path, escape(path), rank, routed, is_bare=True)
-
-
-def doubled(web: Web, found: list[Spot]) -> list[Spot]:
-    """The same below a path that begins with several slashes, which Werkzeug takes for one.
-
-    Nothing is kept there: a purge of the path is enough.
-    """
-    if web.site.facts.kind not in _WERKZEUG or not any(spot.routed for spot in found):
-        return []
-    inside = [
-        replace(spot, pattern=below_slashes(spot.pattern), keeps=False) for spot in found if not spot.is_bare
-    ]
-    return sorted(inside, key=lambda spot: not is_fixed(spot.pattern.replace("//+", "/", 1)))
-
-
-_WERKZEUG = ("flask", "wsgi")
-"""Apps that are made with it, or may be."""
-_OWN_RULES = 1 << 20
-"""From here on a rank is one of [routes] that is no rule of the app's: it covers the app's, none comes before it."""
-
-
-def _may_take(route: Route, spot: Spot) -> bool:
-    """Whether the route, which the app tries earlier, can match a path of the spot."""
-    if is_fixed(spot.pattern):
-        return False  # an exact location wins; it stands only for what the app answers there
-    if is_fixed(route.pattern):
-        return re.fullmatch(spot.pattern, head(route.pattern)) is not None
-    return may_meet(route.pattern, plain(spot.pattern))
-
-
-def families(found: list[Spot]) -> dict[str, list[Spot]]:
-    """The patterns by what all of a family begin with: nginx looks only in the location with the longest prefix.
-
-    The prefix has no slash at its end: nginx would redirect the path without it to the one with it.
-    """
-    patterns = [spot for spot in found if not is_fixed(spot.pattern)]
-    made: dict[str, list[Spot]] = {}
-    last = ""
-    for spot in sorted(patterns, key=lambda spot: _family(spot)):
-        if not last or not spot.head.startswith(last):
-            last = _family(spot)
-        made.setdefault(last, []).append(spot)
-    return {text: [spot for spot in patterns if spot in members] for text, members in made.items()}
-
-
-def _family(spot: Spot) -> str:
-    return spot.head.rstrip("/") or "/"
 
 
 def settings(web: Web, routed: Routed | None, *, may_be_silent: bool = False) -> list[Directive]:
@@ -229,36 +102,6 @@ def upload_map(web: Web) -> list[Directive]:
     why = "any larger body is in a file; only a route that asked for it is told which"
     table = [("default", ""), ("1", "$request_body_file")]
     return [entries("map", "$portico_upload", "$portico_upload_file", table=table, why=why)]
-
-
-def notes(web: Web) -> Iterator[str]:
-    """Uploads that nginx would take and the app refuses: it reads no further than its own limit."""
-    most = web.site.facts.max_content_length
-    if most is None:
-        return
-    asked = {"max_upload": web.site.options.max_upload}
-    asked |= {item.rule: item.edge.max_upload for item in web.site.routed if not item.edge.upload_to_file}
-    wanted = [f"{what} ({size})" for what, size in asked.items() if size is not None and size > most]
-    if wanted:
-        yield (
-            f"the app itself refuses uploads above {Size(most)} (MAX_CONTENT_LENGTH), less than {', '.join(wanted)}: "
-            "raise it, or set request.max_content_length in the view"
-        )
-
-
-def impossible(web: Web) -> list[Problem]:
-    """Settings of routes that only Portico's own worker understands, where another program runs the app."""
-    if web.site.protocol == "uwsgi" and web.site.options.workers.server == "gunicorn":
-        return []
-    return [
-        Problem(
-            item.causes.get("upload_to_file", "routes").partition(": ")[0],
-            f"{item.rule}: upload_to_file: only Portico's own worker takes the file of an upload",
-            "take it away, or run a WSGI app with Gunicorn",
-        )
-        for item in web.site.routed
-        if item.edge.upload_to_file
-    ]
 
 
 def private_map(web: Web) -> list[Directive]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from portico.place.model import Place
 from portico.plan.gateway.nginx.conf import Directive, block, directive, entries, literal
-from portico.plan.gateway.nginx.limits import limits
+from portico.plan.gateway.nginx.guards import PASSED, guarded
 from portico.plan.gateway.nginx.link import dialect, pass_to_app
 from portico.plan.gateway.nginx.pages import error_pages
 from portico.plan.gateway.nginx.routes import way
@@ -80,16 +80,16 @@ def to_spa(web: Web) -> list[Directive]:
 def page_location(web: Web, name: str, settings: list[Directive]) -> Directive:
     """Asks the app for what may be the page's; `settings` are those of a route."""
     cause = web.site.cause("spa")
-    limited = error_pages(429) if limits(web) else []
+    guards = guarded(web, web.guards, passed=PASSED)
     return block(
         "location", f"@portico_page{name}", why="the app is asked first: it may know this page", cause=cause,
         of=[
             directive(f"{dialect(web)}_intercept_errors", "on", why="its 404 becomes the page", cause=cause),
             directive("error_page", 404, "=", "@portico_spa", why="the app has no such page", cause=cause),
-            *limited,
+            *(error_pages(429) if guards else []),
             *error_pages(504),
             directive("error_page", 502, "@portico_down", why="no worker took the request"),
-            *limits(web),
+            *guards,
             *settings,
             pass_to_app(web),
         ],

@@ -1,0 +1,46 @@
+"""The guards of a mount, written in one place: whoever sends requests to the app asks for them here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from portico.plan.gateway.nginx.conf import Directive, block
+from portico.plan.gateway.nginx.limits import counted, held
+from portico.plan.gateway.nginx.pages import closed, too_long
+from portico.plan.web.guards import Guard, HeadSize, InProgress, Open, RequestRate
+from portico.plan.web.model import Web
+
+PASSED = (Open, HeadSize)
+"""What a request has gone through that comes from another location of the app's."""
+
+
+def guarded(
+    web: Web,
+    guards: Sequence[Guard],
+    detours: Sequence[Directive] = (),
+    passed: tuple[type[Guard], ...] = (),
+) -> list[Directive]:
+    """Every guard but those that were passed.
+
+    nginx decides by the request alone (`if`) before it counts; `detours` are what sends a request on between the two.
+    """
+    left = [guard for guard in guards if not isinstance(guard, passed)]
+    first = [_first(guard) for guard in left if isinstance(guard, Open | HeadSize)]
+    then = [
+        made
+        for guard in left
+        if isinstance(guard, RequestRate | InProgress)
+        # One limit_conn in a location takes away those of its server.
+        for made in [*(held(web) if isinstance(guard, InProgress) else []), *counted(web, guard)]
+    ]
+    return [*first, *detours, *then]
+
+
+def _first(guard: Open | HeadSize) -> Directive:
+    if isinstance(guard, HeadSize):
+        return too_long()
+    return block(
+        "if", "(-f", f"{guard.directory}/on)",
+        why="this file exists while portico maintenance is on; looking for it costs a request less than 1 us",
+        of=[closed()],
+    )  # fmt: skip

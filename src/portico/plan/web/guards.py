@@ -1,0 +1,56 @@
+"""What is asked of a request before the app sees it, in order: each guard lets it through or answers it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from portico.place.model import Place
+from portico.plan.paths import Paths
+from portico.plan.web.limits import Limits, Rate, Share
+
+
+@dataclass(frozen=True)
+class Open:
+    """The site is not closed for maintenance: else 503, but for the addresses that were let in.
+
+    `directory` has the file `on` while it is closed, and `allowed/ADDRESS` for who is let in.
+    """
+
+    directory: str
+
+
+@dataclass(frozen=True)
+class HeadSize:
+    """The head fits what carries it to the app: else 431. `most` is in bytes."""
+
+    most: int
+
+
+@dataclass(frozen=True)
+class RequestRate:
+    """The client begins no more requests than it may: else 429."""
+
+    rate: Rate
+
+
+@dataclass(frozen=True)
+class InProgress:
+    """The client has no more requests to the app in progress than it may: else 429."""
+
+    share: Share
+
+
+Guard = Open | HeadSize | RequestRate | InProgress
+
+MOST_HEAD = 56 << 10
+"""Bytes of a head: a packet of the uwsgi protocol holds 65 535, and each header needs up to 7 more there."""
+
+
+def of_app(place: Place, limits: Limits) -> tuple[Guard, ...]:
+    """The guards of everything that the app answers."""
+    chain: list[Guard] = [Open(Paths.of(place).maintenance), HeadSize(MOST_HEAD)]
+    if limits.rate:
+        chain.append(RequestRate(limits.rate))
+    if limits.in_progress:
+        chain.append(InProgress(limits.in_progress))
+    return tuple(chain)

@@ -1,0 +1,133 @@
+"""Every mount of the site: its files, what is never sent of them, and what the app answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from portico.place.model import Place
+from portico.plan.web.guards import Guard
+from portico.plan.web.inside import exact_inside, patterns_inside
+from portico.plan.web.mount import (
+    App,
+    Below,
+    Exact,
+    Files,
+    Match,
+    Matching,
+    Mount,
+    NotFound,
+    OneFile,
+    Redirect,
+)
+from portico.plan.web.routes import RoutePath, bare, doubled, families, route_paths
+from portico.plan.web.statics import Statics, served
+from portico.site.fingerprints import SOURCES
+from portico.site.model import Site
+from portico.site.pattern import escape, head, is_fixed
+
+_NEVER = "never sent, however the path is spelled: dotfiles, Python and templates, what editors leave behind"
+
+
+def mounts(site: Site, place: Place, statics: Statics, guards: tuple[Guard, ...]) -> tuple[Mount, ...]:
+    """Files first, then what is never sent, then the app. `guards` are those of whatever the app answers."""
+    made = _Mounts(site, place, statics, guards)
+    return (*made.files(), *made.refused_of_app(), *made.app())
+
+
+class _Mounts:
+    def __init__(self, site: Site, place: Place, statics: Statics, guards: tuple[Guard, ...]) -> None:
+        self._site = site
+        self._guards = guards
+        self._statics = statics
+        self._served = served(site, place)
+        self._found = route_paths(site)
+
+    def files(self) -> Iterator[Mount]:
+        why = "files are sent without the app"
+        for ours, folder in zip(self._served, self._statics.folders, strict=True):
+            inside = tuple(map(self._of_route, patterns_inside(self._site, ours, self._found)))
+            yield Mount(Below(folder.url), Files(folder), why, folder.sent.cause, inside=inside)
+        for file in self._statics.files:
+            yield Mount(Exact(file.url), OneFile(file), why, file.sent.cause)
+
+    def refused_of_app(self) -> Iterator[Mount]:
+        """Of the folders that the app sends, because the gateway cannot or must not."""
+        return self._refused(self._statics.left, "/+")
+
+    def app(self) -> Iterator[Mount]:
+        """Every path that the app answers: the rest of the site, routes among static files, routes with settings."""
+        site, found, prefix = self._site, self._found, self._site.prefix
+        exact = {head(one.pattern): one for one in found if is_fixed(one.pattern)}
+        urls = [folder.url for folder in self._served]
+        for path in exact_inside(site, self._served):
+            why = f"a route of the app inside a static URL: {path}"
+            route = exact.pop(path, None)
+            yield self._app(Exact(prefix + path), why, route=route)
+            if path.endswith("/") and path != "/" and path[:-1] not in exact:
+                exact[path[:-1]] = bare(path, found)
+        for url in sorted(left.url for left in site.left if any(left.url.startswith(url) for url in urls)):
+            inside = [one for one in found if not is_fixed(one.pattern) and _meet(one.head, url)]
+            why = f"a folder that is left to the app inside a static URL: {url}"
+            yield self._app(Below(prefix + url), why, inside=map(self._of_route, inside))
+        yield from map(self._of_route, exact.values())
+        grouped = families([one for one in found if not any(one.head.startswith(url) for url in urls)])
+        rest = grouped.pop("/", [])
+        for text, inside in grouped.items():
+            why = f"routes below {text} have settings of their own"
+            yield self._app(Below(prefix + text), why, inside=map(self._of_route, inside))
+        yield from self._doubled()
+        yield from self._everything_else(rest)
+
+    def _doubled(self) -> Iterator[Mount]:
+        """Paths that begin with several slashes: what is never sent of the gateway's own folders is not sent there."""
+        refused = self._refused([folder.url for folder in self._statics.folders], "//+")
+        inside = [*refused, *map(self._of_route, doubled(self._site, self._found))]
+        if inside:
+            why = "Werkzeug takes several slashes at the beginning for one: what holds for its paths holds there, too"
+            yield self._app(Below(f"{self._site.prefix}//"), why, inside=inside, is_cached=False)
+
+    def _everything_else(self, inside: Sequence[RoutePath]) -> Iterator[Mount]:
+        site, routes = self._site, map(self._of_route, inside)
+        if not site.prefix:
+            yield self._app(Below("/"), "everything else is the app's", inside=routes)
+            return
+        cause = site.cause("mount")
+        yield Mount(Exact(site.prefix), Redirect(f"{site.prefix}/"), "the prefix without its slash", cause)
+        yield self._app(Below(f"{site.prefix}/"), "the app lives under this prefix", cause, inside=routes)
+        yield Mount(Below("/"), NotFound(), "nothing lives outside the prefix", cause)
+
+    def _of_route(self, one: RoutePath) -> Mount:
+        prefix = self._site.prefix
+        match: Match = Matching(rf"^{escape(prefix)}{one.pattern}\z")
+        if is_fixed(one.pattern):
+            match = Exact(prefix + head(one.pattern))
+        return self._app(match, one.why, one.cause, route=one, is_cached=one.keeps)
+
+    def _app(
+        self,
+        match: Match,
+        why: str,
+        cause: str = "",
+        *,
+        route: RoutePath | None = None,
+        inside: Iterable[Mount] = (),
+        is_cached: bool = True,
+    ) -> Mount:
+        action = App(route.routed if route else None, is_cached)
+        return Mount(match, action, why, cause, self._guards, tuple(inside))
+
+    def _refused(self, urls: Iterable[str], slashes: str) -> Iterator[Mount]:
+        """What is never sent of these folders, where the app would: under another spelling of the URL, or at all.
+
+        Werkzeug takes several slashes at the beginning of a path for one: `//static/.env` is no path of the gateway's
+        folder, and the app's own static view would send the file. Every other spelling is the same path already.
+        """
+        prefix = self._site.prefix
+        for url in sorted({url.removeprefix(prefix) for url in urls} - {"/"}):
+            start = f"^{escape(prefix)}{slashes}{escape(url.strip('/'))}/"
+            pattern = rf"{start}(?:(?:.*/)?\.|.*(?:~|\.(?:{SOURCES}))/*$)"
+            yield Mount(Matching(pattern, ignores_case=True), NotFound(), _NEVER)
+
+
+def _meet(first: str, second: str) -> bool:
+    return first.startswith(second) or second.startswith(first)
