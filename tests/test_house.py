@@ -192,7 +192,6 @@ def test_nobody_changes_the_umask() -> None:
 STILL_DECIDES = {
     "cache": 17,
     "cache_routes": 4,
-    "detours": 1,
     "downloads": 5,
     "fragment": 5,
     "host_header": 27,
@@ -206,10 +205,7 @@ STILL_DECIDES = {
     "open_files": 4,
     "own": 12,
     "pages": 10,
-    "routes": 4,
     "server": 4,
-    "spa": 16,
-    "statics": 1,
     "tls": 30,
     "tracing": 8,
     "trust": 2,

@@ -10,6 +10,7 @@ from portico.plan.web.limits import limits
 from portico.plan.web.listeners import listeners
 from portico.plan.web.model import Web
 from portico.plan.web.mounts import mounts
+from portico.plan.web.spa import spa
 from portico.plan.web.statics import statics
 from portico.plan.web.trust import trust
 from portico.site.model import Site
@@ -29,6 +30,9 @@ def web(site: Site, place: Place, abilities: frozenset[Ability]) -> Web:
         trust=trust(site),
         limits=limited,
         statics=files,
+        spa=spa(site, place),
+        routed=site.routed,
+        hides_bodies=place.hides_bodies,
         guards=guards,
         mounts=mounts(site, place, files, guards),
     )

@@ -14,9 +14,10 @@ from portico.plan.web.hosts import Hosts
 from portico.plan.web.limits import Limits
 from portico.plan.web.listeners import Listeners
 from portico.plan.web.mount import Mount
+from portico.plan.web.spa import Spa
 from portico.plan.web.statics import Statics
 from portico.plan.web.trust import Trust
-from portico.site.model import Site
+from portico.site.model import Routed, Site
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,11 @@ class Web:
     limits: Limits
     statics: Statics
     trust: Trust
+    spa: Spa | None
+    routed: tuple[Routed, ...]
+    """Routes with settings of their own, in the order in which the app tries them."""
+    hides_bodies: bool
+    """The gateway's files of uploads are its own user's: the app server writes one of its own for a route."""
     guards: tuple[Guard, ...]
     """Those of everything that the app answers."""
     mounts: tuple[Mount, ...]

@@ -47,7 +47,7 @@ def detours(web: Web, headers: list[Directive]) -> list[Directive]:
         own = _settings(web, headers, routed, may_be_silent=False)
         made.append(_upgraded(web, name, _settings(web, headers, routed, may_be_silent=True)))
         made.append(_closed(web, name, own))
-        made += [page_location(web, name, own)] if web.site.spa else []
+        made += [page_location(web, name, own)] if web.spa else []
     return made
 
 

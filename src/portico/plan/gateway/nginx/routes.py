@@ -37,7 +37,7 @@ def settings(web: Web, routed: Routed | None, *, may_be_silent: bool = False) ->
 
 def carriers(web: Web) -> dict[str, Routed]:
     """The routes whose settings go along to named locations, by the value of ROUTE there."""
-    return {f"_{at}": item for at, item in enumerate(web.site.routed) if _is_carried(item.edge)}
+    return {f"_{at}": item for at, item in enumerate(web.routed) if _is_carried(item.edge)}
 
 
 def way(web: Web) -> str:
@@ -95,7 +95,7 @@ def upload_map(web: Web) -> list[Directive]:
     """At http level: the file of a request body, looked up when the body is there and only for routes that want it."""
     if not has_uploads(web):
         return []
-    if web.place.hides_bodies:
+    if web.hides_bodies:
         why = "nginx's files are its own user's: the worker writes its own here, on routes that asked for one"
         table = [("default", ""), ("1", f"{Paths.of(web.place).uploads}/")]
         return [entries("map", "$portico_upload", "$portico_upload_file", table=table, why=why)]
@@ -106,7 +106,7 @@ def upload_map(web: Web) -> list[Directive]:
 
 def private_map(web: Web) -> list[Directive]:
     """At http level: what an answer of a private route says to caches, unless the app says something itself."""
-    if not any(item.edge.private for item in web.site.routed):
+    if not any(item.edge.private for item in web.routed):
         return []
     why = "Cache-Control of private routes: nothing is kept by anybody, unless the app itself says something"
     table = [("default", ""), ("", "private, no-store")]
@@ -171,7 +171,7 @@ def _upload_to_file(web: Web, routed: Routed) -> Iterator[Directive]:
     if routed.edge.upload_to_file:
         cause = routed.causes.get("upload_to_file", "")
         yield directive("set", "$portico_upload", 1, why="tells the worker where the body is", cause=cause)
-        if web.place.hides_bodies:
+        if web.hides_bodies:
             return
         yield directive(
             "client_body_in_file_only", "clean", why="every body of this route is a file, removed after the request",

@@ -6,31 +6,23 @@ and one under a route of the app keeps the app's 404.
 
 from __future__ import annotations
 
-from portico.place.model import Place
 from portico.plan.gateway.nginx.conf import Directive, block, directive, entries, literal
 from portico.plan.gateway.nginx.guards import PASSED, guarded
 from portico.plan.gateway.nginx.link import dialect, pass_to_app
 from portico.plan.gateway.nginx.pages import error_pages
 from portico.plan.gateway.nginx.routes import way
 from portico.plan.web.model import Web
-from portico.site.routes import claims, of_route
 
-_ITSELF = ("/", "/index.html")
-"""Where the page is, whoever asks: a service worker that keeps it, a monitor, curl."""
 _PAGE = 420
 """A status no layer uses otherwise; it never leaves nginx."""
 
 
 def spa_maps(web: Web) -> list[Directive]:
     """Variables that tell a navigation, at `http` level."""
-    if not web.site.spa:
+    spa = web.spa
+    if spa is None:
         return []
-    cause = web.site.cause("spa")
-    rules = sorted({of_route(route) for route in web.site.facts.routes})
-    itself = [web.site.prefix + path for path in _ITSELF if not claims(web.site.facts.routes, path)]
-    # Werkzeug takes several slashes at the beginning for one.
-    slashed = [f"/+{rule[1:]}" if rule.startswith("/") else rule for rule in rules]
-    prefixed = [rf"~^{_escaped(web.site.prefix)}{rule}\z" for rule in slashed]
+    cause = spa.cause
     return [
         entries(
             "map", "$request_method:$http_accept", "$portico_navigates",
@@ -40,7 +32,11 @@ def spa_maps(web: Web) -> list[Directive]:
         ),
         entries(
             "map", "$uri", "$portico_no_route",
-            table=[("default", "1"), *((path, "2") for path in itself), *((rule, "") for rule in prefixed)],
+            table=[
+                ("default", "1"),
+                *((path, "2") for path in spa.own_paths),
+                *((f"~{route}", "") for route in spa.routes),
+            ],
             why="the app's own routes: what they answer stays as it is, 404 too; 2 for the page's own address",
             cause=cause,
         ),
@@ -54,21 +50,21 @@ def spa_maps(web: Web) -> list[Directive]:
 
 def spa_error(web: Web) -> list[Directive]:
     """Where such a navigation is sent, at server level."""
-    if not web.site.spa:
+    if web.spa is None:
         return []
     return [
         directive(
             "error_page", _PAGE, "=", f"@portico_page{way(web)}",
-            why="a navigation that may be the single-page app's", cause=web.site.cause("spa"),
+            why="a navigation that may be the single-page app's", cause=web.spa.cause,
         )
     ]  # fmt: skip
 
 
 def to_spa(web: Web) -> list[Directive]:
     """What a location of the app begins with."""
-    if not web.site.spa:
+    if web.spa is None:
         return []
-    cause = web.site.cause("spa")
+    cause = web.spa.cause
     return [
         block(
             "if", "($portico_is_page)", why="a navigation that may be the single-page app's", cause=cause,
@@ -79,7 +75,7 @@ def to_spa(web: Web) -> list[Directive]:
 
 def page_location(web: Web, name: str, settings: list[Directive]) -> Directive:
     """Asks the app for what may be the page's; `settings` are those of a route."""
-    cause = web.site.cause("spa")
+    cause = web.spa.cause if web.spa else ""
     guards = guarded(web, web.guards, passed=PASSED)
     return block(
         "location", f"@portico_page{name}", why="the app is asked first: it may know this page", cause=cause,
@@ -98,15 +94,15 @@ def page_location(web: Web, name: str, settings: list[Directive]) -> Directive:
 
 def spa_locations(web: Web, headers: list[Directive]) -> list[Directive]:
     """Gives the page where the app has none."""
-    if not web.site.spa:
+    if web.spa is None:
         return []
-    cause, root = web.site.cause("spa"), literal(web.site.spa, web.site.cause("spa"))
+    cause, root = web.spa.cause, literal(web.spa.folder, web.spa.cause)
     return [
         block(
             "location", "@portico_spa", why="the single-page app's page, which reads the address itself", cause=cause,
             of=[
                 directive("root", root, why="what the build wrote", cause=cause),
-                *(_safe(web.place, root, cause) if web.site.reader.user else []),
+                *(_safe(web.spa.fence, cause) if web.spa.fence else []),
                 directive("charset", "utf-8", why="browsers are told so"),
                 *headers,
                 directive("add_header", "Cache-Control", "no-cache", why="it names files of the release"),
@@ -117,10 +113,6 @@ def spa_locations(web: Web, headers: list[Directive]) -> list[Directive]:
     ]  # fmt: skip
 
 
-def _safe(place: Place, root: str, cause: str) -> list[Directive]:
+def _safe(fence: str, cause: str) -> list[Directive]:
     why = "the app's user may put a link there, and nginx may read more than that user"
-    return [directive("disable_symlinks", "on", f"from={place.fence(root)}", why=why, cause=cause)]
-
-
-def _escaped(prefix: str) -> str:
-    return prefix.replace(".", r"\.").replace("+", r"\+")
+    return [directive("disable_symlinks", "on", f"from={fence}", why=why, cause=cause)]

@@ -85,7 +85,7 @@ def _methods(sent: Sent) -> Directive:
 
 def static_maps(web: Web) -> list[Directive]:
     """Variables of static files, at `http` level; none when there are no files."""
-    if not web.statics.sent and not web.site.spa:
+    if not web.statics.sent and web.spa is None:
         return []
     why = "what a 304 of a file says of the forms that the file has"
     table = [("default", ""), ("304", "Accept-Encoding")]

@@ -1,0 +1,46 @@
+"""A single-page app: its page is the answer where a browser navigates to what no route and no file answers.
+
+The app is asked first, so that nothing of its own is swallowed; only a navigation that it answers 404 gets the page,
+and one under a route of the app keeps the app's 404.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from portico.place.model import Place
+from portico.site.model import Site
+from portico.site.pattern import escape
+from portico.site.routes import claims, of_route
+
+_ITSELF = ("/", "/index.html")
+
+
+@dataclass(frozen=True)
+class Spa:
+    """The page is `index.html` in `folder`."""
+
+    folder: str
+    own_paths: tuple[str, ...]
+    """Where the page is, whoever asks: a service worker that keeps it, a monitor, curl."""
+    routes: tuple[str, ...]
+    """Decoded paths of the app, as regular expressions (PCRE): what the app answers there stays as it is."""
+    fence: str
+    """The part of the path below which no link is followed; empty: links are followed."""
+    cause: str
+
+
+def spa(site: Site, place: Place) -> Spa | None:
+    """The single-page app, or None."""
+    if not site.spa:
+        return None
+    routes = site.facts.routes
+    # Werkzeug takes several slashes at the beginning for one.
+    rules = [f"/+{rule[1:]}" if rule.startswith("/") else rule for rule in sorted(set(map(of_route, routes)))]
+    return Spa(
+        folder=site.spa,
+        own_paths=tuple(site.prefix + path for path in _ITSELF if not claims(routes, path)),
+        routes=tuple(rf"^{escape(site.prefix)}{rule}\z" for rule in rules),
+        fence=place.fence(site.spa) if site.reader.user else "",
+        cause=site.cause("spa"),
+    )
