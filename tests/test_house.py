@@ -194,7 +194,6 @@ STILL_DECIDES = {
     "cache_routes": 4,
     "downloads": 5,
     "fragment": 5,
-    "host_header": 27,
     "http": 8,
     "http_link": 9,
     "limits": 1,
@@ -208,7 +207,7 @@ STILL_DECIDES = {
     "server": 4,
     "tls": 30,
     "tracing": 8,
-    "trust": 2,
+    "trust": 1,
     "upstream": 41,
     "uwsgi_link": 19,
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from portico.place.model import Place
 from portico.plan.web.ability import Ability
 from portico.plan.web.guards import of_app
+from portico.plan.web.host import host
 from portico.plan.web.hosts import hosts
 from portico.plan.web.limits import limits
 from portico.plan.web.listeners import listeners
@@ -28,6 +29,7 @@ def web(site: Site, place: Place, abilities: frozenset[Ability]) -> Web:
         listeners=listeners(site, place, abilities),
         hosts=hosts(site, place),
         trust=trust(site),
+        host=host(site),
         limits=limited,
         statics=files,
         spa=spa(site, place),

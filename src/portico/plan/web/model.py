@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from portico.place.model import Place
 from portico.plan.web.ability import Ability
 from portico.plan.web.guards import Guard
+from portico.plan.web.host import Host
 from portico.plan.web.hosts import Hosts
 from portico.plan.web.limits import Limits
 from portico.plan.web.listeners import Listeners
@@ -43,3 +44,4 @@ class Web:
     guards: tuple[Guard, ...]
     """Those of everything that the app answers."""
     mounts: tuple[Mount, ...]
+    host: Host

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from portico.plan.appserver.kind import Feature, app_server, common_features
 from portico.proxy_headers import FAMILIES, OF_PROXY, kind, named
 from portico.site.model import Site
 from portico.site.proxies import SHARED, ranges
@@ -29,7 +30,7 @@ class Proxies:
     shared: frozenset[str]
     """Those of the networks that anybody can send requests through: believed in headers of their own only."""
     header: str
-    """Names the client: in a list, the last address that is no proxy's."""
+    """Names the client: in a list, the last address that is no proxy's. Empty: the PROXY protocol names it."""
     says_scheme: bool
     """Whether X-Forwarded-Proto tells the client's scheme; of a list the last entry, the nearest proxy's, counts."""
     cause: str
@@ -40,8 +41,6 @@ class Trust:
     """Whom the gateway believes what of a client."""
 
     proxies: Proxies | None
-    has_proxy_protocol: bool
-    """Each connection begins with the client's address, instead of `Proxies.header`."""
     is_fenced: bool
     """Nobody but Portico's own workers answers: they remove whole families of headers themselves."""
     removed: tuple[str, ...]
@@ -59,12 +58,11 @@ class Trust:
 
 def trust(site: Site) -> Trust:
     """Whom the gateway believes."""
-    believed, is_fenced = site.believed & set(OF_PROXY), _is_fenced(site)
+    believed, is_fenced = site.believed & set(OF_PROXY), Feature.FENCE in common_features(site)
     is_known = bool(site.proxies) and not is_fenced
     from_proxy = _foreign(site, named(believed)) if is_known else ()
     return Trust(
         proxies=_proxies(site) if site.proxies else None,
-        has_proxy_protocol=site.has_proxy_protocol,
         is_fenced=is_fenced,
         removed=_removed(site, is_fenced),
         from_proxy=from_proxy,
@@ -80,18 +78,16 @@ def _proxies(site: Site) -> Proxies:
     return Proxies(
         networks=ranges(site.proxies),
         shared=frozenset(ranges(entry for entry in site.proxies if entry in SHARED)),
-        header="CF-Connecting-IP" if site.proxies == ["cloudflare"] else "X-Forwarded-For",
+        header=_header(site),
         says_scheme="scheme" in site.believed,
         cause=site.cause("node.gateways" if site.options.node.gateways else "behind"),
     )
 
 
-def _has_own_worker(site: Site) -> bool:
-    return site.has_app and site.options.workers.server == "gunicorn"
-
-
-def _is_fenced(site: Site) -> bool:
-    return _has_own_worker(site) and not site.servers
+def _header(site: Site) -> str:
+    if site.has_proxy_protocol:
+        return ""
+    return "CF-Connecting-IP" if site.proxies == ["cloudflare"] else "X-Forwarded-For"
 
 
 def _removed(site: Site, is_fenced: bool) -> tuple[str, ...]:
@@ -101,7 +97,7 @@ def _removed(site: Site, is_fenced: bool) -> tuple[str, ...]:
         said = site.believed & set(OF_PROXY)
         names = named([one.kind for one in FAMILIES if one.kind not in said])
     # Portico's own worker takes the header of a trace out itself; it means nothing to anybody else.
-    return (*_foreign(site, names), *([] if _has_own_worker(site) else [TRACE]))
+    return (*_foreign(site, names), *([] if Feature.TRACE in app_server(site).features else [TRACE]))
 
 
 def _foreign(site: Site, names: tuple[str, ...]) -> tuple[str, ...]:

@@ -1,15 +1,12 @@
-"""The Host and the URL prefix that the app sees, and the ports of redirects: what the client asked for, validated.
-
-A client may reach Portico at another port than it listens on (a load balancer, a container's port mapping), so that
-nothing here is made of Portico's own port, as long as the client names one.
-"""
+"""The Host and the URL prefix that the app sees, and the ports of redirects, in nginx's variables."""
 
 from __future__ import annotations
 
 import re
 
-from portico.place.model import Place
+from portico.place.model import NginxBuild
 from portico.plan.gateway.nginx.conf import Directive, block, directive, entries
+from portico.plan.web.host import Unnamed
 from portico.plan.web.model import Web
 
 _HAS_PORT_SINCE = (1, 29, 3)
@@ -29,21 +26,21 @@ def host_seen(web: Web) -> str:
     It is built from `$host`, the name that chose this server: a request line naming one host and a Host header naming
     another cannot split the two.
     """
-    if "host" in web.site.believed:
+    if web.host.from_proxy:
         return "$portico_host"
     return _asked_for(web)
 
 
 def prefix_seen(web: Web) -> str:
     """The prefix that the app sees: its mount, behind that of a proxy which may say one."""
-    return f"$portico_prefix{web.site.prefix}" if "prefix" in web.site.believed else web.site.prefix
+    return f"$portico_prefix{web.prefix}" if web.host.prefix_from_proxy else web.prefix
 
 
 def path_seen(web: Web) -> str:
     """The decoded path, from which Portico's worker takes the prefix off."""
     return (
         "$portico_prefix$document_uri"
-        if "prefix" in web.site.believed and web.trust.is_fenced
+        if web.host.prefix_from_proxy and web.trust.is_fenced
         else "$document_uri"
     )
 
@@ -51,58 +48,50 @@ def path_seen(web: Web) -> str:
 def host_maps(web: Web) -> list[Directive]:
     """The variables of those, at `http` level."""
     made = [*_asked_map(web), *_redirect_ports(web)]
-    if _has_wildcard(web):
+    if web.host.refuses_odd:
         rows = [("default", "1"), (f"~*^{_NAME}$", "0")]
-        made.append(
-            entries(
-                "map", "$host", "$portico_odd_host", table=rows, why=_ODD, cause=web.site.cause("domains")
-            )
-        )
-    if "host" in web.site.believed:
+        made.append(entries("map", "$host", "$portico_odd_host", table=rows, why=_ODD, cause=web.hosts.cause))
+    if web.host.from_proxy:
         made.append(_host_of_proxy(web))
-    if "prefix" in web.site.believed:
+    if web.host.prefix_from_proxy:
         made.append(_prefix_of_proxy(web))
     return made
 
 
 def refuse_odd_hosts(web: Web) -> list[Directive]:
     """At server level: what is no host name, where a domain with `*` would take it."""
-    if not _has_wildcard(web):
+    if not web.host.refuses_odd:
         return []
-    cause = web.site.cause("domains")
+    cause = web.hosts.cause
     refused = directive("return", 444, why="closed without a word, as any Host not declared", cause=cause)
     return [block("if", "($portico_odd_host)", why=_ODD, cause=cause, of=[refused])]
 
 
-def _has_wildcard(web: Web) -> bool:
-    return any(name.startswith("*.") for name in web.site.options.domains)
-
-
 def https_port(web: Web) -> str:
     """What follows the host in a redirect from plain HTTP to HTTPS."""
-    return "" if web.site.https_listen.port == 443 else "$portico_https_port"
+    return "$portico_https_port" if web.host.https_port else ""
 
 
-def same_port(place: Place) -> str:
+def same_port(build: NginxBuild) -> str:
     """What follows the host in a redirect to another name at the same port."""
-    return "$is_request_port$request_port" if _has_port(place) else "$portico_same_port"
+    return "$is_request_port$request_port" if _has_port(build) else "$portico_same_port"
 
 
-def _has_port(place: Place) -> bool:
-    return place.nginx.since(*_HAS_PORT_SINCE)
+def _has_port(build: NginxBuild) -> bool:
+    return build.since(*_HAS_PORT_SINCE)
 
 
 def _asked_for(web: Web) -> str:
-    if web.site.options.domains and _has_port(web.place):
+    if web.hosts.declared and _has_port(web.place.nginx):
         return "$host$is_request_port$request_port"
     return "$portico_asked"
 
 
 def _asked_map(web: Web) -> list[Directive]:
     why = "the host the client asked for, with the port that it named; one that named none is told by the port it met"
-    if not _has_port(web.place):
+    if not _has_port(web.place.nginx):
         return [_old_map(web)]
-    if web.site.options.domains:
+    if web.hosts.declared:
         return []
     return [
         entries(
@@ -118,29 +107,29 @@ def _old_map(web: Web) -> Directive:
     The Host header is taken as it came when it says what chose the server: in a request whose line names no host, or
     when both name the same one.
     """
-    exact = [name for name in web.site.options.domains if not name.startswith("*.")]
+    exact = [name for name in web.hosts.declared if not name.startswith("*.")]
     rows = [
         ("default", "$host"),
         (rf"~*^[^|]*\|{_NAME}{_PORT}\|[^ |]+ /", "$http_host"),
         (rf"~*^[^|]*\|{_V6}{_PORT}\|[^ |]+ /", "$http_host"),
         *((rf"~*^{re.escape(name)}\|{re.escape(name)}{_PORT}\|", "$http_host") for name in exact),
-        *([] if web.site.options.domains else [(r"~^[^|]*\|\|[^ |]+ /", "")]),
+        *([] if web.hosts.declared else [(r"~^[^|]*\|\|[^ |]+ /", "")]),
     ]
     return entries(
-        "map", "$host|$http_host|$request", "$portico_asked", table=rows, cause=web.site.cause("domains"),
+        "map", "$host|$http_host|$request", "$portico_asked", table=rows, cause=web.hosts.cause,
         why="the host that chose this server, with the port that the client named",
     )  # fmt: skip
 
 
 def _host_of_proxy(web: Web) -> Directive:
-    names = [_domain(name) for name in web.site.options.domains] or [_NAME, _V6]
+    names = [_domain(name) for name in web.hosts.declared] or [_NAME, _V6]
     rows = [
         ("default", _asked_for(web)),
         *((f"~*^1:{name}{_PORT}?$", "$http_x_forwarded_host") for name in names),
     ]
     return entries(
         "map", "$portico_behind:$http_x_forwarded_host", "$portico_host", table=rows,
-        cause=web.site.cause("behind_headers"),
+        cause=web.host.cause,
         why="a declared proxy may say what host the client asked for, if it looks like one; with domains, one of them",
     )  # fmt: skip
 
@@ -156,33 +145,32 @@ def _prefix_of_proxy(web: Web) -> Directive:
     return entries(
         "map", "$portico_behind:$http_x_forwarded_prefix", "$portico_prefix",
         table=[("default", ""), (f"~^1:(?:{segment})+$", "$http_x_forwarded_prefix")],
-        cause=web.site.cause("behind_headers"),
+        cause=web.host.cause,
         why="the prefix that a declared proxy took off the path, if it looks like one",
     )  # fmt: skip
 
 
 def _redirect_ports(web: Web) -> list[Directive]:
     made = []
-    if web.site.has_https and https_port(web):
+    if web.listeners.tls and web.host.https_port:
         made.append(_https_port_map(web))
-    if web.site.options.canonical and not _has_port(web.place):
-        usual, own = (443 if web.site.has_https else 80), web.site.public.port
+    if web.hosts.canonical and not _has_port(web.place.nginx):
+        own = f":{web.host.port}" if web.host.port else ""
         made.append(
             entries(
                 "map", "$http_host", "$portico_same_port",
-                table=[("default", "" if own == usual else f":{own}"), *((f"~^{host}$", "") for host in _UNNAMED)],
-                cause=web.site.cause("canonical"), why="a client that names no port is sent to the usual one",
+                table=[("default", own), *((f"~^{host}$", "") for host in _UNNAMED)],
+                cause=web.hosts.canonical_cause, why="a client that names no port is sent to the usual one",
             )
         )  # fmt: skip
     return made
 
 
 def _https_port_map(web: Web) -> Directive:
-    """Who names no port in plain HTTP came in at 80: then Portico's own ports say nothing unless 80 is among them."""
-    before = "" if web.site.listen.port != 80 else "1:" if web.trust.proxies else None
-    rows = [] if before is None else [(f"~^{before}{host}$", "") for host in _UNNAMED]
+    own, before = f":{web.host.https_port}", "1:" if web.host.unnamed is Unnamed.PROXIED else ""
+    unnamed = [] if web.host.unnamed is Unnamed.NONE else [(f"~^{before}{host}$", "") for host in _UNNAMED]
     return entries(
         "map", "$portico_behind:$http_host" if before else "$http_host", "$portico_https_port",
-        table=[("default", f":{web.site.https_listen.port}"), *rows], cause=web.site.cause("https.listen"),
+        table=[("default", own), *unnamed], cause=web.listeners.tls_cause,
         why="a client that came by a proxy or a port mapping at 80 is sent to 443 there, any other to our own port",
     )  # fmt: skip

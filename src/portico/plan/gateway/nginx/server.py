@@ -95,7 +95,7 @@ def _others(web: Web) -> list[Directive]:
     names, cause = web.hosts.redirected, web.hosts.canonical_cause
     if not names:
         return []
-    port = same_port(web.place)
+    port = same_port(web.place.nginx)
     to = "https" if web.listeners.tls else scheme(web)
     return [
         block(

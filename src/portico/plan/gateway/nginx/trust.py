@@ -42,7 +42,7 @@ def scheme(web: Web) -> str:
     """
     if web.trust.proxies:
         return "$portico_scheme"
-    is_plain = not web.site.has_https and not any("listen" in one.text for one in web.site.nginx_server)
+    is_plain = not web.listeners.tls and not any("listen" in one.text for one in web.site.nginx_server)
     return "http" if is_plain else "$scheme"
 
 
@@ -88,7 +88,7 @@ def _real_ip(trust: Trust, proxies: Proxies) -> list[Directive]:
             )
             for net in proxies.networks
         ),
-        *(_in_first_line(trust) if trust.has_proxy_protocol else _in_header(proxies)),
+        *(_in_first_line(trust) if not proxies.header else _in_header(proxies)),
     ]  # fmt: skip
 
 
