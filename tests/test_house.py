@@ -15,6 +15,7 @@ import pytest
 SOURCE = Path(__file__).parents[1] / "src" / "portico"
 ORDER = [
     {"errors", "values", "edge", "ticks", "backoff", "reading", "proxy_headers", "decoding"},
+    {"protocol"},
     {"site", "place"},
     {"plan"},
     {"explain"},
@@ -46,7 +47,7 @@ PURE = (
     "explain/words",
     "explain/effect.py",
     "run/machine",
-    "run/notices.py",
+    "protocol/",
     "run/watchers/failures.py",
     "backoff.py",
 )

@@ -19,7 +19,7 @@ from portico.cli.running import runtime_of, state_of
 from portico.errors import PorticoError, UsageError
 from portico.log.request import Request
 from portico.place import probe
-from portico.run import notices
+from portico.protocol import notices
 from portico.run.disk import lock
 from portico.run.disk import remains as leavings
 from portico.site.keys import keys

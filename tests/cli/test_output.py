@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from typing import get_args
 
 import pytest
 
 from portico.cli import notices as sentences
 from portico.cli import output
 from portico.errors import Problem
-from portico.run import notices
+from portico.protocol import notices
 from tests.support import Served, portico, served
 
 EVIL = "\x1b]0;owned\x07\x1b[2J\x9b31m\r\u202e\x00"
@@ -69,6 +70,19 @@ def test_json_stays_as_it_is() -> None:
 def test_news_say_it_in_plain_text(item: notices.Notice) -> None:
     ours = re.compile(r"\x1b\[(0|1|2|31|32|33)m")
     assert not CONTROL.search(ours.sub("", sentences.sentence(item)))
+
+
+def test_every_kind_of_notice_has_its_sentence() -> None:
+    assert set(get_args(notices.Notice)) - sentences.ROWS.keys() == {notices.Precompressing}, "a bar"
+
+
+def test_a_notice_is_the_same_after_its_way_through_json() -> None:
+    item = notices.ReleaseDropped(2, 3, (Problem("portico.toml:3", "is wrong", quote="words"),))
+    told = json.loads(json.dumps(notices.to_json(item)))
+    assert told["notice"] == "ReleaseDropped"
+    assert notices.from_json(told) == item
+    assert notices.from_json(told | {"more": 1}) == item
+    assert notices.from_json(told | {"notice": "OfAnotherVersion"}) is None
 
 
 @pytest.mark.parametrize(

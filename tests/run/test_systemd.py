@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from portico.run import notices
+from portico.protocol import notices
 from portico.run.sockets.systemd import Service
 from tests.run.test_listening import APP, Callers, get, is_refused, until
 from tests.support import Served, environment, free_port, portico, private_directory, write_files

@@ -7,8 +7,8 @@ import asyncio
 import pytest
 
 from portico.errors import PorticoError, Problem
-from portico.run import notices
-from portico.run.notices import Notice
+from portico.protocol import notices
+from portico.protocol.notices import Notice
 from portico.run.watchers import failures
 from portico.run.watchers.runner import Watcher, Watchers
 from portico.ticks import WELL, Rounds

@@ -12,7 +12,7 @@ from portico.cli.screen import Screen
 from portico.place.model import Place
 from portico.plan.host import host_plan
 from portico.project.several import Several
-from portico.run import notices
+from portico.protocol import notices
 from portico.run.host.hosted import HostedSite
 from portico.run.host.sites import Sites
 from portico.run.host.state import Status

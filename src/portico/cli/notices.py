@@ -1,19 +1,49 @@
-"""What the run says, as sentences."""
+"""Notices as sentences: one row a kind, for who looks on (`portico run`) and for who asked (`portico reload`)."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
 from portico.cli.journal import Priority
 from portico.cli.output import bad, faint, good, safe, strong, warned
 from portico.cli.words import lasting
-from portico.run import notices
+from portico.errors import Problem
+from portico.protocol import notices
+from portico.protocol.notices import Notice
 from portico.values import counted
 from portico.watch.lines import short_size
 
 _BAR = 24
+_Item = TypeVar("_Item", bound=msgspec.Struct)
+
+
+class Row(NamedTuple):
+    """What one kind of notice says. `answer` is for the one who asked for it; without it, he reads the same."""
+
+    sentence: Callable[[Any], str]
+    priority: Priority | Callable[[Any], Priority] = Priority.INFO
+    answer: Callable[[Any], str] | None = None
+
+
+def sentence(item: Notice) -> str:
+    """One line for one notice, empty for what needs none."""
+    row = ROWS.get(type(item))
+    return row.sentence(_safe(item)) if row else ""
+
+
+def answer(item: Notice) -> str:
+    """The same for the one who asked for what the notice is about."""
+    row = ROWS.get(type(item))
+    return (row.answer or row.sentence)(_safe(item)) if row else type(item).__name__
+
+
+def priority(item: Notice) -> Priority:
+    """How bad it is."""
+    found = ROWS[type(item)].priority if type(item) in ROWS else Priority.INFO
+    return found if isinstance(found, Priority) else found(item)
 
 
 def bar(item: notices.Precompressing) -> str:
@@ -21,159 +51,6 @@ def bar(item: notices.Precompressing) -> str:
     full = _BAR * item.done_bytes // max(1, item.bytes)
     sizes = f"{short_size(item.done_bytes)} of {short_size(item.bytes)}"
     return faint(f"compressing {'█' * full}{'░' * (_BAR - full)} {item.done}/{item.files} files, {sizes}")
-
-
-def sentence(item: notices.Notice) -> str:
-    """One line for one notice, empty for what needs none."""
-    return _sentence(msgspec.convert(safe(msgspec.to_builtins(item)), type(item)))
-
-
-def _sentence(item: notices.Notice) -> str:  # noqa: C901  a table, one row a kind of notice
-    match item:
-        case notices.Starting():
-            return faint("starting ...")
-        case notices.AppFails(number, answer, hint):
-            return bad(f"the app runs and fails: {answer}") + (
-                "\n  visitors get the app's own error page; portico status asks it again"
-                + (f"\n  {hint}" if hint else "")
-            )
-        case notices.AppWorks():
-            return good("the app answers well now")
-        case notices.Restarting(name, code, in_seconds, crashes):
-            wait = f" in {in_seconds:.0f} s" if in_seconds >= 1 else " at once"
-            again = f" (crash {crashes} in a row)" if crashes > 1 else ""
-            return warned(f"{name} ended ({_ending(code)}){again}; starting it again{wait}")
-        case notices.Recovered(name, down_seconds):
-            return good(f"{name} is back after {down_seconds:.1f} s")
-        case notices.Stuck(name, answer):
-            return warned(f"{name} did not become well: {answer}; trying again")
-        case notices.Reloading():
-            return faint("reloading ...")
-        case notices.Booting(number):
-            return faint(f"release {number} is starting beside the one that serves")
-        case notices.Switched(number, took_seconds):
-            return good(f"release {number} serves{after(took_seconds)}")
-        case notices.CanaryServes(number, tenths, _):
-            return good(f"release {number} gets {tenths}0 % of the requests")
-        case notices.CanaryLeft(number, why):
-            return good(f"the canary, release {number}, gets no more requests") + (f": {why}" if why else "")
-        case notices.RolledBack(number, worse):
-            return good(f"release {number} serves again; {worse} leaves")
-        case notices.TookOver(number, worse):
-            return bad(f"release {worse} cannot serve: release {number}, kept for a rollback, serves again")
-        case notices.CannotLoad(number, error):
-            return bad(f"a worker of release {number} cannot load the app: {error}") + (
-                "\n  the workers that loaded it before keep serving, but none of them can be replaced;"
-                " fix the code, then portico reload"
-            )
-        case notices.OtherCode(number, names, pids):
-            return warned(other_code(number, names, pids))
-        case notices.LargeWorker(memory, limit, instead):
-            return warned(
-                f"max_memory ({short_size(limit)}) is too small: a worker has {short_size(memory)} when it has just"
-                f" loaded the app; workers are replaced at {short_size(instead)} instead"
-            )
-        case notices.ReleaseDropped(number, _, problems):
-            words = "\n".join(str(problem) for problem in problems)
-            return bad(f"release {number} was dropped, the previous one keeps serving") + (
-                f"\n{words}" if words else ""
-            )
-        case notices.ReleaseLeft(number, killed):
-            return warned(f"release {number} did not finish in time and was ended") if killed else ""
-        case notices.Stopping(up_to_seconds):
-            return faint(
-                f"stopping: finishing what is in progress, at most {up_to_seconds:.0f} s; again to hurry"
-            )
-        case notices.Hurrying():
-            return warned("hurrying")
-        case notices.NoServer(answer):
-            return bad(f"no server of [upstream] answers well through nginx: {answer}") + (
-                "\nvisitors see an error page; Portico keeps checking the servers: portico status"
-            )
-        case notices.OldWorkerEnded(pid, count, memory):
-            held = f"{count} of nginx's old workers held on with {short_size(memory)}"
-            return warned(f"{held}: the oldest, pid {pid}, was ended, and the transfers it had were cut")
-        case notices.NginxSaid(line):
-            return warned(f"nginx: {line}")
-        case notices.ServerSaid(line):
-            return line
-        case notices.DiskFull(state):
-            return warned(f"the disk that holds {state} is full: requests go on, their log lines are lost")
-        case notices.DiskBack(state):
-            return good(f"the disk that holds {state} has room again: requests are logged")
-        case notices.BehindProxy(by, addresses):
-            return warned(behind_proxy(by, addresses))
-        case notices.ServerOut(name, answer):
-            return bad(f"server {name} is out: {answer}; the others take its requests")
-        case notices.ServerBack(name, out_seconds):
-            return good(f"server {name} is back after {out_seconds:.1f} s")
-        case notices.ServerDrained(name, undo):
-            return good(f"server {name} gets requests again") if undo else faint(f"server {name} is drained")
-        case notices.LastServer(name, answer):
-            return bad(f"server {name} fails ({answer}), and there is no other: it goes on getting requests")
-        case notices.Closed(message, allow):
-            return warned(f"closed for maintenance: {message}") + (
-                f"; let in: {', '.join(allow)}" if allow else ""
-            )
-        case notices.Opened():
-            return good("maintenance is over")
-        case notices.Paused(up_to_seconds):
-            return warned(f"paused: requests wait, {up_to_seconds:.0f} s at most")
-        case notices.Resumed(by_itself):
-            return (
-                warned("the pause was long enough: requests are answered again")
-                if by_itself
-                else good("resumed")
-            )
-        case notices.SiteSaid(name, line):
-            return f"{strong(name)}  {line}"
-        case notices.SiteServes(name, urls, took_seconds):
-            return f"{strong(name)}  {good('serves')} {'  '.join(urls)}, after {took_seconds:.1f} s"
-        case notices.SiteDown(name, code, in_seconds, _):
-            wait = f"in {in_seconds:.0f} s" if in_seconds >= 0.5 else "at once"
-            return f"{strong(name)}  {bad('is down')} ({_ending(code)}); next start {wait}, the others keep serving"
-        case notices.SiteStopped(name, is_gone):
-            return f"{strong(name)}  " + (
-                "is gone" if is_gone else "is stopped; portico reload starts it again"
-            )
-        case notices.SiteRefused(name, _, problems):
-            words = "\n".join(str(problem) for problem in problems)
-            return f"{strong(name)}  {bad('is not served')}, the others are\n{words}"
-        case notices.CertificateServed(names, days, issuer):
-            return good(f"{', '.join(names)}: a certificate by {issuer} is served, good for {days:.0f} days")
-        case notices.CertificateFailed(problems, again_seconds, failures):
-            which = f" (try {failures})" if failures > 1 else ""
-            again = f"no certificate{which}: next try in {lasting(again_seconds)}"
-            return warned("\n".join([again, *map(str, problems)]))
-        case notices.CertificateRefused(problems, instead):
-            words = "\n".join(map(str, problems))
-            return bad(_REFUSED[instead]) + f"\n{words}"
-        case notices.CertificateNotServed(address, words):
-            return bad(f"{address} does not show the certificate it should" + (f": {words}" if words else ""))
-        case notices.CertificateEnds(days, problems, phase):
-            words = "".join(f"\n{problem}" for problem in problems)
-            left = f"ends in {lasting(days * 86400)}" if days >= 0 else "has ENDED"
-            mark = warned if phase == "warn" else bad
-            return mark(f"the certificate {left}: portico cert says what is planned") + words
-        case notices.Precompressed(files, made, whole, small, took):
-            sizes = f"{short_size(whole)} as {short_size(small)}"
-            return (
-                faint(f"{counted(files, 'static file')} compressed, {sizes}, in {took:.1f} s") if made else ""
-            )
-        case notices.Trouble(problem):
-            return warned(str(problem))
-        case notices.WatcherFailed(name, error, in_seconds):
-            again = "at the next look" if in_seconds is None else f"in {in_seconds:.0f} s"
-            return warned(f"watching {name} failed: {error}; the site keeps serving; next try {again}")
-        case notices.WatcherRecovered(name, failed_seconds):
-            return good(f"watching {name} works again, after {lasting(failed_seconds)}")
-        case _:
-            return ""
-
-
-def after(took_seconds: float) -> str:
-    """How long a release took to serve; nothing for one that served before, as a canary."""
-    return f", after {took_seconds:.2f} s" if took_seconds else ""
 
 
 def other_code(number: int, names: Sequence[str], pids: Sequence[int]) -> str:
@@ -190,85 +67,6 @@ def other_code(number: int, names: Sequence[str], pids: Sequence[int]) -> str:
     )
 
 
-_NAMES = 3
-
-
-def priority(item: notices.Notice) -> Priority:  # noqa: C901  a table, one row a level
-    """How bad it is."""
-    match item:
-        case notices.TookOver() | notices.CannotLoad() | notices.AppFails():
-            return Priority.ERROR
-        case notices.OtherCode() | notices.LargeWorker():
-            return Priority.WARNING
-        case notices.Restarting() | notices.Stuck() | notices.ReleaseLeft() | notices.OldWorkerEnded():
-            return Priority.WARNING
-        case notices.BehindProxy():
-            return Priority.WARNING
-        case (
-            notices.NginxSaid()
-            | notices.DiskFull()
-            | notices.Trouble()
-            | notices.WatcherFailed()
-            | notices.ServerOut()
-        ):
-            return Priority.WARNING
-        case (
-            notices.ReleaseDropped()
-            | notices.LastServer()
-            | notices.NoServer()
-            | notices.SiteDown()
-            | notices.SiteRefused()
-        ):
-            return Priority.ERROR
-        case notices.CertificateEnds(phase=phase):
-            return Priority.WARNING if phase == "warn" else Priority.ERROR
-        case notices.CertificateNotServed() | notices.CertificateRefused():
-            return Priority.ERROR
-        case notices.CertificateFailed():
-            return Priority.WARNING
-        case notices.ServerBack() | notices.ServerDrained() | notices.SiteServes() | notices.SiteStopped():
-            return Priority.NOTICE
-        case (
-            notices.CertificateServed()
-            | notices.Closed()
-            | notices.Opened()
-            | notices.Paused()
-            | notices.Resumed()
-        ):
-            return Priority.NOTICE
-        case (
-            notices.Ready()
-            | notices.AppWorks()
-            | notices.Recovered()
-            | notices.Switched()
-            | notices.Stopping()
-            | notices.DiskBack()
-            | notices.WatcherRecovered()
-        ):
-            return Priority.NOTICE
-        case _:
-            return Priority.INFO
-
-
-_REFUSED = {
-    "": "the new certificate cannot be used, the previous one stays in force",
-    "files": "the certificate is not valid: browsers will warn. HTTPS serves it all the same, and plain HTTP works",
-    "placeholder": "the certificate cannot be used: HTTPS uses a temporary self-signed one, which "
-    "no browser trusts. Plain HTTP works",
-}
-
-
-def _ending(code: int) -> str:
-    return f"killed by signal {-code}" if code < 0 else f"exit code {code}"
-
-
-_PROXIES = {
-    "cloudflare": "Cloudflare (CF-Ray)",
-    "aws": "a load balancer of AWS (X-Amzn-Trace-Id)",
-    "proxy": "another proxy (X-Forwarded-For or X-Real-IP)",
-}
-
-
 def behind_proxy(by: str, addresses: Sequence[str]) -> str:
     """That a proxy is in front, and the option that names it."""
     named = ["cloudflare"] if by == "cloudflare" else list(addresses) or ["ADDRESS OF YOUR PROXY"]
@@ -277,3 +75,290 @@ def behind_proxy(by: str, addresses: Sequence[str]) -> str:
         f"requests come through {_PROXIES.get(by, by)}, and behind does not name it: the app and the log take the "
         f"proxy's address for the client's. If the proxy is yours: behind = [{value}]"
     )
+
+
+def _safe(item: _Item) -> _Item:
+    return msgspec.convert(safe(msgspec.to_builtins(item)), type(item))
+
+
+# What takes more than one line ---------------------------------------------------------------------------
+
+
+def _app_fails(item: notices.AppFails) -> str:
+    return bad(f"the app runs and fails: {item.answer}") + (
+        "\n  visitors get the app's own error page; portico status asks it again"
+        + (f"\n  {item.hint}" if item.hint else "")
+    )
+
+
+def _restarting(item: notices.Restarting) -> str:
+    wait = f" in {item.in_seconds:.0f} s" if item.in_seconds >= 1 else " at once"
+    again = f" (crash {item.crashes} in a row)" if item.crashes > 1 else ""
+    return warned(f"{item.name} ended ({_ending(item.code)}){again}; starting it again{wait}")
+
+
+def _switched(item: notices.Switched) -> str:
+    """Without the time for a release that served before, as a canary."""
+    after = f", after {item.took_seconds:.2f} s" if item.took_seconds else ""
+    return good(f"release {item.number} serves{after}")
+
+
+def _canary_serves(item: notices.CanaryServes) -> str:
+    return good(f"release {item.number} gets {item.tenths}0 % of the requests")
+
+
+def _canary_left(item: notices.CanaryLeft) -> str:
+    why = f": {item.why}" if item.why else ""
+    return good(f"the canary, release {item.number}, gets no more requests") + why
+
+
+def _took_over(item: notices.TookOver) -> str:
+    return bad(f"release {item.bad} cannot serve: release {item.number}, kept for a rollback, serves again")
+
+
+def _cannot_load(item: notices.CannotLoad) -> str:
+    return bad(f"a worker of release {item.number} cannot load the app: {item.error}") + (
+        "\n  the workers that loaded it before keep serving, but none of them can be replaced;"
+        " fix the code, then portico reload"
+    )
+
+
+def _large_worker(item: notices.LargeWorker) -> str:
+    return warned(
+        f"max_memory ({short_size(item.limit)}) is too small: a worker has {short_size(item.memory)} when it has just"
+        f" loaded the app; workers are replaced at {short_size(item.instead)} instead"
+    )
+
+
+def _dropped(item: notices.ReleaseDropped) -> str:
+    return _with(bad(f"release {item.number} was dropped, the previous one keeps serving"), item.problems)
+
+
+def _nothing_changed(item: notices.ReleaseDropped) -> str:
+    """A gateway has no release of its own: its number is 0."""
+    what = "the new release was dropped, the previous one keeps serving"
+    return _with(bad(what if item.number else "nothing was changed"), item.problems)
+
+
+def _left(item: notices.ReleaseLeft) -> str:
+    return warned(f"release {item.number} did not finish in time and was ended") if item.killed else ""
+
+
+def _no_server(item: notices.NoServer) -> str:
+    return bad(f"no server of [upstream] answers well through nginx: {item.answer}") + (
+        "\nvisitors see an error page; Portico keeps checking the servers: portico status"
+    )
+
+
+def _old_worker_ended(item: notices.OldWorkerEnded) -> str:
+    held = f"{item.count} of nginx's old workers held on with {short_size(item.memory)}"
+    return warned(f"{held}: the oldest, pid {item.pid}, was ended, and the transfers it had were cut")
+
+
+def _server_drained(item: notices.ServerDrained) -> str:
+    if item.undo:
+        return good(f"server {item.name} gets requests again")
+    return faint(f"server {item.name} is drained")
+
+
+def _closed(item: notices.Closed) -> str:
+    let_in = f"; let in: {', '.join(item.allow)}" if item.allow else ""
+    return warned(f"closed for maintenance: {item.message}") + let_in
+
+
+def _resumed(item: notices.Resumed) -> str:
+    if item.by_itself:
+        return warned("the pause was long enough: requests are answered again")
+    return good("resumed")
+
+
+def _workers_reset(item: notices.WorkersReset) -> str:
+    return f"  it has {counted(item.workers, 'worker')} as configured; before there were {item.before}"
+
+
+def _site_serves(item: notices.SiteServes) -> str:
+    return f"{strong(item.name)}  {good('serves')} {'  '.join(item.urls)}, after {item.took_seconds:.1f} s"
+
+
+def _site_down(item: notices.SiteDown) -> str:
+    wait = f"in {item.in_seconds:.0f} s" if item.in_seconds >= 0.5 else "at once"
+    what = f"({_ending(item.code)}); next start {wait}, the others keep serving"
+    return f"{strong(item.name)}  {bad('is down')} {what}"
+
+
+def _site_stopped(item: notices.SiteStopped) -> str:
+    what = "is gone" if item.is_gone else "is stopped; portico reload starts it again"
+    return f"{strong(item.name)}  {what}"
+
+
+def _certificate_served(item: notices.CertificateServed) -> str:
+    names = ", ".join(item.names)
+    return good(f"{names}: a certificate by {item.issuer} is served, good for {item.days:.0f} days")
+
+
+def _certificate_failed(item: notices.CertificateFailed) -> str:
+    which = f" (try {item.failures})" if item.failures > 1 else ""
+    again = f"no certificate{which}: next try in {lasting(item.again_seconds)}"
+    return warned("\n".join([again, *map(str, item.problems)]))
+
+
+def _certificate_not_served(item: notices.CertificateNotServed) -> str:
+    words = f": {item.words}" if item.words else ""
+    return bad(f"{item.address} does not show the certificate it should{words}")
+
+
+def _certificate_ends(item: notices.CertificateEnds) -> str:
+    left = f"ends in {lasting(item.days * 86400)}" if item.days >= 0 else "has ENDED"
+    paint = warned if item.phase == "warn" else bad
+    return _with(paint(f"the certificate {left}: portico cert says what is planned"), item.problems)
+
+
+def _precompressed(item: notices.Precompressed) -> str:
+    sizes = f"{short_size(item.bytes)} as {short_size(item.small_bytes)}"
+    what = f"{counted(item.files, 'static file')} compressed, {sizes}, in {item.took_seconds:.1f} s"
+    return faint(what) if item.made else ""
+
+
+def _watcher_failed(item: notices.WatcherFailed) -> str:
+    again = "at the next look" if item.in_seconds is None else f"in {item.in_seconds:.0f} s"
+    return warned(f"watching {item.name} failed: {item.error}; the site keeps serving; next try {again}")
+
+
+def _with(head: str, problems: Sequence[Problem]) -> str:
+    return "\n".join([head, *map(str, problems)])
+
+
+def _of_site(name: str, what: str, reason: str) -> str:
+    return "\n".join([f"{name}  {what}", *(f"    {line}" for line in reason.splitlines())])
+
+
+def _ending(code: int) -> str:
+    return f"killed by signal {-code}" if code < 0 else f"exit code {code}"
+
+
+_NAMES = 3
+_PROXIES = {
+    "cloudflare": "Cloudflare (CF-Ray)",
+    "aws": "a load balancer of AWS (X-Amzn-Trace-Id)",
+    "proxy": "another proxy (X-Forwarded-For or X-Real-IP)",
+}
+_REFUSED = {
+    "": "the new certificate cannot be used, the previous one stays in force",
+    "files": "the certificate is not valid: browsers will warn. HTTPS serves it all the same, and plain HTTP works",
+    "placeholder": "the certificate cannot be used: HTTPS uses a temporary self-signed one, which "
+    "no browser trusts. Plain HTTP works",
+}
+_ERROR, _WARNING, _NOTICE = Priority.ERROR, Priority.WARNING, Priority.NOTICE
+
+ROWS: Mapping[type[Notice], Row] = {
+    # A start, and what happens to the app server and nginx
+    notices.Starting: Row(lambda _: faint("starting ...")),
+    notices.Ready: Row(lambda _: "", _NOTICE),  # the banner says it
+    notices.AppFails: Row(_app_fails, _ERROR),
+    notices.AppWorks: Row(lambda _: good("the app answers well now"), _NOTICE),
+    notices.Restarting: Row(_restarting, _WARNING),
+    notices.Recovered: Row(lambda it: good(f"{it.name} is back after {it.down_seconds:.1f} s"), _NOTICE),
+    notices.Stuck: Row(
+        lambda it: warned(f"{it.name} did not become well: {it.answer}; trying again"), _WARNING
+    ),
+    notices.NoServer: Row(_no_server, _ERROR),
+    notices.OldWorkerEnded: Row(_old_worker_ended, _WARNING),
+    notices.NginxSaid: Row(lambda it: warned(f"nginx: {it.line}"), _WARNING),
+    notices.ServerSaid: Row(lambda it: str(it.line)),
+    notices.Stopping: Row(
+        lambda it: faint(
+            f"stopping: finishing what is in progress, at most {it.up_to_seconds:.0f} s; again to hurry"
+        ),
+        _NOTICE,
+        answer=lambda _: bad("the site is being stopped"),
+    ),
+    notices.Hurrying: Row(lambda _: warned("hurrying")),
+    # Releases
+    notices.Reloading: Row(
+        lambda _: faint("reloading ..."),
+        answer=lambda _: faint("reading the app and the configuration ..."),
+    ),
+    notices.Booting: Row(
+        lambda it: faint(f"release {it.number} is starting beside the one that serves"),
+        answer=lambda it: faint(f"release {it.number} starts beside the running one ..."),
+    ),
+    notices.Switched: Row(_switched, _NOTICE),
+    notices.CanaryServes: Row(
+        _canary_serves,
+        answer=lambda it: (
+            f"{_canary_serves(it)}\ncompare: portico status; then: portico reload --promote, or --abort"
+        ),
+    ),
+    notices.CanaryLeft: Row(_canary_left),
+    notices.RolledBack: Row(
+        lambda it: good(f"release {it.number} serves again; {it.bad} leaves"),
+        answer=lambda it: good(f"release {it.number} serves again; release {it.bad} stops"),
+    ),
+    notices.TookOver: Row(_took_over, _ERROR),
+    notices.Refused: Row(lambda _: "", answer=lambda it: str(it.problem)),
+    notices.ReleaseDropped: Row(_dropped, _ERROR, answer=_nothing_changed),
+    notices.ReleaseLeft: Row(_left, _WARNING),
+    notices.WorkersReset: Row(_workers_reset),
+    notices.CannotLoad: Row(_cannot_load, _ERROR),
+    notices.OtherCode: Row(lambda it: warned(other_code(it.number, it.files, it.pids)), _WARNING),
+    notices.LargeWorker: Row(_large_worker, _WARNING),
+    # Servers elsewhere, and what is in front
+    notices.ServerOut: Row(
+        lambda it: bad(f"server {it.name} is out: {it.answer}; the others take its requests"), _WARNING
+    ),
+    notices.ServerBack: Row(
+        lambda it: good(f"server {it.name} is back after {it.out_seconds:.1f} s"), _NOTICE
+    ),
+    notices.ServerDrained: Row(_server_drained, _NOTICE),
+    notices.LastServer: Row(
+        lambda it: bad(
+            f"server {it.name} fails ({it.answer}), and there is no other: it goes on getting requests"
+        ),
+        _ERROR,
+    ),
+    notices.BehindProxy: Row(lambda it: warned(behind_proxy(it.by, it.addresses)), _WARNING),
+    # What people do
+    notices.Closed: Row(_closed, _NOTICE),
+    notices.Opened: Row(lambda _: good("maintenance is over"), _NOTICE),
+    notices.Paused: Row(
+        lambda it: warned(f"paused: requests wait, {it.up_to_seconds:.0f} s at most"), _NOTICE
+    ),
+    notices.Resumed: Row(_resumed, _NOTICE),
+    # The sites of a gateway
+    notices.SitesRead: Row(
+        lambda it: f"list of sites read: {it.added} new, {it.removed} removed",
+    ),
+    notices.SiteSaid: Row(lambda it: f"{strong(it.name)}  {it.line}"),
+    notices.SiteServes: Row(_site_serves, _NOTICE, answer=lambda it: f"{it.name}  {good('serves')}"),
+    notices.SiteDown: Row(
+        _site_down, _ERROR, answer=lambda it: _of_site(it.name, bad("does not start"), it.reason)
+    ),
+    notices.SiteStopped: Row(_site_stopped, _NOTICE),
+    notices.SiteRefused: Row(
+        lambda it: f"{strong(it.name)}  {bad('is not served')}, the others are\n{it.reason}",
+        _ERROR,
+        answer=lambda it: _of_site(it.name, bad("is not served"), it.reason),
+    ),
+    # Certificates
+    notices.CertificateServed: Row(_certificate_served, _NOTICE),
+    notices.CertificateFailed: Row(_certificate_failed, _WARNING),
+    notices.CertificateRefused: Row(lambda it: _with(bad(_REFUSED[it.instead]), it.problems), _ERROR),
+    notices.CertificateNotServed: Row(_certificate_not_served, _ERROR),
+    notices.CertificateEnds: Row(_certificate_ends, lambda it: _WARNING if it.phase == "warn" else _ERROR),
+    # Beside the serving
+    notices.Precompressed: Row(_precompressed),
+    notices.DiskFull: Row(
+        lambda it: warned(
+            f"the disk that holds {it.state} is full: requests go on, their log lines are lost"
+        ),
+        _WARNING,
+    ),
+    notices.DiskBack: Row(
+        lambda it: good(f"the disk that holds {it.state} has room again: requests are logged"), _NOTICE
+    ),
+    notices.Trouble: Row(lambda it: warned(str(it.problem)), _WARNING),
+    notices.WatcherFailed: Row(_watcher_failed, _WARNING),
+    notices.WatcherRecovered: Row(
+        lambda it: good(f"watching {it.name} works again, after {lasting(it.failed_seconds)}"), _NOTICE
+    ),
+}

@@ -8,13 +8,14 @@ from pathlib import Path
 import click
 
 from portico.cli import output
-from portico.cli.notices import after, other_code
+from portico.cli.notices import answer
 from portico.cli.running import running_site, runtime_of
 from portico.errors import FAILED, Problem, UsageError
 from portico.project.running import absent
+from portico.protocol import notices
+from portico.protocol.notices import Notice
 from portico.run.control import client
 from portico.run.disk import lock
-from portico.values import counted
 
 
 @click.command("reload")
@@ -75,73 +76,23 @@ def follow(runtime: str, what: str, *, is_json: bool, **parameters: str) -> None
     """Ask for it, show each step, and exit as it ended. Raises PorticoError when nothing runs."""
     code = FAILED  # until it is said that it was done: the site may end meanwhile
     for step in client.ask(runtime, "POST", what, **parameters):
-        if step["notice"] in _DONE[what]:
+        item = notices.from_json(step)
+        if isinstance(item, _DONE[what]):
             code = 0
-        elif step["notice"] == "ReleaseDropped":
-            code = step["code"]
-        elif step["notice"] in ("SiteDown", "SiteRefused"):
-            code = step.get("code", FAILED)
-        output.result(output.as_json_line(step) if is_json else _sentence(output.safe(step)))
+        elif isinstance(item, notices.ReleaseDropped | notices.SiteDown):
+            code = item.code if item.code > 0 else FAILED
+        elif isinstance(item, notices.SiteRefused):
+            code = FAILED
+        words = answer(item) if item else output.safe(str(step["notice"]))
+        output.result(output.as_json_line(step) if is_json else words)
     sys.exit(code)
 
 
-_DONE = {
-    "/reload": ("Switched", "CanaryServes", "SitesRead"),
-    "/start": ("SiteServes",),
-    "/promote": ("Switched",),
-    "/abort": ("CanaryLeft",),
-    "/rollback": ("RolledBack", "CanaryLeft"),
+_DONE: dict[str, tuple[type[Notice], ...]] = {
+    "/reload": (notices.Switched, notices.CanaryServes, notices.SitesRead),
+    "/start": (notices.SiteServes,),
+    "/promote": (notices.Switched,),
+    "/abort": (notices.CanaryLeft,),
+    "/rollback": (notices.RolledBack, notices.CanaryLeft),
 }
 """The notice that says it was done."""
-
-
-def _sentence(step: dict[str, object]) -> str:  # noqa: C901  a table, one row a kind of notice
-    match step["notice"]:
-        case "Reloading":
-            return output.faint("reading the app and the configuration ...")
-        case "Booting":
-            return output.faint(f"release {step['number']} starts beside the running one ...")
-        case "Switched":
-            took = after(float(str(step["took_seconds"])))
-            return output.good(f"release {step['number']} serves{took}")
-        case "WorkersReset":
-            workers = counted(int(str(step["workers"])), "worker")
-            return f"  it has {workers} as configured; before there were {step['before']}"
-        case "CanaryServes":
-            return output.good(f"release {step['number']} gets {step['tenths']}0 % of the requests") + (
-                "\ncompare: portico status; then: portico reload --promote, or --abort"
-            )
-        case "CanaryLeft":
-            why = f": {step['why']}" if step["why"] else ""
-            return output.good(f"the canary, release {step['number']}, gets no more requests{why}")
-        case "RolledBack":
-            return output.good(f"release {step['number']} serves again; release {step['bad']} stops")
-        case "OtherCode":
-            assert isinstance(step["files"], list)
-            return output.warned(other_code(int(str(step["number"])), step["files"], ()))
-        case "Refused":
-            return "\n".join(_problems([step["problem"]]))
-        case "ReleaseDropped":
-            what = "the new release was dropped, the previous one keeps serving"
-            head = output.bad(what if step["number"] else "nothing was changed")
-            return "\n".join([head, *_problems(step["problems"])])
-        case "Stopping":
-            return output.bad("the site is being stopped")
-        case "SitesRead":
-            return f"list of sites read: {step['added']} new, {step['removed']} removed"
-        case "SiteServes":
-            return f"{step['name']}  {output.good('serves')}"
-        case "SiteDown":
-            return f"{step['name']}  {output.bad('does not start')}\n{_indented(str(step['reason']))}"
-        case "SiteRefused":
-            return f"{step['name']}  {output.bad('is not served')}\n{_indented(str(step['reason']))}"
-    return str(step["notice"])
-
-
-def _indented(text: str) -> str:
-    return "\n".join(f"    {line}" for line in text.splitlines())
-
-
-def _problems(found: object) -> list[str]:
-    assert isinstance(found, list)
-    return [str(Problem(**problem)) for problem in found]

@@ -31,7 +31,7 @@ from portico.plan.paths import socket_aliases
 from portico.project.expected import keep
 from portico.project.gather import Gathered, gather
 from portico.project.sites import is_several, refuse_config
-from portico.run import notices
+from portico.protocol import notices
 from portico.run.supervisor.early_signals import Ended, end_at_once, hold
 from portico.ticks import WELL, Rounds
 from portico.watch.follow import MOST, PIECE, Follower, decoded, paced

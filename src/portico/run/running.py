@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from portico.plan.model import Plan
-from portico.run import notices
+from portico.protocol import notices
 
 SayNews = Callable[[notices.Notice], None]
 

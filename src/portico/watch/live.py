@@ -20,6 +20,8 @@ from portico.log.reader import unread_lines
 from portico.plan import model
 from portico.plan.model import Plan, Tracing
 from portico.plan.paths import dashboard_socket, made_password, metrics_socket, socket_aliases
+from portico.protocol import notices
+from portico.protocol.notices import Notice
 from portico.ticks import Round, Rounds, tick
 from portico.watch import secret
 from portico.watch.endpoint import Endpoint, listen_unix
@@ -83,14 +85,14 @@ class Live:
 
     # What is told ---------------------------------------------------------------------------------------
 
-    def hear(self, told: dict[str, Any]) -> None:
+    def hear(self, item: Notice) -> None:
         """A notice: some are marks on the time axis."""
-        if told["notice"] == "Stopping":  # nginx waits for what is open, and a stream would never end
+        if isinstance(item, notices.Stopping):  # nginx waits for what is open, and a stream would never end
             self._is_over = True
             for follower in self._followers:
                 _put(follower, None)
-        if found := mark(told):
-            made = {"time": round(time.time(), 2), "notice": told["notice"], **found}
+        if found := mark(item):
+            made = {"time": round(time.time(), 2), "notice": type(item).__name__, **found._asdict()}
             self._marks.append(made)
             self._new_marks.append(made)
             self._known_at = -math.inf  # the processes have changed

@@ -6,8 +6,8 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
+from portico.protocol.notices import Notice
 from portico.run.control import server as control
-from portico.run.notices import Notice
 from portico.ticks import WELL, Rounds, tick
 
 if TYPE_CHECKING:

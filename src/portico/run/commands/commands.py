@@ -8,7 +8,8 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any, Protocol
 
 from portico.plan.paths import temporary
-from portico.run import notices
+from portico.protocol import notices
+from portico.protocol.notices import Notice
 from portico.run.background import in_background
 from portico.run.commands import status
 from portico.run.commands.certificates import Certificates
@@ -20,7 +21,6 @@ from portico.run.driver import Driver
 from portico.run.gateway import maintenance
 from portico.run.gateway.bodies import bodies
 from portico.run.gateway.purge import Purge
-from portico.run.notices import Notice
 from portico.run.precompress.watcher import Copies
 from portico.run.running import Running, SayNews
 from portico.run.upstream.watcher import Upstreams
@@ -82,33 +82,33 @@ class Commands:
             "POST /scale": control.Answer(self._set_workers, ("workers",)),
         }
 
-    async def reloaded(self, items: AsyncIterator[Notice]) -> AsyncGenerator[dict[str, Any], None]:
+    async def reloaded(self, items: AsyncIterator[Notice]) -> AsyncGenerator[Notice, None]:
         """The notices of a reload, and whether it undid what `portico scale` had done."""
         scaled = self._scale.changed(self._driver.state.live)
         async for item in items:
-            yield status.to_json(item)
+            yield item
             if isinstance(item, notices.Switched) and scaled:
                 workers = self._scale.workers(item.number)
-                yield {"notice": "WorkersReset", "workers": workers, "before": scaled}
+                yield notices.WorkersReset(workers, scaled)
             if isinstance(item, notices.ReleaseDropped):
                 async for more in self.code_on_disk(self._driver.state.live):
                     yield more
 
-    async def decided(self, items: AsyncIterator[Notice]) -> AsyncGenerator[dict[str, Any], None]:
+    async def decided(self, items: AsyncIterator[Notice]) -> AsyncGenerator[Notice, None]:
         """The notices of a rollback, a promotion or an abortion, and whether a rollback leads to files that are
         gone."""
         async for item in items:
-            yield status.to_json(item)
+            yield item
             if isinstance(item, notices.RolledBack):
                 async for more in self.code_on_disk(item.number):
                     yield more
 
-    async def code_on_disk(self, number: int) -> AsyncGenerator[dict[str, Any], None]:
+    async def code_on_disk(self, number: int) -> AsyncGenerator[Notice, None]:
         """The notice that the files of a release that serves are not what it began with, if so."""
         if changed := await in_background(lambda: self.workers.changed_on_disk(number)):
             item = notices.OtherCode(number, changed)
             self._say(item)
-            yield status.to_json(item)
+            yield item
 
     async def _status(self, _: control.Parameters) -> AsyncGenerator[object, None]:
         live = self._driver.state.live

@@ -20,7 +20,7 @@ from portico.place import untrusted
 from portico.plan.appserver.kind import Feature
 from portico.plan.model import Plan
 from portico.plan.paths import pause
-from portico.run import notices
+from portico.protocol import notices
 from portico.run.processes import proc
 from portico.run.running import Running, SayNews
 from portico.run.sockets import drain

@@ -8,14 +8,11 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-import msgspec
-
 from portico.plan.difference import command
 from portico.plan.model import Plan
 from portico.plan.paths import canary_aliases
 from portico.run.gateway import files
 from portico.run.machine.state import ProcessState, State
-from portico.run.notices import Notice
 
 
 def status(state: State, plan: Plan, pids: Mapping[int, int], now: float) -> dict[str, Any]:
@@ -88,8 +85,3 @@ def _process(process: ProcessState, pid: int | None, now: float) -> dict[str, An
         "since_seconds": round(now - process.since, 3),
         "crashes": process.crashes,
     }
-
-
-def to_json(item: Notice) -> dict[str, Any]:
-    """A notice: its name under "notice", and its fields."""
-    return {"notice": type(item).__name__, **msgspec.to_builtins(item)}

@@ -16,6 +16,8 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from typing import NamedTuple
 
+import msgspec
+
 from portico.errors import PorticoError
 from portico.link import private_socket
 from portico.plan import paths
@@ -126,7 +128,7 @@ def _head(status: str) -> bytes:
 
 
 def _line(item: object) -> bytes:
-    return json.dumps(item).encode() + b"\n"
+    return json.dumps(msgspec.to_builtins(item)).encode() + b"\n"
 
 
 def _error(what: str) -> bytes:

@@ -6,8 +6,8 @@ import os
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 
-from portico.run import notices
-from portico.run.notices import Notice
+from portico.protocol import notices
+from portico.protocol.notices import Notice
 from portico.ticks import WELL, Rounds, tick
 
 LOOK_SECONDS = 3.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from portico.run import notices
+from portico.protocol import notices
 from portico.run.processes import proc
 
 _LOOK_SECONDS = 0.02

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from portico.plan.model import OldWorkers, Plan
-from portico.run import notices
+from portico.protocol import notices
 from portico.run.background import in_background
 from portico.run.gateway import goodbye
 from portico.run.gateway.accepting import workers

@@ -10,7 +10,7 @@ from typing import Any
 from portico.errors import Problem
 from portico.log.complaint import IDLE
 from portico.plan.model import Plan
-from portico.run import notices
+from portico.protocol import notices
 from portico.run.background import guarded
 from portico.run.gateway import files
 from portico.run.gateway.accepting import SERVES, accepting_of, until_replaced, workers

@@ -13,7 +13,7 @@ from typing import Any
 
 from portico.errors import PorticoError, Problem
 from portico.plan.model import Plan
-from portico.run import notices
+from portico.protocol import notices
 from portico.run.background import guarded, in_background
 from portico.run.control import client
 from portico.run.gateway import files

@@ -10,7 +10,8 @@ from typing import Any
 
 from portico.errors import FAILED, PorticoError, Problem
 from portico.plan.host import Fragment
-from portico.run import notices
+from portico.protocol import notices
+from portico.protocol.notices import Notice
 from portico.run.background import in_background
 from portico.run.control import server as control
 from portico.run.host.acceptable import conflict, objections
@@ -95,16 +96,14 @@ class Answers:
                 yield _dropped(problems)
                 return
             after = set(sites.hosted_sites)
-            yield {"notice": "SitesRead", "added": len(after - before), "removed": len(before - after)}
+            yield notices.SitesRead(added=len(after - before), removed=len(before - after))
             for name, hosted in sites.hosted_sites.items():
                 if hosted.state.status is Status.REFUSED:
-                    yield {"notice": "SiteRefused", "name": name, "reason": hosted.state.reason}
+                    yield notices.SiteRefused(name, hosted.state.reason)
             while self._has_untried():
                 item = await items.get()
-                if isinstance(item, notices.SiteServes):
-                    yield {"notice": "SiteServes", "name": item.name}
-                elif isinstance(item, notices.SiteDown) and item.name in sites.hosted_sites:
-                    yield _down(item.name, sites.hosted_sites[item.name].state.reason, item.code)
+                if isinstance(item, notices.SiteServes | notices.SiteDown):
+                    yield item
                 elif isinstance(item, notices.Stopping):
                     return
 
@@ -118,8 +117,9 @@ class Answers:
         with sites.follow() as items:
             if hosted.child is not None and hosted.state.status is Status.STARTING:
                 # It may have begun before the repair: this attempt counts only when it is a good one.
-                if (told := await _end_of_start(items, name)) is None or isinstance(told, notices.SiteServes):
-                    yield _ended(told, name)
+                end = await _end_of_start(items, name)
+                if not isinstance(end, notices.SiteDown):
+                    yield end
                     return
             elif hosted.child is not None:
                 raise PorticoError(Problem("", f"{name} is {hosted.state.status}", "reload it"))
@@ -129,13 +129,9 @@ class Answers:
             taken = sites.hosted_sites.get(name)
             if taken is None or taken.state.status is Status.REFUSED:
                 reason = taken.state.reason if taken else "it is not there any more"
-                yield {"notice": "SiteRefused", "name": name, "reason": reason}
-                return
-            told = await _end_of_start(items, name)
-            if isinstance(told, notices.SiteDown):
-                yield _down(name, sites.hosted_sites[name].state.reason, told.code)
+                yield notices.SiteRefused(name, reason)
             else:
-                yield _ended(told, name)
+                yield await _end_of_start(items, name)
 
     async def _halt(self, asked: control.Parameters) -> AsyncGenerator[object, None]:
         """Do not start it, and do not try it again. One that serves is stopped by itself."""
@@ -165,29 +161,24 @@ class Answers:
         return self._sites.driver.state.phase in (Phase.STOPPING, Phase.ENDED)
 
 
-async def _end_of_start(items: Items, name: str) -> notices.SiteServes | notices.SiteDown | None:
-    """How the start of that site went; None when it, or the gateway, is stopped instead."""
+async def _end_of_start(
+    items: Items, name: str
+) -> notices.SiteServes | notices.SiteDown | notices.SiteStopped | notices.Stopping:
+    """How the start of that site went; also that it, or the gateway, was stopped instead."""
     while True:
         item = await items.get()
-        if isinstance(item, notices.SiteServes | notices.SiteDown) and item.name == name:
+        if isinstance(item, notices.Stopping):
             return item
-        if isinstance(item, notices.Stopping) or (
-            isinstance(item, notices.SiteStopped) and item.name == name
+        if (
+            isinstance(item, notices.SiteServes | notices.SiteDown | notices.SiteStopped)
+            and item.name == name
         ):
-            return None
+            return item
 
 
 def _told(problems: tuple[Problem, ...]) -> dict[str, Any]:
     return {"problems": [asdict(problem) for problem in problems]}
 
 
-def _ended(told: object, name: str) -> dict[str, Any]:
-    return {"notice": "SiteServes" if told else "Stopping", "name": name}
-
-
-def _dropped(problems: tuple[Problem, ...]) -> dict[str, Any]:
-    return {"notice": "ReleaseDropped", "number": 0, "code": FAILED, **_told(problems)}
-
-
-def _down(name: str, reason: str, code: int) -> dict[str, Any]:
-    return {"notice": "SiteDown", "name": name, "reason": reason, "code": code if code > 0 else FAILED}
+def _dropped(problems: tuple[Problem, ...]) -> Notice:
+    return notices.ReleaseDropped(0, FAILED, problems)

@@ -15,7 +15,7 @@ from portico.place.model import Place
 from portico.plan.bindings import Bindings
 from portico.plan.host import Fragment, host_plan
 from portico.plan.model import Ladder, Plan
-from portico.run import notices
+from portico.protocol import notices
 from portico.run.background import in_background
 from portico.run.control import server as control
 from portico.run.driver import Driver
@@ -189,8 +189,7 @@ class Sites:
         self.supervisors.wake()
 
     def _tell_refused(self, hosted: HostedSite) -> None:
-        problems = (Problem("", hosted.state.reason),)
-        self._say(notices.SiteRefused(hosted.desired.name, hosted.desired.origin, problems))
+        self._say(notices.SiteRefused(hosted.desired.name, hosted.state.reason))
 
     def _tell_ready(self) -> None:
         """The gateway is ready when nginx is and every site was tried."""

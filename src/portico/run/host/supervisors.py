@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from portico.errors import Problem
 from portico.place.tools import of_tools
-from portico.run import notices
+from portico.protocol import notices
 from portico.run.host import state
 from portico.run.host.hosted import HostedSite, clear_away, set_booting, show_pages
 from portico.run.host.state import Status
@@ -189,8 +189,9 @@ class Supervisors:
             self._show_pages(hosted)
             self._broadcast.say(notices.SiteStopped(name))
         else:
-            pause = (hosted.state.due or 0.0) - self.now()
-            self._broadcast.say(notices.SiteDown(name, code, pause, hosted.state.failures))
+            now = hosted.state
+            pause = (now.due or 0.0) - self.now()
+            self._broadcast.say(notices.SiteDown(name, code, pause, now.failures, now.reason))
         self._tried()
 
     def _show_pages(self, hosted: HostedSite) -> None:

@@ -7,7 +7,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from portico.errors import Problem
-from portico.run.notices import Notice
+from portico.protocol.notices import Notice
 
 
 class StopMode(StrEnum):

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from portico import backoff
 from portico.errors import FAILED
-from portico.run import notices
+from portico.protocol import notices
 from portico.run.machine import action as do
 from portico.run.machine import event as was
 from portico.run.machine import reload, stop

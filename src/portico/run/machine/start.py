@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from portico.errors import FAILED
-from portico.run import notices
+from portico.protocol import notices
 from portico.run.machine import action as do
 from portico.run.machine import event as was
 from portico.run.machine import reload, stop

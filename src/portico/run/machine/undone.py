@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from portico.errors import FAILED
-from portico.run import notices
+from portico.protocol import notices
 from portico.run.machine import action as do
 from portico.run.machine import crash, reload, start, stop
 from portico.run.machine import event as was

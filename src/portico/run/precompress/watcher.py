@@ -24,7 +24,7 @@ from portico.errors import Problem
 from portico.place import cgroup, untrusted
 from portico.plan.model import Precompressed
 from portico.plan.precompress import CODINGS
-from portico.run import notices
+from portico.protocol import notices
 from portico.run.background import in_background
 from portico.run.precompress.scan import changed_at, stamp
 from portico.run.precompress.words import Done, Folder, Found, Job, Seen, Stamp, Word

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 
 from portico.plan.model import Plan
-from portico.run import notices
+from portico.protocol import notices
 from portico.run.processes.child import Child
 from portico.run.processes.stderr import Lines
 

@@ -14,8 +14,8 @@ import time
 from collections.abc import MutableMapping, Sequence
 from typing import NamedTuple
 
-from portico.run import notices
-from portico.run.notices import Notice
+from portico.protocol import notices
+from portico.protocol.notices import Notice
 from portico.ticks import WELL, Rounds
 
 FIRST_FD = 3

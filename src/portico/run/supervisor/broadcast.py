@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 
-from portico.run import notices
-from portico.run.notices import Notice
+from portico.protocol import notices
+from portico.protocol.notices import Notice
 
 Items = asyncio.Queue[Notice]
 

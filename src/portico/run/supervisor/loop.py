@@ -22,8 +22,7 @@ from portico.errors import (
 )
 from portico.plan import paths
 from portico.plan.model import Plan
-from portico.run import notices
-from portico.run.commands import status
+from portico.protocol import notices
 from portico.run.commands.certificates import Certificates
 from portico.run.commands.commands import Commands
 from portico.run.control import server as control
@@ -210,7 +209,7 @@ async def _serve(
         )
     )
     if observer is not None:
-        say = _both(say, lambda item: observer.hear(status.to_json(item)))
+        say = _both(say, observer.hear)
     broadcast = Broadcast(_both(say, lambda item: hear(item)))  # which is known a few lines below
     processes = Processes(plan.runtime, lambda: effects.in_force.ladder.stop_seconds)
     shared = SharedNginx(plan, driver.tell, broadcast.say) if plan.shared else None

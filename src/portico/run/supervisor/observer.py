@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from portico.errors import Problem
 from portico.plan.model import Plan
+from portico.protocol.notices import Notice
 from portico.ticks import Rounds
 
 AskStatus = Callable[[], Awaitable[dict[str, Any]]]
@@ -15,8 +16,8 @@ Give = Callable[[Mapping[str, str]], AsyncGenerator[object, None]]
 
 
 class Observer(Protocol):
-    def hear(self, told: dict[str, Any]) -> None:
-        """A notice, as `status.to_json` tells it."""
+    def hear(self, item: Notice) -> None:
+        """Each notice, as it comes."""
 
     def answers(self) -> Mapping[str, tuple[Give, tuple[str, ...]]]:
         """What answers to which method and path, and the parameters that it knows."""

@@ -9,7 +9,7 @@ import signal
 from collections.abc import Callable
 
 from portico.errors import DONE, Problem
-from portico.run import notices
+from portico.protocol import notices
 from portico.run.machine import event as was
 from portico.run.machine.event import Event
 from portico.run.supervisor.early_signals import WITHOUT_MEANING

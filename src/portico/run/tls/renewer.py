@@ -15,10 +15,10 @@ from typing import Any, Protocol
 
 from portico.errors import PorticoError, Problem
 from portico.plan.model import Tls
-from portico.run import notices
+from portico.protocol import notices
+from portico.protocol.notices import Notice
 from portico.run.background import in_background
 from portico.run.control.server import Parameters
-from portico.run.notices import Notice
 from portico.run.running import Running
 from portico.run.tls import acme, make, material
 from portico.run.tls.certificate import Certificate

@@ -18,11 +18,11 @@ from typing import Any, Protocol
 from portico.errors import PorticoError, Problem
 from portico.place import untrusted
 from portico.plan.model import Upstream, UpstreamServer
-from portico.run import notices
+from portico.protocol import notices
+from portico.protocol.notices import Notice
 from portico.run.background import in_background
 from portico.run.control.server import Parameters
 from portico.run.machine.words import NOT_THROUGH_NGINX
-from portico.run.notices import Notice
 from portico.run.running import Running
 from portico.run.sockets import drain
 from portico.run.upstream.ask import ask

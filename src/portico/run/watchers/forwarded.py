@@ -16,9 +16,9 @@ from typing import Any, Final
 from portico.log.reader import last_lines
 from portico.log.request import Request
 from portico.plan.model import Plan
-from portico.run import notices
+from portico.protocol import notices
+from portico.protocol.notices import Notice
 from portico.run.background import in_background
-from portico.run.notices import Notice
 from portico.ticks import WELL, Rounds, tick
 
 LOOK_SECONDS: Final = 5.0

@@ -14,7 +14,7 @@ from contextlib import aclosing
 from typing import Any, NamedTuple
 
 from portico.errors import PorticoError
-from portico.run import notices
+from portico.protocol import notices
 from portico.run.watchers import failures
 from portico.ticks import Rounds
 

@@ -20,9 +20,9 @@ from portico.decoding import Count, decoded
 from portico.place import untrusted
 from portico.plan.model import Plan
 from portico.plan.paths import workers
-from portico.run import notices
+from portico.protocol import notices
+from portico.protocol.notices import Notice
 from portico.run.background import in_background
-from portico.run.notices import Notice
 from portico.run.running import Running, SayNews
 from portico.ticks import WELL, Rounds, tick
 

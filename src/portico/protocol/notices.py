@@ -1,23 +1,32 @@
-"""What people are told: one value for each thing worth a sentence. The command line writes the sentence."""
+"""What people are told: one value for each thing worth a sentence. `cli.notices` writes the sentence.
+
+As JSON a notice is its fields, and its name under "notice".
+"""
 
 from __future__ import annotations
 
-from msgspec import Struct
+from typing import Any
+
+import msgspec
 
 from portico.errors import Problem
 
 
-class Starting(Struct, frozen=True):
+class _Notice(msgspec.Struct, frozen=True, tag_field="notice", tag=True):
+    pass
+
+
+class Starting(_Notice, frozen=True):
     number: int
 
 
-class Ready(Struct, frozen=True):
+class Ready(_Notice, frozen=True):
     """The app answers on the address people use."""
 
     took_seconds: float
 
 
-class AppFails(Struct, frozen=True):
+class AppFails(_Notice, frozen=True):
     """The app runs and answers its health path with an error; its own error page is served.
 
     `hint` is what may help, empty for nothing.
@@ -28,13 +37,13 @@ class AppFails(Struct, frozen=True):
     hint: str = ""
 
 
-class AppWorks(Struct, frozen=True):
+class AppWorks(_Notice, frozen=True):
     """The app that failed answers its health path well now."""
 
     number: int
 
 
-class Restarting(Struct, frozen=True):
+class Restarting(_Notice, frozen=True):
     """A process of a serving site ended and is started again; `crashes` counts those in a row."""
 
     name: str
@@ -43,36 +52,36 @@ class Restarting(Struct, frozen=True):
     crashes: int
 
 
-class Recovered(Struct, frozen=True):
+class Recovered(_Notice, frozen=True):
     name: str
     down_seconds: float
 
 
-class Stuck(Struct, frozen=True):
+class Stuck(_Notice, frozen=True):
     """A process was started again but did not become well in time; it is ended and tried again."""
 
     name: str
     answer: str
 
 
-class Reloading(Struct, frozen=True):
+class Reloading(_Notice, frozen=True):
     number: int
 
 
-class Booting(Struct, frozen=True):
+class Booting(_Notice, frozen=True):
     """A new release has its plan and starts beside the old one."""
 
     number: int
 
 
-class Switched(Struct, frozen=True):
+class Switched(_Notice, frozen=True):
     """New requests go to this release; `took_seconds` is the time since it was asked for."""
 
     number: int
     took_seconds: float
 
 
-class CanaryServes(Struct, frozen=True):
+class CanaryServes(_Notice, frozen=True):
     """A new release gets `tenths` of the requests, until it is promoted or aborted."""
 
     number: int
@@ -80,35 +89,35 @@ class CanaryServes(Struct, frozen=True):
     took_seconds: float
 
 
-class CanaryLeft(Struct, frozen=True):
+class CanaryLeft(_Notice, frozen=True):
     """The release before it gets everything again; `why` when nobody asked for it."""
 
     number: int
     why: str = ""
 
 
-class RolledBack(Struct, frozen=True):
+class RolledBack(_Notice, frozen=True):
     """Requests go to release `number` again, which was kept on standby; `bad` leaves."""
 
     number: int
     bad: int
 
 
-class TookOver(Struct, frozen=True):
+class TookOver(_Notice, frozen=True):
     """Release `bad` ended and cannot be started: requests go to release `number`, which was kept for a rollback."""
 
     number: int
     bad: int
 
 
-class CannotLoad(Struct, frozen=True):
+class CannotLoad(_Notice, frozen=True):
     """Workers of release `number` cannot load the app, for `error`; those that loaded it before serve on."""
 
     number: int
     error: str
 
 
-class OtherCode(Struct, frozen=True):
+class OtherCode(_Notice, frozen=True):
     """What release `number` began with is not what is there now: in its workers `pids`, or on the disk (none)."""
 
     number: int
@@ -116,7 +125,7 @@ class OtherCode(Struct, frozen=True):
     pids: tuple[int, ...] = ()
 
 
-class LargeWorker(Struct, frozen=True):
+class LargeWorker(_Notice, frozen=True):
     """A worker that has just started has `memory` bytes: `limit` cannot hold, `instead` does."""
 
     memory: int
@@ -124,13 +133,13 @@ class LargeWorker(Struct, frozen=True):
     instead: int
 
 
-class Refused(Struct, frozen=True):
+class Refused(_Notice, frozen=True):
     """What was asked for cannot be done now; nothing has changed."""
 
     problem: Problem
 
 
-class ReleaseDropped(Struct, frozen=True):
+class ReleaseDropped(_Notice, frozen=True):
     """A reload failed, the old release serves on; `code` is what the reload command exits with."""
 
     number: int
@@ -138,42 +147,42 @@ class ReleaseDropped(Struct, frozen=True):
     problems: tuple[Problem, ...]
 
 
-class ReleaseLeft(Struct, frozen=True):
+class ReleaseLeft(_Notice, frozen=True):
     """An old release finished what it had; `killed` when it did not in time."""
 
     number: int
     killed: bool
 
 
-class Stopping(Struct, frozen=True):
+class Stopping(_Notice, frozen=True):
     """Finishing what is in progress, for `up_to_seconds` at most."""
 
     up_to_seconds: float
 
 
-class Hurrying(Struct, frozen=True):
+class Hurrying(_Notice, frozen=True):
     pass
 
 
-class NginxSaid(Struct, frozen=True):
+class NginxSaid(_Notice, frozen=True):
     """A line nginx wrote to its standard error."""
 
     line: str
 
 
-class ServerSaid(Struct, frozen=True):
+class ServerSaid(_Notice, frozen=True):
     """A line that an app server wrote to its standard error."""
 
     line: str
 
 
-class NoServer(Struct, frozen=True):
+class NoServer(_Notice, frozen=True):
     """No server of [upstream] became well in time; visitors see a page, and the servers are asked again and again."""
 
     answer: str
 
 
-class OldWorkerEnded(Struct, frozen=True):
+class OldWorkerEnded(_Notice, frozen=True):
     """One of nginx's old workers was ended with its transfers: `count` held on, with so much memory."""
 
     pid: int
@@ -181,84 +190,84 @@ class OldWorkerEnded(Struct, frozen=True):
     memory: int
 
 
-class DiskFull(Struct, frozen=True):
+class DiskFull(_Notice, frozen=True):
     """The disk that holds the logs is full: what nginx logs now is lost."""
 
     state: str
 
 
-class DiskBack(Struct, frozen=True):
+class DiskBack(_Notice, frozen=True):
     """It has room again."""
 
     state: str
 
 
-class BehindProxy(Struct, frozen=True):
+class BehindProxy(_Notice, frozen=True):
     """Requests come through a proxy that `behind` does not name: "cloudflare", "aws" or "proxy"."""
 
     by: str
     addresses: tuple[str, ...]
 
 
-class ServerOut(Struct, frozen=True):
+class ServerOut(_Notice, frozen=True):
     """A server of the upstream failed its checks and gets no more requests."""
 
     name: str
     answer: str
 
 
-class ServerBack(Struct, frozen=True):
+class ServerBack(_Notice, frozen=True):
     """It is well again, and gets requests."""
 
     name: str
     out_seconds: float
 
 
-class ServerDrained(Struct, frozen=True):
+class ServerDrained(_Notice, frozen=True):
     """Somebody asked for a server to get no new requests; with `undo`, to get them again."""
 
     name: str
     undo: bool = False
 
 
-class LastServer(Struct, frozen=True):
+class LastServer(_Notice, frozen=True):
     """A server fails its checks and goes on getting requests, because there is no other."""
 
     name: str
     answer: str
 
 
-class Closed(Struct, frozen=True):
+class Closed(_Notice, frozen=True):
     """Somebody closed the site for maintenance, or changed what is said meanwhile."""
 
     message: str
     allow: tuple[str, ...]
 
 
-class Opened(Struct, frozen=True):
+class Opened(_Notice, frozen=True):
     """Its maintenance is over."""
 
 
-class Paused(Struct, frozen=True):
+class Paused(_Notice, frozen=True):
     """Nothing is in progress, and requests wait, for `up_to_seconds` at most."""
 
     up_to_seconds: float
 
 
-class Resumed(Struct, frozen=True):
+class Resumed(_Notice, frozen=True):
     """The pause is over: somebody said so, or it was long enough (`by_itself`)."""
 
     by_itself: bool
 
 
-class SiteSaid(Struct, frozen=True):
+class SiteSaid(_Notice, frozen=True):
     """A line that the supervisor of one of a gateway's sites wrote."""
 
     name: str
     line: str
 
 
-class SiteServes(Struct, frozen=True):
+class SiteServes(_Notice, frozen=True):
     """One of a gateway's sites answers through nginx."""
 
     name: str
@@ -266,31 +275,45 @@ class SiteServes(Struct, frozen=True):
     took_seconds: float
 
 
-class SiteDown(Struct, frozen=True):
-    """The supervisor of one of a gateway's sites ended; it is started again after `in_seconds`."""
+class SiteDown(_Notice, frozen=True):
+    """The supervisor of one of a gateway's sites ended, for `reason`; it is started again after `in_seconds`."""
 
     name: str
     code: int
     in_seconds: float
     failures: int
+    reason: str
 
 
-class SiteStopped(Struct, frozen=True):
+class SiteStopped(_Notice, frozen=True):
     """Somebody stopped one of a gateway's sites; `is_gone` when it is not wanted any more."""
 
     name: str
     is_gone: bool = False
 
 
-class SiteRefused(Struct, frozen=True):
-    """One of a gateway's sites cannot be served; the others are."""
+class SiteRefused(_Notice, frozen=True):
+    """One of a gateway's sites cannot be served, for `reason`; the others are."""
 
     name: str
-    origin: str
-    problems: tuple[Problem, ...]
+    reason: str
 
 
-class CertificateServed(Struct, frozen=True):
+class SitesRead(_Notice, frozen=True):
+    """A gateway has read again which sites there are: so many are new, and so many are gone."""
+
+    added: int
+    removed: int
+
+
+class WorkersReset(_Notice, frozen=True):
+    """The new release has its configured `workers`, not those that `portico scale` gave the one before."""
+
+    workers: int
+    before: int
+
+
+class CertificateServed(_Notice, frozen=True):
     """A new certificate is in force, and seen on every address."""
 
     names: tuple[str, ...]
@@ -298,7 +321,7 @@ class CertificateServed(Struct, frozen=True):
     issuer: str
 
 
-class CertificateFailed(Struct, frozen=True):
+class CertificateFailed(_Notice, frozen=True):
     """No new certificate was to be had; the site serves on with what it has, and asks again."""
 
     problems: tuple[Problem, ...]
@@ -306,7 +329,7 @@ class CertificateFailed(Struct, frozen=True):
     failures: int
 
 
-class CertificateRefused(Struct, frozen=True):
+class CertificateRefused(_Notice, frozen=True):
     """The user's files are not fit for use. `instead` is what is served, "files" or "placeholder"; empty: the
     certificate of before, which is fit."""
 
@@ -314,14 +337,14 @@ class CertificateRefused(Struct, frozen=True):
     instead: str = ""
 
 
-class CertificateNotServed(Struct, frozen=True):
+class CertificateNotServed(_Notice, frozen=True):
     """An address shows another certificate than it should, or none: `words` say why."""
 
     address: str
     words: str
 
 
-class CertificateEnds(Struct, frozen=True):
+class CertificateEnds(_Notice, frozen=True):
     """It should have been renewed; `problems` is what stands in the way. `phase` is warn, urgent or ended."""
 
     days: float
@@ -329,7 +352,7 @@ class CertificateEnds(Struct, frozen=True):
     phase: str = "urgent"
 
 
-class Precompressing(Struct, frozen=True):
+class Precompressing(_Notice, frozen=True):
     """Static files are being compressed: how many of them, and of their bytes, are done."""
 
     done: int
@@ -338,7 +361,7 @@ class Precompressing(Struct, frozen=True):
     bytes: int
 
 
-class Precompressed(Struct, frozen=True):
+class Precompressed(_Notice, frozen=True):
     """They are: `small_bytes` are what the best copies have of `bytes`; `made` of the files were not known before."""
 
     files: int
@@ -348,13 +371,13 @@ class Precompressed(Struct, frozen=True):
     took_seconds: float
 
 
-class Trouble(Struct, frozen=True):
+class Trouble(_Notice, frozen=True):
     """Something beside the serving failed; serving goes on."""
 
     problem: Problem
 
 
-class WatcherFailed(Struct, frozen=True):
+class WatcherFailed(_Notice, frozen=True):
     """What looks beside the serving failed, and is tried again: in so many seconds, or at its next look."""
 
     name: str
@@ -362,7 +385,7 @@ class WatcherFailed(Struct, frozen=True):
     in_seconds: float | None
 
 
-class WatcherRecovered(Struct, frozen=True):
+class WatcherRecovered(_Notice, frozen=True):
     """It works again."""
 
     name: str
@@ -378,6 +401,20 @@ Notice = (
     | ServerOut | ServerBack | ServerDrained | LastServer | Precompressing | Precompressed | Trouble
     | WatcherFailed | WatcherRecovered | TookOver | CannotLoad | OtherCode | LargeWorker
     | Closed | Opened | Paused | Resumed
-    | SiteSaid | SiteServes | SiteDown | SiteStopped | SiteRefused
+    | SiteSaid | SiteServes | SiteDown | SiteStopped | SiteRefused | SitesRead | WorkersReset
     | CertificateServed | CertificateFailed | CertificateRefused | CertificateNotServed | CertificateEnds
 )  # fmt: skip
+
+
+def to_json(item: Notice) -> dict[str, Any]:
+    made: dict[str, Any] = msgspec.to_builtins(item)
+    return made
+
+
+def from_json(told: dict[str, Any]) -> Notice | None:
+    """None for a notice that is not known: of a Portico of another version."""
+    try:
+        found: Notice = msgspec.convert(told, Notice)
+    except msgspec.ValidationError:
+        return None
+    return found
