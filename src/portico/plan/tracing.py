@@ -11,6 +11,7 @@ from collections import Counter
 
 from portico.errors import Problem
 from portico.place.model import Place
+from portico.plan.appserver.kind import Feature, common_features
 from portico.plan.model import Tracing
 from portico.site.model import Site
 from portico.site.rules import NOWHERE
@@ -54,15 +55,10 @@ def bound(share: float) -> str:
     return f"{steps:04x}" if steps < _STEPS else ALL
 
 
-def is_workers(site: Site) -> bool:
-    """Whether Portico's own worker alone answers the app's requests, and so can make their traceparent."""
-    options = site.options
-    return site.has_app and not site.is_asgi and not site.servers and options.workers.server == "gunicorn"
-
-
 def told_to_worker(site: Site) -> dict[str, str]:
     """What is in the worker's environment."""
-    return {VARIABLE: bound(site.options.tracing.sample)} if site.is_traced and is_workers(site) else {}
+    makes_contexts = site.is_traced and Feature.TRACEPARENT in common_features(site)
+    return {VARIABLE: bound(site.options.tracing.sample)} if makes_contexts else {}
 
 
 def _url(endpoint: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from portico.place.model import Place
+from portico.plan.appserver.kind import app_server, common_features
 from portico.plan.web.ability import Ability
 from portico.plan.web.guards import of_app
 from portico.plan.web.host import host
@@ -25,6 +26,8 @@ def web(site: Site, place: Place, abilities: frozenset[Ability]) -> Web:
         site=site,
         place=place,
         abilities=abilities,
+        app_server=app_server(site),
+        features=common_features(site),
         prefix=site.prefix,
         listeners=listeners(site, place, abilities),
         hosts=hosts(site, place),

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from portico.place.model import Place
+from portico.plan.appserver.kind import AppServer, Feature
 from portico.plan.web.ability import Ability
 from portico.plan.web.guards import Guard
 from portico.plan.web.host import Host
@@ -29,6 +30,11 @@ class Web:
     place: Place
     """Where it runs: the renderer takes paths from it, and the build of the gateway."""
     abilities: frozenset[Ability]
+    """What the gateway can do."""
+    app_server: AppServer
+    """What runs the app here."""
+    features: frozenset[Feature]
+    """What all who may answer a request can do, the servers of [upstream] included."""
     prefix: str
     """The URL prefix that the whole site lives under: "/shop", or nothing."""
     listeners: Listeners

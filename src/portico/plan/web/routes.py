@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from portico.errors import Problem
 from portico.plan import decisions
+from portico.plan.appserver.kind import Feature, app_server
 from portico.site.methods import is_hidden
 from portico.site.model import Route, Routed, Site
 from portico.site.pattern import below_slashes, escape, head, is_fixed, plain
@@ -140,7 +141,8 @@ def _family(spot: RoutePath) -> str:
 
 def impossible(site: Site) -> list[Problem]:
     """Settings of routes that only Portico's own worker understands, where another program runs the app."""
-    if site.protocol == "uwsgi" and site.options.workers.server == "gunicorn":
+    is_unknown = not site.has_app and site.protocol == "uwsgi"
+    if is_unknown or Feature.UPLOADS in app_server(site).features:
         return []
     return [
         Problem(

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from msgspec.structs import replace
 
 from portico.plan import decisions
+from portico.plan.appserver.kind import Feature
 from portico.plan.gateway.nginx.cache_routes import FILLS, has_cached_routes, route_maps
 from portico.plan.gateway.nginx.conf import Directive, directive, entries
 from portico.plan.gateway.nginx.host_header import host_seen
@@ -75,10 +76,7 @@ def caches(web: Web) -> bool:
 
 def why_not(web: Web) -> str:
     """Why this site cannot have a cache here, or nothing."""
-    has_own_worker = (
-        web.site.has_app and web.site.options.workers.server == "gunicorn" and not web.site.servers
-    )
-    if web.place.nginx.since(*MERGES_VARY_SINCE) or has_own_worker:
+    if web.place.nginx.since(*MERGES_VARY_SINCE) or Feature.ONE_LINE in web.features:
         return ""
     return f"nginx {web.place.nginx.number} reads only one line of Vary and of Cache-Control; 1.23 and newer read all"
 
@@ -372,8 +370,8 @@ def _asked(web: Web) -> list[Directive]:
 
 
 def _tells_peer(web: Web) -> bool:
-    """Whether Portico's own worker answers; nobody else knows what to do with it."""
-    return web.site.protocol == "uwsgi" and web.site.has_app and web.site.options.workers.server == "gunicorn"
+    """Whether the worker asks who has left; nobody else knows what to do with it."""
+    return Feature.LEFT in web.app_server.features
 
 
 def _peer(web: Web) -> list[Directive]:

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from portico.errors import Problem
 from portico.place.model import Place
 from portico.plan import downloads as names
+from portico.plan.appserver.kind import Feature
 from portico.plan.gateway.nginx.compression import uncompressed
 from portico.plan.gateway.nginx.conf import Directive, block, directive, literal
 from portico.plan.gateway.nginx.pages import PREFIX, any_body, error_pages
-from portico.plan.tracing import is_workers
 from portico.plan.web.literal import is_literal
 from portico.plan.web.model import Web
 from portico.site.model import Root
@@ -80,7 +80,7 @@ def downloads(web: Web, headers: list[Directive]) -> list[Directive]:
 
 def _has_worker(web: Web) -> bool:
     """Whoever answers may lead to these files by X-Accel-Redirect, so nobody else may answer."""
-    return is_workers(web.site)
+    return Feature.DOWNLOADS in web.features
 
 
 def _internal() -> Directive:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 
 from portico.plan import decisions
+from portico.plan.appserver.kind import Feature
 from portico.plan.gateway.nginx import http_link, uwsgi_link
 from portico.plan.gateway.nginx.conf import Directive, directive, time
 from portico.plan.gateway.nginx.host_header import host_seen
 from portico.plan.model import Ladder
-from portico.plan.tracing import is_workers
 from portico.plan.web.model import Web
 
 _KNOWN_OTHERWISE = re.compile(
@@ -145,12 +145,12 @@ def _retry_elsewhere(web: Web) -> list[Directive]:
 
 
 def _obeyed(web: Web) -> list[Directive]:
-    """Portico's own worker looks at an app's X-Accel-Redirect; of others only nginx can refuse it.
+    """A worker that hands files to nginx looks at an app's X-Accel-Redirect; of others only nginx can refuse it.
 
     Own directives with an internal location are there to be led to.
     """
     has_own = any(re.search(r"\binternal\b", one.text) for one in web.site.own_directives)
-    if is_workers(web.site) or has_own:
+    if Feature.DOWNLOADS in web.features or has_own:
         return []
     why = "an answer leads to no internal location: a client may have written that header through the app"
     return [

@@ -6,8 +6,8 @@ declared proxy began goes on, and what a stranger says of traces is not passed o
 
 from __future__ import annotations
 
+from portico.plan.appserver.kind import Feature
 from portico.plan.gateway.nginx.conf import Directive, entries
-from portico.plan.tracing import is_workers
 from portico.plan.web.model import Web
 
 SPEC = "https://www.w3.org/TR/trace-context/"
@@ -15,7 +15,7 @@ SPEC = "https://www.w3.org/TR/trace-context/"
 
 def told_to_worker(web: Web) -> list[tuple[str, str, str]]:
     """The parameter that Portico's worker needs, its value and why."""
-    if not (web.site.is_traced and is_workers(web.site) and web.site.has_http_proxies):
+    if not (web.site.is_traced and Feature.TRACEPARENT in web.features and web.site.has_http_proxies):
         return []
     return [
         ("PORTICO_BEHIND", "$portico_behind", "the worker goes on with the trace of a declared proxy only")
@@ -24,7 +24,7 @@ def told_to_worker(web: Web) -> list[tuple[str, str, str]]:
 
 def context(web: Web) -> list[tuple[str, str, str]]:
     """The two headers for whoever else answers, their values and why."""
-    if not web.site.is_traced or is_workers(web.site):
+    if not web.site.is_traced or Feature.TRACEPARENT in web.features:
         return []
     parent, state = ("$portico_traceparent", "$portico_tracestate") if web.site.has_http_proxies else ("", "")
     return [
