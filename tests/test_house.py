@@ -115,8 +115,8 @@ def test_imports_point_left(own: str) -> None:
 
 
 def test_the_rule_itself_sees_a_wrong_import() -> None:
-    assert wrong_imports("plan", ["portico.cli.run", "portico.site.model", "subprocess"]) == [
-        "portico.cli.run"
+    assert wrong_imports("plan", ["portico.cli.commands.run", "portico.site.model", "subprocess"]) == [
+        "portico.cli.commands.run"
     ]
     assert wrong_imports("plan", ["portico.of_no_rank"]) == ["portico.of_no_rank"]
     assert wrong_imports("run", ["portico.watch.live"]) == ["portico.watch.live"]
@@ -153,7 +153,7 @@ def room_of_run(name: str) -> str:
 
 
 MOST_FILES = 25
-YET_TO_SPLIT = {"cli": 44, "link": 31, "link/app": 39, "plan/gateway/nginx": 36, "site": 26}
+YET_TO_SPLIT = {"link": 31, "link/app": 39, "plan/gateway/nginx": 36, "site": 26}
 """Rooms with more, and how many: they may only lose some."""
 
 

@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from portico.cli.dashboard import _page_that_leads_to
+from portico.cli.commands.dashboard import _page_that_leads_to
 from portico.watch import guards, secret
 from portico.watch.endpoint import MOST_OPEN, MOST_SILENT, Endpoint
 from portico.watch.guards import Lock, Secret, Ticket, is_own_host

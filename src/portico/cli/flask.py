@@ -18,7 +18,7 @@ from portico.cli.guard import guarded
 @click.pass_context
 def serve(context: click.Context, /, app: str | None, config: str | None, **flags: Any) -> None:
     """Serve the app in production behind nginx (portico run)."""
-    from portico.cli.run import serve as serve_site
+    from portico.cli.commands.run import serve as serve_site
 
     named = app or _reference(context.ensure_object(ScriptInfo).app_import_path)
     sys.exit(guarded(lambda: serve_site(named, config, given(flags))))

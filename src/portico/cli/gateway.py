@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from portico.cli import output
+from portico.cli.commands.run import end
 from portico.cli.journal import Priority
 from portico.cli.notices import priority, sentence
-from portico.cli.run import end
 from portico.cli.screen import Screen
 from portico.place.model import Place
 from portico.plan.host import host_plan

@@ -18,9 +18,9 @@ import click
 
 from portico.cli import output
 from portico.cli.banner import banner
+from portico.cli.commands.logs import coloured
 from portico.cli.flags import given, site_flags
 from portico.cli.journal import Priority
-from portico.cli.logs import coloured
 from portico.cli.notices import bar, priority, sentence
 from portico.cli.screen import Screen
 from portico.cli.waiting import Waiting

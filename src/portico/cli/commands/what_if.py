@@ -8,8 +8,8 @@ from typing import Any
 import click
 
 from portico.cli import output
+from portico.cli.commands.trace import to_json, wished
 from portico.cli.running import named_site, runtime_of
-from portico.cli.trace import to_json, wished
 from portico.errors import Problem, UsageError
 from portico.run.control import client
 from portico.values import Address

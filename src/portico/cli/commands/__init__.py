@@ -1,0 +1,1 @@
+"""One command, one file: it parses words, asks and prints."""
