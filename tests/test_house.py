@@ -196,7 +196,7 @@ STILL_DECIDES = {
     "downloads": 4,
     "fragment": 5,
     "http": 8,
-    "http_link": 9,
+    "http_link": 7,
     "limits": 1,
     "link": 10,
     "locations": 6,
@@ -209,7 +209,6 @@ STILL_DECIDES = {
     "tls": 30,
     "tracing": 6,
     "trust": 1,
-    "upstream": 41,
     "uwsgi_link": 19,
 }
 """Lines of nginx's renderer that look at Site or Place, where Web does not say it yet: they may only become fewer."""

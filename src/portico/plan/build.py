@@ -24,8 +24,8 @@ from portico.plan.gateway.nginx.observer_endpoints import observer_endpoints, re
 from portico.plan.gateway.nginx.oldest import impossible_version
 from portico.plan.gateway.nginx.pages import error_page_files, unused_pages
 from portico.plan.gateway.nginx.tls import no_http2
-from portico.plan.gateway.nginx.upstream import impossible, planned
-from portico.plan.gateway.nginx.upstream import notes as upstream_notes
+from portico.plan.gateway.nginx.upstream import beyond, planned
+from portico.plan.gateway.nginx.upstream import notes as names_notes
 from portico.plan.gateway.nginx.uwsgi_link import has_uploads
 from portico.plan.model import CONF, Directory, File, Health, Ladder, Logs, Plan, Process, Upstream
 from portico.plan.notes import app_risks, reachable, unreached
@@ -41,6 +41,8 @@ from portico.plan.web.model import Web
 from portico.plan.web.routes import impossible as no_routes
 from portico.plan.web.sizes import connections, old_workers
 from portico.plan.web.statics import served
+from portico.plan.web.upstream import impossible as no_upstream
+from portico.plan.web.upstream import notes as upstream_notes
 from portico.site.model import Site
 from portico.site.rules_https import host_of
 
@@ -126,7 +128,8 @@ def _refuse_impossible(web: Web) -> None:
     site, place = web.site, web.place
     paths = Paths.of(place)
     problems = [
-        *impossible(web), *impossible_tls(site, place), *no_downloads(web), *no_routes(site),
+        *no_upstream(site, web.upstream), *beyond(web), *impossible_tls(site, place), *no_downloads(web),
+        *no_routes(site),
         *refused(web), *app_risks.impossible(site), *tracing.impossible(site, place),
         *impossible_version(place),
     ]  # fmt: skip
@@ -294,7 +297,7 @@ def _notes(web: Web) -> tuple[str, ...]:
         notes.append(f"HTTP/2 is off: {why}")
     if place.nginx_note:
         notes.append(place.nginx_note)
-    notes += upstream_notes(web)
+    notes += [*upstream_notes(site), *names_notes(web)]
     notes += cache_notes(web)
     notes += upload_notes(site)
     if place.app_user and site.has_app:

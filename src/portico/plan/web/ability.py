@@ -10,3 +10,4 @@ class Ability(StrEnum):
 
     HTTP3 = "speaks HTTP/3, over UDP"
     HEALTH = "asks the app in a subrequest, so that it can answer the health path in words of its own"
+    FOLLOWS_NAMES = "looks up the names of servers again while it runs"

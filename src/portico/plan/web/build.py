@@ -15,6 +15,7 @@ from portico.plan.web.mounts import mounts
 from portico.plan.web.spa import spa
 from portico.plan.web.statics import statics
 from portico.plan.web.trust import trust
+from portico.plan.web.upstream import upstream
 from portico.site.model import Site
 
 
@@ -33,6 +34,7 @@ def web(site: Site, place: Place, abilities: frozenset[Ability]) -> Web:
         hosts=hosts(site, place),
         trust=trust(site),
         host=host(site),
+        upstream=upstream(site, place, abilities),
         limits=limited,
         statics=files,
         spa=spa(site, place),

@@ -19,6 +19,7 @@ from portico.plan.web.mount import Mount
 from portico.plan.web.spa import Spa
 from portico.plan.web.statics import Statics
 from portico.plan.web.trust import Trust
+from portico.plan.web.upstream import Upstream
 from portico.site.model import Routed, Site
 
 
@@ -51,3 +52,4 @@ class Web:
     """Those of everything that the app answers."""
     mounts: tuple[Mount, ...]
     host: Host
+    upstream: Upstream

@@ -11,5 +11,6 @@ def abilities(build: NginxBuild) -> frozenset[Ability]:
     known = {
         Ability.HTTP3: "http_v3_module" in build.modules,
         Ability.HEALTH: "http_auth_request_module" in build.modules,
+        Ability.FOLLOWS_NAMES: build.since(1, 27, 3),
     }
     return frozenset(one for one, can in known.items() if can)

@@ -7,7 +7,7 @@ from portico.plan.gateway.nginx.conf import Directive, directive
 from portico.plan.gateway.nginx.host_header import prefix_seen
 from portico.plan.gateway.nginx.tracing import SPEC, context
 from portico.plan.gateway.nginx.trust import WHO_SENT, of_proxy, scheme, sender
-from portico.plan.gateway.nginx.upstream import UPSTREAM, ca_file, tls_name
+from portico.plan.gateway.nginx.upstream import UPSTREAM
 from portico.plan.web.model import Web
 
 _MOST_HEADERS = 2048
@@ -29,16 +29,16 @@ def secured(web: Web) -> list[Directive]:
     """What servers that speak https must prove."""
     if web.site.protocol != "https":
         return []
-    cause = web.site.cause("upstream.ca")
+    cause = web.upstream.proof.ca_cause
     return [
         directive(
             "proxy_ssl_verify", "on", why="a server that cannot prove its name gets nothing to read", cause=cause,
         ),
-        directive("proxy_ssl_trusted_certificate", ca_file(web), why="who may sign for them", cause=cause),
+        directive("proxy_ssl_trusted_certificate", web.upstream.proof.ca, why="who may sign for them", cause=cause),
         directive("proxy_ssl_verify_depth", 3, why="room for certificates between theirs and the root", cause=cause),
         directive(
-            "proxy_ssl_name", tls_name(web), why="the name their certificates must have",
-            cause=web.site.cause("upstream.tls_name"),
+            "proxy_ssl_name", web.upstream.proof.name, why="the name their certificates must have",
+            cause=web.upstream.proof.name_cause,
         ),
         directive("proxy_ssl_server_name", "on", why="says that name in the handshake", cause=decisions.LINK),
     ]  # fmt: skip

@@ -1,0 +1,187 @@
+"""Who answers: the local app at its socket, servers elsewhere, or both; how requests are shared among them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from portico.errors import Problem
+from portico.place.model import Place
+from portico.plan.paths import Paths
+from portico.plan.web.ability import Ability
+from portico.site.model import Site
+from portico.site.server import Server
+
+_FAILS = {1: 0, 2: 5}
+_FAILS_OF_MANY = 3
+"""Failures within FAIL_SECONDS after which a server is left alone that long. A single slow URL must not take the
+only other server away; with three or more, one less costs little. A judgement; active checks decide sooner."""
+FAIL_SECONDS = 10
+_ROUND_ROBIN = "round_robin"
+
+
+@dataclass(frozen=True)
+class Target:
+    """One address that requests go to."""
+
+    name: str
+    """As people wrote it; empty for a socket of the app that answers alone."""
+    address: str
+    """`host:port` or `unix:/path`."""
+    weight: int = 1
+    is_app: bool = False
+    """The local app."""
+    is_backup: bool = False
+    """It is asked when no other is left."""
+    is_followed: bool = False
+    """Its name is looked up again whenever the answer of the name server has expired."""
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What servers must prove if they speak https: the name in their certificate, and a signature by one of `ca`."""
+
+    name: str
+    ca: str
+    """A file of certificates; empty where this system has none."""
+    name_cause: str
+    ca_cause: str
+
+
+@dataclass(frozen=True)
+class Upstream:
+    """Who answers, and how requests are shared among them."""
+
+    targets: tuple[Target, ...]
+    is_shared: bool
+    """These are the servers of [upstream]; else the local app alone, at several sockets with shares."""
+    protocol: str
+    """What the gateway speaks to all of them: uwsgi, http, https or fastcgi."""
+    has_app: bool
+    """Whether an app runs here."""
+    fails: int
+    """Failures within `FAIL_SECONDS` after which a server is left alone as long; 0: it never is."""
+    method: str
+    """Who gets the next request: round_robin, least_conn, least_time, ip_hash, hash or random_two."""
+    hash_key: str
+    sticky: str
+    """The cookie that brings a client back to the server that answered it first; empty for none."""
+    resolvers: tuple[str, ...]
+    """Who is asked where the followed names are; empty where there are none."""
+    has_ipv6: bool
+    """Whether their IPv6 addresses are of use."""
+    unfollowed: tuple[str, ...]
+    """Names that are looked up once, when the gateway starts."""
+    check_seconds: float
+    """How often each is asked whether it is well; 0 is never."""
+    check_path: str
+    proof: Proof
+    cause: str
+    method_cause: str
+    sticky_cause: str
+    resolver_cause: str
+
+
+def upstream(site: Site, place: Place, abilities: frozenset[Ability]) -> Upstream:
+    """Who answers."""
+    options, servers = site.options.upstream, site.servers
+    targets = tuple(_target(one, place, abilities) for one in servers) or _sockets(place)
+    is_any_followed = any(one.is_followed for one in targets)
+    return Upstream(
+        targets=targets,
+        is_shared=bool(servers),
+        protocol=site.protocol,
+        has_app=site.has_app,
+        fails=_FAILS.get(len(servers), _FAILS_OF_MANY) if servers else 0,
+        method=options.method if servers else _ROUND_ROBIN,
+        hash_key=options.hash_key,
+        sticky=options.sticky if servers else "",
+        resolvers=(tuple(options.resolver) or place.resolvers) if is_any_followed else (),
+        has_ipv6=place.has_ipv6,
+        unfollowed=tuple(
+            one.host for one, target in zip(servers, targets, strict=False)
+            if one.has_name and not target.is_followed
+        ),
+        check_seconds=options.check,
+        check_path=options.check_path or site.prefix + site.options.health,
+        proof=_proof(site, place),
+        cause=site.cause("upstream.servers"),
+        method_cause=site.cause("upstream.method"),
+        sticky_cause=site.cause("upstream.sticky"),
+        resolver_cause=site.cause("upstream.resolver"),
+    )  # fmt: skip
+
+
+def impossible(site: Site, upstream: Upstream) -> list[Problem]:
+    """What these servers cannot do together, or on this machine."""
+    return [*_mixed(site, upstream), *(_unproven(upstream) or _unknown(upstream))]
+
+
+def notes(site: Site) -> list[str]:
+    """What people should know about these servers."""
+    options = site.options.upstream
+    if not site.servers and (options.method != _ROUND_ROBIN or options.sticky):
+        return ["upstream.method and upstream.sticky choose among upstream.servers, and there are none"]
+    return []
+
+
+def _sockets(place: Place) -> tuple[Target, ...]:
+    return tuple(
+        Target("", f"unix:{path}", tenths, is_app=True) for path, tenths in Paths.of(place).socket_aliases
+    )
+
+
+def _target(server: Server, place: Place, abilities: frozenset[Ability]) -> Target:
+    is_known = server.host in place.known_hosts  # what /etc/hosts names, no name server may know
+    return Target(
+        name=server.name,
+        address=f"unix:{Paths.of(place).socket}" if server.is_app else server.address,
+        weight=server.weight,
+        is_app=server.is_app,
+        is_backup=server.is_backup,
+        is_followed=server.has_name and not is_known and Ability.FOLLOWS_NAMES in abilities,
+    )
+
+
+def _proof(site: Site, place: Place) -> Proof:
+    options = site.options.upstream
+    hosts = [one.host.strip("[]") for one in site.servers if one.protocol == "https" and one.host]
+    return Proof(
+        name=options.tls_name or next(iter(hosts), ""),
+        ca=site.path(options.ca) or place.ca_file,
+        name_cause=site.cause("upstream.tls_name"),
+        ca_cause=site.cause("upstream.ca"),
+    )
+
+
+def _mixed(site: Site, upstream: Upstream) -> list[Problem]:
+    others = {server.protocol for server in site.servers if not server.is_app} - {upstream.protocol}
+    if not others:
+        return []
+    (other,) = others
+    return [
+        Problem(
+            upstream.cause,
+            f'"app" is reached by {upstream.protocol} and the other servers by {other}; nginx speaks one protocol to '
+            "an upstream",
+            "name servers of the same protocol, or leave out one or the other:\n"
+            "a WSGI app here shares with uwsgi:// servers, an ASGI app with http servers;\n"
+            'or serve the app here as a site of its own (listen = "127.0.0.1:8001") and name that address',
+        )
+    ]
+
+
+def _unproven(upstream: Upstream) -> list[Problem]:
+    if upstream.protocol != "https" or upstream.proof.ca:
+        return []
+    what = "this system has no list of certificates to trust, so https servers cannot prove who they are"
+    hint = "name the file of those that sign theirs: upstream.ca"
+    return [Problem(upstream.proof.ca_cause, what, hint)]
+
+
+def _unknown(upstream: Upstream) -> list[Problem]:
+    followed = [one for one in upstream.targets if one.is_followed]
+    if not followed or upstream.resolvers:
+        return []
+    host = followed[0].address.rpartition(":")[0]
+    what = f"nobody can be asked where {host} is: /etc/resolv.conf names no server"
+    return [Problem(upstream.resolver_cause, what, "name one in upstream.resolver")]
