@@ -79,7 +79,7 @@ class Workers(Section, frozen=True):
         Size | None,
         _option(
             "Resident memory above which a worker is replaced, without losing a request. If a worker has more when it "
-            "has just loaded the app, one and a half times that, which is said. "
+            "has just loaded the app, the limit is one and a half times that, and Portico says so. "
             "Default: its share of three quarters of the memory the cgroup or machine has.",
             example="512MiB",
         ),
@@ -99,7 +99,7 @@ class Errors(Section, frozen=True):
         str,
         _option(
             "Directory with pages of your own, named by status: 502.html, 404.html, 502.json; or maintenance.html. "
-            "What is not there keeps Portico's page.",
+            "For a page that is missing there, Portico has its own.",
             example="errors",
             is_read=True,
         ),
@@ -114,8 +114,9 @@ class Downloads(Section, frozen=True):
     roots: Annotated[
         list[str] | None,
         _option(
-            "Directories of files that the app sends (`send_file`, `X-Sendfile`) and nginx may carry for it; any other "
-            "file is sent by the worker. Default: the app's static and instance folders, Flask's UPLOAD_FOLDER, "
+            "Directories of files that the app sends (`send_file`, `X-Sendfile`) and nginx may send in "
+            "its place; the worker sends any other file. Default: the app's static and instance "
+            "folders, Flask's UPLOAD_FOLDER, "
             "Django's MEDIA_ROOT.",
             example=["reports", "/srv/media"],
             is_read=True,
@@ -140,8 +141,9 @@ class Limits(Section, frozen=True):
     in_progress: Annotated[
         int,
         _option(
-            "Requests a client may have in progress at once, each stream of HTTP/2 counted; 0 is no limit of yours, "
-            "see docs/capacity.md. Idle connections do not count: nginx closes them when it runs out.",
+            "Requests a client may have in progress at once, each stream of HTTP/2 counted; 0 sets no "
+            "limit of your own, see docs/capacity.md. Idle connections do not count: nginx closes them "
+            "when it runs out.",
             example=50,
             source="https://nginx.org/en/docs/http/ngx_http_limit_conn_module.html",
         ),
@@ -206,7 +208,8 @@ class Upstream(Section, frozen=True):
     method: Annotated[
         Literal["round_robin", "least_conn", "least_time", "ip_hash", "hash", "random_two"],
         _option(
-            "Who gets the next request: the next in turn, the one with the fewest requests, the fastest, the one "
+            "Which server gets the next request: the next in turn, the one with the fewest requests, "
+            "the fastest, the one "
             "of the client's address, the one of `hash_key`, or the better of two chosen at random.",
             example="least_conn",
             source="https://nginx.org/en/docs/http/ngx_http_upstream_module.html",
@@ -232,14 +235,14 @@ class Upstream(Section, frozen=True):
     check: Annotated[
         Duration,
         _option(
-            "How often each server is asked whether it is well: two bad answers in a row take it out, two good ones "
+            "How often Portico checks each server: two bad answers in a row take it out, two good ones "
             "bring it back; `0s` is never.",
             example="1s",
         ),
     ] = Duration(2)
     check_path: Annotated[
         str,
-        _option("The whole path that is asked. Default: `mount` and `health`.", example="/-/health"),
+        _option("The whole path of the check. Default: `mount` and `health`.", example="/-/health"),
     ] = ""
     tls_name: Annotated[
         str,
@@ -259,8 +262,8 @@ class Upstream(Section, frozen=True):
     resolver: Annotated[
         list[str],
         _option(
-            "Name servers that are asked again and again where the servers are, so that a changed address is "
-            "followed. Default: those of /etc/resolv.conf.",
+            "Name servers that nginx asks for the addresses of the servers, again and again, so that "
+            "it follows a change. Default: those of /etc/resolv.conf.",
             example=["10.0.0.53"],
             source="https://nginx.org/en/docs/http/ngx_http_core_module.html#resolver",
         ),
@@ -306,7 +309,7 @@ class Https(Section, frozen=True):
     acme_server: Annotated[
         str,
         _option(
-            "Who issues: `letsencrypt`, `letsencrypt-staging`, or the URL of an ACME directory.",
+            "The certificate authority: `letsencrypt`, `letsencrypt-staging`, or the URL of an ACME directory.",
             example="https://acme.zerossl.com/v2/DV90",
             source="https://letsencrypt.org/docs/staging-environment/",
         ),
@@ -314,7 +317,8 @@ class Https(Section, frozen=True):
     acme_staging: Annotated[
         str,
         _option(
-            "ACME directory where a first order is rehearsed, so that a mistake costs none of the real one's limits. "
+            "ACME directory for a rehearsal of the first order: a mistake there does not count against "
+            "the limits of the real one. "
             "Default: Let's Encrypt's own for Let's Encrypt, none for others; `off` is none.",
             example="off",
         ),
@@ -322,7 +326,7 @@ class Https(Section, frozen=True):
     acme_ca: Annotated[
         str,
         _option(
-            "File with the certificates that may sign that of the ACME server, when it is a private one.",
+            "File with the authorities that may sign the certificate of the ACME server, if that is a private one.",
             example="/etc/ssl/step-ca.pem",
             is_read=True,
         ),
@@ -330,7 +334,7 @@ class Https(Section, frozen=True):
     acme_profile: Annotated[
         str,
         _option(
-            "Which kind of certificate is asked for, by the ACME server's own name: Let's Encrypt has `classic` (90 "
+            "The kind of certificate to order, by the ACME server's own name: Let's Encrypt has `classic` (90 "
             "days, later 64 and 45), `tlsserver` and `shortlived` (6 days). Default: the server's own, for an IP "
             "address in `domains` `shortlived`.",
             example="shortlived",
@@ -378,14 +382,15 @@ class Https(Section, frozen=True):
     challenge_port: Annotated[
         int,
         _option(
-            "Port at which the ACME server will ask. All public ones ask at 80; another is for one of your own.",
+            "Port at which the ACME server asks for the challenge. All public servers ask at 80; "
+            "another port is for a server of your own.",
             example=5002,
         ),
     ] = 80
     profile: Annotated[
         Literal["intermediate", "modern"],
         _option(
-            "Mozilla's recommendation that is followed: `intermediate` is TLS 1.2 and 1.3, `modern` TLS 1.3 alone.",
+            "Mozilla's TLS profile: `intermediate` is TLS 1.2 and 1.3, `modern` TLS 1.3 alone.",
             example="modern",
             source="https://wiki.mozilla.org/Security/Server_Side_TLS",
         ),
@@ -410,7 +415,7 @@ class Https(Section, frozen=True):
     client_ca: Annotated[
         str,
         _option(
-            "File with the certificates that may sign those of clients: nobody gets in without one.",
+            "File with the authorities that may sign client certificates. A client without a certificate is refused.",
             example="staff-ca.pem",
             source="https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_client_certificate",
             is_read=True,
@@ -419,7 +424,7 @@ class Https(Section, frozen=True):
     client_verify: Annotated[
         Literal["required", "optional"],
         _option(
-            "With `optional` clients without a certificate get in, and the app reads SSL_CLIENT_VERIFY.",
+            "`optional` also admits clients without a certificate, and the app reads SSL_CLIENT_VERIFY.",
             example="optional",
         ),
     ] = "required"
@@ -456,7 +461,7 @@ class Cache(Section, frozen=True):
     ] = Size(256 << 20)
     item: Annotated[
         Size,
-        _option("The largest answer that is kept.", example="4MiB"),
+        _option("The largest answer that the cache stores.", example="4MiB"),
     ] = Size(1 << 20)
 
 
@@ -525,8 +530,8 @@ class Tracing(Section, frozen=True):
     sample: Annotated[
         float,
         _option(
-            "The share of the traces begun here that is sent, from 0 to 1; one that a proxy of `behind` began is sent "
-            "when that one says so.",
+            "The share of the traces begun here that is sent, from 0 to 1. A trace that a proxy of "
+            "`behind` began is sent if the proxy says so.",
             example=0.1,
             source="https://opentelemetry.io/docs/specs/otel/trace/sdk/#traceidratiobased",
         ),
@@ -609,17 +614,17 @@ class Log(Section, frozen=True):
     size: Annotated[
         Size,
         _option(
-            "A log file that has grown to this is put aside as access.log.1; `0B` is never, for a logrotate of "
-            "your own.",
+            "Size at which a log file is rotated: access.log becomes access.log.1. `0B` is never, for "
+            "a logrotate of your own.",
             example="256MiB",
         ),
     ] = Size(64 << 20)
     age: Annotated[
         Duration,
-        _option("So is one whose first line is this old; `0s` is never.", example="1d"),
+        _option("Age of the first line at which a log file is rotated; `0s` is never.", example="1d"),
     ] = Duration(7 * 86400)
     keep: Annotated[
-        int, _option("How many of each that were put aside are kept; older ones are removed.", example=30)
+        int, _option("How many rotated files of each log are kept; older ones are removed.", example=30)
     ] = 8
 
 
@@ -645,7 +650,7 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         AppRef | None,
         _option(
             "The app: `module:attribute`, `module:factory()`, `module`, or a path to a .py file. "
-            "Default: the one that is found, as the flask command finds it.",
+            "Default: Portico finds it, as the flask command does.",
             example="shop:create_app()",
         ),
     ] = None
@@ -665,14 +670,12 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = []
     canonical: Annotated[
         str,
-        _option(
-            "The one of `domains` that visitors of the others are redirected to.", example="shop.example"
-        ),
+        _option("The one of `domains` to which the others redirect.", example="shop.example"),
     ] = ""
     email: Annotated[
         str,
         _option(
-            "Where the certificate authority writes to. With domains it turns HTTPS on, see [https].",
+            "Your email address, for the certificate authority. With domains it turns HTTPS on, see [https].",
             example="me@shop.example",
         ),
     ] = ""
@@ -725,8 +728,8 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     client_headers: Annotated[
         list[str],
         _option(
-            "Headers that Portico takes for a proxy's (see docs/trust.md) and that clients of this app send "
-            "themselves: they reach the app from anybody.",
+            "Headers that Portico takes for a proxy's (see docs/trust.md) and that clients of this app "
+            "send themselves: the app gets them from any client.",
             example=["X-User-Id"],
         ),
     ] = []
@@ -751,7 +754,7 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     health: Annotated[
         str,
         _option(
-            "Path that shows the app is well: asked before a release goes live, and behind "
+            "Path that shows the app is well. Portico asks it before a release goes live, and for "
             "/-/health, which answers on any Host.",
             example="/healthz",
         ),
@@ -759,8 +762,8 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     start_timeout: Annotated[
         Duration,
         _option(
-            "How long the app may take to be imported, and then to become healthy; to the second, three times what the "
-            "import took is added.",
+            "How long the app may take to be imported, and then to become healthy. The second gets "
+            "three times the import's own time on top.",
             example="2m",
             source="https://kamal-deploy.org/docs/configuration/proxy/",
         ),
