@@ -19,6 +19,7 @@ from click.testing import CliRunner
 
 from portico.cli import COMMANDS, portico
 from portico.plan import decisions
+from portico.plan.appserver.kind import KINDS, Feature
 from portico.plan.gateway.nginx.log import FIELDS, TRACING_FIELDS
 from portico.site.keys import flag_keys, keys
 from portico.site.load import load
@@ -167,6 +168,13 @@ def test_every_field_of_the_log_line_is_documented() -> None:
     page = (ROOT / "docs/log.md").read_text()
     for name, (variable, meaning) in (FIELDS | TRACING_FIELDS).items():
         assert f"| `{name}` | {meaning} | `{variable}` |" in page
+
+
+def test_the_page_of_the_app_servers_tells_every_feature_of_each() -> None:
+    rows = [line.strip("| ").split(" | ") for line in (ROOT / "docs/app-servers.md").read_text().splitlines()]
+    assert [row for row in rows if len(row) == 1 + len(KINDS)] == [
+        [feature, *("yes" if feature in kind.features else "no" for kind in KINDS)] for feature in Feature
+    ]
 
 
 def test_each_promise_of_security_names_tests_that_there_are() -> None:

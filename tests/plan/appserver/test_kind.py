@@ -1,0 +1,54 @@
+"""Which app server runs an app, and what follows for everybody who may answer its requests."""
+
+from __future__ import annotations
+
+from dataclasses import replace as replaced
+from typing import Literal
+
+import pytest
+from msgspec.structs import replace
+
+from portico.errors import UsageError
+from portico.plan.appserver.kind import (
+    GUNICORN,
+    GUNICORN_ASGI,
+    NONE,
+    UWSGI,
+    AppServer,
+    app_server,
+    common_features,
+)
+from portico.plan.build import plan
+from portico.site.model import Options, Site, Upstream, Workers
+from tests.plan.test_golden import FACTS, PLACE
+
+Server = Literal["gunicorn", "uwsgi"]
+
+
+def site(kind: str, server: Server = "gunicorn", *servers: str) -> Site:
+    options = Options(workers=Workers(server=server), upstream=Upstream(servers=list(servers)))
+    return Site(options, replace(FACTS, kind=kind), "/srv/shop", "shop", {})
+
+
+KINDS = [("flask", "gunicorn", GUNICORN), ("asgi", "gunicorn", GUNICORN_ASGI), ("wsgi", "uwsgi", UWSGI)]
+
+
+@pytest.mark.parametrize(("kind", "server", "expected"), KINDS)
+def test_the_plan_knows_the_kind_of_its_process_and_nginx_speaks_its_protocol(
+    kind: str, server: Server, expected: AppServer
+) -> None:
+    made = plan(site(kind, server), replaced(PLACE, uwsgi="2.0.31"))
+    assert app_server(site(kind, server)) is made.app_server is expected
+    assert site(kind, server).protocol == expected.protocol
+
+
+def test_of_servers_elsewhere_nothing_is_known() -> None:
+    shared = site("flask", "gunicorn", "app", "uwsgi://10.0.0.2:3031")
+    assert common_features(site("flask")) == GUNICORN.features
+    assert (app_server(shared), common_features(shared)) == (GUNICORN, frozenset())
+    assert app_server(site("remote", "gunicorn", "http://10.0.0.2:80")) is NONE
+
+
+def test_an_app_that_the_server_cannot_run_is_refused() -> None:
+    with pytest.raises(UsageError, match="uWSGI cannot run an ASGI app"):
+        plan(site("asgi", "uwsgi"), PLACE)
