@@ -23,7 +23,8 @@ from portico.plan.gateway.nginx.main import nginx_conf
 from portico.plan.gateway.nginx.observer_endpoints import observer_endpoints, refused
 from portico.plan.gateway.nginx.oldest import impossible_version
 from portico.plan.gateway.nginx.pages import error_page_files, unused_pages
-from portico.plan.gateway.nginx.tls import no_http2
+from portico.plan.gateway.nginx.tls import impossible as no_tls
+from portico.plan.gateway.nginx.tls import notes as tls_notes
 from portico.plan.gateway.nginx.upstream import beyond, planned
 from portico.plan.gateway.nginx.upstream import notes as names_notes
 from portico.plan.gateway.nginx.uwsgi_link import has_uploads
@@ -34,7 +35,7 @@ from portico.plan.notes.linked import linked_notes
 from portico.plan.notes.uploads import upload_notes
 from portico.plan.paths import SOCKET_PATH_LIMIT, Paths, slow, workers
 from portico.plan.security import exposure
-from portico.plan.tls import impossible_tls, tls, tls_directories
+from portico.plan.tls import tls, tls_directories
 from portico.plan.web.ability import Ability
 from portico.plan.web.literal import is_literal
 from portico.plan.web.model import Web
@@ -66,7 +67,7 @@ def plan(site: Site, place: Place) -> Plan:
         server=server,
         gateway=_nginx(place),
         files=(*_nginx_files(web), *_servers(shared), *server_files, *error_page_files(web)),
-        directories=(*_directories(web), *tls_directories(site, place)),
+        directories=(*_directories(web), *tls_directories(web)),
         runtime=place.runtime,
         state=place.state,
         socket=paths.socket,
@@ -128,8 +129,7 @@ def _refuse_impossible(web: Web) -> None:
     site, place = web.site, web.place
     paths = Paths.of(place)
     problems = [
-        *no_upstream(site, web.upstream), *beyond(web), *impossible_tls(site, place), *no_downloads(web),
-        *no_routes(site),
+        *no_upstream(site, web.upstream), *beyond(web), *no_tls(web), *no_downloads(web), *no_routes(site),
         *refused(web), *app_risks.impossible(site), *tracing.impossible(site, place),
         *impossible_version(place),
     ]  # fmt: skip
@@ -293,8 +293,7 @@ def _notes(web: Web) -> tuple[str, ...]:
         notes.append(USERS_HTTP)
     if Ability.HEALTH not in web.abilities:
         notes.append(f"this nginx was built without auth_request: {HEALTH} is not answered")
-    if site.has_https and site.options.https.http2 == "auto" and (why := no_http2(place, "auto")):
-        notes.append(f"HTTP/2 is off: {why}")
+    notes += tls_notes(web)
     if place.nginx_note:
         notes.append(place.nginx_note)
     notes += [*upstream_notes(site), *names_notes(web)]

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import ipaddress
 
-from portico.errors import Problem
 from portico.place.model import Place
 from portico.plan.gateway.nginx.fragment import namespace
-from portico.plan.gateway.nginx.tls import can_http2, can_speak
 from portico.plan.gateway.nginx.trust import scheme
 from portico.plan.model import Acme, Directory, Tls
 from portico.plan.paths import Paths
@@ -30,66 +28,41 @@ PRIVATE_NETWORKS = tuple(
 
 def tls(web: Web) -> Tls | None:
     """What is planned for HTTPS, None for plain HTTP."""
-    site, place = web.site, web.place
-    if not site.has_https:
+    site, place, spoken = web.site, web.place, web.tls
+    if not spoken:
         return None
     https, paths = site.options.https, Paths.of(place)
     return Tls(
-        mode=site.https_mode,
+        mode=spoken.mode,
         names=_names(site),
         listen=web.listeners.tls,
         directory=paths.certificates,
-        profile=https.profile,
+        profile=spoken.profile,
         hsts=https.hsts,
         cert=site.path(https.cert),
         key=site.path(https.key),
-        acme=_acme(site, place) if site.https_mode == "auto" else None,
-        client_ca=site.path(https.client_ca),
+        acme=_acme(site, place) if spoken.mode == "auto" else None,
+        client_ca=spoken.clients.authority if spoken.clients else "",
         ca_file=place.ca_file,
         scheme=scheme(web),
         space=namespace(site.name) if place.gateway else "",
         local_ca=_local_ca(site, place),
         app_user=place.app_user,
         reader=site.reader,
-        is_proxied=site.has_proxy_protocol,
+        is_proxied=web.listeners.has_proxy_protocol,
     )
 
 
-def tls_directories(site: Site, place: Place) -> tuple[Directory, ...]:
+def tls_directories(web: Web) -> tuple[Directory, ...]:
     """Where keys and the answers to challenges live."""
-    if not site.has_https:
+    if not web.tls:
         return ()
-    paths = Paths.of(place)
+    place, paths = web.place, Paths.of(web.place)
     made = (Directory(paths.certificates, 0o700, is_secret=True),)
-    if site.https_mode not in ("auto", "files"):
+    if web.tls.mode not in ("auto", "files"):
         return made
     is_shared = 0o750 if place.nginx_group else 0o700
     return (*made, Directory(paths.challenges, is_shared, group=place.nginx_group))
-
-
-def impossible_tls(site: Site, place: Place) -> list[Problem]:
-    """What this nginx cannot do."""
-    if site.has_https and place.gateway and site.options.https.profile != "intermediate":
-        hint = "leave the profile out, or run this site by itself"
-        what = "nginx agrees on a protocol before it knows which of several sites is meant"
-        return [Problem(site.cause("https.profile"), what, hint)]
-    if place.gateway and site.options.https.client_ca and has_addresses(site.options.domains):
-        hint = "take one of the two out, or run this site by itself"
-        what = "who asks for an IP address is met by a server that all sites share, which asks for no certificate"
-        return [Problem(site.cause("https.client_ca"), what, hint)]
-    return incapable_tls(site, place)
-
-
-def incapable_tls(site: Site, place: Place) -> list[Problem]:
-    """What this build was made without."""
-    if not site.has_https:
-        return []
-    hint = "leave --nginx out: Portico then takes one that can, at least its own (embedded)"
-    if not can_speak(place.nginx):
-        return [Problem(place.nginx.path, "was built without TLS (http_ssl_module)", hint)]
-    if site.options.https.http2 == "on" and not can_http2(place.nginx):
-        return [Problem(place.nginx.path, "was built without HTTP/2 (http_v2_module)", hint)]
-    return []
 
 
 def is_private(name: str) -> bool:

@@ -8,6 +8,9 @@ from enum import StrEnum
 class Ability(StrEnum):
     """One thing that not every gateway can do."""
 
+    TLS = "speaks HTTPS"
+    HTTP2 = "speaks HTTP/2"
+    SAFE_HTTP2 = "has no severe published fault that HTTP/2 would open"
     HTTP3 = "speaks HTTP/3, over UDP"
     HEALTH = "asks the app in a subrequest, so that it can answer the health path in words of its own"
     FOLLOWS_NAMES = "looks up the names of servers again while it runs"

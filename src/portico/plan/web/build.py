@@ -14,6 +14,7 @@ from portico.plan.web.model import Web
 from portico.plan.web.mounts import mounts
 from portico.plan.web.spa import spa
 from portico.plan.web.statics import statics
+from portico.plan.web.tls import tls
 from portico.plan.web.trust import trust
 from portico.plan.web.upstream import upstream
 from portico.site.model import Site
@@ -32,6 +33,7 @@ def web(site: Site, place: Place, abilities: frozenset[Ability]) -> Web:
         prefix=site.prefix,
         listeners=listeners(site, place, abilities),
         hosts=hosts(site, place),
+        tls=tls(site, abilities),
         trust=trust(site),
         host=host(site),
         upstream=upstream(site, place, abilities),

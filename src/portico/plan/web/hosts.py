@@ -24,6 +24,8 @@ class Hosts:
     """The one name that the site goes by; empty for all alike."""
     refuses_others: bool
     """Requests for any other Host are closed without an answer. Beside other sites the gateway does it for them all."""
+    is_beside_others: bool
+    """Other sites share the gateway."""
     has_addresses: bool
     """Some are IP addresses: clients that ask for one name no server in the TLS handshake (RFC 6066, section 3)."""
     urls: tuple[str, ...]
@@ -42,6 +44,7 @@ def hosts(site: Site, place: Place) -> Hosts:
         redirected=tuple(host_of(name) for name in domains if name in redirected),
         canonical=host_of(canonical),
         refuses_others=bool(domains) and not place.gateway,
+        is_beside_others=bool(place.gateway),
         has_addresses=has_addresses(domains),
         urls=_urls(site),
         cause=site.cause("domains"),

@@ -18,6 +18,7 @@ from portico.plan.web.listeners import Listeners
 from portico.plan.web.mount import Mount
 from portico.plan.web.spa import Spa
 from portico.plan.web.statics import Statics
+from portico.plan.web.tls import Tls
 from portico.plan.web.trust import Trust
 from portico.plan.web.upstream import Upstream
 from portico.site.model import Routed, Site
@@ -40,6 +41,8 @@ class Web:
     """The URL prefix that the whole site lives under: "/shop", or nothing."""
     listeners: Listeners
     hosts: Hosts
+    tls: Tls | None
+    """None for plain HTTP alone."""
     limits: Limits
     statics: Statics
     trust: Trust

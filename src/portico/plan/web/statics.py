@@ -9,6 +9,7 @@ from portico.place.model import Place
 from portico.plan.model import Precompressed
 from portico.plan.precompress import precompressed
 from portico.plan.web.literal import is_literal
+from portico.plan.web.tls import tells_hsts
 from portico.site.model import RootFile, Site, StaticFolder
 
 BEFORE = "/-/before"
@@ -118,7 +119,7 @@ def own_headers(site: Site, file: StaticFolder | RootFile) -> tuple[tuple[str, s
     """The app's own headers that are sent with a file. Where Portico says Strict-Transport-Security, the app's is left
     out: a browser takes the first.
     """
-    is_told = site.has_https and site.options.https.hsts != "off"
+    is_told = tells_hsts(site)
     return tuple(
         pair for pair in file.headers if not (is_told and pair[0].lower() == "strict-transport-security")
     )

@@ -18,8 +18,8 @@ import dns.rdatatype
 import dns.resolver
 
 from portico.errors import PorticoError, Problem
-from portico.plan.gateway.nginx.tls import CHALLENGE
 from portico.plan.model import Acme, Tls
+from portico.plan.web.tls import CHALLENGE
 from portico.run.tls import make, webroot
 from portico.site.rules_https import address_of, host_of
 

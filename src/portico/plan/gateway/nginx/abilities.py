@@ -2,15 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from portico.errors import Problem
 from portico.place.model import NginxBuild
+from portico.plan.security.holes import http2_hole
 from portico.plan.web.ability import Ability
+
+_MODULES = {
+    Ability.TLS: ("TLS", "http_ssl_module"),
+    Ability.HTTP2: ("HTTP/2", "http_v2_module"),
+    Ability.HTTP3: ("HTTP/3", "http_v3_module"),
+    Ability.HEALTH: ("subrequests", "http_auth_request_module"),
+}
+"""What people call it, and the module without which a build cannot do it."""
 
 
 def abilities(build: NginxBuild) -> frozenset[Ability]:
     """Everything that not every build can."""
     known = {
-        Ability.HTTP3: "http_v3_module" in build.modules,
-        Ability.HEALTH: "http_auth_request_module" in build.modules,
+        **{ability: module in build.modules for ability, (_, module) in _MODULES.items()},
+        Ability.SAFE_HTTP2: http2_hole(build) is None,
         Ability.FOLLOWS_NAMES: build.since(1, 27, 3),
     }
     return frozenset(one for one, can in known.items() if can)
+
+
+def lacking(needed: Iterable[Ability], build: NginxBuild) -> list[Problem]:
+    """The first of these that the build was made without."""
+    hint = "leave --nginx out: Portico then takes one that can, at least its own (embedded)"
+    return [
+        Problem(build.path, f"was built without {name} ({module})", hint)
+        for name, module in map(_MODULES.__getitem__, needed)
+        if module not in build.modules
+    ][:1]

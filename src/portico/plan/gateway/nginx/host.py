@@ -96,7 +96,7 @@ def _stranger(address: Address, words: tuple[str, ...], place: Place, shown: Bin
 
 def _certificate(place: Place, shown: Bindings | None) -> list[Directive]:
     """Also what begins the handshakes of every site there: a name is known only a little later."""
-    made = tls.shared(place, _CAUSE)
+    made = tls.shared(place.nginx, _CAUSE)
     if shown is None:
         return [
             *made,

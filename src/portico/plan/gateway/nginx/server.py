@@ -21,6 +21,7 @@ from portico.plan.gateway.nginx.routes import told_by_routes, way
 from portico.plan.gateway.nginx.spa import spa_error
 from portico.plan.gateway.nginx.trust import refuse_strangers, scheme
 from portico.plan.web.model import Web
+from portico.plan.web.tls import Tls
 from portico.values import Address
 
 _NAMED = "the hosts this site answers to"
@@ -35,9 +36,9 @@ def servers(web: Web) -> list[Directive]:
     """
     is_default, refuses = not web.hosts.declared, web.hosts.refuses_others
     made = [_catch_all(web)] if refuses else []
-    if web.listeners.tls:
-        made.append(_plain(web, is_default=is_default))
-        made += [_no_names(web)] if refuses else []
+    if web.tls:
+        made.append(_plain(web, web.tls, is_default=is_default))
+        made += [_no_names(web, web.tls)] if refuses else []
     return [*made, *_others(web), _site(web, is_default=is_default)]
 
 
@@ -85,9 +86,12 @@ def _content(web: Web) -> list[Directive]:
 
 def _entrance(web: Web, *, is_default: bool) -> list[Directive]:
     """Where the site itself is reached: by HTTPS when it has it."""
-    if not web.listeners.tls:
+    if not web.tls:
         return _listen(web, is_default=is_default)
-    return [*_listen_tls(web, is_default=is_default), *tls.certified(web)]
+    return [
+        *_listen_tls(web, web.tls, is_default=is_default),
+        *tls.certified(web.tls, web.place.nginx),
+    ]
 
 
 def _others(web: Web) -> list[Directive]:
@@ -96,7 +100,7 @@ def _others(web: Web) -> list[Directive]:
     if not names:
         return []
     port = same_port(web.place.nginx)
-    to = "https" if web.listeners.tls else scheme(web)
+    to = "https" if web.tls else scheme(web)
     return [
         block(
             "server", why="names that lead to the one the site goes by", cause=cause,
@@ -106,7 +110,7 @@ def _others(web: Web) -> list[Directive]:
                 *refuse_strangers(web),
                 *refuse_odd_hosts(web),
                 *common_headers(web),
-                *([] if web.listeners.tls else health_locations(web)),
+                *([] if web.tls else health_locations(web)),
                 block(
                     "location", "/", why="one address for one page", cause=cause,
                     of=[
@@ -121,26 +125,26 @@ def _others(web: Web) -> list[Directive]:
     ]  # fmt: skip
 
 
-def _plain(web: Web, *, is_default: bool) -> Directive:
+def _plain(web: Web, spoken: Tls, *, is_default: bool) -> Directive:
     """Plain HTTP beside HTTPS: challenge and health are answered, everything else is sent on.
 
     A declared proxy that ended the TLS itself is not sent round in circles: it gets the site.
     """
     names = web.hosts.declared or ["localhost"]
-    if web.site.proxies:
-        content = [tls.insecure(web), *tls.challenge(web), *_content(web)]
+    if spoken.plain_shows_site:
+        content = [tls.insecure(web, spoken), *tls.challenge(web, spoken), *_content(web)]
     else:
         content = [
             *refuse_strangers(web),
             *refuse_odd_hosts(web),
-            *tls.challenge(web),
+            *tls.challenge(web, spoken),
             *health_locations(web),
             block(
-                "location", "/", why="everything else", cause=web.site.cause("https.mode"), of=[tls.to_https(web)]
+                "location", "/", why="everything else", cause=spoken.cause, of=[tls.to_https(web, spoken)]
             ),
         ]  # fmt: skip
     return block(
-        "server", why="plain HTTP, which leads to HTTPS", cause=web.site.cause("https.mode"),
+        "server", why="plain HTTP, which leads to HTTPS", cause=spoken.cause,
         of=_settled(web, [
             *_listen(web, is_default=is_default),
             directive("server_name", *names, why="the same names", cause=web.hosts.cause),
@@ -149,34 +153,34 @@ def _plain(web: Web, *, is_default: bool) -> Directive:
     )  # fmt: skip
 
 
-def _no_names(web: Web) -> Directive:
+def _no_names(web: Web, spoken: Tls) -> Directive:
     """Clients name no server in the handshake when they ask for an IP address (RFC 6066, section 3)."""
     cause = web.hosts.cause
     if web.hosts.has_addresses:
         why = (
             "clients that ask for an IP address give no name in the handshake: they are shown the certificate"
         )
-        shown = tls.certified(web)
+        shown = tls.certified(spoken, web.place.nginx)
     else:
         why = "a name that was not declared, or none: no certificate is shown, so none tells our names"
         rejected = "ends the handshake with unrecognized_name (112)"
         shown = [
-            *tls.protocols(web),
+            *tls.protocols(spoken, web.place.nginx),
             directive("ssl_reject_handshake", "on", why=rejected, cause=cause),
         ]
     return block(
         "server", why=why, cause=cause,
         of=[
-            *_listen_tls(web, is_default=True),
+            *_listen_tls(web, spoken, is_default=True),
             *shown,
             directive("return", 444, why="a handshake for our name and a request for another: no answer", cause=cause),
         ],
     )  # fmt: skip
 
 
-def _listen_tls(web: Web, *, is_default: bool) -> list[Directive]:
-    at = web.listeners
-    words, why = tls.listen_words(web), tls.listen_why(web)
+def _listen_tls(web: Web, spoken: Tls, *, is_default: bool) -> list[Directive]:
+    at, build = web.listeners, web.place.nginx
+    words, why = tls.listen_words(spoken, build), tls.listen_why(spoken, build)
     return [
         *_listen_at(web, at.tls, words, at.tls_cause, is_default=is_default, more_why=why),
         *tls.quic_listen(web, is_default=is_default),

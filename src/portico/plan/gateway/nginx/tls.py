@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from portico.place.model import NginxBuild, Place
+from portico.errors import Problem
+from portico.place.model import NginxBuild
+from portico.plan.gateway.nginx.abilities import abilities, lacking
 from portico.plan.gateway.nginx.conf import Directive, block, directive, entries, literal
 from portico.plan.gateway.nginx.host_header import https_port
 from portico.plan.gateway.nginx.own import let_in
 from portico.plan.gateway.nginx.trust import scheme
-from portico.plan.model import Tls
+from portico.plan.model import Tls as Files
 from portico.plan.paths import Paths
 from portico.plan.security.advisories import AS_OF
 from portico.plan.security.holes import http2_hole
 from portico.plan.web.model import Web
+from portico.plan.web.tls import CHALLENGE, DEFAULT_PROFILE, Challenge, Clients, Http2, Tls, http2
 
-CHALLENGE = "/.well-known/acme-challenge/"
 _MOZILLA = "https://wiki.mozilla.org/Security/Server_Side_TLS"
 _HSTS = "https://www.rfc-editor.org/rfc/rfc6797"
 _RFC_CHALLENGE = "https://www.rfc-editor.org/rfc/rfc8555#section-8.3"
@@ -34,40 +36,34 @@ _SESSIONS = f"shared:{SESSIONS}:10m"
 """About 40 000 sessions, https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_session_cache"""
 
 
-def can_speak(build: NginxBuild) -> bool:
-    """Whether this nginx knows TLS at all."""
-    return "http_ssl_module" in build.modules
-
-
-def certified(web: Web) -> list[Directive]:
+def certified(tls: Tls, build: NginxBuild) -> list[Directive]:
     """What a server with the site's certificate begins with, after its `listen` lines."""
-    cause = web.site.cause("https.mode")
     return [
-        *protocols(web),
+        *protocols(tls, build),
         directive(
-            "ssl_certificate", Tls.CERTIFICATE, cause=cause,
+            "ssl_certificate", Files.CERTIFICATE, cause=tls.cause,
             why="certificate, chain and key in one file beside this one, so that a renewed one takes their place in "
             "one step (rename), whole or not at all",
         ),
-        directive("ssl_certificate_key", Tls.CERTIFICATE, why="the key in the same file: 0600", cause=cause),
-        *_clients(web),
+        directive("ssl_certificate_key", Files.CERTIFICATE, why="the key in the same file: 0600", cause=tls.cause),
+        *(_clients(tls.clients) if tls.clients else []),
     ]  # fmt: skip
 
 
-def protocols(web: Web) -> list[Directive]:
+def protocols(tls: Tls, build: NginxBuild) -> list[Directive]:
     """How TLS is spoken; the default server of an address needs it too, since it begins every handshake."""
     return [
-        *spoken(web.place, web.site.options.https.profile, web.site.cause("https.profile")),
-        *_http2(web.place, web.site.options.https.http2, web.site.cause("https.http2")),
+        *_spoken(tls.profile, build, tls.profile_cause),
+        *_http2(tls.http2, build, tls.http2_cause),
     ]
 
 
-def shared(place: Place, cause: str) -> list[Directive]:
+def shared(build: NginxBuild, cause: str) -> list[Directive]:
     """The same where several sites share an address and none is known yet."""
-    return [*spoken(place, "intermediate", cause), *_http2(place, "auto", cause)]
+    return [*_spoken(DEFAULT_PROFILE, build, cause), *_http2(http2("auto", abilities(build)), build, cause)]
 
 
-def spoken(place: Place, profile: str, cause: str) -> list[Directive]:
+def _spoken(profile: str, build: NginxBuild, cause: str) -> list[Directive]:
     """The protocols and ciphers of that profile of Mozilla's."""
     made = [
         directive(
@@ -90,7 +86,7 @@ def spoken(place: Place, profile: str, cause: str) -> list[Directive]:
             why="all of them are good, and a phone without AES in hardware knows that ChaCha20 is faster for it",
         ),
         directive(
-            "ssl_ecdh_curve", curves(place.nginx), cause=cause, source=_MOZILLA,
+            "ssl_ecdh_curve", _curves(build), cause=cause, source=_MOZILLA,
             why="Mozilla's key exchanges, as far as this build's OpenSSL knows them",
         ),
         directive(
@@ -106,62 +102,68 @@ def spoken(place: Place, profile: str, cause: str) -> list[Directive]:
     return made
 
 
-def curves(build: NginxBuild) -> str:
+def _curves(build: NginxBuild) -> str:
     """The key exchanges offered, the best first."""
     return f"{_HYBRID}:{_CURVES}" if build.openssl >= _HYBRID_SINCE else _CURVES
 
 
-def can_http2(build: NginxBuild) -> bool:
-    return "http_v2_module" in build.modules
-
-
-def has_http2(place: Place, wanted: str) -> bool:
-    """Whether HTTP/2 is spoken, with `wanted` as [https] http2 says."""
-    if not can_http2(place.nginx) or wanted == "off":
-        return False
-    return wanted == "on" or http2_hole(place.nginx) is None
-
-
-def no_http2(place: Place, wanted: str) -> str:
-    """Why HTTP/2 is not spoken although this nginx could; empty when it is spoken or cannot be."""
-    if not can_http2(place.nginx) or has_http2(place, wanted):
-        return ""
-    hole = http2_hole(place.nginx)
-    if wanted == "off" or hole is None:
-        return "HTTP/1.1 alone, as you said"
-    return (
-        f"nginx {place.nginx.number} has {hole.id} ({hole.about}), as of {AS_OF}: HTTP/1.1 alone until a patched "
-        'nginx is used; [https] http2 = "on" speaks HTTP/2 nevertheless'
-    )
-
-
-def _http2(place: Place, wanted: str, cause: str) -> list[Directive]:
+def _http2(spoken: Http2, build: NginxBuild, cause: str) -> list[Directive]:
     """Nothing for an older nginx, where the words of `listen` say it."""
-    if not can_http2(place.nginx) or not place.nginx.since(*_HTTP2_DIRECTIVE_SINCE):
+    if spoken is Http2.UNKNOWN or not build.since(*_HTTP2_DIRECTIVE_SINCE):
         return []
-    if has_http2(place, wanted):
+    if spoken is Http2.ON:
         return [directive("http2", "on", why="many requests at once over one connection", cause=cause)]
-    hole = http2_hole(place.nginx) if wanted == "auto" else None
+    hole = http2_hole(build) if spoken is Http2.UNSAFE else None
     return [
         directive(
-            "http2", "off", why=no_http2(place, wanted), cause=cause, source=hole.source if hole else ""
+            "http2", "off", why=_no_http2(spoken, build), cause=cause, source=hole.source if hole else ""
         )
     ]
 
 
-def listen_words(web: Web) -> list[str]:
-    """What follows the address of a `listen` line that speaks TLS."""
-    is_old = not web.place.nginx.since(*_HTTP2_DIRECTIVE_SINCE)
-    return ["ssl", "http2"] if is_old and has_http2(web.place, web.site.options.https.http2) else ["ssl"]
-
-
-def listen_why(web: Web) -> str:
-    """What there is to say of those words; empty where a directive of its own says it."""
+def _no_http2(spoken: Http2, build: NginxBuild) -> str:
+    """Why this nginx does not speak HTTP/2, which it could; empty when it does."""
+    if spoken is Http2.OFF:
+        return "HTTP/1.1 alone, as you said"
+    if spoken is not Http2.UNSAFE or (hole := http2_hole(build)) is None:
+        return ""
     return (
-        ""
-        if web.place.nginx.since(*_HTTP2_DIRECTIVE_SINCE)
-        else no_http2(web.place, web.site.options.https.http2)
+        f"nginx {build.number} has {hole.id} ({hole.about}), as of {AS_OF}: HTTP/1.1 alone until a patched "
+        'nginx is used; [https] http2 = "on" speaks HTTP/2 nevertheless'
     )
+
+
+def notes(web: Web) -> list[str]:
+    """What people are told of it."""
+    if not web.tls or web.tls.http2 is not Http2.UNSAFE:
+        return []
+    return [f"HTTP/2 is off: {_no_http2(web.tls.http2, web.place.nginx)}"]
+
+
+def impossible(web: Web) -> list[Problem]:
+    """What one nginx cannot do for several sites, and what this build was made without."""
+    if not web.tls:
+        return []
+    if web.hosts.is_beside_others and web.tls.profile != DEFAULT_PROFILE:
+        hint = "leave the profile out, or run this site by itself"
+        what = "nginx agrees on a protocol before it knows which of several sites is meant"
+        return [Problem(web.tls.profile_cause, what, hint)]
+    if web.hosts.is_beside_others and web.tls.clients and web.hosts.has_addresses:
+        hint = "take one of the two out, or run this site by itself"
+        what = "who asks for an IP address is met by a server that all sites share, which asks for no certificate"
+        return [Problem(web.tls.clients.authority_cause, what, hint)]
+    return lacking(web.tls.needs, web.place.nginx)
+
+
+def listen_words(tls: Tls, build: NginxBuild) -> list[str]:
+    """What follows the address of a `listen` line that speaks TLS."""
+    is_old = not build.since(*_HTTP2_DIRECTIVE_SINCE)
+    return ["ssl", "http2"] if is_old and tls.http2 is Http2.ON else ["ssl"]
+
+
+def listen_why(tls: Tls, build: NginxBuild) -> str:
+    """What there is to say of those words; empty where a directive of its own says it."""
+    return "" if build.since(*_HTTP2_DIRECTIVE_SINCE) else _no_http2(tls.http2, build)
 
 
 def quic_listen(web: Web, *, is_default: bool) -> list[Directive]:
@@ -183,13 +185,13 @@ def quic_listen(web: Web, *, is_default: bool) -> list[Directive]:
 
 def secured_headers(web: Web) -> list[Directive]:
     """Headers of every answer over HTTPS."""
-    if not web.site.has_https or web.site.options.https.hsts == "off":
+    if not web.tls or not web.tls.tells_hsts:
         return []
     return [
         directive(
             "add_header", "Strict-Transport-Security", "$portico_hsts", "always",
             why="browsers come by HTTPS from now on, even to an http:// link; nginx leaves an empty header out",
-            cause=web.site.cause("https.hsts"), source=_HSTS,
+            cause=web.tls.hsts_cause, source=_HSTS,
         )
     ]  # fmt: skip
 
@@ -208,11 +210,11 @@ def alternative(web: Web) -> list[Directive]:
 
 def hsts(web: Web) -> list[Directive]:
     """Where the header's value comes from, at `http` level."""
-    if not web.site.has_https or web.site.options.https.hsts == "off":
+    if not web.tls or not web.tls.tells_hsts:
         return []
     return [
         directive(
-            "include", Tls.HSTS, cause=web.site.cause("https.hsts"),
+            "include", Files.HSTS, cause=web.tls.hsts_cause,
             why="how long browsers are to insist on HTTPS, in a file of its own: it is written anew when the site has "
             "proven itself",
         )
@@ -222,7 +224,7 @@ def hsts(web: Web) -> list[Directive]:
 def https_variable(web: Web) -> list[Directive]:
     """What CGI has called it since 1995, for whoever does not know REQUEST_SCHEME (uWSGI, PHP); nginx's own `$https`
     is the connection's."""
-    if not web.site.proxies:
+    if not web.trust.proxies:
         return []
     return [
         entries(
@@ -232,67 +234,59 @@ def https_variable(web: Web) -> list[Directive]:
     ]  # fmt: skip
 
 
-def challenge(web: Web) -> list[Directive]:
+def challenge(web: Web, tls: Tls) -> list[Directive]:
     """The authority's question, answered before anything else looks at it."""
-    if web.site.https_mode == "files":
-        return _others_challenge(web)
-    if web.site.https_mode != "auto" or web.site.options.https.dns:
+    if tls.challenge is None:
         return []
-    return [
-        block(
-            "location", "^~", CHALLENGE, cause=web.site.cause("https.mode"), source=_RFC_CHALLENGE,
-            why="the certificate authority asks here whether the name is ours; no route of the app and no redirect "
-            "comes between",
-            of=[
-                *let_in(web, anybody=True),
-                directive("root", Paths.of(web.place).challenges, why="certbot puts the answers there"),
-                directive("default_type", "text/plain", why="a token, not a page"),
-                directive("try_files", "$uri", "=404", why="only what certbot put there"),
-            ],
+    if tls.challenge is Challenge.OURS:
+        why = (
+            "the certificate authority asks here whether the name is ours; no route of the app and no redirect "
+            "comes between"
         )
-    ]  # fmt: skip
-
-
-def _others_challenge(web: Web) -> list[Directive]:
-    """The same for a certbot of the user's; a challenge that it put elsewhere is the app's, as any other path."""
-    if web.site.proxies:
-        return []  # what a proxy sends on has no other way than to the app
-    cause = web.site.cause("https.mode")
+        missing = directive("try_files", "$uri", "=404", why="only what certbot put there")
+        return [_challenge(web, tls, why, "certbot puts the answers there", missing)]
+    why = (
+        "an ACME client beside Portico may put its answers there (certbot --webroot), whatever the "
+        "certificate is like"
+    )
+    missing = directive("try_files", "$uri", "@portico_to_https", why="what is not there is asked of the app")
     return [
-        block(
-            "location", "^~", CHALLENGE, cause=cause, source=_RFC_CHALLENGE,
-            why="an ACME client beside Portico may put its answers there (certbot --webroot), whatever the "
-            "certificate is like",
-            of=[
-                *let_in(web, anybody=True),
-                directive("root", Paths.of(web.place).challenges, why="its --webroot-path"),
-                directive("default_type", "text/plain", why="a token, not a page"),
-                directive("try_files", "$uri", "@portico_to_https", why="what is not there is asked of the app"),
-            ],
-        ),
-        block("location", "@portico_to_https", why="as every other path", cause=cause, of=[to_https(web)]),
+        _challenge(web, tls, why, "its --webroot-path", missing),
+        block("location", "@portico_to_https", why="as every other path", cause=tls.cause, of=[to_https(web, tls)]),
     ]  # fmt: skip
 
 
-def to_https(web: Web) -> Directive:
+def _challenge(web: Web, tls: Tls, why: str, root_why: str, missing: Directive) -> Directive:
+    return block(
+        "location", "^~", CHALLENGE, why=why, cause=tls.cause, source=_RFC_CHALLENGE,
+        of=[
+            *let_in(web, anybody=True),
+            directive("root", Paths.of(web.place).challenges, why=root_why),
+            directive("default_type", "text/plain", why="a token, not a page"),
+            missing,
+        ],
+    )  # fmt: skip
+
+
+def to_https(web: Web, tls: Tls) -> Directive:
     """The one place where plain HTTP is sent on."""
     return directive(
-        "return", 308, f"https://$host{https_port(web)}$request_uri", cause=web.site.cause("https.mode"),
+        "return", 308, f"https://$host{https_port(web)}$request_uri", cause=tls.cause,
         why="to the same address by HTTPS; 308 keeps a POST a POST",
     )  # fmt: skip
 
 
-def insecure(web: Web) -> Directive:
-    """The same at server level, for a server that also answers a proxy which speaks HTTPS itself."""
+def insecure(web: Web, tls: Tls) -> Directive:
+    """The same at server level, where plain HTTP shows the site, too."""
     return block(
         "if", "($portico_insecure)", why="the client did not come by HTTPS, says whoever is trusted to",
-        cause=web.site.cause("https.mode"), of=[to_https(web)],
+        cause=tls.cause, of=[to_https(web, tls)],
     )  # fmt: skip
 
 
 def variables(web: Web) -> list[Directive]:
     """What the servers above look at, at `http` level."""
-    if not web.site.has_https or not web.site.proxies:
+    if not web.tls or not web.tls.plain_shows_site:
         return []
     rows = [
         ("default", "0"),
@@ -302,26 +296,23 @@ def variables(web: Web) -> list[Directive]:
     ]
     return [
         entries(
-            "map", f"{scheme(web)}:$request_uri", "$portico_insecure", table=rows, cause=web.site.cause("https.mode"),
+            "map", f"{scheme(web)}:$request_uri", "$portico_insecure", table=rows, cause=web.tls.cause,
             why="1 for what is to be asked by HTTPS: all but the authority's challenge and the health path",
         )
     ]  # fmt: skip
 
 
-def _clients(web: Web) -> list[Directive]:
-    path = web.site.options.https.client_ca
-    if not path:
-        return []
-    cause = web.site.cause("https.client_ca")
-    is_strict = web.site.options.https.client_verify == "required"
+def _clients(clients: Clients) -> list[Directive]:
+    why = "the app decides: it reads SSL_CLIENT_VERIFY"
+    if clients.is_required:
+        why = "nobody gets in without a certificate"
     return [
         directive(
-            "ssl_client_certificate", literal(web.site.path(path), cause), cause=cause,
-            why="who may sign the certificates of clients",
+            "ssl_client_certificate", literal(clients.authority, clients.authority_cause),
+            why="who may sign the certificates of clients", cause=clients.authority_cause,
         ),
         directive(
-            "ssl_verify_client", "on" if is_strict else "optional", cause=web.site.cause("https.client_verify"),
-            why="nobody gets in without a certificate" if is_strict else "the app decides: it reads SSL_CLIENT_VERIFY",
+            "ssl_verify_client", "on" if clients.is_required else "optional", why=why, cause=clients.cause
         ),
-        directive("ssl_verify_depth", 2, why="also through an intermediate authority", cause=cause),
+        directive("ssl_verify_depth", 2, why="also through an intermediate authority", cause=clients.authority_cause),
     ]  # fmt: skip
