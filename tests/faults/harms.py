@@ -130,7 +130,7 @@ class _Order(Harm):
 
     def _ask(self) -> None:
         with suppress(PorticoError):  # Portico has ended meanwhile
-            self.said += client.ask(str(self.stage.run.runtime), "POST", self.path)
+            self.said += client.lines(str(self.stage.run.runtime), "POST", self.path)
 
     def settle(self) -> None:
         self._asking.join(120)
@@ -190,7 +190,7 @@ class Rollback(_Order):
         posts = str(self.stage.home / "posts.log")
         app = APP.replace("RELEASE", "bad").replace("posts.log", posts)
         write_files(bad, {**files(), "app.py": app})
-        said = list(client.ask(str(self.stage.run.runtime), "POST", "/reload", path=str(bad)))
+        said = list(client.lines(str(self.stage.run.runtime), "POST", "/reload", path=str(bad)))
         assert "Switched" in [item["notice"] for item in said], said
 
 

@@ -111,12 +111,12 @@ class Stage:
 
     def reload(self) -> dict[str, Any]:
         """Reload, and the last thing that was said about it; that the code on the disk is another comes after that."""
-        said = client.ask(str(self.run.runtime), "POST", "/reload")
+        said = client.lines(str(self.run.runtime), "POST", "/reload")
         return [item for item in said if item["notice"] != "OtherCode"][-1]
 
     def stop(self) -> None:
         """As `portico stop` does."""
-        list(client.ask(str(self.run.runtime), "POST", "/stop"))
+        list(client.lines(str(self.run.runtime), "POST", "/stop"))
         self.run.process.wait(60)
 
     def posts(self) -> dict[str, list[int]]:
@@ -130,7 +130,7 @@ class Stage:
     # Who serves it -------------------------------------------------------------------------------------
 
     def status(self) -> dict[str, Any]:
-        (answer,) = client.ask(str(self.run.runtime), "GET", "/status")
+        (answer,) = client.lines(str(self.run.runtime), "GET", "/status")
         return answer
 
     def nginx(self) -> psutil.Process:

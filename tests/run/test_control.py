@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def test_status_tells_what_runs(site: Site) -> None:
     site.start()
-    (seen,) = client.ask(str(site.runtime), "GET", "/status")
+    (seen,) = client.lines(str(site.runtime), "GET", "/status")
     assert (seen["pid"], seen["phase"], seen["live"]) == (site.pid, "serving", 1)
     assert seen["nginx"]["pid"] == site.gateway()
     assert [(g["number"], g["status"], g["pid"]) for g in seen["releases"]] == [(1, "well", site.arbiter())]
@@ -30,7 +30,7 @@ def test_status_tells_what_runs(site: Site) -> None:
 def test_reload_is_told_step_by_step(site: Site) -> None:
     site.start(release="old")
     site.wish(release="new")
-    told = [line["notice"] for line in client.ask(str(site.runtime), "POST", "/reload")]
+    told = [line["notice"] for line in client.lines(str(site.runtime), "POST", "/reload")]
     assert told == ["Reloading", "Booting", "Switched"]
     assert site.get() == (200, "new")
 
@@ -38,14 +38,14 @@ def test_reload_is_told_step_by_step(site: Site) -> None:
 def test_broken_reload_ends_with_its_reason(site: Site) -> None:
     site.start()
     site.wish(refuse="unknown key")
-    *_, last = client.ask(str(site.runtime), "POST", "/reload")
+    *_, last = client.lines(str(site.runtime), "POST", "/reload")
     assert last["notice"] == "ReleaseDropped"
     assert last["problems"][0]["what"] == "unknown key"
 
 
 def test_stop_ends_with_zero(site: Site) -> None:
     site.start()
-    assert list(client.ask(str(site.runtime), "POST", "/stop")) == [{"stopping": site.pid}]
+    assert list(client.lines(str(site.runtime), "POST", "/stop")) == [{"stopping": site.pid}]
     assert site.wait() == 0
     site.assert_nothing_is_left()
 
@@ -53,26 +53,26 @@ def test_stop_ends_with_zero(site: Site) -> None:
 def test_unknown_order_names_the_known(site: Site) -> None:
     site.start()
     with pytest.raises(PorticoError, match=r"POST /fly: one of GET /status, .*POST /reload, "):
-        list(client.ask(str(site.runtime), "POST", "/fly"))
+        list(client.lines(str(site.runtime), "POST", "/fly"))
 
 
 def test_unknown_parameter_is_refused_before_anything_happens(site: Site) -> None:
     site.start()
     with pytest.raises(PorticoError, match="POST /stop: unknown parameter 'höhe'; it takes none"):
-        list(client.ask(str(site.runtime), "POST", "/stop", höhe="7 & 8"))
+        list(client.lines(str(site.runtime), "POST", "/stop", höhe="7 & 8"))
     assert site.get()[0] == 200
 
 
 def test_a_command_that_is_too_long_says_so(site: Site) -> None:
     site.start()
     with pytest.raises(PorticoError, match="too long: a command and its words may have 64 KiB"):
-        list(client.ask(str(site.runtime), "POST", "/maintenance/on", message="x" * 300_000))
-    assert next(client.ask(str(site.runtime), "GET", "/status"))["phase"] == "serving"
+        list(client.lines(str(site.runtime), "POST", "/maintenance/on", message="x" * 300_000))
+    assert next(client.lines(str(site.runtime), "GET", "/status"))["phase"] == "serving"
 
 
 def test_nothing_runs(site: Site) -> None:
     with pytest.raises(PorticoError, match="nothing runs here"):
-        list(client.ask(str(site.runtime), "GET", "/status"))
+        list(client.lines(str(site.runtime), "GET", "/status"))
 
 
 def test_a_stopped_portico_is_said_and_orders_of_those_who_left_are_not_executed(site: Site) -> None:
@@ -81,11 +81,11 @@ def test_a_stopped_portico_is_said_and_orders_of_those_who_left_are_not_executed
     try:
         assert eventually(lambda: client.is_stopped(str(site.runtime)))
         with pytest.raises(PorticoError, match=rf"is stopped .*\n  let it go on: kill -CONT {site.pid}"):
-            list(client.ask(str(site.runtime), "POST", "/stop"))
+            list(client.lines(str(site.runtime), "POST", "/stop"))
         with socket.socket(socket.AF_UNIX) as impatient:
             impatient.connect(str(site.runtime / "control.sock"))
             impatient.sendall(b"POST /stop HTTP/1.1\r\n\r\n")
     finally:
         os.kill(site.pid, signal.SIGCONT)
-    assert next(client.ask(str(site.runtime), "GET", "/status"))["phase"] == "serving"
+    assert next(client.lines(str(site.runtime), "GET", "/status"))["phase"] == "serving"
     assert site.get()[0] == 200

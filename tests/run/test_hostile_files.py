@@ -190,7 +190,7 @@ def test_what_lies_in_place_of_the_app_s_log_holds_nothing_up(shop: Served, kind
         told = status(shop)
         assert told["releases"][0]["failing"]
         assert shop.get("/any").status_code == 200
-        (now,) = client.ask(str(places(shop)[0]), "GET", "/live", once="1")
+        (now,) = client.lines(str(places(shop)[0]), "GET", "/live", once="1")
         assert now["status"]["phase"] == told["phase"]
         for words in (("logs", "--no-follow"), ("trace", "/any")):
             done = said(shop.directory, *words)
@@ -208,7 +208,7 @@ def test_a_line_of_the_app_s_log_that_cannot_be_read_costs_no_other(shop: Served
     runtime = str(places(shop)[0])
 
     def errors() -> list[str]:
-        (now,) = client.ask(runtime, "GET", "/live", once="1")
+        (now,) = client.lines(runtime, "GET", "/live", once="1")
         return [one["text"] for one in now["errors"]]
 
     until(lambda: any("RuntimeError: always" in text for text in errors()), "the error")

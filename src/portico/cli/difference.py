@@ -10,6 +10,7 @@ from portico.errors import PorticoError
 from portico.plan.difference import Command, Difference, Running, difference
 from portico.plan.model import Plan
 from portico.project.running import gateway_of
+from portico.protocol.commands import STATUS
 from portico.run.control import client
 from portico.run.disk import lock
 from portico.run.gateway import files
@@ -23,7 +24,7 @@ def against_running(plan: Plan) -> Difference:
     with contextlib.suppress(
         PorticoError
     ):  # it is starting or leaving: then its files are all there is to see
-        for status in client.ask(plan.runtime, "GET", "/status"):
+        for status in client.ask(plan.runtime, STATUS):
             processes = status.get("processes", {})
     commands = {name: Command(tuple(one["argv"]), one["cwd"], one["env"]) for name, one in processes.items()}
     return difference(Running(files.in_force(plan.runtime), commands), plan)

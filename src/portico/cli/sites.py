@@ -10,6 +10,7 @@ from portico.cli import output, watchers
 from portico.cli.words import lasting
 from portico.errors import PorticoError
 from portico.place.probe import runtime_directories
+from portico.protocol.commands import STATUS
 from portico.run.control import client
 from portico.run.disk import lock
 from portico.values import counted
@@ -26,7 +27,7 @@ def everything() -> list[dict[str, Any]]:
             found[directory] = _starting(running, directory)
             continue
         try:
-            (status,) = client.ask(directory, "GET", "/status")
+            (status,) = client.ask(directory, STATUS)
         except (PorticoError, ValueError):
             if client.is_stopped(directory):
                 found[directory] = _silent(directory)

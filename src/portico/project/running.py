@@ -17,6 +17,7 @@ from portico.place.probe import (
 )
 from portico.plan.host import NAME as GATEWAY
 from portico.project.named import as_config, config_file, is_directory, named_by_file, where_is
+from portico.protocol.commands import STATUS
 from portico.reading import ordinary
 from portico.run.control import client
 from portico.run.disk import lock
@@ -80,7 +81,7 @@ def state_beside_of(runtime: str) -> str:
 
 def refuse_several(runtime: str) -> None:
     """Raises UsageError when it is the gateway of several sites, which runs."""
-    if several := next(client.ask(runtime, "GET", "/status")).get("sites"):
+    if several := next(client.ask(runtime, STATUS)).get("sites"):
         names = ", ".join(one["name"] for one in several)
         raise UsageError(Problem("", "several sites run here", f"choose one with --site: {names}"))
 
@@ -119,7 +120,7 @@ def _wanted_by(directories: Iterable[Path]) -> Iterator[Absent]:
         if running is None or running.app:
             continue
         try:
-            (status,) = client.ask(directory, "GET", "/status")
+            (status,) = client.ask(directory, STATUS)
         except (PorticoError, ValueError):
             continue  # it begins or ends at this moment
         yield from (Absent(directory, one) for one in status.get("sites", ()))

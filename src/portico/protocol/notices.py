@@ -409,12 +409,3 @@ Notice = (
 def to_json(item: Notice) -> dict[str, Any]:
     made: dict[str, Any] = msgspec.to_builtins(item)
     return made
-
-
-def from_json(told: dict[str, Any]) -> Notice | None:
-    """None for a notice that is not known: of a Portico of another version."""
-    try:
-        found: Notice = msgspec.convert(told, Notice)
-    except msgspec.ValidationError:
-        return None
-    return found

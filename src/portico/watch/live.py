@@ -11,7 +11,7 @@ import math
 import time
 import urllib.parse
 from collections import deque
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -21,6 +21,17 @@ from portico.plan import model
 from portico.plan.model import Plan, Tracing
 from portico.plan.paths import dashboard_socket, made_password, metrics_socket, socket_aliases
 from portico.protocol import notices
+from portico.protocol.answers import MetricsAnswer, TraceAnswer
+from portico.protocol.commands import (
+    LIVE,
+    METRICS,
+    TRACE,
+    Args,
+    FollowLive,
+    Handler,
+    OfRequest,
+    handled,
+)
 from portico.protocol.notices import Notice
 from portico.ticks import Round, Rounds, tick
 from portico.watch import secret
@@ -97,25 +108,25 @@ class Live:
             self._new_marks.append(made)
             self._known_at = -math.inf  # the processes have changed
 
-    def answers(self) -> Mapping[str, tuple[Callable[..., AsyncGenerator[object, None]], tuple[str, ...]]]:
+    def handlers(self) -> list[Handler]:
         """What answers at the control socket."""
-        return {
-            "GET /live": (self._give_live, ("once",)),
-            "GET /metrics": (self._give_metrics, ()),
-            "GET /trace": (self._give_trace, ("id",)),
-        }
+        return [
+            handled(LIVE, self._give_live),
+            handled(METRICS, self._give_metrics),
+            handled(TRACE, self._give_trace),
+        ]
 
-    async def _give_live(self, asked: Mapping[str, str]) -> AsyncGenerator[object, None]:
+    async def _give_live(self, asked: FollowLive) -> AsyncGenerator[Item, None]:
         async for item in self.follow():
             yield item
-            if asked.get("once"):
+            if asked.once:
                 return
 
-    async def _give_metrics(self, _: Mapping[str, str]) -> AsyncGenerator[object, None]:
-        yield {"text": await self.exposition()}
+    async def _give_metrics(self, _: Args) -> AsyncGenerator[MetricsAnswer, None]:
+        yield MetricsAnswer(await self.exposition())
 
-    async def _give_trace(self, asked: Mapping[str, str]) -> AsyncGenerator[object, None]:
-        yield {"trace": await self.trace(asked.get("id", ""))}
+    async def _give_trace(self, asked: OfRequest) -> AsyncGenerator[TraceAnswer, None]:
+        yield TraceAnswer(await self.trace(asked.id))
 
     async def trace(self, request_id: str) -> Item | None:
         """What `portico trace` saved of a request, with the reasons of the lines that it names."""

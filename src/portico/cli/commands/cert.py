@@ -12,6 +12,8 @@ from portico.cli import output
 from portico.cli.certificate import details, is_bad
 from portico.cli.running import named_site, running_site, runtime_of
 from portico.errors import DONE, FAILED, PorticoError, Problem
+from portico.protocol.answers import RenewStep
+from portico.protocol.commands import CERTIFICATE, RENEW, RenewCertificate
 from portico.run.control import client
 
 
@@ -42,24 +44,21 @@ def command(context: click.Context, config: str | None, name: str, is_json: bool
 )
 def renew(app: str | None, config: str | None, name: str, dry_run: bool) -> None:
     """Order a new certificate now."""
-    wish = {"dry_run": "1"} if dry_run else {}
-    for step in client.ask(runtime_of(app, config, name), "POST", "/cert/renew", **wish):
-        if "error" in step:
-            raise PorticoError(Problem("", step["error"]))
+    for step in client.ask(runtime_of(app, config, name), RENEW, RenewCertificate(dry_run)):
         output.say(_step(step))
 
 
-def _step(step: dict[str, Any]) -> str:
-    match step["step"]:
+def _step(step: RenewStep) -> str:
+    match step.step:
         case "asking":
-            return f"{', '.join(step['names'])}: asking {step['server']} ..."
+            return f"{', '.join(step.names)}: asking {step.server} ..."
         case "looked":
             return "DNS and the challenge path are as they should be"
         case "rehearsed":
-            return output.good(f"{step['server']} would give a certificate")
+            return output.good(f"{step.server} would give a certificate")
         case _:
             return output.good(
-                f"a certificate by {step['issuer']} is served, good for {step['days_left']:.0f} days"
+                f"a certificate by {step.issuer} is served, good for {step.days_left or 0:.0f} days"
             )
 
 
@@ -93,9 +92,8 @@ _TRUST = (
 
 def _asked(runtime: str) -> dict[str, Any] | None:
     """None when the site has no HTTPS."""
-    (answer,) = client.ask(runtime, "GET", "/cert")
-    certificate: dict[str, Any] | None = answer["certificate"]
-    return certificate
+    (answer,) = client.ask(runtime, CERTIFICATE)
+    return answer.certificate
 
 
 _BEGIN = "begin: portico run --https local, or --domain NAME --email ADDRESS"

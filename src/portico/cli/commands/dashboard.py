@@ -13,6 +13,7 @@ import click
 from portico.cli import output
 from portico.cli.running import one_site, running_site
 from portico.errors import PorticoError, Problem
+from portico.protocol.commands import LIVE, METRICS, TRACE, OfRequest
 from portico.run.control import client
 
 
@@ -42,16 +43,16 @@ class _Remote:
         self._runtime = runtime
 
     def follow(self) -> AsyncGenerator[dict[str, Any], None]:
-        return client.listen(self._runtime, "/live")
+        return client.listen(self._runtime, LIVE)
 
     async def exposition(self) -> str:
-        async for answer in client.listen(self._runtime, "/metrics"):
-            return str(answer["text"])
+        async for answer in client.listen(self._runtime, METRICS):
+            return answer.text
         return ""
 
     async def trace(self, request_id: str) -> dict[str, Any] | None:
-        async for answer in client.listen(self._runtime, f"/trace?id={request_id}"):
-            return answer["trace"] and dict(answer["trace"])
+        async for answer in client.listen(self._runtime, TRACE, OfRequest(request_id)):
+            return answer.trace
         return None
 
 

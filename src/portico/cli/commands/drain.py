@@ -6,6 +6,7 @@ import click
 
 from portico.cli import output
 from portico.cli.running import named_site, running_runtime_of
+from portico.protocol.commands import DRAIN, DrainServer
 from portico.run.control import client
 
 
@@ -15,10 +16,9 @@ from portico.run.control import client
 @click.option("--undo", is_flag=True, help="Send it requests again.")
 def command(server: str, config: str | None, name: str, undo: bool) -> None:
     """Send no new requests to SERVER, one of `upstream.servers`; those it has are finished."""
-    wish = {"server": server, "undo": "1"} if undo else {"server": server}
-    for answer in client.ask(running_runtime_of(None, config, name), "POST", "/drain", **wish):
-        if text := _SENTENCES.get(answer["status"]):
-            output.say(text.format(answer["name"]))
+    for answer in client.ask(running_runtime_of(None, config, name), DRAIN, DrainServer(server, undo)):
+        if text := _SENTENCES.get(answer.status):
+            output.say(text.format(answer.name))
 
 
 _SENTENCES = {

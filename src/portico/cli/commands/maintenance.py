@@ -6,6 +6,7 @@ import click
 
 from portico.cli import output
 from portico.cli.running import running_runtime_of, running_site
+from portico.protocol.commands import CLOSE, OPEN, CloseForMaintenance
 from portico.run.control import client
 
 
@@ -27,11 +28,11 @@ def command() -> None:
 @running_site
 def on(app: str | None, config: str | None, name: str, message: str, allow: tuple[str, ...]) -> None:
     """Close it; again to change the message or who is let in."""
-    wish = {"message": message, "allow": ",".join(allow)}
-    (answer,) = client.ask(running_runtime_of(app, config, name), "POST", "/maintenance/on", **wish)
-    who = ", ".join(answer["allow"]) or "nobody"
+    asked = CloseForMaintenance(message, ",".join(allow))
+    (answer,) = client.ask(running_runtime_of(app, config, name), CLOSE, asked)
+    who = ", ".join(answer.allow) or "nobody"
     output.result(
-        f"closed: {output.strong(answer['message'])}\n  {who} is let in; open it: portico maintenance off"
+        f"closed: {output.strong(answer.message)}\n  {who} is let in; open it: portico maintenance off"
     )
 
 
@@ -39,5 +40,5 @@ def on(app: str | None, config: str | None, name: str, message: str, allow: tupl
 @running_site
 def off(app: str | None, config: str | None, name: str) -> None:
     """Open it."""
-    (answer,) = client.ask(running_runtime_of(app, config, name), "POST", "/maintenance/off")
-    output.result("open" if answer["was_closed"] else "it was not closed")
+    (answer,) = client.ask(running_runtime_of(app, config, name), OPEN)
+    output.result("open" if answer.was_closed else "it was not closed")

@@ -6,6 +6,7 @@ import click
 
 from portico.cli import output
 from portico.cli.running import one_site, running_site
+from portico.protocol.commands import LIVE, METRICS, FollowLive
 from portico.run.control import client
 
 
@@ -19,7 +20,7 @@ def command(app: str | None, config: str | None, name: str, is_json: bool) -> No
     """
     runtime = one_site(app, config, name)
     if is_json:
-        output.result(output.as_json(next(client.ask(runtime, "GET", "/live", once="1"))))
+        output.result(output.as_json(next(client.ask(runtime, LIVE, FollowLive(once=True)))))
         return
-    (answer,) = client.ask(runtime, "GET", "/metrics")
-    output.results(answer["text"].removesuffix("\n").split("\n"))
+    (answer,) = client.ask(runtime, METRICS)
+    output.results(answer.text.removesuffix("\n").split("\n"))

@@ -6,6 +6,7 @@ import click
 
 from portico.cli import output
 from portico.cli.running import running_runtime_of, running_site
+from portico.protocol.commands import PAUSE, BeginPause
 from portico.run.control import client
 
 
@@ -20,10 +21,8 @@ def command(app: str | None, config: str | None, name: str, length: str) -> None
 
     Returns when nothing is in progress any more. Requests wait until portico resume, or until the time is over.
     """
-    (answer,) = client.ask(
-        running_runtime_of(app, config, name), "POST", "/pause", **({"for": length} if length else {})
-    )
-    waiting, left = answer["waiting"], answer["left_seconds"]
+    (answer,) = client.ask(running_runtime_of(app, config, name), PAUSE, BeginPause(length))
+    waiting, left = answer.waiting, answer.left_seconds
     output.result(
         f"paused: nothing in progress, {waiting} waiting; ends in {left:.0f} s, or by portico resume"
     )

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import click
+import msgspec
 
 from portico.cli import output
 from portico.cli.running import named_site, running_runtime_of
 from portico.errors import Problem, UsageError
+from portico.protocol.commands import PURGE, Purge
 from portico.run.control import client
 
 
@@ -24,9 +26,9 @@ def command(what: tuple[str, ...], config: str | None, name: str, is_json: bool)
         raise UsageError(
             Problem("WHAT", "is empty", 'expected a path like /news/1, many like "/news/*", a URL, or a tag')
         )
-    (answer,) = client.ask(running_runtime_of(None, config, name), "POST", "/purge", what="\n".join(what))
+    (answer,) = client.ask(running_runtime_of(None, config, name), PURGE, Purge("\n".join(what)))
     if is_json:
-        output.result(output.as_json(answer))
+        output.result(output.as_json(msgspec.to_builtins(answer)))
         return
-    count = answer["purged"]
+    count = answer.purged
     output.result(f"{count} kept {'answer is' if count == 1 else 'answers are'} gone")

@@ -13,6 +13,7 @@ from portico.cli.running import running_site, runtime_of
 from portico.errors import FAILED, Problem, UsageError
 from portico.project.running import absent
 from portico.protocol import notices
+from portico.protocol.commands import ABORT, PROMOTE, RELOAD, ROLLBACK, START, A, Command, OfSite, Reload
 from portico.protocol.notices import Notice
 from portico.run.control import client
 from portico.run.disk import lock
@@ -44,23 +45,21 @@ def command(
     If the new release fails, the old one keeps serving; exit code 3 when it did not become healthy, 4
     when it could not be imported. The previous release is kept for five minutes: portico rollback.
     """
-    asked = {"path": path, "canary": canary and canary.removesuffix("%")}
     _check_share(canary)
-    wish = {key: value for key, value in asked.items() if value is not None}
-    if sum(map(bool, (promote, abort, wish))) > 1:
+    if promote + abort + (path is not None or canary is not None) > 1:
         raise UsageError(
             Problem("", "--promote and --abort stand alone", "reload first, then promote or abort")
         )
     if path == "":
         raise UsageError(Problem("--path", "names no directory", "name the directory of the new release"))
-    if path:
-        wish["path"] = str(Path(path).absolute())
     runtime = runtime_of(app, config, name)
-    what = "/promote" if promote else "/abort" if abort else "/reload"
-    if what == "/reload" and lock.running(runtime) is None and (found := absent(runtime)):
-        # It does not run, and its gateway knows why: the wish is to try it again now.
-        follow(found.gateway, "/start", is_json=is_json, site=found.status["name"])
-    follow(runtime, what, is_json=is_json, **wish)
+    if promote or abort:
+        follow(runtime, PROMOTE if promote else ABORT, is_json=is_json)
+    if lock.running(runtime) is None and (found := absent(runtime)):
+        # It does not run, and its gateway knows why: this is to try it again now.
+        follow(found.gateway, START, OfSite(found.status["name"]), is_json=is_json)
+    asked = Reload(str(Path(path).absolute()) if path else "", (canary or "").removesuffix("%"))
+    follow(runtime, RELOAD, asked, is_json=is_json)
 
 
 def _check_share(canary: str | None) -> None:
@@ -72,27 +71,25 @@ def _check_share(canary: str | None) -> None:
         raise UsageError(problem)
 
 
-def follow(runtime: str, what: str, *, is_json: bool, **parameters: str) -> None:
+def follow(runtime: str, command: Command[A, Notice], args: A | None = None, *, is_json: bool) -> None:
     """Ask for it, show each step, and exit as it ended. Raises PorticoError when nothing runs."""
     code = FAILED  # until it is said that it was done: the site may end meanwhile
-    for step in client.ask(runtime, "POST", what, **parameters):
-        item = notices.from_json(step)
-        if isinstance(item, _DONE[what]):
+    for item in client.ask(runtime, command, args):
+        if isinstance(item, _DONE[command.name]):
             code = 0
         elif isinstance(item, notices.ReleaseDropped | notices.SiteDown):
             code = item.code if item.code > 0 else FAILED
         elif isinstance(item, notices.SiteRefused):
             code = FAILED
-        words = answer(item) if item else output.safe(str(step["notice"]))
-        output.result(output.as_json_line(step) if is_json else words)
+        output.result(output.as_json_line(notices.to_json(item)) if is_json else answer(item))
     sys.exit(code)
 
 
 _DONE: dict[str, tuple[type[Notice], ...]] = {
-    "/reload": (notices.Switched, notices.CanaryServes, notices.SitesRead),
-    "/start": (notices.SiteServes,),
-    "/promote": (notices.Switched,),
-    "/abort": (notices.CanaryLeft,),
-    "/rollback": (notices.RolledBack, notices.CanaryLeft),
+    RELOAD.name: (notices.Switched, notices.CanaryServes, notices.SitesRead),
+    START.name: (notices.SiteServes,),
+    PROMOTE.name: (notices.Switched,),
+    ABORT.name: (notices.CanaryLeft,),
+    ROLLBACK.name: (notices.RolledBack, notices.CanaryLeft),
 }
 """The notice that says it was done."""

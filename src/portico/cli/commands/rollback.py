@@ -6,6 +6,7 @@ import click
 
 from portico.cli.commands.reload import follow
 from portico.cli.running import running_runtime_of, running_site
+from portico.protocol.commands import ROLLBACK
 
 
 @click.command("rollback")
@@ -16,4 +17,4 @@ def command(app: str | None, config: str | None, name: str, is_json: bool) -> No
 
     It is kept running for five minutes after a reload. With a canary, the canary leaves.
     """
-    follow(running_runtime_of(app, config, name), "/rollback", is_json=is_json)
+    follow(running_runtime_of(app, config, name), ROLLBACK, is_json=is_json)

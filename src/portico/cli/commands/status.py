@@ -18,6 +18,7 @@ from portico.errors import UNHEALTHY
 from portico.log.reader import unread_lines
 from portico.plan.notes.reachable import on_all
 from portico.project.running import absent
+from portico.protocol.commands import STATUS
 from portico.run.control import client
 from portico.run.disk import lock
 from portico.values import counted
@@ -42,7 +43,7 @@ def command(app: str | None, config: str | None, name: str, is_all: bool, is_jso
         start = starting(begun)
         output.result(output.as_json(start) if is_json else starting_line(output.safe(start)))
         return
-    (status,) = client.ask(runtime, "GET", "/status")
+    (status,) = client.ask(runtime, STATUS)
     if "sites" in status:
         output.results([output.as_json(status)] if is_json else sites.lines(output.safe(status)))
         return

@@ -9,6 +9,7 @@ import click
 from portico.cli import output
 from portico.cli.running import running_site, runtime_of
 from portico.project.running import absent, gateway_of
+from portico.protocol.commands import HALT, STOP, OfSite
 from portico.run.control import client
 from portico.run.disk import lock
 
@@ -21,19 +22,19 @@ def command(app: str | None, config: str | None, name: str) -> None:
     """Stop the site of APP or of the current directory; requests in progress are finished."""
     runtime = runtime_of(app, config, name)
     if lock.running(runtime) is None and (found := absent(runtime)):
-        for answer in client.ask(found.gateway, "POST", "/halt", site=found.status["name"]):
-            output.say(f"{answer['name']} is {answer['status']}")
+        for answer in client.ask(found.gateway, HALT, OfSite(found.status["name"])):
+            output.say(f"{answer.name} is {answer.status}")
         return
     if (begun := lock.running(runtime)) and begun.stage:
         if gateway := gateway_of(runtime):
             # Its supervisor would be started again.
-            for answer in client.ask(gateway, "POST", "/halt", site=lock.site_of(runtime)):
-                output.say(f"{answer['name']} is {answer['status']}")
+            for answer in client.ask(gateway, HALT, OfSite(lock.site_of(runtime))):
+                output.say(f"{answer.name} is {answer.status}")
             return
         lock.interrupt(runtime, begun)  # it has begun nothing that must be finished
     else:
-        for answer in client.ask(runtime, "POST", "/stop"):
-            output.say(output.faint(f"pid {answer['stopping']} finishes what it has ..."))
+        for leaving in client.ask(runtime, STOP):
+            output.say(output.faint(f"pid {leaving.stopping} finishes what it has ..."))
     # The run ends its children within its own ladder of times; it is only waited for here.
     while lock.running(runtime) is not None:
         client.refuse_stopped(runtime)

@@ -14,6 +14,7 @@ from portico.cli import output
 from portico.cli.running import one_site, running_site
 from portico.cli.top_screen import HELP, lines
 from portico.errors import PorticoError, Problem
+from portico.protocol.commands import LIVE, FollowLive
 from portico.run.control import client
 
 _ENTER, _LEAVE = "\x1b[?1049h\x1b[?25l", "\x1b[?25h\x1b[?1049l"
@@ -32,7 +33,7 @@ def command(app: str | None, config: str | None, name: str, once: bool, is_json:
     q ends it, ? explains the screen.
     """
     runtime = one_site(app, config, name)
-    items = client.ask(runtime, "GET", "/live", **({"once": "1"} if once else {}))
+    items = client.ask(runtime, LIVE, FollowLive(once))
     if is_json:
         for item in items:
             output.result(output.as_json(item) if once else output.as_json_line(item))

@@ -17,6 +17,7 @@ from portico.cli import output
 from portico.cli.running import named_site, runtime_of
 from portico.cli.words import cut
 from portico.errors import Problem, UsageError
+from portico.protocol.commands import STATUS
 from portico.run.control import client
 from portico.values import Address
 from portico.watch.lines import visible
@@ -71,7 +72,7 @@ def command(url: str, config: str | None, name: str, repeat: int, is_json: bool,
     URL is one of the site's, or a path: the site's own address is put before it, and nobody is asked where it is.
     """
     runtime = runtime_of(None, config, name)
-    (status,) = client.ask(runtime, "GET", "/status")
+    (status,) = client.ask(runtime, STATUS)
     wish = wished(url, status, words)
     site = TracedSite.of(runtime, status)
     found = [follow(site, wish) for _ in range(repeat)]

@@ -11,6 +11,7 @@ from portico.cli import output
 from portico.cli.commands.trace import to_json, wished
 from portico.cli.running import named_site, runtime_of
 from portico.errors import Problem, UsageError
+from portico.protocol.commands import STATUS
 from portico.run.control import client
 from portico.values import Address
 from portico.watch.trace.client import Wish
@@ -49,7 +50,7 @@ def command(
     """
     wanted = Change.parse(change, at, drops=drop)
     runtime = runtime_of(None, config, name)
-    (status,) = client.ask(runtime, "GET", "/status")
+    (status,) = client.ask(runtime, STATUS)
     if status["gateway"]:
         hint = "run the site alone, portico run in its directory, and ask there"
         what = "several sites share this nginx, and no second one is made of it"

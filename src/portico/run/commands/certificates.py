@@ -6,8 +6,10 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
+from portico.protocol import commands
+from portico.protocol.answers import CertificateAnswer, RenewStep
+from portico.protocol.commands import Handler, handled
 from portico.protocol.notices import Notice
-from portico.run.control import server as control
 from portico.ticks import WELL, Rounds, tick
 
 if TYPE_CHECKING:
@@ -38,17 +40,14 @@ class Certificates:
         """As Renewer.status."""
         return None if self._running.in_force.tls is None else self._made().status()
 
-    def answers(self) -> dict[str, control.Answer]:
-        return {
-            "GET /cert": control.Answer(self._tell),
-            "POST /cert/renew": control.Answer(self._renew, ("dry_run",)),
-        }
+    def handlers(self) -> list[Handler]:
+        return [handled(commands.CERTIFICATE, self._tell), handled(commands.RENEW, self._renew)]
 
-    async def _tell(self, _: control.Parameters) -> AsyncGenerator[object, None]:
-        yield {"certificate": self.status()}
+    async def _tell(self, _: commands.Args) -> AsyncGenerator[CertificateAnswer, None]:
+        yield CertificateAnswer(self.status())
 
-    async def _renew(self, asked: control.Parameters) -> AsyncGenerator[object, None]:
-        async for step in self._made().renew(asked):
+    async def _renew(self, asked: commands.RenewCertificate) -> AsyncGenerator[RenewStep, None]:
+        async for step in self._made().renew(is_dry=asked.dry_run):
             yield step
 
     def _made(self) -> Renewer:

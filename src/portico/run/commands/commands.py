@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Any, Protocol
 
 from portico.plan.paths import temporary
-from portico.protocol import notices
+from portico.protocol import commands, notices
+from portico.protocol.answers import Maintenance, MaintenanceEnded, PauseBegun, PauseEnded, Scaled
+from portico.protocol.commands import Args, Handler, handled
 from portico.protocol.notices import Notice
 from portico.run.background import in_background
 from portico.run.commands import status
 from portico.run.commands.certificates import Certificates
 from portico.run.commands.pause import Pause
 from portico.run.commands.scale import Scale
-from portico.run.control import server as control
 from portico.run.disk import full as disk
 from portico.run.driver import Driver
 from portico.run.gateway import maintenance
@@ -55,7 +56,7 @@ class Commands:
         self._driver, self._running, self._upstreams = driver, running, upstreams
         self._copies, self._certificates = copies, certificates
         self._watchers = watchers
-        self._scale, self._restarts = Scale(running), Counter[str]()
+        self.scale, self._restarts = Scale(running), Counter[str]()
         self.pause = Pause(running, say)
         self.workers = Workers(running, say)
         self.purge = Purge(lambda: running.in_force)
@@ -69,48 +70,20 @@ class Commands:
         if isinstance(item, notices.Stopping):
             self.pause.resume()
 
-    def answers(self) -> dict[str, control.Answer]:
+    def handlers(self) -> list[Handler]:
         """What the control socket answers to."""
-        return {
-            "GET /status": control.Answer(self._status),
-            "POST /maintenance/on": control.Answer(self._close, ("message", "allow")),
-            "POST /maintenance/off": control.Answer(self._open_again),
-            "POST /pause": control.Answer(self._begin_pause, ("for",)),
-            "POST /resume": control.Answer(self._resume),
-            **self._certificates.answers(),
-            "POST /purge": control.Answer(self.purge.give, ("what",)),
-            "POST /scale": control.Answer(self._set_workers, ("workers",)),
-        }
+        return [
+            handled(commands.STATUS, self._status),
+            handled(commands.CLOSE, self._close),
+            handled(commands.OPEN, self._open_again),
+            handled(commands.PAUSE, self._begin_pause),
+            handled(commands.RESUME, self._resume),
+            *self._certificates.handlers(),
+            handled(commands.PURGE, self.purge.give),
+            handled(commands.SCALE, self._set_workers),
+        ]
 
-    async def reloaded(self, items: AsyncIterator[Notice]) -> AsyncGenerator[Notice, None]:
-        """The notices of a reload, and whether it undid what `portico scale` had done."""
-        scaled = self._scale.changed(self._driver.state.live)
-        async for item in items:
-            yield item
-            if isinstance(item, notices.Switched) and scaled:
-                workers = self._scale.workers(item.number)
-                yield notices.WorkersReset(workers, scaled)
-            if isinstance(item, notices.ReleaseDropped):
-                async for more in self.code_on_disk(self._driver.state.live):
-                    yield more
-
-    async def decided(self, items: AsyncIterator[Notice]) -> AsyncGenerator[Notice, None]:
-        """The notices of a rollback, a promotion or an abortion, and whether a rollback leads to files that are
-        gone."""
-        async for item in items:
-            yield item
-            if isinstance(item, notices.RolledBack):
-                async for more in self.code_on_disk(item.number):
-                    yield more
-
-    async def code_on_disk(self, number: int) -> AsyncGenerator[Notice, None]:
-        """The notice that the files of a release that serves are not what it began with, if so."""
-        if changed := await in_background(lambda: self.workers.changed_on_disk(number)):
-            item = notices.OtherCode(number, changed)
-            self._say(item)
-            yield item
-
-    async def _status(self, _: control.Parameters) -> AsyncGenerator[object, None]:
+    async def _status(self, _: Args) -> AsyncGenerator[dict[str, Any], None]:
         live = self._driver.state.live
         if (serving := self._driver.state.release(live)) and serving.fails:
             await self._running.ask_again(live)
@@ -124,7 +97,7 @@ class Commands:
         running, state = self._running, self._driver.state
         told = status.status(state, running.in_force, running.pids(), self._driver.time())
         plans = dict(running.plans)
-        wanted = {number: self._scale.workers(number) for number in plans}
+        wanted = {number: self.scale.workers(number) for number in plans}
 
         def look() -> dict[str, Any]:
             used, plan = usage.usage(told, wanted), running.in_force
@@ -149,27 +122,24 @@ class Commands:
             "watchers": self._watchers.status(),
         }
 
-    async def _close(self, asked: control.Parameters) -> AsyncGenerator[object, None]:
-        runtime = self._running.in_force.runtime
-        told = maintenance.close(runtime, asked.get("message", ""), asked.get("allow", ""))
-        self._say(notices.Closed(told["message"], tuple(told["allow"])))
+    async def _close(self, asked: commands.CloseForMaintenance) -> AsyncGenerator[Maintenance, None]:
+        told = maintenance.close(self._running.in_force.runtime, asked.message, asked.allow)
+        self._say(notices.Closed(told.message, told.allow))
         await asyncio.sleep(maintenance.SEEN_SECONDS)
         yield told
 
-    async def _open_again(self, _: control.Parameters) -> AsyncGenerator[object, None]:
+    async def _open_again(self, _: Args) -> AsyncGenerator[MaintenanceEnded, None]:
         was_closed = maintenance.open_again(self._running.in_force.runtime)
         if was_closed:
             self._say(notices.Opened())
         await asyncio.sleep(maintenance.SEEN_SECONDS)
-        yield {"was_closed": was_closed}
+        yield MaintenanceEnded(was_closed)
 
-    async def _begin_pause(self, asked: control.Parameters) -> AsyncGenerator[object, None]:
-        async for item in self.pause.begin(asked.get("for", "")):
-            yield item
+    async def _begin_pause(self, asked: commands.BeginPause) -> AsyncGenerator[PauseBegun, None]:
+        yield await self.pause.begin(asked.length)
 
-    async def _resume(self, _: control.Parameters) -> AsyncGenerator[object, None]:
-        yield {"was_paused": self.pause.resume()}
+    async def _resume(self, _: Args) -> AsyncGenerator[PauseEnded, None]:
+        yield PauseEnded(self.pause.resume())
 
-    async def _set_workers(self, asked: control.Parameters) -> AsyncGenerator[object, None]:
-        async for item in self._scale.to(self._driver.state.live, asked.get("workers", "")):
-            yield item
+    async def _set_workers(self, asked: commands.SetWorkers) -> AsyncGenerator[Scaled, None]:
+        yield await self.scale.to(self._driver.state.live, asked.workers)

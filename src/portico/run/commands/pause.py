@@ -10,10 +10,8 @@ import os
 import pwd
 import shutil
 import signal
-from collections.abc import AsyncGenerator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from portico.errors import PorticoError, Problem
 from portico.place import untrusted
@@ -21,6 +19,7 @@ from portico.plan.appserver.kind import Feature
 from portico.plan.model import Plan
 from portico.plan.paths import pause
 from portico.protocol import notices
+from portico.protocol.answers import PauseBegun
 from portico.run.processes import proc
 from portico.run.running import Running, SayNews
 from portico.run.sockets import drain
@@ -46,7 +45,7 @@ class Pause:
         """Until it ends by itself; 0 when nothing is paused."""
         return max(0.0, self._end.when() - self._loop.time()) if self._end else 0.0
 
-    async def begin(self, length: str) -> AsyncGenerator[dict[str, Any], None]:
+    async def begin(self, length: str) -> PauseBegun:
         """Pause, and tell it once nothing is in progress any more. Raises PorticoError when it cannot."""
         self._refuse_impossible()
         seconds = self._seconds(length)
@@ -58,8 +57,7 @@ class Pause:
             looks = looks + 1 if self._is_still() else 0
             if looks == _SURE:
                 self._say(notices.Paused(self.left_seconds()))
-                yield {"waiting": self._requests(drain.QUEUED), "left_seconds": self.left_seconds()}
-                return
+                return PauseBegun(self._requests(drain.QUEUED), self.left_seconds())
             await asyncio.sleep(_LOOK_SECONDS)
         left = self._requests(drain.ACCEPTED)
         raise PorticoError(

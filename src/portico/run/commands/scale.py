@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import AsyncGenerator, Callable
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple
 
 from portico.errors import PorticoError, Problem
 from portico.place import cgroup, memory
 from portico.plan.appserver.kind import Feature
+from portico.protocol.answers import Scaled
 from portico.run.background import in_background
 from portico.run.processes import proc
 from portico.run.running import Running
@@ -36,7 +37,7 @@ class Scale:
         plan = self._running.plans.get(number)
         return 0 if plan is None or self.workers(number) == plan.workers else self.workers(number)
 
-    async def to(self, number: int, count: str) -> AsyncGenerator[dict[str, Any], None]:
+    async def to(self, number: int, count: str) -> Scaled:
         """Change the workers of that release, and tell what it has then. Raises PorticoError when it cannot."""
         server, wanted = self._server(number), _number(count)
         load = await in_background(lambda: _load(server))
@@ -52,10 +53,7 @@ class Scale:
         await _until(lambda: _count(server) == wanted, _ARRIVE_SECONDS)
         leaving = max(0, _count(server) - wanted)
         configured = self._running.plans[number].workers
-        yield {"workers": wanted, "before": before, "leaving": leaving, "configured": configured} | {
-            "worker_memory": load.each,
-            "cpus": load.cpus,
-        }
+        return Scaled(wanted, before, leaving, configured, load.each, load.cpus)
 
     def _server(self, number: int) -> int:
         plan, pids = self._running.plans.get(number), self._running.pids()

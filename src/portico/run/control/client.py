@@ -9,13 +9,20 @@ import socket
 import time
 import urllib.parse
 from collections.abc import AsyncGenerator, Iterator
-from typing import Any
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec import Struct
 
 from portico.decoding import UnreadableError, fields
 from portico.errors import PorticoError, Problem
+from portico.protocol.commands import Command
 from portico.run.control import server as control
 from portico.run.disk import lock
 from portico.run.processes import proc
+
+A = TypeVar("A", bound=Struct)
+R = TypeVar("R")
 
 _LONGEST_LINE = 1 << 25
 """The history of a site in one line: a hundredth of that."""
@@ -45,11 +52,19 @@ def refuse_stopped(runtime: str) -> None:
 
 
 _WRONG = "it does not answer as it should"
+_OTHER_VERSION = "a Portico of another version runs there: restart it"
 _NOT_HERE = "start it: portico run\nor see what runs elsewhere: portico status --all"
 
 
-def ask(runtime: str, method: str, path: str, /, **parameters: str) -> Iterator[dict[str, Any]]:
-    """The lines of its answer, as they come. Raises PorticoError when nothing runs there or it is refused."""
+def ask(runtime: str, command: Command[A, R], args: A | None = None) -> Iterator[R]:
+    """What it answers, as it comes. Raises PorticoError when nothing runs there or it is refused."""
+    method, path = command.name.split(" ")
+    for line in lines(runtime, method, path, **_query(args)):
+        yield _read(runtime, command, line)
+
+
+def lines(runtime: str, method: str, path: str, /, **parameters: str) -> Iterator[dict[str, Any]]:
+    """The same of any request, as JSON objects."""
     connection = _Connection(control.path(runtime))
     query = urllib.parse.urlencode(parameters)
     try:
@@ -58,12 +73,12 @@ def ask(runtime: str, method: str, path: str, /, **parameters: str) -> Iterator[
         while not select.select([connection.sock], [], [], _LOOK_SECONDS)[0]:
             refuse_stopped(runtime)
         response = connection.getresponse()
-        lines = map(fields, iter(lambda: response.readline(_LONGEST_LINE), b""))
+        found = map(fields, iter(lambda: response.readline(_LONGEST_LINE), b""))
         if response.status != http.client.OK:
             raise PorticoError(
-                Problem(lock.site_of(runtime), str(next(lines, {}).get("error", response.reason)))
+                Problem(lock.site_of(runtime), str(next(found, {}).get("error", response.reason)))
             )
-        yield from lines
+        yield from found
     except UnreadableError as error:
         raise PorticoError(Problem(lock.site_of(runtime), f"{_WRONG}: {error}")) from None
     except (OSError, http.client.HTTPException) as error:
@@ -72,20 +87,36 @@ def ask(runtime: str, method: str, path: str, /, **parameters: str) -> Iterator[
         connection.close()
 
 
-async def listen(runtime: str, path: str) -> AsyncGenerator[dict[str, Any], None]:
-    """The same for a GET, without holding up anything else."""
+def _query(args: Struct | None) -> dict[str, str]:
+    told: dict[str, Any] = msgspec.to_builtins(args) if args else {}
+    return {name: "1" if value is True else str(value) for name, value in told.items()}
+
+
+def _read(runtime: str, command: Command[Any, R], line: dict[str, Any]) -> R:
+    if "error" in line and len(line) == 1:  # what failed after the answer had begun
+        raise PorticoError(Problem(lock.site_of(runtime), str(line["error"])))
+    try:
+        found: R = msgspec.convert(line, command.answer)
+    except msgspec.ValidationError as error:
+        raise PorticoError(Problem(lock.site_of(runtime), f"{_WRONG}: {error}", _OTHER_VERSION)) from None
+    return found
+
+
+async def listen(runtime: str, command: Command[A, R], args: A | None = None) -> AsyncGenerator[R, None]:
+    """As `ask`, for a GET, without holding up anything else."""
+    path, query = command.name.removeprefix("GET "), urllib.parse.urlencode(_query(args))
     try:
         reader, writer = await asyncio.open_unix_connection(control.path(runtime), limit=_LONGEST_LINE)
     except OSError as error:
         raise PorticoError(_silence(runtime, error)) from error
     try:
-        writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        writer.write(f"GET {path}?{query} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
         status = (await reader.readuntil(b"\r\n\r\n")).split(b" ", 2)[1]
         async for line in reader:
             item = fields(line)
             if status != b"200":
                 raise PorticoError(Problem(lock.site_of(runtime), str(item.get("error", ""))))
-            yield item
+            yield _read(runtime, command, item)
     except (OSError, EOFError, IndexError, ValueError) as error:
         raise PorticoError(Problem(lock.site_of(runtime), f"{_WRONG}: {error}")) from error
     finally:

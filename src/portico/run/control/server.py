@@ -12,15 +12,15 @@ import json
 import select
 import shutil
 import urllib.parse
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import aclosing
-from typing import NamedTuple
 
 import msgspec
 
 from portico.errors import PorticoError
 from portico.link import private_socket
 from portico.plan import paths
+from portico.protocol.commands import Handler
 
 ASK_SECONDS = 5.0
 """Who has connected and says nothing is not listened to for longer."""
@@ -35,24 +35,13 @@ Parameters = Mapping[str, str]
 """What the query of a request says, by name."""
 
 
-class Answer(NamedTuple):
-    """What answers one kind of request. A PorticoError that `give` raises reaches whoever asked."""
-
-    give: Callable[[Parameters], AsyncGenerator[object, None]]
-    takes: tuple[str, ...] = ()
-    """The parameters that it knows; any other is refused before it is called."""
-
-
-Answers = Mapping[str, Answer]
-"""What can be asked, by method and path: "GET /status"."""
-
-
 def path(runtime: str) -> str:
     return paths.control(runtime)
 
 
-async def listen(where: str, answers: Answers, user: str = "") -> asyncio.Server:
+async def listen(where: str, handlers: Iterable[Handler], user: str = "") -> asyncio.Server:
     """Begin to answer at that path; `user` is who else but root may ask. Raises OSError."""
+    answers = {handler.command.name: handler for handler in handlers}
     listener = private_socket.bind(where)
     if user:
         shutil.chown(where, user)
@@ -61,7 +50,9 @@ async def listen(where: str, answers: Answers, user: str = "") -> asyncio.Server
     )
 
 
-async def _converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, answers: Answers) -> None:
+async def _converse(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, answers: Mapping[str, Handler]
+) -> None:
     try:
         async with asyncio.timeout(ASK_SECONDS):
             asked, parameters = await _request(reader)
@@ -102,17 +93,25 @@ async def _request(reader: asyncio.StreamReader) -> tuple[str, Parameters]:
     return f"{method} {path}", dict(urllib.parse.parse_qsl(query, keep_blank_values=True))
 
 
-async def _reply(asked: str, parameters: Parameters, answers: Answers) -> AsyncGenerator[bytes, None]:
-    answer = answers.get(asked)
-    if answer is None:
+async def _reply(
+    asked: str, parameters: Parameters, answers: Mapping[str, Handler]
+) -> AsyncGenerator[bytes, None]:
+    handler = answers.get(asked)
+    if handler is None:
         yield _head("404 Not Found") + _error(f"{asked}: one of {', '.join(answers)}")
         return
-    if unknown := [name for name in parameters if name not in answer.takes]:
-        takes = f"it takes {', '.join(answer.takes)}" if answer.takes else "it takes none"
-        yield _head("400 Bad Request") + _error(f"{asked}: unknown parameter {unknown[0]!r}; {takes}")
+    takes = [field.encode_name for field in msgspec.structs.fields(handler.command.args)]
+    if unknown := [name for name in parameters if name not in takes]:
+        known = f"it takes {', '.join(takes)}" if takes else "it takes none"
+        yield _head("400 Bad Request") + _error(f"{asked}: unknown parameter {unknown[0]!r}; {known}")
+        return
+    try:
+        args = msgspec.convert(parameters, handler.command.args, strict=False)
+    except msgspec.ValidationError as error:
+        yield _head("400 Bad Request") + _error(f"{asked}: {error}")
         return
     head = _head("200 OK")
-    async with aclosing(answer.give(parameters)) as items:
+    async with aclosing(handler.give(args)) as items:
         try:
             async for item in items:
                 yield head + _line(item)

@@ -13,11 +13,13 @@ import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+
+import msgspec
 
 from portico.errors import PorticoError, Problem
 from portico.place import untrusted
 from portico.plan.paths import maintenance
+from portico.protocol.answers import Maintenance
 
 SEEN_SECONDS = 1.1
 """By then nginx has looked for the file: it remembers for a second, of its clock, that there is none."""
@@ -26,7 +28,7 @@ MOST_ADDRESSES = 256
 """A file each: an office's /24 is fine, a provider's is a mistake."""
 
 
-def close(runtime: str, message: str, allow: str) -> dict[str, Any]:
+def close(runtime: str, message: str, allow: str) -> Maintenance:
     """Close the site, or change what is said and who is let in while it is closed; what `state` says then.
 
     `allow` are addresses and small ranges, separated by commas. Raises PorticoError for what is none.
@@ -46,9 +48,11 @@ def close(runtime: str, message: str, allow: str) -> dict[str, Any]:
         if path.name not in let_in:
             path.unlink()
     before = state(runtime)
-    since = before["since"] if before else round(time.time(), 3)
-    told = {"message": message, "allow": allow.split(",") if allow else [], "since": since}
-    _write(directory / "on", json.dumps(told))  # last: everything else is there when nginx sees it
+    since = before.since if before else round(time.time(), 3)
+    told = Maintenance(message, tuple(allow.split(",")) if allow else (), since)
+    _write(
+        directory / "on", json.dumps(msgspec.to_builtins(told))
+    )  # last: everything else is there when nginx sees it
     return told
 
 
@@ -60,10 +64,10 @@ def open_again(runtime: str) -> bool:
     return was_closed
 
 
-def state(runtime: str) -> dict[str, Any] | None:
+def state(runtime: str) -> Maintenance | None:
     """The message, who is let in and since when (Unix time); None while the site is open."""
     try:
-        return untrusted.read_json(Path(maintenance(runtime)) / "on", dict[str, Any])
+        return untrusted.read_json(Path(maintenance(runtime)) / "on", Maintenance)
     except (OSError, ValueError):
         return None
 

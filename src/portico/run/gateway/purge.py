@@ -1,7 +1,7 @@
 """`portico purge`: what nginx keeps of a URL, of many, or of a tag is gone at once.
 
 An answer that the app was just making when the command came is made of what was before. Such answers are looked for as
-long as a request may take, and dropped as soon as they are cache_files.
+long as a request may take, and dropped as soon as they are there.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 
 from portico.plan.model import Plan
+from portico.protocol import commands
+from portico.protocol.answers import Purged
 from portico.run.background import in_background
-from portico.run.control import server as control
 from portico.run.gateway import cache_files
 from portico.run.gateway.cache_files import Meant
 from portico.ticks import WELL, Round, Rounds, tick
@@ -31,15 +32,15 @@ class Purge:
         self._recent: list[tuple[float, Meant]] = []
         self._lock = threading.Lock()
 
-    async def give(self, asked: control.Parameters) -> AsyncGenerator[object, None]:
+    async def give(self, asked: commands.Purge) -> AsyncGenerator[Purged, None]:
         """Purge what is `asked` for, one a line. Raises PorticoError for what names nothing."""
-        wanted = [cache_files.meant(what) for what in asked.get("what", "").split("\n") if what]
+        wanted = [cache_files.meant(what) for what in asked.what.split("\n") if what]
         now = time.time()
         self._recent += [(now, each) for each in wanted]
-        yield {"purged": await in_background(lambda: self._drop_all(wanted))}
+        yield Purged(await in_background(lambda: self._drop_all(wanted)))
 
     async def watch(self) -> Rounds:
-        """Drop what was under way when a command came, as soon as it is cache_files."""
+        """Drop what was under way when a command came, as soon as it is there."""
         while True:
             await tick(LOOK_SECONDS if self._recent else IDLE_SECONDS)
             forget = time.time() - self._in_force().ladder.drain_seconds - _SLACK_SECONDS

@@ -14,6 +14,8 @@ from typing import Any
 from portico.errors import PorticoError, Problem
 from portico.plan.model import Plan
 from portico.protocol import notices
+from portico.protocol.answers import Verdict
+from portico.protocol.commands import LEAVE, READY, TRY, USE, Command, FilesOfSite, OfSite
 from portico.run.background import guarded, in_background
 from portico.run.control import client
 from portico.run.gateway import files
@@ -45,7 +47,7 @@ class SharedNginx:
 
     def objections(self, plan: Plan, where: Path) -> tuple[Problem, ...]:
         del plan
-        return self._ask("/try", directory=str(where))
+        return self._ask(TRY, FilesOfSite(self._name, str(where)))
 
     def refuse_addresses(self, old: Plan, addresses: Collection[Address]) -> None:
         """Nothing to refuse yet: the gateway says so when it is shown the files."""
@@ -63,7 +65,7 @@ class SharedNginx:
             return
 
         async def leave() -> None:
-            await in_background(lambda: self._ask("/leave"))
+            await in_background(lambda: self._ask(LEAVE, OfSite(self._name)))
             for path in sockets:
                 await drain.until_read(path)
             self._tell(was.GatewayExited(0))
@@ -106,13 +108,13 @@ class SharedNginx:
         return self._last is not None and not self._last.done()
 
     async def _told_ready(self) -> None:
-        await in_background(lambda: self._ask("/ready"))
+        await in_background(lambda: self._ask(READY, OfSite(self._name)))
 
     def _use(self, plan: Plan, refused: Callable[[tuple[Problem, ...]], None]) -> None:
         where = str(files.link(plan.runtime).resolve())
 
         async def use() -> None:
-            if problems := await in_background(lambda: self._ask("/use", directory=where)):
+            if problems := await in_background(lambda: self._ask(USE, FilesOfSite(self._name, where))):
                 refused(problems)
 
         self._in_turn(use(), lambda error: refused((undone(do.ReloadGateway(), error, self._gateway),)))
@@ -124,13 +126,14 @@ class SharedNginx:
     def _fails(self, error: Exception) -> None:
         self._complain((failure("the gateway cannot be asked", error, self._gateway),))
 
-    def _ask(self, what: str, **parameters: str) -> tuple[Problem, ...]:
+    def _ask(self, command: Command[Any, Verdict], args: OfSite | FilesOfSite) -> tuple[Problem, ...]:
         """What the gateway has against it; also that it is not there."""
         try:
-            answers = list(client.ask(self._gateway, "POST", what, site=self._name, **parameters))
+            return tuple(
+                problem for answer in client.ask(self._gateway, command, args) for problem in answer.problems
+            )
         except PorticoError as error:
             return error.problems
-        return tuple(Problem(**problem) for answer in answers for problem in answer.get("problems", ()))
 
     def _in_turn(
         self, work: Coroutine[Any, Any, None], failed: Callable[[Exception], None] | None = None

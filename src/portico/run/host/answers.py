@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
-from dataclasses import asdict
+from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 from typing import Any
 
 from portico.errors import FAILED, PorticoError, Problem
 from portico.plan.host import Fragment
-from portico.protocol import notices
+from portico.protocol import commands, notices
+from portico.protocol.answers import Halted, Verdict
+from portico.protocol.commands import Args, FilesOfSite, Handler, OfSite, handled
 from portico.protocol.notices import Notice
 from portico.run.background import in_background
-from portico.run.control import server as control
+from portico.run.broadcast import Items
 from portico.run.host.acceptable import conflict, objections
 from portico.run.host.hosted import HostedSite, read_part
 from portico.run.host.sites import Sites
 from portico.run.host.state import Status
 from portico.run.machine.state import Phase
 from portico.run.sockets import ports
-from portico.run.supervisor.broadcast import Items
-
-KEPT = ("POST /stop",)
-"""What a gateway answers to as any site does; the rest is a matter of each site's own."""
 
 
 class Answers:
@@ -31,32 +28,33 @@ class Answers:
         self._sites = sites
         self._trying = asyncio.Lock()
 
-    def of(self, known: Mapping[str, control.Answer]) -> dict[str, control.Answer]:
+    def of(self, known: Sequence[Handler]) -> list[Handler]:
         """With what any run answers to."""
+        by_command = {handler.command: handler for handler in known}
 
-        async def status(asked: control.Parameters) -> AsyncGenerator[object, None]:
-            async for told in known["GET /status"].give(asked):
-                assert isinstance(told, dict)
+        async def status(asked: Args) -> AsyncGenerator[dict[str, Any], None]:
+            async for told in by_command[commands.STATUS].give(asked):
                 yield told | {"sites": await self._sites.status()}
 
-        return {name: known[name] for name in KEPT} | {
-            "GET /status": control.Answer(status),
-            "POST /reload": control.Answer(self._reload),
-            "POST /try": control.Answer(self._try, ("site", "directory")),
-            "POST /use": control.Answer(self._use, ("site", "directory")),
-            "POST /leave": control.Answer(self._leave, ("site",)),
-            "POST /ready": control.Answer(self._ready, ("site",)),
-            "POST /start": control.Answer(self._start, ("site",)),
-            "POST /halt": control.Answer(self._halt, ("site",)),
-        }
+        return [
+            by_command[commands.STOP],
+            handled(commands.STATUS, status),
+            handled(commands.RELOAD, self._reload),
+            handled(commands.TRY, self._try),
+            handled(commands.USE, self._use),
+            handled(commands.LEAVE, self._leave),
+            handled(commands.READY, self._ready),
+            handled(commands.START, self._start),
+            handled(commands.HALT, self._halt),
+        ]
 
-    async def _try(self, asked: control.Parameters) -> AsyncGenerator[object, None]:
+    async def _try(self, asked: FilesOfSite) -> AsyncGenerator[Verdict, None]:
         part = await self._part(asked)
         async with self._trying:
             problems = await self._objections(part)
             if not problems:
                 self._sites.pending[part.bindings.name] = part.bindings
-        yield _told(problems)
+        yield Verdict(problems)
 
     async def _objections(self, part: Fragment) -> tuple[Problem, ...]:
         sites, name = self._sites, part.bindings.name
@@ -73,23 +71,27 @@ class Answers:
             return error.problems
         return await in_background(lambda: objections(together, place))
 
-    async def _use(self, asked: control.Parameters) -> AsyncGenerator[object, None]:
+    async def _use(self, asked: FilesOfSite) -> AsyncGenerator[Verdict, None]:
         part = await self._part(asked)
         self._sites.pending.pop(part.bindings.name, None)
-        yield _told(() if self._is_leaving() else await self._sites.use(part.bindings.name, part))
+        yield Verdict(() if self._is_leaving() else await self._sites.use(part.bindings.name, part))
 
-    async def _leave(self, asked: control.Parameters) -> AsyncGenerator[object, None]:
-        name = asked.get("site", "")
+    async def _leave(self, asked: OfSite) -> AsyncGenerator[Verdict, None]:
+        name = asked.site
         if name in self._sites.hosted_sites and not self._is_leaving():
             await self._sites.left(name)
-        yield _told(())
+        yield Verdict()
 
-    async def _ready(self, asked: control.Parameters) -> AsyncGenerator[object, None]:
-        self._sites.serves(asked.get("site", ""))
-        yield _told(())
+    async def _ready(self, asked: OfSite) -> AsyncGenerator[Verdict, None]:
+        self._sites.serves(asked.site)
+        yield Verdict()
 
-    async def _reload(self, _: control.Parameters) -> AsyncGenerator[object, None]:
+    async def _reload(self, asked: commands.Reload) -> AsyncGenerator[Notice, None]:
         """Read again which sites there are; those that do not run are tried, and it is told how that went."""
+        if asked != commands.Reload():
+            raise PorticoError(
+                Problem("", "a gateway has no release", "reload one of its sites: --site NAME")
+            )
         sites, before = self._sites, set(self._sites.hosted_sites)
         with sites.follow() as items:
             if problems := await sites.reloaded(sites.tell):
@@ -110,7 +112,7 @@ class Answers:
     def _has_untried(self) -> bool:
         return any(not hosted.state.is_tried for hosted in self._sites.hosted_sites.values())
 
-    async def _start(self, asked: control.Parameters) -> AsyncGenerator[object, None]:
+    async def _start(self, asked: OfSite) -> AsyncGenerator[Notice, None]:
         """Start a site that does not run, and tell how that went; what was wrong with it may be repaired."""
         sites, hosted = self._sites, self._named(asked)
         name = hosted.desired.name
@@ -133,7 +135,7 @@ class Answers:
             else:
                 yield await _end_of_start(items, name)
 
-    async def _halt(self, asked: control.Parameters) -> AsyncGenerator[object, None]:
+    async def _halt(self, asked: OfSite) -> AsyncGenerator[Halted, None]:
         """Do not start it, and do not try it again. One that serves is stopped by itself."""
         sites, hosted = self._sites, self._named(asked)
         name = hosted.desired.name
@@ -141,17 +143,17 @@ class Answers:
             sites.supervisors.halt(hosted)
             if hosted.child is not None:
                 await _end_of_start(items, name)
-        yield {"name": name, "status": hosted.state.status}
+        yield Halted(name, hosted.state.status)
 
-    def _named(self, asked: control.Parameters) -> HostedSite:
-        name = asked.get("site", "")
+    def _named(self, asked: OfSite) -> HostedSite:
+        name = asked.site
         if (hosted := self._sites.hosted_sites.get(name)) is None:
             names = ", ".join(self._sites.hosted_sites)
             raise PorticoError(Problem("", f'no site is called "{name}"', f"there are: {names}"))
         return hosted
 
-    async def _part(self, asked: control.Parameters) -> Fragment:
-        name, where = asked.get("site", ""), Path(asked.get("directory", ""))
+    async def _part(self, asked: FilesOfSite) -> Fragment:
+        name, where = asked.site, Path(asked.directory)
         part = await in_background(lambda: read_part(where))
         if part.bindings.name != name or name not in self._sites.hosted_sites:
             raise PorticoError(Problem("", f'"{name}" is no site of this gateway'))
@@ -174,10 +176,6 @@ async def _end_of_start(
             and item.name == name
         ):
             return item
-
-
-def _told(problems: tuple[Problem, ...]) -> dict[str, Any]:
-    return {"problems": [asdict(problem) for problem in problems]}
 
 
 def _dropped(problems: tuple[Problem, ...]) -> Notice:

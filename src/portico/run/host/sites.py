@@ -6,7 +6,7 @@ made of the parts of the others. A part that changes is a reload of that plan: w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -16,8 +16,9 @@ from portico.plan.bindings import Bindings
 from portico.plan.host import Fragment, host_plan
 from portico.plan.model import Ladder, Plan
 from portico.protocol import notices
+from portico.protocol.commands import Handler
 from portico.run.background import in_background
-from portico.run.control import server as control
+from portico.run.broadcast import Broadcast, Items, until_reloaded
 from portico.run.driver import Driver
 from portico.run.gateway.accepting import accepting, until_replaced
 from portico.run.host.acceptable import conflict
@@ -32,7 +33,6 @@ from portico.run.processes.table import Processes
 from portico.run.running import SayNews
 from portico.run.sockets.systemd import Service
 from portico.run.supervisor.ahead import Begin
-from portico.run.supervisor.broadcast import Broadcast, Items, until_reloaded
 from portico.ticks import Rounds
 from portico.values import Address
 
@@ -90,8 +90,8 @@ class Sites:
         driver: Driver,
         processes: Processes,
         broadcast: Broadcast,
-        answers: Mapping[str, control.Answer],
-    ) -> dict[str, control.Answer]:
+        handlers: Sequence[Handler],
+    ) -> list[Handler]:
         from portico.run.host.answers import Answers
 
         self.driver, self._broadcast = driver, broadcast
@@ -99,7 +99,7 @@ class Sites:
             if hosted.state.status is Status.REFUSED:
                 self._tell_refused(hosted)
         self.supervisors.join(processes, broadcast)
-        return Answers(self).of(answers)
+        return Answers(self).of(handlers)
 
     def tell(self, event: Event) -> None:
         """A reload that a person asks for reads again which sites there are."""

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from portico.errors import Problem
 from portico.place.tools import of_tools
 from portico.protocol import notices
+from portico.run.broadcast import Broadcast
 from portico.run.host import state
 from portico.run.host.hosted import HostedSite, clear_away, set_booting, show_pages
 from portico.run.host.state import Status
@@ -19,7 +20,6 @@ from portico.run.processes import child
 from portico.run.processes.child import Child
 from portico.run.processes.stderr import Lines
 from portico.run.processes.table import Processes
-from portico.run.supervisor.broadcast import Broadcast
 from portico.ticks import WELL, Rounds
 
 AT_ONCE = 4

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import os
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from portico.errors import (
-    DONE,
     FAILED,
     IMPORT_FAILED,
     UNHEALTHY,
@@ -23,14 +21,16 @@ from portico.errors import (
 from portico.plan import paths
 from portico.plan.model import Plan
 from portico.protocol import notices
+from portico.protocol.commands import DRAIN, Handler, Who, handled
+from portico.run.broadcast import Broadcast
 from portico.run.commands.certificates import Certificates
 from portico.run.commands.commands import Commands
+from portico.run.commands.releases import Releases
 from portico.run.control import server as control
 from portico.run.disk import directories, rotation, runtime
 from portico.run.disk import full as disk
 from portico.run.driver import Driver
 from portico.run.gateway import files, goodbye, old
-from portico.run.gateway.model import Tell
 from portico.run.gateway.own import OwnNginx
 from portico.run.gateway.shared import SharedNginx
 from portico.run.machine import Timeouts
@@ -44,7 +44,6 @@ from portico.run.running import SayNews
 from portico.run.sockets.listening import Listening
 from portico.run.sockets.systemd import Service
 from portico.run.supervisor import signals
-from portico.run.supervisor.broadcast import Broadcast, until_decided, until_reloaded
 from portico.run.supervisor.claim import Claim, claimed
 from portico.run.supervisor.effects import Effects, Replan
 from portico.run.supervisor.observer import Observer
@@ -55,8 +54,6 @@ from portico.ticks import Rounds
 if TYPE_CHECKING:
     from portico.run.tls.material import Material
 
-_OF_THE_APP = ("POST /purge",)
-"""What an app of another user may ask; the rest is for who runs Portico."""
 _ERRORS = {FAILED: PorticoError, UNHEALTHY: UnhealthyError, IMPORT_FAILED: ImportFailedError}
 
 
@@ -74,8 +71,8 @@ class HostHooks(Protocol):
         driver: Driver,
         processes: Processes,
         broadcast: Broadcast,
-        answers: Mapping[str, control.Answer],
-    ) -> dict[str, control.Answer]:
+        handlers: Sequence[Handler],
+    ) -> list[Handler]:
         """The loop runs; what the control socket answers to."""
 
     def tell(self, event: Event) -> None:
@@ -234,17 +231,22 @@ async def _serve(
     watchers = Watchers(broadcast.say)
     commands = Commands(driver, effects, broadcast.say, upstreams, copies, certificates, watchers)
     hear = _both(commands.hear, shared.hear) if shared else commands.hear
-    known = commands.answers() | _answers(driver, tell, effects, broadcast, upstreams, commands)
+    releases = Releases(
+        driver, tell, effects, broadcast, commands.scale,
+        is_paused=lambda: commands.pause.status() is not None,
+        changed_on_disk=commands.workers.changed_on_disk,
+    )  # fmt: skip
+    known = [*commands.handlers(), *releases.handlers(), handled(DRAIN, upstreams.drain)]
     if observer is not None:
-        known |= {what: control.Answer(*answer) for what, answer in observer.answers().items()}
+        known += observer.handlers()
         looks = partial(
             observer.watch, commands.site_status, lambda: effects.in_force, _troubles(broadcast.say)
         )
         beside = (*beside, Watcher("the requests", looks))
-    told = host.join(driver, processes, broadcast, known) if host else known
-    endpoints = [await control.listen(control.path(plan.runtime), told)]
+    handlers = host.join(driver, processes, broadcast, known) if host else known
+    endpoints = [await control.listen(control.path(plan.runtime), handlers)]
     if user := plan.server.user:
-        for_app = {name: known[name] for name in _OF_THE_APP}
+        for_app = [handler for handler in known if handler.command.who is Who.APP]
         endpoints.append(await control.listen(paths.purge(plan.runtime), for_app, user))
     claim.answers(plan)
     works = (
@@ -282,71 +284,3 @@ async def _serve(
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def _answers(
-    driver: Driver,
-    tell: Tell,
-    effects: Effects,
-    broadcast: Broadcast,
-    upstreams: Upstreams,
-    commands: Commands,
-) -> dict[str, control.Answer]:
-    """What the control socket answers to."""
-
-    async def reload(asked: control.Parameters) -> AsyncGenerator[object, None]:
-        request = was.ReloadAsked(asked.get("path", ""), _tenths(asked.get("canary"), effects.in_force))
-        if commands.pause.status():
-            raise PorticoError(Problem("", "a new release cannot prove itself in a pause", "portico resume"))
-        if (request.path or request.tenths) and (driver.state.trial or driver.state.request):
-            raise PorticoError(Problem("", "another reload is under way", "wait for its end: portico status"))
-        with broadcast.follow() as items:
-            tell(request)
-            async for step in commands.reloaded(until_reloaded(items)):
-                yield step
-
-    def decide(event: Event) -> control.Answer:
-        async def give(_: control.Parameters) -> AsyncGenerator[object, None]:
-            if isinstance(event, was.RollbackAsked):
-                _check_rollback(driver, effects)
-            with broadcast.follow() as items:
-                tell(event)
-                async for told in commands.decided(until_decided(items)):
-                    yield told
-
-        return control.Answer(give)
-
-    async def stop(_: control.Parameters) -> AsyncGenerator[object, None]:
-        tell(was.StopAsked(DONE))
-        yield {"stopping": os.getpid()}
-
-    return {
-        "POST /reload": control.Answer(reload, ("path", "canary")),
-        "POST /promote": decide(was.PromoteAsked()),
-        "POST /abort": decide(was.AbortAsked()),
-        "POST /rollback": decide(was.RollbackAsked()),
-        "POST /drain": control.Answer(upstreams.drain, ("server", "undo")),
-        "POST /stop": control.Answer(stop),
-    }
-
-
-def _check_rollback(driver: Driver, effects: Effects) -> None:
-    """Raises PorticoError when the directory of the release to go back to is gone: its templates and files are, too."""
-    standby = None if driver.state.canary else driver.state.standby
-    plan = effects.plans.get(standby.number) if standby else None
-    if standby and plan and plan.has_app and not Path(plan.server.cwd).is_dir():
-        what = f"release {standby.number} cannot serve again: its directory is gone: {plan.server.cwd}"
-        raise PorticoError(Problem("", what, "put it back, or reload other code: portico reload --path DIR"))
-
-
-def _tenths(percent: str | None, plan: Plan) -> int:
-    """What a canary is to get, 0 for none. Raises PorticoError for a share that cannot be given."""
-    if percent is None:
-        return 0
-    if percent not in ("10", "20", "30", "40", "50"):
-        what = f'a canary cannot get "{percent}" % of the requests'
-        raise PorticoError(Problem("", what, "expected 10, 20, 30, 40 or 50"))
-    if plan.upstream is not None:
-        what = "a canary gets a share of the local app's requests, and [upstream] shares them out already"
-        raise PorticoError(Problem("", what, "reload without --canary"))
-    return int(percent) // 10

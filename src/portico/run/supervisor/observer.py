@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 from portico.errors import Problem
 from portico.plan.model import Plan
+from portico.protocol.commands import Handler
 from portico.protocol.notices import Notice
 from portico.ticks import Rounds
 
 AskStatus = Callable[[], Awaitable[dict[str, Any]]]
 """Asks how the processes are: what `portico status` tells."""
-Give = Callable[[Mapping[str, str]], AsyncGenerator[object, None]]
 
 
 class Observer(Protocol):
     def hear(self, item: Notice) -> None:
         """Each notice, as it comes."""
 
-    def answers(self) -> Mapping[str, tuple[Give, tuple[str, ...]]]:
-        """What answers to which method and path, and the parameters that it knows."""
+    def handlers(self) -> list[Handler]:
+        """What it answers at the control socket."""
 
     def watch(
         self, ask_status: AskStatus, in_force: Callable[[], Plan], tell: Callable[[Problem], None]

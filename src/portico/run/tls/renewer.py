@@ -16,9 +16,9 @@ from typing import Any, Protocol
 from portico.errors import PorticoError, Problem
 from portico.plan.model import Tls
 from portico.protocol import notices
+from portico.protocol.answers import RenewStep
 from portico.protocol.notices import Notice
 from portico.run.background import in_background
-from portico.run.control.server import Parameters
 from portico.run.running import Running
 from portico.run.tls import acme, make, material
 from portico.run.tls.certificate import Certificate
@@ -435,7 +435,7 @@ class Renewer:
     def _trouble(self) -> list[Problem]:
         return [*self._refused, *self._stumbled, *(self._memory.problems if self._memory else [])]
 
-    async def renew(self, asked: Parameters) -> AsyncGenerator[object, None]:
+    async def renew(self, *, is_dry: bool) -> AsyncGenerator[RenewStep, None]:
         """Ask for a certificate now, or rehearse it. Raises PorticoError with what is wrong."""
         tls = self._running.in_force.tls
         if tls is None or tls.mode != "auto":
@@ -446,24 +446,25 @@ class Renewer:
                 Problem("", "a certificate is being asked for already", "wait for it: portico cert")
             )
         async with self._ordering:
-            yield {"step": "asking", "names": list(tls.names), "server": tls.acme.server if tls.acme else ""}
+            yield RenewStep("asking", tls.names, tls.acme.server if tls.acme else "")
             try:
-                if "dry_run" in asked:
+                if is_dry:
                     async for step in self._dry_run(tls):
                         yield step
                     return
                 fresh = await self._order(tls, is_new=True)
             except acme.FailedError as failed:
                 raise PorticoError(*failed.problems) from None
-        yield {"step": "served", "days_left": round(fresh.days_left(time.time()), 2), "issuer": fresh.issuer}
+        days = round(fresh.days_left(time.time()), 2)
+        yield RenewStep("served", days_left=days, issuer=fresh.issuer)
 
-    async def _dry_run(self, tls: Tls) -> AsyncGenerator[object, None]:
+    async def _dry_run(self, tls: Tls) -> AsyncGenerator[RenewStep, None]:
         if problems := await in_background(lambda: preflight(tls)):
             raise acme.FailedError(UNREADY, problems)
-        yield {"step": "looked", "names": list(tls.names)}
+        yield RenewStep("looked", tls.names)
         if tls.acme and tls.acme.staging:
             await acme.order(tls, rehearse=True)
-            yield {"step": "rehearsed", "server": tls.acme.staging}
+            yield RenewStep("rehearsed", server=tls.acme.staging)
 
     def _remembered(self, tls: Tls) -> Memory:
         if self._memory is None:

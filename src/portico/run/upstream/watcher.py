@@ -19,9 +19,10 @@ from portico.errors import PorticoError, Problem
 from portico.place import untrusted
 from portico.plan.model import Upstream, UpstreamServer
 from portico.protocol import notices
+from portico.protocol.answers import DrainStep
+from portico.protocol.commands import DrainServer
 from portico.protocol.notices import Notice
 from portico.run.background import in_background
-from portico.run.control.server import Parameters
 from portico.run.machine.words import NOT_THROUGH_NGINX
 from portico.run.running import Running
 from portico.run.sockets import drain
@@ -169,9 +170,9 @@ class Upstreams:
             )
             yield wrong
 
-    async def drain(self, asked: Parameters) -> AsyncGenerator[object, None]:
+    async def drain(self, asked: DrainServer) -> AsyncGenerator[DrainStep, None]:
         """Change it, and tell when no worker of nginx is left that has it otherwise. Raises PorticoError."""
-        name, undo = asked.get("server", ""), "undo" in asked
+        name, undo = asked.server, asked.undo
         if not self._is_serving():
             raise PorticoError(Problem("", "nginx does not serve yet", "ask again when it does"))
         async with self._changing:
@@ -181,13 +182,13 @@ class Upstreams:
             before = self._running.gateway_workers() if is_new else set()
             await self._change(wanted)
             self._keep()
-        yield {"name": name, "status": "returning" if undo else "draining"}
+        yield DrainStep(name, "returning" if undo else "draining")
         # An old worker finishes what it has, and takes one more request from each client that is connected to it.
         address = next((one.address for one in upstream.servers if one.name == name), "") if upstream else ""
         while not undo and await self._is_asked(before & self._running.gateway_workers(), address, began):
             await asyncio.sleep(LOOK_SECONDS)
         self._say(notices.ServerDrained(name, undo=undo))
-        yield {"name": name, "status": "in" if undo else "drained"}
+        yield DrainStep(name, "in" if undo else "drained")
 
     async def _is_asked(self, old: Collection[int], address: str, began: float) -> bool:
         """Whether one of nginx's old workers may still ask the server: one with a long transfer of others does not."""
