@@ -194,7 +194,7 @@ STILL_DECIDES = {
     "cache": 11,
     "cache_routes": 4,
     "downloads": 4,
-    "fragment": 5,
+    "fragment": 4,
     "http": 8,
     "http_link": 7,
     "limits": 1,

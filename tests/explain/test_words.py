@@ -18,6 +18,7 @@ from portico.explain.effect import in_force, notes
 from portico.explain.read import read
 from portico.explain.words import words
 from portico.plan.gateway.nginx.main import nginx_conf
+from portico.plan.gateway.nginx.tls import hsts_file
 from tests.plan.test_golden import GOLDEN, case
 from tests.support import RULE
 
@@ -99,7 +100,7 @@ def test_every_generated_directive_has_words(path: Path, tmp_path: Path) -> None
     if made.upstream:
         (tmp_path / "servers.conf").write_text(made.upstream.file().content)
     if made.tls:
-        (tmp_path / made.tls.HSTS).write_text(made.tls.hsts_file().content)
+        (tmp_path / made.tls.HSTS).write_text(hsts_file(made.tls).content)
     users = {line.text.strip() for line in made.file("nginx.conf").lines if line.is_users}
     for node, above in read(tmp_path / "nginx.conf").walk():
         if not any(node.text in text for text in users):

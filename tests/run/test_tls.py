@@ -25,6 +25,7 @@ from hypothesis import strategies as st
 
 from portico.errors import PorticoError, Problem
 from portico.plan.bindings import Bindings, BindingTable, Listen
+from portico.plan.gateway.nginx.tls import hsts_file
 from portico.plan.model import Acme, Tls
 from portico.run.tls import make, material, webroot
 from portico.run.tls.acme import _failed
@@ -115,7 +116,7 @@ def test_browsers_are_told_in_steps() -> None:
     assert [(proven, hsts_seconds("ramp", proven)) for proven, _ in steps] == steps
     assert hsts_seconds("off", 9 * DAY) == 0
     assert hsts_seconds("30d", None) == 30 * 86400
-    assert "; includeSubDomains; preload" in Tls("auto", (), (), "", hsts="preload").hsts_file(1).content
+    assert "; includeSubDomains; preload" in hsts_file(Tls("auto", (), (), "", hsts="preload"), 1).content
 
 
 def test_what_is_remembered_outlives_a_restart_and_a_broken_file_is_none(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from portico.check.model import Finding, fault, ok
 from portico.place.model import Place
 from portico.plan.blame import blamed
 from portico.plan.build import plan
+from portico.plan.gateway.nginx.tls import hsts_file
 from portico.plan.model import Plan, Tls
 from portico.plan.paths import temporary
 from portico.run.disk.write import write_files
@@ -67,7 +68,7 @@ def write_placeholder(tls: Tls, conf: Path) -> None:
     from portico.run.tls import make
 
     make.write(conf / tls.CERTIFICATE, b"".join(make.placeholder(tls.names)), 0o600)
-    write_files([tls.hsts_file()], conf)
+    write_files([hsts_file(tls)], conf)
 
 
 def _private(site: Site, place: Place, directory: str) -> Plan:

@@ -110,7 +110,7 @@ def _nginx_files(web: Web) -> tuple[File, ...]:
     if not place.gateway:
         return (nginx_conf(web),)
     tree = fragment(web)
-    file = fragment_file(web, tree)
+    file = fragment_file(tree)
     wanted = replace(
         bindings.bindings_of(site.name, site.origin or site.directory, tree),
         request_seconds=float(site.longest_timeout),

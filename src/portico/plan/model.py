@@ -194,8 +194,6 @@ class Tls:
     CERTIFICATE: ClassVar[str] = "certificate.pem"
     HSTS: ClassVar[str] = "hsts.conf"
     FILES: ClassVar[tuple[str, ...]] = (CERTIFICATE, HSTS)
-    DEFINES: ClassVar[frozenset[str]] = frozenset({"portico_hsts"})
-    """The names of nginx's that these define."""
 
     mode: str
     names: tuple[str, ...]
@@ -227,23 +225,6 @@ class Tls:
     def insists(self) -> bool:
         """Whether the user named a time for HSTS, whoever signed the certificate."""
         return self.hsts not in ("ramp", "off") and self.mode in ("auto", "files")
-
-    def hsts_file(self, seconds: int = 0) -> File:
-        """The file nginx includes; 0 seconds: browsers are told nothing."""
-        words = "; includeSubDomains; preload" if self.hsts == "preload" else ""
-        value = f'"max-age={seconds}{words}"' if seconds else '""'
-        why = "browsers are told only over HTTPS; the time grows as the site proves itself"
-        source = "https://www.rfc-editor.org/rfc/rfc6797"
-        own = f"$portico_{self.space}__" if self.space else "$portico_"
-        lines = (
-            f'map "{self.scheme.replace("$portico_", own)} $host" {own}hsts {{',
-            '    default "";',
-            '    "~^https [0-9.]+$" "";',
-            '    "~^https \\[" "";',
-            f'    "~^https " {value};',
-            "}",
-        )
-        return File(self.HSTS, tuple(Line(text, why, source, f"https.hsts: {self.hsts}") for text in lines))
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ipaddress
 
 from portico.place.model import Place
-from portico.plan.gateway.nginx.fragment import namespace
 from portico.plan.gateway.nginx.trust import scheme
 from portico.plan.model import Acme, Directory, Tls
 from portico.plan.paths import Paths
@@ -45,7 +44,7 @@ def tls(web: Web) -> Tls | None:
         client_ca=spoken.clients.authority if spoken.clients else "",
         ca_file=place.ca_file,
         scheme=scheme(web),
-        space=namespace(site.name) if place.gateway else "",
+        space=web.space,
         local_ca=_local_ca(site, place),
         app_user=place.app_user,
         reader=site.reader,

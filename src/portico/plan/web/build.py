@@ -13,6 +13,7 @@ from portico.plan.web.listeners import listeners
 from portico.plan.web.model import Web
 from portico.plan.web.mounts import mounts
 from portico.plan.web.spa import spa
+from portico.plan.web.space import space
 from portico.plan.web.statics import statics
 from portico.plan.web.tls import tls
 from portico.plan.web.trust import trust
@@ -28,6 +29,7 @@ def web(site: Site, place: Place, abilities: frozenset[Ability]) -> Web:
         site=site,
         place=place,
         abilities=abilities,
+        space=space(site, place),
         app_server=app_server(site),
         features=common_features(site),
         prefix=site.prefix,

@@ -33,6 +33,8 @@ class Web:
     """Where it runs: the renderer takes paths from it, and the build of the gateway."""
     abilities: frozenset[Ability]
     """What the gateway can do."""
+    space: str
+    """What the site's names begin with beside those of other sites; empty for a site alone."""
     app_server: AppServer
     """What runs the app here."""
     features: frozenset[Feature]

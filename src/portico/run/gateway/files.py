@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from portico.errors import Problem
 from portico.place import untrusted
 from portico.plan.blame import objection
+from portico.plan.gateway.nginx.tls import hsts_file
 from portico.plan.model import CONF, File, Plan, Tls
 from portico.plan.paths import slow, trace, workers
 from portico.run.disk.write import write_files
@@ -84,7 +85,7 @@ def _put_material(tls: Tls, material: Material, here: Path) -> None:
     draft.touch(mode=0o600)
     draft.write_bytes(material.certificate.pem)
     draft.replace(here / tls.CERTIFICATE)
-    file = tls.hsts_file(material.hsts_seconds)
+    file = hsts_file(tls, material.hsts_seconds)
     (draft,) = write_files([replace(file, path=f"{file.path}.next")], here)
     draft.replace(here / file.path)
 

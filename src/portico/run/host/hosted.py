@@ -7,6 +7,7 @@ from pathlib import Path
 
 from portico.errors import PorticoError, Problem
 from portico.plan import bindings
+from portico.plan.gateway.nginx.tls import hsts_file
 from portico.plan.host import READ, Fragment, placeholder
 from portico.plan.model import Plan, Tls
 from portico.run.disk import directories, lock
@@ -71,7 +72,7 @@ def waiting(plan: Plan) -> Fragment:
     material = choose(plan)
     assert material is not None
     certificate = material.certificate.pem.decode("ascii")
-    hsts = plan.tls.hsts_file(material.hsts_seconds).content
+    hsts = hsts_file(plan.tls, material.hsts_seconds).content
     return placeholder(plan, ((Tls.CERTIFICATE, certificate), (Tls.HSTS, hsts)))
 
 

@@ -9,12 +9,12 @@ from typing import Any
 
 from portico.explain.match import names_of, rule
 from portico.explain.node import PASSES, Node
-from portico.plan.gateway.nginx.routes import ROUTE
 from portico.watch.trace.evidence import Evidence
 
 CLIENT, NGINX, LINK, WORKER, APP = "client", "nginx", "link", "worker", "app"
 _REQUEST, _RESPONSE = "request", "response"
-_STATUS_418, _STATUS_419 = "@portico_upgraded", "@portico_closed"
+_UPGRADED, _CLOSED = "418", "419"
+"""The statuses by which a generated configuration leads a request to a named location."""
 
 
 @dataclass(frozen=True)
@@ -169,19 +169,22 @@ def _detour(evidence: Evidence) -> Iterator[Row]:
     assert found.location is not None
     if not found.location.first(*PASSES):
         return
-    route = next((node.args[1] for node in found.location.all("set") if node.args[0] == ROUTE), "")
-    if evidence.is_closed and (closed := _named(found.server, _STATUS_419 + route)):
-        yield _row(evidence, NGINX, "goes on in @portico_closed", "", NGINX, place=closed.place,
+    if evidence.is_closed and (closed := _goes_on(found.server, found.location, _CLOSED)):
+        yield _row(evidence, NGINX, f"goes on in {closed[0]}", "", NGINX, place=closed[1].place,
                    note="portico maintenance is on")  # fmt: skip
         return
     is_on = evidence.sent.is_upgrade and evidence.line and evidence.line.limit_rate != "REJECTED"
-    if is_on and (upgraded := _named(found.server, _STATUS_418 + route)):
-        yield _row(evidence, NGINX, "goes on in @portico_upgraded", "", NGINX, place=upgraded.place,
+    if is_on and (upgraded := _goes_on(found.server, found.location, _UPGRADED)):
+        yield _row(evidence, NGINX, f"goes on in {upgraded[0]}", "", NGINX, place=upgraded[1].place,
                    note="the client asks for a WebSocket")  # fmt: skip
 
 
-def _named(server: Node, name: str) -> Node | None:
-    return next((node for node in server.all("location") if rule(node).pattern == name), None)
+def _goes_on(server: Node, location: Node, status: str) -> tuple[str, Node] | None:
+    """Where `error_page` leads from the location with this status: `@name`, or `@name$route` with the route's word."""
+    target = next((node.args[-1] for node in server.all("error_page") if status in node.args), "")
+    name, sign, route = target.partition("$")
+    word = next((node.args[1] for node in location.all("set") if node.args[0] == sign + route), "")
+    return next(((name, node) for node in server.all("location") if rule(node).pattern == name + word), None)
 
 
 def _tries(evidence: Evidence) -> Iterator[Row]:

@@ -12,16 +12,16 @@ from msgspec.structs import replace
 
 from portico.plan import decisions
 from portico.plan.appserver.kind import Feature
-from portico.plan.gateway.nginx.cache_routes import FILLS, has_cached_routes, route_maps
+from portico.plan.gateway.nginx.cache_routes import fills, has_cached_routes, route_maps
 from portico.plan.gateway.nginx.conf import Directive, directive, entries
 from portico.plan.gateway.nginx.host_header import host_seen
 from portico.plan.gateway.nginx.link import dialect
+from portico.plan.gateway.nginx.names import name_of, variable
 from portico.plan.gateway.nginx.trust import scheme
 from portico.plan.paths import Paths
 from portico.plan.web.model import Web
 from portico.site.pattern import escape
 
-ZONE = "portico_cache"
 TAG_HEADERS = ("Surrogate-Key", "Cache-Tag")
 """Where an app names the tags of an answer, for `portico purge`."""
 MERGES_VARY_SINCE = (1, 23, 0)
@@ -56,8 +56,6 @@ _PROOF = (
     "$http_authorization",
     "an empty one is none to nginx, which keeps such an answer for others: so it is none to the app",
 )
-_FILL = "fill_"
-"""The same, asked where some routes are fetched whole."""
 _WORDS = {
     "HIT": "Portico; hit",
     "STALE": "Portico; hit; detail=stale",
@@ -97,7 +95,7 @@ def cache_zone(web: Web) -> list[Directive]:
     keys = max(10, -(-size * _BYTES_A_KEY // _SMALL_ITEM >> 20))
     return [
         directive(
-            f"{link}_cache_path", Paths.of(web.place).cache, "levels=2", f"keys_zone={ZONE}:{keys}m",
+            f"{link}_cache_path", Paths.of(web.place).cache, "levels=2", f"keys_zone={name_of(web, 'cache')}:{keys}m",
             f"max_size={size >> 10}k", f"inactive={_INACTIVE}", "use_temp_path=off",
             why="kept answers: keys in memory, the rest in files that the system holds in memory while they are asked "
             "for; what nobody asks for in an hour goes, and the least asked for when there is no room",
@@ -105,7 +103,7 @@ def cache_zone(web: Web) -> list[Directive]:
         ),
         *_kept_in(web),
         _too_long(web),
-        *(_validators(FILLS, _FILL) if has_cached_routes(web) else []),
+        *(_validators(web) if has_cached_routes(web) else []),
         *(_peer(web) if _tells_peer(web) else []),
         *route_maps(web),
     ]  # fmt: skip
@@ -126,7 +124,7 @@ def cache_rules(web: Web) -> list[Directive]:
             why="a client that says no-cache gets a new answer, which is kept if it may be",
         ),
         directive(
-            f"{link}_no_cache", "$portico_unmarked", *NEVER,
+            f"{link}_no_cache", "$portico_unmarked", *never(web),
             why="only what the app marks public or s-maxage is kept; nginx itself leaves out what sets a cookie",
         ),
         directive(
@@ -150,14 +148,14 @@ def cache_rules(web: Web) -> list[Directive]:
             for name in TAG_HEADERS
         ),
         *_asked(web),
-        *(_told_peer() if _tells_peer(web) else []),
+        *(_told_peer(web) if _tells_peer(web) else []),
     ]  # fmt: skip
     if link == "proxy":
         why = "a HEAD stays one: many answers are never kept, and their bodies would be made for nothing"
         made.append(directive("proxy_cache_convert_head", "off", why=why))
     if has_cached_routes(web):
         why = "set by a route that is kept: its answers are fetched whole, also for a client that has it already"
-        made.append(directive("set", FILLS, "", why=why, cause=decisions.ROUTES))
+        made.append(directive("set", fills(web), "", why=why, cause=decisions.ROUTES))
     return made
 
 
@@ -167,7 +165,7 @@ def use_cache(web: Web) -> list[Directive]:
         return []
     return [
         directive(
-            f"{dialect(web)}_cache", "$portico_kept_in",
+            f"{dialect(web)}_cache", variable(web, "kept_in"),
             why="answers that the app marks for everybody are kept; a request with Authorization or a body has none",
         )
     ]  # fmt: skip
@@ -204,11 +202,12 @@ def stale(web: Web) -> list[str]:
     return ["error", "timeout", "invalid_header", "http_500", "http_503", *gateway]
 
 
-NEVER = (
-    "$portico_refused", "$portico_not_asked", "$portico_is_head", "$portico_is_odd", "$portico_any_vary",
-    "$portico_too_long", "$portico_is_timed", "$portico_shows_origin", "$portico_shows_coding",
-)  # fmt: skip
-"""Each is 1 for an answer that is not kept, whoever asks for it."""
+def never(web: Web) -> list[str]:
+    """Variables that are 1 for an answer that is not kept, whoever asks for it."""
+    return [
+        "$portico_refused", "$portico_not_asked", "$portico_is_head", "$portico_is_odd", "$portico_any_vary",
+        variable(web, "too_long"), "$portico_is_timed", "$portico_shows_origin", "$portico_shows_coding",
+    ]  # fmt: skip
 
 
 def cache_maps() -> list[Directive]:
@@ -217,30 +216,34 @@ def cache_maps() -> list[Directive]:
 
 
 def _kept_in(web: Web) -> list[Directive]:
-    name = "$portico_kept_of" if web.site.facts.never_kept else "$portico_kept_in"
+    name = variable(web, "kept_of" if web.site.facts.never_kept else "kept_in")
+    zone = name_of(web, "cache")
     made = entries(
         "map", "$content_length:$http_transfer_encoding:$http_authorization", name,
-        table=[("default", "off"), ("::", ZONE), ("0::", ZONE)],
+        table=[("default", "off"), ("::", zone), ("0::", zone)],
         why="who proves who they are with each request, or sends a body with it, gets nothing kept",
     )  # fmt: skip
     if not web.site.facts.never_kept:
         return [made]
     # Werkzeug takes several slashes at the beginning for one.
-    never = [
+    paths = [
         f"~^{escape(web.site.prefix)}/+{pattern.removeprefix('/')}$" for pattern in web.site.facts.never_kept
     ]
     why = (
         "static files that the app may protect: the framework marks them public without knowing of that, and "
         "a kept one would reach everybody"
     )
-    table = [("default", name), *((pattern, "off") for pattern in never)]
-    return [made, entries("map", "$uri", "$portico_kept_in", table=table, why=why, cause=decisions.PROTECTED)]
+    table = [("default", name), *((pattern, "off") for pattern in paths)]
+    return [
+        made,
+        entries("map", "$uri", variable(web, "kept_in"), table=table, why=why, cause=decisions.PROTECTED),
+    ]
 
 
 def _too_long(web: Web) -> Directive:
     has_lengths = dialect(web) != "proxy"
     return entries(
-        "map", "$upstream_http_content_length", "$portico_too_long",
+        "map", "$upstream_http_content_length", variable(web, "too_long"),
         table=[("default", "0"), ("", "1" if has_lengths else "0"), (longer(web.site.options.cache.item), "1")],
         why="1 for an answer that is too long to be kept"
         + (", or is streamed and does not tell" if has_lengths else ""),
@@ -335,18 +338,18 @@ def _any(count: int) -> str:
     return rf"\d{{{count}}}" if count else ""
 
 
-def _validators(fills: str = "", kind: str = "") -> list[Directive]:
-    """With `fills`, a variable that is 1 where an answer is fetched whole."""
+def _validators(web: Web | None = None) -> list[Directive]:
+    """Those of every site; with a web, those of one where some routes are fetched whole."""
     why = (
         "what the app is asked about the client's own copy; when nginx has an old answer, about that one: its 304 "
         "must not be taken for the client's"
     )
     table = {name: [("default", _client(name)), ("EXPIRED", kept)] for name, kept in _VALIDATORS.items()}
-    if fills:
+    if web:
         table = {name: [*rows, ("1EXPIRED", _VALIDATORS[name]), ("~^1", "")] for name, rows in table.items()}
+    looked_at = f"{fills(web) if web else ''}$upstream_cache_status"
     return [
-        entries("map", f"{fills}$upstream_cache_status", _validator(name, kind), table=rows, why=why)
-        for name, rows in table.items()
+        entries("map", looked_at, _validator(name, web), table=rows, why=why) for name, rows in table.items()
     ]
 
 
@@ -355,8 +358,8 @@ def _asked(web: Web) -> list[Directive]:
     why = (
         "nginx would withhold it where it caches: a file sent in ranges, or a 304, stays the app's to answer"
     )
-    kind = _FILL if has_cached_routes(web) else ""
-    wanted = [(name, _validator(name, kind), why) for name in _VALIDATORS] + [_PROOF]
+    of_site = web if has_cached_routes(web) else None
+    wanted = [(name, _validator(name, of_site), why) for name in _VALIDATORS] + [_PROOF]
     if dialect(web) == "proxy":
         return [directive("proxy_set_header", name, value, why=why) for name, value, why in wanted]
     made = [
@@ -379,7 +382,7 @@ def _peer(web: Web) -> list[Directive]:
     connection = f"{direct} $server_addr $server_port"
     return [
         entries(
-            "map", f"{FILLS if has_cached_routes(web) else ''}$upstream_cache_status", "$portico_peer",
+            "map", f"{fills(web) if has_cached_routes(web) else ''}$upstream_cache_status", variable(web, "peer"),
             table=[("default", ""), ("MISS", connection), ("BYPASS", connection)],
             why="the client's connection, of a request whose answer the cache may keep: nginx does not hang up on the "
             "worker when such a client leaves. Empty where the answer is wanted anyway: an old one is renewed, or a "
@@ -389,11 +392,16 @@ def _peer(web: Web) -> list[Directive]:
     ]  # fmt: skip
 
 
-def _told_peer() -> list[Directive]:
+def _told_peer(web: Web) -> list[Directive]:
     why = "lets the worker see that the client left while its request waited: then the app is not called"
     return [
         directive(
-            "uwsgi_param", "PORTICO_PEER", "$portico_peer", "if_not_empty", why=why, cause=decisions.QUEUE
+            "uwsgi_param",
+            "PORTICO_PEER",
+            variable(web, "peer"),
+            "if_not_empty",
+            why=why,
+            cause=decisions.QUEUE,
         )
     ]
 
@@ -402,8 +410,9 @@ def _client(name: str) -> str:
     return f"$http_{name.lower().replace('-', '_')}"
 
 
-def _validator(name: str, kind: str) -> str:
-    return f"$portico_{kind}{name.lower().replace('-', '_')}"
+def _validator(name: str, web: Web | None) -> str:
+    word = name.lower().replace("-", "_")
+    return variable(web, f"fill_{word}") if web else f"$portico_{word}"
 
 
 def _told() -> list[Directive]:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from portico.plan.gateway.nginx.conf import Directive, directive, entries, time
 from portico.plan.gateway.nginx.link import dialect
+from portico.plan.gateway.nginx.names import variable
 from portico.plan.model import Ladder
 from portico.plan.web.model import Web
 from portico.site.model import Routed
 
-FILLS = "$portico_fills"
-"""1 in a route that is kept."""
 _KEPT = (200, 301, 308)
 _COOKIE = "cookie:"
 
@@ -17,6 +16,11 @@ _COOKIE = "cookie:"
 def has_cached_routes(web: Web) -> bool:
     """Whether any route is kept for a time of its own."""
     return any(item.edge.cache is not None for item in web.site.routed)
+
+
+def fills(web: Web) -> str:
+    """The variable that is 1 in a route that is kept."""
+    return variable(web, "fills")
 
 
 def route_maps(web: Web) -> list[Directive]:
@@ -29,24 +33,25 @@ def route_maps(web: Web) -> list[Directive]:
     source = "$upstream_http_set_cookie$http_authorization$upstream_http_expires$upstream_http_cache_control"
     made = [
         entries(
-            "map", source, _control(seconds),
+            "map", source, _control(web, seconds),
             table=[("default", ""), ("", f"public, max-age=0, s-maxage={seconds:.0f}")], why=why,
         )
         for seconds in times
     ]  # fmt: skip
     return made + [
-        _odd_cookie(name) for name in sorted({name for item in web.site.routed for name in _cookies(item)})
+        _odd_cookie(web, name)
+        for name in sorted({name for item in web.site.routed for name in _cookies(item)})
     ]
 
 
-def _odd_cookie(name: str) -> Directive:
+def _odd_cookie(web: Web, name: str) -> Directive:
     """nginx takes the first cookie of a name in capital or small letters, also one behind a comma; an app may not.
 
     An empty one is none to nginx.
     """
     any_of_it = rf"(?:^|[;,])\s*{name}\s*="
     return entries(
-        "map", "$http_cookie", _odd(name),
+        "map", "$http_cookie", _odd(web, name),
         table=[("default", "0"), ("", "0"), (f"~*{any_of_it}.*{any_of_it}", "1"), (f"~(?:^|;) *{name}=[^;]", "0"),
                (f"~*{any_of_it}", "1")],
         why="1 where the app may see another cookie than nginx: nobody else gets an answer to that",
@@ -57,26 +62,26 @@ def _cookies(routed: Routed) -> list[str]:
     return [name.removeprefix(_COOKIE) for name in routed.edge.vary if name.startswith(_COOKIE)]
 
 
-def _odd(name: str) -> str:
-    return f"$portico_odd_cookie_{name}"
+def _odd(web: Web, name: str) -> str:
+    return variable(web, f"odd_cookie_{name}")
 
 
-def keep_route(
-    web: Web, routed: Routed, key: str, never: tuple[str, ...], stale: list[str]
-) -> list[Directive]:
+def keep_route(web: Web, routed: Routed, key: str, never: list[str], stale: list[str]) -> list[Directive]:
     """In the route's location: what is kept, for how long, and that one request at a time fetches it."""
     edge, link, cause = routed.edge, dialect(web), routed.causes.get("cache", "")
     if edge.cache is None:
         return []
     seconds = Ladder.of(edge.timeout or web.site.options.request_timeout).read_seconds
     made = [
-        directive("set", FILLS, "1", why="the app is asked for the whole answer, which others wait for", cause=cause),
+        directive(
+            "set", fills(web), "1", why="the app is asked for the whole answer, which others wait for", cause=cause,
+        ),
         directive(
             f"{link}_cache_valid", *_KEPT, time(edge.cache),
             why="kept so long when the app does not say a time itself", cause=cause,
         ),
         directive(
-            f"{link}_no_cache", *never, *map(_odd, _cookies(routed)),
+            f"{link}_no_cache", *never, *(_odd(web, name) for name in _cookies(routed)),
             why="kept without a mark of the app's; what it wants nobody to keep is not", cause=cause,
         ),
         directive(
@@ -93,7 +98,7 @@ def keep_route(
             why="when the one has taken as long as it may, the next is let through", cause=cause,
         ),
         directive(
-            "add_header", "Cache-Control", _control(edge.cache),
+            "add_header", "Cache-Control", _control(web, edge.cache),
             why="told to other caches; empty, and not sent, when the app says something or sets a cookie", cause=cause,
         ),
     ]  # fmt: skip
@@ -113,8 +118,8 @@ def keep_route(
     ]
 
 
-def _control(seconds: float) -> str:
-    return f"$portico_keep_{seconds:.0f}"
+def _control(web: Web, seconds: float) -> str:
+    return variable(web, f"keep_{seconds:.0f}")
 
 
 def _of_key(name: str) -> str:

@@ -11,6 +11,7 @@ from portico.plan.gateway.nginx.cache import status_headers
 from portico.plan.gateway.nginx.conf import Directive, block, directive
 from portico.plan.gateway.nginx.guards import PASSED, guarded
 from portico.plan.gateway.nginx.link import pass_to_app, silence
+from portico.plan.gateway.nginx.names import location
 from portico.plan.gateway.nginx.pages import closed_pages
 from portico.plan.gateway.nginx.routes import carriers, settings, way
 from portico.plan.gateway.nginx.spa import page_location, spa_error, to_spa
@@ -27,7 +28,7 @@ _TUNNEL = 418
 def tunnel(web: Web) -> Directive:
     """Where a WebSocket handshake is sent, at server level."""
     return directive(
-        "error_page", _TUNNEL, "=", f"@portico_upgraded{way(web)}",
+        "error_page", _TUNNEL, "=", f"{location(web, 'upgraded')}{way(web)}",
         why="a WebSocket handshake goes on in a location with other times; method and headers stay",
     )  # fmt: skip
 
@@ -62,7 +63,7 @@ def _settings(
 
 def _upgraded(web: Web, name: str, own: list[Directive]) -> Directive:
     return block(
-        "location", f"@portico_upgraded{name}",
+        "location", f"{location(web, 'upgraded')}{name}",
         why="WebSockets: as the app's location, but silence is normal there",
         of=[*guarded(web, web.guards, passed=PASSED), *silence(web, _UPGRADED_SECONDS), *own, pass_to_app(web)],
     )  # fmt: skip
@@ -70,10 +71,10 @@ def _upgraded(web: Web, name: str, own: list[Directive]) -> Directive:
 
 def _closed(web: Web, name: str, own: list[Directive]) -> Directive:
     return block(
-        "location", f"@portico_closed{name}",
+        "location", f"{location(web, 'closed')}{name}",
         why="the site is closed for maintenance: who was let in goes on to the app, everyone else gets the page",
         of=[
-            *closed_pages(),
+            *closed_pages(web),
             tunnel(web),
             *spa_error(web),
             block(

@@ -1,32 +1,25 @@
-"""The fragment of one site, for a gateway of several: names of its own, settings within its own servers.
+"""The fragment of one site, for a gateway of several: settings within its own servers.
 
-Both steps look at the tree and not at who wrote it, so that what is added to a site's configuration later is covered:
-a directive of `http` level that defines something stays there, any other moves into the site's servers; every name
-that is defined, all of which begin with `portico_`, is given the site's own. The server that refuses strange Hosts,
-and what is said once of a listening socket, are left to the gateway.
+This looks at the tree and not at who wrote it, so that what is added to a site's configuration later is covered: a
+directive of `http` level that defines something stays there, any other moves into the site's servers. The server that
+refuses strange Hosts, and what is said once of a listening socket, are left to the gateway.
 """
 
 from __future__ import annotations
 
-import hashlib
-import re
-from collections.abc import Iterable, Iterator
-from itertools import chain
+from collections.abc import Iterable
 
 from msgspec.structs import replace
 
 from portico.place.model import Place
 from portico.plan.gateway.nginx.conf import Directive, directive, render
 from portico.plan.gateway.nginx.http import own
-from portico.plan.gateway.nginx.limits import SHARED
 from portico.plan.gateway.nginx.own import in_http, moved, settled, without
-from portico.plan.gateway.nginx.tls import SESSIONS
-from portico.plan.model import File, Line, Tls, Upstream
+from portico.plan.model import File, Tls, Upstream
 from portico.plan.paths import Paths
 from portico.plan.web.model import Web
 
 FILE = "site.conf"
-PREFIX = "portico_"
 STRANGERS = "_"
 """The server_name of a server that refuses strange Hosts."""
 USERS_HTTP = "[nginx] http: what may stand at http level only holds for every site of the gateway"
@@ -39,19 +32,10 @@ _DEFINES = frozenset({
 """The directives of `http` level that others refer to, and that may stand there more than once."""
 _OF_SOCKETS = ("default_server", "backlog=", "ipv6only=", "reuseport", "so_keepalive=", "rcvbuf=", "sndbuf=")
 """Words of `listen` that belong to the socket: one server says them for all."""
-_NAMED = {
-    "map": -1, "geo": -1, "split_clients": -1, "upstream": 0, "log_format": 0, "zone": 0, "set": 0,
-    "auth_request_set": 0, "keyval": 1, "js_set": 0,
-}  # fmt: skip
-"""Where a directive has the name that it defines."""
-_OTHER_WORDS = ("sticky ",)
-"""What looks like a name of ours there is the user's: that of a cookie."""
-_ZONES = re.compile(r"(?:zone=|keys_zone=|shared:)([A-Za-z_]\w*)")
-_NOT_A_WORD = re.compile(r"[^a-z0-9_]")
 
 
 def fragment(web: Web) -> list[Directive]:
-    """The site's directives of `http` level, to stand beside those of other sites when their names are its own."""
+    """The site's directives of `http` level, to stand beside those of other sites."""
     tree = own(web)
     settings = [item for item in tree if item.name not in _DEFINES and item.verbatim is None]
     settings.append(_error_log(web.place))
@@ -73,75 +57,9 @@ def directory(name: str) -> str:
     return f"sites/{name}"
 
 
-def fragment_file(web: Web, tree: Iterable[Directive]) -> File:
+def fragment_file(tree: Iterable[Directive]) -> File:
     """The fragment as nginx reads it."""
-    tree = tuple(tree)
-    names = (defined(tree) | Tls.DEFINES) - {SESSIONS} - SHARED
-    return File(FILE, tuple(renamed(render(tree), names, namespace(web.site.name))), mode=0o600)
-
-
-def namespace(name: str) -> str:
-    """What stands for the site in names: nginx's variables are words, and know no capitals.
-
-    Two underscores come after it, and none of ours has two: nothing that sites share is hit.
-    """
-    word = _NOT_A_WORD.sub("_", name.lower())
-    return (
-        word
-        if word == name and "__" not in word
-        else f"{word}_{hashlib.sha256(name.encode()).hexdigest()[:6]}"
-    )
-
-
-def defined(tree: Iterable[Directive]) -> frozenset[str]:
-    """Every name that these directives define, without the signs around it."""
-    return frozenset(_defined(tree))
-
-
-def renamed(lines: Iterable[Line], names: Iterable[str], space: str) -> list[Line]:
-    """The lines, with every name of ours among these in that namespace."""
-    ours, own = {name for name in names if name.startswith(PREFIX)}, f"{PREFIX}{space}__"
-
-    def rename(found: re.Match[str]) -> str:
-        is_name = found[0] in ours and _is_name(found.string, found.start(), found.end())
-        return own + found[0][len(PREFIX) :] if is_name else found[0]
-
-    return [
-        Line(_OURS.sub(rename, line.text), line.why, line.source, line.cause, line.is_users)
-        if PREFIX in line.text and not line.text.lstrip().startswith(_OTHER_WORDS)
-        else line
-        for line in lines
-    ]
-
-
-_OURS = re.compile(rf"{PREFIX}\w+")
-
-
-def _is_name(text: str, start: int, end: int) -> bool:
-    """As a variable anywhere; else never within a path: what is after a slash is a name only in http://portico_app."""
-    before, after = text[max(0, start - 3) : start], text[end : end + 1]
-    if before.endswith(("$", "${", "://")):
-        return True
-    return not (before[-1:].isalnum() or before[-1:] in ("_", "/", ".", "-") or after in (".", "-"))
-
-
-def _defined(tree: Iterable[Directive]) -> Iterator[str]:
-    for item in tree:
-        name = item.name
-        if name in _NAMED:
-            if len(item.args) > _NAMED[name]:
-                yield item.args[_NAMED[name]].lstrip("$").partition(":")[0]
-        elif name == "location":
-            if item.args[0][0] == "@":
-                yield item.args[0][1:]
-        elif name.endswith(("_zone", "_path", "_cache")):
-            yield from chain.from_iterable(map(_ZONES.findall, item.args))
-        if item.block and name not in _TABLES:
-            yield from _defined(item.block)
-
-
-_TABLES = ("map", "geo", "split_clients", "types")
-"""Blocks whose lines are no directives."""
+    return File(FILE, tuple(render(tree)), mode=0o600)
 
 
 def _is_for_strangers(item: Directive) -> bool:

@@ -6,6 +6,7 @@ import re
 
 from portico.place.model import NginxBuild
 from portico.plan.gateway.nginx.conf import Directive, block, directive, entries
+from portico.plan.gateway.nginx.names import variable
 from portico.plan.web.host import Unnamed
 from portico.plan.web.model import Web
 
@@ -27,19 +28,19 @@ def host_seen(web: Web) -> str:
     another cannot split the two.
     """
     if web.host.from_proxy:
-        return "$portico_host"
+        return variable(web, "host")
     return _asked_for(web)
 
 
 def prefix_seen(web: Web) -> str:
     """The prefix that the app sees: its mount, behind that of a proxy which may say one."""
-    return f"$portico_prefix{web.prefix}" if web.host.prefix_from_proxy else web.prefix
+    return f"{variable(web, 'prefix')}{web.prefix}" if web.host.prefix_from_proxy else web.prefix
 
 
 def path_seen(web: Web) -> str:
     """The decoded path, from which Portico's worker takes the prefix off."""
     return (
-        "$portico_prefix$document_uri"
+        f"{variable(web, 'prefix')}$document_uri"
         if web.host.prefix_from_proxy and web.trust.is_fenced
         else "$document_uri"
     )
@@ -50,7 +51,9 @@ def host_maps(web: Web) -> list[Directive]:
     made = [*_asked_map(web), *_redirect_ports(web)]
     if web.host.refuses_odd:
         rows = [("default", "1"), (f"~*^{_NAME}$", "0")]
-        made.append(entries("map", "$host", "$portico_odd_host", table=rows, why=_ODD, cause=web.hosts.cause))
+        made.append(
+            entries("map", "$host", variable(web, "odd_host"), table=rows, why=_ODD, cause=web.hosts.cause)
+        )
     if web.host.from_proxy:
         made.append(_host_of_proxy(web))
     if web.host.prefix_from_proxy:
@@ -64,17 +67,17 @@ def refuse_odd_hosts(web: Web) -> list[Directive]:
         return []
     cause = web.hosts.cause
     refused = directive("return", 444, why="closed without a word, as any Host not declared", cause=cause)
-    return [block("if", "($portico_odd_host)", why=_ODD, cause=cause, of=[refused])]
+    return [block("if", f"({variable(web, 'odd_host')})", why=_ODD, cause=cause, of=[refused])]
 
 
 def https_port(web: Web) -> str:
     """What follows the host in a redirect from plain HTTP to HTTPS."""
-    return "$portico_https_port" if web.host.https_port else ""
+    return variable(web, "https_port") if web.host.https_port else ""
 
 
-def same_port(build: NginxBuild) -> str:
+def same_port(web: Web) -> str:
     """What follows the host in a redirect to another name at the same port."""
-    return "$is_request_port$request_port" if _has_port(build) else "$portico_same_port"
+    return "$is_request_port$request_port" if _has_port(web.place.nginx) else variable(web, "same_port")
 
 
 def _has_port(build: NginxBuild) -> bool:
@@ -84,7 +87,7 @@ def _has_port(build: NginxBuild) -> bool:
 def _asked_for(web: Web) -> str:
     if web.hosts.declared and _has_port(web.place.nginx):
         return "$host$is_request_port$request_port"
-    return "$portico_asked"
+    return variable(web, "asked")
 
 
 def _asked_map(web: Web) -> list[Directive]:
@@ -95,8 +98,8 @@ def _asked_map(web: Web) -> list[Directive]:
         return []
     return [
         entries(
-            "map", "$http_host", "$portico_asked", table=[("", ""), ("default", "$host$is_request_port$request_port")],
-            why=why,
+            "map", "$http_host", variable(web, "asked"), why=why,
+            table=[("", ""), ("default", "$host$is_request_port$request_port")],
         )
     ]  # fmt: skip
 
@@ -116,7 +119,7 @@ def _old_map(web: Web) -> Directive:
         *([] if web.hosts.declared else [(r"~^[^|]*\|\|[^ |]+ /", "")]),
     ]
     return entries(
-        "map", "$host|$http_host|$request", "$portico_asked", table=rows, cause=web.hosts.cause,
+        "map", "$host|$http_host|$request", variable(web, "asked"), table=rows, cause=web.hosts.cause,
         why="the host that chose this server, with the port that the client named",
     )  # fmt: skip
 
@@ -128,7 +131,7 @@ def _host_of_proxy(web: Web) -> Directive:
         *((f"~*^1:{name}{_PORT}?$", "$http_x_forwarded_host") for name in names),
     ]
     return entries(
-        "map", "$portico_behind:$http_x_forwarded_host", "$portico_host", table=rows,
+        "map", f"{variable(web, 'behind')}:$http_x_forwarded_host", variable(web, "host"), table=rows,
         cause=web.host.cause,
         why="a declared proxy may say what host the client asked for, if it looks like one; with domains, one of them",
     )  # fmt: skip
@@ -143,7 +146,7 @@ def _prefix_of_proxy(web: Web) -> Directive:
     """One slash at the beginning and none at the end, no empty and no dotted segment, no control character."""
     segment = r"/(?!\.\.?(?:/|$))[A-Za-z0-9._~@:+-]+"
     return entries(
-        "map", "$portico_behind:$http_x_forwarded_prefix", "$portico_prefix",
+        "map", f"{variable(web, 'behind')}:$http_x_forwarded_prefix", variable(web, "prefix"),
         table=[("default", ""), (f"~^1:(?:{segment})+$", "$http_x_forwarded_prefix")],
         cause=web.host.cause,
         why="the prefix that a declared proxy took off the path, if it looks like one",
@@ -158,7 +161,7 @@ def _redirect_ports(web: Web) -> list[Directive]:
         own = f":{web.host.port}" if web.host.port else ""
         made.append(
             entries(
-                "map", "$http_host", "$portico_same_port",
+                "map", "$http_host", variable(web, "same_port"),
                 table=[("default", own), *((f"~^{host}$", "") for host in _UNNAMED)],
                 cause=web.hosts.canonical_cause, why="a client that names no port is sent to the usual one",
             )
@@ -170,7 +173,7 @@ def _https_port_map(web: Web) -> Directive:
     own, before = f":{web.host.https_port}", "1:" if web.host.unnamed is Unnamed.PROXIED else ""
     unnamed = [] if web.host.unnamed is Unnamed.NONE else [(f"~^{before}{host}$", "") for host in _UNNAMED]
     return entries(
-        "map", "$portico_behind:$http_host" if before else "$http_host", "$portico_https_port",
+        "map", f"{variable(web, 'behind')}:$http_host" if before else "$http_host", variable(web, "https_port"),
         table=[("default", own), *unnamed], cause=web.listeners.tls_cause,
         why="a client that came by a proxy or a port mapping at 80 is sent to 443 there, any other to our own port",
     )  # fmt: skip

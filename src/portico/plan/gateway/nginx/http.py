@@ -11,7 +11,6 @@ from portico.plan.gateway.nginx import tls
 from portico.plan.gateway.nginx.cache import cache_maps, cache_zone
 from portico.plan.gateway.nginx.compression import compression, copy_maps
 from portico.plan.gateway.nginx.conf import Directive, block, directive, entries
-from portico.plan.gateway.nginx.forwarded import forwarded_maps
 from portico.plan.gateway.nginx.host_header import host_maps
 from portico.plan.gateway.nginx.limits import clients, limit_zones
 from portico.plan.gateway.nginx.link import dialect, tables
@@ -81,7 +80,6 @@ def maps() -> list[Directive]:
         *copy_maps(),
         *cache_maps(),
         *log_maps(),
-        *forwarded_maps(),
     ]
 
 

@@ -7,7 +7,7 @@ from portico.plan.gateway.nginx.conf import Directive, directive
 from portico.plan.gateway.nginx.host_header import prefix_seen
 from portico.plan.gateway.nginx.tracing import SPEC, context
 from portico.plan.gateway.nginx.trust import WHO_SENT, of_proxy, scheme, sender
-from portico.plan.gateway.nginx.upstream import UPSTREAM
+from portico.plan.gateway.nginx.upstream import upstream_name
 from portico.plan.web.model import Web
 
 _MOST_HEADERS = 2048
@@ -20,7 +20,7 @@ _WHY_REMOTE = "the servers, by HTTP; without a path the client's own reaches the
 def pass_to_app(web: Web, path: str) -> Directive:
     """Hands a location's requests to the app server, as they came or with another path."""
     return directive(
-        "proxy_pass", f"{web.site.protocol}://{UPSTREAM}{web.site.prefix + path if path else ''}",
+        "proxy_pass", f"{web.site.protocol}://{upstream_name(web)}{web.site.prefix + path if path else ''}",
         why=_WHY if web.site.has_app else _WHY_REMOTE, cause=decisions.LINK,
     )  # fmt: skip
 

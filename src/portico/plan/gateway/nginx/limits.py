@@ -6,6 +6,7 @@ import re
 
 from portico.place.model import Place
 from portico.plan.gateway.nginx.conf import Directive, directive, entries
+from portico.plan.gateway.nginx.names import name_of, variable
 from portico.plan.web.guards import InProgress, RequestRate
 from portico.plan.web.limits import Share
 from portico.plan.web.model import Web
@@ -20,7 +21,6 @@ _BYTES_A_KEY = 128
 _NUMBERED = re.compile(r"\$\{?[0-9]")
 HELD, BODIES = "portico_held", "portico_bodies"
 COUNTED, CLIENT, _SENDER = "$portico_counted", "$portico_client", "$portico_sender"
-PROXY_OR_CLIENT = "$portico_proxy_or_client"
 SHARED = frozenset({HELD, BODIES, COUNTED[1:], CLIENT[1:]})
 """Names that all sites of a gateway share: one client has one share of all of them together."""
 _UNCOUNTED, _BY_ADDRESS, _BY_NETWORK = "0", "4", "6"
@@ -28,18 +28,19 @@ _UNCOUNTED, _BY_ADDRESS, _BY_NETWORK = "0", "4", "6"
 
 def limit_zones(web: Web) -> list[Directive]:
     """The shared memory that counts, and by what, at `http` level."""
-    rate, in_progress, made = web.limits.rate, web.limits.in_progress, [_health_zone(), *_proxies(web)]
+    rate, in_progress, made = web.limits.rate, web.limits.in_progress, [_health_zone(web), *_proxies(web)]
     if rate:
         made.append(
             directive(
-                "limit_req_zone", "$binary_remote_addr", f"zone=portico_rate:{_ZONE_SIZE}", f"rate={rate.requests}",
+                "limit_req_zone", "$binary_remote_addr", f"zone={name_of(web, 'rate')}:{_ZONE_SIZE}",
+                f"rate={rate.requests}",
                 why="counts requests by client address, the real one behind a declared proxy", cause=rate.cause,
             )
         )  # fmt: skip
     if in_progress:
         made.append(
             directive(
-                "limit_conn_zone", "$binary_remote_addr", f"zone=portico_in_progress:{_ZONE_SIZE}",
+                "limit_conn_zone", "$binary_remote_addr", f"zone={name_of(web, 'in_progress')}:{_ZONE_SIZE}",
                 why="counts the requests in progress by client address", cause=in_progress.cause,
             )
         )  # fmt: skip
@@ -50,8 +51,8 @@ def capacity(web: Web) -> list[Directive]:
     """What one client may hold of all there is, at server level: of every location, files and error pages, too."""
     return [
         directive(
-            "set", COUNTED, PROXY_OR_CLIENT if web.limits.uncounted else _as(web), cause=web.limits.uncounted_cause,
-            why="how the client is counted: by network, by address, or not at all",
+            "set", COUNTED, variable(web, "proxy_or_client") if web.limits.uncounted else _as(web),
+            why="how the client is counted: by network, by address, or not at all", cause=web.limits.uncounted_cause,
         ),
         *held(web),
         directive("limit_conn_status", 429, why="429 Too Many Requests; nginx's own default is 503"),
@@ -83,7 +84,7 @@ def _proxies(web: Web) -> list[Directive]:
         return []
     return [
         entries(
-            "geo", PROXY_OR_CLIENT,
+            "geo", variable(web, "proxy_or_client"),
             table=[("default", _as(web)), *((net, _UNCOUNTED) for net in web.limits.uncounted)],
             why="declared proxies themselves are not counted as one client", cause=web.limits.uncounted_cause,
         )
@@ -134,9 +135,9 @@ def _zone(place: Place, key: str, zone: str) -> Directive:
     )  # fmt: skip
 
 
-def _health_zone() -> Directive:
+def _health_zone(web: Web) -> Directive:
     return directive(
-        "limit_req_zone", "$binary_remote_addr", "zone=portico_health:1m", "rate=10r/s",
+        "limit_req_zone", "$binary_remote_addr", f"zone={name_of(web, 'health')}:1m", "rate=10r/s",
         why="counts the health questions of each address: ten a second are more than any load balancer asks",
     )  # fmt: skip
 
@@ -145,11 +146,12 @@ def counted(web: Web, guard: RequestRate | InProgress) -> list[Directive]:
     """What is counted where requests go to the app, and refused above a limit."""
     if isinstance(guard, RequestRate):
         return _module(
-            web, "limit_req", "zone=portico_rate", f"burst={guard.rate.burst}", "nodelay", cause=guard.rate.cause,
+            web, "limit_req", f"zone={name_of(web, 'rate')}", f"burst={guard.rate.burst}", "nodelay",
+            cause=guard.rate.cause,
             why="lets a burst through at once and refuses what exceeds it, instead of delaying everybody",
         )  # fmt: skip
     return _module(
-        web, "limit_conn", "portico_in_progress", str(guard.share.most), cause=guard.share.cause,
+        web, "limit_conn", name_of(web, "in_progress"), str(guard.share.most), cause=guard.share.cause,
         why="how many requests one client may have in progress at once",
     )  # fmt: skip
 

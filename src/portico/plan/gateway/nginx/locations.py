@@ -9,12 +9,13 @@ from portico.plan.gateway.nginx.detours import detours, to_tunnel
 from portico.plan.gateway.nginx.downloads import downloads
 from portico.plan.gateway.nginx.guards import guarded
 from portico.plan.gateway.nginx.link import dialect, pass_to_app, told_to_app
+from portico.plan.gateway.nginx.names import location, name_of
 from portico.plan.gateway.nginx.open_files import open_files
 from portico.plan.gateway.nginx.own import let_in, own_headers
 from portico.plan.gateway.nginx.pages import down_location, failed_location, message_location, pages_location
 from portico.plan.gateway.nginx.routes import chosen_way, kept, settings
 from portico.plan.gateway.nginx.spa import spa_locations, to_spa
-from portico.plan.gateway.nginx.statics import ASKED_METHOD, statics
+from portico.plan.gateway.nginx.statics import asked_method, statics
 from portico.plan.gateway.nginx.tls import secured_headers
 from portico.plan.paths import Paths
 from portico.plan.web.ability import Ability
@@ -38,8 +39,8 @@ def locations(web: Web) -> list[Directive]:
         *detours(web, headers),
         *spa_locations(web, headers),
         *downloads(web, headers),
-        down_location(paths),
-        failed_location(),
+        down_location(web),
+        failed_location(web),
         pages_location(web, headers),
         message_location(paths),
     ]
@@ -60,8 +61,8 @@ def _asked(web: Web) -> list[Directive]:
     if not any(sent.is_asked for sent in web.statics.sent):
         return []
     why = "what is asked of a file beside reading it, where code of the app's own has a say: CORS preflights, POST"
-    mount = Mount(Exact(ASKED_METHOD), App(is_cached=False), why, guards=web.guards)
-    return [_app(web, mount, ASKED_METHOD)]
+    mount = Mount(Exact(asked_method(web)), App(is_cached=False), why, guards=web.guards)
+    return [_app(web, mount, asked_method(web))]
 
 
 def own_and_common(web: Web) -> list[Directive]:
@@ -85,19 +86,22 @@ def health_locations(web: Web) -> list[Directive]:
             cause=cause,
             of=[
                 directive("access_log", "off", why="a check every second would drown the log"),
-                directive("limit_req", "zone=portico_health", "burst=20", "nodelay", why="nobody wears the app out"),
+                directive(
+                    "limit_req", f"zone={name_of(web, 'health')}", "burst=20", "nodelay",
+                    why="nobody wears the app out",
+                ),
                 directive("limit_req_status", 429, why="429 Too Many Requests; nginx's own default is 503"),
                 *let_in(web),
                 directive("auth_request", _ASK, why="asks the app; its answer only counts", cause=cause),
-                directive("error_page", 500, "=503", "@portico_unwell", why="an app that fails is not well"),
-                directive("try_files", "/-/", "@portico_well", why="reached when the app answered"),
+                directive("error_page", 500, "=503", location(web, "unwell"), why="an app that fails is not well"),
+                directive("try_files", "/-/", location(web, "well"), why="reached when the app answered"),
             ],
         ),
         _question(web),
-        _word("@portico_well", 200, "ok", why="the app answered"),
-        _word("@portico_unwell", 503, "unwell", why="the app failed or is not there: send the traffic elsewhere"),
+        _word(location(web, "well"), 200, "ok", why="the app answered"),
+        _word(location(web, "unwell"), 503, "unwell", why="the app failed or is not there: send the traffic elsewhere"),
         block(
-            "location", "@portico_answered", why="any answer below 500 is one of an app that is well",
+            "location", location(web, "answered"), why="any answer below 500 is one of an app that is well",
             of=[directive("return", 204, why="what auth_request takes for a yes")],
         ),
     ]  # fmt: skip
@@ -112,7 +116,9 @@ def _question(web: Web) -> Directive:
         of=[
             directive("internal", why="only the health location leads here"),
             directive(f"{link}_intercept_errors", "on", why="the status counts, not the page"),
-            directive("error_page", *_WELL, "=204", "@portico_answered", why="an app that asks for a login is well"),
+            directive(
+                "error_page", *_WELL, "=204", location(web, "answered"), why="an app that asks for a login is well",
+            ),
             *told_to_app(web, path=web.site.options.health, host=host),
             pass_to_app(web, path=web.site.options.health),
         ],

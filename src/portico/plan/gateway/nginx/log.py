@@ -7,15 +7,20 @@ from collections.abc import Iterable
 from portico.place.model import Place
 from portico.plan import decisions
 from portico.plan.gateway.nginx.conf import Directive, directive, entries
-from portico.plan.gateway.nginx.forwarded import VARIABLE as FORWARDED
-from portico.plan.gateway.nginx.log_text import CHECKED, DIRECT, PLAIN, negated, text_maps
+from portico.plan.gateway.nginx.log_text import (
+    CHECKED,
+    DIRECT,
+    FORWARDED,
+    PLAIN,
+    forwarded_maps,
+    negated,
+    text_maps,
+)
+from portico.plan.gateway.nginx.names import PREFIX, name_of, variable
 from portico.plan.gateway.nginx.trust import scheme
 from portico.plan.paths import Paths
 from portico.plan.web.model import Web
 
-FORMAT = "portico_line"
-FILE_FORMAT = "portico_file"
-PAGE_FORMAT = "portico_error"
 _CHECKED = "_checked"
 """What the name of a format has at its end whose texts are looked at byte by byte."""
 
@@ -79,24 +84,28 @@ _METHODS = ("POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 def log(place: Place, web: Web | None = None) -> list[Directive]:
     """The formats, and where the line goes; without one, for what a gateway answers to strangers."""
     known = [name for name in FIELDS if _has(name, place, web)] + _of_traces(web)
-    said = {"scheme": scheme(web)} if web else {}
+    said = {"scheme": scheme(web), "trusted": variable(web, "behind")} if web else {}
     of_file = [name for name in known if name not in _NOT_OF_FILES]
     return [
         *_formats(
-            FORMAT, known, said,
+            _format("line", web), known, said,
             why="one JSON line a request: metrics, trace, top and the terminal all read this one; "
             "escape=json keeps a hostile User-Agent inside its quotes",
         ),
         *_formats(
-            FILE_FORMAT, of_file, said,
+            _format("file", web), of_file, said,
             why="the same line for files: nginx answers them itself, and what it would say of the app is left out",
         ),
         *_formats(
-            PAGE_FORMAT, known, said | {"method": "$portico_method"},
+            _format("error", web), known, said | {"method": "$portico_method"},
             why="the same line for error pages, with the method that the client used",
         ),
-        *_access_log(Paths.of(place), FORMAT, _is_ordinary(web)),
+        *_access_log(Paths.of(place), _format("line", web), _is_ordinary(web)),
     ]  # fmt: skip
+
+
+def _format(word: str, web: Web | None) -> str:
+    return name_of(web, word) if web else f"{PREFIX}{word}"
 
 
 def _formats(name: str, fields: Iterable[str], others: dict[str, str], why: str) -> list[Directive]:
@@ -146,17 +155,18 @@ def log_maps() -> list[Directive]:
             cause=decisions.LOG_LINE,
         ),
         *text_maps(),
+        *forwarded_maps(),
     ]  # fmt: skip
 
 
-def file_log(paths: Paths) -> list[Directive]:
+def file_log(web: Web) -> list[Directive]:
     """Where the line of a file goes: the same file, a shorter line."""
-    return _access_log(paths, FILE_FORMAT, PLAIN)
+    return _access_log(Paths.of(web.place), _format("file", web), PLAIN)
 
 
 def page_log(web: Web) -> list[Directive]:
     """Where the line of a request goes that ended at an error page."""
-    return _access_log(Paths.of(web.place), PAGE_FORMAT, _is_ordinary(web))
+    return _access_log(Paths.of(web.place), _format("error", web), _is_ordinary(web))
 
 
 def _is_ordinary(web: Web | None) -> str:

@@ -11,10 +11,14 @@ from __future__ import annotations
 
 from portico.plan import decisions
 from portico.plan.gateway.nginx.conf import Directive, entries
-from portico.plan.gateway.nginx.forwarded import HEADERS
 
 PLAIN, DIRECT = "$portico_is_plain", "$portico_is_direct"
 """1 for an ordinary request, for a format without maps. DIRECT: that also came without the headers of a proxy."""
+FORWARDED = "$portico_forwarded"
+HEADERS = "$http_cf_ray$http_x_amzn_trace_id$http_x_forwarded_for$http_x_real_ip"
+"""Empty when a request carries none of them: it needs no map."""
+_AWS, _OTHER = f"{FORWARDED}_aws", f"{FORWARDED}_other"
+_WHY = "which proxy's headers the request carries, for the hint that `behind` does not name it; nothing else reads this"
 _TEXTS = {
     "$host": "$portico_log_host",
     "$request_uri": "$portico_log_uri",
@@ -94,3 +98,14 @@ def _status() -> Directive:
         why="499 for a client that left before a byte of its answer was sent: nginx says 200 when it reads on for its "
         "cache, and 000, which is no number in JSON, when the head was not complete",
     )  # fmt: skip
+
+
+def forwarded_maps() -> list[Directive]:
+    """At `http` level; looked at when the line is written. Each names only those before it."""
+    return [
+        entries(
+            "map", "$http_x_forwarded_for$http_x_real_ip", _OTHER, table=[("", ""), ("default", "proxy")], why=_WHY
+        ),
+        entries("map", "$http_x_amzn_trace_id", _AWS, table=[("", _OTHER), ("default", "aws")], why=_WHY),
+        entries("map", "$http_cf_ray", FORWARDED, table=[("", _AWS), ("default", "cloudflare")], why=_WHY),
+    ]  # fmt: skip

@@ -10,6 +10,7 @@ from functools import lru_cache
 from portico.place.model import Place
 from portico.plan.gateway.nginx.conf import Directive, block, directive, entries
 from portico.plan.gateway.nginx.log import page_log
+from portico.plan.gateway.nginx.names import location
 from portico.plan.gateway.nginx.own import let_in
 from portico.plan.model import File, Line
 from portico.plan.paths import Paths
@@ -194,18 +195,18 @@ def too_long() -> Directive:
     )  # fmt: skip
 
 
-def failed() -> Directive:
+def failed(web: Web) -> Directive:
     """Where nginx's own failures lead; the app's 500 pass untouched."""
     return directive(
-        "error_page", 500, "@portico_failed",
+        "error_page", 500, location(web, "failed"),
         why="nginx itself failed: @portico_failed tells what is known of it", cause="errors",
     )  # fmt: skip
 
 
-def failed_location() -> Directive:
+def failed_location(web: Web) -> Directive:
     """Tells a body that found no room and a head that is too large for the link from anything else."""
     return block(
-        "location", "@portico_failed", why="nginx itself could not handle the request", cause="errors",
+        "location", location(web, "failed"), why="nginx itself could not handle the request", cause="errors",
         of=[
             *error_pages(431, 507),
             directive("error_page", 500, f"{PREFIX}{FAILED}.$portico_page", why="what is left is not known"),
@@ -246,53 +247,53 @@ def closed() -> Directive:
     return directive("return", _CLOSED, why="leads to @portico_closed, never to the client")
 
 
-def closing(way: str) -> Directive:
+def closing(web: Web, way: str) -> Directive:
     """Where such requests are sent, at server level; `way` tells the route."""
     return directive(
-        "error_page", _CLOSED, "=", f"@portico_closed{way}",
+        "error_page", _CLOSED, "=", f"{location(web, 'closed')}{way}",
         why="a closed site looks who asks: method, body and headers stay as they are",
     )  # fmt: skip
 
 
-def closed_pages() -> list[Directive]:
+def closed_pages(web: Web) -> list[Directive]:
     """The server's error pages, with that of maintenance for 503."""
     return [
         *unreadable(),
         *error_pages(404, 413, 429, 504),
-        failed(),
+        failed(web),
         directive(
             "error_page", 503, f"{PREFIX}{MAINTENANCE}.$portico_page", why="the page of portico maintenance",
         ),
         directive(
-            "error_page", 502, "@portico_down",
+            "error_page", 502, location(web, "down"),
             why="no worker took the request of an address that was let in",
         ),
     ]  # fmt: skip
 
 
-def failures() -> list[Directive]:
+def failures(web: Web) -> list[Directive]:
     """What the site's server does with each failure."""
     return [
         directive("recursive_error_pages", "on", why="the status that @portico_down chooses gets its page too"),
         *unreadable(),
         *error_pages(404, 413, 429, 503, 504),
-        failed(),
+        failed(web),
         directive(
-            "error_page", 502, "@portico_down",
+            "error_page", 502, location(web, "down"),
             why="no worker took the request: @portico_down tells an app that is starting from one that is down",
         ),
     ]  # fmt: skip
 
 
-def down_location(paths: Paths) -> Directive:
+def down_location(web: Web) -> Directive:
     """Answers 503 while the flag file of a start exists, 502 otherwise."""
     flag = [directive("return", 503, why="the app is starting: come back in a moment")]
     return block(
-        "location", "@portico_down",
+        "location", location(web, "down"),
         why="reached when no worker took the request",
         of=[
             *error_pages(502, 503),
-            block("if", "(-f", f"{paths.booting})", of=flag, why="this file exists while the app starts"),
+            block("if", "(-f", f"{Paths.of(web.place).booting})", of=flag, why="this file exists while the app starts"),
             directive("return", 502, why="the app is not there"),
         ],
     )  # fmt: skip

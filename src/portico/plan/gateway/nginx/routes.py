@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from portico.plan import decisions
-from portico.plan.gateway.nginx.cache import NEVER, caches, key, no_cache, stale, use_cache
+from portico.plan.gateway.nginx.cache import caches, key, never, no_cache, stale, use_cache
 from portico.plan.gateway.nginx.cache_routes import keep_route
 from portico.plan.gateway.nginx.conf import Directive, directive, entries
 from portico.plan.gateway.nginx.link import dialect, silence
+from portico.plan.gateway.nginx.names import variable
 from portico.plan.gateway.nginx.uwsgi_link import has_deadlines, has_private, has_streams, has_uploads
 from portico.plan.model import Ladder
 from portico.plan.paths import Paths
@@ -22,9 +23,6 @@ from portico.site.model import Edge, Routed
 
 STREAM_SECONDS = 3600
 """How long a stream may be silent: as a WebSocket, an hour outlives a lunch break."""
-_PRIVATE = "$portico_private"
-ROUTE = "$portico_route"
-"""Tells apart the named locations of routes: empty for the site's own."""
 
 
 def settings(web: Web, routed: Routed | None, *, may_be_silent: bool = False) -> list[Directive]:
@@ -36,20 +34,25 @@ def settings(web: Web, routed: Routed | None, *, may_be_silent: bool = False) ->
 
 
 def carriers(web: Web) -> dict[str, Routed]:
-    """The routes whose settings go along to named locations, by the value of ROUTE there."""
+    """The routes whose settings go along to named locations, by what the names of theirs end with."""
     return {f"_{at}": item for at, item in enumerate(web.routed) if _is_carried(item.edge)}
 
 
 def way(web: Web) -> str:
     """What follows the name of a named location, where routes have their own."""
-    return ROUTE if carriers(web) else ""
+    return _route(web) if carriers(web) else ""
+
+
+def _route(web: Web) -> str:
+    """The variable that tells apart the named locations of routes: empty for the site's own."""
+    return variable(web, "route")
 
 
 def chosen_way(web: Web, routed: Routed | None) -> list[Directive]:
     """What the location of a route begins with, before a request may leave it."""
     why = "what leaves this location keeps the settings of its route"
     return [
-        directive("set", ROUTE, name, why=why, cause=decisions.ROUTES)
+        directive("set", _route(web), name, why=why, cause=decisions.ROUTES)
         for name, item in carriers(web).items()
         if item is routed
     ]
@@ -66,7 +69,7 @@ def kept(web: Web, routed: Routed | None) -> list[Directive]:
         return no_cache(web)
     made = use_cache(web)
     if routed and caches(web):
-        made += keep_route(web, routed, key(web), NEVER, stale(web))
+        made += keep_route(web, routed, key(web), never(web), stale(web))
     return made
 
 
@@ -75,19 +78,19 @@ def told_by_routes(web: Web) -> list[Directive]:
     made = []
     if carriers(web):
         why = "a route with settings sets it: its requests keep them in the named locations"
-        made.append(directive("set", ROUTE, "", why=why, cause=decisions.ROUTES))
+        made.append(directive("set", _route(web), "", why=why, cause=decisions.ROUTES))
     if has_deadlines(web):
         why = "a route with a time of its own sets it; the worker takes it for its deadline"
-        made.append(directive("set", "$portico_deadline", "", why=why, cause=decisions.TIMES))
+        made.append(directive("set", variable(web, "deadline"), "", why=why, cause=decisions.TIMES))
     if has_streams(web):
         why = "a route that streams sets it; the worker gives its requests threads of their own"
-        made.append(directive("set", "$portico_stream", "", why=why, cause=decisions.ROUTES))
+        made.append(directive("set", variable(web, "stream"), "", why=why, cause=decisions.ROUTES))
     if has_uploads(web):
         why = "a route that wants its uploads as files sets it"
-        made.append(directive("set", "$portico_upload", "", why=why, cause=decisions.ROUTES))
+        made.append(directive("set", variable(web, "upload"), "", why=why, cause=decisions.ROUTES))
     if has_private(web):
         why = "a private route sets it; the worker says so of the files it sends"
-        made.append(directive("set", "$portico_private_route", "", why=why, cause=decisions.ROUTES))
+        made.append(directive("set", variable(web, "private_route"), "", why=why, cause=decisions.ROUTES))
     return made
 
 
@@ -98,10 +101,10 @@ def upload_map(web: Web) -> list[Directive]:
     if web.hides_bodies:
         why = "nginx's files are its own user's: the worker writes its own here, on routes that asked for one"
         table = [("default", ""), ("1", f"{Paths.of(web.place).uploads}/")]
-        return [entries("map", "$portico_upload", "$portico_upload_file", table=table, why=why)]
+        return [entries("map", variable(web, "upload"), variable(web, "upload_file"), table=table, why=why)]
     why = "any larger body is in a file; only a route that asked for it is told which"
     table = [("default", ""), ("1", "$request_body_file")]
-    return [entries("map", "$portico_upload", "$portico_upload_file", table=table, why=why)]
+    return [entries("map", variable(web, "upload"), variable(web, "upload_file"), table=table, why=why)]
 
 
 def private_map(web: Web) -> list[Directive]:
@@ -110,7 +113,7 @@ def private_map(web: Web) -> list[Directive]:
         return []
     why = "Cache-Control of private routes: nothing is kept by anybody, unless the app itself says something"
     table = [("default", ""), ("", "private, no-store")]
-    return [entries("map", "$upstream_http_cache_control", _PRIVATE, table=table, why=why)]
+    return [entries("map", "$upstream_http_cache_control", variable(web, "private"), table=table, why=why)]
 
 
 def _silence(web: Web, routed: Routed) -> Iterator[Directive]:
@@ -123,7 +126,7 @@ def _deadline(web: Web, routed: Routed) -> Iterator[Directive]:
     seconds = _seconds(routed.edge)
     if seconds is not None and has_deadlines(web):
         text, why = f"{Ladder.of(seconds).deadline_seconds:g}", "the worker waits a second longer than nginx"
-        yield directive("set", "$portico_deadline", text, why=why, cause=_cause_of_time(routed))
+        yield directive("set", variable(web, "deadline"), text, why=why, cause=_cause_of_time(routed))
 
 
 def _cause_of_time(routed: Routed) -> str:
@@ -148,7 +151,7 @@ def _stream(web: Web, routed: Routed) -> Iterator[Directive]:
     if routed.edge.stream:
         cause = routed.causes.get("stream", "")
         if has_streams(web):
-            yield directive("set", "$portico_stream", 1, why="tells the worker", cause=cause)
+            yield directive("set", variable(web, "stream"), 1, why="tells the worker", cause=cause)
         yield directive(
             f"{dialect(web)}_buffering", "off", why="what the app yields goes on at once", cause=cause
         )
@@ -159,9 +162,9 @@ def _private(web: Web, routed: Routed) -> Iterator[Directive]:
     if routed.edge.private:
         if has_private(web):
             why, cause = "tells the worker", routed.causes.get("private", "")
-            yield directive("set", "$portico_private_route", 1, why=why, cause=cause)
+            yield directive("set", variable(web, "private_route"), 1, why=why, cause=cause)
         yield directive(
-            "add_header", "Cache-Control", _PRIVATE, "always",
+            "add_header", "Cache-Control", variable(web, "private"), "always",
             why="no cache keeps the answer; empty, and not sent, when the app says it itself",
             cause=routed.causes.get("private", ""),
         )  # fmt: skip
@@ -170,7 +173,9 @@ def _private(web: Web, routed: Routed) -> Iterator[Directive]:
 def _upload_to_file(web: Web, routed: Routed) -> Iterator[Directive]:
     if routed.edge.upload_to_file:
         cause = routed.causes.get("upload_to_file", "")
-        yield directive("set", "$portico_upload", 1, why="tells the worker where the body is", cause=cause)
+        yield directive(
+            "set", variable(web, "upload"), 1, why="tells the worker where the body is", cause=cause
+        )
         if web.hides_bodies:
             return
         yield directive(

@@ -71,9 +71,9 @@ def _content(web: Web) -> list[Directive]:
         *own_and_common(web),
         *status_headers(web),
         *tls.alternative(web),
-        *failures(),
+        *failures(web),
         tunnel(web),
-        closing(way(web)),
+        closing(web, way(web)),
         *spa_error(web),
         *told_to_app(web),
         *cache_rules(web),
@@ -99,7 +99,7 @@ def _others(web: Web) -> list[Directive]:
     names, cause = web.hosts.redirected, web.hosts.canonical_cause
     if not names:
         return []
-    port = same_port(web.place.nginx)
+    port = same_port(web)
     to = "https" if web.tls else scheme(web)
     return [
         block(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from portico.plan.gateway.nginx.conf import Directive, block, directive, entries, literal
 from portico.plan.gateway.nginx.guards import PASSED, guarded
 from portico.plan.gateway.nginx.link import dialect, pass_to_app
+from portico.plan.gateway.nginx.names import location, variable
 from portico.plan.gateway.nginx.pages import error_pages
 from portico.plan.gateway.nginx.routes import way
 from portico.plan.web.model import Web
@@ -25,13 +26,13 @@ def spa_maps(web: Web) -> list[Directive]:
     cause = spa.cause
     return [
         entries(
-            "map", "$request_method:$http_accept", "$portico_navigates",
+            "map", "$request_method:$http_accept", variable(web, "navigates"),
             table=[("default", ""), ("~*^(?:GET|HEAD):.*text/html", "1"), ("~^(?:GET|HEAD):", "0")],
             why="1 for a browser that goes to a page and says text/html; scripts, pictures and programs do not",
             cause=cause,
         ),
         entries(
-            "map", "$uri", "$portico_no_route",
+            "map", "$uri", variable(web, "no_route"),
             table=[
                 ("default", "1"),
                 *((path, "2") for path in spa.own_paths),
@@ -41,7 +42,7 @@ def spa_maps(web: Web) -> list[Directive]:
             cause=cause,
         ),
         entries(
-            "map", "$portico_navigates$portico_no_route", "$portico_is_page",
+            "map", variable(web, "navigates") + variable(web, "no_route"), variable(web, "is_page"),
             table=[("default", ""), ("11", "1"), ("12", "1"), ("02", "1")],
             why="1 for a navigation that may be the single-page app's, and for whoever asks for its page", cause=cause,
         ),
@@ -54,7 +55,7 @@ def spa_error(web: Web) -> list[Directive]:
         return []
     return [
         directive(
-            "error_page", _PAGE, "=", f"@portico_page{way(web)}",
+            "error_page", _PAGE, "=", f"{location(web, 'page')}{way(web)}",
             why="a navigation that may be the single-page app's", cause=web.spa.cause,
         )
     ]  # fmt: skip
@@ -67,7 +68,7 @@ def to_spa(web: Web) -> list[Directive]:
     cause = web.spa.cause
     return [
         block(
-            "if", "($portico_is_page)", why="a navigation that may be the single-page app's", cause=cause,
+            "if", f"({variable(web, 'is_page')})", why="a navigation that may be the single-page app's", cause=cause,
             of=[directive("return", _PAGE, why="leads to @portico_page, never to the client", cause=cause)],
         )
     ]  # fmt: skip
@@ -78,13 +79,13 @@ def page_location(web: Web, name: str, settings: list[Directive]) -> Directive:
     cause = web.spa.cause if web.spa else ""
     guards = guarded(web, web.guards, passed=PASSED)
     return block(
-        "location", f"@portico_page{name}", why="the app is asked first: it may know this page", cause=cause,
+        "location", f"{location(web, 'page')}{name}", why="the app is asked first: it may know this page", cause=cause,
         of=[
             directive(f"{dialect(web)}_intercept_errors", "on", why="its 404 becomes the page", cause=cause),
-            directive("error_page", 404, "=", "@portico_spa", why="the app has no such page", cause=cause),
+            directive("error_page", 404, "=", location(web, "spa"), why="the app has no such page", cause=cause),
             *(error_pages(429) if guards else []),
             *error_pages(504),
-            directive("error_page", 502, "@portico_down", why="no worker took the request"),
+            directive("error_page", 502, location(web, "down"), why="no worker took the request"),
             *guards,
             *settings,
             pass_to_app(web),
@@ -99,7 +100,8 @@ def spa_locations(web: Web, headers: list[Directive]) -> list[Directive]:
     cause, root = web.spa.cause, literal(web.spa.folder, web.spa.cause)
     return [
         block(
-            "location", "@portico_spa", why="the single-page app's page, which reads the address itself", cause=cause,
+            "location", location(web, "spa"), cause=cause,
+            why="the single-page app's page, which reads the address itself",
             of=[
                 directive("root", root, why="what the build wrote", cause=cause),
                 *(_safe(web.spa.fence, cause) if web.spa.fence else []),

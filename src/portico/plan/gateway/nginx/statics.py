@@ -11,9 +11,9 @@ from msgspec.structs import replace as changed
 from portico.plan.gateway.nginx import compression
 from portico.plan.gateway.nginx.conf import Directive, block, directive, entries, literal
 from portico.plan.gateway.nginx.log import file_log
+from portico.plan.gateway.nginx.names import location, variable
 from portico.plan.gateway.nginx.open_files import open_files
 from portico.plan.gateway.nginx.pages import PREFIX, error_pages, no_such_part
-from portico.plan.paths import Paths
 from portico.plan.web.model import Web
 from portico.plan.web.statics import BEFORE, FOREVER, File, Folder, Sent
 from portico.site.fingerprints import PATTERN, SOURCES
@@ -27,9 +27,6 @@ _TEXT = (
     "text/xml",
     "image/svg+xml",
 )
-_REFUSED_METHOD = "@portico_method_of_a_file"
-ASKED_METHOD = "@portico_method_of_the_app"
-"""Where methods other than GET and HEAD go, of files about which code of the app's own has a say."""
 _ALLOW = "https://www.rfc-editor.org/rfc/rfc9110#section-15.5.6"
 _NOT_MODIFIED = "https://www.rfc-editor.org/rfc/rfc9110#section-15.4.5"
 _LIFE = "https://www.rfc-editor.org/rfc/rfc8246.html"
@@ -48,14 +45,19 @@ def statics(web: Web, headers: list[Directive], inside: Mapping[str, list[Direct
         made += of_folder
     made += [_root_file(web, file, headers) for file in web.statics.files]
     refuses = not all(sent.is_asked for sent in web.statics.sent)
-    return [*made, _not_allowed(headers)] if refuses else made
+    return [*made, _not_allowed(web, headers)] if refuses else made
 
 
-def _not_allowed(headers: list[Directive]) -> Directive:
+def asked_method(web: Web) -> str:
+    """Where methods other than GET and HEAD go, of files about which code of the app's own has a say."""
+    return location(web, "method_of_the_app")
+
+
+def _not_allowed(web: Web, headers: list[Directive]) -> Directive:
     """What a file answers to any method but GET and HEAD: RFC 9110 wants the others named."""
     why = "a file can be read: OPTIONS is told so, every other method is refused, and both answers name what is allowed"
     return block(
-        "location", _REFUSED_METHOD, why=why,
+        "location", _refused_method(web), why=why,
         of=[
             *headers,
             directive("add_header", "Allow", "GET, HEAD, OPTIONS", "always", why=why, source=_ALLOW),
@@ -68,17 +70,21 @@ def _not_allowed(headers: list[Directive]) -> Directive:
     )  # fmt: skip
 
 
-def _varied() -> Directive:
+def _refused_method(web: Web) -> str:
+    return location(web, "method_of_a_file")
+
+
+def _varied(web: Web) -> Directive:
     why = "nginx's own gzip says Vary with the bytes and forgets it with a 304, which must say the same"
-    return directive("add_header", "Vary", "$portico_not_modified_vary", why=why, source=_NOT_MODIFIED)
+    return directive("add_header", "Vary", variable(web, "not_modified_vary"), why=why, source=_NOT_MODIFIED)
 
 
-def _methods(sent: Sent) -> Directive:
+def _methods(web: Web, sent: Sent) -> Directive:
     if sent.is_asked:
         why = "code of the app's own has a say about these files: a CORS preflight is answered as the app does it"
-        return directive("error_page", 405, "=", ASKED_METHOD, why=why, cause=sent.cause)
+        return directive("error_page", 405, "=", asked_method(web), why=why, cause=sent.cause)
     return directive(
-        "error_page", 405, "=", _REFUSED_METHOD,
+        "error_page", 405, "=", _refused_method(web),
         why="OPTIONS and methods that a file does not know are answered with an Allow header", source=_ALLOW,
     )  # fmt: skip
 
@@ -89,7 +95,7 @@ def static_maps(web: Web) -> list[Directive]:
         return []
     why = "what a 304 of a file says of the forms that the file has"
     table = [("default", ""), ("304", "Accept-Encoding")]
-    return [*_lives(web), entries("map", "$status", "$portico_not_modified_vary", table=table, why=why)]
+    return [*_lives(web), entries("map", "$status", variable(web, "not_modified_vary"), table=table, why=why)]
 
 
 def _lives(web: Web) -> list[Directive]:
@@ -97,8 +103,8 @@ def _lives(web: Web) -> list[Directive]:
     lives = web.statics.lives
     made = [
         entries(
-            "map", f"$arg_{name}", f"$portico_life_{name}",
-            table=[("default", FOREVER), ("", f"$portico_life_{after}" if after else lives.short)],
+            "map", f"$arg_{name}", variable(web, f"life_{name}"),
+            table=[("default", FOREVER), ("", variable(web, f"life_{after}") if after else lives.short)],
             why="the app's own URLs of static files carry this argument, and it changes with the file",
             cause=f"url_for('static', ...) adds ?{name}=",
         )
@@ -107,9 +113,9 @@ def _lives(web: Web) -> list[Directive]:
     return [
         *made,
         entries(
-            "map", "$uri", "$portico_life",
+            "map", "$uri", variable(web, "life"),
             table=[
-                ("default", f"$portico_life_{lives.versions[-1]}" if lives.versions else lives.short),
+                ("default", variable(web, f"life_{lives.versions[-1]}") if lives.versions else lives.short),
                 *((url, FOREVER) for url in lives.forever),
                 *((url, lives.short) for url in lives.changing),
                 (f"~{PATTERN}", FOREVER),
@@ -162,7 +168,7 @@ def _location(
 ) -> Directive:
     url, cause, has_index = folder.url, folder.sent.cause, folder.has_index
     root = literal(folder.path, cause).rstrip("/") + "/"
-    said = [*headers, *_file_headers(folder.sent)]
+    said = [*headers, *_file_headers(web, folder.sent)]
     return block(
         "location", "^~", url,
         why=why,
@@ -171,7 +177,7 @@ def _location(
             directive("alias", root, why="where the files are", cause=cause),
             *_safe(folder.fence, cause),
             *open_files(web),
-            *file_log(Paths.of(web.place)),
+            *file_log(web),
             *_charset(),
             *said,
             directive("log_not_found", "off", why="a missing file is in the access log already"),
@@ -180,8 +186,8 @@ def _location(
                 why="a folder, a link or a file that may not be read looks like one that is not there",
             ),
             *missing,
-            _methods(folder.sent),
-            _varied(),
+            _methods(web, folder.sent),
+            _varied(web),
             no_such_part(),
             *([] if has_index or web.place.nginx.clears_headers else [_no_folder()]),
             *_copy(web, url, said),
@@ -244,18 +250,18 @@ def _root_file(web: Web, file: File, headers: list[Directive]) -> Directive:
             directive("alias", literal(file.path, cause), why="where the file is", cause=cause),
             *_safe(file.fence, cause),
             *open_files(web),
-            *file_log(Paths.of(web.place)),
+            *file_log(web),
             *_charset(),
             *headers,
-            *_file_headers(file.sent),
+            *_file_headers(web, file.sent),
             directive("log_not_found", "off", why="a missing file is in the access log already"),
             directive(
                 "error_page", 403, "=404", f"{PREFIX}404.$portico_page",
                 why="a link or a file that may not be read looks like one that is not there",
             ),
             *error_pages(404),
-            _methods(file.sent),
-            _varied(),
+            _methods(web, file.sent),
+            _varied(web),
             no_such_part(),
         ],
     )  # fmt: skip
@@ -277,10 +283,10 @@ def _charset() -> list[Directive]:
     ]
 
 
-def _file_headers(sent: Sent) -> list[Directive]:
+def _file_headers(web: Web, sent: Sent) -> list[Directive]:
     return [
         directive(
-            "add_header", "Cache-Control", sent.cache_control or "$portico_life", source=_LIFE,
+            "add_header", "Cache-Control", sent.cache_control or variable(web, "life"), source=_LIFE,
             why="what the app itself says with these files" if sent.cache_control
             else "how long browsers may keep the file without asking",
             cause=sent.cause if sent.cache_control else "",

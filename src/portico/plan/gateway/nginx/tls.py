@@ -5,10 +5,12 @@ from __future__ import annotations
 from portico.errors import Problem
 from portico.place.model import NginxBuild
 from portico.plan.gateway.nginx.abilities import abilities, lacking
-from portico.plan.gateway.nginx.conf import Directive, block, directive, entries, literal
+from portico.plan.gateway.nginx.conf import Directive, block, directive, entries, literal, render
 from portico.plan.gateway.nginx.host_header import https_port
+from portico.plan.gateway.nginx.names import location, spaced, variable
 from portico.plan.gateway.nginx.own import let_in
 from portico.plan.gateway.nginx.trust import scheme
+from portico.plan.model import File
 from portico.plan.model import Tls as Files
 from portico.plan.paths import Paths
 from portico.plan.security.advisories import AS_OF
@@ -189,7 +191,7 @@ def secured_headers(web: Web) -> list[Directive]:
         return []
     return [
         directive(
-            "add_header", "Strict-Transport-Security", "$portico_hsts", "always",
+            "add_header", "Strict-Transport-Security", variable(web, "hsts"), "always",
             why="browsers come by HTTPS from now on, even to an http:// link; nginx leaves an empty header out",
             cause=web.tls.hsts_cause, source=_HSTS,
         )
@@ -221,6 +223,24 @@ def hsts(web: Web) -> list[Directive]:
     ]  # fmt: skip
 
 
+def hsts_file(tls: Files, seconds: int = 0) -> File:
+    """The file that is included there; 0 seconds: browsers are told nothing."""
+    words = "; includeSubDomains; preload" if tls.hsts == "preload" else ""
+    value = f"max-age={seconds}{words}" if seconds else ""
+    made = entries(
+        "map", f"{tls.scheme} $host", f"${spaced(tls.space, 'hsts')}",
+        table=[
+            ("default", ""),
+            ("~^https [0-9.]+$", ""),
+            (r"~^https \[", ""),
+            ("~^https ", value),
+        ],
+        why="browsers are told only over HTTPS; the time grows as the site proves itself",
+        cause=f"https.hsts: {tls.hsts}",
+    )  # fmt: skip
+    return File(Files.HSTS, tuple(render([made])))
+
+
 def https_variable(web: Web) -> list[Directive]:
     """What CGI has called it since 1995, for whoever does not know REQUEST_SCHEME (uWSGI, PHP); nginx's own `$https`
     is the connection's."""
@@ -228,7 +248,7 @@ def https_variable(web: Web) -> list[Directive]:
         return []
     return [
         entries(
-            "map", scheme(web), "$portico_https", table=[("default", ""), ("https", "on")],
+            "map", scheme(web), variable(web, "https"), table=[("default", ""), ("https", "on")],
             why="`on` when the client came by https, as declared above",
         )
     ]  # fmt: skip
@@ -249,10 +269,15 @@ def challenge(web: Web, tls: Tls) -> list[Directive]:
         "an ACME client beside Portico may put its answers there (certbot --webroot), whatever the "
         "certificate is like"
     )
-    missing = directive("try_files", "$uri", "@portico_to_https", why="what is not there is asked of the app")
+    missing = directive(
+        "try_files", "$uri", location(web, "to_https"), why="what is not there is asked of the app"
+    )
     return [
         _challenge(web, tls, why, "its --webroot-path", missing),
-        block("location", "@portico_to_https", why="as every other path", cause=tls.cause, of=[to_https(web, tls)]),
+        block(
+            "location", location(web, "to_https"), of=[to_https(web, tls)],
+            why="as every other path", cause=tls.cause,
+        ),
     ]  # fmt: skip
 
 
@@ -279,7 +304,7 @@ def to_https(web: Web, tls: Tls) -> Directive:
 def insecure(web: Web, tls: Tls) -> Directive:
     """The same at server level, where plain HTTP shows the site, too."""
     return block(
-        "if", "($portico_insecure)", why="the client did not come by HTTPS, says whoever is trusted to",
+        "if", f"({variable(web, 'insecure')})", why="the client did not come by HTTPS, says whoever is trusted to",
         cause=tls.cause, of=[to_https(web, tls)],
     )  # fmt: skip
 
@@ -296,7 +321,7 @@ def variables(web: Web) -> list[Directive]:
     ]
     return [
         entries(
-            "map", f"{scheme(web)}:$request_uri", "$portico_insecure", table=rows, cause=web.tls.cause,
+            "map", f"{scheme(web)}:$request_uri", variable(web, "insecure"), table=rows, cause=web.tls.cause,
             why="1 for what is to be asked by HTTPS: all but the authority's challenge and the health path",
         )
     ]  # fmt: skip

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from portico.plan.appserver.kind import Feature
 from portico.plan.gateway.nginx.conf import Directive, entries
+from portico.plan.gateway.nginx.names import variable
 from portico.plan.web.model import Web
 
 SPEC = "https://www.w3.org/TR/trace-context/"
+_HEADERS = ("traceparent", "tracestate")
 
 
 def told_to_worker(web: Web) -> list[tuple[str, str, str]]:
@@ -18,7 +20,11 @@ def told_to_worker(web: Web) -> list[tuple[str, str, str]]:
     if not (web.site.is_traced and Feature.TRACEPARENT in web.features and web.site.has_http_proxies):
         return []
     return [
-        ("PORTICO_BEHIND", "$portico_behind", "the worker goes on with the trace of a declared proxy only")
+        (
+            "PORTICO_BEHIND",
+            variable(web, "behind"),
+            "the worker goes on with the trace of a declared proxy only",
+        )
     ]
 
 
@@ -26,7 +32,8 @@ def context(web: Web) -> list[tuple[str, str, str]]:
     """The two headers for whoever else answers, their values and why."""
     if not web.site.is_traced or Feature.TRACEPARENT in web.features:
         return []
-    parent, state = ("$portico_traceparent", "$portico_tracestate") if web.site.has_http_proxies else ("", "")
+    is_told = web.site.has_http_proxies
+    parent, state = (variable(web, name) if is_told else "" for name in _HEADERS)
     return [
         ("traceparent", parent, "a trace goes on that a declared proxy began; a stranger's is not passed on"),
         ("tracestate", state, "belongs to a trace that goes on"),
@@ -40,8 +47,8 @@ def tracing_maps(web: Web) -> list[Directive]:
     why = "what a declared proxy says of the trace; what anybody else says is nothing"
     return [
         entries(
-            "map", "$portico_behind", f"$portico_{name}", table=[("default", ""), ("1", f"$http_{name}")],
+            "map", variable(web, "behind"), variable(web, name), table=[("default", ""), ("1", f"$http_{name}")],
             why=why, cause=web.site.cause("tracing.endpoint"),
         )
-        for name in ("traceparent", "tracestate")
+        for name in _HEADERS
     ]  # fmt: skip

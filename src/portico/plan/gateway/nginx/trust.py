@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 from portico.plan.gateway.nginx.conf import Directive, block, directive, entries
+from portico.plan.gateway.nginx.names import variable
 from portico.plan.web.model import Web
 from portico.plan.web.trust import Proxies, Trust
 
@@ -14,13 +13,13 @@ WHO_SENT = "X-Portico-Proxy"
 
 def of_proxy(web: Web) -> list[tuple[str, str]]:
     """The headers that reach the app from a declared proxy only, and nginx's variables of their values."""
-    return [(name, _said(name)) for name in web.trust.from_proxy]
+    return [(name, _said(web, name)) for name in web.trust.from_proxy]
 
 
 def sender(web: Web) -> str:
     """The variable that is 1 when a declared proxy sent the request, 2 for one that many share, and else 0."""
     proxies = web.trust.proxies
-    return "$portico_proxy" if proxies and proxies.shared else "$portico_behind"
+    return variable(web, "proxy") if proxies and proxies.shared else variable(web, "behind")
 
 
 def trust(web: Web) -> list[Directive]:
@@ -28,10 +27,9 @@ def trust(web: Web) -> list[Directive]:
     proxies = web.trust.proxies
     if not proxies:
         return []
-    said = _said_maps(web.trust.from_proxy, web.trust.from_shared, sender(web), proxies.cause)
     return [
-        *_real_ip(web.trust, proxies), *_behind(proxies), _scheme_of_proxy(proxies), *said,
-        *_strangers(web.trust),
+        *_real_ip(web.trust, proxies), *_behind(web, proxies), _scheme_of_proxy(web, proxies),
+        *_said_maps(web, proxies), *_strangers(web),
     ]  # fmt: skip
 
 
@@ -41,14 +39,14 @@ def scheme(web: Web) -> str:
     Own directives may listen for TLS, too.
     """
     if web.trust.proxies:
-        return "$portico_scheme"
+        return variable(web, "scheme")
     is_plain = not web.listeners.tls and not any("listen" in one.text for one in web.site.nginx_server)
     return "http" if is_plain else "$scheme"
 
 
 def https(web: Web) -> str:
     """The variable that is `on` when the client came by https."""
-    return "$portico_https" if web.trust.proxies else "$https"
+    return variable(web, "https") if web.trust.proxies else "$https"
 
 
 def refuse_strangers(web: Web) -> list[Directive]:
@@ -59,18 +57,19 @@ def refuse_strangers(web: Web) -> list[Directive]:
     why = "this host answers its gateways only: anybody else's connection is closed without a word"
     return [
         block(
-            "if", "($portico_stranger)", why=why, cause=cause,
+            "if", f"({variable(web, 'stranger')})", why=why, cause=cause,
             of=[directive("return", 444, why=why, cause=cause)],
         )
     ]  # fmt: skip
 
 
-def _strangers(trust: Trust) -> list[Directive]:
+def _strangers(web: Web) -> list[Directive]:
+    trust = web.trust
     if not trust.gateways:
         return []
     return [
         entries(
-            "geo", "$realip_remote_addr", "$portico_stranger",
+            "geo", "$realip_remote_addr", variable(web, "stranger"),
             table=[("default", "1"), *((net, "0") for net in trust.gateways)],
             why="1 when the connection comes neither from a gateway nor from this machine",
             cause=trust.gateways_cause,
@@ -116,11 +115,11 @@ def _in_header(proxies: Proxies) -> list[Directive]:
     ]  # fmt: skip
 
 
-def _behind(proxies: Proxies) -> list[Directive]:
+def _behind(web: Web, proxies: Proxies) -> list[Directive]:
     nets, cause = proxies.networks, proxies.cause
     made = [
         entries(
-            "geo", "$realip_remote_addr", "$portico_behind",
+            "geo", "$realip_remote_addr", variable(web, "behind"),
             table=[("default", "0"), *((net, "1") for net in nets)],
             why="1 when the connection comes from a trusted proxy", cause=cause,
         )
@@ -128,7 +127,7 @@ def _behind(proxies: Proxies) -> list[Directive]:
     if proxies.shared:
         made.append(
             entries(
-                "geo", "$realip_remote_addr", "$portico_proxy",
+                "geo", "$realip_remote_addr", variable(web, "proxy"),
                 table=[("default", "0"), *((net, "2" if net in proxies.shared else "1") for net in nets)],
                 why="2 for a proxy that many share: it is believed in its own headers only", cause=cause,
             )
@@ -136,7 +135,7 @@ def _behind(proxies: Proxies) -> list[Directive]:
     return made
 
 
-def _scheme_of_proxy(proxies: Proxies) -> Directive:
+def _scheme_of_proxy(web: Web, proxies: Proxies) -> Directive:
     """Of a list the entry of the nearest proxy counts, which is the last; a WebSocket's scheme is that of its page."""
     last = "^1:(?:.*,)?[ \\t]*"
     rows = [
@@ -146,32 +145,29 @@ def _scheme_of_proxy(proxies: Proxies) -> Directive:
         (f"~*{last}(?:http|ws)[ \\t]*$", "http"),
     ]
     return entries(
-        "map", "$portico_behind:$http_x_forwarded_proto", "$portico_scheme",
+        "map", f"{variable(web, 'behind')}:$http_x_forwarded_proto", variable(web, "scheme"),
         table=[*(rows if proxies.says_scheme else []), ("default", "$scheme")],
         why="only a trusted proxy may say that the client used https", cause=proxies.cause,
     )  # fmt: skip
 
 
-@lru_cache(8)
-def _said_maps(
-    names: tuple[str, ...], of_shared: frozenset[str], sent_by: str, cause: str
-) -> tuple[Directive, ...]:
-    return tuple(
+def _said_maps(web: Web, proxies: Proxies) -> list[Directive]:
+    return [
         entries(
-            "map", sent_by, _said(name),
+            "map", sender(web), value,
             table=[
                 ("default", ""),
                 ("1", f"$http_{_word(name)}"),
-                *([("2", f"$http_{_word(name)}")] if name in of_shared else []),
+                *([("2", f"$http_{_word(name)}")] if name in web.trust.from_shared else []),
             ],
-            why=f"{name} counts from a trusted proxy only", cause=cause,
+            why=f"{name} counts from a trusted proxy only", cause=proxies.cause,
         )
-        for name in names
-    )  # fmt: skip
+        for name, value in of_proxy(web)
+    ]  # fmt: skip
 
 
-def _said(name: str) -> str:
-    return f"$portico_said_{_word(name)}"
+def _said(web: Web, name: str) -> str:
+    return variable(web, f"said_{_word(name)}")
 
 
 def _word(name: str) -> str:

@@ -5,15 +5,20 @@ from __future__ import annotations
 from portico.errors import Problem
 from portico.plan import decisions
 from portico.plan.gateway.nginx.conf import Directive, block, directive, render
+from portico.plan.gateway.nginx.names import name_of
 from portico.plan.model import Line, Upstream, UpstreamServer
 from portico.plan.web import upstream as web_upstream
 from portico.plan.web.ability import Ability
 from portico.plan.web.model import Web
 from portico.plan.web.upstream import FAIL_SECONDS, Target
 
-UPSTREAM = "portico_app"
 _MODULE = "https://nginx.org/en/docs/http/ngx_http_upstream_module.html"
 _SERVER = f"{_MODULE}#server"
+
+
+def upstream_name(web: Web) -> str:
+    """What requests are passed to."""
+    return name_of(web, "app")
 
 
 def upstream(web: Web) -> Directive:
@@ -21,17 +26,17 @@ def upstream(web: Web) -> Directive:
     if not web.upstream.is_shared:
         return block(
             "upstream",
-            UPSTREAM,
+            upstream_name(web),
             why="the app server",
             cause=decisions.RENAME,
             of=_sockets(web),
         )
     cause = web.upstream.cause
     return block(
-        "upstream", UPSTREAM, why="the servers that requests are shared among", cause=cause,
+        "upstream", upstream_name(web), why="the servers that requests are shared among", cause=cause,
         of=[
             directive(
-                "zone", UPSTREAM, "256k",
+                "zone", upstream_name(web), "256k",
                 why="nginx's workers count requests and failures of a server together", cause=cause,
             ),
             *_method(web),

@@ -12,9 +12,10 @@ from msgspec.structs import replace
 from portico.plan import decisions
 from portico.plan.gateway.nginx.conf import Directive, directive
 from portico.plan.gateway.nginx.host_header import path_seen, prefix_seen
+from portico.plan.gateway.nginx.names import variable
 from portico.plan.gateway.nginx.tracing import SPEC, context, told_to_worker
 from portico.plan.gateway.nginx.trust import https, of_proxy, scheme, sender
-from portico.plan.gateway.nginx.upstream import UPSTREAM
+from portico.plan.gateway.nginx.upstream import upstream_name
 from portico.plan.web.model import Web
 
 _WSGI = "https://peps.python.org/pep-3333/#environ-variables"
@@ -41,9 +42,11 @@ LAST = "PORTICO_MSEC"
 def pass_to_app(web: Web) -> Directive:
     """Hands a location's requests to the app server."""
     if web.site.protocol == "fastcgi":
-        return directive("fastcgi_pass", UPSTREAM, why="the servers, by FastCGI", cause=decisions.LINK)
+        return directive(
+            "fastcgi_pass", upstream_name(web), why="the servers, by FastCGI", cause=decisions.LINK
+        )
     return directive(
-        "uwsgi_pass", UPSTREAM,
+        "uwsgi_pass", upstream_name(web),
         why="the app, by the uwsgi protocol: nginx builds the WSGI environ itself and there is no HTTP to "
         "parse a second time",
         cause=decisions.LINK,
@@ -120,20 +123,20 @@ def _route(web: Web) -> list[Directive]:
         made.append(
             (
                 "PORTICO_DEADLINE",
-                "$portico_deadline",
+                variable(web, "deadline"),
                 "the route's own time, for the worker's watch",
                 decisions.TIMES,
             )
         )
     if has_streams(web):
         why = "a request that lasts gets a thread of its own, beside those of the worker"
-        made.append(("PORTICO_STREAM", "$portico_stream", why, decisions.ROUTES))
+        made.append(("PORTICO_STREAM", variable(web, "stream"), why, decisions.ROUTES))
     if has_uploads(web):
         why = "the file with the body of this request, on routes that asked for it"
-        made.append(("PORTICO_UPLOAD", "$portico_upload_file", why, decisions.ROUTES))
+        made.append(("PORTICO_UPLOAD", variable(web, "upload_file"), why, decisions.ROUTES))
     if has_private(web):
         why = "a file that nginx sends for the worker leaves this location, and what it says of caches"
-        made.append(("PORTICO_PRIVATE", "$portico_private_route", why, decisions.ROUTES))
+        made.append(("PORTICO_PRIVATE", variable(web, "private_route"), why, decisions.ROUTES))
     return [
         directive("uwsgi_param", name, value, "if_not_empty", why=why, cause=cause)
         for name, value, why, cause in made
