@@ -12,8 +12,8 @@ from portico.plan import bindings, tracing
 from portico.plan.appserver.build import server_process
 from portico.plan.appserver.kind import Feature, app_server
 from portico.plan.appserver.workers import capacity
-from portico.plan.bodies import body_directories
 from portico.plan.decide import decided
+from portico.plan.directories import directories
 from portico.plan.gateway.nginx.cache import caches
 from portico.plan.gateway.nginx.cache import notes as cache_notes
 from portico.plan.gateway.nginx.downloads import impossible as no_downloads
@@ -27,15 +27,14 @@ from portico.plan.gateway.nginx.tls import impossible as no_tls
 from portico.plan.gateway.nginx.tls import notes as tls_notes
 from portico.plan.gateway.nginx.upstream import beyond, planned
 from portico.plan.gateway.nginx.upstream import notes as names_notes
-from portico.plan.gateway.nginx.uwsgi_link import has_uploads
-from portico.plan.model import CONF, Directory, File, Health, Ladder, Logs, Plan, Process, Upstream
+from portico.plan.model import CONF, File, Health, Ladder, Logs, Plan, Process, Upstream
 from portico.plan.notes import app_risks, reachable, unreached
 from portico.plan.notes.guarded import guarded_notes
 from portico.plan.notes.linked import linked_notes
 from portico.plan.notes.uploads import upload_notes
-from portico.plan.paths import SOCKET_PATH_LIMIT, Paths, slow, workers
+from portico.plan.paths import SOCKET_PATH_LIMIT, Paths
 from portico.plan.security import exposure
-from portico.plan.tls import tls, tls_directories
+from portico.plan.tls import tls
 from portico.plan.web.ability import Ability
 from portico.plan.web.literal import is_literal
 from portico.plan.web.model import Web
@@ -67,7 +66,7 @@ def plan(site: Site, place: Place) -> Plan:
         server=server,
         gateway=_nginx(place),
         files=(*_nginx_files(web), *_servers(shared), *server_files, *error_page_files(web)),
-        directories=(*_directories(web), *tls_directories(web)),
+        directories=directories(web),
         runtime=place.runtime,
         state=place.state,
         socket=paths.socket,
@@ -163,46 +162,6 @@ def _nginx(place: Place) -> Process:
         cwd=place.runtime,
         why="the gateway: talks to clients, so that the app never meets a slow one",
     )
-
-
-def _directories(web: Web) -> tuple[Directory, ...]:
-    site, place = web.site, web.place
-    paths = Paths.of(place)
-    private = 0o750 if place.nginx_group else 0o700
-    # The app's own user passes through to its socket's configuration, and can list nothing.
-    entered = private | 0o001 if place.app_user else private
-    return (
-        Directory(place.runtime, entered, group=place.nginx_group),
-        Directory(place.state, private, group=place.nginx_group),
-        # Made by nginx's own user: what that one may not read must not come out compressed.
-        Directory(paths.precompressed, private, owner=place.nginx_user, group=place.nginx_group),
-        *body_directories(place),
-        *_cache(web),
-        *_uploads(web),
-        *_of_workers(site, place),
-    )
-
-
-def _cache(web: Web) -> list[Directory]:
-    if not caches(web):
-        return []
-    place = web.place
-    return [Directory(Paths.of(place).cache, 0o700, owner=place.nginx_user, group=place.nginx_group)]
-
-
-def _of_workers(site: Site, place: Place) -> list[Directory]:
-    """Where the workers write of themselves; the app's own user can do it nowhere else."""
-    if Feature.REPORT not in app_server(site).features:
-        return []
-    wanted = (slow(place.runtime), workers(place.runtime), *([Paths.of(place).app] if place.app_user else []))
-    return [Directory(path, 0o700, owner=place.app_user, is_secret=True) for path in wanted]
-
-
-def _uploads(web: Web) -> list[Directory]:
-    place = web.place
-    if not (place.hides_bodies and has_uploads(web)):
-        return []
-    return [Directory(Paths.of(place).uploads, 0o700, owner=place.app_user, is_secret=True)]
 
 
 def _health(web: Web) -> Health:

@@ -10,7 +10,7 @@ from portico.errors import Problem
 from portico.place.model import Place
 from portico.plan.bindings import FILE as BINDINGS
 from portico.plan.bindings import Bindings, BindingTable, parse
-from portico.plan.bodies import body_directories
+from portico.plan.directories import body_directories
 from portico.plan.gateway.nginx.fragment import FILE, directory
 from portico.plan.gateway.nginx.host import addresses, host_conf
 from portico.plan.gateway.nginx.locations import HEALTH
