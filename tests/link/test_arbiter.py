@@ -14,7 +14,7 @@ def test_a_configuration_of_the_same_second_and_length_is_read_anew(tmp_path: Pa
     """A server that is started ahead has a draft's number of workers; its successor took that, too."""
     config = tmp_path / "gunicorn.conf.py"
     (tmp_path / "app.py").write_text("def app(environ, start_response): ...\n")
-    words = ["-m", "portico.link.arbiter", "--print-config", "--config", str(config), "app:app"]
+    words = ["-m", "portico.link.gunicorn.arbiter", "--print-config", "--config", str(config), "app:app"]
     for count in (2, 1):
         config.write_text(f"workers = {count}\n")
         os.utime(config, (1_000_000, 1_000_000))

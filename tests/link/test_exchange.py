@@ -19,11 +19,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from portico.link.exchange import Exchange
-from portico.link.request import Connection
-from portico.link.response import FileWrapper
-from portico.link.thread_pool import Slot
 from portico.link.uwsgi import encode
+from portico.link.wsgi.exchange import Exchange
+from portico.link.wsgi.request import Connection
+from portico.link.wsgi.response import FileWrapper
+from portico.link.wsgi.thread_pool import Slot
 
 Start = Callable[..., Callable[[bytes], None]]
 App = Callable[[dict[str, Any], Start], Iterable[bytes]]

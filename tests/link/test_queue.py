@@ -13,8 +13,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from portico.link.peer import VARIABLE, Peers
-from portico.link.queue import Queue, has_waited, limit_seconds
+from portico.link.wsgi.peer import VARIABLE, Peers
+from portico.link.wsgi.queue import Queue, has_waited, limit_seconds
 from portico.plan.model import Health, Ladder
 from portico.run.upstream import health
 from tests.link.stage import Stage, stage, start_gunicorn, until

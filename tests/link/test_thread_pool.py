@@ -8,8 +8,8 @@ import threading
 import time
 from pathlib import Path
 
-from portico.link.request import Connection
-from portico.link.thread_pool import Slot, ThreadPool
+from portico.link.wsgi.request import Connection
+from portico.link.wsgi.thread_pool import Slot, ThreadPool
 
 
 def test_a_connection_that_somebody_else_was_woken_for_is_heard_after_a_nudge(tmp_path: Path) -> None:

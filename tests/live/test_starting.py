@@ -262,9 +262,23 @@ def _first_answer(path: str, seconds: float = 60) -> bytes:
 def test_a_worker_may_import_for_longer_than_the_heartbeat_allows() -> None:
     with private_directory() as home, (home / "log").open("w") as log:
         (home / "shop.py").write_text(SLOW)
-        words = ("--worker-class", "portico.link.worker.Worker", "--timeout", "2", "--bind", f"unix:{home}/s")
+        words = (
+            "--worker-class",
+            "portico.link.gunicorn.worker.Worker",
+            "--timeout",
+            "2",
+            "--bind",
+            f"unix:{home}/s",
+        )
         gunicorn = subprocess.Popen(
-            [sys.executable, "-m", "portico.link.arbiter", *words, "--no-control-socket", "shop:app"],
+            [
+                sys.executable,
+                "-m",
+                "portico.link.gunicorn.arbiter",
+                *words,
+                "--no-control-socket",
+                "shop:app",
+            ],
             cwd=home,
             env={**os.environ, "PORTICO_BOOT": "120"},
             stderr=log,

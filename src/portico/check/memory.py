@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from portico.check.model import Finding, warning
-from portico.link.watch import allowed_memory
+from portico.link.gunicorn.watch import allowed_memory
 from portico.place.model import Place
 from portico.plan.appserver.kind import Feature
 from portico.plan.appserver.workers import capacity

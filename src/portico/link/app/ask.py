@@ -19,7 +19,7 @@ from portico.link.app.error import AppError
 from portico.link.app.facts import facts
 from portico.link.app.load import load
 from portico.link.app.stranger import Reached
-from portico.link.report import resident
+from portico.link.gunicorn.report import resident
 
 CLOSED = 97
 """The exit code when the app has closed the way to answer; as in site.discover, which this process does not import."""

@@ -32,7 +32,7 @@ def gunicorn_process(site: Site, place: Place, capacity: Capacity) -> Process:
         argv=(
             place.python,
             "-m",
-            "portico.link.arbiter",
+            "portico.link.gunicorn.arbiter",
             "--config",
             f"{CONF}/gunicorn.conf.py",
             site.facts.app,

@@ -63,11 +63,15 @@ GUNICORN = AppServer(
         Feature.WSGI, Feature.DOWNLOADS, Feature.UPLOADS, Feature.LEFT, Feature.TRACE_VIEW, Feature.TRACEPARENT,
         Feature.SLOW, Feature.PAUSE,
     },
-    worker="portico.link.worker.Worker",
+    worker="portico.link.gunicorn.worker.Worker",
 )  # fmt: skip
 """With Portico's own worker."""
 GUNICORN_ASGI = AppServer(
-    "gunicorn", "Gunicorn", "http", _EVERY_GUNICORN | {Feature.ASGI}, worker="portico.link.asgi.Worker"
+    "gunicorn",
+    "Gunicorn",
+    "http",
+    _EVERY_GUNICORN | {Feature.ASGI},
+    worker="portico.link.gunicorn.asgi.Worker",
 )
 """With its own asgi worker, as Portico extends it."""
 UWSGI = AppServer("uwsgi", "uWSGI", "uwsgi", frozenset({Feature.WSGI, Feature.AHEAD}), banner=_UWSGI_BANNER)

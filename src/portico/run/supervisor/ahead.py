@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from portico.link.ahead import VARIABLE
+from portico.link.gunicorn.ahead import VARIABLE
 from portico.plan.appserver.kind import Feature
 from portico.plan.model import CONF, Plan
 from portico.plan.paths import workers

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from portico.link.head import endpoint
-from portico.link.thread_pool import Slot
+from portico.link.wsgi.thread_pool import Slot
 
 VARIABLE: Final = "PORTICO_SLOW"
 """Names the directory of the files."""

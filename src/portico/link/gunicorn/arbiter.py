@@ -1,4 +1,4 @@
-"""Gunicorn with workers that are replaced in turn: `python -m portico.link.arbiter ...`.
+"""Gunicorn with workers that are replaced in turn: `python -m portico.link.gunicorn.arbiter ...`.
 
 A worker that is to be replaced (max_requests, max_memory) asks for a successor and serves on until one has loaded the
 app. So code on the disk that cannot be loaded costs no worker that serves. There is one successor at a time: one worker
@@ -22,7 +22,7 @@ from gunicorn import arbiter
 from gunicorn.app import base, wsgiapp
 from gunicorn.errors import HaltServer
 
-from portico.link.handover import BOOTING, FAILED, Handover
+from portico.link.gunicorn.handover import BOOTING, FAILED, Handover
 
 PAUSE_SECONDS: Final = 5.0
 """After a worker that could not load the app, before the next one tries: each try is a traceback in the log."""

@@ -15,9 +15,10 @@ from typing import Any
 
 from gunicorn.workers.gasgi import ASGIWorker
 
-from portico.link import app_output, boot_guard, report
+from portico.link import app_output
 from portico.link.fence import SENDER_HEADER, Fence
-from portico.link.handover import DUE, Handover
+from portico.link.gunicorn import boot_guard, report
+from portico.link.gunicorn.handover import DUE, Handover
 from portico.link.head import JOINED, LARGEST, STREAMED, BrokenAppError, too_large
 from portico.link.receive import Message, Receive, Receiver
 from portico.link.trace import Record, Tracer
@@ -40,7 +41,7 @@ _SECURE = {"http": "https", "ws": "wss"}
 
 
 class Worker(ASGIWorker):  # type: ignore[misc]  # Gunicorn publishes no types
-    """Runs an ASGI app behind nginx: `gunicorn -k portico.link.asgi.Worker`.
+    """Runs an ASGI app behind nginx: `gunicorn -k portico.link.gunicorn.asgi.Worker`.
 
     Is replaced as the other worker is: by max_requests and PORTICO_MAX_MEMORY, when its successor has started.
     """

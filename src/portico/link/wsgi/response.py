@@ -14,10 +14,10 @@ from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Any, Final, Protocol
 
-from portico.link.download import WORTH_BYTES, Downloads, FileRange, agrees, kept
 from portico.link.head import STREAMED, BrokenAppError, check_status, endpoint, field, numbers, render, split
-from portico.link.request import Body, ClientGoneError, Connection, Environ, take
-from portico.link.stream import Stream
+from portico.link.wsgi.download import WORTH_BYTES, Downloads, FileRange, agrees, kept
+from portico.link.wsgi.request import Body, ClientGoneError, Connection, Environ, take
+from portico.link.wsgi.stream import Stream
 
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
 StartResponse = Callable[..., Callable[[bytes], None]]

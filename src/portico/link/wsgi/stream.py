@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from portico.link.request import Connection
+from portico.link.wsgi.request import Connection
 
 COMMENT: Final = b":\n"
 LONGEST_SILENCE_SECONDS: Final = 15.0

@@ -21,8 +21,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from portico.link.request import Connection
-from portico.link.stream import Stream
+from portico.link.wsgi.request import Connection
+from portico.link.wsgi.stream import Stream
 
 # The figures were chosen with bench/threads.py, quiet and with one core busy elsewhere.
 POLL_SECONDS: Final = 0.001

@@ -12,7 +12,7 @@ import struct
 import threading
 from typing import Final
 
-from portico.link.request import Environ
+from portico.link.wsgi.request import Environ
 
 VARIABLE: Final = "PORTICO_PEER"
 """`ADDRESS PORT SERVER_ADDRESS SERVER_PORT`, as nginx's variables say them."""

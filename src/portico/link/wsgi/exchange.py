@@ -9,13 +9,16 @@ import socket
 import time
 from typing import Any, Final, Protocol
 
-from portico.link import upload
 from portico.link.context import Contexts
-from portico.link.download import Downloads
 from portico.link.fence import Fence
 from portico.link.head import endpoint
-from portico.link.queue import Queue, Skip, has_waited
-from portico.link.request import (
+from portico.link.trace import HEADER, Tracer
+from portico.link.uwsgi import BadPacketError
+from portico.link.websocket.frames import WebSocketConnection
+from portico.link.wsgi import upload
+from portico.link.wsgi.download import Downloads
+from portico.link.wsgi.queue import Queue, Skip, has_waited
+from portico.link.wsgi.request import (
     Body,
     ClientGoneError,
     Connection,
@@ -26,11 +29,9 @@ from portico.link.request import (
     read_packet,
     take,
 )
-from portico.link.response import App, FileWrapper, Response
-from portico.link.thread_pool import Slot
-from portico.link.trace import HEADER, Tracer
-from portico.link.uwsgi import BadPacketError
-from portico.link.websocket.frames import WebSocketConnection
+from portico.link.wsgi.response import App, FileWrapper, Response
+from portico.link.wsgi.thread_pool import Slot
+from portico.link.wsgi.trace import begin_trace
 
 _BODY_BUFFER: Final = 1 << 18
 """As much as a unix socket holds by default: a large upload costs few system calls, and 256 KiB of memory."""
@@ -115,7 +116,7 @@ class Exchange:
     ) -> None:
         """Somebody asks for a trace; whoever may not is answered as if he had not asked."""
         packet = size - (content_length(environ) or 0)
-        trace = self._tracer.begin(environ, connection, packet, slot.label, self._app)
+        trace = begin_trace(self._tracer, environ, connection, packet, slot.label, self._app)
         if trace is None:
             self._answer(environ, Response(connection, environ, slot, size, body, self._downloads), slot)
             return

@@ -12,14 +12,14 @@ import traceback
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from portico.link.exchange import Log, describe
-from portico.link.queue import Queue
-from portico.link.request import Connection
-from portico.link.slow import SlowRequests
-from portico.link.stream import LONGEST_SILENCE_SECONDS, Stream, StreamCanceller
-from portico.link.thread_pool import Slot
+from portico.link.gunicorn.slow import SlowRequests
 from portico.link.websocket.frames import WebSocketConnection
 from portico.link.websocket.leaving import Leaving
+from portico.link.wsgi.exchange import Log, describe
+from portico.link.wsgi.queue import Queue
+from portico.link.wsgi.request import Connection
+from portico.link.wsgi.stream import LONGEST_SILENCE_SECONDS, Stream, StreamCanceller
+from portico.link.wsgi.thread_pool import Slot
 
 _READ_SECONDS: Final = 10.0
 """nginx sends a packet in one piece; a peer that has not finished one by now is not nginx."""

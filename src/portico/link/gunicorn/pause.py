@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from portico.link.thread_pool import ThreadPool
+from portico.link.wsgi.thread_pool import ThreadPool
 
 VARIABLE = "PORTICO_PAUSE"
 """Names the directory in which the flag appears."""

@@ -1,4 +1,4 @@
-"""`gunicorn -k portico.link.worker.Worker`: Gunicorn's arbiter, and a worker that understands what nginx sends.
+"""`gunicorn -k portico.link.gunicorn.worker.Worker`: a worker that understands what nginx sends.
 
 The main thread watches: it beats Gunicorn's heart, calls threads when those on duty are held up, looks for requests
 past their deadline, for the size of the process and for the arbiter, and ends the worker in good order.
@@ -20,20 +20,21 @@ from typing import Any, Final
 from gunicorn.http.wsgi import base_environ
 from gunicorn.workers.base import Worker as GunicornWorker
 
-from portico.link import app_output, boot_guard, report
+from portico.link import app_output
 from portico.link.context import Contexts
-from portico.link.download import Downloads
-from portico.link.exchange import Exchange
 from portico.link.fence import Fence
-from portico.link.handover import DUE, Handover
-from portico.link.pause import VARIABLE, PauseFlag
-from portico.link.queue import Queue
-from portico.link.slow import VARIABLE as VARIABLE_OF_SLOW
-from portico.link.slow import SlowRequests
-from portico.link.thread_pool import LONGEST_POLL_SECONDS, POLL_SECONDS, ThreadPool
+from portico.link.gunicorn import boot_guard, report
+from portico.link.gunicorn.handover import DUE, Handover
+from portico.link.gunicorn.pause import VARIABLE, PauseFlag
+from portico.link.gunicorn.slow import VARIABLE as VARIABLE_OF_SLOW
+from portico.link.gunicorn.slow import SlowRequests
+from portico.link.gunicorn.watch import Watch, limits_from
 from portico.link.trace import Tracer
-from portico.link.watch import Watch, limits_from
 from portico.link.websocket.leaving import Leaving
+from portico.link.wsgi.download import Downloads
+from portico.link.wsgi.exchange import Exchange
+from portico.link.wsgi.queue import Queue
+from portico.link.wsgi.thread_pool import LONGEST_POLL_SECONDS, POLL_SECONDS, ThreadPool
 
 _BEAT_SECONDS: Final = 1.0
 _FAREWELL_SECONDS: Final = 1.0
@@ -73,7 +74,7 @@ class Worker(GunicornWorker):  # type: ignore[misc]  # Gunicorn publishes no typ
         Downloads.of(os.environ)
         if len(cfg.address) != 1 or isinstance(cfg.address[0], tuple):
             raise RuntimeError(
-                "portico.link.worker serves exactly one unix socket: bind = unix:PATH or fd://N"
+                "portico.link.gunicorn.worker serves exactly one unix socket: bind = unix:PATH or fd://N"
             )
 
     def load_wsgi(self) -> None:

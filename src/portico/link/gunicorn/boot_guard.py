@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
-from portico.link import ahead, report
-from portico.link.handover import FAILED, SERVING
-from portico.link.watch import allowed_memory, limits_from
+from portico.link.gunicorn import ahead, report
+from portico.link.gunicorn.handover import FAILED, SERVING
+from portico.link.gunicorn.watch import allowed_memory, limits_from
 
 _serving: Final = mmap.mmap(-1, 1)
 """Made in the arbiter, which imports this module, and shared with every worker it forks: 1 once one has the app."""

@@ -14,8 +14,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from portico.link.request import Environ
 from portico.link.uwsgi import BadPacketError
+from portico.link.wsgi.request import Environ
 
 _WHERE: Final = "PORTICO_UPLOAD"
 """A file, or with a slash at its end the directory where we write one."""

@@ -13,8 +13,8 @@ from collections.abc import Callable
 from enum import Enum
 from typing import Final
 
-from portico.link.peer import Peers
-from portico.link.request import Connection, Environ
+from portico.link.wsgi.peer import Peers
+from portico.link.wsgi.request import Connection, Environ
 
 LOOK_SECONDS: Final = 0.05
 """A shorter wait is not worth a system call; $msec is exact to a millisecond."""
