@@ -199,7 +199,6 @@ STILL_DECIDES = {
     "http_link": 7,
     "limits": 1,
     "link": 10,
-    "locations": 6,
     "log": 7,
     "observer_endpoints": 13,
     "open_files": 4,

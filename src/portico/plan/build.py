@@ -14,14 +14,14 @@ from portico.plan.appserver.kind import Feature, app_server
 from portico.plan.appserver.workers import capacity
 from portico.plan.decide import decided
 from portico.plan.directories import directories
+from portico.plan.gateway.nginx.abilities import impossible_version
 from portico.plan.gateway.nginx.cache import caches
 from portico.plan.gateway.nginx.cache import notes as cache_notes
 from portico.plan.gateway.nginx.downloads import impossible as no_downloads
 from portico.plan.gateway.nginx.fragment import USERS_HTTP, fragment, fragment_file, is_shared
-from portico.plan.gateway.nginx.locations import HEALTH
+from portico.plan.gateway.nginx.health import notes as health_notes
 from portico.plan.gateway.nginx.main import nginx_conf
 from portico.plan.gateway.nginx.observer_endpoints import observer_endpoints, refused
-from portico.plan.gateway.nginx.oldest import impossible_version
 from portico.plan.gateway.nginx.pages import error_page_files, unused_pages
 from portico.plan.gateway.nginx.tls import impossible as no_tls
 from portico.plan.gateway.nginx.tls import notes as tls_notes
@@ -35,7 +35,7 @@ from portico.plan.notes.uploads import upload_notes
 from portico.plan.paths import SOCKET_PATH_LIMIT, Paths
 from portico.plan.security import exposure
 from portico.plan.tls import tls
-from portico.plan.web.ability import Ability
+from portico.plan.web.health import HEALTH
 from portico.plan.web.literal import is_literal
 from portico.plan.web.model import Web
 from portico.plan.web.routes import impossible as no_routes
@@ -130,7 +130,7 @@ def _refuse_impossible(web: Web) -> None:
     problems = [
         *no_upstream(site, web.upstream), *beyond(web), *no_tls(web), *no_downloads(web), *no_routes(site),
         *refused(web), *app_risks.impossible(site), *tracing.impossible(site, place),
-        *impossible_version(place),
+        *impossible_version(place.nginx),
     ]  # fmt: skip
     length = len(paths.longest_socket.encode())
     if length > SOCKET_PATH_LIMIT:
@@ -174,7 +174,7 @@ def _health(web: Web) -> Health:
         scheme="https" if site.has_https else "http",
         script_name=site.prefix,
         start_seconds=site.options.start_timeout,
-        gateway_path=HEALTH if Ability.HEALTH in web.abilities else site.prefix + site.options.health,
+        gateway_path=HEALTH if web.health.is_answered else site.prefix + site.options.health,
         is_http=app_server(site).protocol == "http",
     )
 
@@ -250,8 +250,7 @@ def _notes(web: Web) -> tuple[str, ...]:
     ]
     if place.gateway and is_shared(web):
         notes.append(USERS_HTTP)
-    if Ability.HEALTH not in web.abilities:
-        notes.append(f"this nginx was built without auth_request: {HEALTH} is not answered")
+    notes += health_notes(web)
     notes += tls_notes(web)
     if place.nginx_note:
         notes.append(place.nginx_note)

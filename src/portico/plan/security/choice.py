@@ -10,11 +10,11 @@ import msgspec
 
 from portico.place.model import NginxBuild, Place
 from portico.plan.decide import decided
+from portico.plan.gateway.nginx.abilities import impossible_version
 from portico.plan.gateway.nginx.abilities import lacking as lacking_abilities
 from portico.plan.gateway.nginx.conf import Directive
 from portico.plan.gateway.nginx.fragment import fragment
 from portico.plan.gateway.nginx.main import tree
-from portico.plan.gateway.nginx.oldest import impossible_version
 from portico.plan.gateway.nginx.upstream import beyond
 from portico.plan.security.advisories import AS_OF
 from portico.plan.security.holes import Hole, holes
@@ -72,7 +72,7 @@ def _judge(build: NginxBuild, place: Place, sites: Sequence[Site]) -> Judged:
     here = replace(place, nginx=build)
     unfit, found = "", dict[str, Hole]()
     for site in map(_with_http2, sites):
-        problems = [*impossible_version(here), *lacking_abilities(needed(site), here.nginx)]
+        problems = [*impossible_version(build), *lacking_abilities(needed(site), here.nginx)]
         unfit = unfit or next((one.what for one in problems), "")
         unfit = unfit or ("cannot do what [upstream] asks for" if beyond(decided(site, here)) else "")
         if unfit:

@@ -6,6 +6,7 @@ from portico.place.model import Place
 from portico.plan.appserver.kind import app_server, common_features
 from portico.plan.web.ability import Ability
 from portico.plan.web.guards import of_app
+from portico.plan.web.health import health
 from portico.plan.web.host import host
 from portico.plan.web.hosts import hosts
 from portico.plan.web.limits import limits
@@ -35,6 +36,7 @@ def web(site: Site, place: Place, abilities: frozenset[Ability]) -> Web:
         prefix=site.prefix,
         listeners=listeners(site, place, abilities),
         hosts=hosts(site, place),
+        health=health(site, abilities),
         tls=tls(site, abilities),
         trust=trust(site),
         host=host(site),

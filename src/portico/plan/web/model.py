@@ -11,6 +11,7 @@ from portico.place.model import Place
 from portico.plan.appserver.kind import AppServer, Feature
 from portico.plan.web.ability import Ability
 from portico.plan.web.guards import Guard
+from portico.plan.web.health import Health
 from portico.plan.web.host import Host
 from portico.plan.web.hosts import Hosts
 from portico.plan.web.limits import Limits
@@ -45,6 +46,7 @@ class Web:
     hosts: Hosts
     tls: Tls | None
     """None for plain HTTP alone."""
+    health: Health
     limits: Limits
     statics: Statics
     trust: Trust

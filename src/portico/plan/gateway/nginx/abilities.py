@@ -9,6 +9,9 @@ from portico.place.model import NginxBuild
 from portico.plan.security.holes import http2_hole
 from portico.plan.web.ability import Ability
 
+OLDEST_NGINX = (1, 22, 0)
+"""Debian 12's; what is written here was tried on nothing older."""
+_HINT = "leave --nginx out: Portico then takes one that can, at least its own (embedded)"
 _MODULES = {
     Ability.TLS: ("TLS", "http_ssl_module"),
     Ability.HTTP2: ("HTTP/2", "http_v2_module"),
@@ -30,9 +33,17 @@ def abilities(build: NginxBuild) -> frozenset[Ability]:
 
 def lacking(needed: Iterable[Ability], build: NginxBuild) -> list[Problem]:
     """The first of these that the build was made without."""
-    hint = "leave --nginx out: Portico then takes one that can, at least its own (embedded)"
     return [
-        Problem(build.path, f"was built without {name} ({module})", hint)
+        Problem(build.path, f"was built without {name} ({module})", _HINT)
         for name, module in map(_MODULES.__getitem__, needed)
         if module not in build.modules
     ][:1]
+
+
+def impossible_version(build: NginxBuild) -> list[Problem]:
+    """Why this nginx is too old; nothing for a newer one."""
+    if build.since(*OLDEST_NGINX):
+        return []
+    oldest = ".".join(map(str, OLDEST_NGINX))
+    what = f"nginx {build.number} is too old, Portico writes for {oldest} and newer"
+    return [Problem(build.path, what, _HINT)]

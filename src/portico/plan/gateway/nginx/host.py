@@ -11,10 +11,10 @@ from portico.plan.gateway.nginx.conf import Directive, block, directive, render
 from portico.plan.gateway.nginx.fragment import FILE, STRANGERS
 from portico.plan.gateway.nginx.fragment import directory as directory_of
 from portico.plan.gateway.nginx.http import maps, room, shared
-from portico.plan.gateway.nginx.locations import HEALTH
 from portico.plan.gateway.nginx.log import log
 from portico.plan.gateway.nginx.main import events, process
 from portico.plan.model import File, Tls
+from portico.plan.web.health import HEALTH
 from portico.plan.web.listeners import backlog
 from portico.values import Address
 

@@ -6,6 +6,7 @@ import re
 
 from portico.place.model import Place
 from portico.plan.gateway.nginx.conf import Directive, directive, entries
+from portico.plan.gateway.nginx.health import health_zone
 from portico.plan.gateway.nginx.names import name_of, variable
 from portico.plan.web.guards import InProgress, RequestRate
 from portico.plan.web.limits import Share
@@ -28,7 +29,7 @@ _UNCOUNTED, _BY_ADDRESS, _BY_NETWORK = "0", "4", "6"
 
 def limit_zones(web: Web) -> list[Directive]:
     """The shared memory that counts, and by what, at `http` level."""
-    rate, in_progress, made = web.limits.rate, web.limits.in_progress, [_health_zone(web), *_proxies(web)]
+    rate, in_progress, made = web.limits.rate, web.limits.in_progress, [health_zone(web), *_proxies(web)]
     if rate:
         made.append(
             directive(
@@ -132,13 +133,6 @@ def _zone(place: Place, key: str, zone: str) -> Directive:
     return directive(
         "limit_conn_zone", key, f"zone={zone}:{size}m",
         why="counts the requests in progress by client; room for as many clients as there are connections",
-    )  # fmt: skip
-
-
-def _health_zone(web: Web) -> Directive:
-    return directive(
-        "limit_req_zone", "$binary_remote_addr", f"zone={name_of(web, 'health')}:1m", "rate=10r/s",
-        why="counts the health questions of each address: ten a second are more than any load balancer asks",
     )  # fmt: skip
 
 

@@ -8,24 +8,18 @@ from portico.plan.gateway.nginx.conf import Directive, block, directive
 from portico.plan.gateway.nginx.detours import detours, to_tunnel
 from portico.plan.gateway.nginx.downloads import downloads
 from portico.plan.gateway.nginx.guards import guarded
-from portico.plan.gateway.nginx.link import dialect, pass_to_app, told_to_app
-from portico.plan.gateway.nginx.names import location, name_of
+from portico.plan.gateway.nginx.health import health_locations
+from portico.plan.gateway.nginx.link import pass_to_app
 from portico.plan.gateway.nginx.open_files import open_files
-from portico.plan.gateway.nginx.own import let_in, own_headers
+from portico.plan.gateway.nginx.own import own_headers
 from portico.plan.gateway.nginx.pages import down_location, failed_location, message_location, pages_location
 from portico.plan.gateway.nginx.routes import chosen_way, kept, settings
 from portico.plan.gateway.nginx.spa import spa_locations, to_spa
 from portico.plan.gateway.nginx.statics import asked_method, statics
 from portico.plan.gateway.nginx.tls import secured_headers
 from portico.plan.paths import Paths
-from portico.plan.web.ability import Ability
 from portico.plan.web.model import Web
 from portico.plan.web.mount import App, Below, Exact, Files, Match, Matching, Mount, OneFile, Redirect
-from portico.site.rules_https import host_of
-
-HEALTH = "/-/health"
-_ASK = "/-/health/app"
-_WELL = (301, 302, 303, 307, 308, 400, 401, 403, 404, 405, 429)
 
 
 def locations(web: Web) -> list[Directive]:
@@ -68,72 +62,6 @@ def _asked(web: Web) -> list[Directive]:
 def own_and_common(web: Web) -> list[Directive]:
     """The same for the site itself, where the user's own headers are of every answer, too."""
     return [*common_headers(web), *own_headers(web)]
-
-
-def health_locations(web: Web) -> list[Directive]:
-    """Says whether the app is well, on any Host: for load balancers, which ask by address.
-
-    The app is asked in a subrequest, whose answer only counts: neither its page nor anything a client sent
-    gets through, and `auth_request` throws the body away.
-    """
-    if Ability.HEALTH not in web.abilities:
-        return []
-    cause = web.site.cause("health")
-    return [
-        block(
-            "location", "=", HEALTH,
-            why="health for load balancers, which ask by address: on any Host, one word",
-            cause=cause,
-            of=[
-                directive("access_log", "off", why="a check every second would drown the log"),
-                directive(
-                    "limit_req", f"zone={name_of(web, 'health')}", "burst=20", "nodelay",
-                    why="nobody wears the app out",
-                ),
-                directive("limit_req_status", 429, why="429 Too Many Requests; nginx's own default is 503"),
-                *let_in(web),
-                directive("auth_request", _ASK, why="asks the app; its answer only counts", cause=cause),
-                directive("error_page", 500, "=503", location(web, "unwell"), why="an app that fails is not well"),
-                directive("try_files", "/-/", location(web, "well"), why="reached when the app answered"),
-            ],
-        ),
-        _question(web),
-        _word(location(web, "well"), 200, "ok", why="the app answered"),
-        _word(location(web, "unwell"), 503, "unwell", why="the app failed or is not there: send the traffic elsewhere"),
-        block(
-            "location", location(web, "answered"), why="any answer below 500 is one of an app that is well",
-            of=[directive("return", 204, why="what auth_request takes for a yes")],
-        ),
-    ]  # fmt: skip
-
-
-def _question(web: Web) -> Directive:
-    link = dialect(web)
-    domains = web.site.options.domains
-    host = host_of(domains[0].removeprefix("*.")) if domains else str(web.site.public.near)
-    return block(
-        "location", "=", _ASK, why="Portico's own question to the app", cause=web.site.cause("health"),
-        of=[
-            directive("internal", why="only the health location leads here"),
-            directive(f"{link}_intercept_errors", "on", why="the status counts, not the page"),
-            directive(
-                "error_page", *_WELL, "=204", location(web, "answered"), why="an app that asks for a login is well",
-            ),
-            *told_to_app(web, path=web.site.options.health, host=host),
-            pass_to_app(web, path=web.site.options.health),
-        ],
-    )  # fmt: skip
-
-
-def _word(name: str, status: int, text: str, *, why: str) -> Directive:
-    return block(
-        "location", name, why=why,
-        of=[
-            directive("access_log", "off", why="a check every second would drown the log"),
-            directive("default_type", "text/plain", why="one word, not a page"),
-            directive("return", status, text, why=why),
-        ],
-    )  # fmt: skip
 
 
 def _files(web: Web, headers: list[Directive]) -> list[Directive]:

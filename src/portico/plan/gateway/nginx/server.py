@@ -6,12 +6,12 @@ from portico.plan.gateway.nginx import tls
 from portico.plan.gateway.nginx.cache import cache_rules, status_headers
 from portico.plan.gateway.nginx.conf import Directive, block, directive
 from portico.plan.gateway.nginx.detours import tunnel
+from portico.plan.gateway.nginx.health import health_locations
 from portico.plan.gateway.nginx.host_header import refuse_odd_hosts, same_port
 from portico.plan.gateway.nginx.limits import capacity
 from portico.plan.gateway.nginx.link import told_last, told_to_app
 from portico.plan.gateway.nginx.locations import (
     common_headers,
-    health_locations,
     locations,
     own_and_common,
 )

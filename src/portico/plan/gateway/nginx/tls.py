@@ -15,6 +15,7 @@ from portico.plan.model import Tls as Files
 from portico.plan.paths import Paths
 from portico.plan.security.advisories import AS_OF
 from portico.plan.security.holes import http2_hole
+from portico.plan.web.health import HEALTH
 from portico.plan.web.model import Web
 from portico.plan.web.tls import CHALLENGE, DEFAULT_PROFILE, Challenge, Clients, Http2, Tls, http2
 
@@ -316,7 +317,7 @@ def variables(web: Web) -> list[Directive]:
     rows = [
         ("default", "0"),
         (f"~^http:{CHALLENGE.replace('.', chr(92) + '.')}", "0"),
-        (r"~^http:/-/health(\?|$)", "0"),
+        (rf"~^http:{HEALTH}(\?|$)", "0"),
         ("~^http:", "1"),
     ]
     return [
