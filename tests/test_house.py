@@ -196,18 +196,15 @@ STILL_DECIDES = {
     "downloads": 4,
     "fragment": 4,
     "http": 8,
-    "http_link": 7,
     "limits": 1,
-    "link": 10,
+    "link": 1,
     "log": 7,
     "observer_endpoints": 13,
     "open_files": 4,
     "own": 12,
     "pages": 10,
     "server": 1,
-    "tracing": 6,
     "trust": 1,
-    "uwsgi_link": 19,
 }
 """Lines of nginx's renderer that look at Site or Place, where Web does not say it yet: they may only become fewer."""
 

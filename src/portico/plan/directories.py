@@ -9,10 +9,10 @@ from __future__ import annotations
 from portico.place.model import Place
 from portico.plan.appserver.kind import Feature, app_server
 from portico.plan.gateway.nginx.cache import caches
-from portico.plan.gateway.nginx.uwsgi_link import has_uploads
 from portico.plan.model import Directory
 from portico.plan.paths import BODIES, Paths, slow, workers
 from portico.plan.tls import tls_directories
+from portico.plan.web.link import RouteFact
 from portico.plan.web.model import Web
 from portico.site.model import Site
 
@@ -63,6 +63,6 @@ def _of_workers(site: Site, place: Place) -> list[Directory]:
 
 def _uploads(web: Web) -> list[Directory]:
     place = web.place
-    if not (place.hides_bodies and has_uploads(web)):
+    if not (place.hides_bodies and RouteFact.UPLOAD in web.link.of_routes):
         return []
     return [Directory(Paths.of(place).uploads, 0o700, owner=place.app_user, is_secret=True)]

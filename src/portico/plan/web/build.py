@@ -10,6 +10,7 @@ from portico.plan.web.health import health
 from portico.plan.web.host import host
 from portico.plan.web.hosts import hosts
 from portico.plan.web.limits import limits
+from portico.plan.web.link import link
 from portico.plan.web.listeners import listeners
 from portico.plan.web.model import Web
 from portico.plan.web.mounts import mounts
@@ -17,6 +18,7 @@ from portico.plan.web.spa import spa
 from portico.plan.web.space import space
 from portico.plan.web.statics import statics
 from portico.plan.web.tls import tls
+from portico.plan.web.tracing import tracing
 from portico.plan.web.trust import trust
 from portico.plan.web.upstream import upstream
 from portico.site.model import Site
@@ -41,6 +43,8 @@ def web(site: Site, place: Place, abilities: frozenset[Ability]) -> Web:
         trust=trust(site),
         host=host(site),
         upstream=upstream(site, place, abilities),
+        link=link(site),
+        tracing=tracing(site),
         limits=limited,
         statics=files,
         spa=spa(site, place),

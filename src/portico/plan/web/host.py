@@ -37,6 +37,7 @@ class Host:
     unnamed: Unnamed
     """Which clients of plain HTTP are sent to 443 nevertheless."""
     cause: str
+    prefix_cause: str
 
 
 def host(site: Site) -> Host:
@@ -49,6 +50,7 @@ def host(site: Site) -> Host:
         https_port=_unusual(site.https_listen.port, 443),
         unnamed=_unnamed(site),
         cause=site.cause("behind_headers"),
+        prefix_cause=site.cause("mount"),
     )
 
 

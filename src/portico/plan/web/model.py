@@ -15,11 +15,13 @@ from portico.plan.web.health import Health
 from portico.plan.web.host import Host
 from portico.plan.web.hosts import Hosts
 from portico.plan.web.limits import Limits
+from portico.plan.web.link import Link
 from portico.plan.web.listeners import Listeners
 from portico.plan.web.mount import Mount
 from portico.plan.web.spa import Spa
 from portico.plan.web.statics import Statics
 from portico.plan.web.tls import Tls
+from portico.plan.web.tracing import Tracing
 from portico.plan.web.trust import Trust
 from portico.plan.web.upstream import Upstream
 from portico.site.model import Routed, Site
@@ -60,3 +62,5 @@ class Web:
     mounts: tuple[Mount, ...]
     host: Host
     upstream: Upstream
+    link: Link
+    tracing: Tracing | None

@@ -20,14 +20,14 @@ _WHY_REMOTE = "the servers, by HTTP; without a path the client's own reaches the
 def pass_to_app(web: Web, path: str) -> Directive:
     """Hands a location's requests to the app server, as they came or with another path."""
     return directive(
-        "proxy_pass", f"{web.site.protocol}://{upstream_name(web)}{web.site.prefix + path if path else ''}",
-        why=_WHY if web.site.has_app else _WHY_REMOTE, cause=decisions.LINK,
+        "proxy_pass", f"{web.upstream.protocol}://{upstream_name(web)}{web.prefix + path if path else ''}",
+        why=_WHY if web.upstream.has_app else _WHY_REMOTE, cause=decisions.LINK,
     )  # fmt: skip
 
 
 def secured(web: Web) -> list[Directive]:
     """What servers that speak https must prove."""
-    if web.site.protocol != "https":
+    if web.upstream.protocol != "https":
         return []
     cause = web.upstream.proof.ca_cause
     return [
@@ -51,11 +51,11 @@ def told(web: Web, host: str, path: str) -> list[Directive]:
     )
     return [
         directive("proxy_http_version", "1.1", why="WebSockets and streams need it"),
-        _header("Host", host, "the host of redirects and links", web.site.cause("domains")),
+        _header("Host", host, "the host of redirects and links", web.hosts.cause),
         _header(
             "X-Request-ID", "$request_id", "the id of the log line, so that the app can log it too", decisions.LOG_LINE,
         ),
-        *_forwarded(web, host, web.site.prefix if path else prefix_seen(web)),
+        *_forwarded(web, host, web.prefix if path else prefix_seen(web)),
         *of_request,
     ]  # fmt: skip
 
@@ -69,10 +69,8 @@ def _of_client(web: Web) -> list[Directive]:
             "one connection a request: nothing idle that a reload could close under a POST",
         ),
         *(
-            directive(
-                "proxy_set_header", name, value, why=why, cause=web.site.cause("tracing.endpoint"), source=SPEC,
-            )
-            for name, value, why in context(web)
+            directive("proxy_set_header", name, value, why=why, cause=cause, source=SPEC)
+            for name, value, why, cause in context(web)
         ),
         *(_header(name, "", f"a client's {name} header never reaches the app") for name in web.trust.removed),
         *_of_proxy(web),

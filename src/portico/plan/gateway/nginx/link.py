@@ -9,15 +9,7 @@ from portico.plan.appserver.kind import Feature
 from portico.plan.gateway.nginx import http_link, uwsgi_link
 from portico.plan.gateway.nginx.conf import Directive, directive, time
 from portico.plan.gateway.nginx.host_header import host_seen
-from portico.plan.model import Ladder
 from portico.plan.web.model import Web
-
-_KNOWN_OTHERWISE = re.compile(
-    "Content-.*|If-.*|Range|Connection|Keep-Alive|Upgrade|TE|Transfer-Encoding|Expect", re.IGNORECASE
-)
-"""Headers that the app is told of in a way of their own, or never."""
-REMOTE_CONNECT_SECONDS = 2.0
-"""Within a data centre a connect takes a millisecond; one lost packet adds a second."""
 
 
 def pass_to_app(web: Web, *, path: str = "") -> Directive:
@@ -38,10 +30,9 @@ def told_to_app(web: Web, *, path: str = "", host: str = "") -> list[Directive]:
     told += _alone(dialect(web)) if path else []
     told += [] if path else _varied(web, {item.args[0].lower() for item in told if len(item.args) > 1})
     secured = http_link.secured(web)
-    seconds = Ladder.of(web.site.options.request_timeout).read_seconds
     told += told_last(web) if path else []
     answered = [*_retry(web), *_obeyed(web), *_answer(web)]
-    return [*told, *secured, _connect(web), *silence(web, seconds), *answered]
+    return [*told, *secured, _connect(web), *silence(web, web.link.silence_seconds), *answered]
 
 
 def _alone(link: str) -> list[Directive]:
@@ -62,13 +53,12 @@ def tables(web: Web) -> list[Directive]:
 
 def _varied(web: Web, known: set[str]) -> list[Directive]:
     """The headers that kept answers depend on, as the key of the cache has them."""
-    names = {name for item in web.site.routed for name in item.edge.vary if ":" not in name}
     made = list[Directive]()
     why = (
         "what the key of the cache holds and nothing else: nginx before 1.23 takes the first of several lines "
         "for the key and passes all on"
     )
-    for name in sorted(name for name in names if not _KNOWN_OTHERWISE.fullmatch(name)):
+    for name in web.link.varied:
         wide, variable = name.upper().replace("-", "_"), f"$http_{name.lower().replace('-', '_')}"
         args = (name, variable) if _is_http(web) else (f"HTTP_{wide}", variable, "if_not_empty")
         if args[0].lower() not in known:
@@ -80,26 +70,24 @@ def _varied(web: Web, known: set[str]) -> list[Directive]:
 
 def dialect(web: Web) -> str:
     """The prefix of nginx's directives for the link: uwsgi, fastcgi, or proxy for HTTP."""
-    return "proxy" if _is_http(web) else web.site.protocol
+    return "proxy" if _is_http(web) else web.upstream.protocol
 
 
 def _is_http(web: Web) -> bool:
-    return web.site.protocol in ("http", "https")
+    return web.upstream.protocol in ("http", "https")
 
 
 def _connect(web: Web) -> Directive:
-    name = f"{dialect(web)}_connect_timeout"
-    if web.site.servers:
+    cause, why = "", "the socket is on this machine: it answers at once or not at all"
+    if web.upstream.is_shared:
+        cause = web.upstream.cause
         why = "a host that does not take a connection in this time is gone; another server is tried"
-        return directive(
-            name, time(REMOTE_CONNECT_SECONDS), why=why, cause=web.site.cause("upstream.servers")
-        )
-    return directive(name, "5s", why="the socket is on this machine: it answers at once or not at all")
+    return directive(f"{dialect(web)}_connect_timeout", time(web.link.connect_seconds), why=why, cause=cause)
 
 
 def silence(web: Web, seconds: float, *, cause: str = "") -> list[Directive]:
     """The longest silence on the link, each way."""
-    cause = cause or web.site.cause("request_timeout")
+    cause = cause or web.link.silence_cause
     return [
         directive(
             f"{dialect(web)}_read_timeout", time(seconds),
@@ -115,7 +103,7 @@ def silence(web: Web, seconds: float, *, cause: str = "") -> list[Directive]:
 
 
 def _retry(web: Web) -> list[Directive]:
-    if web.site.servers:
+    if web.upstream.is_shared:
         return _retry_elsewhere(web)
     return [
         directive(
@@ -123,22 +111,24 @@ def _retry(web: Web) -> list[Directive]:
             why="a request that no worker has answered is tried once more, unless it may have had an effect "
             "(POST is never sent twice); a slow one is not repeated",
         ),
-        directive(f"{dialect(web)}_next_upstream_tries", 2, why="once more, not for ever"),
+        directive(f"{dialect(web)}_next_upstream_tries", web.link.retry.tries, why="once more, not for ever"),
     ]  # fmt: skip
 
 
 def _retry_elsewhere(web: Web) -> list[Directive]:
-    link, cause = dialect(web), web.site.cause("upstream.servers")
+    link, cause, retry = dialect(web), web.upstream.cause, web.link.retry
+    # nginx knows 502 for HTTP alone: the other protocols have no gateway behind them.
+    statuses = [f"http_{status}" for status in retry.statuses if _is_http(web) or status != 502]
     return [
         directive(
-            f"{link}_next_upstream", "error", "timeout", *(["http_502"] if _is_http(web) else []), "http_503",
+            f"{link}_next_upstream", "error", *(["timeout"] if retry.after_silence else []), *statuses,
             why="a request that a server did not take, or whose gateway says that no app is there, is tried on "
             "another, unless it may have had an effect (POST is never sent twice)",
             cause=cause,
         ),
-        directive(f"{link}_next_upstream_tries", 2, why="once more, not for ever", cause=cause),
+        directive(f"{link}_next_upstream_tries", retry.tries, why="once more, not for ever", cause=cause),
         directive(
-            f"{link}_next_upstream_timeout", time(2 * REMOTE_CONNECT_SECONDS),
+            f"{link}_next_upstream_timeout", time(retry.within_seconds),
             why="only early: a request that has been slow on one server is not repeated on another", cause=cause,
         ),
     ]  # fmt: skip

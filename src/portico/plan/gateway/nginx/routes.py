@@ -15,9 +15,9 @@ from portico.plan.gateway.nginx.cache_routes import keep_route
 from portico.plan.gateway.nginx.conf import Directive, directive, entries
 from portico.plan.gateway.nginx.link import dialect, silence
 from portico.plan.gateway.nginx.names import variable
-from portico.plan.gateway.nginx.uwsgi_link import has_deadlines, has_private, has_streams, has_uploads
 from portico.plan.model import Ladder
 from portico.plan.paths import Paths
+from portico.plan.web.link import RouteFact
 from portico.plan.web.model import Web
 from portico.site.model import Edge, Routed
 
@@ -79,16 +79,16 @@ def told_by_routes(web: Web) -> list[Directive]:
     if carriers(web):
         why = "a route with settings sets it: its requests keep them in the named locations"
         made.append(directive("set", _route(web), "", why=why, cause=decisions.ROUTES))
-    if has_deadlines(web):
+    if RouteFact.DEADLINE in web.link.of_routes:
         why = "a route with a time of its own sets it; the worker takes it for its deadline"
         made.append(directive("set", variable(web, "deadline"), "", why=why, cause=decisions.TIMES))
-    if has_streams(web):
+    if RouteFact.STREAM in web.link.of_routes:
         why = "a route that streams sets it; the worker gives its requests threads of their own"
         made.append(directive("set", variable(web, "stream"), "", why=why, cause=decisions.ROUTES))
-    if has_uploads(web):
+    if RouteFact.UPLOAD in web.link.of_routes:
         why = "a route that wants its uploads as files sets it"
         made.append(directive("set", variable(web, "upload"), "", why=why, cause=decisions.ROUTES))
-    if has_private(web):
+    if RouteFact.PRIVATE in web.link.of_routes:
         why = "a private route sets it; the worker says so of the files it sends"
         made.append(directive("set", variable(web, "private_route"), "", why=why, cause=decisions.ROUTES))
     return made
@@ -96,7 +96,7 @@ def told_by_routes(web: Web) -> list[Directive]:
 
 def upload_map(web: Web) -> list[Directive]:
     """At http level: the file of a request body, looked up when the body is there and only for routes that want it."""
-    if not has_uploads(web):
+    if RouteFact.UPLOAD not in web.link.of_routes:
         return []
     if web.hides_bodies:
         why = "nginx's files are its own user's: the worker writes its own here, on routes that asked for one"
@@ -124,7 +124,7 @@ def _silence(web: Web, routed: Routed) -> Iterator[Directive]:
 
 def _deadline(web: Web, routed: Routed) -> Iterator[Directive]:
     seconds = _seconds(routed.edge)
-    if seconds is not None and has_deadlines(web):
+    if seconds is not None and RouteFact.DEADLINE in web.link.of_routes:
         text, why = f"{Ladder.of(seconds).deadline_seconds:g}", "the worker waits a second longer than nginx"
         yield directive("set", variable(web, "deadline"), text, why=why, cause=_cause_of_time(routed))
 
@@ -150,7 +150,7 @@ def _max_upload(_web: Web, routed: Routed) -> Iterator[Directive]:
 def _stream(web: Web, routed: Routed) -> Iterator[Directive]:
     if routed.edge.stream:
         cause = routed.causes.get("stream", "")
-        if has_streams(web):
+        if RouteFact.STREAM in web.link.of_routes:
             yield directive("set", variable(web, "stream"), 1, why="tells the worker", cause=cause)
         yield directive(
             f"{dialect(web)}_buffering", "off", why="what the app yields goes on at once", cause=cause
@@ -160,7 +160,7 @@ def _stream(web: Web, routed: Routed) -> Iterator[Directive]:
 
 def _private(web: Web, routed: Routed) -> Iterator[Directive]:
     if routed.edge.private:
-        if has_private(web):
+        if RouteFact.PRIVATE in web.link.of_routes:
             why, cause = "tells the worker", routed.causes.get("private", "")
             yield directive("set", variable(web, "private_route"), 1, why=why, cause=cause)
         yield directive(

@@ -6,7 +6,6 @@ declared proxy began goes on, and what a stranger says of traces is not passed o
 
 from __future__ import annotations
 
-from portico.plan.appserver.kind import Feature
 from portico.plan.gateway.nginx.conf import Directive, entries
 from portico.plan.gateway.nginx.names import variable
 from portico.plan.web.model import Web
@@ -15,40 +14,38 @@ SPEC = "https://www.w3.org/TR/trace-context/"
 _HEADERS = ("traceparent", "tracestate")
 
 
-def told_to_worker(web: Web) -> list[tuple[str, str, str]]:
-    """The parameter that Portico's worker needs, its value and why."""
-    if not (web.site.is_traced and Feature.TRACEPARENT in web.features and web.site.has_http_proxies):
+def told_to_worker(web: Web) -> list[tuple[str, str, str, str]]:
+    """The parameter that Portico's worker needs, its value, why and by which cause."""
+    tracing = web.tracing
+    if not (tracing and tracing.by_worker and tracing.from_proxy):
         return []
-    return [
-        (
-            "PORTICO_BEHIND",
-            variable(web, "behind"),
-            "the worker goes on with the trace of a declared proxy only",
-        )
-    ]
+    why = "the worker goes on with the trace of a declared proxy only"
+    return [("PORTICO_BEHIND", variable(web, "behind"), why, tracing.cause)]
 
 
-def context(web: Web) -> list[tuple[str, str, str]]:
-    """The two headers for whoever else answers, their values and why."""
-    if not web.site.is_traced or Feature.TRACEPARENT in web.features:
+def context(web: Web) -> list[tuple[str, str, str, str]]:
+    """The two headers for whoever else answers, their values, why and by which cause."""
+    tracing = web.tracing
+    if not tracing or tracing.by_worker:
         return []
-    is_told = web.site.has_http_proxies
-    parent, state = (variable(web, name) if is_told else "" for name in _HEADERS)
+    parent, state = (variable(web, name) if tracing.from_proxy else "" for name in _HEADERS)
+    why = "a trace goes on that a declared proxy began; a stranger's is not passed on"
     return [
-        ("traceparent", parent, "a trace goes on that a declared proxy began; a stranger's is not passed on"),
-        ("tracestate", state, "belongs to a trace that goes on"),
+        ("traceparent", parent, why, tracing.cause),
+        ("tracestate", state, "belongs to a trace that goes on", tracing.cause),
     ]
 
 
 def tracing_maps(web: Web) -> list[Directive]:
     """Their variables, at http level."""
-    if not (context(web) and web.site.has_http_proxies):
+    tracing = web.tracing
+    if not tracing or tracing.by_worker or not tracing.from_proxy:
         return []
     why = "what a declared proxy says of the trace; what anybody else says is nothing"
     return [
         entries(
             "map", variable(web, "behind"), variable(web, name), table=[("default", ""), ("1", f"$http_{name}")],
-            why=why, cause=web.site.cause("tracing.endpoint"),
+            why=why, cause=tracing.cause,
         )
         for name in _HEADERS
     ]  # fmt: skip

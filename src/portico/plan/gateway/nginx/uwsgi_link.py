@@ -16,6 +16,7 @@ from portico.plan.gateway.nginx.names import variable
 from portico.plan.gateway.nginx.tracing import SPEC, context, told_to_worker
 from portico.plan.gateway.nginx.trust import https, of_proxy, scheme, sender
 from portico.plan.gateway.nginx.upstream import upstream_name
+from portico.plan.web.link import RouteFact
 from portico.plan.web.model import Web
 
 _WSGI = "https://peps.python.org/pep-3333/#environ-variables"
@@ -41,7 +42,7 @@ LAST = "PORTICO_MSEC"
 
 def pass_to_app(web: Web) -> Directive:
     """Hands a location's requests to the app server."""
-    if web.site.protocol == "fastcgi":
+    if web.upstream.protocol == "fastcgi":
         return directive(
             "fastcgi_pass", upstream_name(web), why="the servers, by FastCGI", cause=decisions.LINK
         )
@@ -55,7 +56,7 @@ def pass_to_app(web: Web) -> Directive:
 
 def told(web: Web, host: str, path: str) -> list[Directive]:
     """The environ, parameter by parameter. `path` replaces the client's where it is given."""
-    made = [*_request(web, path, host), *_identity(web, host, web.site.prefix if path else prefix_seen(web))]
+    made = [*_request(web, path, host), *_identity(web, host, web.prefix if path else prefix_seen(web))]
     if not path:
         made += [
             *_client_certificate(web), *_blanked(web.trust.removed), *_of_proxy(web), *_route(web), *_trace(web),
@@ -70,7 +71,7 @@ def last(web: Web) -> list[Directive]:
 
 
 def _in_dialect(web: Web, made: list[Directive]) -> list[Directive]:
-    if web.site.protocol != "fastcgi":
+    if web.upstream.protocol != "fastcgi":
         return made
     return [replace(item, name="fastcgi_param", source=_FASTCGI) for item in made]
 
@@ -94,32 +95,10 @@ def _variable(header: str) -> str:
     return "HTTP_" + header.upper().replace("-", "_")
 
 
-def has_deadlines(web: Web) -> bool:
-    """Whether some route has a time of its own that the worker must hear of."""
-    return web.site.protocol == "uwsgi" and any(
-        item.edge.timeout or item.edge.stream for item in web.site.routed
-    )
-
-
-def has_streams(web: Web) -> bool:
-    """Whether some route's requests last, which the worker must know to keep its threads for the others."""
-    return web.site.protocol == "uwsgi" and any(item.edge.stream for item in web.site.routed)
-
-
-def has_uploads(web: Web) -> bool:
-    """Whether some route's uploads are handed over as files."""
-    return web.site.protocol == "uwsgi" and any(item.edge.upload_to_file for item in web.site.routed)
-
-
-def has_private(web: Web) -> bool:
-    """Whether some route's answers are private, which the worker must say of files that nginx sends for it."""
-    return web.site.protocol == "uwsgi" and any(item.edge.private for item in web.site.routed)
-
-
 def _route(web: Web) -> list[Directive]:
     """What a route's location has set for the worker."""
     made = []
-    if has_deadlines(web):
+    if RouteFact.DEADLINE in web.link.of_routes:
         made.append(
             (
                 "PORTICO_DEADLINE",
@@ -128,13 +107,13 @@ def _route(web: Web) -> list[Directive]:
                 decisions.TIMES,
             )
         )
-    if has_streams(web):
+    if RouteFact.STREAM in web.link.of_routes:
         why = "a request that lasts gets a thread of its own, beside those of the worker"
         made.append(("PORTICO_STREAM", variable(web, "stream"), why, decisions.ROUTES))
-    if has_uploads(web):
+    if RouteFact.UPLOAD in web.link.of_routes:
         why = "the file with the body of this request, on routes that asked for it"
         made.append(("PORTICO_UPLOAD", variable(web, "upload_file"), why, decisions.ROUTES))
-    if has_private(web):
+    if RouteFact.PRIVATE in web.link.of_routes:
         why = "a file that nginx sends for the worker leaves this location, and what it says of caches"
         made.append(("PORTICO_PRIVATE", variable(web, "private_route"), why, decisions.ROUTES))
     return [
@@ -147,10 +126,10 @@ def _trace(web: Web) -> list[Directive]:
     """The trace of the request, or what the worker needs to make it."""
     return [
         directive(
-            "uwsgi_param", name, value, "if_not_empty", why=why, cause=web.site.cause("tracing.endpoint"), source=SPEC,
+            "uwsgi_param", name, value, "if_not_empty", why=why, cause=cause, source=SPEC,
         )
-        for name, value, why in told_to_worker(web) + [
-            ("HTTP_" + header.upper(), value, why) for header, value, why in context(web)
+        for name, value, why, cause in told_to_worker(web) + [
+            ("HTTP_" + header.upper(), *told) for header, *told in context(web)
         ]
     ]  # fmt: skip
 
@@ -166,7 +145,7 @@ def _request(web: Web, path: str, host: str) -> list[Directive]:
         return [*(_param(name, seen.get(name, value), why) for name, value, why in _REQUEST), decoded]
     asked, why = _asked(web, path, host), "Portico's own question, whatever the client sent"
     left = [_param(name, value, words) for name, value, words in _REQUEST if name not in asked]
-    return left + [_param(name, value, why, web.site.cause("health")) for name, value in asked.items()]
+    return left + [_param(name, value, why, web.link.health_cause) for name, value in asked.items()]
 
 
 def _asked(web: Web, path: str, host: str) -> dict[str, str]:
@@ -176,8 +155,8 @@ def _asked(web: Web, path: str, host: str) -> dict[str, str]:
         "QUERY_STRING": query,
         "CONTENT_TYPE": "",
         "CONTENT_LENGTH": "",
-        "REQUEST_URI": web.site.prefix + path,
-        "PATH_INFO": web.site.prefix + bare,
+        "REQUEST_URI": web.prefix + path,
+        "PATH_INFO": web.prefix + bare,
         "SERVER_NAME": host.rpartition(":")[0] or host,
     }
 
@@ -189,8 +168,8 @@ def _identity(web: Web, host: str, prefix: str) -> list[Directive]:
                "proxy says", behind),
         _param("REQUEST_SCHEME", scheme(web), "becomes wsgi.url_scheme", behind),
         _param("HTTPS", https(web), "`on` or nothing, for what knows no REQUEST_SCHEME: uWSGI, PHP", behind),
-        _param("HTTP_HOST", host, "the host of url_for and redirects", web.site.cause("domains")),
-        _param("SCRIPT_NAME", prefix, "the URL prefix the app lives under", web.site.cause("mount")),
+        _param("HTTP_HOST", host, "the host of url_for and redirects", web.hosts.cause),
+        _param("SCRIPT_NAME", prefix, "the URL prefix the app lives under", web.host.prefix_cause),
         _param(
             "HTTP_X_REQUEST_ID", "$request_id", "the id of the log line, so that the app can log it too",
             decisions.LOG_LINE,
@@ -210,15 +189,16 @@ def _identity(web: Web, host: str, prefix: str) -> list[Directive]:
 
 def _client_certificate(web: Web) -> list[Directive]:
     """Who the client proved to be, under Apache's names."""
-    if not web.site.options.https.client_ca:
+    if not web.tls or not web.tls.clients:
         return []
+    cause = web.tls.clients.authority_cause
     known = (
         ("SSL_CLIENT_VERIFY", "$ssl_client_verify", "SUCCESS, NONE or FAILED: and why"),
         ("SSL_CLIENT_S_DN", "$ssl_client_s_dn", "whom the client's certificate names"),
         ("SSL_CLIENT_M_SERIAL", "$ssl_client_serial", "its serial number"),
     )
     source = "https://httpd.apache.org/docs/current/mod/mod_ssl.html#envvars"
-    return [_param(name, value, why, web.site.cause("https.client_ca"), source) for name, value, why in known]
+    return [_param(name, value, why, cause, source) for name, value, why in known]
 
 
 @lru_cache(8)  # the same for most sites of a gateway, as most parameters are
