@@ -32,7 +32,7 @@ def test_all_of_it_is_new_when_nothing_runs() -> None:
 def test_what_a_reload_would_change_and_that_it_then_changed() -> None:
     with served({"app.py": APP, "portico.toml": "max_upload = '2MiB'\n"}) as run:
         listen = ("--listen", f"127.0.0.1:{run.port}")
-        assert diff(run.directory, *listen) == "nothing would change: what runs is this plan\n"
+        assert diff(run.directory, *listen) == "nothing would change: this plan is running\n"
 
         (run.directory / "portico.toml").write_text("max_upload = '3MiB'\n")
         said = diff(run.directory, *listen)
@@ -44,7 +44,7 @@ def test_what_a_reload_would_change_and_that_it_then_changed() -> None:
         assert "nginx.conf" in [file["path"] for file in found["files"]]
 
         assert portico("reload", cwd=run.directory).returncode == 0
-        assert diff(run.directory, *listen) == "nothing would change: what runs is this plan\n"
+        assert diff(run.directory, *listen) == "nothing would change: this plan is running\n"
 
 
 def test_the_app_server_alone() -> None:

@@ -184,9 +184,9 @@ class _Stranger(http.server.BaseHTTPRequestHandler):
 @pytest.mark.parametrize(
     ("kind", "address", "words"),
     [
-        ("a", "127.0.0.9", "leads to 127.0.0.9 (A), where another server answers at port"),
-        ("a", "127.0.0.10", "leads to 127.0.0.10 (A), which no authority can reach"),
-        ("aaaa", "::1", "leads to ::1 (AAAA), which no authority can reach"),
+        ("a", "127.0.0.9", "points to 127.0.0.9 (A), where another server answers at port"),
+        ("a", "127.0.0.10", "points to 127.0.0.10 (A), which no authority can reach"),
+        ("aaaa", "::1", "points to ::1 (AAAA), which no authority can reach"),
     ],
 )
 def test_a_name_that_leads_elsewhere_is_said_before_anything_is_ordered(

@@ -127,7 +127,7 @@ def test_a_profile_that_the_server_does_not_have_is_a_clear_error(ca: Authority)
         with site(ca, *words, "--https-acme-server", server.url) as (run, _):
             until(lambda: "no certificate" in run.stderr(), "a failed try", 240)
             assert "https.acme_profile: " in run.stderr()
-            assert "gives no certificate of profile weekly" in run.stderr()
+            assert "issues no certificate of profile weekly" in run.stderr()
             assert "classic, shortlived" in run.stderr()
 
 

@@ -79,7 +79,7 @@ def test_a_pause_ends_by_itself(run: Served) -> None:
     assert portico("pause", "--for", "4s", cwd=run.directory).returncode == 0
     again = portico("pause", cwd=run.directory)
     if again.returncode:  # else the first one was over already
-        assert "paused already" in again.stderr
+        assert "already paused" in again.stderr
     else:
         portico("resume", cwd=run.directory)
     assert run.get("/").status_code == 200

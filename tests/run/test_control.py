@@ -80,7 +80,7 @@ def test_a_stopped_portico_is_said_and_orders_of_those_who_left_are_not_executed
     os.kill(site.pid, signal.SIGSTOP)
     try:
         assert eventually(lambda: client.is_stopped(str(site.runtime)))
-        with pytest.raises(PorticoError, match=rf"is stopped .*\n  let it go on: kill -CONT {site.pid}"):
+        with pytest.raises(PorticoError, match=rf"is stopped .*\n  continue it: kill -CONT {site.pid}"):
             list(client.lines(str(site.runtime), "POST", "/stop"))
         with socket.socket(socket.AF_UNIX) as impatient:
             impatient.connect(str(site.runtime / "control.sock"))

@@ -84,7 +84,7 @@ def test_full_disk_loses_lines_and_says_why() -> None:
 
 @pytest.mark.parametrize(
     ("stdout", "told"),
-    [("head", "nobody reads the request lines any more; "), ("/dev/full", "No space left"), ("fifo", "")],
+    [("head", "the reader of the request lines has gone; "), ("/dev/full", "No space left"), ("fifo", "")],
 )
 def test_serving_goes_on_when_stdout_does_not(stdout: str, told: str) -> None:
     with private_directory() as home:

@@ -268,7 +268,7 @@ def test_sockets_of_a_socket_unit_are_taken_and_others_closed_with_a_word(
             f"systemd handed over a socket at 127.0.0.1:{other} (extra.socket), which was closed: the site does not"
             in said
         )
-        assert "systemd handed over a socket (pair), which was closed: it is none for TCP" in said
+        assert "systemd handed over a socket (pair), which was closed: it is not a TCP socket" in said
         assert "shop.socket" not in said
     assert list(manager.stored) == [f"listen-127.0.0.1-{port}"]
 

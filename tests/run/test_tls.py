@@ -168,7 +168,7 @@ def test_a_short_rsa_key_and_a_broken_chain_are_refused(tmp_path: Path) -> None:
         serialization.PrivateFormat.PKCS8,
         serialization.BestAvailableEncryption(b"secret"),
     )
-    with pytest.raises(PorticoError, match="needs a passphrase"):
+    with pytest.raises(PorticoError, match="has a passphrase"):
         read(pem, locked, "cert.pem", "key.pem")
 
 
@@ -331,7 +331,7 @@ def test_verdicts_in_plain_words(word: str, kind: str, words: str) -> None:
         (
             "Error finalizing order :: rateLimited :: too many certificates",
             REFUSED,
-            "has had enough requests",
+            "takes no more requests",
         ),
         ("requests.exceptions.ConnectionError: HTTPSConnectionPool: Max retries", SERVER, "does not answer"),
         ("The server experienced an internal error :: serverInternal", SERVER, "does not answer"),

@@ -67,10 +67,10 @@ def _source(shown: dict[str, Any]) -> str:
         "auto": f"{shown['issuer']}, asked for at {shown['server']}",
         "local": "Portico's local authority",
         "files": f"your files, signed by {shown['issuer']}",
-        _PLACEHOLDER: "made by Portico to begin with",
+        _PLACEHOLDER: "a temporary one, made by Portico",
     }
     is_known = shown["trusted"] or shown["source"] in ("local", _PLACEHOLDER)
-    return words[shown["source"]] + ("" if is_known else " (which this system does not know)")
+    return words[shown["source"]] + ("" if is_known else " (which this system does not trust)")
 
 
 def _next(shown: dict[str, Any]) -> str:

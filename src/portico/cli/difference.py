@@ -50,7 +50,7 @@ def say_if_other_runs(plan: Plan) -> None:
 def lines(found: Difference) -> list[str]:
     """For people."""
     if found.is_running and not found.files and not found.processes:
-        return ["nothing would change: what runs is this plan"]
+        return ["nothing would change: this plan is running"]
     made = [_coloured(line) for file in found.files for line in file.diff]
     made += [""] if made and found.processes else []
     for process in found.processes:

@@ -102,7 +102,7 @@ def explained(node: Node, above: tuple[Node, ...]) -> Explained:
     known = words(node.name, above[-1].name)
     return Explained(
         node.file, node.line, node.text, path(above), known.default if known else "",
-        known.does if known else "a directive that Portico has no words for: a module of its own, or a mistake",
+        known.does if known else "a directive that Portico does not know: one of another module, or a typing error",
         known.without if known else "", tuple(notes(node, above[1:])), len(above) - 1,
     )  # fmt: skip
 

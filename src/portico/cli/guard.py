@@ -76,6 +76,4 @@ def _full_disks() -> list[str]:
 def _complain_of_bug(error: Exception) -> None:
     """Say that Portico itself is at fault, and how to find out where."""
     say(f"portico: internal error: {type(error).__name__}: {error}")
-    say(
-        "  this is a fault of Portico's, not of your app; set PORTICO_DEBUG=1 to see where, and please report it"
-    )
+    say("  this is a bug in Portico, not in your app; set PORTICO_DEBUG=1 to see where, and please report it")

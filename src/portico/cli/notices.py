@@ -151,8 +151,8 @@ def _no_server(item: notices.NoServer) -> str:
 
 
 def _old_worker_ended(item: notices.OldWorkerEnded) -> str:
-    held = f"{item.count} of nginx's old workers held on with {short_size(item.memory)}"
-    return warned(f"{held}: the oldest, pid {item.pid}, was ended, and the transfers it had were cut")
+    held = f"{item.count} of nginx's old workers are still there with {short_size(item.memory)}"
+    return warned(f"{held}: the oldest, pid {item.pid}, was ended, and its transfers were cut")
 
 
 def _server_drained(item: notices.ServerDrained) -> str:
@@ -168,7 +168,7 @@ def _closed(item: notices.Closed) -> str:
 
 def _resumed(item: notices.Resumed) -> str:
     if item.by_itself:
-        return warned("the pause was long enough: requests are answered again")
+        return warned("the pause has ended by itself: requests are answered again")
     return good("resumed")
 
 
@@ -312,7 +312,7 @@ ROWS: Mapping[type[Notice], Row] = {
     notices.ServerDrained: Row(_server_drained, _NOTICE),
     notices.LastServer: Row(
         lambda it: bad(
-            f"server {it.name} fails ({it.answer}), and there is no other: it goes on getting requests"
+            f"server {it.name} fails ({it.answer}), and no other is left: it keeps getting requests"
         ),
         _ERROR,
     ),

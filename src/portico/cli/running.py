@@ -50,7 +50,7 @@ def runtime_of(app: str | None, config: str | None, name: str = "") -> str:
         return running.runtime_of(app, config, name)
     if app or config or name:
         raise UsageError(
-            Problem("--site", "names the site, and so does what stands beside it", "leave one out")
+            Problem("--site", "names the site, and so does the argument beside it", "leave one out")
         )
     return running.by_name(site)
 

@@ -84,7 +84,7 @@ def _ended(line: str) -> bytes:
 
 def _why(error: OSError | None) -> str:
     if isinstance(error, BrokenPipeError):
-        return "nobody reads the request lines any more"
+        return "the reader of the request lines has gone"
     if error is not None:
         return f"the request lines cannot be written ({error.strerror})"
-    return "whoever reads the request lines is too slow, some are left out"
+    return "the reader of the request lines is too slow, some are left out"

@@ -60,7 +60,7 @@ def _silent(directory: str) -> dict[str, Any]:
         "runtime": directory,
         "pid": running.pid if running else None,
         "since_seconds": time.time() - running.since if running else 0.0,
-        "reason": "let it go on: kill -CONT, see portico status",
+        "reason": "continue it: kill -CONT, see portico status",
     }
 
 
@@ -89,7 +89,7 @@ def lines(status: dict[str, Any]) -> list[str]:
         "",
         *rows(status["sites"]),
         "",
-        "portico status --site NAME tells more of one",
+        "portico status --site NAME shows more of one",
     ]
 
 

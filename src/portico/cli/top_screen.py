@@ -110,7 +110,7 @@ def _numbers(item: dict[str, Any], width: int) -> list[str]:
     )
     cache = f"{now['hits'] / now['asked']:.0%} from the cache (routes it keeps)  " if now["asked"] else ""
     limited = f"{rate(now['limited'])}/s over the limit  " if now["limited"] else ""
-    sampled = "  (a part of the lines is read and stands for the rest)" if now["estimated"] else ""
+    sampled = "  (sampled: the lines that are read count for all)" if now["estimated"] else ""
     sampled += f"  ({item['unread']})" if item["unread"] else ""
     return [
         cut(f"requests   {rate(now['rate'])}/s  {_bars(item['rates'])}{sampled}", width),

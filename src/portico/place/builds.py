@@ -84,7 +84,7 @@ def _embedded() -> str:
         _ensure_executable(path)
     except (ImportError, OSError, RuntimeError) as error:
         hint = "install nginx on this system, or name a binary"
-        raise UsageError(Problem("the nginx that comes along", f"cannot be used: {error}", hint)) from None
+        raise UsageError(Problem("the embedded nginx", f"cannot be used: {error}", hint)) from None
     return str(path)
 
 

@@ -61,7 +61,7 @@ def _owner(wanted: str, directory: Path, *, looks: bool) -> Owner:
         name = pwd.getpwuid(found.st_uid).pw_name
     except KeyError:
         what = f"{directory} belongs to user {found.st_uid}, who has no name on this machine"
-        raise UsageError(Problem("user", what, "say who runs the app: --user NAME")) from None
+        raise UsageError(Problem("user", what, "name the user who runs the app: --user NAME")) from None
     return _checked(name, f"the owner of {directory}", directory)
 
 
@@ -120,6 +120,6 @@ def _ways(stopped: Blocked, name: str) -> str:
             "move the app to where that user can read it, such as /srv, with a Python that everybody can",
             *([f"or {way}"] if not (way := remedy(stopped, name)).endswith(_OF_ROOT) else []),
             "or name another user: --user NAME",
-            "or, knowing that a hole in the app is then a hole in the machine: --user root",
+            "or accept that a hole in the app is then a hole in the machine: --user root",
         ]
     )

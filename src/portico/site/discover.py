@@ -34,7 +34,7 @@ _LONGEST_ANSWER = 32 << 20
 """Bytes; the app runs in the child, and may write there, too."""
 _FRAME = re.compile(r'^  File "(?P<file>.*)", line (?P<line>\d+) in (?P<name>.*)$', re.MULTILINE)
 _PORTICO = f"{Path(__file__).parents[1]}/"
-_WAITS = "what waits or serves must not run at import: put it under: if __name__ == '__main__'"
+_WAITS = "code that waits or serves must not run at import: put it under: if __name__ == '__main__'"
 _RUNS = "app.run() is called at import and ignored: put it under: if __name__ == '__main__'"
 _EXITS = "look for os._exit(), or for a call that replaces the process"
 _CLOSES = "look for os.closerange() or os.close(): close what the app itself has opened"

@@ -102,7 +102,7 @@ def _what_and_hint(target: Target, error: BaseException) -> tuple[str, str]:
     if isinstance(error, SystemExit):
         return (
             f"the app asked to exit while it was imported: sys.exit({error.code!r})",
-            "put what a command line does under: if __name__ == '__main__'",
+            "put the code of a command line under: if __name__ == '__main__'",
         )
     if isinstance(error, ModuleNotFoundError) and error.name:
         return "the app could not be imported", _missing_hint(target, error.name)
@@ -112,7 +112,7 @@ def _what_and_hint(target: Target, error: BaseException) -> tuple[str, str]:
 def _missing_hint(target: Target, name: str) -> str:
     if name.partition(".")[0] in modules_in(target.directory):
         return _nearest_module(target, name)
-    return f"install what provides '{name}' into the environment portico runs in"
+    return f"install the package of '{name}' in the environment that Portico runs in"
 
 
 def _hiding_hint(target: Target) -> str:

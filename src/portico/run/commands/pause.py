@@ -102,7 +102,7 @@ class Pause:
 
     def _refuse_impossible(self) -> None:
         if self._end:
-            raise PorticoError(Problem("", "it is paused already", "portico resume ends that"))
+            raise PorticoError(Problem("", "it is already paused", "portico resume ends that"))
         for plan in self._running.plans.values():
             if why := _why_not(plan):
                 raise PorticoError(
@@ -144,7 +144,7 @@ class Pause:
         return [entry.pid for entry in proc.children_of(servers)]
 
 
-_LONGER = "look at what takes so long (portico status), or give it longer: --for"
+_LONGER = "see what takes so long (portico status), or pause for longer: --for"
 
 
 def _why_not(plan: Plan) -> str:

@@ -48,7 +48,7 @@ def refuse_stopped(runtime: str) -> None:
     running = lock.running(runtime) if is_stopped(runtime) else None
     if running:
         what = f"Portico, pid {running.pid}, is stopped (SIGSTOP, or a debugger) and answers nobody; nginx serves on"
-        raise PorticoError(Problem(runtime, what, f"let it go on: kill -CONT {running.pid}"))
+        raise PorticoError(Problem(runtime, what, f"continue it: kill -CONT {running.pid}"))
 
 
 _WRONG = "it does not answer as it should"

@@ -143,7 +143,7 @@ def _not_ours(path: Path, found: os.stat_result, hint: str) -> Problem:
 
 def _too_open(path: Path, found: os.stat_result, hint: str) -> Problem:
     what = f"others may write to it ({stat.filemode(found.st_mode)}, owner {_name(found.st_uid)})"
-    return Problem(str(path), what, f"look what is in it, then: chmod go-w {path}\nor {hint}")
+    return Problem(str(path), what, f"see what is in it, then: chmod go-w {path}\nor {hint}")
 
 
 def _closed(plan: Plan, wanted: Directory) -> Iterator[Problem]:

@@ -147,7 +147,7 @@ def tested(plan: Plan, where: Path) -> tuple[Problem, ...]:
             stdin=subprocess.DEVNULL, capture_output=True, timeout=TEST_SECONDS, check=False,
         )  # fmt: skip
     except subprocess.TimeoutExpired:
-        return (Problem("nginx -t", f"no verdict within {TEST_SECONDS:g} s", "does a name server answer?"),)
+        return (Problem("nginx -t", f"no answer within {TEST_SECONDS:g} s", "does a name server answer?"),)
     if done.returncode == 0:
         return ()
     words = (done.stderr + done.stdout).decode("utf-8", "replace")

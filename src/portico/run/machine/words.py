@@ -16,11 +16,11 @@ GUNICORN_APP_LOAD_ERROR = 4
 
 def died_booting(code: int) -> Problem:
     what = f"{SERVER} ended while starting, {ending(code)}"
-    return Problem("", what, "its own words are above; run the app without Portico to see the same")
+    return Problem("", what, "its own output is above; run the app without Portico to see the same")
 
 
 def died(code: int) -> Problem:
-    return Problem("", f"{SERVER} of the canary ended, {ending(code)}", "its own words are above")
+    return Problem("", f"{SERVER} of the canary ended, {ending(code)}", "its own output is above")
 
 
 def nginx_died(event: was.GatewayExited) -> Problem:

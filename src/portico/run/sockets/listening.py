@@ -121,7 +121,7 @@ def _fitting(
 def _unfit(listener: socket.socket | None, address: Address | None, wanted: Collection[Address]) -> str:
     """Why the plan has no use for it, empty when it has."""
     if listener is None or address is None:
-        return "it is none for TCP"
+        return "it is not a TCP socket"
     if address not in wanted:
         return "the site does not listen there"
     if address.is_v6 and not listener.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY):

@@ -61,7 +61,9 @@ def _problem(address: Address, nginx: str, error: OSError) -> Problem | None:
         case errno.EACCES:
             return None if _may_use_low_ports(nginx) else _forbidden(where, address, nginx)
         case errno.EADDRNOTAVAIL:
-            return Problem(where, f"this machine has no address {address.host}", "use one that it has, or *")
+            return Problem(
+                where, f"this machine has no address {address.host}", "use an address of this machine, or *"
+            )
     return Problem(where, f"cannot listen there: {error.strerror}")
 
 

@@ -136,7 +136,7 @@ def _status(item: Notice) -> str:  # noqa: C901  a table, one row a kind of noti
             return f"serving, release {number} gets a part of the requests"
         case notices.ReleaseDropped(number, _, problems):
             why = f": {problems[0].what}" if problems else ""
-            return f"release {number} was dropped, the one before serves on{why}".replace("\n", " ")
+            return f"release {number} was dropped, the previous one keeps serving{why}".replace("\n", " ")
         case notices.RolledBack(number) | notices.TookOver(number):
             return f"serving release {number} again"
         case notices.CanaryLeft(number):

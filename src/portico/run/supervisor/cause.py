@@ -53,4 +53,4 @@ def remedy(raised: str, command: str) -> str:
         return ""
     if command:
         return f"its database is not set up, or is older than the code: {command}"
-    return "its database is not set up, or is older than the code: run the app's own command that makes its tables"
+    return "its database is not set up, or is older than the code: run the app's own command that creates its tables"

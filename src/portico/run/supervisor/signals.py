@@ -31,7 +31,7 @@ def listen(
     loop, strangers = asyncio.get_running_loop(), _Strangers(reap)
     loop.add_signal_handler(signal.SIGUSR1, reopen)
     for number, instead in WITHOUT_MEANING.items():
-        what = f"{number.name} means nothing to Portico and is ignored"
+        what = f"{number.name} has no meaning for Portico and is ignored"
         loop.add_signal_handler(number, say, notices.Trouble(Problem("", what, instead)))
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, tell, was.StopAsked(128 + number))

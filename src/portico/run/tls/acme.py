@@ -175,27 +175,27 @@ def _failed(said: str, acme: Acme, server: str, home: Path) -> FailedError:
         return FailedError(REFUSED, judged)
     quote = _last_words(said)
     if _LIMIT.search(said):
-        hint = "Portico waits and asks again by itself"
-        return FailedError(REFUSED, (Problem(server, "has had enough requests for now", hint, quote),))
+        hint = "Portico waits and tries again by itself"
+        return FailedError(REFUSED, (Problem(server, "takes no more requests for now", hint, quote),))
     if _NO_PLUGIN.search(said) and acme.dns:
         hint = f"install it beside Portico: pip install certbot-dns-{acme.dns}"
         return FailedError(REFUSED, (Problem("https.dns", f"certbot has no plugin {acme.dns}", hint, quote),))
     if _EMAIL.search(said):
-        hint = "give one that can be written to: --email, or email in portico.toml"
+        hint = "name one that can receive mail: --email, or email in portico.toml"
         return FailedError(
             REFUSED, (Problem("email", f"{server} does not accept {acme.email}", hint, quote),)
         )
     if acme.profile and _PROFILE.search(said):
         offered = _OFFERED.search(said)
         names = (offered and offered["names"]) or "none"
-        hint = f"take acme_profile out, or name one that it has: {names}"
-        what = f"{server} gives no certificate of profile {acme.profile}"
+        hint = f"leave acme_profile out, or name one that it has: {names}"
+        what = f"{server} issues no certificate of profile {acme.profile}"
         return FailedError(REFUSED, (Problem("https.acme_profile", what, hint, quote),))
     if _NO_CERTBOT.search(said):
         hint = "install it again beside Portico: pip install --force-reinstall certbot"
         return FailedError(SERVER, (Problem("certbot", "cannot be started", hint, quote),))
     if _BUSY.search(said):
-        hint = "the site goes on with what it has; Portico asks again by itself"
+        hint = "the site keeps its certificate; Portico tries again by itself"
         return FailedError(
             SERVER, (Problem(server, "the ACME server does not answer as it should", hint, quote),)
         )
@@ -205,14 +205,14 @@ def _failed(said: str, acme: Acme, server: str, home: Path) -> FailedError:
 
 
 _PLAIN = {
-    "dns": ("has no usable address in DNS", "add an A (and AAAA) record that leads to this machine"),
+    "dns": ("has no usable address in DNS", "add an A (and AAAA) record that points to this machine"),
     "connection": (
         "could not be reached from outside, at port {port}",
-        "let port {port} through: firewall, router, cloud's security group; and look whether the name leads here",
+        "let port {port} through: firewall, router, the cloud's security group; and check that the name points here",
     ),
     "unauthorized": (
         "is answered by somebody else, or something in front of Portico answers the challenge",
-        "let the name (A and AAAA) lead to this machine alone; what is in front must pass /.well-known/ on",
+        "point the name (A and AAAA) to this machine alone; a server in front must pass /.well-known/ on",
     ),
     "caa": ("has a CAA record that does not allow this authority", "add one for it, or remove the record"),
     "rejectedIdentifier": (

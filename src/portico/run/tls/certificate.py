@@ -81,7 +81,7 @@ def read(chain: bytes, key: bytes, where: str, key_where: str, trusted: str = ""
         )
     if isinstance(private, rsa.RSAPrivateKey) and private.key_size < LEAST_RSA_BITS:
         raise _error(
-            key_where, f"has {private.key_size} bits, which no browser takes", "make one of 2048 or more"
+            key_where, f"has {private.key_size} bits, which browsers refuse", "make one of 2048 or more"
         )
     _refuse_broken_chain(certificates, where)
     pem = b"".join(item.public_bytes(serialization.Encoding.PEM) for item in certificates)
@@ -174,7 +174,7 @@ def _key(text: bytes, where: str) -> PrivateKeyTypes:
     try:
         return serialization.load_pem_private_key(found[0] if found else text, None)
     except TypeError:
-        what = "needs a passphrase, which nobody is there to type"
+        what = "has a passphrase, which nobody can type at a start"
         raise _error(where, what, "take it off: openssl pkey -in KEY -out NEW") from None
     except ValueError:
         what = "is no key in PEM, or is cut short"

@@ -69,7 +69,7 @@ def _elsewhere(name: str, acme: Acme, resolver: dns.resolver.Resolver, *, asks_u
     """Each address of the name must show what we put there."""
     found = {kind: _addresses(name, kind, resolver) for kind in ("A", "AAAA")}
     if not any(found.values()):
-        hint = "add an A (and AAAA) record for it that leads to this machine"
+        hint = "add an A (and AAAA) record for it that points to this machine"
         yield Problem(name, "has no address in DNS", hint)
         return
     if asks_us:
@@ -100,19 +100,19 @@ def _strange(name: str, kind: str, address: str, acme: Acme, token: str, word: s
     answer = _asked(name, address, acme.port, CHALLENGE + token)
     if answer == word:
         return
-    hint = f"let the {kind} record of {name} lead to this machine, or remove it"
+    hint = f"let the {kind} record of {name} point to this machine, or remove it"
     if kind == "address":
         yield from _strange_address(address, acme.port, is_other=answer is not None)
         return
     if answer is not None:
         yield Problem(
-            name, f"leads to {address} ({kind}), where another server answers at port {acme.port}", hint
+            name, f"points to {address} ({kind}), where another server answers at port {acme.port}", hint
         )
     elif not _is_public(address):
-        what = f"leads to {address} ({kind}), which no authority can reach"
+        what = f"points to {address} ({kind}), which no authority can reach"
         yield Problem(name, what, hint)
     elif kind == "AAAA":
-        what = f"leads to {address} (AAAA), where nothing answers at port {acme.port}; authorities ask there first"
+        what = f"points to {address} (AAAA), where nothing answers at port {acme.port}; authorities ask there first"
         yield Problem(name, what, hint)
 
 

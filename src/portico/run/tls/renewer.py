@@ -440,10 +440,10 @@ class Renewer:
         tls = self._running.in_force.tls
         if tls is None or tls.mode != "auto":
             mode = tls.mode if tls else "off"
-            raise PorticoError(Problem("", f'nothing is asked for in mode "{mode}"', _HINTS[mode]))
+            raise PorticoError(Problem("", f'no certificate is ordered in mode "{mode}"', _HINTS[mode]))
         if self._ordering.locked():
             raise PorticoError(
-                Problem("", "a certificate is being asked for already", "wait for it: portico cert")
+                Problem("", "a certificate is already being ordered", "wait for it: portico cert")
             )
         async with self._ordering:
             yield RenewStep("asking", tls.names, tls.acme.server if tls.acme else "")

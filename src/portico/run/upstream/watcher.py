@@ -107,7 +107,7 @@ def without_app(problem: Problem) -> Problem:
     return replace(problem, what="no server of [upstream] answers well through nginx")
 
 
-_NONE = "nothing is shared here: the local app answers alone"
+_NONE = "there are no servers to choose from: the local app answers alone"
 
 
 def _is_last(servers: Servers, server: Server) -> bool:
@@ -273,7 +273,11 @@ class Upstreams:
             what = f"cannot be written: {error.strerror}"
             self._say(
                 notices.Trouble(
-                    Problem(str(self._drained_file), what, "a start of Portico forgets who is drained")
+                    Problem(
+                        str(self._drained_file),
+                        what,
+                        "the next start of Portico forgets which servers are drained",
+                    )
                 )
             )
 
