@@ -5,10 +5,11 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from portico.plan.notes.unreached import notes
+from portico.plan.decide import decided
+from portico.plan.notes.unreached import unreached
 from portico.site.model import Edge, Options, Route, Site, StaticFolder
 from portico.site.pattern import pattern
-from tests.plan.test_golden import FACTS
+from tests.plan.test_golden import FACTS, PLACE
 
 RULES = ("/", "/import", "/reports/<int:year>", "/files/<path:name>", "/list/")
 
@@ -24,7 +25,7 @@ def said(rule: str, kind: str = "flask") -> list[str]:
         "shop",
         {f"routes.{rule}.timeout": "portico.toml:2"},
     )
-    return list(notes(site))
+    return list(unreached(decided(site, PLACE)))
 
 
 @pytest.mark.parametrize(

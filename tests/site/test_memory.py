@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from portico.plan.appserver.workers import capacity
+from portico.plan.decide import decided
 from portico.plan.notes.app_risks import processes
 from portico.site.discover import discover
 from portico.site.model import AppFacts, Options, Site, Workers
@@ -206,8 +207,8 @@ def test_the_plan_has_one_worker_where_one_is_right_and_says_the_rest(ask: Ask) 
         for name, one in {"auto": site(single), "four": site(single, 4), "memory": site(memory)}.items()
     }
     assert {name: size.workers for name, size in sized.items()} == {"auto": 1, "four": 4, "memory": 2}
-    assert processes(site(single), sized["auto"])[0].startswith("one worker, with threads: Flask-SocketIO")
-    assert processes(site(single, 4), sized["four"])[0].startswith("4 workers, and one would be right: ")
-    (said,) = processes(site(memory), sized["memory"])
+    assert processes(decided(site(single), PLACE))[0].startswith("one worker, with threads: Flask-SocketIO")
+    assert processes(decided(site(single, 4), PLACE))[0].startswith("4 workers, and one would be right: ")
+    (said,) = processes(decided(site(memory), PLACE))
     assert said.startswith("each of the 2 workers has its own ITEMS (shop.py:5); --workers 1")
-    assert processes(site(memory, 1), capacity(site(memory, 1), PLACE)) == []
+    assert processes(decided(site(memory, 1), PLACE)) == []

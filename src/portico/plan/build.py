@@ -6,7 +6,7 @@ import shlex
 
 from msgspec.structs import replace
 
-from portico.errors import Problem, UsageError
+from portico.errors import UsageError
 from portico.place.model import Place
 from portico.plan import bindings, tracing
 from portico.plan.appserver.build import server_process
@@ -14,35 +14,22 @@ from portico.plan.appserver.kind import Feature, app_server
 from portico.plan.appserver.workers import capacity
 from portico.plan.decide import decided
 from portico.plan.directories import directories
-from portico.plan.gateway.nginx.abilities import impossible_version
 from portico.plan.gateway.nginx.cache import caches
-from portico.plan.gateway.nginx.cache import notes as cache_notes
-from portico.plan.gateway.nginx.downloads import impossible as no_downloads
-from portico.plan.gateway.nginx.fragment import USERS_HTTP, fragment, fragment_file, is_shared
-from portico.plan.gateway.nginx.health import notes as health_notes
+from portico.plan.gateway.nginx.fragment import fragment, fragment_file
 from portico.plan.gateway.nginx.main import nginx_conf
-from portico.plan.gateway.nginx.observer_endpoints import observer_endpoints, refused
-from portico.plan.gateway.nginx.pages import error_page_files, unused_pages
-from portico.plan.gateway.nginx.tls import impossible as no_tls
-from portico.plan.gateway.nginx.tls import notes as tls_notes
-from portico.plan.gateway.nginx.upstream import beyond, planned
-from portico.plan.gateway.nginx.upstream import notes as names_notes
+from portico.plan.gateway.nginx.observer_endpoints import observer_endpoints
+from portico.plan.gateway.nginx.pages import error_page_files
+from portico.plan.gateway.nginx.upstream import planned
 from portico.plan.model import CONF, File, Health, Ladder, Logs, Plan, Process, Upstream
-from portico.plan.notes import app_risks, reachable, unreached
-from portico.plan.notes.guarded import guarded_notes
-from portico.plan.notes.linked import linked_notes
-from portico.plan.notes.uploads import upload_notes
-from portico.plan.paths import SOCKET_PATH_LIMIT, Paths
+from portico.plan.notes.build import notes
+from portico.plan.paths import Paths
+from portico.plan.problems import problems
 from portico.plan.security import exposure
 from portico.plan.tls import tls
 from portico.plan.web.health import HEALTH
-from portico.plan.web.literal import is_literal
 from portico.plan.web.model import Web
-from portico.plan.web.routes import impossible as no_routes
-from portico.plan.web.sizes import connections, old_workers
+from portico.plan.web.sizes import old_workers
 from portico.plan.web.statics import served
-from portico.plan.web.upstream import impossible as no_upstream
-from portico.plan.web.upstream import notes as upstream_notes
 from portico.site.model import Site
 from portico.site.rules_https import host_of
 
@@ -54,7 +41,8 @@ def plan(site: Site, place: Place) -> Plan:
     nginx cannot write, servers that cannot share an upstream.
     """
     web = decided(site, place)
-    _refuse_impossible(web)
+    if found := problems(web):
+        raise UsageError(*found)
     paths, size = Paths.of(place), capacity(site, place)
     (server, server_files), shared = server_process(site, place, size), planned(web)
     features = app_server(site).features
@@ -86,7 +74,7 @@ def plan(site: Site, place: Place) -> Plan:
         statics={folder.url: folder.folder for folder in served(site, place)},
         precompressed=web.statics.copies,
         old_workers=old_workers(place),
-        notes=_notes(web),
+        notes=notes(web),
         alarms=exposure.alarms(site, place),
         remedy=f"cd {shlex.quote(site.facts.directory)} && {site.facts.remedy}" if site.facts.remedy else "",
         endpoints=tuple(dict.fromkeys(route.endpoint for route in site.facts.routes if route.endpoint)),
@@ -122,32 +110,6 @@ def _nginx_files(web: Web) -> tuple[File, ...]:
 
 def _servers(shared: Upstream | None) -> tuple[File, ...]:
     return (shared.file(),) if shared else ()
-
-
-def _refuse_impossible(web: Web) -> None:
-    site, place = web.site, web.place
-    paths = Paths.of(place)
-    problems = [
-        *no_upstream(site, web.upstream), *beyond(web), *no_tls(web), *no_downloads(web), *no_routes(site),
-        *refused(web), *app_risks.impossible(site), *tracing.impossible(site, place),
-        *impossible_version(place.nginx),
-    ]  # fmt: skip
-    length = len(paths.longest_socket.encode())
-    if length > SOCKET_PATH_LIMIT:
-        problems.append(
-            Problem(
-                paths.longest_socket,
-                f"this socket path has {length} bytes, the system allows {SOCKET_PATH_LIMIT}",
-                "set PORTICO_RUNTIME_DIR to a shorter directory",
-            )
-        )
-    problems += [
-        Problem(path, "has a $ or a control character, which nginx cannot write", "choose another directory")
-        for path in (place.runtime, place.state)
-        if not is_literal(path)
-    ]
-    if problems:
-        raise UsageError(*problems)
 
 
 def _nginx(place: Place) -> Process:
@@ -191,83 +153,3 @@ def _versions(site: Site, place: Place) -> dict[str, str]:
     name = app_server(site).name
     versions |= {name: place.servers[name]}
     return versions | ({site.facts.kind: site.facts.version} if site.facts.version else {})
-
-
-def _short_lived(place: Place) -> list[str]:
-    if not place.ends_with_session:
-        return []
-    ways = "loginctl enable-linger keeps it, PORTICO_RUNTIME_DIR names another"
-    return [f"{place.runtime} is removed when you log out, and the site ends: {ways}"]
-
-
-def _other_python(place: Place) -> list[str]:
-    if not place.unused_venv:
-        return []
-    return [f"{place.unused_venv} is not used, the app runs with {place.python}: {place.how_to_use_venv}"]
-
-
-def _left_out(place: Place) -> list[str]:
-    """What is said of variables that would decide in the plan's place."""
-    if not place.variables_of_tools:
-        return []
-    names = ", ".join(place.variables_of_tools)
-    return [
-        f"not passed on: {names} of the environment, which would override the plan; portico.toml has options"
-    ]
-
-
-def _notes(web: Web) -> tuple[str, ...]:
-    site, place = web.site, web.place
-    notes = [
-        *app_risks.notes(site),
-        *app_risks.processes(site, capacity(site, place)),
-        *site.facts.notes,
-        *guarded_notes(web),
-    ]
-    notes += [
-        f"nginx cannot read {folder.folder} ({place.unreadable[folder.folder]}): the app itself answers {folder.url}"
-        for folder in site.static
-        if folder.folder in place.unreadable
-    ]
-    notes += [
-        f"nginx does not serve {folder.folder} ({place.withheld[folder.folder]}): the app itself answers {folder.url}"
-        for folder in site.static
-        if folder.folder in place.withheld
-    ]
-    notes += [
-        f"nginx cannot write the name {folder.folder!r}: the app itself answers {folder.url}"
-        for folder in site.facts.static
-        if not is_literal(folder.folder)
-    ]
-    notes += linked_notes(web)
-    notes += [
-        *reachable.notes(site, place),
-        *unused_pages(web),
-        *_left_out(place),
-        *_short_lived(place),
-        *unreached.notes(site),
-        *(_other_python(place) if site.has_app else []),
-    ]
-    if place.gateway and is_shared(web):
-        notes.append(USERS_HTTP)
-    notes += health_notes(web)
-    notes += tls_notes(web)
-    if place.nginx_note:
-        notes.append(place.nginx_note)
-    notes += [*upstream_notes(site), *names_notes(web)]
-    notes += cache_notes(web)
-    notes += upload_notes(site)
-    if place.app_user and site.has_app:
-        notes.append(f"the app runs as '{place.app_user}': {place.app_user_why}")
-        notes += [place.entangled] if place.entangled else []
-    elif place.app_user_why and site.has_app:
-        notes.append(place.app_user_why)
-    elif place.is_root and site.has_app:
-        notes.append("the app runs as root, as you said; name another with user")
-    if place.exposed:
-        notes.append(f"root runs Python and Portico from where others may change them: {place.exposed}")
-    if connections(place) < 1024:
-        notes.append(
-            f"only {connections(place)} connections fit the file limit of {place.file_limit}; raise it with ulimit -n"
-        )
-    return tuple(notes)

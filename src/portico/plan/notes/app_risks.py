@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from portico.errors import Problem
-from portico.plan.appserver.workers import Capacity
+from portico.plan.appserver.workers import capacity
 from portico.plan.notes.reachable import is_reachable
+from portico.plan.web.model import Web
 from portico.site.model import Site
 
 ONE_WORKER = "--workers 1 runs one, whose threads share the memory"
@@ -18,13 +19,14 @@ def impossible(site: Site) -> list[Problem]:
     return [Problem(site.facts.app, one.what, one.hint) for one in site.facts.risks if one.kind == "debugger"]
 
 
-def notes(site: Site) -> list[str]:
+def app_risks(web: Web) -> list[str]:
     """What is severe enough to be said at each start."""
-    return [f"{one.what}; {one.hint}" for one in site.facts.risks if one.kind in ("debugger", "debug")]
+    return [f"{one.what}; {one.hint}" for one in web.site.facts.risks if one.kind in ("debugger", "debug")]
 
 
-def processes(site: Site, size: Capacity) -> list[str]:
+def processes(web: Web) -> list[str]:
     """What several workers break, or that there is one because they would."""
+    site, size = web.site, capacity(web.site, web.place)
     why = site.facts.one_process
     if why and site.options.workers.count == "auto":
         return [f"one worker, with threads: {why}"]

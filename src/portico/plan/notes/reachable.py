@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterator, Sequence
 
-from portico.place.model import Place
+from portico.plan.web.model import Web
 from portico.site.model import Site
 from portico.site.platform import CAUSE
 from portico.values import Address
@@ -21,8 +21,9 @@ def on_all(listen: Sequence[str]) -> str:
     return f"on all addresses of this machine, port{'s' if len(ports) > 1 else ''} {' and '.join(ports)}"
 
 
-def notes(site: Site, place: Place) -> Iterator[str]:
+def reachable(web: Web) -> Iterator[str]:
     """Why the site listens where nobody expected it, or where nobody can reach it."""
+    site, place = web.site, web.place
     said = site.causes.get("listen")
     if said == CAUSE:
         yield f"listens on all addresses, port {site.listen.port}: {CAUSE}; --listen overrides it"

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from difflib import get_close_matches
 
+from portico.plan.web.model import Web
 from portico.site.model import Route, Site
 from portico.site.pattern import head, is_fixed, pattern, plain
 from portico.site.segments import may_meet
@@ -14,8 +15,9 @@ _TELL_THEIR_ROUTES = ("flask", "django", "pyramid")
 """Of any other app the list may lack some."""
 
 
-def notes(site: Site) -> Iterator[str]:
+def unreached(web: Web) -> Iterator[str]:
     """One for each such rule, with the nearest route that there is."""
+    site = web.site
     routes = site.facts.routes
     if site.facts.kind not in _TELL_THEIR_ROUTES or site.servers or not routes:
         return

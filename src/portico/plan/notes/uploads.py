@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from portico.site.model import Site
+from portico.plan.web.model import Web
 from portico.values import Size
 
 
-def upload_notes(site: Site) -> Iterator[str]:
+def upload_notes(web: Web) -> Iterator[str]:
     """Uploads that nginx would take and the app refuses: it reads no further than its own limit."""
+    site = web.site
     most = site.facts.max_content_length
     if most is None:
         return

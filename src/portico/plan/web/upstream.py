@@ -16,7 +16,7 @@ _FAILS_OF_MANY = 3
 """Failures within FAIL_SECONDS after which a server is left alone that long. A single slow URL must not take the
 only other server away; with three or more, one less costs little. A judgement; active checks decide sooner."""
 FAIL_SECONDS = 10
-_ROUND_ROBIN = "round_robin"
+ROUND_ROBIN = "round_robin"
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def upstream(site: Site, place: Place, abilities: frozenset[Ability]) -> Upstrea
         protocol=site.protocol,
         has_app=site.has_app,
         fails=_FAILS.get(len(servers), _FAILS_OF_MANY) if servers else 0,
-        method=options.method if servers else _ROUND_ROBIN,
+        method=options.method if servers else ROUND_ROBIN,
         hash_key=options.hash_key,
         sticky=options.sticky if servers else "",
         resolvers=(tuple(options.resolver) or place.resolvers) if is_any_followed else (),
@@ -114,14 +114,6 @@ def upstream(site: Site, place: Place, abilities: frozenset[Ability]) -> Upstrea
 def impossible(site: Site, upstream: Upstream) -> list[Problem]:
     """What these servers cannot do together, or on this machine."""
     return [*_mixed(site, upstream), *(_unproven(upstream) or _unknown(upstream))]
-
-
-def notes(site: Site) -> list[str]:
-    """What people should know about these servers."""
-    options = site.options.upstream
-    if not site.servers and (options.method != _ROUND_ROBIN or options.sticky):
-        return ["upstream.method and upstream.sticky choose among upstream.servers, and there are none"]
-    return []
 
 
 def _sockets(place: Place) -> tuple[Target, ...]:

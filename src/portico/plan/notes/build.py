@@ -1,0 +1,35 @@
+"""What the user should know of a plan, in the order in which it is said. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from portico.plan.gateway.nginx.cache import notes as cache
+from portico.plan.gateway.nginx.health import notes as health
+from portico.plan.gateway.nginx.pages import unused_pages
+from portico.plan.gateway.nginx.tls import notes as tls
+from portico.plan.gateway.nginx.upstream import notes as names_of_servers
+from portico.plan.notes.app_risks import app_risks, processes
+from portico.plan.notes.app_user import app_user
+from portico.plan.notes.discovered import discovered
+from portico.plan.notes.gateway import shared_lines, unusable_build
+from portico.plan.notes.guarded import guarded_notes
+from portico.plan.notes.linked import linked_notes
+from portico.plan.notes.machine import exposed, few_connections, left_out, other_python, short_lived
+from portico.plan.notes.reachable import reachable
+from portico.plan.notes.static_folders import unreadable, unwritable, withheld
+from portico.plan.notes.unreached import unreached
+from portico.plan.notes.uploads import upload_notes
+from portico.plan.notes.upstream import nothing_to_choose
+from portico.plan.web.model import Web
+
+NOTES: tuple[Callable[[Web], Iterable[str]], ...] = (
+    app_risks, processes, discovered, guarded_notes, unreadable, withheld, unwritable, linked_notes, reachable,
+    unused_pages, left_out, short_lived, unreached, other_python, shared_lines, health, tls, unusable_build,
+    nothing_to_choose, names_of_servers, cache, upload_notes, app_user, exposed, few_connections,
+)  # fmt: skip
+
+
+def notes(web: Web) -> tuple[str, ...]:
+    """One sentence each."""
+    return tuple(sentence for note in NOTES for sentence in note(web))

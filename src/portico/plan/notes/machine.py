@@ -1,0 +1,44 @@
+"""What the machine, its limits and the environment do to a site."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from portico.plan.web.model import Web
+from portico.plan.web.sizes import connections
+
+_FEW = 1024
+"""Connections that a worker of nginx has everywhere but under a low file limit."""
+
+
+def left_out(web: Web) -> Iterator[str]:
+    """Variables that would decide in the plan's place."""
+    if names := ", ".join(web.place.variables_of_tools):
+        yield f"not passed on: {names} of the environment, which would override the plan; portico.toml has options"
+
+
+def short_lived(web: Web) -> Iterator[str]:
+    """A runtime directory that goes when the user logs out."""
+    if web.place.ends_with_session:
+        ways = "loginctl enable-linger keeps it, PORTICO_RUNTIME_DIR names another"
+        yield f"{web.place.runtime} is removed when you log out, and the site ends: {ways}"
+
+
+def other_python(web: Web) -> Iterator[str]:
+    """A virtual environment beside the app that is not used."""
+    place = web.place
+    if place.unused_venv and web.site.has_app:
+        yield f"{place.unused_venv} is not used, the app runs with {place.python}: {place.how_to_use_venv}"
+
+
+def exposed(web: Web) -> Iterator[str]:
+    """Code that root runs and others may change."""
+    if where := web.place.exposed:
+        yield f"root runs Python and Portico from where others may change them: {where}"
+
+
+def few_connections(web: Web) -> Iterator[str]:
+    """A file limit that leaves few connections."""
+    number = connections(web.place)
+    if number < _FEW:
+        yield f"only {number} connections fit the file limit of {web.place.file_limit}; raise it with ulimit -n"

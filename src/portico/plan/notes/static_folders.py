@@ -1,0 +1,29 @@
+"""Static folders that the app answers, because the gateway cannot or must not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from portico.plan.web.literal import is_literal
+from portico.plan.web.model import Web
+
+
+def unreadable(web: Web) -> Iterator[str]:
+    """Folders that nginx's user cannot read."""
+    for folder in web.site.static:
+        if why := web.place.unreadable.get(folder.folder):
+            yield f"nginx cannot read {folder.folder} ({why}): the app itself answers {folder.url}"
+
+
+def withheld(web: Web) -> Iterator[str]:
+    """Folders that the app's user may not read."""
+    for folder in web.site.static:
+        if why := web.place.withheld.get(folder.folder):
+            yield f"nginx does not serve {folder.folder} ({why}): the app itself answers {folder.url}"
+
+
+def unwritable(web: Web) -> Iterator[str]:
+    """Folders whose names nginx's configuration cannot hold."""
+    for folder in web.site.facts.static:
+        if not is_literal(folder.folder):
+            yield f"nginx cannot write the name {folder.folder!r}: the app itself answers {folder.url}"

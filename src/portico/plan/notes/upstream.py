@@ -1,0 +1,15 @@
+"""Options that choose among servers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from portico.plan.web.model import Web
+from portico.plan.web.upstream import ROUND_ROBIN
+
+
+def nothing_to_choose(web: Web) -> Iterator[str]:
+    """Options that have no servers to choose among."""
+    options = web.site.options.upstream
+    if not web.site.servers and (options.method != ROUND_ROBIN or options.sticky):
+        yield "upstream.method and upstream.sticky choose among upstream.servers, and there are none"

@@ -1,0 +1,53 @@
+"""Why a site cannot be served so, all problems together. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from portico.errors import Problem
+from portico.place.model import Place
+from portico.plan import tracing
+from portico.plan.gateway.nginx.abilities import impossible_version
+from portico.plan.gateway.nginx.downloads import impossible as no_downloads
+from portico.plan.gateway.nginx.observer_endpoints import refused
+from portico.plan.gateway.nginx.tls import impossible as no_tls
+from portico.plan.gateway.nginx.upstream import beyond
+from portico.plan.notes import app_risks
+from portico.plan.paths import SOCKET_PATH_LIMIT, Paths
+from portico.plan.web.literal import is_literal
+from portico.plan.web.model import Web
+from portico.plan.web.routes import impossible as no_routes
+from portico.plan.web.upstream import impossible as no_upstream
+
+
+def problems(web: Web) -> list[Problem]:
+    """Every one; none where the site can be served."""
+    site, place = web.site, web.place
+    return [
+        *no_upstream(site, web.upstream),
+        *beyond(web),
+        *no_tls(web),
+        *no_downloads(web),
+        *no_routes(site),
+        *refused(web),
+        *app_risks.impossible(site),
+        *tracing.impossible(site, place),
+        *impossible_version(place.nginx),
+        *_too_long(place),
+        *_unwritable(place),
+    ]
+
+
+def _too_long(place: Place) -> Iterator[Problem]:
+    path = Paths.of(place).longest_socket
+    length = len(path.encode())
+    if length > SOCKET_PATH_LIMIT:
+        what = f"this socket path has {length} bytes, the system allows {SOCKET_PATH_LIMIT}"
+        yield Problem(path, what, "set PORTICO_RUNTIME_DIR to a shorter directory")
+
+
+def _unwritable(place: Place) -> Iterator[Problem]:
+    what = "has a $ or a control character, which nginx cannot write"
+    for path in (place.runtime, place.state):
+        if not is_literal(path):
+            yield Problem(path, what, "choose another directory")
