@@ -84,7 +84,7 @@ def plan(site: Site, place: Place) -> Plan:
         upstream=shared,
         shared=place.gateway,
         tls=tls(web),
-        knows_proxies=bool(site.proxies),
+        knows_proxies=bool(web.trust.proxies),
         proxied=web.listeners.tcp if web.listeners.has_proxy_protocol else (),
         tracing=tracing.planned(site),
         **observer_endpoints(web),

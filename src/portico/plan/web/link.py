@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from enum import Enum, auto
+from enum import StrEnum
 
 from portico.plan.model import Ladder
 from portico.site.model import Site
@@ -18,16 +18,16 @@ _KNOWN_OTHERWISE = re.compile(
 """Headers that the app is told of in a way of their own, or never."""
 
 
-class RouteFact(Enum):
-    """What the app server is told of the route of a request."""
+class RouteFact(StrEnum):
+    """What the app server is told of the route of a request, and the variable that tells it."""
 
-    DEADLINE = auto()
-    """Its own time."""
-    STREAM = auto()
+    DEADLINE = "PORTICO_DEADLINE"
+    """Seconds: its own time."""
+    STREAM = "PORTICO_STREAM"
     """Its requests last."""
-    UPLOAD = auto()
-    """Its uploads are handed over as files."""
-    PRIVATE = auto()
+    UPLOAD = "PORTICO_UPLOAD"
+    """Its uploads are handed over as files: the path of this one."""
+    PRIVATE = "PORTICO_PRIVATE"
     """Its answers are private; the worker says so of files that the gateway sends for it."""
 
 
@@ -47,7 +47,11 @@ class Retry:
 
 @dataclass(frozen=True)
 class Link:
-    """What holds for every request that the app answers."""
+    """What holds for every request that the app answers.
+
+    Beside the request itself and what `Trust`, `Host` and `Tracing` say of it, the app is told the id of the log line
+    (X-Request-ID) and when the gateway passed the request on (PORTICO_MSEC, seconds since 1970).
+    """
 
     connect_seconds: float
     silence_seconds: float
@@ -58,7 +62,6 @@ class Link:
     of_routes: frozenset[RouteFact]
     """What is told of a route, where some route has it."""
     silence_cause: str
-    health_cause: str
 
 
 def link(site: Site) -> Link:
@@ -71,7 +74,6 @@ def link(site: Site) -> Link:
         varied=_varied(site),
         of_routes=_of_routes(site) if site.protocol == "uwsgi" else frozenset(),
         silence_cause=site.cause("request_timeout"),
-        health_cause=site.cause("health"),
     )
 
 

@@ -97,29 +97,31 @@ def _variable(header: str) -> str:
 
 def _route(web: Web) -> list[Directive]:
     """What a route's location has set for the worker."""
-    made = []
-    if RouteFact.DEADLINE in web.link.of_routes:
-        made.append(
-            (
-                "PORTICO_DEADLINE",
-                variable(web, "deadline"),
-                "the route's own time, for the worker's watch",
-                decisions.TIMES,
-            )
-        )
-    if RouteFact.STREAM in web.link.of_routes:
-        why = "a request that lasts gets a thread of its own, beside those of the worker"
-        made.append(("PORTICO_STREAM", variable(web, "stream"), why, decisions.ROUTES))
-    if RouteFact.UPLOAD in web.link.of_routes:
-        why = "the file with the body of this request, on routes that asked for it"
-        made.append(("PORTICO_UPLOAD", variable(web, "upload_file"), why, decisions.ROUTES))
-    if RouteFact.PRIVATE in web.link.of_routes:
-        why = "a file that nginx sends for the worker leaves this location, and what it says of caches"
-        made.append(("PORTICO_PRIVATE", variable(web, "private_route"), why, decisions.ROUTES))
     return [
-        directive("uwsgi_param", name, value, "if_not_empty", why=why, cause=cause)
-        for name, value, why, cause in made
+        directive("uwsgi_param", fact, variable(web, word), "if_not_empty", why=why, cause=cause)
+        for fact, word, why, cause in _OF_ROUTES
+        if fact in web.link.of_routes
     ]
+
+
+_OF_ROUTES = (
+    (
+        RouteFact.DEADLINE, "deadline",
+        "the route's own time, for the worker's watch", decisions.TIMES,
+    ),
+    (
+        RouteFact.STREAM, "stream",
+        "a request that lasts gets a thread of its own, beside those of the worker", decisions.ROUTES,
+    ),
+    (
+        RouteFact.UPLOAD, "upload_file",
+        "the file with the body of this request, on routes that asked for it", decisions.ROUTES,
+    ),
+    (
+        RouteFact.PRIVATE, "private_route",
+        "a file that nginx sends for the worker leaves this location, and what it says of caches", decisions.ROUTES,
+    ),
+)  # fmt: skip
 
 
 def _trace(web: Web) -> list[Directive]:
@@ -145,7 +147,7 @@ def _request(web: Web, path: str, host: str) -> list[Directive]:
         return [*(_param(name, seen.get(name, value), why) for name, value, why in _REQUEST), decoded]
     asked, why = _asked(web, path, host), "Portico's own question, whatever the client sent"
     left = [_param(name, value, words) for name, value, words in _REQUEST if name not in asked]
-    return left + [_param(name, value, why, web.link.health_cause) for name, value in asked.items()]
+    return left + [_param(name, value, why, web.health.cause) for name, value in asked.items()]
 
 
 def _asked(web: Web, path: str, host: str) -> dict[str, str]:
