@@ -23,7 +23,7 @@ from portico.plan.gateway.nginx.http import shared as shared_by_sites
 from portico.plan.gateway.nginx.limits import SHARED
 from portico.plan.gateway.nginx.names import PREFIX
 from portico.plan.gateway.nginx.tls import SESSIONS, hsts_file
-from portico.plan.host import Fragment, fitting, fragment_of, host_plan, placeholder
+from portico.plan.host import Fragment, fitting, fragment_of, host_plan
 from portico.plan.model import Plan
 from portico.plan.web.model import Web
 from portico.plan.web.space import namespace
@@ -118,7 +118,7 @@ def test_every_name_is_the_sites_own_or_one_that_sites_share(
         seen.append(fragment(web))
         return seen[0]
 
-    monkeypatch.setattr("portico.plan.build.fragment", listen)
+    monkeypatch.setattr("portico.plan.gateway.nginx.fragment.fragment", listen)
     try:
         case((GOLDEN / f"{name}.txt").read_text().partition("-" * 80)[0], tmp_path)
     except UsageError:  # this case cannot be, or not beside other sites
@@ -231,7 +231,8 @@ def test_bindings_are_what_the_servers_say(tmp_path: Path) -> None:
 
 
 def test_a_placeholder_asks_nobody(tmp_path: Path) -> None:
-    text = dict(placeholder(planned(EVERYTHING, tmp_path)).texts)["site.conf"]
+    site, place = sited(EVERYTHING, tmp_path)
+    text = dict(fragment_of(plan(site, place, is_waiting=True)).texts)["site.conf"]
     assert "_pass " not in text
     assert "return 502;" in text
 

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import msgspec
 from msgspec import Struct
 
 from portico.errors import Problem
-from portico.plan.gateway.nginx.conf import Directive
-from portico.plan.gateway.nginx.own import is_unique
 from portico.plan.model import File, Line
 from portico.site.rules_https import has_addresses
 from portico.values import Address
@@ -52,38 +48,6 @@ class Bindings(Struct, frozen=True):
         if not has_addresses(self.domains):
             return ()
         return tuple(address for address in self.addresses if _words(self, address)[0])
-
-
-def bindings_of(name: str, origin: str, fragment: Sequence[Directive]) -> Bindings:
-    """What the servers of a site's fragment ask for; the rest of it is not in them."""
-    listen: dict[str, dict[str, None]] = {}
-    domains: dict[str, None] = {}
-    takes_all = False
-    for server in fragment:
-        if server.name != "server":
-            continue
-        lines = [one for one in server.block or () if one.name == "listen"]
-        for address, *words in (line.args for line in lines):
-            takes_all = takes_all or "default_server" in words
-            told = listen.setdefault(_full(address), {})
-            told |= dict.fromkeys(word for word in words if word in _OF_ADDRESS)
-        for one in server.block or ():
-            domains |= dict.fromkeys(one.args) if one.name == "server_name" else {}
-    return Bindings(
-        name,
-        origin,
-        tuple(Listen(address, tuple(words)) for address, words in listen.items()),
-        () if takes_all else tuple(domains),
-        sets=tuple(one.users[0] for one in fragment if is_unique(one.users)),
-    )
-
-
-_OF_ADDRESS = ("ssl", "http2", "proxy_protocol")
-
-
-def _full(address: str) -> str:
-    """As we write it: nginx takes a port alone, too."""
-    return address if ":" in address else f"0.0.0.0:{address}"
 
 
 def file(wanted: Bindings) -> File:

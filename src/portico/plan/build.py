@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import shlex
 
-from msgspec.structs import replace
-
 from portico.errors import UsageError
 from portico.place.model import Place
 from portico.plan import bindings, tracing
@@ -15,10 +13,12 @@ from portico.plan.appserver.workers import capacity
 from portico.plan.decide import decided
 from portico.plan.directories import directories
 from portico.plan.gateway.nginx.cache import caches
-from portico.plan.gateway.nginx.fragment import fragment, fragment_file
+from portico.plan.gateway.nginx.fragment import fragment_file
 from portico.plan.gateway.nginx.main import nginx_conf
 from portico.plan.gateway.nginx.observer_endpoints import observer_endpoints
+from portico.plan.gateway.nginx.own import set_for_all
 from portico.plan.gateway.nginx.pages import error_page_files
+from portico.plan.gateway.nginx.server import listen_words
 from portico.plan.gateway.nginx.upstream import planned
 from portico.plan.model import CONF, File, Health, Ladder, Logs, Plan, Process, Upstream
 from portico.plan.notes.build import notes
@@ -34,13 +34,13 @@ from portico.site.model import Site
 from portico.site.rules_https import host_of
 
 
-def plan(site: Site, place: Place) -> Plan:
-    """How the site will run on the place.
+def plan(site: Site, place: Place, *, is_waiting: bool = False) -> Plan:
+    """How the site will run on the place; with `is_waiting` what its gateway shows before its app is known.
 
     Raises UsageError for what cannot be: a socket path that is too long, an nginx that is too old, a word
     nginx cannot write, servers that cannot share an upstream.
     """
-    web = decided(site, place)
+    web = decided(site, place, is_waiting=is_waiting)
     if found := problems(web):
         raise UsageError(*found)
     paths, size = Paths.of(place), capacity(site, place)
@@ -96,13 +96,16 @@ def _nginx_files(web: Web) -> tuple[File, ...]:
     site, place = web.site, web.place
     if not place.gateway:
         return (nginx_conf(web),)
-    tree = fragment(web)
-    file = fragment_file(tree)
-    wanted = replace(
-        bindings.bindings_of(site.name, site.origin or site.directory, tree),
+    file = fragment_file(web)
+    wanted = bindings.Bindings(
+        site.name,
+        site.origin or site.directory,
+        tuple(bindings.Listen(address, words) for address, words in listen_words(web).items()),
+        web.hosts.declared,
         request_seconds=float(site.longest_timeout),
         urls=web.hosts.urls,
         runtime=place.runtime,
+        sets=set_for_all(web),
         own=tuple((number, line.cause) for number, line in enumerate(file.lines, 1) if line.is_users),
     )
     return file, bindings.file(wanted)

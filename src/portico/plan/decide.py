@@ -9,6 +9,6 @@ from portico.plan.web.model import Web
 from portico.site.model import Site
 
 
-def decided(site: Site, place: Place) -> Web:
-    """Everything about the site, before it is written for its gateway."""
-    return web(site, place, abilities(place.nginx))
+def decided(site: Site, place: Place, *, is_waiting: bool = False) -> Web:
+    """Everything about the site, before it is written for its gateway; `is_waiting` where its app is not known yet."""
+    return web(site, place, abilities(place.nginx), is_waiting=is_waiting)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
@@ -45,28 +44,12 @@ class Fragment:
         return tuple(Line(line, cause=own.get(number, ""), is_users=number in own) for number, line in lines)
 
 
-def fragment_of(plan: Plan) -> Fragment:
-    """The fragment of a site that was planned for a gateway."""
+def fragment_of(plan: Plan, beside: Sequence[tuple[str, str]] = ()) -> Fragment:
+    """The fragment of a site that was planned for a gateway, with those of its files that are not the plan's."""
     found = {file.path: file.content for file in plan.files if file.path in (*READ, BINDINGS)}
     wanted = parse(found[BINDINGS])
-    return Fragment(wanted, tuple((name, found[name]) for name in READ if name in found))
+    return Fragment(wanted, (*((name, found[name]) for name in READ if name in found), *beside))
 
-
-def placeholder(plan: Plan, beside: Sequence[tuple[str, str]] = ()) -> Fragment:
-    """The same for a site whose app is not there: nginx asks nobody and shows the page that says so.
-
-    Nor does it complain of what everybody knows. `beside` are the files of HTTPS, which are none of the plan's.
-    """
-    made = fragment_of(plan)
-    return Fragment(made.bindings, (*((name, _unanswered(text)) for name, text in made.texts), *beside))
-
-
-def _unanswered(text: str) -> str:
-    return _COMPLAINTS.sub(r"\1 crit;", _ASKS.sub(r"\1return 502;", text))
-
-
-_ASKS = re.compile(r"^( *)[a-z]+_pass [^;]*;$", re.MULTILINE)
-_COMPLAINTS = re.compile(r"^( *error_log .*) error;$", re.MULTILINE)
 
 READ = (FILE, Upstream.FILE, *Tls.FILES)
 """The files of a site's plan that its gateway's nginx reads."""

@@ -128,7 +128,7 @@ def _without_app(given: Declared, gateway: Place) -> Plan:
         state=str(state_directory(here, given.name)),
         gateway=gateway.runtime,
     )
-    return plan(_site(given), place)
+    return plan(_site(given), place, is_waiting=True)
 
 
 def _site(given: Declared) -> Site:

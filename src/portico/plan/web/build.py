@@ -24,7 +24,7 @@ from portico.plan.web.upstream import upstream
 from portico.site.model import Site
 
 
-def web(site: Site, place: Place, abilities: frozenset[Ability]) -> Web:
+def web(site: Site, place: Place, abilities: frozenset[Ability], *, is_waiting: bool = False) -> Web:
     """Everything that is decided about the site on this place, for a gateway that can do this."""
     limited, files = limits(site, place), statics(site, place)
     guards = of_app(place, limited)
@@ -35,6 +35,7 @@ def web(site: Site, place: Place, abilities: frozenset[Ability]) -> Web:
         space=space(site, place),
         app_server=app_server(site),
         features=common_features(site),
+        is_waiting=is_waiting,
         prefix=site.prefix,
         listeners=listeners(site, place, abilities),
         hosts=hosts(site, place),

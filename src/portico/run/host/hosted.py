@@ -8,7 +8,7 @@ from pathlib import Path
 from portico.errors import PorticoError, Problem
 from portico.plan import bindings
 from portico.plan.gateway.nginx.tls import hsts_file
-from portico.plan.host import READ, Fragment, placeholder
+from portico.plan.host import READ, Fragment, fragment_of
 from portico.plan.model import Plan, Tls
 from portico.run.disk import directories, lock
 from portico.run.gateway import files
@@ -64,16 +64,16 @@ def prepare(desired: DesiredSite, gateway: str) -> Fragment:
 
 
 def waiting(plan: Plan) -> Fragment:
-    """The site's part while its app is not there. Raises PorticoError without a certificate to serve with."""
+    """The fragment of a plan without the app. Raises PorticoError without a certificate to serve with."""
     if plan.tls is None:
-        return placeholder(plan)
+        return fragment_of(plan)
     from portico.run.tls.material import choose
 
     material = choose(plan)
     assert material is not None
     certificate = material.certificate.pem.decode("ascii")
     hsts = hsts_file(plan.tls, material.hsts_seconds).content
-    return placeholder(plan, ((Tls.CERTIFICATE, certificate), (Tls.HSTS, hsts)))
+    return fragment_of(plan, ((Tls.CERTIFICATE, certificate), (Tls.HSTS, hsts)))
 
 
 def show_pages(plan: Plan) -> None:

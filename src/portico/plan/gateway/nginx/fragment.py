@@ -7,11 +7,8 @@ refuses strange Hosts, and what is said once of a listening socket, are left to 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from msgspec.structs import replace
 
-from portico.place.model import Place
 from portico.plan.gateway.nginx.conf import Directive, directive, render
 from portico.plan.gateway.nginx.http import own
 from portico.plan.gateway.nginx.own import in_http, moved, settled, without
@@ -38,7 +35,7 @@ def fragment(web: Web) -> list[Directive]:
     """The site's directives of `http` level, to stand beside those of other sites."""
     tree = own(web)
     settings = [item for item in tree if item.name not in _DEFINES and item.verbatim is None]
-    settings.append(_error_log(web.place))
+    settings.append(_error_log(web))
     inner, users = moved(item for item in tree if item.verbatim is not None)
     defining = [item for item in tree if item.name in _DEFINES and not _is_for_strangers(item)]
     return [
@@ -57,9 +54,9 @@ def directory(name: str) -> str:
     return f"sites/{name}"
 
 
-def fragment_file(tree: Iterable[Directive]) -> File:
+def fragment_file(web: Web) -> File:
     """The fragment as nginx reads it."""
-    return File(FILE, tuple(render(tree)), mode=0o600)
+    return File(FILE, tuple(render(fragment(web))), mode=0o600)
 
 
 def _is_for_strangers(item: Directive) -> bool:
@@ -106,7 +103,8 @@ def _with_own_resolver(item: Directive, web: Web, settings: list[Directive]) -> 
     return replace(item, block=(*zone, *asked, *(one for one in servers if one.name != "zone")))
 
 
-def _error_log(place: Place) -> Directive:
-    return directive(
-        "error_log", Paths.of(place).error_log, "error", why="nginx's complaints about this site, in its own log"
-    )  # fmt: skip
+def _error_log(web: Web) -> Directive:
+    level, why = "error", "nginx's complaints about this site, in its own log"
+    if web.is_waiting:
+        level, why = "crit", f"{why}; that its app does not answer is known"
+    return directive("error_log", Paths.of(web.place).error_log, level, why=why)

@@ -13,10 +13,14 @@ from portico.plan.web.model import Web
 
 
 def pass_to_app(web: Web, *, path: str = "") -> Directive:
-    """Hands a location's requests to the app; what it is told is inherited from the server block.
+    """Hands a location's requests to the app, or shows the page of an app that is not known yet.
+
+    What the app is told is inherited from the server block.
 
     `path` replaces the client's, for a location that asks a question of its own.
     """
+    if web.is_waiting:
+        return directive("return", 502, why="the app is not known yet: a page says so, and nobody is asked")
     return http_link.pass_to_app(web, path) if _is_http(web) else uwsgi_link.pass_to_app(web)
 
 

@@ -119,9 +119,10 @@ def moved(tree: Iterable[Directive]) -> tuple[list[Directive], list[Directive]]:
     return inner, rest
 
 
-def is_unique(users: tuple[str, ...]) -> bool:
-    """Whether these words of the user's say what Portico says once at `http` level."""
-    return bool(users) and is_known(users[0]) and not _ADDED.fullmatch(users[0])
+def set_for_all(web: Web) -> tuple[str, ...]:
+    """What the user's lines at `http` level set for every site of a gateway, where one only may say it."""
+    rest = [one.users[0] for one in moved(in_http(web))[1] if one.users]
+    return tuple(name for name in rest if is_known(name) and not _ADDED.fullmatch(name))
 
 
 def without(own: Iterable[Directive], taken: Iterable[Directive]) -> list[Directive]:

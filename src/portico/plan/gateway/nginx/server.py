@@ -42,6 +42,14 @@ def servers(web: Web) -> list[Directive]:
     return [*made, *_others(web), _site(web, is_default=is_default)]
 
 
+def listen_words(web: Web) -> dict[str, tuple[str, ...]]:
+    """Every address over TCP, and how a connection to it begins, in the words of `listen`."""
+    of_tls = tls.listen_words(web.tls, web.place.nginx) if web.tls else []
+    of_all = ["proxy_protocol"] if web.listeners.has_proxy_protocol else []
+    found = {str(address): tuple(of_all) for address in web.listeners.plain}
+    return found | {str(address): (*of_tls, *of_all) for address in web.listeners.tls}
+
+
 def _site(web: Web, *, is_default: bool) -> Directive:
     return block(
         "server", why="the site", cause=web.hosts.cause,
@@ -179,10 +187,10 @@ def _no_names(web: Web, spoken: Tls) -> Directive:
 
 
 def _listen_tls(web: Web, spoken: Tls, *, is_default: bool) -> list[Directive]:
-    at, build = web.listeners, web.place.nginx
-    words, why = tls.listen_words(spoken, build), tls.listen_why(spoken, build)
+    at = web.listeners
+    why = tls.listen_why(spoken, web.place.nginx)
     return [
-        *_listen_at(web, at.tls, words, at.tls_cause, is_default=is_default, more_why=why),
+        *_listen_at(web, at.tls, at.tls_cause, is_default=is_default, more_why=why),
         *tls.quic_listen(web, is_default=is_default),
     ]
 
@@ -205,26 +213,19 @@ def _catch_all(web: Web) -> Directive:
 
 
 def _listen(web: Web, *, is_default: bool) -> list[Directive]:
-    return _listen_at(web, web.listeners.plain, [], web.listeners.plain_cause, is_default=is_default)
+    return _listen_at(web, web.listeners.plain, web.listeners.plain_cause, is_default=is_default)
 
 
 def _listen_at(
-    web: Web,
-    addresses: tuple[Address, ...],
-    words: list[str],
-    cause: str,
-    *,
-    is_default: bool,
-    more_why: str = "",
+    web: Web, addresses: tuple[Address, ...], cause: str, *, is_default: bool, more_why: str = ""
 ) -> list[Directive]:
     why = "where clients connect; a burst of connections waits here instead of being refused"
     why += f"; {more_why}" if more_why else ""
     if web.listeners.has_proxy_protocol:
-        words = [*words, "proxy_protocol"]
         why += "; every connection begins with the client's address (PROXY protocol)"
-    made = []
+    words, made = listen_words(web), []
     for address in addresses:
         of_socket = ["default_server", f"backlog={web.listeners.backlog}"] if is_default else []
         of_socket += ["ipv6only=on"] if is_default and address.is_v6 else []
-        made.append(directive("listen", str(address), *words, *of_socket, why=why, cause=cause))
+        made.append(directive("listen", str(address), *words[str(address)], *of_socket, why=why, cause=cause))
     return made
