@@ -97,7 +97,7 @@ def flask_table(dice: random.Random) -> Table:
             app.add_url_rule(rule, name, view, methods=methods or list(METHODS), **more)
         except ValueError:
             continue
-    from portico.link.app.facts_flask import facts
+    from portico.link.app.facts.flask import facts
 
     def answers(path: str, method: str) -> str | None:
         environ = {
@@ -120,7 +120,7 @@ def django_table(dice: random.Random) -> Table:
     from django.urls import path, re_path
     from django.urls.resolvers import RegexPattern, Resolver404, URLResolver
 
-    from portico.link.app.facts_django import routes
+    from portico.link.app.facts.django import routes
 
     marks: dict[str, frozenset[str]] = {}
     exact = ["<str:{}>", "<int:{}>", "<path:{}>", "<slug:{}>", "a-<int:{}>"]
@@ -188,7 +188,7 @@ def pyramid_table(dice: random.Random) -> Table:
     from pyramid.interfaces import IRoutesMapper
     from pyramid.request import Request
 
-    from portico.link.app.facts_pyramid import facts
+    from portico.link.app.facts.pyramid import facts
 
     config, marks = Configurator(), dict[str, frozenset[str]]()
     kinds = ["{{{}}}", r"{{{}:\d+}}", r"{{{}:.*}}", "{{{}:a|b}}", "a-{{{}}}", r"{{{}:\d{{2}}}}"]

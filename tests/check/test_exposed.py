@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from portico.link.app.secret_keys import strength
+from portico.link.app.risks.secret_keys import strength
 from tests.support import free_port, portico, private_directory, write_files
 
 FLASK = "import os, threading\nfrom flask import Flask\napp = Flask(__name__)\n"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from portico.link.app.error import AppError
-from portico.link.app.find import find, modules_in
+from portico.link.app.find.find import find, modules_in
 
 MANAGE = "os.environ.setdefault('DJANGO_SETTINGS_MODULE', 'proj.settings')\nimport django\n"
 FLASK = "from flask import Flask\napp = Flask(__name__)\n"

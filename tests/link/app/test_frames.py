@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from portico.link.app.error import AppError
-from portico.link.app.factory import call
+from portico.link.app.find.factory import call
 from portico.link.app.frames import has_own_frames, own_traceback
 
 

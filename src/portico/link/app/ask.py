@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from portico.link.app.error import AppError
-from portico.link.app.facts import facts
+from portico.link.app.facts.facts import facts
 from portico.link.app.load import load
-from portico.link.app.stranger import Reached
+from portico.link.app.statics.stranger import Reached
 from portico.link.gunicorn.report import resident
 
 CLOSED = 97

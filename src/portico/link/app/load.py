@@ -9,10 +9,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
-from portico.link.app.attribute import resolve
 from portico.link.app.error import AppError, nearest
-from portico.link.app.find import Target, find, modules_in
-from portico.link.app.foreign import DASH, refuse_foreign
+from portico.link.app.find.attribute import resolve
+from portico.link.app.find.find import Target, find, modules_in
+from portico.link.app.find.foreign import DASH, refuse_foreign
 from portico.link.app.objects import is_a
 
 _HIDEABLE = ("flask", "django", "pyramid", "werkzeug", "jinja2", "gunicorn")

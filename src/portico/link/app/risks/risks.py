@@ -51,7 +51,7 @@ def _of_framework(framework: str, inner: Any) -> list[Risk]:
 
 
 def _module(framework: str) -> Any:
-    return importlib.import_module(f"portico.link.app.risks_{framework}") if framework else None
+    return importlib.import_module(f"portico.link.app.risks.{framework}") if framework else None
 
 
 def _debuggers(layers: Iterable[Any]) -> Iterator[Risk]:

@@ -6,8 +6,8 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
-from portico.link.app.risks import Risk, risk
-from portico.link.app.secret_keys import NAMES
+from portico.link.app.risks.risks import Risk, risk
+from portico.link.app.risks.secret_keys import NAMES
 
 
 def risks(app: Any) -> Iterator[Risk]:

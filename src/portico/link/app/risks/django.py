@@ -8,8 +8,8 @@ from typing import Any
 
 from django.conf import settings
 
-from portico.link.app.memory import risk as of_memory
-from portico.link.app.risks import Risk, risk
+from portico.link.app.risks.memory import risk as of_memory
+from portico.link.app.risks.risks import Risk, risk
 
 _SCHEME = "HTTP_X_FORWARDED_PROTO"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from portico.link.app.objects import is_a, objects
-from portico.link.app.state import writes
+from portico.link.app.risks.state import writes
 
 _LIMITERS = {
     ("flask_limiter._extension", "Limiter"),

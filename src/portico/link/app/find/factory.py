@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from portico.link.app.error import AppError
-from portico.link.app.foreign import DASH, refuse_foreign
+from portico.link.app.find.foreign import DASH, refuse_foreign
 from portico.link.app.objects import is_a
 
 _FACTORY_NAME = ("create_app", "make_app", "main")

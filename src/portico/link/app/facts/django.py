@@ -12,8 +12,8 @@ from django.conf import settings
 from django.core.handlers.wsgi import WSGIHandler
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from portico.link.app.notes import combined, lost
-from portico.link.app.patterns_django import UntoldError, pattern
+from portico.link.app.facts.django_patterns import UntoldError, pattern
+from portico.link.app.facts.notes import combined, lost
 from portico.site.pattern import is_of_folder
 
 

@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 from portico.link.app import paste
 from portico.link.app.error import AppError, listed, nearest
-from portico.link.app.find_django import django_application
-from portico.link.app.gunicorn_file import gunicorn_file
-from portico.link.app.named import Named, named
+from portico.link.app.find.django import django_application
+from portico.link.app.find.gunicorn_file import gunicorn_file
+from portico.link.app.find.named import Named, named
 
 _CONVENTIONAL = ("wsgi", "app")  # flask.cli.ScriptInfo.load_app
 _FOLDERS = ("app", "src", "backend", "server", "api")

@@ -14,8 +14,8 @@ from pathlib import Path
 from threading import Thread
 from typing import Any, NamedTuple
 
-from portico.link.app.headers import STRANGE_ORIGIN, Said, said_with, type_problem
-from portico.link.app.sample import sample
+from portico.link.app.statics.headers import STRANGE_ORIGIN, Said, said_with, type_problem
+from portico.link.app.statics.sample import sample
 from portico.site.pattern import escape
 
 SECONDS = 5.0

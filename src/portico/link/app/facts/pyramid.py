@@ -14,8 +14,8 @@ from pyramid.security import NO_PERMISSION_REQUIRED
 from pyramid.static import static_view
 from pyramid.tweens import EXCVIEW
 
-from portico.link.app.notes import combined, lost
-from portico.link.app.version import version_of
+from portico.link.app.facts.notes import combined, lost
+from portico.link.app.facts.version import version_of
 from portico.site.pattern import escape, without_names
 
 _OLD_PLACEHOLDER = re.compile(r":([_a-zA-Z]\w*)")

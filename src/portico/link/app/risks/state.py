@@ -15,8 +15,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
-from portico.link.app.functions import Function, functions
 from portico.link.app.objects import own_modules
+from portico.link.app.risks.functions import Function, functions
 
 _CONTAINERS = (dict, list, set, bytearray, Counter, OrderedDict, defaultdict, deque)
 _NUMBERS = (int, float)

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import flask
 from werkzeug.routing.rules import parse_converter_args
 
-from portico.link.app.guards_flask import is_guarded, is_plain
-from portico.link.app.notes import combined, lost
-from portico.link.app.statics_flask import max_age, version_arguments
-from portico.link.app.version import version_of
+from portico.link.app.facts.flask_guards import is_guarded, is_plain
+from portico.link.app.facts.flask_statics import max_age, version_arguments
+from portico.link.app.facts.notes import combined, lost
+from portico.link.app.facts.version import version_of
 from portico.site.pattern import escape, pattern
 from portico.site.pattern import rank as pattern_rank
 

@@ -7,16 +7,16 @@ import inspect
 from pathlib import Path
 from typing import Any
 
-from portico.link.app import risks
-from portico.link.app.gunicorn_file import gunicorn_notes
+from portico.link.app.facts.mounts import is_dispatcher, mounted, moved, together, unread
+from portico.link.app.facts.remedy import remedy
+from portico.link.app.find.gunicorn_file import gunicorn_notes
 from portico.link.app.layers import layers
 from portico.link.app.load import Loaded
-from portico.link.app.memory import memory
-from portico.link.app.mounts import is_dispatcher, mounted, moved, together, unread
-from portico.link.app.one_process import one_process
-from portico.link.app.remedy import remedy
-from portico.link.app.secret_keys import properties
-from portico.link.app.stranger import Reached, settle
+from portico.link.app.risks import risks
+from portico.link.app.risks.memory import memory
+from portico.link.app.risks.one_process import one_process
+from portico.link.app.risks.secret_keys import properties
+from portico.link.app.statics.stranger import Reached, settle
 
 _FRAMEWORKS = {
     ("flask.app", "Flask"): "flask",
@@ -151,7 +151,7 @@ def _framework(thing: Any) -> str:
 
 def _asked(framework: str, thing: Any) -> dict[str, Any]:
     try:
-        told: dict[str, Any] = importlib.import_module(f"portico.link.app.facts_{framework}").facts(thing)
+        told: dict[str, Any] = importlib.import_module(f"portico.link.app.facts.{framework}").facts(thing)
     except Exception as error:  # noqa: BLE001  an app that cannot be asked can still be served
         return {"kind": framework, "notes": [f"the app could not be asked: {type(error).__name__}: {error}"]}
     return told

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from portico.link.app.risks import Risk, risk
+from portico.link.app.risks.risks import Risk, risk
 
 _TRUE = ("true", "1", "yes", "y", "on", "t")
 

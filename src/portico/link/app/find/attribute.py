@@ -6,9 +6,9 @@ from types import ModuleType
 from typing import Any
 
 from portico.link.app.error import AppError, nearest
-from portico.link.app.factory import Arguments, call, is_factory, kind_of
-from portico.link.app.find import Target
-from portico.link.app.foreign import is_foreign, refuse_foreign
+from portico.link.app.find.factory import Arguments, call, is_factory, kind_of
+from portico.link.app.find.find import Target
+from portico.link.app.find.foreign import is_foreign, refuse_foreign
 from portico.link.app.layers import layers
 from portico.link.app.objects import is_a
 

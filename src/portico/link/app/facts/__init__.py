@@ -1,0 +1,1 @@
+"""What an app says about itself, one file a framework."""

@@ -1,0 +1,1 @@
+"""Where the app is, and which object of its module it is."""

@@ -1,0 +1,1 @@
+"""What the app says with its static files, asked as a stranger would."""
