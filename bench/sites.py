@@ -26,8 +26,9 @@ from portico.plan.build import plan
 from portico.plan.host import fitting, fragment_of, host_plan
 from portico.plan.model import Plan
 from portico.run.disk.write import write_files
+from portico.site.facts import AppFacts, StaticFolder
 from portico.site.load import load
-from portico.site.model import AppFacts, Site, StaticFolder
+from portico.site.model import Site
 from portico.site.resolve import resolve
 
 _COUNTS = (1, 10, 100, 1000)

@@ -24,7 +24,9 @@ from portico.explain.node import Node
 from portico.plan.decide import decided
 from portico.plan.gateway.nginx.conf import Directive
 from portico.plan.gateway.nginx.locations import locations
-from portico.site.model import AppFacts, Edge, Options, Route, Site
+from portico.site.facts import AppFacts, Route
+from portico.site.model import Site
+from portico.site.options import Edge, Options
 from portico.site.pattern import pattern as rule_pattern
 from portico.site.routed import routed
 from tests.plan.test_golden import PLACE

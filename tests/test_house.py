@@ -32,8 +32,10 @@ DOORS = {"__init__", "__main__"}
 RANK = {room: rank for rank, rooms in enumerate(ORDER) for room in rooms}
 PURE = (
     "proxy_headers.py",
+    "site/options.py",
+    "site/facts.py",
     "site/model.py",
-    "site/rules",
+    "site/rules/",
     "site/keys.py",
     "place/model.py",
     "plan/",
@@ -153,7 +155,7 @@ def room_of_run(name: str) -> str:
 
 
 MOST_FILES = 25
-YET_TO_SPLIT = {"plan/gateway/nginx": 36, "site": 26}
+YET_TO_SPLIT = {"plan/gateway/nginx": 36}
 """Rooms with more, and how many: they may only lose some."""
 
 

@@ -12,8 +12,9 @@ from portico.errors import PorticoError, UsageError
 from portico.export import systemd
 from portico.plan.build import plan
 from portico.plan.model import File
+from portico.site.facts import AppFacts
 from portico.site.load import load
-from portico.site.model import AppFacts, Site
+from portico.site.model import Site
 from tests.plan.test_golden import FACTS, PLACE
 from tests.support import RULE, golden
 

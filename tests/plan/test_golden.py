@@ -17,8 +17,9 @@ from portico.place.model import NginxBuild, Package, Place
 from portico.plan.build import plan
 from portico.plan.model import Directory, Line, Plan, Precompressed
 from portico.plan.security.advisories import ADVISORIES
+from portico.site.facts import AppFacts, StaticFolder
 from portico.site.load import load
-from portico.site.model import AppFacts, Root, Site, StaticFolder
+from portico.site.model import Root, Site
 from portico.site.own import Own, own
 from portico.site.routed import routed
 from portico.values import Address

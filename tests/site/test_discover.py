@@ -16,7 +16,7 @@ import pytest
 
 from portico.errors import ImportFailedError, PorticoError, UsageError
 from portico.site.discover import discover, start_discovery
-from portico.site.model import AppFacts, LeftFolder, Route, StaticFolder
+from portico.site.facts import AppFacts, LeftFolder, Route, StaticFolder
 from portico.values import AppRef
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "discover"

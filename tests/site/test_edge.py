@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 from portico import edge
 from portico.errors import UsageError
 from portico.site.discover import discover
+from portico.site.facts import AppFacts
 from portico.site.load import load
-from portico.site.model import AppFacts, Edge, Routed
+from portico.site.model import Routed
+from portico.site.options import Edge
 from portico.site.pattern import escape, head, is_fixed, pattern, rank
 from portico.site.routed import routed
 from portico.values import AppRef, Duration, Size

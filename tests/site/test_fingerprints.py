@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portico.site.fingerprints import is_fingerprinted, looks_fingerprinted
-from portico.site.manifests import read
-from portico.site.model import StaticFolder
+from portico.site.facts import StaticFolder
+from portico.site.front.fingerprints import is_fingerprinted, looks_fingerprinted
+from portico.site.front.manifests import read
 from tests.support import write_files
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from portico.errors import UsageError
 from portico.site.discover import discover
-from portico.site.model import AppFacts
+from portico.site.facts import AppFacts
 from portico.values import AppRef
 from tests.support import write_files
 

@@ -8,8 +8,8 @@ import pytest
 
 from portico.project.expected import expected, keep, moved
 from portico.reading import OURS
+from portico.site.facts import AppFacts
 from portico.site.guess import guess
-from portico.site.model import AppFacts
 from portico.values import AppRef
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from portico.errors import UsageError
-from portico.site.model import AppFacts, Dashboard, Metrics, Options
+from portico.site.facts import AppFacts
+from portico.site.options import Dashboard, Metrics, Options
 from portico.site.resolve import resolve
 
 

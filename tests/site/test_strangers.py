@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from portico.site.discover import Reached, discover
-from portico.site.model import AppFacts
+from portico.site.facts import AppFacts
 from portico.values import AppRef
 
 BEGIN = """

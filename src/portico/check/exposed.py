@@ -12,7 +12,8 @@ from portico.errors import PorticoError
 from portico.plan.notes.app_risks import ONE_WORKER
 from portico.plan.notes.reachable import is_reachable
 from portico.site.discover import start_discovery
-from portico.site.model import AppFacts, Risk, Secret, Site
+from portico.site.facts import AppFacts, Risk, Secret
+from portico.site.model import Site
 from portico.values import AppRef
 
 _MAKE = 'make one: python -c "import secrets; print(secrets.token_hex(32))"; keep it outside of the code'

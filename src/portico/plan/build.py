@@ -31,7 +31,7 @@ from portico.plan.web.model import Web
 from portico.plan.web.sizes import old_workers
 from portico.plan.web.statics import served
 from portico.site.model import Site
-from portico.site.rules_https import host_of
+from portico.site.rules.https import host_of
 
 
 def plan(site: Site, place: Place, *, is_waiting: bool = False) -> Plan:

@@ -14,7 +14,9 @@ from portico.place.model import Place
 from portico.place.owner import Owner, as_user
 from portico.plan.model import Plan
 from portico.site.discover import Discovery, NoApp, Reached, start_discovery
-from portico.site.model import AppFacts, Options, Site
+from portico.site.facts import AppFacts
+from portico.site.model import Site
+from portico.site.options import Options
 from portico.site.server import Server
 
 if TYPE_CHECKING:

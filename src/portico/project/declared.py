@@ -13,7 +13,7 @@ from portico.place.owner import Owner
 from portico.project.rights import rights
 from portico.reading import Reader
 from portico.site.load import load
-from portico.site.model import Options
+from portico.site.options import Options
 from portico.values import AppRef
 
 

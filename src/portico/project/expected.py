@@ -12,8 +12,8 @@ import msgspec
 
 from portico.place import untrusted
 from portico.reading import Reader
+from portico.site.facts import AppFacts
 from portico.site.guess import guess
-from portico.site.model import AppFacts
 from portico.values import AppRef
 
 _NAME = "facts.json"

@@ -20,7 +20,8 @@ from portico.place.access import blocked, remedy
 from portico.place.model import Place
 from portico.project.links import links_in
 from portico.reading import Reader, as_user, doubt, trusted_part
-from portico.site.model import AppFacts, Root, RootFile, Site, StaticFolder
+from portico.site.facts import AppFacts, RootFile, StaticFolder
+from portico.site.model import Root, Site
 
 _MOST_FILES = 20_000
 """Files looked at in a folder that is not the app's user's own."""

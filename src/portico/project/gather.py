@@ -18,7 +18,8 @@ from portico.project.folders import fenced, is_served, real_folders
 from portico.project.named import as_config, config_file, is_directory, moved, named_by_file, where_is
 from portico.project.own_files import refuse_unreadable
 from portico.project.rights import exposed, refuse_nginx_s_own
-from portico.site.model import AppFacts, Site
+from portico.site.facts import AppFacts
+from portico.site.model import Site
 from portico.site.resolve import own_directory, resolve, site_name
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Collection, Iterable, Iterator
 
 from portico.place.model import Linked
-from portico.site.model import StaticFolder
+from portico.site.facts import StaticFolder
 
 _MOST_FILES = 20_000
 """Files looked at in one folder."""

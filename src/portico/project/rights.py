@@ -14,7 +14,7 @@ from pathlib import Path
 from portico.errors import Problem, UsageError
 from portico.place.owner import NOBODY, Owner, owner
 from portico.reading import OURS, Reader, doubt
-from portico.site.model import Options
+from portico.site.options import Options
 from portico.site.reach import elsewhere, is_from_file, reaching
 
 _ROOTS_FILES = ("https.dns_credentials", "https.eab_hmac_file")

@@ -25,7 +25,9 @@ from portico.project.named import config_file, named_by_file
 from portico.project.rights import refuse_nginx_s_own
 from portico.project.sites import sites_of
 from portico.run.host.hosted import DesiredSite
-from portico.site.model import AppFacts, Options, Site, Upstream
+from portico.site.facts import AppFacts
+from portico.site.model import Site
+from portico.site.options import Options, Upstream
 from portico.site.resolve import own_directory, resolve, site_name
 
 _OF_THE_GATEWAY = ("name", "nginx")

@@ -19,7 +19,7 @@ import msgspec
 
 from portico.decoding import UnreadableError, decoded
 from portico.errors import ImportFailedError, PorticoError, Problem, UsageError
-from portico.site.model import AppFacts
+from portico.site.facts import AppFacts
 from portico.values import AppRef, Duration, longer
 
 IMPORT_TIMEOUT_SECONDS = 60.0

@@ -11,7 +11,7 @@ from typing import Any, Literal, get_args, get_origin
 
 import msgspec
 
-from portico.site.model import Edge, Options, Section
+from portico.site.options import Edge, Options, Section
 from portico.values import Address, AppRef, Duration, Size
 
 _WORDS: dict[Any, str] = {

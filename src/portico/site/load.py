@@ -16,9 +16,9 @@ from portico.reading import ordinary
 from portico.site.convert import convert
 from portico.site.entries import entry_lines
 from portico.site.keys import Key, flag_keys, keys, route_keys, sections
-from portico.site.model import Edge, Options
+from portico.site.options import Edge, Options
 from portico.site.platform import with_port
-from portico.site.rules import broken_rules
+from portico.site.rules.rules import broken_rules
 
 FILE = "portico.toml"
 _ROUTES = "routes."

@@ -14,7 +14,9 @@ from itertools import islice
 import msgspec
 
 from portico.errors import Problem
-from portico.site.model import AppFacts, Edge, Route, Routed
+from portico.site.facts import AppFacts, Route
+from portico.site.model import Routed
+from portico.site.options import Edge
 from portico.site.pattern import both, fixed_path, head, is_fixed
 from portico.site.segments import may_meet
 

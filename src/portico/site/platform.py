@@ -6,7 +6,9 @@ from collections.abc import Mapping
 
 import msgspec
 
-from portico.site.model import AppFacts, Options, Site
+from portico.site.facts import AppFacts
+from portico.site.model import Site
+from portico.site.options import Options
 from portico.values import Address
 
 VARIABLE = "PORT"

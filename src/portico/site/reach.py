@@ -11,7 +11,7 @@ from typing import Any
 
 from portico.errors import Problem
 from portico.site.keys import Key, flag_keys, keys
-from portico.site.model import Options
+from portico.site.options import Options
 
 COMMAND_LINE = "the command line"
 _SOCKET = "unix:"

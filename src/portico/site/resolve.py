@@ -13,8 +13,10 @@ from pathlib import Path
 
 from portico.errors import Problem, UsageError
 from portico.reading import OURS, Reader, as_user
-from portico.site.front import at_root, with_manifests
-from portico.site.model import HTTPS_FILES, AppFacts, Options, Root, Routed, Site, StaticFolder
+from portico.site.facts import AppFacts, StaticFolder
+from portico.site.front.front import at_root, with_manifests
+from portico.site.model import Root, Routed, Site
+from portico.site.options import HTTPS_FILES, Options
 from portico.site.own_paths import Reading
 from portico.site.routed import routed
 

@@ -8,11 +8,13 @@ import msgspec
 
 from portico.errors import Problem, UsageError
 from portico.site.convert import convert
+from portico.site.facts import AppFacts, Route
 from portico.site.keys import route_keys
 from portico.site.methods import is_hidden, with_shared
-from portico.site.model import AppFacts, Edge, Options, Route, Routed
+from portico.site.model import Routed
+from portico.site.options import Edge, Options
 from portico.site.pattern import pattern, rank
-from portico.site.rules import broken_edge
+from portico.site.rules.rules import broken_edge
 
 _LATER = 1 << 20
 """A rule of [routes] that is none of the app's is tried after all of them: it may cover many."""

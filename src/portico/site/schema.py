@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from portico.site.keys import Key, flag_keys, keys, route_keys, sections
-from portico.site.model import Edge
+from portico.site.options import Edge
 
 
 def json_schema() -> dict[str, Any]:
@@ -47,7 +47,7 @@ def reference_page() -> str:
     lines = [
         "# Every option",
         "",
-        "Generated from `src/portico/site/model.py` by `make docs`. Every key of `portico.toml` is optional;",
+        "Generated from `src/portico/site/options.py` by `make docs`. Every key of `portico.toml` is optional;",
         "each is also a flag. A table may be given as a plain value, which then means the key marked *short*:",
         '`workers = 4`, `nginx = "system"`.',
         "",

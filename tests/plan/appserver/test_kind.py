@@ -19,7 +19,8 @@ from portico.plan.appserver.kind import (
     common_features,
 )
 from portico.plan.build import plan
-from portico.site.model import Options, Site, Upstream, Workers
+from portico.site.model import Site
+from portico.site.options import Options, Upstream, Workers
 from tests.plan.test_golden import FACTS, PLACE
 
 Server = Literal["gunicorn", "uwsgi"]

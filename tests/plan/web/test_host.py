@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from portico.plan.web.host import Unnamed, host
-from portico.site.model import Https, Options, Site
+from portico.site.model import Site
+from portico.site.options import Https, Options
 from portico.values import Address
 from tests.plan.test_golden import FACTS
 

@@ -8,7 +8,8 @@ import msgspec
 
 from portico.plan.web.link import RouteFact, link
 from portico.plan.web.tracing import tracing
-from portico.site.model import Edge, Options, Routed, Site, Tracing, Upstream
+from portico.site.model import Routed, Site
+from portico.site.options import Edge, Options, Tracing, Upstream
 from portico.values import Duration
 from tests.plan.test_golden import FACTS
 

@@ -11,8 +11,9 @@ from portico.plan.gateway.nginx.conf import Directive
 from portico.plan.gateway.nginx.server import servers
 from portico.plan.web.guards import InProgress, Open, RequestRate
 from portico.plan.web.mount import App, Mount
+from portico.site.facts import AppFacts, StaticFolder
 from portico.site.load import load
-from portico.site.model import AppFacts, Site, StaticFolder
+from portico.site.model import Site
 from portico.site.routed import routed
 from tests.plan.test_golden import PLACE
 

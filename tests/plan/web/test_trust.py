@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from portico.plan.web.trust import TRACE, Trust, trust
-from portico.site.model import Node, Options, Site, Upstream, Workers
+from portico.site.model import Site
+from portico.site.options import Node, Options, Upstream, Workers
 from tests.plan.test_golden import FACTS
 
 SHARED = ["http://10.0.0.7:80", "app"]

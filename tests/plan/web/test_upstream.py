@@ -8,8 +8,9 @@ from portico.place.model import Place
 from portico.plan.paths import ALIAS_TENTHS
 from portico.plan.web.ability import Ability
 from portico.plan.web.upstream import Upstream, impossible, upstream
-from portico.site.model import Options, Site
-from portico.site.model import Upstream as Section
+from portico.site.model import Site
+from portico.site.options import Options
+from portico.site.options import Upstream as Section
 from tests.plan.test_golden import FACTS, PLACE
 
 HERE = replace(PLACE, resolvers=("10.0.0.53",), known_hosts=frozenset({"app-b"}))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from portico.plan.web.model import Web
 from portico.plan.web.statics import Folder
-from portico.site.model import LeftFolder
+from portico.site.facts import LeftFolder
 
 
 def left_note(folder: LeftFolder) -> str:

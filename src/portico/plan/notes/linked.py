@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from portico.place.model import Linked
 from portico.plan.web.model import Web
 from portico.plan.web.statics import served
-from portico.site.model import Site, StaticFolder
+from portico.site.facts import StaticFolder
+from portico.site.model import Site
 
 
 def linked_folders(web: Web) -> Iterator[tuple[StaticFolder, str, str]]:

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from difflib import get_close_matches
 
 from portico.plan.web.model import Web
-from portico.site.model import Route, Site
+from portico.site.facts import Route
+from portico.site.model import Site
 from portico.site.pattern import head, is_fixed, pattern, plain
 from portico.site.segments import may_meet
 

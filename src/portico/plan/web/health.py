@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from portico.plan.web.ability import Ability
 from portico.site.model import Site
-from portico.site.rules_https import host_of
+from portico.site.rules.https import host_of
 
 HEALTH = "/-/health"
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from portico.place.model import Place
 from portico.site.model import Site
-from portico.site.rules_https import has_addresses, host_of
+from portico.site.rules.https import has_addresses, host_of
 from portico.values import Address
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from portico.plan.web.routes import RoutePath
-from portico.site.model import Route, Site, StaticFolder
+from portico.site.facts import Route, StaticFolder
+from portico.site.model import Site
 from portico.site.pattern import ANYTHING, escape, head, is_fixed, is_of_folder
 
 _ORDERED = ("flask", "pyramid")

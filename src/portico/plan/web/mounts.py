@@ -21,7 +21,7 @@ from portico.plan.web.mount import (
 )
 from portico.plan.web.routes import RoutePath, bare, doubled, families, route_paths
 from portico.plan.web.statics import Statics, served
-from portico.site.fingerprints import SOURCES
+from portico.site.front.fingerprints import SOURCES
 from portico.site.model import Site
 from portico.site.pattern import escape, head, is_fixed
 

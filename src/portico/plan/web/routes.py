@@ -13,8 +13,9 @@ from dataclasses import dataclass, replace
 from portico.errors import Problem
 from portico.plan import decisions
 from portico.plan.appserver.kind import Feature, app_server
+from portico.site.facts import Route
 from portico.site.methods import is_hidden
-from portico.site.model import Route, Routed, Site
+from portico.site.model import Routed, Site
 from portico.site.pattern import below_slashes, escape, head, is_fixed, plain
 from portico.site.segments import may_meet
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from portico.place.model import Place
+from portico.site.front.routes import claims, of_route
 from portico.site.model import Site
 from portico.site.pattern import escape
-from portico.site.routes import claims, of_route
 
 _ITSELF = ("/", "/index.html")
 

@@ -10,7 +10,8 @@ from portico.plan.model import Precompressed
 from portico.plan.precompress import precompressed
 from portico.plan.web.literal import is_literal
 from portico.plan.web.tls import tells_hsts
-from portico.site.model import RootFile, Site, StaticFolder
+from portico.site.facts import RootFile, StaticFolder
+from portico.site.model import Site
 
 BEFORE = "/-/before"
 """Below it are the folders of the release before, for no client to ask for."""

@@ -38,7 +38,7 @@ _ASGI = "an ASGI app is not asked for its static folders and its upload limit"
 
 
 def facts(loaded: Loaded, reached: Reached = _ANYHOW, salt: str = "") -> dict[str, Any]:
-    """Everything site.model.AppFacts holds, as plain JSON in an order that does not change.
+    """Everything site.facts.AppFacts holds, as plain JSON in an order that does not change.
 
     With a `salt` also what its secret keys are like (`secret_keys`).
     """

@@ -6,7 +6,7 @@ import os
 import re
 from pathlib import Path
 
-from portico.site.fingerprints import SOURCES
+from portico.site.front.fingerprints import SOURCES
 
 MOST_DIRECTORIES = 200
 """One file of each is asked for: 0.3 ms each in a Flask app."""

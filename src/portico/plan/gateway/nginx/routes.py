@@ -19,7 +19,8 @@ from portico.plan.model import Ladder
 from portico.plan.paths import Paths
 from portico.plan.web.link import RouteFact
 from portico.plan.web.model import Web
-from portico.site.model import Edge, Routed
+from portico.site.model import Routed
+from portico.site.options import Edge
 
 STREAM_SECONDS = 3600
 """How long a stream may be silent: as a WebSocket, an hour outlives a lunch break."""

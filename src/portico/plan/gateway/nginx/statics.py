@@ -16,7 +16,7 @@ from portico.plan.gateway.nginx.open_files import open_files
 from portico.plan.gateway.nginx.pages import PREFIX, error_pages, no_such_part
 from portico.plan.web.model import Web
 from portico.plan.web.statics import BEFORE, FOREVER, File, Folder, Sent
-from portico.site.fingerprints import PATTERN, SOURCES
+from portico.site.front.fingerprints import PATTERN, SOURCES
 
 _TEXT = (
     "text/css",

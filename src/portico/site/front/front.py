@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from portico.site import manifests
-from portico.site.fingerprints import SOURCES
-from portico.site.model import RootFile, Site, StaticFolder
-from portico.site.routes import claims
+from portico.site.facts import RootFile, StaticFolder
+from portico.site.front import manifests
+from portico.site.front.fingerprints import SOURCES
+from portico.site.front.routes import claims
+from portico.site.model import Site
 
 _SOURCE = re.compile(rf".*(?:~|\.(?:{SOURCES}))")
 _AT_ROOT = ("favicon.ico", "robots.txt")

@@ -13,8 +13,8 @@ from typing import Any
 
 from portico import decoding
 from portico.reading import ordinary
-from portico.site.fingerprints import is_fingerprinted
-from portico.site.model import StaticFolder
+from portico.site.facts import StaticFolder
+from portico.site.front.fingerprints import is_fingerprinted
 
 _NAMES = (
     ".vite/manifest.json",

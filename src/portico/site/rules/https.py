@@ -6,7 +6,7 @@ import ipaddress
 import re
 from collections.abc import Callable, Iterable, Iterator
 
-from portico.site.model import HTTPS_PORTS_UP, Options
+from portico.site.options import HTTPS_PORTS_UP, Options
 from portico.values import Address, Duration
 
 ACME_SERVERS = {

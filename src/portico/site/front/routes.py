@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from portico.site.model import Route
+from portico.site.facts import Route
 
 _CONVERTER = re.compile(r"<(?:(?P<kind>[A-Za-z_][A-Za-z0-9_.]*)(?:\([^<>]*\))?:)?[A-Za-z_][A-Za-z0-9_]*>")
 _ONE = ("", "default", "string", "int", "float", "any", "uuid", "slug", "str")

@@ -1,0 +1,1 @@
+"""What a front end has beside its folders: a manifest, hashed names, routes of its own."""
