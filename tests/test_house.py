@@ -200,7 +200,7 @@ STILL_DECIDES = {
     "http": 8,
     "limits": 1,
     "link": 1,
-    "log": 7,
+    "log": 6,
     "observer_endpoints": 13,
     "open_files": 4,
     "own": 12,

@@ -76,7 +76,9 @@ def test_what_nginx_writes_comes_back(fields: dict[str, Any]) -> None:
 
 @given(
     st.lists(st.sampled_from([503, *range(100, 600)]), max_size=9),
-    st.sampled_from([{}, {"upstream": "unix:/run/app.sock"}, {"limit_rate": "REJECTED"}]),
+    st.sampled_from(
+        [{}, {"upstream": "unix:/run/app.sock"}, {"refused_by": "rate"}, {"refused_by": "maintenance"}]
+    ),
     st.sampled_from(["", "garbage", "[]"]),
 )
 def test_what_is_counted_as_bytes_agrees_with_what_is_read(

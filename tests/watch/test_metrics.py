@@ -55,10 +55,10 @@ def test_each_line_counts_where_it_belongs() -> None:
         line(status=502, upstream="unix:/run/shop/app.sock, unix:/run/shop/app.1.sock", worker=""),
         line(status=304, upstream="", worker="", bytes_out=90),
         line(upstream="", cache="HIT", worker="9 99 77 1 page"),
-        line(status=429, upstream="", worker=""),
+        line(status=429, upstream="", worker="", refused_by="rate"),
         line(status=429, worker="1 1 77 1 home"),
-        line(status=503, upstream="", worker="", limit_connections="REJECTED"),
-        line(status=503, upstream="", worker=""),
+        line(status=503, upstream="", worker="", refused_by="connections"),
+        line(status=503, upstream="", worker="", refused_by="maintenance"),
         line(status=499, worker=""),
     )
     assert {name: route.classes for name, route in metrics.routes.items()} == {
@@ -68,7 +68,8 @@ def test_each_line_counts_where_it_belongs() -> None:
         NGINX: [0, 0, 0, 1, 1, 1, 0, 1],
         "page": [0, 0, 1, 0, 0, 0, 0, 0],
     }
-    assert metrics.limited == 2  # nginx's own; the app's 429 is the app's
+    assert metrics.refused == {"rate": 1, "connections": 1, "maintenance": 1}  # the app's 429 is the app's
+    assert counted(line(refused_by="rate, dry run")).refused == {}
     assert metrics.by_nginx == 5
     assert metrics.retried == 1
     assert metrics.upstreams == {APP: 4, "unix:/run/shop/app.1.sock": 1}

@@ -109,13 +109,13 @@ def _numbers(item: dict[str, Any], width: int) -> list[str]:
         f"{name} {rate(value)}/s" for name, value in zip(_CLASSES, now["classes"][2:], strict=True) if value
     )
     cache = f"{now['hits'] / now['asked']:.0%} from the cache (routes it keeps)  " if now["asked"] else ""
-    limited = f"{rate(now['limited'])}/s over the limit  " if now["limited"] else ""
+    refused = f"{rate(now['refused'])}/s refused  " if now["refused"] else ""
     sampled = "  (sampled: the lines that are read count for all)" if now["estimated"] else ""
     sampled += f"  ({item['unread']})" if item["unread"] else ""
     return [
         cut(f"requests   {rate(now['rate'])}/s  {_bars(item['rates'])}{sampled}", width),
         cut(f"took       p50 {_ms(now['p50'])}  p95 {_ms(now['p95'])}  p99 {_ms(now['p99'])}", width),
-        cut(f"answers    {groups or 'none'}  {cache}{limited}", width),
+        cut(f"answers    {groups or 'none'}  {cache}{refused}", width),
         cut(
             f"queue      {queue['waiting']} waiting, {queue['with_app']} with the app, "
             f"p95 {_ms(now['queue_p95'])}; app p95 {_ms(now['app_p95'])}",

@@ -15,6 +15,7 @@ import msgspec
 
 from portico.decoding import UNREADABLE, Count, Moment, Seconds, UnreadableError, number
 from portico.link.context import Parent, parse
+from portico.plan.web.guards import CONNECTIONS, MAINTENANCE, RATE
 
 NAME: Final = "access.log"
 CLIENT_LEFT: Final = 499
@@ -49,8 +50,8 @@ class Request(msgspec.Struct, frozen=True, dict=True, kw_only=True):
     tls: str = ""
     cipher: str = ""
     connection: Count = 0
-    limit_rate: str = ""
-    limit_connections: str = ""
+    refused_by: str = ""
+    """The guard that kept the request from the app (`plan.web.guards`); ", dry run" follows one that let it pass."""
     cache: str = ""
     seconds: Seconds = 0.0
     upstream: str = ""
@@ -87,8 +88,8 @@ class Request(msgspec.Struct, frozen=True, dict=True, kw_only=True):
 
     @property
     def is_closed_site(self) -> bool:
-        """The site was closed (`portico maintenance`): only then does nginx answer 503 and ask nobody."""
-        return self.status == UNAVAILABLE and not self.upstream and not self.is_limited
+        """The site was closed (`portico maintenance`)."""
+        return self.status == UNAVAILABLE and self.refused_by == MAINTENANCE
 
     @property
     def is_left(self) -> bool:
@@ -111,10 +112,13 @@ class Request(msgspec.Struct, frozen=True, dict=True, kw_only=True):
 
     @property
     def is_limited(self) -> bool:
-        """Refused by nginx's limits; an older line has the status only, which an app may give as well."""
-        if self.limit_rate or self.limit_connections:
-            return "REJECTED" in (self.limit_rate, self.limit_connections)
-        return self.status == 429 and not self.upstream
+        """Refused by a limit on what one client may ask for or hold."""
+        return self.refused_by in (RATE, CONNECTIONS)
+
+    @property
+    def is_refused(self) -> bool:
+        """A guard answered in the app's place."""
+        return bool(self.refused_by) and "," not in self.refused_by
 
     @property
     def is_by_nginx(self) -> bool:

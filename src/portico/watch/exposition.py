@@ -50,7 +50,9 @@ def _families(m: Metrics, status: Mapping[str, Any]) -> Iterator[Iterator[str]]:
     yield _counter("upstream_requests_total", "Requests by who answered nginx.", _by("upstream", m.upstreams))
     yield _counter("bytes_received_total", "Bytes of requests, heads and bodies.", [({}, m.bytes_in)])
     yield _counter("bytes_sent_total", "Bytes of answers, heads and bodies.", [({}, m.bytes_out)])
-    yield _counter("limited_total", "Requests that nginx's limits refused.", [({}, m.limited)])
+    yield _counter(
+        "refused_total", "Requests that a guard answered in the app's place.", _by("guard", m.refused)
+    )
     yield _counter(
         "retried_total", "Requests that were tried at a second server or socket.", [({}, m.retried)]
     )

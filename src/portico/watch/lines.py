@@ -38,8 +38,7 @@ def detail(request: Request) -> str:
         f"worker {numbers['pid']}" if numbers["pid"] else "",
         f"tried {request.retries + 1} times" if request.retries else "",
         f"cache {request.cache}" if request.cache else "",
-        f"limit {request.limit_rate}" if request.limit_rate not in ("", "PASSED") else "",
-        f"limit {request.limit_connections}" if request.limit_connections not in ("", "PASSED") else "",
+        f"refused by {request.refused_by}" if request.refused_by else "",
         request.tls,
     ]
     return "  ".join(visible(part) for part in parts if part)

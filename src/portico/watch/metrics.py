@@ -13,6 +13,7 @@ from itertools import islice
 
 from portico.decoding import number
 from portico.log.request import CLIENT_LEFT, FAILED_MARK, TRACED_MARK, Request
+from portico.plan.web.guards import GUARDS
 from portico.watch.histogram import BOUNDS, Histogram
 
 MOST_ROUTES = 100
@@ -65,7 +66,8 @@ class Metrics:
         self.failed: deque[Request] = deque(maxlen=MOST_RECENT)
         """The last lines, the last of traces, and the last of those answered 5xx, for whoever takes them out."""
         self.bytes_in = self.bytes_out = 0
-        self.limited = 0
+        self.refused: Counter[str] = Counter()
+        """Requests that a guard answered in the app's place, by its name in the log line."""
         self.retried = 0
         self.by_nginx = 0
         """Answers that cost the app nothing: nginx's own, and those of the cache."""
@@ -163,8 +165,9 @@ class Metrics:
                 self.kept_hits += weight
             if route.is_kept:
                 self.kept_asked += weight
-        if (status == 429 or request.limit_rate or request.limit_connections) and request.is_limited:
-            self.limited += weight
+        if request.refused_by and request.is_refused:
+            guard = request.refused_by
+            self.refused[guard if guard in GUARDS else OTHER] += weight
 
     def _route(self, name: str) -> Route:
         """For what is not in `routes` under the very words of the request."""

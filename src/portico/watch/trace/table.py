@@ -9,6 +9,7 @@ from typing import Any
 
 from portico.explain.match import names_of, rule
 from portico.explain.node import PASSES, Node
+from portico.plan.web.guards import CONNECTIONS, RATE
 from portico.watch.trace.evidence import Evidence
 
 CLIENT, NGINX, LINK, WORKER, APP = "client", "nginx", "link", "worker", "app"
@@ -151,14 +152,21 @@ def _nginx(evidence: Evidence) -> Iterator[Row]:
         yield _alone(evidence, found.location)
 
 
+_WORDS = {"": "refused", ", dry run": "would be refused (dry run)"}
+"""What follows the name of a limit in the log line."""
+
+
 def _limits(evidence: Evidence) -> Iterator[Row]:
     line = evidence.line
     assert line is not None
-    for name, status in (("limit_req", line.limit_rate), ("limit_conn", line.limit_connections)):
+    for name, guard in (("limit_req", RATE), ("limit_conn", CONNECTIONS)):
         node = evidence.setting(name)
-        if status and node:
+        if node and (not line.is_refused or line.refused_by == guard):
+            status = (
+                _WORDS.get(line.refused_by.removeprefix(guard), "passed") if line.refused_by else "passed"
+            )
             said = next((item.text for item in evidence.complaints if "limiting" in item.text), "")
-            yield _row(evidence, NGINX, f"counts against {node.text}: {status.lower()}", "", NGINX, place=node.place,
+            yield _row(evidence, NGINX, f"counts against {node.text}: {status}", "", NGINX, place=node.place,
                        note=said.partition(", client:")[0])  # fmt: skip
 
 
@@ -173,7 +181,7 @@ def _detour(evidence: Evidence) -> Iterator[Row]:
         yield _row(evidence, NGINX, f"goes on in {closed[0]}", "", NGINX, place=closed[1].place,
                    note="portico maintenance is on")  # fmt: skip
         return
-    is_on = evidence.sent.is_upgrade and evidence.line and evidence.line.limit_rate != "REJECTED"
+    is_on = evidence.sent.is_upgrade and evidence.line and evidence.line.refused_by != RATE
     if is_on and (upgraded := _goes_on(found.server, found.location, _UPGRADED)):
         yield _row(evidence, NGINX, f"goes on in {upgraded[0]}", "", NGINX, place=upgraded[1].place,
                    note="the client asks for a WebSocket")  # fmt: skip

@@ -11,11 +11,13 @@ from portico.plan.gateway.nginx.cache import status_headers
 from portico.plan.gateway.nginx.conf import Directive, block, directive
 from portico.plan.gateway.nginx.guards import PASSED, guarded
 from portico.plan.gateway.nginx.link import pass_to_app, silence
+from portico.plan.gateway.nginx.log_text import refusing
 from portico.plan.gateway.nginx.names import location
 from portico.plan.gateway.nginx.pages import closed_pages
 from portico.plan.gateway.nginx.routes import carriers, settings, way
 from portico.plan.gateway.nginx.spa import page_location, spa_error, to_spa
 from portico.plan.paths import Paths
+from portico.plan.web.guards import MAINTENANCE
 from portico.plan.web.model import Web
 from portico.site.model import Routed
 
@@ -80,7 +82,7 @@ def _closed(web: Web, name: str, own: list[Directive]) -> Directive:
             block(
                 "if", "(!-f", f"{Paths.of(web.place).maintenance}/allowed/$remote_addr)",
                 why="portico maintenance on --allow makes a file for each address it lets in",
-                of=[directive("return", 503, why="closed: come back later")],
+                of=[refusing(MAINTENANCE), directive("return", 503, why="closed: come back later")],
             ),
             *guarded(web, web.guards, [to_tunnel(), *to_spa(web)], PASSED),
             *own,

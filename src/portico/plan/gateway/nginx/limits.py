@@ -7,6 +7,7 @@ import re
 from portico.place.model import Place
 from portico.plan.gateway.nginx.conf import Directive, directive, entries
 from portico.plan.gateway.nginx.health import health_zone
+from portico.plan.gateway.nginx.log_text import GUARD
 from portico.plan.gateway.nginx.names import name_of, variable
 from portico.plan.web.guards import InProgress, RequestRate
 from portico.plan.web.limits import Share
@@ -22,7 +23,7 @@ _BYTES_A_KEY = 128
 _NUMBERED = re.compile(r"\$\{?[0-9]")
 HELD, BODIES = "portico_held", "portico_bodies"
 COUNTED, CLIENT, _SENDER = "$portico_counted", "$portico_client", "$portico_sender"
-SHARED = frozenset({HELD, BODIES, COUNTED[1:], CLIENT[1:]})
+SHARED = frozenset({HELD, BODIES, COUNTED[1:], CLIENT[1:], GUARD[1:]})
 """Names that all sites of a gateway share: one client has one share of all of them together."""
 _UNCOUNTED, _BY_ADDRESS, _BY_NETWORK = "0", "4", "6"
 

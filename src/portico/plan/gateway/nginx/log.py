@@ -12,6 +12,7 @@ from portico.plan.gateway.nginx.log_text import (
     DIRECT,
     FORWARDED,
     PLAIN,
+    REFUSED_BY,
     forwarded_maps,
     negated,
     text_maps,
@@ -39,8 +40,10 @@ FIELDS: dict[str, tuple[str, str]] = {
     "tls": ("$ssl_protocol", "TLSv1.3, TLSv1.2; empty without TLS"),
     "cipher": ("$ssl_cipher", "the cipher that was agreed on; empty without TLS"),
     "connection": ("$connection", "the client connection's number, which nginx's error log names as *N"),
-    "limit_rate": ("$limit_req_status", "PASSED, REJECTED, ... by the limit on requests; empty without one"),
-    "limit_connections": ("$limit_conn_status", "the same by the limits on requests in progress"),
+    "refused_by": (
+        REFUSED_BY,
+        "the guard that kept the request from the app: maintenance, starting, head, upload, rate or connections",
+    ),
     "cache": ("$upstream_cache_status", "HIT, MISS, ...; empty when no cache was asked"),
     "seconds": ("$request_time", "from the first byte of the request to the last of the answer"),
     "upstream": ("$upstream_addr", "the socket or server that answered; several when one was retried"),
@@ -74,7 +77,7 @@ NEEDS = {"tls": "http_ssl_module", "cipher": "http_ssl_module"}
 _NOT_OF_FILES = {
     name
     for name, (variable, _) in FIELDS.items()
-    if variable.startswith(("$upstream_", "$limit_")) or name == "forwarded"
+    if variable.startswith("$upstream_") or name in ("forwarded", "refused_by")
 }
 """What can only be empty for a file, which nginx answers by itself: ten variables less to look up for each."""
 _VARIABLES = FIELDS | TRACING_FIELDS
@@ -88,7 +91,7 @@ def log(place: Place, web: Web | None = None) -> list[Directive]:
     of_file = [name for name in known if name not in _NOT_OF_FILES]
     return [
         *_formats(
-            _format("line", web), known, said,
+            _format("line", web), known, said, is_tried=web is not None and _is_tried(web),
             why="one JSON line a request: metrics, trace, top and the terminal all read this one; "
             "escape=json keeps a hostile User-Agent inside its quotes",
         ),
@@ -108,18 +111,24 @@ def _format(word: str, web: Web | None) -> str:
     return name_of(web, word) if web else f"{PREFIX}{word}"
 
 
-def _formats(name: str, fields: Iterable[str], others: dict[str, str], why: str) -> list[Directive]:
-    """One for ordinary requests, and one whose texts are looked at byte by byte."""
+def _formats(
+    name: str, fields: Iterable[str], others: dict[str, str], why: str, *, is_tried: bool = False
+) -> list[Directive]:
+    """One for ordinary requests, and one whose texts are looked at byte by byte.
+
+    With `is_tried` an ordinary request may have gone beyond a limit that is only tried (dry run).
+    """
     fields = tuple(fields)
+    never = {"forwarded": ""} if is_tried else {"forwarded": "", "refused_by": ""}
     return [
         directive(
-            "log_format", name, "escape=json", _line(fields, others | {"forwarded": ""}, {}),
+            "log_format", name, "escape=json", _line(fields, others | never, {}),
             why=why, cause=decisions.LOG_LINE,
         ),
         directive(
             "log_format", name + _CHECKED, "escape=json", _line(fields, others, CHECKED),
             why="the same fields for a request that is not ordinary: text that may be no UTF-8, a client that left, "
-            "a proxy that nobody declared",
+            "a proxy that nobody declared, one that a guard refused",
             cause=decisions.LOG_LINE,
         ),
     ]  # fmt: skip
@@ -137,12 +146,7 @@ def _has(name: str, place: Place, web: Web | None) -> bool:
         return NEEDS[name] in place.nginx.modules and (web is None or web.site.has_https)
     if name == "forwarded":
         return web is not None and not web.site.proxies
-    return name != "limit_rate" or web is None or _has_rate(web)
-
-
-def _has_rate(web: Web) -> bool:
-    """By [limits], or perhaps by the user's own directives."""
-    return bool(web.site.options.limits.rate) or any("limit_" in one.text for one in web.site.own_directives)
+    return True
 
 
 def log_maps() -> list[Directive]:
@@ -167,6 +171,10 @@ def file_log(web: Web) -> list[Directive]:
 def page_log(web: Web) -> list[Directive]:
     """Where the line of a request goes that ended at an error page."""
     return _access_log(Paths.of(web.place), _format("error", web), _is_ordinary(web))
+
+
+def _is_tried(web: Web) -> bool:
+    return web.limits.is_dry_run or any("dry_run" in one.text for one in web.site.own_directives)
 
 
 def _is_ordinary(web: Web | None) -> str:

@@ -10,7 +10,8 @@ https://www.rfc-editor.org/rfc/rfc8259#section-8.1 and #section-6 say what JSON 
 from __future__ import annotations
 
 from portico.plan import decisions
-from portico.plan.gateway.nginx.conf import Directive, entries
+from portico.plan.gateway.nginx.conf import Directive, directive, entries
+from portico.plan.web.guards import CONNECTIONS, HEAD, MAINTENANCE, RATE, STARTING, UPLOAD
 
 PLAIN, DIRECT = "$portico_is_plain", "$portico_is_direct"
 """1 for an ordinary request, for a format without maps. DIRECT: that also came without the headers of a proxy."""
@@ -31,8 +32,12 @@ _TEXTS = {
 _STATUS = "$portico_log_status"
 CHECKED = _TEXTS | {"$status": _STATUS}
 """What the line of a request that is not ordinary has for a variable."""
-_PLAIN = r"~^(?!0:[23]|\d+:000)\d+:\d+:[|][\x01-\x7f]*$"
+_REFUSALS = (413, 429, 431, 503)
+"""What guards answer, and an app now and then."""
+_PLAIN = rf"~^(?!0:[23]|\d+:(?:000|{'|'.join(map(str, _REFUSALS))}):)\d+:\d+:[|][\x01-\x7f]*$"
 """Of what nginx sent and its status, the headers of a proxy, and all texts: an answer that began, none, only ASCII."""
+GUARD, REFUSED_BY = "$portico_guard", "$portico_refused_by"
+"""The guard that says of itself that it refuses, and that of the log line."""
 _WRONG = "|".join(
     (
         r"[\xc0\xc1\xf5-\xff]",
@@ -60,7 +65,13 @@ def text_maps() -> list[Directive]:
 
     One look at all texts together decides for nearly every request; six looks cost more.
     """
-    return [*_ordinary(PLAIN, ""), *_ordinary(DIRECT, HEADERS), *map(_text, _TEXTS), _status()]
+    return [
+        *_refused_by(),
+        *_ordinary(PLAIN, ""),
+        *_ordinary(DIRECT, HEADERS),
+        *map(_text, _TEXTS),
+        _status(),
+    ]
 
 
 def negated(variable: str) -> str:
@@ -89,6 +100,35 @@ def _text(source: str) -> Directive:
         table=[("default", source), (_NOT_UTF8, "$portico_utf8\N{REPLACEMENT CHARACTER}")],
         why="a log line is UTF-8: other text is cut at its first wrong byte, where U+FFFD stands",
     )  # fmt: skip
+
+
+def refusing(guard: str) -> Directive:
+    """In an `if` of a guard, before it answers."""
+    return directive("set", GUARD, guard, why="the log line says which guard refused the request")
+
+
+def _refused_by() -> list[Directive]:
+    seen = f"{GUARD}:$limit_req_status:$limit_conn_status:$status:$upstream_addr"
+    return [
+        entries(
+            "map", "", GUARD, table=[("default", "")], cause=decisions.LOG_LINE,
+            why="no guard has refused; the `if` of one that does says its name",
+        ),
+        entries(
+            "map", seen, REFUSED_BY, cause=decisions.LOG_LINE,
+            table=[
+                ("default", ""),
+                *((f"~^{guard}:", guard) for guard in (MAINTENANCE, HEAD, STARTING)),
+                ("~^:REJECTED:", RATE),
+                ("~^:[A-Z_]*:REJECTED:", CONNECTIONS),
+                ("~^:[A-Z_]*:[A-Z_]*:413:$", UPLOAD),
+                ("~^:REJECTED_DRY_RUN:", f"{RATE}, dry run"),
+                ("~^:[A-Z_]*:REJECTED_DRY_RUN:", f"{CONNECTIONS}, dry run"),
+            ],
+            why="the guard that kept the request from the app; nginx knows of its own limits by their status, and "
+            "refuses a body that is too large with 413 before anybody is asked",
+        ),
+    ]  # fmt: skip
 
 
 def _status() -> Directive:

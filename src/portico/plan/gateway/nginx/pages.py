@@ -10,11 +10,12 @@ from functools import lru_cache
 from portico.place.model import Place
 from portico.plan.gateway.nginx.conf import Directive, block, directive, entries
 from portico.plan.gateway.nginx.log import page_log
+from portico.plan.gateway.nginx.log_text import refusing
 from portico.plan.gateway.nginx.names import location
 from portico.plan.gateway.nginx.own import let_in
 from portico.plan.model import File, Line
 from portico.plan.paths import Paths
-from portico.plan.web.guards import MOST_HEAD
+from portico.plan.web.guards import HEAD, MOST_HEAD, STARTING
 from portico.plan.web.model import Web
 
 PREFIX = "/-/errors/"
@@ -191,7 +192,7 @@ def too_long() -> Directive:
     """In a location of the app: refuses what the link cannot carry, before a body is read."""
     return block(
         "if", "($portico_is_too_long)", why="a head that is larger than the link to the app can carry", cause="errors",
-        of=[directive("return", 431, why="nginx would fail when it writes it for the app")],
+        of=[refusing(HEAD), directive("return", 431, why="nginx would fail when it writes it for the app")],
     )  # fmt: skip
 
 
@@ -287,7 +288,7 @@ def failures(web: Web) -> list[Directive]:
 
 def down_location(web: Web) -> Directive:
     """Answers 503 while the flag file of a start exists, 502 otherwise."""
-    flag = [directive("return", 503, why="the app is starting: come back in a moment")]
+    flag = [refusing(STARTING), directive("return", 503, why="the app is starting: come back in a moment")]
     return block(
         "location", location(web, "down"),
         why="reached when no worker took the request",

@@ -1,0 +1,76 @@
+"""The log line says which guard kept a request from the app, and nothing of what the app itself answers."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support import Served, portico, served
+
+APP = """
+from flask import Flask, abort
+
+app = Flask(__name__)
+
+
+@app.route("/", methods=["GET", "POST"])
+def home():
+    return "home"
+
+
+@app.route("/tired")
+def tired():
+    abort(429)
+
+
+@app.route("/busy")
+def busy():
+    abort(503)
+"""
+TOML = """
+app = "shop:app"
+max_upload = "1kB"
+
+[limits]
+rate = "1r/m"
+burst = 6
+
+[nginx]
+server = ["location = /gone { return 503; }"]
+"""
+
+
+@pytest.fixture(scope="module", params=["embedded", "system"])
+def site(request: pytest.FixtureRequest, _needs_nginx: None) -> Iterator[Served]:
+    with served({"shop.py": APP, "portico.toml": TOML}, "--nginx", str(request.param)) as run:
+        yield run
+
+
+def verdicts(run: Served) -> dict[str, str]:
+    lines = (run.state / "access.log").read_text().splitlines()
+    return {line["uri"]: line["refused_by"] for line in map(json.loads, lines) if line["uri"] != "/-/health"}
+
+
+def test_each_guard_says_that_it_refused(site: Served) -> None:
+    assert site.get("/tired?app").status_code == 429
+    assert site.get("/busy?app").status_code == 503
+    assert site.get("/gone?own").status_code == 503
+    assert site.get("/?served").status_code == 200
+    assert site.get("/?head", headers={f"x-{n}": "x" * 1000 for n in range(60)}).status_code == 431
+    assert site.client.post(f"{site.url}/?upload", content=b"x" * 2000).status_code == 413
+    assert portico("maintenance", "on", cwd=site.directory).returncode == 0
+    assert site.get("/?closed").status_code == 503
+    assert portico("maintenance", "off", cwd=site.directory).returncode == 0
+    for _ in range(9):
+        site.get("/?rate")
+    expected = {
+        "/tired?app": "", "/busy?app": "", "/gone?own": "", "/?served": "", "/?head": "head", "/?upload": "upload",
+        "/?closed": "maintenance", "/?rate": "rate",
+    }  # fmt: skip
+    give_up = time.monotonic() + 60
+    while (found := verdicts(site)) != expected and time.monotonic() < give_up:
+        time.sleep(0.05)
+    assert found == expected
