@@ -7,7 +7,7 @@ SOAK_SECONDS ?= 300
 # Tests wait for servers more than they compute: one process more than there are processors.
 TEST_PROCESSES ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 
-.PHONY: help setup run test test-debian13 check golden docs bench faults attack certificates cache-tests screenshots soak clean
+.PHONY: help setup run test as-user test-debian13 check golden docs bench faults attack certificates cache-tests screenshots soak clean
 
 help:
 	@echo "make run     serve the example app behind nginx (LISTEN=$(LISTEN))"
@@ -38,9 +38,11 @@ check: setup
 
 test:
 	@PYTHON=$(PYTHON) scripts/setup dev $(TEST_PACKAGES)
-	@$(MAKE) --no-print-directory check
-	@[ "$$(id -u)" -ne 0 ] || scripts/as-user
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync check as-user
 	@$(BIN)/python -m pytest -n $(TEST_PROCESSES) $(PYTEST_ARGS)
+
+as-user:
+	@[ "$$(id -u)" -ne 0 ] || scripts/as-user
 
 test-debian13: setup
 	@scripts/debian13 $(DEBIAN13_ARGS)

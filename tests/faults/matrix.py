@@ -27,7 +27,7 @@ MATRIX = (
     Fault("configuration-old-nginx", releases.configuration_of_an_old_nginx, 3, 20),
     Fault("in-flight", releases.in_flight, 2.0, 8.0),
     Fault("slow-boot", releases.slow_boot, 1.0, 20.0),
-    Fault("too-slow-boot", releases.boot_too_slow, 8.0, 20.0),
+    Fault("too-slow-boot", releases.boot_too_slow, 15.0, 20.0),
     Fault("app-worker", kills.app_worker, 3, 20),
     Fault("arbiter", kills.arbiter, 1, 3),
     Fault("nginx-worker", kills.nginx_worker, 3, 20),
