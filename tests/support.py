@@ -8,6 +8,7 @@ import random
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -30,6 +31,8 @@ AS_ROOT = {"PORTICO_USER": "root"} if os.geteuid() == 0 else {}
 USUAL = AS_ROOT | {"PORTICO_NGINX": "embedded"}
 """The same nginx on every machine; the tests of the installed one and of `auto` say so."""
 ROOT = Path(__file__).parents[1]
+PLAIN = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+"""`verify` of a client that speaks no TLS: httpx reads the certificates of all authorities for each, 20 ms."""
 _NOT_A_USER_S = ("PORTICO", "FLASK", "PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED")
 _CHANCE = random.SystemRandom()
 """pytest-randomly gives each process the same beginning for the ordinary one."""
@@ -106,7 +109,7 @@ class Served:
     prefix: str = ""
     stderr_path: Path = Path()
     stdout_path: Path = Path()
-    client: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=60))
+    client: httpx.Client = field(default_factory=lambda: httpx.Client(verify=PLAIN, timeout=60))
 
     @property
     def url(self) -> str:

