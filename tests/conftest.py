@@ -14,11 +14,6 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # In the background of a shell; what tests start would ignore it, too, and they interrupt some.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-if (
-    signal.getsignal(signal.SIGINT) is signal.SIG_IGN
-):  # a shell's background job; what tests start would inherit it
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-
 # A machine that does something else meanwhile is no finding.
 settings.register_profile("portico", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("portico")
