@@ -23,7 +23,7 @@ def copy_findings(planned: Plan) -> Iterator[Finding]:
                 f"copies of {copy.url}",
                 f"{_files(copy.folder, found.too_large)}: larger than {Size(MOST_BYTES)}, so not compressed ahead; "
                 "nginx compresses it by gzip at each request, some 30 ms of a core for each MiB",
-                "offer it in parts, or in a form that is compressed already (.zip, .parquet)",
+                "offer it in parts, or in a compressed form (.zip, .parquet)",
             )
         if found.left_out:
             yield warning(

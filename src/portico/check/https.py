@@ -44,11 +44,13 @@ def _files(tls: Tls) -> Iterator[Finding]:
         what = (
             f"{tls.cert} ends on {day(certificate.not_after)}: a certificate of its length is renewed earlier"
         )
-        yield warning("https", what, "is the program that renews it at work?")
+        yield warning("https", what, "does the program that renews it still run?")
     if not certificate.is_trusted:
-        what = f"this system does not know who signed {tls.cert}: browsers may not either"
+        what = f"this system does not trust the issuer of {tls.cert}: browsers may not either"
         yield warning(
-            "https", what, "is the chain complete? the site's own certificate first, then who signed it"
+            "https",
+            what,
+            "is the chain complete? the site's own certificate first, then the one that signed it",
         )
 
 

@@ -53,8 +53,9 @@ def _reloads(place: Place) -> Finding:
         return ok("nginx reload", "idle connections stay open while nginx reads a changed configuration")
     return warning(
         "nginx reload",
-        f"nginx {place.nginx.number} closes idle connections when its configuration changes, and a client that sends "
-        "at that moment on one it kept loses the request; new connections and reloads of the app alone lose nothing",
+        f"nginx {place.nginx.number} closes idle connections when its configuration changes, and a "
+        "client that sends on such a connection at that moment loses the request; new connections and "
+        "reloads of the app alone lose nothing",
         f"nginx {needs} or newer has keepalive_min_timeout; choose it for that only when it has no known faults",
     )
 

@@ -24,7 +24,7 @@ def obstacles(site: Site, place: Place, user: str) -> Iterator[str]:
     said: set[str] = set()
     for name, path in wanted.items():
         if not user and path.startswith(tuple(f"{top}/" for top in _PRIVATE)):
-            yield f"{name} is in {path}: a user that systemd makes up has a /tmp of its own, and would not see it"
+            yield f"{name} is in {path}: a temporary user of systemd has a /tmp of its own, and would not see it"
             continue
         try:
             found = blocked(path, user or _ANYBODY)

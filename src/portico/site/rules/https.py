@@ -37,7 +37,7 @@ def _email(options: Options) -> _Broken:
         yield f'"{options.email}" is not an email address', "expected one like me@shop.example"
     elif mode_of(options) == "auto" and not options.domains:
         yield (
-            "it turns HTTPS on, and a certificate is for domains",
+            "it turns HTTPS on, and a certificate needs domains",
             "add --domain shop.example, or --domain with a public IP address",
         )
 
@@ -62,16 +62,16 @@ def _mode(options: Options) -> _Broken:
     if mode == "files" and not (https.cert and https.key):
         yield 'mode "files" needs both cert and key', "name the two files, PEM"
     if mode != "files" and (https.cert or https.key):
-        yield f'cert and key are not used in mode "{mode}"', 'take them out, or set mode = "files"'
+        yield f'cert and key are not used in mode "{mode}"', 'remove them, or set mode = "files"'
     if mode == "auto" and not options.email and not options.domains:
         yield (
-            "a certificate is for domains, and there are none",
+            "a certificate needs domains, and there are none",
             "add domains (a public IP address is one), or use mode local",
         )
     if mode != "auto":
         used = [name for name in _AUTO if getattr(https, name)]
         if used:
-            yield f'{used[0]} is not used in mode "{mode}"', 'take it out, or set mode = "auto"'
+            yield f'{used[0]} is not used in mode "{mode}"', 'remove it, or set mode = "auto"'
     if mode == "off" and https.client_ca:
         yield "clients have no certificates without HTTPS", 'set mode = "auto", "files" or "local"'
     if mode == "auto":
@@ -99,7 +99,7 @@ def _public_address(address: ipaddress.IPv4Address | ipaddress.IPv6Address, opti
     """An address is proven by HTTP alone (RFC 8738), and Let's Encrypt certifies public ones."""
     https = options.https
     if https.dns:
-        yield f'"{address}" is an address, which DNS cannot prove', "take https.dns out, or the address"
+        yield f'"{address}" is an address, which DNS cannot prove', "remove https.dns, or the address"
     if https.acme_server in ACME_SERVERS and not address.is_global:
         yield f'"{address}" is no public address: no public authority certifies it', "use mode local or files"
     if https.acme_server in ACME_SERVERS and https.acme_profile not in ("", "shortlived"):
@@ -138,13 +138,13 @@ def _is_address(text: str) -> bool:
 def _listen(options: Options) -> _Broken:
     if mode_of(options) == "off":
         if options.https.listen:
-            yield "nothing is listened for without HTTPS", 'set mode = "auto", "files" or "local"'
+            yield "without HTTPS there is no address for it", 'set mode = "auto", "files" or "local"'
         return
     plain = options.listen or (Address("*", 80) if options.domains else Address("127.0.0.1", 8080))
     secure = options.https.listen or Address(plain.host, plain.port + HTTPS_PORTS_UP)
     if secure.port == plain.port:
         yield (
-            f"{secure} is where plain HTTP is answered, which only redirects",
+            f"{secure} already answers plain HTTP, which only redirects",
             "give listen and https.listen different ports",
         )
     elif secure.port > 65535:
@@ -171,7 +171,7 @@ def _directory(text: str, words: tuple[str, ...]) -> _Broken:
 def _eab(options: Options) -> _Broken:
     https = options.https
     if bool(https.eab_kid) != bool(https.eab_hmac_file):
-        yield "an external account is eab_kid and eab_hmac_file", "give both"
+        yield "an external account needs eab_kid and eab_hmac_file", "set both"
     if https.eab_kid and not _KID.fullmatch(https.eab_kid):
         yield f'"{https.eab_kid}" is not a key identifier', "copy it from the authority's page"
 

@@ -68,13 +68,15 @@ def broken_edge(edge: Edge) -> Iterator[BrokenRule]:
 def _broken_cache(edge: Edge) -> Iterator[BrokenRule]:
     if edge.cache is None:
         if edge.vary:
-            yield BrokenRule("vary", "vary says what a kept answer depends on, and none is kept", "add cache")
+            yield BrokenRule(
+                "vary", "vary says what a cached answer depends on, and the route has no cache", "add cache"
+            )
         return
     if not 1 <= edge.cache <= _LONGEST_CACHE:
         yield BrokenRule("cache", f"cache: {edge.cache} is out of range", "expected 1s to 365d")
     if edge.private or edge.stream:
         other = "private" if edge.private else "stream"
-        yield BrokenRule("cache", f"cache and {other} exclude each other", "take one of them away")
+        yield BrokenRule("cache", f"cache and {other} exclude each other", "remove one of them")
     for name in edge.vary:
         if not _VARY.fullmatch(name):
             hint = (
@@ -128,9 +130,9 @@ def _behind_headers(options: Options) -> _Broken:
     known = (*BELIEVED, "host", "prefix")
     for word in options.behind_headers or ():
         if word not in known:
-            yield f'"{word}" is not what a proxy says', f"expected one of: {', '.join(known)}"
+            yield f'"{word}" is no kind of header that a proxy sends', f"expected one of: {', '.join(known)}"
     if options.behind_headers and not (options.behind or options.node.gateways):
-        yield "no proxy is declared that could say it", "name its addresses in behind"
+        yield "no proxy is declared that could send it", "name its addresses in behind"
     if (
         "prefix" in (options.behind_headers or ())
         and options.workers.server == "uwsgi"
@@ -154,7 +156,7 @@ def _behind_protocol(options: Options) -> _Broken:
 def _client_headers(options: Options) -> _Broken:
     for name in options.client_headers:
         if not proxy_headers.kind(name):
-            yield f'"{name}" is none of the headers that Portico takes from clients', "leave it out"
+            yield f'"{name}" is no header that Portico removes from the requests of clients', "leave it out"
 
 
 def _gateways(options: Options) -> _Broken:
@@ -273,7 +275,7 @@ def _servers(options: Options) -> _Broken:
         return
     names = [server.name for server in servers]
     for name in sorted({name for name in names if names.count(name) > 1}):
-        yield f'"{name}" is there twice', "write it once, with a weight"
+        yield f'"{name}" is named twice', "write it once, with a weight"
     protocols = sorted({server.protocol for server in servers if not server.is_app})
     if len(protocols) > 1:
         yield (
@@ -281,7 +283,7 @@ def _servers(options: Options) -> _Broken:
             "give them all the same; a bare address is http",
         )
     if all(server.is_backup for server in servers):
-        yield "every server is a backup", "take the word from at least one"
+        yield "every server is a backup", "remove the word from at least one"
     if APP not in names and options.app is not None:
         yield (
             f'the app "{options.app}" would not be among them',
@@ -391,7 +393,9 @@ def _tracing_endpoint(options: Options) -> _Broken:
     endpoint = options.tracing.endpoint
     if endpoint in ("", NOWHERE) or _COLLECTOR.fullmatch(endpoint):
         return
-    hint = f"expected a URL such as http://127.0.0.1:4318, or {NOWHERE}; secrets belong into tracing.headers_file"
+    hint = (
+        f"expected a URL such as http://127.0.0.1:4318, or {NOWHERE}; secrets belong in tracing.headers_file"
+    )
     yield f'"{endpoint}" is no address of a collector', hint
 
 

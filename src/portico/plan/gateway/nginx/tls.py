@@ -152,8 +152,8 @@ def impossible(web: Web) -> list[Problem]:
         what = "nginx agrees on a protocol before it knows which of several sites is meant"
         return [Problem(web.tls.profile_cause, what, hint)]
     if web.hosts.is_beside_others and web.tls.clients and web.hosts.has_addresses:
-        hint = "take one of the two out, or run this site by itself"
-        what = "who asks for an IP address is met by a server that all sites share, which asks for no certificate"
+        hint = "remove one of the two, or run this site by itself"
+        what = "all sites share the server for an IP address, and it asks for no certificate"
         return [Problem(web.tls.clients.authority_cause, what, hint)]
     return lacking(web.tls.needs, web.place.nginx)
 
