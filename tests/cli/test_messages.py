@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from msgspec.structs import replace
 
 from portico.cli import COMMANDS, GROUPS, portico
 from portico.cli.certificate import details
@@ -30,7 +31,7 @@ from portico.watch.exposition import exposition
 from portico.watch.histogram import Histogram
 from portico.watch.lines import milliseconds, readable
 from portico.watch.metrics import MOST_ROUTES, Metrics
-from tests.watch.test_metrics import STATUS
+from tests.watch.test_metrics import CERTIFICATE, STATUS
 
 
 def _request(**fields: Any) -> Request:
@@ -194,12 +195,7 @@ def test_one_request_of_eight_seconds_took_eight_seconds() -> None:
     ],
 )
 def test_what_browsers_are_told_is_called_hsts(mode: str, seconds: int, words: str) -> None:
-    now = time.time()
-    shown = {
-        "names": ["shop.example"], "source": mode, "refused": False, "days_left": 60.0, "missing": [], "issuer": "X",
-        "server": "x", "trusted": True, "not_after": now, "next_attempt": None, "mode": mode, "last_attempt": None,
-        "addresses": [], "hsts_seconds": seconds, "authority": "", "problems": [], "phase": "good",
-    }  # fmt: skip
+    shown = replace(CERTIFICATE, source=mode, mode=mode, hsts_seconds=seconds, not_after=time.time())
     assert f"  browsers   {words}" in details(shown)
 
 

@@ -120,8 +120,8 @@ def test_a_client_that_left_is_neither_failed_nor_served(tmp_path: Path) -> None
         b"".join(line(**own, status=status) + b"\n" for status in (200, 404, 499, 499, 502)) + b"torn\n"
     )
     told = served._tell()
-    assert (told["total"], told["failed"], told["left"], told["unread"]) == (5, 1, 2, 1)
-    assert (told["last_minute"], told["last_minute_failed"], told["last_minute_left"]) == (5, 1, 2)
+    assert (told.total, told.failed, told.left, told.unread) == (5, 1, 2, 1)
+    assert (told.last_minute, told.last_minute_failed, told.last_minute_left) == (5, 1, 2)
     compared = tally(log, 0, ["/run/app.sock"])
     assert (compared.chosen.requests, compared.chosen.failed, compared.chosen.left) == (5, 1, 2)
     assert compared.unread == "1 line of access.log could not be read"

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from portico.protocol.status import RequestCounts
 from portico.run.watchers.served import Served
 
 _NASTY = 'a"status":500,\\"status\\":5\\'
@@ -50,31 +51,30 @@ def test_the_last_minute_is_found_in_any_log(tmp_path: Path, old: int, new: int)
     served = Served(str(log))
     log.write_text(_line(3600) * old + _line(30, status=500) * new)
     told = served._tell()
-    assert (told["last_minute"], told["last_minute_failed"], told["total"]) == (new, new, old + new)
+    assert (told.last_minute, told.last_minute_failed, told.total) == (new, new, old + new)
 
 
 def test_the_last_minute_does_not_count_the_portico_before(tmp_path: Path) -> None:
     log = tmp_path / "access.log"
     log.write_text(_line(30) * 9)
     served = Served(str(log))
-    assert served._tell()["last_minute"] == 0
+    assert served._tell().last_minute == 0
     with log.open("a") as file:
         file.write(_line(10) * 2)
-    assert served._tell()["last_minute"] == 2
+    assert served._tell().last_minute == 2
     os.truncate(log, 0)
     with log.open("a") as file:
         file.write(_line(5))
-    assert served._tell()["last_minute"] == 1
+    assert served._tell().last_minute == 1
 
 
 def test_no_log_at_all(tmp_path: Path) -> None:
-    told = Served(str(tmp_path / "none"))._tell()
-    assert set(told.values()) == {0}
+    assert Served(str(tmp_path / "none"))._tell() == RequestCounts()
 
 
 def _told(served: Served) -> tuple[int, int]:
     told = served._tell()
-    return told["total"], told["failed"]
+    return told.total, told.failed
 
 
 def _line(age: float, *, status: int = 200, uri: str = "/") -> str:

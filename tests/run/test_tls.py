@@ -232,11 +232,11 @@ def test_nothing_is_said_of_how_a_certificate_is_served_before_it_was_looked_at(
     asyncio.run(renewer._look(tls))
     told = renewer.status()
     assert told
-    assert [one["is_served"] for one in told["addresses"]] == [False]
+    assert [one.is_served for one in told.addresses] == [False]
     running.material = material.Material(second, "local")
     told = renewer.status()
     assert told
-    assert told["addresses"] == []
+    assert told.addresses == ()
 
 
 def test_a_worker_of_nginx_that_leaves_is_no_fault_of_the_address(tmp_path: Path) -> None:
@@ -253,7 +253,7 @@ def test_a_worker_of_nginx_that_leaves_is_no_fault_of_the_address(tmp_path: Path
             asyncio.run(renewer._look(tls))
             told = renewer.status()
             assert told
-            assert [one["is_served"] for one in told["addresses"]] == [True]
+            assert [one.is_served for one in told.addresses] == [True]
         assert said == []
 
 

@@ -29,9 +29,9 @@ def test_an_error_ends_no_watcher_for_good() -> None:
         starts += 1
         if starts < 4:
             raise OSError(5, "broken")
-        seen.extend(one["name"] for one in watchers.status())
+        seen.extend(one.name for one in watchers.status())
         yield WELL
-        seen.extend(one["name"] for one in watchers.status())
+        seen.extend(one.name for one in watchers.status())
 
     watchers = Watchers(said.append)
     asyncio.run(watchers.run(Watcher("the disk", rounds)))
@@ -47,14 +47,14 @@ def test_one_bad_thing_is_told_by_its_name() -> None:
 
     async def rounds() -> Rounds:
         yield {"b": PorticoError(Problem("/b", "cannot be written", "a hint"))}
-        assert [(one["name"], one["error"], one["next_try"]) for one in watchers.status()] == [
+        assert [(one.name, one.error, one.next_try) for one in watchers.status()] == [
             ("server b", "/b: cannot be written", None)
         ]
         yield WELL
 
     watchers = Watchers(said.append)
     asyncio.run(watchers.run(Watcher("server", rounds)))
-    assert watchers.status() == []
+    assert watchers.status() == ()
 
 
 def test_who_is_cancelled_is_not_started_again() -> None:

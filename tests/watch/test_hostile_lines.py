@@ -55,7 +55,7 @@ def test_a_terabyte_that_is_a_hole_is_passed_over_at_once(path: Path) -> None:
     with path.open("ab") as log:
         log.write(f"\n{good}\n".encode())
     assert list(Follower(path, from_start=True).lines()) == [good, good]
-    assert served._tell()["total"] == 2
+    assert served._tell().total == 2
     path.rename(path.with_name("app.log.1"))
     assert list(Log(path).before()) == [good, good]
 

@@ -5,19 +5,16 @@ from __future__ import annotations
 import asyncio
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from portico.plan.model import Health, Ladder, Plan, Process
+from portico.protocol.status import NginxStatus, SiteStatus
 from portico.watch.follow import MOST, Follower
 from portico.watch.live import Live
 from tests.support import private_directory, run_out
 
-STATUS: dict[str, Any] = {
-    "up_seconds": 1.0, "connections": 0, "queue": {"waiting": 0, "with_app": 0}, "memory": 1, "nginx": {"memory": 1},
-    "releases": [], "restarts": {}, "live": 1, "servers": [],
-}  # fmt: skip
+STATUS = SiteStatus(name="test", app="app:app", phase="serving", live=1, pid=1, nginx=NginxStatus("well"))
 
 
 def plan(home: Path) -> Plan:
@@ -34,9 +31,9 @@ def plan(home: Path) -> Plan:
 def test_who_comes_while_the_processes_are_asked_is_told_of_no_request_twice() -> None:
     asked = list[str]()
 
-    async def status() -> dict[str, Any]:
+    async def status() -> SiteStatus:
         await asyncio.sleep(0.4)
-        return dict(STATUS)
+        return STATUS
 
     async def look_on(live: Live, after: float) -> list[str]:
         """The ids it is told until the last is among them."""
@@ -86,8 +83,8 @@ def test_of_a_flood_a_part_is_looked_at_and_counts_for_all(monkeypatch: pytest.M
         asked.append(len(found))
         return found
 
-    async def status() -> dict[str, Any]:
-        return dict(STATUS)
+    async def status() -> SiteStatus:
+        return STATUS
 
     async def go(home: Path) -> Live:
         made = plan(home)

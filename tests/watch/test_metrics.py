@@ -10,26 +10,46 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from prometheus_client.parser import text_string_to_metric_families
 
+from portico.protocol.status import (
+    CertificateStatus,
+    NginxStatus,
+    Queue,
+    ReleaseStatus,
+    ServerStatus,
+    SiteStatus,
+    Worker,
+)
 from portico.watch.exposition import exposition
 from portico.watch.histogram import BOUNDS, SHOWN, Histogram
 from portico.watch.metrics import APP, MOST_ROUTES, NGINX, OTHER, SERVER, UNNAMED, Metrics
 from portico.watch.moment import Moments
 
 SOCKET = "/run/shop/app.sock"
-STATUS: dict[str, Any] = {
-    "up_seconds": 12.5,
-    "connections": 3,
-    "queue": {"waiting": 1, "with_app": 2},
-    "memory": 1,
-    "nginx": {"memory": 2},
-    "releases": [{"number": 4, "memory": 9, "workers": [{"pid": 77, "memory": 5}]}],
-    "restarts": {"nginx": 1},
-    "workers_started": 2,
-    "live": 4,
-    "servers": [{"name": "10.0.0.2:8000", "status": "out"}],
-}
+STATUS = SiteStatus(
+    name="shop",
+    app="app:app",
+    phase="serving",
+    pid=1,
+    up_seconds=12.5,
+    connections=3,
+    queue=Queue(waiting=1, with_app=2),
+    memory=1,
+    nginx=NginxStatus("well", memory=2),
+    releases=(ReleaseStatus(4, "well", memory=9, workers=(Worker(77, 1.0, 5),)),),
+    restarts={"nginx": 1},
+    workers_started=2,
+    live=4,
+    servers=(ServerStatus("10.0.0.2:8000", "out"),),
+)
+CERTIFICATE = CertificateStatus(
+    mode="auto", source="auto", refused=False, phase="good", names=("shop.example", "www.shop.example"), missing=(),
+    issuer="X", serial="1", fingerprint="", trusted=True, not_before=0, not_after=0, warn_at=0, urgent_at=0,
+    days_left=61.5, server="x", next_attempt=None, last_attempt=None, last_success=None, failures=0, problems=(),
+    addresses=(), hsts_seconds=0, well_since=None, authority=None,
+)  # fmt: skip
 
 
 def line(**more: Any) -> bytes:
@@ -232,9 +252,7 @@ def test_a_traced_request_is_not_lost_among_many() -> None:
 
 
 def test_each_name_of_the_certificate_has_its_days() -> None:
-    status = STATUS | {
-        "certificate": {"names": ["shop.example", "www.shop.example"], "days_left": 61.5, "warn_at": 0}
-    }
+    status = replace(STATUS, certificate=CERTIFICATE)
     families = {item.name: item for item in text_string_to_metric_families(exposition(Metrics(), status))}
     found = {one.labels["name"]: one.value for one in families["portico_certificate_days"].samples}
     assert found == {"shop.example": 61.5, "www.shop.example": 61.5}

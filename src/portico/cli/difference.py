@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from typing import Any
+from collections.abc import Mapping
 
 from portico.cli import output
 from portico.errors import PorticoError
@@ -11,6 +11,7 @@ from portico.plan.difference import Command, Difference, Running, difference
 from portico.plan.model import Plan
 from portico.project.running import gateway_of
 from portico.protocol.commands import STATUS
+from portico.protocol.status import StartedProcess
 from portico.run.control import client
 from portico.run.disk import lock
 from portico.run.gateway import files
@@ -20,13 +21,13 @@ def against_running(plan: Plan) -> Difference:
     """The plan beside what runs now, or beside nothing."""
     if lock.running(plan.runtime) is None:
         return difference(None, plan)
-    processes: dict[str, Any] = {}
+    processes: Mapping[str, StartedProcess] = {}
     with contextlib.suppress(
         PorticoError
     ):  # it is starting or leaving: then its files are all there is to see
         for status in client.ask(plan.runtime, STATUS):
-            processes = status.get("processes", {})
-    commands = {name: Command(tuple(one["argv"]), one["cwd"], one["env"]) for name, one in processes.items()}
+            processes = status.processes
+    commands = {name: Command(one.argv, one.cwd, one.env) for name, one in processes.items()}
     return difference(Running(files.in_force(plan.runtime), commands), plan)
 
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple, TypeVar
-
-import msgspec
+from typing import Any, NamedTuple
 
 from portico.cli.journal import Priority
 from portico.cli.output import bad, faint, good, safe, strong, warned
@@ -17,7 +15,6 @@ from portico.values import counted
 from portico.watch.lines import short_size
 
 _BAR = 24
-_Item = TypeVar("_Item", bound=msgspec.Struct)
 
 
 class Row(NamedTuple):
@@ -31,13 +28,13 @@ class Row(NamedTuple):
 def sentence(item: Notice) -> str:
     """One line for one notice, empty for what needs none."""
     row = ROWS.get(type(item))
-    return row.sentence(_safe(item)) if row else ""
+    return row.sentence(safe(item)) if row else ""
 
 
 def answer(item: Notice) -> str:
     """The same for the one who asked for what the notice is about."""
     row = ROWS.get(type(item))
-    return (row.answer or row.sentence)(_safe(item)) if row else type(item).__name__
+    return (row.answer or row.sentence)(safe(item)) if row else type(item).__name__
 
 
 def priority(item: Notice) -> Priority:
@@ -75,10 +72,6 @@ def behind_proxy(by: str, addresses: Sequence[str]) -> str:
         f"requests come through {_PROXIES.get(by, by)}, and behind does not name it: the app and the log take the "
         f"proxy's address for the client's. If the proxy is yours: behind = [{value}]"
     )
-
-
-def _safe(item: _Item) -> _Item:
-    return msgspec.convert(safe(msgspec.to_builtins(item)), type(item))
 
 
 # What takes more than one line ---------------------------------------------------------------------------

@@ -31,7 +31,7 @@ class Json(str):
 def safe(value: T) -> T:
     """Text from outside (the app, its clients, files, other programs) with control characters spelled out.
 
-    Of a dict, a list or a tuple, every text in it. Ends of lines stay.
+    Of a dict, a list, a tuple or a Struct, every text in it. Ends of lines stay.
     """
     made: Any = value
     if isinstance(value, str):
@@ -40,6 +40,8 @@ def safe(value: T) -> T:
         made = {safe(name): safe(item) for name, item in value.items()}
     elif isinstance(value, list | tuple):
         made = type(value)(map(safe, value))
+    elif isinstance(value, msgspec.Struct):
+        made = msgspec.convert(safe(msgspec.to_builtins(value)), type(value))
     return made  # type: ignore[no-any-return]
 
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
+
 from portico.cli import output
 from portico.cli.words import cut, lasting
+from portico.protocol.status import NginxStatus, Queue, ReleaseStatus, SiteStatus, SlowRequest
 from portico.values import counted
 from portico.watch.lines import visible
 
@@ -34,10 +37,17 @@ HELP = [
 
 def lines(item: dict[str, Any], width: int, height: int) -> list[str]:
     """One moment; `item` has `rates`, and errors and marks newest first. What does not fit the height is left out."""
-    status = item["status"]
-    head = [*_head(status, width), "", *_flow(item, width), "", *_numbers(item, width), ""]
-    if status["slow"]:
-        head += [*_slow(status["slow"], width), ""]
+    status = msgspec.convert(item["status"], SiteStatus)
+    head = [
+        *_head(status, width),
+        "",
+        *_flow(status, item["now"], width),
+        "",
+        *_numbers(status.queue, item, width),
+        "",
+    ]
+    if status.slow:
+        head += [*_slow(status.slow, width), ""]
     left = max(0, height - len(head) - 1)
     routes = _routes(item["routes"], width)
     errors = _errors(item["errors"], width)
@@ -46,50 +56,49 @@ def lines(item: dict[str, Any], width: int, height: int) -> list[str]:
     return head + routes[:third] + [""] + errors[:third] + [""] + marks[:third]
 
 
-def _head(status: dict[str, Any], width: int) -> list[str]:
-    name, urls = visible(status["name"]), "  ".join(status["urls"])
-    state = status["phase"]
-    if status["maintenance"]:
+def _head(status: SiteStatus, width: int) -> list[str]:
+    name, urls = visible(status.name), "  ".join(status.urls)
+    state = status.phase
+    if status.maintenance:
         state = "closed for maintenance"
-    elif status["pause"]:
+    elif status.pause:
         state = "paused"
     rest = cut(
-        f"  {status['app'] or 'servers elsewhere'}  {urls}  {state} for {lasting(status['up_seconds'])}",
+        f"  {status.app or 'servers elsewhere'}  {urls}  {state} for {lasting(status.up_seconds)}",
         width - len(name),
     )
     return [f"{output.strong(name)}{output.faint(rest)}"]
 
 
-def _flow(item: dict[str, Any], width: int) -> list[str]:
+def _flow(status: SiteStatus, now: dict[str, Any], width: int) -> list[str]:
     """clients -> nginx -> releases -> workers."""
-    status, now = item["status"], item["now"]
-    nginx = status["nginx"]
+    nginx = status.nginx
     own = f"{rate(now['nginx'])}/s answered by itself, " if now["nginx"] else ""
     rows = [
-        f"{'clients':<14}{counted(status['connections'], 'connection')}",
-        f"  {_arrow(now['rate'])} {'nginx':<10}{own}{_life(nginx)}, {_mib(nginx['memory'])}",
+        f"{'clients':<14}{counted(status.connections, 'connection')}",
+        f"  {_arrow(now['rate'])} {'nginx':<10}{own}{_life(nginx)}, {_mib(nginx.memory)}",
     ]
-    for one in status["releases"]:
+    for one in status.releases:
         rows += _release(one, status, now)
-    for server in status["servers"]:
-        if server["name"] != "app":
-            came = _arrow(now["upstreams"].get(server["name"], 0))
-            rows.append(f"      {came} {visible(server['name'])}  {server['status']}")
+    for server in status.servers:
+        if server.name != "app":
+            came = _arrow(now["upstreams"].get(server.name, 0))
+            rows.append(f"      {came} {visible(server.name)}  {server.status}")
     return [cut(row, width) for row in rows]
 
 
-def _release(one: dict[str, Any], status: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    workers, rates = one["workers"], now["workers"]
-    is_live = one["number"] == status["live"]
-    total = sum(rates.get(str(worker["pid"]), 0) for worker in workers)
+def _release(one: ReleaseStatus, status: SiteStatus, now: dict[str, Any]) -> list[str]:
+    workers, rates = one.workers, now["workers"]
+    is_live = one.number == status.live
+    total = sum(rates.get(str(worker.pid), 0) for worker in workers)
     if not total and is_live:
         total = now["upstreams"].get("app", 0)
-    waiting = status["queue"]["waiting"]
-    words = ["live" if is_live else one["status"], *([f"{waiting} waiting"] if waiting and is_live else [])]
-    rows = [f"      {_arrow(total)} release {one['number']}, {', '.join(words)}"]
+    waiting = status.queue.waiting
+    words = ["live" if is_live else one.status, *([f"{waiting} waiting"] if waiting and is_live else [])]
+    rows = [f"      {_arrow(total)} release {one.number}, {', '.join(words)}"]
     rows += [
-        f"          {_arrow(rates.get(str(worker['pid']), 0))} worker {worker['pid']:<8d} {_mib(worker['memory']):>8s}"
-        f"  {lasting(worker['up_seconds'])}"
+        f"          {_arrow(rates.get(str(worker.pid), 0))} worker {worker.pid:<8d} {_mib(worker.memory):>8s}"
+        f"  {lasting(worker.up_seconds)}"
         for worker in workers[:_MOST_WORKERS]
     ]
     more = len(workers) - _MOST_WORKERS
@@ -103,8 +112,8 @@ def _arrow(value: float) -> str:
 _CLASSES = ("2xx", "3xx", "4xx", "5xx", "clients left", "in maintenance")
 
 
-def _numbers(item: dict[str, Any], width: int) -> list[str]:
-    now, queue = item["now"], item["status"]["queue"]
+def _numbers(queue: Queue, item: dict[str, Any], width: int) -> list[str]:
+    now = item["now"]
     groups = ", ".join(
         f"{name} {rate(value)}/s" for name, value in zip(_CLASSES, now["classes"][2:], strict=True) if value
     )
@@ -117,7 +126,7 @@ def _numbers(item: dict[str, Any], width: int) -> list[str]:
         cut(f"took       p50 {_ms(now['p50'])}  p95 {_ms(now['p95'])}  p99 {_ms(now['p99'])}", width),
         cut(f"answers    {groups or 'none'}  {cache}{refused}", width),
         cut(
-            f"queue      {queue['waiting']} waiting, {queue['with_app']} with the app, "
+            f"queue      {queue.waiting} waiting, {queue.with_app} with the app, "
             f"p95 {_ms(now['queue_p95'])}; app p95 {_ms(now['app_p95'])}",
             width,
         ),
@@ -160,14 +169,14 @@ def _marks(marks: list[dict[str, Any]], width: int) -> list[str]:
     return [output.faint("what happened"), *rows]
 
 
-def _slow(requests: list[dict[str, Any]], width: int) -> list[str]:
+def _slow(requests: Sequence[SlowRequest], width: int) -> list[str]:
     """Those that are still running, each with the line its code is at."""
     made = [output.faint("still running")]
     for one in requests[:_MOST_SLOW]:
-        route = f"  {one['endpoint']}" if one["endpoint"] else ""
-        at = one["stack"][-1] if one["stack"] else None
-        where = f"  {at['file'].rpartition('/')[2]}:{at['line']} {at['name']}" if at else ""
-        text = f"{lasting(one['age_seconds']):>8s}  {one['method']} {one['path']}{route}{where}"
+        route = f"  {one.endpoint}" if one.endpoint else ""
+        at = one.stack[-1] if one.stack else None
+        where = f"  {at.file.rpartition('/')[2]}:{at.line} {at.name}" if at else ""
+        text = f"{lasting(one.age_seconds):>8s}  {one.method} {one.path}{route}{where}"
         made.append(output.warned(cut(visible(text), width)))
     more = len(requests) - _MOST_SLOW
     return [*made, f"          and {more} more"] if more > 0 else made
@@ -197,5 +206,5 @@ def _mib(count: int) -> str:
     return f"{count / (1 << 20):.0f} MiB"
 
 
-def _life(life: dict[str, Any]) -> str:
-    return f"{life['status']} for {lasting(life['since_seconds'])}"
+def _life(life: NginxStatus) -> str:
+    return f"{life.status} for {lasting(life.since_seconds)}"

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from collections.abc import Iterable
 
 from portico.cli import output
 from portico.cli.words import lasting
+from portico.protocol.status import WatcherStatus
 
 
-def rows(watchers: list[dict[str, Any]]) -> list[str]:
+def rows(watchers: Iterable[WatcherStatus]) -> list[str]:
     """What fails beside the serving, since when, and when it is tried again."""
     return [output.warned(f"  failing    {_watcher(one)}") for one in watchers]
 
 
-def _watcher(one: dict[str, Any]) -> str:
+def _watcher(one: WatcherStatus) -> str:
     now = time.time()
-    again = "at the next look" if one["next_try"] is None else f"in {max(0.0, one['next_try'] - now):.0f} s"
-    times = f"{one['failures']} times, " if one["failures"] > 1 else ""
-    ago = lasting(max(0.0, now - one["last"]))
-    return f"watching {one['name']}: {one['error']} ({times}last {ago} ago), next try {again}"
+    again = "at the next look" if one.next_try is None else f"in {max(0.0, one.next_try - now):.0f} s"
+    times = f"{one.failures} times, " if one.failures > 1 else ""
+    ago = lasting(max(0.0, now - one.last))
+    return f"watching {one.name}: {one.error} ({times}last {ago} ago), next try {again}"

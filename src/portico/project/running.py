@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from portico.errors import PorticoError, Problem, UsageError
 from portico.place import untrusted
@@ -18,6 +17,7 @@ from portico.place.probe import (
 from portico.plan.host import NAME as GATEWAY
 from portico.project.named import as_config, config_file, is_directory, named_by_file, where_is
 from portico.protocol.commands import STATUS
+from portico.protocol.status import SiteRow
 from portico.reading import ordinary
 from portico.run.control import client
 from portico.run.disk import lock
@@ -81,8 +81,8 @@ def state_beside_of(runtime: str) -> str:
 
 def refuse_several(runtime: str) -> None:
     """Raises UsageError when it is the gateway of several sites, which runs."""
-    if several := next(client.ask(runtime, STATUS)).get("sites"):
-        names = ", ".join(one["name"] for one in several)
+    if several := next(client.ask(runtime, STATUS)).sites:
+        names = ", ".join(one.name for one in several)
         raise UsageError(Problem("", "several sites run here", f"choose one with --site: {names}"))
 
 
@@ -90,9 +90,9 @@ def refuse_absent(runtime: str) -> None:
     """Raises PorticoError for a site of a gateway's that does not run, with what the gateway knows of it."""
     if lock.running(runtime) is None and (found := absent(runtime)):
         status = found.status
-        what, hint = f"{status['name']} is {status['status']}", f"try it again: {_TRY} {status['name']}"
-        hint = "wait until it serves" if status["status"] == "starting" else hint
-        raise PorticoError(Problem(status["origin"], what, hint, status["reason"]))
+        what, hint = f"{status.name} is {status.status}", f"try it again: {_TRY} {status.name}"
+        hint = "wait until it serves" if status.status == "starting" else hint
+        raise PorticoError(Problem(status.origin or "", what, hint, status.reason or ""))
 
 
 _TRY = "portico reload --site"
@@ -103,14 +103,14 @@ class Absent:
     """A site that a running gateway would serve, and that does not run; `status` is its row of the gateway's status."""
 
     gateway: str
-    status: dict[str, Any]
+    status: SiteRow
 
 
 def absent(runtime: str) -> Absent | None:
     """What a running gateway knows of the site of that runtime directory, when it is one of its."""
     gateway = gateway_of(runtime)
     wanted = _wanted_by([Path(gateway)] if gateway else runtime_directories())
-    return next((one for one in wanted if one.status["runtime"] == runtime), None)
+    return next((one for one in wanted if one.status.runtime == runtime), None)
 
 
 def _wanted_by(directories: Iterable[Path]) -> Iterator[Absent]:
@@ -123,7 +123,7 @@ def _wanted_by(directories: Iterable[Path]) -> Iterator[Absent]:
             (status,) = client.ask(directory, STATUS)
         except (PorticoError, ValueError):
             continue  # it begins or ends at this moment
-        yield from (Absent(directory, one) for one in status.get("sites", ()))
+        yield from (Absent(directory, one) for one in status.sites or ())
 
 
 def gateway_of(runtime: str) -> str:
@@ -151,13 +151,13 @@ def by_name(site: str) -> str:
         )
     wanted = list(_wanted_by(every))
     for one in wanted:
-        if one.status["name"] == site and one.status["runtime"]:
-            return str(one.status["runtime"])
-        if one.status["name"] == site:
+        if one.status.name == site and one.status.runtime:
+            return one.status.runtime
+        if one.status.name == site:
             raise PorticoError(
-                Problem("--site", f"{site} is {one.status['status']}", quote=one.status["reason"])
+                Problem("--site", f"{site} is {one.status.status}", quote=one.status.reason or "")
             )
-    names = {one.name[:-_KEY] for one in every if _is_known(one)} | {one.status["name"] for one in wanted}
+    names = {one.name[:-_KEY] for one in every if _is_known(one)} | {one.status.name for one in wanted}
     there_are = f"there are: {', '.join(sorted(names))}" if names else ""
     raise UsageError(Problem("--site", f'no site called "{site}" runs', there_are))
 

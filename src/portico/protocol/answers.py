@@ -7,6 +7,7 @@ from typing import Any
 from msgspec import Struct
 
 from portico.errors import Problem
+from portico.protocol.status import CertificateStatus
 
 
 class StopBegun(Struct, frozen=True):
@@ -42,14 +43,6 @@ class Purged(Struct, frozen=True):
     purged: int
 
 
-class Maintenance(Struct, frozen=True):
-    """What visitors read, who is let in, and since when (Unix time)."""
-
-    message: str
-    allow: tuple[str, ...]
-    since: float
-
-
 class MaintenanceEnded(Struct, frozen=True):
     was_closed: bool
 
@@ -68,7 +61,7 @@ class PauseEnded(Struct, frozen=True):
 class CertificateAnswer(Struct, frozen=True):
     """None for a site without HTTPS."""
 
-    certificate: dict[str, Any] | None
+    certificate: CertificateStatus | None
 
 
 class RenewStep(Struct, frozen=True, omit_defaults=True):

@@ -15,7 +15,6 @@ from portico.protocol.answers import (
     CertificateAnswer,
     DrainStep,
     Halted,
-    Maintenance,
     MaintenanceEnded,
     MetricsAnswer,
     PauseBegun,
@@ -28,6 +27,7 @@ from portico.protocol.answers import (
     Verdict,
 )
 from portico.protocol.notices import Notice
+from portico.protocol.status import Maintenance, Status
 
 A = TypeVar("A", bound=Struct)
 R = TypeVar("R")
@@ -117,7 +117,7 @@ class FilesOfSite(Args, frozen=True):
     directory: str = ""
 
 
-STATUS: Command[Args, dict[str, Any]] = Command("GET /status", Args, dict[str, Any])
+STATUS: Command[Args, Status] = Command("GET /status", Args, Status)
 RELOAD: Command[Reload, Notice] = Command("POST /reload", Reload, Notice)
 PROMOTE: Command[Args, Notice] = Command("POST /promote", Args, Notice)
 ABORT: Command[Args, Notice] = Command("POST /abort", Args, Notice)

@@ -16,6 +16,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Protocol
 
+import msgspec
+
 from portico.errors import PorticoError
 from portico.link import private_socket
 from portico.watch.http import Request, Response, head, read
@@ -159,4 +161,4 @@ def _event_head() -> bytes:
 
 
 def _event(item: object) -> bytes:
-    return b"data: " + json.dumps(item, separators=(",", ":")).encode() + b"\n\n"
+    return b"data: " + json.dumps(msgspec.to_builtins(item), separators=(",", ":")).encode() + b"\n\n"

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
 
+from portico.protocol.status import SiteStatus
 from portico.watch.histogram import Histogram
 from portico.watch.metrics import CLASSES, Metrics
 
@@ -18,7 +18,7 @@ Labels = Mapping[str, str]
 Sample = tuple[Labels, float]
 
 
-def exposition(metrics: Metrics, status: Mapping[str, Any], traced: Mapping[str, int] | None = None) -> str:
+def exposition(metrics: Metrics, status: SiteStatus, traced: Mapping[str, int] | None = None) -> str:
     """All of them; `status` is what `portico status` tells of the processes, with `connections` and `restarts`.
 
     `traced` are the requests whose spans were sent, and the others, when spans are sent at all.
@@ -30,7 +30,7 @@ def exposition(metrics: Metrics, status: Mapping[str, Any], traced: Mapping[str,
     return "".join(f"{line}\n" for family in families for line in family)
 
 
-def _families(m: Metrics, status: Mapping[str, Any]) -> Iterator[Iterator[str]]:
+def _families(m: Metrics, status: SiteStatus) -> Iterator[Iterator[str]]:
     yield _family(
         "requests_total", "counter",
         "Requests by route and class of status; left: the client left before its answer began; "
@@ -81,57 +81,57 @@ def _requests(m: Metrics) -> Iterator[Sample]:
 _USUAL = frozenset({"2xx", "3xx", "4xx", "5xx", "left", "maintenance"})
 
 
-def _of_status(status: Mapping[str, Any]) -> Iterator[Iterator[str]]:
-    releases = status["releases"]
-    workers = [({"release": str(one["number"])}, worker) for one in releases for worker in one["workers"]]
-    yield _gauge("up_seconds", "For how long Portico has run.", [({}, status["up_seconds"])])
-    yield _gauge("connections", "Client connections that are open.", [({}, status["connections"])])
-    yield _gauge("queue_waiting", "Requests that wait for a worker.", [({}, status["queue"]["waiting"])])
-    yield _gauge("workers_busy", "Requests that workers have in hand.", [({}, status["queue"]["with_app"])])
+def _of_status(status: SiteStatus) -> Iterator[Iterator[str]]:
+    releases = status.releases
+    workers = [({"release": str(one.number)}, worker) for one in releases for worker in one.workers]
+    yield _gauge("up_seconds", "For how long Portico has run.", [({}, status.up_seconds)])
+    yield _gauge("connections", "Client connections that are open.", [({}, status.connections)])
+    yield _gauge("queue_waiting", "Requests that wait for a worker.", [({}, status.queue.waiting)])
+    yield _gauge("workers_busy", "Requests that workers have in hand.", [({}, status.queue.with_app)])
     yield _gauge(
         "workers", "Workers that run, by release.",
-        (({"release": str(one["number"])}, len(one["workers"])) for one in releases),
+        (({"release": str(one.number)}, len(one.workers)) for one in releases),
     )  # fmt: skip
     yield _gauge(
         "workers_cannot_load", "1 when a new worker of the release cannot load the app, by release.",
-        (({"release": str(one["number"])}, int(bool(one.get("cannot_load")))) for one in releases),
+        (({"release": str(one.number)}, int(bool(one.cannot_load))) for one in releases),
     )  # fmt: skip
     yield _gauge(
         "workers_other_code", "Workers with other code than their release began with, by release.",
-        (({"release": str(one["number"])}, len(one.get("other_code", {}).get("pids", ())))
+        (({"release": str(one.number)}, len(one.other_code.pids))
          for one in releases),
     )  # fmt: skip
     yield _gauge(
         "worker_memory_bytes", "Memory of a worker; what workers share is divided among them.",
-        ((labels | {"pid": str(worker["pid"])}, worker["memory"]) for labels, worker in workers),
+        ((labels | {"pid": str(worker.pid)}, worker.memory) for labels, worker in workers),
     )  # fmt: skip
     yield _gauge(
         "memory_bytes", "Memory of Portico, nginx and the app server, each with all its processes.",
-        [({"part": "portico"}, status["memory"]), ({"part": "nginx"}, status["nginx"]["memory"]),
-         ({"part": "app"}, sum(one["memory"] for one in releases))],
+        [({"part": "portico"}, status.memory), ({"part": "nginx"}, status.nginx.memory),
+         ({"part": "app"}, sum(one.memory for one in releases))],
     )  # fmt: skip
     yield _counter(
-        "restarts_total", "Processes that ended and were started again.", _by("process", status["restarts"])
+        "restarts_total", "Processes that ended and were started again.", _by("process", status.restarts)
     )
     yield _counter(
-        "workers_started_total", "Workers that were seen to start.", [({}, status["workers_started"])]
+        "workers_started_total", "Workers that were seen to start.", [({}, status.workers_started or 0)]
     )
-    yield _gauge("release_live", "The release that gets the requests.", [({}, status["live"])])
+    yield _gauge("release_live", "The release that gets the requests.", [({}, status.live)])
     yield _gauge("releases", "Releases that run: two during a reload.", [({}, len(releases))])
-    servers = status.get("servers") or ()
+    servers = status.servers
     yield _gauge(
         "server_in", "1 for a server of the upstream that gets requests, 0 for one that is out.",
-        (({"server": one["name"]}, int(one["status"] == "in")) for one in servers),
+        (({"server": one.name}, int(one.status == "in")) for one in servers),
     )  # fmt: skip
-    certificate = status.get("certificate") or {"names": ()}
+    certificates = [status.certificate] if status.certificate else []
     yield _gauge(
         "certificate_days", "Days until the certificate of a name expires.",
-        (({"name": name}, certificate["days_left"]) for name in certificate["names"]),
+        (({"name": name}, one.days_left) for one in certificates for name in one.names),
     )  # fmt: skip
     yield _gauge(
         "certificate_warning_days",
         "Days until a certificate should have been renewed, by its own length; below 0 somebody should look at it.",
-        (({"name": name}, _days_until(certificate["warn_at"])) for name in certificate["names"]),
+        (({"name": name}, _days_until(one.warn_at)) for one in certificates for name in one.names),
     )
 
 

@@ -15,6 +15,8 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from msgspec.structs import replace
+
 from portico.errors import Problem
 from portico.log.reader import unread_lines
 from portico.plan import model
@@ -33,6 +35,7 @@ from portico.protocol.commands import (
     handled,
 )
 from portico.protocol.notices import Notice
+from portico.protocol.status import SiteStatus
 from portico.ticks import Round, Rounds, tick
 from portico.watch import secret
 from portico.watch.endpoint import Endpoint, listen_unix
@@ -48,7 +51,7 @@ from portico.watch.saved_trace import saved_trace
 if TYPE_CHECKING:
     from portico.watch.spans.sender import Sender
 
-AskStatus = Callable[[], Awaitable[dict[str, Any]]]
+AskStatus = Callable[[], Awaitable[SiteStatus]]
 Item = dict[str, Any]
 _T = TypeVar("_T")
 
@@ -85,7 +88,7 @@ class Live:
         self._ask_status: AskStatus | None = None
         self._sender: Sender | None = None
         self._traced: Tracing | None = None
-        self._known: Item = {}
+        self._known: SiteStatus | None = None
         self._known_at = -math.inf
         self._pids: set[int] | None = None
         self._workers_started = 0
@@ -265,12 +268,12 @@ class Live:
         requests = self._requests.add(traced + [line for line in recent if line not in traced])
         self._errors.add_requests(_taken(self.metrics.failed))
         known = self._known
-        memory = [
-            known["memory"],
-            known["nginx"]["memory"],
-            sum(one["memory"] for one in known["releases"]),
-        ]
-        self._moments.tick(time.time(), memory=memory, **known["queue"], connections=known["connections"])
+        assert known is not None
+        memory = [known.memory, known.nginx.memory, sum(one.memory for one in known.releases)]
+        self._moments.tick(
+            time.time(), memory=memory, waiting=known.queue.waiting, with_app=known.queue.with_app,
+            connections=known.connections,
+        )  # fmt: skip
         marks, self._new_marks = self._new_marks, []
         item = self._item(requests, self._errors.changed(), marks) if self._followers else {}
         for follower in self._followers:
@@ -320,23 +323,24 @@ class Live:
 
     # How the processes are ------------------------------------------------------------------------------
 
-    async def _asked(self) -> Item:
+    async def _asked(self) -> SiteStatus:
         """What is known of the processes, not older than a moment."""
-        if time.monotonic() - self._known_at >= _STATUS_SECONDS:
-            await self._ask()
+        if self._known is None or time.monotonic() - self._known_at >= _STATUS_SECONDS:
+            return await self._ask()
         return self._known
 
-    async def _ask(self) -> None:
+    async def _ask(self) -> SiteStatus:
         assert self._ask_status is not None
         told = await self._ask_status()
         self._known_at = time.monotonic()
-        pids = {worker["pid"] for one in told["releases"] for worker in one["workers"]}
+        pids = {worker.pid for one in told.releases for worker in one.workers}
         if self._pids is not None:
             self._workers_started += len(pids - self._pids)
         self._pids = pids
         for gone in set(self.metrics.workers) - {str(pid) for pid in pids}:
             del self.metrics.workers[gone]
-        self._known = told | {"workers_started": self._workers_started}
+        self._known = replace(told, workers_started=self._workers_started)
+        return self._known
 
 
 def _put(follower: asyncio.Queue[Item | None], item: Item | None) -> None:

@@ -9,23 +9,10 @@ from pathlib import Path
 from portico.decoding import Seconds, UnreadableError, decoded
 from portico.log.reader import last_lines, request_reader
 from portico.log.request import Request, moment
+from portico.protocol.status import Tally
 
 _MOST_BYTES = 16 << 20
 """Read from the end of a log: some 30 000 requests, in a fifth of a second."""
-
-
-@dataclass(frozen=True)
-class Tally:
-    """Requests of one release, `failed` of them answered 5xx; of `left` the client left before its answer began.
-
-    Times are milliseconds that the app took.
-    """
-
-    requests: int
-    failed: int
-    left: int
-    p50_ms: float
-    p99_ms: float
 
 
 @dataclass(frozen=True)

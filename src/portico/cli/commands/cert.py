@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 import sys
-from typing import Any
 
 import click
 
@@ -14,6 +13,7 @@ from portico.cli.running import named_site, running_site, runtime_of
 from portico.errors import DONE, FAILED, PorticoError, Problem
 from portico.protocol.answers import RenewStep
 from portico.protocol.commands import CERTIFICATE, RENEW, RenewCertificate
+from portico.protocol.status import CertificateStatus
 from portico.run.control import client
 
 
@@ -67,7 +67,7 @@ def _step(step: RenewStep) -> str:
 def trust(app: str | None, config: str | None, name: str) -> None:
     """Show how to make this and other systems trust the authority of mode local."""
     found = _asked(runtime_of(app, config, name))
-    authority = found and found["authority"]
+    authority = found and found.authority
     if not authority:
         raise PorticoError(Problem("", "only mode local has an authority of its own", "portico cert"))
     path = shlex.quote(authority)
@@ -90,7 +90,7 @@ _TRUST = (
 )
 
 
-def _asked(runtime: str) -> dict[str, Any] | None:
+def _asked(runtime: str) -> CertificateStatus | None:
     """None when the site has no HTTPS."""
     (answer,) = client.ask(runtime, CERTIFICATE)
     return answer.certificate

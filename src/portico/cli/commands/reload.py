@@ -57,7 +57,7 @@ def command(
         follow(runtime, PROMOTE if promote else ABORT, is_json=is_json)
     if lock.running(runtime) is None and (found := absent(runtime)):
         # It does not run, and its gateway knows why: this is to try it again now.
-        follow(found.gateway, START, OfSite(found.status["name"]), is_json=is_json)
+        follow(found.gateway, START, OfSite(found.status.name), is_json=is_json)
     asked = Reload(str(Path(path).absolute()) if path else "", (canary or "").removesuffix("%"))
     follow(runtime, RELOAD, asked, is_json=is_json)
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import Any
+from collections.abc import Sequence
 
 import click
+from msgspec import UNSET
 
 from portico.cli import output, sites, watchers
 from portico.cli.certificate import row
@@ -19,6 +20,18 @@ from portico.log.reader import unread_lines
 from portico.plan.notes.reachable import on_all
 from portico.project.running import absent
 from portico.protocol.commands import STATUS
+from portico.protocol.status import (
+    Bodies,
+    CompressedStatus,
+    Frame,
+    NginxStatus,
+    PlanInForce,
+    ReleaseStatus,
+    ServerStatus,
+    SlowRequest,
+    StartingSite,
+    Status,
+)
 from portico.run.control import client
 from portico.run.disk import lock
 from portico.values import counted
@@ -44,10 +57,10 @@ def command(app: str | None, config: str | None, name: str, is_all: bool, is_jso
         output.result(output.as_json(start) if is_json else starting_line(output.safe(start)))
         return
     (status,) = client.ask(runtime, STATUS)
-    if "sites" in status:
+    if status.sites is not UNSET:
         output.results([output.as_json(status)] if is_json else sites.lines(output.safe(status)))
         return
-    compare(status)
+    status = compare(status)
     if is_json:
         output.result(output.as_json(status))
     else:
@@ -56,88 +69,82 @@ def command(app: str | None, config: str | None, name: str, is_all: bool, is_jso
         sys.exit(UNHEALTHY)
 
 
-def starting(found: lock.Running) -> dict[str, Any]:
-    """What a site says that cannot be asked yet; ready for JSON."""
-    return {
-        "app": found.app,
-        "urls": found.urls,
-        "phase": "starting",
-        "stage": found.stage,
-        "pid": found.pid,
-        "up_seconds": round(time.time() - found.since, 3),
-    }
+def starting(found: lock.Running) -> StartingSite:
+    """What a site says that cannot be asked yet."""
+    up = round(time.time() - found.since, 3)
+    return StartingSite(found.app, tuple(found.urls), found.stage, found.pid, up)
 
 
-def starting_line(start: dict[str, Any]) -> str:
-    urls = f" at {'  '.join(start['urls'])}" if start["urls"] else ""
-    what = f"starting: {start['stage']} for {lasting(start['up_seconds'])}, pid {start['pid']}"
-    return f"{output.strong(start['app'])}{urls}\n  portico    {what}"
+def starting_line(start: StartingSite) -> str:
+    urls = f" at {'  '.join(start.urls)}" if start.urls else ""
+    what = f"starting: {start.stage} for {lasting(start.up_seconds)}, pid {start.pid}"
+    return f"{output.strong(start.app)}{urls}\n  portico    {what}"
 
 
-def _serves(status: dict[str, Any]) -> bool:
+def _serves(status: Status) -> bool:
     """Whether the live release has what it needs to answer; a site that is still starting counts as well."""
-    live = [one for one in status["releases"] if one["number"] == status["live"]]
-    return not any(one["status"] == "resting" for one in (*live, status["nginx"]))
+    live = [one.status for one in status.releases if one.number == status.live]
+    return "resting" not in (*live, status.nginx.status)
 
 
-def _lines(status: dict[str, Any]) -> list[str]:
-    everywhere = f", {found}" if (found := on_all(status["listen"])) else ""
-    where = f"{'  '.join(status['urls'])}{everywhere}"
-    head = f"{output.strong(status['name'])}  {status['app'] or 'servers elsewhere'} at {where}"
-    up = lasting(status["up_seconds"])
+def _lines(status: Status) -> list[str]:
+    everywhere = f", {found}" if (found := on_all(status.listen)) else ""
+    where = f"{'  '.join(status.urls)}{everywhere}"
+    head = f"{output.strong(status.name)}  {status.app or 'servers elsewhere'} at {where}"
+    up = lasting(status.up_seconds)
     lines = [
         head,
-        f"  portico    {status['phase']}, pid {status['pid']}, for {up}, {_size(status['memory'])}",
+        f"  portico    {status.phase}, pid {status.pid}, for {up}, {_size(status.memory)}",
         f"  nginx      {_nginx(status)}",
     ]
-    for release in status["releases"]:
-        lines += _release(release, is_live=release["number"] == status["live"])
+    for release in status.releases:
+        lines += _release(release, is_live=release.number == status.live)
         lines += _troubles(release, status)
     lines += _state_lines(status)
     lines += comparison(status)
-    lines += [f"  server     {_server(server)}" for server in status["servers"]]
+    lines += [f"  server     {_server(server)}" for server in status.servers]
     lines += [
         output.bad(
             f"  disk       the disk that holds {where} is full: log lines are lost, reloads and uploads fail"
         )
-        for where in status["full_disks"]
+        for where in status.full_disks
     ]
-    lines += row(status["certificate"])
-    if proxy := status["forwarded"]:
-        lines.append(output.warned(f"  proxy      {behind_proxy(proxy['by'], proxy['addresses'])}"))
-    lines += watchers.rows(status["watchers"])
-    return [*lines, *_plan(status["plan"]), f"  log        {status['access_log']}"]
+    lines += row(status.certificate)
+    if proxy := status.forwarded:
+        lines.append(output.warned(f"  proxy      {behind_proxy(proxy.by, proxy.addresses)}"))
+    lines += watchers.rows(status.watchers)
+    return [*lines, *_plan(status.plan), f"  log        {status.access_log}"]
 
 
-def _release(release: dict[str, Any], *, is_live: bool) -> list[str]:
-    live, workers = ", live" if is_live else "", release["workers"]
-    head = f"  release {release['number']:<2d} {_life(release)}{live}"
+def _release(release: ReleaseStatus, *, is_live: bool) -> list[str]:
+    live, workers = ", live" if is_live else "", release.workers
+    head = f"  release {release.number:<2d} {_life(release)}{live}"
     if not workers:
         return [head]
-    wanted = release["wanted_workers"]
+    wanted = release.wanted_workers
     count = f"{len(workers)}" if wanted in (None, len(workers)) else f"{len(workers)} of {wanted}"
     rows = [
-        f"             pid {worker['pid']:<8d} {lasting(worker['up_seconds']):>6s} {_size(worker['memory']):>8s}"
+        f"             pid {worker.pid:<8d} {lasting(worker.up_seconds):>6s} {_size(worker.memory):>8s}"
         for worker in workers[:_MOST_WORKERS]
     ]
     more = [f"             and {len(workers) - _MOST_WORKERS} more"] if len(workers) > _MOST_WORKERS else []
-    return [head, f"  workers    {count}; with the arbiter {_size(release['memory'])}", *rows, *more]
+    return [head, f"  workers    {count}; with the arbiter {_size(release.memory)}", *rows, *more]
 
 
-def _troubles(release: dict[str, Any], status: dict[str, Any]) -> list[str]:
+def _troubles(release: ReleaseStatus, status: Status) -> list[str]:
     """That its workers cannot be replaced, or have other code than the release began with."""
-    number, other, made = release["number"], release["other_code"], []
-    if failing := release["failing"]:
-        made.append(output.bad(f"  failing    {failing['answer']}"))
-        made += [f"             {line}" for line in failing["hint"].splitlines()]
-    if error := release["cannot_load"]:
+    number, other, made = release.number, release.other_code, []
+    if failing := release.failing:
+        made.append(output.bad(f"  failing    {failing.answer}"))
+        made += [f"             {line}" for line in failing.hint.splitlines()]
+    if error := release.cannot_load:
         what = f"a new worker cannot load the app ({error}): the workers that loaded it keep serving"
         made.append(output.bad(f"  broken     {what}"))
-    if other["pids"]:
-        made.append(output.warned(f"  code       {other_code(number, other['files'], other['pids'])}"))
-    elif status["changed_on_disk"] and number == status["live"]:
-        made.append(output.warned(f"  code       {other_code(number, status['changed_on_disk'], ())}"))
-    if limit := release["memory_limit"]:
+    if other.pids:
+        made.append(output.warned(f"  code       {other_code(number, other.files, other.pids)}"))
+    elif status.changed_on_disk and number == status.live:
+        made.append(output.warned(f"  code       {other_code(number, status.changed_on_disk, ())}"))
+    if limit := release.memory_limit:
         what = f"max_memory is less than the app needs to start; workers are replaced at {short_size(limit)}"
         made.append(output.warned(f"  memory     {what}"))
     return made
@@ -148,77 +155,69 @@ _MOST_SLOW = 5
 _FRAMES = 3
 
 
-def _state_lines(status: dict[str, Any]) -> list[str]:
-    requests, queue, lines = status["requests"], status["queue"], []
-    if closed := status["maintenance"]:
-        since, let_in = lasting(time.time() - closed["since"]), ", ".join(closed["allow"])
-        lines.append(output.warned(f"  closed     for maintenance, for {since}: {closed['message']}"))
+def _state_lines(status: Status) -> list[str]:
+    requests, queue, lines = status.requests, status.queue, []
+    if closed := status.maintenance:
+        since, let_in = lasting(time.time() - closed.since), ", ".join(closed.allow)
+        lines.append(output.warned(f"  closed     for maintenance, for {since}: {closed.message}"))
         lines += [f"             lets in {let_in}"] if let_in else []
-    if status["pause"]:
-        lines.append(output.warned(f"  paused     for {status['pause']['left_seconds']:.0f} s more"))
+    if status.pause:
+        lines.append(output.warned(f"  paused     for {status.pause.left_seconds:.0f} s more"))
     kinds = ("failed", "left", "maintenance")
-    minute = _requests(requests["last_minute"], *(requests[f"last_minute_{kind}"] for kind in kinds))
-    total = _requests(requests["total"], *(requests[kind] for kind in kinds))
-    unread = [output.warned(f"             {unread_lines(requests['unread'])}")] if requests["unread"] else []
-    restarts = [f"{name} {times}" for name, times in status["restarts"].items()]
-    lines += [*_copies(status["compressed"]), *_bodies(status["bodies"])]
+    minute = _requests(requests.last_minute, *(getattr(requests, f"last_minute_{kind}") for kind in kinds))
+    total = _requests(requests.total, *(getattr(requests, kind) for kind in kinds))
+    unread = [output.warned(f"             {unread_lines(requests.unread)}")] if requests.unread else []
+    restarts = [f"{name} {times}" for name, times in status.restarts.items()]
+    lines += [*_copies(status.compressed), *_bodies(status.bodies)]
     return [
         *lines,
         f"  requests   {total}; last minute {minute}",
         *unread,
-        f"  queue      {queue['waiting']} waiting, {queue['with_app']} with the app",
-        *_slow(status["slow"]),
+        f"  queue      {queue.waiting} waiting, {queue.with_app} with the app",
+        *_slow(status.slow),
         f"  restarts   {', '.join(restarts) or 'none'}",
     ]
 
 
-def _slow(requests: list[dict[str, Any]]) -> list[str]:
+def _slow(requests: Sequence[SlowRequest]) -> list[str]:
     """Requests that have been running for more than a second, each with the innermost lines of its stack."""
     made = []
     for number, one in enumerate(requests[:_MOST_SLOW]):
-        route = f" endpoint {visible(one['endpoint'])}" if one["endpoint"] else ""
-        silent = (
-            f", silent for {lasting(one['silent_seconds'])}"
-            if one["silent_seconds"] < one["age_seconds"]
-            else ""
-        )
-        what = f"{visible(one['method'])} {visible(one['path'])}{route}, for {lasting(one['age_seconds'])}{silent}"
+        route = f" endpoint {visible(one.endpoint)}" if one.endpoint else ""
+        silent = f", silent for {lasting(one.silent_seconds)}" if one.silent_seconds < one.age_seconds else ""
+        what = f"{visible(one.method)} {visible(one.path)}{route}, for {lasting(one.age_seconds)}{silent}"
         head = "slow" if number == 0 else ""
-        made.append(output.warned(f"  {head:10s} {what}, pid {one['pid']}, request {visible(one['id'])}"))
+        made.append(output.warned(f"  {head:10s} {what}, pid {one.pid}, request {visible(one.id)}"))
         made += [
-            f"             {output.faint(_where(frame))}  {visible(frame['text'])}"
-            for frame in one["stack"][-_FRAMES:]
+            f"             {output.faint(_where(frame))}  {visible(frame.text)}"
+            for frame in one.stack[-_FRAMES:]
         ]
     more = len(requests) - _MOST_SLOW
     return [*made, *([f"             and {more} more, all in --json"] if more > 0 else [])]
 
 
-def _where(frame: dict[str, Any]) -> str:
-    return f"{frame['file']}:{frame['line']} {frame['name']}"
+def _where(frame: Frame) -> str:
+    return f"{frame.file}:{frame.line} {frame.name}"
 
 
-def _copies(copies: dict[str, Any]) -> list[str]:
+def _copies(copies: CompressedStatus) -> list[str]:
     """The static files that have compressed copies, and what keeps others from having any."""
-    left = f"; {copies['left']} are being compressed" if copies["left"] else ""
-    large = f"; {len(copies['too_large'])} too large for it" if copies["too_large"] else ""
-    many = f"; {copies['left_out']} more than are looked at" if copies["left_out"] else ""
-    if not (copies["files"] or left or large or many):
+    left = f"; {copies.left} are being compressed" if copies.left else ""
+    large = f"; {len(copies.too_large)} too large for it" if copies.too_large else ""
+    many = f"; {copies.left_out} more than are looked at" if copies.left_out else ""
+    if not (copies.files or left or large or many):
         return []
-    small = (
-        f", {short_size(copies['bytes'])} as {short_size(copies['best_bytes'])}" if copies["files"] else ""
-    )
-    return [
-        f"  static     {counted(copies['files'], 'file')} with compressed copies{small}{left}{large}{many}"
-    ]
+    small = f", {short_size(copies.bytes)} as {short_size(copies.best_bytes)}" if copies.files else ""
+    return [f"  static     {counted(copies.files, 'file')} with compressed copies{small}{left}{large}{many}"]
 
 
-def _bodies(bodies: dict[str, Any]) -> list[str]:
-    uploads, answers = bodies["uploads"], bodies["answers"]
+def _bodies(bodies: Bodies) -> list[str]:
+    uploads, answers = bodies.uploads, bodies.answers
     lines = []
-    if uploads["count"]:
-        lines.append(f"  uploads    {uploads['count']} under way, {_size(uploads['bytes'])} so far")
-    if answers["count"]:
-        lines.append(f"  answers    {answers['count']} on disk for slow clients, {_size(answers['bytes'])}")
+    if uploads.count:
+        lines.append(f"  uploads    {uploads.count} under way, {_size(uploads.bytes)} so far")
+    if answers.count:
+        lines.append(f"  answers    {answers.count} on disk for slow clients, {_size(answers.bytes)}")
     return lines
 
 
@@ -229,30 +228,30 @@ def _requests(total: int, failed: int, left: int, maintenance: int) -> str:
     return f"{total:,}, {words}" + (f", {maintenance:,} in maintenance" if maintenance else "")
 
 
-def _plan(plan: dict[str, Any]) -> list[str]:
-    if not plan["directory"]:
+def _plan(plan: PlanInForce) -> list[str]:
+    if plan.since is None:
         return []
-    return [f"  files      {plan['directory']}, for {lasting(time.time() - plan['since'])}"]
+    return [f"  files      {plan.directory}, for {lasting(time.time() - plan.since)}"]
 
 
 def _size(count: int) -> str:
     return f"{count / (1 << 20):.0f} MiB"
 
 
-def _life(life: dict[str, Any]) -> str:
-    pid = f", pid {life['pid']}" if life["pid"] else ""
-    crashes = f", {counted(life['crashes'], 'crash', 'crashes')} in a row" if life["crashes"] else ""
-    return f"{life['status']}{pid}, for {lasting(life['since_seconds'])}{crashes}"
+def _life(life: ReleaseStatus | NginxStatus) -> str:
+    pid = f", pid {life.pid}" if life.pid else ""
+    crashes = f", {counted(life.crashes, 'crash', 'crashes')} in a row" if life.crashes else ""
+    return f"{life.status}{pid}, for {lasting(life.since_seconds)}{crashes}"
 
 
-def _nginx(status: dict[str, Any]) -> str:
-    if status["gateway"]:
-        return f"shared with other sites: that of the gateway in {status['gateway']}"
-    return f"{_life(status['nginx'])}, {_size(status['nginx']['memory'])}"
+def _nginx(status: Status) -> str:
+    if status.gateway:
+        return f"shared with other sites: that of the gateway in {status.gateway}"
+    return f"{_life(status.nginx)}, {_size(status.nginx.memory)}"
 
 
-def _server(server: dict[str, Any]) -> str:
-    since = f" for {lasting(server['since_seconds'])}" if server["since_seconds"] is not None else ""
-    answer = f", last answer: {server['answer']}" if server["answer"] else ""
-    text = f"{server['name']}  {server['status']}{since}{answer}"
-    return text if server["status"] == "in" else output.warned(text)
+def _server(server: ServerStatus) -> str:
+    since = f" for {lasting(server.since_seconds)}" if server.since_seconds is not None else ""
+    answer = f", last answer: {server.answer}" if server.answer else ""
+    text = f"{server.name}  {server.status}{since}{answer}"
+    return text if server.status == "in" else output.warned(text)

@@ -22,7 +22,7 @@ def command(app: str | None, config: str | None, name: str) -> None:
     """Stop the site of APP or of the current directory; requests in progress are finished."""
     runtime = runtime_of(app, config, name)
     if lock.running(runtime) is None and (found := absent(runtime)):
-        for answer in client.ask(found.gateway, HALT, OfSite(found.status["name"])):
+        for answer in client.ask(found.gateway, HALT, OfSite(found.status.name)):
             output.say(f"{answer.name} is {answer.status}")
         return
     if (begun := lock.running(runtime)) and begun.stage:

@@ -18,6 +18,7 @@ from portico.cli.running import named_site, runtime_of
 from portico.cli.words import cut
 from portico.errors import Problem, UsageError
 from portico.protocol.commands import STATUS
+from portico.protocol.status import Status
 from portico.run.control import client
 from portico.values import Address
 from portico.watch.lines import visible
@@ -85,13 +86,13 @@ def command(url: str, config: str | None, name: str, repeat: int, is_json: bool,
         output.results([*lines(found[-1], width), *(_repeated(found) if repeat > 1 else [])])
 
 
-def wished(url: str, status: dict[str, Any], words: dict[str, Any]) -> Wish:
+def wished(url: str, status: Status, words: dict[str, Any]) -> Wish:
     """What the words mean for the running site with this status. Raises UsageError."""
     here = ""
     if url.startswith("/"):
-        scheme, _, host, *_ = status["urls"][0].split("/")
+        scheme, _, host, *_ = status.urls[0].split("/")
         url = f"{scheme}//{host}{url}"
-        here = _own_address(url, status["listen"])
+        here = _own_address(url, status.listen)
     data = words["data"]
     headers = []
     for text in words["headers"]:
@@ -103,7 +104,7 @@ def wished(url: str, status: dict[str, Any], words: dict[str, Any]) -> Wish:
     connect = words["connect"] or here
     if connect and not connect.rpartition(":")[2].isdigit():
         raise UsageError(Problem("--connect", f'"{connect}" is no address', "expected host:port"))
-    proxied = tuple(map(Address.parse, status["proxied"]))
+    proxied = tuple(map(Address.parse, status.proxied))
     return Wish(url, method, tuple(headers), _body(data), connect, words["max_time"], proxied)
 
 

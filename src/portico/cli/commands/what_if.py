@@ -51,13 +51,13 @@ def command(
     wanted = Change.parse(change, at, drops=drop)
     runtime = runtime_of(None, config, name)
     (status,) = client.ask(runtime, STATUS)
-    if status["gateway"]:
+    if status.gateway:
         hint = "run the site alone, portico run in its directory, and ask there"
         what = "several sites share this nginx, and no second one is made of it"
         raise UsageError(Problem("what-if", what, hint))
     wish = wished(url, status, {**words, "connect": "", "max_time": Wish.seconds})
     site = TracedSite.of(runtime, status)
-    nginx = status["processes"]["nginx"]["argv"][0]
+    nginx = status.processes["nginx"].argv[0]
     before, _ = _through(site, nginx, None, wish)
     after, what = _through(site, nginx, wanted.where(before), wish)
     found = differences(before, after)

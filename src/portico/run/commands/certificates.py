@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from portico.protocol import commands
 from portico.protocol.answers import CertificateAnswer, RenewStep
 from portico.protocol.commands import Handler, handled
 from portico.protocol.notices import Notice
+from portico.protocol.status import CertificateStatus
 from portico.ticks import WELL, Rounds, tick
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class Certificates:
             async for wrong in rounds:
                 yield wrong
 
-    def status(self) -> dict[str, Any] | None:
+    def status(self) -> CertificateStatus | None:
         """As Renewer.status."""
         return None if self._running.in_force.tls is None else self._made().status()
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator
-from typing import Any, Protocol
+from typing import Protocol
+
+from msgspec import structs
 
 from portico.plan.paths import temporary
 from portico.protocol import commands, notices
-from portico.protocol.answers import Maintenance, MaintenanceEnded, PauseBegun, PauseEnded, Scaled
+from portico.protocol.answers import MaintenanceEnded, PauseBegun, PauseEnded, Scaled
 from portico.protocol.commands import Args, Handler, handled
 from portico.protocol.notices import Notice
+from portico.protocol.status import Maintenance, SiteStatus, Status
 from portico.run.background import in_background
 from portico.run.commands import status
 from portico.run.commands.certificates import Certificates
@@ -83,44 +86,49 @@ class Commands:
             handled(commands.SCALE, self._set_workers),
         ]
 
-    async def _status(self, _: Args) -> AsyncGenerator[dict[str, Any], None]:
+    async def _status(self, _: Args) -> AsyncGenerator[Status, None]:
         live = self._driver.state.live
         if (serving := self._driver.state.release(live)) and serving.fails:
             await self._running.ask_again(live)
         changed = await in_background(lambda: self.workers.changed_on_disk(live))
-        told: dict[str, Any] = {"requests": await self.served.tell(), "changed_on_disk": list(changed)}
-        told["forwarded"] = await self.forwarded.look()
-        yield await self.site_status() | told
+        requests, forwarded = await self.served.tell(), await self.forwarded.look()
+        yield Status(
+            **structs.asdict(await self.site_status()),
+            requests=requests, changed_on_disk=changed, forwarded=forwarded,
+        )  # fmt: skip
 
-    async def site_status(self) -> dict[str, Any]:
+    async def site_status(self) -> SiteStatus:
         """Everything about the processes; what the kernel is asked for is asked in another thread."""
-        running, state = self._running, self._driver.state
-        told = status.status(state, running.in_force, running.pids(), self._driver.time())
+        running, state, plan = self._running, self._driver.state, self._running.in_force
+        told = status.status(state, plan, running.pids(), self._driver.time())
         plans = dict(running.plans)
         wanted = {number: self.scale.workers(number) for number in plans}
 
-        def look() -> dict[str, Any]:
-            used, plan = usage.usage(told, wanted), running.in_force
-            for one in used["releases"]:
-                one |= self.workers.status(one["number"], one["pid"])
-            gateway = [worker["pid"] for worker in used["nginx"]["workers"]]
-            return used | {
-                "bodies": bodies(gateway, temporary(plan.state)),
-                "queue": usage.queue(plans),
-                "connections": usage.connections(plan.listen),
-                "slow": slow.requests(plan.runtime),
-                "full_disks": disk.full((plan.state, plan.runtime)),
-            }
+        def look() -> SiteStatus:
+            nginx = usage.nginx(told.nginx)
+            releases = [usage.release(one, wanted.get(one.number)) for one in told.releases]
+            return structs.replace(
+                told,
+                memory=usage.own_memory(),
+                nginx=nginx,
+                releases=tuple(map(self.workers.status, releases)),
+                bodies=bodies([worker.pid for worker in nginx.workers], temporary(plan.state)),
+                queue=usage.queue(plans),
+                connections=usage.connections(plan.listen),
+                slow=slow.requests(plan.runtime),
+                full_disks=tuple(disk.full((plan.state, plan.runtime))),
+            )
 
-        return await in_background(look) | {
-            "servers": self._upstreams.status(),
-            "restarts": dict(self._restarts),
-            "maintenance": maintenance.state(running.in_force.runtime),
-            "pause": self.pause.status(),
-            "certificate": self._certificates.status(),
-            "compressed": self._copies.status(),
-            "watchers": self._watchers.status(),
-        }
+        return structs.replace(
+            await in_background(look),
+            servers=self._upstreams.status(),
+            restarts=dict(self._restarts),
+            maintenance=maintenance.state(running.in_force.runtime),
+            pause=self.pause.status(),
+            certificate=self._certificates.status(),
+            compressed=self._copies.status(),
+            watchers=self._watchers.status(),
+        )
 
     async def _close(self, asked: commands.CloseForMaintenance) -> AsyncGenerator[Maintenance, None]:
         told = maintenance.close(self._running.in_force.runtime, asked.message, asked.allow)

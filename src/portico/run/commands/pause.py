@@ -20,6 +20,7 @@ from portico.plan.model import Plan
 from portico.plan.paths import pause
 from portico.protocol import notices
 from portico.protocol.answers import PauseBegun
+from portico.protocol.status import PauseStatus
 from portico.run.processes import proc
 from portico.run.running import Running, SayNews
 from portico.run.sockets import drain
@@ -92,9 +93,9 @@ class Pause:
             self._say(notices.Resumed(by_itself))
         return was_paused is not None
 
-    def status(self) -> dict[str, float] | None:
+    def status(self) -> PauseStatus | None:
         """Until when; None when nothing is paused."""
-        return None if self._end is None else {"left_seconds": round(self.left_seconds(), 3)}
+        return None if self._end is None else PauseStatus(round(self.left_seconds(), 3))
 
     @property
     def _directory(self) -> Path:

@@ -10,23 +10,24 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from portico.protocol.status import Bodies, BodyFiles
 from portico.run.processes.proc import PROC
 
 _ANSWERS = ("uwsgi", "proxy", "fastcgi", "scgi")
 
 
-def bodies(workers: Iterable[int], temporary: str) -> dict[str, dict[str, int]]:
+def bodies(workers: Iterable[int], temporary: str) -> Bodies:
     """How many there are and their bytes so far; `workers` are nginx's, `temporary` their directory of bodies."""
     found = [one for pid in workers for one in _open_files(pid, f"{temporary}/")]
-    return {
-        "uploads": _sum(size for kind, size in found if kind == "client_body"),
-        "answers": _sum(size for kind, size in found if kind in _ANSWERS),
-    }
+    return Bodies(
+        uploads=_sum(size for kind, size in found if kind == "client_body"),
+        answers=_sum(size for kind, size in found if kind in _ANSWERS),
+    )
 
 
-def _sum(sizes: Iterable[int]) -> dict[str, int]:
+def _sum(sizes: Iterable[int]) -> BodyFiles:
     every = list(sizes)
-    return {"count": len(every), "bytes": sum(every)}
+    return BodyFiles(len(every), sum(every))
 
 
 def _open_files(pid: int, directory: str) -> Iterator[tuple[str, int]]:

@@ -19,7 +19,7 @@ import msgspec
 from portico.errors import PorticoError, Problem
 from portico.place import untrusted
 from portico.plan.paths import maintenance
-from portico.protocol.answers import Maintenance
+from portico.protocol.status import Maintenance
 
 SEEN_SECONDS = 1.1
 """By then nginx has looked for the file: it remembers for a second, of its clock, that there is none."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
-from typing import Any
+
+from msgspec.structs import replace
 
 from portico.errors import FAILED, PorticoError, Problem
 from portico.plan.host import Fragment
@@ -13,6 +14,7 @@ from portico.protocol import commands, notices
 from portico.protocol.answers import Halted, Verdict
 from portico.protocol.commands import Args, FilesOfSite, Handler, OfSite, handled
 from portico.protocol.notices import Notice
+from portico.protocol.status import Status as SiteStatus
 from portico.run.background import in_background
 from portico.run.broadcast import Items
 from portico.run.host.acceptable import conflict, objections
@@ -32,9 +34,9 @@ class Answers:
         """With what any run answers to."""
         by_command = {handler.command: handler for handler in known}
 
-        async def status(asked: Args) -> AsyncGenerator[dict[str, Any], None]:
+        async def status(asked: Args) -> AsyncGenerator[SiteStatus, None]:
             async for told in by_command[commands.STATUS].give(asked):
-                yield told | {"sites": await self._sites.status()}
+                yield replace(told, sites=await self._sites.status())
 
         return [
             by_command[commands.STOP],

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
-from typing import Any
 
 from portico.errors import PorticoError, Problem, UsageError
 from portico.place.model import Place
@@ -17,6 +16,7 @@ from portico.plan.host import Fragment, host_plan
 from portico.plan.model import Ladder, Plan
 from portico.protocol import notices
 from portico.protocol.commands import Handler
+from portico.protocol.status import SiteRow
 from portico.run.background import in_background
 from portico.run.broadcast import Broadcast, Items, until_reloaded
 from portico.run.driver import Driver
@@ -238,25 +238,23 @@ class Sites:
 
     # What it tells --------------------------------------------------------------------------------------
 
-    async def status(self) -> list[dict[str, Any]]:
-        """The sites, ready for JSON."""
-        return await in_background(lambda: [self._told(one) for one in list(self.hosted_sites.values())])
+    async def status(self) -> tuple[SiteRow, ...]:
+        return await in_background(lambda: tuple(map(self._status_of, list(self.hosted_sites.values()))))
 
-    def _told(self, hosted: HostedSite) -> dict[str, Any]:
-        now = self.supervisors.now()
+    def _status_of(self, hosted: HostedSite) -> SiteRow:
+        now, site, state = self.supervisors.now(), hosted.desired, hosted.state
         pid = hosted.child.pid if hosted.child else None
-        due = hosted.state.due
-        return {
-            "name": hosted.desired.name,
-            "origin": hosted.desired.origin,
-            "status": hosted.state.status,
-            "urls": self.urls(hosted.desired.name),
-            "runtime": hosted.desired.runtime,
-            "pid": pid,
-            "memory": proc.memory(pid) if pid else 0,
-            "since_seconds": round(now - hosted.state.since, 3),
-            "failures": hosted.state.failures,
-            "code": hosted.state.code,
-            "retry_seconds": None if due is None else round(max(0.0, due - now), 3),
-            "reason": hosted.state.reason,
-        }
+        return SiteRow(
+            name=site.name,
+            origin=site.origin,
+            status=state.status.value,
+            urls=tuple(self.urls(site.name)),
+            runtime=site.runtime,
+            pid=pid,
+            memory=proc.memory(pid) if pid else 0,
+            since_seconds=round(now - state.since, 3),
+            failures=state.failures,
+            code=state.code,
+            retry_seconds=None if state.due is None else round(max(0.0, state.due - now), 3),
+            reason=state.reason,
+        )

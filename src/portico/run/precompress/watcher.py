@@ -16,7 +16,6 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -25,6 +24,7 @@ from portico.place import cgroup, untrusted
 from portico.plan.model import Precompressed
 from portico.plan.precompress import CODINGS
 from portico.protocol import notices
+from portico.protocol.status import CompressedStatus
 from portico.run.background import in_background
 from portico.run.precompress.scan import changed_at, stamp
 from portico.run.precompress.words import Done, Folder, Found, Job, Seen, Stamp, Word
@@ -96,19 +96,20 @@ class Copies:
             yield WELL
             await tick(_TURN_SECONDS)
 
-    def status(self) -> dict[str, Any]:
-        """What there is: files with a copy and their bytes, the bytes of the copies by coding, what is under way."""
+    def status(self) -> CompressedStatus:
         trees = self._trees.values()
         with_copy = [(tree.files[name][1], sizes) for tree in trees for name, sizes in tree.copies.items()]
-        return {
-            "files": len(with_copy),
-            "bytes": sum(size for size, _ in with_copy),
-            "copies": {coding: sum(sizes.get(coding, 0) for _, sizes in with_copy) for coding in CODINGS},
-            "best_bytes": sum(min(sizes.values()) for _, sizes in with_copy),
-            "left": self._progress.files - self._progress.done,
-            "too_large": [f"{tree.precompressed.folder}/{name}" for tree in trees for name in tree.too_large],
-            "left_out": sum(tree.left_out for tree in trees),
-        }
+        return CompressedStatus(
+            files=len(with_copy),
+            bytes=sum(size for size, _ in with_copy),
+            copies={coding: sum(sizes.get(coding, 0) for _, sizes in with_copy) for coding in CODINGS},
+            best_bytes=sum(min(sizes.values()) for _, sizes in with_copy),
+            left=self._progress.files - self._progress.done,
+            too_large=tuple(
+                f"{tree.precompressed.folder}/{name}" for tree in trees for name in tree.too_large
+            ),
+            left_out=sum(tree.left_out for tree in trees),
+        )
 
     def _parents(self) -> set[Path]:
         return {
@@ -222,7 +223,7 @@ class Copies:
             return
         self._progress = notices.Precompressing(0, 0, 0, 0)
         status = self.status()
-        self._say(notices.Precompressed(status["files"], made, status["bytes"], status["best_bytes"], took))
+        self._say(notices.Precompressed(status.files, made, status.bytes, status.best_bytes, took))
 
     def _complain(self, words: bytes, code: int) -> None:
         lines = words.decode("utf-8", "replace").strip().splitlines()

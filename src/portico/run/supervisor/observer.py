@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any, Protocol
+from typing import Protocol
 
 from portico.errors import Problem
 from portico.plan.model import Plan
 from portico.protocol.commands import Handler
 from portico.protocol.notices import Notice
+from portico.protocol.status import SiteStatus
 from portico.ticks import Rounds
 
-AskStatus = Callable[[], Awaitable[dict[str, Any]]]
+AskStatus = Callable[[], Awaitable[SiteStatus]]
 """Asks how the processes are: what `portico status` tells."""
 
 

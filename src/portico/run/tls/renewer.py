@@ -11,13 +11,14 @@ import time
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from portico.errors import PorticoError, Problem
 from portico.plan.model import Tls
 from portico.protocol import notices
 from portico.protocol.answers import RenewStep
 from portico.protocol.notices import Notice
+from portico.protocol.status import CertificateAddress, CertificateStatus
 from portico.run.background import in_background
 from portico.run.running import Running
 from portico.run.tls import acme, make, material
@@ -378,46 +379,43 @@ class Renewer:
 
     # What people ask and are told ----------------------------------------------------------------------
 
-    def status(self) -> dict[str, Any] | None:
-        """Everything about the certificate, ready for JSON; None without HTTPS. Times are seconds since 1970."""
+    def status(self) -> CertificateStatus | None:
+        """Everything about the certificate; None without HTTPS."""
         tls, served = self._running.in_force.tls, self._running.material
         if tls is None or served is None:
             return None
         certificate, memory = served.certificate, self._remembered(tls)
-        return {
-            "mode": tls.mode,
-            "source": served.origin,
-            "refused": served.is_refused,
-            "phase": phase(certificate.not_before, certificate.not_after, time.time()),
-            "names": list(certificate.names),
-            "missing": [name for name in tls.names if not certificate.covers(name)],
-            "issuer": certificate.issuer,
-            "serial": certificate.serial,
-            "fingerprint": certificate.fingerprint,
-            "trusted": certificate.is_trusted,
-            "not_before": certificate.not_before,
-            "not_after": certificate.not_after,
-            "warn_at": warn_at(certificate.not_before, certificate.not_after),
-            "urgent_at": urgent_at(certificate.not_before, certificate.not_after),
-            "days_left": round(certificate.days_left(time.time()), 2),
-            "server": tls.acme.server if tls.acme else None,
-            "next_attempt": self._planned(tls, served, memory),
-            "last_attempt": memory.tried or None,
-            "last_success": memory.succeeded or None,
-            "failures": memory.failures,
-            "problems": [str(problem) for problem in self._trouble()],
-            "addresses": [
-                {
-                    "address": str(seen.address),
-                    "is_served": seen.fingerprint == certificate.fingerprint,
-                    "words": seen.words,
-                }
-                for seen in (self._seen if self._seen_for == certificate.fingerprint else ())
-            ],
-            "hsts_seconds": served.hsts_seconds,
-            "well_since": memory.well_since,
-            "authority": f"{tls.local_ca}/{make.AUTHORITY}" if tls.mode == "local" else None,
-        }
+        seen = self._seen if self._seen_for == certificate.fingerprint else ()
+        return CertificateStatus(
+            mode=tls.mode,
+            source=served.origin,
+            refused=served.is_refused,
+            phase=phase(certificate.not_before, certificate.not_after, time.time()),
+            names=tuple(certificate.names),
+            missing=tuple(name for name in tls.names if not certificate.covers(name)),
+            issuer=certificate.issuer,
+            serial=certificate.serial,
+            fingerprint=certificate.fingerprint,
+            trusted=certificate.is_trusted,
+            not_before=certificate.not_before,
+            not_after=certificate.not_after,
+            warn_at=warn_at(certificate.not_before, certificate.not_after),
+            urgent_at=urgent_at(certificate.not_before, certificate.not_after),
+            days_left=round(certificate.days_left(time.time()), 2),
+            server=tls.acme.server if tls.acme else None,
+            next_attempt=self._planned(tls, served, memory),
+            last_attempt=memory.tried or None,
+            last_success=memory.succeeded or None,
+            failures=memory.failures,
+            problems=tuple(map(str, self._trouble())),
+            addresses=tuple(
+                CertificateAddress(str(one.address), one.fingerprint == certificate.fingerprint, one.words)
+                for one in seen
+            ),
+            hsts_seconds=served.hsts_seconds,
+            well_since=memory.well_since,
+            authority=f"{tls.local_ca}/{make.AUTHORITY}" if tls.mode == "local" else None,
+        )
 
     def _planned(self, tls: Tls, served: Material, memory: Memory) -> float | None:
         certificate = served.certificate

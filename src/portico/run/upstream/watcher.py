@@ -13,7 +13,7 @@ import time
 from collections.abc import AsyncGenerator, Callable, Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from portico.errors import PorticoError, Problem
 from portico.place import untrusted
@@ -22,6 +22,7 @@ from portico.protocol import notices
 from portico.protocol.answers import DrainStep
 from portico.protocol.commands import DrainServer
 from portico.protocol.notices import Notice
+from portico.protocol.status import ServerStatus
 from portico.run.background import in_background
 from portico.run.machine.words import NOT_THROUGH_NGINX
 from portico.run.running import Running
@@ -196,18 +197,13 @@ class Upstreams:
             return bool(old)
         return await in_background(lambda: drain.has_connection(old, address))
 
-    def status(self) -> list[dict[str, Any]]:
-        """The servers, ready for JSON."""
+    def status(self) -> tuple[ServerStatus, ...]:
         self._upstream()
-        return [
-            {
-                "name": server.name,
-                "status": _word(server),
-                "answer": server.answer,
-                "since_seconds": round(time.monotonic() - server.since, 3) if server.since else None,
-            }
-            for server in self.servers
-        ]
+        now = time.monotonic()
+        return tuple(
+            ServerStatus(one.name, _word(one), one.answer, round(now - one.since, 3) if one.since else None)
+            for one in self.servers
+        )
 
     def _upstream(self) -> Upstream | None:
         """What is in force now: a reload may have brought other servers."""

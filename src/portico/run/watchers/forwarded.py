@@ -11,13 +11,14 @@ import ipaddress
 from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from portico.log.reader import last_lines
 from portico.log.request import Request
 from portico.plan.model import Plan
 from portico.protocol import notices
 from portico.protocol.notices import Notice
+from portico.protocol.status import ProxyInFront
 from portico.run.background import in_background
 from portico.ticks import WELL, Rounds, tick
 
@@ -46,8 +47,8 @@ class Forwarded:
             yield WELL
             await tick(LOOK_SECONDS)
 
-    async def look(self) -> dict[str, Any] | None:
-        """Which proxy, ready for JSON; None for none. It is said once."""
+    async def look(self) -> ProxyInFront | None:
+        """Which proxy; None for none. It is said once."""
         async with self._one_at_a_time:  # the watch and each `portico status` look
             plan = self._in_force()
             if plan.knows_proxies:
@@ -58,7 +59,7 @@ class Forwarded:
                 self._is_said = True
                 self._say(self._found)
             found = self._found
-        return {"by": found.by, "addresses": list(found.addresses)} if found else None
+        return ProxyInFront(found.by, found.addresses) if found else None
 
     def _read(self, log: Path) -> notices.BehindProxy | None:
         try:

@@ -11,10 +11,11 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 from contextlib import aclosing
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from portico.errors import PorticoError
 from portico.protocol import notices
+from portico.protocol.status import WatcherStatus
 from portico.run.watchers import failures
 from portico.ticks import Rounds
 
@@ -45,19 +46,15 @@ class Watchers:
                 pause = self._failed(watcher.name, error)
             await asyncio.sleep(pause)
 
-    def status(self) -> list[dict[str, Any]]:
-        """What fails now, ready for JSON. Times are seconds since 1970."""
-        return [
-            {
-                "name": name,
-                "error": one.error,
-                "since": round(one.since, 3),
-                "last": round(one.at, 3),
-                "failures": one.count,
-                "next_try": None if one.due is None else round(one.due, 3),
-            }
+    def status(self) -> tuple[WatcherStatus, ...]:
+        """What fails now."""
+        return tuple(
+            WatcherStatus(
+                name, one.error, since=round(one.since, 3), last=round(one.at, 3), failures=one.count,
+                next_try=None if one.due is None else round(one.due, 3),
+            )
             for name, one in sorted(self._failures.items())
-        ]
+        )  # fmt: skip
 
     def _failed(self, name: str, error: Exception) -> float:
         """How long to wait, in seconds."""

@@ -15,6 +15,7 @@ from typing import BinaryIO
 from portico.log.count import Counts, counted
 from portico.log.request import Request, moment
 from portico.place.untrusted import behind_hole
+from portico.protocol.status import RequestCounts
 from portico.run.background import in_background
 from portico.ticks import WELL, Rounds, tick
 
@@ -44,23 +45,23 @@ class Served:
         """Count what has been logged so far: the file is about to be put aside."""
         await in_background(self._catch_up)
 
-    async def tell(self) -> dict[str, int]:
+    async def tell(self) -> RequestCounts:
         return await in_background(self._tell)
 
-    def _tell(self) -> dict[str, int]:
+    def _tell(self) -> RequestCounts:
         self._catch_up()
         all_of_them, last = self._counts, self._last(LOOK_SECONDS)
-        return {
-            "total": all_of_them.requests,
-            "failed": all_of_them.failed,
-            "left": all_of_them.left,
-            "unread": all_of_them.unread,
-            "maintenance": all_of_them.maintenance,
-            "last_minute": last.requests,
-            "last_minute_failed": last.failed,
-            "last_minute_left": last.left,
-            "last_minute_maintenance": last.maintenance,
-        }
+        return RequestCounts(
+            total=all_of_them.requests,
+            failed=all_of_them.failed,
+            left=all_of_them.left,
+            unread=all_of_them.unread,
+            maintenance=all_of_them.maintenance,
+            last_minute=last.requests,
+            last_minute_failed=last.failed,
+            last_minute_left=last.left,
+            last_minute_maintenance=last.maintenance,
+        )
 
     def _catch_up(self) -> None:
         with self._lock:

@@ -5,13 +5,11 @@ from __future__ import annotations
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
-import msgspec
-
-from portico.decoding import Count, Pid, Seconds, decoded
+from portico.decoding import decoded
 from portico.place import untrusted
 from portico.plan.paths import slow
+from portico.protocol.status import SlowRequest
 
 _STALE_SECONDS = 10.0
 """Workers write once a second: an older file is one of a worker that was killed, or that cannot write."""
@@ -21,30 +19,9 @@ _LONGEST, _MOST_BYTES, _MOST_FILES = 1 << 20, 1 << 23, 10_000
 """Bytes of one file and of all, and how many: the app's user writes there."""
 
 
-class _Frame(msgspec.Struct):
-    file: str
-    line: Count | None
-    name: str
-    text: str
-
-
-class _Slow(msgspec.Struct):
-    """As `link.slow` writes it."""
-
-    method: str
-    path: str
-    endpoint: str
-    id: str
-    age_seconds: Seconds
-    silent_seconds: Seconds
-    pid: Pid
-    thread: Count
-    stack: list[_Frame]
-
-
-def requests(runtime: str) -> list[dict[str, Any]]:
+def requests(runtime: str) -> tuple[SlowRequest, ...]:
     """Of every worker, the oldest request first."""
-    found, size = list[_Slow](), 0
+    found, size = list[SlowRequest](), 0
     for path, status in untrusted.files(slow(runtime), _MOST_FILES):
         with suppress(OSError, ValueError):  # it has just ended, or the app's user wrote something else there
             if path.suffix != ".json":
@@ -54,6 +31,6 @@ def requests(runtime: str) -> list[dict[str, Any]]:
             elif size < _MOST_BYTES:
                 text = untrusted.content(path, _LONGEST)
                 size += len(text)
-                found += decoded(text, list[_Slow])
+                found += decoded(text, list[SlowRequest])
     found.sort(key=lambda one: -one.age_seconds)
-    return [msgspec.to_builtins(one) for one in found]
+    return tuple(found)

@@ -6,9 +6,12 @@ import os
 import re
 import time
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import NamedTuple
+
+from msgspec.structs import replace
 
 from portico.plan.model import Plan
+from portico.protocol.status import NginxStatus, Queue, ReleaseStatus, Worker
 from portico.run.processes import proc
 from portico.run.processes.proc import Entry
 from portico.run.sockets import drain
@@ -17,26 +20,23 @@ from portico.values import Address
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
-def usage(told: Mapping[str, Any], wanted: Mapping[int, int]) -> dict[str, Any]:
-    """What `status.status` told, with the processes of nginx and of each release; `wanted` are their workers."""
-    return {
-        **told,
-        "memory": proc.memory(os.getpid()),
-        "nginx": told["nginx"] | _processes(told["nginx"]["pid"]),
-        "releases": [
-            one | _processes(one["pid"]) | {"wanted_workers": wanted.get(one["number"])}
-            for one in told["releases"]
-        ],
-    }
+def own_memory() -> int:
+    return proc.memory(os.getpid())
 
 
-def queue(plans: Mapping[int, Plan]) -> dict[str, int]:
-    """Requests that wait for a worker, and those that workers have."""
+def nginx(told: NginxStatus) -> NginxStatus:
+    """With its memory and its workers."""
+    return replace(told, **_processes(told.pid)._asdict())
+
+
+def release(told: ReleaseStatus, wanted: int | None) -> ReleaseStatus:
+    """The same; `wanted` are the workers it is to have."""
+    return replace(told, **_processes(told.pid)._asdict(), wanted_workers=wanted)
+
+
+def queue(plans: Mapping[int, Plan]) -> Queue:
     sockets = frozenset(plan.release_socket(number) for number, plan in plans.items())
-    return {
-        "waiting": drain.requests(sockets, drain.QUEUED),
-        "with_app": drain.requests(sockets, drain.ACCEPTED),
-    }
+    return Queue(drain.requests(sockets, drain.QUEUED), drain.requests(sockets, drain.ACCEPTED))
 
 
 def connections(listen: Collection[Address]) -> int:
@@ -52,13 +52,18 @@ def connections(listen: Collection[Address]) -> int:
     return found
 
 
-def _processes(pid: int | None) -> dict[str, Any]:
+class _Processes(NamedTuple):
+    memory: int
+    workers: tuple[Worker, ...]
+
+
+def _processes(pid: int | None) -> _Processes:
     if pid is None:
-        return {"memory": 0, "workers": []}
-    workers = [_worker(entry) for entry in sorted(proc.forked_by(pid), key=lambda one: one.started)]
-    return {"memory": proc.memory(pid) + sum(worker["memory"] for worker in workers), "workers": workers}
+        return _Processes(0, ())
+    workers = tuple(map(_worker, sorted(proc.forked_by(pid), key=lambda one: one.started)))
+    return _Processes(proc.memory(pid) + sum(worker.memory for worker in workers), workers)
 
 
-def _worker(entry: Entry) -> dict[str, Any]:
+def _worker(entry: Entry) -> Worker:
     up = time.clock_gettime(time.CLOCK_BOOTTIME) - entry.started / _TICKS
-    return {"pid": entry.pid, "up_seconds": round(max(up, 0.0), 1), "memory": proc.memory(entry.pid)}
+    return Worker(entry.pid, round(max(up, 0.0), 1), proc.memory(entry.pid))

@@ -11,9 +11,10 @@ import re
 import zlib
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
+from msgspec.structs import replace
 
 from portico import reading
 from portico.decoding import Count, decoded
@@ -22,6 +23,7 @@ from portico.plan.model import Plan
 from portico.plan.paths import workers
 from portico.protocol import notices
 from portico.protocol.notices import Notice
+from portico.protocol.status import OtherCode, ReleaseStatus
 from portico.run.background import in_background
 from portico.run.running import Running, SayNews
 from portico.ticks import WELL, Rounds, tick
@@ -66,18 +68,18 @@ class Workers:
             yield WELL
             await tick(_LOOK_SECONDS)
 
-    def status(self, number: int, server: int | None) -> dict[str, Any]:
-        """Of that release, whose first process is `server`."""
-        found = self._of(server)
+    def status(self, release: ReleaseStatus) -> ReleaseStatus:
+        """With what its workers tell of themselves."""
+        number, found = release.number, self._of(release.pid)
         pids, names = self._others(number, found)
-        failed = self._read.get(f"{server}-failed.json")
-        return {
-            "cannot_load": failed[1].error if failed else "",
-            "other_code": {"pids": pids, "files": names},
-            "memory_limit": max((told.limit for told in found.values()), default=0)
-            if self._max_memory(number)
-            else 0,
-        }
+        failed = self._read.get(f"{release.pid}-failed.json")
+        limit = max((told.limit for told in found.values()), default=0)
+        return replace(
+            release,
+            cannot_load=failed[1].error if failed else "",
+            other_code=OtherCode(tuple(pids), tuple(names)),
+            memory_limit=limit if self._max_memory(number) else 0,
+        )
 
     def changed_on_disk(self, number: int) -> tuple[str, ...]:
         """The source files of that release that are not on the disk any more as its first worker had them."""
@@ -109,15 +111,14 @@ class Workers:
         found = self._of(server)
         if number not in self._code and found:
             self._code[number] = min(found.items(), key=lambda one: self._read[one[0]][0].st_mtime)[1].code
-        told = self.status(number, server)
+        told = self.status(ReleaseStatus(number, "", server))
         made: list[tuple[tuple[object, ...], Notice]] = []
-        if error := told["cannot_load"]:
+        if error := told.cannot_load:
             made.append(((number, error), notices.CannotLoad(number, error)))
-        if names := told["other_code"]["files"]:
-            pids = tuple(told["other_code"]["pids"])
-            made.append(((number, *names), notices.OtherCode(number, tuple(names), pids)))
-        if limit := told["memory_limit"]:
-            memory = max(told.memory for told in found.values() if told.limit)
+        if names := told.other_code.files:
+            made.append(((number, *names), notices.OtherCode(number, names, told.other_code.pids)))
+        if limit := told.memory_limit:
+            memory = max(one.memory for one in found.values() if one.limit)
             made.append(((number, "memory"), notices.LargeWorker(memory, self._max_memory(number), limit)))
         return made
 

@@ -25,6 +25,7 @@ from portico.log.reader import entry_reader, request_reader
 from portico.log.request import Request
 from portico.place import untrusted
 from portico.plan.paths import trace
+from portico.protocol.status import Status
 from portico.watch.follow import Follower, decoded
 from portico.watch.trace import records
 from portico.watch.trace.client import Sent, Wish, connection_port, send
@@ -56,16 +57,16 @@ class TracedSite:
     """Names whose values are not shown, beside those that never are."""
 
     @classmethod
-    def of(cls, runtime: str, status: dict[str, Any]) -> TracedSite:
+    def of(cls, runtime: str, status: Status) -> TracedSite:
         """That of a running site which told its status."""
         return cls(
             Path(runtime),
-            Path(f"{status['gateway']}/conf" if status["gateway"] else status["files"]) / "nginx.conf",
-            Path(status["access_log"]),
-            Path(status["error_log"]),
-            Path(status["app_log"]),
-            status["user"],
-            tuple(status["masked"]),
+            Path(f"{status.gateway}/conf" if status.gateway else status.files) / "nginx.conf",
+            Path(status.access_log),
+            Path(status.error_log),
+            Path(status.app_log),
+            status.user,
+            tuple(status.masked),
         )
 
 

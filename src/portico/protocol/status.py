@@ -1,0 +1,329 @@
+"""What a running site tells of itself: `GET /status`, and in the live feed. Moments are Unix times.
+
+Every field that is not there in each state has a default, so that versions that differ by such a field understand one
+another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from msgspec import UNSET, Struct, UnsetType
+
+from portico.decoding import Count, Pid, Seconds
+
+
+class Worker(Struct, frozen=True):
+    pid: int
+    up_seconds: float
+    memory: int
+    """Bytes; what workers share is divided among them."""
+
+
+class NginxStatus(Struct, frozen=True):
+    """`status` as `run.machine.state.Status`; `memory` is that of all its processes."""
+
+    status: str
+    pid: int | None = None
+    since_seconds: float = 0.0
+    crashes: int = 0
+    memory: int = 0
+    workers: tuple[Worker, ...] = ()
+
+
+class Failing(Struct, frozen=True):
+    """What the app answers at its health path, and what may help."""
+
+    answer: str
+    hint: str = ""
+
+
+class OtherCode(Struct, frozen=True):
+    """The workers that came up with other code than their release began with, and the files that differ."""
+
+    pids: tuple[int, ...] = ()
+    files: tuple[str, ...] = ()
+
+
+class ReleaseStatus(Struct, frozen=True):
+    """`wanted_workers` is None for one that does not run; `cannot_load` is empty, or why new workers cannot load the
+    app; `memory_limit` in bytes stands for a `max_memory` that is too small, 0 for none."""
+
+    number: int
+    status: str
+    pid: int | None = None
+    since_seconds: float = 0.0
+    crashes: int = 0
+    failing: Failing | None = None
+    memory: int = 0
+    workers: tuple[Worker, ...] = ()
+    wanted_workers: int | None = None
+    cannot_load: str = ""
+    other_code: OtherCode = OtherCode()
+    memory_limit: int = 0
+
+
+class Tally(Struct, frozen=True):
+    """Requests of one release, `failed` of them answered 5xx; of `left` the client left before its answer began.
+
+    Times are milliseconds that the app took.
+    """
+
+    requests: int
+    failed: int
+    left: int
+    p50_ms: float
+    p99_ms: float
+
+
+class Canary(Struct, frozen=True):
+    """Who gets which share since when (Unix time), and over which sockets: by them the log tells the two apart."""
+
+    number: int
+    share: float
+    since: float
+    sockets: tuple[str, ...] = ()
+    canary: Tally | UnsetType = UNSET
+    """What the log says of its requests, and under `live` of the others; added by `portico status`."""
+    live: Tally | UnsetType = UNSET
+    unread: str | UnsetType = UNSET
+
+
+class PlanInForce(Struct, frozen=True):
+    """The directory of the files that nginx reads, and since when (Unix time)."""
+
+    directory: str = ""
+    since: float | None = None
+
+
+class StartedProcess(Struct, frozen=True):
+    argv: tuple[str, ...]
+    cwd: str
+    env: dict[str, str]
+
+
+class Queue(Struct, frozen=True):
+    """Requests that wait for a worker, and those that workers have."""
+
+    waiting: int = 0
+    with_app: int = 0
+
+
+class BodyFiles(Struct, frozen=True):
+    count: int = 0
+    bytes: int = 0
+
+
+class Bodies(Struct, frozen=True):
+    """The bodies that nginx has on disk: uploads under way, and answers that wait for slow clients."""
+
+    uploads: BodyFiles = BodyFiles()
+    answers: BodyFiles = BodyFiles()
+
+
+class Frame(Struct, frozen=True):
+    file: str
+    line: Count | None
+    name: str
+    text: str
+
+
+class SlowRequest(Struct, frozen=True):
+    """A request that has been running for long, as `link.slow` writes it; the innermost frame is the last."""
+
+    method: str
+    path: str
+    endpoint: str
+    id: str
+    age_seconds: Seconds
+    silent_seconds: Seconds
+    pid: Pid
+    thread: Count
+    stack: tuple[Frame, ...]
+
+
+class ServerStatus(Struct, frozen=True):
+    """A server of the upstream."""
+
+    name: str
+    status: str
+    answer: str = ""
+    since_seconds: float | None = None
+
+
+class Maintenance(Struct, frozen=True):
+    """What visitors read, who is let in, and since when (Unix time)."""
+
+    message: str
+    allow: tuple[str, ...]
+    since: float
+
+
+class PauseStatus(Struct, frozen=True):
+    left_seconds: float
+
+
+class CertificateAddress(Struct, frozen=True):
+    """Whether the certificate is shown at that address; `words` say why not."""
+
+    address: str
+    is_served: bool
+    words: str = ""
+
+
+class CertificateStatus(Struct, frozen=True):
+    """The certificate that is served, and what is planned. Moments are seconds since 1970."""
+
+    mode: str
+    source: str
+    refused: bool
+    phase: str
+    names: tuple[str, ...]
+    missing: tuple[str, ...]
+    issuer: str
+    serial: str
+    fingerprint: str
+    trusted: bool
+    not_before: float
+    not_after: float
+    warn_at: float
+    urgent_at: float
+    days_left: float
+    server: str | None
+    next_attempt: float | None
+    last_attempt: float | None
+    last_success: float | None
+    failures: int
+    problems: tuple[str, ...]
+    addresses: tuple[CertificateAddress, ...]
+    hsts_seconds: int
+    well_since: float | None
+    authority: str | None
+
+
+class CompressedStatus(Struct, frozen=True):
+    """Static files with a copy and their bytes, the bytes of the copies by coding, what is under way and left out."""
+
+    files: int = 0
+    bytes: int = 0
+    copies: Mapping[str, int] = {}
+    best_bytes: int = 0
+    left: int = 0
+    too_large: tuple[str, ...] = ()
+    left_out: int = 0
+
+
+class WatcherStatus(Struct, frozen=True):
+    """What fails beside the serving. Moments are seconds since 1970."""
+
+    name: str
+    error: str
+    since: float
+    last: float
+    failures: int
+    next_try: float | None
+
+
+class RequestCounts(Struct, frozen=True):
+    """Since the start, and in the last minute. `left`: the client left before its answer began."""
+
+    total: int = 0
+    failed: int = 0
+    left: int = 0
+    unread: int = 0
+    maintenance: int = 0
+    last_minute: int = 0
+    last_minute_failed: int = 0
+    last_minute_left: int = 0
+    last_minute_maintenance: int = 0
+
+
+class ProxyInFront(Struct, frozen=True):
+    """A proxy that `behind` does not name: "cloudflare", "aws" or "proxy"."""
+
+    by: str
+    addresses: tuple[str, ...] = ()
+
+
+class SiteRow(Struct, frozen=True, kw_only=True):
+    """A site in a list: one of a gateway's, with what the gateway knows of it, or one of all that run here.
+
+    `retry_seconds` is None where no start is planned.
+    """
+
+    name: str
+    status: str
+    urls: tuple[str, ...]
+    runtime: str
+    pid: int | None
+    since_seconds: float
+    origin: str | UnsetType = UNSET
+    memory: int | UnsetType = UNSET
+    failures: int | UnsetType = UNSET
+    code: int | UnsetType | None = UNSET
+    retry_seconds: float | UnsetType | None = UNSET
+    reason: str | UnsetType = UNSET
+    requests: RequestCounts | UnsetType = UNSET
+
+
+class StartingSite(Struct, frozen=True):
+    """A site that cannot be asked yet; `stage` is what happens now."""
+
+    app: str
+    urls: tuple[str, ...]
+    stage: str
+    pid: int
+    up_seconds: float
+    phase: str = "starting"
+
+
+class SiteStatus(Struct, frozen=True, kw_only=True):
+    """A site and its processes. `gateway` is the runtime directory of the gateway that serves it, empty for none."""
+
+    name: str
+    app: str
+    phase: str
+    live: int
+    pid: int
+    nginx: NginxStatus
+    urls: tuple[str, ...] = ()
+    listen: tuple[str, ...] = ()
+    proxied: tuple[str, ...] = ()
+    up_seconds: float = 0.0
+    gateway: str = ""
+    releases: tuple[ReleaseStatus, ...] = ()
+    canary: Canary | None = None
+    files: str = ""
+    plan: PlanInForce = PlanInForce()
+    processes: Mapping[str, StartedProcess] = {}
+    access_log: str = ""
+    error_log: str = ""
+    app_log: str = ""
+    user: str = ""
+    masked: tuple[str, ...] = ()
+    versions: Mapping[str, str] = {}
+    memory: int = 0
+    bodies: Bodies = Bodies()
+    queue: Queue = Queue()
+    connections: int = 0
+    slow: tuple[SlowRequest, ...] = ()
+    full_disks: tuple[str, ...] = ()
+    servers: tuple[ServerStatus, ...] = ()
+    restarts: Mapping[str, int] = {}
+    maintenance: Maintenance | None = None
+    pause: PauseStatus | None = None
+    certificate: CertificateStatus | None = None
+    compressed: CompressedStatus = CompressedStatus()
+    watchers: tuple[WatcherStatus, ...] = ()
+    workers_started: int | UnsetType = UNSET
+    """In the live feed: workers that were seen to start."""
+
+
+class Status(SiteStatus, frozen=True, kw_only=True):
+    """The answer to `portico status`: also what is counted and looked up when somebody asks."""
+
+    requests: RequestCounts = RequestCounts()
+    changed_on_disk: tuple[str, ...] = ()
+    forwarded: ProxyInFront | None = None
+    sites: tuple[SiteRow, ...] | UnsetType = UNSET
+    """Of a gateway of several sites."""
