@@ -201,7 +201,6 @@ STILL_DECIDES = {
     "limits": 1,
     "link": 1,
     "log": 6,
-    "observer_endpoints": 13,
     "open_files": 4,
     "own": 12,
     "pages": 10,

@@ -15,7 +15,6 @@ from portico.plan.directories import directories
 from portico.plan.gateway.nginx.cache import caches
 from portico.plan.gateway.nginx.fragment import fragment_file
 from portico.plan.gateway.nginx.main import nginx_conf
-from portico.plan.gateway.nginx.observer_endpoints import observer_endpoints
 from portico.plan.gateway.nginx.own import set_for_all
 from portico.plan.gateway.nginx.pages import error_page_files
 from portico.plan.gateway.nginx.server import listen_words
@@ -87,7 +86,8 @@ def plan(site: Site, place: Place, *, is_waiting: bool = False) -> Plan:
         knows_proxies=bool(web.trust.proxies),
         proxied=web.listeners.tcp if web.listeners.has_proxy_protocol else (),
         tracing=tracing.planned(site),
-        **observer_endpoints(web),
+        metrics=web.observers.metrics,
+        dashboard=web.observers.dashboard,
     )
 
 

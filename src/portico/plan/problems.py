@@ -9,13 +9,13 @@ from portico.place.model import Place
 from portico.plan import tracing
 from portico.plan.gateway.nginx.abilities import impossible_version
 from portico.plan.gateway.nginx.downloads import impossible as no_downloads
-from portico.plan.gateway.nginx.observer_endpoints import refused
 from portico.plan.gateway.nginx.tls import impossible as no_tls
 from portico.plan.gateway.nginx.upstream import beyond
 from portico.plan.notes import app_risks
 from portico.plan.paths import SOCKET_PATH_LIMIT, Paths
 from portico.plan.web.literal import is_literal
 from portico.plan.web.model import Web
+from portico.plan.web.observer_endpoints import impossible as no_endpoints
 from portico.plan.web.routes import impossible as no_routes
 from portico.plan.web.upstream import impossible as no_upstream
 
@@ -29,7 +29,7 @@ def problems(web: Web) -> list[Problem]:
         *no_tls(web),
         *no_downloads(web),
         *no_routes(site),
-        *refused(web),
+        *no_endpoints(site, place),
         *app_risks.impossible(site),
         *tracing.impossible(site, place),
         *impossible_version(place.nginx),

@@ -14,6 +14,7 @@ from portico.plan.web.link import link
 from portico.plan.web.listeners import listeners
 from portico.plan.web.model import Web
 from portico.plan.web.mounts import mounts
+from portico.plan.web.observer_endpoints import observer_endpoints
 from portico.plan.web.spa import spa
 from portico.plan.web.space import space
 from portico.plan.web.statics import statics
@@ -40,6 +41,7 @@ def web(site: Site, place: Place, abilities: frozenset[Ability], *, is_waiting: 
         listeners=listeners(site, place, abilities),
         hosts=hosts(site, place),
         health=health(site, abilities),
+        observers=observer_endpoints(site, place),
         tls=tls(site, abilities),
         trust=trust(site),
         host=host(site),

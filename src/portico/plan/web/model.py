@@ -18,6 +18,7 @@ from portico.plan.web.limits import Limits
 from portico.plan.web.link import Link
 from portico.plan.web.listeners import Listeners
 from portico.plan.web.mount import Mount
+from portico.plan.web.observer_endpoints import ObserverEndpoints
 from portico.plan.web.spa import Spa
 from portico.plan.web.statics import Statics
 from portico.plan.web.tls import Tls
@@ -51,6 +52,7 @@ class Web:
     tls: Tls | None
     """None for plain HTTP alone."""
     health: Health
+    observers: ObserverEndpoints
     limits: Limits
     statics: Statics
     trust: Trust

@@ -1,0 +1,58 @@
+"""Where people and Prometheus look at the running site: addresses of their own, apart from the site's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from portico.errors import Problem
+from portico.place.model import Place
+from portico.plan.model import ObserverEndpoint
+from portico.plan.paths import dashboard_socket, made_password, metrics_socket
+from portico.plan.web.listeners import addresses
+from portico.site.model import Site
+from portico.values import Address
+
+
+@dataclass(frozen=True)
+class ObserverEndpoints:
+    """Those that are asked for. Portico answers at their sockets; the gateway meets the network, as for the site."""
+
+    metrics: ObserverEndpoint | None
+    dashboard: ObserverEndpoint | None
+    metrics_cause: str
+    dashboard_cause: str
+
+
+def observer_endpoints(site: Site, place: Place) -> ObserverEndpoints:
+    """Where each listens, and with which password."""
+    metrics, dashboard = site.options.metrics.listen, site.options.dashboard.listen
+    return ObserverEndpoints(
+        metrics=_endpoint(metrics, metrics_socket(place.runtime), site.metrics_password_file, site, place),
+        dashboard=_endpoint(dashboard, dashboard_socket(place.runtime), site.password_file, site, place),
+        metrics_cause=site.cause("metrics.listen"),
+        dashboard_cause=site.cause("dashboard.listen"),
+    )
+
+
+def impossible(site: Site, place: Place) -> list[Problem]:
+    """Endpoints that cannot be: a site beside others on one gateway has none of its own."""
+    if not place.gateway:
+        return []
+    what = "this site shares its nginx with others, and has no address of its own for that"
+    wanted = {"metrics": site.options.metrics.listen, "dashboard": site.options.dashboard.listen}
+    return [
+        Problem(site.cause(f"{name}.listen"), f"{name}.listen: {what}", f"portico {name} --site {site.name}")
+        for name, listen in wanted.items()
+        if listen
+    ]
+
+
+def _endpoint(
+    listen: Address | None, socket: str, file: str, site: Site, place: Place
+) -> ObserverEndpoint | None:
+    if listen is None:
+        return None
+    at = addresses(listen, place)
+    if not file:  # ours, in our own directory
+        return ObserverEndpoint(at, socket, made_password(place.state))
+    return ObserverEndpoint(at, socket, file, site.reader)
