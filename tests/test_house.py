@@ -224,6 +224,6 @@ def test_decisions_are_made_before_they_are_written_for_nginx() -> None:
 
 
 def test_what_is_decided_names_no_gateway() -> None:
-    for path in (SOURCE / "plan" / "web").glob("*.py"):
+    for path in (SOURCE / "plan" / "web").rglob("*.py"):
         wrong = [name for name in imported(path) if name.startswith("portico.plan.gateway")]
         assert not wrong, f"{path.name} imports {wrong}"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from portico.plan.web.health import HEALTH
+from portico.plan.web.entry.health import HEALTH
 from tests.support import Served, free_port, portico, served
 
 APP = """

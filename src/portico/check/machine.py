@@ -17,7 +17,7 @@ from portico.place.access import blocked, remedy
 from portico.place.model import Place
 from portico.plan.gateway.nginx.http import KEEPS_IDLE_SINCE
 from portico.plan.model import Plan
-from portico.plan.web.listeners import WANTED_BACKLOG
+from portico.plan.web.entry.listeners import WANTED_BACKLOG
 from portico.plan.web.sizes import FILES_PER_CONNECTION, connections
 from portico.run.disk.lock import Running, running
 from portico.run.sockets import ports

@@ -25,7 +25,7 @@ from portico.plan.paths import Paths
 from portico.plan.problems import problems
 from portico.plan.security import exposure
 from portico.plan.tls import tls
-from portico.plan.web.health import HEALTH
+from portico.plan.web.entry.health import HEALTH
 from portico.plan.web.model import Web
 from portico.plan.web.sizes import old_workers
 from portico.plan.web.statics import served

@@ -14,8 +14,8 @@ from portico.plan.gateway.nginx.fragment import FILE, directory
 from portico.plan.gateway.nginx.host import addresses, host_conf
 from portico.plan.model import CONF, Directory, File, Health, Ladder, Line, Plan, Process, Tls, Upstream
 from portico.plan.paths import Paths
-from portico.plan.web.health import HEALTH
-from portico.plan.web.listeners import backlog
+from portico.plan.web.entry.health import HEALTH
+from portico.plan.web.entry.listeners import backlog
 from portico.plan.web.sizes import old_workers
 
 NAME = "gateway"

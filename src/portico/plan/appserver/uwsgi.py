@@ -10,7 +10,7 @@ from portico.plan.appserver.kind import UWSGI, Feature
 from portico.plan.appserver.settings import Setting
 from portico.plan.appserver.workers import Capacity, jitter
 from portico.plan.model import CONF, File, Ladder, Line, Process
-from portico.plan.web.listeners import backlog
+from portico.plan.web.entry.listeners import backlog
 from portico.site.model import Site
 
 _DOCS = "https://uwsgi-docs.readthedocs.io/en/latest/Options.html#"

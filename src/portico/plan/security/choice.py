@@ -18,7 +18,7 @@ from portico.plan.gateway.nginx.main import tree
 from portico.plan.gateway.nginx.upstream import beyond
 from portico.plan.security.advisories import AS_OF
 from portico.plan.security.holes import Hole, holes
-from portico.plan.web.tls import needed
+from portico.plan.web.entry.tls import needed
 from portico.site.model import Site
 
 _MODULES = {

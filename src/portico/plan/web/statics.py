@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from portico.place.model import Place
 from portico.plan.model import Precompressed
 from portico.plan.precompress import precompressed
+from portico.plan.web.entry.tls import tells_hsts
 from portico.plan.web.literal import is_literal
-from portico.plan.web.tls import tells_hsts
 from portico.site.facts import RootFile, StaticFolder
 from portico.site.model import Site
 

@@ -19,7 +19,7 @@ import dns.resolver
 
 from portico.errors import PorticoError, Problem
 from portico.plan.model import Acme, Tls
-from portico.plan.web.tls import CHALLENGE
+from portico.plan.web.entry.tls import CHALLENGE
 from portico.run.tls import make, webroot
 from portico.site.rules.https import address_of, host_of
 

@@ -10,7 +10,7 @@ import stat
 from pathlib import Path
 
 from portico.errors import PorticoError, Problem
-from portico.plan.web.tls import CHALLENGE
+from portico.plan.web.entry.tls import CHALLENGE
 
 _OTHERS_WRITE = 0o022
 

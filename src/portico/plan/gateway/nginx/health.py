@@ -6,7 +6,7 @@ from portico.plan.gateway.nginx.conf import Directive, block, directive
 from portico.plan.gateway.nginx.link import dialect, pass_to_app, told_to_app
 from portico.plan.gateway.nginx.names import location, name_of
 from portico.plan.gateway.nginx.own import let_in
-from portico.plan.web.health import HEALTH
+from portico.plan.web.entry.health import HEALTH
 from portico.plan.web.model import Web
 
 _ASK = f"{HEALTH}/app"

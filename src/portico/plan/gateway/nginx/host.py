@@ -14,8 +14,8 @@ from portico.plan.gateway.nginx.http import maps, room, shared
 from portico.plan.gateway.nginx.log import log
 from portico.plan.gateway.nginx.main import events, process
 from portico.plan.model import File, Tls
-from portico.plan.web.health import HEALTH
-from portico.plan.web.listeners import backlog
+from portico.plan.web.entry.health import HEALTH
+from portico.plan.web.entry.listeners import backlog
 from portico.values import Address
 
 _CAUSE = "several sites"

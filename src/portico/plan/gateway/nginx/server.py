@@ -20,8 +20,8 @@ from portico.plan.gateway.nginx.pages import closing, failures
 from portico.plan.gateway.nginx.routes import told_by_routes, way
 from portico.plan.gateway.nginx.spa import spa_error
 from portico.plan.gateway.nginx.trust import refuse_strangers, scheme
+from portico.plan.web.entry.tls import Tls
 from portico.plan.web.model import Web
-from portico.plan.web.tls import Tls
 from portico.values import Address
 
 _NAMED = "the hosts this site answers to"

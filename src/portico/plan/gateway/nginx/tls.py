@@ -15,9 +15,9 @@ from portico.plan.model import Tls as Files
 from portico.plan.paths import Paths
 from portico.plan.security.advisories import AS_OF
 from portico.plan.security.holes import http2_hole
-from portico.plan.web.health import HEALTH
+from portico.plan.web.entry.health import HEALTH
+from portico.plan.web.entry.tls import CHALLENGE, DEFAULT_PROFILE, Challenge, Clients, Http2, Tls, http2
 from portico.plan.web.model import Web
-from portico.plan.web.tls import CHALLENGE, DEFAULT_PROFILE, Challenge, Clients, Http2, Tls, http2
 
 _MOZILLA = "https://wiki.mozilla.org/Security/Server_Side_TLS"
 _HSTS = "https://www.rfc-editor.org/rfc/rfc6797"

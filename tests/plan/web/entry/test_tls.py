@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from portico.plan.web.ability import Ability
-from portico.plan.web.tls import Http2, http2
+from portico.plan.web.entry.tls import Http2, http2
 
 ALL = frozenset({Ability.HTTP2, Ability.SAFE_HTTP2})
 UNSAFE = frozenset({Ability.HTTP2})

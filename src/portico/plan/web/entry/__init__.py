@@ -1,0 +1,1 @@
+"""Where clients come in, before any path of the site is looked at."""
