@@ -14,10 +14,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from portico.cli import portico
+from portico.errors import PorticoError
 from portico.explain.effect import in_force, notes
 from portico.explain.read import read
 from portico.explain.words import words
-from portico.plan.gateway.nginx.main import nginx_conf
 from portico.plan.gateway.nginx.tls import hsts_file
 from tests.plan.test_golden import GOLDEN, case
 from tests.support import RULE
@@ -94,7 +94,7 @@ def test_words_are_clauses() -> None:
 def test_every_generated_directive_has_words(path: Path, tmp_path: Path) -> None:
     try:
         made = case(path.read_text().partition(RULE)[0], tmp_path)
-    except Exception:  # noqa: BLE001  a case of an error
+    except PorticoError:
         pytest.skip("a case of an error")
     (tmp_path / "nginx.conf").write_text(made.file("nginx.conf").content)
     if made.upstream:
@@ -105,7 +105,6 @@ def test_every_generated_directive_has_words(path: Path, tmp_path: Path) -> None
     for node, above in read(tmp_path / "nginx.conf").walk():
         if not any(node.text in text for text in users):
             assert words(node.name, above[-1].name), node.text
-    assert nginx_conf is not None
 
 
 def explained(*args: str) -> Result:
