@@ -10,9 +10,10 @@ from portico.place.model import Place
 from portico.plan.bindings import FILE as BINDINGS
 from portico.plan.bindings import Bindings, BindingTable, parse
 from portico.plan.directories import body_directories
+from portico.plan.gateway.build import nginx_process
 from portico.plan.gateway.nginx.fragment import FILE, directory
 from portico.plan.gateway.nginx.host import addresses, host_conf
-from portico.plan.model import CONF, Directory, File, Health, Ladder, Line, Plan, Process, Tls, Upstream
+from portico.plan.model import Directory, File, Health, Ladder, Line, Plan, Process, Tls, Upstream
 from portico.plan.paths import Paths
 from portico.plan.web.entry.health import HEALTH
 from portico.plan.web.entry.listeners import backlog
@@ -67,12 +68,7 @@ def host_plan(fragments: Sequence[Fragment], place: Place) -> Plan:
         listen=tuple(addresses(bindings)),
         proxied=tuple(at for at, words in addresses(bindings).items() if "proxy_protocol" in words),
         server=Process("app", (), place.runtime, why="each site has a supervisor of its own"),
-        gateway=Process(
-            name="nginx",
-            argv=(place.nginx.path, "-p", place.runtime, "-c", f"{CONF}/nginx.conf", "-e", paths.error_log),
-            cwd=place.runtime,
-            why="the gateway: one nginx for every site",
-        ),
+        gateway=nginx_process(place, "the gateway: one nginx for every site"),
         files=(
             host_conf(bindings, place),
             *(file for one in fragments for file in one.files()),
