@@ -196,16 +196,11 @@ STILL_DECIDES = {
     "cache": 11,
     "cache_routes": 4,
     "downloads": 4,
-    "fragment": 4,
-    "http": 8,
-    "limits": 1,
-    "link": 1,
+    "fragment": 3,
+    "http": 7,
     "log": 6,
     "open_files": 4,
-    "own": 12,
     "pages": 10,
-    "server": 1,
-    "trust": 1,
 }
 """Lines of nginx's renderer that look at Site or Place, where Web does not say it yet: they may only become fewer."""
 

@@ -16,6 +16,7 @@ from portico.plan.web.limits import limits
 from portico.plan.web.link import link
 from portico.plan.web.model import Web
 from portico.plan.web.mounts import mounts
+from portico.plan.web.own import own_directives
 from portico.plan.web.spa import spa
 from portico.plan.web.space import space
 from portico.plan.web.statics import statics
@@ -48,6 +49,7 @@ def web(site: Site, place: Place, abilities: frozenset[Ability], *, is_waiting: 
         upstream=upstream(site, place, abilities),
         link=link(site),
         tracing=tracing(site),
+        own=own_directives(site),
         limits=limited,
         statics=files,
         spa=spa(site, place),

@@ -20,6 +20,7 @@ from portico.plan.web.host import Host
 from portico.plan.web.limits import Limits
 from portico.plan.web.link import Link
 from portico.plan.web.mount import Mount
+from portico.plan.web.own import OwnDirectives
 from portico.plan.web.spa import Spa
 from portico.plan.web.statics import Statics
 from portico.plan.web.tracing import Tracing
@@ -68,3 +69,4 @@ class Web:
     upstream: Upstream
     link: Link
     tracing: Tracing | None
+    own: OwnDirectives

@@ -73,7 +73,7 @@ def _in_gateway(item: Directive, web: Web, settings: list[Directive], users: lis
         return item
     own = [_shared_socket(one) if web.site.options.domains else one for one in item.block or ()]
     block = (*settings, *without(users, own), *own)
-    return replace(item, block=tuple(settled(block)) if web.site.own_directives else block)
+    return replace(item, block=tuple(settled(block)) if web.own.all else block)
 
 
 def _with_own_files(item: Directive, name: str) -> Directive:

@@ -43,7 +43,7 @@ def http(web: Web) -> Directive:
     """The http block, whole."""
     of_site = own(web)
     of = [*shared(web.place), *room(1 + len(web.site.options.domains)), *_used(maps(), of_site), *of_site]
-    return block("http", why="everything HTTP", of=settled(of) if web.site.nginx_http else of)
+    return block("http", why="everything HTTP", of=settled(of) if web.own.above else of)
 
 
 def shared(place: Place) -> list[Directive]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from portico.place.model import Place
 from portico.plan.gateway.nginx.conf import Directive, directive, entries
 from portico.plan.gateway.nginx.health import health_zone
@@ -20,7 +18,7 @@ _ZONE_SIZE = "10m"
 
 _BYTES_A_KEY = 128
 """A client that has a request in progress, https://nginx.org/en/docs/http/ngx_http_limit_conn_module.html"""
-_NUMBERED = re.compile(r"\$\{?[0-9]")
+_NUMBERED = r"\$\{?[0-9]"
 HELD, BODIES = "portico_held", "portico_bodies"
 COUNTED, CLIENT, _SENDER = "$portico_counted", "$portico_client", "$portico_sender"
 SHARED = frozenset({HELD, BODIES, COUNTED[1:], CLIENT[1:], GUARD[1:]})
@@ -95,7 +93,7 @@ def _proxies(web: Web) -> list[Directive]:
 
 def _as(web: Web) -> str:
     """By network, except where own directives have numbered captures, which that of `clients` would replace."""
-    return _BY_ADDRESS if any(_NUMBERED.search(one.text) for one in web.site.own_directives) else _BY_NETWORK
+    return _BY_ADDRESS if web.own.say(_NUMBERED) else _BY_NETWORK
 
 
 def clients(place: Place) -> list[Directive]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from portico.plan import decisions
 from portico.plan.appserver.kind import Feature
 from portico.plan.gateway.nginx import http_link, uwsgi_link
@@ -143,8 +141,7 @@ def _obeyed(web: Web) -> list[Directive]:
 
     Own directives with an internal location are there to be led to.
     """
-    has_own = any(re.search(r"\binternal\b", one.text) for one in web.site.own_directives)
-    if Feature.DOWNLOADS in web.features or has_own:
+    if Feature.DOWNLOADS in web.features or web.own.say(r"\binternal\b"):
         return []
     why = "an answer leads to no internal location: a client may have written that header through the app"
     return [

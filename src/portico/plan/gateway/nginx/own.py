@@ -44,22 +44,20 @@ def own_lines(owns: Iterable[Own], key: str) -> list[Directive]:
 
 def in_server(web: Web) -> list[Directive]:
     """The user's lines of the site's server, without the headers, which `own_headers` has."""
-    owns = [one for one in web.site.nginx_server if one.name != "add_header"]
-    above = [one for one in web.site.nginx_http if one.name == "add_header_inherit"]
-    return own_lines([*above, *owns], web.site.cause("nginx.server"))
+    owns = [one for one in web.own.server if one.name != "add_header"]
+    above = [one for one in web.own.above if one.name == "add_header_inherit"]
+    return own_lines([*above, *owns], web.own.server_cause)
 
 
 def in_http(web: Web) -> list[Directive]:
     """Those at `http` level, without headers and what belongs to them: these would reach nothing there."""
-    return own_lines(
-        [one for one in web.site.nginx_http if one.name not in _HEADERS], web.site.cause("nginx.http")
-    )
+    return own_lines([one for one in web.own.above if one.name not in _HEADERS], web.own.above_cause)
 
 
 def own_headers(web: Web) -> list[Directive]:
     """The user's headers, repeated in each block that has headers of Portico's: nginx inherits none into it."""
-    owns = [*web.site.nginx_http, *web.site.nginx_server]
-    made = own_lines([one for one in owns if one.name == "add_header"], web.site.cause("nginx.server"))
+    owns = web.own.all
+    made = own_lines([one for one in owns if one.name == "add_header"], web.own.server_cause)
     if has_directive(owns, "add_header_inherit"):
         why = "each block repeats what it says; merging would say it twice"
         made.append(directive("add_header_inherit", "on", why=why))
@@ -68,7 +66,7 @@ def own_headers(web: Web) -> list[Directive]:
 
 def let_in(web: Web, *, anybody: bool = False) -> list[Directive]:
     """In a location that must be reached without a password of the user's; with `anybody` from any address, too."""
-    owns, made = [*web.site.nginx_http, *web.site.nginx_server], list[Directive]()
+    owns, made = web.own.all, list[Directive]()
     why = "your own directives keep strangers out, and who asks here has no password"
     if has_directive(owns, "auth_basic"):
         made.append(directive("auth_basic", "off", why=why))
@@ -83,9 +81,9 @@ def let_in(web: Web, *, anybody: bool = False) -> list[Directive]:
 
 def limit_status(web: Web) -> list[Directive]:
     """At server level, where the user's own `limit_req` says no status: nginx's 503 has the page of a start."""
-    if not any(re.search(r"\blimit_req\b", one.text) for one in web.site.own_directives):
+    if not web.own.say(r"\blimit_req\b"):
         return []
-    if has_directive(web.site.nginx_http, "limit_req_status"):
+    if has_directive(web.own.above, "limit_req_status"):
         return []
     why = "429 Too Many Requests for your own limit_req; nginx's default is 503, whose page says that the app starts"
     return [directive("limit_req_status", 429, why=why)]

@@ -66,7 +66,7 @@ def _site(web: Web, *, is_default: bool) -> Directive:
 
 
 def _settled(web: Web, of: list[Directive]) -> list[Directive]:
-    return settled(of) if web.site.own_directives else of
+    return settled(of) if web.own.all else of
 
 
 def _content(web: Web) -> list[Directive]:

@@ -40,7 +40,7 @@ def scheme(web: Web) -> str:
     """
     if web.trust.proxies:
         return variable(web, "scheme")
-    is_plain = not web.listeners.tls and not any("listen" in one.text for one in web.site.nginx_server)
+    is_plain = not web.listeners.tls and not any("listen" in one.text for one in web.own.server)
     return "http" if is_plain else "$scheme"
 
 
