@@ -12,7 +12,7 @@ from portico.plan.gateway.nginx.cache import caches
 from portico.plan.model import Directory
 from portico.plan.paths import BODIES, Paths, slow, workers
 from portico.plan.tls import tls_directories
-from portico.plan.web.link import RouteFact
+from portico.plan.web.app.link import RouteFact
 from portico.plan.web.model import Web
 from portico.site.model import Site
 

@@ -13,11 +13,11 @@ from portico.plan.gateway.nginx.tls import impossible as no_tls
 from portico.plan.gateway.nginx.upstream import beyond
 from portico.plan.notes import app_risks
 from portico.plan.paths import SOCKET_PATH_LIMIT, Paths
+from portico.plan.web.app.upstream import impossible as no_upstream
 from portico.plan.web.entry.observer_endpoints import impossible as no_endpoints
 from portico.plan.web.literal import is_literal
 from portico.plan.web.model import Web
 from portico.plan.web.routes import impossible as no_routes
-from portico.plan.web.upstream import impossible as no_upstream
 
 
 def problems(web: Web) -> list[Problem]:

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import msgspec
 
-from portico.plan.web.link import RouteFact, link
-from portico.plan.web.tracing import tracing
+from portico.plan.web.app.link import RouteFact, link
+from portico.plan.web.app.tracing import tracing
 from portico.site.model import Routed, Site
 from portico.site.options import Edge, Options, Tracing, Upstream
 from portico.values import Duration

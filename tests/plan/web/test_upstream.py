@@ -7,7 +7,7 @@ from dataclasses import replace
 from portico.place.model import Place
 from portico.plan.paths import ALIAS_TENTHS
 from portico.plan.web.ability import Ability
-from portico.plan.web.upstream import Upstream, impossible, upstream
+from portico.plan.web.app.upstream import Upstream, impossible, upstream
 from portico.site.model import Site
 from portico.site.options import Options
 from portico.site.options import Upstream as Section

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from portico.plan.web.trust import TRACE, Trust, trust
+from portico.plan.web.entry.trust import TRACE, Trust, trust
 from portico.site.model import Site
 from portico.site.options import Node, Options, Upstream, Workers
 from tests.plan.test_golden import FACTS

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from portico.plan.web.app.upstream import ROUND_ROBIN
 from portico.plan.web.model import Web
-from portico.plan.web.upstream import ROUND_ROBIN
 
 
 def nothing_to_choose(web: Web) -> Iterator[str]:

@@ -5,24 +5,24 @@ from __future__ import annotations
 from portico.place.model import Place
 from portico.plan.appserver.kind import app_server, common_features
 from portico.plan.web.ability import Ability
+from portico.plan.web.app.link import link
+from portico.plan.web.app.tracing import tracing
+from portico.plan.web.app.upstream import upstream
 from portico.plan.web.entry.health import health
+from portico.plan.web.entry.host import host
 from portico.plan.web.entry.hosts import hosts
 from portico.plan.web.entry.listeners import listeners
 from portico.plan.web.entry.observer_endpoints import observer_endpoints
 from portico.plan.web.entry.tls import tls
+from portico.plan.web.entry.trust import trust
 from portico.plan.web.guards import of_app
-from portico.plan.web.host import host
 from portico.plan.web.limits import limits
-from portico.plan.web.link import link
 from portico.plan.web.model import Web
 from portico.plan.web.mounts import mounts
 from portico.plan.web.own import own_directives
 from portico.plan.web.spa import spa
 from portico.plan.web.space import space
 from portico.plan.web.statics import statics
-from portico.plan.web.tracing import tracing
-from portico.plan.web.trust import trust
-from portico.plan.web.upstream import upstream
 from portico.site.model import Site
 
 

@@ -17,7 +17,7 @@ from portico.plan.gateway.nginx.link import dialect, silence
 from portico.plan.gateway.nginx.names import variable
 from portico.plan.model import Ladder
 from portico.plan.paths import Paths
-from portico.plan.web.link import RouteFact
+from portico.plan.web.app.link import RouteFact
 from portico.plan.web.model import Web
 from portico.site.model import Routed
 from portico.site.options import Edge

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from portico.plan.gateway.nginx.conf import Directive, block, directive, entries
 from portico.plan.gateway.nginx.names import variable
+from portico.plan.web.entry.trust import Proxies, Trust
 from portico.plan.web.model import Web
-from portico.plan.web.trust import Proxies, Trust
 
 WHO_SENT = "X-Portico-Proxy"
 """Tells Portico's workers whether a declared proxy sent the request; the value is that of `sender`."""

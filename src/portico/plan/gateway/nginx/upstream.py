@@ -7,10 +7,10 @@ from portico.plan import decisions
 from portico.plan.gateway.nginx.conf import Directive, block, directive, render
 from portico.plan.gateway.nginx.names import name_of
 from portico.plan.model import Line, Upstream, UpstreamServer
-from portico.plan.web import upstream as web_upstream
 from portico.plan.web.ability import Ability
+from portico.plan.web.app import upstream as web_upstream
+from portico.plan.web.app.upstream import FAIL_SECONDS, Target
 from portico.plan.web.model import Web
-from portico.plan.web.upstream import FAIL_SECONDS, Target
 
 _MODULE = "https://nginx.org/en/docs/http/ngx_http_upstream_module.html"
 _SERVER = f"{_MODULE}#server"

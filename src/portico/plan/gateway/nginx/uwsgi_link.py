@@ -16,7 +16,7 @@ from portico.plan.gateway.nginx.names import variable
 from portico.plan.gateway.nginx.tracing import SPEC, context, told_to_worker
 from portico.plan.gateway.nginx.trust import https, of_proxy, scheme, sender
 from portico.plan.gateway.nginx.upstream import upstream_name
-from portico.plan.web.link import RouteFact
+from portico.plan.web.app.link import RouteFact
 from portico.plan.web.model import Web
 
 _WSGI = "https://peps.python.org/pep-3333/#environ-variables"
