@@ -97,8 +97,9 @@ def cache_zone(web: Web) -> list[Directive]:
         directive(
             f"{link}_cache_path", Paths.of(web.place).cache, "levels=2", f"keys_zone={name_of(web, 'cache')}:{keys}m",
             f"max_size={size >> 10}k", f"inactive={_INACTIVE}", "use_temp_path=off",
-            why="kept answers: keys in memory, the rest in files that the system holds in memory while they are asked "
-            "for; what nobody asks for in an hour goes, and the least asked for when there is no room",
+            why="the stored answers: keys in memory, the rest in files, of which the system keeps popular "
+            "ones in memory. An entry that nobody asked for in an hour is removed; when there is no room, the "
+            "least used one",
             cause=web.site.cause("cache.size"),
         ),
         *_kept_in(web),
@@ -117,15 +118,16 @@ def cache_rules(web: Web) -> list[Directive]:
     made = [
         directive(
             f"{link}_cache_key", key(web),
-            why="one answer a scheme, host and URL: never shared among them; headers of Vary come on top",
+            why="one answer for each scheme, host and URL, and for each header that Vary names",
         ),
         directive(
             f"{link}_cache_bypass", "$portico_asks_anew",
-            why="a client that says no-cache gets a new answer, which is kept if it may be",
+            why="a client that sends no-cache gets a new answer, which is stored if allowed",
         ),
         directive(
             f"{link}_no_cache", "$portico_unmarked", *never(web),
-            why="only what the app marks public or s-maxage is kept; nginx itself leaves out what sets a cookie",
+            why="only answers that the app marks public or s-maxage are stored; nginx itself leaves out those "
+            "that set a cookie",
         ),
         directive(
             f"{link}_cache_use_stale", *stale(web),
@@ -133,28 +135,28 @@ def cache_rules(web: Web) -> list[Directive]:
         ),
         directive(
             f"{link}_cache_background_update", "on",
-            why="stale-while-revalidate: the kept answer goes out at once while a new one is fetched",
+            why="stale-while-revalidate: the stored answer goes out at once while nginx fetches a new one",
             source="https://www.rfc-editor.org/rfc/rfc5861",
         ),
         directive(
-            f"{link}_cache_revalidate", "on", why="asks the app only whether an old answer still holds (304)"
+            f"{link}_cache_revalidate", "on", why="asks the app only whether an old answer is still valid (304)"
         ),
         directive(
             f"{link}_pass_header", "Date",
-            why="the app's own Date tells a browser how old a kept answer is already",
+            why="the app's own Date tells a browser the age of a stored answer",
         ),
         *(
-            directive(f"{link}_hide_header", name, why="tags for portico purge are nobody else's")
+            directive(f"{link}_hide_header", name, why="tags are for portico purge alone")
             for name in TAG_HEADERS
         ),
         *_asked(web),
         *(_told_peer(web) if _tells_peer(web) else []),
     ]  # fmt: skip
     if link == "proxy":
-        why = "a HEAD stays one: many answers are never kept, and their bodies would be made for nothing"
+        why = "a HEAD stays a HEAD: many answers are never stored, and the app would make their bodies for nothing"
         made.append(directive("proxy_cache_convert_head", "off", why=why))
     if has_cached_routes(web):
-        why = "set by a route that is kept: its answers are fetched whole, also for a client that has it already"
+        why = "a cached route sets it: nginx fetches the whole answer, also for a client that has it already"
         made.append(directive("set", fills(web), "", why=why, cause=decisions.ROUTES))
     return made
 
@@ -166,7 +168,8 @@ def use_cache(web: Web) -> list[Directive]:
     return [
         directive(
             f"{dialect(web)}_cache", variable(web, "kept_in"),
-            why="answers that the app marks for everybody are kept; a request with Authorization or a body has none",
+            why="answers that the app marks for everybody are stored; a request with Authorization or a body "
+            "never gets one",
         )
     ]  # fmt: skip
 
@@ -175,7 +178,7 @@ def no_cache(web: Web) -> list[Directive]:
     """In a route whose answers nobody keeps."""
     if not caches(web):
         return []
-    return [directive(f"{dialect(web)}_cache", "off", why="nothing of this is ever kept")]
+    return [directive(f"{dialect(web)}_cache", "off", why="no answer here is ever stored")]
 
 
 def status_headers(web: Web) -> list[Directive]:
@@ -221,7 +224,7 @@ def _kept_in(web: Web) -> list[Directive]:
     made = entries(
         "map", "$content_length:$http_transfer_encoding:$http_authorization", name,
         table=[("default", "off"), ("::", zone), ("0::", zone)],
-        why="who proves who they are with each request, or sends a body with it, gets nothing kept",
+        why="a request with credentials or with a body is never answered from the cache",
     )  # fmt: skip
     if not web.site.facts.never_kept:
         return [made]
@@ -230,8 +233,8 @@ def _kept_in(web: Web) -> list[Directive]:
         f"~^{escape(web.site.prefix)}/+{pattern.removeprefix('/')}$" for pattern in web.site.facts.never_kept
     ]
     why = (
-        "static files that the app may protect: the framework marks them public without knowing of that, and "
-        "a kept one would reach everybody"
+        "static files that the app may protect: the framework marks them public all the same, and a cached "
+        "one would reach everybody"
     )
     table = [("default", name), *((pattern, "off") for pattern in paths)]
     return [
@@ -245,7 +248,7 @@ def _too_long(web: Web) -> Directive:
     return entries(
         "map", "$upstream_http_content_length", variable(web, "too_long"),
         table=[("default", "0"), ("", "1" if has_lengths else "0"), (longer(web.site.options.cache.item), "1")],
-        why="1 for an answer that is too long to be kept"
+        why="1 for an answer that is too long to be stored"
         + (", or is streamed and does not tell" if has_lengths else ""),
         cause=web.site.cause("cache.item"),
     )  # fmt: skip
@@ -261,11 +264,11 @@ def _of_request() -> list[Directive]:
         entries(
             "map", "$http_cache_control", "$portico_not_asked",
             table=[("default", "0"), ("", "0"), ("~*no-store", "1")],
-            why="1 when the client does not want the answer kept",
+            why="1 when the client does not want the answer stored",
         ),
         entries(
             "map", "$request_method", "$portico_is_head", table=[("default", "0"), ("HEAD", "1")],
-            why="1 for an answer without its body; a kept one answers HEAD, too",
+            why="1 for an answer without its body; a stored one answers HEAD, too",
         ),
     ]  # fmt: skip
 
@@ -280,7 +283,7 @@ def _of_answer() -> list[Directive]:
         entries(
             "map", _SAID, "$portico_refused",
             table=[("default", "0"), ("", "0"), (_REFUSED, "1")],
-            why="1 for an answer that the app wants nobody to keep, or nobody to get when it is too old",
+            why="1 for an answer that the app forbids to store, or to send when it is too old",
         ),
         entries(
             "map", "$upstream_status", "$portico_is_odd",
@@ -297,8 +300,8 @@ def _of_answer() -> list[Directive]:
         entries(
             "map", "$upstream_http_age:$upstream_http_x_accel_expires", "$portico_is_timed",
             table=[("default", "1"), (":", "0"), ("0:", "0")],
-            why="1 for an answer that another cache kept already, whose age nginx would count from now, and for one "
-            "with a time for nginx alone, behind which nginx overlooks a Cache-Control: private",
+            why="1 for an answer that another cache has stored already, whose age nginx would count from now, "
+            "and for one with a time for nginx alone, where nginx ignores a Cache-Control: private",
         ),
     ]  # fmt: skip
 
@@ -425,6 +428,6 @@ def _told() -> list[Directive]:
         entries(
             "map", "$http_cache_status", "$portico_cache_status",
             table=[("default", "$portico_cache_words"), ("", "")],
-            why="told to who asks",
+            why="sent only to a client that asks for it",
         ),
     ]  # fmt: skip

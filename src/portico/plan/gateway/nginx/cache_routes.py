@@ -27,8 +27,8 @@ def route_maps(web: Web) -> list[Directive]:
     """At http level: what kept answers say to other caches, one map a time."""
     times = sorted({item.edge.cache for item in web.site.routed if item.edge.cache is not None})
     why = (
-        "what a kept answer says to caches, unless the app says something itself: others may keep it so long, browsers "
-        "ask again each time, so that a purge is seen at once"
+        "what a stored answer tells caches, unless the app sets the header itself: other caches may store it "
+        "so long, browsers ask again each time, so that a purge is seen at once"
     )
     source = "$upstream_http_set_cookie$http_authorization$upstream_http_expires$upstream_http_cache_control"
     made = [
@@ -54,7 +54,7 @@ def _odd_cookie(web: Web, name: str) -> Directive:
         "map", "$http_cookie", _odd(web, name),
         table=[("default", "0"), ("", "0"), (f"~*{any_of_it}.*{any_of_it}", "1"), (f"~(?:^|;) *{name}=[^;]", "0"),
                (f"~*{any_of_it}", "1")],
-        why="1 where the app may see another cookie than nginx: nobody else gets an answer to that",
+        why="1 where the app may see another cookie than nginx: no other client gets that answer",
     )  # fmt: skip
 
 
@@ -74,32 +74,33 @@ def keep_route(web: Web, routed: Routed, key: str, never: list[str], stale: list
     seconds = Ladder.of(edge.timeout or web.site.options.request_timeout).read_seconds
     made = [
         directive(
-            "set", fills(web), "1", why="the app is asked for the whole answer, which others wait for", cause=cause,
+            "set", fills(web), "1", why="the app makes the whole answer, for which others wait", cause=cause,
         ),
         directive(
             f"{link}_cache_valid", *_KEPT, time(edge.cache),
-            why="kept so long when the app does not say a time itself", cause=cause,
+            why="stored so long, unless the app sets a time itself", cause=cause,
         ),
         directive(
             f"{link}_no_cache", *never, *(_odd(web, name) for name in _cookies(routed)),
-            why="kept without a mark of the app's; what it wants nobody to keep is not", cause=cause,
+            why="stored without a mark of the app's, but never against the app's own headers", cause=cause,
         ),
         directive(
             f"{link}_cache_use_stale", "updating", *stale,
-            why="while a new answer is fetched, everybody gets the last one; also when the app fails", cause=cause,
+            why="while nginx fetches a new answer, or when the app fails, everybody gets the last one", cause=cause,
         ),
-        directive(f"{link}_cache_lock", "on", why="of many who ask at once, one is answered by the app", cause=cause),
+        directive(f"{link}_cache_lock", "on", why="when many clients ask at once, only one request reaches "
+        "the app", cause=cause),
         directive(
             f"{link}_cache_lock_timeout", time(seconds),
-            why="who has waited as long as the app may take is answered by the app", cause=cause,
+            why="a request that has waited as long as the app may take goes to the app itself", cause=cause,
         ),
         directive(
             f"{link}_cache_lock_age", time(seconds),
-            why="when the one has taken as long as it may, the next is let through", cause=cause,
+            why="when that request has taken as long as it may, the next one goes to the app", cause=cause,
         ),
         directive(
             "add_header", "Cache-Control", _control(web, edge.cache),
-            why="told to other caches; empty, and not sent, when the app says something or sets a cookie", cause=cause,
+            why="tells other caches; empty, and so not sent, when the app sets the header or a cookie", cause=cause,
         ),
     ]  # fmt: skip
     if not edge.vary:
@@ -112,7 +113,7 @@ def keep_route(web: Web, routed: Routed, key: str, never: list[str], stale: list
             "add_header",
             "Vary",
             ", ".join(_headers(edge.vary)),
-            why="other caches keep them apart, too",
+            why="other caches must keep them apart, too",
             cause=said,
         ),
     ]

@@ -24,10 +24,11 @@ def _accepts(names: str) -> str:
 def compression(place: Place) -> list[Directive]:
     """What nginx compresses as it goes: the app's answers, and files that have no copy yet."""
     made = [
-        directive("gzip", "on", why="text leaves at a third of its size; what is compressed already stays as it is"),
+        directive("gzip", "on", why="text leaves at a third of its size; an answer that is compressed already "
+        "stays as it is"),
         directive("gzip_comp_level", 5, why="most of the gain for a third of the time of level 9"),
         directive("gzip_min_length", 1024, why="below that the head outweighs the gain"),
-        directive("gzip_vary", "on", why="a cache between keeps both forms apart"),
+        directive("gzip_vary", "on", why="a cache in between must keep both forms apart"),
         directive("gzip_proxied", "any", why="also when the client comes through a proxy"),
         directive("gzip_types", *COMPRESSIBLE, why="what compresses; not images, and not text/event-stream, "
                   "whose events a compressor would hold back"),
@@ -92,7 +93,7 @@ def copy_maps() -> list[Directive]:
             "map", "$status:$portico_coding", "$portico_content_encoding",
             table=[("default", ""), *((f"{status}:{coding}", coding) for status in (200, 206)
                                       for coding in ("br", "zstd", "gzip"))],
-            why="said with the bytes; an answer without them (304) has none",
+            why="sent with the bytes; an answer without them (304) has none",
         ),
     ]  # fmt: skip
 
@@ -102,6 +103,6 @@ def copy_headers() -> list[Directive]:
     return [
         directive("add_header", "Content-Encoding", "$portico_content_encoding", why="how the copy was compressed",
                   source=_NEGOTIATION),
-        directive("add_header", "Vary", "Accept-Encoding", why="a cache between keeps the forms apart",
+        directive("add_header", "Vary", "Accept-Encoding", why="a cache in between must keep the forms apart",
                   source=_NEGOTIATION),
     ]  # fmt: skip

@@ -74,7 +74,7 @@ def _upgraded(web: Web, name: str, own: list[Directive]) -> Directive:
 def _closed(web: Web, name: str, own: list[Directive]) -> Directive:
     return block(
         "location", f"{location(web, 'closed')}{name}",
-        why="the site is closed for maintenance: who was let in goes on to the app, everyone else gets the page",
+        why="the site is closed for maintenance: an allowed address goes on to the app, everyone else gets the page",
         of=[
             *closed_pages(web),
             tunnel(web),

@@ -60,8 +60,8 @@ def downloads(web: Web, headers: list[Directive]) -> list[Directive]:
             of=[
                 _internal(),
                 any_body(),
-                directive("open_file_cache", "off", why="what is sent is what lies there now"),
-                directive("etag", "off", why="the app's ETag holds, not one of nginx's"),
+                directive("open_file_cache", "off", why="nginx sends the file that is there now"),
+                directive("etag", "off", why="the app's ETag counts, not one of nginx's"),
                 directive(
                     "if_modified_since", "off", why="the app has decided already that the client needs the file"
                 ),
@@ -69,7 +69,7 @@ def downloads(web: Web, headers: list[Directive]) -> list[Directive]:
                 *_carried(),
                 directive(
                     "error_page", 403, "=404", f"{PREFIX}404.$portico_page",
-                    why="a file that was taken away in this moment is not there",
+                    why="a file that was removed at this moment is a 404",
                 ),
                 *error_pages(404),
                 *inside,

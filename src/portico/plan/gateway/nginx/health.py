@@ -27,7 +27,7 @@ def health_locations(web: Web) -> list[Directive]:
                 directive("access_log", "off", why=_NOT_LOGGED),
                 directive(
                     "limit_req", f"zone={name_of(web, 'health')}", f"burst={web.health.burst}", "nodelay",
-                    why="nobody wears the app out",
+                    why="no client can wear the app out",
                 ),
                 directive("limit_req_status", 429, why="429 Too Many Requests; nginx's own default is 503"),
                 *let_in(web),
@@ -50,7 +50,7 @@ def health_zone(web: Web) -> Directive:
     """The shared memory that counts the questions, at `http` level."""
     return directive(
         "limit_req_zone", "$binary_remote_addr", f"zone={name_of(web, 'health')}:1m", f"rate={web.health.rate}r/s",
-        why="counts the health questions of each address: ten a second are more than any load balancer asks",
+        why="counts the health checks of each address: ten a second are more than any load balancer sends",
     )  # fmt: skip
 
 

@@ -70,11 +70,12 @@ def _strangers(bindings: tuple[Bindings, ...], place: Place) -> list[Directive]:
 def _stranger(address: Address, words: tuple[str, ...], place: Place, shown: Bindings | None) -> Directive:
     of_socket = ["default_server", f"backlog={backlog(place)}", *(["ipv6only=on"] if address.is_v6 else [])]
     return block(
-        "server", why="every Host that no site declared: scanners, and mails that would point elsewhere", cause=_CAUSE,
+        "server", why="requests for a Host that no site declared: scanners, and links in mails that would "
+        "point elsewhere", cause=_CAUSE,
         of=[
             directive(
                 "listen", address, *words, *of_socket,
-                why=f"what is said once of a socket that sites share; {_BACKLOG}", cause=_CAUSE,
+                why=f"settings of a socket that sites share are written once; {_BACKLOG}", cause=_CAUSE,
             ),
             directive("server_name", STRANGERS, why="a name no client sends", cause=_CAUSE),
             *(_certificate(place, shown) if "ssl" in words else []),
@@ -87,8 +88,8 @@ def _stranger(address: Address, words: tuple[str, ...], place: Place, shown: Bin
                 ],
             ),
             block(
-                "location", "/", why="anything else on a strange Host", cause=_CAUSE,
-                of=[directive("return", 444, why="closes the connection without a word", cause=_CAUSE)],
+                "location", "/", why="anything else for an unknown Host", cause=_CAUSE,
+                of=[directive("return", 444, why="closes the connection without an answer", cause=_CAUSE)],
             ),
         ],
     )  # fmt: skip
@@ -103,7 +104,7 @@ def _certificate(place: Place, shown: Bindings | None) -> list[Directive]:
             directive("ssl_reject_handshake", "on", why="no certificate is for this name", cause=_CAUSE),
         ]
     path = f"{directory_of(shown.name)}/{Tls.CERTIFICATE}"
-    why = "clients that ask for an IP address give no name in the handshake: they are shown this site's certificate"
+    why = "clients that ask for an IP address give no name in the handshake: nginx shows them this site's certificate"
     return [
         *made,
         directive("ssl_certificate", path, why=why, cause=shown.origin),

@@ -66,7 +66,9 @@ def refuse_odd_hosts(web: Web) -> list[Directive]:
     if not web.host.refuses_odd:
         return []
     cause = web.hosts.cause
-    refused = directive("return", 444, why="closed without a word, as any Host not declared", cause=cause)
+    refused = directive(
+        "return", 444, why="closed without an answer, as any Host that is not declared", cause=cause
+    )
     return [block("if", f"({variable(web, 'odd_host')})", why=_ODD, cause=cause, of=[refused])]
 
 
@@ -91,7 +93,9 @@ def _asked_for(web: Web) -> str:
 
 
 def _asked_map(web: Web) -> list[Directive]:
-    why = "the host the client asked for, with the port that it named; one that named none is told by the port it met"
+    why = (
+        "the host the client asked for, with the port that it named; without one, the port of the connection"
+    )
     if not _has_port(web.place.nginx):
         return [_old_map(web)]
     if web.hosts.declared:

@@ -152,12 +152,12 @@ def _connections(place: Place) -> list[Directive]:
     made = [
         directive(
             "client_header_timeout", "10s",
-            why="a client that sends its head drop by drop is let go; nginx counts it against no address before the "
-            "head is whole, so this bounds how long one lasts",
+            why="a client that sends its head too slowly is closed; nginx counts it against no address before "
+            "the head is complete, so this time is the bound",
             source=_SLOW_CLIENTS,
         ),
-        directive("client_body_timeout", "30s", why="between two reads of a body: a long upload lives"),
-        directive("send_timeout", "30s", why="between two writes: a slow download lives, a dead one ends"),
+        directive("client_body_timeout", "30s", why="between two reads of a body: a long upload goes on"),
+        directive("send_timeout", "30s", why="between two writes: a slow download goes on, a dead one ends"),
         directive("reset_timedout_connection", "on", why="frees what a dead client held at once"),
         directive("keepalive_timeout", "65s", why="a browser's next click uses the same connection"),
     ]  # fmt: skip
@@ -177,7 +177,7 @@ def _sizes(web: Web) -> list[Directive]:
     return [
         directive(
             "client_max_body_size", int(web.site.max_upload),
-            why="a larger upload is refused at the door with 413, before it costs anything",
+            why="nginx refuses a larger upload with 413, before it costs anything",
             cause=_upload_cause(web),
         ),
     ]  # fmt: skip
@@ -204,7 +204,7 @@ def _buffers(web: Web) -> list[Directive]:
     return [
         directive(f"{link}_buffer_size", f"{room}k", why=why),
         directive(
-            f"{link}_busy_buffers_size", f"{max(room, 32)}k", why="nginx wants at least the room for the head here",
+            f"{link}_busy_buffers_size", f"{max(room, 32)}k", why="nginx requires at least the room for the head here",
         ),
         directive(
             f"{link}_buffers", 6, "16k",
@@ -212,8 +212,8 @@ def _buffers(web: Web) -> list[Directive]:
         ),
         directive(
             f"{link}_max_temp_file_size", f"{answer_on_disk(web.place) >> 10}k",
-            why="so much of an answer waits on disk for a slow client, and the app is done with it; a larger one goes "
-            "on at the client's speed. With every connection taken by a slow client, a quarter of the disk is used",
+            why="so much of an answer waits on disk for a slow client, and the app is free; a larger one goes "
+            "on at the client's speed. If slow clients hold every connection, a quarter of the disk is used",
             cause=f"disk of {web.place.disk >> 30} GiB" if web.place.disk else "",
         ),
     ]  # fmt: skip

@@ -106,7 +106,7 @@ def clients(place: Place) -> list[Directive]:
     return [
         entries(
             "map", "", COUNTED, table=[("default", _BY_ADDRESS)],
-            why="what holds where no server of a site says otherwise, so that nginx knows the name",
+            why="the default where no server of a site sets it, so that nginx knows the name",
         ),
         entries(
             "map", f"{COUNTED}$binary_remote_addr", CLIENT,
@@ -141,7 +141,7 @@ def counted(web: Web, guard: RequestRate | InProgress) -> list[Directive]:
         return _module(
             web, "limit_req", f"zone={name_of(web, 'rate')}", f"burst={guard.rate.burst}", "nodelay",
             cause=guard.rate.cause,
-            why="lets a burst through at once and refuses what exceeds it, instead of delaying everybody",
+            why="lets a burst through at once and refuses requests above it, instead of delaying everybody",
         )  # fmt: skip
     return _module(
         web, "limit_conn", name_of(web, "in_progress"), str(guard.share.most), cause=guard.share.cause,

@@ -18,7 +18,7 @@ def pass_to_app(web: Web, *, path: str = "") -> Directive:
     `path` replaces the client's, for a location that asks a question of its own.
     """
     if web.is_waiting:
-        return directive("return", 502, why="the app is not known yet: a page says so, and nobody is asked")
+        return directive("return", 502, why="the app is not known yet: nginx shows a page that says so")
     return http_link.pass_to_app(web, path) if _is_http(web) else uwsgi_link.pass_to_app(web)
 
 
@@ -39,7 +39,7 @@ def told_to_app(web: Web, *, path: str = "", host: str = "") -> list[Directive]:
 
 def _alone(link: str) -> list[Directive]:
     """A question of Portico's own carries what is written here and nothing of the request that led to it."""
-    why = "nothing that a client sent is part of the question"
+    why = "no part of the request comes from a client"
     return [directive(f"{link}_pass_request_{part}", "off", why=why) for part in ("headers", "body")]
 
 
@@ -57,8 +57,8 @@ def _varied(web: Web, known: set[str]) -> list[Directive]:
     """The headers that kept answers depend on, as the key of the cache has them."""
     made = list[Directive]()
     why = (
-        "what the key of the cache holds and nothing else: nginx before 1.23 takes the first of several lines "
-        "for the key and passes all on"
+        "the values that are in the cache key, and no others: nginx before 1.23 takes the first of several "
+        "lines for the key and passes all on"
     )
     for name in web.link.varied:
         wide, variable = name.upper().replace("-", "_"), f"$http_{name.lower().replace('-', '_')}"
@@ -113,7 +113,7 @@ def _retry(web: Web) -> list[Directive]:
             why="a request that no worker has answered is tried once more, unless it may have had an effect "
             "(POST is never sent twice); a slow one is not repeated",
         ),
-        directive(f"{dialect(web)}_next_upstream_tries", web.link.retry.tries, why="once more, not for ever"),
+        directive(f"{dialect(web)}_next_upstream_tries", web.link.retry.tries, why="one more try, no further"),
     ]  # fmt: skip
 
 
@@ -128,10 +128,10 @@ def _retry_elsewhere(web: Web) -> list[Directive]:
             "another, unless it may have had an effect (POST is never sent twice)",
             cause=cause,
         ),
-        directive(f"{link}_next_upstream_tries", retry.tries, why="once more, not for ever", cause=cause),
+        directive(f"{link}_next_upstream_tries", retry.tries, why="one more try, no further", cause=cause),
         directive(
             f"{link}_next_upstream_timeout", time(retry.within_seconds),
-            why="only early: a request that has been slow on one server is not repeated on another", cause=cause,
+            why="only early: a request that was slow on one server is not repeated on another", cause=cause,
         ),
     ]  # fmt: skip
 

@@ -54,7 +54,7 @@ def common_headers(web: Web) -> list[Directive]:
 def _asked(web: Web) -> list[Directive]:
     if not any(sent.is_asked for sent in web.statics.sent):
         return []
-    why = "what is asked of a file beside reading it, where code of the app's own has a say: CORS preflights, POST"
+    why = "other requests for a file than reading it, where the app's own code decides: CORS preflights, POST"
     mount = Mount(Exact(asked_method(web)), App(is_cached=False), why, guards=web.guards)
     return [_app(web, mount, asked_method(web))]
 
@@ -82,7 +82,7 @@ def _mount(web: Web, mount: Mount) -> Directive:
             why = "one address for one page; 308 keeps a POST a POST"
             of = directive("return", 308, f"{path}$is_args$args", why=why, cause=mount.cause)
         case _:
-            why = "not the app's to answer" if isinstance(mount.match, Below) else "as if it were not there"
+            why = "not the app's to answer" if isinstance(mount.match, Below) else "as if it did not exist"
             of = directive("return", 404, why=why, cause=mount.cause)
     return block("location", *_words(mount.match), why=mount.why, cause=mount.cause, of=[of])
 

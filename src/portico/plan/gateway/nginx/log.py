@@ -97,7 +97,7 @@ def log(place: Place, web: Web | None = None) -> list[Directive]:
         ),
         *_formats(
             _format("file", web), of_file, said,
-            why="the same line for files: nginx answers them itself, and what it would say of the app is left out",
+            why="the same line for files: nginx answers them itself, so the fields about the app are left out",
         ),
         *_formats(
             _format("error", web), known, said | {"method": "$portico_method"},
@@ -193,7 +193,8 @@ def _access_log(paths: Paths, form: str, is_ordinary: str) -> list[Directive]:
         ),
         directive(
             "access_log", paths.access_log, form + _CHECKED, "buffer=32k", "flush=250ms", f"if={negated(is_ordinary)}",
-            why="the line of a request that is not ordinary, in the same buffer: only such a request pays for the look",
+            why="the line of a request that is not ordinary, in the same buffer: only such a request pays for "
+            "the checks",
             cause=decisions.LOG_LINE,
         ),
     ]  # fmt: skip

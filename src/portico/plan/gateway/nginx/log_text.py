@@ -84,7 +84,7 @@ def _ordinary(variable: str, headers: str) -> list[Directive]:
     return [
         entries(
             "map", looked_at, variable, table=[("default", ""), (_PLAIN, "1")], cause=decisions.LOG_LINE,
-            why="1 where the line needs no other look, as nearly always: an answer was begun, every text is ASCII"
+            why="1 where the line needs no other check, as nearly always: an answer was begun, every text is ASCII"
             + (", and no header of a proxy came" if headers else ""),
         ),
         entries(
@@ -126,7 +126,7 @@ def _refused_by() -> list[Directive]:
                 ("~^:[A-Z_]*:REJECTED_DRY_RUN:", f"{CONNECTIONS}, dry run"),
             ],
             why="the guard that kept the request from the app; nginx knows of its own limits by their status, and "
-            "refuses a body that is too large with 413 before anybody is asked",
+            "refuses a body that is too large with 413 before the app is asked",
         ),
     ]  # fmt: skip
 

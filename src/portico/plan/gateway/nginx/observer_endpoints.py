@@ -29,7 +29,7 @@ def _server(endpoint: ObserverEndpoint, why: str, cause: str) -> Directive:
         of=[
             *(_listen(address, cause) for address in endpoint.listen),
             directive("server_name", "_", why="Portico looks at the Host itself", cause=cause),
-            directive("access_log", "off", why="who looks on is not counted among the site's requests", cause=cause),
+            directive("access_log", "off", why="requests of observers are not counted among the site's", cause=cause),
             directive("client_max_body_size", "1k", why="nothing is sent here", cause=cause),
             block(
                 "location", "/", why="everything", cause=cause,
@@ -40,7 +40,7 @@ def _server(endpoint: ObserverEndpoint, why: str, cause: str) -> Directive:
                     ),
                     directive(
                         "proxy_set_header", "Host", "$http_host", cause=cause,
-                        why="as the browser sent it: a page of somebody else's is told by it",
+                        why="as the browser sent it: it tells a page of another site",
                     ),
                 ],
             ),

@@ -21,13 +21,13 @@ def open_files(web: Web) -> list[Directive]:
         ),
         directive(
             "open_file_cache_valid", "1s",
-            why="looked at again after a second, the shortest nginx knows: a file that was replaced is seen by then, "
-            "before a new release has started, and one look a second costs nothing",
+            why="checked again after a second, the shortest time nginx knows: by then it sees a file that was "
+            "replaced, before a new release has started, and one check a second costs nothing",
         ),
         directive(
             "open_file_cache_errors", "on",
-            why="a file that is not there is remembered for that second, too: a copy that most files have not, "
-            "the sign that the site is closed",
+            why="nginx also remembers for that second that a file is missing: a compressed copy, the flag "
+            "file of maintenance",
         ),
     ]  # fmt: skip
 

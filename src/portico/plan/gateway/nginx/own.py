@@ -59,7 +59,7 @@ def own_headers(web: Web) -> list[Directive]:
     owns = web.own.all
     made = own_lines([one for one in owns if one.name == "add_header"], web.own.server_cause)
     if has_directive(owns, "add_header_inherit"):
-        why = "each block repeats what it says; merging would say it twice"
+        why = "each block repeats the headers; merging would send them twice"
         made.append(directive("add_header_inherit", "on", why=why))
     return made
 
@@ -67,14 +67,14 @@ def own_headers(web: Web) -> list[Directive]:
 def let_in(web: Web, *, anybody: bool = False) -> list[Directive]:
     """In a location that must be reached without a password of the user's; with `anybody` from any address, too."""
     owns, made = web.own.all, list[Directive]()
-    why = "your own directives keep strangers out, and who asks here has no password"
+    why = "your own directives keep strangers out, and a client of this path has no password"
     if has_directive(owns, "auth_basic"):
         made.append(directive("auth_basic", "off", why=why))
     if anybody and has_directive(owns, "auth_request"):
         made.append(directive("auth_request", "off", why=why))
     if anybody and has_directive(owns, "allow", "deny"):
         made.append(
-            directive("allow", "all", why="your own directives let some addresses in; this is for all")
+            directive("allow", "all", why="your own directives allow some addresses; this path is for all")
         )
     return made
 

@@ -173,7 +173,8 @@ def no_such_part() -> Directive:
         "error_page",
         416,
         f"{PREFIX}{_EMPTY}",
-        why="nothing is beyond the end of a file; no page is shown, since the head may say that it is compressed",
+        why="there is nothing beyond the end of a file; no page is shown, because the head may say that it is "
+        "compressed",
     )
 
 
@@ -252,7 +253,7 @@ def closing(web: Web, way: str) -> Directive:
     """Where such requests are sent, at server level; `way` tells the route."""
     return directive(
         "error_page", _CLOSED, "=", f"{location(web, 'closed')}{way}",
-        why="a closed site looks who asks: method, body and headers stay as they are",
+        why="a closed site checks the client's address: method, body and headers stay as they are",
     )  # fmt: skip
 
 
@@ -306,20 +307,20 @@ def pages_location(web: Web, headers: list[Directive]) -> Directive:
     types = [("text/html", "html"), ("application/json", "json")]
     return block(
         "location", "^~", PREFIX,
-        why="the error pages; nobody can ask for them directly",
+        why="the error pages; no client can ask for them directly",
         cause=cause,
         of=[
             directive("internal", why="only an error leads here"),
             any_body(),
             directive("alias", f"{paths.error_pages}/", why="pages of your own, else Portico's", cause=cause),
             *page_log(web),
-            directive("etag", "off", why="an error is not asked for again by its version"),
+            directive("etag", "off", why="an error has no version to ask for again"),
             entries("types", table=types, why="the two formats of a page"),
-            directive("ssi", "on", why="puts the request's id into the page, to be told to whoever looks into it"),
+            directive("ssi", "on", why="puts the request's id into the page, so that a visitor can report it"),
             directive("ssi_types", "application/json", why="into the JSON too; text/html is always included"),
             *let_in(web, anybody=True),
             *(one for one in headers if one.users[:2] != ("add_header", "Cache-Control")),
-            directive("add_header", "Cache-Control", "no-store", "always", why="an error is not to be remembered"),
+            directive("add_header", "Cache-Control", "no-store", "always", why="no cache may store an error"),
             directive(
                 "add_header", "Retry-After", "$portico_retry_after", "always",
                 why="sent with 429 and 503 only: nginx leaves an empty header out",
@@ -347,7 +348,7 @@ def message_location(paths: Paths) -> Directive:
         "location", "^~", f"{PREFIX}message.",
         why="the message of portico maintenance, for its page to include",
         of=[
-            directive("internal", why="nobody can ask for it directly"),
+            directive("internal", why="no client can ask for it directly"),
             any_body(),
             directive(
                 "alias", f"{paths.maintenance}/message.", why="Portico writes it there, already escaped for the format"

@@ -90,7 +90,7 @@ def told_by_routes(web: Web) -> list[Directive]:
         why = "a route that wants its uploads as files sets it"
         made.append(directive("set", variable(web, "upload"), "", why=why, cause=decisions.ROUTES))
     if RouteFact.PRIVATE in web.link.of_routes:
-        why = "a private route sets it; the worker says so of the files it sends"
+        why = "a private route sets it; the worker sends the same header with its files"
         made.append(directive("set", variable(web, "private_route"), "", why=why, cause=decisions.ROUTES))
     return made
 
@@ -103,7 +103,7 @@ def upload_map(web: Web) -> list[Directive]:
         why = "nginx's files are its own user's: the worker writes its own here, on routes that asked for one"
         table = [("default", ""), ("1", f"{Paths.of(web.place).uploads}/")]
         return [entries("map", variable(web, "upload"), variable(web, "upload_file"), table=table, why=why)]
-    why = "any larger body is in a file; only a route that asked for it is told which"
+    why = "any larger body is in a file; only a route that asked for it gets its name"
     table = [("default", ""), ("1", "$request_body_file")]
     return [entries("map", variable(web, "upload"), variable(web, "upload_file"), table=table, why=why)]
 
@@ -112,7 +112,7 @@ def private_map(web: Web) -> list[Directive]:
     """At http level: what an answer of a private route says to caches, unless the app says something itself."""
     if not any(item.edge.private for item in web.routed):
         return []
-    why = "Cache-Control of private routes: nothing is kept by anybody, unless the app itself says something"
+    why = "Cache-Control of private routes: no cache stores the answer, unless the app sets the header itself"
     table = [("default", ""), ("", "private, no-store")]
     return [entries("map", "$upstream_http_cache_control", variable(web, "private"), table=table, why=why)]
 
@@ -154,7 +154,7 @@ def _stream(web: Web, routed: Routed) -> Iterator[Directive]:
         if RouteFact.STREAM in web.link.of_routes:
             yield directive("set", variable(web, "stream"), 1, why="tells the worker", cause=cause)
         yield directive(
-            f"{dialect(web)}_buffering", "off", why="what the app yields goes on at once", cause=cause
+            f"{dialect(web)}_buffering", "off", why="the client gets at once what the app yields", cause=cause
         )
         yield directive("gzip", "off", why="compression would wait for more", cause=cause)
 
@@ -166,7 +166,7 @@ def _private(web: Web, routed: Routed) -> Iterator[Directive]:
             yield directive("set", variable(web, "private_route"), 1, why=why, cause=cause)
         yield directive(
             "add_header", "Cache-Control", variable(web, "private"), "always",
-            why="no cache keeps the answer; empty, and not sent, when the app says it itself",
+            why="no cache stores the answer; empty, and so not sent, when the app sets the header itself",
             cause=routed.causes.get("private", ""),
         )  # fmt: skip
 

@@ -111,7 +111,7 @@ def _others(web: Web) -> list[Directive]:
     to = "https" if web.tls else scheme(web)
     return [
         block(
-            "server", why="names that lead to the one the site goes by", cause=cause,
+            "server", why="names that redirect to the canonical one", cause=cause,
             of=[
                 *_entrance(web, is_default=False),
                 directive("server_name", *names, why="every declared name but that one", cause=cause),
@@ -165,12 +165,10 @@ def _no_names(web: Web, spoken: Tls) -> Directive:
     """Clients name no server in the handshake when they ask for an IP address (RFC 6066, section 3)."""
     cause = web.hosts.cause
     if web.hosts.has_addresses:
-        why = (
-            "clients that ask for an IP address give no name in the handshake: they are shown the certificate"
-        )
+        why = "clients that ask for an IP address give no name in the handshake: nginx shows them the certificate"
         shown = tls.certified(spoken, web.place.nginx)
     else:
-        why = "a name that was not declared, or none: no certificate is shown, so none tells our names"
+        why = "a name that was not declared, or none: nginx shows no certificate, so nobody learns our names"
         rejected = "ends the handshake with unrecognized_name (112)"
         shown = [
             *tls.protocols(spoken, web.place.nginx),
@@ -198,15 +196,16 @@ def _listen_tls(web: Web, spoken: Tls, *, is_default: bool) -> list[Directive]:
 def _catch_all(web: Web) -> Directive:
     cause = web.hosts.cause
     return block(
-        "server", why="every Host that was not declared: scanners, and mails that would point elsewhere", cause=cause,
+        "server", why="requests for a Host that was not declared: scanners, and links in mails that would "
+        "point elsewhere", cause=cause,
         of=[
             *_listen(web, is_default=True),
             directive("server_name", "_", why="a name no client sends", cause=cause),
             *refuse_strangers(web),
             *health_locations(web),
             block(
-                "location", "/", why="anything else on a strange Host", cause=cause,
-                of=[directive("return", 444, why="closes the connection without a word", cause=cause)],
+                "location", "/", why="anything else for an unknown Host", cause=cause,
+                of=[directive("return", 444, why="closes the connection without an answer", cause=cause)],
             ),
         ],
     )  # fmt: skip

@@ -79,7 +79,7 @@ def page_location(web: Web, name: str, settings: list[Directive]) -> Directive:
     cause = web.spa.cause if web.spa else ""
     guards = guarded(web, web.guards, passed=PASSED)
     return block(
-        "location", f"{location(web, 'page')}{name}", why="the app is asked first: it may know this page", cause=cause,
+        "location", f"{location(web, 'page')}{name}", why="the app comes first: it may know this page", cause=cause,
         of=[
             directive(f"{dialect(web)}_intercept_errors", "on", why="its 404 becomes the page", cause=cause),
             directive("error_page", 404, "=", location(web, "spa"), why="the app has no such page", cause=cause),
@@ -105,7 +105,7 @@ def spa_locations(web: Web, headers: list[Directive]) -> list[Directive]:
             of=[
                 directive("root", root, why="what the build wrote", cause=cause),
                 *(_safe(web.spa.fence, cause) if web.spa.fence else []),
-                directive("charset", "utf-8", why="browsers are told so"),
+                directive("charset", "utf-8", why="tells browsers so"),
                 *headers,
                 directive("add_header", "Cache-Control", "no-cache", why="it names files of the release"),
                 directive("add_header", "X-Content-Type-Options", "nosniff", "always", why="it is what its type says"),

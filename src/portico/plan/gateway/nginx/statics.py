@@ -55,7 +55,10 @@ def asked_method(web: Web) -> str:
 
 def _not_allowed(web: Web, headers: list[Directive]) -> Directive:
     """What a file answers to any method but GET and HEAD: RFC 9110 wants the others named."""
-    why = "a file can be read: OPTIONS is told so, every other method is refused, and both answers name what is allowed"
+    why = (
+        "a file can only be read: OPTIONS is answered, every other method is refused, and both answers name "
+        "the allowed methods"
+    )
     return block(
         "location", _refused_method(web), why=why,
         of=[
@@ -81,7 +84,7 @@ def _varied(web: Web) -> Directive:
 
 def _methods(web: Web, sent: Sent) -> Directive:
     if sent.is_asked:
-        why = "code of the app's own has a say about these files: a CORS preflight is answered as the app does it"
+        why = "the app's own code decides about these files: the app answers a CORS preflight"
         return directive("error_page", 405, "=", asked_method(web), why=why, cause=sent.cause)
     return directive(
         "error_page", 405, "=", _refused_method(web),
@@ -121,22 +124,22 @@ def _lives(web: Web) -> list[Directive]:
                 (f"~{PATTERN}", FOREVER),
             ],
             why="a name that holds a hash of the content (a build's manifest says so, or it looks like one without "
-            "doubt) never gets another content: kept for a year without a question; any other file may change: "
-            "browsers keep it and ask, an answer of 304 without the bytes",
+            "doubt) never gets other content: browsers cache it for a year without asking; any other file may "
+            "change: browsers cache it and ask each time, and 304 has no bytes",
         ),
     ]  # fmt: skip
 
 
 def _statics(web: Web, folder: Folder, headers: list[Directive]) -> list[Directive]:
     why = (
-        "nginx sends these files itself, no worker is woken; ^~ keeps any pattern from taking them away, "
-        "and both slashes keep /static../ from reading a directory up"
+        "nginx sends these files itself, without a worker; ^~ keeps patterns from matching first, and both "
+        "slashes keep /static../ from reading the directory above"
     )
     if not folder.before:
         return [_location(web, folder, why, headers, error_pages(404))]
     missing = directive(
         "error_page", 404, "=", f"{BEFORE}$uri",
-        why="a page of the release before may still ask for a file that only that release has", cause="reload --path",
+        why="a page of the previous release may still ask for a file that only that release has", cause="reload --path",
     )  # fmt: skip
     internal = directive("internal", why="asked for by the location above, never by a client")
     before = replace(folder, url=BEFORE + folder.url, path=folder.before, fence=folder.before_fence)
@@ -193,9 +196,9 @@ def _location(
             *_copy(web, url, said),
             block(
                 "location", "~*", _refused(url, has_index=has_index),
-                why="never sent: dotfiles (.git, .env), Python and templates, what editors leave behind"
+                why="never sent: dotfiles (.git, .env), Python, templates, backups of editors"
                 + ("" if has_index else "; and no folder has a page of its own, as with the app's static view"),
-                of=[directive("return", 404, why="as if it were not there")],
+                of=[directive("return", 404, why="as if it did not exist")],
             ),
         ],
     )  # fmt: skip
@@ -205,8 +208,8 @@ def _no_folder() -> Directive:
     """Where nginx cannot take back the Location of a redirect that is shown as 404."""
     return block(
         "if", "(-d", "$request_filename)",
-        why="nginx would send a folder's name on to the one with a slash, and so tell that it is there",
-        of=[directive("return", 404, why="as if it were not there")],
+        why="nginx would redirect a folder's name to the one with a slash, and so show that it exists",
+        of=[directive("return", 404, why="as if it did not exist")],
     )  # fmt: skip
 
 
@@ -230,7 +233,7 @@ def _copy(web: Web, url: str, said: list[Directive]) -> list[Directive]:
     return [
         block(
             "if", "(", "$http_accept_encoding", "=", "", ")",
-            why="a client that takes nothing compressed needs no look for a copy: a tenth of what a file costs",
+            why="a client that takes nothing compressed needs no test for a copy: a tenth of the cost of a file",
             of=[directive("break", why="no other if of this location is asked")],
         ),
         block(
@@ -271,14 +274,14 @@ def _safe(root: str, origin: str) -> list[Directive]:
     return [
         directive(
             "disable_symlinks", "on", f"from={root}",
-            why="links are not followed, so that none can lead out of the folder", cause=origin,
+            why="nginx follows no link, so that none can lead out of the folder", cause=origin,
         )
     ]  # fmt: skip
 
 
 def _charset() -> list[Directive]:
     return [
-        directive("charset", "utf-8", why="text files are UTF-8 and browsers are told so"),
+        directive("charset", "utf-8", why="text files are UTF-8, which browsers learn here"),
         directive("charset_types", *_TEXT, why="which files are text; text/html always is"),
     ]
 
@@ -288,7 +291,7 @@ def _file_headers(web: Web, sent: Sent) -> list[Directive]:
         directive(
             "add_header", "Cache-Control", sent.cache_control or variable(web, "life"), source=_LIFE,
             why="what the app itself says with these files" if sent.cache_control
-            else "how long browsers may keep the file without asking",
+            else "how long browsers may cache the file without asking",
             cause=sent.cause if sent.cache_control else "",
         ),
         directive(
@@ -298,7 +301,7 @@ def _file_headers(web: Web, sent: Sent) -> list[Directive]:
         *(
             directive(
                 "add_header", name, value, "always", cause=sent.cause,
-                why="the app says this with each of these files, whoever asks: nothing that it says is lost",
+                why="the app sends this header with each of these files, to every client, so nginx does, too",
             )
             for name, value in sent.headers
         ),

@@ -86,7 +86,7 @@ def _spoken(profile: str, build: NginxBuild, cause: str) -> list[Directive]:
     made += [
         directive(
             "ssl_prefer_server_ciphers", "off", cause=cause, source=_MOZILLA,
-            why="all of them are good, and a phone without AES in hardware knows that ChaCha20 is faster for it",
+            why="all ciphers are good, and a phone without AES in hardware prefers ChaCha20, which is faster there",
         ),
         directive(
             "ssl_ecdh_curve", _curves(build), cause=cause, source=_MOZILLA,
@@ -271,7 +271,7 @@ def challenge(web: Web, tls: Tls) -> list[Directive]:
         "certificate is like"
     )
     missing = directive(
-        "try_files", "$uri", location(web, "to_https"), why="what is not there is asked of the app"
+        "try_files", "$uri", location(web, "to_https"), why="nginx asks the app for a file that is missing"
     )
     return [
         _challenge(web, tls, why, "its --webroot-path", missing),
@@ -305,7 +305,7 @@ def to_https(web: Web, tls: Tls) -> Directive:
 def insecure(web: Web, tls: Tls) -> Directive:
     """The same at server level, where plain HTTP shows the site, too."""
     return block(
-        "if", f"({variable(web, 'insecure')})", why="the client did not come by HTTPS, says whoever is trusted to",
+        "if", f"({variable(web, 'insecure')})", why="the client did not come by HTTPS, as a trusted proxy says",
         cause=tls.cause, of=[to_https(web, tls)],
     )  # fmt: skip
 
@@ -331,11 +331,11 @@ def variables(web: Web) -> list[Directive]:
 def _clients(clients: Clients) -> list[Directive]:
     why = "the app decides: it reads SSL_CLIENT_VERIFY"
     if clients.is_required:
-        why = "nobody gets in without a certificate"
+        why = "a client without a certificate is refused"
     return [
         directive(
             "ssl_client_certificate", literal(clients.authority, clients.authority_cause),
-            why="who may sign the certificates of clients", cause=clients.authority_cause,
+            why="the authorities that may sign client certificates", cause=clients.authority_cause,
         ),
         directive(
             "ssl_verify_client", "on" if clients.is_required else "optional", why=why, cause=clients.cause

@@ -19,7 +19,7 @@ def told_to_worker(web: Web) -> list[tuple[str, str, str, str]]:
     tracing = web.tracing
     if not (tracing and tracing.by_worker and tracing.from_proxy):
         return []
-    why = "the worker goes on with the trace of a declared proxy only"
+    why = "the worker continues the trace of a declared proxy only"
     return [("PORTICO_BEHIND", variable(web, "behind"), why, tracing.cause)]
 
 
@@ -29,7 +29,7 @@ def context(web: Web) -> list[tuple[str, str, str, str]]:
     if not tracing or tracing.by_worker:
         return []
     parent, state = (variable(web, name) if tracing.from_proxy else "" for name in _HEADERS)
-    why = "a trace goes on that a declared proxy began; a stranger's is not passed on"
+    why = "the trace of a declared proxy continues; a stranger's is not passed on"
     return [
         ("traceparent", parent, why, tracing.cause),
         ("tracestate", state, "belongs to a trace that goes on", tracing.cause),
@@ -41,7 +41,7 @@ def tracing_maps(web: Web) -> list[Directive]:
     tracing = web.tracing
     if not tracing or tracing.by_worker or not tracing.from_proxy:
         return []
-    why = "what a declared proxy says of the trace; what anybody else says is nothing"
+    why = "the trace context of a declared proxy; that of anybody else is dropped"
     return [
         entries(
             "map", variable(web, "behind"), variable(web, name), table=[("default", ""), ("1", f"$http_{name}")],

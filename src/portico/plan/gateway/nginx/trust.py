@@ -54,7 +54,7 @@ def refuse_strangers(web: Web) -> list[Directive]:
     if not web.trust.gateways:
         return []
     cause = web.trust.gateways_cause
-    why = "this host answers its gateways only: anybody else's connection is closed without a word"
+    why = "this host answers its gateways only: any other connection is closed without an answer"
     return [
         block(
             "if", f"({variable(web, 'stranger')})", why=why, cause=cause,
@@ -82,7 +82,7 @@ def _real_ip(trust: Trust, proxies: Proxies) -> list[Directive]:
         *(
             directive(
                 "set_real_ip_from", net,
-                why="a proxy at this address may say who the client is; nobody else may",
+                why="a proxy at this address may name the client; no other address may",
                 cause=proxies.cause,
             )
             for net in proxies.networks
@@ -95,7 +95,7 @@ def _in_first_line(trust: Trust) -> list[Directive]:
     return [
         directive(
             "real_ip_header", "proxy_protocol", cause=trust.protocol_cause,
-            why="those proxies name the client before its first byte; what anybody else names there counts for nothing",
+            why="those proxies name the client before its first byte; from anybody else, that line is ignored",
         )
     ]  # fmt: skip
 
@@ -108,8 +108,7 @@ def _in_header(proxies: Proxies) -> list[Directive]:
         ),
         directive(
             "real_ip_recursive", "on",
-            why="skips every trusted proxy in the list, so that the address left is the last one "
-            "that nobody we trust made up",
+            why="skips every trusted proxy in the list: the last address that is no trusted proxy is the client",
             cause=cause,
         ),
     ]  # fmt: skip
@@ -129,7 +128,7 @@ def _behind(web: Web, proxies: Proxies) -> list[Directive]:
             entries(
                 "geo", "$realip_remote_addr", variable(web, "proxy"),
                 table=[("default", "0"), *((net, "2" if net in proxies.shared else "1") for net in nets)],
-                why="2 for a proxy that many share: it is believed in its own headers only", cause=cause,
+                why="2 for a proxy that many customers share: only its own headers are believed", cause=cause,
             )
         )  # fmt: skip
     return made
