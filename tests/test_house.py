@@ -196,9 +196,7 @@ STILL_DECIDES = {
     "cache": 11,
     "cache_routes": 4,
     "downloads": 4,
-    "fragment": 3,
     "http": 7,
-    "log": 6,
     "open_files": 4,
     "pages": 10,
 }

@@ -33,6 +33,7 @@ def web(site: Site, place: Place, abilities: frozenset[Ability], *, is_waiting: 
     return Web(
         site=site,
         place=place,
+        name=site.name,
         abilities=abilities,
         space=space(site, place),
         app_server=app_server(site),

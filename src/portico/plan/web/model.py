@@ -36,6 +36,8 @@ class Web:
     site: Site
     place: Place
     """Where it runs: the renderer takes paths from it, and the build of the gateway."""
+    name: str
+    """The site's own. Beside other sites the gateway keeps its files in a directory of that name."""
     abilities: frozenset[Ability]
     """What the gateway can do."""
     space: str

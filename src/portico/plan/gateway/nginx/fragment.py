@@ -39,7 +39,7 @@ def fragment(web: Web) -> list[Directive]:
     inner, users = moved(item for item in tree if item.verbatim is not None)
     defining = [item for item in tree if item.name in _DEFINES and not _is_for_strangers(item)]
     return [
-        *(_in_gateway(_with_own_files(item, web.site.name), web, settings, inner) for item in defining),
+        *(_in_gateway(_with_own_files(item, web.name), web, settings, inner) for item in defining),
         *users,
     ]
 
@@ -71,7 +71,7 @@ def _in_gateway(item: Directive, web: Web, settings: list[Directive], users: lis
         return _with_own_resolver(item, web, settings)
     if item.name != "server":
         return item
-    own = [_shared_socket(one) if web.site.options.domains else one for one in item.block or ()]
+    own = [_shared_socket(one) if web.hosts.declared else one for one in item.block or ()]
     block = (*settings, *without(users, own), *own)
     return replace(item, block=tuple(settled(block)) if web.own.all else block)
 
@@ -96,7 +96,7 @@ def _with_own_resolver(item: Directive, web: Web, settings: list[Directive]) -> 
     """An upstream asks the name server of its own block or of `http`, not that of a server."""
     asked = [one for one in settings if one.name == "resolver"]
     servers = [
-        replace(one, args=(f"{directory(web.site.name)}/{Upstream.FILE}",)) if one.name == "include" else one
+        replace(one, args=(f"{directory(web.name)}/{Upstream.FILE}",)) if one.name == "include" else one
         for one in item.block or ()
     ]
     zone = [one for one in servers if one.name == "zone"]

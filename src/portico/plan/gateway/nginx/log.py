@@ -135,17 +135,18 @@ def _formats(
 
 
 def _of_traces(web: Web | None) -> list[str]:
-    if web is None or not web.site.is_traced:
+    tracing = web and web.tracing
+    if not tracing:
         return []
-    return [name for name in TRACING_FIELDS if name != "trusted" or web.site.has_http_proxies]
+    return [name for name in TRACING_FIELDS if name != "trusted" or tracing.from_proxy]
 
 
 def _has(name: str, place: Place, web: Web | None) -> bool:
     """A field that is empty for every request of a site is not looked up at each."""
     if name in NEEDS:
-        return NEEDS[name] in place.nginx.modules and (web is None or web.site.has_https)
+        return NEEDS[name] in place.nginx.modules and (web is None or web.tls is not None)
     if name == "forwarded":
-        return web is not None and not web.site.proxies
+        return web is not None and not web.trust.proxies
     return True
 
 
@@ -174,12 +175,12 @@ def page_log(web: Web) -> list[Directive]:
 
 
 def _is_tried(web: Web) -> bool:
-    return web.limits.is_dry_run or any("dry_run" in one.text for one in web.site.own_directives)
+    return web.limits.is_dry_run or web.own.say("dry_run")
 
 
 def _is_ordinary(web: Web | None) -> str:
     """The variable that is 1 for an ordinary request: one of a site that looks for proxies came through none."""
-    return DIRECT if web is not None and not web.site.proxies else PLAIN
+    return DIRECT if web is not None and not web.trust.proxies else PLAIN
 
 
 def _access_log(paths: Paths, form: str, is_ordinary: str) -> list[Directive]:
