@@ -196,7 +196,6 @@ STILL_DECIDES = {
     "cache": 11,
     "cache_routes": 4,
     "downloads": 4,
-    "http": 7,
     "open_files": 4,
     "pages": 10,
 }

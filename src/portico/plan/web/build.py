@@ -14,6 +14,7 @@ from portico.plan.web.entry.hosts import hosts
 from portico.plan.web.entry.listeners import listeners
 from portico.plan.web.entry.observer_endpoints import observer_endpoints
 from portico.plan.web.entry.tls import tls
+from portico.plan.web.entry.transfer import transfer
 from portico.plan.web.entry.trust import trust
 from portico.plan.web.guards import of_app
 from portico.plan.web.limits import limits
@@ -42,6 +43,7 @@ def web(site: Site, place: Place, abilities: frozenset[Ability], *, is_waiting: 
         prefix=site.prefix,
         listeners=listeners(site, place, abilities),
         hosts=hosts(site, place),
+        transfer=transfer(site, place),
         health=health(site, abilities),
         observers=observer_endpoints(site, place),
         tls=tls(site, abilities),

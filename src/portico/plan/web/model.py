@@ -19,6 +19,7 @@ from portico.plan.web.entry.hosts import Hosts
 from portico.plan.web.entry.listeners import Listeners
 from portico.plan.web.entry.observer_endpoints import ObserverEndpoints
 from portico.plan.web.entry.tls import Tls
+from portico.plan.web.entry.transfer import Transfer
 from portico.plan.web.entry.trust import Trust
 from portico.plan.web.guards import Guard
 from portico.plan.web.limits import Limits
@@ -54,6 +55,7 @@ class Web:
     hosts: Hosts
     tls: Tls | None
     """None for plain HTTP alone."""
+    transfer: Transfer
     health: Health
     observers: ObserverEndpoints
     limits: Limits

@@ -38,7 +38,7 @@ _OLD_SHARE_OF_MEMORY = 8
 
 def old_workers(place: Place) -> OldWorkers:
     """How many old workers may finish what they have: those of 16 configurations, in an eighth of the memory."""
-    return OldWorkers(_CONFIGURATIONS * _workers(place), place.memory // _OLD_SHARE_OF_MEMORY)
+    return OldWorkers(_CONFIGURATIONS * workers(place), place.memory // _OLD_SHARE_OF_MEMORY)
 
 
 def connections(place: Place) -> int:
@@ -46,14 +46,14 @@ def connections(place: Place) -> int:
     by_files = place.file_limit // FILES_PER_CONNECTION - 64
     # A fifth of the files is left to the caches of open files.
     roomy = (place.file_limit * 4 // 5 - _OTHERS) // FILES_PER_CONNECTION
-    by_memory = place.memory // _SHARE_OF_MEMORY // _MEMORY_A_CONNECTION // _workers(place)
+    by_memory = place.memory // _SHARE_OF_MEMORY // _MEMORY_A_CONNECTION // workers(place)
     wanted = max(_CONNECTIONS, min(_MOST_CONNECTIONS, roomy, by_memory))
     return max(64, min(wanted, by_files))
 
 
 def requests(place: Place) -> int:
     """Requests that all workers of nginx can pass to the app at once."""
-    return _workers(place) * connections(place) // CONNECTIONS_PER_REQUEST
+    return workers(place) * connections(place) // CONNECTIONS_PER_REQUEST
 
 
 def share(place: Place) -> int:
@@ -92,5 +92,6 @@ def cached_files(place: Place, shares: int) -> int:
     return most if most >= _LEAST_CACHED else 0
 
 
-def _workers(place: Place) -> int:
+def workers(place: Place) -> int:
+    """Processes of the gateway: one for each CPU that this machine really gives."""
     return math.ceil(place.cpus)

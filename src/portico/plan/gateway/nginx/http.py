@@ -5,19 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from portico.place.model import Place
+from portico.place.model import NginxBuild, Place
 from portico.plan import decisions
 from portico.plan.gateway.nginx import tls
 from portico.plan.gateway.nginx.cache import cache_maps, cache_zone
 from portico.plan.gateway.nginx.compression import compression, copy_maps
-from portico.plan.gateway.nginx.conf import Directive, block, directive, entries
+from portico.plan.gateway.nginx.conf import Directive, block, directive, entries, time
 from portico.plan.gateway.nginx.host_header import host_maps
 from portico.plan.gateway.nginx.limits import clients, limit_zones
 from portico.plan.gateway.nginx.link import dialect, tables
 from portico.plan.gateway.nginx.log import log, log_maps
 from portico.plan.gateway.nginx.observer_endpoints import endpoint_servers
 from portico.plan.gateway.nginx.own import in_http, settled
-from portico.plan.gateway.nginx.pages import ANSWER_KIB, HEAD_KIB, LINE_KIB, failure_maps, page_maps
+from portico.plan.gateway.nginx.pages import HEAD_KIB, failure_maps, page_maps
 from portico.plan.gateway.nginx.routes import private_map, upload_map
 from portico.plan.gateway.nginx.server import servers
 from portico.plan.gateway.nginx.spa import spa_maps
@@ -26,9 +26,9 @@ from portico.plan.gateway.nginx.tracing import tracing_maps
 from portico.plan.gateway.nginx.trust import trust
 from portico.plan.gateway.nginx.upstream import resolver, upstream
 from portico.plan.paths import BODIES, Paths
+from portico.plan.web.entry import transfer
 from portico.plan.web.mime import TYPES
 from portico.plan.web.model import Web
-from portico.plan.web.sizes import answer_on_disk
 
 _VARIABLE = re.compile(r"\$\w+")
 _NAMES_A_SITE = 128
@@ -42,7 +42,7 @@ _SLOW_CLIENTS = "https://nginx.org/en/docs/http/ngx_http_core_module.html#client
 def http(web: Web) -> Directive:
     """The http block, whole."""
     of_site = own(web)
-    of = [*shared(web.place), *room(1 + len(web.site.options.domains)), *_used(maps(), of_site), *of_site]
+    of = [*shared(web.place), *room(1 + len(web.hosts.declared)), *_used(maps(), of_site), *of_site]
     return block("http", why="everything HTTP", of=settled(of) if web.own.above else of)
 
 
@@ -50,7 +50,7 @@ def shared(place: Place) -> list[Directive]:
     """What is the same for every site, so that several on one gateway need it once: it is not told the site."""
     return [
         *_basics(),
-        *_connections(place),
+        *_connections(place.nginx),
         *_heads(),
         *_temporary(Paths.of(place)),
         *clients(place),
@@ -148,24 +148,32 @@ def _basics() -> list[Directive]:
     ]  # fmt: skip
 
 
-def _connections(place: Place) -> list[Directive]:
+def _connections(build: NginxBuild) -> list[Directive]:
     made = [
         directive(
-            "client_header_timeout", "10s",
+            "client_header_timeout", time(transfer.HEAD_SECONDS),
             why="a client that sends its head too slowly is closed; nginx counts it against no address before "
             "the head is complete, so this time is the bound",
             source=_SLOW_CLIENTS,
         ),
-        directive("client_body_timeout", "30s", why="between two reads of a body: a long upload goes on"),
-        directive("send_timeout", "30s", why="between two writes: a slow download goes on, a dead one ends"),
+        directive(
+            "client_body_timeout", time(transfer.BODY_PAUSE_SECONDS),
+            why="between two reads of a body: a long upload goes on",
+        ),
+        directive(
+            "send_timeout", time(transfer.SEND_PAUSE_SECONDS),
+            why="between two writes: a slow download goes on, a dead one ends",
+        ),
         directive("reset_timedout_connection", "on", why="frees what a dead client held at once"),
-        directive("keepalive_timeout", "65s", why="a browser's next click uses the same connection"),
+        directive(
+            "keepalive_timeout", time(transfer.IDLE_SECONDS), why="a browser's next click uses the same connection"
+        ),
     ]  # fmt: skip
-    if place.nginx.since(*KEEPS_IDLE_SINCE):
+    if build.since(*KEEPS_IDLE_SINCE):
         made.append(
             directive(
                 "keepalive_min_timeout",
-                "10s",
+                time(transfer.LEAST_IDLE_SECONDS),
                 why="on a reload, idle connections stay open a while: without it 320 of 2 016 requests were lost "
                 "in 20 reloads, with it none",
             )
@@ -176,9 +184,9 @@ def _connections(place: Place) -> list[Directive]:
 def _sizes(web: Web) -> list[Directive]:
     return [
         directive(
-            "client_max_body_size", int(web.site.max_upload),
+            "client_max_body_size", int(web.transfer.largest_body),
             why="nginx refuses a larger upload with 413, before it costs anything",
-            cause=_upload_cause(web),
+            cause=web.transfer.body_cause,
         ),
     ]  # fmt: skip
 
@@ -192,15 +200,15 @@ def _heads() -> list[Directive]:
         ),
         directive("client_body_buffer_size", "64k", why="small forms stay in memory, larger bodies go to disk"),
         directive(
-            "large_client_header_buffers", 16, f"{LINE_KIB}k",
-            why=f"a header or an address may have {LINE_KIB} KiB; HTTP/2 has no page for more than all of these: "
-            f"heads above {HEAD_KIB} KiB are refused later, where the app is asked",
+            "large_client_header_buffers", 16, f"{transfer.LINE_KIB}k",
+            why=f"a header or an address may have {transfer.LINE_KIB} KiB; HTTP/2 has no page for more than all of "
+            f"these: heads above {HEAD_KIB} KiB are refused later, where the app is asked",
         ),
     ]  # fmt: skip
 
 
 def _buffers(web: Web) -> list[Directive]:
-    link, (room, why) = dialect(web), _answer_head(web.place)
+    link, (room, why) = dialect(web), _answer_head(web.place.nginx)
     return [
         directive(f"{link}_buffer_size", f"{room}k", why=why),
         directive(
@@ -211,31 +219,25 @@ def _buffers(web: Web) -> list[Directive]:
             why="takes a whole page from the worker at once: a slow client keeps nginx busy, not the app",
         ),
         directive(
-            f"{link}_max_temp_file_size", f"{answer_on_disk(web.place) >> 10}k",
+            f"{link}_max_temp_file_size", f"{web.transfer.answer_on_disk >> 10}k",
             why="so much of an answer waits on disk for a slow client, and the app is free; a larger one goes "
             "on at the client's speed. If slow clients hold every connection, a quarter of the disk is used",
-            cause=f"disk of {web.place.disk >> 30} GiB" if web.place.disk else "",
+            cause=web.transfer.disk_cause,
         ),
     ]  # fmt: skip
 
 
-def _answer_head(place: Place) -> tuple[int, str]:
+def _answer_head(build: NginxBuild) -> tuple[int, str]:
     """The room for the head of an answer, in KiB, and why."""
-    if place.nginx.origin == "embedded":
+    if build.origin == "embedded":
         return 24, (
             "room for the head of an answer; the embedded nginx asks the kernel for each larger piece, 8 to 19 us of "
             "CPU for every request"
         )
-    return ANSWER_KIB + 8, (
-        f"room for an answer's head of {ANSWER_KIB} KiB, its status line and the numbers of the worker; "
+    return transfer.ANSWER_KIB + 8, (
+        f"room for an answer's head of {transfer.ANSWER_KIB} KiB, its status line and the numbers of the worker; "
         "memory that an answer does not fill is never touched"
     )
-
-
-def _upload_cause(web: Web) -> str:
-    if web.site.options.max_upload is None and web.site.facts.max_content_length is not None:
-        return "the app's MAX_CONTENT_LENGTH"
-    return web.site.cause("max_upload")
 
 
 def _temporary(paths: Paths) -> list[Directive]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 from portico.place.model import Place
 from portico.plan import decisions
 from portico.plan.gateway.nginx.compression import modules
@@ -11,11 +9,9 @@ from portico.plan.gateway.nginx.conf import Directive, block, directive, render,
 from portico.plan.gateway.nginx.http import http
 from portico.plan.model import File
 from portico.plan.paths import Paths
+from portico.plan.web.entry.transfer import OLD_SECONDS
 from portico.plan.web.model import Web
-from portico.plan.web.sizes import connections
-
-TRANSFER_SECONDS = 12 * 3600.0
-"""How long an old worker may finish its transfers. At a stop Portico closes them (`run.gateway`)."""
+from portico.plan.web.sizes import connections, workers
 
 
 def nginx_conf(web: Web) -> File:
@@ -49,7 +45,7 @@ def process(place: Place) -> list[Directive]:
         *made,
         directive("pcre_jit", "on", why="patterns become machine code; static files are matched against some"),
         directive(
-            "worker_processes", math.ceil(place.cpus),
+            "worker_processes", workers(place),
             why="one a CPU that this machine really gives", cause=place.cpus_source,
         ),
         directive(
@@ -57,7 +53,7 @@ def process(place: Place) -> list[Directive]:
             why="as many open files as the system allows: every connection is one", cause="file limit",
         ),
         directive(
-            "worker_shutdown_timeout", time(TRANSFER_SECONDS),
+            "worker_shutdown_timeout", time(OLD_SECONDS),
             why="after a reload an old worker finishes the downloads and WebSockets that it has; Portico bounds "
             "the number of old workers, and ends all at a stop",
             cause=decisions.TRANSFERS,

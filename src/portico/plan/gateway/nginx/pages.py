@@ -15,6 +15,7 @@ from portico.plan.gateway.nginx.names import location
 from portico.plan.gateway.nginx.own import let_in
 from portico.plan.model import File, Line
 from portico.plan.paths import Paths
+from portico.plan.web.entry.transfer import LINE_KIB
 from portico.plan.web.guards import HEAD, MOST_HEAD, STARTING
 from portico.plan.web.model import Web
 
@@ -29,11 +30,9 @@ _BODY_SIZE = "https://nginx.org/en/docs/http/ngx_http_core_module.html#client_ma
 _EMPTY = "416.html"
 FAILED = "failed"
 """The page of nginx's own 500, which no user's 500.html replaces: the app's 500 are the app's."""
-LINE_KIB, HEAD_KIB = 8, MOST_HEAD >> 10
-"""The largest header and the largest head. A packet of the uwsgi protocol holds 65 535 bytes, and each header needs up
+HEAD_KIB = MOST_HEAD >> 10
+"""The largest head. A packet of the uwsgi protocol holds 65 535 bytes, and each header needs up
 to 7 bytes more there than in the head. nginx reads 128 KiB, for HTTP/2 knows no page for what is beyond that."""
-ANSWER_KIB = 64
-"""The largest head of an answer; link/head.py refuses a larger one."""
 _HEAD_TOO_LONG = r"~^(?:5[89]\d{3}|57(?:[4-9]\d\d|3(?:[5-9]\d|4[5-9]))|[6-9]\d{4}|\d{6,})$"
 """Above 56 KiB."""
 _MAYBE_TOO_LONG = (
