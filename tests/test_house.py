@@ -14,7 +14,7 @@ import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "portico"
 ORDER = [
-    {"errors", "values", "edge", "ticks", "backoff", "reading", "proxy_headers", "decoding"},
+    {"errors", "values", "edge", "ticks", "backoff", "reading", "proxy_headers", "decoding", "http"},
     {"protocol"},
     {"site", "place"},
     {"plan"},
@@ -32,6 +32,7 @@ DOORS = {"__init__", "__main__"}
 RANK = {room: rank for rank, rooms in enumerate(ORDER) for room in rooms}
 PURE = (
     "proxy_headers.py",
+    "http.py",
     "site/options.py",
     "site/facts.py",
     "site/model.py",

@@ -13,10 +13,10 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 from portico.cli.commands.dashboard import _page_that_leads_to
+from portico.http import Request
 from portico.watch import guards, secret
 from portico.watch.endpoint import MOST_OPEN, MOST_SILENT, Endpoint
 from portico.watch.guards import Lock, Secret, Ticket, is_own_host
-from portico.watch.http import Request
 
 WORD = "correct horse battery"
 

@@ -8,6 +8,7 @@ import socket
 import urllib.parse
 
 from portico.errors import PorticoError, Problem
+from portico.http import END, request_head
 
 CONTROL = "PORTICO_CONTROL"
 """The variable that tells an app where its Portico listens."""
@@ -26,9 +27,9 @@ def purge(*what: str) -> int:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
             connection.settimeout(_SECONDS)
             connection.connect(path)
-            connection.sendall(f"POST /purge?{query} HTTP/1.1\r\n\r\n".encode())
+            connection.sendall(request_head("POST", f"/purge?{query}"))
             with connection.makefile("rb") as answer:
-                _, _, body = answer.read().partition(b"\r\n\r\n")
+                _, _, body = answer.read().partition(END)
         said = json.loads(body)
     except (OSError, ValueError) as error:
         raise PorticoError(Problem("portico.purge", f"Portico does not answer: {error}")) from error

@@ -17,6 +17,7 @@ from typing import Final
 from urllib.parse import unquote
 
 from portico.errors import PorticoError, Problem
+from portico.http import END, read_answer
 
 HEADER_SIZE: Final = 4
 LARGEST: Final = 0xFFFF
@@ -169,14 +170,15 @@ def _read_answer(
     connection: socket.socket, ends: float, limits: tuple[int, int], *, bodiless: bool
 ) -> Answer:
     received = bytearray()
-    while b"\r\n\r\n" not in received:
-        if not (more := _receive(connection, ends)):
+    while END not in received:
+        if not (more := receive(connection, ends)):
             raise ValueError("closed without an answer" if not received else "the head of the answer is cut")
         received += more
-        if len(received) > _LARGEST_HEAD and b"\r\n\r\n" not in received:
+        if len(received) > _LARGEST_HEAD and END not in received:
             raise ValueError(f"the head of the answer is longer than {_LARGEST_HEAD} bytes")
-    head, _, rest = bytes(received).partition(b"\r\n\r\n")
-    status, reason, headers = _parse_head(head)
+    head, _, rest = bytes(received).partition(END)
+    status, reason, named = read_answer(head)
+    headers = tuple((name.lower(), value) for name, value in named)
     length = next((int(value) for name, value in headers if name == "content-length"), None)
     if bodiless or status in (204, 304):
         length = 0
@@ -192,7 +194,7 @@ def _read_body(
 ) -> bytes:
     wanted = limit if length is None else min(length, limit)
     while len(body) < wanted:
-        if not (more := _receive(connection, ends)):
+        if not (more := receive(connection, ends)):
             if length is not None:
                 raise ValueError(f"the body is cut after {len(body)} of {length} bytes")
             break
@@ -200,19 +202,10 @@ def _read_body(
     return bytes(body[:wanted])
 
 
-def _receive(connection: socket.socket, ends: float) -> bytes:
+def receive(connection: socket.socket, ends: float) -> bytes:
+    """What comes next. Raises TimeoutError at `ends`, which is on time.monotonic()."""
     left = ends - time.monotonic()
     if left <= 0:
         raise TimeoutError
     connection.settimeout(left)
     return connection.recv(65536)
-
-
-def _parse_head(head: bytes) -> tuple[int, str, tuple[tuple[str, str], ...]]:
-    first, *lines = head.decode("latin-1").split("\r\n")
-    version, _, rest = first.partition(" ")
-    code, _, reason = rest.partition(" ")
-    if not version.startswith("HTTP/1.") or len(code) != 3 or not code.isdecimal():
-        raise ValueError(f"not an HTTP answer, it begins {first[:60]!r}")
-    headers = (line.partition(":") for line in lines)
-    return int(code), reason, tuple((name.lower(), value.strip()) for name, _, value in headers)

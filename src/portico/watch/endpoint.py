@@ -19,8 +19,9 @@ from typing import Any, Protocol
 import msgspec
 
 from portico.errors import PorticoError
+from portico.http import END, Request, read_request
 from portico.link import private_socket
-from portico.watch.http import Request, Response, head, read
+from portico.watch.http import Response, head
 
 HEAD_SECONDS = 10.0
 MOST_OPEN = 64
@@ -84,7 +85,7 @@ class Endpoint:
             next(iter(self._silent)).transport.abort()
         self._silent[writer] = None
         try:
-            return await read(reader)
+            return read_request(await reader.readuntil(END))  # a body would be nobody's
         finally:
             self._silent.pop(writer, None)
 

@@ -17,9 +17,10 @@ import urllib.parse
 from collections.abc import Callable, Collection
 from typing import NamedTuple
 
+from portico.http import Request
 from portico.place.names import known_hosts
 from portico.reading import Reader
-from portico.watch.http import Request, Response
+from portico.watch.http import Response
 
 GUESS_SECONDS = 1.0
 """A wrong password costs this long, one after the other."""

@@ -1,10 +1,11 @@
-"""As much of HTTP as an answer to observers needs: GET, one answer a connection."""
+"""What observers are answered: one answer a connection, and what browsers may do with it."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from typing import NamedTuple
+
+from portico.http import answer_head
 
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
@@ -17,22 +18,6 @@ HEADERS = {
 }
 
 
-class Request(NamedTuple):
-    """`headers` by lower-case name."""
-
-    method: str
-    path: str
-    query: str
-    headers: Mapping[str, str]
-
-    @property
-    def host(self) -> str:
-        """The Host without its port."""
-        host = self.headers.get("host", "")
-        name, colon, port = host.rpartition(":")
-        return name if colon and port.isdigit() else host
-
-
 class Response(NamedTuple):
     status: str
     type: str = "text/plain; charset=utf-8"
@@ -40,19 +25,8 @@ class Response(NamedTuple):
     headers: Mapping[str, str] = {}
 
 
-async def read(reader: asyncio.StreamReader) -> Request:
-    """The head of a request; a body would be nobody's. Raises ValueError."""
-    lines = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
-    method, target, _ = lines[0].split(" ")
-    pairs = (line.partition(":") for line in lines[1:] if line)
-    headers = {name.lower(): value.strip(" \t") for name, _, value in pairs}
-    path, _, query = target.partition("?")
-    return Request(method, path, query, headers)
-
-
 def head(response: Response, *, has_length: bool = True) -> bytes:
     headers = {"Content-Type": response.type, **HEADERS, **response.headers, "Connection": "close"}
     if has_length:
         headers["Content-Length"] = str(len(response.body))
-    lines = [f"HTTP/1.1 {response.status}", *(f"{name}: {value}" for name, value in headers.items())]
-    return "\r\n".join([*lines, "", ""]).encode("latin-1")
+    return answer_head(response.status, headers.items())

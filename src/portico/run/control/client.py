@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import http.client
 import select
 import socket
 import time
 import urllib.parse
 from collections.abc import AsyncGenerator, Iterator
+from itertools import islice
 from typing import Any, TypeVar
 
 import msgspec
@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from portico.decoding import UnreadableError, fields
 from portico.errors import PorticoError, Problem
+from portico.http import END, read_answer, request_head
 from portico.protocol.commands import Command
 from portico.run.control import server as control
 from portico.run.disk import lock
@@ -27,6 +28,9 @@ R = TypeVar("R")
 _LONGEST_LINE = 1 << 25
 """The history of a site in one line: a hundredth of that."""
 
+_OK = 200
+_LONGEST_HEAD, _MOST_HEADERS = 1 << 16, 100
+"""Bytes of a line, and lines."""
 _LOOK_SECONDS = 1.0
 """How often to look whether who is to answer has been stopped."""
 _STOPPED = frozenset("Tt")
@@ -65,26 +69,27 @@ def ask(runtime: str, command: Command[A, R], args: A | None = None) -> Iterator
 
 def lines(runtime: str, method: str, path: str, /, **parameters: str) -> Iterator[dict[str, Any]]:
     """The same of any request, as JSON objects."""
-    connection = _Connection(control.path(runtime))
     query = urllib.parse.urlencode(parameters)
     try:
         refuse_stopped(runtime)
-        connection.request(method, f"{path}?{query}" if query else path)
-        while not select.select([connection.sock], [], [], _LOOK_SECONDS)[0]:
-            refuse_stopped(runtime)
-        response = connection.getresponse()
-        found = map(fields, iter(lambda: response.readline(_LONGEST_LINE), b""))
-        if response.status != http.client.OK:
-            raise PorticoError(
-                Problem(lock.site_of(runtime), str(next(found, {}).get("error", response.reason)))
-            )
-        yield from found
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+            connection.connect(control.path(runtime))
+            connection.sendall(request_head(method, f"{path}?{query}" if query else path))
+            while not select.select([connection], [], [], _LOOK_SECONDS)[0]:
+                refuse_stopped(runtime)
+            with connection.makefile("rb") as answer:
+                head = islice(iter(lambda: answer.readline(_LONGEST_HEAD), b"\r\n"), _MOST_HEADERS)
+                status, reason, _ = read_answer(b"".join(head))
+                found = map(fields, iter(lambda: answer.readline(_LONGEST_LINE), b""))
+                if status != _OK:
+                    raise PorticoError(
+                        Problem(lock.site_of(runtime), str(next(found, {}).get("error", reason)))
+                    )
+                yield from found
     except UnreadableError as error:
         raise PorticoError(Problem(lock.site_of(runtime), f"{_WRONG}: {error}")) from None
-    except (OSError, http.client.HTTPException) as error:
+    except (OSError, ValueError) as error:
         raise PorticoError(_silence(runtime, error)) from error
-    finally:
-        connection.close()
 
 
 def _query(args: Struct | None) -> dict[str, str]:
@@ -110,29 +115,17 @@ async def listen(runtime: str, command: Command[A, R], args: A | None = None) ->
     except OSError as error:
         raise PorticoError(_silence(runtime, error)) from error
     try:
-        writer.write(f"GET {path}?{query} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
-        status = (await reader.readuntil(b"\r\n\r\n")).split(b" ", 2)[1]
+        writer.write(request_head("GET", f"{path}?{query}"))
+        status, _, _ = read_answer(await reader.readuntil(END))
         async for line in reader:
             item = fields(line)
-            if status != b"200":
+            if status != _OK:
                 raise PorticoError(Problem(lock.site_of(runtime), str(item.get("error", ""))))
             yield _read(runtime, command, item)
-    except (OSError, EOFError, IndexError, ValueError) as error:
+    except (OSError, EOFError, ValueError) as error:
         raise PorticoError(Problem(lock.site_of(runtime), f"{_WRONG}: {error}")) from error
     finally:
         writer.close()
-
-
-class _Connection(http.client.HTTPConnection):
-    """HTTP over a unix socket."""
-
-    def __init__(self, path: str) -> None:
-        super().__init__("localhost")
-        self._path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.connect(self._path)
 
 
 def _silence(runtime: str, error: Exception) -> Problem:

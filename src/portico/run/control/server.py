@@ -18,6 +18,7 @@ from contextlib import aclosing
 import msgspec
 
 from portico.errors import PorticoError
+from portico.http import END, answer_head, read_request
 from portico.link import private_socket
 from portico.plan import paths
 from portico.protocol.commands import Handler
@@ -87,10 +88,9 @@ async def _refuse_long(reader: asyncio.StreamReader, writer: asyncio.StreamWrite
 
 async def _request(reader: asyncio.StreamReader) -> tuple[str, Parameters]:
     """Method and path, and the query; nothing else of a request matters here. Raises ValueError."""
-    head = await reader.readuntil(b"\r\n\r\n")
-    method, target, _ = head.split(b"\r\n")[0].decode("latin-1").split(" ")
-    path, _, query = target.partition("?")
-    return f"{method} {path}", dict(urllib.parse.parse_qsl(query, keep_blank_values=True))
+    request = read_request(await reader.readuntil(END))
+    query = urllib.parse.parse_qsl(request.query, keep_blank_values=True)
+    return f"{request.method} {request.path}", dict(query)
 
 
 async def _reply(
@@ -123,7 +123,7 @@ async def _reply(
 
 
 def _head(status: str) -> bytes:
-    return f"HTTP/1.1 {status}\r\nContent-Type: application/x-ndjson\r\nConnection: close\r\n\r\n".encode()
+    return answer_head(status, (("Content-Type", "application/x-ndjson"), ("Connection", "close")))
 
 
 def _line(item: object) -> bytes:

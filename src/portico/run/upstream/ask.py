@@ -7,10 +7,11 @@ import socket
 import ssl
 import struct
 
+from portico.http import request_head
 from portico.link import uwsgi
 from portico.plan.model import Health, Upstream, UpstreamServer
 from portico.run.background import in_background
-from portico.run.upstream.health import Answer
+from portico.run.upstream.health import SILENT, Answer, status_of
 
 _LONGEST_HEAD = 1 << 16
 _BEGIN, _PARAMS, _STDIN, _STDOUT = 1, 4, 5, 6
@@ -25,7 +26,7 @@ async def ask(server: UpstreamServer, upstream: Upstream, health: Health) -> Ans
         await writer.drain()
         if server.protocol == "fastcgi":
             return await _fastcgi_status(reader)
-        return _status(await reader.readline())
+        return status_of(await reader.readline())
     finally:
         writer.close()
 
@@ -52,25 +53,11 @@ def _context(ca: str) -> ssl.SSLContext:
 
 def _question(server: UpstreamServer, upstream: Upstream, health: Health) -> bytes:
     if server.protocol in ("http", "https"):
-        lines = (
-            f"GET {upstream.path} HTTP/1.1",
-            f"Host: {health.host}",
-            "User-Agent: Portico",
-            "Connection: close",
-        )
-        return "\r\n".join((*lines, "", "")).encode()
+        headers = (("Host", health.host), ("User-Agent", "Portico"), ("Connection", "close"))
+        return request_head("GET", upstream.path, headers)
     variables = uwsgi.question(upstream.path, health.host, health.scheme)
     variables["SCRIPT_NAME"] = health.script_name
     return _fastcgi(variables) if server.protocol == "fastcgi" else uwsgi.encode(variables)
-
-
-def _status(line: bytes) -> Answer:
-    words = line.split()
-    if len(words) < 2 or not words[0].startswith(b"HTTP/") or not words[1].isdigit():
-        return Answer(
-            words="the connection was closed without an answer" if not line else f"not HTTP: {line[:60]!r}"
-        )
-    return Answer(status=int(words[1]))
 
 
 def _fastcgi(variables: dict[str, str]) -> bytes:
@@ -98,4 +85,4 @@ async def _fastcgi_status(reader: asyncio.StreamReader) -> Answer:
         name, _, value = line.partition(b":")
         if name.strip().lower() == b"status" and value.split():
             return Answer(status=int(value.split()[0]))
-    return Answer(status=200) if head else Answer(words="the connection was closed without an answer")
+    return Answer(status=200) if head else SILENT

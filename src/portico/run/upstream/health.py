@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from portico.http import read_answer, request_head
 from portico.link import proxy_line, uwsgi
 from portico.plan.model import Health
 from portico.run.background import in_background
@@ -146,11 +147,10 @@ async def _ask_http(
     name: str = "",
 ) -> Answer:
     reader, writer = connection
-    head = f"{method} {path} HTTP/1.1\r\nHost: {health.host}\r\nConnection: close\r\n"
-    head += f"X-Request-ID: {name}\r\n" if name else ""
+    headers = [("Host", health.host), ("Connection", "close"), *([("X-Request-ID", name)] if name else [])]
     try:
-        writer.write(f"{head}\r\n".encode())
-        answer = _status(await reader.readline())
+        writer.write(request_head(method, path, headers))
+        answer = status_of(await reader.readline())
         if answer.status < SERVER_ERROR or not name:
             return answer
         return Answer(answer.status, _to(path, answer.status, await _body(reader)), name)
@@ -182,10 +182,14 @@ def _to(path: str, status: int, body: bytes) -> str:
     return f' to GET {path}: "{first}"' if first else f" to GET {path}"
 
 
-def _status(line: bytes) -> Answer:
-    words = line.split()
-    if len(words) < 2 or not words[0].startswith(b"HTTP/") or not words[1].isdigit():
-        return Answer(
-            words="the connection was closed without an answer" if not line else f"not HTTP: {line!r}"
-        )
-    return Answer(status=int(words[1]))
+SILENT = Answer(words="the connection was closed without an answer")
+
+
+def status_of(line: bytes) -> Answer:
+    """What the first line of an answer says."""
+    if not line:
+        return SILENT
+    try:
+        return Answer(status=read_answer(line)[0])
+    except ValueError as error:
+        return Answer(words=str(error))

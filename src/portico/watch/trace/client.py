@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from portico.errors import Problem, UsageError
+from portico.http import END, read_answer, request_head
 from portico.link import proxy_line
+from portico.link.uwsgi import receive
 from portico.values import Address
 
-_CHUNK = 1 << 16
 _MOST_BODY = 1 << 20
 """Bytes of a body that are kept; the rest is only counted."""
 _STREAM_SECONDS = 3.0
@@ -205,8 +206,7 @@ def connection_port(sent: Sent, wish: Wish) -> int:
 
 
 def _talk(connection: socket.socket, sent: Sent, wish: Wish, ends: float) -> None:
-    lines = [f"{sent.method} {sent.target} HTTP/1.1", *(f"{name}: {value}" for name, value in sent.headers)]
-    head = "\r\n".join([*lines, "", ""]).encode("utf-8", "surrogateescape")
+    head = request_head(sent.method, sent.target, sent.headers)
     sent.moments["sending"] = time.monotonic_ns()
     try:
         connection.sendall(head + wish.body)
@@ -221,19 +221,11 @@ def _talk(connection: socket.socket, sent: Sent, wish: Wish, ends: float) -> Non
     _read_body(connection, sent, rest, ends)
 
 
-def _receive(connection: socket.socket, ends: float) -> bytes:
-    left = ends - time.monotonic()
-    if left <= 0:
-        raise TimeoutError
-    connection.settimeout(left)
-    return connection.recv(_CHUNK)
-
-
 def _read_head(connection: socket.socket, sent: Sent, ends: float) -> bytes:
     received = b""
     while True:
-        while b"\r\n\r\n" not in received:
-            piece = _receive(connection, ends)
+        while END not in received:
+            piece = receive(connection, ends)
             sent.moments.setdefault("first byte", time.monotonic_ns())
             if not piece:
                 sent.error = (
@@ -242,16 +234,15 @@ def _read_head(connection: socket.socket, sent: Sent, ends: float) -> bytes:
                 sent.is_cut = True
                 return b""
             received += piece
-        head, _, received = received.partition(b"\r\n\r\n")
-        first, *lines = head.decode("latin-1").split("\r\n")
-        code = first.split(" ", 2)
-        if not (first.startswith("HTTP/") and len(code) > 1 and code[1].isdecimal()):
-            raise OSError("whoever answered does not speak HTTP")
-        if code[1] not in ("100", "103"):
+        head, _, received = received.partition(END)
+        try:
+            status, reason, headers = read_answer(head)
+        except ValueError:
+            raise OSError("whoever answered does not speak HTTP") from None
+        if status not in (100, 103):
             break
     sent.moments["head"] = time.monotonic_ns()
-    sent.status, sent.reason = int(code[1]), code[2] if len(code) > 2 else ""
-    sent.received = [(name, value.strip()) for name, _, value in (line.partition(":") for line in lines)]
+    sent.status, sent.reason, sent.received = status, reason, [*headers]
     return received
 
 
@@ -272,7 +263,7 @@ def _read_body(connection: socket.socket, sent: Sent, rest: bytes, ends: float) 
                 kept += piece[: max(0, _MOST_BODY - len(kept))]
             if (wanted is not None and sent.body_size >= wanted) or (chunks and chunks.is_over):
                 break
-            if not (piece := _receive(connection, ends)):
+            if not (piece := receive(connection, ends)):
                 sent.is_cut = wanted is not None or chunks is not None
                 break
     finally:
