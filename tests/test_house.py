@@ -194,8 +194,6 @@ def test_nobody_changes_the_umask() -> None:
 
 
 STILL_DECIDES = {
-    "cache": 11,
-    "cache_routes": 4,
     "downloads": 4,
     "open_files": 4,
     "pages": 10,

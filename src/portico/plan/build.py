@@ -13,7 +13,6 @@ from portico.plan.appserver.workers import capacity
 from portico.plan.decide import decided
 from portico.plan.directories import directories
 from portico.plan.gateway.build import gateway_files, gateway_process
-from portico.plan.gateway.nginx.cache import caches
 from portico.plan.gateway.nginx.pages import error_page_files
 from portico.plan.gateway.nginx.upstream import planned
 from portico.plan.health import health
@@ -74,7 +73,7 @@ def plan(site: Site, place: Place, *, is_waiting: bool = False) -> Plan:
         endpoints=tuple(dict.fromkeys(route.endpoint for route in site.facts.routes if route.endpoint)),
         masked=tuple(site.options.trace.mask),
         logs=_logs(site),
-        cache=paths.cache if caches(web) else "",
+        cache=paths.cache if web.cache else "",
         upstream=planned(web),
         shared=place.gateway,
         tls=tls(web),

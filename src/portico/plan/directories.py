@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from portico.place.model import Place
 from portico.plan.appserver.kind import Feature, app_server
-from portico.plan.gateway.nginx.cache import caches
 from portico.plan.model import Directory
 from portico.plan.paths import BODIES, Paths, slow, workers
 from portico.plan.tls import tls_directories
@@ -47,7 +46,7 @@ def body_directories(place: Place) -> tuple[Directory, ...]:
 
 
 def _cache(web: Web) -> list[Directory]:
-    if not caches(web):
+    if web.cache is None:
         return []
     place = web.place
     return [Directory(Paths.of(place).cache, 0o700, owner=place.nginx_user, group=place.nginx_group)]

@@ -13,4 +13,5 @@ class Ability(StrEnum):
     SAFE_HTTP2 = "has no severe published fault that HTTP/2 would open"
     HTTP3 = "speaks HTTP/3, over UDP"
     HEALTH = "asks the app in a subrequest, so that it can answer the health path in words of its own"
+    EVERY_LINE = "reads every line of Vary and of Cache-Control in the head of an answer"
     FOLLOWS_NAMES = "looks up the names of servers again while it runs"

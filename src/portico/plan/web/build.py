@@ -5,6 +5,7 @@ from __future__ import annotations
 from portico.place.model import Place
 from portico.plan.appserver.kind import app_server, common_features
 from portico.plan.web.ability import Ability
+from portico.plan.web.app.cache import cache
 from portico.plan.web.app.link import link
 from portico.plan.web.app.tracing import tracing
 from portico.plan.web.app.upstream import upstream
@@ -56,6 +57,7 @@ def web(site: Site, place: Place, abilities: frozenset[Ability], *, is_waiting: 
         limits=limited,
         statics=files,
         spa=spa(site, place),
+        cache=cache(site, abilities),
         routed=site.routed,
         hides_bodies=place.hides_bodies,
         guards=guards,

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from portico.place.model import Place
 from portico.plan.appserver.kind import AppServer, Feature
 from portico.plan.web.ability import Ability
+from portico.plan.web.app.cache import Cache
 from portico.plan.web.app.link import Link
 from portico.plan.web.app.tracing import Tracing
 from portico.plan.web.app.upstream import Upstream
@@ -62,6 +63,8 @@ class Web:
     statics: Statics
     trust: Trust
     spa: Spa | None
+    cache: Cache | None
+    """None: no answer of the app is stored."""
     routed: tuple[Routed, ...]
     """Routes with settings of their own, in the order in which the app tries them."""
     hides_bodies: bool

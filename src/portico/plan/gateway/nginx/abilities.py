@@ -26,6 +26,7 @@ def abilities(build: NginxBuild) -> frozenset[Ability]:
     known = {
         **{ability: module in build.modules for ability, (_, module) in _MODULES.items()},
         Ability.SAFE_HTTP2: http2_hole(build) is None,
+        Ability.EVERY_LINE: build.since(1, 23),
         Ability.FOLLOWS_NAMES: build.since(1, 27, 3),
     }
     return frozenset(one for one, can in known.items() if can)

@@ -6,37 +6,28 @@ maps on the answer's head decide. An answer without Cache-Control, which is most
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from msgspec.structs import replace
 
 from portico.plan import decisions
 from portico.plan.appserver.kind import Feature
-from portico.plan.gateway.nginx.cache_routes import fills, has_cached_routes, route_maps
+from portico.plan.gateway.nginx.cache_routes import fills, route_maps
 from portico.plan.gateway.nginx.conf import Directive, directive, entries
 from portico.plan.gateway.nginx.host_header import host_seen
 from portico.plan.gateway.nginx.link import dialect
 from portico.plan.gateway.nginx.names import name_of, variable
 from portico.plan.gateway.nginx.trust import scheme
 from portico.plan.paths import Paths
+from portico.plan.web.app.cache import FORBIDDING, TAG_HEADERS, UNUSED_SECONDS, Cache
 from portico.plan.web.model import Web
-from portico.site.pattern import escape
 
-TAG_HEADERS = ("Surrogate-Key", "Cache-Tag")
-"""Where an app names the tags of an answer, for `portico purge`."""
-MERGES_VARY_SINCE = (1, 23, 0)
-"""nginx before looks at one of several Vary or Cache-Control lines of an answer."""
 _BYTES_A_KEY = 128
 """8 000 keys a megabyte, https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_cache_path"""
 _SMALL_ITEM = 4096
-_INACTIVE = "1h"
 _MARKED = r"~*(?:^|[\s,;])(?:public(?:[\s,;]|$)|s-maxage=\d)"
 _SAID = "$upstream_http_cache_control$upstream_http_cdn_cache_control$upstream_http_surrogate_control"
-_REFUSED = '~*private|no-store|no-cache|must-revalidate|proxy-revalidate|"'
-"""A quote may hide anything; `must-revalidate` and `proxy-revalidate` forbid what is too old, which nginx serves when
-the app fails."""
-_STATUSES = r"~(?:^|[\s,:])(?:20[034]|30[012378]|404|410)$"
-"""What may be kept: full answers, redirects, and pages that are not there. Of several servers the last counts."""
+_REFUSED = f"~*{'|'.join(FORBIDDING)}"
+STATUS = r"~(?:^|[\s,:])(?:20[034]|30[012378]|404|410)$"
+"""STATUSES; of several servers the last counts."""
 _SHOWN = (
     ("origin", "Origin", "$upstream_http_access_control_allow_origin", ("", "*")),
     ("coding", "Accept-Encoding", "$upstream_http_content_encoding", ("", "identity")),
@@ -67,52 +58,34 @@ _WORDS = {
 }
 
 
-def caches(web: Web) -> bool:
-    """Whether there is a cache at all."""
-    return bool(web.site.options.cache.size) and not why_not(web)
-
-
-def why_not(web: Web) -> str:
-    """Why this site cannot have a cache here, or nothing."""
-    if web.place.nginx.since(*MERGES_VARY_SINCE) or Feature.ONE_LINE in web.features:
-        return ""
-    return f"nginx {web.place.nginx.number} reads only one line of Vary and of Cache-Control; 1.23 and newer read all"
-
-
-def notes(web: Web) -> Iterator[str]:
-    """What people should know about the cache of this plan."""
-    if web.site.options.cache.size and why_not(web):
-        yield f"nothing is cached: {why_not(web)}"
-    elif not caches(web) and has_cached_routes(web):
-        yield "nothing is cached, although some routes ask for it: cache.size is 0B"
-
-
 def cache_zone(web: Web) -> list[Directive]:
     """At http level: where answers are kept, and the maps that tell which."""
-    if not caches(web):
+    cache = web.cache
+    if cache is None:
         return []
-    size, link = web.site.options.cache.size, dialect(web)
-    keys = max(10, -(-size * _BYTES_A_KEY // _SMALL_ITEM >> 20))
+    link = dialect(web)
+    keys = max(10, -(-cache.size * _BYTES_A_KEY // _SMALL_ITEM >> 20))
     return [
         directive(
             f"{link}_cache_path", Paths.of(web.place).cache, "levels=2", f"keys_zone={name_of(web, 'cache')}:{keys}m",
-            f"max_size={size >> 10}k", f"inactive={_INACTIVE}", "use_temp_path=off",
+            f"max_size={cache.size >> 10}k", f"inactive={UNUSED_SECONDS // 3600}h", "use_temp_path=off",
             why="the stored answers: keys in memory, the rest in files, of which the system keeps popular "
             "ones in memory. An entry that nobody asked for in an hour is removed; when there is no room, the "
             "least used one",
-            cause=web.site.cause("cache.size"),
+            cause=cache.size_cause,
         ),
-        *_kept_in(web),
-        _too_long(web),
-        *(_validators(web) if has_cached_routes(web) else []),
-        *(_peer(web) if _tells_peer(web) else []),
-        *route_maps(web),
+        *_kept_in(web, cache),
+        _too_long(web, cache),
+        *(_validators(web) if cache.cached_routes else []),
+        *(_peer(web, cache) if _tells_peer(web) else []),
+        *route_maps(web, cache),
     ]  # fmt: skip
 
 
 def cache_rules(web: Web) -> list[Directive]:
     """At server level: what is kept and what is not; nothing is, where a location does not say so."""
-    if not caches(web):
+    cache = web.cache
+    if cache is None:
         return []
     link = dialect(web)
     made = [
@@ -149,41 +122,35 @@ def cache_rules(web: Web) -> list[Directive]:
             directive(f"{link}_hide_header", name, why="tags are for portico purge alone")
             for name in TAG_HEADERS
         ),
-        *_asked(web),
+        *_asked(web, cache),
         *(_told_peer(web) if _tells_peer(web) else []),
     ]  # fmt: skip
     if link == "proxy":
         why = "a HEAD stays a HEAD: many answers are never stored, and the app would make their bodies for nothing"
         made.append(directive("proxy_cache_convert_head", "off", why=why))
-    if has_cached_routes(web):
+    if cache.cached_routes:
         why = "a cached route sets it: nginx fetches the whole answer, also for a client that has it already"
         made.append(directive("set", fills(web), "", why=why, cause=decisions.ROUTES))
     return made
 
 
-def use_cache(web: Web) -> list[Directive]:
+def use_cache(web: Web) -> Directive:
     """In a location that the app answers."""
-    if not caches(web):
-        return []
-    return [
-        directive(
-            f"{dialect(web)}_cache", variable(web, "kept_in"),
-            why="answers that the app marks for everybody are stored; a request with Authorization or a body "
-            "never gets one",
-        )
-    ]  # fmt: skip
+    return directive(
+        f"{dialect(web)}_cache", variable(web, "kept_in"),
+        why="answers that the app marks for everybody are stored; a request with Authorization or a body "
+        "never gets one",
+    )  # fmt: skip
 
 
-def no_cache(web: Web) -> list[Directive]:
+def no_cache(web: Web) -> Directive:
     """In a route whose answers nobody keeps."""
-    if not caches(web):
-        return []
-    return [directive(f"{dialect(web)}_cache", "off", why="no answer here is ever stored")]
+    return directive(f"{dialect(web)}_cache", "off", why="no answer here is ever stored")
 
 
 def status_headers(web: Web) -> list[Directive]:
     """The header that tells who asks how the cache took part."""
-    if not caches(web):
+    if web.cache is None:
         return []
     return [
         directive(
@@ -218,39 +185,35 @@ def cache_maps() -> list[Directive]:
     return [*_of_request(), *_of_answer(), *_validators(), *_told()]
 
 
-def _kept_in(web: Web) -> list[Directive]:
-    name = variable(web, "kept_of" if web.site.facts.never_kept else "kept_in")
+def _kept_in(web: Web, cache: Cache) -> list[Directive]:
+    name = variable(web, "kept_of" if cache.protected else "kept_in")
     zone = name_of(web, "cache")
     made = entries(
         "map", "$content_length:$http_transfer_encoding:$http_authorization", name,
         table=[("default", "off"), ("::", zone), ("0::", zone)],
         why="a request with credentials or with a body is never answered from the cache",
     )  # fmt: skip
-    if not web.site.facts.never_kept:
+    if not cache.protected:
         return [made]
-    # Werkzeug takes several slashes at the beginning for one.
-    paths = [
-        f"~^{escape(web.site.prefix)}/+{pattern.removeprefix('/')}$" for pattern in web.site.facts.never_kept
-    ]
     why = (
         "static files that the app may protect: the framework marks them public all the same, and a cached "
         "one would reach everybody"
     )
-    table = [("default", name), *((pattern, "off") for pattern in paths)]
+    table = [("default", name), *((f"~{pattern}", "off") for pattern in cache.protected)]
     return [
         made,
         entries("map", "$uri", variable(web, "kept_in"), table=table, why=why, cause=decisions.PROTECTED),
     ]
 
 
-def _too_long(web: Web) -> Directive:
+def _too_long(web: Web, cache: Cache) -> Directive:
     has_lengths = dialect(web) != "proxy"
     return entries(
         "map", "$upstream_http_content_length", variable(web, "too_long"),
-        table=[("default", "0"), ("", "1" if has_lengths else "0"), (longer(web.site.options.cache.item), "1")],
+        table=[("default", "0"), ("", "1" if has_lengths else "0"), (longer(cache.item), "1")],
         why="1 for an answer that is too long to be stored"
         + (", or is streamed and does not tell" if has_lengths else ""),
-        cause=web.site.cause("cache.item"),
+        cause=cache.item_cause,
     )  # fmt: skip
 
 
@@ -287,7 +250,7 @@ def _of_answer() -> list[Directive]:
         ),
         entries(
             "map", "$upstream_status", "$portico_is_odd",
-            table=[("default", "1"), ("200", "0"), (_STATUSES, "0")],
+            table=[("default", "1"), ("200", "0"), (STATUS, "0")],
             why="1 for an answer that a header of one client may have caused: a part (206, 416), the result of a "
             "condition (304, 412), any error but a page that is not there (404, 410)",
         ),
@@ -356,12 +319,12 @@ def _validators(web: Web | None = None) -> list[Directive]:
     ]
 
 
-def _asked(web: Web) -> list[Directive]:
+def _asked(web: Web, cache: Cache) -> list[Directive]:
     """nginx would withhold these headers from the app where it caches, for every answer that is not kept, too."""
     why = (
         "nginx would withhold it where it caches: a file sent in ranges, or a 304, stays the app's to answer"
     )
-    of_site = web if has_cached_routes(web) else None
+    of_site = web if cache.cached_routes else None
     wanted = [(name, _validator(name, of_site), why) for name in _VALIDATORS] + [_PROOF]
     if dialect(web) == "proxy":
         return [directive("proxy_set_header", name, value, why=why) for name, value, why in wanted]
@@ -380,12 +343,12 @@ def _tells_peer(web: Web) -> bool:
     return Feature.LEFT in web.app_server.features
 
 
-def _peer(web: Web) -> list[Directive]:
-    direct = "$realip_remote_addr $realip_remote_port" if web.site.proxies else "$remote_addr $remote_port"
+def _peer(web: Web, cache: Cache) -> list[Directive]:
+    direct = "$realip_remote_addr $realip_remote_port" if web.trust.proxies else "$remote_addr $remote_port"
     connection = f"{direct} $server_addr $server_port"
     return [
         entries(
-            "map", f"{fills(web) if has_cached_routes(web) else ''}$upstream_cache_status", variable(web, "peer"),
+            "map", f"{fills(web) if cache.cached_routes else ''}$upstream_cache_status", variable(web, "peer"),
             table=[("default", ""), ("MISS", connection), ("BYPASS", connection)],
             why="the client's connection, of a request whose answer the cache may keep: nginx does not hang up on the "
             "worker when such a client leaves. Empty where the answer is wanted anyway: an old one is renewed, or a "

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from portico.plan.gateway.nginx.conf import Directive, directive, entries, time
 from portico.plan.gateway.nginx.link import dialect
 from portico.plan.gateway.nginx.names import variable
-from portico.plan.model import Ladder
+from portico.plan.web.app.cache import STATUSES_OF_ROUTES, Cache, CachedRoute, VariesBy
 from portico.plan.web.model import Web
-from portico.site.model import Routed
-
-_KEPT = (200, 301, 308)
-_COOKIE = "cookie:"
-
-
-def has_cached_routes(web: Web) -> bool:
-    """Whether any route is kept for a time of its own."""
-    return any(item.edge.cache is not None for item in web.site.routed)
 
 
 def fills(web: Web) -> str:
@@ -23,9 +16,9 @@ def fills(web: Web) -> str:
     return variable(web, "fills")
 
 
-def route_maps(web: Web) -> list[Directive]:
+def route_maps(web: Web, cache: Cache) -> list[Directive]:
     """At http level: what kept answers say to other caches, one map a time."""
-    times = sorted({item.edge.cache for item in web.site.routed if item.edge.cache is not None})
+    times = sorted({route.seconds for route in cache.cached_routes})
     why = (
         "what a stored answer tells caches, unless the app sets the header itself: other caches may store it "
         "so long, browsers ask again each time, so that a purge is seen at once"
@@ -40,7 +33,7 @@ def route_maps(web: Web) -> list[Directive]:
     ]  # fmt: skip
     return made + [
         _odd_cookie(web, name)
-        for name in sorted({name for item in web.site.routed for name in _cookies(item)})
+        for name in sorted({name for route in cache.cached_routes for name in route.cookies})
     ]
 
 
@@ -58,30 +51,23 @@ def _odd_cookie(web: Web, name: str) -> Directive:
     )  # fmt: skip
 
 
-def _cookies(routed: Routed) -> list[str]:
-    return [name.removeprefix(_COOKIE) for name in routed.edge.vary if name.startswith(_COOKIE)]
-
-
 def _odd(web: Web, name: str) -> str:
     return variable(web, f"odd_cookie_{name}")
 
 
-def keep_route(web: Web, routed: Routed, key: str, never: list[str], stale: list[str]) -> list[Directive]:
+def keep_route(web: Web, route: CachedRoute, key: str, never: list[str], stale: list[str]) -> list[Directive]:
     """In the route's location: what is kept, for how long, and that one request at a time fetches it."""
-    edge, link, cause = routed.edge, dialect(web), routed.causes.get("cache", "")
-    if edge.cache is None:
-        return []
-    seconds = Ladder.of(edge.timeout or web.site.options.request_timeout).read_seconds
+    link, cause, seconds = dialect(web), route.cause, route.wait_seconds
     made = [
         directive(
             "set", fills(web), "1", why="the app makes the whole answer, for which others wait", cause=cause,
         ),
         directive(
-            f"{link}_cache_valid", *_KEPT, time(edge.cache),
+            f"{link}_cache_valid", *STATUSES_OF_ROUTES, time(route.seconds),
             why="stored so long, unless the app sets a time itself", cause=cause,
         ),
         directive(
-            f"{link}_no_cache", *never, *(_odd(web, name) for name in _cookies(routed)),
+            f"{link}_no_cache", *never, *(_odd(web, name) for name in route.cookies),
             why="stored without a mark of the app's, but never against the app's own headers", cause=cause,
         ),
         directive(
@@ -99,20 +85,20 @@ def keep_route(web: Web, routed: Routed, key: str, never: list[str], stale: list
             why="when that request has taken as long as it may, the next one goes to the app", cause=cause,
         ),
         directive(
-            "add_header", "Cache-Control", _control(web, edge.cache),
+            "add_header", "Cache-Control", _control(web, route.seconds),
             why="tells other caches; empty, and so not sent, when the app sets the header or a cookie", cause=cause,
         ),
     ]  # fmt: skip
-    if not edge.vary:
+    if not route.vary:
         return made
-    why, said = "the answer depends on these, beside the URL", routed.causes.get("vary", cause)
+    why, said = "the answer depends on these, beside the URL", route.vary_cause
     return [
         *made,
-        directive(f"{link}_cache_key", key + "".join(map(_of_key, edge.vary)), why=why, cause=said),
+        directive(f"{link}_cache_key", key + "".join(map(_of_key, route.vary)), why=why, cause=said),
         directive(
             "add_header",
             "Vary",
-            ", ".join(_headers(edge.vary)),
+            ", ".join(_headers(route.vary)),
             why="other caches must keep them apart, too",
             cause=said,
         ),
@@ -123,11 +109,11 @@ def _control(web: Web, seconds: float) -> str:
     return variable(web, f"keep_{seconds:.0f}")
 
 
-def _of_key(name: str) -> str:
-    if name.startswith(_COOKIE):
-        return f" {name}=$cookie_{name.removeprefix(_COOKIE)}"
-    return f" {name.lower()}=$http_{name.lower().replace('-', '_')}"
+def _of_key(by: VariesBy) -> str:
+    if by.is_cookie:
+        return f" cookie:{by.name}=$cookie_{by.name}"
+    return f" {by.name.lower()}=$http_{by.name.lower().replace('-', '_')}"
 
 
-def _headers(vary: list[str]) -> list[str]:
-    return list(dict.fromkeys("Cookie" if name.startswith(_COOKIE) else name for name in vary))
+def _headers(vary: Iterable[VariesBy]) -> list[str]:
+    return list(dict.fromkeys("Cookie" if by.is_cookie else by.name for by in vary))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from portico.plan import decisions
-from portico.plan.gateway.nginx.cache import caches, status_headers
+from portico.plan.gateway.nginx.cache import status_headers
 from portico.plan.gateway.nginx.conf import Directive, block, directive
 from portico.plan.gateway.nginx.detours import detours, to_tunnel
 from portico.plan.gateway.nginx.downloads import downloads
@@ -105,7 +105,7 @@ def _app(web: Web, mount: Mount, *words: str) -> Directive:
         of=[
             *chosen_way(web, routed),
             *guarded(web, mount.guards, [to_tunnel(), *to_spa(web)]),
-            *(open_files(web) if is_cached and caches(web) and not isinstance(mount.match, Matching) else []),
+            *(open_files(web) if is_cached and web.cache and not isinstance(mount.match, Matching) else []),
             *([*own_and_common(web), *status_headers(web)] if adds else []),
             *own,
             pass_to_app(web),

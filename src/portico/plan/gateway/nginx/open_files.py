@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from portico.plan.gateway.nginx.cache import caches
 from portico.plan.gateway.nginx.conf import Directive, directive
 from portico.plan.web.model import Web
 from portico.plan.web.sizes import cached_files
@@ -34,5 +33,5 @@ def open_files(web: Web) -> list[Directive]:
 
 def _locations(web: Web) -> int:
     """How many there are at most: folders, each beside that of the release before; files at the root; the app's."""
-    of_app = 1 + len(web.site.routed) if caches(web) else 0
+    of_app = 1 + len(web.site.routed) if web.cache else 0
     return 2 * len(web.site.static) + len(web.site.root_files) + of_app

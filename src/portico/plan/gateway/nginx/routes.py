@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from portico.plan import decisions
-from portico.plan.gateway.nginx.cache import caches, key, never, no_cache, stale, use_cache
+from portico.plan.gateway.nginx.cache import key, never, no_cache, stale, use_cache
 from portico.plan.gateway.nginx.cache_routes import keep_route
 from portico.plan.gateway.nginx.conf import Directive, directive, entries
 from portico.plan.gateway.nginx.link import dialect, silence
@@ -66,12 +66,15 @@ def _is_carried(edge: Edge) -> bool:
 
 def kept(web: Web, routed: Routed | None) -> list[Directive]:
     """What the cache does in this location."""
-    if routed and (routed.edge.private or routed.edge.stream):
-        return no_cache(web)
-    made = use_cache(web)
-    if routed and caches(web):
-        made += keep_route(web, routed, key(web), never(web), stale(web))
-    return made
+    cache = web.cache
+    if cache is None:
+        return []
+    if routed is None or routed.pattern not in cache.routes:
+        return [use_cache(web)]
+    route = cache.routes[routed.pattern]
+    if route is None:
+        return [no_cache(web)]
+    return [use_cache(web), *keep_route(web, route, key(web), never(web), stale(web))]
 
 
 def told_by_routes(web: Web) -> list[Directive]:
