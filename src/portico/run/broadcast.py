@@ -14,11 +14,16 @@ Items = asyncio.Queue[Notice]
 
 class Broadcast:
     def __init__(self, say: Callable[[Notice], None]) -> None:
-        self._say = say
+        self._hear = [say]
         self._followers: set[Items] = set()
 
+    def add(self, hear: Callable[[Notice], None]) -> None:
+        """Somebody else who hears everything, after those before."""
+        self._hear.append(hear)
+
     def say(self, item: Notice) -> None:
-        self._say(item)
+        for hear in self._hear:
+            hear(item)
         for follower in self._followers:
             follower.put_nowait(item)
 

@@ -8,10 +8,8 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import socket
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,22 +23,18 @@ from portico.run.machine import action as do
 from portico.run.machine import event as was
 from portico.run.machine.action import Action
 from portico.run.machine.event import Event
-from portico.run.processes import banner
-from portico.run.processes import child as children
-from portico.run.processes.child import Child
 from portico.run.processes.table import Processes
 from portico.run.running import SayNews
 from portico.run.sockets import drain, switch
-from portico.run.supervisor import cause
-from portico.run.supervisor.ahead import Aheads, Begin
+from portico.run.supervisor import cause, planning
+from portico.run.supervisor.ahead import Aheads
+from portico.run.supervisor.app_servers import AppServers
+from portico.run.supervisor.planning import Replan
 from portico.run.undone import undone
 from portico.run.upstream import health, trial
 
 if TYPE_CHECKING:
     from portico.run.tls.material import Material
-
-Replan = Callable[[str, Plan, Begin], Plan]
-"""With the directory where the code is now ("" for where it was), the plan in force, and who begins on a draft."""
 
 TEST_LEAVES_SECONDS = 1.0
 """`nginx -t` takes some 20 ms, unless it waits for a name server."""
@@ -72,10 +66,9 @@ class Effects:
         self._loop = asyncio.get_running_loop()
         self._paths = {number: ""}
         self._has_served = False
-        self._servers: dict[int, Child] = {}
-        self._aheads = aheads or Aheads()
-        self._banners = banner.Banners(say)
-        self._listeners: dict[int, socket.socket] = {}
+        self._servers = AppServers(
+            processes, aheads or Aheads(), say, ended=self._server_ended, start_again=self._start_again
+        )
         self._questions: dict[int, asyncio.Task[None]] = {}
         self._work: set[asyncio.Task[None]] = set()
         self._tests: list[asyncio.Task[Any]] = []
@@ -206,8 +199,7 @@ class Effects:
         switch.take_down(self.in_force)
 
     def _empty_queue(self, action: do.EmptyQueue) -> None:
-        if listener := self._listeners.get(action.number):
-            switch.hang_up(listener)
+        self._servers.hang_up(action.number)
 
     def _watch_queue(self, action: do.WatchQueue) -> None:
         async def watch() -> None:
@@ -219,13 +211,10 @@ class Effects:
     def _forget(self, action: do.Forget) -> None:
         plan = self.plans.pop(action.number, None)
         self._paths.pop(action.number, None)
-        self._aheads.end(action.number)
         if action.number != self._number_in_force:
             self._materials.pop(action.number, None)
         self._stop_asking(action.number)
-        self._servers.pop(action.number, None)
-        if listener := self._listeners.pop(action.number, None):
-            listener.close()
+        self._servers.forget(action.number)
         if plan is not None:
             switch.forget(plan, action.number)
             self._prune()
@@ -233,43 +222,21 @@ class Effects:
     # The app server ------------------------------------------------------------------------------------
 
     def _start_server(self, action: do.StartAppServer) -> None:
-        plan, number = self.plans[action.number], action.number
-        if not plan.has_app:
-            return
-        if self._takes_ahead(plan, number):
-            return
-        self._servers[number] = self._processes.start(
-            f"server {number}",
-            plan.server.at(str(files.directory(plan.runtime, number))),
-            self._server_ended,
-            cwd=plan.server.cwd,
-            env=plan.server.env,
-            signals=children.APP_SERVER,
-            listener=self._listener(plan, number),
-            user=plan.server.user,
-            reads_stderr=banner.is_read(plan),
-        )
-        self._banners.follow(number, plan, self._servers[number])
-
-    def _takes_ahead(self, plan: Plan, number: int) -> bool:
-        """Whether the server that was started ahead is the one that the plan would start; else it is ended."""
-        adopt = partial(self._processes.adopt, ended=self._server_ended)
-        if ahead := self._aheads.adopted(number, plan, adopt):
-            self._servers[number], self._listeners[number] = ahead.child, ahead.listener
-            self._banners.follow(number, plan, ahead.child)
-        return ahead is not None
+        plan = self.plans[action.number]
+        if plan.has_app:
+            self._servers.start(plan, action.number)
 
     def _begin_ahead(self, number: int, draft: Plan) -> None:
         if number in self._paths:  # else it was given up meanwhile
-            start = partial(self._processes.start, ended=self._server_ended)
-            self._aheads.begin(draft, number, start)
+            self._servers.begin_ahead(number, draft)
 
-    def _listener(self, plan: Plan, number: int) -> socket.socket:
-        if number in self._listeners:
-            switch.restore(plan, number)
-        else:
-            self._listeners[number] = switch.listen(plan, number)
-        return self._listeners[number]
+    def _start_again(self, number: int) -> None:
+        if failed := self.perform(do.StartAppServer(number)):
+            self._tell(failed)
+
+    def _server_ended(self, number: int, code: int) -> None:
+        self._stop_asking(number)
+        self._tell(was.AppServerExited(number, code))
 
     def _end_server(self, action: do.EndAppServer) -> None:
         if server := self._servers.get(action.number):
@@ -291,7 +258,7 @@ class Effects:
                 lambda answer: self._tell(cause.answered(number, plan, answer)),
                 until_up=action.answers == 1,
             )
-            self._aheads.forget(number)
+            self._servers.has_answered(number)
             self._tell(was.AppServerWell(number) if answer.is_well else cause.answered(number, plan, answer))
 
         self._questions[number] = self._beside(action, ask())
@@ -334,16 +301,16 @@ class Effects:
 
         def begin(draft: Plan) -> Callable[[], bool]:
             self._loop.call_soon_threadsafe(self._begin_ahead, number, draft)
-            return lambda: from_thread(self._loop, lambda: self._aheads.end(number))
+            return lambda: from_thread(self._loop, lambda: self._servers.end_ahead(number))
 
         def make() -> Event:
             try:
                 plan = self._replan(path, old, begin)
-                _refuse_what_needs_a_restart(old, plan)
+                planning.refuse_what_needs_a_restart(old, plan)
                 self.gateway.refuse_addresses(old, plan.listens)
                 if plan.directories != old.directories:
                     directories.make(plan)
-                self._materials[number] = _material(plan, old, self.material)
+                self._materials[number] = planning.next_material(plan, old, self.material)
             except PorticoError as error:
                 return was.PlanRefused(number, error.problems, error.exit_code)
             self.plans[number] = plan
@@ -373,18 +340,7 @@ class Effects:
     def pids(self) -> dict[int, int]:
         """The first process of each release, and nginx under 0."""
         nginx = {_GATEWAY: self.gateway.pid} if self.gateway.pid else {}
-        return nginx | {number: server.pid for number, server in self._servers.items()}
-
-    def _server_ended(self, group: Child) -> None:
-        assert group.code is not None
-        for number, server in list(self._servers.items()):
-            if server is group and self._aheads.is_tried_again(number, group.code):
-                if failed := self.perform(do.StartAppServer(number)):
-                    self._tell(failed)
-            elif server is group:
-                self._banners.ended(number)
-                self._stop_asking(number)
-                self._tell(was.AppServerExited(number, group.code))
+        return nginx | self._servers.pids()
 
     async def leave(self) -> None:
         """End whatever is left, and remove every trace but the files and the logs."""
@@ -395,8 +351,7 @@ class Effects:
             task.cancel()
         await self.gateway.leave()
         goodbye.forget(self.in_force.sites)
-        self._aheads.end_all()
-        self._servers = {}
+        self._servers.forget_all()
         await self._processes.kill_all()
         for number in list(self.plans):
             self.perform(do.Forget(number))
@@ -409,30 +364,3 @@ class Effects:
 
 _GATEWAY = 0
 """The key of the question to nginx among those to the releases, which count from 1."""
-
-
-def _material(plan: Plan, old: Plan, served: Material | None) -> Material | None:
-    """What the new plan's HTTPS begins with: what is served, when nothing about it has changed."""
-    if plan.tls is None or (plan.tls == old.tls and served is not None):
-        return served if plan.tls else None
-    from portico.run.tls.material import choose
-
-    return choose(plan, served)
-
-
-def _refuse_what_needs_a_restart(old: Plan, new: Plan) -> None:
-    changed = [
-        what
-        for what, is_changed in (
-            ("the nginx program or how it is started", old.gateway != new.gateway),
-            ("the runtime directory", old.runtime != new.runtime),
-            ("the path of the live socket", old.socket != new.socket),
-            ("who runs the app", old.server.user != new.server.user),
-        )
-        if is_changed
-    ]
-    if changed:
-        hint = "stop Portico and start it again"
-        raise PorticoError(
-            *(Problem("reload", f"{what} cannot change while it runs", hint) for what in changed)
-        )

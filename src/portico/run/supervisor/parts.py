@@ -1,0 +1,177 @@
+"""What a running site consists of, made in the order in which one part needs another."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from portico.errors import Problem
+from portico.plan import paths
+from portico.plan.model import Plan
+from portico.protocol import notices
+from portico.protocol.commands import DRAIN, Handler, Who, handled
+from portico.run.broadcast import Broadcast
+from portico.run.commands.certificates import Certificates
+from portico.run.commands.commands import Commands
+from portico.run.commands.releases import Releases
+from portico.run.control import server as control
+from portico.run.disk import full as disk
+from portico.run.disk import rotation, runtime
+from portico.run.driver import Driver
+from portico.run.gateway import goodbye, old
+from portico.run.gateway.own import OwnNginx
+from portico.run.gateway.shared import SharedNginx
+from portico.run.machine import Timeouts
+from portico.run.machine.state import GOODBYE_SECONDS, Status
+from portico.run.precompress.watcher import Copies
+from portico.run.processes.table import Processes
+from portico.run.running import SayNews
+from portico.run.sockets.listening import Listening
+from portico.run.supervisor import signals
+from portico.run.supervisor.claim import Claim
+from portico.run.supervisor.effects import Effects
+from portico.run.supervisor.observer import HostHooks, Observer
+from portico.run.supervisor.planning import Replan
+from portico.run.upstream.watcher import Upstreams
+from portico.run.watchers.runner import Watcher, Watchers
+
+if TYPE_CHECKING:
+    from portico.run.tls.material import Material
+
+
+class Given(NamedTuple):
+    """What a run is made of; as the arguments of `loop.run` say."""
+
+    plan: Plan
+    claim: Claim
+    listening: Listening
+    material: Material | None
+    say: SayNews
+    replan: Replan
+    beside: Sequence[Watcher]
+    host: HostHooks | None
+    observer: Observer | None
+
+
+class Parts:
+    """In the loop's thread; `leave` takes all of it down."""
+
+    def __init__(self, given: Given) -> None:
+        plan, host = given.plan, given.host
+        self._given = given
+        self.driver = Driver(_timeouts(plan, is_host=host is not None))
+        self.broadcast = Broadcast(given.say)
+        say = self.broadcast.say
+        self._processes = Processes(plan.runtime, lambda: self.effects.in_force.ladder.stop_seconds)
+        if given.observer is not None:
+            self.broadcast.add(given.observer.hear)
+        shared = SharedNginx(plan, self.driver.tell, say) if plan.shared else None
+        gateway = shared or OwnNginx(self._processes, given.listening, self.driver.tell, say)
+        self.effects = Effects(
+            plan, given.claim.number, gateway, self._processes, tell=self.driver.tell, say=gateway.when_used(say),
+            replan=given.replan, material=given.material, aheads=given.claim.aheads,
+        )  # fmt: skip
+        tell = host.tell if host else self.driver.tell
+        signals.listen(tell, self._processes.reap, self.effects.reopen_logs, say)
+        self._upstreams = Upstreams(self.effects, say, self._is_serving)
+        self._certificates = Certificates(self.effects, say, self._is_serving)
+        self._copies = Copies(self.effects, say, self._is_serving)
+        self._watchers = Watchers(say)
+        self._commands = Commands(
+            self.driver, self.effects, say, self._upstreams, self._copies, self._certificates, self._watchers
+        )
+        self.broadcast.add(self._commands.hear)
+        if shared is not None:
+            self.broadcast.add(shared.hear)
+        self._releases = Releases(
+            self.driver, tell, self.effects, self.broadcast, self._commands.scale,
+            is_paused=lambda: self._commands.pause.status() is not None,
+            changed_on_disk=self._commands.workers.changed_on_disk,
+        )  # fmt: skip
+        self._endpoints: list[asyncio.Server] = []
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def _is_serving(self) -> bool:
+        return self.driver.state.gateway.status is Status.WELL
+
+    async def open(self) -> None:
+        """Answer at the control socket, and begin to look at what is beside the serving."""
+        plan, host, observer = self._given.plan, self._given.host, self._given.observer
+        known = [
+            *self._commands.handlers(), *self._releases.handlers(), handled(DRAIN, self._upstreams.drain),
+            *(observer.handlers() if observer else ()),
+        ]  # fmt: skip
+        for path, handlers, user in self._sockets(known, host):
+            self._endpoints.append(await control.listen(path, handlers, user))
+        self._given.claim.answers(plan)
+        self._tasks = [asyncio.ensure_future(self._watchers.run(work)) for work in self._works()]
+
+    def _sockets(
+        self, known: list[Handler], host: HostHooks | None
+    ) -> Iterator[tuple[str, Sequence[Handler], str]]:
+        """Each with what it answers, and who else but the owner may ask."""
+        plan = self._given.plan
+        handlers = host.join(self.driver, self._processes, self.broadcast, known) if host else known
+        yield control.path(plan.runtime), handlers, ""
+        if user := plan.server.user:
+            for_app = [handler for handler in known if handler.command.who is Who.APP]
+            yield paths.purge(plan.runtime), for_app, user
+
+    def _works(self) -> Iterator[Watcher]:
+        plan, say, observer = self._given.plan, self.broadcast.say, self._given.observer
+        effects, commands = self.effects, self._commands
+        yield from self._given.beside
+        if observer is not None:
+            looks = partial(observer.watch, commands.site_status, lambda: effects.in_force, _troubles(say))
+            yield Watcher("the requests", looks)
+        if not plan.shared:  # an nginx that is shared is its gateway's to look after
+            rounds = partial(old.watch, lambda: effects.in_force, lambda: effects.gateway.pid, say)
+            yield Watcher("nginx's old workers", rounds)
+        yield Watcher("the disk", lambda: disk.watch(plan.state, say))
+        yield Watcher("server", self._upstreams.watch)
+        yield Watcher("the runtime directory", partial(runtime.watch, plan, self.driver.tell))
+        yield Watcher("the count of requests", commands.served.watch)
+        yield Watcher("proxies in front", commands.forwarded.watch)
+        yield Watcher("the certificate", self._certificates.watch)
+        rotates = partial(
+            rotation.watch, lambda: effects.in_force, effects.reopen_logs, commands.served.catch_up
+        )
+        yield Watcher("the log", rotates)
+        yield Watcher("the compressed copies", self._copies.watch)
+        yield Watcher("the static file", self._copies.look)
+        yield Watcher("the cache", commands.purge.watch)
+        yield Watcher("the code of the workers", commands.workers.watch)
+
+    async def leave(self) -> None:
+        """Close the sockets, end whatever is left; whatever the disk refuses, no process stays."""
+        runtime = self._given.plan.runtime
+        try:
+            if self._given.host:
+                await self._given.host.leave()
+            for endpoint in self._endpoints:
+                endpoint.close()
+            for path in (control.path(runtime), paths.purge(runtime)):
+                Path(path).unlink(missing_ok=True)
+            self._commands.pause.resume()
+        finally:
+            await self.effects.leave()
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+def _timeouts(plan: Plan, *, is_host: bool) -> Timeouts:
+    return Timeouts(
+        plan.health.start_seconds,
+        plan.ladder.stop_seconds,
+        plan.standby_seconds,
+        serves_pages=not plan.has_app and plan.upstream is not None,
+        goodbye_seconds=goodbye.HEARD_SECONDS if is_host else GOODBYE_SECONDS,
+    )
+
+
+def _troubles(say: SayNews) -> Callable[[Problem], None]:
+    return lambda problem: say(notices.Trouble(problem))
