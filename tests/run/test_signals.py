@@ -19,7 +19,7 @@ def test_signals_of_app_servers_do_not_end_the_site(site: Site) -> None:
     assert eventually(error_log.exists), "nginx opens its logs anew"
     for number in (signal.SIGUSR2, signal.SIGTTIN, signal.SIGTTOU):
         site.send(number)
-        assert f"{number.name} means nothing to Portico" in str(site.hear("Trouble"))
+        assert f"{number.name} has no meaning for Portico" in str(site.hear("Trouble"))
     assert site.get() == (200, "1")
     assert site.stop(signal.SIGQUIT) == 0
     site.assert_nothing_is_left()

@@ -72,8 +72,8 @@ class Cache:
     routes: Mapping[str, CachedRoute | None]
     """By the pattern of the route, where it differs from the site; None: nothing of it is stored."""
     protected: tuple[str, ...] = ()
-    """Paths of which nothing is stored, as regular expressions (PCRE): the framework marks them public all the same, and
-    other code of the app may protect them."""
+    """Paths of which nothing is stored, as regular expressions (PCRE): the framework marks them public all the same,
+    and other code of the app may protect them."""
 
     @property
     def cached_routes(self) -> list[CachedRoute]:
