@@ -14,4 +14,6 @@ class Ability(StrEnum):
     HTTP3 = "speaks HTTP/3, over UDP"
     HEALTH = "asks the app in a subrequest, so that it can answer the health path in words of its own"
     EVERY_LINE = "reads every line of Vary and of Cache-Control in the head of an answer"
+    LEAST_TIME = "gives a request to the server that is fastest to answer"
+    STICKY = "brings a client back to its server by a cookie"
     FOLLOWS_NAMES = "looks up the names of servers again while it runs"

@@ -19,6 +19,13 @@ _MODULES = {
     Ability.HEALTH: ("subrequests", "http_auth_request_module"),
 }
 """What people call it, and the module without which a build cannot do it."""
+SINCE = {
+    Ability.EVERY_LINE: (1, 23),
+    Ability.FOLLOWS_NAMES: (1, 27, 3),
+    Ability.STICKY: (1, 29, 6),
+    Ability.LEAST_TIME: (1, 31, 0),
+}
+"""The first open-source nginx that can."""
 
 
 def abilities(build: NginxBuild) -> frozenset[Ability]:
@@ -26,8 +33,7 @@ def abilities(build: NginxBuild) -> frozenset[Ability]:
     known = {
         **{ability: module in build.modules for ability, (_, module) in _MODULES.items()},
         Ability.SAFE_HTTP2: http2_hole(build) is None,
-        Ability.EVERY_LINE: build.since(1, 23),
-        Ability.FOLLOWS_NAMES: build.since(1, 27, 3),
+        **{ability: build.since(*version) for ability, version in SINCE.items()},
     }
     return frozenset(one for one, can in known.items() if can)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from portico.errors import Problem
 from portico.plan import decisions
+from portico.plan.gateway.nginx.abilities import SINCE
 from portico.plan.gateway.nginx.conf import Directive, block, directive, render
 from portico.plan.gateway.nginx.names import name_of
 from portico.plan.model import Line, Upstream, UpstreamServer
@@ -77,21 +78,24 @@ def planned(web: Web) -> Upstream | None:
 
 def beyond(web: Web) -> list[Problem]:
     """What this build is too old for."""
-    decided, nginx = web.upstream, web.place.nginx
-    wanted = [
-        (decided.method_cause, decided.method == "least_time", "least_time", (1, 31, 0), "least_conn"),
-        (decided.sticky_cause, bool(decided.sticky), "sticky", (1, 29, 6), 'method = "ip_hash"'),
-    ]
     return [
         Problem(
             cause,
-            f"{what} is in nginx Plus and, since {'.'.join(map(str, since))}, in open-source nginx; "
-            f"this is {nginx.number}",
-            f"use {instead}, or leave --nginx out: Portico then takes one that can, at least its own (embedded)",
+            f"{_TOO_NEW[one][0]} is in nginx Plus and, since {'.'.join(map(str, SINCE[one]))}, in open-source nginx; "
+            f"this is {web.place.nginx.number}",
+            f"use {_TOO_NEW[one][1]}, or leave --nginx out: Portico then takes one that can, at least its own "
+            "(embedded)",
         )
-        for cause, is_wanted, what, since, instead in wanted
-        if is_wanted and not nginx.since(*since)
+        for one, cause in web.upstream.needs
+        if one not in web.abilities
     ]
+
+
+_TOO_NEW = {
+    Ability.LEAST_TIME: ("least_time", "least_conn"),
+    Ability.STICKY: ("sticky", 'method = "ip_hash"'),
+}
+"""What it is called, and what to use instead."""
 
 
 def notes(web: Web) -> list[str]:

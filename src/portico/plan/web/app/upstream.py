@@ -71,6 +71,8 @@ class Upstream:
     """Whether their IPv6 addresses are of use."""
     unfollowed: tuple[str, ...]
     """Names that are looked up once, when the gateway starts."""
+    needs: tuple[tuple[Ability, str], ...]
+    """What the gateway must be able to do, each with the cause."""
     check_seconds: float
     """How often each is asked whether it is well; 0 is never."""
     check_path: str
@@ -101,6 +103,7 @@ def upstream(site: Site, place: Place, abilities: frozenset[Ability]) -> Upstrea
             one.host for one, target in zip(servers, targets, strict=False)
             if one.has_name and not target.is_followed
         ),
+        needs=_needs(site) if servers else (),
         check_seconds=options.check,
         check_path=options.check_path or site.prefix + site.options.health,
         proof=_proof(site, place),
@@ -132,6 +135,13 @@ def _target(server: Server, place: Place, abilities: frozenset[Ability]) -> Targ
         is_backup=server.is_backup,
         is_followed=server.has_name and not is_known and Ability.FOLLOWS_NAMES in abilities,
     )
+
+
+def _needs(site: Site) -> tuple[tuple[Ability, str], ...]:
+    options = site.options.upstream
+    by_time = [(Ability.LEAST_TIME, site.cause("upstream.method"))] if options.method == "least_time" else []
+    by_cookie = [(Ability.STICKY, site.cause("upstream.sticky"))] if options.sticky else []
+    return (*by_time, *by_cookie)
 
 
 def _proof(site: Site, place: Place) -> Proof:
