@@ -65,7 +65,7 @@ def _step(step: RenewStep) -> str:
 @command.command("trust")
 @running_site
 def trust(app: str | None, config: str | None, name: str) -> None:
-    """Show how to make this and other systems trust the authority of mode local."""
+    """Show how to trust the authority of mode local."""
     found = _asked(runtime_of(app, config, name))
     authority = found and found.authority
     if not authority:

@@ -24,7 +24,7 @@ from portico.run.control import client
 def command(app: str | None, config: str | None, name: str, port: int, no_open: bool) -> None:
     """Show a running site live in a browser, until Ctrl-C.
 
-    The address works on this machine only and holds a key: other users of it stay outside. From elsewhere:
+    The address works on this machine only and holds a key, which keeps other users out. From elsewhere:
     ssh -L PORT:127.0.0.1:PORT, or [dashboard] listen with a password.
     """
     import asyncio

@@ -50,7 +50,7 @@ def command(
 
     WHAT is a file (nginx.conf), a line (nginx.conf:14, or 14), or a directive (client_max_body_size).
     Without it, every line of nginx.conf and gunicorn.conf.py is explained. The path of any other nginx file
-    (/etc/nginx/nginx.conf, or with a line) has that explained; --why says which server and location of it, or
+    (/etc/nginx/nginx.conf, also with a line) explains that file; --why says which server and location of it, or
     of this site, would answer a request.
     """
     if elsewhere := untouched(what):

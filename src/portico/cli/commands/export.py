@@ -34,7 +34,9 @@ def command() -> None:
 )
 @click.option("--write", metavar="DIR", help="Write the unit into DIR instead of to standard output.")
 def systemd(app: str | None, config: str | None, user: str, write: str | None, **flags: Any) -> None:
-    """A hardened unit that runs APP as a service; every line says why it is there."""
+    """Write a hardened unit that runs APP as a service.
+
+    Every line says why it is there."""
     from portico.check.service import obstacles
     from portico.export.systemd import Call, systemd_unit
 

@@ -52,7 +52,7 @@ _MOST_HELD = 1_000_000
     metavar="ID",
     help="Only the request with this id, or of this trace, or the beginning of either.",
 )
-@click.option("--since", metavar="TIME", help="From then on: 15m, 1h, or 2026-11-21T14:00.")
+@click.option("--since", metavar="TIME", help="Only requests since then: 15m, 1h, or 2026-11-21T14:00.")
 @click.option(
     "-n", "--last", type=click.IntRange(0), metavar="N", help="Only the last N of what has been logged."
 )

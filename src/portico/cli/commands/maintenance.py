@@ -20,14 +20,14 @@ def command() -> None:
 
 
 @command.command("on")
-@click.option("--message", default="", metavar="TEXT", help="What the page says.")
+@click.option("--message", default="", metavar="TEXT", help="The message on the page.")
 @click.option(
     "--allow", multiple=True, metavar="ADDRESS",
-    help="Who is let in: an address or a small range (203.0.113.0/24); can be repeated. Nobody by default.",
+    help="Address that still gets in, or a small range (203.0.113.0/24); can be repeated. Default: none.",
 )  # fmt: skip
 @running_site
 def on(app: str | None, config: str | None, name: str, message: str, allow: tuple[str, ...]) -> None:
-    """Close it; again to change the message or who is let in."""
+    """Close the site; again to change the message or the addresses."""
     asked = CloseForMaintenance(message, ",".join(allow))
     (answer,) = client.ask(running_runtime_of(app, config, name), CLOSE, asked)
     who = ", ".join(answer.allow) or "nobody"
@@ -39,6 +39,6 @@ def on(app: str | None, config: str | None, name: str, message: str, allow: tupl
 @command.command("off")
 @running_site
 def off(app: str | None, config: str | None, name: str) -> None:
-    """Open it."""
+    """Open the site again."""
     (answer,) = client.ask(running_runtime_of(app, config, name), OPEN)
     output.result("open" if answer.was_closed else "it was not closed")

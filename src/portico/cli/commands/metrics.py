@@ -16,7 +16,7 @@ from portico.run.control import client
 def command(app: str | None, config: str | None, name: str, is_json: bool) -> None:
     """Print the metrics of a running site in Prometheus' format.
 
-    [metrics] listen gives them an address for Prometheus to ask.
+    [metrics] listen gives Prometheus an address to ask.
     """
     runtime = one_site(app, config, name)
     if is_json:

@@ -19,7 +19,7 @@ from portico.run.control import client
 def command(app: str | None, config: str | None, name: str, length: str) -> None:
     """Let requests wait instead of executing them, for a moment: to migrate a table, to move a file.
 
-    Returns when nothing is in progress any more. Requests wait until portico resume, or until the time is over.
+    Returns when no request is in progress. Requests wait until portico resume, or until the time is over.
     """
     (answer,) = client.ask(running_runtime_of(app, config, name), PAUSE, BeginPause(length))
     waiting, left = answer.waiting, answer.left_seconds

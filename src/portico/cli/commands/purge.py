@@ -17,10 +17,10 @@ from portico.run.control import client
 @click.option("--json", "is_json", is_flag=True, help="The number as JSON.")
 @named_site
 def command(what: tuple[str, ...], config: str | None, name: str, is_json: bool) -> None:
-    """Make nginx forget the answers it keeps of WHAT, at once.
+    """Delete the stored answers of WHAT from nginx's cache, at once.
 
-    WHAT is a path (/news/1, with all its queries), many ("/news/*"; "/*" is all), a URL with its host, or a tag that
-    the app gave the answer in Surrogate-Key or Cache-Tag.
+    WHAT is a path (/news/1, with all its queries), many paths ("/news/*"; "/*" is all), a URL with its
+    host, or a tag that the app gave the answer in Surrogate-Key or Cache-Tag.
     """
     if not all(word.strip() for word in what):
         raise UsageError(

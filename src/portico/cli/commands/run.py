@@ -62,8 +62,9 @@ _MOST_LINES = 10
 def command(apps: tuple[str, ...], config: str | None, gateway: str, **flags: Any) -> None:
     """Serve APP behind nginx, in the foreground.
 
-    APP is module:attribute, module:factory(), module, a .py file, a directory or a portico.toml; found when left
-    out. Several files or directories, or a directory that holds them, are several sites on one nginx.
+    APP is module:attribute, module:factory(), module, a .py file, a directory or a portico.toml; Portico
+    finds one when it is left out. Several files or directories, or a directory that holds them, are several
+    sites on one nginx.
     """
     if is_several(apps):
         refuse_config(config)

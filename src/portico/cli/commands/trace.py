@@ -70,7 +70,7 @@ _COLOURS: dict[str, Colour] = {
 def command(url: str, config: str | None, name: str, repeat: int, is_json: bool, **words: Any) -> None:
     """Send one real request to the running site and show what became of it, step by step.
 
-    URL is one of the site's, or a path: the site's own address is put before it, and nobody is asked where it is.
+    URL is one of the site's, or a path: then Portico connects to the site's own address, without DNS.
     """
     runtime = runtime_of(None, config, name)
     (status,) = client.ask(runtime, STATUS)

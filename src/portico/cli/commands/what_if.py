@@ -31,7 +31,7 @@ _VOLATILE = {"date", "x-request-id", "X-Request-ID"}
     metavar="LINE",
     help="Which line, when it is not the one in force for the request: nginx.conf:92.",
 )
-@click.option("--drop", is_flag=True, help="Without the directive, not with another value.")
+@click.option("--drop", is_flag=True, help="Drop the directive instead of changing its value.")
 @click.option("-X", "--request", "method", metavar="METHOD", help="GET, or POST when there is data.")
 @click.option(
     "-H", "--header", "headers", multiple=True, metavar="NAME: VALUE", help="A header of the request."
