@@ -39,6 +39,7 @@ PURE = (
     "site/rules/",
     "site/keys.py",
     "place/model.py",
+    "place/preset.py",
     "plan/",
     "log/request.py",
     "log/entry.py",

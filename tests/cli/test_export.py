@@ -60,7 +60,7 @@ def test_root_does_not_run_the_app_as_root() -> None:
         assert "User" not in made
         assert "ReadWritePaths" not in made
         said = portico("export", "systemd", cwd=home).stderr
-        assert f"the app is in {home}: a user that systemd makes up has a /tmp of its own" in said
+        assert f"the app is in {home}: a temporary user of systemd has a /tmp of its own" in said
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="root may enter everything")

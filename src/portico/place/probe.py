@@ -16,6 +16,7 @@ from portico.place import cgroup, names, venv
 from portico.place.builds import found
 from portico.place.container import is_container
 from portico.place.model import Place
+from portico.place.preset import RUNTIME, STATE
 from portico.place.tools import of_tools
 
 _MOST_FILES = 1 << 20
@@ -93,7 +94,7 @@ def runtime_directories(name: str = "*") -> list[Path]:
     return sorted(path for path in _runtime_parent().glob(f"{name}-{'[0-9a-f]' * 6}") if path.is_dir())
 
 
-SERVICES = Path("/run"), Path("/var/lib")
+SERVICES = Path(RUNTIME), Path(STATE)
 """Where systemd makes the directories that `portico export systemd` names: sockets, and what is kept."""
 
 

@@ -38,7 +38,9 @@ def systemd(app: str | None, config: str | None, user: str, write: str | None, *
 
     Every line says why it is there."""
     from portico.check.service import obstacles
-    from portico.export.systemd import Call, systemd_unit
+    from portico.export.systemd import Call, systemd_unit, unit_name
+    from portico.place.preset import service
+    from portico.plan.build import plan
 
     os.environ.pop("PORT", None)  # of this shell; the service has none
     # As root the app is imported as who will run it, where this machine knows that user.
@@ -47,7 +49,8 @@ def systemd(app: str | None, config: str | None, user: str, write: str | None, *
     directory = here()
     is_link = directory != directory.resolve()
     call = Call(command_line(app, config, given(flags)), str(directory), who, is_link)
-    _give(systemd_unit(found.site, found.place, found.plan, call), write)
+    place = service(found.place, unit_name(found.site), who)
+    _give(systemd_unit(found.site, place, plan(found.site, place), call), write)
     for sentence in obstacles(found.site, found.place, who):
         output.say(f"{output.warned('warning')} {sentence}")
 

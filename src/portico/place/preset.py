@@ -1,0 +1,102 @@
+"""Places that cannot be looked at from here: a container, a pod, a plain host, a service that systemd starts. Pure.
+
+What nobody knows before it runs there (name servers, the size of the disk) is left out, so the plan does without it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from portico.place.model import NginxBuild, Place
+
+RUNTIME, STATE = "/run", "/var/lib"
+"""Above the directories of a service: what `RuntimeDirectory=` and `StateDirectory=` of systemd name."""
+_OPEN_FILES = 524288
+"""The hard limit that systemd gives, and containerd 2 with it; older ones give more. systemd-system.conf(5)."""
+_WAITING = 4096
+"""net.core.somaxconn since Linux 5.4, in each new network namespace, too."""
+_DEBIANS_AUTHORITIES = "/etc/ssl/certs/ca-certificates.crt"
+
+
+def container(key: str, nginx: NginxBuild, cpus: float, memory: int) -> Place:
+    """An image that starts as root and whose app belongs to root, as after COPY; `memory` in bytes.
+
+    `key` is what the site's directories are called.
+    """
+    return replace(
+        _elsewhere(key, nginx, cpus, memory, "the container's limit"),
+        app_user="nobody",
+        app_user_why="the app's directory belongs to root",
+        is_container=True,
+    )
+
+
+def pod(key: str, nginx: NginxBuild, cpus: float, memory: int, user: str = "1000") -> Place:
+    """A pod as the profile "restricted" of Kubernetes has it: `user` is not root.
+
+    https://kubernetes.io/docs/concepts/security/pod-security-standards/
+    """
+    return replace(
+        _elsewhere(key, nginx, cpus, memory, "the pod's limit"),
+        user=user,
+        nginx_user="",
+        nginx_group="",
+        is_container=True,
+    )
+
+
+def host(key: str, nginx: NginxBuild, cpus: float, memory: int, app_user: str) -> Place:
+    """A machine with Debian or Ubuntu where root starts Portico, and `app_user` runs the app."""
+    return replace(
+        _elsewhere(key, nginx, cpus, memory, "as said"),
+        app_user=app_user,
+        app_user_why="as you said",
+        has_ipv6=True,
+    )
+
+
+def service(here: Place, unit: str, user: str) -> Place:
+    """This machine as a unit of systemd's finds it: its own directories, and nothing of the shell that exports it.
+
+    Without a `user` systemd makes one up. Which folders may be read is as it was found here.
+    """
+    key = here.runtime.rpartition("/")[2]
+    place = replace(
+        here,
+        runtime=f"{RUNTIME}/{unit}/{key}",
+        state=f"{STATE}/{unit}/{key}",
+        real_state="" if user else f"{STATE}/private/{unit}/{key}",
+        user=user or unit,
+        ends_with_session=False,
+        variables_of_tools=(),
+        port_of_platform="",
+    )
+    if place.is_root:
+        return place
+    return replace(
+        place, nginx_user="", nginx_group="", app_user="", app_user_why="", app_groups=frozenset(), app_env={}
+    )
+
+
+def _elsewhere(key: str, nginx: NginxBuild, cpus: float, memory: int, source: str) -> Place:
+    return Place(
+        nginx=nginx,
+        runtime=f"{RUNTIME}/portico/{key}",
+        state=f"{STATE}/portico/{key}",
+        python="python3",
+        gunicorn="",
+        cpus=cpus,
+        cpus_source=source,
+        memory=memory,
+        memory_source=source,
+        somaxconn=_WAITING,
+        file_limit=_OPEN_FILES,
+        user="root",
+        nginx_user="www-data",
+        nginx_group="www-data",
+        # Docker and most clusters give a container none unless they are told to.
+        has_ipv6=False,
+        shared_memory="/dev/shm",  # noqa: S108  Linux's name for it
+        known_hosts=frozenset({"localhost"}),
+        ca_file=_DEBIANS_AUTHORITIES,
+    )
