@@ -43,7 +43,7 @@ _OURS: Final = re.compile(r"/+-(?:/|$)")
 """Portico's own locations."""
 _END: Final = "\r\n"
 LARGEST: Final = 64 << 10
-"""Bytes of headers that nginx has room for (plan/gateway/nginx/pages.py)."""
+"""Bytes of headers that the gateway has room for (plan/web/entry/transfer.py)."""
 STREAMED: Final = (
     r"(?:application/(?:(?:x-)?ndjson|(?:x-)?jsonl|(?:x-)?jsonlines|json-seq|stream\+json)"
     r"|multipart/x-mixed-replace|text/plain)"

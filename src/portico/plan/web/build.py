@@ -22,6 +22,7 @@ from portico.plan.web.limits import limits
 from portico.plan.web.model import Web
 from portico.plan.web.mounts import mounts
 from portico.plan.web.own import own_directives
+from portico.plan.web.processes import processes
 from portico.plan.web.spa import spa
 from portico.plan.web.space import space
 from portico.plan.web.statics import statics
@@ -42,6 +43,7 @@ def web(site: Site, place: Place, abilities: frozenset[Ability], *, is_waiting: 
         features=common_features(site),
         is_waiting=is_waiting,
         prefix=site.prefix,
+        processes=processes(place),
         listeners=listeners(site, place, abilities),
         hosts=hosts(site, place),
         transfer=transfer(site, place),

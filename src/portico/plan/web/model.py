@@ -26,6 +26,7 @@ from portico.plan.web.guards import Guard
 from portico.plan.web.limits import Limits
 from portico.plan.web.mount import Mount
 from portico.plan.web.own import OwnDirectives
+from portico.plan.web.processes import Processes
 from portico.plan.web.spa import Spa
 from portico.plan.web.statics import Statics
 from portico.site.model import Routed, Site
@@ -52,6 +53,7 @@ class Web:
     """The app is not known yet: whoever asks for it gets the page that says so."""
     prefix: str
     """The URL prefix that the whole site lives under: "/shop", or nothing."""
+    processes: Processes
     listeners: Listeners
     hosts: Hosts
     tls: Tls | None

@@ -1,4 +1,4 @@
-"""What nginx's workers may hold at once: connections, files, requests of one client, bytes on disk."""
+"""What the gateway's workers may hold at once: connections, files, requests of one client, bytes on disk."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def old_workers(place: Place) -> OldWorkers:
 
 
 def connections(place: Place) -> int:
-    """Connections one nginx worker may hold, within the limits of files and memory."""
+    """Connections that one worker may hold, within the limits of files and memory."""
     by_files = place.file_limit // FILES_PER_CONNECTION - 64
     # A fifth of the files is left to the caches of open files.
     roomy = (place.file_limit * 4 // 5 - _OTHERS) // FILES_PER_CONNECTION
@@ -52,7 +52,7 @@ def connections(place: Place) -> int:
 
 
 def requests(place: Place) -> int:
-    """Requests that all workers of nginx can pass to the app at once."""
+    """Requests that all workers can pass to the app at once."""
     return workers(place) * connections(place) // CONNECTIONS_PER_REQUEST
 
 

@@ -16,6 +16,7 @@ from portico.plan.gateway.nginx.main import events, process
 from portico.plan.model import File, Tls
 from portico.plan.web.entry.health import HEALTH
 from portico.plan.web.entry.listeners import backlog
+from portico.plan.web.processes import processes
 from portico.values import Address
 
 _CAUSE = "several sites"
@@ -29,10 +30,11 @@ def host_conf(bindings: Iterable[Bindings], place: Place) -> File:
 
 def tree(bindings: tuple[Bindings, ...], place: Place) -> list[Directive]:
     """The configuration as a tree of directives with reasons."""
+    of = processes(place)
     users = {name for one in bindings for name in one.sets}
     return [
-        *process(place),
-        events(place),
+        *process(of, place),
+        events(of),
         block(
             "http", why="everything HTTP",
             of=[

@@ -11,7 +11,7 @@ from portico.plan.model import File
 from portico.plan.paths import Paths
 from portico.plan.web.entry.transfer import OLD_SECONDS
 from portico.plan.web.model import Web
-from portico.plan.web.sizes import connections, workers
+from portico.plan.web.processes import Processes
 
 
 def nginx_conf(web: Web) -> File:
@@ -21,35 +21,35 @@ def nginx_conf(web: Web) -> File:
 
 def tree(web: Web) -> list[Directive]:
     """The configuration as a tree of directives with reasons."""
-    return [*process(web.place), events(web.place), http(web)]
+    return [*process(web.processes, web.place), events(web.processes), http(web)]
 
 
-def process(place: Place) -> list[Directive]:
+def process(of: Processes, place: Place) -> list[Directive]:
     """nginx's own processes."""
     paths = Paths.of(place)
     made = [
         *modules(place),
         directive("daemon", "off", why="Portico watches nginx as its child"),
     ]
-    if place.nginx_user:
+    if of.user:
         made.append(
             directive(
                 "user",
-                place.nginx_user,
-                place.nginx_group,
+                of.user,
+                of.group,
                 why="nginx's workers, which talk to strangers, are not root",
-                cause=f"user: {place.user}",
+                cause=of.user_cause,
             )
         )
     return [
         *made,
         directive("pcre_jit", "on", why="patterns become machine code; static files are matched against some"),
         directive(
-            "worker_processes", workers(place),
-            why="one a CPU that this machine really gives", cause=place.cpus_source,
+            "worker_processes", of.workers,
+            why="one a CPU that this machine really gives", cause=of.workers_cause,
         ),
         directive(
-            "worker_rlimit_nofile", place.file_limit,
+            "worker_rlimit_nofile", of.files,
             why="as many open files as the system allows: every connection is one", cause="file limit",
         ),
         directive(
@@ -63,16 +63,16 @@ def process(place: Place) -> list[Directive]:
     ]  # fmt: skip
 
 
-def events(place: Place) -> Directive:
+def events(of: Processes) -> Directive:
     """How many clients a worker holds."""
     return block(
         "events", why="how nginx waits for the network",
         of=[
             directive(
-                "worker_connections", connections(place),
+                "worker_connections", of.connections,
                 why="clients a worker may hold at once; a request that the app answers counts twice, its own "
                 "connection and the app's. As many as the files and a quarter of the memory allow",
-                cause=f"file limit {place.file_limit}",
+                cause=of.files_cause,
             )
         ],
     )  # fmt: skip
