@@ -195,7 +195,6 @@ def test_nobody_changes_the_umask() -> None:
 
 
 STILL_DECIDES = {
-    "downloads": 4,
     "open_files": 4,
     "pages": 10,
 }

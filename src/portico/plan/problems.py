@@ -8,11 +8,11 @@ from portico.errors import Problem
 from portico.place.model import Place
 from portico.plan import tracing
 from portico.plan.gateway.nginx.abilities import impossible_version
-from portico.plan.gateway.nginx.downloads import impossible as no_downloads
 from portico.plan.gateway.nginx.tls import impossible as no_tls
 from portico.plan.gateway.nginx.upstream import beyond
 from portico.plan.notes import app_risks
 from portico.plan.paths import SOCKET_PATH_LIMIT, Paths
+from portico.plan.web.app.downloads import impossible as no_downloads
 from portico.plan.web.app.upstream import impossible as no_upstream
 from portico.plan.web.entry.observer_endpoints import impossible as no_endpoints
 from portico.plan.web.literal import is_literal
@@ -27,7 +27,7 @@ def problems(web: Web) -> list[Problem]:
         *no_upstream(site, web.upstream),
         *beyond(web),
         *no_tls(web),
-        *no_downloads(web),
+        *no_downloads(site),
         *no_routes(site),
         *no_endpoints(site, place),
         *app_risks.impossible(site),

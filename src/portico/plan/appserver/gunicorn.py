@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 
 from portico.place.model import Place
-from portico.plan import decisions, downloads, tracing
+from portico.plan import decisions, tracing
+from portico.plan import downloads as names
 from portico.plan.appserver.kind import Feature, app_server
 from portico.plan.appserver.settings import Setting, as_python
 from portico.plan.appserver.workers import Capacity, jitter
-from portico.plan.decide import decided
-from portico.plan.gateway.nginx.downloads import given
 from portico.plan.model import CONF, File, Ladder, Process
 from portico.plan.paths import Paths, control, leaving, pause, purge, slow, trace, workers
+from portico.plan.web.app.downloads import downloads
 from portico.plan.web.sizes import lasting
 from portico.site.model import Site
 
@@ -77,11 +77,11 @@ def _pause(site: Site, place: Place) -> dict[str, str]:
 
 def _downloads(site: Site, place: Place) -> dict[str, str]:
     """What the worker must know to hand files to nginx."""
-    roots = [root.folder for root in given(decided(site, place))]
+    roots = [root.folder for root in downloads(site, place)]
     if not roots:
         return {}
-    reader = {downloads.READER: place.nginx_user} if place.nginx_user else {}
-    return {downloads.ROOTS: json.dumps(roots, ensure_ascii=False), **reader}
+    reader = {names.READER: place.nginx_user} if place.nginx_user else {}
+    return {names.ROOTS: json.dumps(roots, ensure_ascii=False), **reader}
 
 
 def gunicorn_conf(site: Site, place: Place, capacity: Capacity) -> File:

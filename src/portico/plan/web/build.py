@@ -6,6 +6,7 @@ from portico.place.model import Place
 from portico.plan.appserver.kind import app_server, common_features
 from portico.plan.web.ability import Ability
 from portico.plan.web.app.cache import cache
+from portico.plan.web.app.downloads import downloads
 from portico.plan.web.app.link import link
 from portico.plan.web.app.tracing import tracing
 from portico.plan.web.app.upstream import upstream
@@ -54,6 +55,7 @@ def web(site: Site, place: Place, abilities: frozenset[Ability], *, is_waiting: 
         host=host(site),
         upstream=upstream(site, place, abilities),
         link=link(site),
+        downloads=downloads(site, place),
         tracing=tracing(site),
         own=own_directives(site),
         limits=limited,

@@ -11,6 +11,7 @@ from portico.place.model import Place
 from portico.plan.appserver.kind import AppServer, Feature
 from portico.plan.web.ability import Ability
 from portico.plan.web.app.cache import Cache
+from portico.plan.web.app.downloads import DownloadRoot
 from portico.plan.web.app.link import Link
 from portico.plan.web.app.tracing import Tracing
 from portico.plan.web.app.upstream import Upstream
@@ -77,5 +78,7 @@ class Web:
     host: Host
     upstream: Upstream
     link: Link
+    downloads: tuple[DownloadRoot, ...]
+    """Folders whose files the gateway sends for the app."""
     tracing: Tracing | None
     own: OwnDirectives

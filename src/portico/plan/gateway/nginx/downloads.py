@@ -4,53 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from portico.errors import Problem
-from portico.place.model import Place
 from portico.plan import downloads as names
-from portico.plan.appserver.kind import Feature
 from portico.plan.gateway.nginx.compression import uncompressed
 from portico.plan.gateway.nginx.conf import Directive, block, directive, literal
 from portico.plan.gateway.nginx.pages import PREFIX, any_body, error_pages
-from portico.plan.web.literal import is_literal
+from portico.plan.web.app.downloads import DownloadRoot
 from portico.plan.web.model import Web
-from portico.site.model import Root
 
 _ACCEL = "https://nginx.org/en/docs/http/ngx_http_uwsgi_module.html#uwsgi_ignore_headers"
 _RANGE = "a range of a compressed file would be another range"
 
 
-def given(web: Web) -> list[Root]:
-    """The folders whose files nginx sends for the app: those it can read and name, and only for Portico's worker."""
-    if not _has_worker(web):
-        return []
-    return [
-        root
-        for root in web.site.roots
-        if root.is_declared or (web.place.serves(root.folder) and is_literal(root.folder))
-    ]
-
-
-def impossible(web: Web) -> list[Problem]:
-    """Roots that were declared where nobody could hand a file over."""
-    if web.site.options.downloads.roots and not _has_worker(web):
-        hint = "leave them out, or run a WSGI app with Gunicorn and without other servers"
-        return [
-            Problem(web.site.cause("downloads.roots"), "only Portico's own worker hands files to nginx", hint)
-        ]
-    return []
-
-
 def downloads(web: Web, headers: list[Directive]) -> list[Directive]:
     """One location, and in it two for each root. `headers` are those every location repeats."""
-    roots = given(web)
-    if not roots:
+    if not web.downloads:
         return []
     inside = [
         made
-        for number, root in enumerate(roots)
+        for number, root in enumerate(web.downloads)
         for made in (
-            _files(web.place, names.whole(number), root),
-            _files(web.place, names.part(number), root, uncompressed(web.place, _RANGE)),
+            _files(names.whole(number), root),
+            _files(names.part(number), root, uncompressed(web.place, _RANGE)),
         )
     ]
     return [
@@ -78,26 +52,21 @@ def downloads(web: Web, headers: list[Directive]) -> list[Directive]:
     ]  # fmt: skip
 
 
-def _has_worker(web: Web) -> bool:
-    """Whoever answers may lead to these files by X-Accel-Redirect, so nobody else may answer."""
-    return Feature.DOWNLOADS in web.features
-
-
 def _internal() -> Directive:
     return directive("internal", why="only the worker leads here, never a client")
 
 
-def _files(place: Place, url: str, root: Root, of_part: Sequence[Directive] = ()) -> Directive:
-    folder = literal(root.folder, root.origin).rstrip("/") + "/"
+def _files(url: str, root: DownloadRoot, of_part: Sequence[Directive] = ()) -> Directive:
+    folder = literal(root.folder, root.cause).rstrip("/") + "/"
     why = "the same where a range was asked for" if of_part else "the files of one root"
     return block(
-        "location", "^~", url, why=why, cause=root.origin, source=_ACCEL,
+        "location", "^~", url, why=why, cause=root.cause, source=_ACCEL,
         of=[
             _internal(),
-            directive("alias", folder, why="where the files are", cause=root.origin),
+            directive("alias", folder, why="where the files are", cause=root.cause),
             directive(
-                "disable_symlinks", "on", f"from={place.fence(folder)}",
-                why="the worker gives real paths; a link put there meanwhile is not followed", cause=root.origin,
+                "disable_symlinks", "on", f"from={root.fence}",
+                why="the worker gives real paths; a link put there meanwhile is not followed", cause=root.cause,
             ),
             *of_part,
         ],

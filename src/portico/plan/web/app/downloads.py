@@ -1,0 +1,41 @@
+"""Files that the app opens and the gateway sends: their worker alone may answer, since an answer leads to them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from portico.errors import Problem
+from portico.place.model import Place
+from portico.plan.appserver.kind import Feature, common_features
+from portico.plan.web.literal import is_literal
+from portico.site.model import Site
+
+
+@dataclass(frozen=True)
+class DownloadRoot:
+    """A folder whose files the gateway sends when the worker names one."""
+
+    folder: str
+    """Its real path."""
+    fence: str
+    """The beginning of that path that only root can change: behind it no symbolic link is followed."""
+    cause: str
+
+
+def downloads(site: Site, place: Place) -> tuple[DownloadRoot, ...]:
+    """The folders in the order of their numbers: those that the gateway can read and name."""
+    if Feature.DOWNLOADS not in common_features(site):
+        return ()
+    return tuple(
+        DownloadRoot(root.folder, place.fence(root.folder), root.origin)
+        for root in site.roots
+        if root.is_declared or (place.serves(root.folder) and is_literal(root.folder))
+    )
+
+
+def impossible(site: Site) -> list[Problem]:
+    """Roots that were declared where nobody could hand a file over."""
+    if not site.options.downloads.roots or Feature.DOWNLOADS in common_features(site):
+        return []
+    hint = "leave them out, or run a WSGI app with Gunicorn and without other servers"
+    return [Problem(site.cause("downloads.roots"), "only Portico's own worker hands files to nginx", hint)]
