@@ -14,7 +14,8 @@ import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "portico"
 ORDER = [
-    {"errors", "values", "edge", "ticks", "backoff", "reading", "proxy_headers", "decoding", "http"},
+    {"errors", "values", "edge", "ticks", "backoff", "reading", "proxy_headers"}
+    | {"decoding", "http", "atomic"},
     {"protocol"},
     {"site", "place"},
     {"plan"},

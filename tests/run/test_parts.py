@@ -29,7 +29,7 @@ from portico.run.background import in_background
 from portico.run.disk import lock
 from portico.run.gateway import files
 from portico.run.machine.action import StopMode
-from portico.run.processes import child, orphans, proc
+from portico.run.processes import child, orphans, prctl, proc
 from portico.run.sockets import drain, ports, switch
 from portico.run.supervisor import cause, signals
 from portico.run.upstream import health
@@ -302,7 +302,7 @@ def test_child_leads_its_own_group() -> None:
 
 
 def test_orphans_of_a_killed_leader_are_found_and_ended() -> None:
-    child.adopt_orphans()
+    prctl.adopt_orphans()
     started = _child("import os, time; os.fork(); time.sleep(60)")
     deadline = time.monotonic() + 60
     while len(proc.group_of(started.pid)) < 2 and time.monotonic() < deadline:

@@ -11,8 +11,11 @@ import json
 import re
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
+
+from portico import atomic
 
 VARIABLE: Final = "PORTICO_TRACE"
 """Names the directory in which those of the traces appear."""
@@ -100,9 +103,5 @@ class Record:
 
     def write(self) -> None:
         """Never fails: the request is worth more than its trace."""
-        draft = self._path.with_suffix(".draft")
-        try:
-            draft.write_text(json.dumps(self.data))
-            draft.replace(self._path)
-        except (OSError, ValueError):
-            pass
+        with suppress(OSError, ValueError):
+            atomic.write(self._path, json.dumps(self.data).encode())

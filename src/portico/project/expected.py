@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from portico import atomic
 from portico.place import untrusted
 from portico.reading import Reader
 from portico.site.facts import AppFacts
@@ -29,12 +30,8 @@ class _Saved(msgspec.Struct):
 
 def keep(state: str, app: AppRef | None, directory: str, facts: AppFacts) -> None:
     """Remember the answers for the next start, in Portico's own directory."""
-    draft = Path(state) / f"{_NAME}.next"
     with suppress(OSError, ValueError):  # a directory whose name is no UTF-8 is no JSON
-        draft.unlink(missing_ok=True)
-        draft.touch(0o600)
-        draft.write_bytes(msgspec.json.encode(_Saved(str(app or ""), directory, facts)))
-        draft.replace(Path(state) / _NAME)
+        atomic.write(Path(state, _NAME), msgspec.json.encode(_Saved(str(app or ""), directory, facts)))
 
 
 def expected(app: AppRef | None, directory: Path, state: str, reader: Reader) -> AppFacts | None:

@@ -7,6 +7,8 @@ import secrets
 import stat
 from pathlib import Path
 
+from portico import atomic
+
 LENGTH_BYTES = 24
 
 
@@ -14,12 +16,7 @@ def make(path: str) -> None:
     """A file with a password, for its owner's eyes alone; one that is so already is kept. Raises OSError."""
     if _is_ours(Path(path)):
         return
-    draft = Path(f"{path}.new")
-    draft.unlink(missing_ok=True)
-    made = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    with os.fdopen(made, "w") as file:
-        file.write(secrets.token_urlsafe(LENGTH_BYTES) + "\n")
-    draft.replace(path)
+    atomic.write(Path(path), secrets.token_urlsafe(LENGTH_BYTES).encode() + b"\n")
 
 
 def _is_ours(path: Path) -> bool:

@@ -14,6 +14,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
+from portico import atomic
+
 VARIABLE: Final = "PORTICO_WORKERS"
 """Names the directory."""
 _MOST: Final = 5_000
@@ -50,11 +52,8 @@ def _write(name: str, told: dict[str, Any]) -> None:
     directory = os.environ.get(VARIABLE)
     if not directory:
         return
-    path = Path(directory, f"{name}.json")
-    draft = path.with_suffix(f".{os.getpid()}")
     with suppress(OSError):
-        draft.write_text(json.dumps(told))
-        draft.replace(path)
+        atomic.write(Path(directory, f"{name}.json"), json.dumps(told).encode())
 
 
 def code(directory: Path) -> dict[str, int]:

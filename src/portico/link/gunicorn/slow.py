@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
+from portico import atomic
 from portico.link.head import endpoint
 from portico.link.wsgi.thread_pool import Slot
 
@@ -44,9 +45,7 @@ class SlowRequests:
     def _write(self, path: Path, found: list[dict[str, Any]]) -> None:
         if found:
             path.parent.mkdir(mode=0o700, exist_ok=True)
-            draft = path.with_suffix(".draft")
-            draft.write_text(json.dumps(found))
-            draft.replace(path)
+            atomic.write(path, json.dumps(found).encode())
         elif self._has_reported:
             path.unlink(missing_ok=True)
         self._has_reported = bool(found)

@@ -11,11 +11,11 @@ import shutil
 import subprocess
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from portico import atomic
 from portico.errors import Problem
 from portico.place import untrusted
 from portico.plan.blame import objection
@@ -81,13 +81,12 @@ def use_material(plan: Plan, number: int, material: Material | None) -> None:
 
 def _put_material(tls: Tls, material: Material, here: Path) -> None:
     """Each whole or not at all, by a rename; the key is secret from its first byte."""
-    draft = here / f"{tls.CERTIFICATE}.next"
-    draft.touch(mode=0o600)
-    draft.write_bytes(material.certificate.pem)
-    draft.replace(here / tls.CERTIFICATE)
-    file = hsts_file(tls, material.hsts_seconds)
-    (draft,) = write_files([replace(file, path=f"{file.path}.next")], here)
-    draft.replace(here / file.path)
+    atomic.write(here / tls.CERTIFICATE, material.certificate.pem)
+    _put(hsts_file(tls, material.hsts_seconds), here)
+
+
+def _put(file: File, here: Path) -> None:
+    atomic.write(here / file.path, file.content.encode(), file.mode)
 
 
 @contextmanager
@@ -115,8 +114,7 @@ def use_servers(plan: Plan, number: int, out: Collection[str]) -> None:
     file = plan.upstream.file(out)
     if _is_there(file, here):
         return
-    (draft,) = write_files([replace(file, path=f"{file.path}.next")], here)
-    draft.replace(here / file.path)
+    _put(file, here)
 
 
 @contextmanager

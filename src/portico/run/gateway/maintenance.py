@@ -16,6 +16,7 @@ from pathlib import Path
 
 import msgspec
 
+from portico import atomic
 from portico.errors import PorticoError, Problem
 from portico.place import untrusted
 from portico.plan.paths import maintenance
@@ -92,7 +93,4 @@ def _addresses(allow: str) -> Iterator[str]:
 
 
 def _write(path: Path, text: str) -> None:
-    draft = path.with_name(f".{path.name}")
-    draft.write_text(text, "utf-8")
-    draft.chmod(0o644)
-    draft.replace(path)
+    atomic.write(path, text.encode(), 0o644)

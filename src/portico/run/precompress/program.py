@@ -25,11 +25,11 @@ from portico.run.precompress.codings import ENCODE, SUFFIXES, holds
 from portico.run.precompress.scan import scan, stamp
 from portico.run.precompress.store import Store, key, write
 from portico.run.precompress.words import Done, Folder, Found, Job, Seen, Stamp, Word
+from portico.run.processes import prctl
 
 _SPEAKING = threading.Lock()
 _IS_ANOTHER = list[int]()
 """The user we became, if we did."""
-_PR_SET_PDEATHSIG = 1
 _IDLE_CLASS, _WHO_PROCESS, _IOPRIO_SET = 3 << 13, 1, {"x86_64": 251, "aarch64": 30}
 
 
@@ -155,9 +155,7 @@ def _become_owner(directory: Path) -> None:
     os.setgid(entry.pw_gid)
     os.setuid(owner)
     _IS_ANOTHER.append(owner)
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL))
-    if os.getppid() != parent:
-        sys.exit(1)
+    prctl.end_with(parent, signal.SIGKILL)
 
 
 def _say(word: Word) -> None:

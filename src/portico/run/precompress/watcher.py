@@ -7,7 +7,6 @@ two seconds, or so seldom that it takes a hundredth of the time.
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import os
 import signal
 import sys
@@ -15,6 +14,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -28,6 +28,7 @@ from portico.protocol.status import CompressedStatus
 from portico.run.background import in_background
 from portico.run.precompress.scan import changed_at, stamp
 from portico.run.precompress.words import Done, Folder, Found, Job, Seen, Stamp, Word
+from portico.run.processes import prctl
 from portico.run.running import Running
 from portico.ticks import WELL, Rounds, tick
 
@@ -39,12 +40,10 @@ _TURN_SECONDS = 1.0
 _SHOW_SECONDS = 0.2
 """Between two notices of the progress."""
 _STORE = "store"
-_PR_SET_PDEATHSIG = 1
 _LONGEST_LINE = 64 << 20
 """Every directory of a folder is in one."""
 _MOST_THREADS = 4
 _MOST_LINES = 3
-_prctl = ctypes.CDLL(None).prctl
 
 
 @dataclass
@@ -164,7 +163,8 @@ class Copies:
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-P", "-m", "portico.run.precompress.program",
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-            process_group=0, preexec_fn=_die_with(os.getpid()), limit=_LONGEST_LINE,
+            process_group=0, limit=_LONGEST_LINE,
+            preexec_fn=partial(prctl.end_with, os.getpid(), signal.SIGKILL),  # what it writes is whole or not there
         )  # fmt: skip
         try:
             assert process.stdin
@@ -297,12 +297,3 @@ def _is_of_its_owner(store: Path) -> bool:
         return store.lstat().st_uid == store.parent.stat().st_uid
     except OSError:
         return False
-
-
-def _die_with(parent: int) -> Callable[[], None]:
-    def before_exec() -> None:
-        _prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL))  # what it writes is there whole or not at all
-        if os.getppid() != parent:
-            os._exit(1)
-
-    return before_exec

@@ -8,7 +8,6 @@ one group to another spend a tenth more CPU on it.
 
 from __future__ import annotations
 
-import ctypes
 import os
 import signal
 import socket
@@ -20,15 +19,12 @@ from typing import IO
 from portico.place.owner import as_user
 from portico.place.tools import without_tools
 from portico.run.machine.action import StopMode
-from portico.run.processes import proc
+from portico.run.processes import prctl, proc
 
 UNKNOWN = 255
 """The exit code of a child that somebody else collected, as asyncio has it."""
 LISTENER_FD = 3
 """Where a server finds the socket it inherits (Gunicorn: bind = "fd://3"), as systemd would pass it."""
-
-_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
-_prctl = ctypes.CDLL(None, use_errno=True).prctl
 
 
 @dataclass(frozen=True)
@@ -133,11 +129,9 @@ def start(
 
     def before_exec() -> None:
         _let_work_go_on()
-        # If Portico is killed, the kernel tells the child to leave. The signal belongs to the thread that
-        # started it, hence the main thread.
-        _prctl(_PR_SET_PDEATHSIG, int(signals.drain))
-        if os.getppid() != parent:
-            os._exit(1)
+        prctl.end_with(
+            parent, signals.drain
+        )  # it belongs to the thread that starts it, hence the main thread
         if listener_fd is not None:
             os.dup2(listener_fd, LISTENER_FD)
 
@@ -155,11 +149,6 @@ def start(
     )
     entry = proc.entry(process.pid)  # not reaped yet, so it is there even if it failed at once
     return Child(name, process.pid, entry.started if entry else 0, signals, process)
-
-
-def adopt_orphans() -> None:
-    """Become the parent of descendants whose own parent dies, as PID 1 is anyway."""
-    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
 def _let_work_go_on() -> None:

@@ -7,12 +7,14 @@ import os
 import signal
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated
 
 from msgspec import Meta
 
+from portico import atomic
 from portico.errors import PorticoError, Problem
 from portico.place import untrusted
 from portico.run.processes import proc
@@ -41,15 +43,8 @@ def record(runtime: str, children: Iterable[Child]) -> None:
     """Write down who must be gone before another Portico may start here."""
     boot = proc.boot_id()
     left = [Left(child.pid, child.started, int(child.signals.drain), boot) for child in children]
-    path = Path(runtime) / NAME
-    draft = path.with_suffix(".tmp")
-    try:
-        draft.unlink(missing_ok=True)  # one of an earlier run under another user would stay that user's
-        draft.touch(mode=0o600)
-    except FileNotFoundError:
-        return  # the runtime directory is gone, and this run is ending for it
-    draft.write_text(json.dumps([asdict(one) for one in left]), "ascii")
-    draft.replace(path)
+    with suppress(FileNotFoundError):  # the runtime directory is gone, and this run is ending for it
+        atomic.write(Path(runtime) / NAME, json.dumps([asdict(one) for one in left]).encode())
 
 
 def forget(runtime: str) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from portico.plan.model import Plan
 from portico.run.disk import directories, lock
 from portico.run.gateway import files
-from portico.run.processes import child, descriptors, orphans
+from portico.run.processes import descriptors, orphans, prctl
 from portico.run.sockets import switch
 from portico.run.sockets.systemd import Service
 from portico.run.supervisor.ahead import Aheads, begin_first, end_first
@@ -51,7 +51,7 @@ def claimed(plan: Plan, stage: str = "") -> Iterator[Claim]:
         orphans.end(plan.runtime)
         number = files.next_number(plan.runtime)
         switch.sweep(plan)
-        child.adopt_orphans()
+        prctl.adopt_orphans()
         claim = Claim(number, held, service)
         try:
             yield claim

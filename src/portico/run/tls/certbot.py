@@ -7,8 +7,8 @@ would cost the whole order. Here it is repeated until the server takes it.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import json
+import os
 import signal
 import sys
 import time
@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from acme import client, messages
+from portico.run.processes import prctl
 
 MOST_NONCES = 30
 """At a server that rejects every second nonce, so many fail together once in 10**18."""
-_PR_SET_PDEATHSIG = 1
 PROFILES = "profiles of this server: "
 
 
@@ -55,7 +55,7 @@ def profiles(server: str) -> str:
 
 def main(words: list[str]) -> int:
     """certbot's exit code."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)  # it does not outlive Portico
+    prctl.end_with(os.getppid(), signal.SIGTERM)  # it does not outlive Portico
     if words[:1] == ["renewal-info"]:
         renewal_info(*words[1:])
         return 0

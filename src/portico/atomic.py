@@ -1,0 +1,17 @@
+"""A file put in place whole or not at all: written beside its place, then renamed."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def write(path: Path, content: bytes, mode: int = 0o600) -> None:
+    """Nobody reads half of it, and what is secret is secret from its first byte. Raises OSError."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft.unlink(missing_ok=True)  # one of an earlier run under another user would stay that user's
+    made = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
+    with os.fdopen(made, "wb") as file:
+        file.write(content)
+    draft.chmod(mode)  # whatever our umask
+    draft.replace(path)

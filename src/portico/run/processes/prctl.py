@@ -1,0 +1,24 @@
+"""prctl(2): with whom a process ends, and whose children come to it."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+
+_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
+_prctl = ctypes.CDLL(None, use_errno=True).prctl
+
+
+def end_with(parent: int, number: int) -> None:
+    """The kernel sends this process that signal when `parent` ends; where it has ended, so does this process.
+
+    The signal belongs to the thread of the parent that started this process, and is lost when the user changes.
+    """
+    _prctl(_PR_SET_PDEATHSIG, int(number))
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def adopt_orphans() -> None:
+    """Become the parent of descendants whose own parent dies, as PID 1 is anyway."""
+    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
