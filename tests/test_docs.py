@@ -20,7 +20,8 @@ from click.testing import CliRunner
 from portico.cli import COMMANDS, portico
 from portico.plan import decisions
 from portico.plan.appserver.kind import KINDS, Feature
-from portico.plan.gateway.nginx.log import FIELDS, TRACING_FIELDS
+from portico.plan.gateway.nginx.log import VARIABLES
+from portico.plan.web.log import FIELDS, TRACING_FIELDS
 from portico.site.keys import flag_keys, keys
 from portico.site.load import load
 from portico.site.schema import json_schema, reference_page
@@ -166,8 +167,8 @@ def test_every_option_has_a_flag_an_example_and_help() -> None:
 
 def test_every_field_of_the_log_line_is_documented() -> None:
     page = (ROOT / "docs/log.md").read_text()
-    for name, (variable, meaning) in (FIELDS | TRACING_FIELDS).items():
-        assert f"| `{name}` | {meaning} | `{variable}` |" in page
+    for name, meaning in (FIELDS | TRACING_FIELDS).items():
+        assert f"| `{name}` | {meaning} | `{VARIABLES[name]}` |" in page
 
 
 def test_the_page_of_the_app_servers_tells_every_feature_of_each() -> None:

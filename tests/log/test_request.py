@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from portico.log.count import Counts, counted
 from portico.log.reader import last_lines, request_reader
 from portico.log.request import Request
-from portico.plan.gateway.nginx.log import FIELDS, NUMBERS, TRACING_FIELDS
+from portico.plan.web.log import FIELDS, NUMBERS, TRACING_FIELDS
 from portico.run.watchers.served import Served
 from portico.watch.lines import detail, readable
 from portico.watch.metrics import Metrics

@@ -20,6 +20,7 @@ from portico.plan.web.entry.transfer import transfer
 from portico.plan.web.entry.trust import trust
 from portico.plan.web.guards import of_app
 from portico.plan.web.limits import limits
+from portico.plan.web.log import log
 from portico.plan.web.model import Web
 from portico.plan.web.mounts import mounts
 from portico.plan.web.own import own_directives
@@ -32,7 +33,7 @@ from portico.site.model import Site
 
 def web(site: Site, place: Place, abilities: frozenset[Ability], *, is_waiting: bool = False) -> Web:
     """Everything that is decided about the site on this place, for a gateway that can do this."""
-    limited, files = limits(site, place), statics(site, place)
+    limited, files, own = limits(site, place), statics(site, place), own_directives(site)
     guards = of_app(place, limited)
     return Web(
         site=site,
@@ -57,7 +58,8 @@ def web(site: Site, place: Place, abilities: frozenset[Ability], *, is_waiting: 
         link=link(site),
         downloads=downloads(site, place),
         tracing=tracing(site),
-        own=own_directives(site),
+        own=own,
+        log=log(site, abilities, may_try=limited.is_dry_run or own.say("dry_run")),
         limits=limited,
         statics=files,
         spa=spa(site, place),

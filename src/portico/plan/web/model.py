@@ -25,6 +25,7 @@ from portico.plan.web.entry.transfer import Transfer
 from portico.plan.web.entry.trust import Trust
 from portico.plan.web.guards import Guard
 from portico.plan.web.limits import Limits
+from portico.plan.web.log import Log
 from portico.plan.web.mount import Mount
 from portico.plan.web.own import OwnDirectives
 from portico.plan.web.processes import Processes
@@ -82,3 +83,4 @@ class Web:
     """Folders whose files the gateway sends for the app."""
     tracing: Tracing | None
     own: OwnDirectives
+    log: Log

@@ -11,7 +11,7 @@ from portico.plan.gateway.nginx.conf import Directive, block, directive, render
 from portico.plan.gateway.nginx.fragment import FILE, STRANGERS
 from portico.plan.gateway.nginx.fragment import directory as directory_of
 from portico.plan.gateway.nginx.http import maps, room, shared
-from portico.plan.gateway.nginx.log import log
+from portico.plan.gateway.nginx.log import log_of_strangers
 from portico.plan.gateway.nginx.main import events, process
 from portico.plan.model import File, Tls
 from portico.plan.web.entry.health import HEALTH
@@ -40,7 +40,7 @@ def tree(bindings: tuple[Bindings, ...], place: Place) -> list[Directive]:
             of=[
                 *(one for one in (*shared(place), *room(len(bindings), _CAUSE)) if one.name not in users),
                 *maps(),
-                *log(place),
+                *log_of_strangers(place),
                 *_strangers(bindings, place),
                 *map(_included, bindings),
             ],

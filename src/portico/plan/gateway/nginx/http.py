@@ -114,7 +114,7 @@ def own(web: Web) -> list[Directive]:
         *tls.https_variable(web),
         *tls.variables(web),
         *tls.hsts(web),
-        *log(web.place, web),
+        *log(web),
         *private_map(web),
         *cache_zone(web),
         *upload_map(web),

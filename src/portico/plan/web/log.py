@@ -1,0 +1,91 @@
+"""The one line for each request: which fields it has."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from portico.plan.web.ability import Ability
+from portico.site.model import Site
+
+FIELDS = {
+    "time": "when the answer was finished",
+    "id": "the request's id, given to the app and back to the client as X-Request-ID",
+    "client": "the client's address, as the app sees it",
+    "method": "the request's method",
+    "scheme": "http or https, as the client used it",
+    "host": "the host asked for",
+    "uri": "path and query as the client sent them",
+    "status": "the answer's status; 499 when the client left before a byte of it was sent",
+    "bytes_in": "bytes of the request, head and body",
+    "bytes_out": "bytes of the answer, head and body",
+    "protocol": "HTTP/1.1, HTTP/2.0",
+    "tls": "TLSv1.3, TLSv1.2; empty without TLS",
+    "cipher": "the cipher that was agreed on; empty without TLS",
+    "connection": "the client connection's number, which nginx's error log names as *N",
+    "refused_by": (
+        "the guard that kept the request from the app: maintenance, starting, head, upload, rate or connections"
+    ),
+    "cache": "HIT, MISS, ...; empty when no cache was asked",
+    "seconds": "from the first byte of the request to the last of the answer",
+    "upstream": "the socket or server that answered; several when one was retried",
+    "upstream_status": "what it answered",
+    "connect_seconds": "time to connect to it",
+    "header_seconds": "time until its head was there",
+    "response_seconds": "time until its answer was complete",
+    "worker": "the worker's numbers: queue us, app us, pid, thread, endpoint",
+    "forwarded": (
+        "the mark of a proxy that `behind` does not name: cloudflare, aws or proxy; not in the line with `behind`"
+    ),
+    "agent": "the client's User-Agent",
+    "referer": "the client's Referer",
+}
+"""Every field and what it means, in their order. Times are in seconds."""
+TRACING_FIELDS = {
+    "ended": "when the answer was finished, in seconds since 1970, to the millisecond",
+    "traceparent": "the trace context that came with the request, believed or not",
+    "trusted": "1 when it came from a declared proxy, and so is believed",
+}
+"""What the lines of a site with [tracing] have besides; the last one behind declared proxies only."""
+NUMBERS = {"status", "bytes_in", "bytes_out", "seconds", "connection", "ended"}
+"""Fields that always hold one number; those of the upstream may hold none, or several after a retry."""
+_OF_TLS = {"tls", "cipher"}
+_OF_THE_APP = {
+    "refused_by", "cache", "upstream", "upstream_status", "connect_seconds", "header_seconds", "response_seconds",
+    "worker", "forwarded",
+}  # fmt: skip
+"""What can only be empty for a file, which the gateway answers by itself."""
+
+
+@dataclass(frozen=True)
+class Log:
+    """The fields of a line, by name, in their order. A field that would always be empty is left out."""
+
+    fields: tuple[str, ...]
+    of_files: tuple[str, ...]
+    """Those of a line about a file."""
+    notes_proxies: bool
+    """The marks of a proxy that nobody declared are noted: every request that has one is looked at."""
+    notes_tried: bool
+    """A limit may be tried only (dry run): an ordinary request may have gone beyond it."""
+
+
+def log(site: Site, abilities: frozenset[Ability], *, may_try: bool) -> Log:
+    """What the lines of a site tell; `may_try`: its own directives or options only try a limit."""
+    absent = _absent(abilities, has_tls=site.has_https) | ({"forwarded"} if site.proxies else set())
+    traces = [name for name in TRACING_FIELDS if name != "trusted" or site.has_http_proxies]
+    return _log(absent, traces if site.is_traced else [], notes_proxies=not site.proxies, notes_tried=may_try)
+
+
+def log_of_strangers(abilities: frozenset[Ability]) -> Log:
+    """What the lines tell of requests that belong to no site."""
+    return _log(_absent(abilities, has_tls=True) | {"forwarded"}, [], notes_proxies=False, notes_tried=False)
+
+
+def _absent(abilities: frozenset[Ability], *, has_tls: bool) -> set[str]:
+    return set() if has_tls and Ability.TLS in abilities else _OF_TLS
+
+
+def _log(absent: set[str], traces: list[str], *, notes_proxies: bool, notes_tried: bool) -> Log:
+    fields = [*(name for name in FIELDS if name not in absent), *traces]
+    of_files = [name for name in fields if name not in _OF_THE_APP]
+    return Log(tuple(fields), tuple(of_files), notes_proxies, notes_tried)
