@@ -4,8 +4,8 @@ BIN = .venv/bin
 TEST_PACKAGES = curl nginx libnginx-mod-http-brotli-filter gcc libc6-dev pebble testssl.sh tshark chromium libnss3-tools
 LISTEN ?= 127.0.0.1:8080
 SOAK_SECONDS ?= 300
-# Tests wait for servers more than they compute: five processes on two processors.
-TEST_PROCESSES ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) \* 5 / 2)
+# Tests wait for servers twice as long as they compute: four processes more than there are processors.
+TEST_PROCESSES ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 4)
 # Where it is set every process would compile, and pytest rewrite, every file anew: 4 s each.
 unexport PYTHONDONTWRITEBYTECODE
 
