@@ -455,7 +455,7 @@ def test_a_limited_client_and_an_app_that_is_down() -> None:
     with served({"app.py": APP, "portico.toml": toml}) as run:
         found = [traced(run, "/page") for _ in range(3)][-1]
         assert found["status"] == 429
-        assert any("rejected" in action for action in actions(found, "nginx"))
+        assert any("refused" in action for action in actions(found, "nginx"))
         assert "Refused by a limit" in sentences(found)
     with served({"app.py": APP, "portico.toml": TOML}) as run:
         servers = run.called("gunicorn")

@@ -172,7 +172,7 @@ def _is_left_alone(backend: Backend) -> bool:
 def test_the_last_server_goes_on_getting_requests() -> None:
     with shared(1) as (run, (a,)):
         a.mode = FAILING
-        until(lambda: "there is no other" in run.stderr())
+        until(lambda: "no other is left" in run.stderr())
         assert ask(run.port) == (500, a.address)
         a.mode = "well"
         assert ask(run.port) == (200, a.address)
