@@ -14,7 +14,8 @@ from portico.protocol.status import CertificateStatus
 from portico.ticks import WELL, Rounds, tick
 
 if TYPE_CHECKING:
-    from portico.run.tls.renewer import Renewer, Secured
+    from portico.run.tls.renewer import Renewer
+    from portico.run.tls.secured import Secured
 
 NONE_SECONDS = 2.0
 """A site without HTTPS is only woken to see whether a reload brought it."""
