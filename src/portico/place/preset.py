@@ -15,6 +15,8 @@ _OPEN_FILES = 524288
 """The hard limit that systemd gives, and containerd 2 with it; older ones give more. systemd-system.conf(5)."""
 _WAITING = 4096
 """net.core.somaxconn since Linux 5.4, in each new network namespace, too."""
+_THERE = "installed"
+"""In place of a version: what the site asks for is taken to be there."""
 _DEBIANS_AUTHORITIES = "/etc/ssl/certs/ca-certificates.crt"
 
 
@@ -84,7 +86,9 @@ def _elsewhere(key: str, nginx: NginxBuild, cpus: float, memory: int, source: st
         runtime=f"{RUNTIME}/portico/{key}",
         state=f"{STATE}/portico/{key}",
         python="python3",
-        gunicorn="",
+        gunicorn=_THERE,
+        uwsgi=_THERE,
+        otlp=_THERE,
         cpus=cpus,
         cpus_source=source,
         memory=memory,

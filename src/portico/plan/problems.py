@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from portico.errors import Problem
 from portico.place.model import Place
 from portico.plan import tracing
+from portico.plan.appserver.build import impossible as no_server
 from portico.plan.gateway.nginx.abilities import impossible_version
 from portico.plan.gateway.nginx.tls import impossible as no_tls
 from portico.plan.gateway.nginx.upstream import beyond
@@ -33,6 +34,7 @@ def problems(web: Web) -> list[Problem]:
         *app_risks.impossible(site),
         *tracing.impossible(site, place),
         *impossible_version(place.nginx),
+        *no_server(site, place),
         *_too_long(place),
         *_unwritable(place),
     ]

@@ -203,13 +203,6 @@ class Site:
         """Whether an app is run here."""
         return self.facts.kind != "remote"
 
-    @property
-    def protocol(self) -> str:
-        """What nginx speaks to whoever answers: uwsgi, http, https or fastcgi."""
-        if self.has_app:
-            return "http" if self.is_asgi else "uwsgi"
-        return self.servers[0].protocol
-
     def is_wanted(self, folder: StaticFolder) -> bool:
         """Whether the user asked for that folder: one that cannot be served is an error then."""
         return folder in self.declared or folder in self.spa_folders

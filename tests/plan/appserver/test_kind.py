@@ -17,6 +17,7 @@ from portico.plan.appserver.kind import (
     AppServer,
     app_server,
     common_features,
+    protocol,
 )
 from portico.plan.build import plan
 from portico.site.model import Site
@@ -40,7 +41,10 @@ def test_the_plan_knows_the_kind_of_its_process_and_nginx_speaks_its_protocol(
 ) -> None:
     made = plan(site(kind, server), replaced(PLACE, uwsgi="2.0.31"))
     assert app_server(site(kind, server)) is made.app_server is expected
-    assert site(kind, server).protocol == expected.protocol
+    assert [made.health.is_http, protocol(site(kind, server))] == [
+        expected is GUNICORN_ASGI,
+        expected.protocol,
+    ]
 
 
 def test_of_servers_elsewhere_nothing_is_known() -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from portico.errors import Problem
 from portico.place.model import Place
 from portico.plan.appserver.gunicorn import gunicorn_conf, gunicorn_process
-from portico.plan.appserver.kind import GUNICORN, UWSGI, app_server
+from portico.plan.appserver.kind import GUNICORN, UWSGI, Feature, app_server
 from portico.plan.appserver.uwsgi import uwsgi_ini, uwsgi_process
 from portico.plan.appserver.workers import Capacity
 from portico.plan.model import File, Process
@@ -17,8 +18,20 @@ _WRITERS = {
 
 
 def server_process(site: Site, place: Place, size: Capacity) -> tuple[Process, tuple[File, ...]]:
-    """What is started, and the files that it reads. Raises UsageError for an app that the server cannot run."""
+    """What is started, and the files that it reads."""
     if not site.has_app:
         return Process("app", (), place.runtime, why="no app runs here: every server is elsewhere"), ()
     process, file = _WRITERS[app_server(site).name]
     return process(site, place, size), (file(site, place, size),)
+
+
+def impossible(site: Site, place: Place) -> list[Problem]:
+    """An app that its server cannot run, or a server that is not there."""
+    if not site.has_app:
+        return []
+    kind, where = app_server(site), site.cause("workers.server")
+    if site.is_asgi and Feature.ASGI not in kind.features:
+        return [Problem(where, f"{kind.title} cannot run an ASGI app", 'use server = "gunicorn"')]
+    if not place.servers[kind.name]:
+        return [Problem(where, f"{kind.title} is not installed", f"pip install {kind.package}")]
+    return []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from portico.plan.appserver.banner import UWSGI as _UWSGI_BANNER
@@ -43,6 +43,8 @@ class AppServer:
     """The program's, as the process is called; empty when no app is run here."""
     title: str
     """How people call it."""
+    package: str
+    """What pip installs it by."""
     protocol: str
     """What it speaks to the gateway: uwsgi or http."""
     features: frozenset[Feature]
@@ -58,31 +60,40 @@ _EVERY_GUNICORN = frozenset({
 })  # fmt: skip
 
 GUNICORN = AppServer(
-    "gunicorn", "Gunicorn", "uwsgi",
-    _EVERY_GUNICORN | {
+    name="gunicorn",
+    title="Gunicorn",
+    package="gunicorn",
+    protocol="uwsgi",
+    features=_EVERY_GUNICORN | {
         Feature.WSGI, Feature.DOWNLOADS, Feature.UPLOADS, Feature.LEFT, Feature.TRACE_VIEW, Feature.TRACEPARENT,
         Feature.SLOW, Feature.PAUSE,
     },
     worker="portico.link.gunicorn.worker.Worker",
 )  # fmt: skip
 """With Portico's own worker."""
-GUNICORN_ASGI = AppServer(
-    "gunicorn",
-    "Gunicorn",
-    "http",
-    _EVERY_GUNICORN | {Feature.ASGI},
+GUNICORN_ASGI = replace(
+    GUNICORN,
+    protocol="http",
+    features=_EVERY_GUNICORN | {Feature.ASGI},
     worker="portico.link.gunicorn.asgi.Worker",
 )
 """With its own asgi worker, as Portico extends it."""
-UWSGI = AppServer("uwsgi", "uWSGI", "uwsgi", frozenset({Feature.WSGI, Feature.AHEAD}), banner=_UWSGI_BANNER)
-NONE = AppServer("", "", "", frozenset())
+UWSGI = AppServer(
+    name="uwsgi",
+    title="uWSGI",
+    package="pyuwsgi",
+    protocol="uwsgi",
+    features=frozenset({Feature.WSGI, Feature.AHEAD}),
+    banner=_UWSGI_BANNER,
+)
+NONE = AppServer(name="", title="", package="", protocol="", features=frozenset())
 """Every server is elsewhere."""
 
 KINDS = (GUNICORN, GUNICORN_ASGI, UWSGI)
 
 
 def app_server(site: Site) -> AppServer:
-    """What runs the app. It may be unable to: `uwsgi_process` refuses an ASGI app."""
+    """What runs the app. It may be unable to: `appserver.build` says why."""
     if not site.has_app:
         return NONE
     able = Feature.ASGI if site.is_asgi else Feature.WSGI
@@ -93,6 +104,11 @@ def app_server(site: Site) -> AppServer:
 def process_kind(name: str, protocol: str) -> AppServer:
     """The kind of a planned process; NONE for one that is none of them."""
     return next((kind for kind in KINDS if (kind.name, kind.protocol) == (name, protocol)), NONE)
+
+
+def protocol(site: Site) -> str:
+    """What the gateway speaks to whoever answers: uwsgi, http, https or fastcgi."""
+    return app_server(site).protocol or site.servers[0].protocol
 
 
 def common_features(site: Site) -> frozenset[Feature]:

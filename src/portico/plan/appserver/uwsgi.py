@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from portico.errors import Problem, UsageError
 from portico.place.model import Place
 from portico.plan import decisions
 from portico.plan.appserver.gunicorn import SOCKET_FD, own_variables
-from portico.plan.appserver.kind import UWSGI, Feature
+from portico.plan.appserver.kind import UWSGI
 from portico.plan.appserver.settings import Setting
 from portico.plan.appserver.workers import Capacity, jitter
 from portico.plan.model import CONF, File, Ladder, Line, Process
@@ -19,15 +18,7 @@ _HEADERS = 64 * 1024 - 1
 
 
 def uwsgi_process(site: Site, place: Place, _capacity: Capacity) -> Process:
-    """The command that runs a release of the app. Raises UsageError without uWSGI or for an ASGI app."""
-    if site.is_asgi and Feature.ASGI not in UWSGI.features:
-        raise UsageError(
-            Problem(site.cause("workers.server"), "uWSGI cannot run an ASGI app", 'use server = "gunicorn"')
-        )
-    if not place.uwsgi:
-        raise UsageError(
-            Problem(site.cause("workers.server"), "uWSGI is not installed", "pip install pyuwsgi")
-        )
+    """The command that runs a release of the app."""
     return Process(
         name=UWSGI.name,
         # The package has no __main__, and its script carries a path of the machine it was installed on.

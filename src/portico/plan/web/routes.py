@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from portico.errors import Problem
 from portico.plan import decisions
-from portico.plan.appserver.kind import Feature, app_server
+from portico.plan.appserver.kind import Feature, app_server, protocol
 from portico.site.facts import Route
 from portico.site.methods import is_hidden
 from portico.site.model import Routed, Site
@@ -142,7 +142,7 @@ def _family(spot: RoutePath) -> str:
 
 def impossible(site: Site) -> list[Problem]:
     """Settings of routes that only Portico's own worker understands, where another program runs the app."""
-    is_unknown = not site.has_app and site.protocol == "uwsgi"
+    is_unknown = not site.has_app and protocol(site) == "uwsgi"
     if is_unknown or Feature.UPLOADS in app_server(site).features:
         return []
     return [

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
+from portico.plan.appserver.kind import protocol
 from portico.plan.model import Ladder
 from portico.site.model import Site
 
@@ -72,7 +73,7 @@ def link(site: Site) -> Link:
         silence_seconds=Ladder.of(site.options.request_timeout).read_seconds,
         retry=_ELSEWHERE if is_elsewhere else Retry(tries=2),
         varied=_varied(site),
-        of_routes=_of_routes(site) if site.protocol == "uwsgi" else frozenset(),
+        of_routes=_of_routes(site) if protocol(site) == "uwsgi" else frozenset(),
         silence_cause=site.cause("request_timeout"),
     )
 

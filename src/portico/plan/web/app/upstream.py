@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from portico.errors import Problem
 from portico.place.model import Place
+from portico.plan.appserver.kind import protocol
 from portico.plan.paths import Paths
 from portico.plan.web.ability import Ability
 from portico.site.model import Site
@@ -91,7 +92,7 @@ def upstream(site: Site, place: Place, abilities: frozenset[Ability]) -> Upstrea
     return Upstream(
         targets=targets,
         is_shared=bool(servers),
-        protocol=site.protocol,
+        protocol=protocol(site),
         has_app=site.has_app,
         fails=_FAILS.get(len(servers), _FAILS_OF_MANY) if servers else 0,
         method=options.method if servers else ROUND_ROBIN,
