@@ -196,7 +196,6 @@ def test_nobody_changes_the_umask() -> None:
 
 
 STILL_DECIDES = {
-    "open_files": 4,
     "pages": 10,
 }
 """Lines of nginx's renderer that look at Site or Place, where Web does not say it yet: they may only become fewer."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from portico.place.model import Place
-from portico.plan.web.sizes import connections, workers
+from portico.plan.web.sizes import connections, spare_files, workers
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,8 @@ class Processes:
     """That one may open: as many as the system allows, for every connection is one."""
     connections: int
     """That one may hold, of clients and to the app."""
+    spare_files: int
+    """That one may keep open besides, to find them again sooner; 0 or less leaves no room."""
     user_cause: str
     workers_cause: str
     files_cause: str
@@ -34,6 +36,7 @@ def processes(place: Place) -> Processes:
         workers=workers(place),
         files=place.file_limit,
         connections=connections(place),
+        spare_files=spare_files(place),
         user_cause=f"user: {place.user}",
         workers_cause=place.cpus_source,
         files_cause=f"file limit {place.file_limit}",

@@ -19,7 +19,6 @@ FILES_PER_CONNECTION = 2
 """A client's socket or the app's, and a file: the one that is sent, or that holds a body or an answer."""
 CONNECTIONS_PER_REQUEST = 2
 """The client's and the app's."""
-_MOST_CACHED, _LEAST_CACHED = 4096, 16
 _OTHERS = 64
 """Logs, listening sockets, what the libraries open."""
 _LEAST_SHARE = 128
@@ -85,11 +84,9 @@ def uploads(place: Place, largest: int) -> int:
     return min(share(place), max(_LEAST_UPLOADS, place.disk // 32 // largest))
 
 
-def cached_files(place: Place, shares: int) -> int:
-    """Files that each of so many caches of a worker may keep open; 0 where the file limit leaves no room."""
-    left = place.file_limit - FILES_PER_CONNECTION * connections(place) - _OTHERS
-    most = min(_MOST_CACHED, left // max(1, shares))
-    return most if most >= _LEAST_CACHED else 0
+def spare_files(place: Place) -> int:
+    """Files that a worker may keep open beside those of its connections."""
+    return place.file_limit - FILES_PER_CONNECTION * connections(place) - _OTHERS
 
 
 def workers(place: Place) -> int:

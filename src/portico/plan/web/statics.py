@@ -86,6 +86,9 @@ class Statics:
     copies: tuple[Precompressed, ...]
     """Those folders whose files have compressed copies."""
     left: tuple[str, ...]
+    possible: int
+    """Folders that could be sent, those that the gateway cannot read now among them: room is counted by it, and so does
+    not change with a folder's rights."""
 
     @property
     def sent(self) -> tuple[Sent, ...]:
@@ -104,6 +107,7 @@ def statics(site: Site, place: Place) -> Statics:
         lives=_lives(site),
         copies=_copies(place, folders),
         left=tuple(site.prefix + url for url in left),
+        possible=len(site.static),
     )
 
 

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from portico.plan.gateway.nginx.conf import Directive, directive
 from portico.plan.web.model import Web
-from portico.plan.web.sizes import cached_files
+
+_MOST, _LEAST = 4096, 16
+"""In one location."""
 
 
 def open_files(web: Web) -> list[Directive]:
     """In a location: open files are kept open, and what is not there is remembered, for a second."""
-    most = cached_files(web.place, _locations(web))
-    if not most:
+    most = min(_MOST, web.processes.spare_files // max(1, _locations(web)))
+    if most < _LEAST:
         return []
     return [
         directive(
             "open_file_cache", f"max={most}", "inactive=60s",
             why="files stay open: no walk through the directories at each request",
-            cause=f"file limit {web.place.file_limit}",
+            cause=web.processes.files_cause,
         ),
         directive(
             "open_file_cache_valid", "1s",
@@ -33,5 +35,5 @@ def open_files(web: Web) -> list[Directive]:
 
 def _locations(web: Web) -> int:
     """How many there are at most: folders, each beside that of the release before; files at the root; the app's."""
-    of_app = 1 + len(web.site.routed) if web.cache else 0
-    return 2 * len(web.site.static) + len(web.site.root_files) + of_app
+    of_app = 1 + len(web.routed) if web.cache else 0
+    return 2 * web.statics.possible + len(web.statics.files) + of_app
