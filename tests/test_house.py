@@ -218,3 +218,9 @@ def test_what_is_decided_names_no_gateway() -> None:
     for path in (SOURCE / "plan" / "web").rglob("*.py"):
         wrong = [name for name in imported(path) if name.startswith("portico.plan.gateway")]
         assert not wrong, f"{path.name} imports {wrong}"
+
+
+def test_no_two_test_files_have_one_name() -> None:
+    """pytest takes the second for the first."""
+    names = Counter(path.name for path in Path(__file__).parent.rglob("test_*.py"))
+    assert [name for name, count in names.items() if count > 1] == []

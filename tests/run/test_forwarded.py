@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from portico.log.request import Request
+from portico.protocol.status import ProxyInFront
 from portico.run.watchers.forwarded import Forwarded, judged
 
 if TYPE_CHECKING:
@@ -65,5 +66,5 @@ def test_two_looks_at_once_say_it_once_and_agree(tmp_path: Path) -> None:
         return [*await asyncio.gather(looker.look(), looker.look())]
 
     first, second = asyncio.run(both())
-    assert first == second == {"by": "aws", "addresses": ["10.0.0.7"]}
+    assert first == second == ProxyInFront("aws", ("10.0.0.7",))
     assert len(said) == 1
