@@ -209,7 +209,7 @@ export function now(numbers, site) {
     ["failed/s", rate(failed), failed > 0],
     ["refused/s", rate(numbers.classes[4])],
     ["left/s", rate(numbers.classes[6]), false, "clients that left before their answer began"],
-    ["from the cache", asked ? `${Math.round((numbers.hits / asked) * 100)} %` : "–", false, "of the routes whose answers nginx keeps"],
+    ["from the cache", asked ? `${Math.round((numbers.hits / asked) * 100)} %` : "–", false, "of the routes that nginx caches"],
     ["waiting", site.queue.waiting, site.queue.waiting > 0],
     ["queue p95", milliseconds(numbers.queue_p95)],
     ["sent/s", bytes(numbers.out)],

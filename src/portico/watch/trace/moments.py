@@ -13,9 +13,9 @@ from portico.watch.trace.tracker import request, response
 
 _CACHED = {
     "HIT": "nginx answered from its cache; the app was not asked.",
-    "STALE": "The app did not answer well: nginx gave the last good answer from its cache.",
-    "UPDATING": "nginx gave the last answer from its cache, and has the app make a new one meanwhile.",
-    "REVALIDATED": "nginx asked the app whether what it keeps still holds, and it does.",
+    "STALE": "The app failed: nginx sent the last good answer from its cache.",
+    "UPDATING": "nginx sent the last answer from its cache, while the app makes a new one.",
+    "REVALIDATED": "nginx asked the app whether the stored answer is still valid, and it is.",
 }
 _SLOW_QUEUE_US = 20_000
 _NEAR = 0.5
@@ -70,17 +70,18 @@ def _failures(evidence: Evidence) -> Iterator[Moment]:
 def _refusals(evidence: Evidence) -> Iterator[Moment]:
     sent, line = evidence.sent, evidence.line
     if line and line.is_limited:
-        yield Moment("Refused by a limit: this client asks faster, or holds more, than the site allows.",
+        yield Moment("Refused by a limit: this client sends requests faster, or has more in progress, than "
+        "the site allows.",
                      _see(evidence, "limit_req", "limit_conn"))  # fmt: skip
     if sent.status == 413:
         yield Moment(
             "nginx refused the body before the app saw any of it.", _see(evidence, "client_max_body_size")
         )
     if sent.status == 504:
-        yield Moment("nginx gave the app up after its time; the app may still be at work.",
+        yield Moment("nginx gave up waiting for the app; the app may still be working.",
                      _see(evidence, "uwsgi_read_timeout", "proxy_read_timeout"))  # fmt: skip
     if evidence.is_unreadable:
-        yield Moment("nginx could not read the request, or found a header too long, and asked nobody else.",
+        yield Moment("nginx could not read the request, or found a header too long, and answered itself.",
                      _see(evidence, "large_client_header_buffers"))  # fmt: skip
     if sent.status == 502 and line and line.upstream:
         if any("too big header" in item.text for item in evidence.complaints):
@@ -117,9 +118,9 @@ def _source(evidence: Evidence) -> Iterator[Moment]:
         yield Moment(words, _see(evidence, "uwsgi_cache", "proxy_cache"))
     elif line and line.cache and (said := _app_said(evidence, "cache-control")):
         is_marked = "public" in said.lower() or "s-maxage" in said.lower()
-        why = "nginx keeps only what the app marks public or s-maxage"
+        why = "nginx stores only answers that the app marks public or s-maxage"
         if is_marked:
-            why = "the app marks it for everybody, so nginx keeps it now unless something else forbids it"
+            why = "the app marks it for everybody, so nginx stores it now unless something else forbids it"
         yield Moment(
             f"Not from the cache ({line.cache}): {why}.", _see(evidence, "uwsgi_cache", "proxy_cache")
         )
@@ -146,9 +147,11 @@ def _answer(evidence: Evidence) -> Iterator[Moment]:
         yield Moment(f"nginx compressed it ({sent.header('content-encoding')}) to {sent.body_size} bytes.",
                      _see(evidence, "gzip"))  # fmt: skip
     if line and line.upstream and not record and sent.status not in (502, 504):
-        yield Moment("Whoever answered takes no part in traces: what it saw and said is not known.")
+        yield Moment("The server that answered takes no part in traces: what happened there is unknown.")
     if 300 <= sent.status < 400 and sent.header("location"):
-        yield Moment(f"It leads on to {evidence.mask.url(sent.header('location'))}; a trace does not follow.")
+        yield Moment(
+            f"It redirects to {evidence.mask.url(sent.header('location'))}; a trace does not follow."
+        )
     if sent.is_stream:
         count = len(sent.pieces)
         yield Moment(f"A stream of events, passed on unbuffered: {count} pieces came while this listened.")
@@ -172,7 +175,7 @@ def _headers(evidence: Evidence) -> Iterator[Moment]:
             and one.name.lower() not in _HIDDEN | _NGINX_OWN | {"content-length"}
         ):
             if one.name.lower().startswith("x-accel-"):
-                yield Moment(f"{one.name} is a word to nginx itself, which takes it out of the answer.")
+                yield Moment(f"{one.name} is an instruction to nginx, which removes it from the answer.")
             else:
                 yield Moment(f"nginx did not pass on the header {one.name}.", _hides(evidence, one.name))
 
@@ -187,7 +190,7 @@ def _way_there(evidence: Evidence) -> Iterator[Moment]:
             why = (
                 "its name has an underscore"
                 if "_" in one.name
-                else "clients lie in it about who and where they are"
+                else "clients could fake in it who and where they are"
             )
             see = "underscores_in_headers" if "_" in one.name else "uwsgi_param"
             yield Moment(f"The app never saw the header {one.name}: {why}.", f"portico explain {see}")
@@ -208,7 +211,7 @@ def _times(evidence: Evidence) -> Iterator[Moment]:
         yield Moment(f"It waited {wait:.0f} ms for a worker: all were busy. portico scale, portico status.")
     if limit and limit.args[0].isdigit() and int(limit.args[0]) * _NEAR < sent.size <= int(limit.args[0]):
         share = sent.size * 100 // int(limit.args[0])
-        yield Moment(f"The body took {share} % of what is allowed.", explain(limit))
+        yield Moment(f"The body took {share} % of the allowed size.", explain(limit))
     timeout = evidence.setting("uwsgi_read_timeout") or evidence.setting("proxy_read_timeout")
     if timeout and line and timeout.args[0].endswith("s") and timeout.args[0][:-1].isdigit():
         most = float(timeout.args[0][:-1])

@@ -209,7 +209,7 @@ def _tries(evidence: Evidence) -> Iterator[Row]:
         connect = connects[number] if number < len(connects) else "-"
         status = statuses[number] if number < len(statuses) else ""
         is_up = connect not in ("-", "")
-        note = "" if is_up else _why_down(evidence) or "nobody listens there"
+        note = "" if is_up else _why_down(evidence) or "nothing listens there"
         if is_up and status in ("502", "504"):
             note = "no answer came" if status == "502" else "no answer came in time"
         how = "passes the request to" if is_up else "cannot connect to"
@@ -312,7 +312,7 @@ def _in_app(evidence: Evidence, record: dict[str, Any], events: dict[str, int]) 
         took = _us(step["ns"], step["ends"]) if step["ends"] else None
         name = f" {step['name']}" if step["name"] else ""
         yield _row(evidence, APP, f"{step['kind']}{name}", "", APP, at=step["ns"], took=took,
-                   place=f"{step['file']}:{step['line']}", note="" if step["ends"] else "still at work")  # fmt: skip
+                   place=f"{step['file']}:{step['line']}", note="" if step["ends"] else "still working")  # fmt: skip
     if answer and events.get("started"):
         count = len(answer["headers"])
         yield _row(evidence, APP, f"start_response({answer.get('status', '')}), {count} headers", _RESPONSE, APP,
@@ -326,10 +326,10 @@ def _in_app(evidence: Evidence, record: dict[str, Any], events: dict[str, int]) 
                    note="" if ended else "still sending")  # fmt: skip
     elif not ended and not Path("/proc", str(record["pid"])).exists():
         yield _row(
-            evidence, WORKER, "dies without an answer", "", WORKER, note="portico logs has what it said last"
+            evidence, WORKER, "dies without an answer", "", WORKER, note="portico logs has its last output"
         )
     elif not ended:
-        note = "the app was still at work when this was looked at"
+        note = "the app was still working when the trace ended"
         yield _row(evidence, APP, "has not answered yet", "", APP, note=note)
 
 
@@ -358,7 +358,7 @@ def _back(evidence: Evidence) -> Iterator[Row]:
     if not sent.at("sent"):
         return
     if not sent.status:
-        note = "closed without a word" if sent.is_cut else ""
+        note = "closed without an answer" if sent.is_cut else ""
         yield _row(
             evidence,
             NGINX,
