@@ -167,7 +167,7 @@ def _steps(path: Path) -> list[tuple[str, os.stat_result]]:
 
 def _doubt(path: str, status: os.stat_result) -> str:
     if status.st_uid != 0:
-        return f"{path} belongs to {_name(status.st_uid)}"
+        return f"{path} belongs to {user_name(status.st_uid)}"
     if stat.S_ISLNK(status.st_mode) or (stat.S_ISDIR(status.st_mode) and status.st_mode & stat.S_ISVTX):
         return ""
     is_group_s = status.st_mode & stat.S_IWGRP and (status.st_gid != 0 or _has_list(path))
@@ -186,7 +186,8 @@ def _is_shared(status: os.stat_result) -> bool:
     return bool(status.st_mode & (stat.S_IWOTH | stat.S_IWGRP))
 
 
-def _name(uid: int) -> str:
+def user_name(uid: int) -> str:
+    """As messages name a user."""
     try:
         return f"user '{pwd.getpwuid(uid).pw_name}'"
     except KeyError:

@@ -15,9 +15,10 @@ import msgspec
 import pytest
 
 from portico.errors import ImportFailedError, PorticoError, UsageError
-from portico.site.discover import discover, start_discovery
+from portico.site.discover import start_discovery
 from portico.site.facts import AppFacts, LeftFolder, Route, StaticFolder
 from portico.values import AppRef
+from tests.site.asked import discover
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "discover"
 RULE = "-" * 80
@@ -144,7 +145,7 @@ def test_flask_tells_everything(ask: Ask, tmp_path: Path) -> None:
         (tmp_path / folder).mkdir(parents=True)
     facts = ask(
         FLASK + "app = Flask(__name__, static_url_path='/assets')\n"
-        "app.config.update(MAX_CONTENT_LENGTH=5, APPLICATION_ROOT='/shop')\n"
+        "app.config.update(MAX_CONTENT_LENGTH=5)\n"
         "inner = Blueprint('inner', __name__, static_folder='admin/files', url_prefix='/inner')\n"
         "admin = Blueprint('admin', __name__, static_folder='admin/files', static_url_path='/st')\n"
         "admin.register_blueprint(inner)\n"
@@ -160,7 +161,7 @@ def test_flask_tells_everything(ask: Ask, tmp_path: Path) -> None:
         StaticFolder("/admin/st/", files, "static folder of blueprint 'admin'"),
         StaticFolder("/assets/", str(tmp_path / "static"), "the app's static folder"),
     ]
-    assert (facts.kind, facts.max_content_length, facts.application_root) == ("flask", 5, "/shop")
+    assert (facts.kind, facts.max_content_length) == ("flask", 5)
     assert facts.version.split(".")[0].isdigit()
     assert facts.notes == []
     assert [plain(route) for route in facts.routes if "filename" not in route.rule] == [
@@ -497,7 +498,8 @@ def test_the_child_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
     (tmp_path / "app.py").write_text(
         "import os, time\nopen('pid', 'w').write(str(os.getpid()))\ntime.sleep(600)"
     )
-    code = "from pathlib import Path; from portico.site.discover import discover; discover(None, Path.cwd())"
+    code = "from pathlib import Path; from portico.site import discover as site; "
+    code += "site.start_discovery(None, Path.cwd()).facts()"
     parent = subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path)
     pid = _wait_for_pid(tmp_path)
     parent.kill()

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from portico import edge
 from portico.errors import UsageError
-from portico.site.discover import discover
 from portico.site.facts import AppFacts
 from portico.site.load import load
 from portico.site.model import Routed
@@ -20,6 +19,7 @@ from portico.site.options import Edge
 from portico.site.pattern import escape, head, is_fixed, pattern, rank
 from portico.site.routed import routed
 from portico.values import AppRef, Duration, Size
+from tests.site.asked import discover
 
 FLASK = "from flask import Flask\nfrom portico import edge\napp = Flask(__name__)\n"
 Told = Callable[..., tuple[Routed, ...]]

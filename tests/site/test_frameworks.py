@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from portico.errors import UsageError
-from portico.site.discover import discover
 from portico.site.facts import AppFacts
 from portico.values import AppRef
+from tests.site.asked import discover
 from tests.support import write_files
 
 Ask = Callable[..., AppFacts]

@@ -10,12 +10,12 @@ import pytest
 from portico.plan.appserver.workers import capacity
 from portico.plan.decide import decided
 from portico.plan.notes.app_risks import processes
-from portico.site.discover import discover
 from portico.site.facts import AppFacts
 from portico.site.model import Site
 from portico.site.options import Options, Workers
 from portico.values import AppRef
 from tests.plan.test_golden import PLACE
+from tests.site.asked import discover
 from tests.support import write_files
 
 Ask = Callable[..., AppFacts]

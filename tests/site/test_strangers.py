@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from portico.site.discover import Reached, discover
+from portico.site.discover import Reached
 from portico.site.facts import AppFacts
 from portico.values import AppRef
+from tests.site.asked import discover
 
 BEGIN = """
 import os

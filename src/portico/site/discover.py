@@ -56,21 +56,6 @@ ANYHOW = Reached()
 """By plain HTTP, at any host."""
 
 
-def discover(
-    ref: AppRef | None,
-    directory: Path,
-    *,
-    python: str = sys.executable,
-    timeout: float = IMPORT_TIMEOUT_SECONDS,
-    reached: Reached = ANYHOW,
-) -> AppFacts:
-    """What the app says about itself; `ref` None means: find the app in `directory`.
-
-    Raises UsageError when the app is not where it was said to be, ImportFailedError when its own code fails.
-    """
-    return start_discovery(ref, directory, python=python, timeout=timeout, reached=reached).facts()
-
-
 def start_discovery(
     ref: AppRef | None,
     directory: Path,
@@ -83,6 +68,7 @@ def start_discovery(
 ) -> Discovery:
     """Start asking and return at once; `facts()` of the result waits for the answer, `close()` gives up.
 
+    `ref` None means: find the app in `directory`. Raises UsageError when the app is not where it was said to be.
     `who` is for Popen: the user who imports the app, when it is not ourselves. `reached` is how clients come to it.
     With a `salt` the facts say what the app's secret keys are like, with digests that can be compared among those who
     were given the same one.

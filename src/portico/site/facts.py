@@ -118,7 +118,6 @@ class AppFacts(msgspec.Struct, frozen=True):
     max_content_length: int | None = None
     downloads: dict[str, str] = {}
     """Directories of files that the app is likely to send, and what each is to it: `the app's instance folder`."""
-    application_root: str = "/"
     routes: list[Route] = []
     notes: list[str] = []
     """What could not be asked, one sentence each."""

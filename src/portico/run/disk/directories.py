@@ -18,6 +18,7 @@ from portico.errors import PorticoError, Problem
 from portico.place import untrusted
 from portico.place.access import blocked, remedy
 from portico.plan.model import Directory, Plan
+from portico.reading import user_name
 
 _FOR_ALL, _FOR_GROUP = stat.S_IWOTH, stat.S_IWGRP
 _OWN_NAME = "portico"
@@ -137,12 +138,12 @@ def _check_own(path: Path, owners: set[int], hint: str) -> None:
 
 
 def _not_ours(path: Path, found: os.stat_result, hint: str) -> Problem:
-    what = f"belongs to {_name(found.st_uid)}, not to {_name(os.geteuid())} who runs Portico"
+    what = f"belongs to {user_name(found.st_uid)}, not to {user_name(os.geteuid())} who runs Portico"
     return Problem(str(path), what, f"{hint}, or remove it when you know who made it")
 
 
 def _too_open(path: Path, found: os.stat_result, hint: str) -> Problem:
-    what = f"others may write to it ({stat.filemode(found.st_mode)}, owner {_name(found.st_uid)})"
+    what = f"others may write to it ({stat.filemode(found.st_mode)}, owner {user_name(found.st_uid)})"
     return Problem(str(path), what, f"see what is in it, then: chmod go-w {path}\nor {hint}")
 
 
@@ -154,13 +155,6 @@ def _closed(plan: Plan, wanted: Directory) -> Iterator[Problem]:
         if stopped := blocked(wanted.path, user):
             hint = f"{remedy(stopped, user)}\nor set {_variable(plan, wanted)} to a directory that user may enter"
             yield Problem(stopped.path, f"{stopped.why}, and {who} needs {wanted.path}", hint)
-
-
-def _name(uid: int) -> str:
-    try:
-        return f"user '{pwd.getpwuid(uid).pw_name}'"
-    except KeyError:
-        return f"user {uid}"
 
 
 def _uid(name: str) -> int:

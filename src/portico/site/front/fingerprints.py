@@ -28,15 +28,9 @@ PATTERN = (
 
 _IN_MANIFEST = re.compile(r"[._-](?P<hash>[A-Za-z0-9_-]{6,64})(?:\.[A-Za-z0-9]+){1,3}$")
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|\d{1,5}")
-_PATTERN = re.compile(PATTERN)
 SOURCES = "py[cdio]?|j2|jinja2?|bak|orig|swp|br"
 """Ends of names that are never sent: Python and templates, what editors leave behind, and `.br`, which is no file in
 its own right."""
-
-
-def looks_fingerprinted(path: str) -> bool:
-    """Whether the name alone is proof enough."""
-    return _PATTERN.search(path) is not None
 
 
 def is_fingerprinted(name: str, source: str = "") -> bool:

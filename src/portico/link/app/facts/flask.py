@@ -45,7 +45,6 @@ def facts(app: flask.Flask) -> dict[str, Any]:
         "hosts": _hosts(app),
         "max_content_length": app.config.get("MAX_CONTENT_LENGTH"),
         "downloads": _downloads(app),
-        "application_root": app.config.get("APPLICATION_ROOT") or "/",
         "routes": sorted(_routes(app), key=_by_rule),
         "lost": lost(app.view_functions.values()),
         "notes": notes,

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from portico.link.app.error import AppError
+from portico.link.app.find.named import text_of
 
 _SETTINGS = re.compile(r"DJANGO_SETTINGS_MODULE['\"]\s*[,\]]\s*=?\s*['\"]([\w.]+)['\"]")
 _APPLICATION = r"^{}_APPLICATION\s*=\s*['\"]([\w.]+)\.(\w+)['\"]"
@@ -20,12 +21,12 @@ def django_application(directory: Path) -> tuple[str, str] | None:
     With Channels that is the ASGI application: the WSGI one does not answer WebSockets. Raises AppError.
     """
     manage = directory / "manage.py"
-    text = _text(manage) if manage.is_file() else ""
+    text = text_of(manage) if manage.is_file() else ""
     if "django" not in text.lower():
         return None  # other frameworks have a manage.py, too
     match = _SETTINGS.search(text)
     settings = os.environ.get("DJANGO_SETTINGS_MODULE") or (match[1] if match else "")
-    sources = [_text(file) for file in _settings_files(directory, settings)]
+    sources = [text_of(file) for file in _settings_files(directory, settings)]
     kinds = ("ASGI", "WSGI") if any(_CHANNELS.search(text) for text in sources) else ("WSGI",)
     for kind in kinds:
         for source in sources:
@@ -57,10 +58,3 @@ def _beside_settings(directory: Path, settings: str) -> tuple[str, str]:
         "searched: WSGI_APPLICATION in the settings, and a wsgi.py beside them\n"
         "name it: portico run project.wsgi:application",
     )
-
-
-def _text(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""  # a file that the app's user may not read says nothing

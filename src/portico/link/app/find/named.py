@@ -39,7 +39,7 @@ def named(directory: Path) -> Iterator[Named]:
             if found := _app_of(words, workdir):
                 yield found._replace(where=name)
     docker = directory / "Dockerfile"
-    if docker.is_file() and (match := _ENV.search(_text(docker))):
+    if docker.is_file() and (match := _ENV.search(text_of(docker))):
         yield Named("Dockerfile", match[1])
 
 
@@ -47,12 +47,12 @@ def _lines(directory: Path) -> Iterator[tuple[str, str, str]]:
     """Command lines, with their file and the directory that is `.` there."""
     procfile, docker = directory / "Procfile", directory / "Dockerfile"
     if procfile.is_file():
-        for line in _text(procfile).splitlines():
+        for line in text_of(procfile).splitlines():
             kind, _, command = line.partition(":")
             if kind.strip() == "web":
                 yield "Procfile", command, ""
     if docker.is_file():
-        text = _text(docker).replace("\\\n", " ")
+        text = text_of(docker).replace("\\\n", " ")
         workdir = (_WORKDIR.findall(text) or [""])[-1]
         for command in reversed(_DOCKER.findall(text)):
             yield "Dockerfile", _joined(command), workdir
@@ -135,8 +135,9 @@ def _value(arguments: list[str], *options: str) -> str:
     return ""
 
 
-def _text(file: Path) -> str:
+def text_of(file: Path) -> str:
+    """Empty for one that the app's user may not read: it says nothing."""
     try:
         return file.read_text(encoding="utf-8", errors="replace")
     except OSError:
-        return ""  # a file that the app's user may not read says nothing
+        return ""
