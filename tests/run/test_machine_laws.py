@@ -79,7 +79,7 @@ class Pretended:
         self.now += 0.01
         if isinstance(event, was.Tick):
             again = wake_at(self.state)
-            assert again is None or again > self.now - 0.01, "the same patience would run out for ever"
+            assert again is None or again > self.now - 0.01, "the same timeout would run out for ever"
 
     def _try(self, fails: Fails, action: Action) -> was.NotDone | None:
         if fails(action):

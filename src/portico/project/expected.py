@@ -36,7 +36,7 @@ def keep(state: str, app: AppRef | None, directory: str, facts: AppFacts) -> Non
 
 def expected(app: AppRef | None, directory: Path, state: str, reader: Reader) -> AppFacts | None:
     """What the app in `directory` is likely to say; None when nothing is known."""
-    return _kept(app, str(directory), state) or _guessed(app, directory, reader)
+    return _saved(app, str(directory), state) or _guessed(app, directory, reader)
 
 
 def moved(facts: AppFacts, directory: str, release: str) -> AppFacts:
@@ -50,14 +50,14 @@ def moved(facts: AppFacts, directory: str, release: str) -> AppFacts:
     return msgspec.json.decode(text, type=AppFacts)
 
 
-def _kept(app: AppRef | None, directory: str, state: str) -> AppFacts | None:
+def _saved(app: AppRef | None, directory: str, state: str) -> AppFacts | None:
     try:
-        kept = untrusted.own(Path(state, _NAME), _Saved)
+        saved = untrusted.own(Path(state, _NAME), _Saved)
     except (OSError, ValueError):
         return None
-    if kept.app != str(app or ""):
+    if saved.app != str(app or ""):
         return None
-    return kept.facts if kept.directory == directory else moved(kept.facts, kept.directory, directory)
+    return saved.facts if saved.directory == directory else moved(saved.facts, saved.directory, directory)
 
 
 def _guessed(app: AppRef | None, directory: Path, reader: Reader) -> AppFacts | None:

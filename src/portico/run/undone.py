@@ -57,8 +57,8 @@ def undone(action: Action, error: Exception, where: str = "") -> Problem:
 def failure(what: str, error: Exception, where: str = "") -> Problem:
     """The same of something else that failed, in words."""
     if isinstance(error, OSError):
-        said = os.strerror(error.errno).lower() if error.errno else str(error)
-        return Problem(str(error.filename or where), f"{what}: {said}", _HINTS.get(error.errno or 0, ""))
+        reason = os.strerror(error.errno).lower() if error.errno else str(error)
+        return Problem(str(error.filename or where), f"{what}: {reason}", _HINTS.get(error.errno or 0, ""))
     if isinstance(error, RuntimeError) and str(error) == _NO_THREAD:
         return Problem(where, f"{what}: {error}", _PROCESSES)
     return Problem(where, f"{what}: {type(error).__name__}: {error}", "this is a fault in Portico: report it")

@@ -100,15 +100,15 @@ class Commands:
     async def site_status(self) -> SiteStatus:
         """Everything about the processes; what the kernel is asked for is asked in another thread."""
         running, state, plan = self._running, self._driver.state, self._running.in_force
-        told = status.status(state, plan, running.pids(), self._driver.time())
+        site = status.status(state, plan, running.pids(), self._driver.time())
         plans = dict(running.plans)
         wanted = {number: self.scale.workers(number) for number in plans}
 
         def look() -> SiteStatus:
-            nginx = usage.nginx(told.nginx)
-            releases = [usage.release(one, wanted.get(one.number)) for one in told.releases]
+            nginx = usage.nginx(site.nginx)
+            releases = [usage.release(one, wanted.get(one.number)) for one in site.releases]
             return structs.replace(
-                told,
+                site,
                 memory=usage.own_memory(),
                 nginx=nginx,
                 releases=tuple(map(self.workers.status, releases)),
@@ -131,10 +131,10 @@ class Commands:
         )
 
     async def _close(self, asked: commands.CloseForMaintenance) -> AsyncGenerator[Maintenance, None]:
-        told = maintenance.close(self._running.in_force.runtime, asked.message, asked.allow)
-        self._say(notices.Closed(told.message, told.allow))
+        closed = maintenance.close(self._running.in_force.runtime, asked.message, asked.allow)
+        self._say(notices.Closed(closed.message, closed.allow))
         await asyncio.sleep(maintenance.SEEN_SECONDS)
-        yield told
+        yield closed
 
     async def _open_again(self, _: Args) -> AsyncGenerator[MaintenanceEnded, None]:
         was_closed = maintenance.open_again(self._running.in_force.runtime)

@@ -39,7 +39,7 @@ def forget(runtimes: Iterable[str]) -> None:
 
 
 @contextmanager
-def told(runtimes: Iterable[str], pid: int) -> Iterator[None]:
+def announced(runtimes: Iterable[str], pid: int) -> Iterator[None]:
     """The same for one of them, while it is waited for."""
     runtimes = tuple(runtimes)
     tell(runtimes, [pid])

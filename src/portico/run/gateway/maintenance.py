@@ -50,11 +50,11 @@ def close(runtime: str, message: str, allow: str) -> Maintenance:
             path.unlink()
     before = state(runtime)
     since = before.since if before else round(time.time(), 3)
-    told = Maintenance(message, tuple(allow.split(",")) if allow else (), since)
+    closed = Maintenance(message, tuple(allow.split(",")) if allow else (), since)
     _write(
-        directory / "on", json.dumps(msgspec.to_builtins(told))
+        directory / "on", json.dumps(msgspec.to_builtins(closed))
     )  # last: everything else is there when nginx sees it
-    return told
+    return closed
 
 
 def open_again(runtime: str) -> bool:

@@ -73,7 +73,7 @@ async def _end(pid: int, plan: Plan) -> None:
     entry = proc.entry(pid)
     if entry is None:
         return
-    with goodbye.told((plan.runtime, *plan.sites), pid):
+    with goodbye.announced((plan.runtime, *plan.sites), pid):
         await _until_gone(entry, goodbye.HEARD_SECONDS)
     ports = {address.port for address in plan.listens}
     if await in_background(lambda: close_clients(pid, ports)):

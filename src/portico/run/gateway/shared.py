@@ -87,7 +87,7 @@ class SharedNginx:
     def hear(self, item: notices.Notice) -> None:
         """The gateway wants to know when its sites serve."""
         if isinstance(item, notices.Ready):
-            self._in_turn(self._told_ready())
+            self._in_turn(self._tell_ready())
 
     def when_used(self, say: Callable[[notices.Notice], None]) -> Callable[[notices.Notice], None]:
         """That a release serves is said when the gateway's nginx has its files: who hears it may try a new domain."""
@@ -107,7 +107,7 @@ class SharedNginx:
     def _is_busy(self) -> bool:
         return self._last is not None and not self._last.done()
 
-    async def _told_ready(self) -> None:
+    async def _tell_ready(self) -> None:
         await in_background(lambda: self._ask(READY, OfSite(self._name)))
 
     def _use(self, plan: Plan, refused: Callable[[tuple[Problem, ...]], None]) -> None:

@@ -35,8 +35,8 @@ class Answers:
         by_command = {handler.command: handler for handler in known}
 
         async def status(asked: Args) -> AsyncGenerator[SiteStatus, None]:
-            async for told in by_command[commands.STATUS].give(asked):
-                yield replace(told, sites=await self._sites.status())
+            async for answer in by_command[commands.STATUS].give(asked):
+                yield replace(answer, sites=await self._sites.status())
 
         return [
             by_command[commands.STOP],

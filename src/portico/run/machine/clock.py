@@ -94,9 +94,9 @@ def _kill(state: State, release: Release, now: float) -> Step:
 
 def _given_up(state: State, release: Release, now: float) -> Step:
     """It was killed and does not end: whatever waits for that goes on as if it had."""
-    said = do.Say(notices.Trouble(unkillable(SERVER)))
+    notice = do.Say(notices.Trouble(unkillable(SERVER)))
     exited = was.AppServerExited(release.number, BY_SIGKILL)
-    return then(state, (said,), lambda s, t: crash.app_server_exited(s, exited, t), now)
+    return then(state, (notice,), lambda s, t: crash.app_server_exited(s, exited, t), now)
 
 
 def _too_late(state: State, release: Release, now: float) -> Step:

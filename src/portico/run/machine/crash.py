@@ -92,8 +92,8 @@ def gateway_exited(state: State, event: was.GatewayExited, now: float) -> Step:
         state = replace(state, gateway=ProcessState())
         return then(state, (), stop.end_app_servers, now)
     process = _crashed(state.gateway, now)
-    said = notices.Restarting(GATEWAY, event.code, _due_in(process, now), process.crashes)
-    return replace(state, gateway=process), (do.Say(said),)
+    notice = notices.Restarting(GATEWAY, event.code, _due_in(process, now), process.crashes)
+    return replace(state, gateway=process), (do.Say(notice),)
 
 
 def _crashed(process: ProcessState, now: float) -> ProcessState:

@@ -68,8 +68,8 @@ def proved(state: State, trial: Release, well: Release, now: float) -> Step:
     if not trial.tenths or live is None or live.process.status is not Status.WELL:
         return switch(state, well, took, now)  # a share beside one that is down would be all or nothing
     state = state.having(well.to(Status.CANARY, now))
-    said = notices.CanaryServes(trial.number, trial.tenths, took)
-    return state, (make_live(state), do.Say(said))
+    notice = notices.CanaryServes(trial.number, trial.tenths, took)
+    return state, (make_live(state), do.Say(notice))
 
 
 def switch(state: State, new: Release, took: float, now: float) -> Step:
@@ -200,8 +200,8 @@ def take_over(state: State, now: float) -> Step:
     state, actions = _back(state, standby, bad, now)
     if trial is not None and bad.gateway_changed:  # it was compared with the files of the one that ended
         state = state.having(replace(trial, gateway_changed=True))
-    said = do.Say(notices.TookOver(standby.number, bad.number))
-    return state.without(bad), (*actions, said, do.Forget(bad.number))
+    notice = do.Say(notices.TookOver(standby.number, bad.number))
+    return state.without(bad), (*actions, notice, do.Forget(bad.number))
 
 
 def _refused(what: str, hint: str) -> Action:

@@ -128,8 +128,8 @@ def app_server_answered(state: State, event: was.AppServerAnswered, now: float) 
     if not (event.is_up and has_no_other and process.status is Status.BOOTING):
         return state.having(release), ()
     state, actions = _up(state, replace(release, fails=True), now)
-    said = do.Say(notices.AppFails(release.number, event.answer, event.hint))
-    return state, (said, *actions)
+    notice = do.Say(notices.AppFails(release.number, event.answer, event.hint))
+    return state, (notice, *actions)
 
 
 def gateway_answered(state: State, event: was.GatewayAnswered, _: float) -> Step:

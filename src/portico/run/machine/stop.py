@@ -59,8 +59,8 @@ def gateway_late(state: State, now: float) -> Step:
         )
         return state, (do.EndGateway(StopMode.CLOSE),)
     if state.stop_stage is StopStage.KILLED:
-        said = do.Say(notices.Trouble(unkillable(GATEWAY)))
-        return then(replace(state, gateway=ProcessState()), (said,), end_app_servers, now)
+        notice = do.Say(notices.Trouble(unkillable(GATEWAY)))
+        return then(replace(state, gateway=ProcessState()), (notice,), end_app_servers, now)
     gateway = replace(state.gateway, due=now + KILLED_SECONDS)
     return replace(state, stop_stage=StopStage.KILLED, gateway=gateway), (do.EndGateway(StopMode.KILL),)
 

@@ -109,8 +109,8 @@ def _no_server(state: State, event: was.NotDone, now: float) -> Step:
         state = state.having(release.to(Status.ABSENT, now))
         return reload.drop(state, number, FAILED, (event.problem,), now)
     exited = was.AppServerExited(number, CANNOT_START)
-    said = do.Say(notices.Trouble(event.problem))
-    return then(state, (said,), lambda s, t: crash.app_server_exited(s, exited, t), now)
+    notice = do.Say(notices.Trouble(event.problem))
+    return then(state, (notice,), lambda s, t: crash.app_server_exited(s, exited, t), now)
 
 
 def _no_answer(state: State, event: was.NotDone, now: float) -> Step:
@@ -123,9 +123,9 @@ def _no_answer(state: State, event: was.NotDone, now: float) -> Step:
 def _no_gateway(state: State, event: was.NotDone, now: float) -> Step:
     if state.phase is Phase.STARTING:
         return stop.fail(replace(state, gateway=ProcessState()), FAILED, (event.problem,), now)
-    said = do.Say(notices.Trouble(event.problem))
+    notice = do.Say(notices.Trouble(event.problem))
     exited = was.GatewayExited(CANNOT_START)
-    return then(state, (said,), lambda s, t: crash.gateway_exited(s, exited, t), now)
+    return then(state, (notice,), lambda s, t: crash.gateway_exited(s, exited, t), now)
 
 
 def _no_gateway_answer(state: State, event: was.NotDone, now: float) -> Step:

@@ -49,12 +49,14 @@ class Service:
     @classmethod
     def take(cls, environment: MutableMapping[str, str]) -> Service:
         """Read what the manager says and take it out of the environment."""
-        said = {name: environment.pop(name, "") for name in _VARIABLES}
-        is_watched = said["WATCHDOG_PID"] in ("", str(os.getpid())) and said["WATCHDOG_USEC"].isdigit()
-        seconds = int(said["WATCHDOG_USEC"]) / 1e6 if is_watched else 0.0
-        is_ours = said["LISTEN_PID"] == str(os.getpid()) and said["LISTEN_FDS"].isdigit()
-        count = int(said["LISTEN_FDS"]) if is_ours else 0
-        return cls(said["NOTIFY_SOCKET"], seconds, _taken(count, said["LISTEN_FDNAMES"].split(":")))
+        variables = {name: environment.pop(name, "") for name in _VARIABLES}
+        is_watched = (
+            variables["WATCHDOG_PID"] in ("", str(os.getpid())) and variables["WATCHDOG_USEC"].isdigit()
+        )
+        seconds = int(variables["WATCHDOG_USEC"]) / 1e6 if is_watched else 0.0
+        is_ours = variables["LISTEN_PID"] == str(os.getpid()) and variables["LISTEN_FDS"].isdigit()
+        count = int(variables["LISTEN_FDS"]) if is_ours else 0
+        return cls(variables["NOTIFY_SOCKET"], seconds, _taken(count, variables["LISTEN_FDNAMES"].split(":")))
 
     def hear(self, item: Notice) -> None:
         """Pass a notice on, in the manager's own words.

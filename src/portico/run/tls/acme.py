@@ -57,11 +57,11 @@ async def order(tls: Tls, *, rehearse: bool = False) -> bytes:
         if not tls.acme.dns:
             webroot.make(tls.acme.challenges)
         argv = _words(tls, tls.acme, server, rehearse=rehearse)
-        code, said = await _run(argv, tls.acme, ORDER_SECONDS)
+        code, output = await _run(argv, tls.acme, ORDER_SECONDS)
     except (OSError, PorticoError) as error:
         raise FailedError(SERVER, _problems_of(error)) from None
     if code != 0:
-        raise _failed(said, tls.acme, server, _home(tls, server))
+        raise _failed(output, tls.acme, server, _home(tls, server))
     if rehearse:
         return b""
     try:
@@ -84,8 +84,10 @@ async def renewal_info(tls: Tls, chain: bytes) -> tuple[float | None, float] | N
     path = Path(tls.directory) / "asked.pem"
     try:
         make.write(path, chain.partition(b"-----BEGIN PRIVATE")[0], 0o600)
-        code, said = await _run(["renewal-info", tls.acme.server, str(path)], tls.acme, RENEWAL_INFO_SECONDS)
-        found = json.loads(said) if code == 0 else None
+        code, output = await _run(
+            ["renewal-info", tls.acme.server, str(path)], tls.acme, RENEWAL_INFO_SECONDS
+        )
+        found = json.loads(output) if code == 0 else None
     except (OSError, ValueError):
         return None
     return (found["at"], found["ask"]) if found else None
@@ -159,42 +161,42 @@ async def _run(words: list[str], acme: Acme, seconds: float) -> tuple[int, str]:
     )  # fmt: skip
     try:
         async with asyncio.timeout(seconds):
-            said, _ = await process.communicate()
+            output, _ = await process.communicate()
     except TimeoutError:
         return 1, f"Timed out: no end within {seconds:g} s"
     finally:
         if process.returncode is None:
             process.kill()
             await process.wait()
-    return process.returncode or 0, said.decode("utf-8", "replace")
+    return process.returncode or 0, output.decode("utf-8", "replace")
 
 
-def _failed(said: str, acme: Acme, server: str, home: Path) -> FailedError:
+def _failed(output: str, acme: Acme, server: str, home: Path) -> FailedError:
     """What certbot said, as a verdict and in plain words."""
-    if judged := tuple(_judged(said, acme)):
+    if judged := tuple(_judged(output, acme)):
         return FailedError(REFUSED, judged)
-    quote = _last_words(said)
-    if _LIMIT.search(said):
+    quote = _last_words(output)
+    if _LIMIT.search(output):
         hint = "Portico waits and tries again by itself"
         return FailedError(REFUSED, (Problem(server, "takes no more requests for now", hint, quote),))
-    if _NO_PLUGIN.search(said) and acme.dns:
+    if _NO_PLUGIN.search(output) and acme.dns:
         hint = f"install it beside Portico: pip install certbot-dns-{acme.dns}"
         return FailedError(REFUSED, (Problem("https.dns", f"certbot has no plugin {acme.dns}", hint, quote),))
-    if _EMAIL.search(said):
+    if _EMAIL.search(output):
         hint = "name one that can receive mail: --email, or email in portico.toml"
         return FailedError(
             REFUSED, (Problem("email", f"{server} does not accept {acme.email}", hint, quote),)
         )
-    if acme.profile and _PROFILE.search(said):
-        offered = _OFFERED.search(said)
+    if acme.profile and _PROFILE.search(output):
+        offered = _OFFERED.search(output)
         names = (offered and offered["names"]) or "none"
         hint = f"leave acme_profile out, or name one that it has: {names}"
         what = f"{server} issues no certificate of profile {acme.profile}"
         return FailedError(REFUSED, (Problem("https.acme_profile", what, hint, quote),))
-    if _NO_CERTBOT.search(said):
+    if _NO_CERTBOT.search(output):
         hint = "install it again beside Portico: pip install --force-reinstall certbot"
         return FailedError(SERVER, (Problem("certbot", "cannot be started", hint, quote),))
-    if _BUSY.search(said):
+    if _BUSY.search(output):
         hint = "the site keeps its certificate; Portico tries again by itself"
         return FailedError(
             SERVER, (Problem(server, "the ACME server does not answer as it should", hint, quote),)
@@ -222,18 +224,20 @@ _PLAIN = {
 }
 
 
-def _judged(said: str, acme: Acme) -> Iterator[Problem]:
-    for match in _FAILED.finditer(said):
+def _judged(output: str, acme: Acme) -> Iterator[Problem]:
+    for match in _FAILED.finditer(output):
         what, hint = _PLAIN.get(match["type"], ("was not accepted", "see what the authority says"))
         detail = " ".join(match["detail"].split())
         where = {"port": acme.port}
         yield Problem(match["name"], what.format(**where), hint.format(**where), detail)
-    if not _FAILED.search(said) and re.search(r"\bcaa\b.*forbids|urn:ietf:params:acme:error:caa", said, re.I):
+    if not _FAILED.search(output) and re.search(
+        r"\bcaa\b.*forbids|urn:ietf:params:acme:error:caa", output, re.I
+    ):
         what, hint = _PLAIN["caa"]
-        yield Problem("", what, hint, _last_words(said))
+        yield Problem("", what, hint, _last_words(output))
 
 
-def _last_words(said: str) -> str:
+def _last_words(output: str) -> str:
     noise = ("Saving debug log", "Ask for help", "Please see the logfile", "See the logfile", "- - - -")
-    lines = [line for line in said.strip().splitlines() if line.strip() and not line.startswith(noise)]
+    lines = [line for line in output.strip().splitlines() if line.strip() and not line.startswith(noise)]
     return "\n".join(lines[-6:])[:1500]

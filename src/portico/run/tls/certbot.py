@@ -63,11 +63,11 @@ def main(words: list[str]) -> int:
 
     client.ClientNetwork.post = patient(client.ClientNetwork.post)  # type: ignore[method-assign]
     try:
-        said = certbot(words)
+        code = certbot(words)
     except BaseException:
         _tell_profiles(words)
         raise
-    return int(said) if isinstance(said, int) else 1 if said else 0
+    return int(code) if isinstance(code, int) else 1 if code else 0
 
 
 def _tell_profiles(words: list[str]) -> None:

@@ -142,7 +142,7 @@ def local(tls: Tls) -> tuple[Certificate, tuple[Problem, ...]]:
     """
     path, directory = Path(tls.directory) / "local.pem", Path(tls.local_ca)
     try:
-        if kept := _kept_local(tls, path):
+        if kept := _saved_local(tls, path):
             return kept, ()
         before = authority.certificate(directory)
         made = _read(b"".join(make.local(tls.names, directory)), str(path), tls)
@@ -155,7 +155,7 @@ def local(tls: Tls) -> tuple[Certificate, tuple[Problem, ...]]:
     return made, (_another(directory),) if is_other else ()
 
 
-def _kept_local(tls: Tls, path: Path) -> Certificate | None:
+def _saved_local(tls: Tls, path: Path) -> Certificate | None:
     try:
         kept = _read(path.read_bytes(), str(path), tls)
     except (OSError, PorticoError):

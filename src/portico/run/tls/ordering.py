@@ -68,19 +68,19 @@ class Ordering:
         now = time.time()
         if memory.wished_for == certificate.fingerprint and now < memory.ask_wish:
             return
-        told = await acme.renewal_info(tls, certificate.pem)
-        if told is None:
+        info = await acme.renewal_info(tls, certificate.pem)
+        if info is None:
             # It cannot be asked now: what it said before holds, and a third of the lifetime does without it.
             memory.ask_wish, memory.wished_for = now + ASK_EVERY_SECONDS, certificate.fingerprint
             return
         if (
-            told[0] is None
+            info[0] is None
             or memory.wished is None
             or memory.wished_for != certificate.fingerprint
-            or told[0] < now
+            or info[0] < now
         ):
-            memory.wished = told[0]
-        memory.ask_wish, memory.wished_for = max(told[1], now + ASK_EVERY_SECONDS), certificate.fingerprint
+            memory.wished = info[0]
+        memory.ask_wish, memory.wished_for = max(info[1], now + ASK_EVERY_SECONDS), certificate.fingerprint
         self.keep(tls, memory)
 
     def planned(self, tls: Tls, served: Material) -> float | None:

@@ -29,7 +29,7 @@ from portico.run.tls.schedule import (
     remind_seconds,
 )
 from portico.run.tls.secured import Secured
-from portico.run.tls.status import told_status
+from portico.run.tls.status import certificate_status
 from portico.ticks import WELL, Rounds, tick
 
 TURN_SECONDS = 1.0
@@ -253,7 +253,9 @@ class Renewer:
             return None
         certificate, memory = served.certificate, self._ordering.memory(tls)
         seen = self._seen if self._seen_for == certificate.fingerprint else ()
-        return told_status(tls, served, memory, seen, self._ordering.planned(tls, served), self._trouble())
+        return certificate_status(
+            tls, served, memory, seen, self._ordering.planned(tls, served), self._trouble()
+        )
 
     def renew(self, *, is_dry: bool) -> AsyncGenerator[RenewStep, None]:
         """Ask for a certificate now, or rehearse it. Raises PorticoError with what is wrong."""

@@ -15,7 +15,7 @@ from portico.run.tls.memory import Memory
 from portico.run.tls.schedule import phase, urgent_at, warn_at
 
 
-def told_status(
+def certificate_status(
     tls: Tls,
     served: Material,
     memory: Memory,

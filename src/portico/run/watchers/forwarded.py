@@ -77,8 +77,8 @@ class Forwarded:
 
 def judged(requests: Iterable[Request]) -> notices.BehindProxy | None:
     """Whose headers most of these requests carry, with the addresses they came from. Pure."""
-    told = (one for one in requests if one.forwarded is not None)
-    seen = [(one.forwarded, one.client) for one in told if not one.agent.startswith(_HEALTH_CHECKS)]
+    forwarded = (one for one in requests if one.forwarded is not None)
+    seen = [(one.forwarded, one.client) for one in forwarded if not one.agent.startswith(_HEALTH_CHECKS)]
     kinds = Counter(kind for kind, _ in seen if kind)
     if not kinds or kinds.total() < _LEAST or 2 * kinds.total() < len(seen):
         return None

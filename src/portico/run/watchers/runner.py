@@ -65,8 +65,8 @@ class Watchers:
     def _looked(self, name: str, wrong: Mapping[str, Exception]) -> None:
         if not wrong and not self._failures:
             return  # nearly always
-        told = {item: words(error) for item, error in wrong.items()}
-        self._become(failures.looked(self._failures, name, told, time.time()))
+        failed = {item: words(error) for item, error in wrong.items()}
+        self._become(failures.looked(self._failures, name, failed, time.time()))
         if any(one.is_well for one in self._failures.values()):
             asyncio.get_running_loop().call_later(failures.STEADY_SECONDS, self._sweep)
 

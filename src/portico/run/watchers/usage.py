@@ -24,14 +24,14 @@ def own_memory() -> int:
     return proc.memory(os.getpid())
 
 
-def nginx(told: NginxStatus) -> NginxStatus:
+def nginx(status: NginxStatus) -> NginxStatus:
     """With its memory and its workers."""
-    return replace(told, **_processes(told.pid)._asdict())
+    return replace(status, **_processes(status.pid)._asdict())
 
 
-def release(told: ReleaseStatus, wanted: int | None) -> ReleaseStatus:
+def release(status: ReleaseStatus, wanted: int | None) -> ReleaseStatus:
     """The same; `wanted` are the workers it is to have."""
-    return replace(told, **_processes(told.pid)._asdict(), wanted_workers=wanted)
+    return replace(status, **_processes(status.pid)._asdict(), wanted_workers=wanted)
 
 
 def queue(plans: Mapping[int, Plan]) -> Queue:

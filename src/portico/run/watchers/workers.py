@@ -111,13 +111,13 @@ class Workers:
         found = self._of(server)
         if number not in self._code and found:
             self._code[number] = min(found.items(), key=lambda one: self._read[one[0]][0].st_mtime)[1].code
-        told = self.status(ReleaseStatus(number, "", server))
+        status = self.status(ReleaseStatus(number, "", server))
         made: list[tuple[tuple[object, ...], Notice]] = []
-        if error := told.cannot_load:
+        if error := status.cannot_load:
             made.append(((number, error), notices.CannotLoad(number, error)))
-        if names := told.other_code.files:
-            made.append(((number, *names), notices.OtherCode(number, names, told.other_code.pids)))
-        if limit := told.memory_limit:
+        if names := status.other_code.files:
+            made.append(((number, *names), notices.OtherCode(number, names, status.other_code.pids)))
+        if limit := status.memory_limit:
             memory = max(one.memory for one in found.values() if one.limit)
             made.append(((number, "memory"), notices.LargeWorker(memory, self._max_memory(number), limit)))
         return made
