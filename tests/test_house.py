@@ -195,9 +195,7 @@ def test_nobody_changes_the_umask() -> None:
     assert [path.name for path in modules() if "os.umask(" in path.read_text()] == []
 
 
-STILL_DECIDES = {
-    "pages": 10,
-}
+STILL_DECIDES = {}
 """Lines of nginx's renderer that look at Site or Place, where Web does not say it yet: they may only become fewer."""
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from portico.plan.gateway.nginx.health import notes as health
-from portico.plan.gateway.nginx.pages import unused_pages
 from portico.plan.gateway.nginx.tls import notes as tls
 from portico.plan.gateway.nginx.upstream import notes as names_of_servers
 from portico.plan.notes.app_risks import app_risks, processes
@@ -16,6 +15,7 @@ from portico.plan.notes.gateway import shared_lines, unusable_build
 from portico.plan.notes.guarded import guarded_notes
 from portico.plan.notes.linked import linked_notes
 from portico.plan.notes.machine import exposed, few_connections, left_out, other_python, short_lived
+from portico.plan.notes.pages import unused_pages
 from portico.plan.notes.reachable import reachable
 from portico.plan.notes.static_folders import unreadable, unwritable, withheld
 from portico.plan.notes.unreached import unreached

@@ -24,6 +24,7 @@ from portico.plan.web.log import log
 from portico.plan.web.model import Web
 from portico.plan.web.mounts import mounts
 from portico.plan.web.own import own_directives
+from portico.plan.web.pages import pages
 from portico.plan.web.processes import processes
 from portico.plan.web.spa import spa
 from portico.plan.web.space import space
@@ -59,6 +60,7 @@ def web(site: Site, place: Place, abilities: frozenset[Ability], *, is_waiting: 
         downloads=downloads(site, place),
         tracing=tracing(site),
         own=own,
+        pages=pages(site),
         log=log(site, abilities, may_try=limited.is_dry_run or own.say("dry_run")),
         limits=limited,
         statics=files,

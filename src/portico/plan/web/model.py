@@ -28,6 +28,7 @@ from portico.plan.web.limits import Limits
 from portico.plan.web.log import Log
 from portico.plan.web.mount import Mount
 from portico.plan.web.own import OwnDirectives
+from portico.plan.web.pages import Pages
 from portico.plan.web.processes import Processes
 from portico.plan.web.spa import Spa
 from portico.plan.web.statics import Statics
@@ -84,3 +85,4 @@ class Web:
     tracing: Tracing | None
     own: OwnDirectives
     log: Log
+    pages: Pages

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import html
 import json
-from dataclasses import dataclass
 from functools import lru_cache
 
-from portico.place.model import Place
+from portico.place.model import NginxBuild
 from portico.plan.gateway.nginx.conf import Directive, block, directive, entries
 from portico.plan.gateway.nginx.log import page_log
 from portico.plan.gateway.nginx.log_text import refusing
@@ -15,21 +14,20 @@ from portico.plan.gateway.nginx.names import location
 from portico.plan.gateway.nginx.own import let_in
 from portico.plan.model import File, Line
 from portico.plan.paths import Paths
-from portico.plan.web.entry.transfer import LINE_KIB
-from portico.plan.web.guards import HEAD, MOST_HEAD, STARTING
+from portico.plan.web.guards import HEAD, MAINTENANCE, MOST_HEAD, STARTING
 from portico.plan.web.model import Web
+from portico.plan.web.pages import (
+    FAILED,
+    RETRY_LIMITED_SECONDS,
+    RETRY_MAINTENANCE_SECONDS,
+    RETRY_SECONDS,
+    Page,
+)
 
 PREFIX = "/-/errors/"
-RETRY_SECONDS = 2
-"""How soon a client should ask again while the app starts; most apps boot in less."""
-RETRY_MAINTENANCE_SECONDS = 60
-"""And while the site is closed: minutes as a rule, and a crowd that waits must not ask all the time."""
-MAINTENANCE = "maintenance"
 _HEADERS_MORE = "https://github.com/openresty/headers-more-nginx-module#more_clear_headers"
 _BODY_SIZE = "https://nginx.org/en/docs/http/ngx_http_core_module.html#client_max_body_size"
 _EMPTY = "416.html"
-FAILED = "failed"
-"""The page of nginx's own 500, which no user's 500.html replaces: the app's 500 are the app's."""
 HEAD_KIB = MOST_HEAD >> 10
 """The largest head. A packet of the uwsgi protocol holds 65 535 bytes, and each header needs up
 to 7 bytes more there than in the head. nginx reads 128 KiB, for HTTP/2 knows no page for what is beyond that."""
@@ -46,79 +44,15 @@ _CLOSED = 419
 """A status no layer uses otherwise; it never leaves nginx."""
 
 
-@dataclass(frozen=True)
-class Page:
-    """One page: its status, what happened, and what the reader can do."""
-
-    status: int
-    title: str
-    text: str
-    refresh_seconds: int = 0
-    name: str = ""
-
-    @property
-    def file(self) -> str:
-        """Its name without what tells the format."""
-        return self.name or str(self.status)
-
-
-def pages(web: Web) -> tuple[Page, ...]:
-    """Every page Portico brings."""
-    limit = f"{web.site.max_upload}, the limit of this site"
-    if any(item.edge.max_upload for item in web.site.routed):
-        limit = f"what this address takes ({web.site.max_upload} unless its route says otherwise)"
-    return (
-        Page(400, "Bad request", "The server could not read this request: it is no valid HTTP."),
-        Page(404, "Not found", "There is nothing at this address."),
-        Page(
-            413,
-            "Too large",
-            f"This upload is larger than {limit}. nginx refused it before it reached "
-            "the app (setting: max_upload).",
-        ),
-        Page(414, "Address too long", f"The address of this request is longer than {LINE_KIB} KiB."),
-        Page(
-            429,
-            "Too many requests",
-            "You are asking faster than this site allows. Wait a moment and try again.",
-        ),
-        Page(
-            431,
-            "Too many cookies or headers",
-            f"The head of this request is larger than the server takes: {HEAD_KIB} KiB in all, {LINE_KIB} KiB for each "
-            "header. It may help to delete the cookies of this site.",
-        ),
-        Page(500, "Something went wrong", "The server could not handle this request.", name=FAILED),
-        Page(
-            502,
-            "The app did not answer",
-            "Something went wrong on our side: no answer came, or one that is no valid HTTP or has more cookies and "
-            "headers than nginx takes. Please try again in a moment.",
-        ),
-        Page(503, "Starting", "The app is starting. This page asks again by itself.", RETRY_SECONDS),
-        Page(503, "Closed for maintenance", _MESSAGE, RETRY_MAINTENANCE_SECONDS, MAINTENANCE),
-        Page(
-            507,
-            "No room",
-            "The server could not keep this request while it came in; its disk may be full. Please try again later.",
-        ),
-        Page(504, "The app took too long", "The answer did not come in time. Please try again later."),
-    )
-
-
-def unused_pages(web: Web) -> list[str]:
-    """What is said of pages that the user wrote and nginx has no use for."""
-    if not web.site.unused_pages:
-        return []
-    are = "are" if len(web.site.unused_pages) > 1 else "is"
-    return [f"{', '.join(web.site.unused_pages)} {are} never shown by nginx: the app answers those errors"]
-
-
 def error_page_files(web: Web) -> list[File]:
     """The pages as files below the configuration directory; the user's own replace Portico's."""
-    made = {f"{page.file}.html": _html(page) for page in pages(web)}
-    made |= {f"{page.file}.json": _json(page) for page in pages(web)} | {_EMPTY: ""}
-    return [_file(web, name, web.site.pages.get(name, text)) for name, text in sorted(made.items())]
+    pages = web.pages
+    made = {f"{page.file}.html": _html(page) for page in pages.made}
+    made |= {f"{page.file}.json": _json(page) for page in pages.made} | {_EMPTY: ""}
+    return [
+        _page_file(name, pages.written.get(name, text), pages.cause, is_own=name in pages.written)
+        for name, text in sorted(made.items())
+    ]
 
 
 def page_maps() -> list[Directive]:
@@ -134,7 +68,7 @@ def page_maps() -> list[Directive]:
             "map", "$status$uri", "$portico_retry_after",
             table=[
                 ("default", ""),
-                ("~^429", "1"),
+                ("~^429", str(RETRY_LIMITED_SECONDS)),
                 (f"~^503{PREFIX}{MAINTENANCE}", str(RETRY_MAINTENANCE_SECONDS)),
                 ("~^503", str(RETRY_SECONDS)),
             ],
@@ -302,7 +236,7 @@ def down_location(web: Web) -> Directive:
 
 def pages_location(web: Web, headers: list[Directive]) -> Directive:
     """Serves the page files, to internal redirects only."""
-    cause, paths = web.site.cause("errors.pages"), Paths.of(web.place)
+    cause, paths = web.pages.cause, Paths.of(web.place)
     types = [("text/html", "html"), ("application/json", "json")]
     return block(
         "location", "^~", PREFIX,
@@ -324,14 +258,14 @@ def pages_location(web: Web, headers: list[Directive]) -> Directive:
                 "add_header", "Retry-After", "$portico_retry_after", "always",
                 why="sent with 429 and 503 only: nginx leaves an empty header out",
             ),
-            *_cleared(web.place),
+            *_cleared(web.place.nginx),
         ],
     )  # fmt: skip
 
 
-def _cleared(place: Place) -> list[Directive]:
+def _cleared(build: NginxBuild) -> list[Directive]:
     """What nginx said before it found that it has an error to tell."""
-    if not place.nginx.clears_headers:
+    if not build.clears_headers:
         return []
     return [
         directive(
@@ -356,10 +290,6 @@ def message_location(paths: Paths) -> Directive:
     )  # fmt: skip
 
 
-def _file(web: Web, name: str, text: str) -> File:
-    return _page_file(name, text, web.site.cause("errors.pages"), is_own=name in web.site.pages)
-
-
 @lru_cache(64)
 def _page_file(name: str, text: str, cause: str, *, is_own: bool) -> File:
     why = "your own page" if is_own else "the page itself"
@@ -371,7 +301,7 @@ def _page_file(name: str, text: str, cause: str, *, is_own: bool) -> File:
 
 _ID = '<!--# echo var="request_id" -->'
 _MESSAGE = "MESSAGE"
-"""Stands for what `portico maintenance on --message` says."""
+"""Stands in JSON for what `portico maintenance on --message` says."""
 
 
 def _included(format: str) -> str:  # noqa: A002  that is what it is called
@@ -380,7 +310,12 @@ def _included(format: str) -> str:  # noqa: A002  that is what it is called
 
 @lru_cache(64)
 def _json(page: Page) -> str:
-    error = {"status": page.status, "title": page.title, "detail": page.text, "request_id": "ID"}
+    error = {
+        "status": page.status,
+        "title": page.title,
+        "detail": _MESSAGE if page.has_message else page.text,
+        "request_id": "ID",
+    }
     text = json.dumps({"error": error}, ensure_ascii=False).replace("ID", _ID)
     return text.replace(_MESSAGE, _included("json"))
 
@@ -389,7 +324,7 @@ def _json(page: Page) -> str:
 def _html(page: Page) -> str:
     seconds = page.refresh_seconds
     refresh = f'\n<meta http-equiv="refresh" content="{seconds}">' if seconds else ""
-    text = html.escape(page.text).replace(_MESSAGE, _included("html"))
+    text = _included("html") if page.has_message else html.escape(page.text)
     return f"""<!doctype html>
 <html lang="en">
 <head>

@@ -1,0 +1,15 @@
+"""Error pages of the user's that nobody ever sees."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from portico.plan.web.model import Web
+
+
+def unused_pages(web: Web) -> Iterator[str]:
+    """Pages that the user wrote, of errors that the app answers."""
+    unused = web.pages.unused
+    if unused:
+        are = "are" if len(unused) > 1 else "is"
+        yield f"{', '.join(unused)} {are} never shown by nginx: the app answers those errors"

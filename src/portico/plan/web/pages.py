@@ -1,0 +1,99 @@
+"""The pages of errors that the gateway itself answers with, as HTML and as JSON; the app's errors pass untouched."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from portico.plan.web.entry.transfer import LINE_KIB
+from portico.plan.web.guards import MAINTENANCE, MOST_HEAD
+from portico.site.model import Site
+
+RETRY_SECONDS = 2
+"""How soon a client should ask again while the app starts; most apps boot in less."""
+RETRY_MAINTENANCE_SECONDS = 60
+"""And while the site is closed: minutes as a rule, and a crowd that waits must not ask all the time."""
+RETRY_LIMITED_SECONDS = 1
+"""And when it asked faster than the site allows."""
+FAILED = "failed"
+"""The page of the gateway's own 500, which no user's 500.html replaces: the app's 500 are the app's."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page: its status, what happened, and what the reader can do."""
+
+    status: int
+    title: str
+    text: str
+    refresh_seconds: int = 0
+    """After so long a browser asks again by itself; 0: never."""
+    name: str = ""
+    has_message: bool = False
+    """Its text is what `portico maintenance on --message` says."""
+
+    @property
+    def file(self) -> str:
+        """Its name without what tells the format."""
+        return self.name or str(self.status)
+
+
+@dataclass(frozen=True)
+class Pages:
+    """What is shown where the app does not answer."""
+
+    made: tuple[Page, ...]
+    """Those that Portico brings."""
+    written: Mapping[str, str]
+    """The user's own, which replace them: the name of a file, as `404.html`, and its text."""
+    unused: tuple[str, ...]
+    """Files of the user's for which there is no use: the app answers those errors."""
+    cause: str
+
+
+def pages(site: Site) -> Pages:
+    """Every page."""
+    return Pages(_made(site), site.pages, tuple(site.unused_pages), site.cause("errors.pages"))
+
+
+def _made(site: Site) -> tuple[Page, ...]:
+    """Every page that Portico brings."""
+    limit = f"{site.max_upload}, the limit of this site"
+    if any(item.edge.max_upload for item in site.routed):
+        limit = f"what this address takes ({site.max_upload} unless its route says otherwise)"
+    return (
+        Page(400, "Bad request", "The server could not read this request: it is no valid HTTP."),
+        Page(404, "Not found", "There is nothing at this address."),
+        Page(
+            413,
+            "Too large",
+            f"This upload is larger than {limit}. It was refused before it reached the app (setting: max_upload).",
+        ),
+        Page(414, "Address too long", f"The address of this request is longer than {LINE_KIB} KiB."),
+        Page(
+            429,
+            "Too many requests",
+            "You are asking faster than this site allows. Wait a moment and try again.",
+        ),
+        Page(
+            431,
+            "Too many cookies or headers",
+            f"The head of this request is larger than the server takes: {MOST_HEAD >> 10} KiB in all, "
+            f"{LINE_KIB} KiB for each header. It may help to delete the cookies of this site.",
+        ),
+        Page(500, "Something went wrong", "The server could not handle this request.", name=FAILED),
+        Page(
+            502,
+            "The app did not answer",
+            "Something went wrong on our side: no answer came, or one that is no valid HTTP or has more cookies and "
+            "headers than the server takes. Please try again in a moment.",
+        ),
+        Page(503, "Starting", "The app is starting. This page asks again by itself.", RETRY_SECONDS),
+        Page(503, "Closed for maintenance", "", RETRY_MAINTENANCE_SECONDS, MAINTENANCE, has_message=True),
+        Page(
+            507,
+            "No room",
+            "The server could not keep this request while it came in; its disk may be full. Please try again later.",
+        ),
+        Page(504, "The app took too long", "The answer did not come in time. Please try again later."),
+    )
