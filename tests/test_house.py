@@ -195,21 +195,13 @@ def test_nobody_changes_the_umask() -> None:
     assert [path.name for path in modules() if "os.umask(" in path.read_text()] == []
 
 
-STILL_DECIDES = {}
-"""Lines of nginx's renderer that look at Site or Place, where Web does not say it yet: they may only become fewer."""
-
-
 LOOKS = r"\bweb\.(?:site\b|place\.(?!nginx))"
 
 
 def test_decisions_are_made_before_they_are_written_for_nginx() -> None:
+    """The renderer reads what Web says, and neither Site nor Place but for paths and the build of nginx."""
     for path in (SOURCE / "plan" / "gateway" / "nginx").glob("*.py"):
-        count = len(re.findall(LOOKS, path.read_text()))
-        assert count <= STILL_DECIDES.get(path.stem, 0), f"{path.name} looks at Site or Place {count} times"
-    for name, count in STILL_DECIDES.items():
-        text = (SOURCE / "plan" / "gateway" / "nginx" / f"{name}.py").read_text()
-        found = len(re.findall(LOOKS, text))
-        assert found == count, f"write {found} for {name}: it became fewer"
+        assert not re.findall(LOOKS, path.read_text()), f"{path.name} looks at Site or Place"
 
 
 def test_what_is_decided_names_no_gateway() -> None:
