@@ -14,7 +14,7 @@ Rounds = AsyncGenerator[Round, None]
 async def tick(seconds: float) -> None:
     """Wait for the loop's next multiple of `seconds`: for half of it at least, and one and a half at most.
 
-    Whoever looks twice as often as another meets it at every second look.
+    A watcher that runs twice as often as another meets it every second time.
     """
     rest = seconds - asyncio.get_running_loop().time() % seconds
     await asyncio.sleep(rest if rest > seconds / 2 else rest + seconds)

@@ -1,4 +1,4 @@
-"""Notices as sentences: one row a kind, for who looks on (`portico run`) and for who asked (`portico reload`)."""
+"""Notices as sentences: one row a kind, for `portico run` and for the sender of a command."""
 
 from __future__ import annotations
 

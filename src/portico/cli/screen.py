@@ -38,7 +38,7 @@ class Screen:
 
     @property
     def has_room(self) -> bool:
-        """Whether whoever reads the results keeps up."""
+        """Whether the reader of the results keeps up."""
         return self._results.has_room
 
     def show(self, lines: list[str]) -> None:

@@ -1,7 +1,7 @@
 """The W3C trace context of a request (https://www.w3.org/TR/trace-context/), and what the app is told of it.
 
 A trace that begins here has the request's own id, nginx's 32 hexadecimal digits. A request has two spans, nginx's and
-the app's, whose ids are the halves of its id: so whoever reads the log line knows them, and nobody has to tell.
+the app's, whose ids are the halves of its id: so every reader of the log line knows them.
 A trace that came with the request goes on only when a declared proxy sent it: what a stranger says is not passed on.
 """
 

@@ -1,6 +1,6 @@
 """One request watched from inside, for `portico trace`; every other request pays a lookup in its environ.
 
-Whoever may make a directory in Portico's private one may have a request watched: the header carries the directory's
+A user who may make a directory in Portico's private one may have a request watched: the header carries the directory's
 name, which is random and removed after that trace. Here it is taken out of the environ, whatever it says, and if the
 directory is there, what happens is written into it: once when the app is about to be called, once at the end.
 """

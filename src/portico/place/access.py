@@ -40,7 +40,7 @@ class Reader:
 
 
 def needed(python: str, directory: str) -> dict[str, str]:
-    """What whoever runs an app must be able to read, each under the name people know it by."""
+    """What the user of an app must be able to read, each under the name people know it by."""
     found = {"Python": python, "Portico": str(Path(__file__).parents[1]), "the app": directory}
     real = os.path.realpath(python)
     return found if real == python else found | {"the Python behind it": real}

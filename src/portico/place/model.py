@@ -93,7 +93,7 @@ class Place:
     nginx_user: str = ""
     nginx_group: str = ""
     app_user: str = ""
-    """Who runs the app when it is not who runs Portico."""
+    """The user of the app, where that is not the user of Portico."""
     app_user_why: str = ""
     app_groups: frozenset[str] = frozenset()
     """The groups of that user."""

@@ -22,7 +22,7 @@ NOBODY = "nobody"
 
 @dataclass(frozen=True)
 class Owner:
-    """`name` is empty when the app runs as whoever runs Portico. `why` is where the name comes from, or what is
+    """`name` is empty when the app runs as the user of Portico. `why` is where the name comes from, or what is
     to be said of there being none."""
 
     name: str = ""

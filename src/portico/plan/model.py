@@ -65,7 +65,7 @@ class Process:
     env: Mapping[str, str] = field(default_factory=dict)
     why: str = ""
     user: str = ""
-    """Who it runs as; empty: whoever runs Portico."""
+    """The user it runs as; empty: the user of Portico."""
 
     def at(self, conf: str) -> tuple[str, ...]:
         """The argv with the configuration directory filled in."""
@@ -215,7 +215,7 @@ class Tls:
     local_ca: str = ""
     """The directory of the private authority, one for all sites of this user."""
     app_user: str = ""
-    """Who must not read any key; empty when the app is run by whoever reads them."""
+    """The user who must not read any key; empty when the same user runs the app and reads them."""
     reader: Reader = OURS
     """As whom the files that the site names are read."""
     is_proxied: bool = False

@@ -52,7 +52,7 @@ def pause(runtime: str) -> str:
 
 
 def trace(runtime: str) -> str:
-    """The directory in which each `portico trace` makes one of its own: who may do that may have a request watched."""
+    """The directory in which each `portico trace` makes one of its own: a user who may do that may trace."""
     return f"{runtime}/trace"
 
 

@@ -76,7 +76,7 @@ def _refuse_unreachable(ref: AppRef) -> None:
     try:
         Path(ref.module.removesuffix(".py") + ".py").stat()
     except (FileNotFoundError, NotADirectoryError):
-        return  # a module from elsewhere, or a file that is missed by who looks for the app
+        return  # a module from elsewhere, or a file that the search for the app misses
     except OSError as error:
         hint = "expected module:attribute, like shop:app, or the path of a file that may be read"
         raise UsageError(Problem(ref.module, f"cannot be looked at: {error.strerror}", hint)) from None

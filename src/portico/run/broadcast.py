@@ -18,7 +18,7 @@ class Broadcast:
         self._followers: set[Items] = set()
 
     def add(self, hear: Callable[[Notice], None]) -> None:
-        """Somebody else who hears everything, after those before."""
+        """One more listener, which hears everything after those before."""
         self._hear.append(hear)
 
     def say(self, item: Notice) -> None:

@@ -12,7 +12,7 @@ SayNews = Callable[[notices.Notice], None]
 
 
 class Running(Protocol):
-    """`supervisor.effects.Effects` is one. Whoever wants more of it says so in a protocol of his own."""
+    """`supervisor.effects.Effects` is one. A module that needs more of it says so in a protocol of its own."""
 
     @property
     def in_force(self) -> Plan:

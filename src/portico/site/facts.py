@@ -90,7 +90,7 @@ class Secret(msgspec.Struct, frozen=True):
     """In bytes."""
     strength: Literal["known", "short", "guessable", "good"]
     digest: str
-    """Equal for equal keys within one look, where all who look have the same salt."""
+    """Equal for equal keys within one check, where all processes have the same salt."""
     where: str = ""
     """The place in a file that git tracks which has it literally: `settings.py:12`."""
 

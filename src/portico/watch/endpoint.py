@@ -55,7 +55,7 @@ class Source(Protocol):
 
 
 Guard = Callable[[Request], Awaitable[Response | None]]
-"""What is answered instead to who may not come in; None lets in."""
+"""The answer to a client that may not come in; None lets it in."""
 
 
 class Endpoint:

@@ -14,7 +14,7 @@ from portico.place.untrusted import behind_hole, opened, unblocked
 _LATE_SECONDS = 5.0
 """After a rotation nginx's workers still write to the old file what they had in their buffers."""
 _MOST_FILES = 16
-"""Of those put aside; whoever may write to them may not keep them open."""
+"""Of those put aside; a process that may still write to them may not keep them open."""
 PIECE = 1 << 16
 """As much as is read at once: it stays in the processor's cache, and its memory is used again."""
 MOST = 1 << 20

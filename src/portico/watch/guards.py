@@ -38,7 +38,7 @@ class Secret(NamedTuple):
 
 
 class Lock:
-    """Lets in who knows the password. It is looked at first: who guesses keeps out nobody who knows it."""
+    """Lets in a client with the password, which is checked first: guesses never keep out a client that knows it."""
 
     def __init__(self, secret: Callable[[], Secret | None]) -> None:
         self._secret = secret

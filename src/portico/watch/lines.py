@@ -27,7 +27,7 @@ def readable(request: Request, width: int = 0, *, is_dated: bool = False) -> str
 
 
 def detail(request: Request) -> str:
-    """What the line has besides, for somebody who looks closer: id, route, times, retries, cache, TLS."""
+    """What else the line has, for a closer look: id, route, times, retries, cache, TLS."""
     numbers = request.numbers
     parts = [
         request.id,

@@ -1,6 +1,6 @@
-"""Looks on while a site runs: follows its log, asks how the processes are, and tells whoever wants to see it live.
+"""Observes a running site: follows its log, asks how the processes are, and tells live observers.
 
-A request is not told of by anybody: it is read in the log like every other. What is kept is bounded: ten minutes
+No request is reported by itself: all are read in the log. What is kept is bounded: ten minutes
 of numbers by the second, the last requests, the last errors.
 """
 
@@ -68,7 +68,7 @@ _MOST_MARKS = 100
 _FAREWELL_SECONDS = 2.0
 """How long the end of a site may wait for its last spans."""
 _WAITING_ITEMS = 5
-"""Who reads slower than that misses some; nothing waits for him."""
+"""A slower reader misses some; nothing waits for it."""
 
 
 class Live:

@@ -1,7 +1,7 @@
 """What the log lines of a running site add up to. Pure: lines in, counters out.
 
-Reading a line takes 3 to 4 us. Whoever has too many at once reads each n-th, which then stands for n; whoever has
-more than that reads one text of many.
+Reading a line takes 3 to 4 us. With too many at once each n-th is read, which then stands for n; of
+more than that one text of many is read.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Write to a descriptor without ever waiting for whoever reads it: a pipe nobody reads must not stop a server."""
+"""Write to a descriptor without ever waiting for its reader: a pipe that nobody reads must not stop a server."""
 
 from __future__ import annotations
 

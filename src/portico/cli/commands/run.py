@@ -49,7 +49,7 @@ _SELDOM_SECONDS, _QUIET_SECONDS = 1.0, 5.0
 _FULL_SECONDS = 0.005
 """How soon to look whether the reader has gone on; each time later."""
 _FAR_BEHIND_BYTES = 64 << 20
-"""Who reads the request lines so slowly that more than this waits misses it: some 200 000 requests."""
+"""A reader of the request lines that is further behind than this loses lines: some 200 000 requests."""
 _AT_LEVEL = len("2026/11/21 14:15:55 ")
 _MOST_LINES = 10
 """Lines shown at a look: 50 a second are more than a person reads and cost next to nothing."""

@@ -60,7 +60,7 @@ class Arbiter(arbiter.Arbiter):  # type: ignore[misc]
         return float(os.environ.get(VARIABLE, 0))
 
     def manage_workers(self) -> None:
-        """Start what is missing, a successor included; let go who has one, or is too many."""
+        """Start what is missing, a successor included; let go a worker that has one, or is too many."""
         staying = [worker for worker in self._by_age() if not _handover(worker).was_let_go]
         due = [worker for worker in staying if _handover(worker).is_due]
         successor = 1 if due and len(self.WORKERS) <= self.num_workers else 0

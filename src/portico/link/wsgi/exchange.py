@@ -114,7 +114,7 @@ class Exchange:
     def _maybe_traced(
         self, environ: Environ, connection: Connection, slot: Slot, size: int, body: Body | None
     ) -> None:
-        """Somebody asks for a trace; whoever may not is answered as if he had not asked."""
+        """A client asks for a trace; one that may not is answered as if it had not asked."""
         packet = size - (content_length(environ) or 0)
         trace = begin_trace(self._tracer, environ, connection, packet, slot.label, self._app)
         if trace is None:

@@ -1,4 +1,4 @@
-"""How much one client may ask for and hold. Who asks for more is refused with 429."""
+"""How much one client may ask for and hold. A request beyond that is refused with 429."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ class Web:
     features: frozenset[Feature]
     """What all who may answer a request can do, the servers of [upstream] included."""
     is_waiting: bool
-    """The app is not known yet: whoever asks for it gets the page that says so."""
+    """The app is not known yet: its visitors get the page that says so."""
     prefix: str
     """The URL prefix that the whole site lives under: "/shop", or nothing."""
     processes: Processes

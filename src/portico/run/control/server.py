@@ -24,7 +24,7 @@ from portico.plan import paths
 from portico.protocol.commands import Handler
 
 ASK_SECONDS = 5.0
-"""Who has connected and says nothing is not listened to for longer."""
+"""A client that has connected and sends nothing is closed after that."""
 
 _LONGEST_REQUEST = 1 << 16
 """Bytes; asyncio's own limit of what it looks through for the end of a head."""

@@ -23,7 +23,7 @@ NAME = "lock"
 PATIENCE_SECONDS = 0.2
 """`running` holds the lock for a moment while it looks; a start waits that out."""
 UNNAMED_SECONDS = 5.0
-"""The same where no process that lives has written its name: who looks may be held up by a busy machine."""
+"""The same where no living process has written its name: the reader may be held up by a busy machine."""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ _LOOK_SECONDS = 0.02
 _PATIENCE_SECONDS = 10.0
 """nginx reads a thousand sites in 7 s; who waits longer is told that it serves although a few clients get the old."""
 SERVES = (notices.Switched, notices.CanaryServes, notices.RolledBack, notices.TookOver)
-"""What is said when nginx has the files of another release: who hears it may try what is new."""
+"""The notice that nginx has the files of another release: its listener may try what is new."""
 _LEAVING = b"shutting down"
 
 

@@ -1,4 +1,4 @@
-"""Before workers of nginx's are ended, the sites behind them are told: whoever has a WebSocket there gets Close 1001.
+"""Before workers of nginx's are ended, the sites behind them are told: clients of WebSockets there get Close 1001.
 
 An app's workers know through which of nginx's each connection comes (`link.websocket.leaving`), and look once a second.
 """

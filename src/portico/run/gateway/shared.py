@@ -90,7 +90,7 @@ class SharedNginx:
             self._in_turn(self._tell_ready())
 
     def when_used(self, say: Callable[[notices.Notice], None]) -> Callable[[notices.Notice], None]:
-        """That a release serves is said when the gateway's nginx has its files: who hears it may try a new domain."""
+        """A release serves when the gateway's nginx has its files: who hears the notice may try a new domain."""
 
         def tell(item: notices.Notice) -> None:
             async def later() -> None:

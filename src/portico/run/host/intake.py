@@ -1,4 +1,4 @@
-"""Which sites are taken in: who runs keeps what it has, and a newcomer that cannot stand beside it is refused."""
+"""Which sites are taken in: a running site keeps what it has, and a new one that cannot stand beside it is refused."""
 
 from __future__ import annotations
 

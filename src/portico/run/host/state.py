@@ -14,7 +14,7 @@ SERVED_SECONDS = 2.0
 """The longest pause of one that served in between."""
 FIRST_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 60.0
-"""A start costs a second of CPU; who has repaired the site says so with portico reload and does not wait."""
+"""A start costs a second of CPU; `portico reload` after a repair does not wait."""
 
 
 class Status(StrEnum):

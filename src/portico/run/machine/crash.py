@@ -72,7 +72,7 @@ def _live_died(state: State, release: Release, code: int, now: float) -> Step:
     if pause >= DOWN_SECONDS and state.standby is not None:
         return then(state, (*actions, do.EmptyQueue(release.number)), reload.take_over, now)
     if pause >= DOWN_SECONDS:
-        # Said last: whoever hears it and asks gets the "down" page.
+        # Last: a listener that asks after this notice gets the "down" page.
         actions = (do.TakeDown(), do.EmptyQueue(release.number), do.SetBooting(on=False), *actions)
     return state, actions
 

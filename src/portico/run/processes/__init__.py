@@ -1,1 +1,1 @@
-"""Children: started, watched, written down for whoever comes after a kill, ended with all their descendants."""
+"""Children: started, watched, written down for the next start after a kill, ended with all their descendants."""

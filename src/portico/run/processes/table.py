@@ -1,4 +1,4 @@
-"""The processes of one running site: started, written down for whoever comes after a kill, collected, ended."""
+"""The processes of one running site: started, written down for the next start after a kill, collected, ended."""
 
 from __future__ import annotations
 

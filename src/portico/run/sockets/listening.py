@@ -87,7 +87,7 @@ class Listening:
             pass  # nginx is gone, or the system forbids it (seccomp, setcap): then the socket is nginx's alone
 
     def close(self) -> None:
-        """Whoever comes from now on is refused, unless nginx or the service manager still has a copy."""
+        """New clients are refused from now on, unless nginx or the service manager still has a copy."""
         self._is_closed = True
         for listener in self._held.values():
             listener.close()

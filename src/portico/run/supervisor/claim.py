@@ -32,7 +32,7 @@ class Claim:
         return lambda: end_first(self.aheads, self.number)
 
     def answers(self, plan: Plan) -> None:
-        """The control socket is there: whoever wants to know asks it."""
+        """The control socket is there: commands can ask it."""
         self.was_asked = True
         self._held.say(plan)
 

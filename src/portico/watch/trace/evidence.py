@@ -52,7 +52,7 @@ class TracedSite:
     error_log: Path
     app_log: Path
     user: str = ""
-    """Who runs the app; empty when it is who runs Portico."""
+    """The user of the app; empty when that is the user of Portico."""
     masked: tuple[str, ...] = ()
     """Names whose values are not shown, beside those that never are."""
 
@@ -231,7 +231,7 @@ def _records(directory: Path, made: Evidence) -> list[dict[str, Any]]:
 
 
 def keep(site: TracedSite, request_id: str, told: dict[str, Any]) -> None:
-    """Store a trace for who looks at it later; the oldest go. Only beside the logs of whose the site is."""
+    """Store a trace for a later look; the oldest go. Only beside the logs of the user whose site it is."""
     name = request_id if _ID.fullmatch(request_id) else secrets.token_hex(16)
     try:
         with untrusted.folder(site.access_log.parent) as state:

@@ -149,7 +149,7 @@ def no_cache(web: Web) -> Directive:
 
 
 def status_headers(web: Web) -> list[Directive]:
-    """The header that tells who asks how the cache took part."""
+    """The header that says how the cache took part, for a client that asks."""
     if web.cache is None:
         return []
     return [
@@ -173,7 +173,7 @@ def stale(web: Web) -> list[str]:
 
 
 def never(web: Web) -> list[str]:
-    """Variables that are 1 for an answer that is not kept, whoever asks for it."""
+    """Variables that are 1 for an answer that is never stored."""
     return [
         "$portico_refused", "$portico_not_asked", "$portico_is_head", "$portico_is_odd", "$portico_any_vary",
         variable(web, "too_long"), "$portico_is_timed", "$portico_shows_origin", "$portico_shows_coding",
@@ -339,7 +339,7 @@ def _asked(web: Web, cache: Cache) -> list[Directive]:
 
 
 def _tells_peer(web: Web) -> bool:
-    """Whether the worker asks who has left; nobody else knows what to do with it."""
+    """Whether the worker checks which clients have left; no other server knows what to do with it."""
     return Feature.LEFT in web.app_server.features
 
 

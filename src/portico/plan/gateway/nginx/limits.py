@@ -115,8 +115,8 @@ def clients(place: Place) -> list[Directive]:
                 (f"~^{_UNCOUNTED}", ""),
                 (rf"~(?s)^{_BY_NETWORK}(?<portico_network>.{{8}}).{{8}}$", "$portico_network"),
             ],
-            why="who counts as one client: an IPv4 address, or an IPv6 network of 64 bits, because who has one address "
-            "of it has all",
+            why="who counts as one client: an IPv4 address, or an IPv6 network of 64 bits, because whoever "
+            "holds one address of it holds all",
         ),
         entries(
             "map", "$request_method:$content_length:$http_transfer_encoding", _SENDER,

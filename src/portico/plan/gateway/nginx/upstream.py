@@ -64,7 +64,7 @@ def resolver(web: Web) -> list[Directive]:
 
 
 def planned(web: Web) -> Upstream | None:
-    """The servers as values, for the file that lists them and for who asks them."""
+    """The servers as values, for the file that lists them and for the checks."""
     if not web.upstream.is_shared:
         return None
     return Upstream(
