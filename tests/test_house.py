@@ -210,6 +210,17 @@ def test_what_is_decided_names_no_gateway() -> None:
         assert not wrong, f"{path.name} imports {wrong}"
 
 
+ASKS_THE_PROGRAM = r"\.is_asgi\b|\bworkers\.server\b|\bserver\.name [!=]= .(?:gunicorn|uwsgi)"
+
+
+def test_what_an_app_server_can_do_is_asked_by_its_features() -> None:
+    """Not by the name of a program: `plan/appserver` knows which there are, and `site/` what may be written."""
+    found = {
+        str(path.relative_to(SOURCE)) for path in modules() if re.search(ASKS_THE_PROGRAM, path.read_text())
+    }
+    assert found == {"plan/appserver/build.py", "plan/appserver/kind.py", "site/rules/rules.py"}
+
+
 def test_no_two_test_files_have_one_name() -> None:
     """pytest takes the second for the first."""
     names = Counter(path.name for path in Path(__file__).parent.rglob("test_*.py"))
