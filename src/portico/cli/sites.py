@@ -42,9 +42,9 @@ def everything() -> list[SiteRow]:
 
 
 def _with(site: SiteRow, more: SiteRow) -> SiteRow:
-    """A site that its gateway told of and itself, too: its own words are newer."""
-    told = {name: value for name, value in structs.asdict(more).items() if value is not UNSET}
-    return structs.replace(site, **told)
+    """A site that its gateway known of and itself, too: its own words are newer."""
+    known = {name: value for name, value in structs.asdict(more).items() if value is not UNSET}
+    return structs.replace(site, **known)
 
 
 def _starting(running: lock.Running, directory: str) -> SiteRow:

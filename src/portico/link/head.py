@@ -75,7 +75,7 @@ def render(  # one loop without calls: every response pays for it
     """
     lines: list[str] = []
     length = sendfile = None
-    told: dict[int, str] = {}
+    special: dict[int, str] = {}
     for name, value in headers:
         kind = _known_names.get(name)
         if kind is None:
@@ -91,11 +91,11 @@ def render(  # one loop without calls: every response pays for it
             elif kind == _REDIRECT:
                 _check_redirect(value)
             else:
-                told[kind] = f"{told[kind]}, {value}" if kind in told else value
+                special[kind] = f"{special[kind]}, {value}" if kind in special else value
                 if kind >= _CACHING:
                     continue
         lines.append(name + ": " + value)
-    _add(lines, told)
+    _add(lines, special)
     return _checked(lines), length, sendfile
 
 
@@ -117,14 +117,14 @@ def too_large(size: int) -> str:
     return f"the answer has {size} bytes of headers, the limit is {LARGEST}: set fewer or smaller cookies"
 
 
-def _add(lines: list[str], told: dict[int, str]) -> None:
-    """What nginx needs to hear beside what the app says; `told` holds the values of each kind."""
-    if told.get(_TYPE, "")[:17].lower() == "text/event-stream" and _BUFFERING not in told:
+def _add(lines: list[str], special: dict[int, str]) -> None:
+    """What nginx needs to hear beside what the app says; `special` holds the values of each kind."""
+    if special.get(_TYPE, "")[:17].lower() == "text/event-stream" and _BUFFERING not in special:
         lines.append("X-Accel-Buffering: no")  # nginx would wait until 4 or 8 kB of events came together
-    for kind, value in told.items():
+    for kind, value in special.items():
         if kind >= _CACHING:
             lines.append(f"{JOINED[kind - _CACHING]}: {value}")
-    if _CACHING in told and _DATE not in told and _SHARED.search(told[_CACHING]):
+    if _CACHING in special and _DATE not in special and _SHARED.search(special[_CACHING]):
         lines.append(f"Date: {formatdate(usegmt=True)}")  # by it a browser knows the age of what nginx kept
 
 

@@ -122,8 +122,8 @@ class Endpoint:
             return Response("200 OK", kind, body)
         if path == "/trace" and not self._metrics_only:
             name = dict(urllib.parse.parse_qsl(request.query)).get("id", "")
-            if name.isalnum() and name.isascii() and (told := await self._source.trace(name)):
-                return Response("200 OK", "application/json", json.dumps(told).encode())
+            if name.isalnum() and name.isascii() and (trace := await self._source.trace(name)):
+                return Response("200 OK", "application/json", json.dumps(trace).encode())
         return Response("404 Not Found", body=b"nothing here\n")
 
     async def _stream(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -331,15 +331,15 @@ class Live:
 
     async def _ask(self) -> SiteStatus:
         assert self._ask_status is not None
-        told = await self._ask_status()
+        status = await self._ask_status()
         self._known_at = time.monotonic()
-        pids = {worker.pid for one in told.releases for worker in one.workers}
+        pids = {worker.pid for one in status.releases for worker in one.workers}
         if self._pids is not None:
             self._workers_started += len(pids - self._pids)
         self._pids = pids
         for gone in set(self.metrics.workers) - {str(pid) for pid in pids}:
             del self.metrics.workers[gone]
-        self._known = replace(told, workers_started=self._workers_started)
+        self._known = replace(status, workers_started=self._workers_started)
         return self._known
 
 

@@ -13,7 +13,7 @@ _ID = re.compile(r"[0-9a-f]{32}")
 
 
 def saved_trace(plan: Plan, request_id: str) -> dict[str, Any] | None:
-    """What `portico trace` told of that request; None when nothing was saved of it."""
+    """What `portico trace` showed of that request; None when nothing was saved of it."""
     if not _ID.fullmatch(request_id):
         return None
     try:

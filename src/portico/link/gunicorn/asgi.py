@@ -116,7 +116,7 @@ def behind_nginx(
 
     websockets = set() if websockets is None else websockets
 
-    async def told(scope: Scope, receive: Receive, send: Send) -> None:
+    async def answering(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
             await app(scope, receive, send)
             return
@@ -170,7 +170,7 @@ def behind_nginx(
             trace.data["ended"] = True
             trace.write()
 
-    return told
+    return answering
 
 
 async def _noting_accept(websocket: AsgiWebSocket, send: Send, message: Message) -> None:

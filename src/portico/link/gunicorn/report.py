@@ -28,8 +28,8 @@ def loaded(memory: int, limit: int) -> None:
 
     `limit` is where it is replaced when that is not what is configured, else 0.
     """
-    told = {"code": code(Path.cwd()), "memory": memory, "limit": limit}
-    _write(f"{os.getppid()}-{os.getpid()}", told)
+    words = {"code": code(Path.cwd()), "memory": memory, "limit": limit}
+    _write(f"{os.getppid()}-{os.getpid()}", words)
     if directory := os.environ.get(VARIABLE):
         with suppress(OSError):
             Path(directory, f"{os.getppid()}-failed.json").unlink()
@@ -48,12 +48,12 @@ def gone() -> None:
             Path(directory, f"{os.getppid()}-{os.getpid()}.json").unlink()
 
 
-def _write(name: str, told: dict[str, Any]) -> None:
+def _write(name: str, words: dict[str, Any]) -> None:
     directory = os.environ.get(VARIABLE)
     if not directory:
         return
     with suppress(OSError):
-        atomic.write(Path(directory, f"{name}.json"), json.dumps(told).encode())
+        atomic.write(Path(directory, f"{name}.json"), json.dumps(words).encode())
 
 
 def code(directory: Path) -> dict[str, int]:

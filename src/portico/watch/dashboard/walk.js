@@ -46,7 +46,7 @@ function build(box, trace) {
       if (name === row.actor) place.setAttribute("aria-current", "step");
       else place.removeAttribute("aria-current");
     }
-    said.replaceChildren(...told(row));
+    said.replaceChildren(...described(row));
     carried.replaceChildren(isBack ? table(trace.response, ["app", "worker", "client"], row.actor)
       : table(trace.request, ["client", "nginx", "app"], row.actor));
   }
@@ -61,7 +61,7 @@ function build(box, trace) {
   show(0);
 }
 
-function told(row) {
+function described(row) {
   const times = [row.at_us === null ? "" : `at ${row.at_us.toLocaleString("en")} µs`,
     row.took_us === null ? "" : `takes ${row.took_us.toLocaleString("en")} µs`].filter(Boolean).join(", ");
   const way = row.message && row.source !== row.destination ? `${row.source} → ${row.destination}` : "";

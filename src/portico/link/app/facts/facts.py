@@ -44,11 +44,11 @@ def facts(loaded: Loaded, reached: Reached = _ANYHOW, salt: str = "") -> dict[st
     """
     exposed = _exposed(loaded, salt)  # before it is asked for files: what runs now was started at import
     things = list({id(thing): thing for thing in layers(loaded.application)}.values())
-    told = _facts(loaded, reached) | exposed | _remedied(things, loaded)
-    return _processes(told, things, loaded.directory)
+    answers = _facts(loaded, reached) | exposed | _remedied(things, loaded)
+    return _processes(answers, things, loaded.directory)
 
 
-def _processes(told: dict[str, Any], things: list[Any], directory: Path) -> dict[str, Any]:
+def _processes(answers: dict[str, Any], things: list[Any], directory: Path) -> dict[str, Any]:
     """The facts with what several worker processes mean for this app."""
     inner = next((thing for thing in things if _asks_risks(thing)), None)
     single, found = dict[str, Any](), list[risks.Risk]()
@@ -57,10 +57,10 @@ def _processes(told: dict[str, Any], things: list[Any], directory: Path) -> dict
         found = list(memory(inner, directory))
     except Exception:  # noqa: BLE001  an app that cannot be asked can still be served
         found = []
-    notes = [*told.get("notes", []), *single.pop("notes", []), *gunicorn_notes(directory)]
-    routes = [*single.pop("routes", []), *told.get("routes", [])]
-    added = {"notes": notes, "routes": routes, "risks": [*told.get("risks", []), *found]}
-    return told | single | {name: value for name, value in added.items() if value}
+    notes = [*answers.get("notes", []), *single.pop("notes", []), *gunicorn_notes(directory)]
+    routes = [*single.pop("routes", []), *answers.get("routes", [])]
+    added = {"notes": notes, "routes": routes, "risks": [*answers.get("risks", []), *found]}
+    return answers | single | {name: value for name, value in added.items() if value}
 
 
 def _remedied(things: list[Any], loaded: Loaded) -> dict[str, Any]:
@@ -75,15 +75,15 @@ def _exposed(loaded: Loaded, salt: str) -> dict[str, Any]:
     things = list({id(thing): thing for thing in layers(loaded.application)}.values())
     inner = next((thing for thing in things if _asks_risks(thing)), None)
     framework = _asks_risks(inner) if inner is not None else ""
-    told: dict[str, Any] = {}
+    answers: dict[str, Any] = {}
     try:
         if found := risks.risks(things, framework, inner, loaded.directory):
-            told["risks"] = found
+            answers["risks"] = found
         if salt and (found_keys := risks.keys(framework, inner)):
-            told["secrets"] = properties(found_keys, loaded.directory, salt)
+            answers["secrets"] = properties(found_keys, loaded.directory, salt)
     except Exception as error:  # noqa: BLE001  an app that cannot be asked can still be served
-        told["risks"] = [risks.risk("unknown", f"could not be asked: {type(error).__name__}: {error}", "")]
-    return told
+        answers["risks"] = [risks.risk("unknown", f"could not be asked: {type(error).__name__}: {error}", "")]
+    return answers
 
 
 def _asks_risks(thing: Any) -> str:
@@ -98,19 +98,19 @@ def _facts(loaded: Loaded, reached: Reached) -> dict[str, Any]:
     parts, others = _parts(loaded.application)
     if not parts:
         return said | {"kind": "wsgi", "notes": [_PLAIN, *others]}
-    told = parts[0][1] if len(parts) == 1 else together(parts)
-    told = settle(loaded.application, told | {"notes": [*told["notes"], *others]}, reached)
-    return said | _placed(told, f"{loaded.directory}/")
+    answers = parts[0][1] if len(parts) == 1 else together(parts)
+    answers = settle(loaded.application, answers | {"notes": [*answers["notes"], *others]}, reached)
+    return said | _placed(answers, f"{loaded.directory}/")
 
 
 def _static_of_django(application: Any) -> dict[str, Any]:
     """Under ASGI nginx serves STATIC_ROOT, too, unless a view or WhiteNoise does."""
     if not any(type(thing).__module__.startswith(("django.", "channels.")) for thing in layers(application)):
         return {}
-    told = _asked("django", application)
-    folders = [dict(folder) for folder in told.get("static", []) if not folder.pop("is_guarded", True)]
+    answers = _asked("django", application)
+    folders = [dict(folder) for folder in answers.get("static", []) if not folder.pop("is_guarded", True)]
     kept = ("version", "notes")
-    return {key: told[key] for key in kept if key in told} | ({"static": folders} if folders else {})
+    return {key: answers[key] for key in kept if key in answers} | ({"static": folders} if folders else {})
 
 
 def _parts(application: Any) -> tuple[list[tuple[str, dict[str, Any]]], list[str]]:
@@ -124,19 +124,19 @@ def _parts(application: Any) -> tuple[list[tuple[str, dict[str, Any]]], list[str
                 "say its static folders and settings as [static] and [routes] in portico.toml"
             )
             continue
-        told = _noting_wrapper(application, thing, _asked(kind, thing))
-        parts.append((prefix, moved(told, prefix)))
-        notes += unread(thing, told.get("routes", []))
+        answers = _noting_wrapper(application, thing, _asked(kind, thing))
+        parts.append((prefix, moved(answers, prefix)))
+        notes += unread(thing, answers.get("routes", []))
     return parts, notes
 
 
-def _placed(told: dict[str, Any], directory: str) -> dict[str, Any]:
+def _placed(answers: dict[str, Any], directory: str) -> dict[str, Any]:
     """The places of views as a reader of the app names them: below its directory."""
-    for route in told.get("routes", []):
+    for route in answers.get("routes", []):
         if "where" in route:
             route["where"] = route["where"].removeprefix(directory)
-    lost = {place.removeprefix(directory): view for place, view in told.get("lost", {}).items()}
-    return told | {"lost": lost}
+    lost = {place.removeprefix(directory): view for place, view in answers.get("lost", {}).items()}
+    return answers | {"lost": lost}
 
 
 def _is_asgi(application: Any) -> bool:
@@ -151,19 +151,19 @@ def _framework(thing: Any) -> str:
 
 def _asked(framework: str, thing: Any) -> dict[str, Any]:
     try:
-        told: dict[str, Any] = importlib.import_module(f"portico.link.app.facts.{framework}").facts(thing)
+        answers: dict[str, Any] = importlib.import_module(f"portico.link.app.facts.{framework}").facts(thing)
     except Exception as error:  # noqa: BLE001  an app that cannot be asked can still be served
         return {"kind": framework, "notes": [f"the app could not be asked: {type(error).__name__}: {error}"]}
-    return told
+    return answers
 
 
-def _noting_wrapper(outer: Any, inner: Any, told: dict[str, Any]) -> dict[str, Any]:
+def _noting_wrapper(outer: Any, inner: Any, answers: dict[str, Any]) -> dict[str, Any]:
     if outer is inner or inspect.ismethod(outer):
-        return told
-    notes = list(told["notes"])
+        return answers
+    notes = list(answers["notes"])
     if not is_dispatcher(outer):
         notes.insert(
             0, f"the app is wrapped in {type(outer).__name__}: what that adds or mounts was not asked"
         )
-    static = [{**folder, "is_guarded": True} for folder in told.get("static", [])]
-    return told | {"notes": notes} | ({"static": static} if static else {})
+    static = [{**folder, "is_guarded": True} for folder in answers.get("static", [])]
+    return answers | {"notes": notes} | ({"static": static} if static else {})

@@ -124,11 +124,11 @@ def _is_default(owner: Owner) -> bool:
 
 def _routes(app: flask.Flask) -> Iterator[dict[str, Any]]:
     for number, (rule, is_slashed) in enumerate(_tried(app)):
-        told = _route(rule) | {"rank": number}
-        if is_slashed is not None and told["pattern"]:
-            told["pattern"] = _strict(rule) + ("/" if is_slashed else "")
+        entry = _route(rule) | {"rank": number}
+        if is_slashed is not None and entry["pattern"]:
+            entry["pattern"] = _strict(rule) + ("/" if is_slashed else "")
         for notes in combined([app.view_functions.get(rule.endpoint)]):
-            yield told | notes
+            yield entry | notes
 
 
 def _tried(app: flask.Flask) -> list[tuple[Rule, bool | None]]:

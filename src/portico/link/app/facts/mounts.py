@@ -58,22 +58,22 @@ def unread(app: Any, routes: Iterable[Mapping[str, Any]]) -> list[str]:
     return [f"wsgi_app is wrapped in {name}: {what}"]
 
 
-def moved(told: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+def moved(answers: Mapping[str, Any], prefix: str) -> dict[str, Any]:
     """What an app says of its paths, as paths of the whole."""
     if not prefix:
-        return dict(told)
+        return dict(answers)
     routes = [
         route
         | {"rule": prefix + route["rule"]}
         | ({"pattern": escape(prefix) + route["pattern"]} if route["pattern"] else {})
-        for route in told.get("routes", [])
+        for route in answers.get("routes", [])
     ]
     folders = {
-        key: [folder | {"url": prefix + folder["url"]} for folder in told.get(key, [])]
+        key: [folder | {"url": prefix + folder["url"]} for folder in answers.get(key, [])]
         for key in ("static", "left")
     }
-    never = [escape(prefix) + pattern for pattern in told.get("never_kept", [])]
-    return {**told, "routes": routes, **folders, "never_kept": never}
+    never = [escape(prefix) + pattern for pattern in answers.get("never_kept", [])]
+    return {**answers, "routes": routes, **folders, "never_kept": never}
 
 
 def together(parts: list[tuple[str, dict[str, Any]]]) -> dict[str, Any]:
@@ -81,16 +81,16 @@ def together(parts: list[tuple[str, dict[str, Any]]]) -> dict[str, Any]:
     (_, first), rank = parts[-1], 0
     made = dict(first) | {"routes": [], "lost": {}}
     for key in ("static", "left", "never_kept", "notes"):
-        made[key] = [item for _, told in parts for item in told.get(key, [])]
+        made[key] = [item for _, answers in parts for item in answers.get(key, [])]
     made["notes"] = list(dict.fromkeys(made["notes"]))
-    for prefix, told in parts:
-        routes = [route | {"rank": route["rank"] + rank} for route in told.get("routes", [])]
-        rank += 1 + max((route["rank"] for route in told.get("routes", [])), default=0)
+    for prefix, answers in parts:
+        routes = [route | {"rank": route["rank"] + rank} for route in answers.get("routes", [])]
+        rank += 1 + max((route["rank"] for route in answers.get("routes", [])), default=0)
         made["routes"] += routes
         if prefix:
             everything = f"{escape(prefix)}(?:/{ANYTHING})?"
             made["routes"].append({"rule": f"{prefix}/", "pattern": everything, "rank": rank})
             rank += 1
-    reached = [told.get("lost", {}) for _, told in parts]
+    reached = [answers.get("lost", {}) for _, answers in parts]
     made["lost"] = {where: view for where, view in reached[0].items() if all(where in one for one in reached)}
     return made

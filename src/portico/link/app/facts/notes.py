@@ -16,12 +16,15 @@ def combined(views: Iterable[Any]) -> list[dict[str, Any]]:
     More than one where two want two things; the plan is an error then.
     """
     found = [notes for view in views for notes in _by_method(view)]
-    told: dict[str, Any] = {}
+    answers: dict[str, Any] = {}
     for notes in found:
-        if any(told.get("edge", {}).get(name, value) != value for name, value in notes["edge"].items()):
+        if any(answers.get("edge", {}).get(name, value) != value for name, value in notes["edge"].items()):
             return found
-        told = {"edge": notes["edge"] | told.get("edge", {}), "where": told.get("where", notes["where"])}
-    return [told]
+        answers = {
+            "edge": notes["edge"] | answers.get("edge", {}),
+            "where": answers.get("where", notes["where"]),
+        }
+    return [answers]
 
 
 def _by_method(view: Any) -> list[dict[str, Any]]:

@@ -39,7 +39,7 @@ def facts(router: Any) -> dict[str, Any]:
         "static": sorted(static, key=lambda folder: str(folder["url"])),
         "left": sorted(left, key=lambda folder: folder["url"]),
         "life": r"(?:public, )?max-age=\d+(?:, public)?",  # cache_max_age of add_static_view
-        "routes": sorted(_routes(router, routes, views), key=lambda told: told["rule"]),
+        "routes": sorted(_routes(router, routes, views), key=lambda entry: entry["rule"]),
         "lost": lost(_callable(entry["introspectable"]) for entry in views if _has_route(entry, routes)),
         "notes": notes,
     }

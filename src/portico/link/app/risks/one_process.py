@@ -27,15 +27,15 @@ def one_process(layers: Iterable[Any], inner: Any, directory: Path) -> dict[str,
     `layers` are the app and all that it is wrapped in, `inner` the framework's own object.
     """
     layers = list(layers)
-    told: dict[str, Any] = {}
+    answers: dict[str, Any] = {}
     servers = {id(server): server for server in _servers(layers, inner, directory)}
     for server in servers.values():
         if why := _why(server, "Flask-SocketIO" if _is_extension(inner) else "Socket.IO"):
-            told["one_process"] = why
+            answers["one_process"] = why
     if any(is_a(thing, _DAV) and _is_in_memory(thing) for thing in layers):
-        told["one_process"] = "WsgiDAV keeps its locks in the memory of one process"
+        answers["one_process"] = "WsgiDAV keeps its locks in the memory of one process"
     routes = [_route(thing) for thing in layers if is_a(thing, _MIDDLEWARE)]
-    return told | ({"routes": routes[:1]} if routes else {}) | _driver(servers.values())
+    return answers | ({"routes": routes[:1]} if routes else {}) | _driver(servers.values())
 
 
 def _servers(layers: list[Any], inner: Any, directory: Path) -> Iterator[Any]:

@@ -82,11 +82,11 @@ class _RefusedError(Exception):
     """Why the folder stays the app's, as the rest of a sentence that begins with the folder."""
 
 
-def settle(application: Any, told: dict[str, Any], reached: Reached) -> dict[str, Any]:
+def settle(application: Any, answers: dict[str, Any], reached: Reached) -> dict[str, Any]:
     """The facts with each guarded folder either proven public, with the app's headers, or among `left`."""
-    own_hosts, life = told.pop("hosts", []), told.pop("life", "")
+    own_hosts, life = answers.pop("hosts", []), answers.pop("life", "")
     reached = reached._replace(hosts=reached.hosts or tuple(own_hosts) or ("localhost",))
-    guarded = [folder for folder in told.get("static", []) if folder.pop("is_guarded", False)]
+    guarded = [folder for folder in answers.get("static", []) if folder.pop("is_guarded", False)]
     found: dict[str, Said | str] = {}
     asking = Thread(target=_ask_all, args=(application, guarded, reached, life, found), daemon=True)
     if guarded:
@@ -96,21 +96,21 @@ def settle(application: Any, told: dict[str, Any], reached: Reached) -> dict[str
         said = (
             found.get(folder["url"]) or f"the app was silent for {SECONDS:.0f} s when it was asked for a file"
         )
-        _take(told, folder, said)
-    kept_out = {escape(folder["url"]) + ".*" for folder in told.get("left", [])}
-    told["never_kept"] = sorted(kept_out | set(told.get("never_kept", [])))
-    return told
+        _take(answers, folder, said)
+    kept_out = {escape(folder["url"]) + ".*" for folder in answers.get("left", [])}
+    answers["never_kept"] = sorted(kept_out | set(answers.get("never_kept", [])))
+    return answers
 
 
-def _take(told: dict[str, Any], folder: dict[str, Any], said: Said | str) -> None:
+def _take(answers: dict[str, Any], folder: dict[str, Any], said: Said | str) -> None:
     if isinstance(said, str):
-        told["static"].remove(folder)
-        told.setdefault("left", []).append({**folder, "why": said})
+        answers["static"].remove(folder)
+        answers.setdefault("left", []).append({**folder, "why": said})
         return
     folder |= {"headers": said.headers, "cache_control": said.cache_control, "is_asked": True}
     if said.cookies:
         names = ", ".join(said.cookies)
-        told["notes"].append(
+        answers["notes"].append(
             f"the app sets a cookie ({names}) with the files of {folder['url']}; nginx sends them without"
         )
 
