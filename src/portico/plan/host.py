@@ -11,8 +11,9 @@ from portico.plan.bindings import FILE as BINDINGS
 from portico.plan.bindings import Bindings, BindingTable, parse
 from portico.plan.directories import body_directories
 from portico.plan.gateway.build import nginx_process
-from portico.plan.gateway.nginx.fragment import FILE, directory
+from portico.plan.gateway.nginx.fragment import FILE
 from portico.plan.gateway.nginx.host import addresses, host_conf
+from portico.plan.gateway.nginx.names import directory
 from portico.plan.model import Directory, File, Health, Ladder, Line, Plan, Process, Tls, Upstream
 from portico.plan.paths import Paths
 from portico.plan.web.entry.health import HEALTH

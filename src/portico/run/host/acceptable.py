@@ -10,7 +10,7 @@ from pathlib import Path
 from portico.errors import PorticoError, Problem
 from portico.place.model import Place
 from portico.plan.bindings import Bindings, BindingTable
-from portico.plan.gateway.nginx.fragment import directory
+from portico.plan.gateway.nginx.names import directory
 from portico.plan.host import Fragment, fitting, host_plan
 from portico.run.disk.write import write_files
 from portico.run.gateway import files

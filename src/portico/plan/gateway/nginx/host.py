@@ -8,11 +8,11 @@ from portico.place.model import Place
 from portico.plan.bindings import Bindings
 from portico.plan.gateway.nginx import tls
 from portico.plan.gateway.nginx.conf import Directive, block, directive, render
-from portico.plan.gateway.nginx.fragment import FILE, STRANGERS
-from portico.plan.gateway.nginx.fragment import directory as directory_of
+from portico.plan.gateway.nginx.fragment import FILE
 from portico.plan.gateway.nginx.http import maps, room, shared
 from portico.plan.gateway.nginx.log import log_of_strangers
 from portico.plan.gateway.nginx.main import events, process
+from portico.plan.gateway.nginx.names import directory as directory_of
 from portico.plan.model import File, Tls
 from portico.plan.web.entry.health import HEALTH
 from portico.plan.web.entry.listeners import backlog
@@ -79,7 +79,7 @@ def _stranger(address: Address, words: tuple[str, ...], place: Place, shown: Bin
                 "listen", address, *words, *of_socket,
                 why=f"settings of a socket that sites share are written once; {_BACKLOG}", cause=_CAUSE,
             ),
-            directive("server_name", STRANGERS, why="a name no client sends", cause=_CAUSE),
+            directive("server_name", "_", why="a name no client sends", cause=_CAUSE),
             *(_certificate(place, shown) if "ssl" in words else []),
             block(
                 "location", "=", HEALTH, why="says that the gateway is there; each site's own health is under its Host",

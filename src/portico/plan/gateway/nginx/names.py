@@ -26,6 +26,16 @@ def location(web: Web, word: str) -> str:
     return f"@{name_of(web, word)}"
 
 
+def file_of(web: Web, name: str) -> str:
+    """A file of the site's own that changes by itself, as nginx finds it from its nginx.conf."""
+    return f"{directory(web.name)}/{name}" if web.space else name
+
+
+def directory(name: str) -> str:
+    """Where a gateway of several sites keeps the files of the site of that name, beside its nginx.conf."""
+    return f"sites/{name}"
+
+
 def spaced(space: str, word: str) -> str:
     """The name in that space; empty for what sites share, and for a site alone."""
     return f"{PREFIX}{space}__{word}" if space else f"{PREFIX}{word}"

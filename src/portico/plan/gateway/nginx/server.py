@@ -98,7 +98,7 @@ def _entrance(web: Web, *, is_default: bool) -> list[Directive]:
         return _listen(web, is_default=is_default)
     return [
         *_listen_tls(web, web.tls, is_default=is_default),
-        *tls.certified(web.tls, web.place.nginx),
+        *tls.certified(web, web.tls),
     ]
 
 
@@ -166,7 +166,7 @@ def _no_names(web: Web, spoken: Tls) -> Directive:
     cause = web.hosts.cause
     if web.hosts.has_addresses:
         why = "clients that ask for an IP address give no name in the handshake: nginx shows them the certificate"
-        shown = tls.certified(spoken, web.place.nginx)
+        shown = tls.certified(web, spoken)
     else:
         why = "a name that was not declared, or none: nginx shows no certificate, so nobody learns our names"
         rejected = "ends the handshake with unrecognized_name (112)"

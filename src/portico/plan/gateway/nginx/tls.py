@@ -7,7 +7,7 @@ from portico.place.model import NginxBuild
 from portico.plan.gateway.nginx.abilities import abilities, lacking
 from portico.plan.gateway.nginx.conf import Directive, block, directive, entries, literal, render
 from portico.plan.gateway.nginx.host_header import https_port
-from portico.plan.gateway.nginx.names import location, spaced, variable
+from portico.plan.gateway.nginx.names import file_of, location, spaced, variable
 from portico.plan.gateway.nginx.own import let_in
 from portico.plan.gateway.nginx.trust import scheme
 from portico.plan.model import File
@@ -39,16 +39,19 @@ _SESSIONS = f"shared:{SESSIONS}:10m"
 """About 40 000 sessions, https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_session_cache"""
 
 
-def certified(tls: Tls, build: NginxBuild) -> list[Directive]:
+def certified(web: Web, tls: Tls) -> list[Directive]:
     """What a server with the site's certificate begins with, after its `listen` lines."""
     return [
-        *protocols(tls, build),
+        *protocols(tls, web.place.nginx),
         directive(
-            "ssl_certificate", Files.CERTIFICATE, cause=tls.cause,
+            "ssl_certificate", file_of(web, Files.CERTIFICATE), cause=tls.cause,
             why="certificate, chain and key in one file beside this one, so that a renewed one takes their place in "
             "one step (rename), whole or not at all",
         ),
-        directive("ssl_certificate_key", Files.CERTIFICATE, why="the key in the same file: 0600", cause=tls.cause),
+        directive(
+            "ssl_certificate_key", file_of(web, Files.CERTIFICATE), cause=tls.cause,
+            why="the key in the same file: 0600",
+        ),
         *(_clients(tls.clients) if tls.clients else []),
     ]  # fmt: skip
 
@@ -217,7 +220,7 @@ def hsts(web: Web) -> list[Directive]:
         return []
     return [
         directive(
-            "include", Files.HSTS, cause=web.tls.hsts_cause,
+            "include", file_of(web, Files.HSTS), cause=web.tls.hsts_cause,
             why="how long browsers are to insist on HTTPS, in a file of its own: it is written anew when the site has "
             "proven itself",
         )

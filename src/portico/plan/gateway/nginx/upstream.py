@@ -6,7 +6,7 @@ from portico.errors import Problem
 from portico.plan import decisions
 from portico.plan.gateway.nginx.abilities import SINCE
 from portico.plan.gateway.nginx.conf import Directive, block, directive, render
-from portico.plan.gateway.nginx.names import name_of
+from portico.plan.gateway.nginx.names import file_of, name_of
 from portico.plan.model import Line, Upstream, UpstreamServer
 from portico.plan.web.ability import Ability
 from portico.plan.web.app import upstream as web_upstream
@@ -40,10 +40,12 @@ def upstream(web: Web) -> Directive:
                 "zone", upstream_name(web), "256k",
                 why="nginx's workers count requests and failures of a server together", cause=cause,
             ),
+            # Beside other sites the one of `http` is not this site's, and that of a server does not count here.
+            *(resolver(web) if web.space else []),
             *_method(web),
             directive(
-                "include", Upstream.FILE, why="the servers, in a file of their own: it is written anew when one is "
-                "taken out or brought back", cause=cause,
+                "include", file_of(web, Upstream.FILE), cause=cause,
+                why="the servers, in a file of their own: it is written anew when one is taken out or brought back",
             ),
             *_sticky(web),
         ],
