@@ -9,11 +9,11 @@ TEST_PROCESSES ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 4)
 # Where it is set every process would compile, and pytest rewrite, every file anew: 4 s each.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup run test collect as-user test-debian13 check golden docs bench faults attack certificates cache-tests screenshots soak clean
+.PHONY: help setup run test collect as-user debian13 test-debian13 check golden docs bench faults attack certificates cache-tests screenshots soak clean
 
 help:
 	@echo "make run     serve the example app behind nginx (LISTEN=$(LISTEN))"
-	@echo "make test    check, then every test; as root first what differs by user, as an ordinary user"
+	@echo "make test    check, then every test; as root first what differs by user or by version (in a Debian 13)"
 	@echo "make test-debian13  what depends on the versions of nginx and Python, in a Debian 13 made for it (as root; minutes)"
 	@echo "make check   ruff and mypy --strict"
 	@echo "make golden  write the golden files anew; read the difference before you commit it"
@@ -40,7 +40,7 @@ check: setup
 
 test:
 	@PYTHON=$(PYTHON) scripts/setup dev $(TEST_PACKAGES)
-	@$(MAKE) --no-print-directory --jobs=3 --output-sync check as-user collect
+	@$(MAKE) --no-print-directory --jobs=4 --output-sync check as-user debian13 collect
 	@$(BIN)/python -m pytest -n $(TEST_PROCESSES) $(PYTEST_ARGS)
 
 # Once, before many processes do the same at the same time in a fresh clone.
@@ -49,6 +49,9 @@ collect:
 
 as-user:
 	@[ "$$(id -u)" -ne 0 ] || scripts/as-user
+
+debian13:
+	@scripts/debian13 --if-possible
 
 test-debian13: setup
 	@scripts/debian13 $(DEBIAN13_ARGS)
