@@ -68,7 +68,7 @@ def test_plan_writes_its_files_but_never_over_others(home: Path) -> None:
 
 def test_explain_by_directive_line_and_file(home: Path) -> None:
     by_name = portico("explain", "client_max_body_size", cwd=home).stdout
-    assert "a larger upload is refused at the door with 413" in by_name
+    assert "nginx refuses a larger upload with 413" in by_name
     assert "because of max_upload: default" in by_name
     assert "https://nginx.org/" in by_name
     number = by_name.partition(" ")[0].rpartition(":")[2]
