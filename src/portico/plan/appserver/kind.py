@@ -50,6 +50,8 @@ class AppServer:
     features: frozenset[Feature]
     worker: str = ""
     """The worker class, where the program is told one."""
+    cannot_load: frozenset[int] = frozenset()
+    """The exit codes that say that its workers could not boot, or not load the app."""
     banner: str = ""
     """A regular expression for the beginnings of the lines in which it describes itself when it starts."""
 
@@ -69,6 +71,7 @@ GUNICORN = AppServer(
         Feature.SLOW, Feature.PAUSE,
     },
     worker="portico.link.gunicorn.worker.Worker",
+    cannot_load=frozenset({3, 4}),
 )  # fmt: skip
 """With Portico's own worker."""
 GUNICORN_ASGI = replace(
@@ -84,6 +87,7 @@ UWSGI = AppServer(
     package="pyuwsgi",
     protocol="uwsgi",
     features=frozenset({Feature.WSGI, Feature.AHEAD}),
+    cannot_load=frozenset({22}),
     banner=_UWSGI_BANNER,
 )
 NONE = AppServer(name="", title="", package="", protocol="", features=frozenset())

@@ -29,9 +29,6 @@ from portico.run.sockets import switch
 
 _ENDED_SECONDS = 2.0
 
-CANNOT_LOAD = (3, 4, 22)
-"""The exit codes of Gunicorn's arbiter when its workers cannot boot, or cannot load the app, and uWSGI's for both."""
-
 Launch = Callable[..., Child]
 """As `child.start`."""
 Begin = Callable[[Plan], Callable[[], bool]]
@@ -78,7 +75,8 @@ class Aheads:
 
     def __init__(self) -> None:
         self._begun: dict[int, Ahead] = {}
-        self._adopted = set[int]()
+        self._adopted: dict[int, frozenset[int]] = {}
+        """The exit codes after which each is tried again."""
 
     def begin(self, draft: Plan, number: int, launch: Launch) -> None:
         """Start one, where that can be; it is only a head start."""
@@ -119,18 +117,16 @@ class Aheads:
             ahead.end()
             return None
         ahead.let_go()
-        self._adopted.add(number)
+        self._adopted[number] = plan.app_server.cannot_load
         return ahead
 
     def is_tried_again(self, number: int, code: int) -> bool:
         """Whether an adopted server that ended so is started once more: others imported at the same time."""
-        was_ahead = number in self._adopted
-        self.forget(number)
-        return was_ahead and code in CANNOT_LOAD
+        return code in self._adopted.pop(number, ())
 
     def forget(self, number: int) -> None:
         """It has answered: what it does from now on is its own."""
-        self._adopted.discard(number)
+        self._adopted.pop(number, None)
 
     def end(self, number: int) -> bool:
         """End that of the release; False when there is none."""
