@@ -1,0 +1,36 @@
+"""The table of a trace reads a configuration as it stands, beside other sites, too."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from portico.explain.node import Node
+from portico.plan.decide import decided
+from portico.plan.gateway.nginx.conf import Directive
+from portico.plan.gateway.nginx.server import servers
+from portico.site.facts import AppFacts
+from portico.site.model import Routed, Site
+from portico.site.options import Edge, Options
+from portico.values import Duration
+from portico.watch.trace.table import _goes_on
+from tests.plan.test_golden import PLACE
+
+
+def node(item: Directive) -> Node:
+    children = None if item.block is None else tuple(map(node, item.block))
+    return Node(item.name, item.args, children=children)
+
+
+@pytest.mark.parametrize(("gateway", "names"), [("", "portico_"), ("/run/gateway", "portico_shop__")])
+def test_where_a_request_goes_on_is_found_by_the_status_that_leads_there(gateway: str, names: str) -> None:
+    slow = Routed("/slow", "/slow", (0,), Edge(timeout=Duration(300)), {"timeout": "here"})
+    site = Site(Options(), AppFacts("shop:app", "/srv"), "/srv", "shop", routed=(slow,))
+    server = node(servers(decided(site, replace(PLACE, gateway=gateway)))[-1])
+    found = {" ".join(one.args): one for one in server.all("location")}
+    for status, word in (("418", "upgraded"), ("419", "closed")):
+        for path, end in (("/", ""), ("= /slow", "_0")):
+            name, location = _goes_on(server, found[path], status) or ("", Node(""))
+            assert (name, location.args) == (f"@{names}{word}", (f"@{names}{word}{end}",))
+    assert _goes_on(server, found["/"], "420") is None
