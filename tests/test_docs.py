@@ -20,7 +20,7 @@ from click.testing import CliRunner
 from portico.cli import COMMANDS, portico
 from portico.plan import decisions
 from portico.plan.appserver.kind import KINDS, Feature
-from portico.plan.gateway.nginx.log import VARIABLES
+from portico.plan.gateway.nginx.log.line import VARIABLES
 from portico.plan.web.log import FIELDS, TRACING_FIELDS
 from portico.site.keys import flag_keys, keys
 from portico.site.load import load

@@ -158,14 +158,11 @@ def room_of_run(name: str) -> str:
 
 
 MOST_FILES = 25
-YET_TO_SPLIT = {"plan/gateway/nginx": 36}
-"""Rooms with more, and how many: they may only lose some."""
 
 
 def test_no_room_has_more_files_than_a_reader_can_look_through() -> None:
     files = Counter(str(path.parent.relative_to(SOURCE)) for path in modules())
-    assert {name: count for name, count in files.items() if count > YET_TO_SPLIT.get(name, MOST_FILES)} == {}
-    assert {name for name in YET_TO_SPLIT if files[name] <= MOST_FILES} == set(), "take them off the list"
+    assert {name: count for name, count in files.items() if count > MOST_FILES} == {}
 
 
 def test_the_pure_part_touches_no_world() -> None:

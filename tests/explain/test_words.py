@@ -18,7 +18,7 @@ from portico.errors import PorticoError
 from portico.explain.effect import in_force, notes
 from portico.explain.read import read
 from portico.explain.words import words
-from portico.plan.gateway.nginx.tls import hsts_file
+from portico.plan.gateway.nginx.entry.tls import hsts_file
 from tests.plan.test_golden import GOLDEN, case
 from tests.support import RULE
 

@@ -17,12 +17,12 @@ from portico.place.probe import probe
 from portico.plan.bindings import Bindings, BindingTable, Listen
 from portico.plan.build import plan
 from portico.plan.gateway.nginx.conf import Directive
+from portico.plan.gateway.nginx.entry.tls import SESSIONS, hsts_file
 from portico.plan.gateway.nginx.fragment import USERS_HTTP, fragment
 from portico.plan.gateway.nginx.http import maps
 from portico.plan.gateway.nginx.http import shared as shared_by_sites
 from portico.plan.gateway.nginx.limits import SHARED
 from portico.plan.gateway.nginx.names import PREFIX
-from portico.plan.gateway.nginx.tls import SESSIONS, hsts_file
 from portico.plan.host import Fragment, fitting, fragment_of, host_plan
 from portico.plan.model import Plan
 from portico.plan.web.model import Web

@@ -6,7 +6,7 @@ import itertools
 import random
 import re
 
-from portico.plan.gateway.nginx.log_text import _GONE, _NOT_UTF8, _PLAIN
+from portico.plan.gateway.nginx.log.text import _GONE, _NOT_UTF8, _PLAIN
 
 PLAIN, WRONG = (
     re.compile(text.removeprefix("~").encode()) for text in (_PLAIN, _NOT_UTF8.replace("?<", "?P<", 1))

@@ -25,7 +25,7 @@ from hypothesis import strategies as st
 
 from portico.errors import PorticoError, Problem
 from portico.plan.bindings import Bindings, BindingTable, Listen
-from portico.plan.gateway.nginx.tls import hsts_file
+from portico.plan.gateway.nginx.entry.tls import hsts_file
 from portico.plan.model import Acme, Tls
 from portico.run.tls import make, material, webroot
 from portico.run.tls.acme import _failed

@@ -16,7 +16,7 @@ from portico.check.model import Finding, fault, ok
 from portico.place.model import Place
 from portico.plan.blame import blamed
 from portico.plan.build import plan
-from portico.plan.gateway.nginx.tls import hsts_file
+from portico.plan.gateway.nginx.entry.tls import hsts_file
 from portico.plan.model import Plan, Tls
 from portico.plan.paths import temporary
 from portico.run.disk.write import write_files

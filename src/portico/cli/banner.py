@@ -9,7 +9,7 @@ from portico import __version__
 from portico.cli.output import bad, faint, good, strong, warned
 from portico.plan.model import Plan
 from portico.plan.notes.reachable import on_all
-from portico.plan.web.statics import served
+from portico.plan.web.files.statics import served
 from portico.project.gather import Gathered
 from portico.run.gateway import cache_files
 from portico.values import Duration, Size, counted

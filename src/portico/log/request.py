@@ -1,8 +1,8 @@
 """One line of the access log, read back. The only place that knows its fields and what follows from them.
 
-`plan/gateway/nginx/log` writes the line. A line is readable when it is a JSON object with a `status`; every other field
-may be missing (the line of a file has fewer, and so had older versions), and fields that are not known are skipped.
-Bytes that are no UTF-8, which nginx does not write, are replaced.
+`plan/gateway/nginx/log/line` writes the line. A line is readable when it is a JSON object with a `status`; every other
+field may be missing (the line of a file has fewer, and so had older versions), and fields that are not known are
+skipped. Bytes that are no UTF-8, which nginx does not write, are replaced.
 """
 
 from __future__ import annotations

@@ -13,8 +13,8 @@ from portico.plan.appserver.workers import capacity
 from portico.plan.decide import decided
 from portico.plan.directories import directories
 from portico.plan.gateway.build import gateway_files, gateway_process
+from portico.plan.gateway.nginx.app.upstream import planned
 from portico.plan.gateway.nginx.pages import error_page_files
-from portico.plan.gateway.nginx.upstream import planned
 from portico.plan.health import health
 from portico.plan.model import Ladder, Logs, Plan
 from portico.plan.notes.build import notes
@@ -22,9 +22,9 @@ from portico.plan.paths import Paths
 from portico.plan.problems import problems
 from portico.plan.security import exposure
 from portico.plan.tls import tls
+from portico.plan.web.files.statics import served
 from portico.plan.web.model import Web
 from portico.plan.web.sizes import old_workers
-from portico.plan.web.statics import served
 from portico.site.model import Site
 
 

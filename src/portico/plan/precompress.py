@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from portico.place.model import Place
 from portico.plan.model import Precompressed
 from portico.plan.paths import Paths
+from portico.plan.web.files.mime import COMPRESSIBLE, TYPES
 from portico.plan.web.literal import is_literal
-from portico.plan.web.mime import COMPRESSIBLE, TYPES
 
 CODINGS = ("br", "zstd", "gzip")
 """As they are named in Accept-Encoding, the better one first: on a front-end bundle brotli (11) is smallest."""

@@ -9,8 +9,8 @@ from portico.place.model import Place
 from portico.plan import tracing
 from portico.plan.appserver.build import impossible as no_server
 from portico.plan.gateway.nginx.abilities import impossible_version
-from portico.plan.gateway.nginx.tls import impossible as no_tls
-from portico.plan.gateway.nginx.upstream import beyond
+from portico.plan.gateway.nginx.app.upstream import beyond
+from portico.plan.gateway.nginx.entry.tls import impossible as no_tls
 from portico.plan.notes import app_risks
 from portico.plan.paths import SOCKET_PATH_LIMIT, Paths
 from portico.plan.web.app.downloads import impossible as no_downloads

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 
 from portico.place.model import Place
-from portico.plan.gateway.nginx.trust import scheme
+from portico.plan.gateway.nginx.entry.trust import scheme
 from portico.plan.model import Acme, Directory, Tls
 from portico.plan.paths import Paths
 from portico.plan.web.model import Web

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from portico.plan.web.entry.host import Unnamed, host
+from portico.plan.web.entry.host_header import Unnamed, host
 from portico.site.model import Site
 from portico.site.options import Https, Options
 from portico.values import Address

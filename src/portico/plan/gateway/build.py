@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from portico.place.model import Place
 from portico.plan import bindings
+from portico.plan.gateway.nginx.app.upstream import planned
 from portico.plan.gateway.nginx.fragment import fragment_file
 from portico.plan.gateway.nginx.main import nginx_conf
 from portico.plan.gateway.nginx.own import set_for_all
 from portico.plan.gateway.nginx.server import listen_words
-from portico.plan.gateway.nginx.upstream import planned
 from portico.plan.model import CONF, File, Process
 from portico.plan.paths import Paths
 from portico.plan.web.model import Web

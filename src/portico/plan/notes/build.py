@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from portico.plan.gateway.nginx.health import notes as health
-from portico.plan.gateway.nginx.tls import notes as tls
-from portico.plan.gateway.nginx.upstream import notes as names_of_servers
+from portico.plan.gateway.nginx.app.upstream import notes as names_of_servers
+from portico.plan.gateway.nginx.entry.health import notes as health
+from portico.plan.gateway.nginx.entry.tls import notes as tls
 from portico.plan.notes.app_risks import app_risks, processes
 from portico.plan.notes.app_user import app_user
 from portico.plan.notes.cache import uncached

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from portico.plan.web.files.statics import Folder
 from portico.plan.web.model import Web
-from portico.plan.web.statics import Folder
 from portico.site.facts import LeftFolder
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from portico.place.model import Linked
+from portico.plan.web.files.statics import served
 from portico.plan.web.model import Web
-from portico.plan.web.statics import served
 from portico.site.facts import StaticFolder
 from portico.site.model import Site
 

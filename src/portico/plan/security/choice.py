@@ -12,10 +12,10 @@ from portico.place.model import NginxBuild, Place
 from portico.plan.decide import decided
 from portico.plan.gateway.nginx.abilities import impossible_version
 from portico.plan.gateway.nginx.abilities import lacking as lacking_abilities
+from portico.plan.gateway.nginx.app.upstream import beyond
 from portico.plan.gateway.nginx.conf import Directive
 from portico.plan.gateway.nginx.fragment import fragment
 from portico.plan.gateway.nginx.main import tree
-from portico.plan.gateway.nginx.upstream import beyond
 from portico.plan.security.advisories import AS_OF
 from portico.plan.security.holes import Hole, holes
 from portico.plan.web.entry.tls import needed

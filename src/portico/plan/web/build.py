@@ -11,13 +11,15 @@ from portico.plan.web.app.link import link
 from portico.plan.web.app.tracing import tracing
 from portico.plan.web.app.upstream import upstream
 from portico.plan.web.entry.health import health
-from portico.plan.web.entry.host import host
+from portico.plan.web.entry.host_header import host
 from portico.plan.web.entry.hosts import hosts
 from portico.plan.web.entry.listeners import listeners
 from portico.plan.web.entry.observer_endpoints import observer_endpoints
 from portico.plan.web.entry.tls import tls
 from portico.plan.web.entry.transfer import transfer
 from portico.plan.web.entry.trust import trust
+from portico.plan.web.files.spa import spa
+from portico.plan.web.files.statics import statics
 from portico.plan.web.guards import of_app
 from portico.plan.web.limits import limits
 from portico.plan.web.log import log
@@ -26,9 +28,7 @@ from portico.plan.web.mounts import mounts
 from portico.plan.web.own import own_directives
 from portico.plan.web.pages import pages
 from portico.plan.web.processes import processes
-from portico.plan.web.spa import spa
 from portico.plan.web.space import space
-from portico.plan.web.statics import statics
 from portico.site.model import Site
 
 

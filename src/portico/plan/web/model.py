@@ -16,13 +16,15 @@ from portico.plan.web.app.link import Link
 from portico.plan.web.app.tracing import Tracing
 from portico.plan.web.app.upstream import Upstream
 from portico.plan.web.entry.health import Health
-from portico.plan.web.entry.host import Host
+from portico.plan.web.entry.host_header import Host
 from portico.plan.web.entry.hosts import Hosts
 from portico.plan.web.entry.listeners import Listeners
 from portico.plan.web.entry.observer_endpoints import ObserverEndpoints
 from portico.plan.web.entry.tls import Tls
 from portico.plan.web.entry.transfer import Transfer
 from portico.plan.web.entry.trust import Trust
+from portico.plan.web.files.spa import Spa
+from portico.plan.web.files.statics import Statics
 from portico.plan.web.guards import Guard
 from portico.plan.web.limits import Limits
 from portico.plan.web.log import Log
@@ -30,8 +32,6 @@ from portico.plan.web.mount import Mount
 from portico.plan.web.own import OwnDirectives
 from portico.plan.web.pages import Pages
 from portico.plan.web.processes import Processes
-from portico.plan.web.spa import Spa
-from portico.plan.web.statics import Statics
 from portico.site.model import Routed, Site
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from portico.plan.web.files.statics import File, Folder
 from portico.plan.web.guards import Guard
-from portico.plan.web.statics import File, Folder
 from portico.site.model import Routed
 
 

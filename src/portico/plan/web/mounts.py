@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from portico.place.model import Place
+from portico.plan.web.files.statics import Statics, served
 from portico.plan.web.guards import Guard
 from portico.plan.web.inside import exact_inside, patterns_inside
 from portico.plan.web.mount import (
@@ -20,7 +21,6 @@ from portico.plan.web.mount import (
     Redirect,
 )
 from portico.plan.web.routes import RoutePath, bare, doubled, families, route_paths
-from portico.plan.web.statics import Statics, served
 from portico.site.front.fingerprints import SOURCES
 from portico.site.model import Site
 from portico.site.pattern import escape, head, is_fixed

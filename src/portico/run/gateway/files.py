@@ -19,7 +19,7 @@ from portico import atomic
 from portico.errors import Problem
 from portico.place import untrusted
 from portico.plan.blame import objection
-from portico.plan.gateway.nginx.tls import hsts_file
+from portico.plan.gateway.nginx.entry.tls import hsts_file
 from portico.plan.model import CONF, File, Plan, Tls
 from portico.plan.paths import slow, trace, workers
 from portico.run.disk.write import write_files

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from portico.errors import PorticoError, Problem
 from portico.plan import bindings
-from portico.plan.gateway.nginx.tls import hsts_file
+from portico.plan.gateway.nginx.entry.tls import hsts_file
 from portico.plan.host import READ, Fragment, fragment_of
 from portico.plan.model import Plan, Tls
 from portico.run.disk import directories, lock

@@ -6,7 +6,7 @@ import mimetypes
 import re
 from typing import NamedTuple
 
-from portico.plan.web.mime import TYPES
+from portico.plan.web.files.mime import TYPES
 
 _OF_THE_FILE = frozenset(
     ("content-length", "content-type", "etag", "last-modified", "date", "server", "connection", "keep-alive",

@@ -6,11 +6,11 @@ from collections.abc import Iterable
 
 from portico.place.model import Place
 from portico.plan.bindings import Bindings
-from portico.plan.gateway.nginx import tls
 from portico.plan.gateway.nginx.conf import Directive, block, directive, render
+from portico.plan.gateway.nginx.entry import tls
 from portico.plan.gateway.nginx.fragment import FILE
 from portico.plan.gateway.nginx.http import maps, room, shared
-from portico.plan.gateway.nginx.log import log_of_strangers
+from portico.plan.gateway.nginx.log.line import log_of_strangers
 from portico.plan.gateway.nginx.main import events, process
 from portico.plan.gateway.nginx.names import directory as directory_of
 from portico.plan.model import File, Tls

@@ -7,27 +7,27 @@ from collections.abc import Iterable, Iterator
 
 from portico.place.model import NginxBuild, Place
 from portico.plan import decisions
-from portico.plan.gateway.nginx import tls
-from portico.plan.gateway.nginx.cache import cache_maps, cache_zone
-from portico.plan.gateway.nginx.compression import compression, copy_maps
+from portico.plan.gateway.nginx.app.cache import cache_maps, cache_zone
+from portico.plan.gateway.nginx.app.link import dialect, tables
+from portico.plan.gateway.nginx.app.routes import private_map, upload_map
+from portico.plan.gateway.nginx.app.tracing import tracing_maps
+from portico.plan.gateway.nginx.app.upstream import resolver, upstream
 from portico.plan.gateway.nginx.conf import Directive, block, directive, entries, time
-from portico.plan.gateway.nginx.host_header import host_maps
+from portico.plan.gateway.nginx.entry import tls
+from portico.plan.gateway.nginx.entry.host_header import host_maps
+from portico.plan.gateway.nginx.entry.observer_endpoints import endpoint_servers
+from portico.plan.gateway.nginx.entry.trust import trust
+from portico.plan.gateway.nginx.files.compression import compression, copy_maps
+from portico.plan.gateway.nginx.files.spa import spa_maps
+from portico.plan.gateway.nginx.files.statics import static_maps
 from portico.plan.gateway.nginx.limits import clients, limit_zones
-from portico.plan.gateway.nginx.link import dialect, tables
-from portico.plan.gateway.nginx.log import log, log_maps
-from portico.plan.gateway.nginx.observer_endpoints import endpoint_servers
+from portico.plan.gateway.nginx.log.line import log, log_maps
 from portico.plan.gateway.nginx.own import in_http, settled
 from portico.plan.gateway.nginx.pages import HEAD_KIB, failure_maps, page_maps
-from portico.plan.gateway.nginx.routes import private_map, upload_map
 from portico.plan.gateway.nginx.server import servers
-from portico.plan.gateway.nginx.spa import spa_maps
-from portico.plan.gateway.nginx.statics import static_maps
-from portico.plan.gateway.nginx.tracing import tracing_maps
-from portico.plan.gateway.nginx.trust import trust
-from portico.plan.gateway.nginx.upstream import resolver, upstream
 from portico.plan.paths import BODIES, Paths
 from portico.plan.web.entry import transfer
-from portico.plan.web.mime import TYPES
+from portico.plan.web.files.mime import TYPES
 from portico.plan.web.model import Web
 
 _VARIABLE = re.compile(r"\$\w+")

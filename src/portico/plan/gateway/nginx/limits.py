@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from portico.place.model import Place
 from portico.plan.gateway.nginx.conf import Directive, directive, entries
-from portico.plan.gateway.nginx.health import health_zone
-from portico.plan.gateway.nginx.log_text import GUARD
+from portico.plan.gateway.nginx.entry.health import health_zone
+from portico.plan.gateway.nginx.log.text import GUARD
 from portico.plan.gateway.nginx.names import name_of, variable
 from portico.plan.web.guards import InProgress, RequestRate
 from portico.plan.web.limits import Share

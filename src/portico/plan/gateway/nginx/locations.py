@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from portico.plan import decisions
-from portico.plan.gateway.nginx.cache import status_headers
+from portico.plan.gateway.nginx.app.cache import status_headers
+from portico.plan.gateway.nginx.app.detours import detours, to_tunnel
+from portico.plan.gateway.nginx.app.link import pass_to_app
+from portico.plan.gateway.nginx.app.routes import chosen_way, kept, settings
 from portico.plan.gateway.nginx.conf import Directive, block, directive
-from portico.plan.gateway.nginx.detours import detours, to_tunnel
-from portico.plan.gateway.nginx.downloads import downloads
+from portico.plan.gateway.nginx.entry.health import health_locations
+from portico.plan.gateway.nginx.entry.tls import secured_headers
+from portico.plan.gateway.nginx.files.downloads import downloads
+from portico.plan.gateway.nginx.files.open_files import open_files
+from portico.plan.gateway.nginx.files.spa import spa_locations, to_spa
+from portico.plan.gateway.nginx.files.statics import asked_method, statics
 from portico.plan.gateway.nginx.guards import guarded
-from portico.plan.gateway.nginx.health import health_locations
-from portico.plan.gateway.nginx.link import pass_to_app
-from portico.plan.gateway.nginx.open_files import open_files
 from portico.plan.gateway.nginx.own import own_headers
 from portico.plan.gateway.nginx.pages import down_location, failed_location, message_location, pages_location
-from portico.plan.gateway.nginx.routes import chosen_way, kept, settings
-from portico.plan.gateway.nginx.spa import spa_locations, to_spa
-from portico.plan.gateway.nginx.statics import asked_method, statics
-from portico.plan.gateway.nginx.tls import secured_headers
 from portico.plan.paths import Paths
 from portico.plan.web.model import Web
 from portico.plan.web.mount import App, Below, Exact, Files, Match, Matching, Mount, OneFile, Redirect

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from portico.place.model import Place
 from portico.plan import decisions
-from portico.plan.gateway.nginx.compression import modules
 from portico.plan.gateway.nginx.conf import Directive, block, directive, render, time
+from portico.plan.gateway.nginx.files.compression import modules
 from portico.plan.gateway.nginx.http import http
 from portico.plan.model import File
 from portico.plan.paths import Paths

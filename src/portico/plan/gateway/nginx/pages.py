@@ -8,8 +8,8 @@ from functools import lru_cache
 
 from portico.place.model import NginxBuild
 from portico.plan.gateway.nginx.conf import Directive, block, directive, entries
-from portico.plan.gateway.nginx.log import page_log
-from portico.plan.gateway.nginx.log_text import refusing
+from portico.plan.gateway.nginx.log.line import page_log
+from portico.plan.gateway.nginx.log.text import refusing
 from portico.plan.gateway.nginx.names import location
 from portico.plan.gateway.nginx.own import let_in
 from portico.plan.model import File, Line

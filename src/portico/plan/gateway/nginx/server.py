@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from portico.plan.gateway.nginx import tls
-from portico.plan.gateway.nginx.cache import cache_rules, status_headers
+from portico.plan.gateway.nginx.app.cache import cache_rules, status_headers
+from portico.plan.gateway.nginx.app.detours import tunnel
+from portico.plan.gateway.nginx.app.link import told_last, told_to_app
+from portico.plan.gateway.nginx.app.routes import told_by_routes, way
 from portico.plan.gateway.nginx.conf import Directive, block, directive
-from portico.plan.gateway.nginx.detours import tunnel
-from portico.plan.gateway.nginx.health import health_locations
-from portico.plan.gateway.nginx.host_header import refuse_odd_hosts, same_port
+from portico.plan.gateway.nginx.entry import tls
+from portico.plan.gateway.nginx.entry.health import health_locations
+from portico.plan.gateway.nginx.entry.host_header import refuse_odd_hosts, same_port
+from portico.plan.gateway.nginx.entry.trust import refuse_strangers, scheme
+from portico.plan.gateway.nginx.files.spa import spa_error
 from portico.plan.gateway.nginx.limits import capacity
-from portico.plan.gateway.nginx.link import told_last, told_to_app
 from portico.plan.gateway.nginx.locations import (
     common_headers,
     locations,
@@ -17,9 +20,6 @@ from portico.plan.gateway.nginx.locations import (
 )
 from portico.plan.gateway.nginx.own import in_server, limit_status, settled
 from portico.plan.gateway.nginx.pages import closing, failures
-from portico.plan.gateway.nginx.routes import told_by_routes, way
-from portico.plan.gateway.nginx.spa import spa_error
-from portico.plan.gateway.nginx.trust import refuse_strangers, scheme
 from portico.plan.web.entry.tls import Tls
 from portico.plan.web.model import Web
 from portico.values import Address

@@ -8,14 +8,14 @@ from dataclasses import replace
 
 from msgspec.structs import replace as changed
 
-from portico.plan.gateway.nginx import compression
 from portico.plan.gateway.nginx.conf import Directive, block, directive, entries, literal
-from portico.plan.gateway.nginx.log import file_log
+from portico.plan.gateway.nginx.files import compression
+from portico.plan.gateway.nginx.files.open_files import open_files
+from portico.plan.gateway.nginx.log.line import file_log
 from portico.plan.gateway.nginx.names import location, variable
-from portico.plan.gateway.nginx.open_files import open_files
 from portico.plan.gateway.nginx.pages import PREFIX, error_pages, no_such_part
+from portico.plan.web.files.statics import BEFORE, FOREVER, File, Folder, Sent
 from portico.plan.web.model import Web
-from portico.plan.web.statics import BEFORE, FOREVER, File, Folder, Sent
 from portico.site.front.fingerprints import PATTERN, SOURCES
 
 _TEXT = (

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from portico.plan import downloads as names
-from portico.plan.gateway.nginx.compression import uncompressed
 from portico.plan.gateway.nginx.conf import Directive, block, directive, literal
+from portico.plan.gateway.nginx.files.compression import uncompressed
 from portico.plan.gateway.nginx.pages import PREFIX, any_body, error_pages
 from portico.plan.web.app.downloads import DownloadRoot
 from portico.plan.web.model import Web

@@ -6,10 +6,10 @@ from portico.errors import Problem
 from portico.place.model import NginxBuild
 from portico.plan.gateway.nginx.abilities import abilities, lacking
 from portico.plan.gateway.nginx.conf import Directive, block, directive, entries, literal, render
-from portico.plan.gateway.nginx.host_header import https_port
+from portico.plan.gateway.nginx.entry.host_header import https_port
+from portico.plan.gateway.nginx.entry.trust import scheme
 from portico.plan.gateway.nginx.names import file_of, location, spaced, variable
 from portico.plan.gateway.nginx.own import let_in
-from portico.plan.gateway.nginx.trust import scheme
 from portico.plan.model import File
 from portico.plan.model import Tls as Files
 from portico.plan.paths import Paths

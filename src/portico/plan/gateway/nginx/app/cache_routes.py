@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from portico.plan.gateway.nginx.app.link import dialect
 from portico.plan.gateway.nginx.conf import Directive, directive, entries, time
-from portico.plan.gateway.nginx.link import dialect
 from portico.plan.gateway.nginx.names import variable
 from portico.plan.web.app.cache import STATUSES_OF_ROUTES, Cache, CachedRoute, VariesBy
 from portico.plan.web.model import Web

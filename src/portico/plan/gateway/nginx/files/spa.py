@@ -6,12 +6,12 @@ and one under a route of the app keeps the app's 404.
 
 from __future__ import annotations
 
+from portico.plan.gateway.nginx.app.link import dialect, pass_to_app
+from portico.plan.gateway.nginx.app.routes import way
 from portico.plan.gateway.nginx.conf import Directive, block, directive, entries, literal
 from portico.plan.gateway.nginx.guards import PASSED, guarded
-from portico.plan.gateway.nginx.link import dialect, pass_to_app
 from portico.plan.gateway.nginx.names import location, variable
 from portico.plan.gateway.nginx.pages import error_pages
-from portico.plan.gateway.nginx.routes import way
 from portico.plan.web.model import Web
 
 _PAGE = 420

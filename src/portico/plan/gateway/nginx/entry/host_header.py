@@ -7,7 +7,7 @@ import re
 from portico.place.model import NginxBuild
 from portico.plan.gateway.nginx.conf import Directive, block, directive, entries
 from portico.plan.gateway.nginx.names import variable
-from portico.plan.web.entry.host import Unnamed
+from portico.plan.web.entry.host_header import Unnamed
 from portico.plan.web.model import Web
 
 _HAS_PORT_SINCE = (1, 29, 3)

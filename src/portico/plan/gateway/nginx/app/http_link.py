@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from portico.plan import decisions
+from portico.plan.gateway.nginx.app.tracing import SPEC, context
+from portico.plan.gateway.nginx.app.upstream import upstream_name
 from portico.plan.gateway.nginx.conf import Directive, directive
-from portico.plan.gateway.nginx.host_header import prefix_seen
-from portico.plan.gateway.nginx.tracing import SPEC, context
-from portico.plan.gateway.nginx.trust import WHO_SENT, of_proxy, scheme, sender
-from portico.plan.gateway.nginx.upstream import upstream_name
+from portico.plan.gateway.nginx.entry.host_header import prefix_seen
+from portico.plan.gateway.nginx.entry.trust import WHO_SENT, of_proxy, scheme, sender
 from portico.plan.web.model import Web
 
 _MOST_HEADERS = 2048

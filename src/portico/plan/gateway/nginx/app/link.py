@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from portico.plan import decisions
 from portico.plan.appserver.kind import Feature
-from portico.plan.gateway.nginx import http_link, uwsgi_link
+from portico.plan.gateway.nginx.app import http_link, uwsgi_link
 from portico.plan.gateway.nginx.conf import Directive, directive, time
-from portico.plan.gateway.nginx.host_header import host_seen
+from portico.plan.gateway.nginx.entry.host_header import host_seen
 from portico.plan.web.model import Web
 
 

@@ -7,15 +7,15 @@ nobody out of them.
 
 from __future__ import annotations
 
-from portico.plan.gateway.nginx.cache import status_headers
+from portico.plan.gateway.nginx.app.cache import status_headers
+from portico.plan.gateway.nginx.app.link import pass_to_app, silence
+from portico.plan.gateway.nginx.app.routes import carriers, settings, way
 from portico.plan.gateway.nginx.conf import Directive, block, directive
+from portico.plan.gateway.nginx.files.spa import page_location, spa_error, to_spa
 from portico.plan.gateway.nginx.guards import PASSED, guarded
-from portico.plan.gateway.nginx.link import pass_to_app, silence
-from portico.plan.gateway.nginx.log_text import refusing
+from portico.plan.gateway.nginx.log.text import refusing
 from portico.plan.gateway.nginx.names import location
 from portico.plan.gateway.nginx.pages import closed_pages
-from portico.plan.gateway.nginx.routes import carriers, settings, way
-from portico.plan.gateway.nginx.spa import page_location, spa_error, to_spa
 from portico.plan.paths import Paths
 from portico.plan.web.guards import MAINTENANCE
 from portico.plan.web.model import Web

@@ -10,12 +10,12 @@ from msgspec.structs import replace
 
 from portico.plan import decisions
 from portico.plan.appserver.kind import Feature
-from portico.plan.gateway.nginx.cache_routes import fills, route_maps
+from portico.plan.gateway.nginx.app.cache_routes import fills, route_maps
+from portico.plan.gateway.nginx.app.link import dialect
 from portico.plan.gateway.nginx.conf import Directive, directive, entries
-from portico.plan.gateway.nginx.host_header import host_seen
-from portico.plan.gateway.nginx.link import dialect
+from portico.plan.gateway.nginx.entry.host_header import host_seen
+from portico.plan.gateway.nginx.entry.trust import scheme
 from portico.plan.gateway.nginx.names import name_of, variable
-from portico.plan.gateway.nginx.trust import scheme
 from portico.plan.paths import Paths
 from portico.plan.web.app.cache import FORBIDDING, TAG_HEADERS, UNUSED_SECONDS, Cache
 from portico.plan.web.model import Web

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from portico.plan import decisions
-from portico.plan.gateway.nginx.cache import key, never, no_cache, stale, use_cache
-from portico.plan.gateway.nginx.cache_routes import keep_route
+from portico.plan.gateway.nginx.app.cache import key, never, no_cache, stale, use_cache
+from portico.plan.gateway.nginx.app.cache_routes import keep_route
+from portico.plan.gateway.nginx.app.link import dialect, silence
 from portico.plan.gateway.nginx.conf import Directive, directive, entries
-from portico.plan.gateway.nginx.link import dialect, silence
 from portico.plan.gateway.nginx.names import variable
 from portico.plan.model import Ladder
 from portico.plan.paths import Paths

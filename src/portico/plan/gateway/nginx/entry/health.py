@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from portico.plan.gateway.nginx.app.link import dialect, pass_to_app, told_to_app
 from portico.plan.gateway.nginx.conf import Directive, block, directive
-from portico.plan.gateway.nginx.link import dialect, pass_to_app, told_to_app
 from portico.plan.gateway.nginx.names import location, name_of
 from portico.plan.gateway.nginx.own import let_in
 from portico.plan.web.entry.health import HEALTH
