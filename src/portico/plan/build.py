@@ -12,9 +12,7 @@ from portico.plan.appserver.kind import Feature
 from portico.plan.appserver.workers import capacity
 from portico.plan.decide import decided
 from portico.plan.directories import directories
-from portico.plan.gateway.build import gateway_files, gateway_process
-from portico.plan.gateway.nginx.app.upstream import planned
-from portico.plan.gateway.nginx.pages import error_page_files
+from portico.plan.gateway.build import gateway_files, gateway_process, shared_servers
 from portico.plan.health import health
 from portico.plan.model import Ladder, Logs, Plan
 from portico.plan.notes.build import notes
@@ -46,7 +44,7 @@ def plan(site: Site, place: Place, *, is_waiting: bool = False) -> Plan:
         listen=web.listeners.tcp,
         server=server,
         gateway=gateway_process(place),
-        files=(*gateway_files(web), *server_files, *error_page_files(web)),
+        files=(*gateway_files(web), *server_files),
         directories=directories(web),
         runtime=place.runtime,
         state=place.state,
@@ -74,7 +72,7 @@ def plan(site: Site, place: Place, *, is_waiting: bool = False) -> Plan:
         masked=tuple(site.options.trace.mask),
         logs=_logs(site),
         cache=paths.cache if web.cache else "",
-        upstream=planned(web),
+        upstream=shared_servers(web),
         shared=place.gateway,
         tls=tls(web),
         knows_proxies=bool(web.trust.proxies),

@@ -8,9 +8,7 @@ from portico.errors import Problem
 from portico.place.model import Place
 from portico.plan import tracing
 from portico.plan.appserver.build import impossible as no_server
-from portico.plan.gateway.nginx.abilities import impossible_version
-from portico.plan.gateway.nginx.app.upstream import beyond
-from portico.plan.gateway.nginx.entry.tls import impossible as no_tls
+from portico.plan.gateway.build import gateway_problems
 from portico.plan.notes import app_risks
 from portico.plan.paths import SOCKET_PATH_LIMIT, Paths
 from portico.plan.web.app.downloads import impossible as no_downloads
@@ -26,14 +24,12 @@ def problems(web: Web) -> list[Problem]:
     site, place = web.site, web.place
     return [
         *no_upstream(site, web.upstream),
-        *beyond(web),
-        *no_tls(web),
+        *gateway_problems(web),
         *no_downloads(site),
         *no_routes(site),
         *no_endpoints(site, place),
         *app_risks.impossible(site),
         *tracing.impossible(site, place),
-        *impossible_version(place.nginx),
         *no_server(site, place),
         *_too_long(place),
         *_unwritable(place),

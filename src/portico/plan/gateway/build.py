@@ -1,15 +1,19 @@
-"""The gateway of a plan: its process, and the files that it reads. The only gateway there is, is nginx."""
+"""The gateway of a plan: its process, the files that it reads, and what it cannot do. There is one kind: nginx."""
 
 from __future__ import annotations
 
+from portico.errors import Problem
 from portico.place.model import Place
 from portico.plan import bindings
-from portico.plan.gateway.nginx.app.upstream import planned
+from portico.plan.gateway.nginx.abilities import impossible_version
+from portico.plan.gateway.nginx.app.upstream import beyond, planned
+from portico.plan.gateway.nginx.entry.tls import impossible as no_tls
 from portico.plan.gateway.nginx.fragment import fragment_file
 from portico.plan.gateway.nginx.main import nginx_conf
 from portico.plan.gateway.nginx.own import set_for_all
+from portico.plan.gateway.nginx.pages import error_page_files
 from portico.plan.gateway.nginx.server import listen_words
-from portico.plan.model import CONF, File, Process
+from portico.plan.model import CONF, File, Process, Upstream
 from portico.plan.paths import Paths
 from portico.plan.web.model import Web
 
@@ -41,9 +45,20 @@ def nginx_process(place: Place, why: str) -> Process:
 
 
 def gateway_files(web: Web) -> tuple[File, ...]:
-    """The whole configuration, or a fragment with what it asks for; and the servers of [upstream], which change."""
-    shared = planned(web)
-    return (*_configuration(web), *((shared.file(),) if shared else ()))
+    """The whole configuration, or a fragment with what it asks for; the servers of [upstream], which change; the pages
+    of errors."""
+    shared = shared_servers(web)
+    return (*_configuration(web), *((shared.file(),) if shared else ()), *error_page_files(web))
+
+
+def shared_servers(web: Web) -> Upstream | None:
+    """The servers of [upstream], with the lines by which the gateway knows each; None where the app answers alone."""
+    return planned(web)
+
+
+def gateway_problems(web: Web) -> list[Problem]:
+    """What this gateway, or this build of it, cannot do."""
+    return [*beyond(web), *no_tls(web), *impossible_version(web.place.nginx)]
 
 
 def _configuration(web: Web) -> tuple[File, ...]:
