@@ -197,7 +197,7 @@ LOOKS = r"\bweb\.(?:site\b|place\.(?!nginx))"
 
 def test_decisions_are_made_before_they_are_written_for_nginx() -> None:
     """The renderer reads what Web says, and neither Site nor Place but for paths and the build of nginx."""
-    for path in (SOURCE / "plan" / "gateway" / "nginx").glob("*.py"):
+    for path in (SOURCE / "plan" / "gateway" / "nginx").rglob("*.py"):
         assert not re.findall(LOOKS, path.read_text()), f"{path.name} looks at Site or Place"
 
 

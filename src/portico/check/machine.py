@@ -15,7 +15,7 @@ from portico.check.statics import static_findings
 from portico.errors import PorticoError
 from portico.place.access import blocked, remedy
 from portico.place.model import Place
-from portico.plan.gateway.nginx.http import KEEPS_IDLE_SINCE
+from portico.plan.gateway.nginx.entry.transfer import KEEPS_IDLE_SINCE
 from portico.plan.model import Plan
 from portico.plan.web.entry.listeners import WANTED_BACKLOG
 from portico.plan.web.sizes import FILES_PER_CONNECTION, connections

@@ -20,15 +20,12 @@ from portico.site.options import HTTPS_FILES, Options
 from portico.site.own_paths import Reading
 from portico.site.routed import routed
 
-PAGES = frozenset(
-    f"{name}.{kind}"
-    for name in (400, 404, 413, 414, 429, 431, 502, 503, 504, 507, "maintenance")
-    for kind in ("html", "json")
-)
+ERROR_PAGES = ("400", "404", "413", "414", "429", "431", "502", "503", "504", "507", "maintenance")
 """The error pages nginx can be given; any other answer is the app's own."""
+PAGES = frozenset(f"{name}.{kind}" for name in ERROR_PAGES for kind in ("html", "json"))
 
 _PAGE_NAMES = (
-    "nginx shows 400, 404, 413, 414, 429, 431, 502, 503, 504, 507 and maintenance, each as .html or .json;\n"
+    f"nginx shows {', '.join(ERROR_PAGES[:-1])} and {ERROR_PAGES[-1]}, each as .html or .json;\n"
     "any other error is the app's to answer: move its page there"
 )
 _STATUS_PAGE = re.compile(r"[45]\d\d\.(html|json)")

@@ -46,7 +46,9 @@ MAINTENANCE, HEAD, RATE, CONNECTIONS, UPLOAD, STARTING = (
     "maintenance", "head", "rate", "connections", "upload", "starting",
 )  # fmt: skip
 """The names of guards in the log line (`refused_by`): those above, the largest upload, and the start of the app."""
-GUARDS = (MAINTENANCE, HEAD, RATE, CONNECTIONS, UPLOAD, STARTING)
+GUARDS = (MAINTENANCE, STARTING, HEAD, UPLOAD, RATE, CONNECTIONS)
+SAYS = (MAINTENANCE, STARTING, HEAD)
+"""Those that say themselves that they refuse; of the others the gateway's own limits tell it."""
 MOST_HEAD = 56 << 10
 """Bytes of a head: a packet of the uwsgi protocol holds 65 535, and each header needs up to 7 more there."""
 

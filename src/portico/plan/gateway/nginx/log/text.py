@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from portico.plan import decisions
 from portico.plan.gateway.nginx.conf import Directive, directive, entries
-from portico.plan.web.guards import CONNECTIONS, HEAD, MAINTENANCE, RATE, STARTING, UPLOAD
+from portico.plan.web.guards import CONNECTIONS, RATE, SAYS, UPLOAD
 
 PLAIN, DIRECT = "$portico_is_plain", "$portico_is_direct"
 """1 for an ordinary request, for a format without maps. DIRECT: that also came without the headers of a proxy."""
@@ -118,7 +118,7 @@ def _refused_by() -> list[Directive]:
             "map", seen, REFUSED_BY, cause=decisions.LOG_LINE,
             table=[
                 ("default", ""),
-                *((f"~^{guard}:", guard) for guard in (MAINTENANCE, HEAD, STARTING)),
+                *((f"~^{guard}:", guard) for guard in SAYS),
                 ("~^:REJECTED:", RATE),
                 ("~^:[A-Z_]*:REJECTED:", CONNECTIONS),
                 ("~^:[A-Z_]*:[A-Z_]*:413:$", UPLOAD),

@@ -1,0 +1,34 @@
+"""Every error page is one that the site may replace, and one that nginx is told to show."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from portico.plan.gateway.nginx.pages import PREFIX
+from portico.plan.web.guards import GUARDS
+from portico.plan.web.pages import FAILED, pages
+from portico.site.load import load
+from portico.site.model import Site
+from portico.site.resolve import ERROR_PAGES
+from tests.plan.test_golden import FACTS, case
+
+DOCS = Path(__file__).parents[3] / "docs"
+
+
+def test_what_portico_brings_is_what_a_site_may_replace() -> None:
+    options, causes = load(None, {})
+    made = pages(Site(options, FACTS, "/srv/shop", "shop", causes)).made
+    assert {page.file for page in made} == {*ERROR_PAGES, FAILED}
+
+
+def test_nginx_is_told_to_show_each_of_them(tmp_path: Path) -> None:
+    text = case("", tmp_path).file("nginx.conf").content
+    shown = set(re.findall(rf"{re.escape(PREFIX)}([a-z0-9]+)\.\$", text))
+    assert shown == {*ERROR_PAGES, FAILED}
+
+
+def test_each_guard_stands_where_people_look_for_its_name() -> None:
+    for page in ("log.md", "metrics.md"):
+        text = (DOCS / page).read_text()
+        assert [guard for guard in GUARDS if not re.search(rf"\b{guard}\b", text)] == [], page
