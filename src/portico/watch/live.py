@@ -38,10 +38,10 @@ from portico.protocol.notices import Notice
 from portico.protocol.status import SiteStatus
 from portico.ticks import Round, Rounds, tick
 from portico.watch import secret
+from portico.watch.access import Lock, Secret
 from portico.watch.endpoint import Endpoint, listen_unix
 from portico.watch.exposition import exposition
 from portico.watch.follow import MOST, PIECE, Follower
-from portico.watch.guards import Lock, Secret
 from portico.watch.marks import mark
 from portico.watch.metrics import Metrics
 from portico.watch.moment import Moments

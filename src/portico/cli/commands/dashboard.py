@@ -59,8 +59,8 @@ class _Remote:
 async def _serve(runtime: str, port: int, *, opens: bool) -> None:
     import asyncio
 
+    from portico.watch.access import Ticket
     from portico.watch.endpoint import Endpoint
-    from portico.watch.guards import Ticket
 
     key = secrets.token_urlsafe(18)
     endpoints: list[Endpoint] = []  # which know the port, and that is known when they are open

@@ -14,9 +14,9 @@ import pytest
 
 from portico.cli.commands.dashboard import _page_that_leads_to
 from portico.http import Request
-from portico.watch import guards, secret
+from portico.watch import access, secret
+from portico.watch.access import Lock, Secret, Ticket, is_own_host
 from portico.watch.endpoint import MOST_OPEN, MOST_SILENT, Endpoint
-from portico.watch.guards import Lock, Secret, Ticket, is_own_host
 
 WORD = "correct horse battery"
 
@@ -36,14 +36,14 @@ def lock(tmp_path: Path) -> Lock:
 
 
 def test_who_knows_it_never_waits_for_those_who_guess(lock: Lock, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(guards, "GUESS_SECONDS", 3600.0)
+    monkeypatch.setattr(access, "GUESS_SECONDS", 3600.0)
 
     async def go() -> None:
         guesses = [asyncio.ensure_future(lock(asked(authorization=basic(str(n))))) for n in range(1000)]
         for _ in range(3):
             await asyncio.sleep(0)
         waiting = [one for one in guesses if not one.done()]
-        assert len(waiting) == guards.MOST_GUESSES, "the rest is refused and holds no connection"
+        assert len(waiting) == access.MOST_GUESSES, "the rest is refused and holds no connection"
         assert await lock(asked(authorization=basic(WORD))) is None
         assert await lock(asked(authorization=f"Bearer {WORD}")) is None
         refused = [answer for one in guesses if one.done() and (answer := one.result())]
@@ -61,8 +61,8 @@ def test_another_name_is_refused_even_with_the_password(lock: Lock, host: str) -
     assert answer == "421"
 
 
-async def _given(guard: Lock | Ticket, request: Request) -> str:
-    answer = await guard(request)
+async def _given(asked: Lock | Ticket, request: Request) -> str:
+    answer = await asked(request)
     return answer.status[:3] if answer else "let in"
 
 
