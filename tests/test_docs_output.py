@@ -12,7 +12,7 @@ from typing import NamedTuple
 import pytest
 
 from portico.cli import portico
-from portico.cli.guard import guarded
+from portico.cli.errors import exit_code_of
 from tests.commands_page import CUT, page
 from tests.support import private_directory
 from tests.test_docs import PAGES, ROOT
@@ -65,7 +65,7 @@ def test_a_command_prints_what_the_documentation_shows(
 ) -> None:
     monkeypatch.chdir(places["/srv/shop"])
     words = [replaced(word, places) for word in shlex.split(block.command)[1:]]
-    guarded(lambda: portico.main(words, prog_name="portico", standalone_mode=False))
+    exit_code_of(lambda: portico.main(words, prog_name="portico", standalone_mode=False))
     printed = capsys.readouterr()
     text = replaced(printed.out + printed.err, {own: name for name, own in places.items()})
     output = text.rstrip("\n").splitlines()

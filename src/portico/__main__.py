@@ -8,9 +8,9 @@ import sys
 def main() -> None:
     """Run the command line and exit."""
     from portico.cli import portico
-    from portico.cli.guard import guarded
+    from portico.cli.errors import exit_code_of
 
-    sys.exit(guarded(lambda: portico.main(prog_name="portico", standalone_mode=True)))
+    sys.exit(exit_code_of(lambda: portico.main(prog_name="portico", standalone_mode=True)))
 
 
 if __name__ == "__main__":

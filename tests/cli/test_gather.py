@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from portico.cli.guard import guarded
+from portico.cli.errors import exit_code_of
 from portico.cli.running import runtime_of
 from portico.project.named import where_is
 from tests.support import environment, portico, private_directory, served, write_files
@@ -120,7 +120,7 @@ def test_what_may_not_be_read(home: Path, words: tuple[str, ...]) -> None:
 
 
 def test_what_the_system_refuses_is_no_fault_of_portico_s(capsys: pytest.CaptureFixture[str]) -> None:
-    assert guarded(lambda: Path("/proc/nothing").read_text()) == 1
+    assert exit_code_of(lambda: Path("/proc/nothing").read_text()) == 1
     assert capsys.readouterr().err == "/proc/nothing: No such file or directory\n"
 
 
@@ -128,7 +128,7 @@ def test_a_directory_of_its_own_that_is_refused_has_its_variable_named(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("PORTICO_STATE_DIR", str(tmp_path))
-    assert guarded(lambda: (tmp_path / "shop/none").read_text()) == 1
+    assert exit_code_of(lambda: (tmp_path / "shop/none").read_text()) == 1
     assert "set PORTICO_STATE_DIR to a directory of your own" in capsys.readouterr().err
 
 
@@ -136,7 +136,7 @@ def test_a_full_disk_without_a_name_has_a_hint(capsys: pytest.CaptureFixture[str
     def fails() -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    assert guarded(fails) == 1
+    assert exit_code_of(fails) == 1
     assert "No space left on device\n  make room there, or set PORTICO_RUNTIME_DIR" in capsys.readouterr().err
 
 

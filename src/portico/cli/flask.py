@@ -9,8 +9,8 @@ from typing import Any
 import click
 from flask.cli import ScriptInfo
 
+from portico.cli.errors import exit_code_of
 from portico.cli.flags import given, site_arguments
-from portico.cli.guard import guarded
 
 
 @click.command("serve")
@@ -21,7 +21,7 @@ def serve(context: click.Context, /, app: str | None, config: str | None, **flag
     from portico.cli.commands.run import serve as serve_site
 
     named = app or _reference(context.ensure_object(ScriptInfo).app_import_path)
-    sys.exit(guarded(lambda: serve_site(named, config, given(flags))))
+    sys.exit(exit_code_of(lambda: serve_site(named, config, given(flags))))
 
 
 def _reference(import_path: str | None) -> str | None:

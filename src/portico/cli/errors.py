@@ -17,7 +17,7 @@ _OTHER_DISK = (
 )
 
 
-def guarded(command: Callable[[], object]) -> int:
+def exit_code_of(command: Callable[[], object]) -> int:
     """Call `command`; its errors become text on stderr and an exit code."""
     try:
         command()
