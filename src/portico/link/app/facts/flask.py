@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import flask
 from werkzeug.routing.rules import parse_converter_args
 
-from portico.link.app.facts.flask_guards import is_guarded, is_plain
+from portico.link.app.facts.flask_own_code import is_guarded, is_plain
 from portico.link.app.facts.flask_statics import max_age, version_arguments
 from portico.link.app.facts.notes import combined, lost
 from portico.link.app.facts.version import version_of
