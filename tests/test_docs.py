@@ -22,9 +22,10 @@ from portico.plan import decisions
 from portico.plan.appserver.kind import KINDS, Feature
 from portico.plan.gateway.nginx.log.line import VARIABLES
 from portico.plan.web.log import FIELDS, TRACING_FIELDS
+from portico.site.json_schema import json_schema
 from portico.site.keys import flag_keys, keys
 from portico.site.load import load
-from portico.site.schema import json_schema, reference_page
+from portico.site.reference_page import reference_page
 from tests.support import environment, free_port, private_directory, served, write_files
 
 ROOT = Path(__file__).parents[1]

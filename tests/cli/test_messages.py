@@ -24,8 +24,8 @@ from portico.protocol import notices
 from portico.run.disk import lock
 from portico.run.disk import remains as leavings
 from portico.site.keys import keys
+from portico.site.reference_page import default_of, reference_page
 from portico.site.resolve import site_name, word
-from portico.site.schema import default_of, reference_page
 from portico.values import Size, counted
 from portico.watch.exposition import exposition
 from portico.watch.histogram import Histogram

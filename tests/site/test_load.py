@@ -78,7 +78,7 @@ def test_a_plain_value_means_the_section_s_shorthand(tmp_path: Path) -> None:
 
 
 def test_every_example_of_an_option_is_valid(tmp_path: Path) -> None:
-    from portico.site.schema import shown
+    from portico.site.reference_page import shown
 
     domain = 'domains = ["shop.example"]\n'
     asked = f'{domain}email = "me@shop.example"\n'

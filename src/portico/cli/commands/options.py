@@ -5,8 +5,9 @@ from __future__ import annotations
 import click
 
 from portico.cli import output
+from portico.site.json_schema import json_schema
 from portico.site.keys import keys
-from portico.site.schema import json_schema, reference_page, shown
+from portico.site.reference_page import reference_page, shown
 
 
 @click.command("options")
