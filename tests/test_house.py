@@ -37,7 +37,7 @@ PURE = (
     "site/options.py",
     "site/facts.py",
     "site/model.py",
-    "site/rules/",
+    "site/checks/",
     "site/keys.py",
     "place/model.py",
     "place/preset.py",
@@ -215,7 +215,7 @@ def test_what_an_app_server_can_do_is_asked_by_its_features() -> None:
     found = {
         str(path.relative_to(SOURCE)) for path in modules() if re.search(ASKS_THE_PROGRAM, path.read_text())
     }
-    assert found == {"plan/appserver/build.py", "plan/appserver/kind.py", "site/rules/rules.py"}
+    assert found == {"plan/appserver/build.py", "plan/appserver/kind.py", "site/checks/values.py"}
 
 
 def test_no_two_test_files_have_one_name() -> None:

@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from portico.errors import Problem
 from portico.plan.model import File, Line
-from portico.site.rules.https import has_addresses
+from portico.site.checks.https import has_addresses
 from portico.values import Address
 
 FILE = "bindings.json"

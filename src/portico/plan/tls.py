@@ -9,8 +9,8 @@ from portico.plan.gateway.nginx.entry.trust import scheme
 from portico.plan.model import Acme, Directory, Tls
 from portico.plan.paths import Paths
 from portico.plan.web.model import Web
+from portico.site.checks.https import ACME_SERVERS, address_of, has_addresses
 from portico.site.model import Site
-from portico.site.rules.https import ACME_SERVERS, address_of, has_addresses
 
 LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
 PRIVATE_ZONES = ("localhost", "test", "example", "local", "internal", "home.arpa")

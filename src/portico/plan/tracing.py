@@ -13,8 +13,8 @@ from portico.errors import Problem
 from portico.place.model import Place
 from portico.plan.appserver.kind import Feature, common_features
 from portico.plan.model import Tracing
+from portico.site.checks.values import NOWHERE
 from portico.site.model import Site
-from portico.site.rules.rules import NOWHERE
 
 VARIABLE = "PORTICO_TRACING"
 """Tells Portico's worker the bound."""

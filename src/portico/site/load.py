@@ -13,12 +13,12 @@ from typing import Any
 
 from portico.errors import Problem, UsageError
 from portico.reading import ordinary
+from portico.site.checks.values import broken_rules
 from portico.site.convert import convert
 from portico.site.entries import entry_lines
 from portico.site.keys import Key, flag_keys, keys, route_keys, sections
 from portico.site.options import Edge, Options
 from portico.site.platform import with_port
-from portico.site.rules.rules import broken_rules
 
 FILE = "portico.toml"
 _ROUTES = "routes."

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 import msgspec
 
 from portico.errors import Problem, UsageError
+from portico.site.checks.values import broken_edge
 from portico.site.convert import convert
 from portico.site.facts import AppFacts, Route
 from portico.site.keys import route_keys
@@ -14,7 +15,6 @@ from portico.site.methods import is_hidden, with_shared
 from portico.site.model import Routed
 from portico.site.options import Edge, Options
 from portico.site.pattern import pattern, rank
-from portico.site.rules.rules import broken_edge
 
 _LATER = 1 << 20
 """A rule of [routes] that is none of the app's is tried after all of them: it may cover many."""

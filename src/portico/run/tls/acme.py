@@ -16,7 +16,7 @@ from portico.errors import PorticoError, Problem
 from portico.plan.model import Acme, Tls
 from portico.run.tls import make, webroot
 from portico.run.tls.schedule import REFUSED, SERVER
-from portico.site.rules.https import address_of
+from portico.site.checks.https import address_of
 
 ORDER_SECONDS = 600.0
 """DNS proofs wait minutes for name servers to agree."""

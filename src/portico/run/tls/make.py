@@ -13,7 +13,7 @@ from portico.run.tls import authority, parts
 from portico.run.tls.authority import CERTIFICATE as AUTHORITY
 from portico.run.tls.authority import KEY as AUTHORITY_KEY
 from portico.run.tls.parts import write
-from portico.site.rules.https import address_of
+from portico.site.checks.https import address_of
 
 __all__ = ["AUTHORITY", "AUTHORITY_KEY", "local", "placeholder", "write"]
 

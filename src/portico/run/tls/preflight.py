@@ -21,7 +21,7 @@ from portico.errors import PorticoError, Problem
 from portico.plan.model import Acme, Tls
 from portico.plan.web.entry.tls import CHALLENGE
 from portico.run.tls import make, webroot
-from portico.site.rules.https import address_of, host_of
+from portico.site.checks.https import address_of, host_of
 
 DNS_SECONDS = 10.0
 REACH_SECONDS = 5.0

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from portico.plan.web.ability import Ability
+from portico.site.checks.https import host_of
 from portico.site.model import Site
-from portico.site.rules.https import host_of
 
 HEALTH = "/-/health"
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from portico.place.model import Place
+from portico.site.checks.https import has_addresses, host_of
 from portico.site.model import Site
-from portico.site.rules.https import has_addresses, host_of
 from portico.values import Address
 
 

@@ -8,9 +8,9 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
 from portico import proxy_headers
+from portico.site.checks.https import HTTPS_RULES, address_of
 from portico.site.options import BELIEVED, Edge, Options
 from portico.site.proxies import KNOWN_PROXIES
-from portico.site.rules.https import HTTPS_RULES, address_of
 from portico.site.server import APP, Server, is_interval
 from portico.values import Address, Size
 
