@@ -17,7 +17,7 @@ from portico.site.discover import Discovery, NoApp, Reached, start_discovery
 from portico.site.facts import AppFacts
 from portico.site.model import Site
 from portico.site.options import Options
-from portico.site.server import Server
+from portico.site.upstream_server import Server
 
 if TYPE_CHECKING:
     from portico.project.declared import Declared

@@ -9,7 +9,7 @@ from portico.reading import OURS, Reader
 from portico.site.facts import AppFacts, LeftFolder, RootFile, StaticFolder
 from portico.site.options import BELIEVED, DEFAULT_MAX_UPLOAD, HTTPS_FILES, HTTPS_PORTS_UP, Edge, Options
 from portico.site.own import Own, OwnFile
-from portico.site.server import Server
+from portico.site.upstream_server import Server
 from portico.values import Address, Duration, Size
 
 

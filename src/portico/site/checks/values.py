@@ -11,7 +11,7 @@ from portico import proxy_headers
 from portico.site.checks.https import HTTPS_RULES, address_of
 from portico.site.options import BELIEVED, Edge, Options
 from portico.site.proxies import KNOWN_PROXIES
-from portico.site.server import APP, Server, is_interval
+from portico.site.upstream_server import APP, Server, is_interval
 from portico.values import Address, Size
 
 _DOMAIN = re.compile(

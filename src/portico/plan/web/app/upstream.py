@@ -10,7 +10,7 @@ from portico.plan.appserver.kind import protocol
 from portico.plan.paths import Paths
 from portico.plan.web.ability import Ability
 from portico.site.model import Site
-from portico.site.server import Server
+from portico.site.upstream_server import Server
 
 _FAILS = {1: 0, 2: 5}
 _FAILS_OF_MANY = 3

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from portico.site.server import Server
+from portico.site.upstream_server import Server
 
 
 @pytest.mark.parametrize(
