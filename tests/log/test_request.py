@@ -15,10 +15,10 @@ from portico.log.reader import last_lines, request_reader
 from portico.log.request import Request
 from portico.plan.web.log import FIELDS, NUMBERS, TRACING_FIELDS
 from portico.run.watchers.served import Served
+from portico.watch.compare_releases import tally
 from portico.watch.lines import detail, readable
 from portico.watch.metrics import Metrics
 from portico.watch.rings import Requests
-from portico.watch.tally import tally
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 ANY = st.none() | st.booleans() | st.integers() | st.floats() | TEXT | st.lists(TEXT, max_size=2)

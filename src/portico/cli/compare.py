@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from portico.cli import output
 from portico.protocol.status import Status, Tally
-from portico.watch.tally import tally
+from portico.watch.compare_releases import tally
 
 
 def compare(status: Status) -> Status:
