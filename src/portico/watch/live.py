@@ -42,9 +42,9 @@ from portico.watch.access import Lock, Secret
 from portico.watch.endpoint import Endpoint, listen_unix
 from portico.watch.exposition import exposition
 from portico.watch.follow import MOST, PIECE, Follower
-from portico.watch.marks import mark
 from portico.watch.metrics import Metrics
 from portico.watch.moment import Moments
+from portico.watch.notice_marks import mark
 from portico.watch.rings import Errors, Requests
 from portico.watch.saved_trace import saved_trace
 
