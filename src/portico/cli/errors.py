@@ -66,7 +66,7 @@ def _own_directory(where: str) -> str:
 def _full_disks() -> list[str]:
     """Where there is no room: what was being written when the disk was full does not say its name."""
     from portico.place.probe import parents
-    from portico.run.disk.full import full
+    from portico.run.disk.free_space import full
 
     written = (*parents(), Path(tempfile.gettempdir()))
     there = [next(one for one in (path, *path.parents) if one.exists()) for path in written]

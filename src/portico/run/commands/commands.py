@@ -20,7 +20,7 @@ from portico.run.commands import status
 from portico.run.commands.certificates import Certificates
 from portico.run.commands.pause import Pause
 from portico.run.commands.scale import Scale
-from portico.run.disk import full as disk
+from portico.run.disk import free_space
 from portico.run.driver import Driver
 from portico.run.gateway import maintenance
 from portico.run.gateway.bodies import bodies
@@ -116,7 +116,7 @@ class Commands:
                 queue=usage.queue(plans),
                 connections=usage.connections(plan.listen),
                 slow=slow.requests(plan.runtime),
-                full_disks=tuple(disk.full((plan.state, plan.runtime))),
+                full_disks=tuple(free_space.full((plan.state, plan.runtime))),
             )
 
         return structs.replace(

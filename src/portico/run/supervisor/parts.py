@@ -18,8 +18,7 @@ from portico.run.commands.certificates import Certificates
 from portico.run.commands.commands import Commands
 from portico.run.commands.releases import Releases
 from portico.run.control import server as control
-from portico.run.disk import full as disk
-from portico.run.disk import rotation, runtime
+from portico.run.disk import free_space, rotation, runtime
 from portico.run.driver import Driver
 from portico.run.gateway import goodbye, old
 from portico.run.gateway.own import OwnNginx
@@ -130,7 +129,7 @@ class Parts:
         if not plan.shared:  # an nginx that is shared is its gateway's to look after
             rounds = partial(old.watch, lambda: effects.in_force, lambda: effects.gateway.pid, say)
             yield Watcher("nginx's old workers", rounds)
-        yield Watcher("the disk", lambda: disk.watch(plan.state, say))
+        yield Watcher("the disk", lambda: free_space.watch(plan.state, say))
         yield Watcher("server", self._upstreams.watch)
         yield Watcher("the runtime directory", partial(runtime.watch, plan, self.driver.tell))
         yield Watcher("the count of requests", commands.served.watch)
