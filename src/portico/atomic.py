@@ -11,7 +11,11 @@ def write(path: Path, content: bytes, mode: int = 0o600) -> None:
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     draft.unlink(missing_ok=True)  # one of an earlier run under another user would stay that user's
     made = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
-    with os.fdopen(made, "wb") as file:
-        file.write(content)
-    draft.chmod(mode)  # whatever our umask
-    draft.replace(path)
+    try:
+        with os.fdopen(made, "wb") as file:
+            os.fchmod(made, mode)  # whatever our umask
+            file.write(content)
+        draft.replace(path)
+    except BaseException:
+        draft.unlink(missing_ok=True)  # of a full disk; nobody with another pid would find it again
+        raise
