@@ -48,6 +48,8 @@ def read_request(head: bytes) -> Request:
 def read_answer(head: bytes) -> tuple[int, str, Headers]:
     """The status, its words, and the headers. Raises ValueError, in words for people."""
     first, headers = _read(head)
+    if not first:
+        raise ValueError("closed without an answer")
     version, _, rest = first.partition(" ")
     code, _, reason = rest.partition(" ")
     if not version.startswith("HTTP/1.") or len(code) != 3 or not code.isdecimal():
