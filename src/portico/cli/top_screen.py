@@ -36,8 +36,11 @@ HELP = [
 
 
 def lines(item: dict[str, Any], width: int, height: int) -> list[str]:
-    """One moment; `item` has `rates`, and errors and marks newest first. What does not fit the height is left out."""
-    status = msgspec.convert(item["status"], SiteStatus)
+    """One moment; `item` has `rates`, and errors and marks newest first. What does not fit the height is left out.
+
+    Raises ValidationError for a status that is none.
+    """
+    status = msgspec.convert(item.get("status"), SiteStatus)
     head = [
         *_head(status, width),
         "",

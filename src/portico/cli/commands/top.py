@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import click
+import msgspec
 
 from portico.cli import output
 from portico.cli.running import one_site, running_site
@@ -38,17 +39,24 @@ def command(app: str | None, config: str | None, name: str, once: bool, is_json:
         for item in items:
             output.result(output.as_json(item) if once else output.as_json_line(item))
     elif once or not output.is_terminal():
-        output.results(lines(output.safe(next(_whole(items))), shutil.get_terminal_size().columns, 200))
+        output.results(_shown(runtime, next(_whole(items)), shutil.get_terminal_size().columns, 200))
     else:
-        _live(items)
+        _live(runtime, items)
 
 
-def _live(items: Iterator[dict[str, Any]]) -> None:
+def _shown(runtime: str, item: dict[str, Any], width: int, height: int) -> list[str]:
+    try:
+        return lines(output.safe(item), width, height)
+    except msgspec.ValidationError as error:
+        raise client.other_version(runtime, error) from None
+
+
+def _live(runtime: str, items: Iterator[dict[str, Any]]) -> None:
     try:
         with _screen() as keys:
             for item in _whole(items):
                 size = shutil.get_terminal_size()
-                shown = HELP if keys.wants_help else lines(output.safe(item), size.columns, size.lines)
+                shown = HELP if keys.wants_help else _shown(runtime, item, size.columns, size.lines)
                 _draw(shown[: size.lines - 1])
     except KeyboardInterrupt:
         return
