@@ -154,6 +154,26 @@ def test_a_start_and_a_reload_take_the_time_of_one_import_and_say_that_it_takes_
         assert len(_named(run, "begun")) == 6
 
 
+SLOWER_IN_WORKERS = """
+import sys, time
+from flask import Flask
+
+time.sleep(7 if "gunicorn" in sys.modules else 2.5)
+app = Flask(__name__)
+
+@app.get("/")
+def hello():
+    return "hello"
+"""
+
+
+def test_the_release_of_a_reload_is_waited_for_as_long_as_that_of_the_start() -> None:
+    """Workers share the cores: three times what the import took is added to `start_timeout`."""
+    with served({"app.py": SLOWER_IN_WORKERS}, "--start-timeout", "3s") as run:
+        reloaded = portico("reload", cwd=run.directory)
+        assert reloaded.returncode == 0, reloaded.stdout + reloaded.stderr
+
+
 def test_uwsgi_imports_the_app_while_it_is_asked_too() -> None:
     words = ("--workers", "2", "--workers-server", "uwsgi")
     with served({"shop.py": HELD}, "shop", *words, wait=False) as run:

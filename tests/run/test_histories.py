@@ -1,14 +1,16 @@
 """The machine, by histories: events in, actions out. `GOLDEN=1` writes what came out into the files.
 
 A history holds lines of an event at a time, `0.5 AppServerExited 1 -9`, each followed by the indented actions
-that it must bring; `Say Ready 0.5` is an action, too.
+that it must bring; `Say Ready 0.5` is an action, too. A word like `start_seconds=60` is one of the plan's timeouts
+that differs from the usual.
 """
 
 from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,7 @@ from portico.errors import Problem
 from portico.run.machine import State, Timeouts, step, wake_at
 from portico.run.machine import event as events
 
+TIMEOUTS = Timeouts(start_seconds=30, stop_seconds=35, standby_seconds=300)
 HISTORIES = sorted(Path(__file__).parent.parent.joinpath("histories").glob("*.txt"))
 
 
@@ -35,7 +38,7 @@ def test_golden_history(path: Path) -> None:
 
 def replay(lines: list[str]) -> Iterator[str]:
     """The history with the actions that the machine really gives; comments and blank lines are kept."""
-    state = State(Timeouts(start_seconds=30, stop_seconds=35, standby_seconds=300))
+    state = State(TIMEOUTS)
     for line in lines:
         if line.startswith("  "):
             continue
@@ -54,8 +57,18 @@ def _waking(state: State) -> Iterator[str]:
 def parse(line: str) -> tuple[Any, float]:
     now, name, *texts = shlex.split(line)
     kind = getattr(events, name)
-    values = [_value(field.type, text) for field, text in zip(fields(kind), texts, strict=False)]
-    return kind(*values), float(now)
+    types = {field.name: field.type for field in fields(kind)}
+    has_plan = types.pop("timeouts", None) is not None
+    plain = [text for text in texts if not (has_plan and "=" in text)]
+    values = {key: _value(types[key], text) for key, text in zip(types, plain, strict=False)}
+    if has_plan:
+        values["timeouts"] = _timeouts(text for text in texts if text not in plain)
+    return kind(**values), float(now)
+
+
+def _timeouts(words: Iterable[str]) -> Timeouts:
+    differing = (word.split("=") for word in words)
+    return replace(TIMEOUTS, **{name: float(seconds) for name, seconds in differing})
 
 
 def _value(kind: Any, text: str) -> object:

@@ -25,11 +25,16 @@ Fails = Callable[[Action], bool]
 Choices = st.lists(st.integers(0, 1 << 30), max_size=60)
 
 
+def timeouts(number: int) -> Timeouts:
+    """Each release's plan says something else."""
+    return Timeouts(30 + number, 35 + 2 * number, 300 * (number % 3))
+
+
 @dataclass
 class Pretended:
     """A world that does what it is told to, and offers what could happen next."""
 
-    state: State = field(default_factory=lambda: State(Timeouts(30, 35, 300)))
+    state: State = field(default_factory=lambda: State(timeouts(1)))
     now: float = 0.0
     servers: set[int] = field(default_factory=set)
     gateway: bool = False
@@ -48,7 +53,7 @@ class Pretended:
         return [
             *(was.FilesAccepted(n) for n in sorted(self.checking) for _ in range(3)),
             *(was.FilesRefused(n, ()) for n in sorted(self.checking)),
-            *(was.Planned(n, n % 2 == 0) for n in sorted(self.planning) for _ in range(3)),
+            *(was.Planned(n, timeouts(n), n % 2 == 0) for n in sorted(self.planning) for _ in range(3)),
             *(was.PlanRefused(n, ()) for n in sorted(self.planning)),
             *(was.AppServerWell(n) for n in sorted(self.asked & self.servers) for _ in range(3)),
             *(was.AppServerAnswered(n, "status 503") for n in sorted(self.asked & self.servers)),
@@ -99,7 +104,7 @@ class Pretended:
                 self.gateway = False
             case was.FilesAccepted(number) | was.FilesRefused(number, _):
                 self.checking.discard(number)
-            case was.Planned(number, _) | was.PlanRefused(number, _, _):
+            case was.Planned(number, _, _) | was.PlanRefused(number, _, _):
                 self.planning.discard(number)
             case was.StopAsked():
                 self.stop_asked = True
@@ -235,7 +240,7 @@ def _served(until: int) -> Noted:
     for number in range(1, until + 1):
         world.tell(was.Begin(1) if number == 1 else was.ReloadAsked())
         if number > 1:
-            world.tell(was.Planned(number, gateway_changed=True))
+            world.tell(was.Planned(number, timeouts(number), gateway_changed=True))
         world.tell(was.FilesAccepted(number))
         if number < until:
             world.tell(was.AppServerWell(number))

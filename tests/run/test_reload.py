@@ -72,6 +72,20 @@ def test_nginx_reads_its_files_again_only_when_they_changed(
     assert site.workers(master) != first
 
 
+def test_a_release_gets_the_time_of_its_own_plan(site: Site) -> None:
+    """Told to give it a longer `start_timeout`, people did, and the time of the first plan ran out again."""
+    site.start(release="old")
+    app = site.app / "app.py"
+    app.write_text(f"import time\ntime.sleep(3)\n{app.read_text()}")
+    site.wish(release="slow", start=0.5)
+    site.reload()
+    assert "did not become healthy within 0.5 s" in str(site.hear("ReleaseDropped")["problems"])
+    site.wish(release="slow")
+    site.reload()
+    site.hear("Switched")
+    assert site.get() == (200, "slow")
+
+
 def test_request_in_flight_survives_the_switch(site: Site) -> None:
     site.start(release="old")
     answer = site.begin_slow(3)

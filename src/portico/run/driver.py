@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable
 
 from portico.run import machine
-from portico.run.machine import State, Timeouts
+from portico.run.machine import State
 from portico.run.machine import action as do
 from portico.run.machine import event as was
 from portico.run.machine.action import Action
@@ -20,8 +20,8 @@ Perform = Callable[[Action], NotDone | None]
 class Driver:
     """`tell` queues an event; `run` carries them to the machine, and its actions to who performs them."""
 
-    def __init__(self, timeouts: Timeouts) -> None:
-        self.state = State(timeouts)
+    def __init__(self, state: State) -> None:
+        self.state = state
         self._loop = asyncio.get_running_loop()
         self._events: deque[Event] = deque()
         self._arrived = asyncio.Event()

@@ -122,7 +122,7 @@ def _serve(
             begun=begun, known=latest[0],
         )  # fmt: skip
         latest[0] = new.site
-        return new.plan
+        return patient(new)
 
     from portico.run.supervisor.loop import run
     from portico.watch.live import Live

@@ -44,7 +44,7 @@ def _gateway_due(state: State, now: float) -> Step:
         return state, (do.StartGateway(), do.AskGateway())
     if process.status is Status.LEAVING:
         return stop.gateway_late(state, now)
-    if state.timeouts.serves_pages and state.gateway.answer.startswith(STATUS):
+    if state.serves_pages and state.gateway.answer.startswith(STATUS):
         return then(state, (do.Say(notices.NoServer(state.gateway.answer)),), start.serve, now)
     return stop.fail(state, UNHEALTHY, (silent_gateway(state),), now)
 
@@ -65,7 +65,7 @@ def _start_again(state: State, release: Release, now: float) -> Step:
     if state.phase is Phase.STOPPING:
         return state.having(replace(release, process=replace(release.process, due=None))), ()
     release = replace(release, was_killed=False)
-    return state.having(release.to(Status.BOOTING, now, state.timeouts.start_seconds)), (
+    return state.having(release.to(Status.BOOTING, now, release.timeouts.start_seconds)), (
         do.SetBooting(on=crashes < LOOPING),
         do.StartAppServer(number),
         do.AskAppServer(number, answers=1),
@@ -80,7 +80,7 @@ def queue_empty(state: State, event: was.QueueEmpty, now: float) -> Step:
 
 
 def _send_away(state: State, release: Release, now: float) -> Step:
-    state = state.having(release.to(Status.LEAVING, now, state.timeouts.stop_seconds))
+    state = state.having(release.to(Status.LEAVING, now, release.timeouts.stop_seconds))
     return state, (do.EndAppServer(release.number, StopMode.DRAIN),)
 
 
@@ -102,7 +102,7 @@ def _given_up(state: State, release: Release, now: float) -> Step:
 def _too_late(state: State, release: Release, now: float) -> Step:
     if release.was_killed:
         return _given_up(state, release, now)
-    problems = (silent_server(state, release),)
+    problems = (silent_server(release),)
     if state.phase is Phase.STOPPING:
         return _kill(state, release, now)
     if state.phase is Phase.STARTING:

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from portico.errors import Problem
 from portico.run.machine.action import Action
+from portico.run.machine.state import Timeouts
 
 
 class Begin(Struct, frozen=True):
@@ -96,6 +97,7 @@ class Planned(Struct, frozen=True):
     """There is a new plan; `gateway_changed` when it has other nginx files than the one in force."""
 
     number: int
+    timeouts: Timeouts
     gateway_changed: bool = False
 
 

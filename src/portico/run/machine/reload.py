@@ -41,7 +41,9 @@ def reload_if_asked(state: State, now: float) -> Step:
         replace(state, request=None, newest=number), "a newer release takes its place", now
     )
     state = state.having(
-        Release(number, ProcessState().to(Status.PLANNING, now), began=now, tenths=request.tenths)
+        Release(
+            number, ProcessState().to(Status.PLANNING, now), state.timeouts, began=now, tenths=request.tenths
+        )
     )
     return state, (*actions, do.Say(notices.Reloading(number)), do.MakePlan(number, request.path))
 
@@ -52,8 +54,8 @@ def planned(state: State, event: was.Planned, _: float) -> Step:
         return state, ()
     process = replace(release.process, status=Status.CHECKING)
     changed = event.gateway_changed or release.gateway_changed
-    state = state.having(replace(release, process=process, gateway_changed=changed))
-    return state, (do.Say(notices.Booting(event.number)), do.CheckFiles(event.number))
+    release = replace(release, process=process, timeouts=event.timeouts, gateway_changed=changed)
+    return state.having(release), (do.Say(notices.Booting(event.number)), do.CheckFiles(event.number))
 
 
 def plan_refused(state: State, event: was.PlanRefused, now: float) -> Step:
@@ -75,7 +77,7 @@ def proved(state: State, trial: Release, well: Release, now: float) -> Step:
 def switch(state: State, new: Release, took: float, now: float) -> Step:
     """Clients get the new release from now on; the old one is kept on standby, in the place of the one before it."""
     number, old = new.number, state.release(state.live)
-    state, actions = drain_standby(replace(state, live=number), now)
+    state, actions = drain_standby(state.with_live(new), now)
     actions = (do.UseFiles(number), make_live(state), do.SetBooting(on=False), *actions)
     if new.gateway_changed:
         actions += (do.ReloadGateway(),)
@@ -100,7 +102,7 @@ def make_live(state: State) -> Action:
 
 def drain(state: State, old: Release, now: float) -> Step:
     """Not every server reads its queue to the end once it was told to leave, so it is told when that is empty."""
-    state = state.having(old.to(Status.DRAINING, now, state.timeouts.stop_seconds))
+    state = state.having(old.to(Status.DRAINING, now, old.timeouts.stop_seconds))
     return state, (do.WatchQueue(old.number),)
 
 
@@ -187,7 +189,7 @@ def rollback_asked(state: State, _: was.RollbackAsked, now: float) -> Step:
 
 def _back(state: State, standby: Release, bad: Release, now: float) -> Step:
     """Clients get the standby release again."""
-    state = replace(state.having(standby.to(Status.WELL, now)), live=standby.number)
+    state = state.having(standby.to(Status.WELL, now)).with_live(standby)
     actions = (do.UseFiles(standby.number), make_live(state), do.SetBooting(on=False))
     return state, (*actions, do.ReloadGateway()) if bad.gateway_changed else actions
 

@@ -25,7 +25,7 @@ def begin(state: State, event: was.Begin, now: float) -> Step:
     process = ProcessState().to(Status.BOOTING, now, state.timeouts.start_seconds)
     state = replace(state, phase=Phase.STARTING, began=now, newest=number, clients_wait=event.clients_wait)
     # The server boots while nginx reads its files and says "starting": the two do not wait for each other.
-    return state.having(Release(number, process)), (
+    return state.having(Release(number, process, state.timeouts)), (
         do.Say(notices.Starting(number)),
         do.SetBooting(on=True),
         do.CheckFiles(number),
@@ -44,7 +44,7 @@ def files_accepted(state: State, event: was.FilesAccepted, now: float) -> Step:
         is_time = state.live or not state.clients_wait
         return then(state, (do.UseFiles(event.number),), _open if is_time else _hold, now)
     started = do.StartAppServer(event.number), do.AskAppServer(event.number, SWITCH_ANSWERS)
-    return state.having(release.to(Status.BOOTING, now, state.timeouts.start_seconds)), started
+    return state.having(release.to(Status.BOOTING, now, release.timeouts.start_seconds)), started
 
 
 def files_refused(state: State, event: was.FilesRefused, now: float) -> Step:
@@ -72,7 +72,7 @@ def _up(state: State, release: Release, now: float) -> Step:
     well = replace(release, process=replace(release.process.to(Status.WELL, now), down_since=None))
     if state.phase is Phase.SERVING and release.number != state.live:
         return reload.proved(state, release, well, now)
-    state = replace(state.having(well), live=release.number)
+    state = state.having(well).with_live(well)
     actions: tuple[Action, ...] = (reload.make_live(state), do.SetBooting(on=False))
     if down_since is not None:
         actions += (do.Say(notices.Recovered(SERVER, now - down_since)),)

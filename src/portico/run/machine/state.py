@@ -67,14 +67,14 @@ GOODBYE_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class Timeouts:
-    """How long an app may take to become well, and to leave, and how long a replaced one is kept for a rollback."""
+    """What a release's plan says of time."""
 
     start_seconds: float
+    """What it may take to become well."""
     stop_seconds: float
+    """What it may take to leave."""
     standby_seconds: float
-    serves_pages: bool = False
-    """No app is run here: while no server elsewhere answers well, nginx still serves a page that says so."""
-    goodbye_seconds: float = GOODBYE_SECONDS
+    """So long the release that it replaced is kept for a rollback."""
 
 
 @dataclass(frozen=True)
@@ -116,6 +116,8 @@ class ProcessState:
 class Release:
     number: int
     process: ProcessState
+    timeouts: Timeouts
+    """Of its plan; while that is made, of the release that serves."""
     gateway_changed: bool = False
     began: float = 0.0
     """When it was asked for."""
@@ -148,6 +150,10 @@ class State:
     """Everything the supervisor knows. `live` is the release clients get, 0 for none yet."""
 
     timeouts: Timeouts
+    """Of the release that clients get; before there is one, of the first."""
+    serves_pages: bool = False
+    """No app is run here: while no server elsewhere answers well, nginx still serves a page that says so."""
+    goodbye_seconds: float = GOODBYE_SECONDS
     phase: Phase = Phase.IDLE
     began: float = 0.0
     gateway: ProcessState = ProcessState()
@@ -181,6 +187,10 @@ class State:
 
     def _in(self, status: Status) -> Release | None:
         return next((g for g in self.releases if g.process.status is status), None)
+
+    def with_live(self, release: Release) -> State:
+        """Clients get that one."""
+        return replace(self, live=release.number, timeouts=release.timeouts)
 
     def having(self, release: Release) -> State:
         others = [g for g in self.releases if g.number != release.number]

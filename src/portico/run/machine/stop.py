@@ -26,7 +26,7 @@ from portico.run.machine.words import GATEWAY, unkillable
 LAST_SECONDS = 1.0
 """What is left to an app server when nginx used up the whole time for stopping: nobody waits for its answers."""
 CLOSE_SECONDS = 2.0
-"""So long before the end nginx's requests are given up, after `Timeouts.goodbye_seconds`."""
+"""So long before the end nginx's requests are given up, after `State.goodbye_seconds`."""
 
 
 def stop_asked(state: State, event: was.StopAsked, now: float) -> Step:
@@ -43,7 +43,7 @@ def stop_asked(state: State, event: was.StopAsked, now: float) -> Step:
         # Nobody is to wait any more for an nginx that will not come.
         actions += (do.EndGateway(StopMode.DRAIN),)
         return then(replace(state, gateway=ProcessState()), actions, end_app_servers, now)
-    left = max(0.0, seconds - CLOSE_SECONDS - state.timeouts.goodbye_seconds)
+    left = max(0.0, seconds - CLOSE_SECONDS - state.goodbye_seconds)
     state = replace(state, gateway=state.gateway.to(Status.LEAVING, now, left))
     return state, (*actions, do.EndGateway(StopMode.DRAIN))
 
@@ -66,7 +66,7 @@ def gateway_late(state: State, now: float) -> Step:
 
 
 def _say_goodbye(state: State, now: float) -> Step:
-    gateway = state.gateway.to(Status.LEAVING, now, state.timeouts.goodbye_seconds)
+    gateway = state.gateway.to(Status.LEAVING, now, state.goodbye_seconds)
     state, actions = _end_servers(replace(state, stop_stage=StopStage.NOTIFIED, gateway=gateway), now)
     return state, (do.SayGoodbye(), *actions)
 

@@ -27,8 +27,8 @@ def nginx_died(event: was.GatewayExited) -> Problem:
     return Problem("", f"{GATEWAY} ended while starting, {ending(event.code)}", quote=event.words)
 
 
-def silent_server(state: State, release: Release) -> Problem:
-    seconds = state.timeouts.start_seconds
+def silent_server(release: Release) -> Problem:
+    seconds = release.timeouts.start_seconds
     answer = release.process.answer or "no answer yet"
     hint = f"the last answer over its private socket: {answer}"
     more = f'if it needs longer: start_timeout = "{longer(seconds)}" in portico.toml'

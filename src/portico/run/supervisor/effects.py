@@ -314,7 +314,7 @@ class Effects:
             except PorticoError as error:
                 return was.PlanRefused(number, error.problems, error.exit_code)
             self.plans[number] = plan
-            return was.Planned(number, files.gateway_changed(old, plan))
+            return was.Planned(number, planning.timeouts(plan), files.gateway_changed(old, plan))
 
         self._in_background(action, make)
 

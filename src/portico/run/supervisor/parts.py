@@ -23,7 +23,7 @@ from portico.run.driver import Driver
 from portico.run.gateway import goodbye, old
 from portico.run.gateway.own import OwnNginx
 from portico.run.gateway.shared import SharedNginx
-from portico.run.machine import Timeouts
+from portico.run.machine import State
 from portico.run.machine.state import GOODBYE_SECONDS, Status
 from portico.run.precompress.watcher import Copies
 from portico.run.processes.table import Processes
@@ -33,7 +33,7 @@ from portico.run.supervisor import signals
 from portico.run.supervisor.claim import Claim
 from portico.run.supervisor.effects import Effects
 from portico.run.supervisor.observer import HostHooks, Observer
-from portico.run.supervisor.planning import Replan
+from portico.run.supervisor.planning import Replan, timeouts
 from portico.run.upstream.watcher import Upstreams
 from portico.run.watchers.runner import Watcher, Watchers
 
@@ -61,7 +61,7 @@ class Parts:
     def __init__(self, given: Given) -> None:
         plan, host = given.plan, given.host
         self._given = given
-        self.driver = Driver(_timeouts(plan, is_host=host is not None))
+        self.driver = Driver(_state(plan, is_host=host is not None))
         self.broadcast = Broadcast(given.say)
         say = self.broadcast.say
         self._processes = Processes(plan.runtime, lambda: self.effects.in_force.ladder.stop_seconds)
@@ -162,11 +162,9 @@ class Parts:
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
 
-def _timeouts(plan: Plan, *, is_host: bool) -> Timeouts:
-    return Timeouts(
-        plan.health.start_seconds,
-        plan.ladder.stop_seconds,
-        plan.standby_seconds,
+def _state(plan: Plan, *, is_host: bool) -> State:
+    return State(
+        timeouts(plan),
         serves_pages=not plan.has_app and plan.upstream is not None,
         goodbye_seconds=goodbye.HEARD_SECONDS if is_host else GOODBYE_SECONDS,
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from portico.errors import PorticoError, Problem
 from portico.plan.model import Plan
+from portico.run.machine import Timeouts
 from portico.run.supervisor.ahead import Begin
 
 if TYPE_CHECKING:
@@ -33,6 +34,11 @@ def refuse_what_needs_a_restart(old: Plan, new: Plan) -> None:
         raise PorticoError(
             *(Problem("reload", f"{what} cannot change while it runs", hint) for what in changed)
         )
+
+
+def timeouts(plan: Plan) -> Timeouts:
+    """What the machine waits for a release of this plan."""
+    return Timeouts(plan.health.start_seconds, plan.ladder.stop_seconds, plan.standby_seconds)
 
 
 def first_material(plan: Plan) -> Material | None:
