@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from textwrap import dedent
 
 import pytest
 
@@ -74,3 +75,18 @@ def test_each_guard_says_that_it_refused(site: Served) -> None:
     while (found := verdicts(site)) != expected and time.monotonic() < give_up:
         time.sleep(0.05)
     assert found == expected
+
+
+def test_a_limit_of_own_directives_is_named_whatever_it_answers() -> None:
+    own = """
+    [nginx]
+    http = ["limit_req_zone $server_name zone=mine:1m rate=1r/m;"]
+    server = ["limit_req zone=mine;", "limit_req_status 430;"]
+    """
+    with served({"shop.py": APP, "portico.toml": f'app = "shop:app"\n{dedent(own)}'}) as run:
+        assert run.get("/?first").status_code in (200, 430)  # a look at the site may have come before
+        assert run.get("/?second").status_code == 430
+        give_up = time.monotonic() + 60
+        while "/?second" not in (found := verdicts(run)) and time.monotonic() < give_up:
+            time.sleep(0.05)
+        assert found["/?second"] == "rate"

@@ -61,7 +61,7 @@ def web(site: Site, place: Place, abilities: frozenset[Ability], *, is_waiting: 
         tracing=tracing(site),
         own=own,
         pages=pages(site),
-        log=log(site, abilities, may_try=limited.is_dry_run or own.say("dry_run")),
+        log=log(site, abilities),
         limits=limited,
         statics=files,
         spa=spa(site, place),

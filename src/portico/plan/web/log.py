@@ -64,27 +64,25 @@ class Log:
     """Those of a line about a file."""
     notes_proxies: bool
     """The marks of a proxy that nobody declared are noted: every request that has one is looked at."""
-    notes_tried: bool
-    """A limit may be tried only (dry run): an ordinary request may have gone beyond it."""
 
 
-def log(site: Site, abilities: frozenset[Ability], *, may_try: bool) -> Log:
-    """What the lines of a site tell; `may_try`: its own directives or options only try a limit."""
+def log(site: Site, abilities: frozenset[Ability]) -> Log:
+    """What the lines of a site tell."""
     absent = _absent(abilities, has_tls=site.has_https) | ({"forwarded"} if site.proxies else set())
     traces = [name for name in TRACING_FIELDS if name != "trusted" or site.has_http_proxies]
-    return _log(absent, traces if site.is_traced else [], notes_proxies=not site.proxies, notes_tried=may_try)
+    return _log(absent, traces if site.is_traced else [], notes_proxies=not site.proxies)
 
 
 def log_of_strangers(abilities: frozenset[Ability]) -> Log:
     """What the lines tell of requests that belong to no site."""
-    return _log(_absent(abilities, has_tls=True) | {"forwarded"}, [], notes_proxies=False, notes_tried=False)
+    return _log(_absent(abilities, has_tls=True) | {"forwarded"}, [], notes_proxies=False)
 
 
 def _absent(abilities: frozenset[Ability], *, has_tls: bool) -> set[str]:
     return set() if has_tls and Ability.TLS in abilities else _OF_TLS
 
 
-def _log(absent: set[str], traces: list[str], *, notes_proxies: bool, notes_tried: bool) -> Log:
+def _log(absent: set[str], traces: list[str], *, notes_proxies: bool) -> Log:
     fields = [*(name for name in FIELDS if name not in absent), *traces]
     of_files = [name for name in fields if name not in _OF_THE_APP]
-    return Log(tuple(fields), tuple(of_files), notes_proxies, notes_tried)
+    return Log(tuple(fields), tuple(of_files), notes_proxies)

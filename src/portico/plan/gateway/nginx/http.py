@@ -97,7 +97,7 @@ def _names(tree: Iterable[Directive]) -> Iterator[str]:
 
 
 def own(web: Web) -> list[Directive]:
-    """What is the site's own; `nginx.part` makes of it what can stand beside other sites."""
+    """What is the site's own; `nginx.fragment` makes of it what can stand beside other sites."""
     return [
         *transfer.largest_body(web),
         *transfer.answers(web),

@@ -60,25 +60,29 @@ VARIABLES = {
     "trusted": "$portico_behind",
 }
 """Every field of the line, in nginx's words."""
+_UNUSUAL_LIMIT = r"\blimit_(?:req|conn)_(?:dry_run|status)\b"
+"""Own directives by which a limit refuses nobody, or refuses with another status."""
 _METHODS = ("POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 
 
 def log(web: Web) -> list[Directive]:
     """The formats, and where the line goes."""
     said = {"scheme": scheme(web), "trusted": variable(web, "behind")}
-    return _log(web.log, Paths.of(web.place), web.space, said)
+    notes_limits = web.limits.is_dry_run or web.own.say(_UNUSUAL_LIMIT)
+    return _log(web.log, Paths.of(web.place), web.space, said, notes_limits=notes_limits)
 
 
 def log_of_strangers(place: Place) -> list[Directive]:
     """The same for what a gateway of several sites answers itself."""
-    return _log(decided_for_strangers(abilities(place.nginx)), Paths.of(place), "", {})
+    return _log(decided_for_strangers(abilities(place.nginx)), Paths.of(place), "", {}, notes_limits=False)
 
 
-def _log(log: Log, paths: Paths, space: str, said: dict[str, str]) -> list[Directive]:
+def _log(log: Log, paths: Paths, space: str, said: dict[str, str], *, notes_limits: bool) -> list[Directive]:
+    """`notes_limits`: an ordinary request may be beyond a limit, and its line says so."""
     line, file, error = (spaced(space, word) for word in ("line", "file", "error"))
     return [
         *_formats(
-            line, log.fields, said, is_tried=log.notes_tried,
+            line, log.fields, said, notes_limits=notes_limits,
             why="one JSON line a request: metrics, trace, top and the terminal all read this one; "
             "escape=json keeps a hostile User-Agent inside its quotes",
         ),
@@ -87,7 +91,7 @@ def _log(log: Log, paths: Paths, space: str, said: dict[str, str]) -> list[Direc
             why="the same line for files: nginx answers them itself, so the fields about the app are left out",
         ),
         *_formats(
-            error, log.fields, said | {"method": "$portico_method"},
+            error, log.fields, said | {"method": "$portico_method"}, notes_limits=notes_limits,
             why="the same line for error pages, with the method that the client used",
         ),
         *_access_log(paths, line, _is_ordinary(log)),
@@ -95,14 +99,11 @@ def _log(log: Log, paths: Paths, space: str, said: dict[str, str]) -> list[Direc
 
 
 def _formats(
-    name: str, fields: Iterable[str], others: dict[str, str], why: str, *, is_tried: bool = False
+    name: str, fields: Iterable[str], others: dict[str, str], why: str, *, notes_limits: bool = False
 ) -> list[Directive]:
-    """One for ordinary requests, and one whose texts are looked at byte by byte.
-
-    With `is_tried` an ordinary request may have gone beyond a limit that is only tried (dry run).
-    """
+    """One for ordinary requests, and one whose texts are looked at byte by byte."""
     fields = tuple(fields)
-    never = {"forwarded": ""} if is_tried else {"forwarded": "", "refused_by": ""}
+    never = {"forwarded": ""} if notes_limits else {"forwarded": "", "refused_by": ""}
     return [
         directive(
             "log_format", name, "escape=json", _line(fields, others | never, {}),
