@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from click import Command, Context, Group
 from click.testing import CliRunner
 
-from portico.cli import GROUPS, portico
+from portico.cli import portico
+from portico.cli.command_table import GROUPS
 from portico.site.keys import flag_keys
 
 WIDTH = {"COLUMNS": "80"}

@@ -17,7 +17,8 @@ import pytest
 from click import Command, Context, Group
 from click.testing import CliRunner
 
-from portico.cli import COMMANDS, portico
+from portico.cli import portico
+from portico.cli.command_table import COMMANDS, module
 from portico.plan import decisions
 from portico.plan.appserver.kind import KINDS, Feature
 from portico.plan.gateway.nginx.log.line import VARIABLES
@@ -74,6 +75,13 @@ def test_every_command_is_documented_and_has_help(name: str) -> None:
     done = CliRunner().invoke(portico, [name, "--help"])
     assert done.exit_code == 0
     assert done.output.startswith(f"Usage: portico {name}")
+
+
+def test_every_file_of_a_command_is_in_the_table() -> None:
+    source = ROOT / "src"
+    files = (source / "portico/cli/commands").rglob("[!_]*.py")
+    found = {".".join(path.relative_to(source).with_suffix("").parts) for path in files}
+    assert found == {module(name) for name in COMMANDS}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -120,8 +120,8 @@ def test_imports_point_left(own: str) -> None:
 
 
 def test_the_rule_itself_sees_a_wrong_import() -> None:
-    assert wrong_imports("plan", ["portico.cli.commands.run", "portico.site.model", "subprocess"]) == [
-        "portico.cli.commands.run"
+    assert wrong_imports("plan", ["portico.cli.commands.run.run", "portico.site.model", "subprocess"]) == [
+        "portico.cli.commands.run.run"
     ]
     assert wrong_imports("plan", ["portico.of_no_rank"]) == ["portico.of_no_rank"]
     assert wrong_imports("run", ["portico.watch.live"]) == ["portico.watch.live"]

@@ -13,8 +13,9 @@ import pytest
 from click.testing import CliRunner
 from msgspec.structs import replace
 
-from portico.cli import COMMANDS, GROUPS, portico
+from portico.cli import portico
 from portico.cli.certificate import details
+from portico.cli.command_table import COMMANDS, GROUPS
 from portico.cli.notices import sentence
 from portico.cli.running import runtime_of, state_of
 from portico.errors import PorticoError, UsageError

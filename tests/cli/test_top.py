@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from portico.cli.commands import top
+from portico.cli.commands.look import top
 from portico.errors import PorticoError
 
 

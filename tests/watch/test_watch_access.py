@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from portico.cli.commands.dashboard import _page_that_leads_to
+from portico.cli.commands.look.dashboard import _page_that_leads_to
 from portico.http import Request
 from portico.watch import access, secret
 from portico.watch.access import Lock, Secret, Ticket, is_own_host

@@ -3,50 +3,12 @@
 from __future__ import annotations
 
 import importlib
-from typing import Any, Final
+from typing import Any
 
 import click
 
 from portico import __version__
-
-GROUPS: Final = {
-    "Run": {
-        "run": "Serve an app behind nginx, in the foreground.",
-        "stop": "Finish the requests in progress, then stop.",
-        "check": "Look for what would break: app, nginx, ports, paths, limits.",
-        "export": "Write a hardened systemd unit for the site.",
-    },
-    "Release": {
-        "reload": "Release new code and configuration without losing a request.",
-        "rollback": "Switch back to the previous release.",
-        "scale": "Change the number of workers.",
-        "pause": "Let requests wait for a moment.",
-        "resume": "End a pause.",
-        "maintenance": "Show a maintenance page, or open the site again.",
-        "drain": "Send no new requests to one of several servers.",
-    },
-    "Look": {
-        "status": "Show what runs: processes, memory, requests, queue.",
-        "logs": "Show the requests, each with what the app wrote.",
-        "top": "Show rates, times, slowest routes and errors live.",
-        "dashboard": "Show the same in a browser.",
-        "metrics": "Print the metrics in Prometheus' format.",
-        "trace": "Send one request and show each step it takes.",
-    },
-    "Understand": {
-        "plan": "Show processes, files and reasons, without starting anything.",
-        "explain": "Say why a line of nginx's configuration is there.",
-        "what-if": "Compare a request before and after a line is changed.",
-        "options": "List every option and its default.",
-    },
-    "Keep": {
-        "cert": "Show, renew or trust the certificate.",
-        "purge": "Delete answers from nginx's cache.",
-        "clean": "List what former sites left on the disk, and remove it.",
-    },
-}
-"""Every command with its line in `portico --help`, which imports none of them."""
-COMMANDS: Final = tuple(name for group in GROUPS.values() for name in group)
+from portico.cli.command_table import COMMANDS, GROUPS, module
 
 
 class _Commands(click.Group):
@@ -56,9 +18,7 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002  click's
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = importlib.import_module(
-            f"portico.cli.commands.{cmd_name.replace('-', '_')}"
-        ).command
+        command: click.Command = importlib.import_module(module(cmd_name)).command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  click's

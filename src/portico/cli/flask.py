@@ -18,7 +18,7 @@ from portico.cli.flags import given, site_arguments
 @click.pass_context
 def serve(context: click.Context, /, app: str | None, config: str | None, **flags: Any) -> None:
     """Serve the app in production behind nginx (portico run)."""
-    from portico.cli.commands.run import serve as serve_site
+    from portico.cli.commands.run.run import serve as serve_site
 
     named = app or _reference(context.ensure_object(ScriptInfo).app_import_path)
     sys.exit(exit_code_of(lambda: serve_site(named, config, given(flags))))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from portico.cli import output
-from portico.cli.commands.run import end
+from portico.cli.commands.run.run import end
 from portico.cli.journal import Priority
 from portico.cli.notices import priority, sentence
 from portico.cli.screen import Screen

@@ -1,1 +1,1 @@
-"""One command, one file: it parses words, asks and prints."""
+"""One command, one file, in the room of its group in `portico --help`: it parses words, asks and prints."""

@@ -18,7 +18,7 @@ import click
 
 from portico.cli import output
 from portico.cli.banner import banner
-from portico.cli.commands.logs import coloured
+from portico.cli.commands.look.logs import coloured
 from portico.cli.flags import given, site_flags
 from portico.cli.journal import Priority
 from portico.cli.notices import bar, priority, sentence

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from portico.cli import output
-from portico.cli.commands.trace import to_json, wished
+from portico.cli.commands.look.trace import to_json, wished
 from portico.cli.running import named_site, runtime_of
 from portico.errors import Problem, UsageError
 from portico.protocol.commands import STATUS

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from portico.cli.commands.reload import follow
+from portico.cli.commands.release.reload import follow
 from portico.cli.running import running_runtime_of, running_site
 from portico.protocol.commands import ROLLBACK
 

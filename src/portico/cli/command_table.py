@@ -1,0 +1,53 @@
+"""Every command: its line in `portico --help`, its group there, and where its file is.
+
+The file of a command is in the room of its group: `cli/commands/release/reload.py`.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+GROUPS: Final = {
+    "Run": {
+        "run": "Serve an app behind nginx, in the foreground.",
+        "stop": "Finish the requests in progress, then stop.",
+        "check": "Look for what would break: app, nginx, ports, paths, limits.",
+        "export": "Write a hardened systemd unit for the site.",
+    },
+    "Release": {
+        "reload": "Release new code and configuration without losing a request.",
+        "rollback": "Switch back to the previous release.",
+        "scale": "Change the number of workers.",
+        "pause": "Let requests wait for a moment.",
+        "resume": "End a pause.",
+        "maintenance": "Show a maintenance page, or open the site again.",
+        "drain": "Send no new requests to one of several servers.",
+    },
+    "Look": {
+        "status": "Show what runs: processes, memory, requests, queue.",
+        "logs": "Show the requests, each with what the app wrote.",
+        "top": "Show rates, times, slowest routes and errors live.",
+        "dashboard": "Show the same in a browser.",
+        "metrics": "Print the metrics in Prometheus' format.",
+        "trace": "Send one request and show each step it takes.",
+    },
+    "Understand": {
+        "plan": "Show processes, files and reasons, without starting anything.",
+        "explain": "Say why a line of nginx's configuration is there.",
+        "what-if": "Compare a request before and after a line is changed.",
+        "options": "List every option and its default.",
+    },
+    "Keep": {
+        "cert": "Show, renew or trust the certificate.",
+        "purge": "Delete answers from nginx's cache.",
+        "clean": "List what former sites left on the disk, and remove it.",
+    },
+}
+"""Every command with its line in `portico --help`, which imports none of them."""
+COMMANDS: Final = tuple(name for group in GROUPS.values() for name in group)
+_GROUP_OF: Final = {name: group for group, commands in GROUPS.items() for name in commands}
+
+
+def module(name: str) -> str:
+    """The module of a command, which has it as `command`."""
+    return f"portico.cli.commands.{_GROUP_OF[name].lower()}.{name.replace('-', '_')}"

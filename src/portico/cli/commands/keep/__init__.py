@@ -1,0 +1,1 @@
+"""What a site keeps: its certificate, stored answers, what former sites left."""

@@ -1,0 +1,1 @@
+"""See what a site does."""

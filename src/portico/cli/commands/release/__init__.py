@@ -1,0 +1,1 @@
+"""Change a site that runs."""

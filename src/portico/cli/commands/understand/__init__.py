@@ -1,0 +1,1 @@
+"""Say what would be done, and why."""
