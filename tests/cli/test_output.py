@@ -74,15 +74,15 @@ def test_news_say_it_in_plain_text(item: notices.Notice) -> None:
 
 
 def test_every_kind_of_notice_has_its_sentence() -> None:
-    assert set(get_args(notices.Notice)) - sentences.ROWS.keys() == {notices.Precompressing}, "a bar"
+    assert set(get_args(notices.ANY)) - sentences.ROWS.keys() == {notices.Precompressing}, "a bar"
 
 
 def test_a_notice_is_the_same_after_its_way_through_json() -> None:
     item = notices.ReleaseDropped(2, 3, (Problem("portico.toml:3", "is wrong", quote="words"),))
     told = json.loads(json.dumps(notices.to_json(item)))
     assert told["notice"] == "ReleaseDropped"
-    assert msgspec.convert(told, notices.Notice) == item
-    assert msgspec.convert(told | {"more": 1}, notices.Notice) == item
+    assert msgspec.convert(told, notices.ANY) == item
+    assert msgspec.convert(told | {"more": 1}, notices.ANY) == item
 
 
 @pytest.mark.parametrize(

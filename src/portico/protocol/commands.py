@@ -11,6 +11,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from msgspec import Struct
 
+from portico.protocol import notices
 from portico.protocol.answers import (
     CertificateAnswer,
     DrainStep,
@@ -118,10 +119,10 @@ class FilesOfSite(Args, frozen=True):
 
 
 STATUS: Command[Args, Status] = Command("GET /status", Args, Status)
-RELOAD: Command[Reload, Notice] = Command("POST /reload", Reload, Notice)
-PROMOTE: Command[Args, Notice] = Command("POST /promote", Args, Notice)
-ABORT: Command[Args, Notice] = Command("POST /abort", Args, Notice)
-ROLLBACK: Command[Args, Notice] = Command("POST /rollback", Args, Notice)
+RELOAD: Command[Reload, Notice] = Command("POST /reload", Reload, notices.ANY)
+PROMOTE: Command[Args, Notice] = Command("POST /promote", Args, notices.ANY)
+ABORT: Command[Args, Notice] = Command("POST /abort", Args, notices.ANY)
+ROLLBACK: Command[Args, Notice] = Command("POST /rollback", Args, notices.ANY)
 STOP: Command[Args, StopBegun] = Command("POST /stop", Args, StopBegun)
 DRAIN: Command[DrainServer, DrainStep] = Command("POST /drain", DrainServer, DrainStep)
 SCALE: Command[SetWorkers, Scaled] = Command("POST /scale", SetWorkers, Scaled)
@@ -143,7 +144,7 @@ USE: Command[FilesOfSite, Verdict] = Command("POST /use", FilesOfSite, Verdict)
 LEAVE: Command[OfSite, Verdict] = Command("POST /leave", OfSite, Verdict)
 READY: Command[OfSite, Verdict] = Command("POST /ready", OfSite, Verdict)
 # and from people
-START: Command[OfSite, Notice] = Command("POST /start", OfSite, Notice)
+START: Command[OfSite, Notice] = Command("POST /start", OfSite, notices.ANY)
 HALT: Command[OfSite, Halted] = Command("POST /halt", OfSite, Halted)
 
 COMMANDS: tuple[Command[Any, Any], ...] = (

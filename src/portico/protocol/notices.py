@@ -5,6 +5,8 @@ As JSON a notice is its fields, and its name under "notice".
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import or_
 from typing import Any
 
 import msgspec
@@ -12,21 +14,21 @@ import msgspec
 from portico.errors import Problem
 
 
-class _Notice(msgspec.Struct, frozen=True, tag_field="notice", tag=True):
-    pass
+class Notice(msgspec.Struct, frozen=True, tag_field="notice", tag=True):
+    """The base of all; each is a class below it, with a row in `cli.notices`."""
 
 
-class Starting(_Notice, frozen=True):
+class Starting(Notice, frozen=True):
     number: int
 
 
-class Ready(_Notice, frozen=True):
+class Ready(Notice, frozen=True):
     """The app answers on the address people use."""
 
     took_seconds: float
 
 
-class AppFails(_Notice, frozen=True):
+class AppFails(Notice, frozen=True):
     """The app runs and answers its health path with an error; its own error page is served.
 
     `hint` is what may help, empty for nothing.
@@ -37,13 +39,13 @@ class AppFails(_Notice, frozen=True):
     hint: str = ""
 
 
-class AppWorks(_Notice, frozen=True):
+class AppWorks(Notice, frozen=True):
     """The app that failed answers its health path well now."""
 
     number: int
 
 
-class Restarting(_Notice, frozen=True):
+class Restarting(Notice, frozen=True):
     """A process of a serving site ended and is started again; `crashes` counts those in a row."""
 
     name: str
@@ -52,36 +54,36 @@ class Restarting(_Notice, frozen=True):
     crashes: int
 
 
-class Recovered(_Notice, frozen=True):
+class Recovered(Notice, frozen=True):
     name: str
     down_seconds: float
 
 
-class Stuck(_Notice, frozen=True):
+class Stuck(Notice, frozen=True):
     """A process was started again but did not become well in time; it is ended and tried again."""
 
     name: str
     answer: str
 
 
-class Reloading(_Notice, frozen=True):
+class Reloading(Notice, frozen=True):
     number: int
 
 
-class Booting(_Notice, frozen=True):
+class Booting(Notice, frozen=True):
     """A new release has its plan and starts beside the old one."""
 
     number: int
 
 
-class Switched(_Notice, frozen=True):
+class Switched(Notice, frozen=True):
     """New requests go to this release; `took_seconds` is the time since it was asked for."""
 
     number: int
     took_seconds: float
 
 
-class CanaryServes(_Notice, frozen=True):
+class CanaryServes(Notice, frozen=True):
     """A new release gets `tenths` of the requests, until it is promoted or aborted."""
 
     number: int
@@ -89,35 +91,35 @@ class CanaryServes(_Notice, frozen=True):
     took_seconds: float
 
 
-class CanaryLeft(_Notice, frozen=True):
+class CanaryLeft(Notice, frozen=True):
     """The release before it gets everything again; `why` when nobody asked for it."""
 
     number: int
     why: str = ""
 
 
-class RolledBack(_Notice, frozen=True):
+class RolledBack(Notice, frozen=True):
     """Requests go to release `number` again, which was kept on standby; `bad` leaves."""
 
     number: int
     bad: int
 
 
-class TookOver(_Notice, frozen=True):
+class TookOver(Notice, frozen=True):
     """Release `bad` ended and cannot be started: requests go to release `number`, which was kept for a rollback."""
 
     number: int
     bad: int
 
 
-class CannotLoad(_Notice, frozen=True):
+class CannotLoad(Notice, frozen=True):
     """Workers of release `number` cannot load the app, for `error`; those that loaded it before serve on."""
 
     number: int
     error: str
 
 
-class OtherCode(_Notice, frozen=True):
+class OtherCode(Notice, frozen=True):
     """What release `number` began with is not what is there now: in its workers `pids`, or on the disk (none)."""
 
     number: int
@@ -125,7 +127,7 @@ class OtherCode(_Notice, frozen=True):
     pids: tuple[int, ...] = ()
 
 
-class LargeWorker(_Notice, frozen=True):
+class LargeWorker(Notice, frozen=True):
     """A worker that has just started has `memory` bytes: `limit` cannot hold, `instead` does."""
 
     memory: int
@@ -133,13 +135,13 @@ class LargeWorker(_Notice, frozen=True):
     instead: int
 
 
-class Refused(_Notice, frozen=True):
+class Refused(Notice, frozen=True):
     """What was asked for cannot be done now; nothing has changed."""
 
     problem: Problem
 
 
-class ReleaseDropped(_Notice, frozen=True):
+class ReleaseDropped(Notice, frozen=True):
     """A reload failed, the old release serves on; `code` is what the reload command exits with."""
 
     number: int
@@ -147,42 +149,42 @@ class ReleaseDropped(_Notice, frozen=True):
     problems: tuple[Problem, ...]
 
 
-class ReleaseLeft(_Notice, frozen=True):
+class ReleaseLeft(Notice, frozen=True):
     """An old release finished what it had; `killed` when it did not in time."""
 
     number: int
     killed: bool
 
 
-class Stopping(_Notice, frozen=True):
+class Stopping(Notice, frozen=True):
     """Finishing what is in progress, for `up_to_seconds` at most."""
 
     up_to_seconds: float
 
 
-class Hurrying(_Notice, frozen=True):
+class Hurrying(Notice, frozen=True):
     pass
 
 
-class NginxSaid(_Notice, frozen=True):
+class NginxSaid(Notice, frozen=True):
     """A line nginx wrote to its standard error."""
 
     line: str
 
 
-class ServerSaid(_Notice, frozen=True):
+class ServerSaid(Notice, frozen=True):
     """A line that an app server wrote to its standard error."""
 
     line: str
 
 
-class NoServer(_Notice, frozen=True):
+class NoServer(Notice, frozen=True):
     """No server of [upstream] became well in time; visitors see a page, and the servers are asked again and again."""
 
     answer: str
 
 
-class OldWorkerEnded(_Notice, frozen=True):
+class OldWorkerEnded(Notice, frozen=True):
     """One of nginx's old workers was ended with its transfers: `count` held on, with so much memory."""
 
     pid: int
@@ -190,84 +192,84 @@ class OldWorkerEnded(_Notice, frozen=True):
     memory: int
 
 
-class DiskFull(_Notice, frozen=True):
+class DiskFull(Notice, frozen=True):
     """The disk that holds the logs is full: what nginx logs now is lost."""
 
     state: str
 
 
-class DiskBack(_Notice, frozen=True):
+class DiskBack(Notice, frozen=True):
     """It has room again."""
 
     state: str
 
 
-class BehindProxy(_Notice, frozen=True):
+class BehindProxy(Notice, frozen=True):
     """Requests come through a proxy that `behind` does not name: "cloudflare", "aws" or "proxy"."""
 
     by: str
     addresses: tuple[str, ...]
 
 
-class ServerOut(_Notice, frozen=True):
+class ServerOut(Notice, frozen=True):
     """A server of the upstream failed its checks and gets no more requests."""
 
     name: str
     answer: str
 
 
-class ServerBack(_Notice, frozen=True):
+class ServerBack(Notice, frozen=True):
     """It is well again, and gets requests."""
 
     name: str
     out_seconds: float
 
 
-class ServerDrained(_Notice, frozen=True):
+class ServerDrained(Notice, frozen=True):
     """Somebody asked for a server to get no new requests; with `undo`, to get them again."""
 
     name: str
     undo: bool = False
 
 
-class LastServer(_Notice, frozen=True):
+class LastServer(Notice, frozen=True):
     """A server fails its checks and goes on getting requests, because there is no other."""
 
     name: str
     answer: str
 
 
-class Closed(_Notice, frozen=True):
+class Closed(Notice, frozen=True):
     """Somebody closed the site for maintenance, or changed what is said meanwhile."""
 
     message: str
     allow: tuple[str, ...]
 
 
-class Opened(_Notice, frozen=True):
+class Opened(Notice, frozen=True):
     """Its maintenance is over."""
 
 
-class Paused(_Notice, frozen=True):
+class Paused(Notice, frozen=True):
     """Nothing is in progress, and requests wait, for `up_to_seconds` at most."""
 
     up_to_seconds: float
 
 
-class Resumed(_Notice, frozen=True):
+class Resumed(Notice, frozen=True):
     """The pause is over: somebody said so, or it was long enough (`by_itself`)."""
 
     by_itself: bool
 
 
-class SiteSaid(_Notice, frozen=True):
+class SiteSaid(Notice, frozen=True):
     """A line that the supervisor of one of a gateway's sites wrote."""
 
     name: str
     line: str
 
 
-class SiteServes(_Notice, frozen=True):
+class SiteServes(Notice, frozen=True):
     """One of a gateway's sites answers through nginx."""
 
     name: str
@@ -275,7 +277,7 @@ class SiteServes(_Notice, frozen=True):
     took_seconds: float
 
 
-class SiteDown(_Notice, frozen=True):
+class SiteDown(Notice, frozen=True):
     """The supervisor of one of a gateway's sites ended, for `reason`; it is started again after `in_seconds`."""
 
     name: str
@@ -285,35 +287,35 @@ class SiteDown(_Notice, frozen=True):
     reason: str
 
 
-class SiteStopped(_Notice, frozen=True):
+class SiteStopped(Notice, frozen=True):
     """Somebody stopped one of a gateway's sites; `is_gone` when it is not wanted any more."""
 
     name: str
     is_gone: bool = False
 
 
-class SiteRefused(_Notice, frozen=True):
+class SiteRefused(Notice, frozen=True):
     """One of a gateway's sites cannot be served, for `reason`; the others are."""
 
     name: str
     reason: str
 
 
-class SitesRead(_Notice, frozen=True):
+class SitesRead(Notice, frozen=True):
     """A gateway has read again which sites there are: so many are new, and so many are gone."""
 
     added: int
     removed: int
 
 
-class WorkersReset(_Notice, frozen=True):
+class WorkersReset(Notice, frozen=True):
     """The new release has its configured `workers`, not those that `portico scale` gave the one before."""
 
     workers: int
     before: int
 
 
-class CertificateServed(_Notice, frozen=True):
+class CertificateServed(Notice, frozen=True):
     """A new certificate is in force, and seen on every address."""
 
     names: tuple[str, ...]
@@ -321,7 +323,7 @@ class CertificateServed(_Notice, frozen=True):
     issuer: str
 
 
-class CertificateFailed(_Notice, frozen=True):
+class CertificateFailed(Notice, frozen=True):
     """No new certificate was to be had; the site serves on with what it has, and asks again."""
 
     problems: tuple[Problem, ...]
@@ -329,7 +331,7 @@ class CertificateFailed(_Notice, frozen=True):
     failures: int
 
 
-class CertificateRefused(_Notice, frozen=True):
+class CertificateRefused(Notice, frozen=True):
     """The user's files are not fit for use. `instead` is what is served, "files" or "placeholder"; empty: the
     certificate of before, which is fit."""
 
@@ -337,14 +339,14 @@ class CertificateRefused(_Notice, frozen=True):
     instead: str = ""
 
 
-class CertificateNotServed(_Notice, frozen=True):
+class CertificateNotServed(Notice, frozen=True):
     """An address shows another certificate than it should, or none: `words` say why."""
 
     address: str
     words: str
 
 
-class CertificateEnds(_Notice, frozen=True):
+class CertificateEnds(Notice, frozen=True):
     """It should have been renewed; `problems` is what stands in the way. `phase` is warn, urgent or ended."""
 
     days: float
@@ -352,7 +354,7 @@ class CertificateEnds(_Notice, frozen=True):
     phase: str = "urgent"
 
 
-class Precompressing(_Notice, frozen=True):
+class Precompressing(Notice, frozen=True):
     """Static files are being compressed: how many of them, and of their bytes, are done."""
 
     done: int
@@ -361,7 +363,7 @@ class Precompressing(_Notice, frozen=True):
     bytes: int
 
 
-class Precompressed(_Notice, frozen=True):
+class Precompressed(Notice, frozen=True):
     """They are: `small_bytes` are what the best copies have of `bytes`; `made` of the files were not known before."""
 
     files: int
@@ -371,13 +373,13 @@ class Precompressed(_Notice, frozen=True):
     took_seconds: float
 
 
-class Trouble(_Notice, frozen=True):
+class Trouble(Notice, frozen=True):
     """Something beside the serving failed; serving goes on."""
 
     problem: Problem
 
 
-class WatcherFailed(_Notice, frozen=True):
+class WatcherFailed(Notice, frozen=True):
     """What looks beside the serving failed, and is tried again: in so many seconds, or at its next look."""
 
     name: str
@@ -385,25 +387,15 @@ class WatcherFailed(_Notice, frozen=True):
     in_seconds: float | None
 
 
-class WatcherRecovered(_Notice, frozen=True):
+class WatcherRecovered(Notice, frozen=True):
     """It works again."""
 
     name: str
     failed_seconds: float
 
 
-Notice = (
-    Starting | Ready | AppFails | AppWorks
-    | Restarting | Recovered | Stuck | Reloading | Booting | Switched | CanaryServes
-    | CanaryLeft | RolledBack | Refused | ReleaseDropped
-    | ReleaseLeft | Stopping | Hurrying | NginxSaid | ServerSaid
-    | NoServer | OldWorkerEnded | DiskFull | DiskBack | BehindProxy
-    | ServerOut | ServerBack | ServerDrained | LastServer | Precompressing | Precompressed | Trouble
-    | WatcherFailed | WatcherRecovered | TookOver | CannotLoad | OtherCode | LargeWorker
-    | Closed | Opened | Paused | Resumed
-    | SiteSaid | SiteServes | SiteDown | SiteStopped | SiteRefused | SitesRead | WorkersReset
-    | CertificateServed | CertificateFailed | CertificateRefused | CertificateNotServed | CertificateEnds
-)  # fmt: skip
+ANY: Any = reduce(or_, Notice.__subclasses__())
+"""The type of whichever notice it is, for who reads JSON back."""
 
 
 def to_json(item: Notice) -> dict[str, Any]:
