@@ -283,6 +283,24 @@ def test_maintenance_and_status_are_a_sites_own(gateway: Gateway) -> None:
     assert "one of" in words
 
 
+def test_a_guard_refuses_for_its_own_site_alone_and_the_line_says_so(gateway: Gateway) -> None:
+    """The sites share the variable by which a guard says its name."""
+    gateway.serves("shop")
+    gateway.serves("killed")
+    assert gateway.says("maintenance", "on", "--site", "killed")[0] == 0
+    assert gateway.get("killed.example", "/?closed")[0] == 503
+    assert gateway.get("shop.example", "/?open") == (200, "shop")
+    assert gateway.says("maintenance", "off", "--site", "killed")[0] == 0
+
+    def refused(name: str, uri: str) -> list[str]:
+        code, words = gateway.says("logs", "--site", name, "--json", "--no-follow")
+        assert code == 0, words
+        return [line["refused_by"] for line in map(json.loads, words.splitlines()) if line.get("uri") == uri]
+
+    gateway.eventually(lambda: refused("killed", "/?closed") == ["maintenance"])
+    gateway.eventually(lambda: refused("shop", "/?open") == [""])
+
+
 def test_check_looks_at_each_and_at_all_together(gateway: Gateway) -> None:
     gateway.serves("shop")
     write_files(gateway.home, {"wanted/a.toml": 'app = "../sites/shop/app.py"\ndomains = ["a.example"]\n'})
