@@ -67,6 +67,10 @@ def test_every_reader_agrees_which_lines_are_requests(lines: list[bytes]) -> Non
 CLASS_LEFT = 6
 
 
+def test_every_field_that_is_written_is_read() -> None:
+    assert Request.__struct_fields__ == (*FIELDS, *TRACING_FIELDS)
+
+
 @given(AS_NGINX_WRITES)
 def test_what_nginx_writes_comes_back(fields: dict[str, Any]) -> None:
     request = Request.parse(line(**fields))

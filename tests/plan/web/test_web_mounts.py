@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import get_args
 
 import pytest
 
 from portico.plan.decide import decided
 from portico.plan.gateway.nginx.conf import Directive
+from portico.plan.gateway.nginx.guards import guarded
 from portico.plan.gateway.nginx.server import servers
-from portico.plan.web.guards import InProgress, Open, RequestRate
+from portico.plan.web.guards import Guard, InProgress, Open, RequestRate
 from portico.plan.web.mount import App, Mount
 from portico.site.facts import AppFacts, StaticFolder
 from portico.site.load import load
@@ -68,6 +70,12 @@ def test_whatever_the_app_answers_has_all_guards(site: Site) -> None:
     for mount in of_app:
         assert mount.guards == web.guards
     assert {type(guard) for guard in web.guards} >= {Open, RequestRate, InProgress}
+
+
+def test_each_kind_of_guard_is_written_for_nginx(site: Site) -> None:
+    web = decided(site, PLACE)
+    assert {type(guard) for guard in web.guards} == set(get_args(Guard))
+    assert [guard for guard in web.guards if not guarded(web, [guard])] == []
 
 
 def test_every_location_that_asks_the_app_counts(site: Site) -> None:
