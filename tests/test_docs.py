@@ -239,9 +239,10 @@ def test_every_dependency_has_its_reason() -> None:
 def test_the_modules_that_the_picture_and_the_decisions_name_are_there() -> None:
     source = ROOT / "src/portico"
     rooms = {path.name for path in source.iterdir() if path.is_dir()}
-    for page in (ROOT / "ARCHITECTURE.md", *DECISIONS.glob("*.md")):
-        for name in re.findall(r"`([a-z]+(?:/[a-z_]+)+)/?`", page.read_text()):
+    for page in (ROOT / "ARCHITECTURE.md", ROOT / "CONTRIBUTING.md", *DECISIONS.glob("*.md")):
+        for name in re.findall(r"`([a-z]+(?:/[a-z_]+)+)(?:\.py|/)?`", page.read_text()):
             room = name.partition("/")[0]
-            assert room not in rooms or any((source / name).parent.glob(f"{Path(name).name}*")), (
+            home = ROOT if room == "tests" else source
+            assert room not in rooms | {"tests"} or any((home / name).parent.glob(f"{Path(name).name}*")), (
                 f"{page.name}: {name}"
             )
