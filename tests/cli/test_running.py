@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import threading
+
+import pytest
 
 from tests.support import Served, portico, private_directory, rewrite, served
 
@@ -85,3 +89,10 @@ def test_nothing_runs_here() -> None:
             done = portico(command, cwd=home)
             assert done.returncode == 1
             assert "nothing runs here" in done.stderr
+
+
+@pytest.mark.parametrize("command", ["look.status", "release.reload", "run.stop"])
+def test_it_starts_without_what_writes_a_configuration(command: str) -> None:
+    code = f"import sys, portico.cli.commands.{command}; print(*sys.modules)"
+    modules = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert "portico.plan.gateway" not in modules

@@ -15,12 +15,11 @@ from portico.plan.gateway.nginx.fragment import FILE
 from portico.plan.gateway.nginx.host import addresses, host_conf
 from portico.plan.gateway.nginx.names import directory
 from portico.plan.model import Directory, File, Health, Ladder, Line, Plan, Process, Tls, Upstream
-from portico.plan.paths import Paths
+from portico.plan.paths import GATEWAY, Paths
 from portico.plan.web.entry.health import HEALTH
 from portico.plan.web.entry.listeners import backlog
 from portico.plan.web.sizes import old_workers
 
-NAME = "gateway"
 _START_SECONDS = 30.0
 
 
@@ -63,7 +62,7 @@ def host_plan(fragments: Sequence[Fragment], place: Place) -> Plan:
     ladder = Ladder.of(max((one.request_seconds for one in bindings), default=0.0))
     private = 0o750 if place.nginx_group else 0o700
     return Plan(
-        name=NAME,
+        name=GATEWAY,
         app="",
         urls=(),
         listen=tuple(addresses(bindings)),

@@ -10,6 +10,8 @@ SOCKET_PATH_LIMIT = 107
 """Bytes a unix socket's path may have on Linux (sun_path is 108 with its end), man 7 unix."""
 
 
+GATEWAY = "gateway"
+"""What a gateway of several sites is called, and its directories are."""
 ALIAS_TENTHS = (5, 1, 2, 2)
 """The shares of the paths at which nginx finds the app, in tenths of the requests. All lead to one socket, until a
 canary gets some of the last three: 1, 2, 3, 4 or 5 tenths."""

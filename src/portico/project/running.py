@@ -14,7 +14,7 @@ from portico.place.probe import (
     service_directories,
     state_beside,
 )
-from portico.plan.host import NAME as GATEWAY
+from portico.plan.paths import GATEWAY
 from portico.project.named import as_config, config_file, is_directory, named_by_file, where_is
 from portico.protocol.commands import STATUS
 from portico.protocol.status import SiteRow

@@ -15,8 +15,8 @@ from portico.place import builds
 from portico.place.model import Place
 from portico.place.probe import probe, runtime_directory, state_directory
 from portico.plan.build import plan
-from portico.plan.host import NAME
 from portico.plan.model import Plan
+from portico.plan.paths import GATEWAY
 from portico.plan.security.choice import chosen
 from portico.project.command_line import command_line
 from portico.project.declared import Declared, declared
@@ -48,7 +48,7 @@ class Several:
 
     @property
     def name(self) -> str:
-        return str(self.flags.get("name", "")) or NAME
+        return str(self.flags.get("name", "")) or GATEWAY
 
     def place(self) -> Place:
         """The gateway's own, with the nginx that suits all its sites. Raises UsageError."""

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
-from portico.plan.web.model import Web
-from portico.site.model import Site
 from portico.site.platform import CAUSE
 from portico.values import Address
+
+if TYPE_CHECKING:  # `portico status` says `on_all` and makes no plan
+    from portico.plan.web.model import Web
+    from portico.site.model import Site
 
 _ALL = ("0.0.0.0", "::")  # noqa: S104  reading the word is not binding to it
 
