@@ -61,6 +61,7 @@ def test_each_guard_says_that_it_refused(site: Served) -> None:
     assert site.get("/gone?own").status_code == 503
     assert site.get("/?served").status_code == 200
     assert site.get("/?head", headers={f"x-{n}": "x" * 1000 for n in range(60)}).status_code == 431
+    assert site.get("/?huge", headers={f"x-{n}": "x" * 1000 for n in range(200)}).status_code == 431
     assert site.client.post(f"{site.url}/?upload", content=b"x" * 2000).status_code == 413
     assert portico("maintenance", "on", cwd=site.directory).returncode == 0
     assert site.get("/?closed").status_code == 503
@@ -68,8 +69,8 @@ def test_each_guard_says_that_it_refused(site: Served) -> None:
     for _ in range(9):
         site.get("/?rate")
     expected = {
-        "/tired?app": "", "/busy?app": "", "/gone?own": "", "/?served": "", "/?head": "head", "/?upload": "upload",
-        "/?closed": "maintenance", "/?rate": "rate",
+        "/tired?app": "", "/busy?app": "", "/gone?own": "", "/?served": "", "/?head": "head", "/?huge": "head",
+        "/?upload": "upload", "/?closed": "maintenance", "/?rate": "rate",
     }  # fmt: skip
     give_up = time.monotonic() + 60
     while (found := verdicts(site)) != expected and time.monotonic() < give_up:

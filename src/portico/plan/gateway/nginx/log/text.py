@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from portico.plan import decisions
 from portico.plan.gateway.nginx.conf import Directive, directive, entries
-from portico.plan.web.guards import CONNECTIONS, RATE, SAYS, UPLOAD
+from portico.plan.web.guards import CONNECTIONS, HEAD, RATE, SAYS, UPLOAD
 
 PLAIN, DIRECT = "$portico_is_plain", "$portico_is_direct"
 """1 for an ordinary request, for a format without maps. DIRECT: that also came without the headers of a proxy."""
@@ -122,11 +122,12 @@ def _refused_by() -> list[Directive]:
                 ("~^:REJECTED:", RATE),
                 ("~^:[A-Z_]*:REJECTED:", CONNECTIONS),
                 ("~^:[A-Z_]*:[A-Z_]*:413:$", UPLOAD),
+                ("~^:[A-Z_]*:[A-Z_]*:431:$", HEAD),
                 ("~^:REJECTED_DRY_RUN:", f"{RATE}, dry run"),
                 ("~^:[A-Z_]*:REJECTED_DRY_RUN:", f"{CONNECTIONS}, dry run"),
             ],
             why="the guard that kept the request from the app; nginx knows of its own limits by their status, and "
-            "refuses a body that is too large with 413 before the app is asked",
+            "refuses a body that is too large with 413, a head with 431, before the app is asked",
         ),
     ]  # fmt: skip
 
