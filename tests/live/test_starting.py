@@ -154,22 +154,21 @@ def test_a_start_and_a_reload_take_the_time_of_one_import_and_say_that_it_takes_
         assert len(_named(run, "begun")) == 6
 
 
-SLOWER_IN_WORKERS = """
+HELLO = """
+def app(environ, start_response):
+    start_response("200 OK", [("Content-Length", "5")])
+    return [b"hello"]
+"""
+SLOWER_IN_WORKERS = f"""
 import sys, time
-from flask import Flask
-
-time.sleep(7 if "gunicorn" in sys.modules else 2.5)
-app = Flask(__name__)
-
-@app.get("/")
-def hello():
-    return "hello"
+time.sleep(13 if "gunicorn" in sys.modules else 2.5)
+{HELLO}
 """
 
 
 def test_the_release_of_a_reload_is_waited_for_as_long_as_that_of_the_start() -> None:
     """Workers share the cores: three times what the import took is added to `start_timeout`."""
-    with served({"app.py": SLOWER_IN_WORKERS}, "--start-timeout", "3s") as run:
+    with served({"app.py": SLOWER_IN_WORKERS}, "--start-timeout", "8s") as run:
         reloaded = portico("reload", cwd=run.directory)
         assert reloaded.returncode == 0, reloaded.stdout + reloaded.stderr
 
@@ -215,6 +214,26 @@ def test_an_import_that_fails_because_others_import_too_is_tried_again_alone(ser
     with served({"shop.py": MAKES_A_TABLE}, "shop", *words) as run:
         assert run.get("/").text == "hello"
         assert server == "uwsgi" or "at this moment" not in run.stderr()  # uWSGI fails after it was taken
+
+
+FAILS_IN_WORKERS = """
+import sys
+if "gunicorn" in sys.modules or "uwsgi" in sys.modules:
+    raise RuntimeError("broken on purpose, in a worker only")
+"""
+
+
+@pytest.mark.parametrize("server", ["gunicorn", "uwsgi"])
+def test_a_server_that_cannot_load_the_app_is_told_by_its_exit_code(server: str) -> None:
+    """uWSGI's was taken for any crash: clients waited for a server that could not come, and a reload ended with 3."""
+    with served({"shop.py": HELLO}, "shop", "--workers", "1", "--workers-server", server) as run:
+        (leader,) = (one for one in run.called("arbiter", "uwsgi") if one.ppid() == run.process.pid)
+        (run.directory / "shop.py").write_text(HELLO + FAILS_IN_WORKERS)
+        assert portico("reload", cwd=run.directory).returncode == 4
+        assert run.get("/").text == "hello"
+        leader.kill()
+        run.until_said("broken on purpose")
+        run.until_said("again in 1 s")
 
 
 def test_an_import_that_fails_is_told_once() -> None:

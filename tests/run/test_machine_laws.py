@@ -59,6 +59,7 @@ class Pretended:
             *(was.AppServerAnswered(n, "status 503") for n in sorted(self.asked & self.servers)),
             *(was.AppServerAnswered(n, "status 500", True) for n in sorted(self.asked & self.servers)),
             *(was.AppServerExited(n, 1) for n in sorted(self.servers)),
+            *(was.AppServerExited(n, 22, True) for n in sorted(self.servers)),
             *([was.GatewayWell()] * 3 + [was.GatewayExited(-9)] if self.gateway else []),
             *(was.QueueEmpty(n) for n in sorted(self.watched)),
             was.ReloadAsked(),
@@ -97,7 +98,7 @@ class Pretended:
         match event:
             case was.Tick():
                 self.now = wake_at(self.state) or self.now
-            case was.AppServerExited(number, _):
+            case was.AppServerExited(number, _, _):
                 self.servers.discard(number)
                 self.told_to_leave.discard(number)
             case was.GatewayExited():

@@ -14,7 +14,6 @@ from portico.run.machine.action import Action
 from portico.run.machine.state import Phase, ProcessState, Release, State, Status, Step, then
 from portico.run.machine.words import (
     GATEWAY,
-    GUNICORN_APP_LOAD_ERROR,
     SERVER,
     died,
     died_booting,
@@ -46,25 +45,25 @@ def app_server_exited(state: State, event: was.AppServerExited, now: float) -> S
         return state, ()  # told already
     if state.phase is Phase.STARTING:
         state = state.without(release)
-        return stop.fail(state, exit_code(event.code), (died_booting(event.code),), now)
+        return stop.fail(state, exit_code(event), (died_booting(event.code),), now)
     if release.process.status in _REPLACED or state.phase is Phase.STOPPING:
         return stop.left(state, release)
     if release.process.status is Status.CANARY:
         return _canary_died(state, release, event.code, now)
     if event.number != state.live:
         state = state.having(release.to(Status.ABSENT, now))
-        return reload.drop(state, event.number, exit_code(event.code), (died_booting(event.code),), now)
-    return _live_died(state, release, event.code, now)
+        return reload.drop(state, event.number, exit_code(event), (died_booting(event.code),), now)
+    return _live_died(state, release, event, now)
 
 
-def _live_died(state: State, release: Release, code: int, now: float) -> Step:
+def _live_died(state: State, release: Release, event: was.AppServerExited, now: float) -> Step:
     process = _crashed(release.process, now)
-    if code == GUNICORN_APP_LOAD_ERROR and _due_in(process, now) < DOWN_SECONDS:
+    if event.cannot_load and _due_in(process, now) < DOWN_SECONDS:
         process = replace(
             process, due=now + DOWN_SECONDS
         )  # no worker can load it: nobody is to wait for the next try
     pause = _due_in(process, now)
-    actions: tuple[Action, ...] = (do.Say(notices.Restarting(SERVER, code, pause, process.crashes)),)
+    actions: tuple[Action, ...] = (do.Say(notices.Restarting(SERVER, event.code, pause, process.crashes)),)
     state = state.having(replace(release, process=process))
     if pause >= DOWN_SECONDS and state.canary is not None:
         # The canary is well and this one is not: the share becomes everything.

@@ -35,10 +35,14 @@ class FilesRefused(Struct, frozen=True):
 
 
 class AppServerExited(Struct, frozen=True):
-    """A release's first process ended; `code` is negative when a signal ended it."""
+    """A release's first process ended; `code` is negative when a signal ended it.
+
+    `cannot_load`: by this code it says that its workers could not load the app.
+    """
 
     number: int
     code: int
+    cannot_load: bool = False
 
 
 class GatewayExited(Struct, frozen=True):

@@ -10,8 +10,6 @@ from portico.values import longer
 GATEWAY = "nginx"
 SERVER = "the app server"
 NOT_THROUGH_NGINX = f"the app is healthy, but does not answer through {GATEWAY}"
-GUNICORN_APP_LOAD_ERROR = 4
-"""The exit code of Gunicorn's arbiter when the app cannot be loaded."""
 
 
 def died_booting(code: int) -> Problem:
@@ -57,5 +55,5 @@ def ending(code: int) -> str:
     return f"by signal {-code}" if code < 0 else f"with exit code {code}"
 
 
-def exit_code(server_code: int) -> int:
-    return IMPORT_FAILED if server_code == GUNICORN_APP_LOAD_ERROR else UNHEALTHY
+def exit_code(event: was.AppServerExited) -> int:
+    return IMPORT_FAILED if event.cannot_load else UNHEALTHY

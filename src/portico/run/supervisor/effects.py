@@ -236,7 +236,9 @@ class Effects:
 
     def _server_ended(self, number: int, code: int) -> None:
         self._stop_asking(number)
-        self._tell(was.AppServerExited(number, code))
+        plan = self.plans.get(number)
+        cannot_load = plan is not None and code in plan.app_server.cannot_load
+        self._tell(was.AppServerExited(number, code, cannot_load))
 
     def _end_server(self, action: do.EndAppServer) -> None:
         if server := self._servers.get(action.number):
