@@ -275,10 +275,11 @@ def showing(*certificates: Certificate) -> Iterator[Address]:
                 plain, _ = listening.accept()
             except OSError:
                 return
+            plain.settimeout(10)  # whoever connects and says nothing must not hold up the end of the test
             with plain, suppress(OSError), context.wrap_socket(plain, server_side=True):
                 pass
 
-    thread = Thread(target=serve)
+    thread = Thread(target=serve, daemon=True)
     thread.start()
     try:
         yield Address("127.0.0.1", listening.getsockname()[1])
