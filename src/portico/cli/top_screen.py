@@ -27,7 +27,7 @@ HELP = [
     "arrows      requests a second, over the last five seconds",
     "took        times from the first byte of a request to the last of its answer; p95: 95 % took less.",
     "            One request is shown as it was; of several, percentiles are right to an eighth.",
-    "answers     by class of status, the cache's share, and what the limits refused",
+    "answers     by class of status, the cache's share, and what guards refused",
     "queue       requests that wait for a worker, requests in a worker, and how long they waited",
     "routes      of the last minute, the slowest first",
     "",
