@@ -46,7 +46,9 @@ MAINTENANCE, HEAD, RATE, CONNECTIONS, UPLOAD, STARTING = (
     "maintenance", "head", "rate", "connections", "upload", "starting",
 )  # fmt: skip
 """The names of guards in the log line (`refused_by`): those above, the largest upload, and the start of the app."""
-GUARDS = (MAINTENANCE, STARTING, HEAD, UPLOAD, RATE, CONNECTIONS)
+STATUSES = {MAINTENANCE: 503, STARTING: 503, HEAD: 431, UPLOAD: 413, RATE: 429, CONNECTIONS: 429}
+"""What each of them answers."""
+GUARDS = tuple(STATUSES)
 SAYS = (MAINTENANCE, STARTING, HEAD)
 """Those that say themselves that they refuse; of the others the gateway's own limits tell it."""
 MOST_HEAD = 56 << 10

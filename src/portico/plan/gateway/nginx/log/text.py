@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from portico.plan import decisions
 from portico.plan.gateway.nginx.conf import Directive, directive, entries
-from portico.plan.web.guards import CONNECTIONS, HEAD, RATE, SAYS, UPLOAD
+from portico.plan.web.guards import CONNECTIONS, HEAD, RATE, SAYS, STATUSES, UPLOAD
 
 PLAIN, DIRECT = "$portico_is_plain", "$portico_is_direct"
 """1 for an ordinary request, for a format without maps. DIRECT: that also came without the headers of a proxy."""
@@ -32,7 +32,7 @@ _TEXTS = {
 _STATUS = "$portico_log_status"
 CHECKED = _TEXTS | {"$status": _STATUS}
 """What the line of a request that is not ordinary has for a variable."""
-_REFUSALS = (413, 429, 431, 503)
+_REFUSALS = sorted(set(STATUSES.values()))
 """What guards answer, and an app now and then."""
 _PLAIN = rf"~^(?!0:[23]|\d+:(?:000|{'|'.join(map(str, _REFUSALS))}):)\d+:\d+:[|][\x01-\x7f]*$"
 """Of what nginx sent and its status, the headers of a proxy, and all texts: an answer that began, none, only ASCII."""
