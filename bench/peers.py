@@ -55,8 +55,12 @@ class Peer:
 
 
 def program_names(cmdline: list[str]) -> set[str]:
-    """The words that say what runs: `python -m gunicorn`, `/usr/bin/gunicorn` and `portico:app uWSGI worker 1`."""
-    return {Path(part).name.lower().strip(";,") for word in cmdline[:3] for part in word.split()}
+    """The words that say what runs: `python -m gunicorn`, `/usr/bin/gunicorn` and `portico:app uWSGI worker 1`.
+
+    Of `python -m portico.link.gunicorn.arbiter` each part of the module's name.
+    """
+    names = {Path(part).name.lower().strip(";,") for word in cmdline[:3] for part in word.split()}
+    return names | {part for word in cmdline[2:3] if cmdline[1] == "-m" for part in word.split(".")}
 
 
 def _bin(name: str) -> str:
