@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from portico.plan.gateway.nginx.pages import PREFIX
-from portico.plan.web.guards import GUARDS
+from portico.plan.web.guards import GUARDS, MOST_HEAD
 from portico.plan.web.pages import FAILED, pages
 from portico.site.load import load
 from portico.site.model import Site
@@ -32,3 +32,13 @@ def test_each_guard_stands_where_people_look_for_its_name() -> None:
     for page in ("log.md", "metrics.md"):
         text = (DOCS / page).read_text()
         assert [guard for guard in GUARDS if not re.search(rf"\b{guard}\b", text)] == [], page
+
+
+def test_nginx_refuses_a_head_above_the_one_limit(tmp_path: Path) -> None:
+    text = case("", tmp_path).file("nginx.conf").content
+    table = text.partition("$portico_is_too_long {")[2].partition("}\n")[0]
+    written = re.search(r'"~(.*)" 1;', table)
+    assert written, table
+    too_long = re.compile(written[1].replace("\\\\", "\\"))
+    assert [number for number in range(MOST_HEAD + 2) if too_long.search(str(number))] == [MOST_HEAD + 1]
+    assert all(too_long.search(str(number)) for number in range(MOST_HEAD + 1, 1 << 18))

@@ -1,6 +1,7 @@
 """What the gateway does for one site, decided once: values that the renderer of any gateway writes down.
 
-No word of nginx is here. A value says what is done; `cause` names the option or fact that decided it.
+No directive or variable of nginx's is here. A value says what is done; `cause` names the option or fact that
+decided it.
 """
 
 from __future__ import annotations
