@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import get_args
 
 import pytest
@@ -12,7 +13,9 @@ from portico.plan.gateway.nginx.conf import Directive
 from portico.plan.gateway.nginx.guards import guarded
 from portico.plan.gateway.nginx.server import servers
 from portico.plan.web.guards import Guard, InProgress, Open, RequestRate
-from portico.plan.web.mount import App, Mount
+from portico.plan.web.limits import Share
+from portico.plan.web.mount import App, Files, Mount, OneFile
+from portico.plan.web.mounts import mounts
 from portico.site.facts import AppFacts, StaticFolder
 from portico.site.load import load
 from portico.site.model import Site
@@ -68,14 +71,15 @@ def test_whatever_the_app_answers_has_all_guards(site: Site) -> None:
     of_app = [mount for mount in every(web.mounts) if isinstance(mount.action, App)]
     assert len(of_app) > 3
     for mount in of_app:
-        assert mount.guards == web.guards
-    assert {type(guard) for guard in web.guards} >= {Open, RequestRate, InProgress}
+        assert isinstance(mount.action, App)
+        assert mount.guards == web.chains.of(mount.action.routed)
+    assert {type(guard) for guard in web.chains.site} >= {Open, RequestRate, InProgress}
 
 
 def test_each_kind_of_guard_is_written_for_nginx(site: Site) -> None:
     web = decided(site, PLACE)
-    assert {type(guard) for guard in web.guards} == set(get_args(Guard))
-    assert [guard for guard in web.guards if not guarded(web, [guard])] == []
+    assert {type(guard) for guard in web.chains.site} == set(get_args(Guard))
+    assert [guard for guard in web.chains.site if not guarded(web, [guard])] == []
 
 
 def test_every_location_that_asks_the_app_counts(site: Site) -> None:
@@ -89,3 +93,44 @@ def test_every_location_that_asks_the_app_counts(site: Site) -> None:
     for one in asking:
         names = {item.name for item in one.block or ()}
         assert {"limit_req", "limit_conn"} <= names, f"{one.args} asks the app without a limit"
+
+
+def test_a_route_with_guards_of_its_own_has_them_wherever_its_requests_go(site: Site) -> None:
+    """WebSockets, a closed site, the page of a single-page app, other methods than reading a file."""
+    web = decided(site, PLACE)
+    slow = next(one for one in web.routed if one.rule == "/slow/")
+    strict = InProgress(Share(1, "only this route"))
+    chains = replace(web.chains, routes={slow.pattern: (strict,)})
+    made = mounts(site, PLACE, web.statics, chains)
+    files = [replace(one, asked=App(slow, is_cached=False)) if one.asked else one for one in made]
+    tree = servers(replace(web, chains=chains, mounts=tuple(files)))
+    found = {
+        one.args[-1]: {(item.name, *item.args) for item in one.block or ()}
+        for one in blocks(tree)
+        if any(item.name.endswith("_pass") for item in one.block or ()) and one.args[-1] != "/-/health/app"
+    }
+    ours = {name for name, of in found.items() if ("limit_conn", "portico_in_progress", "1") in of}
+    assert ours == {
+        "/slow/", r"^//+slow/\z", "@portico_upgraded_0", "@portico_closed_0", "@portico_page_0",
+        "@portico_method_of_the_app_0",
+    }  # fmt: skip
+    for name, of in found.items():
+        assert (name in ours) != any(item[0] == "limit_req" for item in of), name
+
+
+def test_guards_of_files_are_written_where_the_files_are(site: Site) -> None:
+    web = decided(site, PLACE)
+    strict = InProgress(Share(1, "only files"))
+    made = tuple(
+        replace(one, guards=(strict,)) if isinstance(one.action, Files | OneFile) else one
+        for one in web.mounts
+    )
+    guarded_now = {
+        one.args[-1]
+        for one in blocks(servers(replace(web, mounts=made)))
+        if any(
+            (item.name, *item.args) == ("limit_conn", "portico_in_progress", "1") for item in one.block or ()
+        )
+    }
+    files = {one.action for one in made if isinstance(one.action, Files | OneFile)}
+    assert guarded_now == {one.folder.url if isinstance(one, Files) else one.file.url for one in files}

@@ -20,7 +20,7 @@ from portico.plan.web.entry.transfer import transfer
 from portico.plan.web.entry.trust import trust
 from portico.plan.web.files.spa import spa
 from portico.plan.web.files.statics import statics
-from portico.plan.web.guards import of_app
+from portico.plan.web.guards import chains
 from portico.plan.web.limits import limits
 from portico.plan.web.log import log
 from portico.plan.web.model import Web
@@ -35,7 +35,7 @@ from portico.site.model import Site
 def web(site: Site, place: Place, abilities: frozenset[Ability], *, is_waiting: bool = False) -> Web:
     """Everything that is decided about the site on this place, for a gateway that can do this."""
     limited, files, own = limits(site, place), statics(site, place), own_directives(site)
-    guards = of_app(place, limited)
+    guards = chains(place, limited)
     return Web(
         site=site,
         place=place,
@@ -68,6 +68,6 @@ def web(site: Site, place: Place, abilities: frozenset[Ability], *, is_waiting: 
         cache=cache(site, abilities),
         routed=site.routed,
         hides_bodies=place.hides_bodies,
-        guards=guards,
+        chains=guards,
         mounts=mounts(site, place, files, guards),
     )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from portico.place.model import Place
 from portico.plan.paths import Paths
 from portico.plan.web.limits import Limits, Rate, Share
+from portico.site.model import Routed
 
 
 @dataclass(frozen=True)
@@ -55,8 +57,29 @@ MOST_HEAD = 56 << 10
 """Bytes of a head: a packet of the uwsgi protocol holds 65 535, and each header needs up to 7 more there."""
 
 
-def of_app(place: Place, limits: Limits) -> tuple[Guard, ...]:
+@dataclass(frozen=True)
+class Chains:
+    """The guards of each way to the app, in order: those of the site, and those of routes that have others.
+
+    A request that goes on elsewhere (a WebSocket, an allowed address while the site is closed, a page of a single-page
+    app) meets the guards of the route that it came by.
+    """
+
+    site: tuple[Guard, ...]
+    routes: Mapping[str, tuple[Guard, ...]] = field(default_factory=dict)
+    """By the route's pattern; a route that is not there has those of the site."""
+
+    def of(self, routed: Routed | None) -> tuple[Guard, ...]:
+        """The guards of what this route answers; None is the rest of the site."""
+        return self.routes.get(routed.pattern, self.site) if routed else self.site
+
+
+def chains(place: Place, limits: Limits) -> Chains:
     """The guards of everything that the app answers."""
+    return Chains(_of_site(place, limits))
+
+
+def _of_site(place: Place, limits: Limits) -> tuple[Guard, ...]:
     chain: list[Guard] = [Open(Paths.of(place).maintenance), HeadSize(MOST_HEAD)]
     if limits.rate:
         chain.append(RequestRate(limits.rate))

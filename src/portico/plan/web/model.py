@@ -26,7 +26,7 @@ from portico.plan.web.entry.transfer import Transfer
 from portico.plan.web.entry.trust import Trust
 from portico.plan.web.files.spa import Spa
 from portico.plan.web.files.statics import Statics
-from portico.plan.web.guards import Guard
+from portico.plan.web.guards import Chains
 from portico.plan.web.limits import Limits
 from portico.plan.web.log import Log
 from portico.plan.web.mount import Mount
@@ -75,8 +75,8 @@ class Web:
     """Routes with settings of their own, in the order in which the app tries them."""
     hides_bodies: bool
     """The gateway's files of uploads are its own user's: the app server writes one of its own for a route."""
-    guards: tuple[Guard, ...]
-    """Those of everything that the app answers."""
+    chains: Chains
+    """The guards of what the app answers: each mount has its own of them."""
     mounts: tuple[Mount, ...]
     host: Host
     upstream: Upstream

@@ -85,5 +85,7 @@ class Mount:
     why: str
     cause: str = ""
     guards: tuple[Guard, ...] = ()
+    asked: App | None = None
+    """Of files: answers any method that does more than read, where code of the app's own has a say about them."""
     inside: tuple[Mount, ...] = ()
     """Those that come first for paths of this one, in their order."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from portico.place.model import Place
-from portico.plan.web.files.statics import Statics, served
-from portico.plan.web.guards import Guard
+from portico.plan.web.files.statics import Sent, Statics, served
+from portico.plan.web.guards import Chains
 from portico.plan.web.inside import exact_inside, patterns_inside
 from portico.plan.web.mount import (
     App,
@@ -28,16 +28,16 @@ from portico.site.pattern import escape, head, is_fixed
 _NEVER = "never sent, however the path is spelled: dotfiles, Python and templates, what editors leave behind"
 
 
-def mounts(site: Site, place: Place, statics: Statics, guards: tuple[Guard, ...]) -> tuple[Mount, ...]:
-    """Files first, then what is never sent, then the app. `guards` are those of whatever the app answers."""
-    made = _Mounts(site, place, statics, guards)
+def mounts(site: Site, place: Place, statics: Statics, chains: Chains) -> tuple[Mount, ...]:
+    """Files first, then what is never sent, then the app. `chains` are the guards of whatever the app answers."""
+    made = _Mounts(site, place, statics, chains)
     return (*made.files(), *made.refused_of_app(), *made.app())
 
 
 class _Mounts:
-    def __init__(self, site: Site, place: Place, statics: Statics, guards: tuple[Guard, ...]) -> None:
+    def __init__(self, site: Site, place: Place, statics: Statics, chains: Chains) -> None:
         self._site = site
-        self._guards = guards
+        self._chains = chains
         self._statics = statics
         self._served = served(site, place)
         self._found = route_paths(site)
@@ -46,9 +46,15 @@ class _Mounts:
         why = "files are sent without the app"
         for ours, folder in zip(self._served, self._statics.folders, strict=True):
             inside = tuple(map(self._of_route, patterns_inside(self._site, ours, self._found)))
-            yield Mount(Below(folder.url), Files(folder), why, folder.sent.cause, inside=inside)
+            yield self._files(Below(folder.url), Files(folder), why, folder.sent, inside)
         for file in self._statics.files:
-            yield Mount(Exact(file.url), OneFile(file), why, file.sent.cause)
+            yield self._files(Exact(file.url), OneFile(file), why, file.sent)
+
+    def _files(
+        self, match: Match, action: Files | OneFile, why: str, sent: Sent, inside: tuple[Mount, ...] = ()
+    ) -> Mount:
+        asked = App(is_cached=False) if sent.is_asked else None
+        return Mount(match, action, why, sent.cause, asked=asked, inside=inside)
 
     def refused_of_app(self) -> Iterator[Mount]:
         """Of the folders that the app sends, because the gateway cannot or must not."""
@@ -113,8 +119,8 @@ class _Mounts:
         inside: Iterable[Mount] = (),
         is_cached: bool = True,
     ) -> Mount:
-        action = App(route.routed if route else None, is_cached)
-        return Mount(match, action, why, cause, self._guards, tuple(inside))
+        routed = route.routed if route else None
+        return Mount(match, App(routed, is_cached), why, cause, self._chains.of(routed), inside=tuple(inside))
 
     def _refused(self, urls: Iterable[str], slashes: str) -> Iterator[Mount]:
         """What is never sent of these folders, where the app would: under another spelling of the URL, or at all.

@@ -13,7 +13,7 @@ from portico.plan.gateway.nginx.entry.tls import secured_headers
 from portico.plan.gateway.nginx.files.downloads import downloads
 from portico.plan.gateway.nginx.files.open_files import open_files
 from portico.plan.gateway.nginx.files.spa import spa_locations, to_spa
-from portico.plan.gateway.nginx.files.statics import asked_method, statics
+from portico.plan.gateway.nginx.files.statics import asked_methods, statics
 from portico.plan.gateway.nginx.guards import guarded
 from portico.plan.gateway.nginx.own import own_headers
 from portico.plan.gateway.nginx.pages import down_location, failed_location, message_location, pages_location
@@ -52,11 +52,11 @@ def common_headers(web: Web) -> list[Directive]:
 
 
 def _asked(web: Web) -> list[Directive]:
-    if not any(sent.is_asked for sent in web.statics.sent):
-        return []
     why = "other requests for a file than reading it, where the app's own code decides: CORS preflights, POST"
-    mount = Mount(Exact(asked_method(web)), App(is_cached=False), why, guards=web.guards)
-    return [_app(web, mount, asked_method(web))]
+    return [
+        _app(web, Mount(Exact(name), asked, why, guards=web.chains.of(asked.routed)), name)
+        for name, asked in asked_methods(web).items()
+    ]
 
 
 def own_and_common(web: Web) -> list[Directive]:
@@ -84,7 +84,13 @@ def _mount(web: Web, mount: Mount) -> Directive:
         case _:
             why = "not the app's to answer" if isinstance(mount.match, Below) else "as if it did not exist"
             of = directive("return", 404, why=why, cause=mount.cause)
-    return block("location", *_words(mount.match), why=mount.why, cause=mount.cause, of=[of])
+    return block(
+        "location",
+        *_words(mount.match),
+        why=mount.why,
+        cause=mount.cause,
+        of=[*guarded(web, mount.guards), of],
+    )
 
 
 def _words(match: Match) -> list[str]:

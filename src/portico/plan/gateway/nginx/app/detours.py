@@ -1,11 +1,13 @@
 """Named locations where a request goes on: a WebSocket, one that maintenance lets in, a page of a single-page app.
 
 A request leaves its location by a status of nginx's own before it is answered, and a named location inherits nothing
-of the one it came from. So each route with settings has named locations of its own, and a header of a client's takes
-nobody out of them.
+of the one it came from. So each route with settings or guards has named locations of its own, and a header of a
+client's takes nobody out of them.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from portico.plan.gateway.nginx.app.cache import status_headers
 from portico.plan.gateway.nginx.app.link import pass_to_app, silence
@@ -17,7 +19,7 @@ from portico.plan.gateway.nginx.log.text import refusing
 from portico.plan.gateway.nginx.names import location
 from portico.plan.gateway.nginx.pages import closed_pages
 from portico.plan.paths import Paths
-from portico.plan.web.guards import MAINTENANCE
+from portico.plan.web.guards import MAINTENANCE, Guard
 from portico.plan.web.model import Web
 from portico.site.model import Routed
 
@@ -47,10 +49,10 @@ def detours(web: Web, headers: list[Directive]) -> list[Directive]:
     """The named locations: the site's own, and those of each route with settings. `headers` are of every location."""
     made = list[Directive]()
     for name, routed in [("", None), *carriers(web).items()]:
-        own = _settings(web, headers, routed, may_be_silent=False)
-        made.append(_upgraded(web, name, _settings(web, headers, routed, may_be_silent=True)))
-        made.append(_closed(web, name, own))
-        made += [page_location(web, name, own)] if web.spa else []
+        own, guards = _settings(web, headers, routed, may_be_silent=False), web.chains.of(routed)
+        made.append(_upgraded(web, name, _settings(web, headers, routed, may_be_silent=True), guards))
+        made.append(_closed(web, name, own, guards))
+        made += [page_location(web, name, own, guards)] if web.spa else []
     return made
 
 
@@ -63,15 +65,15 @@ def _settings(
     return [*([*headers, *status_headers(web)] if adds else []), *own]
 
 
-def _upgraded(web: Web, name: str, own: list[Directive]) -> Directive:
+def _upgraded(web: Web, name: str, own: list[Directive], guards: Sequence[Guard]) -> Directive:
     return block(
         "location", f"{location(web, 'upgraded')}{name}",
         why="WebSockets: as the app's location, but silence is normal there",
-        of=[*guarded(web, web.guards, passed=PASSED), *silence(web, _UPGRADED_SECONDS), *own, pass_to_app(web)],
+        of=[*guarded(web, guards, passed=PASSED), *silence(web, _UPGRADED_SECONDS), *own, pass_to_app(web)],
     )  # fmt: skip
 
 
-def _closed(web: Web, name: str, own: list[Directive]) -> Directive:
+def _closed(web: Web, name: str, own: list[Directive], guards: Sequence[Guard]) -> Directive:
     return block(
         "location", f"{location(web, 'closed')}{name}",
         why="the site is closed for maintenance: an allowed address goes on to the app, everyone else gets the page",
@@ -84,7 +86,7 @@ def _closed(web: Web, name: str, own: list[Directive]) -> Directive:
                 why="portico maintenance on --allow makes a file for each address it lets in",
                 of=[refusing(MAINTENANCE), directive("return", 503, why="closed: come back later")],
             ),
-            *guarded(web, web.guards, [to_tunnel(), *to_spa(web)], PASSED),
+            *guarded(web, guards, [to_tunnel(), *to_spa(web)], PASSED),
             *own,
             pass_to_app(web),
         ],

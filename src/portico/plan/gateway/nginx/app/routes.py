@@ -36,7 +36,7 @@ def settings(web: Web, routed: Routed | None, *, may_be_silent: bool = False) ->
 
 def carriers(web: Web) -> dict[str, Routed]:
     """The routes whose settings go along to named locations, by what the names of theirs end with."""
-    return {f"_{at}": item for at, item in enumerate(web.routed) if _is_carried(item.edge)}
+    return {f"_{at}": item for at, item in enumerate(web.routed) if _is_carried(web, item)}
 
 
 def way(web: Web) -> str:
@@ -59,7 +59,10 @@ def chosen_way(web: Web, routed: Routed | None) -> list[Directive]:
     ]
 
 
-def _is_carried(edge: Edge) -> bool:
+def _is_carried(web: Web, item: Routed) -> bool:
+    if item.pattern in web.chains.routes:
+        return True
+    edge = item.edge
     sizes = edge.max_upload is not None or edge.upload_to_file
     return bool(edge.private or edge.stream or sizes or edge.timeout is not None)
 

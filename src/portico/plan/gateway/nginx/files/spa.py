@@ -6,12 +6,15 @@ and one under a route of the app keeps the app's 404.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from portico.plan.gateway.nginx.app.link import dialect, pass_to_app
 from portico.plan.gateway.nginx.app.routes import way
 from portico.plan.gateway.nginx.conf import Directive, block, directive, entries, literal
 from portico.plan.gateway.nginx.guards import PASSED, guarded
 from portico.plan.gateway.nginx.names import location, variable
 from portico.plan.gateway.nginx.pages import error_pages
+from portico.plan.web.guards import Guard
 from portico.plan.web.model import Web
 
 _PAGE = 420
@@ -74,19 +77,19 @@ def to_spa(web: Web) -> list[Directive]:
     ]  # fmt: skip
 
 
-def page_location(web: Web, name: str, settings: list[Directive]) -> Directive:
-    """Asks the app for what may be the page's; `settings` are those of a route."""
+def page_location(web: Web, name: str, settings: list[Directive], guards: Sequence[Guard]) -> Directive:
+    """Asks the app for what may be the page's; `settings` and `guards` are those of a route."""
     cause = web.spa.cause if web.spa else ""
-    guards = guarded(web, web.guards, passed=PASSED)
+    asked = guarded(web, guards, passed=PASSED)
     return block(
         "location", f"{location(web, 'page')}{name}", why="the app comes first: it may know this page", cause=cause,
         of=[
             directive(f"{dialect(web)}_intercept_errors", "on", why="its 404 becomes the page", cause=cause),
             directive("error_page", 404, "=", location(web, "spa"), why="the app has no such page", cause=cause),
-            *(error_pages(429) if guards else []),
+            *(error_pages(429) if asked else []),
             *error_pages(504),
             directive("error_page", 502, location(web, "down"), why="no worker took the request"),
-            *guards,
+            *asked,
             *settings,
             pass_to_app(web),
         ],

@@ -11,11 +11,13 @@ from msgspec.structs import replace as changed
 from portico.plan.gateway.nginx.conf import Directive, block, directive, entries, literal
 from portico.plan.gateway.nginx.files import compression
 from portico.plan.gateway.nginx.files.open_files import open_files
+from portico.plan.gateway.nginx.guards import guarded
 from portico.plan.gateway.nginx.log.line import file_log
 from portico.plan.gateway.nginx.names import location, variable
 from portico.plan.gateway.nginx.pages import PREFIX, error_pages, no_such_part
 from portico.plan.web.files.statics import BEFORE, FOREVER, File, Folder, Sent
 from portico.plan.web.model import Web
+from portico.plan.web.mount import App, Files, Mount, OneFile
 from portico.site.front.fingerprints import PATTERN, SOURCES
 
 _TEXT = (
@@ -38,19 +40,29 @@ def statics(web: Web, headers: list[Directive], inside: Mapping[str, list[Direct
     `inside` has the locations of routes that come before the files, by the folder's URL.
     """
     made = []
-    for folder in web.statics.folders:
-        of_folder = _statics(web, folder, headers)
-        if routes := inside.get(folder.url):
-            of_folder[0] = _below_routes(web, folder, of_folder[0], routes)
-        made += of_folder
-    made += [_root_file(web, file, headers) for file in web.statics.files]
-    refuses = not all(sent.is_asked for sent in web.statics.sent)
+    for mount in web.mounts:
+        if isinstance(mount.action, OneFile):
+            made.append(_root_file(web, mount, mount.action.file, headers))
+        elif isinstance(mount.action, Files):
+            folder = mount.action.folder
+            of_folder = _statics(web, mount, folder, headers)
+            if routes := inside.get(folder.url):
+                of_folder[0] = _below_routes(web, folder, of_folder[0], routes)
+            made += of_folder
+    refuses = not all(mount.asked for mount in web.mounts if isinstance(mount.action, Files | OneFile))
     return [*made, _not_allowed(web, headers)] if refuses else made
 
 
-def asked_method(web: Web) -> str:
-    """Where methods other than GET and HEAD go, of files about which code of the app's own has a say."""
-    return location(web, "method_of_the_app")
+def asked_methods(web: Web) -> dict[str, App]:
+    """Where methods other than GET and HEAD go, of files about which code of the app's own has a say: a named location
+    for those of the site, and for those of each route.
+    """
+    return {_asked_method(web, mount.asked): mount.asked for mount in web.mounts if mount.asked}
+
+
+def _asked_method(web: Web, asked: App) -> str:
+    name = location(web, "method_of_the_app")
+    return f"{name}_{web.routed.index(asked.routed)}" if asked.routed else name
 
 
 def _not_allowed(web: Web, headers: list[Directive]) -> Directive:
@@ -82,10 +94,10 @@ def _varied(web: Web) -> Directive:
     return directive("add_header", "Vary", variable(web, "not_modified_vary"), why=why, source=_NOT_MODIFIED)
 
 
-def _methods(web: Web, sent: Sent) -> Directive:
-    if sent.is_asked:
+def _methods(web: Web, mount: Mount, sent: Sent) -> Directive:
+    if mount.asked:
         why = "the app's own code decides about these files: the app answers a CORS preflight"
-        return directive("error_page", 405, "=", asked_method(web), why=why, cause=sent.cause)
+        return directive("error_page", 405, "=", _asked_method(web, mount.asked), why=why, cause=sent.cause)
     return directive(
         "error_page", 405, "=", _refused_method(web),
         why="OPTIONS and methods that a file does not know are answered with an Allow header", source=_ALLOW,
@@ -130,22 +142,23 @@ def _lives(web: Web) -> list[Directive]:
     ]  # fmt: skip
 
 
-def _statics(web: Web, folder: Folder, headers: list[Directive]) -> list[Directive]:
+def _statics(web: Web, mount: Mount, folder: Folder, headers: list[Directive]) -> list[Directive]:
     why = (
         "nginx sends these files itself, without a worker; ^~ keeps patterns from matching first, and both "
         "slashes keep /static../ from reading the directory above"
     )
     if not folder.before:
-        return [_location(web, folder, why, headers, error_pages(404))]
+        return [_location(web, mount, folder, why, headers, error_pages(404))]
     missing = directive(
         "error_page", 404, "=", f"{BEFORE}$uri",
         why="a page of the previous release may still ask for a file that only that release has", cause="reload --path",
     )  # fmt: skip
     internal = directive("internal", why="asked for by the location above, never by a client")
     before = replace(folder, url=BEFORE + folder.url, path=folder.before, fence=folder.before_fence)
+    passed = replace(mount, guards=())
     return [
-        _location(web, folder, why, headers, [missing]),
-        _location(web, before, "the same folder of the release before", headers, [internal, *error_pages(404)]),
+        _location(web, mount, folder, why, headers, [missing]),
+        _location(web, passed, before, "the same folder of the release before", headers, [internal, *error_pages(404)]),
     ]  # fmt: skip
 
 
@@ -167,7 +180,7 @@ def _below_routes(web: Web, folder: Folder, files: Directive, routes: list[Direc
 
 
 def _location(
-    web: Web, folder: Folder, why: str, headers: list[Directive], missing: list[Directive]
+    web: Web, mount: Mount, folder: Folder, why: str, headers: list[Directive], missing: list[Directive]
 ) -> Directive:
     url, cause, has_index = folder.url, folder.sent.cause, folder.has_index
     root = literal(folder.path, cause).rstrip("/") + "/"
@@ -189,7 +202,8 @@ def _location(
                 why="a folder, a link or a file that may not be read looks like one that is not there",
             ),
             *missing,
-            _methods(web, folder.sent),
+            *guarded(web, mount.guards),
+            _methods(web, mount, folder.sent),
             _varied(web),
             no_such_part(),
             *([] if has_index or web.place.nginx.clears_headers else [_no_folder()]),
@@ -244,7 +258,7 @@ def _copy(web: Web, url: str, said: list[Directive]) -> list[Directive]:
     ]  # fmt: skip
 
 
-def _root_file(web: Web, file: File, headers: list[Directive]) -> Directive:
+def _root_file(web: Web, mount: Mount, file: File, headers: list[Directive]) -> Directive:
     cause = file.sent.cause
     return block(
         "location", "=", file.url,
@@ -263,7 +277,8 @@ def _root_file(web: Web, file: File, headers: list[Directive]) -> Directive:
                 why="a link or a file that may not be read looks like one that is not there",
             ),
             *error_pages(404),
-            _methods(web, file.sent),
+            *guarded(web, mount.guards),
+            _methods(web, mount, file.sent),
             _varied(web),
             no_such_part(),
         ],
