@@ -208,8 +208,8 @@ class Tls:
     client_ca: str = ""
     ca_file: str = ""
     """The authorities that this system trusts."""
-    scheme: str = "$scheme"
-    """The variable of the client's scheme."""
+    is_behind: bool = False
+    """Whether declared proxies say by which scheme a client came."""
     space: str = ""
     """What the site's names begin with beside those of other sites."""
     local_ca: str = ""

@@ -1,11 +1,10 @@
-"""HTTPS as values: which names, where, whose certificate. nginx's own lines are in `nginx.tls`."""
+"""HTTPS as values: which names, where, whose certificate. Its lines are the gateway's."""
 
 from __future__ import annotations
 
 import ipaddress
 
 from portico.place.model import Place
-from portico.plan.gateway.nginx.entry.trust import scheme
 from portico.plan.model import Acme, Directory, Tls
 from portico.plan.paths import Paths
 from portico.plan.web.model import Web
@@ -43,7 +42,7 @@ def tls(web: Web) -> Tls | None:
         acme=_acme(site, place) if spoken.mode == "auto" else None,
         client_ca=spoken.clients.authority if spoken.clients else "",
         ca_file=place.ca_file,
-        scheme=scheme(web),
+        is_behind=web.trust.proxies is not None,
         space=web.space,
         local_ca=_local_ca(site, place),
         app_user=place.app_user,

@@ -231,8 +231,9 @@ def hsts_file(tls: Files, seconds: int = 0) -> File:
     """The file that is included there; 0 seconds: browsers are told nothing."""
     words = "; includeSubDomains; preload" if tls.hsts == "preload" else ""
     value = f"max-age={seconds}{words}" if seconds else ""
+    scheme = f"${spaced(tls.space, 'scheme')}" if tls.is_behind else "$scheme"
     made = entries(
-        "map", f"{tls.scheme} $host", f"${spaced(tls.space, 'hsts')}",
+        "map", f"{scheme} $host", f"${spaced(tls.space, 'hsts')}",
         table=[
             ("default", ""),
             ("~^https [0-9.]+$", ""),
