@@ -201,6 +201,25 @@ def test_decisions_are_made_before_they_are_written_for_nginx() -> None:
         assert not re.findall(LOOKS, path.read_text()), f"{path.name} looks at Site or Place"
 
 
+NGINX_ROOM = "plan/gateway/nginx/"
+KNOW_NGINX = {
+    "plan/gateway/kinds.py",  # the tuple of gateways
+    "plan/security/", "check/machine.py", "watch/trace/moments.py",
+}  # fmt: skip
+
+
+def test_a_gateway_is_known_in_its_room_and_in_one_tuple() -> None:
+    """Everybody else asks the kind (`plan/gateway/kind`), so that a second gateway is a room and a row."""
+    knows = {
+        str(path.relative_to(SOURCE))
+        for path in modules()
+        if any(name.startswith("portico.plan.gateway.nginx") for name in imported(path))
+    }
+    others = {name for name in knows if not name.startswith(NGINX_ROOM)}
+    assert {name for name in others if not name.startswith(tuple(KNOW_NGINX))} == set()
+    assert {known for known in KNOW_NGINX if not any(name.startswith(known) for name in others)} == set()
+
+
 def test_what_is_decided_names_no_gateway() -> None:
     for path in (SOURCE / "plan" / "web").rglob("*.py"):
         wrong = [name for name in imported(path) if name.startswith("portico.plan.gateway")]

@@ -63,8 +63,7 @@ def _warnings(made: Plan, nginx: NginxBuild) -> str:
     """What nginx says of these files, which it has to accept."""
     with private_directory() as directory:
         write_files(directory, _private(made, directory))
-        if made.tls:
-            write_placeholder(made.tls, directory / "conf")
+        write_placeholder(made, directory / "conf")
         for needed in made.directories:
             Path(_moved(needed.path, directory)).mkdir(parents=True, exist_ok=True)
         done = subprocess.run(

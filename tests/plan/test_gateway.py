@@ -18,7 +18,7 @@ from portico.plan.bindings import Bindings, BindingTable, Listen
 from portico.plan.build import plan
 from portico.plan.gateway.nginx.conf import Directive
 from portico.plan.gateway.nginx.entry.tls import SESSIONS, hsts_file
-from portico.plan.gateway.nginx.fragment import USERS_HTTP, fragment
+from portico.plan.gateway.nginx.fragment import fragment
 from portico.plan.gateway.nginx.http import maps
 from portico.plan.gateway.nginx.http import shared as shared_by_sites
 from portico.plan.gateway.nginx.limits import SHARED
@@ -26,6 +26,7 @@ from portico.plan.gateway.nginx.names import PREFIX
 from portico.plan.host import Fragment, fitting, fragment_of, host_plan
 from portico.plan.model import Plan
 from portico.plan.web.model import Web
+from portico.plan.web.own import FOR_ALL
 from portico.plan.web.space import namespace
 from portico.run.disk.write import write_files
 from portico.site.load import load
@@ -303,9 +304,9 @@ def test_an_old_build_says_what_it_can(tmp_path: Path) -> None:
 
 
 def test_lines_that_hold_for_every_site_are_said(tmp_path: Path) -> None:
-    assert USERS_HTTP in planned('[nginx]\nhttp = ["server_names_hash_max_size 4096;"]\n', tmp_path).notes
-    assert USERS_HTTP not in planned('[nginx]\nhttp = ["gzip_vary off;"]\n', tmp_path).notes
-    assert USERS_HTTP not in planned("", tmp_path).notes
+    assert FOR_ALL in planned('[nginx]\nhttp = ["server_names_hash_max_size 4096;"]\n', tmp_path).notes
+    assert FOR_ALL not in planned('[nginx]\nhttp = ["gzip_vary off;"]\n', tmp_path).notes
+    assert FOR_ALL not in planned("", tmp_path).notes
 
 
 def test_own_directives_take_the_place_of_portico_s_and_hold_for_their_site_alone(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from portico.errors import PorticoError, Problem
-from portico.plan.bindings import Bindings, BindingTable, Listen
+from portico.plan.bindings import Bindings, BindingTable, Listen, Spoken
 from portico.plan.gateway.nginx.entry.tls import hsts_file
 from portico.plan.model import Acme, Tls
 from portico.run.tls import make, material, webroot
@@ -383,7 +383,7 @@ def test_certbot_never_writes_where_another_user_could_lead_it_elsewhere(tmp_pat
 
 def test_two_sites_with_addresses_need_listening_addresses_of_their_own() -> None:
     def wanted(name: str, domain: str, address: str) -> Bindings:
-        return Bindings(name, name, (Listen(address, ("ssl",)),), (f"{name}.example", domain))
+        return Bindings(name, name, (Listen(address, (Spoken.TLS,)),), (f"{name}.example", domain))
 
     bindings = BindingTable()
     assert bindings.add(wanted("a", "203.0.113.5", "0.0.0.0:443")) is None
@@ -391,7 +391,7 @@ def test_two_sites_with_addresses_need_listening_addresses_of_their_own() -> Non
     assert problem is not None
     assert "has an IP address among its domains, and so has a" in problem.what
     assert bindings.add(wanted("c", "203.0.113.6", "203.0.113.6:8443")) is None
-    assert bindings.add(Bindings("d", "d", (Listen("0.0.0.0:443", ("ssl",)),), ("d.example",))) is None
+    assert bindings.add(Bindings("d", "d", (Listen("0.0.0.0:443", (Spoken.TLS,)),), ("d.example",))) is None
 
 
 @pytest.mark.parametrize(

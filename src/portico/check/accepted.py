@@ -16,7 +16,7 @@ from portico.check.model import Finding, fault, ok
 from portico.place.model import Place
 from portico.plan.blame import blamed
 from portico.plan.build import plan
-from portico.plan.gateway.nginx.entry.tls import hsts_file
+from portico.plan.gateway.kinds import gateway_named
 from portico.plan.model import Plan, Tls
 from portico.plan.paths import temporary
 from portico.run.disk.write import write_files
@@ -44,8 +44,7 @@ def _asked(site: Site, place: Place, directory: Path) -> Finding:
     conf = directory / "conf"
     conf.mkdir()
     write_files(private.files, conf)
-    if private.tls:
-        write_placeholder(private.tls, conf)
+    write_placeholder(private, conf)
     Path(temporary(str(directory))).mkdir()
     done = subprocess.run(
         [*private.gateway.at(str(conf)), "-t", "-q"],
@@ -63,12 +62,14 @@ def _asked(site: Site, place: Place, directory: Path) -> Finding:
     )
 
 
-def write_placeholder(tls: Tls, conf: Path) -> None:
-    """The two files that are none of the plan's: nginx reads them, too."""
+def write_placeholder(plan: Plan, conf: Path) -> None:
+    """The two files of HTTPS that are none of the plan's: the gateway reads them, too."""
+    if plan.tls is None:
+        return
     from portico.run.tls import make
 
-    make.write(conf / tls.CERTIFICATE, b"".join(make.placeholder(tls.names)), 0o600)
-    write_files([hsts_file(tls)], conf)
+    make.write(conf / Tls.CERTIFICATE, b"".join(make.placeholder(plan.tls.names)), 0o600)
+    write_files([gateway_named(plan.gateway.name).hsts(plan.tls, 0)], conf)
 
 
 def _private(site: Site, place: Place, directory: str) -> Plan:

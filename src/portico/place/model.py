@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,8 @@ class NginxBuild:
     without that prefix ("http_ssl_module", "headers-more-nginx-module"), `without` those from `--without-*`.
     `openssl` is the version of OpenSSL it runs with, empty for another library.
     """
+
+    program: ClassVar[str] = "nginx"
 
     path: str
     version: tuple[int, ...]

@@ -2,22 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from enum import StrEnum
+
 import msgspec
 from msgspec import Struct
 
 from portico.errors import Problem
 from portico.plan.model import File, Line
+from portico.plan.web.ability import Ability
+from portico.plan.web.entry.tls import Http2
+from portico.plan.web.model import Web
 from portico.site.checks.https import has_addresses
 from portico.values import Address
 
 FILE = "bindings.json"
 
 
+class Spoken(StrEnum):
+    """How every connection to an address begins, whichever site it is for."""
+
+    TLS = "ssl"
+    HTTP2 = "http2"
+    """Where the gateway decides it once for an address."""
+    PROXY_PROTOCOL = "proxy_protocol"
+
+
 class Listen(Struct, frozen=True):
-    """An address, and what else its `listen` lines say ("ssl")."""
+    """An address, and what is spoken there."""
 
     address: str
-    words: tuple[str, ...] = ()
+    words: tuple[Spoken, ...] = ()
 
 
 class Bindings(Struct, frozen=True):
@@ -48,6 +63,26 @@ class Bindings(Struct, frozen=True):
         if not has_addresses(self.domains):
             return ()
         return tuple(address for address in self.addresses if _words(self, address)[0])
+
+
+def spoken(web: Web) -> dict[str, tuple[Spoken, ...]]:
+    """Every address of the site over TCP, and what is spoken there."""
+    of_all = (Spoken.PROXY_PROTOCOL,) if web.listeners.has_proxy_protocol else ()
+    is_everybodys = Ability.HTTP2_BY_SITE not in web.abilities
+    has_http2 = is_everybodys and web.tls is not None and web.tls.http2 is Http2.ON
+    of_tls = (Spoken.TLS, *((Spoken.HTTP2,) if has_http2 else ()))
+    found = {str(address): of_all for address in web.listeners.plain}
+    return found | {str(address): (*of_tls, *of_all) for address in web.listeners.tls}
+
+
+def addresses(bindings: Iterable[Bindings]) -> dict[Address, tuple[Spoken, ...]]:
+    """Every address that these sites listen on, with what is spoken there."""
+    found: dict[Address, dict[Spoken, None]] = {}
+    for one in bindings:
+        for listen in one.listen:
+            words = found.setdefault(Address.parse(listen.address), {})
+            words |= dict.fromkeys(listen.words)
+    return {address: tuple(words) for address, words in found.items()}
 
 
 def file(wanted: Bindings) -> File:
@@ -154,17 +189,17 @@ class BindingTable:
 
 _ELSEWHERE = "give one of the two another address (listen, https.listen)"
 _SPEAKS = (
-    ("ssl", "HTTPS", "plain HTTP", _ELSEWHERE),
+    (Spoken.TLS, "HTTPS", "plain HTTP", _ELSEWHERE),
     (
-        "http2", "HTTP/2", "HTTP/1.1 alone",
+        Spoken.HTTP2, "HTTP/2", "HTTP/1.1 alone",
         f'let [https] http2 be the same in both: this nginx decides it once for an address; or {_ELSEWHERE}',
     ),
     (
-        "proxy_protocol", "the PROXY protocol", "no PROXY protocol",
+        Spoken.PROXY_PROTOCOL, "the PROXY protocol", "no PROXY protocol",
         f"let behind_protocol be the same in both: it holds for all connections to an address; or {_ELSEWHERE}",
     ),
 )  # fmt: skip
-"""Words of `listen` that hold for everybody on an address: with it and without it that is spoken."""
+"""For each: what is spoken with it, and without it, and what to do where two sites differ."""
 
 
 def _words(wanted: Bindings, address: Address) -> tuple[bool, ...]:

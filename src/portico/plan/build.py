@@ -12,7 +12,8 @@ from portico.plan.appserver.kind import Feature
 from portico.plan.appserver.workers import capacity
 from portico.plan.decide import decided
 from portico.plan.directories import directories
-from portico.plan.gateway.build import gateway_files, gateway_process, shared_servers
+from portico.plan.gateway.build import gateway_files, gateway_process
+from portico.plan.gateway.kinds import gateway_of
 from portico.plan.health import health
 from portico.plan.model import Ladder, Logs, Plan
 from portico.plan.notes.build import notes
@@ -72,7 +73,7 @@ def plan(site: Site, place: Place, *, is_waiting: bool = False) -> Plan:
         masked=tuple(site.options.trace.mask),
         logs=_logs(site),
         cache=paths.cache if web.cache else "",
-        upstream=shared_servers(web),
+        upstream=gateway_of(place).servers(web),
         shared=place.gateway,
         tls=tls(web),
         knows_proxies=bool(web.trust.proxies),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from portico.place.model import Place
-from portico.plan.gateway.nginx.abilities import abilities
+from portico.plan.gateway.kinds import gateway_of
 from portico.plan.web.build import web
 from portico.plan.web.model import Web
 from portico.site.model import Site
@@ -11,4 +11,4 @@ from portico.site.model import Site
 
 def decided(site: Site, place: Place, *, is_waiting: bool = False) -> Web:
     """Everything about the site, before it is written for its gateway; `is_waiting` where its app is not known yet."""
-    return web(site, place, abilities(place.nginx), is_waiting=is_waiting)
+    return web(site, place, gateway_of(place).abilities(place), is_waiting=is_waiting)

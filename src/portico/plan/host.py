@@ -8,14 +8,11 @@ from dataclasses import dataclass
 from portico.errors import Problem
 from portico.place.model import Place
 from portico.plan.bindings import FILE as BINDINGS
-from portico.plan.bindings import Bindings, BindingTable, parse
+from portico.plan.bindings import Bindings, BindingTable, Spoken, addresses, parse
 from portico.plan.directories import body_directories
-from portico.plan.gateway.build import nginx_process
-from portico.plan.gateway.nginx.fragment import FILE
-from portico.plan.gateway.nginx.host import addresses, host_conf
-from portico.plan.gateway.nginx.names import directory
+from portico.plan.gateway.kinds import gateway_of
 from portico.plan.model import Directory, File, Health, Ladder, Line, Plan, Process, Tls, Upstream
-from portico.plan.paths import GATEWAY, Paths
+from portico.plan.paths import FRAGMENT, GATEWAY, Paths, hosted_files
 from portico.plan.web.entry.health import HEALTH
 from portico.plan.web.entry.listeners import backlog
 from portico.plan.web.sizes import old_workers
@@ -33,12 +30,12 @@ class Fragment:
 
     def files(self) -> tuple[File, ...]:
         """Where the gateway's nginx finds them."""
-        here = directory(self.bindings.name)
+        here = hosted_files(self.bindings.name)
         return tuple(File(f"{here}/{name}", self._lines(name, text), mode=0o600) for name, text in self.texts)
 
     def _lines(self, name: str, text: str) -> tuple[Line, ...]:
         """One for all, unless some of them are the user's: nginx may have something against these."""
-        if name != FILE or not self.bindings.own:
+        if name != FRAGMENT or not self.bindings.own:
             return (Line(text.rstrip("\n")),)
         own = dict(self.bindings.own)
         lines = enumerate(text.rstrip("\n").split("\n"), 1)
@@ -52,13 +49,14 @@ def fragment_of(plan: Plan, beside: Sequence[tuple[str, str]] = ()) -> Fragment:
     return Fragment(wanted, (*((name, found[name]) for name in READ if name in found), *beside))
 
 
-READ = (FILE, Upstream.FILE, *Tls.FILES)
+READ = (FRAGMENT, Upstream.FILE, *Tls.FILES)
 """The files of a site's plan that its gateway's nginx reads."""
 
 
 def host_plan(fragments: Sequence[Fragment], place: Place) -> Plan:
     """One nginx for these sites, whose bindings do not conflict. Each site's app is run by a supervisor of its own."""
     paths, bindings = Paths.of(place), tuple(one.bindings for one in fragments)
+    kind = gateway_of(place)
     ladder = Ladder.of(max((one.request_seconds for one in bindings), default=0.0))
     private = 0o750 if place.nginx_group else 0o700
     return Plan(
@@ -66,11 +64,11 @@ def host_plan(fragments: Sequence[Fragment], place: Place) -> Plan:
         app="",
         urls=(),
         listen=tuple(addresses(bindings)),
-        proxied=tuple(at for at, words in addresses(bindings).items() if "proxy_protocol" in words),
+        proxied=tuple(at for at, words in addresses(bindings).items() if Spoken.PROXY_PROTOCOL in words),
         server=Process("app", (), place.runtime, why="each site has a supervisor of its own"),
-        gateway=nginx_process(place, "the gateway: one nginx for every site"),
+        gateway=kind.process(place, "the gateway: one nginx for every site"),
         files=(
-            host_conf(bindings, place),
+            kind.host_file(bindings, place),
             *(file for one in fragments for file in one.files()),
         ),
         directories=(

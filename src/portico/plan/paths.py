@@ -12,6 +12,8 @@ SOCKET_PATH_LIMIT = 107
 
 GATEWAY = "gateway"
 """What a gateway of several sites is called, and its directories are."""
+FRAGMENT = "site.conf"
+"""What the gateway reads of one site among several, below `hosted_files`."""
 ALIAS_TENTHS = (5, 1, 2, 2)
 """The shares of the paths at which nginx finds the app, in tenths of the requests. All lead to one socket, until a
 canary gets some of the last three: 1, 2, 3, 4 or 5 tenths."""
@@ -32,6 +34,11 @@ def canary_aliases(socket: str, tenths: int) -> frozenset[str]:
             chosen.add(path)
             left -= share
     return frozenset(chosen)
+
+
+def hosted_files(name: str) -> str:
+    """Where a gateway of several sites keeps the files of the site of that name, beside its own configuration."""
+    return f"sites/{name}"
 
 
 def maintenance(runtime: str) -> str:

@@ -8,7 +8,7 @@ from portico.errors import Problem
 from portico.place.model import Place
 from portico.plan import tracing
 from portico.plan.appserver.build import impossible as no_server
-from portico.plan.gateway.build import gateway_problems
+from portico.plan.gateway.kinds import gateway_of
 from portico.plan.notes import app_risks
 from portico.plan.paths import SOCKET_PATH_LIMIT, Paths
 from portico.plan.web.app.downloads import impossible as no_downloads
@@ -24,7 +24,7 @@ def problems(web: Web) -> list[Problem]:
     site, place = web.site, web.place
     return [
         *no_upstream(site, web.upstream),
-        *gateway_problems(web),
+        *gateway_of(place).problems(web),
         *no_downloads(site),
         *no_routes(site),
         *no_endpoints(site, place),

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from portico.plan.gateway.nginx.app.upstream import notes as names_of_servers
-from portico.plan.gateway.nginx.entry.health import notes as health
-from portico.plan.gateway.nginx.entry.tls import notes as tls
+from portico.plan.gateway.kinds import gateway_of
 from portico.plan.notes.app_risks import app_risks, processes
 from portico.plan.notes.app_user import app_user
 from portico.plan.notes.cache import uncached
 from portico.plan.notes.discovered import discovered
-from portico.plan.notes.gateway import shared_lines, unusable_build
 from portico.plan.notes.guarded import guarded_notes
 from portico.plan.notes.linked import linked_notes
 from portico.plan.notes.machine import exposed, few_connections, left_out, other_python, short_lived
@@ -25,8 +22,8 @@ from portico.plan.web.model import Web
 
 NOTES: tuple[Callable[[Web], Iterable[str]], ...] = (
     app_risks, processes, discovered, guarded_notes, unreadable, withheld, unwritable, linked_notes, reachable,
-    unused_pages, left_out, short_lived, unreached, other_python, shared_lines, health, tls, unusable_build,
-    nothing_to_choose, names_of_servers, uncached, upload_notes, app_user, exposed, few_connections,
+    unused_pages, left_out, short_lived, unreached, other_python, lambda web: gateway_of(web.place).notes(web),
+    nothing_to_choose, uncached, upload_notes, app_user, exposed, few_connections,
 )  # fmt: skip
 
 

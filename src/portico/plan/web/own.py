@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from portico.site.model import Site
 from portico.site.own import Own
 
+FOR_ALL = "[nginx] http: what may stand at http level only holds for every site of the gateway"
+"""A note: those lines are placed there as they were written; others hold for the site alone."""
+
 
 @dataclass(frozen=True)
 class OwnDirectives:

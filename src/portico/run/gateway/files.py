@@ -19,7 +19,7 @@ from portico import atomic
 from portico.errors import Problem
 from portico.place import untrusted
 from portico.plan.blame import objection
-from portico.plan.gateway.nginx.entry.tls import hsts_file
+from portico.plan.gateway.kinds import gateway_named
 from portico.plan.model import CONF, File, Plan, Tls
 from portico.plan.paths import slow, trace, workers
 from portico.run.disk.write import write_files
@@ -75,14 +75,15 @@ def _is_there(file: File, fresh: Path) -> bool:
 
 def use_material(plan: Plan, number: int, material: Material | None) -> None:
     """Put the certificate, and what browsers are told, where nginx reads them next. Raises OSError."""
-    if plan.tls is not None and material is not None:
-        _put_material(plan.tls, material, directory(plan.runtime, number))
+    if material is not None:
+        _put_material(plan, material, directory(plan.runtime, number))
 
 
-def _put_material(tls: Tls, material: Material, here: Path) -> None:
+def _put_material(plan: Plan, material: Material, here: Path) -> None:
     """Each whole or not at all, by a rename; the key is secret from its first byte."""
-    atomic.write(here / tls.CERTIFICATE, material.certificate.pem)
-    _put(hsts_file(tls, material.hsts_seconds), here)
+    if plan.tls is not None:
+        atomic.write(here / Tls.CERTIFICATE, material.certificate.pem)
+        _put(gateway_named(plan.gateway.name).hsts(plan.tls, material.hsts_seconds), here)
 
 
 def _put(file: File, here: Path) -> None:
@@ -99,8 +100,7 @@ def material_trial(plan: Plan, number: int, material: Material) -> Iterator[Path
         for path in here.iterdir():
             if path.name not in Tls.FILES:
                 (trial / path.name).symlink_to(path)
-        if plan.tls is not None:
-            _put_material(plan.tls, material, trial)
+        _put_material(plan, material, trial)
         yield trial
     finally:
         shutil.rmtree(trial, ignore_errors=True)

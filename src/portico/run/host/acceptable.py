@@ -10,8 +10,8 @@ from pathlib import Path
 from portico.errors import PorticoError, Problem
 from portico.place.model import Place
 from portico.plan.bindings import Bindings, BindingTable
-from portico.plan.gateway.nginx.names import directory
 from portico.plan.host import Fragment, fitting, host_plan
+from portico.plan.paths import hosted_files
 from portico.run.disk.write import write_files
 from portico.run.gateway import files
 from portico.run.sockets import ports
@@ -95,7 +95,7 @@ def _look(known: dict[Address, tuple[Problem, ...]], address: Address, place: Pl
 def _guilty(parts: Sequence[Fragment], place: Place, problems: tuple[Problem, ...]) -> Fragment:
     """The site that nginx means: the one whose file it names, else the first without which it has nothing to say."""
     words = "\n".join(problem.quote for problem in problems)
-    named = [part for part in parts if f"/{directory(part.bindings.name)}/" in words]
+    named = [part for part in parts if f"/{hosted_files(part.bindings.name)}/" in words]
     if len(named) == 1:
         return named[0]
     return _first(parts, lambda some: bool(objections(some, place)))

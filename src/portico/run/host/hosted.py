@@ -7,7 +7,7 @@ from pathlib import Path
 
 from portico.errors import PorticoError, Problem
 from portico.plan import bindings
-from portico.plan.gateway.nginx.entry.tls import hsts_file
+from portico.plan.gateway.kinds import gateway_named
 from portico.plan.host import READ, Fragment, fragment_of
 from portico.plan.model import Plan, Tls
 from portico.run.disk import directories, lock
@@ -72,7 +72,7 @@ def waiting(plan: Plan) -> Fragment:
     material = choose(plan)
     assert material is not None
     certificate = material.certificate.pem.decode("ascii")
-    hsts = hsts_file(plan.tls, material.hsts_seconds).content
+    hsts = gateway_named(plan.gateway.name).hsts(plan.tls, material.hsts_seconds).content
     return fragment_of(plan, ((Tls.CERTIFICATE, certificate), (Tls.HSTS, hsts)))
 
 

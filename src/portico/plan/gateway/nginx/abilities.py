@@ -21,6 +21,7 @@ _MODULES = {
 """What people call it, and the module without which a build cannot do it."""
 SINCE = {
     Ability.EVERY_LINE: (1, 23),
+    Ability.HTTP2_BY_SITE: (1, 25, 1),
     Ability.FOLLOWS_NAMES: (1, 27, 3),
     Ability.STICKY: (1, 29, 6),
     Ability.LEAST_TIME: (1, 31, 0),

@@ -12,12 +12,10 @@ from portico.plan.gateway.nginx.conf import Directive, directive, render
 from portico.plan.gateway.nginx.http import own
 from portico.plan.gateway.nginx.own import in_http, moved, settled, without
 from portico.plan.model import File
-from portico.plan.paths import Paths
+from portico.plan.paths import FRAGMENT, Paths
 from portico.plan.web.model import Web
+from portico.plan.web.own import FOR_ALL
 
-FILE = "site.conf"
-USERS_HTTP = "[nginx] http: what may stand at http level only holds for every site of the gateway"
-"""A note: those lines are placed there as they were written; others hold for the site alone."""
 _DEFINES = frozenset({
     "map", "geo", "split_clients", "upstream", "server", "log_format", "limit_req_zone", "limit_conn_zone",
     "proxy_cache_path", "uwsgi_cache_path", "fastcgi_cache_path", "scgi_cache_path", "keyval_zone", "keyval",
@@ -39,14 +37,17 @@ def fragment(web: Web) -> list[Directive]:
     ]
 
 
-def is_shared(web: Web) -> bool:
-    """Whether some of the user's lines hold for every site of the gateway."""
-    return any(one.users or one.verbatim for one in moved(in_http(web))[1])
+def shared_lines(web: Web) -> list[str]:
+    """A note when some of the user's lines hold for every site of the gateway."""
+    is_shared = web.hosts.is_beside_others and any(
+        one.users or one.verbatim for one in moved(in_http(web))[1]
+    )
+    return [FOR_ALL] if is_shared else []
 
 
 def fragment_file(web: Web) -> File:
     """The fragment as nginx reads it."""
-    return File(FILE, tuple(render(fragment(web))), mode=0o600)
+    return File(FRAGMENT, tuple(render(fragment(web))), mode=0o600)
 
 
 def _with(server: Directive, web: Web, settings: list[Directive], users: list[Directive]) -> Directive:

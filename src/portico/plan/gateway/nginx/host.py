@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from portico.place.model import Place
-from portico.plan.bindings import Bindings
+from portico.plan.bindings import Bindings, Spoken, addresses
 from portico.plan.gateway.nginx.conf import Directive, block, directive, render
 from portico.plan.gateway.nginx.entry import tls
-from portico.plan.gateway.nginx.fragment import FILE
 from portico.plan.gateway.nginx.http import maps, room, shared
 from portico.plan.gateway.nginx.log.line import log_of_strangers
 from portico.plan.gateway.nginx.main import events, process
-from portico.plan.gateway.nginx.names import directory as directory_of
+from portico.plan.gateway.nginx.server import said_of
 from portico.plan.model import File, Tls
+from portico.plan.paths import FRAGMENT, hosted_files
 from portico.plan.web.entry.health import HEALTH
 from portico.plan.web.entry.listeners import backlog
 from portico.plan.web.processes import processes
@@ -23,7 +23,7 @@ _CAUSE = "several sites"
 _BACKLOG = "a burst of connections waits here instead of being refused"
 
 
-def host_conf(bindings: Iterable[Bindings], place: Place) -> File:
+def host_conf(bindings: Sequence[Bindings], place: Place) -> File:
     """nginx.conf for the sites with these bindings, which do not conflict."""
     return File("nginx.conf", tuple(render(tree(tuple(bindings), place))))
 
@@ -48,16 +48,6 @@ def tree(bindings: tuple[Bindings, ...], place: Place) -> list[Directive]:
     ]  # fmt: skip
 
 
-def addresses(bindings: Iterable[Bindings]) -> dict[Address, tuple[str, ...]]:
-    """Every address the sites listen on, with what their `listen` lines say of it."""
-    found: dict[Address, dict[str, None]] = {}
-    for one in bindings:
-        for listen in one.listen:
-            words = found.setdefault(Address.parse(listen.address), {})
-            words |= dict.fromkeys(listen.words)
-    return {address: tuple(words) for address, words in found.items()}
-
-
 def _strangers(bindings: tuple[Bindings, ...], place: Place) -> list[Directive]:
     """One server for each address where no site takes every Host."""
     taken = {address for one in bindings if not one.domains for address in one.addresses}
@@ -69,18 +59,18 @@ def _strangers(bindings: tuple[Bindings, ...], place: Place) -> list[Directive]:
     ]
 
 
-def _stranger(address: Address, words: tuple[str, ...], place: Place, shown: Bindings | None) -> Directive:
+def _stranger(address: Address, words: tuple[Spoken, ...], place: Place, shown: Bindings | None) -> Directive:
     of_socket = ["default_server", f"backlog={backlog(place)}", *(["ipv6only=on"] if address.is_v6 else [])]
     return block(
         "server", why="requests for a Host that no site declared: scanners, and links in mails that would "
         "point elsewhere", cause=_CAUSE,
         of=[
             directive(
-                "listen", address, *words, *of_socket,
+                "listen", address, *said_of(words), *of_socket,
                 why=f"settings of a socket that sites share are written once; {_BACKLOG}", cause=_CAUSE,
             ),
             directive("server_name", "_", why="a name no client sends", cause=_CAUSE),
-            *(_certificate(place, shown) if "ssl" in words else []),
+            *(_certificate(place, shown) if Spoken.TLS in words else []),
             block(
                 "location", "=", HEALTH, why="says that the gateway is there; each site's own health is under its Host",
                 of=[
@@ -105,7 +95,7 @@ def _certificate(place: Place, shown: Bindings | None) -> list[Directive]:
             *made,
             directive("ssl_reject_handshake", "on", why="no certificate is for this name", cause=_CAUSE),
         ]
-    path = f"{directory_of(shown.name)}/{Tls.CERTIFICATE}"
+    path = f"{hosted_files(shown.name)}/{Tls.CERTIFICATE}"
     why = "clients that ask for an IP address give no name in the handshake: nginx shows them this site's certificate"
     return [
         *made,
@@ -116,6 +106,6 @@ def _certificate(place: Place, shown: Bindings | None) -> list[Directive]:
 
 def _included(one: Bindings) -> Directive:
     return directive(
-        "include", f"{directory_of(one.name)}/{FILE}", why="a site: its variables, its upstream, its servers",
+        "include", f"{hosted_files(one.name)}/{FRAGMENT}", why="a site: its variables, its upstream, its servers",
         cause=one.origin,
     )  # fmt: skip

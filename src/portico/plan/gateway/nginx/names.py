@@ -6,6 +6,7 @@ Every name of Portico's begins with `portico_`. What the sites of a gateway shar
 
 from __future__ import annotations
 
+from portico.plan.paths import hosted_files
 from portico.plan.web.model import Web
 
 PREFIX = "portico_"
@@ -28,12 +29,7 @@ def location(web: Web, word: str) -> str:
 
 def file_of(web: Web, name: str) -> str:
     """A file of the site's own that changes by itself, as nginx finds it from its nginx.conf."""
-    return f"{directory(web.name)}/{name}" if web.space else name
-
-
-def directory(name: str) -> str:
-    """Where a gateway of several sites keeps the files of the site of that name, beside its nginx.conf."""
-    return f"sites/{name}"
+    return f"{hosted_files(web.name)}/{name}" if web.space else name
 
 
 def spaced(space: str, word: str) -> str:

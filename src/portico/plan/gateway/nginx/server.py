@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from portico.plan.bindings import Spoken, spoken
 from portico.plan.gateway.nginx.app.cache import cache_rules, status_headers
 from portico.plan.gateway.nginx.app.detours import tunnel
 from portico.plan.gateway.nginx.app.link import told_last, told_to_app
@@ -24,6 +27,7 @@ from portico.plan.web.entry.tls import Tls
 from portico.plan.web.model import Web
 from portico.values import Address
 
+_WORDS = {Spoken.TLS: "ssl", Spoken.HTTP2: "http2", Spoken.PROXY_PROTOCOL: "proxy_protocol"}
 _NAMED = "the hosts this site answers to"
 _UNNAMED = "any host is answered; this is the name when a client gives none"
 
@@ -42,12 +46,9 @@ def servers(web: Web) -> list[Directive]:
     return [*made, *_others(web), _site(web, is_default=is_default)]
 
 
-def listen_words(web: Web) -> dict[str, tuple[str, ...]]:
-    """Every address over TCP, and how a connection to it begins, in the words of `listen`."""
-    of_tls = tls.listen_words(web.tls, web.place.nginx) if web.tls else []
-    of_all = ["proxy_protocol"] if web.listeners.has_proxy_protocol else []
-    found = {str(address): tuple(of_all) for address in web.listeners.plain}
-    return found | {str(address): (*of_tls, *of_all) for address in web.listeners.tls}
+def said_of(words: Iterable[Spoken]) -> list[str]:
+    """What is spoken at an address, in the words of `listen`."""
+    return [_WORDS[word] for word in words]
 
 
 def _site(web: Web, *, is_default: bool) -> Directive:
@@ -222,9 +223,11 @@ def _listen_at(
     why += f"; {more_why}" if more_why else ""
     if web.listeners.has_proxy_protocol:
         why += "; every connection begins with the client's address (PROXY protocol)"
-    words, made = listen_words(web), []
+    at, made = spoken(web), list[Directive]()
     for address in addresses:
         of_socket = ["default_server", f"backlog={web.listeners.backlog}"] if is_default else []
         of_socket += ["ipv6only=on"] if is_default and address.is_v6 else []
-        made.append(directive("listen", str(address), *words[str(address)], *of_socket, why=why, cause=cause))
+        made.append(
+            directive("listen", str(address), *said_of(at[str(address)]), *of_socket, why=why, cause=cause)
+        )
     return made

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from portico.errors import Problem
 from portico.place.model import NginxBuild
-from portico.plan.gateway.nginx.abilities import abilities, lacking
+from portico.plan.gateway.nginx.abilities import SINCE, abilities, lacking
 from portico.plan.gateway.nginx.conf import Directive, block, directive, entries, literal, render
 from portico.plan.gateway.nginx.entry.host_header import https_port
 from portico.plan.gateway.nginx.entry.trust import scheme
@@ -15,6 +15,7 @@ from portico.plan.model import Tls as Files
 from portico.plan.paths import Paths
 from portico.plan.security.advisories import AS_OF
 from portico.plan.security.holes import http2_hole
+from portico.plan.web.ability import Ability
 from portico.plan.web.entry.health import HEALTH
 from portico.plan.web.entry.tls import CHALLENGE, DEFAULT_PROFILE, Challenge, Clients, Http2, Tls, http2
 from portico.plan.web.model import Web
@@ -22,7 +23,6 @@ from portico.plan.web.model import Web
 _MOZILLA = "https://wiki.mozilla.org/Security/Server_Side_TLS"
 _HSTS = "https://www.rfc-editor.org/rfc/rfc6797"
 _RFC_CHALLENGE = "https://www.rfc-editor.org/rfc/rfc8555#section-8.3"
-_HTTP2_DIRECTIVE_SINCE = (1, 25, 1)
 _PROTOCOLS = {"intermediate": ("TLSv1.2", "TLSv1.3"), "modern": ("TLSv1.3",)}
 _CIPHERS = ":".join(
     f"ECDHE-{key}-{cipher}"
@@ -115,7 +115,7 @@ def _curves(build: NginxBuild) -> str:
 
 def _http2(spoken: Http2, build: NginxBuild, cause: str) -> list[Directive]:
     """Nothing for an older nginx, where the words of `listen` say it."""
-    if spoken is Http2.UNKNOWN or not build.since(*_HTTP2_DIRECTIVE_SINCE):
+    if spoken is Http2.UNKNOWN or not build.since(*SINCE[Ability.HTTP2_BY_SITE]):
         return []
     if spoken is Http2.ON:
         return [directive("http2", "on", why="many requests at once over one connection", cause=cause)]
@@ -161,15 +161,9 @@ def impossible(web: Web) -> list[Problem]:
     return lacking(web.tls.needs, web.place.nginx)
 
 
-def listen_words(tls: Tls, build: NginxBuild) -> list[str]:
-    """What follows the address of a `listen` line that speaks TLS."""
-    is_old = not build.since(*_HTTP2_DIRECTIVE_SINCE)
-    return ["ssl", "http2"] if is_old and tls.http2 is Http2.ON else ["ssl"]
-
-
 def listen_why(tls: Tls, build: NginxBuild) -> str:
     """What there is to say of those words; empty where a directive of its own says it."""
-    return "" if build.since(*_HTTP2_DIRECTIVE_SINCE) else _no_http2(tls.http2, build)
+    return "" if build.since(*SINCE[Ability.HTTP2_BY_SITE]) else _no_http2(tls.http2, build)
 
 
 def quic_listen(web: Web, *, is_default: bool) -> list[Directive]:

@@ -1,0 +1,39 @@
+"""A kind of gateway: a web server that can stand in front of apps, as values and as functions of values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from portico.errors import Problem
+from portico.place.model import Place
+from portico.plan.bindings import Bindings
+from portico.plan.model import File, Process, Tls, Upstream
+from portico.plan.web.ability import Ability
+from portico.plan.web.model import Web
+
+
+@dataclass(frozen=True)
+class GatewayKind:
+    """What Portico asks of any web server. Every function is pure."""
+
+    name: str
+    """The program's, as the process is called."""
+    abilities: Callable[[Place], frozenset[Ability]]
+    """What the build of this place can do of what not every gateway can."""
+    process: Callable[[Place, str], Process]
+    """What is started where several sites or one are served, and why."""
+    files: Callable[[Web], Sequence[File]]
+    """Everything that it reads of a site. Beside other sites the first is the fragment, `paths.FRAGMENT`."""
+    set_for_all: Callable[[Web], tuple[str, ...]]
+    """What the user's own lines in that fragment set for every site, where only one may say it."""
+    host_file: Callable[[Sequence[Bindings], Place], File]
+    """What it reads first where several sites share it; their bindings do not conflict."""
+    servers: Callable[[Web], Upstream | None]
+    """The servers of [upstream], with its own line for each; None where the app answers alone."""
+    hsts: Callable[[Tls, int], File]
+    """The file that tells browsers to insist on HTTPS for so many seconds; 0: they are told nothing."""
+    problems: Callable[[Web], list[Problem]]
+    """What it, or this build of it, cannot do."""
+    notes: Callable[[Web], list[str]]
+    """What people should know of it, a sentence each."""

@@ -1,0 +1,19 @@
+"""Which gateways there are, and which one a place or a plan has. Nobody else names one."""
+
+from __future__ import annotations
+
+from portico.place.model import Place
+from portico.plan.gateway.kind import GatewayKind
+from portico.plan.gateway.nginx.kind import NGINX
+
+GATEWAYS = (NGINX,)
+
+
+def gateway_of(place: Place) -> GatewayKind:
+    """The one whose build the place has."""
+    return gateway_named(place.nginx.program)
+
+
+def gateway_named(name: str) -> GatewayKind:
+    """The one whose process is called so."""
+    return next(kind for kind in GATEWAYS if kind.name == name)

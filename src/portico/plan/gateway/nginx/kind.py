@@ -1,0 +1,74 @@
+"""nginx, as a kind of gateway."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from portico.errors import Problem
+from portico.place.model import NginxBuild, Place
+from portico.plan.gateway.kind import GatewayKind
+from portico.plan.gateway.nginx.abilities import abilities, impossible_version
+from portico.plan.gateway.nginx.app.upstream import beyond, planned
+from portico.plan.gateway.nginx.app.upstream import notes as names_of_servers
+from portico.plan.gateway.nginx.entry.health import notes as health
+from portico.plan.gateway.nginx.entry.tls import hsts_file
+from portico.plan.gateway.nginx.entry.tls import impossible as no_tls
+from portico.plan.gateway.nginx.entry.tls import notes as tls
+from portico.plan.gateway.nginx.fragment import fragment_file, shared_lines
+from portico.plan.gateway.nginx.host import host_conf
+from portico.plan.gateway.nginx.main import nginx_conf
+from portico.plan.gateway.nginx.own import set_for_all
+from portico.plan.gateway.nginx.pages import error_page_files
+from portico.plan.model import CONF, File, Process
+from portico.plan.paths import Paths
+from portico.plan.web.model import Web
+
+
+def _process(place: Place, why: str) -> Process:
+    argv = (
+        place.nginx.path,
+        "-p",
+        place.runtime,
+        "-c",
+        f"{CONF}/nginx.conf",
+        "-e",
+        Paths.of(place).error_log,
+    )
+    return Process(name=NginxBuild.program, argv=argv, cwd=place.runtime, why=why)
+
+
+def _files(web: Web) -> Sequence[File]:
+    """The configuration; the servers of [upstream], which change; the pages of errors."""
+    shared = planned(web)
+    return (
+        fragment_file(web) if web.hosts.is_beside_others else nginx_conf(web),
+        *((shared.file(),) if shared else ()),
+        *error_page_files(web),
+    )
+
+
+def _problems(web: Web) -> list[Problem]:
+    return [*beyond(web), *no_tls(web), *impossible_version(web.place.nginx)]
+
+
+def _notes(web: Web) -> list[str]:
+    return [*shared_lines(web), *health(web), *tls(web), *_unusable_build(web), *names_of_servers(web)]
+
+
+def _unusable_build(web: Web) -> list[str]:
+    """Why a build that is there cannot be used."""
+    return [web.place.nginx_note] if web.place.nginx_note else []
+
+
+NGINX = GatewayKind(
+    name=NginxBuild.program,
+    abilities=lambda place: abilities(place.nginx),
+    process=_process,
+    files=_files,
+    set_for_all=set_for_all,
+    host_file=host_conf,
+    servers=planned,
+    hsts=hsts_file,
+    problems=_problems,
+    notes=_notes,
+)
