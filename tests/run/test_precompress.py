@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -31,7 +32,7 @@ def looked_through(home: Path) -> Tree:
     """What the supervisor knows after the child has looked through a folder that may not be there."""
     folder = Folder("/static/", str(home / "static"), str(home / "copies/static"))
     done = subprocess.run(
-        [sys.executable, "-P", "-m", "portico.run.precompress.program"],
+        [sys.executable, "-P", "-m", "portico.run.precompress.program", str(os.getpid())],
         input=msgspec.json.encode(Job(str(home / "copies/store"), 1, [folder])),
         capture_output=True,
         check=True,
@@ -91,7 +92,7 @@ def test_nothing_is_said_when_all_went_well() -> None:
 
 def test_a_child_that_fails_is_told_of_in_one_line() -> None:
     """A job that is none: the traceback is ours, its last line the reason."""
-    child = [sys.executable, "-P", "-m", "portico.run.precompress.program"]
+    child = [sys.executable, "-P", "-m", "portico.run.precompress.program", str(os.getpid())]
     done = subprocess.run(child, input=b"nonsense", capture_output=True, check=False, timeout=60)
     said = told(done.stderr, done.returncode)
     assert done.returncode != 0

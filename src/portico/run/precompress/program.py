@@ -1,6 +1,6 @@
 """The child: reads a job, compresses, puts copies where nginx finds them, says what it did, and ends.
 
-python -m portico.run.precompress.program < job
+python -m portico.run.precompress.program PARENT < job
 """
 
 from __future__ import annotations
@@ -33,10 +33,12 @@ _IS_ANOTHER = list[int]()
 _IDLE_CLASS, _WHO_PROCESS, _IOPRIO_SET = 3 << 13, 1, {"x86_64": 251, "aarch64": 30}
 
 
-def main() -> None:
+def main(parent: int) -> None:
+    """Do the job of the process with that number, and end with it: what is written is whole or not there."""
+    prctl.end_with(parent, signal.SIGKILL)
     _step_back()
     job = msgspec.json.decode(sys.stdin.buffer.read(), type=Job)
-    _become_owner(Path(job.store).parent)
+    _become_owner(Path(job.store).parent, parent)
     _work(job)
 
 
@@ -142,7 +144,7 @@ def _make_parents(path: Path, top: Path) -> None:
         path.chmod(0o755)
 
 
-def _become_owner(directory: Path) -> None:
+def _become_owner(directory: Path, parent: int) -> None:
     """As root: nginx's user, whose that directory is. What it may not read must not come out in a copy.
 
     The system ends us with the supervisor (PR_SET_PDEATHSIG) no longer when the user changes: that is asked for again.
@@ -150,7 +152,7 @@ def _become_owner(directory: Path) -> None:
     owner = directory.stat().st_uid
     if os.geteuid() != 0 or owner == 0:
         return
-    entry, parent = pwd.getpwuid(owner), os.getppid()
+    entry = pwd.getpwuid(owner)
     os.initgroups(entry.pw_name, entry.pw_gid)
     os.setgid(entry.pw_gid)
     os.setuid(owner)
@@ -176,4 +178,4 @@ def _step_back() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(int(sys.argv[1]))

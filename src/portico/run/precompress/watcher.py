@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -28,7 +27,6 @@ from portico.protocol.status import CompressedStatus
 from portico.run.background import in_background
 from portico.run.precompress.scan import changed_at, stamp
 from portico.run.precompress.words import Done, Folder, Found, Job, Seen, Stamp, Word
-from portico.run.processes import prctl
 from portico.run.running import Running
 from portico.ticks import WELL, Rounds, tick
 
@@ -161,10 +159,9 @@ class Copies:
             return
         began, made = time.monotonic(), 0
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-P", "-m", "portico.run.precompress.program",
+            sys.executable, "-P", "-m", "portico.run.precompress.program", str(os.getpid()),
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
             process_group=0, limit=_LONGEST_LINE,
-            preexec_fn=partial(prctl.end_with, os.getpid(), signal.SIGKILL),  # what it writes is whole or not there
         )  # fmt: skip
         try:
             assert process.stdin

@@ -19,12 +19,11 @@ from typing import IO
 from portico.place.owner import as_user
 from portico.place.tools import without_tools
 from portico.run.machine.action import StopMode
-from portico.run.processes import prctl, proc
+from portico.run.processes import exec_shim, proc
+from portico.run.processes.exec_shim import LISTENER_FD
 
 UNKNOWN = 255
 """The exit code of a child that somebody else collected, as asyncio has it."""
-LISTENER_FD = 3
-"""Where a server finds the socket it inherits (Gunicorn: bind = "fd://3"), as systemd would pass it."""
 
 
 @dataclass(frozen=True)
@@ -125,43 +124,38 @@ def start(
     `reads_stderr` gives us a pipe instead. `keeps` are descriptors that it inherits under their own numbers.
     """
     _keep_listener_fd_taken()
-    parent, listener_fd = os.getpid(), None if listener is None else listener.fileno()
-
-    def before_exec() -> None:
-        _let_work_go_on()
-        prctl.end_with(
-            parent, signals.drain
-        )  # it belongs to the thread that starts it, hence the main thread
-        if listener_fd is not None:
-            os.dup2(listener_fd, LISTENER_FD)
-
+    socket_fd = exec_shim.NO_LISTENER if listener is None else listener.fileno()
     environ = {**without_tools(os.environ), **env, "PWD": cwd}
-    process = subprocess.Popen(
-        argv,
-        cwd=cwd,
-        **{"env": environ, **as_user(user, environ)},
-        stdin=subprocess.DEVNULL,
-        stdout=stdout,
-        stderr=subprocess.PIPE if reads_stderr else None,
-        process_group=0,
-        pass_fds=keeps if listener is None else (*keeps, LISTENER_FD),
-        preexec_fn=before_exec,
-    )
+    failed, report = os.pipe()
+    try:
+        process = subprocess.Popen(
+            # It ends with the thread that starts it, hence the main thread.
+            exec_shim.command(os.getpid(), signals.drain, report, socket_fd, argv),
+            cwd=cwd,
+            **{"env": environ, **as_user(user, environ)},
+            stdin=subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=subprocess.PIPE if reads_stderr else None,
+            process_group=0,
+            pass_fds=(*keeps, report) if listener is None else (*keeps, report, socket_fd),
+        )
+    except BaseException:
+        os.close(failed)
+        raise
+    finally:
+        os.close(report)
+    _await_program(process, failed, argv[0])
     entry = proc.entry(process.pid)  # not reaped yet, so it is there even if it failed at once
     return Child(name, process.pid, entry.started if entry else 0, signals, process)
 
 
-def _let_work_go_on() -> None:
-    """SCHED_BATCH (sched(7)): a program that wakes up waits for the one at work, and does not take its core.
-
-    Each request wakes nginx twice and the app once. On full cores nginx otherwise interrupts the app in the middle of
-    nearly every request: a fifth more CPU for each, and no answer comes earlier. Nothing changes on idle cores.
-    """
-    try:
-        if os.sched_getscheduler(0) == os.SCHED_OTHER:
-            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
-    except OSError:
-        pass  # a sandbox forbids it: it works as it is
+def _await_program(process: subprocess.Popen[bytes], failed: int, program: str) -> None:
+    """The shim has become the program: its end of the pipe is closed. Raises OSError where it could not."""
+    with open(failed, "rb") as reports:
+        number = reports.read()
+    if number:
+        with process:  # closes its pipe and collects it
+            raise OSError(int(number), os.strerror(int(number)), program)
 
 
 def _keep_listener_fd_taken() -> None:
