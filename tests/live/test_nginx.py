@@ -11,7 +11,7 @@ import pytest
 
 from portico.errors import UsageError
 from portico.place.builds import find_nginx
-from portico.plan.security.holes import open_in
+from portico.plan.gateway.nginx.security.holes import open_in
 from tests.live.tls import APP, handshake
 from tests.support import (
     Served,

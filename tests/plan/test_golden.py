@@ -15,8 +15,8 @@ import pytest
 from portico.errors import PorticoError
 from portico.place.model import NginxBuild, Package, Place
 from portico.plan.build import plan
+from portico.plan.gateway.nginx.security.advisories import ADVISORIES
 from portico.plan.model import Directory, Line, Plan, Precompressed
-from portico.plan.security.advisories import ADVISORIES
 from portico.site.facts import AppFacts, StaticFolder
 from portico.site.load import load
 from portico.site.model import Root, Site

@@ -10,13 +10,13 @@ import pytest
 from portico.errors import UsageError
 from portico.place.model import NginxBuild, Package, Place
 from portico.plan.gateway.nginx.conf import Directive, block, directive, verbatim
+from portico.plan.gateway.nginx.security import exposure
+from portico.plan.gateway.nginx.security.advisories import ADVISORIES, AS_OF
+from portico.plan.gateway.nginx.security.choice import chosen, lacking
+from portico.plan.gateway.nginx.security.holes import holes, http2_hole, open_in
+from portico.plan.gateway.nginx.security.versions import is_fixed
 from portico.plan.host import fitting, fragment_of
 from portico.plan.notes.reachable import is_reachable
-from portico.plan.security import exposure
-from portico.plan.security.advisories import ADVISORIES, AS_OF
-from portico.plan.security.choice import chosen, lacking
-from portico.plan.security.holes import holes, http2_hole, open_in
-from portico.plan.security.versions import is_fixed
 from tests.plan.test_gateway import TLS, planned, site, sited
 from tests.plan.test_golden import DEBIAN, EMBEDDED, MODULES, NEW, PLACE
 

@@ -15,8 +15,9 @@ from portico.check.statics import static_findings
 from portico.errors import PorticoError
 from portico.place.access import blocked, remedy
 from portico.place.model import Place
-from portico.plan.gateway.nginx.entry.transfer import KEEPS_IDLE_SINCE
+from portico.plan.gateway.kinds import gateway_of
 from portico.plan.model import Plan
+from portico.plan.web.ability import Ability
 from portico.plan.web.entry.listeners import WANTED_BACKLOG
 from portico.plan.web.sizes import FILES_PER_CONNECTION, connections
 from portico.run.disk.lock import Running, running
@@ -47,16 +48,17 @@ def machine_findings(
 
 
 def _reloads(place: Place) -> Finding:
-    """Kept connections while nginx reads its files again; a reload of the app alone leaves nginx as it is."""
-    needs = ".".join(map(str, KEEPS_IDLE_SINCE))
-    if place.nginx.since(*KEEPS_IDLE_SINCE):
-        return ok("nginx reload", "idle connections stay open while nginx reads a changed configuration")
+    """Kept connections while the gateway reads its files again; a reload of the app alone leaves it as it is."""
+    kind = gateway_of(place)
+    subject = f"{kind.name} reload"
+    if Ability.KEEPS_IDLE in kind.abilities(place):
+        return ok(subject, f"idle connections stay open while {kind.name} reads a changed configuration")
     return warning(
-        "nginx reload",
-        f"nginx {place.nginx.number} closes idle connections when its configuration changes, and a "
+        subject,
+        f"{kind.name} {place.nginx.number} closes idle connections when its configuration changes, and a "
         "client that sends on such a connection at that moment loses the request; new connections and "
         "reloads of the app alone lose nothing",
-        f"nginx {needs} or newer has keepalive_min_timeout; choose it for that only when it has no known faults",
+        kind.remedies[Ability.KEEPS_IDLE],
     )
 
 

@@ -6,10 +6,9 @@ from collections.abc import Iterator
 
 from portico.check.model import Finding, fault, ok, warning
 from portico.place.model import Place
+from portico.plan.gateway.faults import Hole
+from portico.plan.gateway.kinds import gateway_of
 from portico.plan.notes.reachable import is_reachable
-from portico.plan.security import exposure
-from portico.plan.security.advisories import AS_OF
-from portico.plan.security.holes import Hole
 from portico.site.model import Site
 
 SUBJECT = "nginx security"
@@ -17,14 +16,17 @@ SUBJECT = "nginx security"
 
 def security_findings(site: Site, place: Place) -> Iterator[Finding]:
     """A fault for a severe one that strangers can use, a warning for any other that the site uses."""
-    found = exposure.found(site, place)
+    faults = gateway_of(place).faults
+    found = faults.found(site, place)
     used = [one for one in found if one.is_used]
-    build, judged = place.nginx.described, exposure.judged_by(place.nginx)
+    build, judged = place.nginx.described, faults.judged_by(place)
     if not used:
-        yield ok(SUBJECT, f"no fault known as of {AS_OF} touches this site on nginx {build}, by {judged}")
+        yield ok(
+            SUBJECT, f"no fault known as of {faults.as_of} touches this site on nginx {build}, by {judged}"
+        )
     for one in used:
         yield _open(one, site, place)
-    if unused := exposure.unused(found):
+    if unused := [one.advisory.id for one in found if not one.is_used]:
         what = (
             f"open in nginx {build}, but your configuration does not use what they need: {', '.join(unused)}"
         )
@@ -32,14 +34,14 @@ def security_findings(site: Site, place: Place) -> Iterator[Finding]:
 
 
 def _open(one: Hole, site: Site, place: Place) -> Finding:
-    advisory = one.advisory
+    advisory, faults = one.advisory, gateway_of(place).faults
     uses = (
         "your configuration uses this" if advisory.needs else "no configuration is known to be safe from it"
     )
     what = (
-        f"{advisory.about}, {advisory.severity}, open in nginx {place.nginx.number} as of {AS_OF}; {uses}; "
+        f"{advisory.about}, {advisory.severity}, open in nginx {place.nginx.number} as of {faults.as_of}; {uses}; "
         f"{advisory.source}"
     )
     mends = f'\n{advisory.mends} = "off" avoids it' if advisory.mends else ""
     make = fault if one.is_severe and is_reachable(site) else warning
-    return make(advisory.id, what, exposure.mend(place) + mends)
+    return make(advisory.id, what, faults.mend(place) + mends)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from portico.plan.gateway.nginx.conf import quote
+
 LINKS = ("uwsgi", "proxy", "fastcgi", "scgi", "grpc")
 """The families of directives that hand a request on."""
 PASSES = (*(f"{link}_pass" for link in LINKS), "memcached_pass")
@@ -28,6 +30,11 @@ class Node:
     def text(self) -> str:
         """As it would stand there, without its block."""
         return " ".join([self.name, *self.args])
+
+    @property
+    def quoted(self) -> str:
+        """The same with the quotes that nginx needs."""
+        return " ".join([self.name, *map(quote, self.args)])
 
     def all(self, name: str) -> list[Node]:
         """The children of that name."""

@@ -19,7 +19,6 @@ from portico.plan.model import Ladder, Logs, Plan
 from portico.plan.notes.build import notes
 from portico.plan.paths import Paths
 from portico.plan.problems import problems
-from portico.plan.security import exposure
 from portico.plan.tls import tls
 from portico.plan.web.files.statics import served
 from portico.plan.web.model import Web
@@ -67,7 +66,7 @@ def plan(site: Site, place: Place, *, is_waiting: bool = False) -> Plan:
         precompressed=web.statics.copies,
         old_workers=old_workers(place),
         notes=notes(web),
-        alarms=exposure.alarms(site, place),
+        alarms=gateway_of(place).faults.alarms(site, place),
         remedy=f"cd {shlex.quote(site.facts.directory)} && {site.facts.remedy}" if site.facts.remedy else "",
         endpoints=tuple(dict.fromkeys(route.endpoint for route in site.facts.routes if route.endpoint)),
         masked=tuple(site.options.trace.mask),

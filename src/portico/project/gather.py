@@ -131,7 +131,7 @@ def _place(given: Declared, gateway: str, nginx: str) -> Place:
 def _planned(given: Declared, place: Place, before: Mapping[str, str], facts: AppFacts) -> Gathered:
     """The site with these answers of the app's."""
     from portico.plan.build import plan
-    from portico.plan.security.choice import chosen
+    from portico.plan.gateway.kinds import gateway_of
 
     site = replace(
         resolve(given.options, facts, given.directory, given.causes, given.reader),
@@ -142,5 +142,5 @@ def _planned(given: Declared, place: Place, before: Mapping[str, str], facts: Ap
     fences = fenced(place, site)
     refuse_unreadable(site, fences)
     site = replace(site, root_files=tuple(file for file in site.root_files if is_served(file, fences)))
-    suits = chosen(fences, [site])
+    suits = gateway_of(fences).faults.chosen(fences, [site])
     return Gathered(site, suits, plan(site, suits))

@@ -15,9 +15,9 @@ from portico.place import builds
 from portico.place.model import Place
 from portico.place.probe import probe, runtime_directory, state_directory
 from portico.plan.build import plan
+from portico.plan.gateway.kinds import gateway_of
 from portico.plan.model import Plan
 from portico.plan.paths import GATEWAY
-from portico.plan.security.choice import chosen
 from portico.project.command_line import command_line
 from portico.project.declared import Declared, declared
 from portico.project.here import here
@@ -58,7 +58,8 @@ class Several:
         if not place.others:
             return place
         sites = [site for site in (known(word, self.flags) for word in self.sites()) if site is not None]
-        return replace(chosen(replace(place, gateway=place.runtime), sites), gateway="")
+        shared = replace(place, gateway=place.runtime)
+        return replace(gateway_of(place).faults.chosen(shared, sites), gateway="")
 
     def _nginx_of_the_sites(self) -> str:
         """The first that a site names; all of them share it. As root only one that a file of root's names."""

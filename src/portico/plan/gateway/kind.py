@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from portico.errors import Problem
 from portico.place.model import Place
 from portico.plan.bindings import Bindings
+from portico.plan.gateway.faults import Faults
 from portico.plan.model import File, Process, Tls, Upstream
 from portico.plan.web.ability import Ability
 from portico.plan.web.model import Web
@@ -21,6 +22,8 @@ class GatewayKind:
     """The program's, as the process is called."""
     abilities: Callable[[Place], frozenset[Ability]]
     """What the build of this place can do of what not every gateway can."""
+    remedies: Mapping[Ability, str]
+    """What helps where a build lacks one of these."""
     process: Callable[[Place, str], Process]
     """What is started where several sites or one are served, and why."""
     files: Callable[[Web], Sequence[File]]
@@ -37,3 +40,5 @@ class GatewayKind:
     """What it, or this build of it, cannot do."""
     notes: Callable[[Web], list[str]]
     """What people should know of it, a sentence each."""
+    faults: Faults
+    """Its published faults."""

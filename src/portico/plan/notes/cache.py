@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from portico.plan.gateway.kinds import gateway_of
+from portico.plan.web.ability import Ability
 from portico.plan.web.model import Web
 
 
@@ -12,9 +14,10 @@ def uncached(web: Web) -> Iterator[str]:
     if web.cache:
         return
     if web.site.options.cache.size:
+        kind = gateway_of(web.place)
         yield (
-            f"nothing is cached: nginx {web.place.nginx.number} reads only one line of Vary and of Cache-Control; "
-            "1.23 and newer read all"
+            f"nothing is cached: {kind.name} {web.place.nginx.number} reads only one line of Vary and of "
+            f"Cache-Control; {kind.remedies[Ability.EVERY_LINE]}"
         )
     elif any(item.edge.cache is not None for item in web.routed):
         yield "nothing is cached, although some routes ask for it: cache.size is 0B"

@@ -13,6 +13,7 @@ class Ability(StrEnum):
     SAFE_HTTP2 = "has no severe published fault that HTTP/2 would open"
     HTTP2_BY_SITE = "decides for each site of an address whether HTTP/2 is spoken"
     HTTP3 = "speaks HTTP/3, over UDP"
+    KEEPS_IDLE = "keeps idle connections open while it reads a changed configuration"
     HEALTH = "asks the app in a subrequest, so that it can answer the health path in words of its own"
     EVERY_LINE = "reads every line of Vary and of Cache-Control in the head of an answer"
     LEAST_TIME = "gives a request to the server that is fastest to answer"

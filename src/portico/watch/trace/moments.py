@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from portico.explain.node import Node
-from portico.plan.gateway.nginx.conf import quote
 from portico.watch.trace.evidence import Evidence
 from portico.watch.trace.tracker import request, response
 
@@ -49,7 +48,7 @@ def _see(evidence: Evidence, *names: str) -> str:
 
 def explain(node: Node) -> str:
     """The command that explains a line of the configuration, by its words: they stay when its number changes."""
-    return f"portico explain {shlex.quote(' '.join([node.name, *map(quote, node.args)]))}"
+    return f"portico explain {shlex.quote(node.quoted)}"
 
 
 def _failures(evidence: Evidence) -> Iterator[Moment]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from portico.errors import Problem
 from portico.place.model import NginxBuild
-from portico.plan.security.holes import http2_hole
+from portico.plan.gateway.nginx.security.holes import http2_hole
 from portico.plan.web.ability import Ability
 
 OLDEST_NGINX = (1, 22, 0)
@@ -23,10 +23,25 @@ SINCE = {
     Ability.EVERY_LINE: (1, 23),
     Ability.HTTP2_BY_SITE: (1, 25, 1),
     Ability.FOLLOWS_NAMES: (1, 27, 3),
+    Ability.KEEPS_IDLE: (1, 27, 4),
     Ability.STICKY: (1, 29, 6),
     Ability.LEAST_TIME: (1, 31, 0),
 }
 """The first open-source nginx that can."""
+
+
+def _first(ability: Ability) -> str:
+    return ".".join(map(str, SINCE[ability]))
+
+
+REMEDIES = {
+    Ability.EVERY_LINE: f"{_first(Ability.EVERY_LINE)} and newer read all",
+    Ability.KEEPS_IDLE: (
+        f"nginx {_first(Ability.KEEPS_IDLE)} or newer has keepalive_min_timeout; choose it for that only when it has "
+        "no known faults"
+    ),
+}
+"""What helps where a build cannot."""
 
 
 def abilities(build: NginxBuild) -> frozenset[Ability]:

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from portico.errors import Problem
 from portico.place.model import NginxBuild, Place
+from portico.plan.gateway.faults import Faults
 from portico.plan.gateway.kind import GatewayKind
-from portico.plan.gateway.nginx.abilities import abilities, impossible_version
+from portico.plan.gateway.nginx.abilities import REMEDIES, abilities, impossible_version
 from portico.plan.gateway.nginx.app.upstream import beyond, planned
 from portico.plan.gateway.nginx.app.upstream import notes as names_of_servers
 from portico.plan.gateway.nginx.entry.health import notes as health
@@ -19,6 +20,9 @@ from portico.plan.gateway.nginx.host import host_conf
 from portico.plan.gateway.nginx.main import nginx_conf
 from portico.plan.gateway.nginx.own import set_for_all
 from portico.plan.gateway.nginx.pages import error_page_files
+from portico.plan.gateway.nginx.security import exposure
+from portico.plan.gateway.nginx.security.advisories import AS_OF
+from portico.plan.gateway.nginx.security.choice import chosen
 from portico.plan.model import CONF, File, Process
 from portico.plan.paths import Paths
 from portico.plan.web.model import Web
@@ -63,6 +67,7 @@ def _unusable_build(web: Web) -> list[str]:
 NGINX = GatewayKind(
     name=NginxBuild.program,
     abilities=lambda place: abilities(place.nginx),
+    remedies=REMEDIES,
     process=_process,
     files=_files,
     set_for_all=set_for_all,
@@ -71,4 +76,12 @@ NGINX = GatewayKind(
     hsts=hsts_file,
     problems=_problems,
     notes=_notes,
+    faults=Faults(
+        as_of=AS_OF,
+        chosen=chosen,
+        found=exposure.found,
+        judged_by=lambda place: exposure.judged_by(place.nginx),
+        mend=exposure.mend,
+        alarms=exposure.alarms,
+    ),
 )

@@ -10,11 +10,11 @@ from portico.plan.gateway.nginx.entry.host_header import https_port
 from portico.plan.gateway.nginx.entry.trust import scheme
 from portico.plan.gateway.nginx.names import file_of, location, spaced, variable
 from portico.plan.gateway.nginx.own import let_in
+from portico.plan.gateway.nginx.security.advisories import AS_OF
+from portico.plan.gateway.nginx.security.holes import http2_hole
 from portico.plan.model import File
 from portico.plan.model import Tls as Files
 from portico.plan.paths import Paths
-from portico.plan.security.advisories import AS_OF
-from portico.plan.security.holes import http2_hole
 from portico.plan.web.ability import Ability
 from portico.plan.web.entry.health import HEALTH
 from portico.plan.web.entry.tls import CHALLENGE, DEFAULT_PROFILE, Challenge, Clients, Http2, Tls, http2

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from portico.place.model import NginxBuild
+from portico.plan.gateway.nginx.abilities import SINCE
 from portico.plan.gateway.nginx.app.link import dialect
 from portico.plan.gateway.nginx.conf import Directive, directive, time
 from portico.plan.gateway.nginx.pages import HEAD_KIB
+from portico.plan.web.ability import Ability
 from portico.plan.web.entry import transfer as decided
 from portico.plan.web.model import Web
 
-KEEPS_IDLE_SINCE = (1, 27, 4)
-"""nginx has `keepalive_min_timeout` from here on."""
 _SLOW_CLIENTS = "https://nginx.org/en/docs/http/ngx_http_core_module.html#client_header_timeout"
 
 
@@ -36,7 +36,7 @@ def client_times(build: NginxBuild) -> list[Directive]:
             "keepalive_timeout", time(decided.IDLE_SECONDS), why="a browser's next click uses the same connection"
         ),
     ]  # fmt: skip
-    if build.since(*KEEPS_IDLE_SINCE):
+    if build.since(*SINCE[Ability.KEEPS_IDLE]):
         made.append(
             directive(
                 "keepalive_min_timeout",

@@ -9,16 +9,18 @@ from typing import NamedTuple
 import msgspec
 
 from portico.place.model import NginxBuild, Place
-from portico.plan.decide import decided
-from portico.plan.gateway.nginx.abilities import impossible_version
+from portico.plan.gateway.faults import Hole
+from portico.plan.gateway.nginx.abilities import abilities, impossible_version
 from portico.plan.gateway.nginx.abilities import lacking as lacking_abilities
 from portico.plan.gateway.nginx.app.upstream import beyond
 from portico.plan.gateway.nginx.conf import Directive
 from portico.plan.gateway.nginx.fragment import fragment
 from portico.plan.gateway.nginx.main import tree
-from portico.plan.security.advisories import AS_OF
-from portico.plan.security.holes import Hole, holes
+from portico.plan.gateway.nginx.security.advisories import AS_OF
+from portico.plan.gateway.nginx.security.holes import holes
+from portico.plan.web.build import web
 from portico.plan.web.entry.tls import needed
+from portico.plan.web.model import Web
 from portico.site.model import Site
 
 _MODULES = {
@@ -64,8 +66,12 @@ def chosen(place: Place, sites: Sequence[Site]) -> Place:
 
 def configuration(site: Site, place: Place) -> list[Directive]:
     """What nginx would read for the site, on its own or beside others."""
-    web = decided(site, place)
-    return fragment(web) if place.gateway else tree(web)
+    made = _decided(site, place)
+    return fragment(made) if place.gateway else tree(made)
+
+
+def _decided(site: Site, place: Place) -> Web:
+    return web(site, place, abilities(place.nginx))
 
 
 def _judge(build: NginxBuild, place: Place, sites: Sequence[Site]) -> Judged:
@@ -74,7 +80,7 @@ def _judge(build: NginxBuild, place: Place, sites: Sequence[Site]) -> Judged:
     for site in map(_with_http2, sites):
         problems = [*impossible_version(build), *lacking_abilities(needed(site), here.nginx)]
         unfit = unfit or next((one.what for one in problems), "")
-        unfit = unfit or ("cannot do what [upstream] asks for" if beyond(decided(site, here)) else "")
+        unfit = unfit or ("cannot do what [upstream] asks for" if beyond(_decided(site, here)) else "")
         if unfit:
             continue
         made = configuration(site, here)

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
 
 from portico.place.model import NginxBuild
+from portico.plan.gateway.faults import Advisory, Hole
 from portico.plan.gateway.nginx.conf import Directive
-from portico.plan.security.advisories import ADVISORIES, Advisory
-from portico.plan.security.versions import is_fixed
+from portico.plan.gateway.nginx.security.advisories import ADVISORIES
+from portico.plan.gateway.nginx.security.versions import is_fixed
 
 _TABLES = ("map", "geo", "split_clients", "types", "match")
 """Blocks whose lines are no directives."""
@@ -20,17 +20,6 @@ _CAPTURE = re.compile(r"\$\{?\d")
 _WORDS = re.compile(r"#[^\n]*|\"(?:\\.|[^\"])*\"|'(?:\\.|[^'])*'|[;{}]|[^\s;{}\"']+")
 _ELSEWHERE = ("mail", "stream")
 """Blocks that no file included below `http` can add."""
-
-
-class Hole(NamedTuple):
-    """An open advisory; `is_used` says whether the configuration has what it needs."""
-
-    advisory: Advisory
-    is_used: bool
-
-    @property
-    def is_severe(self) -> bool:
-        return self.is_used and self.advisory.severity == "major"
 
 
 def open_in(build: NginxBuild) -> tuple[Advisory, ...]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from portico.place.model import NginxBuild, Place
+from portico.plan.gateway.faults import Hole
+from portico.plan.gateway.nginx.security.advisories import ADVISORIES, AS_OF
+from portico.plan.gateway.nginx.security.choice import configuration
+from portico.plan.gateway.nginx.security.holes import holes, open_in
 from portico.plan.notes.reachable import is_reachable
-from portico.plan.security.advisories import ADVISORIES, AS_OF
-from portico.plan.security.choice import configuration
-from portico.plan.security.holes import Hole, holes, open_in
 from portico.site.model import Site
 
 PACKAGES = "https://nginx.org/en/linux_packages.html"
@@ -56,11 +55,6 @@ def mend(place: Place) -> str:
 
 _NEWEST = max((one.fixed for one in ADVISORIES if one.severity == "major"), key=max)
 _NEWER = f"nginx {' or '.join('.'.join(map(str, one)) for one in sorted(_NEWEST))} and newer, {PACKAGES}"
-
-
-def unused(found: Iterable[Hole]) -> list[str]:
-    """The ids of open advisories that the configuration does not use."""
-    return [one.advisory.id for one in found if not one.is_used]
 
 
 def judged_by(build: NginxBuild) -> str:

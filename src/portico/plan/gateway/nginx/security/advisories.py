@@ -6,36 +6,11 @@ the CVE records of F5, Debian's changelog.
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
-
-Version = tuple[int, ...]
-Severity = Literal["major", "medium", "low"]
+from portico.plan.gateway.faults import Advisory, Severity, Version
 
 AS_OF = "2026-11-28"
 """The day these facts were collected. Nothing newer is known here."""
 LIST = "https://nginx.org/en/security_advisories.html"
-
-
-class Advisory(NamedTuple):
-    """One published fault of nginx.
-
-    `since` is the first version that has it. `fixed` are the first versions without it, one a branch. `needs` are
-    alternatives, each a set of directives joined by ` + ` that one block must have; a word after a name must
-    be among its arguments (`listen quic`), and `*` at its end stands for any rest. `$captures` stands for an argument
-    that uses what a pattern captured. Without `needs` every configuration counts. `debian` is Debian 12's first package
-    version without it. `mends` is the setting that avoids it.
-    """
-
-    id: str
-    about: str
-    severity: Severity
-    since: Version
-    fixed: tuple[Version, ...]
-    needs: tuple[str, ...] = ()
-    debian: str = ""
-    mends: str = ""
-    date: str = ""
-    source: str = LIST
 
 
 _HTTP2 = ("http2 on", "listen http2")
