@@ -15,6 +15,6 @@ from portico.errors import PorticoError
 def test_a_feed_of_another_version_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     item: dict[str, Any] = {"house": {}, "second": None, "errors": [], "marks": []}
     monkeypatch.setattr(top, "one_site", lambda *_: str(tmp_path))
-    monkeypatch.setattr("portico.run.control.client.ask", lambda *_: iter([item]))
+    monkeypatch.setattr("portico.run.control.client.lines", lambda *_, **__: iter([item]))
     with pytest.raises(PorticoError, match="another version"):
         CliRunner().invoke(top.command, ["--once"], catch_exceptions=False)

@@ -40,7 +40,7 @@ def test_who_comes_while_the_processes_are_asked_is_told_of_no_request_twice() -
         await asyncio.sleep(after)
         seen = list[str]()
         async for item in live.follow():
-            seen += [line["id"] for line in item["requests"]]
+            seen += [str(line["id"]) for line in item.requests]
             if "last" in seen:
                 break
         return seen

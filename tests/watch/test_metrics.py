@@ -213,17 +213,17 @@ def test_a_moment_is_what_came_in_it() -> None:
     for second in range(1, 31):
         metrics.count(line(status=500) + line() * 9)
         told = moments.tick(100.0 + second, waiting=0)
-    assert told["rate"] == 10
-    assert told["classes"] == [0, 0, 9, 0, 0, 1, 0, 0]
-    assert moments.now()["rate"] == 10
-    assert moments.now()["workers"] == {"77": 10}
+    assert told.rate == 10
+    assert told.classes == (0, 0, 9, 0, 0, 1, 0, 0)
+    assert moments.now().rate == 10
+    assert moments.now().workers == {"77": 10}
     assert len(moments.history) == 30
     (route,) = moments.routes()
-    assert (route["route"], route["requests"], route["failed"]) == ("home", 300, 30)
+    assert (route.route, route.requests, route.failed) == ("home", 300, 30)
     for second in range(31, 200):
         moments.tick(100.0 + second, waiting=0)
-    assert moments.now()["rate"] == 0
-    assert moments.routes() == []
+    assert moments.now().rate == 0
+    assert moments.routes() == ()
 
 
 def test_every_metric_is_explained_and_grafana_asks_for_no_other() -> None:

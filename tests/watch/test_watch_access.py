@@ -14,6 +14,8 @@ import pytest
 
 from portico.cli.commands.look.dashboard import _page_that_leads_to
 from portico.http import Request
+from portico.protocol.feed import Item, Now
+from portico.protocol.status import NginxStatus, SiteStatus
 from portico.watch import access, secret
 from portico.watch.access import Lock, Secret, Ticket, is_own_host
 from portico.watch.endpoint import MOST_OPEN, MOST_SILENT, Endpoint
@@ -131,8 +133,9 @@ def test_a_password_that_others_may_know_is_made_anew(tmp_path: Path) -> None:
 
 
 class _Nothing:
-    async def follow(self) -> AsyncGenerator[dict[str, Any], None]:
-        yield {}
+    async def follow(self) -> AsyncGenerator[Item, None]:
+        status = SiteStatus(name="", app="", phase="", live=1, pid=1, nginx=NginxStatus(""))
+        yield Item(time=0.0, now=Now(), status=status)
 
     async def exposition(self) -> str:
         return "numbers"

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-import msgspec
+from msgspec import Struct
 
 from portico.cli import output
 from portico.cli.words import cut, lasting
+from portico.protocol.feed import Error, Item, Mark, Now, Route
 from portico.protocol.status import NginxStatus, Queue, ReleaseStatus, SiteStatus, SlowRequest
 from portico.values import counted
 from portico.watch.lines import visible
@@ -35,26 +35,32 @@ HELP = [
 ]
 
 
-def lines(item: dict[str, Any], width: int, height: int) -> list[str]:
-    """One moment; `item` has `rates`, and errors and marks newest first. What does not fit the height is left out.
+class Shown(Struct, frozen=True):
+    """One moment with what came before it: the last rates, and errors and marks, newest first."""
 
-    Raises ValidationError for a status that is none.
-    """
-    status = msgspec.convert(item.get("status"), SiteStatus)
+    item: Item
+    rates: tuple[float, ...]
+    errors: tuple[Error, ...]
+    marks: tuple[Mark, ...]
+
+
+def lines(shown: Shown, width: int, height: int) -> list[str]:
+    """That moment; what does not fit the height is left out."""
+    item, status = shown.item, shown.item.status
     head = [
         *_head(status, width),
         "",
-        *_flow(status, item["now"], width),
+        *_flow(status, item.now, width),
         "",
-        *_numbers(status.queue, item, width),
+        *_numbers(status.queue, shown, width),
         "",
     ]
     if status.slow:
         head += [*_slow(status.slow, width), ""]
     left = max(0, height - len(head) - 1)
-    routes = _routes(item["routes"], width)
-    errors = _errors(item["errors"], width)
-    marks = _marks(item["marks"], width)
+    routes = _routes(item.routes, width)
+    errors = _errors(shown.errors, width)
+    marks = _marks(shown.marks, width)
     third = max(3, left // 3)
     return head + routes[:third] + [""] + errors[:third] + [""] + marks[:third]
 
@@ -73,29 +79,29 @@ def _head(status: SiteStatus, width: int) -> list[str]:
     return [f"{output.strong(name)}{output.faint(rest)}"]
 
 
-def _flow(status: SiteStatus, now: dict[str, Any], width: int) -> list[str]:
+def _flow(status: SiteStatus, now: Now, width: int) -> list[str]:
     """clients -> nginx -> releases -> workers."""
     nginx = status.nginx
-    own = f"{rate(now['nginx'])}/s answered by itself, " if now["nginx"] else ""
+    own = f"{rate(now.nginx)}/s answered by itself, " if now.nginx else ""
     rows = [
         f"{'clients':<14}{counted(status.connections, 'connection')}",
-        f"  {_arrow(now['rate'])} {'nginx':<10}{own}{_life(nginx)}, {_mib(nginx.memory)}",
+        f"  {_arrow(now.rate)} {'nginx':<10}{own}{_life(nginx)}, {_mib(nginx.memory)}",
     ]
     for one in status.releases:
         rows += _release(one, status, now)
     for server in status.servers:
         if server.name != "app":
-            came = _arrow(now["upstreams"].get(server.name, 0))
+            came = _arrow(now.upstreams.get(server.name, 0))
             rows.append(f"      {came} {visible(server.name)}  {server.status}")
     return [cut(row, width) for row in rows]
 
 
-def _release(one: ReleaseStatus, status: SiteStatus, now: dict[str, Any]) -> list[str]:
-    workers, rates = one.workers, now["workers"]
+def _release(one: ReleaseStatus, status: SiteStatus, now: Now) -> list[str]:
+    workers, rates = one.workers, now.workers
     is_live = one.number == status.live
     total = sum(rates.get(str(worker.pid), 0) for worker in workers)
     if not total and is_live:
-        total = now["upstreams"].get("app", 0)
+        total = now.upstreams.get("app", 0)
     waiting = status.queue.waiting
     words = ["live" if is_live else one.status, *([f"{waiting} waiting"] if waiting and is_live else [])]
     rows = [f"      {_arrow(total)} release {one.number}, {', '.join(words)}"]
@@ -115,57 +121,57 @@ def _arrow(value: float) -> str:
 _CLASSES = ("2xx", "3xx", "4xx", "5xx", "clients left", "in maintenance")
 
 
-def _numbers(queue: Queue, item: dict[str, Any], width: int) -> list[str]:
-    now = item["now"]
+def _numbers(queue: Queue, shown: Shown, width: int) -> list[str]:
+    now, unread = shown.item.now, shown.item.unread
     groups = ", ".join(
-        f"{name} {rate(value)}/s" for name, value in zip(_CLASSES, now["classes"][2:], strict=True) if value
+        f"{name} {rate(value)}/s" for name, value in zip(_CLASSES, now.classes[2:], strict=True) if value
     )
-    cache = f"{now['hits'] / now['asked']:.0%} from the cache (routes it keeps)  " if now["asked"] else ""
-    refused = f"{rate(now['refused'])}/s refused  " if now["refused"] else ""
-    sampled = "  (sampled: the lines that are read count for all)" if now["estimated"] else ""
-    sampled += f"  ({item['unread']})" if item["unread"] else ""
+    cache = f"{now.hits / now.asked:.0%} from the cache (routes it keeps)  " if now.asked else ""
+    refused = f"{rate(now.refused)}/s refused  " if now.refused else ""
+    sampled = "  (sampled: the lines that are read count for all)" if now.estimated else ""
+    sampled += f"  ({unread})" if unread else ""
     return [
-        cut(f"requests   {rate(now['rate'])}/s  {_bars(item['rates'])}{sampled}", width),
-        cut(f"took       p50 {_ms(now['p50'])}  p95 {_ms(now['p95'])}  p99 {_ms(now['p99'])}", width),
+        cut(f"requests   {rate(now.rate)}/s  {_bars(shown.rates)}{sampled}", width),
+        cut(f"took       p50 {_ms(now.p50)}  p95 {_ms(now.p95)}  p99 {_ms(now.p99)}", width),
         cut(f"answers    {groups or 'none'}  {cache}{refused}", width),
         cut(
             f"queue      {queue.waiting} waiting, {queue.with_app} with the app, "
-            f"p95 {_ms(now['queue_p95'])}; app p95 {_ms(now['app_p95'])}",
+            f"p95 {_ms(now.queue_p95)}; app p95 {_ms(now.app_p95)}",
             width,
         ),
     ]
 
 
-def _routes(routes: list[dict[str, Any]], width: int) -> list[str]:
+def _routes(routes: Sequence[Route], width: int) -> list[str]:
     room = max(12, width - 40)
     head = f"{'slowest routes, last minute':<{room}}{'requests':>9s}{'failed':>8s}{'p50':>10s}{'p95':>10s}"
     rows = [_route(one, room) for one in routes]
     return [output.faint(cut(head, width)), *(cut(row, width) for row in rows)]
 
 
-def _route(one: dict[str, Any], room: int) -> str:
-    counts = f"{one['requests']:>9,d}{one['failed']:>8,d}{_ms(one['p50']):>10s}{_ms(one['p95']):>10s}"
-    return f"{cut(visible(one['route']), room):<{room}}{counts}"
+def _route(one: Route, room: int) -> str:
+    counts = f"{one.requests:>9,d}{one.failed:>8,d}{_ms(one.p50):>10s}{_ms(one.p95):>10s}"
+    return f"{cut(visible(one.route), room):<{room}}{counts}"
 
 
-def _errors(errors: list[dict[str, Any]], width: int) -> list[str]:
+def _errors(errors: Sequence[Error], width: int) -> list[str]:
     return [output.faint("recent errors"), *(output.bad(cut(_error(one), width)) for one in errors)]
 
 
-def _error(error: dict[str, Any]) -> str:
-    request, words = error["request"], error["text"].strip().split("\n")
+def _error(error: Error) -> str:
+    request, words = error.request, error.text.strip().split("\n")
     line = f"{request['status']} {request['method']} {request['uri']}" if request else ""
-    time = str(error["time"] or "").partition("T")[2][:8]
-    times = f"{error['count']:,d} times" if error["count"] > 1 else ""
+    time = error.time.partition("T")[2][:8]
+    times = f"{error.count:,d} times" if error.count > 1 else ""
     return visible("  ".join(filter(None, (time, times, line, words[-1] if words else ""))))
 
 
-def _marks(marks: list[dict[str, Any]], width: int) -> list[str]:
+def _marks(marks: Sequence[Mark], width: int) -> list[str]:
     import time
 
     rows = [
-        _STYLES[one["level"]](
-            cut(f"{time.strftime('%H:%M:%S', time.localtime(one['time']))}  {visible(one['text'])}", width)
+        _STYLES.get(one.level, output.faint)(
+            cut(f"{time.strftime('%H:%M:%S', time.localtime(one.time))}  {visible(one.text)}", width)
         )
         for one in marks
     ]

@@ -27,6 +27,7 @@ from portico.protocol.answers import (
     TraceAnswer,
     Verdict,
 )
+from portico.protocol.feed import Item
 from portico.protocol.notices import Notice
 from portico.protocol.status import Maintenance, Status
 
@@ -135,7 +136,7 @@ PAUSE: Command[BeginPause, PauseBegun] = Command("POST /pause", BeginPause, Paus
 RESUME: Command[Args, PauseEnded] = Command("POST /resume", Args, PauseEnded)
 CERTIFICATE: Command[Args, CertificateAnswer] = Command("GET /cert", Args, CertificateAnswer)
 RENEW: Command[RenewCertificate, RenewStep] = Command("POST /cert/renew", RenewCertificate, RenewStep)
-LIVE: Command[FollowLive, dict[str, Any]] = Command("GET /live", FollowLive, dict[str, Any])
+LIVE: Command[FollowLive, Item] = Command("GET /live", FollowLive, Item)
 METRICS: Command[Args, MetricsAnswer] = Command("GET /metrics", Args, MetricsAnswer)
 TRACE: Command[OfRequest, TraceAnswer] = Command("GET /trace", OfRequest, TraceAnswer)
 # What a gateway of several sites takes from the supervisors of its sites

@@ -21,6 +21,7 @@ import msgspec
 from portico.errors import PorticoError
 from portico.http import END, Request, read_request
 from portico.link import private_socket
+from portico.protocol.feed import Item
 from portico.watch.http import Response, head
 
 HEAD_SECONDS = 10.0
@@ -44,7 +45,7 @@ _FILES = {
 class Source(Protocol):
     """Where what is shown comes from: `watch.live` in the same process, or the control socket of another."""
 
-    def follow(self) -> AsyncGenerator[dict[str, Any], None]:
+    def follow(self) -> AsyncGenerator[Item, None]:
         """Everything, then what changes."""
 
     async def exposition(self) -> str:

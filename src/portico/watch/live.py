@@ -11,7 +11,7 @@ import math
 import time
 import urllib.parse
 from collections import deque
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -34,6 +34,7 @@ from portico.protocol.commands import (
     OfRequest,
     handled,
 )
+from portico.protocol.feed import Error, Fields, Item, Mark
 from portico.protocol.notices import Notice
 from portico.protocol.status import SiteStatus
 from portico.ticks import Round, Rounds, tick
@@ -52,7 +53,6 @@ if TYPE_CHECKING:
     from portico.watch.spans.sender import Sender
 
 AskStatus = Callable[[], Awaitable[SiteStatus]]
-Item = dict[str, Any]
 _T = TypeVar("_T")
 
 _LOOK_SECONDS, _IDLE_SECONDS = 0.2, 1.0
@@ -83,8 +83,8 @@ class Live:
         )
         self._moments = Moments(self.metrics, time.time())
         self._requests, self._errors = Requests(), Errors()
-        self._marks: deque[Item] = deque(maxlen=_MOST_MARKS)
-        self._new_marks: list[Item] = []
+        self._marks: deque[Mark] = deque(maxlen=_MOST_MARKS)
+        self._new_marks: list[Mark] = []
         self._ask_status: AskStatus | None = None
         self._sender: Sender | None = None
         self._traced: Tracing | None = None
@@ -105,10 +105,9 @@ class Live:
             self._is_over = True
             for follower in self._followers:
                 _put(follower, None)
-        if found := mark(item):
-            made = {"time": round(time.time(), 2), "notice": type(item).__name__, **found._asdict()}
-            self._marks.append(made)
-            self._new_marks.append(made)
+        if found := mark(item, time.time()):
+            self._marks.append(found)
+            self._new_marks.append(found)
             self._known_at = -math.inf  # the processes have changed
 
     def handlers(self) -> list[Handler]:
@@ -131,7 +130,7 @@ class Live:
     async def _give_trace(self, asked: OfRequest) -> AsyncGenerator[TraceAnswer, None]:
         yield TraceAnswer(await self.trace(asked.id))
 
-    async def trace(self, request_id: str) -> Item | None:
+    async def trace(self, request_id: str) -> dict[str, Any] | None:
         """What `portico trace` saved of a request, with the reasons of the lines that it names."""
         return await asyncio.to_thread(saved_trace, self._in_force(), request_id)
 
@@ -143,12 +142,11 @@ class Live:
     async def follow(self) -> AsyncGenerator[Item, None]:
         """First everything that is known, with the history, then what changes, once a second."""
         items: asyncio.Queue[Item | None] = asyncio.Queue(_WAITING_ITEMS)
-        await self._asked()
+        status = await self._asked()
         self._followers.add(items)  # not before: what comes while we ask is in the first item already
         try:
-            yield self._item(self._requests.kept, self._errors.all(), [*self._marks]) | {
-                "history": [*self._moments.history]
-            }
+            first = self._item(status, self._requests.kept, self._errors.all(), self._marks)
+            yield replace(first, history=tuple(self._moments.history))
             while not self._is_over and (item := await items.get()) is not None:
                 yield item
         finally:
@@ -269,15 +267,16 @@ class Live:
         self._errors.add_requests(_taken(self.metrics.failed))
         known = self._known
         assert known is not None
-        memory = [known.memory, known.nginx.memory, sum(one.memory for one in known.releases)]
+        memory = (known.memory, known.nginx.memory, sum(one.memory for one in known.releases))
         self._moments.tick(
             time.time(), memory=memory, waiting=known.queue.waiting, with_app=known.queue.with_app,
             connections=known.connections,
         )  # fmt: skip
         marks, self._new_marks = self._new_marks, []
-        item = self._item(requests, self._errors.changed(), marks) if self._followers else {}
-        for follower in self._followers:
-            _put(follower, item)
+        if self._followers:
+            item = self._item(known, requests, self._errors.changed(), marks)
+            for follower in self._followers:
+                _put(follower, item)
 
     def _trace(self, *, is_over: bool = False) -> None:
         """Have spans made as the plan in force says, and pass on what is to be said of it."""
@@ -302,19 +301,21 @@ class Live:
             self._tell(Problem("tracing", what, "pip install opentelemetry-proto requests"))
             return None
 
-    def _item(self, requests: list[Item], errors: list[Item], marks: list[Item]) -> Item:
+    def _item(
+        self, status: SiteStatus, requests: Iterable[Fields], errors: Iterable[Error], marks: Iterable[Mark]
+    ) -> Item:
         history = self._moments.history
-        return {
-            "time": round(time.time(), 2),
-            "second": history[-1] if history else None,
-            "now": self._moments.now(),
-            "status": self._known,
-            "routes": self._moments.routes(),
-            "requests": requests,
-            "errors": errors,
-            "marks": marks,
-            "unread": self._unread(),
-        }
+        return Item(
+            time=round(time.time(), 2),
+            second=history[-1] if history else None,
+            now=self._moments.now(),
+            status=status,
+            routes=self._moments.routes(),
+            requests=tuple(requests),
+            errors=tuple(errors),
+            marks=tuple(marks),
+            unread=self._unread(),
+        )
 
     def _unread(self) -> str:
         """What is said of the lines that could not be read since the site runs; empty when there are none."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import Any
 
+from msgspec.structs import asdict
+
+from portico.protocol.feed import Now, Numbers, Route, Second
 from portico.watch.histogram import Histogram
 from portico.watch.metrics import Metrics
 
@@ -35,16 +37,27 @@ class Moments:
 
     def __init__(self, metrics: Metrics, at: float) -> None:
         self._metrics = metrics
-        self.history: deque[dict[str, Any]] = deque(maxlen=HISTORY_SECONDS)
+        self.history: deque[Second] = deque(maxlen=HISTORY_SECONDS)
         self._totals: deque[Totals] = deque([Totals(metrics, at)], maxlen=NOW_SECONDS + 1)
         self._routes: deque[dict[str, tuple[int, int, Histogram]]] = deque([{}], maxlen=_ROUTE_STEPS)
         self._ticks = 0
 
-    def tick(self, at: float, **gauges: Any) -> dict[str, Any]:
-        """Close a second that ended at the Unix time `at`; `gauges` are kept with it."""
+    def tick(
+        self,
+        at: float,
+        *,
+        memory: tuple[int, ...] = (),
+        waiting: int = 0,
+        with_app: int = 0,
+        connections: int = 0,
+    ) -> Second:
+        """Close a second that ended at the Unix time `at`, with how the processes are."""
         before, totals = self._totals[-1], Totals(self._metrics, at)
         self._totals.append(totals)
-        second = {"time": round(at, 2)} | _between(before, totals) | gauges
+        second = Second(
+            **asdict(_between(before, totals)), time=round(at, 2),
+            memory=memory, waiting=waiting, with_app=with_app, connections=connections,
+        )  # fmt: skip
         self.history.append(second)
         self._ticks += 1
         if self._ticks % _ROUTE_STEP == 0:
@@ -56,35 +69,30 @@ class Moments:
             )
         return second
 
-    def now(self) -> dict[str, Any]:
+    def now(self) -> Now:
         """The last seconds together: rates by the second, times in milliseconds."""
         first, last = self._totals[0], self._totals[-1]
         seconds = max(last.at - first.at, 0.001)
-        return _between(first, last) | {
-            "workers": _rates(first.workers, last.workers, seconds),
-            "upstreams": _rates(first.upstreams, last.upstreams, seconds),
-        }
+        return Now(
+            **asdict(_between(first, last)),
+            workers=_rates(first.workers, last.workers, seconds),
+            upstreams=_rates(first.upstreams, last.upstreams, seconds),
+        )
 
-    def routes(self) -> list[dict[str, Any]]:
+    def routes(self) -> tuple[Route, ...]:
         """Those that were asked for in the last minute, the slowest first."""
         before = self._routes[0]
         found = [self._route(name, *before.get(name, (0, 0, None))) for name in self._metrics.routes]
-        asked = [route for route in found if route["requests"]]
-        return sorted(asked, key=lambda route: -(route["p95"] or 0))[:_MOST_ROUTES]
+        asked = [route for route in found if route.requests]
+        return tuple(sorted(asked, key=lambda route: -(route.p95 or 0))[:_MOST_ROUTES])
 
-    def _route(self, name: str, requests: int, failed: int, times: Histogram | None) -> dict[str, Any]:
+    def _route(self, name: str, requests: int, failed: int, times: Histogram | None) -> Route:
         route = self._metrics.routes[name]
         p50, p95 = route.times.since(times).quantiles(0.5, 0.95)
-        return {
-            "route": name,
-            "requests": sum(route.classes) - requests,
-            "failed": route.classes[5] - failed,
-            "p50": _ms(p50),
-            "p95": _ms(p95),
-        }
+        return Route(name, sum(route.classes) - requests, route.classes[5] - failed, _ms(p50), _ms(p95))
 
 
-def _between(first: Totals, last: Totals) -> dict[str, Any]:
+def _between(first: Totals, last: Totals) -> Numbers:
     seconds = max(last.at - first.at, 0.001)
     classes = [now - then for now, then in zip(last.classes, first.classes, strict=True)]
     p50, p95, p99 = last.times.since(first.times).quantiles(0.5, 0.95, 0.99)
@@ -92,17 +100,18 @@ def _between(first: Totals, last: Totals) -> dict[str, Any]:
         last.queue.since(first.queue).quantiles(0.95),
         last.app.since(first.app).quantiles(0.95),
     )
-    return {
-        "rate": round(sum(classes) / seconds, 2),
-        "classes": [round(count / seconds, 2) for count in classes],
-        "p50": _ms(p50), "p95": _ms(p95), "p99": _ms(p99), "queue_p95": _ms(queue), "app_p95": _ms(app),
-        "hits": last.hits - first.hits, "asked": last.asked - first.asked,
-        "nginx": round((last.by_nginx - first.by_nginx) / seconds, 2),
-        "refused": round((last.refused - first.refused) / seconds, 2),
-        "in": round((last.bytes_in - first.bytes_in) / seconds),
-        "out": round((last.bytes_out - first.bytes_out) / seconds),
-        "estimated": last.estimated > first.estimated,
-    }  # fmt: skip
+    return Numbers(
+        rate=round(sum(classes) / seconds, 2),
+        classes=tuple(round(count / seconds, 2) for count in classes),
+        p50=_ms(p50), p95=_ms(p95), p99=_ms(p99), queue_p95=_ms(queue), app_p95=_ms(app),
+        hits=last.hits - first.hits,
+        asked=last.asked - first.asked,
+        nginx=round((last.by_nginx - first.by_nginx) / seconds, 2),
+        refused=round((last.refused - first.refused) / seconds, 2),
+        bytes_in=round((last.bytes_in - first.bytes_in) / seconds),
+        bytes_out=round((last.bytes_out - first.bytes_out) / seconds),
+        estimated=last.estimated > first.estimated,
+    )  # fmt: skip
 
 
 def _rates(first: dict[str, int], last: dict[str, int], seconds: float) -> dict[str, float]:

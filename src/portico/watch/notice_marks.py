@@ -6,47 +6,47 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from portico.protocol import notices
+from portico.protocol.feed import Mark
 from portico.protocol.notices import Notice
 
 
-class Mark(NamedTuple):
-    """`level` is how bad it is: "good", "note", "warn" or "bad"."""
+class _Words(NamedTuple):
+    """`level` as `Mark` has it; `text` is a format of the notice."""
 
     level: str
     text: str
 
 
-def mark(item: Notice) -> Mark | None:
-    """What a notice is on the axis; None for one that is no mark."""
+def mark(item: Notice, at: float) -> Mark | None:
+    """What a notice of that Unix time is on the axis; None for one that is no mark."""
     found = MARKS.get(type(item))
-    return found and Mark(found.level, found.text.format(item))
+    return found and Mark(round(at, 2), type(item).__name__, found.level, found.text.format(item))
 
 
-MARKS: Mapping[type[Notice], Mark] = {
-    notices.Ready: Mark("note", "serving"),
-    notices.Switched: Mark("good", "release {0.number} serves"),
-    notices.CanaryServes: Mark("note", "release {0.number} gets {0.tenths}0 %"),
-    notices.CanaryLeft: Mark("note", "canary {0.number} left"),
-    notices.RolledBack: Mark("warn", "back to release {0.number}"),
-    notices.TookOver: Mark("bad", "back to release {0.number}"),
-    notices.CannotLoad: Mark("bad", "a worker of release {0.number} cannot load the app"),
-    notices.OtherCode: Mark("warn", "release {0.number} has other code"),
-    notices.ReleaseDropped: Mark("bad", "release {0.number} dropped"),
-    notices.Restarting: Mark("bad", "{0.name} ended ({0.code})"),
-    notices.Recovered: Mark("good", "{0.name} is back"),
-    notices.Stuck: Mark("bad", "{0.name} did not become well"),
-    notices.ServerOut: Mark("bad", "server {0.name} out"),
-    notices.ServerBack: Mark("good", "server {0.name} back"),
-    notices.ServerDrained: Mark("note", "server {0.name} drained"),
-    notices.LastServer: Mark("bad", "server {0.name} fails, the last one"),
-    notices.CertificateServed: Mark("good", "new certificate"),
-    notices.CertificateFailed: Mark("bad", "no new certificate"),
-    notices.CertificateRefused: Mark("bad", "certificate files refused"),
-    notices.CertificateNotServed: Mark("bad", "wrong certificate at {0.address}"),
-    notices.CertificateEnds: Mark("bad", "the certificate ends soon"),
-    notices.NoServer: Mark("bad", "no server answers well"),
-    notices.OldWorkerEnded: Mark("warn", "an old nginx worker ended, its transfers cut"),
-    notices.DiskFull: Mark("bad", "the disk is full"),
-    notices.DiskBack: Mark("good", "the disk has room again"),
+MARKS: Mapping[type[Notice], _Words] = {
+    notices.Ready: _Words("note", "serving"),
+    notices.Switched: _Words("good", "release {0.number} serves"),
+    notices.CanaryServes: _Words("note", "release {0.number} gets {0.tenths}0 %"),
+    notices.CanaryLeft: _Words("note", "canary {0.number} left"),
+    notices.RolledBack: _Words("warn", "back to release {0.number}"),
+    notices.TookOver: _Words("bad", "back to release {0.number}"),
+    notices.CannotLoad: _Words("bad", "a worker of release {0.number} cannot load the app"),
+    notices.OtherCode: _Words("warn", "release {0.number} has other code"),
+    notices.ReleaseDropped: _Words("bad", "release {0.number} dropped"),
+    notices.Restarting: _Words("bad", "{0.name} ended ({0.code})"),
+    notices.Recovered: _Words("good", "{0.name} is back"),
+    notices.Stuck: _Words("bad", "{0.name} did not become well"),
+    notices.ServerOut: _Words("bad", "server {0.name} out"),
+    notices.ServerBack: _Words("good", "server {0.name} back"),
+    notices.ServerDrained: _Words("note", "server {0.name} drained"),
+    notices.LastServer: _Words("bad", "server {0.name} fails, the last one"),
+    notices.CertificateServed: _Words("good", "new certificate"),
+    notices.CertificateFailed: _Words("bad", "no new certificate"),
+    notices.CertificateRefused: _Words("bad", "certificate files refused"),
+    notices.CertificateNotServed: _Words("bad", "wrong certificate at {0.address}"),
+    notices.CertificateEnds: _Words("bad", "the certificate ends soon"),
+    notices.NoServer: _Words("bad", "no server answers well"),
+    notices.OldWorkerEnded: _Words("warn", "an old nginx worker ended, its transfers cut"),
+    notices.DiskFull: _Words("bad", "the disk is full"),
+    notices.DiskBack: _Words("good", "the disk has room again"),
 }
-"""`text` is a format of the notice."""

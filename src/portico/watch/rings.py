@@ -6,8 +6,11 @@ from collections import OrderedDict, deque
 from collections.abc import Iterable
 from typing import Any
 
+from msgspec.structs import replace
+
 from portico.log.reader import entry_reader, request_reader
 from portico.log.request import Request
+from portico.protocol.feed import Error, Fields
 
 MOST_REQUESTS = 200
 MOST_TRACED = 50
@@ -24,23 +27,23 @@ class Requests:
     """The last lines, each as its fields, numbered; those of traces stay longer."""
 
     def __init__(self) -> None:
-        self._others: deque[dict[str, Any]] = deque(maxlen=MOST_REQUESTS)
-        self._traced: deque[dict[str, Any]] = deque(maxlen=MOST_TRACED)
+        self._others: deque[Fields] = deque(maxlen=MOST_REQUESTS)
+        self._traced: deque[Fields] = deque(maxlen=MOST_TRACED)
         self._number = 0
         self._reader = request_reader()
 
     @property
-    def kept(self) -> list[dict[str, Any]]:
-        return sorted((*self._others, *self._traced), key=lambda line: int(line["n"]))
+    def kept(self) -> list[Fields]:
+        return sorted((*self._others, *self._traced), key=lambda line: int(line["n"] or 0))
 
-    def add(self, lines: Iterable[bytes]) -> list[dict[str, Any]]:
+    def add(self, lines: Iterable[bytes]) -> list[Fields]:
         """What was added. `Metrics` counts and tells which of them cannot be read."""
         added = [self._numbered(fields(request)) for request in self._reader.read(lines)]
         for line in added:
             (self._traced if line.get("agent") == TRACED else self._others).append(line)
         return added
 
-    def _numbered(self, line: dict[str, Any]) -> dict[str, Any]:
+    def _numbered(self, line: Fields) -> Fields:
         self._number += 1
         return {"n": self._number, **line}
 
@@ -48,13 +51,12 @@ class Requests:
 class Errors:
     """Requests that failed and tracebacks, brought together by the request's id; those that are the same error are one.
 
-    `kept` has each error by what makes it the same (`key`), the last one at the end: `count` of them since `first`, and
-    the latest one's id, time, request and text.
+    `kept` has each error by its key, the last one at the end.
     """
 
     def __init__(self) -> None:
-        self.kept: OrderedDict[str, dict[str, Any]] = OrderedDict()
-        self._latest: OrderedDict[str, dict[str, Any]] = OrderedDict()
+        self.kept: OrderedDict[str, Error] = OrderedDict()
+        self._latest: OrderedDict[str, Error] = OrderedDict()
         """The last ones each by its own id: their words may still come."""
         self._texts: OrderedDict[str, str] = OrderedDict()
         self._changed: dict[str, None] = {}
@@ -65,7 +67,7 @@ class Errors:
     def add_requests(self, requests: Iterable[Request]) -> None:
         """Those answered 5xx."""
         for request in requests:
-            self._merge(request.id, {"request": fields(request), "time": request.time})
+            self._merge(request.id, request=fields(request), time=request.time)
 
     def add_words(self, lines: Iterable[bytes]) -> None:
         """Lines of app.log."""
@@ -76,51 +78,46 @@ class Errors:
                 if len(self._texts) > MOST_ERRORS:
                     self._texts.popitem(last=False)
             if any(sign in text for sign in _SIGNS) or name in self._latest:
-                self._merge(
-                    name, {"text": self._texts.get(name) or text[-_LONGEST_TEXT:], "time": entry.time}
-                )
+                self._merge(name, text=self._texts.get(name) or text[-_LONGEST_TEXT:], time=entry.time)
 
     @property
     def unread(self) -> int:
         """Lines of app.log that could not be read."""
         return self._reader.unread
 
-    def all(self) -> list[dict[str, Any]]:
+    def all(self) -> list[Error]:
         """For somebody who begins to listen; what becomes another afterwards is told by `changed`."""
         self._told |= self.kept.keys()
         return [*self.kept.values()]
 
-    def changed(self) -> list[dict[str, Any]]:
+    def changed(self) -> list[Error]:
         """What was added or has got more since the last call; with a count of 0, what has become another."""
-        gone = [
-            {"key": key, "count": 0} for key in self._changed if key in self._told and key not in self.kept
-        ]
+        gone = [Error(key=key) for key in self._changed if key in self._told and key not in self.kept]
         found = [self.kept[key] for key in self._changed if key in self.kept]
         self._changed.clear()
-        self._told = (self._told | {error["key"] for error in found}) & self.kept.keys()
+        self._told = (self._told | {error.key for error in found}) & self.kept.keys()
         return gone + found
 
-    def _merge(self, name: str, fresh: dict[str, Any]) -> None:
+    def _merge(self, name: str, **fresh: Any) -> None:
         if not name:
             self._number += 1
             name = f"-{self._number}"
         before = self._latest.pop(name, None)
-        new = {"id": name, "time": "", "request": None, "text": self._texts.get(name, "")}
-        error = (before or new) | fresh
-        error["key"] = same(error)
+        error = replace(before or Error(id=name, text=self._texts.get(name, "")), **fresh)
+        error = replace(error, key=same(error))
         self._latest[name] = error
         if len(self._latest) > MOST_ERRORS:
             self._latest.popitem(last=False)
-        if before and before["key"] != error["key"]:
-            self._take_back(before["key"])
+        if before and before.key != error.key:
+            self._take_back(before.key)
             before = None
         self._count(error, is_new=before is None)
 
-    def _count(self, error: dict[str, Any], *, is_new: bool) -> None:
-        key = error["key"]
-        known = self.kept.pop(key, {"count": 0, "first": error["time"]})
-        count = known["count"] + (is_new or not known["count"])
-        self.kept[key] = error | {"count": count, "first": known["first"]}
+    def _count(self, error: Error, *, is_new: bool) -> None:
+        key = error.key
+        known = self.kept.pop(key, None)
+        count = known.count + is_new if known else 1
+        self.kept[key] = replace(error, count=count, first=known.first if known else error.time)
         self._changed[key] = None
         if len(self.kept) > MOST_ERRORS:
             gone, _ = self.kept.popitem(last=False)
@@ -131,23 +128,23 @@ class Errors:
         known = self.kept.pop(key, None)
         if known is None:
             return
-        if known["count"] > 1:
-            self.kept[key] = known | {"count": known["count"] - 1}
+        if known.count > 1:
+            self.kept[key] = replace(known, count=known.count - 1)
         self._changed[key] = None
 
 
-def same(error: dict[str, Any]) -> str:
+def same(error: Error) -> str:
     """What equal errors have in common: status, method, route, and the exception's kind and place or the last words."""
-    request = error["request"] or {}
-    route = request.get("endpoint") or request.get("path", "")
-    lines = error["text"].strip().split("\n")
+    request = error.request or {}
+    route = str(request.get("endpoint") or request.get("path", ""))
+    lines = error.text.strip().split("\n")
     frame = next((line.strip() for line in reversed(lines) if line.startswith('  File "')), "")
     last = lines[-1] if lines else ""
     said = f"{frame} {last.partition(':')[0]}" if frame else last
     return "\n".join((str(request.get("status", "")), str(request.get("method", "")), route, said))
 
 
-def fields(request: Request) -> dict[str, Any]:
+def fields(request: Request) -> Fields:
     """Every field of a request and what follows from them, long words cut."""
     return {name: _cut(value) for name, value in request.record().items()}
 

@@ -103,13 +103,8 @@ def _read(runtime: str, command: Command[Any, R], line: dict[str, Any]) -> R:
     try:
         found: R = msgspec.convert(line, command.answer)
     except msgspec.ValidationError as error:
-        raise other_version(runtime, error) from None
+        raise PorticoError(Problem(lock.site_of(runtime), f"{_WRONG}: {error}", _OTHER_VERSION)) from None
     return found
-
-
-def other_version(runtime: str, error: msgspec.ValidationError) -> PorticoError:
-    """What it answers is not what this version expects."""
-    return PorticoError(Problem(lock.site_of(runtime), f"{_WRONG}: {error}", _OTHER_VERSION))
 
 
 async def listen(runtime: str, command: Command[A, R], args: A | None = None) -> AsyncGenerator[R, None]:

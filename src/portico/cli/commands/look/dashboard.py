@@ -14,6 +14,7 @@ from portico.cli import output
 from portico.cli.running import one_site, running_site
 from portico.errors import PorticoError, Problem
 from portico.protocol.commands import LIVE, METRICS, TRACE, OfRequest
+from portico.protocol.feed import Item
 from portico.run.control import client
 
 
@@ -42,7 +43,7 @@ class _Remote:
     def __init__(self, runtime: str) -> None:
         self._runtime = runtime
 
-    def follow(self) -> AsyncGenerator[dict[str, Any], None]:
+    def follow(self) -> AsyncGenerator[Item, None]:
         return client.listen(self._runtime, LIVE)
 
     async def exposition(self) -> str:

@@ -6,16 +6,15 @@ import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import click
-import msgspec
 
 from portico.cli import output
 from portico.cli.running import one_site, running_site
-from portico.cli.top_screen import HELP, lines
+from portico.cli.top_screen import HELP, Shown, lines
 from portico.errors import PorticoError, Problem
 from portico.protocol.commands import LIVE, FollowLive
+from portico.protocol.feed import Error, Item, Mark
 from portico.run.control import client
 
 _ENTER, _LEAVE = "\x1b[?1049h\x1b[?25l", "\x1b[?25h\x1b[?1049l"
@@ -39,45 +38,38 @@ def command(app: str | None, config: str | None, name: str, once: bool, is_json:
         for item in items:
             output.result(output.as_json(item) if once else output.as_json_line(item))
     elif once or not output.is_terminal():
-        output.results(_shown(runtime, next(_whole(items)), shutil.get_terminal_size().columns, 200))
+        output.results(lines(output.safe(next(_whole(items))), shutil.get_terminal_size().columns, 200))
     else:
-        _live(runtime, items)
+        _live(items)
 
 
-def _shown(runtime: str, item: dict[str, Any], width: int, height: int) -> list[str]:
-    try:
-        return lines(output.safe(item), width, height)
-    except msgspec.ValidationError as error:
-        raise client.other_version(runtime, error) from None
-
-
-def _live(runtime: str, items: Iterator[dict[str, Any]]) -> None:
+def _live(items: Iterator[Item]) -> None:
     try:
         with _screen() as keys:
-            for item in _whole(items):
+            for shown in _whole(items):
                 size = shutil.get_terminal_size()
-                shown = HELP if keys.wants_help else _shown(runtime, item, size.columns, size.lines)
-                _draw(shown[: size.lines - 1])
+                rows = HELP if keys.wants_help else lines(output.safe(shown), size.columns, size.lines)
+                _draw(rows[: size.lines - 1])
     except KeyboardInterrupt:
         return
     raise PorticoError(Problem("", "the site has stopped"))
 
 
-def _whole(items: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+def _whole(items: Iterator[Item]) -> Iterator[Shown]:
     """Each moment with the history, marks and errors that came before it."""
     rates: list[float] = []
-    errors: dict[str, Any] = {}
-    marks: list[dict[str, Any]] = []
+    errors: dict[str, Error] = {}
+    marks: list[Mark] = []
     for item in items:
-        rates += [second["rate"] for second in item.get("history") or [item["second"]] if second]
+        rates += [second.rate for second in item.history or (item.second,) if second]
         rates = rates[-_HISTORY:]
-        for error in item["errors"]:
-            errors.pop(error["key"], None)
-            if error["count"]:
-                errors[error["key"]] = error
+        for error in item.errors:
+            errors.pop(error.key, None)
+            if error.count:
+                errors[error.key] = error
         errors = dict([*errors.items()][-30:])
-        marks = [*marks, *item["marks"]][-30:]
-        yield item | {"rates": rates, "errors": [*errors.values()][::-1], "marks": marks[::-1]}
+        marks = [*marks, *item.marks][-30:]
+        yield Shown(item, tuple(rates), tuple(errors.values())[::-1], tuple(marks)[::-1])
 
 
 def _draw(rows: list[str]) -> None:

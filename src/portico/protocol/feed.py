@@ -1,0 +1,111 @@
+"""The live feed: what `GET /live` tells once a second. The dashboard and `portico top` show it.
+
+Moments are Unix times. Fields that are not there in each version have a default, as in `status`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from msgspec import UNSET, Struct, UnsetType
+
+from portico.protocol.status import SiteStatus
+
+Fields = Mapping[str, str | int | float | None]
+"""A line of the access log by the names of its fields (docs/log.md), what follows from them, and `n`, its number."""
+
+
+class Numbers(Struct, frozen=True, kw_only=True, rename={"bytes_in": "in", "bytes_out": "out"}):
+    """What came in a time. Rates are by the second, percentiles milliseconds: None where nothing came.
+
+    `classes` are rates, as `watch.metrics.CLASSES` names them. `hits` of `asked` requests were answered by the cache;
+    `nginx` are answers that cost the app nothing. `estimated`: not every line of the log was read.
+    """
+
+    rate: float = 0.0
+    classes: tuple[float, ...] = ()
+    p50: float | None = None
+    p95: float | None = None
+    p99: float | None = None
+    queue_p95: float | None = None
+    app_p95: float | None = None
+    hits: int = 0
+    asked: int = 0
+    nginx: float = 0.0
+    refused: float = 0.0
+    bytes_in: int = 0
+    bytes_out: int = 0
+    estimated: bool = False
+
+
+class Second(Numbers, frozen=True, kw_only=True):
+    """A second that has passed, and how the processes were at its end.
+
+    `memory` in bytes: that of everything, of nginx, of the app.
+    """
+
+    time: float
+    memory: tuple[int, ...] = ()
+    waiting: int = 0
+    with_app: int = 0
+    connections: int = 0
+
+
+class Now(Numbers, frozen=True, kw_only=True):
+    """The last seconds together. Rates of the workers by pid, and of whoever answers by name."""
+
+    workers: Mapping[str, float] = {}
+    upstreams: Mapping[str, float] = {}
+
+
+class Route(Struct, frozen=True):
+    """A route in the last minute; percentiles are milliseconds."""
+
+    route: str
+    requests: int = 0
+    failed: int = 0
+    p50: float | None = None
+    p95: float | None = None
+
+
+class Error(Struct, frozen=True, kw_only=True):
+    """Failures that are the same error, named by `key`: `count` of them since `first`, 0 when none is left.
+
+    The rest is of the latest one: the id of its request, its time in the log, its request where there is one, and what
+    the app wrote.
+    """
+
+    key: str = ""
+    count: int = 0
+    first: str = ""
+    id: str = ""
+    time: str = ""
+    request: Fields | None = None
+    text: str = ""
+
+
+class Mark(Struct, frozen=True):
+    """Something that happened. `level` is how bad it is: "good", "note", "warn" or "bad"; `notice` its kind."""
+
+    time: float
+    notice: str
+    level: str
+    text: str
+
+
+class Item(Struct, frozen=True, kw_only=True):
+    """What has changed since the item before; the first one has everything, and the seconds of the last ten minutes.
+
+    `second` is None before the first has passed. `unread` is what to say of lines that could not be read.
+    """
+
+    time: float
+    now: Now
+    status: SiteStatus
+    second: Second | None = None
+    routes: tuple[Route, ...] = ()
+    requests: tuple[Fields, ...] = ()
+    errors: tuple[Error, ...] = ()
+    marks: tuple[Mark, ...] = ()
+    unread: str = ""
+    history: tuple[Second, ...] | UnsetType = UNSET
