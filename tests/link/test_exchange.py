@@ -24,6 +24,7 @@ from portico.link.wsgi.exchange import Exchange
 from portico.link.wsgi.request import Connection
 from portico.link.wsgi.response import FileWrapper
 from portico.link.wsgi.thread_pool import Slot
+from tests.support.wire import read_until
 
 Start = Callable[..., Callable[[bytes], None]]
 App = Callable[[dict[str, Any], Start], Iterable[bytes]]
@@ -83,11 +84,11 @@ def connected(app: App) -> Iterator[tuple[socket.socket, list[str], Slot]]:
     slot = Slot("77 1", lambda _: None, True)
     connection = Connection(socket.AF_UNIX, socket.SOCK_STREAM, 0, theirs.detach())
     thread = threading.Thread(target=Exchange(app, BASE, log).serve, args=(connection, slot))
-    ours.settimeout(20)
+    ours.settimeout(60)
     with ours:
         thread.start()
         yield ours, lines.lines, slot
-    thread.join(20)
+    thread.join(60)
     assert not thread.is_alive()
     assert slot.connection is None
     assert slot.environ is None
@@ -400,14 +401,13 @@ def test_write_sends_at_once_and_before_the_rest() -> None:
     def app(environ: dict[str, Any], start: Start) -> Iterable[bytes]:
         write = start("200 OK", PLAIN)
         write(b"one ")
-        assert released.wait(10)
+        assert released.wait(60)
         write(b"two ")
         return [b"three"]
 
     with connected(app) as (ours, _, _slot):
         ours.sendall(encode(REQUEST))
-        first = ours.recv(65536)
-        assert first.endswith(b"\r\n\r\none ")
+        assert read_until(ours, b"one ").endswith(b"\r\n\r\none ")
         released.set()
         rest, clean = receive(ours)
     assert (rest, clean) == (b"two three", True)
@@ -420,11 +420,11 @@ def test_each_block_of_a_stream_is_sent_before_the_next_is_made() -> None:
         start("200 OK", [("Content-Type", "text/event-stream; charset=utf-8")])
         for number in range(3):
             yield b"%d" % number
-            assert asked.acquire(timeout=10)
+            assert asked.acquire(timeout=60)
 
     with connected(app) as (ours, _, _slot):
         ours.sendall(encode(REQUEST))
-        head, _, first = ours.recv(65536).partition(b"\r\n\r\n")
+        head, _, first = read_until(ours, b"\r\n\r\n0").partition(b"\r\n\r\n")
         assert (first, b"X-Accel-Buffering: no" in head) == (b"0", True)
         for number in (b"1", b"2"):
             asked.release()
@@ -508,7 +508,7 @@ def test_a_cut_while_the_body_is_still_coming_is_reset(reads: int) -> None:
         ours.sendall(packet + b"x" * 60_000)
         assert not select.select([ours], [], [], 0.1)[0]
         ours.sendall(b"x")
-        assert ours.recv(65536).endswith(b"half")
+        assert read_until(ours, b"half").endswith(b"half")
         for _ in range(reads):
             assert not select.select([ours], [], [], 0.1)[0]
             ours.sendall(b"x")
@@ -632,7 +632,7 @@ def test_a_client_that_leaves_closes_the_generator_without_a_word() -> None:
         ours.sendall(encode(REQUEST))
         ours.recv(1000)
         ours.close()
-        assert closed.wait(10)
+        assert closed.wait(60)
     assert lines == []
 
 
@@ -716,7 +716,7 @@ def test_a_handed_over_socket_is_the_app_s() -> None:
 
     with connected(app) as (ours, lines, _):
         ours.sendall(encode(REQUEST | {"HTTP_UPGRADE": "websocket"}))
-        assert ours.recv(100).startswith(b"HTTP/1.1 101 ")
+        assert read_until(ours, b"\r\n\r\n").startswith(b"HTTP/1.1 101 ")
         ours.sendall(b"hello")
         assert receive(ours) == (b"HELLO", True)
     assert lines == []

@@ -121,7 +121,7 @@ def peer(answer: bytes, *, hang: bool = False) -> Iterator[str]:
                 connection.recv(65536)
                 connection.sendall(answer)
                 if hang:
-                    done.wait(10)
+                    done.wait(60)
 
         thread = threading.Thread(target=serve)
         thread.start()

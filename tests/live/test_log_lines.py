@@ -16,6 +16,7 @@ import httpx
 import pytest
 
 from tests.support import Served, free_port, portico, served, until_there
+from tests.support.wire import read_all, read_until
 
 pytestmark = pytest.mark.timeout(300)
 APP = """
@@ -63,8 +64,7 @@ def tls(port: int, protocol: str = "http/1.1") -> ssl.SSLSocket:
 def ask(port: int, head: bytes) -> None:
     with tls(port) as connection:
         connection.sendall(head)
-        while connection.recv(65536):
-            pass
+        read_all(connection)
 
 
 def wait(true: Callable[[], object], what: str, seconds: float = 60) -> None:
@@ -131,9 +131,7 @@ def test_each_request_has_one_line_in_its_turn(site: tuple[Served, int]) -> None
             connection.sendall(
                 head % (number, odd, b"\xc3\xa9" * (number % 2), b"Connection: close\r\n" * last)
             )
-            answer = b""
-            while b"home" not in answer:
-                answer += connection.recv(65536)
+            read_until(connection, b"home")
     closing(run, port, "after-turns")
 
     def in_turn() -> list[dict[str, object]]:

@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from tests.support import Served, end, portico, private_directory, served, start, until_ready, write_files
+from tests.support.wire import read_all, status
 
 APP = """
 import hashlib, os
@@ -110,7 +111,7 @@ def test_an_upload_under_way_is_seen(run: Served) -> None:
         text = portico("status", cwd=run.directory).stdout
         assert "uploads    1 under way" in text
         connection.sendall(b"x" * 500_000)
-        assert b"200 OK" in connection.recv(1000)
+        assert status(connection) == 200
 
 
 def test_an_upload_survives_a_reload(run: Served) -> None:
@@ -122,9 +123,7 @@ def test_an_upload_survives_a_reload(run: Served) -> None:
         said = portico("reload", cwd=run.directory)
         assert said.returncode == 0, said.stderr
         connection.sendall(DATA[1 << 20 :])
-        answer = b""
-        while more := connection.recv(65536):
-            answer += more
+        answer = read_all(connection)
     assert answer.endswith(hashlib.sha256(DATA).hexdigest().encode())
 
 

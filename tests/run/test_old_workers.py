@@ -10,6 +10,7 @@ import pytest
 from portico.plan.model import OldWorkers
 from portico.run.gateway.old import Old, leaving, surplus
 from tests.run.conftest import eventually
+from tests.support.wire import read_all, read_until
 
 if TYPE_CHECKING:
     from tests.run.conftest import Site
@@ -41,7 +42,7 @@ def test_the_oldest_worker_is_ended_with_a_notice_and_the_others_finish(site: Si
             assert eventually(lambda now=number: len(leaving(site.gateway())) == now)  # type: ignore[misc]
     assert site.hear("OldWorkerEnded")["count"] > 2
     first, *others = uploads
-    assert first.recv(100) == b"", "the oldest is cut"
+    assert read_all(first) == b"", "the oldest is cut"
     for one in others:
         one.sendall(b"body")
         assert one.makefile("rb").read().startswith(b"HTTP/1.1 200")
@@ -67,5 +68,6 @@ def _begun_upload(site: Site) -> socket.socket:
     """A request whose body nginx has begun to read."""
     connection = socket.create_connection(("127.0.0.1", site.port), 60)
     connection.sendall(HEAD)
-    assert connection.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
+    going_on = b"HTTP/1.1 100 Continue\r\n\r\n"
+    assert read_until(connection, going_on) == going_on
     return connection

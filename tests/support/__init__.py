@@ -30,7 +30,7 @@ AS_ROOT = {"PORTICO_USER": "root"} if os.geteuid() == 0 else {}
 """Apps of tests write beside their code, which belongs to whoever runs the tests; `run/test_users` is about others."""
 USUAL = AS_ROOT | {"PORTICO_NGINX": "embedded"}
 """The same nginx on every machine; the tests of the installed one and of `auto` say so."""
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PLAIN = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 """`verify` of a client that speaks no TLS: httpx reads the certificates of all authorities for each, 20 ms."""
 _NOT_A_USER_S = ("PORTICO", "FLASK", "PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED")
