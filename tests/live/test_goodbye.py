@@ -16,6 +16,8 @@ from websockets.exceptions import ConnectionClosedOK
 from websockets.sync.client import ClientConnection, connect
 
 from portico.run.gateway import goodbye, old
+from portico.run.gateway.nginx.program import NGINX
+from portico.run.gateway.workers import leaving
 from tests.live.test_sites import Gateway, site
 from tests.live.tls import until
 from tests.support import (
@@ -104,11 +106,13 @@ def test_an_old_worker_of_nginx_says_goodbye_before_it_is_ended_and_others_talk_
     assert portico("reload", cwd=run.directory).returncode == 0
     until(lambda: httpx.get(run.url).headers["X-Conf"] == "b", "the new configuration")
     master = run.master().pid
-    until(lambda: len(old.leaving(master)) == 1, "one old worker")
-    (pid,) = old.leaving(master)
+    until(lambda: len(leaving(NGINX, master)) == 1, "one old worker")
+    (pid,) = leaving(NGINX, master)
     after = talks.enter_context(talking(run.port))
     monkeypatch.setattr(goodbye, "HEARD_SECONDS", 60.0)
-    asyncio.run(old._end(pid, cast("Plan", SimpleNamespace(runtime=str(run.runtime), sites=(), listens=()))))
+    asyncio.run(
+        old._end(NGINX, pid, cast("Plan", SimpleNamespace(runtime=str(run.runtime), sites=(), listens=())))
+    )
     says_goodbye(before)
     assert not (run.runtime / "leaving").exists()
     after.send("still there?")

@@ -80,7 +80,7 @@ def test_a_start_that_fails_leaves_no_descriptor_and_no_child(tmp_path: Path) ->
         (("true",), "/no/such/directory", FileNotFoundError),
     ):
         with pytest.raises(error) as caught:
-            child.start("x", argv, cwd=cwd, env={}, signals=child.NGINX, reads_stderr=True)
+            child.start("x", argv, cwd=cwd, env={}, signals=child.APP_SERVER, reads_stderr=True)
         assert caught.value.filename == (argv[0] if cwd == "/" else cwd)
     assert (_descriptors(), psutil.Process().children()) == before
 

@@ -174,7 +174,7 @@ def test_what_nginx_says_against_its_files_is_quoted(plan: Plan) -> None:
 def test_what_was_in_force_is_removed_after_a_clean_stop(plan: Plan, runtime: Path) -> None:
     files.write(plan, 1)
     files.use(str(runtime), 1)
-    files.remove(str(runtime))
+    files.remove(plan)
     assert list(runtime.iterdir()) == []
 
 
@@ -356,7 +356,7 @@ def test_strangers_are_looked_at_once_a_second_however_many_children_end() -> No
 
 def test_program_that_does_not_exist() -> None:
     with pytest.raises(FileNotFoundError):
-        child.start("x", ("/no/such/program",), cwd="/", env={}, signals=child.NGINX)
+        child.start("x", ("/no/such/program",), cwd="/", env={}, signals=child.APP_SERVER)
 
 
 def test_leftovers_are_ended_and_strangers_spared(runtime: Path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import socket
-import subprocess
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +19,7 @@ from portico.plan.gateway.kinds import gateway_named
 from portico.plan.model import Plan, Tls
 from portico.plan.paths import temporary
 from portico.run.disk.write import write_files
-from portico.run.gateway.files import TEST_SECONDS
+from portico.run.gateway import files
 from portico.site.model import Site
 from portico.values import Address
 
@@ -33,7 +32,7 @@ def accepted(site: Site, place: Place) -> Finding:
         return fault("nginx", f"could not be asked: {error}", "set TMPDIR to a directory that may be written")
     try:
         return _asked(site, place, directory)
-    except (OSError, subprocess.TimeoutExpired) as error:
+    except OSError as error:
         return fault("nginx", f"could not be asked: {error}", f"does {place.nginx.path} run?")
     finally:
         shutil.rmtree(directory, ignore_errors=True)
@@ -46,13 +45,11 @@ def _asked(site: Site, place: Place, directory: Path) -> Finding:
     write_files(private.files, conf)
     write_placeholder(private, conf)
     Path(temporary(str(directory))).mkdir()
-    done = subprocess.run(
-        [*private.gateway.at(str(conf)), "-t", "-q"],
-        stdin=subprocess.DEVNULL, capture_output=True, timeout=TEST_SECONDS, check=False,
-    )  # fmt: skip
-    if done.returncode:
-        said = done.stderr.decode("utf-8", "replace").replace(str(directory), place.runtime).strip()
-        if problem := blamed(private, done.stderr.decode("utf-8", "replace")):
+    for found in files.tested(private, conf):
+        if not found.quote:
+            return fault("nginx", f"could not be asked: {found.what}", found.hint)
+        said = found.quote.replace(str(directory), place.runtime).strip()
+        if problem := blamed(private, found.quote):
             return fault("nginx", f"{problem.where}: {problem.what}", said)
         hint = "look at your own [nginx] directives first"
         return fault("nginx", f"does not accept the files: {said}", hint)

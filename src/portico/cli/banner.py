@@ -11,7 +11,7 @@ from portico.plan.model import Plan
 from portico.plan.notes.reachable import on_all
 from portico.plan.web.files.statics import served
 from portico.project.gather import Gathered
-from portico.run.gateway import cache_files
+from portico.run.gateway.programs import program_of
 from portico.values import Duration, Size, counted
 
 _MOST_LOOKED_AT = 1000
@@ -43,8 +43,9 @@ def _where(plan: Plan) -> str:
 
 def _has_kept(plan: Plan, started: float) -> bool:
     """Whether nginx keeps an answer that was made before `started` (Unix time); of very many some are looked at."""
-    files = islice(cache_files.files(plan.cache), _MOST_LOOKED_AT) if plan.cache else ()
-    return any(each.began < started for each in map(cache_files.read, files) if each)
+    cache = program_of(plan).cache
+    files = islice(cache.files(plan.cache, 0.0), _MOST_LOOKED_AT) if plan.cache else ()
+    return any(each.began < started for each in map(cache.read, files) if each)
 
 
 def _rows(gathered: Gathered) -> list[tuple[str, str]]:

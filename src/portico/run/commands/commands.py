@@ -9,7 +9,6 @@ from typing import Protocol
 
 from msgspec import structs
 
-from portico.plan.paths import temporary
 from portico.protocol import commands, notices
 from portico.protocol.answers import MaintenanceEnded, PauseBegun, PauseEnded, Scaled
 from portico.protocol.commands import Args, Handler, handled
@@ -23,7 +22,7 @@ from portico.run.commands.scale import Scale
 from portico.run.disk import free_space
 from portico.run.driver import Driver
 from portico.run.gateway import maintenance
-from portico.run.gateway.bodies import bodies
+from portico.run.gateway.model import Gateway
 from portico.run.gateway.purge import Purge
 from portico.run.precompress.watcher import Copies
 from portico.run.running import Running, SayNews
@@ -37,6 +36,10 @@ from portico.run.watchers.workers import Workers
 
 class Observed(Running, Protocol):
     """A running site whose app can be asked once more."""
+
+    @property
+    def gateway(self) -> Gateway:
+        """Who answers its clients."""
 
     async def ask_again(self, number: int) -> None:
         """Ask the app of that release that failed, because somebody wants to know."""
@@ -112,7 +115,7 @@ class Commands:
                 memory=usage.own_memory(),
                 nginx=nginx,
                 releases=tuple(map(self.workers.status, releases)),
-                bodies=bodies([worker.pid for worker in nginx.workers], temporary(plan.state)),
+                bodies=running.gateway.bodies(plan, [worker.pid for worker in nginx.workers]),
                 queue=usage.queue(plans),
                 connections=usage.connections(plan.listen),
                 slow=slow.requests(plan.runtime),

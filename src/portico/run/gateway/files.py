@@ -1,14 +1,12 @@
-"""Configuration on disk: write it to a fresh directory, let nginx read exactly those bytes, then switch.
+"""Configuration on disk: write it to a fresh directory, let the gateway read exactly those bytes, then switch.
 
-`conf-N` holds the files of release N and is never edited; `conf` is a symlink to the one nginx uses.
+`conf-N` holds the files of release N and is never edited; `conf` is a symlink to the one in force.
 """
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
-import subprocess
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from itertools import chain
@@ -18,18 +16,15 @@ from typing import TYPE_CHECKING
 from portico import atomic
 from portico.errors import Problem
 from portico.place import untrusted
-from portico.plan.blame import objection
 from portico.plan.gateway.kinds import gateway_named
 from portico.plan.model import CONF, File, Plan, Tls
 from portico.plan.paths import slow, trace, workers
 from portico.run.disk.write import write_files
-from portico.run.sockets.listening import VARIABLE
+from portico.run.gateway.programs import program_of
 
 if TYPE_CHECKING:
     from portico.run.tls.material import Material
 
-TEST_SECONDS = 30.0
-"""nginx -t resolves the names of upstream servers: a silent resolver must not hold a reload forever."""
 _NUMBERED = re.compile(r"(?:conf-|.*-)(\d+)(?:\.sock(?:\.keep)?)?")
 
 
@@ -137,19 +132,8 @@ def servers_trial(plan: Plan, number: int, out: Collection[str]) -> Iterator[Pat
 
 
 def tested(plan: Plan, where: Path) -> tuple[Problem, ...]:
-    """What nginx has against the files in that directory; blocks while nginx reads them."""
-    argv = (*plan.gateway.at(str(where)), "-t")
-    try:
-        done = subprocess.run(
-            argv, cwd=plan.gateway.cwd, env={name: os.environ[name] for name in os.environ if name != VARIABLE},
-            stdin=subprocess.DEVNULL, capture_output=True, timeout=TEST_SECONDS, check=False,
-        )  # fmt: skip
-    except subprocess.TimeoutExpired:
-        return (Problem("nginx -t", f"no answer within {TEST_SECONDS:g} s", "does a name server answer?"),)
-    if done.returncode == 0:
-        return ()
-    words = (done.stderr + done.stdout).decode("utf-8", "replace")
-    return (objection(plan, words),)
+    """What the gateway has against the files in that directory; blocks while it reads them."""
+    return program_of(plan).objections(plan, where)
 
 
 def use(runtime: str, number: int) -> None:
@@ -191,12 +175,14 @@ def in_force(runtime: str) -> dict[str, str]:
     }
 
 
-def remove(runtime: str) -> None:
-    """Remove them all, and what the workers left beside them: nginx and they are gone."""
+def remove(plan: Plan) -> None:
+    """Remove them all, and what the workers left beside them: the gateway and they are gone."""
+    runtime = plan.runtime
     link(runtime).unlink(missing_ok=True)
     for left in (slow(runtime), trace(runtime), workers(runtime)):
         untrusted.remove_tree(left)  # another user's workers write there
-    (Path(runtime) / "nginx.pid").unlink(missing_ok=True)  # a killed nginx leaves it
+    for name in program_of(plan).leftovers:
+        (Path(runtime) / name).unlink(missing_ok=True)
     prune(runtime, ())
 
 

@@ -1,4 +1,4 @@
-"""nginx's old workers: after a reload they stay until their last transfer has ended, so their number has a bound.
+"""A gateway's old workers: after a reload they stay until their last transfer has ended, so their number has a bound.
 
 A reload of nginx starts new workers; those of before take no new connection and finish what they have. That may be a
 download or a WebSocket of hours. When too many are there, or their memory is too much, the oldest is ended.
@@ -8,24 +8,22 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 from portico.plan.model import OldWorkers, Plan
 from portico.protocol import notices
 from portico.run.background import in_background
 from portico.run.gateway import goodbye
-from portico.run.gateway.accepting import workers
 from portico.run.gateway.connections import close_clients
+from portico.run.gateway.program import Program
+from portico.run.gateway.workers import leaving
 from portico.run.processes import proc
 from portico.ticks import WELL, Rounds, tick
 
 LOOK_SECONDS = 3.0
 LEAVE_SECONDS = 5.0
 """A worker whose connections were closed has nothing left to do; after so long it is told to leave at once."""
-_LEAVING = b"shutting down"
 
 
 class Old(NamedTuple):
@@ -45,31 +43,29 @@ def surplus(old: Sequence[Old], bound: OldWorkers) -> list[Old]:
     return ended
 
 
-def leaving(master: int) -> frozenset[int]:
-    """The pids of the workers that finish what they have: nginx writes it into their title."""
-    return frozenset(pid for pid in workers(master) if _is_leaving(pid))
-
-
 async def watch(
-    plan: Callable[[], Plan], master: Callable[[], int | None], say: Callable[[notices.Notice], None]
+    program: Program,
+    plan: Callable[[], Plan],
+    master: Callable[[], int | None],
+    say: Callable[[notices.Notice], None],
 ) -> Rounds:
     """Keep the number of old workers, and their memory, within the plan's bound."""
     while True:
         if pid := master():
-            old = await in_background(lambda: _old(pid))
+            old = await in_background(lambda: _old(program, pid))
             for one in surplus(old, plan().old_workers):
                 say(notices.OldWorkerEnded(one.pid, len(old), sum(each.memory for each in old)))
-                await _end(one.pid, plan())
+                await _end(program, one.pid, plan())
         yield WELL
         await tick(LOOK_SECONDS)
 
 
-def _old(master: int) -> list[Old]:
-    entries = filter(None, map(proc.entry, leaving(master)))
+def _old(program: Program, master: int) -> list[Old]:
+    entries = filter(None, map(proc.entry, leaving(program, master)))
     return [Old(one.pid, one.started, proc.memory(one.pid)) for one in entries]
 
 
-async def _end(pid: int, plan: Plan) -> None:
+async def _end(program: Program, pid: int, plan: Plan) -> None:
     entry = proc.entry(pid)
     if entry is None:
         return
@@ -79,7 +75,7 @@ async def _end(pid: int, plan: Plan) -> None:
     if await in_background(lambda: close_clients(pid, ports)):
         await _until_gone(entry, LEAVE_SECONDS)
     if _is_there(entry):
-        os.kill(pid, signal.SIGTERM)
+        os.kill(pid, program.ends.hurry)
 
 
 async def _until_gone(entry: proc.Entry, seconds: float) -> None:
@@ -92,10 +88,3 @@ async def _until_gone(entry: proc.Entry, seconds: float) -> None:
 def _is_there(entry: proc.Entry) -> bool:
     found = proc.entry(entry.pid)
     return found is not None and found.is_alive and found.started == entry.started
-
-
-def _is_leaving(pid: int) -> bool:
-    try:
-        return _LEAVING in Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
-        return False

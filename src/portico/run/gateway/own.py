@@ -3,41 +3,49 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Coroutine
+from collections.abc import Callable, Collection, Coroutine, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from portico.errors import Problem
-from portico.log.complaint import IDLE
 from portico.plan.model import Plan
 from portico.protocol import notices
+from portico.protocol.status import Bodies
 from portico.run.background import guarded
-from portico.run.gateway import files
-from portico.run.gateway.accepting import SERVES, accepting_of, until_replaced, workers
+from portico.run.gateway import files, goodbye, old
 from portico.run.gateway.connections import close_clients
 from portico.run.gateway.model import Tell
+from portico.run.gateway.program import Program
+from portico.run.gateway.workers import SERVES, accepting, until_replaced, workers
 from portico.run.machine import event as was
 from portico.run.machine.action import StopMode
-from portico.run.processes import child as children
 from portico.run.processes.child import Child
 from portico.run.processes.stderr import Lines
 from portico.run.processes.table import Processes
 from portico.run.sockets import drain, ports
 from portico.run.sockets.listening import Listening
 from portico.run.undone import failure
+from portico.run.watchers.runner import Watcher
 from portico.values import Address
 
 
-class OwnNginx:
-    """One nginx at a time."""
+class OwnGateway:
+    """One such program at a time."""
 
     def __init__(
-        self, processes: Processes, listening: Listening, tell: Tell, say: Callable[[notices.Notice], None]
+        self,
+        program: Program,
+        processes: Processes,
+        listening: Listening,
+        tell: Tell,
+        say: Callable[[notices.Notice], None],
     ) -> None:
+        self._program = program
         self._processes, self._listening, self._tell = processes, listening, tell
         self._say = say
         self._child: Child | None = None
-        self._words = Lines(lambda line: None if IDLE in line else say(notices.NginxSaid(line)))
+        self._words = Lines(lambda line: None if program.is_noise(line) else say(notices.NginxSaid(line)))
         self._work: set[asyncio.Task[None]] = set()
         self._replaced: asyncio.Task[None] | None = None
 
@@ -58,8 +66,8 @@ class OwnNginx:
             plan.gateway.at(str(files.link(plan.runtime))),
             self._ended,
             cwd=plan.gateway.cwd,
-            env={**plan.gateway.env, **self._listening.environment()},
-            signals=children.NGINX,
+            env={**plan.gateway.env, **self._program.inherits(self._listening.descriptors())},
+            signals=self._program.ends,
             keeps=self._listening.descriptors(),
             reads_stderr=True,
         )
@@ -74,9 +82,9 @@ class OwnNginx:
     def reload(self, plan: Plan) -> None:
         self._listening.leave(plan.listens)
         if self._child is not None:
-            before = accepting_of(self._child.pid)
-            self._child.hang_up()
-            self._replaced = self._beside(until_replaced(before))
+            before = accepting(self._program, self._child.pid)
+            self._child.send(self._program.reload)
+            self._replaced = self._beside(until_replaced(self._program, before))
             self._beside(self._listening.complete(plan.listens, self._child.pid))
 
     def end(self, plan: Plan, mode: StopMode, sockets: list[str]) -> None:
@@ -97,6 +105,23 @@ class OwnNginx:
         is_done = [close_clients(pid, ports) for pid in workers(self._child.pid)]
         if not all(is_done) and self._child.code is None:
             self._child.end(StopMode.HURRY)
+
+    def reopen_logs(self) -> None:
+        if self._child is not None:
+            self._child.send(self._program.reopen)
+
+    def bodies(self, plan: Plan, workers: Iterable[int]) -> Bodies:
+        return self._program.bodies(workers, plan)
+
+    def say_goodbye(self, plan: Plan) -> None:
+        goodbye.tell(plan.sites, self.workers())
+
+    def watchers(self, in_force: Callable[[], Plan]) -> tuple[Watcher, ...]:
+        rounds = partial(old.watch, self._program, in_force, lambda: self.pid, self._say)
+        return (Watcher("nginx's old workers", rounds),)
+
+    def hear(self, item: notices.Notice) -> None:
+        """It learns nothing from them."""
 
     def workers(self) -> frozenset[int]:
         return frozenset() if self._child is None else workers(self._child.pid)
@@ -124,7 +149,7 @@ class OwnNginx:
             self._tell(was.GatewayExited(group.code, self._words.last()))
 
     def when_used(self, say: Callable[[notices.Notice], None]) -> Callable[[notices.Notice], None]:
-        """That a release serves is said when no worker of nginx takes connections that has the files of before."""
+        """That a release serves is said when no worker takes connections that has the files of before."""
 
         def tell(item: notices.Notice) -> None:
             replaced = self._replaced

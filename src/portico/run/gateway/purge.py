@@ -1,4 +1,4 @@
-"""`portico purge`: what nginx keeps of a URL, of many, or of a tag is gone at once.
+"""`portico purge`: what the gateway keeps of a URL, of many, or of a tag is gone at once.
 
 An answer that the app was just making when the command came is made of what was before. Such answers are looked for as
 long as a request may take, and dropped as soon as they are there.
@@ -15,8 +15,9 @@ from portico.plan.model import Plan
 from portico.protocol import commands
 from portico.protocol.answers import Purged
 from portico.run.background import in_background
-from portico.run.gateway import cache_files
-from portico.run.gateway.cache_files import Meant
+from portico.run.gateway.cached import Meant, meant
+from portico.run.gateway.program import CacheFiles
+from portico.run.gateway.programs import program_of
 from portico.ticks import WELL, Round, Rounds, tick
 
 LOOK_SECONDS, IDLE_SECONDS = 0.5, 1.0
@@ -34,7 +35,7 @@ class Purge:
 
     async def give(self, asked: commands.Purge) -> AsyncGenerator[Purged, None]:
         """Purge what is `asked` for, one a line. Raises PorticoError for what names nothing."""
-        wanted = [cache_files.meant(what) for what in asked.what.split("\n") if what]
+        wanted = [meant(what) for what in asked.what.split("\n") if what]
         now = time.time()
         self._recent += [(now, each) for each in wanted]
         yield Purged(await in_background(lambda: self._drop_all(wanted)))
@@ -48,24 +49,28 @@ class Purge:
             yield await in_background(self._drop_late) if self._recent else WELL
 
     def _drop_all(self, wanted: list[Meant]) -> int:
+        plan = self._in_force()
+        cache = program_of(plan).cache
         with self._lock:
-            found = filter(None, map(cache_files.read, cache_files.files(self._in_force().cache)))
-            return sum(cache_files.drop(each) for each in found if any(is_meant(each) for is_meant in wanted))
+            found = filter(None, map(cache.read, cache.files(plan.cache, 0.0)))
+            return sum(cache.drop(each) for each in found if any(is_meant(each) for is_meant in wanted))
 
     def _drop_late(self) -> Round:
         """Which files could not be looked at."""
         recent, wrong = list(self._recent), dict[str, Exception]()
         since = min(at for at, _ in recent) - _SLACK_SECONDS
+        plan = self._in_force()
+        cache = program_of(plan).cache
         with self._lock:
-            for path in cache_files.files(self._in_force().cache, since):
+            for path in cache.files(plan.cache, since):
                 try:
-                    _drop_if_meant(path, recent)
-                except Exception as error:  # noqa: BLE001  one file that is none of nginx's does not save the others
+                    _drop_if_meant(cache, path, recent)
+                except Exception as error:  # noqa: BLE001  one file that is none of the cache's does not save the others
                     wrong[str(path)] = error
         return wrong
 
 
-def _drop_if_meant(path: Path, recent: list[tuple[float, Meant]]) -> None:
-    each = cache_files.read(path)
+def _drop_if_meant(cache: CacheFiles, path: Path, recent: list[tuple[float, Meant]]) -> None:
+    each = cache.read(path)
     if each and any(each.began < at and is_meant(each) for at, is_meant in recent):
-        cache_files.drop(each)
+        cache.drop(each)

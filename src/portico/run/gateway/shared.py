@@ -7,7 +7,9 @@ reads them, is the gateway's to say (`run.host`).
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Coroutine
+import os
+from collections.abc import Callable, Collection, Coroutine, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,23 +18,29 @@ from portico.plan.model import Plan
 from portico.protocol import notices
 from portico.protocol.answers import Verdict
 from portico.protocol.commands import LEAVE, READY, TRY, USE, Command, FilesOfSite, OfSite
+from portico.protocol.status import Bodies
 from portico.run.background import guarded, in_background
 from portico.run.control import client
 from portico.run.gateway import files
-from portico.run.gateway.accepting import SERVES, workers
 from portico.run.gateway.model import Tell
+from portico.run.gateway.program import Program
+from portico.run.gateway.workers import SERVES, workers
 from portico.run.machine import action as do
 from portico.run.machine import event as was
 from portico.run.machine.action import StopMode
 from portico.run.sockets import drain
 from portico.run.undone import failure, undone
+from portico.run.watchers.runner import Watcher
 from portico.values import Address
 
 
-class SharedNginx:
+class SharedGateway:
     """The gateway in the runtime directory `plan.shared`, as one of its sites sees it."""
 
-    def __init__(self, plan: Plan, tell: Tell, say: Callable[[notices.Notice], None]) -> None:
+    def __init__(
+        self, program: Program, plan: Plan, tell: Tell, say: Callable[[notices.Notice], None]
+    ) -> None:
+        self._program = program
         self._gateway, self._name = plan.shared, plan.name
         self._tell, self._say = tell, say
         self._work: set[asyncio.Task[None]] = set()
@@ -40,10 +48,7 @@ class SharedNginx:
 
     @property
     def pid(self) -> int | None:
-        try:
-            return int((Path(self._gateway) / "nginx.pid").read_text("ascii"))
-        except (OSError, ValueError):
-            return None
+        return self._program.master(self._gateway)
 
     def objections(self, plan: Plan, where: Path) -> tuple[Problem, ...]:
         del plan
@@ -75,6 +80,23 @@ class SharedNginx:
             self._tell(was.GatewayExited(0))
 
         self._in_turn(leave(), failed)
+
+    def reopen_logs(self) -> None:
+        if pid := self.pid:
+            with suppress(ProcessLookupError):  # it has ended, and the next one opens them anyway
+                os.kill(pid, self._program.reopen)
+
+    def bodies(self, plan: Plan, workers: Iterable[int]) -> Bodies:
+        return self._program.bodies(workers, plan)
+
+    def say_goodbye(self, plan: Plan) -> None:
+        """Nobody ends its workers for one site."""
+        del plan
+
+    def watchers(self, in_force: Callable[[], Plan]) -> tuple[Watcher, ...]:
+        """None: what is shared is looked after by the gateway."""
+        del in_force
+        return ()
 
     def workers(self) -> frozenset[int]:
         pid = self.pid

@@ -92,7 +92,7 @@ def clear_away(desired: DesiredSite) -> None:
         return
     (Path(plan.runtime) / HOST_FILE).unlink(missing_ok=True)
     Path(plan.booting).unlink(missing_ok=True)
-    files.remove(plan.runtime)
+    files.remove(plan)
 
 
 def set_booting(desired: DesiredSite, *, on: bool) -> None:

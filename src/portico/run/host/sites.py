@@ -20,7 +20,8 @@ from portico.protocol.status import SiteRow
 from portico.run.background import in_background
 from portico.run.broadcast import Broadcast, Items, until_reloaded
 from portico.run.driver import Driver
-from portico.run.gateway.accepting import accepting, until_replaced
+from portico.run.gateway.programs import program_named
+from portico.run.gateway.workers import accepting, until_replaced
 from portico.run.host.acceptable import conflict
 from portico.run.host.hosted import DesiredSite, HostedSite, clear_away, waiting
 from portico.run.host.intake import Taken, taken_in
@@ -205,12 +206,13 @@ class Sites:
         if part == before or name not in self.hosted_sites:
             return ()
         self.parts[name] = part
-        workers = accepting(self.place.runtime)
+        program = program_named(self.place.nginx.program)
+        workers = accepting(program, program.master(self.place.runtime))
         problems = await self.reloaded(self.driver.tell)
         if problems and before is not None and self.parts.get(name) is part:
             self.parts[name] = before
         if not problems:
-            await until_replaced(workers)
+            await until_replaced(program, workers)
         return problems
 
     async def left(self, name: str) -> None:

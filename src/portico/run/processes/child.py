@@ -34,7 +34,6 @@ class Signals:
     hurry: signal.Signals
 
 
-NGINX = Signals(drain=signal.SIGQUIT, hurry=signal.SIGTERM)
 APP_SERVER = Signals(drain=signal.SIGTERM, hurry=signal.SIGQUIT)
 """Gunicorn's words; uWSGI with die-on-term understands both, too."""
 
@@ -66,10 +65,10 @@ class Child:
             number = self.signals.hurry if mode is StopMode.HURRY else self.signals.drain
             os.kill(self.pid, number)  # not reaped yet, so the pid is still ours
 
-    def hang_up(self) -> None:
-        """SIGHUP: read your files again."""
+    def send(self, number: signal.Signals) -> None:
+        """Send it that, unless it has ended."""
         if self.code is None:
-            os.kill(self.pid, signal.SIGHUP)
+            os.kill(self.pid, number)
 
     def _signal_group(self, number: signal.Signals) -> None:
         if self.group_is_gone:

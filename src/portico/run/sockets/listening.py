@@ -1,8 +1,7 @@
 """The sockets clients connect to: Portico binds and keeps them, and nginx inherits them.
 
 So they outlive any one nginx: while a killed master is replaced, clients wait in the kernel's queue instead of being
-refused. nginx takes inherited sockets by the variable NGINX, which it uses itself when it replaces its own program
-(https://nginx.org/en/docs/control.html#upgrade), and matches them to its `listen` lines by address.
+refused. It is told their numbers, and matches them to its own configuration by address.
 """
 
 from __future__ import annotations
@@ -21,7 +20,6 @@ from portico.run.sockets import ports
 from portico.run.sockets.systemd import Service, Stored
 from portico.values import Address
 
-VARIABLE = "NGINX"
 COMPLETE_SECONDS = 10.0
 """A reload of nginx takes some 20 ms; one with a thousand certificates takes longer."""
 _POLL_SECONDS = 0.05
@@ -60,10 +58,6 @@ class Listening:
     def descriptors(self) -> tuple[int, ...]:
         """What nginx inherits, under the same numbers."""
         return tuple(listener.fileno() for listener in self._held.values())
-
-    def environment(self) -> dict[str, str]:
-        """Where nginx finds them."""
-        return {VARIABLE: "".join(f"{fd};" for fd in self.descriptors())}
 
     def leave(self, addresses: Iterable[Address]) -> None:
         """Close what is not among the addresses: the kernel must not take connections that nobody reads."""

@@ -66,7 +66,7 @@ def claimed(plan: Plan, stage: str = "") -> Iterator[Claim]:
 def _tidy(plan: Plan) -> None:
     """The app was asked in vain: nothing is left that anybody could look at."""
     switch.sweep(plan)
-    files.remove(plan.runtime)
+    files.remove(plan)
     (Path(plan.runtime) / lock.NAME).unlink(missing_ok=True)
     with suppress(OSError):
         Path(plan.runtime).rmdir()

@@ -6,8 +6,6 @@ What comes of an action is told as an event, later; nothing here decides anythin
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -87,7 +85,7 @@ class Effects:
             do.StartGateway: lambda _: self.gateway.start(self.in_force),
             do.ReloadGateway: lambda _: self.gateway.reload(self.in_force),
             do.EndGateway: self._end_gateway,
-            do.SayGoodbye: lambda _: goodbye.tell(self.in_force.sites, self.gateway.workers()),
+            do.SayGoodbye: lambda _: self.gateway.say_goodbye(self.in_force),
             do.AskGateway: self._ask_gateway,
             do.MakePlan: self._make_plan,
             do.Say: lambda said: say(said.notice),
@@ -184,10 +182,8 @@ class Effects:
             return self.gateway.objections(plan, trial)
 
     def reopen_logs(self) -> None:
-        """Have nginx go on in new log files: the old ones were renamed (SIGUSR1, nginx's own word)."""
-        if pid := self.gateway.pid:
-            with suppress(ProcessLookupError):  # it has ended, and the next one opens them anyway
-                os.kill(pid, signal.SIGUSR1)
+        """Go on in new log files: the old ones were renamed."""
+        self.gateway.reopen_logs()
 
     def _make_live(self, action: do.MakeLive) -> None:
         self._has_served = True

@@ -73,7 +73,7 @@ def run(
             problems = end.problems if plan.has_app else map(without_app, end.problems)
             raise _ERRORS.get(end.code, PorticoError)(*problems)
         with suppress(OSError):  # it has stopped well, and the next start removes them
-            files.remove(plan.runtime)
+            files.remove(plan)
     return end.code
 
 

@@ -20,9 +20,8 @@ from portico.run.commands.releases import Releases
 from portico.run.control import server as control
 from portico.run.disk import free_space, rotation, runtime
 from portico.run.driver import Driver
-from portico.run.gateway import goodbye, old
-from portico.run.gateway.own import OwnNginx
-from portico.run.gateway.shared import SharedNginx
+from portico.run.gateway import goodbye
+from portico.run.gateway.build import gateway as gateway_of
 from portico.run.machine import State
 from portico.run.machine.state import GOODBYE_SECONDS, Status
 from portico.run.precompress.watcher import Copies
@@ -67,8 +66,7 @@ class Parts:
         self._processes = Processes(plan.runtime, lambda: self.effects.in_force.ladder.stop_seconds)
         if given.observer is not None:
             self.broadcast.add(given.observer.hear)
-        shared = SharedNginx(plan, self.driver.tell, say) if plan.shared else None
-        gateway = shared or OwnNginx(self._processes, given.listening, self.driver.tell, say)
+        gateway = gateway_of(plan, self._processes, given.listening, self.driver.tell, say)
         self.effects = Effects(
             plan, given.claim.number, gateway, self._processes, tell=self.driver.tell, say=gateway.when_used(say),
             replan=given.replan, material=given.material, aheads=given.claim.aheads,
@@ -83,8 +81,7 @@ class Parts:
             self.driver, self.effects, say, self._upstreams, self._copies, self._certificates, self._watchers
         )
         self.broadcast.add(self._commands.hear)
-        if shared is not None:
-            self.broadcast.add(shared.hear)
+        self.broadcast.add(gateway.hear)
         self._releases = Releases(
             self.driver, tell, self.effects, self.broadcast, self._commands.scale,
             is_paused=lambda: self._commands.pause.status() is not None,
@@ -126,9 +123,7 @@ class Parts:
         if observer is not None:
             looks = partial(observer.watch, commands.site_status, lambda: effects.in_force, _troubles(say))
             yield Watcher("the requests", looks)
-        if not plan.shared:  # an nginx that is shared is its gateway's to look after
-            rounds = partial(old.watch, lambda: effects.in_force, lambda: effects.gateway.pid, say)
-            yield Watcher("nginx's old workers", rounds)
+        yield from effects.gateway.watchers(lambda: effects.in_force)
         yield Watcher("the disk", lambda: free_space.watch(plan.state, say))
         yield Watcher("server", self._upstreams.watch)
         yield Watcher("the runtime directory", partial(runtime.watch, plan, self.driver.tell))

@@ -1,4 +1,4 @@
-"""The answers that nginx keeps, as files: what is in one, which are meant, and how one is made to be gone.
+"""The answers that nginx keeps, as files: what is in one, and how one is made to be gone.
 
 nginx has no order for it. It takes a file that is missing, or of a version it does not know, for an answer it has not:
 a small file of no version is put in the place of the old one, whose version is taken away, too. Neither a client that
@@ -8,16 +8,13 @@ is just being sent the old one nor nginx's own bookkeeping is disturbed.
 from __future__ import annotations
 
 import os
-import posixpath
 import re
 import struct
-import urllib.parse
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 
-from portico.errors import PorticoError, Problem
 from portico.place import untrusted
+from portico.run.gateway.cached import CacheEntry
 
 _HEADER = struct.Struct("@NlllllIHHH")
 """ngx_http_file_cache_header_t, its beginning: version, times (valid, updating, error, modified, date), sum, parts of
@@ -30,67 +27,6 @@ _NUMBERS = re.compile(rb"^x-portico:[ \t]*(\d{1,15}|-) (\d{1,15}) ", re.IGNORECA
 _FIRST_READ = 4096
 _UNKNOWN_SECONDS = 2.0
 """How long an answer is taken to have been under way when nobody says it."""
-
-
-@dataclass(frozen=True)
-class CacheEntry:
-    """One kept answer. `began` is the Unix time at which its request reached the app, at the latest."""
-
-    path: Path
-    scheme: str
-    host: str
-    uri: str
-    tags: frozenset[str]
-    began: float
-
-
-Meant = Callable[[CacheEntry], bool]
-
-
-def meant(what: str) -> Meant:
-    """Whether an answer is meant by `what`: a URL or path, the beginning of many with `*` at its end, or a tag.
-
-    A path without a query means all its queries. Raises PorticoError for what is none of these.
-    """
-    if re.match(r"https?://", what, re.IGNORECASE):
-        scheme, _, rest = what.partition("://")
-        host, slash, path = rest.partition("/")
-        is_path, site = _path(slash + path or "/"), (scheme.lower(), host.lower())
-        return lambda entry: (entry.scheme, entry.host) == site and is_path(entry)
-    if what.startswith("/"):
-        return _path(what)
-    if not re.fullmatch(r"[^\s,*/]+", what):
-        hint = 'expected a path like /news/1, many like "/news/*", a URL, or a tag'
-        raise PorticoError(Problem("", f'"{what}" names nothing that could be kept', hint))
-    return lambda entry: what in entry.tags
-
-
-def _path(what: str) -> Meant:
-    if what.endswith("*"):
-        beginning = normal(what[:-1])
-        return lambda entry: normal(entry.uri).startswith(beginning)
-    path, mark, query = what.partition("?")
-    path = normal(path)
-
-    def is_meant(entry: CacheEntry) -> bool:
-        own, _, own_query = entry.uri.partition("?")
-        return normal(own) == path and (not mark or own_query == query)
-
-    return is_meant
-
-
-def normal(path: str) -> str:
-    """A path as nginx and the app understand it: decoded, without `.` and `..`, one slash at its beginning.
-
-    What is behind `?` is left alone.
-    """
-    bare, mark, query = path.partition("?")
-    text = urllib.parse.unquote(bare, errors="surrogateescape")
-    text = re.sub("^//+", "/", text)  # Werkzeug's reading
-    if "/." in text:
-        ends = "/" if text.endswith(("/", "/.", "/..")) else ""
-        text = posixpath.normpath(text).rstrip("/") + ends or "/"
-    return text + mark + query
 
 
 def read(path: Path) -> CacheEntry | None:

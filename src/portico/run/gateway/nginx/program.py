@@ -1,0 +1,30 @@
+"""nginx, as a program that Portico runs."""
+
+from __future__ import annotations
+
+import signal
+
+from portico.log.complaint import IDLE
+from portico.place.model import NginxBuild
+from portico.plan.paths import temporary
+from portico.run.gateway.nginx import cache_files, workers
+from portico.run.gateway.nginx.bodies import bodies
+from portico.run.gateway.nginx.objections import VARIABLE, objections
+from portico.run.gateway.program import CacheFiles, Program
+from portico.run.processes.child import Signals
+
+NGINX = Program(
+    name=NginxBuild.program,
+    ends=Signals(drain=signal.SIGQUIT, hurry=signal.SIGTERM),
+    reload=signal.SIGHUP,
+    reopen=signal.SIGUSR1,
+    inherits=lambda descriptors: {VARIABLE: "".join(f"{fd};" for fd in descriptors)},
+    objections=objections,
+    is_noise=lambda line: IDLE in line,
+    master=workers.master,
+    accepts=workers.accepts,
+    is_leaving=workers.is_leaving,
+    leftovers=(workers.PID_FILE,),
+    bodies=lambda pids, plan: bodies(pids, temporary(plan.state)),
+    cache=CacheFiles(cache_files.files, cache_files.read, cache_files.drop),
+)

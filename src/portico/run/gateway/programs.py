@@ -1,0 +1,18 @@
+"""The web servers that can be run, one for each kind of gateway (`plan.gateway.kinds`)."""
+
+from __future__ import annotations
+
+from portico.plan.model import Plan
+from portico.run.gateway.nginx.program import NGINX
+from portico.run.gateway.program import Program
+
+PROGRAMS = (NGINX,)
+
+
+def program_of(plan: Plan) -> Program:
+    """The one that the plan starts, or that its gateway has started."""
+    return program_named(plan.gateway.name)
+
+
+def program_named(name: str) -> Program:
+    return next(program for program in PROGRAMS if program.name == name)
