@@ -39,6 +39,7 @@ PURE = (
     "site/model.py",
     "site/checks/",
     "site/keys.py",
+    "place/app_servers.py",
     "place/model.py",
     "place/preset.py",
     "plan/",

@@ -30,5 +30,5 @@ def memory_findings(site: Site, place: Place, planned: Plan, fresh: int) -> Iter
 
 def _outcome(planned: Plan, instead: int) -> str:
     if Feature.IN_TURN not in planned.app_server.features:
-        return f"{planned.app_server.title} replaces each worker after a request or two"
+        return f"{planned.app_server.program.title} replaces each worker after a request or two"
     return f"workers are replaced at {short_size(instead)} instead"

@@ -85,7 +85,8 @@ class Place:
     runtime: str
     state: str
     python: str
-    gunicorn: str
+    app_servers: Mapping[str, str]
+    """The versions of those that are installed, by `place.app_servers.Program.name`."""
     cpus: float
     cpus_source: str
     memory: int
@@ -103,8 +104,6 @@ class Place:
     app_env: Mapping[str, str] = field(default_factory=dict)
     """What that user's environment says of it: HOME and the like."""
     has_ipv6: bool = True
-    uwsgi: str = ""
-    """uWSGI's version; empty when it is not installed."""
     otlp: str = ""
     """The version of OpenTelemetry's messages; empty when they are not installed."""
     disk: int = 0
@@ -112,7 +111,7 @@ class Place:
     ends_with_session: bool = False
     """The runtime directory is removed when the user logs out."""
     variables_of_tools: tuple[str, ...] = ()
-    """In our environment: variables that would decide for Gunicorn, uWSGI or nginx."""
+    """In our environment: variables that would decide for an app server or nginx."""
     unused_venv: str = ""
     """A virtual environment beside the app that is not the one that Portico runs in."""
     is_container: bool = False
@@ -187,11 +186,6 @@ class Place:
         """What to do where the packages of `unused_venv` are meant."""
         python = shlex.quote(f"{self.unused_venv}/bin/python")
         return f"if its packages are meant, install Portico there and start it with {python} -m portico run"
-
-    @property
-    def servers(self) -> Mapping[str, str]:
-        """The versions of the app servers, by the program's name; empty for one that is not installed."""
-        return {"gunicorn": self.gunicorn, "uwsgi": self.uwsgi}
 
     @property
     def is_root(self) -> bool:

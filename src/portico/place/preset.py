@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from portico.place.app_servers import PROGRAMS
 from portico.place.model import NginxBuild, Place
 
 RUNTIME, STATE = "/run", "/var/lib"
@@ -86,8 +87,7 @@ def _elsewhere(key: str, nginx: NginxBuild, cpus: float, memory: int, source: st
         runtime=f"{RUNTIME}/portico/{key}",
         state=f"{STATE}/portico/{key}",
         python="python3",
-        gunicorn=_THERE,
-        uwsgi=_THERE,
+        app_servers={program.name: _THERE for program in PROGRAMS},
         otlp=_THERE,
         cpus=cpus,
         cpus_source=source,

@@ -13,6 +13,7 @@ from importlib import metadata
 from pathlib import Path
 
 from portico.place import cgroup, names, venv
+from portico.place.app_servers import PROGRAMS
 from portico.place.builds import found
 from portico.place.container import is_container
 from portico.place.model import Place
@@ -45,8 +46,7 @@ def probe(nginx: str, directory: Path, name: str) -> Place:
         state=str(state),
         real_state=str(state.resolve()),
         python=sys.executable,
-        gunicorn=metadata.version("gunicorn"),
-        uwsgi=_version("pyuwsgi"),
+        app_servers={program.name: version for program in PROGRAMS if (version := _version(program.package))},
         otlp=_version("opentelemetry-proto"),
         cpus=cpus.value,
         cpus_source=cpus.source,

@@ -1,18 +1,20 @@
-"""Variables of the environment that decide for Gunicorn, uWSGI and nginx: they are not passed on, the plan decides."""
+"""Variables of the environment that decide for app servers and nginx: they are not passed on, the plan decides."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-_NAMES = frozenset({"WEB_CONCURRENCY", "FORWARDED_ALLOW_IPS", "NGINX", "SENDFILE"})
-"""Gunicorn's number of workers, whom it believes, how it sends files; nginx's inherited sockets."""
-_BEGINNINGS = ("GUNICORN_", "UWSGI_")
-"""GUNICORN_CMD_ARGS comes after the configuration file and wins; uWSGI takes every option from such a variable."""
+from portico.place.app_servers import PROGRAMS
+
+_INHERITED_SOCKETS = "NGINX"
+"""Where nginx looks for sockets that another nginx opened."""
+_NAMES = frozenset({_INHERITED_SOCKETS}).union(*(program.variables for program in PROGRAMS))
+_PREFIXES = tuple(program.prefix for program in PROGRAMS)
 
 
 def of_tools(names: Iterable[str]) -> tuple[str, ...]:
     """Those of the names that decide for one of these programs, sorted."""
-    return tuple(sorted(name for name in names if name in _NAMES or name.startswith(_BEGINNINGS)))
+    return tuple(sorted(name for name in names if name in _NAMES or name.startswith(_PREFIXES)))
 
 
 def without_tools(environ: Mapping[str, str]) -> dict[str, str]:

@@ -93,5 +93,5 @@ def _versions(web: Web) -> dict[str, str]:
     versions = {"nginx": f"{place.nginx.number} ({place.nginx.origin})"}
     if not site.has_app:
         return versions
-    versions |= {name: place.servers[name]}
+    versions |= {name: place.app_servers[name]}
     return versions | ({site.facts.kind: site.facts.version} if site.facts.version else {})

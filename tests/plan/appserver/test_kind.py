@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import typing
 from dataclasses import replace as replaced
 from typing import Literal
 
@@ -9,6 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from portico.errors import UsageError
+from portico.place.app_servers import PROGRAMS
 from portico.plan.appserver.kind import (
     GUNICORN,
     GUNICORN_ASGI,
@@ -19,6 +21,7 @@ from portico.plan.appserver.kind import (
     common_features,
     protocol,
 )
+from portico.plan.appserver.kind import KINDS as ALL
 from portico.plan.build import plan
 from portico.site.model import Site
 from portico.site.options import Options, Upstream, Workers
@@ -39,7 +42,7 @@ KINDS = [("flask", "gunicorn", GUNICORN), ("asgi", "gunicorn", GUNICORN_ASGI), (
 def test_the_plan_knows_the_kind_of_its_process_and_nginx_speaks_its_protocol(
     kind: str, server: Server, expected: AppServer
 ) -> None:
-    made = plan(site(kind, server), replaced(PLACE, uwsgi="2.0.31"))
+    made = plan(site(kind, server), replaced(PLACE, app_servers={"gunicorn": "27.0.1", "uwsgi": "2.0.31"}))
     assert app_server(site(kind, server)) is made.app_server is expected
     assert [made.health.is_http, protocol(site(kind, server))] == [
         expected is GUNICORN_ASGI,
@@ -52,6 +55,13 @@ def test_of_servers_elsewhere_nothing_is_known() -> None:
     assert common_features(site("flask")) == GUNICORN.features
     assert (app_server(shared), common_features(shared)) == (GUNICORN, frozenset())
     assert app_server(site("remote", "gunicorn", "http://10.0.0.2:80")) is NONE
+
+
+def test_whoever_can_be_named_has_its_row_and_its_kind() -> None:
+    names = typing.get_args(typing.get_type_hints(Workers)["server"])
+    assert (
+        names == tuple(program.name for program in PROGRAMS) == tuple(dict.fromkeys(one.name for one in ALL))
+    )
 
 
 def test_an_app_that_the_server_cannot_run_is_refused() -> None:

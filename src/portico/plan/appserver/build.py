@@ -5,7 +5,7 @@ from __future__ import annotations
 from portico.errors import Problem
 from portico.place.model import Place
 from portico.plan.appserver.gunicorn import gunicorn_conf, gunicorn_process
-from portico.plan.appserver.kind import GUNICORN, UWSGI, Feature, app_server
+from portico.plan.appserver.kind import GUNICORN, KINDS, UWSGI, Feature, app_server
 from portico.plan.appserver.uwsgi import uwsgi_ini, uwsgi_process
 from portico.plan.appserver.workers import Capacity
 from portico.plan.model import File, Process
@@ -31,7 +31,9 @@ def impossible(site: Site, place: Place) -> list[Problem]:
         return []
     kind, where = app_server(site), site.cause("workers.server")
     if site.is_asgi and Feature.ASGI not in kind.features:
-        return [Problem(where, f"{kind.title} cannot run an ASGI app", 'use server = "gunicorn"')]
-    if not place.servers[kind.name]:
-        return [Problem(where, f"{kind.title} is not installed", f"pip install {kind.package}")]
+        able = next(other.name for other in KINDS if Feature.ASGI in other.features)
+        return [Problem(where, f"{kind.program.title} cannot run an ASGI app", f'use server = "{able}"')]
+    if kind.name not in place.app_servers:
+        hint = f"pip install {kind.program.package}"
+        return [Problem(where, f"{kind.program.title} is not installed", hint)]
     return []

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from portico.place import app_servers
+from portico.place.app_servers import Program
 from portico.plan.appserver.banner import UWSGI as _UWSGI_BANNER
 from portico.site.model import Site
 
@@ -39,12 +41,7 @@ class Feature(StrEnum):
 class AppServer:
     """A program that runs the app, in one way of running it."""
 
-    name: str
-    """The program's, as the process is called; empty when no app is run here."""
-    title: str
-    """How people call it."""
-    package: str
-    """What pip installs it by."""
+    program: Program
     protocol: str
     """What it speaks to the gateway: uwsgi or http."""
     features: frozenset[Feature]
@@ -55,6 +52,10 @@ class AppServer:
     banner: str = ""
     """A regular expression for the beginnings of the lines in which it describes itself when it starts."""
 
+    @property
+    def name(self) -> str:
+        return self.program.name
+
 
 _EVERY_GUNICORN = frozenset({
     Feature.WEBSOCKETS, Feature.STREAMS, Feature.LASTING, Feature.FENCE, Feature.ONE_LINE, Feature.NUMBERS,
@@ -62,9 +63,7 @@ _EVERY_GUNICORN = frozenset({
 })  # fmt: skip
 
 GUNICORN = AppServer(
-    name="gunicorn",
-    title="Gunicorn",
-    package="gunicorn",
+    app_servers.GUNICORN,
     protocol="uwsgi",
     features=_EVERY_GUNICORN | {
         Feature.WSGI, Feature.DOWNLOADS, Feature.UPLOADS, Feature.LEFT, Feature.TRACE_VIEW, Feature.TRACEPARENT,
@@ -82,15 +81,13 @@ GUNICORN_ASGI = replace(
 )
 """With its own asgi worker, as Portico extends it."""
 UWSGI = AppServer(
-    name="uwsgi",
-    title="uWSGI",
-    package="pyuwsgi",
+    app_servers.UWSGI,
     protocol="uwsgi",
     features=frozenset({Feature.WSGI, Feature.AHEAD}),
     cannot_load=frozenset({22}),
     banner=_UWSGI_BANNER,
 )
-NONE = AppServer(name="", title="", package="", protocol="", features=frozenset())
+NONE = AppServer(app_servers.NONE, protocol="", features=frozenset())
 """Every server is elsewhere."""
 
 KINDS = (GUNICORN, GUNICORN_ASGI, UWSGI)

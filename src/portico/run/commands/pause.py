@@ -154,4 +154,8 @@ def _why_not(plan: Plan) -> str:
     kind = plan.app_server
     if Feature.PAUSE in kind.features:
         return ""
-    return "only Portico's own worker can wait" if kind.worker else f"{kind.title}'s workers go on accepting"
+    return (
+        "only Portico's own worker can wait"
+        if kind.worker
+        else f"{kind.program.title}'s workers go on accepting"
+    )
