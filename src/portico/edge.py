@@ -13,7 +13,7 @@ a value that cannot be used, or a note that no route reaches, is an error of `po
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 NOTES = "__portico_edge__"
@@ -62,6 +62,13 @@ def cache(duration: str, *, vary: Sequence[str] = ()) -> Callable[[View], View]:
     `vary` names what the answer depends on beside the URL: request headers, or cookies as "cookie:theme".
     """
     return _noting(cache=duration, **({"vary": list(vary)} if vary else {}))
+
+
+def headers(values: Mapping[str, str]) -> Callable[[View], View]:
+    """Headers of this route's answers, over those of `[headers]`, unless the view says them itself; "" leaves one out:
+    {"Content-Security-Policy": "default-src 'self' https://maps.example"}.
+    """
+    return _noting(headers=dict(values))
 
 
 def noted() -> list[Note]:

@@ -75,6 +75,11 @@ def _own(entries: list[str]) -> tuple[Own, ...]:
 
 
 def case(text: str, directory: Path, installed: NginxBuild | None = None) -> Plan:
+    """The plan of a case."""
+    return plan(*read(text, directory, installed))
+
+
+def read(text: str, directory: Path, installed: NginxBuild | None = None) -> tuple[Site, Place]:
     """A case is a portico.toml; its table [test] changes the rest. `installed` stands in for the case's own nginx."""
     own: dict[str, Any] = tomllib.loads(text).get("test", {})
     toml = directory / "portico.toml"
@@ -98,7 +103,7 @@ def case(text: str, directory: Path, installed: NginxBuild | None = None) -> Pla
         routed=routed(options, facts, causes),
         hashed=frozenset(own.get("hashed", ())), unhashed=frozenset(own.get("unhashed", ())),
     )  # fmt: skip
-    return plan(site, replace(PLACE, **wanted))
+    return site, replace(PLACE, **wanted)
 
 
 def printed(made: Plan) -> list[str]:

@@ -86,11 +86,14 @@ def test_every_example_of_an_option_is_valid(tmp_path: Path) -> None:
     company |= dict.fromkeys(("behind_headers", "behind_protocol"), 'behind = ["10.0.0.0/8"]\n')
     beside = {"cert": 'key = "b"\n', "key": 'cert = "a"\n', "eab_kid": 'eab_hmac_file = "k"\n'}
     beside |= {"eab_hmac_file": 'eab_kid = "k"\n', "dns_credentials": 'dns = "cloudflare"\n'}
+    above = {"headers.csp_report_only": 'preset = "api"\n'}
+    above |= {key.name: 'origins = ["*"]\n' for key in keys() if key.name.startswith("cors.")}
+    above |= {"cors.origins": "", "cors.credentials": 'origins = ["https://a.example"]\n'}
     for key in keys():
         section, _, name = key.name.rpartition(".")
         is_https = section == "https"
         head = company.get(key.name, asked if is_https else "") + (f"[{section}]\n" if section else "")
-        head += beside.get(name, "") if is_https else ""
+        head += beside.get(name, "") if is_https else above.get(key.name, "")
         toml = tmp_path / "portico.toml"
         toml.write_text(f"{head}{name} = {shown(key.example)}\n")
         load(toml, {})

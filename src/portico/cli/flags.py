@@ -85,6 +85,6 @@ def _help(key: Key) -> str:
 
 def _metavar(key: Key) -> str:
     if key.is_table:
-        return "URL=DIR"
+        return "URL=DIR" if key.name == "static" else "NAME=VALUE"
     words = {"Duration": "TIME", "Size": "SIZE", "Address": "HOST:PORT", "int": "N"}
     return words.get(getattr(key.type, "__name__", ""), "N" if "int" in str(key.type) else "TEXT")

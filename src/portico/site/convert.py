@@ -45,7 +45,10 @@ def _table(key: Key, value: Any, *, is_flag: bool) -> dict[str, str]:
     if is_flag:
         pairs = [item.partition("=") for item in value]
         if not all(middle for _, middle, _ in pairs):
-            raise ValueError("expected URL=DIRECTORY, like /media/=media")
+            name, example = next(iter(key.example.items()))
+            raise ValueError(
+                f"expected {'URL=DIRECTORY' if '/' in name else 'NAME=VALUE'}, like {name}={example}"
+            )
         return {url: folder for url, _, folder in pairs}
     if not isinstance(value, dict) or not all(isinstance(item, str) for item in value.values()):
         raise ValueError(f"expected {key.expected}")

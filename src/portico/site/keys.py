@@ -44,6 +44,9 @@ class Key:
     @property
     def expected(self) -> str:
         """What a value must be, in words."""
+        if self.is_table:
+            pairs = ", ".join(f'"{name}" = "{value}"' for name, value in self.example.items())
+            return f"a table such as {{ {pairs} }}"
         return expected(self.type)
 
     @property
@@ -93,8 +96,6 @@ def expected(hint: Any) -> str:
         return " or ".join(f'"{word}"' for word in args)
     if origin is list:
         return "a list of strings"
-    if origin is dict:
-        return 'a table such as { "/media/" = "media" }'
     return " or ".join(expected(arg) for arg in args)
 
 

@@ -24,6 +24,8 @@ FILE = "portico.toml"
 _ROUTES = "routes."
 _BY_ENTRY = ("nginx.http", "nginx.server")
 """Options whose entries have a line each in what is said of them."""
+_BY_NAME = ("headers.set",)
+"""Tables whose names have one."""
 _FLAG_NAMES = {"domains": "--domain"}
 """Flags that are called otherwise than their option, because one of them is one value."""
 
@@ -114,12 +116,19 @@ def _from_file(text: str, shown: str) -> Iterator[_Found]:
 
 
 def _of_entries(found: list[_Found], text: str, shown: str) -> dict[str, str]:
-    """The places of the lines of each own directive, one a line: `nginx.server[0]`."""
-    causes: dict[str, str] = {}
+    """The places of the lines of each own directive, one a line: `nginx.server[0]`; and of each header that is set."""
+    lines = _lines_of_keys(text)
+    causes = {
+        name: f"{shown}:{lines[name]}"
+        for key, value, _ in _settings(found)
+        if key.name in _BY_NAME
+        for name in (f"{key.name}.{one}" for one in value)
+        if name in lines
+    }
     for key, _, where in _settings(found):
         if key.name in _BY_ENTRY and where.startswith(f"{shown}:"):
-            for number, lines in enumerate(entry_lines(text, int(where.rpartition(":")[2]))):
-                causes[f"{key.name}[{number}]"] = "\n".join(f"{shown}:{line}" for line in lines)
+            for number, of_entry in enumerate(entry_lines(text, int(where.rpartition(":")[2]))):
+                causes[f"{key.name}[{number}]"] = "\n".join(f"{shown}:{line}" for line in of_entry)
     return causes
 
 

@@ -591,6 +591,108 @@ class Edge(Section, frozen=True):
             example=["Accept-Language", "cookie:theme"],
         ),
     ] = []
+    headers: Annotated[
+        dict[str, str],
+        _option(
+            'Headers of this route\'s answers, over those of [headers]; `""` leaves one out.',
+            example={"X-Frame-Options": "DENY"},
+        ),
+    ] = {}
+
+
+class Headers(Section, frozen=True):
+    """Headers that every answer carries, unless the app says them itself."""
+
+    shorthand: ClassVar[str] = "preset"
+
+    preset: Annotated[
+        Literal["off", "strict", "api"],
+        _option(
+            "The headers to begin with: `strict` for pages, `api` for an API without pages, `off` for none. "
+            "docs/headers.md has them.",
+            example="strict",
+            source="https://developer.mozilla.org/docs/Web/HTTP/Reference/Headers",
+        ),
+    ] = "off"
+    csp: Annotated[
+        str,
+        _option(
+            "Content-Security-Policy, in place of the preset's.",
+            example="default-src 'self'; img-src 'self' https://img.shop.example",
+            source="https://developer.mozilla.org/docs/Web/HTTP/Reference/Headers/Content-Security-Policy",
+        ),
+    ] = ""
+    csp_report_only: Annotated[
+        bool,
+        _option(
+            "Browsers only report what the policy would block (Content-Security-Policy-Report-Only).",
+            example=True,
+        ),
+    ] = False
+    frames: Annotated[
+        list[str],
+        _option(
+            "Who may show the site's pages in a frame: `none`, or `self` and origins. It sets X-Frame-Options and "
+            "`frame-ancestors`. Default: the preset's.",
+            example=["self", "https://partner.example"],
+            source="https://developer.mozilla.org/docs/Web/HTTP/Reference/Headers/Content-Security-Policy/frame-ancestors",
+        ),
+    ] = []
+    set: Annotated[
+        dict[str, str],
+        _option(
+            'More headers, and other values of those of the preset; `""` leaves one out.',
+            example={"Permissions-Policy": "camera=(self)"},
+        ),
+    ] = {}
+    remove: Annotated[
+        list[str],
+        _option(
+            "Headers of the app that clients do not get, beside those that the preset removes. A header that is set "
+            "here, too, always has the value from here.",
+            example=["X-Runtime"],
+        ),
+    ] = []
+
+
+class Cors(Section, frozen=True):
+    """Which other sites may read this one's answers in a browser (CORS), where the app does not say so itself."""
+
+    shorthand: ClassVar[str] = "origins"
+
+    origins: Annotated[
+        list[str],
+        _option(
+            "Origins whose pages may read the answers: `https://app.example`, `https://*.shop.example`, or `*` for "
+            "all. nginx answers their preflights.",
+            example=["https://app.example"],
+            source="https://fetch.spec.whatwg.org/#http-cors-protocol",
+        ),
+    ] = []
+    methods: Annotated[
+        list[str],
+        _option("Methods that those pages may use.", example=["GET", "POST"]),
+    ] = msgspec.field(default_factory=lambda: ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"])
+    headers: Annotated[
+        list[str],
+        _option("Request headers that they may send; `*` is any.", example=["Authorization", "Content-Type"]),
+    ] = msgspec.field(default_factory=lambda: ["*"])
+    expose: Annotated[
+        list[str],
+        _option(
+            "Response headers that they may read, beside those that every page may.",
+            example=["ETag", "X-Request-ID"],
+            source="https://fetch.spec.whatwg.org/#cors-safelisted-response-header-name",
+        ),
+    ] = msgspec.field(default_factory=lambda: ["X-Request-ID", "Retry-After"])
+    credentials: Annotated[
+        bool,
+        _option("Their requests may carry cookies and Authorization of this site.", example=True),
+    ] = False
+    max_age: Annotated[
+        Duration,
+        _option("How long a browser may remember the answer to a preflight.", example="10m"),
+    ] = Duration(7200)
 
 
 class Log(Section, frozen=True):
@@ -785,6 +887,8 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = ""
     limits: Limits = Limits()
     cache: Cache = Cache()
+    headers: Headers = Headers()
+    cors: Cors = Cors()
     upstream: Upstream = Upstream()
     node: Node = Node()
     log: Log = Log()

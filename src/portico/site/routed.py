@@ -31,7 +31,7 @@ def routed(options: Options, facts: AppFacts, causes: Mapping[str, str]) -> tupl
     for item in found:
         below = merged.get(item.pattern)
         merged[item.pattern] = _over(below, item) if below else item
-    problems += [problem for item in merged.values() for problem in _broken(item)]
+    problems += [problem for item in merged.values() for problem in _broken(item, options)]
     made = with_shared(found, merged, facts, problems)
     if problems:
         raise UsageError(*problems)
@@ -134,7 +134,7 @@ def _over(below: Routed, above: Routed) -> Routed:
     return Routed(below.rule, below.pattern, rank, edge, {**below.causes, **above.causes})
 
 
-def _broken(item: Routed) -> Iterator[Problem]:
-    for broken in broken_edge(item.edge):
+def _broken(item: Routed, options: Options) -> Iterator[Problem]:
+    for broken in broken_edge(item.edge, options):
         where = item.causes.get(broken.key, f"routes: {item.rule}").partition(": ")[0]
         yield Problem(where, f"{item.rule}: {broken.what}", broken.hint)

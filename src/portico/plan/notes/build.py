@@ -10,6 +10,7 @@ from portico.plan.notes.app_user import app_user
 from portico.plan.notes.cache import uncached
 from portico.plan.notes.discovered import discovered
 from portico.plan.notes.guarded import guarded_notes
+from portico.plan.notes.headers import named_server
 from portico.plan.notes.linked import linked_notes
 from portico.plan.notes.machine import exposed, few_connections, left_out, other_python, short_lived
 from portico.plan.notes.pages import unused_pages
@@ -23,7 +24,7 @@ from portico.plan.web.model import Web
 NOTES: tuple[Callable[[Web], Iterable[str]], ...] = (
     app_risks, processes, discovered, guarded_notes, unreadable, withheld, unwritable, linked_notes, reachable,
     unused_pages, left_out, short_lived, unreached, other_python, lambda web: gateway_of(web.place).notes(web),
-    nothing_to_choose, uncached, upload_notes, app_user, exposed, few_connections,
+    nothing_to_choose, named_server, uncached, upload_notes, app_user, exposed, few_connections,
 )  # fmt: skip
 
 

@@ -19,3 +19,4 @@ class Ability(StrEnum):
     LEAST_TIME = "gives a request to the server that is fastest to answer"
     STICKY = "brings a client back to its server by a cookie"
     FOLLOWS_NAMES = "looks up the names of servers again while it runs"
+    CLEARS_HEADERS = "leaves out headers that it would send by itself"

@@ -21,6 +21,7 @@ from portico.plan.web.entry.trust import trust
 from portico.plan.web.files.spa import spa
 from portico.plan.web.files.statics import statics
 from portico.plan.web.guards import chains
+from portico.plan.web.headers import headers
 from portico.plan.web.limits import limits
 from portico.plan.web.log import log
 from portico.plan.web.model import Web
@@ -63,6 +64,7 @@ def web(site: Site, place: Place, abilities: frozenset[Ability], *, is_waiting: 
         pages=pages(site),
         log=log(site, abilities),
         limits=limited,
+        headers=headers(site, abilities),
         statics=files,
         spa=spa(site, place),
         cache=cache(site, abilities),

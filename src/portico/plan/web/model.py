@@ -27,6 +27,7 @@ from portico.plan.web.entry.trust import Trust
 from portico.plan.web.files.spa import Spa
 from portico.plan.web.files.statics import Statics
 from portico.plan.web.guards import Chains
+from portico.plan.web.headers import Headers
 from portico.plan.web.limits import Limits
 from portico.plan.web.log import Log
 from portico.plan.web.mount import Mount
@@ -66,6 +67,7 @@ class Web:
     health: Health
     observers: ObserverEndpoints
     limits: Limits
+    headers: Headers
     statics: Statics
     trust: Trust
     spa: Spa | None

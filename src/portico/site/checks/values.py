@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
 from portico import proxy_headers
+from portico.site.checks.headers import HEADER_RULES, broken_headers, has_https
 from portico.site.checks.https import HTTPS_RULES, address_of
 from portico.site.options import BELIEVED, Edge, Options
 from portico.site.proxies import KNOWN_PROXIES
@@ -51,10 +52,12 @@ class BrokenRule:
 
 def broken_rules(options: Options) -> list[BrokenRule]:
     """Every rule the options break, in the order of the keys."""
-    return [BrokenRule(key, what, hint) for key, rule in _RULES.items() for what, hint in rule(options)]
+    found = [BrokenRule(key, what, hint) for key, rule in _RULES.items() for what, hint in rule(options)]
+    names = broken_headers(options.headers.set, has_https=has_https(options))
+    return [*found, *(BrokenRule(f"headers.set.{name}", what, hint) for name, what, hint in names)]
 
 
-def broken_edge(edge: Edge) -> Iterator[BrokenRule]:
+def broken_edge(edge: Edge, options: Options) -> Iterator[BrokenRule]:
     """Every rule that the settings of one route break."""
     if edge.timeout is not None and not 1 <= edge.timeout <= _LONGEST_TIMEOUT:
         yield BrokenRule("timeout", f"timeout: {edge.timeout} is out of range", "expected 1s to 1h")
@@ -62,6 +65,8 @@ def broken_edge(edge: Edge) -> Iterator[BrokenRule]:
         yield BrokenRule(
             "max_upload", f"max_upload: {edge.max_upload} is out of range", "expected 1B to 1024GiB"
         )
+    for name, what, hint in broken_headers(edge.headers, has_https=has_https(options)):
+        yield BrokenRule("headers", f"headers: {name} {what}", hint)
     yield from _broken_cache(edge)
 
 
@@ -447,6 +452,7 @@ _RULES: dict[str, Callable[[Options], _Broken]] = {
     "upstream.resolver": _resolver,
     "node.gateways": _gateways,
     **HTTPS_RULES,
+    **HEADER_RULES,
     "log.size": _log_size,
     "log.age": _log_age,
     "log.keep": _log_keep,

@@ -49,6 +49,7 @@ def abilities(build: NginxBuild) -> frozenset[Ability]:
     known = {
         **{ability: module in build.modules for ability, (_, module) in _MODULES.items()},
         Ability.SAFE_HTTP2: http2_hole(build) is None,
+        Ability.CLEARS_HEADERS: build.clears_headers,
         **{ability: build.since(*version) for ability, version in SINCE.items()},
     }
     return frozenset(one for one, can in known.items() if can)

@@ -20,6 +20,7 @@ from portico.plan.gateway.nginx.entry.trust import trust
 from portico.plan.gateway.nginx.files.compression import compression, copy_maps
 from portico.plan.gateway.nginx.files.spa import spa_maps
 from portico.plan.gateway.nginx.files.statics import static_maps
+from portico.plan.gateway.nginx.headers import header_maps
 from portico.plan.gateway.nginx.limits import clients, limit_zones
 from portico.plan.gateway.nginx.log.line import log, log_maps
 from portico.plan.gateway.nginx.own import in_http, settled
@@ -112,6 +113,7 @@ def own(web: Web) -> list[Directive]:
         *tls.hsts(web),
         *log(web),
         *private_map(web),
+        *header_maps(web),
         *cache_zone(web),
         *upload_map(web),
         *limit_zones(web),

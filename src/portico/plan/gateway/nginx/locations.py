@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from portico.plan import decisions
-from portico.plan.gateway.nginx.app.cache import status_headers
 from portico.plan.gateway.nginx.app.detours import detours, to_tunnel
 from portico.plan.gateway.nginx.app.link import pass_to_app
 from portico.plan.gateway.nginx.app.routes import chosen_way, kept, settings
 from portico.plan.gateway.nginx.conf import Directive, block, directive
 from portico.plan.gateway.nginx.entry.health import health_locations
-from portico.plan.gateway.nginx.entry.tls import secured_headers
 from portico.plan.gateway.nginx.files.downloads import downloads
 from portico.plan.gateway.nginx.files.open_files import open_files
 from portico.plan.gateway.nginx.files.spa import spa_locations, to_spa
 from portico.plan.gateway.nginx.files.statics import asked_methods, statics
 from portico.plan.gateway.nginx.guards import guarded
-from portico.plan.gateway.nginx.own import own_headers
+from portico.plan.gateway.nginx.headers import of_nginx, preflight_location, repeated
 from portico.plan.gateway.nginx.pages import down_location, failed_location, message_location, pages_location
 from portico.plan.paths import Paths
 from portico.plan.web.model import Web
@@ -24,31 +21,20 @@ from portico.plan.web.mount import App, Below, Exact, Files, Match, Matching, Mo
 
 def locations(web: Web) -> list[Directive]:
     """Every location of the site, in the order a reader wants them."""
-    paths, headers = Paths.of(web.place), own_and_common(web)
     return [
         *health_locations(web),
-        *_files(web, headers),
+        *_files(web),
         *_asked(web),
         *(_mount(web, mount) for mount in web.mounts if not isinstance(mount.action, Files | OneFile)),
-        *detours(web, headers),
-        *spa_locations(web, headers),
-        *downloads(web, headers),
+        *detours(web),
+        *spa_locations(web),
+        *downloads(web),
+        *preflight_location(web),
         down_location(web),
         failed_location(web),
-        pages_location(web, headers),
-        message_location(paths),
+        pages_location(web, of_nginx(web)),
+        message_location(Paths.of(web.place)),
     ]
-
-
-def common_headers(web: Web) -> list[Directive]:
-    """Headers of every answer. nginx inherits them only into blocks that add none, so each such block repeats them."""
-    return [
-        directive(
-            "add_header", "X-Request-ID", "$request_id", "always",
-            why="the id of this request's log line, for whoever reports a problem", cause=decisions.LOG_LINE,
-        ),
-        *secured_headers(web),
-    ]  # fmt: skip
 
 
 def _asked(web: Web) -> list[Directive]:
@@ -59,18 +45,13 @@ def _asked(web: Web) -> list[Directive]:
     ]
 
 
-def own_and_common(web: Web) -> list[Directive]:
-    """The same for the site itself, where the user's own headers are of every answer, too."""
-    return [*common_headers(web), *own_headers(web)]
-
-
-def _files(web: Web, headers: list[Directive]) -> list[Directive]:
+def _files(web: Web) -> list[Directive]:
     inside = {
         mount.match.path: [_mount(web, one) for one in mount.inside]
         for mount in web.mounts
         if isinstance(mount.action, Files) and isinstance(mount.match, Below)
     }
-    return statics(web, headers, inside)
+    return statics(web, inside)
 
 
 def _mount(web: Web, mount: Mount) -> Directive:
@@ -105,14 +86,13 @@ def _app(web: Web, mount: Mount, *words: str) -> Directive:
     assert isinstance(mount.action, App)
     routed, is_cached = mount.action.routed, mount.action.is_cached
     own = [*(kept(web, routed) if is_cached else []), *settings(web, routed)]
-    adds = any(item.name == "add_header" for item in own)
     return block(
         "location", *words, why=mount.why, cause=mount.cause,
         of=[
             *chosen_way(web, routed),
             *guarded(web, mount.guards, [to_tunnel(), *to_spa(web)]),
             *(open_files(web) if is_cached and web.cache and not isinstance(mount.match, Matching) else []),
-            *([*own_and_common(web), *status_headers(web)] if adds else []),
+            *repeated(web, routed, own),
             *own,
             pass_to_app(web),
             *(_mount(web, each) for each in mount.inside),

@@ -15,12 +15,9 @@ from portico.plan.gateway.nginx.entry.health import health_locations
 from portico.plan.gateway.nginx.entry.host_header import refuse_odd_hosts, same_port
 from portico.plan.gateway.nginx.entry.trust import refuse_strangers, scheme
 from portico.plan.gateway.nginx.files.spa import spa_error
+from portico.plan.gateway.nginx.headers import nameless, of_app, of_redirects, preflight
 from portico.plan.gateway.nginx.limits import capacity
-from portico.plan.gateway.nginx.locations import (
-    common_headers,
-    locations,
-    own_and_common,
-)
+from portico.plan.gateway.nginx.locations import locations
 from portico.plan.gateway.nginx.own import in_server, limit_status, settled
 from portico.plan.gateway.nginx.pages import closing, failures
 from portico.plan.web.entry.tls import Tls
@@ -77,9 +74,11 @@ def _content(web: Web) -> list[Directive]:
         *refuse_odd_hosts(web),
         *capacity(web),
         *limit_status(web),
-        *own_and_common(web),
+        *nameless(web),
+        *of_app(web),
         *status_headers(web),
         *tls.alternative(web),
+        *preflight(web),
         *failures(web),
         tunnel(web),
         closing(web, way(web)),
@@ -118,7 +117,8 @@ def _others(web: Web) -> list[Directive]:
                 directive("server_name", *names, why="every declared name but that one", cause=cause),
                 *refuse_strangers(web),
                 *refuse_odd_hosts(web),
-                *common_headers(web),
+                *nameless(web),
+                *of_redirects(web, is_secure=True),
                 *([] if web.tls else health_locations(web)),
                 block(
                     "location", "/", why="one address for one page", cause=cause,
@@ -146,6 +146,8 @@ def _plain(web: Web, spoken: Tls, *, is_default: bool) -> Directive:
         content = [
             *refuse_strangers(web),
             *refuse_odd_hosts(web),
+            *nameless(web),
+            *of_redirects(web, is_secure=False),
             *tls.challenge(web, spoken),
             *health_locations(web),
             block(

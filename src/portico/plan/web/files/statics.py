@@ -9,6 +9,7 @@ from portico.place.model import Place
 from portico.plan.model import Precompressed
 from portico.plan.precompress import precompressed
 from portico.plan.web.entry.tls import tells_hsts
+from portico.plan.web.headers import removed_of_app
 from portico.plan.web.literal import is_literal
 from portico.site.facts import RootFile, StaticFolder
 from portico.site.model import Site
@@ -121,13 +122,12 @@ def served(site: Site, place: Place) -> list[StaticFolder]:
 
 
 def own_headers(site: Site, file: StaticFolder | RootFile) -> tuple[tuple[str, str], ...]:
-    """The app's own headers that are sent with a file. Where Portico says Strict-Transport-Security, the app's is left
-    out: a browser takes the first.
+    """The app's own headers that are sent with a file, but for those that [headers] removes. Where Portico says
+    Strict-Transport-Security, the app's is left out: a browser takes the first.
     """
-    is_told = tells_hsts(site)
-    return tuple(
-        pair for pair in file.headers if not (is_told and pair[0].lower() == "strict-transport-security")
-    )
+    gone = {name.lower() for name in removed_of_app(site)}
+    gone |= {"strict-transport-security"} if tells_hsts(site) else set()
+    return tuple(pair for pair in file.headers if pair[0].lower() not in gone)
 
 
 def _folder(site: Site, place: Place, folder: StaticFolder) -> Folder:

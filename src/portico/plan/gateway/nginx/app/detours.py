@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from portico.plan.gateway.nginx.app.cache import status_headers
 from portico.plan.gateway.nginx.app.link import pass_to_app, silence
 from portico.plan.gateway.nginx.app.routes import carriers, settings, way
 from portico.plan.gateway.nginx.conf import Directive, block, directive
 from portico.plan.gateway.nginx.files.spa import page_location, spa_error, to_spa
 from portico.plan.gateway.nginx.guards import PASSED, guarded
+from portico.plan.gateway.nginx.headers import repeated
 from portico.plan.gateway.nginx.log.text import refusing
 from portico.plan.gateway.nginx.names import location
 from portico.plan.gateway.nginx.pages import closed_pages
@@ -45,24 +45,21 @@ def to_tunnel() -> Directive:
     )  # fmt: skip
 
 
-def detours(web: Web, headers: list[Directive]) -> list[Directive]:
-    """The named locations: the site's own, and those of each route with settings. `headers` are of every location."""
+def detours(web: Web) -> list[Directive]:
+    """The named locations: the site's own, and those of each route with settings."""
     made = list[Directive]()
     for name, routed in [("", None), *carriers(web).items()]:
-        own, guards = _settings(web, headers, routed, may_be_silent=False), web.chains.of(routed)
-        made.append(_upgraded(web, name, _settings(web, headers, routed, may_be_silent=True), guards))
+        own, guards = _settings(web, routed, may_be_silent=False), web.chains.of(routed)
+        made.append(_upgraded(web, name, _settings(web, routed, may_be_silent=True), guards))
         made.append(_closed(web, name, own, guards))
         made += [page_location(web, name, own, guards)] if web.spa else []
     return made
 
 
-def _settings(
-    web: Web, headers: list[Directive], routed: Routed | None, *, may_be_silent: bool
-) -> list[Directive]:
+def _settings(web: Web, routed: Routed | None, *, may_be_silent: bool) -> list[Directive]:
     """Those of the route, and what a location with headers of its own must repeat."""
     own = settings(web, routed, may_be_silent=may_be_silent)
-    adds = any(item.name == "add_header" for item in own)
-    return [*([*headers, *status_headers(web)] if adds else []), *own]
+    return [*repeated(web, routed, own), *own]
 
 
 def _upgraded(web: Web, name: str, own: list[Directive], guards: Sequence[Guard]) -> Directive:

@@ -151,7 +151,9 @@ def _obeyed(web: Web) -> list[Directive]:
 
 def _answer(web: Web) -> list[Directive]:
     hide = f"{dialect(web)}_hide_header"
+    why, cause = "clients need not know it, or nginx sends its own", web.headers.removed_cause
     return [
+        *(directive(hide, name, why=why, cause=cause) for name in web.headers.removed),
         directive(hide, "X-Portico", why="the worker's numbers are for the log", cause=decisions.LOG_LINE),
         directive(hide, "X-Request-ID", why="sent once, by nginx, whatever the app says", cause=decisions.LOG_LINE),
     ]  # fmt: skip

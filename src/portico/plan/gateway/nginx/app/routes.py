@@ -64,7 +64,7 @@ def _is_carried(web: Web, item: Routed) -> bool:
         return True
     edge = item.edge
     sizes = edge.max_upload is not None or edge.upload_to_file
-    return bool(edge.private or edge.stream or sizes or edge.timeout is not None)
+    return bool(edge.private or edge.stream or sizes or edge.timeout is not None or edge.headers)
 
 
 def kept(web: Web, routed: Routed | None) -> list[Directive]:

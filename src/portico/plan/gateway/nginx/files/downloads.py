@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from portico.plan import downloads as names
 from portico.plan.gateway.nginx.conf import Directive, block, directive, literal
 from portico.plan.gateway.nginx.files.compression import uncompressed
+from portico.plan.gateway.nginx.headers import of_download
 from portico.plan.gateway.nginx.pages import PREFIX, any_body, error_pages
 from portico.plan.web.app.downloads import DownloadRoot
 from portico.plan.web.model import Web
@@ -15,8 +16,8 @@ _ACCEL = "https://nginx.org/en/docs/http/ngx_http_uwsgi_module.html#uwsgi_ignore
 _RANGE = "a range of a compressed file would be another range"
 
 
-def downloads(web: Web, headers: list[Directive]) -> list[Directive]:
-    """One location, and in it two for each root. `headers` are those every location repeats."""
+def downloads(web: Web) -> list[Directive]:
+    """One location, and in it two for each root."""
     if not web.downloads:
         return []
     inside = [
@@ -39,8 +40,8 @@ def downloads(web: Web, headers: list[Directive]) -> list[Directive]:
                 directive(
                     "if_modified_since", "off", why="the app has decided already that the client needs the file"
                 ),
-                *headers,
-                *_carried(),
+                *of_download(web),
+                *_carried(web),
                 directive(
                     "error_page", 403, "=404", f"{PREFIX}404.$portico_page",
                     why="a file that was removed at this moment is a 404",
@@ -73,8 +74,9 @@ def _files(url: str, root: DownloadRoot, of_part: Sequence[Directive] = ()) -> D
     )  # fmt: skip
 
 
-def _carried() -> Iterator[Directive]:
-    for name in names.CARRIED:
+def _carried(web: Web) -> Iterator[Directive]:
+    removed = {name.lower() for name in web.headers.removed}
+    for name in (name for name in names.CARRIED if name.lower() not in removed):
         variable = "$upstream_http_" + name.lower().replace("-", "_")
         yield directive(
             "add_header", name, variable, why="what the app said; empty, and not sent, when it said nothing"

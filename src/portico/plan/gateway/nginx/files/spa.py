@@ -12,6 +12,7 @@ from portico.plan.gateway.nginx.app.link import dialect, pass_to_app
 from portico.plan.gateway.nginx.app.routes import way
 from portico.plan.gateway.nginx.conf import Directive, block, directive, entries, literal
 from portico.plan.gateway.nginx.guards import PASSED, guarded
+from portico.plan.gateway.nginx.headers import is_said, of_nginx
 from portico.plan.gateway.nginx.names import location, variable
 from portico.plan.gateway.nginx.pages import error_pages
 from portico.plan.web.guards import Guard
@@ -96,11 +97,13 @@ def page_location(web: Web, name: str, settings: list[Directive], guards: Sequen
     )  # fmt: skip
 
 
-def spa_locations(web: Web, headers: list[Directive]) -> list[Directive]:
+def spa_locations(web: Web) -> list[Directive]:
     """Gives the page where the app has none."""
     if web.spa is None:
         return []
     cause, root = web.spa.cause, literal(web.spa.folder, web.spa.cause)
+    why = "it is what its type says"
+    nosniff = [directive("add_header", "X-Content-Type-Options", "nosniff", "always", why=why)]
     return [
         block(
             "location", location(web, "spa"), cause=cause,
@@ -109,9 +112,9 @@ def spa_locations(web: Web, headers: list[Directive]) -> list[Directive]:
                 directive("root", root, why="what the build wrote", cause=cause),
                 *(_safe(web.spa.fence, cause) if web.spa.fence else []),
                 directive("charset", "utf-8", why="tells browsers so"),
-                *headers,
+                *of_nginx(web),
                 directive("add_header", "Cache-Control", "no-cache", why="it names files of the release"),
-                directive("add_header", "X-Content-Type-Options", "nosniff", "always", why="it is what its type says"),
+                *([] if is_said(web, "X-Content-Type-Options") else nosniff),
                 directive("try_files", "/index.html", "=404", why="whatever the address", cause=cause),
             ],
         ),

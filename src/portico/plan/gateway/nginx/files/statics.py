@@ -12,6 +12,7 @@ from portico.plan.gateway.nginx.conf import Directive, block, directive, entries
 from portico.plan.gateway.nginx.files import compression
 from portico.plan.gateway.nginx.files.open_files import open_files
 from portico.plan.gateway.nginx.guards import guarded
+from portico.plan.gateway.nginx.headers import is_said, of_nginx
 from portico.plan.gateway.nginx.log.line import file_log
 from portico.plan.gateway.nginx.names import location, variable
 from portico.plan.gateway.nginx.pages import PREFIX, error_pages, no_such_part
@@ -34,23 +35,23 @@ _NOT_MODIFIED = "https://www.rfc-editor.org/rfc/rfc9110#section-15.4.5"
 _LIFE = "https://www.rfc-editor.org/rfc/rfc8246.html"
 
 
-def statics(web: Web, headers: list[Directive], inside: Mapping[str, list[Directive]]) -> list[Directive]:
-    """One location a folder, two after a release from elsewhere. `headers` are those every location repeats.
+def statics(web: Web, inside: Mapping[str, list[Directive]]) -> list[Directive]:
+    """One location a folder, two after a release from elsewhere.
 
     `inside` has the locations of routes that come before the files, by the folder's URL.
     """
     made = []
     for mount in web.mounts:
         if isinstance(mount.action, OneFile):
-            made.append(_root_file(web, mount, mount.action.file, headers))
+            made.append(_root_file(web, mount, mount.action.file))
         elif isinstance(mount.action, Files):
             folder = mount.action.folder
-            of_folder = _statics(web, mount, folder, headers)
+            of_folder = _statics(web, mount, folder)
             if routes := inside.get(folder.url):
                 of_folder[0] = _below_routes(web, folder, of_folder[0], routes)
             made += of_folder
     refuses = not all(mount.asked for mount in web.mounts if isinstance(mount.action, Files | OneFile))
-    return [*made, _not_allowed(web, headers)] if refuses else made
+    return [*made, _not_allowed(web)] if refuses else made
 
 
 def asked_methods(web: Web) -> dict[str, App]:
@@ -65,7 +66,7 @@ def _asked_method(web: Web, asked: App) -> str:
     return f"{name}_{web.routed.index(asked.routed)}" if asked.routed else name
 
 
-def _not_allowed(web: Web, headers: list[Directive]) -> Directive:
+def _not_allowed(web: Web) -> Directive:
     """What a file answers to any method but GET and HEAD: RFC 9110 wants the others named."""
     why = (
         "a file can only be read: OPTIONS is answered, every other method is refused, and both answers name "
@@ -74,7 +75,7 @@ def _not_allowed(web: Web, headers: list[Directive]) -> Directive:
     return block(
         "location", _refused_method(web), why=why,
         of=[
-            *headers,
+            *of_nginx(web),
             directive("add_header", "Allow", "GET, HEAD, OPTIONS", "always", why=why, source=_ALLOW),
             block(
                 "if", "(", "$request_method", "=", "OPTIONS", ")", why=why,
@@ -142,13 +143,13 @@ def _lives(web: Web) -> list[Directive]:
     ]  # fmt: skip
 
 
-def _statics(web: Web, mount: Mount, folder: Folder, headers: list[Directive]) -> list[Directive]:
+def _statics(web: Web, mount: Mount, folder: Folder) -> list[Directive]:
     why = (
         "nginx sends these files itself, without a worker; ^~ keeps patterns from matching first, and both "
         "slashes keep /static../ from reading the directory above"
     )
     if not folder.before:
-        return [_location(web, mount, folder, why, headers, error_pages(404))]
+        return [_location(web, mount, folder, why, error_pages(404))]
     missing = directive(
         "error_page", 404, "=", f"{BEFORE}$uri",
         why="a page of the previous release may still ask for a file that only that release has", cause="reload --path",
@@ -157,8 +158,8 @@ def _statics(web: Web, mount: Mount, folder: Folder, headers: list[Directive]) -
     before = replace(folder, url=BEFORE + folder.url, path=folder.before, fence=folder.before_fence)
     passed = replace(mount, guards=())
     return [
-        _location(web, mount, folder, why, headers, [missing]),
-        _location(web, passed, before, "the same folder of the release before", headers, [internal, *error_pages(404)]),
+        _location(web, mount, folder, why, [missing]),
+        _location(web, passed, before, "the same folder of the release before", [internal, *error_pages(404)]),
     ]  # fmt: skip
 
 
@@ -179,12 +180,10 @@ def _below_routes(web: Web, folder: Folder, files: Directive, routes: list[Direc
     )
 
 
-def _location(
-    web: Web, mount: Mount, folder: Folder, why: str, headers: list[Directive], missing: list[Directive]
-) -> Directive:
+def _location(web: Web, mount: Mount, folder: Folder, why: str, missing: list[Directive]) -> Directive:
     url, cause, has_index = folder.url, folder.sent.cause, folder.has_index
     root = literal(folder.path, cause).rstrip("/") + "/"
-    said = [*headers, *_file_headers(web, folder.sent)]
+    said = _file_headers(web, folder.sent)
     return block(
         "location", "^~", url,
         why=why,
@@ -258,7 +257,7 @@ def _copy(web: Web, url: str, said: list[Directive]) -> list[Directive]:
     ]  # fmt: skip
 
 
-def _root_file(web: Web, mount: Mount, file: File, headers: list[Directive]) -> Directive:
+def _root_file(web: Web, mount: Mount, file: File) -> Directive:
     cause = file.sent.cause
     return block(
         "location", "=", file.url,
@@ -269,7 +268,6 @@ def _root_file(web: Web, mount: Mount, file: File, headers: list[Directive]) -> 
             *open_files(web),
             *file_log(web),
             *_charset(),
-            *headers,
             *_file_headers(web, file.sent),
             directive("log_not_found", "off", why="a missing file is in the access log already"),
             directive(
@@ -302,17 +300,21 @@ def _charset() -> list[Directive]:
 
 
 def _file_headers(web: Web, sent: Sent) -> list[Directive]:
+    nosniff = [
+        directive(
+            "add_header", "X-Content-Type-Options", "nosniff", "always",
+            why="a file is what its type says, whatever its bytes look like",
+        )
+    ]  # fmt: skip
     return [
+        *of_nginx(web, sent.headers),
         directive(
             "add_header", "Cache-Control", sent.cache_control or variable(web, "life"), source=_LIFE,
             why="what the app itself says with these files" if sent.cache_control
             else "how long browsers may cache the file without asking",
             cause=sent.cause if sent.cache_control else "",
         ),
-        directive(
-            "add_header", "X-Content-Type-Options", "nosniff", "always",
-            why="a file is what its type says, whatever its bytes look like",
-        ),
+        *([] if is_said(web, "X-Content-Type-Options") else nosniff),
         *(
             directive(
                 "add_header", name, value, "always", cause=sent.cause,

@@ -1,0 +1,244 @@
+"""Headers of every answer: of the app's, where it does not say them itself, of files, of the gateway's own pages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from portico.plan.web.ability import Ability
+from portico.site.checks.headers import CSP, FRAME_ANCESTORS, FRAME_OPTIONS
+from portico.site.model import Routed, Site
+
+_POLICY, _POLICY_REPORTS, _FRAMES = (
+    "Content-Security-Policy", "Content-Security-Policy-Report-Only", "X-Frame-Options",
+)  # fmt: skip
+SERVER = "Server"
+"""The header with the name of the gateway's program."""
+_WORDS = {"none": "DENY", "self": "SAMEORIGIN"}
+"""What X-Frame-Options says for a word of `frames`. It knows no list of origins."""
+
+
+@dataclass(frozen=True)
+class Header:
+    """One header. The app's own of that name takes its place, unless `is_only`."""
+
+    name: str
+    value: str
+    cause: str
+    framed: str = ""
+    """The value beside an X-Frame-Options of the app's, which a policy's own word on frames would overrule; the same
+    where that makes no difference, empty where nothing is left of it."""
+    is_only: bool = False
+    """The app's own header of this name is not passed on."""
+
+
+@dataclass(frozen=True)
+class Cors:
+    """Which other origins may read the answers, where the app does not say so itself."""
+
+    origins: tuple[str, ...]
+    """`scheme://host:port`, where the host may begin with `*.`; empty for every origin."""
+    methods: tuple[str, ...]
+    headers: tuple[str, ...]
+    """Of requests; empty for any."""
+    expose: tuple[str, ...]
+    has_credentials: bool
+    max_age: int
+    """Seconds that a browser may remember the answer to a preflight."""
+    cause: str
+
+
+@dataclass(frozen=True)
+class Headers:
+    """What is added to every answer and taken from the app's."""
+
+    every: tuple[Header, ...]
+    removed: tuple[str, ...]
+    """Of the app, by name."""
+    hides_server: bool
+    """The gateway does not name its program."""
+    lacks_ability: bool
+    """It would not, if this one could."""
+    removed_cause: str
+    cors: Cors | None
+    """None: no other origin is let in."""
+    distinct: tuple[Header, ...]
+    """Each that some answer of the app's may get: two routes may have one name with two values."""
+    numbers: Mapping[tuple[str, str], int]
+    """The place of each of them there, by name in small letters and value."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of those that every answer has."""
+        return tuple(one.name for one in self.every)
+
+    def of(self, routed: Routed | None) -> tuple[Header, ...]:
+        """Those of a route's answers: its own over the site's, None for the site's."""
+        return _of_route(self.every, self.removed, routed)
+
+
+@dataclass(frozen=True)
+class Preset:
+    """What one word of [headers] stands for; `csp` without what it says of frames."""
+
+    csp: str
+    frames: str
+    others: Mapping[str, str]
+    removed: tuple[str, ...] = ("Server", "X-Powered-By")
+
+
+PRESETS = {
+    "off": Preset("", "", {}, ()),
+    "strict": Preset(
+        "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; object-src 'none'; "
+        "base-uri 'self'; form-action 'self'",
+        "self",
+        {
+            "X-Content-Type-Options": "nosniff",
+            "Referrer-Policy": "same-origin",
+            "Permissions-Policy": "camera=(), microphone=(), geolocation=(), payment=(), usb=()",
+            "Cross-Origin-Opener-Policy": "same-origin",
+            "Cross-Origin-Resource-Policy": "same-origin",
+        },
+    ),
+    "api": Preset(
+        "default-src 'none'",
+        "none",
+        {
+            "X-Content-Type-Options": "nosniff",
+            "Referrer-Policy": "no-referrer",
+            "Cross-Origin-Resource-Policy": "same-origin",
+        },
+    ),
+}
+
+
+def headers(site: Site, abilities: frozenset[Ability]) -> Headers:
+    """What the answers of the site carry."""
+    wanted = site.options.headers
+    removed = removed_of_app(site)
+    every = _every(site, removed)
+    distinct = _distinct([every, *(_of_route(every, removed, routed) for routed in site.routed)])
+    hides = SERVER.lower() in map(str.lower, _removed(site))
+    return Headers(
+        every=every,
+        removed=removed,
+        hides_server=hides and Ability.CLEARS_HEADERS in abilities,
+        lacks_ability=hides and Ability.CLEARS_HEADERS not in abilities,
+        removed_cause=site.cause("headers.remove" if wanted.remove else "headers.preset"),
+        cors=_cors(site),
+        distinct=tuple(distinct.values()),
+        numbers={key: number for number, key in enumerate(distinct)},
+    )
+
+
+def _of_route(
+    every: tuple[Header, ...], removed: tuple[str, ...], routed: Routed | None
+) -> tuple[Header, ...]:
+    if routed is None or not routed.edge.headers:
+        return every
+    cause = routed.causes.get("headers", "")
+    return _over(every, _made(routed.edge.headers, lambda _: cause, removed), routed.edge.headers)
+
+
+def _distinct(found: Iterable[tuple[Header, ...]]) -> dict[tuple[str, str], Header]:
+    made: dict[tuple[str, str], Header] = {}
+    for one in (one for some in found for one in some):
+        made.setdefault((one.name.lower(), one.value), one)
+    return made
+
+
+def removed_of_app(site: Site) -> tuple[str, ...]:
+    """Headers of the app's that are not passed on."""
+    return tuple(name for name in _removed(site) if name.lower() != SERVER.lower())
+
+
+def _removed(site: Site) -> tuple[str, ...]:
+    wanted = site.options.headers
+    found = {name.lower(): name for name in (*PRESETS[wanted.preset].removed, *wanted.remove)}
+    return tuple(found.values())
+
+
+def _every(site: Site, removed: tuple[str, ...]) -> tuple[Header, ...]:
+    wanted = site.options.headers
+    preset = PRESETS[wanted.preset]
+    cause = site.cause("headers.preset")
+    made = _made(preset.others, lambda _: cause, removed)
+    made = _over(made, _made(_about_frames(site), lambda name: _cause_of_frames(site, name), removed), ())
+    return _over(made, _made(wanted.set, lambda name: _cause_of_set(site, name), removed), wanted.set)
+
+
+def _about_frames(site: Site) -> dict[str, str]:
+    """The policy and X-Frame-Options, which say the same of frames."""
+    wanted = site.options.headers
+    preset = PRESETS[wanted.preset]
+    csp, frames = wanted.csp or preset.csp, wanted.frames or ([preset.frames] if preset.frames else [])
+    words = _ancestors(csp)
+    if words is None and frames:
+        words = [f"'{word}'" if word in _WORDS else word for word in frames]
+        csp = "; ".join(filter(None, (csp.rstrip("; "), f"{FRAME_ANCESTORS} {' '.join(words)}")))
+    options = _WORDS.get(words[0].strip("'").lower(), "") if words and len(words) == 1 else ""
+    policy = _POLICY_REPORTS if wanted.csp_report_only else _POLICY
+    return {name: value for name, value in ((policy, csp), (_FRAMES, options)) if value}
+
+
+def _cause_of_frames(site: Site, name: str) -> str:
+    wanted = site.options.headers
+    keys = (["frames"] if wanted.frames else []) if name == _FRAMES else []
+    if name != _FRAMES:
+        keys = [key for key in ("csp", "csp_report_only", "frames") if getattr(wanted, key)]
+    return "; ".join(site.cause(f"headers.{key}") for key in keys or ["preset"])
+
+
+def _cause_of_set(site: Site, name: str) -> str:
+    key = f"headers.set.{name}"
+    return site.cause(key if key in site.causes else "headers.set")
+
+
+def _made(
+    values: Mapping[str, str], cause: Callable[[str], str], removed: tuple[str, ...]
+) -> tuple[Header, ...]:
+    gone = {name.lower() for name in removed}
+    return tuple(
+        Header(name, value, cause(name), _framed(name, value, gone), is_only=name.lower() in gone)
+        for name, value in values.items()
+        if value
+    )
+
+
+def _framed(name: str, value: str, gone: set[str]) -> str:
+    """The value beside an X-Frame-Options of the app's: browsers that find both obey the policy."""
+    if name.lower() != CSP or FRAME_OPTIONS in gone or _ancestors(value) is None:
+        return value
+    parts = [part.strip() for part in value.split(";")]
+    return "; ".join(part for part in parts if part and part.split()[0].lower() != FRAME_ANCESTORS)
+
+
+def _ancestors(policy: str) -> list[str] | None:
+    """What a policy says of frames; None for nothing."""
+    for words in map(str.split, policy.split(";")):
+        if words and words[0].lower() == FRAME_ANCESTORS:
+            return words[1:]
+    return None
+
+
+def _over(below: Iterable[Header], above: Iterable[Header], said: Iterable[str]) -> tuple[Header, ...]:
+    """Those below without the ones that are said anew, or not to be sent (`said`)."""
+    above = tuple(above)
+    names = {*(one.name.lower() for one in above), *map(str.lower, said)}
+    return (*(one for one in below if one.name.lower() not in names), *above)
+
+
+def _cors(site: Site) -> Cors | None:
+    wanted = site.options.cors
+    if not wanted.origins:
+        return None
+    return Cors(
+        origins=() if "*" in wanted.origins else tuple(wanted.origins),
+        methods=tuple(wanted.methods),
+        headers=() if "*" in wanted.headers else tuple(wanted.headers),
+        expose=tuple(wanted.expose),
+        has_credentials=wanted.credentials,
+        max_age=int(wanted.max_age),
+        cause=site.cause("cors.origins"),
+    )
