@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from portico.errors import Problem
 from portico.plan import decisions
-from portico.plan.appserver.kind import Feature, app_server, protocol
+from portico.plan.appserver.kind import Feature, common_features
 from portico.site.facts import Route
 from portico.site.methods import is_hidden
 from portico.site.model import Routed, Site
@@ -141,15 +141,20 @@ def _family(spot: RoutePath) -> str:
 
 
 def impossible(site: Site) -> list[Problem]:
-    """Settings of routes that only Portico's own worker understands, where another program runs the app."""
-    is_unknown = not site.has_app and protocol(site) == "uwsgi"
-    if is_unknown or Feature.UPLOADS in app_server(site).features:
+    """Settings of routes that only Portico's own worker, on this machine, understands."""
+    if Feature.UPLOADS in common_features(site):
         return []
+    why, hint = "only Portico's own worker takes the file of an upload", "run a WSGI app with Gunicorn"
+    if site.servers:
+        why, hint = (
+            "the file is on this machine: a server elsewhere would get no body",
+            "run the app here alone",
+        )
     return [
         Problem(
             item.causes.get("upload_to_file", "routes").partition(": ")[0],
-            f"{item.rule}: upload_to_file: only Portico's own worker takes the file of an upload",
-            "take it away, or run a WSGI app with Gunicorn",
+            f"{item.rule}: upload_to_file: {why}",
+            f"remove it, or {hint}",
         )
         for item in site.routed
         if item.edge.upload_to_file
