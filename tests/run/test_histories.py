@@ -38,7 +38,7 @@ def test_golden_history(path: Path) -> None:
 
 def replay(lines: list[str]) -> Iterator[str]:
     """The history with the actions that the machine really gives; comments and blank lines are kept."""
-    state = State(TIMEOUTS)
+    state = State(TIMEOUTS, "nginx")
     for line in lines:
         if line.startswith("  "):
             continue

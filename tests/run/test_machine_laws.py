@@ -34,7 +34,7 @@ def timeouts(number: int) -> Timeouts:
 class Pretended:
     """A world that does what it is told to, and offers what could happen next."""
 
-    state: State = field(default_factory=lambda: State(timeouts(1)))
+    state: State = field(default_factory=lambda: State(timeouts(1), "nginx"))
     now: float = 0.0
     servers: set[int] = field(default_factory=set)
     gateway: bool = False

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from portico.place.model import Place
 from portico.plan.appserver.kind import Feature, app_server
+from portico.plan.gateway.kinds import gateway_of
 from portico.plan.model import Directory
-from portico.plan.paths import BODIES, Paths, slow, workers
+from portico.plan.paths import Paths, slow, workers
 from portico.plan.tls import tls_directories
 from portico.plan.web.app.link import RouteFact
 from portico.plan.web.model import Web
@@ -41,7 +42,7 @@ def body_directories(place: Place) -> tuple[Directory, ...]:
     above, user, group = Paths.of(place).temporary, place.nginx_user, place.nginx_group
     return (
         Directory(above, 0o750 if group else 0o700, group=group),
-        *(Directory(f"{above}/{name}", 0o700, owner=user, group=group) for name in BODIES),
+        *(Directory(f"{above}/{name}", 0o700, owner=user, group=group) for name in gateway_of(place).bodies),
     )
 
 

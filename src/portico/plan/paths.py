@@ -46,10 +46,6 @@ def maintenance(runtime: str) -> str:
     return f"{runtime}/maintenance"
 
 
-BODIES = ("client_body", "uwsgi", "proxy", "fastcgi", "scgi")
-"""What nginx has bodies on disk for: each has a directory of its own."""
-
-
 def temporary(state: str) -> str:
     """The directory above those of bodies on their way, of requests and of answers; root's, where root starts nginx."""
     return f"{state}/bodies"

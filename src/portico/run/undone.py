@@ -11,7 +11,7 @@ from portico.run.machine import action as do
 from portico.run.machine.action import Action
 
 WHAT: Mapping[type[Action], str] = {
-    do.SetBooting: "nginx cannot be told whether the app is starting",
+    do.SetBooting: "{program} cannot be told whether the app is starting",
     do.CheckFiles: "the configuration cannot be written and checked",
     do.UseFiles: "the configuration cannot be put in force",
     do.StartAppServer: "the app server cannot be started",
@@ -22,11 +22,11 @@ WHAT: Mapping[type[Action], str] = {
     do.EmptyQueue: "the requests that wait for the app that ended cannot be answered",
     do.WatchQueue: "the requests that wait for a release cannot be counted",
     do.Forget: "the files of a release that left cannot be removed",
-    do.StartGateway: "nginx cannot be started",
-    do.ReloadGateway: "nginx cannot be told to read its new configuration",
-    do.EndGateway: "nginx cannot be told to leave",
-    do.SayGoodbye: "the sites cannot be told that nginx leaves",
-    do.AskGateway: "nginx cannot be asked whether it is well",
+    do.StartGateway: "{program} cannot be started",
+    do.ReloadGateway: "{program} cannot be told to read its new configuration",
+    do.EndGateway: "{program} cannot be told to leave",
+    do.SayGoodbye: "the sites cannot be told that {program} leaves",
+    do.AskGateway: "{program} cannot be asked whether it is well",
     do.MakePlan: "the new release cannot be planned",
     do.Say: "a message cannot be written",
 }
@@ -49,9 +49,9 @@ _HINTS = {
 _NO_THREAD = "can't start new thread"
 
 
-def undone(action: Action, error: Exception, where: str = "") -> Problem:
-    """The problem that such an error is; `where` counts when the error names no path."""
-    return failure(WHAT.get(type(action), type(action).__name__), error, where)
+def undone(action: Action, error: Exception, program: str, where: str = "") -> Problem:
+    """The problem that such an error is; `program` is the gateway, `where` counts when the error names no path."""
+    return failure(WHAT.get(type(action), type(action).__name__).format(program=program), error, where)
 
 
 def failure(what: str, error: Exception, where: str = "") -> Problem:

@@ -24,6 +24,8 @@ class GatewayKind:
     """What the build of this place can do of what not every gateway can."""
     remedies: Mapping[Ability, str]
     """What helps where a build lacks one of these."""
+    bodies: tuple[str, ...]
+    """What it has bodies on disk for, while they are on their way: a directory each, below `paths.temporary`."""
     process: Callable[[Place, str], Process]
     """What is started where several sites or one are served, and why."""
     files: Callable[[Web], Sequence[File]]

@@ -118,7 +118,7 @@ class OwnGateway:
 
     def watchers(self, in_force: Callable[[], Plan]) -> tuple[Watcher, ...]:
         rounds = partial(old.watch, self._program, in_force, lambda: self.pid, self._say)
-        return (Watcher("nginx's old workers", rounds),)
+        return (Watcher(f"{self._program.name}'s old workers", rounds),)
 
     def hear(self, item: notices.Notice) -> None:
         """It learns nothing from them."""
@@ -174,4 +174,4 @@ class OwnGateway:
         return task
 
     def _complain(self, error: Exception) -> None:
-        self._say(notices.Trouble(failure("nginx's workers cannot be watched", error)))
+        self._say(notices.Trouble(failure(f"{self._program.name}'s workers cannot be watched", error)))

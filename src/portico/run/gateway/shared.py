@@ -76,7 +76,7 @@ class SharedGateway:
             self._tell(was.GatewayExited(0))
 
         def failed(error: Exception) -> None:
-            self._complain((undone(do.EndGateway(mode), error, self._gateway),))
+            self._complain((undone(do.EndGateway(mode), error, self._program.name, self._gateway),))
             self._tell(was.GatewayExited(0))
 
         self._in_turn(leave(), failed)
@@ -139,7 +139,10 @@ class SharedGateway:
             if problems := await in_background(lambda: self._ask(USE, FilesOfSite(self._name, where))):
                 refused(problems)
 
-        self._in_turn(use(), lambda error: refused((undone(do.ReloadGateway(), error, self._gateway),)))
+        self._in_turn(
+            use(),
+            lambda error: refused((undone(do.ReloadGateway(), error, self._program.name, self._gateway),)),
+        )
 
     def _complain(self, problems: tuple[Problem, ...]) -> None:
         for problem in problems:

@@ -13,12 +13,11 @@ from portico.run.machine import reload, stop
 from portico.run.machine.action import Action
 from portico.run.machine.state import Phase, ProcessState, Release, State, Status, Step, then
 from portico.run.machine.words import (
-    GATEWAY,
     SERVER,
     died,
     died_booting,
     exit_code,
-    nginx_died,
+    gateway_died,
 )
 
 STEADY_SECONDS = 10.0
@@ -86,12 +85,12 @@ def _canary_died(state: State, canary: Release, code: int, now: float) -> Step:
 def gateway_exited(state: State, event: was.GatewayExited, now: float) -> Step:
     if state.phase is Phase.STARTING:
         state = replace(state, gateway=ProcessState())
-        return stop.fail(state, FAILED, (nginx_died(event),), now)
+        return stop.fail(state, FAILED, (gateway_died(state, event),), now)
     if state.phase is Phase.STOPPING:
         state = replace(state, gateway=ProcessState())
         return then(state, (), stop.end_app_servers, now)
     process = _crashed(state.gateway, now)
-    notice = notices.Restarting(GATEWAY, event.code, _due_in(process, now), process.crashes)
+    notice = notices.Restarting(state.program, event.code, _due_in(process, now), process.crashes)
     return replace(state, gateway=process), (do.Say(notice),)
 
 

@@ -11,7 +11,7 @@ from portico.run.machine import event as was
 from portico.run.machine import reload, stop
 from portico.run.machine.action import Action
 from portico.run.machine.state import Phase, ProcessState, Release, State, Status, Step, then
-from portico.run.machine.words import GATEWAY, SERVER
+from portico.run.machine.words import SERVER
 
 QUEUE_SECONDS = 10.0
 """Clients that were there before us wait so long for the app; later ones are told that it starts."""
@@ -107,7 +107,7 @@ def gateway_well(state: State, _: was.GatewayWell, now: float) -> Step:
     down_since = state.gateway.down_since
     state = replace(state, gateway=replace(state.gateway.to(Status.WELL, now), down_since=None))
     if down_since is not None:
-        return state, (do.Say(notices.Recovered(GATEWAY, now - down_since)),)
+        return state, (do.Say(notices.Recovered(state.program, now - down_since)),)
     return serve(state, now)
 
 

@@ -151,8 +151,10 @@ class State:
 
     timeouts: Timeouts
     """Of the release that clients get; before there is one, of the first."""
+    program: str
+    """What the gateway's process is called."""
     serves_pages: bool = False
-    """No app is run here: while no server elsewhere answers well, nginx still serves a page that says so."""
+    """No app is run here: while no server elsewhere answers well, the gateway still serves a page that says so."""
     goodbye_seconds: float = GOODBYE_SECONDS
     phase: Phase = Phase.IDLE
     began: float = 0.0

@@ -21,7 +21,7 @@ from portico.run.machine.state import (
     StopStage,
     then,
 )
-from portico.run.machine.words import GATEWAY, unkillable
+from portico.run.machine.words import unkillable
 
 LAST_SECONDS = 1.0
 """What is left to an app server when nginx used up the whole time for stopping: nobody waits for its answers."""
@@ -59,7 +59,7 @@ def gateway_late(state: State, now: float) -> Step:
         )
         return state, (do.EndGateway(StopMode.CLOSE),)
     if state.stop_stage is StopStage.KILLED:
-        notice = do.Say(notices.Trouble(unkillable(GATEWAY)))
+        notice = do.Say(notices.Trouble(unkillable(state.program)))
         return then(replace(state, gateway=ProcessState()), (notice,), end_app_servers, now)
     gateway = replace(state.gateway, due=now + KILLED_SECONDS)
     return replace(state, stop_stage=StopStage.KILLED, gateway=gateway), (do.EndGateway(StopMode.KILL),)

@@ -20,7 +20,6 @@ AGAIN_SECONDS = 2.0
 """Between attempts to give nginx what it should have: a disk that was full has room again, a limit is raised."""
 SWITCHING = (do.UseFiles, do.MakeLive, do.ReloadGateway)
 """What brings another release in front of clients."""
-_CONFIGURATION = "the configuration of nginx"
 
 
 def not_done(state: State, event: was.NotDone, now: float) -> Step:
@@ -59,7 +58,9 @@ def mend(state: State, now: float) -> Step:
         return replace(state, mending=None), ()
     if mending.was_tried:
         took = now - mending.since
-        return replace(state, mending=None), (do.Say(notices.Recovered(_CONFIGURATION, took)),)
+        return replace(state, mending=None), (
+            do.Say(notices.Recovered(f"the configuration of {state.program}", took)),
+        )
     state = replace(state, mending=replace(mending, was_tried=True, due=now + AGAIN_SECONDS))
     actions: tuple[Action, ...] = (do.UseFiles(state.live), reload.make_live(state))
     if state.gateway.is_running:

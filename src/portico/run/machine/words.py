@@ -7,9 +7,7 @@ from portico.run.machine import event as was
 from portico.run.machine.state import Release, State
 from portico.values import longer
 
-GATEWAY = "nginx"
 SERVER = "the app server"
-NOT_THROUGH_NGINX = f"the app is healthy, but does not answer through {GATEWAY}"
 
 
 def died_booting(code: int) -> Problem:
@@ -21,8 +19,8 @@ def died(code: int) -> Problem:
     return Problem("", f"{SERVER} of the canary ended, {ending(code)}", "its own output is above")
 
 
-def nginx_died(event: was.GatewayExited) -> Problem:
-    return Problem("", f"{GATEWAY} ended while starting, {ending(event.code)}", quote=event.words)
+def gateway_died(state: State, event: was.GatewayExited) -> Problem:
+    return Problem("", f"{state.program} ended while starting, {ending(event.code)}", quote=event.words)
 
 
 def silent_server(release: Release) -> Problem:
@@ -41,9 +39,14 @@ def silent_gateway(state: State) -> Problem:
     answer = state.gateway.answer or "no answer yet"
     return Problem(
         "",
-        NOT_THROUGH_NGINX,
+        not_through(state.program),
         f"the last answer on the listen address: {answer}",
     )
+
+
+def not_through(program: str) -> str:
+    """What is wrong where the app is well and the gateway, that program, has no answer of it."""
+    return f"the app is healthy, but does not answer through {program}"
 
 
 def unkillable(name: str) -> Problem:

@@ -100,7 +100,7 @@ class Effects:
         return None
 
     def _not_done(self, action: Action, error: Exception) -> was.NotDone:
-        return was.NotDone(action, undone(action, error, self.in_force.runtime))
+        return was.NotDone(action, undone(action, error, self.in_force.gateway.name, self.in_force.runtime))
 
     # Files and sockets ---------------------------------------------------------------------------------
 

@@ -70,7 +70,9 @@ def run(
             given = Given(plan, claim, listening, material, tell, again, works, host, observer)
             end = asyncio.run(_serve(given))
         if end.problems:  # the files stay: people look at what was in force
-            problems = end.problems if plan.has_app else map(without_app, end.problems)
+            problems = end.problems
+            if not plan.has_app:
+                problems = tuple(without_app(problem, plan.gateway.name) for problem in problems)
             raise _ERRORS.get(end.code, PorticoError)(*problems)
         with suppress(OSError):  # it has stopped well, and the next start removes them
             files.remove(plan)

@@ -160,6 +160,7 @@ class Parts:
 def _state(plan: Plan, *, is_host: bool) -> State:
     return State(
         timeouts(plan),
+        plan.gateway.name,
         serves_pages=not plan.has_app and plan.upstream is not None,
         goodbye_seconds=goodbye.HEARD_SECONDS if is_host else GOODBYE_SECONDS,
     )

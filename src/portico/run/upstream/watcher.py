@@ -24,7 +24,7 @@ from portico.protocol.commands import DrainServer
 from portico.protocol.notices import Notice
 from portico.protocol.status import ServerStatus
 from portico.run.background import in_background
-from portico.run.machine.words import NOT_THROUGH_NGINX
+from portico.run.machine.words import not_through
 from portico.run.running import Running
 from portico.run.sockets import drain
 from portico.run.upstream.ask import ask
@@ -101,11 +101,11 @@ def without_requests(servers: Servers) -> frozenset[str]:
     return frozenset(server.name for server in servers if not server.gets_requests)
 
 
-def without_app(problem: Problem) -> Problem:
+def without_app(problem: Problem, program: str) -> Problem:
     """The same problem in the words of a site that runs no app: what did not answer well are its servers."""
-    if problem.what != NOT_THROUGH_NGINX:
+    if problem.what != not_through(program):
         return problem
-    return replace(problem, what="no server of [upstream] answers well through nginx")
+    return replace(problem, what=f"no server of [upstream] answers well through {program}")
 
 
 _NONE = "there are no servers to choose from: the local app answers alone"

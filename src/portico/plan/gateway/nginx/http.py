@@ -26,10 +26,12 @@ from portico.plan.gateway.nginx.log.line import log, log_maps
 from portico.plan.gateway.nginx.own import in_http, settled
 from portico.plan.gateway.nginx.pages import failure_maps, page_maps
 from portico.plan.gateway.nginx.server import servers
-from portico.plan.paths import BODIES, Paths
+from portico.plan.paths import Paths
 from portico.plan.web.files.mime import TYPES
 from portico.plan.web.model import Web
 
+BODIES = ("client_body", "uwsgi", "proxy", "fastcgi", "scgi")
+"""What nginx has bodies on disk for: each has a directory of its own."""
 _VARIABLE = re.compile(r"\$\w+")
 _NAMES_A_SITE = 128
 """Both tables are powers of two as a whole."""

@@ -17,6 +17,7 @@ from portico.plan.gateway.nginx.entry.tls import impossible as no_tls
 from portico.plan.gateway.nginx.entry.tls import notes as tls
 from portico.plan.gateway.nginx.fragment import fragment_file, shared_lines
 from portico.plan.gateway.nginx.host import host_conf
+from portico.plan.gateway.nginx.http import BODIES
 from portico.plan.gateway.nginx.main import nginx_conf
 from portico.plan.gateway.nginx.own import set_for_all
 from portico.plan.gateway.nginx.pages import error_page_files
@@ -68,6 +69,7 @@ NGINX = GatewayKind(
     name=NginxBuild.program,
     abilities=lambda place: abilities(place.nginx),
     remedies=REMEDIES,
+    bodies=BODIES,
     process=_process,
     files=_files,
     set_for_all=set_for_all,
