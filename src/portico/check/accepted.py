@@ -1,4 +1,4 @@
-"""Does nginx accept the plan's files? Asked in a directory and on a port of its own: nothing real is touched."""
+"""Does the gateway accept the plan's files? Asked in a directory and on a port of its own: nothing real is touched."""
 
 from __future__ import annotations
 
@@ -25,15 +25,19 @@ from portico.values import Address
 
 
 def accepted(site: Site, place: Place) -> Finding:
-    """What nginx says of the files."""
+    """What it says of them."""
     try:
         directory = Path(tempfile.mkdtemp(prefix="portico-", dir=_temporary()))
     except OSError as error:
-        return fault("nginx", f"could not be asked: {error}", "set TMPDIR to a directory that may be written")
+        return fault(
+            place.nginx.program,
+            f"could not be asked: {error}",
+            "set TMPDIR to a directory that may be written",
+        )
     try:
         return _asked(site, place, directory)
     except OSError as error:
-        return fault("nginx", f"could not be asked: {error}", f"does {place.nginx.path} run?")
+        return fault(place.nginx.program, f"could not be asked: {error}", f"does {place.nginx.path} run?")
     finally:
         shutil.rmtree(directory, ignore_errors=True)
 
@@ -47,15 +51,16 @@ def _asked(site: Site, place: Place, directory: Path) -> Finding:
     Path(temporary(str(directory))).mkdir()
     for found in files.tested(private, conf):
         if not found.quote:
-            return fault("nginx", f"could not be asked: {found.what}", found.hint)
+            return fault(place.nginx.program, f"could not be asked: {found.what}", found.hint)
         said = found.quote.replace(str(directory), place.runtime).strip()
         if problem := blamed(private, found.quote):
-            return fault("nginx", f"{problem.where}: {problem.what}", said)
+            return fault(place.nginx.program, f"{problem.where}: {problem.what}", said)
         hint = "look at your own [nginx] directives first"
-        return fault("nginx", f"does not accept the files: {said}", hint)
-    lines = len(private.file("nginx.conf").lines)
+        return fault(place.nginx.program, f"does not accept the files: {said}", hint)
+    lines = len(private.files[0].lines)
     return ok(
-        "nginx", f"{place.nginx.number} ({place.nginx.origin}) accepts the {lines} lines written for it"
+        place.nginx.program,
+        f"{place.nginx.number} ({place.nginx.origin}) accepts the {lines} lines written for it",
     )
 
 

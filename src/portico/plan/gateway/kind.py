@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -38,6 +39,8 @@ class GatewayKind:
     """The servers of [upstream], with its own line for each; None where the app answers alone."""
     hsts: Callable[[Tls, int], File]
     """The file that tells browsers to insist on HTTPS for so many seconds; 0: they are told nothing."""
+    names_line: re.Pattern[str]
+    """Finds the path and the number of each line that its words about its files name."""
     problems: Callable[[Web], list[Problem]]
     """What it, or this build of it, cannot do."""
     notes: Callable[[Web], list[str]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from portico.errors import Problem
@@ -76,6 +77,7 @@ NGINX = GatewayKind(
     host_file=host_conf,
     servers=planned,
     hsts=hsts_file,
+    names_line=re.compile(r" in (/\S+?):(\d+)$", re.MULTILINE),
     problems=_problems,
     notes=_notes,
     faults=Faults(
