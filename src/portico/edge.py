@@ -71,6 +71,31 @@ def headers(values: Mapping[str, str]) -> Callable[[View], View]:
     return _noting(headers=dict(values))
 
 
+def allow(*networks: str) -> Callable[[View], View]:
+    """Only these networks may come here, or those of these files: "10.0.0.0/8"; everybody else gets 403."""
+    return _noting(allow=list(networks))
+
+
+def deny(*networks: str) -> Callable[[View], View]:
+    """These networks, or those of these files, may not come here: 403."""
+    return _noting(deny=list(networks))
+
+
+def methods(*names: str) -> Callable[[View], View]:
+    """nginx takes these methods here and answers 405 to any other: "GET", "POST"."""
+    return _noting(methods=list(names))
+
+
+def internal(view: View) -> View:
+    """Nobody comes here from outside (404): the route is for questions of nginx's own."""
+    return _noting(internal=True)(view)
+
+
+def anybody(view: View) -> View:
+    """Anybody may come here, whatever [access] says of the paths around it."""
+    return _noting(anybody=True)(view)
+
+
 def noted() -> list[Note]:
     """The notes of every view so far, so that one that no route reaches can be found."""
     return _noted

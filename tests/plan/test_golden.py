@@ -17,6 +17,8 @@ from portico.place.model import NginxBuild, Package, Place
 from portico.plan.build import plan
 from portico.plan.gateway.nginx.security.advisories import ADVISORIES
 from portico.plan.model import Directory, Line, Plan, Precompressed
+from portico.reading import OURS
+from portico.site.access.rules import access_rules
 from portico.site.facts import AppFacts, StaticFolder
 from portico.site.load import load
 from portico.site.model import Root, Site
@@ -95,12 +97,14 @@ def read(text: str, directory: Path, installed: NginxBuild | None = None) -> tup
         StaticFolder(url, f"/srv/shop/{path}", "[static]") for url, path in options.static.items()
     )
     roots = options.downloads.roots or []
+    with_settings = routed(options, facts, causes)
     site = Site(
         options, facts, "/srv/shop", "shop", causes, declared,
         spa=options.spa and f"/srv/shop/{options.spa}",
         nginx_http=_own(options.nginx.http), nginx_server=_own(options.nginx.server),
         roots=tuple(Root(f"/srv/shop/{path}", "[downloads]", is_declared=True) for path in roots),
-        routed=routed(options, facts, causes),
+        routed=with_settings,
+        access=access_rules(options, with_settings, directory, causes, OURS, []),
         hashed=frozenset(own.get("hashed", ())), unhashed=frozenset(own.get("unhashed", ())),
     )  # fmt: skip
     return site, replace(PLACE, **wanted)

@@ -83,7 +83,9 @@ def test_every_example_of_an_option_is_valid(tmp_path: Path) -> None:
     domain = 'domains = ["shop.example"]\n'
     asked = f'{domain}email = "me@shop.example"\n'
     company = {"canonical": domain, "email": domain, "https.mode": domain, "https.cert": "", "https.key": ""}
-    company |= dict.fromkeys(("behind_headers", "behind_protocol"), 'behind = ["10.0.0.0/8"]\n')
+    company |= dict.fromkeys(
+        ("behind_headers", "behind_only", "behind_protocol"), 'behind = ["10.0.0.0/8"]\n'
+    )
     beside = {"cert": 'key = "b"\n', "key": 'cert = "a"\n', "eab_kid": 'eab_hmac_file = "k"\n'}
     beside |= {"eab_hmac_file": 'eab_kid = "k"\n', "dns_credentials": 'dns = "cloudflare"\n'}
     above = {"headers.csp_report_only": 'preset = "api"\n'}

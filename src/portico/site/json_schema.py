@@ -6,8 +6,8 @@ from typing import Any
 
 import msgspec
 
-from portico.site.keys import Key, keys, route_keys, sections
-from portico.site.options import Edge
+from portico.site.keys import Key, keys, sections, table_keys
+from portico.site.options import Access, Edge
 
 
 def json_schema() -> dict[str, Any]:
@@ -22,21 +22,25 @@ def json_schema() -> dict[str, Any]:
             "description": (section.__doc__ or "").strip(),
             "anyOf": [table, inner[section.shorthand]],
         }
-    top["routes"] = {
-        "description": (Edge.__doc__ or "").strip(),
-        "type": "object",
-        "additionalProperties": {
-            "type": "object",
-            "additionalProperties": False,
-            "properties": {key.name: _leaf(key) for key in route_keys()},
-        },
-    }
+    top |= {name: _tables(name, struct) for name, struct in (("access", Access), ("routes", Edge))}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "portico.toml",
         "type": "object",
         "additionalProperties": False,
         "properties": top,
+    }
+
+
+def _tables(name: str, struct: type[Access]) -> dict[str, Any]:
+    return {
+        "description": (struct.__doc__ or "").strip(),
+        "type": "object",
+        "additionalProperties": {
+            "type": "object",
+            "additionalProperties": False,
+            "properties": {key.name: _leaf(key) for key in table_keys()[name]},
+        },
     }
 
 

@@ -11,7 +11,7 @@ from typing import Any, Literal, get_args, get_origin
 
 import msgspec
 
-from portico.site.options import Edge, Options, Section
+from portico.site.options import Access, Edge, Options, Section
 from portico.values import Address, AppRef, Duration, Size
 
 _WORDS: dict[Any, str] = {
@@ -71,6 +71,17 @@ def route_keys() -> tuple[Key, ...]:
 
 
 @cache
+def access_keys() -> tuple[Key, ...]:
+    """What can be said of who may come to a path, in the order of declaration."""
+    return tuple(_walk(Access, ""))
+
+
+def table_keys() -> dict[str, tuple[Key, ...]]:
+    """The tables whose keys are tables: by rule, by path."""
+    return {"routes": route_keys(), "access": access_keys()}
+
+
+@cache
 def sections() -> dict[str, type[Section]]:
     """Each table of portico.toml by its name."""
     hints = typing.get_type_hints(Options)
@@ -104,8 +115,8 @@ def _walk(struct: type[msgspec.Struct], prefix: str) -> Iterator[Key]:
     metas = typing.get_type_hints(struct, include_extras=True)
     for field in msgspec.structs.fields(struct):
         hint = hints[field.name]
-        if field.name == "routes":
-            continue  # a table of tables, see route_keys
+        if field.name in ("routes", "access"):
+            continue  # a table of tables, see table_keys
         if _is_section(hint):
             yield from _walk(hint, f"{prefix}{field.name}.")
             continue

@@ -16,12 +16,14 @@ from portico.reading import ordinary
 from portico.site.checks.values import broken_rules
 from portico.site.convert import convert
 from portico.site.entries import entry_lines
-from portico.site.keys import Key, flag_keys, keys, route_keys, sections
-from portico.site.options import Edge, Options
+from portico.site.keys import Key, flag_keys, keys, sections, table_keys
+from portico.site.options import Access, Edge, Options
 from portico.site.platform import with_port
 
 FILE = "portico.toml"
-_ROUTES = "routes."
+_TABLES: dict[str, type[Edge | Access]] = {"routes": Edge, "access": Access}
+"""Tables whose keys are tables."""
+_EXAMPLES = {"routes": '[routes."/import"]', "access": '[access."/admin"]'}
 _BY_ENTRY = ("nginx.http", "nginx.server")
 """Options whose entries have a line each in what is said of them."""
 _BY_NAME = ("headers.set",)
@@ -154,8 +156,8 @@ def _flatten(document: Mapping[str, Any]) -> Iterator[tuple[str, Any, bool]]:
     known = {key.name for key in keys()}
     for name, value in document.items():
         section = sections().get(name)
-        if name == "routes":
-            yield from _flatten_routes(value)
+        if name in _TABLES:
+            yield from _flatten_tables(name, value)
         elif section is None:
             yield name, value, name not in known
         elif isinstance(value, dict):
@@ -165,31 +167,31 @@ def _flatten(document: Mapping[str, Any]) -> Iterator[tuple[str, Any, bool]]:
             yield f"{name}.{section.shorthand}", value, False
 
 
-def _flatten_routes(routes: Any) -> Iterator[tuple[str, Any, bool]]:
+def _flatten_tables(of: str, tables: Any) -> Iterator[tuple[str, Any, bool]]:
     """`routes./import.timeout`: the rule stands between the first dot and the last."""
-    known = {key.name for key in route_keys()}
-    if not isinstance(routes, dict):
-        yield _ROUTES, routes, True
+    known = {key.name for key in table_keys()[of]}
+    if not isinstance(tables, dict):
+        yield f"{of}.", tables, True
         return
-    for rule, table in routes.items():
+    for rule, table in tables.items():
         if not isinstance(table, dict):
-            yield f"{_ROUTES}{rule}.", table, True
+            yield f"{of}.{rule}.", table, True
             continue
         for name, value in table.items():
-            yield f"{_ROUTES}{rule}.{name}", value, name not in known
+            yield f"{of}.{rule}.{name}", value, name not in known
 
 
 def _unknown(where: str, name: str) -> Problem:
     if name.endswith("."):
-        hint = 'expected tables such as [routes."/import"]'
+        hint = f"expected tables such as {_EXAMPLES[name.partition('.')[0]]}"
         return Problem(where, f"{name[:-1]}: is not a table", hint)
     if name in RENAMED:
         new, why = RENAMED[name]
         return Problem(where, f"{name}: is called {new}", why)
     section, _, last = name.rpartition(".")
     inside = f"{section}." if section else ""
-    if name.startswith(_ROUTES):
-        names = [key.name for key in route_keys()]
+    if table := _table_of(name):
+        names = [key.name for key in table_keys()[table]]
     else:
         names = [key.name.removeprefix(inside) for key in keys() if key.name.startswith(inside)]
     names = sorted({other.partition(".")[0] for other in names})
@@ -207,7 +209,7 @@ def _setting(key: Key, value: Any, where: str, *, is_flag: bool) -> _Found:
 
 def _build(values: Mapping[str, Any]) -> Options:
     top = {name: value for name, value in values.items() if "." not in name}
-    top["routes"] = _routes(values)
+    top |= {name: _tables(name, values) for name in _TABLES}
     for name, section in sections().items():
         prefix = f"{name}."
         inner = {key.removeprefix(prefix): value for key, value in values.items() if key.startswith(prefix)}
@@ -215,19 +217,25 @@ def _build(values: Mapping[str, Any]) -> Options:
     return Options(**top)
 
 
-def _routes(values: Mapping[str, Any]) -> dict[str, Edge]:
+def _tables(of: str, values: Mapping[str, Any]) -> dict[str, Edge | Access]:
     tables: dict[str, dict[str, Any]] = {}
     for name, value in values.items():
-        if name.startswith(_ROUTES):
-            rule, _, last = name.removeprefix(_ROUTES).rpartition(".")
+        if _table_of(name) == of:
+            rule, _, last = name.removeprefix(f"{of}.").rpartition(".")
             tables.setdefault(rule, {})[last] = value
-    return {rule: Edge(**table) for rule, table in tables.items()}
+    return {rule: _TABLES[of](**table) for rule, table in tables.items()}
+
+
+def _table_of(name: str) -> str:
+    """The table of tables that a key is in; empty for any other."""
+    table, dot, _ = name.partition(".")
+    return table if dot and table in _TABLES else ""
 
 
 def _key(name: str) -> Key:
-    if name.startswith(_ROUTES):
+    if table := _table_of(name):
         last = name.rpartition(".")[2]
-        return replace(next(key for key in route_keys() if key.name == last), name=name)
+        return replace(next(key for key in table_keys()[table] if key.name == last), name=name)
     return next(key for key in keys() if key.name == name)
 
 

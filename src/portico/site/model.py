@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from portico.reading import OURS, Reader
+from portico.site.access.rule import AccessRule
 from portico.site.facts import AppFacts, LeftFolder, RootFile, StaticFolder
 from portico.site.options import BELIEVED, DEFAULT_MAX_UPLOAD, HTTPS_FILES, HTTPS_PORTS_UP, Edge, Options
 from portico.site.own import Own, OwnFile
@@ -81,6 +82,9 @@ class Site:
 
     routed: tuple[Routed, ...] = ()
     """The routes with settings of their own, in the order in which they are tried."""
+
+    access: tuple[AccessRule, ...] = ()
+    """Who may come to which paths, the inner rule before the outer."""
 
     before: Mapping[str, str] = field(default_factory=dict)
     """The static folders of the release that this one replaces, by URL: its pages may still ask for their files."""

@@ -545,7 +545,50 @@ class Tracing(Section, frozen=True):
     ] = ""
 
 
-class Edge(Section, frozen=True):
+class Access(Section, frozen=True):
+    """Who may come to a path and everything below it; nginx asks, the app is not disturbed.
+
+    What an inner table does not say holds as an outer one says it. Everything that holds must be fulfilled.
+    """
+
+    allow: Annotated[
+        list[str] | None,
+        _option(
+            "Networks that may come; everybody else is refused with 403. Each entry is an address, a network, or a "
+            "file of them, one a line, which is read again at a reload.",
+            example=["10.0.0.0/8", "2001:db8::/32", "office.networks"],
+            source="https://nginx.org/en/docs/http/ngx_http_geo_module.html",
+        ),
+    ] = None
+    deny: Annotated[
+        list[str] | None,
+        _option(
+            "Networks that are refused with 403, whatever `allow` says; entries as there.",
+            example=["192.0.2.0/24", "blocked.networks"],
+        ),
+    ] = None
+    methods: Annotated[
+        list[str] | None,
+        _option(
+            "The methods that are taken; any other is refused with 405 and an Allow header. GET includes HEAD.",
+            example=["GET", "POST"],
+        ),
+    ] = None
+    internal: Annotated[
+        bool | None,
+        _option(
+            "Nobody comes here from outside but the networks of an `allow` in the same place: 404, as if there were "
+            "nothing. Questions of nginx's own (`auth`) do.",
+            example=True,
+        ),
+    ] = None
+    anybody: Annotated[
+        bool | None,
+        _option("Nothing that an outer table says holds here.", example=True),
+    ] = None
+
+
+class Edge(Access, frozen=True):
     """What nginx does differently for one route. The same can stand beside the view: `from portico import edge`."""
 
     timeout: Annotated[
@@ -804,6 +847,14 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             example=["10.0.0.0/8"],
         ),
     ] = []
+    behind_only: Annotated[
+        bool,
+        _option(
+            "Only those proxies are answered, and this machine itself: any other connection is closed without an "
+            "answer. So nobody goes past a CDN.",
+            example=True,
+        ),
+    ] = False
     behind_headers: Annotated[
         list[str] | None,
         _option(
@@ -898,5 +949,7 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     dashboard: Dashboard = Dashboard()
     tracing: Tracing = Tracing()
     nginx: Nginx = Nginx()
+    access: dict[str, Access] = {}
+    """By path, which may have placeholders: `[access."/admin"]` is /admin and everything below it."""
     routes: dict[str, Edge] = {}
     """By URL rule, in Flask's spelling: `[routes."/import/<int:id>"]`."""

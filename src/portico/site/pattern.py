@@ -116,6 +116,42 @@ def below_slashes(regex: str) -> str:
     return conditions.replace(f"{_AHEAD}/", f"{_AHEAD}//+") + f"//+{text[1:]}"
 
 
+_ATOM = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\{\d+(?:,\d*)?\}|.", re.DOTALL)
+_MORE = r"\x80-\xff"
+"""Every byte of a letter that is no ASCII: nginx compares bytes, Python letters."""
+_LETTERS = ("\\d", "\\w", "\\s")
+_MOST_BYTES = 4
+"""Of a letter in UTF-8."""
+
+
+def widened(regex: str) -> str:
+    """A pattern that matches, byte by byte, at least what this one matches letter by letter."""
+    return "".join(_widened(found[0]) for found in _ATOM.finditer(regex))
+
+
+def _widened(atom: str) -> str:
+    if atom in _LETTERS:
+        return f"[{atom}{_MORE}]"
+    if atom.startswith("[^") or atom == r"[\s\S]":
+        return atom
+    if atom.startswith("["):
+        if not atom.isascii():
+            return f"(?:[{_MORE}{atom[1:]}{{1,{_MOST_BYTES}}})"
+        return f"[{_MORE}{atom[1:]}" if any(letters in atom for letters in _LETTERS) else atom
+    if atom.startswith("{") and len(atom) > 1:
+        least, comma, most = atom[1:-1].partition(",")
+        if comma and not most:
+            return atom
+        return f"{{{least},{_MOST_BYTES * int(most or least)}}}"
+    return atom
+
+
+def both_ways(regex: str) -> str:
+    """The pattern of a route for every spelling of its paths that some app takes for one of them."""
+    wide = widened(regex)
+    return rf"(?:{wide}|{below_slashes(wide)})/*\n?(?![\s\S])"
+
+
 def is_of_folder(regex: str, url: str) -> bool:
     """Whether the pattern is that of a route for every file below this URL."""
     return head(regex) == url and all(re.fullmatch(regex, url + name) for name in _FILES)

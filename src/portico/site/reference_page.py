@@ -8,8 +8,8 @@ from typing import Any
 
 import msgspec
 
-from portico.site.keys import Key, flag_keys, keys, route_keys, sections
-from portico.site.options import Edge
+from portico.site.keys import Key, access_keys, flag_keys, keys, route_keys, sections
+from portico.site.options import Access, Edge
 
 
 def reference_page() -> str:
@@ -25,9 +25,17 @@ def reference_page() -> str:
     lines += _index()
     for key in keys():
         lines += _section_head(key) + _entry(key)
+    lines += ['## [access."/admin"]', "", (Access.__doc__ or "").strip(), ""]
+    lines += [
+        "One table a path, which may have placeholders; see [access.md](access.md). There is no flag.",
+        "",
+    ]
+    lines += [line for key in access_keys() for line in _route_entry("access.<path>", key)]
     lines += ['## [routes."/import/<int:id>"]', "", (Edge.__doc__ or "").strip(), ""]
     lines += ["One table a URL rule, in Flask's spelling; see [routes.md](routes.md). There is no flag.", ""]
-    return "\n".join([*lines, *(line for key in route_keys() for line in _route_entry(key))])
+    lines += ["Each key of `[access]` may stand here, too, and then holds for this route alone.", ""]
+    own = [key for key in route_keys() if key not in access_keys()]
+    return "\n".join([*lines, *(line for key in own for line in _route_entry("routes.<rule>", key))])
 
 
 def _index() -> list[str]:
@@ -43,6 +51,7 @@ def _index() -> list[str]:
         "| section | options |",
         "|---|---|",
         *rows,
+        '| `[access."..."]` | [who may come](#accessadmin) |',
         '| `[routes."..."]` | [one route](#routesimportintid) |',
         "",
     ]
@@ -109,10 +118,10 @@ def _rights(key: Key) -> list[str]:
     return []
 
 
-def _route_entry(key: Key) -> list[str]:
-    default = "the site's" if key.default is None else default_of(key)
+def _route_entry(table: str, key: Key) -> list[str]:
+    default = "none" if key in access_keys() else "the site's" if key.default is None else default_of(key)
     return [
-        f"### `routes.<rule>.{key.name}`",
+        f"### `{table}.{key.name}`",
         "",
         key.help,
         "",

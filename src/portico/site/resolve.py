@@ -13,6 +13,7 @@ from pathlib import Path
 
 from portico.errors import Problem, UsageError
 from portico.reading import OURS, Reader, as_user
+from portico.site.access.rules import access_rules
 from portico.site.facts import AppFacts, StaticFolder
 from portico.site.front.front import at_root, with_manifests
 from portico.site.model import Root, Routed, Site
@@ -20,7 +21,21 @@ from portico.site.options import HTTPS_FILES, Options
 from portico.site.own_paths import Reading
 from portico.site.routed import routed
 
-ERROR_PAGES = ("400", "404", "413", "414", "429", "431", "502", "503", "504", "507", "maintenance")
+ERROR_PAGES = (
+    "400",
+    "403",
+    "404",
+    "405",
+    "413",
+    "414",
+    "429",
+    "431",
+    "502",
+    "503",
+    "504",
+    "507",
+    "maintenance",
+)
 """The error pages nginx can be given; any other answer is the app's own."""
 PAGES = frozenset(f"{name}.{kind}" for name in ERROR_PAGES for kind in ("html", "json"))
 
@@ -52,6 +67,7 @@ def resolve(
         *_headers_file(options, directory, causes, reader),
     ]
     pages = dict(_pages(options, directory, causes, problems, reader))
+    with_settings = _routed(options, facts, causes, problems)
     own = Reading(directory.absolute(), causes, reader, problems)
     site = Site(
         options=options,
@@ -72,7 +88,8 @@ def resolve(
         metrics_password_file=_password_file(
             "metrics", options.metrics.password_file, directory, causes, problems, reader
         ),
-        routed=_routed(options, facts, causes, problems),
+        routed=with_settings,
+        access=access_rules(options, with_settings, directory, causes, reader, problems),
         reader=reader,
     )
     site = at_root(site, _spa(options, facts, directory, causes, problems, reader))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import get_args
 
 import pytest
@@ -12,11 +13,23 @@ from portico.plan.decide import decided
 from portico.plan.gateway.nginx.conf import Directive
 from portico.plan.gateway.nginx.guards import guarded
 from portico.plan.gateway.nginx.server import servers
-from portico.plan.web.guards import Guard, InProgress, Open, RequestRate
+from portico.plan.web.access import ByPath, Row, Taken
+from portico.plan.web.guards import (
+    FromNetworks,
+    Guard,
+    InProgress,
+    Methods,
+    NotDenied,
+    Open,
+    PlainPath,
+    RequestRate,
+)
 from portico.plan.web.limits import Share
-from portico.plan.web.mount import App, Files, Mount, OneFile
-from portico.plan.web.mounts import mounts
-from portico.site.facts import AppFacts, StaticFolder
+from portico.plan.web.mount import App, Below, Exact, Files, Match, Matching, Mount, OneFile
+from portico.plan.web.mounts import meeting, mounts
+from portico.reading import OURS
+from portico.site.access.rules import access_rules
+from portico.site.facts import AppFacts, RootFile, StaticFolder
 from portico.site.load import load
 from portico.site.model import Site
 from portico.site.routed import routed
@@ -30,6 +43,9 @@ in_progress = 3
 [routes]
 "/slow/" = { timeout = "5m" }
 "/live/<id>" = { stream = true }
+[access]
+"/" = { allow = ["10.0.0.0/8"], deny = ["10.6.6.0/24"], methods = ["GET", "POST"] }
+"/slow/open" = { anybody = true }
 """
 
 
@@ -42,6 +58,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
         app="shop:app", directory="/srv/shop", kind="flask", version="3.1.3",
         static=[StaticFolder("/static/", "/srv/shop/static", "the app's static folder", is_asked=True)],
     )  # fmt: skip
+    found = routed(options, facts, causes)
     return Site(
         options,
         facts,
@@ -49,7 +66,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
         "shop",
         causes,
         spa="/srv/shop/dist",
-        routed=routed(options, facts, causes),
+        root_files=(RootFile("/favicon.ico", "/srv/shop/static/favicon.ico", "the app's static folder"),),
+        routed=found,
+        access=access_rules(options, found, Path("/srv/shop"), causes, OURS, []),
     )
 
 
@@ -78,8 +97,46 @@ def test_whatever_the_app_answers_has_all_guards(site: Site) -> None:
 
 def test_each_kind_of_guard_is_written_for_nginx(site: Site) -> None:
     web = decided(site, PLACE)
-    assert {type(guard) for guard in web.chains.site} == set(get_args(Guard))
+    assert {type(guard) for guard in web.chains.site} == set(get_args(Guard)) - {PlainPath}
     assert [guard for guard in web.chains.site if not guarded(web, [guard])] == []
+
+
+def test_every_file_asks_who_may_come(site: Site) -> None:
+    web = decided(site, PLACE)
+    files = [mount for mount in every(web.mounts) if isinstance(mount.action, Files | OneFile)]
+    assert len(files) == 2
+    for mount in files:
+        assert mount.guards == web.chains.files
+    assert {NotDenied, FromNetworks, Methods} <= {type(guard) for guard in web.chains.files}
+
+
+def test_every_location_that_a_client_reaches_asks_who_may_come(site: Site) -> None:
+    """A named location is reached from one that has asked; what is internal, from nginx itself."""
+    answering = {"alias", "root", "try_files", "uwsgi_pass"}
+    found = [
+        one
+        for one in blocks(servers(decided(site, PLACE)))
+        if one.name == "location"
+        and not one.args[-1].startswith("@")
+        and (names := {item.name for item in one.block or ()}) & answering
+        and "internal" not in names
+        and one.args[-1] != "/-/health"
+    ]
+    assert len(found) > 5
+    for one in found:
+        conditions = {item.args[0] for item in one.block or () if item.name == "if"}
+        assert {"($portico_denied)", "($portico_outside)", "($portico_wrong_method)"} <= conditions, one.args
+
+
+@pytest.mark.parametrize(
+    ("match", "meets"),
+    [(Below("/"), True), (Below("//"), True), (Below("/admin/x"), True), (Exact("/ADMIN"), True), (Below("/ad"), True),
+     (Matching(r"^/admin/\d+\z"), True), (Matching(r"^//+admin/\d+\z"), True), (Below("/static/"), False),
+     (Exact("/other"), False), (Matching(r"^/static/\d+\z"), False)],
+)  # fmt: skip
+def test_a_mount_asks_what_may_be_asked_of_its_paths(match: Match, meets: bool) -> None:
+    guard = Methods(ByPath((Row("/admin", "/admin", "^/+admin", True, Taken(("GET",), "")),), None))
+    assert meeting(match, [guard]) == ((guard,) if meets else ())
 
 
 def test_every_location_that_asks_the_app_counts(site: Site) -> None:

@@ -3,27 +3,35 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 from portico.plan.gateway.nginx.pages import PREFIX
 from portico.plan.web.guards import GUARDS, MOST_HEAD
 from portico.plan.web.pages import FAILED, pages
+from portico.site.access.rule import AccessRule
 from portico.site.load import load
 from portico.site.model import Site
 from portico.site.resolve import ERROR_PAGES
 from tests.plan.test_golden import FACTS, case
 
+OF_ACCESS = {"403", "405"}
+"""Shown only where a site says who may come."""
 DOCS = Path(__file__).parents[3] / "docs"
 
 
 def test_what_portico_brings_is_what_a_site_may_replace() -> None:
     options, causes = load(None, {})
-    made = pages(Site(options, FACTS, "/srv/shop", "shop", causes)).made
+    site = Site(options, FACTS, "/srv/shop", "shop", causes)
+    usual = {page.file for page in pages(site).made}
+    assert usual == {*ERROR_PAGES, FAILED} - OF_ACCESS
+    rule = AccessRule("/admin", "/admin", "/admin", "/admin", (), methods=("GET",))
+    made = pages(replace(site, access=(rule,))).made
     assert {page.file for page in made} == {*ERROR_PAGES, FAILED}
 
 
 def test_nginx_is_told_to_show_each_of_them(tmp_path: Path) -> None:
-    text = case("", tmp_path).file("nginx.conf").content
+    text = case('[access."/"]\nmethods = ["GET"]\n', tmp_path).file("nginx.conf").content
     shown = set(re.findall(rf"{re.escape(PREFIX)}([a-z0-9]+)\.\$", text))
     assert shown == {*ERROR_PAGES, FAILED}
 

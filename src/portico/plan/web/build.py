@@ -5,6 +5,7 @@ from __future__ import annotations
 from portico.place.model import Place
 from portico.plan.appserver.kind import app_server, common_features
 from portico.plan.web.ability import Ability
+from portico.plan.web.access import access
 from portico.plan.web.app.cache import cache
 from portico.plan.web.app.downloads import downloads
 from portico.plan.web.app.link import link
@@ -36,7 +37,8 @@ from portico.site.model import Site
 def web(site: Site, place: Place, abilities: frozenset[Ability], *, is_waiting: bool = False) -> Web:
     """Everything that is decided about the site on this place, for a gateway that can do this."""
     limited, files, own = limits(site, place), statics(site, place), own_directives(site)
-    guards = chains(place, limited)
+    admitted = access(site)
+    guards = chains(place, limited, admitted)
     return Web(
         site=site,
         place=place,
@@ -65,6 +67,7 @@ def web(site: Site, place: Place, abilities: frozenset[Ability], *, is_waiting: 
         log=log(site, abilities),
         limits=limited,
         headers=headers(site, abilities),
+        access=admitted,
         statics=files,
         spa=spa(site, place),
         cache=cache(site, abilities),

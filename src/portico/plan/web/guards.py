@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from portico.place.model import Place
 from portico.plan.paths import Paths
+from portico.plan.web.access import Access, Allowed, ByPath, Denied, Taken
 from portico.plan.web.limits import Limits, Rate, Share
 from portico.site.model import Routed
 
@@ -42,17 +44,47 @@ class InProgress:
     share: Share
 
 
-Guard = Open | HeadSize | RequestRate | InProgress
+@dataclass(frozen=True)
+class NotDenied:
+    """The client's network is not refused: else 403."""
+
+    networks: ByPath[Denied]
+
+
+@dataclass(frozen=True)
+class FromNetworks:
+    """The client comes from a network that may come: else 403, or 404 where the path is hidden."""
+
+    networks: ByPath[Allowed]
+
+
+@dataclass(frozen=True)
+class Methods:
+    """The method is one that is taken here: else 405."""
+
+    methods: ByPath[Taken]
+
+
+@dataclass(frozen=True)
+class PlainPath:
+    """The path has no segment that is `.` or `..`: else 400."""
+
+
+Guard = PlainPath | NotDenied | FromNetworks | Methods | Open | HeadSize | RequestRate | InProgress
 
 MAINTENANCE, HEAD, RATE, CONNECTIONS, UPLOAD, STARTING = (
     "maintenance", "head", "rate", "connections", "upload", "starting",
 )  # fmt: skip
+PATH, NETWORK, INTERNAL, METHOD = "path", "network", "internal", "method"
 """The names of guards in the log line (`refused_by`): those above, the largest upload, and the start of the app."""
-STATUSES = {MAINTENANCE: 503, STARTING: 503, HEAD: 431, UPLOAD: 413, RATE: 429, CONNECTIONS: 429}
+STATUSES = {
+    MAINTENANCE: 503, STARTING: 503, HEAD: 431, UPLOAD: 413, RATE: 429, CONNECTIONS: 429,
+    PATH: 400, NETWORK: 403, INTERNAL: 404, METHOD: 405,
+}  # fmt: skip
 """What each of them answers."""
 GUARDS = tuple(STATUSES)
-SAYS = (MAINTENANCE, STARTING, HEAD)
-"""Those that say themselves that they refuse; of the others the gateway's own limits tell it."""
+UNSAID = (HEAD, UPLOAD, RATE, CONNECTIONS)
+"""Those of which the gateway's own limits may tell that they refused; the others say it themselves."""
 MOST_HEAD = 56 << 10
 """Bytes of a head: a packet of the uwsgi protocol holds 65 535, and each header needs up to 7 more there."""
 
@@ -66,6 +98,8 @@ class Chains:
     """
 
     site: tuple[Guard, ...]
+    files: tuple[Guard, ...] = ()
+    """Those of files that the gateway sends itself: who may come, and no limit of what the app answers."""
     routes: Mapping[str, tuple[Guard, ...]] = field(default_factory=dict)
     """By the route's pattern; a route that is not there has those of the site."""
 
@@ -74,12 +108,30 @@ class Chains:
         return self.routes.get(routed.pattern, self.site) if routed else self.site
 
 
-def chains(place: Place, limits: Limits) -> Chains:
-    """The guards of everything that the app answers."""
-    return Chains(_of_site(place, limits))
+def by_path(guard: Guard) -> ByPath[Any] | None:
+    """What this guard asks of which paths; None: the same of each."""
+    match guard:
+        case NotDenied(found) | FromNetworks(found) | Methods(found):
+            return found
+        case _:
+            return None
 
 
-def _of_site(place: Place, limits: Limits) -> tuple[Guard, ...]:
+def chains(place: Place, limits: Limits, access: Access) -> Chains:
+    """The guards of everything that the site answers."""
+    return Chains((*_of_client(access), *_of_app(place, limits)), _of_client(access))
+
+
+def _of_client(access: Access) -> tuple[Guard, ...]:
+    """Who may come: before anything that costs more."""
+    chain: list[Guard] = [PlainPath()] if access.refuses_dots else []
+    chain += [NotDenied(access.denied)] if access.denied else []
+    chain += [FromNetworks(access.allowed)] if access.allowed else []
+    chain += [Methods(access.methods)] if access.methods else []
+    return tuple(chain)
+
+
+def _of_app(place: Place, limits: Limits) -> tuple[Guard, ...]:
     chain: list[Guard] = [Open(Paths.of(place).maintenance), HeadSize(MOST_HEAD)]
     if limits.rate:
         chain.append(RequestRate(limits.rate))

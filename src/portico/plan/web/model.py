@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from portico.place.model import Place
 from portico.plan.appserver.kind import AppServer, Feature
 from portico.plan.web.ability import Ability
+from portico.plan.web.access import Access
 from portico.plan.web.app.cache import Cache
 from portico.plan.web.app.downloads import DownloadRoot
 from portico.plan.web.app.link import Link
@@ -68,6 +69,7 @@ class Web:
     observers: ObserverEndpoints
     limits: Limits
     headers: Headers
+    access: Access
     statics: Statics
     trust: Trust
     spa: Spa | None

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from portico.place.model import Place
 from portico.plan.web.files.statics import Sent, Statics, served
-from portico.plan.web.guards import Chains
+from portico.plan.web.guards import Chains, Guard, by_path
 from portico.plan.web.inside import exact_inside, patterns_inside
 from portico.plan.web.mount import (
     App,
@@ -54,7 +55,8 @@ class _Mounts:
         self, match: Match, action: Files | OneFile, why: str, sent: Sent, inside: tuple[Mount, ...] = ()
     ) -> Mount:
         asked = App(is_cached=False) if sent.is_asked else None
-        return Mount(match, action, why, sent.cause, asked=asked, inside=inside)
+        guards = meeting(match, self._chains.files)
+        return Mount(match, action, why, sent.cause, guards, asked=asked, inside=inside)
 
     def refused_of_app(self) -> Iterator[Mount]:
         """Of the folders that the app sends, because the gateway cannot or must not."""
@@ -120,7 +122,8 @@ class _Mounts:
         is_cached: bool = True,
     ) -> Mount:
         routed = route.routed if route else None
-        return Mount(match, App(routed, is_cached), why, cause, self._chains.of(routed), inside=tuple(inside))
+        guards = meeting(match, self._chains.of(routed))
+        return Mount(match, App(routed, is_cached), why, cause, guards, inside=tuple(inside))
 
     def _refused(self, urls: Iterable[str], slashes: str) -> Iterator[Mount]:
         """What is never sent of these folders, where the app would: under another spelling of the URL, or at all.
@@ -133,6 +136,20 @@ class _Mounts:
             start = f"^{escape(prefix)}{slashes}{escape(url.strip('/'))}/"
             pattern = rf"{start}(?:(?:.*/)?\.|.*(?:~|\.(?:{SOURCES}))/*$)"
             yield Mount(Matching(pattern, ignores_case=True), NotFound(), _NEVER)
+
+
+def meeting(match: Match, guards: Iterable[Guard]) -> tuple[Guard, ...]:
+    """Those that may ask something of a path of this mount."""
+    begins = head(match.pattern.removeprefix("^")) if isinstance(match, Matching) else match.path
+    begins = re.sub("/+", "/", begins).lower()
+    return tuple(guard for guard in guards if _asks(guard, begins))
+
+
+def _asks(guard: Guard, begins: str) -> bool:
+    choice = by_path(guard)
+    if choice is None or choice.rest is not None:
+        return True
+    return any(row.value is not None and _meet(row.head.lower(), begins) for row in choice.rows)
 
 
 def _meet(first: str, second: str) -> bool:

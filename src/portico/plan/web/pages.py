@@ -56,6 +56,13 @@ def pages(site: Site) -> Pages:
     return Pages(_made(site), site.pages, tuple(site.unused_pages), site.cause("errors.pages"))
 
 
+_ACCESS = (
+    Page(403, "Not allowed", "You may not come to this address from where you are."),
+    Page(405, "Method not allowed", "This address does not take requests of this kind."),
+)
+"""Of guards that a site has only where it says who may come."""
+
+
 def _made(site: Site) -> tuple[Page, ...]:
     """Every page that Portico brings."""
     limit = f"{site.max_upload}, the limit of this site"
@@ -63,6 +70,7 @@ def _made(site: Site) -> tuple[Page, ...]:
         limit = f"what this address takes ({site.max_upload} unless its route says otherwise)"
     return (
         Page(400, "Bad request", "The server could not read this request: it is no valid HTTP."),
+        *(_ACCESS if site.access else ()),
         Page(404, "Not found", "There is nothing at this address."),
         Page(
             413,

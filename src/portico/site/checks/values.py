@@ -131,6 +131,14 @@ def _behind(options: Options) -> _Broken:
     yield from _ranges([entry for entry in options.behind if entry not in KNOWN_PROXIES], KNOWN_PROXIES)
 
 
+def _behind_only(options: Options) -> _Broken:
+    if options.behind_only and not options.behind:
+        yield (
+            "nobody is in front: every connection would be closed",
+            'name the proxies: behind = ["cloudflare"]',
+        )
+
+
 def _behind_headers(options: Options) -> _Broken:
     known = (*BELIEVED, "host", "prefix")
     for word in options.behind_headers or ():
@@ -424,6 +432,7 @@ _RULES: dict[str, Callable[[Options], _Broken]] = {
     "domains": _domains,
     "mount": _mount,
     "behind": _behind,
+    "behind_only": _behind_only,
     "behind_headers": _behind_headers,
     "behind_protocol": _behind_protocol,
     "client_headers": _client_headers,

@@ -4,13 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from portico.plan.gateway.nginx.access import Said, said
 from portico.plan.gateway.nginx.conf import Directive, block
 from portico.plan.gateway.nginx.limits import counted, held
 from portico.plan.gateway.nginx.pages import closed, too_long
-from portico.plan.web.guards import Guard, HeadSize, InProgress, Open, RequestRate
+from portico.plan.web.guards import (
+    FromNetworks,
+    Guard,
+    HeadSize,
+    InProgress,
+    Methods,
+    NotDenied,
+    Open,
+    PlainPath,
+    RequestRate,
+)
 from portico.plan.web.model import Web
 
-PASSED = (Open, HeadSize)
+PASSED = (PlainPath, NotDenied, FromNetworks, Methods, Open, HeadSize)
 """What a request has gone through that comes from another location of the app's."""
 
 
@@ -25,7 +36,9 @@ def guarded(
     nginx decides by the request alone (`if`) before it counts; `detours` are what sends a request on between the two.
     """
     left = [guard for guard in guards if not isinstance(guard, passed)]
-    first = [_first(guard) for guard in left if isinstance(guard, Open | HeadSize)]
+    first = [
+        made for guard in left if isinstance(guard, Said | Open | HeadSize) for made in _first(web, guard)
+    ]
     then = [
         made
         for guard in left
@@ -36,11 +49,15 @@ def guarded(
     return [*first, *detours, *then]
 
 
-def _first(guard: Open | HeadSize) -> Directive:
+def _first(web: Web, guard: Said | Open | HeadSize) -> list[Directive]:
+    if isinstance(guard, Said):
+        return said(web, guard)
     if isinstance(guard, HeadSize):
-        return too_long()
-    return block(
-        "if", "(-f", f"{guard.directory}/on)",
-        why="this file exists while portico maintenance is on; looking for it costs a request less than 1 us",
-        of=[closed()],
-    )  # fmt: skip
+        return [too_long()]
+    return [
+        block(
+            "if", "(-f", f"{guard.directory}/on)",
+            why="this file exists while portico maintenance is on; looking for it costs a request less than 1 us",
+            of=[closed()],
+        )
+    ]  # fmt: skip

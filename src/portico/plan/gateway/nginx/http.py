@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from portico.place.model import Place
 from portico.plan import decisions
+from portico.plan.gateway.nginx.access import access_maps
 from portico.plan.gateway.nginx.app.cache import cache_maps, cache_zone
 from portico.plan.gateway.nginx.app.link import tables
 from portico.plan.gateway.nginx.app.routes import private_map, upload_map
@@ -114,6 +115,7 @@ def own(web: Web) -> list[Directive]:
         *tls.variables(web),
         *tls.hsts(web),
         *log(web),
+        *access_maps(web),
         *private_map(web),
         *header_maps(web),
         *cache_zone(web),

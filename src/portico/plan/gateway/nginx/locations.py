@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from portico.plan.gateway.nginx.access import page_headers, refused_location
 from portico.plan.gateway.nginx.app.detours import detours, to_tunnel
 from portico.plan.gateway.nginx.app.link import pass_to_app
 from portico.plan.gateway.nginx.app.routes import chosen_way, kept, settings
@@ -32,7 +33,8 @@ def locations(web: Web) -> list[Directive]:
         *preflight_location(web),
         down_location(web),
         failed_location(web),
-        pages_location(web, of_nginx(web)),
+        *refused_location(web),
+        pages_location(web, [*of_nginx(web), *page_headers(web)]),
         message_location(Paths.of(web.place)),
     ]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from portico.plan.bindings import Spoken, spoken
+from portico.plan.gateway.nginx.access import refusal
 from portico.plan.gateway.nginx.app.cache import cache_rules, status_headers
 from portico.plan.gateway.nginx.app.detours import tunnel
 from portico.plan.gateway.nginx.app.link import told_last, told_to_app
@@ -80,6 +81,7 @@ def _content(web: Web) -> list[Directive]:
         *tls.alternative(web),
         *preflight(web),
         *failures(web),
+        *refusal(web, web.chains.site),
         tunnel(web),
         closing(web, way(web)),
         *spa_error(web),

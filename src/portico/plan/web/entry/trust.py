@@ -70,7 +70,7 @@ def trust(site: Site) -> Trust:
         gateways=_gateways(site),
         cause=site.cause("behind"),
         protocol_cause=site.cause("behind_protocol"),
-        gateways_cause=site.cause("node.gateways"),
+        gateways_cause=site.cause("behind_only" if site.options.behind_only else "node.gateways"),
     )
 
 
@@ -107,9 +107,9 @@ def _foreign(site: Site, names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _gateways(site: Site) -> tuple[str, ...]:
-    gateways = site.options.node.gateways
+    gateways = ranges(site.proxies) if site.options.behind_only else tuple(site.options.node.gateways)
     if not gateways:
         return ()
-    # Portico itself asks whether the node is well, from this machine.
+    # Portico itself asks whether the site is well, from this machine.
     own = _THIS_MACHINE if site.listen.is_wildcard else (*_THIS_MACHINE, site.listen.host)
     return (*dict.fromkeys(own), *gateways)

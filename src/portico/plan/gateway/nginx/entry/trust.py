@@ -54,7 +54,7 @@ def refuse_strangers(web: Web) -> list[Directive]:
     if not web.trust.gateways:
         return []
     cause = web.trust.gateways_cause
-    why = "this host answers its gateways only: any other connection is closed without an answer"
+    why = "only declared proxies are answered here: any other connection is closed without an answer"
     return [
         block(
             "if", f"({variable(web, 'stranger')})", why=why, cause=cause,

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from msgspec.structs import replace as changed
 
+from portico.plan.gateway.nginx.access import refusal
 from portico.plan.gateway.nginx.conf import Directive, block, directive, entries, literal
 from portico.plan.gateway.nginx.files import compression
 from portico.plan.gateway.nginx.files.open_files import open_files
@@ -201,6 +202,7 @@ def _location(web: Web, mount: Mount, folder: Folder, why: str, missing: list[Di
                 why="a folder, a link or a file that may not be read looks like one that is not there",
             ),
             *missing,
+            *refusal(web, mount.guards),
             *guarded(web, mount.guards),
             _methods(web, mount, folder.sent),
             _varied(web),
@@ -275,6 +277,7 @@ def _root_file(web: Web, mount: Mount, file: File) -> Directive:
                 why="a link or a file that may not be read looks like one that is not there",
             ),
             *error_pages(404),
+            *refusal(web, mount.guards),
             *guarded(web, mount.guards),
             _methods(web, mount, file.sent),
             _varied(web),

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from portico.plan import decisions
 from portico.plan.gateway.nginx.conf import Directive, directive, entries
-from portico.plan.web.guards import CONNECTIONS, HEAD, RATE, SAYS, STATUSES, UPLOAD
+from portico.plan.web.guards import CONNECTIONS, HEAD, RATE, STATUSES, UNSAID, UPLOAD
 
 PLAIN, DIRECT = "$portico_is_plain", "$portico_is_direct"
 """1 for an ordinary request, for a format without maps. DIRECT: that also came without the headers of a proxy."""
@@ -32,10 +32,11 @@ _TEXTS = {
 _STATUS = "$portico_log_status"
 CHECKED = _TEXTS | {"$status": _STATUS}
 """What the line of a request that is not ordinary has for a variable."""
-_REFUSALS = sorted(set(STATUSES.values()))
-"""What guards answer, and an app now and then."""
+_REFUSALS = sorted({STATUSES[guard] for guard in UNSAID})
+"""What guards answer that do not say themselves that they refuse, and an app now and then."""
 _PLAIN = rf"~^(?!0:[23]|\d+:(?:000|{'|'.join(map(str, _REFUSALS))}):)\d+:\d+:[|][\x01-\x7f]*$"
-"""Of what nginx sent and its status, the headers of a proxy, and all texts: an answer that began, none, only ASCII."""
+"""Of a guard that refused, what nginx sent and its status, the headers of a proxy, and all texts: none, an answer that
+began, none, only ASCII."""
 GUARD, REFUSED_BY = "$portico_guard", "$portico_refused_by"
 """The guard that says of itself that it refuses, and that of the log line."""
 _WRONG = "|".join(
@@ -80,7 +81,7 @@ def negated(variable: str) -> str:
 
 
 def _ordinary(variable: str, headers: str) -> list[Directive]:
-    looked_at = f"$bytes_sent:$status:{headers}|{''.join(_TEXTS)}"
+    looked_at = f"{GUARD}$bytes_sent:$status:{headers}|{''.join(_TEXTS)}"
     return [
         entries(
             "map", looked_at, variable, table=[("default", ""), (_PLAIN, "1")], cause=decisions.LOG_LINE,
@@ -118,7 +119,7 @@ def _refused_by() -> list[Directive]:
             "map", seen, REFUSED_BY, cause=decisions.LOG_LINE,
             table=[
                 ("default", ""),
-                *((f"~^{guard}:", guard) for guard in SAYS),
+                ("~^[a-z]", GUARD),
                 ("~^:REJECTED:", RATE),
                 ("~^:[A-Z_]*:REJECTED:", CONNECTIONS),
                 ("~^:[A-Z_]*:[A-Z_]*:413:$", UPLOAD),

@@ -1,0 +1,203 @@
+"""Who may come to which paths: the path chooses a rule in a map, the rule's network or method lists decide."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+from portico.plan.gateway.nginx.conf import Directive, block, directive, entries
+from portico.plan.gateway.nginx.log.text import GUARD, refusing
+from portico.plan.gateway.nginx.names import location, variable
+from portico.plan.gateway.nginx.pages import error_pages, unreadable
+from portico.plan.web.access import Allowed, ByPath, Denied, Taken
+from portico.plan.web.guards import (
+    INTERNAL,
+    METHOD,
+    NETWORK,
+    PATH,
+    FromNetworks,
+    Guard,
+    Methods,
+    NotDenied,
+    PlainPath,
+)
+from portico.plan.web.model import Web
+
+Said = PlainPath | NotDenied | FromNetworks | Methods
+"""The guards that nginx decides by the head of a request, before it does anything else."""
+_REFUSED = 461
+"""A status no layer uses otherwise; it never leaves nginx."""
+_HIDDEN = "2"
+"""What a list of networks is for whoever may not come, where the path is hidden; else it is 1."""
+_DOTS = r"~*^[^?#]*(?:/|%2f)(?:\.|%2e){1,2}(?:/|%2f|[?#]|$)"
+_ALLOW = "https://www.rfc-editor.org/rfc/rfc9110#section-15.5.6"
+T = TypeVar("T")
+N = TypeVar("N", Allowed, Denied)
+
+
+def access_maps(web: Web) -> list[Directive]:
+    """At `http` level: the lists, and which of them holds for the path of a request."""
+    access, made = web.access, list[Directive]()
+    if access.denied:
+        made += _lists(web, "denied", access.denied)
+    if access.allowed:
+        made += _lists(web, "outside", access.allowed)
+    if access.methods:
+        made += _methods(web, access.methods)
+    if access.refuses_dots:
+        made.append(
+            entries(
+                "map", "$request_uri", variable(web, "dotted"), table=[("default", ""), (_DOTS, "1")],
+                why="1 for a path with a segment of dots, which nginx resolves and the app may not",
+            )
+        )  # fmt: skip
+    return made
+
+
+def said(web: Web, guard: Said) -> list[Directive]:
+    """In a location: what refuses a request that this guard does not let through."""
+    match guard:
+        case PlainPath():
+            why = (
+                "the rules look at the path with its dots resolved, and the app is given the path as it came"
+            )
+            return [_refuse(f"({variable(web, 'dotted')})", PATH, why, "")]
+        case NotDenied(networks):
+            why = "the client's network is refused here"
+            return [_refuse(f"({variable(web, 'denied')})", NETWORK, why, _cause(networks))]
+        case FromNetworks(networks):
+            return _from_networks(web, networks)
+        case Methods(methods):
+            why = "this method is not taken here"
+            return [_refuse(f"({variable(web, 'wrong_method')})", METHOD, why, _cause(methods))]
+
+
+def refusal(web: Web, guards: Sequence[Guard]) -> list[Directive]:
+    """Where a request is sent that one of these refuses: at server level, and where a location has pages of its own."""
+    if not any(isinstance(guard, Said) for guard in guards):
+        return []
+    return [
+        directive(
+            "error_page", _REFUSED, "=", location(web, "refused"),
+            why="a request that may not come here is answered in one place",
+        )
+    ]  # fmt: skip
+
+
+def refused_location(web: Web) -> list[Directive]:
+    """Answers what was refused, by the guard that did it."""
+    if not web.access:
+        return []
+    answers = [(PATH, 400), (INTERNAL, 404), (METHOD, 405)]
+    return [
+        block(
+            "location", location(web, "refused"), why="reached when a guard did not let a request through",
+            of=[
+                *unreadable(),
+                *error_pages(403, 404, 405),
+                *(_if_by(guard, status) for guard, status in answers if guard in _guards(web)),
+                directive("return", 403, why="the client may not come here"),
+            ],
+        )
+    ]  # fmt: skip
+
+
+def page_headers(web: Web) -> list[Directive]:
+    """What an error page of a refused request says."""
+    if not web.access.methods:
+        return []
+    why = "a 405 names the methods that are taken; empty, and not sent, with any other status"
+    return [directive("add_header", "Allow", variable(web, "allow"), "always", why=why, source=_ALLOW)]
+
+
+def _guards(web: Web) -> set[str]:
+    access = web.access
+    made = {METHOD} if access.methods else set()
+    made |= {PATH} if access.refuses_dots else set()
+    return made | (
+        {INTERNAL} if access.allowed and any(one.is_hidden for one in access.allowed.values) else set()
+    )
+
+
+def _if_by(guard: str, status: int) -> Directive:
+    return block(
+        "if", f"({GUARD}", "=", f"{guard})", why="each guard has its own answer",
+        of=[directive("return", status, why=f"what {guard} answers")],
+    )  # fmt: skip
+
+
+def _refuse(condition: str, guard: str, why: str, cause: str) -> Directive:
+    return block(
+        "if", condition, why=why, cause=cause,
+        of=[refusing(guard), directive("return", _REFUSED, why="leads to @portico_refused, never to the client")],
+    )  # fmt: skip
+
+
+def _from_networks(web: Web, networks: ByPath[Allowed]) -> list[Directive]:
+    name, cause, made = variable(web, "outside"), _cause(networks), list[Directive]()
+    if any(one.is_hidden for one in networks.values):
+        made.append(
+            block(
+                "if", f"({name}", "=", f"{_HIDDEN})", why="nobody asks for this path from outside", cause=cause,
+                of=[refusing(INTERNAL), directive("return", _REFUSED, why="as if there were nothing")],
+            )
+        )  # fmt: skip
+    if not all(one.is_hidden for one in networks.values):
+        made.append(
+            _refuse(f"({name})", NETWORK, "the client comes from no network that may come here", cause)
+        )
+    return made
+
+
+def _cause(choice: ByPath[Allowed] | ByPath[Denied] | ByPath[Taken]) -> str:
+    return "; ".join(dict.fromkeys(one.cause for one in choice.values if one.cause))
+
+
+def _lists(web: Web, word: str, choice: ByPath[N]) -> list[Directive]:
+    names: dict[N, str] = {one: variable(web, f"{word}_{number}") for number, one in enumerate(choice.values)}
+    return [
+        *(_list(name, one) for one, name in names.items()),
+        _by_path(web, word, choice, names, "whether the client may not come, by the list that holds for the path"),
+    ]  # fmt: skip
+
+
+def _list(name: str, of: Allowed | Denied) -> Directive:
+    if isinstance(of, Denied):
+        return entries(
+            "geo", name, table=[("default", "0"), *((net, "1") for net in of.networks)],
+            why="1 for the networks that are refused", cause=of.cause,
+        )  # fmt: skip
+    other = _HIDDEN if of.is_hidden else "1"
+    return entries(
+        "geo", name, table=[("default", other), *((net, "0") for net in of.networks)],
+        why="0 for the networks that may come", cause=of.cause,
+    )  # fmt: skip
+
+
+def _by_path(web: Web, word: str, choice: ByPath[T], names: dict[T, str], why: str) -> Directive:
+    rest = names[choice.rest] if choice.rest is not None else ""
+    rows = [
+        (f"~{'*' if row.ignores_case else ''}{row.pattern}", "" if row.value is None else names[row.value])
+        for row in choice.rows
+    ]
+    return entries(
+        "map", "$uri", variable(web, word), table=[("default", rest), *rows], why=f"{why}: the inner first"
+    )
+
+
+def _methods(web: Web, methods: ByPath[Taken]) -> list[Directive]:
+    names = {one: ", ".join(one.methods) for one in methods.values}
+    known = [(f"{names[one]}:{method}", "") for one in names for method in one.methods]
+    name = variable(web, "methods")
+    return [
+        _by_path(web, "methods", methods, names, "the methods that are taken for the path"),
+        entries(
+            "map", f"{name}:$request_method", variable(web, "wrong_method"),
+            table=[("default", "1"), ("~^:", ""), *known],
+            why="1 for a method that is not taken", cause=_cause(methods),
+        ),
+        entries(
+            "map", GUARD, variable(web, "allow"), table=[("default", ""), (METHOD, name)],
+            why="what a 405 says of the methods", cause=_cause(methods),
+        ),
+    ]  # fmt: skip

@@ -1,0 +1,141 @@
+"""Who may come to which paths. For each thing that is asked the innermost rule that says it holds; all are asked.
+
+A path is the decoded one, the mount's prefix included. Of a choice by path the first row that matches counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from typing import Generic, TypeVar
+
+from portico.plan.appserver.kind import protocol
+from portico.site.access.rule import AccessRule
+from portico.site.model import Site
+from portico.site.pattern import escape
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Row(Generic[T]):
+    """What holds for the paths of a pattern (PCRE); None: nothing is asked there."""
+
+    what: str
+    """The paths in their own spelling."""
+    head: str
+    """What each of them begins with."""
+    pattern: str
+    ignores_case: bool
+    value: T | None
+
+
+@dataclass(frozen=True)
+class ByPath(Generic[T]):
+    """A choice by path: the first row that matches, else `rest`."""
+
+    rows: tuple[Row[T], ...]
+    rest: T | None
+
+    @cached_property
+    def values(self) -> tuple[T, ...]:
+        """Each value once."""
+        found = (*(row.value for row in self.rows), self.rest)
+        return tuple(dict.fromkeys(value for value in found if value is not None))
+
+
+@dataclass(frozen=True)
+class Allowed:
+    """Only these networks may come: else 403, or 404 where the path is hidden."""
+
+    networks: tuple[str, ...]
+    is_hidden: bool
+    cause: str
+
+
+@dataclass(frozen=True)
+class Denied:
+    """These networks may not come: 403."""
+
+    networks: tuple[str, ...]
+    cause: str
+
+
+@dataclass(frozen=True)
+class Taken:
+    """The methods that are taken: any other is refused with 405."""
+
+    methods: tuple[str, ...]
+    cause: str
+
+
+@dataclass(frozen=True)
+class Access:
+    """Who may come where; None is not asked anywhere."""
+
+    allowed: ByPath[Allowed] | None
+    denied: ByPath[Denied] | None
+    methods: ByPath[Taken] | None
+    refuses_dots: bool
+    """A path with `.` or `..` for a segment is refused (400): the app may see another path than the rules do."""
+
+    def __bool__(self) -> bool:
+        return any((self.allowed, self.denied, self.methods))
+
+
+def access(site: Site) -> Access:
+    """Who may come where."""
+    by_path = any(not rule.is_all for rule in site.access)
+    return Access(
+        allowed=_chosen(site, _allowed),
+        denied=_chosen(site, _denied),
+        methods=_chosen(site, _methods),
+        refuses_dots=by_path and protocol(site) != "uwsgi",
+    )
+
+
+def _allowed(rule: AccessRule) -> Allowed | None:
+    if rule.internal:
+        networks = _sorted(rule.allow.all if rule.allow else ())
+        return Allowed(networks, is_hidden=True, cause=rule.causes.get("internal", ""))
+    return Allowed(_sorted(rule.allow.all), is_hidden=False, cause=rule.allow.cause) if rule.allow else None
+
+
+def _denied(rule: AccessRule) -> Denied | None:
+    return Denied(_sorted(rule.deny.all), rule.deny.cause) if rule.deny else None
+
+
+def _methods(rule: AccessRule) -> Taken | None:
+    return Taken(rule.methods, rule.causes.get("methods", "")) if rule.methods else None
+
+
+def _chosen(site: Site, said: Callable[[AccessRule], T | None]) -> ByPath[T] | None:
+    """The rows of the rules that say it, and of those that open; None where no rule says it."""
+    found = [(rule, said(rule)) for rule in site.access]
+    if all(value is None for _, value in found):
+        return None
+    rows = tuple(
+        Row(
+            rule.what,
+            site.prefix + rule.head,
+            f"^{escape(site.prefix)}{rule.strict if rule.anybody else rule.pattern}",
+            not rule.anybody,
+            value,
+        )
+        for rule, value in found
+        if not rule.is_all and (value is not None or rule.anybody)
+    )
+    return ByPath(rows, next((value for rule, value in found if rule.is_all), None))
+
+
+def _sorted(networks: Iterable[str]) -> tuple[str, ...]:
+    """Without those that lie in another."""
+    found: list[IPv4Network | IPv6Network] = []
+    for version in (4, 6):
+        some = sorted(net for net in map(ip_network, networks) if net.version == version)
+        for net in some:
+            if not (found and found[-1].version == version and net.subnet_of(found[-1])):  # type: ignore[arg-type]
+                found.append(net)
+    return tuple(map(str, found))

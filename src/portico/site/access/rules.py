@@ -1,0 +1,211 @@
+"""Who may come to which paths: what [access], [routes] and portico.edge say, with the networks of their files.
+
+A rule holds for every spelling of its paths that some app may take for them: more slashes than one, capital letters,
+letters that are no ASCII. Only `anybody`, which opens, is taken at its word.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from portico.errors import Problem
+from portico.reading import Reader
+from portico.site.access.rule import AccessRule, Networks
+from portico.site.model import Routed
+from portico.site.options import Access, Options
+from portico.site.pattern import both_ways, escape, head, parts, widened
+from portico.site.proxies import KNOWN_PROXIES
+
+_METHOD = re.compile(r"[A-Z][A-Z-]{0,30}")
+_WORDS = ("private",)
+"""Of the names of `behind`: the addresses of a local network."""
+_PATHS = re.compile(r"/[^\x00-\x20\x7f\"'\\$]*")
+_END = r"(?![^/;\n])"
+"""The end of a path, or of a segment: for the table /admin, /admin/x is below it and /administrator is not."""
+
+
+def access_rules(
+    options: Options,
+    routed: Iterable[Routed],
+    directory: Path,
+    causes: Mapping[str, str],
+    reader: Reader,
+    problems: list[Problem],
+) -> tuple[AccessRule, ...]:
+    """Every rule, the inner before the outer. Adds a problem for each value that cannot be used."""
+    files = _Files(directory, reader, problems)
+    found = [*_of_tables(options, causes, files), *_of_routes(routed, files)]
+    return tuple(sorted(found, key=lambda rule: rule.order))
+
+
+ACCESS_KEYS = tuple(Access.__struct_fields__)
+
+
+def _of_tables(options: Options, causes: Mapping[str, str], files: _Files) -> Iterator[AccessRule]:
+    for path, said in options.access.items():
+        own = {
+            key: f"{place}: access.{path}.{key}"
+            for key in ACCESS_KEYS
+            if (place := causes.get(f"access.{path}.{key}"))
+        }
+        where = next(iter(own.values()), f"access.{path}").partition(": ")[0]
+        try:
+            rule = _of_table(path)
+        except ValueError as error:
+            hint = 'expected a path such as "/admin", or "/" for the whole site'
+            files.problems.append(Problem(where, f'access: "{path}" is no path: {error}', hint))
+            continue
+        yield _said(rule, said, own, files)
+
+
+def _of_table(path: str) -> AccessRule:
+    if not _PATHS.fullmatch(path):
+        raise ValueError("it does not begin with /, or has a blank, a quote or a $")
+    if re.search(r"//|/\.\.?(/|$)", path):
+        raise ValueError("it has an empty segment, or dots")
+    bare = path.rstrip("/")
+    found = list(parts(bare))
+    strict = "".join(escape(part.text) if part.is_fixed else part.text for part in found)
+    wide = "".join(
+        escape(part.text).replace("/", "/+") if part.is_fixed else widened(part.text) for part in found
+    )
+    placeholders = sum(not part.is_fixed for part in found)
+    return AccessRule(
+        what=bare or "/",
+        pattern=f"{wide}{_END}" if bare else "",
+        head=found[0].text if found and found[0].is_fixed else "",
+        strict=f"{strict}(?![^/])" if bare else "",
+        order=(-bare.count("/"), placeholders, 1),
+    )
+
+
+def _of_routes(routed: Iterable[Routed], files: _Files) -> Iterator[AccessRule]:
+    for item in routed:
+        own = {key: cause for key, cause in item.causes.items() if key in ACCESS_KEYS}
+        if own:
+            order = (-item.rule.count("/"), item.rule.count("<"), 0, *item.rank)
+            rule = AccessRule(
+                item.rule,
+                both_ways(item.pattern),
+                head(item.pattern).rstrip("/"),
+                rf"{item.pattern}(?![\s\S])",
+                order,
+            )
+            yield _said(rule, item.edge, own, files)
+
+
+def _said(rule: AccessRule, said: Access, causes: Mapping[str, str], files: _Files) -> AccessRule:
+    for key, what, hint in broken_access(said):
+        where = causes.get(key, f"access.{rule.what}").partition(": ")[0]
+        files.problems.append(Problem(where, f"{rule.what}: {what}", hint))
+    return replace(
+        rule,
+        allow=files.networks("allow", said.allow, rule, causes),
+        deny=files.networks("deny", said.deny, rule, causes),
+        methods=None if said.methods is None else _with_head(said.methods),
+        internal=bool(said.internal),
+        anybody=bool(said.anybody),
+        causes=causes,
+    )
+
+
+def broken_access(said: Access) -> Iterator[tuple[str, str, str]]:
+    """The key, what is wrong with it, what to do."""
+    others = [key for key in ACCESS_KEYS if key != "anybody" and getattr(said, key) not in (None, False)]
+    if said.anybody and others:
+        yield "anybody", f"anybody and {others[0]} exclude each other", "remove one of them"
+    for method in said.methods or ():
+        if not _METHOD.fullmatch(method):
+            yield (
+                "methods",
+                f'methods: "{method}" is no method',
+                "expected GET, POST, PUT, ... in capital letters",
+            )
+    if said.methods is not None and not said.methods:
+        yield (
+            "methods",
+            "methods: is empty, so that nothing could be asked",
+            "name the methods, or leave it out",
+        )
+
+
+def _with_head(methods: Iterable[str]) -> tuple[str, ...]:
+    made = tuple(dict.fromkeys(methods))
+    return (*made, "HEAD") if "GET" in made and "HEAD" not in made else made
+
+
+class _Files:
+    """Reads what rules name, with the rights of whoever wrote them; a file that several name once."""
+
+    def __init__(self, directory: Path, reader: Reader, problems: list[Problem]) -> None:
+        self.problems = problems
+        self._directory = directory
+        self._reader = reader
+
+    def networks(
+        self, key: str, entries: list[str] | None, rule: AccessRule, causes: Mapping[str, str]
+    ) -> Networks | None:
+        if entries is None:
+            return None
+        cause = causes.get(key, "")
+        where = cause.partition(": ")[0] or f"access.{rule.what}"
+        found = [net for entry in entries for net in self._entry(key, entry, where, rule)]
+        if not found and key == "allow" and not self.problems:
+            hint = 'name a network; "internal = true" is for a path that nobody may ask for'
+            what = f"{rule.what}: allow: has no network in it, so that nobody could come"
+            self.problems.append(Problem(where, what, hint))
+        return Networks(tuple(dict.fromkeys(found)), cause)
+
+    def _entry(self, key: str, entry: str, where: str, rule: AccessRule) -> Iterator[str]:
+        if entry in _WORDS:
+            yield from KNOWN_PROXIES[entry]
+        elif network := _network(entry):
+            yield network
+        elif (text := self._text(key, entry, where, rule)) is not None:
+            yield from self._lines(f"{rule.what}: {key}", entry, text, where)
+
+    def _lines(self, what: str, name: str, text: str, where: str) -> Iterator[str]:
+        for number, line in enumerate(text.splitlines(), 1):
+            words = line.partition("#")[0].split()
+            network = _network(words[0]) if len(words) == 1 else None
+            if network:
+                yield network
+            elif words:
+                shown = " ".join(words)[:60]
+                problem = f'{what}: "{name}", line {number}: "{shown}" is no network'
+                self.problems.append(Problem(where, problem, "expected a network a line, like 10.0.0.0/8"))
+
+    def _text(self, key: str, name: str, where: str, rule: AccessRule) -> str | None:
+        path = self._directory / name
+        try:
+            return self._reader.text(path)
+        except FileNotFoundError:
+            what = f'"{name}" is neither a network nor a file'
+        except UnicodeDecodeError:
+            what = f'"{name}" is not UTF-8 text'
+        except (OSError, ValueError) as error:
+            why = (error.strerror if isinstance(error, OSError) else None) or str(error)
+            what = f'"{name}" cannot be read{self._reader.as_whom(path)}: {why}'
+        hint = "expected a network such as 10.0.0.0/8 or 2001:db8::/32, private, or a file of networks"
+        self.problems.append(Problem(where, f"{rule.what}: {key}: {what}", hint))
+        return None
+
+
+def _network(text: str) -> str | None:
+    """The network in its usual spelling; an IPv4 network in IPv6's clothes is one of IPv4."""
+    try:
+        network = ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        return None
+    if isinstance(network, ipaddress.IPv6Network) and "%" in text:
+        return None
+    if isinstance(network, ipaddress.IPv6Network) and network.network_address.ipv4_mapped:
+        if network.prefixlen < 96:
+            return None
+        mapped = network.network_address.ipv4_mapped
+        return str(ipaddress.ip_network((mapped, network.prefixlen - 96), strict=False))
+    return str(network)
