@@ -90,7 +90,7 @@ def _logs(site: Site) -> Logs:
 
 def _versions(web: Web) -> dict[str, str]:
     site, place, name = web.site, web.place, web.app_server.name
-    versions = {"nginx": f"{place.nginx.number} ({place.nginx.origin})"}
+    versions = {place.nginx.program: f"{place.nginx.number} ({place.nginx.origin})"}
     if not site.has_app:
         return versions
     versions |= {name: place.app_servers[name]}

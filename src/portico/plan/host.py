@@ -90,7 +90,7 @@ def host_plan(fragments: Sequence[Fragment], place: Place) -> Plan:
         max_upload=0,
         ladder=ladder,
         health=Health(HEALTH, "localhost", "http", "", _START_SECONDS, HEALTH, any_answer=True),
-        versions={"nginx": f"{place.nginx.number} ({place.nginx.origin})"},
+        versions={kind.name: f"{place.nginx.number} ({place.nginx.origin})"},
         standby_seconds=0.0,
         old_workers=old_workers(place),
         sites=tuple(one.runtime for one in bindings),

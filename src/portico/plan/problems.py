@@ -23,7 +23,7 @@ def problems(web: Web) -> list[Problem]:
     """Every one; none where the site can be served."""
     site, place = web.site, web.place
     return [
-        *no_upstream(site, web.upstream),
+        *no_upstream(site, web.upstream, place),
         *gateway_of(place).problems(web),
         *no_downloads(site),
         *no_routes(site),

@@ -37,7 +37,7 @@ def test_nobody_is_asked_where_nothing_is_followed() -> None:
     assert decided("uwsgi://10.0.0.2:3031", "app").resolvers == ()
     alone = replace(HERE, resolvers=())
     (problem,) = impossible(
-        site("uwsgi://app-a:3031", "app"), decided("uwsgi://app-a:3031", "app", place=alone)
+        site("uwsgi://app-a:3031", "app"), decided("uwsgi://app-a:3031", "app", place=alone), alone
     )
     assert "nobody can be asked where app-a is" in problem.what
 

@@ -1,6 +1,6 @@
 """What the gateway does for one site, decided once: values that the renderer of any gateway writes down.
 
-No directive or variable of nginx's is here. A value says what is done; `cause` names the option or fact that
+No directive or variable of any gateway's is here. A value says what is done; `cause` names the option or fact that
 decided it.
 """
 

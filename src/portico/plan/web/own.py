@@ -17,7 +17,7 @@ class OwnDirectives:
     """What the user wrote, as it was read."""
 
     above: tuple[Own, ...]
-    """For everything of the site: those of nginx.http."""
+    """For everything of the site: those of the option nginx.http."""
     server: tuple[Own, ...]
     """For the server of the site."""
     above_cause: str

@@ -40,9 +40,7 @@ class RoutePath:
     @property
     def why(self) -> str:
         if self.is_bare:
-            return (
-                f"nginx would redirect by itself to {self.rule}/, and make a GET of a POST: the app decides"
-            )
+            return f"the gateway would redirect by itself to {self.rule}/, and make a GET of a POST: the app decides"
         if self.routed:
             return f"the route {self.rule} has settings of its own"
         return f"the route {self.rule} comes before one with settings of its own, and has none"
@@ -78,7 +76,7 @@ def _is_plain(route: Route) -> bool:
 
 
 def _bare(found: list[RoutePath]) -> Iterator[RoutePath]:
-    """Paths without the slash that an exact location ends with: nginx answers those by a redirect of its own."""
+    """Paths without the slash that an exact location ends with: the gateway answers those by a redirect of its own."""
     fixed = {head(spot.pattern): spot for spot in found if is_fixed(spot.pattern)}
     for path, spot in fixed.items():
         if path.endswith("/") and path != "/" and path[:-1] not in fixed:
@@ -122,9 +120,9 @@ def _may_take(route: Route, spot: RoutePath) -> bool:
 
 
 def families(found: list[RoutePath]) -> dict[str, list[RoutePath]]:
-    """The patterns by what all of a family begin with: nginx looks only in the location with the longest prefix.
+    """The patterns by what all of a family begin with: of the prefixes only the longest is looked into.
 
-    The prefix has no slash at its end: nginx would redirect the path without it to the one with it.
+    The prefix has no slash at its end: the gateway would redirect the path without it to the one with it.
     """
     patterns = [spot for spot in found if not is_fixed(spot.pattern)]
     made: dict[str, list[RoutePath]] = {}

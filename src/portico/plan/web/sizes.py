@@ -10,7 +10,7 @@ from portico.plan.model import OldWorkers
 _CONNECTIONS = 4096
 """Connections a worker holds wherever the files allow it; Passenger's default, https://www.phusionpassenger.com/docs/"""
 _MOST_CONNECTIONS = 16384
-"""nginx makes room for all of them at its start, 0.4 KiB each. One worker held 10 000 slow clients with so many."""
+"""The gateway makes room for all of them at its start, nginx 0.4 KiB each; one worker held 10 000 slow clients."""
 _MEMORY_A_CONNECTION = 20 << 10
 """Bytes that a half-sent head may cost; 14 KiB were measured, docs/capacity.md."""
 _SHARE_OF_MEMORY = 4
@@ -29,7 +29,7 @@ _LEAST_LASTING = 256
 _SHARE_OF_DISK = 4
 _LEAST_UPLOADS = 16
 _MOST_ON_DISK, _LEAST_ON_DISK = 64 << 20, 256 << 10
-"""An answer that waits for a slow client: enough for nearly every page and export; and more than nginx's buffers."""
+"""An answer that waits for a slow client: enough for nearly every page and export, more than the gateway's buffers."""
 _CONFIGURATIONS = 16
 """Configurations whose transfers may go on beside the one in force."""
 _OLD_SHARE_OF_MEMORY = 8

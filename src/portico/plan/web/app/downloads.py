@@ -38,4 +38,6 @@ def impossible(site: Site) -> list[Problem]:
     if not site.options.downloads.roots or Feature.DOWNLOADS in common_features(site):
         return []
     hint = "leave them out, or run a WSGI app with Gunicorn and without other servers"
-    return [Problem(site.cause("downloads.roots"), "only Portico's own worker hands files to nginx", hint)]
+    return [
+        Problem(site.cause("downloads.roots"), "only Portico's own worker hands files to the gateway", hint)
+    ]

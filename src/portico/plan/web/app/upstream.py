@@ -115,9 +115,9 @@ def upstream(site: Site, place: Place, abilities: frozenset[Ability]) -> Upstrea
     )  # fmt: skip
 
 
-def impossible(site: Site, upstream: Upstream) -> list[Problem]:
+def impossible(site: Site, upstream: Upstream, place: Place) -> list[Problem]:
     """What these servers cannot do together, or on this machine."""
-    return [*_mixed(site, upstream), *(_unproven(upstream) or _unknown(upstream))]
+    return [*_mixed(site, upstream, place.nginx.program), *(_unproven(upstream) or _unknown(upstream))]
 
 
 def _sockets(place: Place) -> tuple[Target, ...]:
@@ -156,7 +156,7 @@ def _proof(site: Site, place: Place) -> Proof:
     )
 
 
-def _mixed(site: Site, upstream: Upstream) -> list[Problem]:
+def _mixed(site: Site, upstream: Upstream, program: str) -> list[Problem]:
     others = {server.protocol for server in site.servers if not server.is_app} - {upstream.protocol}
     if not others:
         return []
@@ -164,8 +164,8 @@ def _mixed(site: Site, upstream: Upstream) -> list[Problem]:
     return [
         Problem(
             upstream.cause,
-            f'"app" is reached by {upstream.protocol} and the other servers by {other}; nginx speaks one protocol to '
-            "an upstream",
+            f'"app" is reached by {upstream.protocol} and the other servers by {other}; {program} speaks one protocol '
+            "to an upstream",
             "name servers of the same protocol, or leave out one or the other:\n"
             "a WSGI app here shares with uwsgi:// servers, an ASGI app with http servers;\n"
             'or serve the app here as a site of its own (listen = "127.0.0.1:8001") and name that address',

@@ -38,7 +38,7 @@ def impossible(site: Site, place: Place) -> list[Problem]:
     """Endpoints that cannot be: a site beside others on one gateway has none of its own."""
     if not place.gateway:
         return []
-    what = "this site shares its nginx with others, and has no address of its own for that"
+    what = "this site shares its gateway with others, and has no address of its own for that"
     wanted = {"metrics": site.options.metrics.listen, "dashboard": site.options.dashboard.listen}
     return [
         Problem(site.cause(f"{name}.listen"), f"{name}.listen: {what}", f"portico {name} --site {site.name}")
