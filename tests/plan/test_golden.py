@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from portico.errors import PorticoError
-from portico.place.model import NginxBuild, Package, Place
+from portico.place.model import NginxBuild, Package, Place, RuleSet
 from portico.plan.build import plan
 from portico.plan.gateway.nginx.security.advisories import ADVISORIES
 from portico.plan.model import Directory, Line, Plan, Precompressed
@@ -40,7 +40,9 @@ NEW = NginxBuild("/usr/sbin/nginx", (1, 31, 9), MODULES, origin="system", openss
 BROTLI = replace(
     DEBIAN, loadable={"brotli_filter": "/usr/lib/nginx/modules/ngx_http_brotli_filter_module.so"}
 )
+WAF = replace(DEBIAN, loadable={"modsecurity": "/usr/lib/nginx/modules/ngx_http_modsecurity_module.so"})
 BUILDS = {
+    "debian-waf": WAF,
     "debian": DEBIAN,
     "debian-unpatched": replace(DEBIAN, package=None),
     "new": NEW,
@@ -48,6 +50,13 @@ BUILDS = {
     "quic": NginxBuild("/opt/nginx-quic", (1, 31, 3), MODULES | {"http_v3_module"}, origin="path"),
     "bare": NginxBuild("/opt/nginx-bare", (1, 31, 3), MODULES - {"http_ssl_module"}, origin="path"),
 }
+RULES = RuleSet(
+    "3.3.4",
+    "/etc/modsecurity/crs/crs-setup.conf",
+    "/usr/share/modsecurity-crs/rules",
+    "/etc/nginx/unicode.mapping",
+)
+"""Where Debian has them: the installed nginx reads them in another test."""
 PLACE = Place(
     nginx=EMBEDDED,
     runtime="/run/shop",
@@ -62,6 +71,7 @@ PLACE = Place(
     file_limit=20000,
     user="shop",
     shared_memory="/dev/shm",
+    rule_set=RULES,
 )
 FACTS = AppFacts(
     app="shop:app",

@@ -64,6 +64,19 @@ class NginxBuild:
 
 
 @dataclass(frozen=True)
+class RuleSet:
+    """The OWASP Core Rule Set of this machine: its number, and where its parts are."""
+
+    version: str
+    setup: str
+    """The file that its rules expect to be read first."""
+    rules: str
+    """The directory of its rules."""
+    unicode: str = ""
+    """The table by which ModSecurity reads letters that are written in other ways; empty for none."""
+
+
+@dataclass(frozen=True)
 class Linked:
     """Symbolic links in a folder: how many, the first of them with where each leads, and if one is a folder."""
 
@@ -121,6 +134,8 @@ class Place:
     shared_memory: str = ""
     """A writable directory in memory for Gunicorn's heartbeat files; empty when there is none."""
 
+    rule_set: RuleSet | None = None
+    """What a web application firewall compares requests with; None when there is none."""
     resolvers: tuple[str, ...] = ()
     """The name servers of /etc/resolv.conf, as nginx takes them."""
     known_hosts: frozenset[str] = frozenset()

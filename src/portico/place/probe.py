@@ -18,6 +18,7 @@ from portico.place.builds import found
 from portico.place.container import is_container
 from portico.place.model import Place
 from portico.place.preset import RUNTIME, STATE
+from portico.place.rule_set import rule_set
 from portico.place.tools import of_tools
 
 _MOST_FILES = 1 << 20
@@ -59,6 +60,7 @@ def probe(nginx: str, directory: Path, name: str) -> Place:
         nginx_user=nginx_user,
         nginx_group=nginx_group,
         has_ipv6=_has_ipv6(),
+        rule_set=rule_set(),
         resolvers=names.resolvers(),
         known_hosts=names.known_hosts(),
         ca_file=names.ca_file(),

@@ -48,6 +48,8 @@ class Bindings(Struct, frozen=True):
     runtime: str = ""
     """The site's runtime directory: its app's sockets are there."""
 
+    inspects: bool = False
+    """Whether it has the firewall."""
     sets: tuple[str, ...] = ()
     """What its own directives set for the whole `http` block: simple directives that Portico writes there, too."""
     own: tuple[tuple[int, str], ...] = ()

@@ -75,6 +75,7 @@ def plan(site: Site, place: Place, *, is_waiting: bool = False) -> Plan:
         upstream=gateway_of(place).servers(web),
         shared=place.gateway,
         tls=tls(web),
+        waf_log=paths.waf_log if web.waf else "",
         knows_proxies=bool(web.trust.proxies),
         proxied=web.listeners.tcp if web.listeners.has_proxy_protocol else (),
         tracing=tracing.planned(site),

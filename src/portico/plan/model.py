@@ -350,6 +350,8 @@ class Plan:
     """HTTPS, None for plain HTTP."""
     proxied: tuple[Address, ...] = ()
     """Those of `listen` where every connection begins with the PROXY protocol."""
+    waf_log: str = ""
+    """What the firewall found; empty where nothing is inspected."""
     knows_proxies: bool = False
     """Whether `behind` or `node` says which proxies are in front."""
 

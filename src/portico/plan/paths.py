@@ -193,5 +193,10 @@ class Paths:
         return f"{self.app}/app.log"
 
     @property
+    def waf_log(self) -> str:
+        """What the firewall found."""
+        return f"{self.state}/waf.log"
+
+    @property
     def error_log(self) -> str:
         return f"{self.state}/error.log"

@@ -17,6 +17,7 @@ from portico.plan.web.entry.observer_endpoints import impossible as no_endpoints
 from portico.plan.web.literal import is_literal
 from portico.plan.web.model import Web
 from portico.plan.web.routes import impossible as no_routes
+from portico.plan.web.waf import impossible as no_waf
 
 
 def problems(web: Web) -> list[Problem]:
@@ -27,6 +28,7 @@ def problems(web: Web) -> list[Problem]:
         *gateway_of(place).problems(web),
         *no_downloads(site),
         *no_routes(site),
+        *no_waf(site),
         *no_endpoints(site, place),
         *app_risks.impossible(site),
         *tracing.impossible(site, place),

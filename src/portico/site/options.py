@@ -119,6 +119,30 @@ class Downloads(Section, frozen=True):
     ] = None
 
 
+class Guard(Section, frozen=True):
+    """What the gateway refuses because of what a request says."""
+
+    shorthand: ClassVar[str] = "waf"
+
+    waf: Annotated[
+        Literal["off", "detect", "block"],
+        _option(
+            "Web application firewall: ModSecurity compares requests to the app with the OWASP Core Rule Set. `detect` "
+            "only reports what it would refuse (portico waf), `block` answers 403. Needs an nginx with ModSecurity.",
+            example="detect",
+            source="https://coreruleset.org/docs/",
+        ),
+    ] = "off"
+    waf_except: Annotated[
+        list[str],
+        _option(
+            "Paths where rules of the firewall do not count: a path, with * for all that begin so, and the numbers of "
+            "rules; a path alone is not inspected. Of several that fit the longest holds.",
+            example=["/editor 941100 941160", "/api/* 942000-942999", "/hooks/*"],
+        ),
+    ] = []
+
+
 class Limits(Section, frozen=True):
     """How much one client address may ask for."""
 
@@ -936,6 +960,7 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             is_read=True,
         ),
     ] = ""
+    guard: Guard = Guard()
     limits: Limits = Limits()
     cache: Cache = Cache()
     headers: Headers = Headers()

@@ -35,6 +35,7 @@ ERROR_PAGES = (
     "504",
     "507",
     "maintenance",
+    "attack",
 )
 """The error pages nginx can be given; any other answer is the app's own."""
 PAGES = frozenset(f"{name}.{kind}" for name in ERROR_PAGES for kind in ("html", "json"))

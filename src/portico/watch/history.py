@@ -20,6 +20,7 @@ class Logs:
     access: Path
     app: Path
     error: Path
+    waf: Path
 
     @classmethod
     def of(cls, state: Path) -> Logs:
@@ -28,7 +29,7 @@ class Logs:
             Path(of_app(str(state)), "app.log"),
         ]  # the other may be of an earlier user
         app = max(known, key=lambda path: path.lstat().st_mtime if path.exists() else 0.0)
-        return cls(state / "access.log", app, state / "error.log")
+        return cls(state / "access.log", app, state / "error.log", state / "waf.log")
 
 
 class Log:

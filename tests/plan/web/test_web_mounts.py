@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
+import msgspec
 import pytest
 
 from portico.plan.decide import decided
@@ -18,6 +19,7 @@ from portico.plan.web.guards import (
     FromNetworks,
     Guard,
     InProgress,
+    Inspection,
     Methods,
     NotDenied,
     Open,
@@ -32,8 +34,10 @@ from portico.site.access.rules import access_rules
 from portico.site.facts import AppFacts, RootFile, StaticFolder
 from portico.site.load import load
 from portico.site.model import Site
+from portico.site.options import Guard as GuardOptions
 from portico.site.routed import routed
-from tests.plan.test_golden import PLACE
+from portico.values import Size
+from tests.plan.test_golden import PLACE, WAF
 
 TOML = """
 spa = "/srv/shop/dist"
@@ -97,8 +101,34 @@ def test_whatever_the_app_answers_has_all_guards(site: Site) -> None:
 
 def test_each_kind_of_guard_is_written_for_nginx(site: Site) -> None:
     web = decided(site, PLACE)
-    assert {type(guard) for guard in web.chains.site} == set(get_args(Guard)) - {PlainPath}
+    assert {type(guard) for guard in web.chains.site} == set(get_args(Guard)) - {PlainPath, Inspection}
     assert [guard for guard in web.chains.site if not guarded(web, [guard])] == []
+
+
+def test_every_way_to_the_app_is_inspected_after_the_other_guards(site: Site) -> None:
+    """nginx's module inspects before a limit counts: so it is on in named locations alone."""
+    firewall = replace(
+        site,
+        options=msgspec.structs.replace(site.options, guard=GuardOptions(waf="block")),
+        routed=tuple(
+            replace(one, edge=msgspec.structs.replace(one.edge, max_upload=Size(1 << 30)))
+            if one.rule == "/slow/"
+            else one
+            for one in site.routed
+        ),
+    )
+    web = decided(firewall, replace(PLACE, nginx=WAF))
+    named = {
+        one.args[-1]: {item.name for item in one.block or ()}
+        for one in blocks(servers(web))
+        if one.name == "location"
+    }
+    asks = {name for name, words in named.items() if "uwsgi_pass" in words and "/-/" not in name}
+    inspects = {name for name, words in named.items() if "modsecurity" in words}
+    (large,) = (str(at) for at, one in enumerate(web.routed) if one.rule == "/slow/")
+    assert all(name.startswith("@") for name in inspects)
+    assert inspects < asks
+    assert {name for name in asks - inspects if not name.endswith(f"_{large}")} == {"/slow/", r"^//+slow/\z"}
 
 
 def test_every_file_asks_who_may_come(site: Site) -> None:

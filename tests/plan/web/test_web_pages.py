@@ -6,17 +6,28 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+from msgspec.structs import replace as replace_options
+
 from portico.plan.gateway.nginx.pages import PREFIX
 from portico.plan.web.guards import GUARDS, MOST_HEAD
 from portico.plan.web.pages import FAILED, pages
 from portico.site.access.rule import AccessRule
 from portico.site.load import load
 from portico.site.model import Site
+from portico.site.options import Guard
 from portico.site.resolve import ERROR_PAGES
 from tests.plan.test_golden import FACTS, case
 
-OF_ACCESS = {"403", "405"}
-"""Shown only where a site says who may come."""
+OF_GUARDS = {"403", "405", "attack"}
+"""Shown only where a site says who may come, or has the firewall."""
+GUARDED = """
+[access."/"]
+methods = ["GET"]
+[guard]
+waf = "block"
+[test.place]
+nginx = "debian-waf"
+"""
 DOCS = Path(__file__).parents[3] / "docs"
 
 
@@ -24,14 +35,15 @@ def test_what_portico_brings_is_what_a_site_may_replace() -> None:
     options, causes = load(None, {})
     site = Site(options, FACTS, "/srv/shop", "shop", causes)
     usual = {page.file for page in pages(site).made}
-    assert usual == {*ERROR_PAGES, FAILED} - OF_ACCESS
+    assert usual == {*ERROR_PAGES, FAILED} - OF_GUARDS
     rule = AccessRule("/admin", "/admin", "/admin", "/admin", (), methods=("GET",))
-    made = pages(replace(site, access=(rule,))).made
+    options = replace_options(options, guard=Guard(waf="block"))
+    made = pages(replace(site, options=options, access=(rule,))).made
     assert {page.file for page in made} == {*ERROR_PAGES, FAILED}
 
 
 def test_nginx_is_told_to_show_each_of_them(tmp_path: Path) -> None:
-    text = case('[access."/"]\nmethods = ["GET"]\n', tmp_path).file("nginx.conf").content
+    text = case(GUARDED, tmp_path).file("nginx.conf").content
     shown = set(re.findall(rf"{re.escape(PREFIX)}([a-z0-9]+)\.\$", text))
     assert shown == {*ERROR_PAGES, FAILED}
 

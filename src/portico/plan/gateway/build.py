@@ -36,6 +36,7 @@ def _bindings(web: Web, fragment: File) -> File:
         request_seconds=float(site.longest_timeout),
         urls=web.hosts.urls,
         runtime=web.place.runtime,
+        inspects=web.waf is not None,
         sets=gateway_of(web.place).set_for_all(web),
         own=tuple((number, line.cause) for number, line in enumerate(fragment.lines, 1) if line.is_users),
     )

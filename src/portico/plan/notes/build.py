@@ -20,11 +20,13 @@ from portico.plan.notes.unreached import unreached
 from portico.plan.notes.uploads import upload_notes
 from portico.plan.notes.upstream import nothing_to_choose
 from portico.plan.web.model import Web
+from portico.plan.web.waf import notes as waf_notes
 
 NOTES: tuple[Callable[[Web], Iterable[str]], ...] = (
     app_risks, processes, discovered, guarded_notes, unreadable, withheld, unwritable, linked_notes, reachable,
     unused_pages, left_out, short_lived, unreached, other_python, lambda web: gateway_of(web.place).notes(web),
-    nothing_to_choose, named_server, uncached, upload_notes, app_user, exposed, few_connections,
+    nothing_to_choose, named_server, uncached, upload_notes, lambda web: waf_notes(web.site),
+    app_user, exposed, few_connections,
 )  # fmt: skip
 
 

@@ -18,5 +18,6 @@ class Ability(StrEnum):
     EVERY_LINE = "reads every line of Vary and of Cache-Control in the head of an answer"
     LEAST_TIME = "gives a request to the server that is fastest to answer"
     STICKY = "brings a client back to its server by a cookie"
+    WAF = "compares requests with rules of known attacks"
     FOLLOWS_NAMES = "looks up the names of servers again while it runs"
     CLEARS_HEADERS = "leaves out headers that it would send by itself"

@@ -31,6 +31,7 @@ from portico.plan.web.own import own_directives
 from portico.plan.web.pages import pages
 from portico.plan.web.processes import processes
 from portico.plan.web.space import space
+from portico.plan.web.waf import waf
 from portico.site.model import Site
 
 
@@ -38,7 +39,8 @@ def web(site: Site, place: Place, abilities: frozenset[Ability], *, is_waiting: 
     """Everything that is decided about the site on this place, for a gateway that can do this."""
     limited, files, own = limits(site, place), statics(site, place), own_directives(site)
     admitted = access(site)
-    guards = chains(place, limited, admitted)
+    firewall = waf(site, place)
+    guards = chains(place, limited, admitted, firewall, site.routed)
     return Web(
         site=site,
         place=place,
@@ -73,6 +75,7 @@ def web(site: Site, place: Place, abilities: frozenset[Ability], *, is_waiting: 
         cache=cache(site, abilities),
         routed=site.routed,
         hides_bodies=place.hides_bodies,
+        waf=firewall,
         chains=guards,
         mounts=mounts(site, place, files, guards),
     )

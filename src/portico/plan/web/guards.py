@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,6 +10,7 @@ from portico.place.model import Place
 from portico.plan.paths import Paths
 from portico.plan.web.access import Access, Allowed, ByPath, Denied, Taken
 from portico.plan.web.limits import Limits, Rate, Share
+from portico.plan.web.waf import Waf, is_inspected
 from portico.site.model import Routed
 
 
@@ -70,16 +71,28 @@ class PlainPath:
     """The path has no segment that is `.` or `..`: else 400."""
 
 
-Guard = PlainPath | NotDenied | FromNetworks | Methods | Open | HeadSize | RequestRate | InProgress
+@dataclass(frozen=True)
+class Inspection:
+    """The rules of the firewall find no attack in the request: else 403, or a line in its report.
 
-MAINTENANCE, HEAD, RATE, CONNECTIONS, UPLOAD, STARTING = (
-    "maintenance", "head", "rate", "connections", "upload", "starting",
+    It is the last of a chain: it costs a hundred times what the others do, so these refuse a flood before it.
+    """
+
+    waf: Waf
+
+
+Guard = (
+    PlainPath | NotDenied | FromNetworks | Methods | Open | HeadSize | RequestRate | InProgress | Inspection
+)
+
+MAINTENANCE, HEAD, RATE, CONNECTIONS, UPLOAD, STARTING, WAF = (
+    "maintenance", "head", "rate", "connections", "upload", "starting", "waf",
 )  # fmt: skip
 PATH, NETWORK, INTERNAL, METHOD = "path", "network", "internal", "method"
 """The names of guards in the log line (`refused_by`): those above, the largest upload, and the start of the app."""
 STATUSES = {
     MAINTENANCE: 503, STARTING: 503, HEAD: 431, UPLOAD: 413, RATE: 429, CONNECTIONS: 429,
-    PATH: 400, NETWORK: 403, INTERNAL: 404, METHOD: 405,
+    PATH: 400, NETWORK: 403, INTERNAL: 404, METHOD: 405, WAF: 403,
 }  # fmt: skip
 """What each of them answers."""
 GUARDS = tuple(STATUSES)
@@ -117,9 +130,13 @@ def by_path(guard: Guard) -> ByPath[Any] | None:
             return None
 
 
-def chains(place: Place, limits: Limits, access: Access) -> Chains:
+def chains(place: Place, limits: Limits, access: Access, waf: Waf | None, routed: Sequence[Routed]) -> Chains:
     """The guards of everything that the site answers."""
-    return Chains((*_of_client(access), *_of_app(place, limits)), _of_client(access))
+    begin = (*_of_client(access), *_of_app(place, limits))
+    if waf is None:
+        return Chains(begin, _of_client(access))
+    uninspected = {one.pattern: begin for one in routed if not is_inspected(one)}
+    return Chains((*begin, Inspection(waf)), _of_client(access), uninspected)
 
 
 def _of_client(access: Access) -> tuple[Guard, ...]:

@@ -35,6 +35,7 @@ from portico.plan.web.mount import Mount
 from portico.plan.web.own import OwnDirectives
 from portico.plan.web.pages import Pages
 from portico.plan.web.processes import Processes
+from portico.plan.web.waf import Waf
 from portico.site.model import Routed, Site
 
 
@@ -79,6 +80,8 @@ class Web:
     """Routes with settings of their own, in the order in which the app tries them."""
     hides_bodies: bool
     """The gateway's files of uploads are its own user's: the app server writes one of its own for a route."""
+    waf: Waf | None
+    """None: no rules of attacks are asked."""
     chains: Chains
     """The guards of what the app answers: each mount has its own of them."""
     mounts: tuple[Mount, ...]

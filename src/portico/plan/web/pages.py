@@ -15,6 +15,8 @@ RETRY_MAINTENANCE_SECONDS = 60
 """And while the site is closed: minutes as a rule, and a crowd that waits must not ask all the time."""
 RETRY_LIMITED_SECONDS = 1
 """And when it asked faster than the site allows."""
+ATTACK = "attack"
+"""The page of what the firewall refuses."""
 FAILED = "failed"
 """The page of the gateway's own 500, which no user's 500.html replaces: the app's 500 are the app's."""
 
@@ -63,6 +65,13 @@ _ACCESS = (
 """Of guards that a site has only where it says who may come."""
 
 
+def _refused(site: Site) -> list[Page]:
+    if site.options.guard.waf != "block":
+        return []
+    text = "This request looks like an attack, and the app was not asked. If it was none, tell whoever runs this site."
+    return [Page(403, "Refused", text, name=ATTACK)]
+
+
 def _made(site: Site) -> tuple[Page, ...]:
     """Every page that Portico brings."""
     limit = f"{site.max_upload}, the limit of this site"
@@ -71,6 +80,7 @@ def _made(site: Site) -> tuple[Page, ...]:
     return (
         Page(400, "Bad request", "The server could not read this request: it is no valid HTTP."),
         *(_ACCESS if site.access else ()),
+        *_refused(site),
         Page(404, "Not found", "There is nothing at this address."),
         Page(
             413,

@@ -50,13 +50,13 @@ def _put_all_aside(due: list[Path], keep: int) -> Round:
 
 
 def _due(plan: Plan, now: float) -> list[Path]:
-    paths = [Path(path) for path in (plan.access_log, plan.app_log, plan.error_log) if path]
+    paths = [Path(path) for path in (plan.access_log, plan.app_log, plan.error_log, plan.waf_log) if path]
     return [path for path in paths if _is_due(path, plan.logs, now)]
 
 
 def _is_missing(plan: Plan) -> bool:
     """Somebody has removed a file that nginx writes, and it goes on writing where nobody can read."""
-    return not all(Path(path).exists() for path in (plan.access_log, plan.error_log) if path)
+    return not all(Path(path).exists() for path in (plan.access_log, plan.error_log, plan.waf_log) if path)
 
 
 def _is_due(path: Path, logs: Logs, now: float) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
 from portico import proxy_headers
+from portico.site import waf_exception
 from portico.site.checks.headers import HEADER_RULES, broken_headers, has_https
 from portico.site.checks.https import HTTPS_RULES, address_of
 from portico.site.options import BELIEVED, Edge, Options
@@ -256,6 +257,15 @@ def _rate(options: Options) -> _Broken:
         )
 
 
+def _waf_except(options: Options) -> _Broken:
+    for text in options.guard.waf_except:
+        try:
+            waf_exception.parse(text)
+        except ValueError as error:
+            what, _, hint = str(error).partition("; ")
+            yield what, hint
+
+
 def _burst(options: Options) -> _Broken:
     if options.limits.burst < 0:
         yield f"{options.limits.burst} is negative", "expected 0 or more"
@@ -449,6 +459,7 @@ _RULES: dict[str, Callable[[Options], _Broken]] = {
     "limits.rate": _rate,
     "limits.burst": _burst,
     "limits.in_progress": _in_progress,
+    "guard.waf_except": _waf_except,
     "cache.size": _cache_size,
     "cache.item": _cache_item,
     "upstream.servers": _servers,

@@ -9,6 +9,8 @@ from portico.place.model import NginxBuild
 from portico.plan.gateway.nginx.security.holes import http2_hole
 from portico.plan.web.ability import Ability
 
+MODSECURITY = "modsecurity"
+"""The dynamic module of the firewall."""
 OLDEST_NGINX = (1, 22, 0)
 """Debian 12's; what is written here was tried on nothing older."""
 _HINT = "leave --nginx out: Portico then takes one that can, at least its own (embedded)"
@@ -50,6 +52,7 @@ def abilities(build: NginxBuild) -> frozenset[Ability]:
         **{ability: module in build.modules for ability, (_, module) in _MODULES.items()},
         Ability.SAFE_HTTP2: http2_hole(build) is None,
         Ability.CLEARS_HEADERS: build.clears_headers,
+        Ability.WAF: MODSECURITY in build.loadable,
         **{ability: build.since(*version) for ability, version in SINCE.items()},
     }
     return frozenset(one for one, can in known.items() if can)

@@ -33,7 +33,7 @@ def tree(bindings: tuple[Bindings, ...], place: Place) -> list[Directive]:
     of = processes(place)
     users = {name for one in bindings for name in one.sets}
     return [
-        *process(of, place),
+        *process(of, place, inspects=any(one.inspects for one in bindings)),
         events(of),
         block(
             "http", why="everything HTTP",

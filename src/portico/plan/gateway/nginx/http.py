@@ -27,6 +27,7 @@ from portico.plan.gateway.nginx.log.line import log, log_maps
 from portico.plan.gateway.nginx.own import in_http, settled
 from portico.plan.gateway.nginx.pages import failure_maps, page_maps
 from portico.plan.gateway.nginx.server import servers
+from portico.plan.gateway.nginx.waf import waf_rules
 from portico.plan.paths import Paths
 from portico.plan.web.files.mime import TYPES
 from portico.plan.web.model import Web
@@ -120,6 +121,7 @@ def own(web: Web) -> list[Directive]:
         *header_maps(web),
         *cache_zone(web),
         *upload_map(web),
+        *waf_rules(web),
         *limit_zones(web),
         *resolver(web),
         upstream(web),

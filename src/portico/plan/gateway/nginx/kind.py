@@ -25,6 +25,7 @@ from portico.plan.gateway.nginx.pages import error_page_files
 from portico.plan.gateway.nginx.security import exposure
 from portico.plan.gateway.nginx.security.advisories import AS_OF
 from portico.plan.gateway.nginx.security.choice import chosen
+from portico.plan.gateway.nginx.waf import no_waf
 from portico.plan.model import CONF, File, Process
 from portico.plan.paths import Paths
 from portico.plan.web.model import Web
@@ -54,7 +55,7 @@ def _files(web: Web) -> Sequence[File]:
 
 
 def _problems(web: Web) -> list[Problem]:
-    return [*beyond(web), *no_tls(web), *impossible_version(web.place.nginx)]
+    return [*beyond(web), *no_tls(web), *no_waf(web), *impossible_version(web.place.nginx)]
 
 
 def _notes(web: Web) -> list[str]:

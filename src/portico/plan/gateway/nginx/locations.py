@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 from portico.plan.gateway.nginx.access import page_headers, refused_location
 from portico.plan.gateway.nginx.app.detours import detours, to_tunnel
 from portico.plan.gateway.nginx.app.link import pass_to_app
@@ -15,6 +17,7 @@ from portico.plan.gateway.nginx.files.statics import asked_methods, statics
 from portico.plan.gateway.nginx.guards import guarded
 from portico.plan.gateway.nginx.headers import of_nginx, preflight_location, repeated
 from portico.plan.gateway.nginx.pages import down_location, failed_location, message_location, pages_location
+from portico.plan.gateway.nginx.waf import handed_on, inspected_name, is_inspected, waf_locations
 from portico.plan.paths import Paths
 from portico.plan.web.model import Web
 from portico.plan.web.mount import App, Below, Exact, Files, Match, Matching, Mount, OneFile, Redirect
@@ -28,6 +31,7 @@ def locations(web: Web) -> list[Directive]:
         *_asked(web),
         *(_mount(web, mount) for mount in web.mounts if not isinstance(mount.action, Files | OneFile)),
         *detours(web),
+        *waf_locations(web, _inspected(web).items()),
         *spa_locations(web),
         *downloads(web),
         *preflight_location(web),
@@ -40,9 +44,13 @@ def locations(web: Web) -> list[Directive]:
 
 
 def _asked(web: Web) -> list[Directive]:
+    return [_app(web, mount, name) for mount, name in _asked_mounts(web)]
+
+
+def _asked_mounts(web: Web) -> list[tuple[Mount, str]]:
     why = "other requests for a file than reading it, where the app's own code decides: CORS preflights, POST"
     return [
-        _app(web, Mount(Exact(name), asked, why, guards=web.chains.of(asked.routed)), name)
+        (Mount(Exact(name), asked, why, guards=web.chains.of(asked.routed)), name)
         for name, asked in asked_methods(web).items()
     ]
 
@@ -86,17 +94,45 @@ def _words(match: Match) -> list[str]:
 def _app(web: Web, mount: Mount, *words: str) -> Directive:
     """A location that the app answers."""
     assert isinstance(mount.action, App)
-    routed, is_cached = mount.action.routed, mount.action.is_cached
-    own = [*(kept(web, routed) if is_cached else []), *settings(web, routed)]
+    if is_inspected(mount.guards):  # how much a request may send is checked where it comes in
+        then = [*settings(web, mount.action.routed), *handed_on(web, mount)]
+    else:
+        then = _answer(web, mount)
     return block(
         "location", *words, why=mount.why, cause=mount.cause,
         of=[
-            *chosen_way(web, routed),
+            *chosen_way(web, mount.action.routed),
             *guarded(web, mount.guards, [to_tunnel(), *to_spa(web)]),
-            *(open_files(web) if is_cached and web.cache and not isinstance(mount.match, Matching) else []),
-            *repeated(web, routed, own),
-            *own,
-            pass_to_app(web),
+            *then,
             *(_mount(web, each) for each in mount.inside),
         ],
     )  # fmt: skip
+
+
+def _answer(web: Web, mount: Mount) -> list[Directive]:
+    """The app's answer to what the guards of the mount let through, and what becomes of it."""
+    assert isinstance(mount.action, App)
+    routed, is_cached = mount.action.routed, mount.action.is_cached
+    own = [*(kept(web, routed) if is_cached else []), *settings(web, routed)]
+    return [
+        *(open_files(web) if is_cached and web.cache and not isinstance(mount.match, Matching) else []),
+        *repeated(web, routed, own),
+        *own,
+        pass_to_app(web),
+    ]
+
+
+def _inspected(web: Web) -> dict[str, list[Directive]]:
+    """The answers to what the firewall inspects first, by the named locations where it does."""
+    found = [*_all(web.mounts), *(mount for mount, _ in _asked_mounts(web))]
+    return {
+        inspected_name(web, mount): _answer(web, mount)
+        for mount in found
+        if isinstance(mount.action, App) and is_inspected(mount.guards)
+    }
+
+
+def _all(mounts: Iterable[Mount]) -> Iterator[Mount]:
+    for mount in mounts:
+        yield mount
+        yield from _all(mount.inside)

@@ -7,6 +7,7 @@ from portico.plan import decisions
 from portico.plan.gateway.nginx.conf import Directive, block, directive, render, time
 from portico.plan.gateway.nginx.files.compression import modules
 from portico.plan.gateway.nginx.http import http
+from portico.plan.gateway.nginx.waf import waf_modules
 from portico.plan.model import File
 from portico.plan.paths import Paths
 from portico.plan.web.entry.transfer import OLD_SECONDS
@@ -21,14 +22,19 @@ def nginx_conf(web: Web) -> File:
 
 def tree(web: Web) -> list[Directive]:
     """The configuration as a tree of directives with reasons."""
-    return [*process(web.processes, web.place), events(web.processes), http(web)]
+    return [
+        *process(web.processes, web.place, inspects=web.waf is not None),
+        events(web.processes),
+        http(web),
+    ]
 
 
-def process(of: Processes, place: Place) -> list[Directive]:
-    """nginx's own processes."""
+def process(of: Processes, place: Place, *, inspects: bool) -> list[Directive]:
+    """nginx's own processes; `inspects` where a site has the firewall."""
     paths = Paths.of(place)
     made = [
         *modules(place),
+        *waf_modules(place, is_used=inspects),
         directive("daemon", "off", why="Portico watches nginx as its child"),
     ]
     if of.user:

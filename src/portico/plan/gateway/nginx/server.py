@@ -21,6 +21,7 @@ from portico.plan.gateway.nginx.limits import capacity
 from portico.plan.gateway.nginx.locations import locations
 from portico.plan.gateway.nginx.own import in_server, limit_status, settled
 from portico.plan.gateway.nginx.pages import closing, failures
+from portico.plan.gateway.nginx.waf import refused_by_waf
 from portico.plan.web.entry.tls import Tls
 from portico.plan.web.model import Web
 from portico.values import Address
@@ -82,6 +83,7 @@ def _content(web: Web) -> list[Directive]:
         *preflight(web),
         *failures(web),
         *refusal(web, web.chains.site),
+        *refused_by_waf(web),
         tunnel(web),
         closing(web, way(web)),
         *spa_error(web),

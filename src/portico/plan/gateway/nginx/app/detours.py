@@ -18,6 +18,7 @@ from portico.plan.gateway.nginx.headers import repeated
 from portico.plan.gateway.nginx.log.text import refusing
 from portico.plan.gateway.nginx.names import location
 from portico.plan.gateway.nginx.pages import closed_pages
+from portico.plan.gateway.nginx.waf import inspection, is_inspected, refused_by_waf
 from portico.plan.paths import Paths
 from portico.plan.web.guards import MAINTENANCE, Guard
 from portico.plan.web.model import Web
@@ -66,7 +67,13 @@ def _upgraded(web: Web, name: str, own: list[Directive], guards: Sequence[Guard]
     return block(
         "location", f"{location(web, 'upgraded')}{name}",
         why="WebSockets: as the app's location, but silence is normal there",
-        of=[*guarded(web, guards, passed=PASSED), *silence(web, _UPGRADED_SECONDS), *own, pass_to_app(web)],
+        of=[
+            *guarded(web, guards, passed=PASSED),
+            *_inspected(web, guards),
+            *silence(web, _UPGRADED_SECONDS),
+            *own,
+            pass_to_app(web),
+        ],
     )  # fmt: skip
 
 
@@ -76,6 +83,7 @@ def _closed(web: Web, name: str, own: list[Directive], guards: Sequence[Guard]) 
         why="the site is closed for maintenance: an allowed address goes on to the app, everyone else gets the page",
         of=[
             *closed_pages(web),
+            *refused_by_waf(web),
             tunnel(web),
             *spa_error(web),
             block(
@@ -84,7 +92,12 @@ def _closed(web: Web, name: str, own: list[Directive], guards: Sequence[Guard]) 
                 of=[refusing(MAINTENANCE), directive("return", 503, why="closed: come back later")],
             ),
             *guarded(web, guards, [to_tunnel(), *to_spa(web)], PASSED),
+            *_inspected(web, guards),
             *own,
             pass_to_app(web),
         ],
     )  # fmt: skip
+
+
+def _inspected(web: Web, guards: Sequence[Guard]) -> list[Directive]:
+    return inspection(web) if is_inspected(guards) else []

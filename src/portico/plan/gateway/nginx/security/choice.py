@@ -18,6 +18,7 @@ from portico.plan.gateway.nginx.fragment import fragment
 from portico.plan.gateway.nginx.main import tree
 from portico.plan.gateway.nginx.security.advisories import AS_OF
 from portico.plan.gateway.nginx.security.holes import holes
+from portico.plan.gateway.nginx.waf import no_waf
 from portico.plan.web.build import web
 from portico.plan.web.entry.tls import needed
 from portico.plan.web.model import Web
@@ -81,6 +82,7 @@ def _judge(build: NginxBuild, place: Place, sites: Sequence[Site]) -> Judged:
         problems = [*impossible_version(build), *lacking_abilities(needed(site), here.nginx)]
         unfit = unfit or next((one.what for one in problems), "")
         unfit = unfit or ("cannot do what [upstream] asks for" if beyond(_decided(site, here)) else "")
+        unfit = unfit or ("has no ModSecurity" if no_waf(_decided(site, here)) else "")
         if unfit:
             continue
         made = configuration(site, here)

@@ -1,0 +1,257 @@
+"""The firewall: ModSecurity, an nginx module, with the OWASP Core Rule Set.
+
+The module inspects a request as soon as it is in a location, before any limit counts it. So a location of the app
+holds the other guards, and hands what they let through on to a named location that inspects and answers. The module
+writes what it finds to the error log alone once an error page is shown, so this location has a log of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from portico.errors import Problem
+from portico.place.model import Place
+from portico.plan.gateway.nginx.abilities import MODSECURITY
+from portico.plan.gateway.nginx.conf import Directive, block, directive, entries
+from portico.plan.gateway.nginx.log.text import refusing
+from portico.plan.gateway.nginx.names import location, variable
+from portico.plan.gateway.nginx.pages import PREFIX
+from portico.plan.paths import Paths
+from portico.plan.web import guards
+from portico.plan.web.ability import Ability
+from portico.plan.web.guards import Guard, Inspection
+from portico.plan.web.model import Web
+from portico.plan.web.mount import App, Matching, Mount
+from portico.plan.web.pages import ATTACK
+from portico.plan.web.waf import ARGUMENTS, BODY_BYTES, METHODS, OF_THE_GATEWAY, PATTERN_STEPS, Waf
+from portico.site.pattern import escape
+from portico.site.waf_exception import WafException
+
+_CONNECTOR = "https://github.com/owasp-modsecurity/ModSecurity-nginx#usage"
+_MANUAL = "https://github.com/owasp-modsecurity/ModSecurity/wiki/Reference-Manual-(v3.x)"
+_REFUSED = 598
+"""A status no layer uses otherwise; it never leaves nginx."""
+_NOWHERE = "/-/inspected"
+"""No such file is anywhere: whoever tries it goes on."""
+_FIRST_ID = 9_100_000
+"""Numbers of rules that the Core Rule Set leaves to others."""
+
+
+def waf_modules(place: Place, *, is_used: bool) -> list[Directive]:
+    """The dynamic module, at the top of the file."""
+    if not is_used or MODSECURITY not in place.nginx.loadable:
+        return []
+    why = "this nginx has ModSecurity as a module, and a site inspects requests"
+    return [directive("load_module", place.nginx.loadable[MODSECURITY], why=why, cause="guard.waf")]
+
+
+def no_waf(web: Web) -> list[Problem]:
+    """Why the firewall that the site asks for cannot be."""
+    if web.waf is None:
+        return []
+    if Ability.WAF not in web.abilities:
+        what = f"nginx {web.place.nginx.described} has no ModSecurity"
+    elif web.waf.rules is None:
+        what = "the OWASP Core Rule Set is not installed"
+    else:
+        return []
+    return [Problem(web.waf.cause, what, _remedy(web.place))]
+
+
+def _remedy(place: Place) -> str:
+    if {"debian", "ubuntu"} & set(place.systems):
+        packages = "nginx libnginx-mod-http-modsecurity modsecurity-crs"
+        return f"apt install {packages}, and leave --nginx out or say --nginx system"
+    return "install an nginx with the module ngx_http_modsecurity_module and the OWASP Core Rule Set, or leave waf out"
+
+
+def waf_rules(web: Web) -> list[Directive]:
+    """What is compared, at `http` level: read once for all locations."""
+    if web.waf is None:
+        return []
+    cause, exempt = web.waf.cause, variable(web, "exempt")
+    made = [
+        *_settings(web.waf),
+        directive(
+            "modsecurity_transaction_id", f"$request_id-{exempt if web.waf.exceptions else ''}",
+            why="the firewall's log names the request as the log line does; behind it, the number of an exception",
+            cause=cause, source=_CONNECTOR,
+        ),
+    ]  # fmt: skip
+    return [*_exempt(web, web.waf), *made] if web.waf.exceptions else made
+
+
+def _exempt(web: Web, waf: Waf) -> list[Directive]:
+    table = [
+        (_pattern(web, one), str(number))
+        for number, one in sorted(
+            enumerate(waf.exceptions), key=lambda pair: (-len(pair[1].path), pair[1].is_beginning)
+        )
+    ]
+    why = "which exception of the firewall holds, by the path as nginx and the app read it, however it is spelled"
+    return [
+        entries(
+            "map", "$uri", variable(web, "exempt"), table=[("default", ""), *table], why=why,
+            cause=waf.exceptions_cause,
+        )
+    ]  # fmt: skip
+
+
+def _pattern(web: Web, one: WafException) -> str:
+    return f"~^{escape(web.prefix + one.path)}" + ("" if one.is_beginning else r"\z")
+
+
+def refused_by_waf(web: Web) -> list[Directive]:
+    """Where a refused request is sent, wherever the app's answers come from."""
+    if web.waf is None or not web.waf.is_blocking:
+        return []
+    why = "what the firewall refuses gets a page of this site's; the app's own 403 pass untouched"
+    return [directive("error_page", _REFUSED, "=", location(web, "attack"), why=why, cause=web.waf.cause)]
+
+
+def waf_locations(web: Web, answers: Iterable[tuple[str, Sequence[Directive]]]) -> list[Directive]:
+    """Those that inspect; `answers` are the names of the locations, and what each does after that."""
+    if web.waf is None:
+        return []
+    made = [
+        block(
+            "location", name, why="the guards let the request through; the firewall inspects it, the app answers",
+            cause=web.waf.cause, of=[*inspection(web), *of],
+        )
+        for name, of in answers
+    ]  # fmt: skip
+    if not web.waf.is_blocking:
+        return made
+    of = [
+        directive(
+            "error_page",
+            403,
+            f"{PREFIX}{ATTACK}.$portico_page",
+            why="a page of this site's",
+            cause=web.waf.cause,
+        ),
+        refusing(guards.WAF),
+        directive(
+            "return", 403, why="its rules are in the firewall's report: portico waf", cause=web.waf.cause
+        ),
+    ]
+    return [
+        *made,
+        block("location", location(web, "attack"), why="the firewall refused", cause=web.waf.cause, of=of),
+    ]
+
+
+def inspection(web: Web) -> list[Directive]:
+    """In a location whose requests go to the app without another step."""
+    if web.waf is None:
+        return []
+    cause, paths = web.waf.cause, Paths.of(web.place)
+    return [
+        directive("modsecurity", "on", why="asks the rules", cause=cause, source=_CONNECTOR),
+        directive(
+            "error_log", paths.waf_log, "info", cause=cause,
+            why="each rule that matched, with the request's id; portico waf reads it",
+        ),
+        directive("error_log", paths.error_log, "error", why="nginx's complaints, as everywhere else"),
+    ]  # fmt: skip
+
+
+def handed_on(web: Web, mount: Mount) -> list[Directive]:
+    """What sends a request there once the other guards let it through."""
+    return [
+        directive(
+            "try_files", _NOWHERE, inspected_name(web, mount), cause=web.waf.cause if web.waf else "",
+            why="after the limits, which count first: no such file is there, so the request goes on to be inspected",
+        )
+    ]  # fmt: skip
+
+
+def is_inspected(chain: Sequence[Guard]) -> bool:
+    """Whether the firewall is the last guard of the chain."""
+    return any(isinstance(guard, Inspection) for guard in chain)
+
+
+def inspected_name(web: Web, mount: Mount) -> str:
+    """The named location that inspects and answers what the mount lets through; mounts that answer alike share it."""
+    assert isinstance(mount.action, App)
+    routed = mount.action.routed
+    route = f"_{web.routed.index(routed)}" if routed else ""
+    kept = "" if mount.action.is_cached else "_uncached"
+    pattern = "_pattern" if isinstance(mount.match, Matching) else ""
+    return f"{location(web, 'inspected')}{route}{kept}{pattern}"
+
+
+def _settings(waf: Waf) -> Iterator[Directive]:
+    """What ModSecurity reads: its settings, then the Core Rule Set, with the site's exceptions before its rules.
+
+    Each line is a directive of its own: nginx takes no word of more than 4 KiB, and the module looks for a file of ours
+    in another place than nginx does.
+    """
+    rules = waf.rules
+    assert rules is not None  # else `no_waf`
+    engine, why = (
+        ("On", "refuses attacks") if waf.is_blocking else ("DetectionOnly", "reports attacks, no more")
+    )
+    yield _line(waf, f"SecRuleEngine {engine}", why)
+    yield _line(waf, "SecRequestBodyAccess On", "forms and JSON are inspected, too")
+    yield _line(waf, f"SecRequestBodyLimit {BODY_BYTES}", "so much of a body is inspected")
+    yield _line(
+        waf, "SecRequestBodyLimitAction ProcessPartial", "a longer body is no attack: max_upload bounds it"
+    )
+    yield _line(waf, f"SecArgumentsLimit {ARGUMENTS}", "more values than that cost more than they tell")
+    yield _line(waf, f"SecPcreMatchLimit {PATTERN_STEPS}", "no request keeps a pattern busy for long")
+    yield _line(waf, "SecResponseBodyAccess Off", "answers are not inspected: it would hold up streams")
+    yield _line(
+        waf, "SecAuditEngine Off", "nginx's log has every rule that matched; nothing would rotate another"
+    )
+    if rules.unicode:
+        yield _line(waf, f"SecUnicodeMapFile {rules.unicode} 20127", "letters written in other ways are read")
+    yield _body(waf, 200_000, r"^(?:application(?:/soap\+|/)|text/)xml", "XML")
+    yield _body(waf, 200_001, r"^application/(?:[a-z0-9.-]+\+)?json", "JSON")
+    yield _refusal(
+        waf, 'REQBODY_ERROR "!@eq 0"', 200_002, "The body is not what its Content-Type says",
+        "what the firewall cannot read it cannot judge",
+    )  # fmt: skip
+    yield _refusal(
+        waf, f'&ARGS "@ge {ARGUMENTS}"', 200_007, "Too many values", "those beyond would not be inspected"
+    )
+    yield _line(waf, f"Include {rules.setup}", f"the setup of the Core Rule Set {rules.version}")
+    yield _line(
+        waf, f"SecAction \"id:{_FIRST_ID},phase:1,nolog,pass,t:none,setvar:'tx.allowed_methods={' '.join(METHODS)}'\"",
+        "which methods a path takes is the app's to say",
+    )  # fmt: skip
+    for number, one in enumerate(waf.exceptions):
+        yield _exception(waf, number, one)
+    yield _line(waf, f"Include {rules.rules}/*.conf", "the rules")
+    removed = " ".join(map(str, OF_THE_GATEWAY))
+    yield _line(waf, f"SecRuleRemoveById {removed}", "nginx itself decides which Host it answers")
+    yield _line(
+        waf, f'SecRuleUpdateActionById 949110 "deny,status:{_REFUSED}"',
+        "a request whose score is too high is refused: leads to the page of this site, never to the client",
+    )  # fmt: skip
+
+
+def _line(waf: Waf, text: str, why: str) -> Directive:
+    return directive("modsecurity_rules", text, why=why, cause=waf.cause, source=_MANUAL)
+
+
+def _body(waf: Waf, number: int, pattern: str, kind: str) -> Directive:
+    actions = f"id:{number},phase:1,t:none,t:lowercase,pass,nolog,ctl:requestBodyProcessor={kind}"
+    text = f'SecRule REQUEST_HEADERS:Content-Type "{pattern}" "{actions}"'
+    return _line(waf, text, f"reads the values in a body of {kind}")
+
+
+def _refusal(waf: Waf, found: str, number: int, message: str, why: str) -> Directive:
+    return _line(
+        waf, f"SecRule {found} \"id:{number},phase:2,t:none,log,deny,status:{_REFUSED},msg:'{message}'\"", why
+    )
+
+
+def _exception(waf: Waf, number: int, one: WafException) -> Directive:
+    removed = [f"ctl:ruleRemoveById={rule}" for rule in one.rules] or ["ctl:ruleEngine=Off"]
+    actions = f"id:{_FIRST_ID + 1 + number},phase:1,t:none,nolog,pass,{','.join(removed)}"
+    return directive(
+        "modsecurity_rules", f'SecRule UNIQUE_ID "@endsWith -{number}" "{actions}"',
+        why=f"{one.path}{'*' if one.is_beginning else ''} is excepted" + ("" if one.rules else " from every rule"),
+        cause=waf.exceptions_cause, source=_MANUAL,
+    )  # fmt: skip

@@ -1,0 +1,47 @@
+"""An exception of the web application firewall, as it is written: `/editor/* 941100 942000-942999`."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_RULE = re.compile(r"(\d{1,7})(?:-(\d{1,7}))?")
+_PATH = re.compile(r"/[A-Za-z0-9._~/@:+-]*\*?")
+_EXPECTED = (
+    'expected a path and rules, as "/editor 941100 942000-942999", "/api/* 920420" for all paths that begin so; '
+    "a path alone is not inspected at all"
+)
+
+
+@dataclass(frozen=True)
+class WafException:
+    """One path, or with `is_beginning` every path that begins so, and the rules that do not count there.
+
+    Without rules none of them counts.
+    """
+
+    path: str
+    rules: tuple[str, ...] = ()
+    """Numbers, and ranges of them as `942000-942999`."""
+    is_beginning: bool = False
+
+
+def parse(text: str) -> WafException:
+    """Raises ValueError, which says what was expected, for what is none."""
+    path, *rules = text.split() or [""]
+    if not _PATH.fullmatch(path):
+        raise ValueError(f'"{text}" names no path; {_EXPECTED}')
+    for rule in rules:
+        found = _RULE.fullmatch(rule)
+        if not found or int(found[2] or found[1]) < int(found[1]):
+            raise ValueError(f'"{rule}" is no rule; {_EXPECTED}')
+    return WafException(path.removesuffix("*"), tuple(rules), is_beginning=path.endswith("*"))
+
+
+def is_exception(text: str) -> bool:
+    """Whether it is one."""
+    try:
+        parse(text)
+    except ValueError:
+        return False
+    return True
