@@ -31,7 +31,8 @@ def shared() -> Iterator[Path]:
 
 
 def make(path: Path, mode: int = 0o700, **more: Any) -> None:
-    plan: Any = SimpleNamespace(runtime=str(path), directories=(Directory(str(path), mode, **more),))
+    made = Directory(str(path), mode, **more)
+    plan: Any = SimpleNamespace(runtime=str(path), gateway=SimpleNamespace(name="nginx"), directories=(made,))
     directories.make(plan)
 
 

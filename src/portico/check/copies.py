@@ -22,7 +22,7 @@ def copy_findings(planned: Plan) -> Iterator[Finding]:
             yield warning(
                 f"copies of {copy.url}",
                 f"{_files(copy.folder, found.too_large)}: larger than {Size(MOST_BYTES)}, so not compressed ahead; "
-                "nginx compresses it by gzip at each request, some 30 ms of a core for each MiB",
+                f"{planned.gateway.name} compresses it by gzip at each request, some 30 ms of a core for each MiB",
                 "offer it in parts, or in a compressed form (.zip, .parquet)",
             )
         if found.left_out:

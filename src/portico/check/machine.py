@@ -29,7 +29,7 @@ from portico.values import Address
 def machine_findings(
     site: Site, place: Place, planned: Plan, ours: frozenset[int] = frozenset()
 ) -> Iterator[Finding]:
-    """Everything about nginx, ports, paths and limits. `ours` are ports on which sites beside this one are served."""
+    """Everything about the gateway, ports, paths and limits. `ours` are ports of sites beside this one."""
     yield accepted(site, place)
     yield from security_findings(site, place)
     yield _reloads(place)
@@ -69,7 +69,7 @@ def ports_of(runtimes: Iterable[str]) -> frozenset[int]:
 
 
 def _ports(planned: Plan, ours: frozenset[int]) -> Iterator[Finding]:
-    """The ports that nginx would bind; those the running site has are its own."""
+    """The ports that the gateway would bind; those the running site has are its own."""
     owner, own = _running(planned.runtime), set(ours)
     if owner:
         own |= {_port_of(url) for url in owner.urls} or {address.port for address in planned.listen}
@@ -103,11 +103,11 @@ def _port_of(url: str) -> int:
 
 
 def _folders(site: Site, place: Place) -> Iterator[Finding]:
-    reader = f"user '{place.nginx_user}'" if place.nginx_user else "nginx"
+    reader = f"user '{place.nginx_user}'" if place.nginx_user else place.nginx.program
     for folder in site.static:
         why = place.unreadable.get(folder.folder)
         if withheld := place.withheld.get(folder.folder):
-            what = f"nginx does not serve {folder.folder}: {withheld}; the app answers these itself"
+            what = f"{place.nginx.program} does not serve {folder.folder}: {withheld}; the app answers these itself"
             yield warning(
                 f"static {folder.url}", what, "name a folder that the app's user may read, and no other's"
             )
@@ -137,7 +137,8 @@ def _files(place: Place) -> Finding:
     held = connections(place)
     if held >= 1024:
         return ok(
-            "open files", f"a limit of {place.file_limit} allows {held} connections in each nginx worker"
+            "open files",
+            f"a limit of {place.file_limit} allows {held} connections in each {place.nginx.program} worker",
         )
     need = 4096 * FILES_PER_CONNECTION
     return warning(
@@ -154,10 +155,11 @@ def _user(place: Place) -> Finding:
         return warning(
             "user", place.entangled, "give the app a user of its own: useradd --system NAME, then --user NAME"
         )
+    gateways = f"{place.nginx.program}'s"
     if place.app_user:
-        return ok("user", f"the app runs as '{place.app_user}', nginx's workers as '{place.nginx_user}'")
+        return ok("user", f"the app runs as '{place.app_user}', {gateways} workers as '{place.nginx_user}'")
     return warning(
         "user",
-        f"the app runs as root; nginx's workers run as '{place.nginx_user}'",
+        f"the app runs as root; {gateways} workers run as '{place.nginx_user}'",
         "name another user: --user NAME",
     )

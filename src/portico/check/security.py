@@ -1,4 +1,4 @@
-"""What is known of the nginx in use: published faults without a fix, and whether this site uses what they need."""
+"""What is known of the gateway in use: published faults without a fix, and whether this site uses what they need."""
 
 from __future__ import annotations
 
@@ -11,26 +11,22 @@ from portico.plan.gateway.kinds import gateway_of
 from portico.plan.notes.reachable import is_reachable
 from portico.site.model import Site
 
-SUBJECT = "nginx security"
-
 
 def security_findings(site: Site, place: Place) -> Iterator[Finding]:
     """A fault for a severe one that strangers can use, a warning for any other that the site uses."""
     faults = gateway_of(place).faults
     found = faults.found(site, place)
+    program = place.nginx.program
     used = [one for one in found if one.is_used]
     build, judged = place.nginx.described, faults.judged_by(place)
     if not used:
-        yield ok(
-            SUBJECT, f"no fault known as of {faults.as_of} touches this site on nginx {build}, by {judged}"
-        )
+        what = f"no fault known as of {faults.as_of} touches this site on {program} {build}, by {judged}"
+        yield ok(f"{program} security", what)
     for one in used:
         yield _open(one, site, place)
     if unused := [one.advisory.id for one in found if not one.is_used]:
-        what = (
-            f"open in nginx {build}, but your configuration does not use what they need: {', '.join(unused)}"
-        )
-        yield ok("nginx, unused", what)
+        what = f"open in {program} {build}, but your configuration does not use what they need: {', '.join(unused)}"
+        yield ok(f"{program}, unused", what)
 
 
 def _open(one: Hole, site: Site, place: Place) -> Finding:
@@ -39,8 +35,8 @@ def _open(one: Hole, site: Site, place: Place) -> Finding:
         "your configuration uses this" if advisory.needs else "no configuration is known to be safe from it"
     )
     what = (
-        f"{advisory.about}, {advisory.severity}, open in nginx {place.nginx.number} as of {faults.as_of}; {uses}; "
-        f"{advisory.source}"
+        f"{advisory.about}, {advisory.severity}, open in {place.nginx.program} {place.nginx.number} as of "
+        f"{faults.as_of}; {uses}; {advisory.source}"
     )
     mends = f'\n{advisory.mends} = "off" avoids it' if advisory.mends else ""
     make = fault if one.is_severe and is_reachable(site) else warning

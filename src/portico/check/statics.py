@@ -1,4 +1,4 @@
-"""Which static folders does the app itself serve, and what does nginx say with the others?"""
+"""Which static folders does the app itself serve, and what does the gateway say with the others?"""
 
 from __future__ import annotations
 
@@ -21,4 +21,6 @@ def static_findings(site: Site, place: Place) -> Iterator[Finding]:
         yield warning(f"static {site.prefix}{folder.url}", sentence, hint)
     for sent in web.statics.folders:
         if names := header_names(sent):
-            yield ok(f"static {sent.url}", f"nginx sends the app's own headers: {', '.join(names)}")
+            yield ok(
+                f"static {sent.url}", f"{place.nginx.program} sends the app's own headers: {', '.join(names)}"
+            )

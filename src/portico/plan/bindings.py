@@ -90,7 +90,9 @@ def addresses(bindings: Iterable[Bindings]) -> dict[Address, tuple[Spoken, ...]]
 def file(wanted: Bindings) -> File:
     """The bindings as a file beside the site's fragment."""
     text = msgspec.json.encode(wanted).decode()
-    return File(FILE, (Line(text, "what the gateway is asked for; nginx does not read it"),), mode=0o600)
+    return File(
+        FILE, (Line(text, "what the gateway is asked for; its program does not read it"),), mode=0o600
+    )
 
 
 def parse(text: str) -> Bindings:
@@ -155,7 +157,7 @@ class BindingTable:
             for near, other in self._ports.get((address.port, address.is_v6), {}).items():
                 if near != address and (near.is_wildcard or address.is_wildcard):
                     what = f"listens on {address} and {other.origin} on {near}, and one is part of the other"
-                    hint = "let both listen on the same address: nginx opens it once and tells sites apart by Host"
+                    hint = "let both listen on the same address: it is opened once, and sites are told apart by Host"
                     return Problem(new.origin, what, hint)
         return None
 

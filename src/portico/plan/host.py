@@ -66,7 +66,7 @@ def host_plan(fragments: Sequence[Fragment], place: Place) -> Plan:
         listen=tuple(addresses(bindings)),
         proxied=tuple(at for at, words in addresses(bindings).items() if Spoken.PROXY_PROTOCOL in words),
         server=Process("app", (), place.runtime, why="each site has a supervisor of its own"),
-        gateway=kind.process(place, "the gateway: one nginx for every site"),
+        gateway=kind.process(place, f"the gateway: one {kind.name} for every site"),
         files=(
             kind.host_file(bindings, place),
             *(file for one in fragments for file in one.files()),

@@ -15,7 +15,7 @@ def linked_folders(web: Web) -> Iterator[tuple[StaticFolder, str, str]]:
     """Each folder that nginx serves and that has links, a sentence about them and what to do."""
     for folder in served(web.site, web.place):
         if found := web.place.linked.get(folder.folder):
-            yield folder, _sentence(folder, found), _hint(web.site, folder, found)
+            yield folder, _sentence(folder, found, web.place.nginx.program), _hint(web.site, folder, found)
 
 
 def linked_notes(web: Web) -> Iterator[str]:
@@ -24,11 +24,11 @@ def linked_notes(web: Web) -> Iterator[str]:
         yield f"{sentence}: {hint.partition(chr(10))[0]}"
 
 
-def _sentence(folder: StaticFolder, found: Linked) -> str:
+def _sentence(folder: StaticFolder, found: Linked, program: str) -> str:
     shown = ", ".join(f"{name} -> {path}" for name, path in found.shown)
     more = f" and {found.count - len(found.shown)} more" if found.count > len(found.shown) else ""
     links, are = ("links", "are") if found.count > 1 else ("a link", "is")
-    return f"{links} in {folder.folder} {are} 404, because nginx follows none ({shown}{more})"
+    return f"{links} in {folder.folder} {are} 404, because {program} follows none ({shown}{more})"
 
 
 def _hint(site: Site, folder: StaticFolder, found: Linked) -> str:

@@ -9,21 +9,23 @@ from portico.plan.web.model import Web
 
 
 def unreadable(web: Web) -> Iterator[str]:
-    """Folders that nginx's user cannot read."""
+    """Folders that the gateway's user cannot read."""
     for folder in web.site.static:
         if why := web.place.unreadable.get(folder.folder):
-            yield f"nginx cannot read {folder.folder} ({why}): the app itself answers {folder.url}"
+            yield f"{web.place.nginx.program} cannot read {folder.folder} ({why}): the app itself answers {folder.url}"
 
 
 def withheld(web: Web) -> Iterator[str]:
     """Folders that the app's user may not read."""
     for folder in web.site.static:
         if why := web.place.withheld.get(folder.folder):
-            yield f"nginx does not serve {folder.folder} ({why}): the app itself answers {folder.url}"
+            does = f"{web.place.nginx.program} does not serve {folder.folder}"
+            yield f"{does} ({why}): the app itself answers {folder.url}"
 
 
 def unwritable(web: Web) -> Iterator[str]:
-    """Folders whose names nginx's configuration cannot hold."""
+    """Folders whose names the gateway's configuration cannot hold."""
     for folder in web.site.facts.static:
         if not is_literal(folder.folder):
-            yield f"nginx cannot write the name {folder.folder!r}: the app itself answers {folder.url}"
+            cannot = f"{web.place.nginx.program} cannot write the name {folder.folder!r}"
+            yield f"{cannot}: the app itself answers {folder.url}"

@@ -119,7 +119,8 @@ class Pause:
         except ValueError as error:
             raise PorticoError(Problem("--for", str(error))) from None
         if not 0 < seconds <= timeout * _MARGIN:
-            what = f"{length} is too long: nginx answers 504 after {timeout:g} s (request_timeout)"
+            program = self._running.in_force.gateway.name
+            what = f"{length} is too long: {program} answers 504 after {timeout:g} s (request_timeout)"
             raise PorticoError(Problem("--for", what, f"at most {timeout * _MARGIN:g}s"))
         return seconds
 

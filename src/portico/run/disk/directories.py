@@ -150,7 +150,7 @@ def _too_open(path: Path, found: os.stat_result, hint: str) -> Problem:
 def _closed(plan: Plan, wanted: Directory) -> Iterator[Problem]:
     """What keeps out who needs it; a directory that was there before us is its owner's to open."""
     shared = (wanted,) if wanted.is_secret else (each for each in plan.directories if not each.is_secret)
-    who = "the app" if wanted.is_secret else "nginx"
+    who = "the app" if wanted.is_secret else plan.gateway.name
     for user in sorted({directory.owner for directory in shared} - {""}):
         if stopped := blocked(wanted.path, user):
             hint = f"{remedy(stopped, user)}\nor set {_variable(plan, wanted)} to a directory that user may enter"

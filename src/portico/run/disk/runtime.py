@@ -1,4 +1,4 @@
-"""Notice that the runtime directory is gone: nginx then finds no socket, and no command finds the site.
+"""Notice that the runtime directory is gone: the gateway then finds no socket, and no command finds the site.
 
 A session's directory (`/run/user/UID`) is removed at the end of the session, `/tmp` is cleaned by age. The sockets of
 what runs cannot be bound anew, so the run ends: with words, and an exit code after which a service manager starts it.
@@ -28,7 +28,8 @@ async def watch(plan: Plan, tell: Callable[[Event], None]) -> Rounds:
         await tick(LOOK_SECONDS)
         if missing := _missing(plan, begun):
             what = (
-                f"{missing} was removed while the site ran: nginx cannot reach the app, no command finds it"
+                f"{missing} was removed while the site ran: {plan.gateway.name} cannot reach the app, no command "
+                "finds it"
             )
             hint = "start it again; PORTICO_RUNTIME_DIR names a directory that nobody cleans"
             tell(was.Lost((Problem(plan.runtime, what, hint),)))

@@ -1,4 +1,4 @@
-"""Which of the sites can stand together: their bindings, their addresses, and what nginx says of all of them."""
+"""Which of the sites can stand together: their bindings, their addresses, and what the gateway says of all of them."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def conflict(new: Fragment, parts: Iterable[Fragment], pending: Iterable[Binding
 
 
 def objections(parts: Sequence[Fragment], place: Place) -> tuple[Problem, ...]:
-    """What nginx has against these sites, read from a directory beside the files in force; blocks."""
+    """What the gateway has against these sites, read from a directory beside the files in force; blocks."""
     plan, trial = host_plan(parts, place), Path(place.runtime) / TRIAL
     shutil.rmtree(trial, ignore_errors=True)
     trial.mkdir()
@@ -98,14 +98,14 @@ def _guilty(parts: Sequence[Fragment], place: Place, problems: tuple[Problem, ..
     named = [part for part in parts if f"/{hosted_files(part.bindings.name)}/" in words]
     if len(named) == 1:
         return named[0]
+    if objections((), place):
+        raise PorticoError(Problem(place.nginx.program, "does not accept a gateway without any site"))
     return _first(parts, lambda some: bool(objections(some, place)))
 
 
 def _first(parts: Sequence[Fragment], is_bad: Callable[[Sequence[Fragment]], bool]) -> Fragment:
     """The last of the shortest beginning of the list that is bad, by halving."""
     low, high = 0, len(parts)
-    if is_bad(()):
-        raise PorticoError(Problem("nginx", "does not accept a gateway without any site"))
     while high - low > 1:
         middle = (low + high) // 2
         if is_bad(parts[:middle]):

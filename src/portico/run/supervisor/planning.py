@@ -22,7 +22,7 @@ def refuse_what_needs_a_restart(old: Plan, new: Plan) -> None:
     changed = [
         what
         for what, is_changed in (
-            ("the nginx program or how it is started", old.gateway != new.gateway),
+            (f"the {old.gateway.name} program or how it is started", old.gateway != new.gateway),
             ("the runtime directory", old.runtime != new.runtime),
             ("the path of the live socket", old.socket != new.socket),
             ("who runs the app", old.server.user != new.server.user),

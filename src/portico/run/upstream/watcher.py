@@ -175,7 +175,8 @@ class Upstreams:
         """Change it, and tell when no worker of nginx is left that has it otherwise. Raises PorticoError."""
         name, undo = asked.server, asked.undo
         if not self._is_serving():
-            raise PorticoError(Problem("", "nginx does not serve yet", "ask again when it does"))
+            what = f"{self._running.in_force.gateway.name} does not serve yet"
+            raise PorticoError(Problem("", what, "ask again when it does"))
         async with self._changing:
             upstream, began = self._upstream(), time.monotonic()
             wanted = drained(self.servers, name, time.monotonic(), undo=undo)
