@@ -40,7 +40,7 @@ domains = ["site-{number}.example", "www.site-{number}.example"]
 listen = "127.0.0.1:8099"
 max_upload = "32MiB"
 [limits]
-rate = "20r/s"
+rate = "20/second"
 """
 
 

@@ -96,6 +96,38 @@ def anybody(view: View) -> View:
     return _noting(anybody=True)(view)
 
 
+def limit(
+    rate: str = "",
+    *,
+    in_progress: int = 0,
+    per: str = "client",
+    burst: int | None = None,
+    methods: Sequence[str] = (),
+) -> Callable[[View], View]:
+    """What one client may ask of this route, beside the limits of the site: "5/minute", "100/hour", `in_progress=2`.
+
+    More gets 429 and never reaches the app. `per` counts by "client", "session", "account" or "header:X-API-Key";
+    `burst` is how many beyond the first are let through at once (else as many as the rate says); `methods` counts these
+    only. Several on one view hold together. `limit("off")`: the limits of the site do not hold here.
+    """
+    counted = [rate if burst is None else f"{rate} burst {burst}"] if rate else []
+    counted += [f"{in_progress} in progress"] if in_progress else []
+    more = f" of {','.join(methods)}" if methods else ""
+    more += f" per {per}" if per != "client" else ""
+    said = [f"{text}{more}" for text in counted]
+
+    def note(view: View) -> View:
+        before: Note = getattr(view, NOTES, None) or Note()
+        return _noting(limit=[*before.get("limit", []), *said])(view)
+
+    return note
+
+
+def bandwidth(speed: str) -> Callable[[View], View]:
+    """How fast each answer of this route is sent, in place of the site's `limits.bandwidth`: "256KiB/second"."""
+    return _noting(bandwidth=speed)
+
+
 def noted() -> list[Note]:
     """The notes of every view so far, so that one that no route reaches can be found."""
     return _noted

@@ -212,7 +212,7 @@ def test_error_pages_of_your_own() -> None:
 
 
 def test_too_many_requests_are_429_with_retry_after() -> None:
-    with served({"app.py": MIRROR}, "--limits", "1r/s", "--limits-burst", "2") as run:
+    with served({"app.py": MIRROR}, "--limits", "1/second burst 2") as run:
         with ThreadPoolExecutor(
             8
         ) as pool:  # at once: a busy machine may answer one after the other within the limit

@@ -36,8 +36,7 @@ app = "shop:app"
 max_upload = "1kB"
 
 [limits]
-rate = "1r/m"
-burst = 6
+rate = "1/minute burst 6"
 
 [nginx]
 server = ["location = /gone { return 503; }"]

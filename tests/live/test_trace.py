@@ -451,7 +451,7 @@ def test_a_mounted_app() -> None:
 
 
 def test_a_limited_client_and_an_app_that_is_down() -> None:
-    toml = TOML + '[limits]\nrate = "1r/m"\nburst = 1\n'
+    toml = TOML + '[limits]\nrate = "1/minute burst 1"\n'
     with served({"app.py": APP, "portico.toml": toml}) as run:
         found = [traced(run, "/page") for _ in range(3)][-1]
         assert found["status"] == 429

@@ -69,12 +69,12 @@ def test_flags_win_over_the_file_and_say_so(tmp_path: Path) -> None:
 
 def test_a_plain_value_means_the_section_s_shorthand(tmp_path: Path) -> None:
     toml = tmp_path / "portico.toml"
-    toml.write_text('nginx = "system"\nworkers = 4\nerrors = "pages"\nlimits = "5r/s"\n')
+    toml.write_text('nginx = "system"\nworkers = 4\nerrors = "pages"\nlimits = "5/second"\n')
     options, _ = load(toml, {})
     assert options.nginx.binary == "system"
     assert options.workers.count == 4
     assert options.errors.pages == "pages"
-    assert options.limits.rate == "5r/s"
+    assert options.limits.rate == ["5/second"]
 
 
 def test_every_example_of_an_option_is_valid(tmp_path: Path) -> None:
@@ -84,7 +84,8 @@ def test_every_example_of_an_option_is_valid(tmp_path: Path) -> None:
     asked = f'{domain}email = "me@shop.example"\n'
     company = {"canonical": domain, "email": domain, "https.mode": domain, "https.cert": "", "https.key": ""}
     company |= dict.fromkeys(
-        ("behind_headers", "behind_only", "behind_protocol"), 'behind = ["10.0.0.0/8"]\n'
+        ("behind_headers", "behind_only", "behind_protocol", "limits.account_header"),
+        'behind = ["10.0.0.0/8"]\n',
     )
     beside = {"cert": 'key = "b"\n', "key": 'cert = "a"\n', "eab_kid": 'eab_hmac_file = "k"\n'}
     beside |= {"eab_hmac_file": 'eab_kid = "k"\n', "dns_credentials": 'dns = "cloudflare"\n'}

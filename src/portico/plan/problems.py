@@ -14,6 +14,7 @@ from portico.plan.paths import SOCKET_PATH_LIMIT, Paths
 from portico.plan.web.app.downloads import impossible as no_downloads
 from portico.plan.web.app.upstream import impossible as no_upstream
 from portico.plan.web.entry.observer_endpoints import impossible as no_endpoints
+from portico.plan.web.limits import impossible as no_limits
 from portico.plan.web.literal import is_literal
 from portico.plan.web.model import Web
 from portico.plan.web.routes import impossible as no_routes
@@ -29,6 +30,7 @@ def problems(web: Web) -> list[Problem]:
         *no_downloads(site),
         *no_routes(site),
         *no_waf(site),
+        *no_limits(site),
         *no_endpoints(site, place),
         *app_risks.impossible(site),
         *tracing.impossible(site, place),

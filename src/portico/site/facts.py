@@ -115,6 +115,8 @@ class AppFacts(msgspec.Struct, frozen=True):
     """Query arguments that the app's own URLs of static files carry: `v` for /static/app.css?v=1f3a."""
     static_max_age: int | None = None
     """Seconds for which the app lets browsers keep static files without asking; None: they ask."""
+    session_cookie: str = ""
+    """The cookie of its sessions, where it has another name than the framework gives it."""
     max_content_length: int | None = None
     downloads: dict[str, str] = {}
     """Directories of files that the app is likely to send, and what each is to it: `the app's instance folder`."""

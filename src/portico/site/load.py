@@ -34,7 +34,10 @@ _FLAG_NAMES = {"domains": "--domain"}
 _NOT_CONNECTIONS = (
     "it counts requests in progress; only the kernel can count connections: docs/capacity.md has rules"
 )
-RENAMED = {"limits.connections": ("limits.in_progress", _NOT_CONNECTIONS)}
+RENAMED = {
+    "limits.connections": ("limits.in_progress", _NOT_CONNECTIONS),
+    "limits.burst": ("a word of limits.rate", 'write rate = "10/second burst 20"'),
+}
 """Options that had another name, with the new one and the reason."""
 
 

@@ -15,6 +15,7 @@ import msgspec
 
 from portico.errors import Problem
 from portico.site.facts import AppFacts, Route
+from portico.site.limit import of_methods
 from portico.site.model import Routed
 from portico.site.options import Edge
 from portico.site.pattern import both, fixed_path, head, is_fixed
@@ -59,6 +60,16 @@ def with_shared(
     return tuple(sorted(made.values(), key=lambda item: (item.rank, item.rule)))
 
 
+def for_methods(edge: Edge, methods: Iterable[str]) -> Edge:
+    """The settings of one view of a path that others answer, too: its limits count its own methods."""
+    return msgspec.structs.replace(edge, limit=of_methods(edge.limit, methods)) if edge.limit else edge
+
+
+def is_from_app(cause: str) -> bool:
+    """Whether `portico.edge` beside a view said it, not [routes]."""
+    return ": @edge." in cause
+
+
 def is_hidden(route: Route, facts: AppFacts) -> bool:
     """Whether earlier rules answer all that this one could, as far as that is certain."""
     path = fixed_path(route.pattern)
@@ -87,7 +98,7 @@ def _steps(found: Sequence[Routed], merged: Mapping[str, Routed], facts: AppFact
 
 def _with_file(item: Routed | None, all_of: Routed) -> Routed | None:
     """What [routes] says of a pattern holds for each of its rules."""
-    keys = [key for key, cause in all_of.causes.items() if ": @edge." not in cause]
+    keys = [key for key, cause in all_of.causes.items() if not is_from_app(cause)]
     if not keys:
         return item
     edge, causes = (item.edge, item.causes) if item else (Edge(), {})
@@ -99,7 +110,7 @@ def _settle(step: _Step, taken: list[_Step], made: dict[str, Routed], problems: 
     """One fixed path: an exact location has what all of the routes want that answer it."""
     pattern = step.route.pattern
     if not any(one.route.pattern == pattern for one in taken):
-        if pattern in made and all(": @edge." in cause for cause in made[pattern].causes.values()):
+        if pattern in made and all(map(is_from_app, made[pattern].causes.values())):
             del made[pattern]  # an earlier route hides it
     elif any(one.routed for one in taken):
         shared = _union(taken, 0, problems)
@@ -174,9 +185,12 @@ def _may_share(group: list[_Step], step: _Step) -> bool:
 def _union(group: Sequence[_Step], number: int, problems: list[Problem]) -> Routed:
     """One entry for the paths that all of them match, with what each of them wants."""
     edge, causes = Edge(), dict[str, str]()
-    for item in [step.routed for step in group if step.routed is not None]:
+    for step, item in [(step, step.routed) for step in group if step.routed is not None]:
         for key, cause in item.causes.items():
-            if key not in causes:
+            if key == "limit":
+                edge = msgspec.structs.replace(edge, limit=_limits(edge, step, item, group))
+                causes.setdefault(key, cause)
+            elif key not in causes:
                 edge = msgspec.structs.replace(edge, **{key: getattr(item.edge, key)})
                 causes[key] = cause
             elif getattr(edge, key) != getattr(item.edge, key):
@@ -187,6 +201,13 @@ def _union(group: Sequence[_Step], number: int, problems: list[Problem]) -> Rout
         pattern = both(pattern, other)
     rule = " and ".join(dict.fromkeys(step.route.rule for step in group))
     return Routed(rule, pattern, (group[0].route.rank - 1, 1, number), edge, causes)
+
+
+def _limits(edge: Edge, step: _Step, item: Routed, group: Sequence[_Step]) -> list[str]:
+    """Those so far, and those of one more view, which count its own methods."""
+    is_shared = len(group) > 1 and is_from_app(item.causes["limit"])
+    more = for_methods(item.edge, step.methods or ()) if is_shared else item.edge
+    return list(dict.fromkeys([*edge.limit, *more.limit]))
 
 
 def _differ(group: Sequence[_Step], key: str, cause: str, other: str) -> Problem:

@@ -13,6 +13,9 @@ from portico.site.own import Own, OwnFile
 from portico.site.upstream_server import Server
 from portico.values import Address, Duration, Size
 
+_SESSION_COOKIES = {"flask": "session", "django": "sessionid", "pyramid": "session"}
+"""What frameworks call it unless the app says otherwise."""
+
 
 @dataclass(frozen=True)
 class Routed:
@@ -138,6 +141,15 @@ class Site:
         said = self.facts.max_content_length
         # The app's 0 refuses every body; nginx's 0 would refuse none.
         return DEFAULT_MAX_UPLOAD if said is None else Size(max(1, said))
+
+    @property
+    def session_cookie(self) -> str:
+        """The cookie that tells the app's sessions apart; empty where it is not known."""
+        return (
+            self.options.limits.session_cookie
+            or self.facts.session_cookie
+            or _SESSION_COOKIES.get(self.facts.kind, "")
+        )
 
     @property
     def largest_upload(self) -> Size:

@@ -144,31 +144,75 @@ class Guard(Section, frozen=True):
 
 
 class Limits(Section, frozen=True):
-    """How much one client address may ask for."""
+    """What one client may ask for and hold; see docs/limits.md. What is refused gets 429 and never reaches the app."""
 
     shorthand: ClassVar[str] = "rate"
 
     rate: Annotated[
-        str,
+        list[str],
         _option(
-            "Requests a client may make, as `10r/s` or `300r/m`; more are answered 429.", example="10r/s"
+            "Requests to the app that one client may begin: `10/second`, `5/minute`, `100/hour`; several hold "
+            "together. As many are let through at once, unless `burst 20` says otherwise. `per session`, `per account` "
+            "or `per header:NAME` count others than clients, `of POST` counts these methods only.",
+            example=["10/second burst 40", "1000/hour"],
         ),
-    ] = ""
-    burst: Annotated[
-        int, _option("Requests above `rate` that are let through before the limit bites.", example=20)
-    ] = 20
+    ] = []
     in_progress: Annotated[
         int,
         _option(
-            "Requests a client may have in progress at once, each stream of HTTP/2 counted; 0 sets no "
-            "limit of your own, see docs/capacity.md. Idle connections do not count: nginx closes them "
-            "when it runs out.",
+            "Requests to the app that a client may have in progress at once, each stream of HTTP/2 counted; 0 sets no "
+            "limit of your own. Idle connections do not count: nginx closes them when it runs out.",
             example=50,
             source="https://nginx.org/en/docs/http/ngx_http_limit_conn_module.html",
         ),
     ] = 0
+    held: Annotated[
+        int,
+        _option(
+            "Requests of any kind that a client may have in progress: files, slow downloads, event streams, too. "
+            "0: an eighth of what this nginx can hold, see docs/capacity.md.",
+            example=100,
+            source="https://nginx.org/en/docs/http/ngx_http_limit_conn_module.html",
+        ),
+    ] = 0
+    bandwidth: Annotated[
+        str,
+        _option(
+            "How fast each answer is sent, files included: `1MiB/second`. A client has that for each of its requests "
+            "in progress. Empty: as fast as the client takes it.",
+            example="1MiB/second",
+            source="https://nginx.org/en/docs/http/ngx_http_core_module.html#limit_rate",
+        ),
+    ] = ""
+    exempt: Annotated[
+        list[str],
+        _option(
+            "Networks that `rate`, `in_progress` and the limits of routes do not hold for: monitoring, an office.",
+            example=["192.0.2.0/24", "2001:db8::/32"],
+        ),
+    ] = []
+    session_cookie: Annotated[
+        str,
+        _option(
+            "The cookie that `per session` counts by. Default: the one that the app's framework sets.",
+            example="sid",
+        ),
+    ] = ""
+    account_header: Annotated[
+        str,
+        _option(
+            "The header in which a proxy that `behind` names says who the user is, for `per account`. Default: the "
+            "client certificate, where `https.client_ca` asks for one.",
+            example="X-Auth-Request-User",
+        ),
+    ] = ""
     dry_run: Annotated[
-        bool, _option("Only log what the limits would refuse, refuse nothing.", example=True)
+        bool,
+        _option(
+            "Refuse nothing; `portico limits` and the log show what `rate`, `in_progress` and the limits of routes "
+            "would have refused.",
+            example=True,
+        ),
     ] = False
 
 
@@ -665,6 +709,22 @@ class Edge(Access, frozen=True):
             example={"X-Frame-Options": "DENY"},
         ),
     ] = {}
+    limit: Annotated[
+        list[str],
+        _option(
+            "What one client may ask of this route, beside the limits of the site: `5/minute`, `2 in progress`, "
+            "`100/hour per session`, `5/minute of POST`; several hold together. `off`: the site's do not hold here. "
+            "See docs/limits.md.",
+            example=["5/minute of POST"],
+        ),
+    ] = []
+    bandwidth: Annotated[
+        str,
+        _option(
+            "How fast each answer of this route is sent, in place of `limits.bandwidth`.",
+            example="256KiB/second",
+        ),
+    ] = ""
 
 
 class Headers(Section, frozen=True):

@@ -11,7 +11,7 @@ from portico.site.checks.values import broken_edge
 from portico.site.convert import convert
 from portico.site.facts import AppFacts, Route
 from portico.site.keys import route_keys
-from portico.site.methods import is_hidden, with_shared
+from portico.site.methods import for_methods, is_from_app, is_hidden, with_shared
 from portico.site.model import Routed
 from portico.site.options import Edge, Options
 from portico.site.pattern import pattern, rank
@@ -58,6 +58,8 @@ def _from_app(facts: AppFacts, problems: list[Problem]) -> Iterator[Routed]:
             problems.append(problem)
         elif edge := _edge(route, problems):
             causes = {key: f"{route.where}: @edge.{key}" for key in route.edge}
+            if any(other.pattern == route.pattern and other is not route for other in facts.routes):
+                edge = for_methods(edge, route.methods)
             yield Routed(route.rule, route.pattern, (route.rank,), edge, causes)
 
 
@@ -72,7 +74,11 @@ def _not_a_pattern(route: Route) -> Problem:
 def _divided(route: Route, facts: AppFacts) -> Problem | None:
     """nginx chooses by the path alone: what one view of a path wants holds for all, so two must not want two things."""
     for other in facts.routes:
-        differing = [key for key in route.edge if other.edge.get(key, route.edge[key]) != route.edge[key]]
+        differing = [
+            key
+            for key in route.edge
+            if key != "limit" and other.edge.get(key, route.edge[key]) != route.edge[key]
+        ]
         if other.pattern == route.pattern and differing and not is_hidden(other, facts):
             first, second = sorted((route.endpoint, other.endpoint))
             what = f"the views {first} and {second} share the route {route.rule} and differ in @edge.{differing[0]}"
@@ -127,8 +133,10 @@ def _from_options(
 
 
 def _over(below: Routed, above: Routed) -> Routed:
-    """The same paths said twice: portico.toml wins over the app, key by key."""
+    """The same paths said twice: portico.toml wins over the app, key by key. The limits of several views add up."""
     said = {key: getattr(above.edge, key) for key in above.causes}
+    if is_from_app(above.causes.get("limit", "")):
+        said["limit"] = list(dict.fromkeys([*below.edge.limit, *above.edge.limit]))
     edge = msgspec.structs.replace(below.edge, **said)
     rank = min(below.rank, above.rank)
     return Routed(below.rule, below.pattern, rank, edge, {**below.causes, **above.causes})

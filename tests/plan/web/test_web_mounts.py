@@ -26,7 +26,7 @@ from portico.plan.web.guards import (
     PlainPath,
     RequestRate,
 )
-from portico.plan.web.limits import Share
+from portico.plan.web.limits import Concurrent, Whom
 from portico.plan.web.mount import App, Below, Exact, Files, Match, Matching, Mount, OneFile
 from portico.plan.web.mounts import meeting, mounts
 from portico.reading import OURS
@@ -42,7 +42,7 @@ from tests.plan.test_golden import PLACE, WAF
 TOML = """
 spa = "/srv/shop/dist"
 [limits]
-rate = "5r/s"
+rate = "5/second"
 in_progress = 3
 [routes]
 "/slow/" = { timeout = "5m" }
@@ -186,7 +186,7 @@ def test_a_route_with_guards_of_its_own_has_them_wherever_its_requests_go(site: 
     """WebSockets, a closed site, the page of a single-page app, other methods than reading a file."""
     web = decided(site, PLACE)
     slow = next(one for one in web.routed if one.rule == "/slow/")
-    strict = InProgress(Share(1, "only this route"))
+    strict = InProgress(Concurrent("in_progress", 1, Whom("client"), "1 in progress", "/slow/", ""))
     chains = replace(web.chains, routes={slow.pattern: (strict,)})
     made = mounts(site, PLACE, web.statics, chains)
     files = [replace(one, asked=App(slow, is_cached=False)) if one.asked else one for one in made]
@@ -207,7 +207,7 @@ def test_a_route_with_guards_of_its_own_has_them_wherever_its_requests_go(site: 
 
 def test_guards_of_files_are_written_where_the_files_are(site: Site) -> None:
     web = decided(site, PLACE)
-    strict = InProgress(Share(1, "only files"))
+    strict = InProgress(Concurrent("in_progress", 1, Whom("client"), "1 in progress", "files", ""))
     made = tuple(
         replace(one, guards=(strict,)) if isinstance(one.action, Files | OneFile) else one
         for one in web.mounts

@@ -9,7 +9,7 @@ from typing import Any
 from portico.place.model import Place
 from portico.plan.paths import Paths
 from portico.plan.web.access import Access, Allowed, ByPath, Denied, Taken
-from portico.plan.web.limits import Limits, Rate, Share
+from portico.plan.web.limits import Concurrent, Counted, Limits, Rate
 from portico.plan.web.waf import Waf, is_inspected
 from portico.site.model import Routed
 
@@ -33,16 +33,16 @@ class HeadSize:
 
 @dataclass(frozen=True)
 class RequestRate:
-    """The client begins no more requests than it may: else 429."""
+    """Whoever asks begins no more requests than it may: else 429."""
 
     rate: Rate
 
 
 @dataclass(frozen=True)
 class InProgress:
-    """The client has no more requests to the app in progress than it may: else 429."""
+    """Whoever asks has no more requests to the app in progress than it may: else 429."""
 
-    share: Share
+    share: Concurrent
 
 
 @dataclass(frozen=True)
@@ -132,11 +132,15 @@ def by_path(guard: Guard) -> ByPath[Any] | None:
 
 def chains(place: Place, limits: Limits, access: Access, waf: Waf | None, routed: Sequence[Routed]) -> Chains:
     """The guards of everything that the site answers."""
-    begin = (*_of_client(access), *_of_app(place, limits))
-    if waf is None:
-        return Chains(begin, _of_client(access))
-    uninspected = {one.pattern: begin for one in routed if not is_inspected(one)}
-    return Chains((*begin, Inspection(waf)), _of_client(access), uninspected)
+    of_client = _of_client(access)
+
+    def chain(item: Routed | None) -> tuple[Guard, ...]:
+        counted = limits.of_routes.get(item.pattern, limits.of_site) if item else limits.of_site
+        inspects = waf is not None and (item is None or is_inspected(item))
+        return (*of_client, *_of_app(place, counted), *([Inspection(waf)] if waf and inspects else []))
+
+    site = chain(None)
+    return Chains(site, of_client, {one.pattern: own for one in routed if (own := chain(one)) != site})
 
 
 def _of_client(access: Access) -> tuple[Guard, ...]:
@@ -148,10 +152,8 @@ def _of_client(access: Access) -> tuple[Guard, ...]:
     return tuple(chain)
 
 
-def _of_app(place: Place, limits: Limits) -> tuple[Guard, ...]:
+def _of_app(place: Place, counted: Sequence[Counted]) -> tuple[Guard, ...]:
     chain: list[Guard] = [Open(Paths.of(place).maintenance), HeadSize(MOST_HEAD)]
-    if limits.rate:
-        chain.append(RequestRate(limits.rate))
-    if limits.in_progress:
-        chain.append(InProgress(limits.in_progress))
+    chain += [RequestRate(one) for one in counted if isinstance(one, Rate)]
+    chain += [InProgress(one) for one in counted if isinstance(one, Concurrent)]
     return tuple(chain)

@@ -1,13 +1,27 @@
-"""How much one client may ask for and hold. A request beyond that is refused with 429."""
+"""How much one client may ask for and hold. A request beyond that is refused with 429 before the app sees it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
+from portico.errors import Problem
 from portico.place.model import Place
-from portico.plan.web.sizes import share, uploads
-from portico.site.model import Site
-from portico.site.proxies import ranges
+from portico.plan.web.sizes import requests, share, uploads
+from portico.site.limit import OFF, Limit, bandwidth
+from portico.site.model import Routed, Site
+from portico.site.proxies import SHARED, ranges
+
+SESSIONS_AN_ADDRESS = 10
+"""Sessions, or values of a header, that may share one client address: whoever makes them up gets no more than these."""
+_CLIENTS_A_REQUEST = 16
+"""Clients that are remembered for each request that there may be at once."""
+_MOST_REMEMBERED = 1 << 17
+_SHARE_OF_MEMORY, _BYTES_A_CLIENT = 64, 256
+"""Each limit takes so much of it at most; what a client may take."""
+CERTIFICATE = "the client certificate"
+"""Who says who the account is, where no header does."""
 
 
 @dataclass(frozen=True)
@@ -19,12 +33,54 @@ class Share:
 
 
 @dataclass(frozen=True)
-class Rate:
-    """Requests that one client may begin in a time, as `10r/s`; `burst` more are let through at once."""
+class Whom:
+    """Whom a limit counts as one. A request without a session, a header or an account counts for its client."""
 
-    requests: str
+    per: str
+    """client, session, header or account."""
+    name: str = ""
+    """The cookie, the header, or CERTIFICATE."""
+    methods: tuple[str, ...] = ()
+    """Only these count; none: all."""
+
+
+@dataclass(frozen=True)
+class Rate:
+    """Requests that one may begin in a time; `burst` more than the first are let through at once."""
+
+    zone: str
+    requests: int
+    seconds: int
     burst: int
+    whom: Whom
+    text: str
+    """As the user wrote it."""
+    of: str
+    """The rule of the route, or "the site"."""
     cause: str
+    is_ceiling: bool = False
+    """It only keeps those who make up sessions from getting a fresh count each time."""
+
+    @property
+    def wait_seconds(self) -> int:
+        """When the next request is let through."""
+        return math.ceil(self.seconds / self.requests)
+
+
+@dataclass(frozen=True)
+class Concurrent:
+    """Requests to the app that one may have in progress."""
+
+    zone: str
+    most: int
+    whom: Whom
+    text: str
+    of: str
+    cause: str
+    is_ceiling: bool = False
+
+
+Counted = Rate | Concurrent
 
 
 @dataclass(frozen=True)
@@ -41,30 +97,128 @@ class Limits:
     """Of these, the requests that send a body, which may wait on disk."""
     uncounted: tuple[str, ...]
     uncounted_cause: str
-    rate: Rate | None = None
-    """Of requests to the app, as [limits] has it."""
-    in_progress: Share | None = None
-    """Of requests to the app, as [limits] has it."""
+    of_site: tuple[Counted, ...] = ()
+    """Of every request to the app, as [limits] has it."""
+    of_routes: Mapping[str, tuple[Counted, ...]] = field(default_factory=dict)
+    """By the pattern of a route that has limits of its own: all that hold there, those of the site among them."""
+    remembered: int = 0
+    """Clients that each of them remembers; beyond that those that were quiet for the longest are forgotten."""
+    exempt: tuple[str, ...] = ()
+    """Networks for which none of these holds."""
+    exempt_cause: str = ""
+    bandwidth: int = 0
+    """Bytes a second of each answer; 0: as fast as the client takes it."""
+    bandwidth_cause: str = ""
     is_dry_run: bool = False
-    """What `rate` and `in_progress` would refuse is only logged."""
+    """What the limits of [limits] and of routes would refuse is only logged."""
     dry_run_cause: str = ""
+
+    @property
+    def counted(self) -> tuple[Counted, ...]:
+        """Every limit of the site and its routes, each once."""
+        found = [*self.of_site, *(one for each in self.of_routes.values() for one in each)]
+        return tuple({one.zone: one for one in found}.values())
 
 
 def limits(site: Site, place: Place) -> Limits:
     """What one client may ask for and hold."""
     options = site.options.limits
+    of_site, held = tuple(_of_site(site)), _held(site, place)
     return Limits(
-        held=Share(share(place), f"file limit {place.file_limit}, {place.cpus:g} CPUs"),
+        held=held,
         bodies=Share(
-            uploads(place, site.largest_upload),
+            min(held.most, uploads(place, site.largest_upload)),
             f"disk of {place.disk >> 30} GiB" if place.disk else "",
         ),
         uncounted=ranges(site.proxies),
         uncounted_cause=site.cause("behind"),
-        rate=Rate(str(options.rate), options.burst, site.cause("limits.rate")) if options.rate else None,
-        in_progress=(
-            Share(options.in_progress, site.cause("limits.in_progress")) if options.in_progress else None
-        ),
+        of_site=of_site,
+        of_routes={
+            item.pattern: tuple(_of_route(site, number, item, of_site))
+            for number, item in enumerate(site.routed)
+            if item.edge.limit
+        },
+        remembered=_remembered(place),
+        exempt=tuple(options.exempt),
+        exempt_cause=site.cause("limits.exempt"),
+        bandwidth=bandwidth(options.bandwidth) if options.bandwidth else 0,
+        bandwidth_cause=site.cause("limits.bandwidth"),
         is_dry_run=options.dry_run,
         dry_run_cause=site.cause("limits.dry_run"),
     )
+
+
+def impossible(site: Site) -> Iterator[Problem]:
+    """Limits that count by what nobody says here."""
+    said = [("limits.rate", site.options.limits.rate, site.causes.get("limits.rate", ""))]
+    said += [(f"{item.rule}: limit", item.edge.limit, item.causes.get("limit", "")) for item in site.routed]
+    for where, texts, cause in said:
+        for limit in (Limit.parse(text) for text in texts if text != OFF):
+            if limit.per == "session" and not site.session_cookie:
+                what, hint = "the session's cookie is not known", 'name it: limits.session_cookie = "sid"'
+            elif limit.per == "account" and not _account(site):
+                what = "nobody here says who the user is before the app does"
+                hint = "name the header of a declared proxy in limits.account_header, or ask for client certificates"
+            else:
+                continue
+            yield Problem(cause.partition(": ")[0] or where, f'{where}: "{limit}": {what}', hint)
+
+
+def _remembered(place: Place) -> int:
+    by_memory = place.memory // _SHARE_OF_MEMORY // _BYTES_A_CLIENT
+    return min(_CLIENTS_A_REQUEST * requests(place), by_memory, _MOST_REMEMBERED)
+
+
+def _held(site: Site, place: Place) -> Share:
+    if most := site.options.limits.held:
+        return Share(most, site.cause("limits.held"))
+    return Share(share(place), f"file limit {place.file_limit}, {place.cpus:g} CPUs")
+
+
+def _of_site(site: Site) -> Iterator[Counted]:
+    options, the_site = site.options.limits, "the site"
+    yield from _counted(site, options.rate, "rate", the_site, site.cause("limits.rate"))
+    if options.in_progress:
+        text, cause = f"{options.in_progress} in progress", site.cause("limits.in_progress")
+        yield from _counted(site, [text], "in_progress", the_site, cause)
+
+
+def _of_route(site: Site, number: int, item: Routed, of_site: tuple[Counted, ...]) -> Iterator[Counted]:
+    if OFF not in item.edge.limit:
+        yield from of_site
+    texts = [text for text in item.edge.limit if text != OFF]
+    yield from _counted(site, texts, f"limit_{number}", item.rule, item.causes.get("limit", ""))
+
+
+def _counted(site: Site, texts: Iterable[str], word: str, of: str, cause: str) -> Iterator[Counted]:
+    for number, text in enumerate(texts):
+        limit, zone = Limit.parse(text), f"{word}_{number}" if number or word.startswith("limit_") else word
+        yield _one(limit, zone, _whom(site, limit), of, cause)
+        if limit.per in ("session", "header"):
+            # The count of whoever makes up a value for each request ends here.
+            ceiling = Whom("client", methods=limit.methods)
+            yield replace(
+                _one(limit, f"{zone}_address", ceiling, of, cause, SESSIONS_AN_ADDRESS), is_ceiling=True
+            )
+
+
+def _one(limit: Limit, zone: str, whom: Whom, of: str, cause: str, times: int = 1) -> Counted:
+    if not limit.seconds:
+        most = min(limit.count * times, 65535)
+        return Concurrent(zone, most, whom, str(limit), of, cause)
+    count = limit.count * times
+    burst = count - 1 if limit.burst is None else (limit.burst + 1) * times - 1
+    return Rate(zone, count, limit.seconds, burst, whom, str(limit), of, cause)
+
+
+def _whom(site: Site, limit: Limit) -> Whom:
+    names = {"session": site.session_cookie, "header": limit.header, "account": _account(site)}
+    return Whom(limit.per, names.get(limit.per, ""), limit.methods)
+
+
+def _account(site: Site) -> str:
+    """Who says who the account is, before the app is asked: nothing that a stranger can choose."""
+    if header := site.options.limits.account_header:
+        is_shared = all(entry in SHARED for entry in site.proxies) and not header.lower().startswith("cf-")
+        return "" if is_shared or "user" not in site.believed else header
+    return CERTIFICATE if site.has_https and site.options.https.client_ca else ""

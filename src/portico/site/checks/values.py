@@ -11,6 +11,7 @@ from portico import proxy_headers
 from portico.site import waf_exception
 from portico.site.checks.headers import HEADER_RULES, broken_headers, has_https
 from portico.site.checks.https import HTTPS_RULES, address_of
+from portico.site.checks.limits import LIMIT_RULES, broken_limits
 from portico.site.options import BELIEVED, Edge, Options
 from portico.site.proxies import KNOWN_PROXIES
 from portico.site.upstream_server import APP, Server, is_interval
@@ -23,10 +24,8 @@ _URL_PATH = re.compile(r"/[A-Za-z0-9._~/@:+-]*")
 _QUERY = re.compile(r"[A-Za-z0-9._~/@:+%=&-]*")
 _DOTS = re.compile(r"//|/\.\.?(/|$)")
 _LARGEST_UPLOAD = 1 << 40
-_MOST_IN_PROGRESS = 65535
 _MOST_REQUESTS = 1 << 40
 _LEAST_MEMORY = Size(32 << 20)
-_RATE = re.compile(r"[1-9]\d*r/[sm]")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,40}")
 _LONGEST_TIMEOUT = 3600
 _LEAST_LOG = Size(1 << 20)
@@ -69,6 +68,8 @@ def broken_edge(edge: Edge, options: Options) -> Iterator[BrokenRule]:
     for name, what, hint in broken_headers(edge.headers, has_https=has_https(options)):
         yield BrokenRule("headers", f"headers: {name} {what}", hint)
     yield from _broken_cache(edge)
+    for broken in broken_limits(edge):
+        yield BrokenRule(*broken)
 
 
 def _broken_cache(edge: Edge) -> Iterator[BrokenRule]:
@@ -249,14 +250,6 @@ def _spa(options: Options) -> _Broken:
         yield f'"{options.spa}" cannot be written for nginx', "expected a directory whose path has no $"
 
 
-def _rate(options: Options) -> _Broken:
-    if options.limits.rate and not _RATE.fullmatch(options.limits.rate):
-        yield (
-            f'"{options.limits.rate}" is not a rate',
-            'expected requests a second or minute, like "10r/s" or "300r/m"',
-        )
-
-
 def _waf_except(options: Options) -> _Broken:
     for text in options.guard.waf_except:
         try:
@@ -264,16 +257,6 @@ def _waf_except(options: Options) -> _Broken:
         except ValueError as error:
             what, _, hint = str(error).partition("; ")
             yield what, hint
-
-
-def _burst(options: Options) -> _Broken:
-    if options.limits.burst < 0:
-        yield f"{options.limits.burst} is negative", "expected 0 or more"
-
-
-def _in_progress(options: Options) -> _Broken:
-    if not 0 <= options.limits.in_progress <= _MOST_IN_PROGRESS:
-        yield f"{options.limits.in_progress} is out of range", f"expected 0 (no limit) to {_MOST_IN_PROGRESS}"
 
 
 def _cache_size(options: Options) -> _Broken:
@@ -456,9 +439,7 @@ _RULES: dict[str, Callable[[Options], _Broken]] = {
     "workers.max_memory": _max_memory,
     "static": _static,
     "spa": _spa,
-    "limits.rate": _rate,
-    "limits.burst": _burst,
-    "limits.in_progress": _in_progress,
+    **LIMIT_RULES,
     "guard.waf_except": _waf_except,
     "cache.size": _cache_size,
     "cache.item": _cache_item,

@@ -27,12 +27,18 @@ def facts(application: object) -> dict[str, Any]:
         "version": django.get_version(),
         "static": [folder | {"is_guarded": _answers(folder["url"], found)} for folder in static],
         "life": r"max-age=\d+, public(?:, immutable)?",  # WhiteNoise's own
+        **_session_cookie(),
         "hosts": [name.lstrip(".") for name in settings.ALLOWED_HOSTS if name != "*"],
         "downloads": _downloads(),
         "routes": found,
         "lost": lost(_views(get_resolver())) if found else {},
         "notes": notes + _media() + _channels(application),
     }
+
+
+def _session_cookie() -> dict[str, str]:
+    name = settings.SESSION_COOKIE_NAME
+    return {"session_cookie": name} if name != "sessionid" else {}
 
 
 def _channels(application: object) -> list[str]:

@@ -42,6 +42,7 @@ def facts(app: flask.Flask) -> dict[str, Any]:
         "static_versions": version_arguments(app),
         "static_max_age": life,
         "life": rf"(?:public, )?max-age={life}" if life else "no-cache",
+        **_session_cookie(app),
         "hosts": _hosts(app),
         "max_content_length": app.config.get("MAX_CONTENT_LENGTH"),
         "downloads": _downloads(app),
@@ -83,6 +84,11 @@ def _hosts(app: flask.Flask) -> list[str]:
     """Host names that the app expects, when it says any."""
     said = app.config.get("TRUSTED_HOSTS") or [app.config.get("SERVER_NAME")]
     return [name.lstrip(".") for name in said if isinstance(name, str) and name]
+
+
+def _session_cookie(app: flask.Flask) -> dict[str, str]:
+    name = app.config.get("SESSION_COOKIE_NAME", "session")
+    return {"session_cookie": name} if isinstance(name, str) and name != "session" else {}
 
 
 def _downloads(app: flask.Flask) -> dict[str, str]:

@@ -6,6 +6,8 @@ import sys
 from collections.abc import Iterable
 from typing import Any
 
+from portico.site.limit import of_methods
+
 _NOTES = "__portico_edge__"
 _METHODS = ("get", "post", "put", "patch", "delete", "head", "options")
 
@@ -18,10 +20,11 @@ def combined(views: Iterable[Any]) -> list[dict[str, Any]]:
     found = [notes for view in views for notes in _by_method(view)]
     answers: dict[str, Any] = {}
     for notes in found:
-        if any(answers.get("edge", {}).get(name, value) != value for name, value in notes["edge"].items()):
+        before = answers.get("edge", {})
+        if any(before.get(name, value) != value for name, value in notes["edge"].items() if name != "limit"):
             return found
         answers = {
-            "edge": notes["edge"] | answers.get("edge", {}),
+            "edge": notes["edge"] | before | _limits([before, notes["edge"]]),
             "where": answers.get("where", notes["where"]),
         }
     return [answers]
@@ -34,14 +37,29 @@ def _by_method(view: Any) -> list[dict[str, Any]]:
     whole = [
         note for thing in _parts(view) if thing not in methods and (note := getattr(thing, _NOTES, None))
     ]
-    own = [[note] for thing in methods if (note := getattr(thing, _NOTES, None))]
+    own = [[_of_method(thing, note)] for thing in methods if (note := getattr(thing, _NOTES, None))]
     return [_told([*whole, *each]) for each in own or [[]] if whole or each]
+
+
+def _of_method(function: Any, note: Any) -> Any:
+    """What is noted on a method of a class: its limits count that method alone."""
+    if "limit" not in note:
+        return note
+    made = type(note)({**note, "limit": of_methods(note["limit"], [function.__name__.upper()])})
+    made.where = note.where
+    return made
 
 
 def _told(found: list[Any]) -> dict[str, Any]:
     """The first of these notes wins."""
     settings = {name: value for note in reversed(found) for name, value in note.items()}
-    return {"edge": settings, "where": found[0].where}
+    return {"edge": settings | _limits(found), "where": found[0].where}
+
+
+def _limits(found: Iterable[dict[str, Any]]) -> dict[str, list[str]]:
+    """Limits add up, wherever they are noted."""
+    made = list(dict.fromkeys(text for note in found for text in note.get("limit", [])))
+    return {"limit": made} if made else {}
 
 
 def lost(views: Iterable[Any]) -> dict[str, str]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from portico.plan.gateway.nginx.access import Said, said
 from portico.plan.gateway.nginx.conf import Directive, block
-from portico.plan.gateway.nginx.limits import counted, held
+from portico.plan.gateway.nginx.limits import counted, waits
 from portico.plan.gateway.nginx.pages import closed, too_long
 from portico.plan.web.guards import (
     FromNetworks,
@@ -39,14 +39,9 @@ def guarded(
     first = [
         made for guard in left if isinstance(guard, Said | Open | HeadSize) for made in _first(web, guard)
     ]
-    then = [
-        made
-        for guard in left
-        if isinstance(guard, RequestRate | InProgress)
-        # One limit_conn in a location takes away those of its server.
-        for made in [*(held(web) if isinstance(guard, InProgress) else []), *counted(web, guard)]
-    ]
-    return [*first, *detours, *then]
+    rates = [guard.rate for guard in left if isinstance(guard, RequestRate)]
+    shares = [guard.share for guard in left if isinstance(guard, InProgress)]
+    return [*first, *waits(web, rates), *detours, *counted(web, rates, shares)]
 
 
 def _first(web: Web, guard: Said | Open | HeadSize) -> list[Directive]:

@@ -22,7 +22,7 @@ from portico.plan.gateway.nginx.files.compression import compression, copy_maps
 from portico.plan.gateway.nginx.files.spa import spa_maps
 from portico.plan.gateway.nginx.files.statics import static_maps
 from portico.plan.gateway.nginx.headers import header_maps
-from portico.plan.gateway.nginx.limits import clients, limit_zones
+from portico.plan.gateway.nginx.limits import clients, limit_zones, retry_maps
 from portico.plan.gateway.nginx.log.line import log, log_maps
 from portico.plan.gateway.nginx.own import in_http, settled
 from portico.plan.gateway.nginx.pages import failure_maps, page_maps
@@ -123,6 +123,7 @@ def own(web: Web) -> list[Directive]:
         *upload_map(web),
         *waf_rules(web),
         *limit_zones(web),
+        *retry_maps(web),
         *resolver(web),
         upstream(web),
         *servers(web),

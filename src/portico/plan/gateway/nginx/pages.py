@@ -8,6 +8,7 @@ from functools import lru_cache
 
 from portico.place.model import NginxBuild
 from portico.plan.gateway.nginx.conf import Directive, block, directive, entries
+from portico.plan.gateway.nginx.limits import retry_after
 from portico.plan.gateway.nginx.log.line import page_log
 from portico.plan.gateway.nginx.log.text import refusing
 from portico.plan.gateway.nginx.names import location
@@ -255,7 +256,7 @@ def pages_location(web: Web, headers: list[Directive]) -> Directive:
             *(one for one in headers if one.users[:2] != ("add_header", "Cache-Control")),
             directive("add_header", "Cache-Control", "no-store", "always", why="no cache may store an error"),
             directive(
-                "add_header", "Retry-After", "$portico_retry_after", "always",
+                "add_header", "Retry-After", retry_after(web), "always",
                 why="sent with 429 and 503 only: nginx leaves an empty header out",
             ),
             *_cleared(web.place.nginx),

@@ -20,7 +20,7 @@ _PAGES: dict[str, tuple[str, ...]] = {
         "http", "server", "server_name", "listen", "location", "alias", "root", "types", "default_type",
         "sendfile", "tcp_nopush", "tcp_nodelay", "keepalive_timeout", "keepalive_requests",
         "keepalive_min_timeout", "client_header_timeout", "client_body_timeout", "send_timeout",
-        "reset_timedout_connection", "client_max_body_size", "client_body_temp_path",
+        "reset_timedout_connection", "limit_rate", "client_max_body_size", "client_body_temp_path",
         "client_body_buffer_size", "client_header_buffer_size", "large_client_header_buffers", "request_pool_size",
         "server_tokens", "underscores_in_headers", "merge_slashes", "absolute_redirect",
         "server_name_in_redirect", "port_in_redirect", "error_page", "recursive_error_pages", "internal",

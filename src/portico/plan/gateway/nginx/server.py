@@ -17,7 +17,7 @@ from portico.plan.gateway.nginx.entry.host_header import refuse_odd_hosts, same_
 from portico.plan.gateway.nginx.entry.trust import refuse_strangers, scheme
 from portico.plan.gateway.nginx.files.spa import spa_error
 from portico.plan.gateway.nginx.headers import nameless, of_app, of_redirects, preflight
-from portico.plan.gateway.nginx.limits import capacity
+from portico.plan.gateway.nginx.limits import bandwidth, capacity
 from portico.plan.gateway.nginx.locations import locations
 from portico.plan.gateway.nginx.own import in_server, limit_status, settled
 from portico.plan.gateway.nginx.pages import closing, failures
@@ -75,6 +75,7 @@ def _content(web: Web) -> list[Directive]:
         *refuse_strangers(web),
         *refuse_odd_hosts(web),
         *capacity(web),
+        *bandwidth(web),
         *limit_status(web),
         *nameless(web),
         *of_app(web),

@@ -19,6 +19,7 @@ from portico.plan.model import Ladder
 from portico.plan.paths import Paths
 from portico.plan.web.app.link import RouteFact
 from portico.plan.web.model import Web
+from portico.site.limit import bandwidth
 from portico.site.model import Routed
 from portico.site.options import Edge
 
@@ -64,7 +65,8 @@ def _is_carried(web: Web, item: Routed) -> bool:
         return True
     edge = item.edge
     sizes = edge.max_upload is not None or edge.upload_to_file
-    return bool(edge.private or edge.stream or sizes or edge.timeout is not None or edge.headers)
+    has_own = sizes or edge.timeout is not None or edge.headers or edge.bandwidth
+    return bool(edge.private or edge.stream or has_own)
 
 
 def kept(web: Web, routed: Routed | None) -> list[Directive]:
@@ -154,6 +156,14 @@ def _max_upload(_web: Web, routed: Routed) -> Iterator[Directive]:
         )  # fmt: skip
 
 
+def _bandwidth(_web: Web, routed: Routed) -> Iterator[Directive]:
+    if routed.edge.bandwidth:
+        yield directive(
+            "limit_rate", int(bandwidth(routed.edge.bandwidth)), why="bytes a second of each answer of this route",
+            cause=routed.causes.get("bandwidth", ""),
+        )  # fmt: skip
+
+
 def _stream(web: Web, routed: Routed) -> Iterator[Directive]:
     if routed.edge.stream:
         cause = routed.causes.get("stream", "")
@@ -200,4 +210,5 @@ _SETTINGS: tuple[Callable[[Web, Routed], Iterator[Directive]], ...] = (
     _stream,
     _upload_to_file,
     _private,
+    _bandwidth,
 )

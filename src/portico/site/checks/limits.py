@@ -1,0 +1,108 @@
+"""What the options of [limits], and the limits of routes, must be beyond their types."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable, Iterable, Iterator
+
+from portico.proxy_headers import kind
+from portico.site.limit import MOST_IN_PROGRESS, OFF, Limit, bandwidth
+from portico.site.options import Edge, Options
+
+_NAME = re.compile(r"[A-Za-z0-9_]{1,64}")
+_HEADER = re.compile(r"[A-Za-z0-9]+(?:-[A-Za-z0-9]+)*")
+_Broken = Iterator[tuple[str, str]]
+
+
+def broken_limits(edge: Edge) -> Iterator[tuple[str, str, str]]:
+    """Every rule that the limits of one route break: the key, what is wrong, what to do."""
+    for what, hint in _limits(edge.limit, is_route=True):
+        yield "limit", f"limit: {what}", hint
+    for what, hint in _speed(edge.bandwidth):
+        yield "bandwidth", f"bandwidth: {what}", hint
+
+
+def _rate(options: Options) -> _Broken:
+    yield from _limits(options.limits.rate, is_route=False)
+
+
+def _limits(texts: Iterable[str], *, is_route: bool) -> _Broken:
+    texts = list(texts)
+    for text in texts:
+        if is_route and text == OFF:
+            continue
+        try:
+            Limit.parse(text)
+        except ValueError as error:
+            yield f'"{text}" is no limit', str(error)
+    for text in sorted({text for text in texts if texts.count(text) > 1}):
+        yield f'"{text}" is said twice', "write it once"
+
+
+def _in_progress(options: Options) -> _Broken:
+    yield from _requests(options.limits.in_progress, "0 (no limit)")
+
+
+def _held(options: Options) -> _Broken:
+    yield from _requests(options.limits.held, "0 (what this nginx can hold decides)")
+
+
+def _requests(count: int, least: str) -> _Broken:
+    if not 0 <= count <= MOST_IN_PROGRESS:
+        yield f"{count} is out of range", f"expected {least} to {MOST_IN_PROGRESS}"
+
+
+def _bandwidth(options: Options) -> _Broken:
+    yield from _speed(options.limits.bandwidth)
+
+
+def _speed(text: str) -> _Broken:
+    try:
+        if text:
+            bandwidth(text)
+    except ValueError as error:
+        yield f'"{text}" is no bandwidth', str(error)
+
+
+def _exempt(options: Options) -> _Broken:
+    for entry in options.limits.exempt:
+        try:
+            network = ipaddress.ip_network(entry.replace("%", "x"), strict=False)
+        except ValueError:
+            yield f'"{entry}" is not an address range', "expected a range like 192.0.2.0/24"
+            continue
+        if network.prefixlen == 0:
+            yield f'"{entry}" is the whole internet', "leave the limits out instead"
+
+
+def _session_cookie(options: Options) -> _Broken:
+    name = options.limits.session_cookie
+    if name and not _NAME.fullmatch(name):
+        yield f'"{name}" is no cookie that nginx can look for', "expected letters, digits and _"
+
+
+def _account_header(options: Options) -> _Broken:
+    name = options.limits.account_header
+    if not name:
+        return
+    if not _HEADER.fullmatch(name):
+        yield f'"{name}" is no name of a header', "expected one like X-Auth-Request-User"
+    elif not (options.behind or options.node.gateways):
+        yield "no proxy is declared that could send it: anybody could choose an account", "name it in behind"
+    elif kind(name) != "user":
+        yield (
+            f"{name} is no header that Portico takes from a proxy only: anybody could choose an account",
+            "use one of those in docs/trust.md, such as X-Auth-Request-User",
+        )
+
+
+LIMIT_RULES: dict[str, Callable[[Options], _Broken]] = {
+    "limits.rate": _rate,
+    "limits.in_progress": _in_progress,
+    "limits.held": _held,
+    "limits.bandwidth": _bandwidth,
+    "limits.exempt": _exempt,
+    "limits.session_cookie": _session_cookie,
+    "limits.account_header": _account_header,
+}

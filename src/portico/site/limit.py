@@ -1,0 +1,153 @@
+"""A limit in words: `5/minute`, `100/hour per header:X-API-Key`, `2 in progress of POST per session`.
+
+N/second | N/minute | N/hour [burst N]
+N in progress
+    [of METHOD,METHOD]  [per client | session | account | header:NAME]
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from portico.values import Size
+
+OFF = "off"
+"""In place of a route's limits: those of the site do not hold there either."""
+SECONDS = {"second": 1, "minute": 60, "hour": 3600}
+MOST_IN_PROGRESS = 65535
+_MOST_A_SECOND = 1_000_000
+_MOST_BURST = 1_000_000
+LEAST_AN_HOUR = 60
+_EXPECTED = 'expected a limit such as "5/minute", "100/hour per session" or "2 in progress"'
+_WINDOW = re.compile(r"([0-9]{1,12})/([A-Za-z]+)")
+_NGINX = re.compile(r"([0-9]{1,12})r/([sm])")
+_HEADER = re.compile(r"[A-Za-z0-9]+(?:-[A-Za-z0-9]+)*")
+_METHOD = re.compile(r"[A-Z]{1,20}")
+_WHOM = ("client", "session", "account")
+Per = Literal["client", "session", "account", "header"]
+
+
+@dataclass(frozen=True)
+class Limit:
+    """One limit. `seconds` is the window of a rate, 0 for requests in progress; no `methods` means all."""
+
+    count: int
+    seconds: int
+    burst: int | None = None
+    """Requests beyond the first that are let through at once; None: as many as the count allows."""
+    methods: tuple[str, ...] = ()
+    per: Per = "client"
+    header: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> Limit:
+        """Raises ValueError with what was expected."""
+        words = text.split()
+        made = _begin(words)
+        while words:
+            made = _more(made, words.pop(0), words)
+        return made
+
+    @property
+    def window(self) -> str:
+        """second, minute or hour; empty for requests in progress."""
+        return next((name for name, seconds in SECONDS.items() if seconds == self.seconds), "")
+
+    @property
+    def whom(self) -> str:
+        return f"header:{self.header}" if self.per == "header" else self.per
+
+    def of(self, methods: Iterable[str]) -> Limit:
+        """The same for requests with these methods only, unless it names methods itself."""
+        return self if self.methods else replace(self, methods=tuple(sorted(methods)))
+
+    def __str__(self) -> str:
+        words = [f"{self.count}/{self.window}" if self.seconds else f"{self.count} in progress"]
+        words += [f"burst {self.burst}"] if self.burst is not None else []
+        words += [f"of {','.join(self.methods)}"] if self.methods else []
+        words += [f"per {self.whom}"] if self.per != "client" else []
+        return " ".join(words)
+
+
+def of_methods(limits: Iterable[str], methods: Iterable[str]) -> list[str]:
+    """Limits in words, each for these methods only. What cannot be read stays as it is."""
+    chosen, made = tuple(methods), []
+    for text in limits:
+        try:
+            made.append(text if text == OFF or not chosen else str(Limit.parse(text).of(chosen)))
+        except ValueError:
+            made.append(text)
+    return made
+
+
+def bandwidth(text: str) -> Size:
+    """Bytes a second of "1MiB/second". Raises ValueError with what was expected."""
+    size, slash, window = text.partition("/")
+    if not slash or window.strip() != "second":
+        raise ValueError('expected a size for each second, such as "1MiB/second"')
+    found = Size.parse(size)
+    if not 1024 <= found <= 1 << 40:
+        raise ValueError("expected 1KiB/second to 1024GiB/second")
+    return found
+
+
+def _begin(words: list[str]) -> Limit:
+    """The count and its window, taken off the words."""
+    first = words.pop(0) if words else ""
+    if first.isascii() and first.isdigit() and words[:2] == ["in", "progress"]:
+        del words[:2]
+        if not 1 <= int(first) <= MOST_IN_PROGRESS:
+            raise ValueError(f"{first} in progress is out of range: expected 1 to {MOST_IN_PROGRESS}")
+        return Limit(int(first), 0)
+    if old := _NGINX.fullmatch(first):
+        raise ValueError(
+            f'that is nginx\'s spelling: write "{old[1]}/{"second" if old[2] == "s" else "minute"}"'
+        )
+    found = _WINDOW.fullmatch(first)
+    if not found:
+        raise ValueError(_EXPECTED)
+    if found[2] not in SECONDS:
+        raise ValueError(f'"{found[2]}" is no window: expected second, minute or hour')
+    return Limit(_count(int(found[1]), SECONDS[found[2]]), SECONDS[found[2]])
+
+
+def _count(count: int, seconds: int) -> int:
+    if not 1 <= count <= _MOST_A_SECOND * seconds:
+        raise ValueError(f"{count} is out of range: expected 1 to {_MOST_A_SECOND} a second")
+    if seconds == SECONDS["hour"] and count < LEAST_AN_HOUR:
+        raise ValueError(
+            f"{count}/hour is too slow: nginx counts in memory and forgets a request a minute at the slowest; "
+            f"expected at least {LEAST_AN_HOUR}/hour or 1/minute"
+        )
+    return count
+
+
+def _more(limit: Limit, word: str, words: list[str]) -> Limit:
+    """The limit with what one more word says; its value is taken off the words."""
+    value = words.pop(0) if words else ""
+    if word == "burst" and limit.seconds:
+        if not value.isascii() or not value.isdigit() or not 0 <= int(value) <= _MOST_BURST:
+            raise ValueError(f"burst: expected 0 to {_MOST_BURST}")
+        if limit.seconds == SECONDS["hour"]:
+            raise ValueError("burst: the burst of a limit an hour follows from its count; leave it out")
+        return replace(limit, burst=int(value))
+    if word == "of":
+        methods = tuple(value.split(","))
+        if not all(map(_METHOD.fullmatch, methods)):
+            raise ValueError('of: expected methods such as "of POST" or "of POST,PUT"')
+        return replace(limit, methods=tuple(sorted(set(methods))))
+    if word == "per":
+        return _per(limit, value)
+    raise ValueError(f'"{word}" is not understood here: {_EXPECTED}')
+
+
+def _per(limit: Limit, value: str) -> Limit:
+    kind, colon, name = value.partition(":")
+    if kind == "header" and colon and _HEADER.fullmatch(name):
+        return replace(limit, per="header", header=name)
+    if value in _WHOM:
+        return replace(limit, per=value)  # type: ignore[arg-type]
+    raise ValueError(f"per: expected {', '.join(_WHOM)} or header:NAME, such as header:X-API-Key")
