@@ -54,8 +54,7 @@ waf = "block"
 waf_except = ["/editor 941000-941999", "/hooks/*"]
 
 [limits]
-rate = "1r/m"
-burst = 60
+rate = "1/minute burst 60"
 
 [static]
 "/files/" = "files"
