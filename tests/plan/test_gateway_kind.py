@@ -1,0 +1,136 @@
+"""A second gateway is a kind and a row: a small one is planned for, and nothing else is told of it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+import pytest
+
+from portico.errors import Problem, UsageError
+from portico.place.model import NginxBuild
+from portico.plan.blame import objection
+from portico.plan.build import plan
+from portico.plan.gateway import kinds
+from portico.plan.gateway.faults import Faults
+from portico.plan.gateway.kind import GatewayKind
+from portico.plan.host import fragment_of, host_plan
+from portico.plan.model import File, Line, Process
+from portico.plan.paths import FRAGMENT
+from portico.plan.web.ability import Ability
+from portico.plan.web.mount import App, Files
+from portico.run.gateway.programs import PROGRAMS
+from tests.plan.test_golden import PLACE, read
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from portico.place.model import Place
+    from portico.plan.bindings import Bindings
+    from portico.plan.model import Plan
+    from portico.plan.web.model import Web
+
+
+class RelayBuild(NginxBuild):
+    """A build of a web server that does not exist."""
+
+    program: ClassVar[str] = "relay"
+
+
+def process(place: Place, why: str) -> Process:
+    return Process("relay", (place.nginx.path, "{conf}/relay.conf"), place.runtime, why=why)
+
+
+def files(web: Web) -> Sequence[File]:
+    """What a line of it says: who answers below which path, and who may come how often."""
+    lines = [f"listen {address}" for address in web.listeners.tcp]
+    for mount in web.mounts:
+        guards = " ".join(type(guard).__name__ for guard in mount.guards)
+        who = {App: "app", Files: "files"}.get(type(mount.action), "other")
+        lines.append(f"{mount.match} {guards} {who}")
+    name = FRAGMENT if web.hosts.is_beside_others else "relay.conf"
+    made = tuple(Line(text, why="relay", is_users=text.startswith("listen")) for text in lines)
+    return (File(name, made),)
+
+
+def host_file(bindings: Sequence[Bindings], place: Place) -> File:
+    del place
+    return File("relay.conf", tuple(Line(f"site {one.name}") for one in bindings))
+
+
+def problems(web: Web) -> list[Problem]:
+    return [Problem(web.tls.cause, "relay speaks no HTTPS")] if web.tls else []
+
+
+RELAY = GatewayKind(
+    name="relay",
+    abilities=lambda _: frozenset({Ability.HTTP2_BY_SITE}),
+    remedies={Ability.EVERY_LINE: "there is no other"},
+    bodies=("spool",),
+    process=process,
+    files=files,
+    set_for_all=lambda _: (),
+    host_file=host_file,
+    servers=lambda _: None,
+    hsts=lambda tls, seconds: File(tls.HSTS, (Line(str(seconds)),)),
+    names_line=re.compile(r"^(\S+) line (\d+)$", re.MULTILINE),
+    problems=problems,
+    notes=lambda _: ["relay is small"],
+    faults=Faults(
+        as_of="never",
+        chosen=lambda place, _: place,
+        found=lambda *_: (),
+        judged_by=lambda _: "nothing",
+        mend=lambda _: "nothing",
+        alarms=lambda *_: (),
+    ),
+)
+HERE = replace(PLACE, nginx=RelayBuild("/opt/relay", (1, 0)))
+
+
+@pytest.fixture(autouse=True)
+def two_kinds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kinds, "GATEWAYS", (*kinds.GATEWAYS, RELAY))
+
+
+def planned(text: str, directory: Path, place: Place = HERE) -> Plan:
+    site, _ = read(text, directory)
+    return plan(site, place)
+
+
+def test_a_site_is_planned_for_it(tmp_path: Path) -> None:
+    made = planned("", tmp_path)
+    assert (made.gateway.name, made.gateway.argv) == ("relay", ("/opt/relay", "{conf}/relay.conf"))
+    assert [file.path for file in made.files] == ["relay.conf", "gunicorn.conf.py"]
+    assert "Below(path='/static/')  files" in made.file("relay.conf").content
+    assert re.search(r"Below\(path='/'\) .*\bHeadSize\b.* app", made.file("relay.conf").content)
+    assert made.versions["relay"] == "1.0 (embedded)"
+    assert f"{PLACE.state}/bodies/spool" in [each.path for each in made.directories]
+    assert "relay is small" in made.notes
+    assert not [note for note in made.notes if "nginx" in note]
+
+
+def test_what_it_cannot_do_is_a_problem(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="relay speaks no HTTPS"):
+        planned('[https]\nmode = "local"\n', tmp_path)
+
+
+def test_several_sites_share_it(tmp_path: Path) -> None:
+    made = planned('domains = ["shop.example"]\n', tmp_path, replace(HERE, gateway="/run/gateway"))
+    host = host_plan([fragment_of(made)], HERE)
+    assert host.file("relay.conf").content == "site shop\n"
+    assert host.file(f"sites/shop/{FRAGMENT}").content.startswith("listen ")
+    assert host.gateway.name == "relay"
+
+
+def test_its_words_about_a_line_of_the_user_s_are_understood(tmp_path: Path) -> None:
+    made = planned("", tmp_path)
+    problem = objection(made, "/run/shop/conf/relay.conf line 1")
+    assert problem.what == f"relay does not accept this directive: {made.file('relay.conf').lines[0].text}"
+    assert objection(made, "no").where == "relay"
+
+
+def test_each_kind_has_a_program_that_is_run() -> None:
+    assert [program.name for program in PROGRAMS] == [kind.name for kind in kinds.GATEWAYS if kind != RELAY]
