@@ -15,7 +15,7 @@ import msgspec
 
 from portico.decoding import UNREADABLE, Count, Moment, Seconds, UnreadableError, number
 from portico.link.context import Parent, parse
-from portico.plan.web.guards import CONNECTIONS, MAINTENANCE, RATE
+from portico.plan.web.guards import CONNECTIONS, MAINTENANCE, QUEUE, RATE
 
 NAME: Final = "access.log"
 CLIENT_LEFT: Final = 499
@@ -123,7 +123,7 @@ class Request(msgspec.Struct, frozen=True, dict=True, kw_only=True):
     @property
     def is_by_nginx(self) -> bool:
         """nginx answered without asking anybody: a file, a redirect, a refusal, a stored answer."""
-        return not self.upstream
+        return not self.upstream or self.refused_by == QUEUE
 
     @property
     def server(self) -> str:
@@ -133,7 +133,7 @@ class Request(msgspec.Struct, frozen=True, dict=True, kw_only=True):
     @property
     def retries(self) -> int:
         """How often it was tried again at another server or socket."""
-        return self.upstream.count(", ")
+        return 0 if self.refused_by == QUEUE else self.upstream.count(", ")
 
     @cached_property
     def numbers(self) -> dict[str, Any]:

@@ -26,6 +26,11 @@ def socket_aliases(socket: str) -> tuple[tuple[str, int], ...]:
     return tuple(zip(names, ALIAS_TENTHS, strict=True))
 
 
+def live_flag(socket: str) -> str:
+    """Exists while a release is live at that path."""
+    return f"{socket}.live"
+
+
 def canary_aliases(socket: str, tenths: int) -> frozenset[str]:
     """The paths that together carry so many tenths, 0 to 5."""
     chosen, left = set[str](), tenths
@@ -145,6 +150,11 @@ class Paths:
     def longest_socket(self) -> str:
         """The longest socket path that a release may need."""
         return f"{self.runtime}/app-99999.sock"
+
+    @property
+    def live(self) -> str:
+        """The flag file that tells a full queue from an app that is down."""
+        return live_flag(self.socket)
 
     @property
     def booting(self) -> str:

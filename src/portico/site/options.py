@@ -79,6 +79,16 @@ class Workers(Section, frozen=True):
             example="512MiB",
         ),
     ] = None
+    queue: Annotated[
+        Duration | None,
+        _option(
+            "How long a request may wait for a worker while more come than can be answered: the queue holds what "
+            "the workers answer in that time, and one request for each thread at least. The others get 503 with "
+            "`Retry-After` at once. A burst is let through: the bound begins when no worker has been idle for a "
+            "second. Default: a thirtieth of `request_timeout`.",
+            example="1s",
+        ),
+    ] = None
     server: Annotated[
         Literal["gunicorn", "uwsgi"],
         _option("The program that runs the app: Gunicorn with Portico's worker, or uWSGI.", example="uwsgi"),

@@ -34,6 +34,7 @@ ERROR_PAGES = (
     "503",
     "504",
     "507",
+    "busy",
     "maintenance",
     "attack",
 )
@@ -49,7 +50,7 @@ _STATUS_PAGE = re.compile(r"[45]\d\d\.(html|json)")
 _HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t\x20-\x7e]*")
 _SHORTEST_PASSWORD = 12
 """Right ones are always answered at once, so wrong ones can be tried quickly: what protects is the length."""
-_PAGE_LIKE = re.compile(r"(\d{3}|maintenance)\.(html?|json)", re.IGNORECASE)
+_PAGE_LIKE = re.compile(r"(\d{3}|busy|maintenance)\.(html?|json)", re.IGNORECASE)
 
 
 def resolve(

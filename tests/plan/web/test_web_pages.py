@@ -45,6 +45,8 @@ def test_what_portico_brings_is_what_a_site_may_replace() -> None:
 def test_nginx_is_told_to_show_each_of_them(tmp_path: Path) -> None:
     text = case(GUARDED, tmp_path).file("nginx.conf").content
     shown = set(re.findall(rf"{re.escape(PREFIX)}([a-z0-9]+)\.\$", text))
+    table = text.partition("$portico_unavailable {")[2].partition("}")[0]
+    shown |= {line.split()[-1].strip(";") for line in table.splitlines() if line.strip()}
     assert shown == {*ERROR_PAGES, FAILED}
 
 

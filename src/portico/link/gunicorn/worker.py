@@ -31,6 +31,7 @@ from portico.link.gunicorn.slow import SlowRequests
 from portico.link.gunicorn.watch import Watch, limits_from
 from portico.link.trace import Tracer
 from portico.link.websocket.leaving import Leaving
+from portico.link.wsgi.backlog import Backlog, Bounds, siblings
 from portico.link.wsgi.download import Downloads
 from portico.link.wsgi.exchange import Exchange
 from portico.link.wsgi.queue import Queue
@@ -71,6 +72,7 @@ class Worker(GunicornWorker):  # type: ignore[misc]  # Gunicorn publishes no typ
     def check_config(cls, cfg: Any, _log: Any) -> None:
         """Called by the arbiter before it starts workers; it ends with the message of a RuntimeError."""
         limits_from(os.environ)
+        Bounds.of(os.environ)
         Downloads.of(os.environ)
         if len(cfg.address) != 1 or isinstance(cfg.address[0], tuple):
             raise RuntimeError(
@@ -95,7 +97,7 @@ class Worker(GunicornWorker):  # type: ignore[misc]  # Gunicorn publishes no typ
         pause = PauseFlag(os.environ.get(VARIABLE), queue.begin)
         pause.obey(pool)
         pool.start()
-        if reason := self._serve(pool, watch, pause):
+        if reason := self._serve(pool, watch, pause, self._backlog(pool, queue)):
             self.log.info("worker %s is replaced: %s", self.pid, reason)
             pool.stop()  # what waits in the backlog is for the others, and for the successor
         else:
@@ -128,6 +130,14 @@ class Worker(GunicornWorker):  # type: ignore[misc]  # Gunicorn publishes no typ
             enough=self.max_requests,
         )
 
+    def _backlog(self, pool: ThreadPool, queue: Queue) -> Callable[[], None]:
+        """What bounds the queue, to be called once a second."""
+        bounds = Bounds.of(os.environ)
+        if bounds is None:
+            return lambda: None
+        backlog = Backlog(self.sockets[0].sock, bounds, self.cfg.threads, lambda: siblings(self.cfg.workers))
+        return lambda: backlog.look(time.monotonic(), pool.accepted - queue.skipped, was_idle=pool.was_idle())
+
     def _request_id(self) -> str:
         """Of the request that the calling thread serves."""
         environ = self._serving.environ() if self._serving else None
@@ -139,7 +149,9 @@ class Worker(GunicornWorker):  # type: ignore[misc]  # Gunicorn publishes no typ
         except BlockingIOError:
             pass  # it is full of reasons to wake up already
 
-    def _serve(self, pool: ThreadPool, watch: Watch, pause: PauseFlag) -> str | None:
+    def _serve(
+        self, pool: ThreadPool, watch: Watch, pause: PauseFlag, look_at_queue: Callable[[], None]
+    ) -> str | None:
         """Watch until the worker must end; why it is to be replaced, or None when it was told to end."""
         signals, arrivals = select.epoll(), select.epoll()
         for poller in (signals, arrivals):
@@ -155,6 +167,7 @@ class Worker(GunicornWorker):  # type: ignore[misc]  # Gunicorn publishes no typ
                 pause.obey(pool)
                 app_output.push()
                 self._why = watch.look() or self._why
+                look_at_queue()
                 pool.relieve_late()
                 pool.nudge()
             if pool.full:

@@ -47,6 +47,8 @@ class Queue:
         self._deadline = deadline_seconds
         self._peers = Peers()
         self._counts = dict.fromkeys(Skip, 0)  # between two lines; two threads may lose one of a thousand
+        self.skipped = 0
+        """How many requests were not executed."""
         self._told = -_LEAST_SECONDS_BETWEEN
         self.begin()
 
@@ -64,6 +66,7 @@ class Queue:
             found = Skip.LEFT
         elif self._waited_seconds(environ) > self._limit(environ):
             found = Skip.EXPIRED
+        self.skipped += found is not None
         was_sent_to_us = float(environ["PORTICO_MSEC"]) >= self._since
         if found and was_sent_to_us:  # else it is no overload: nobody was there to take it
             self._counts[found] += 1

@@ -112,6 +112,9 @@ class ThreadPool:
         self._unrelieved: dict[Slot, int] = {}  # and when their requests began
         self._by_thread: dict[int, Slot] = {}
         self.full = False
+        self.accepted = 0
+        """How many connections were taken; two threads may lose one."""
+        self._found_empty = True  # by a thread, since somebody asked
 
     def start(self) -> None:
         """Begin to serve: one thread on duty, the others resting."""
@@ -158,6 +161,11 @@ class ThreadPool:
     def has_reserve(self) -> bool:
         """Whether a resting thread could be called."""
         return bool(self._resting) and not self._paused
+
+    def was_idle(self) -> bool:
+        """Whether a thread has had nothing to do since this was asked last."""
+        was, self._found_empty = self._found_empty, False
+        return was or self._paused or any(s.on_duty and s.connection is None for s in self.slots.copy())
 
     def nudge(self) -> None:
         """A connection waits: have an idle thread look, if there is one.
@@ -273,7 +281,8 @@ class ThreadPool:
                     return
                 continue
             serve(Connection(socket.AF_UNIX, socket.SOCK_STREAM, 0, descriptor), slot)
-            if next(accepted) >= enough and not self.full:
+            self.accepted = number = next(accepted)
+            if number >= enough and not self.full:
                 self.full = True
                 self._wake()
             if self._on_duty > 1:
@@ -294,6 +303,7 @@ class ThreadPool:
         if self._stopping:
             return False
         if error.errno == errno.EAGAIN:
+            self._found_empty = True
             self._arrivals.poll(-1, 1)
         elif error.errno in _OUT_OF_FILES:
             time.sleep(0.01)  # the connection stays in the backlog until another one is closed

@@ -5,7 +5,7 @@ from __future__ import annotations
 from portico.errors import Problem
 from portico.place.model import Place
 from portico.plan.appserver.gunicorn import gunicorn_conf, gunicorn_process
-from portico.plan.appserver.kind import GUNICORN, KINDS, UWSGI, Feature, app_server
+from portico.plan.appserver.kind import GUNICORN, KINDS, UWSGI, AppServer, Feature, app_server
 from portico.plan.appserver.uwsgi import uwsgi_ini, uwsgi_process
 from portico.plan.appserver.workers import Capacity
 from portico.plan.model import File, Process
@@ -36,4 +36,15 @@ def impossible(site: Site, place: Place) -> list[Problem]:
     if kind.name not in place.app_servers:
         hint = f"pip install {kind.program.package}"
         return [Problem(where, f"{kind.program.title} is not installed", hint)]
+    if site.options.workers.queue is not None and Feature.QUEUE not in kind.features:
+        return [_unbounded(site, kind)]
     return []
+
+
+def _unbounded(site: Site, kind: AppServer) -> Problem:
+    where = site.cause("workers.queue")
+    if site.is_asgi:
+        what = "requests to an ASGI app do not wait in a queue: its server takes each of them at once"
+        return Problem(where, what, "remove workers.queue")
+    what = f"{kind.program.title} does not look how long its requests have waited"
+    return Problem(where, what, 'remove workers.queue, or use server = "gunicorn"')

@@ -13,6 +13,7 @@ from portico.plan.appserver.workers import Capacity, jitter
 from portico.plan.model import CONF, File, Ladder, Process
 from portico.plan.paths import Paths, control, leaving, pause, purge, slow, trace, workers
 from portico.plan.web.app.downloads import downloads
+from portico.plan.web.entry.listeners import backlog
 from portico.plan.web.sizes import lasting
 from portico.site.model import Site
 
@@ -22,6 +23,8 @@ FRAMEWORK = {"FLASK_RUN_FROM_CLI": "true"}
 """Makes Flask ignore an app.run() that stands outside `if __name__ == "__main__"`, as the flask command does."""
 _BOOT = 4
 """Times start_timeout: what a worker may take to load the app. At a start Portico itself gives up before."""
+_QUEUE_SHARE = 30
+"""Of request_timeout. People leave within a few seconds, and what was waited for by somebody who has left is lost."""
 _DOCS = "https://docs.gunicorn.org/en/stable/settings.html#"
 
 
@@ -52,6 +55,7 @@ def gunicorn_process(site: Site, place: Place, capacity: Capacity) -> Process:
                 sorted({*site.believed, *map(str.lower, site.options.client_headers)})
             ),
             **_pause(site, place),
+            **_queue(site, place),
             **own_variables(place),
             **_downloads(site, place),
             **tracing.told_to_worker(site),
@@ -73,6 +77,14 @@ def own_variables(place: Place) -> dict[str, str]:
 def _pause(site: Site, place: Place) -> dict[str, str]:
     """Where a worker looks whether it is to wait."""
     return {"PORTICO_PAUSE": pause(place.runtime)} if Feature.PAUSE in app_server(site).features else {}
+
+
+def _queue(site: Site, place: Place) -> dict[str, str]:
+    """How many seconds requests may wait while more come than can be answered, and how many may wait otherwise."""
+    if Feature.QUEUE not in app_server(site).features:
+        return {}
+    seconds = site.options.workers.queue or site.options.request_timeout / _QUEUE_SHARE
+    return {"PORTICO_QUEUE": f"{seconds:g} {backlog(place)}"}
 
 
 def _downloads(site: Site, place: Place) -> dict[str, str]:

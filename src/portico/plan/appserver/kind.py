@@ -22,6 +22,7 @@ class Feature(StrEnum):
     STREAMS = "recognises event streams and lines of JSON, which nginx then does not buffer"
     LASTING = "long requests take no thread from the others"
     LEFT = "does not execute a request whose client left while it waited"
+    QUEUE = "keeps the queue as short as it can answer in time (`workers.queue`)"
     FENCE = "removes whole families of headers that only a proxy may send"
     ONE_LINE = "joins the lines of `Vary` and of `Cache-Control`, for the cache of nginx before 1.23"
     NUMBERS = "reports queue time, app time and route, for the log line"
@@ -66,7 +67,8 @@ GUNICORN = AppServer(
     app_servers.GUNICORN,
     protocol="uwsgi",
     features=_EVERY_GUNICORN | {
-        Feature.WSGI, Feature.DOWNLOADS, Feature.UPLOADS, Feature.LEFT, Feature.TRACE_VIEW, Feature.TRACEPARENT,
+        Feature.WSGI, Feature.DOWNLOADS, Feature.UPLOADS, Feature.LEFT, Feature.QUEUE,
+        Feature.TRACE_VIEW, Feature.TRACEPARENT,
         Feature.SLOW, Feature.PAUSE,
     },
     worker="portico.link.gunicorn.worker.Worker",

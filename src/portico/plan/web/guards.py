@@ -85,13 +85,14 @@ Guard = (
     PlainPath | NotDenied | FromNetworks | Methods | Open | HeadSize | RequestRate | InProgress | Inspection
 )
 
-MAINTENANCE, HEAD, RATE, CONNECTIONS, UPLOAD, STARTING, WAF = (
-    "maintenance", "head", "rate", "connections", "upload", "starting", "waf",
+MAINTENANCE, HEAD, RATE, CONNECTIONS, UPLOAD, STARTING, WAF, QUEUE = (
+    "maintenance", "head", "rate", "connections", "upload", "starting", "waf", "queue",
 )  # fmt: skip
 PATH, NETWORK, INTERNAL, METHOD = "path", "network", "internal", "method"
-"""The names of guards in the log line (`refused_by`): those above, the largest upload, and the start of the app."""
+"""The names of guards in the log line (`refused_by`): those above, the largest upload, the start of the app, and its
+full queue."""
 STATUSES = {
-    MAINTENANCE: 503, STARTING: 503, HEAD: 431, UPLOAD: 413, RATE: 429, CONNECTIONS: 429,
+    MAINTENANCE: 503, STARTING: 503, QUEUE: 503, HEAD: 431, UPLOAD: 413, RATE: 429, CONNECTIONS: 429,
     PATH: 400, NETWORK: 403, INTERNAL: 404, METHOD: 405, WAF: 403,
 }  # fmt: skip
 """What each of them answers."""

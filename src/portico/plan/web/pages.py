@@ -13,10 +13,14 @@ RETRY_SECONDS = 2
 """How soon a client should ask again while the app starts; most apps boot in less."""
 RETRY_MAINTENANCE_SECONDS = 60
 """And while the site is closed: minutes as a rule, and a crowd that waits must not ask all the time."""
+RETRY_BUSY_SECONDS = 5
+"""And when more ask than can be answered: all of them at once after a second would be the same crowd again."""
 RETRY_LIMITED_SECONDS = 1
 """And when it asked faster than the site allows."""
 ATTACK = "attack"
 """The page of what the firewall refuses."""
+BUSY = "busy"
+"""The page of a full queue."""
 FAILED = "failed"
 """The page of the gateway's own 500, which no user's 500.html replaces: the app's 500 are the app's."""
 
@@ -107,6 +111,13 @@ def _made(site: Site) -> tuple[Page, ...]:
             "headers than the server takes. Please try again in a moment.",
         ),
         Page(503, "Starting", "The app is starting. This page asks again by itself.", RETRY_SECONDS),
+        Page(
+            503,
+            "Busy",
+            "More requests came than can be answered in time. This page asks again by itself.",
+            RETRY_BUSY_SECONDS,
+            BUSY,
+        ),
         Page(503, "Closed for maintenance", "", RETRY_MAINTENANCE_SECONDS, MAINTENANCE, has_message=True),
         Page(
             507,

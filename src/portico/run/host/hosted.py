@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from portico.plan import bindings
 from portico.plan.gateway.kinds import gateway_named
 from portico.plan.host import READ, Fragment, fragment_of
 from portico.plan.model import Plan, Tls
+from portico.plan.paths import live_flag
 from portico.run.disk import directories, lock
 from portico.run.gateway import files
 from portico.run.host.host_file import HOST_FILE
@@ -107,6 +109,14 @@ def set_booting(desired: DesiredSite, *, on: bool) -> None:
             flag.unlink(missing_ok=True)
     except OSError:
         pass  # a full disk: the page says "down", which is nearly as true
+
+
+def set_down(desired: DesiredSite) -> None:
+    """Its supervisor has ended: nobody takes what connects to the sockets that it may have left."""
+    set_booting(desired, on=False)
+    if desired.plan is not None:
+        with suppress(OSError):
+            Path(live_flag(desired.plan.socket)).unlink(missing_ok=True)
 
 
 def read_part(where: Path) -> Fragment:

@@ -13,7 +13,7 @@ from portico.place.tools import of_tools
 from portico.protocol import notices
 from portico.run.broadcast import Broadcast
 from portico.run.host import state
-from portico.run.host.hosted import HostedSite, clear_away, set_booting, show_pages
+from portico.run.host.hosted import HostedSite, clear_away, set_booting, set_down, show_pages
 from portico.run.host.state import Status
 from portico.run.machine.action import StopMode
 from portico.run.processes import child
@@ -176,7 +176,7 @@ class Supervisors:
     def _judge(self, hosted: HostedSite, code: int, words: str) -> None:
         """A supervisor has ended."""
         name = hosted.desired.name
-        set_booting(hosted.desired, on=False)
+        set_down(hosted.desired)
         if words == hosted.state.reason:
             hosted.held = []
         self._say_held(hosted)

@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from portico.plan.model import Plan
-from portico.plan.paths import canary_aliases, socket_aliases
+from portico.plan.paths import canary_aliases, live_flag, socket_aliases
 
 MODE = 0o660
 """nginx's workers come in by group; nobody else does."""
@@ -62,6 +62,7 @@ def make_live(plan: Plan, number: int, canary: int = 0, tenths: int = 0) -> None
     for live, draft in drafts.items():
         draft.replace(live)
         draft.unlink(missing_ok=True)  # rename(2) leaves it when both names were already the same socket
+    Path(live_flag(plan.socket)).touch(mode=0o644)
 
 
 def _draft(socket_path: Path, live: str) -> Path:
@@ -73,6 +74,7 @@ def _draft(socket_path: Path, live: str) -> Path:
 
 def take_down(plan: Plan) -> None:
     """Nothing serves: nginx is to find no socket rather than one that nobody reads."""
+    Path(live_flag(plan.socket)).unlink(missing_ok=True)
     for path, _ in socket_aliases(plan.socket):
         Path(path).unlink(missing_ok=True)
 

@@ -15,7 +15,7 @@ from portico.site.checks.limits import LIMIT_RULES, broken_limits
 from portico.site.options import BELIEVED, Edge, Options
 from portico.site.proxies import KNOWN_PROXIES
 from portico.site.upstream_server import APP, Server, is_interval
-from portico.values import Address, Size
+from portico.values import Address, Duration, Size
 
 _DOMAIN = re.compile(
     r"(\*\.)?([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.I | re.A
@@ -28,6 +28,7 @@ _MOST_REQUESTS = 1 << 40
 _LEAST_MEMORY = Size(32 << 20)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,40}")
 _LONGEST_TIMEOUT = 3600
+_SHORTEST_QUEUE = 0.01
 _LEAST_LOG = Size(1 << 20)
 _LEAST_AGE = 60
 _MOST_KEPT = 1000
@@ -197,6 +198,13 @@ def _ranges(entries: list[str], words: Collection[str]) -> _Broken:
 def _request_timeout(options: Options) -> _Broken:
     if not 1 <= options.request_timeout <= _LONGEST_TIMEOUT:
         yield f"{options.request_timeout} is out of range", "expected 1s to 1h"
+
+
+def _queue(options: Options) -> _Broken:
+    queue = options.workers.queue
+    if queue is not None and not _SHORTEST_QUEUE <= queue <= options.request_timeout / 2:
+        longest = Duration(options.request_timeout / 2)
+        yield f"{queue} is out of range", f"expected 10ms to {longest}, half of request_timeout"
 
 
 def _start_timeout(options: Options) -> _Broken:
@@ -437,6 +445,7 @@ _RULES: dict[str, Callable[[Options], _Broken]] = {
     "workers.threads": _threads,
     "workers.max_requests": _max_requests,
     "workers.max_memory": _max_memory,
+    "workers.queue": _queue,
     "static": _static,
     "spa": _spa,
     **LIMIT_RULES,

@@ -10,15 +10,17 @@ from portico.place.model import NginxBuild
 from portico.plan.gateway.nginx.conf import Directive, block, directive, entries
 from portico.plan.gateway.nginx.limits import retry_after
 from portico.plan.gateway.nginx.log.line import page_log
-from portico.plan.gateway.nginx.log.text import refusing
+from portico.plan.gateway.nginx.log.text import GUARD, refusing
 from portico.plan.gateway.nginx.names import location
 from portico.plan.gateway.nginx.own import let_in
 from portico.plan.model import File, Line
 from portico.plan.paths import Paths
-from portico.plan.web.guards import HEAD, MAINTENANCE, MOST_HEAD, STARTING
+from portico.plan.web.guards import HEAD, MAINTENANCE, MOST_HEAD, QUEUE, STARTING
 from portico.plan.web.model import Web
 from portico.plan.web.pages import (
+    BUSY,
     FAILED,
+    RETRY_BUSY_SECONDS,
     RETRY_LIMITED_SECONDS,
     RETRY_MAINTENANCE_SECONDS,
     RETRY_SECONDS,
@@ -41,6 +43,7 @@ _MAYBE_TOO_LONG = (
 )
 """Heads of 30 000 bytes or more, the length of a body taken off: shorter ones always fit a packet, with 1 000 headers
 and the address and host, which it holds twice and three times, at their largest."""
+_UNCONNECTED, _UNAVAILABLE = "$portico_is_unconnected", "$portico_unavailable"
 _CLOSED = 419
 """A status no layer uses otherwise; it never leaves nginx."""
 
@@ -71,6 +74,7 @@ def page_maps() -> list[Directive]:
                 ("default", ""),
                 ("~^429", str(RETRY_LIMITED_SECONDS)),
                 (f"~^503{PREFIX}{MAINTENANCE}", str(RETRY_MAINTENANCE_SECONDS)),
+                (f"~^503{PREFIX}{BUSY}", str(RETRY_BUSY_SECONDS)),
                 ("~^503", str(RETRY_SECONDS)),
             ],
             why="tells a client when to come back; other statuses get no such header", cause="errors",
@@ -175,6 +179,14 @@ def failure_maps() -> list[Directive]:
             "map", "$request_length", "$portico_is_too_long", table=[("default", "0"), (_HEAD_TOO_LONG, "1")],
             why=f"1 for a head above {HEAD_KIB} KiB, before the body is read", cause="errors",
         ),
+        entries(
+            "map", "$upstream_connect_time", _UNCONNECTED, table=[("default", "0"), ("~-$", "1")],
+            why="1 when the last connection that was tried came to nothing", cause="errors",
+        ),
+        entries(
+            "map", GUARD, _UNAVAILABLE, table=[("default", "503"), (QUEUE, BUSY)],
+            why="the page of a 503: a full queue has one of its own", cause="errors",
+        ),
     ]  # fmt: skip
 
 
@@ -221,15 +233,42 @@ def failures(web: Web) -> list[Directive]:
     ]  # fmt: skip
 
 
+def if_full(web: Web, *answer: Directive) -> list[Directive]:
+    """In a location that is reached when no worker took the request: the answer where the queue of the app was full.
+
+    $upstream_connect_time is "-" where no connection came about. The kernel refuses a connection to a unix socket at
+    once when as many wait as may (EAGAIN, man 2 connect). Without a live release nobody
+    listens. Of servers elsewhere nothing is known.
+    """
+    if web.upstream.is_shared or not web.upstream.has_app:
+        return []
+    return [
+        block(
+            "if", "(!-f", f"{Paths.of(web.place).live})", why="this file exists while a release is live",
+            of=[directive("return", 502, why="the app is not there")],
+        ),
+        block(
+            "if", f"({_UNCONNECTED})", why="its socket is there and took no connection: the queue is full",
+            of=list(answer),
+        ),
+    ]  # fmt: skip
+
+
 def down_location(web: Web) -> Directive:
-    """Answers 503 while the flag file of a start exists, 502 otherwise."""
+    """Answers 503 while the flag file of a start exists or the queue is full, 502 otherwise."""
     flag = [refusing(STARTING), directive("return", 503, why="the app is starting: come back in a moment")]
+    full = [refusing(QUEUE), directive("return", 503, why="more requests than the app can answer in time")]
     return block(
         "location", location(web, "down"),
         why="reached when no worker took the request",
         of=[
-            *error_pages(502, 503),
+            *error_pages(502),
+            directive(
+                "error_page", 503, f"{PREFIX}{_UNAVAILABLE}.$portico_page",
+                why="an app that starts and one that is busy are told apart", cause="errors",
+            ),
             block("if", "(-f", f"{Paths.of(web.place).booting})", of=flag, why="this file exists while the app starts"),
+            *if_full(web, *full),
             directive("return", 502, why="the app is not there"),
         ],
     )  # fmt: skip

@@ -6,6 +6,7 @@ from portico.plan.gateway.nginx.app.link import dialect, pass_to_app, told_to_ap
 from portico.plan.gateway.nginx.conf import Directive, block, directive
 from portico.plan.gateway.nginx.names import location, name_of
 from portico.plan.gateway.nginx.own import let_in
+from portico.plan.gateway.nginx.pages import if_full
 from portico.plan.web.entry.health import HEALTH
 from portico.plan.web.model import Web
 
@@ -37,6 +38,7 @@ def health_locations(web: Web) -> list[Directive]:
             ],
         ),
         _question(web),
+        _unasked(web),
         _word(location(web, "well"), 200, "ok", why="the app answered"),
         _word(location(web, "unwell"), 503, "unwell", why="the app failed or is not there: send the traffic elsewhere"),
         block(
@@ -72,8 +74,19 @@ def _question(web: Web) -> Directive:
                 "error_page", *health.well, "=204", location(web, "answered"),
                 why="an app that asks for a login is well",
             ),
+            directive("error_page", 502, "=", location(web, "unasked"), why="no worker took the question"),
             *told_to_app(web, path=health.path, host=health.host),
             pass_to_app(web, path=health.path),
+        ],
+    )  # fmt: skip
+
+
+def _unasked(web: Web) -> Directive:
+    return block(
+        "location", location(web, "unasked"), why="an app that is busy is not an app that is down",
+        of=[
+            *if_full(web, directive("return", 204, why="whoever takes a busy server out makes the others busier")),
+            directive("return", 502, why="the app is not there"),
         ],
     )  # fmt: skip
 

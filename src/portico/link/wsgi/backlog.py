@@ -1,0 +1,79 @@
+"""How many requests may wait at the socket of a release: a burst, or what is answered in time.
+
+While the workers keep up, the queue takes a burst. When no thread of a worker has been idle for a second, more requests
+come than are answered: from then on the queue holds what the workers answer in the time that requests may wait, and the
+kernel refuses the others at once (EAGAIN). nginx answers those 503 without a worker. No request pays for it: the
+workers, which share the socket, call listen(2) once a second; the kernel takes the new bound and drops nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Final, NamedTuple, Self
+
+VARIABLE: Final = "PORTICO_QUEUE"
+"""`SECONDS REQUESTS`: how long requests may wait in an overload, and how many may otherwise."""
+_NEW: Final = 0.5
+"""How much the last second counts for the rate, beside those before it."""
+
+
+class Bounds(NamedTuple):
+    """What the plan says of the queue."""
+
+    seconds: float
+    burst: int
+
+    @classmethod
+    def of(cls, environment: Mapping[str, str]) -> Self | None:
+        """None where nothing is said; RuntimeError, one line, for what cannot be read."""
+        text = environment.get(VARIABLE)
+        if not text:
+            return None
+        try:
+            seconds, burst = text.split()
+            return cls(float(seconds), int(burst))
+        except ValueError:
+            raise RuntimeError(f"{VARIABLE} is {text!r}, expected SECONDS REQUESTS") from None
+
+
+class Backlog:
+    """The bound of the queue at `listener`, which this worker and `workers` in all serve with `threads` each."""
+
+    def __init__(
+        self, listener: socket.socket, bounds: Bounds, threads: int, workers: Callable[[], int]
+    ) -> None:
+        self._listener, self._bounds = listener, bounds
+        self._threads, self._workers = threads, workers
+        self._rate: float | None = None
+        self._before: tuple[float, int] | None = None
+
+    def look(self, now: float, executed: int, *, was_idle: bool) -> None:
+        """Called once a second, with how many requests this worker has executed so far."""
+        before, self._before = self._before, (now, executed)
+        if was_idle or before is None or now <= before[0]:
+            self._rate = None
+            self._set(self._bounds.burst)
+            return
+        rate = (executed - before[1]) / (now - before[0])
+        self._rate = rate if self._rate is None else _NEW * rate + (1 - _NEW) * self._rate
+        workers = self._workers()
+        self._set(max(int(self._rate * workers * self._bounds.seconds), self._threads * workers))
+
+    def _set(self, requests: int) -> None:
+        """Each time: another worker may have set something else, and ended."""
+        with suppress(OSError):  # it is being closed
+            self._listener.listen(min(requests, self._bounds.burst))
+
+
+def siblings(otherwise: int) -> int:
+    """How many workers the arbiter has: `portico scale` changes it while they run."""
+    parent = os.getppid()
+    try:
+        found = len(Path(f"/proc/{parent}/task/{parent}/children").read_bytes().split())
+    except OSError:
+        return otherwise  # a kernel without CONFIG_PROC_CHILDREN
+    return found or otherwise

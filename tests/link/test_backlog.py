@@ -1,0 +1,86 @@
+"""The bound of the queue: a burst while a worker is idle now and then, what is answered in time otherwise."""
+
+from __future__ import annotations
+
+import itertools
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from portico.link.wsgi.backlog import Backlog, Bounds, siblings
+from tests.support import private_directory
+
+
+@pytest.fixture
+def listener() -> Iterator[socket.socket]:
+    with private_directory() as directory, socket.socket(socket.AF_UNIX) as made:
+        made.bind(str(directory / "app.sock"))
+        made.listen(0)
+        yield made
+
+
+def room(listener: socket.socket, most: int = 200) -> int:
+    """How many connections the kernel lets wait, until it refuses one; they are taken out again."""
+    clients = []
+    try:
+        for count in itertools.count():
+            client = socket.socket(socket.AF_UNIX)
+            clients.append(client)
+            client.setblocking(False)
+            try:
+                client.connect(listener.getsockname())
+            except BlockingIOError:
+                break
+            if count == most:
+                break
+        for _ in clients[:-1]:
+            listener.accept()[0].close()
+        return len(clients) - 1
+    finally:
+        for client in clients:
+            client.close()
+
+
+def test_the_queue_holds_what_the_workers_answer_in_the_time_that_requests_may_wait(
+    listener: socket.socket,
+) -> None:
+    backlog = Backlog(listener, Bounds(0.5, 100), threads=4, workers=lambda: 2)
+    backlog.look(10.0, 0, was_idle=True)
+    assert room(listener) == 101  # a socket holds one more than listen(2) is told
+    backlog.look(11.0, 30, was_idle=False)
+    assert room(listener) == 31  # of 30 + 30 a second in half of one
+    backlog.look(12.0, 40, was_idle=False)
+    assert room(listener) == 21  # 10 in the last second, 30 in that before
+    backlog.look(13.0, 40, was_idle=False)
+    backlog.look(14.0, 40, was_idle=False)
+    backlog.look(15.0, 40, was_idle=False)
+    assert room(listener) == 9  # nobody answers: one for each thread
+    backlog.look(16.0, 41, was_idle=True)
+    assert room(listener) == 101
+
+
+def test_the_queue_never_holds_more_than_a_burst(listener: socket.socket) -> None:
+    backlog = Backlog(listener, Bounds(2, 50), threads=1, workers=lambda: 1)
+    backlog.look(10.0, 0, was_idle=False)
+    backlog.look(11.0, 1000, was_idle=False)
+    assert room(listener) == 51
+
+
+def test_a_listener_that_was_closed_ends_no_worker(listener: socket.socket) -> None:
+    listener.close()
+    Backlog(listener, Bounds(1, 50), threads=1, workers=lambda: 1).look(10.0, 0, was_idle=True)
+
+
+def test_what_cannot_be_read_is_named() -> None:
+    assert Bounds.of({}) is None
+    assert Bounds.of({"PORTICO_QUEUE": "1.5 4096"}) == (1.5, 4096)
+    with pytest.raises(RuntimeError, match="PORTICO_QUEUE is 'soon', expected SECONDS REQUESTS"):
+        Bounds.of({"PORTICO_QUEUE": "soon"})
+
+
+def test_the_arbiter_s_children_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert siblings(3) >= 1
+    monkeypatch.setattr(Path, "read_bytes", lambda _: (_ for _ in ()).throw(FileNotFoundError))
+    assert siblings(3) == 3

@@ -1,0 +1,142 @@
+"""More requests than the app can answer: those that would wait for too long get 503 at once, everything else goes on."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+
+import httpx
+import pytest
+
+from tests.support import Served, served
+
+APP = """
+import os, pathlib, signal, time
+from flask import Flask, make_response
+
+app = Flask(__name__)
+here = pathlib.Path(__file__).parent
+
+
+@app.get("/")
+def home():
+    return "home"
+
+
+@app.get("/gate")
+def gate():
+    with (here / "taken").open("a") as taken:
+        taken.write("1")
+    while not (here / "open").exists():
+        time.sleep(0.01)
+    return "gate"
+
+
+@app.get("/kept")
+def kept():
+    answer = make_response("kept")
+    answer.headers["Cache-Control"] = "public, max-age=600"
+    return answer
+
+
+@app.get("/end")
+def end():
+    os.kill(os.getppid(), signal.SIGKILL)
+    return "ended"
+"""
+TOML = """
+app = "shop:app"
+request_timeout = "10m"
+
+[workers]
+count = 1
+threads = 2
+queue = "10ms"
+"""
+FILES = {"shop.py": APP, "portico.toml": TOML, "static/a.txt": "a file"}
+
+
+@pytest.fixture(scope="module", params=["embedded", "system"])
+def site(request: pytest.FixtureRequest, _needs_nginx: None) -> Iterator[Served]:
+    with served(FILES, "--nginx", str(request.param)) as run:
+        yield run
+
+
+def until(holds: Callable[[], bool]) -> None:
+    give_up = time.monotonic() + 60
+    while not holds():
+        assert time.monotonic() < give_up
+        time.sleep(0.05)
+
+
+def refused_by(site: Served, uri: str) -> str | None:
+    """What the log says of the request; None while it says nothing."""
+    lines = map(json.loads, (site.state / "access.log").read_text().splitlines())
+    return next((line["refused_by"] for line in lines if line["uri"] == uri), None)
+
+
+@contextmanager
+def full(site: Served) -> Iterator[list[Future[httpx.Response]]]:
+    """Both threads are held, and as many requests wait as may: one for each thread, and the kernel's one more."""
+    (site.directory / "open").unlink(missing_ok=True)
+    taken = site.directory / "taken"
+    taken.unlink(missing_ok=True)
+    with ThreadPoolExecutor(40) as threads:
+
+        def begin() -> Future[httpx.Response]:
+            return threads.submit(httpx.get, f"{site.url}/gate", timeout=120)
+
+        began = [begin(), begin()]
+        try:
+            until(lambda: taken.exists() and len(taken.read_text()) == 2)
+            # The bound begins when no thread was idle for a second; until then a burst may wait.
+            while not (refused := [one for one in began if one.done()]) and len(began) < 30:
+                began.append(begin())
+                time.sleep(0.5)
+            assert refused
+            yield began
+        finally:
+            (site.directory / "open").touch()
+
+
+def test_a_full_queue_refuses_at_once_and_everything_else_goes_on(site: Served) -> None:
+    assert site.get("/kept").text == "kept"
+    with full(site) as began:
+        page = site.get("/?page", headers={"Accept": "text/html"})
+        assert (page.status_code, page.headers["Retry-After"]) == (503, "5")
+        assert "Busy" in page.text
+        program = site.get("/?program", headers={"Accept": "application/json"})
+        assert (program.status_code, program.headers["Retry-After"]) == (503, "5")
+        assert program.json()["error"]["title"] == "Busy"
+        assert site.client.post(f"{site.url}/?sent", content=b"x" * 100_000).status_code == 503
+        assert site.get("/static/a.txt").text == "a file"
+        assert site.get("/kept").text == "kept"
+        health = site.get("/-/health")
+        assert (health.status_code, health.text) == (200, "ok")
+    statuses = [one.result().status_code for one in began]
+    assert set(statuses) == {200, 503}
+    assert statuses[:2] == [200, 200]
+    for uri in ("/?page", "/?program", "/?sent"):
+        until(lambda: refused_by(site, uri) is not None)  # noqa: B023  called in this very turn
+        assert refused_by(site, uri) == "queue"
+    until(lambda: site.get("/?again").status_code == 200)
+
+
+def test_an_app_that_ends_again_and_again_is_not_called_busy(site: Served) -> None:
+    """Its sockets are gone: 502 at once, whatever waited."""
+    answers = []
+
+    def is_down() -> bool:
+        answers.append(site.get("/end").status_code)
+        down = site.get("/?down")
+        return down.status_code == 502 and is_unwell()
+
+    def is_unwell() -> bool:
+        return site.get("/-/health").status_code == 503
+
+    until(is_down)
+    assert 503 not in answers
+    until(lambda: site.get("/").status_code == 200)
