@@ -57,6 +57,10 @@ def test_the_queue_holds_what_the_workers_answer_in_the_time_that_requests_may_w
     backlog.look(14.0, 40, was_idle=False)
     backlog.look(15.0, 40, was_idle=False)
     assert room(listener) == 9  # nobody answers: one for each thread
+    alone = Backlog(listener, Bounds(0.5, 100), threads=1, workers=lambda: 1)
+    alone.look(10.0, 0, was_idle=False)
+    alone.look(11.0, 0, was_idle=False)
+    assert room(listener) == 9  # what one browser asks for at once
     backlog.look(16.0, 41, was_idle=True)
     assert room(listener) == 101
 

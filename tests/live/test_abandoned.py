@@ -49,6 +49,7 @@ request_timeout = "5m"  # who has waited for most of it is refused, and the test
 [workers]
 count = 1
 threads = 1
+queue = "0s"  # else most of those that wait would be refused
 """
 MANY = 30
 

@@ -17,6 +17,8 @@ from typing import Final, NamedTuple, Self
 
 VARIABLE: Final = "PORTICO_QUEUE"
 """`SECONDS REQUESTS`: how long requests may wait in an overload, and how many may otherwise."""
+_LEAST: Final = 8
+"""One browser asks for so many things at once."""
 _NEW: Final = 0.5
 """How much the last second counts for the rate, beside those before it."""
 
@@ -61,7 +63,7 @@ class Backlog:
         rate = (executed - before[1]) / (now - before[0])
         self._rate = rate if self._rate is None else _NEW * rate + (1 - _NEW) * self._rate
         workers = self._workers()
-        self._set(max(int(self._rate * workers * self._bounds.seconds), self._threads * workers))
+        self._set(max(int(self._rate * workers * self._bounds.seconds), self._threads * workers, _LEAST))
 
     def _set(self, requests: int) -> None:
         """Each time: another worker may have set something else, and ended."""

@@ -36,7 +36,7 @@ def impossible(site: Site, place: Place) -> list[Problem]:
     if kind.name not in place.app_servers:
         hint = f"pip install {kind.program.package}"
         return [Problem(where, f"{kind.program.title} is not installed", hint)]
-    if site.options.workers.queue is not None and Feature.QUEUE not in kind.features:
+    if site.options.workers.queue and Feature.QUEUE not in kind.features:
         return [_unbounded(site, kind)]
     return []
 

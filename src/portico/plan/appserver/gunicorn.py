@@ -81,9 +81,10 @@ def _pause(site: Site, place: Place) -> dict[str, str]:
 
 def _queue(site: Site, place: Place) -> dict[str, str]:
     """How many seconds requests may wait while more come than can be answered, and how many may wait otherwise."""
-    if Feature.QUEUE not in app_server(site).features:
+    queue = site.options.workers.queue
+    if queue == 0.0 or Feature.QUEUE not in app_server(site).features:
         return {}
-    seconds = site.options.workers.queue or site.options.request_timeout / _QUEUE_SHARE
+    seconds = site.options.request_timeout / _QUEUE_SHARE if queue is None else queue
     return {"PORTICO_QUEUE": f"{seconds:g} {backlog(place)}"}
 
 

@@ -202,9 +202,12 @@ def _request_timeout(options: Options) -> _Broken:
 
 def _queue(options: Options) -> _Broken:
     queue = options.workers.queue
-    if queue is not None and not _SHORTEST_QUEUE <= queue <= options.request_timeout / 2:
+    if queue and not _SHORTEST_QUEUE <= queue <= options.request_timeout / 2:
         longest = Duration(options.request_timeout / 2)
-        yield f"{queue} is out of range", f"expected 10ms to {longest}, half of request_timeout"
+        yield (
+            f"{queue} is out of range",
+            f"expected 10ms to {longest}, half of request_timeout; or 0s for no bound",
+        )
 
 
 def _start_timeout(options: Options) -> _Broken:

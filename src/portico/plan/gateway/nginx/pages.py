@@ -7,6 +7,7 @@ import json
 from functools import lru_cache
 
 from portico.place.model import NginxBuild
+from portico.plan.gateway.nginx.app.full_queue import UNCONNECTED, if_full
 from portico.plan.gateway.nginx.conf import Directive, block, directive, entries
 from portico.plan.gateway.nginx.limits import retry_after
 from portico.plan.gateway.nginx.log.line import page_log
@@ -43,7 +44,7 @@ _MAYBE_TOO_LONG = (
 )
 """Heads of 30 000 bytes or more, the length of a body taken off: shorter ones always fit a packet, with 1 000 headers
 and the address and host, which it holds twice and three times, at their largest."""
-_UNCONNECTED, _UNAVAILABLE = "$portico_is_unconnected", "$portico_unavailable"
+_UNAVAILABLE = "$portico_unavailable"
 _CLOSED = 419
 """A status no layer uses otherwise; it never leaves nginx."""
 
@@ -180,7 +181,7 @@ def failure_maps() -> list[Directive]:
             why=f"1 for a head above {HEAD_KIB} KiB, before the body is read", cause="errors",
         ),
         entries(
-            "map", "$upstream_connect_time", _UNCONNECTED, table=[("default", "0"), ("~-$", "1")],
+            "map", "$upstream_connect_time", UNCONNECTED, table=[("default", "0"), ("~-$", "1")],
             why="1 when the last connection that was tried came to nothing", cause="errors",
         ),
         entries(
@@ -229,27 +230,6 @@ def failures(web: Web) -> list[Directive]:
         directive(
             "error_page", 502, location(web, "down"),
             why="no worker took the request: @portico_down tells an app that is starting from one that is down",
-        ),
-    ]  # fmt: skip
-
-
-def if_full(web: Web, *answer: Directive) -> list[Directive]:
-    """In a location that is reached when no worker took the request: the answer where the queue of the app was full.
-
-    $upstream_connect_time is "-" where no connection came about. The kernel refuses a connection to a unix socket at
-    once when as many wait as may (EAGAIN, man 2 connect). Without a live release nobody
-    listens. Of servers elsewhere nothing is known.
-    """
-    if web.upstream.is_shared or not web.upstream.has_app:
-        return []
-    return [
-        block(
-            "if", "(!-f", f"{Paths.of(web.place).live})", why="this file exists while a release is live",
-            of=[directive("return", 502, why="the app is not there")],
-        ),
-        block(
-            "if", f"({_UNCONNECTED})", why="its socket is there and took no connection: the queue is full",
-            of=list(answer),
         ),
     ]  # fmt: skip
 
