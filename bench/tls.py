@@ -19,8 +19,8 @@ import psutil
 
 from portico.place.builds import find_nginx
 from tests.live.test_https import pair
-from tests.live.tls import until
 from tests.support import free_port, served
+from tests.support.until import until
 
 ROUNDS, SECONDS = 8, 2
 KEYS = ("ECDSA P-256", "RSA 2048")

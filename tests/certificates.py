@@ -11,9 +11,10 @@ from tests.acme import authority
 from tests.live import judges
 from tests.live.test_acme import DOMAIN, site, until_served
 from tests.live.test_https import FILES, pair, put, secured
-from tests.live.tls import handshake, until
+from tests.live.tls import handshake
 from tests.live.tls_load import Clients
 from tests.support import portico, private_directory
+from tests.support.until import until
 
 
 def main() -> int:

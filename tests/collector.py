@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import gzip
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -16,7 +15,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 )
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-PATIENCE = 60
+from tests.support.until import until
 
 
 class Collector:
@@ -95,11 +94,3 @@ def collector(*, is_away: bool = False) -> Iterator[Collector]:
 def values(thing: Any) -> dict[str, Any]:
     """The attributes of a span or resource."""
     return {item.key: getattr(item.value, item.value.WhichOneof("value")) for item in thing.attributes}
-
-
-def until(is_so: Callable[[], bool]) -> None:
-    """Wait for it."""
-    give_up = time.monotonic() + PATIENCE
-    while not is_so():
-        assert time.monotonic() < give_up, "waited in vain"
-        time.sleep(0.05)

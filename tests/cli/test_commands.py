@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import environment, free_port, portico, private_directory, served, write_files
+from tests.support.until import until
 
 HELLO = "from flask import Flask\napp = Flask(__name__)\n@app.get('/')\ndef index():\n    return 'hello'\n"
 RANDOM_KEY = HELLO + "import os\napp.secret_key = os.urandom(16)\n"
@@ -227,7 +228,6 @@ def test_a_second_run_says_what_is_running() -> None:
 
 
 def test_the_flask_command_serves_too() -> None:
-    import time
 
     import httpx
 
@@ -260,9 +260,7 @@ def test_the_flask_command_serves_too() -> None:
 def test_json_lines_on_stdout_when_nobody_looks(home: Path) -> None:
     with served({}, directory=home) as run:
         run.get("/seen")
-        give_up = time.monotonic() + 60
-        while "/seen" not in run.stdout() and time.monotonic() < give_up:
-            time.sleep(0.05)
+        until(lambda: "/seen" in run.stdout())
         lines = [json.loads(line) for line in run.stdout().splitlines()]
     assert any(line["uri"] == "/seen" for line in lines)
     assert not any(line["uri"] == "/-/health" for line in lines)

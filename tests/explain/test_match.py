@@ -6,7 +6,6 @@ import http.client
 import os
 import random
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -18,6 +17,7 @@ from portico.explain.node import Node
 from portico.explain.read import read
 from portico.place.probe import probe
 from tests.support import free_port, private_directory
+from tests.support.until import until
 
 SEGMENTS = ["a", "b", "ab", "c", "static", "img", "x.css", "y.php"]
 PATTERNS = [
@@ -145,11 +145,8 @@ def stand(request: pytest.FixtureRequest) -> Iterator[Stand]:
         argv = [nginx, "-p", str(directory), "-c", str(file), "-e", str(directory / "error.log"), *user]
         process = subprocess.Popen(argv)
         try:
-            give_up = time.monotonic() + 90
-            while ask(ports[0], "s0.test", "/") is None:
-                assert process.poll() is None, (directory / "error.log").read_text()
-                assert time.monotonic() < give_up
-                time.sleep(0.05)
+            until(lambda: process.poll() is not None or ask(ports[0], "s0.test", "/") is not None)
+            assert process.poll() is None, (directory / "error.log").read_text()
             yield Stand(read(file), ports)
         finally:
             process.terminate()

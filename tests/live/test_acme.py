@@ -19,8 +19,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests.acme import Authority, authority
 from tests.acme_between import between
-from tests.live.tls import APP, Shown, handshake, until
+from tests.live.tls import APP, Shown, handshake
 from tests.support import Served, free_port, portico, served
+from tests.support.until import until
 
 pytestmark = pytest.mark.timeout(600)
 PLACEHOLDER = "CN=Portico placeholder"

@@ -16,7 +16,7 @@ from tests.acme_between import between
 from tests.live.test_acme import site, status, until_served
 from tests.live.test_sites import Gateway
 from tests.live.test_sites import site as files_of
-from tests.live.tls import anyone, handshake, settled, until
+from tests.live.tls import anyone, handshake, settled
 from tests.support import (
     Served,
     end,
@@ -28,6 +28,7 @@ from tests.support import (
     until_ready,
     write_files,
 )
+from tests.support.until import until
 
 pytestmark = pytest.mark.timeout(600)
 DAY = 86400

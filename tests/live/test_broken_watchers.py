@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.support import Served, portico, served
+from tests.support.until import until
 
 APP = """
 from flask import Flask
@@ -38,13 +38,6 @@ def failing(site: Served) -> list[str]:
     return [one["name"] for one in status(site)["watchers"]]
 
 
-def until(check: Callable[[], bool], site: Served, seconds: float = 90) -> None:
-    give_up = time.monotonic() + seconds
-    while not check():
-        assert time.monotonic() < give_up, f"{status(site)['watchers']}\n{site.stderr()[-3000:]}"
-        time.sleep(0.2)
-
-
 def test_a_log_that_cannot_be_put_aside_holds_up_no_other(site: Served) -> None:
     """The oldest is a directory: an error that once ended the rotation of all logs until a restart."""
     bad = site.state / "access.log.2"
@@ -53,15 +46,15 @@ def test_a_log_that_cannot_be_put_aside_holds_up_no_other(site: Served) -> None:
         with (site.state / log).open("a") as file:
             file.write(("-" * 1023 + "\n") * 1025)
     name = f"the log {site.state / 'access.log'}"
-    until(lambda: name in failing(site), site)
+    until(lambda: name in failing(site), site.stderr)
     shown = portico("status", cwd=site.directory).stdout
     assert f"failing    watching {name}: " in shown
     assert "next try at the next look" in shown
-    until((site.state / "app.log.1").exists, site)
+    until((site.state / "app.log.1").exists, site.stderr)
     (bad / "in the way").rmdir()
     bad.rmdir()
-    until(Path(f"{site.state}/access.log.1").exists, site)
-    until(lambda: failing(site) == [], site)
+    until(Path(f"{site.state}/access.log.1").exists, site.stderr)
+    until(lambda: failing(site) == [], site.stderr)
     site.until_said(f"watching {name} works again")
 
 
@@ -70,13 +63,13 @@ def test_a_watcher_that_ends_is_started_again(site: Served) -> None:
     home, away = site.state, site.state.with_name("away")
     home.rename(away)
     try:
-        until(lambda: "the disk" in failing(site), site)
+        until(lambda: "the disk" in failing(site), site.stderr)
         (one,) = [one for one in status(site)["watchers"] if one["name"] == "the disk"]
         assert "No such file" in one["error"]
         assert one["since"] <= one["last"] < one["next_try"]
         assert site.get().status_code == 200
     finally:
         away.rename(home)
-    until(lambda: failing(site) == [], site)
+    until(lambda: failing(site) == [], site.stderr)
     site.until_said("watching the disk works again")
     assert site.stderr().count("watching the disk failed") == 1, "told once"

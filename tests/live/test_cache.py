@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests.support import Served, free_port, portico, private_directory, served
+from tests.support.until import until
 
 APP = """
 import json, os, pathlib, time
@@ -164,13 +165,6 @@ def test_nobody_is_given_what_a_second_line_of_a_header_asked_for(run: Served) -
     url = f"/kept/twice-{next(_numbers)}"
     run.get(url, headers=[("Accept-Language", "en"), ("Accept-Language", "xx")])
     assert run.get(url, headers={"Accept-Language": "en"}).text.startswith("en None")
-
-
-def until(is_so: Callable[[], bool], seconds: float = 90) -> None:
-    give_up = time.monotonic() + seconds
-    while not is_so():
-        assert time.monotonic() < give_up
-        time.sleep(0.05)
 
 
 @pytest.mark.parametrize(

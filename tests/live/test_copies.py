@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import json
 import os
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,6 +15,7 @@ import zstandard
 
 from tests.live.conftest import MIRROR
 from tests.support import Served, portico, served
+from tests.support.until import until
 
 pytestmark = pytest.mark.timeout(600)
 SCRIPT = "".join(f"export const name{number} = {number * 7};\n" for number in range(400))
@@ -51,15 +51,6 @@ FILES = {
     "portico.toml": '[static]\n"/docs/" = "declared"\n',
 }
 BROWSER = "gzip, deflate, br, zstd"
-SECONDS = 150.0
-"""Copies are made with what nobody else needs of the processors; the tests beside this one may need all of it."""
-
-
-def until(is_so: Callable[[], bool], what: str) -> None:
-    give_up = time.monotonic() + SECONDS
-    while not is_so():
-        assert time.monotonic() < give_up, f"never: {what}"
-        time.sleep(0.1)
 
 
 def compressed(run: Served) -> dict[str, object]:

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.live.tls import until
 from tests.support import Served, environment, portico, private_directory, served, write_files
+from tests.support.until import until
 
 APP = """
 import os

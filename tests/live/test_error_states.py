@@ -12,8 +12,8 @@ from typing import NamedTuple
 import httpx
 import pytest
 
-from tests.live.tls import until
 from tests.support import Served, free_port, portico, served
+from tests.support.until import until
 
 APP = """
 import os, time

@@ -10,6 +10,7 @@ import pytest
 
 from tests.live.conftest import MIRROR
 from tests.support import Served, served, until_ready
+from tests.support.until import until
 
 SLOW_BOOT = """
 import os, time
@@ -187,9 +188,7 @@ def test_a_get_whose_worker_died_is_tried_once_more(mirror: Served) -> None:
 
 def _until_it_answers(run: Served) -> None:
     """Workers that come for those that died take a while, and other tests want them."""
-    give_up = time.monotonic() + 60
-    while run.get("/").status_code != 200:
-        assert time.monotonic() < give_up, run.stderr()
+    until(lambda: run.get("/").status_code == 200, run.stderr)
 
 
 def test_while_the_app_starts_there_is_a_page_that_asks_again() -> None:

@@ -19,7 +19,6 @@ from portico.run.gateway import goodbye, old
 from portico.run.gateway.nginx.program import NGINX
 from portico.run.gateway.workers import leaving
 from tests.live.test_sites import Gateway, site
-from tests.live.tls import until
 from tests.support import (
     Served,
     end,
@@ -31,6 +30,7 @@ from tests.support import (
     until_ready,
     write_files,
 )
+from tests.support.until import until
 
 if TYPE_CHECKING:
     from portico.plan.model import Plan

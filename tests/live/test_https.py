@@ -18,9 +18,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from portico.run.tls import make, parts
-from tests.live.tls import APP, anyone, handshake, until
+from tests.live.tls import APP, anyone, handshake
 from tests.live.tls_load import Clients
 from tests.support import Served, end, free_port, portico, private_directory, served, start, until_ready
+from tests.support.until import until
 from tests.support.wire import read_all
 
 pytestmark = pytest.mark.timeout(300)

@@ -7,8 +7,7 @@ import random
 import re
 import socket
 import ssl
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -16,6 +15,7 @@ import httpx
 import pytest
 
 from tests.support import Served, free_port, portico, served, until_there
+from tests.support.until import until
 from tests.support.wire import read_all, read_until
 
 pytestmark = pytest.mark.timeout(300)
@@ -67,13 +67,6 @@ def ask(port: int, head: bytes) -> None:
         read_all(connection)
 
 
-def wait(true: Callable[[], object], what: str, seconds: float = 60) -> None:
-    give_up = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < give_up, what
-        time.sleep(0.05)
-
-
 def lines(raw: bytes) -> list[dict[str, object]]:
     """Each whole line, read as strictly as JSON has it."""
     return [json.loads(line.decode("utf-8", "strict")) for line in raw.split(b"\n")[:-1]]
@@ -87,7 +80,7 @@ def closing(run: Served, port: int, name: str) -> None:
     """A request after all others; its line is on disk and on stdout."""
     assert httpx.get(f"https://127.0.0.1:{port}/{name}", verify=False, timeout=60).status_code == 200
     for path in (run.state / "access.log", run.stdout_path):
-        wait(partial(has, path, f"/{name}".encode()), f"{name} is not in {path}")
+        until(partial(has, path, f"/{name}".encode()), f"{name} is not in {path}")
 
 
 def test_raw_bytes_in_what_a_client_may_choose(site: tuple[Served, int]) -> None:
@@ -116,7 +109,7 @@ def test_raw_bytes_in_what_a_client_may_choose(site: tuple[Served, int]) -> None
     log = run.state / "access.log"
     # Each worker of nginx has a buffer of its own: the last line on the disk need not be the last one to come.
     for path in (log, run.stdout_path):
-        wait(lambda: len(lines(path.read_bytes())) >= _ROUNDS + 2, f"lines are missing in {path}")  # noqa: B023
+        until(lambda: len(lines(path.read_bytes())) >= _ROUNDS + 2, f"lines are missing in {path}")  # noqa: B023
     assert any(line["uri"] == "/café?a=\N{REPLACEMENT CHARACTER}" for line in lines(log.read_bytes()))
 
 
@@ -138,7 +131,9 @@ def test_each_request_has_one_line_in_its_turn(site: tuple[Served, int]) -> None
         whole = lines((run.state / "access.log").read_bytes())
         return [line for line in whole if str(line["agent"]).startswith("in-turn")]
 
-    wait(lambda: len(in_turn()) >= many, "lines are missing: another worker of nginx keeps them for a moment")
+    until(
+        lambda: len(in_turn()) >= many, "lines are missing: another worker of nginx keeps them for a moment"
+    )
     found, turns = lines((run.state / "access.log").read_bytes()), in_turn()
     expected = [f"/turn/{n}?{REPLACED if n % 3 else ''}" for n in range(many)]
     assert [line["uri"] for line in turns] == expected
@@ -157,7 +152,7 @@ def test_an_aborted_http_2_head_is_499_not_000(site: tuple[Served, int]) -> None
             connection.sendall(PREFACE + HALF_A_HEAD + end)
             connection.recv(65536)
     closing(run, port, "after-heads")
-    wait(lambda: sum(line["status"] == 499 for line in run.requests()) > before, "no 499")
+    until(lambda: sum(line["status"] == 499 for line in run.requests()) > before, "no 499")
     assert all(line["status"] for line in lines((run.state / "access.log").read_bytes()))
 
 
@@ -167,7 +162,7 @@ def test_a_client_that_gave_up_is_499_with_the_cache_on(site: tuple[Served, int]
         connection.sendall(b"GET /kept HTTP/1.1\r\nHost: localhost\r\nUser-Agent: impatient\r\n\r\n")
         until_there(run.directory / "begun")
     (run.directory / "go").touch()
-    wait(lambda: [line for line in run.requests() if line["agent"] == "impatient"], "no line")
+    until(lambda: [line for line in run.requests() if line["agent"] == "impatient"], "no line")
     (line,) = (line for line in run.requests() if line["agent"] == "impatient")
     assert line["status"] == 499
 
@@ -181,7 +176,7 @@ def test_a_client_that_gave_up_is_499_with_the_cache_on(site: tuple[Served, int]
         found = (told["left"], told["failed"], told["unread"], sum(map(int, counts)))
         return found == (left, failed, 0, left) and f", {left} left" in shown
 
-    wait(is_counted, "status and metrics count what is in the log", 120)
+    until(is_counted, "status and metrics count what is in the log")
 
 
 def test_a_line_that_cannot_be_read_is_counted_and_said(site: tuple[Served, int]) -> None:

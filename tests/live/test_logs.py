@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from tests.support import Served, environment, portico, served
+from tests.support.until import until
 
 APP = """
 import logging, sys, threading, time
@@ -64,14 +65,14 @@ def site() -> Iterator[Served]:
         yield run
 
 
-def logged(run: Served, *words: str, until: int = 1) -> list[dict[str, Any]]:
+def logged(run: Served, *words: str, least: int = 1) -> list[dict[str, Any]]:
     """What `portico logs --json` shows, once so many requests are there."""
     give_up = time.monotonic() + 90
     while True:
         done = portico("logs", "--no-follow", "--json", *words, cwd=run.directory)
         assert done.returncode == 0, done.stderr
         found = [json.loads(line) for line in done.stdout.splitlines()]
-        if len([one for one in found if "uri" in one]) >= until:
+        if len([one for one in found if "uri" in one]) >= least:
             return found
         assert time.monotonic() < give_up, found
         time.sleep(0.2)
@@ -128,12 +129,13 @@ def test_requests_at_once_keep_their_words_apart(site: Served) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    found = [one for one in logged(site, "--path", "/api/words") if int(one["uri"].partition("=")[2]) >= 100]
-    give_up = time.monotonic() + 90
-    while len(found) < 40 and time.monotonic() < give_up:
-        found = [
-            one for one in logged(site, "--path", "/api/words") if int(one["uri"].partition("=")[2]) >= 100
-        ]
+
+    def ours() -> list[dict[str, Any]]:
+        shown = logged(site, "--path", "/api/words")
+        return [one for one in shown if int(one["uri"].partition("=")[2]) >= 100]
+
+    until(lambda: len(ours()) >= 40)
+    found = ours()
     assert len(found) == 40
     for one in found:
         n = one["uri"].partition("=")[2]
@@ -162,12 +164,7 @@ def test_words_of_no_request_stand_alone(site: Served) -> None:
         return [one["entry"]["text"] for one in logged(site) if "entry" in one]
 
     assert "of no request" in loose()
-    give_up = time.monotonic() + 90
-    while (
-        count := loose().count("the app is imported")
-    ) < 2:  # by each worker; the site is ready when one is
-        assert time.monotonic() < give_up
-    assert count == 2
+    until(lambda: loose().count("the app is imported") == 2)  # by each worker; the site is ready when one is
 
 
 def test_nginx_complaints_stand_under_their_request(site: Served) -> None:
@@ -244,12 +241,13 @@ def test_nothing_was_ever_logged(tmp_path: Path) -> None:
 def test_a_log_that_was_removed_is_made_anew() -> None:
     with served({"app.py": APP}) as run:
         run.get("/")
-        give_up = time.monotonic() + 60
         (run.state / "access.log").unlink()
-        while "?anew" not in portico("logs", "--no-follow", cwd=run.directory).stdout:
-            assert time.monotonic() < give_up, list(run.state.iterdir())
+
+        def is_logged() -> bool:
             run.get("/?anew")
-            time.sleep(0.5)
+            return "?anew" in portico("logs", "--no-follow", cwd=run.directory).stdout
+
+        until(is_logged, lambda: list(run.state.iterdir()))
 
 
 @pytest.mark.parametrize("nginx", ["embedded", "system"])
@@ -276,24 +274,21 @@ def test_rotation_loses_no_line(nginx: str) -> None:
         for thread in threads:
             thread.start()
         try:
-            give_up = time.monotonic() + 90
-            while not (run.state / "access.log.2").exists():
-                assert time.monotonic() < give_up, list(run.state.iterdir())
-                time.sleep(0.1)
+            until((run.state / "access.log.2").exists, lambda: list(run.state.iterdir()))
             time.sleep(0.5)
         finally:
             done.set()
             for thread in threads:
                 thread.join()
-        found = logged(run, "--path", "/api/words", until=len(sent))
+        found = logged(run, "--path", "/api/words", least=len(sent))
         ids = Counter(one["uri"].split("=")[1].partition("&")[0] for one in found)
         assert ids == sent
         assert all(len(one["app"]) == 4 for one in found)
-        give_up = time.monotonic() + 60
         # What follows the file loses none either, but may be behind.
-        while counted(run) < len(sent) or not {one["id"] for one in found} <= shown(run):
-            assert time.monotonic() < give_up, (counted(run), len(sent), len(shown(run)))
-            time.sleep(0.2)
+        until(
+            lambda: counted(run) >= len(sent) and {one["id"] for one in found} <= shown(run),
+            lambda: (counted(run), len(sent), len(shown(run))),
+        )
 
 
 def counted(run: Served) -> int:

@@ -6,8 +6,7 @@ import json
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
 
@@ -17,6 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from portico.watch.endpoint import MOST_CONNECTIONS
 from tests.support import Served, environment, free_port, served
+from tests.support.until import until
 
 APP = """
 import os, time
@@ -80,13 +80,6 @@ def scraped(url: str, auth: httpx.Auth) -> dict[str, float]:
         for family in families
         for sample in family.samples
     }
-
-
-def until(is_so: Callable[[], bool], what: str, seconds: float = 90) -> None:
-    deadline = time.monotonic() + seconds
-    while not is_so():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.1)
 
 
 def requests(samples: dict[str, float], status: str = "") -> float:

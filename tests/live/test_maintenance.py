@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator
 
 import httpx
 import pytest
 
 from tests.support import Served, portico, served
+from tests.support.until import until
 
 APP = """\
 from flask import Flask, request
@@ -57,19 +57,21 @@ def test_its_answers_are_no_failures(closed: Served) -> None:
         ]
         return told
 
-    before, give_up = counts(), time.monotonic() + 60
+    before = counts()
     answer = closed.get("/counted")
     assert answer.status_code == 503
     closed.line(answer)  # what the tests before this one left in nginx's buffers is counted, too
-    while (now := counts())["maintenance"] == before["maintenance"]:
-        assert time.monotonic() < give_up, now
-    assert now["failed"] == before["failed"]
+    until(lambda: counts()["maintenance"] > before["maintenance"], counts)
+    assert counts()["failed"] == before["failed"]
     logs = portico("logs", "--no-follow", "--json", "--path", "/counted", cwd=closed.directory).stdout
     assert json.loads(logs.splitlines()[-1])["outcome"] == "maintenance"
     metrics = 'portico_requests_total{route="(nginx)",status="maintenance"} '
-    while f"{metrics}0" in (told := portico("metrics", cwd=closed.directory).stdout) or metrics not in told:
-        assert time.monotonic() < give_up, told
-    assert 'route="(nginx)",status="5xx"} 0' in told
+
+    def told() -> str:
+        return portico("metrics", cwd=closed.directory).stdout
+
+    until(lambda: metrics in told() and f"{metrics}0" not in told(), told)
+    assert 'route="(nginx)",status="5xx"} 0' in told()
 
 
 def test_health_asks_the_app_and_files_are_served(closed: Served) -> None:
@@ -84,10 +86,7 @@ def test_it_outlives_a_reload_of_the_app_and_a_restart_of_nginx(closed: Served) 
     before = closed.stderr().count("nginx is back")
     closed.master().kill()
     assert _status_when_it_answers(closed) == 503
-    give_up = time.monotonic() + 60
-    while closed.stderr().count("nginx is back") == before:
-        assert time.monotonic() < give_up, closed.stderr()
-        time.sleep(0.05)
+    until(lambda: closed.stderr().count("nginx is back") > before, closed.stderr)
     shown = portico("status", cwd=closed.directory).stdout
     assert "maintenance" in shown
     assert "back at <5>" in shown
@@ -136,12 +135,13 @@ def _on(run: Served, *words: str) -> None:
 
 
 def _status_when_it_answers(run: Served) -> int:
-    for _ in range(100):
+    def status() -> int:
         try:
-            return httpx.get(run.url, timeout=30).status_code
+            return httpx.get(run.url, timeout=60).status_code
         except httpx.HTTPError:
-            time.sleep(0.05)
-    return 0
+            return 0
+
+    return until(status, run.stderr)
 
 
 def test_who_looks_at_the_terminal_is_told(run: Served) -> None:
@@ -155,7 +155,4 @@ def test_who_looks_at_the_terminal_is_told(run: Served) -> None:
         "paused: requests wait, ",
         "resumed\n",
     ):
-        give_up = time.monotonic() + 90
-        while words not in run.stderr():
-            assert time.monotonic() < give_up, (words, run.stderr())
-            time.sleep(0.05)
+        run.until_said(words)

@@ -13,9 +13,9 @@ import httpx
 import pytest
 
 from portico.run.precompress.watcher import _clear
-from tests.live.tls import until
 from tests.support import Served, private_directory, start, until_ready, write_files
 from tests.support import end as stop
+from tests.support.until import until
 from tests.users import ONLY_ROOT, USER, as_user, paths, places, python
 
 pytestmark = ONLY_ROOT

@@ -17,6 +17,7 @@ import pytest
 
 from portico.values import counted
 from tests.support import Served, portico, served, until_there
+from tests.support.until import until
 
 APP = """\
 import os, time
@@ -172,12 +173,14 @@ def _slow(run: Served, seconds: float) -> Any:
 
 def _until_waiting(run: Served, count: int) -> Any:
     """The status, as soon as so many requests wait."""
-    give_up = time.monotonic() + 70
-    while True:
-        status = json.loads(portico("status", "--json", cwd=run.directory).stdout)
-        if status["queue"]["waiting"] == count:
-            return status
-        assert time.monotonic() < give_up, status["queue"]
+    seen = list[Any]()
+
+    def is_so() -> bool:
+        seen.append(json.loads(portico("status", "--json", cwd=run.directory).stdout))
+        return bool(seen[-1]["queue"]["waiting"] == count)
+
+    until(is_so, lambda: seen[-1]["queue"])
+    return seen[-1]
 
 
 def _in_thread(work: Any) -> Any:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.attack.target import BUILDS, target
-from tests.live.tls import APP, anyone, until
+from tests.live.tls import APP, anyone
 from tests.support import (
     Served,
     end,
@@ -25,6 +25,7 @@ from tests.support import (
     until_ready,
     write_files,
 )
+from tests.support.until import until
 
 pytestmark = [pytest.mark.usefixtures("_needs_nginx"), pytest.mark.timeout(300)]
 BALANCER, STRANGER = "127.0.0.1", "127.0.0.2"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator
 from textwrap import dedent
 
 import pytest
 
 from tests.support import Served, portico, served
+from tests.support.until import until
 
 APP = """
 from flask import Flask, abort
@@ -71,10 +71,7 @@ def test_each_guard_says_that_it_refused(site: Served) -> None:
         "/tired?app": "", "/busy?app": "", "/gone?own": "", "/?served": "", "/?head": "head", "/?huge": "head",
         "/?upload": "upload", "/?closed": "maintenance", "/?rate": "rate",
     }  # fmt: skip
-    give_up = time.monotonic() + 60
-    while (found := verdicts(site)) != expected and time.monotonic() < give_up:
-        time.sleep(0.05)
-    assert found == expected
+    until(lambda: verdicts(site) == expected, lambda: verdicts(site))
 
 
 def test_a_limit_of_own_directives_is_named_whatever_it_answers() -> None:
@@ -86,7 +83,5 @@ def test_a_limit_of_own_directives_is_named_whatever_it_answers() -> None:
     with served({"shop.py": APP, "portico.toml": f'app = "shop:app"\n{dedent(own)}'}) as run:
         assert run.get("/?first").status_code in (200, 430)  # a look at the site may have come before
         assert run.get("/?second").status_code == 430
-        give_up = time.monotonic() + 60
-        while "/?second" not in (found := verdicts(run)) and time.monotonic() < give_up:
-            time.sleep(0.05)
-        assert found["/?second"] == "rate"
+        until(lambda: "/?second" in verdicts(run))
+        assert verdicts(run)["/?second"] == "rate"

@@ -8,8 +8,8 @@ import time
 from pathlib import Path
 from typing import Any, Self
 
-from tests.live.tls import until
 from tests.support import Served, environment, portico, private_directory, served, write_files
+from tests.support.until import until
 
 APP = """
 import time

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from tests.live.tls import until
 from tests.support import Served, environment, portico, rewrite, served
+from tests.support.until import until
 
 APP = """
 import os

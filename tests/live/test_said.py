@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import httpx
 import pytest
 
 from tests.support import portico, served
+from tests.support.until import until
 
 if TYPE_CHECKING:
     from tests.support import Served
@@ -68,27 +68,20 @@ def test_whatever_the_app_writes_comes_out_without_another_word(run: Served) -> 
     ways = {"printed first\n", "written first\n", "put first\n", "child first\n", "begun first"}
     if run.called("uwsgi"):
         ways.remove("begun first")  # uWSGI's Python writes whole lines
-    _until(lambda: all(way in run.stderr() for way in ways), run)
+    until(lambda: all(way in run.stderr() for way in ways), run.stderr)
 
 
 def test_the_last_words_of_a_killed_worker_are_not_lost(run: Served) -> None:
     with pytest.raises((httpx.HTTPError, AssertionError)):
         assert run.get("/die").status_code == 200
-    _until(lambda: "last words\n" in run.stderr(), run)
+    until(lambda: "last words\n" in run.stderr(), run.stderr)
 
 
 def test_the_environment_of_other_tools_decides_nothing_and_is_named(run: Served) -> None:
     told = "not passed on: GUNICORN_CMD_ARGS, NGINX, UWSGI_PROCESSES, WEB_CONCURRENCY"
     assert told in run.stderr()
-    _until(lambda: run.get("/").status_code == 200, run)
+    until(lambda: run.get("/").status_code == 200, run.stderr)
     status = json.loads(portico("status", "--json", cwd=run.directory).stdout)
     assert status["phase"] == "serving"
     for process in run.called("gunicorn", "uwsgi"):
         assert not FOREIGN.keys() & process.environ().keys() - {"NGINX"}
-
-
-def _until(is_so: Callable[[], bool], run: Served, seconds: float = 60) -> None:
-    give_up = time.monotonic() + seconds
-    while not is_so():
-        assert time.monotonic() < give_up, run.stderr()
-        time.sleep(0.05)

@@ -19,6 +19,7 @@ import psutil
 import pytest
 
 from tests.support import Served, end, portico, private_directory, start, until_ready, write_files
+from tests.support.until import until
 
 PATIENCE_SECONDS = 90.0
 APP = """
@@ -75,10 +76,7 @@ class Gateway:
         return {one["name"]: one for one in json.loads(done.stdout)["sites"]}
 
     def eventually(self, is_so: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while not is_so():
-            assert time.monotonic() < deadline, f"{self.sites()}\n{self.run.stderr()[-3000:]}"
-            time.sleep(0.05)
+        until(is_so, lambda: f"{self.sites()}\n{self.run.stderr()[-3000:]}")
 
     def serves(self, name: str) -> None:
         """Wait until it does."""

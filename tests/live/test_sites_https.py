@@ -9,8 +9,9 @@ import pytest
 
 from tests.acme import authority
 from tests.live.test_sites import Gateway, site
-from tests.live.tls import handshake, settled, until
+from tests.live.tls import handshake, settled
 from tests.support import end, free_port, private_directory, start, until_ready, write_files
+from tests.support.until import until
 
 pytestmark = pytest.mark.timeout(600)
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from typing import Any
 
 from tests.support import Served, portico, served
+from tests.support.until import until
 
 APP = """
 import os, time
@@ -36,11 +36,8 @@ def slow(run: Served) -> list[dict[str, Any]]:
     return found
 
 
-def until(run: Served, count: int) -> list[dict[str, Any]]:
-    give_up = time.monotonic() + 90
-    while len(found := slow(run)) != count:
-        assert time.monotonic() < give_up, found
-        time.sleep(0.2)
+def until_there_are(run: Served, count: int) -> list[dict[str, Any]]:
+    (found,) = until(lambda: [found for found in [slow(run)] if len(found) == count], lambda: slow(run))
     return found
 
 
@@ -50,7 +47,7 @@ def test_a_request_that_runs_for_long_is_told_of_until_it_ends() -> None:
         assert slow(run) == []
         thread = threading.Thread(target=lambda: run.get("/report"))
         thread.start()
-        (one,) = until(run, 1)
+        (one,) = until_there_are(run, 1)
         assert (one["method"], one["path"], one["endpoint"]) == ("GET", "/report", "report")
         assert one["age_seconds"] >= 1
         assert one["stack"][-1]["name"] == "slumber"
@@ -61,4 +58,4 @@ def test_a_request_that_runs_for_long_is_told_of_until_it_ends() -> None:
         assert "slumber  " in shown
         (run.directory / "awake").touch()
         thread.join()
-        assert until(run, 0) == []
+        until_there_are(run, 0)

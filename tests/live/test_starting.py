@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 
 import httpx
 import psutil
@@ -26,6 +25,7 @@ from tests.support import (
     served,
     until_ready,
 )
+from tests.support.until import until
 
 TUTORIAL = """
 import sqlite3
@@ -58,22 +58,14 @@ def test_flask_tutorial_before_init_db_is_served_with_one_traceback_and_a_remedy
         words = shlex.split(command.partition("&& ")[2])
         subprocess.run([sys.executable, "-m", *words], cwd=run.directory, check=True, timeout=60)
         assert run.get("/").text == "[]"
-        _until(run, lambda: "failing" not in portico("status", cwd=run.directory).stdout)
-        _until(run, lambda: "the app answers well now" in run.stderr())
+        until(lambda: "failing" not in portico("status", cwd=run.directory).stdout, run.stderr)
+        until(lambda: "the app answers well now" in run.stderr(), run.stderr)
 
 
 def _most_questions(run: Served) -> int:
     """One; on a machine so busy that there is no answer within 5 s the app is asked again."""
     took = float(run.stderr().partition("ready in ")[2].split()[0])
     return 1 + int(took // ASK_SECONDS)
-
-
-def _until(run: Served, is_so: Callable[[], bool], seconds: float = 60) -> None:
-    """Each `portico status` asks the app again; what it answers is known a moment later."""
-    give_up = time.monotonic() + seconds
-    while not is_so():
-        assert time.monotonic() < give_up, run.stderr()
-        time.sleep(0.05)
 
 
 ASGI = """
@@ -126,19 +118,19 @@ def _workers(run: Served) -> set[int]:
 def test_a_start_and_a_reload_take_the_time_of_one_import_and_say_that_it_takes_long() -> None:
     """The app imports in each process for as long as the test likes: all that need it do so at the same time."""
     with served({"shop.py": HELD}, "shop", "--workers", "2", wait=False) as run:
-        _until(run, lambda: "starting: importing shop:app for" in _says(run, "status"))
+        until(lambda: "starting: importing shop:app for" in _says(run, "status"), run.stderr)
         told = json.loads(portico("status", "--json", cwd=run.directory).stdout)
         assert (told["phase"], told["stage"]) == ("starting", "importing shop:app")
         assert told["pid"] == run.process.pid
         assert "it is starting: importing shop:app" in _says(run, "reload")
-        _until(run, lambda: len(_named(run, "begun")) == 3)
-        _until(run, lambda: "still importing shop:app, " in run.stderr())
+        until(lambda: len(_named(run, "begun")) == 3, run.stderr)
+        until(lambda: "still importing shop:app, " in run.stderr(), run.stderr)
         assert not _named(run, "done")
         (run.directory / "go").touch()
         until_ready(run)
         assert run.get("/").text == "hello"
         assert "serving, pid" in _says(run, "status")
-        _until(run, lambda: len(_named(run, "done")) == 3)
+        until(lambda: len(_named(run, "done")) == 3, run.stderr)
         first = _named(run, "begun")
         assert len(first) == 3
         assert _workers(run) < first
@@ -146,7 +138,7 @@ def test_a_start_and_a_reload_take_the_time_of_one_import_and_say_that_it_takes_
         reload = subprocess.Popen(
             [sys.executable, "-m", "portico", "reload"], cwd=run.directory, env=environment(run.directory)
         )
-        _until(run, lambda: len(_named(run, "begun")) == 6)
+        until(lambda: len(_named(run, "begun")) == 6, run.stderr)
         assert _named(run, "done") == first
         (run.directory / "go").touch()
         assert reload.wait(90) == 0
@@ -176,12 +168,12 @@ def test_the_release_of_a_reload_is_waited_for_as_long_as_that_of_the_start() ->
 def test_uwsgi_imports_the_app_while_it_is_asked_too() -> None:
     words = ("--workers", "2", "--workers-server", "uwsgi")
     with served({"shop.py": HELD}, "shop", *words, wait=False) as run:
-        _until(run, lambda: len(_named(run, "begun")) == 3)
+        until(lambda: len(_named(run, "begun")) == 3, run.stderr)
         assert not _named(run, "done")
         (run.directory / "go").touch()
         until_ready(run)
         assert run.get("/").text == "hello"
-        _until(run, lambda: len(_named(run, "done")) == 3)
+        until(lambda: len(_named(run, "done")) == 3, run.stderr)
         assert len(_named(run, "begun")) == 3
 
 
@@ -264,8 +256,8 @@ def test_a_wrong_guess_costs_nothing_but_time() -> None:
 
 def test_portico_stop_ends_an_import_that_hangs() -> None:
     with served({"shop.py": HELD}, "shop", wait=False) as run:
-        _until(run, lambda: "starting: importing shop:app for" in _says(run, "status"))
-        _until(run, lambda: any(run.directory.glob("begun.*")))
+        until(lambda: "starting: importing shop:app for" in _says(run, "status"), run.stderr)
+        until(lambda: any(run.directory.glob("begun.*")), run.stderr)
         began = [psutil.Process(int(path.suffix[1:])) for path in run.directory.glob("begun.*")]
         assert "already starting: importing shop:app" in _says(run, "run", "shop")
         assert portico("stop", cwd=run.directory).returncode == 0
@@ -359,4 +351,4 @@ def test_the_answers_that_a_reload_brought_are_expected_at_the_next_start_once_i
         assert "broken" not in expected()
         (run.directory / "shop.py").write_text(VERSION.format(name="second"))
         assert portico("reload", cwd=run.directory).returncode == 0
-        _until(run, lambda: "second" in expected())
+        until(lambda: "second" in expected(), run.stderr)

@@ -6,12 +6,12 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.support import Served, portico, served
+from tests.support import Served, portico, served, until_there
+from tests.support.until import until
 
 APP = """
 import contextlib, os, pathlib, queue, time
@@ -126,13 +126,6 @@ def events(text: str) -> list[str]:
     return found
 
 
-def until(path: Path) -> None:
-    give_up = time.monotonic() + 90
-    while not path.exists():
-        assert time.monotonic() < give_up, f"{path} was not written"
-        time.sleep(0.02)
-
-
 def test_an_event_stream_may_be_silent_for_longer_than_a_request(run: Served) -> None:
     def ask(before: int, between: int) -> httpx.Response:
         return httpx.get(f"{run.url}/silent", params={"before": before, "between": between}, timeout=60)
@@ -172,7 +165,7 @@ def test_a_generator_is_closed_when_its_client_leaves(run: Served, route: str) -
     with httpx.stream("GET", f"{run.url}/{route}/{mark.name}", timeout=30) as answer:
         assert next(answer.iter_lines())
         assert not mark.exists()
-    until(mark)
+    until_there(mark)
     assert "Traceback" not in run.stderr()
 
 
@@ -181,11 +174,8 @@ def test_the_cleaning_up_of_a_generator_is_not_interrupted(run: Served) -> None:
     mark = run.directory / "cleaned.txt"
     with httpx.stream("GET", f"{run.url}/clean/{mark.name}", timeout=30) as answer:
         assert next(answer.iter_lines()) == "data: here"
-    until(mark)
-    give_up = time.monotonic() + 60
-    while not mark.read_text() and time.monotonic() < give_up:
-        time.sleep(0.05)  # it is there before its text is
-    assert mark.read_text() == "whole"
+    until_there(mark)
+    assert until(mark.read_text) == "whole"  # it is there before its text is
 
 
 def test_a_client_that_left_a_waiting_generator_holds_up_no_trace_and_no_profiler(run: Served) -> None:

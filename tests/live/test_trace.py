@@ -24,6 +24,7 @@ import pytest
 
 from tests.live.conftest import MIRROR, STATICS
 from tests.support import Served, environment, portico, served
+from tests.support.until import until
 
 STEPS = """
 @app.before_request
@@ -258,10 +259,7 @@ def test_a_worker_that_dies_is_tried_again(site: Served) -> None:
     assert found["status"] == 502
     assert found["line"]["retries"] == 1
     assert "tried 2 times" in sentences(found)
-    give_up = time.monotonic() + 60
-    while site.get("/").status_code != 200:
-        assert time.monotonic() < give_up
-        time.sleep(0.1)
+    until(lambda: site.get("/").status_code == 200)
 
 
 def test_what_nginx_says_by_itself(site: Served) -> None:

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.collector import Collector, collector, until, values
+from tests.collector import Collector, collector, values
 from tests.support import Served, portico, private_directory, served, write_files
+from tests.support.until import until
 
 APP = """
 import time

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ from websockets.exceptions import ConnectionClosedOK
 from websockets.sync.client import connect
 
 from tests.support import portico, served
+from tests.support.until import until
 
 if TYPE_CHECKING:
     from tests.support import Served
@@ -63,7 +64,7 @@ def test_a_reload_of_nginx_cuts_no_download_and_no_websocket_and_a_stop_ends_the
         workers = _workers(run)
         (run.directory / "portico.toml").write_text(TOML.format('"add_header X-Conf b always;"'))
         assert portico("reload", cwd=run.directory).returncode == 0
-        _until(lambda: "X-Conf" in httpx.get(run.url, timeout=60).headers)
+        until(lambda: "X-Conf" in httpx.get(run.url, timeout=60).headers)
         time.sleep(OLD_LIMIT_SECONDS + 1)  # longer can do no harm
         assert workers & _workers(run), "the old worker holds on"
         rest = first.makefile("rb").read()
@@ -92,10 +93,3 @@ def _download(run: Served) -> socket.socket:
 def _workers(run: Served) -> set[int]:
     master = run.master().pid
     return set(map(int, Path(f"/proc/{master}/task/{master}/children").read_text().split()))
-
-
-def _until(is_so: Callable[[], bool], seconds: float = 60) -> None:
-    give_up = time.monotonic() + seconds
-    while not is_so():
-        assert time.monotonic() < give_up
-        time.sleep(0.05)

@@ -8,13 +8,13 @@ import os
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 
 import httpx
 import pytest
 
 from tests.support import Served, end, portico, private_directory, served, start, until_ready, write_files
+from tests.support.until import until
 from tests.support.wire import read_all, status
 
 APP = """
@@ -65,10 +65,7 @@ def test_a_body_and_the_file_of_a_body_are_the_same(run: Served) -> None:
 
 
 def until_gone(path: str) -> None:
-    give_up = time.monotonic() + 90
-    while os.path.exists(path):  # noqa: PTH110
-        assert time.monotonic() < give_up, f"{path} is still there"
-        time.sleep(0.02)
+    until(lambda: not os.path.exists(path), f"{path} is still there")  # noqa: PTH110
 
 
 def test_a_chunked_upload_is_a_file_too(run: Served) -> None:
@@ -102,12 +99,12 @@ def test_an_upload_under_way_is_seen(run: Served) -> None:
     head = b"POST /body HTTP/1.1\r\nHost: a\r\nContent-Length: 2000000\r\n\r\n"
     with socket.create_connection(("127.0.0.1", run.port), 30) as connection:
         connection.sendall(head + b"x" * 1_500_000)
-        give_up = time.monotonic() + 90
-        while True:
-            said = json.loads(portico("status", "--json", cwd=run.directory).stdout)["bodies"]["uploads"]
-            if said["count"] == 1 and said["bytes"] > 1_000_000:
-                break
-            assert time.monotonic() < give_up, said
+
+        def under_way() -> dict[str, int]:
+            found = json.loads(portico("status", "--json", cwd=run.directory).stdout)
+            return dict(found["bodies"]["uploads"])
+
+        until(lambda: under_way()["count"] == 1 and under_way()["bytes"] > 1_000_000, under_way)
         text = portico("status", cwd=run.directory).stdout
         assert "uploads    1 under way" in text
         connection.sendall(b"x" * 500_000)

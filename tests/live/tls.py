@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import socket
 import ssl
-import time
-from collections.abc import Callable
 from typing import NamedTuple
 
 from cryptography import x509
+
+from tests.support.until import until
 
 APP = """
 from flask import Flask, jsonify, request, url_for
@@ -72,13 +72,6 @@ def anyone() -> ssl.SSLContext:
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     context.set_alpn_protocols(["h2", "http/1.1"])
     return context
-
-
-def until(is_so: Callable[[], object], what: str, seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not is_so():
-        assert time.monotonic() < deadline, f"not within {seconds:g} s: {what}"
-        time.sleep(0.05)
 
 
 def settled(

@@ -22,6 +22,7 @@ from typing import Any, Self
 import pytest
 
 from tests.support import free_port
+from tests.support.until import until
 
 HERE = Path(__file__).parent
 SOURCE = HERE.parent.parent / "src"
@@ -133,7 +134,7 @@ class Site:
 
         client = threading.Thread(target=ask)
         client.start()
-        assert eventually(mark.exists), "the app was not asked"
+        until(mark.exists, "the app was not asked")
 
         def answer() -> tuple[int, str]:
             client.join()
@@ -194,7 +195,7 @@ class Site:
         return state != "Z" and (is_ours or where.startswith(str(self.root)))
 
     def assert_nothing_is_left(self) -> None:
-        assert eventually(lambda: not self.processes()), [command(pid) for pid in self.processes()]
+        until(lambda: not self.processes(), lambda: [command(pid) for pid in self.processes()])
         with socket.socket() as probe:
             assert probe.connect_ex(("127.0.0.1", self.port)) != 0, "something still listens"
         left = {path.name for path in self.runtime.glob("*")}
@@ -209,15 +210,6 @@ def command(pid: int) -> str:
         return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
     except OSError:
         return ""
-
-
-def eventually(is_so: Callable[[], bool], seconds: float = 60.0) -> bool:
-    deadline = time.monotonic() + seconds
-    while not is_so():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.02)
-    return True
 
 
 class Clients:
@@ -289,7 +281,7 @@ def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
             pass
     if made.process is not None:
         made.process.wait()
-    assert eventually(lambda: not made.processes())
+    until(lambda: not made.processes())
     shutil.rmtree(root)
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from portico.errors import PorticoError
 from portico.run.control import client
-from tests.run.conftest import eventually
+from tests.support.until import until
 
 if TYPE_CHECKING:
     from tests.run.conftest import Site
@@ -79,7 +79,7 @@ def test_a_stopped_portico_is_said_and_orders_of_those_who_left_are_not_executed
     site.start()
     os.kill(site.pid, signal.SIGSTOP)
     try:
-        assert eventually(lambda: client.is_stopped(str(site.runtime)))
+        until(lambda: client.is_stopped(str(site.runtime)))
         with pytest.raises(PorticoError, match=rf"is stopped .*\n  continue it: kill -CONT {site.pid}"):
             list(client.lines(str(site.runtime), "POST", "/stop"))
         with socket.socket(socket.AF_UNIX) as impatient:

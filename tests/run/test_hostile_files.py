@@ -21,10 +21,10 @@ from portico.run.disk import lock
 from portico.run.processes import orphans, proc
 from portico.watch.trace import evidence, records
 from portico.watch.trace.evidence import TracedSite
-from tests.live.tls import until
 from tests.run.test_rights import made, said
 from tests.support import Served, private_directory, start, until_ready
 from tests.support import end as stop
+from tests.support.until import until
 from tests.users import ONLY_ROOT, USER, paths, places, python
 
 pytestmark = [ONLY_ROOT, pytest.mark.timeout(500)]

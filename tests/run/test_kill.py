@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from tests.run.conftest import eventually
+from tests.support.until import until
 
 if TYPE_CHECKING:
     from tests.run.conftest import Clients, Site
@@ -22,7 +22,7 @@ def test_app_worker(site: Site, clients: Callable[..., Clients]) -> None:
     site.start(workers=2)
     with clients() as load:
         for _ in range(3):
-            assert eventually(lambda: site.all_booted(2))
+            until(lambda: site.all_booted(2))
             os.kill(site.workers(site.arbiter())[0], signal.SIGKILL)
             time.sleep(0.7)
     assert len(load.failed) <= 3 * 4, load.failed
@@ -37,7 +37,7 @@ def test_arbiter(site: Site, clients: Callable[..., Clients]) -> None:
         os.kill(old, signal.SIGKILL)
         assert site.hear("Restarting")["in_seconds"] < AT_ONCE_SECONDS
         site.hear("Recovered")
-        assert eventually(lambda: load.done > 20)
+        until(lambda: load.done > 20)
     assert load.failed == []
     assert site.arbiter() != old
     assert site.stop() == 143
@@ -70,7 +70,7 @@ def test_nginx_master(site: Site) -> None:
     site.hear("Recovered")
     assert site.get()[0] == 200
     assert site.gateway() != master
-    assert eventually(lambda: not set(orphans) & set(site.processes()))
+    until(lambda: not set(orphans) & set(site.processes()))
 
 
 def test_nginx_master_with_a_request_in_flight(site: Site) -> None:
@@ -84,7 +84,7 @@ def test_nginx_master_with_a_request_in_flight(site: Site) -> None:
 def test_portico_itself_leaves_nothing_that_holds_the_port(site: Site) -> None:
     site.start()
     site.stop(signal.SIGKILL)
-    assert eventually(lambda: site.processes() == [])
+    until(lambda: site.processes() == [])
 
 
 def test_portico_itself_and_start_again_at_once(site: Site) -> None:

@@ -11,12 +11,14 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import psutil
 import pytest
 
 from tests.support import Served, environment, free_port, portico, private_directory, served, write_files
+from tests.support.until import until
 
 APP = """\
 import os, socket, time
@@ -86,17 +88,13 @@ def get(port: int, path: str = "/", host: str = "127.0.0.1", seconds: float = 60
         return answer
 
 
+def is_back(run: Served, times: int) -> bool:
+    return run.stderr().count("nginx is back") == times
+
+
 def is_refused(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) != 0
-
-
-def until(is_so: object, seconds: float = 60) -> None:
-    assert callable(is_so)
-    give_up = time.monotonic() + seconds
-    while not is_so():
-        assert time.monotonic() < give_up
-        time.sleep(0.02)
 
 
 @pytest.mark.parametrize("nginx", ["embedded", "system"])
@@ -106,7 +104,7 @@ def test_nobody_is_refused_while_a_killed_nginx_is_replaced(nginx: str) -> None:
             for times in range(1, 4):
                 time.sleep(0.3)
                 run.master().kill()
-                until(lambda times=times: run.stderr().count("nginx is back") == times)
+                until(partial(is_back, run, times), run.stderr)
             time.sleep(0.3)
         assert "inherited" not in run.stderr()
     assert callers.answered > 50

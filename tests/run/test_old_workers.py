@@ -11,7 +11,7 @@ from portico.plan.model import OldWorkers
 from portico.run.gateway.nginx.program import NGINX
 from portico.run.gateway.old import Old, surplus
 from portico.run.gateway.workers import leaving
-from tests.run.conftest import eventually
+from tests.support.until import until
 from tests.support.wire import read_all, read_until
 
 if TYPE_CHECKING:
@@ -41,14 +41,14 @@ def test_the_oldest_worker_is_ended_with_a_notice_and_the_others_finish(site: Si
         site.reload()
         site.hear("Switched")
         if number < 3:
-            assert eventually(lambda now=number: len(leaving(NGINX, site.gateway())) == now)  # type: ignore[misc]
+            until(lambda now=number: len(leaving(NGINX, site.gateway())) == now)  # type: ignore[misc]
     assert site.hear("OldWorkerEnded")["count"] > 2
     first, *others = uploads
     assert read_all(first) == b"", "the oldest is cut"
     for one in others:
         one.sendall(b"body")
         assert one.makefile("rb").read().startswith(b"HTTP/1.1 200")
-    assert eventually(lambda: not leaving(NGINX, site.gateway()))
+    until(lambda: not leaving(NGINX, site.gateway()))
     assert (site.app / "posts.log").read_text() == "body\n" * 2
     assert site.stop() == 143
     site.assert_nothing_is_left()

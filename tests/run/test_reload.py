@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from tests.run.conftest import eventually
+from tests.support.until import until
 
 if TYPE_CHECKING:
     from tests.run.conftest import Clients, Site
@@ -30,7 +30,7 @@ def test_new_release_under_load_loses_nothing(site: Site, clients: Callable[...,
 
 def test_broken_release_under_load_is_dropped(site: Site, clients: Callable[..., Clients]) -> None:
     site.start(release="good", workers=2)
-    assert eventually(lambda: site.all_booted(2)), "the second must not load what is broken below"
+    until(lambda: site.all_booted(2), "the second must not load what is broken below")
     app = site.app / "app.py"
     good = app.read_text()
     with clients() as load:

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.live.tls import until
 from tests.support import (
     Served,
     environment,
@@ -23,6 +22,7 @@ from tests.support import (
     write_files,
 )
 from tests.support import end as stop
+from tests.support.until import until
 from tests.users import ONLY_ROOT, USER, as_user, paths, places, python
 
 pytestmark = [ONLY_ROOT, pytest.mark.timeout(500)]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.run.conftest import eventually
+from tests.support.until import until
 
 if TYPE_CHECKING:
     from tests.run.conftest import Site
@@ -24,4 +24,4 @@ def test_a_removed_runtime_directory_ends_the_run_with_words(site: Site, what: s
     assert f"{what} was removed while the site ran" in site.hear("Error")["text"]
     assert not any(one["notice"] in ("Trouble", "WatcherFailed") for one in site.notices)
     assert "portico/run" not in site.words, "no traceback of ours"
-    assert eventually(lambda: not site.processes())
+    until(lambda: not site.processes())

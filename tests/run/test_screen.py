@@ -20,6 +20,7 @@ from portico.watch import writer
 from portico.watch.lines import readable, visible
 from portico.watch.writer import Writer
 from tests.support import environment, free_port, private_directory, write_files
+from tests.support.until import until
 
 APP = "from flask import Flask\napp = Flask(__name__)\n@app.get('/')\ndef index():\n    return 'hello'\n"
 LINE = Request(
@@ -103,10 +104,10 @@ def test_serving_goes_on_when_stdout_does_not(stdout: str, told: str) -> None:
             )  # fmt: skip
         os.close(writing)
         try:
-            _until(lambda: "Ctrl-C stops" in (home / "stderr").read_text())
+            until(lambda: "Ctrl-C stops" in (home / "stderr").read_text())
             assert _ask(port, 400) == 400
             if told:
-                _until(lambda: "serving goes on, see " in (home / "stderr").read_text())
+                until(lambda: "serving goes on, see " in (home / "stderr").read_text())
             assert _ask(port, 5) == 5
         finally:
             process.terminate()
@@ -130,7 +131,7 @@ def test_a_flood_of_requests_reaches_a_reader_who_takes_his_time() -> None:
             )  # fmt: skip
         assert process.stdout is not None
         try:
-            _until(lambda: "Ctrl-C stops" in (home / "stderr").read_text())
+            until(lambda: "Ctrl-C stops" in (home / "stderr").read_text())
             (log,) = home.rglob("access.log")
             with log.open("ab") as file:
                 file.write(lines)
@@ -160,11 +161,11 @@ def test_a_reader_who_is_too_far_behind_is_told_and_holds_up_nothing() -> None:
             )  # fmt: skip
         assert process.stdout is not None
         try:
-            _until(lambda: "Ctrl-C stops" in (home / "stderr").read_text())
+            until(lambda: "Ctrl-C stops" in (home / "stderr").read_text())
             (log,) = home.rglob("access.log")
             with log.open("ab") as file:
                 file.write(lines)
-            _until(lambda: "too slow, some are left out; serving goes on" in (home / "stderr").read_text())
+            until(lambda: "too slow, some are left out; serving goes on" in (home / "stderr").read_text())
             assert _ask(port, 5) == 5
         finally:
             process.terminate()
@@ -178,13 +179,6 @@ def _ask(port: int, count: int) -> int:
     with httpx.Client(timeout=60) as client:
         answers = [client.get(f"http://127.0.0.1:{port}/?{'x' * 500}") for _ in range(count)]
     return sum(answer.text == "hello" for answer in answers)
-
-
-def _until(is_so: object, seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not is_so():  # type: ignore[operator]
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def test_escape_sequences_are_spelled_out() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 from typing import TYPE_CHECKING
 
-from tests.run.conftest import eventually
+from tests.support.until import until
 
 if TYPE_CHECKING:
     from tests.run.conftest import Site
@@ -16,7 +16,7 @@ def test_signals_of_app_servers_do_not_end_the_site(site: Site) -> None:
     error_log = site.root / "error.log"
     error_log.rename(error_log.with_suffix(".old"))
     site.send(signal.SIGUSR1)
-    assert eventually(error_log.exists), "nginx opens its logs anew"
+    until(error_log.exists, "nginx opens its logs anew")
     for number in (signal.SIGUSR2, signal.SIGTTIN, signal.SIGTTOU):
         site.send(number)
         assert f"{number.name} has no meaning for Portico" in str(site.hear("Trouble"))

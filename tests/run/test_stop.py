@@ -8,7 +8,7 @@ import socket
 import time
 from typing import TYPE_CHECKING
 
-from tests.run.conftest import eventually
+from tests.support.until import until
 
 if TYPE_CHECKING:
     from tests.run.conftest import Site
@@ -27,7 +27,7 @@ def test_no_new_connection_while_draining(site: Site) -> None:
     answer = site.begin_slow(6)
     site.send(signal.SIGTERM)
     site.hear("Stopping")
-    assert eventually(lambda: _is_refused(site))
+    until(lambda: _is_refused(site))
     assert answer() == (200, "1")
     assert site.wait() == 143
 

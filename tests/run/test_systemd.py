@@ -18,8 +18,9 @@ import pytest
 
 from portico.protocol import notices
 from portico.run.sockets.systemd import Service
-from tests.run.test_listening import APP, Callers, get, is_refused, until
+from tests.run.test_listening import APP, Callers, get, is_refused
 from tests.support import Served, environment, free_port, portico, private_directory, write_files
+from tests.support.until import until
 
 LAUNCH = """\
 import fcntl, os, sys

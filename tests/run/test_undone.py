@@ -7,24 +7,17 @@ import resource
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from tests.support import Served, environment, free_port, private_directory, served, write_files
+from tests.support.until import until
 
 APP = "def app(environ, start_response):\n    start_response('200 OK', [])\n    return [b'{name}']\n"
 FILES = {"app.py": APP.format(name="old")}
-
-
-def _until(is_so: Callable[[], bool], run: Served, seconds: float = 60) -> None:
-    give_up = time.monotonic() + seconds
-    while not is_so():
-        assert time.monotonic() < give_up, run.stderr()
-        time.sleep(0.05)
 
 
 @contextmanager
@@ -71,14 +64,14 @@ def _reload_while_full(run: Served) -> None:
     write_files(run.directory, {"app.py": APP.format(name="new")})
     with _full(run.runtime):
         run.process.send_signal(signal.SIGHUP)
-        _until(lambda: "no space left on device" in run.stderr(), run)
+        until(lambda: "no space left on device" in run.stderr(), run.stderr)
         run.until_said("free some space on that disk")
         run.until_said(str(run.runtime))
         os.kill(arbiter.pid, signal.SIGKILL)
-        _until(lambda: "is back after" in run.stderr(), run)
+        until(lambda: "is back after" in run.stderr(), run.stderr)
         assert run.get().status_code == 200
     run.process.send_signal(signal.SIGHUP)
-    _until(lambda: "release 3 serves" in run.stderr() or run.get().text == "new", run)
+    until(lambda: "release 3 serves" in run.stderr() or run.get().text == "new", run.stderr)
     assert run.get().text == "new"
     assert "Traceback" not in run.stderr()
 
@@ -88,14 +81,14 @@ def test_without_a_free_descriptor_a_reload_is_refused_and_a_stop_works() -> Non
         soft, hard = resource.prlimit(run.process.pid, resource.RLIMIT_NOFILE)
         resource.prlimit(run.process.pid, resource.RLIMIT_NOFILE, (4, hard))
         run.process.send_signal(signal.SIGHUP)
-        _until(lambda: "the previous one keeps serving" in run.stderr(), run)
+        until(lambda: "the previous one keeps serving" in run.stderr(), run.stderr)
         assert "the new release cannot be planned: too many open files" in run.stderr()
         assert "raise the limit" in run.stderr()
         assert run.get().text == "old"
         resource.prlimit(run.process.pid, resource.RLIMIT_NOFILE, (soft, hard))
         write_files(run.directory, {"app.py": APP.format(name="new")})
         run.process.send_signal(signal.SIGHUP)
-        _until(lambda: run.get().text == "new", run)
+        until(lambda: run.get().text == "new", run.stderr)
         resource.prlimit(run.process.pid, resource.RLIMIT_NOFILE, (4, hard))
         assert run.stop() == -signal.SIGTERM
         assert "Traceback" not in run.stderr()

@@ -16,7 +16,6 @@ import httpx
 import pytest
 
 from tests.live.test_https import pair
-from tests.live.tls import until
 from tests.support import (
     Served,
     environment,
@@ -27,6 +26,7 @@ from tests.support import (
     until_ready,
 )  # fmt: skip
 from tests.support import end as stop
+from tests.support.until import until
 from tests.users import ONLY_ROOT, USER, as_user, paths, places, python
 
 pytestmark = ONLY_ROOT

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from tests.live.test_sites import site
-from tests.live.tls import handshake, until
+from tests.live.tls import handshake
 from tests.support import Served, end, free_port, private_directory, start, until_ready, write_files
+from tests.support.until import until
 from tests.users import ONLY_ROOT, USER, as_user, paths, python
 
 pytestmark = [ONLY_ROOT, pytest.mark.timeout(180)]

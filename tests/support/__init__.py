@@ -24,6 +24,7 @@ import httpx
 import psutil
 
 from portico.ticks import Rounds
+from tests.support.until import PATIENCE_SECONDS, until
 
 RULE = "-" * 80
 AS_ROOT = {"PORTICO_USER": "root"} if os.geteuid() == 0 else {}
@@ -132,12 +133,9 @@ class Served:
     def stdout(self) -> str:
         return self.stdout_path.read_text()
 
-    def until_said(self, words: str, seconds: float = 60) -> None:
+    def until_said(self, words: str, seconds: float = PATIENCE_SECONDS) -> None:
         """Wait for words on stderr: a thread writes them, perhaps a moment after an answer tells the same."""
-        give_up = time.monotonic() + seconds
-        while words not in self.stderr():
-            assert time.monotonic() < give_up, f"not said: {words}\n{self.stderr()[-6000:]}"
-            time.sleep(0.02)
+        until(lambda: words in self.stderr(), lambda: f"not said: {words}\n{self.stderr()[-5000:]}", seconds)
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         self.process.send_signal(number)
@@ -167,33 +165,25 @@ class Served:
                     found.append(process)
         return found
 
-    def until_all_have_loaded(self, count: int, seconds: float = 120) -> None:
+    def until_all_have_loaded(self, count: int) -> None:
         """Wait for so many workers, of all releases. One is enough to serve; another may still read the app's files."""
-        give_up = time.monotonic() + seconds
-        while len(list(self.runtime.glob("workers/*-*[0-9].json"))) < count:
-            assert time.monotonic() < give_up, self.stderr()
-            time.sleep(0.05)
+        until(lambda: len(list(self.runtime.glob("workers/*-*[0-9].json"))) >= count, self.stderr)
 
-    def master(self, seconds: float = 60) -> psutil.Process:
+    def master(self) -> psutil.Process:
         """nginx's master, as soon as it is there."""
-        give_up = time.monotonic() + seconds
-        while not (found := self.called("nginx: master")):
-            assert time.monotonic() < give_up, self.stderr()
-            time.sleep(0.02)
-        return found[0]
+        return until(lambda: self.called("nginx: master"), self.stderr)[0]
 
     def requests(self) -> list[dict[str, Any]]:
         """The log lines so far; the last ones may still be in a buffer of nginx's."""
         whole = (self.state / "access.log").read_text().rpartition("\n")[0]
         return [json.loads(line) for line in whole.splitlines()]
 
-    def line(self, answer: httpx.Response, seconds: float = 60) -> dict[str, Any]:
+    def line(self, answer: httpx.Response) -> dict[str, Any]:
         """The log line of that answer, waited for."""
-        name, give_up = answer.headers["X-Request-ID"], time.monotonic() + seconds
-        while not (found := [line for line in self.requests() if line["id"] == name]):
-            assert time.monotonic() < give_up, f"{name} is not in the log"
-            time.sleep(0.05)
-        (line,) = found
+        name = answer.headers["X-Request-ID"]
+        (line,) = until(
+            lambda: [line for line in self.requests() if line["id"] == name], f"{name} is not in the log"
+        )
         return line
 
 
@@ -263,12 +253,13 @@ def environment(home: Path) -> dict[str, str]:
     )
 
 
-def until_ready(run: Served, seconds: float = 120) -> None:
-    give_up = time.monotonic() + seconds
-    while "Ctrl-C stops" not in run.stderr():
-        assert run.process.poll() is None, f"exit code {run.process.returncode}:\n{run.stderr()}"
-        assert time.monotonic() < give_up, f"not ready:\n{run.stderr()}"
-        time.sleep(0.02)
+def until_ready(run: Served, seconds: float = PATIENCE_SECONDS) -> None:
+    def is_ready() -> bool:
+        is_there = "Ctrl-C stops" in run.stderr()
+        assert is_there or run.process.poll() is None, f"exit code {run.process.returncode}:\n{run.stderr()}"
+        return is_there
+
+    until(is_ready, lambda: f"not ready:\n{run.stderr()}", seconds)
 
 
 async def run_out(rounds: Rounds) -> None:
@@ -277,12 +268,9 @@ async def run_out(rounds: Rounds) -> None:
         pass
 
 
-def until_there(path: Path, seconds: float = 60) -> None:
+def until_there(path: Path) -> None:
     """Wait until somebody has made that file."""
-    give_up = time.monotonic() + seconds
-    while not path.exists():
-        assert time.monotonic() < give_up, f"{path} was not made"
-        time.sleep(0.02)
+    until(path.exists, f"{path} was not made")
 
 
 def _wait_or_tell(run: Served) -> None:

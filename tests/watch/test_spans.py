@@ -17,7 +17,8 @@ from portico.plan.tracing import ALL
 from portico.watch.spans import sender
 from portico.watch.spans.encode import Encoder
 from portico.watch.spans.sender import Sender
-from tests.collector import Collector, collector, until, values
+from tests.collector import Collector, collector, values
+from tests.support.until import until
 
 ENDED = 1_800_000_000.5
 FIRST: dict[str, Any] = {
