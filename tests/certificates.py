@@ -11,9 +11,9 @@ from tests.acme import authority
 from tests.live import judges
 from tests.live.test_acme import DOMAIN, site, until_served
 from tests.live.test_https import FILES, pair, put, secured
-from tests.live.tls import handshake
-from tests.live.tls_load import Clients
+from tests.live.tls import anyone, handshake
 from tests.support import portico, private_directory
+from tests.support.clients import Clients
 from tests.support.until import until
 
 
@@ -32,14 +32,16 @@ def _swaps(nginx: str, count: int = 20) -> int:
     """How many handshakes and requests were lost; Debian's nginx closes kept connections at every reload."""
     with private_directory() as home:
         put(home, *pair(["shop.example"]))
-        with secured(*FILES, "--nginx", nginx, directory=home) as (_, port), Clients(port) as clients:
+        with (
+            secured(*FILES, "--nginx", nginx, directory=home) as (_, port),
+            Clients(port, host="shop.example", tls=anyone("http/1.1")) as clients,
+        ):
             for _ in range(count):
                 swap(home, port)
-        print(f"{nginx}: {count} swaps, {clients.done} requests, {clients.handshakes} handshakes, "
-              f"{len(clients.failed)} lost", *sorted(set(clients.failed))[:3], sep="\n  ")  # fmt: skip
-        return (
-            len(clients.failed) if nginx == "embedded" else sum(1 for one in clients.failed if "fresh" in one)
-        )
+        lost, handshakes = clients.failed, sum(one.is_first for one in clients.good)
+        print(f"{nginx}: {count} swaps, {len(clients.good)} requests, {handshakes} handshakes, "
+              f"{len(lost)} lost", *sorted({str(one) for one in lost})[:3], sep="\n  ")  # fmt: skip
+        return sum(nginx == "embedded" or not one.is_kept for one in lost)
 
 
 def swap(home: Path, port: int) -> None:

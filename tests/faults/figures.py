@@ -16,7 +16,7 @@ AFTER_SECONDS = 0.4
 
 def latency(times: int) -> Outcome:
     """p99 of the one-line view during reloads against that between them."""
-    with staged() as stage, Clients(stage.port, mix=["GET /"]) as clients:
+    with staged() as stage, Clients(stage.port, mix=("GET /",)) as clients:
         steady_spans, reload_spans = list[tuple[float, float]](), list[tuple[float, float]]()
         for turn in range(times):
             time.sleep(AFTER_SECONDS)

@@ -17,11 +17,12 @@ import psutil
 
 from portico.errors import PorticoError
 from portico.run.control import client
-from tests.faults.clients import Asked, Clients
+from tests.faults.clients import Clients
 from tests.faults.kills import CONFIGURATION, closing, was_away, was_held, workers_of_nginx
 from tests.faults.shortages import FULL, fill
 from tests.faults.stage import APP, Stage, eventually
 from tests.support import write_files
+from tests.support.clients import Asked
 
 OLD, NEW = "0", "1"
 """The release that serves at first, and the one that a reload brings."""

@@ -12,9 +12,10 @@ from contextlib import suppress
 
 import psutil
 
-from tests.faults.clients import Asked, Clients, ask
+from tests.faults.clients import Clients
 from tests.faults.outcome import Outcome, at_most, judged
 from tests.faults.stage import Stage, eventually, staged
+from tests.support.clients import Asked, ask
 
 BACK_SECONDS = 2.0
 CALM_SECONDS = 10.5

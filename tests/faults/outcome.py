@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from tests.faults.clients import Asked, Clients
+from tests.faults.clients import Clients
 from tests.faults.stage import Stage
+from tests.support.clients import Asked
 
 PATIENCE = 1.0
 """How many times longer than promised a recovery may take: promises are for a machine that does nothing else."""

@@ -7,13 +7,14 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from itertools import combinations
 
-from tests.faults.clients import Asked, Clients, ask
+from tests.faults.clients import Clients
 from tests.faults.harms import HARMS, Harm, Scene, files
 from tests.faults.kills import marks_of
 from tests.faults.outcome import Outcome, judged
 from tests.faults.shortages import small_disk
 from tests.faults.stage import is_root, staged
 from tests.support import private_directory
+from tests.support.clients import Asked, ask
 
 Pair = tuple[type[Harm], type[Harm]]
 

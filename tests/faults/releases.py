@@ -7,10 +7,11 @@ import threading
 import time
 from collections.abc import Callable
 
-from tests.faults.clients import Asked, Clients, ask
+from tests.faults.clients import Clients
 from tests.faults.kills import CONFIGURATION
 from tests.faults.outcome import Outcome, judged
 from tests.faults.stage import Stage, eventually, staged
+from tests.support.clients import Asked, ask
 
 FAILING = """\
 from flask import Flask

@@ -13,9 +13,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.faults.clients import Asked, Clients
+from tests.faults.clients import Clients
 from tests.faults.outcome import Outcome
 from tests.support import free_port
+from tests.support.clients import Asked
 
 UNIT = "portico-trial.service"
 _SYSTEMD = Path("/lib/systemd/systemd")
@@ -38,7 +39,7 @@ def service(rounds: int) -> Outcome:
     if os.geteuid() != 0 or not _SYSTEMD.exists():
         return Outcome("systemd", "0 in reload and restart", broken=("needs root and systemd",))
     port = free_port()
-    with _booted(port) as systemd, Clients(port, mix=["GET /"]) as clients:
+    with _booted(port) as systemd, Clients(port, mix=("GET /",)) as clients:
         _do(systemd, clients, "reload", rounds)
         _do(systemd, clients, "restart", rounds)
         calm = list(clients.failed)

@@ -12,10 +12,11 @@ from pathlib import Path
 
 import psutil
 
-from tests.faults.clients import Clients, ask
+from tests.faults.clients import Clients
 from tests.faults.outcome import Outcome, judged
 from tests.faults.stage import Stage, eventually, is_root, staged
 from tests.support import private_directory
+from tests.support.clients import ask
 
 FULL, ROOM_AGAIN = "is full: requests go on", "has room again"
 OPEN_FILES = 256
@@ -161,7 +162,7 @@ def leak(seconds: float) -> Outcome:
         began = time.monotonic()
         with (
             Clients(stage.port) as clients,
-            Clients(stage.port, 1, mix=["GET /leak"], pause_seconds=0.15) as leaking,
+            Clients(stage.port, count=1, mix=("GET /leak",), pause_seconds=0.15) as leaking,
         ):
             pids: set[str] = set()
             while (passed := time.monotonic() - began) < seconds or (

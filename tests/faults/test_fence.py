@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from tests.faults.clients import Asked, Clients
+from tests.faults.clients import Clients
 from tests.faults.kills import was_away
+from tests.support.clients import Asked
 
 KILLED, SEEN = 10.0, 12.0
 
@@ -13,7 +14,7 @@ def _asked(began: float, ended: float, *, is_kept: bool = False, client: int = 0
 
 
 def _may_fail(asked: Asked, *before: Asked) -> bool:
-    clients = Clients(1, 1)
+    clients = Clients(1, count=1)
     clients.asked += [*before, asked]
     return was_away(asked, [(KILLED, SEEN)], clients)
 

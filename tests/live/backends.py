@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import socketserver
 import ssl
 import struct
@@ -12,9 +11,9 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from typing import Any, Self
+from typing import Any
 
-from tests.support import free_port
+from tests.support import clients, free_port
 
 WELL, FAILING, HANGING, CUTTING = "well", "failing", "hanging", "cutting"
 
@@ -100,47 +99,10 @@ def backends(count: int) -> Iterator[list[Backend]]:
         yield made
 
 
-class Load:
-    """Clients that ask without a pause, each request on a connection of its own; `answers` is what they got."""
-
-    def __init__(self, port: int, clients: int = 4, method: str = "GET") -> None:
-        self.port, self.method = port, method
-        self.answers: list[tuple[float, int, str]] = []
-        self._over = threading.Event()
-        self._threads = [threading.Thread(target=self._ask, daemon=True) for _ in range(clients)]
-
-    def __enter__(self) -> Self:
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        for thread in self._threads:
-            thread.join(60)
-
-    def since(self, moment: float) -> Counter[int]:
-        """The statuses of requests that began after that moment."""
-        return Counter(status for began, status, _ in self.answers if began >= moment)
-
-    def _ask(self) -> None:
-        while not self._over.is_set():
-            began, (status, text) = time.monotonic(), ask(self.port, self.method)
-            self.answers.append((began, status, text))
-            time.sleep(0.005)
-
-
-def ask(port: int, method: str = "GET", path: str = "/", timeout: float = 40) -> tuple[int, str]:
+def ask(port: int, method: str = "GET", path: str = "/") -> tuple[int, str]:
     """Status and body; status 0 for a connection that gave none."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
-    try:
-        connection.request(method, path, body=b"x" if method == "POST" else None)
-        response = connection.getresponse()
-        return response.status, response.read().decode()
-    except (OSError, http.client.HTTPException) as error:
-        return 0, str(error)
-    finally:
-        connection.close()
+    asked = clients.ask(port, method, path, key="x")
+    return asked.status, asked.said
 
 
 class FastCgi(socketserver.BaseRequestHandler):

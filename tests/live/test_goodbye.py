@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from types import SimpleNamespace
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, cast
 import httpx
 import pytest
 from websockets.exceptions import ConnectionClosedOK
-from websockets.sync.client import ClientConnection, connect
+from websockets.sync.client import ClientConnection
 
 from portico.run.gateway import goodbye, old
 from portico.run.gateway.nginx.program import NGINX
@@ -30,6 +29,7 @@ from tests.support import (
     until_ready,
     write_files,
 )
+from tests.support.clients import talk
 from tests.support.until import until
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def talks() -> Iterator[ExitStack]:
 
 @contextmanager
 def talking(port: int, host: str = "a.example") -> Iterator[ClientConnection]:
-    with connect(f"ws://{host}/echo", sock=socket.create_connection(("127.0.0.1", port), 60)) as connection:
+    with talk(port, "/echo", host) as connection:
         connection.send("hello")
         assert connection.recv(60) == "hello"
         yield connection
@@ -104,7 +104,7 @@ def test_an_old_worker_of_nginx_says_goodbye_before_it_is_ended_and_others_talk_
     before = talks.enter_context(talking(run.port))
     rewrite(run.directory / "portico.toml", TOML.format("b"))
     assert portico("reload", cwd=run.directory).returncode == 0
-    until(lambda: httpx.get(run.url).headers["X-Conf"] == "b", "the new configuration")
+    until(lambda: httpx.get(run.url, timeout=60).headers["X-Conf"] == "b", "the new configuration")
     master = run.master().pid
     until(lambda: len(leaving(NGINX, master)) == 1, "one old worker")
     (pid,) = leaving(NGINX, master)

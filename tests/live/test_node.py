@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import pytest
-from websockets.sync.client import connect
 
-from tests.live.backends import Load, ask
+from tests.live.backends import ask
 from tests.live.test_upstream import until
 from tests.support import Served, served
+from tests.support.clients import STRANGERS_WHO_POST, Clients, talk
 
 APP = """
 import os
@@ -75,20 +75,20 @@ def test_the_app_sees_the_client_and_the_host_of_the_gateway(cluster: Cluster) -
 def test_a_websocket_goes_through_gateway_and_node(cluster: Cluster) -> None:
     heard = set()
     for _ in range(2):
-        with connect(f"ws://127.0.0.1:{cluster.gateway.port}/echo") as socket:
+        with talk(cluster.gateway.port, "/echo") as socket:
             socket.send("!")
             heard.add(socket.recv(60))
     assert heard == {"a!", "b!"}
 
 
 def test_a_node_that_stops_or_releases_is_missed_by_nobody(cluster: Cluster) -> None:
-    with Load(cluster.gateway.port, method="POST") as load:
+    with Clients(cluster.gateway.port, STRANGERS_WHO_POST) as load:
         time.sleep(0.3)
         cluster.b.process.send_signal(signal.SIGHUP)
         until(lambda: "release 2 serves" in cluster.b.stderr())
         cluster.a.stop()
         until(lambda: "is out" in cluster.gateway.stderr())
         time.sleep(0.5)
-    print(dict(load.since(0)))
-    assert set(load.since(0)) == {200}, load.since(0)
-    assert load.since(0)[200] > 20
+    print(dict(load.statuses(0)))
+    assert set(load.statuses(0)) == {200}, load.statuses(0)
+    assert load.statuses(0)[200] > 20

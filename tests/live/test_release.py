@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import threading
 import time
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from tests.support import Served, environment, portico, private_directory, served, write_files
+from tests.support.clients import Clients
 from tests.support.until import until
 
 APP = """
@@ -27,40 +27,6 @@ def fail():
 """
 
 
-class Steady:
-    """Four clients that ask all the time and never retry."""
-
-    def __init__(self, run: Served, path: str = "/") -> None:
-        self.run, self.path = run, path
-        self.answers: dict[str, int] = {}
-        self.failed: list[str] = []
-        self._over, self._lock = threading.Event(), threading.Lock()
-        self._threads = [threading.Thread(target=self._go) for _ in range(4)]
-
-    def __enter__(self) -> Self:
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        for thread in self._threads:
-            thread.join()
-
-    def _go(self) -> None:
-        while not self._over.is_set():
-            try:
-                answer = self.run.get(self.path)
-            except Exception as error:  # noqa: BLE001  whatever it is, it counts
-                self.failed.append(repr(error))
-                continue
-            with self._lock:
-                self.answers[answer.text] = self.answers.get(answer.text, 0) + 1
-            if answer.status_code != 200:
-                self.failed.append(f"{answer.status_code} {answer.text}")
-            time.sleep(0.005)
-
-
 def _release(home: Path, name: str) -> Path:
     made = home / "releases" / name
     made.mkdir(parents=True)
@@ -76,7 +42,7 @@ def _do(run: Served, *words: str) -> list[dict[str, Any]]:
 
 
 def test_release_from_another_directory_and_back() -> None:
-    with served({"app.py": APP, "name.txt": "one"}, "--workers", "2") as run, Steady(run) as load:
+    with served({"app.py": APP, "name.txt": "one"}, "--workers", "2") as run, Clients(run.port) as load:
         two = _release(run.directory, "two")
         assert _do(run, "reload", "--path", str(two))[-1]["notice"] == "Switched"
         assert run.get("/").text == "two"
@@ -100,7 +66,7 @@ def test_a_link_that_is_switched_before_a_reload() -> None:
         write_files(one, {"static/app.1a.css": "old"})
         write_files(two, {"static/app.2b.css": "new"})
         (home / "current").symlink_to(one)
-        with served({}, "current", directory=home) as run, Steady(run) as load:
+        with served({}, "current", directory=home) as run, Clients(run.port) as load:
             (home / "next").symlink_to(two)
             (home / "next").rename(home / "current")
             time.sleep(0.3)
@@ -118,7 +84,7 @@ def test_a_link_that_is_switched_before_a_reload() -> None:
 
 def test_rollback_after_a_release_that_changed_nginx_too() -> None:
     with served({"app.py": APP, "name.txt": "one", "portico.toml": 'max_upload = "1MiB"\n'}) as run:
-        with Steady(run) as load:
+        with Clients(run.port) as load:
             body = b"x" * (2 << 20)
             assert run.client.post(run.url, content=body).status_code == 413
             (run.directory / "portico.toml").write_text('max_upload = "4MiB"\n')
@@ -161,8 +127,8 @@ def test_canary_gets_its_share_until_it_is_promoted() -> None:
         two = _release(run.directory, "two")
         steps = _do(run, "reload", "--path", str(two), "--canary", "20%")
         assert steps[-1]["notice"] == "CanaryServes"
-        with Steady(run) as load:
-            until(lambda: sum(load.answers.copy().values()) > 300, "three hundred answers")
+        with Clients(run.port) as load:
+            until(lambda: sum(load.answers.values()) > 300, "three hundred answers")
         assert load.failed == []
         share = load.answers["two"] / sum(load.answers.values())
         assert 0.15 < share < 0.25
@@ -179,7 +145,7 @@ def test_canary_gets_its_share_until_it_is_promoted() -> None:
         assert canary["requests"] == load.answers["two"]
         assert canary["failed"] == live["failed"] == 0
         assert _do(run, "reload", "--promote")[-1]["notice"] == "Switched"
-        with Steady(run) as load:
+        with Clients(run.port) as load:
             time.sleep(0.5)
         assert set(load.answers) == {"two"}
         _do(run, "rollback")
@@ -190,9 +156,9 @@ def test_canary_that_fails_is_seen_and_aborted() -> None:
     with served({"app.py": APP, "name.txt": "one"}) as run:
         bad = _release(run.directory, "bad")
         _do(run, "reload", "--path", str(bad), "--canary", "50%")
-        with Steady(run, "/fail") as load:
+        with Clients(run.port, mix=("GET /fail",)) as load:
             until(lambda: load.answers.get("bad", 0) > 20, "answers of the canary")
-        assert {text[:3] for text in load.failed} == {"500"}
+        assert {one.status for one in load.failed} == {500}
         shown = f"{load.answers['bad']} failed"
         until(
             lambda: shown in portico("status", cwd=run.directory, env=environment(run.directory)).stdout,
@@ -200,7 +166,7 @@ def test_canary_that_fails_is_seen_and_aborted() -> None:
         )
         assert "canary" in portico("status", cwd=run.directory, env=environment(run.directory)).stdout
         assert _do(run, "reload", "--abort")[-1]["notice"] == "CanaryLeft"
-        with Steady(run, "/fail") as load:
+        with Clients(run.port, mix=("GET /fail",)) as load:
             time.sleep(0.5)
         assert load.failed == []
         assert set(load.answers) == {"one"}

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-from websockets.sync.client import connect
 
 from tests.support import Served, portico, served
+from tests.support.clients import talk
 from tests.support.wire import status
 
 APP = """
@@ -211,11 +211,11 @@ def test_a_handshake_takes_no_more_than_its_route(run: Served) -> None:
 
 
 def test_a_websocket_has_the_settings_of_its_route(run: Served) -> None:
-    with connect(f"ws://127.0.0.1:{run.port}/talk") as talk:
-        talk.send("hello")
-        assert talk.recv(60) == "hello"
-        assert talk.response is not None
-        assert talk.response.headers["Cache-Control"] == "private, no-store"
+    with talk(run.port, "/talk") as made:
+        made.send("hello")
+        assert made.recv(60) == "hello"
+        assert made.response is not None
+        assert made.response.headers["Cache-Control"] == "private, no-store"
 
 
 def test_who_is_let_in_during_maintenance_has_the_settings_of_a_route(run: Served) -> None:

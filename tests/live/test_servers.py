@@ -7,10 +7,10 @@ import threading
 from collections.abc import Iterator
 
 import pytest
-from websockets.sync.client import connect
 
 from tests.live.conftest import MIRROR, STATICS
 from tests.support import Served, portico, private_directory, served, until_there, write_files
+from tests.support.clients import talk
 
 STARLETTE = """
 import asyncio, os
@@ -156,7 +156,7 @@ def test_a_head_that_nginx_takes_fits_an_asgi_app(
 
 def test_an_asgi_app_takes_uploads_and_websockets(starlette: Served) -> None:
     assert starlette.client.post(starlette.url + "/x", content=b"x" * 100000).json()["length"] == 100000
-    with connect(f"ws://127.0.0.1:{starlette.port}/echo", open_timeout=60) as socket:
+    with talk(starlette.port, "/echo") as socket:
         socket.send("hello")
         assert socket.recv(timeout=60) == "hello"
 

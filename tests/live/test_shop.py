@@ -9,9 +9,9 @@ from pathlib import Path
 
 import httpx
 import pytest
-from websockets.sync.client import connect
 
 from tests.support import Served, end, private_directory, start, until_ready
+from tests.support.clients import talk
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -76,7 +76,7 @@ def test_events_arrive_one_by_one_and_not_all_at_once(shop: Served) -> None:
 
 
 def test_a_websocket_goes_through(shop: Served) -> None:
-    with connect(f"ws://127.0.0.1:{shop.port}/support/ws", open_timeout=60) as socket:
+    with talk(shop.port, "/support/ws") as socket:
         socket.send("is anybody there?")
         assert socket.recv(timeout=60)
 

@@ -7,18 +7,17 @@ import json
 import os
 import signal
 import socket
-import threading
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import psutil
 import pytest
 
 from tests.support import Served, end, portico, private_directory, start, until_ready, write_files
+from tests.support.clients import Clients
 from tests.support.until import until
 
 PATIENCE_SECONDS = 90.0
@@ -83,46 +82,6 @@ class Gateway:
         self.eventually(lambda: self.get(f"{name}.example") == (200, name))
 
 
-@dataclass
-class Visitors:
-    """Clients of one site that never retry; half of them keep their connections."""
-
-    gateway: Gateway
-    host: str
-    done: int = 0
-    failed: list[str] = field(default_factory=list)
-
-    def __enter__(self) -> Self:
-        self._over = threading.Event()
-        self._threads = [threading.Thread(target=self._visit, args=(number,)) for number in range(4)]
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        for thread in self._threads:
-            thread.join()
-
-    def _visit(self, number: int) -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", self.gateway.run.port, timeout=60)
-        while not self._over.is_set():
-            try:
-                connection.request("GET", "/", headers={"Host": self.host})
-                response = connection.getresponse()
-                text = response.read().decode()
-                self.done += 1
-                if response.status != 200:
-                    self.failed.append(f"{response.status} {text[:80]}")
-            except (http.client.HTTPException, OSError) as error:
-                self.failed.append(repr(error))
-                connection.close()
-            if number % 2:
-                connection.close()
-            time.sleep(0.02)
-        connection.close()
-
-
 @pytest.fixture(scope="module")
 def gateway() -> Iterator[Gateway]:
     """Sites that each test has for itself, and `shop`, which nobody touches."""
@@ -162,7 +121,7 @@ def test_a_request_is_traced_at_the_site_itself_whoever_resolves_its_name(gatewa
 
 
 def test_a_site_that_cannot_be_imported_takes_nobody_along(gateway: Gateway) -> None:
-    with Visitors(gateway, "shop.example") as shop:
+    with Clients(gateway.run.port, host="shop.example") as shop:
         gateway.eventually(lambda: gateway.sites()["broken"]["status"] == "down")
         broken = gateway.sites()["broken"]
         assert broken["code"] == 4
@@ -179,12 +138,12 @@ def test_a_site_that_cannot_be_imported_takes_nobody_along(gateway: Gateway) -> 
         assert code == 0, words
         assert gateway.get("broken.example") == (200, "broken")
     assert not shop.failed
-    assert shop.done
+    assert shop.good
 
 
 def test_a_supervisor_that_is_killed_is_started_again_and_the_others_lose_nothing(gateway: Gateway) -> None:
     gateway.serves("killed")
-    with Visitors(gateway, "shop.example") as shop:
+    with Clients(gateway.run.port, host="shop.example") as shop:
         os.kill(before := gateway.sites()["killed"]["pid"], signal.SIGKILL)
         gateway.eventually(lambda: gateway.sites()["killed"]["pid"] not in (None, before))
         gateway.eventually(lambda: gateway.sites()["killed"]["status"] == "serving")
@@ -195,7 +154,7 @@ def test_a_supervisor_that_is_killed_is_started_again_and_the_others_lose_nothin
 def test_a_site_changes_its_domains_alone_and_cannot_take_anothers(gateway: Gateway) -> None:
     gateway.serves("moved")
     others = {name: one["pid"] for name, one in gateway.sites().items() if name in ("shop", "moved")}
-    with Visitors(gateway, "shop.example") as shop:
+    with Clients(gateway.run.port, host="shop.example") as shop:
         write_files(gateway.home, site("moved", "", "moved.example", "shop.example"))
         code, words = gateway.says("reload", "--site", "moved")
         assert code == 1, words
@@ -320,7 +279,7 @@ def test_check_looks_at_each_and_at_all_together(gateway: Gateway) -> None:
 
 
 def test_sites_come_and_go_at_a_hangup(gateway: Gateway) -> None:
-    with Visitors(gateway, "shop.example") as shop:
+    with Clients(gateway.run.port, host="shop.example") as shop:
         write_files(gateway.home, site("added") | site("wants-too-much", "", "shop.example"))
         os.kill(gateway.run.process.pid, signal.SIGHUP)
         gateway.serves("added")

@@ -9,9 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
-from websockets.sync.client import connect
 
 from tests.support import Served, served
+from tests.support.clients import talk
 
 CLIENTS = 20
 """More than the threads of two workers."""
@@ -98,8 +98,7 @@ def test_clients_that_wait_starve_nobody(site: Served) -> None:
 
 
 def test_a_websocket_is_taken_up(site: Served) -> None:
-    url = f"ws://127.0.0.1:{site.port}/socket.io/?EIO=4&transport=websocket"
-    with connect(url, open_timeout=60) as socket:
+    with talk(site.port, "/socket.io/?EIO=4&transport=websocket") as socket:
         assert str(socket.recv(60)).startswith('0{"sid"')
         socket.send("40")
         assert str(socket.recv(60)).startswith("40")

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 from websockets.exceptions import ConnectionClosedOK
-from websockets.sync.client import connect
 
 from tests.support import portico, served
+from tests.support.clients import talk
 from tests.support.until import until
 
 if TYPE_CHECKING:
@@ -53,14 +53,14 @@ def run(request: pytest.FixtureRequest) -> Iterator[Served]:
 
 def test_a_reload_of_nginx_cuts_no_download_and_no_websocket_and_a_stop_ends_them(run: Served) -> None:
     with (
-        connect(f"ws://127.0.0.1:{run.port}/echo") as talk,
+        talk(run.port, "/echo") as open_talk,
         _download(run) as first,
         _download(run) as second,
     ):
         begun = first.recv(4096)
         second.recv(4096)
-        talk.send("hello")
-        assert talk.recv(60) == "hello"
+        open_talk.send("hello")
+        assert open_talk.recv(60) == "hello"
         workers = _workers(run)
         (run.directory / "portico.toml").write_text(TOML.format('"add_header X-Conf b always;"'))
         assert portico("reload", cwd=run.directory).returncode == 0
@@ -69,11 +69,11 @@ def test_a_reload_of_nginx_cuts_no_download_and_no_websocket_and_a_stop_ends_the
         assert workers & _workers(run), "the old worker holds on"
         rest = first.makefile("rb").read()
         assert len((begun + rest).partition(b"\r\n\r\n")[2]) == SIZE
-        talk.send("still there?")
-        assert talk.recv(60) == "still there?"
+        open_talk.send("still there?")
+        assert open_talk.recv(60) == "still there?"
         run.process.send_signal(signal.SIGTERM)
         with pytest.raises(ConnectionClosedOK, match="1001"):
-            talk.recv(60)
+            open_talk.recv(60)
         assert run.process.wait(60) == -signal.SIGTERM
     lines = [line for line in run.requests() if line["uri"] == "/static/big.bin"]
     assert len(lines) == 2, "the download that the stop cut is logged, too"

@@ -18,7 +18,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.live.backends import CUTTING, FAILING, HANGING, Backend, FastCgi, Load, ask, backends
+from tests.live.backends import CUTTING, FAILING, HANGING, Backend, FastCgi, ask, backends
 from tests.support import (
     Served,
     end,
@@ -30,6 +30,7 @@ from tests.support import (
     start,
     until_ready,
 )
+from tests.support.clients import STRANGERS, STRANGERS_WHO_POST, Clients
 
 CHECK_SECONDS = 0.2
 MOST_LATE = 20
@@ -129,7 +130,7 @@ def test_a_sticky_client_stays_until_its_server_is_drained() -> None:
 
 @pytest.mark.parametrize("how", ["dies", FAILING, HANGING])
 def test_a_server_that_fails_is_out_within_two_checks_and_comes_back(how: str) -> None:
-    with shared(3, before='request_timeout = "3s"') as (run, (a, b, _)), Load(run.port) as load:
+    with shared(3, before='request_timeout = "3s"') as (run, (a, b, _)), Clients(run.port, STRANGERS) as load:
         time.sleep(0.3)
         failed, rounds = time.monotonic(), len(b.checked)
         if how == "dies":
@@ -153,14 +154,14 @@ def test_a_server_that_fails_is_out_within_two_checks_and_comes_back(how: str) -
             a.let_go.set()
         until(lambda: f"server {a.address} is back" in run.stderr())
         until(lambda: a.hits["GET"] > 5)
-        until(lambda: load.since(out)[200] > 20)
-    during, after = load.since(failed) - load.since(out), load.since(out)
+        until(lambda: load.statuses(out)[200] > 20)
+    during, after = load.statuses(failed) - load.statuses(out), load.statuses(out)
     print(
         f"{how}: out after {out_seconds:.2f} s, then {dict(after)}, before {dict(during)}; {back - out:.1f} s out"
     )
     assert set(after) == {200}, after
     if how != FAILING:  # what a server answers is its answer: only checks know that it should not be asked
-        assert set(load.since(0)) == {200}, load.since(0)
+        assert set(load.statuses(0)) == {200}, load.statuses(0)
 
 
 def _is_left_alone(backend: Backend) -> bool:
@@ -198,7 +199,7 @@ def test_a_post_that_no_server_has_seen_is_sent_to_another() -> None:
 
 
 def test_draining_loses_nothing() -> None:
-    with shared(3) as (run, (a, _, __)), Load(run.port, method="POST") as load:
+    with shared(3) as (run, (a, _, __)), Clients(run.port, STRANGERS_WHO_POST) as load:
         slow: list[tuple[int, str]] = []
         threads = [
             threading.Thread(target=lambda: slow.append(ask(run.port, "POST", "/slow"))) for _ in range(6)
@@ -220,7 +221,7 @@ def test_draining_loses_nothing() -> None:
         for thread in threads:
             thread.join()
     assert Counter(status for status, _ in slow) == {200: 6}
-    assert set(load.since(0)) == {200}, load.since(0)
+    assert set(load.statuses(0)) == {200}, load.statuses(0)
 
 
 def test_a_drained_server_stays_drained_over_a_reload_and_a_start_until_undo() -> None:
@@ -332,7 +333,7 @@ def test_a_reload_to_servers_that_are_all_down_is_refused_while_those_of_before_
         return done.returncode, done.stdout + done.stderr
 
     with shared(2) as (run, (a, b)):
-        with Load(run.port) as load:
+        with Clients(run.port, STRANGERS) as load:
             code, words = reloaded(run, [gone, "nohost.invalid:80"])
             assert code == 1
             assert f"no server of the new [upstream] answers well ({gone}: " in words
@@ -342,7 +343,7 @@ def test_a_reload_to_servers_that_are_all_down_is_refused_while_those_of_before_
             assert reloaded(run, [gone, a.address], before='max_upload = "3M"')[0] == 0
             assert reloaded(run, [gone, b.address])[0] == 0
             until(lambda: f"{gone} is out" in run.stderr() or "is out" in run.stderr())
-        assert load.since(0).keys() == {200}
+        assert load.statuses(0).keys() == {200}
         # With all of them down nothing is lost: another configuration is taken.
         b.stop()
         until(lambda: ask(run.port)[0] == 502)
@@ -358,13 +359,13 @@ def test_the_app_shares_with_another_site_over_uwsgi() -> None:
         files = {"app.py": FLASK} | toml(["app", f"uwsgi://unix:{other.runtime}/app.sock"])
         run = stack.enter_context(served(files))
         assert answers(run, 20) == {"the app": 10, "the other": 10}
-        with Load(run.port) as load:
+        with Clients(run.port, STRANGERS) as load:
             time.sleep(0.3)
             other.stop()
             until(lambda: "is out" in run.stderr())
             time.sleep(0.5)
         assert answers(run, 10) == {"the app": 10}
-        assert set(load.since(0)) == {200}, load.since(0)
+        assert set(load.statuses(0)) == {200}, load.statuses(0)
 
 
 ASGI = """

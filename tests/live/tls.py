@@ -66,11 +66,11 @@ def handshake(
         )  # fmt: skip
 
 
-def anyone() -> ssl.SSLContext:
-    """A client that believes everybody."""
+def anyone(*protocols: str) -> ssl.SSLContext:
+    """A client that believes everybody, and speaks these protocols: HTTP/2 and 1.1 unless they are named."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    context.set_alpn_protocols(["h2", "http/1.1"])
+    context.set_alpn_protocols(protocols or ["h2", "http/1.1"])
     return context
 
 

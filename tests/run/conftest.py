@@ -17,11 +17,12 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import pytest
 
 from tests.support import free_port
+from tests.support.clients import WRITERS, Clients
 from tests.support.until import until
 
 HERE = Path(__file__).parent
@@ -212,60 +213,6 @@ def command(pid: int) -> str:
         return ""
 
 
-class Clients:
-    """Clients that never retry, at a steady pace, half of them on connections they keep."""
-
-    def __init__(self, site: Site, count: int = 8, pause_seconds: float = 0.02) -> None:
-        self.site, self.pause = site, pause_seconds
-        self.done, self.failed = 0, list[str]()
-        self.answers: dict[str, int] = {}
-        self.posted: list[str] = []
-        self._over = threading.Event()
-        self._threads = [threading.Thread(target=self._go, args=(index,)) for index in range(count)]
-
-    def __enter__(self) -> Self:
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        for thread in self._threads:
-            thread.join()
-
-    def _go(self, index: int) -> None:
-        kept = http.client.HTTPConnection("127.0.0.1", self.site.port, timeout=60) if index % 2 else None
-        turn = 0
-        while not self._over.is_set():
-            turn += 1
-            self._ask(kept, f"{index}-{turn}" if turn % 3 == 0 else None)
-            time.sleep(self.pause)
-        if kept is not None:
-            kept.close()
-
-    def _ask(self, kept: http.client.HTTPConnection | None, post: str | None) -> None:
-        connection = kept or http.client.HTTPConnection("127.0.0.1", self.site.port, timeout=60)
-        try:
-            connection.request("POST" if post else "GET", "/", post)
-            response = connection.getresponse()
-            body = response.read().decode()
-            self._count(response.status, body)
-            if post and response.status == 200:
-                self.posted.append(post)
-        except (OSError, http.client.HTTPException) as error:
-            self.failed.append(f"{'POST' if post else 'GET'} {'kept' if kept else 'fresh'}: {error!r}")
-            connection.close()
-        if kept is None:
-            connection.close()
-
-    def _count(self, status: int, body: str) -> None:
-        self.done += 1
-        if status == 200:
-            self.answers[body] = self.answers.get(body, 0) + 1
-        else:
-            self.failed.append(f"{status} {body}")
-
-
 @pytest.fixture
 def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     root = Path(tempfile.mkdtemp(prefix="pt-", dir="/tmp"))  # short: a socket's path has 107 bytes
@@ -287,4 +234,4 @@ def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
 
 @pytest.fixture
 def clients(site: Site) -> Callable[..., Clients]:
-    return lambda **how: Clients(site, **how)
+    return lambda **how: Clients(site.port, WRITERS, **how)

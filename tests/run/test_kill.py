@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from tests.support.until import until
 
 if TYPE_CHECKING:
-    from tests.run.conftest import Clients, Site
+    from tests.run.conftest import Site
+    from tests.support.clients import Clients
 
 AT_ONCE_SECONDS = 0.1
 """How long Portico waits before it starts a process again that served well; the rest is the machine's."""
@@ -37,7 +38,7 @@ def test_arbiter(site: Site, clients: Callable[..., Clients]) -> None:
         os.kill(old, signal.SIGKILL)
         assert site.hear("Restarting")["in_seconds"] < AT_ONCE_SECONDS
         site.hear("Recovered")
-        until(lambda: load.done > 20)
+        until(lambda: len(load.good) > 20)
     assert load.failed == []
     assert site.arbiter() != old
     assert site.stop() == 143

@@ -10,7 +10,6 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -18,6 +17,7 @@ import psutil
 import pytest
 
 from tests.support import Served, environment, free_port, portico, private_directory, served, write_files
+from tests.support.clients import STRANGERS, Clients
 from tests.support.until import until
 
 APP = """\
@@ -35,48 +35,6 @@ def app(environ, start):
     start("200 OK", [("Content-Type", "text/plain")])
     return [words.encode()]
 """
-
-
-@dataclass
-class Callers:
-    """Clients that open a connection for each request, all the time, and never retry."""
-
-    port: int
-    count: int = 6
-    answered: int = 0
-    refused: int = 0
-    failed: list[str] = field(default_factory=list)
-
-    @contextlib.contextmanager
-    def calling(self) -> Iterator[Callers]:
-        over = threading.Event()
-
-        def go() -> None:
-            while not over.is_set():
-                self._call()
-                time.sleep(0.01)
-
-        threads = [threading.Thread(target=go) for _ in range(self.count)]
-        for thread in threads:
-            thread.start()
-        try:
-            yield self
-        finally:
-            over.set()
-            for thread in threads:
-                thread.join()
-
-    def _call(self) -> None:
-        try:
-            answer = get(self.port, seconds=60)
-        except ConnectionRefusedError:
-            self.refused += 1
-        except OSError as error:
-            self.failed.append(repr(error))
-        else:
-            self.answered += 1
-            if not answer.startswith(b"HTTP/1.1 200"):
-                self.failed.append(repr(answer[:100]))
 
 
 def get(port: int, path: str = "/", host: str = "127.0.0.1", seconds: float = 60) -> bytes:
@@ -100,15 +58,15 @@ def is_refused(port: int) -> bool:
 @pytest.mark.parametrize("nginx", ["embedded", "system"])
 def test_nobody_is_refused_while_a_killed_nginx_is_replaced(nginx: str) -> None:
     with served({"app.py": APP}, "--nginx", nginx) as run:
-        with Callers(run.port).calling() as callers:
+        with Clients(run.port, STRANGERS) as callers:
             for times in range(1, 4):
                 time.sleep(0.3)
                 run.master().kill()
                 until(partial(is_back, run, times), run.stderr)
             time.sleep(0.3)
         assert "inherited" not in run.stderr()
-    assert callers.answered > 50
-    assert (callers.refused, callers.failed) == (0, [])
+    assert len(callers.good) > 50
+    assert callers.failed == []
 
 
 def test_the_app_gets_neither_the_sockets_nor_their_variable() -> None:
@@ -177,12 +135,12 @@ def test_a_reload_may_change_where_it_listens(nginx: str) -> None:
             until(lambda: is_refused(first))
             until(lambda: not is_refused(second))
             until(lambda: second in listening(run.process.pid))  # Portico takes its copy
-            with Callers(second).calling() as callers:
+            with Clients(second, STRANGERS) as callers:
                 time.sleep(0.2)
                 run.master().kill()
                 until(lambda: "nginx is back" in run.stderr())
                 time.sleep(0.2)
-            assert (callers.refused, callers.failed) == (0, [])
+            assert callers.failed == []
             assert is_refused(first)
             run.stop()
             assert is_refused(second)

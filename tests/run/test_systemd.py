@@ -18,8 +18,9 @@ import pytest
 
 from portico.protocol import notices
 from portico.run.sockets.systemd import Service
-from tests.run.test_listening import APP, Callers, get, is_refused
+from tests.run.test_listening import APP, get, is_refused
 from tests.support import Served, environment, free_port, portico, private_directory, write_files
+from tests.support.clients import STRANGERS, Clients
 from tests.support.until import until
 
 LAUNCH = """\
@@ -203,15 +204,15 @@ def test_a_restart_of_portico_itself_refuses_nobody(home: Path, manager: Manager
         with started(home, manager, {}, *words) as run:
             until(lambda: manager.heard("READY"))
             assert list(manager.stored) == [f"listen-127.0.0.1-{port}"]
-            callers = stack.enter_context(Callers(port).calling())
-            until(lambda: callers.answered > 25)
+            callers = stack.enter_context(Clients(port, STRANGERS))
+            until(lambda: len(callers.good) > 25)
             assert run.stop() == -signal.SIGTERM
         time.sleep(0.5)  # nothing runs at all
         with started(home, manager, manager.stored, *words) as run:
             until(lambda: len(manager.heard("READY")) == 2)
-            until(lambda: callers.answered > 60)
+            until(lambda: len(callers.good) > 60)
             stack.close()
-            assert (callers.refused, callers.failed) == (0, [])
+            assert callers.failed == []
             assert "handed over" not in run.stderr()
             run.stop()
     manager.close()
@@ -239,14 +240,14 @@ def test_a_killed_portico_is_followed_by_one_that_takes_its_sockets(home: Path, 
     with contextlib.ExitStack() as stack:
         with started(home, manager, {}, *words) as run:
             until(lambda: manager.heard("READY"))
-            callers = stack.enter_context(Callers(port).calling())
+            callers = stack.enter_context(Clients(port, STRANGERS))
             time.sleep(0.5)
             assert run.stop(signal.SIGKILL) == -signal.SIGKILL
         with started(home, manager, manager.stored, *words):
             until(lambda: len(manager.heard("READY")) == 2)
             time.sleep(0.5)
             stack.close()
-            assert callers.refused == 0
+            assert callers.refused == []
 
 
 def test_sockets_of_a_socket_unit_are_taken_and_others_closed_with_a_word(
