@@ -111,8 +111,8 @@ def test_a_hit_is_one_for_everybody_and_has_no_numbers_of_a_worker(cache: str) -
     metrics.count(text + b"\n")
     is_hit = cache in ("HIT", "STALE", "UPDATING", "REVALIDATED")
     assert request.is_cache_hit == bool(metrics.kept_hits) == is_hit
-    assert request.numbers["endpoint"] == "page"
-    assert (request.numbers["pid"] is None) == (not metrics.workers) == (metrics.app.count == 0) == is_hit
+    assert request.numbers.endpoint == "page"
+    assert (request.numbers.pid is None) == (not metrics.workers) == (metrics.app.count == 0) == is_hit
 
 
 def test_a_client_that_left_is_neither_failed_nor_served(tmp_path: Path) -> None:

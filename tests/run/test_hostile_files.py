@@ -16,6 +16,7 @@ import pytest
 
 from portico.errors import PorticoError
 from portico.project.running import gateway_of
+from portico.protocol.trace import Trace
 from portico.run.control import client
 from portico.run.disk import lock
 from portico.run.processes import orphans, proc
@@ -226,7 +227,7 @@ def test_a_record_that_is_none_is_left_out() -> None:
     with private_directory() as home:
         for name, text in TOLD.items():
             (home / f"{name[1:]}.json").write_text(text)
-        assert [one["events"][0]["what"] for one in records.read(home)] == ["view begins"]
+        assert [one.events[0].what for one in records.read(home)] == ["view begins"]
 
 
 def proc_pids() -> list[int]:
@@ -284,7 +285,7 @@ def test_a_trace_is_kept_behind_no_link_and_under_no_name_of_the_site_s(theirs: 
         path.rmdir()
     path.symlink_to(ours / "file" if path.suffix else ours)
     for wanted in (name, "../../ours/other"):
-        evidence.keep(site(theirs), wanted, {})
+        evidence.keep(site(theirs), wanted, Trace(method="GET", url="/", id="", status=200, error=""))
     assert [each.name for each in ours.iterdir()] == ["file"]
     assert (ours / "file").read_text() == "root's"
 

@@ -102,7 +102,7 @@ def test_a_number_that_no_worker_says_counts_as_none(digits: str) -> None:
     line = json.dumps(GOOD | {"worker": worker})
     request = Request.parse(line)
     assert request
-    assert request.numbers == {"queue_us": None, "app_us": None, "pid": None, "thread": 1, "endpoint": "home"}
+    assert request.numbers == (None, None, None, 1, "home")
     metrics = Metrics(["/app"])
     metrics.count(f"{line}\n{json.dumps(GOOD)}\n".encode())
     assert sum(metrics.classes) == 2

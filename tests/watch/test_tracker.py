@@ -5,14 +5,15 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
+from portico.watch.trace.records import Response
 from portico.watch.trace.tracker import response
 
 
 def test_a_header_that_is_spelled_in_two_ways_is_one() -> None:
-    said = [["vary", "Accept"], ["Vary", "Cookie"], ["X-A", "1"]]
+    said = [("vary", "Accept"), ("Vary", "Cookie"), ("X-A", "1")]
     evidence: Any = SimpleNamespace(
         sent=SimpleNamespace(received=[("Vary", "Accept, Cookie")], status=200, reason="OK"),
-        record={"response": {"status": "200", "headers": said, "sent": []}},
+        record=SimpleNamespace(response=Response(status="200", headers=said)),
         mask=SimpleNamespace(headers=lambda headers: headers),
     )
     rows = [row for row in response(evidence) if row.name.lower() == "vary"]

@@ -16,6 +16,7 @@ from portico.cli.commands.look.dashboard import _page_that_leads_to
 from portico.http import Request
 from portico.protocol.feed import Item, Now
 from portico.protocol.status import NginxStatus, SiteStatus
+from portico.protocol.trace import Trace
 from portico.watch import access, secret
 from portico.watch.access import Lock, Secret, Ticket, is_own_host
 from portico.watch.endpoint import MOST_OPEN, MOST_SILENT, Endpoint
@@ -140,7 +141,7 @@ class _Nothing:
     async def exposition(self) -> str:
         return "numbers"
 
-    async def trace(self, request_id: str) -> dict[str, Any] | None:
+    async def trace(self, request_id: str) -> Trace | None:
         return None
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from functools import cached_property
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Any, Final, NamedTuple, Self
 
 import msgspec
 
@@ -31,6 +31,19 @@ UNAVAILABLE_MARK = b'"status":503'
 BEGIN_MARK = b'{"time":"'
 """What each line begins with."""
 Status = Annotated[int, msgspec.Meta(ge=0, le=999)]
+
+
+class Numbers(NamedTuple):
+    """What a worker says of a request; None, or an empty endpoint, for what it did not say."""
+
+    queue_us: int | None = None
+    app_us: int | None = None
+    pid: int | None = None
+    thread: int | None = None
+    endpoint: str = ""
+
+
+NO_NUMBERS: Final = Numbers()
 
 
 class Request(msgspec.Struct, frozen=True, dict=True, kw_only=True):
@@ -136,21 +149,17 @@ class Request(msgspec.Struct, frozen=True, dict=True, kw_only=True):
         return 0 if self.refused_by == QUEUE else self.upstream.count(", ")
 
     @cached_property
-    def numbers(self) -> dict[str, Any]:
-        """What the worker said: queue_us, app_us, pid, thread, endpoint; None or "" for what it did not.
+    def numbers(self) -> Numbers:
+        """What the worker said.
 
         With a stored answer comes what its worker said then: only the endpoint is true of this request.
         """
         queue, app, pid, thread, endpoint = [*self.worker.split(" "), *[""] * 5][:5]
         if self.is_cache_hit:
             queue = app = pid = thread = ""
-        return {
-            "queue_us": _number(queue),
-            "app_us": _number(app),
-            "pid": _number(pid),
-            "thread": _number(thread),
-            "endpoint": "" if endpoint == "-" else endpoint,
-        }
+        return Numbers(
+            _number(queue), _number(app), _number(pid), _number(thread), "" if endpoint == "-" else endpoint
+        )
 
     @property
     def parent(self) -> Parent | None:
@@ -170,7 +179,7 @@ class Request(msgspec.Struct, frozen=True, dict=True, kw_only=True):
         else:
             del fields["ended"], fields["traceparent"], fields["trusted"]
         follows = {"path": self.path, "outcome": self.outcome, "retries": self.retries}
-        return fields | follows | self.numbers
+        return fields | follows | self.numbers._asdict()
 
 
 _decode = msgspec.json.Decoder(Request).decode

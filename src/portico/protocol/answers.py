@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from msgspec import Struct
 
 from portico.errors import Problem
 from portico.protocol.status import CertificateStatus
+from portico.protocol.trace import Trace
 
 
 class StopBegun(Struct, frozen=True):
@@ -83,7 +82,7 @@ class MetricsAnswer(Struct, frozen=True):
 class TraceAnswer(Struct, frozen=True):
     """What `portico trace` saved of a request; None when there is nothing."""
 
-    trace: dict[str, Any] | None
+    trace: Trace | None
 
 
 class Verdict(Struct, frozen=True):

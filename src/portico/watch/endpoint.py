@@ -14,7 +14,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from importlib import resources
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import msgspec
 
@@ -22,6 +22,7 @@ from portico.errors import PorticoError
 from portico.http import END, Request, read_request
 from portico.link import private_socket
 from portico.protocol.feed import Item
+from portico.protocol.trace import Trace
 from portico.watch.http import Response, head
 
 HEAD_SECONDS = 10.0
@@ -51,7 +52,7 @@ class Source(Protocol):
     async def exposition(self) -> str:
         """The metrics as text."""
 
-    async def trace(self, request_id: str) -> dict[str, Any] | None:
+    async def trace(self, request_id: str) -> Trace | None:
         """What is kept of a traced request."""
 
 
@@ -124,7 +125,7 @@ class Endpoint:
         if path == "/trace" and not self._metrics_only:
             name = dict(urllib.parse.parse_qsl(request.query)).get("id", "")
             if name.isalnum() and name.isascii() and (trace := await self._source.trace(name)):
-                return Response("200 OK", "application/json", json.dumps(trace).encode())
+                return Response("200 OK", "application/json", json.dumps(msgspec.to_builtins(trace)).encode())
         return Response("404 Not Found", body=b"nothing here\n")
 
     async def _stream(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

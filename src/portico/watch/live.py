@@ -13,7 +13,7 @@ import urllib.parse
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from msgspec.structs import replace
 
@@ -37,6 +37,7 @@ from portico.protocol.commands import (
 from portico.protocol.feed import Error, Fields, Item, Mark
 from portico.protocol.notices import Notice
 from portico.protocol.status import SiteStatus
+from portico.protocol.trace import Trace
 from portico.ticks import Round, Rounds, tick
 from portico.watch import secret
 from portico.watch.access import Lock, Secret
@@ -130,7 +131,7 @@ class Live:
     async def _give_trace(self, asked: OfRequest) -> AsyncGenerator[TraceAnswer, None]:
         yield TraceAnswer(await self.trace(asked.id))
 
-    async def trace(self, request_id: str) -> dict[str, Any] | None:
+    async def trace(self, request_id: str) -> Trace | None:
         """What `portico trace` saved of a request, with the reasons of the lines that it names."""
         return await asyncio.to_thread(saved_trace, self._in_force(), request_id)
 

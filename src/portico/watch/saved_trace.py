@@ -4,26 +4,30 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
+
+from msgspec.structs import replace
 
 from portico.place import untrusted
 from portico.plan.model import Line, Plan
+from portico.protocol.trace import Row, Trace
 
 _ID = re.compile(r"[0-9a-f]{32}")
 
 
-def saved_trace(plan: Plan, request_id: str) -> dict[str, Any] | None:
+def saved_trace(plan: Plan, request_id: str) -> Trace | None:
     """What `portico trace` showed of that request; None when nothing was saved of it."""
     if not _ID.fullmatch(request_id):
         return None
     try:
-        trace = untrusted.read_json(Path(plan.state, "traces", f"{request_id}.json"), dict[str, Any])
+        trace = untrusted.read_json(Path(plan.state, "traces", f"{request_id}.json"), Trace)
     except (OSError, ValueError):
         return None
-    for row in trace.get("rows", ()):
-        line = _line(plan, str(row.get("place", "")), str(row.get("text", "")))
-        row |= {"why": line.why, "cause": line.cause} if line else {"why": "", "cause": ""}
-    return trace
+    return replace(trace, rows=tuple(_with_reason(plan, row) for row in trace.rows))
+
+
+def _with_reason(plan: Plan, row: Row) -> Row:
+    line = _line(plan, row.place, row.text)
+    return replace(row, why=line.why if line else "", cause=line.cause if line else "")
 
 
 def _line(plan: Plan, place: str, text: str) -> Line | None:

@@ -123,20 +123,20 @@ class Encoder:
         """The part of who answered nginx: the app, or a server elsewhere."""
         numbers = request.numbers
         taken = round(_last(request.response_seconds) * 1000) * _MS
-        queue_ns, app_ns = (numbers["queue_us"] or 0) * 1000, (numbers["app_us"] or 0) * 1000
+        queue_ns, app_ns = (numbers.queue_us or 0) * 1000, (numbers.app_us or 0) * 1000
         if request.bytes_in > _LARGE_BODY:
             start = max(start, end - taken)
         outer, own = spans(request.id)
-        has_numbers = numbers["pid"] is not None
-        is_app = has_numbers or (request.is_cache_hit and bool(request.worker))
+        pid = numbers.pid
+        is_app = pid is not None or (request.is_cache_hit and bool(request.worker))
         told: dict[str, Value] = {"http.route": self._route(request), "portico.tries": request.retries + 1}
         if is_app:
-            told["portico.endpoint"] = numbers["endpoint"]
-        if has_numbers:
+            told["portico.endpoint"] = numbers.endpoint
+        if pid is not None:
             told |= {
-                "process.pid": numbers["pid"],
-                "portico.queue_seconds": (numbers["queue_us"] or 0) / 1e6,
-                "portico.app_seconds": (numbers["app_us"] or 0) / 1e6,
+                "process.pid": pid,
+                "portico.queue_seconds": (numbers.queue_us or 0) / 1e6,
+                "portico.app_seconds": (numbers.app_us or 0) / 1e6,
             }
         if not is_app:
             told |= {
@@ -152,18 +152,18 @@ class Encoder:
             span_id=bytes.fromhex(own),
             parent_span_id=bytes.fromhex(outer),
             flags=_SAMPLED | _KNOWN_PARENT,
-            name=numbers["endpoint"] or ("app" if is_app else request.method[:_LONGEST]),
+            name=numbers.endpoint or ("app" if is_app else request.method[:_LONGEST]),
             kind=Span.SPAN_KIND_INTERNAL if is_app else Span.SPAN_KIND_CLIENT,
             start_time_unix_nano=start,
             end_time_unix_nano=start + max(taken, queue_ns + app_ns),
         )
-        if has_numbers:
+        if pid is not None:
             span.events.add(name="taken by a worker", time_unix_nano=start + queue_ns)
         return _finished(span, told, status or request.status)
 
     def _route(self, request: Request) -> str:
         """The rule of the endpoint that answered, the endpoint's name where that has several, or nothing."""
-        endpoint: str = request.numbers["endpoint"]
+        endpoint: str = request.numbers.endpoint
         return self._tracing.routes.get(endpoint, endpoint)
 
     def _masked(self, uri: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import pwd
 import re
@@ -12,7 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+
+import msgspec
 
 from portico.errors import PorticoError, Problem
 from portico.explain.match import Asked, NoServerError, Verdict, verdict
@@ -26,9 +26,11 @@ from portico.log.request import Request
 from portico.place import untrusted
 from portico.plan.paths import trace
 from portico.protocol.status import Status
+from portico.protocol.trace import Trace
 from portico.watch.follow import Follower, decoded
 from portico.watch.trace import records
 from portico.watch.trace.client import Sent, Wish, connection_port, send
+from portico.watch.trace.records import Record
 
 _LINE_SECONDS = 4.0
 """nginx writes its line a quarter of a second after the answer, later on a loaded machine."""
@@ -80,7 +82,7 @@ class Evidence:
     why_none: str
     """Why there is no verdict."""
     line: Request | None = None
-    records: list[dict[str, Any]] = field(default_factory=list)
+    records: list[Record] = field(default_factory=list)
     complaints: list[Complaint] = field(default_factory=list)
     entries: list[Entry] = field(default_factory=list)
     unread: list[str] = field(default_factory=list)
@@ -96,7 +98,7 @@ class Evidence:
         return self.mask.url(self.sent.target)
 
     @property
-    def record(self) -> dict[str, Any] | None:
+    def record(self) -> Record | None:
         """Of the worker that had it last."""
         return self.records[-1] if self.records else None
 
@@ -213,7 +215,7 @@ def _is_ours(line: Request, made: Evidence, wanted: str) -> bool:
     return line.uri == made.sent.target and line.agent == "portico-trace"
 
 
-def _records(directory: Path, made: Evidence) -> list[dict[str, Any]]:
+def _records(directory: Path, made: Evidence) -> list[Record]:
     """What the workers wrote; one that has not finished is waited for, unless nginx has given it up."""
     patience = (
         0.2
@@ -224,13 +226,13 @@ def _records(directory: Path, made: Evidence) -> list[dict[str, Any]]:
     expected = bool(made.line and made.line.upstream)
     while True:
         found = records.read(directory)
-        is_whole = bool(found) and all(record["ended"] for record in found)
+        is_whole = bool(found) and all(record.ended for record in found)
         if is_whole or time.monotonic() > ends or not (expected or found):
             return found
         time.sleep(_LOOK_SECONDS)
 
 
-def keep(site: TracedSite, request_id: str, told: dict[str, Any]) -> None:
+def keep(site: TracedSite, request_id: str, shown: Trace) -> None:
     """Store a trace for a later look; the oldest go. Only beside the logs of the user whose site it is."""
     name = request_id if _ID.fullmatch(request_id) else secrets.token_hex(16)
     try:
@@ -238,7 +240,7 @@ def keep(site: TracedSite, request_id: str, told: dict[str, Any]) -> None:
             owner = site.runtime.lstat().st_uid
             if os.fstat(state).st_uid == owner:
                 with _made(state, _TRACES, 0o700, owner) as own:
-                    _write(own, f"{name}.json", json.dumps(told, default=str).encode(), owner)
+                    _write(own, f"{name}.json", msgspec.json.encode(shown), owner)
                     _remove_old(own, site.access_log.parent / _TRACES)
     except OSError:
         pass  # it was shown all the same

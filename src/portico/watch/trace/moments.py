@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from portico.explain.node import Node
+from portico.log.request import NO_NUMBERS
+from portico.protocol.trace import Moment
 from portico.watch.trace.evidence import Evidence
+from portico.watch.trace.records import Headers
 from portico.watch.trace.tracker import request, response
 
 _CACHED = {
@@ -25,14 +27,6 @@ _NO_HEADERS = {
 """Of what is followed on the way there, what is not a header that may get lost."""
 _HIDDEN = {"x-portico", "x-request-id"}
 _NGINX_OWN = {"server", "date", "connection", "transfer-encoding", "x-request-id", "accept-ranges", "etag"}
-
-
-@dataclass(frozen=True)
-class Moment:
-    """A sentence; `see` is a command that says more, empty when there is none."""
-
-    text: str
-    see: str = ""
 
 
 def moments(evidence: Evidence) -> list[Moment]:
@@ -195,7 +189,7 @@ def _way_there(evidence: Evidence) -> Iterator[Moment]:
             yield Moment(f"The app never saw the header {one.name}: {why}.", f"portico explain {see}")
         elif lowered.startswith("x-forwarded") and one.client not in (None, one.app):
             yield Moment(f"{one.name}: nginx replaced what the client sent.", "portico explain uwsgi_param")
-    prefix = record["environ"].get("SCRIPT_NAME")
+    prefix = record.environ.get("SCRIPT_NAME")
     if prefix:
         yield Moment(
             f"The prefix {prefix} became SCRIPT_NAME: url_for puts it back.", "portico explain SCRIPT_NAME"
@@ -204,10 +198,11 @@ def _way_there(evidence: Evidence) -> Iterator[Moment]:
 
 def _times(evidence: Evidence) -> Iterator[Moment]:
     sent, line, limit = evidence.sent, evidence.line, evidence.setting("client_max_body_size")
-    numbers = line.numbers if line else {}
-    if (numbers.get("queue_us") or 0) > _SLOW_QUEUE_US:
-        wait = numbers["queue_us"] / 1000
-        yield Moment(f"It waited {wait:.0f} ms for a worker: all were busy. portico scale, portico status.")
+    waited_us = (line.numbers if line else NO_NUMBERS).queue_us or 0
+    if waited_us > _SLOW_QUEUE_US:
+        yield Moment(
+            f"It waited {waited_us / 1000:.0f} ms for a worker: all were busy. portico scale, portico status."
+        )
     if limit and limit.args[0].isdigit() and int(limit.args[0]) * _NEAR < sent.size <= int(limit.args[0]):
         share = sent.size * 100 // int(limit.args[0])
         yield Moment(f"The body took {share} % of the allowed size.", explain(limit))
@@ -237,19 +232,20 @@ def _hides(evidence: Evidence, name: str) -> str:
 
 def _is_passed_on(evidence: Evidence) -> bool:
     """Whether what the client got is what a worker answered, not a page of nginx's."""
-    said = str(((evidence.record or {}).get("response") or {}).get("status", ""))
+    answer = evidence.record and evidence.record.response
+    said = str(answer.status) if answer and answer.status is not None else ""
     return said.partition(" ")[0] == str(evidence.sent.status)
 
 
-def _sent_by_worker(evidence: Evidence) -> list[list[str]]:
-    answer = (evidence.record or {}).get("response") or {}
-    return list(answer.get("sent", []))
+def _sent_by_worker(evidence: Evidence) -> Headers:
+    answer = evidence.record and evidence.record.response
+    return answer.sent if answer else []
 
 
 def _app_said(evidence: Evidence, name: str) -> str:
     """The app's values of a header, empty for none."""
-    answer = (evidence.record or {}).get("response") or {}
-    return ", ".join(value for key, value in answer.get("headers", []) if key.lower() == name)
+    answer = evidence.record and evidence.record.response
+    return ", ".join(value for key, value in answer.headers if key.lower() == name) if answer else ""
 
 
 def _location(evidence: Evidence) -> str:

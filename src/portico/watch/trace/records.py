@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 
@@ -13,11 +13,13 @@ from portico.place import untrusted
 
 _MOST_FILES = 40
 """A request is tried a few times at most."""
-_Variables = dict[str, str | int | bool]
-_Headers = list[tuple[str, str]]
+Variables = dict[str, str | int | bool]
+Headers = list[tuple[str, str]]
 
 
-class _Event(msgspec.Struct):
+class Event(msgspec.Struct, frozen=True):
+    """Something that happened at `ns`, in nanoseconds of the clock that never goes back; `what` names it."""
+
     what: str
     ns: Count
     name: str = ""
@@ -25,31 +27,38 @@ class _Event(msgspec.Struct):
     line: Count | None = None
 
 
-class _Response(msgspec.Struct):
-    """`status` is missing where the app had not said it yet."""
+class Response(msgspec.Struct, frozen=True):
+    """What the app said, and in `sent` the headers that the worker sent. Without `status` it had not said it yet."""
 
-    status: str | int | msgspec.UnsetType = msgspec.UNSET
-    headers: _Headers = []
+    status: str | int | None = None
+    headers: Headers = []
     route: str = ""
-    sent: _Headers = []
+    sent: Headers = []
 
 
-class _Record(msgspec.Struct):
+class Record(msgspec.Struct, frozen=True):
+    """What one worker knows of the request. `nginx` are the variables that it got, `environ` what the app got."""
+
     pid: Pid
     thread: Count
     ended: bool
-    events: Annotated[list[_Event], msgspec.Meta(min_length=1)]
-    environ: _Variables
-    nginx: _Variables = {}
+    events: Annotated[list[Event], msgspec.Meta(min_length=1)]
+    environ: Variables
+    nginx: Variables = {}
     handed_over: bool = False
-    response: _Response | None = None
+    response: Response | None = None
+
+    @property
+    def first(self) -> dict[str, int]:
+        """When each thing happened first."""
+        return {event.what: event.ns for event in reversed(self.events)}
 
 
-def read(directory: Path) -> list[dict[str, Any]]:
+def read(directory: Path) -> list[Record]:
     """One of each worker that had the request, in their order; what is none is left out."""
-    found = list[_Record]()
+    found = list[Record]()
     for path, _ in untrusted.files(directory, _MOST_FILES):
         if path.suffix == ".json":
             with suppress(OSError, ValueError):  # it has just been written anew, or is none
-                found.append(untrusted.read_json(path, _Record))
-    return [msgspec.to_builtins(one) for one in sorted(found, key=lambda one: one.events[0].ns)]
+                found.append(untrusted.read_json(path, Record))
+    return sorted(found, key=lambda one: one.events[0].ns)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+
+from msgspec.structs import replace
 
 from portico.explain.match import names_of, rule
 from portico.explain.node import PASSES, Node
+from portico.log.request import NO_NUMBERS
 from portico.plan.web.guards import CONNECTIONS, RATE
+from portico.protocol.trace import Bar, Row
 from portico.watch.trace.evidence import Evidence
+from portico.watch.trace.records import Event, Record
 
 CLIENT, NGINX, LINK, WORKER, APP = "client", "nginx", "link", "worker", "app"
 _REQUEST, _RESPONSE = "request", "response"
@@ -18,33 +22,14 @@ _UPGRADED, _CLOSED = "418", "419"
 """The statuses by which a generated configuration leads a request to a named location."""
 
 
-@dataclass(frozen=True)
-class Row:
-    """One step. `at_us` is microseconds since the beginning, None where only nginx knows; `took_us` likewise.
+@dataclass
+class Step:
+    """A function of the app: when it began and ended (0: not yet)."""
 
-    `message` is "request", "response" or "" for what is neither; `place` is file:line of what is responsible.
-    """
-
-    number: int
-    actor: str
-    action: str
-    message: str
-    source: str
-    destination: str
-    at_us: int | None
-    took_us: int | None
-    place: str = ""
-    note: str = ""
-
-
-@dataclass(frozen=True)
-class Bar:
-    """One piece of the waterfall, in microseconds since the beginning."""
-
+    kind: str
+    begins: Event
     name: str
-    actor: str
-    begins_us: int
-    ends_us: int
+    ends: int = 0
 
 
 def rows(evidence: Evidence) -> list[Row]:
@@ -270,61 +255,63 @@ def _inside(evidence: Evidence) -> Iterator[Row]:
     line = evidence.line
     for record in evidence.records:
         yield from _in_worker(evidence, record)
-    numbers = line.numbers if line else {}
-    if not evidence.records and numbers.get("pid"):
+    numbers = line.numbers if line else NO_NUMBERS
+    if not evidence.records and numbers.pid:
         yield _row(
             evidence,
             LINK,
-            f"the request waits {numbers['queue_us'] or 0} us for a worker",
+            f"the request waits {numbers.queue_us or 0} us for a worker",
             _REQUEST,
             LINK,
             WORKER,
         )
-        who = f"worker {numbers['pid']}, thread {numbers['thread']}"
-        yield _row(evidence, WORKER, f"{who} has the app answer", "", WORKER, APP, took=numbers["app_us"])
+        who = f"worker {numbers.pid}, thread {numbers.thread}"
+        yield _row(evidence, WORKER, f"{who} has the app answer", "", WORKER, APP, took=numbers.app_us)
 
 
-def _in_worker(evidence: Evidence, record: dict[str, Any]) -> Iterator[Row]:
-    events = {event["what"]: event["ns"] for event in reversed(record["events"])}  # the first of each
+def _in_worker(evidence: Evidence, record: Record) -> Iterator[Row]:
+    events = record.first
     taken, read = events.get("taken", 0), events.get("read", 0)
     since = evidence.sent.at("sent")
-    numbers = evidence.line.numbers if evidence.line else {}
-    who = f"worker {record['pid']}" + (f", thread {record['thread']}" if record["thread"] else "")
+    numbers = evidence.line.numbers if evidence.line else NO_NUMBERS
+    who = f"worker {record.pid}" + (f", thread {record.thread}" if record.thread else "")
     took = max(0, _us(since, taken)) if taken > since else 0
     # nginx's clock ticks in milliseconds: by it the queue may look longer than the whole way there.
-    waited = min(numbers.get("queue_us") or 0, took)
+    waited = min(numbers.queue_us or 0, took)
     queue = f"; {waited} us of it in the queue, to the millisecond" if waited else ""
     yield _row(evidence, LINK, f"{who} takes the connection", _REQUEST, LINK, WORKER, at=taken, took=took,
                note=f"since the client had sent: nginx, the link and the queue{queue}")  # fmt: skip
-    what = f"reads {len(record['nginx'] or record['environ'])} variables and makes the environ"
+    what = f"reads {len(record.nginx or record.environ)} variables and makes the environ"
     yield _row(evidence, WORKER, what, "", WORKER, at=taken, took=_us(taken, read))
-    yield from _in_app(evidence, record, events)
+    yield from _in_app(evidence, record)
 
 
-def _in_app(evidence: Evidence, record: dict[str, Any], events: dict[str, int]) -> Iterator[Row]:
+def _in_app(evidence: Evidence, record: Record) -> Iterator[Row]:
+    events = record.first
     called = events.get("called") or events.get("read", 0)
-    answer, ended = record.get("response"), record["ended"]
+    answer, ended = record.response, record.ended
     returned = events.get("returned") or events.get("sent", 0)
-    method = f"{record['environ'].get('REQUEST_METHOD', '')} {record['environ'].get('PATH_INFO', '')}"
+    method = f"{record.environ.get('REQUEST_METHOD', '')} {record.environ.get('PATH_INFO', '')}"
     yield _row(evidence, WORKER, f"calls the app: {method}", _REQUEST, WORKER, APP, at=called,
                took=_us(called, returned) if returned else None)  # fmt: skip
     for step in steps(record):
-        took = _us(step["ns"], step["ends"]) if step["ends"] else None
-        name = f" {step['name']}" if step["name"] else ""
-        yield _row(evidence, APP, f"{step['kind']}{name}", "", APP, at=step["ns"], took=took,
-                   place=f"{step['file']}:{step['line']}", note="" if step["ends"] else "still working")  # fmt: skip
+        begins = step.begins
+        took = _us(begins.ns, step.ends) if step.ends else None
+        name = f" {step.name}" if step.name else ""
+        yield _row(evidence, APP, f"{step.kind}{name}", "", APP, at=begins.ns, took=took,
+                   place=f"{begins.file}:{begins.line}", note="" if step.ends else "still working")  # fmt: skip
     if answer and events.get("started"):
-        count = len(answer["headers"])
-        yield _row(evidence, APP, f"start_response({answer.get('status', '')}), {count} headers", _RESPONSE, APP,
+        status = "" if answer.status is None else answer.status
+        yield _row(evidence, APP, f"start_response({status}), {len(answer.headers)} headers", _RESPONSE, APP,
                    WORKER, at=events["started"])  # fmt: skip
-    if record.get("handed_over") or "handed over" in events:
+    if record.handed_over or "handed over" in events:
         yield _row(evidence, APP, "speaks on the connection itself (WebSocket)", _RESPONSE, APP, NGINX)
     elif events.get("head sent"):
         at, end = events["head sent"], events.get("finished") or events.get("sent") or 0
         took = _us(at, end) if end else None
         yield _row(evidence, WORKER, "sends head and body to nginx", _RESPONSE, WORKER, NGINX, at=at, took=took,
                    note="" if ended else "still sending")  # fmt: skip
-    elif not ended and not Path("/proc", str(record["pid"])).exists():
+    elif not ended and not Path("/proc", str(record.pid)).exists():
         yield _row(
             evidence, WORKER, "dies without an answer", "", WORKER, note="portico logs has its last output"
         )
@@ -333,21 +320,18 @@ def _in_app(evidence: Evidence, record: dict[str, Any], events: dict[str, int]) 
         yield _row(evidence, APP, "has not answered yet", "", APP, note=note)
 
 
-def steps(record: dict[str, Any]) -> list[dict[str, Any]]:
-    """The functions of the app, each with when it began and ended (0: not yet)."""
-    made: list[dict[str, Any]] = []
-    for event in record["events"]:
-        kind, _, which = event["what"].rpartition(" ")
+def steps(record: Record) -> list[Step]:
+    """The functions of the app, in the order in which they began."""
+    made: list[Step] = []
+    for event in record.events:
+        kind, _, which = event.what.rpartition(" ")
         if which == "begins":
-            made.append({**event, "kind": kind, "ends": 0})
+            made.append(Step(kind, event, event.name))
         elif which == "ends":
-            for open_one in reversed(made):
-                if (open_one["kind"], open_one["file"], open_one["line"], open_one["ends"]) == (
-                    kind, event["file"], event["line"], 0,
-                ):  # fmt: skip
-                    open_one["ends"] = event["ns"]
-                    open_one["name"] = open_one["name"] or event["name"]
-                    break
+            begun = (one for one in reversed(made) if one.kind == kind and not one.ends)
+            same = (one for one in begun if (one.begins.file, one.begins.line) == (event.file, event.line))
+            if step := next(same, None):
+                step.ends, step.name = event.ns, step.name or event.name
     return made
 
 
@@ -388,7 +372,7 @@ def _back(evidence: Evidence) -> Iterator[Row]:
 def _page(evidence: Evidence) -> str:
     """The error_page that was used, where nginx answered with a page of its own."""
     found, status = evidence.verdict, evidence.sent.status
-    if found is None or status < 400 or (evidence.record and evidence.record.get("response")):
+    if found is None or status < 400 or (evidence.record and evidence.record.response):
         return ""
     for node in (found.location, found.server):
         for page in node.all("error_page") if node else ():
@@ -398,10 +382,7 @@ def _page(evidence: Evidence) -> str:
 
 
 def _left_worker(evidence: Evidence) -> int:
-    record = evidence.record
-    if record is None:
-        return 0
-    return next((int(event["ns"]) for event in record["events"] if event["what"] == "head sent"), 0)
+    return evidence.record.first.get("head sent", 0) if evidence.record else 0
 
 
 def bars(evidence: Evidence) -> list[Bar]:
@@ -415,13 +396,13 @@ def bars(evidence: Evidence) -> list[Bar]:
     ]
     last, first = sent.at("sent"), sent.at("first byte")
     for record in evidence.records:
-        events = {event["what"]: event["ns"] for event in reversed(record["events"])}
+        events = record.first
         taken, called, out = events.get("taken", 0), events.get("called", 0), events.get("head sent", 0)
         read = events.get("read", 0)
         points.append(("nginx, queue", NGINX, last, taken))
         points.append(("worker reads", WORKER, taken, read))
         points.append(("(the trace itself)", LINK, read, called))
-        points += [(f"{s['kind']} {s['name']}".strip(), APP, s["ns"], s["ends"]) for s in steps(record)]
+        points += [(f"{s.kind} {s.name}".strip(), APP, s.begins.ns, s.ends) for s in steps(record)]
         points.append(("app", APP, called, events.get("returned") or out))
         last = out or last
     points.append(("nginx", NGINX, last, first))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Any
+from msgspec.structs import replace
 
+from portico.protocol.trace import Answered, Tracked
 from portico.watch.trace.client import Headers
 from portico.watch.trace.evidence import Evidence
+from portico.watch.trace.records import Response, Variables
 
 _FORWARDED = (
     "X-Forwarded-For",
@@ -18,41 +19,10 @@ _FORWARDED = (
 )
 
 
-@dataclass(frozen=True)
-class Tracked:
-    """One thing: as the client sent it, as nginx passed it on, as the app saw it; None where it was not there."""
-
-    name: str
-    client: str | None
-    nginx: str | None
-    app: str | None
-    is_dropped: bool = False
-    """The app never saw it."""
-
-    @property
-    def is_changed(self) -> bool:
-        values = {value for value in (self.client, self.nginx, self.app) if value is not None}
-        return len(values) > 1 or self.is_dropped
-
-
-@dataclass(frozen=True)
-class Answered:
-    """One header of the answer: as the app said it, as the worker sent it, as the client got it."""
-
-    name: str
-    app: str | None
-    worker: str | None
-    client: str | None
-
-    @property
-    def is_changed(self) -> bool:
-        return len({self.app, self.worker, self.client}) > 1
-
-
 def request(evidence: Evidence) -> list[Tracked]:
     """Everything worth following on the way there."""
-    sent, record = evidence.sent, evidence.record or {}
-    nginx, app = record.get("nginx") or {}, record.get("environ") or {}
+    sent, record = evidence.sent, evidence.record
+    nginx, app = (_texts(record.nginx), _texts(record.environ)) if record else ({}, {})
     headers = {name.lower(): value for name, value in evidence.mask.headers(sent.headers)}
     path, _, query = evidence.target.partition("?")
     has_body = bool(sent.size)
@@ -79,36 +49,49 @@ def request(evidence: Evidence) -> list[Tracked]:
     }
     made += [_header(name, headers, nginx, app) for name, _ in sent.headers if name.lower() not in known]
     if not nginx and not app:
-        return [one for one in made if one.client is not None]
-    made = [replace(one, is_dropped=one.client is not None and one.app is None) for one in made]
-    return [one for one in made if (one.client, one.nginx, one.app) != (None, None, None)]
+        return [one for one in made if one.client is not None]  # the app may have seen all of them
+    return [_judged(one) for one in made if (one.client, one.nginx, one.app) != (None, None, None)]
 
 
 def response(evidence: Evidence) -> list[Answered]:
     """The status and every header on the way back."""
-    sent, record = evidence.sent, evidence.record or {}
-    answer: dict[str, Any] = record.get("response") or {}
+    sent, record = evidence.sent, evidence.record
+    answer = (record and record.response) or Response()
     said, out, got = (
         _joined(headers)
         for headers in (
-            answer.get("headers", []),
-            answer.get("sent", []),
+            answer.headers,
+            answer.sent,
             evidence.mask.headers(sent.received),
         )
     )
     names = {name.lower(): name for name in (*got, *out, *said)}
-    status = str(answer["status"]) if "status" in answer else None
+    status = None if answer.status is None else str(answer.status)
     came = f"{sent.status} {sent.reason}".strip() if sent.status else None
-    made = [Answered("status", status, status, came)]
+    made = [_answered("status", status, status, came)]
     for key in sorted(names):
         values = [
             next((v for n, v in headers.items() if n.lower() == key), None) for headers in (said, out, got)
         ]
-        made.append(Answered(names[key], *values))
+        made.append(_answered(names[key], *values))
     return made
 
 
-def _header(name: str, sent: dict[str, str], nginx: dict[str, Any], app: dict[str, Any]) -> Tracked:
+def _texts(variables: Variables) -> dict[str, str]:
+    return {name: str(value) for name, value in variables.items()}
+
+
+def _judged(one: Tracked) -> Tracked:
+    is_dropped = one.client is not None and one.app is None
+    values = {value for value in (one.client, one.nginx, one.app) if value is not None}
+    return replace(one, is_dropped=is_dropped, changed=len(values) > 1 or is_dropped)
+
+
+def _answered(name: str, app: str | None, worker: str | None, client: str | None) -> Answered:
+    return Answered(name, app, worker, client, changed=len({app, worker, client}) > 1)
+
+
+def _header(name: str, sent: dict[str, str], nginx: dict[str, str], app: dict[str, str]) -> Tracked:
     plain = name.upper().replace("-", "_")
     key = plain if plain in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{plain}"
     return Tracked(name, sent.get(name.lower()), nginx.get(key) or None, app.get(key) or None)

@@ -6,7 +6,6 @@ import os
 import secrets
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import click
 
@@ -15,6 +14,7 @@ from portico.cli.running import one_site, running_site
 from portico.errors import PorticoError, Problem
 from portico.protocol.commands import LIVE, METRICS, TRACE, OfRequest
 from portico.protocol.feed import Item
+from portico.protocol.trace import Trace
 from portico.run.control import client
 
 
@@ -51,7 +51,7 @@ class _Remote:
             return answer.text
         return ""
 
-    async def trace(self, request_id: str) -> dict[str, Any] | None:
+    async def trace(self, request_id: str) -> Trace | None:
         async for answer in client.listen(self._runtime, TRACE, OfRequest(request_id)):
             return answer.trace
         return None

@@ -6,27 +6,27 @@ import linecache
 import shutil
 import textwrap
 from collections.abc import Iterable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import click
+from msgspec.structs import replace
 
 from portico.cli import output
 from portico.cli.running import named_site, runtime_of
 from portico.cli.words import cut
 from portico.errors import Problem, UsageError
 from portico.protocol.commands import STATUS
+from portico.protocol.feed import Fields
 from portico.protocol.status import Status
+from portico.protocol.trace import Answered, Bar, Moment, Row, Trace, Tracked
 from portico.run.control import client
 from portico.values import Address
 from portico.watch.lines import visible
 from portico.watch.trace import moments, table, tracker
 from portico.watch.trace.client import Wish
 from portico.watch.trace.evidence import Evidence, TracedSite, follow, keep
-from portico.watch.trace.moments import Moment
-from portico.watch.trace.table import Bar, Row
 
 _PIPED = 160
 """Columns of an output that is no terminal."""
@@ -77,7 +77,7 @@ def command(url: str, config: str | None, name: str, repeat: int, is_json: bool,
     wish = wished(url, status, words)
     site = TracedSite.of(runtime, status)
     found = [follow(site, wish) for _ in range(repeat)]
-    result = [to_json(evidence) for evidence in found]
+    result = [shown(evidence) for evidence in found]
     keep(site, found[-1].request_id, result[-1])
     if is_json:
         output.result(output.as_json(result[0] if repeat == 1 else result))
@@ -127,27 +127,27 @@ def _body(data: str | None) -> bytes:
     return (data or "").encode()
 
 
-def to_json(evidence: Evidence) -> dict[str, Any]:
-    """The whole trace as plain values."""
+def shown(evidence: Evidence) -> Trace:
+    """The whole trace as values."""
     sent = evidence.sent
-    return {
-        "method": sent.method,
-        "url": f"{sent.scheme}://{sent.host}:{sent.port}{evidence.target}",
-        "id": evidence.request_id,
-        "status": sent.status,
-        "error": sent.error,
-        "rows": [asdict(row) | {"text": _text(row.place)} for row in table.rows(evidence)],
-        "request": [asdict(one) | {"changed": one.is_changed} for one in tracker.request(evidence)],
-        "response": [asdict(one) | {"changed": one.is_changed} for one in tracker.response(evidence)],
-        "waterfall": [asdict(bar) for bar in table.bars(evidence)],
-        "moments": [asdict(moment) for moment in moments.moments(evidence)],
-        "line": _shown_line(evidence) if evidence.line else None,
-        "app": [entry.text for entry in evidence.entries],
-        "nginx": [_without_secrets(item.text, evidence) for item in evidence.complaints],
-    }
+    return Trace(
+        method=sent.method,
+        url=f"{sent.scheme}://{sent.host}:{sent.port}{evidence.target}",
+        id=evidence.request_id,
+        status=sent.status,
+        error=sent.error,
+        rows=tuple(replace(row, text=_text(row.place)) for row in table.rows(evidence)),
+        request=tuple(tracker.request(evidence)),
+        response=tuple(tracker.response(evidence)),
+        waterfall=tuple(table.bars(evidence)),
+        moments=tuple(moments.moments(evidence)),
+        line=_shown_line(evidence) if evidence.line else None,
+        app=tuple(entry.text for entry in evidence.entries),
+        nginx=tuple(_without_secrets(item.text, evidence) for item in evidence.complaints),
+    )
 
 
-def _shown_line(evidence: Evidence) -> dict[str, Any]:
+def _shown_line(evidence: Evidence) -> Fields:
     """nginx's line without the secrets that stand in a URL."""
     record = evidence.line.record() if evidence.line else {}
     return record | {name: evidence.mask.url(record[name]) for name in ("uri", "referer")}
@@ -172,14 +172,14 @@ def lines(evidence: Evidence, width: int) -> list[str]:
     sent = evidence.sent
     answer = visible(f"{sent.status} {sent.reason}" if sent.status else sent.error)
     head = f"{sent.method} {sent.scheme}://{sent.host}:{sent.port}{visible(evidence.target)}"
-    shown = output.good(answer) if 0 < sent.status < _FAILED_STATUS else output.bad(answer)
+    coloured = output.good(answer) if 0 < sent.status < _FAILED_STATUS else output.bad(answer)
     is_beside = len(f"{head}  {answer}  {evidence.request_id}") <= width
     name = output.faint(visible(evidence.request_id))
     return [
         *(
-            [f"{output.strong(head)}  {shown}  {name}"]
+            [f"{output.strong(head)}  {coloured}  {name}"]
             if is_beside
-            else [f"{output.strong(head)}  {shown}", name]
+            else [f"{output.strong(head)}  {coloured}", name]
         ),
         "",
         *_table(table.rows(evidence), width),
@@ -227,13 +227,13 @@ def _short(place: str) -> str:
     return place if len(place) <= _LONG else "..." + place[-_LONG:]
 
 
-def _tracked(tracked: list[tracker.Tracked], width: int) -> list[str]:
-    rows = [_Compared(one.name, (one.client, one.nginx, one.app), one.is_changed) for one in tracked]
+def _tracked(tracked: list[Tracked], width: int) -> list[str]:
+    rows = [_Compared(one.name, (one.client, one.nginx, one.app), one.changed) for one in tracked]
     return _compared(("the client sent", "nginx passed", "the app saw"), rows, width)
 
 
-def _answered(answered: list[tracker.Answered], width: int) -> list[str]:
-    rows = [_Compared(one.name, (one.client, one.worker, one.app), one.is_changed) for one in answered]
+def _answered(answered: list[Answered], width: int) -> list[str]:
+    rows = [_Compared(one.name, (one.client, one.worker, one.app), one.changed) for one in answered]
     return _compared(("the client got", "the worker sent", "the app said"), rows, width)
 
 

@@ -8,10 +8,11 @@ from typing import Any
 import click
 
 from portico.cli import output
-from portico.cli.commands.look.trace import to_json, wished
+from portico.cli.commands.look.trace import shown, wished
 from portico.cli.running import named_site, runtime_of
 from portico.errors import Problem, UsageError
 from portico.protocol.commands import STATUS
+from portico.protocol.trace import Trace
 from portico.run.control import client
 from portico.values import Address
 from portico.watch.trace.client import Wish
@@ -62,7 +63,7 @@ def command(
     after, what = _through(site, nginx, wanted.where(before), wish)
     found = differences(before, after)
     if is_json:
-        result = {"change": what, "before": to_json(before), "after": to_json(after), "differences": found}
+        result = {"change": what, "before": shown(before), "after": shown(after), "differences": found}
         output.result(output.as_json(result))
         return
     output.results([output.strong(what), f"{wish.method} {wish.url}", ""])
@@ -93,7 +94,7 @@ def _connecting(wish: Wish, addresses: dict[str, str]) -> Wish:
 
 def differences(before: Evidence, after: Evidence) -> list[dict[str, str]]:
     """What a client, the app or nginx would see otherwise; not the times, which always differ."""
-    old, new = (_facts(to_json(one), one) for one in (before, after))
+    old, new = (_facts(shown(one), one) for one in (before, after))
     if old["the app"] != new["the app"]:
         old, new = (
             {name: fact for name, fact in facts.items() if "app sees" not in name} for facts in (old, new)
@@ -106,24 +107,22 @@ def differences(before: Evidence, after: Evidence) -> list[dict[str, str]]:
     ]
 
 
-def _facts(result: dict[str, Any], evidence: Evidence) -> dict[str, str]:
+def _facts(trace: Trace, evidence: Evidence) -> dict[str, str]:
     facts = {
-        "answer": f"{result['status']}" if result["status"] else result["error"],
+        "answer": f"{trace.status}" if trace.status else trace.error,
         "body": f"{evidence.sent.body_size} bytes",
     }
     facts["the app"] = "answers" if evidence.records else "is not asked"
     facts |= {
-        f"header {one['name']}": str(one["client"])
-        for one in result["response"]
-        if one["client"] is not None and one["name"].lower() not in _VOLATILE and one["name"] != "status"
+        f"header {one.name}": str(one.client)
+        for one in trace.response
+        if one.client is not None and one.name.lower() not in _VOLATILE and one.name != "status"
     }
     facts |= {
-        f"the app sees {one['name']}": str(one["app"])
-        for one in result["request"]
-        if one["app"] is not None and one["name"] not in _VOLATILE
+        f"the app sees {one.name}": one.app
+        for one in trace.request
+        if one.app is not None and one.name not in _VOLATILE
     }
-    steps = [
-        _ALIAS.sub("app.sock", row["action"]) for row in result["rows"] if row["actor"] in ("nginx", "app")
-    ]
+    steps = [_ALIAS.sub("app.sock", row.action) for row in trace.rows if row.actor in ("nginx", "app")]
     steps = [step for step in steps if not step.startswith("writes its line")]
     return facts | {"steps": " | ".join(steps)}
