@@ -202,21 +202,24 @@ def test_decisions_are_made_before_they_are_written_for_nginx() -> None:
         assert not re.findall(LOOKS, path.read_text()), f"{path.name} looks at Site or Place"
 
 
-NGINX_ROOM = "plan/gateway/nginx/"
 KNOW_NGINX = {
     "plan/gateway/kinds.py",  # the tuple of gateways
+    "run/gateway/programs.py",  # the tuple of those that can be run
     "explain/",  # reads nginx's configurations
 }
+NGINX_ROOMS = ("plan/gateway/nginx/", "run/gateway/nginx/")
 
 
-def test_a_gateway_is_known_in_its_room_and_in_one_tuple() -> None:
-    """Everybody else asks the kind (`plan/gateway/kind`), so that a second gateway is a room and a row."""
+def test_a_gateway_is_known_in_its_rooms_and_in_one_tuple_each() -> None:
+    """Everybody else asks its kind (`plan/gateway/kind`) or its program (`run/gateway/program`): a second gateway is
+    two rooms and two rows."""
+    theirs = tuple(f"portico.{room}".rstrip("/").replace("/", ".") for room in NGINX_ROOMS)
     knows = {
         str(path.relative_to(SOURCE))
         for path in modules()
-        if any(name.startswith("portico.plan.gateway.nginx") for name in imported(path))
+        if any(name.startswith(theirs) for name in imported(path))
     }
-    others = {name for name in knows if not name.startswith(NGINX_ROOM)}
+    others = {name for name in knows if not name.startswith(NGINX_ROOMS)}
     assert {name for name in others if not name.startswith(tuple(KNOW_NGINX))} == set()
     assert {known for known in KNOW_NGINX if not any(name.startswith(known) for name in others)} == set()
 
