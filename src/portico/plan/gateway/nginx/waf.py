@@ -23,7 +23,7 @@ from portico.plan.web.guards import Guard, Inspection
 from portico.plan.web.model import Web
 from portico.plan.web.mount import App, Matching, Mount
 from portico.plan.web.pages import ATTACK
-from portico.plan.web.waf import ARGUMENTS, BODY_BYTES, METHODS, OF_THE_GATEWAY, PATTERN_STEPS, Waf
+from portico.plan.web.waf import ARGUMENTS, BODY_BYTES, LEFT_OUT, METHODS, PATTERN_STEPS, Waf
 from portico.site.pattern import escape
 from portico.site.waf_exception import WafException
 
@@ -223,8 +223,8 @@ def _settings(waf: Waf) -> Iterator[Directive]:
     for number, one in enumerate(waf.exceptions):
         yield _exception(waf, number, one)
     yield _line(waf, f"Include {rules.rules}/*.conf", "the rules")
-    removed = " ".join(map(str, OF_THE_GATEWAY))
-    yield _line(waf, f"SecRuleRemoveById {removed}", "nginx itself decides which Host it answers")
+    for left_out, why in LEFT_OUT.items():
+        yield _line(waf, f"SecRuleRemoveById {left_out}", why)
     yield _line(
         waf, f'SecRuleUpdateActionById 949110 "deny,status:{_REFUSED}"',
         "a request whose score is too high is refused: leads to the page of this site, never to the client",
