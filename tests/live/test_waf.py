@@ -182,7 +182,7 @@ def test_detection_refuses_nothing_and_tells_which_rules_would_have(detecting: S
 
 @pytest.mark.usefixtures("_needs_nginx")
 def test_limits_come_before_the_firewall() -> None:
-    toml = TOML.replace("burst = 60", "burst = 2")
+    toml = TOML.replace("burst 60", "burst 2")
     with served(site_with(toml), "--nginx", "system") as run:
         answers = [
             run.client.get(f"{run.url}/", params={"n": n, "q": ATTACKS["sql"]}).status_code for n in range(6)
