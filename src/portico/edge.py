@@ -81,6 +81,11 @@ def deny(*networks: str) -> Callable[[View], View]:
     return _noting(deny=list(networks))
 
 
+def users(file: str) -> Callable[[View], View]:
+    """Only the users of this file may come here, with their passwords: "/etc/portico/staff.users"; else 401."""
+    return _noting(users=file)
+
+
 def methods(*names: str) -> Callable[[View], View]:
     """nginx takes these methods here and answers 405 to any other: "GET", "POST"."""
     return _noting(methods=list(names))

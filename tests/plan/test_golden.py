@@ -107,6 +107,8 @@ def read(text: str, directory: Path, installed: NginxBuild | None = None) -> tup
         StaticFolder(url, f"/srv/shop/{path}", "[static]") for url, path in options.static.items()
     )
     roots = options.downloads.roots or []
+    for name, users in own.get("users", {}).items():
+        (directory / name).write_text(users)
     with_settings = routed(options, facts, causes)
     site = Site(
         options, facts, "/srv/shop", "shop", causes, declared,

@@ -11,6 +11,8 @@ from portico.errors import Problem
 from portico.reading import OURS
 from portico.site.access.rule import AccessRule
 from portico.site.access.rules import access_rules
+from portico.site.access.sha512_crypt import hashed
+from portico.site.access.users import Wrong, entries, seconds
 from portico.site.load import load
 from portico.site.pattern import both, both_ways, widened
 
@@ -38,16 +40,34 @@ def rules(directory: Path, text: str) -> tuple[tuple[AccessRule, ...], list[Prob
         ('[access."/"]\ndeny = ["missing.txt"]', "neither a network nor a file"),
         ('[access."/"]\ndeny = ["wrong"]', '"wrong", line 2: "10.0.0.0/8; deny all" is no network'),
         ('[access."/"]\nanybody = true\nallow = ["10.0.0.1"]', "anybody and allow exclude each other"),
+        ('[access."/"]\nusers = "missing.users"', 'users: "missing.users" is no file'),
+        ('[access."/"]\nusers = "empty"', "has no user in it"),
+        ('[access."/"]\nusers = "wrong"', '"wrong", line 1: is no name:hash'),
+        (
+            '[access."/"]\nusers = "yescrypt"',
+            "yescrypt, which the nginx that comes with Portico cannot verify",
+        ),
+        ('[access."/"]\nusers = "plain"', "none that every nginx can verify"),
         ('[access."/"]\nallow = ["fe80::1%lo"]', "neither a network nor a file"),
     ],
 )
 def test_what_cannot_be_used_is_one_error(tmp_path: Path, text: str, said: str) -> None:
     (tmp_path / "empty").write_text("# nobody\n")
     (tmp_path / "wrong").write_text("10.0.0.0/8\n10.0.0.0/8; deny all\n")
-    _, (problem,) = rules(tmp_path, text)
+    (tmp_path / "yescrypt").write_text(f"anna:$y$j9T$abcdefgh${'a' * 43}\n")
+    (tmp_path / "plain").write_text("anna:secret\n")
+    _, (problem, *_) = rules(tmp_path, text)
     assert said in problem.what
     assert problem.where.startswith("portico.toml:")
     assert problem.hint
+
+
+def test_a_password_is_hashed_as_crypt_does() -> None:
+    """The second example of https://www.akkadia.org/drepper/SHA-crypt.txt has other rounds: these are of crypt(3)."""
+    expected = "ltjgWl6579NluT/Vi1nwEvcil.G5Nbc4NiXZaNGStk8PSwGfQv72N2CKPPrVACtLtip/cZ/1GM/O6IND4WQhG."
+    assert hashed("secret", "abcdefgh") == f"$6$abcdefgh${expected}"
+    assert [one for one in entries(f"anna:{hashed('x' * 200)}\n") if isinstance(one, Wrong)] == []
+    assert seconds(hashed("x")) < seconds(f"$2b$12${'a' * 53}")
 
 
 def test_an_empty_list_of_refused_networks_refuses_nobody(tmp_path: Path) -> None:

@@ -40,6 +40,7 @@ GROUPS: Final = {
     },
     "Keep": {
         "cert": "Show, renew or trust the certificate.",
+        "password": "Hash a password for a file of users.",
         "purge": "Delete answers from nginx's cache.",
         "clean": "List what former sites left on the disk, and remove it.",
     },

@@ -12,7 +12,7 @@ from portico.plan.bindings import Bindings, BindingTable, Spoken, addresses, par
 from portico.plan.directories import body_directories
 from portico.plan.gateway.kinds import gateway_of
 from portico.plan.model import Directory, File, Health, Ladder, Line, Plan, Process, Tls, Upstream
-from portico.plan.paths import FRAGMENT, GATEWAY, Paths, hosted_files
+from portico.plan.paths import FRAGMENT, GATEWAY, USERS, Paths, hosted_files
 from portico.plan.web.entry.health import HEALTH
 from portico.plan.web.entry.listeners import backlog
 from portico.plan.web.sizes import old_workers
@@ -28,10 +28,15 @@ class Fragment:
     texts: tuple[tuple[str, str], ...]
     """Names of files and what is in them; with HTTPS the certificate and its key, too."""
 
-    def files(self) -> tuple[File, ...]:
-        """Where the gateway's nginx finds them."""
+    def files(self, group: str = "") -> tuple[File, ...]:
+        """Where the gateway's nginx finds them; `group` is that of its workers."""
         here = hosted_files(self.bindings.name)
-        return tuple(File(f"{here}/{name}", self._lines(name, text), mode=0o600) for name, text in self.texts)
+        return tuple(
+            File(f"{here}/{name}", self._lines(name, text), 0o640, group, is_secret=True)
+            if USERS.fullmatch(name) and group
+            else File(f"{here}/{name}", self._lines(name, text), mode=0o600)
+            for name, text in self.texts
+        )
 
     def _lines(self, name: str, text: str) -> tuple[Line, ...]:
         """One for all, unless some of them are the user's: nginx may have something against these."""
@@ -44,13 +49,17 @@ class Fragment:
 
 def fragment_of(plan: Plan, beside: Sequence[tuple[str, str]] = ()) -> Fragment:
     """The fragment of a site that was planned for a gateway, with those of its files that are not the plan's."""
-    found = {file.path: file.content for file in plan.files if file.path in (*READ, BINDINGS)}
+    found = {file.path: file.content for file in plan.files}
     wanted = parse(found[BINDINGS])
-    return Fragment(wanted, (*((name, found[name]) for name in READ if name in found), *beside))
+    return Fragment(wanted, (*((name, found[name]) for name in read_of(found)), *beside))
 
 
-READ = (FRAGMENT, Upstream.FILE, *Tls.FILES)
-"""The files of a site's plan that its gateway's nginx reads."""
+def read_of(names: Collection[str]) -> list[str]:
+    """Those of the files of a site's plan that its gateway's nginx reads."""
+    return [*(name for name in _READ if name in names), *sorted(filter(USERS.fullmatch, names))]
+
+
+_READ = (FRAGMENT, Upstream.FILE, *Tls.FILES)
 
 
 def host_plan(fragments: Sequence[Fragment], place: Place) -> Plan:
@@ -69,7 +78,7 @@ def host_plan(fragments: Sequence[Fragment], place: Place) -> Plan:
         gateway=kind.process(place, f"the gateway: one {kind.name} for every site"),
         files=(
             kind.host_file(bindings, place),
-            *(file for one in fragments for file in one.files()),
+            *(file for one in fragments for file in one.files(place.nginx_group)),
         ),
         directories=(
             Directory(place.runtime, private, group=place.nginx_group),

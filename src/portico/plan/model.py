@@ -37,6 +37,10 @@ class File:
     path: str
     lines: tuple[Line, ...]
     mode: int = 0o644
+    group: str = ""
+    """Who may read it beside its owner, where the mode says so; empty: our own group."""
+    is_secret: bool = False
+    """What is in it is shown to nobody."""
 
     @property
     def content(self) -> str:

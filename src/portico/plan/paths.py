@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from portico.place.model import Place
@@ -109,6 +110,15 @@ def purge(runtime: str) -> str:
 def of_app(state: str) -> str:
     """Beside what is nginx's: the directory of an app that another user runs."""
     return f"{state}.app"
+
+
+USERS = re.compile(r"users-\d+")
+"""What the files of users are called that nginx reads."""
+
+
+def users_file(number: int) -> str:
+    """The file of the users of one rule, below the configuration directory."""
+    return f"users-{number}"
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from portico.site.routed import routed
 
 ERROR_PAGES = (
     "400",
+    "401",
     "403",
     "404",
     "405",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import get_args
 
 import msgspec
@@ -31,6 +30,7 @@ from portico.plan.web.mount import App, Below, Exact, Files, Match, Matching, Mo
 from portico.plan.web.mounts import meeting, mounts
 from portico.reading import OURS
 from portico.site.access.rules import access_rules
+from portico.site.access.sha512_crypt import hashed
 from portico.site.facts import AppFacts, RootFile, StaticFolder
 from portico.site.load import load
 from portico.site.model import Site
@@ -48,7 +48,7 @@ in_progress = 3
 "/slow/" = { timeout = "5m" }
 "/live/<id>" = { stream = true }
 [access]
-"/" = { allow = ["10.0.0.0/8"], deny = ["10.6.6.0/24"], methods = ["GET", "POST"] }
+"/" = { allow = ["10.0.0.0/8"], deny = ["10.6.6.0/24"], methods = ["GET", "POST"], users = "staff.users" }
 "/slow/open" = { anybody = true }
 """
 
@@ -57,6 +57,7 @@ in_progress = 3
 def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
     toml = tmp_path_factory.mktemp("site") / "portico.toml"
     toml.write_text(TOML)
+    (toml.parent / "staff.users").write_text(f"anna:{hashed('a')}\n")
     options, causes = load(toml, {})
     facts = AppFacts(
         app="shop:app", directory="/srv/shop", kind="flask", version="3.1.3",
@@ -72,7 +73,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
         spa="/srv/shop/dist",
         root_files=(RootFile("/favicon.ico", "/srv/shop/static/favicon.ico", "the app's static folder"),),
         routed=found,
-        access=access_rules(options, found, Path("/srv/shop"), causes, OURS, []),
+        access=access_rules(options, found, toml.parent, causes, OURS, []),
     )
 
 
@@ -156,6 +157,15 @@ def test_every_location_that_a_client_reaches_asks_who_may_come(site: Site) -> N
     for one in found:
         conditions = {item.args[0] for item in one.block or () if item.name == "if"}
         assert {"($portico_denied)", "($portico_outside)", "($portico_wrong_method)"} <= conditions, one.args
+        assert {"auth_basic", "satisfy"} <= {item.name for item in one.block or ()}, one.args
+
+
+def test_every_location_that_asks_the_app_asks_for_a_password(site: Site) -> None:
+    """Named locations, too: nginx looks at passwords where a request ends up. Its own question has none."""
+    for one in blocks(servers(decided(site, PLACE))):
+        names = {item.name for item in one.block or ()}
+        if "uwsgi_pass" in names and one.args[-1] != "/-/health/app":
+            assert "auth_basic" in names, f"{one.args} asks the app without a password"
 
 
 @pytest.mark.parametrize(

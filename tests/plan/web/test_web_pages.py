@@ -12,17 +12,19 @@ from portico.plan.gateway.nginx.pages import PREFIX
 from portico.plan.web.guards import GUARDS, MOST_HEAD
 from portico.plan.web.pages import FAILED, pages
 from portico.site.access.rule import AccessRule
+from portico.site.access.sha512_crypt import hashed
 from portico.site.load import load
 from portico.site.model import Site
 from portico.site.options import Guard
 from portico.site.resolve import ERROR_PAGES
 from tests.plan.test_golden import FACTS, case
 
-OF_GUARDS = {"403", "405", "attack"}
+OF_GUARDS = {"401", "403", "405", "attack"}
 """Shown only where a site says who may come, or has the firewall."""
 GUARDED = """
 [access."/"]
 methods = ["GET"]
+users = "users"
 [guard]
 waf = "block"
 [test.place]
@@ -43,6 +45,7 @@ def test_what_portico_brings_is_what_a_site_may_replace() -> None:
 
 
 def test_nginx_is_told_to_show_each_of_them(tmp_path: Path) -> None:
+    (tmp_path / "users").write_text(f"anna:{hashed('a')}\n")
     text = case(GUARDED, tmp_path).file("nginx.conf").content
     shown = set(re.findall(rf"{re.escape(PREFIX)}([a-z0-9]+)\.\$", text))
     table = text.partition("$portico_unavailable {")[2].partition("}")[0]

@@ -14,6 +14,7 @@ from portico.plan.notes.headers import named_server
 from portico.plan.notes.linked import linked_notes
 from portico.plan.notes.machine import exposed, few_connections, left_out, other_python, short_lived
 from portico.plan.notes.pages import unused_pages
+from portico.plan.notes.passwords import dear_passwords
 from portico.plan.notes.reachable import reachable
 from portico.plan.notes.static_folders import unreadable, unwritable, withheld
 from portico.plan.notes.unreached import unreached
@@ -26,7 +27,7 @@ NOTES: tuple[Callable[[Web], Iterable[str]], ...] = (
     app_risks, processes, discovered, guarded_notes, unreadable, withheld, unwritable, linked_notes, reachable,
     unused_pages, left_out, short_lived, unreached, other_python, lambda web: gateway_of(web.place).notes(web),
     nothing_to_choose, named_server, uncached, upload_notes, lambda web: waf_notes(web.site),
-    app_user, exposed, few_connections,
+    app_user, exposed, few_connections, dear_passwords,
 )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ A path is the decoded one, the mount's prefix included. Of a choice by path the 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -72,17 +73,31 @@ class Taken:
 
 
 @dataclass(frozen=True)
+class Users:
+    """These users may come, with their passwords: else 401."""
+
+    realm: str
+    """What browsers tell people they are asked for."""
+    entries: tuple[tuple[str, str], ...]
+    """Names, and hashes that every build can verify."""
+    cause: str
+
+
+@dataclass(frozen=True)
 class Access:
     """Who may come where; None is not asked anywhere."""
 
     allowed: ByPath[Allowed] | None
     denied: ByPath[Denied] | None
     methods: ByPath[Taken] | None
+    users: ByPath[Users] | None
+    closed: ByPath[bool] | None
+    """Where not everybody may come: no cache on the way to a client keeps a file of there."""
     refuses_dots: bool
     """A path with `.` or `..` for a segment is refused (400): the app may see another path than the rules do."""
 
     def __bool__(self) -> bool:
-        return any((self.allowed, self.denied, self.methods))
+        return any((self.allowed, self.denied, self.methods, self.users))
 
 
 def access(site: Site) -> Access:
@@ -92,6 +107,8 @@ def access(site: Site) -> Access:
         allowed=_chosen(site, _allowed),
         denied=_chosen(site, _denied),
         methods=_chosen(site, _methods),
+        users=_chosen(site, lambda rule: _users(site, rule)),
+        closed=_chosen(site, lambda rule: True if _is_closed(rule) else None),
         refuses_dots=by_path and protocol(site) != "uwsgi",
     )
 
@@ -109,6 +126,20 @@ def _denied(rule: AccessRule) -> Denied | None:
 
 def _methods(rule: AccessRule) -> Taken | None:
     return Taken(rule.methods, rule.causes.get("methods", "")) if rule.methods else None
+
+
+_REALM = re.compile(r"[^A-Za-z0-9._~/<>:-]+")
+
+
+def _users(site: Site, rule: AccessRule) -> Users | None:
+    if rule.users is None:
+        return None
+    what = "" if rule.is_all else f" {_REALM.sub('', rule.what)}"
+    return Users(f"{site.name}{what}", rule.users.entries, rule.users.cause)
+
+
+def _is_closed(rule: AccessRule) -> bool:
+    return bool(rule.allow or rule.internal or rule.users)
 
 
 def _chosen(site: Site, said: Callable[[AccessRule], T | None]) -> ByPath[T] | None:

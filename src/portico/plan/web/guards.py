@@ -8,7 +8,7 @@ from typing import Any
 
 from portico.place.model import Place
 from portico.plan.paths import Paths
-from portico.plan.web.access import Access, Allowed, ByPath, Denied, Taken
+from portico.plan.web.access import Access, Allowed, ByPath, Denied, Taken, Users
 from portico.plan.web.limits import Concurrent, Counted, Limits, Rate
 from portico.plan.web.waf import Waf, is_inspected
 from portico.site.model import Routed
@@ -72,6 +72,13 @@ class PlainPath:
 
 
 @dataclass(frozen=True)
+class Password:
+    """The client is a user who may come, with the right password: else 401."""
+
+    users: ByPath[Users]
+
+
+@dataclass(frozen=True)
 class Inspection:
     """The rules of the firewall find no attack in the request: else 403, or a line in its report.
 
@@ -82,22 +89,31 @@ class Inspection:
 
 
 Guard = (
-    PlainPath | NotDenied | FromNetworks | Methods | Open | HeadSize | RequestRate | InProgress | Inspection
+    PlainPath
+    | NotDenied
+    | FromNetworks
+    | Methods
+    | Open
+    | HeadSize
+    | RequestRate
+    | InProgress
+    | Inspection
+    | Password
 )
 
 MAINTENANCE, HEAD, RATE, CONNECTIONS, UPLOAD, STARTING, WAF, QUEUE = (
     "maintenance", "head", "rate", "connections", "upload", "starting", "waf", "queue",
 )  # fmt: skip
-PATH, NETWORK, INTERNAL, METHOD = "path", "network", "internal", "method"
+PATH, NETWORK, INTERNAL, METHOD, PASSWORD = "path", "network", "internal", "method", "password"
 """The names of guards in the log line (`refused_by`): those above, the largest upload, the start of the app, and its
 full queue."""
 STATUSES = {
     MAINTENANCE: 503, STARTING: 503, QUEUE: 503, HEAD: 431, UPLOAD: 413, RATE: 429, CONNECTIONS: 429,
-    PATH: 400, NETWORK: 403, INTERNAL: 404, METHOD: 405, WAF: 403,
+    PATH: 400, NETWORK: 403, INTERNAL: 404, METHOD: 405, WAF: 403, PASSWORD: 401,
 }  # fmt: skip
 """What each of them answers."""
 GUARDS = tuple(STATUSES)
-UNSAID = (HEAD, UPLOAD, RATE, CONNECTIONS)
+UNSAID = (HEAD, UPLOAD, RATE, CONNECTIONS, PASSWORD)
 """Those of which the gateway's own limits may tell that they refused; the others say it themselves."""
 MOST_HEAD = 56 << 10
 """Bytes of a head: a packet of the uwsgi protocol holds 65 535, and each header needs up to 7 more there."""
@@ -125,7 +141,7 @@ class Chains:
 def by_path(guard: Guard) -> ByPath[Any] | None:
     """What this guard asks of which paths; None: the same of each."""
     match guard:
-        case NotDenied(found) | FromNetworks(found) | Methods(found):
+        case NotDenied(found) | FromNetworks(found) | Methods(found) | Password(found):
             return found
         case _:
             return None
@@ -133,15 +149,22 @@ def by_path(guard: Guard) -> ByPath[Any] | None:
 
 def chains(place: Place, limits: Limits, access: Access, waf: Waf | None, routed: Sequence[Routed]) -> Chains:
     """The guards of everything that the site answers."""
-    of_client = _of_client(access)
+    of_client, of_user = _of_client(access), _of_user(access)
 
     def chain(item: Routed | None) -> tuple[Guard, ...]:
         counted = limits.of_routes.get(item.pattern, limits.of_site) if item else limits.of_site
         inspects = waf is not None and (item is None or is_inspected(item))
-        return (*of_client, *_of_app(place, counted), *([Inspection(waf)] if waf and inspects else []))
+        return (
+            *of_client,
+            *_of_app(place, counted),
+            *of_user,
+            *([Inspection(waf)] if waf and inspects else []),
+        )
 
     site = chain(None)
-    return Chains(site, of_client, {one.pattern: own for one in routed if (own := chain(one)) != site})
+    return Chains(
+        site, (*of_client, *of_user), {one.pattern: own for one in routed if (own := chain(one)) != site}
+    )
 
 
 def _of_client(access: Access) -> tuple[Guard, ...]:
@@ -151,6 +174,11 @@ def _of_client(access: Access) -> tuple[Guard, ...]:
     chain += [FromNetworks(access.allowed)] if access.allowed else []
     chain += [Methods(access.methods)] if access.methods else []
     return tuple(chain)
+
+
+def _of_user(access: Access) -> tuple[Guard, ...]:
+    """Who the client is: behind the limits, since a password costs more than they do."""
+    return (Password(access.users),) if access.users else ()
 
 
 def _of_app(place: Place, counted: Sequence[Counted]) -> tuple[Guard, ...]:

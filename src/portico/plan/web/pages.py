@@ -63,6 +63,7 @@ def pages(site: Site) -> Pages:
 
 
 _ACCESS = (
+    Page(401, "Please sign in", "This address is for people with a password."),
     Page(403, "Not allowed", "You may not come to this address from where you are."),
     Page(405, "Method not allowed", "This address does not take requests of this kind."),
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import grp
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -22,6 +24,8 @@ def write_files(files: Iterable[File], directory: Path, *, is_ours: bool = True)
                 folder.chmod(0o755)  # whatever our umask: nginx's workers read the error pages
         path.touch(mode=0o600)  # what is secret in it is secret from the first byte
         path.write_text(file.content, "utf-8")
+        if file.group and os.geteuid() == 0:
+            os.chown(path, -1, grp.getgrnam(file.group).gr_gid)
         path.chmod(file.mode)
         written.append(path)
     return written

@@ -9,7 +9,7 @@ from pathlib import Path
 from portico.errors import PorticoError, Problem
 from portico.plan import bindings
 from portico.plan.gateway.kinds import gateway_named
-from portico.plan.host import READ, Fragment, fragment_of
+from portico.plan.host import Fragment, fragment_of, read_of
 from portico.plan.model import Plan, Tls
 from portico.plan.paths import live_flag
 from portico.run.disk import directories, lock
@@ -122,7 +122,8 @@ def set_down(desired: DesiredSite) -> None:
 def read_part(where: Path) -> Fragment:
     """The part of a site whose files are in that directory. Raises PorticoError for what is none."""
     try:
-        texts = {path.name: path.read_text("utf-8") for path in map(where.joinpath, READ) if path.exists()}
+        names = read_of([path.name for path in where.iterdir()])
+        texts = {name: (where / name).read_text("utf-8") for name in names}
         return Fragment(bindings.parse((where / bindings.FILE).read_text("utf-8")), tuple(texts.items()))
     except (OSError, ValueError) as error:
         raise PorticoError(Problem(str(where), f"holds no site: {error}")) from None

@@ -15,6 +15,14 @@ class Networks:
 
 
 @dataclass(frozen=True)
+class Users:
+    """Who may come with a password: names and hashes, in the order of their file."""
+
+    entries: tuple[tuple[str, str], ...]
+    cause: str
+
+
+@dataclass(frozen=True)
 class AccessRule:
     """What is said of some paths. A key that is None is not said here: an outer rule may say it."""
 
@@ -31,6 +39,7 @@ class AccessRule:
     allow: Networks | None = None
     deny: Networks | None = None
     methods: tuple[str, ...] | None = None
+    users: Users | None = None
     internal: bool = False
     anybody: bool = False
     causes: Mapping[str, str] = field(default_factory=dict)

@@ -14,7 +14,8 @@ from pathlib import Path
 
 from portico.errors import Problem
 from portico.reading import Reader
-from portico.site.access.rule import AccessRule, Networks
+from portico.site.access.rule import AccessRule, Networks, Users
+from portico.site.access.users import Wrong, entries
 from portico.site.model import Routed
 from portico.site.options import Access, Options
 from portico.site.pattern import both_ways, escape, head, parts, widened
@@ -24,6 +25,8 @@ _METHOD = re.compile(r"[A-Z][A-Z-]{0,30}")
 _WORDS = ("private",)
 """Of the names of `behind`: the addresses of a local network."""
 _PATHS = re.compile(r"/[^\x00-\x20\x7f\"'\\$]*")
+_NEITHER = "is neither a network nor a file"
+_HINT = "expected a network such as 10.0.0.0/8 or 2001:db8::/32, private, or a file of networks"
 _END = r"(?![^/;\n])"
 """The end of a path, or of a segment: for the table /admin, /admin/x is below it and /administrator is not."""
 
@@ -107,6 +110,7 @@ def _said(rule: AccessRule, said: Access, causes: Mapping[str, str], files: _Fil
         allow=files.networks("allow", said.allow, rule, causes),
         deny=files.networks("deny", said.deny, rule, causes),
         methods=None if said.methods is None else _with_head(said.methods),
+        users=None if said.users is None else files.users(said.users, rule, causes),
         internal=bool(said.internal),
         anybody=bool(said.anybody),
         causes=causes,
@@ -138,6 +142,9 @@ def _with_head(methods: Iterable[str]) -> tuple[str, ...]:
     return (*made, "HEAD") if "GET" in made and "HEAD" not in made else made
 
 
+_USERS_HINT = "write it with: portico password NAME --file {file}"
+
+
 class _Files:
     """Reads what rules name, with the rights of whoever wrote them; a file that several name once."""
 
@@ -160,12 +167,28 @@ class _Files:
             self.problems.append(Problem(where, what, hint))
         return Networks(tuple(dict.fromkeys(found)), cause)
 
+    def users(self, name: str, rule: AccessRule, causes: Mapping[str, str]) -> Users:
+        cause = causes.get("users", "")
+        where, hint = cause.partition(": ")[0], _USERS_HINT.format(file=name)
+        text = self._text(f'{rule.what}: users: "{name}"', "is no file", name, where, hint)
+        found = list(entries(text or ""))
+        for one in found:
+            if isinstance(one, Wrong):
+                what = f'{rule.what}: users: "{name}", line {one.number}: {one.what}'
+                self.problems.append(Problem(where, what, hint))
+        if text is not None and not found:
+            what = f'{rule.what}: users: "{name}" has no user in it, so that nobody could come'
+            self.problems.append(Problem(where, what, hint))
+        return Users(tuple(one for one in found if not isinstance(one, Wrong)), cause)
+
     def _entry(self, key: str, entry: str, where: str, rule: AccessRule) -> Iterator[str]:
         if entry in _WORDS:
             yield from KNOWN_PROXIES[entry]
         elif network := _network(entry):
             yield network
-        elif (text := self._text(key, entry, where, rule)) is not None:
+        elif (
+            text := self._text(f'{rule.what}: {key}: "{entry}"', _NEITHER, entry, where, _HINT)
+        ) is not None:
             yield from self._lines(f"{rule.what}: {key}", entry, text, where)
 
     def _lines(self, what: str, name: str, text: str, where: str) -> Iterator[str]:
@@ -179,19 +202,18 @@ class _Files:
                 problem = f'{what}: "{name}", line {number}: "{shown}" is no network'
                 self.problems.append(Problem(where, problem, "expected a network a line, like 10.0.0.0/8"))
 
-    def _text(self, key: str, name: str, where: str, rule: AccessRule) -> str | None:
+    def _text(self, what: str, is_missing: str, name: str, where: str, hint: str) -> str | None:
         path = self._directory / name
         try:
             return self._reader.text(path)
         except FileNotFoundError:
-            what = f'"{name}" is neither a network nor a file'
+            why = is_missing
         except UnicodeDecodeError:
-            what = f'"{name}" is not UTF-8 text'
+            why = "is not UTF-8 text"
         except (OSError, ValueError) as error:
-            why = (error.strerror if isinstance(error, OSError) else None) or str(error)
-            what = f'"{name}" cannot be read{self._reader.as_whom(path)}: {why}'
-        hint = "expected a network such as 10.0.0.0/8 or 2001:db8::/32, private, or a file of networks"
-        self.problems.append(Problem(where, f"{rule.what}: {key}: {what}", hint))
+            reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+            why = f"cannot be read{self._reader.as_whom(path)}: {reason}"
+        self.problems.append(Problem(where, f"{what} {why}", hint))
         return None
 
 

@@ -84,7 +84,7 @@ def explain(plan: Plan, what: str | None) -> list[Explained]:
         _explained(file.path, number, line)
         for file in plan.files
         for number, line in enumerate(file.lines, 1)
-        if line.why
+        if line.why and not file.is_secret
     ]
     if what is None:
         return [item for item in everything if not item.file.startswith("errors/")]

@@ -60,7 +60,7 @@ def _lines(plan: Plan, nginx_why: str) -> list[str]:
         lines.append(f"directory {directory.path}  {directory.mode:04o}{owner}")
     for file in plan.files:
         lines += ["", output.strong(f"{plan.runtime}/conf/{file.path}")]
-        lines += ["  " + line.text for line in file.lines]
+        lines += ["  (not shown)"] if file.is_secret else ["  " + line.text for line in file.lines]
     lines += ["", *(output.warned(f"note: {note}") for note in plan.notes)]
     lines += [output.bad(f"DANGER: {alarm}") for alarm in plan.alarms]
     return [*lines, "portico explain says why each line is there."]

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeVar
 
+from portico.plan.gateway.nginx.by_path import by_path
 from portico.plan.gateway.nginx.conf import Directive, block, directive, entries
 from portico.plan.gateway.nginx.log.text import GUARD, refusing
 from portico.plan.gateway.nginx.names import location, variable
 from portico.plan.gateway.nginx.pages import error_pages, unreadable
+from portico.plan.gateway.nginx.password import password_pages
 from portico.plan.web.access import Allowed, ByPath, Denied, Taken
 from portico.plan.web.guards import (
     INTERNAL,
@@ -19,6 +21,7 @@ from portico.plan.web.guards import (
     Guard,
     Methods,
     NotDenied,
+    Password,
     PlainPath,
 )
 from portico.plan.web.model import Web
@@ -31,7 +34,6 @@ _HIDDEN = "2"
 """What a list of networks is for whoever may not come, where the path is hidden; else it is 1."""
 _DOTS = r"~*^[^?#]*(?:/|%2f)(?:\.|%2e){1,2}(?:/|%2f|[?#]|$)"
 _ALLOW = "https://www.rfc-editor.org/rfc/rfc9110#section-15.5.6"
-T = TypeVar("T")
 N = TypeVar("N", Allowed, Denied)
 
 
@@ -74,9 +76,11 @@ def said(web: Web, guard: Said) -> list[Directive]:
 
 def refusal(web: Web, guards: Sequence[Guard]) -> list[Directive]:
     """Where a request is sent that one of these refuses: at server level, and where a location has pages of its own."""
+    pages = password_pages(web) if any(isinstance(guard, Password) for guard in guards) else []
     if not any(isinstance(guard, Said) for guard in guards):
-        return []
+        return pages
     return [
+        *pages,
         directive(
             "error_page", _REFUSED, "=", location(web, "refused"),
             why="a request that may not come here is answered in one place",
@@ -86,7 +90,7 @@ def refusal(web: Web, guards: Sequence[Guard]) -> list[Directive]:
 
 def refused_location(web: Web) -> list[Directive]:
     """Answers what was refused, by the guard that did it."""
-    if not web.access:
+    if not any(isinstance(guard, Said) for guard in web.chains.files):
         return []
     answers = [(PATH, 400), (INTERNAL, 404), (METHOD, 405)]
     return [
@@ -157,7 +161,7 @@ def _lists(web: Web, word: str, choice: ByPath[N]) -> list[Directive]:
     names: dict[N, str] = {one: variable(web, f"{word}_{number}") for number, one in enumerate(choice.values)}
     return [
         *(_list(name, one) for one, name in names.items()),
-        _by_path(web, word, choice, names, "whether the client may not come, by the list that holds for the path"),
+        by_path(web, word, choice, names, "whether the client may not come, by the list that holds for the path"),
     ]  # fmt: skip
 
 
@@ -174,23 +178,12 @@ def _list(name: str, of: Allowed | Denied) -> Directive:
     )  # fmt: skip
 
 
-def _by_path(web: Web, word: str, choice: ByPath[T], names: dict[T, str], why: str) -> Directive:
-    rest = names[choice.rest] if choice.rest is not None else ""
-    rows = [
-        (f"~{'*' if row.ignores_case else ''}{row.pattern}", "" if row.value is None else names[row.value])
-        for row in choice.rows
-    ]
-    return entries(
-        "map", "$uri", variable(web, word), table=[("default", rest), *rows], why=f"{why}: the inner first"
-    )
-
-
 def _methods(web: Web, methods: ByPath[Taken]) -> list[Directive]:
     names = {one: ", ".join(one.methods) for one in methods.values}
     known = [(f"{names[one]}:{method}", "") for one in names for method in one.methods]
     name = variable(web, "methods")
     return [
-        _by_path(web, "methods", methods, names, "the methods that are taken for the path"),
+        by_path(web, "methods", methods, names, "the methods that are taken for the path"),
         entries(
             "map", f"{name}:$request_method", variable(web, "wrong_method"),
             table=[("default", "1"), ("~^:", ""), *known],

@@ -8,6 +8,7 @@ from portico.plan.gateway.nginx.access import Said, said
 from portico.plan.gateway.nginx.conf import Directive, block
 from portico.plan.gateway.nginx.limits import counted, waits
 from portico.plan.gateway.nginx.pages import closed, too_long
+from portico.plan.gateway.nginx.password import asks_password
 from portico.plan.web.guards import (
     FromNetworks,
     Guard,
@@ -16,6 +17,7 @@ from portico.plan.web.guards import (
     Methods,
     NotDenied,
     Open,
+    Password,
     PlainPath,
     RequestRate,
 )
@@ -41,7 +43,8 @@ def guarded(
     ]
     rates = [guard.rate for guard in left if isinstance(guard, RequestRate)]
     shares = [guard.share for guard in left if isinstance(guard, InProgress)]
-    return [*first, *waits(web, rates), *detours, *counted(web, rates, shares)]
+    last = [made for guard in left if isinstance(guard, Password) for made in asks_password(web, guard)]
+    return [*first, *waits(web, rates), *detours, *counted(web, rates, shares), *last]
 
 
 def _first(web: Web, guard: Said | Open | HeadSize) -> list[Directive]:

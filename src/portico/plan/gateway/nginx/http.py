@@ -26,6 +26,7 @@ from portico.plan.gateway.nginx.limits import clients, limit_zones, retry_maps
 from portico.plan.gateway.nginx.log.line import log, log_maps
 from portico.plan.gateway.nginx.own import in_http, settled
 from portico.plan.gateway.nginx.pages import failure_maps, page_maps
+from portico.plan.gateway.nginx.password import password_maps
 from portico.plan.gateway.nginx.server import servers
 from portico.plan.gateway.nginx.waf import waf_rules
 from portico.plan.paths import Paths
@@ -117,6 +118,7 @@ def own(web: Web) -> list[Directive]:
         *tls.hsts(web),
         *log(web),
         *access_maps(web),
+        *password_maps(web),
         *private_map(web),
         *header_maps(web),
         *cache_zone(web),

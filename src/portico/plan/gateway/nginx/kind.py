@@ -22,6 +22,7 @@ from portico.plan.gateway.nginx.http import BODIES
 from portico.plan.gateway.nginx.main import nginx_conf
 from portico.plan.gateway.nginx.own import set_for_all
 from portico.plan.gateway.nginx.pages import error_page_files
+from portico.plan.gateway.nginx.password import users_files
 from portico.plan.gateway.nginx.security import exposure
 from portico.plan.gateway.nginx.security.advisories import AS_OF
 from portico.plan.gateway.nginx.security.choice import chosen
@@ -50,6 +51,7 @@ def _files(web: Web) -> Sequence[File]:
     return (
         fragment_file(web) if web.hosts.is_beside_others else nginx_conf(web),
         *((shared.file(),) if shared else ()),
+        *users_files(web),
         *error_page_files(web),
     )
 

@@ -16,6 +16,8 @@ from portico.site.model import Site
 
 BEFORE = "/-/before"
 """Below it are the folders of the release before, for no client to ask for."""
+PRIVATE = "private, no-cache"
+"""Cache-Control of a file that not everybody may have."""
 FOREVER = "public, max-age=31536000, immutable"
 """Cache-Control of a file whose name changes with its content."""
 

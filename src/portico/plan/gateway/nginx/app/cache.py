@@ -12,6 +12,7 @@ from portico.plan import decisions
 from portico.plan.appserver.kind import Feature
 from portico.plan.gateway.nginx.app.cache_routes import fills, route_maps
 from portico.plan.gateway.nginx.app.link import dialect
+from portico.plan.gateway.nginx.app.users import proof
 from portico.plan.gateway.nginx.conf import Directive, directive, entries
 from portico.plan.gateway.nginx.entry.host_header import host_seen
 from portico.plan.gateway.nginx.entry.trust import scheme
@@ -42,11 +43,7 @@ _VALIDATORS = {
     "If-Range": "",
 }
 """Headers nginx withholds where it caches, and what it asks instead about an answer that it has and that is too old."""
-_PROOF = (
-    "Authorization",
-    "$http_authorization",
-    "an empty one is none to nginx, which keeps such an answer for others: so it is none to the app",
-)
+_PROOF = "an empty one is none to nginx, which keeps such an answer for others: so it is none to the app"
 _WORDS = {
     "HIT": "Portico; hit",
     "STALE": "Portico; hit; detail=stale",
@@ -325,7 +322,8 @@ def _asked(web: Web, cache: Cache) -> list[Directive]:
         "nginx would withhold it where it caches: a file sent in ranges, or a 304, stays the app's to answer"
     )
     of_site = web if cache.cached_routes else None
-    wanted = [(name, _validator(name, of_site), why) for name in _VALIDATORS] + [_PROOF]
+    wanted = [(name, _validator(name, of_site), why) for name in _VALIDATORS]
+    wanted.append(("Authorization", proof(web), _PROOF))
     if dialect(web) == "proxy":
         return [directive("proxy_set_header", name, value, why=why) for name, value, why in wanted]
     made = [

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from portico.plan.gateway.nginx.access import refusal
 from portico.plan.gateway.nginx.app.link import pass_to_app, silence
 from portico.plan.gateway.nginx.app.routes import carriers, settings, way
 from portico.plan.gateway.nginx.conf import Directive, block, directive
@@ -84,6 +85,7 @@ def _closed(web: Web, name: str, own: list[Directive], guards: Sequence[Guard]) 
         of=[
             *closed_pages(web),
             *refused_by_waf(web),
+            *refusal(web, guards),
             tunnel(web),
             *spa_error(web),
             block(

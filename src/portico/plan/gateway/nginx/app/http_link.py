@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 from portico.plan import decisions
+from portico.plan.gateway.nginx.app import users
 from portico.plan.gateway.nginx.app.tracing import SPEC, context
 from portico.plan.gateway.nginx.app.upstream import upstream_name
 from portico.plan.gateway.nginx.conf import Directive, directive
@@ -62,6 +65,7 @@ def told(web: Web, host: str, path: str) -> list[Directive]:
 
 def _of_client(web: Web) -> list[Directive]:
     """What depends on the client's own headers."""
+    said = users.told(web)
     return [
         _header("Upgrade", "$http_upgrade", "a WebSocket handshake is passed on"),
         _header(
@@ -72,9 +76,18 @@ def _of_client(web: Web) -> list[Directive]:
             directive("proxy_set_header", name, value, why=why, cause=cause, source=SPEC)
             for name, value, why, cause in context(web)
         ),
-        *(_header(name, "", f"a client's {name} header never reaches the app") for name in web.trust.removed),
-        *_of_proxy(web),
+        *_without(web, said),
+        *(_header(*told) for told in said),
+        *(one for one in _of_proxy(web) if one.args[0] not in {name for name, *_ in said}),
     ]  # fmt: skip
+
+
+def _without(web: Web, said: Sequence[tuple[str, str, str, str]]) -> Iterator[Directive]:
+    """The headers of a client that are left out, but those that nginx has something to say in."""
+    names = {name for name, *_ in said}
+    for name in web.trust.removed:
+        if name not in names:
+            yield _header(name, "", f"a client's {name} header never reaches the app")
 
 
 def last() -> list[Directive]:

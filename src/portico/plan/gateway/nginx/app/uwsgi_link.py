@@ -10,6 +10,7 @@ from functools import lru_cache
 from msgspec.structs import replace
 
 from portico.plan import decisions
+from portico.plan.gateway.nginx.app import users
 from portico.plan.gateway.nginx.app.tracing import SPEC, context, told_to_worker
 from portico.plan.gateway.nginx.app.upstream import upstream_name
 from portico.plan.gateway.nginx.conf import Directive, directive
@@ -59,7 +60,8 @@ def told(web: Web, host: str, path: str) -> list[Directive]:
     made = [*_request(web, path, host), *_identity(web, host, web.prefix if path else prefix_seen(web))]
     if not path:
         made += [
-            *_client_certificate(web), *_blanked(web.trust.removed), *_of_proxy(web), *_route(web), *_trace(web),
+            *_client_certificate(web), *_user(web), *_blanked(_removed(web)), *_of_proxy(web), *_route(web),
+            *_trace(web),
         ]  # fmt: skip
     return _in_dialect(web, made)
 
@@ -201,6 +203,25 @@ def _client_certificate(web: Web) -> list[Directive]:
     )
     source = "https://httpd.apache.org/docs/current/mod/mod_ssl.html#envvars"
     return [_param(name, value, why, cause, source) for name, value, why in known]
+
+
+_OF_CGI = {"Remote-User": "REMOTE_USER"}
+"""What CGI has a variable for: no header of a client's becomes one."""
+
+
+def _user(web: Web) -> list[Directive]:
+    return [
+        directive(
+            "uwsgi_param", _OF_CGI.get(name, _variable(name)), value, "if_not_empty", why=why, cause=cause, source=_WSGI
+        )
+        for name, value, why, cause in users.told(web)
+    ]  # fmt: skip
+
+
+def _removed(web: Web) -> tuple[str, ...]:
+    """The headers of a client that are left out, without those that nginx has something to say in."""
+    said = {name for name, *_ in users.told(web) if name not in _OF_CGI}
+    return tuple(name for name in web.trust.removed if name not in said)
 
 
 @lru_cache(8)  # the same for most sites of a gateway, as most parameters are

@@ -9,6 +9,7 @@ from dataclasses import replace
 from msgspec.structs import replace as changed
 
 from portico.plan.gateway.nginx.access import refusal
+from portico.plan.gateway.nginx.by_path import by_path
 from portico.plan.gateway.nginx.conf import Directive, block, directive, entries, literal
 from portico.plan.gateway.nginx.files import compression
 from portico.plan.gateway.nginx.files.open_files import open_files
@@ -17,7 +18,8 @@ from portico.plan.gateway.nginx.headers import is_said, of_nginx
 from portico.plan.gateway.nginx.log.line import file_log
 from portico.plan.gateway.nginx.names import location, variable
 from portico.plan.gateway.nginx.pages import PREFIX, error_pages, no_such_part
-from portico.plan.web.files.statics import BEFORE, FOREVER, File, Folder, Sent
+from portico.plan.web.access import ByPath
+from portico.plan.web.files.statics import BEFORE, FOREVER, PRIVATE, File, Folder, Sent
 from portico.plan.web.model import Web
 from portico.plan.web.mount import App, Files, Mount, OneFile
 from portico.site.front.fingerprints import PATTERN, SOURCES
@@ -117,7 +119,7 @@ def static_maps(web: Web) -> list[Directive]:
 
 def _lives(web: Web) -> list[Directive]:
     """How long a browser may keep a file."""
-    lives = web.statics.lives
+    lives, closed = web.statics.lives, web.access.closed
     made = [
         entries(
             "map", f"$arg_{name}", variable(web, f"life_{name}"),
@@ -130,7 +132,7 @@ def _lives(web: Web) -> list[Directive]:
     return [
         *made,
         entries(
-            "map", "$uri", variable(web, "life"),
+            "map", "$uri", variable(web, "life_of_file" if closed else "life"),
             table=[
                 ("default", variable(web, f"life_{lives.versions[-1]}") if lives.versions else lives.short),
                 *((url, FOREVER) for url in lives.forever),
@@ -141,7 +143,15 @@ def _lives(web: Web) -> list[Directive]:
             "doubt) never gets other content: browsers cache it for a year without asking; any other file may "
             "change: browsers cache it and ask each time, and 304 has no bytes",
         ),
+        *(_closed(web, closed) if closed else []),
     ]  # fmt: skip
+
+
+def _closed(web: Web, closed: ByPath[bool]) -> list[Directive]:
+    """The same where not everybody may come: no cache between the site and a browser keeps a file of there."""
+    of_file = variable(web, "life_of_file")
+    why = "where not everybody may come, no cache on the way keeps a file for others, and a browser asks each time"
+    return [by_path(web, "life", closed, {True: PRIVATE}, why, nothing=of_file)]
 
 
 def _statics(web: Web, mount: Mount, folder: Folder) -> list[Directive]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from portico.plan import decisions
 from portico.plan.gateway.nginx.conf import Directive, directive, entries
-from portico.plan.web.guards import CONNECTIONS, HEAD, RATE, STATUSES, UNSAID, UPLOAD
+from portico.plan.web.guards import CONNECTIONS, HEAD, PASSWORD, RATE, STATUSES, UNSAID, UPLOAD
 
 PLAIN, DIRECT = "$portico_is_plain", "$portico_is_direct"
 """1 for an ordinary request, for a format without maps. DIRECT: that also came without the headers of a proxy."""
@@ -122,6 +122,7 @@ def _refused_by() -> list[Directive]:
                 ("~^[a-z]", GUARD),
                 ("~^:REJECTED:", RATE),
                 ("~^:[A-Z_]*:REJECTED:", CONNECTIONS),
+                ("~^:[A-Z_]*:[A-Z_]*:401:$", PASSWORD),
                 ("~^:[A-Z_]*:[A-Z_]*:413:$", UPLOAD),
                 ("~^:[A-Z_]*:[A-Z_]*:431:$", HEAD),
                 ("~^:REJECTED_DRY_RUN:", f"{RATE}, dry run"),

@@ -1,0 +1,80 @@
+"""`portico password`: write a user and the hash of a password for `users` of [access]."""
+
+from __future__ import annotations
+
+import secrets
+import stat
+import sys
+from pathlib import Path
+
+import click
+
+from portico import atomic
+from portico.cli import output
+from portico.errors import PorticoError, Problem, UsageError
+from portico.site.access.sha512_crypt import hashed
+from portico.site.access.users import LINE
+
+_LEAST = 8
+_GENERATED_BYTES = 16
+_LONGEST = 256
+
+
+@click.command("password")
+@click.argument("name")
+@click.option(
+    "--file", "file", metavar="FILE", help="Put the line into this file, in the place of an earlier one."
+)
+@click.option("--remove", is_flag=True, help="Take the user out of FILE.")
+@click.option("--generate", is_flag=True, help="Make a password and print it, once.")
+def command(name: str, file: str | None, remove: bool, generate: bool) -> None:
+    """Hash a password for NAME, as every nginx can verify it (sha512-crypt).
+
+    The password is asked for twice, or read as one line from standard input. Without --file, the line is
+    printed. A running site reads the file again at portico reload.
+    """
+    if not LINE.fullmatch(f"{name}:x"):
+        raise UsageError(
+            Problem("NAME", f"{name!r} cannot be a name", "expected no colon, and no blank or # first")
+        )
+    if remove:
+        if not file or generate:
+            raise UsageError(Problem("--remove", "needs --file FILE, and nothing else"))
+        if not _put(Path(file), name, None):
+            raise PorticoError(Problem(file, f'has no user "{name}"'))
+        output.result(f"{name} is no longer in {file}")
+        return
+    password = secrets.token_urlsafe(_GENERATED_BYTES) if generate else _asked(name)
+    line = f"{name}:{hashed(password)}"
+    if file is None:
+        output.result(line)
+    else:
+        _put(Path(file), name, line)
+        output.result(f"{name} is in {file}")
+    if generate:
+        output.say(f"the password: {password}")
+
+
+def _asked(name: str) -> str:
+    if sys.stdin.isatty():
+        password = click.prompt(f"Password for {name}", hide_input=True, confirmation_prompt=True, err=True)
+    else:
+        password = sys.stdin.readline().rstrip("\r\n")
+    if not _LEAST <= len(password) <= _LONGEST or not password.isprintable():
+        hint = f"expected {_LEAST} to {_LONGEST} printable characters, or --generate"
+        raise UsageError(Problem("password", "cannot be used", hint))
+    return str(password)
+
+
+def _put(path: Path, name: str, line: str | None) -> bool:
+    """Put that line in the place of the user's, whether there was one. The file's mode stays. Raises PorticoError."""
+    try:
+        before = path.read_text("utf-8").splitlines() if path.exists() else []
+        mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o600
+        kept = [one for one in before if not one.startswith(f"{name}:")]
+        made = [*kept, *([line] if line else [])]
+        atomic.write(path, "".join(f"{one}\n" for one in made).encode(), mode)
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "is not UTF-8 text"
+        raise PorticoError(Problem(str(path), f"{why}")) from None
+    return len(kept) < len(before)

@@ -1,0 +1,29 @@
+"""A choice by path as a map: patterns are tried in their order, so the inner rule stands before the outer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TypeVar
+
+from portico.plan.gateway.nginx.conf import Directive, entries
+from portico.plan.gateway.nginx.names import variable
+from portico.plan.web.access import ByPath
+from portico.plan.web.model import Web
+
+T = TypeVar("T")
+
+
+def by_path(
+    web: Web, word: str, choice: ByPath[T], names: Mapping[T, str], why: str, *, nothing: str = ""
+) -> Directive:
+    """The variable that has the name of the value that holds for the path; `nothing` where none does."""
+    rest = names[choice.rest] if choice.rest is not None else nothing
+    rows = [
+        (
+            f"~{'*' if row.ignores_case else ''}{row.pattern}",
+            nothing if row.value is None else names[row.value],
+        )
+        for row in choice.rows
+    ]
+    table = [("default", rest), *rows]
+    return entries("map", "$uri", variable(web, word), table=table, why=f"{why}: the inner first")

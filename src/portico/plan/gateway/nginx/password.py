@@ -1,0 +1,72 @@
+"""Users with passwords (HTTP Basic): the path chooses the file of users, and what the app is told of who came."""
+
+from __future__ import annotations
+
+from portico.plan.gateway.nginx.app.users import cause_of
+from portico.plan.gateway.nginx.by_path import by_path
+from portico.plan.gateway.nginx.conf import Directive, directive, entries
+from portico.plan.gateway.nginx.names import file_of, variable
+from portico.plan.gateway.nginx.pages import error_pages
+from portico.plan.model import File, Line
+from portico.plan.paths import users_file
+from portico.plan.web.guards import Password
+from portico.plan.web.model import Web
+
+_OFF = "off"
+_SATISFY = "https://nginx.org/en/docs/http/ngx_http_core_module.html#satisfy"
+
+
+def password_maps(web: Web) -> list[Directive]:
+    """At `http` level: who is asked for a password where, and who came with a right one."""
+    users = web.access.users
+    if users is None:
+        return []
+    numbers = {one: number for number, one in enumerate(users.values)}
+    realms = {one: one.realm for one in numbers}
+    files = {one: file_of(web, users_file(number)) for one, number in numbers.items()}
+    realm, cause = variable(web, "realm"), cause_of(users)
+    return [
+        by_path(
+            web, "realm", users, realms, "what browsers say a password is for; off: nobody is asked", nothing=_OFF
+        ),
+        by_path(web, "users", users, files, "the file of those who may come"),
+        entries(
+            "map", realm, variable(web, "user"), table=[("default", "$remote_user"), (_OFF, "")],
+            why="who came: a name that was proved, and none where nobody was asked", cause=cause,
+        ),
+        entries(
+            "map", realm, variable(web, "authorization"), table=[("default", ""), (_OFF, "$http_authorization")],
+            why="the app does not see passwords that nginx asks for", cause=cause,
+        ),
+    ]  # fmt: skip
+
+
+def asks_password(web: Web, guard: Password) -> list[Directive]:
+    """In a location."""
+    cause = cause_of(guard.users)
+    return [
+        directive(
+            "satisfy", "all", why="one thing that is asked is never enough, whatever is said above", source=_SATISFY
+        ),
+        directive("auth_basic", variable(web, "realm"), why="asks for a name and a password", cause=cause),
+        directive("auth_basic_user_file", variable(web, "users"), why="who may come, with which password", cause=cause),
+    ]  # fmt: skip
+
+
+def password_pages(web: Web) -> list[Directive]:
+    """At server level, and where a location has error pages of its own."""
+    return error_pages(401) if web.access.users else []
+
+
+def users_files(web: Web) -> list[File]:
+    """What nginx's workers read, and nobody else may: the app's user neither."""
+    group = web.place.nginx_group
+    return [
+        File(
+            users_file(number),
+            tuple(Line(f"{name}:{hashed}", "a user, and the hash of the password", "", one.cause)
+                  for name, hashed in one.entries),
+            0o640 if group else 0o600, group, is_secret=True,
+        )
+        for number, one in enumerate(web.access.users.values if web.access.users else ())
+    ]  # fmt: skip

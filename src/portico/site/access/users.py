@@ -1,0 +1,69 @@
+"""Files of users: a name and the hash of a password a line, as every nginx that Portico writes for can verify it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+LINE = re.compile(r"(?P<name>[^:#\s\x00-\x1f\x7f][^:\x00-\x1f\x7f]*):(?P<hash>[^:]+)")
+_TAIL = "[./0-9A-Za-z]"
+_HASHES = (
+    re.compile(rf"\$6\$(?:rounds=(?P<rounds>\d{{4,9}})\$)?{_TAIL}{{1,16}}\${_TAIL}{{86}}"),
+    re.compile(rf"\$5\$(?:rounds=(?P<rounds>\d{{4,9}})\$)?{_TAIL}{{1,16}}\${_TAIL}{{43}}"),
+    re.compile(rf"\$2[aby]\$(?P<cost>\d\d)\${_TAIL}{{53}}"),
+    re.compile(rf"\$apr1\${_TAIL}{{1,8}}\${_TAIL}{{22}}"),
+)
+"""sha512-crypt, sha256-crypt, bcrypt, Apache's MD5: verified by musl's crypt() and by that of Debian alike."""
+_REFUSED = {
+    "$y$": "yescrypt, which the nginx that comes with Portico cannot verify",
+    "$7$": "scrypt, which the nginx that comes with Portico cannot verify",
+    "$argon2": "argon2, which no nginx can verify",
+    "{PLAIN}": "the password itself",
+    "{SHA}": "SHA-1 without salt, which is found in seconds",
+    "{SSHA}": "SHA-1, which is tried a billion times a second",
+    "$1$": "MD5, which is tried quickly",
+}
+_SECONDS_A_ROUND = 0.33e-6
+_SECONDS_OF_BCRYPT = 42e-3 / (1 << 10)
+_USUAL_ROUNDS = 5000
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """A line that cannot be used: its number, and what is wrong with it."""
+
+    number: int
+    what: str
+
+
+def entries(text: str) -> Iterator[tuple[str, str] | Wrong]:
+    """Name and hash of each line; blank lines and comments aside."""
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.strip() or line.startswith("#"):
+            continue
+        found = LINE.fullmatch(line.rstrip())
+        if found is None:
+            yield Wrong(number, "is no name:hash")
+        elif why := _why_not(found["hash"]):
+            yield Wrong(number, f'the hash of "{found["name"]}" is {why}')
+        else:
+            yield found["name"], found["hash"]
+
+
+def seconds(hashed: str) -> float:
+    """How long a core needs to verify it; measured with both builds, on one machine."""
+    found = next(match for known in _HASHES if (match := known.fullmatch(hashed)))
+    known = found.groupdict()
+    if known.get("cost"):
+        return float(_SECONDS_OF_BCRYPT * (1 << int(known["cost"])))
+    return int(known.get("rounds") or _USUAL_ROUNDS) * _SECONDS_A_ROUND
+
+
+def _why_not(hashed: str) -> str:
+    if any(known.fullmatch(hashed) for known in _HASHES):
+        return ""
+    for start, why in _REFUSED.items():
+        if hashed.startswith(start):
+            return why
+    return "none that every nginx can verify"

@@ -1,0 +1,142 @@
+"""Users with passwords: for views, files, kept pages, several sites, WebSockets' handshakes and a closed site."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import stat
+from collections.abc import Iterator
+
+import pytest
+
+from portico.site.access.sha512_crypt import hashed
+from tests.support import Served, portico, served
+
+APP = """
+from flask import Flask, jsonify, request
+from portico import edge
+
+app = Flask(__name__)
+
+
+@app.route("/")
+@app.route("/staff/")
+@app.route("/staff/<path:rest>", methods=["GET", "POST"])
+def anywhere(rest=""):
+    told = {name: value for name, value in request.environ.items() if name in ("REMOTE_USER", "HTTP_AUTHORIZATION")}
+    return jsonify(told | {"header": request.headers.get("Remote-User", "")})
+
+
+@app.route("/staff/kept")
+@edge.cache("60s")
+def kept():
+    return "kept"
+
+
+@app.route("/boss")
+@edge.users("boss.users")
+def boss():
+    return "boss"
+"""
+TOML = """
+app = "shop:app"
+
+[access."/staff"]
+users = "staff.users"
+
+[access."/static/staff"]
+users = "staff.users"
+"""
+BCRYPT = "$2y$05$abcdefghijklmnopqrstuuOQiyCxlgf/oeuTqixKmWdcYUh4Hjl0a"
+"""Of the password `secret`."""
+FILES = {
+    "shop.py": APP,
+    "portico.toml": TOML,
+    "staff.users": f"# people\n\nanna:{hashed('correct horse')}\nbert:{BCRYPT}\n",
+    "boss.users": f"carl:{hashed('battery staple')}\n",
+    "static/app.css": "body {}",
+    "static/staff/plan.txt": "plan",
+}
+ANNA, BERT, CARL = ("anna", "correct horse"), ("bert", "secret"), ("carl", "battery staple")
+
+
+@pytest.fixture(scope="module", params=["embedded", "system"])
+def site(request: pytest.FixtureRequest, _needs_nginx: None) -> Iterator[Served]:
+    with served(FILES, "--nginx", str(request.param)) as run:
+        yield run
+
+
+@pytest.mark.parametrize(
+    "path", ["/staff/", "/staff/x", "//staff/x", "/Staff/x", "/static/staff/plan.txt", "/staff/kept"]
+)
+def test_only_users_with_their_passwords_may_come(site: Served, path: str) -> None:
+    asked = {
+        auth: site.get(path, auth=auth).status_code
+        for auth in (None, ANNA, BERT, CARL, ("anna", "wrong"), ("anna", ""), ("nobody", "x"), ("", ""))
+    }
+    right = 404 if path == "/Staff/x" else 200
+    assert asked == {auth: right if auth in (ANNA, BERT) else 401 for auth in asked}
+
+
+def test_a_route_has_users_of_its_own(site: Served) -> None:
+    assert [site.get("/boss", auth=auth).status_code for auth in (None, ANNA, CARL)] == [401, 401, 200]
+    assert site.get("/boss").headers["WWW-Authenticate"].startswith('Basic realm="')
+    assert site.get("/").status_code == site.get("/static/app.css").status_code == 200
+
+
+def test_the_app_is_told_who_came_and_no_password(site: Served) -> None:
+    told = site.get("/staff/x", auth=ANNA, headers={"Remote-User": "carl"}).json()
+    assert told == {"REMOTE_USER": "anna", "header": ""}
+    forged = base64.b64encode(b"anna:whatever").decode()
+    open_to_all = site.get("/", headers={"Authorization": f"Basic {forged}", "Remote-User": "anna"}).json()
+    assert open_to_all == {"HTTP_AUTHORIZATION": f"Basic {forged}", "header": ""}
+
+
+def test_what_is_kept_and_files_are_not_for_others(site: Served) -> None:
+    for auth in (ANNA, ANNA):
+        assert site.get("/staff/kept", auth=auth).status_code == 200
+    assert site.get("/staff/kept").status_code == 401
+    assert site.get("/static/staff/plan.txt", auth=ANNA).headers["Cache-Control"] == "private, no-cache"
+    assert site.get("/static/app.css").headers["Cache-Control"] == "no-cache"
+
+
+def test_a_refusal_is_a_page_or_json_and_the_line_says_so(site: Served) -> None:
+    program = site.get("/staff/x", headers={"Accept": "application/json"})
+    assert json.loads(program.text)["error"]["status"] == 401
+    assert program.headers["Cache-Control"] == "no-store"
+    assert site.line(program)["refused_by"] == "password"
+    assert "Please sign in" in site.get("/static/staff/plan.txt", headers={"Accept": "text/html"}).text
+    assert site.line(site.get("/staff/x", auth=ANNA))["refused_by"] == ""
+
+
+def test_a_websocket_and_a_closed_site_ask_too(site: Served) -> None:
+    handshake = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13"}
+    assert site.get("/staff/x", headers=handshake).status_code == 401
+    assert portico("maintenance", "on", "--allow", "127.0.0.1", cwd=site.directory).returncode == 0
+    assert [site.get("/staff/x", auth=auth).status_code for auth in (None, ANNA)] == [401, 200]
+    assert portico("maintenance", "off", cwd=site.directory).returncode == 0
+
+
+def test_nobody_but_the_workers_of_nginx_reads_the_hashes(site: Served) -> None:
+    files = sorted((site.runtime / "conf").glob("users-*"))
+    assert len(files) == 3
+    assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o640 if os.geteuid() == 0 else 0o600}
+    shown = portico("plan", cwd=site.directory).stdout
+    assert "users-0" in shown
+    assert "$6$" not in shown
+    assert "$6$" not in portico("explain", cwd=site.directory).stdout
+
+
+def test_password_writes_what_the_site_reads(site: Served) -> None:
+    made = portico("password", "dora", "--file", "boss.users", "--generate", cwd=site.directory)
+    assert made.returncode == 0, made.stderr
+    password = (
+        made.stderr.partition("the password: ")[2].strip()
+        or made.stdout.partition("the password: ")[2].strip()
+    )
+    assert portico("reload", cwd=site.directory).returncode == 0
+    assert site.get("/boss", auth=("dora", password)).status_code == 200
+    assert portico("password", "dora", "--file", "boss.users", "--remove", cwd=site.directory).returncode == 0
+    assert portico("password", "dora", "--file", "boss.users", "--remove", cwd=site.directory).returncode == 1
+    assert [line[:5] for line in (site.directory / "boss.users").read_text().splitlines()] == ["carl:"]
