@@ -5,18 +5,25 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from portico.errors import PorticoError
 from portico.plan.build import plan
 from portico.plan.decide import decided
-from portico.plan.gateway.nginx.conf import Directive
+from portico.plan.gateway.nginx.conf import Directive, render
 from portico.plan.gateway.nginx.main import tree
 from portico.plan.web.headers import PRESETS
-from tests.plan.test_golden import GOLDEN, read
+from portico.site.checks.values import broken_edge, broken_rules
+from portico.site.model import Site
+from portico.site.options import Cors, Edge, Headers, Options
+from portico.site.own import Statement, statements
+from portico.site.routed import routed
+from tests.plan.test_golden import FACTS, GOLDEN, PLACE, read
 from tests.support import RULE
 
 WANTED = """
@@ -34,6 +41,8 @@ STRICT = {
 }  # fmt: skip
 MANY = {"vary", "cache-control"}
 """They may have several lines."""
+_OF_A_FILE = ("=", "/-/errors/416.html")
+"""Where a 416 gets its empty body: its head is that of the file, with all headers."""
 
 
 @pytest.mark.parametrize("path", sorted(GOLDEN.glob("*.txt")), ids=lambda path: path.stem)
@@ -77,7 +86,8 @@ def _blocks(one: Directive, above: Counter[str], where: str) -> Iterator[tuple[s
     where = f"{where} > {one.name} {' '.join(one.args)}"
     own = Counter(name for each in one.block or () if (name := _added(each)))
     names = own or above
-    yield where, names
+    if one.args != _OF_A_FILE:
+        yield where, names
     for each in one.block or ():
         if each.block is not None:
             yield from _blocks(each, names, where)
@@ -88,3 +98,48 @@ def _added(one: Directive) -> str:
     words = one.users or (one.name, *one.args)
     is_passed_on = len(words) > 2 and words[2].startswith("$upstream_http_")
     return words[1].lower() if words[0] == "add_header" and not is_passed_on else ""
+
+
+TEXT = st.text(st.characters(codec="utf-8"), max_size=30) | st.text(
+    st.sampled_from("a;{}#\"'\\$\n\r\t\0 }x,"), max_size=12
+)
+
+
+@given(name=st.just("X-Added") | TEXT, value=TEXT, csp=TEXT, frame=TEXT, origin=TEXT, removed=TEXT)
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_no_value_of_a_header_becomes_a_directive(
+    name: str, value: str, csp: str, frame: str, origin: str, removed: str
+) -> None:
+    """What is taken is one word of the directives that Portico itself writes, and means itself."""
+    options = Options(
+        headers=Headers(set={name: value, "X-Other": value}, csp=csp, frames=[frame], remove=[removed]),
+        cors=Cors(origins=[origin], headers=[name], expose=[name]),
+        routes={"/one": Edge(headers={"X-One": value})},
+    )
+    # Each value alone, because most are refused.
+    wanted, cors = options.headers, options.cors
+    for one in (
+        Options(headers=Headers(set=wanted.set)), Options(headers=Headers(csp=wanted.csp)),
+        Options(headers=Headers(frames=wanted.frames)), Options(headers=Headers(remove=wanted.remove)),
+        Options(cors=Cors(origins=cors.origins)), Options(cors=Cors(origins=["*"], headers=cors.headers)),
+        Options(cors=Cors(origins=["*"], expose=cors.expose)), Options(routes=options.routes),
+    ):  # fmt: skip
+        if broken_rules(one) or any(list(broken_edge(edge, one)) for edge in one.routes.values()):
+            continue
+        site = Site(one, FACTS, "/srv/shop", "shop", routed=routed(one, FACTS, {"routes./one.headers": "x"}))
+        made = tree(decided(site, PLACE))
+        text = "\n".join(line.text for line in render(made))
+        assert list(_shape(statements(text) or ())) == list(_shape_of(made))
+
+
+def _shape(found: Iterable[Statement]) -> Iterator[tuple[str, ...]]:
+    """Directives with their words as nginx would read them."""
+    for one in found:
+        yield (one.name, *one.args)
+        yield from _shape(one.block or ())
+
+
+def _shape_of(made: Iterable[Directive]) -> Iterator[tuple[str, ...]]:
+    for one in made:
+        yield (one.name, *one.args)
+        yield from _shape_of(one.block or ())

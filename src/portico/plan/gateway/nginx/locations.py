@@ -16,7 +16,13 @@ from portico.plan.gateway.nginx.files.spa import spa_locations, to_spa
 from portico.plan.gateway.nginx.files.statics import asked_methods, statics
 from portico.plan.gateway.nginx.guards import guarded
 from portico.plan.gateway.nginx.headers import of_nginx, preflight_location, repeated
-from portico.plan.gateway.nginx.pages import down_location, failed_location, message_location, pages_location
+from portico.plan.gateway.nginx.pages import (
+    down_location,
+    failed_location,
+    message_location,
+    no_part_location,
+    pages_location,
+)
 from portico.plan.gateway.nginx.waf import handed_on, inspected_name, is_inspected, waf_locations
 from portico.plan.paths import Paths
 from portico.plan.web.model import Web
@@ -39,6 +45,7 @@ def locations(web: Web) -> list[Directive]:
         failed_location(web),
         *refused_location(web),
         pages_location(web, [*of_nginx(web), *page_headers(web)]),
+        no_part_location(web),
         message_location(Paths.of(web.place)),
     ]
 

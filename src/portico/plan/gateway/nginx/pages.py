@@ -209,6 +209,7 @@ def closed_pages(web: Web) -> list[Directive]:
     return [
         *unreadable(),
         *error_pages(404, 413, 429, 504),
+        no_such_part(),
         failed(web),
         directive(
             "error_page", 503, f"{PREFIX}{MAINTENANCE}.$portico_page", why="the page of portico maintenance",
@@ -226,6 +227,7 @@ def failures(web: Web) -> list[Directive]:
         directive("recursive_error_pages", "on", why="the status that @portico_down chooses gets its page too"),
         *unreadable(),
         *error_pages(404, 413, 429, 503, 504),
+        no_such_part(),
         failed(web),
         directive(
             "error_page", 502, location(web, "down"),
@@ -278,6 +280,24 @@ def pages_location(web: Web, headers: list[Directive]) -> Directive:
                 "add_header", "Retry-After", retry_after(web), "always",
                 why="sent with 429 and 503 only: nginx leaves an empty header out",
             ),
+            *_cleared(web.place.nginx),
+        ],
+    )  # fmt: skip
+
+
+def no_part_location(web: Web) -> Directive:
+    """The body of a 416: none. Its head has everything already that the location of the file adds."""
+    why = "a part that a file does not have: nginx finds that when it has said all headers, and would say them again"
+    return block(
+        "location", "=", f"{PREFIX}{_EMPTY}", why=why, cause=web.pages.cause,
+        of=[
+            directive("internal", why="only an error leads here"),
+            any_body(),
+            directive("alias", f"{Paths.of(web.place).error_pages}/{_EMPTY}", why="an empty file"),
+            *page_log(web),
+            directive("etag", "off", why="the file's own is there"),
+            *let_in(web, anybody=True),
+            directive("add_header", "Cache-Control", "no-store", "always", why="no cache may store an error"),
             *_cleared(web.place.nginx),
         ],
     )  # fmt: skip

@@ -8,7 +8,7 @@ from portico.plan import downloads as names
 from portico.plan.gateway.nginx.conf import Directive, block, directive, literal
 from portico.plan.gateway.nginx.files.compression import uncompressed
 from portico.plan.gateway.nginx.headers import of_download
-from portico.plan.gateway.nginx.pages import PREFIX, any_body, error_pages
+from portico.plan.gateway.nginx.pages import PREFIX, any_body, error_pages, no_such_part
 from portico.plan.web.app.downloads import DownloadRoot
 from portico.plan.web.model import Web
 
@@ -47,6 +47,7 @@ def downloads(web: Web) -> list[Directive]:
                     why="a file that was removed at this moment is a 404",
                 ),
                 *error_pages(404),
+                no_such_part(),
                 *inside,
             ],
         )

@@ -15,7 +15,7 @@ from portico.plan.gateway.nginx.conf import Directive, block, directive, entries
 from portico.plan.gateway.nginx.guards import PASSED, guarded
 from portico.plan.gateway.nginx.headers import is_said, of_nginx
 from portico.plan.gateway.nginx.names import location, variable
-from portico.plan.gateway.nginx.pages import error_pages
+from portico.plan.gateway.nginx.pages import error_pages, no_such_part
 from portico.plan.gateway.nginx.waf import inspection, is_inspected, refused_by_waf
 from portico.plan.web.guards import Guard
 from portico.plan.web.model import Web
@@ -92,6 +92,7 @@ def page_location(web: Web, name: str, settings: list[Directive], guards: Sequen
             *refusal(web, guards),
             *(error_pages(429) if asked else []),
             *error_pages(504),
+            no_such_part(),
             directive("error_page", 502, location(web, "down"), why="no worker took the request"),
             *asked,
             *([*refused_by_waf(web), *inspection(web)] if is_inspected(guards) else []),
