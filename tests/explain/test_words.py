@@ -121,7 +121,7 @@ def file(tmp_path: Path) -> Path:
 def test_a_file_of_anybodys_is_explained_line_by_line(file: Path) -> None:
     done = explained(str(file))
     assert done.exit_code == 0, done.output
-    assert "Compresses answers on their way (default: off)" in done.output
+    assert "Compresses answers as they are sent (default: off)" in done.output
     assert "hides all 2 add_header lines of http" in " ".join(done.output.split())
     assert "replaces gzip on of http" in " ".join(done.output.split())
 

@@ -28,7 +28,7 @@ def words(name: str, above: str = "") -> Words | None:
     """Those for a directive that stands in a block of the name `above`; None for one that nobody has described."""
     if above in TABLES and name not in ("default", "hostnames", "volatile", "include"):
         return Words(
-            "none", "a row of the table above: this key gives that value", "the key falls to the default"
+            "none", "a row of the table above: this key gives that value", "the key gets the default"
         )
     family, _, rest = name.partition("_")
     if family in FAMILIES and rest in LINKS:
