@@ -10,6 +10,7 @@ from msgspec.structs import replace as replace_options
 
 from portico.plan.gateway.nginx.pages import PREFIX
 from portico.plan.web.guards import GUARDS, MOST_HEAD
+from portico.plan.web.limits import Limits, Share
 from portico.plan.web.pages import FAILED, pages
 from portico.site.access.rule import AccessRule
 from portico.site.access.sha512_crypt import hashed
@@ -19,6 +20,7 @@ from portico.site.options import Guard
 from portico.site.resolve import ERROR_PAGES
 from tests.plan.test_golden import FACTS, case
 
+NO_LIMITS = Limits(Share(1, ""), Share(1, ""), (), "")
 OF_GUARDS = {"401", "403", "405", "attack"}
 """Shown only where a site says who may come, or has the firewall."""
 GUARDED = """
@@ -36,11 +38,11 @@ DOCS = Path(__file__).parents[3] / "docs"
 def test_what_portico_brings_is_what_a_site_may_replace() -> None:
     options, causes = load(None, {})
     site = Site(options, FACTS, "/srv/shop", "shop", causes)
-    usual = {page.file for page in pages(site).made}
+    usual = {page.file for page in pages(site, NO_LIMITS).made}
     assert usual == {*ERROR_PAGES, FAILED} - OF_GUARDS
     rule = AccessRule("/admin", "/admin", "/admin", "/admin", (), methods=("GET",))
     options = replace_options(options, guard=Guard(waf="block"))
-    made = pages(replace(site, options=options, access=(rule,))).made
+    made = pages(replace(site, options=options, access=(rule,)), NO_LIMITS).made
     assert {page.file for page in made} == {*ERROR_PAGES, FAILED}
 
 

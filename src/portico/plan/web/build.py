@@ -65,7 +65,7 @@ def web(site: Site, place: Place, abilities: frozenset[Ability], *, is_waiting: 
         downloads=downloads(site, place),
         tracing=tracing(site),
         own=own,
-        pages=pages(site),
+        pages=pages(site, limited),
         log=log(site, abilities),
         limits=limited,
         headers=headers(site, abilities),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from portico.plan.web.entry.transfer import LINE_KIB
 from portico.plan.web.guards import MAINTENANCE, MOST_HEAD
+from portico.plan.web.limits import Limits
 from portico.site.model import Site
 
 RETRY_SECONDS = 2
@@ -55,11 +56,15 @@ class Pages:
     unused: tuple[str, ...]
     """Files of the user's for which there is no use: the app answers those errors."""
     cause: str
+    is_limited_plain: bool = False
+    """The page of 429 is sent as it stands, without the request's id: a flood is to cost little."""
 
 
-def pages(site: Site) -> Pages:
+def pages(site: Site, limits: Limits) -> Pages:
     """Every page."""
-    return Pages(_made(site), site.pages, tuple(site.unused_pages), site.cause("errors.pages"))
+    is_own = any(name.startswith("429.") for name in site.pages)
+    is_plain = bool(limits.counted) and not is_own
+    return Pages(_made(site), site.pages, tuple(site.unused_pages), site.cause("errors.pages"), is_plain)
 
 
 _ACCESS = (

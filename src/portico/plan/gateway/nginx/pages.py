@@ -45,6 +45,7 @@ _MAYBE_TOO_LONG = (
 """Heads of 30 000 bytes or more, the length of a body taken off: shorter ones always fit a packet, with 1 000 headers
 and the address and host, which it holds twice and three times, at their largest."""
 _UNAVAILABLE = "$portico_unavailable"
+_LIMITED = 429
 _CLOSED = 419
 """A status no layer uses otherwise; it never leaves nginx."""
 
@@ -52,8 +53,10 @@ _CLOSED = 419
 def error_page_files(web: Web) -> list[File]:
     """The pages as files below the configuration directory; the user's own replace Portico's."""
     pages = web.pages
-    made = {f"{page.file}.html": _html(page) for page in pages.made}
-    made |= {f"{page.file}.json": _json(page) for page in pages.made} | {_EMPTY: ""}
+    plain = _LIMITED if pages.is_limited_plain else 0
+    made = {f"{page.file}.html": _html(page, has_id=page.status != plain) for page in pages.made}
+    made |= {f"{page.file}.json": _json(page, has_id=page.status != plain) for page in pages.made}
+    made |= {_EMPTY: ""}
     return [
         _page_file(name, pages.written.get(name, text), pages.cause, is_own=name in pages.written)
         for name, text in sorted(made.items())
@@ -281,6 +284,7 @@ def pages_location(web: Web, headers: list[Directive]) -> Directive:
                 why="sent with 429 and 503 only: nginx leaves an empty header out",
             ),
             *_cleared(web.place.nginx),
+            *_cheap(web),
         ],
     )  # fmt: skip
 
@@ -301,6 +305,24 @@ def no_part_location(web: Web) -> Directive:
             *_cleared(web.place.nginx),
         ],
     )  # fmt: skip
+
+
+def _cheap(web: Web) -> list[Directive]:
+    """The page that a flood is answered with, by far the most frequent one: a third less CPU."""
+    if not web.pages.is_limited_plain:
+        return []
+    why = "a refused request costs little: its page stays open, and is sent as it is"
+    return [
+        block(
+            "location", "^~", f"{PREFIX}{_LIMITED}.", why=why, cause=web.pages.cause,
+            of=[
+                directive("alias", f"{Paths.of(web.place).error_pages}/{_LIMITED}.", why="the same folder"),
+                directive("ssi", "off", why="the id of the request is in the header alone"),
+                directive("open_file_cache", "max=4", "inactive=60s", why=why),
+                directive("open_file_cache_valid", "1s", why="it may be another one after a reload"),
+            ],
+        )
+    ]  # fmt: skip
 
 
 def _cleared(build: NginxBuild) -> list[Directive]:
@@ -349,19 +371,20 @@ def _included(format: str) -> str:  # noqa: A002  that is what it is called
 
 
 @lru_cache(64)
-def _json(page: Page) -> str:
-    error = {
+def _json(page: Page, *, has_id: bool) -> str:
+    error: dict[str, object] = {
         "status": page.status,
         "title": page.title,
         "detail": _MESSAGE if page.has_message else page.text,
-        "request_id": "ID",
     }
+    error |= {"request_id": "ID"} if has_id else {}
     text = json.dumps({"error": error}, ensure_ascii=False).replace("ID", _ID)
     return text.replace(_MESSAGE, _included("json"))
 
 
 @lru_cache(64)
-def _html(page: Page) -> str:
+def _html(page: Page, *, has_id: bool) -> str:
+    footer = f"\n<footer>Request {_ID}</footer>" if has_id else ""
     seconds = page.refresh_seconds
     refresh = f'\n<meta http-equiv="refresh" content="{seconds}">' if seconds else ""
     text = _included("html") if page.has_message else html.escape(page.text)
@@ -389,8 +412,7 @@ footer {{ margin-top: 2rem; padding-top: .8rem; border-top: 1px solid var(--line
 <main>
 <p class="status">{page.status}</p>
 <h1>{html.escape(page.title)}</h1>
-<p>{text}</p>
-<footer>Request {_ID}</footer>
+<p>{text}</p>{footer}
 </main>
 </body>
 </html>"""
