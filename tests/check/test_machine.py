@@ -127,3 +127,12 @@ def test_files_that_get_no_compressed_copy_are_named(home: Path) -> None:
     found = checked(home)["copies of /static/"]
     assert found["level"] == "warning"
     assert found["what"].startswith("data/world.json (40 MiB): larger than 16MiB")
+
+
+def test_own_blocks_that_lose_headers_or_believe_a_client_are_warnings_with_their_line(home: Path) -> None:
+    toml = (home / "portico.toml").read_text()
+    own = '[nginx]\nserver = ["""\nlocation /x {\n    add_header X-Mine 1;\n    proxy_pass http://127.0.0.1:9;\n}"""]\n'
+    (home / "portico.toml").write_text(toml + own)
+    found = checked(home)
+    assert "X-Request-ID" in found["portico.toml:5"]["what"]
+    assert "X-Forwarded-For" in found["portico.toml:6"]["what"]

@@ -78,6 +78,7 @@ RELAY = GatewayKind(
     names_line=re.compile(r"^(\S+) line (\d+)$", re.MULTILINE),
     problems=problems,
     notes=lambda _: ["relay is small"],
+    own_risks=lambda _: [],
     faults=Faults(
         as_of="never",
         chosen=lambda place, _: place,

@@ -10,6 +10,7 @@ from portico.check.copies import copy_findings
 from portico.check.directories import directory_findings
 from portico.check.https import https_findings
 from portico.check.model import Finding, fault, ok, warning
+from portico.check.own import own_findings
 from portico.check.security import security_findings
 from portico.check.statics import static_findings
 from portico.errors import PorticoError
@@ -36,6 +37,7 @@ def machine_findings(
     yield from _ports(planned, ours)
     yield from _folders(site, place)
     yield from static_findings(site, place)
+    yield from own_findings(site, place)
     yield from copy_findings(planned)
     yield from directory_findings(place, planned)
     yield from https_findings(planned)

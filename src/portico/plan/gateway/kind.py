@@ -45,5 +45,7 @@ class GatewayKind:
     """What it, or this build of it, cannot do."""
     notes: Callable[[Web], list[str]]
     """What people should know of it, a sentence each."""
+    own_risks: Callable[[Web], list[Problem]]
+    """What the user's own lines in its language lose of Portico's, or let through."""
     faults: Faults
     """Its published faults."""

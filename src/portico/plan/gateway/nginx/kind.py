@@ -21,6 +21,7 @@ from portico.plan.gateway.nginx.host import host_conf
 from portico.plan.gateway.nginx.http import BODIES
 from portico.plan.gateway.nginx.main import nginx_conf
 from portico.plan.gateway.nginx.own import set_for_all
+from portico.plan.gateway.nginx.own_risks import own_risks
 from portico.plan.gateway.nginx.pages import error_page_files
 from portico.plan.gateway.nginx.password import users_files
 from portico.plan.gateway.nginx.security import exposure
@@ -83,6 +84,7 @@ NGINX = GatewayKind(
     names_line=re.compile(r" in (/\S+?):(\d+)$", re.MULTILINE),
     problems=_problems,
     notes=_notes,
+    own_risks=own_risks,
     faults=Faults(
         as_of=AS_OF,
         chosen=chosen,
