@@ -10,6 +10,11 @@ from portico.plan.web.guards import MAINTENANCE, MOST_HEAD
 from portico.plan.web.limits import Limits
 from portico.site.model import Site
 
+UNREADABLE = (400, 414, 431)
+"""The statuses of requests whose heads cannot be read: each server of the site has their pages."""
+REFUSED = (404, 413, 429, 504)
+"""Those of requests that the site's server refuses, or waits for in vain. The pages of 502, 503 and 507 depend on more
+than the status; guards that few sites have bring their own."""
 RETRY_SECONDS = 2
 """How soon a client should ask again while the app starts; most apps boot in less."""
 RETRY_MAINTENANCE_SECONDS = 60

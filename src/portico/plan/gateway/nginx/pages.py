@@ -21,10 +21,12 @@ from portico.plan.web.model import Web
 from portico.plan.web.pages import (
     BUSY,
     FAILED,
+    REFUSED,
     RETRY_BUSY_SECONDS,
     RETRY_LIMITED_SECONDS,
     RETRY_MAINTENANCE_SECONDS,
     RETRY_SECONDS,
+    UNREADABLE,
     Page,
 )
 
@@ -123,7 +125,7 @@ def no_such_part() -> Directive:
 def unreadable() -> list[Directive]:
     """The pages of requests that nginx refuses while it reads their heads."""
     return [
-        *error_pages(400, 414, 431),
+        *error_pages(*UNREADABLE),
         directive(
             "error_page", 494, "=431", f"{PREFIX}431.$portico_page", cause="errors",
             why="494 is nginx's own word for a head that is too large; HTTP's is 431",
@@ -211,7 +213,7 @@ def closed_pages(web: Web) -> list[Directive]:
     """The server's error pages, with that of maintenance for 503."""
     return [
         *unreadable(),
-        *error_pages(404, 413, 429, 504),
+        *error_pages(*REFUSED),
         no_such_part(),
         failed(web),
         directive(
@@ -229,7 +231,7 @@ def failures(web: Web) -> list[Directive]:
     return [
         directive("recursive_error_pages", "on", why="the status that @portico_down chooses gets its page too"),
         *unreadable(),
-        *error_pages(404, 413, 429, 503, 504),
+        *error_pages(*sorted((*REFUSED, 503))),
         no_such_part(),
         failed(web),
         directive(
