@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import assert_never
 
-from portico.plan.gateway.nginx.access import Said, said
+from portico.plan.gateway.nginx.access import said
 from portico.plan.gateway.nginx.conf import Directive, block
 from portico.plan.gateway.nginx.limits import counted, waits
 from portico.plan.gateway.nginx.pages import closed, too_long
@@ -14,6 +15,7 @@ from portico.plan.web.guards import (
     Guard,
     HeadSize,
     InProgress,
+    Inspection,
     Methods,
     NotDenied,
     Open,
@@ -21,6 +23,7 @@ from portico.plan.web.guards import (
     PlainPath,
     RequestRate,
 )
+from portico.plan.web.limits import Concurrent, Rate
 from portico.plan.web.model import Web
 
 PASSED = (PlainPath, NotDenied, FromNetworks, Methods, Open, HeadSize)
@@ -37,25 +40,34 @@ def guarded(
 
     nginx decides by the request alone (`if`) before it counts; `detours` are what sends a request on between the two.
     """
-    left = [guard for guard in guards if not isinstance(guard, passed)]
-    first = [
-        made for guard in left if isinstance(guard, Said | Open | HeadSize) for made in _first(web, guard)
-    ]
-    rates = [guard.rate for guard in left if isinstance(guard, RequestRate)]
-    shares = [guard.share for guard in left if isinstance(guard, InProgress)]
-    last = [made for guard in left if isinstance(guard, Password) for made in asks_password(web, guard)]
+    first, last = list[Directive](), list[Directive]()
+    rates, shares = list[Rate](), list[Concurrent]()
+    for guard in guards:
+        if isinstance(guard, passed):
+            continue
+        match guard:
+            case PlainPath() | NotDenied() | FromNetworks() | Methods():
+                first += said(web, guard)
+            case Open(directory):
+                first.append(_closed(directory))
+            case HeadSize():
+                first.append(too_long())
+            case RequestRate(rate):
+                rates.append(rate)
+            case InProgress(share):
+                shares.append(share)
+            case Password():
+                last += asks_password(web, guard)
+            case Inspection():
+                pass  # `waf` hands such a mount's requests on to a location that inspects them
+            case _:
+                assert_never(guard)
     return [*first, *waits(web, rates), *detours, *counted(web, rates, shares), *last]
 
 
-def _first(web: Web, guard: Said | Open | HeadSize) -> list[Directive]:
-    if isinstance(guard, Said):
-        return said(web, guard)
-    if isinstance(guard, HeadSize):
-        return [too_long()]
-    return [
-        block(
-            "if", "(-f", f"{guard.directory}/on)",
-            why="this file exists while portico maintenance is on; looking for it costs a request less than 1 us",
-            of=[closed()],
-        )
-    ]  # fmt: skip
+def _closed(directory: str) -> Directive:
+    return block(
+        "if", "(-f", f"{directory}/on)",
+        why="this file exists while portico maintenance is on; looking for it costs a request less than 1 us",
+        of=[closed()],
+    )  # fmt: skip
