@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import signal
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.support import USUAL
+from tests.support.schedule import Scheduler, urgency
 
 os.environ |= USUAL
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -17,3 +19,12 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 # A machine that does something else meanwhile is no finding.
 settings.register_profile("portico", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("portico")
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config) -> Scheduler:
+    return Scheduler(config)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """After pytest-randomly: what is of one urgency stays in its order of chance."""
+    items.sort(key=lambda item: urgency(item.nodeid))
