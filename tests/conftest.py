@@ -21,6 +21,7 @@ settings.register_profile("portico", deadline=None, suppress_health_check=[Healt
 settings.load_profile("portico")
 
 
+@pytest.hookimpl(optionalhook=True)  # unknown without xdist
 def pytest_xdist_make_scheduler(config: pytest.Config) -> Scheduler:
     return Scheduler(config)
 
