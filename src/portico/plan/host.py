@@ -1,4 +1,4 @@
-"""Several sites become one Plan: an nginx for all of them. Pure: the same fragments and Place, the same bytes."""
+"""Several sites become one Plan: a gateway for all of them. Pure: the same fragments and Place, the same bytes."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _START_SECONDS = 30.0
 
 @dataclass(frozen=True)
 class Fragment:
-    """What nginx reads for one site, below the site's own directory: its fragment and its list of servers."""
+    """What the gateway reads for one site, below the site's own directory: its fragment and its list of servers."""
 
     bindings: Bindings
     texts: tuple[tuple[str, str], ...]
     """Names of files and what is in them; with HTTPS the certificate and its key, too."""
 
     def files(self, group: str = "") -> tuple[File, ...]:
-        """Where the gateway's nginx finds them; `group` is that of its workers."""
+        """Where the gateway finds them; `group` is that of its workers."""
         here = hosted_files(self.bindings.name)
         return tuple(
             File(f"{here}/{name}", self._lines(name, text), 0o640, group, is_secret=True)
@@ -39,7 +39,7 @@ class Fragment:
         )
 
     def _lines(self, name: str, text: str) -> tuple[Line, ...]:
-        """One for all, unless some of them are the user's: nginx may have something against these."""
+        """One for all, unless some of them are the user's: the gateway may have something against these."""
         if name != FRAGMENT or not self.bindings.own:
             return (Line(text.rstrip("\n")),)
         own = dict(self.bindings.own)
@@ -55,7 +55,7 @@ def fragment_of(plan: Plan, beside: Sequence[tuple[str, str]] = ()) -> Fragment:
 
 
 def read_of(names: Collection[str]) -> list[str]:
-    """Those of the files of a site's plan that its gateway's nginx reads."""
+    """Those of the files of a site's plan that its gateway reads."""
     return [*(name for name in _READ if name in names), *sorted(filter(USERS.fullmatch, names))]
 
 
@@ -63,7 +63,7 @@ _READ = (FRAGMENT, Upstream.FILE, *Tls.FILES)
 
 
 def host_plan(fragments: Sequence[Fragment], place: Place) -> Plan:
-    """One nginx for these sites, whose bindings do not conflict. Each site's app is run by a supervisor of its own."""
+    """One gateway for these sites, whose bindings do not conflict. Each site's app has a supervisor of its own."""
     paths, bindings = Paths.of(place), tuple(one.bindings for one in fragments)
     kind = gateway_of(place)
     ladder = Ladder.of(max((one.request_seconds for one in bindings), default=0.0))

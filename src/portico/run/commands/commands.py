@@ -23,6 +23,7 @@ from portico.run.disk import free_space
 from portico.run.driver import Driver
 from portico.run.gateway import maintenance
 from portico.run.gateway.model import Gateway
+from portico.run.gateway.programs import program_of
 from portico.run.gateway.purge import Purge
 from portico.run.precompress.watcher import Copies
 from portico.run.running import Running, SayNews
@@ -136,14 +137,14 @@ class Commands:
     async def _close(self, asked: commands.CloseForMaintenance) -> AsyncGenerator[Maintenance, None]:
         closed = maintenance.close(self._running.in_force.runtime, asked.message, asked.allow)
         self._say(notices.Closed(closed.message, closed.allow))
-        await asyncio.sleep(maintenance.SEEN_SECONDS)
+        await asyncio.sleep(program_of(self._running.in_force).sees_seconds)
         yield closed
 
     async def _open_again(self, _: Args) -> AsyncGenerator[MaintenanceEnded, None]:
         was_closed = maintenance.open_again(self._running.in_force.runtime)
         if was_closed:
             self._say(notices.Opened())
-        await asyncio.sleep(maintenance.SEEN_SECONDS)
+        await asyncio.sleep(program_of(self._running.in_force).sees_seconds)
         yield MaintenanceEnded(was_closed)
 
     async def _begin_pause(self, asked: commands.BeginPause) -> AsyncGenerator[PauseBegun, None]:

@@ -60,7 +60,7 @@ def _path(what: str) -> Meant:
 
 
 def normal(path: str) -> str:
-    """A path as nginx and the app understand it: decoded, without `.` and `..`, one slash at its beginning.
+    """A path as the gateway and the app understand it: decoded, without `.` and `..`, one slash at its beginning.
 
     What is behind `?` is left alone.
     """

@@ -1,4 +1,4 @@
-"""Close the connections that clients have with nginx's workers, so that these workers can leave.
+"""Close the connections that clients have with a gateway's workers, so that these workers can leave.
 
 A worker that was told to leave stays while it has one connection. nginx has a time for that
 (`worker_shutdown_timeout`), which each worker takes from the configuration it began with, and nobody can change it
@@ -38,7 +38,7 @@ def close_clients(worker: int, ports: Collection[int]) -> bool:
 
 
 def _shut_down(copy: socket.socket, ports: Collection[int]) -> None:
-    """Not a listening socket, which other workers share, and not a connection that nginx opened itself."""
+    """Not a listening socket, which other workers share, and not a connection that the worker opened itself."""
     if copy.family not in _FAMILIES or copy.type != socket.SOCK_STREAM:
         return
     if copy.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN) or copy.getsockname()[1] not in ports:

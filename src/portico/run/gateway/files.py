@@ -33,7 +33,7 @@ def directory(runtime: str, number: int) -> Path:
 
 
 def link(runtime: str) -> Path:
-    """What nginx is started with: the same path whichever release's files are in force."""
+    """What the gateway is started with: the same path whichever release's files are in force."""
     return Path(runtime) / "conf"
 
 
@@ -69,7 +69,7 @@ def _is_there(file: File, fresh: Path) -> bool:
 
 
 def use_material(plan: Plan, number: int, material: Material | None) -> None:
-    """Put the certificate, and what browsers are told, where nginx reads them next. Raises OSError."""
+    """Put the certificate, and what browsers are told, where the gateway reads them next. Raises OSError."""
     if material is not None:
         _put_material(plan, material, directory(plan.runtime, number))
 
@@ -87,7 +87,7 @@ def _put(file: File, here: Path) -> None:
 
 @contextmanager
 def material_trial(plan: Plan, number: int, material: Material) -> Iterator[Path]:
-    """A directory where nginx finds that certificate beside the files in force."""
+    """A directory where the gateway finds that certificate beside the files in force."""
     trial, here = Path(plan.runtime) / "certificate-trial", directory(plan.runtime, number)
     shutil.rmtree(trial, ignore_errors=True)
     trial.mkdir(mode=0o700)
@@ -102,7 +102,7 @@ def material_trial(plan: Plan, number: int, material: Material) -> Iterator[Path
 
 
 def use_servers(plan: Plan, number: int, out: Collection[str]) -> None:
-    """Put the list of servers, with these taken out, where nginx reads it next. Atomic. Raises OSError."""
+    """Put the list of servers, with these taken out, where the gateway reads it next. Atomic. Raises OSError."""
     if plan.upstream is None:
         return
     here = directory(plan.runtime, number)
@@ -114,7 +114,7 @@ def use_servers(plan: Plan, number: int, out: Collection[str]) -> None:
 
 @contextmanager
 def servers_trial(plan: Plan, number: int, out: Collection[str]) -> Iterator[Path | None]:
-    """A directory where nginx finds that list beside the files in force; None where there is no list."""
+    """A directory where the gateway finds that list beside the files in force; None where there is no list."""
     if plan.upstream is None:
         yield None
         return
@@ -137,7 +137,7 @@ def tested(plan: Plan, where: Path) -> tuple[Problem, ...]:
 
 
 def use(runtime: str, number: int) -> None:
-    """Put that release's files in force for nginx's next start or reload."""
+    """Put that release's files in force for the gateway's next start or reload."""
     if _named(link(runtime)) == directory(runtime, number).name:
         return
     draft = link(runtime).with_suffix(".next")
@@ -163,7 +163,7 @@ def prune(runtime: str, keep: Collection[int]) -> None:
 
 
 def in_force(runtime: str) -> dict[str, str]:
-    """The files that nginx and the app server were given, by their paths; a key is none of them.
+    """The files that the gateway and the app server were given, by their paths; a key is none of them.
 
     Python leaves bytecode beside gunicorn.conf.py; that is not one of them either.
     """
@@ -187,7 +187,7 @@ def remove(plan: Plan) -> None:
 
 
 def gateway_changed(old: Plan, new: Plan) -> bool:
-    """Whether nginx reads anything else under the new plan: what the app server does not name is nginx's."""
+    """Whether the gateway reads anything else under the new plan: what the app server does not name is its own."""
     return _gateway_files(old) != _gateway_files(new)
 
 

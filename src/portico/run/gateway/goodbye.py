@@ -1,6 +1,6 @@
-"""Before workers of nginx's are ended, the sites behind them are told: clients of WebSockets there get Close 1001.
+"""Before workers of a gateway are ended, the sites behind them are told: clients of WebSockets there get Close 1001.
 
-An app's workers know through which of nginx's each connection comes (`link.websocket.leaving`), and look once a second.
+An app's workers know through which of them each connection comes (`link.websocket.leaving`), and look once a second.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _MODE = 0o711
 
 
 def tell(runtimes: Iterable[str], pids: Iterable[int]) -> None:
-    """Tell the sites with these runtime directories that these workers of nginx's are about to be ended.
+    """Tell the sites with these runtime directories that these workers of the gateway are about to be ended.
 
     Where it cannot be written the clients are cut off without a word.
     """

@@ -1,6 +1,6 @@
-"""Closed for a while: nginx answers with a page of its own, and looks at files to know it, so it is never reloaded.
+"""Closed for a while: the gateway answers with a page of its own. It looks at files to know it, and is not reloaded.
 
-The directory is all there is to know: what it says outlives reloads of the app, restarts of nginx and a Portico
+The directory is all there is to know: what it says outlives reloads of the app, restarts of the gateway and a Portico
 that was killed. Only `off` and a stop remove it.
 """
 
@@ -22,8 +22,6 @@ from portico.place import untrusted
 from portico.plan.paths import maintenance
 from portico.protocol.status import Maintenance
 
-SEEN_SECONDS = 1.1
-"""By then nginx has looked for the file: it remembers for a second, of its clock, that there is none."""
 MESSAGE = "This site is being worked on and will be back soon."
 MOST_ADDRESSES = 256
 """A file each: an office's /24 is fine, a provider's is a mistake."""
@@ -39,9 +37,11 @@ def close(runtime: str, message: str, allow: str) -> Maintenance:
     allowed = directory / "allowed"
     for path in (directory, allowed):
         path.mkdir(exist_ok=True)
-        path.chmod(0o755)  # nginx's workers may be another user; the runtime directory lets in nobody else
+        path.chmod(
+            0o755
+        )  # the gateway's workers may be another user; the runtime directory lets in nobody else
     _write(directory / "message.html", html.escape(message))
-    # Within a page that nginx reads for commands (SSI), "<" must not be itself in JSON either.
+    # Within a page that is read for commands (SSI), "<" must not be itself in JSON either.
     _write(directory / "message.json", json.dumps(message, ensure_ascii=False)[1:-1].replace("<", "\\u003c"))
     for address in let_in:
         _write(allowed / address, "")
@@ -53,7 +53,7 @@ def close(runtime: str, message: str, allow: str) -> Maintenance:
     closed = Maintenance(message, tuple(allow.split(",")) if allow else (), since)
     _write(
         directory / "on", json.dumps(msgspec.to_builtins(closed))
-    )  # last: everything else is there when nginx sees it
+    )  # last: everything else is there when the gateway sees it
     return closed
 
 
@@ -74,7 +74,7 @@ def state(runtime: str) -> Maintenance | None:
 
 
 def _addresses(allow: str) -> Iterator[str]:
-    """Each address as nginx writes it."""
+    """Each address as a gateway writes it."""
     for text in filter(None, allow.split(",")):
         try:
             network = ipaddress.ip_network(text, strict=False)

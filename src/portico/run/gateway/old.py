@@ -1,6 +1,6 @@
 """A gateway's old workers: after a reload they stay until their last transfer has ended, so their number has a bound.
 
-A reload of nginx starts new workers; those of before take no new connection and finish what they have. That may be a
+A reload starts new workers; those of before take no new connection and finish what they have. That may be a
 download or a WebSocket of hours. When too many are there, or their memory is too much, the oldest is ended.
 """
 

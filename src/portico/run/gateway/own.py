@@ -1,4 +1,4 @@
-"""An nginx of the site's own: started as a child, with listening sockets that Portico keeps."""
+"""A gateway of the site's own: started as a child, with listening sockets that Portico keeps."""
 
 from __future__ import annotations
 

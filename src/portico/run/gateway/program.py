@@ -49,6 +49,8 @@ class Program:
     """Whether that worker takes new connections."""
     is_leaving: Callable[[int], bool]
     """Whether that worker finishes what it has, and then leaves."""
+    sees_seconds: float
+    """How long it may take to see that a file which it looks for at each request is there now, or no longer."""
     leftovers: tuple[str, ...]
     """What a killed one leaves in its runtime directory."""
     bodies: Callable[[Iterable[int], Plan], Bodies]

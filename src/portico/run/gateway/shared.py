@@ -1,6 +1,6 @@
-"""The nginx that several sites share: it belongs to the gateway, which is asked over its control socket.
+"""A gateway that several sites share, asked over its control socket.
 
-A site's supervisor tells where its files are; whether they can stand beside those of the other sites, and when nginx
+A site's supervisor tells where its files are; whether they can stand beside those of the other sites, and when it
 reads them, is the gateway's to say (`run.host`).
 """
 
@@ -112,7 +112,7 @@ class SharedGateway:
             self._in_turn(self._tell_ready())
 
     def when_used(self, say: Callable[[notices.Notice], None]) -> Callable[[notices.Notice], None]:
-        """A release serves when the gateway's nginx has its files: who hears the notice may try a new domain."""
+        """A release serves when the gateway has its files: who hears the notice may try a new domain."""
 
         def tell(item: notices.Notice) -> None:
             async def later() -> None:

@@ -24,6 +24,7 @@ NGINX = Program(
     master=workers.master,
     accepts=workers.accepts,
     is_leaving=workers.is_leaving,
+    sees_seconds=1.1,  # it remembers for a second, of its clock, that there is none
     leftovers=(workers.PID_FILE,),
     bodies=lambda pids, plan: bodies(pids, temporary(plan.state)),
     cache=CacheFiles(cache_files.files, cache_files.read, cache_files.drop),

@@ -1,4 +1,4 @@
-"""Published security advisories about nginx, as data. `plan.holes` judges builds and configurations by them.
+"""Published security advisories about nginx, as data. `holes` judges builds and configurations by them.
 
 What is not known of an advisory is left empty, and an empty field always means "it applies". Sources: nginx's own list,
 the CVE records of F5, Debian's changelog.
