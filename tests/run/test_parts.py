@@ -94,7 +94,7 @@ def test_making_live_what_is_live_leaves_no_draft(plan: Plan, runtime: Path) -> 
         assert sorted(path.name for path in runtime.iterdir()) == [
             "app-1.sock",
             "app-1.sock.keep",
-            *("app.1.sock", "app.2.sock", "app.3.sock", "app.sock"),
+            *("app.1.sock", "app.2.sock", "app.3.sock", "app.sock", "app.sock.live"),
         ]
 
 
