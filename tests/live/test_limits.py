@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.support import Served, served
+from tests.support import Served, portico, served
 
 APP = """
 from flask import Flask
@@ -63,6 +63,12 @@ def hourly():
 @edge.limit("off")
 def hook():
     return "hook"
+"""
+PLAIN = """
+from flask import Flask
+
+app = Flask(__name__)
+app.add_url_rule("/", view_func=lambda: "home")
 """
 TOML = """
 app = "shop:app"
@@ -158,3 +164,27 @@ def test_what_is_refused_never_reaches_the_app(site: Served) -> None:
     lines = map(json.loads, (site.state / "access.log").read_text().splitlines())
     ours = [one for one in lines if one["uri"] == "/login?refused"]
     assert all((one["status"] == 429) == (one["upstream"] == "") for one in ours)
+
+
+def test_a_dry_run_refuses_nobody_and_says_whom_it_would(site: Served) -> None:
+    kind = "embedded" if "embedded" in str(site.process.args) else "system"
+    toml = 'app = "shop:app"\n[limits]\nrate = "1/minute"\nin_progress = 50\ndry_run = true\n'
+    with served({"shop.py": PLAIN, "portico.toml": toml}, "--nginx", kind) as run:
+        assert Counter(run.get("/?dry").status_code for _ in range(4)) == {200: 4}
+        assert run.line(run.get("/?last"))["refused_by"] == "rate, dry run"
+        found = json.loads(portico("limits", "--json", cwd=run.directory).stdout)
+        rate = next(one for one in found["limits"] if one["zone"] == "portico_rate")
+        assert found["is_dry_run"]
+        assert (rate["limit"], rate["per"], rate["refused"]) == ("1/minute", "client", 0)
+        assert rate["would_refuse"] >= 3
+        assert rate["clients"][0]["client"] == "127.0.0.1"
+        assert "would have been refused" in portico("limits", cwd=run.directory).stdout
+
+
+def test_limits_says_who_was_refused_by_which_limit(site: Served) -> None:
+    ask(site, 12, "/login", "203.0.113.30", "POST")
+    found = json.loads(portico("limits", "--json", cwd=site.directory).stdout)["limits"]
+    login = next(one for one in found if one["of"] == "/login")
+    assert login["limit"] == "5/minute of POST"
+    assert login["refused"] >= 4
+    assert login["cause"].startswith("shop.py:")

@@ -74,6 +74,7 @@ RELAY = GatewayKind(
     set_for_all=lambda _: (),
     host_file=host_file,
     servers=lambda _: None,
+    limits=lambda _: (),
     hsts=lambda tls, seconds: File(tls.HSTS, (Line(str(seconds)),)),
     names_line=re.compile(r"^(\S+) line (\d+)$", re.MULTILINE),
     problems=problems,

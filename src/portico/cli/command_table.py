@@ -29,6 +29,7 @@ GROUPS: Final = {
         "top": "Show rates, times, slowest routes and errors live.",
         "dashboard": "Show the same in a browser.",
         "metrics": "Print the metrics in Prometheus' format.",
+        "limits": "Show what the limits refused, limit by limit.",
         "waf": "Show what the firewall found, rule by rule.",
         "trace": "Send one request and show each step it takes.",
     },

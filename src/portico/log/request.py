@@ -134,6 +134,12 @@ class Request(msgspec.Struct, frozen=True, dict=True, kw_only=True):
         return bool(self.refused_by) and "," not in self.refused_by
 
     @property
+    def would_be_refused_by(self) -> str:
+        """The guard that would have answered if it were no dry run; empty for none."""
+        guard, comma, _ = self.refused_by.partition(", dry run")
+        return guard if comma else ""
+
+    @property
     def is_by_nginx(self) -> bool:
         """nginx answered without asking anybody: a file, a redirect, a refusal, a stored answer."""
         return not self.upstream or self.refused_by == QUEUE

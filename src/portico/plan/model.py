@@ -105,6 +105,17 @@ class Ladder:
         )
 
 
+class PlannedLimit(Struct, frozen=True):
+    """A limit on what one client may ask for or hold. `zone` is what the gateway calls its count."""
+
+    zone: str
+    limit: str
+    of: str
+    per: str
+    cause: str
+    is_dry_run: bool = False
+
+
 class OldWorkers(Struct, frozen=True):
     """How many workers of configurations before may finish what they have, and their memory together, in bytes."""
 
@@ -325,6 +336,7 @@ class Plan:
     standby_seconds: float = 300.0
     """How long a release that was replaced is kept running, so that a rollback is at once."""
     old_workers: OldWorkers = _FEW
+    limits: tuple[PlannedLimit, ...] = ()
     notes: tuple[str, ...] = ()
     alarms: tuple[str, ...] = ()
     """What must be said loudly: severe faults of the nginx in use that this site opens to strangers."""

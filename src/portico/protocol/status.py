@@ -277,6 +277,17 @@ class StartingSite(Struct, frozen=True):
     phase: str = "starting"
 
 
+class LimitInForce(Struct, frozen=True):
+    """A limit on what one client may ask for or hold: how much, of what, per whom. `zone` is nginx's name for it."""
+
+    zone: str
+    limit: str
+    of: str
+    per: str
+    cause: str
+    is_dry_run: bool
+
+
 class SiteStatus(Struct, frozen=True, kw_only=True):
     """A site and its processes. `gateway` is the runtime directory of the gateway that serves it, empty for none."""
 
@@ -302,6 +313,7 @@ class SiteStatus(Struct, frozen=True, kw_only=True):
     user: str = ""
     masked: tuple[str, ...] = ()
     versions: Mapping[str, str] = {}
+    limits: tuple[LimitInForce, ...] = ()
     memory: int = 0
     bodies: Bodies = Bodies()
     queue: Queue = Queue()

@@ -54,6 +54,10 @@ def _families(m: Metrics, status: SiteStatus) -> Iterator[Iterator[str]]:
         "refused_total", "Requests that a guard answered in the app's place.", _by("guard", m.refused)
     )
     yield _counter(
+        "would_refuse_total", "Requests that a guard would have answered if it were no dry run.",
+        _by("guard", m.would_refuse),
+    )  # fmt: skip
+    yield _counter(
         "retried_total", "Requests that were tried at a second server or socket.", [({}, m.retried)]
     )
     yield _counter("gateway_answers_total", "Requests answered without the app.", [({}, m.by_nginx)])

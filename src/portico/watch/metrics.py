@@ -68,6 +68,8 @@ class Metrics:
         self.bytes_in = self.bytes_out = 0
         self.refused: Counter[str] = Counter()
         """Requests that a guard answered in the app's place, by its name in the log line."""
+        self.would_refuse: Counter[str] = Counter()
+        """Requests that a guard let through in a dry run, by its name."""
         self.retried = 0
         self.by_nginx = 0
         """Answers that cost the app nothing: nginx's own, and those of the cache."""
@@ -165,9 +167,14 @@ class Metrics:
                 self.kept_hits += weight
             if route.is_kept:
                 self.kept_asked += weight
-        if request.refused_by and request.is_refused:
-            guard = request.refused_by
-            self.refused[guard if guard in GUARDS else OTHER] += weight
+        if request.refused_by:
+            self._add_guard(request, weight)
+
+    def _add_guard(self, request: Request, weight: int) -> None:
+        guard = request.would_be_refused_by
+        counts = self.would_refuse if guard else self.refused
+        guard = guard or request.refused_by
+        counts[guard if guard in GUARDS else OTHER] += weight
 
     def _route(self, name: str) -> Route:
         """For what is not in `routes` under the very words of the request."""

@@ -10,7 +10,7 @@ from portico.errors import Problem
 from portico.place.model import Place
 from portico.plan.bindings import Bindings
 from portico.plan.gateway.faults import Faults
-from portico.plan.model import File, Process, Tls, Upstream
+from portico.plan.model import File, PlannedLimit, Process, Tls, Upstream
 from portico.plan.web.ability import Ability
 from portico.plan.web.model import Web
 
@@ -37,6 +37,8 @@ class GatewayKind:
     """What it reads first where several sites share it; their bindings do not conflict."""
     servers: Callable[[Web], Upstream | None]
     """The servers of [upstream], with its own line for each; None where the app answers alone."""
+    limits: Callable[[Web], tuple[PlannedLimit, ...]]
+    """Every limit on clients, with its own name for the count."""
     hsts: Callable[[Tls, int], File]
     """The file that tells browsers to insist on HTTPS for so many seconds; 0: they are told nothing."""
     names_line: re.Pattern[str]

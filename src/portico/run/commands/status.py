@@ -13,6 +13,7 @@ from portico.plan.paths import canary_aliases
 from portico.protocol.status import (
     Canary,
     Failing,
+    LimitInForce,
     NginxStatus,
     PlanInForce,
     ReleaseStatus,
@@ -55,6 +56,10 @@ def status(state: State, plan: Plan, pids: Mapping[int, int], now: float) -> Sit
         user=plan.server.user,
         masked=tuple(plan.masked),
         versions=dict(plan.versions),
+        limits=tuple(
+            LimitInForce(one.zone, one.limit, one.of, one.per, one.cause, one.is_dry_run)
+            for one in plan.limits
+        ),
     )
 
 

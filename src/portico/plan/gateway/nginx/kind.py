@@ -19,6 +19,7 @@ from portico.plan.gateway.nginx.entry.tls import notes as tls
 from portico.plan.gateway.nginx.fragment import fragment_file, shared_lines
 from portico.plan.gateway.nginx.host import host_conf
 from portico.plan.gateway.nginx.http import BODIES
+from portico.plan.gateway.nginx.limits import planned as planned_limits
 from portico.plan.gateway.nginx.main import nginx_conf
 from portico.plan.gateway.nginx.own import set_for_all
 from portico.plan.gateway.nginx.own_risks import own_risks
@@ -80,6 +81,7 @@ NGINX = GatewayKind(
     set_for_all=set_for_all,
     host_file=host_conf,
     servers=planned,
+    limits=planned_limits,
     hsts=hsts_file,
     names_line=re.compile(r" in (/\S+?):(\d+)$", re.MULTILINE),
     problems=_problems,

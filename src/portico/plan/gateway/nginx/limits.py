@@ -11,6 +11,7 @@ from portico.plan.gateway.nginx.entry.health import health_zone
 from portico.plan.gateway.nginx.entry.trust import sender
 from portico.plan.gateway.nginx.log.text import GUARD
 from portico.plan.gateway.nginx.names import name_of, variable
+from portico.plan.model import PlannedLimit
 from portico.plan.web.limits import CERTIFICATE, SESSIONS_AN_ADDRESS, Concurrent, Counted, Rate, Share, Whom
 from portico.plan.web.model import Web
 from portico.plan.web.pages import RETRY_LIMITED_SECONDS
@@ -45,6 +46,36 @@ def limit_zones(web: Web) -> list[Directive]:
     for one in limited:
         made.append(_rate_zone(web, one) if isinstance(one, Rate) else _share_zone(web, one))
     return made
+
+
+def planned(web: Web) -> tuple[PlannedLimit, ...]:
+    """Every limit on clients, for whoever counts what they refuse."""
+    limits = web.limits
+    shares = [
+        (HELD, limits.held, "requests of any kind in progress"),
+        (BODIES, limits.bodies, "requests with a body in progress"),
+    ]
+    return (
+        *(
+            PlannedLimit(name_of(web, one.zone), _text(one), one.of, _per(one), one.cause, limits.is_dry_run)
+            for one in limits.counted
+        ),
+        *(
+            PlannedLimit(zone, f"{share.most} {what}", "everything", "client", share.cause)
+            for zone, share, what in shares
+        ),
+    )
+
+
+def _text(one: Counted) -> str:
+    """What is counted, without whom."""
+    words = one.text.partition(" per ")[0]
+    return f"{SESSIONS_AN_ADDRESS} x {words}" if one.is_ceiling else words
+
+
+def _per(one: Counted) -> str:
+    name = {"session": f" ({one.whom.name})", "header": f" {one.whom.name}"}.get(one.whom.per, "")
+    return f"{one.whom.per}{name}"
 
 
 def _rate_zone(web: Web, rate: Rate) -> Directive:
@@ -345,9 +376,10 @@ def counted(web: Web, rates: Sequence[Rate], shares: Sequence[Concurrent]) -> li
     """What is counted where requests go to the app, and refused above a limit."""
     made = list[Directive]()
     for rate in rates:
+        burst = _speed(rate)[1]  # nginx takes no burst of 0
         made.append(
             directive(
-                "limit_req", f"zone={name_of(web, rate.zone)}", f"burst={_speed(rate)[1]}", "nodelay",
+                "limit_req", f"zone={name_of(web, rate.zone)}", *([f"burst={burst}"] if burst else []), "nodelay",
                 why=f"{rate.text}: a burst is let through at once, requests above it are refused instead of delayed",
                 cause=rate.cause,
             )
