@@ -82,14 +82,14 @@ def said():
     return Response("said", headers={"Cache-Control": "max-age=5"})
 
 @app.get("/slow/<float:seconds>")
-@edge.timeout("8s")
+@edge.timeout("20s")
 def slow(seconds):
     time.sleep(seconds)
     return "waited"
 
 @app.get("/slow")
 def slow_here():
-    time.sleep(3)
+    time.sleep(6)
     return "waited"
 
 @app.post("/import")
@@ -115,12 +115,12 @@ def talk(ws):
 def tick():
     def beats():
         yield "one "
-        time.sleep(2.5)
+        time.sleep(4.5)
         yield "two"
     return Response(beats(), mimetype="text/plain")
 """
 TOML = """
-request_timeout = "2s"
+request_timeout = "4s"
 max_upload = "1MiB"
 [routes."/form"]
 private = true
@@ -160,7 +160,7 @@ def test_what_the_app_says_itself_stands(run: Served) -> None:
 
 
 def test_a_route_may_be_slower_than_the_site(run: Served) -> None:
-    assert run.get("/slow/4.5").text == "waited"
+    assert run.get("/slow/6.5").text == "waited"
     assert run.get("/slow").status_code == 504
     assert "stuck" not in run.stderr_path.read_text().partition("GET /slow/")[2]
 
