@@ -110,7 +110,7 @@ def test_a_key_that_git_tracks_is_found_in_its_line(home: Path) -> None:
         subprocess.run(["git", *words], cwd=home, check=True, timeout=60)
     read = "app.secret_key = open('conf/keys.ini').read().split()[-1]\n"
     found = checked(home, FLASK + read)
-    assert has(found, "warning", "stands in conf/keys.ini:3, which git tracks"), found
+    assert has(found, "warning", "is in conf/keys.ini:3, which git tracks"), found
 
 
 def test_who_can_reach_it_decides(home: Path) -> None:

@@ -92,7 +92,7 @@ def test_explain_names_the_option_that_decided(home: Path) -> None:
 def test_explain_of_what_is_not_there_names_the_nearest(home: Path) -> None:
     done = portico("explain", "client_max_bodysize", cwd=home)
     assert done.returncode == 2
-    assert 'nothing that is written here is called "client_max_bodysize"' in done.stderr
+    assert 'nothing in this configuration is named "client_max_bodysize"' in done.stderr
     assert "did you mean client_max_body_size" in done.stderr
 
 

@@ -38,7 +38,7 @@ def test_what_a_reload_would_change_and_that_it_then_changed() -> None:
         said = diff(run.directory, *listen)
         assert "--- running/nginx.conf\n+++ plan/nginx.conf\n@@ " in said
         assert "\n-    client_max_body_size 2097152;\n+    client_max_body_size 3145728;\n" in said
-        assert said.endswith("\na reload would start the app anew and have nginx read its files again\n")
+        assert said.endswith("\na reload would restart the app and reload nginx\n")
         found = json.loads(diff(run.directory, *listen, "--json"))
         assert (found["is_running"], found["reloads_nginx"]) == (True, True)
         assert "nginx.conf" in [file["path"] for file in found["files"]]
@@ -53,7 +53,7 @@ def test_the_app_server_alone() -> None:
         said = diff(run.directory, *listen, "--workers-threads", "3")
         assert "+++ plan/gunicorn.conf.py" in said
         assert "plan/nginx.conf" not in said
-        assert said.endswith("\na reload would start the app anew; nginx would not be reloaded\n")
+        assert said.endswith("\na reload would restart the app; nginx would not be reloaded\n")
 
 
 def test_another_nginx_needs_a_restart() -> None:

@@ -212,7 +212,7 @@ def test_servers_are_those_that_nginx_chose(stand: Stand) -> None:
 
 
 def test_nobody_listens_there(stand: Stand) -> None:
-    with pytest.raises(NoServerError, match="nobody listens on port 1"):
+    with pytest.raises(NoServerError, match="nothing listens on port 1"):
         verdict(stand.root, Asked("GET", "http", "a.example", 1, "/"))
 
 

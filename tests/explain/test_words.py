@@ -148,7 +148,7 @@ def test_why_says_who_answers_and_why_the_others_do_not(file: Path) -> None:
     text = explained(str(file), "--why", "/api/x").output
     assert "location /api/" in text
     assert "not location /" in text
-    assert "nobody listens on port 1" in str(
+    assert "nothing listens on port 1" in str(
         explained(str(file), "--why", "http://shop.example:1/").exception
     )
 

@@ -18,7 +18,7 @@ from tests.faults.stage import Stage, eventually, is_root, staged
 from tests.support import private_directory
 from tests.support.clients import ask
 
-FULL, ROOM_AGAIN = "is full: requests go on", "has room again"
+FULL, ROOM_AGAIN = "is full: requests are still answered", "has room again"
 OPEN_FILES = 256
 LEAK_SECONDS = 90.0
 """A busy machine leaks slowly."""

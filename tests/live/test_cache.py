@@ -441,7 +441,7 @@ def test_everything_is_purged(run: Served) -> None:
 def test_a_purge_says_what_it_cannot_mean(run: Served) -> None:
     done = portico("purge", "a b", cwd=run.directory)
     assert done.returncode == 1
-    assert '"a b" names nothing that could be kept' in done.stderr
+    assert '"a b" names nothing that nginx could have cached' in done.stderr
 
 
 def test_an_answer_under_way_while_its_url_is_purged_does_not_stay(run: Served) -> None:
@@ -470,7 +470,7 @@ def page():
 
 @pytest.mark.usefixtures("_needs_nginx")
 def test_pages_kept_over_a_stop_and_a_start_of_other_code_are_said() -> None:
-    said = "nginx keeps answers of an earlier run"
+    said = "nginx's cache has answers of an earlier run"
     with private_directory() as home:
         port = free_port()
         with served({"app.py": ONE}, directory=home, port=port) as run:

@@ -366,7 +366,7 @@ def test_renewed_files_that_cannot_be_used_are_an_error_of_cert() -> None:
             until(lambda: portico("cert", cwd=home).returncode == 0, "all well")
             first = handshake(port).fingerprint
             (home / "cert.pem").write_bytes(b"nonsense")
-            until(lambda: "the previous one stays in force" in run.stderr(), "the refusal")
+            until(lambda: "the previous one stays in use" in run.stderr(), "the refusal")
             until(lambda: portico("cert", cwd=home).returncode == 1, "the exit code")
             assert handshake(port).fingerprint == first
 

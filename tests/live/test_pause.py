@@ -114,7 +114,7 @@ def test_scale_loses_no_request_and_a_reload_goes_back(run: Served) -> None:
         assert done.stdout.startswith(f"{counted(wanted, 'worker')}; before there were ")
         assert len(_workers(run)) == wanted
     reloaded = portico("reload", cwd=run.directory)
-    assert "2 workers as configured; before there were 3" in reloaded.stdout
+    assert "2 workers as configured; before, it had 3" in reloaded.stdout
     assert len(_workers(run)) == 2
     over.set()
     for client in clients:

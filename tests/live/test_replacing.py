@@ -130,16 +130,16 @@ def test_rollback_says_that_the_code_was_changed_in_place() -> None:
         back = _do(run, "rollback")
         assert back.returncode == 0
         assert "release 1 serves again" in back.stdout
-        assert "release 1: its code is no longer on the disk (app.py)" in back.stdout
+        assert "release 1: its code is no longer on disk (app.py)" in back.stdout
         assert _live(run)["other_code"] == {"pids": [], "files": []}
-        assert "its code is no longer on the disk (app.py)" in _do(run, "status").stdout
+        assert "its code is no longer on disk (app.py)" in _do(run, "status").stdout
         one = _workers(run)[0]
         os.kill(one, signal.SIGKILL)
         until(lambda: run.get("/").text.startswith("two"), "the worker that came back has the newer code")
         until(lambda: _live(run)["other_code"]["files"] == ["app.py"], "which is noticed")
-        said = "release 1: 1 of its workers came up with other code than it began with (app.py)"
+        said = "release 1: 1 of its workers loaded other code than the release started with (app.py)"
         until(lambda: said in run.stderr(), "the notice")
-        assert "came up with other code" in _do(run, "status").stdout
+        assert "loaded other code" in _do(run, "status").stdout
         line = 'portico_workers_other_code{release="1"} 1'
         until(lambda: line in _do(run, "metrics").stdout, "the metric")
 
@@ -151,7 +151,7 @@ def test_a_directory_a_release_keeps_the_code_of_each() -> None:
         two.mkdir()
         rewrite(two / "app.py", APP.replace('"one"', '"two"'))
         assert _do(run, "reload", "--path", str(two)).returncode == 0
-        assert "no longer on the disk" not in (back := _do(run, "rollback")).stdout, back.stdout
+        assert "no longer on disk" not in (back := _do(run, "rollback")).stdout, back.stdout
         os.kill(_workers(run)[0], signal.SIGKILL)
         until(lambda: len(_workers(run)) == 2 and run.get("/").status_code == 200, "it is replaced")
         assert {run.get("/").text[:3] for _ in range(10)} == {"one"}

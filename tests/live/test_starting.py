@@ -59,7 +59,7 @@ def test_flask_tutorial_before_init_db_is_served_with_one_traceback_and_a_remedy
         subprocess.run([sys.executable, "-m", *words], cwd=run.directory, check=True, timeout=60)
         assert run.get("/").text == "[]"
         until(lambda: "failing" not in portico("status", cwd=run.directory).stdout, run.stderr)
-        until(lambda: "the app answers well now" in run.stderr(), run.stderr)
+        until(lambda: "the app is healthy now" in run.stderr(), run.stderr)
 
 
 def _most_questions(run: Served) -> int:
@@ -79,7 +79,7 @@ async def app(scope, receive, send):
 def test_an_asgi_app_that_fails_is_served_too() -> None:
     with served({"shop.py": ASGI}, "shop") as run:
         assert 1 <= run.stderr().count("one more question") <= _most_questions(run)
-        assert "the app runs and fails: status 500 to GET /" in run.stderr()
+        assert "the app runs, but fails: status 500 to GET /" in run.stderr()
         assert httpx.get(run.url, timeout=60).status_code == 500
 
 

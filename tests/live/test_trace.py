@@ -353,7 +353,7 @@ def test_who_does_not_speak_http(site: Served) -> None:
         thread.start()
         found = traced(site, f"http://127.0.0.1:{listener.getsockname()[1]}/")
         thread.join()
-    assert (found["status"], found["error"]) == (0, "whoever answered does not speak HTTP")
+    assert (found["status"], found["error"]) == (0, "the server there does not speak HTTP")
     plain = traced(site, f"https://127.0.0.1:{site.port}/")
     assert "speaks of TLS" in actions(plain, "client")
 

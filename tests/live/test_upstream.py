@@ -302,7 +302,7 @@ def test_https_servers_must_prove_their_name(certificates: Path, name: str, is_t
         else:
             files = toml([f"https://{backend.address}"], *options, before='start_timeout = "6s"')
             with served(files) as run:
-                assert "no server of [upstream] answers well through nginx" in run.stderr()
+                assert "no server of [upstream] is healthy through nginx" in run.stderr()
                 assert ask(run.port)[0] == 502
                 assert not backend.hits
     finally:
@@ -313,7 +313,7 @@ def test_a_start_while_every_server_is_down_serves_a_page_until_one_is_back() ->
     port = free_port()
     files = toml([f"127.0.0.1:{port}"], before='start_timeout = "6s"')
     with served(files) as run:
-        assert "no server of [upstream] answers well through nginx: status 503" in run.stderr()
+        assert "no server of [upstream] is healthy through nginx: status 503" in run.stderr()
         assert ask(run.port)[0] == 502
         until(lambda: "failing" in portico("status", cwd=run.directory).stdout)
         back = Backend(port=port)
@@ -336,7 +336,7 @@ def test_a_reload_to_servers_that_are_all_down_is_refused_while_those_of_before_
         with Clients(run.port, STRANGERS) as load:
             code, words = reloaded(run, [gone, "nohost.invalid:80"])
             assert code == 1
-            assert f"no server of the new [upstream] answers well ({gone}: " in words
+            assert f"no server of the new [upstream] is healthy ({gone}: " in words
             assert "correct [upstream] servers" in words
             # One that is down takes nobody along, whatever else changes beside it.
             assert reloaded(run, [gone, a.address])[0] == 0
@@ -380,7 +380,10 @@ def test_an_asgi_app_shares_with_http_servers() -> None:
     with backends(1) as (a,), served({"app.py": ASGI} | toml(["app", a.address])) as run:
         assert answers(run, 20) == {"the app": 10, a.address: 10}
         until(lambda: "app  in, last answer: status 200" in portico("status", cwd=run.directory).stdout)
-        assert "[upstream] shares them out" in portico("reload", "--canary", "10%", cwd=run.directory).stderr
+        assert (
+            "[upstream] already distributes them"
+            in portico("reload", "--canary", "10%", cwd=run.directory).stderr
+        )
 
 
 def test_debians_nginx_shares_and_drains_too() -> None:

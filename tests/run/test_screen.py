@@ -107,7 +107,7 @@ def test_serving_goes_on_when_stdout_does_not(stdout: str, told: str) -> None:
             until(lambda: "Ctrl-C stops" in (home / "stderr").read_text())
             assert _ask(port, 400) == 400
             if told:
-                until(lambda: "serving goes on, see " in (home / "stderr").read_text())
+                until(lambda: "the site keeps serving, see " in (home / "stderr").read_text())
             assert _ask(port, 5) == 5
         finally:
             process.terminate()
@@ -115,7 +115,7 @@ def test_serving_goes_on_when_stdout_does_not(stdout: str, told: str) -> None:
             if stdout == "fifo":
                 os.close(reading)
         words = (home / "stderr").read_text()
-        assert words.count("serving goes on") == (1 if told else 0)
+        assert words.count("the site keeps serving") == (1 if told else 0)
         assert told in words
 
 
@@ -165,7 +165,9 @@ def test_a_reader_who_is_too_far_behind_is_told_and_holds_up_nothing() -> None:
             (log,) = home.rglob("access.log")
             with log.open("ab") as file:
                 file.write(lines)
-            until(lambda: "too slow, some are left out; serving goes on" in (home / "stderr").read_text())
+            until(
+                lambda: "too slow, some are left out; the site keeps serving" in (home / "stderr").read_text()
+            )
             assert _ask(port, 5) == 5
         finally:
             process.terminate()

@@ -210,7 +210,7 @@ def test_the_plan_has_one_worker_where_one_is_right_and_says_the_rest(ask: Ask) 
     }
     assert {name: size.workers for name, size in sized.items()} == {"auto": 1, "four": 4, "memory": 2}
     assert processes(decided(site(single), PLACE))[0].startswith("one worker, with threads: Flask-SocketIO")
-    assert processes(decided(site(single, 4), PLACE))[0].startswith("4 workers, and one would be right: ")
+    assert processes(decided(site(single, 4), PLACE))[0].startswith("4 workers, but one would be right: ")
     (said,) = processes(decided(site(memory), PLACE))
     assert said.startswith("each of the 2 workers has its own ITEMS (shop.py:5); --workers 1")
     assert processes(decided(site(memory, 1), PLACE)) == []

@@ -27,7 +27,7 @@ def site_findings(
     yield from (warning("[nginx] http", note, _SHARED) for note in plan.notes if note == FOR_ALL)
 
 
-_SHARED = "use [nginx] server where the directive may stand there"
+_SHARED = "use [nginx] server if the directive is allowed there"
 
 
 def refused(problem: Problem) -> Finding:

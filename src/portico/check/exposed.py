@@ -98,7 +98,5 @@ def _of_secret(site: Site, key: Secret, *, is_same: bool) -> Iterator[Finding]:
         make = fault if key.strength == "known" and is_reachable(site) else warning
         yield make(key.name, f"{key.name} {_WEAK[key.strength]}: anybody can forge a session", _MAKE)
     if key.where:
-        what = (
-            f"{key.name} stands in {key.where}, which git tracks: anybody with the code can forge a session"
-        )
+        what = f"{key.name} is in {key.where}, which git tracks: everybody with the code can forge a session"
         yield warning(key.where, what, _MAKE)

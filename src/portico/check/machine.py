@@ -45,8 +45,8 @@ def machine_findings(
     yield _files(place)
     yield _user(place)
     if place.exposed:
-        what = f"root runs Python and Portico from where others may change them: {place.exposed}"
-        yield warning("rights", what, "install Portico where nobody but root may write, such as /opt/portico")
+        what = f"root runs Python and Portico from a place that others can change: {place.exposed}"
+        yield warning("rights", what, "install Portico where only root may write, such as /opt/portico")
 
 
 def _reloads(place: Place) -> Finding:

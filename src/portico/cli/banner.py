@@ -15,7 +15,9 @@ from portico.run.gateway.programs import program_of
 from portico.values import Duration, Size, counted
 
 _MOST_LOOKED_AT = 1000
-_KEPT = 'nginx keeps answers of an earlier run; if the code has changed, drop them: portico purge "/*"'
+_KEPT = (
+    "nginx's cache has answers of an earlier run; if the code has changed, delete them: portico purge '/*'"
+)
 
 
 def banner(gathered: Gathered, took_seconds: float) -> list[str]:

@@ -20,7 +20,7 @@ def row(certificate: CertificateStatus | None) -> list[str]:
 
 
 def is_bad(certificate: CertificateStatus) -> bool:
-    """Whether somebody should look at it."""
+    """Whether it needs attention."""
     if certificate.source == _PLACEHOLDER or certificate.missing or certificate.refused:
         return True
     is_wrong = any(not seen.is_served for seen in certificate.addresses)
@@ -64,7 +64,7 @@ def _state(shown: CertificateStatus) -> str:
 
 def _source(shown: CertificateStatus) -> str:
     words = {
-        "auto": f"{shown.issuer}, asked for at {shown.server}",
+        "auto": f"{shown.issuer}, ordered from {shown.server}",
         "local": "Portico's local authority",
         "files": f"your files, signed by {shown.issuer}",
         _PLACEHOLDER: "a temporary one, made by Portico",

@@ -46,7 +46,7 @@ def exit_code_of(command: Callable[[], object]) -> int:
 def _problem(error: OSError | UnicodeEncodeError) -> Problem:
     """What the system refused, by its own name; a text that cannot be encoded came from a name on disk."""
     if isinstance(error, UnicodeEncodeError):
-        return Problem("", f"{error.object!a} is not UTF-8", "rename it: what is written is UTF-8")
+        return Problem("", f"{error.object!a} is not UTF-8", "rename it: Portico writes UTF-8")
     where = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else ""
     what = error.strerror or str(error) or type(error).__name__
     if error.errno not in (errno.ENOSPC, errno.EDQUOT):

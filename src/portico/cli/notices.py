@@ -55,12 +55,12 @@ def other_code(number: int, names: Sequence[str], pids: Sequence[int]) -> str:
     which = ", ".join(names[:_NAMES]) + (f" and {len(names) - _NAMES} more" if len(names) > _NAMES else "")
     if pids:
         return (
-            f"release {number}: {len(pids)} of its workers came up with other code than it began with ({which});"
-            " a directory a release prevents that: portico reload --path DIR"
+            f"release {number}: {len(pids)} of its workers loaded other code than the release started with ({which});"
+            " one directory for each release prevents this: portico reload --path DIR"
         )
     return (
-        f"release {number}: its code is no longer on the disk ({which}): a worker that is replaced or crashes comes"
-        " back with what is there now; put the code back and portico reload"
+        f"release {number}: its code is no longer on disk ({which}): a replaced or crashed worker loads what"
+        " is there now; restore the code, then portico reload"
     )
 
 
@@ -78,8 +78,8 @@ def behind_proxy(by: str, addresses: Sequence[str]) -> str:
 
 
 def _app_fails(item: notices.AppFails) -> str:
-    return bad(f"the app runs and fails: {item.answer}") + (
-        "\n  visitors get the app's own error page; portico status asks it again"
+    return bad(f"the app runs, but fails: {item.answer}") + (
+        "\n  visitors get the app's own error page; portico status checks it again"
         + (f"\n  {item.hint}" if item.hint else "")
     )
 
@@ -138,7 +138,7 @@ def _left(item: notices.ReleaseLeft) -> str:
 
 
 def _no_server(item: notices.NoServer) -> str:
-    return bad(f"no server of [upstream] answers well through nginx: {item.answer}") + (
+    return bad(f"no server of [upstream] is healthy through nginx: {item.answer}") + (
         "\nvisitors see an error page; Portico keeps checking the servers: portico status"
     )
 
@@ -166,7 +166,7 @@ def _resumed(item: notices.Resumed) -> str:
 
 
 def _workers_reset(item: notices.WorkersReset) -> str:
-    return f"  it has {counted(item.workers, 'worker')} as configured; before there were {item.before}"
+    return f"  it has {counted(item.workers, 'worker')} as configured; before, it had {item.before}"
 
 
 def _site_serves(item: notices.SiteServes) -> str:
@@ -197,7 +197,7 @@ def _certificate_failed(item: notices.CertificateFailed) -> str:
 
 def _certificate_not_served(item: notices.CertificateNotServed) -> str:
     words = f": {item.words}" if item.words else ""
-    return bad(f"{item.address} does not show the certificate it should{words}")
+    return bad(f"{item.address} does not serve the right certificate{words}")
 
 
 def _certificate_ends(item: notices.CertificateEnds) -> str:
@@ -236,8 +236,8 @@ _PROXIES = {
     "proxy": "another proxy (X-Forwarded-For or X-Real-IP)",
 }
 _REFUSED = {
-    "": "the new certificate cannot be used, the previous one stays in force",
-    "files": "the certificate is not valid: browsers will warn. HTTPS serves it all the same, and plain HTTP works",
+    "": "the new certificate cannot be used, the previous one stays in use",
+    "files": "the certificate is not valid: browsers will warn. HTTPS serves it anyway, and plain HTTP works",
     "placeholder": "the certificate cannot be used: HTTPS uses a temporary self-signed one, which "
     "no browser trusts. Plain HTTP works",
 }
@@ -248,11 +248,11 @@ ROWS: Mapping[type[Notice], Row] = {
     notices.Starting: Row(lambda _: faint("starting ...")),
     notices.Ready: Row(lambda _: "", _NOTICE),  # the banner says it
     notices.AppFails: Row(_app_fails, _ERROR),
-    notices.AppWorks: Row(lambda _: good("the app answers well now"), _NOTICE),
+    notices.AppWorks: Row(lambda _: good("the app is healthy now"), _NOTICE),
     notices.Restarting: Row(_restarting, _WARNING),
     notices.Recovered: Row(lambda it: good(f"{it.name} is back after {it.down_seconds:.1f} s"), _NOTICE),
     notices.Stuck: Row(
-        lambda it: warned(f"{it.name} did not become well: {it.answer}; trying again"), _WARNING
+        lambda it: warned(f"{it.name} did not become healthy: {it.answer}; trying again"), _WARNING
     ),
     notices.NoServer: Row(_no_server, _ERROR),
     notices.OldWorkerEnded: Row(_old_worker_ended, _WARNING),
@@ -272,7 +272,7 @@ ROWS: Mapping[type[Notice], Row] = {
         answer=lambda _: faint("reading the app and the configuration ..."),
     ),
     notices.Booting: Row(
-        lambda it: faint(f"release {it.number} is starting beside the one that serves"),
+        lambda it: faint(f"release {it.number} is starting beside the live one"),
         answer=lambda it: faint(f"release {it.number} starts beside the running one ..."),
     ),
     notices.Switched: Row(_switched, _NOTICE),
@@ -342,7 +342,7 @@ ROWS: Mapping[type[Notice], Row] = {
     notices.Precompressed: Row(_precompressed),
     notices.DiskFull: Row(
         lambda it: warned(
-            f"the disk that holds {it.state} is full: requests go on, their log lines are lost"
+            f"the disk that holds {it.state} is full: requests are still answered, their log lines are lost"
         ),
         _WARNING,
     ),

@@ -67,7 +67,7 @@ class Screen:
         """Say once that request lines do not get through."""
         if self._results.dropped and not self._has_told:
             self._has_told = True
-            why = f"{_why(self._results.error)}; serving goes on, see {log}"
+            why = f"{_why(self._results.error)}; the site keeps serving, see {log}"
             self.say(click.style(why, fg="yellow"), Priority.WARNING)
 
     def close(self) -> None:

@@ -73,7 +73,7 @@ def verdict(root: Node, asked: Asked) -> Verdict:
     if early := server.first("return"):
         notes = (
             *notes,
-            f"the server itself says: {early.text} ({early.place}), before any location is looked for",
+            f"the server itself says: {early.text} ({early.place}), before it looks for a location",
         )
     return Verdict(
         server, server_why, lost, uri, location, how, tuple(_lost(server, location, uri, how)), notes
@@ -91,7 +91,7 @@ def choose_server(root: Node, asked: Asked) -> tuple[Node, str, tuple[Lost, ...]
     if not on_port:
         places = sorted({f"{listen.host}:{listen.port}" for _, listen in listens})
         raise NoServerError(
-            f"nobody listens on port {asked.port}: {', '.join(places) or 'there is no server'}"
+            f"nothing listens on port {asked.port}: {', '.join(places) or 'there is no server'}"
         )
     host, notes = _bound(asked, [listen for _, listen in on_port])
     here = [(server, listen) for server, listen in on_port if listen.host == host]
@@ -153,9 +153,9 @@ def _bound(asked: Asked, listens: list[Listen]) -> tuple[str, tuple[str, ...]]:
     if any_address in hosts:
         return any_address, ()
     if address and hosts != [address] and len(hosts) > 1:
-        return hosts[0], (f"nobody listens on {address}; taken as if {hosts[0]} was connected to",)
+        return hosts[0], (f"nothing listens on {address}; taken as if {hosts[0]} had been the address",)
     if len(hosts) > 1:
-        return hosts[0], (f"several addresses have this port; taken as if {hosts[0]} was connected to",)
+        return hosts[0], (f"several addresses have this port; taken as if {hosts[0]} had been the address",)
     return hosts[0], ()
 
 

@@ -110,7 +110,7 @@ def file(below: int, name: str, flags: int, owner: int | None = None) -> Iterato
     try:
         found = os.fstat(number)
         if owner is not None and (found.st_uid != owner or found.st_nlink != 1):
-            raise OSError(f"{name} belongs to somebody else")
+            raise OSError(f"{name} belongs to another user")
         yield number
     finally:
         os.close(number)

@@ -31,7 +31,5 @@ def _unreadable(site: Site, place: Place) -> Iterator[Problem]:
 
 def _hint(stopped: str, path: str, place: Place) -> str:
     if stopped == path and place.nginx_group:
-        return (
-            f"let nginx's group read it and nobody else: chgrp {place.nginx_group} {path}; chmod 640 {path}"
-        )
+        return f"let only nginx's group read it: chgrp {place.nginx_group} {path}; chmod 640 {path}"
     return "move it to where that user may read it"

@@ -11,22 +11,22 @@ from portico.run.machine import action as do
 from portico.run.machine.action import Action
 
 WHAT: Mapping[type[Action], str] = {
-    do.SetBooting: "{program} cannot be told whether the app is starting",
+    do.SetBooting: "{program} cannot learn whether the app is starting",
     do.CheckFiles: "the configuration cannot be written and checked",
-    do.UseFiles: "the configuration cannot be put in force",
+    do.UseFiles: "the configuration cannot be applied",
     do.StartAppServer: "the app server cannot be started",
-    do.EndAppServer: "the app server cannot be told to leave",
-    do.AskAppServer: "the app cannot be asked whether it is well",
+    do.EndAppServer: "the app server cannot be stopped",
+    do.AskAppServer: "the app's health cannot be checked",
     do.MakeLive: "the requests cannot be switched to the release",
     do.TakeDown: "the socket of the app that ended cannot be removed",
     do.EmptyQueue: "the requests that wait for the app that ended cannot be answered",
     do.WatchQueue: "the requests that wait for a release cannot be counted",
     do.Forget: "the files of a release that left cannot be removed",
     do.StartGateway: "{program} cannot be started",
-    do.ReloadGateway: "{program} cannot be told to read its new configuration",
-    do.EndGateway: "{program} cannot be told to leave",
+    do.ReloadGateway: "{program} cannot be told to reload its configuration",
+    do.EndGateway: "{program} cannot be stopped",
     do.SayGoodbye: "the sites cannot be told that {program} leaves",
-    do.AskGateway: "{program} cannot be asked whether it is well",
+    do.AskGateway: "{program} cannot be checked",
     do.MakePlan: "the new release cannot be planned",
     do.Say: "a message cannot be written",
 }
@@ -61,4 +61,6 @@ def failure(what: str, error: Exception, where: str = "") -> Problem:
         return Problem(str(error.filename or where), f"{what}: {reason}", _HINTS.get(error.errno or 0, ""))
     if isinstance(error, RuntimeError) and str(error) == _NO_THREAD:
         return Problem(where, f"{what}: {error}", _PROCESSES)
-    return Problem(where, f"{what}: {type(error).__name__}: {error}", "this is a fault in Portico: report it")
+    return Problem(
+        where, f"{what}: {type(error).__name__}: {error}", "this is a bug in Portico: please report it"
+    )

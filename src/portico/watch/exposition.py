@@ -134,7 +134,7 @@ def _of_status(status: SiteStatus) -> Iterator[Iterator[str]]:
     )  # fmt: skip
     yield _gauge(
         "certificate_warning_days",
-        "Days until a certificate should have been renewed, by its own length; below 0 somebody should look at it.",
+        "Days until a certificate should have been renewed, by its own length; below 0 it needs attention.",
         (({"name": name}, _days_until(one.warn_at)) for one in certificates for name in one.names),
     )
 

@@ -33,7 +33,7 @@ def processes(web: Web) -> list[str]:
     if size.workers == 1:
         return []
     if why:
-        return [f"{size.workers} workers, and one would be right: {why}; {ONE_WORKER}"]
+        return [f"{size.workers} workers, but one would be right: {why}; {ONE_WORKER}"]
     names = [one.name for one in site.facts.risks if one.kind == "memory"]
     if not names:
         return []

@@ -17,8 +17,8 @@ def left_note(folder: LeftFolder) -> str:
 def left_hint(folder: LeftFolder) -> str:
     """What people can do about it."""
     return (
-        "the app decides about each file; with Gunicorn, nginx still carries the bytes of those from 64 KiB\n"
-        "if everybody may see the folder, say so in portico.toml, and nginx sends it without asking:\n"
+        "the app decides about each file; with Gunicorn, nginx still sends those from 64 KiB\n"
+        "if everybody may see the folder, say so in portico.toml, and nginx sends it without asking the app:\n"
         f'[static]\n"{folder.url}" = "{folder.folder}"'
     )
 

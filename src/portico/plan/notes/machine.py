@@ -34,7 +34,7 @@ def other_python(web: Web) -> Iterator[str]:
 def exposed(web: Web) -> Iterator[str]:
     """Code that root runs and others may change."""
     if where := web.place.exposed:
-        yield f"root runs Python and Portico from where others may change them: {where}"
+        yield f"root runs Python and Portico from a place that others can change: {where}"
 
 
 def few_connections(web: Web) -> Iterator[str]:

@@ -124,6 +124,6 @@ def _tenths(percent: str, plan: Plan) -> int:
         what = f'a canary cannot get "{percent}" % of the requests'
         raise PorticoError(Problem("", what, "expected 10, 20, 30, 40 or 50"))
     if plan.upstream is not None:
-        what = "a canary gets a share of the local app's requests, and [upstream] shares them out already"
+        what = "a canary gets a share of the local app's requests, but [upstream] already distributes them"
         raise PorticoError(Problem("", what, "reload without --canary"))
     return int(percent) // 10

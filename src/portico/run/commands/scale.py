@@ -58,7 +58,7 @@ class Scale:
     def _server(self, number: int) -> int:
         plan, pids = self._running.plans.get(number), self._running.pids()
         if plan is None or not plan.has_app or number not in pids:
-            raise PorticoError(Problem("", "no app is running here", "portico status tells what is"))
+            raise PorticoError(Problem("", "no app is running here", "portico status shows what is"))
         if Feature.SCALE not in plan.app_server.features:
             what = f"{plan.server.name} cannot change the number of its workers while it runs"
             raise PorticoError(Problem("", what, "set workers.count in portico.toml, then portico reload"))

@@ -51,7 +51,7 @@ def refuse_stopped(runtime: str) -> None:
     """Raises PorticoError where it is."""
     running = lock.running(runtime) if is_stopped(runtime) else None
     if running:
-        what = f"Portico, pid {running.pid}, is stopped (SIGSTOP, or a debugger) and answers nobody; nginx serves on"
+        what = f"Portico, pid {running.pid}, is stopped (SIGSTOP or a debugger) and answers no command; nginx serves on"
         raise PorticoError(Problem(runtime, what, f"continue it: kill -CONT {running.pid}"))
 
 

@@ -31,7 +31,7 @@ async def watch(plan: Plan, tell: Callable[[Event], None]) -> Rounds:
                 f"{missing} was removed while the site ran: {plan.gateway.name} cannot reach the app, no command "
                 "finds it"
             )
-            hint = "start it again; PORTICO_RUNTIME_DIR names a directory that nobody cleans"
+            hint = "start it again; PORTICO_RUNTIME_DIR names a directory that nothing cleans"
             tell(was.Lost((Problem(plan.runtime, what, hint),)))
             return
         yield WELL

@@ -41,7 +41,7 @@ def meant(what: str) -> Meant:
         return _path(what)
     if not re.fullmatch(r"[^\s,*/]+", what):
         hint = 'expected a path like /news/1, many like "/news/*", a URL, or a tag'
-        raise PorticoError(Problem("", f'"{what}" names nothing that could be kept', hint))
+        raise PorticoError(Problem("", f'"{what}" names nothing that nginx could have cached', hint))
     return lambda entry: what in entry.tags
 
 

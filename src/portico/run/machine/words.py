@@ -51,7 +51,7 @@ def not_through(program: str) -> str:
 
 def unkillable(name: str) -> Problem:
     hint = "look for a disk or a network file system that does not answer, and end it by hand: kill -9 PID"
-    return Problem("", f"{name} was killed and has not ended: Portico waits for it no longer", hint)
+    return Problem("", f"{name} was killed and has not ended: Portico no longer waits for it", hint)
 
 
 def ending(code: int) -> str:

@@ -144,11 +144,11 @@ def _status(item: Notice) -> str:  # noqa: C901  a table, one row a kind of noti
         case notices.CanaryLeft(number):
             return f"serving, release {number} gets no more requests"
         case notices.Reloading():
-            return "starting a new release beside the one that serves"
+            return "starting a new release beside the live one"
         case notices.Stopping(up_to_seconds):
             return f"finishing what is in progress, at most {up_to_seconds:.0f} s"
         case notices.Restarting(name):
-            return f"{name} ended and is started again"
+            return f"{name} ended and is being restarted"
         case notices.Recovered(name):
             return f"serving, {name} is back"
         case _:

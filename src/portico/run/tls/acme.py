@@ -213,7 +213,7 @@ _PLAIN = {
         "let port {port} through: firewall, router, the cloud's security group; and check that the name points here",
     ),
     "unauthorized": (
-        "is answered by somebody else, or something in front of Portico answers the challenge",
+        "is answered by another server, or a server in front of Portico answers the challenge",
         "point the name (A and AAAA) to this machine alone; a server in front must pass /.well-known/ on",
     ),
     "caa": ("has a CAA record that does not allow this authority", "add one for it, or remove the record"),

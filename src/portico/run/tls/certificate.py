@@ -174,8 +174,8 @@ def _key(text: bytes, where: str) -> PrivateKeyTypes:
     try:
         return serialization.load_pem_private_key(found[0] if found else text, None)
     except TypeError:
-        what = "has a passphrase, which nobody can type at a start"
-        raise _error(where, what, "take it off: openssl pkey -in KEY -out NEW") from None
+        what = "has a passphrase, and nobody is there to type it at a start"
+        raise _error(where, what, "remove it: openssl pkey -in KEY -out NEW") from None
     except ValueError:
         what = "is no key in PEM, or is cut short"
         raise _error(

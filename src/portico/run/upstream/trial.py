@@ -36,7 +36,7 @@ async def _objections(plan: Plan, old: Plan) -> tuple[Problem, ...]:
         return ()  # nothing is lost
     said = "; ".join(f"{name}: {answer}" for name, answer in answers.items())
     hint = "start one of them or correct [upstream] servers, and reload again"
-    return (Problem("", f"no server of the new [upstream] answers well ({said})", hint),)
+    return (Problem("", f"no server of the new [upstream] is healthy ({said})", hint),)
 
 
 async def _answers(plan: Plan) -> dict[str, Answer]:

@@ -238,7 +238,7 @@ def _read_head(connection: socket.socket, sent: Sent, ends: float) -> bytes:
         try:
             status, reason, headers = read_answer(head)
         except ValueError:
-            raise OSError("whoever answered does not speak HTTP") from None
+            raise OSError("the server there does not speak HTTP") from None
         if status not in (100, 103):
             break
     sent.moments["head"] = time.monotonic_ns()

@@ -67,7 +67,7 @@ class Change:
         if len(found) > 1:
             places = "\n".join(f"nginx.conf:{n}  {lines[n - 1].strip()}" for n in found[:12])
             raise UsageError(
-                Problem("", f"{self.name} stands at {len(found)} places", f"choose one with --at:\n{places}")
+                Problem("", f"{self.name} is in {len(found)} places", f"choose one with --at:\n{places}")
             )
         if found:
             return self._replaced(lines, found[0])

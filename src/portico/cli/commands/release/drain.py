@@ -22,7 +22,7 @@ def command(server: str, config: str | None, name: str, undo: bool) -> None:
 
 
 _SENTENCES = {
-    "draining": "{} gets no new requests and finishes what it has ...",
+    "draining": "{} gets no new requests and finishes its requests ...",
     "drained": "{} is drained and may be stopped; portico drain --undo brings it back",
     "in": "{} gets requests again",
 }

@@ -32,7 +32,7 @@ def on(app: str | None, config: str | None, name: str, message: str, allow: tupl
     (answer,) = client.ask(running_runtime_of(app, config, name), CLOSE, asked)
     who = ", ".join(answer.allow) or "nobody"
     output.result(
-        f"closed: {output.strong(answer.message)}\n  {who} is let in; open it: portico maintenance off"
+        f"closed: {output.strong(answer.message)}\n  {who} may get in; open it: portico maintenance off"
     )
 
 

@@ -48,7 +48,7 @@ def command(
     _check_share(canary)
     if promote + abort + (path is not None or canary is not None) > 1:
         raise UsageError(
-            Problem("", "--promote and --abort stand alone", "reload first, then promote or abort")
+            Problem("", "--promote and --abort take no other options", "reload first, then promote or abort")
         )
     if path == "":
         raise UsageError(Problem("--path", "names no directory", "name the directory of the new release"))

@@ -21,7 +21,7 @@ def command(workers: int, app: str | None, config: str | None, name: str) -> Non
     The next release has the configured number again (workers.count).
     """
     (answer,) = client.ask(running_runtime_of(app, config, name), SCALE, SetWorkers(str(workers)))
-    leaving = f"; {answer.leaving} more finish what they have" if answer.leaving else ""
+    leaving = f"; {answer.leaving} more finish their requests" if answer.leaving else ""
     output.result(f"{counted(answer.workers, 'worker')}; before there were {answer.before}{leaving}")
     if answer.workers > 2 * answer.cpus + 1 and answer.workers > answer.before:
         each = short_size(answer.worker_memory)

@@ -34,7 +34,7 @@ def command(app: str | None, config: str | None, name: str) -> None:
         lock.interrupt(runtime, begun)  # it has begun nothing that must be finished
     else:
         for leaving in client.ask(runtime, STOP):
-            output.say(output.faint(f"pid {leaving.stopping} finishes what it has ..."))
+            output.say(output.faint(f"pid {leaving.stopping} finishes its requests ..."))
     # The run ends its children within its own ladder of times; it is only waited for here.
     while lock.running(runtime) is not None:
         client.refuse_stopped(runtime)

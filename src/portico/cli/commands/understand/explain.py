@@ -145,7 +145,7 @@ def _nothing(plan: Plan, everything: list[Explained], what: str) -> Problem:
         if near
         else f"expected a directive, a line number or a file: {files}"
     )
-    return Problem("", f'nothing that is written here is called "{what}"', hint)
+    return Problem("", f'nothing in this configuration is named "{what}"', hint)
 
 
 def _lines(item: Explained) -> list[str]:

@@ -54,7 +54,7 @@ def command(
     (status,) = client.ask(runtime, STATUS)
     if status.gateway:
         hint = "run the site alone, portico run in its directory, and ask there"
-        what = "several sites share this nginx, and no second one is made of it"
+        what = "several sites share this nginx, and what-if cannot copy it"
         raise UsageError(Problem("what-if", what, hint))
     wish = wished(url, status, {**words, "connect": "", "max_time": Wish.seconds})
     site = TracedSite.of(runtime, status)

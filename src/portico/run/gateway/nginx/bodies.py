@@ -35,7 +35,7 @@ def _open_files(pid: int, directory: str) -> Iterator[tuple[str, int]]:
     try:
         descriptors = list((PROC / str(pid) / "fd").iterdir())
     except OSError:
-        return  # it has ended, or belongs to somebody else
+        return  # it has ended, or belongs to another user
     for descriptor in descriptors:
         try:
             path = str(descriptor.readlink())
