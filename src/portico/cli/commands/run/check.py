@@ -11,6 +11,7 @@ import click
 
 from portico.check.conflicts import refused, site_findings
 from portico.check.exposed import exposed_findings
+from portico.check.limits import limit_findings
 from portico.check.machine import machine_findings, ports_of
 from portico.check.memory import memory_findings
 from portico.check.model import Finding, ok
@@ -93,6 +94,7 @@ def _findings(gathered: Gathered, ours: frozenset[int] = frozenset()) -> list[Fi
         *memory_findings(gathered.site, gathered.place, gathered.plan, gathered.import_memory),
         *source,
         *_unsaid(exposed_findings(gathered.site, gathered.plan.workers, who), source),
+        *limit_findings(gathered.site),
     ]
 
 
