@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -22,8 +23,8 @@ settings.load_profile("portico")
 
 
 @pytest.hookimpl(optionalhook=True)  # unknown without xdist
-def pytest_xdist_make_scheduler(config: pytest.Config) -> Scheduler:
-    return Scheduler(config)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduler:
+    return Scheduler(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

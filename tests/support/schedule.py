@@ -11,7 +11,7 @@ import ast
 import re
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]  # it has no types
@@ -41,8 +41,8 @@ _BUILD = re.compile(r"[\[-](embedded|system)[\]-]")
 class Scheduler(LoadScopeScheduling):  # type: ignore[misc]  # it has no types
     """Gives whole groups to processes, in the order of the collection."""
 
-    def __init__(self, config: pytest.Config) -> None:
-        super().__init__(config)
+    def __init__(self, config: pytest.Config, log: Any) -> None:
+        super().__init__(config, log)
         config.option.loadscopereorder = False
 
     def _split_scope(self, nodeid: str) -> str:
