@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from portico.cli import output
 from portico.errors import Problem, UsageError
+from portico.explain.conditions import Left, known_of, left
 from portico.explain.effect import in_force, notes, path
 from portico.explain.match import Asked, Lost, NoServerError, Verdict, listens_of, names_of, verdict
 from portico.explain.node import Node, servers
@@ -153,7 +154,7 @@ def why(root: Node, request: str, base: str = "", *, is_json: bool) -> None:
     except (NoServerError, ValueError) as error:
         raise UsageError(Problem("--why", str(error))) from None
     if is_json:
-        output.result(output.as_json(_to_json(asked, found)))
+        output.result(output.as_json(_to_json(root, asked, found)))
         return
     url = f"{asked.scheme}://{asked.host}:{asked.port}{asked.target}"
     output.results([f"{output.strong(f'{asked.method} {url}')}", ""])
@@ -168,7 +169,25 @@ def why(root: Node, request: str, base: str = "", *, is_json: bool) -> None:
         output.results(
             [f"  {child.text}  {output.faint(child.place)}" for child in found.location.children or ()]
         )
+        output.results(["", *ending] if (ending := _ending(root, asked, found)) else [])
     output.results([output.warned(note) for note in found.notes])
+
+
+def _ending(root: Node, asked: Asked, found: Verdict) -> list[str]:
+    """What takes the request out of its location before that answers."""
+    return [output.warned(_step(step)) for step in _steps(root, asked, found)]
+
+
+def _steps(root: Node, asked: Asked, found: Verdict) -> list[Left]:
+    http = next((one for one in root.all("http") if found.server in (one.children or ())), root)
+    if found.location is None:
+        return []
+    return list(left(http, found.server, found.location, known_of(asked, found.uri)))
+
+
+def _step(step: Left) -> str:
+    to = f", which leads to {step.leads_to.text} ({step.leads_to.place})" if step.leads_to else ""
+    return f"{step.condition.text} holds ({step.condition.place}): {step.answer.text}{to}"
 
 
 def asked_for(root: Node, request: str, base: str = "") -> Asked:
@@ -204,7 +223,7 @@ def _title(node: Node) -> str:
     return f"server {named}" if named else node.text
 
 
-def _to_json(asked: Asked, found: Verdict) -> dict[str, Any]:
+def _to_json(root: Node, asked: Asked, found: Verdict) -> dict[str, Any]:
     def one(node: Node | None, reason: str) -> dict[str, Any]:
         return {"text": _title(node) if node else "", "place": node.place if node else "", "why": reason}
 
@@ -216,4 +235,5 @@ def _to_json(asked: Asked, found: Verdict) -> dict[str, Any]:
         "location": one(found.location, found.location_why),
         "other_locations": [one(item.node, item.why) for item in found.locations_lost],
         "notes": found.notes,
+        "ends": [_step(step) for step in _steps(root, asked, found)],
     }

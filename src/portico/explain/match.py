@@ -183,7 +183,7 @@ def _rank(names: list[str], name: str) -> tuple[int, int, str] | None:
 def _rank_of(pattern: str, name: str) -> tuple[int, int, str] | None:
     wanted = pattern.lower()
     if wanted.startswith("~"):
-        return (1, 0, pattern) if _search(pattern[1:], name, flags=re.I) else None
+        return (1, 0, pattern) if search(pattern[1:], name, re.I) else None
     if wanted == name or (wanted.startswith(".") and wanted[1:] == name):
         return 4, 0, pattern
     if wanted.startswith((".", "*.")):
@@ -363,7 +363,7 @@ def _find_prefix(locations: list[Node], uri: str) -> tuple[Node | None, str, str
 
 
 def _matches(wanted: Rule, uri: str) -> bool:
-    return _search(wanted.pattern, uri, flags=re.I if wanted.kind == "~*" else 0)
+    return search(wanted.pattern, uri, re.I if wanted.kind == "~*" else 0)
 
 
 _PCRE = re.compile(r"\\\\|\\z|\\Z|\(\?<(?![=!])|\\.", re.DOTALL)
@@ -371,7 +371,7 @@ _PYTHON = {r"\z": r"\Z", r"\Z": r"(?=\n?\Z)", "(?<": "(?P<"}
 """What PCRE writes otherwise than Python: the end of the text, the same or a line end before it, a named group."""
 
 
-def _search(pattern: str, text: str, *, flags: int) -> bool:
+def search(pattern: str, text: str, flags: int = 0) -> bool:
     """As PCRE without UTF: over bytes."""
     made = _PCRE.sub(lambda found: _PYTHON.get(found[0], found[0]), pattern)
     try:

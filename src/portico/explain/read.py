@@ -52,7 +52,8 @@ def _parsed(files: list[Any], parsed: list[Any], file: str) -> list[Node]:
         args = tuple(_ESCAPED.sub(_unescaped, word) for word in item["args"])
         if item["directive"] == "if":  # crossplane takes the parentheses away
             args = (f"({' '.join(args)})",)
-        made.append(Node(item["directive"], args, file, item["line"], children))
+        name = _ESCAPED.sub(_unescaped, item["directive"])  # the key of a map is one, too
+        made.append(Node(name, args, file, item["line"], children))
     return made
 
 

@@ -52,6 +52,11 @@ def maintenance(runtime: str) -> str:
     return f"{runtime}/maintenance"
 
 
+def mixed(runtime: str) -> str:
+    """The file that exists while two releases answer, or nginx's files may still be those of the other."""
+    return f"{runtime}/mixed"
+
+
 def temporary(state: str) -> str:
     """The directory above those of bodies on their way, of requests and of answers; root's, where root starts nginx."""
     return f"{state}/bodies"
@@ -174,6 +179,11 @@ class Paths:
     def maintenance(self) -> str:
         """The directory that exists while the site is closed."""
         return maintenance(self.runtime)
+
+    @property
+    def mixed(self) -> str:
+        """The file that exists while two releases answer, or nginx's files may still be those of the other."""
+        return mixed(self.runtime)
 
     @property
     def pid(self) -> str:

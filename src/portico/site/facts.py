@@ -60,6 +60,32 @@ class Route(msgspec.Struct, frozen=True):
     """Where the view with the notes stands: "/srv/shop/shop.py:14"."""
 
 
+class Rule(msgspec.Struct, frozen=True):
+    """Paths that the app does not answer with 404 of its own, or may not."""
+
+    rule: str
+    """In the app's own spelling."""
+    pattern: str = ""
+    """As a regular expression for the whole path; empty when it cannot be one."""
+    methods: list[str] = []
+    """Every method that it takes there, HEAD among them; empty: all, or it is not known."""
+
+
+class Unrouted(msgspec.Struct, frozen=True):
+    """What the app does with a path that none of its rules matches."""
+
+    rules: list[Rule] = []
+    """All of them, those of apps below a prefix, too."""
+    slashes: Literal["", "append", "either"] = ""
+    """Where it redirects to a rule: to the path with a slash at its end, or to the one with or without it."""
+    merges: bool = False
+    """It takes several slashes for one."""
+    answers: list[str] = []
+    """Code that may give such a path another answer than 404, and where it stands."""
+    page: str = ""
+    """Who makes the app's own page for 404; empty: its framework."""
+
+
 class Risk(msgspec.Struct, frozen=True):
     """Something that the app has wide open, or does once in every worker."""
 
@@ -121,6 +147,8 @@ class AppFacts(msgspec.Struct, frozen=True):
     downloads: dict[str, str] = {}
     """Directories of files that the app is likely to send, and what each is to it: `the app's instance folder`."""
     routes: list[Route] = []
+    unrouted: Unrouted | None = None
+    """None: not all of its rules are known."""
     notes: list[str] = []
     """What could not be asked, one sentence each."""
     remedy: str = ""

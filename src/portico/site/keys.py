@@ -115,7 +115,7 @@ def _walk(struct: type[msgspec.Struct], prefix: str) -> Iterator[Key]:
     metas = typing.get_type_hints(struct, include_extras=True)
     for field in msgspec.structs.fields(struct):
         hint = hints[field.name]
-        if field.name in ("routes", "access"):
+        if not prefix and field.name in ("routes", "access"):
             continue  # a table of tables, see table_keys
         if _is_section(hint):
             yield from _walk(hint, f"{prefix}{field.name}.")

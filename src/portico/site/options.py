@@ -131,7 +131,7 @@ class Downloads(Section, frozen=True):
 
 
 class Guard(Section, frozen=True):
-    """What the gateway refuses because of what a request says."""
+    """What ends in nginx before it wakes the app, because of what a request says; see docs/guard.md and docs/waf.md."""
 
     shorthand: ClassVar[str] = "waf"
 
@@ -152,6 +152,29 @@ class Guard(Section, frozen=True):
             example=["/editor 941100 941160", "/api/* 942000-942999", "/hooks/*"],
         ),
     ] = []
+    routes: Annotated[
+        bool,
+        _option(
+            "A path or method that no rule of the app takes ends in nginx, with 404 or 405.",
+            example=True,
+        ),
+    ] = False
+    others: Annotated[
+        list[str] | None,
+        _option(
+            "Rules for what the app answers without a route: in hooks, middleware, an app beside it. Said at "
+            "all, it is the whole list: Portico takes your word that this code answers nothing else.",
+            example=["/old/<path:rest>"],
+        ),
+    ] = None
+    scanners: Annotated[
+        bool,
+        _option(
+            "Paths that scanners try on every site (/.env, /wp-login.php) end in nginx with 404, where no rule "
+            "of the app takes them and all of its rules are known.",
+            example=False,
+        ),
+    ] = True
 
 
 class Limits(Section, frozen=True):
@@ -1041,8 +1064,8 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             is_read=True,
         ),
     ] = ""
-    guard: Guard = Guard()
     limits: Limits = Limits()
+    guard: Guard = Guard()
     cache: Cache = Cache()
     headers: Headers = Headers()
     cors: Cors = Cors()

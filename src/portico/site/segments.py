@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 from portico.site.pattern import head, is_fixed
 
@@ -28,7 +29,8 @@ def _may_be_one(left: str, right: str) -> bool:
     return not is_fixed(right) or re.fullmatch(left, head(right)) is not None
 
 
-def _segments(regex: str) -> list[str | None]:
+@lru_cache(4096)
+def _segments(regex: str) -> tuple[str | None, ...]:
     """None stands for anything from there on, slashes too."""
     made, depth, text = list[str | None](), 0, ""
     tokens = _TOKEN.findall(regex)
@@ -38,10 +40,10 @@ def _segments(regex: str) -> list[str | None]:
             made.append(text)
             text = ""
         elif piece == "/" or _takes_slash(piece):
-            return [*made, None]
+            return (*made, None)
         else:
             text += piece
-    return [*made, text]
+    return (*made, text)
 
 
 def _is_repeated(tokens: Sequence[str], number: int) -> bool:

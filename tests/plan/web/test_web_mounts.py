@@ -31,7 +31,7 @@ from portico.plan.web.mounts import meeting, mounts
 from portico.reading import OURS
 from portico.site.access.rules import access_rules
 from portico.site.access.sha512_crypt import hashed
-from portico.site.facts import AppFacts, RootFile, StaticFolder
+from portico.site.facts import AppFacts, RootFile, Rule, StaticFolder, Unrouted
 from portico.site.load import load
 from portico.site.model import Site
 from portico.site.options import Guard as GuardOptions
@@ -44,6 +44,8 @@ spa = "/srv/shop/dist"
 [limits]
 rate = "5/second"
 in_progress = 3
+[guard]
+routes = true
 [routes]
 "/slow/" = { timeout = "5m" }
 "/live/<id>" = { stream = true }
@@ -62,6 +64,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
     facts = AppFacts(
         app="shop:app", directory="/srv/shop", kind="flask", version="3.1.3",
         static=[StaticFolder("/static/", "/srv/shop/static", "the app's static folder", is_asked=True)],
+        unrouted=Unrouted([Rule("/slow/", "/slow/", ["GET"])]),
     )  # fmt: skip
     found = routed(options, facts, causes)
     return Site(

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from portico.place.model import Place
 from portico.plan.appserver.kind import app_server, common_features
+from portico.plan.paths import Paths
 from portico.plan.web.ability import Ability
 from portico.plan.web.access import access
+from portico.plan.web.allow_list import allow_list
 from portico.plan.web.app.cache import cache
 from portico.plan.web.app.downloads import downloads
 from portico.plan.web.app.link import link
@@ -40,7 +42,8 @@ def web(site: Site, place: Place, abilities: frozenset[Ability], *, is_waiting: 
     limited, files, own = limits(site, place), statics(site, place), own_directives(site)
     admitted = access(site)
     firewall = waf(site, place)
-    guards = chains(place, limited, admitted, firewall, site.routed)
+    known = None if is_waiting else allow_list(site, Paths.of(place).mixed, admitted.users)
+    guards = chains(place, limited, admitted, firewall, known, site.routed)
     return Web(
         site=site,
         place=place,
@@ -65,11 +68,12 @@ def web(site: Site, place: Place, abilities: frozenset[Ability], *, is_waiting: 
         downloads=downloads(site, place),
         tracing=tracing(site),
         own=own,
-        pages=pages(site, limited),
+        pages=pages(site, limited, knows_methods=known is not None and known.is_whole),
         log=log(site, abilities),
         limits=limited,
         headers=headers(site, abilities),
         access=admitted,
+        allow_list=known,
         statics=files,
         spa=spa(site, place),
         cache=cache(site, abilities),

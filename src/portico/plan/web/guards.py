@@ -9,6 +9,7 @@ from typing import Any
 from portico.place.model import Place
 from portico.plan.paths import Paths
 from portico.plan.web.access import Access, Allowed, ByPath, Denied, Taken, Users
+from portico.plan.web.allow_list import AllowList
 from portico.plan.web.limits import Concurrent, Counted, Limits, Rate
 from portico.plan.web.waf import Waf, is_inspected
 from portico.site.model import Routed
@@ -29,6 +30,20 @@ class HeadSize:
     """The head fits what carries it to the app: else 431. `most` is in bytes."""
 
     most: int
+
+
+@dataclass(frozen=True)
+class NoScanner:
+    """The path is none that scanners try, or a rule of the app takes it: else 404."""
+
+    known: AllowList
+
+
+@dataclass(frozen=True)
+class Known:
+    """A rule of the app takes the path and the method: else 404 or 405."""
+
+    known: AllowList
 
 
 @dataclass(frozen=True)
@@ -95,23 +110,25 @@ Guard = (
     | Methods
     | Open
     | HeadSize
+    | NoScanner
+    | Known
     | RequestRate
     | InProgress
     | Inspection
     | Password
 )
 
-MAINTENANCE, HEAD, RATE, CONNECTIONS, UPLOAD, STARTING, WAF, QUEUE = (
-    "maintenance", "head", "rate", "connections", "upload", "starting", "waf", "queue",
+MAINTENANCE, HEAD, SCANNER, ROUTES, RATE, CONNECTIONS, UPLOAD, STARTING, WAF, QUEUE = (
+    "maintenance", "head", "scanner", "routes", "rate", "connections", "upload", "starting", "waf", "queue",
 )  # fmt: skip
 PATH, NETWORK, INTERNAL, METHOD, PASSWORD = "path", "network", "internal", "method", "password"
 """The names of guards in the log line (`refused_by`): those above, the largest upload, the start of the app, and its
 full queue."""
 STATUSES = {
     MAINTENANCE: 503, STARTING: 503, QUEUE: 503, HEAD: 431, UPLOAD: 413, RATE: 429, CONNECTIONS: 429,
-    PATH: 400, NETWORK: 403, INTERNAL: 404, METHOD: 405, WAF: 403, PASSWORD: 401,
+    PATH: 400, NETWORK: 403, INTERNAL: 404, METHOD: 405, WAF: 403, PASSWORD: 401, SCANNER: 404, ROUTES: 404,
 }  # fmt: skip
-"""What each of them answers."""
+"""What each of them answers; `routes` also 405."""
 GUARDS = tuple(STATUSES)
 UNSAID = (HEAD, UPLOAD, RATE, CONNECTIONS, PASSWORD)
 """Those of which the gateway's own limits may tell that they refused; the others say it themselves."""
@@ -147,7 +164,14 @@ def by_path(guard: Guard) -> ByPath[Any] | None:
             return None
 
 
-def chains(place: Place, limits: Limits, access: Access, waf: Waf | None, routed: Sequence[Routed]) -> Chains:
+def chains(
+    place: Place,
+    limits: Limits,
+    access: Access,
+    waf: Waf | None,
+    known: AllowList | None,
+    routed: Sequence[Routed],
+) -> Chains:
     """The guards of everything that the site answers."""
     of_client, of_user = _of_client(access), _of_user(access)
 
@@ -156,7 +180,7 @@ def chains(place: Place, limits: Limits, access: Access, waf: Waf | None, routed
         inspects = waf is not None and (item is None or is_inspected(item))
         return (
             *of_client,
-            *_of_app(place, counted),
+            *_of_app(place, known, counted),
             *of_user,
             *([Inspection(waf)] if waf and inspects else []),
         )
@@ -181,8 +205,11 @@ def _of_user(access: Access) -> tuple[Guard, ...]:
     return (Password(access.users),) if access.users else ()
 
 
-def _of_app(place: Place, counted: Sequence[Counted]) -> tuple[Guard, ...]:
+def _of_app(place: Place, known: AllowList | None, counted: Sequence[Counted]) -> tuple[Guard, ...]:
+    """What the request alone decides comes before what is counted: it costs less, and needs no memory."""
     chain: list[Guard] = [Open(Paths.of(place).maintenance), HeadSize(MOST_HEAD)]
+    chain += [NoScanner(known)] if known and known.scanners else []
+    chain += [Known(known)] if known and known.is_whole else []
     chain += [RequestRate(one) for one in counted if isinstance(one, Rate)]
     chain += [InProgress(one) for one in counted if isinstance(one, Concurrent)]
     return tuple(chain)

@@ -12,6 +12,7 @@ from portico.place.model import Place
 from portico.plan.appserver.kind import AppServer, Feature
 from portico.plan.web.ability import Ability
 from portico.plan.web.access import Access
+from portico.plan.web.allow_list import AllowList
 from portico.plan.web.app.cache import Cache
 from portico.plan.web.app.downloads import DownloadRoot
 from portico.plan.web.app.link import Link
@@ -71,6 +72,8 @@ class Web:
     limits: Limits
     headers: Headers
     access: Access
+    allow_list: AllowList | None
+    """None: what no rule of the app takes goes on to the app."""
     statics: Statics
     trust: Trust
     spa: Spa | None

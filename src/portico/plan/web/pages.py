@@ -65,19 +65,20 @@ class Pages:
     """The page of 429 is sent as it stands, without the request's id: a flood is to cost little."""
 
 
-def pages(site: Site, limits: Limits) -> Pages:
-    """Every page."""
+def pages(site: Site, limits: Limits, *, knows_methods: bool = False) -> Pages:
+    """Every page. `knows_methods`: the gateway refuses methods that no rule of the app takes."""
     is_own = any(name.startswith("429.") for name in site.pages)
     is_plain = bool(limits.counted) and not is_own
-    return Pages(_made(site), site.pages, tuple(site.unused_pages), site.cause("errors.pages"), is_plain)
+    made = _made(site, knows_methods=knows_methods)
+    return Pages(made, site.pages, tuple(site.unused_pages), site.cause("errors.pages"), is_plain)
 
 
+_NO_METHOD = Page(405, "Method not allowed", "This address does not take requests of this kind.")
 _ACCESS = (
     Page(401, "Please sign in", "This address is for people with a password."),
     Page(403, "Not allowed", "You may not come to this address from where you are."),
-    Page(405, "Method not allowed", "This address does not take requests of this kind."),
 )
-"""Of guards that a site has only where it says who may come."""
+"""Of guards that a site has only where it says who may come; methods are refused by an allow-list of routes, too."""
 
 
 def _refused(site: Site) -> list[Page]:
@@ -87,7 +88,7 @@ def _refused(site: Site) -> list[Page]:
     return [Page(403, "Refused", text, name=ATTACK)]
 
 
-def _made(site: Site) -> tuple[Page, ...]:
+def _made(site: Site, *, knows_methods: bool) -> tuple[Page, ...]:
     """Every page that Portico brings."""
     limit = f"{site.max_upload}, the limit of this site"
     if any(item.edge.max_upload for item in site.routed):
@@ -96,6 +97,7 @@ def _made(site: Site) -> tuple[Page, ...]:
         Page(400, "Bad request", "The server could not read this request: it is no valid HTTP."),
         *(_ACCESS if site.access else ()),
         *_refused(site),
+        *([_NO_METHOD] if site.access or knows_methods else []),
         Page(404, "Not found", "There is nothing at this address."),
         Page(
             413,

@@ -16,6 +16,7 @@ from portico.plan.model import Plan
 from portico.run.background import from_thread, guarded, in_background
 from portico.run.disk import directories
 from portico.run.gateway import files, goodbye, maintenance
+from portico.run.gateway.mixed import Mixed
 from portico.run.gateway.model import Gateway, Tell
 from portico.run.machine import action as do
 from portico.run.machine import event as was
@@ -63,7 +64,7 @@ class Effects:
         self._tell, self._say, self._replan = tell, say, replan
         self._loop = asyncio.get_running_loop()
         self._paths = {number: ""}
-        self._has_served = False
+        self._has_served, self._mixed = False, Mixed(self._loop)
         self._servers = AppServers(
             processes, aheads or Aheads(), say, ended=self._server_ended, start_again=self._start_again
         )
@@ -186,10 +187,17 @@ class Effects:
         self.gateway.reopen_logs()
 
     def _make_live(self, action: do.MakeLive) -> None:
+        plan, is_first = self.plans[action.number], not self._has_served
         self._has_served = True
-        if not self.plans[action.number].has_app:
+        if not plan.has_app:
             return
-        switch.make_live(self.plans[action.number], action.number, action.canary, action.tenths)
+        if is_first:
+            self._mixed.lower(plan.runtime)
+        else:
+            self._mixed.raise_for(plan.runtime)
+        switch.make_live(plan, action.number, action.canary, action.tenths)
+        if not is_first and not action.canary:
+            self._mixed.lower_soon(plan.runtime)
 
     def _take_down(self, _: do.TakeDown) -> None:
         switch.take_down(self.in_force)

@@ -13,6 +13,7 @@ from portico.site.checks.headers import HEADER_RULES, broken_headers, has_https
 from portico.site.checks.https import HTTPS_RULES, address_of
 from portico.site.checks.limits import LIMIT_RULES, broken_limits
 from portico.site.options import BELIEVED, Edge, Options
+from portico.site.pattern import pattern
 from portico.site.proxies import KNOWN_PROXIES
 from portico.site.upstream_server import APP, Server, is_interval
 from portico.values import Address, Duration, Size
@@ -270,6 +271,16 @@ def _waf_except(options: Options) -> _Broken:
             yield what, hint
 
 
+def _others(options: Options) -> _Broken:
+    for rule in options.guard.others or ():
+        try:
+            if not rule.startswith("/"):
+                raise ValueError("it does not begin with /")
+            pattern(rule)
+        except ValueError as error:
+            yield f'"{rule}" is not a rule: {error}', 'expected a rule such as "/old/<path:rest>"'
+
+
 def _cache_size(options: Options) -> _Broken:
     size = options.cache.size
     if size and not _LEAST_CACHE <= size <= _LARGEST_UPLOAD:
@@ -453,6 +464,7 @@ _RULES: dict[str, Callable[[Options], _Broken]] = {
     "spa": _spa,
     **LIMIT_RULES,
     "guard.waf_except": _waf_except,
+    "guard.others": _others,
     "cache.size": _cache_size,
     "cache.item": _cache_item,
     "upstream.servers": _servers,

@@ -13,6 +13,7 @@ from django.core.handlers.wsgi import WSGIHandler
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from portico.link.app.facts.django_patterns import UntoldError, pattern
+from portico.link.app.facts.django_unrouted import unrouted
 from portico.link.app.facts.notes import combined, lost
 from portico.site.pattern import is_of_folder
 
@@ -31,6 +32,7 @@ def facts(application: object) -> dict[str, Any]:
         "hosts": [name.lstrip(".") for name in settings.ALLOWED_HOSTS if name != "*"],
         "downloads": _downloads(),
         "routes": found,
+        "unrouted": unrouted(get_resolver(), found) if found else None,
         "lost": lost(_views(get_resolver())) if found else {},
         "notes": notes + _media() + _channels(application),
     }

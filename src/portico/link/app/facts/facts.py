@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import importlib
 import inspect
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from portico.link.app.facts.mounts import is_dispatcher, mounted, moved, together, unread
 from portico.link.app.facts.remedy import remedy
+from portico.link.app.facts.wrappers import Beside
 from portico.link.app.find.gunicorn_file import gunicorn_notes
 from portico.link.app.layers import layers
 from portico.link.app.load import Loaded
@@ -94,13 +96,40 @@ def _asks_risks(thing: Any) -> str:
 def _facts(loaded: Loaded, reached: Reached) -> dict[str, Any]:
     said = {"app": loaded.uri, "directory": str(loaded.directory)}
     if _is_asgi(loaded.application):
-        return said | {"kind": "asgi", "notes": [_ASGI]} | _static_of_django(loaded.application)
+        found = _of_starlette(loaded.application)
+        answers = {"kind": "asgi", "notes": [_ASGI], **found, **_static_of_django(loaded.application)}
+        return said | _placed(answers, f"{loaded.directory}/")
     parts, others = _parts(loaded.application)
     if not parts:
         return said | {"kind": "wsgi", "notes": [_PLAIN, *others]}
     answers = parts[0][1] if len(parts) == 1 else together(parts)
+    kind = answers["kind"]
+    answers = _unrouted(loaded.application, answers, lambda thing: _framework(thing) == kind)
     answers = settle(loaded.application, answers | {"notes": [*answers["notes"], *others]}, reached)
     return said | _placed(answers, f"{loaded.directory}/")
+
+
+def _of_starlette(application: Any) -> dict[str, Any]:
+    """The rules of a Starlette or FastAPI app, for what nginx need not ask it."""
+    inner = next((thing for thing in layers(application) if _asks_risks(thing) == "starlette"), None)
+    if inner is None:
+        return {}
+    try:
+        made = importlib.import_module("portico.link.app.facts.starlette_unrouted").unrouted(inner)
+    except Exception:  # noqa: BLE001  an app that cannot be asked can still be served
+        return {}
+    return _unrouted(application, {"unrouted": made}, lambda thing: thing is inner)
+
+
+def _unrouted(application: Any, answers: dict[str, Any], is_asked: Callable[[Any], bool]) -> dict[str, Any]:
+    """With what stands around the apps that were asked, and beside them."""
+    found = answers.get("unrouted")
+    if not found:
+        return answers
+    beside = Beside()
+    beside.look(application, is_asked)
+    added = {"rules": [*found["rules"], *beside.rules], "answers": [*beside.answers, *found["answers"]]}
+    return answers | {"unrouted": found | added}
 
 
 def _static_of_django(application: Any) -> dict[str, Any]:
@@ -109,7 +138,9 @@ def _static_of_django(application: Any) -> dict[str, Any]:
         return {}
     answers = _asked("django", application)
     folders = [dict(folder) for folder in answers.get("static", []) if not folder.pop("is_guarded", True)]
-    kept = ("version", "notes")
+    if _asks_risks(application) != "django":
+        answers.pop("unrouted", None)  # something stands around it, and its paths may be others
+    kept = ("version", "notes", "unrouted")
     return {key: answers[key] for key in kept if key in answers} | ({"static": folders} if folders else {})
 
 
@@ -136,6 +167,9 @@ def _placed(answers: dict[str, Any], directory: str) -> dict[str, Any]:
         if "where" in route:
             route["where"] = route["where"].removeprefix(directory)
     lost = {place.removeprefix(directory): view for place, view in answers.get("lost", {}).items()}
+    if unrouted := answers.get("unrouted"):
+        unrouted["answers"] = [text.replace(f"({directory}", "(") for text in unrouted["answers"]]
+        unrouted["page"] = unrouted["page"].replace(f"({directory}", "(")
     return answers | {"lost": lost}
 
 

@@ -12,6 +12,7 @@ from werkzeug.routing.rules import parse_converter_args
 
 from portico.link.app.facts.flask_own_code import is_guarded, is_plain
 from portico.link.app.facts.flask_statics import max_age, version_arguments
+from portico.link.app.facts.flask_unrouted import unrouted
 from portico.link.app.facts.notes import combined, lost
 from portico.link.app.facts.version import version_of
 from portico.site.pattern import escape, pattern
@@ -47,6 +48,7 @@ def facts(app: flask.Flask) -> dict[str, Any]:
         "max_content_length": app.config.get("MAX_CONTENT_LENGTH"),
         "downloads": _downloads(app),
         "routes": sorted(_routes(app), key=_by_rule),
+        "unrouted": unrouted(app, list(_rules(rules))),
         "lost": lost(app.view_functions.values()),
         "notes": notes,
     }
@@ -135,6 +137,14 @@ def _routes(app: flask.Flask) -> Iterator[dict[str, Any]]:
             entry["pattern"] = _strict(rule) + ("/" if is_slashed else "")
         for notes in combined([app.view_functions.get(rule.endpoint)]):
             yield entry | notes
+
+
+def _rules(rules: list[Rule]) -> Iterator[dict[str, Any]]:
+    """Every rule that Werkzeug matches, with all methods that it takes; one for a WebSocket answers others with 400."""
+    for rule in rules:
+        if not rule.build_only:
+            methods = [] if rule.websocket else sorted(rule.methods or ())
+            yield {"rule": rule.rule, "pattern": _pattern(rule), "methods": methods}
 
 
 def _tried(app: flask.Flask) -> list[tuple[Rule, bool | None]]:

@@ -9,7 +9,7 @@ import flask
 from flask.sessions import SecureCookieSessionInterface
 
 _FLASK = Path(str(flask.__file__)).parent
-_ON_THE_WAY = (
+ON_THE_WAY = (
     "__call__", "wsgi_app", "request_context", "full_dispatch_request", "preprocess_request", "dispatch_request",
     "handle_user_exception", "handle_exception", "handle_http_exception", "make_response", "finalize_request",
     "process_response", "ensure_sync", "get_send_file_max_age",
@@ -22,15 +22,15 @@ Owner = flask.Flask | flask.Blueprint
 
 def is_plain(view: Any, owner: Owner) -> bool:
     """True for Flask's own view of static files; a decorated or replaced one may ask for a login."""
-    return all(_is_flasks(function) for function in (view, owner.send_static_file))
+    return all(is_flasks(function) for function in (view, owner.send_static_file))
 
 
 def is_guarded(app: flask.Flask, owner: Owner, endpoint: str) -> bool:
     """Whether anything but Flask's own code sees a request for a file of `owner`, or the answer to it."""
     return (
         _has_hooks(app, endpoint)
-        or not all(_is_flasks(getattr(app, name, None)) for name in _ON_THE_WAY if hasattr(flask.Flask, name))
-        or not _is_flasks(owner.get_send_file_max_age)
+        or not all(is_flasks(getattr(app, name, None)) for name in ON_THE_WAY if hasattr(flask.Flask, name))
+        or not is_flasks(owner.get_send_file_max_age)
         or app.request_class is not flask.Request
         or app.response_class is not flask.Response
         or type(app.session_interface) is not SecureCookieSessionInterface
@@ -49,6 +49,6 @@ def _has_hooks(app: flask.Flask, endpoint: str) -> bool:
     return any(table.get(name) for table in tables for name in names)
 
 
-def _is_flasks(function: Any) -> bool:
+def is_flasks(function: Any) -> bool:
     code = getattr(function, "__code__", None)
     return code is not None and Path(code.co_filename).is_relative_to(_FLASK)

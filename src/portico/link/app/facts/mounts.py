@@ -73,7 +73,15 @@ def moved(answers: Mapping[str, Any], prefix: str) -> dict[str, Any]:
         for key in ("static", "left")
     }
     never = [escape(prefix) + pattern for pattern in answers.get("never_kept", [])]
-    return {**answers, "routes": routes, **folders, "never_kept": never}
+    made = {**answers, "routes": routes, **folders, "never_kept": never}
+    if unrouted := answers.get("unrouted"):
+        rules = [
+            {**rule, "rule": prefix + rule["rule"]}
+            | ({"pattern": escape(prefix) + rule["pattern"]} if rule["pattern"] else {})
+            for rule in unrouted["rules"]
+        ]
+        made["unrouted"] = {**unrouted, "rules": rules}
+    return made
 
 
 def together(parts: list[tuple[str, dict[str, Any]]]) -> dict[str, Any]:
@@ -91,6 +99,18 @@ def together(parts: list[tuple[str, dict[str, Any]]]) -> dict[str, Any]:
             everything = f"{escape(prefix)}(?:/{ANYTHING})?"
             made["routes"].append({"rule": f"{prefix}/", "pattern": everything, "rank": rank})
             rank += 1
+    if all(answers.get("unrouted") for _, answers in parts):
+        made["unrouted"] = _unrouted([answers["unrouted"] for _, answers in parts])
     reached = [answers.get("lost", {}) for _, answers in parts]
     made["lost"] = {where: view for where, view in reached[0].items() if all(where in one for one in reached)}
     return made
+
+
+def _unrouted(parts: list[dict[str, Any]]) -> dict[str, Any]:
+    """Of several apps: what any of them answers."""
+    return {
+        **parts[-1],
+        "rules": [rule for part in parts for rule in part["rules"]],
+        "answers": list(dict.fromkeys(answer for part in parts for answer in part["answers"])),
+        "page": next((part["page"] for part in parts if part["page"]), ""),
+    }

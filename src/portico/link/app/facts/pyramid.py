@@ -15,6 +15,7 @@ from pyramid.static import static_view
 from pyramid.tweens import EXCVIEW
 
 from portico.link.app.facts.notes import combined, lost
+from portico.link.app.facts.pyramid_unrouted import unrouted
 from portico.link.app.facts.version import version_of
 from portico.site.pattern import escape, without_names
 
@@ -33,6 +34,7 @@ def facts(router: Any) -> dict[str, Any]:
     routes = introspector.get_category("routes") or []
     guard = {"is_guarded": _is_guarded(router.registry)}
     static = [folder | guard for folder in _static_folders(introspector, views, notes, left)]
+    matched = [_route(entry["introspectable"]) for entry in routes]
     return {
         "kind": "pyramid",
         "version": version_of("pyramid", pyramid.__file__),
@@ -40,6 +42,7 @@ def facts(router: Any) -> dict[str, Any]:
         "left": sorted(left, key=lambda folder: folder["url"]),
         "life": r"(?:public, )?max-age=\d+(?:, public)?",  # cache_max_age of add_static_view
         "routes": sorted(_routes(router, routes, views), key=lambda entry: entry["rule"]),
+        "unrouted": unrouted(router.registry, matched, views),
         "lost": lost(_callable(entry["introspectable"]) for entry in views if _has_route(entry, routes)),
         "notes": notes,
     }

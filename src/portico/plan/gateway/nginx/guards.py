@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import assert_never
 
 from portico.plan.gateway.nginx.access import said
+from portico.plan.gateway.nginx.allow_list import leave
 from portico.plan.gateway.nginx.conf import Directive, block
 from portico.plan.gateway.nginx.limits import counted, waits
 from portico.plan.gateway.nginx.pages import closed, too_long
@@ -16,7 +17,9 @@ from portico.plan.web.guards import (
     HeadSize,
     InProgress,
     Inspection,
+    Known,
     Methods,
+    NoScanner,
     NotDenied,
     Open,
     Password,
@@ -28,6 +31,8 @@ from portico.plan.web.model import Web
 
 PASSED = (PlainPath, NotDenied, FromNetworks, Methods, Open, HeadSize)
 """What a request has gone through that comes from another location of the app's."""
+PAGE_PASSED = (*PASSED, NoScanner, Known)
+"""The same of a navigation that may be a page of the single-page app: no rule of the app takes those paths."""
 
 
 def guarded(
@@ -41,6 +46,7 @@ def guarded(
     nginx decides by the request alone (`if`) before it counts; `detours` are what sends a request on between the two.
     """
     first, last = list[Directive](), list[Directive]()
+    listed = list[Directive]()
     rates, shares = list[Rate](), list[Concurrent]()
     for guard in guards:
         if isinstance(guard, passed):
@@ -48,10 +54,10 @@ def guarded(
         match guard:
             case PlainPath() | NotDenied() | FromNetworks() | Methods():
                 first += said(web, guard)
-            case Open(directory):
-                first.append(_closed(directory))
-            case HeadSize():
-                first.append(too_long())
+            case Open() | HeadSize():
+                first.append(_first(guard))
+            case NoScanner() | Known():
+                listed.append(leave(web, guard))
             case RequestRate(rate):
                 rates.append(rate)
             case InProgress(share):
@@ -62,12 +68,14 @@ def guarded(
                 pass  # `waf` hands such a mount's requests on to a location that inspects them
             case _:
                 assert_never(guard)
-    return [*first, *waits(web, rates), *detours, *counted(web, rates, shares), *last]
+    return [*first, *waits(web, rates), *detours, *listed, *counted(web, rates, shares), *last]
 
 
-def _closed(directory: str) -> Directive:
+def _first(guard: Open | HeadSize) -> Directive:
+    if isinstance(guard, HeadSize):
+        return too_long()
     return block(
-        "if", "(-f", f"{directory}/on)",
+        "if", "(-f", f"{guard.directory}/on)",
         why="this file exists while portico maintenance is on; looking for it costs a request less than 1 us",
         of=[closed()],
     )  # fmt: skip

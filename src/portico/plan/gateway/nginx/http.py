@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from portico.place.model import Place
 from portico.plan import decisions
 from portico.plan.gateway.nginx.access import access_maps
+from portico.plan.gateway.nginx.allow_list import allow_list_maps
 from portico.plan.gateway.nginx.app.cache import cache_maps, cache_zone
 from portico.plan.gateway.nginx.app.link import tables
 from portico.plan.gateway.nginx.app.routes import private_map, upload_map
@@ -124,6 +125,7 @@ def own(web: Web) -> list[Directive]:
         *cache_zone(web),
         *upload_map(web),
         *waf_rules(web),
+        *allow_list_maps(web),
         *limit_zones(web),
         *retry_maps(web),
         *resolver(web),

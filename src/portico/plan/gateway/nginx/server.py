@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from portico.plan.bindings import Spoken, spoken
 from portico.plan.gateway.nginx.access import refusal
+from portico.plan.gateway.nginx.allow_list import leaving
 from portico.plan.gateway.nginx.app.cache import cache_rules, status_headers
 from portico.plan.gateway.nginx.app.detours import tunnel
 from portico.plan.gateway.nginx.app.link import told_last, told_to_app
@@ -87,6 +88,7 @@ def _content(web: Web) -> list[Directive]:
         *refused_by_waf(web),
         tunnel(web),
         closing(web, way(web)),
+        *leaving(web),
         *spa_error(web),
         *told_to_app(web),
         *cache_rules(web),

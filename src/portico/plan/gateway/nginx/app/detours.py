@@ -10,19 +10,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from portico.plan.gateway.nginx.access import refusal
+from portico.plan.gateway.nginx.allow_list import leaving, unlisted_location
 from portico.plan.gateway.nginx.app.link import pass_to_app, silence
 from portico.plan.gateway.nginx.app.routes import carriers, settings, way
 from portico.plan.gateway.nginx.conf import Directive, block, directive
 from portico.plan.gateway.nginx.files.spa import page_location, spa_error, to_spa
-from portico.plan.gateway.nginx.guards import PASSED, guarded
+from portico.plan.gateway.nginx.guards import PAGE_PASSED, PASSED, guarded
 from portico.plan.gateway.nginx.headers import repeated
 from portico.plan.gateway.nginx.log.text import refusing
 from portico.plan.gateway.nginx.names import location
 from portico.plan.gateway.nginx.pages import closed_pages
-from portico.plan.gateway.nginx.waf import inspection, is_inspected, refused_by_waf
+from portico.plan.gateway.nginx.waf import handed_on, inspection, is_inspected, refused_by_waf
 from portico.plan.paths import Paths
 from portico.plan.web.guards import MAINTENANCE, Guard
 from portico.plan.web.model import Web
+from portico.plan.web.mount import App, Below, Mount
 from portico.site.model import Routed
 
 _UPGRADED_SECONDS = 3600
@@ -55,7 +57,14 @@ def detours(web: Web) -> list[Directive]:
         made.append(_upgraded(web, name, _settings(web, routed, may_be_silent=True), guards))
         made.append(_closed(web, name, own, guards))
         made += [page_location(web, name, own, guards)] if web.spa else []
-    return made
+    return [*made, *unlisted_location(web, _after_list(web))]
+
+
+def _after_list(web: Web) -> list[Directive]:
+    """How a request goes on that no rule takes, while the rules of two releases hold."""
+    rest = Mount(Below("/"), App(), "everything else is the app's")
+    then = handed_on(web, rest) if is_inspected(web.chains.site) else [pass_to_app(web)]
+    return [*guarded(web, web.chains.site, passed=PAGE_PASSED), *then]
 
 
 def _settings(web: Web, routed: Routed | None, *, may_be_silent: bool) -> list[Directive]:
@@ -88,6 +97,7 @@ def _closed(web: Web, name: str, own: list[Directive], guards: Sequence[Guard]) 
             *refusal(web, guards),
             tunnel(web),
             *spa_error(web),
+            *leaving(web),
             block(
                 "if", "(!-f", f"{Paths.of(web.place).maintenance}/allowed/$remote_addr)",
                 why="portico maintenance on --allow makes a file for each address it lets in",

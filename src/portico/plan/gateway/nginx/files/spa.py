@@ -12,7 +12,7 @@ from portico.plan.gateway.nginx.access import refusal
 from portico.plan.gateway.nginx.app.link import dialect, pass_to_app
 from portico.plan.gateway.nginx.app.routes import way
 from portico.plan.gateway.nginx.conf import Directive, block, directive, entries, literal
-from portico.plan.gateway.nginx.guards import PASSED, guarded
+from portico.plan.gateway.nginx.guards import PAGE_PASSED, guarded
 from portico.plan.gateway.nginx.headers import is_said, of_nginx
 from portico.plan.gateway.nginx.names import location, variable
 from portico.plan.gateway.nginx.pages import error_pages, no_such_part
@@ -83,7 +83,7 @@ def to_spa(web: Web) -> list[Directive]:
 def page_location(web: Web, name: str, settings: list[Directive], guards: Sequence[Guard]) -> Directive:
     """Asks the app for what may be the page's; `settings` and `guards` are those of a route."""
     cause = web.spa.cause if web.spa else ""
-    asked = guarded(web, guards, passed=PASSED)
+    asked = guarded(web, guards, passed=PAGE_PASSED)
     return block(
         "location", f"{location(web, 'page')}{name}", why="the app comes first: it may know this page", cause=cause,
         of=[

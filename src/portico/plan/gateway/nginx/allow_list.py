@@ -1,0 +1,284 @@
+"""The app's rules as maps: one expression for many rules, made as a tree of what they begin with.
+
+nginx's own path ($uri) is what the app sees: decoded once, dots resolved, slashes as they came. A map tells what the
+app takes there; what it does not take leaves its location before a body is read, and ends in @portico_unlisted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
+
+from portico.plan.gateway.nginx.conf import Directive, block, directive, entries, quote
+from portico.plan.gateway.nginx.log.text import GUARD, refusing
+from portico.plan.gateway.nginx.names import location, variable
+from portico.plan.gateway.nginx.pages import error_pages
+from portico.plan.gateway.nginx.reference import link
+from portico.plan.web.access import ByPath, Users
+from portico.plan.web.allow_list import Allowed, AllowList
+from portico.plan.web.guards import ROUTES, SCANNER, Known, NoScanner
+from portico.plan.web.model import Web
+from portico.plan.web.wide import Piece, Pieces
+
+_REFUSED = 440
+"""A status no layer uses otherwise; it never leaves nginx."""
+_ANY = "any"
+_MAP = link("map")
+_ALLOW = "https://www.rfc-editor.org/rfc/rfc9110#section-15.5.6"
+_MOST_OF_A_WORD = 3800
+"""nginx reads no word of a configuration that is longer than 4 096 bytes."""
+_WORDS: dict[type[NoScanner | Known], str] = {NoScanner: "scanned", Known: "unlisted"}
+_SINGLE = (Piece("(?!.*//)"),)
+
+
+def allow_list_maps(web: Web) -> list[Directive]:
+    """At `http` level: what the app takes at a path, and what of a request it does not take."""
+    known = web.allow_list
+    if known is None:
+        return []
+    made = [
+        entries(
+            "map", "$uri", variable(web, "known"), table=[("default", ""), *_rows(known.allowed)], cause=known.cause,
+            why="the methods that the app's own rules take at this path, or any; nothing where no rule takes it",
+        )
+    ]  # fmt: skip
+    if known.shows_page:
+        made.append(
+            entries(
+                "map", "$request_method:$http_accept", variable(web, "browses"), cause=known.cause,
+                table=[("default", ""), ("~*^(?:GET|HEAD):.*text/html", "1")],
+                why="1 for a browser that goes to a page: the app shows it a page of its own",
+            )
+        )  # fmt: skip
+    if known.users:
+        made.append(_asks(web, known.users))
+    return [*made, *_unlisted(web, known), *_scanned(web, known)]
+
+
+def leave(web: Web, guard: NoScanner | Known) -> Directive:
+    """In a location of the app: what sends a refused request away."""
+    why = {
+        NoScanner: "a path that scanners try, and that no rule of the app takes",
+        Known: "no rule of the app takes this path, or the method there",
+    }[type(guard)]
+    cause = guard.known.scanners_cause if isinstance(guard, NoScanner) else guard.known.cause
+    return block(
+        "if", f"({variable(web, _WORDS[type(guard)])})", why=why, cause=cause,
+        of=[directive("return", _REFUSED, why="leads to @portico_unlisted, never to the client", cause=cause)],
+    )  # fmt: skip
+
+
+def leaving(web: Web) -> list[Directive]:
+    """At server level: where such requests are sent."""
+    if web.allow_list is None:
+        return []
+    return [
+        directive(
+            "error_page", _REFUSED, "=", location(web, "unlisted"),
+            why="what no rule of the app takes ends there, unless two releases answer", cause=web.allow_list.cause,
+        ),
+        *(error_pages(405) if web.allow_list.is_whole else []),
+    ]  # fmt: skip
+
+
+def unlisted_location(web: Web, left: Sequence[Directive]) -> list[Directive]:
+    """Refuses them; `left` is how a request goes on to the app while the rules of two releases hold."""
+    known = web.allow_list
+    if known is None:
+        return []
+    refused = [
+        *_refused(web, SCANNER, "scanned", "1", 404, "scanners try this path, the app does not have it"),
+        *_refused(web, ROUTES, "unlisted", "404", 404, "no rule of the app takes this path"),
+        *_refused(
+            web,
+            ROUTES,
+            "unlisted",
+            "405",
+            405,
+            "the app takes this path with other methods: the page says which",
+        ),
+    ]
+    return [
+        block(
+            "location", location(web, "unlisted"), cause=known.cause,
+            why="what no rule of the app takes; reached by refused requests alone",
+            of=[_let_through(web, known), *refused, *left],
+        )
+    ]  # fmt: skip
+
+
+def allow_header(web: Web) -> list[Directive]:
+    """In the location of error pages: a 405 says which methods there are."""
+    if web.allow_list is None or not web.allow_list.is_whole:
+        return []
+    return [
+        directive(
+            "add_header", "Allow", variable(web, "takes"), "always", source=_ALLOW, cause=web.allow_list.cause,
+            why="the methods that the app takes there; sent with 405 only: nginx leaves an empty header out",
+        )
+    ]  # fmt: skip
+
+
+def _unlisted(web: Web, known: AllowList) -> Iterator[Directive]:
+    if not known.is_whole:
+        return
+    cause, passes = known.cause, _passes(web, known)
+    yield entries(
+        "map", f"{passes}$request_method:{variable(web, 'known')}", variable(web, "unlisted"), cause=cause,
+        table=[
+            ("default", "405"),
+            ("~^[^:]*:any$", ""),
+            *((f"~^(?:{'|'.join(methods)}):{', '.join(methods)}$", "") for methods in _methods(known)),
+            *([("~^1", "")] if passes else []),
+            ("~^OPTIONS:", ""),
+            ("~:$", "404"),
+        ],
+        why="404 for a path that no rule takes, 405 for a method that none takes there; preflights are the app's",
+    )  # fmt: skip
+    yield entries(
+        "map", GUARD, variable(web, "takes"), table=[("default", ""), (ROUTES, variable(web, "known"))], cause=cause,
+        why="what a 405 says of the methods that there are",
+    )  # fmt: skip
+
+
+def _scanned(web: Web, known: AllowList) -> Iterator[Directive]:
+    if not known.scanners:
+        return
+    cause, unknown = known.scanners_cause, variable(web, "unknown")
+    yield entries(
+        "map", _passes(web, known) + variable(web, "known"), unknown, table=[("default", ""), ("", "1")], cause=cause,
+        why="1 where no rule of the app takes the path; looked at for scanners' paths only",
+    )  # fmt: skip
+    probes = [
+        directive(f"~*{probe.pattern}", unknown, why=probe.looks_for, cause=cause, source=_MAP)
+        for probe in known.scanners
+    ]
+    yield block(
+        "map", "$uri", variable(web, "scanned"), cause=cause,
+        why="1 for a path that scanners try and the app does not have",
+        of=[directive("default", "", why="all other paths", cause=cause, source=_MAP), *probes],
+    )  # fmt: skip
+
+
+def _passes(web: Web, known: AllowList) -> str:
+    """What is 1, or begins so, where nothing is refused."""
+    return variable(web, "asks") * (known.users is not None) + variable(web, "browses") * known.shows_page
+
+
+def _asks(web: Web, users: ByPath[Users]) -> Directive:
+    rows = [
+        (f"~{'*' if row.ignores_case else ''}{row.pattern}", "1" if row.value else "") for row in users.rows
+    ]
+    return entries(
+        "map", "$uri", variable(web, "asks"), table=[("default", "1" if users.rest else ""), *rows],
+        cause="; ".join(dict.fromkeys(one.cause for one in users.values)),
+        why="1 where a password is asked for: a refusal would tell strangers which routes there are",
+    )  # fmt: skip
+
+
+def _methods(known: AllowList) -> list[tuple[str, ...]]:
+    return sorted({allowed.methods for allowed in known.allowed if allowed.methods})
+
+
+def _let_through(web: Web, known: AllowList) -> Directive:
+    words = [word for guard, word in _WORDS.items() if any(isinstance(one, guard) for one in web.chains.site)]
+    why = "the rules of the other release may take it: the app decides"
+    return block(
+        "if", "(-f", f"{known.mixed})",
+        why="this file exists while a canary answers, too, and for seconds after a switch",
+        of=[directive("set", variable(web, word), "", why=why) for word in words],
+    )  # fmt: skip
+
+
+def _refused(web: Web, guard: str, word: str, value: str, status: int, why: str) -> list[Directive]:
+    if not any(isinstance(one, _guard(word)) for one in web.chains.site):
+        return []
+    return [
+        block(
+            "if", f"({variable(web, word)}", "=", f"{value})", why=why,
+            of=[refusing(guard), directive("return", status, why=why)],
+        )
+    ]  # fmt: skip
+
+
+def _guard(word: str) -> type[NoScanner | Known]:
+    return next(guard for guard, its in _WORDS.items() if its == word)
+
+
+# Expressions ---------------------------------------------------------------------------------------------
+
+
+@lru_cache(64)
+def _rows(allowed: tuple[Allowed, ...]) -> tuple[tuple[str, str], ...]:
+    """Rows of a map, those that name methods first: the first expression that matches counts."""
+    groups: dict[tuple[str, ...], list[Pieces]] = {}
+    for one in allowed:
+        groups.setdefault(one.methods, []).append(
+            (*_SINGLE, *one.paths) if one.has_single_slashes else one.paths
+        )
+    ordered = sorted(groups, key=lambda methods: (not methods, methods))
+    return tuple(
+        (f"~(?s)^{expression}\\z", ", ".join(methods) or _ANY)
+        for methods in ordered
+        for expression in expressions(groups[methods])
+    )
+
+
+def expressions(paths: Iterable[Pieces]) -> list[str]:
+    """As few expressions as can be, none too long for nginx, that together match what any of the patterns does."""
+    root = _Tree()
+    for pieces in paths:
+        root.add(piece.text for piece in pieces)
+    return list(root.split(""))
+
+
+class _Tree:
+    """Patterns by what they begin with."""
+
+    def __init__(self) -> None:
+        self._inner: dict[str, _Tree] = {}
+        self._is_end = False
+        self._text: str | None = None
+
+    def add(self, pieces: Iterable[str]) -> None:
+        """One pattern."""
+        at = self
+        for piece in pieces:
+            at = at._inner.setdefault(piece, _Tree())
+        at._is_end = True
+
+    def split(self, begin: str) -> Iterator[str]:
+        """Expressions that each fit one word of nginx's; `begin` stands before all of them."""
+        if _size(begin + self._whole()) <= _MOST_OF_A_WORD:
+            yield begin + self._whole()
+            return
+        if self._is_end:
+            yield begin
+        parts, size = list[str](), _size(begin)
+        for piece, inner in sorted(self._inner.items()):
+            text = piece + inner._whole()
+            if size + _size(text) > _MOST_OF_A_WORD and parts:
+                yield begin + _either(parts)
+                parts, size = [], _size(begin)
+            if size + _size(text) > _MOST_OF_A_WORD:
+                yield from inner.split(begin + piece)
+            else:
+                parts.append(text)
+                size += _size(text)
+        if parts:
+            yield begin + _either(parts)
+
+    def _whole(self) -> str:
+        if self._text is None:
+            made = [piece + inner._whole() for piece, inner in sorted(self._inner.items())]
+            self._text = f"(?:{'|'.join(made)})?" if made and self._is_end else _either(made)
+        return self._text
+
+
+def _either(texts: Sequence[str]) -> str:
+    return f"(?:{'|'.join(texts)})" if len(texts) > 1 else "".join(texts)
+
+
+def _size(text: str) -> int:
+    """Its bytes as nginx reads them; with room for what stands around a part."""
+    return len(quote(f"{text} ").encode("utf-8", "surrogateescape"))

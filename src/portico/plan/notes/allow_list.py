@@ -1,0 +1,39 @@
+"""Why nginx does not refuse by the app's own routes, where the site wants it to; and what it leaves to the app."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from portico.plan.web.allow_list import obstacles
+from portico.plan.web.model import Web
+
+_MOST = 3
+
+
+def unlisted(web: Web) -> Iterator[str]:
+    """One note, with the reasons."""
+    guard, site = web.site.options.guard, web.site
+    key = "guard.routes" if guard.routes else "guard.scanners"
+    cause = site.cause(key)
+    if web.is_waiting or not getattr(guard, key.removeprefix("guard.")) or key not in site.causes:
+        return
+    found = list(obstacles(site))
+    if web.access.users and web.access.users.rest:
+        found.append(
+            "everybody is asked for a password first, and a refusal would tell strangers which routes there are"
+        )
+    if found:
+        more = f"; and {len(found) - _MOST} more" if len(found) > _MOST else ""
+        yield f"{cause}: nginx refuses nothing by the app's routes: {'; '.join(found[:_MOST])}{more}{_remedy(web)}"
+    elif guard.routes and web.allow_list and web.allow_list.shows_page and web.site.facts.unrouted:
+        yield (
+            f"{cause}: browsers that go to an unknown path still reach the app, for its own page "
+            f"({web.site.facts.unrouted.page}); a 404.html in [errors] answers them in nginx"
+        )
+
+
+def _remedy(web: Web) -> str:
+    unrouted = web.site.facts.unrouted
+    if unrouted is None or not unrouted.answers or web.site.options.guard.others is not None:
+        return ""
+    return '; if you know which paths that code answers, say so: [guard] others = ["/old/<path:rest>"], or [] for none'

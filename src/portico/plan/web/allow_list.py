@@ -1,0 +1,171 @@
+"""The app's own rules as an allow-list: a path or a method that none of them takes ends in the gateway.
+
+Whoever may answer such a path without having it as a rule (a hook, middleware, an app beside it) keeps the list off,
+and a sentence says who. What is not certain is left to the app.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from portico.plan.web.access import ByPath, Users
+from portico.plan.web.guard_patterns import exact_paths, paths_of, takes_everything
+from portico.plan.web.scanners import Probe, probes
+from portico.plan.web.wide import Pieces
+from portico.site.facts import Rule, Unrouted
+from portico.site.front.routes import pattern as loose
+from portico.site.model import Site
+from portico.site.pattern import head, is_fixed
+from portico.site.pattern import pattern as of_rule
+from portico.site.segments import may_meet
+
+READ = "Flask, Django, Pyramid, Starlette and FastAPI"
+"""Whose rules are read."""
+_MOST_COMPARED = 200_000
+"""Pairs of patterns that are compared; beyond that the methods of the rest are left to the app."""
+
+
+@dataclass(frozen=True)
+class Allowed:
+    """Paths that a rule takes, and every method that the app takes there; no methods: all, or it is not known."""
+
+    paths: Pieces
+    methods: tuple[str, ...] = ()
+    has_single_slashes: bool = False
+    """A path of these with two slashes in a row is left out: without one of them it may be another rule's."""
+
+
+@dataclass(frozen=True)
+class AllowList:
+    """What the app may be asked for, and what is refused.
+
+    `is_whole`: whatever is not on the list is refused with 404, and with 405 a method that the app does not take there;
+    OPTIONS never is. Else the list only keeps scanners from it.
+    """
+
+    allowed: tuple[Allowed, ...]
+    is_whole: bool
+    shows_page: bool
+    """The app has a page of its own for 404 and 405: a browser that navigates goes on to the app, which shows it."""
+    scanners: tuple[Probe, ...]
+    """Paths of scanners, refused with 404 when they are not on the list."""
+    users: ByPath[Users] | None
+    """Where a password is asked for, nothing is refused: strangers would be told which routes there are."""
+    mixed: str
+    """While this file exists, another release answers, too, and its rules may be others: nothing is refused."""
+    cause: str
+    scanners_cause: str
+
+
+def allow_list(site: Site, mixed: str, users: ByPath[Users] | None) -> AllowList | None:
+    """The list; None where it is not wanted, or must stay off. `users` may come with their passwords."""
+    options, unrouted = site.options.guard, site.facts.unrouted
+    if not (options.routes or options.scanners) or unrouted is None or list(obstacles(site)):
+        return None
+    return AllowList(
+        allowed=tuple(_allowed(site, unrouted)),
+        is_whole=options.routes,
+        shows_page=bool(unrouted.page) and "404.html" not in site.pages,
+        scanners=probes(site.prefix) if options.scanners else (),
+        users=users,
+        mixed=mixed,
+        cause=site.cause("guard.routes" if options.routes else "guard.scanners"),
+        scanners_cause=site.cause("guard.scanners"),
+    )
+
+
+def obstacles(site: Site) -> Iterator[str]:
+    """Why the list must stay off, a clause each; nothing where it need not."""
+    unrouted, others = site.facts.unrouted, site.options.guard.others
+    if not site.has_app:
+        yield "the app is elsewhere, and nobody knows its routes here"
+    elif site.servers:
+        yield "the servers of [upstream] answer, too, and nobody knows their routes here"
+    elif unrouted is None:
+        yield f"the routes of this app are not known: Portico reads those of {READ}"
+    else:
+        yield from (
+            f"the rule {rule.rule} takes every path" for rule in unrouted.rules if takes_everything(rule)
+        )
+        if others is None:
+            yield from (f"{answer} may answer a path that no route has" for answer in unrouted.answers)
+
+
+def _allowed(site: Site, unrouted: Unrouted) -> Iterator[Allowed]:
+    guard = site.options.guard
+    methods = {} if unrouted.answers or guard.others or not guard.routes else _methods(unrouted)
+    for rule in unrouted.rules:
+        if rule.pattern in methods and (exact := exact_paths(site, rule)):
+            yield Allowed(exact, methods[rule.pattern], unrouted.merges and any(one.crosses for one in exact))
+        yield from (Allowed(paths) for paths in paths_of(site, rule, unrouted))
+    said = [Rule(text, of_rule(text)) for text in guard.others or ()]
+    for rule in [*said, *(Rule(item.rule, item.pattern) for item in site.routed)]:
+        yield from (Allowed(paths) for paths in paths_of(site, rule))
+
+
+# Methods -------------------------------------------------------------------------------------------------
+
+
+def _methods(unrouted: Unrouted) -> dict[str, tuple[str, ...]]:
+    """By pattern, the methods of all of its paths, where all that may take one of its paths take no other.
+
+    Whoever answers beside the rules may also change the method: then this is not asked.
+    """
+    taken = _by_pattern(unrouted.rules)
+    heads = sorted((head(pattern), pattern) for pattern in taken)
+    loose_heads = [head(loose(rule.rule)) for rule in unrouted.rules if not rule.pattern]
+    compared, made = 0, dict[str, tuple[str, ...]]()
+    for pattern, methods in taken.items():
+        near = _near(pattern, heads)
+        compared += len(near)
+        if methods is None or compared > _MOST_COMPARED or _is_near(head(pattern), loose_heads):
+            continue
+        found = (
+            [pattern, f"{pattern}/"] if unrouted.slashes else [pattern]
+        )  # it may be redirected to another rule
+        others = [taken[other] for other in near if any(_meets(one, other) for one in found)]
+        whole = frozenset[str]().union(*(other for other in others if other is not None))
+        if None not in others and (is_fixed(pattern) or whole <= methods):
+            made[pattern] = tuple(sorted(methods | whole))
+    return made
+
+
+def _by_pattern(rules: Iterable[Rule]) -> dict[str, frozenset[str] | None]:
+    """What the rules of each pattern take together; None: everything."""
+    made: dict[str, frozenset[str] | None] = {}
+    for rule in rules:
+        if rule.pattern:
+            before = made.get(rule.pattern, frozenset())
+            own = frozenset(rule.methods)
+            made[rule.pattern] = before | own if own and before is not None else None
+    return made
+
+
+def _near(pattern: str, heads: Sequence[tuple[str, str]]) -> list[str]:
+    """The other patterns that may take one of its paths, by the fixed text that each begins with."""
+    begin, found = head(pattern), list[str]()
+    at = bisect_left(heads, (begin, ""))
+    while at < len(heads) and heads[at][0].startswith(begin):
+        found.append(heads[at][1])
+        at += 1
+    for size in range(len(begin)):
+        at = bisect_left(heads, (begin[:size], ""))
+        while at < len(heads) and heads[at][0] == begin[:size]:
+            found.append(heads[at][1])
+            at += 1
+    return [other for other in found if other != pattern]
+
+
+def _is_near(begin: str, heads: Iterable[str]) -> bool:
+    return any(begin.startswith(other) or other.startswith(begin) for other in heads)
+
+
+def _meets(pattern: str, other: str) -> bool:
+    if is_fixed(pattern):
+        return re.fullmatch(other, head(pattern)) is not None
+    if is_fixed(other):
+        return re.fullmatch(pattern, head(other)) is not None
+    return may_meet(pattern, other)
