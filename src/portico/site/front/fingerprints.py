@@ -15,7 +15,8 @@ _FRONT_END = "[cm]?js|css|map|wasm|svg|png|jpe?g|gif|webp|avif|ico|woff2?|ttf|ot
 _HEX = r"(?=[a-f]+\d+[a-f]|\d+[a-f]+\d)(?:(?:[0-9a-f]{4}){2,5}|[0-9a-f]{10}|[0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{64})"
 """webpack, Parcel, Django (12), Flask-Static-Digest (32). Digits and letters change twice at least: 20240101, facade01
 and 1080cafe are none. 24 digits are a MongoDB id."""
-_BASE64 = r"(?=[A-Za-z]*\d)(?=[A-Z0-9]*[a-z])(?=[a-z0-9]*[A-Z])(?=(?:[a-z]+(?![a-z])|[A-Z]+(?![A-Z])|\d+(?!\d)){5})[A-Za-z0-9]{8}"
+_RUNS = r"(?:[a-z]+(?![a-z])|[A-Z]+(?![A-Z])|\d+(?!\d))"
+_BASE64 = rf"(?=[A-Za-z]*\d)(?=[A-Z0-9]*[a-z])(?=[a-z0-9]*[A-Z])(?={_RUNS}{{5}})[A-Za-z0-9]{{8}}"
 """Vite and Rollup. Digits, small and capital letters, in five runs at least: iPhone15, mainView and Section2 are none.
 Half of the real hashes are not recognised by this; with a manifest all are."""
 _BASE32 = r"(?=(?:[A-Z]+(?![A-Z])|[2-7]+(?![2-7])){4})[A-Z2-7]{8}"
