@@ -34,7 +34,7 @@ def against_running(plan: Plan) -> Difference:
 def say_if_other_runs(plan: Plan) -> None:
     """One line when the running site differs from the plan that was shown: it was started with other words.
 
-    A site of a gateway has other files than a plan for it alone, so nothing is said of it.
+    A site of a gateway has other files than a plan for it alone, so it is not compared.
     """
     if lock.running(plan.runtime) is None or gateway_of(plan.runtime):
         return

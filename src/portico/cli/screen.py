@@ -25,7 +25,7 @@ class Screen:
 
     @property
     def is_terminal(self) -> bool:
-        """Whether somebody sees a line that is written over."""
+        """Whether a person sees a line that is overwritten."""
         return not self._is_plain[2]
 
     def copy(self, text: bytes) -> None:

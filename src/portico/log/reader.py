@@ -16,7 +16,7 @@ _Line = TypeVar("_Line")
 
 
 class Reader(Generic[_Line]):
-    """`unread` counts the lines that could not be read; `complaint` says how many and begins to count anew."""
+    """`unread` counts the lines that could not be read; `complaint` says how many and restarts the count."""
 
     def __init__(self, parse: Callable[[str | bytes], _Line | None], name: str) -> None:
         self._parse, self._name = parse, name
@@ -45,7 +45,7 @@ def entry_reader() -> Reader[Entry]:
 
 
 def unread_lines(count: int, name: str = request.NAME) -> str:
-    """What is said of lines that cannot be read: they are never dropped in silence."""
+    """The message about lines that cannot be read: they are never dropped silently."""
     return f"{count} {'line' if count == 1 else 'lines'} of {name} could not be read"
 
 

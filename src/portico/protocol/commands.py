@@ -52,7 +52,7 @@ class Command(NamedTuple, Generic[A, R]):
 
 
 class Handler(NamedTuple):
-    """Who answers a command. A PorticoError that `give` raises reaches whoever asked."""
+    """Who answers a command. A PorticoError that `give` raises reaches the client."""
 
     command: Command[Any, Any]
     give: Callable[[Any], AsyncGenerator[Any, None]]

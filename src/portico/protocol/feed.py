@@ -52,7 +52,7 @@ class Second(Numbers, frozen=True, kw_only=True):
 
 
 class Now(Numbers, frozen=True, kw_only=True):
-    """The last seconds together. Rates of the workers by pid, and of whoever answers by name."""
+    """The last seconds together. Rates of the workers by pid, and of the servers that answer by name."""
 
     workers: Mapping[str, float] = {}
     upstreams: Mapping[str, float] = {}

@@ -1,4 +1,4 @@
-"""What people are told: one value for each thing worth a sentence. `cli.notices` writes the sentence.
+"""Notices for people: one value for each thing worth a sentence. `cli.notices` writes the sentence.
 
 As JSON a notice is its fields, and its name under "notice".
 """
@@ -226,21 +226,21 @@ class ServerBack(Notice, frozen=True):
 
 
 class ServerDrained(Notice, frozen=True):
-    """Somebody asked for a server to get no new requests; with `undo`, to get them again."""
+    """A user asked for a server to get no new requests; with `undo`, to get them again."""
 
     name: str
     undo: bool = False
 
 
 class LastServer(Notice, frozen=True):
-    """A server fails its checks and goes on getting requests, because there is no other."""
+    """A server fails its checks and keeps getting requests, because there is no other."""
 
     name: str
     answer: str
 
 
 class Closed(Notice, frozen=True):
-    """Somebody closed the site for maintenance, or changed what is said meanwhile."""
+    """A user closed the site for maintenance, or changed its message."""
 
     message: str
     allow: tuple[str, ...]
@@ -257,7 +257,7 @@ class Paused(Notice, frozen=True):
 
 
 class Resumed(Notice, frozen=True):
-    """The pause is over: somebody said so, or it was long enough (`by_itself`)."""
+    """The pause is over: a user ended it, or its time was up (`by_itself`)."""
 
     by_itself: bool
 
@@ -288,7 +288,7 @@ class SiteDown(Notice, frozen=True):
 
 
 class SiteStopped(Notice, frozen=True):
-    """Somebody stopped one of a gateway's sites; `is_gone` when it is not wanted any more."""
+    """A user stopped one of a gateway's sites; `is_gone` when it was removed."""
 
     name: str
     is_gone: bool = False
@@ -374,7 +374,7 @@ class Precompressed(Notice, frozen=True):
 
 
 class Trouble(Notice, frozen=True):
-    """Something beside the serving failed; serving goes on."""
+    """Something beside the serving failed; the site keeps serving."""
 
     problem: Problem
 
@@ -395,7 +395,7 @@ class WatcherRecovered(Notice, frozen=True):
 
 
 ANY: Any = reduce(or_, Notice.__subclasses__())
-"""The type of whichever notice it is, for who reads JSON back."""
+"""The type of any notice, for readers of its JSON."""
 
 
 def to_json(item: Notice) -> dict[str, Any]:

@@ -152,7 +152,7 @@ class ServerStatus(Struct, frozen=True):
 
 
 class Maintenance(Struct, frozen=True):
-    """What visitors read, who is let in, and since when (Unix time)."""
+    """What visitors read, the admitted addresses, and since when (Unix time)."""
 
     message: str
     allow: tuple[str, ...]
@@ -332,7 +332,7 @@ class SiteStatus(Struct, frozen=True, kw_only=True):
 
 
 class Status(SiteStatus, frozen=True, kw_only=True):
-    """The answer to `portico status`: also what is counted and looked up when somebody asks."""
+    """The answer to `portico status`: also what is counted and looked up for the question."""
 
     requests: RequestCounts = RequestCounts()
     changed_on_disk: tuple[str, ...] = ()

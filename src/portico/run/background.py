@@ -1,4 +1,4 @@
-"""Wait for blocking work without blocking: each in a daemon thread, so that nobody's exit waits for it.
+"""Wait for blocking work without blocking: each in a daemon thread, so that no exit waits for it.
 
 asyncio's own executor joins its threads at the end, and a question to a hanging app would delay Ctrl-C.
 """
@@ -42,7 +42,7 @@ async def in_background(work: Callable[[], T]) -> T:
             result = work()
         except Exception as raised:  # noqa: BLE001  raised again where it is awaited
             error = raised
-        except BaseException as raised:  # noqa: BLE001  it must end nobody but this thread, and who waits must hear of it
+        except BaseException as raised:  # noqa: BLE001  it must end this thread alone, and the waiting caller must learn of it
             error = RuntimeError(repr(raised))
         try:
             loop.call_soon_threadsafe(settle, result, error)
@@ -54,7 +54,7 @@ async def in_background(work: Callable[[], T]) -> T:
 
 
 async def guarded(work: Coroutine[Any, Any, None], failed: Callable[[Exception], None]) -> None:
-    """Do it; whatever it raises is told to `failed`, so that who waits for it does not wait for ever."""
+    """Do it; an error goes to `failed`, so that the caller does not wait forever."""
     try:
         await work
     except Exception as error:  # noqa: BLE001  as said

@@ -1,4 +1,4 @@
-"""The broadcast of notices: what is said reaches the people in front, and whoever follows at the moment."""
+"""The broadcast of notices: each reaches the terminal, and every client that follows at the moment."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ class Driver:
         return end
 
     async def _wait(self) -> None:
-        """Until there is an event; a Tick, when the machine's time has come first."""
+        """Wait for the next event; a Tick, when the machine's time comes first."""
         try:
             async with asyncio.timeout_at(machine.wake_at(self.state)):
                 await self._arrived.wait()

@@ -1,4 +1,4 @@
-"""What is said of an action that failed: where, what, and what to do about it."""
+"""The message of an action that failed: where, what, and what to do about it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which requests somebody asked for: by status, time taken, path, method, id and age."""
+"""The requests that a user asked for: by status, time taken, path, method, id and age."""
 
 from __future__ import annotations
 

@@ -105,7 +105,7 @@ class _Opened:
         return max(0, os.fstat(self.file.fileno()).st_size - self.file.tell())
 
     def begin_again(self) -> None:
-        """Somebody has cut it."""
+        """Another program truncated it."""
         self.file.seek(0)
         self._rest, self._is_within = b"", False
 

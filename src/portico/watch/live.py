@@ -59,12 +59,12 @@ _T = TypeVar("_T")
 _LOOK_SECONDS, _IDLE_SECONDS = 0.2, 1.0
 _MOST_PIECES = 256
 LINES_A_SECOND = 2000
-"""As many lines are all read; of more each n-th, so that looking on takes a hundredth of a busy machine's time."""
+"""As many lines are all read; of more each n-th, so that observing takes a hundredth of a busy machine's time."""
 _MOST_BYTES_A_SECOND, _ENOUGH_BYTES_A_SECOND = 8 << 20, 2 << 20
 """Of more than the first, some 20 000 lines, one piece of many is looked at, as many as make the second: to split all
 the lines would take a good part of what nginx needs for a file."""
 _STATUS_SECONDS, _SELDOM_SECONDS = 2.0, 30.0
-"""How old what is known of the processes may be while somebody looks, and when nobody does."""
+"""How old the status of the processes may be, with and without an observer."""
 _MOST_MARKS = 100
 _FAREWELL_SECONDS = 2.0
 """How long the end of a site may wait for its last spans."""
@@ -98,7 +98,7 @@ class Live:
         self._has_secrets: Plan | None = None
         self._looked_at, self._lines_a_second = time.monotonic(), 0.0
 
-    # What is told ---------------------------------------------------------------------------------------
+    # The feed ------------------------------------------------------------------------------------------
 
     def hear(self, item: Notice) -> None:
         """A notice: some are marks on the time axis."""
@@ -153,7 +153,7 @@ class Live:
         finally:
             self._followers.discard(items)
 
-    # What is looked at ----------------------------------------------------------------------------------
+    # The log -----------------------------------------------------------------------------------------
 
     async def watch(
         self, ask_status: AskStatus, in_force: Callable[[], Plan], tell: Callable[[Problem], None]
@@ -201,13 +201,13 @@ class Live:
             self._has_secrets = plan
 
     async def _look(self) -> Rounds:
-        """Each part by itself, while the endpoints stay open: who cannot read the log still tells of the processes."""
+        """Each part by itself, while the endpoints stay open: without the log, the processes are still reported."""
         loop, second, came = asyncio.get_running_loop(), 0, False
         while True:
             wrong = dict[str, Exception]()
             try:
                 came = self._read()
-            except Exception as error:  # noqa: BLE001  whatever it is, it is told and tried again
+            except Exception as error:  # noqa: BLE001  whatever it is, it is reported and tried again
                 wrong["in the log"] = error
             if (now := int(loop.time() + _LOOK_SECONDS / 2)) != second:
                 second = now
@@ -229,7 +229,7 @@ class Live:
         return wrong
 
     def _read(self) -> bool:
-        """Count what has come to the log; a few pieces at a time, so that nothing else waits for long."""
+        """Count the new lines of the log; a few pieces at a time, so that nothing else waits for long."""
         now = time.monotonic()
         elapsed = min(max(now - self._looked_at, _LOOK_SECONDS), 2 * _IDLE_SECONDS)
         self._looked_at, before = now, self.metrics.lines
@@ -259,7 +259,7 @@ class Live:
         age = time.monotonic() - self._known_at
         if age >= (_STATUS_SECONDS if self._followers else _SELDOM_SECONDS):
             await self._ask()
-        # Nothing is waited for from here on: who came meanwhile would be told of a request twice.
+        # No await from here on: an observer that came meanwhile would get a request twice.
         if (waiting := self._words.waiting()) > MOST:
             self._words.pass_over(waiting)
         self._errors.add_words(self._words.text(MOST).split(b"\n")[:-1])
@@ -319,7 +319,7 @@ class Live:
         )
 
     def _unread(self) -> str:
-        """What is said of the lines that could not be read since the site runs; empty when there are none."""
+        """The message about lines that could not be read since the start; empty when there are none."""
         counts = ((self.metrics.unreadable, "access.log"), (self._errors.unread, "app.log"))
         return "; ".join(unread_lines(count, name) for count, name in counts if count)
 

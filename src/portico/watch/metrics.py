@@ -26,7 +26,7 @@ NGINX = "(nginx)"
 UNNAMED = "(no route)"
 """Answered by the app, which named no route: a 404, or an app that has no routes to name."""
 SERVER = "(server)"
-"""Passed on, and whoever answered says nothing about itself: a server elsewhere, or nobody."""
+"""Passed on, and the answer names no route: it is from a server elsewhere, or there was none."""
 MOST_RECENT = 20
 _LONGEST_NAME = 120
 _MOST_PIDS, _LONGEST_PID = 1000, 10

@@ -86,7 +86,7 @@ class Errors:
         return self._reader.unread
 
     def all(self) -> list[Error]:
-        """For somebody who begins to listen; what becomes another afterwards is told by `changed`."""
+        """For a new observer; `changed` reports those that turn out to be another error later."""
         self._told |= self.kept.keys()
         return [*self.kept.values()]
 

@@ -90,7 +90,7 @@ class Writer:
             except OSError as error:
                 self.error = error
                 self._give_up(lines, for_good=isinstance(error, BrokenPipeError))
-            except Exception as error:  # noqa: BLE001  the thread goes on: without it nobody reads a line any more
+            except Exception as error:  # noqa: BLE001  the thread must live: without it no line is written any more
                 self.error = OSError(0, f"{type(error).__name__}: {error}")
                 self._give_up(lines, for_good=False)
             with self._changed:

@@ -13,7 +13,7 @@ _MOST_NAMED = 3
 
 
 def impossible(site: Site) -> list[Problem]:
-    """A debugger on a public site: it runs the code of whoever finds an error page, so the site is not started."""
+    """A debugger on a public site: it runs the code of anybody who finds an error page, so the site is not started."""
     if not is_reachable(site):
         return []
     return [Problem(site.facts.app, one.what, one.hint) for one in site.facts.risks if one.kind == "debugger"]

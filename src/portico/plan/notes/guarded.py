@@ -1,4 +1,4 @@
-"""Static folders about which code of the app's own has a say: what people are told of them."""
+"""Notes about static folders that code of the app's own decides about."""
 
 from __future__ import annotations
 

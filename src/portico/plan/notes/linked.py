@@ -1,4 +1,4 @@
-"""Links in static folders: what people are told of them."""
+"""Notes about links in static folders."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Passwords that hold up nginx: what people are told of them."""
+"""Notes about passwords whose check holds up nginx."""
 
 from __future__ import annotations
 

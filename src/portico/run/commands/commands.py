@@ -1,4 +1,4 @@
-"""What people change for a while, beside the machine, and what they are told when they ask how it goes."""
+"""What people change for a while, beside the machine, and the answers to their questions."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Observed(Running, Protocol):
         """Who answers its clients."""
 
     async def ask_again(self, number: int) -> None:
-        """Ask the app of that release that failed, because somebody wants to know."""
+        """Ask the app of that release that failed again, for `portico status`."""
 
 
 class Commands:

@@ -32,7 +32,7 @@ _OK = 200
 _LONGEST_HEAD, _MOST_HEADERS = 1 << 16, 100
 """Bytes of a line, and lines."""
 _LOOK_SECONDS = 1.0
-"""How often to look whether who is to answer has been stopped."""
+"""How often to check whether the Portico that is to answer was stopped."""
 _STOPPED = frozenset("Tt")
 """States of proc_pid_stat(5): by a signal, and by a debugger."""
 

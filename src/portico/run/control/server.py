@@ -65,7 +65,7 @@ async def _converse(
     except asyncio.LimitOverrunError:
         await _refuse_long(reader, writer)
     except (OSError, EOFError, TimeoutError, ValueError):
-        pass  # whoever asked has gone, or does not speak HTTP
+        pass  # the client has left, or does not speak HTTP
     finally:
         writer.close()
 

@@ -1,4 +1,4 @@
-"""Make the directories a plan wants, and trust none that somebody else could have put there.
+"""Make the directories of a plan, and trust none that another user could have made.
 
 What is in the runtime directory is executed (sockets, configuration, the pids to end), so whoever can write to it,
 or could make it before us in a directory for everybody (/tmp), would command us.
@@ -114,7 +114,7 @@ def _make_one(path: Path, mode: int) -> bool:
 
 
 def _check_parent(path: Path, hint: str) -> None:
-    """A directory on the way. Raises PorticoError when somebody else decides what is in it."""
+    """A directory on the way. Raises PorticoError when another user can change what is in it."""
     found, above = path.lstat(), path.parent.stat()
     is_shared = bool(above.st_mode & _FOR_ALL) and path != path.parent
     if is_shared and found.st_uid not in (0, os.geteuid()):

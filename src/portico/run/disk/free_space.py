@@ -1,4 +1,4 @@
-"""Tell when the disk that holds the logs is full: nginx goes on and drops its log lines without a word."""
+"""Report a full disk below the logs: nginx keeps serving and silently drops its log lines."""
 
 from __future__ import annotations
 

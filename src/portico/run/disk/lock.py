@@ -118,7 +118,7 @@ def held(plan: Plan, stage: str = "") -> Iterator[Held]:
         ours.say(plan, stage)
         yield ours
     finally:
-        # Removed while held: who waits for it finds another file at the path and starts over.
+        # Removed while held: a waiting process finds another file at the path and starts over.
         path.unlink(missing_ok=True)
         os.close(fd)
 
@@ -165,7 +165,7 @@ def _read(fd: int) -> Running:
         running = decoded(os.pread(fd, 1 << 16, 0), Running)
         return running if running.pid > 1 else Running(0, "", (), time.time())
     except ValueError:
-        # Held, but not written yet: somebody is starting at this moment.
+        # Held, but not written yet: a Portico is starting at this moment.
         return Running(0, "", (), time.time())
 
 

@@ -101,7 +101,7 @@ def _is_ours(path: Path) -> bool:
 
 
 def _is_a_site_s(path: Path) -> bool:
-    """Whether a site made it: below a parent that somebody named, others may have directories of such names, too."""
+    """Whether a site made it: other programs may use such names below a parent that the user named."""
     if re.fullmatch(r"portico(-\d+)?", path.parent.name):
         return True
     with suppress(OSError):

@@ -55,7 +55,7 @@ def _due(plan: Plan, now: float) -> list[Path]:
 
 
 def _is_missing(plan: Plan) -> bool:
-    """Somebody has removed a file that nginx writes, and it goes on writing where nobody can read."""
+    """A file that nginx writes was removed: nginx keeps writing to it, and nobody can read that."""
     return not all(Path(path).exists() for path in (plan.access_log, plan.error_log, plan.waf_log) if path)
 
 

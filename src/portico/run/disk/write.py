@@ -13,7 +13,7 @@ from portico.plan.model import File
 def write_files(files: Iterable[File], directory: Path, *, is_ours: bool = True) -> list[Path]:
     """Write the files below an existing directory and say where each one is. Raises OSError.
 
-    `is_ours` False leaves the mode of the directory itself alone: somebody chose it.
+    `is_ours` False leaves the mode of the directory itself alone: a user chose it.
     """
     written = []
     for file in files:

@@ -1,6 +1,6 @@
 """Close the connections that clients have with a gateway's workers, so that these workers can leave.
 
-A worker that was told to leave stays while it has one connection. nginx has a time for that
+A worker that is shutting down stays while it has one connection. nginx has a time for that
 (`worker_shutdown_timeout`), which each worker takes from the configuration it began with, and nobody can change it
 later. So Portico closes them from outside: a copy of the worker's socket (`pidfd_getfd`) is shut down, and nginx sees
 a client that has left: it logs the request and frees what belongs to it. A killed worker would log nothing.

@@ -1,4 +1,4 @@
-"""Before workers of a gateway are ended, the sites behind them are told: clients of WebSockets there get Close 1001.
+"""Before a gateway ends workers, it notifies the sites behind them: clients of WebSockets there get Close 1001.
 
 An app's workers know through which of them each connection comes (`link.websocket.leaving`), and look once a second.
 """
@@ -15,7 +15,7 @@ from portico.plan.paths import leaving
 HEARD_SECONDS = 2.5
 """The workers look, and clients answer with a Close of their own."""
 _MODE = 0o711
-"""Whoever knows a pid may ask for it."""
+"""Everybody who knows a pid may ask for it."""
 
 
 def tell(runtimes: Iterable[str], pids: Iterable[int]) -> None:

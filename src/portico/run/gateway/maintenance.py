@@ -28,7 +28,7 @@ MOST_ADDRESSES = 256
 
 
 def close(runtime: str, message: str, allow: str) -> Maintenance:
-    """Close the site, or change what is said and who is let in while it is closed; what `state` says then.
+    """Close the site, or change the message and the admitted addresses of a closed one; returns what `state` says then.
 
     `allow` are addresses and small ranges, separated by commas. Raises PorticoError for what is none.
     """
@@ -66,7 +66,7 @@ def open_again(runtime: str) -> bool:
 
 
 def state(runtime: str) -> Maintenance | None:
-    """The message, who is let in and since when (Unix time); None while the site is open."""
+    """The message, the admitted addresses and since when (Unix time); None while the site is open."""
     try:
         return untrusted.read_json(Path(maintenance(runtime)) / "on", Maintenance)
     except (OSError, ValueError):

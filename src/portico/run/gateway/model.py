@@ -19,7 +19,7 @@ Tell = Callable[[Event], None]
 
 
 class Gateway(Protocol):
-    """What comes of it is told as an event: GatewayExited, Drained."""
+    """Its outcome is an event: GatewayExited, Drained."""
 
     @property
     def pid(self) -> int | None:
@@ -50,7 +50,7 @@ class Gateway(Protocol):
         """The bodies that these workers have on disk at this moment; blocks, in any thread."""
 
     def say_goodbye(self, plan: Plan) -> None:
-        """Before it is ended: the sites behind it are told, so that WebSockets get Close 1001."""
+        """Before it ends, notify the sites behind it, so that WebSockets get Close 1001."""
 
     def when_used(self, say: Callable[[Notice], None]) -> Callable[[Notice], None]:
         """`say`, but that a release serves is said when no worker has the files of before."""

@@ -23,7 +23,7 @@ from portico.ticks import WELL, Rounds, tick
 
 LOOK_SECONDS = 3.0
 LEAVE_SECONDS = 5.0
-"""A worker whose connections were closed has nothing left to do; after so long it is told to leave at once."""
+"""A worker whose connections were closed has nothing left to do; after this time it must leave at once."""
 
 
 class Old(NamedTuple):

@@ -99,7 +99,7 @@ class OwnGateway:
             self._beside(self._tell_when_quiet(plan, self._child.pid, sockets))
 
     def _close_clients(self, plan: Plan) -> None:
-        """Its workers, old ones too, were told to leave: without connections they do."""
+        """Its workers, old ones too, are shutting down: without connections they exit."""
         assert self._child is not None
         ports = {address.port for address in plan.listens}
         is_done = [close_clients(pid, ports) for pid in workers(self._child.pid)]

@@ -10,7 +10,7 @@ from portico.run.processes import proc
 
 _LOOK_SECONDS = 0.02
 _PATIENCE_SECONDS = 10.0
-"""nginx reads a thousand sites in 7 s; who waits longer is told that it serves although a few clients get the old."""
+"""nginx reads a thousand sites in 7 s; then the release counts as serving, though a few clients get the old one."""
 SERVES = (notices.Switched, notices.CanaryServes, notices.RolledBack, notices.TookOver)
 """The notice that the gateway has the files of another release: its listener may try what is new."""
 

@@ -89,7 +89,7 @@ class Answers:
         yield Verdict()
 
     async def _reload(self, asked: commands.Reload) -> AsyncGenerator[Notice, None]:
-        """Read again which sites there are; those that do not run are tried, and it is told how that went."""
+        """Read the list of sites again, try those that do not run, and report the outcome."""
         if asked != commands.Reload():
             raise PorticoError(
                 Problem("", "a gateway has no release", "reload one of its sites: --site NAME")

@@ -1,4 +1,4 @@
-"""One site of a gateway: what is wanted, and what is there of it on this machine before its supervisor runs."""
+"""One site of a gateway: its desired state, and what exists on this machine before its supervisor runs."""
 
 from __future__ import annotations
 

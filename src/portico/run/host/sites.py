@@ -46,7 +46,7 @@ class Sites:
         self.supervisors = Supervisors(self._tell_ready, self._stop_seconds)
         self.parts: dict[str, Fragment] = {}
         self.pending: dict[str, Bindings] = {}
-        """What sites were told they may have, and have not begun to use."""
+        """Files that the gateway accepted for a site, which does not use them yet."""
         self._say: SayNews = lambda _: None
         self._ready: notices.Ready | None = None
         self._rereads, self._only = False, ""

@@ -27,7 +27,7 @@ class Status(StrEnum):
     DOWN = "down"
     """Its supervisor has ended; it is started again when it is due."""
     STOPPED = "stopped"
-    """Somebody stopped it; a reload starts it again."""
+    """A user stopped it; a reload starts it again."""
     LEAVING = "leaving"
 
 
@@ -66,7 +66,7 @@ def refused(state: SiteState, reason: str, now: float) -> SiteState:
 
 
 def stopped(state: SiteState, now: float) -> SiteState:
-    """It did not run, and is not to be tried again until somebody asks for it."""
+    """It did not run, and is not started again until a user asks for it."""
     return replace(state, status=Status.STOPPED, since=now, due=None, failures=0, reason="")
 
 

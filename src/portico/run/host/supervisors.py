@@ -79,7 +79,7 @@ class Supervisors:
         self._tried()
 
     def halt(self, hosted: HostedSite) -> None:
-        """Somebody stops a site that does not serve: it is not started, or not tried again, until that is asked for."""
+        """A user stops a site that does not serve: it is not started again until a user asks for it."""
         if hosted.child is not None:
             hosted.state = state.leaving(hosted.state, self.now())
             hosted.child.end(StopMode.HURRY)

@@ -69,7 +69,7 @@ class MakeLive(Struct, frozen=True):
 
 
 class TakeDown(Struct, frozen=True):
-    """Take the live path away, so that clients are told at once instead of waiting in the backlog."""
+    """Remove the live path, so that clients get an answer at once instead of waiting in the backlog."""
 
 
 class EmptyQueue(Struct, frozen=True):

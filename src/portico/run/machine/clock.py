@@ -93,7 +93,7 @@ def _kill(state: State, release: Release, now: float) -> Step:
 
 
 def _given_up(state: State, release: Release, now: float) -> Step:
-    """It was killed and does not end: whatever waits for that goes on as if it had."""
+    """It was killed and does not end: the machine proceeds as if it had."""
     notice = do.Say(notices.Trouble(unkillable(SERVER)))
     exited = was.AppServerExited(release.number, BY_SIGKILL)
     return then(state, (notice,), lambda s, t: crash.app_server_exited(s, exited, t), now)

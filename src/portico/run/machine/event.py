@@ -1,4 +1,4 @@
-"""What happened: what the machine is told. Values only.
+"""What happened: the input of the machine. Values only.
 
 Structs here and in `action` and `notices`, because they are many: as dataclasses, which write and compile their
 methods at import, they made every start 20 ms later.
@@ -141,7 +141,7 @@ class NotDone(Struct, frozen=True):
 
 
 class Tick(Struct, frozen=True):
-    """The time `wake_at` asked for has come."""
+    """It is the time that `wake_at` asked for."""
 
 
 Event = (

@@ -101,7 +101,7 @@ def make_live(state: State) -> Action:
 
 
 def drain(state: State, old: Release, now: float) -> Step:
-    """Not every server reads its queue to the end once it was told to leave, so it is told when that is empty."""
+    """Not every server reads its queue to the end when it stops, so it is stopped when the queue is empty."""
     state = state.having(old.to(Status.DRAINING, now, old.timeouts.stop_seconds))
     return state, (do.WatchQueue(old.number),)
 

@@ -14,7 +14,7 @@ from portico.run.machine.state import Phase, ProcessState, Release, State, Statu
 from portico.run.machine.words import SERVER
 
 QUEUE_SECONDS = 10.0
-"""Clients that were there before us wait so long for the app; later ones are told that it starts."""
+"""Clients that came before the start wait this long for the app; later ones get the page of a starting site."""
 SWITCH_ANSWERS = 3
 """Good answers in a row before a new release replaces one that serves; at first start there is nothing
 to lose, so one is enough."""

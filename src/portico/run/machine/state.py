@@ -50,11 +50,11 @@ _RUNNING = frozenset(
 
 
 class StopStage(StrEnum):
-    """How far a stop has come that nginx takes too long for."""
+    """How far a stop has got when nginx takes too long."""
 
     NONE = "none"
     NOTIFIED = "notified"
-    """The app servers were told to leave: WebSockets hear Close 1001 while nginx still passes it on."""
+    """The app servers are stopping: WebSockets get Close 1001 while nginx still passes it on."""
     CLOSED = "closed"
     """nginx's connections were closed: it is killed next."""
     KILLED = "killed"

@@ -1,4 +1,4 @@
-"""An action failed: nobody waits for it any more, and the state before it goes on serving where there is one."""
+"""An action failed: the machine no longer waits for it, and the previous state, if there is one, keeps serving."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def not_done(state: State, event: was.NotDone, now: float) -> Step:
 
 
 def way_back(before: State, after: State, event: was.NotDone, now: float) -> Step | None:
-    """The step that began in `before` is undone: the release that served goes on. None where there is no such way.
+    """The step that began in `before` is undone: the old release keeps serving. None where there is no such way.
 
     `after` is the state that the step led to. What is left of the step must not be done.
     """

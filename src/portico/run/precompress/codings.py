@@ -39,7 +39,7 @@ assert tuple(ENCODE) == CODINGS
 
 
 def holds(coding: str, packed: bytes, content: bytes) -> bool:
-    """Whether a copy that somebody else made is one of these bytes; unpacked no further than they are long."""
+    """Whether a copy that another program made is one of these bytes; unpacks no more than their length."""
     try:
         if coding == "br":
             return _unpacked_br(packed, len(content)) == content

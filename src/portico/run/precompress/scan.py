@@ -75,7 +75,7 @@ def _look(found: Scan, folder: str, path: Path) -> None:
 
 
 def _is_text(name: str) -> bool:
-    """A name that is not UTF-8 has no way into JSON; nginx sends such a file all the same, without a copy."""
+    """A name that is not UTF-8 cannot be written in JSON; nginx still sends such a file, without a copy."""
     try:
         name.encode()
     except UnicodeEncodeError:

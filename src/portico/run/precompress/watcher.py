@@ -114,7 +114,7 @@ class Copies:
         }
 
     def _adopt(self) -> None:
-        """Take on the folders of the plans there are, and let go of the others. New ones are work."""
+        """Adopt the folders of the current plans and drop the others. New ones need work."""
         plans = (*self._running.plans.values(), self._running.in_force)
         wanted = {copy.root: copy for plan in plans for copy in plan.precompressed}
         if wanted.keys() == self._trees.keys():
@@ -138,7 +138,7 @@ class Copies:
                     try:
                         if tree.files.get(name) == was:  # not made anew meanwhile
                             tree.forget(name)
-                    except OSError as error:  # nginx goes on sending that copy: it is tried again
+                    except OSError as error:  # nginx keeps sending that copy: try again
                         wrong[f"{tree.precompressed.folder}/{name}"] = error
             yield wrong
             took = time.monotonic() - began
@@ -289,7 +289,7 @@ def _clear(parents: Iterable[Path], keep: Mapping[str, Precompressed] | tuple[()
 
 
 def _is_of_its_owner(store: Path) -> bool:
-    """Whoever makes copies owns the directory above; a store that another user left there is closed to them."""
+    """The user who makes copies owns the directory above, and cannot use a store that another user left there."""
     try:
         return store.lstat().st_uid == store.parent.stat().st_uid
     except OSError:

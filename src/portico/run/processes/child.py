@@ -23,7 +23,7 @@ from portico.run.processes import exec_shim, proc
 from portico.run.processes.exec_shim import LISTENER_FD
 
 UNKNOWN = 255
-"""The exit code of a child that somebody else collected, as asyncio has it."""
+"""The exit code of a child that other code collected, as asyncio has it."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class Child:
                 pid, status = os.waitpid(-self.pid, os.WNOHANG)
             except ChildProcessError:
                 self.group_is_gone = True
-                if self.code is None:  # whoever collected it did not say how it ended
+                if self.code is None:  # other code collected it, so its exit code is unknown
                     self.code = self.process.returncode = UNKNOWN
                 break
             if pid == 0:

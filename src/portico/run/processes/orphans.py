@@ -96,7 +96,7 @@ def _alive(left: Left) -> list[int]:
         return []
     leader = proc.entry(left.pid)
     if leader is not None and leader.started != left.started:
-        return []  # the number was given to somebody else, so the group is gone
+        return []  # another process has the number now, so the group is gone
     return [entry.pid for entry in proc.group_of(left.pid) if entry.started >= left.started]
 
 

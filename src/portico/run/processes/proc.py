@@ -1,4 +1,4 @@
-"""Look at processes through /proc: who is still the one we started, and who belongs to its group."""
+"""Look at processes through /proc: whether one is still the one that we started, and the members of its group."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ class Processes:
             self._record()
 
     def reap(self) -> None:
-        """Collect what ended, tell who waits for it, and see its descendants off."""
+        """Collect what ended, call whoever waits for it, and end its descendants."""
         for group, ended in list(self._groups):
             if group.reap():
                 self._see_off(group)
@@ -64,7 +64,7 @@ class Processes:
             asyncio.get_running_loop().call_later(self._stop_seconds(), group.end, StopMode.KILL)
 
     async def kill_all(self) -> None:
-        """End whatever is left, and listen to nobody's end any more."""
+        """End whatever is left, and report no more ends."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + KILLED_SECONDS
         self._groups = [(group, _nobody) for group, _ in self._groups]
@@ -84,4 +84,4 @@ class Processes:
 
 
 def _nobody(_: Child) -> None:
-    """Who is told of an end that everybody expects."""
+    """The handler of an end that everybody expects."""

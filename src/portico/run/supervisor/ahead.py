@@ -64,7 +64,7 @@ class Ahead:
 
 
 def _words(plan: Plan) -> tuple[object, ...]:
-    """All that its app server is told."""
+    """Everything that its app server is given."""
     named = {word.removeprefix(f"{CONF}/") for word in plan.server.argv if CONF in word}
     texts = [file.content for file in plan.files if file.path in named]
     return plan.server, texts, plan.socket, plan.socket_group, plan.backlog

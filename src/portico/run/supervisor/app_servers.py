@@ -36,7 +36,7 @@ class AppServers:
         self._listeners: dict[int, socket.socket] = {}
 
     def start(self, plan: Plan, number: int) -> None:
-        """Start that of a release, or take on the one that was started ahead. Raises OSError."""
+        """Start that of a release, or adopt the one that was started ahead. Raises OSError."""
         if self._takes_ahead(plan, number):
             return
         self._servers[number] = self._processes.start(

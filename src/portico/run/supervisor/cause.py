@@ -25,7 +25,7 @@ _NO_TABLE = re.compile(
 def answered(number: int, plan: Plan, answer: Answer) -> was.AppServerAnswered:
     """The event that an answer which is not well is, with what the app wrote about it, and what may help.
 
-    Lines of app.log about it that cannot be read are said where nothing else is found: the reason may be in them.
+    When nothing is found, unreadable lines of app.log are reported: the reason may be in them.
     """
     reader = entry_reader()
     what = raised(plan.app_log, answer.id, reader) if answer.id else ""

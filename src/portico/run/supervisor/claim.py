@@ -23,7 +23,7 @@ class Claim:
         self.number, self.service = number, service
         self.aheads = Aheads()
         self.was_asked = False
-        """Whether it came so far that somebody could."""
+        """Whether the control socket was ever there."""
         self._held = held
 
     def begin(self, draft: Plan) -> Callable[[], bool]:

@@ -1,6 +1,6 @@
 """Performs the machine's actions, and owns what they need: processes, sockets, questions under way.
 
-What comes of an action is told as an event, later; nothing here decides anything.
+The outcome of an action is an event, later; nothing here decides anything.
 """
 
 from __future__ import annotations
@@ -270,7 +270,7 @@ class Effects:
         self._questions[number] = self._beside(action, ask())
 
     async def ask_again(self, number: int) -> None:
-        """Ask the app that failed once more, because somebody wants to know."""
+        """Ask the app that failed once more, for `portico status`."""
         plan = self.plans[number]
         answer = await health.in_time(lambda: health.ask_server(plan.release_socket(number), plan.health))
         self._tell(was.AppServerWell(number) if answer.is_well else cause.answered(number, plan, answer))
@@ -361,7 +361,7 @@ class Effects:
         await self._processes.kill_all()
         for number in list(self.plans):
             self.perform(do.Forget(number))
-        with suppress(OSError):  # what cannot be removed is in nobody's way: the next start sweeps
+        with suppress(OSError):  # what cannot be removed does no harm: the next start removes it
             switch.sweep(self.in_force)
             Path(self.in_force.booting).unlink(missing_ok=True)
             if self._has_served:  # a start that failed leaves the door as it found it

@@ -44,7 +44,7 @@ class HostHooks(Protocol):
         """Nothing runs yet, the runtime directory is ours: the plan that can be made so. Raises PorticoError."""
 
     def hears(self, say: SayNews) -> SayNews:
-        """Who is told the notices, in the place of `say`."""
+        """Gets the notices in place of `say`."""
 
     def join(
         self,

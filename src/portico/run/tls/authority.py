@@ -28,7 +28,7 @@ from portico.run.tls.parts import write
 CERTIFICATE, KEY = "portico-local-ca.pem", "portico-local-ca.key"
 DAYS = 365
 LEAST = datetime.timedelta(days=30)
-"""With less left it is made anew: a certificate of 30 days must end before its authority does."""
+"""With less left a new one is made: a certificate of 30 days must end before its authority does."""
 
 
 def signer(directory: Path, names: Sequence[str]) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:

@@ -50,7 +50,7 @@ def choose(plan: Plan, before: Material | None = None) -> Material | None:
 
 
 def hsts_of(served: Material, tls: Tls, memory: Memory) -> int:
-    """How long browsers are to insist on HTTPS while this is served; 0: they are told nothing."""
+    """How long browsers must insist on HTTPS while this is served; 0: the header is not sent."""
     is_good = not served.is_placeholder and not served.is_refused
     return memory.hsts_seconds(tls) if is_good and (served.certificate.is_trusted or tls.insists) else 0
 
@@ -172,7 +172,7 @@ def _another(directory: Path) -> Problem:
 
 
 def is_old(certificate: Certificate, now: float) -> bool:
-    """Whether its time of renewal has come."""
+    """Whether it is due for renewal."""
     return now >= renew_at(certificate.not_before, certificate.not_after, 0.0)
 
 

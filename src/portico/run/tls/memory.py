@@ -38,7 +38,7 @@ class Memory(msgspec.Struct):
     wished: float | None = None
     """When the authority wants the certificate renewed (ARI)."""
     wished_for: str = ""
-    """The fingerprint of the certificate that it was said of."""
+    """The fingerprint of the certificate that it is about."""
     ask_wish: float = 0.0
     well_since: float | None = None
     """Since when a trusted certificate is served on every address without a break."""

@@ -178,7 +178,7 @@ class Ordering:
         self._say(notices.CertificateFailed(problems, seconds, memory.failures))
 
     async def asked(self, tls: Tls | None, *, is_dry: bool) -> AsyncGenerator[RenewStep, None]:
-        """Ask for a certificate now, or rehearse it, because somebody wants it. Raises PorticoError."""
+        """Order a certificate now, or rehearse it, because a user asks for it. Raises PorticoError."""
         if tls is None or tls.mode != "auto":
             mode = tls.mode if tls else "off"
             raise PorticoError(Problem("", f'no certificate is ordered in mode "{mode}"', _HINTS[mode]))

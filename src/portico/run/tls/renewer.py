@@ -95,19 +95,19 @@ class Renewer:
             self._complain(served.problems)
         memory, now = self._ordering.memory(tls), time.time()
         if tls.mode == "auto" and served.is_placeholder and memory.problems and memory.next_try > now:
-            # Somebody who starts anew is told why nothing happens yet.
+            # A user who starts Portico again learns why nothing happens yet.
             self._say(
                 notices.CertificateFailed(tuple(memory.problems), memory.next_try - now, memory.failures)
             )
 
     async def _turn(self, tls: Tls, served: Material) -> dict[str, PorticoError]:
-        """What failed. Each part is done by itself: who cannot renew a certificate still warns of its end."""
+        """What failed. The parts are independent: if the renewal fails, the warning of the end still works."""
         wrong = dict[str, PorticoError]()
         parts = (("", self._mend), ("as it is served", self._look_again), ("its end", self._warn))
         for name, part in parts:
             try:
                 await part(tls, served)
-            except Exception as error:  # noqa: BLE001  whatever it is, it is told and tried again
+            except Exception as error:  # noqa: BLE001  whatever it is, it is reported and tried again
                 wrong[name or tls.names[0]] = (
                     error if isinstance(error, PorticoError) else PorticoError(unexpected(error))
                 )
@@ -244,7 +244,7 @@ class Renewer:
         self._warned = now
         self._say(notices.CertificateEnds(certificate.days_left(now), tuple(self._trouble()), reached))
 
-    # What people ask and are told ----------------------------------------------------------------------
+    # Questions and answers ----------------------------------------------------------------------------
 
     def status(self) -> CertificateStatus | None:
         """Everything about the certificate; None without HTTPS."""

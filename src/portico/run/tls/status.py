@@ -1,4 +1,4 @@
-"""What is told of a certificate."""
+"""The status of a certificate."""
 
 from __future__ import annotations
 

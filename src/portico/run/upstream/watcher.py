@@ -1,4 +1,4 @@
-"""Ask the servers of the upstream again and again; take out who fails, bring back who is well, drain who is named.
+"""Check the servers of the upstream: remove failing ones, restore healthy ones, drain those that a user names.
 
 The decisions are pure: a state and an answer give the next state. What they change is one file of server lines
 that nginx includes; it is tested, replaced by a rename, and nginx reads it anew.
@@ -42,7 +42,7 @@ LOOK_SECONDS = 0.1
 IDLE_CLIENTS_SECONDS = 15.0
 """nginx's old workers keep idle clients for 10 s (`keepalive_min_timeout`), and each may have one more request."""
 DRAINED_FILE = "drained.json"
-"""In the state directory: the names of the servers that somebody drained."""
+"""In the state directory: the names of the servers that a user drained."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ Servers = tuple[Server, ...]
 
 
 def known(servers: Servers, names: Collection[str]) -> Servers:
-    """The servers of these names, with what is known of them; somebody stays in."""
+    """The servers of these names, with their known state; at least one stays in."""
     before = {server.name: server for server in servers}
     kept = tuple(before.get(name, Server(name)) for name in names)
     if kept and not any(server.gets_requests for server in kept):
@@ -75,7 +75,7 @@ def known(servers: Servers, names: Collection[str]) -> Servers:
 
 
 def heard(servers: Servers, name: str, answer: Answer, now: float) -> Servers:
-    """An answer of one server has come. The last one that gets requests goes on getting them."""
+    """One server has answered. The last one that gets requests keeps getting them."""
     return tuple(
         _judged(server, answer, now, is_last=_is_last(servers, server)) if server.name == name else server
         for server in servers
@@ -155,7 +155,7 @@ class Upstreams:
         self._trouble: Problem | None = None
 
     async def watch(self) -> Rounds:
-        """Ask them all, for ever; before that, tell who was drained when Portico ran the last time."""
+        """Check them all, forever; before that, report those that were drained when Portico last ran."""
         untold, self._untold = self._untold, ()
         for name in untold:
             self._say(notices.ServerDrained(name))

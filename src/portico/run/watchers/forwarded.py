@@ -32,7 +32,7 @@ _HEALTH_CHECKS: Final = ("ELB-HealthChecker", "GoogleHC", "kube-probe")
 
 
 class Forwarded:
-    """What was found out, and who is told."""
+    """What was found, and who gets the notice."""
 
     def __init__(self, in_force: Callable[[], Plan], say: Callable[[Notice], None]) -> None:
         self._in_force, self._say = in_force, say
@@ -48,7 +48,7 @@ class Forwarded:
             await tick(LOOK_SECONDS)
 
     async def look(self) -> ProxyInFront | None:
-        """Which proxy; None for none. It is said once."""
+        """Which proxy; None for none. It is reported once."""
         async with self._one_at_a_time:  # the watch and each `portico status` look
             plan = self._in_force()
             if plan.knows_proxies:
@@ -71,7 +71,7 @@ class Forwarded:
         self._size = size
         read = map(
             Request.parse, last_lines(log, _TAIL)
-        )  # whoever counts the lines says which cannot be read
+        )  # the counter of the lines reports those that cannot be read
         return judged(request for request in read if request)
 
 

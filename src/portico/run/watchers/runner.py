@@ -21,7 +21,7 @@ from portico.ticks import Rounds
 
 
 class Watcher(NamedTuple):
-    """`rounds` begins it anew at each call. The name is what people read: "the log files"."""
+    """Each call of `rounds` starts it again. The name is what people read: "the log files"."""
 
     name: str
     rounds: Callable[[], Rounds]
@@ -42,7 +42,7 @@ class Watchers:
                     async for wrong in rounds:
                         self._looked(watcher.name, wrong)
                 return
-            except Exception as error:  # noqa: BLE001  whatever it is, it is told and tried again
+            except Exception as error:  # noqa: BLE001  whatever it is, it is reported and tried again
                 pause = self._failed(watcher.name, error)
             await asyncio.sleep(pause)
 

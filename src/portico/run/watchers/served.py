@@ -69,7 +69,7 @@ class Served:
             if file != self._file:
                 self._finish_old()
                 self._file, self._offset = file, 0
-            elif size < self._offset:  # cut short: somebody truncates it
+            elif size < self._offset:  # cut short: another program truncated it
                 self._offset, self._began = 0, (file, 0)
             if size != self._offset:
                 self._offset = self._add(self._log, self._offset)

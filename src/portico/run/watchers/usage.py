@@ -1,4 +1,4 @@
-"""What the processes of a running site use, read from the kernel when somebody asks."""
+"""What the processes of a running site use, read from the kernel when a client asks."""
 
 from __future__ import annotations
 

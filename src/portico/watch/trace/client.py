@@ -20,7 +20,7 @@ from portico.values import Address
 _MOST_BODY = 1 << 20
 """Bytes of a body that are kept; the rest is only counted."""
 _STREAM_SECONDS = 3.0
-"""How long an event stream is listened to, unless somebody says longer."""
+"""How long an event stream is read, unless the user names another time."""
 _SILENT = "the connection was closed without an answer"
 Headers = list[tuple[str, str]]
 
@@ -88,7 +88,7 @@ class Sent:
 
 
 def send(wish: Wish, token: str) -> Sent:
-    """Send it; what fails is told in `error`. `token` asks Portico's worker to watch. Raises UsageError for no URL."""
+    """Send it; `error` says what failed. `token` asks Portico's worker to watch. Raises UsageError for no URL."""
     sent = _prepared(wish, token)
     ends = time.monotonic() + wish.seconds
     try:
@@ -184,7 +184,7 @@ def _context(sent: Sent) -> ssl.SSLContext:
 def _secured(
     connection: socket.socket, context: ssl.SSLContext, sent: Sent, wish: Wish, ends: float
 ) -> socket.socket:
-    """TLS; a certificate that is not trusted is told, and the request begins anew without asking: the site is ours."""
+    """TLS; an untrusted certificate is reported, and the request starts again without the check: the site is ours."""
     try:
         made = context.wrap_socket(connection, server_hostname=sent.host)
     except ssl.SSLCertVerificationError as error:

@@ -86,7 +86,7 @@ class Evidence:
     complaints: list[Complaint] = field(default_factory=list)
     entries: list[Entry] = field(default_factory=list)
     unread: list[str] = field(default_factory=list)
-    """What is said of lines that came meanwhile and could not be read: what is missing may be among them."""
+    """Messages about new lines that could not be read: what is missing may be among them."""
     is_closed: bool = False
     """`portico maintenance` is on."""
     mask: Tracer = field(default_factory=lambda: Tracer(None))

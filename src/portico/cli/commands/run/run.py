@@ -272,7 +272,7 @@ async def _show_errors(plan: Plan, screen: Screen, follower: Follower) -> Rounds
 
 
 class _Pace:
-    """How long to wait for the next lines: not long while some come, and while somebody reads them."""
+    """How long to wait for the next lines: not long while lines come and are read."""
 
     def __init__(self) -> None:
         self._last = time.monotonic()
