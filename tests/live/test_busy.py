@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 
@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from tests.support import Served, served
+from tests.support.until import until
 
 APP = """
 import os, pathlib, signal, time
@@ -65,13 +66,6 @@ def site(request: pytest.FixtureRequest, _needs_nginx: None) -> Iterator[Served]
         yield run
 
 
-def until(holds: Callable[[], bool]) -> None:
-    give_up = time.monotonic() + 60
-    while not holds():
-        assert time.monotonic() < give_up
-        time.sleep(0.05)
-
-
 def refused_by(site: Served, uri: str) -> list[str]:
     """What the log says of each request for that."""
     lines = map(json.loads, (site.state / "access.log").read_text().splitlines())
@@ -84,16 +78,16 @@ def full(site: Served) -> Iterator[list[Future[httpx.Response]]]:
     (site.directory / "open").unlink(missing_ok=True)
     taken = site.directory / "taken"
     taken.unlink(missing_ok=True)
-    with ThreadPoolExecutor(40) as threads:
+    with ThreadPoolExecutor(160) as threads:
 
         def begin() -> Future[httpx.Response]:
-            return threads.submit(httpx.get, f"{site.url}/gate", timeout=120)
+            return threads.submit(httpx.get, f"{site.url}/gate", timeout=240)
 
         began = [begin(), begin()]
         try:
             until(lambda: taken.exists() and len(taken.read_text()) == 2)
             # The bound begins when no thread was idle for a second; until then a burst may wait.
-            while not (refused := [one for one in began if one.done()]) and len(began) < 39:
+            while not (refused := [one for one in began if one.done()]) and len(began) < 159:
                 began.append(begin())
                 time.sleep(0.2)
             assert refused

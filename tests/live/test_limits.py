@@ -126,10 +126,11 @@ def test_a_refusal_is_a_page_or_json_and_says_when_to_come_back(site: Served) ->
 def test_who_makes_up_sessions_or_keys_gets_ten_and_no_more(site: Served) -> None:
     assert_near(ask(site, 8, "/key", "203.0.113.4", X_API_Key="one-of-the-customers"), 3)
     assert ask(site, 2, "/key", "203.0.113.4", X_API_Key="another-of-the-customers") == {200: 2}
-    found = Counter[int]()
+    found, began = Counter[int](), time.monotonic()
     for number in range(60):
         found += ask(site, 1, "/mine", "203.0.113.5", Cookie=f"session=made-up-by-a-stranger-{number}")
-    assert_near(found, 30)
+    assert 30 <= found[200] <= 33 + (time.monotonic() - began) / 2  # one is regained in two seconds
+    assert set(found) <= {200, 429}
     assert_near(ask(site, 8, "/mine", "203.0.113.6", Cookie="session=abcd"), 3)  # too short to be one
     assert_near(ask(site, 8, "/mine", "203.0.113.7", Cookie="session=" + "x" * 500 + "the-end-counts" * 5), 3)
 
@@ -151,8 +152,9 @@ def test_a_slow_limit_begins_anew_with_the_hour(site: Served) -> None:
 
 
 def test_the_site_s_limit_holds_but_for_exempt_networks_and_routes_that_lift_it(site: Served) -> None:
+    began = time.monotonic()
     found = ask(site, 300, "/", "203.0.113.11")
-    assert 121 <= found[200] <= 220  # one more for each second that it took
+    assert 121 <= found[200] <= 123 + time.monotonic() - began  # one more for each second that it took
     assert ask(site, 130, "/hook", "203.0.113.11") == {200: 130}
     assert ask(site, 130, "/", "192.0.2.7") == {200: 130}
 
