@@ -41,12 +41,16 @@ BROTLI = replace(
     DEBIAN, loadable={"brotli_filter": "/usr/lib/nginx/modules/ngx_http_brotli_filter_module.so"}
 )
 WAF = replace(DEBIAN, loadable={"modsecurity": "/usr/lib/nginx/modules/ngx_http_modsecurity_module.so"})
+HEADERS_MORE = replace(
+    DEBIAN, loadable={"headers_more_filter": "/usr/lib/nginx/modules/ngx_http_headers_more_filter_module.so"}
+)
 BUILDS = {
     "debian-waf": WAF,
     "debian": DEBIAN,
     "debian-unpatched": replace(DEBIAN, package=None),
     "new": NEW,
     "debian-brotli": BROTLI,
+    "debian-headers-more": HEADERS_MORE,
     "quic": NginxBuild("/opt/nginx-quic", (1, 31, 3), MODULES | {"http_v3_module"}, origin="path"),
     "bare": NginxBuild("/opt/nginx-bare", (1, 31, 3), MODULES - {"http_ssl_module"}, origin="path"),
 }

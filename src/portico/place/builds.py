@@ -17,7 +17,7 @@ from portico.place.package import package_of
 VARIABLE = "PORTICO_NGINX"
 """Names the nginx where no option does: for images that know which one they hold, and not the app."""
 _SBIN = ("/usr/sbin", "/usr/local/sbin", "/sbin", "/usr/local/nginx/sbin", "/opt/homebrew/bin")
-_USEFUL_MODULES = ("brotli_filter", "modsecurity")
+_USEFUL_MODULES = ("brotli_filter", "headers_more_filter", "modsecurity")
 _EXPECTED = 'expected "auto", "embedded", "system" or the path of an nginx binary'
 _OPENSSL = re.compile(r"(?:built|running) with OpenSSL (\d+)\.(\d+)\.(\d+)")
 _MODULE = re.compile(r"--(?:with(?!out)|add(?:-dynamic)?)-?(?:module=)?([^\s=']+)")

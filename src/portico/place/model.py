@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+HEADERS_MORE = "headers_more_filter"
+"""The dynamic module that takes headers from answers."""
+
 
 @dataclass(frozen=True)
 class Package:
@@ -59,8 +62,9 @@ class NginxBuild:
 
     @property
     def clears_headers(self) -> bool:
-        """Whether headers can be taken from an answer (OpenResty's headers-more, compiled in)."""
-        return any(name.startswith("headers-more-nginx-module") for name in self.modules)
+        """Whether headers can be taken from an answer (OpenResty's headers-more)."""
+        is_compiled_in = any(name.startswith("headers-more-nginx-module") for name in self.modules)
+        return is_compiled_in or HEADERS_MORE in self.loadable
 
 
 @dataclass(frozen=True)

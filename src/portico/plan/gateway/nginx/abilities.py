@@ -37,6 +37,10 @@ def _first(ability: Ability) -> str:
 
 
 REMEDIES = {
+    Ability.CLEARS_HEADERS: (
+        "the nginx that comes with Portico can (--nginx embedded), Debian's with the package "
+        "libnginx-mod-http-headers-more-filter"
+    ),
     Ability.EVERY_LINE: f"{_first(Ability.EVERY_LINE)} and newer read all",
     Ability.KEEPS_IDLE: (
         f"nginx {_first(Ability.KEEPS_IDLE)} or newer has keepalive_min_timeout; choose it for that only when it has "

@@ -6,7 +6,7 @@ variable, because the embedded one has none of gzip_static, brotli_static and zs
 
 from __future__ import annotations
 
-from portico.place.model import Place
+from portico.place.model import HEADERS_MORE, Place
 from portico.plan.gateway.nginx.conf import Directive, directive, entries
 from portico.plan.web.files.mime import COMPRESSIBLE
 
@@ -50,11 +50,12 @@ def uncompressed(place: Place, why: str) -> list[Directive]:
 
 
 def modules(place: Place) -> list[Directive]:
-    """The dynamic modules, at the top of the file."""
+    """The dynamic modules that every site has a use for, at the top of the file."""
+    known = {BROTLI: "brotli", HEADERS_MORE: "headers-more"}
     return [
-        directive("load_module", file, why="this nginx has brotli as a module", cause=place.nginx.path)
+        directive("load_module", file, why=f"this nginx has {known[name]} as a module", cause=place.nginx.path)
         for name, file in place.nginx.loadable.items()
-        if name == BROTLI
+        if name in known
     ]  # fmt: skip
 
 
