@@ -107,6 +107,7 @@ def test_old_releases_leave_no_trace(site: Site) -> None:
     names = sorted(path.name for path in site.runtime.iterdir())
     assert [name for name in names if name.startswith("app")] == [
         *("app-4.sock", "app-4.sock.keep", "app.1.sock", "app.2.sock", "app.3.sock", "app.sock"),
+        "app.sock.live",
     ]
     assert [name for name in names if name.startswith("conf-")] == ["conf-4"]
     assert site.stop(signal.SIGINT) == 130
