@@ -190,3 +190,23 @@ def test_limits_says_who_was_refused_by_which_limit(site: Served) -> None:
     assert login["limit"] == "5/minute of POST"
     assert login["refused"] >= 4
     assert login["cause"].startswith("shop.py:")
+
+
+def test_changed_limits_are_taken_over_by_a_reload(site: Served) -> None:
+    """nginx refuses a zone that was counted by something else before."""
+    kind = "embedded" if "embedded" in str(site.process.args) else "system"
+    begin = 'app = "shop:app"\n[limits]\nrate = "60/minute"\n'
+    rates = (
+        '["70/minute per session"]',
+        '["70/minute of POST", "100/hour"]',
+        '"60/minute"\nexempt = ["192.0.2.0/24"]',
+    )
+    with served({"shop.py": PLAIN, "portico.toml": begin}, "--nginx", kind) as run:
+        for rate in rates:
+            toml = (
+                f'app = "shop:app"\n[limits]\nrate = {rate}\n[routes."/x"]\nlimit = "9/second per session"\n'
+            )
+            (run.directory / "portico.toml").write_text(toml)
+            done = portico("reload", cwd=run.directory)
+            assert done.returncode == 0, done.stderr + done.stdout
+            assert run.get("/").status_code == 200

@@ -30,7 +30,7 @@ def problems(web: Web) -> list[Problem]:
         *no_downloads(site),
         *no_routes(site),
         *no_waf(site),
-        *no_limits(site),
+        *no_limits(site, is_waiting=web.is_waiting),
         *no_endpoints(site, place),
         *app_risks.impossible(site),
         *tracing.impossible(site, place),

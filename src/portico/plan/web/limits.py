@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -134,9 +135,7 @@ def limits(site: Site, place: Place) -> Limits:
         uncounted_cause=site.cause("behind"),
         of_site=of_site,
         of_routes={
-            item.pattern: tuple(_of_route(site, number, item, of_site))
-            for number, item in enumerate(site.routed)
-            if item.edge.limit
+            item.pattern: tuple(_of_route(site, item, of_site)) for item in site.routed if item.edge.limit
         },
         remembered=_remembered(place),
         exempt=tuple(options.exempt),
@@ -148,13 +147,13 @@ def limits(site: Site, place: Place) -> Limits:
     )
 
 
-def impossible(site: Site) -> Iterator[Problem]:
-    """Limits that count by what nobody says here."""
+def impossible(site: Site, *, is_waiting: bool) -> Iterator[Problem]:
+    """Limits that count by what nobody says here. While an app is awaited, its session's cookie is not known."""
     said = [("limits.rate", site.options.limits.rate, site.causes.get("limits.rate", ""))]
     said += [(f"{item.rule}: limit", item.edge.limit, item.causes.get("limit", "")) for item in site.routed]
     for where, texts, cause in said:
         for limit in (Limit.parse(text) for text in texts if text != OFF):
-            if limit.per == "session" and not site.session_cookie:
+            if limit.per == "session" and not site.session_cookie and not is_waiting:
                 what, hint = "the session's cookie is not known", 'name it: limits.session_cookie = "sid"'
             elif limit.per == "account" and not _account(site):
                 what = "nobody here says who the user is before the app does"
@@ -183,11 +182,13 @@ def _of_site(site: Site) -> Iterator[Counted]:
         yield from _counted(site, [text], "in_progress", the_site, cause)
 
 
-def _of_route(site: Site, number: int, item: Routed, of_site: tuple[Counted, ...]) -> Iterator[Counted]:
+def _of_route(site: Site, item: Routed, of_site: tuple[Counted, ...]) -> Iterator[Counted]:
     if OFF not in item.edge.limit:
         yield from of_site
     texts = [text for text in item.edge.limit if text != OFF]
-    yield from _counted(site, texts, f"limit_{number}", item.rule, item.causes.get("limit", ""))
+    # Of the pattern: a route that comes before it later changes no count.
+    word = f"limit_{hashlib.sha256(item.pattern.encode()).hexdigest()[:8]}"
+    yield from _counted(site, texts, word, item.rule, item.causes.get("limit", ""))
 
 
 def _counted(site: Site, texts: Iterable[str], word: str, of: str, cause: str) -> Iterator[Counted]:
@@ -212,6 +213,8 @@ def _one(limit: Limit, zone: str, whom: Whom, of: str, cause: str, times: int = 
 
 
 def _whom(site: Site, limit: Limit) -> Whom:
+    if limit.per == "session" and not site.session_cookie:
+        return Whom("client", methods=limit.methods)  # the app is not known yet
     names = {"session": site.session_cookie, "header": limit.header, "account": _account(site)}
     return Whom(limit.per, names.get(limit.per, ""), limit.methods)
 

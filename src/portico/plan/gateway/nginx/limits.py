@@ -57,7 +57,7 @@ def planned(web: Web) -> tuple[PlannedLimit, ...]:
     ]
     return (
         *(
-            PlannedLimit(name_of(web, one.zone), _text(one), one.of, _per(one), one.cause, limits.is_dry_run)
+            PlannedLimit(_zone_name(web, one), _text(one), one.of, _per(one), one.cause, limits.is_dry_run)
             for one in limits.counted
         ),
         *(
@@ -80,7 +80,7 @@ def _per(one: Counted) -> str:
 
 def _rate_zone(web: Web, rate: Rate) -> Directive:
     speed, _ = _speed(rate)
-    zone = f"zone={name_of(web, rate.zone)}:{_size(web, rate.whom)}m"
+    zone = f"zone={_zone_name(web, rate)}:{_size(web, rate.whom)}m"
     return directive(
         "limit_req_zone", _key_of(web, rate), zone, f"rate={speed}",
         why=f"counts requests by {_words(rate.whom)}{_why_ceiling(rate)}", cause=rate.cause,
@@ -89,7 +89,7 @@ def _rate_zone(web: Web, rate: Rate) -> Directive:
 
 def _share_zone(web: Web, one: Concurrent) -> Directive:
     return directive(
-        "limit_conn_zone", _key_of(web, one), f"zone={name_of(web, one.zone)}:{_size(web, one.whom)}m",
+        "limit_conn_zone", _key_of(web, one), f"zone={_zone_name(web, one)}:{_size(web, one.whom)}m",
         why=f"counts the requests in progress by {_words(one.whom)}{_why_ceiling(one)}", cause=one.cause,
     )  # fmt: skip
 
@@ -133,6 +133,13 @@ def _speed(rate: Rate) -> tuple[str, int]:
 
 def _is_by_clock(one: Counted) -> bool:
     return isinstance(one, Rate) and one.seconds == SECONDS["hour"] and one.requests < _EXACT_ENOUGH
+
+
+def _zone_name(web: Web, one: Counted) -> str:
+    """nginx refuses a reload with a zone of the same name and another key: so the key is in the name."""
+    key = _key_of(web, one)
+    word = "" if key == CLIENT else "_" + key.removeprefix(variable(web, "")).lstrip("$")
+    return name_of(web, one.zone) + word
 
 
 def _key_of(web: Web, one: Counted) -> str:
@@ -379,7 +386,7 @@ def counted(web: Web, rates: Sequence[Rate], shares: Sequence[Concurrent]) -> li
         burst = _speed(rate)[1]  # nginx takes no burst of 0
         made.append(
             directive(
-                "limit_req", f"zone={name_of(web, rate.zone)}", *([f"burst={burst}"] if burst else []), "nodelay",
+                "limit_req", f"zone={_zone_name(web, rate)}", *([f"burst={burst}"] if burst else []), "nodelay",
                 why=f"{rate.text}: a burst is let through at once, requests above it are refused instead of delayed",
                 cause=rate.cause,
             )
@@ -390,7 +397,7 @@ def counted(web: Web, rates: Sequence[Rate], shares: Sequence[Concurrent]) -> li
     for one in shares:
         made.append(
             directive(
-                "limit_conn", name_of(web, one.zone), one.most, cause=one.cause,
+                "limit_conn", _zone_name(web, one), one.most, cause=one.cause,
                 why=f"{one.text}: how many requests to the app there may be at once",
             )
         )  # fmt: skip

@@ -319,6 +319,7 @@ def _cheap(web: Web) -> list[Directive]:
             "location", "^~", f"{PREFIX}{_LIMITED}.", why=why, cause=web.pages.cause,
             of=[
                 directive("alias", f"{Paths.of(web.place).error_pages}/{_LIMITED}.", why="the same folder"),
+                directive("internal", why="only an error leads here"),
                 directive("ssi", "off", why="the id of the request is in the header alone"),
                 directive("open_file_cache", "max=4", "inactive=60s", why=why),
                 directive("open_file_cache_valid", "1s", why="it may be another one after a reload"),
