@@ -86,6 +86,14 @@ def users(file: str) -> Callable[[View], View]:
     return _noting(users=file)
 
 
+def auth(view_or_address: str, *, sign_in: str | None = None) -> Callable[[View], View]:
+    """That view of the app (its endpoint or path), or that service, decides who may come here: 2xx is a yes.
+
+    `sign_in` is where browsers are sent that are not signed in: "/login?next=".
+    """
+    return _noting(auth=view_or_address, **({} if sign_in is None else {"sign_in": sign_in}))
+
+
 def methods(*names: str) -> Callable[[View], View]:
     """nginx takes these methods here and answers 405 to any other: "GET", "POST"."""
     return _noting(methods=list(names))

@@ -120,7 +120,7 @@ def read(text: str, directory: Path, installed: NginxBuild | None = None) -> tup
         nginx_http=_own(options.nginx.http), nginx_server=_own(options.nginx.server),
         roots=tuple(Root(f"/srv/shop/{path}", "[downloads]", is_declared=True) for path in roots),
         routed=with_settings,
-        access=access_rules(options, with_settings, directory, causes, OURS, []),
+        access=access_rules(options, with_settings, facts, directory, causes, OURS, []),
         hashed=frozenset(own.get("hashed", ())), unhashed=frozenset(own.get("unhashed", ())),
     )  # fmt: skip
     return site, replace(PLACE, **wanted)

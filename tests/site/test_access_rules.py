@@ -13,15 +13,22 @@ from portico.site.access.rule import AccessRule
 from portico.site.access.rules import access_rules
 from portico.site.access.sha512_crypt import hashed
 from portico.site.access.users import Wrong, entries, seconds
+from portico.site.facts import AppFacts, Route
 from portico.site.load import load
 from portico.site.pattern import both, both_ways, widened
+
+FACTS = AppFacts(
+    app="shop:app", directory="/srv/shop", kind="flask",
+    routes=[Route("/checks/session", ["GET"], "check_login", pattern="/checks/session"),
+            Route("/u/<x>", ["GET"], "user", pattern="/u/(?:[^/]+)")],
+)  # fmt: skip
 
 
 def rules(directory: Path, text: str) -> tuple[tuple[AccessRule, ...], list[Problem]]:
     toml, problems = directory / "portico.toml", list[Problem]()
     toml.write_text(text)
     options, causes = load(toml, {})
-    return access_rules(options, (), directory, causes, OURS, problems), problems
+    return access_rules(options, (), FACTS, directory, causes, OURS, problems), problems
 
 
 @pytest.mark.parametrize(
@@ -48,6 +55,14 @@ def rules(directory: Path, text: str) -> tuple[tuple[AccessRule, ...], list[Prob
             "yescrypt, which the nginx that comes with Portico cannot verify",
         ),
         ('[access."/"]\nusers = "plain"', "none that every nginx can verify"),
+        ('[access."/a"]\nauth = "user"', 'the app has no view "user" with a path of its own'),
+        ('[access."/a"]\nauth = "http://a b/"', "is no address"),
+        ('[access."/a"]\nsign_in = "/login"', "nobody decides here"),
+        ('[access."/a"]\nauth = "/x"\nauth_headers = ["Cookie"]', "says nothing of a client"),
+        (
+            '[access."/"]\nauth = "/x"\nsign_in = "/login?next="',
+            "only those may see /login who are signed in",
+        ),
         ('[access."/"]\nallow = ["fe80::1%lo"]', "neither a network nor a file"),
     ],
 )
@@ -68,6 +83,14 @@ def test_a_password_is_hashed_as_crypt_does() -> None:
     assert hashed("secret", "abcdefgh") == f"$6$abcdefgh${expected}"
     assert [one for one in entries(f"anna:{hashed('x' * 200)}\n") if isinstance(one, Wrong)] == []
     assert seconds(hashed("x")) < seconds(f"$2b$12${'a' * 53}")
+
+
+def test_a_view_of_the_app_decides(tmp_path: Path) -> None:
+    text = '[access."/"]\nauth = "check_login"\nsign_in = "/login"\n[access."/login"]\nanybody = true\n'
+    found, problems = rules(tmp_path, text)
+    assert problems == []
+    assert found[1].check is not None
+    assert (found[1].check.path, found[1].check.url) == ("/checks/session", "")
 
 
 def test_an_empty_list_of_refused_networks_refuses_nobody(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from portico.plan.appserver.build import impossible as no_server
 from portico.plan.gateway.kinds import gateway_of
 from portico.plan.notes import app_risks
 from portico.plan.paths import SOCKET_PATH_LIMIT, Paths
+from portico.plan.web.access import impossible as no_access
 from portico.plan.web.app.downloads import impossible as no_downloads
 from portico.plan.web.app.upstream import impossible as no_upstream
 from portico.plan.web.entry.observer_endpoints import impossible as no_endpoints
@@ -29,6 +30,7 @@ def problems(web: Web) -> list[Problem]:
         *gateway_of(place).problems(web),
         *no_downloads(site),
         *no_routes(site),
+        *no_access(site, place, web.abilities),
         *no_waf(site),
         *no_limits(site, is_waiting=web.is_waiting),
         *no_endpoints(site, place),

@@ -686,6 +686,33 @@ class Access(Section, frozen=True):
             is_read=True,
         ),
     ] = None
+    auth: Annotated[
+        str | None,
+        _option(
+            "Who decides whether a client may come: the address of a service (oauth2-proxy, Authelia), a path of the "
+            "app, or the endpoint of a view. nginx asks it with the head of each request; 2xx is yes, 401 and 403 are "
+            "no, a redirect counts as 401, anything else is 500.",
+            example="http://127.0.0.1:4180/oauth2/auth",
+            source="https://nginx.org/en/docs/http/ngx_http_auth_request_module.html",
+        ),
+    ] = None
+    sign_in: Annotated[
+        str | None,
+        _option(
+            "With `auth`: where browsers are sent that are not signed in; programs get 401. To one that ends with `=`, "
+            "the address that was asked for is added.",
+            example="/login?next=",
+        ),
+    ] = None
+    auth_headers: Annotated[
+        list[str] | None,
+        _option(
+            "With `auth`: headers of its answer that the app is given; what clients send under these names never "
+            "arrives. Default: Remote-User, -Groups, -Name, -Email and X-Auth-Request-User, -Email, -Groups, "
+            "-Preferred-Username.",
+            example=["Remote-User", "Remote-Groups"],
+        ),
+    ] = None
     internal: Annotated[
         bool | None,
         _option(

@@ -92,7 +92,7 @@ def resolve(
             "metrics", options.metrics.password_file, directory, causes, problems, reader
         ),
         routed=with_settings,
-        access=access_rules(options, with_settings, directory, causes, reader, problems),
+        access=access_rules(options, with_settings, facts, directory, causes, reader, problems),
         reader=reader,
     )
     site = at_root(site, _spa(options, facts, directory, causes, problems, reader))

@@ -49,10 +49,18 @@ routes = true
 [routes]
 "/slow/" = { timeout = "5m" }
 "/live/<id>" = { stream = true }
-[access]
-"/" = { allow = ["10.0.0.0/8"], deny = ["10.6.6.0/24"], methods = ["GET", "POST"], users = "staff.users" }
-"/slow/open" = { anybody = true }
+[access."/"]
+allow = ["10.0.0.0/8"]
+deny = ["10.6.6.0/24"]
+methods = ["GET", "POST"]
+users = "staff.users"
+auth = "/check"
+[access."/slow/open"]
+anybody = true
 """
+
+QUESTIONS = ("/-/health/app", "/-/access/1")
+"""Where nginx asks the app itself."""
 
 
 @pytest.fixture
@@ -76,7 +84,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
         spa="/srv/shop/dist",
         root_files=(RootFile("/favicon.ico", "/srv/shop/static/favicon.ico", "the app's static folder"),),
         routed=found,
-        access=access_rules(options, found, toml.parent, causes, OURS, []),
+        access=access_rules(options, found, facts, toml.parent, causes, OURS, []),
     )
 
 
@@ -154,21 +162,21 @@ def test_every_location_that_a_client_reaches_asks_who_may_come(site: Site) -> N
         and not one.args[-1].startswith("@")
         and (names := {item.name for item in one.block or ()}) & answering
         and "internal" not in names
-        and one.args[-1] != "/-/health"
+        and not one.args[-1].startswith(("/-/health", "/-/errors/"))
     ]
     assert len(found) > 5
     for one in found:
         conditions = {item.args[0] for item in one.block or () if item.name == "if"}
         assert {"($portico_denied)", "($portico_outside)", "($portico_wrong_method)"} <= conditions, one.args
-        assert {"auth_basic", "satisfy"} <= {item.name for item in one.block or ()}, one.args
+        assert {"auth_basic", "auth_request", "satisfy"} <= {item.name for item in one.block or ()}, one.args
 
 
 def test_every_location_that_asks_the_app_asks_for_a_password(site: Site) -> None:
     """Named locations, too: nginx looks at passwords where a request ends up. Its own question has none."""
     for one in blocks(servers(decided(site, PLACE))):
         names = {item.name for item in one.block or ()}
-        if "uwsgi_pass" in names and one.args[-1] != "/-/health/app":
-            assert "auth_basic" in names, f"{one.args} asks the app without a password"
+        if "uwsgi_pass" in names and one.args[-1] not in QUESTIONS:
+            assert {"auth_basic", "auth_request"} <= names, f"{one.args} asks the app without a password"
 
 
 @pytest.mark.parametrize(
@@ -187,7 +195,7 @@ def test_every_location_that_asks_the_app_counts(site: Site) -> None:
     asking = [
         one
         for one in blocks(servers(decided(site, PLACE)))
-        if any(item.name.endswith("_pass") for item in one.block or ()) and one.args[-1] != "/-/health/app"
+        if any(item.name.endswith("_pass") for item in one.block or ()) and one.args[-1] not in QUESTIONS
     ]
     assert len(asking) > 8
     for one in asking:
@@ -207,7 +215,7 @@ def test_a_route_with_guards_of_its_own_has_them_wherever_its_requests_go(site: 
     found = {
         one.args[-1]: {(item.name, *item.args) for item in one.block or ()}
         for one in blocks(tree)
-        if any(item.name.endswith("_pass") for item in one.block or ()) and one.args[-1] != "/-/health/app"
+        if any(item.name.endswith("_pass") for item in one.block or ()) and one.args[-1] not in QUESTIONS
     }
     ours = {name for name, of in found.items() if ("limit_conn", "portico_in_progress", "1") in of}
     assert ours == {

@@ -12,7 +12,10 @@ from functools import cached_property
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Generic, TypeVar
 
+from portico.errors import Problem
+from portico.place.model import Place
 from portico.plan.appserver.kind import protocol
+from portico.plan.web.ability import Ability
 from portico.site.access.rule import AccessRule
 from portico.site.model import Site
 from portico.site.pattern import escape
@@ -84,6 +87,24 @@ class Users:
 
 
 @dataclass(frozen=True)
+class Check:
+    """Somebody else decides: 2xx is a yes, 401, 403 and a redirect are a no, anything else is a failure (500)."""
+
+    path: str
+    """Of the app, the mount's prefix included, which is asked with the client's head; or empty."""
+    url: str
+    """Elsewhere; or empty."""
+    sign_in: str
+    """Where a browser is sent at 401: a path with the prefix, or a URL. The address that was asked for is added behind
+    a `=` at its end."""
+    headers: tuple[str, ...]
+    """Headers of a yes that the app is given."""
+    authorities: str
+    """The file of who may sign the certificate of a URL that begins with https."""
+    cause: str
+
+
+@dataclass(frozen=True)
 class Access:
     """Who may come where; None is not asked anywhere."""
 
@@ -91,16 +112,17 @@ class Access:
     denied: ByPath[Denied] | None
     methods: ByPath[Taken] | None
     users: ByPath[Users] | None
+    checks: ByPath[Check] | None
     closed: ByPath[bool] | None
     """Where not everybody may come: no cache on the way to a client keeps a file of there."""
     refuses_dots: bool
     """A path with `.` or `..` for a segment is refused (400): the app may see another path than the rules do."""
 
     def __bool__(self) -> bool:
-        return any((self.allowed, self.denied, self.methods, self.users))
+        return any((self.allowed, self.denied, self.methods, self.users, self.checks))
 
 
-def access(site: Site) -> Access:
+def access(site: Site, place: Place) -> Access:
     """Who may come where."""
     by_path = any(not rule.is_all for rule in site.access)
     return Access(
@@ -108,6 +130,7 @@ def access(site: Site) -> Access:
         denied=_chosen(site, _denied),
         methods=_chosen(site, _methods),
         users=_chosen(site, lambda rule: _users(site, rule)),
+        checks=_chosen(site, lambda rule: _check(site, place, rule)),
         closed=_chosen(site, lambda rule: True if _is_closed(rule) else None),
         refuses_dots=by_path and protocol(site) != "uwsgi",
     )
@@ -138,8 +161,33 @@ def _users(site: Site, rule: AccessRule) -> Users | None:
     return Users(f"{site.name}{what}", rule.users.entries, rule.users.cause)
 
 
+def _check(site: Site, place: Place, rule: AccessRule) -> Check | None:
+    said = rule.check
+    if said is None:
+        return None
+    sign_in = f"{site.prefix}{said.sign_in}" if said.sign_in.startswith("/") else said.sign_in
+    path = said.path and f"{site.prefix}{said.path}"
+    return Check(path, said.url, sign_in, said.headers, place.ca_file, said.cause)
+
+
+def impossible(site: Site, place: Place, abilities: frozenset[Ability]) -> list[Problem]:
+    """Questions that cannot be asked here."""
+    found = list[Problem]()
+    for rule in site.access:
+        if rule.check is None:
+            continue
+        where = rule.check.cause.partition(": ")[0]
+        if Ability.HEALTH not in abilities:
+            what = f"{rule.what}: auth: this gateway was built without subrequests"
+            found.append(Problem(where, what, "leave --nginx out: Portico then takes one that can"))
+        if rule.check.url.startswith("https:") and not place.ca_file:
+            what = f"{rule.what}: auth: no authorities are known that may sign for {rule.check.url}"
+            found.append(Problem(where, what, "install the system's (ca-certificates)"))
+    return found
+
+
 def _is_closed(rule: AccessRule) -> bool:
-    return bool(rule.allow or rule.internal or rule.users)
+    return bool(rule.allow or rule.internal or rule.users or rule.check)
 
 
 def _chosen(site: Site, said: Callable[[AccessRule], T | None]) -> ByPath[T] | None:

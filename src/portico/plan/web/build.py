@@ -40,7 +40,7 @@ from portico.site.model import Site
 def web(site: Site, place: Place, abilities: frozenset[Ability], *, is_waiting: bool = False) -> Web:
     """Everything that is decided about the site on this place, for a gateway that can do this."""
     limited, files, own = limits(site, place), statics(site, place), own_directives(site)
-    admitted = access(site)
+    admitted = access(site, place)
     firewall = waf(site, place)
     known = None if is_waiting else allow_list(site, Paths.of(place).mixed, admitted.users)
     guards = chains(place, limited, admitted, firewall, known, site.routed)

@@ -8,7 +8,7 @@ from typing import Any
 
 from portico.place.model import Place
 from portico.plan.paths import Paths
-from portico.plan.web.access import Access, Allowed, ByPath, Denied, Taken, Users
+from portico.plan.web.access import Access, Allowed, ByPath, Check, Denied, Taken, Users
 from portico.plan.web.allow_list import AllowList
 from portico.plan.web.limits import Concurrent, Counted, Limits, Rate
 from portico.plan.web.waf import Waf, is_inspected
@@ -94,6 +94,13 @@ class Password:
 
 
 @dataclass(frozen=True)
+class Asked:
+    """A view of the app or a service elsewhere lets the client come: else 401 or 403, and 500 when it fails."""
+
+    checks: ByPath[Check]
+
+
+@dataclass(frozen=True)
 class Inspection:
     """The rules of the firewall find no attack in the request: else 403, or a line in its report.
 
@@ -116,17 +123,18 @@ Guard = (
     | InProgress
     | Inspection
     | Password
+    | Asked
 )
 
 MAINTENANCE, HEAD, SCANNER, ROUTES, RATE, CONNECTIONS, UPLOAD, STARTING, WAF, QUEUE = (
     "maintenance", "head", "scanner", "routes", "rate", "connections", "upload", "starting", "waf", "queue",
 )  # fmt: skip
-PATH, NETWORK, INTERNAL, METHOD, PASSWORD = "path", "network", "internal", "method", "password"
+PATH, NETWORK, INTERNAL, METHOD, PASSWORD, AUTH = "path", "network", "internal", "method", "password", "auth"
 """The names of guards in the log line (`refused_by`): those above, the largest upload, the start of the app, and its
 full queue."""
 STATUSES = {
     MAINTENANCE: 503, STARTING: 503, QUEUE: 503, HEAD: 431, UPLOAD: 413, RATE: 429, CONNECTIONS: 429,
-    PATH: 400, NETWORK: 403, INTERNAL: 404, METHOD: 405, WAF: 403, PASSWORD: 401, SCANNER: 404, ROUTES: 404,
+    PATH: 400, NETWORK: 403, INTERNAL: 404, METHOD: 405, WAF: 403, PASSWORD: 401, AUTH: 401, SCANNER: 404, ROUTES: 404,
 }  # fmt: skip
 """What each of them answers; `routes` also 405."""
 GUARDS = tuple(STATUSES)
@@ -158,7 +166,7 @@ class Chains:
 def by_path(guard: Guard) -> ByPath[Any] | None:
     """What this guard asks of which paths; None: the same of each."""
     match guard:
-        case NotDenied(found) | FromNetworks(found) | Methods(found) | Password(found):
+        case NotDenied(found) | FromNetworks(found) | Methods(found) | Password(found) | Asked(found):
             return found
         case _:
             return None
@@ -202,7 +210,8 @@ def _of_client(access: Access) -> tuple[Guard, ...]:
 
 def _of_user(access: Access) -> tuple[Guard, ...]:
     """Who the client is: behind the limits, since a password costs more than they do."""
-    return (Password(access.users),) if access.users else ()
+    chain: list[Guard] = [Password(access.users)] if access.users else []
+    return (*chain, *([Asked(access.checks)] if access.checks else []))
 
 
 def _of_app(place: Place, known: AllowList | None, counted: Sequence[Counted]) -> tuple[Guard, ...]:

@@ -23,6 +23,18 @@ class Users:
 
 
 @dataclass(frozen=True)
+class Check:
+    """Who decides: a path of the app, below the mount, or a URL elsewhere."""
+
+    path: str
+    url: str
+    sign_in: str
+    """A path below the mount, or a URL; empty for none."""
+    headers: tuple[str, ...]
+    cause: str
+
+
+@dataclass(frozen=True)
 class AccessRule:
     """What is said of some paths. A key that is None is not said here: an outer rule may say it."""
 
@@ -40,6 +52,7 @@ class AccessRule:
     deny: Networks | None = None
     methods: tuple[str, ...] | None = None
     users: Users | None = None
+    check: Check | None = None
     internal: bool = False
     anybody: bool = False
     causes: Mapping[str, str] = field(default_factory=dict)

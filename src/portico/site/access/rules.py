@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from portico.errors import Problem
 from portico.reading import Reader
+from portico.site.access.checks import check, loops
 from portico.site.access.rule import AccessRule, Networks, Users
 from portico.site.access.users import Wrong, entries
+from portico.site.facts import AppFacts, Route
 from portico.site.model import Routed
 from portico.site.options import Access, Options
 from portico.site.pattern import both_ways, escape, head, parts, widened
@@ -34,15 +36,18 @@ _END = r"(?![^/;\n])"
 def access_rules(
     options: Options,
     routed: Iterable[Routed],
+    facts: AppFacts,
     directory: Path,
     causes: Mapping[str, str],
     reader: Reader,
     problems: list[Problem],
 ) -> tuple[AccessRule, ...]:
     """Every rule, the inner before the outer. Adds a problem for each value that cannot be used."""
-    files = _Files(directory, reader, problems)
+    files = _Files(directory, reader, facts.routes, problems)
     found = [*_of_tables(options, causes, files), *_of_routes(routed, files)]
-    return tuple(sorted(found, key=lambda rule: rule.order))
+    rules = tuple(sorted(found, key=lambda rule: rule.order))
+    problems += loops(rules)
+    return rules
 
 
 ACCESS_KEYS = tuple(Access.__struct_fields__)
@@ -111,6 +116,7 @@ def _said(rule: AccessRule, said: Access, causes: Mapping[str, str], files: _Fil
         deny=files.networks("deny", said.deny, rule, causes),
         methods=None if said.methods is None else _with_head(said.methods),
         users=None if said.users is None else files.users(said.users, rule, causes),
+        check=check(said, rule, causes, files.routes, files.problems),
         internal=bool(said.internal),
         anybody=bool(said.anybody),
         causes=causes,
@@ -148,8 +154,11 @@ _USERS_HINT = "write it with: portico password NAME --file {file}"
 class _Files:
     """Reads what rules name, with the rights of whoever wrote them; a file that several name once."""
 
-    def __init__(self, directory: Path, reader: Reader, problems: list[Problem]) -> None:
+    def __init__(
+        self, directory: Path, reader: Reader, routes: Sequence[Route], problems: list[Problem]
+    ) -> None:
         self.problems = problems
+        self.routes = routes
         self._directory = directory
         self._reader = reader
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeVar
 
+from portico.plan.gateway.nginx.app.checks import check_pages
 from portico.plan.gateway.nginx.by_path import by_path
 from portico.plan.gateway.nginx.conf import Directive, block, directive, entries
 from portico.plan.gateway.nginx.log.text import GUARD, refusing
@@ -17,6 +18,7 @@ from portico.plan.web.guards import (
     METHOD,
     NETWORK,
     PATH,
+    Asked,
     FromNetworks,
     Guard,
     Methods,
@@ -77,6 +79,7 @@ def said(web: Web, guard: Said) -> list[Directive]:
 def refusal(web: Web, guards: Sequence[Guard]) -> list[Directive]:
     """Where a request is sent that one of these refuses: at server level, and where a location has pages of its own."""
     pages = password_pages(web) if any(isinstance(guard, Password) for guard in guards) else []
+    pages = check_pages(web) if any(isinstance(guard, Asked) for guard in guards) else pages
     if not any(isinstance(guard, Said) for guard in guards):
         return pages
     return [

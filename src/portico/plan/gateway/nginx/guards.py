@@ -7,11 +7,13 @@ from typing import assert_never
 
 from portico.plan.gateway.nginx.access import said
 from portico.plan.gateway.nginx.allow_list import leave
+from portico.plan.gateway.nginx.app.checks import asked
 from portico.plan.gateway.nginx.conf import Directive, block
 from portico.plan.gateway.nginx.limits import counted, waits
 from portico.plan.gateway.nginx.pages import closed, too_long
 from portico.plan.gateway.nginx.password import asks_password
 from portico.plan.web.guards import (
+    Asked,
     FromNetworks,
     Guard,
     HeadSize,
@@ -62,13 +64,18 @@ def guarded(
                 rates.append(rate)
             case InProgress(share):
                 shares.append(share)
-            case Password():
-                last += asks_password(web, guard)
+            case Password() | Asked():
+                last += _known(web, guard, is_alone=not last)
             case Inspection():
                 pass  # `waf` hands such a mount's requests on to a location that inspects them
             case _:
                 assert_never(guard)
     return [*first, *waits(web, rates), *detours, *listed, *counted(web, rates, shares), *last]
+
+
+def _known(web: Web, guard: Password | Asked, *, is_alone: bool) -> list[Directive]:
+    """Who the client is."""
+    return asks_password(web, guard) if isinstance(guard, Password) else asked(web, is_alone=is_alone)
 
 
 def _first(guard: Open | HeadSize) -> Directive:

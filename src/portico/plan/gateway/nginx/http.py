@@ -10,6 +10,7 @@ from portico.plan import decisions
 from portico.plan.gateway.nginx.access import access_maps
 from portico.plan.gateway.nginx.allow_list import allow_list_maps
 from portico.plan.gateway.nginx.app.cache import cache_maps, cache_zone
+from portico.plan.gateway.nginx.app.checks import check_maps
 from portico.plan.gateway.nginx.app.link import tables
 from portico.plan.gateway.nginx.app.routes import private_map, upload_map
 from portico.plan.gateway.nginx.app.tracing import tracing_maps
@@ -120,6 +121,7 @@ def own(web: Web) -> list[Directive]:
         *log(web),
         *access_maps(web),
         *password_maps(web),
+        *check_maps(web),
         *private_map(web),
         *header_maps(web),
         *cache_zone(web),

@@ -45,12 +45,16 @@ def asks_password(web: Web, guard: Password) -> list[Directive]:
     """In a location."""
     cause = cause_of(guard.users)
     return [
-        directive(
-            "satisfy", "all", why="one thing that is asked is never enough, whatever is said above", source=_SATISFY
-        ),
+        together(),
         directive("auth_basic", variable(web, "realm"), why="asks for a name and a password", cause=cause),
         directive("auth_basic_user_file", variable(web, "users"), why="who may come, with which password", cause=cause),
     ]  # fmt: skip
+
+
+def together() -> Directive:
+    """In a location where more than one thing may be asked, own directives included."""
+    why = "one thing that is asked is never enough, whatever is said above"
+    return directive("satisfy", "all", why=why, source=_SATISFY)
 
 
 def password_pages(web: Web) -> list[Directive]:

@@ -39,7 +39,7 @@ _PAGES: dict[str, tuple[str, ...]] = {
         "uwsgi_ignore_headers",
     ),
     "http/ngx_http_proxy_module.html": (
-        "proxy_pass", "proxy_temp_path", "proxy_set_header", "proxy_http_version", "proxy_read_timeout",
+        "proxy_pass", "proxy_method", "proxy_temp_path", "proxy_set_header", "proxy_http_version", "proxy_read_timeout",
         "proxy_send_timeout", "proxy_connect_timeout", "proxy_buffers", "proxy_buffer_size", "proxy_busy_buffers_size",
         "proxy_hide_header", "proxy_intercept_errors", "proxy_next_upstream", "proxy_next_upstream_tries",
         "proxy_redirect", "proxy_pass_request_body", "proxy_next_upstream_timeout", "proxy_ssl_verify",
@@ -78,7 +78,7 @@ _PAGES: dict[str, tuple[str, ...]] = {
     "http/ngx_http_rewrite_module.html": ("return", "if", "rewrite", "set", "break"),
     "http/ngx_http_auth_basic_module.html": ("auth_basic", "auth_basic_user_file"),
     "http/ngx_http_access_module.html": ("allow", "deny"),
-    "http/ngx_http_auth_request_module.html": ("auth_request",),
+    "http/ngx_http_auth_request_module.html": ("auth_request", "auth_request_set",),
     "http/ngx_http_ssl_module.html": (
         "ssl_certificate", "ssl_certificate_key", "ssl_protocols", "ssl_ciphers", "ssl_prefer_server_ciphers",
         "ssl_ecdh_curve", "ssl_session_cache", "ssl_session_timeout", "ssl_session_tickets", "ssl_reject_handshake",

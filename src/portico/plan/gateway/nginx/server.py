@@ -8,6 +8,7 @@ from portico.plan.bindings import Spoken, spoken
 from portico.plan.gateway.nginx.access import refusal
 from portico.plan.gateway.nginx.allow_list import leaving
 from portico.plan.gateway.nginx.app.cache import cache_rules, status_headers
+from portico.plan.gateway.nginx.app.checks import without_resets
 from portico.plan.gateway.nginx.app.detours import tunnel
 from portico.plan.gateway.nginx.app.link import told_last, told_to_app
 from portico.plan.gateway.nginx.app.routes import told_by_routes, way
@@ -91,8 +92,7 @@ def _content(web: Web) -> list[Directive]:
         *leaving(web),
         *spa_error(web),
         *told_to_app(web),
-        *cache_rules(web),
-        *told_by_routes(web),
+        *without_resets(web, [*cache_rules(web), *told_by_routes(web)]),
         *locations(web),
         *in_server(web),
         *told_last(web),

@@ -13,6 +13,7 @@ from portico.plan.appserver.kind import Feature
 from portico.plan.gateway.nginx.app.cache_routes import fills, route_maps
 from portico.plan.gateway.nginx.app.link import dialect
 from portico.plan.gateway.nginx.app.users import proof
+from portico.plan.gateway.nginx.by_path import by_path
 from portico.plan.gateway.nginx.conf import Directive, directive, entries
 from portico.plan.gateway.nginx.entry.host_header import host_seen
 from portico.plan.gateway.nginx.entry.trust import scheme
@@ -183,7 +184,16 @@ def cache_maps() -> list[Directive]:
 
 
 def _kept_in(web: Web, cache: Cache) -> list[Directive]:
-    name = variable(web, "kept_of" if cache.protected else "kept_in")
+    checks = web.access.checks
+    if checks is not None:
+        of_path, why = variable(web, "kept_by_path"), "an answer for a client who is known is not for others"
+        known = by_path(web, "kept_in", checks, dict.fromkeys(checks.values, "off"), why, nothing=of_path)
+        return [*_kept(web, cache, "kept_by_path"), known]
+    return _kept(web, cache, "kept_in")
+
+
+def _kept(web: Web, cache: Cache, word: str) -> list[Directive]:
+    name = variable(web, "kept_of" if cache.protected else word)
     zone = name_of(web, "cache")
     made = entries(
         "map", "$content_length:$http_transfer_encoding:$http_authorization", name,
@@ -199,7 +209,7 @@ def _kept_in(web: Web, cache: Cache) -> list[Directive]:
     table = [("default", name), *((f"~{pattern}", "off") for pattern in cache.protected)]
     return [
         made,
-        entries("map", "$uri", variable(web, "kept_in"), table=table, why=why, cause=decisions.PROTECTED),
+        entries("map", "$uri", variable(web, word), table=table, why=why, cause=decisions.PROTECTED),
     ]
 
 

@@ -65,7 +65,7 @@ def told(web: Web, host: str, path: str) -> list[Directive]:
 
 def _of_client(web: Web) -> list[Directive]:
     """What depends on the client's own headers."""
-    said = users.told(web)
+    said = _said(web)
     return [
         _header("Upgrade", "$http_upgrade", "a WebSocket handshake is passed on"),
         _header(
@@ -80,6 +80,16 @@ def _of_client(web: Web) -> list[Directive]:
         *(_header(*told) for told in said),
         *(one for one in _of_proxy(web) if one.args[0] not in {name for name, *_ in said}),
     ]  # fmt: skip
+
+
+def _said(web: Web) -> list[tuple[str, str, str, str]]:
+    """What nginx says of a user, by headers; an answer that names the user goes before the password's name."""
+    is_named = users.USER_HEADER in users.headers(web)
+    return [
+        (users.USER_HEADER if name == users.USER else name, value, why, cause)
+        for name, value, why, cause in users.told(web)
+        if not (is_named and name == users.USER)
+    ]
 
 
 def _without(web: Web, said: Sequence[tuple[str, str, str, str]]) -> Iterator[Directive]:

@@ -50,7 +50,8 @@ def told_last(web: Web) -> list[Directive]:
 
 def tables(web: Web) -> list[Directive]:
     """What the link needs at `http` level."""
-    return http_link.tables() if _is_http(web) else []
+    asks_elsewhere = web.access.checks is not None and any(one.url for one in web.access.checks.values)
+    return http_link.tables() if _is_http(web) or asks_elsewhere else []
 
 
 def _varied(web: Web, known: set[str]) -> list[Directive]:

@@ -6,6 +6,10 @@ from portico.plan.gateway.nginx.names import variable
 from portico.plan.web.access import ByPath, Users
 from portico.plan.web.model import Web
 
+USER = "REMOTE_USER"
+"""CGI's name of a user whom the server has verified; by HTTP it is a header."""
+USER_HEADER = "Remote-User"
+
 
 def proof(web: Web) -> str:
     """The variable of the Authorization header that the app is given."""
@@ -13,22 +17,35 @@ def proof(web: Web) -> str:
 
 
 def told(web: Web) -> list[tuple[str, str, str, str]]:
-    """What the app is told of a user: header, value, reason and cause."""
+    """What the app is told of a user, and of whoever let a client come: header (or USER), value, reason and cause."""
+    made = [*_of_password(web), *_of_check(web)]
+    if web.access.users and web.cache is None:  # else it is said with the other headers that a cache looks at
+        why = "passwords that nginx asks for are not the app's to know"
+        made.append(("Authorization", proof(web), why, cause_of(web.access.users)))
+    return made
+
+
+def headers(web: Web) -> list[str]:
+    """The headers of answers that let a client come which the app is given."""
+    checks = web.access.checks.values if web.access.checks else ()
+    return list(dict.fromkeys(name for check in checks for name in check.headers))
+
+
+def answered(web: Web, header: str) -> str:
+    """The variable with that header of the answer."""
+    return variable(web, f"answer_{header.lower().replace('-', '_')}")
+
+
+def _of_password(web: Web) -> list[tuple[str, str, str, str]]:
     users = web.access.users
     if users is None:
         return []
-    known = [
-        (
-            "Remote-User",
-            variable(web, "user"),
-            "who came, with a password that nginx verified",
-            cause_of(users),
-        )
-    ]
-    if web.cache is None:  # else it is said with the other headers that a cache looks at
-        why = "passwords that nginx asks for are not the app's to know"
-        known.append(("Authorization", proof(web), why, cause_of(users)))
-    return known
+    return [(USER, variable(web, "user"), "who came, with a password that nginx verified", cause_of(users))]
+
+
+def _of_check(web: Web) -> list[tuple[str, str, str, str]]:
+    why = "what the answer says of the client that lets it come; what a client sends under this name never arrives"
+    return [(name, answered(web, name), why, "auth_headers") for name in headers(web)]
 
 
 def cause_of(users: ByPath[Users]) -> str:

@@ -84,12 +84,14 @@ def _of_proxy(web: Web) -> list[Directive]:
     if web.trust.is_fenced and web.trust.proxies:
         why = "the worker removes what only a declared proxy may say of a client"
         return [_param("PORTICO_PROXY", sender(web), why, cause)]
+    said = users.headers(web)
     return [
         directive(
             "uwsgi_param", _variable(name), value, "if_not_empty", cause=cause, source=_FORWARDED,
             why=f"{name} reaches the app from a declared proxy only",
         )
         for name, value in of_proxy(web)
+        if name not in said
     ]  # fmt: skip
 
 
@@ -205,14 +207,11 @@ def _client_certificate(web: Web) -> list[Directive]:
     return [_param(name, value, why, cause, source) for name, value, why in known]
 
 
-_OF_CGI = {"Remote-User": "REMOTE_USER"}
-"""What CGI has a variable for: no header of a client's becomes one."""
-
-
 def _user(web: Web) -> list[Directive]:
     return [
         directive(
-            "uwsgi_param", _OF_CGI.get(name, _variable(name)), value, "if_not_empty", why=why, cause=cause, source=_WSGI
+            "uwsgi_param", name if name == users.USER else _variable(name), value, "if_not_empty", why=why, cause=cause,
+            source=_WSGI,
         )
         for name, value, why, cause in users.told(web)
     ]  # fmt: skip
@@ -220,7 +219,7 @@ def _user(web: Web) -> list[Directive]:
 
 def _removed(web: Web) -> tuple[str, ...]:
     """The headers of a client that are left out, without those that nginx has something to say in."""
-    said = {name for name, *_ in users.told(web) if name not in _OF_CGI}
+    said = {name for name, *_ in users.told(web)}
     return tuple(name for name in web.trust.removed if name not in said)
 
 
