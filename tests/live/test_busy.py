@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -68,8 +67,7 @@ def site(request: pytest.FixtureRequest, _needs_nginx: None) -> Iterator[Served]
 
 def refused_by(site: Served, uri: str) -> list[str]:
     """What the log says of each request for that."""
-    lines = map(json.loads, (site.state / "access.log").read_text().splitlines())
-    return [line["refused_by"] for line in lines if line["uri"] == uri]
+    return [line["refused_by"] for line in site.requests() if line["uri"] == uri]
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from textwrap import dedent
 
@@ -50,8 +49,7 @@ def site(request: pytest.FixtureRequest, _needs_nginx: None) -> Iterator[Served]
 
 
 def verdicts(run: Served) -> dict[str, str]:
-    lines = (run.state / "access.log").read_text().splitlines()
-    return {line["uri"]: line["refused_by"] for line in map(json.loads, lines) if line["uri"] != "/-/health"}
+    return {line["uri"]: line["refused_by"] for line in run.requests() if line["uri"] != "/-/health"}
 
 
 def test_each_guard_says_that_it_refused(site: Served) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator
 
 import pytest
 
 from tests.support import Served, portico, private_directory, served, write_files
+from tests.support.until import until
 
 APP = """
 from flask import Flask, abort, request
@@ -96,13 +96,8 @@ def detecting(_needs_nginx: None) -> Iterator[Served]:
 
 
 def line_of(run: Served, marker: str) -> dict[str, object]:
-    give_up = time.monotonic() + 60
-    while time.monotonic() < give_up:
-        for line in map(json.loads, (run.state / "access.log").read_text().splitlines()):
-            if marker in line["uri"]:
-                return dict(line)
-        time.sleep(0.05)
-    raise AssertionError(f"no line of {marker}")
+    found = until(lambda: [line for line in run.requests() if marker in line["uri"]], f"no line of {marker}")
+    return found[0]
 
 
 @pytest.mark.parametrize("kind", ATTACKS)
