@@ -20,7 +20,7 @@ _OF_REQUEST = ("__init__", "path", "method")
 def unrouted(app: flask.Flask, rules: list[dict[str, Any]]) -> dict[str, Any]:
     """`facts.Unrouted` of the app, with those rules."""
     pages = list(_handlers(app))
-    unsure = [f"{name} answers errors" for name, is_sure in pages if not is_sure]
+    unsure = list(dict.fromkeys(name for name, is_sure in pages if not is_sure))
     return {
         "rules": rules,
         "slashes": "append",

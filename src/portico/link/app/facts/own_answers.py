@@ -55,7 +55,12 @@ def refuses(function: Any) -> bool:
         return False
     errors = {argument.arg for argument in tree.args.args}
     found = list(_returns(tree))
-    return bool(found) and all(_says_refused(one, errors) for one in found) and not _ends(tree)
+    made = {
+        name for name, values in _values(tree).items() if all(_says_refused(one, errors) for one in values)
+    }
+    if _steers(tree) or _ends(tree) or errors & _assigned(tree):
+        return False
+    return bool(found) and all(_says_refused(one, errors | made) for one in found)
 
 
 def sets_refused(function: Any) -> bool:
@@ -162,6 +167,16 @@ def _assigned(tree: _Function) -> set[str]:
         for name in ast.walk(target)
         if isinstance(name, ast.Name) and isinstance(name.ctx, ast.Store)
     }
+
+
+def _values(tree: _Function) -> dict[str, list[ast.expr]]:
+    """What each name of the function is set to."""
+    made: dict[str, list[ast.expr]] = {}
+    for one in _inside(tree):
+        for target in _targets(one):
+            if isinstance(target, ast.Name) and isinstance(one, ast.Assign):
+                made.setdefault(target.id, []).append(one.value)
+    return made
 
 
 def _name(function: ast.expr) -> str:

@@ -26,7 +26,7 @@ def unrouted(registry: Any, routes: list[dict[str, Any]], views: list[Any]) -> d
         "answers": [
             *_tweens(registry),
             *_traversed(found),
-            *(f"the view {name} answers errors" for name in unsure),
+            *(f"the view {name}" for name in unsure),
         ],
         "page": f"the view {sure[0]}" if sure else "",
     }

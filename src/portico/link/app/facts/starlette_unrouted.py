@@ -10,7 +10,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount, Route, Router, WebSocketRoute, compile_path
 
 from portico.link.app.facts.own_answers import passes_on, place, refuses
-from portico.site.pattern import ANYTHING, escape
+from portico.site.pattern import ANYTHING, escape, without_names
 
 _PASSING = (
     "starlette.middleware.",
@@ -22,6 +22,7 @@ _PASSING = (
 _THEIRS = ("starlette.", "fastapi.")
 _LINE_END = {"rule": "a line end in the path", "pattern": r"[^\n]*\n(?s:.*)"}
 """A Mount does not take a path with one, but redirects another to it."""
+_LEFT_OUT = r"\n?"
 _ERRORS = (404, 405)
 
 
@@ -32,7 +33,7 @@ def unrouted(app: Starlette) -> dict[str, Any]:
     if any(isinstance(route, Mount) for route in app.router.routes):
         rules.append(_LINE_END)
     pages = list(_handlers(app))
-    unsure = [f"{name} answers errors" for name, is_sure in pages if not is_sure]
+    unsure = list(dict.fromkeys(name for name, is_sure in pages if not is_sure))
     return {
         "rules": rules,
         "slashes": "either" if _redirects(app.router) else "",
@@ -47,11 +48,17 @@ def _rules(routes: Iterable[Any], prefix: str, answers: list[str]) -> Iterator[d
             yield from _mounted(route, prefix, answers)
         elif isinstance(route, Route | WebSocketRoute):
             path = prefix + route.path
-            yield {"rule": path, "pattern": compile_path(path)[0].pattern, "methods": _methods(route)}
+            yield {"rule": path, "pattern": _pattern(path), "methods": _methods(route)}
         elif (inner := _included(route)) is not None:
             yield from _rules(inner[1], prefix + inner[0], answers)
         else:
             answers.append(f"a route of the class {type(route).__qualname__}")
+
+
+def _pattern(path: str) -> str:
+    """The whole path, without anchors and names; a line end at its end is left out by Python's `$`."""
+    found = compile_path(path)[0].pattern
+    return without_names(found.removeprefix("^").removesuffix("$")) + _LEFT_OUT
 
 
 def _methods(route: Any) -> list[str]:
@@ -64,9 +71,9 @@ def _mounted(route: Mount, prefix: str, answers: list[str]) -> Iterator[dict[str
     inner, path = route.app, prefix + route.path
     if type(inner) is Router and not list(_router(inner)) and inner.middleware_stack == inner.app:
         yield from _rules(inner.routes, path, answers)
-        yield {"rule": path or "/", "pattern": compile_path(path + "/")[0].pattern}
+        yield {"rule": path or "/", "pattern": _pattern(path + "/")}
         return
-    start = compile_path(path)[0].pattern.removesuffix("$") if "{" in path else escape(path)
+    start = _pattern(path).removesuffix(_LEFT_OUT) if "{" in path else escape(path)
     yield {"rule": f"{path}/", "pattern": f"{start}(?:/{ANYTHING})?"}
 
 
