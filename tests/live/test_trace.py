@@ -459,7 +459,7 @@ def test_a_limited_client_and_an_app_that_is_down() -> None:
         servers = run.called("gunicorn")
         for process in servers:
             process.send_signal(signal.SIGSTOP)
-        for path in run.runtime.glob("app*.sock"):
+        for path in [*run.runtime.glob("app*.sock"), *run.runtime.glob("*.live")]:
             path.unlink()
         try:
             found = traced(run, "/page")
