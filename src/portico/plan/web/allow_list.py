@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from portico.plan.web.access import ByPath, Users
-from portico.plan.web.guard_patterns import exact_paths, paths_of, takes_everything
+from portico.plan.web.guard_patterns import LINE_END, exact_paths, paths_of, takes_everything
 from portico.plan.web.scanners import Probe, probes
 from portico.plan.web.wide import Pieces
 from portico.site.facts import Rule, Unrouted
@@ -128,7 +128,7 @@ def _methods(unrouted: Unrouted) -> dict[str, tuple[str, ...]]:
         )  # it may be redirected to another rule
         others = [taken[other] for other in near if any(_meets(one, other) for one in found)]
         whole = frozenset[str]().union(*(other for other in others if other is not None))
-        if None not in others and (is_fixed(pattern) or whole <= methods):
+        if None not in others and (is_fixed(pattern.removesuffix(LINE_END)) or whole <= methods):
             made[pattern] = tuple(sorted(methods | whole))
     return made
 
@@ -164,6 +164,7 @@ def _is_near(begin: str, heads: Iterable[str]) -> bool:
 
 
 def _meets(pattern: str, other: str) -> bool:
+    pattern, other = pattern.replace(LINE_END, ""), other.removesuffix(LINE_END)
     if is_fixed(pattern):
         return re.fullmatch(other, head(pattern)) is not None
     if is_fixed(other):

@@ -7,6 +7,8 @@ from portico.site.facts import Rule, Unrouted
 from portico.site.front.routes import pattern as loose
 from portico.site.model import Site
 
+LINE_END = r"\n?"
+"""What some frameworks leave out at the end of a path: such a path is of no exact pattern."""
 _EVERYTHING = frozenset({".*", "/.*", "(?:/.*)?", "/[^/]{1,4}.*"})
 """How a rule is written that takes every path: `/<path:rest>`, `/*rest`, `.*`."""
 
@@ -32,7 +34,7 @@ def paths_of(site: Site, rule: Rule, unrouted: Unrouted | None = None) -> list[P
 
 def exact_paths(site: Site, rule: Rule) -> Pieces | None:
     """Paths that the rule takes for certain, below the site's prefix; None where there are none to be named."""
-    made = exact(rule.pattern) if rule.pattern else None
+    made = exact(rule.pattern.removesuffix(LINE_END)) if rule.pattern else None
     return None if made is None else fixed(site.prefix) + made
 
 
