@@ -86,6 +86,11 @@ def users(file: str) -> Callable[[View], View]:
     return _noting(users=file)
 
 
+def certificate(view: View) -> View:
+    """Only clients with a certificate that an authority of `https.client_ca` signed may come here; else 403."""
+    return _noting(certificate=True)(view)
+
+
 def auth(view_or_address: str, *, sign_in: str | None = None) -> Callable[[View], View]:
     """That view of the app (its endpoint or path), or that service, decides who may come here: 2xx is a yes.
 

@@ -396,6 +396,27 @@ def test_clients_show_certificates() -> None:
             assert (told["SSL_CLIENT_VERIFY"], told["SSL_CLIENT_S_DN"]) == ("SUCCESS", "CN=Ada")
 
 
+@pytest.mark.usefixtures("_needs_nginx")
+@pytest.mark.parametrize("nginx", ["embedded", "system"])
+def test_only_some_paths_ask_for_a_certificate(nginx: str) -> None:
+    with private_directory() as home:
+        authority, chain, key = _client()
+        (home / "client.pem").write_bytes(chain + key)
+        (home / "ca.pem").write_bytes(authority)
+        (home / "portico.toml").write_text('[access."/a"]\ncertificate = true\n')
+        flags = ("--nginx", nginx, "--https-client-ca", "ca.pem", "--https-client-verify", "optional")
+        with secured("--https", "local", *flags, directory=home) as (run, port):
+            context, url = trusting(run), f"https://localhost:{port}"
+            found = [
+                httpx.get(url + path, verify=context, timeout=60).status_code for path in ("/", "/a", "//A/x")
+            ]
+            assert found == [200, 403, 403]
+            context.load_cert_chain(home / "client.pem")
+            assert httpx.get(f"{url}/a", verify=context, timeout=60).status_code == 404  # the app's own
+            told = httpx.get(f"{url}/", verify=context, timeout=60).json()["client"]
+            assert (told["SSL_CLIENT_VERIFY"], told["SSL_CLIENT_S_DN"]) == ("SUCCESS", "CN=Ada")
+
+
 def _client() -> tuple[bytes, bytes, bytes]:
     """An authority for staff, and Ada's certificate by it, with her key."""
     staff_key, staff, key = parts.new_key(), parts.name("Staff"), parts.new_key()

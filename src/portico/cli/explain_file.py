@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tempfile
 import textwrap
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from portico.explain.node import Node, servers
 from portico.explain.read import read
 from portico.explain.words import TABLES, words
 from portico.plan.model import Plan
+from portico.plan.web.access import Answer
 
 _WIDTH = 96
 _ADVICE = ("right as it is", "rarely", "only ", "use ", "on,", "off,", "for debugging", "smaller ")
@@ -146,15 +148,23 @@ def _renamed(node: Node, prefix: str) -> Node:
     )
 
 
-def why(root: Node, request: str, base: str = "", *, is_json: bool) -> None:
-    """Print who would answer. Raises UsageError."""
+def why(
+    root: Node,
+    request: str,
+    base: str = "",
+    *,
+    is_json: bool,
+    who: Callable[[str], list[Answer]] | None = None,
+) -> None:
+    """Print who would answer, and of a site of Portico's who may come there. Raises UsageError."""
     asked = asked_for(root, request, base)
     try:
         found = verdict(root, asked)
     except (NoServerError, ValueError) as error:
         raise UsageError(Problem("--why", str(error))) from None
     if is_json:
-        output.result(output.as_json(_to_json(root, asked, found)))
+        said = {} if who is None else {"access": who(found.uri)}
+        output.result(output.as_json(_to_json(root, asked, found) | said))
         return
     url = f"{asked.scheme}://{asked.host}:{asked.port}{asked.target}"
     output.results([f"{output.strong(f'{asked.method} {url}')}", ""])
@@ -164,6 +174,8 @@ def why(root: Node, request: str, base: str = "", *, is_json: bool) -> None:
             f"nginx compares the path {output.strong(found.uri)}: decoded, dots resolved, slashes merged"
         )
     output.results(_chosen("location", found.location, found.location_why, found.locations_lost))
+    if who is not None:
+        output.results(_who_may_come(who(found.uri)))
     if found.location:
         output.result(output.strong("what it says"))
         output.results(
@@ -188,6 +200,11 @@ def _steps(root: Node, asked: Asked, found: Verdict) -> list[Left]:
 def _step(step: Left) -> str:
     to = f", which leads to {step.leads_to.text} ({step.leads_to.place})" if step.leads_to else ""
     return f"{step.condition.text} holds ({step.condition.place}): {step.answer.text}{to}"
+
+
+def _who_may_come(answers: list[Answer]) -> list[str]:
+    made = [f"  {answer.what}  {output.faint(answer.cause)}" for answer in answers]
+    return [output.strong("who may come"), *(made or ["  anybody"]), ""]
 
 
 def asked_for(root: Node, request: str, base: str = "") -> Asked:

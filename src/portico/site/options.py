@@ -686,6 +686,15 @@ class Access(Section, frozen=True):
             is_read=True,
         ),
     ] = None
+    certificate: Annotated[
+        bool | None,
+        _option(
+            "Only clients with a certificate that an authority of `https.client_ca` signed; everybody else is refused "
+            'with 403. Needs `https.client_verify = "optional"` where other paths are open.',
+            example=True,
+            source="https://nginx.org/en/docs/http/ngx_http_ssl_module.html#var_ssl_client_verify",
+        ),
+    ] = None
     auth: Annotated[
         str | None,
         _option(

@@ -41,6 +41,7 @@ from tests.plan.test_golden import PLACE, WAF
 
 TOML = """
 spa = "/srv/shop/dist"
+https = { mode = "local", client_ca = "ca.pem", client_verify = "optional" }
 [limits]
 rate = "5/second"
 in_progress = 3
@@ -55,6 +56,7 @@ deny = ["10.6.6.0/24"]
 methods = ["GET", "POST"]
 users = "staff.users"
 auth = "/check"
+certificate = true
 [access."/slow/open"]
 anybody = true
 """

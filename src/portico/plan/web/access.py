@@ -16,7 +16,7 @@ from portico.errors import Problem
 from portico.place.model import Place
 from portico.plan.appserver.kind import protocol
 from portico.plan.web.ability import Ability
-from portico.site.access.rule import AccessRule
+from portico.site.access.rule import AccessRule, Networks
 from portico.site.model import Site
 from portico.site.pattern import escape
 
@@ -76,6 +76,13 @@ class Taken:
 
 
 @dataclass(frozen=True)
+class Verified:
+    """The client has shown a certificate that a known authority signed: else 403."""
+
+    cause: str
+
+
+@dataclass(frozen=True)
 class Users:
     """These users may come, with their passwords: else 401."""
 
@@ -111,6 +118,7 @@ class Access:
     allowed: ByPath[Allowed] | None
     denied: ByPath[Denied] | None
     methods: ByPath[Taken] | None
+    certificates: ByPath[Verified] | None
     users: ByPath[Users] | None
     checks: ByPath[Check] | None
     closed: ByPath[bool] | None
@@ -119,7 +127,7 @@ class Access:
     """A path with `.` or `..` for a segment is refused (400): the app may see another path than the rules do."""
 
     def __bool__(self) -> bool:
-        return any((self.allowed, self.denied, self.methods, self.users, self.checks))
+        return any((self.allowed, self.denied, self.methods, self.certificates, self.users, self.checks))
 
 
 def access(site: Site, place: Place) -> Access:
@@ -129,6 +137,7 @@ def access(site: Site, place: Place) -> Access:
         allowed=_chosen(site, _allowed),
         denied=_chosen(site, _denied),
         methods=_chosen(site, _methods),
+        certificates=_chosen(site, _verified),
         users=_chosen(site, lambda rule: _users(site, rule)),
         checks=_chosen(site, lambda rule: _check(site, place, rule)),
         closed=_chosen(site, lambda rule: True if _is_closed(rule) else None),
@@ -161,6 +170,10 @@ def _users(site: Site, rule: AccessRule) -> Users | None:
     return Users(f"{site.name}{what}", rule.users.entries, rule.users.cause)
 
 
+def _verified(rule: AccessRule) -> Verified | None:
+    return Verified(rule.causes.get("certificate", "")) if rule.certificate else None
+
+
 def _check(site: Site, place: Place, rule: AccessRule) -> Check | None:
     said = rule.check
     if said is None:
@@ -170,10 +183,81 @@ def _check(site: Site, place: Place, rule: AccessRule) -> Check | None:
     return Check(path, said.url, sign_in, said.headers, place.ca_file, said.cause)
 
 
+@dataclass(frozen=True)
+class Answer:
+    """Something that is asked of a client: the key of the option, what it asks in words, and who said so."""
+
+    key: str
+    what: str
+    cause: str
+
+
+def admits(site: Site, path: str) -> list[Answer]:
+    """Who may come to that decoded path below the mount; empty for anybody."""
+    made = []
+    for key, words in _WORDS.items():
+        for rule in site.access:
+            is_said = bool(words(rule))
+            if (is_said or rule.anybody) and _covers(rule, path):
+                made += [Answer(key, words(rule), rule.causes.get(key, ""))] if is_said else []
+                break
+    return made
+
+
+def _covers(rule: AccessRule, path: str) -> bool:
+    """As nginx compares: byte by byte."""
+    text = path.encode("utf-8", "surrogateescape").decode("latin-1")
+    return (
+        re.match(rule.strict if rule.anybody else rule.pattern, text, 0 if rule.anybody else re.I | re.A)
+        is not None
+    )
+
+
+def _networks(networks: Networks | None) -> str:
+    if networks is None:
+        return ""
+    shown = ", ".join(networks.all[:_MOST_SHOWN])
+    return shown + (f" and {len(networks.all) - _MOST_SHOWN} more" if len(networks.all) > _MOST_SHOWN else "")
+
+
+def _allow_words(rule: AccessRule) -> str:
+    if rule.internal and rule.allow is None:
+        return ""
+    return (
+        f"only networks {_networks(rule.allow)} (else {404 if rule.internal else 403})" if rule.allow else ""
+    )
+
+
+def _check_words(rule: AccessRule) -> str:
+    if rule.check is None:
+        return ""
+    sign_in = f", browsers are sent to {rule.check.sign_in}" if rule.check.sign_in else ""
+    return f"whom {rule.check.url or rule.check.path} lets come (else 401 or 403{sign_in})"
+
+
+_MOST_SHOWN = 5
+_WORDS: dict[str, Callable[[AccessRule], str]] = {
+    "deny": lambda rule: f"not networks {_networks(rule.deny) or 'none'} (403)" if rule.deny else "",
+    "internal": lambda rule: "nobody from outside (404)" if rule.internal and rule.allow is None else "",
+    "allow": _allow_words,
+    "methods": lambda rule: f"with {', '.join(rule.methods)} (else 405)" if rule.methods else "",
+    "certificate": lambda rule: "with a certificate (else 403)" if rule.certificate else "",
+    "users": lambda rule: (
+        f"users with a password: {len(rule.users.entries)} (else 401)" if rule.users else ""
+    ),
+    "auth": _check_words,
+}
+
+
 def impossible(site: Site, place: Place, abilities: frozenset[Ability]) -> list[Problem]:
     """Questions that cannot be asked here."""
     found = list[Problem]()
     for rule in site.access:
+        if rule.certificate and not (site.has_https and site.options.https.client_ca):
+            where = rule.causes.get("certificate", "").partition(": ")[0]
+            what = f"{rule.what}: certificate: nobody is asked for one"
+            hint = 'name the authorities: [https] client_ca = "staff-ca.pem", client_verify = "optional"'
+            found.append(Problem(where, what, hint))
         if rule.check is None:
             continue
         where = rule.check.cause.partition(": ")[0]
@@ -187,7 +271,7 @@ def impossible(site: Site, place: Place, abilities: frozenset[Ability]) -> list[
 
 
 def _is_closed(rule: AccessRule) -> bool:
-    return bool(rule.allow or rule.internal or rule.users or rule.check)
+    return bool(rule.allow or rule.internal or rule.certificate or rule.users or rule.check)
 
 
 def _chosen(site: Site, said: Callable[[AccessRule], T | None]) -> ByPath[T] | None:

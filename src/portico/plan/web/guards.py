@@ -8,7 +8,7 @@ from typing import Any
 
 from portico.place.model import Place
 from portico.plan.paths import Paths
-from portico.plan.web.access import Access, Allowed, ByPath, Check, Denied, Taken, Users
+from portico.plan.web.access import Access, Allowed, ByPath, Check, Denied, Taken, Users, Verified
 from portico.plan.web.allow_list import AllowList
 from portico.plan.web.limits import Concurrent, Counted, Limits, Rate
 from portico.plan.web.waf import Waf, is_inspected
@@ -82,6 +82,13 @@ class Methods:
 
 
 @dataclass(frozen=True)
+class Certificate:
+    """The client has shown a certificate that a known authority signed: else 403."""
+
+    certificates: ByPath[Verified]
+
+
+@dataclass(frozen=True)
 class PlainPath:
     """The path has no segment that is `.` or `..`: else 400."""
 
@@ -115,6 +122,7 @@ Guard = (
     | NotDenied
     | FromNetworks
     | Methods
+    | Certificate
     | Open
     | HeadSize
     | NoScanner
@@ -129,12 +137,15 @@ Guard = (
 MAINTENANCE, HEAD, SCANNER, ROUTES, RATE, CONNECTIONS, UPLOAD, STARTING, WAF, QUEUE = (
     "maintenance", "head", "scanner", "routes", "rate", "connections", "upload", "starting", "waf", "queue",
 )  # fmt: skip
-PATH, NETWORK, INTERNAL, METHOD, PASSWORD, AUTH = "path", "network", "internal", "method", "password", "auth"
+PATH, NETWORK, INTERNAL, METHOD, CERTIFICATE, PASSWORD, AUTH = (
+    "path", "network", "internal", "method", "certificate", "password", "auth",
+)  # fmt: skip
 """The names of guards in the log line (`refused_by`): those above, the largest upload, the start of the app, and its
 full queue."""
 STATUSES = {
     MAINTENANCE: 503, STARTING: 503, QUEUE: 503, HEAD: 431, UPLOAD: 413, RATE: 429, CONNECTIONS: 429,
-    PATH: 400, NETWORK: 403, INTERNAL: 404, METHOD: 405, WAF: 403, PASSWORD: 401, AUTH: 401, SCANNER: 404, ROUTES: 404,
+    PATH: 400, NETWORK: 403, INTERNAL: 404, METHOD: 405, WAF: 403, CERTIFICATE: 403, PASSWORD: 401, AUTH: 401,
+    SCANNER: 404, ROUTES: 404,
 }  # fmt: skip
 """What each of them answers; `routes` also 405."""
 GUARDS = tuple(STATUSES)
@@ -166,7 +177,14 @@ class Chains:
 def by_path(guard: Guard) -> ByPath[Any] | None:
     """What this guard asks of which paths; None: the same of each."""
     match guard:
-        case NotDenied(found) | FromNetworks(found) | Methods(found) | Password(found) | Asked(found):
+        case (
+            NotDenied(found)
+            | FromNetworks(found)
+            | Methods(found)
+            | Certificate(found)
+            | Password(found)
+            | Asked(found)
+        ):
             return found
         case _:
             return None
@@ -205,6 +223,7 @@ def _of_client(access: Access) -> tuple[Guard, ...]:
     chain += [NotDenied(access.denied)] if access.denied else []
     chain += [FromNetworks(access.allowed)] if access.allowed else []
     chain += [Methods(access.methods)] if access.methods else []
+    chain += [Certificate(access.certificates)] if access.certificates else []
     return tuple(chain)
 
 

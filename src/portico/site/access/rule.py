@@ -51,6 +51,7 @@ class AccessRule:
     allow: Networks | None = None
     deny: Networks | None = None
     methods: tuple[str, ...] | None = None
+    certificate: bool = False
     users: Users | None = None
     check: Check | None = None
     internal: bool = False

@@ -117,6 +117,7 @@ def _said(rule: AccessRule, said: Access, causes: Mapping[str, str], files: _Fil
         methods=None if said.methods is None else _with_head(said.methods),
         users=None if said.users is None else files.users(said.users, rule, causes),
         check=check(said, rule, causes, files.routes, files.problems),
+        certificate=bool(said.certificate),
         internal=bool(said.internal),
         anybody=bool(said.anybody),
         causes=causes,

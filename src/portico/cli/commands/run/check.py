@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from portico.check.access import access_findings
 from portico.check.conflicts import refused, site_findings
 from portico.check.exposed import exposed_findings
 from portico.check.limits import limit_findings
@@ -91,6 +92,7 @@ def _findings(gathered: Gathered, ours: frozenset[int] = frozenset()) -> list[Fi
     return [
         app,
         *machine_findings(gathered.site, gathered.place, gathered.plan, ours),
+        *access_findings(gathered.site),
         *memory_findings(gathered.site, gathered.place, gathered.plan, gathered.import_memory),
         *source,
         *_unsaid(exposed_findings(gathered.site, gathered.plan.workers, who), source),

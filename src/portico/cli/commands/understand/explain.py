@@ -16,6 +16,7 @@ from portico.cli.flags import given, site_flags
 from portico.errors import Problem, UsageError
 from portico.explain.words import words
 from portico.plan.model import Line, Plan
+from portico.plan.web.access import Answer, admits
 from portico.project.gather import gather
 from portico.project.sites import one_of
 
@@ -63,11 +64,15 @@ def command(
             explain_file.explain_file(*elsewhere, is_json=is_json)
         return
     app = one_of("explain --app", [app] if app else [])
-    plan = gather(app, config, given(flags), looks=True).plan
+    gathered = gather(app, config, given(flags), looks=True)
+    plan, site = gathered.plan, gathered.site
     if request:
         from portico.cli.explain_file import planned, why
 
-        why(planned(plan), request, plan.urls[0], is_json=is_json)
+        def who(path: str) -> list[Answer]:
+            return admits(site, path.removeprefix(site.prefix))
+
+        why(planned(plan), request, plan.urls[0], is_json=is_json, who=who)
         say_if_other_runs(plan)
         return
     found = explain(plan, what)

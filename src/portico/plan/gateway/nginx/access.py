@@ -12,13 +12,15 @@ from portico.plan.gateway.nginx.log.text import GUARD, refusing
 from portico.plan.gateway.nginx.names import location, variable
 from portico.plan.gateway.nginx.pages import error_pages, unreadable
 from portico.plan.gateway.nginx.password import password_pages
-from portico.plan.web.access import Allowed, ByPath, Denied, Taken
+from portico.plan.web.access import Allowed, ByPath, Denied, Taken, Verified
 from portico.plan.web.guards import (
+    CERTIFICATE,
     INTERNAL,
     METHOD,
     NETWORK,
     PATH,
     Asked,
+    Certificate,
     FromNetworks,
     Guard,
     Methods,
@@ -28,7 +30,7 @@ from portico.plan.web.guards import (
 )
 from portico.plan.web.model import Web
 
-Said = PlainPath | NotDenied | FromNetworks | Methods
+Said = PlainPath | NotDenied | FromNetworks | Methods | Certificate
 """The guards that nginx decides by the head of a request, before it does anything else."""
 _REFUSED = 461
 """A status no layer uses otherwise; it never leaves nginx."""
@@ -48,6 +50,8 @@ def access_maps(web: Web) -> list[Directive]:
         made += _lists(web, "outside", access.allowed)
     if access.methods:
         made += _methods(web, access.methods)
+    if access.certificates:
+        made += _certificates(web, access.certificates)
     if access.refuses_dots:
         made.append(
             entries(
@@ -74,6 +78,9 @@ def said(web: Web, guard: Said) -> list[Directive]:
         case Methods(methods):
             why = "this method is not taken here"
             return [_refuse(f"({variable(web, 'wrong_method')})", METHOD, why, _cause(methods))]
+        case Certificate(certificates):
+            why = "the client has shown no certificate that is known here"
+            return [_refuse(f"({variable(web, 'unverified')})", CERTIFICATE, why, _cause(certificates))]
 
 
 def refusal(web: Web, guards: Sequence[Guard]) -> list[Directive]:
@@ -156,7 +163,7 @@ def _from_networks(web: Web, networks: ByPath[Allowed]) -> list[Directive]:
     return made
 
 
-def _cause(choice: ByPath[Allowed] | ByPath[Denied] | ByPath[Taken]) -> str:
+def _cause(choice: ByPath[Allowed] | ByPath[Denied] | ByPath[Taken] | ByPath[Verified]) -> str:
     return "; ".join(dict.fromkeys(one.cause for one in choice.values if one.cause))
 
 
@@ -179,6 +186,18 @@ def _list(name: str, of: Allowed | Denied) -> Directive:
         "geo", name, table=[("default", other), *((net, "0") for net in of.networks)],
         why="0 for the networks that may come", cause=of.cause,
     )  # fmt: skip
+
+
+def _certificates(web: Web, certificates: ByPath[Verified]) -> list[Directive]:
+    names = dict.fromkeys(certificates.values, "1")
+    return [
+        by_path(web, "certified", certificates, names, "1 where a certificate has to be shown"),
+        entries(
+            "map", f"{variable(web, 'certified')}:$ssl_client_verify", variable(web, "unverified"),
+            table=[("default", ""), ("~^1:", "1"), ("1:SUCCESS", "")],
+            why="1 for a client without one that an authority signed", cause=_cause(certificates),
+        ),
+    ]  # fmt: skip
 
 
 def _methods(web: Web, methods: ByPath[Taken]) -> list[Directive]:

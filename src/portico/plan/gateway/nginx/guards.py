@@ -14,6 +14,7 @@ from portico.plan.gateway.nginx.pages import closed, too_long
 from portico.plan.gateway.nginx.password import asks_password
 from portico.plan.web.guards import (
     Asked,
+    Certificate,
     FromNetworks,
     Guard,
     HeadSize,
@@ -31,7 +32,7 @@ from portico.plan.web.guards import (
 from portico.plan.web.limits import Concurrent, Rate
 from portico.plan.web.model import Web
 
-PASSED = (PlainPath, NotDenied, FromNetworks, Methods, Open, HeadSize)
+PASSED = (PlainPath, NotDenied, FromNetworks, Methods, Certificate, Open, HeadSize)
 """What a request has gone through that comes from another location of the app's."""
 PAGE_PASSED = (*PASSED, NoScanner, Known)
 """The same of a navigation that may be a page of the single-page app: no rule of the app takes those paths."""
@@ -54,7 +55,7 @@ def guarded(
         if isinstance(guard, passed):
             continue
         match guard:
-            case PlainPath() | NotDenied() | FromNetworks() | Methods():
+            case PlainPath() | NotDenied() | FromNetworks() | Methods() | Certificate():
                 first += said(web, guard)
             case Open() | HeadSize():
                 first.append(_first(guard))

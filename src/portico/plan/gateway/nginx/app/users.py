@@ -18,7 +18,7 @@ def proof(web: Web) -> str:
 
 def told(web: Web) -> list[tuple[str, str, str, str]]:
     """What the app is told of a user, and of whoever let a client come: header (or USER), value, reason and cause."""
-    made = [*_of_password(web), *_of_check(web)]
+    made = [*_of_password(web), *_of_check(web), *_of_certificate(web)]
     if web.access.users and web.cache is None:  # else it is said with the other headers that a cache looks at
         why = "passwords that nginx asks for are not the app's to know"
         made.append(("Authorization", proof(web), why, cause_of(web.access.users)))
@@ -46,6 +46,16 @@ def _of_password(web: Web) -> list[tuple[str, str, str, str]]:
 def _of_check(web: Web) -> list[tuple[str, str, str, str]]:
     why = "what the answer says of the client that lets it come; what a client sends under this name never arrives"
     return [(name, answered(web, name), why, "auth_headers") for name in headers(web)]
+
+
+def _of_certificate(web: Web) -> list[tuple[str, str, str, str]]:
+    """By HTTP alone: CGI has variables for it."""
+    if not (web.tls and web.tls.clients and web.upstream.protocol in ("http", "https")):
+        return []
+    known = {"Verify": "verify", "S-DN": "s_dn", "Serial": "serial"}
+    why = "what the client's certificate says; what a client sends under this name never arrives"
+    cause = web.tls.clients.authority_cause
+    return [(f"X-SSL-Client-{name}", f"$ssl_client_{word}", why, cause) for name, word in known.items()]
 
 
 def cause_of(users: ByPath[Users]) -> str:

@@ -1,0 +1,89 @@
+"""Who may come: what is open that looks protected. It is only said, and never changed."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+
+from portico.check.model import Finding, ok, warning
+from portico.plan.web.access import Answer, admits
+from portico.site.model import Site
+from portico.site.pattern import head
+
+_LOOKS_PROTECTED = re.compile(
+    r"/(?:admin|administration|backoffice|console|dashboard|debug|flower|internal|manage|management|metrics|monitor"
+    r"|private|staff|superuser|_debug|__debug__|silk|rq|jobs)(?=/|$)",
+    re.IGNORECASE,
+)
+"""Paths that people give to what is not for everybody."""
+_MOST_SHOWN = 3
+
+
+def access_findings(site: Site) -> Iterator[Finding]:
+    """What people should look at; nothing for a site of which nobody can tell."""
+    yield from _looks_protected(site)
+    yield from _halves(site)
+    yield from _passwords(site)
+    yield from _own_locations(site)
+
+
+def _looks_protected(site: Site) -> Iterator[Finding]:
+    names = {found[0] for path in _paths(site) if (found := _LOOKS_PROTECTED.match(path))}
+    opened = sorted(name for name in names if not any(_asked(site, name)))
+    if opened:
+        hint = f'[access."{opened[0]}"] with allow, users or auth'
+        what = f"nginx lets anybody ask for {_some(opened)}; the app alone decides ({hint}: docs/access.md)"
+        yield ok("access", what)
+
+
+def _halves(site: Site) -> Iterator[Finding]:
+    """Routes that nobody is kept from, beside others of the same beginning that are not for everybody."""
+    by_start: dict[str, dict[bool, list[str]]] = defaultdict(lambda: {True: [], False: []})
+    for path in _paths(site):
+        start = "/" + path.split("/")[1]
+        by_start[start][any(_asked(site, path))].append(path)
+    for start, of in sorted(by_start.items()):
+        opened = sorted(set(of[False]) - {start})
+        if start != "/" and of[True] and opened and not _is_chosen(site, opened):
+            hint = (
+                f'say it once for all: [access."{start}"], or anybody = true beside what is meant to be open'
+            )
+            yield warning(
+                "access", f"below {start} some routes are not for everybody, {_some(opened)} is open", hint
+            )
+
+
+def _is_chosen(site: Site, paths: list[str]) -> bool:
+    """Whether somebody said that all of them are for anybody."""
+    opened = [rule for rule in site.access if rule.anybody]
+    return all(any(re.match(rule.strict, path) for rule in opened) for path in paths)
+
+
+def _passwords(site: Site) -> Iterator[Finding]:
+    if any(rule.users for rule in site.access) and not site.has_https and not site.proxies:
+        hint = "turn HTTPS on, or name the proxy that ends TLS in behind"
+        yield warning("access", "passwords come over plain HTTP, with every request", hint)
+
+
+def _own_locations(site: Site) -> Iterator[Finding]:
+    own = [one for one in site.nginx_server if one.name == "location"]
+    if site.access and own:
+        names = _some([" ".join(one.args) for one in own])
+        hint = "write there what they ask (allow, deny, auth_basic), or let Portico serve the files with [static]"
+        yield warning("access", f"[access] does not hold in locations of your own: {names}", hint)
+
+
+def _paths(site: Site) -> list[str]:
+    """What the routes of the app begin with, and the folders of files."""
+    routes = [head(route.pattern) for route in site.facts.routes if route.pattern and not route.websocket]
+    return [path for path in (*routes, *(folder.url for folder in site.static)) if path != "/"]
+
+
+def _asked(site: Site, path: str) -> list[Answer]:
+    return [answer for answer in admits(site, path) if answer.key not in ("deny", "methods")]
+
+
+def _some(names: list[str]) -> str:
+    more = len(names) - _MOST_SHOWN
+    return ", ".join(names[:_MOST_SHOWN]) + (f" and {more} more" if more > 0 else "")
