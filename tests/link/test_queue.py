@@ -79,6 +79,26 @@ def test_what_waited_for_an_app_that_was_not_there_is_executed() -> None:
         assert Queue(31).reason_to_skip({"PORTICO_MSEC": str(time.time() - 29)}, ours) is None
 
 
+def test_a_crowd_is_more_than_one_client_that_waited_for_long() -> None:
+    ours, theirs = socket.socketpair()
+    queue, began = Queue(31, crowd_seconds=0.5), time.time()
+    queue.begin()
+
+    def came(client: str, seconds: float) -> None:
+        queue._since = began - 60  # as if the worker had begun long ago
+        queue.reason_to_skip({"PORTICO_MSEC": str(time.time() - seconds), "REMOTE_ADDR": client}, ours)
+
+    with ours, theirs:
+        came("192.0.2.1", 2)
+        came("192.0.2.1", 2)
+        came("192.0.2.2", 0.1)
+        assert not queue.is_crowded()
+        came("192.0.2.1", 2)
+        came("192.0.2.2", 2)
+        assert queue.is_crowded()
+        assert not queue.is_crowded()  # asked anew
+
+
 SLOW_IMPORT = """
 import pathlib, time
 

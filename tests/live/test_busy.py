@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -10,7 +12,7 @@ from contextlib import contextmanager
 import httpx
 import pytest
 
-from tests.support import Served, served
+from tests.support import Served, portico, served
 from tests.support.until import until
 
 APP = """
@@ -114,6 +116,52 @@ def test_a_full_queue_refuses_at_once_and_everything_else_goes_on(site: Served) 
     for uri in ("/?page", "/?program", "/?sent"):
         until(lambda: refused_by(site, uri) == ["queue"])  # noqa: B023  called in this very turn
     until(lambda: site.get("/?again").status_code == 200)
+
+
+def waiting(site: Served) -> int:
+    status = json.loads(portico("status", "--json", cwd=site.directory).stdout)
+    return int(status["queue"]["waiting"])
+
+
+@contextmanager
+def crowded(site: Served) -> Iterator[None]:
+    """A worker says each second that more requests come than are answered; nginx has heard of it."""
+    said, over = site.runtime / "workers/crowd", threading.Event()
+
+    def say() -> None:
+        while not over.wait(0.3):
+            said.touch()
+
+    thread = threading.Thread(target=say)
+    thread.start()
+    try:
+        until((site.runtime / "app.sock.crowd").exists)
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def test_in_a_crowd_one_client_has_a_share_and_the_others_are_served(site: Served) -> None:
+    (site.directory / "open").unlink(missing_ok=True)
+    url = f"http://127.0.0.1:{site.port}/gate"
+    other = httpx.Client(transport=httpx.HTTPTransport(local_address="127.0.0.2"), timeout=120)
+    with ThreadPoolExecutor(10) as threads, other:
+        with crowded(site):
+            held = [threads.submit(httpx.get, url, timeout=120) for _ in range(6)]
+            until(lambda: waiting(site) == 4)  # two are with the app
+            refused = site.get("/?more", headers={"Accept": "application/json"})
+            assert (refused.status_code, refused.headers["Retry-After"]) == (429, "1")
+            assert site.get("/static/a.txt").text == "a file"
+            others = threads.submit(other.get, f"http://127.0.0.1:{site.port}/?other")
+            (site.directory / "open").touch()
+            assert [one.result().status_code for one in held] == [200] * 6
+            assert others.result().status_code == 200
+            until(lambda: "share" in refused_by(site, "/?more"))
+            assert "connections" not in refused_by(site, "/?more")
+        # The flag stays for a while after the last refusal.
+        until(lambda: not (site.runtime / "app.sock.crowd").exists())
+    assert refused_by(site, "/?other") == [""]
 
 
 def test_an_app_that_cannot_come_back_is_not_called_busy(site: Served) -> None:

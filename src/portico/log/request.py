@@ -15,7 +15,7 @@ import msgspec
 
 from portico.decoding import UNREADABLE, Count, Moment, Seconds, UnreadableError, number
 from portico.link.context import Parent, parse
-from portico.plan.web.guards import CONNECTIONS, MAINTENANCE, QUEUE, RATE
+from portico.plan.web.guards import CONNECTIONS, MAINTENANCE, QUEUE, RATE, SHARE
 
 NAME: Final = "access.log"
 CLIENT_LEFT: Final = 499
@@ -126,7 +126,7 @@ class Request(msgspec.Struct, frozen=True, dict=True, kw_only=True):
     @property
     def is_limited(self) -> bool:
         """Refused by a limit on what one client may ask for or hold."""
-        return self.refused_by in (RATE, CONNECTIONS)
+        return self.refused_by in (RATE, CONNECTIONS, SHARE)
 
     @property
     def is_refused(self) -> bool:

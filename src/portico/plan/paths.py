@@ -32,6 +32,11 @@ def live_flag(socket: str) -> str:
     return f"{socket}.live"
 
 
+def crowd_flag(socket: str) -> str:
+    """Exists while more requests come than the app at that path answers, and several clients wait."""
+    return f"{socket}.crowd"
+
+
 def canary_aliases(socket: str, tenths: int) -> frozenset[str]:
     """The paths that together carry so many tenths, 0 to 5."""
     chosen, left = set[str](), tenths
@@ -170,6 +175,11 @@ class Paths:
     def live(self) -> str:
         """The flag file that tells a full queue from an app that is down."""
         return live_flag(self.socket)
+
+    @property
+    def crowd(self) -> str:
+        """The flag file by which clients get fair shares of the app."""
+        return crowd_flag(self.socket)
 
     @property
     def booting(self) -> str:

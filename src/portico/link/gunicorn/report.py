@@ -18,6 +18,8 @@ from portico import atomic
 
 VARIABLE: Final = "PORTICO_WORKERS"
 """Names the directory."""
+CROWD: Final = "crowd"
+"""The file there whose time says when a worker was last crowded."""
 _MOST: Final = 5_000
 """Source files that are read."""
 _INSTALLED: Final = ("site-packages", "dist-packages")
@@ -46,6 +48,13 @@ def gone() -> None:
     if directory := os.environ.get(VARIABLE):
         with suppress(OSError):
             Path(directory, f"{os.getppid()}-{os.getpid()}.json").unlink()
+
+
+def crowded() -> None:
+    """More requests come than the workers answer, and several clients wait; said again each second."""
+    if directory := os.environ.get(VARIABLE):
+        with suppress(OSError):
+            Path(directory, CROWD).touch()
 
 
 def _write(name: str, words: dict[str, Any]) -> None:

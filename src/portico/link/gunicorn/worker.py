@@ -89,7 +89,8 @@ class Worker(GunicornWorker):  # type: ignore[misc]  # Gunicorn publishes no typ
     def run(self) -> None:
         """The life of the worker after the app was loaded; returns when it has ended in good order."""
         limits = limits_from(os.environ)[0], self.max_memory
-        queue = Queue(limits[0])
+        bounds = Bounds.of(os.environ)
+        queue = Queue(limits[0], bounds.seconds / 2) if bounds else Queue(limits[0])
         pool = self._serving = self._pool(queue)
         slow = SlowRequests(os.environ.get(VARIABLE_OF_SLOW), self.pid)
         watch = Watch(pool.slots, self.log, limits, slow, queue, Leaving.of(os.environ))
@@ -97,7 +98,7 @@ class Worker(GunicornWorker):  # type: ignore[misc]  # Gunicorn publishes no typ
         pause = PauseFlag(os.environ.get(VARIABLE), queue.begin)
         pause.obey(pool)
         pool.start()
-        if reason := self._serve(pool, watch, pause, self._backlog(pool, queue)):
+        if reason := self._serve(pool, watch, pause, self._backlog(bounds, pool, queue)):
             self.log.info("worker %s is replaced: %s", self.pid, reason)
             pool.stop()  # what waits in the backlog is for the others, and for the successor
         else:
@@ -130,13 +131,19 @@ class Worker(GunicornWorker):  # type: ignore[misc]  # Gunicorn publishes no typ
             enough=self.max_requests,
         )
 
-    def _backlog(self, pool: ThreadPool, queue: Queue) -> Callable[[], None]:
-        """What bounds the queue, to be called once a second."""
-        bounds = Bounds.of(os.environ)
+    def _backlog(self, bounds: Bounds | None, pool: ThreadPool, queue: Queue) -> Callable[[], None]:
+        """What bounds the queue and tells that it is crowded, to be called once a second."""
         if bounds is None:
             return lambda: None
         backlog = Backlog(self.sockets[0].sock, bounds, self.cfg.threads, lambda: siblings(self.cfg.workers))
-        return lambda: backlog.look(time.monotonic(), pool.accepted - queue.skipped, was_idle=pool.was_idle())
+
+        def look() -> None:
+            was_idle = pool.was_idle()
+            backlog.look(time.monotonic(), pool.accepted - queue.skipped, was_idle=was_idle)
+            if queue.is_crowded() and not was_idle:
+                report.crowded()
+
+        return look
 
     def _request_id(self) -> str:
         """Of the request that the calling thread serves."""

@@ -7,6 +7,7 @@ reads the answer of a request that nginx is about to give up.
 
 from __future__ import annotations
 
+import math
 import select
 import time
 from collections.abc import Callable
@@ -43,8 +44,10 @@ class Queue:
     app that was paused or not there is executed.
     """
 
-    def __init__(self, deadline_seconds: float) -> None:
+    def __init__(self, deadline_seconds: float, crowd_seconds: float = math.inf) -> None:
         self._deadline = deadline_seconds
+        self._crowd_seconds = crowd_seconds
+        self._clients = set[str]()  # two of those that waited so long, since somebody asked
         self._peers = Peers()
         self._counts = dict.fromkeys(Skip, 0)  # between two lines; two threads may lose one of a thousand
         self.skipped = 0
@@ -59,18 +62,25 @@ class Queue:
 
     def reason_to_skip(self, environ: Environ, connection: Connection) -> Skip | None:
         """Why the app should not be called for a request that waited; None when it should."""
-        found = None
+        found, waited = None, self._waited_seconds(environ)
+        if waited > self._crowd_seconds and len(self._clients) < 2:
+            self._clients.add(environ.get("REMOTE_ADDR", ""))
         if _has_hung_up(connection):
             found = Skip.HUNG_UP
         elif self._peers.has_left(environ):
             found = Skip.LEFT
-        elif self._waited_seconds(environ) > self._limit(environ):
+        elif waited > self._limit(environ):
             found = Skip.EXPIRED
         self.skipped += found is not None
         was_sent_to_us = float(environ["PORTICO_MSEC"]) >= self._since
         if found and was_sent_to_us:  # else it is no overload: nobody was there to take it
             self._counts[found] += 1
         return found
+
+    def is_crowded(self) -> bool:
+        """Whether requests of several clients have waited for long since this was asked last."""
+        was, self._clients = len(self._clients) > 1, set()
+        return was
 
     def look(self, warn: Callable[..., None]) -> None:
         """Called once a second by the watch: notice a clock that jumped, and tell what was not executed."""

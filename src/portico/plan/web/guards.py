@@ -10,7 +10,7 @@ from portico.place.model import Place
 from portico.plan.paths import Paths
 from portico.plan.web.access import Access, Allowed, ByPath, Check, Denied, Taken, Users, Verified
 from portico.plan.web.allow_list import AllowList
-from portico.plan.web.limits import Concurrent, Counted, Limits, Rate
+from portico.plan.web.limits import Concurrent, Counted, Fair, Limits, Rate
 from portico.plan.web.waf import Waf, is_inspected
 from portico.site.model import Routed
 
@@ -58,6 +58,13 @@ class InProgress:
     """Whoever asks has no more requests to the app in progress than it may: else 429."""
 
     share: Concurrent
+
+
+@dataclass(frozen=True)
+class FairShare:
+    """While more come than the app answers, the client has no more requests in progress than its share: else 429."""
+
+    fair: Fair
 
 
 @dataclass(frozen=True)
@@ -129,13 +136,14 @@ Guard = (
     | Known
     | RequestRate
     | InProgress
+    | FairShare
     | Inspection
     | Password
     | Asked
 )
 
-MAINTENANCE, HEAD, SCANNER, ROUTES, RATE, CONNECTIONS, UPLOAD, STARTING, WAF, QUEUE = (
-    "maintenance", "head", "scanner", "routes", "rate", "connections", "upload", "starting", "waf", "queue",
+MAINTENANCE, HEAD, SCANNER, ROUTES, RATE, CONNECTIONS, UPLOAD, STARTING, WAF, QUEUE, SHARE = (
+    "maintenance", "head", "scanner", "routes", "rate", "connections", "upload", "starting", "waf", "queue", "share",
 )  # fmt: skip
 PATH, NETWORK, INTERNAL, METHOD, CERTIFICATE, PASSWORD, AUTH = (
     "path", "network", "internal", "method", "certificate", "password", "auth",
@@ -143,13 +151,13 @@ PATH, NETWORK, INTERNAL, METHOD, CERTIFICATE, PASSWORD, AUTH = (
 """The names of guards in the log line (`refused_by`): those above, the largest upload, the start of the app, and its
 full queue."""
 STATUSES = {
-    MAINTENANCE: 503, STARTING: 503, QUEUE: 503, HEAD: 431, UPLOAD: 413, RATE: 429, CONNECTIONS: 429,
+    MAINTENANCE: 503, STARTING: 503, QUEUE: 503, HEAD: 431, UPLOAD: 413, RATE: 429, CONNECTIONS: 429, SHARE: 429,
     PATH: 400, NETWORK: 403, INTERNAL: 404, METHOD: 405, WAF: 403, CERTIFICATE: 403, PASSWORD: 401, AUTH: 401,
     SCANNER: 404, ROUTES: 404,
 }  # fmt: skip
 """What each of them answers; `routes` also 405."""
 GUARDS = tuple(STATUSES)
-UNSAID = (HEAD, UPLOAD, RATE, CONNECTIONS, PASSWORD)
+UNSAID = (HEAD, UPLOAD, RATE, CONNECTIONS, SHARE, PASSWORD)
 """Those of which the gateway's own limits may tell that they refused; the others say it themselves."""
 MOST_HEAD = 56 << 10
 """Bytes of a head: a packet of the uwsgi protocol holds 65 535, and each header needs up to 7 more there."""
@@ -207,6 +215,7 @@ def chains(
         return (
             *of_client,
             *_of_app(place, known, counted),
+            *([FairShare(limits.fair)] if limits.fair else []),
             *of_user,
             *([Inspection(waf)] if waf and inspects else []),
         )

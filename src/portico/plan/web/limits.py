@@ -9,6 +9,9 @@ from dataclasses import dataclass, field, replace
 
 from portico.errors import Problem
 from portico.place.model import Place
+from portico.plan.appserver.kind import Feature, common_features
+from portico.plan.appserver.workers import capacity
+from portico.plan.paths import Paths
 from portico.plan.web.sizes import requests, share, uploads
 from portico.site.limit import OFF, Limit, bandwidth
 from portico.site.model import Routed, Site
@@ -21,6 +24,8 @@ _CLIENTS_A_REQUEST = 16
 _MOST_REMEMBERED = 1 << 17
 _SHARE_OF_MEMORY, _BYTES_A_CLIENT = 64, 256
 """Each limit takes so much of it at most; what a client may take."""
+_LEAST_FAIR = 6
+"""Browsers open so many connections to a site over HTTP/1.1."""
 CERTIFICATE = "the client certificate"
 """Who says who the account is, where no header does."""
 
@@ -85,6 +90,16 @@ Counted = Rate | Concurrent
 
 
 @dataclass(frozen=True)
+class Fair:
+    """Requests to the app that one client may have in progress while more come than it answers and others wait."""
+
+    most: int
+    flag: str
+    """The file that is there meanwhile. Only requests that came since then count."""
+    cause: str
+
+
+@dataclass(frozen=True)
 class Limits:
     """What one client may ask for and hold of the site.
 
@@ -110,6 +125,8 @@ class Limits:
     bandwidth: int = 0
     """Bytes a second of each answer; 0: as fast as the client takes it."""
     bandwidth_cause: str = ""
+    fair: Fair | None = None
+    """None where nobody notices that more requests come than are answered."""
     is_dry_run: bool = False
     """What the limits of [limits] and of routes would refuse is only logged."""
     dry_run_cause: str = ""
@@ -142,6 +159,7 @@ def limits(site: Site, place: Place) -> Limits:
         exempt_cause=site.cause("limits.exempt"),
         bandwidth=bandwidth(options.bandwidth) if options.bandwidth else 0,
         bandwidth_cause=site.cause("limits.bandwidth"),
+        fair=_fair(site, place),
         is_dry_run=options.dry_run,
         dry_run_cause=site.cause("limits.dry_run"),
     )
@@ -172,6 +190,17 @@ def _held(site: Site, place: Place) -> Share:
     if most := site.options.limits.held:
         return Share(most, site.cause("limits.held"))
     return Share(share(place), f"file limit {place.file_limit}, {place.cpus:g} CPUs")
+
+
+def _fair(site: Site, place: Place) -> Fair | None:
+    """A quarter of the threads: three clients that ask for all they can get leave room for the others."""
+    if Feature.QUEUE not in common_features(site) or site.options.workers.queue == 0.0:
+        return None
+    size = capacity(site, place)
+    threads = size.workers * size.threads
+    return Fair(
+        max(_LEAST_FAIR, threads // 4), Paths.of(place).crowd, f"{threads} threads in {size.workers} workers"
+    )
 
 
 def _of_site(site: Site) -> Iterator[Counted]:

@@ -34,6 +34,7 @@ from portico.run.supervisor.effects import Effects
 from portico.run.supervisor.observer import HostHooks, Observer
 from portico.run.supervisor.planning import Replan, timeouts
 from portico.run.upstream.watcher import Upstreams
+from portico.run.watchers import crowd
 from portico.run.watchers.runner import Watcher, Watchers
 
 if TYPE_CHECKING:
@@ -138,6 +139,7 @@ class Parts:
         yield Watcher("the static file", self._copies.look)
         yield Watcher("the cache", commands.purge.watch)
         yield Watcher("the code of the workers", commands.workers.watch)
+        yield Watcher("the queue", lambda: crowd.watch(lambda: effects.in_force))
 
     async def leave(self) -> None:
         """Close the sockets, end whatever is left; whatever the disk refuses, no process stays."""

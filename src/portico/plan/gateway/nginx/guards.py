@@ -15,6 +15,7 @@ from portico.plan.gateway.nginx.password import asks_password
 from portico.plan.web.guards import (
     Asked,
     Certificate,
+    FairShare,
     FromNetworks,
     Guard,
     HeadSize,
@@ -29,7 +30,7 @@ from portico.plan.web.guards import (
     PlainPath,
     RequestRate,
 )
-from portico.plan.web.limits import Concurrent, Rate
+from portico.plan.web.limits import Concurrent, Fair, Rate
 from portico.plan.web.model import Web
 
 PASSED = (PlainPath, NotDenied, FromNetworks, Methods, Certificate, Open, HeadSize)
@@ -50,7 +51,7 @@ def guarded(
     """
     first, last = list[Directive](), list[Directive]()
     listed = list[Directive]()
-    rates, shares = list[Rate](), list[Concurrent]()
+    rates, shares = list[Rate](), list[Concurrent | Fair]()
     for guard in guards:
         if isinstance(guard, passed):
             continue
@@ -63,7 +64,7 @@ def guarded(
                 listed.append(leave(web, guard))
             case RequestRate(rate):
                 rates.append(rate)
-            case InProgress(share):
+            case InProgress(share) | FairShare(share):
                 shares.append(share)
             case Password() | Asked():
                 last += _known(web, guard, is_alone=not last)

@@ -6,13 +6,22 @@ import re
 from collections.abc import Iterable, Sequence
 
 from portico.place.model import Place
-from portico.plan.gateway.nginx.conf import Directive, directive, entries
+from portico.plan.gateway.nginx.conf import Directive, block, directive, entries
 from portico.plan.gateway.nginx.entry.health import health_zone
 from portico.plan.gateway.nginx.entry.trust import sender
-from portico.plan.gateway.nginx.log.text import GUARD
+from portico.plan.gateway.nginx.log.text import CROWDED, GUARD
 from portico.plan.gateway.nginx.names import name_of, variable
 from portico.plan.model import PlannedLimit
-from portico.plan.web.limits import CERTIFICATE, SESSIONS_AN_ADDRESS, Concurrent, Counted, Rate, Share, Whom
+from portico.plan.web.limits import (
+    CERTIFICATE,
+    SESSIONS_AN_ADDRESS,
+    Concurrent,
+    Counted,
+    Fair,
+    Rate,
+    Share,
+    Whom,
+)
 from portico.plan.web.model import Web
 from portico.plan.web.pages import RETRY_LIMITED_SECONDS
 from portico.plan.web.sizes import requests
@@ -30,7 +39,8 @@ HELD, BODIES = "portico_held", "portico_bodies"
 COUNTED, CLIENT, _SENDER = "$portico_counted", "$portico_client", "$portico_sender"
 _CAPTURES = ("portico_value", "portico_end", "portico_this_hour")
 """What maps of keys take out of a value. A group's name has at most 32 letters, too few for the space of a site."""
-SHARED = frozenset({HELD, BODIES, COUNTED[1:], CLIENT[1:], GUARD[1:], *_CAPTURES})
+_CROWD = "crowd"
+SHARED = frozenset({HELD, BODIES, COUNTED[1:], CLIENT[1:], GUARD[1:], CROWDED[1:], *_CAPTURES})
 """Names that all sites of a gateway share: one client has one share of all of them together."""
 _UNCOUNTED, _BY_ADDRESS, _BY_NETWORK = "0", "4", "6"
 
@@ -43,6 +53,7 @@ def limit_zones(web: Web) -> list[Directive]:
     made += [_hour(web, limited_hourly[0].cause)] if limited_hourly else []
     for keyed in {_key(web, one.whom): one.whom for one in reversed(limited)}.values():
         made += _keys(web, keyed, limited)
+    made += [_crowd_zone(web, web.limits.fair)] if web.limits.fair else []
     for one in limited:
         made.append(_rate_zone(web, one) if isinstance(one, Rate) else _share_zone(web, one))
     return made
@@ -91,6 +102,14 @@ def _share_zone(web: Web, one: Concurrent) -> Directive:
     return directive(
         "limit_conn_zone", _key_of(web, one), f"zone={_zone_name(web, one)}:{_size(web, one.whom)}m",
         why=f"counts the requests in progress by {_words(one.whom)}{_why_ceiling(one)}", cause=one.cause,
+    )  # fmt: skip
+
+
+def _crowd_zone(web: Web, fair: Fair) -> Directive:
+    zone = f"zone={name_of(web, _CROWD)}:{_zone_size(web.place)}m"
+    return directive(
+        "limit_conn_zone", CROWDED, zone, why="counts requests to the app by client, while too many come",
+        cause=fair.cause,
     )  # fmt: skip
 
 
@@ -330,10 +349,14 @@ def clients(place: Place) -> list[Directive]:
     ]  # fmt: skip
 
 
+def _zone_size(place: Place) -> int:
+    """MiB for as many clients as there are connections."""
+    return max(1, -(-2 * requests(place) * _BYTES_A_KEY >> 20))
+
+
 def _zone(place: Place, key: str, zone: str) -> Directive:
-    size = max(1, -(-2 * requests(place) * _BYTES_A_KEY >> 20))
     return directive(
-        "limit_conn_zone", key, f"zone={zone}:{size}m",
+        "limit_conn_zone", key, f"zone={zone}:{_zone_size(place)}m",
         why="counts the requests in progress by client; room for as many clients as there are connections",
     )  # fmt: skip
 
@@ -379,7 +402,7 @@ def bandwidth(web: Web) -> list[Directive]:
     ]  # fmt: skip
 
 
-def counted(web: Web, rates: Sequence[Rate], shares: Sequence[Concurrent]) -> list[Directive]:
+def counted(web: Web, rates: Sequence[Rate], shares: Sequence[Concurrent | Fair]) -> list[Directive]:
     """What is counted where requests go to the app, and refused above a limit."""
     made = list[Directive]()
     for rate in rates:
@@ -395,13 +418,30 @@ def counted(web: Web, rates: Sequence[Rate], shares: Sequence[Concurrent]) -> li
     # One limit_conn in a location takes away those of its server.
     made += held(web) if shares else []
     for one in shares:
-        made.append(
-            directive(
-                "limit_conn", _zone_name(web, one), one.most, cause=one.cause,
-                why=f"{one.text}: how many requests to the app there may be at once",
-            )
-        )  # fmt: skip
-    return [*made, *_answered(web, "limit_conn", shares)]
+        made += _fair(web, one) if isinstance(one, Fair) else [_concurrent(web, one)]
+    return [*made, *_answered(web, "limit_conn", [one for one in shares if isinstance(one, Concurrent)])]
+
+
+def _concurrent(web: Web, one: Concurrent) -> Directive:
+    return directive(
+        "limit_conn", _zone_name(web, one), one.most, cause=one.cause,
+        why=f"{one.text}: how many requests to the app there may be at once",
+    )  # fmt: skip
+
+
+def _fair(web: Web, fair: Fair) -> list[Directive]:
+    return [
+        block(
+            "if", "(-f", f"{fair.flag})",
+            why="this file exists while more requests come than the app answers; looking for it costs less than 1 us",
+            of=[directive("set", CROWDED, CLIENT, why="clients are counted, and get fair shares of the app")],
+        ),
+        directive(
+            "limit_conn", name_of(web, _CROWD), fair.most, cause=fair.cause,
+            why="fair shares of an app that more requests come to than it answers: a quarter of its threads for one "
+            "client. Nobody is counted while it answers all",
+        ),
+    ]  # fmt: skip
 
 
 def _answered(web: Web, name: str, limited: Sequence[Counted]) -> list[Directive]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from portico.plan import decisions
 from portico.plan.gateway.nginx.conf import Directive, directive, entries
-from portico.plan.web.guards import CONNECTIONS, HEAD, PASSWORD, RATE, STATUSES, UNSAID, UPLOAD
+from portico.plan.web.guards import CONNECTIONS, HEAD, PASSWORD, RATE, SHARE, STATUSES, UNSAID, UPLOAD
 
 PLAIN, DIRECT = "$portico_is_plain", "$portico_is_direct"
 """1 for an ordinary request, for a format without maps. DIRECT: that also came without the headers of a proxy."""
@@ -39,6 +39,8 @@ _PLAIN = rf"~^(?!0:[23]|\d+:(?:000|{'|'.join(map(str, _REFUSALS))}):)\d+:\d+:[|]
 began, none, only ASCII."""
 GUARD, REFUSED_BY = "$portico_guard", "$portico_refused_by"
 """The guard that says of itself that it refuses, and that of the log line."""
+CROWDED = "$portico_crowded"
+"""Who is counted while more requests come than the app answers; empty otherwise."""
 _WRONG = "|".join(
     (
         r"[\xc0\xc1\xf5-\xff]",
@@ -109,11 +111,15 @@ def refusing(guard: str) -> Directive:
 
 
 def _refused_by() -> list[Directive]:
-    seen = f"{GUARD}:$limit_req_status:$limit_conn_status:$status:$upstream_addr"
+    seen = f"{GUARD}:$limit_req_status:$limit_conn_status:$status:$upstream_addr|{CROWDED}"
     return [
         entries(
             "map", "", GUARD, table=[("default", "")], cause=decisions.LOG_LINE,
             why="no guard has refused; the `if` of one that does says its name",
+        ),
+        entries(
+            "map", "", CROWDED, table=[("default", "")], cause=decisions.LOG_LINE,
+            why="the client, of a request that counts for its share of an app that too many ask; else empty",
         ),
         entries(
             "map", seen, REFUSED_BY, cause=decisions.LOG_LINE,
@@ -121,10 +127,11 @@ def _refused_by() -> list[Directive]:
                 ("default", ""),
                 ("~^[a-z]", GUARD),
                 ("~^:REJECTED:", RATE),
+                (r"~^:[A-Z_]*:REJECTED:\d+:[^|]*[|][\x00-\xff]", SHARE),
                 ("~^:[A-Z_]*:REJECTED:", CONNECTIONS),
-                ("~^:[A-Z_]*:[A-Z_]*:401:$", PASSWORD),
-                ("~^:[A-Z_]*:[A-Z_]*:413:$", UPLOAD),
-                ("~^:[A-Z_]*:[A-Z_]*:431:$", HEAD),
+                ("~^:[A-Z_]*:[A-Z_]*:401:[|]", PASSWORD),
+                ("~^:[A-Z_]*:[A-Z_]*:413:[|]", UPLOAD),
+                ("~^:[A-Z_]*:[A-Z_]*:431:[|]", HEAD),
                 ("~^:REJECTED_DRY_RUN:", f"{RATE}, dry run"),
                 ("~^:[A-Z_]*:REJECTED_DRY_RUN:", f"{CONNECTIONS}, dry run"),
             ],

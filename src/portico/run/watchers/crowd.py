@@ -1,0 +1,62 @@
+"""Fair shares of an app that more requests come to than it answers: the flag file by which nginx counts its clients.
+
+A worker says that it is crowded (`link.gunicorn.report`). The flag stays while one says so, and while nginx refuses
+somebody a share: without the refusals the queue would be full again at once.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from portico.link.gunicorn.report import CROWD
+from portico.log.request import Request, moment
+from portico.place import untrusted
+from portico.plan.model import Plan
+from portico.plan.paths import crowd_flag, workers
+from portico.plan.web.guards import SHARE
+from portico.run.background import in_background
+from portico.ticks import WELL, Rounds, tick
+
+_LOOK_SECONDS = 0.5
+_SAID_SECONDS = 3.0
+"""A worker says it once a second."""
+_REFUSED_SECONDS = 10.0
+_END = 1 << 16
+"""Bytes of the log that are looked at: a hundred lines or more."""
+_MARK = f'"refused_by":"{SHARE}"'.encode()
+
+
+async def watch(in_force: Callable[[], Plan]) -> Rounds:
+    """One look a round."""
+    while True:
+        await in_background(lambda: _look(in_force()))
+        yield WELL
+        await tick(_LOOK_SECONDS)
+
+
+def _look(plan: Plan) -> None:
+    flag, now = Path(crowd_flag(plan.socket)), time.time()
+    if _is_said(plan.runtime, now):
+        flag.touch(mode=0o644)
+    elif flag.exists() and not _was_refused(plan.access_log, now):
+        flag.unlink(missing_ok=True)
+
+
+def _is_said(runtime: str, now: float) -> bool:
+    with suppress(OSError):
+        return abs(now - os.lstat(f"{workers(runtime)}/{CROWD}").st_mtime) < _SAID_SECONDS
+    return False
+
+
+def _was_refused(log: str, now: float) -> bool:
+    """Whether nginx has lately refused somebody a share."""
+    with suppress(OSError), open(log, "rb", opener=untrusted.opened) as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - _END))
+        last = next((line for line in reversed(file.read(_END).splitlines()) if _MARK in line), None)
+        request = Request.parse(last) if last else None
+        return request is not None and abs(now - moment(request.time)) < _REFUSED_SECONDS
+    return False
