@@ -15,7 +15,7 @@ import msgspec
 
 from portico.decoding import UNREADABLE, Count, Moment, Seconds, UnreadableError, number
 from portico.link.context import Parent, parse
-from portico.plan.web.guards import CONNECTIONS, MAINTENANCE, QUEUE, RATE, SHARE
+from portico.plan.web.refusals import CONNECTIONS, MAINTENANCE, QUEUE, RATE, SHARE
 
 NAME: Final = "access.log"
 CLIENT_LEFT: Final = 499

@@ -13,7 +13,7 @@ from itertools import islice
 
 from portico.decoding import number
 from portico.log.request import CLIENT_LEFT, FAILED_MARK, TRACED_MARK, Request
-from portico.plan.web.guards import GUARDS
+from portico.plan.web.refusals import GUARDS
 from portico.watch.histogram import BOUNDS, Histogram
 
 MOST_ROUTES = 100

@@ -9,9 +9,10 @@ from pathlib import Path
 from msgspec.structs import replace as replace_options
 
 from portico.plan.gateway.nginx.pages import PREFIX
-from portico.plan.web.guards import GUARDS, MOST_HEAD
+from portico.plan.web.guards import MOST_HEAD
 from portico.plan.web.limits import Limits, Share
 from portico.plan.web.pages import FAILED, pages
+from portico.plan.web.refusals import GUARDS
 from portico.site.access.rule import AccessRule
 from portico.site.access.sha512_crypt import hashed
 from portico.site.load import load

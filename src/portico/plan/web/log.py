@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from portico.plan.web.ability import Ability
-from portico.plan.web.guards import GUARDS
+from portico.plan.web.refusals import GUARDS
 from portico.site.model import Site
 
 FIELDS = {

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from portico.plan.web.entry.transfer import LINE_KIB
-from portico.plan.web.guards import MAINTENANCE, MOST_HEAD
+from portico.plan.web.guards import MOST_HEAD
 from portico.plan.web.limits import Limits
+from portico.plan.web.refusals import MAINTENANCE
 from portico.site.model import Site
 
 UNREADABLE = (400, 414, 431)

@@ -17,7 +17,7 @@ from portico.log.request import Request, moment
 from portico.place import untrusted
 from portico.plan.model import Plan
 from portico.plan.paths import crowd_flag, workers
-from portico.plan.web.guards import SHARE
+from portico.plan.web.refusals import SHARE
 from portico.run.background import in_background
 from portico.ticks import WELL, Rounds, tick
 

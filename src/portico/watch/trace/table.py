@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from portico.explain.match import names_of, rule
 from portico.explain.node import PASSES, Node
 from portico.log.request import NO_NUMBERS
-from portico.plan.web.guards import CONNECTIONS, RATE
+from portico.plan.web.refusals import CONNECTIONS, RATE
 from portico.protocol.trace import Bar, Row
 from portico.watch.trace.evidence import Evidence
 from portico.watch.trace.records import Event, Record

@@ -14,11 +14,6 @@ from portico.plan.gateway.nginx.pages import error_pages, unreadable
 from portico.plan.gateway.nginx.password import password_pages
 from portico.plan.web.access import Allowed, ByPath, Denied, Taken, Verified
 from portico.plan.web.guards import (
-    CERTIFICATE,
-    INTERNAL,
-    METHOD,
-    NETWORK,
-    PATH,
     Asked,
     Certificate,
     FromNetworks,
@@ -29,6 +24,7 @@ from portico.plan.web.guards import (
     PlainPath,
 )
 from portico.plan.web.model import Web
+from portico.plan.web.refusals import CERTIFICATE, INTERNAL, METHOD, NETWORK, PATH
 
 Said = PlainPath | NotDenied | FromNetworks | Methods | Certificate
 """The guards that nginx decides by the head of a request, before it does anything else."""

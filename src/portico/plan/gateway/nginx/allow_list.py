@@ -16,8 +16,9 @@ from portico.plan.gateway.nginx.pages import error_pages
 from portico.plan.gateway.nginx.reference import link
 from portico.plan.web.access import ByPath, Users
 from portico.plan.web.allow_list import Allowed, AllowList
-from portico.plan.web.guards import ROUTES, SCANNER, Known, NoScanner
+from portico.plan.web.guards import Known, NoScanner
 from portico.plan.web.model import Web
+from portico.plan.web.refusals import ROUTES, SCANNER
 from portico.plan.web.wide import Piece, Pieces
 
 _REFUSED = 440

@@ -16,7 +16,7 @@ from portico.plan.gateway.nginx.names import location
 from portico.plan.gateway.nginx.own import let_in
 from portico.plan.model import File, Line
 from portico.plan.paths import Paths
-from portico.plan.web.guards import HEAD, MAINTENANCE, MOST_HEAD, QUEUE, STARTING
+from portico.plan.web.guards import MOST_HEAD
 from portico.plan.web.model import Web
 from portico.plan.web.pages import (
     BUSY,
@@ -29,6 +29,7 @@ from portico.plan.web.pages import (
     UNREADABLE,
     Page,
 )
+from portico.plan.web.refusals import HEAD, MAINTENANCE, QUEUE, STARTING
 
 PREFIX = "/-/errors/"
 _HEADERS_MORE = "https://github.com/openresty/headers-more-nginx-module#more_clear_headers"

@@ -17,7 +17,7 @@ from portico.plan.gateway.nginx.log.text import refusing
 from portico.plan.gateway.nginx.names import location, variable
 from portico.plan.gateway.nginx.pages import PREFIX
 from portico.plan.paths import Paths
-from portico.plan.web import guards
+from portico.plan.web import refusals
 from portico.plan.web.ability import Ability
 from portico.plan.web.guards import Guard, Inspection
 from portico.plan.web.model import Web
@@ -130,7 +130,7 @@ def waf_locations(web: Web, answers: Iterable[tuple[str, Sequence[Directive]]]) 
             why="a page of this site's",
             cause=web.waf.cause,
         ),
-        refusing(guards.WAF),
+        refusing(refusals.WAF),
         directive(
             "return", 403, why="its rules are in the firewall's report: portico waf", cause=web.waf.cause
         ),

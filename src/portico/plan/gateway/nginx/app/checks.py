@@ -25,8 +25,8 @@ from portico.plan.gateway.nginx.names import location, variable
 from portico.plan.gateway.nginx.pages import any_body, error_pages
 from portico.plan.gateway.nginx.password import together
 from portico.plan.web.access import Check
-from portico.plan.web.guards import AUTH
 from portico.plan.web.model import Web
+from portico.plan.web.refusals import AUTH
 
 ASK = "/-/access"
 """Where the subrequest goes; below it each check has a location."""

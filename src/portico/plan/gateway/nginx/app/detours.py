@@ -22,9 +22,10 @@ from portico.plan.gateway.nginx.names import location
 from portico.plan.gateway.nginx.pages import closed_pages
 from portico.plan.gateway.nginx.waf import handed_on, inspection, is_inspected, refused_by_waf
 from portico.plan.paths import Paths
-from portico.plan.web.guards import MAINTENANCE, Guard
+from portico.plan.web.guards import Guard
 from portico.plan.web.model import Web
 from portico.plan.web.mount import App, Below, Mount
+from portico.plan.web.refusals import MAINTENANCE
 from portico.site.model import Routed
 
 _UPGRADED_SECONDS = 3600

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from portico.plan import decisions
 from portico.plan.gateway.nginx.conf import Directive, directive, entries
-from portico.plan.web.guards import CONNECTIONS, HEAD, PASSWORD, RATE, SHARE, STATUSES, UNSAID, UPLOAD
+from portico.plan.web.refusals import CONNECTIONS, HEAD, PASSWORD, RATE, SHARE, STATUSES, UNSAID, UPLOAD
 
 PLAIN, DIRECT = "$portico_is_plain", "$portico_is_direct"
 """1 for an ordinary request, for a format without maps. DIRECT: that also came without the headers of a proxy."""
