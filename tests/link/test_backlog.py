@@ -72,6 +72,26 @@ def test_the_queue_never_holds_more_than_a_burst(listener: socket.socket) -> Non
     assert room(listener) == 51
 
 
+def test_an_app_that_hangs_for_a_moment_is_known_to_be_quick(listener: socket.socket) -> None:
+    """What it answered while a thread was idle is the least that it can do."""
+    backlog = Backlog(listener, Bounds(2, 200), threads=2, workers=lambda: 1)
+    backlog.look(10.0, 0, was_idle=True)
+    backlog.look(11.0, 40, was_idle=True)
+    backlog.look(12.0, 50, was_idle=True)  # at least 25, of 40 and 10
+    assert room(listener, 300) == 201
+    backlog.look(13.0, 130, was_idle=False)  # 80 in the second that was busy at last
+    assert room(listener, 300) == 161
+    backlog.look(14.0, 130, was_idle=False)
+    assert room(listener, 300) == 81
+    backlog.look(15.0, 130, was_idle=False)
+    assert room(listener, 300) == 41
+    hangs = Backlog(listener, Bounds(2, 200), threads=2, workers=lambda: 1)
+    hangs.look(10.0, 0, was_idle=True)
+    hangs.look(11.0, 40, was_idle=True)
+    hangs.look(12.0, 40, was_idle=False)
+    assert room(listener, 300) == 41
+
+
 def test_a_listener_that_was_closed_ends_no_worker(listener: socket.socket) -> None:
     listener.close()
     Backlog(listener, Bounds(1, 50), threads=1, workers=lambda: 1).look(10.0, 0, was_idle=True)

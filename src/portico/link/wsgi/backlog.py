@@ -2,8 +2,9 @@
 
 While the workers keep up, the queue takes a burst. When no thread of a worker has been idle for a second, more requests
 come than are answered: from then on the queue holds what the workers answer in the time that requests may wait, and the
-kernel refuses the others at once (EAGAIN). nginx answers those 503 without a worker. No request pays for it: the
-workers, which share the socket, call listen(2) once a second; the kernel takes the new bound and drops nothing.
+kernel refuses the others at once (EAGAIN). nginx answers those 503 without a worker. What was answered just before
+counts, too: an app that hangs for a moment refuses nobody. No request pays for it: the workers, which share the
+socket, call listen(2) once a second; the kernel takes the new bound and drops nothing.
 """
 
 from __future__ import annotations
@@ -50,18 +51,22 @@ class Backlog:
     ) -> None:
         self._listener, self._bounds = listener, bounds
         self._threads, self._workers = threads, workers
-        self._rate: float | None = None
+        self._rate = 0.0
+        self._is_busy = False
         self._before: tuple[float, int] | None = None
 
     def look(self, now: float, executed: int, *, was_idle: bool) -> None:
         """Called once a second, with how many requests this worker has executed so far."""
         before, self._before = self._before, (now, executed)
-        if was_idle or before is None or now <= before[0]:
-            self._rate = None
+        was_busy, self._is_busy = self._is_busy, not was_idle and before is not None
+        if before is not None and now > before[0]:
+            rate = (executed - before[1]) / (now - before[0])
+            mean = _NEW * rate + (1 - _NEW) * self._rate
+            # A worker with an idle thread could have answered more: what it did is the least that it can do.
+            self._rate = mean if was_busy and self._is_busy else max(rate, mean)
+        if not self._is_busy:
             self._set(self._bounds.burst)
             return
-        rate = (executed - before[1]) / (now - before[0])
-        self._rate = rate if self._rate is None else _NEW * rate + (1 - _NEW) * self._rate
         workers = self._workers()
         self._set(max(int(self._rate * workers * self._bounds.seconds), self._threads * workers, _LEAST))
 

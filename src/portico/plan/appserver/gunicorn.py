@@ -23,8 +23,8 @@ FRAMEWORK = {"FLASK_RUN_FROM_CLI": "true"}
 """Makes Flask ignore an app.run() that stands outside `if __name__ == "__main__"`, as the flask command does."""
 _BOOT = 4
 """Times start_timeout: what a worker may take to load the app. At a start Portico itself gives up before."""
-_QUEUE_SHARE = 30
-"""Of request_timeout. People leave within a few seconds, and what was waited for by somebody who has left is lost."""
+_QUEUE_SHARE = 6
+"""Of request_timeout: 5 s by default. Most people wait so long. Who leaves before costs nothing: the workers see it."""
 _DOCS = "https://docs.gunicorn.org/en/stable/settings.html#"
 
 
