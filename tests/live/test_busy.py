@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import socket
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import httpx
 import pytest
@@ -48,6 +51,15 @@ def kept():
 def end():
     os.kill(os.getppid(), signal.SIGKILL)
     return "ended"
+"""
+ASGI = """
+async def app(scope, receive, send):
+    if scope["type"] == "lifespan":
+        while True:
+            message = await receive()
+            await send({"type": message["type"] + ".complete"})
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"hello"})
 """
 TOML = """
 app = "shop:app"
@@ -178,3 +190,20 @@ def test_an_app_that_cannot_come_back_is_not_called_busy(site: Served) -> None:
     until(lambda: "" in refused_by(site, "/?down"))
     assert "queue" not in refused_by(site, "/?down")
     until(lambda: site.get("/").status_code == 200)
+
+
+@pytest.mark.usefixtures("_needs_nginx")
+def test_an_asgi_app_takes_a_burst_too() -> None:
+    """asyncio lets 100 connections wait; a browser's page and its friends bring more at once."""
+    with served({"app.py": ASGI}, "--workers", "1") as run, ExitStack() as opened:
+        run.until_all_have_loaded(1)
+        (worker,) = (int(path.stem.rpartition("-")[2]) for path in run.runtime.glob("workers/*-*[0-9].json"))
+        os.kill(worker, signal.SIGSTOP)
+        try:
+            for _ in range(120):
+                client = opened.enter_context(socket.socket(socket.AF_UNIX))
+                client.setblocking(False)
+                client.connect(str(run.runtime / "app.sock"))  # BlockingIOError when no more may wait
+        finally:
+            os.kill(worker, signal.SIGCONT)
+        assert run.get("/").text == "hello"

@@ -33,6 +33,8 @@ _NUMBERS = b"x-portico"
 _TRACE = b"x-portico-trace"
 _OWN = (b"x-portico-msec", SENDER_HEADER, _TRACE)
 _PUSH_SECONDS = 1.0
+_BURST = 4096
+"""Connections that may wait to be accepted; the kernel takes no more than net.core.somaxconn."""
 _request: ContextVar[str] = ContextVar("portico_request", default="")
 """The id of the request that the running task serves."""
 _ONE_LINE = frozenset(name.lower().encode() for name in JOINED)
@@ -78,6 +80,7 @@ class Worker(ASGIWorker):  # type: ignore[misc]  # Gunicorn publishes no types
         """Called once a second while the worker serves, and not before the app's startup is complete."""
         super().notify()
         if not self.handover.has_loaded:
+            self._take_bursts()
             boot_guard.done(self)
         if self.nr >= self._enough or report.resident() > self.max_memory:
             self.handover.announce(DUE)
@@ -85,6 +88,11 @@ class Worker(ASGIWorker):  # type: ignore[misc]  # Gunicorn publishes no types
             self.alive = False
         if self._leaving.is_any():
             self._say_goodbye(lambda websocket: websocket.is_through(self._leaving))
+
+    def _take_bursts(self) -> None:
+        """asyncio has told the socket to let 100 wait, whatever Portico told it before."""
+        for listener in self.sockets:
+            listener.listen(_BURST)
 
     async def _shutdown(self) -> None:
         """Gunicorn waits for connections to end; those of WebSockets end when they are told to."""

@@ -1,11 +1,13 @@
 """Fair shares of an app that more requests come to than it answers: the flag file by which nginx counts its clients.
 
 A worker says that it is crowded (`link.gunicorn.report`). The flag stays while one says so, and while nginx refuses
-somebody a share: without the refusals the queue would be full again at once.
+somebody a share: without the refusals the queue would be full again at once. It goes after half a minute in any case,
+because refusals alone do not tell that others still wait; a worker that is crowded again says so.
 """
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Callable
@@ -25,6 +27,8 @@ _LOOK_SECONDS = 0.5
 _SAID_SECONDS = 3.0
 """A worker says it once a second."""
 _REFUSED_SECONDS = 10.0
+_LONGEST_SECONDS = 30.0
+"""After a worker said it last: a busy office behind one address is refused no longer when the others have left."""
 _END = 1 << 16
 """Bytes of the log that are looked at: a hundred lines or more."""
 _MARK = f'"refused_by":"{SHARE}"'.encode()
@@ -40,16 +44,17 @@ async def watch(in_force: Callable[[], Plan]) -> Rounds:
 
 def _look(plan: Plan) -> None:
     flag, now = Path(crowd_flag(plan.socket)), time.time()
-    if _is_said(plan.runtime, now):
+    said = _seconds_since_said(plan.runtime, now)
+    if said < _SAID_SECONDS:
         flag.touch(mode=0o644)
-    elif flag.exists() and not _was_refused(plan.access_log, now):
+    elif flag.exists() and (said > _LONGEST_SECONDS or not _was_refused(plan.access_log, now)):
         flag.unlink(missing_ok=True)
 
 
-def _is_said(runtime: str, now: float) -> bool:
+def _seconds_since_said(runtime: str, now: float) -> float:
     with suppress(OSError):
-        return abs(now - os.lstat(f"{workers(runtime)}/{CROWD}").st_mtime) < _SAID_SECONDS
-    return False
+        return abs(now - os.lstat(f"{workers(runtime)}/{CROWD}").st_mtime)
+    return math.inf
 
 
 def _was_refused(log: str, now: float) -> bool:
