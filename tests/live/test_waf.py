@@ -183,6 +183,9 @@ def test_limits_come_before_the_firewall() -> None:
             run.client.get(f"{run.url}/", params={"n": n, "q": ATTACKS["sql"]}).status_code for n in range(6)
         ]
         assert answers == [403] * 3 + [429] * 3
+        handshake = {"upgrade": "websocket", "connection": "upgrade"}
+        answer = run.client.get(f"{run.url}/", params={"n": 6, "q": ATTACKS["sql"]}, headers=handshake)
+        assert answer.status_code == 429
         assert [line_of(run, f"/?n={n}")["refused_by"] for n in (0, 5)] == ["waf", "rate"]
         found = json.loads(portico("waf", "--json", cwd=run.directory).stdout)
         assert found["refused"] == 3

@@ -158,12 +158,35 @@ def inspection(web: Web) -> list[Directive]:
 
 def handed_on(web: Web, mount: Mount) -> list[Directive]:
     """What sends a request there once the other guards let it through."""
+    return [_hands_on(web, inspected_name(web, mount))]
+
+
+def detour(
+    web: Web, name: str, guards: Sequence[Guard], asked: Sequence[Directive], then: Sequence[Directive], *,
+    why: str, cause: str = "",
+) -> list[Directive]:  # fmt: skip
+    """The named location of a detour: what is `asked`, the firewall, `then` the answer.
+
+    No header of a client's may take its requests to the firewall before they are counted: where something is asked,
+    another location inspects.
+    """
+    at = location(web, name)
+    if not is_inspected(guards):
+        return [block("location", at, why=why, cause=cause, of=[*asked, *then])]
+    if not asked:
+        return [block("location", at, why=why, cause=cause, of=[*inspection(web), *then])]
+    behind = location(web, f"inspected_{name}")
     return [
-        directive(
-            "try_files", _NOWHERE, inspected_name(web, mount), cause=web.waf.cause if web.waf else "",
-            why="after the limits, which count first: no such file is there, so the request goes on to be inspected",
-        )
-    ]  # fmt: skip
+        block("location", at, why=why, cause=cause, of=[*asked, _hands_on(web, behind)]),
+        block("location", behind, why="the same, behind the guards", cause=cause, of=[*inspection(web), *then]),
+    ]
+
+
+def _hands_on(web: Web, name: str) -> Directive:
+    return directive(
+        "try_files", _NOWHERE, name, cause=web.waf.cause if web.waf else "",
+        why="after the limits, which count first: no such file is there, so the request goes on to be inspected",
+    )  # fmt: skip
 
 
 def is_inspected(chain: Sequence[Guard]) -> bool:

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from portico.plan.gateway.nginx.app.cache import cache_rules
 from portico.plan.gateway.nginx.app.link import dialect, pass_to_app, told_last, told_to_app
 from portico.plan.gateway.nginx.app.routes import told_by_routes
-from portico.plan.gateway.nginx.app.users import answered, headers
+from portico.plan.gateway.nginx.app.users import USER_HEADER, answered, both, headers
 from portico.plan.gateway.nginx.by_path import by_path
 from portico.plan.gateway.nginx.conf import Directive, block, directive, entries, literal
 from portico.plan.gateway.nginx.entry.host_header import host_seen, path_seen
@@ -51,6 +51,7 @@ def check_maps(web: Web) -> list[Directive]:
             why="the guard that refused, unless the answer is a yes or nobody was asked",
         ),
         *_sign_in_map(web, numbers),
+        *_came_map(web),
         *(
             entries("map", "", name, table=[("default", "")], why="empty where no route sets it")
             for name in sorted(_reset(web))
@@ -277,6 +278,15 @@ def _sign_in_map(web: Web, numbers: dict[Check, str]) -> Iterator[Directive]:
         "map", f"{GUARD}:{variable(web, 'check')}:$request_method:$http_accept", variable(web, "sign_in"),
         table=[("default", ""), *rows], why="where a browser is sent that is not signed in", cause=_cause(web),
     )  # fmt: skip
+
+
+def _came_map(web: Web) -> Iterator[Directive]:
+    if (came := both(web)) and dialect(web) == "proxy":
+        name = answered(web, USER_HEADER)
+        yield entries(
+            "map", name, came, table=[("default", name), ("", variable(web, "user"))], cause=_cause(web),
+            why="who came: an answer that names the user goes before the password's name",
+        )  # fmt: skip
 
 
 def _signs_in(web: Web) -> bool:

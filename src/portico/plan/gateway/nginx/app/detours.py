@@ -20,7 +20,7 @@ from portico.plan.gateway.nginx.headers import repeated
 from portico.plan.gateway.nginx.log.text import refusing
 from portico.plan.gateway.nginx.names import location
 from portico.plan.gateway.nginx.pages import closed_pages
-from portico.plan.gateway.nginx.waf import handed_on, inspection, is_inspected, refused_by_waf
+from portico.plan.gateway.nginx.waf import detour, handed_on, inspection, is_inspected, refused_by_waf
 from portico.plan.paths import Paths
 from portico.plan.web.guards import Guard
 from portico.plan.web.model import Web
@@ -55,9 +55,9 @@ def detours(web: Web) -> list[Directive]:
     made = list[Directive]()
     for name, routed in [("", None), *carriers(web).items()]:
         own, guards = _settings(web, routed, may_be_silent=False), web.chains.of(routed)
-        made.append(_upgraded(web, name, _settings(web, routed, may_be_silent=True), guards))
+        made += _upgraded(web, name, _settings(web, routed, may_be_silent=True), guards)
         made.append(_closed(web, name, own, guards))
-        made += [page_location(web, name, own, guards)] if web.spa else []
+        made += page_location(web, name, own, guards) if web.spa else []
     return [*made, *unlisted_location(web, _after_list(web))]
 
 
@@ -74,17 +74,11 @@ def _settings(web: Web, routed: Routed | None, *, may_be_silent: bool) -> list[D
     return [*repeated(web, routed, own), *own]
 
 
-def _upgraded(web: Web, name: str, own: list[Directive], guards: Sequence[Guard]) -> Directive:
-    return block(
-        "location", f"{location(web, 'upgraded')}{name}",
+def _upgraded(web: Web, name: str, own: list[Directive], guards: Sequence[Guard]) -> list[Directive]:
+    return detour(
+        web, f"upgraded{name}", guards, guarded(web, guards, passed=PASSED),
+        [*silence(web, _UPGRADED_SECONDS), *own, pass_to_app(web)],
         why="WebSockets: as the app's location, but silence is normal there",
-        of=[
-            *guarded(web, guards, passed=PASSED),
-            *_inspected(web, guards),
-            *silence(web, _UPGRADED_SECONDS),
-            *own,
-            pass_to_app(web),
-        ],
     )  # fmt: skip
 
 

@@ -83,12 +83,17 @@ def _of_client(web: Web) -> list[Directive]:
 
 
 def _said(web: Web) -> list[tuple[str, str, str, str]]:
-    """What nginx says of a user, by headers; an answer that names the user goes before the password's name."""
-    is_named = users.USER_HEADER in users.headers(web)
+    """What nginx says of a user, by headers: one line a name, also where passwords and answers name the user."""
+    came = users.both(web)
     return [
-        (users.USER_HEADER if name == users.USER else name, value, why, cause)
+        (
+            users.USER_HEADER if name == users.USER else name,
+            came if came and name == users.USER_HEADER else value,
+            why,
+            cause,
+        )
         for name, value, why, cause in users.told(web)
-        if not (is_named and name == users.USER)
+        if not (came and name == users.USER)
     ]
 
 

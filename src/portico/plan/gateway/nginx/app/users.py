@@ -36,6 +36,11 @@ def answered(web: Web, header: str) -> str:
     return variable(web, f"answer_{header.lower().replace('-', '_')}")
 
 
+def both(web: Web) -> str:
+    """The variable of who came where the name may be of a password or of an answer; empty where only one is asked."""
+    return variable(web, "came") if web.access.users and USER_HEADER in headers(web) else ""
+
+
 def _of_password(web: Web) -> list[tuple[str, str, str, str]]:
     users = web.access.users
     if users is None:

@@ -16,7 +16,7 @@ from portico.plan.gateway.nginx.guards import PAGE_PASSED, guarded
 from portico.plan.gateway.nginx.headers import is_said, of_nginx
 from portico.plan.gateway.nginx.names import location, variable
 from portico.plan.gateway.nginx.pages import error_pages, no_such_part
-from portico.plan.gateway.nginx.waf import inspection, is_inspected, refused_by_waf
+from portico.plan.gateway.nginx.waf import detour, is_inspected, refused_by_waf
 from portico.plan.web.guards import Guard
 from portico.plan.web.model import Web
 
@@ -80,13 +80,13 @@ def to_spa(web: Web) -> list[Directive]:
     ]  # fmt: skip
 
 
-def page_location(web: Web, name: str, settings: list[Directive], guards: Sequence[Guard]) -> Directive:
+def page_location(web: Web, name: str, settings: list[Directive], guards: Sequence[Guard]) -> list[Directive]:
     """Asks the app for what may be the page's; `settings` and `guards` are those of a route."""
     cause = web.spa.cause if web.spa else ""
     asked = guarded(web, guards, passed=PAGE_PASSED)
-    return block(
-        "location", f"{location(web, 'page')}{name}", why="the app comes first: it may know this page", cause=cause,
-        of=[
+    return detour(
+        web, f"page{name}", guards, asked, why="the app comes first: it may know this page", cause=cause,
+        then=[
             directive(f"{dialect(web)}_intercept_errors", "on", why="its 404 becomes the page", cause=cause),
             directive("error_page", 404, "=", location(web, "spa"), why="the app has no such page", cause=cause),
             *refusal(web, guards),
@@ -94,8 +94,7 @@ def page_location(web: Web, name: str, settings: list[Directive], guards: Sequen
             *error_pages(504),
             no_such_part(),
             directive("error_page", 502, location(web, "down"), why="no worker took the request"),
-            *asked,
-            *([*refused_by_waf(web), *inspection(web)] if is_inspected(guards) else []),
+            *(refused_by_waf(web) if is_inspected(guards) else []),
             *settings,
             pass_to_app(web),
         ],
