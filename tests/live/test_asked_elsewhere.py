@@ -189,6 +189,8 @@ def test_nothing_is_kept_for_others(site: Served) -> None:
     kept = [asked(site, "/private/kept", user) for user in ("anna", "bert", "")]
     assert kept[:2] == [(200, "kept for anna"), (200, "kept for bert")]
     assert kept[2][0] == 401
+    answer = site.client.get(f"{site.url}/private/kept", headers={"Cookie": "user=anna"})
+    assert answer.headers["Cache-Control"] == "private, no-cache"
 
 
 def test_a_browser_is_sent_to_sign_in_and_a_program_is_told(site: Served) -> None:

@@ -95,7 +95,9 @@ def test_the_app_is_told_who_came_and_no_password(site: Served) -> None:
 
 def test_what_is_kept_and_files_are_not_for_others(site: Served) -> None:
     for auth in (ANNA, ANNA):
-        assert site.get("/staff/kept", auth=auth).status_code == 200
+        answer = site.get("/staff/kept", auth=auth)
+        assert answer.status_code == 200
+        assert "s-maxage" not in answer.headers.get("Cache-Control", "")
     assert site.get("/staff/kept").status_code == 401
     assert site.get("/static/staff/plan.txt", auth=ANNA).headers["Cache-Control"] == "private, no-cache"
     assert site.get("/static/app.css").headers["Cache-Control"] == "no-cache"

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from portico.plan.gateway.nginx.app.link import dialect
+from portico.plan.gateway.nginx.by_path import by_path
 from portico.plan.gateway.nginx.conf import Directive, directive, entries, time
 from portico.plan.gateway.nginx.names import variable
+from portico.plan.web.access import ByPath
 from portico.plan.web.app.cache import STATUSES_OF_ROUTES, Cache, CachedRoute, VariesBy
+from portico.plan.web.files.statics import PRIVATE
 from portico.plan.web.model import Web
 
 
@@ -18,7 +21,7 @@ def fills(web: Web) -> str:
 
 def route_maps(web: Web, cache: Cache) -> list[Directive]:
     """At http level: what kept answers say to other caches, one map a time."""
-    times = sorted({route.seconds for route in cache.cached_routes})
+    times, closed = sorted({route.seconds for route in cache.cached_routes}), web.access.closed
     why = (
         "what a stored answer tells caches, unless the app sets the header itself: other caches may store it "
         "so long, browsers ask again each time, so that a purge is seen at once"
@@ -27,14 +30,29 @@ def route_maps(web: Web, cache: Cache) -> list[Directive]:
     made = [
         entries(
             "map", source, _control(web, seconds),
-            table=[("default", ""), ("", f"public, max-age=0, s-maxage={seconds:.0f}")], why=why,
+            table=[("default", ""), ("", _shared(web, seconds) if closed else _public(seconds))], why=why,
         )
         for seconds in times
     ]  # fmt: skip
+    if closed:
+        made += [_not_for_others(web, closed, seconds) for seconds in times]
     return made + [
         _odd_cookie(web, name)
         for name in sorted({name for route in cache.cached_routes for name in route.cookies})
     ]
+
+
+def _not_for_others(web: Web, closed: ByPath[bool], seconds: float) -> Directive:
+    why = "where not everybody may come, no other cache keeps an answer: it would not ask who may have it"
+    return by_path(web, f"shared_{seconds:.0f}", closed, {True: PRIVATE}, why, nothing=_public(seconds))
+
+
+def _public(seconds: float) -> str:
+    return f"public, max-age=0, s-maxage={seconds:.0f}"
+
+
+def _shared(web: Web, seconds: float) -> str:
+    return variable(web, f"shared_{seconds:.0f}")
 
 
 def _odd_cookie(web: Web, name: str) -> Directive:
