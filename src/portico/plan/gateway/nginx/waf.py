@@ -178,7 +178,9 @@ def detour(
     behind = location(web, f"inspected_{name}")
     return [
         block("location", at, why=why, cause=cause, of=[*asked, _hands_on(web, behind)]),
-        block("location", behind, why="the same, behind the guards", cause=cause, of=[*inspection(web), *then]),
+        block(
+            "location", behind, why="the same, behind the guards", cause=cause, of=[*inspection(web), *then]
+        ),
     ]
 
 
