@@ -126,6 +126,7 @@ TRAFFIC: dict[str, tuple[str, str, str]] = {
     # Headers, rewriting, variables
     "add_header": ("none", "adds a header to the answer; always: to errors too; a level that adds one inherits none from above", "security headers are missing, also where a location adds a header of its own"),
     "add_header_inherit": ("on", "merge: adds the headers of the levels above too (from 1.29.3)", "a location that adds a header loses all the others"),
+    "more_clear_headers": ("none", "takes a header out of the answer, one of nginx itself, too (module headers-more)", "clients read which server answers"),
     "add_trailer": ("none", "adds a header after the body", "right as it is"),
     "add_trailer_inherit": ("on", "merge: adds the trailers of the levels above too", "a level that adds one inherits none"),
     "rewrite": ("none", "changes the path by a pattern; last looks for a location again, permanent redirects", "the path stays; regex captures here are best avoided in 1.31.3 (CVE-2026-93479)"),
