@@ -85,8 +85,9 @@ class Workers(Section, frozen=True):
             "How long a request may wait for a worker while more come than can be answered: the queue holds what "
             "the workers answer in that time, and one request for each thread at least. The others get 503 with "
             "`Retry-After` at once. A burst is let through: the bound begins when no worker has been idle for a "
-            "second. Default: a sixth of `request_timeout`. `0s` sets no such bound: requests wait for up to three "
-            "quarters of `request_timeout`.",
+            "second, and the time shrinks, down to a tenth, while many clients leave without an answer. Default: a "
+            "sixth of `request_timeout`. `0s` sets no such bound: requests wait for up to three quarters of "
+            "`request_timeout`.",
             example="1s",
         ),
     ] = None

@@ -139,7 +139,8 @@ class Worker(GunicornWorker):  # type: ignore[misc]  # Gunicorn publishes no typ
 
         def look() -> None:
             was_idle = pool.was_idle()
-            backlog.look(time.monotonic(), pool.accepted - queue.skipped, was_idle=was_idle)
+            backlog.look(time.monotonic(), pool.accepted - queue.skipped, queue.left, was_idle=was_idle)
+            queue.crowd_seconds = backlog.seconds / 2
             if queue.is_crowded() and not was_idle:
                 report.crowded()
 

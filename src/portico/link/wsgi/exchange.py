@@ -160,6 +160,7 @@ class Exchange:
                 response.send(result)
                 response.finish()
         except ClientGoneError as error:
+            self._queue.left += 1
             self._log.debug("%s: the client left: %s", describe(environ), error)
         except upload.NoRoomError as error:
             self._log.error("%s: no room for the upload: %s", describe(environ), error)

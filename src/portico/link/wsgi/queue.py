@@ -46,12 +46,15 @@ class Queue:
 
     def __init__(self, deadline_seconds: float, crowd_seconds: float = math.inf) -> None:
         self._deadline = deadline_seconds
-        self._crowd_seconds = crowd_seconds
+        self.crowd_seconds = crowd_seconds
+        """So long requests of several clients wait before it counts as a crowd."""
         self._clients = set[str]()  # two of those that waited so long, since somebody asked
         self._peers = Peers()
         self._counts = dict.fromkeys(Skip, 0)  # between two lines; two threads may lose one of a thousand
         self.skipped = 0
         """How many requests were not executed."""
+        self.left = 0
+        """How many clients left before they had their answer."""
         self._told = -_LEAST_SECONDS_BETWEEN
         self.begin()
 
@@ -63,7 +66,7 @@ class Queue:
     def reason_to_skip(self, environ: Environ, connection: Connection) -> Skip | None:
         """Why the app should not be called for a request that waited; None when it should."""
         found, waited = None, self._waited_seconds(environ)
-        if waited > self._crowd_seconds and len(self._clients) < 2:
+        if waited > self.crowd_seconds and len(self._clients) < 2:
             self._clients.add(environ.get("REMOTE_ADDR", ""))
         if _has_hung_up(connection):
             found = Skip.HUNG_UP
@@ -72,6 +75,7 @@ class Queue:
         elif waited > self._limit(environ):
             found = Skip.EXPIRED
         self.skipped += found is not None
+        self.left += found in (Skip.HUNG_UP, Skip.LEFT)
         was_sent_to_us = float(environ["PORTICO_MSEC"]) >= self._since
         if found and was_sent_to_us:  # else it is no overload: nobody was there to take it
             self._counts[found] += 1

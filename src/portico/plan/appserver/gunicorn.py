@@ -24,7 +24,7 @@ FRAMEWORK = {"FLASK_RUN_FROM_CLI": "true"}
 _BOOT = 4
 """Times start_timeout: what a worker may take to load the app. At a start Portico itself gives up before."""
 _QUEUE_SHARE = 6
-"""Of request_timeout: 5 s by default. Most people wait so long. Who leaves before costs nothing: the workers see it."""
+"""Of request_timeout: people wait for some seconds. It shrinks while clients leave sooner, see link.wsgi.backlog."""
 _DOCS = "https://docs.gunicorn.org/en/stable/settings.html#"
 
 
