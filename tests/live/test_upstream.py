@@ -130,7 +130,7 @@ def test_a_sticky_client_stays_until_its_server_is_drained() -> None:
 
 @pytest.mark.parametrize("how", ["dies", FAILING, HANGING])
 def test_a_server_that_fails_is_out_within_two_checks_and_comes_back(how: str) -> None:
-    with shared(3, before='request_timeout = "5s"') as (run, (a, b, _)), Clients(run.port, STRANGERS) as load:
+    with shared(3, before='request_timeout = "3s"') as (run, (a, b, _)), Clients(run.port, STRANGERS) as load:
         time.sleep(0.3)
         failed, rounds = time.monotonic(), len(b.checked)
         if how == "dies":

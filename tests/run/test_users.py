@@ -122,6 +122,7 @@ def test_owners_and_modes_after_a_start(site: Served) -> None:
             f"run/SITE/{name}": f"0660 root:{group}"
             for name in ("app.sock", "app.1.sock", "app.2.sock", "app.3.sock")
         },
+        "run/SITE/app.sock.live": "0644 root:root",
         "run/SITE/children.json": "0600 root:root",
         "run/SITE/conf-1": "0755 root:root",
         "run/SITE/conf-1/certificate.pem": "0600 root:root",

@@ -29,5 +29,7 @@ class Mixed:
         self._end = self._loop.call_later(SETTLE_SECONDS, self.lower, runtime)
 
     def lower(self, runtime: str) -> None:
-        """At a start: what was left there means nothing."""
+        """At a start, when what was left there means nothing, and at the end."""
+        if self._end:
+            self._end.cancel()
         Path(mixed(runtime)).unlink(missing_ok=True)

@@ -364,6 +364,7 @@ class Effects:
         with suppress(OSError):  # what cannot be removed does no harm: the next start removes it
             switch.sweep(self.in_force)
             Path(self.in_force.booting).unlink(missing_ok=True)
+            self._mixed.lower(self.in_force.runtime)
             if self._has_served:  # a start that failed leaves the door as it found it
                 maintenance.open_again(self.in_force.runtime)
 
