@@ -99,13 +99,13 @@ class Service(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         asked = dict(self.headers.items())
+        self.server.seen.append((self.path, asked))  # type: ignore[attr-defined]
         token = asked.get("Authorization", "")
         self.send_response(200 if token == "Bearer good" else 401)
         self.send_header("X-Auth-Request-Email", "anna@shop.example")
         self.send_header("Remote-User", "anna")
         self.send_header("Content-Length", "0")
         self.end_headers()
-        self.server.seen.append((self.path, asked))  # type: ignore[attr-defined]
 
     def log_message(self, *_: object) -> None:
         pass

@@ -148,6 +148,9 @@ def crowded(site: Served) -> Iterator[None]:
     thread.start()
     try:
         until((site.runtime / "app.sock.crowd").exists)
+        time.sleep(
+            3
+        )  # nginx keeps what it knows of a file for a second, and what is too early waits for the gate
         yield
     finally:
         over.set()

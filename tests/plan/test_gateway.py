@@ -152,7 +152,7 @@ def used(tree: Iterable[Directive]) -> Iterator[str]:
         yield from used(item.block or ())
 
 
-_NAMED = {"map": -1, "geo": -1, "upstream": 0, "log_format": 0, "zone": 0, "set": 0}
+_NAMED = {"map": -1, "geo": -1, "upstream": 0, "log_format": 0, "zone": 0, "set": 0, "auth_request_set": 0}
 _TABLES = ("map", "geo", "types")
 
 

@@ -66,7 +66,13 @@ def test_what_others_than_root_and_nginx_may_open(gateway: Served) -> None:
                 continue
             name = "/".join((top, parts[1].partition("-")[0] if top == "run" else parts[1], *parts[2:]))
             open_to_all[re.sub(r"conf-\d+", "conf", name)] = f"{mode:04o} {path.owner()}"
-    beside = {"conf": "0755", "conf/gunicorn.conf.py": "0644", "conf/hsts.conf": "0644", "gateway": "0644"}
+    beside = {
+        "app.sock.live": "0644",
+        "conf": "0755",
+        "conf/gunicorn.conf.py": "0644",
+        "conf/hsts.conf": "0644",
+        "gateway": "0644",
+    }
     assert open_to_all == {
         **{f"run/{name}": "0751 root" for name in OWNERS},
         **{f"run/{name}/{rest}": f"{mode} root" for name in OWNERS for rest, mode in beside.items()},
