@@ -36,8 +36,8 @@ def wait(ms):
     time.sleep(ms / 1000)
     return "waited"
 
-@app.get("/work/<int:ms>")
-def work(ms):
+@app.get("/compute/<int:ms>")
+def compute(ms):
     ends = time.thread_time() + ms / 1000
     while time.thread_time() < ends:
         pass
@@ -111,9 +111,9 @@ class Measure:
 @click.option(
     "--path",
     multiple=True,
-    default=("/wait/200", "/work/20"),
+    default=("/wait/200", "/compute/20"),
     show_default=True,
-    help="/wait/MS sleeps, /work/MS computes. On a busy machine ask for less: /wait/600.",
+    help="/wait/MS sleeps, /compute/MS computes. On a busy machine ask for less: /wait/600.",
 )
 @click.option("--part", type=click.Choice(list(_PARTS)), multiple=True, default=tuple(_PARTS))
 @click.option("--seconds", type=click.FloatRange(2), default=15.0, show_default=True, help="Each step.")
