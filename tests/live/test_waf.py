@@ -123,6 +123,15 @@ def test_honest_requests_do_not_notice(blocking: Served) -> None:
     assert blocking.get("/files/note.txt").text == "a file"
 
 
+@pytest.mark.parametrize(
+    "kind", ["application/octet-stream", "text/plain", "text/csv", "application/merge-patch+json"]
+)
+def test_bodies_of_any_kind_reach_the_app(blocking: Served, kind: str) -> None:
+    body = b'{"name": "shop"}'
+    answer = blocking.client.patch(f"{blocking.url}/", content=body, headers={"content-type": kind})
+    assert answer.text == f"seen {len(body)}"
+
+
 def test_the_apps_own_403_passes_untouched(blocking: Served) -> None:
     answer = blocking.get("/mine?own")
     assert answer.status_code == 403

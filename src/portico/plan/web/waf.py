@@ -21,6 +21,8 @@ PATTERN_STEPS = 100_000
 """So many steps a pattern may take; beyond, it counts as not found."""
 LEFT_OUT = {
     "920350": "nginx itself decides which Host it answers",
+    "920420": "which kinds of bodies a path takes is the app's to say: the rule set's own list lacks text and files",
+    "920430": "nginx itself decides which versions of HTTP it speaks",
     "933000-933999": "attacks on PHP harm no Python app, and honest texts meet these rules more often than others",
 }
 """Rules, by number, that are not asked, and why."""
