@@ -26,7 +26,8 @@ from portico.plan.gateway.nginx.conf import Directive
 from portico.plan.gateway.nginx.locations import locations
 from portico.site.facts import AppFacts, Route
 from portico.site.model import Site
-from portico.site.options import Edge, Options
+from portico.site.options import Options
+from portico.site.options.edge import Edge
 from portico.site.pattern import pattern as rule_pattern
 from portico.site.routed import routed
 from tests.plan.test_golden import PLACE

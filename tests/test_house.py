@@ -34,7 +34,7 @@ RANK = {room: rank for rank, rooms in enumerate(ORDER) for room in rooms}
 PURE = (
     "proxy_headers.py",
     "http.py",
-    "site/options.py",
+    "site/options/",
     "site/facts.py",
     "site/model.py",
     "site/checks/",

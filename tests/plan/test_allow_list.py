@@ -21,7 +21,8 @@ from portico.plan.decide import decided
 from portico.plan.gateway.nginx.allow_list import allow_list_maps
 from portico.plan.gateway.nginx.conf import quote
 from portico.site.model import Site
-from portico.site.options import Guard, Options
+from portico.site.options import Options
+from portico.site.options.guard import Guard
 from tests.plan.allow_list_apps import APPS, App
 from tests.plan.test_golden import PLACE
 from tests.routers import Table, _node, asked_paths

@@ -20,7 +20,10 @@ from portico.plan.gateway.nginx.main import tree
 from portico.plan.web.headers import PRESETS
 from portico.site.checks.values import broken_edge, broken_rules
 from portico.site.model import Site
-from portico.site.options import Cors, Edge, Headers, Options
+from portico.site.options import Options
+from portico.site.options.cors import Cors
+from portico.site.options.edge import Edge
+from portico.site.options.headers import Headers
 from portico.site.own import Statement, statements
 from portico.site.routed import routed
 from tests.plan.test_golden import FACTS, GOLDEN, PLACE, read

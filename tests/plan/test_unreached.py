@@ -9,7 +9,8 @@ from portico.plan.decide import decided
 from portico.plan.notes.unreached import unreached
 from portico.site.facts import Route, StaticFolder
 from portico.site.model import Site
-from portico.site.options import Edge, Options
+from portico.site.options import Options
+from portico.site.options.edge import Edge
 from portico.site.pattern import pattern
 from tests.plan.test_golden import FACTS, PLACE
 

@@ -15,7 +15,7 @@ from portico.errors import UsageError
 from portico.site.facts import AppFacts
 from portico.site.load import load
 from portico.site.model import Routed
-from portico.site.options import Edge
+from portico.site.options.edge import Edge
 from portico.site.pattern import escape, head, is_fixed, pattern, rank
 from portico.site.routed import routed
 from portico.values import AppRef, Duration, Size

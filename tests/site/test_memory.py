@@ -12,7 +12,8 @@ from portico.plan.decide import decided
 from portico.plan.notes.app_risks import processes
 from portico.site.facts import AppFacts
 from portico.site.model import Site
-from portico.site.options import Options, Workers
+from portico.site.options import Options
+from portico.site.options.workers import Workers
 from portico.values import AppRef
 from tests.plan.test_golden import PLACE
 from tests.site.asked import discover

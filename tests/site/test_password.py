@@ -8,7 +8,8 @@ import pytest
 
 from portico.errors import UsageError
 from portico.site.facts import AppFacts
-from portico.site.options import Dashboard, Metrics, Options
+from portico.site.options import Options
+from portico.site.options.observers import Dashboard, Metrics
 from portico.site.resolve import resolve
 
 

@@ -12,7 +12,8 @@ from portico.plan.gateway.nginx.conf import Directive
 from portico.plan.gateway.nginx.server import servers
 from portico.site.facts import AppFacts
 from portico.site.model import Routed, Site
-from portico.site.options import Edge, Options
+from portico.site.options import Options
+from portico.site.options.edge import Edge
 from portico.values import Duration
 from portico.watch.trace.table import _goes_on
 from tests.plan.test_golden import PLACE

@@ -27,7 +27,8 @@ from portico.project.sites import sites_of
 from portico.run.host.hosted import DesiredSite
 from portico.site.facts import AppFacts
 from portico.site.model import Site
-from portico.site.options import Options, Upstream
+from portico.site.options import Options
+from portico.site.options.upstream import Upstream
 from portico.site.resolve import own_directory, resolve, site_name
 
 _OF_THE_GATEWAY = ("name", "nginx")

@@ -7,7 +7,8 @@ from typing import Any
 import msgspec
 
 from portico.site.keys import Key, keys, sections, table_keys
-from portico.site.options import Access, Edge
+from portico.site.options.access import Access
+from portico.site.options.edge import Edge
 
 
 def json_schema() -> dict[str, Any]:

@@ -11,7 +11,10 @@ from typing import Any, Literal, get_args, get_origin
 
 import msgspec
 
-from portico.site.options import Access, Edge, Options, Section
+from portico.site.options import Options
+from portico.site.options.access import Access
+from portico.site.options.edge import Edge
+from portico.site.options.section import Section
 from portico.values import Address, AppRef, Duration, Size
 
 _WORDS: dict[Any, str] = {

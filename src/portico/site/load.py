@@ -17,7 +17,9 @@ from portico.site.checks.values import broken_rules
 from portico.site.convert import convert
 from portico.site.entries import entry_lines
 from portico.site.keys import Key, flag_keys, keys, sections, table_keys
-from portico.site.options import Access, Edge, Options
+from portico.site.options import Options
+from portico.site.options.access import Access
+from portico.site.options.edge import Edge
 from portico.site.platform import with_port
 
 FILE = "portico.toml"

@@ -17,7 +17,7 @@ from portico.errors import Problem
 from portico.site.facts import AppFacts, Route
 from portico.site.limit import of_methods
 from portico.site.model import Routed
-from portico.site.options import Edge
+from portico.site.options.edge import Edge
 from portico.site.pattern import both, fixed_path, head, is_fixed
 from portico.site.segments import may_meet
 

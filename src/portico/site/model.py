@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from portico.reading import OURS, Reader
 from portico.site.access.rule import AccessRule
 from portico.site.facts import AppFacts, LeftFolder, RootFile, StaticFolder
-from portico.site.options import BELIEVED, DEFAULT_MAX_UPLOAD, HTTPS_FILES, HTTPS_PORTS_UP, Edge, Options
+from portico.site.options import BELIEVED, DEFAULT_MAX_UPLOAD, Options
+from portico.site.options.edge import Edge
+from portico.site.options.https import HTTPS_FILES, HTTPS_PORTS_UP
 from portico.site.own import Own, OwnFile
 from portico.site.upstream_server import Server
 from portico.values import Address, Duration, Size

@@ -9,7 +9,8 @@ from typing import Any
 import msgspec
 
 from portico.site.keys import Key, access_keys, flag_keys, keys, route_keys, sections
-from portico.site.options import Access, Edge
+from portico.site.options.access import Access
+from portico.site.options.edge import Edge
 
 
 def reference_page() -> str:
@@ -17,7 +18,7 @@ def reference_page() -> str:
     lines = [
         "# Every option",
         "",
-        "Generated from `src/portico/site/options.py` by `make docs`. Every key of `portico.toml` is optional;",
+        "Generated from `src/portico/site/options/` by `make docs`. Every key of `portico.toml` is optional;",
         "each is also a flag. A table may be given as a plain value, which then means the key marked *short*:",
         '`workers = 4`, `nginx = "system"`.',
         "",

@@ -17,7 +17,8 @@ from portico.site.access.rules import access_rules
 from portico.site.facts import AppFacts, StaticFolder
 from portico.site.front.front import at_root, with_manifests
 from portico.site.model import Root, Routed, Site
-from portico.site.options import HTTPS_FILES, Options
+from portico.site.options import Options
+from portico.site.options.https import HTTPS_FILES
 from portico.site.own_paths import Reading
 from portico.site.routed import routed
 

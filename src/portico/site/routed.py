@@ -13,7 +13,8 @@ from portico.site.facts import AppFacts, Route
 from portico.site.keys import route_keys
 from portico.site.methods import for_methods, is_from_app, is_hidden, with_shared
 from portico.site.model import Routed
-from portico.site.options import Edge, Options
+from portico.site.options import Options
+from portico.site.options.edge import Edge
 from portico.site.pattern import pattern, rank
 
 _LATER = 1 << 20

@@ -24,7 +24,9 @@ from portico.plan.appserver.kind import (
 from portico.plan.appserver.kind import KINDS as ALL
 from portico.plan.build import plan
 from portico.site.model import Site
-from portico.site.options import Options, Upstream, Workers
+from portico.site.options import Options
+from portico.site.options.upstream import Upstream
+from portico.site.options.workers import Workers
 from tests.plan.test_golden import FACTS, PLACE
 
 Server = Literal["gunicorn", "uwsgi"]

@@ -9,7 +9,10 @@ from portico.plan.web.ability import Ability
 from portico.plan.web.app.cache import STATUSES, cache
 from portico.site.facts import AppFacts
 from portico.site.model import Routed, Site
-from portico.site.options import Edge, Options, Upstream, Workers
+from portico.site.options import Options
+from portico.site.options.edge import Edge
+from portico.site.options.upstream import Upstream
+from portico.site.options.workers import Workers
 from portico.values import Duration
 
 EVERY = frozenset({Ability.EVERY_LINE})

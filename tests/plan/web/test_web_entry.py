@@ -11,7 +11,8 @@ from portico.plan.web.entry.hosts import Hosts, hosts
 from portico.plan.web.entry.listeners import Listeners, listeners
 from portico.plan.web.entry.tls import Challenge, Http2, http2, tls
 from portico.site.model import Site
-from portico.site.options import Https, Options
+from portico.site.options import Options
+from portico.site.options.https import Https
 from portico.values import Address
 from tests.plan.test_golden import FACTS, PLACE
 

@@ -6,7 +6,8 @@ import pytest
 
 from portico.plan.web.entry.host_header import Unnamed, host
 from portico.site.model import Site
-from portico.site.options import Https, Options
+from portico.site.options import Options
+from portico.site.options.https import Https
 from portico.values import Address
 from tests.plan.test_golden import FACTS
 

@@ -9,7 +9,10 @@ import msgspec
 from portico.plan.web.app.link import RouteFact, link
 from portico.plan.web.app.tracing import tracing
 from portico.site.model import Routed, Site
-from portico.site.options import Edge, Options, Tracing, Upstream
+from portico.site.options import Options
+from portico.site.options.edge import Edge
+from portico.site.options.observers import Tracing
+from portico.site.options.upstream import Upstream
 from portico.values import Duration
 from tests.plan.test_golden import FACTS
 

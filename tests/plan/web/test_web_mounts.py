@@ -34,7 +34,7 @@ from portico.site.access.sha512_crypt import hashed
 from portico.site.facts import AppFacts, RootFile, Rule, StaticFolder, Unrouted
 from portico.site.load import load
 from portico.site.model import Site
-from portico.site.options import Guard as GuardOptions
+from portico.site.options.guard import Guard as GuardOptions
 from portico.site.routed import routed
 from portico.values import Size
 from tests.plan.test_golden import PLACE, WAF

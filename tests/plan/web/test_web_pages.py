@@ -17,7 +17,7 @@ from portico.site.access.rule import AccessRule
 from portico.site.access.sha512_crypt import hashed
 from portico.site.load import load
 from portico.site.model import Site
-from portico.site.options import Guard
+from portico.site.options.guard import Guard
 from portico.site.resolve import ERROR_PAGES
 from tests.plan.test_golden import FACTS, case
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from portico.plan.web.entry.trust import TRACE, Trust, trust
 from portico.site.model import Site
-from portico.site.options import Node, Options, Upstream, Workers
+from portico.site.options import Options
+from portico.site.options.node import Node
+from portico.site.options.upstream import Upstream
+from portico.site.options.workers import Workers
 from tests.plan.test_golden import FACTS
 
 SHARED = ["http://10.0.0.7:80", "app"]

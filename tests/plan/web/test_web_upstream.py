@@ -10,7 +10,7 @@ from portico.plan.web.ability import Ability
 from portico.plan.web.app.upstream import Upstream, impossible, upstream
 from portico.site.model import Site
 from portico.site.options import Options
-from portico.site.options import Upstream as Section
+from portico.site.options.upstream import Upstream as Section
 from tests.plan.test_golden import FACTS, PLACE
 
 HERE = replace(PLACE, resolvers=("10.0.0.53",), known_hosts=frozenset({"app-b"}))

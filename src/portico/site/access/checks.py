@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from portico.errors import Problem
 from portico.site.access.rule import AccessRule, Check
 from portico.site.facts import Route
-from portico.site.options import Access
+from portico.site.options.access import Access
 from portico.site.pattern import head, is_fixed
 
 HEADERS = (

@@ -19,7 +19,8 @@ from portico.site.access.rule import AccessRule, Networks, Users
 from portico.site.access.users import Wrong, entries
 from portico.site.facts import AppFacts, Route
 from portico.site.model import Routed
-from portico.site.options import Access, Options
+from portico.site.options import Options
+from portico.site.options.access import Access
 from portico.site.pattern import both_ways, escape, head, parts, widened
 from portico.site.proxies import KNOWN_PROXIES
 

@@ -7,7 +7,8 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from portico.site.checks.https import mode_of
-from portico.site.options import Cors, Options
+from portico.site.options import Options
+from portico.site.options.cors import Cors
 
 CSP, CSP_REPORTS = "content-security-policy", "content-security-policy-report-only"
 FRAME_OPTIONS, FRAME_ANCESTORS = "x-frame-options", "frame-ancestors"

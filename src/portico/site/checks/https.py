@@ -6,7 +6,8 @@ import ipaddress
 import re
 from collections.abc import Callable, Iterable, Iterator
 
-from portico.site.options import HTTPS_PORTS_UP, Options
+from portico.site.options import Options
+from portico.site.options.https import HTTPS_PORTS_UP
 from portico.values import Address, Duration
 
 ACME_SERVERS = {

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Iterator
 
 from portico.proxy_headers import kind
 from portico.site.limit import MOST_IN_PROGRESS, OFF, Limit, bandwidth
-from portico.site.options import Edge, Options
+from portico.site.options import Options
+from portico.site.options.edge import Edge
 
 _NAME = re.compile(r"[A-Za-z0-9_]{1,64}")
 _HEADER = re.compile(r"[A-Za-z0-9]+(?:-[A-Za-z0-9]+)*")

@@ -12,7 +12,8 @@ from portico.site import waf_exception
 from portico.site.checks.headers import HEADER_RULES, broken_headers, has_https
 from portico.site.checks.https import HTTPS_RULES, address_of
 from portico.site.checks.limits import LIMIT_RULES, broken_limits
-from portico.site.options import BELIEVED, Edge, Options
+from portico.site.options import BELIEVED, Options
+from portico.site.options.edge import Edge
 from portico.site.pattern import pattern
 from portico.site.proxies import KNOWN_PROXIES
 from portico.site.upstream_server import APP, Server, is_interval

@@ -21,7 +21,7 @@ from portico.plan.web.app.link import RouteFact
 from portico.plan.web.model import Web
 from portico.site.limit import bandwidth
 from portico.site.model import Routed
-from portico.site.options import Edge
+from portico.site.options.edge import Edge
 
 STREAM_SECONDS = 3600
 """How long a stream may be silent: as a WebSocket, an hour outlives a lunch break."""

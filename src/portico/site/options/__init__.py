@@ -1,0 +1,208 @@
+"""Every option, declared once.
+
+One declaration feeds the checking of portico.toml, the command line's flags, the reference page and the
+JSON schema. `description` is the help; `extra` carries `source` (where the default comes from) and
+`example` (a value worth showing). Each table of portico.toml has its file; the keys outside of tables are here.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+
+from portico.site.options.access import Access
+from portico.site.options.cache import Cache
+from portico.site.options.cors import Cors
+from portico.site.options.downloads import Downloads
+from portico.site.options.edge import Edge
+from portico.site.options.errors import Errors
+from portico.site.options.guard import Guard
+from portico.site.options.headers import Headers
+from portico.site.options.https import Https
+from portico.site.options.limits import Limits
+from portico.site.options.log import Log
+from portico.site.options.nginx import Nginx
+from portico.site.options.node import Node
+from portico.site.options.observers import Dashboard, Metrics, Trace, Tracing
+from portico.site.options.section import option
+from portico.site.options.upstream import Upstream
+from portico.site.options.workers import Workers
+from portico.values import Address, AppRef, Duration, Size
+
+DEFAULT_MAX_UPLOAD = Size(16 << 20)
+BELIEVED = ("scheme", "user", "certificate", "country")
+"""What `behind` lets a proxy say unless the user decides."""
+
+
+class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Everything portico.toml and the flags can say. Every key is optional."""
+
+    app: Annotated[
+        AppRef | None,
+        option(
+            "The app: `module:attribute`, `module:factory()`, `module`, or a path to a .py file. "
+            "Default: Portico finds it, as the flask command does.",
+            example="shop:create_app()",
+        ),
+    ] = None
+    name: Annotated[
+        str,
+        option(
+            "The site's name in `status`, logs and directories. Default: the directory's.", example="shop"
+        ),
+    ] = ""
+    domains: Annotated[
+        list[str],
+        option(
+            "Host names the site answers to; any other Host is closed without an answer. "
+            "Empty: any Host, for development.",
+            example=["shop.example", "www.shop.example"],
+        ),
+    ] = []
+    canonical: Annotated[
+        str,
+        option("The one of `domains` to which the others redirect.", example="shop.example"),
+    ] = ""
+    email: Annotated[
+        str,
+        option(
+            "Your email address, for the certificate authority. With domains it turns HTTPS on, see [https].",
+            example="me@shop.example",
+        ),
+    ] = ""
+    listen: Annotated[
+        Address | None,
+        option(
+            "Address nginx listens on; `:8080` is every address of the machine. Default: `:PORT` where the environment "
+            "has PORT (as platforms set it) and HTTPS is off, else 127.0.0.1:8080 without domains, :80 with them.",
+            example="127.0.0.1:8080",
+        ),
+    ] = None
+    user: Annotated[
+        str,
+        option(
+            "The user the app runs as when Portico is started as root. Default: the owner of the app's directory; "
+            "`nobody` when that is root.",
+            example="shop",
+            reach="who the app runs as",
+        ),
+    ] = ""
+    mount: Annotated[str, option("URL prefix the app lives under; becomes SCRIPT_NAME.", example="/shop")] = (
+        "/"
+    )
+    behind: Annotated[
+        list[str],
+        option(
+            "Address ranges of the trusted proxies in front, or the name of a known one (cloudflare). "
+            "Only these may say who the client is.",
+            example=["10.0.0.0/8"],
+        ),
+    ] = []
+    behind_only: Annotated[
+        bool,
+        option(
+            "Only those proxies are answered, and this machine itself: any other connection is closed without an "
+            "answer. So nobody goes past a CDN.",
+            example=True,
+        ),
+    ] = False
+    behind_headers: Annotated[
+        list[str] | None,
+        option(
+            "What those proxies say in headers that they set or remove in every request: `scheme`, `user`, "
+            "`certificate`, `country`, `host` (X-Forwarded-Host), `prefix` (X-Forwarded-Prefix). Default: the first "
+            'four; none with `behind_protocol = "proxy"`.',
+            example=["scheme", "user", "host"],
+        ),
+    ] = None
+    behind_protocol: Annotated[
+        Literal["http", "proxy"],
+        option(
+            "How those proxies name the client: `http` in headers; `proxy` by the PROXY protocol (version 1 or 2), "
+            "as TCP load balancers do. Then every connection to the site's addresses must begin with it.",
+            example="proxy",
+            source="https://www.haproxy.org/download/3.0/doc/proxy-protocol.txt",
+        ),
+    ] = "http"
+    client_headers: Annotated[
+        list[str],
+        option(
+            "Headers that Portico takes for a proxy's (see docs/trust.md) and that clients of this app "
+            "send themselves: the app gets them from any client.",
+            example=["X-User-Id"],
+        ),
+    ] = []
+    request_timeout: Annotated[
+        Duration,
+        option(
+            "How long the app may be silent in a request. nginx, the worker, draining and the service "
+            "manager all take their times from it.",
+            example="60s",
+            source="https://docs.gunicorn.org/en/stable/settings.html#timeout",
+        ),
+    ] = Duration(30)
+    max_upload: Annotated[
+        Size | None,
+        option(
+            "Largest request body. KB, MB and GB mean KiB, MiB and GiB, as in nginx: 16MB is 16777216 bytes. "
+            "Default: the app's own MAX_CONTENT_LENGTH, else 16MiB.",
+            example="64MiB",
+            source="https://nginx.org/en/docs/http/ngx_http_core_module.html#client_max_body_size",
+        ),
+    ] = None
+    health: Annotated[
+        str,
+        option(
+            "Path that shows the app is well. Portico asks it before a release goes live, and for "
+            "/-/health, which answers on any Host.",
+            example="/healthz",
+        ),
+    ] = "/"
+    start_timeout: Annotated[
+        Duration,
+        option(
+            "How long the app may take to be imported, and then to become healthy. The second gets "
+            "three times the import's own time on top.",
+            example="2m",
+            source="https://kamal-deploy.org/docs/configuration/proxy/",
+        ),
+    ] = Duration(60)
+    workers: Workers = Workers()
+    https: Https = Https()
+    downloads: Downloads = Downloads()
+    static: Annotated[
+        dict[str, str],
+        option(
+            "URL prefix and the directory nginx serves it from, beside those found in the app.",
+            example={"/media/": "media"},
+            is_read=True,
+        ),
+    ] = {}
+    spa: Annotated[
+        str,
+        option(
+            "Directory of a single-page app that was built, with its index.html. nginx serves its files at the root, "
+            "and index.html where a browser asks for a page that no route and no file answers.",
+            example="frontend/dist",
+            is_read=True,
+        ),
+    ] = ""
+    limits: Limits = Limits()
+    guard: Guard = Guard()
+    cache: Cache = Cache()
+    headers: Headers = Headers()
+    cors: Cors = Cors()
+    upstream: Upstream = Upstream()
+    node: Node = Node()
+    log: Log = Log()
+    trace: Trace = Trace()
+    errors: Errors = Errors()
+    metrics: Metrics = Metrics()
+    dashboard: Dashboard = Dashboard()
+    tracing: Tracing = Tracing()
+    nginx: Nginx = Nginx()
+    access: dict[str, Access] = {}
+    """By path, which may have placeholders: `[access."/admin"]` is /admin and everything below it."""
+    routes: dict[str, Edge] = {}
+    """By URL rule, in Flask's spelling: `[routes."/import/<int:id>"]`."""

@@ -1,0 +1,28 @@
+"""The table [cache]."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+from portico.site.options.section import Section, option
+from portico.values import Size
+
+
+class Cache(Section, frozen=True):
+    """What nginx keeps of the answers that the app marks `public` or `s-maxage`; never anything else."""
+
+    shorthand: ClassVar[str] = "size"
+
+    size: Annotated[
+        Size,
+        option(
+            "Disk space for answers that the app marks `public` or `s-maxage`, or whose route has `cache`; `0B` is no "
+            "cache at all.",
+            example="1GiB",
+            source="https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_cache_path",
+        ),
+    ] = Size(256 << 20)
+    item: Annotated[
+        Size,
+        option("The largest answer that the cache stores.", example="4MiB"),
+    ] = Size(1 << 20)

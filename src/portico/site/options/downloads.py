@@ -1,0 +1,25 @@
+"""The table [downloads]."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+from portico.site.options.section import Section, option
+
+
+class Downloads(Section, frozen=True):
+    """Files that the app sends and nginx carries for it."""
+
+    shorthand: ClassVar[str] = "roots"
+
+    roots: Annotated[
+        list[str] | None,
+        option(
+            "Directories of files that the app sends (`send_file`, `X-Sendfile`) and nginx may send in "
+            "its place; the worker sends any other file. Default: the app's static and instance "
+            "folders, Flask's UPLOAD_FOLDER, "
+            "Django's MEDIA_ROOT.",
+            example=["reports", "/srv/media"],
+            is_read=True,
+        ),
+    ] = None

@@ -1,0 +1,62 @@
+"""The table [headers]."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from portico.site.options.section import Section, option
+
+
+class Headers(Section, frozen=True):
+    """Headers that every answer carries, unless the app says them itself."""
+
+    shorthand: ClassVar[str] = "preset"
+
+    preset: Annotated[
+        Literal["off", "strict", "api"],
+        option(
+            "The headers to begin with: `strict` for pages, `api` for an API without pages, `off` for none. "
+            "docs/headers.md has them.",
+            example="strict",
+            source="https://developer.mozilla.org/docs/Web/HTTP/Reference/Headers",
+        ),
+    ] = "off"
+    csp: Annotated[
+        str,
+        option(
+            "Content-Security-Policy, in place of the preset's.",
+            example="default-src 'self'; img-src 'self' https://img.shop.example",
+            source="https://developer.mozilla.org/docs/Web/HTTP/Reference/Headers/Content-Security-Policy",
+        ),
+    ] = ""
+    csp_report_only: Annotated[
+        bool,
+        option(
+            "Browsers only report what the policy would block (Content-Security-Policy-Report-Only).",
+            example=True,
+        ),
+    ] = False
+    frames: Annotated[
+        list[str],
+        option(
+            "Who may show the site's pages in a frame: `none`, or `self` and origins. It sets X-Frame-Options and "
+            "`frame-ancestors`. Default: the preset's.",
+            example=["self", "https://partner.example"],
+            source="https://developer.mozilla.org/docs/Web/HTTP/Reference/Headers/Content-Security-Policy/frame-ancestors",
+        ),
+    ] = []
+    set: Annotated[
+        dict[str, str],
+        option(
+            'More headers, and other values of those of the preset; `""` leaves one out.',
+            example={"Permissions-Policy": "camera=(self)"},
+        ),
+    ] = {}
+    remove: Annotated[
+        list[str],
+        option(
+            "Headers of the app that clients do not get, beside those that the preset removes. A header that is set "
+            "here, too, always has the value from here.",
+            example=["X-Runtime"],
+        ),
+    ] = []

@@ -1,0 +1,80 @@
+"""The table [limits]."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+from portico.site.options.section import Section, option
+
+
+class Limits(Section, frozen=True):
+    """What one client may ask for and hold; see docs/limits.md. What is refused gets 429 and never reaches the app."""
+
+    shorthand: ClassVar[str] = "rate"
+
+    rate: Annotated[
+        list[str],
+        option(
+            "Requests to the app that one client may begin: `10/second`, `5/minute`, `100/hour`; several hold "
+            "together. As many are let through at once, unless `burst 20` says otherwise. `per session`, `per account` "
+            "or `per header:NAME` count others than clients, `of POST` counts these methods only.",
+            example=["10/second burst 40", "1000/hour"],
+        ),
+    ] = []
+    in_progress: Annotated[
+        int,
+        option(
+            "Requests to the app that a client may have in progress at once, each stream of HTTP/2 counted; 0 sets no "
+            "limit of your own. Idle connections do not count: nginx closes them when it runs out.",
+            example=50,
+            source="https://nginx.org/en/docs/http/ngx_http_limit_conn_module.html",
+        ),
+    ] = 0
+    held: Annotated[
+        int,
+        option(
+            "Requests of any kind that a client may have in progress: files, slow downloads, event streams, too. "
+            "0: an eighth of what this nginx can hold, see docs/capacity.md.",
+            example=100,
+            source="https://nginx.org/en/docs/http/ngx_http_limit_conn_module.html",
+        ),
+    ] = 0
+    bandwidth: Annotated[
+        str,
+        option(
+            "How fast each answer is sent, files included: `1MiB/second`. A client has that for each of its requests "
+            "in progress. Empty: as fast as the client takes it.",
+            example="1MiB/second",
+            source="https://nginx.org/en/docs/http/ngx_http_core_module.html#limit_rate",
+        ),
+    ] = ""
+    exempt: Annotated[
+        list[str],
+        option(
+            "Networks that `rate`, `in_progress` and the limits of routes do not hold for: monitoring, an office.",
+            example=["192.0.2.0/24", "2001:db8::/32"],
+        ),
+    ] = []
+    session_cookie: Annotated[
+        str,
+        option(
+            "The cookie that `per session` counts by. Default: the one that the app's framework sets.",
+            example="sid",
+        ),
+    ] = ""
+    account_header: Annotated[
+        str,
+        option(
+            "The header in which a proxy that `behind` names says who the user is, for `per account`. Default: the "
+            "client certificate, where `https.client_ca` asks for one.",
+            example="X-Auth-Request-User",
+        ),
+    ] = ""
+    dry_run: Annotated[
+        bool,
+        option(
+            "Refuse nothing; `portico limits` and the log show what `rate`, `in_progress` and the limits of routes "
+            "would have refused.",
+            example=True,
+        ),
+    ] = False

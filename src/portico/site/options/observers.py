@@ -1,0 +1,108 @@
+"""The tables of the observers: [metrics], [dashboard], [tracing], [trace]."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+from portico.site.options.section import Section, option
+from portico.values import Address
+
+
+class Metrics(Section, frozen=True):
+    """The numbers of the running site, for Prometheus."""
+
+    shorthand: ClassVar[str] = "listen"
+
+    listen: Annotated[
+        Address | None,
+        option(
+            "Address where Prometheus finds /metrics: numbers and the names of routes. It asks for a password, on "
+            "loopback too, which every user of the machine reaches. Default: none; `portico metrics` prints them.",
+            example="127.0.0.1:9145",
+        ),
+    ] = None
+    password_file: Annotated[
+        str,
+        option(
+            "File whose first line is the password, as Basic with any name or as Bearer; it is read at each request, "
+            "by Portico alone. Default: one that Portico makes, `look.password` in the state directory.",
+            example="metrics.password",
+        ),
+    ] = ""
+
+
+class Dashboard(Section, frozen=True):
+    """The live picture of the running site, in a browser."""
+
+    shorthand: ClassVar[str] = "listen"
+
+    listen: Annotated[
+        Address | None,
+        option(
+            "Address of the dashboard. It asks for a password, on loopback too, which every user of the machine "
+            "reaches. Default: none; `portico dashboard` serves it on loopback as long as it runs.",
+            example="127.0.0.1:9146",
+        ),
+    ] = None
+    password_file: Annotated[
+        str,
+        option(
+            "File whose first line is the password that a browser is asked for, with any name; it is read at each "
+            "request, by Portico alone. Default: one that Portico makes, `look.password` in the state directory.",
+            example="dashboard.password",
+            is_read=True,
+        ),
+    ] = ""
+
+
+class Tracing(Section, frozen=True):
+    """OpenTelemetry: every request belongs to a trace, and its spans are sent to a collector."""
+
+    shorthand: ClassVar[str] = "endpoint"
+
+    endpoint: Annotated[
+        str,
+        option(
+            "Where spans go, by OTLP over HTTP: the URL of a collector; needs "
+            "`pip install opentelemetry-proto requests`. `none`: the app is given `traceparent` and the log has it, "
+            "but nothing is sent. Default: no tracing.",
+            example="http://127.0.0.1:4318",
+            source="https://opentelemetry.io/docs/specs/otlp/#otlphttp",
+        ),
+    ] = ""
+    sample: Annotated[
+        float,
+        option(
+            "The share of the traces begun here that is sent, from 0 to 1. A trace that a proxy of "
+            "`behind` began is sent if the proxy says so.",
+            example=0.1,
+            source="https://opentelemetry.io/docs/specs/otel/trace/sdk/#traceidratiobased",
+        ),
+    ] = 1.0
+    service: Annotated[
+        str, option("The spans' `service.name`. Default: the site's `name`.", example="shop")
+    ] = ""
+    headers_file: Annotated[
+        str,
+        option(
+            "File with headers for the collector, one `Name: value` a line, such as an API key; it is read at each "
+            "sending, by Portico alone.",
+            example="collector.headers",
+            is_read=True,
+        ),
+    ] = ""
+
+
+class Trace(Section, frozen=True):
+    """What `portico trace` writes down."""
+
+    shorthand: ClassVar[str] = "mask"
+
+    mask: Annotated[
+        list[str],
+        option(
+            "Headers, environ variables and query parameters whose values a trace does not show. Cookies, "
+            "authorisation and names like token, secret, password, session are masked in any case.",
+            example=["X-Customer", "email"],
+        ),
+    ] = []
