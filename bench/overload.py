@@ -17,7 +17,7 @@ from rich.console import Console
 
 from bench import crowd, nginx
 from bench.crowd import Crowd, Flow
-from bench.install import VENV
+from bench.install import VENV, install
 from bench.peers import Peer, Program, Setup, Stand, _nginx, _portico
 from bench.running import PeerError, running
 
@@ -123,6 +123,8 @@ def main(peers: str, path: Sequence[str], part: Sequence[str], seconds: float, r
     files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
     chosen = [peer for peer in PEERS if peer.key in peers.split(",")]
+    if any(peer.key != "portico" for peer in chosen):
+        install(Console().print)
     for number in range(rounds):
         for each in path:
             for peer in chosen if number % 2 == 0 else reversed(chosen):
