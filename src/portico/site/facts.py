@@ -132,6 +132,8 @@ class AppFacts(msgspec.Struct, frozen=True):
     """`remote`: there is no local app, every server is elsewhere."""
     version: str = ""
     """The framework's version."""
+    unicode: str = "14.0.0"
+    """The version of Unicode of the app's Python, which says what a digit is."""
     static: list[StaticFolder] = []
     left: list[LeftFolder] = []
     """Static folders that stay the app's, whose answers to a stranger nginx cannot give."""
@@ -160,3 +162,8 @@ class AppFacts(msgspec.Struct, frozen=True):
     risks: list[Risk] = []
     secrets: list[Secret] = []
     """Only when they were asked for."""
+
+    @property
+    def is_starlette(self) -> bool:
+        """Whether it is an app of Starlette or FastAPI: of ASGI frameworks, their routes alone are read."""
+        return self.kind == "asgi" and self.unrouted is not None

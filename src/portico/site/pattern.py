@@ -20,6 +20,13 @@ _STANDARD = {
     "uuid": "[A-Fa-f0-9]{8}-[A-Fa-f0-9]{4}-[A-Fa-f0-9]{4}-[A-Fa-f0-9]{4}-[A-Fa-f0-9]{12}",
 }
 """The converters of Flask and Django, https://werkzeug.palletsprojects.com/en/stable/routing/#built-in-converters"""
+_STARLETTE = _STANDARD | {
+    "int": "[0-9]+",
+    "float": r"[0-9]+(?:\.[0-9]+)?",
+    "path": ".*",
+    "uuid": "[0-9a-fA-F]{8}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{12}",
+}
+"""The same names with what Starlette's own converters take: https://www.starlette.io/routing/#path-parameters"""
 _NAMED = re.compile(r"\(\?P<\w+>")
 _META = frozenset("^$.*+?{}[]()|")
 _SPECIAL = re.compile(r"[\\.^$*+?{}\[\]|()]")
@@ -74,6 +81,18 @@ def standard(name: str, arguments: str) -> str:
     if arguments:
         raise ValueError(f"'{name}' takes no arguments here")
     return _STANDARD[name]
+
+
+def of_starlette(rule: str) -> str:
+    """A rule in Flask's spelling as Starlette takes its paths: it leaves a line end out, and `int` is of ASCII.
+
+    Raises ValueError with what was not understood.
+    """
+
+    def converter(name: str, arguments: str) -> str:
+        return _STARLETTE[name] if name in _STARLETTE and not arguments else standard(name, arguments)
+
+    return pattern(rule, converter) + r"\n?"
 
 
 def head(regex: str) -> str:

@@ -15,7 +15,7 @@ from portico.site.methods import for_methods, is_from_app, is_hidden, with_share
 from portico.site.model import Routed
 from portico.site.options import Options
 from portico.site.options.edge import Edge
-from portico.site.pattern import pattern, rank
+from portico.site.pattern import of_starlette, pattern, rank
 
 _LATER = 1 << 20
 """A rule of [routes] that is none of the app's is tried after all of them: it may cover many."""
@@ -127,7 +127,8 @@ def _from_options(
         try:
             if not rule.startswith("/"):
                 raise ValueError("it does not begin with /")
-            yield Routed(rule, pattern(rule), (_LATER, *(n for part in rank(rule) for n in part)), edge, own)
+            taken = of_starlette(rule) if facts.is_starlette else pattern(rule)
+            yield Routed(rule, taken, (_LATER, *(n for part in rank(rule) for n in part)), edge, own)
         except ValueError as error:
             hint = "expected a rule such as /import/<int:id>, or /api/<path:rest> for all below"
             problems.append(Problem(where, f'routes: "{rule}" is not a rule: {error}', hint))

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from portico.place.model import Place
+from portico.plan.letters import in_bytes
 from portico.plan.web.files.statics import Sent, Statics, served
 from portico.plan.web.guards import Chains, Guard, by_path
 from portico.plan.web.inside import exact_inside, patterns_inside
@@ -106,7 +107,8 @@ class _Mounts:
 
     def _of_route(self, one: RoutePath) -> Mount:
         prefix = self._site.prefix
-        match: Match = Matching(rf"^{escape(prefix)}{one.pattern}\z")
+        pattern = in_bytes(one.pattern, self._site.facts.unicode)
+        match: Match = Matching(rf"^{escape(prefix)}{pattern}\z")
         if is_fixed(one.pattern):
             match = Exact(prefix + head(one.pattern))
         return self._app(match, one.why, one.cause, route=one, is_cached=one.keeps)

@@ -185,7 +185,7 @@ def _letter(code: int) -> Piece:
 def _one_of(taken: frozenset[int]) -> Piece:
     """One letter: several bytes when it need not be ASCII."""
     counted = f"{{1,{_BYTES_OF_A_LETTER}}}" if taken & _HIGH else ""
-    return Piece(_class(taken) + counted, may_have_slash=_SLASH in taken)
+    return Piece(class_of(taken) + counted, may_have_slash=_SLASH in taken)
 
 
 def _either(branches: list[Pieces]) -> Piece:
@@ -207,7 +207,7 @@ def _repeated(least: int, most: Any, inner: Any) -> Piece:
         crosses = _SLASH in taken and is_endless
         counted = _counted(least, None if is_endless else most)
         repeats = taken if is_endless else frozenset[int]()
-        return Piece(_class(taken) + counted, -1, least == 0, _SLASH in taken, crosses, repeats)
+        return Piece(class_of(taken) + counted, -1, least == 0, _SLASH in taken, crosses, repeats)
     pieces = tuple(_sequence(parsed))
     is_simple = all(piece.letter >= 0 for piece in pieces) or most == 1
     if not is_simple or any(piece.crosses for piece in pieces) or least > _MOST_REPEATS:
@@ -267,7 +267,7 @@ def _exact_repeat(least: int, most: Any, inner: Any) -> Piece | None:
     repeats = taken if is_endless else frozenset[int]()
     counted = _counted(least, None if is_endless else most)
     return Piece(
-        _class(taken) + counted, -1, least == 0, _SLASH in taken, _SLASH in taken and is_endless, repeats
+        class_of(taken) + counted, -1, least == 0, _SLASH in taken, _SLASH in taken and is_endless, repeats
     )
 
 
@@ -309,7 +309,8 @@ def _of_item(name: str, item: Any) -> frozenset[int]:
 
 
 @lru_cache(_KNOWN)
-def _class(taken: frozenset[int]) -> str:
+def class_of(taken: frozenset[int]) -> str:
+    """A pattern for one of these bytes."""
     if taken == _ALL:
         return "."
     return min(f"[{_ranges(taken)}]", f"[^{_ranges(_ALL - taken)}]", key=len)

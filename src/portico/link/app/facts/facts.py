@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -94,7 +95,9 @@ def _asks_risks(thing: Any) -> str:
 
 
 def _facts(loaded: Loaded, reached: Reached) -> dict[str, Any]:
-    said = {"app": loaded.uri, "directory": str(loaded.directory)}
+    said = {
+        "app": loaded.uri, "directory": str(loaded.directory), "unicode": unicodedata.unidata_version,
+    }  # fmt: skip
     if _is_asgi(loaded.application):
         found = _of_starlette(loaded.application)
         answers = {"kind": "asgi", "notes": [_ASGI], **found, **_static_of_django(loaded.application)}
