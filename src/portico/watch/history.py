@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 from portico.plan.paths import of_app
 from portico.watch.follow import Follower, lines_of
 
 _NUMBER = re.compile(r"\.[1-9][0-9]{0,5}")
+
+
+class Dated(Protocol):
+    """What a line says, with its Unix time."""
+
+    @property
+    def at(self) -> float: ...
+
+
+T = TypeVar("T", bound=Dated)
 
 
 @dataclass(frozen=True)
@@ -53,6 +65,17 @@ class Log:
     def lines(self) -> Iterator[str]:
         """What has come since the last call, from the current file's beginning on."""
         return self._follower.lines()
+
+    def all(self) -> Iterator[str]:
+        """Every line that there is now, as `before` and `lines`."""
+        return chain(self.before(), self.lines())
+
+    def since(self, parse: Callable[[str], T | None]) -> Iterator[T]:
+        """What the lines say that are not older than `since`; `parse` gives None for one about something else."""
+        for line in self.all():
+            found = parse(line)
+            if found and found.at >= self._since:
+                yield found
 
 
 def put_aside(path: Path) -> list[Path]:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from itertools import chain
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -38,9 +37,8 @@ def command(app: str | None, config: str | None, name: str, since: str | None, i
     runtime = runtime_of(app, config, name)
     limits = _in_force(runtime) if lock.running(runtime) else ()
     begin = filters.since(since, time.time()) if since else 0.0
-    found = report(
-        _refusals(Logs.of(state).error, begin), limits, is_dry_run=any(one.is_dry_run for one in limits)
-    )
+    refusals = Log(Logs.of(state).error, begin).since(Refusal.parse)
+    found = report(refusals, limits, is_dry_run=any(one.is_dry_run for one in limits))
     if is_json:
         output.result(output.as_json(output.safe(found)))
     else:
@@ -50,14 +48,6 @@ def command(app: str | None, config: str | None, name: str, since: str | None, i
 def _in_force(runtime: str) -> Sequence[LimitInForce]:
     (status,) = client.ask(runtime, STATUS)
     return status.limits
-
-
-def _refusals(path: Path, since: float) -> Iterator[Refusal]:
-    log = Log(path, since)
-    for line in chain(log.before(), log.lines()):
-        found = Refusal.parse(line)
-        if found and found.at >= since:
-            yield found
 
 
 def _lines(found: LimitsReport) -> list[str]:

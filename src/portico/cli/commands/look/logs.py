@@ -6,7 +6,6 @@ import shutil
 import time
 from collections import deque
 from collections.abc import Iterator
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -124,10 +123,8 @@ class _Reader:
 
     def before(self) -> Iterator[Request]:
         """What was logged so far."""
-        self._hear(
-            chain(self._app.before(), self._app.lines()), chain(self._error.before(), self._error.lines())
-        )
-        return self._requests.read(chain(self._access.before(), self._access.lines()))
+        self._hear(self._app.all(), self._error.all())
+        return self._requests.read(self._access.all())
 
     def fresh(self) -> Iterator[Request]:
         """What came since; the app's words first, which were written first."""

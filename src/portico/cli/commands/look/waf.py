@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from itertools import chain
 from pathlib import Path
 
 import click
@@ -12,6 +11,7 @@ import click
 from portico.cli import output
 from portico.cli.running import running_site, state_of
 from portico.log.finding import Finding
+from portico.values import counted
 from portico.watch import filter as filters
 from portico.watch.history import Log, Logs
 from portico.watch.waf_report import RuleReport, WafReport, report
@@ -31,7 +31,8 @@ def command(app: str | None, config: str | None, name: str, since: str | None, i
     """
     state = Path(state_of(app, config, name))
     log = Logs.of(state).waf
-    found = report(_findings(log, filters.since(since, time.time()) if since else 0.0))
+    begin = filters.since(since, time.time()) if since else 0.0
+    found = report(Log(log, begin).since(Finding.parse))
     if is_json:
         output.result(output.as_json(output.safe(found)))
     elif log.exists():
@@ -40,19 +41,11 @@ def command(app: str | None, config: str | None, name: str, since: str | None, i
         output.say("the firewall of this site has never run: [guard] waf turns it on, docs/waf.md")
 
 
-def _findings(log: Path, since: float) -> Iterator[Finding]:
-    lines = Log(log, since)
-    for line in chain(lines.before(), lines.lines()):
-        found = Finding.parse(line)
-        if found and found.at >= since:
-            yield found
-
-
 def _lines(found: WafReport) -> list[str]:
     if not found.rules:
         return [f"no attack was found{_beside(found)}"]
     return [
-        f"{_judged(found)} by {_count(found.clients, 'client')}, since {found.since[:16].replace('T', ' ')}"
+        f"{_judged(found)} by {counted(found.clients, 'client')}, since {found.since[:16].replace('T', ' ')}"
         + _beside(found),
         "",
         *(line for rule in found.rules for line in _rule(rule)),
@@ -79,29 +72,25 @@ def _excepting(exceptions: list[str]) -> list[str]:
 def _judged(found: WafReport) -> str:
     parts = []
     if found.refused:
-        parts.append(f"{_count(found.refused, 'request')} refused")
+        parts.append(f"{counted(found.refused, 'request')} refused")
     if found.reported:
-        parts.append(f"{_count(found.reported, 'request')} would have been refused")
+        parts.append(f"{counted(found.reported, 'request')} would have been refused")
     return ", ".join(parts)
 
 
 def _beside(found: WafReport) -> str:
     if not found.suspicious:
         return ""
-    return f"; {_count(found.suspicious, 'request')} matched a rule and went through, as their score was low"
+    return f"; {counted(found.suspicious, 'request')} matched a rule and went through, as their score was low"
 
 
 def _rule(rule: RuleReport) -> Iterator[str]:
-    yield f"{output.strong(str(rule.rule))}  {_count(rule.requests, 'request')}  {output.safe(rule.message)}"
+    yield f"{output.strong(str(rule.rule))}  {counted(rule.requests, 'request')}  {output.safe(rule.message)}"
     shown = list(rule.paths.items())[:_MOST_PATHS]
     more = len(rule.paths) - len(shown)
     for where, count in shown:
         yield f"        {count:>6}  {output.safe(where)}"
     if more:
-        yield f"                {more} more {'path' if more == 1 else 'paths'}"
+        yield f"                {counted(more, 'more path')}"
     if rule.example:
         yield output.faint(f"                portico logs --no-follow --id {rule.example[:12]}")
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}".replace(",", " ")
