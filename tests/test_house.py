@@ -238,7 +238,7 @@ def test_what_an_app_server_can_do_is_asked_by_its_features() -> None:
     found = {
         str(path.relative_to(SOURCE)) for path in modules() if re.search(ASKS_THE_PROGRAM, path.read_text())
     }
-    assert found == {"plan/appserver/build.py", "plan/appserver/kind.py", "site/checks/values.py"}
+    assert found == {"plan/appserver/build.py", "plan/appserver/kind.py", "site/checks/behind.py"}
 
 
 def test_no_two_test_files_have_one_name() -> None:

@@ -18,7 +18,8 @@ from portico.plan.decide import decided
 from portico.plan.gateway.nginx.conf import Directive, render
 from portico.plan.gateway.nginx.main import tree
 from portico.plan.web.headers import PRESETS
-from portico.site.checks.values import broken_edge, broken_rules
+from portico.site.checks.edge import broken_edge
+from portico.site.checks.values import broken_rules
 from portico.site.model import Site
 from portico.site.options import Options
 from portico.site.options.cors import Cors

@@ -13,7 +13,7 @@ from portico.errors import Problem
 from portico.place.model import Place
 from portico.plan.appserver.kind import Feature, common_features
 from portico.plan.model import Tracing
-from portico.site.checks.values import NOWHERE
+from portico.site.checks.observers import NOWHERE
 from portico.site.model import Site
 
 VARIABLE = "PORTICO_TRACING"

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 import msgspec
 
 from portico.errors import Problem, UsageError
-from portico.site.checks.values import broken_edge
+from portico.site.checks.edge import broken_edge
 from portico.site.convert import convert
 from portico.site.facts import AppFacts, Route
 from portico.site.keys import route_keys

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from portico.site.checks.https import mode_of
+from portico.site.checks.rule import Broken, Rules
 from portico.site.options import Options
 from portico.site.options.cors import Cors
 
@@ -52,8 +53,6 @@ _METHOD = re.compile(r"[A-Z]+")
 _LONGEST_PREFLIGHT = 86400
 """Browsers remember none for longer."""
 
-_Broken = Iterator[tuple[str, str]]
-
 
 def broken_headers(values: Mapping[str, str], *, has_https: bool = False) -> Iterator[tuple[str, str, str]]:
     """The name of each header that cannot be sent so, what is wrong, and what to do."""
@@ -74,7 +73,7 @@ def is_name(text: str) -> bool:
     return _NAME.fullmatch(text) is not None
 
 
-def _broken_name(name: str, *, has_https: bool) -> _Broken:
+def _broken_name(name: str, *, has_https: bool) -> Broken:
     low = name.lower()
     if not is_name(name):
         yield "is not the name of a header", "expected letters, digits and dashes, such as X-Robots-Tag"
@@ -90,7 +89,7 @@ def _broken_name(name: str, *, has_https: bool) -> _Broken:
         yield "is between nginx and the app", "choose another name"
 
 
-def _broken_value(value: str) -> _Broken:
+def _broken_value(value: str) -> Broken:
     if "\n" in value or "\r" in value:
         yield "has a line end, which would begin another header", "write the value in one line"
     elif not _VALUE.fullmatch(value):
@@ -106,7 +105,7 @@ def _broken_value(value: str) -> _Broken:
         yield f"has {len(value)} characters", f"expected at most {_MOST}"
 
 
-def _broken_policy(policy: str) -> _Broken:
+def _broken_policy(policy: str) -> Broken:
     """What a browser would ignore in a policy, or understand otherwise than it was meant."""
     seen = set[str]()
     for directive in filter(None, map(str.strip, policy.split(";"))):
@@ -128,7 +127,7 @@ def _broken_policy(policy: str) -> _Broken:
                 yield "has a nonce, which would be the same in each answer", hint
 
 
-def _csp(options: Options) -> _Broken:
+def _csp(options: Options) -> Broken:
     policy = options.headers.csp
     yield from _broken_value(policy)
     yield from _broken_policy(policy)
@@ -137,13 +136,13 @@ def _csp(options: Options) -> _Broken:
         yield "the policy is in headers.set, too", "remove one of them"
 
 
-def _csp_report_only(options: Options) -> _Broken:
+def _csp_report_only(options: Options) -> Broken:
     headers = options.headers
     if headers.csp_report_only and not headers.csp and headers.preset == "off":
         yield "there is no policy that could be reported on", "add headers.csp, or a preset"
 
 
-def _frames(options: Options) -> _Broken:
+def _frames(options: Options) -> Broken:
     frames = options.headers.frames
     for entry in frames:
         if entry not in ("none", "self"):
@@ -157,7 +156,7 @@ def _frames(options: Options) -> _Broken:
         yield "headers.set has the same header, too", "remove it there, or say it there alone"
 
 
-def _remove(options: Options) -> _Broken:
+def _remove(options: Options) -> Broken:
     for name in options.headers.remove:
         if not is_name(name):
             yield f'"{name}" is not the name of a header', "expected one such as X-Runtime"
@@ -165,7 +164,7 @@ def _remove(options: Options) -> _Broken:
             yield f"{name} cannot be removed", "clients and caches need it"
 
 
-def _origins(options: Options) -> _Broken:
+def _origins(options: Options) -> Broken:
     origins = options.cors.origins
     if "*" in origins:
         if len(origins) > 1:
@@ -182,7 +181,7 @@ def _origins(options: Options) -> _Broken:
         yield "no origin is named: the rest of [cors] has no effect", "add origins"
 
 
-def _broken_origin(entry: str) -> _Broken:
+def _broken_origin(entry: str) -> Broken:
     hint = (
         "expected scheme and host as a browser writes them, like https://app.example or http://localhost:5173"
     )
@@ -197,7 +196,7 @@ def _broken_origin(entry: str) -> _Broken:
         yield f'"{entry}" is not an origin', hint
 
 
-def _methods(options: Options) -> _Broken:
+def _methods(options: Options) -> Broken:
     for method in options.cors.methods:
         if not _METHOD.fullmatch(method):
             yield f'"{method}" is not a method', "expected one such as GET or DELETE, in capitals"
@@ -205,17 +204,17 @@ def _methods(options: Options) -> _Broken:
         yield "no method is left", "name at least GET"
 
 
-def _cors_headers(options: Options) -> _Broken:
+def _cors_headers(options: Options) -> Broken:
     yield from _names_or_all(options.cors.headers)
 
 
-def _expose(options: Options) -> _Broken:
+def _expose(options: Options) -> Broken:
     yield from _names_or_all(options.cors.expose)
     if "*" in options.cors.expose and options.cors.credentials:
         yield '"*" has no meaning for requests with credentials', "name the headers"
 
 
-def _names_or_all(names: Iterable[str]) -> _Broken:
+def _names_or_all(names: Iterable[str]) -> Broken:
     names = list(names)
     for name in names:
         if name != "*" and not is_name(name):
@@ -224,7 +223,7 @@ def _names_or_all(names: Iterable[str]) -> _Broken:
         yield '"*" is every header', "remove the others"
 
 
-def _max_age(options: Options) -> _Broken:
+def _max_age(options: Options) -> Broken:
     if not 0 <= options.cors.max_age <= _LONGEST_PREFLIGHT:
         yield f"{options.cors.max_age} is out of range", "expected 0s (not at all) to 1d"
 
@@ -234,7 +233,7 @@ def has_https(options: Options) -> bool:
     return mode_of(options) != "off" and options.https.hsts != "off"
 
 
-HEADER_RULES: dict[str, Callable[[Options], _Broken]] = {
+HEADER_RULES: Rules = {
     "headers.csp": _csp,
     "headers.csp_report_only": _csp_report_only,
     "headers.frames": _frames,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable
 
+from portico.site.checks.rule import Broken, Rules
 from portico.site.options import Options
 from portico.site.options.https import HTTPS_PORTS_UP
 from portico.values import Address, Duration
@@ -23,15 +24,13 @@ _PLUGIN = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _PROFILE = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _KID = re.compile(r"[A-Za-z0-9._~:/+=-]+")
 
-_Broken = Iterator[tuple[str, str]]
-
 
 def mode_of(options: Options) -> str:
     """As `Site.https_mode`."""
     return options.https.mode or ("auto" if options.email else "files" if options.https.cert else "off")
 
 
-def _email(options: Options) -> _Broken:
+def _email(options: Options) -> Broken:
     if not options.email:
         return
     if not _EMAIL.fullmatch(options.email) or not options.email.isascii():
@@ -43,7 +42,7 @@ def _email(options: Options) -> _Broken:
         )
 
 
-def _canonical(options: Options) -> _Broken:
+def _canonical(options: Options) -> Broken:
     name = options.canonical
     if name and (name not in options.domains or name.startswith("*")):
         known = [domain for domain in options.domains if not domain.startswith("*")]
@@ -53,12 +52,12 @@ def _canonical(options: Options) -> _Broken:
         )
 
 
-def _user(options: Options) -> _Broken:
+def _user(options: Options) -> Broken:
     if options.user and not _USER.fullmatch(options.user):
         yield f'"{options.user}" cannot be a user\'s name', "expected a name like www-data"
 
 
-def _mode(options: Options) -> _Broken:
+def _mode(options: Options) -> Broken:
     https, mode = options.https, mode_of(options)
     if mode == "files" and not (https.cert and https.key):
         yield 'mode "files" needs both cert and key', "name the two files, PEM"
@@ -82,7 +81,7 @@ def _mode(options: Options) -> _Broken:
 _AUTO = ("acme_ca", "acme_staging", "acme_profile", "eab_kid", "eab_hmac_file", "dns", "dns_credentials")
 
 
-def _public(options: Options) -> _Broken:
+def _public(options: Options) -> Broken:
     """What no public authority signs."""
     for domain in options.domains:
         if domain.startswith("*") and not options.https.dns:
@@ -96,7 +95,7 @@ def _public(options: Options) -> _Broken:
             yield f'"{domain}" is no public name: no authority certifies it', "use mode local or files"
 
 
-def _public_address(address: ipaddress.IPv4Address | ipaddress.IPv6Address, options: Options) -> _Broken:
+def _public_address(address: ipaddress.IPv4Address | ipaddress.IPv6Address, options: Options) -> Broken:
     """An address is proven by HTTP alone (RFC 8738), and Let's Encrypt certifies public ones."""
     https = options.https
     if https.dns:
@@ -108,7 +107,7 @@ def _public_address(address: ipaddress.IPv4Address | ipaddress.IPv6Address, opti
         yield what, 'set acme_profile = "shortlived", or leave it out'
 
 
-def _acme_profile(options: Options) -> _Broken:
+def _acme_profile(options: Options) -> Broken:
     text = options.https.acme_profile
     if text and not _PROFILE.fullmatch(text):
         yield f'"{text}" is not the name of a profile', "expected a word like shortlived or tlsserver"
@@ -136,7 +135,7 @@ def _is_address(text: str) -> bool:
     return address_of(text) is not None
 
 
-def _listen(options: Options) -> _Broken:
+def _listen(options: Options) -> Broken:
     if mode_of(options) == "off":
         if options.https.listen:
             yield "without HTTPS there is no address for it", 'set mode = "auto", "files" or "local"'
@@ -152,16 +151,16 @@ def _listen(options: Options) -> _Broken:
         yield f"there is no port {secure.port}", "name one in https.listen"
 
 
-def _acme_server(options: Options) -> _Broken:
+def _acme_server(options: Options) -> Broken:
     yield from _directory(options.https.acme_server, tuple(ACME_SERVERS))
 
 
-def _acme_staging(options: Options) -> _Broken:
+def _acme_staging(options: Options) -> Broken:
     if options.https.acme_staging not in ("", "off"):
         yield from _directory(options.https.acme_staging, ("letsencrypt-staging", "off"))
 
 
-def _directory(text: str, words: tuple[str, ...]) -> _Broken:
+def _directory(text: str, words: tuple[str, ...]) -> Broken:
     if text not in words and not re.fullmatch(r"https://[^\s\"'\\]+", text):
         yield (
             f'"{text}" is not an ACME directory',
@@ -169,7 +168,7 @@ def _directory(text: str, words: tuple[str, ...]) -> _Broken:
         )
 
 
-def _eab(options: Options) -> _Broken:
+def _eab(options: Options) -> Broken:
     https = options.https
     if bool(https.eab_kid) != bool(https.eab_hmac_file):
         yield "an external account needs eab_kid and eab_hmac_file", "set both"
@@ -177,7 +176,7 @@ def _eab(options: Options) -> _Broken:
         yield f'"{https.eab_kid}" is not a key identifier', "copy it from the authority's page"
 
 
-def _dns(options: Options) -> _Broken:
+def _dns(options: Options) -> Broken:
     https = options.https
     if https.dns and not _PLUGIN.fullmatch(https.dns):
         yield f'"{https.dns}" is not a certbot plugin', "expected a name like cloudflare, route53 or rfc2136"
@@ -185,19 +184,19 @@ def _dns(options: Options) -> _Broken:
         yield "credentials need a plugin", "name it in https.dns"
 
 
-def _resolver(options: Options) -> _Broken:
+def _resolver(options: Options) -> Broken:
     for entry in options.https.resolver:
         host, _, port = entry.rpartition(":") if entry.count(":") == 1 else (entry, "", "53")
         if not _is_address(host) or not port.isdigit() or not 0 < int(port) < 65536:
             yield f'"{entry}" is not a name server', "expected an IP address like 1.1.1.1, or 127.0.0.1:5353"
 
 
-def _challenge_port(options: Options) -> _Broken:
+def _challenge_port(options: Options) -> Broken:
     if not 0 < options.https.challenge_port < 65536:
         yield f"{options.https.challenge_port} is not a port", "expected 1 to 65535"
 
 
-def _hsts(options: Options) -> _Broken:
+def _hsts(options: Options) -> Broken:
     text = options.https.hsts
     if text in HSTS_WORDS:
         return
@@ -209,7 +208,7 @@ def _hsts(options: Options) -> _Broken:
         yield f'"{text}" is no time for HSTS', 'expected "ramp", "off", "preload", or "1s" to "730d"'
 
 
-HTTPS_RULES: dict[str, Callable[[Options], _Broken]] = {
+HTTPS_RULES: Rules = {
     "canonical": _canonical,
     "email": _email,
     "user": _user,

@@ -4,31 +4,31 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
 from portico.proxy_headers import kind
+from portico.site.checks.rule import Broken, BrokenRule, Rules
 from portico.site.limit import MOST_IN_PROGRESS, OFF, Limit, bandwidth
 from portico.site.options import Options
 from portico.site.options.edge import Edge
 
 _NAME = re.compile(r"[A-Za-z0-9_]{1,64}")
 _HEADER = re.compile(r"[A-Za-z0-9]+(?:-[A-Za-z0-9]+)*")
-_Broken = Iterator[tuple[str, str]]
 
 
-def broken_limits(edge: Edge) -> Iterator[tuple[str, str, str]]:
-    """Every rule that the limits of one route break: the key, what is wrong, what to do."""
+def broken_limits(edge: Edge) -> Iterator[BrokenRule]:
+    """Every rule that the limits of one route break."""
     for what, hint in _limits(edge.limit, is_route=True):
-        yield "limit", f"limit: {what}", hint
+        yield BrokenRule("limit", f"limit: {what}", hint)
     for what, hint in _speed(edge.bandwidth):
-        yield "bandwidth", f"bandwidth: {what}", hint
+        yield BrokenRule("bandwidth", f"bandwidth: {what}", hint)
 
 
-def _rate(options: Options) -> _Broken:
+def _rate(options: Options) -> Broken:
     yield from _limits(options.limits.rate, is_route=False)
 
 
-def _limits(texts: Iterable[str], *, is_route: bool) -> _Broken:
+def _limits(texts: Iterable[str], *, is_route: bool) -> Broken:
     texts = list(texts)
     for text in texts:
         if is_route and text == OFF:
@@ -41,24 +41,24 @@ def _limits(texts: Iterable[str], *, is_route: bool) -> _Broken:
         yield f'"{text}" is said twice', "write it once"
 
 
-def _in_progress(options: Options) -> _Broken:
+def _in_progress(options: Options) -> Broken:
     yield from _requests(options.limits.in_progress, "0 (no limit)")
 
 
-def _held(options: Options) -> _Broken:
+def _held(options: Options) -> Broken:
     yield from _requests(options.limits.held, "0 (what this nginx can hold decides)")
 
 
-def _requests(count: int, least: str) -> _Broken:
+def _requests(count: int, least: str) -> Broken:
     if not 0 <= count <= MOST_IN_PROGRESS:
         yield f"{count} is out of range", f"expected {least} to {MOST_IN_PROGRESS}"
 
 
-def _bandwidth(options: Options) -> _Broken:
+def _bandwidth(options: Options) -> Broken:
     yield from _speed(options.limits.bandwidth)
 
 
-def _speed(text: str) -> _Broken:
+def _speed(text: str) -> Broken:
     try:
         if text:
             bandwidth(text)
@@ -66,7 +66,7 @@ def _speed(text: str) -> _Broken:
         yield f'"{text}" is no bandwidth', str(error)
 
 
-def _exempt(options: Options) -> _Broken:
+def _exempt(options: Options) -> Broken:
     for entry in options.limits.exempt:
         try:
             network = ipaddress.ip_network(entry.replace("%", "x"), strict=False)
@@ -77,13 +77,13 @@ def _exempt(options: Options) -> _Broken:
             yield f'"{entry}" is the whole internet', "leave the limits out instead"
 
 
-def _session_cookie(options: Options) -> _Broken:
+def _session_cookie(options: Options) -> Broken:
     name = options.limits.session_cookie
     if name and not _NAME.fullmatch(name):
         yield f'"{name}" is no cookie that nginx can look for', "expected letters, digits and _"
 
 
-def _account_header(options: Options) -> _Broken:
+def _account_header(options: Options) -> Broken:
     name = options.limits.account_header
     if not name:
         return
@@ -98,7 +98,7 @@ def _account_header(options: Options) -> _Broken:
         )
 
 
-LIMIT_RULES: dict[str, Callable[[Options], _Broken]] = {
+LIMIT_RULES: Rules = {
     "limits.rate": _rate,
     "limits.in_progress": _in_progress,
     "limits.held": _held,

@@ -1,0 +1,86 @@
+"""What those in front may be: the proxies of `behind`, the gateways of a node."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Collection
+
+from portico import proxy_headers
+from portico.site.checks.rule import Broken, Rules
+from portico.site.options import BELIEVED, Options
+from portico.site.proxies import KNOWN_PROXIES
+
+
+def _behind(options: Options) -> Broken:
+    yield from _ranges([entry for entry in options.behind if entry not in KNOWN_PROXIES], KNOWN_PROXIES)
+
+
+def _behind_only(options: Options) -> Broken:
+    if options.behind_only and not options.behind:
+        yield (
+            "nobody is in front: every connection would be closed",
+            'name the proxies: behind = ["cloudflare"]',
+        )
+
+
+def _behind_headers(options: Options) -> Broken:
+    known = (*BELIEVED, "host", "prefix")
+    for word in options.behind_headers or ():
+        if word not in known:
+            yield f'"{word}" is no kind of header that a proxy sends', f"expected one of: {', '.join(known)}"
+    if options.behind_headers and not (options.behind or options.node.gateways):
+        yield "no proxy is declared that could send it", "name its addresses in behind"
+    if (
+        "prefix" in (options.behind_headers or ())
+        and options.workers.server == "uwsgi"
+        and options.mount != "/"
+    ):
+        yield (
+            "uWSGI takes its own mount off the path, and knows no prefix before it",
+            "leave mount or prefix out",
+        )
+
+
+def _behind_protocol(options: Options) -> Broken:
+    if options.behind_protocol != "proxy":
+        return
+    if options.node.gateways:
+        yield "gateways speak HTTP to this host, not the PROXY protocol", "leave one of the two out"
+    elif not options.behind:
+        yield "no proxy is declared that could speak it", "name the addresses of the load balancer in behind"
+
+
+def _client_headers(options: Options) -> Broken:
+    for name in options.client_headers:
+        if not proxy_headers.kind(name):
+            yield f'"{name}" is no header that Portico removes from the requests of clients', "leave it out"
+
+
+def gateways(options: Options) -> Broken:
+    """Of [node]."""
+    yield from _ranges(options.node.gateways, ())
+
+
+def _ranges(entries: list[str], words: Collection[str]) -> Broken:
+    """Address ranges, where some words would do as well."""
+    for entry in entries:
+        try:
+            network = ipaddress.ip_network(entry.replace("%", "x"), strict=False)
+        except ValueError:
+            known = f", or one of: {', '.join(sorted(words))}" if words else ""
+            yield f'"{entry}" is not an address range', f"expected a range like 10.0.0.0/8{known}"
+            continue
+        if network.prefixlen == 0:
+            yield (
+                f'"{entry}" trusts the whole internet',
+                "name the ranges of the proxies that are really in front",
+            )
+
+
+BEHIND_RULES: Rules = {
+    "behind": _behind,
+    "behind_only": _behind_only,
+    "behind_headers": _behind_headers,
+    "behind_protocol": _behind_protocol,
+    "client_headers": _client_headers,
+}

@@ -1,0 +1,39 @@
+"""What a rule of the options is, and what more than one of them compares with."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from portico.site.options import Options
+
+Broken = Iterator[tuple[str, str]]
+"""What is wrong with a value, and what to do."""
+Rules = dict[str, Callable[[Options], Broken]]
+"""By the dotted key of the option."""
+LARGEST = 1 << 40
+"""Bytes that nginx can count."""
+LONGEST_TIMEOUT = 3600
+DOMAIN = re.compile(
+    r"(\*\.)?([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.I | re.A
+)
+URL_PATH = re.compile(r"/[A-Za-z0-9._~/@:+-]*")
+NAME = re.compile(r"[A-Za-z0-9_-]+")
+"""Of a cookie, a header, a parameter."""
+_QUERY = re.compile(r"[A-Za-z0-9._~/@:+%=&-]*")
+
+
+@dataclass(frozen=True)
+class BrokenRule:
+    """A value that cannot be used: the dotted key, what is wrong, what to do."""
+
+    key: str
+    what: str
+    hint: str
+
+
+def can_be_asked(target: str) -> bool:
+    """Whether it is the path of a request, with a query or without."""
+    path, _, query = target.partition("?")
+    return bool(URL_PATH.fullmatch(path) and _QUERY.fullmatch(query))
