@@ -26,3 +26,10 @@ def test_no_draft_stays_of_what_cannot_be_put_in_place(tmp_path: Path) -> None:
     with pytest.raises(IsADirectoryError):
         atomic.write(tmp_path / "page", b"new")
     assert [path.name for path in tmp_path.iterdir()] == ["page"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files to others")
+def test_it_belongs_to_whom_it_belonged(tmp_path: Path) -> None:
+    atomic.write(tmp_path / "users", b"new", 0o640, (2, 3))
+    made = (tmp_path / "users").stat()
+    assert (made.st_uid, made.st_gid, stat.S_IMODE(made.st_mode)) == (2, 3, 0o640)

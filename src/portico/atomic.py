@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 
-def write(path: Path, content: bytes, mode: int = 0o600) -> None:
-    """Nobody reads half of it, and what is secret is secret from its first byte. Raises OSError."""
+def write(path: Path, content: bytes, mode: int = 0o600, owner: tuple[int, int] | None = None) -> None:
+    """Nobody reads half of it, and what is secret is secret from its first byte. Raises OSError.
+
+    `owner` is the user and the group whose file it is to be, as far as we may give it to them: root may.
+    """
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     draft.unlink(missing_ok=True)  # one of an earlier run under another user would stay that user's
     made = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
     try:
         with os.fdopen(made, "wb") as file:
+            if owner:
+                with suppress(PermissionError):
+                    os.fchown(made, *owner)
             os.fchmod(made, mode)  # whatever our umask
             file.write(content)
         draft.replace(path)

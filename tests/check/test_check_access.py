@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from portico.check.access import access_findings
 from portico.plan.web.access import admits
 from portico.reading import OURS
+from portico.site.access.rule import AccessRule
 from portico.site.access.rules import access_rules
 from portico.site.access.sha512_crypt import hashed
 from portico.site.facts import AppFacts, Route
@@ -43,6 +45,17 @@ def test_a_sibling_that_is_open_is_named(tmp_path: Path) -> None:
     assert (level, what) == ("warning", "below /shop some routes are not for everybody, /shop/list is open")
     meant = f'{text}[access."/shop/list"]\nanybody = true\n'
     assert said(site(tmp_path, meant, "/shop/orders", "/shop/list")) == []
+
+
+def test_a_route_with_placeholders_and_a_rule_of_its_own_is_not_open(tmp_path: Path) -> None:
+    rule = AccessRule(
+        "/internal/<int:n>", r"/internal/\d+", "/internal/", r"/internal/\d+", (-2, 1, 0), internal=True
+    )
+    routes = [Route("/internal/<int:n>", ["GET"], "task", pattern=r"/internal/\d+")]
+    found = site(tmp_path, "")
+    found = replace(found, facts=replace(found.facts, routes=routes))
+    assert said(found) == [("ok", said(found)[0][1])]
+    assert said(replace(found, access=(rule,))) == []
 
 
 def test_passwords_over_plain_http_and_own_locations(tmp_path: Path) -> None:

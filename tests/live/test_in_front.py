@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import socket
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 
 import httpx
 import pytest
@@ -65,3 +67,33 @@ def test_an_option_that_was_renamed_is_named(site: Served) -> None:
     found = portico("plan", "--limits-connections", "5", cwd=site.directory)
     assert found.returncode == 2
     assert "--limits-connections is called --limits-in-progress" in found.stderr
+
+
+@pytest.mark.usefixtures("_needs_nginx")
+@pytest.mark.parametrize("kind", ["embedded", "system"])
+def test_behind_only_answers_the_declared_proxy_and_this_machine(kind: str) -> None:
+    """Other addresses of loopback are other machines here."""
+    toml = 'behind = ["127.0.0.2", "10.0.0.0/8"]\nbehind_only = true\n'
+    with served({"app.py": APP, "portico.toml": toml}, "--nginx", kind, host="") as run:
+        assert asked_from(run, "127.0.0.2").startswith(b"HTTP/1.1 200 ")
+        assert asked_from(run, "127.0.0.1").startswith(b"HTTP/1.1 200 ")
+        assert asked_from(run, "127.0.0.1", "/-/health").startswith(b"HTTP/1.1 200 ")
+        for path in ("/", "/-/health", "/nothing"):
+            for said in (
+                "",
+                "X-Forwarded-For: 10.1.2.3\r\n",
+                "X-Real-IP: 127.0.0.2\r\nForwarded: for=127.0.0.2\r\n",
+            ):
+                assert asked_from(run, "127.0.0.9", path, said) == b""
+
+
+def asked_from(run: Served, source: str, path: str = "/", headers: str = "") -> bytes:
+    """All that a client of that address is answered; nothing when the connection is closed."""
+    head = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{run.port}\r\n{headers}Connection: close\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", run.port), 60, (source, 0)) as connection:
+        connection.sendall(head.encode())
+        received = b""
+        with suppress(ConnectionResetError):
+            while chunk := connection.recv(65536):
+                received += chunk
+        return received

@@ -7,11 +7,13 @@ import json
 import os
 import stat
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from portico.site.access.sha512_crypt import hashed
-from tests.support import Served, portico, served
+from tests.support import Served, end, portico, private_directory, served, start, until_ready, write_files
+from tests.support.until import until
 
 APP = """
 from flask import Flask, jsonify, request
@@ -142,3 +144,63 @@ def test_password_writes_what_the_site_reads(site: Served) -> None:
     assert portico("password", "dora", "--file", "boss.users", "--remove", cwd=site.directory).returncode == 0
     assert portico("password", "dora", "--file", "boss.users", "--remove", cwd=site.directory).returncode == 1
     assert [line[:5] for line in (site.directory / "boss.users").read_text().splitlines()] == ["carl:"]
+
+
+@pytest.mark.usefixtures("_needs_nginx")
+@pytest.mark.parametrize("kind", ["embedded", "system"])
+def test_each_of_several_sites_has_users_of_its_own(kind: str) -> None:
+    files = {}
+    for name, who in (("one", ANNA), ("two", CARL)):
+        files[f"sites/{name}/shop.py"] = APP
+        files[f"sites/{name}/portico.toml"] = TOML.replace("\n", f'\ndomains = ["{name}.example"]\n', 1)
+        files[f"sites/{name}/staff.users"] = f"{who[0]}:{hashed(who[1])}\n"
+        files[f"sites/{name}/boss.users"] = f"bert:{BCRYPT}\n"
+    with private_directory() as home:
+        write_files(home, files)
+        run = start(home, "sites", "--nginx", kind, "--workers", "1")
+        try:
+            until_ready(run)
+
+            def status(name: str, auth: tuple[str, str] | None, path: str = "/staff/x") -> int:
+                return run.get(path, auth=auth, headers={"Host": f"{name}.example"}).status_code
+
+            until(lambda: [status(name, None, "/") for name in ("one", "two")] == [200, 200], run.stderr)
+            asked = (None, ANNA, CARL, BERT)
+            assert [status("one", auth) for auth in asked] == [401, 200, 401, 401]
+            assert [status("two", auth) for auth in asked] == [401, 401, 200, 401]
+            assert [status("two", auth, "/boss") for auth in asked] == [401, 401, 401, 200]
+        finally:
+            end(run)
+
+
+def test_an_app_behind_uwsgi_is_told_who_came() -> None:
+    with served(FILES, "--workers-server", "uwsgi") as run:
+        assert run.get("/staff/x").status_code == 401
+        told = run.get("/staff/x", auth=ANNA, headers={"Remote-User": "carl"}).json()
+        assert told == {"REMOTE_USER": "anna", "header": ""}
+        assert "REMOTE_USER" not in run.get("/", auth=ANNA).json()
+
+
+@pytest.mark.parametrize(
+    "text", ["app = 'shop:app'\nx = 1", "10.0.0.0/8", "anna:$6$x\ndef f(): pass", 'a = "b:c"']
+)
+def test_a_file_that_is_none_of_users_stays_as_it_is(tmp_path: Path, text: str) -> None:
+    (tmp_path / "portico.toml").write_text(text)
+    made = portico("password", "anna", "--file", "portico.toml", "--generate", cwd=tmp_path)
+    assert made.returncode == 1
+    assert "is no name:hash" in made.stderr
+    assert "nothing was written" in made.stderr
+    assert "the password" not in made.stdout + made.stderr
+    assert (tmp_path / "portico.toml").read_text() == text
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files to others")
+def test_a_file_of_users_keeps_its_owner_and_its_group(tmp_path: Path) -> None:
+    file = tmp_path / "staff.users"
+    file.write_text("old:{SHA}qUqP5cyxm6YcTAhz05Hph5gvu9M=\n# people\n")
+    os.chown(file, 2, 3)
+    file.chmod(0o640)
+    assert portico("password", "anna", "--file", "staff.users", "--generate", cwd=tmp_path).returncode == 0
+    kept = file.stat()
+    assert (kept.st_uid, kept.st_gid, stat.S_IMODE(kept.st_mode)) == (2, 3, 0o640)
+    assert file.read_text().startswith("old:{SHA}qUqP5cyxm6YcTAhz05Hph5gvu9M=\n# people\nanna:$6$")

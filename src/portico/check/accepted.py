@@ -54,7 +54,9 @@ def _asked(site: Site, place: Place, directory: Path) -> Finding:
             return fault(place.nginx.program, f"could not be asked: {found.what}", found.hint)
         said = found.quote.replace(str(directory), place.runtime).strip()
         if problem := blamed(private, found.quote):
-            return fault(place.nginx.program, f"{problem.where}: {problem.what}", said)
+            return fault(
+                place.nginx.program, f"{problem.where}: {problem.what}", f"{said}\n{problem.hint}".rstrip()
+            )
         hint = "look at your own [nginx] directives first"
         return fault(place.nginx.program, f"does not accept the files: {said}", hint)
     lines = len(private.files[0].lines)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from portico.check.model import Finding, ok, warning
 from portico.plan.web.access import Answer, admits
+from portico.site.access.rule import AccessRule
 from portico.site.model import Site
 from portico.site.pattern import head
 
@@ -29,7 +30,8 @@ def access_findings(site: Site) -> Iterator[Finding]:
 
 
 def _looks_protected(site: Site) -> Iterator[Finding]:
-    names = {found[0] for path in _paths(site) if (found := _LOOKS_PROTECTED.match(path))}
+    paths = [path for path, is_asked in _paths(site) if not is_asked]
+    names = {found[0] for path in paths if (found := _LOOKS_PROTECTED.match(path))}
     opened = sorted(name for name in names if not any(_asked(site, name)))
     if opened:
         hint = f'[access."{opened[0]}"] with allow, users or auth'
@@ -40,9 +42,8 @@ def _looks_protected(site: Site) -> Iterator[Finding]:
 def _halves(site: Site) -> Iterator[Finding]:
     """Routes that nobody is kept from, beside others of the same beginning that are not for everybody."""
     by_start: dict[str, dict[bool, list[str]]] = defaultdict(lambda: {True: [], False: []})
-    for path in _paths(site):
-        start = "/" + path.split("/")[1]
-        by_start[start][any(_asked(site, path))].append(path)
+    for path, is_asked in _paths(site):
+        by_start["/" + path.split("/")[1]][is_asked].append(path)
     for start, of in sorted(by_start.items()):
         opened = sorted(set(of[False]) - {start})
         if start != "/" and of[True] and opened and not _is_chosen(site, opened):
@@ -74,10 +75,20 @@ def _own_locations(site: Site) -> Iterator[Finding]:
         yield warning("access", f"[access] does not hold in locations of your own: {names}", hint)
 
 
-def _paths(site: Site) -> list[str]:
-    """What the routes of the app begin with, and the folders of files."""
-    routes = [head(route.pattern) for route in site.facts.routes if route.pattern and not route.websocket]
-    return [path for path in (*routes, *(folder.url for folder in site.static)) if path != "/"]
+def _paths(site: Site) -> list[tuple[str, bool]]:
+    """What the routes of the app begin with, and the folders of files; and whether not everybody may come there."""
+    own = {rule.what for rule in site.access if _asks(rule)}
+    routes = [
+        (path, route.rule in own or any(_asked(site, path)))
+        for route in site.facts.routes
+        if route.pattern and not route.websocket and (path := head(route.pattern))
+    ]
+    folders = [(folder.url, any(_asked(site, folder.url))) for folder in site.static]
+    return [found for found in (*routes, *folders) if found[0] != "/"]
+
+
+def _asks(rule: AccessRule) -> bool:
+    return bool(rule.allow or rule.users or rule.check or rule.certificate or rule.internal)
 
 
 def _asked(site: Site, path: str) -> list[Answer]:

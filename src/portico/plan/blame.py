@@ -1,22 +1,34 @@
-"""Which line of the user's the gateway complains of: it names a line of a file that Portico wrote."""
+"""What of the user's the gateway complains of: it names a line of a file that Portico wrote."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 from portico.errors import Problem
 from portico.plan.gateway.kinds import gateway_named
 from portico.plan.model import Line, Plan
 
+_FILE_LINE = re.compile(r".+:\d+")
+_HINT = "its own words say why; a host name must be known to this machine whenever the site starts or reloads"
+
 
 def blamed(plan: Plan, words: str) -> Problem | None:
-    """The problem with a directive of the user's that these words are about; None when they are about none."""
+    """The problem with what the user said that these words are about; None when they are about nothing of that.
+
+    A directive of the user's own is quoted. Of any other line its cause is told, if that stands in a file.
+    """
     kind = gateway_named(plan.gateway.name)
     for path, number in kind.names_line.findall(words):
         line = _line(plan, path, int(number))
-        if line is not None and line.is_users:
-            where = line.cause.partition(": ")[0]
+        if line is None:
+            continue
+        where, _, key = line.cause.partition(": ")
+        if line.is_users:
             return Problem(where, f"{kind.name} does not accept this directive: {line.text.strip()}")
+        if key and _FILE_LINE.fullmatch(where):
+            what = f"{key}: {kind.name} does not accept what follows from it: {line.text.strip()}"
+            return Problem(where, what, _HINT)
     return None
 
 

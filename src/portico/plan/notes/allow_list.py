@@ -25,10 +25,17 @@ def unlisted(web: Web) -> Iterator[str]:
     if found:
         more = f"; and {len(found) - _MOST} more" if len(found) > _MOST else ""
         yield f"{cause}: nginx refuses nothing by the app's routes: {'; '.join(found[:_MOST])}{more}{_remedy(web)}"
-    elif guard.routes and web.allow_list and web.allow_list.shows_page and web.site.facts.unrouted:
+
+
+def shown(web: Web) -> Iterator[str]:
+    """A note where the list is on, and browsers still reach the app."""
+    unrouted, cause = web.site.facts.unrouted, web.site.cause("guard.routes")
+    if web.is_waiting or any(unlisted(web)):
+        return
+    if web.site.options.guard.routes and web.allow_list and web.allow_list.shows_page and unrouted:
         yield (
             f"{cause}: browsers that go to an unknown path still reach the app, for its own page "
-            f"({web.site.facts.unrouted.page}); a 404.html in [errors] answers them in nginx"
+            f"({unrouted.page}); a 404.html in [errors] answers them in nginx"
         )
 
 

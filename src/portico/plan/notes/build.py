@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from portico.plan.gateway.kinds import gateway_of
-from portico.plan.notes.allow_list import unlisted
+from portico.plan.notes.allow_list import shown, unlisted
 from portico.plan.notes.app_risks import app_risks, processes
 from portico.plan.notes.app_user import app_user
 from portico.plan.notes.cache import uncached
@@ -18,7 +18,7 @@ from portico.plan.notes.pages import unused_pages
 from portico.plan.notes.passwords import dear_passwords
 from portico.plan.notes.reachable import reachable
 from portico.plan.notes.static_folders import unreadable, unwritable, withheld
-from portico.plan.notes.unreached import unreached
+from portico.plan.notes.unreached import unanswered, unreached
 from portico.plan.notes.uploads import upload_notes
 from portico.plan.notes.upstream import nothing_to_choose
 from portico.plan.web.model import Web
@@ -26,7 +26,7 @@ from portico.plan.web.waf import notes as waf_notes
 
 NOTES: tuple[Callable[[Web], Iterable[str]], ...] = (
     app_risks, processes, discovered, guarded_notes, unreadable, withheld, unwritable, linked_notes, reachable,
-    unused_pages, left_out, short_lived, unreached, unlisted, other_python,
+    unused_pages, left_out, short_lived, unreached, unanswered, unlisted, shown, other_python,
     lambda web: gateway_of(web.place).notes(web), nothing_to_choose, named_server, uncached, upload_notes,
     lambda web: waf_notes(web.site), app_user, exposed, few_connections, dear_passwords,
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Rules of [routes] that no route of the app matches: a typing error, most often, that would be accepted in silence."""
+"""Paths that no route of the app has, in [routes] and `auth`: typing errors, most often, that would be accepted in silence."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from portico.plan.web.model import Web
 from portico.site.facts import Route
 from portico.site.model import Site
-from portico.site.pattern import head, is_fixed, pattern, plain
+from portico.site.pattern import escape, head, is_fixed, pattern, plain
 from portico.site.segments import may_meet
 
 _TELL_THEIR_ROUTES = ("flask", "django", "pyramid")
@@ -20,7 +20,7 @@ def unreached(web: Web) -> Iterator[str]:
     """One for each such rule, with the nearest route that there is."""
     site = web.site
     routes = site.facts.routes
-    if site.facts.kind not in _TELL_THEIR_ROUTES or site.servers or not routes:
+    if not _tells_its_routes(site):
         return
     for rule in site.options.routes:
         if not _is_reached(rule, site):
@@ -30,6 +30,20 @@ def unreached(web: Web) -> Iterator[str]:
                 (by for key, by in site.causes.items() if key.startswith(f"routes.{rule}.")), "routes"
             )
             yield f'{cause}: no route of the app matches "{rule}": its settings apply to nothing{hint}'
+
+
+def unanswered(web: Web) -> Iterator[str]:
+    """One for each `auth` that asks a path which no route of the app has: whoever comes is refused."""
+    if not _tells_its_routes(web.site):
+        return
+    for rule in web.site.access:
+        asked = rule.check.path.partition("?")[0] if rule.check else ""
+        if rule.check and asked and not any(_meets(escape(asked), route) for route in web.site.facts.routes):
+            yield f'{rule.check.cause}: no route of the app has the path "{asked}": nobody may come to {rule.what}'
+
+
+def _tells_its_routes(site: Site) -> bool:
+    return site.facts.kind in _TELL_THEIR_ROUTES and not site.servers and bool(site.facts.routes)
 
 
 def _is_reached(rule: str, site: Site) -> bool:

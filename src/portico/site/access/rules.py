@@ -150,6 +150,9 @@ def _with_head(methods: Iterable[str]) -> tuple[str, ...]:
     return (*made, "HEAD") if "GET" in made and "HEAD" not in made else made
 
 
+_UNREADABLE_HINT = (
+    "expected a file that the user of Portico may read: look at its mode, its owner and its directories"
+)
 _USERS_HINT = "write it with: portico password NAME --file {file}"
 
 
@@ -224,6 +227,7 @@ class _Files:
         except (OSError, ValueError) as error:
             reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
             why = f"cannot be read{self._reader.as_whom(path)}: {reason}"
+            hint = _UNREADABLE_HINT
         self.problems.append(Problem(where, f"{what} {why}", hint))
         return None
 

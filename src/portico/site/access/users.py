@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 LINE = re.compile(r"(?P<name>[^:#\s\x00-\x1f\x7f][^:\x00-\x1f\x7f]*):(?P<hash>[^:]+)")
@@ -24,6 +24,7 @@ _REFUSED = {
     "{SSHA}": "SHA-1, which is tried a billion times a second",
     "$1$": "MD5, which is tried quickly",
 }
+_LOOKS_HASHED = re.compile(r"[./0-9A-Za-z${}=+,-]+")
 _SECONDS_A_ROUND = 0.33e-6
 _SECONDS_OF_BCRYPT = 42e-3 / (1 << 10)
 _USUAL_ROUNDS = 5000
@@ -49,6 +50,19 @@ def entries(text: str) -> Iterator[tuple[str, str] | Wrong]:
             yield Wrong(number, f'the hash of "{found["name"]}" is {why}')
         else:
             yield found["name"], found["hash"]
+
+
+def foreign(lines: Sequence[str]) -> int:
+    """The number of the first line that stands in no file of users, whatever hashes it has; 0 if there is none."""
+    for number, line in enumerate(lines, 1):
+        found = LINE.fullmatch(line.rstrip())
+        if (
+            line.strip()
+            and not line.startswith("#")
+            and not (found and _LOOKS_HASHED.fullmatch(found["hash"]))
+        ):
+            return number
+    return 0
 
 
 def seconds(hashed: str) -> float:

@@ -13,11 +13,12 @@ from portico import atomic
 from portico.cli import output
 from portico.errors import PorticoError, Problem, UsageError
 from portico.site.access.sha512_crypt import hashed
-from portico.site.access.users import LINE
+from portico.site.access.users import LINE, foreign
 
 _LEAST = 8
 _GENERATED_BYTES = 16
 _LONGEST = 256
+_ANOTHER_FILE = "nothing was written; name a file of users, which you may write, or one that is not there yet"
 
 
 @click.command("password")
@@ -69,12 +70,16 @@ def _asked(name: str) -> str:
 def _put(path: Path, name: str, line: str | None) -> bool:
     """Put that line in the place of the user's, whether there was one. The file's mode stays. Raises PorticoError."""
     try:
-        before = path.read_text("utf-8").splitlines() if path.exists() else []
-        mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o600
+        status = path.stat() if path.exists() else None
+        before = path.read_text("utf-8").splitlines() if status else []
         kept = [one for one in before if not one.startswith(f"{name}:")]
+        if number := foreign(before):
+            raise PorticoError(Problem(str(path), f"line {number} is no name:hash", _ANOTHER_FILE))
         made = [*kept, *([line] if line else [])]
-        atomic.write(path, "".join(f"{one}\n" for one in made).encode(), mode)
+        mode = stat.S_IMODE(status.st_mode) if status else 0o600
+        owner = (status.st_uid, status.st_gid) if status else None
+        atomic.write(path, "".join(f"{one}\n" for one in made).encode(), mode, owner)
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "is not UTF-8 text"
-        raise PorticoError(Problem(str(path), f"{why}")) from None
+        raise PorticoError(Problem(str(path), f"{why}", _ANOTHER_FILE)) from None
     return len(kept) < len(before)

@@ -16,6 +16,7 @@ from portico.check.limits import limit_findings
 from portico.check.machine import machine_findings, ports_of
 from portico.check.memory import memory_findings
 from portico.check.model import Finding, ok
+from portico.check.noted import noted_findings
 from portico.check.source import source_findings
 from portico.cli import output
 from portico.cli.flags import given, site_flags
@@ -97,6 +98,7 @@ def _findings(gathered: Gathered, ours: frozenset[int] = frozenset()) -> list[Fi
         *source,
         *_unsaid(exposed_findings(gathered.site, gathered.plan.workers, who), source),
         *limit_findings(gathered.site),
+        *noted_findings(gathered.site, gathered.place),
     ]
 
 
