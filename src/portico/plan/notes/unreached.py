@@ -1,4 +1,4 @@
-"""Paths that no route of the app has, in [routes] and `auth`: typing errors, most often, that would be accepted in silence."""
+"""Paths that no route of the app has, in [routes] and `auth`: typing errors, most often, accepted in silence."""
 
 from __future__ import annotations
 
