@@ -173,6 +173,33 @@ def test_pyramid_and_django_views_are_asked_too(tmp_path: Path) -> None:
     assert facts.lost == {}
 
 
+@pytest.mark.parametrize(
+    ("app", "said"),
+    [
+        (
+            "async def app(scope, receive, send): ...",
+            "shop.py:2: portico.edge is used on task, but .* ASGI app",
+        ),
+        ("def app(environ, start_response): ...", "shop.py:2: portico.edge is used on task, but .* no Flask"),
+        (
+            "import starlette.applications as s\napp = s.Starlette()\napp.add_route('/task', task)",
+            "shop.py:2: portico.edge is used on task, but .* ASGI app",
+        ),
+    ],
+)
+def test_a_note_on_a_view_of_an_app_that_is_not_asked_is_not_ignored(
+    tmp_path: Path, app: str, said: str
+) -> None:
+    """It was, in silence: a view with @edge.internal was open."""
+    (tmp_path / "shop.py").write_text(
+        f"from portico import edge\n@edge.internal\ndef task(request): ...\n{app}\n"
+    )
+    options, causes = load(None, {})
+    with pytest.raises(UsageError, match=said) as caught:
+        routed(options, discover(AppRef.parse("shop:app"), tmp_path), causes)
+    assert "[routes]" in str(caught.value)
+
+
 def test_without_notes_there_are_no_routes() -> None:
     options, causes = load(None, {})
     assert routed(options, AppFacts(app="a:b", directory="/"), causes) == ()

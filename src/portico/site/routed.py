@@ -39,13 +39,20 @@ def routed(options: Options, facts: AppFacts, causes: Mapping[str, str]) -> tupl
     return made
 
 
+_UNREAD = {
+    "asgi": "but Portico does not read the routes of an ASGI app for it",
+    "wsgi": "but Portico cannot read the routes of this app: it is no Flask, Django or Pyramid",
+}
+
+
 def _lost(facts: AppFacts) -> Iterator[Problem]:
+    if facts.kind in _UNREAD:
+        why, hint = _UNREAD[facts.kind], "take it away there, and say it in portico.toml: [routes]"
+    else:
+        why = "which no route of the app reaches"
+        hint = "a decorator between it and the route must use functools.wraps; or say it in [routes]"
     for where, view in facts.lost.items():
-        yield Problem(
-            where,
-            f"portico.edge is used on {view}, which no route of the app reaches",
-            "a decorator between it and the route must use functools.wraps; or say it in [routes]",
-        )
+        yield Problem(where, f"portico.edge is used on {view}, {why}", hint)
 
 
 def _from_app(facts: AppFacts, problems: list[Problem]) -> Iterator[Routed]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from portico.link.app.facts.mounts import is_dispatcher, mounted, moved, together, unread
+from portico.link.app.facts.notes import lost
 from portico.link.app.facts.remedy import remedy
 from portico.link.app.facts.wrappers import Beside
 from portico.link.app.find.gunicorn_file import gunicorn_notes
@@ -101,10 +102,12 @@ def _facts(loaded: Loaded, reached: Reached) -> dict[str, Any]:
     if _is_asgi(loaded.application):
         found = _of_starlette(loaded.application)
         answers = {"kind": "asgi", "notes": [_ASGI], **found, **_static_of_django(loaded.application)}
+        answers["lost"] = lost([])
         return said | _placed(answers, f"{loaded.directory}/")
     parts, others = _parts(loaded.application)
     if not parts:
-        return said | {"kind": "wsgi", "notes": [_PLAIN, *others]}
+        plain = {"kind": "wsgi", "notes": [_PLAIN, *others], "lost": lost([])}
+        return said | _placed(plain, f"{loaded.directory}/")
     answers = parts[0][1] if len(parts) == 1 else together(parts)
     kind = answers["kind"]
     answers = _unrouted(loaded.application, answers, lambda thing: _framework(thing) == kind)
@@ -169,11 +172,11 @@ def _placed(answers: dict[str, Any], directory: str) -> dict[str, Any]:
     for route in answers.get("routes", []):
         if "where" in route:
             route["where"] = route["where"].removeprefix(directory)
-    lost = {place.removeprefix(directory): view for place, view in answers.get("lost", {}).items()}
+    unreached = {place.removeprefix(directory): view for place, view in answers.get("lost", {}).items()}
     if unrouted := answers.get("unrouted"):
         unrouted["answers"] = [text.replace(f"({directory}", "(") for text in unrouted["answers"]]
         unrouted["page"] = unrouted["page"].replace(f"({directory}", "(")
-    return answers | {"lost": lost}
+    return answers | {"lost": unreached}
 
 
 def _is_asgi(application: Any) -> bool:
