@@ -7,7 +7,7 @@ import pytest
 from portico import edge
 from portico.link.app.facts.notes import combined
 from portico.site.facts import AppFacts, Route
-from portico.site.limit import Limit, bandwidth, of_methods
+from portico.site.limit import Limit, bandwidth, of_methods, strange_methods
 from portico.site.options import Options
 from portico.site.routed import routed
 
@@ -102,3 +102,13 @@ def test_the_methods_of_a_class_count_for_themselves() -> None:
 
 def test_what_cannot_be_read_is_left_for_the_error() -> None:
     assert of_methods(["off", "fast"], ["POST"]) == ["off", "fast"]
+
+
+def test_a_method_that_nobody_has_heard_of_is_no_method_to_count() -> None:
+    (what, hint), (other, _) = strange_methods(
+        ["5/minute of PSOT", "5/minute of POST,BREW", "off", "5/minute of M-SEARCH x"]
+    )
+    assert what == '"5/minute of PSOT": PSOT is no method of HTTP'
+    assert hint.startswith("did you mean POST? expected GET, ")
+    assert other == '"5/minute of POST,BREW": BREW is no method of HTTP'
+    assert not list(strange_methods(["5/minute of PROPFIND,VERSION-CONTROL", "5/minute"]))

@@ -8,10 +8,12 @@ N in progress
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from typing import Literal
 
+from portico.http import METHODS
 from portico.values import Size
 
 OFF = "off"
@@ -25,7 +27,8 @@ _EXPECTED = 'expected a limit such as "5/minute", "100/hour per session" or "2 i
 _WINDOW = re.compile(r"([0-9]{1,12})/([A-Za-z]+)")
 _NGINX = re.compile(r"([0-9]{1,12})r/([sm])")
 _HEADER = re.compile(r"[A-Za-z0-9]+(?:-[A-Za-z0-9]+)*")
-_METHOD = re.compile(r"[A-Z]{1,20}")
+_METHOD = re.compile(r"[A-Z][A-Z-]{0,30}")
+_SOME_METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, or another that IANA lists"
 _WHOM = ("client", "session", "account")
 Per = Literal["client", "session", "account", "header"]
 
@@ -81,6 +84,19 @@ def of_methods(limits: Iterable[str], methods: Iterable[str]) -> list[str]:
         except ValueError:
             made.append(text)
     return made
+
+
+def strange_methods(limits: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Methods that a limit names and nobody has heard of: such a limit counts nothing. What is wrong, what to do."""
+    for text in limits:
+        try:
+            strange = [] if text == OFF else [one for one in Limit.parse(text).methods if one not in METHODS]
+        except ValueError:
+            continue  # said where limits are read
+        if strange:
+            near = get_close_matches(strange[0], sorted(METHODS), n=1)
+            hint = f"did you mean {near[0]}? " if near else ""
+            yield f'"{text}": {strange[0]} is no method of HTTP', f"{hint}expected {_SOME_METHODS}"
 
 
 def bandwidth(text: str) -> Size:

@@ -11,6 +11,7 @@ from portico.site.checks.edge import broken_edge
 from portico.site.convert import convert
 from portico.site.facts import AppFacts, Route
 from portico.site.keys import route_keys
+from portico.site.limit import strange_methods
 from portico.site.methods import for_methods, is_from_app, is_hidden, with_shared
 from portico.site.model import Routed
 from portico.site.options import Options
@@ -112,6 +113,10 @@ def _edge(route: Route, problems: list[Problem]) -> Edge | None:
             values[name] = convert(keys[name], value, is_flag=False)
         except ValueError as error:
             problems.append(Problem(route.where, f"@edge.{name}: {value!r} is not valid", str(error)))
+    problems += [
+        Problem(route.where, f"@edge.limit: {what}", hint)
+        for what, hint in strange_methods(values.get("limit", ()))
+    ]
     return Edge(**values) if len(values) == len(route.edge) else None
 
 
@@ -127,6 +132,10 @@ def _from_options(
             if key.startswith(prefix)
         }
         where = next(iter(own.values()), "routes").partition(": ")[0]
+        limited = own.get("limit", where).partition(": ")[0]
+        problems += [
+            Problem(limited, f"{rule}: limit: {what}", hint) for what, hint in strange_methods(edge.limit)
+        ]
         route = rules.get(rule)
         if route and route.pattern:
             yield Routed(rule, route.pattern, (route.rank,), edge, own)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 
 from portico.proxy_headers import kind
 from portico.site.checks.rule import Broken, BrokenRule, Rules
-from portico.site.limit import MOST_IN_PROGRESS, OFF, Limit, bandwidth
+from portico.site.limit import MOST_IN_PROGRESS, OFF, Limit, bandwidth, strange_methods
 from portico.site.options import Options
 from portico.site.options.edge import Edge
 
@@ -26,6 +26,7 @@ def broken_limits(edge: Edge) -> Iterator[BrokenRule]:
 
 def _rate(options: Options) -> Broken:
     yield from _limits(options.limits.rate, is_route=False)
+    yield from strange_methods(options.limits.rate)
 
 
 def _limits(texts: Iterable[str], *, is_route: bool) -> Broken:
