@@ -21,7 +21,7 @@ from portico.plan.gateway.nginx.entry.tls import SESSIONS, hsts_file
 from portico.plan.gateway.nginx.fragment import fragment
 from portico.plan.gateway.nginx.http import maps
 from portico.plan.gateway.nginx.http import shared as shared_by_sites
-from portico.plan.gateway.nginx.limits import SHARED
+from portico.plan.gateway.nginx.limits.keys import SHARED
 from portico.plan.gateway.nginx.names import PREFIX
 from portico.plan.host import Fragment, fitting, fragment_of, host_plan
 from portico.plan.model import Plan

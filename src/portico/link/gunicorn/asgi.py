@@ -140,45 +140,48 @@ def behind_nginx(
             if trace:
                 _note(trace, tracer, message)
             if message["type"] == "http.response.start":
-                numbers = (
-                    f"{queued} {int((time.monotonic() - began) * 1e6)} {os.getpid()} 0 {_endpoint(scope)}"
-                )
-                kept = [pair for pair in message.get("headers", ()) if pair[0].lower() != _NUMBERS]
-                _check(kept)
-                message["headers"] = [
-                    *_joined(_unbuffered(kept)),
-                    (_NUMBERS, numbers.encode("latin-1", "replace")),
-                ]
+                _number(message, scope, queued, time.monotonic() - began)
             await send(message)
 
         if scope["type"] == "http":
             heard = Receiver(receive)
             try:
-                await traced(scope, heard, numbered, trace)
+                await _traced(app, trace, scope, heard, numbered)
             finally:
                 heard.end()
         else:
             websocket = AsgiWebSocket(receive, send)
             websockets.add(websocket)
             try:
-                await traced(scope, websocket.receive, partial(_noting_accept, websocket, numbered), trace)
+                await _traced(
+                    app, trace, scope, websocket.receive, partial(_noting_accept, websocket, numbered)
+                )
             finally:
                 websockets.discard(websocket)
 
-    async def traced(scope: Scope, receive: Receive, send: Send, trace: Record | None) -> None:
-        if trace is None:
-            await app(scope, receive, send)
-            return
-        trace.note("called")
-        trace.write()
-        try:
-            await app(scope, receive, send)
-        finally:
-            trace.note("ended")
-            trace.data["ended"] = True
-            trace.write()
-
     return answering
+
+
+async def _traced(app: App, trace: Record | None, scope: Scope, receive: Receive, send: Send) -> None:
+    if trace is None:
+        await app(scope, receive, send)
+        return
+    trace.note("called")
+    trace.write()
+    try:
+        await app(scope, receive, send)
+    finally:
+        trace.note("ended")
+        trace.data["ended"] = True
+        trace.write()
+
+
+def _number(message: Message, scope: Scope, queued: int, seconds: float) -> None:
+    """Puts the worker's numbers into the head of an answer, and leaves out what the app says under their name."""
+    numbers = f"{queued} {int(seconds * 1e6)} {os.getpid()} 0 {_endpoint(scope)}"
+    kept = [pair for pair in message.get("headers", ()) if pair[0].lower() != _NUMBERS]
+    _check(kept)
+    message["headers"] = [*_joined(_unbuffered(kept)), (_NUMBERS, numbers.encode("latin-1", "replace"))]
 
 
 async def _noting_accept(websocket: AsgiWebSocket, send: Send, message: Message) -> None:

@@ -9,7 +9,7 @@ from portico.plan.gateway.nginx.access import said
 from portico.plan.gateway.nginx.allow_list import leave
 from portico.plan.gateway.nginx.app.checks import asked
 from portico.plan.gateway.nginx.conf import Directive, block
-from portico.plan.gateway.nginx.limits import counted, waits
+from portico.plan.gateway.nginx.limits.counted import counted, waits
 from portico.plan.gateway.nginx.pages import closed, too_long
 from portico.plan.gateway.nginx.password import asks_password
 from portico.plan.web.guards import (
@@ -49,17 +49,14 @@ def guarded(
 
     nginx decides by the request alone (`if`) before it counts; `detours` are what sends a request on between the two.
     """
-    first, last = list[Directive](), list[Directive]()
-    listed = list[Directive]()
+    first, listed, last = list[Directive](), list[Directive](), list[Directive]()
     rates, shares = list[Rate](), list[Concurrent | Fair]()
     for guard in guards:
         if isinstance(guard, passed):
             continue
         match guard:
-            case PlainPath() | NotDenied() | FromNetworks() | Methods() | Certificate():
-                first += said(web, guard)
-            case Open() | HeadSize():
-                first.append(_first(guard))
+            case PlainPath() | NotDenied() | FromNetworks() | Methods() | Certificate() | Open() | HeadSize():
+                first += _first(web, guard)
             case NoScanner() | Known():
                 listed.append(leave(web, guard))
             case RequestRate(rate):
@@ -80,11 +77,15 @@ def _known(web: Web, guard: Password | Asked, *, is_alone: bool) -> list[Directi
     return asks_password(web, guard) if isinstance(guard, Password) else asked(web, is_alone=is_alone)
 
 
-def _first(guard: Open | HeadSize) -> Directive:
-    if isinstance(guard, HeadSize):
-        return too_long()
-    return block(
-        "if", "(-f", f"{guard.directory}/on)",
-        why="this file exists while portico maintenance is on; looking for it costs a request less than 1 us",
-        of=[closed()],
-    )  # fmt: skip
+def _first(
+    web: Web, guard: PlainPath | NotDenied | FromNetworks | Methods | Certificate | Open | HeadSize
+) -> list[Directive]:
+    """What is refused by the request alone."""
+    match guard:
+        case HeadSize():
+            return [too_long()]
+        case Open(directory):
+            why = "this file exists while portico maintenance is on; looking for it costs a request less than 1 us"
+            return [block("if", "(-f", f"{directory}/on)", why=why, of=[closed()])]
+        case _:
+            return said(web, guard)

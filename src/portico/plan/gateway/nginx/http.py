@@ -24,7 +24,9 @@ from portico.plan.gateway.nginx.files.compression import compression, copy_maps
 from portico.plan.gateway.nginx.files.spa import spa_maps
 from portico.plan.gateway.nginx.files.statics import static_maps
 from portico.plan.gateway.nginx.headers import header_maps
-from portico.plan.gateway.nginx.limits import clients, limit_zones, retry_maps
+from portico.plan.gateway.nginx.limits.counted import retry_maps
+from portico.plan.gateway.nginx.limits.held import clients
+from portico.plan.gateway.nginx.limits.zones import limit_zones
 from portico.plan.gateway.nginx.log.line import log, log_maps
 from portico.plan.gateway.nginx.own import in_http, settled
 from portico.plan.gateway.nginx.pages import failure_maps, page_maps

@@ -19,7 +19,7 @@ from portico.plan.gateway.nginx.entry.tls import notes as tls
 from portico.plan.gateway.nginx.fragment import fragment_file, shared_lines
 from portico.plan.gateway.nginx.host import host_conf
 from portico.plan.gateway.nginx.http import BODIES
-from portico.plan.gateway.nginx.limits import planned as planned_limits
+from portico.plan.gateway.nginx.limits.zones import planned as planned_limits
 from portico.plan.gateway.nginx.main import nginx_conf
 from portico.plan.gateway.nginx.own import set_for_all
 from portico.plan.gateway.nginx.own_risks import own_risks

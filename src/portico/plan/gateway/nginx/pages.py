@@ -9,7 +9,7 @@ from functools import lru_cache
 from portico.place.model import NginxBuild
 from portico.plan.gateway.nginx.app.full_queue import UNCONNECTED, if_full
 from portico.plan.gateway.nginx.conf import Directive, block, directive, entries
-from portico.plan.gateway.nginx.limits import retry_after
+from portico.plan.gateway.nginx.limits.counted import retry_after
 from portico.plan.gateway.nginx.log.line import page_log
 from portico.plan.gateway.nginx.log.text import GUARD, refusing
 from portico.plan.gateway.nginx.names import location

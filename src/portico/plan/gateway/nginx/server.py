@@ -19,7 +19,8 @@ from portico.plan.gateway.nginx.entry.host_header import refuse_odd_hosts, same_
 from portico.plan.gateway.nginx.entry.trust import refuse_strangers, scheme
 from portico.plan.gateway.nginx.files.spa import spa_error
 from portico.plan.gateway.nginx.headers import nameless, of_app, of_redirects, preflight
-from portico.plan.gateway.nginx.limits import bandwidth, capacity
+from portico.plan.gateway.nginx.limits.counted import bandwidth
+from portico.plan.gateway.nginx.limits.held import capacity
 from portico.plan.gateway.nginx.locations import locations
 from portico.plan.gateway.nginx.own import in_server, limit_status, settled
 from portico.plan.gateway.nginx.pages import closing, failures

@@ -1,0 +1,109 @@
+"""What one client may have in progress of everything, and who counts as one client."""
+
+from __future__ import annotations
+
+from portico.place.model import Place
+from portico.plan.gateway.nginx.conf import Directive, directive, entries
+from portico.plan.gateway.nginx.names import variable
+from portico.plan.web.limits import Share
+from portico.plan.web.model import Web
+from portico.plan.web.sizes import requests
+
+BYTES_A_KEY = 128
+"""A client that has a request in progress, https://nginx.org/en/docs/http/ngx_http_limit_conn_module.html"""
+HELD, BODIES = "portico_held", "portico_bodies"
+COUNTED, CLIENT, _SENDER = "$portico_counted", "$portico_client", "$portico_sender"
+_UNCOUNTED, _BY_ADDRESS, _BY_NETWORK = "0", "4", "6"
+_NUMBERED = r"\$\{?[0-9]"
+
+
+def capacity(web: Web) -> list[Directive]:
+    """What one client may hold of all there is, at server level: of every location, files and error pages, too."""
+    return [
+        directive(
+            "set", COUNTED, variable(web, "proxy_or_client") if web.limits.uncounted else _as(web),
+            why="how the client is counted: by network, by address, or not at all", cause=web.limits.uncounted_cause,
+        ),
+        *held(web),
+        directive("limit_conn_status", 429, why="429 Too Many Requests; nginx's own default is 503"),
+    ]  # fmt: skip
+
+
+def held(web: Web) -> list[Directive]:
+    """What one client may have in progress of everything."""
+    return [
+        _share(
+            HELD, web.limits.held,
+            "requests that one client may have in progress, slow downloads and event streams among them: an eighth "
+            "of what this nginx can hold, so that one address cannot take the site away from the others",
+        ),
+        _share(
+            BODIES, web.limits.bodies,
+            "those of them that send a body, which may wait on disk: one client fills a small part of it",
+        ),
+    ]  # fmt: skip
+
+
+def _share(zone: str, share: Share, why: str) -> Directive:
+    return directive("limit_conn", zone, share.most, why=why, cause=share.cause)
+
+
+def proxies(web: Web) -> list[Directive]:
+    """At `http` level: a declared proxy that does not say for whom it asks stands for many clients."""
+    if not web.limits.uncounted:
+        return []
+    return [
+        entries(
+            "geo", variable(web, "proxy_or_client"),
+            table=[("default", _as(web)), *((net, _UNCOUNTED) for net in web.limits.uncounted)],
+            why="declared proxies themselves are not counted as one client", cause=web.limits.uncounted_cause,
+        )
+    ]  # fmt: skip
+
+
+def _as(web: Web) -> str:
+    """By network, except where own directives have numbered captures, which that of `clients` would replace."""
+    return _BY_ADDRESS if web.own.say(_NUMBERED) else _BY_NETWORK
+
+
+def clients(place: Place) -> list[Directive]:
+    """At `http` level, once for all sites of a gateway: who counts as one client, and the memory that counts.
+
+    nginx knows no way to a part of an address but a regular expression. Captures in maps are avoided otherwise
+    (CVE-2026-42533, CVE-2026-93479: of a string made of several parts, one changes another's captures). This one is
+    named, of fixed length, and stands alone wherever it is used.
+    """
+    return [
+        entries(
+            "map", "", COUNTED, table=[("default", _BY_ADDRESS)],
+            why="the default where no server of a site sets it, so that nginx knows the name",
+        ),
+        entries(
+            "map", f"{COUNTED}$binary_remote_addr", CLIENT,
+            table=[
+                ("default", "$binary_remote_addr"),
+                (f"~^{_UNCOUNTED}", ""),
+                (rf"~(?s)^{_BY_NETWORK}(?<portico_network>.{{8}}).{{8}}$", "$portico_network"),
+            ],
+            why="who counts as one client: an IPv4 address, or an IPv6 network of 64 bits, because whoever "
+            "holds one address of it holds all",
+        ),
+        entries(
+            "map", "$request_method:$content_length:$http_transfer_encoding", _SENDER,
+            table=[("default", CLIENT), ("GET::", ""), ("HEAD::", ""), (r"~:\d{1,4}:$", "")],
+            why="the client, of a request whose body may be too long for the memory",
+        ),
+        *(_zone(place, key, zone) for key, zone in ((CLIENT, HELD), (_SENDER, BODIES))),
+    ]  # fmt: skip
+
+
+def zone_size(place: Place) -> int:
+    """MiB for as many clients as there are connections."""
+    return max(1, -(-2 * requests(place) * BYTES_A_KEY >> 20))
+
+
+def _zone(place: Place, key: str, zone: str) -> Directive:
+    return directive(
+        "limit_conn_zone", key, f"zone={zone}:{zone_size(place)}m",
+        why="counts the requests in progress by client; room for as many clients as there are connections",
+    )  # fmt: skip
