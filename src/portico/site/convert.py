@@ -1,4 +1,4 @@
-"""A value of portico.toml or the command line becomes what its option declares."""
+"""Converts a value of portico.toml or the command line to the declared type of its option."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from portico.site.keys import Key, expected
 
 
 def convert(key: Key, value: Any, *, is_flag: bool) -> Any:
-    """The value as its declared type; a flag is text. Raises ValueError with what was expected."""
+    """The value as its declared type; a flag's value is text. Raises ValueError with what was expected."""
     if key.is_list:
         return _strings(key, list(value) if is_flag else value)
     if key.is_table:

@@ -1,4 +1,4 @@
-"""Ask the app about itself, in a child process: importing it runs code that is not ours."""
+"""Asks the app about itself, in a child process: importing it runs foreign code."""
 
 from __future__ import annotations
 
@@ -23,33 +23,33 @@ from portico.site.facts import AppFacts
 from portico.values import AppRef, Duration, longer
 
 IMPORT_TIMEOUT_SECONDS = 60.0
-"""An import that takes longer waits for something that is not there, unless `start_timeout` says otherwise."""
+"""The default time limit of the import; `start_timeout` sets another."""
 CLOSED = 97
-"""What the child exits with when its way to answer was closed (`link.app.ask`)."""
+"""The child's exit status when its answer pipe was closed (`link.app.ask`)."""
 
 _GRACE_SECONDS = 2.0  # for the child to write its own stack before it is killed
-_TICK_SECONDS = 0.1  # how soon the end of a child is seen whose pipe a grandchild holds open
+_TICK_SECONDS = 0.1  # how soon the end of a child is noticed while a grandchild holds its pipe open
 _PRINTED_LINES, _PRINTED_BYTES = 20, 4096
 _LONGEST_ANSWER = 32 << 20
-"""Bytes; the app runs in the child, and may write there, too."""
+"""In bytes; the app runs in the child and may write there, too."""
 _FRAME = re.compile(r'^  File "(?P<file>.*)", line (?P<line>\d+) in (?P<name>.*)$', re.MULTILINE)
 _PORTICO = f"{Path(__file__).parents[1]}/"
 _WAITS = "code that waits or serves must not run at import: put it under: if __name__ == '__main__'"
 _RUNS = "app.run() is called at import and ignored: put it under: if __name__ == '__main__'"
 _EXITS = "look for os._exit(), or for a call that replaces the process"
 _CLOSES = "look for os.closerange() or os.close(): close what the app itself has opened"
-# -P: the app's directory must not hide a module Portico needs. -c: runpy alone would take 4 ms.
+# -P: the app's directory must not shadow a module that Portico needs. -c: runpy alone would take 4 ms.
 _CHILD = ("-P", "-c", "from portico.link.app.ask import main; main()")
 
 
 class Reached(msgspec.Struct, frozen=True, array_like=True):
-    """How clients reach the site, for questions to the app that look like theirs."""
+    """How clients reach the site, so that test requests to the app look like theirs."""
 
     hosts: tuple[str, ...] = ()
-    """Host names; none when any will do."""
+    """Host names; empty if any will do."""
     scheme: Literal["http", "https"] = "http"
     prefix: str = ""
-    """The mount without its last slash."""
+    """The mount without its trailing slash."""
 
 
 ANYHOW = Reached()
@@ -66,18 +66,18 @@ def start_discovery(
     reached: Reached = ANYHOW,
     salt: str = "",
 ) -> Discovery:
-    """Start asking and return at once; `facts()` of the result waits for the answer, `close()` gives up.
+    """Starts asking and returns at once; `facts()` of the result waits for the answer, `close()` gives up.
 
-    `ref` None means: find the app in `directory`. Raises UsageError when the app is not where it was said to be.
-    `who` is for Popen: the user who imports the app, when it is not ourselves. `reached` is how clients come to it.
-    With a `salt` the facts say what the app's secret keys are like, with digests that can be compared among those who
-    were given the same one.
+    With a `ref` of None, the app is searched in `directory`. Raises UsageError if the app is not where the user says.
+    `who` is for Popen: the user that imports the app, if it is not the current one. `reached` is how clients reach
+    it. With a `salt`, the facts describe the app's secret keys, with digests that can be compared between processes
+    that got the same salt.
     """
     return Discovery(ref, directory, python, timeout, who or {}, reached, salt)
 
 
 class Discovery:
-    """An app being asked. The child ends with `facts()`, with `close()`, or with this process."""
+    """A running question to the app. The child ends with `facts()`, with `close()`, or with this process."""
 
     def __init__(
         self,
@@ -90,7 +90,7 @@ class Discovery:
         salt: str = "",
     ) -> None:
         self.memory = 0
-        """Bytes of the process that asks, when it had loaded the app; 0 before."""
+        """The memory of the asking process in bytes, after it loaded the app; 0 before."""
         self._name = str(ref) if ref else str(directory)
         self._timeout, self._who = timeout, dict(who)
         self._asked_at = time.monotonic()
@@ -109,9 +109,9 @@ class Discovery:
             os.close(hold)
 
     def facts(self, waits: Callable[[float], None] = lambda _: None) -> AppFacts:
-        """Wait for the app's answer. Raises UsageError or ImportFailedError; call it once.
+        """Waits for the app's answer. Raises UsageError or ImportFailedError; call it once.
 
-        `waits` is told again and again how many seconds it has taken so far.
+        `waits` is called repeatedly with the seconds elapsed so far.
         """
         try:
             text = self._read(waits)
@@ -122,14 +122,15 @@ class Discovery:
             self.close()
 
     def close(self) -> None:
-        """End the child and whatever it started; nothing happens the second time."""
+        """Ends the child and its descendants; a second call does nothing."""
         if self._printed < 0:
             return
         self._kill()
         self._close_descriptors()
 
     def _start(self, argv: list[str], ends: tuple[int, int]) -> subprocess.Popen[bytes]:
-        # A session of its own: getpass() then finds no terminal to wait at, and killing the group is exact.
+        # A session of its own: getpass() then finds no terminal to wait for, and killing the group ends exactly this
+        # child.
         try:
             return subprocess.Popen(
                 argv,
@@ -146,16 +147,16 @@ class Discovery:
 
     @property
     def is_late(self) -> bool:
-        """Whether its time is over."""
+        """Whether the time limit has passed."""
         return self.seconds >= self._timeout
 
     @property
     def seconds(self) -> float:
-        """How long ago the app was asked."""
+        """Seconds since the question started."""
         return time.monotonic() - self._asked_at
 
     def _read(self, waits: Callable[[float], None]) -> bytes:
-        """Everything the child answers, until it is complete, the child has ended, or time is up."""
+        """The child's whole answer: read until it is complete, the child has ended, or the time is up."""
         text = b""
         poll = select.poll()
         poll.register(self._answer, select.POLLIN)
@@ -171,7 +172,7 @@ class Discovery:
         return text
 
     def _piece(self) -> bytes | None:
-        """The next bytes, empty at the end, None when there are none now."""
+        """The next bytes: empty at the end, None if there are none now."""
         try:
             return os.read(self._answer, 1 << 16)
         except BlockingIOError:
@@ -199,7 +200,7 @@ class Discovery:
         return ImportFailedError(replace(answer.problem, quote=quote))
 
     def _silence(self, text: str) -> Problem:
-        """Why there is no answer; `text` is what the child wrote in its place: a stack, or nothing."""
+        """Explains why there is no answer; `text` is what the child wrote instead: a stack, or nothing."""
         code = self._ended()
         if code is None or text.startswith("Timeout"):
             what = f"the import did not finish within {Duration(self._timeout)}"
@@ -241,7 +242,7 @@ class Discovery:
 
 
 class NoApp:
-    """Stands where an app is asked, when every server is elsewhere."""
+    """The stand-in for a Discovery when every server is elsewhere."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
@@ -252,11 +253,11 @@ class NoApp:
         return AppFacts(app="", directory=str(self._directory.absolute()), kind="remote")
 
     def close(self) -> None:
-        """Nothing was started."""
+        """Does nothing: nothing was started."""
 
 
 class _Answer(msgspec.Struct):
-    """What the child writes: the facts, or what is wrong."""
+    """The child's output: the facts, or an error."""
 
     facts: AppFacts | None = None
     memory: int = 0
@@ -275,7 +276,7 @@ def _signal_hint(number: int) -> str:
 
 
 def _stack(text: str) -> str:
-    """The stack faulthandler wrote for the thread that imports, as Python prints a traceback."""
+    """The importing thread's stack that faulthandler wrote, in the format of Python's tracebacks."""
     importing = text.rpartition("Thread 0x")[2]
     frames = [match for match in _FRAME.finditer(importing) if not _is_ours(match["file"])]
     lines = [_frame(match) for match in reversed(frames)]

@@ -1,4 +1,4 @@
-"""Where the entries of an array stand in a TOML file that is known to be valid; tomllib does not keep it."""
+"""The lines of an array's entries in a valid TOML file; tomllib does not report them."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ _PIECE = re.compile(
 
 
 def entry_lines(text: str, line: int) -> list[list[int]]:
-    """For each string of the array whose key stands on that line (from 1), the lines of the file that its own lines
-    stand on. Empty where there is no array of strings."""
+    """For each string of the array whose key is on that line (from 1): the line numbers of its own lines. Empty if
+    there is no array of strings.
+    """
     start = sum(map(len, text.splitlines(keepends=True)[: line - 1]))
     position = text.find("[", text.find("=", start)) + 1
     found: list[list[int]] = []

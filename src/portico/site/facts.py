@@ -1,4 +1,4 @@
-"""What the app says about itself, as it comes from the child process that asked it."""
+"""The app's facts, as the child process that imported it reports them."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ class StaticFolder(msgspec.Struct, frozen=True):
     url: str
     folder: str
     origin: str
-    """Who said so: `the app's static folder`, `blueprint 'admin'`, `[static]` ..."""
+    """The origin: `the app's static folder`, `blueprint 'admin'`, `[static]` ..."""
     headers: tuple[tuple[str, str], ...] = ()
-    """What the app says with each of its files beyond what every server says: [["X-Frame-Options", "DENY"]]."""
+    """Headers that the app adds to each of its files: [["X-Frame-Options", "DENY"]]."""
     cache_control: str = ""
     """The app's own Cache-Control, the same for each file; empty: nginx decides by the file's name."""
     is_asked: bool = False
-    """Code of the app's own has a say about these files: what is no GET is the app's to answer."""
+    """The app's own code handles these files: the app answers every method except GET."""
 
 
 class LeftFolder(msgspec.Struct, frozen=True):
-    """A static folder of the app that nginx must not send, because the app may protect it. `why` is a clause."""
+    """A static folder that nginx must not serve because the app may protect it. `why` is a clause."""
 
     url: str
     folder: str
@@ -38,7 +38,7 @@ class RootFile(msgspec.Struct, frozen=True):
     path: str
     origin: str
     headers: tuple[tuple[str, str], ...] = ()
-    """As those of the folder that the file is from."""
+    """The headers of the folder that the file is from."""
     cache_control: str = ""
     is_asked: bool = False
 
@@ -51,43 +51,43 @@ class Route(msgspec.Struct, frozen=True):
     endpoint: str = ""
     websocket: bool = False
     pattern: str = ""
-    """The rule as a regular expression for the whole path; empty when it cannot be one."""
+    """The rule as a regular expression for the whole path; empty if there is no exact one."""
     rank: int = 0
-    """Its turn when the app looks for the route of a request; the first that matches answers."""
+    """Its position when the app looks for a request's route; the first match answers."""
     edge: dict[str, Any] = {}
-    """What `portico.edge` noted on its view, as it stands there: {"timeout": "5m"}."""
+    """The `portico.edge` settings of its view, as written: {"timeout": "5m"}."""
     where: str = ""
-    """Where the view with the notes stands: "/srv/shop/shop.py:14"."""
+    """Where the view with the settings is: "/srv/shop/shop.py:14"."""
 
 
 class Rule(msgspec.Struct, frozen=True):
-    """Paths that the app does not answer with 404 of its own, or may not."""
+    """Paths that the app answers, or may answer, with something other than its own 404."""
 
     rule: str
     """In the app's own spelling."""
     pattern: str = ""
-    """As a regular expression for the whole path; empty when it cannot be one."""
+    """As a regular expression for the whole path; empty if there is no exact one."""
     methods: list[str] = []
-    """Every method that it takes there, HEAD among them; empty: all, or it is not known."""
+    """The methods that it accepts, with HEAD; empty: all, or unknown."""
 
 
 class Unrouted(msgspec.Struct, frozen=True):
-    """What the app does with a path that none of its rules matches."""
+    """What the app does with a path that matches none of its rules."""
 
     rules: list[Rule] = []
-    """All of them, those of apps below a prefix, too."""
+    """All rules, with those of apps mounted below a prefix."""
     slashes: Literal["", "append", "either"] = ""
-    """Where it redirects to a rule: to the path with a slash at its end, or to the one with or without it."""
+    """When it redirects to a rule: to the path with a slash appended, or with the slash added or removed."""
     merges: bool = False
-    """It takes several slashes for one."""
+    """It treats repeated slashes as one."""
     answers: list[str] = []
-    """Code that may give such a path another answer than 404, and where it stands."""
+    """Code that may answer such a path with something other than 404, and where it is."""
     page: str = ""
-    """Who makes the app's own page for 404; empty: its framework."""
+    """The origin of the app's own 404 page; empty: its framework."""
 
 
 class Risk(msgspec.Struct, frozen=True):
-    """Something that the app has wide open, or does once in every worker."""
+    """A risk in the app: something it exposes, or does once in every worker."""
 
     kind: Literal[
         "debugger",
@@ -101,69 +101,71 @@ class Risk(msgspec.Struct, frozen=True):
         "memory",
         "unknown",
     ]
-    """`debugger` runs any code for strangers; `cookie` counts with HTTPS only, `memory` with several workers."""
+    """`debugger` lets strangers run code; `cookie` matters with HTTPS only, `memory` with several workers."""
     what: str
     hint: str
     name: str = ""
-    """What a list of such risks calls it: `ITEMS (shop.py:14)`."""
+    """The label of the places in a list of such risks: `ITEMS (shop.py:14)`."""
 
 
 class Secret(msgspec.Struct, frozen=True):
-    """What a secret key of the app is like; the key itself never leaves the process that imported the app."""
+    """Properties of one of the app's secret keys; the key itself never leaves the process that imported the app."""
 
     name: str
     length: int
-    """In bytes."""
+    """Its length in bytes."""
     strength: Literal["known", "short", "guessable", "good"]
     digest: str
-    """Equal for equal keys within one check, where all processes have the same salt."""
+    """A digest: equal for equal keys within one check, where all processes share the salt."""
     where: str = ""
-    """The place in a file that git tracks which has it literally: `settings.py:12`."""
+    """The place of the literal key in a file that git tracks: `settings.py:12`."""
 
 
 class AppFacts(msgspec.Struct, frozen=True):
-    """What the app says about itself; a plain WSGI callable says little, and `notes` say so."""
+    """The facts of the app. A plain WSGI callable has few; `notes` says so."""
 
     app: str
-    """The resolved reference, `module:attribute` or `module:factory()`, as Gunicorn takes it."""
+    """The resolved reference as Gunicorn takes it: `module:attribute` or `module:factory()`."""
     directory: str
-    """Absolute directory the module is imported from; the server's working directory."""
+    """The absolute directory that the module is imported from; the server's working directory."""
     kind: Literal["flask", "django", "pyramid", "wsgi", "asgi", "remote"] = "wsgi"
     """`remote`: there is no local app, every server is elsewhere."""
     version: str = ""
     """The framework's version."""
     unicode: str = "14.0.0"
-    """The version of Unicode of the app's Python, which says what a digit is."""
+    r"""The Unicode version of the app's Python, which defines the digits of `\d`."""
     static: list[StaticFolder] = []
     left: list[LeftFolder] = []
-    """Static folders that stay the app's, whose answers to a stranger nginx cannot give."""
+    """Static folders that the app serves itself, because nginx cannot give the app's responses to an anonymous
+    client.
+    """
     never_kept: list[str] = []
-    """Patterns of paths whose answers no cache may keep: the framework marks protected files public, too."""
+    """Patterns of paths whose responses no cache may store: the framework marks protected files public, too."""
     static_versions: list[str] = []
-    """Query arguments that the app's own URLs of static files carry: `v` for /static/app.css?v=1f3a."""
+    """Query arguments in the app's own URLs of static files: `v` in /static/app.css?v=1f3a."""
     static_max_age: int | None = None
-    """Seconds for which the app lets browsers keep static files without asking; None: they ask."""
+    """The max-age in seconds that the app sets for static files; None: browsers revalidate."""
     session_cookie: str = ""
-    """The cookie of its sessions, where it has another name than the framework gives it."""
+    """The app's session cookie, if it is not the framework's default."""
     max_content_length: int | None = None
     downloads: dict[str, str] = {}
-    """Directories of files that the app is likely to send, and what each is to it: `the app's instance folder`."""
+    """Directories that the app probably sends files from, and the role of each: `the app's instance folder`."""
     routes: list[Route] = []
     unrouted: Unrouted | None = None
     """None: not all of its rules are known."""
     notes: list[str] = []
-    """What could not be asked, one sentence each."""
+    """Questions that could not be answered, one sentence each."""
     remedy: str = ""
-    """The command of the app's own that makes or updates its database, to be typed in `directory`."""
+    """The app's command that creates or migrates its database, to be run in `directory`."""
     one_process: str = ""
-    """Why more worker processes than one are wrong for certain, as a sentence without its full stop."""
+    """Why several worker processes would certainly be wrong, as a sentence without its full stop."""
     lost: dict[str, str] = {}
-    """Views with notes of `portico.edge` that no route reaches: where they stand, and their names."""
+    """Views with `portico.edge` settings that no route reaches: where they are, and their names."""
     risks: list[Risk] = []
     secrets: list[Secret] = []
-    """Only when they were asked for."""
+    """Only if they were asked for."""
 
     @property
     def is_starlette(self) -> bool:
-        """Whether it is an app of Starlette or FastAPI: of ASGI frameworks, their routes alone are read."""
+        """Whether it is a Starlette or FastAPI app: the only ASGI frameworks whose routes are read."""
         return self.kind == "asgi" and self.unrouted is not None

@@ -1,4 +1,4 @@
-"""What an app is likely to be called, from the text of its module: a guess, which costs nothing when it is wrong."""
+"""Guesses the app's name from the text of its module; a wrong guess costs nothing."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ class Guess(NamedTuple):
 
 
 def guess(text: str, said: str = "") -> Guess | None:
-    """The app in a module with that text; `said` is how the user named it, empty when it is to be found."""
+    """The app in a module with that text; `said` is the name from the user, empty to search for one."""
     expression = _said(text, said) if said else _found(text)
     return Guess(expression, "asgi" if _ASGI.search(text) else "wsgi") if expression else None
 
 
 def _said(text: str, said: str) -> str:
-    """A function that is named without its parentheses is a factory, unless it is the app itself."""
+    """A function that was named without parentheses is a factory, unless it is the app itself."""
     defined = re.search(rf"^def {re.escape(said)}\((?P<words>[^)]*)\)", text, re.MULTILINE)
     is_factory = defined and not re.match(r"\s*(?:self\s*,\s*)?env\w*\s*,", defined["words"])
     return f"{said}()" if is_factory else said

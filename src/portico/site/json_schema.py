@@ -1,4 +1,4 @@
-"""The JSON schema of portico.toml, for editors: from the options' one declaration."""
+"""The JSON schema of portico.toml for editors, generated from the declaration of the options."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The options as a flat list of dotted keys, read from their one declaration in `model`."""
+"""The options as a flat list of dotted keys, read from their declaration in `model`."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Key:
     example: Any
     source: str
     reach: str = ""
-    """What it gives beyond the rights of the app's user; empty for nothing."""
+    """The rights that it gives beyond those of the app's user; empty for none."""
     is_read: bool = False
     """It names a file or a folder."""
 
@@ -69,18 +69,18 @@ def keys() -> tuple[Key, ...]:
 
 @cache
 def route_keys() -> tuple[Key, ...]:
-    """What can be said of one route, in the order of declaration."""
+    """The keys of a route's settings, in the order of declaration."""
     return tuple(_walk(Edge, ""))
 
 
 @cache
 def access_keys() -> tuple[Key, ...]:
-    """What can be said of who may come to a path, in the order of declaration."""
+    """The keys of an access table, in the order of declaration."""
     return tuple(_walk(Access, ""))
 
 
 def table_keys() -> dict[str, tuple[Key, ...]]:
-    """The tables whose keys are tables: by rule, by path."""
+    """The tables that contain a table for each rule or path."""
     return {"routes": route_keys(), "access": access_keys()}
 
 
@@ -92,7 +92,7 @@ def sections() -> dict[str, type[Section]]:
 
 
 def flag_keys() -> dict[str, Key]:
-    """Flag names without dashes, and the key each one sets: top-level options and sections' shorthands."""
+    """Flag names without dashes and the key that each sets: top-level options and sections' shorthands."""
     flags = {}
     for key in keys():
         section, dot, last = key.name.partition(".")

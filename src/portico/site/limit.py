@@ -17,7 +17,7 @@ from portico.http import METHODS
 from portico.values import Size
 
 OFF = "off"
-"""In place of a route's limits: those of the site do not hold there either."""
+"""Replaces a route's limits: the site's limits do not apply there either."""
 SECONDS = {"second": 1, "minute": 60, "hour": 3600}
 MOST_IN_PROGRESS = 65535
 _MOST_A_SECOND = 1_000_000
@@ -40,7 +40,7 @@ class Limit:
     count: int
     seconds: int
     burst: int | None = None
-    """Requests beyond the first that are let through at once; None: as many as the count allows."""
+    """The burst: requests that pass at once beyond the first; None: as many as the count allows."""
     methods: tuple[str, ...] = ()
     per: Per = "client"
     header: str = ""
@@ -64,7 +64,7 @@ class Limit:
         return f"header:{self.header}" if self.per == "header" else self.per
 
     def of(self, methods: Iterable[str]) -> Limit:
-        """The same for requests with these methods only, unless it names methods itself."""
+        """The same limit for requests with these methods only, unless it names methods itself."""
         return self if self.methods else replace(self, methods=tuple(sorted(methods)))
 
     def __str__(self) -> str:
@@ -76,7 +76,7 @@ class Limit:
 
 
 def of_methods(limits: Iterable[str], methods: Iterable[str]) -> list[str]:
-    """Limits in words, each for these methods only. What cannot be read stays as it is."""
+    """Limits as text, each for these methods only. Unreadable ones stay unchanged."""
     chosen, made = tuple(methods), []
     for text in limits:
         try:
@@ -111,7 +111,7 @@ def bandwidth(text: str) -> Size:
 
 
 def _begin(words: list[str]) -> Limit:
-    """The count and its window, taken off the words."""
+    """Takes the count and its window off the words."""
     first = words.pop(0) if words else ""
     if first.isascii() and first.isdigit() and words[:2] == ["in", "progress"]:
         del words[:2]
@@ -142,7 +142,7 @@ def _count(count: int, seconds: int) -> int:
 
 
 def _more(limit: Limit, word: str, words: list[str]) -> Limit:
-    """The limit with what one more word says; its value is taken off the words."""
+    """The limit with the next word applied; the word's value is taken off the words, too."""
     value = words.pop(0) if words else ""
     if word == "burst" and limit.seconds:
         if not value.isascii() or not value.isdigit() or not 0 <= int(value) <= _MOST_BURST:

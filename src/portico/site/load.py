@@ -1,4 +1,4 @@
-"""portico.toml and flags become Options: every mistake found, each with its place, none guessed at."""
+"""portico.toml and flags become Options: every mistake is reported with its place, nothing is guessed."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from portico.site.platform import with_port
 
 FILE = "portico.toml"
 _TABLES: dict[str, type[Edge | Access]] = {"routes": Edge, "access": Access}
-"""Tables whose keys are tables."""
+"""Tables that contain tables."""
 _EXAMPLES = {"routes": '[routes."/import"]', "access": '[access."/admin"]'}
 _BY_ENTRY = ("nginx.http", "nginx.server")
-"""Options whose entries have a line each in what is said of them."""
+"""Options whose entries each have their own line in `causes`."""
 _BY_NAME = ("headers.set",)
-"""Tables whose names have one."""
+"""Tables whose names each have their own line in `causes`."""
 _FLAG_NAMES = {"domains": "--domain"}
-"""Flags that are called otherwise than their option, because one of them is one value."""
+"""Flags with another name than their option, because each takes one value."""
 
 _NOT_CONNECTIONS = (
     "it counts requests in progress; only the kernel can count connections: docs/capacity.md has rules"
@@ -40,16 +40,16 @@ RENAMED = {
     "limits.connections": ("limits.in_progress", _NOT_CONNECTIONS),
     "limits.burst": ("a word of limits.rate", 'write rate = "10/second burst 20"'),
 }
-"""Options that had another name, with the new one and the reason."""
+"""Renamed options, with the new name and the reason."""
 
 
 def load(path: Path | None, flags: Mapping[str, Any]) -> tuple[Options, dict[str, str]]:
-    """Read the file, lay the flags over it, check everything.
+    """Reads the file, applies the flags over it, checks everything.
 
-    `path` is the portico.toml or None, `flags` maps a flag's name ("listen", "workers") to its text, or to
-    a list of texts where the flag may be repeated. Returns the options and, for each key that was set, who
-    set it ("portico.toml:3", "--listen", "PORT in the environment"); own directives have a place for each entry.
-    Raises UsageError with all problems found.
+    `path` is the portico.toml or None, `flags` maps a flag's name ("listen", "workers") to its text, or to a list of
+    texts if the flag may be repeated. Returns the options and, for each key that was set, its origin
+    ("portico.toml:3", "--listen", "PORT in the environment"); own directives have an origin for each entry. Raises
+    UsageError with all problems found.
     """
     text = _read(path) if path else ""
     shown = path.name if path else FILE
@@ -79,7 +79,7 @@ def _settings(found: list[_Found]) -> Iterator[_Set]:
 
 def _read(path: Path) -> str:
     try:
-        # As root somebody else may have put a FIFO there, and several sites wait for one.
+        # Another user may have put a FIFO there, which would block root, and with it every site of a gateway.
         return ordinary(path).decode("utf-8") if os.geteuid() == 0 else path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise UsageError(Problem(str(path), "no such file", "name an existing file with --config")) from None
@@ -90,7 +90,7 @@ def _read(path: Path) -> str:
 
 
 def parsed(text: str) -> dict[str, Any]:
-    """The document of a TOML file that somebody else may have written. Raises tomllib.TOMLDecodeError."""
+    """The document of a TOML file that another user may have written. Raises tomllib.TOMLDecodeError."""
     if found := _LONG_KEY.search(text):
         line = text.count("\n", 0, found.start()) + 1
         raise tomllib.TOMLDecodeError(f"A key has more than {_MOST_PARTS} parts (at line {line}, column 1)")
@@ -103,7 +103,7 @@ def parsed(text: str) -> dict[str, Any]:
 _MOST_PARTS = 64
 _PART = r"(?:[\w-]++|\"[^\"\n]*+\"|'[^'\n]*+')"
 _LONG_KEY = re.compile(rf"(?<![\w.-]){_PART}(?:[ \t]*+\.[ \t]*+{_PART}){{{_MOST_PARTS},}}")
-"""tomllib needs memory with the square of the parts of a key: 1.5 GB for 40 kB of "a.a.a"."""
+"""tomllib's memory grows with the square of a key's parts: 1.5 GB for 40 kB of "a.a.a"."""
 
 
 def _from_file(text: str, shown: str) -> Iterator[_Found]:
@@ -123,7 +123,7 @@ def _from_file(text: str, shown: str) -> Iterator[_Found]:
 
 
 def _of_entries(found: list[_Found], text: str, shown: str) -> dict[str, str]:
-    """The places of the lines of each own directive, one a line: `nginx.server[0]`; and of each header that is set."""
+    """The origin of each line of own directives (`nginx.server[0]`) and of each header that is set."""
     lines = _lines_of_keys(text)
     causes = {
         name: f"{shown}:{lines[name]}"
@@ -147,7 +147,7 @@ def _from_flags(flags: Mapping[str, Any]) -> Iterator[_Found]:
 
 
 def _not_utf8(where: str, value: Any) -> Problem | None:
-    """A word of the command line may be any bytes; what is written from it is UTF-8."""
+    """A command-line word may contain any bytes; the files written from it are UTF-8."""
     text = " ".join(value) if isinstance(value, list) else str(value)
     try:
         text.encode()
@@ -157,7 +157,7 @@ def _not_utf8(where: str, value: Any) -> Problem | None:
 
 
 def _flatten(document: Mapping[str, Any]) -> Iterator[tuple[str, Any, bool]]:
-    """Dotted keys of a TOML document; a section given as a plain value means its shorthand."""
+    """The dotted keys of a TOML document; a section given as a plain value sets its shorthand."""
     known = {key.name for key in keys()}
     for name, value in document.items():
         section = sections().get(name)
@@ -232,7 +232,7 @@ def _tables(of: str, values: Mapping[str, Any]) -> dict[str, Edge | Access]:
 
 
 def _table_of(name: str) -> str:
-    """The table of tables that a key is in; empty for any other."""
+    """The table of tables that contains the key; empty for any other key."""
     table, dot, _ = name.partition(".")
     return table if dot and table in _TABLES else ""
 
@@ -263,7 +263,7 @@ def _toml_error_line(message: str, text: str) -> int:
 
 
 def _lines_of_keys(text: str) -> dict[str, int]:
-    """The line of each key of a document that is known to be valid; tomllib does not keep them."""
+    """The line of each key of a valid document; tomllib does not report them."""
     lines: dict[str, int] = {}
     table = ""
     for number, line in enumerate(text.splitlines(), 1):

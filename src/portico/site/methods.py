@@ -1,7 +1,7 @@
 """Paths that several routes share, one for GET and another for POST: nginx chooses by the path alone.
 
-What one view of a path wants holds for all methods of that path. Where the rules differ, the paths that both match get
-a pattern of their own, with the settings of both.
+The settings of one view apply to all methods of its path. Where two different rules match the same paths, those paths
+get a pattern of their own, with the settings of both.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from portico.site.pattern import both, fixed_path, head, is_fixed
 from portico.site.segments import may_meet
 
 _BY_METHOD = ("flask", "pyramid")
-"""Frameworks that go on to the next route when the method is another; Django asks the first that matches."""
+"""Frameworks that try the next route if the method differs; Django stops at the first match."""
 _MOST = 500
-"""Patterns of shared paths in one site."""
+"""The limit on patterns of shared paths in one site."""
 
 
 @dataclass(frozen=True)
 class _Step:
-    """A rule of the app and what its own view wants, by portico.edge or by [routes]."""
+    """A rule of the app and the settings of its own view, from portico.edge or [routes]."""
 
     route: Route
     routed: Routed | None
@@ -43,10 +43,10 @@ class _Step:
 def with_shared(
     found: Sequence[Routed], merged: Mapping[str, Routed], facts: AppFacts, problems: list[Problem]
 ) -> tuple[Routed, ...]:
-    """The routes with settings, as nginx needs them: with those of paths that several of them share.
+    """The routes with settings in the form that nginx needs: with the shared paths as routes of their own.
 
-    `found` are those of each rule, `merged` those of each pattern. Adds a problem for each pair of views that want two
-    things on one path.
+    `found` are the settings of each rule, `merged` those of each pattern. Adds a problem for each pair of views with
+    conflicting settings on one path.
     """
     steps = _steps(found, merged, facts) if found else []
     made = dict(merged)
@@ -61,17 +61,17 @@ def with_shared(
 
 
 def for_methods(edge: Edge, methods: Iterable[str]) -> Edge:
-    """The settings of one view of a path that others answer, too: its limits count its own methods."""
+    """The settings of one view of a shared path: its limits count its own methods."""
     return msgspec.structs.replace(edge, limit=of_methods(edge.limit, methods)) if edge.limit else edge
 
 
 def is_from_app(cause: str) -> bool:
-    """Whether `portico.edge` beside a view said it, not [routes]."""
+    """Whether the setting is from `portico.edge` beside a view, not from [routes]."""
     return ": @edge." in cause
 
 
 def is_hidden(route: Route, facts: AppFacts) -> bool:
-    """Whether earlier rules answer all that this one could, as far as that is certain."""
+    """Whether earlier rules certainly match everything that this one matches."""
     path = fixed_path(route.pattern)
     earlier = [
         one
@@ -97,7 +97,7 @@ def _steps(found: Sequence[Routed], merged: Mapping[str, Routed], facts: AppFact
 
 
 def _with_file(item: Routed | None, all_of: Routed) -> Routed | None:
-    """What [routes] says of a pattern holds for each of its rules."""
+    """The settings of [routes] for a pattern apply to each of its rules."""
     keys = [key for key, cause in all_of.causes.items() if not is_from_app(cause)]
     if not keys:
         return item
@@ -107,7 +107,7 @@ def _with_file(item: Routed | None, all_of: Routed) -> Routed | None:
 
 
 def _settle(step: _Step, taken: list[_Step], made: dict[str, Routed], problems: list[Problem]) -> None:
-    """One fixed path: an exact location has what all of the routes want that answer it."""
+    """Settles one fixed path: its exact location gets the settings of all routes that answer it."""
     pattern = step.route.pattern
     if not any(one.route.pattern == pattern for one in taken):
         if pattern in made and all(map(is_from_app, made[pattern].causes.values())):
@@ -132,7 +132,7 @@ def _taken(path: str, steps: Sequence[_Step], kind: str) -> list[_Step]:
 
 
 def _groups(steps: Sequence[_Step]) -> Iterator[list[_Step]]:
-    """Routes of different patterns that share paths and split them by method, the largest groups first."""
+    """Groups of routes with different patterns that share paths and split them by method, the largest first."""
     for number, step in enumerate(steps):
         if step.methods is not None and not is_fixed(step.route.pattern):
             yield from _more([step], steps, number + 1)
@@ -148,7 +148,7 @@ def _more(group: list[_Step], steps: Sequence[_Step], after: int) -> Iterator[li
             later.routed and _joins(later, group, steps, at) and _may_share(larger, later)
             for at, later in enumerate(steps[number + 1 :], number + 1)
         ):
-            continue  # it keeps nothing from anybody
+            continue  # it restricts nothing
         if step.methods is not None:
             yield from _more(larger, steps, number + 1)
         if len(_patterns(larger)) > 1:
@@ -164,7 +164,7 @@ def _patterns(group: Sequence[_Step]) -> list[str]:
 
 
 def _covers(group: Sequence[_Step], before: Sequence[_Step], step: _Step) -> bool:
-    """Whether the rules of the group's patterns leave no method for this one."""
+    """Whether the group's rules leave no method of their paths for this one."""
     patterns = _patterns(group)
     found = [one.methods for one in before if one.route.pattern in patterns]
     if any(methods is None for methods in found):
@@ -177,13 +177,13 @@ def _all(methods: Iterable[frozenset[str]]) -> frozenset[str]:
 
 
 def _may_share(group: list[_Step], step: _Step) -> bool:
-    """Whether a path may be of all of them; a fixed path is an exact location and needs no pattern."""
+    """Whether one path may match all of them; a fixed path is an exact location and needs no pattern."""
     pattern = step.route.pattern
     return not is_fixed(pattern) and all(may_meet(one, pattern) for one in _patterns(group) if one != pattern)
 
 
 def _union(group: Sequence[_Step], number: int, problems: list[Problem]) -> Routed:
-    """One entry for the paths that all of them match, with what each of them wants."""
+    """One entry for the paths that all of them match, with the settings of each."""
     edge, causes = Edge(), dict[str, str]()
     for step, item in [(step, step.routed) for step in group if step.routed is not None]:
         for key, cause in item.causes.items():
@@ -204,7 +204,7 @@ def _union(group: Sequence[_Step], number: int, problems: list[Problem]) -> Rout
 
 
 def _limits(edge: Edge, step: _Step, item: Routed, group: Sequence[_Step]) -> list[str]:
-    """Those so far, and those of one more view, which count its own methods."""
+    """The limits so far and those of one more view, which count its own methods."""
     is_shared = len(group) > 1 and is_from_app(item.causes["limit"])
     more = for_methods(item.edge, step.methods or ()) if is_shared else item.edge
     return list(dict.fromkeys([*edge.limit, *more.limit]))

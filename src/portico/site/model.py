@@ -1,4 +1,4 @@
-"""What the user wants, resolved: the options, the app's facts, and who said what."""
+"""What the user wants, resolved: the options, the app's facts, and the origin of each setting."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from portico.site.upstream_server import Server
 from portico.values import Address, Duration, Size
 
 _SESSION_COOKIES = {"flask": "session", "django": "sessionid", "pyramid": "session"}
-"""What frameworks call it unless the app says otherwise."""
+"""The frameworks' defaults."""
 
 
 @dataclass(frozen=True)
 class Routed:
     """A URL rule with settings of its own, from the app or from [routes].
 
-    `pattern` matches whole paths below the mount; `causes` says who set each key of `edge`.
+    `pattern` matches whole paths below the mount; `causes` has the origin of each key of `edge`.
     """
 
     rule: str
@@ -35,20 +35,20 @@ class Routed:
 
 @dataclass(frozen=True)
 class Root:
-    """A folder whose files nginx may send when the app says so: its real path, links resolved."""
+    """A folder whose files the app may have nginx send: its real path, links resolved."""
 
     folder: str
     origin: str
-    """Who said so: `the app's instance folder`, `portico.toml:3: downloads.roots`."""
+    """The origin: `the app's instance folder`, `portico.toml:3: downloads.roots`."""
     is_declared: bool = False
 
 
 @dataclass(frozen=True)
 class Site:
-    """What the user wants, resolved: the options, the app's facts, and who said what.
+    """What the user wants, resolved: the options, the app's facts, and the origin of each setting.
 
-    `directory` is the absolute directory that relative paths mean; `causes` maps a dotted key to the place
-    that set it ("portico.toml:3", "--listen"); what is not there is a default.
+    Relative paths start at `directory`, which is absolute; `causes` maps a dotted key to the place that set it
+    ("portico.toml:3", "--listen"); a missing key is a default.
     """
 
     options: Options
@@ -65,36 +65,36 @@ class Site:
     root_files: tuple[RootFile, ...] = ()
     """Files that nginx serves at the root: those of the single-page app, and the favicon."""
     hashed: frozenset[str] = frozenset()
-    """URLs below the mount whose name a build's manifest gave a hash of the content."""
+    """URLs below the mount whose names contain a hash, by a build's manifest."""
     unhashed: frozenset[str] = frozenset()
-    """URLs that the same manifest says have none."""
+    """URLs whose names contain none, by the same manifest."""
     pages: Mapping[str, str] = field(default_factory=dict)
     """The user's own error pages, by file name ("502.html")."""
     unused_pages: tuple[str, ...] = ()
-    """Names of pages beside them that nginx never shows ("500.html")."""
+    """Names of pages in the same directory that nginx never shows ("500.html")."""
     nginx_http: tuple[Own, ...] = ()
     nginx_server: tuple[Own, ...] = ()
-    """The user's own nginx directives, read from their files where they are in files."""
+    """The user's own nginx directives, with those read from files."""
     own_files: Sequence[OwnFile] = ()
-    """What those directives name and nginx's workers read."""
+    """Files that those directives name and nginx's workers read."""
 
     roots: tuple[Root, ...] = ()
-    """The folders of [downloads], or those the app is likely to send files from."""
+    """The folders of [downloads], or those that the app probably sends files from."""
     password_file: str = ""
-    """The file of [dashboard], made absolute; empty for none."""
+    """The file of [dashboard], absolute; empty for none."""
     metrics_password_file: str = ""
-    """That of [metrics]."""
+    """The file of [metrics], absolute; empty for none."""
 
     routed: tuple[Routed, ...] = ()
     """The routes with settings of their own, in the order in which they are tried."""
 
     access: tuple[AccessRule, ...] = ()
-    """Who may come to which paths, the inner rule before the outer."""
+    """The access rules, the more specific before the general."""
 
     before: Mapping[str, str] = field(default_factory=dict)
-    """The static folders of the release that this one replaces, by URL: its pages may still ask for their files."""
+    """The static folders of the previous release, by URL: its pages may still request their files."""
     origin: str = ""
-    """What a gateway of several sites calls this one to people: its file, else its directory."""
+    """The site's name for people on a gateway of several sites: its file, else its directory."""
     reader: Reader = OURS
     """As whom the files are read that the options name."""
 
@@ -106,7 +106,7 @@ class Site:
 
     @property
     def https_mode(self) -> str:
-        """Where the certificate comes from: auto, local or files; off for plain HTTP."""
+        """The origin of the certificate: auto, local or files; off for plain HTTP."""
         https = self.options.https
         if https.mode is not None:
             return https.mode
@@ -118,17 +118,17 @@ class Site:
 
     @property
     def https_listen(self) -> Address:
-        """Where HTTPS is spoken, when it is."""
+        """The address for HTTPS; None without HTTPS."""
         return self.options.https.listen or Address(self.listen.host, self.listen.port + HTTPS_PORTS_UP)
 
     @property
     def public(self) -> Address:
-        """Where people come to see the site."""
+        """The site's URL for people."""
         return self.https_listen if self.has_https else self.listen
 
     @property
     def https_files(self) -> dict[str, str]:
-        """The files that [https] names, by their keys."""
+        """The files that [https] names, by key."""
         names = ("cert", "key", *HTTPS_FILES)
         return {name: self.path(text) for name in names if (text := getattr(self.options.https, name))}
 
@@ -141,12 +141,12 @@ class Site:
         if self.options.max_upload is not None:
             return self.options.max_upload
         said = self.facts.max_content_length
-        # The app's 0 refuses every body; nginx's 0 would refuse none.
+        # The app's 0 refuses every body; nginx's 0 allows any.
         return DEFAULT_MAX_UPLOAD if said is None else Size(max(1, said))
 
     @property
     def session_cookie(self) -> str:
-        """The cookie that tells the app's sessions apart; empty where it is not known."""
+        """The name of the app's session cookie; empty if unknown."""
         return (
             self.options.limits.session_cookie
             or self.facts.session_cookie
@@ -164,7 +164,7 @@ class Site:
 
     @property
     def longest_timeout(self) -> Duration:
-        """The longest that any request may take: what draining and stopping wait for."""
+        """The longest timeout of any request: draining and stopping wait for it."""
         own = [item.edge.timeout for item in self.routed if item.edge.timeout is not None]
         return max([self.options.request_timeout, *own])
 
@@ -184,12 +184,12 @@ class Site:
 
     @property
     def proxies(self) -> list[str]:
-        """Who in front may say who the client is: what `behind` names, and the gateways of a node."""
+        """The proxies whose headers name the client: those of `behind` and the gateways of a node."""
         return [*self.options.behind, *self.options.node.gateways]
 
     @property
     def believed(self) -> frozenset[str]:
-        """What a declared proxy may say in headers, beside the client's address."""
+        """The headers that a declared proxy may set, beside the client's address."""
         if not self.proxies:
             return frozenset()
         if self.options.behind_headers is not None:
@@ -203,7 +203,7 @@ class Site:
 
     @property
     def has_http_proxies(self) -> bool:
-        """Whether proxies in front write HTTP headers. A TCP balancer passes on those of the client."""
+        """Whether proxies in front set HTTP headers. A TCP balancer passes on the client's own."""
         return bool(self.proxies) and (not self.has_proxy_protocol or bool(self.believed))
 
     @property
@@ -213,21 +213,21 @@ class Site:
 
     @property
     def own_directives(self) -> tuple[Own, ...]:
-        """All directives of the user's own, wherever they stand."""
+        """All of the user's own directives, in every context."""
         return (*self.nginx_http, *self.nginx_server)
 
     @property
     def has_app(self) -> bool:
-        """Whether an app is run here."""
+        """Whether Portico runs an app."""
         return self.facts.kind != "remote"
 
     def is_wanted(self, folder: StaticFolder) -> bool:
-        """Whether the user asked for that folder: one that cannot be served is an error then."""
+        """Whether the user asked for that folder: then it is an error if nginx cannot serve it."""
         return folder in self.declared or folder in self.spa_folders
 
     @property
     def static(self) -> list[StaticFolder]:
-        """Folders nginx serves; what the user declares wins over what the app says, and the single-page app is last."""
+        """The folders that nginx serves; the user's win over the app's, and the single-page app is last."""
         found: dict[str, StaticFolder] = {}
         for folder in (*self.declared, *self.facts.static, *self.spa_folders):
             found.setdefault(folder.url, folder)
@@ -236,11 +236,11 @@ class Site:
 
     @property
     def left(self) -> list[LeftFolder]:
-        """Folders that stay the app's; one that [static] names is public, because its owner says so."""
+        """The folders that the app serves itself; one that [static] names is public, because its owner says so."""
         declared = {folder.url for folder in self.declared}
         return [folder for folder in self.facts.left if folder.url not in declared]
 
     def cause(self, key: str) -> str:
-        """Who decided `key`: `portico.toml:3: max_upload = 64MiB`, or `max_upload: default`."""
+        """The origin of `key`: `portico.toml:3: max_upload = 64MiB`, or `max_upload: default`."""
         place = self.causes.get(key)
         return f"{place}: {key}" if place else f"{key}: default"

@@ -1,6 +1,6 @@
-"""The user's own nginx directives: read as nginx reads them, one by one, each with the line it was written on.
+"""The user's own nginx directives, parsed one by one, each with the line it was written on.
 
-What cannot be read (a brace too many, Lua) is kept as it stands: `nginx -t` is the judge.
+Text that cannot be parsed (a brace too many, Lua) stays unchanged: `nginx -t` judges it.
 """
 
 from __future__ import annotations
@@ -33,8 +33,9 @@ class Word(NamedTuple):
 
 
 class Statement(NamedTuple):
-    """One directive. `start` is behind the one before it, so that comments above belong to it; `block` is None for a
-    simple directive."""
+    """One directive. `start` is the end of the one before, so that comments above belong to it; `block` is None for a
+    simple directive.
+    """
 
     words: tuple[Word, ...]
     start: int
@@ -51,7 +52,7 @@ class Statement(NamedTuple):
 
 
 class OwnFile(NamedTuple):
-    """A file or directory that nginx's workers read, absolute; which directive names it, and where."""
+    """A file or directory that nginx's workers read, absolute; the directive that names it, and its line."""
 
     path: str
     directive: str
@@ -59,9 +60,9 @@ class OwnFile(NamedTuple):
 
 
 class Own(Struct, frozen=True):
-    """One directive of the user's at the top of its block, as it stands, with the comments above it.
+    """One of the user's directives at the top level of its block, unchanged, with the comments above it.
 
-    `name` is empty for what could not be read. `causes` are the places of its lines ("portico.toml:12").
+    `name` is empty for text that could not be parsed. `causes` are the places of its lines ("portico.toml:12").
     """
 
     text: str
@@ -76,11 +77,11 @@ class Own(Struct, frozen=True):
 
 
 class _UnreadableError(Exception):
-    """The text is not what nginx would take, or has a part in another language."""
+    """The text is not valid nginx syntax, or contains another language."""
 
 
 def own(text: str, causes: Sequence[str] = ()) -> tuple[Own, ...]:
-    """The directives of a text, whose lines have these causes."""
+    """The directives of a text; `causes` are the places of its lines."""
     found = statements(text)
     if found is None:
         return _whole(text, causes)
@@ -112,7 +113,7 @@ def every(found: Iterable[Statement]) -> Iterator[Statement]:
 
 
 def line_of(text: str, position: int) -> int:
-    """How many lines are above that position."""
+    """The number of lines before that position."""
     return text.count("\n", 0, position)
 
 

@@ -1,7 +1,7 @@
-"""What the user's own directives name: entries that are files are read, `include` too, and paths become absolute.
+"""The files of the user's own directives: entries that are files are read, `include` too, and paths become absolute.
 
-nginx looks relative paths up beside its own nginx.conf, which is a directory of Portico's. Here they mean the site's
-directory, as every other path of portico.toml does.
+nginx resolves relative paths from the directory of its nginx.conf, which is one of Portico's. Here they are relative
+to the site's directory, as every path of portico.toml is.
 """
 
 from __future__ import annotations
@@ -26,26 +26,26 @@ _MASTERS = frozenset({
         for name in ("certificate", "certificate_key", "trusted_certificate", "crl", "password_file")
     ),
 })  # fmt: skip
-"""Directives whose file nginx's master reads, as whoever started Portico."""
+"""Directives whose file nginx's master reads, as the user that started Portico."""
 _WORKERS = frozenset({"auth_basic_user_file", "root", "alias"})
-"""Those whose file or directory nginx's workers read."""
+"""Directives whose file or directory nginx's workers read."""
 _WRITTEN = re.compile(r"(?:access|error)_log|\w+_(?:temp|cache)_path|\w+_store")
 _CODE = re.compile(r"\w+_by_lua_file|perl_require|modsecurity_rules_file")
-"""Those whose file is code, or directives of another kind, that nginx obeys."""
+"""Directives whose file is code, or other directives, that nginx executes."""
 _NAMES = re.compile(
     rf"(?<![\w$./-])(?:include|{'|'.join(sorted(_MASTERS))}|{_WRITTEN.pattern}|{_CODE.pattern})(?=\s)"
 )
-"""A directive that names a file, in a text that nobody can read directive by directive."""
+"""Finds a directive that names a file in text that cannot be parsed."""
 _NO_PATH = re.compile(r"|on|off|stderr|(?:syslog|memory|data|engine|store):.*", re.DOTALL)
 _NEEDS_QUOTES = re.compile(r"""[\s;{}"'\\]""")
 _NGINXS = "/etc/nginx"
 _DEEPEST = 8
-"""Files that include files: so many in a row."""
+"""The longest chain of files that include each other."""
 
 
 @dataclass
 class Reading:
-    """One reading of the directives of a site; `problems` and `files` grow."""
+    """One reading of a site's directives; it adds to `problems` and `files`."""
 
     directory: Path
     causes: Mapping[str, str]
@@ -69,7 +69,7 @@ class Reading:
             yield from own(text, [f"{place}: {key}" for place in places])
 
     def _file(self, path: Path, where: str, key: str) -> tuple[str, list[str]] | None:
-        """Its text and the place of each line. nginx obeys it: as root a file of somebody else's does not count."""
+        """The file's text and the place of each line. nginx executes it, so root ignores another user's file."""
         if self._is_doubtful(path, where, key):
             return None
         try:
@@ -90,7 +90,7 @@ class Reading:
         try:
             why = doubt(path) if self.reader.user else ""
         except ValueError:
-            return False  # no path can hold that character; who opens it says so
+            return False  # no path contains that character; opening it reports the error
         if not why:
             return False
         what = f'{name}: "{path}" counts only where nobody but root may write; {why}'
@@ -104,13 +104,13 @@ class Reading:
         return f"{hint}\nor nginx's own: {its}" if path != its and its.exists() else hint
 
     def _read(self, text: str, places: list[str], key: str, above: tuple[str, ...]) -> tuple[str, list[str]]:
-        """The text as nginx is given it; `above` are the files that include each other on the way to it."""
+        """The text as nginx gets it; `above` is the chain of including files."""
         if statements(text) is None:
             self._refuse_unseen(text, places, key)
         return self._with_included(self._with_paths(text, places), places, key, above)
 
     def _refuse_unseen(self, text: str, places: list[str], key: str) -> None:
-        """As root nginx opens what such a text names, and nobody has looked who else can change it."""
+        """nginx would open files of unparsed text as root, although nobody checked who else can change them."""
         if not self.reader.user or (found := _NAMES.search(text)) is None:
             return
         what = f'{key}: "{found[0]}" stands in a text that cannot be read one by one (Lua, a brace too many)'
@@ -123,7 +123,7 @@ class Reading:
     def _with_included(
         self, text: str, places: list[str], key: str, above: tuple[str, ...]
     ) -> tuple[str, list[str]]:
-        """The text with that of each included file in the place of its `include`."""
+        """The text with each `include` replaced by the text of its files."""
         found = [one for one in every(statements(text) or ()) if one.name == "include" and one.block is None]
         for one in reversed(found):
             first, last = line_of(text, one.words[0].start), line_of(text, one.words[-1].end)
@@ -138,7 +138,7 @@ class Reading:
         self, one: Statement, where: str, key: str, above: tuple[str, ...]
     ) -> tuple[str, list[str]] | None:
         if len(one.args) != 1:
-            return None  # nginx says so
+            return None  # nginx reports it
         path = str(self.directory / one.args[0])
         paths = sorted(glob.glob(path)) if glob.has_magic(path) else [path]  # noqa: PTH207  as nginx, with its order
         texts, lines = list[str](), list[str]()
@@ -152,7 +152,7 @@ class Reading:
         return "\n".join(texts), lines or [where]
 
     def _is_endless(self, path: str, where: str, above: tuple[str, ...]) -> bool:
-        """nginx would read on until it has no descriptor left."""
+        """A device that nginx would read without end."""
         if path in above:
             what, hint = f'"{path}" includes itself', "remove that include"
         elif len(above) == _DEEPEST:
@@ -164,7 +164,7 @@ class Reading:
         return True
 
     def _with_paths(self, text: str, places: list[str]) -> str:
-        """The text with absolute paths; what they lead to is looked at."""
+        """The text with absolute paths; the files behind them are checked."""
         edits: list[tuple[Word, str]] = []
         for one in every(statements(text) or ()):
             if one.block is None and len(one.words) > 1 and _names_a_path(one):
@@ -182,7 +182,7 @@ class Reading:
         if "$" in path:
             return
         if _WRITTEN.fullmatch(name):
-            # As root nginx's master opens it, and gives it to nginx's user.
+            # nginx's master opens it as root and hands it to nginx's user.
             if (above := Path(path).parent).exists():
                 self._is_doubtful(above, where, name, place="/var/log/nginx")
         elif not Path(path).exists():

@@ -1,4 +1,4 @@
-"""URL rules as patterns: `/reports/<int:year>` as `/reports/\\d+`, in the syntax that Python and nginx share."""
+r"""URL rules as patterns: `/reports/<int:year>` becomes `/reports/\d+`, in the syntax that Python and nginx share."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ _STARLETTE = _STANDARD | {
     "path": ".*",
     "uuid": "[0-9a-fA-F]{8}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{12}",
 }
-"""The same names with what Starlette's own converters take: https://www.starlette.io/routing/#path-parameters"""
+"""The converters of Starlette with these names: https://www.starlette.io/routing/#path-parameters"""
 _NAMED = re.compile(r"\(\?P<\w+>")
 _META = frozenset("^$.*+?{}[]()|")
 _SPECIAL = re.compile(r"[\\.^$*+?{}\[\]|()]")
 
 ANYTHING = "(?s:.*)"
-"""Any text, line ends too."""
+"""Any text, with newlines."""
 
 _AHEAD, _END = "(?=", r"(?![\s\S])"
-"""A condition before a pattern, and the end of the text as Python and nginx both write it."""
+"""A lookahead before a pattern, and the end of the text in Python's and nginx's shared spelling."""
 _FILES = ("a", "css/a.b.css")
-"""A route that answers both of these below a URL answers for every file there."""
+"""A route that answers both of these below a URL answers every file there."""
 
 Converter = Callable[[str, str], str]
-"""The pattern of a converter of that name with those arguments, both as they stand in the rule."""
+"""The pattern of a converter, from its name and arguments as the rule has them."""
 
 
 @dataclass(frozen=True)
@@ -54,13 +54,13 @@ class Part:
 def pattern(rule: str, converter: Converter | None = None) -> str:
     """A rule in Flask's spelling as a regular expression for the whole path, without captures.
 
-    Raises ValueError with what was not understood.
+    Raises ValueError that names the unknown part.
     """
     return "".join(escape(part.text) if part.is_fixed else part.text for part in parts(rule, converter))
 
 
 def parts(rule: str, converter: Converter | None = None) -> Iterator[Part]:
-    """The pieces of a rule in Flask's spelling. Raises ValueError with what was not understood."""
+    """The parts of a rule in Flask's spelling. Raises ValueError that names the unknown part."""
     at = 0
     for found in _PLACEHOLDER.finditer(rule):
         yield from _fixed(rule[at : found.start()])
@@ -84,9 +84,9 @@ def standard(name: str, arguments: str) -> str:
 
 
 def of_starlette(rule: str) -> str:
-    """A rule in Flask's spelling as Starlette takes its paths: it leaves a line end out, and `int` is of ASCII.
+    """A rule in Flask's spelling with Starlette's meaning: no newlines, and `int` is ASCII only.
 
-    Raises ValueError with what was not understood.
+    Raises ValueError that names the unknown part.
     """
 
     def converter(name: str, arguments: str) -> str:
@@ -106,18 +106,18 @@ def is_fixed(regex: str) -> bool:
 
 
 def fixed_path(regex: str) -> str | None:
-    """The only path that the pattern matches, a line end behind it aside; None when there are more."""
+    """The only path that the pattern matches, apart from a trailing newline; None if there are several."""
     text = regex.removesuffix(r"\n?")
     return head(text) if is_fixed(text) else None
 
 
 def both(first: str, second: str) -> str:
-    """A pattern for what both match whole."""
+    """A pattern for what both match as a whole."""
     return f"{_AHEAD}{second}{_END})" + first
 
 
 def _parts_of_both(regex: str) -> tuple[str, str]:
-    """The conditions that `both` puts before a pattern, and the pattern."""
+    """The lookaheads that `both` puts before a pattern, and the pattern."""
     at = 0
     while regex.startswith(_AHEAD, at):
         at = regex.index(f"{_END})", at) + len(_END) + 1
@@ -125,26 +125,26 @@ def _parts_of_both(regex: str) -> tuple[str, str]:
 
 
 def plain(regex: str) -> str:
-    """A pattern without the conditions of `both`, which may match more."""
+    """A pattern without the lookaheads of `both`; it may match more."""
     return _parts_of_both(regex)[1]
 
 
 def below_slashes(regex: str) -> str:
-    """The pattern for the same path behind more slashes than one."""
+    """The pattern for the same path after repeated slashes."""
     conditions, text = _parts_of_both(regex)
     return conditions.replace(f"{_AHEAD}/", f"{_AHEAD}//+") + f"//+{text[1:]}"
 
 
 _ATOM = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\{\d+(?:,\d*)?\}|.", re.DOTALL)
 _MORE = r"\x80-\xff"
-"""Every byte of a letter that is no ASCII: nginx compares bytes, Python letters."""
+"""Any byte of a non-ASCII character: nginx compares bytes, Python characters."""
 _LETTERS = ("\\d", "\\w", "\\s")
 _MOST_BYTES = 4
-"""Of a letter in UTF-8."""
+"""The bytes of a character in UTF-8."""
 
 
 def widened(regex: str) -> str:
-    """A pattern that matches, byte by byte, at least what this one matches letter by letter."""
+    """A pattern that matches in bytes at least what this one matches in characters."""
     return "".join(_widened(found[0]) for found in _ATOM.finditer(regex))
 
 
@@ -166,13 +166,13 @@ def _widened(atom: str) -> str:
 
 
 def both_ways(regex: str) -> str:
-    """The pattern of a route for every spelling of its paths that some app takes for one of them."""
+    """The pattern of a route for every spelling of its paths that some app may accept."""
     wide = widened(regex)
     return rf"(?:{wide}|{below_slashes(wide)})/*\n?(?![\s\S])"
 
 
 def is_of_folder(regex: str, url: str) -> bool:
-    """Whether the pattern is that of a route for every file below this URL."""
+    """Whether it is the pattern of a route for every file below this URL."""
     return head(regex) == url and all(re.fullmatch(regex, url + name) for name in _FILES)
 
 
@@ -185,24 +185,24 @@ def _head(regex: str) -> tuple[str, bool]:
             return text, False
         size = 2 if escaped else 1
         if regex[at + size : at + size + 1] in ("*", "?", "{", "+"):
-            return text, False  # the character may be missing, or be there twice
+            return text, False  # the character is optional or may repeat
         text += regex[at + size - 1]
         at += size
     return text, not conditions
 
 
 def rank(rule: str) -> tuple[tuple[int, int, int], ...]:
-    """Sorts rules as Werkzeug tries them: segment by segment, fixed before placeholders, paths last."""
+    """A sort key in Werkzeug's order: segment by segment, fixed before placeholders, paths last."""
     return tuple(_segment(text) for text in rule.split("/"))
 
 
 def without_names(text: str) -> str:
-    """A regular expression with its named groups made plain ones: nginx would make variables of them."""
+    """A regular expression with plain groups for its named ones: nginx would make variables of those."""
     return _NAMED.sub("(?:", text)
 
 
 def escape(text: str) -> str:
-    """Fixed text in a pattern; `re.escape` would also escape what needs none, and a reader has to read it."""
+    """Fixed text in a pattern; `re.escape` would escape more than needed and make it harder to read."""
     return _SPECIAL.sub(r"\\\g<0>", text)
 
 

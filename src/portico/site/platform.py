@@ -1,4 +1,4 @@
-"""The port that a platform gives: `PORT` in the environment, as Heroku, Cloud Run, Railway and others set it."""
+"""The port from the platform: `PORT` in the environment, as Heroku, Cloud Run, Railway and others set it."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _HIGHEST = 65535
 def with_port(
     options: Options, causes: Mapping[str, str], environ: Mapping[str, str]
 ) -> tuple[Options, dict[str, str]]:
-    """The options with `listen` on every address at that port, where no `listen` is set and HTTPS is off.
+    """The options with `listen` on every address at that port, if `listen` is not set and HTTPS is off.
 
-    Gunicorn does the same: https://docs.gunicorn.org/en/stable/settings.html#bind. What is no port is left alone:
+    Gunicorn does the same: https://docs.gunicorn.org/en/stable/settings.html#bind. Other values are ignored:
     container links set PORT variables like tcp://10.0.0.1:80.
     """
     text = environ.get(VARIABLE, "")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 KNOWN_PROXIES: dict[str, tuple[str, ...]] = {
-    # https://www.cloudflare.com/ips/ as published in 2026; a range that is added later only means that
-    # its clients are seen by the proxy's address until the next release.
+    # https://www.cloudflare.com/ips/ as published in 2026. A range that is added later has one effect: until the next
+    # release, its clients appear under the proxy's address.
     "cloudflare": (
         "173.245.48.0/20", "103.21.244.0/22", "103.22.200.0/22", "103.31.4.0/22", "141.101.64.0/18",
         "108.162.192.0/18", "190.93.240.0/20", "188.114.96.0/20", "197.234.240.0/22", "198.41.128.0/17",
@@ -19,7 +19,7 @@ KNOWN_PROXIES: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 """The names `behind` knows, and their address ranges."""
 SHARED = frozenset({"cloudflare"})
-"""Those of them that anybody can be a customer of: what is in a header that they do not set themselves is anybody's."""
+"""Those whose service anyone can use: headers that they do not set themselves cannot be trusted."""
 
 
 def ranges(proxies: Iterable[str]) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
-"""Options that reach beyond the rights of the app's user: as root they count only where root alone may write.
+"""Options that give more than the rights of the app's user: under root they count only if root alone can change them.
 
-Every other option gives that user nothing that it has not: it may stand in a portico.toml of the app's own user.
+Every other option gives that user nothing new: it may stand in a portico.toml that the app's own user can write.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ _SOCKET = "unix:"
 def reaching(
     options: Options, causes: Mapping[str, str], file: str, doubt: str, *, plans_only: bool = False
 ) -> Iterator[Problem]:
-    """A problem for each such option that `file` sets, which others than root can change: `doubt` says how.
+    """A problem for each such option in `file`, if others than root can change it: `doubt` says how.
 
-    With `plans_only` nothing will run as root but the program that is asked for its version.
+    With `plans_only`, root runs nothing except the program that is asked for its version.
     """
     for key in keys():
         if not key.reach or not is_from_file(causes.get(key.name, "")) or not _reaches(key, options):
@@ -38,7 +38,7 @@ def is_from_file(cause: str) -> bool:
 
 
 def _reaches(key: Key, options: Options) -> bool:
-    """Whether that value gives anything; `user` is judged by who chooses the app's user."""
+    """Whether that value gives more rights; who may choose the app's user is judged elsewhere."""
     value = _value(key, options)
     if key.name == "user" or value == key.default:
         return False
@@ -60,7 +60,7 @@ def _hint(key: Key, file: str) -> str:
 
 
 def elsewhere(file: str) -> str:
-    """What to do with a portico.toml that others may change."""
+    """What to do about a portico.toml that others can change."""
     name = file.rpartition("/")[2]
     return (
         f"move {name} to where only root may write, /etc/portico for one, and name it with --config and the\n"

@@ -1,4 +1,4 @@
-"""The page docs/reference.md: every option, from their one declaration."""
+"""The page docs/reference.md: every option, generated from the declaration."""
 
 from __future__ import annotations
 
@@ -59,14 +59,14 @@ def _index() -> list[str]:
 
 
 def _anchor(key: Key) -> str:
-    """As GitHub makes it of the heading."""
+    """The anchor that GitHub makes of the heading."""
     section = sections().get(key.name.partition(".")[0])
     is_short = section is not None and key.name.endswith(f".{section.shorthand}")
     return key.name.replace(".", "") + ("-short" if is_short else "")
 
 
 def default_of(key: Key) -> str:
-    """The default in words: the value, or what the help says of it."""
+    """The default as text: the value, or the help's description of it."""
     if said := _DEFAULT.search(key.help):
         return said[1]
     return "none" if key.default in (None, "") else f"`{shown(key.default)}`"
@@ -76,7 +76,7 @@ _DEFAULT = re.compile(r"Default: (.+)\.$")
 
 
 def shown(value: Any) -> str:
-    """A value as it would stand in portico.toml."""
+    """A value in the syntax of portico.toml."""
     if value is None:
         return "(see the text)"
     if isinstance(value, dict):
@@ -111,7 +111,7 @@ def _entry(key: Key) -> list[str]:
 
 
 def _rights(key: Key) -> list[str]:
-    """Who must have written it when Portico is root, see docs/users.md."""
+    """Who must own the file for Portico as root to accept the option, see docs/users.md."""
     if key.reach:
         return [f"As root: only where nobody but root may write ([users.md](users.md)); {key.reach}."]
     if key.is_read:

@@ -1,4 +1,4 @@
-"""Options and facts become a Site: paths made absolute, the user's own files read."""
+"""Options and facts become a Site: paths become absolute, the user's own files are read."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ ERROR_PAGES = (
     "maintenance",
     "attack",
 )
-"""The error pages nginx can be given; any other answer is the app's own."""
+"""The error pages that nginx can show; every other error page is the app's own."""
 PAGES = frozenset(f"{name}.{kind}" for name in ERROR_PAGES for kind in ("html", "json"))
 
 _PAGE_NAMES = (
@@ -48,10 +48,10 @@ _PAGE_NAMES = (
     "any other error is the app's to answer: move its page there"
 )
 _STATUS_PAGE = re.compile(r"[45]\d\d\.(html|json)")
-"""A page for a status; one that nginx has no use for harms nobody, a misspelt name is an error."""
+"""A page named by its status: an unused one is harmless, a misspelt name is an error."""
 _HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t\x20-\x7e]*")
 _SHORTEST_PASSWORD = 12
-"""Right ones are always answered at once, so wrong ones can be tried quickly: what protects is the length."""
+"""Wrong passwords are answered at once, so they can be tried quickly: only the length protects."""
 _PAGE_LIKE = re.compile(r"(\d{3}|busy|maintenance)\.(html?|json)", re.IGNORECASE)
 
 
@@ -64,7 +64,7 @@ def resolve(
 ) -> Site:
     """The Site in `directory`. Raises UsageError with every path that cannot be read.
 
-    `reader` says as whom the files are read that the options name.
+    `reader` is the user whose rights apply to the files that the options name.
     """
     problems = [
         *_named_files(options, directory, causes, reader),
@@ -148,10 +148,10 @@ def _headers_file(
 
 
 def own_directory(directory: Path) -> Path:
-    """The one path a site is known by, however it is reached. Raises UsageError for a name that is not UTF-8.
+    """The one path that identifies a site, however it is reached. Raises UsageError for a name that is not UTF-8.
 
-    Links above the directory are followed. One that is the directory itself is kept: `current` goes on being
-    the same site when a release is switched, and `portico reload` finds it.
+    Links above the directory are followed. A link that is the directory itself stays: `current` remains the same site
+    when a release is switched, and `portico reload` finds it.
     """
     path = directory.absolute()
     own = path.resolve() if path.name in ("", "..") else path.parent.resolve() / path.name
@@ -164,16 +164,19 @@ def own_directory(directory: Path) -> Path:
 
 
 def site_name(directory: Path) -> str:
-    """A name from the directory's, in characters that any file system and any shell takes.
+    """A name made from the directory's, in characters that any file system and any shell accepts.
 
-    A link called `current` (Capistrano's) leads to a release: the site has the name of the directory that holds it.
+    A link named `current` (Capistrano's) points to a release: the site gets the name of the directory that contains
+    it.
     """
     own = own_directory(directory)
     return word(own.parent.name if own.name == "current" and own.is_symlink() else own.name)
 
 
 def word(text: str) -> str:
-    """A text as the name of a site: accents dropped; other letters, which no shell takes, become a short hash."""
+    """A text as the name of a site: accents are dropped; characters that a shell would not accept become a short
+    hash.
+    """
     plain = unicodedata.normalize("NFKD", text)
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", "".join(c for c in plain if not unicodedata.combining(c)))
     if any(char.isalnum() and not char.isascii() for char in plain):
@@ -206,7 +209,7 @@ def _declared(
 def _named_files(
     options: Options, directory: Path, causes: Mapping[str, str], reader: Reader
 ) -> Iterator[Problem]:
-    """Files that cannot be read; `cert` and `key` of [https] are looked at more closely when they are used."""
+    """Files that cannot be read; `cert` and `key` of [https] are checked more closely when they are used."""
     named = {f"https.{name}": getattr(options.https, name) for name in HTTPS_FILES}
     if reader.user:
         named["upstream.ca"] = options.upstream.ca
@@ -228,7 +231,7 @@ def _spa(
     problems: list[Problem],
     reader: Reader,
 ) -> str:
-    """The single-page app's directory, with an index.html in it, or nothing."""
+    """The single-page app's directory, with an index.html in it, or None."""
     if not options.spa:
         return ""
     try:
@@ -251,7 +254,7 @@ def _spa(
 def _roots(
     options: Options, facts: AppFacts, directory: Path, causes: Mapping[str, str], problems: list[Problem]
 ) -> Iterator[Root]:
-    """Real paths: the worker knows an open file by where it really lies."""
+    """Real paths: the worker knows an open file by its real path."""
     if options.downloads.roots is None:
         said = {folder.folder: folder.origin for folder in facts.static}
         said |= {folder.folder: folder.origin for folder in facts.left} | facts.downloads
@@ -272,7 +275,7 @@ def _roots(
 
 
 def _path(directory: Path, text: str) -> Path:
-    """The path that a text in the configuration means. Raises ValueError when it can be none."""
+    """The path of a text in the configuration. Raises ValueError if it is not a valid path."""
     try:
         return directory / Path(text).expanduser()
     except RuntimeError:
@@ -280,7 +283,7 @@ def _path(directory: Path, text: str) -> Path:
 
 
 def _refuse_the_app_s(path: Path, facts: AppFacts, directory: Path) -> None:
-    """Raises ValueError for a folder to be published that holds the app or portico.toml, and OSError."""
+    """Raises ValueError for a public folder that contains the app or portico.toml, and OSError."""
     published = path.resolve()
     if any(Path(own).resolve().is_relative_to(published) for own in (facts.directory, directory) if own):
         raise _PublishesTheAppError("the app itself lies in it, with its settings and data")
@@ -326,7 +329,7 @@ def _pages(
 
 
 def _wrong_pages(names: list[str]) -> str:
-    """What is wrong with the directory that holds these pages, or nothing."""
+    """What is wrong with the directory of these pages, or None."""
     unused = [name for name in names if name not in PAGES and not _STATUS_PAGE.fullmatch(name)]
     if unused:
         return f"has {', '.join(unused)}, which would never be shown"

@@ -1,4 +1,4 @@
-"""The routes with settings of their own: what the app noted on its views, and [routes] over it."""
+"""The routes with settings of their own: the app's `portico.edge` settings, and [routes] over them."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from portico.site.options.edge import Edge
 from portico.site.pattern import of_starlette, pattern, rank
 
 _LATER = 1 << 20
-"""A rule of [routes] that is none of the app's is tried after all of them: it may cover many."""
+"""A rule of [routes] that is not one of the app's is tried last: it may match many paths."""
 
 
 def routed(options: Options, facts: AppFacts, causes: Mapping[str, str]) -> tuple[Routed, ...]:
     """Every route with settings, in the order in which they are tried.
 
-    Raises UsageError with every setting that cannot be used and every note that no route reaches.
+    Raises UsageError with every setting that cannot be used and every view with settings that no route reaches.
     """
     problems = list(_lost(facts))
     found = [*_from_app(facts, problems), *_from_options(options, facts, causes, problems)]
@@ -81,7 +81,7 @@ def _not_a_pattern(route: Route) -> Problem:
 
 
 def _divided(route: Route, facts: AppFacts) -> Problem | None:
-    """nginx chooses by the path alone: what one view of a path wants holds for all, so two must not want two things."""
+    """nginx chooses by the path alone: a view's settings apply to all views of the path, so two must not conflict."""
     for other in facts.routes:
         differing = [
             key
@@ -151,7 +151,9 @@ def _from_options(
 
 
 def _over(below: Routed, above: Routed) -> Routed:
-    """The same paths said twice: portico.toml wins over the app, key by key. The limits of several views add up."""
+    """Merges two entries of the same paths: portico.toml wins over the app, key by key. The limits of several views
+    add up.
+    """
     said = {key: getattr(above.edge, key) for key in above.causes}
     if is_from_app(above.causes.get("limit", "")):
         said["limit"] = list(dict.fromkeys([*below.edge.limit, *above.edge.limit]))

@@ -1,4 +1,4 @@
-"""Whether two patterns may match one path, told by their segments: what stands between slashes."""
+"""Whether two patterns may match one path, judged by their segments: the parts between slashes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _may_be_one(left: str, right: str) -> bool:
 
 @lru_cache(4096)
 def _segments(regex: str) -> tuple[str | None, ...]:
-    """None stands for anything from there on, slashes too."""
+    """The segments; None stands for any rest, with slashes."""
     made, depth, text = list[str | None](), 0, ""
     tokens = _TOKEN.findall(regex)
     for number, piece in enumerate(tokens):

@@ -1,4 +1,4 @@
-"""One server of an upstream, as it is written: `10.0.0.2:8000 weight=3`, `https://app-b`, `app backup`."""
+"""One server of an upstream, as written: `10.0.0.2:8000 weight=3`, `https://app-b`, `app backup`."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Self
 from portico.values import Duration
 
 APP = "app"
-"""The word for the local app among the servers."""
+"""The name of the local app among the servers."""
 PORTS = {"http": 80, "https": 443}
-"""Where a scheme says enough; uwsgi and FastCGI have no port of their own."""
+"""Default ports by scheme; uwsgi and FastCGI have none."""
 _SCHEMES = ("http", "https", "uwsgi", "fastcgi")
 _EXPECTED = (
     'expected "10.0.0.2:8000", "https://app-b", "unix:/run/shop.sock", "uwsgi://10.0.0.2:3031", '
@@ -26,7 +26,7 @@ _MOST_WEIGHT = 1000
 
 @dataclass(frozen=True)
 class Server:
-    """`name` is the first word as it was written, `protocol` empty for the local app, `address` as nginx takes it."""
+    """`name` is the first word as written, `protocol` is empty for the local app, `address` is in nginx's syntax."""
 
     name: str
     protocol: str
@@ -63,7 +63,7 @@ class Server:
 
     @property
     def has_name(self) -> bool:
-        """Whether a name server must be asked where it is."""
+        """Whether its address needs a name server."""
         return bool(self.host) and not _NUMERIC.fullmatch(self.host)
 
 
@@ -84,5 +84,5 @@ def _location(name: str) -> tuple[str, str]:
 
 
 def is_interval(seconds: Duration) -> bool:
-    """Whether servers can be asked that often; 0 is never."""
+    """Whether it can be the interval of checks; 0 means never."""
     return not seconds or 0.1 <= seconds <= 3600

@@ -1,4 +1,4 @@
-"""An exception of the web application firewall, as it is written: `/editor/* 941100 942000-942999`."""
+"""An exception of the web application firewall, as written: `/editor/* 941100 942000-942999`."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _EXPECTED = (
 
 @dataclass(frozen=True)
 class WafException:
-    """One path, or with `is_beginning` every path that begins so, and the rules that do not count there.
+    """One path, or with `is_beginning` a prefix, and the rules that are off there.
 
-    Without rules none of them counts.
+    Without rules, all are off.
     """
 
     path: str
@@ -27,7 +27,7 @@ class WafException:
 
 
 def parse(text: str) -> WafException:
-    """Raises ValueError, which says what was expected, for what is none."""
+    """Raises ValueError with what was expected."""
     path, *rules = text.split() or [""]
     if not _PATH.fullmatch(path):
         raise ValueError(f'"{text}" names no path; {_EXPECTED}')
@@ -39,7 +39,7 @@ def parse(text: str) -> WafException:
 
 
 def is_exception(text: str) -> bool:
-    """Whether it is one."""
+    """Whether the text is a valid exception."""
     try:
         parse(text)
     except ValueError:

@@ -1,1 +1,1 @@
-"""Who may come to which paths, as the options and the app say it."""
+"""Access to paths, as the options and the app declare it."""

@@ -1,4 +1,4 @@
-"""Who decides whether a client may come: a service elsewhere, or a view of the app."""
+"""The check of a client by another party: a service elsewhere, or a view of the app."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ HEADERS = (
     "Remote-User", "Remote-Groups", "Remote-Name", "Remote-Email", "X-Auth-Request-User", "X-Auth-Request-Email",
     "X-Auth-Request-Groups", "X-Auth-Request-Preferred-Username",
 )  # fmt: skip
-"""What Authelia (https://www.authelia.com/integration/trusted-header-sso/) and oauth2-proxy answer with."""
+"""The response headers of Authelia (https://www.authelia.com/integration/trusted-header-sso/) and oauth2-proxy."""
 _URL = re.compile(r"https?://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?(/[A-Za-z0-9._~/@:+%?=&-]*)?")
 _PATH = re.compile(r"/[A-Za-z0-9._~/@:+%?=&-]*")
 _HEADER = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,60}")
@@ -28,7 +28,7 @@ _FOREIGN = (
     "cookie",
     "authorization",
 )
-"""Headers that are no word of the answer about a client."""
+"""Headers that say nothing about the client."""
 
 
 def check(
@@ -38,7 +38,7 @@ def check(
     routes: Sequence[Route],
     problems: list[Problem],
 ) -> Check | None:
-    """Who decides, None for nobody. Adds a problem for each value that cannot be used."""
+    """The check of these values, None for none. Adds a problem for each value that cannot be used."""
     for key, what, hint in _broken(said):
         where = causes.get(key, causes.get("auth", f"access.{rule.what}")).partition(": ")[0]
         problems.append(Problem(where, f"{rule.what}: {key}: {what}", hint))
@@ -56,7 +56,7 @@ def check(
 
 
 def loops(rules: Sequence[AccessRule]) -> Iterator[Problem]:
-    """Pages for signing in that only those may see who are signed in."""
+    """Sign-in pages that only signed-in users may open."""
     for rule in rules:
         if rule.check is None or not rule.check.sign_in.startswith("/"):
             continue

@@ -1,4 +1,4 @@
-"""What is said of who may come to some paths. Values only."""
+"""The access rules of some paths. Values only."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Networks:
-    """The networks of an option, those of its files among them."""
+    """The networks of an option, with those from its files."""
 
     all: tuple[str, ...]
     cause: str
@@ -16,7 +16,7 @@ class Networks:
 
 @dataclass(frozen=True)
 class Users:
-    """Who may come with a password: names and hashes, in the order of their file."""
+    """The users that may sign in with a password: names and hashes, in the order of their file."""
 
     entries: tuple[tuple[str, str], ...]
     cause: str
@@ -24,7 +24,7 @@ class Users:
 
 @dataclass(frozen=True)
 class Check:
-    """Who decides: a path of the app, below the mount, or a URL elsewhere."""
+    """Where nginx asks about a client: a path of the app, below the mount, or a URL elsewhere."""
 
     path: str
     url: str
@@ -36,18 +36,19 @@ class Check:
 
 @dataclass(frozen=True)
 class AccessRule:
-    """What is said of some paths. A key that is None is not said here: an outer rule may say it."""
+    """The access settings of some paths. A key that is None is not set here: an outer rule may set it."""
 
     what: str
-    """The path, or the rule of the app, in its own spelling."""
+    """The path, or the app's rule, as it was written."""
     pattern: str
-    """Every spelling of the paths, below the mount, as a regular expression (Python's and PCRE's), cases ignored."""
+    """Every spelling of the paths, below the mount, as a case-insensitive regular expression (Python's and PCRE's).
+    """
     head: str
-    """What each of them begins with."""
+    """The fixed prefix of each of them."""
     strict: str
     """The same paths as they are written."""
     order: tuple[int, ...]
-    """Smaller is further inside."""
+    """A smaller number is a more specific rule."""
     allow: Networks | None = None
     deny: Networks | None = None
     methods: tuple[str, ...] | None = None
@@ -57,9 +58,9 @@ class AccessRule:
     internal: bool = False
     anybody: bool = False
     causes: Mapping[str, str] = field(default_factory=dict)
-    """Who said each key."""
+    """The place that set each key."""
 
     @property
     def is_all(self) -> bool:
-        """Whether it holds for the whole site."""
+        """Whether the rule is for the whole site."""
         return not self.pattern

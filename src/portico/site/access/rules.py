@@ -1,7 +1,7 @@
-"""Who may come to which paths: what [access], [routes] and portico.edge say, with the networks of their files.
+"""The access rules of paths, from [access], [routes] and portico.edge, with the networks of their files.
 
-A rule holds for every spelling of its paths that some app may take for them: more slashes than one, capital letters,
-letters that are no ASCII. Only `anybody`, which opens, is taken at its word.
+A rule covers every spelling of its paths that some app may accept: repeated slashes, capitals, non-ASCII characters.
+Only `anybody`, which opens a path, covers the exact spelling alone.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from portico.site.proxies import KNOWN_PROXIES
 
 _METHOD = re.compile(r"[A-Z][A-Z-]{0,30}")
 _WORDS = ("private",)
-"""Of the names of `behind`: the addresses of a local network."""
+"""A name that `behind` knows: the addresses of a local network."""
 _PATHS = re.compile(r"/[^\x00-\x20\x7f\"'\\$]*")
 _NEITHER = "is neither a network nor a file"
 _HINT = "expected a network such as 10.0.0.0/8 or 2001:db8::/32, private, or a file of networks"
 _END = r"(?![^/;\n])"
-"""The end of a path, or of a segment: for the table /admin, /admin/x is below it and /administrator is not."""
+"""The end of a path or of a segment: /admin/x is below the table /admin, /administrator is not."""
 
 
 def access_rules(
@@ -43,7 +43,7 @@ def access_rules(
     reader: Reader,
     problems: list[Problem],
 ) -> tuple[AccessRule, ...]:
-    """Every rule, the inner before the outer. Adds a problem for each value that cannot be used."""
+    """Every rule, the more specific before the general. Adds a problem for each value that cannot be used."""
     files = _Files(directory, reader, facts.routes, problems)
     found = [*_of_tables(options, causes, files), *_of_routes(routed, files)]
     rules = tuple(sorted(found, key=lambda rule: rule.order))
@@ -126,7 +126,7 @@ def _said(rule: AccessRule, said: Access, causes: Mapping[str, str], files: _Fil
 
 
 def broken_access(said: Access) -> Iterator[tuple[str, str, str]]:
-    """The key, what is wrong with it, what to do."""
+    """For each broken value: the key, what is wrong with it, what to do."""
     others = [key for key in ACCESS_KEYS if key != "anybody" and getattr(said, key) not in (None, False)]
     if said.anybody and others:
         yield "anybody", f"anybody and {others[0]} exclude each other", "remove one of them"
@@ -157,7 +157,7 @@ _USERS_HINT = "write it with: portico password NAME --file {file}"
 
 
 class _Files:
-    """Reads what rules name, with the rights of whoever wrote them; a file that several name once."""
+    """Reads the files that rules name, with the rights of whoever wrote the rule; each file once."""
 
     def __init__(
         self, directory: Path, reader: Reader, routes: Sequence[Route], problems: list[Problem]
@@ -233,7 +233,7 @@ class _Files:
 
 
 def _network(text: str) -> str | None:
-    """The network in its usual spelling; an IPv4 network in IPv6's clothes is one of IPv4."""
+    """The network in its usual spelling; an IPv4-mapped IPv6 network becomes an IPv4 network."""
     try:
         network = ipaddress.ip_network(text, strict=False)
     except ValueError:

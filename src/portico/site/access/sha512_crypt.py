@@ -6,14 +6,14 @@ import hashlib
 import secrets
 
 ROUNDS = 5000
-"""The number of crypt(3) where none is said: 1 to 2 ms of CPU for each request, which nginx pays."""
+"""The default rounds of crypt(3): 1 to 2 ms of CPU in nginx for each request."""
 _LETTERS = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _SALT = 16
 _SIZE = 64
 
 
 def hashed(password: str, salt: str = "") -> str:
-    """The password as `$6$salt$hash`; `salt` is for tests."""
+    """The password as `$6$salt$hash`; tests pass a `salt`."""
     word, given = password.encode(), salt or "".join(secrets.choice(_LETTERS) for _ in range(_SALT))
     digest = _stretched(word, given.encode(), _first(word, given.encode()))
     return f"$6${given}${_encoded(digest)}"
@@ -46,7 +46,9 @@ def _repeated(text: bytes, size: int) -> bytes:
 
 
 def _encoded(digest: bytes) -> str:
-    """Three bytes become four letters, the smallest bits first; the bytes are taken in an order of their own."""
+    """Encodes three bytes as four characters, the lowest bits first; the bytes are taken in the order of the
+    specification.
+    """
     made, at = "", (0, 21, 42)
     for _ in range(21):
         made += _four(digest[at[0]] << 16 | digest[at[1]] << 8 | digest[at[2]], 4)

@@ -1,4 +1,4 @@
-"""Files of users: a name and the hash of a password a line, as every nginx that Portico writes for can verify it."""
+"""Files of users: a name and a password hash on each line, in formats that every supported nginx can verify."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _HASHES = (
     re.compile(rf"\$2[aby]\$(?P<cost>\d\d)\${_TAIL}{{53}}"),
     re.compile(rf"\$apr1\${_TAIL}{{1,8}}\${_TAIL}{{22}}"),
 )
-"""sha512-crypt, sha256-crypt, bcrypt, Apache's MD5: verified by musl's crypt() and by that of Debian alike."""
+"""sha512-crypt, sha256-crypt, bcrypt, Apache's MD5: both musl's crypt() and Debian's verify them."""
 _REFUSED = {
     "$y$": "yescrypt, which the nginx that comes with Portico cannot verify",
     "$7$": "scrypt, which the nginx that comes with Portico cannot verify",
@@ -32,14 +32,14 @@ _USUAL_ROUNDS = 5000
 
 @dataclass(frozen=True)
 class Wrong:
-    """A line that cannot be used: its number, and what is wrong with it."""
+    """A line that cannot be used: its number and its fault."""
 
     number: int
     what: str
 
 
 def entries(text: str) -> Iterator[tuple[str, str] | Wrong]:
-    """Name and hash of each line; blank lines and comments aside."""
+    """The name and hash of each line, without blank lines and comments."""
     for number, line in enumerate(text.splitlines(), 1):
         if not line.strip() or line.startswith("#"):
             continue
@@ -53,7 +53,7 @@ def entries(text: str) -> Iterator[tuple[str, str] | Wrong]:
 
 
 def foreign(lines: Sequence[str]) -> int:
-    """The number of the first line that stands in no file of users, whatever hashes it has; 0 if there is none."""
+    """The number of the first line that does not belong in a file of users, whatever its hash; 0 if there is none."""
     for number, line in enumerate(lines, 1):
         found = LINE.fullmatch(line.rstrip())
         if (
@@ -66,7 +66,7 @@ def foreign(lines: Sequence[str]) -> int:
 
 
 def seconds(hashed: str) -> float:
-    """How long a core needs to verify it; measured with both builds, on one machine."""
+    """CPU seconds for one verification; measured with both builds on one machine."""
     found = next(match for known in _HASHES if (match := known.fullmatch(hashed)))
     known = found.groupdict()
     if known.get("cost"):

@@ -1,1 +1,1 @@
-"""What a value must be."""
+"""Rules for the values of options."""

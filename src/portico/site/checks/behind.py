@@ -1,4 +1,4 @@
-"""What those in front may be: the proxies of `behind`, the gateways of a node."""
+"""Rules for the proxies of `behind` and the gateways of a node."""
 
 from __future__ import annotations
 
@@ -57,12 +57,12 @@ def _client_headers(options: Options) -> Broken:
 
 
 def gateways(options: Options) -> Broken:
-    """Of [node]."""
+    """Rules for the gateways of [node]."""
     yield from _ranges(options.node.gateways, ())
 
 
 def _ranges(entries: list[str], words: Collection[str]) -> Broken:
-    """Address ranges, where some words would do as well."""
+    """Rules for address ranges, in options that accept some names, too."""
     for entry in entries:
         try:
             network = ipaddress.ip_network(entry.replace("%", "x"), strict=False)

@@ -1,4 +1,4 @@
-"""What the settings of one route must be beyond their types."""
+"""Rules for the settings of a route, beyond their types."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What headers may be: of [headers], [cors] and of routes. No value of them can end a header or begin another."""
+"""Rules for headers, in [headers], [cors] and routes. No value can end a header or begin another."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FRAME_OPTIONS, FRAME_ANCESTORS = "x-frame-options", "frame-ancestors"
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,62}[A-Za-z0-9])?")
 _VALUE = re.compile(r"[\x20-\x7e]*")
 _MOST = 2000
-"""nginx reads no word of its configuration that is longer than 4096 bytes with its quotes."""
+"""nginx does not read a word of its configuration that is longer than 4096 bytes with its quotes."""
 _OF_ONE_ANSWER = {
     **dict.fromkeys(
         ("accept-ranges", "age", "allow", "alt-svc", "cache-status", "connection", "content-disposition",
@@ -31,7 +31,7 @@ _OF_ONE_ANSWER = {
     ),
     "x-request-id": "Portico sends it once with each answer: the id of the line in the log",
 }  # fmt: skip
-"""Headers that cannot be the same with every answer, and what to do."""
+"""Headers that cannot have one value for every response, and what to do."""
 _DIRECTIVES = frozenset(
     ("default-src", "script-src", "script-src-elem", "script-src-attr", "style-src", "style-src-elem",
      "style-src-attr", "img-src", "font-src", "connect-src", "media-src", "object-src", "child-src", "frame-src",
@@ -51,11 +51,11 @@ _ORIGIN = re.compile(
 _DEFAULT_PORT = re.compile(r"http://.*:80|https://.*:443")
 _METHOD = re.compile(r"[A-Z]+")
 _LONGEST_PREFLIGHT = 86400
-"""Browsers remember none for longer."""
+"""Browsers cap the age at this."""
 
 
 def broken_headers(values: Mapping[str, str], *, has_https: bool = False) -> Iterator[tuple[str, str, str]]:
-    """The name of each header that cannot be sent so, what is wrong, and what to do."""
+    """For each header that cannot be sent: its name, what is wrong, and what to do."""
     seen: dict[str, str] = {}
     for name, value in values.items():
         low = name.lower()
@@ -69,7 +69,7 @@ def broken_headers(values: Mapping[str, str], *, has_https: bool = False) -> Ite
 
 
 def is_name(text: str) -> bool:
-    """Whether it can name a header."""
+    """Whether it is a valid header name."""
     return _NAME.fullmatch(text) is not None
 
 
@@ -106,7 +106,7 @@ def _broken_value(value: str) -> Broken:
 
 
 def _broken_policy(policy: str) -> Broken:
-    """What a browser would ignore in a policy, or understand otherwise than it was meant."""
+    """What a browser would ignore in a policy, or read differently than it was meant."""
     seen = set[str]()
     for directive in filter(None, map(str.strip, policy.split(";"))):
         name, *sources = directive.split()

@@ -1,4 +1,4 @@
-"""What the options of [https], and those it leans on, must be beyond their types."""
+"""Rules for the options of [https] and those it depends on, beyond their types."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ACME_SERVERS = {
     "letsencrypt": "https://acme-v02.api.letsencrypt.org/directory",
     "letsencrypt-staging": "https://acme-staging-v02.api.letsencrypt.org/directory",
 }
-"""The directories that have a name, https://letsencrypt.org/docs/acme-protocol-updates/"""
+"""ACME directories that have a short name, https://letsencrypt.org/docs/acme-protocol-updates/"""
 HSTS_WORDS = ("ramp", "preload", "off")
 LONGEST_HSTS = Duration(2 * 365 * 86400)
 _EMAIL = re.compile(r"[^@\s\"'<>\\,;]+@[^@\s\"'<>\\,;.]+(\.[^@\s\"'<>\\,;.]+)+")
@@ -82,7 +82,7 @@ _AUTO = ("acme_ca", "acme_staging", "acme_profile", "eab_kid", "eab_hmac_file", 
 
 
 def _public(options: Options) -> Broken:
-    """What no public authority signs."""
+    """Names that no public authority signs."""
     for domain in options.domains:
         if domain.startswith("*") and not options.https.dns:
             yield (
@@ -96,7 +96,7 @@ def _public(options: Options) -> Broken:
 
 
 def _public_address(address: ipaddress.IPv4Address | ipaddress.IPv6Address, options: Options) -> Broken:
-    """An address is proven by HTTP alone (RFC 8738), and Let's Encrypt certifies public ones."""
+    """Rules for IP addresses: only HTTP can validate one (RFC 8738), and Let's Encrypt certifies public ones only."""
     https = options.https
     if https.dns:
         yield f'"{address}" is an address, which DNS cannot prove', "remove https.dns, or the address"
@@ -114,7 +114,7 @@ def _acme_profile(options: Options) -> Broken:
 
 
 def address_of(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """The IP address that a text is, None for a name."""
+    """The text as an IP address, None for a name."""
     try:
         return ipaddress.ip_address(text)
     except ValueError:
@@ -122,12 +122,12 @@ def address_of(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | Non
 
 
 def has_addresses(domains: Iterable[str]) -> bool:
-    """Whether one of them is an IP address, in brackets or not."""
+    """Whether one of them is an IP address, with or without brackets."""
     return any(_is_address(domain.strip("[]")) for domain in domains)
 
 
 def host_of(name: str) -> str:
-    """The name as a URL and a Host header have it: an IPv6 address stands in brackets."""
+    """The name as URLs and Host headers write it: an IPv6 address in brackets."""
     return f"[{name}]" if ":" in name else name
 
 

@@ -1,4 +1,4 @@
-"""What the options of [limits], and the limits of routes, must be beyond their types."""
+"""Rules for the options of [limits] and the limits of routes, beyond their types."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the options of observers must be beyond their types: [log], [trace], [metrics], [dashboard], [tracing]."""
+"""Rules for the options of the observers, beyond their types: [log], [trace], [metrics], [dashboard], [tracing]."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from portico.site.options import Options
 from portico.values import Address, Size
 
 NOWHERE = "none"
-"""As tracing.endpoint: traces, but no spans are sent."""
+"""A value of tracing.endpoint: trace IDs, but no spans are sent."""
 _COLLECTOR = re.compile(r"https?://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?(/[A-Za-z0-9._~/@:+%-]*)?")
 _LEAST_LOG = Size(1 << 20)
 _LEAST_AGE = 60

@@ -1,4 +1,4 @@
-"""What a rule of the options is, and what more than one of them compares with."""
+"""The type of a rule, and what several rules compare with."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from portico.site.options import Options
 Broken = Iterator[tuple[str, str]]
 """What is wrong with a value, and what to do."""
 Rules = dict[str, Callable[[Options], Broken]]
-"""By the dotted key of the option."""
+"""Rules by the dotted key of their option."""
 LARGEST = 1 << 40
-"""Bytes that nginx can count."""
+"""The largest number of bytes that nginx can count."""
 LONGEST_TIMEOUT = 3600
 DOMAIN = re.compile(
     r"(\*\.)?([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.I | re.A
 )
 URL_PATH = re.compile(r"/[A-Za-z0-9._~/@:+-]*")
 NAME = re.compile(r"[A-Za-z0-9_-]+")
-"""Of a cookie, a header, a parameter."""
+"""The name of a cookie, header or parameter."""
 _QUERY = re.compile(r"[A-Za-z0-9._~/@:+%=&-]*")
 
 
@@ -34,6 +34,6 @@ class BrokenRule:
 
 
 def can_be_asked(target: str) -> bool:
-    """Whether it is the path of a request, with a query or without."""
+    """Whether it is a request path, with or without a query."""
     path, _, query = target.partition("?")
     return bool(URL_PATH.fullmatch(path) and _QUERY.fullmatch(query))

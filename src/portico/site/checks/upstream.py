@@ -1,4 +1,4 @@
-"""What the options of [upstream] must be beyond their types."""
+"""Rules for the options of [upstream], beyond their types."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def _tls_name(options: Options) -> Broken:
     try:
         servers = [Server.parse(text) for text in options.upstream.servers]
     except ValueError:
-        return  # said by the rule of the servers
+        return  # the rule of the servers reports it
     if len({server.host for server in servers if server.protocol == "https"}) > 1:
         yield (
             "the https servers have different hosts, and nginx expects one name in their certificates",

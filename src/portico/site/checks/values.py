@@ -1,4 +1,4 @@
-"""What a value must be beyond its type: one rule a key, each saying what was expected and what to do."""
+"""Rules for values beyond their types: one rule a key, each says what was expected and what to do."""
 
 from __future__ import annotations
 

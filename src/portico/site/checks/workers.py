@@ -1,4 +1,4 @@
-"""What the options of [workers] must be beyond their types."""
+"""Rules for the options of [workers], beyond their types."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What a front end has beside its folders: a manifest, hashed names, routes of its own."""
+"""What a front end has beside its folders: a manifest, hashed names, client-side routes."""

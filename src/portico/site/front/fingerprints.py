@@ -1,9 +1,9 @@
-"""What the name of a file tells: that it holds a hash of the content, or that it is never sent.
+"""Patterns of file names: those that contain a hash of the content, and those that are never sent.
 
-A file with such a hash never changes, its name does.
+The content behind a hashed name never changes; a changed file gets another name.
 
-The patterns are read by Python and by nginx (PCRE) alike and have no captures. A name that merely looks like that must
-not be kept for a year, and a hash that is not recognised costs one small question a visit: in doubt it is none.
+Python and nginx (PCRE) read the patterns alike; they have no captures. A name that merely looks hashed must not be
+cached for a year; an unrecognized hash costs one small revalidation a visit. In doubt, a name counts as not hashed.
 """
 
 from __future__ import annotations
@@ -11,34 +11,37 @@ from __future__ import annotations
 import re
 
 _FRONT_END = "[cm]?js|css|map|wasm|svg|png|jpe?g|gif|webp|avif|ico|woff2?|ttf|otf|eot|mp4|webm|mp3|ogg|json|webmanifest"
-"""What build tools fingerprint; pages are never among them, and uploads (pdf, zip) carry all kinds of numbers."""
+"""File types that build tools hash. Pages are never among them, and uploads (pdf, zip) have all kinds of numbers."""
 _HEX = r"(?=[a-f]+\d+[a-f]|\d+[a-f]+\d)(?:(?:[0-9a-f]{4}){2,5}|[0-9a-f]{10}|[0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{64})"
-"""webpack, Parcel, Django (12), Flask-Static-Digest (32). Digits and letters change twice at least: 20240101, facade01
-and 1080cafe are none. 24 digits are a MongoDB id."""
+"""webpack, Parcel, Django (12), Flask-Static-Digest (32). Digits and letters alternate at least twice: 20240101,
+facade01 and 1080cafe do not count. 24 digits are a MongoDB ID.
+"""
 _RUNS = r"(?:[a-z]+(?![a-z])|[A-Z]+(?![A-Z])|\d+(?!\d))"
 _BASE64 = rf"(?=[A-Za-z]*\d)(?=[A-Z0-9]*[a-z])(?=[a-z0-9]*[A-Z])(?={_RUNS}{{5}})[A-Za-z0-9]{{8}}"
-"""Vite and Rollup. Digits, small and capital letters, in five runs at least: iPhone15, mainView and Section2 are none.
-Half of the real hashes are not recognised by this; with a manifest all are."""
+"""Vite and Rollup. Digits, lower and upper case in at least five runs: iPhone15, mainView and Section2 do not count.
+This misses half of the real hashes; a manifest lists all of them.
+"""
 _BASE32 = r"(?=(?:[A-Z]+(?![A-Z])|[2-7]+(?![2-7])){4})[A-Z2-7]{8}"
 """esbuild, Angular."""
 PATTERN = (
     rf"[._-](?:(?<![0-9a-f]{{4}}.){_HEX}|(?<=[.-]){_BASE64}|(?<=-){_BASE32})"
     rf"(?:\.[A-Za-z0-9]+)?\.(?:{_FRONT_END})$"
 )
-"""Matches the end of a path. What stands before a hash is not four more hex digits: that would be a UUID."""
+"""Matches the end of a path. Four more hex digits before the hash would make it a UUID."""
 
 _IN_MANIFEST = re.compile(r"[._-](?P<hash>[A-Za-z0-9_-]{6,64})(?:\.[A-Za-z0-9]+){1,3}$")
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|\d{1,5}")
 SOURCES = "py[cdio]?|j2|jinja2?|bak|orig|swp|br"
-"""Ends of names that are never sent: Python and templates, what editors leave behind, and `.br`, which is no file in
-its own right."""
+"""Suffixes of files that are never sent: Python and templates, editor backups, and `.br`, which is only ever a
+compressed copy.
+"""
 
 
 def is_fingerprinted(name: str, source: str = "") -> bool:
-    """Whether a file that a manifest names has a hash in its name; `source` is what it was made from.
+    """Whether a file in a manifest has a hash in its name; `source` is the file that it was built from.
 
-    A manifest names unhashed files, too, when the build is told so: what has the same name as its source has no hash,
-    and no word of one kind of letters is one.
+    A manifest may list unhashed files, too. A name equal to its source's has no hash, nor does a word of letters in
+    one case.
     """
     base, original = name.rpartition("/")[2], source.rpartition("/")[2]
     if base == original:

@@ -16,15 +16,15 @@ from portico.site.model import Site
 
 _SOURCE = re.compile(rf".*(?:~|\.(?:{SOURCES}))")
 _AT_ROOT = ("favicon.ico", "robots.txt")
-"""What browsers and robots ask for at the root, whatever a page says."""
+"""What browsers and robots request at the root, whatever the page says."""
 _URL_NAME = re.compile(r"[^.$\x00-\x1f\x7f-\x9f\ud800-\udfff][^$\x00-\x1f\x7f-\x9f\ud800-\udfff]*")
-"""Not hidden, and text that a location of nginx can be written with."""
+"""Not hidden, and only characters that an nginx location can contain."""
 _INDEX = "index.html"
 _KNOWS_ROUTES = ("flask", "django", "pyramid")
 
 
 def at_root(site: Site, spa: str) -> Site:
-    """The site with its single-page app and with the files that browsers ask for at the root."""
+    """The site with its single-page app and with the files that browsers request at the root."""
     files = {file.url: file for file in (*_icons(site), *_spa_files(spa))}
     unclaimed = [
         file
@@ -35,7 +35,7 @@ def at_root(site: Site, spa: str) -> Site:
 
 
 def with_manifests(site: Site) -> Site:
-    """The site with what the manifests in its folders say."""
+    """The site with the facts of the manifests in its folders."""
     hashed, plain = set[str](), set[str]()
     for folder in site.static:
         said = manifests.read(folder)
@@ -49,7 +49,7 @@ def with_manifests(site: Site) -> Site:
 
 
 def _icons(site: Site) -> Iterator[RootFile]:
-    """From the first static folder that has one, when the app can say that it has no such route."""
+    """Icons from the first static folder that has one, if the app certainly has no such route."""
     if site.facts.kind not in _KNOWS_ROUTES or not site.facts.routes:
         return
     for name in _AT_ROOT:
@@ -75,7 +75,7 @@ def _spa_folders(spa: str) -> Iterator[StaticFolder]:
 
 
 def _names(spa: str) -> list[str]:
-    """What is in the directory under a name that a location can have."""
+    """The names in the directory that a location can contain."""
     try:
         return (
             sorted(path.name for path in Path(spa).iterdir() if _URL_NAME.fullmatch(path.name)) if spa else []

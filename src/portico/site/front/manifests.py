@@ -1,7 +1,7 @@
-"""What a build's manifest says about the files of a static folder: which have a hash in their names, which do not.
+"""Build manifests: which files of a static folder have a hash in their names, and which do not.
 
 Vite's `.vite/manifest.json`, webpack's `manifest.json` and `asset-manifest.json`, Django's `staticfiles.json`,
-Flask-Static-Digest's `cache_manifest.json`; in the folder itself or one below it.
+Flask-Static-Digest's `cache_manifest.json`; in the folder itself or one level below.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ _LONGEST_NAME = 200
 
 @dataclass(frozen=True)
 class Manifest:
-    """Paths below the folder: `hashed` never change, `plain` do, whatever their names look like."""
+    """Paths below the folder: `hashed` files never change, `plain` files do, whatever their names look like."""
 
     hashed: frozenset[str] = frozenset()
     plain: frozenset[str] = frozenset()
 
 
 def read(folder: StaticFolder) -> Manifest:
-    """Everything that the manifests in that folder say; what cannot be read says nothing."""
+    """The facts of all manifests in that folder; an unreadable one adds none."""
     hashed, plain = set[str](), set[str]()
     root = Path(folder.folder)
     for file in _manifests(root):
@@ -73,7 +73,7 @@ def _content(file: Path) -> Any:
 
 
 def _pairs(content: Any) -> Iterator[tuple[str, str]]:
-    """What each file was made from, and the file: of any of the formats."""
+    """Pairs of a source file and the file built from it, in any of the formats."""
     if not isinstance(content, dict):
         return
     for inner in ("paths", "files", "latest"):  # Django, create-react-app, Phoenix and its likes
@@ -89,7 +89,7 @@ def _pairs(content: Any) -> Iterator[tuple[str, str]]:
 
 
 def _below(root: Path, base: Path, name: str, url: str) -> str | None:
-    """The path below the folder's root of a file that a manifest names, if there is one."""
+    """The path below the folder's root of a file in a manifest, if there is one."""
     if name.startswith(url):  # webpack's publicPath: a whole URL
         base = root
     name = name.removeprefix(url).removeprefix("./").lstrip("/")

@@ -1,4 +1,4 @@
-"""Which paths a route of the app answers, as a pattern that Python and nginx read alike, without captures."""
+"""The paths that a route of the app answers, as a pattern without captures that Python and nginx read alike."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from portico.site.facts import Route
 _CONVERTER = re.compile(r"<(?:(?P<kind>[A-Za-z_][A-Za-z0-9_.]*)(?:\([^<>]*\))?:)?[A-Za-z_][A-Za-z0-9_]*>")
 _ONE = ("", "default", "string", "int", "float", "any", "uuid", "slug", "str")
 _OTHER = re.compile(r"[<{^(\[*]")
-"""A pattern of another kind begins here: Django's regular expressions, Pyramid's {name} and *rest."""
+"""The start of a pattern in another syntax: Django's regular expressions, Pyramid's {name} and *rest."""
 
 
 def pattern(rule: str) -> str:
-    """What the rule's paths look like, whole; more rather than less where that cannot be said exactly."""
+    """The pattern of the rule's whole paths; it matches more rather than less if there is no exact one."""
     made, at = "", 0
     for found in _CONVERTER.finditer(rule):
         made += re.escape(rule[at : found.start()])
@@ -29,7 +29,7 @@ def pattern(rule: str) -> str:
 
 
 def of_route(route: Route) -> str:
-    """The same for a route, by the app's own pattern where it has given one."""
+    """The pattern of a route, taken from the app's own if there is one."""
     return route.pattern or pattern(route.rule)
 
 

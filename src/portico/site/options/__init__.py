@@ -32,11 +32,11 @@ from portico.values import Address, AppRef, Duration, Size
 
 DEFAULT_MAX_UPLOAD = Size(16 << 20)
 BELIEVED = ("scheme", "user", "certificate", "country")
-"""What `behind` lets a proxy say unless the user decides."""
+"""The default of the headers that `behind` believes."""
 
 
 class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Everything portico.toml and the flags can say. Every key is optional."""
+    """All options of portico.toml and the flags. Every key is optional."""
 
     app: Annotated[
         AppRef | None,

@@ -8,9 +8,9 @@ from portico.site.options.section import Section, option
 
 
 class Access(Section, frozen=True):
-    """Who may come to a path and everything below it; nginx asks, the app is not disturbed.
+    """Who has access to a path and everything below it; nginx decides, the app is not asked.
 
-    What an inner table does not say holds as an outer one says it. Everything that holds must be fulfilled.
+    A key that an inner table does not set is taken from the outer one. A request must meet every condition.
     """
 
     allow: Annotated[

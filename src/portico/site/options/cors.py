@@ -11,7 +11,7 @@ from portico.values import Duration
 
 
 class Cors(Section, frozen=True):
-    """Which other sites may read this one's answers in a browser (CORS), where the app does not say so itself."""
+    """Which other sites may read this site's responses in a browser (CORS), unless the app sets the headers itself."""
 
     shorthand: ClassVar[str] = "origins"
 

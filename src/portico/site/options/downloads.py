@@ -8,7 +8,7 @@ from portico.site.options.section import Section, option
 
 
 class Downloads(Section, frozen=True):
-    """Files that the app sends and nginx carries for it."""
+    """Files that the app hands to nginx to send."""
 
     shorthand: ClassVar[str] = "roots"
 

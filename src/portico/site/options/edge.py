@@ -10,7 +10,7 @@ from portico.values import Duration, Size
 
 
 class Edge(Access, frozen=True):
-    """What nginx does differently for one route. The same can stand beside the view: `from portico import edge`."""
+    """Settings of nginx for one route. They can stand beside the view, too: `from portico import edge`."""
 
     timeout: Annotated[
         Duration | None,

@@ -8,7 +8,7 @@ from portico.site.options.section import Section, option
 
 
 class Guard(Section, frozen=True):
-    """What ends in nginx before it wakes the app, because of what a request says; see docs/guard.md and docs/waf.md."""
+    """Requests that nginx refuses for their content before the app is asked; see docs/guard.md and docs/waf.md."""
 
     shorthand: ClassVar[str] = "waf"
 

@@ -8,7 +8,7 @@ from portico.site.options.section import Section, option
 
 
 class Headers(Section, frozen=True):
-    """Headers that every answer carries, unless the app says them itself."""
+    """Headers of every response, unless the app sets them itself."""
 
     shorthand: ClassVar[str] = "preset"
 

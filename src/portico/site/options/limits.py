@@ -8,7 +8,7 @@ from portico.site.options.section import Section, option
 
 
 class Limits(Section, frozen=True):
-    """What one client may ask for and hold; see docs/limits.md. What is refused gets 429 and never reaches the app."""
+    """Limits for each client; see docs/limits.md. A request over a limit gets 429 and never reaches the app."""
 
     shorthand: ClassVar[str] = "rate"
 

@@ -9,7 +9,7 @@ from portico.values import Duration, Size
 
 
 class Log(Section, frozen=True):
-    """The log files, and what `portico run` shows of them."""
+    """The log files, and the lines that `portico run` shows."""
 
     shorthand: ClassVar[str] = "show"
 

@@ -8,7 +8,7 @@ from portico.site.options.section import Section, option
 
 
 class Node(Section, frozen=True):
-    """This host is one of several behind a gateway, and talks to nobody else."""
+    """This host is one of several behind a gateway, and answers the gateway only."""
 
     shorthand: ClassVar[str] = "gateways"
 

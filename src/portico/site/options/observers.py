@@ -9,7 +9,7 @@ from portico.values import Address
 
 
 class Metrics(Section, frozen=True):
-    """The numbers of the running site, for Prometheus."""
+    """The metrics of the running site, for Prometheus."""
 
     shorthand: ClassVar[str] = "listen"
 
@@ -32,7 +32,7 @@ class Metrics(Section, frozen=True):
 
 
 class Dashboard(Section, frozen=True):
-    """The live picture of the running site, in a browser."""
+    """The dashboard of the running site, in a browser."""
 
     shorthand: ClassVar[str] = "listen"
 
@@ -94,7 +94,7 @@ class Tracing(Section, frozen=True):
 
 
 class Trace(Section, frozen=True):
-    """What `portico trace` writes down."""
+    """The traces that `portico trace` writes."""
 
     shorthand: ClassVar[str] = "mask"
 

@@ -1,4 +1,4 @@
-"""What every table of options is made of."""
+"""The base of every table of options."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ def option(
     reach: str = "",
     is_read: bool = False,
 ) -> Meta:
-    """`reach` says what the option gives beyond the rights of the app's user; empty for nothing. As root such an
-    option counts only where root alone may write, see `site.reach`. `is_read`: it names a file or a folder, which is
-    used with the rights of the app's user."""
+    """Declares an option. `reach` names the rights that it gives beyond those of the app's user; empty for none. When
+    Portico is root, such an option counts only if root alone can change its file, see `site.reach`. `is_read`: it
+    names a file or a folder, which is read with the rights of the app's user.
+    """
     extra = {"example": example, "reach": reach, "is_read": is_read} | ({"source": source} if source else {})
     return Meta(description=help, extra=extra)
 

@@ -9,7 +9,7 @@ from portico.values import Duration
 
 
 class Upstream(Section, frozen=True):
-    """The servers that requests are shared among; without any, the local app alone."""
+    """The servers that share the requests; without any, the local app alone."""
 
     shorthand: ClassVar[str] = "servers"
 
