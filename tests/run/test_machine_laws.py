@@ -53,7 +53,11 @@ class Pretended:
         return [
             *(was.FilesAccepted(n) for n in sorted(self.checking) for _ in range(3)),
             *(was.FilesRefused(n, ()) for n in sorted(self.checking)),
-            *(was.Planned(n, timeouts(n), n % 2 == 0) for n in sorted(self.planning) for _ in range(3)),
+            *(
+                was.Planned(n, timeouts(n), n % 2 == 0, n % 4 == 0)
+                for n in sorted(self.planning)
+                for _ in range(3)
+            ),
             *(was.PlanRefused(n, ()) for n in sorted(self.planning)),
             *(was.AppServerWell(n) for n in sorted(self.asked & self.servers) for _ in range(3)),
             *(was.AppServerAnswered(n, "status 503") for n in sorted(self.asked & self.servers)),

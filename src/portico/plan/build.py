@@ -17,7 +17,7 @@ from portico.plan.gateway.kinds import gateway_of
 from portico.plan.health import health
 from portico.plan.model import Ladder, Logs, Plan
 from portico.plan.notes.build import notes
-from portico.plan.paths import Paths
+from portico.plan.paths import Paths, live_path
 from portico.plan.problems import problems
 from portico.plan.tls import tls
 from portico.plan.web.files.statics import served
@@ -48,7 +48,7 @@ def plan(site: Site, place: Place, *, is_waiting: bool = False) -> Plan:
         directories=directories(web),
         runtime=place.runtime,
         state=place.state,
-        socket=paths.socket,
+        socket=live_path(place.runtime, web.access.rules),
         socket_group=place.nginx_group,
         backlog=web.listeners.backlog,
         booting=paths.booting,

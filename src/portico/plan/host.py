@@ -12,7 +12,7 @@ from portico.plan.bindings import Bindings, BindingTable, Spoken, addresses, par
 from portico.plan.directories import body_directories
 from portico.plan.gateway.kinds import gateway_of
 from portico.plan.model import Directory, File, Health, Ladder, Line, Plan, Process, Tls, Upstream
-from portico.plan.paths import FRAGMENT, GATEWAY, USERS, Paths, hosted_files
+from portico.plan.paths import FRAGMENT, GATEWAY, USERS, Paths, hosted_files, live_path
 from portico.plan.web.entry.health import HEALTH
 from portico.plan.web.entry.listeners import backlog
 from portico.plan.web.sizes import old_workers
@@ -87,7 +87,7 @@ def host_plan(fragments: Sequence[Fragment], place: Place) -> Plan:
         ),
         runtime=place.runtime,
         state=place.state,
-        socket=paths.socket,
+        socket=live_path(place.runtime),
         socket_group=place.nginx_group,
         backlog=backlog(place),
         booting=paths.booting,

@@ -9,6 +9,7 @@ from typing import ClassVar
 from msgspec import Struct
 
 from portico.plan.appserver.kind import AppServer, process_kind
+from portico.plan.paths import release_socket
 from portico.reading import OURS, Reader
 from portico.values import Address
 
@@ -300,9 +301,9 @@ class Tracing:
 class Plan:
     """Everything that will be done: same Site and Place, same Plan.
 
-    `socket` is the live path nginx connects to; every release of the app listens on a path of its own
-    beside it (`release_socket`). `booting` is a flag file: while it exists nginx says "starting", not
-    "down". `access_log` holds one JSON line a request.
+    `socket` is the live path nginx connects to, another for other rules of who may come (`paths.live_path`); every
+    release of the app listens on a path of its own beside it (`release_socket`). `booting` is a flag file: while it
+    exists nginx says "starting", not "down". `access_log` holds one JSON line a request.
     """
 
     name: str
@@ -401,7 +402,7 @@ class Plan:
         )
 
     def release_socket(self, number: int) -> str:
-        return self.socket.removesuffix(".sock") + f"-{number}.sock"
+        return release_socket(self.runtime, number)
 
     def file(self, path: str) -> File:
         """The file of that path. Raises KeyError."""

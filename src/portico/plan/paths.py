@@ -27,14 +27,36 @@ def socket_aliases(socket: str) -> tuple[tuple[str, int], ...]:
     return tuple(zip(names, ALIAS_TENTHS, strict=True))
 
 
-def live_flag(socket: str) -> str:
-    """Exists while a release is live at that path."""
-    return f"{socket}.live"
+def live_path(runtime: str, rules: str = "") -> str:
+    """The path at which a gateway with these rules of who may come finds the app; without any, the plain one.
+
+    Releases with other rules have other paths. So a gateway's worker never reaches a release whose rules it has not
+    read, and one that is leaving goes on to the release that it had.
+    """
+    return f"{runtime}/app.{rules}.sock" if rules else f"{runtime}/app.sock"
 
 
-def crowd_flag(socket: str) -> str:
-    """Exists while more requests come than the app at that path answers, and several clients wait."""
-    return f"{socket}.crowd"
+def without_rules(text: str) -> str:
+    """The text with each live path as the plain one."""
+    return _RULES.sub("/app.", text)
+
+
+_RULES = re.compile(r"/app\.[0-9a-f]{8}\.")
+
+
+def live_flag(runtime: str) -> str:
+    """Exists while a release is live."""
+    return f"{runtime}/app.sock.live"
+
+
+def crowd_flag(runtime: str) -> str:
+    """Exists while more requests come than the app answers, and several clients wait."""
+    return f"{runtime}/app.sock.crowd"
+
+
+def release_socket(runtime: str, number: int) -> str:
+    """The path of the release's own socket."""
+    return f"{runtime}/app-{number}.sock"
 
 
 def canary_aliases(socket: str, tenths: int) -> frozenset[str]:
@@ -158,28 +180,20 @@ class Paths:
     def error_pages(self) -> str:
         return f"{self.conf}/errors"
 
-    @property
-    def socket(self) -> str:
-        return f"{self.runtime}/app.sock"
-
-    @property
-    def socket_aliases(self) -> tuple[tuple[str, int], ...]:
-        return socket_aliases(self.socket)
-
-    @property
-    def longest_socket(self) -> str:
-        """The longest socket path that a release may need."""
-        return f"{self.runtime}/app-99999.sock"
+    def longest_socket(self, rules: str) -> str:
+        """The longest socket path that a release with these rules may need."""
+        paths = [path for path, _ in socket_aliases(live_path(self.runtime, rules))]
+        return max(release_socket(self.runtime, 99999), *paths, key=len)
 
     @property
     def live(self) -> str:
         """The flag file that tells a full queue from an app that is down."""
-        return live_flag(self.socket)
+        return live_flag(self.runtime)
 
     @property
     def crowd(self) -> str:
         """The flag file by which clients get fair shares of the app."""
-        return crowd_flag(self.socket)
+        return crowd_flag(self.runtime)
 
     @property
     def booting(self) -> str:

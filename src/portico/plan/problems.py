@@ -37,13 +37,13 @@ def problems(web: Web) -> list[Problem]:
         *app_risks.impossible(site),
         *tracing.impossible(site, place),
         *no_server(site, place),
-        *_too_long(place),
+        *_too_long(place, web.access.rules),
         *_unwritable(place),
     ]
 
 
-def _too_long(place: Place) -> Iterator[Problem]:
-    path = Paths.of(place).longest_socket
+def _too_long(place: Place, rules: str) -> Iterator[Problem]:
+    path = Paths.of(place).longest_socket(rules)
     length = len(path.encode())
     if length > SOCKET_PATH_LIMIT:
         what = f"this socket path has {length} bytes, the system allows {SOCKET_PATH_LIMIT}"

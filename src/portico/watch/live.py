@@ -21,7 +21,7 @@ from portico.errors import Problem
 from portico.log.reader import unread_lines
 from portico.plan import model
 from portico.plan.model import Plan, Tracing
-from portico.plan.paths import dashboard_socket, made_password, metrics_socket, socket_aliases
+from portico.plan.paths import dashboard_socket, live_path, made_password, metrics_socket, socket_aliases
 from portico.protocol import notices
 from portico.protocol.answers import MetricsAnswer, TraceAnswer
 from portico.protocol.commands import (
@@ -76,7 +76,7 @@ class Live:
     """One running site, seen. `watch` runs beside the serving; the rest is asked meanwhile."""
 
     def __init__(self, plan: Plan) -> None:
-        self.metrics = Metrics((path for path, _ in socket_aliases(plan.socket)), plan.endpoints)
+        self.metrics = Metrics((path for path, _ in socket_aliases(live_path(plan.runtime))), plan.endpoints)
         self._plan = plan
         self._access, self._words = (
             Follower(Path(plan.access_log)),

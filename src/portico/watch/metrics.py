@@ -13,6 +13,7 @@ from itertools import islice
 
 from portico.decoding import number
 from portico.log.request import CLIENT_LEFT, FAILED_MARK, TRACED_MARK, Request
+from portico.plan.paths import without_rules
 from portico.plan.web.refusals import GUARDS
 from portico.watch.histogram import BOUNDS, Histogram
 
@@ -152,7 +153,7 @@ class Metrics:
             # A page from the cache has its old X-Portico: the route is right, the times are another request's.
             self.by_nginx += weight
         else:
-            if upstream in self._app:
+            if without_rules(upstream) in self._app:
                 self.upstreams[APP] += weight
             else:
                 self._add_server(upstream, weight)
@@ -187,7 +188,7 @@ class Metrics:
         if ", " in upstream:
             self.retried += weight
             upstream = upstream.rpartition(", ")[2]
-        if upstream in self._app:
+        if without_rules(upstream) in self._app:
             upstream = APP
         if upstream not in self.upstreams and len(self.upstreams) >= MOST_ROUTES:
             upstream = OTHER

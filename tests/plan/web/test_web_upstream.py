@@ -22,7 +22,7 @@ def site(*servers: str) -> Site:
 
 
 def decided(*servers: str, place: Place = HERE, abilities: frozenset[Ability] = FOLLOWS) -> Upstream:
-    return upstream(site(*servers), place, abilities)
+    return upstream(site(*servers), place, abilities, "")
 
 
 def test_names_are_followed_but_those_that_no_name_server_may_know() -> None:

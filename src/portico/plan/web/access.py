@@ -5,9 +5,11 @@ A path is the decoded one, the mount's prefix included. Of a choice by path the 
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Generic, TypeVar
@@ -126,8 +128,22 @@ class Access:
     refuses_dots: bool
     """A path with `.` or `..` for a segment is refused (400): the app may see another path than the rules do."""
 
+    @cached_property
+    def rules(self) -> str:
+        """A word for what is asked, the same for the same; empty where nothing is."""
+        if not (self or self.refuses_dots):
+            return ""
+        said = json.dumps(_without_causes(asdict(self)), sort_keys=True)
+        return hashlib.sha256(said.encode()).hexdigest()[:8]
+
     def __bool__(self) -> bool:
         return any((self.allowed, self.denied, self.methods, self.certificates, self.users, self.checks))
+
+
+def _without_causes(value: object) -> object:
+    if isinstance(value, dict):
+        return {key: _without_causes(one) for key, one in value.items() if key != "cause"}
+    return [_without_causes(one) for one in value] if isinstance(value, list | tuple) else value
 
 
 def access(site: Site, place: Place) -> Access:

@@ -63,7 +63,7 @@ def web(site: Site, place: Place, abilities: frozenset[Ability], *, is_waiting: 
         tls=tls(site, abilities),
         trust=trust(site),
         host=host(site),
-        upstream=upstream(site, place, abilities),
+        upstream=upstream(site, place, abilities, admitted.rules),
         link=link(site),
         downloads=downloads(site, place),
         tracing=tracing(site),

@@ -116,7 +116,7 @@ def set_down(desired: DesiredSite) -> None:
     set_booting(desired, on=False)
     if desired.plan is not None:
         with suppress(OSError):
-            Path(live_flag(desired.plan.socket)).unlink(missing_ok=True)
+            Path(live_flag(desired.plan.runtime)).unlink(missing_ok=True)
 
 
 def read_part(where: Path) -> Fragment:

@@ -98,11 +98,15 @@ class RollbackAsked(Struct, frozen=True):
 
 
 class Planned(Struct, frozen=True):
-    """There is a new plan; `gateway_changed` when it has other nginx files than the one in force."""
+    """There is a new plan; `gateway_changed` when it has other nginx files than the one in force.
+
+    `rules_changed`: among them are other rules of who may come.
+    """
 
     number: int
     timeouts: Timeouts
     gateway_changed: bool = False
+    rules_changed: bool = False
 
 
 class PlanRefused(Struct, frozen=True):

@@ -48,13 +48,20 @@ def reload_if_asked(state: State, now: float) -> Step:
     return state, (*actions, do.Say(notices.Reloading(number)), do.MakePlan(number, request.path))
 
 
-def planned(state: State, event: was.Planned, _: float) -> Step:
+def planned(state: State, event: was.Planned, now: float) -> Step:
     release = state.release(event.number)
     if release is None or state.phase is Phase.STOPPING:
         return state, ()
     process = replace(release.process, status=Status.CHECKING)
-    changed = event.gateway_changed or release.gateway_changed
-    release = replace(release, process=process, timeouts=event.timeouts, gateway_changed=changed)
+    release = replace(
+        release,
+        process=process,
+        timeouts=event.timeouts,
+        gateway_changed=event.gateway_changed or release.gateway_changed,
+        rules_changed=event.rules_changed or release.rules_changed,
+    )
+    if release.tenths and release.rules_changed:
+        return drop(state, release.number, FAILED, (_OTHER_RULES,), now)
     return state.having(release), (do.Say(notices.Booting(event.number)), do.CheckFiles(event.number))
 
 
@@ -64,6 +71,8 @@ def plan_refused(state: State, event: was.PlanRefused, now: float) -> Step:
 
 def proved(state: State, trial: Release, well: Release, now: float) -> Step:
     """The new release is well: clients get it, or a share of them when it is a canary."""
+    if trial.tenths and trial.rules_changed:  # since it was planned, another release has taken over
+        return drop(state.having(well), trial.number, FAILED, (_OTHER_RULES,), now)
     state = state.having(well)
     took = now - trial.began
     live = state.release(state.live)
@@ -201,9 +210,17 @@ def take_over(state: State, now: float) -> Step:
     assert bad is not None
     state, actions = _back(state, standby, bad, now)
     if trial is not None and bad.gateway_changed:  # it was compared with the files of the one that ended
-        state = state.having(replace(trial, gateway_changed=True))
+        rules = trial.rules_changed or bad.rules_changed
+        state = state.having(replace(trial, gateway_changed=True, rules_changed=rules))
     notice = do.Say(notices.TookOver(standby.number, bad.number))
     return state.without(bad), (*actions, notice, do.Forget(bad.number))
+
+
+_OTHER_RULES = Problem(
+    "",
+    "it has other rules of who may come than the release that serves, and a canary shares its nginx",
+    "release it whole: portico reload; or put the rules into [access] and reload, before the canary",
+)
 
 
 def _refused(what: str, hint: str) -> Action:

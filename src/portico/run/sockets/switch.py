@@ -62,7 +62,7 @@ def make_live(plan: Plan, number: int, canary: int = 0, tenths: int = 0) -> None
     for live, draft in drafts.items():
         draft.replace(live)
         draft.unlink(missing_ok=True)  # rename(2) leaves it when both names were already the same socket
-    Path(live_flag(plan.socket)).touch(mode=0o644)
+    Path(live_flag(plan.runtime)).touch(mode=0o644)
 
 
 def _draft(socket_path: Path, live: str) -> Path:
@@ -74,7 +74,12 @@ def _draft(socket_path: Path, live: str) -> Path:
 
 def take_down(plan: Plan) -> None:
     """Nothing serves: nginx is to find no socket rather than one that nobody reads."""
-    Path(live_flag(plan.socket)).unlink(missing_ok=True)
+    Path(live_flag(plan.runtime)).unlink(missing_ok=True)
+    unlink(plan)
+
+
+def unlink(plan: Plan) -> None:
+    """Nothing is found any more by the rules of this plan."""
     for path, _ in socket_aliases(plan.socket):
         Path(path).unlink(missing_ok=True)
 
@@ -95,8 +100,7 @@ def forget(plan: Plan, number: int) -> None:
 
 def sweep(plan: Plan) -> None:
     """Remove the sockets of an earlier Portico that could not do it."""
-    live = Path(plan.socket)
-    for path in live.parent.glob(f"{live.stem}*.sock*"):
+    for path in Path(plan.runtime).glob("app*.sock*"):
         path.unlink(missing_ok=True)
 
 

@@ -16,7 +16,7 @@ from portico.plan.model import Plan
 from portico.run.background import from_thread, guarded, in_background
 from portico.run.disk import directories
 from portico.run.gateway import files, goodbye, maintenance
-from portico.run.gateway.mixed import Mixed
+from portico.run.gateway.mixed import SETTLE_SECONDS, Mixed
 from portico.run.gateway.model import Gateway, Tell
 from portico.run.machine import action as do
 from portico.run.machine import event as was
@@ -207,7 +207,10 @@ class Effects:
 
     def _watch_queue(self, action: do.WatchQueue) -> None:
         async def watch() -> None:
-            await drain.until_read(self.plans[action.number].release_socket(action.number))
+            plan = self.plans[action.number]
+            if plan.socket != self.in_force.socket:  # nginx's old workers bring requests until they have left
+                await asyncio.sleep(SETTLE_SECONDS)
+            await drain.until_read(plan.release_socket(action.number))
             self._tell(was.QueueEmpty(action.number))
 
         self._beside(action, watch())
@@ -221,6 +224,8 @@ class Effects:
         self._servers.forget(action.number)
         if plan is not None:
             switch.forget(plan, action.number)
+            if all(plan.socket != other.socket for other in (self.in_force, *self.plans.values())):
+                switch.unlink(plan)
             self._prune()
 
     # The app server ------------------------------------------------------------------------------------
@@ -320,7 +325,8 @@ class Effects:
             except PorticoError as error:
                 return was.PlanRefused(number, error.problems, error.exit_code)
             self.plans[number] = plan
-            return was.Planned(number, planning.timeouts(plan), files.gateway_changed(old, plan))
+            changed, rules = files.gateway_changed(old, plan), plan.has_app and plan.socket != old.socket
+            return was.Planned(number, planning.timeouts(plan), changed, rules)
 
         self._in_background(action, make)
 

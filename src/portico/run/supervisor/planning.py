@@ -24,7 +24,6 @@ def refuse_what_needs_a_restart(old: Plan, new: Plan) -> None:
         for what, is_changed in (
             (f"the {old.gateway.name} program or how it is started", old.gateway != new.gateway),
             ("the runtime directory", old.runtime != new.runtime),
-            ("the path of the live socket", old.socket != new.socket),
             ("who runs the app", old.server.user != new.server.user),
         )
         if is_changed

@@ -43,7 +43,7 @@ async def watch(in_force: Callable[[], Plan]) -> Rounds:
 
 
 def _look(plan: Plan) -> None:
-    flag, now = Path(crowd_flag(plan.socket)), time.time()
+    flag, now = Path(crowd_flag(plan.runtime)), time.time()
     said = _seconds_since_said(plan.runtime, now)
     if said < _SAID_SECONDS:
         flag.touch(mode=0o644)

@@ -27,7 +27,7 @@ from portico.cli.waiting import Waiting
 from portico.log.complaint import IDLE
 from portico.log.reader import request_reader
 from portico.plan.model import Plan
-from portico.plan.paths import socket_aliases
+from portico.plan.paths import live_path, socket_aliases, without_rules
 from portico.project.expected import keep
 from portico.project.gather import Gathered, gather
 from portico.project.sites import is_several, refuse_config
@@ -255,13 +255,17 @@ async def _show_errors(plan: Plan, screen: Screen, follower: Follower) -> Rounds
     pace = _Pace()
     known = (
         IDLE,
-        *(f"connect() to unix:{path} failed (2: No such" for path, _ in socket_aliases(plan.socket)),
+        *(
+            f"connect() to unix:{path} failed (2: No such"
+            for path, _ in socket_aliases(live_path(plan.runtime))
+        ),
     )
     while True:
         lines = [
             line
             for line in decoded(follower.text(MOST))
-            if not any(words in line for words in known) and not line.startswith("[notice]", _AT_LEVEL)
+            if not any(words in without_rules(line) for words in known)
+            and not line.startswith("[notice]", _AT_LEVEL)
         ]
         for line in paced(lines, _MOST_LINES, lambda count: f"... {count} more, in {plan.error_log}"):
             screen.say(output.warned(f"nginx: {visible(line)}"), Priority.WARNING)

@@ -11,6 +11,7 @@ from portico.cli import output
 from portico.cli.commands.look.trace import shown, wished
 from portico.cli.running import named_site, runtime_of
 from portico.errors import Problem, UsageError
+from portico.plan.paths import without_rules
 from portico.protocol.commands import STATUS
 from portico.protocol.trace import Trace
 from portico.run.control import client
@@ -123,6 +124,10 @@ def _facts(trace: Trace, evidence: Evidence) -> dict[str, str]:
         for one in trace.request
         if one.app is not None and one.name not in _VOLATILE
     }
-    steps = [_ALIAS.sub("app.sock", row.action) for row in trace.rows if row.actor in ("nginx", "app")]
+    steps = [
+        _ALIAS.sub("app.sock", without_rules(row.action))
+        for row in trace.rows
+        if row.actor in ("nginx", "app")
+    ]
     steps = [step for step in steps if not step.startswith("writes its line")]
     return facts | {"steps": " | ".join(steps)}

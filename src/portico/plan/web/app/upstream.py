@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from portico.errors import Problem
 from portico.place.model import Place
 from portico.plan.appserver.kind import protocol
-from portico.plan.paths import Paths
+from portico.plan.paths import live_path, socket_aliases
 from portico.plan.web.ability import Ability
 from portico.site.model import Site
 from portico.site.upstream_server import Server
@@ -84,10 +84,11 @@ class Upstream:
     resolver_cause: str
 
 
-def upstream(site: Site, place: Place, abilities: frozenset[Ability]) -> Upstream:
-    """Who answers."""
+def upstream(site: Site, place: Place, abilities: frozenset[Ability], rules: str) -> Upstream:
+    """Who answers; the app at the path for these rules of who may come."""
     options, servers = site.options.upstream, site.servers
-    targets = tuple(_target(one, place, abilities) for one in servers) or _sockets(place)
+    app = live_path(place.runtime, rules)
+    targets = tuple(_target(one, app, place, abilities) for one in servers) or _sockets(app)
     is_any_followed = any(one.is_followed for one in targets)
     return Upstream(
         targets=targets,
@@ -120,17 +121,15 @@ def impossible(site: Site, upstream: Upstream, place: Place) -> list[Problem]:
     return [*_mixed(site, upstream, place.nginx.program), *(_unproven(upstream) or _unknown(upstream))]
 
 
-def _sockets(place: Place) -> tuple[Target, ...]:
-    return tuple(
-        Target("", f"unix:{path}", tenths, is_app=True) for path, tenths in Paths.of(place).socket_aliases
-    )
+def _sockets(app: str) -> tuple[Target, ...]:
+    return tuple(Target("", f"unix:{path}", tenths, is_app=True) for path, tenths in socket_aliases(app))
 
 
-def _target(server: Server, place: Place, abilities: frozenset[Ability]) -> Target:
+def _target(server: Server, app: str, place: Place, abilities: frozenset[Ability]) -> Target:
     is_known = server.host in place.known_hosts  # what /etc/hosts names, no name server may know
     return Target(
         name=server.name,
-        address=f"unix:{Paths.of(place).socket}" if server.is_app else server.address,
+        address=f"unix:{app}" if server.is_app else server.address,
         weight=server.weight,
         is_app=server.is_app,
         is_backup=server.is_backup,

@@ -160,8 +160,9 @@ def status_headers(web: Web) -> list[Directive]:
 
 
 def key(web: Web) -> str:
-    """What tells one kept answer from another, as an nginx expression."""
-    return f"{scheme(web)}://{host_seen(web)}$request_uri"
+    """What tells one kept answer from another, as an nginx expression; also the rules under which it was kept."""
+    rules = f" {web.access.rules}" if web.access.rules else ""
+    return f"{scheme(web)}://{host_seen(web)}$request_uri{rules}"
 
 
 def stale(web: Web) -> list[str]:
