@@ -20,7 +20,8 @@ from werkzeug.routing import RequestRedirect
 
 from portico import edge
 from portico.errors import UsageError
-from portico.explain.match import find_location, normalised
+from portico.explain.nginx.locations import find_location
+from portico.explain.nginx.paths import normalised
 from portico.explain.node import Node
 from portico.plan.decide import decided
 from portico.plan.gateway.nginx.conf import Directive

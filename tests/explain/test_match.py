@@ -12,9 +12,12 @@ from typing import NamedTuple
 
 import pytest
 
-from portico.explain.match import Asked, NoServerError, normalised, rule, verdict
+from portico.explain.nginx.locations import rule
+from portico.explain.nginx.match import verdict
+from portico.explain.nginx.paths import normalised
+from portico.explain.nginx.read import read
 from portico.explain.node import Node
-from portico.explain.read import read
+from portico.explain.verdict import Asked, NoServerError
 from portico.place.probe import probe
 from tests.support import free_port, private_directory
 from tests.support.until import until

@@ -15,9 +15,9 @@ from click.testing import CliRunner, Result
 
 from portico.cli import portico
 from portico.errors import PorticoError
-from portico.explain.effect import in_force, notes
-from portico.explain.read import read
-from portico.explain.words import words
+from portico.explain.nginx.effect import in_force, notes
+from portico.explain.nginx.read import read
+from portico.explain.nginx.words import words
 from portico.plan.gateway.nginx.entry.tls import hsts_file
 from tests.plan.test_golden import GOLDEN, case
 from tests.support import RULE

@@ -117,7 +117,7 @@ def test_a_request_is_traced_at_the_site_itself_whoever_resolves_its_name(gatewa
     assert any(row["actor"] == "app" for row in told["rows"]), "the worker was there, too"
     code, words = gateway.says("what-if", "gzip off", "--site", "shop")
     assert code == 2
-    assert "several sites share this nginx" in words
+    assert "several sites share this gateway" in words
 
 
 def test_a_site_that_cannot_be_imported_takes_nobody_along(gateway: Gateway) -> None:

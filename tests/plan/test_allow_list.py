@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from portico.explain.conditions import value
+from portico.explain.nginx.conditions import value
 from portico.explain.node import Node
 from portico.place.probe import probe
 from portico.plan.decide import decided
@@ -110,7 +110,7 @@ def _fragment(maps: Node, number: int) -> str:
 def _block(node: Node) -> str:
     if node.children is None:
         return f"{quote(node.name)} {' '.join(map(quote, node.args))};"
-    return f"{node.quoted} {{ {' '.join(map(_block, node.children))} }}"
+    return f"{node.text} {{ {' '.join(map(_block, node.children))} }}"
 
 
 def _asked(port: int, number: int, path: str, method: str) -> str:

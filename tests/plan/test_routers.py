@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from portico.explain.match import find_location
+from portico.explain.nginx.locations import find_location
 from portico.explain.node import Node
 from portico.place.probe import probe
 from portico.plan.gateway.nginx.conf import quote

@@ -1,4 +1,4 @@
-"""The table of a trace reads a configuration as it stands, beside other sites, too."""
+"""A trace reads a configuration as it stands, beside other sites, too."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from portico.explain.nginx.language import detours
 from portico.explain.node import Node
+from portico.explain.verdict import Verdict
 from portico.plan.decide import decided
 from portico.plan.gateway.nginx.conf import Directive
 from portico.plan.gateway.nginx.server import servers
@@ -15,7 +17,6 @@ from portico.site.model import Routed, Site
 from portico.site.options import Options
 from portico.site.options.edge import Edge
 from portico.values import Duration
-from portico.watch.trace.table import _goes_on
 from tests.plan.test_golden import PLACE
 
 
@@ -30,8 +31,7 @@ def test_where_a_request_goes_on_is_found_by_the_status_that_leads_there(gateway
     site = Site(Options(), AppFacts("shop:app", "/srv"), "/srv", "shop", routed=(slow,))
     server = node(servers(decided(site, replace(PLACE, gateway=gateway)))[-1])
     found = {" ".join(one.args): one for one in server.all("location")}
-    for status, word in (("418", "upgraded"), ("419", "closed")):
-        for path, end in (("/", ""), ("= /slow", "_0")):
-            name, location = _goes_on(server, found[path], status) or ("", Node(""))
-            assert (name, location.args) == (f"@{names}{word}", (f"@{names}{word}{end}",))
-    assert _goes_on(server, found["/"], "420") is None
+    for path, end in (("/", ""), ("= /slow", "_0")):
+        ways = detours(Verdict(server, "", (), "", found[path], "", ()))
+        for word in ("upgraded", "closed"):
+            assert ways[word].args == (f"@{names}{word}{end}",)

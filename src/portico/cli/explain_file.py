@@ -1,4 +1,4 @@
-"""`portico explain FILE` and `--why`: any nginx configuration in plain words, and who would answer a request."""
+"""`portico explain FILE` and `--why`: any configuration in plain words, and who would answer a request."""
 
 from __future__ import annotations
 
@@ -13,12 +13,10 @@ from urllib.parse import urlsplit
 
 from portico.cli import output
 from portico.errors import Problem, UsageError
-from portico.explain.conditions import Left, known_of, left
-from portico.explain.effect import in_force, notes, path
-from portico.explain.match import Asked, Lost, NoServerError, Verdict, listens_of, names_of, verdict
-from portico.explain.node import Node, servers
-from portico.explain.read import read
-from portico.explain.words import TABLES, words
+from portico.explain.language import Language, Left
+from portico.explain.languages import language_of, language_of_file
+from portico.explain.node import Node
+from portico.explain.verdict import Asked, Lost, NoServerError, Verdict
 from portico.plan.model import Plan
 from portico.plan.web.access import Answer
 
@@ -59,7 +57,8 @@ def _is_generated(file: Path) -> bool:
 
 def explain_file(file: Path, line: int, *, is_json: bool) -> None:
     """Print the file, or one line of it with what is in force there. Raises PorticoError."""
-    root = read(file.absolute())
+    language = language_of_file(file)
+    root = language.read(file.absolute())
     everything = list(root.walk())
     if line:
         here = [
@@ -76,13 +75,16 @@ def explain_file(file: Path, line: int, *, is_json: bool) -> None:
             raise UsageError(
                 Problem(f"{file}:{line}", "no directive begins here", f"near it: {near}" if near else "")
             )
-        found = [explained(node, above) for node, above in here]
+        found = [explained(language, node, above) for node, above in here]
         inherited = [
-            item for node, above in here if node.children is not None for item in in_force((*above, node))
+            item
+            for node, above in here
+            if node.children is not None
+            for item in language.in_force((*above, node))
         ]
     else:
-        rows = [pair for pair in everything if pair[1][-1].name not in TABLES]
-        found, inherited = [explained(node, above) for node, above in rows], []
+        rows = [pair for pair in everything if pair[1][-1].name not in language.tables]
+        found, inherited = [explained(language, node, above) for node, above in rows], []
     if is_json:
         force = [
             {"text": item.node.text, "place": item.node.place, "from": item.level.name} for item in inherited
@@ -100,13 +102,14 @@ def explain_file(file: Path, line: int, *, is_json: bool) -> None:
         )
 
 
-def explained(node: Node, above: tuple[Node, ...]) -> Explained:
+def explained(language: Language, node: Node, above: tuple[Node, ...]) -> Explained:
     """One directive in words."""
-    known = words(node.name, above[-1].name)
+    known = language.words(node.name, above[-1].name)
+    context = " > ".join(language.title(block) for block in above if block.name)
     return Explained(
-        node.file, node.line, node.text, path(above), known.default if known else "",
+        node.file, node.line, node.text, context, known.default if known else "",
         known.does if known else "a directive that Portico does not know: one of another module, or a typing error",
-        known.without if known else "", tuple(notes(node, above[1:])), len(above) - 1,
+        known.without if known else "", tuple(language.notes(node, above[1:])), len(above) - 1,
     )  # fmt: skip
 
 
@@ -131,12 +134,13 @@ def _without(text: str) -> str:
 
 
 def planned(plan: Plan) -> Node:
-    """A plan's nginx.conf as a tree, whose places are those that `portico explain` knows."""
+    """A plan's configuration as a tree, whose places are those that `portico explain` knows."""
     from portico.run.disk.write import write_files
 
+    language = language_of(plan)
     with tempfile.TemporaryDirectory() as directory:
         write_files(plan.files, Path(directory))
-        return _renamed(read(Path(directory) / "nginx.conf"), f"{directory}/")
+        return _renamed(language.read(Path(directory) / language.main), f"{directory}/")
 
 
 def _renamed(node: Node, prefix: str) -> Node:
@@ -149,6 +153,7 @@ def _renamed(node: Node, prefix: str) -> Node:
 
 
 def why(
+    language: Language,
     root: Node,
     request: str,
     base: str = "",
@@ -157,23 +162,24 @@ def why(
     who: Callable[[str], list[Answer]] | None = None,
 ) -> None:
     """Print who would answer, and of a site of Portico's who may come there. Raises UsageError."""
-    asked = asked_for(root, request, base)
+    asked = asked_for(language, root, request, base)
     try:
-        found = verdict(root, asked)
+        found = language.verdict(root, asked)
     except (NoServerError, ValueError) as error:
         raise UsageError(Problem("--why", str(error))) from None
+    steps = [_step(step) for step in language.ends(root, asked, found)]
     if is_json:
         said = {} if who is None else {"access": who(found.uri)}
-        output.result(output.as_json(_to_json(root, asked, found) | said))
+        output.result(output.as_json(_to_json(language, asked, found, steps) | said))
         return
     url = f"{asked.scheme}://{asked.host}:{asked.port}{asked.target}"
     output.results([f"{output.strong(f'{asked.method} {url}')}", ""])
-    output.results(_chosen("server", found.server, found.server_why, found.servers_lost))
+    output.results(_chosen(language, "server", found.server, found.server_why, found.servers_lost))
     if found.uri != asked.target.partition("?")[0]:
         output.result(
-            f"nginx compares the path {output.strong(found.uri)}: decoded, dots resolved, slashes merged"
+            f"{language.name} compares the path {output.strong(found.uri)}: decoded, dots resolved, slashes merged"
         )
-    output.results(_chosen("location", found.location, found.location_why, found.locations_lost))
+    output.results(_chosen(language, "location", found.location, found.location_why, found.locations_lost))
     if who is not None:
         output.results(_who_may_come(who(found.uri)))
     if found.location:
@@ -181,20 +187,8 @@ def why(
         output.results(
             [f"  {child.text}  {output.faint(child.place)}" for child in found.location.children or ()]
         )
-        output.results(["", *ending] if (ending := _ending(root, asked, found)) else [])
+        output.results(["", *map(output.warned, steps)] if steps else [])
     output.results([output.warned(note) for note in found.notes])
-
-
-def _ending(root: Node, asked: Asked, found: Verdict) -> list[str]:
-    """What takes the request out of its location before that answers."""
-    return [output.warned(_step(step)) for step in _steps(root, asked, found)]
-
-
-def _steps(root: Node, asked: Asked, found: Verdict) -> list[Left]:
-    http = next((one for one in root.all("http") if found.server in (one.children or ())), root)
-    if found.location is None:
-        return []
-    return list(left(http, found.server, found.location, known_of(asked, found.uri)))
 
 
 def _step(step: Left) -> str:
@@ -207,12 +201,11 @@ def _who_may_come(answers: list[Answer]) -> list[str]:
     return [output.strong("who may come"), *(made or ["  anybody"]), ""]
 
 
-def asked_for(root: Node, request: str, base: str = "") -> Asked:
+def asked_for(language: Language, root: Node, request: str, base: str = "") -> Asked:
     """`GET https://shop.example/a`, the same without a method, or a path alone. Raises UsageError."""
     method, _, url = request.strip().rpartition(" ")
     if url.startswith("/"):
-        listens = [listen for server in servers(root) for listen in listens_of(server)]
-        here = f"http://localhost:{listens[0].port if listens else 80}"
+        here = f"http://localhost:{next(iter(language.ports(root)), 80)}"
         url = (base.split("/", 3)[0] + "//" + base.split("/", 3)[2] if base else here) + url
     try:
         parts = urlsplit(url)
@@ -226,23 +219,26 @@ def asked_for(root: Node, request: str, base: str = "") -> Asked:
     return Asked(method.strip().upper() or "GET", parts.scheme, parts.hostname, port, target)
 
 
-def _chosen(what: str, node: Node | None, reason: str, lost: tuple[Lost, ...]) -> list[str]:
+def _chosen(
+    language: Language, what: str, node: Node | None, reason: str, lost: tuple[Lost, ...]
+) -> list[str]:
     if node is None:
         made = [f"no {what}", f"    {reason}"]
     else:
-        made = [f"{output.good(_title(node))}  {output.faint(node.place)}", f"    {reason}"]
-    made += [f"  not {_title(item.node)}  {output.faint(item.node.place)}: {item.why}" for item in lost]
+        made = [f"{output.good(language.title(node))}  {output.faint(node.place)}", f"    {reason}"]
+    made += [
+        f"  not {language.title(item.node)}  {output.faint(item.node.place)}: {item.why}" for item in lost
+    ]
     return [*made, ""]
 
 
-def _title(node: Node) -> str:
-    named = " ".join(name or '""' for name in names_of(node)) if node.name == "server" else ""
-    return f"server {named}" if named else node.text
-
-
-def _to_json(root: Node, asked: Asked, found: Verdict) -> dict[str, Any]:
+def _to_json(language: Language, asked: Asked, found: Verdict, steps: list[str]) -> dict[str, Any]:
     def one(node: Node | None, reason: str) -> dict[str, Any]:
-        return {"text": _title(node) if node else "", "place": node.place if node else "", "why": reason}
+        return {
+            "text": language.title(node) if node else "",
+            "place": node.place if node else "",
+            "why": reason,
+        }
 
     return {
         "request": asked,
@@ -252,5 +248,5 @@ def _to_json(root: Node, asked: Asked, found: Verdict) -> dict[str, Any]:
         "location": one(found.location, found.location_why),
         "other_locations": [one(item.node, item.why) for item in found.locations_lost],
         "notes": found.notes,
-        "ends": [_step(step) for step in _steps(root, asked, found)],
+        "ends": steps,
     }

@@ -1,20 +1,14 @@
-"""An nginx configuration as a tree of what stands where, whoever wrote it."""
+"""A configuration as a tree of what stands where, whoever wrote it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from portico.plan.gateway.nginx.conf import quote
-
-LINKS = ("uwsgi", "proxy", "fastcgi", "scgi", "grpc")
-"""The families of directives that hand a request on."""
-PASSES = (*(f"{link}_pass" for link in LINKS), "memcached_pass")
-
 
 @dataclass(frozen=True, eq=False)
 class Node:
-    """One directive, equal to itself alone: `args` as nginx reads them, `children` None unless it has a block."""
+    """One directive, equal to itself alone: `args` as its program reads them, `children` None unless it has a block."""
 
     name: str
     args: tuple[str, ...] = ()
@@ -31,11 +25,6 @@ class Node:
         """As it would stand there, without its block."""
         return " ".join([self.name, *self.args])
 
-    @property
-    def quoted(self) -> str:
-        """The same with the quotes that nginx needs."""
-        return " ".join([self.name, *map(quote, self.args)])
-
     def all(self, name: str) -> list[Node]:
         """The children of that name."""
         return [child for child in self.children or () if child.name == name]
@@ -49,8 +38,3 @@ class Node:
             yield child, (self,)
             for node, above in child.walk():
                 yield node, (self, *above)
-
-
-def servers(root: Node) -> list[Node]:
-    """The server blocks of http, or of a fragment that is included there."""
-    return [*(server for http in root.all("http") for server in http.all("server")), *root.all("server")]

@@ -15,9 +15,10 @@ from pathlib import Path
 import msgspec
 
 from portico.errors import PorticoError, Problem
-from portico.explain.match import Asked, NoServerError, Verdict, verdict
+from portico.explain.language import Language, Setting
+from portico.explain.languages import language_in
 from portico.explain.node import Node
-from portico.explain.read import read
+from portico.explain.verdict import Asked, NoServerError, Verdict
 from portico.link.trace import Tracer
 from portico.log.complaint import Complaint, complaints
 from portico.log.entry import Entry
@@ -33,7 +34,7 @@ from portico.watch.trace.client import Sent, Wish, connection_port, send
 from portico.watch.trace.records import Record
 
 _LINE_SECONDS = 4.0
-"""nginx writes its line a quarter of a second after the answer, later on a loaded machine."""
+"""The gateway writes its line a quarter of a second after the answer, later on a loaded machine."""
 _RECORD_SECONDS = 2.0
 _LOOK_SECONDS = 0.02
 _KEPT = 50
@@ -49,7 +50,7 @@ class TracedSite:
 
     runtime: Path
     conf: Path
-    """nginx.conf: that of the gateway, when several sites share one."""
+    """The directory of the gateway's files: that of the shared one, when several sites share one."""
     access_log: Path
     error_log: Path
     app_log: Path
@@ -63,7 +64,7 @@ class TracedSite:
         """That of a running site which told its status."""
         return cls(
             Path(runtime),
-            Path(f"{status.gateway}/conf" if status.gateway else status.files) / "nginx.conf",
+            Path(f"{status.gateway}/conf" if status.gateway else status.files),
             Path(status.access_log),
             Path(status.error_log),
             Path(status.app_log),
@@ -74,9 +75,11 @@ class TracedSite:
 
 @dataclass
 class Evidence:
-    """`records` are those of the workers that had the request, in order; `line` is None when nginx wrote none."""
+    """`records` are those of the workers that had the request, in order; `line` is None when the gateway wrote none."""
 
     sent: Sent
+    language: Language
+    """That of the gateway's configuration."""
     root: Node
     verdict: Verdict | None
     why_none: str
@@ -104,36 +107,51 @@ class Evidence:
 
     @property
     def is_unreadable(self) -> bool:
-        """nginx refused it before it looked for a location: only the app and a `return` say the same."""
+        """The gateway refused it before it looked for a location: only the app and a line that answers say the same."""
         if self.verdict is None or self.line is None or self.line.upstream:
             return False
         if self.sent.status not in _UNREADABLE:
             return False
-        location, server = self.verdict.location, self.verdict.server
-        is_told = location is not None and location.first("return") is not None
-        return not is_told and server.first("ssl_verify_client") is None
+        asks_who = self.verdict.server.first(*self.language.settings[Setting.CLIENT_CERTIFICATE])
+        return self.answer is None and asks_who is None
 
     @property
     def request_id(self) -> str:
         return self.sent.header("x-request-id") or (self.line.id if self.line else "")
 
-    def setting(self, name: str) -> Node | None:
-        """The directive in force where the request was answered: of the location, its server or http."""
-        if self.verdict is None:
-            return None
-        chain = [self.verdict.location, self.verdict.server, *self.root.all("http")]
-        return next((found for node in chain if node and (found := node.first(name))), None)
+    @property
+    def gateway(self) -> str:
+        """What the program in front is called."""
+        return self.language.name
+
+    @property
+    def answer(self) -> Node | None:
+        """The line by which the location answers without looking further."""
+        location = self.verdict.location if self.verdict else None
+        return location.first(*self.language.settings[Setting.ANSWER]) if location else None
+
+    @property
+    def levels(self) -> list[Node]:
+        """Where something may be set for the request, the innermost first."""
+        return self.language.levels(self.root, self.verdict) if self.verdict else []
+
+    def setting(self, wanted: Setting) -> Node | None:
+        """The directive in force where the request was answered, of the first name that has one."""
+        levels = self.levels
+        names = self.language.settings[wanted]
+        return next((found for name in names for node in levels if (found := node.first(name))), None)
 
 
 def follow(site: TracedSite, wish: Wish) -> Evidence:
     """Send the request and collect what everybody knows about it. Raises PorticoError."""
-    root = read(site.conf)
+    language = language_in(site.conf)
+    root = language.read(site.conf / language.main)
     logs = [Follower(site.access_log), Follower(site.error_log), Follower(site.app_log, is_untrusted=True)]
     with _invitation(site) as (token, directory):
         sent = send(wish, token)
-        found, why = _verdict(root, sent, wish)
+        found, why = _verdict(language, root, sent, wish)
         is_closed = (site.runtime / "maintenance" / "on").exists()
-        made = Evidence(sent, root, found, why, is_closed=is_closed, mask=Tracer(None, site.masked))
+        made = Evidence(sent, language, root, found, why, is_closed=is_closed, mask=Tracer(None, site.masked))
         if sent.status or sent.moments.get("sent"):
             _collect(made, logs, directory)
     return made
@@ -176,12 +194,12 @@ def _made(below: int, name: str, mode: int, owner: int) -> Iterator[int]:
         yield own
 
 
-def _verdict(root: Node, sent: Sent, wish: Wish) -> tuple[Verdict | None, str]:
+def _verdict(language: Language, root: Node, sent: Sent, wish: Wish) -> tuple[Verdict | None, str]:
     asked = Asked(sent.method, sent.scheme, sent.host, connection_port(sent, wish), sent.target, sent.address)
     host = next((value for name, value in sent.headers if name.lower() == "host"), sent.host)
     asked = Asked(asked.method, asked.scheme, _bare(host), asked.port, asked.target, asked.address)
     try:
-        return verdict(root, asked), ""
+        return language.verdict(root, asked), ""
     except (NoServerError, ValueError) as error:
         return None, str(error)
 
@@ -216,7 +234,7 @@ def _is_ours(line: Request, made: Evidence, wanted: str) -> bool:
 
 
 def _records(directory: Path, made: Evidence) -> list[Record]:
-    """What the workers wrote; one that has not finished is waited for, unless nginx has given it up."""
+    """What the workers wrote; one that has not finished is waited for, unless the gateway has given it up."""
     patience = (
         0.2
         if made.sent.status in (502, 504) or made.sent.is_stream or made.sent.status == 101

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 
+from portico.explain.language import Setting
 from portico.explain.node import Node
 from portico.log.request import NO_NUMBERS
 from portico.protocol.trace import Moment
@@ -13,10 +14,10 @@ from portico.watch.trace.records import Headers
 from portico.watch.trace.tracker import request, response
 
 _CACHED = {
-    "HIT": "nginx answered from its cache; the app was not asked.",
-    "STALE": "The app failed: nginx sent the last good answer from its cache.",
-    "UPDATING": "nginx sent the last answer from its cache, while the app makes a new one.",
-    "REVALIDATED": "nginx asked the app whether the stored answer is still valid, and it is.",
+    "HIT": "{gateway} answered from its cache; the app was not asked.",
+    "STALE": "The app failed: {gateway} sent the last good answer from its cache.",
+    "UPDATING": "{gateway} sent the last answer from its cache, while the app makes a new one.",
+    "REVALIDATED": "{gateway} asked the app whether the stored answer is still valid, and it is.",
 }
 _SLOW_QUEUE_US = 20_000
 _NEAR = 0.5
@@ -26,7 +27,7 @@ _NO_HEADERS = {
 }  # fmt: skip
 """Of what is followed on the way there, what is not a header that may get lost."""
 _HIDDEN = {"x-portico", "x-request-id"}
-_NGINX_OWN = {"server", "date", "connection", "transfer-encoding", "x-request-id", "accept-ranges", "etag"}
+_OWN = {"server", "date", "connection", "transfer-encoding", "x-request-id", "accept-ranges", "etag"}
 
 
 def moments(evidence: Evidence) -> list[Moment]:
@@ -35,14 +36,19 @@ def moments(evidence: Evidence) -> list[Moment]:
     return list(dict.fromkeys(found))
 
 
-def _see(evidence: Evidence, *names: str) -> str:
-    node = next((node for name in names if (node := evidence.setting(name))), None)
-    return explain(node) if node else ""
+def _see(evidence: Evidence, *settings: Setting) -> str:
+    node = next((node for one in settings if (node := evidence.setting(one))), None)
+    return _explain(evidence, node) if node else ""
 
 
-def explain(node: Node) -> str:
+def _explain(evidence: Evidence, node: Node) -> str:
     """The command that explains a line of the configuration, by its words: they stay when its number changes."""
-    return f"portico explain {shlex.quote(node.quoted)}"
+    return f"portico explain {shlex.quote(evidence.language.quoted(node))}"
+
+
+def _in_general(evidence: Evidence, setting: Setting) -> str:
+    """The command that explains every line of the first directive for it."""
+    return f"portico explain {evidence.language.settings[setting][0]}"
 
 
 def _failures(evidence: Evidence) -> Iterator[Moment]:
@@ -53,7 +59,7 @@ def _failures(evidence: Evidence) -> Iterator[Moment]:
     if sent.distrust:
         yield Moment(f"This machine does not trust the certificate: {sent.distrust}.")
     if evidence.verdict is None and evidence.why_none:
-        yield Moment(f"nginx has no place for this request: {evidence.why_none}.")
+        yield Moment(f"{evidence.gateway} has no place for this request: {evidence.why_none}.")
     for what in evidence.unread:
         yield Moment(f"{what}: what is missing here may be in {'it' if what.startswith('1 ') else 'them'}.")
     for note in evidence.verdict.notes if evidence.verdict else ():
@@ -65,25 +71,27 @@ def _refusals(evidence: Evidence) -> Iterator[Moment]:
     if line and line.is_limited:
         yield Moment("Refused by a limit: this client sends requests faster, or has more in progress, than "
         "the site allows.",
-                     _see(evidence, "limit_req", "limit_conn"))  # fmt: skip
+                     _see(evidence, Setting.RATE, Setting.CONNECTIONS))  # fmt: skip
     if sent.status == 413:
         yield Moment(
-            "nginx refused the body before the app saw any of it.", _see(evidence, "client_max_body_size")
+            f"{evidence.gateway} refused the body before the app saw any of it.",
+            _see(evidence, Setting.BODY_SIZE),
         )
     if sent.status == 504:
-        yield Moment("nginx gave up waiting for the app; the app may still be working.",
-                     _see(evidence, "uwsgi_read_timeout", "proxy_read_timeout"))  # fmt: skip
+        yield Moment(f"{evidence.gateway} gave up waiting for the app; the app may still be working.",
+                     _see(evidence, Setting.TIMEOUT))  # fmt: skip
     if evidence.is_unreadable:
-        yield Moment("nginx could not read the request, or found a header too long, and answered itself.",
-                     _see(evidence, "large_client_header_buffers"))  # fmt: skip
+        yield Moment(f"{evidence.gateway} could not read the request, or found a header too long, and answered itself.",
+                     _see(evidence, Setting.HEAD_SIZE))  # fmt: skip
     if sent.status == 502 and line and line.upstream:
         if any("too big header" in item.text for item in evidence.complaints):
-            yield Moment("The head of the app's answer is larger than nginx holds: too many or too long headers.",
-                         _see(evidence, "uwsgi_buffer_size", "proxy_buffer_size", "fastcgi_buffer_size"))  # fmt: skip
+            what = f"The head of the app's answer is larger than {evidence.gateway} holds"
+            yield Moment(f"{what}: too many or too long headers.",
+                         _see(evidence, Setting.HEAD_BUFFER))  # fmt: skip
         else:
             who = "worker" if "unix:" in line.upstream else "server"
             yield Moment(f"No {who} took the request, or the one that did died: portico status, portico logs.",
-                         _see(evidence, "uwsgi_next_upstream", "proxy_next_upstream"))  # fmt: skip
+                         _see(evidence, Setting.NEXT_SERVER))  # fmt: skip
     if evidence.is_closed and sent.status == 503:
         yield Moment("The site is closed: portico maintenance off opens it.")
 
@@ -92,7 +100,7 @@ def _retries(evidence: Evidence) -> Iterator[Moment]:
     sent, line = evidence.sent, evidence.line
     if line and line.retries:
         yield Moment(f"It was tried {line.retries + 1} times: the first worker did not answer.",
-                     _see(evidence, "uwsgi_next_upstream", "proxy_next_upstream"))  # fmt: skip
+                     _see(evidence, Setting.NEXT_SERVER))  # fmt: skip
     if sent.is_cut and sent.status:
         yield Moment("The answer was cut short: it ended before it was complete.")
     for entry in evidence.entries:
@@ -108,17 +116,18 @@ def _source(evidence: Evidence) -> Iterator[Moment]:
     """Whose answer it is, where it is not simply the app's."""
     sent, line = evidence.sent, evidence.line
     if line and (words := _CACHED.get(line.cache)):
-        yield Moment(words, _see(evidence, "uwsgi_cache", "proxy_cache"))
+        yield Moment(words.format(gateway=evidence.gateway), _see(evidence, Setting.CACHE))
     elif line and line.cache and (said := _app_said(evidence, "cache-control")):
         is_marked = "public" in said.lower() or "s-maxage" in said.lower()
-        why = "nginx stores only answers that the app marks public or s-maxage"
+        why = f"{evidence.gateway} stores only answers that the app marks public or s-maxage"
         if is_marked:
-            why = "the app marks it for everybody, so nginx stores it now unless something else forbids it"
-        yield Moment(
-            f"Not from the cache ({line.cache}): {why}.", _see(evidence, "uwsgi_cache", "proxy_cache")
-        )
+            why = (
+                f"the app marks it for everybody, so {evidence.gateway} stores it now unless something else "
+                "forbids it"
+            )
+        yield Moment(f"Not from the cache ({line.cache}): {why}.", _see(evidence, Setting.CACHE))
     if any(name.lower() == "x-accel-redirect" for name, _ in _sent_by_worker(evidence)):
-        yield Moment("nginx sent the file in the app's place; the worker was free at once.",
+        yield Moment(f"{evidence.gateway} sent the file in the app's place; the worker was free at once.",
                      "portico explain downloads")  # fmt: skip
     if (
         line
@@ -135,10 +144,12 @@ def _source(evidence: Evidence) -> Iterator[Moment]:
 def _answer(evidence: Evidence) -> Iterator[Moment]:
     sent, line, record = evidence.sent, evidence.line, evidence.record
     if line and not line.upstream and not line.cache and sent.status in (200, 206, 304):
-        yield Moment("nginx answered by itself; the app was not asked.", _location(evidence))
+        yield Moment(f"{evidence.gateway} answered by itself; the app was not asked.", _location(evidence))
     if sent.header("content-encoding") and record and not _app_said(evidence, "content-encoding"):
-        yield Moment(f"nginx compressed it ({sent.header('content-encoding')}) to {sent.body_size} bytes.",
-                     _see(evidence, "gzip"))  # fmt: skip
+        yield Moment(
+            f"{evidence.gateway} compressed it ({sent.header('content-encoding')}) to {sent.body_size} bytes.",
+            _see(evidence, Setting.COMPRESSION),
+        )
     if line and line.upstream and not record and sent.status not in (502, 504):
         yield Moment("The server that answered takes no part in traces: what happened there is unknown.")
     if 300 <= sent.status < 400 and sent.header("location"):
@@ -151,8 +162,10 @@ def _answer(evidence: Evidence) -> Iterator[Moment]:
     elif sent.status == 101:
         yield Moment("The connection was upgraded; what goes over it now is between client and app.")
     elif _is_passed_on(evidence):
-        yield Moment("nginx took the whole answer from the worker at once, so that a slow client keeps no worker busy.",
-                     _see(evidence, "uwsgi_buffers", "proxy_buffers"))  # fmt: skip
+        yield Moment(
+            f"{evidence.gateway} took the whole answer from the worker at once: a slow client keeps no worker busy.",
+            _see(evidence, Setting.BUFFERS),
+        )
 
 
 def _headers(evidence: Evidence) -> Iterator[Moment]:
@@ -165,12 +178,16 @@ def _headers(evidence: Evidence) -> Iterator[Moment]:
             _is_passed_on(evidence)
             and one.worker is not None
             and one.client is None
-            and one.name.lower() not in _HIDDEN | _NGINX_OWN | {"content-length"}
+            and one.name.lower() not in _HIDDEN | _OWN | {"content-length"}
         ):
             if one.name.lower().startswith("x-accel-"):
-                yield Moment(f"{one.name} is an instruction to nginx, which removes it from the answer.")
+                yield Moment(
+                    f"{one.name} is an instruction to {evidence.gateway}, which removes it from the answer."
+                )
             else:
-                yield Moment(f"nginx did not pass on the header {one.name}.", _hides(evidence, one.name))
+                yield Moment(
+                    f"{evidence.gateway} did not pass on the header {one.name}.", _hides(evidence, one.name)
+                )
 
 
 def _way_there(evidence: Evidence) -> Iterator[Moment]:
@@ -185,10 +202,13 @@ def _way_there(evidence: Evidence) -> Iterator[Moment]:
                 if "_" in one.name
                 else "clients could fake in it who and where they are"
             )
-            see = "underscores_in_headers" if "_" in one.name else "uwsgi_param"
-            yield Moment(f"The app never saw the header {one.name}: {why}.", f"portico explain {see}")
+            see = Setting.ODD_NAMES if "_" in one.name else Setting.PASSED_HEADERS
+            yield Moment(f"The app never saw the header {one.name}: {why}.", _in_general(evidence, see))
         elif lowered.startswith("x-forwarded") and one.client not in (None, one.app):
-            yield Moment(f"{one.name}: nginx replaced what the client sent.", "portico explain uwsgi_param")
+            yield Moment(
+                f"{one.name}: {evidence.gateway} replaced what the client sent.",
+                _in_general(evidence, Setting.PASSED_HEADERS),
+            )
     prefix = record.environ.get("SCRIPT_NAME")
     if prefix:
         yield Moment(
@@ -197,7 +217,7 @@ def _way_there(evidence: Evidence) -> Iterator[Moment]:
 
 
 def _times(evidence: Evidence) -> Iterator[Moment]:
-    sent, line, limit = evidence.sent, evidence.line, evidence.setting("client_max_body_size")
+    sent, line, limit = evidence.sent, evidence.line, evidence.setting(Setting.BODY_SIZE)
     waited_us = (line.numbers if line else NO_NUMBERS).queue_us or 0
     if waited_us > _SLOW_QUEUE_US:
         yield Moment(
@@ -205,33 +225,25 @@ def _times(evidence: Evidence) -> Iterator[Moment]:
         )
     if limit and limit.args[0].isdigit() and int(limit.args[0]) * _NEAR < sent.size <= int(limit.args[0]):
         share = sent.size * 100 // int(limit.args[0])
-        yield Moment(f"The body took {share} % of the allowed size.", explain(limit))
-    timeout = evidence.setting("uwsgi_read_timeout") or evidence.setting("proxy_read_timeout")
+        yield Moment(f"The body took {share} % of the allowed size.", _explain(evidence, limit))
+    timeout = evidence.setting(Setting.TIMEOUT)
     if timeout and line and timeout.args[0].endswith("s") and timeout.args[0][:-1].isdigit():
         most = float(timeout.args[0][:-1])
         if most * _NEAR < line.seconds < most and sent.status < 500:
             yield Moment(
-                f"The app used {line.seconds * 100 / most:.0f} % of the time it has.", explain(timeout)
+                f"The app used {line.seconds * 100 / most:.0f} % of the time it has.",
+                _explain(evidence, timeout),
             )
 
 
 def _hides(evidence: Evidence, name: str) -> str:
     """The line that keeps a header of the app's from the client."""
-    if evidence.verdict is None:
-        return ""
-    levels = (evidence.verdict.location, evidence.verdict.server, *evidence.root.all("http"))
-    lines = (
-        node
-        for level in levels
-        if level
-        for node in level.children or ()
-        if node.name.endswith("_hide_header")
-    )
-    return next((explain(node) for node in lines if node.args[0].lower() == name.lower()), "")
+    lines = (node for level in evidence.levels for node in level.children or ())
+    return next((_explain(evidence, node) for node in lines if evidence.language.hides(node, name)), "")
 
 
 def _is_passed_on(evidence: Evidence) -> bool:
-    """Whether what the client got is what a worker answered, not a page of nginx's."""
+    """Whether what the client got is what a worker answered, not a page of the gateway's."""
     answer = evidence.record and evidence.record.response
     said = str(answer.status) if answer and answer.status is not None else ""
     return said.partition(" ")[0] == str(evidence.sent.status)
@@ -250,4 +262,4 @@ def _app_said(evidence: Evidence, name: str) -> str:
 
 def _location(evidence: Evidence) -> str:
     found = evidence.verdict.location if evidence.verdict else None
-    return explain(found) if found else ""
+    return _explain(evidence, found) if found else ""

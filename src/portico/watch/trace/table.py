@@ -8,18 +8,16 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from portico.explain.match import names_of, rule
-from portico.explain.node import PASSES, Node
+from portico.explain.language import Setting
+from portico.explain.node import Node
 from portico.log.request import NO_NUMBERS
 from portico.plan.web.refusals import CONNECTIONS, RATE
 from portico.protocol.trace import Bar, Row
 from portico.watch.trace.evidence import Evidence
 from portico.watch.trace.records import Event, Record
 
-CLIENT, NGINX, LINK, WORKER, APP = "client", "nginx", "link", "worker", "app"
+CLIENT, GATEWAY, LINK, WORKER, APP = "client", "gateway", "link", "worker", "app"
 _REQUEST, _RESPONSE = "request", "response"
-_UPGRADED, _CLOSED = "418", "419"
-"""The statuses by which a generated configuration leads a request to a named location."""
 
 
 @dataclass
@@ -34,7 +32,7 @@ class Step:
 
 def rows(evidence: Evidence) -> list[Row]:
     """Every step in order."""
-    found = [*_there(evidence), *_nginx(evidence), *_inside(evidence), *_back(evidence)]
+    found = [*_there(evidence), *_gateway(evidence), *_inside(evidence), *_back(evidence)]
     return [replace(row, number=number) for number, row in enumerate(found, 1)]
 
 
@@ -43,11 +41,17 @@ def _row(
     *, at: int = 0, took: int | None = None, place: str = "", note: str = "",
 ) -> Row:  # fmt: skip
     at_us = (at - evidence.sent.at("begin")) // 1000 if at and evidence.sent.at("begin") else None
-    return Row(0, actor, action, message, source, destination or source, at_us, took, place, note)
+    who, from_, to = (_named(evidence, one) for one in (actor, source, destination or source))
+    return Row(0, who, action, message, from_, to, at_us, took, place, note)
+
+
+def _named(evidence: Evidence, actor: str) -> str:
+    """The gateway by the name of its program."""
+    return evidence.gateway if actor == GATEWAY else actor
 
 
 def _there(evidence: Evidence) -> Iterator[Row]:
-    """From the client to nginx."""
+    """From the client to the gateway."""
     sent = evidence.sent
     begin, looked, connected = sent.at("begin"), sent.at("looked up"), sent.at("connected")
     if not looked:
@@ -67,7 +71,9 @@ def _there(evidence: Evidence) -> Iterator[Row]:
     )
     if not connected:
         note = f"fails: {sent.error}"
-        yield _row(evidence, CLIENT, f"connects to port {sent.port}", "", CLIENT, NGINX, at=looked, note=note)
+        yield _row(
+            evidence, CLIENT, f"connects to port {sent.port}", "", CLIENT, GATEWAY, at=looked, note=note
+        )
         return
     where = f"{sent.address}:{sent.port}"
     yield _row(
@@ -76,49 +82,55 @@ def _there(evidence: Evidence) -> Iterator[Row]:
         f"connects to {where} (TCP)",
         "",
         CLIENT,
-        NGINX,
+        GATEWAY,
         at=looked,
         took=_us(looked, connected),
     )
     secured = sent.at("secured")
     if sent.scheme == "https" and not secured:
         note = f"fails: {sent.error}"
-        yield _row(evidence, CLIENT, "speaks of TLS", "", CLIENT, NGINX, at=connected, note=note)
+        yield _row(evidence, CLIENT, "speaks of TLS", "", CLIENT, GATEWAY, at=connected, note=note)
     if secured:
         note = f"not trusted by this machine: {sent.distrust}" if sent.distrust else ""
         yield _row(
-            evidence, CLIENT, f"agrees on {sent.tls}, {sent.cipher}", "", CLIENT, NGINX,
+            evidence, CLIENT, f"agrees on {sent.tls}, {sent.cipher}", "", CLIENT, GATEWAY,
             at=connected, took=_us(connected, secured), note=note,
         )  # fmt: skip
     if not sent.at("sending"):
         return
     body = f" and {sent.size} bytes of body" if sent.size else ""
     yield _row(
-        evidence, CLIENT, f"sends {sent.method} {evidence.target}{body}", _REQUEST, CLIENT, NGINX,
+        evidence, CLIENT, f"sends {sent.method} {evidence.target}{body}", _REQUEST, CLIENT, GATEWAY,
         at=sent.at("sending"), took=_us(sent.at("sending"), sent.at("sent")),
     )  # fmt: skip
 
 
-def _nginx(evidence: Evidence) -> Iterator[Row]:
-    """What nginx decides."""
+def _gateway(evidence: Evidence) -> Iterator[Row]:
+    """What the gateway decides."""
     found, line = evidence.verdict, evidence.line
     if not evidence.sent.at("sent"):
         return
     if found is None:
-        yield _row(evidence, NGINX, "finds no server", "", NGINX, note=evidence.why_none)
+        yield _row(evidence, GATEWAY, "finds no server", "", GATEWAY, note=evidence.why_none)
         return
-    named = ", ".join(name or "(no name)" for name in names_of(found.server))
+    named = ", ".join(name or "(no name)" for name in evidence.language.names(found.server))
     yield _row(
-        evidence, NGINX, f"chooses server {named}", "", NGINX, place=found.server.place, note=found.server_why
+        evidence,
+        GATEWAY,
+        f"chooses server {named}",
+        "",
+        GATEWAY,
+        place=found.server.place,
+        note=found.server_why,
     )
     if evidence.is_unreadable:
-        limit = _place(evidence, "large_client_header_buffers")
+        limit = _place(evidence, Setting.HEAD_SIZE)
         note = "no HTTP, or a header that is too long: no location is looked for"
-        yield _row(evidence, NGINX, "refuses to read the request", "", NGINX, place=limit, note=note)
+        yield _row(evidence, GATEWAY, "refuses to read the request", "", GATEWAY, place=limit, note=note)
         return
     what = found.location.text if found.location else "no location"
     place = found.location.place if found.location else found.server.place
-    yield _row(evidence, NGINX, f"chooses {what}", "", NGINX, place=place, note=found.location_why)
+    yield _row(evidence, GATEWAY, f"chooses {what}", "", GATEWAY, place=place, note=found.location_why)
     if found.location is None or line is None:
         return
     yield from _limits(evidence)
@@ -126,11 +138,11 @@ def _nginx(evidence: Evidence) -> Iterator[Row]:
     if line.cache:
         yield _row(
             evidence,
-            NGINX,
+            GATEWAY,
             f"asks its cache: {line.cache}",
             "",
-            NGINX,
-            place=_place(evidence, "uwsgi_cache", "proxy_cache"),
+            GATEWAY,
+            place=_place(evidence, Setting.CACHE),
         )
     yield from _tries(evidence)
     if not line.upstream:
@@ -144,52 +156,41 @@ _WORDS = {"": "refused", ", dry run": "would be refused (dry run)"}
 def _limits(evidence: Evidence) -> Iterator[Row]:
     line = evidence.line
     assert line is not None
-    for name, guard in (("limit_req", RATE), ("limit_conn", CONNECTIONS)):
-        node = evidence.setting(name)
+    for limit, guard in ((Setting.RATE, RATE), (Setting.CONNECTIONS, CONNECTIONS)):
+        node = evidence.setting(limit)
         if node and (not line.is_refused or line.refused_by == guard):
             status = (
                 _WORDS.get(line.refused_by.removeprefix(guard), "passed") if line.refused_by else "passed"
             )
             said = next((item.text for item in evidence.complaints if "limiting" in item.text), "")
-            yield _row(evidence, NGINX, f"counts against {node.text}: {status}", "", NGINX, place=node.place,
+            yield _row(evidence, GATEWAY, f"counts against {node.text}: {status}", "", GATEWAY, place=node.place,
                        note=said.partition(", client:")[0])  # fmt: skip
 
 
 def _detour(evidence: Evidence) -> Iterator[Row]:
-    """The named locations that a generated configuration leads to."""
-    found = evidence.verdict
-    assert found is not None
-    assert found.location is not None
-    if not found.location.first(*PASSES):
-        return
-    if evidence.is_closed and (closed := _goes_on(found.server, found.location, _CLOSED)):
-        yield _row(evidence, NGINX, f"goes on in {closed[0]}", "", NGINX, place=closed[1].place,
-                   note="portico maintenance is on")  # fmt: skip
-        return
+    """Where a generated configuration sends requests instead."""
+    assert evidence.verdict is not None
+    ways = evidence.language.detours(evidence.verdict)
     is_on = evidence.sent.is_upgrade and evidence.line and evidence.line.refused_by != RATE
-    if is_on and (upgraded := _goes_on(found.server, found.location, _UPGRADED)):
-        yield _row(evidence, NGINX, f"goes on in {upgraded[0]}", "", NGINX, place=upgraded[1].place,
-                   note="the client asks for a WebSocket")  # fmt: skip
-
-
-def _goes_on(server: Node, location: Node, status: str) -> tuple[str, Node] | None:
-    """Where `error_page` leads from the location with this status: `@name`, or `@name$route` with the route's word."""
-    target = next((node.args[-1] for node in server.all("error_page") if status in node.args), "")
-    name, sign, route = target.partition("$")
-    word = next((node.args[1] for node in location.all("set") if node.args[0] == sign + route), "")
-    return next(((name, node) for node in server.all("location") if rule(node).pattern == name + word), None)
+    if evidence.is_closed and (closed := ways.get("closed")):
+        node, note = closed, "portico maintenance is on"
+    elif is_on and (upgraded := ways.get("upgraded")):
+        node, note = upgraded, "the client asks for a WebSocket"
+    else:
+        return
+    yield _row(
+        evidence, GATEWAY, f"goes on in {' '.join(node.args)}", "", GATEWAY, place=node.place, note=note
+    )
 
 
 def _tries(evidence: Evidence) -> Iterator[Row]:
-    """Each server or socket that nginx tried."""
+    """Each server or socket that the gateway tried."""
     line = evidence.line
     assert line is not None
     addresses = [part for group in line.upstream.split(" : ") for part in group.split(", ") if part]
     statuses = line.upstream_status.replace(" : ", ", ").split(", ")
     connects = line.connect_seconds.replace(" : ", ", ").split(", ")
-    passing = (
-        evidence.setting("uwsgi_pass") or evidence.setting("proxy_pass") or evidence.setting("fastcgi_pass")
-    )
+    passing = _place(evidence, Setting.UPSTREAM)
     for number, address in enumerate(addresses):
         connect = connects[number] if number < len(connects) else "-"
         status = statuses[number] if number < len(statuses) else ""
@@ -198,7 +199,7 @@ def _tries(evidence: Evidence) -> Iterator[Row]:
         if is_up and status in ("502", "504"):
             note = "no answer came" if status == "502" else "no answer came in time"
         how = "passes the request to" if is_up else "cannot connect to"
-        yield _row(evidence, NGINX, f"{how} {address}", _REQUEST, NGINX, LINK, place=passing.place if passing else "",
+        yield _row(evidence, GATEWAY, f"{how} {address}", _REQUEST, GATEWAY, LINK, place=passing,
                    took=int(float(connect) * 1e6) if is_up else None, note=note)  # fmt: skip
 
 
@@ -209,36 +210,36 @@ def _why_down(evidence: Evidence) -> str:
 
 
 def _alone(evidence: Evidence, location: Node) -> Row:
-    """nginx answers without the app."""
-    status, files = evidence.sent.status, location.first("alias", "root")
-    limit, refused = evidence.setting("client_max_body_size"), location.first("return")
+    """The gateway answers without the app."""
+    status, files = evidence.sent.status, location.first(*evidence.language.settings[Setting.FILES])
+    limit, refused = evidence.setting(Setting.BODY_SIZE), evidence.answer
     if status == 413 and limit:
         note = f"a body of {evidence.sent.size} bytes"
         return _row(
-            evidence, NGINX, f"refuses the body: {limit.text}", "", NGINX, place=limit.place, note=note
+            evidence, GATEWAY, f"refuses the body: {limit.text}", "", GATEWAY, place=limit.place, note=note
         )
     if status in (429, 503) and evidence.line and evidence.line.is_limited:
         return _row(
             evidence,
-            NGINX,
+            GATEWAY,
             f"refuses the request with {status}",
             "",
-            NGINX,
-            place=_place(evidence, "limit_req", "limit_conn"),
+            GATEWAY,
+            place=_place(evidence, Setting.RATE) or _place(evidence, Setting.CONNECTIONS),
         )
     if evidence.is_closed and status == 503:
-        return _row(evidence, NGINX, "answers with the page of portico maintenance", "", NGINX)
+        return _row(evidence, GATEWAY, "answers with the page of portico maintenance", "", GATEWAY)
     if evidence.line and evidence.line.is_cache_hit:
         return _row(
             evidence,
-            NGINX,
+            GATEWAY,
             "answers from its cache",
             "",
-            NGINX,
-            place=_place(evidence, "uwsgi_cache", "proxy_cache"),
+            GATEWAY,
+            place=_place(evidence, Setting.CACHE),
         )
     if refused:
-        return _row(evidence, NGINX, f"answers by itself: {refused.text}", "", NGINX, place=refused.place)
+        return _row(evidence, GATEWAY, f"answers by itself: {refused.text}", "", GATEWAY, place=refused.place)
     if files:
         found = {
             200: "sends the file",
@@ -246,8 +247,8 @@ def _alone(evidence: Evidence, location: Node) -> Row:
             304: "says that the file has not changed",
         }
         what = found.get(status, "finds no file that may be sent")
-        return _row(evidence, NGINX, f"{what} below {files.args[0]}", "", NGINX, place=files.place)
-    return _row(evidence, NGINX, f"answers by itself with {status}", "", NGINX)
+        return _row(evidence, GATEWAY, f"{what} below {files.args[0]}", "", GATEWAY, place=files.place)
+    return _row(evidence, GATEWAY, f"answers by itself with {status}", "", GATEWAY)
 
 
 def _inside(evidence: Evidence) -> Iterator[Row]:
@@ -276,11 +277,11 @@ def _in_worker(evidence: Evidence, record: Record) -> Iterator[Row]:
     numbers = evidence.line.numbers if evidence.line else NO_NUMBERS
     who = f"worker {record.pid}" + (f", thread {record.thread}" if record.thread else "")
     took = max(0, _us(since, taken)) if taken > since else 0
-    # nginx's clock ticks in milliseconds: by it the queue may look longer than the whole way there.
+    # A gateway's clock ticks in milliseconds: by it the queue may look longer than the whole way there.
     waited = min(numbers.queue_us or 0, took)
     queue = f"; {waited} us of it in the queue, to the millisecond" if waited else ""
     yield _row(evidence, LINK, f"{who} takes the connection", _REQUEST, LINK, WORKER, at=taken, took=took,
-               note=f"since the client had sent: nginx, the link and the queue{queue}")  # fmt: skip
+               note=f"since the client had sent: {evidence.gateway}, the link and the queue{queue}")  # fmt: skip
     what = f"reads {len(record.nginx or record.environ)} variables and makes the environ"
     yield _row(evidence, WORKER, what, "", WORKER, at=taken, took=_us(taken, read))
     yield from _in_app(evidence, record)
@@ -305,12 +306,13 @@ def _in_app(evidence: Evidence, record: Record) -> Iterator[Row]:
         yield _row(evidence, APP, f"start_response({status}), {len(answer.headers)} headers", _RESPONSE, APP,
                    WORKER, at=events["started"])  # fmt: skip
     if record.handed_over or "handed over" in events:
-        yield _row(evidence, APP, "speaks on the connection itself (WebSocket)", _RESPONSE, APP, NGINX)
+        yield _row(evidence, APP, "speaks on the connection itself (WebSocket)", _RESPONSE, APP, GATEWAY)
     elif events.get("head sent"):
         at, end = events["head sent"], events.get("finished") or events.get("sent") or 0
         took = _us(at, end) if end else None
-        yield _row(evidence, WORKER, "sends head and body to nginx", _RESPONSE, WORKER, NGINX, at=at, took=took,
-                   note="" if ended else "still sending")  # fmt: skip
+        note = "" if ended else "still sending"
+        yield _row(evidence, WORKER, f"sends head and body to {evidence.gateway}", _RESPONSE, WORKER, GATEWAY, at=at,
+                   took=took, note=note)  # fmt: skip
     elif not ended and not Path("/proc", str(record.pid)).exists():
         yield _row(
             evidence, WORKER, "dies without an answer", "", WORKER, note="portico logs has its last output"
@@ -336,7 +338,7 @@ def steps(record: Record) -> list[Step]:
 
 
 def _back(evidence: Evidence) -> Iterator[Row]:
-    """From nginx to the client."""
+    """From the gateway to the client."""
     sent, line = evidence.sent, evidence.line
     first, end = sent.at("first byte"), sent.at("end")
     if not sent.at("sent"):
@@ -345,17 +347,17 @@ def _back(evidence: Evidence) -> Iterator[Row]:
         note = "closed without an answer" if sent.is_cut else ""
         yield _row(
             evidence,
-            NGINX,
+            GATEWAY,
             sent.error or "closes the connection",
             _RESPONSE,
-            NGINX,
+            GATEWAY,
             CLIENT,
             at=end,
             note=note,
         )
         return
     left = _left_worker(evidence)
-    yield _row(evidence, NGINX, f"answers {sent.status} {sent.reason}".rstrip(), _RESPONSE, NGINX, CLIENT, at=first,
+    yield _row(evidence, GATEWAY, f"answers {sent.status} {sent.reason}".rstrip(), _RESPONSE, GATEWAY, CLIENT, at=first,
                took=max(0, _us(left, first)) if left else None, place=_page(evidence),
                note="since the worker had sent the head" if left else "")  # fmt: skip
     cut = ", cut short" if sent.is_cut else ""
@@ -365,20 +367,17 @@ def _back(evidence: Evidence) -> Iterator[Row]:
     yield _row(evidence, CLIENT, what, "", CLIENT, at=sent.at("head"), took=_us(sent.at("head"), end))
     if line:
         yield _row(
-            evidence, NGINX, f"writes its line: {line.seconds:g} s", "", NGINX, "access.log", note=line.id
+            evidence, GATEWAY, f"writes its line: {line.seconds:g} s", "", GATEWAY, "access.log", note=line.id
         )
 
 
 def _page(evidence: Evidence) -> str:
-    """The error_page that was used, where nginx answered with a page of its own."""
+    """The line that shows the page, where the gateway answered with one of its own."""
     found, status = evidence.verdict, evidence.sent.status
     if found is None or status < 400 or (evidence.record and evidence.record.response):
         return ""
-    for node in (found.location, found.server):
-        for page in node.all("error_page") if node else ():
-            if str(status) in page.args[:-1]:
-                return page.place
-    return ""
+    shown = evidence.language.page(found, status)
+    return shown.place if shown else ""
 
 
 def _left_worker(evidence: Evidence) -> int:
@@ -399,24 +398,25 @@ def bars(evidence: Evidence) -> list[Bar]:
         events = record.first
         taken, called, out = events.get("taken", 0), events.get("called", 0), events.get("head sent", 0)
         read = events.get("read", 0)
-        points.append(("nginx, queue", NGINX, last, taken))
+        points.append((f"{evidence.gateway}, queue", GATEWAY, last, taken))
         points.append(("worker reads", WORKER, taken, read))
         points.append(("(the trace itself)", LINK, read, called))
         points += [(f"{s.kind} {s.name}".strip(), APP, s.begins.ns, s.ends) for s in steps(record)]
         points.append(("app", APP, called, events.get("returned") or out))
         last = out or last
-    points.append(("nginx", NGINX, last, first))
+    points.append((evidence.gateway, GATEWAY, last, first))
     points.append(("receive", CLIENT, first, sent.at("end")))
     made = [
-        Bar(name, actor, (start - begin) // 1000, (end - begin) // 1000)
+        Bar(name, _named(evidence, actor), (start - begin) // 1000, (end - begin) // 1000)
         for name, actor, start, end in points
         if start and end and end >= start
     ]
     return sorted(made, key=lambda bar: (bar.begins_us, -bar.ends_us))
 
 
-def _place(evidence: Evidence, *names: str) -> str:
-    return next((node.place for name in names if (node := evidence.setting(name))), "")
+def _place(evidence: Evidence, wanted: Setting) -> str:
+    node = evidence.setting(wanted)
+    return node.place if node else ""
 
 
 def _us(begin: int, end: int) -> int:

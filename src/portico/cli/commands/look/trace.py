@@ -42,8 +42,7 @@ _BELOW = 33
 _FAILED_STATUS = 400
 Colour = Any
 _COLOURS: dict[str, Colour] = {
-    table.CLIENT: output.strong, table.NGINX: output.good, table.LINK: output.faint, table.WORKER: output.warned,
-    table.APP: output.strong,
+    table.CLIENT: output.strong, table.LINK: output.faint, table.WORKER: output.warned, table.APP: output.strong,
 }  # fmt: skip
 
 
@@ -197,6 +196,10 @@ def lines(evidence: Evidence, width: int) -> list[str]:
     ]
 
 
+def _colour(actor: str) -> Colour:
+    return _COLOURS.get(actor, output.good)  # that of the gateway
+
+
 def _table(rows: list[Row], width: int) -> list[str]:
     made = [output.faint(f"{'':>3s} {'at us':>9s} {'took us':>9s}  {'who':7s} what")]
     for row in rows:
@@ -205,7 +208,7 @@ def _table(rows: list[Row], width: int) -> list[str]:
         arrow = f"{row.source} -> {row.destination}" if row.source != row.destination else ""
         kind = {"request": " >", "response": " <"}.get(row.message, "")
         action, *more = _folded(visible(row.action), width, _BELOW)
-        head = f"{row.number:>3d} {at:>9s} {took:>9s}  {_COLOURS[row.actor](f'{row.actor:7s}')} {action}"
+        head = f"{row.number:>3d} {at:>9s} {took:>9s}  {_colour(row.actor)(f'{row.actor:7s}')} {action}"
         way = f"  {arrow}{kind}" if arrow else ""
         is_beside = not more and _BELOW + len(action) + len(way) <= width
         made += [head + (output.faint(way) if is_beside else ""), *(f"{'':{_BELOW}s}{text}" for text in more)]
@@ -284,7 +287,7 @@ def _waterfall(bars: list[Bar], width: int) -> list[str]:
         stripe = " " * start + "#" * min(size, room - start)
         took = bar.ends_us - bar.begins_us
         made.append(
-            f"  {cut(visible(bar.name), 24):24s} |{_COLOURS[bar.actor](f'{stripe:{room}s}')}| {took:>9,} us"
+            f"  {cut(visible(bar.name), 24):24s} |{_colour(bar.actor)(f'{stripe:{room}s}')}| {took:>9,} us"
         )
     return made
 

@@ -14,7 +14,8 @@ from portico.cli.difference import say_if_other_runs
 from portico.cli.explain_file import untouched
 from portico.cli.flags import given, site_flags
 from portico.errors import Problem, UsageError
-from portico.explain.words import words
+from portico.explain.language import Language
+from portico.explain.languages import language_of, language_of_file
 from portico.plan.model import Line, Plan
 from portico.plan.web.access import Answer, admits
 from portico.project.gather import gather
@@ -56,10 +57,11 @@ def command(
     """
     if elsewhere := untouched(what):
         from portico.cli import explain_file
-        from portico.explain.read import read
 
+        file = elsewhere[0]
         if request:
-            explain_file.why(read(elsewhere[0].absolute()), request, is_json=is_json)
+            language = language_of_file(file)
+            explain_file.why(language, language.read(file.absolute()), request, is_json=is_json)
         else:
             explain_file.explain_file(*elsewhere, is_json=is_json)
         return
@@ -72,7 +74,7 @@ def command(
         def who(path: str) -> list[Answer]:
             return admits(site, path.removeprefix(site.prefix))
 
-        why(planned(plan), request, plan.urls[0], is_json=is_json, who=who)
+        why(language_of(plan), planned(plan), request, plan.urls[0], is_json=is_json, who=who)
         say_if_other_runs(plan)
         return
     found = explain(plan, what)
@@ -85,29 +87,30 @@ def command(
 
 def explain(plan: Plan, what: str | None) -> list[Explained]:
     """The lines that `what` means. Raises UsageError, naming the nearest, when there is none."""
+    language = language_of(plan)
     everything = [
-        _explained(file.path, number, line)
+        _explained(language, file.path, number, line)
         for file in plan.files
         for number, line in enumerate(file.lines, 1)
         if line.why and not file.is_secret
     ]
     if what is None:
         return [item for item in everything if not item.file.startswith("errors/")]
-    found = [item for item in everything if _is_meant(item, what)]
+    line = _numbered(language, what)
+    found = [item for item in everything if _is_meant(item, what, line)]
     if not found:
-        raise UsageError(_not_a_line(plan, what) or _nothing(plan, everything, what))
+        raise UsageError((_not_a_line(plan, *line) if line else None) or _nothing(plan, everything, what))
     return found
 
 
-def _explained(path: str, number: int, line: Line) -> Explained:
+def _explained(language: Language, path: str, number: int, line: Line) -> Explained:
     text = line.text.strip()
-    known = words(text.split(" ")[0].rstrip(";")) if path.endswith("nginx.conf") else None
+    known = language.words(text.split(" ")[0].rstrip(";"), "") if path.endswith(language.main) else None
     does, default = (known.does, known.default) if known else ("", "")
     return Explained(path, number, text, line.why, line.source, line.cause, line.is_users, does, default)
 
 
-def _is_meant(item: Explained, what: str) -> bool:
-    line = _numbered(what)
+def _is_meant(item: Explained, what: str, line: tuple[str, int] | None) -> bool:
     if line:
         return (item.file, item.number) == line
     return (
@@ -117,21 +120,20 @@ def _is_meant(item: Explained, what: str) -> bool:
     )
 
 
-def _numbered(what: str) -> tuple[str, int] | None:
+def _numbered(language: Language, what: str) -> tuple[str, int] | None:
     """`14`, `nginx.conf:14` or the same with the whole path, as file and number."""
     file, _, number = what.rpartition(":")
     if not (number.isascii() and number.isdigit()):
         return None
-    return file.rpartition("/conf/")[2] or "nginx.conf", int(number)
+    return file.rpartition("/conf/")[2] or language.main, int(number)
 
 
 def _name(item: Explained) -> str:
     return item.text.partition(" ")[0].rstrip(";")
 
 
-def _not_a_line(plan: Plan, what: str) -> Problem | None:
-    """Why a number of a file of ours means no line that has a reason; None when it is no such number."""
-    path, number = _numbered(what) or ("", 0)
+def _not_a_line(plan: Plan, path: str, number: int) -> Problem | None:
+    """Why a number of a file of ours means no line that has a reason; None when it is no such file."""
     lines = next((file.lines for file in plan.files if file.path == path), None)
     if lines is None:
         return None

@@ -1,4 +1,4 @@
-"""`portico what-if`: a request before and after a line of nginx's configuration is changed or dropped."""
+"""`portico what-if`: a request before and after a line of the gateway's configuration is changed or dropped."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from portico.cli import output
 from portico.cli.commands.look.trace import shown, wished
 from portico.cli.running import named_site, runtime_of
 from portico.errors import Problem, UsageError
+from portico.explain.change import Change
 from portico.plan.paths import without_rules
 from portico.protocol.commands import STATUS
 from portico.protocol.trace import Trace
@@ -18,7 +19,8 @@ from portico.run.control import client
 from portico.values import Address
 from portico.watch.trace.client import Wish
 from portico.watch.trace.evidence import Evidence, TracedSite, follow
-from portico.watch.trace.variant import Change, running
+from portico.watch.trace.table import APP
+from portico.watch.trace.variant import placed, running
 
 _ALIAS = re.compile(r"app(\.\d)?\.sock")
 _VOLATILE = {"date", "x-request-id", "X-Request-ID"}
@@ -47,7 +49,7 @@ def command(
     """Show what CHANGE would do to a request, without touching the running site.
 
     CHANGE is a directive as it would stand ('gzip off', 'client_max_body_size 1k'), or its name with --drop. The
-    request is sent twice, through a second nginx on a port of its own, as it is and as it would be; the app is the
+    request is sent twice, through a second gateway on a port of its own, as it is and as it would be; the app is the
     running one.
     """
     wanted = Change.parse(change, at, drops=drop)
@@ -55,13 +57,13 @@ def command(
     (status,) = client.ask(runtime, STATUS)
     if status.gateway:
         hint = "run the site alone, portico run in its directory, and ask there"
-        what = "several sites share this nginx, and what-if cannot copy it"
+        what = "several sites share this gateway, and what-if cannot copy it"
         raise UsageError(Problem("what-if", what, hint))
     wish = wished(url, status, {**words, "connect": "", "max_time": Wish.seconds})
     site = TracedSite.of(runtime, status)
-    nginx = status.processes["nginx"].argv[0]
-    before, _ = _through(site, nginx, None, wish)
-    after, what = _through(site, nginx, wanted.where(before), wish)
+    binary = next(iter(status.processes.values())).argv[0]
+    before, _ = _through(site, binary, None, wish)
+    after, what = _through(site, binary, placed(wanted, before), wish)
     found = differences(before, after)
     if is_json:
         result = {"change": what, "before": shown(before), "after": shown(after), "differences": found}
@@ -76,13 +78,13 @@ def command(
         )
 
 
-def _through(site: TracedSite, nginx: str, change: Change | None, wish: Wish) -> tuple[Evidence, str]:
-    with running(site, nginx, change) as (private, addresses, what):
+def _through(site: TracedSite, binary: str, change: Change | None, wish: Wish) -> tuple[Evidence, str]:
+    with running(site, binary, change) as (private, addresses, what):
         return follow(private, _connecting(wish, addresses)), what
 
 
 def _connecting(wish: Wish, addresses: dict[str, str]) -> Wish:
-    """To the second nginx's port that stands for the one of the URL."""
+    """To the second gateway's port that stands for the one of the URL."""
     from dataclasses import replace
     from urllib.parse import urlsplit
 
@@ -94,7 +96,7 @@ def _connecting(wish: Wish, addresses: dict[str, str]) -> Wish:
 
 
 def differences(before: Evidence, after: Evidence) -> list[dict[str, str]]:
-    """What a client, the app or nginx would see otherwise; not the times, which always differ."""
+    """What a client, the app or the gateway would see otherwise; not the times, which always differ."""
     old, new = (_facts(shown(one), one) for one in (before, after))
     if old["the app"] != new["the app"]:
         old, new = (
@@ -127,7 +129,7 @@ def _facts(trace: Trace, evidence: Evidence) -> dict[str, str]:
     steps = [
         _ALIAS.sub("app.sock", without_rules(row.action))
         for row in trace.rows
-        if row.actor in ("nginx", "app")
+        if row.actor in (evidence.gateway, APP)
     ]
     steps = [step for step in steps if not step.startswith("writes its line")]
     return facts | {"steps": " | ".join(steps)}

@@ -1,4 +1,4 @@
-"""Reads an nginx configuration and all it includes, with crossplane: any that nginx could read, whoever wrote it."""
+"""Reads an nginx configuration and all it includes, with crossplane: any that nginx could read."""
 
 from __future__ import annotations
 

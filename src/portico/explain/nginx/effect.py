@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from portico.explain.node import LINKS, PASSES, Node
+from portico.explain.language import InForce
+from portico.explain.nginx.families import LINKS, PASSES
+from portico.explain.nginx.servers import names_of
+from portico.explain.node import Node
 
 _LEVELS = ("http", "server", "location", "if", "limit_except")
 _LOCAL = frozenset(
@@ -55,14 +56,6 @@ _LISTS = frozenset(
 """Those of which a level may have several; the first that a level sets hides all of those above."""
 
 
-@dataclass(frozen=True)
-class InForce:
-    """A directive that holds somewhere, and the level it comes from."""
-
-    node: Node
-    level: Node
-
-
 def in_force(chain: tuple[Node, ...]) -> list[InForce]:
     """What holds in the last block of `chain` (http, server, location ...), its own lines and the inherited ones."""
     found: dict[str, list[InForce]] = {}
@@ -106,15 +99,10 @@ def notes(node: Node, above: tuple[Node, ...]) -> list[str]:
     return made
 
 
-def path(above: tuple[Node, ...]) -> str:
-    """`http > server shop.example > location /static/`."""
-    return " > ".join(_title(node) for node in above if node.name)
-
-
-def _title(node: Node) -> str:
-    if node.name == "server" and (name := node.first("server_name")):
-        return f"server {' '.join(name.args)}"
-    return node.text
+def title(node: Node) -> str:
+    """`server shop.example`, `location /static/`."""
+    named = " ".join(name or '""' for name in names_of(node)) if node.name == "server" else ""
+    return f"server {named}" if named else node.text
 
 
 def _level(node: Node, above: tuple[Node, ...]) -> str:

@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from portico.explain.node import LINKS as FAMILIES
-from portico.explain.words.http import HTTP
-from portico.explain.words.links import LINKS
-from portico.explain.words.others import OTHERS
-from portico.explain.words.traffic import TRAFFIC
+from portico.explain.language import Words
+from portico.explain.nginx.families import LINKS as FAMILIES
+from portico.explain.nginx.words.http import HTTP
+from portico.explain.nginx.words.links import LINKS
+from portico.explain.nginx.words.others import OTHERS
+from portico.explain.nginx.words.traffic import TRAFFIC
 
 _OWN = {**OTHERS, **TRAFFIC, **HTTP}
 TABLES = ("map", "geo", "types", "split_clients", "charset_map")
 """Blocks whose lines are rows of a table, not directives."""
-
-
-@dataclass(frozen=True)
-class Words:
-    """`does` and `without` are clauses without a capital and a full stop."""
-
-    default: str
-    does: str
-    without: str
 
 
 def words(name: str, above: str = "") -> Words | None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
-from portico.explain.match import Asked, search
+from portico.explain.language import Left
+from portico.explain.nginx.pcre import search
 from portico.explain.node import Node
+from portico.explain.verdict import Asked, Verdict
 
 _VARIABLE = re.compile(r"\$\{?([a-z0-9_]+)\}?")
 _WORDS = ("default", "hostnames", "include", "volatile")
@@ -15,16 +16,15 @@ _MOST_STEPS = 4
 """Locations that a request is sent through; a circle is no concern of ours."""
 
 
-@dataclass(frozen=True)
-class Left:
-    """An `if` that holds, and what it answers or where it leads."""
+def ends(root: Node, asked: Asked, found: Verdict) -> list[Left]:
+    """What takes the request out of its location before that answers."""
+    http = next((one for one in root.all("http") if found.server in (one.children or ())), root)
+    if found.location is None:
+        return []
+    return list(_left(http, found.server, found.location, _known_of(asked, found.uri)))
 
-    condition: Node
-    answer: Node
-    leads_to: Node | None = None
 
-
-def known_of(asked: Asked, uri: str) -> dict[str, str]:
+def _known_of(asked: Asked, uri: str) -> dict[str, str]:
     """The variables that a request's line decides."""
     return {
         "request_method": asked.method, "uri": uri, "document_uri": uri, "scheme": asked.scheme, "host": asked.host,
@@ -32,7 +32,7 @@ def known_of(asked: Asked, uri: str) -> dict[str, str]:
     }  # fmt: skip
 
 
-def left(http: Node, server: Node, location: Node, known: Mapping[str, str]) -> Iterator[Left]:
+def _left(http: Node, server: Node, location: Node, known: Mapping[str, str]) -> Iterator[Left]:
     """Every `if` that takes the request out of this location, and of those that it leads to, in turn."""
     for _ in range(_MOST_STEPS):
         found = next(_holding(http, location, known), None)

@@ -1,0 +1,28 @@
+"""A line of a configuration that is to be different."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from portico.errors import Problem, UsageError
+
+
+@dataclass(frozen=True)
+class Change:
+    """What is to be different: `text` replaces the directive, empty drops it; `line` 0: there is only one."""
+
+    name: str
+    text: str
+    line: int = 0
+
+    @classmethod
+    def parse(cls, words: str, at: str = "", *, drops: bool = False) -> Change:
+        """`gzip off`, or `gzip` to drop it; `at` is a line: `nginx.conf:92` or `92`. Raises UsageError."""
+        text = words.strip().rstrip(";").strip()
+        number = at.rpartition(":")[2]
+        if not text or any(char in text for char in "{}\n"):
+            hint = "expected a directive, like 'gzip off', or its name with --drop"
+            raise UsageError(Problem("", f'"{words}" is no change', hint))
+        if at and not number.isdigit():
+            raise UsageError(Problem("--at", f'"{at}" is no line', "expected FILE:LINE, or a number"))
+        return cls(text.split()[0], "" if drops else text, int(number) if at else 0)

@@ -1,0 +1,112 @@
+"""The language of a web server's configurations, as values and as functions of values."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from portico.explain.change import Change
+from portico.explain.node import Node
+from portico.explain.verdict import Asked, Verdict
+
+
+@dataclass(frozen=True)
+class Words:
+    """What a directive does. `does` and `without` are clauses without a capital and a full stop."""
+
+    default: str
+    does: str
+    without: str
+
+
+@dataclass(frozen=True)
+class InForce:
+    """A directive that holds somewhere, and the level it comes from."""
+
+    node: Node
+    level: Node
+
+
+@dataclass(frozen=True)
+class Left:
+    """A condition that holds, and what it answers or where it leads."""
+
+    condition: Node
+    answer: Node
+    leads_to: Node | None = None
+
+
+class Setting(StrEnum):
+    """What every web server lets people set, whatever it calls the directive."""
+
+    ANSWER = "an answer of its own"
+    BODY_SIZE = "the largest body"
+    BUFFERS = "what it holds of an answer"
+    CACHE = "which answers it keeps"
+    CLIENT_CERTIFICATE = "whether clients need a certificate"
+    COMPRESSION = "whether it compresses"
+    CONNECTIONS = "how many requests at once"
+    FILES = "where files are"
+    HEAD_BUFFER = "the largest head of an answer"
+    HEAD_SIZE = "the largest head of a request"
+    NEXT_SERVER = "when another server is tried"
+    ODD_NAMES = "whether header names may have an underscore"
+    PASSED_HEADERS = "what the app is told"
+    RATE = "how many requests in a time"
+    TIMEOUT = "how long an answer may take"
+    UPSTREAM = "to whom requests go"
+
+
+@dataclass(frozen=True)
+class Language:
+    """What Portico must know of a configuration to explain it, and to follow a request. All but `read` is pure."""
+
+    name: str
+    """The program's, as its process is called in a plan (`plan.gateway.kind`)."""
+    main: str
+    """The file that it reads first."""
+    recognised: re.Pattern[str]
+    """Found in the text of every file in this language, and in none of another."""
+    read: Callable[[Path], Node]
+    """The configuration as one tree. Raises PorticoError for what is none."""
+    quoted: Callable[[Node], str]
+    """A directive with the quotes that it needs, without its block."""
+    title: Callable[[Node], str]
+    """A block as people name it."""
+    tables: Collection[str]
+    """Blocks whose lines are rows of a table, not directives."""
+    words: Callable[[str, str], Words | None]
+    """Those for a directive that stands in a block of the second name; None for one that nobody has described."""
+    notes: Callable[[Node, tuple[Node, ...]], list[str]]
+    """What a directive does to those of the same name above and below; its ancestors, without the root."""
+    in_force: Callable[[tuple[Node, ...]], list[InForce]]
+    """What holds in the last block of a chain, its own lines and the inherited ones."""
+    names: Callable[[Node], list[str]]
+    """Those of a server; one empty name for a server without."""
+    ports: Callable[[Node], list[int]]
+    """Where the servers of a configuration listen, in their order."""
+    verdict: Callable[[Node, Asked], Verdict]
+    """Who answers. Raises NoServerError; ValueError for a path that it refuses with 400."""
+    ends: Callable[[Node, Asked, Verdict], list[Left]]
+    """What takes the request out of its location before that answers."""
+    levels: Callable[[Node, Verdict], list[Node]]
+    """Where something may be set for the request, the innermost first."""
+    settings: Mapping[Setting, tuple[str, ...]]
+    """The directives of each."""
+    detours: Callable[[Verdict], Mapping[str, Node]]
+    """Where requests go from there instead: "closed" while the site is, "upgraded" for a WebSocket."""
+    page: Callable[[Verdict, int], Node | None]
+    """The line by which it shows a page of its own with that status."""
+    hides: Callable[[Node, str], bool]
+    """Whether that directive keeps a header of the app's from the client."""
+    changed: Callable[[list[str], Change], tuple[list[str], str]]
+    """The lines of `main` with a change, and what was done in words. Raises UsageError."""
+    moved: Callable[[list[str], str, Callable[[], int]], tuple[list[str], dict[str, str]]]
+    """The lines with ports and files of their own, in that directory; which address became which."""
+    argv: Callable[[str, str], list[str]]
+    """How a binary is started on the files in `conf` of that directory."""
+    only_reads: tuple[str, ...]
+    """The words that have it read its files and end."""

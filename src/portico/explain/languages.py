@@ -1,0 +1,34 @@
+"""Which languages are read: one for each gateway (`plan.gateway.kinds`). Nobody else names one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from portico.explain.language import Language
+from portico.explain.nginx.language import NGINX
+from portico.plan.model import Plan
+
+LANGUAGES = (NGINX,)
+
+
+def language_of(plan: Plan) -> Language:
+    """The one of its gateway."""
+    return language_named(plan.gateway.name)
+
+
+def language_named(program: str) -> Language:
+    return next(language for language in LANGUAGES if language.name == program)
+
+
+def language_in(directory: Path) -> Language:
+    """The one whose first file is in that directory."""
+    return next((one for one in LANGUAGES if (directory / one.main).exists()), LANGUAGES[0])
+
+
+def language_of_file(path: Path) -> Language:
+    """The one that a file is written in, or else the first, whose words about it help."""
+    try:
+        text = path.read_text("utf-8", "replace")
+    except OSError:
+        text = ""
+    return next((language for language in LANGUAGES if language.recognised.search(text)), LANGUAGES[0])

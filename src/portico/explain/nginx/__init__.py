@@ -1,0 +1,1 @@
+"""nginx: its configurations, whoever wrote them."""

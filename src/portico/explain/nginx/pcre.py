@@ -1,0 +1,22 @@
+"""Regular expressions as nginx reads them."""
+
+from __future__ import annotations
+
+import re
+
+_PCRE = re.compile(r"\\\\|\\z|\\Z|\(\?<(?![=!])|\\.", re.DOTALL)
+_PYTHON = {r"\z": r"\Z", r"\Z": r"(?=\n?\Z)", "(?<": "(?P<"}
+"""What PCRE writes otherwise than Python: the end of the text, the same or a line end before it, a named group."""
+
+
+def search(pattern: str, text: str, flags: int = 0) -> bool:
+    """As PCRE without UTF: over bytes."""
+    made = _PCRE.sub(lambda found: _PYTHON.get(found[0], found[0]), pattern)
+    try:
+        return re.search(_bytes(made), _bytes(text), flags) is not None
+    except re.error:
+        return False  # PCRE knows more than Python; the words say so
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
