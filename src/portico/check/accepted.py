@@ -33,11 +33,17 @@ def accepted(site: Site, place: Place) -> Finding:
             place.nginx.program,
             f"could not be asked: {error}",
             "set TMPDIR to a directory that may be written",
+            "gateway-files",
         )
     try:
         return _asked(site, place, directory)
     except OSError as error:
-        return fault(place.nginx.program, f"could not be asked: {error}", f"does {place.nginx.path} run?")
+        return fault(
+            place.nginx.program,
+            f"could not be asked: {error}",
+            f"does {place.nginx.path} run?",
+            "gateway-files",
+        )
     finally:
         shutil.rmtree(directory, ignore_errors=True)
 
@@ -51,18 +57,24 @@ def _asked(site: Site, place: Place, directory: Path) -> Finding:
     Path(temporary(str(directory))).mkdir()
     for found in files.tested(private, conf):
         if not found.quote:
-            return fault(place.nginx.program, f"could not be asked: {found.what}", found.hint)
+            return fault(
+                place.nginx.program, f"could not be asked: {found.what}", found.hint, "gateway-files"
+            )
         said = found.quote.replace(str(directory), place.runtime).strip()
         if problem := blamed(private, found.quote):
             return fault(
-                place.nginx.program, f"{problem.where}: {problem.what}", f"{said}\n{problem.hint}".rstrip()
+                place.nginx.program,
+                f"{problem.where}: {problem.what}",
+                f"{said}\n{problem.hint}".rstrip(),
+                "gateway-files",
             )
         hint = "look at your own [nginx] directives first"
-        return fault(place.nginx.program, f"does not accept the files: {said}", hint)
+        return fault(place.nginx.program, f"does not accept the files: {said}", hint, "gateway-files")
     lines = len(private.files[0].lines)
     return ok(
         place.nginx.program,
         f"{place.nginx.number} ({place.nginx.origin}) accepts the {lines} lines written for it",
+        "gateway-files",
     )
 
 

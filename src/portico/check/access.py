@@ -36,7 +36,7 @@ def _looks_protected(site: Site) -> Iterator[Finding]:
     if opened:
         hint = f'[access."{opened[0]}"] with allow, users or auth'
         what = f"nginx lets anybody ask for {_some(opened)}; the app alone decides ({hint}: docs/access.md)"
-        yield ok("access", what)
+        yield ok("access", what, "open-path")
 
 
 def _halves(site: Site) -> Iterator[Finding]:
@@ -51,7 +51,10 @@ def _halves(site: Site) -> Iterator[Finding]:
                 f'say it once for all: [access."{start}"], or anybody = true beside what is meant to be open'
             )
             yield warning(
-                "access", f"below {start} some routes are not for everybody, {_some(opened)} is open", hint
+                "access",
+                f"below {start} some routes are not for everybody, {_some(opened)} is open",
+                hint,
+                "open-path",
             )
 
 
@@ -64,7 +67,7 @@ def _is_chosen(site: Site, paths: list[str]) -> bool:
 def _passwords(site: Site) -> Iterator[Finding]:
     if any(rule.users for rule in site.access) and not site.has_https and not site.proxies:
         hint = "turn HTTPS on, or name the proxy that ends TLS in behind"
-        yield warning("access", "passwords come over plain HTTP, with every request", hint)
+        yield warning("access", "passwords come over plain HTTP, with every request", hint, "plain-passwords")
 
 
 def _own_locations(site: Site) -> Iterator[Finding]:
@@ -72,7 +75,9 @@ def _own_locations(site: Site) -> Iterator[Finding]:
     if site.access and own:
         names = _some([" ".join(one.args) for one in own])
         hint = "write there what they ask (allow, deny, auth_basic), or let Portico serve the files with [static]"
-        yield warning("access", f"[access] does not hold in locations of your own: {names}", hint)
+        yield warning(
+            "access", f"[access] does not hold in locations of your own: {names}", hint, "own-locations"
+        )
 
 
 def _paths(site: Site) -> list[tuple[str, bool]]:

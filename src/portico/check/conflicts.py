@@ -24,7 +24,9 @@ def site_findings(
         return
     if (problem := bindings.add(fragment_of(plan).bindings)) is not None:
         yield refused(problem)
-    yield from (warning("[nginx] http", note, _SHARED) for note in plan.notes if note == FOR_ALL)
+    yield from (
+        warning("[nginx] http", note, _SHARED, "shared-directives") for note in plan.notes if note == FOR_ALL
+    )
 
 
 _SHARED = "use [nginx] server if the directive is allowed there"
@@ -33,4 +35,4 @@ _SHARED = "use [nginx] server if the directive is allowed there"
 def refused(problem: Problem) -> Finding:
     """Why the site would not be served, as a finding."""
     what = f"{problem.where}: {problem.what}" if problem.where else problem.what
-    return fault("site", what, "\n".join(filter(None, (problem.quote, problem.hint))))
+    return fault("site", what, "\n".join(filter(None, (problem.quote, problem.hint))), "site")

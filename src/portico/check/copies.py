@@ -24,12 +24,14 @@ def copy_findings(planned: Plan) -> Iterator[Finding]:
                 f"{_files(copy.folder, found.too_large)}: larger than {Size(MOST_BYTES)}, so not compressed ahead; "
                 f"{planned.gateway.name} compresses it by gzip at each request, some 30 ms of a core for each MiB",
                 "offer it in parts, or in a compressed form (.zip, .parquet)",
+                "copies",
             )
         if found.left_out:
             yield warning(
                 f"copies of {copy.url}",
                 f"{found.left_out} files after the first {MOST_FILES} are not looked at and have no compressed copies",
                 "keep uploads in a folder of their own, outside of the static ones",
+                "copies",
             )
 
 

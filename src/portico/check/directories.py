@@ -25,17 +25,23 @@ def directory_findings(place: Place, planned: Plan) -> Iterator[Finding]:
             if (user := each.owner if each.is_secret else place.nginx_user)
             and (problem := _out_of_reach(each.path, user))
         }
-    yield from found or [ok("directories", f"{planned.runtime} and {planned.state} can be used")]
+    yield from found or [
+        ok("directories", f"{planned.runtime} and {planned.state} can be used", "directories")
+    ]
 
 
 def _cannot_be_made(path: str) -> Finding | None:
     there = _nearest(Path(path))
     if not there.is_dir():
-        return fault("directories", f"{there} is in the way: it is not a directory", _ELSEWHERE)
+        return fault(
+            "directories", f"{there} is in the way: it is not a directory", _ELSEWHERE, "directories"
+        )
     if not os.access(there, os.W_OK | os.X_OK):
-        return fault("directories", f"{path} cannot be made: {there} may not be written", _ELSEWHERE)
+        return fault(
+            "directories", f"{path} cannot be made: {there} may not be written", _ELSEWHERE, "directories"
+        )
     if there == Path(path) and os.geteuid() not in (0, there.stat().st_uid):
-        return fault("directories", f"{path} belongs to another user", _ELSEWHERE)
+        return fault("directories", f"{path} belongs to another user", _ELSEWHERE, "directories")
     return None
 
 
@@ -45,7 +51,7 @@ def _out_of_reach(path: str, user: str) -> Finding | None:
     if stopped is None or stopped.path == path or not _exists(Path(stopped.path)):
         return None
     what = f"user '{user}' cannot reach {path}: {stopped.path}: {stopped.why}"
-    return fault("directories", what, f"{remedy(stopped, user)}\nor {_ELSEWHERE}")
+    return fault("directories", what, f"{remedy(stopped, user)}\nor {_ELSEWHERE}", "directories")
 
 
 def _nearest(path: Path) -> Path:

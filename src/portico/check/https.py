@@ -22,7 +22,7 @@ def https_findings(planned: Plan) -> Iterator[Finding]:
     elif tls.mode == "auto":
         yield from _names(tls)
     else:
-        yield ok("https", f"a certificate for {', '.join(tls.names)} is made when it starts")
+        yield ok("https", f"a certificate for {', '.join(tls.names)} is made when it starts", "certificate")
 
 
 def _files(tls: Tls) -> Iterator[Finding]:
@@ -34,23 +34,30 @@ def _files(tls: Tls) -> Iterator[Finding]:
         certificate = files(tls)
     except PorticoError as error:
         yield from (
-            fault("https", str(problem.where) + " " + problem.what, problem.hint)
+            fault("https", str(problem.where) + " " + problem.what, problem.hint, "certificate")
             for problem in error.problems
         )
         return
-    yield ok("https", f"{tls.cert} is for {', '.join(certificate.names)}, until {day(certificate.not_after)}")
-    yield from (warning("https", f"{item.where}: {item.what}", item.hint) for item in complaints(tls))
+    yield ok(
+        "https",
+        f"{tls.cert} is for {', '.join(certificate.names)}, until {day(certificate.not_after)}",
+        "certificate",
+    )
+    yield from (
+        warning("https", f"{item.where}: {item.what}", item.hint, "certificate") for item in complaints(tls)
+    )
     if phase(certificate.not_before, certificate.not_after, time.time()) != "good":
         what = (
             f"{tls.cert} ends on {day(certificate.not_after)}: a certificate of its length is renewed earlier"
         )
-        yield warning("https", what, "does the program that renews it still run?")
+        yield warning("https", what, "does the program that renews it still run?", "certificate-age")
     if not certificate.is_trusted:
         what = f"this system does not trust the issuer of {tls.cert}: browsers may not either"
         yield warning(
             "https",
             what,
             "is the chain complete? the site's own certificate first, then the one that signed it",
+            "certificate-issuer",
         )
 
 
@@ -58,19 +65,30 @@ def _names(tls: Tls) -> Iterator[Finding]:
     from portico.run.tls.material import complaints
     from portico.run.tls.preflight import unknown
 
-    yield from (warning("https", f"{item.where}: {item.what}", item.hint) for item in complaints(tls))
+    yield from (
+        warning("https", f"{item.where}: {item.what}", item.hint, "certificate") for item in complaints(tls)
+    )
     if (plugin := tls.acme.dns if tls.acme else "") and not _is_installed(plugin):
         yield fault(
-            "https", f"certbot has no plugin {plugin}", f"beside Portico: pip install certbot-dns-{plugin}"
+            "https",
+            f"certbot has no plugin {plugin}",
+            f"beside Portico: pip install certbot-dns-{plugin}",
+            "certificate",
         )
     for path in (tls.acme.eab_hmac_file, tls.acme.dns_credentials, tls.acme.ca) if tls.acme else ():
         if path and not os.access(path, os.R_OK):
-            yield fault("https", f"{path} cannot be read", "name a file that Portico may read")
+            yield fault("https", f"{path} cannot be read", "name a file that Portico may read", "certificate")
 
     if problems := unknown(tls):
-        yield from (warning("https", f"{item.where} {item.what}", item.hint) for item in problems)
+        yield from (
+            warning("https", f"{item.where} {item.what}", item.hint, "certificate") for item in problems
+        )
     else:
-        yield ok("https", f"{', '.join(tls.names)}: known to DNS, and no CAA record forbids the certificate")
+        yield ok(
+            "https",
+            f"{', '.join(tls.names)}: known to DNS, and no CAA record forbids the certificate",
+            "certificate",
+        )
 
 
 def _is_installed(plugin: str) -> bool:

@@ -37,6 +37,7 @@ def limit_findings(site: Site) -> Iterator[Finding]:
         f"a client may guess as often as it can send at {', '.join(open_ones[:3])}{more}",
         f'allow a few: @edge.limit("{_OFFERED}", methods=["POST"]) beside the view, or [routes."{rule}"] '
         f'limit = "{_OFFERED} of POST"; limits.dry_run tries it first',
+        "guesses",
     )
 
 

@@ -46,7 +46,12 @@ def machine_findings(
     yield _user(place)
     if place.exposed:
         what = f"root runs Python and Portico from a place that others can change: {place.exposed}"
-        yield warning("rights", what, "install Portico where only root may write, such as /opt/portico")
+        yield warning(
+            "rights",
+            what,
+            "install Portico where only root may write, such as /opt/portico",
+            "portico-writable",
+        )
 
 
 def _reloads(place: Place) -> Finding:
@@ -54,13 +59,18 @@ def _reloads(place: Place) -> Finding:
     kind = gateway_of(place)
     subject = f"{kind.name} reload"
     if Ability.KEEPS_IDLE in kind.abilities(place):
-        return ok(subject, f"idle connections stay open while {kind.name} reads a changed configuration")
+        return ok(
+            subject,
+            f"idle connections stay open while {kind.name} reads a changed configuration",
+            "gateway-reload",
+        )
     return warning(
         subject,
         f"{kind.name} {place.nginx.number} closes idle connections when its configuration changes, and a "
         "client that sends on such a connection at that moment loses the request; new connections and "
         "reloads of the app alone lose nothing",
         kind.remedies[Ability.KEEPS_IDLE],
+        "gateway-reload",
     )
 
 
@@ -77,7 +87,7 @@ def _ports(planned: Plan, ours: frozenset[int]) -> Iterator[Finding]:
         own |= {_port_of(url) for url in owner.urls} or {address.port for address in planned.listen}
         own |= {address.port for endpoint in planned.observer_endpoints for address in endpoint.listen}
         who = f"pid {owner.pid}, {' '.join(owner.urls)}" if owner.pid else "it is starting at this moment"
-        yield ok("ports", f"this site is running: {who}")
+        yield ok("ports", f"this site is running: {who}", "port")
     for address in planned.listens:
         if address.port not in own:
             yield from _port(address, planned.nginx)
@@ -87,9 +97,11 @@ def _port(address: Address, nginx: str) -> Iterator[Finding]:
     try:
         ports.check([address], nginx)
     except PorticoError as error:
-        yield from (fault(f"port {address.port}", problem.what, problem.hint) for problem in error.problems)
+        yield from (
+            fault(f"port {address.port}", problem.what, problem.hint, "port") for problem in error.problems
+        )
     else:
-        yield ok(f"port {address.port}", f"{address} is free")
+        yield ok(f"port {address.port}", f"{address} is free", "port")
 
 
 def _running(runtime: str) -> Running | None:
@@ -111,7 +123,10 @@ def _folders(site: Site, place: Place) -> Iterator[Finding]:
         if withheld := place.withheld.get(folder.folder):
             what = f"{place.nginx.program} does not serve {folder.folder}: {withheld}; the app answers these itself"
             yield warning(
-                f"static {folder.url}", what, "name a folder that the app's user may read, and no other's"
+                f"static {folder.url}",
+                what,
+                "name a folder that the app's user may read, and no other's",
+                "static-unread",
             )
         elif why:
             stopped = blocked(folder.folder, place.nginx_user)
@@ -119,19 +134,21 @@ def _folders(site: Site, place: Place) -> Iterator[Finding]:
                 f"static {folder.url}",
                 f"{reader} cannot read {folder.folder}: {why}; the app answers these itself",
                 remedy(stopped, place.nginx_user or place.user) if stopped else "portico reload",
+                "static-unread",
             )
         else:
-            yield ok(f"static {folder.url}", f"{reader} can read {folder.folder}")
+            yield ok(f"static {folder.url}", f"{reader} can read {folder.folder}", "static-unread")
 
 
 def _backlog(place: Place) -> Finding:
     if place.somaxconn >= WANTED_BACKLOG:
-        return ok("somaxconn", f"{place.somaxconn} connections may wait")
+        return ok("somaxconn", f"{place.somaxconn} connections may wait", "backlog")
     return warning(
         "somaxconn",
         f"only {place.somaxconn} connections may wait to be accepted, {WANTED_BACKLOG} are wanted; a burst beyond "
         "that is refused (11: Resource temporarily unavailable)",
         f"sysctl -w net.core.somaxconn={WANTED_BACKLOG}",
+        "backlog",
     )
 
 
@@ -141,27 +158,39 @@ def _files(place: Place) -> Finding:
         return ok(
             "open files",
             f"a limit of {place.file_limit} allows {held} connections in each {place.nginx.program} worker",
+            "open-files",
         )
     need = 4096 * FILES_PER_CONNECTION
     return warning(
-        "open files", f"a limit of {place.file_limit} allows only {held} connections", f"ulimit -n {need}"
+        "open files",
+        f"a limit of {place.file_limit} allows only {held} connections",
+        f"ulimit -n {need}",
+        "open-files",
     )
 
 
 def _user(place: Place) -> Finding:
     if not place.is_root:
         if place.app_user_why:
-            return warning("user", place.app_user_why, "for all of it: sudo portico check")
-        return ok("user", f"everything runs as '{place.user}'")
+            return warning("user", place.app_user_why, "for all of it: sudo portico check", "app-user")
+        return ok("user", f"everything runs as '{place.user}'", "app-user")
     if place.entangled:
         return warning(
-            "user", place.entangled, "give the app a user of its own: useradd --system NAME, then --user NAME"
+            "user",
+            place.entangled,
+            "give the app a user of its own: useradd --system NAME, then --user NAME",
+            "app-user",
         )
     gateways = f"{place.nginx.program}'s"
     if place.app_user:
-        return ok("user", f"the app runs as '{place.app_user}', {gateways} workers as '{place.nginx_user}'")
+        return ok(
+            "user",
+            f"the app runs as '{place.app_user}', {gateways} workers as '{place.nginx_user}'",
+            "app-user",
+        )
     return warning(
         "user",
         f"the app runs as root; {gateways} workers run as '{place.nginx_user}'",
         "name another user: --user NAME",
+        "app-user",
     )

@@ -25,7 +25,7 @@ def memory_findings(site: Site, place: Place, planned: Plan, fresh: int) -> Iter
         f" when it has just loaded the app; {_outcome(planned, instead)}"
     )
     hint = f'write more: [workers] max_memory = "{-(-instead >> 20)}MiB"'
-    yield warning(site.cause("workers.max_memory"), what, hint)
+    yield warning(site.cause("workers.max_memory"), what, hint, "worker-memory")
 
 
 def _outcome(planned: Plan, instead: int) -> str:

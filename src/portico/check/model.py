@@ -2,27 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
+
+from portico.check.codes import CODES, HARMS, Harm
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing looked at. `ok` is as it should be, `warning` works but will hurt, `fault` would break."""
+    """One thing looked at. `ok` is as it should be, `warning` works but will hurt, `fault` would break.
+
+    `code` says what was looked for, whatever the words are; `harm` what it does to the site, empty when it is ok.
+    """
 
     level: Literal["ok", "warning", "fault"]
     subject: str
     what: str
     hint: str = ""
+    code: str = ""
+    harm: Harm | Literal[""] = ""
 
 
-def ok(subject: str, what: str) -> Finding:
-    return Finding("ok", subject, what)
+def ok(subject: str, what: str, code: str) -> Finding:
+    return Finding("ok", subject, what, "", code)
 
 
-def warning(subject: str, what: str, hint: str) -> Finding:
-    return Finding("warning", subject, what, hint)
+def warning(subject: str, what: str, hint: str, code: str) -> Finding:
+    return Finding("warning", subject, what, hint, code, CODES[code].harm)
 
 
-def fault(subject: str, what: str, hint: str) -> Finding:
-    return Finding("fault", subject, what, hint)
+def fault(subject: str, what: str, hint: str, code: str) -> Finding:
+    return Finding("fault", subject, what, hint, code, CODES[code].harm)
+
+
+def in_order(findings: Iterable[Finding]) -> list[Finding]:
+    """The worst first: what breaks the site, holes, what loses data, what is slow, hints; at last what is well."""
+    return sorted(findings, key=_rank)
+
+
+def _rank(finding: Finding) -> tuple[int, bool]:
+    ranks = [*HARMS, ""]
+    return ranks.index(finding.harm), finding.level == "warning"

@@ -22,4 +22,4 @@ def noted_findings(site: Site, place: Place) -> Iterator[Finding]:
         ("access", (*unanswered(web), *dear_passwords(web))),
         ("guard", (*unlisted(web), *uninspected(site))),
     ):
-        yield from (warning(subject, sentence, "") for sentence in sentences)
+        yield from (warning(subject, sentence, "", "settings") for sentence in sentences)

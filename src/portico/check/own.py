@@ -14,4 +14,4 @@ from portico.site.model import Site
 def own_findings(site: Site, place: Place) -> Iterator[Finding]:
     """One finding for each block, with its line."""
     for one in gateway_of(place).own_risks(decided(site, place)):
-        yield warning(one.where or "own directives", one.what, one.hint)
+        yield warning(one.where or "own directives", one.what, one.hint, "own-directives")

@@ -21,12 +21,12 @@ def security_findings(site: Site, place: Place) -> Iterator[Finding]:
     build, judged = place.nginx.described, faults.judged_by(place)
     if not used:
         what = f"no fault known as of {faults.as_of} touches this site on {program} {build}, by {judged}"
-        yield ok(f"{program} security", what)
+        yield ok(f"{program} security", what, "gateway-fault")
     for one in used:
         yield _open(one, site, place)
     if unused := [one.advisory.id for one in found if not one.is_used]:
         what = f"open in {program} {build}, but your configuration does not use what they need: {', '.join(unused)}"
-        yield ok(f"{program}, unused", what)
+        yield ok(f"{program}, unused", what, "gateway-fault")
 
 
 def _open(one: Hole, site: Site, place: Place) -> Finding:
@@ -40,4 +40,4 @@ def _open(one: Hole, site: Site, place: Place) -> Finding:
     )
     mends = f'\n{advisory.mends} = "off" avoids it' if advisory.mends else ""
     make = fault if one.is_severe and is_reachable(site) else warning
-    return make(advisory.id, what, faults.mend(place) + mends)
+    return make(advisory.id, what, faults.mend(place) + mends, "gateway-fault")

@@ -27,7 +27,7 @@ def source_findings(site: Site) -> Iterator[Finding]:
     ]
     in_memory = any(one.kind == "memory" for one in site.facts.risks) or site.facts.one_process
     yield from found or (
-        [] if in_memory else [ok("source", "nothing found that breaks with several workers")]
+        [] if in_memory else [ok("source", "nothing found that breaks with several workers", "source")]
     )
 
 
@@ -57,25 +57,27 @@ def _in_file(path: Path, directory: Path) -> Iterator[Finding]:
         yield from (_finding(name, statement, *found) for found in _at_import(statement))
 
 
-def _finding(name: str, node: ast.AST, what: str, hint: str) -> Finding:
-    return warning(f"{name}:{getattr(node, 'lineno', 1)}", what, hint)
+def _finding(name: str, node: ast.AST, what: str, hint: str, code: str) -> Finding:
+    return warning(f"{name}:{getattr(node, 'lineno', 1)}", what, hint, code)
 
 
-def _problems(node: ast.AST) -> Iterator[tuple[str, str]]:
+def _problems(node: ast.AST) -> Iterator[tuple[str, str, str]]:
     if isinstance(node, ast.Assign) and any(_is_secret_key(target) for target in node.targets):
         if _called(node.value) & _RANDOM:
             yield (
                 "SECRET_KEY is random: every worker and every restart has another, and logins are lost",
                 "read it from the environment or a file: the same for all workers",
+                "random-key",
             )
         elif isinstance(node.value, ast.Constant) and node.value.value in ("dev", "secret", "changeme", ""):
             yield (
                 f"SECRET_KEY is {node.value.value!r}: anybody can forge a session",
                 "use a long random value from a file",
+                "secret-key",
             )
 
 
-def _at_import(statement: ast.stmt) -> Iterator[tuple[str, str]]:
+def _at_import(statement: ast.stmt) -> Iterator[tuple[str, str, str]]:
     if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) or _is_main_guard(
         statement
     ):
@@ -87,11 +89,13 @@ def _at_import(statement: ast.stmt) -> Iterator[tuple[str, str]]:
             yield (
                 "a scheduler made at import runs in every worker: each job runs several times",
                 "run it in a process of its own",
+                "jobs",
             )
         elif _dotted(node.func) in _CONNECTORS:
             yield (
                 "a connection opened at import is shared by all threads of a worker",
                 "open it in the request, or use a pool",
+                "source",
             )
 
 

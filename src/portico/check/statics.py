@@ -16,11 +16,13 @@ def static_findings(site: Site, place: Place) -> Iterator[Finding]:
     """One finding for each folder about which code of the app's own has a say."""
     web = decided(site, place)
     for left in site.left:
-        yield warning(f"static {site.prefix}{left.url}", left_note(left), left_hint(left))
+        yield warning(f"static {site.prefix}{left.url}", left_note(left), left_hint(left), "static-left")
     for folder, sentence, hint in linked_folders(web):
-        yield warning(f"static {site.prefix}{folder.url}", sentence, hint)
+        yield warning(f"static {site.prefix}{folder.url}", sentence, hint, "static-links")
     for sent in web.statics.folders:
         if names := header_names(sent):
             yield ok(
-                f"static {sent.url}", f"{place.nginx.program} sends the app's own headers: {', '.join(names)}"
+                f"static {sent.url}",
+                f"{place.nginx.program} sends the app's own headers: {', '.join(names)}",
+                "static-headers",
             )

@@ -1,0 +1,1 @@
+"""Is the app right for what is in front of it?"""

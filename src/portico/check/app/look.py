@@ -1,0 +1,38 @@
+"""The app is asked twice, in two processes at the same time: what differs is another in each worker."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from portico.check.model import Finding, warning
+from portico.errors import PorticoError
+from portico.site.discover import start_discovery
+from portico.site.facts import AppFacts
+from portico.site.model import Site
+from portico.values import AppRef
+
+
+def looks(site: Site, who: Mapping[str, Any] | None) -> tuple[Sequence[AppFacts], Sequence[Finding]]:
+    """Its answers, with what its keys and settings are like; none, and why, when it cannot be imported so.
+
+    `who` imports it, as in `start_discovery`.
+    """
+    try:
+        return _looks(site, who), ()
+    except PorticoError as error:
+        what = f"two processes cannot import it at the same time: {error.problems[0].what}"
+        return (), (warning("app", what, "the workers will do so", "app"),)
+
+
+def _looks(site: Site, who: Mapping[str, Any] | None) -> Sequence[AppFacts]:
+    """Raises PorticoError."""
+    reference, salt = AppRef.parse(site.facts.app), secrets.token_hex(16)
+    started = [start_discovery(reference, Path(site.facts.directory), who=who, salt=salt) for _ in range(2)]
+    try:
+        return [look.facts() for look in started]
+    finally:
+        for look in started:
+            look.close()

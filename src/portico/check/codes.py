@@ -1,0 +1,65 @@
+"""Every code that a finding may have: what is wrong there, and what that does to the site. docs/check.md has them."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+Harm = Literal["breaks", "hole", "loss", "slow", "hint"]
+HARMS: dict[Harm, str] = {
+    "breaks": "visitors get errors, or no answer",
+    "hole": "somebody gets what is not theirs",
+    "loss": "data, logins or work are lost",
+    "slow": "it works, and waits",
+    "hint": "something does not do what it says",
+}
+"""In the order in which findings are shown."""
+
+
+class Code(NamedTuple):
+    """`finds` is what is wrong when it is a warning or a fault."""
+
+    harm: Harm
+    finds: str
+
+
+CODES = {
+    "site": Code("breaks", "the site would not be planned: a bad value, or another site has its address"),
+    "app": Code("breaks", "the app cannot be imported by several processes at once"),
+    "gateway-files": Code("breaks", "nginx does not accept the files written for it, or an own directive"),
+    "port": Code("breaks", "a port is taken (and by whom), reserved, or no address of this machine"),
+    "directories": Code("breaks", "a directory of sockets or logs cannot be made, written or reached"),
+    "certificate": Code("breaks", "files of `[https]` that do not fit, a domain that DNS does not know"),
+    "certificate-age": Code("breaks", "a certificate that should have been renewed"),
+    "certificate-issuer": Code("breaks", "a certificate whose issuer this system does not trust"),
+    "debugger": Code("hole", "a debugger that runs code, debug mode, a debug toolbar"),
+    "secret-key": Code("hole", "a secret key from tutorials, a short or guessable one, one that git tracks"),
+    "cookies": Code("hole", "cookies of sessions without Secure, HttpOnly or SameSite"),
+    "app-hosts": Code("hole", "the app believes any Host, and so does the site"),
+    "app-unknown": Code("hint", "the app's settings could not be read"),
+    "scheme-header": Code("hole", "`SECURE_PROXY_SSL_HEADER` believes a header that clients may send"),
+    "gateway-fault": Code("hole", "a published fault of the nginx in use that the site's configuration uses"),
+    "app-user": Code("hole", "the app runs as root, or as nginx's user"),
+    "portico-writable": Code("hole", "root runs Python or Portico from a place that others can change"),
+    "open-path": Code("hole", "a path that looks protected, or has protected siblings, is open"),
+    "plain-passwords": Code("hole", "passwords of `[access]` come over plain HTTP"),
+    "own-locations": Code("hole", "`[access]` does not hold in locations of your own"),
+    "own-directives": Code("hole", "own directives that lose headers, or hand on what a client says of itself"),
+    "guesses": Code("hole", "routes that take passwords or codes, without a limit"),
+    "random-key": Code("loss", "a secret key that every worker and every restart makes anew"),
+    "app-memory": Code("loss", "requests write into the memory of one worker; sessions or caches there"),
+    "one-process": Code("loss", "an app that needs one process has several workers"),
+    "jobs": Code("loss", "schedulers, timers and threads that each worker would run"),
+    "source": Code("loss", "source that breaks with several workers: connections and schedulers made at import"),
+    "gateway-reload": Code("loss", "this nginx closes idle connections when its configuration changes"),
+    "static-unread": Code("slow", "nginx may not read a static folder, so the app serves it"),
+    "static-left": Code("slow", "a static folder that the app protects, and so serves itself"),
+    "static-links": Code("breaks", "links in a static folder, which nginx does not follow"),
+    "static-headers": Code("hint", "headers of the app that nginx repeats with static files"),
+    "copies": Code("slow", "static files that are compressed at each request"),
+    "worker-memory": Code("slow", "`max_memory` is less than the app needs to start"),
+    "backlog": Code("slow", "the kernel lets few connections wait (`somaxconn`)"),
+    "open-files": Code("slow", "the limit of open files allows few connections"),
+    "testing": Code("hint", "a setting for tests or development is on"),
+    "settings": Code("hint", "settings of portico.toml that do less than they say"),
+    "shared-directives": Code("hint", "own directives of one site that count for all sites of the gateway"),
+}  # fmt: skip
