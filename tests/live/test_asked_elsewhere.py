@@ -78,6 +78,9 @@ sign_in = "/login?next="
 [access."/api"]
 auth = "/checks/session"
 
+[access."/api/service"]
+auth = "http://127.0.0.1:{service}/verify"
+
 [access."/both"]
 auth = "/checks/session"
 users = "staff.users"
@@ -231,6 +234,14 @@ def test_a_service_that_is_down_lets_nobody_come(site: Served) -> None:
     assert site.line(answer)["refused_by"] == "auth"
 
 
+def test_two_that_would_have_to_decide_let_nobody_come(site: Served) -> None:
+    """Some app takes /api/SERVICE for /api/service, another for a path of /api alone."""
+    asks = {"Cookie": "user=anna", "Authorization": "Bearer good"}
+    assert site.get("/api/service/x", headers=asks).status_code == 200
+    answer = site.get("/api/SERVICE/x", headers=asks)
+    assert (answer.status_code, site.line(answer)["refused_by"]) == (403, "auth")
+
+
 def test_the_line_says_who_refused(site: Served) -> None:
     answer = site.get("/private/x", headers={"Accept": "application/json"})
     assert json.loads(answer.text)["error"]["status"] == 401
@@ -282,5 +293,12 @@ def test_an_asgi_app_is_asked_and_told_too() -> None:
         )
         assert told.json() == {"remote-user": "anna"}
         assert run.get("/open", headers={"Remote-User": "root"}).json() == {}
-        past = f"GET /private/../private/x HTTP/1.1\r\nHost: {run.url[7:]}\r\nConnection: close\r\n\r\n"
-        assert run.raw(past.encode()).split()[1] == b"400"
+        for path in (
+            "/private/../private/x",
+            "/x/..;/private/x",
+            "/x/..%5cprivate/x",
+            "/x\\..\\private/x",
+            "/%2e;/x",
+        ):
+            past = f"GET {path} HTTP/1.1\r\nHost: {run.url[7:]}\r\nConnection: close\r\n\r\n"
+            assert run.raw(past.encode()).split()[1] == b"400", path

@@ -23,6 +23,7 @@ app = Flask(__name__)
 @app.route("/admin/", methods=["GET", "POST", "DELETE"])
 @app.route("/admin/<path:rest>", methods=["GET", "POST", "DELETE"])
 @app.route("/admin/health")
+@app.route("/users/<path:rest>")
 @app.route("/shops/<int:number>/raw")
 def anywhere(**found):
     return f"app {request.path}"
@@ -61,6 +62,12 @@ methods = ["GET", "POST"]
 
 [access."/admin/health"]
 anybody = true
+
+[access."/users"]
+allow = ["10.0.0.0/8"]
+
+[access."/users/public"]
+allow = ["0.0.0.0/0", "::/0"]
 
 [access."/static/internal"]
 allow = ["10.0.0.0/8"]
@@ -119,6 +126,20 @@ def test_a_view_is_for_networks_that_may_come(site: Served) -> None:
 def test_no_spelling_of_a_path_goes_past(site: Served, path: str) -> None:
     request = f"GET {path} HTTP/1.1\r\nHost: {site.url[7:]}\r\nX-Forwarded-For: {OUTSIDE}\r\nConnection: close\r\n\r\n"
     assert site.raw(request.encode()).split()[1] == b"403"
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [("/users/public/x", 200), ("/users/%70ublic/x", 200), ("/users/x/../public/x", 200), ("/users/x", 403),
+     ("/users/PUBLIC/x", 403), ("/Users/public/x", 403), ("/users//public/x", 403), ("//users/public/x", 403),
+     ("/users/public/../x", 403), ("/users/public;x", 403), ("/users/publi", 403), ("/users/publics", 403),
+     ("/users/public%0a", 403), ("/users/%50ublic/x", 403)],
+)  # fmt: skip
+def test_a_rule_that_lets_more_come_holds_for_its_path_as_it_is_written(
+    site: Served, path: str, expected: int
+) -> None:
+    request = f"GET {path} HTTP/1.1\r\nHost: {site.url[7:]}\r\nX-Forwarded-For: {OUTSIDE}\r\nConnection: close\r\n\r\n"
+    assert int(site.raw(request.encode()).split()[1]) == expected
 
 
 def test_nobody_names_an_address_but_a_proxy(site: Served) -> None:

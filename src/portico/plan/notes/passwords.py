@@ -13,7 +13,11 @@ _DEAR_SECONDS = 5e-3
 def dear_passwords(web: Web) -> Iterator[str]:
     """A note for each file of users with a hash that costs more than a request may."""
     for one in web.access.users.values if web.access.users else ():
-        name, cost = max(((name, seconds(hashed)) for name, hashed in one.entries), key=lambda pair: pair[1])
+        name, cost = max(
+            ((name, seconds(hashed)) for name, hashed in one.entries),
+            key=lambda pair: pair[1],
+            default=("", 0.0),
+        )
         if cost > _DEAR_SECONDS:
             yield (
                 f"{one.cause}: each request of {name} holds up a worker of nginx for about {cost * 1000:.0f} ms, which "

@@ -1,6 +1,8 @@
 """Who may come to which paths. For each thing that is asked the innermost rule that says it holds; all are asked.
 
-A path is the decoded one, the mount's prefix included. Of a choice by path the first row that matches counts.
+A path is the decoded one, the mount's prefix included. Of a choice by path the first row that matches counts. A rule
+that asks less than an outer one holds alone for its paths as they are written. Some app takes another spelling
+(`/users/PUBLIC`) for the same path, another app for one of the outer rule: there, what both ask must be fulfilled.
 """
 
 from __future__ import annotations
@@ -8,7 +10,8 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from ipaddress import IPv4Network, IPv6Network, ip_network
@@ -19,6 +22,7 @@ from portico.place.model import Place
 from portico.plan.appserver.kind import protocol
 from portico.plan.web.ability import Ability
 from portico.site.access.rule import AccessRule, Networks
+from portico.site.access.spelling import covering, holding
 from portico.site.model import Site
 from portico.site.pattern import escape
 
@@ -97,7 +101,10 @@ class Users:
 
 @dataclass(frozen=True)
 class Check:
-    """Somebody else decides: 2xx is a yes, 401, 403 and a redirect are a no, anything else is a failure (500)."""
+    """Somebody else decides: 2xx is a yes, 401, 403 and a redirect are a no, anything else is a failure (500).
+
+    Without a path and a URL nobody may come (403): two would have to decide, and one can be asked.
+    """
 
     path: str
     """Of the app, the mount's prefix included, which is asked with the client's head; or empty."""
@@ -150,13 +157,13 @@ def access(site: Site, place: Place) -> Access:
     """Who may come where."""
     by_path = any(not rule.is_all for rule in site.access)
     return Access(
-        allowed=_chosen(site, _allowed),
-        denied=_chosen(site, _denied),
-        methods=_chosen(site, _methods),
-        certificates=_chosen(site, _verified),
-        users=_chosen(site, lambda rule: _users(site, rule)),
-        checks=_chosen(site, lambda rule: _check(site, place, rule)),
-        closed=_chosen(site, lambda rule: True if _is_closed(rule) else None),
+        allowed=_chosen(site, _allowed, _both_allowed),
+        denied=_chosen(site, _denied, _both_denied),
+        methods=_chosen(site, _methods, _both_taken),
+        certificates=_chosen(site, _verified, lambda inner, _: inner),
+        users=_chosen(site, lambda rule: _users(site, rule), _both_users),
+        checks=_chosen(site, lambda rule: _check(site, place, rule), _both_checks),
+        closed=_chosen(site, lambda rule: True if _is_closed(rule) else None, lambda inner, _: inner),
         refuses_dots=by_path and protocol(site) != "uwsgi",
     )
 
@@ -212,21 +219,10 @@ def admits(site: Site, path: str) -> list[Answer]:
     """Who may come to that decoded path below the mount; empty for anybody."""
     made = []
     for key, words in _WORDS.items():
-        for rule in site.access:
-            is_said = bool(words(rule))
-            if (is_said or rule.anybody) and _covers(rule, path):
-                made += [Answer(key, words(rule), rule.causes.get(key, ""))] if is_said else []
-                break
+        said = [rule for rule in site.access if words(rule) or rule.anybody]
+        found = {words(rule): rule for rule in holding(said, path) if not rule.anybody}
+        made += [Answer(key, what, rule.causes.get(key, "")) for what, rule in found.items()]
     return made
-
-
-def _covers(rule: AccessRule, path: str) -> bool:
-    """As nginx compares: byte by byte."""
-    text = path.encode("utf-8", "surrogateescape").decode("latin-1")
-    return (
-        re.match(rule.strict if rule.anybody else rule.pattern, text, 0 if rule.anybody else re.I | re.A)
-        is not None
-    )
 
 
 def _networks(networks: Networks | None) -> str:
@@ -290,23 +286,90 @@ def _is_closed(rule: AccessRule) -> bool:
     return bool(rule.allow or rule.internal or rule.certificate or rule.users or rule.check)
 
 
-def _chosen(site: Site, said: Callable[[AccessRule], T | None]) -> ByPath[T] | None:
-    """The rows of the rules that say it, and of those that open; None where no rule says it."""
-    found = [(rule, said(rule)) for rule in site.access]
+def _chosen(
+    site: Site, said: Callable[[AccessRule], T | None], both: Callable[[T, T], T]
+) -> ByPath[T] | None:
+    """The rows of the rules that say it, and of those that open; None where no rule says it.
+
+    `both` is what two rules ask together, the inner one first; it is the inner one where that asks for no less.
+    """
+    found = [(rule, value) for rule in site.access if (value := said(rule)) is not None or rule.anybody]
+    rest = next((value for rule, value in found if rule.is_all), None)
     if all(value is None for _, value in found):
         return None
-    rows = tuple(
-        Row(
-            rule.what,
-            site.prefix + rule.head,
-            f"^{escape(site.prefix)}{rule.strict if rule.anybody else rule.pattern}",
-            not rule.anybody,
-            value,
-        )
-        for rule, value in found
-        if not rule.is_all and (value is not None or rule.anybody)
-    )
-    return ByPath(rows, next((value for rule, value in found if rule.is_all), None))
+    rows = list[Row[T]]()
+    for number, (rule, value) in enumerate(found):
+        if not rule.is_all:
+            outer = [(one, asked) for one, asked in found[number + 1 :] if covering(one, rule)]
+            rows += _rows(escape(site.prefix), site.prefix + rule.head, rule, value, outer, both)
+    return ByPath(tuple(rows), rest)
+
+
+def _rows(
+    prefix: str,
+    head: str,
+    rule: AccessRule,
+    value: T | None,
+    outer: Iterable[tuple[AccessRule, T | None]],
+    both: Callable[[T, T], T],
+) -> list[Row[T]]:
+    """Of one rule: its paths as they are written, other spellings of which an outer rule is sure, any other."""
+    written = Row(rule.what, head, f"^{prefix}{rule.strict}", ignores_case=False, value=value)
+    if value is None:
+        return [written]
+    made = [written]
+    for one, asked in outer:
+        value = value if asked is None else both(value, asked)
+        pattern = f"^{prefix}(?={one.strict})(?i:{rule.pattern})"
+        made.append(Row(rule.what, head, pattern, ignores_case=False, value=value))
+    while made and made[-1].value == value:
+        made.pop()
+    return [*made, Row(rule.what, head, f"^{prefix}{rule.pattern}", ignores_case=True, value=value)]
+
+
+def _both_allowed(inner: Allowed, outer: Allowed) -> Allowed:
+    shared = _sorted([*_inside(inner.networks, outer.networks), *_inside(outer.networks, inner.networks)])
+    is_hidden = inner.is_hidden or outer.is_hidden
+    if (shared, is_hidden) == (inner.networks, inner.is_hidden):
+        return inner
+    return Allowed(shared, is_hidden, _causes(inner.cause, outer.cause))
+
+
+def _both_denied(inner: Denied, outer: Denied) -> Denied:
+    joined = _sorted((*inner.networks, *outer.networks))
+    return inner if joined == inner.networks else Denied(joined, _causes(inner.cause, outer.cause))
+
+
+def _both_taken(inner: Taken, outer: Taken) -> Taken:
+    shared = tuple(method for method in inner.methods if method in outer.methods)
+    return inner if shared == inner.methods else Taken(shared, _causes(inner.cause, outer.cause))
+
+
+def _both_users(inner: Users, outer: Users) -> Users:
+    shared = tuple(entry for entry in inner.entries if entry in outer.entries)
+    if shared == inner.entries:
+        return inner
+    return Users(inner.realm, shared, _causes(inner.cause, outer.cause))
+
+
+def _both_checks(inner: Check, outer: Check) -> Check:
+    if (inner.path, inner.url) == (outer.path, outer.url):
+        return inner
+    return Check("", "", "", (), "", _causes(inner.cause, outer.cause))
+
+
+def _causes(*causes: str) -> str:
+    return "; ".join(dict.fromkeys(cause for cause in causes if cause))
+
+
+def _inside(networks: Sequence[str], others: Sequence[str]) -> Iterator[str]:
+    """Those that lie in one of the others, none of which lies in another."""
+    starts = sorted((net.version, int(net.network_address), net) for net in map(ip_network, others))
+    for network in networks:
+        net = ip_network(network)
+        at = bisect_right(starts, (net.version, int(net.network_address)), key=lambda one: one[:2])
+        if at and starts[at - 1][0] == net.version and net.subnet_of(starts[at - 1][2]):  # type: ignore[arg-type]
+            yield network
 
 
 def _sorted(networks: Iterable[str]) -> tuple[str, ...]:

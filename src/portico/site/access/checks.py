@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from portico.errors import Problem
 from portico.site.access.rule import AccessRule, Check
+from portico.site.access.spelling import holding
 from portico.site.facts import Route
 from portico.site.options.access import Access
 from portico.site.pattern import head, is_fixed
@@ -61,16 +62,10 @@ def loops(rules: Sequence[AccessRule]) -> Iterator[Problem]:
         if rule.check is None or not rule.check.sign_in.startswith("/"):
             continue
         page = rule.check.sign_in.partition("?")[0]
-        inner = next((one for one in rules if (one.check or one.anybody) and _covers(one, page)), None)
-        if inner and inner.check:
+        if any(one.check for one in holding((one for one in rules if one.check or one.anybody), page)):
             where = rule.causes.get("sign_in", rule.check.cause).partition(": ")[0]
             what = f"{rule.what}: sign_in: only those may see {page} who are signed in"
             yield Problem(where, what, f'open it, and its files: [access."{page}"] anybody = true')
-
-
-def _covers(rule: AccessRule, path: str) -> bool:
-    pattern = rule.strict if rule.anybody else rule.pattern
-    return re.match(pattern, path, 0 if rule.anybody else re.IGNORECASE) is not None
 
 
 def _of_endpoint(name: str, routes: Sequence[Route]) -> str:

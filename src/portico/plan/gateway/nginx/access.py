@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeVar
 
 from portico.plan.gateway.nginx.app.checks import check_pages
@@ -30,9 +30,14 @@ Said = PlainPath | NotDenied | FromNetworks | Methods | Certificate
 """The guards that nginx decides by the head of a request, before it does anything else."""
 _REFUSED = 461
 """A status no layer uses otherwise; it never leaves nginx."""
+_NO_METHOD = "-"
+"""What a 405 says where none is taken: another spelling of a path whose rules have no method in common."""
 _HIDDEN = "2"
 """What a list of networks is for whoever may not come, where the path is hidden; else it is 1."""
-_DOTS = r"~*^[^?#]*(?:/|%2f)(?:\.|%2e){1,2}(?:/|%2f|[?#]|$)"
+_SLASH = r"/|\\|%2f|%5c"
+_DOTS = rf"~*^[^?#]*(?:{_SLASH})(?:\.|%2e){{1,2}}(?:{_SLASH}|;|%3b|[?#]|$)"
+"""Some servers take a backslash for a slash (IIS), or leave out what stands behind a semicolon (Tomcat)."""
+_HALVES = {"0.0.0.0/0": ("0.0.0.0/1", "128.0.0.0/1"), "::/0": ("::/1", "8000::/1")}
 _ALLOW = "https://www.rfc-editor.org/rfc/rfc9110#section-15.5.6"
 N = TypeVar("N", Allowed, Denied)
 
@@ -174,14 +179,20 @@ def _lists(web: Web, word: str, choice: ByPath[N]) -> list[Directive]:
 def _list(name: str, of: Allowed | Denied) -> Directive:
     if isinstance(of, Denied):
         return entries(
-            "geo", name, table=[("default", "0"), *((net, "1") for net in of.networks)],
+            "geo", name, table=[("default", "0"), *((net, "1") for net in _halved(of.networks))],
             why="1 for the networks that are refused", cause=of.cause,
         )  # fmt: skip
     other = _HIDDEN if of.is_hidden else "1"
     return entries(
-        "geo", name, table=[("default", other), *((net, "0") for net in of.networks)],
+        "geo", name, table=[("default", other), *((net, "0") for net in _halved(of.networks))],
         why="0 for the networks that may come", cause=of.cause,
     )  # fmt: skip
+
+
+def _halved(networks: Iterable[str]) -> Iterator[str]:
+    """What is all of IPv4 or IPv6 as two halves: `default` is that network for nginx, which warns of two values."""
+    for network in networks:
+        yield from _HALVES.get(network, (network,))
 
 
 def _certificates(web: Web, certificates: ByPath[Verified]) -> list[Directive]:
@@ -197,7 +208,7 @@ def _certificates(web: Web, certificates: ByPath[Verified]) -> list[Directive]:
 
 
 def _methods(web: Web, methods: ByPath[Taken]) -> list[Directive]:
-    names = {one: ", ".join(one.methods) for one in methods.values}
+    names = {one: ", ".join(one.methods) or _NO_METHOD for one in methods.values}
     known = [(f"{names[one]}:{method}", "") for one in names for method in one.methods]
     name = variable(web, "methods")
     return [

@@ -33,6 +33,7 @@ ASK = "/-/access"
 _CONDITIONS = ("If-None-Match", "If-Modified-Since", "If-Match", "If-Unmodified-Since", "If-Range", "Range")
 _REDIRECTS = (301, 302, 303, 307, 308)
 _SECONDS = 10
+_NOBODY = "nobody"
 _ASKED_FOR = "https://nginx.org/en/docs/http/ngx_http_auth_request_module.html#auth_request"
 _BODY = "the question is about the head of a request"
 _SAYS = "the status counts: a redirect to a page for signing in is a no"
@@ -43,13 +44,10 @@ def check_maps(web: Web) -> list[Directive]:
     checks = web.access.checks
     if checks is None:
         return []
-    numbers = {check: str(number) for number, check in enumerate(checks.values, 1)}
+    numbers = _numbers(web)
     return [
         by_path(web, "check", checks, numbers, "who decides about the path, by number"),
-        entries(
-            "map", "$upstream_status", variable(web, "verdict"), table=[("default", AUTH), ("", ""), (r"~2\d\d$", "")],
-            why="the guard that refused, unless the answer is a yes or nobody was asked",
-        ),
+        _verdict(web, numbers),
         *_sign_in_map(web, numbers),
         *_came_map(web),
         *(
@@ -57,6 +55,26 @@ def check_maps(web: Web) -> list[Directive]:
             for name in sorted(_reset(web))
         ),
     ]  # fmt: skip
+
+
+def _numbers(web: Web) -> dict[Check, str]:
+    """What the variable of the check is; `nobody` where nobody may come."""
+    checks = web.access.checks.values if web.access.checks else ()
+    numbers = {check: str(number) for number, check in enumerate(filter(_is_asked, checks), 1)}
+    return {check: numbers.get(check, _NOBODY) for check in checks}
+
+
+def _is_asked(check: Check) -> bool:
+    return bool(check.path or check.url)
+
+
+def _verdict(web: Web, numbers: dict[Check, str]) -> Directive:
+    source, table = "$upstream_status", [("default", AUTH), ("", ""), (r"~2\d\d$", "")]
+    if _NOBODY in numbers.values():
+        source = f"{variable(web, 'checked')}:$upstream_status"
+        table = [("default", AUTH), (f"{_NOBODY}:", AUTH), ("~:$", ""), (r"~2\d\d$", "")]
+    why = "the guard that refused, unless the answer is a yes or nobody was asked"
+    return entries("map", source, variable(web, "verdict"), table=table, why=why)
 
 
 def without_resets(web: Web, block_: Iterable[Directive]) -> list[Directive]:
@@ -100,7 +118,8 @@ def check_locations(web: Web) -> list[Directive]:
         _choice(web),
         *(
             _question(web, number, check)
-            for number, check in enumerate(web.access.checks.values, 1)
+            for check, number in _numbers(web).items()
+            if _is_asked(check)
         ),
         block(
             "location", location(web, "not_signed_in"), why="a redirect is what views say that ask people to sign in",
@@ -111,7 +130,7 @@ def check_locations(web: Web) -> list[Directive]:
 
 
 def _choice(web: Web) -> Directive:
-    checked, checks = variable(web, "checked"), web.access.checks
+    checked, numbers = variable(web, "checked"), _numbers(web)
     return block(
         "location", "=", ASK, why="asks who decides about the path", cause=_cause(web),
         of=[
@@ -125,14 +144,24 @@ def _choice(web: Web) -> Directive:
                     "if", f"({checked}", "=", f"{number})", why=check.url or check.path, cause=check.cause,
                     of=[directive("rewrite", "^", f"{ASK}/{number}", "last", why="asks there")],
                 )
-                for number, check in enumerate(checks.values if checks else (), 1)
+                for check, number in numbers.items()
+                if _is_asked(check)
             ),
+            *(_nobody(checked) if _NOBODY in numbers.values() else []),
             directive("return", 500, why="nobody else is known"),
         ],
     )  # fmt: skip
 
 
-def _question(web: Web, number: int, check: Check) -> Directive:
+def _nobody(checked: str) -> Iterator[Directive]:
+    yield block(
+        "if", f"({checked}", "=", f"{_NOBODY})",
+        why="another spelling of a path whose rules name two who decide: an app may take it for either",
+        of=[directive("return", 403, why="what auth_request takes for a no")],
+    )  # fmt: skip
+
+
+def _question(web: Web, number: str, check: Check) -> Directive:
     return block(
         "location", "=", f"{ASK}/{number}", why="the question, with the head of the request", cause=check.cause,
         source=_ASKED_FOR,
