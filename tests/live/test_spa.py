@@ -118,5 +118,5 @@ def test_a_folder_that_holds_the_app_is_not_published(toml: str) -> None:
         (home / "link").symlink_to(home)
         done = portico("plan", cwd=home)
     assert done.returncode == 2
-    assert ": the app itself lies in it" in done.stderr
-    assert "name the directory that a build writes" in done.stderr
+    assert ": it contains the app itself" in done.stderr
+    assert "name the build's output directory" in done.stderr

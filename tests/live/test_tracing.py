@@ -237,10 +237,10 @@ def test_what_is_wrong_is_said_before_anything_starts() -> None:
     with private_directory() as home:
         write_files(home, {"app.py": APP, "keys": "no header\n"})
         for words, expected in (
-            ('endpoint = "localhost:4318"', "is no address of a collector"),
-            ('endpoint = "http://c"\nsample = 1.5', "1.5 is no share"),
+            ('endpoint = "localhost:4318"', "is not the URL of a collector"),
+            ('endpoint = "http://c"\nsample = 1.5', "1.5 is not a share"),
             ('endpoint = "http://c"\nheaders_file = "nowhere"', "nowhere"),
-            ('endpoint = "http://c"\nheaders_file = "keys"', "line 1, is no header"),
+            ('endpoint = "http://c"\nheaders_file = "keys"', "line 1, is not a header"),
         ):
             write_files(home, {"portico.toml": f"[tracing]\n{words}\n"})
             done = portico("plan", cwd=home)

@@ -214,5 +214,5 @@ def test_a_reload_reads_the_networks_again() -> None:
         (run.directory / "n").write_text("nobody")
         wrong = portico("reload", cwd=run.directory)
         assert wrong.returncode != 0
-        assert 'line 1: "nobody" is no network' in wrong.stdout
+        assert 'line 1: "nobody" is not a network' in wrong.stdout
         assert status(run, "/admin/x", INSIDE) == 200

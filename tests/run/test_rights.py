@@ -89,7 +89,7 @@ def test_options_that_reach_further_than_the_app_s_user_are_root_s_to_set(comman
             assert f"{key}: " in done.stderr
         assert "portico.toml:2" in done.stderr
         assert f"belongs to user '{USER}'" in done.stderr
-        assert "say it on the command line: --nginx" in done.stderr
+        assert "set it on the command line: --nginx" in done.stderr
         assert "--config /etc/portico/" in done.stderr
         assert not marker.exists()
         assert not (home / "written").exists()
@@ -100,7 +100,7 @@ def test_user_in_a_file_of_the_app_s_user_names_nobody_else() -> None:
         for name in ("root", "news"):
             refused = said(made(home, f'user = "{name}"\n'), "check")
             assert refused.returncode == 2
-            assert f'user: "{name}" counts only where nobody but root may write' in refused.stderr
+            assert f'user: "{name}" counts only if root alone can change' in refused.stderr
         assert said(made(home, f'user = "{USER}"\nworkers = 1\n'), "plan").returncode == 0
 
 
@@ -116,7 +116,7 @@ def test_the_same_options_count_in_a_file_of_root_s_but_not_what_others_may_swap
         refused = said(site, "plan", "--config", str(config), str(site))
         assert refused.returncode == 2
         assert "own.conf" in refused.stderr
-        assert "counts only where nobody but root may write" in refused.stderr
+        assert "counts only if root alone can change" in refused.stderr
         config.chmod(0o666)
         assert (
             "others than root may write to" in said(site, "plan", "--config", str(config), str(site)).stderr
@@ -141,7 +141,7 @@ def test_what_own_directives_name_is_readable_for_nginx_and_no_trap_for_root() -
             done = said(site, "plan", "--config", str(config), str(site))
             assert done.returncode == 2, trap
             assert "shop.toml:4: " in done.stderr
-            assert "counts only where nobody but root may write" in done.stderr
+            assert "counts only if root alone can change" in done.stderr
 
 
 def test_files_that_its_configuration_names_are_read_as_the_app_s_user() -> None:

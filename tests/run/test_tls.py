@@ -398,9 +398,9 @@ def test_two_sites_with_addresses_need_listening_addresses_of_their_own() -> Non
     ("domains", "more", "words"),
     [
         ('["2001:DB8::1"]', "", "write it as 2001:db8::1"),
-        ('["10.0.0.1"]', "", "no public address"),
+        ('["10.0.0.1"]', "", "not a public address"),
         ('["1.1.1.1"]', 'acme_profile = "classic"', "for six days only"),
-        ('["1.1.1.1"]', 'dns = "cloudflare"', "DNS cannot prove"),
+        ('["1.1.1.1"]', 'dns = "cloudflare"', "DNS cannot validate"),
         ('["shop.example"]', 'acme_profile = "a b"', "not the name of a profile"),
     ],
 )

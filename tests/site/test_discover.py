@@ -471,14 +471,14 @@ def test_an_import_that_stops_even_the_watchdog_is_killed(ask: Ask) -> None:
 
 
 def test_an_app_that_closes_every_descriptor_is_an_error(ask: Ask) -> None:
-    with pytest.raises(ImportFailedError, match="closed descriptors that it did not open") as caught:
+    with pytest.raises(ImportFailedError, match="closed file descriptors that it did not open") as caught:
         ask("import os, time\nos.closerange(3, 256)\ntime.sleep(0.5)\n" + WSGI.format("app"))
     assert "os.closerange()" in caught.value.problems[0].hint
 
 
 def test_what_an_app_opens_in_the_place_of_our_answer_stays_its_own(ask: Ask, tmp_path: Path) -> None:
     code = "import os\nos.closerange(3, 256)\nfiles = [open(f'own{n}', 'w') for n in range(20)]\n"
-    with pytest.raises(ImportFailedError, match="closed descriptors that it did not open"):
+    with pytest.raises(ImportFailedError, match="closed file descriptors that it did not open"):
         ask(code + WSGI.format("app"))
     assert {path.read_text() for path in tmp_path.glob("own*")} == {""}
 

@@ -140,7 +140,7 @@ def test_the_file_wins_over_the_app_key_by_key(told: Told) -> None:
         ),
         (
             "app.url_map.host_matching = True\napp.add_url_rule('/x', 'x', edge.private(lambda: 1), host='a.example')",
-            "", "portico.edge is used on the route /x, which nginx cannot tell from others by its path",
+            "", "portico.edge is used on the route /x, which nginx cannot recognize by its path",
         ),
         ("", '[routes."x/<y>"]\nprivate = true', 'portico.toml:2: routes: "x/<y>" is not a rule'),
         ("", '[routes."/x"]\ntimeuot = "3s"', "portico.toml:2: routes./x.timeuot: unknown key"),
@@ -180,7 +180,10 @@ def test_pyramid_and_django_views_are_asked_too(tmp_path: Path) -> None:
             "async def app(scope, receive, send): ...",
             "shop.py:2: portico.edge is used on task, but .* ASGI app",
         ),
-        ("def app(environ, start_response): ...", "shop.py:2: portico.edge is used on task, but .* no Flask"),
+        (
+            "def app(environ, start_response): ...",
+            "shop.py:2: portico.edge is used on task, but .* not Flask",
+        ),
         (
             "import starlette.applications as s\napp = s.Starlette()\napp.add_route('/task', task)",
             "shop.py:2: portico.edge is used on task, but .* ASGI app",
@@ -219,12 +222,12 @@ PYRAMID = (
             FLASK + "from flask.views import MethodView\nclass Both(MethodView):\n"
             "    @edge.timeout('1m')\n    def get(self): ...\n    @edge.timeout('2m')\n    def post(self): ...\n"
             "app.add_url_rule('/x', view_func=Both.as_view('both'))\n",
-            "both wants two things of the route /x: @edge.timeout differs",
+            "both has conflicting settings for the route /x: @edge.timeout differs",
         ),
         (
             PYRAMID + "config.add_view(first, route_name='item', request_method='GET')\n"
             "config.add_view(second, route_name='item', request_method='POST')\napp = config.make_wsgi_app()\n",
-            "item wants two things of the route /item/:n*rest: @edge.timeout differs",
+            "item has conflicting settings for the route /item/:n*rest: @edge.timeout differs",
         ),
         (
             PYRAMID + "config.add_view(first, route_name='item')\nconfig.add_view(second, name='other')\n"

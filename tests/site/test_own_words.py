@@ -111,7 +111,7 @@ def test_as_root_a_text_that_cannot_be_read_names_no_file(text: str, named: str,
     """An `include` below a Lua block was not looked at: root read what the app's user had put there."""
     problems: list[Problem] = []
     list(Reading(tmp_path, {"k": "p:1"}, Reader(user="nobody"), problems).of([text], "k"))
-    assert [one.what.partition(" stands")[0] for one in problems] == ([f'k: "{named}"'] if named else [])
+    assert [one.what.partition(" is in text")[0] for one in problems] == ([f'k: "{named}"'] if named else [])
     problems.clear()
     list(Reading(tmp_path, {"k": "p:1"}, OURS, problems).of([text], "k"))
     assert not problems, "who is not root reads no more than the app's user may"

@@ -66,8 +66,8 @@ def _runner(
         return found
     if not found.name:  # root says that the app is to be root, too: less is allowed
         return owner(options.user, directory, must=serves) if _is_somebody(options.user) else found
-    what = f'user: "{options.user}" counts only where nobody but root may write; {why}'
-    hint = f"say it on the command line: --user {options.user}\nor {elsewhere(file)}"
+    what = f'user: "{options.user}" counts only if root alone can change it; {why}'
+    hint = f"set it on the command line: --user {options.user}\nor {elsewhere(file)}"
     raise UsageError(Problem(causes["user"], what, hint))
 
 
@@ -91,7 +91,7 @@ def _misplaced(
         wanted["nginx.binary"] = options.nginx.binary
     for name, text in wanted.items():
         if text and (why := doubt(directory / text)):
-            what = f'{name}: "{text}" counts only where nobody but root may write; {why}'
+            what = f'{name}: "{text}" counts only if root alone can change it; {why}'
             yield Problem(causes.get(name, name), what, "move it to where only root may write")
 
 

@@ -37,7 +37,7 @@ _PORTICO = f"{Path(__file__).parents[1]}/"
 _WAITS = "code that waits or serves must not run at import: put it under: if __name__ == '__main__'"
 _RUNS = "app.run() is called at import and ignored: put it under: if __name__ == '__main__'"
 _EXITS = "look for os._exit(), or for a call that replaces the process"
-_CLOSES = "look for os.closerange() or os.close(): close what the app itself has opened"
+_CLOSES = "look for os.closerange() or os.close(): close only what the app itself has opened"
 # -P: the app's directory must not shadow a module that Portico needs. -c: runpy alone would take 4 ms.
 _CHILD = ("-P", "-c", "from portico.link.app.ask import main; main()")
 
@@ -206,7 +206,10 @@ class Discovery:
             what = f"the import did not finish within {Duration(self._timeout)}"
             hint = f'if it needs longer: start_timeout = "{longer(self._timeout)}" in portico.toml\n{_WAITS}'
         elif code == CLOSED:
-            what, hint = "the app closed descriptors that it did not open, while it was imported", _CLOSES
+            what, hint = (
+                "the app closed file descriptors that it did not open, while it was imported",
+                _CLOSES,
+            )
         elif code < 0:
             what, hint = (
                 f"{_signal_name(-code)} ended the app while it was imported",

@@ -126,7 +126,7 @@ def _begin(words: list[str]) -> Limit:
     if not found:
         raise ValueError(_EXPECTED)
     if found[2] not in SECONDS:
-        raise ValueError(f'"{found[2]}" is no window: expected second, minute or hour')
+        raise ValueError(f'"{found[2]}" is not a window: expected second, minute or hour')
     return Limit(_count(int(found[1]), SECONDS[found[2]]), SECONDS[found[2]])
 
 
@@ -135,7 +135,7 @@ def _count(count: int, seconds: int) -> int:
         raise ValueError(f"{count} is out of range: expected 1 to {_MOST_A_SECOND} a second")
     if seconds == SECONDS["hour"] and count < LEAST_AN_HOUR:
         raise ValueError(
-            f"{count}/hour is too slow: nginx counts in memory and forgets a request a minute at the slowest; "
+            f"{count}/hour is too slow: nginx supports no rate below one request a minute; "
             f"expected at least {LEAST_AN_HOUR}/hour or 1/minute"
         )
     return count
@@ -148,7 +148,7 @@ def _more(limit: Limit, word: str, words: list[str]) -> Limit:
         if not value.isascii() or not value.isdigit() or not 0 <= int(value) <= _MOST_BURST:
             raise ValueError(f"burst: expected 0 to {_MOST_BURST}")
         if limit.seconds == SECONDS["hour"]:
-            raise ValueError("burst: the burst of a limit an hour follows from its count; leave it out")
+            raise ValueError("burst: the burst of an hourly limit follows from its count; remove it")
         return replace(limit, burst=int(value))
     if word == "of":
         methods = tuple(value.split(","))

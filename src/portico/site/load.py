@@ -34,11 +34,11 @@ _FLAG_NAMES = {"domains": "--domain"}
 """Flags with another name than their option, because each takes one value."""
 
 _NOT_CONNECTIONS = (
-    "it counts requests in progress; only the kernel can count connections: docs/capacity.md has rules"
+    "it limits requests in progress; only the kernel can limit connections: docs/capacity.md has rules"
 )
 RENAMED = {
     "limits.connections": ("limits.in_progress", _NOT_CONNECTIONS),
-    "limits.burst": ("a word of limits.rate", 'write rate = "10/second burst 20"'),
+    "limits.burst": ("a part of limits.rate", 'write rate = "10/second burst 20"'),
 }
 """Renamed options, with the new name and the reason."""
 

@@ -215,5 +215,5 @@ def _differ(group: Sequence[_Step], key: str, cause: str, other: str) -> Problem
     return Problem(
         cause.partition(": ")[0],
         f"{rules} share paths by method and differ in {key} (also set at {other.partition(': ')[0]})",
-        "nginx chooses by the path alone: give both the same, or each paths of its own",
+        "nginx chooses by the path alone: give both the same value, or different paths",
     )

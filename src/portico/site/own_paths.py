@@ -93,15 +93,15 @@ class Reading:
             return False  # no path contains that character; opening it reports the error
         if not why:
             return False
-        what = f'{name}: "{path}" counts only where nobody but root may write; {why}'
-        hint = f"move it to where only root may write, such as {place}"
+        what = f'{name}: "{path}" counts only if root alone can change it; {why}'
+        hint = f"move it to where root alone can write, such as {place}"
         self.problems.append(Problem(where, what, hint))
         return True
 
     def _hint(self, path: Path) -> str:
         its = Path(_NGINXS, path.name)
-        hint = f"name a file that exists and may be read; a relative path means {self.directory}"
-        return f"{hint}\nor nginx's own: {its}" if path != its and its.exists() else hint
+        hint = f"name a readable file; relative paths start at {self.directory}"
+        return f"{hint}\nor a file of nginx's own: {its}" if path != its and its.exists() else hint
 
     def _read(self, text: str, places: list[str], key: str, above: tuple[str, ...]) -> tuple[str, list[str]]:
         """The text as nginx gets it; `above` is the chain of including files."""
@@ -113,7 +113,7 @@ class Reading:
         """nginx would open files of unparsed text as root, although nobody checked who else can change them."""
         if not self.reader.user or (found := _NAMES.search(text)) is None:
             return
-        what = f'{key}: "{found[0]}" stands in a text that cannot be read one by one (Lua, a brace too many)'
+        what = f'{key}: "{found[0]}" is in text that cannot be parsed (Lua, a brace too many)'
         hint = (
             "Portico is root and must know who can change that file\n"
             "put the directive in an entry of its own, or the Lua code in a file (content_by_lua_file)"
@@ -156,7 +156,7 @@ class Reading:
         if path in above:
             what, hint = f'"{path}" includes itself', "remove that include"
         elif len(above) == _DEEPEST:
-            what = f'"{path}" is below {_DEEPEST} files that include each other, and no more are read'
+            what = f'"{path}" is nested in {_DEEPEST} includes, which is the limit'
             hint = "include it higher up"
         else:
             return False

@@ -208,7 +208,7 @@ def escape(text: str) -> str:
 
 def _fixed(text: str) -> Iterator[Part]:
     if "<" in text or ">" in text:
-        raise ValueError(f'"{text}" has a bracket that belongs to no placeholder such as <int:number>')
+        raise ValueError(f'"{text}" has a bracket that is not part of a placeholder such as <int:number>')
     if text:
         yield Part(text, is_fixed=True)
 

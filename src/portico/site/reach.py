@@ -29,7 +29,7 @@ def reaching(
             continue
         if plans_only and key.name != "nginx.binary":
             continue
-        what = f"{key.name}: {key.reach}, so it counts only where nobody but root may write; {doubt}"
+        what = f"{key.name}: {key.reach}, so it counts only if root alone can change the file; {doubt}"
         yield Problem(causes[key.name], what, _hint(key, file))
 
 
@@ -55,7 +55,7 @@ def _value(key: Key, options: Options) -> Any:
 
 def _hint(key: Key, file: str) -> str:
     flag = next((flag for flag, other in flag_keys().items() if other.name == key.name), "")
-    ways = [f"say it on the command line: --{flag}"] if flag else []
+    ways = [f"set it on the command line: --{flag}"] if flag else []
     return "\nor ".join([*ways, elsewhere(file)])
 
 

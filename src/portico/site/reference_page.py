@@ -34,7 +34,7 @@ def reference_page() -> str:
     lines += [line for key in access_keys() for line in _route_entry("access.<path>", key)]
     lines += ['## [routes."/import/<int:id>"]', "", (Edge.__doc__ or "").strip(), ""]
     lines += ["One table a URL rule, in Flask's spelling; see [routes.md](routes.md). There is no flag.", ""]
-    lines += ["Each key of `[access]` may stand here, too, and then holds for this route alone.", ""]
+    lines += ["Each key of `[access]` is allowed here, too, and applies to this route alone.", ""]
     own = [key for key in route_keys() if key not in access_keys()]
     return "\n".join([*lines, *(line for key in own for line in _route_entry("routes.<rule>", key))])
 
@@ -52,7 +52,7 @@ def _index() -> list[str]:
         "| section | options |",
         "|---|---|",
         *rows,
-        '| `[access."..."]` | [who may come](#accessadmin) |',
+        '| `[access."..."]` | [access to paths](#accessadmin) |',
         '| `[routes."..."]` | [one route](#routesimportintid) |',
         "",
     ]
@@ -113,7 +113,7 @@ def _entry(key: Key) -> list[str]:
 def _rights(key: Key) -> list[str]:
     """Who must own the file for Portico as root to accept the option, see docs/users.md."""
     if key.reach:
-        return [f"As root: only where nobody but root may write ([users.md](users.md)); {key.reach}."]
+        return [f"As root: only from a file that root alone can change ([users.md](users.md)); {key.reach}."]
     if key.is_read:
         return ["As root: used with the rights of the app's user ([users.md](users.md))."]
     return []

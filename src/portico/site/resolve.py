@@ -45,7 +45,7 @@ PAGES = frozenset(f"{name}.{kind}" for name in ERROR_PAGES for kind in ("html", 
 
 _PAGE_NAMES = (
     f"nginx shows {', '.join(ERROR_PAGES[:-1])} and {ERROR_PAGES[-1]}, each as .html or .json;\n"
-    "any other error is the app's to answer: move its page there"
+    "the app answers all other errors: move the page there"
 )
 _STATUS_PAGE = re.compile(r"[45]\d\d\.(html|json)")
 """A page named by its status: an unused one is harmless, a misspelt name is an error."""
@@ -127,7 +127,7 @@ def _password_file(
     text = _text(path, where, problems, reader)
     if text is not None and len(text.partition("\n")[0].strip()) < _SHORTEST_PASSWORD:
         what = f'the password in "{path}" can be guessed: its first line is short, or empty'
-        hint = f"expected {_SHORTEST_PASSWORD} characters or more, such as: openssl rand -hex 16 > {path}"
+        hint = f"expected at least {_SHORTEST_PASSWORD} characters, such as: openssl rand -hex 16 > {path}"
         problems.append(Problem(where, what, hint))
     return str(path.absolute())
 
@@ -144,7 +144,7 @@ def _headers_file(
     yield from problems
     for number, line in enumerate((text or "").splitlines(), 1):
         if line.strip() and not _HEADER.fullmatch(line):
-            yield Problem(where, f'"{path}", line {number}, is no header', "expected Name: value")
+            yield Problem(where, f'"{path}", line {number}, is not a header', "expected Name: value")
 
 
 def own_directory(directory: Path) -> Path:
@@ -220,7 +220,7 @@ def _named_files(
         except (OSError, ValueError) as error:
             why = (error.strerror if isinstance(error, OSError) else None) or str(error)
             what = f'{name}: "{text}" cannot be read{reader.as_whom(path)}: {why}'
-            yield Problem(causes.get(name, name), what, "name a file that may be read")
+            yield Problem(causes.get(name, name), what, "name a readable file")
 
 
 def _spa(
@@ -239,7 +239,7 @@ def _spa(
         _refuse_the_app_s(path, facts, directory)
         if stat.S_ISREG((path / "index.html").stat().st_mode):
             return str(reader.real(path))
-        what, hint = "its index.html is no file", "build the app, then start Portico"
+        what, hint = "its index.html is not a file", "build the app, then start Portico"
     except FileNotFoundError:
         what, hint = (
             "there is no index.html in it",
@@ -286,7 +286,7 @@ def _refuse_the_app_s(path: Path, facts: AppFacts, directory: Path) -> None:
     """Raises ValueError for a public folder that contains the app or portico.toml, and OSError."""
     published = path.resolve()
     if any(Path(own).resolve().is_relative_to(published) for own in (facts.directory, directory) if own):
-        raise _PublishesTheAppError("the app itself lies in it, with its settings and data")
+        raise _PublishesTheAppError("it contains the app itself, with its settings and data")
 
 
 class _PublishesTheAppError(ValueError):
@@ -297,11 +297,9 @@ def _why_not(error: OSError | ValueError | RuntimeError, path: Path) -> tuple[st
     if isinstance(error, FileNotFoundError):
         return "no such directory", f"create {path}, or name another"
     if isinstance(error, OSError):
-        return (error.strerror or str(error)).lower(), "name a directory that may be read"
+        return (error.strerror or str(error)).lower(), "name a readable directory"
     if isinstance(error, _PublishesTheAppError):
-        return str(
-            error
-        ), "name the directory that a build writes, with nothing in it but what everybody may read"
+        return str(error), "name the build's output directory, which contains only public files"
     return str(error), "name a directory that exists"
 
 

@@ -42,16 +42,19 @@ def routed(options: Options, facts: AppFacts, causes: Mapping[str, str]) -> tupl
 
 _UNREAD = {
     "asgi": "but Portico does not read the routes of an ASGI app for it",
-    "wsgi": "but Portico cannot read the routes of this app: it is no Flask, Django or Pyramid",
+    "wsgi": "but Portico cannot read the routes of this app: it is not Flask, Django or Pyramid",
 }
 
 
 def _lost(facts: AppFacts) -> Iterator[Problem]:
     if facts.kind in _UNREAD:
-        why, hint = _UNREAD[facts.kind], "take it away there, and say it in portico.toml: [routes]"
+        why, hint = (
+            _UNREAD[facts.kind],
+            "remove it there, and set the route's options in portico.toml: [routes]",
+        )
     else:
         why = "which no route of the app reaches"
-        hint = "a decorator between it and the route must use functools.wraps; or say it in [routes]"
+        hint = "a decorator between it and the route must use functools.wraps; or use [routes]"
     for where, view in facts.lost.items():
         yield Problem(where, f"portico.edge is used on {view}, {why}", hint)
 
@@ -75,8 +78,8 @@ def _from_app(facts: AppFacts, problems: list[Problem]) -> Iterator[Routed]:
 def _not_a_pattern(route: Route) -> Problem:
     return Problem(
         route.where,
-        f"portico.edge is used on the route {route.rule}, which nginx cannot tell from others by its path",
-        "take portico.edge away there: the route depends on the host, or on a converter without a pattern",
+        f"portico.edge is used on the route {route.rule}, which nginx cannot recognize by its path",
+        "remove portico.edge there: the route depends on the host, or on a converter without a pattern",
     )
 
 
@@ -92,11 +95,11 @@ def _divided(route: Route, facts: AppFacts) -> Problem | None:
             first, second = sorted((route.endpoint, other.endpoint))
             what = f"the views {first} and {second} share the route {route.rule} and differ in @edge.{differing[0]}"
             if first == second:
-                what = f"{first} wants two things of the route {route.rule}: @edge.{differing[0]} differs"
+                what = f"{first} has conflicting settings for the route {route.rule}: @edge.{differing[0]} differs"
             return Problem(
                 route.where,
                 what,
-                "nginx chooses by the path alone: give both the same, or each a path of its own",
+                "nginx chooses by the path alone: give both the same value, or different paths",
             )
     return None
 

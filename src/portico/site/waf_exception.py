@@ -8,8 +8,8 @@ from dataclasses import dataclass
 _RULE = re.compile(r"(\d{1,7})(?:-(\d{1,7}))?")
 _PATH = re.compile(r"/[A-Za-z0-9._~/@:+-]*\*?")
 _EXPECTED = (
-    'expected a path and rules, as "/editor 941100 942000-942999", "/api/* 920420" for all paths that begin so; '
-    "a path alone is not inspected at all"
+    'expected a path and rules, as "/editor 941100 942000-942999", or "/api/* 920420" for a prefix; a path alone '
+    "is not inspected at all"
 )
 
 
@@ -34,7 +34,7 @@ def parse(text: str) -> WafException:
     for rule in rules:
         found = _RULE.fullmatch(rule)
         if not found or int(found[2] or found[1]) < int(found[1]):
-            raise ValueError(f'"{rule}" is no rule; {_EXPECTED}')
+            raise ValueError(f'"{rule}" is not a rule; {_EXPECTED}')
     return WafException(path.removesuffix("*"), tuple(rules), is_beginning=path.endswith("*"))
 
 

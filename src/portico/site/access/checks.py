@@ -64,8 +64,8 @@ def loops(rules: Sequence[AccessRule]) -> Iterator[Problem]:
         page = rule.check.sign_in.partition("?")[0]
         if any(one.check for one in holding((one for one in rules if one.check or one.anybody), page)):
             where = rule.causes.get("sign_in", rule.check.cause).partition(": ")[0]
-            what = f"{rule.what}: sign_in: only those may see {page} who are signed in"
-            yield Problem(where, what, f'open it, and its files: [access."{page}"] anybody = true')
+            what = f"{rule.what}: sign_in: only signed-in users may open {page}"
+            yield Problem(where, what, f'open it and its files: [access."{page}"] anybody = true')
 
 
 def _of_endpoint(name: str, routes: Sequence[Route]) -> str:
@@ -80,15 +80,15 @@ def _broken(said: Access) -> Iterator[tuple[str, str, str]]:
                 yield key, "nobody decides here", "add auth, or leave it out"
         return
     if "://" in said.auth and not _URL.fullmatch(said.auth):
-        yield "auth", f'"{said.auth}" is no address', "expected http://HOST:PORT/PATH"
+        yield "auth", f'"{said.auth}" is not a URL', "expected http://HOST:PORT/PATH"
     if said.auth.startswith("/") and not _PATH.fullmatch(said.auth):
-        yield "auth", f'"{said.auth}" is no path', "expected a path such as /auth"
+        yield "auth", f'"{said.auth}" is not a path', "expected a path such as /auth"
     if said.sign_in is not None and not (_URL.fullmatch(said.sign_in) or _PATH.fullmatch(said.sign_in)):
-        yield "sign_in", f'"{said.sign_in}" is no address', "expected a path such as /login?next=, or a URL"
+        yield "sign_in", f'"{said.sign_in}" is not a URL', "expected a path such as /login?next=, or a URL"
     for name in said.auth_headers or ():
         if not _HEADER.fullmatch(name) or name.lower() in _FOREIGN:
             yield (
                 "auth_headers",
-                f'"{name}" says nothing of a client',
+                f'"{name}" says nothing about a client',
                 "expected a header such as Remote-User",
             )

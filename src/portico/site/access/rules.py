@@ -66,16 +66,16 @@ def _of_tables(options: Options, causes: Mapping[str, str], files: _Files) -> It
             rule = _of_table(path)
         except ValueError as error:
             hint = 'expected a path such as "/admin", or "/" for the whole site'
-            files.problems.append(Problem(where, f'access: "{path}" is no path: {error}', hint))
+            files.problems.append(Problem(where, f'access: "{path}" is not a path: {error}', hint))
             continue
         yield _said(rule, said, own, files)
 
 
 def _of_table(path: str) -> AccessRule:
     if not _PATHS.fullmatch(path):
-        raise ValueError("it does not begin with /, or has a blank, a quote or a $")
+        raise ValueError("it does not begin with /, or contains a space, a quote or a $")
     if re.search(r"//|/\.\.?(/|$)", path):
-        raise ValueError("it has an empty segment, or dots")
+        raise ValueError("it has an empty segment, or a segment of dots")
     bare = path.rstrip("/")
     found = list(parts(bare))
     strict = "".join(escape(part.text) if part.is_fixed else part.text for part in found)
@@ -134,13 +134,13 @@ def broken_access(said: Access) -> Iterator[tuple[str, str, str]]:
         if not _METHOD.fullmatch(method):
             yield (
                 "methods",
-                f'methods: "{method}" is no method',
-                "expected GET, POST, PUT, ... in capital letters",
+                f'methods: "{method}" is not a method',
+                "expected GET, POST, PUT, ... in capitals",
             )
     if said.methods is not None and not said.methods:
         yield (
             "methods",
-            "methods: is empty, so that nothing could be asked",
+            "methods: is empty, so no request would be accepted",
             "name the methods, or leave it out",
         )
 
@@ -151,7 +151,7 @@ def _with_head(methods: Iterable[str]) -> tuple[str, ...]:
 
 
 _UNREADABLE_HINT = (
-    "expected a file that the user of Portico may read: look at its mode, its owner and its directories"
+    "expected a file that Portico's user may read: check its mode, its owner and its directories"
 )
 _USERS_HINT = "write it with: portico password NAME --file {file}"
 
@@ -176,8 +176,8 @@ class _Files:
         where = cause.partition(": ")[0] or f"access.{rule.what}"
         found = [net for entry in entries for net in self._entry(key, entry, where, rule)]
         if not found and key == "allow" and not self.problems:
-            hint = 'name a network; "internal = true" is for a path that nobody may ask for'
-            what = f"{rule.what}: allow: has no network in it, so that nobody could come"
+            hint = 'name a network; "internal = true" hides a path from all clients'
+            what = f"{rule.what}: allow: contains no network, so no client would have access"
             self.problems.append(Problem(where, what, hint))
         return Networks(tuple(dict.fromkeys(found)), cause)
 
@@ -191,7 +191,7 @@ class _Files:
                 what = f'{rule.what}: users: "{name}", line {one.number}: {one.what}'
                 self.problems.append(Problem(where, what, hint))
         if text is not None and not found:
-            what = f'{rule.what}: users: "{name}" has no user in it, so that nobody could come'
+            what = f'{rule.what}: users: "{name}" contains no user, so no client would have access'
             self.problems.append(Problem(where, what, hint))
         return Users(tuple(one for one in found if not isinstance(one, Wrong)), cause)
 
@@ -213,8 +213,8 @@ class _Files:
                 yield network
             elif words:
                 shown = " ".join(words)[:60]
-                problem = f'{what}: "{name}", line {number}: "{shown}" is no network'
-                self.problems.append(Problem(where, problem, "expected a network a line, like 10.0.0.0/8"))
+                problem = f'{what}: "{name}", line {number}: "{shown}" is not a network'
+                self.problems.append(Problem(where, problem, "expected one network a line, like 10.0.0.0/8"))
 
     def _text(self, what: str, is_missing: str, name: str, where: str, hint: str) -> str | None:
         path = self._directory / name

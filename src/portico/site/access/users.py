@@ -20,9 +20,9 @@ _REFUSED = {
     "$7$": "scrypt, which the nginx that comes with Portico cannot verify",
     "$argon2": "argon2, which no nginx can verify",
     "{PLAIN}": "the password itself",
-    "{SHA}": "SHA-1 without salt, which is found in seconds",
-    "{SSHA}": "SHA-1, which is tried a billion times a second",
-    "$1$": "MD5, which is tried quickly",
+    "{SHA}": "SHA-1 without salt, which is cracked in seconds",
+    "{SSHA}": "SHA-1, which allows a billion guesses a second",
+    "$1$": "MD5, which allows fast guesses",
 }
 _LOOKS_HASHED = re.compile(r"[./0-9A-Za-z${}=+,-]+")
 _SECONDS_A_ROUND = 0.33e-6
@@ -80,4 +80,4 @@ def _why_not(hashed: str) -> str:
     for start, why in _REFUSED.items():
         if hashed.startswith(start):
             return why
-    return "none that every nginx can verify"
+    return "not one that every nginx can verify"

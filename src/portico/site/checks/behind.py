@@ -18,7 +18,7 @@ def _behind(options: Options) -> Broken:
 def _behind_only(options: Options) -> Broken:
     if options.behind_only and not options.behind:
         yield (
-            "nobody is in front: every connection would be closed",
+            "no proxy is declared: every connection would be closed",
             'name the proxies: behind = ["cloudflare"]',
         )
 
@@ -27,7 +27,10 @@ def _behind_headers(options: Options) -> Broken:
     known = (*BELIEVED, "host", "prefix")
     for word in options.behind_headers or ():
         if word not in known:
-            yield f'"{word}" is no kind of header that a proxy sends', f"expected one of: {', '.join(known)}"
+            yield (
+                f'"{word}" is not a kind of header that proxies send',
+                f"expected one of: {', '.join(known)}",
+            )
     if options.behind_headers and not (options.behind or options.node.gateways):
         yield "no proxy is declared that could send it", "name its addresses in behind"
     if (
@@ -36,7 +39,7 @@ def _behind_headers(options: Options) -> Broken:
         and options.mount != "/"
     ):
         yield (
-            "uWSGI takes its own mount off the path, and knows no prefix before it",
+            "uWSGI takes its own mount off the path, and does not support a prefix before it",
             "leave mount or prefix out",
         )
 
@@ -47,13 +50,16 @@ def _behind_protocol(options: Options) -> Broken:
     if options.node.gateways:
         yield "gateways speak HTTP to this host, not the PROXY protocol", "leave one of the two out"
     elif not options.behind:
-        yield "no proxy is declared that could speak it", "name the addresses of the load balancer in behind"
+        yield (
+            ("no proxy is declared that could send the PROXY protocol"),
+            "name the addresses of the load balancer in behind",
+        )
 
 
 def _client_headers(options: Options) -> Broken:
     for name in options.client_headers:
         if not proxy_headers.kind(name):
-            yield f'"{name}" is no header that Portico removes from the requests of clients', "leave it out"
+            yield f'"{name}" is not a header that Portico removes from requests of clients', "leave it out"
 
 
 def gateways(options: Options) -> Broken:

@@ -33,7 +33,7 @@ def _broken_cache(edge: Edge) -> Iterator[BrokenRule]:
     if edge.cache is None:
         if edge.vary:
             yield BrokenRule(
-                "vary", "vary says what a cached answer depends on, and the route has no cache", "add cache"
+                "vary", "vary names what a cached answer depends on, but the route has no cache", "add cache"
             )
         return
     if not 1 <= edge.cache <= _LONGEST_CACHE:

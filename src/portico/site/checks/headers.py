@@ -23,13 +23,13 @@ _OF_ONE_ANSWER = {
          "content-encoding", "content-length", "content-location", "content-range", "content-type", "date", "etag",
          "keep-alive", "last-modified", "location", "proxy-authenticate", "retry-after", "set-cookie", "te",
          "trailer", "transfer-encoding", "upgrade", "vary", "www-authenticate"),
-        "it tells of one answer: leave it to the app and to nginx",
+        "it describes one answer: leave it to the app and nginx",
     ),
     **dict.fromkeys(
         ("cache-control", "expires", "pragma"),
-        "it tells of one answer: say it in the app, or use cache and private of a route (docs/routes.md)",
+        "it describes one answer: set it in the app, or use cache and private of a route (docs/routes.md)",
     ),
-    "x-request-id": "Portico sends it once with each answer: the id of the line in the log",
+    "x-request-id": "Portico sends it with each answer: the ID of the log line",
 }  # fmt: skip
 """Headers that cannot have one value for every response, and what to do."""
 _DIRECTIVES = frozenset(
@@ -64,7 +64,7 @@ def broken_headers(values: Mapping[str, str], *, has_https: bool = False) -> Ite
         if low in (CSP, CSP_REPORTS):
             yield from ((name, what, hint) for what, hint in _broken_policy(value))
         if low in seen:
-            yield name, f"is there twice, also as {seen[low]}", "names of headers have no case: remove one"
+            yield name, f"is set twice, also as {seen[low]}", "header names are case-insensitive: remove one"
         seen[low] = name
 
 
@@ -82,23 +82,23 @@ def _broken_name(name: str, *, has_https: bool) -> Broken:
     elif low.startswith("access-control-"):
         yield "cannot be set here", "[cors] sends it to the origins that it names (docs/headers.md)"
     elif low == "strict-transport-security" and has_https:
-        yield "is sent already", "say how long in https.hsts"
+        yield "is sent already", "set its max-age with https.hsts"
     elif low == "server":
-        yield "is nginx's own", "headers.remove can leave it out, where the build of nginx can"
+        yield "is nginx's own", "headers.remove can remove it, if the nginx build supports that"
     elif low.startswith(("x-accel-", "x-portico")):
-        yield "is between nginx and the app", "choose another name"
+        yield "is a header between nginx and the app", "choose another name"
 
 
 def _broken_value(value: str) -> Broken:
     if "\n" in value or "\r" in value:
-        yield "has a line end, which would begin another header", "write the value in one line"
+        yield "contains a line end, which would begin another header", "write the value on one line"
     elif not _VALUE.fullmatch(value):
         yield (
-            "has a character that is not printable ASCII",
-            "expected letters, digits, spaces and signs of ASCII",
+            "contains a character that is not printable ASCII",
+            "expected ASCII letters, digits, spaces and punctuation",
         )
     elif "$" in value:
-        yield "has a $, which nginx takes for a variable and cannot write", "use a value without one"
+        yield "contains a $, which nginx would take for a variable", "use a value without one"
     elif value != value.strip():
         yield "begins or ends with a space", "remove it"
     elif len(value) > _MOST:
@@ -113,18 +113,18 @@ def _broken_policy(policy: str) -> Broken:
         low = name.lower()
         if low not in _DIRECTIVES:
             near = difflib.get_close_matches(low, _DIRECTIVES, n=1)
-            hint = f"did you mean {near[0]}?" if near else "expected one such as default-src; `;` ends each"
-            yield f'has "{name}", which is no directive of a policy', hint
+            hint = f"did you mean {near[0]}?" if near else "expected one such as default-src; a `;` ends each"
+            yield f'contains "{name}", which is not a CSP directive', hint
         elif low in seen:
-            yield f"has {low} twice, and browsers take the first", "write its sources in one"
+            yield f"contains {low} twice; browsers use the first", "write its sources into one"
         seen.add(low)
         for source in sources:
             word = source.lower()
             if word in _KEYWORDS or _BARE.fullmatch(word):
-                yield f"has {source} without quotes, which is the name of a host", f"write '{source}'"
+                yield f"has {source} without quotes, which means a host name", f"write '{source}'"
             elif word.startswith("'nonce-"):
-                hint = "a nonce protects when each answer has a new one: let the app send the policy"
-                yield "has a nonce, which would be the same in each answer", hint
+                hint = "a nonce must be new in each answer: let the app send the policy"
+                yield "contains a nonce, which would be the same in each answer", hint
 
 
 def _csp(options: Options) -> Broken:
@@ -133,13 +133,13 @@ def _csp(options: Options) -> Broken:
     yield from _broken_policy(policy)
     names = {name.lower() for name in options.headers.set}
     if policy and names & {CSP, CSP_REPORTS}:
-        yield "the policy is in headers.set, too", "remove one of them"
+        yield "headers.set contains the policy, too", "remove one of them"
 
 
 def _csp_report_only(options: Options) -> Broken:
     headers = options.headers
     if headers.csp_report_only and not headers.csp and headers.preset == "off":
-        yield "there is no policy that could be reported on", "add headers.csp, or a preset"
+        yield "there is no policy to report on", "add headers.csp, or a preset"
 
 
 def _frames(options: Options) -> Broken:
@@ -151,9 +151,9 @@ def _frames(options: Options) -> Broken:
         yield '"none" stands alone', "remove it, or the others"
     names = {name.lower() for name in options.headers.set}
     if frames and FRAME_ANCESTORS in options.headers.csp.lower():
-        yield f"headers.csp has {FRAME_ANCESTORS}, too", "remove it there"
+        yield f"headers.csp sets {FRAME_ANCESTORS}, too", "remove it there"
     elif frames and names & {FRAME_OPTIONS, CSP, CSP_REPORTS}:
-        yield "headers.set has the same header, too", "remove it there, or say it there alone"
+        yield "headers.set sets the same header, too", "remove it there, or say it there alone"
 
 
 def _remove(options: Options) -> Broken:
@@ -172,7 +172,7 @@ def _origins(options: Options) -> Broken:
         if options.cors.credentials:
             yield (
                 '"*" with credentials would show every site what its visitors see here',
-                "name the origins, or leave credentials out",
+                "name the origins, or remove credentials",
             )
         return
     for entry in origins:
@@ -183,15 +183,15 @@ def _origins(options: Options) -> Broken:
 
 def _broken_origin(entry: str) -> Broken:
     hint = (
-        "expected scheme and host as a browser writes them, like https://app.example or http://localhost:5173"
+        "expected scheme and host as browsers write them, like https://app.example or http://localhost:5173"
     )
     if entry == "null":
         yield (
             '"null" is the origin of every sandboxed frame and local file',
-            "name the origins that are meant",
+            "name the origins that you mean",
         )
     elif _DEFAULT_PORT.fullmatch(entry):
-        yield f'"{entry}" has the port that browsers leave out', f"write {entry.rpartition(':')[0]}"
+        yield f'"{entry}" names the default port, which browsers omit', f"write {entry.rpartition(':')[0]}"
     elif not _ORIGIN.fullmatch(entry):
         yield f'"{entry}" is not an origin', hint
 
@@ -201,7 +201,7 @@ def _methods(options: Options) -> Broken:
         if not _METHOD.fullmatch(method):
             yield f'"{method}" is not a method', "expected one such as GET or DELETE, in capitals"
     if not options.cors.methods:
-        yield "no method is left", "name at least GET"
+        yield "no method is named", "name at least GET"
 
 
 def _cors_headers(options: Options) -> Broken:
@@ -225,7 +225,7 @@ def _names_or_all(names: Iterable[str]) -> Broken:
 
 def _max_age(options: Options) -> Broken:
     if not 0 <= options.cors.max_age <= _LONGEST_PREFLIGHT:
-        yield f"{options.cors.max_age} is out of range", "expected 0s (not at all) to 1d"
+        yield f"{options.cors.max_age} is out of range", "expected 0s (never cached) to 1d"
 
 
 def has_https(options: Options) -> bool:

@@ -47,7 +47,7 @@ def _canonical(options: Options) -> Broken:
     if name and (name not in options.domains or name.startswith("*")):
         known = [domain for domain in options.domains if not domain.startswith("*")]
         yield (
-            f'"{name}" is none of the domains',
+            f'"{name}" is not one of domains',
             f"expected one of: {', '.join(known)}" if known else "add it to domains",
         )
 
@@ -65,7 +65,7 @@ def _mode(options: Options) -> Broken:
         yield f'cert and key are not used in mode "{mode}"', 'remove them, or set mode = "files"'
     if mode == "auto" and not options.email and not options.domains:
         yield (
-            "a certificate needs domains, and there are none",
+            "a certificate needs domains, and none is set",
             "add domains (a public IP address is one), or use mode local",
         )
     if mode != "auto":
@@ -73,7 +73,7 @@ def _mode(options: Options) -> Broken:
         if used:
             yield f'{used[0]} is not used in mode "{mode}"', 'remove it, or set mode = "auto"'
     if mode == "off" and https.client_ca:
-        yield "clients have no certificates without HTTPS", 'set mode = "auto", "files" or "local"'
+        yield "client certificates need HTTPS", 'set mode = "auto", "files" or "local"'
     if mode == "auto":
         yield from _public(options)
 
@@ -86,22 +86,25 @@ def _public(options: Options) -> Broken:
     for domain in options.domains:
         if domain.startswith("*") and not options.https.dns:
             yield (
-                f'"{domain}" is a wildcard, which is proven by DNS only',
+                f'"{domain}" is a wildcard, which needs validation by DNS',
                 "name a certbot plugin in https.dns",
             )
         if (address := address_of(domain)) is not None:
             yield from _public_address(address, options)
         elif "." not in domain.removeprefix("*."):
-            yield f'"{domain}" is no public name: no authority certifies it', "use mode local or files"
+            yield f'"{domain}" is not a public name: no authority certifies it', "use mode local or files"
 
 
 def _public_address(address: ipaddress.IPv4Address | ipaddress.IPv6Address, options: Options) -> Broken:
     """Rules for IP addresses: only HTTP can validate one (RFC 8738), and Let's Encrypt certifies public ones only."""
     https = options.https
     if https.dns:
-        yield f'"{address}" is an address, which DNS cannot prove', "remove https.dns, or the address"
+        yield f'"{address}" is an IP address, which DNS cannot validate', "remove https.dns, or the address"
     if https.acme_server in ACME_SERVERS and not address.is_global:
-        yield f'"{address}" is no public address: no public authority certifies it', "use mode local or files"
+        yield (
+            f'"{address}" is not a public address: no public authority certifies it',
+            "use mode local or files",
+        )
     if https.acme_server in ACME_SERVERS and https.acme_profile not in ("", "shortlived"):
         what = f'Let\'s Encrypt certifies "{address}" for six days only'
         yield what, 'set acme_profile = "shortlived", or leave it out'
@@ -138,17 +141,17 @@ def _is_address(text: str) -> bool:
 def _listen(options: Options) -> Broken:
     if mode_of(options) == "off":
         if options.https.listen:
-            yield "without HTTPS there is no address for it", 'set mode = "auto", "files" or "local"'
+            yield "without HTTPS, this address has no use", 'set mode = "auto", "files" or "local"'
         return
     plain = options.listen or (Address("*", 80) if options.domains else Address("127.0.0.1", 8080))
     secure = options.https.listen or Address(plain.host, plain.port + HTTPS_PORTS_UP)
     if secure.port == plain.port:
         yield (
-            f"{secure} already answers plain HTTP, which only redirects",
+            f"{secure} already serves plain HTTP, which redirects to HTTPS",
             "give listen and https.listen different ports",
         )
     elif secure.port > 65535:
-        yield f"there is no port {secure.port}", "name one in https.listen"
+        yield f"there is no port {secure.port}", "add a port to https.listen"
 
 
 def _acme_server(options: Options) -> Broken:
@@ -205,7 +208,7 @@ def _hsts(options: Options) -> Broken:
     except ValueError:
         seconds = Duration(-1)
     if not 1 <= seconds <= LONGEST_HSTS:
-        yield f'"{text}" is no time for HSTS', 'expected "ramp", "off", "preload", or "1s" to "730d"'
+        yield f'"{text}" is not a time for HSTS', 'expected "ramp", "off", "preload", or "1s" to "730d"'
 
 
 HTTPS_RULES: Rules = {

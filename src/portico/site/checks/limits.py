@@ -37,9 +37,9 @@ def _limits(texts: Iterable[str], *, is_route: bool) -> Broken:
         try:
             Limit.parse(text)
         except ValueError as error:
-            yield f'"{text}" is no limit', str(error)
+            yield f'"{text}" is not a limit', str(error)
     for text in sorted({text for text in texts if texts.count(text) > 1}):
-        yield f'"{text}" is said twice', "write it once"
+        yield f'"{text}" is set twice', "write it once"
 
 
 def _in_progress(options: Options) -> Broken:
@@ -47,7 +47,7 @@ def _in_progress(options: Options) -> Broken:
 
 
 def _held(options: Options) -> Broken:
-    yield from _requests(options.limits.held, "0 (what this nginx can hold decides)")
+    yield from _requests(options.limits.held, "0 (a share of what this nginx can hold)")
 
 
 def _requests(count: int, least: str) -> Broken:
@@ -64,7 +64,7 @@ def _speed(text: str) -> Broken:
         if text:
             bandwidth(text)
     except ValueError as error:
-        yield f'"{text}" is no bandwidth', str(error)
+        yield f'"{text}" is not a bandwidth', str(error)
 
 
 def _exempt(options: Options) -> Broken:
@@ -75,13 +75,13 @@ def _exempt(options: Options) -> Broken:
             yield f'"{entry}" is not an address range', "expected a range like 192.0.2.0/24"
             continue
         if network.prefixlen == 0:
-            yield f'"{entry}" is the whole internet', "leave the limits out instead"
+            yield f'"{entry}" is the whole internet', "remove the limits instead"
 
 
 def _session_cookie(options: Options) -> Broken:
     name = options.limits.session_cookie
     if name and not _NAME.fullmatch(name):
-        yield f'"{name}" is no cookie that nginx can look for', "expected letters, digits and _"
+        yield f'"{name}" is not a cookie name that nginx can read', "expected letters, digits and _"
 
 
 def _account_header(options: Options) -> Broken:
@@ -89,12 +89,15 @@ def _account_header(options: Options) -> Broken:
     if not name:
         return
     if not _HEADER.fullmatch(name):
-        yield f'"{name}" is no name of a header', "expected one like X-Auth-Request-User"
+        yield f'"{name}" is not a header name', "expected one like X-Auth-Request-User"
     elif not (options.behind or options.node.gateways):
-        yield "no proxy is declared that could send it: anybody could choose an account", "name it in behind"
+        yield (
+            "no proxy is declared that could send it: any client could choose an account",
+            "name it in behind",
+        )
     elif kind(name) != "user":
         yield (
-            f"{name} is no header that Portico takes from a proxy only: anybody could choose an account",
+            f"{name} is not a header that Portico accepts from proxies only: any client could choose an account",
             "use one of those in docs/trust.md, such as X-Auth-Request-User",
         )
 

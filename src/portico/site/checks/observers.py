@@ -20,13 +20,13 @@ def _log_size(options: Options) -> Broken:
     if 0 < options.log.size < _LEAST_LOG:
         yield (
             f"{options.log.size} holds only a few hundred requests",
-            "expected at least 1MiB, or 0B for never",
+            "expected at least 1MiB, or 0B to disable",
         )
 
 
 def _log_age(options: Options) -> Broken:
     if 0 < options.log.age < _LEAST_AGE:
-        yield f"{options.log.age} is too short", "expected at least 1m, or 0s for never"
+        yield f"{options.log.age} is too short", "expected at least 1m, or 0s to disable"
 
 
 def _log_keep(options: Options) -> Broken:
@@ -37,7 +37,7 @@ def _log_keep(options: Options) -> Broken:
 def _trace_mask(options: Options) -> Broken:
     for name in options.trace.mask:
         if not NAME.fullmatch(name):
-            yield f'"{name}" is no name of a header or a parameter', "expected a name like X-Customer"
+            yield f'"{name}" is not the name of a header or a parameter', "expected a name like X-Customer"
 
 
 def _metrics_listen(options: Options) -> Broken:
@@ -55,12 +55,12 @@ def _tracing_endpoint(options: Options) -> Broken:
     hint = (
         f"expected a URL such as http://127.0.0.1:4318, or {NOWHERE}; secrets belong in tracing.headers_file"
     )
-    yield f'"{endpoint}" is no address of a collector', hint
+    yield f'"{endpoint}" is not the URL of a collector', hint
 
 
 def _tracing_sample(options: Options) -> Broken:
     if not 0 <= options.tracing.sample <= 1:
-        yield f"{options.tracing.sample} is no share", "expected a number from 0 to 1"
+        yield f"{options.tracing.sample} is not a share", "expected a number from 0 to 1"
 
 
 def _tracing_service(options: Options) -> Broken:
@@ -70,7 +70,7 @@ def _tracing_service(options: Options) -> Broken:
 
 def _own_door(options: Options, address: Address | None, other: Address | None) -> Broken:
     if address and address in (options.listen, other):
-        yield f"{address} is taken: something else of this site listens there", "choose another port"
+        yield f"{address} is in use: another service of this site listens there", "choose another port"
 
 
 OBSERVER_RULES: Rules = {

@@ -27,11 +27,11 @@ def _servers(options: Options) -> Broken:
     protocols = sorted({server.protocol for server in servers if not server.is_app})
     if len(protocols) > 1:
         yield (
-            f"the servers speak {' and '.join(protocols)}, and nginx speaks one protocol to an upstream",
-            "give them all the same; a bare address is http",
+            f"the servers speak {' and '.join(protocols)}, but an nginx upstream has one protocol",
+            "give all of them one protocol; a bare address is http",
         )
     if all(server.is_backup for server in servers):
-        yield "every server is a backup", "remove the word from at least one"
+        yield "every server is a backup", 'remove "backup" from at least one'
     if APP not in names and options.app is not None:
         yield (
             f'the app "{options.app}" would not be among them',
@@ -42,13 +42,13 @@ def _servers(options: Options) -> Broken:
 def _method(options: Options) -> Broken:
     method, servers = options.upstream.method, options.upstream.servers
     if method in ("ip_hash", "hash", "random_two") and any("backup" in text.split() for text in servers):
-        yield f'"{method}" knows no backup servers', "use round_robin, least_conn or least_time"
+        yield f'"{method}" does not support backup servers', "use round_robin, least_conn or least_time"
 
 
 def _hash_key(options: Options) -> Broken:
     if not _VARIABLES.fullmatch(options.upstream.hash_key):
         yield (
-            f'"{options.upstream.hash_key}" is not made of nginx variables',
+            f'"{options.upstream.hash_key}" does not consist of nginx variables',
             "expected $request_uri, $remote_addr, $cookie_NAME or the like",
         )
 
@@ -61,7 +61,7 @@ def _sticky(options: Options) -> Broken:
 
 def _check(options: Options) -> Broken:
     if not is_interval(options.upstream.check):
-        yield f"{options.upstream.check} is out of range", "expected 100ms to 1h, or 0s for never"
+        yield f"{options.upstream.check} is out of range", "expected 100ms to 1h, or 0s to disable"
 
 
 def _check_path(options: Options) -> Broken:
@@ -82,7 +82,7 @@ def _tls_name(options: Options) -> Broken:
         return  # the rule of the servers reports it
     if len({server.host for server in servers if server.protocol == "https"}) > 1:
         yield (
-            "the https servers have different hosts, and nginx expects one name in their certificates",
+            "the https servers have different hosts, but nginx expects one name in all certificates",
             "name it in upstream.tls_name",
         )
 

@@ -75,7 +75,7 @@ def _max_upload(options: Options) -> Broken:
     if options.max_upload is not None and options.max_upload < 1:
         yield (
             "0 would refuse every request with a body",
-            "expected at least 1B; nginx's 0 for 'no limit' is not offered",
+            'expected at least 1B; nginx\'s 0 for "no limit" is not supported',
         )
     if options.max_upload is not None and options.max_upload > LARGEST:
         yield f"{options.max_upload} is more than nginx can count", "expected at most 1024GiB"
@@ -98,12 +98,18 @@ def _static(options: Options) -> Broken:
         if url.startswith("/-/"):
             yield f'"{url}" is taken', "paths under /-/ are Portico's own; choose another URL"
         if "$" in folder or not folder:
-            yield f'"{folder}" cannot be written for nginx', "expected a directory whose path has no $"
+            yield (
+                f'"{folder}" cannot be written in a configuration of nginx',
+                "expected a directory whose path has no $",
+            )
 
 
 def _spa(options: Options) -> Broken:
     if "$" in options.spa:
-        yield f'"{options.spa}" cannot be written for nginx', "expected a directory whose path has no $"
+        yield (
+            f'"{options.spa}" cannot be written in a configuration of nginx',
+            "expected a directory whose path has no $",
+        )
 
 
 def _waf_except(options: Options) -> Broken:

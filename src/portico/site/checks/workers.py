@@ -23,7 +23,7 @@ def _threads(options: Options) -> Broken:
 
 def _max_requests(options: Options) -> Broken:
     if not 0 <= options.workers.max_requests <= _MOST_REQUESTS:
-        yield f"{options.workers.max_requests} is out of range", f"expected 0 (never) to {_MOST_REQUESTS}"
+        yield f"{options.workers.max_requests} is out of range", f"expected 0 (disabled) to {_MOST_REQUESTS}"
 
 
 def _max_memory(options: Options) -> Broken:
@@ -38,7 +38,7 @@ def _queue(options: Options) -> Broken:
         longest = Duration(options.request_timeout / 2)
         yield (
             f"{queue} is out of range",
-            f"expected 10ms to {longest}, half of request_timeout; or 0s for no bound",
+            f"expected 10ms to {longest}, half of request_timeout; or 0s for no limit",
         )
 
 

@@ -41,8 +41,8 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     app: Annotated[
         AppRef | None,
         option(
-            "The app: `module:attribute`, `module:factory()`, `module`, or a path to a .py file. "
-            "Default: Portico finds it, as the flask command does.",
+            "The app: `module:attribute`, `module:factory()`, `module`, or a path to a .py file. Default: Portico "
+            "finds it, as the flask command does.",
             example="shop:create_app()",
         ),
     ] = None
@@ -55,14 +55,14 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     domains: Annotated[
         list[str],
         option(
-            "Host names the site answers to; any other Host is closed without an answer. "
-            "Empty: any Host, for development.",
+            "Host names of the site; a request for any other Host is closed without an answer. Empty: any Host, "
+            "for development.",
             example=["shop.example", "www.shop.example"],
         ),
     ] = []
     canonical: Annotated[
         str,
-        option("The one of `domains` to which the others redirect.", example="shop.example"),
+        option("The canonical one of `domains`: the others redirect to it.", example="shop.example"),
     ] = ""
     email: Annotated[
         str,
@@ -74,8 +74,9 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     listen: Annotated[
         Address | None,
         option(
-            "Address nginx listens on; `:8080` is every address of the machine. Default: `:PORT` where the environment "
-            "has PORT (as platforms set it) and HTTPS is off, else 127.0.0.1:8080 without domains, :80 with them.",
+            "Address nginx listens on; `:8080` is every address of the machine. Default: `:PORT` if the "
+            "environment has PORT (as platforms set it) and HTTPS is off, else 127.0.0.1:8080 without domains, "
+            ":80 with them.",
             example="127.0.0.1:8080",
         ),
     ] = None
@@ -88,31 +89,29 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             reach="who the app runs as",
         ),
     ] = ""
-    mount: Annotated[str, option("URL prefix the app lives under; becomes SCRIPT_NAME.", example="/shop")] = (
-        "/"
-    )
+    mount: Annotated[str, option("URL prefix of the app; it becomes SCRIPT_NAME.", example="/shop")] = "/"
     behind: Annotated[
         list[str],
         option(
-            "Address ranges of the trusted proxies in front, or the name of a known one (cloudflare). "
-            "Only these may say who the client is.",
+            "Address ranges of the trusted proxies in front, or the name of a known one (cloudflare). Only these "
+            "may name the client in headers.",
             example=["10.0.0.0/8"],
         ),
     ] = []
     behind_only: Annotated[
         bool,
         option(
-            "Only those proxies are answered, and this machine itself: any other connection is closed without an "
-            "answer. So nobody goes past a CDN.",
+            "Only connections of those proxies and of this machine are answered; all others are closed without an "
+            "answer, so that no client can bypass a CDN.",
             example=True,
         ),
     ] = False
     behind_headers: Annotated[
         list[str] | None,
         option(
-            "What those proxies say in headers that they set or remove in every request: `scheme`, `user`, "
-            "`certificate`, `country`, `host` (X-Forwarded-Host), `prefix` (X-Forwarded-Prefix). Default: the first "
-            'four; none with `behind_protocol = "proxy"`.',
+            "The headers that those proxies set or remove in every request: `scheme`, `user`, `certificate`, "
+            "`country`, `host` (X-Forwarded-Host), `prefix` (X-Forwarded-Prefix). Default: the first four; none "
+            'with `behind_protocol = "proxy"`.',
             example=["scheme", "user", "host"],
         ),
     ] = None
@@ -128,16 +127,16 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     client_headers: Annotated[
         list[str],
         option(
-            "Headers that Portico takes for a proxy's (see docs/trust.md) and that clients of this app "
-            "send themselves: the app gets them from any client.",
+            "Headers that Portico accepts from proxies only (see docs/trust.md) although clients of this app send "
+            "them themselves: the app gets them from any client.",
             example=["X-User-Id"],
         ),
     ] = []
     request_timeout: Annotated[
         Duration,
         option(
-            "How long the app may be silent in a request. nginx, the worker, draining and the service "
-            "manager all take their times from it.",
+            "How long the app may be silent during a request. All timeouts follow from it: nginx, the worker, "
+            "draining, the service manager.",
             example="60s",
             source="https://docs.gunicorn.org/en/stable/settings.html#timeout",
         ),
@@ -154,7 +153,7 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     health: Annotated[
         str,
         option(
-            "Path that shows the app is well. Portico asks it before a release goes live, and for "
+            "Path that shows whether the app is well. Portico asks it before a release goes live, and for "
             "/-/health, which answers on any Host.",
             example="/healthz",
         ),
@@ -162,8 +161,8 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     start_timeout: Annotated[
         Duration,
         option(
-            "How long the app may take to be imported, and then to become healthy. The second gets "
-            "three times the import's own time on top.",
+            "How long the app may take to be imported, and then to become healthy. The second limit is longer by "
+            "three times the measured import time.",
             example="2m",
             source="https://kamal-deploy.org/docs/configuration/proxy/",
         ),
@@ -174,7 +173,7 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     static: Annotated[
         dict[str, str],
         option(
-            "URL prefix and the directory nginx serves it from, beside those found in the app.",
+            "URL prefix and the directory that nginx serves there, beside those found in the app.",
             example={"/media/": "media"},
             is_read=True,
         ),
@@ -182,8 +181,8 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     spa: Annotated[
         str,
         option(
-            "Directory of a single-page app that was built, with its index.html. nginx serves its files at the root, "
-            "and index.html where a browser asks for a page that no route and no file answers.",
+            "Directory of a built single-page app, with its index.html. nginx serves its files at the root, and "
+            "index.html if a browser requests a page that no route and no file answers.",
             example="frontend/dist",
             is_read=True,
         ),

@@ -16,8 +16,8 @@ class Access(Section, frozen=True):
     allow: Annotated[
         list[str] | None,
         option(
-            "Networks that may come; everybody else is refused with 403. Each entry is an address, a network, or a "
-            "file of them, one a line, which is read again at a reload.",
+            "Networks that have access; all others are refused with 403. Each entry is an address, a network, or "
+            "a file of them, one a line, which is read again at a reload.",
             example=["10.0.0.0/8", "2001:db8::/32", "office.networks"],
             source="https://nginx.org/en/docs/http/ngx_http_geo_module.html",
         ),
@@ -25,22 +25,23 @@ class Access(Section, frozen=True):
     deny: Annotated[
         list[str] | None,
         option(
-            "Networks that are refused with 403, whatever `allow` says; entries as there.",
+            "Networks that are refused with 403, even if `allow` names them; same entries.",
             example=["192.0.2.0/24", "blocked.networks"],
         ),
     ] = None
     methods: Annotated[
         list[str] | None,
         option(
-            "The methods that are taken; any other is refused with 405 and an Allow header. GET includes HEAD.",
+            "The methods that are accepted; all others are refused with 405 and an Allow header. GET includes HEAD.",
             example=["GET", "POST"],
         ),
     ] = None
     users: Annotated[
         str | None,
         option(
-            "File of users with passwords, a `name:hash` a line as `portico password` writes it: browsers ask for both "
-            "(401, Basic). Each request costs nginx 1 to 2 ms of CPU. It is read again at a reload.",
+            "File of users and passwords, `name:hash` on each line as `portico password` writes it: browsers ask "
+            "for both (401, Basic). Each request costs nginx 1 to 2 ms of CPU. The file is read again at a "
+            "reload.",
             example="/etc/portico/staff.users",
             source="https://nginx.org/en/docs/http/ngx_http_auth_basic_module.html",
             is_read=True,
@@ -49,8 +50,8 @@ class Access(Section, frozen=True):
     certificate: Annotated[
         bool | None,
         option(
-            "Only clients with a certificate that an authority of `https.client_ca` signed; everybody else is refused "
-            'with 403. Needs `https.client_verify = "optional"` where other paths are open.',
+            "Only clients with a certificate that an authority of `https.client_ca` signed; all others are "
+            'refused with 403. Needs `https.client_verify = "optional"` if other paths are open.',
             example=True,
             source="https://nginx.org/en/docs/http/ngx_http_ssl_module.html#var_ssl_client_verify",
         ),
@@ -58,9 +59,9 @@ class Access(Section, frozen=True):
     auth: Annotated[
         str | None,
         option(
-            "Who decides whether a client may come: the address of a service (oauth2-proxy, Authelia), a path of the "
-            "app, or the endpoint of a view. nginx asks it with the head of each request; 2xx is yes, 401 and 403 are "
-            "no, a redirect counts as 401, anything else is 500.",
+            "Where nginx asks whether a client has access: the URL of a service (oauth2-proxy, Authelia), a path "
+            "of the app, or the endpoint of a view. nginx sends it the head of each request; 2xx grants access, "
+            "401 and 403 refuse it, a redirect counts as 401, anything else is 500.",
             example="http://127.0.0.1:4180/oauth2/auth",
             source="https://nginx.org/en/docs/http/ngx_http_auth_request_module.html",
         ),
@@ -68,16 +69,16 @@ class Access(Section, frozen=True):
     sign_in: Annotated[
         str | None,
         option(
-            "With `auth`: where browsers are sent that are not signed in; programs get 401. To one that ends with `=`, "
-            "the address that was asked for is added.",
+            "With `auth`: the sign-in page that browsers are redirected to; programs get 401. If it ends with "
+            "`=`, the requested URL is appended.",
             example="/login?next=",
         ),
     ] = None
     auth_headers: Annotated[
         list[str] | None,
         option(
-            "With `auth`: headers of its answer that the app is given; what clients send under these names never "
-            "arrives. Default: Remote-User, -Groups, -Name, -Email and X-Auth-Request-User, -Email, -Groups, "
+            "With `auth`: headers of its answer that the app gets; the same headers from clients are removed. "
+            "Default: Remote-User, -Groups, -Name, -Email and X-Auth-Request-User, -Email, -Groups, "
             "-Preferred-Username.",
             example=["Remote-User", "Remote-Groups"],
         ),
@@ -85,12 +86,12 @@ class Access(Section, frozen=True):
     internal: Annotated[
         bool | None,
         option(
-            "Nobody comes here from outside but the networks of an `allow` in the same place: 404, as if there were "
-            "nothing. Questions of nginx's own (`auth`) do.",
+            "Only the networks of an `allow` in the same table have access from outside; all others get 404, as "
+            "if the path did not exist. nginx's own `auth` requests pass.",
             example=True,
         ),
     ] = None
     anybody: Annotated[
         bool | None,
-        option("Nothing that an outer table says holds here.", example=True),
+        option("No setting of an outer table applies here.", example=True),
     ] = None

@@ -16,8 +16,8 @@ class Cache(Section, frozen=True):
     size: Annotated[
         Size,
         option(
-            "Disk space for answers that the app marks `public` or `s-maxage`, or whose route has `cache`; `0B` is no "
-            "cache at all.",
+            "Disk space for answers that the app marks `public` or `s-maxage`, or whose route has `cache`; `0B` "
+            "disables the cache.",
             example="1GiB",
             source="https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_cache_path",
         ),

@@ -35,16 +35,16 @@ class Cors(Section, frozen=True):
     expose: Annotated[
         list[str],
         option(
-            "Response headers that they may read, beside those that every page may.",
+            "Response headers that they may read, beside the ones that are always readable.",
             example=["ETag", "X-Request-ID"],
             source="https://fetch.spec.whatwg.org/#cors-safelisted-response-header-name",
         ),
     ] = msgspec.field(default_factory=lambda: ["X-Request-ID", "Retry-After"])
     credentials: Annotated[
         bool,
-        option("Their requests may carry cookies and Authorization of this site.", example=True),
+        option("Their requests may carry this site's cookies and Authorization.", example=True),
     ] = False
     max_age: Annotated[
         Duration,
-        option("How long a browser may remember the answer to a preflight.", example="10m"),
+        option("How long a browser may cache the answer to a preflight.", example="10m"),
     ] = Duration(7200)

@@ -15,9 +15,8 @@ class Downloads(Section, frozen=True):
     roots: Annotated[
         list[str] | None,
         option(
-            "Directories of files that the app sends (`send_file`, `X-Sendfile`) and nginx may send in "
-            "its place; the worker sends any other file. Default: the app's static and instance "
-            "folders, Flask's UPLOAD_FOLDER, "
+            "Directories of files that the app sends (`send_file`, `X-Sendfile`) and nginx may send instead; the "
+            "worker sends any other file. Default: the app's static and instance folders, Flask's UPLOAD_FOLDER, "
             "Django's MEDIA_ROOT.",
             example=["reports", "/srv/media"],
             is_read=True,

@@ -14,37 +14,37 @@ class Edge(Access, frozen=True):
 
     timeout: Annotated[
         Duration | None,
-        option("How long the app may be silent in a request, in place of `request_timeout`.", example="5m"),
+        option("How long the app may be silent during a request; replaces `request_timeout`.", example="5m"),
     ] = None
     max_upload: Annotated[
         Size | None,
-        option("Largest request body, in place of the site's `max_upload`.", example="2GiB"),
+        option("Largest request body; replaces the site's `max_upload`.", example="2GiB"),
     ] = None
     stream: Annotated[
         bool,
         option(
-            "What the app yields goes to the client at once, without being collected by nginx, and it may be silent "
-            "for an hour. Server-sent events need no such word: they are seen by their type.",
+            "nginx does not buffer the answer: what the app yields goes to the client at once, and the app may be "
+            "silent for an hour. Server-sent events do not need it: their content type is enough.",
             example=True,
         ),
     ] = False
     upload_to_file: Annotated[
         bool,
         option(
-            "The app is given the file that nginx wrote the request body to, instead of the body: open as "
+            "The app gets the file to which nginx wrote the request body, instead of the body: open as "
             "`wsgi.input`, its path in the environ as `portico.upload`. It is removed after the request.",
             example=True,
         ),
     ] = False
     private: Annotated[
         bool,
-        option("No cache keeps the answer: not nginx's, not a browser's, none in between.", example=True),
+        option("No cache stores the answer: not nginx's, not a browser's, none in between.", example=True),
     ] = False
     cache: Annotated[
         Duration | None,
         option(
-            "nginx keeps the answer so long, unless the app says another time, or that it must not be kept (`private`, "
-            "`no-store`, a cookie that is set). When many ask at once, only one request reaches the app.",
+            "nginx caches the answer for this time, unless the app sets another, or forbids it (`private`, "
+            "`no-store`, `Set-Cookie`). When many clients ask at once, only one request reaches the app.",
             example="60s",
         ),
     ] = None
@@ -58,23 +58,23 @@ class Edge(Access, frozen=True):
     headers: Annotated[
         dict[str, str],
         option(
-            'Headers of this route\'s answers, over those of [headers]; `""` leaves one out.',
+            'Headers of this route\'s answers, in addition to [headers]; `""` removes one.',
             example={"X-Frame-Options": "DENY"},
         ),
     ] = {}
     limit: Annotated[
         list[str],
         option(
-            "What one client may ask of this route, beside the limits of the site: `5/minute`, `2 in progress`, "
-            "`100/hour per session`, `5/minute of POST`; several hold together. `off`: the site's do not hold here. "
-            "See docs/limits.md.",
+            "Limits for each client on this route, in addition to the site's: `5/minute`, `2 in progress`, "
+            "`100/hour per session`, `5/minute of POST`; all of them apply. `off`: the site's limits do not apply "
+            "here. See docs/limits.md.",
             example=["5/minute of POST"],
         ),
     ] = []
     bandwidth: Annotated[
         str,
         option(
-            "How fast each answer of this route is sent, in place of `limits.bandwidth`.",
+            "Bandwidth of each answer of this route; replaces `limits.bandwidth`.",
             example="256KiB/second",
         ),
     ] = ""

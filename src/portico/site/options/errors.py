@@ -15,8 +15,8 @@ class Errors(Section, frozen=True):
     pages: Annotated[
         str,
         option(
-            "Directory with pages of your own, named by status: 502.html, 404.html, 502.json; or maintenance.html. "
-            "For a page that is missing there, Portico has its own.",
+            "Directory of your own error pages, named by status: 502.html, 404.html, 502.json; or "
+            "maintenance.html. Portico's own pages replace missing ones.",
             example="errors",
             is_read=True,
         ),

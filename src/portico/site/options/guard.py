@@ -15,8 +15,9 @@ class Guard(Section, frozen=True):
     waf: Annotated[
         Literal["off", "detect", "block"],
         option(
-            "Web application firewall: ModSecurity compares requests to the app with the OWASP Core Rule Set. `detect` "
-            "only reports what it would refuse (portico waf), `block` answers 403. Needs an nginx with ModSecurity.",
+            "Web application firewall: ModSecurity compares requests to the app with the OWASP Core Rule Set. "
+            "`detect` only reports what it would refuse (portico waf), `block` answers 403. Needs an nginx with "
+            "ModSecurity.",
             example="detect",
             source="https://coreruleset.org/docs/",
         ),
@@ -24,31 +25,31 @@ class Guard(Section, frozen=True):
     waf_except: Annotated[
         list[str],
         option(
-            "Paths where rules of the firewall do not count: a path, with * for all that begin so, and the numbers of "
-            "rules; a path alone is not inspected. Of several that fit the longest holds.",
+            "Exceptions of the firewall: a path, with * for a prefix, and the numbers of the rules that are off "
+            "there; a path alone is not inspected. The longest match applies.",
             example=["/editor 941100 941160", "/api/* 942000-942999", "/hooks/*"],
         ),
     ] = []
     routes: Annotated[
         bool,
         option(
-            "A path or method that no rule of the app takes ends in nginx, with 404 or 405.",
+            "nginx refuses a path or method that no rule of the app matches, with 404 or 405.",
             example=True,
         ),
     ] = False
     others: Annotated[
         list[str] | None,
         option(
-            "Rules for what the app answers without a route: in hooks, middleware, an app beside it. Said at "
-            "all, it is the whole list: Portico takes your word that this code answers nothing else.",
+            "Rules for what the app answers without a route: in hooks, middleware, an app beside it. If set, the "
+            "list must be complete: Portico relies on it that this code answers nothing else.",
             example=["/old/<path:rest>"],
         ),
     ] = None
     scanners: Annotated[
         bool,
         option(
-            "Paths that scanners try on every site (/.env, /wp-login.php) end in nginx with 404, where no rule "
-            "of the app takes them and all of its rules are known.",
+            "nginx answers 404 for paths that scanners try on every site (/.env, /wp-login.php), if no rule of "
+            "the app matches them and all of its rules are known.",
             example=False,
         ),
     ] = True

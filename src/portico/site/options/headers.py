@@ -15,8 +15,8 @@ class Headers(Section, frozen=True):
     preset: Annotated[
         Literal["off", "strict", "api"],
         option(
-            "The headers to begin with: `strict` for pages, `api` for an API without pages, `off` for none. "
-            "docs/headers.md has them.",
+            "The base set of headers: `strict` for pages, `api` for an API without pages, `off` for none. "
+            "docs/headers.md lists them.",
             example="strict",
             source="https://developer.mozilla.org/docs/Web/HTTP/Reference/Headers",
         ),
@@ -24,7 +24,7 @@ class Headers(Section, frozen=True):
     csp: Annotated[
         str,
         option(
-            "Content-Security-Policy, in place of the preset's.",
+            "Content-Security-Policy; replaces the preset's.",
             example="default-src 'self'; img-src 'self' https://img.shop.example",
             source="https://developer.mozilla.org/docs/Web/HTTP/Reference/Headers/Content-Security-Policy",
         ),
@@ -39,8 +39,8 @@ class Headers(Section, frozen=True):
     frames: Annotated[
         list[str],
         option(
-            "Who may show the site's pages in a frame: `none`, or `self` and origins. It sets X-Frame-Options and "
-            "`frame-ancestors`. Default: the preset's.",
+            "Which sites may show this site's pages in a frame: `none`, or `self` and origins. It sets "
+            "X-Frame-Options and `frame-ancestors`. Default: the preset's.",
             example=["self", "https://partner.example"],
             source="https://developer.mozilla.org/docs/Web/HTTP/Reference/Headers/Content-Security-Policy/frame-ancestors",
         ),
@@ -48,15 +48,15 @@ class Headers(Section, frozen=True):
     set: Annotated[
         dict[str, str],
         option(
-            'More headers, and other values of those of the preset; `""` leaves one out.',
+            'Additional headers, and other values for those of the preset; `""` removes one.',
             example={"Permissions-Policy": "camera=(self)"},
         ),
     ] = {}
     remove: Annotated[
         list[str],
         option(
-            "Headers of the app that clients do not get, beside those that the preset removes. A header that is set "
-            "here, too, always has the value from here.",
+            "Headers of the app that clients do not get, in addition to those that the preset removes. If a "
+            "header is also in `set`, every answer has the value from there.",
             example=["X-Runtime"],
         ),
     ] = []

@@ -21,9 +21,9 @@ class Https(Section, frozen=True):
     mode: Annotated[
         Literal["auto", "local", "files", "off"] | None,
         option(
-            "Where the certificate comes from: `auto` fetches and renews one (ACME, Let's Encrypt), `local` makes one "
-            "for development, `files` takes `cert` and `key`. Default: `auto` with an `email`, `files` with a `cert`, "
-            "else `off`.",
+            "The origin of the certificate: `auto` fetches and renews one (ACME, Let's Encrypt), `local` makes "
+            "one for development, `files` uses `cert` and `key`. Default: `auto` with an `email`, `files` with a "
+            "`cert`, else `off`.",
             example="auto",
         ),
     ] = None
@@ -60,16 +60,16 @@ class Https(Section, frozen=True):
     acme_staging: Annotated[
         str,
         option(
-            "ACME directory for a rehearsal of the first order: a mistake there does not count against "
-            "the limits of the real one. "
-            "Default: Let's Encrypt's own for Let's Encrypt, none for others; `off` is none.",
+            "ACME directory for a rehearsal of the first order: a failure there does not count against the rate "
+            "limits of the real one. Default: Let's Encrypt's own for Let's Encrypt, none for others; `off` is "
+            "none.",
             example="off",
         ),
     ] = ""
     acme_ca: Annotated[
         str,
         option(
-            "File with the authorities that may sign the certificate of the ACME server, if that is a private one.",
+            "File with the authorities that may sign the ACME server's certificate, if it is private.",
             example="/etc/ssl/step-ca.pem",
             is_read=True,
         ),
@@ -77,8 +77,8 @@ class Https(Section, frozen=True):
     acme_profile: Annotated[
         str,
         option(
-            "The kind of certificate to order, by the ACME server's own name: Let's Encrypt has `classic` (90 "
-            "days, later 64 and 45), `tlsserver` and `shortlived` (6 days). Default: the server's own, for an IP "
+            "The certificate profile, by the ACME server's name for it: Let's Encrypt has `classic` (90 days, "
+            "later 64 and 45), `tlsserver` and `shortlived` (6 days). Default: the server's own, for an IP "
             "address in `domains` `shortlived`.",
             example="shortlived",
             source="https://letsencrypt.org/docs/profiles/",
@@ -86,7 +86,7 @@ class Https(Section, frozen=True):
     ] = ""
     eab_kid: Annotated[
         str,
-        option("Key identifier of an external account, where the ACME server wants one.", example="kid-1"),
+        option("Key identifier of an external account, if the ACME server requires one.", example="kid-1"),
     ] = ""
     eab_hmac_file: Annotated[
         str,
@@ -99,8 +99,8 @@ class Https(Section, frozen=True):
     dns: Annotated[
         str,
         option(
-            "Prove the domains by DNS with this certbot plugin (`cloudflare` is the package certbot-dns-cloudflare), "
-            "which wildcards need. Default: by HTTP.",
+            "Validate the domains by DNS with this certbot plugin (`cloudflare` is the package "
+            "certbot-dns-cloudflare); wildcards need it. Default: by HTTP.",
             example="cloudflare",
             source="https://eff-certbot.readthedocs.io/en/stable/using.html#dns-plugins",
             reach="root runs that plugin",
@@ -109,7 +109,7 @@ class Https(Section, frozen=True):
     dns_credentials: Annotated[
         str,
         option(
-            "The plugin's file of credentials.",
+            "The plugin's credentials file.",
             example="/etc/portico/cloudflare.ini",
             reach="root uses them to change DNS",
         ),
@@ -117,16 +117,16 @@ class Https(Section, frozen=True):
     resolver: Annotated[
         list[str],
         option(
-            "Name servers asked, before the first order, whether the domains point here. Default: those of "
-            "/etc/resolv.conf.",
+            "Name servers that Portico asks before the first order whether the domains point here. Default: those "
+            "of /etc/resolv.conf.",
             example=["1.1.1.1"],
         ),
     ] = []
     challenge_port: Annotated[
         int,
         option(
-            "Port at which the ACME server asks for the challenge. All public servers ask at 80; "
-            "another port is for a server of your own.",
+            "Port on which the ACME server requests the challenge. All public servers use 80; another port is for "
+            "a server of your own.",
             example=5002,
         ),
     ] = 80
@@ -141,7 +141,7 @@ class Https(Section, frozen=True):
     http2: Annotated[
         Literal["auto", "on", "off"],
         option(
-            "HTTP/2 for clients that speak it. `auto`: on, unless the nginx in use has a severe fault in it.",
+            "HTTP/2. `auto`: on, unless the nginx in use has a severe fault in it.",
             example="off",
             source="https://nginx.org/en/docs/http/ngx_http_v2_module.html#http2",
         ),
@@ -149,8 +149,8 @@ class Https(Section, frozen=True):
     hsts: Annotated[
         str,
         option(
-            "How long browsers are to insist on HTTPS: `ramp` (5 minutes, a day, a year, as the site proves "
-            "itself), a duration, `preload` (a year, with all subdomains, for browsers' own lists), or `off`.",
+            "How long browsers insist on HTTPS: `ramp` (5 minutes, a day, a year, as the site proves itself), a "
+            "duration, `preload` (a year, with all subdomains, for browsers' own lists), or `off`.",
             example="365d",
             source="https://developer.mozilla.org/docs/Web/HTTP/Reference/Headers/Strict-Transport-Security",
         ),
@@ -167,7 +167,7 @@ class Https(Section, frozen=True):
     client_verify: Annotated[
         Literal["required", "optional"],
         option(
-            "`optional` also admits clients without a certificate, and the app reads SSL_CLIENT_VERIFY.",
+            "`optional` also admits clients without a certificate; the app reads SSL_CLIENT_VERIFY.",
             example="optional",
         ),
     ] = "required"

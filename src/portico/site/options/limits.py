@@ -15,17 +15,17 @@ class Limits(Section, frozen=True):
     rate: Annotated[
         list[str],
         option(
-            "Requests to the app that one client may begin: `10/second`, `5/minute`, `100/hour`; several hold "
-            "together. As many are let through at once, unless `burst 20` says otherwise. `per session`, `per account` "
-            "or `per header:NAME` count others than clients, `of POST` counts these methods only.",
+            "The rate of requests to the app for each client: `10/second`, `5/minute`, `100/hour`; all of several "
+            "apply. The burst is the same number, unless `burst 20` sets another. `per session`, `per account` or "
+            "`per header:NAME` count others than clients, `of POST` counts these methods only.",
             example=["10/second burst 40", "1000/hour"],
         ),
     ] = []
     in_progress: Annotated[
         int,
         option(
-            "Requests to the app that a client may have in progress at once, each stream of HTTP/2 counted; 0 sets no "
-            "limit of your own. Idle connections do not count: nginx closes them when it runs out.",
+            "Requests to the app that a client may have in progress at once, each HTTP/2 stream counted; 0 sets "
+            "no such limit. Idle connections do not count: nginx closes them when it runs out.",
             example=50,
             source="https://nginx.org/en/docs/http/ngx_http_limit_conn_module.html",
         ),
@@ -33,7 +33,7 @@ class Limits(Section, frozen=True):
     held: Annotated[
         int,
         option(
-            "Requests of any kind that a client may have in progress: files, slow downloads, event streams, too. "
+            "Requests of any kind that a client may have in progress: also files, slow downloads, event streams. "
             "0: an eighth of what this nginx can hold, see docs/capacity.md.",
             example=100,
             source="https://nginx.org/en/docs/http/ngx_http_limit_conn_module.html",
@@ -42,8 +42,8 @@ class Limits(Section, frozen=True):
     bandwidth: Annotated[
         str,
         option(
-            "How fast each answer is sent, files included: `1MiB/second`. A client has that for each of its requests "
-            "in progress. Empty: as fast as the client takes it.",
+            "Bandwidth of each answer, files included: `1MiB/second`. Each of a client's requests in progress has "
+            "it. Empty: as fast as the client reads.",
             example="1MiB/second",
             source="https://nginx.org/en/docs/http/ngx_http_core_module.html#limit_rate",
         ),
@@ -51,7 +51,7 @@ class Limits(Section, frozen=True):
     exempt: Annotated[
         list[str],
         option(
-            "Networks that `rate`, `in_progress` and the limits of routes do not hold for: monitoring, an office.",
+            "Networks that `rate`, `in_progress` and the limits of routes do not apply to: monitoring, an office.",
             example=["192.0.2.0/24", "2001:db8::/32"],
         ),
     ] = []
@@ -65,16 +65,16 @@ class Limits(Section, frozen=True):
     account_header: Annotated[
         str,
         option(
-            "The header in which a proxy that `behind` names says who the user is, for `per account`. Default: the "
-            "client certificate, where `https.client_ca` asks for one.",
+            "The header in which a proxy of `behind` names the user, for `per account`. Default: the client "
+            "certificate, if `https.client_ca` asks for one.",
             example="X-Auth-Request-User",
         ),
     ] = ""
     dry_run: Annotated[
         bool,
         option(
-            "Refuse nothing; `portico limits` and the log show what `rate`, `in_progress` and the limits of routes "
-            "would have refused.",
+            "Refuse no request; `portico limits` and the log show what `rate`, `in_progress` and the limits of "
+            "routes would have refused.",
             example=True,
         ),
     ] = False

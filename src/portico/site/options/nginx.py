@@ -26,8 +26,7 @@ class Nginx(Section, frozen=True):
     http: Annotated[
         list[str],
         option(
-            "Directives for the end of the `http` block, marked as yours; "
-            "an entry that ends in .conf is a file.",
+            "Directives for the end of the `http` block, marked as yours; an entry that ends in .conf is a file.",
             example=["proxy_headers_hash_bucket_size 128;"],
             reach="nginx's master, which is root, reads and writes the files that directives name",
         ),

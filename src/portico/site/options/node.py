@@ -15,8 +15,8 @@ class Node(Section, frozen=True):
     gateways: Annotated[
         list[str],
         option(
-            "Addresses of the gateways that this host answers: any other connection is closed without an answer. They "
-            "are trusted proxies, as in `behind`.",
+            "Addresses of the gateways in front of this host: any other connection is closed without an answer. "
+            "They are trusted proxies, as in `behind`.",
             example=["10.0.0.1"],
         ),
     ] = []

@@ -16,16 +16,16 @@ class Metrics(Section, frozen=True):
     listen: Annotated[
         Address | None,
         option(
-            "Address where Prometheus finds /metrics: numbers and the names of routes. It asks for a password, on "
-            "loopback too, which every user of the machine reaches. Default: none; `portico metrics` prints them.",
+            "Address of /metrics for Prometheus: numbers and the names of routes. It requires a password even on "
+            "loopback, which every user of the machine can reach. Default: none; `portico metrics` prints them.",
             example="127.0.0.1:9145",
         ),
     ] = None
     password_file: Annotated[
         str,
         option(
-            "File whose first line is the password, as Basic with any name or as Bearer; it is read at each request, "
-            "by Portico alone. Default: one that Portico makes, `look.password` in the state directory.",
+            "File whose first line is the password, as Basic with any name or as Bearer; Portico alone reads it, "
+            "at each request. Default: one that Portico makes, `look.password` in the state directory.",
             example="metrics.password",
         ),
     ] = ""
@@ -39,16 +39,16 @@ class Dashboard(Section, frozen=True):
     listen: Annotated[
         Address | None,
         option(
-            "Address of the dashboard. It asks for a password, on loopback too, which every user of the machine "
-            "reaches. Default: none; `portico dashboard` serves it on loopback as long as it runs.",
+            "Address of the dashboard. It requires a password even on loopback, which every user of the machine "
+            "can reach. Default: none; `portico dashboard` serves it on loopback while it runs.",
             example="127.0.0.1:9146",
         ),
     ] = None
     password_file: Annotated[
         str,
         option(
-            "File whose first line is the password that a browser is asked for, with any name; it is read at each "
-            "request, by Portico alone. Default: one that Portico makes, `look.password` in the state directory.",
+            "File whose first line is the password that browsers ask for, with any name; Portico alone reads it, "
+            "at each request. Default: one that Portico makes, `look.password` in the state directory.",
             example="dashboard.password",
             is_read=True,
         ),
@@ -63,9 +63,9 @@ class Tracing(Section, frozen=True):
     endpoint: Annotated[
         str,
         option(
-            "Where spans go, by OTLP over HTTP: the URL of a collector; needs "
-            "`pip install opentelemetry-proto requests`. `none`: the app is given `traceparent` and the log has it, "
-            "but nothing is sent. Default: no tracing.",
+            "Where spans are sent, by OTLP over HTTP: the URL of a collector; needs `pip install "
+            "opentelemetry-proto requests`. `none`: the app gets `traceparent` and the log contains it, but "
+            "nothing is sent. Default: no tracing.",
             example="http://127.0.0.1:4318",
             source="https://opentelemetry.io/docs/specs/otlp/#otlphttp",
         ),
@@ -73,7 +73,7 @@ class Tracing(Section, frozen=True):
     sample: Annotated[
         float,
         option(
-            "The share of the traces begun here that is sent, from 0 to 1. A trace that a proxy of "
+            "The share of traces that is sent, from 0 to 1, of those that begin here. A trace that a proxy of "
             "`behind` began is sent if the proxy says so.",
             example=0.1,
             source="https://opentelemetry.io/docs/specs/otel/trace/sdk/#traceidratiobased",
@@ -85,8 +85,8 @@ class Tracing(Section, frozen=True):
     headers_file: Annotated[
         str,
         option(
-            "File with headers for the collector, one `Name: value` a line, such as an API key; it is read at each "
-            "sending, by Portico alone.",
+            "File with headers for the collector, one `Name: value` a line, such as an API key; Portico alone "
+            "reads it, each time it sends.",
             example="collector.headers",
             is_read=True,
         ),
@@ -102,7 +102,7 @@ class Trace(Section, frozen=True):
         list[str],
         option(
             "Headers, environ variables and query parameters whose values a trace does not show. Cookies, "
-            "authorisation and names like token, secret, password, session are masked in any case.",
+            "authorization and names like token, secret, password, session are always masked.",
             example=["X-Customer", "email"],
         ),
     ] = []

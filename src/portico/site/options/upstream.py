@@ -16,9 +16,10 @@ class Upstream(Section, frozen=True):
     servers: Annotated[
         list[str],
         option(
-            "Servers that answer: `10.0.0.2:8000`, `https://app-b`, `unix:/run/shop.sock`, `uwsgi://10.0.0.2:3031`, "
-            "`fastcgi://10.0.0.2:9000`, or `app` for the local app; each may be followed by `weight=N` and "
-            "`backup`. All must speak one protocol. Without `app` among them, no local app is started.",
+            "Servers that answer: `10.0.0.2:8000`, `https://app-b`, `unix:/run/shop.sock`, "
+            "`uwsgi://10.0.0.2:3031`, `fastcgi://10.0.0.2:9000`, or `app` for the local app; each may be followed "
+            "by `weight=N` and `backup`. All must use one protocol. Without `app` among them, no local app is "
+            "started.",
             example=["10.0.0.2:8000 weight=3", "10.0.0.3:8000", "10.0.0.4:8000 backup"],
             source="https://nginx.org/en/docs/http/ngx_http_upstream_module.html#server",
             reach="nginx's user may talk to sockets that the app's user may not",
@@ -27,9 +28,8 @@ class Upstream(Section, frozen=True):
     method: Annotated[
         Literal["round_robin", "least_conn", "least_time", "ip_hash", "hash", "random_two"],
         option(
-            "Which server gets the next request: the next in turn, the one with the fewest requests, "
-            "the fastest, the one "
-            "of the client's address, the one of `hash_key`, or the better of two chosen at random.",
+            "Which server gets the next request: the next in turn, the one with the fewest requests, the fastest, "
+            "one by the client's address, one by `hash_key`, or the better of two chosen at random.",
             example="least_conn",
             source="https://nginx.org/en/docs/http/ngx_http_upstream_module.html",
         ),
@@ -37,8 +37,8 @@ class Upstream(Section, frozen=True):
     hash_key: Annotated[
         str,
         option(
-            "With method `hash`: the nginx variables that choose the server; consistent, so that a server that "
-            "leaves moves only its own share.",
+            "With method `hash`: the nginx variables that choose the server; the hash is consistent, so a server "
+            "that leaves moves only its own share.",
             example="$cookie_session",
             source="https://nginx.org/en/docs/http/ngx_http_upstream_module.html#hash",
         ),
@@ -46,7 +46,7 @@ class Upstream(Section, frozen=True):
     sticky: Annotated[
         str,
         option(
-            "Name of a cookie that brings a client back to the server that answered it first; empty is none.",
+            "Name of a cookie that keeps a client on the server that answered it first; empty for none.",
             example="route",
             source="https://nginx.org/en/docs/http/ngx_http_upstream_module.html#sticky",
         ),
@@ -54,14 +54,14 @@ class Upstream(Section, frozen=True):
     check: Annotated[
         Duration,
         option(
-            "How often Portico checks each server: two bad answers in a row take it out, two good ones "
-            "bring it back; `0s` is never.",
+            "How often Portico checks each server: two failures in a row take it out, two successes bring it "
+            "back; `0s` disables it.",
             example="1s",
         ),
     ] = Duration(2)
     check_path: Annotated[
         str,
-        option("The whole path of the check. Default: `mount` and `health`.", example="/-/health"),
+        option("The full path of the check. Default: `mount` and `health`.", example="/-/health"),
     ] = ""
     tls_name: Annotated[
         str,
@@ -73,7 +73,7 @@ class Upstream(Section, frozen=True):
     ca: Annotated[
         str,
         option(
-            "File with the certificates that may sign those of https servers. Default: the system's.",
+            "File with the certificate authorities for https servers. Default: the system's.",
             example="internal-ca.pem",
             is_read=True,
         ),
@@ -81,8 +81,8 @@ class Upstream(Section, frozen=True):
     resolver: Annotated[
         list[str],
         option(
-            "Name servers that nginx asks for the addresses of the servers, again and again, so that "
-            "it follows a change. Default: those of /etc/resolv.conf.",
+            "Name servers that nginx asks for the addresses of the servers, again whenever an answer expires. "
+            "Default: those of /etc/resolv.conf.",
             example=["10.0.0.53"],
             source="https://nginx.org/en/docs/http/ngx_http_core_module.html#resolver",
         ),

@@ -16,20 +16,19 @@ class Workers(Section, frozen=True):
     count: Annotated[
         int | Literal["auto"],
         option(
-            "Worker processes. `auto`: one a CPU that the cgroup quota really gives, at least 2, "
-            "as many as fit the memory.",
+            "Worker processes. `auto`: one for each CPU of the cgroup quota, at least 2, as many as fit the memory.",
             example=4,
         ),
     ] = "auto"
     threads: Annotated[
         int | Literal["auto"],
-        option("Threads in each worker: how many requests one worker may have waiting at once.", example=8),
+        option("Threads in each worker: how many requests one worker handles at once.", example=8),
     ] = "auto"
     max_requests: Annotated[
         int,
         option(
-            "Requests after which a worker is replaced, with a tenth of jitter so that not all leave at once; "
-            "0 is never. No request is lost: it serves on until its successor has loaded the app.",
+            "Requests after which a worker is replaced, with a tenth of jitter so that not all leave at once; 0 "
+            "disables it. No request is lost: the worker serves until its successor has loaded the app.",
             example=10000,
             source="https://docs.gunicorn.org/en/stable/settings.html#max-requests",
         ),
@@ -37,20 +36,20 @@ class Workers(Section, frozen=True):
     max_memory: Annotated[
         Size | None,
         option(
-            "Resident memory above which a worker is replaced, without losing a request. If a worker has more when it "
-            "has just loaded the app, the limit is one and a half times that, and Portico says so. "
-            "Default: its share of three quarters of the memory the cgroup or machine has.",
+            "Resident memory above which a worker is replaced, without losing a request. If a worker exceeds it "
+            "right after loading the app, the limit becomes one and a half times that, and Portico prints a note. "
+            "Default: its share of three quarters of the memory of the cgroup or machine.",
             example="512MiB",
         ),
     ] = None
     queue: Annotated[
         Duration | None,
         option(
-            "How long a request may wait for a worker while more come than can be answered: the queue holds what "
-            "the workers answer in that time, and one request for each thread at least. The others get 503 with "
-            "`Retry-After` at once. A burst is let through: the bound begins when no worker has been idle for a "
-            "second, and the time shrinks, down to a tenth, while many clients leave without an answer. Default: a "
-            "sixth of `request_timeout`. `0s` sets no such bound: requests wait for up to three quarters of "
+            "How long a request may wait for a worker in an overload: the queue is limited to what the workers "
+            "answer in that time, and at least one request for each thread. Requests beyond it get 503 with "
+            "`Retry-After` at once. A short burst passes: the limit begins when no worker has been idle for a "
+            "second, and the time shrinks, down to a tenth, while many clients leave without an answer. Default: "
+            "a sixth of `request_timeout`. `0s` sets no such limit: requests wait for up to three quarters of "
             "`request_timeout`.",
             example="1s",
         ),
