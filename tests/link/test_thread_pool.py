@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 from portico.link.wsgi.request import Connection
+from portico.link.wsgi.stream import Stream
 from portico.link.wsgi.thread_pool import Slot, ThreadPool
 from tests.support.until import until
 
@@ -40,6 +41,48 @@ def test_a_connection_that_somebody_else_was_woken_for_is_heard_after_a_nudge(tm
                 until(lambda: served)
             pool.stop()
     assert len(served) == 1
+
+
+def test_a_thread_that_sends_a_long_stream_says_nothing_of_how_many_requests_the_app_answers(
+    tmp_path: Path,
+) -> None:
+    """One thread with ten event streams: the next request was refused at once, as if more came than are answered."""
+    path, over, streams = str(tmp_path / "s"), threading.Event(), threading.Event()
+    slots = list[Slot]()
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        listener.listen()
+        listener.setblocking(False)
+
+        def serve(connection: Connection, slot: Slot) -> None:
+            slot.connection, slot.began = connection, time.monotonic_ns()
+            if streams.is_set():
+                slot.stream = Stream(connection, slot.ident)
+            slots.append(slot)
+            over.wait(60)
+            slot.connection = slot.stream = None
+
+        pool = ThreadPool(listener, serve, lambda: None, count=1, most=1, name="t", enough=9)
+        pool.start()
+        try:
+            for is_stream in (False, True):
+                (streams.set if is_stream else streams.clear)()
+                over.clear()
+                slots.clear()
+                with socket.socket(socket.AF_UNIX) as client:
+                    client.connect(path)
+                    until(lambda: slots)
+                    pool.was_idle()  # it was, before the request came
+                    if is_stream:
+                        until(pool.was_idle)
+                    else:
+                        time.sleep(1.2)
+                        assert not pool.was_idle()
+                    over.set()
+                    until(lambda: slots[0].connection is None)
+        finally:
+            over.set()
+            pool.stop()
 
 
 def _state(thread: threading.Thread) -> str:

@@ -38,6 +38,10 @@ _UNHEARD_POLLS: Final = 4
 _OUT_OF_FILES: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 
+_LASTS_NS: Final = 1_000_000_000
+"""A stream that takes longer holds its thread for as long as its client likes: it says nothing of the app's speed."""
+
+
 @dataclass(slots=True, eq=False)
 class Slot:
     """What one thread is doing: written by that thread, read by the watch of the worker.
@@ -163,9 +167,13 @@ class ThreadPool:
         return bool(self._resting) and not self._paused
 
     def was_idle(self) -> bool:
-        """Whether a thread has had nothing to do since this was asked last."""
+        """Whether a thread has had nothing to do since this was asked last.
+
+        One that sends a stream for long counts: when it is free depends on its client, not on how much is asked for.
+        """
         was, self._found_empty = self._found_empty, False
-        return was or self._paused or any(s.on_duty and s.connection is None for s in self.slots.copy())
+        lately = time.monotonic_ns() - _LASTS_NS
+        return was or self._paused or any(_is_idle(s, lately) for s in self.slots.copy())
 
     def nudge(self) -> None:
         """A connection waits: have an idle thread look, if there is one.
@@ -308,3 +316,9 @@ class ThreadPool:
         elif error.errno in _OUT_OF_FILES:
             time.sleep(0.01)  # the connection stays in the backlog until another one is closed
         return True
+
+
+def _is_idle(slot: Slot, lately: int) -> bool:
+    if not slot.on_duty:
+        return False
+    return slot.connection is None or (slot.stream is not None and slot.began < lately)
