@@ -41,8 +41,6 @@ def _of_processes(site: Site, workers: int) -> Iterator[Finding]:
 
 
 def _of_risk(site: Site, risk: Risk) -> Iterator[Finding]:
-    if risk.kind == "cookie" and not site.has_https:
-        return
     if risk.kind == "hosts" and site.options.domains:
         return  # nginx closes every other
     is_fault = risk.kind == "debugger" or (risk.kind == "debug" and is_reachable(site))
@@ -58,9 +56,7 @@ _SUBJECTS = {
     "scheduler": ("jobs", "jobs"),
     "thread": ("jobs", "jobs"),
     "memory": ("memory", "app-memory"),
-    "cookie": ("app", "cookies"),
     "hosts": ("app", "app-hosts"),
-    "header": ("app", "scheme-header"),
     "unknown": ("app", "app-unknown"),
 }
 """Each kind's subject and code."""

@@ -6,7 +6,10 @@ import os
 from collections.abc import Iterable, Iterator
 
 from portico.check.access import access_findings
+from portico.check.app.cookies import cookie_findings
+from portico.check.app.front import front_findings
 from portico.check.app.look import looks
+from portico.check.app.timeouts import fitting_findings
 from portico.check.exposed import exposed_findings
 from portico.check.limits import limit_findings
 from portico.check.machine import machine_findings
@@ -34,6 +37,10 @@ def _of_app(gathered: Gathered) -> Iterator[Finding]:
     yield from source
     answers, why_none = looks(site, as_user(place.app_user, os.environ))
     yield from why_none
+    for said in [look.settings for look in answers][:1]:
+        yield from front_findings(site, said)
+        yield from cookie_findings(site, said)
+        yield from fitting_findings(site, place, said)
     yield from _unsaid(exposed_findings(site, gathered.plan.workers, answers), source)
     yield from limit_findings(site)
     yield from noted_findings(site, place)

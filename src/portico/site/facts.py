@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -93,15 +93,13 @@ class Risk(msgspec.Struct, frozen=True):
         "debugger",
         "debug",
         "testing",
-        "cookie",
         "hosts",
-        "header",
         "scheduler",
         "thread",
         "memory",
         "unknown",
     ]
-    """`debugger` lets strangers run code; `cookie` matters with HTTPS only, `memory` with several workers."""
+    """`debugger` lets strangers run code; `memory` matters with several workers."""
     what: str
     hint: str
     name: str = ""
@@ -119,6 +117,74 @@ class Secret(msgspec.Struct, frozen=True):
     """A digest: equal for equal keys within one check, where all processes share the salt."""
     where: str = ""
     """The place of the literal key in a file that git tracks: `settings.py:12`."""
+
+
+class Cookie(msgspec.Struct, frozen=True):
+    """How the app marks a cookie that says who somebody is; `names` are the settings that do so, by the mark."""
+
+    what: str
+    """Such as `the session's cookie`."""
+    names: dict[str, str]
+    secure: bool
+    httponly: bool | None
+    """None: the framework decides, or scripts may read it by design."""
+    samesite: str
+    """In lower case; empty when it is not set."""
+    domain: str = ""
+    path: str = ""
+
+
+class ProxyLayer(msgspec.Struct, frozen=True):
+    """Middleware that reads what proxies say, or a setting in its place."""
+
+    name: str
+    counts: dict[str, int] = {}
+    """How many proxies it counts for each header: {"x_for": 2}."""
+    prefix: str | None = None
+    """What it takes for the beginning of every path, without a slash at its end; None where it does not say."""
+    scheme: str = ""
+
+
+Seconds = Annotated[float, msgspec.Meta(ge=0, le=1e9)]
+
+
+class Pool(msgspec.Struct, frozen=True):
+    """Connections to a database that the threads of one process share: at most so many, 0 for no bound."""
+
+    name: str
+    most: int
+    seconds: Seconds
+    """How long a thread waits for one."""
+
+
+class Wait(msgspec.Struct, frozen=True):
+    """A time that the app may wait for something of its own."""
+
+    name: str
+    seconds: Seconds
+
+
+class AppSettings(msgspec.Struct, frozen=True):
+    """What is right or wrong in the app by what is in front of it; as the app has it, however it was set."""
+
+    cookies: list[Cookie] = []
+    hosts: list[str] | None = None
+    """Names that it answers; None: any."""
+    hosts_name: str = ""
+    """The setting that says so."""
+    to_https: str = ""
+    """What redirects plain HTTP to HTTPS; empty for nothing."""
+    scheme_header: list[str] = []
+    """The header that says the scheme, as CGI calls it, and its value for HTTPS."""
+    layers: list[ProxyLayer] = []
+    body: int | None = None
+    """The largest body in bytes that it takes, files of forms aside; None: no limit, or MAX_CONTENT_LENGTH has it."""
+    pools: list[Pool] = []
+    waits: list[Wait] = []
+    databases: dict[str, str] = {}
+    """Absolute paths of files that are databases, and where they are named."""
+    keyless: str = ""
+    """Where a session is used, though there is no key for it."""
 
 
 class AppFacts(msgspec.Struct, frozen=True):
@@ -163,7 +229,8 @@ class AppFacts(msgspec.Struct, frozen=True):
     """Views with `portico.edge` settings that no route reaches: where they are, and their names."""
     risks: list[Risk] = []
     secrets: list[Secret] = []
-    """Only if they were asked for."""
+    """Only if they were asked for, like the next."""
+    settings: AppSettings = AppSettings()
 
     @property
     def is_starlette(self) -> bool:

@@ -20,6 +20,7 @@ from portico.link.app.risks import risks
 from portico.link.app.risks.memory import memory
 from portico.link.app.risks.one_process import one_process
 from portico.link.app.risks.secret_keys import properties
+from portico.link.app.settings.settings import settings
 from portico.link.app.statics.stranger import Reached, settle
 
 _FRAMEWORKS = {
@@ -85,6 +86,8 @@ def _exposed(loaded: Loaded, salt: str) -> dict[str, Any]:
             answers["risks"] = found
         if salt and (found_keys := risks.keys(framework, inner)):
             answers["secrets"] = properties(found_keys, loaded.directory, salt)
+        if salt:
+            answers["settings"] = settings(things, framework, inner, loaded.directory)
     except Exception as error:  # noqa: BLE001  an app that cannot be asked can still be served
         answers["risks"] = [risks.risk("unknown", f"could not be asked: {type(error).__name__}: {error}", "")]
     return answers

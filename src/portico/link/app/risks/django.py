@@ -11,8 +11,6 @@ from django.conf import settings
 from portico.link.app.risks.memory import risk as of_memory
 from portico.link.app.risks.risks import Risk, risk
 
-_SCHEME = "HTTP_X_FORWARDED_PROTO"
-
 
 def risks(_application: object) -> Iterator[Risk]:
     if settings.DEBUG:
@@ -21,14 +19,9 @@ def risks(_application: object) -> Iterator[Risk]:
     if "*" in settings.ALLOWED_HOSTS:
         what = 'ALLOWED_HOSTS has "*": whatever a client calls the site stands in its links'
         yield risk("hosts", what, "name the site's hosts, or set domains: nginx then closes all others")
-    for name in ("SESSION_COOKIE_SECURE", "CSRF_COOKIE_SECURE"):
-        if not getattr(settings, name):
-            what = f"{name} is off: that cookie also travels over plain HTTP"
-            yield risk("cookie", what, f"set {name} = True")
-    header = settings.SECURE_PROXY_SSL_HEADER
-    if header and header[0] != _SCHEME:
-        what = f"SECURE_PROXY_SSL_HEADER believes {header[0]}, which a client may send itself"
-        yield risk("header", what, "leave it out: Portico tells Django the scheme (wsgi.url_scheme)")
+    if any("debug_toolbar" in one for one in settings.INSTALLED_APPS) and settings.DEBUG:
+        what = "the debug toolbar shows queries, settings and source"
+        yield risk("debug", what, "leave debug_toolbar out of INSTALLED_APPS")
     yield from _in_memory()
 
 

@@ -19,9 +19,6 @@ def risks(app: Any) -> Iterator[Risk]:
         yield risk(
             "testing", "TESTING is on: errors are not handled as they will be", "set it in tests alone"
         )
-    if not app.config.get("SESSION_COOKIE_SECURE") and app.config.get("SECRET_KEY"):
-        what = "SESSION_COOKIE_SECURE is off: the session's cookie also travels over plain HTTP"
-        yield risk("cookie", what, "set SESSION_COOKIE_SECURE = True")
     if "debugtoolbar" in (getattr(app, "extensions", None) or {}) or "debugtoolbar" in getattr(
         app, "blueprints", {}
     ):

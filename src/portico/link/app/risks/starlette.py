@@ -12,10 +12,6 @@ def risks(app: Any) -> Iterator[Risk]:
     if app.debug:
         what = "debug is on: error pages show tracebacks and source to everybody"
         yield risk("debug", what, "leave debug=True out")
-    for middleware in _sessions(app):
-        if not middleware.kwargs.get("https_only"):
-            what = "SessionMiddleware without https_only: the session's cookie also travels over plain HTTP"
-            yield risk("cookie", what, "add https_only=True")
 
 
 def keys(app: Any) -> Iterator[tuple[str, Any]]:

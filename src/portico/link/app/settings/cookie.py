@@ -1,0 +1,26 @@
+"""How a cookie is marked, in the form of site.facts.Cookie."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def cookie(
+    what: str,
+    names: dict[str, str],
+    secure: Any,
+    httponly: Any,
+    samesite: Any,
+    domain: Any = None,
+    path: Any = None,
+) -> dict[str, Any]:
+    """How a cookie is marked; `names` says what sets each mark. None is for what the app does not decide."""
+    return {
+        "what": what,
+        "names": names,
+        "secure": bool(secure),
+        "httponly": None if httponly is None else bool(httponly),
+        "samesite": "" if samesite in (None, False, "") else str(samesite).lower(),
+        "domain": str(domain) if isinstance(domain, str) else "",
+        "path": str(path) if isinstance(path, str) else "",
+    }
