@@ -18,6 +18,14 @@ from portico import edge
 app = Flask(__name__)
 
 
+@app.after_request
+def say(answer):
+    if request.path.startswith("/static/"):
+        answer.headers["Cache-Control"] = "public, max-age=60"
+        answer.headers["CDN-Cache-Control"] = "max-age=600"
+    return answer
+
+
 @app.route("/")
 @app.route("/adminer")
 @app.route("/admin/", methods=["GET", "POST", "DELETE"])
@@ -160,6 +168,17 @@ def test_files_and_kept_pages_and_downloads(site: Served) -> None:
     assert kept == [200, 200, 403, 200]
     assert status(site, "/files/one", INSIDE) == 200
     assert status(site, "/files/one", OUTSIDE) == 403
+
+
+def test_no_cache_before_the_site_keeps_a_file_that_is_not_for_everybody(site: Served) -> None:
+    """Whatever the app says with its files."""
+    said = {
+        path: site.get(f"/static/{path}", headers={"X-Forwarded-For": INSIDE}).headers
+        for path in ("app.css", "internal/secret.txt")
+    }
+    names = ("Cache-Control", "CDN-Cache-Control")
+    assert [said["app.css"].get(name) for name in names] == ["public, max-age=60", "max-age=600"]
+    assert [said["internal/secret.txt"].get(name) for name in names] == ["private, no-cache", None]
 
 
 def test_an_internal_route_looks_like_nothing(site: Served) -> None:

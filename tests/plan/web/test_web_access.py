@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from portico.plan.build import plan
 from portico.plan.web.access import Allowed, Check, access, admits
 from tests.plan.test_golden import PLACE, read
 
@@ -152,3 +154,14 @@ def test_two_rules_together(tmp_path: Path) -> None:
     assert nobody is not None
     assert same is not None
     assert (nobody.path, nobody.url, same.path) == ("", "", "/check")
+
+
+def test_a_file_of_the_release_before_is_as_private_as_the_same_file_of_this_one(tmp_path: Path) -> None:
+    site, place = read('mount = "/shop"\n[access."/static/closed"]\nallow = ["10.0.0.0/8"]\n', tmp_path)
+    text = plan(replace(site, before={"/static/": "/srv/old/static"}), place).files[0].content
+    (table,) = re.findall(r"map \$uri \$portico_life \{(.*?)\}", text, re.DOTALL)
+    (pattern,) = (re.compile(found.replace("\\\\", "\\")) for found in re.findall(r'"~\*(.*?)" ', table))
+    assert all(map(pattern.match, ("/-/before/shop/static/closed/a.css", "/shop/static/closed/a.css")))
+    assert not any(
+        map(pattern.match, ("/-/before/shop/static/a.css", "/x/-/before/shop/static/closed/a.css"))
+    )

@@ -22,6 +22,10 @@ FOREVER = "public, max-age=31536000, immutable"
 """Cache-Control of a file whose name changes with its content."""
 
 
+_FOR_CACHES = ("cdn-cache-control", "surrogate-control")
+"""The first with a name before it, too, such as Cloudflare's."""
+
+
 @dataclass(frozen=True)
 class Sent:
     """How a file is sent, beside its bytes."""
@@ -121,6 +125,11 @@ def served(site: Site, place: Place) -> list[StaticFolder]:
         for folder in site.static
         if site.is_wanted(folder) or (place.serves(folder.folder) and is_literal(folder.folder))
     ]
+
+
+def is_for_caches(name: str) -> bool:
+    """Whether only a cache before the site reads that header."""
+    return name.lower().endswith(_FOR_CACHES)
 
 
 def own_headers(site: Site, file: StaticFolder | RootFile) -> tuple[tuple[str, str], ...]:

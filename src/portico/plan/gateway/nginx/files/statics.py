@@ -19,7 +19,15 @@ from portico.plan.gateway.nginx.log.line import file_log
 from portico.plan.gateway.nginx.names import location, variable
 from portico.plan.gateway.nginx.pages import PREFIX, error_pages, no_such_part
 from portico.plan.web.access import ByPath
-from portico.plan.web.files.statics import BEFORE, FOREVER, PRIVATE, File, Folder, Sent
+from portico.plan.web.files.statics import (
+    BEFORE,
+    FOREVER,
+    PRIVATE,
+    File,
+    Folder,
+    Sent,
+    is_for_caches,
+)
 from portico.plan.web.model import Web
 from portico.plan.web.mount import App, Files, Mount, OneFile
 from portico.site.front.fingerprints import PATTERN, SOURCES
@@ -149,9 +157,44 @@ def _lives(web: Web) -> list[Directive]:
 
 def _closed(web: Web, closed: ByPath[bool]) -> list[Directive]:
     """The same where not everybody may come: no cache between the site and a browser keeps a file of there."""
-    of_file = variable(web, "life_of_file")
     why = "where not everybody may come, no cache on the way keeps a file for others, and a browser asks each time"
-    return [by_path(web, "life", closed, {True: PRIVATE}, why, nothing=of_file)]
+    below = BEFORE if any(folder.before for folder in web.statics.folders) else ""
+    words = {"life": variable(web, "life_of_file")}
+    words |= {_word(web, text): text for text in _said_to_all(web) if text}
+    made = [
+        by_path(web, word, closed, {True: PRIVATE}, why, nothing=otherwise, below=below)
+        for word, otherwise in words.items()
+    ]
+    return made + [
+        by_path(web, _word(web, text), closed, {True: ""}, why, nothing=text, below=below)
+        for text in _said_to_caches(web)
+    ]
+
+
+def _said_to_all(web: Web) -> list[str]:
+    """What the app says of how long its files may be kept, by whatever cache."""
+    return sorted({sent.cache_control for sent in web.statics.sent if _is_shared(sent.cache_control)})
+
+
+def _said_to_caches(web: Web) -> list[str]:
+    """The same in headers that only caches before the site read, and browsers do not."""
+    found = {value for sent in web.statics.sent for name, value in sent.headers if is_for_caches(name)}
+    return sorted(found - set(_said_to_all(web)))
+
+
+def _is_shared(cache_control: str) -> bool:
+    return bool(cache_control) and not re.search(r"\b(?:private|no-store)\b", cache_control, re.IGNORECASE)
+
+
+def _word(web: Web, text: str) -> str:
+    """Of the variable that is this text, but for where not everybody may come."""
+    return f"life_said_{[*_said_to_all(web), *_said_to_caches(web)].index(text)}"
+
+
+def _life(web: Web, text: str) -> str:
+    """What is sent for that text of the app's."""
+    is_told = web.access.closed is not None and text in [*_said_to_all(web), *_said_to_caches(web)]
+    return variable(web, _word(web, text)) if is_told else text
 
 
 def _statics(web: Web, mount: Mount, folder: Folder) -> list[Directive]:
@@ -322,7 +365,7 @@ def _file_headers(web: Web, sent: Sent) -> list[Directive]:
     return [
         *of_nginx(web, sent.headers),
         directive(
-            "add_header", "Cache-Control", sent.cache_control or variable(web, "life"), source=_LIFE,
+            "add_header", "Cache-Control", _life(web, sent.cache_control) or variable(web, "life"), source=_LIFE,
             why="what the app itself says with these files" if sent.cache_control
             else "how long browsers may cache the file without asking",
             cause=sent.cause if sent.cache_control else "",
@@ -330,7 +373,7 @@ def _file_headers(web: Web, sent: Sent) -> list[Directive]:
         *([] if is_said(web, "X-Content-Type-Options") else nosniff),
         *(
             directive(
-                "add_header", name, value, "always", cause=sent.cause,
+                "add_header", name, _life(web, value) if is_for_caches(name) else value, "always", cause=sent.cause,
                 why="the app sends this header with each of these files, to every client, so nginx does, too",
             )
             for name, value in sent.headers
