@@ -1,4 +1,4 @@
-"""What a site asks of the gateway that it shares with others, and where two ask for the same."""
+"""What a site needs from a gateway that it shares, and where two sites conflict."""
 
 from __future__ import annotations
 
@@ -20,40 +20,40 @@ FILE = "bindings.json"
 
 
 class Spoken(StrEnum):
-    """How every connection to an address begins, whichever site it is for."""
+    """How each connection to an address begins, for all sites there."""
 
     TLS = "ssl"
     HTTP2 = "http2"
-    """Where the gateway decides it once for an address."""
+    """Settings that the gateway has once for an address."""
     PROXY_PROTOCOL = "proxy_protocol"
 
 
 class Listen(Struct, frozen=True):
-    """An address, and what is spoken there."""
+    """An address and its protocols."""
 
     address: str
     words: tuple[Spoken, ...] = ()
 
 
 class Bindings(Struct, frozen=True):
-    """`origin` is the file or directory of the site; without domains it takes every Host of its addresses."""
+    """`origin` is the site's file or directory; without domains the site takes every Host of its addresses."""
 
     name: str
     origin: str
     listen: tuple[Listen, ...]
     domains: tuple[str, ...]
     request_seconds: float = 0.0
-    """How long a request to it may take."""
+    """The longest timeout of its requests."""
     urls: tuple[str, ...] = ()
     runtime: str = ""
-    """The site's runtime directory: its app's sockets are there."""
+    """The site's runtime directory, which contains its app's sockets."""
 
     inspects: bool = False
-    """Whether it has the firewall."""
+    """Whether the site has the firewall."""
     sets: tuple[str, ...] = ()
     """What its own directives set for the whole `http` block: simple directives that Portico writes there, too."""
     own: tuple[tuple[int, str], ...] = ()
-    """The numbers of the lines of its fragment that are the user's, each with its place."""
+    """The line numbers in its fragment of the user's own lines, each with its place."""
 
     @property
     def addresses(self) -> tuple[Address, ...]:
@@ -61,14 +61,14 @@ class Bindings(Struct, frozen=True):
 
     @property
     def nameless(self) -> tuple[Address, ...]:
-        """Where clients that give no name in the handshake are shown its certificate: it has an IP address."""
+        """Where clients that send no server name in the handshake get its certificate: it has an IP address."""
         if not has_addresses(self.domains):
             return ()
         return tuple(address for address in self.addresses if _words(self, address)[0])
 
 
 def spoken(web: Web) -> dict[str, tuple[Spoken, ...]]:
-    """Every address of the site over TCP, and what is spoken there."""
+    """Every TCP address of the site, and its protocols."""
     of_all = (Spoken.PROXY_PROTOCOL,) if web.listeners.has_proxy_protocol else ()
     is_everybodys = Ability.HTTP2_BY_SITE not in web.abilities
     has_http2 = is_everybodys and web.tls is not None and web.tls.http2 is Http2.ON
@@ -78,7 +78,7 @@ def spoken(web: Web) -> dict[str, tuple[Spoken, ...]]:
 
 
 def addresses(bindings: Iterable[Bindings]) -> dict[Address, tuple[Spoken, ...]]:
-    """Every address that these sites listen on, with what is spoken there."""
+    """Every address of these sites, with its protocols."""
     found: dict[Address, dict[Spoken, None]] = {}
     for one in bindings:
         for listen in one.listen:
@@ -96,12 +96,12 @@ def file(wanted: Bindings) -> File:
 
 
 def parse(text: str) -> Bindings:
-    """Raises ValueError for what is none."""
+    """Raises ValueError for an invalid file."""
     return msgspec.json.decode(text, type=Bindings)
 
 
 class BindingTable:
-    """The bindings that stand beside each other; each is looked up, because there may be a thousand sites."""
+    """The bindings of sites on one gateway; each lookup is fast, because there may be a thousand sites."""
 
     def __init__(self) -> None:
         self._names: dict[str, Bindings] = {}
@@ -112,7 +112,7 @@ class BindingTable:
         self._sets: dict[str, Bindings] = {}
 
     def add(self, new: Bindings) -> Problem | None:
-        """Take it in, or say why it cannot stand beside the others."""
+        """Adds the bindings, or returns why they conflict with the others."""
         problem = (
             self._same_name(new)
             or self._same_host(new)
@@ -203,7 +203,7 @@ _SPEAKS = (
         f"let behind_protocol be the same in both: it holds for all connections to an address; or {_ELSEWHERE}",
     ),
 )  # fmt: skip
-"""For each: what is spoken with it, and without it, and what to do where two sites differ."""
+"""For each property: the words with it and without it, and what to do if two sites differ."""
 
 
 def _words(wanted: Bindings, address: Address) -> tuple[bool, ...]:

@@ -1,4 +1,4 @@
-"""What of the user's the gateway complains of: it names a line of a file that Portico wrote."""
+"""Maps the gateway's complaint about a line of a generated file to the user's setting behind it."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _HINT = "its own words say why; a host name must be known to this machine whenev
 
 
 def blamed(plan: Plan, words: str) -> Problem | None:
-    """The problem with what the user said that these words are about; None when they are about nothing of that.
+    """The problem in the user's settings that this message is about; None if it is about none of them.
 
-    A directive of the user's own is quoted. Of any other line its cause is told, if that stands in a file.
+    One of the user's own directives is quoted. For any other line, its cause is named, if a file contains it.
     """
     kind = gateway_named(plan.gateway.name)
     for path, number in kind.names_line.findall(words):
@@ -33,13 +33,13 @@ def blamed(plan: Plan, words: str) -> Problem | None:
 
 
 def objection(plan: Plan, words: str) -> Problem:
-    """What the gateway has against the files of a plan, as a problem."""
+    """The gateway's complaint about the files of a plan, as a problem."""
     found = blamed(plan, words) or Problem(plan.gateway.name, "does not accept its configuration")
     return replace(found, quote=words)
 
 
 def _line(plan: Plan, path: str, number: int) -> Line | None:
-    """That line of the file whose path in the plan ends as the other one does."""
+    """The line of the file whose path in the plan matches the end of the other path."""
     file = next((file for file in plan.files if path.endswith(f"/{file.path}")), None)
     if file is None or not 0 < number <= len(file.lines):
         return None

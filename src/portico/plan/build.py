@@ -1,4 +1,4 @@
-"""Site and Place become a Plan. Pure: the same two give the same bytes."""
+"""Site and Place become a Plan. Pure: the same input gives the same bytes."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ from portico.site.model import Site
 
 
 def plan(site: Site, place: Place, *, is_waiting: bool = False) -> Plan:
-    """How the site will run on the place; with `is_waiting` what its gateway shows before its app is known.
+    """The plan of the site on the place; with `is_waiting` the one for the time before its app is known.
 
-    Raises UsageError for what cannot be: a socket path that is too long, an nginx that is too old, a word
-    nginx cannot write, servers that cannot share an upstream.
+    Raises UsageError for an impossible plan: a socket path that is too long, an nginx that is too old, a word that
+    nginx cannot express, servers that cannot share an upstream.
     """
     web = decided(site, place, is_waiting=is_waiting)
     if found := problems(web):

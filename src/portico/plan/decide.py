@@ -1,4 +1,4 @@
-"""What is decided about a site on this place, with the gateway that it has there."""
+"""The decisions about a site on this place, for the gateway of the place."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ from portico.site.model import Site
 
 
 def decided(site: Site, place: Place, *, is_waiting: bool = False) -> Web:
-    """Everything about the site, before it is written for its gateway; `is_waiting` where its app is not known yet."""
+    """All decisions about the site, before they are written for the gateway; `is_waiting`: its app is not known yet."""
     return web(site, place, gateway_of(place).abilities(place), is_waiting=is_waiting)

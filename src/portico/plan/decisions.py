@@ -1,4 +1,4 @@
-"""The decisions behind generated lines, as `explain` names them: a few words, and the page that says more."""
+"""The decisions behind generated lines, as `explain` names them: a few words, and the page with more."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a plan would change about what runs. Values in, values out."""
+"""What a plan would change in the running site. Values in, values out."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from portico.plan.model import CONF, Plan, Process
 
 @dataclass(frozen=True)
 class Command:
-    """A process as it was started."""
+    """The command of a started process."""
 
     argv: tuple[str, ...]
     cwd: str
@@ -20,7 +20,7 @@ class Command:
 
 @dataclass(frozen=True)
 class Running:
-    """What runs: its files by path, and its processes by name."""
+    """The running site: its files by path, and its processes by name."""
 
     files: Mapping[str, str]
     processes: Mapping[str, Command]
@@ -37,7 +37,7 @@ class FileChange:
 
 @dataclass(frozen=True)
 class ProcessChange:
-    """`change` as for a file; `before` and `after` are None where there is no such process."""
+    """`change` as for a file; `before` or `after` is None if there is no such process."""
 
     name: str
     change: str
@@ -47,7 +47,7 @@ class ProcessChange:
 
 @dataclass(frozen=True)
 class Difference:
-    """`reloads_nginx`: a reload would have nginx read its files again. `needs_restart`: it would be refused."""
+    """`reloads_nginx`: a reload would make nginx read its files again. `needs_restart`: a reload would be refused."""
 
     is_running: bool
     files: tuple[FileChange, ...]
@@ -57,7 +57,7 @@ class Difference:
 
 
 def difference(running: Running | None, plan: Plan) -> Difference:
-    """From what runs, None for nothing, to the plan."""
+    """The difference between the running site (None for none) and the plan."""
     before = running or Running({}, {})
     files = _files(before.files, {file.path: file.content for file in plan.files})
     processes = _processes(before.processes, _commands(plan))
@@ -72,7 +72,7 @@ def difference(running: Running | None, plan: Plan) -> Difference:
 
 
 def command(process: Process, runtime: str) -> Command:
-    """The process as it is started in that runtime directory, whatever the number of its files."""
+    """The command as it would be started in that runtime directory, regardless of the number of its release files."""
     return Command(process.at(f"{runtime}/conf"), process.cwd, dict(process.env))
 
 

@@ -1,7 +1,8 @@
-"""The directories that a site needs: whose each is, and who may enter it. Pure.
+"""The directories of a site: their owners and modes. Pure.
 
-nginx's master gives the paths of bodies on their way to its workers' user, with every start, reload and test, and
-follows a link there. So Portico makes them, of that user from the start, in a directory that only root may write to.
+nginx's master gives the directories of temporary bodies to its workers' user at each start, reload and test, and
+follows symlinks. So Portico creates them, owned by that user from the start, in a directory that only root can write
+to.
 """
 
 from __future__ import annotations
@@ -18,16 +19,16 @@ from portico.site.model import Site
 
 
 def directories(web: Web) -> tuple[Directory, ...]:
-    """Every one, those above first."""
+    """All of them, parents first."""
     site, place = web.site, web.place
     paths = Paths.of(place)
     private = 0o750 if place.nginx_group else 0o700
-    # The app's own user passes through to its socket's configuration, and can list nothing.
+    # The app's own user may traverse it to reach its socket's configuration, but not list it.
     entered = private | 0o001 if place.app_user else private
     return (
         Directory(place.runtime, entered, group=place.nginx_group),
         Directory(place.state, private, group=place.nginx_group),
-        # Made by nginx's own user: what that one may not read must not come out compressed.
+        # nginx's own user creates the copies: a file that it may not read must not leak as a compressed copy.
         Directory(paths.precompressed, private, owner=place.nginx_user, group=place.nginx_group),
         *body_directories(place),
         *_cache(web),
@@ -38,7 +39,7 @@ def directories(web: Web) -> tuple[Directory, ...]:
 
 
 def body_directories(place: Place) -> tuple[Directory, ...]:
-    """Those of bodies on their way, the one above first."""
+    """The directories of temporary bodies, the parent first."""
     above, user, group = Paths.of(place).temporary, place.nginx_user, place.nginx_group
     return (
         Directory(above, 0o750 if group else 0o700, group=group),
@@ -54,7 +55,7 @@ def _cache(web: Web) -> list[Directory]:
 
 
 def _of_workers(site: Site, place: Place) -> list[Directory]:
-    """Where the workers write of themselves; the app's own user can do it nowhere else."""
+    """The directory that the workers write to; the app's own user can write nowhere else."""
     if Feature.REPORT not in app_server(site).features:
         return []
     wanted = (slow(place.runtime), workers(place.runtime), *([Paths.of(place).app] if place.app_user else []))

@@ -1,17 +1,17 @@
-"""How the worker hands a file to nginx: the names that both ends must agree on."""
+"""How the worker hands a file to nginx: the names that both sides share."""
 
 from __future__ import annotations
 
 from typing import Final
 
 ROOTS: Final = "PORTICO_DOWNLOADS"
-"""The variable that tells the worker the folders nginx may send from: a JSON list, in the order of their numbers."""
+"""The worker's variable with the folders that nginx may send from: a JSON list in the order of their numbers."""
 READER: Final = "PORTICO_NGINX_USER"
-"""The variable that names nginx's user, when it is another than the app's."""
+"""The variable that names nginx's user, if it is not the app's."""
 PREFIX: Final = "/-/download/"
 
 KEPT: Final = frozenset(("content-type", "content-disposition", "cache-control", "expires", "set-cookie"))
-"""Headers of the app that nginx keeps by itself when X-Accel-Redirect leads elsewhere, however often they come."""
+"""The app's headers that nginx keeps by itself after an X-Accel-Redirect, repeated ones included."""
 CARRIED: Final = (
     "ETag", "Last-Modified", "Vary", "Link",
     "Content-Language", "Content-Location", "Content-Security-Policy", "Content-Security-Policy-Report-Only",
@@ -23,14 +23,14 @@ CARRIED: Final = (
     "Access-Control-Allow-Methods", "Access-Control-Allow-Headers", "Access-Control-Max-Age",
     "X-Download-Options", "X-Permitted-Cross-Domain-Policies",
 )  # fmt: skip
-"""Headers of the app that nginx would drop and that the location of a download therefore says again."""
+"""The app's headers that nginx would drop; the location of a download sets them again."""
 
 
 def whole(number: int) -> str:
-    """Where nginx finds the files of a root, when the client asked for all of one."""
+    """The internal URI of a root's files, for requests of a whole file."""
     return f"{PREFIX}{number}/"
 
 
 def part(number: int) -> str:
-    """The same when the client asked for a range, which compression would do away with."""
+    """The same for range requests, which do not work with compression."""
     return f"{PREFIX}{number}-part/"

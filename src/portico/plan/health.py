@@ -1,4 +1,4 @@
-"""The question that decides whether an app server is well."""
+"""The request that decides whether an app server is healthy."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from portico.plan.web.model import Web
 
 
 def health(web: Web) -> Health:
-    """Asked as nginx would ask it, for the canonical name of the site."""
+    """The request as nginx would pass it, for the canonical name of the site."""
     hosts, path = web.hosts, web.health.path
     name = hosts.canonical or next(iter(hosts.declared), "")
     return Health(

@@ -1,4 +1,4 @@
-"""Several sites become one Plan: a gateway for all of them. Pure: the same fragments and Place, the same bytes."""
+"""The Plan of a gateway for several sites. Pure: the same fragments and Place, the same bytes."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _START_SECONDS = 30.0
 
 @dataclass(frozen=True)
 class Fragment:
-    """What the gateway reads for one site, below the site's own directory: its fragment and its list of servers."""
+    """The gateway's files of one site, below the site's own directory: its fragment and its list of servers."""
 
     bindings: Bindings
     texts: tuple[tuple[str, str], ...]
-    """Names of files and what is in them; with HTTPS the certificate and its key, too."""
+    """File names and contents; with HTTPS the certificate and its key, too."""
 
     def files(self, group: str = "") -> tuple[File, ...]:
-        """Where the gateway finds them; `group` is that of its workers."""
+        """The files as the gateway finds them; `group` is that of its workers."""
         here = hosted_files(self.bindings.name)
         return tuple(
             File(f"{here}/{name}", self._lines(name, text), 0o640, group, is_secret=True)
@@ -39,7 +39,7 @@ class Fragment:
         )
 
     def _lines(self, name: str, text: str) -> tuple[Line, ...]:
-        """One for all, unless some of them are the user's: the gateway may have something against these."""
+        """One for all, unless some of them are the user's: nginx may complain about those."""
         if name != FRAGMENT or not self.bindings.own:
             return (Line(text.rstrip("\n")),)
         own = dict(self.bindings.own)
@@ -48,14 +48,14 @@ class Fragment:
 
 
 def fragment_of(plan: Plan, beside: Sequence[tuple[str, str]] = ()) -> Fragment:
-    """The fragment of a site that was planned for a gateway, with those of its files that are not the plan's."""
+    """The fragment of a site that was planned for a gateway, with its files from outside the plan."""
     found = {file.path: file.content for file in plan.files}
     wanted = parse(found[BINDINGS])
     return Fragment(wanted, (*((name, found[name]) for name in read_of(found)), *beside))
 
 
 def read_of(names: Collection[str]) -> list[str]:
-    """Those of the files of a site's plan that its gateway reads."""
+    """The files in a site's plan that its gateway reads."""
     return [*(name for name in _READ if name in names), *sorted(filter(USERS.fullmatch, names))]
 
 
@@ -109,7 +109,7 @@ def host_plan(fragments: Sequence[Fragment], place: Place) -> Plan:
 def fitting(
     fragments: Collection[Fragment],
 ) -> tuple[list[Fragment], list[tuple[Fragment, Problem]]]:
-    """Those that can stand together, the earlier before the later, and why each of the others cannot."""
+    """The sites without conflicts, the earlier before the later, and why each of the others conflicts."""
     bindings = BindingTable()
     found = [(one, bindings.add(one.bindings)) for one in fragments]
     return [one for one, problem in found if problem is None], [

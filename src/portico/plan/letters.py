@@ -1,7 +1,7 @@
-"""Patterns of letters as a gateway needs them that compares bytes: each takes what the app's own pattern takes.
+r"""Patterns of characters for a gateway that compares bytes: each matches what the app's own pattern matches.
 
-Python's `\\d` is a digit of any script, `.` a letter of up to four bytes. What is no UTF-8 counts as the app reads it:
-each piece of a broken letter is one letter. Only `\\w` is not exact: any letter that is not ASCII is one.
+Python's `\d` is a digit of any script, `.` a character of up to four bytes. Invalid UTF-8 counts as the app decodes
+it: each invalid piece is one character. Only `\w` is not exact: it matches every non-ASCII character.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ _LOOKS, _EVERY = (("(?!", ")"), ("(?=", ")")), (".", r"[\s\S]")
 _COMPLEMENTS = {f"CATEGORY_NOT_{name}": f"CATEGORY_{name}" for name in ("DIGIT", "SPACE", "WORD")}
 _REPEATS, _ANY_NUMBER = ("*", "+", "?"), ("*", "+", "{0,}", "{1,}", "{,}")
 _LONGEST = 3000
-"""Of a pattern: nginx takes 4095 bytes for a word, in which a backslash is two."""
+"""The length limit of a pattern: nginx accepts 4095 bytes for a word, in which a backslash takes two."""
 _ANY = (
     r"[\xc2-\xdf][\x80-\xbf]|\xe0[\xa0-\xbf][\x80-\xbf]?|[\xe1-\xec\xee\xef][\x80-\xbf]{1,2}"
     r"|\xed[\x80-\x9f][\x80-\xbf]?|\xf0[\x90-\xbf][\x80-\xbf]{0,2}|[\xf1-\xf3][\x80-\xbf]{1,3}"
     r"|\xf4[\x80-\x8f][\x80-\xbf]{0,2}"
 )
-"""A letter of several bytes, or what Python takes for one piece of a broken one."""
+"""A character of several bytes, or an invalid piece that Python decodes as one character."""
 _WHOLE = r"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}"
 _ZEROS = (
     0x660, 0x6F0, 0x7C0, 0x966, 0x9E6, 0xA66, 0xAE6, 0xB66, 0xBE6, 0xC66, 0xCE6, 0xD66, 0xDE6, 0xE50, 0xED0, 0xF20,
@@ -41,21 +41,21 @@ _ZEROS = (
     0x11450, 0x114D0, 0x11650, 0x116C0, 0x11730, 0x118E0, 0x11950, 0x11C50, 0x11D50, 0x11DA0, 0x16A60, 0x16AC0,
     0x16B50, 0x1D7CE, 0x1D7D8, 0x1D7E2, 0x1D7EC, 0x1D7F6, 0x1E140, 0x1E2F0, 0x1E950, 0x1FBF0,
 )  # fmt: skip
-"""The zeros of all scripts of Unicode 14, each of which nine digits follow: those of the oldest Python."""
+"""The zeros of all scripts of Unicode 14, each followed by nine digits: those of the oldest Python."""
 _LATER = {
     15: (0x11F50, 0x1E4F0),
     16: (0x10D40, 0x116D0, 0x116DA, 0x11BF0, 0x16130, 0x16D70, 0x1CCF0, 0x1E5F1),
     17: (0x11DE0,),
 }
-"""What a version of Unicode added."""
+"""The scripts that each version of Unicode added."""
 _SPACES = ((0x85, 0x85), (0xA0, 0xA0), (0x1680, 0x1680), (0x2000, 0x200A), (0x2028, 0x2029), (0x202F, 0x202F),
            (0x205F, 0x205F), (0x3000, 0x3000))  # fmt: skip
 _ALSO = {"i": "\u0130\u0131", "k": "\u212a", "s": "\u017f"}
-"""What Python takes for a letter of ASCII where cases do not count."""
+"""Characters that Python's case-insensitive match treats as ASCII letters."""
 _MOST_CASES = 2048
 _SURROGATES = (0xD800, 0xDFFF)
 _UNCUT = ((0x80, 0x7FF), (0x800, 0xD7FF), _SURROGATES, (0xE000, 0xFFFF), (0x10000, 0x10FFFF))
-"""Letters of as many bytes."""
+"""Characters by their number of bytes."""
 _HIGH = frozenset(range(0x80, 0x100))
 _ALL = frozenset(range(0x100))
 
@@ -64,15 +64,15 @@ Range = tuple[int, int]
 
 @lru_cache(_KNOWN)
 def in_bytes(regex: str, unicode: str) -> str:
-    """The pattern for bytes: unchanged where letters and bytes are the same to it.
+    """The pattern for bytes: unchanged if characters and bytes are the same for it.
 
-    `unicode` is the version of Unicode of the app's Python: it says what a digit is.
+    `unicode` is the Unicode version of the app's Python: it defines the digits.
     """
     try:
         exact = "".join(_made(regex, _digits(int(unicode.partition(".")[0]))))
         return exact if len(exact) <= _LONGEST else "".join(_made(regex, _WHOLE))
     except (re.error, ValueError):
-        return regex  # it is no expression of Python's: nginx says what it makes of it
+        return regex  # not a Python expression: nginx reports its own error
 
 
 def _made(regex: str, digits: str) -> Iterator[str]:
@@ -86,7 +86,7 @@ def _made(regex: str, digits: str) -> Iterator[str]:
             ignoring.pop()
         is_letter = atom[:1] not in _SYNTAX and not (atom[:1] == "{" and len(atom) > 1)
         if (before, after) in _LOOKS and atom in _EVERY:
-            is_letter = False  # any letter is any byte there
+            is_letter = False  # a character class matches any byte there
         if after == "." and atoms[number + 2] == "*":
             after = "+"
         yield _letter(atom, after, digits, ignores_case=ignoring[-1]) if is_letter else atom
@@ -124,7 +124,7 @@ def _letter(atom: str, after: str, digits: str, *, ignores_case: bool) -> str:
 
 
 def _any(atom: str, left_out: str, after: str) -> str:
-    """One of nearly all letters: any number of them is any number of bytes."""
+    """One of nearly all characters: any number of them is any number of bytes."""
     if left_out:
         return f"(?>(?!{left_out})(?:{_ANY}|{atom}))"
     return atom if after in _ANY_NUMBER else f"(?>{_ANY}|{atom})"
@@ -146,7 +146,7 @@ def _cases(code: int) -> frozenset[str]:
 
 
 def _ranges(items: Iterable[tuple[str, Any]], atom: str, *, ignores_case: bool) -> Iterator[Range]:
-    """What a set names of letters that are not ASCII."""
+    """The non-ASCII characters that a set names."""
     for name, item in items:
         low, high = (item, item) if name == "LITERAL" else item if name == "RANGE" else (0, 0)
         if high >= 0x80:
@@ -160,7 +160,7 @@ def _ranges(items: Iterable[tuple[str, Any]], atom: str, *, ignores_case: bool) 
 
 
 def _of_bytes(atom: str, others: frozenset[int]) -> str:
-    """The letters of ASCII that a set takes, and those bytes."""
+    """The ASCII characters of a set, and those bytes."""
     taken = frozenset(code for code in range(0x80) if re.match(atom, chr(code), re.DOTALL)) | others
     if taken == _ALL:
         return r"[\s\S]"
@@ -180,7 +180,7 @@ def _digits(version: int) -> str:
     return _alternatives([(zero, zero + 9) for zero in sorted((*_ZEROS, *later))])
 
 
-# Ranges of letters as bytes ------------------------------------------------------------------------------
+# Ranges of characters as bytes ---------------------------------------------------------------------------
 
 
 def _alternatives(ranges: Iterable[Range]) -> str:
@@ -188,7 +188,7 @@ def _alternatives(ranges: Iterable[Range]) -> str:
 
 
 def _sequences(low: int, high: int) -> Iterator[tuple[Range, ...]]:
-    """The bytes of all letters between two: a range for each byte."""
+    """The bytes of all characters in a range: a range for each byte."""
     if low > high:
         return
     for first, last in _UNCUT:

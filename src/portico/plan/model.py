@@ -1,4 +1,4 @@
-"""How it will run: processes, files, and the reason for each line. Values only."""
+"""How the site runs: processes, files, and the reason for each line. Values only."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from portico.reading import OURS, Reader
 from portico.values import Address
 
 CONF = "{conf}"
-"""Stands in a Process for the directory its files were written to; see `Process.at`."""
+"""A placeholder in a Process for the directory of its files; see `Process.at`."""
 
 
 class Line(Struct, frozen=True):
-    """One line of a file, and why it is there. A Struct, as Directive is: a gateway's plan has 250 000 of them.
+    """One line of a file, and its reason. A Struct, as Directive is: a gateway's plan has 250 000 of them.
 
-    `cause` is the option or fact that decided it, `source` a link to read on. `is_users` marks what the
-    user placed there; a line without words of its own (a blank, a closing brace) has no reason.
+    `cause` is the option or fact that decided it, `source` a link to read on. `is_users` marks the user's own
+    lines; a line without content (a blank, a closing brace) has no reason.
     """
 
     text: str
@@ -39,9 +39,9 @@ class File:
     lines: tuple[Line, ...]
     mode: int = 0o644
     group: str = ""
-    """Who may read it beside its owner, where the mode says so; empty: our own group."""
+    """The group that may read it, if the mode says so; empty: Portico's own."""
     is_secret: bool = False
-    """What is in it is shown to nobody."""
+    """Its content is never shown."""
 
     @property
     def content(self) -> str:
@@ -50,14 +50,14 @@ class File:
 
 @dataclass(frozen=True)
 class Directory:
-    """A directory that must exist before anything starts; `owner` is a user name, empty for our own."""
+    """A directory that must exist before anything starts; `owner` is a user name, empty for Portico's own."""
 
     path: str
     mode: int
     owner: str = ""
     group: str = ""
     is_secret: bool = False
-    """Nobody but its owner may enter, nginx's user neither."""
+    """Only its owner may enter, not even nginx's user."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class Process:
     env: Mapping[str, str] = field(default_factory=dict)
     why: str = ""
     user: str = ""
-    """The user it runs as; empty: the user of Portico."""
+    """The user that it runs as; empty: the user of Portico."""
 
     def at(self, conf: str) -> tuple[str, ...]:
         """The argv with the configuration directory filled in."""
@@ -79,20 +79,20 @@ class Process:
 
 @dataclass(frozen=True)
 class Ladder:
-    """Every time that follows from `request_timeout`, in seconds, each rung above the one before it."""
+    """Every timeout that follows from `request_timeout`, in seconds, each above the one before it."""
 
     read_seconds: float
-    """nginx gives up waiting for the app: 504."""
+    """nginx stops waiting for the app: 504."""
     deadline_seconds: float
-    """the worker logs the stack of a request that nginx has given up on."""
+    """The worker logs the stack of a request that nginx has given up on."""
     drain_seconds: float
-    """a server that was told to leave finishes what it has."""
+    """A stopping server finishes its requests."""
     stop_seconds: float
-    """Portico ends what has not left."""
+    """Portico kills what is still running."""
     service_seconds: float
-    """systemd's or Kubernetes' patience with Portico."""
+    """systemd or Kubernetes kills Portico."""
     heartbeat_seconds: float
-    """Gunicorn replaces a worker whose main thread was silent; above the deadline, below nothing."""
+    """Gunicorn replaces a worker whose main thread was silent; above the deadline, independent of the others."""
 
     @classmethod
     def of(cls, request_seconds: float) -> Ladder:
@@ -107,7 +107,7 @@ class Ladder:
 
 
 class PlannedLimit(Struct, frozen=True):
-    """A limit on what one client may ask for or hold. `zone` is what the gateway calls its count."""
+    """A limit for each client. `zone` is the gateway's name of the counter."""
 
     zone: str
     limit: str
@@ -118,7 +118,7 @@ class PlannedLimit(Struct, frozen=True):
 
 
 class OldWorkers(Struct, frozen=True):
-    """How many workers of configurations before may finish what they have, and their memory together, in bytes."""
+    """How many workers of previous configurations may finish their transfers, and their total memory in bytes."""
 
     most: int
     memory: int
@@ -129,25 +129,25 @@ _FEW = OldWorkers(32, 256 << 20)
 
 @dataclass(frozen=True)
 class Health:
-    """The question that decides whether an app server is well, asked as nginx would ask it."""
+    """The request that decides whether an app server is healthy, as nginx would pass it."""
 
     path: str
     host: str
     scheme: str
     script_name: str
     start_seconds: float
-    """how long the app may take to answer it for the first time."""
+    """How long the app may take for the first answer."""
     gateway_path: str = "/"
-    """the path that asks the same through nginx."""
+    """The path that asks the same through nginx."""
     is_http: bool = False
-    """the private socket speaks HTTP, not uwsgi."""
+    """The private socket speaks HTTP, not uwsgi."""
     any_answer: bool = False
-    """through nginx, an answer is enough: that nginx is there is the question."""
+    """Through nginx, any answer is enough: the check is for nginx itself."""
 
 
 @dataclass(frozen=True)
 class UpstreamServer:
-    """One server of the upstream: its line in the file while it is in, and while it is out."""
+    """One server of the upstream: its line in nginx's file while it is in use, and while it is taken out."""
 
     name: str
     protocol: str
@@ -160,51 +160,51 @@ class UpstreamServer:
 
 @dataclass(frozen=True)
 class Upstream:
-    """The servers that requests are shared among, and how each is asked whether it is well."""
+    """The servers that share the requests, and their health check."""
 
     FILE: ClassVar[str] = "servers.conf"
 
     servers: tuple[UpstreamServer, ...]
     check_seconds: float
-    """0 is never."""
+    """0 disables the check."""
     path: str
     tls_name: str = ""
     ca: str = ""
 
     def file(self, out: Collection[str] = ()) -> File:
-        """The file nginx includes, with the servers of these names taken out."""
+        """The file that nginx includes, with the servers of these names taken out."""
         return File(self.FILE, tuple(item.out if item.name in out else item.up for item in self.servers))
 
 
 @dataclass(frozen=True)
 class Acme:
-    """Whom certificates are asked of, and how the domains are proven."""
+    """The ACME directory, and how the domains are validated."""
 
     server: str
-    """URL of the directory."""
+    """The directory's URL."""
     staging: str
-    """That of the server for rehearsals, empty for none."""
+    """The URL of the server for rehearsals, empty for none."""
     email: str = ""
     ca: str = ""
     profile: str = ""
-    """What the server calls the kind of certificate; empty for its own choice."""
+    """The profile, by the server's name for it; empty for the server's default."""
     may_differ: bool = False
-    """Whether its own choice does when it has no such profile: nobody asked for it."""
+    """Whether the default is acceptable if the server lacks this profile: the user did not ask for it."""
     eab_kid: str = ""
     eab_hmac_file: str = ""
     dns: str = ""
     dns_credentials: str = ""
     resolvers: tuple[str, ...] = ()
     challenges: str = ""
-    """The directory nginx answers the authority's questions from."""
+    """The directory of the challenge files that nginx serves."""
     port: int = 80
 
 
 @dataclass(frozen=True)
 class Tls:
-    """HTTPS: for which names, where, and where the certificate comes from.
+    """HTTPS: the names, the addresses, and the origin of the certificate.
 
-    Two files beside nginx.conf are none of the plan's: they change by themselves, each by a rename and a reload.
+    Two files beside nginx.conf are not part of the plan: they change at run time, each by a rename and a reload.
     """
 
     CERTIFICATE: ClassVar[str] = "certificate.pem"
@@ -215,7 +215,7 @@ class Tls:
     names: tuple[str, ...]
     listen: tuple[Address, ...]
     directory: str
-    """What is kept: keys, certificates, what happened."""
+    """The state directory: keys, certificates, history."""
     profile: str = "intermediate"
     hsts: str = "ramp"
     cert: str = ""
@@ -225,36 +225,36 @@ class Tls:
     ca_file: str = ""
     """The authorities that this system trusts."""
     is_behind: bool = False
-    """Whether declared proxies say by which scheme a client came."""
+    """Whether declared proxies set the client's scheme."""
     space: str = ""
-    """What the site's names begin with beside those of other sites."""
+    """The prefix of the site's names on a shared gateway."""
     local_ca: str = ""
     """The directory of the private authority, one for all sites of this user."""
     app_user: str = ""
-    """The user who must not read any key; empty when the same user runs the app and reads them."""
+    """The user who must not read any key; empty if the same user runs the app and reads them."""
     reader: Reader = OURS
-    """As whom the files that the site names are read."""
+    """The user whose rights apply to the files that the site names."""
     is_proxied: bool = False
     """Whether connections to `listen` begin with the PROXY protocol."""
 
     @property
     def insists(self) -> bool:
-        """Whether the user named a time for HSTS, whoever signed the certificate."""
+        """Whether the user set a time for HSTS, whoever signed the certificate."""
         return self.hsts not in ("ramp", "off") and self.mode in ("auto", "files")
 
 
 @dataclass(frozen=True)
 class Logs:
-    """When the log files are put aside, and what `portico run` shows of the requests."""
+    """When the log files are rotated, and what `portico run` shows of the requests."""
 
     show: str = "auto"
     """auto, text, json or off."""
     size: int = 0
-    """Bytes after which a file is put aside; 0 is never."""
+    """The size in bytes at which a file is rotated; 0 disables it."""
     age_seconds: float = 0.0
-    """And after how long; 0 is never."""
+    """The age at which a file is rotated; 0 disables it."""
     keep: int = 0
-    """How many that were put aside stay."""
+    """How many rotated files are retained."""
 
 
 @dataclass(frozen=True)
@@ -269,7 +269,7 @@ class Precompressed:
 
 @dataclass(frozen=True)
 class ObserverEndpoint:
-    """Where nginx lets people look at the running site: `listen` its addresses, `socket` where Portico answers."""
+    """An address of nginx's for people or Prometheus: `listen` its addresses, `socket` where Portico answers."""
 
     listen: tuple[Address, ...]
     socket: str
@@ -288,13 +288,13 @@ class Tracing:
     url: str
     service: str
     below: str
-    """Traces begun here are sampled whose id has less than this in its digits 16 to 19, see `plan.tracing`."""
+    """Traces that begin here are sampled if digits 16 to 19 of their ID are below this, see `plan.tracing`."""
     headers_file: str = ""
     reader: Reader = OURS
     routes: Mapping[str, str] = field(default_factory=dict)
     """The rule of each endpoint that has exactly one, with the mount."""
     mask: tuple[str, ...] = ()
-    """Query parameters whose values are not told, beside those that sound like secrets."""
+    """Query parameters whose values are masked, beside those whose names look secret."""
 
 
 @dataclass(frozen=True)
@@ -323,7 +323,7 @@ class Plan:
     access_log: str
     error_log: str
     nginx: str
-    """path of the nginx binary."""
+    """The path of the nginx binary."""
     workers: int
     threads: int
     max_upload: int
@@ -335,42 +335,42 @@ class Plan:
     precompressed: tuple[Precompressed, ...] = ()
     """Those whose files are compressed ahead of time."""
     standby_seconds: float = 300.0
-    """How long a release that was replaced is kept running, so that a rollback is at once."""
+    """How long a replaced release stays on standby, so that a rollback is immediate."""
     old_workers: OldWorkers = _FEW
     limits: tuple[PlannedLimit, ...] = ()
     notes: tuple[str, ...] = ()
     alarms: tuple[str, ...] = ()
-    """What must be said loudly: severe faults of the nginx in use that this site opens to strangers."""
-    """What the user should know about this plan, one sentence each."""
+    """Warnings: severe faults of the nginx in use that this site exposes."""
+    """Notes for the user, one sentence each."""
     remedy: str = ""
-    """The command of the app's own that makes or updates its database; empty when none is known."""
+    """The app's command that creates or migrates its database; empty if unknown."""
     endpoints: tuple[str, ...] = ()
-    """The names by which the app's routes appear in the log, each once."""
+    """The names of the app's routes in the log, each once."""
     app_log: str = ""
-    """What the app writes, with the ids of its requests; empty when nobody keeps it."""
+    """The app's output, with request IDs; empty if it is not stored."""
     masked: tuple[str, ...] = ()
-    """Names whose values `portico trace` does not show, beside those that it never shows."""
+    """Names whose values `portico trace` masks, beside those that it always masks."""
     logs: Logs = field(default_factory=Logs)
     cache: str = ""
-    """The directory of the answers that nginx keeps; empty when it keeps none."""
+    """The directory of nginx's cache; empty without one."""
     metrics: ObserverEndpoint | None = None
     dashboard: ObserverEndpoint | None = None
     tracing: Tracing | None = None
     upstream: Upstream | None = None
-    """The servers of [upstream], None when the local app answers alone."""
+    """The servers of [upstream], None if only the local app answers."""
     shared: str = ""
-    """The runtime directory of the gateway whose nginx serves this site, too; empty: one of its own."""
+    """The runtime directory of the shared gateway; empty: the site has its own."""
     sites: tuple[str, ...] = ()
-    """The runtime directories of the sites whose gateway this is."""
+    """The runtime directories of the sites of this gateway."""
 
     tls: Tls | None = None
     """HTTPS, None for plain HTTP."""
     proxied: tuple[Address, ...] = ()
-    """Those of `listen` where every connection begins with the PROXY protocol."""
+    """The addresses of `listen` where every connection begins with the PROXY protocol."""
     waf_log: str = ""
-    """What the firewall found; empty where nothing is inspected."""
+    """The log of the firewall; empty if nothing is inspected."""
     knows_proxies: bool = False
-    """Whether `behind` or `node` says which proxies are in front."""
+    """Whether `behind` or `node` declares proxies."""
 
     @property
     def observer_endpoints(self) -> tuple[ObserverEndpoint, ...]:
@@ -378,19 +378,19 @@ class Plan:
 
     @property
     def listens(self) -> tuple[Address, ...]:
-        """Every address nginx listens on; `listen` are those of the site itself."""
+        """Every address that nginx listens on; `listen` are those of the site itself."""
         return self.listen + tuple(
             address for endpoint in self.observer_endpoints for address in endpoint.listen
         )
 
     @property
     def has_app(self) -> bool:
-        """Whether an app is run here; without one, `server` has no argv."""
+        """Whether Portico runs an app; without one, `server` has no argv."""
         return bool(self.server.argv)
 
     @property
     def app_server(self) -> AppServer:
-        """What kind of program `server` is, and what it can do."""
+        """The kind of program in `server`, and its features."""
         return process_kind(self.server.name, "http" if self.health.is_http else "uwsgi")
 
     @property
@@ -405,7 +405,7 @@ class Plan:
         return release_socket(self.runtime, number)
 
     def file(self, path: str) -> File:
-        """The file of that path. Raises KeyError."""
+        """The file with that path. Raises KeyError."""
         for file in self.files:
             if file.path == path:
                 return file

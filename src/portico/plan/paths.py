@@ -1,4 +1,4 @@
-"""Every path a plan uses, named once, from the place's two directories."""
+"""Every path of a plan, named once, from the place's two directories."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ from dataclasses import dataclass
 from portico.place.model import Place
 
 SOCKET_PATH_LIMIT = 107
-"""Bytes a unix socket's path may have on Linux (sun_path is 108 with its end), man 7 unix."""
+"""The longest path of a unix socket on Linux in bytes (sun_path is 108 with its end), man 7 unix."""
 
 
 GATEWAY = "gateway"
-"""What a gateway of several sites is called, and its directories are."""
+"""The name of a shared gateway and its directories."""
 FRAGMENT = "site.conf"
-"""What the gateway reads of one site among several, below `hosted_files`."""
+"""The gateway's file of one site, below `hosted_files`."""
 ALIAS_TENTHS = (5, 1, 2, 2)
 """The shares of the paths at which nginx finds the app, in tenths of the requests. All lead to one socket, until a
-canary gets some of the last three: 1, 2, 3, 4 or 5 tenths."""
+canary gets some of the last three: 1, 2, 3, 4 or 5 tenths.
+"""
 
 
 def socket_aliases(socket: str) -> tuple[tuple[str, int], ...]:
@@ -60,7 +61,7 @@ def release_socket(runtime: str, number: int) -> str:
 
 
 def canary_aliases(socket: str, tenths: int) -> frozenset[str]:
-    """The paths that together carry so many tenths, 0 to 5."""
+    """The paths that together have so many tenths, 0 to 5."""
     chosen, left = set[str](), tenths
     for path, share in reversed(socket_aliases(socket)[1:]):
         if share <= left:
@@ -70,101 +71,101 @@ def canary_aliases(socket: str, tenths: int) -> frozenset[str]:
 
 
 def hosted_files(name: str) -> str:
-    """Where a gateway of several sites keeps the files of the site of that name, beside its own configuration."""
+    """A shared gateway's directory for the files of the site with that name."""
     return f"sites/{name}"
 
 
 def maintenance(runtime: str) -> str:
-    """The directory that exists while the site is closed: its flag `on`, the message, who is let in."""
+    """The directory that exists during maintenance: its flag `on`, the message, the admitted addresses."""
     return f"{runtime}/maintenance"
 
 
 def mixed(runtime: str) -> str:
-    """The file that exists while two releases answer, or nginx's files may still be those of the other."""
+    """It exists while two releases answer, or while nginx may still have the other's files."""
     return f"{runtime}/mixed"
 
 
 def temporary(state: str) -> str:
-    """The directory above those of bodies on their way, of requests and of answers; root's, where root starts nginx."""
+    """The parent of the directories of temporary bodies, of requests and answers; root owns it if root starts nginx."""
     return f"{state}/bodies"
 
 
 def pause(runtime: str) -> str:
-    """The directory that exists during `portico pause`: its flag `on`, and what the workers answer."""
+    """The directory that exists during `portico pause`: its flag `on`, and the workers' answers."""
     return f"{runtime}/pause"
 
 
 def trace(runtime: str) -> str:
-    """The directory in which each `portico trace` makes one of its own: a user who may do that may trace."""
+    """The parent of each `portico trace`'s own directory: a user who may create one may trace."""
     return f"{runtime}/trace"
 
 
 def leaving(runtime: str) -> str:
-    """The directory that names workers of nginx's which are about to be ended; it is there only then."""
+    """The directory that names nginx's workers that are about to be ended; it exists only then."""
     return f"{runtime}/leaving"
 
 
 def slow(runtime: str) -> str:
-    """The directory in which the workers tell of requests that run for long."""
+    """The directory in which the workers report slow requests."""
     return f"{runtime}/slow"
 
 
 def workers(runtime: str) -> str:
-    """The directory in which each worker tells that it has loaded the app, and with which code."""
+    """The directory in which each worker reports that it has loaded the app, and which code."""
     return f"{runtime}/workers"
 
 
 def control(runtime: str) -> str:
-    """The socket at which a running site takes questions and orders."""
+    """The control socket of a running site."""
     return f"{runtime}/control.sock"
 
 
 def metrics_socket(runtime: str) -> str:
-    """Where Portico answers what Prometheus asks nginx."""
+    """Where Portico answers requests of Prometheus to nginx."""
     return f"{runtime}/metrics.sock"
 
 
 def dashboard_socket(runtime: str) -> str:
-    """Where it answers what browsers ask nginx's server for the dashboard."""
+    """Where Portico answers requests of browsers to nginx's server for the dashboard."""
     return f"{runtime}/dashboard.sock"
 
 
 def made_password(state: str) -> str:
-    """The password that Portico makes for the dashboard and the metrics where the site names none."""
+    """The password that Portico makes for the dashboard and the metrics if the site names none."""
     return f"{state}/look.password"
 
 
 def purge(runtime: str) -> str:
-    """The one that an app of another user is given: it purges, and nothing else."""
+    """The control socket for an app of another user: it can purge, and nothing else."""
     return f"{runtime}/purge.sock"
 
 
 def of_app(state: str) -> str:
-    """Beside what is nginx's: the directory of an app that another user runs."""
+    """The directory of an app that another user runs, beside those of nginx."""
     return f"{state}.app"
 
 
 USERS = re.compile(r"users-\d+")
-"""What the files of users are called that nginx reads."""
+"""The prefix of the names of nginx's user files."""
 
 
 def users_file(number: int) -> str:
-    """The file of the users of one rule, below the configuration directory."""
+    """The file of users of one access rule, below the configuration directory."""
     return f"users-{number}"
 
 
 @dataclass(frozen=True)
 class Paths:
-    """`runtime` holds sockets and configuration, `state` what grows: logs and temporary files.
+    """`runtime` contains sockets and configuration, `state` what grows: logs and temporary files.
 
-    `precompressed` holds the compressed copies of static files, and has no link on the way.
+    `precompressed` contains the compressed copies of static files; its path contains no link.
     """
 
     runtime: str
     state: str
     precompressed: str
     app: str
-    """What the app's processes write, where only they may; `state` where nobody else runs them."""
+    """The directory that only the app's processes write to; `state` if no other user runs them."""
 
     @classmethod
     def of(cls, place: Place) -> Paths:
@@ -192,7 +193,7 @@ class Paths:
 
     @property
     def crowd(self) -> str:
-        """The flag file by which clients get fair shares of the app."""
+        """The flag file that turns fair shares on."""
         return crowd_flag(self.runtime)
 
     @property
@@ -201,12 +202,12 @@ class Paths:
 
     @property
     def maintenance(self) -> str:
-        """The directory that exists while the site is closed."""
+        """The directory that exists during maintenance."""
         return maintenance(self.runtime)
 
     @property
     def mixed(self) -> str:
-        """The file that exists while two releases answer, or nginx's files may still be those of the other."""
+        """It exists while two releases answer, or while nginx may still have the other's files."""
         return mixed(self.runtime)
 
     @property
@@ -219,22 +220,22 @@ class Paths:
 
     @property
     def uploads(self) -> str:
-        """Uploads as files, where the app may not read those of nginx: beside what is nginx's, for the app alone."""
+        """Uploads as files, for an app that may not read nginx's own: only the app can read them."""
         return f"{self.state}.uploads"
 
     @property
     def cache(self) -> str:
-        """The answers that nginx keeps."""
+        """nginx's cache."""
         return f"{self.state}/cache"
 
     @property
     def challenges(self) -> str:
-        """What certificate authorities ask for, served by nginx over plain HTTP."""
+        """The ACME challenges, which nginx serves over plain HTTP."""
         return f"{self.state}/challenges"
 
     @property
     def certificates(self) -> str:
-        """Keys, certificates, and what is remembered of them: nobody else's to read."""
+        """Keys, certificates and their history; no other user can read them."""
         return f"{self.state}/certificates"
 
     @property
@@ -243,12 +244,12 @@ class Paths:
 
     @property
     def app_log(self) -> str:
-        """What the app wrote, each entry with the id of its request."""
+        """The app's output, each entry with its request ID."""
         return f"{self.app}/app.log"
 
     @property
     def waf_log(self) -> str:
-        """What the firewall found."""
+        """The firewall's findings."""
         return f"{self.state}/waf.log"
 
     @property

@@ -1,4 +1,4 @@
-"""Why a site cannot be served so, all problems together. Pure."""
+"""Why a site cannot be served like this, all problems together. Pure."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from portico.plan.web.waf import impossible as no_waf
 
 
 def problems(web: Web) -> list[Problem]:
-    """Every one; none where the site can be served."""
+    """All problems; none if the site can be served."""
     site, place = web.site, web.place
     return [
         *no_upstream(site, web.upstream, place),

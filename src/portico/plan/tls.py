@@ -1,4 +1,4 @@
-"""HTTPS as values: which names, where, whose certificate. Its lines are the gateway's."""
+"""HTTPS as values: the names, the addresses, the certificate. The gateway writes its lines."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ PRIVATE_NETWORKS = tuple(
          "fc00::/7", "fe80::/10"),
     )
 )  # fmt: skip
-"""Addresses that mean something else on every network: RFC 1122, 1918, 3927, 4193, 4291 and 6598."""
+"""Addresses that are private to each network: RFC 1122, 1918, 3927, 4193, 4291 and 6598."""
 
 
 def tls(web: Web) -> Tls | None:
-    """What is planned for HTTPS, None for plain HTTP."""
+    """The plan for HTTPS, None for plain HTTP."""
     site, place, spoken = web.site, web.place, web.tls
     if not spoken:
         return None
@@ -52,7 +52,7 @@ def tls(web: Web) -> Tls | None:
 
 
 def tls_directories(web: Web) -> tuple[Directory, ...]:
-    """Where keys and the answers to challenges live."""
+    """The directories of keys and challenges."""
     if not web.tls:
         return ()
     place, paths = web.place, Paths.of(web.place)
@@ -72,7 +72,7 @@ def is_private(name: str) -> bool:
 
 
 def _local_ca(site: Site, place: Place) -> str:
-    """One authority for all sites with private names; a site with others has one of its own, for those alone."""
+    """One authority for all sites with private names; a site with other names has its own, for those alone."""
     parent, _, own = place.state.rpartition("/")
     is_shared = all(map(is_private, site.options.domains))
     return f"{parent}/local-ca" if is_shared else f"{parent}/local-ca/{own}"
@@ -85,7 +85,7 @@ def _names(site: Site) -> tuple[str, ...]:
 
 
 def _private_address(site: Site) -> tuple[str, ...]:
-    """Where others on this network find a site in development."""
+    """The address of a site in development for others on this network."""
     host = site.https_listen.host
     is_one = address_of(host) is not None and not site.https_listen.is_wildcard and is_private(host)
     return (host,) if is_one else ()

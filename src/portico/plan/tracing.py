@@ -1,8 +1,8 @@
-"""Which requests have spans, and what is told of them. Pure.
+"""Which requests have spans, and their content. Pure.
 
-Whether a trace is sampled follows from its id, so that the worker, nginx and Portico's own process agree without
-asking each other: the digits 16 to 19 are compared with a bound. They are the first of the lower 64 bits, which
-OpenTelemetry's own samplers by ratio look at.
+The ID of a trace decides whether it is sampled, so that the worker, nginx and Portico's own process agree: digits
+16 to 19 are compared with a bound. They are the first of the lower 64 bits, which OpenTelemetry's own ratio
+samplers use.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from portico.site.checks.observers import NOWHERE
 from portico.site.model import Site
 
 VARIABLE = "PORTICO_TRACING"
-"""Tells Portico's worker the bound."""
+"""The worker's variable with the bound."""
 ALL = "g"
-"""A bound that every hexadecimal digit is below."""
+"""A bound above every hexadecimal digit."""
 _STEPS = 1 << 16
 _PATH = "/v1/traces"
 
@@ -41,7 +41,7 @@ def planned(site: Site) -> Tracing | None:
 
 
 def impossible(site: Site, place: Place) -> list[Problem]:
-    """Spans that cannot be sent."""
+    """Problems: spans that cannot be sent."""
     if not site.is_traced or site.options.tracing.endpoint == NOWHERE or place.otlp:
         return []
     where = site.cause("tracing.endpoint")
@@ -50,13 +50,13 @@ def impossible(site: Site, place: Place) -> list[Problem]:
 
 
 def bound(share: float) -> str:
-    """Four hexadecimal digits that this share of all ids is below, or ALL; above 0 it is at least 1 in 65 536."""
+    """Four hexadecimal digits above this share of all IDs, or ALL; above 0 it is at least 1 in 65 536."""
     steps = max(round(share * _STEPS), int(share > 0))
     return f"{steps:04x}" if steps < _STEPS else ALL
 
 
 def told_to_worker(site: Site) -> dict[str, str]:
-    """What is in the worker's environment."""
+    """The variables in the worker's environment."""
     makes_contexts = site.is_traced and Feature.TRACEPARENT in common_features(site)
     return {VARIABLE: bound(site.options.tracing.sample)} if makes_contexts else {}
 

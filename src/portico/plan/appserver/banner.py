@@ -1,4 +1,4 @@
-"""What an app server says of itself when it starts, as regular expressions for the beginnings of the lines."""
+"""Regular expressions for the start of lines in which an app server describes itself."""
 
 from __future__ import annotations
 
@@ -17,4 +17,4 @@ UWSGI = "|".join(
         r".* - graceful shutdown triggered\.\.\.$|goodbye to uWSGI\.$",
     )
 )
-"""How the lines begin in which uWSGI 2 describes itself and its leaving; it has no option against them."""
+"""The start of lines about itself that uWSGI 2 prints at its start and end; no option turns them off."""

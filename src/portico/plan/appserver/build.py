@@ -18,7 +18,7 @@ _WRITERS = {
 
 
 def server_process(site: Site, place: Place, size: Capacity) -> tuple[Process, tuple[File, ...]]:
-    """What is started, and the files that it reads."""
+    """The process and the files that it reads."""
     if not site.has_app:
         return Process("app", (), place.runtime, why="no app runs here: every server is elsewhere"), ()
     process, file = _WRITERS[app_server(site).name]
@@ -26,7 +26,7 @@ def server_process(site: Site, place: Place, size: Capacity) -> tuple[Process, t
 
 
 def impossible(site: Site, place: Place) -> list[Problem]:
-    """An app that its server cannot run, or a server that is not there."""
+    """Problems: an app that its server cannot run, or a server that is not installed."""
     if not site.has_app:
         return []
     kind, where = app_server(site), site.cause("workers.server")

@@ -1,4 +1,4 @@
-"""Gunicorn, with Portico's worker, on the socket it is handed."""
+"""Gunicorn with Portico's worker, on a socket that it inherits."""
 
 from __future__ import annotations
 
@@ -18,13 +18,15 @@ from portico.plan.web.sizes import lasting
 from portico.site.model import Site
 
 SOCKET_FD = 3
-"""The descriptor under which the server finds the socket that Portico bound for it."""
+"""The descriptor of the socket that Portico bound for the server."""
 FRAMEWORK = {"FLASK_RUN_FROM_CLI": "true"}
-"""Makes Flask ignore an app.run() that stands outside `if __name__ == "__main__"`, as the flask command does."""
+"""Makes Flask ignore an app.run() outside `if __name__ == "__main__"`, as the flask command does."""
 _BOOT = 4
-"""Times start_timeout: what a worker may take to load the app. At a start Portico itself gives up before."""
+"""Factor of start_timeout for a worker to load the app. At a start, Portico itself gives up earlier."""
 _QUEUE_SHARE = 6
-"""Of request_timeout: people wait for some seconds. It shrinks while clients leave sooner, see link.wsgi.backlog."""
+"""Share of request_timeout: people wait for some seconds. It shrinks while clients leave sooner, see
+link.wsgi.backlog.
+"""
 _DOCS = "https://docs.gunicorn.org/en/stable/settings.html#"
 
 
@@ -66,21 +68,23 @@ def gunicorn_process(site: Site, place: Place, capacity: Capacity) -> Process:
 
 
 def own_variables(place: Place) -> dict[str, str]:
-    """What every app is told, whatever runs it: that it is served, where its Portico listens, who it runs as.
+    """The variables of every app, on any app server: that it is served, where its Portico listens, which user runs
+    it.
 
-    PYTHONUNBUFFERED: what Python processes of the app's write is out at once, also when they are killed then.
+    PYTHONUNBUFFERED: output of the app's Python processes is written at once, so that none is lost if they are
+    killed.
     """
     listens = purge if place.app_user else control
     return {**FRAMEWORK, "PYTHONUNBUFFERED": "1", "PORTICO_CONTROL": listens(place.runtime), **place.app_env}
 
 
 def _pause(site: Site, place: Place) -> dict[str, str]:
-    """Where a worker looks whether it is to wait."""
+    """Where a worker looks whether the site is paused."""
     return {"PORTICO_PAUSE": pause(place.runtime)} if Feature.PAUSE in app_server(site).features else {}
 
 
 def _queue(site: Site, place: Place) -> dict[str, str]:
-    """How many seconds requests may wait while more come than can be answered, and how many may wait otherwise."""
+    """How many seconds requests may wait in an overload, and how many may wait otherwise."""
     queue = site.options.workers.queue
     if queue == 0.0 or Feature.QUEUE not in app_server(site).features:
         return {}

@@ -1,4 +1,4 @@
-"""The kinds of app server and what each can do. A decision asks for a feature, never for a program's name."""
+"""The kinds of app server and the features of each. Code asks for a feature, never for a program's name."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from portico.site.model import Site
 
 
 class Feature(StrEnum):
-    """One thing that not every app server can do, in the words of docs/app-servers.md."""
+    """A feature that not every app server has, in the words of docs/app-servers.md."""
 
     WSGI = "runs WSGI apps: Flask, Django, Pyramid"
     ASGI = "runs ASGI apps: FastAPI, Starlette, Quart"
@@ -40,18 +40,18 @@ class Feature(StrEnum):
 
 @dataclass(frozen=True)
 class AppServer:
-    """A program that runs the app, in one way of running it."""
+    """A program that runs the app, in one mode."""
 
     program: Program
     protocol: str
-    """What it speaks to the gateway: uwsgi or http."""
+    """Its protocol to the gateway: uwsgi or http."""
     features: frozenset[Feature]
     worker: str = ""
-    """The worker class, where the program is told one."""
+    """The worker class, if the program has such an option."""
     cannot_load: frozenset[int] = frozenset()
-    """The exit codes that say that its workers could not boot, or not load the app."""
+    """The exit codes for workers that could not boot or could not load the app."""
     banner: str = ""
-    """A regular expression for the beginnings of the lines in which it describes itself when it starts."""
+    """A regular expression for the start of lines in which it describes itself when it starts."""
 
     @property
     def name(self) -> str:
@@ -81,7 +81,7 @@ GUNICORN_ASGI = replace(
     features=_EVERY_GUNICORN | {Feature.ASGI},
     worker="portico.link.gunicorn.asgi.Worker",
 )
-"""With its own asgi worker, as Portico extends it."""
+"""With its own asgi worker, extended by Portico."""
 UWSGI = AppServer(
     app_servers.UWSGI,
     protocol="uwsgi",
@@ -90,13 +90,13 @@ UWSGI = AppServer(
     banner=_UWSGI_BANNER,
 )
 NONE = AppServer(app_servers.NONE, protocol="", features=frozenset())
-"""Every server is elsewhere."""
+"""For sites whose servers are all elsewhere."""
 
 KINDS = (GUNICORN, GUNICORN_ASGI, UWSGI)
 
 
 def app_server(site: Site) -> AppServer:
-    """What runs the app. It may be unable to: `appserver.build` says why."""
+    """The app server of the app. It may be unable to run it: `appserver.build` says why."""
     if not site.has_app:
         return NONE
     able = Feature.ASGI if site.is_asgi else Feature.WSGI
@@ -105,15 +105,15 @@ def app_server(site: Site) -> AppServer:
 
 
 def process_kind(name: str, protocol: str) -> AppServer:
-    """The kind of a planned process; NONE for one that is none of them."""
+    """The kind of a planned process; NONE if it is not an app server."""
     return next((kind for kind in KINDS if (kind.name, kind.protocol) == (name, protocol)), NONE)
 
 
 def protocol(site: Site) -> str:
-    """What the gateway speaks to whoever answers: uwsgi, http, https or fastcgi."""
+    """The protocol to the upstream: uwsgi, http, https or fastcgi."""
     return app_server(site).protocol or site.servers[0].protocol
 
 
 def common_features(site: Site) -> frozenset[Feature]:
-    """What all who may answer a request can do: of servers elsewhere nothing is known."""
+    """The features of everything that may answer a request; those of servers elsewhere are unknown."""
     return frozenset() if site.servers else app_server(site).features

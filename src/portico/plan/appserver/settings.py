@@ -1,4 +1,4 @@
-"""Files of `name = value` settings, each with its reason: the format of Gunicorn's Python configuration."""
+"""Files of `name = value` settings with a reason each: the format of Gunicorn's Python configuration."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Setting:
 
 
 def as_python(settings: list[Setting]) -> tuple[Line, ...]:
-    """The settings as lines of Python; repr is the quoting."""
+    """The settings as Python source; repr does the quoting."""
     return tuple(
         Line(f"{item.name} = {item.value!r}", item.why, item.source, item.cause) for item in settings
     )

@@ -1,4 +1,6 @@
-"""uWSGI on the same socket and protocol, with its traps set right. In maintenance mode upstream; an alternative."""
+"""uWSGI on the same socket and protocol, without its unsafe defaults. Its upstream is in maintenance mode; an
+alternative.
+"""
 
 from __future__ import annotations
 
@@ -14,14 +16,14 @@ from portico.site.model import Site
 
 _DOCS = "https://uwsgi-docs.readthedocs.io/en/latest/Options.html#"
 _HEADERS = 64 * 1024 - 1
-"""The largest packet the protocol can describe: 16 bits of length."""
+"""The largest packet that the protocol allows: 16 bits of length."""
 
 
 def uwsgi_process(site: Site, place: Place, _capacity: Capacity) -> Process:
     """The command that runs a release of the app."""
     return Process(
         name=UWSGI.name,
-        # The package has no __main__, and its script carries a path of the machine it was installed on.
+        # The package has no __main__, and its script contains a path of the machine that installed it.
         argv=(
             place.python,
             "-c",
@@ -44,7 +46,7 @@ def uwsgi_ini(site: Site, place: Place, capacity: Capacity) -> File:
 
 
 def _line(item: Setting) -> Line:
-    """INI has no quoting; `%` begins one of uWSGI's variables and is doubled."""
+    """INI has no quoting; `%` begins a variable of uWSGI and is doubled."""
     value = str(item.value).lower() if isinstance(item.value, bool) else str(item.value).replace("%", "%%")
     return Line(f"{item.name} = {value}", item.why, item.source or _DOCS + item.name, item.cause)
 

@@ -10,13 +10,15 @@ from portico.plan.appserver.kind import Feature, app_server
 from portico.site.model import Site
 
 DEFAULT_THREADS = 8
-"""Costs a quick view nothing (bench/threads.py: 0.97 x the rate of one thread quiet, 1.03 x with one core busy)."""
+"""Costs a fast view nothing (bench/threads.py: 0.97 x the rate of one thread on an idle machine, 1.03 x with one core
+busy).
+"""
 WAITING_THREADS = 64
-"""Of uWSGI, which gives no request a thread of its own. Portico's worker does, for those that wait."""
+"""For uWSGI, which has no extra threads for requests that wait. Portico's worker has."""
 _LEAST_WORKERS = 2
-"""One worker may die or be stuck, the other goes on."""
+"""If one worker dies or hangs, the other continues."""
 _WORKER_MEMORY = 128 << 20
-"""Bytes a worker of a middling app takes (Flask with an ORM); the bound is there to avoid exit 137."""
+"""Bytes of a worker with a medium-sized app (Flask with an ORM); the limit avoids exit 137."""
 _SHARE_OF_MEMORY = 0.75
 
 
@@ -29,12 +31,12 @@ class Capacity:
     threads: int
     threads_why: str
     max_memory: int
-    """Bytes of resident memory a worker may have."""
+    """The limit of a worker's resident memory in bytes."""
     max_memory_why: str
 
 
 def capacity(site: Site, place: Place) -> Capacity:
-    """What the options say; `auto` is read from the machine's CPUs and memory."""
+    """The options' numbers; `auto` follows from the machine's CPUs and memory."""
     workers, workers_why = _workers(site, place)
     threads, threads_why = _threads(site)
     return Capacity(workers, workers_why, threads, threads_why, *_max_memory(site, place, workers))
@@ -69,7 +71,7 @@ def _max_memory(site: Site, place: Place, workers: int) -> tuple[int, str]:
 
 
 def jitter(requests: int) -> int:
-    """How many more requests than `max_requests` a worker may serve, drawn by each for itself."""
+    """The most requests that a worker may serve beyond `max_requests`; each worker draws its own number."""
     return requests // 10
 
 

@@ -1,4 +1,4 @@
-"""The gateway of a plan: its process, and the files that it reads."""
+"""The gateway of a plan: its process and its files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from portico.plan.web.model import Web
 
 
 def gateway_process(place: Place) -> Process:
-    """The gateway of one site; nothing is started where several sites share one."""
+    """The gateway of one site; none if several sites share one."""
     kind = gateway_of(place)
     if place.gateway:
         why = f"one for several sites: that of the gateway in {place.gateway}"
@@ -21,7 +21,7 @@ def gateway_process(place: Place) -> Process:
 
 
 def gateway_files(web: Web) -> Sequence[File]:
-    """The whole configuration, or a fragment with what it asks for; and what belongs to either."""
+    """The whole configuration, or a fragment with its bindings; and the files that belong to either."""
     files = gateway_of(web.place).files(web)
     return (files[0], _bindings(web, files[0]), *files[1:]) if web.place.gateway else files
 

@@ -1,4 +1,4 @@
-"""What is known of a gateway's published faults: which are open in a build, and which of them a site would use."""
+"""The published faults of a gateway: which are open in a build, and which of them a site would use."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ Severity = Literal["major", "medium", "low"]
 class Advisory(NamedTuple):
     """One published fault.
 
-    `since` is the first version that has it. `fixed` are the first versions without it, one a branch. `needs` are
-    alternatives, each a set of directives joined by ` + ` that one block must have; a word after a name must
-    be among its arguments (`listen quic`), and `*` at its end stands for any rest. `$captures` stands for an argument
-    that uses what a pattern captured. Without `needs` every configuration counts. `debian` is Debian 12's first package
-    version without it. `mends` is the setting that avoids it.
+    `since` is the first version with it. `fixed` are the first versions without it, one for each branch. `needs` are
+    alternatives, each a set of directives joined by ` + ` that one block must contain; a word after a name must be
+    among its arguments (`listen quic`), and a trailing `*` stands for any rest. `$captures` stands for an argument
+    that uses a pattern's captures. Without `needs`, every configuration is affected. `debian` is Debian 12's first
+    package version without it. `mends` is the setting that avoids it.
     """
 
     id: str
@@ -48,17 +48,19 @@ class Hole(NamedTuple):
 
 @dataclass(frozen=True)
 class Faults:
-    """The facts about one kind of gateway, and what follows from them. Every function is pure."""
+    """The facts about one kind of gateway, and judgements from them. Every function is pure."""
 
     as_of: str
-    """The day they were collected."""
+    """The day on which they were collected."""
     chosen: Callable[[Place, Sequence[Site]], Place]
-    """The place with the build that has the fewest open faults which these sites, on one gateway, would use."""
+    """Chooses the build for the place: the one with the fewest open faults that these sites, on one gateway, would
+    use.
+    """
     found: Callable[[Site, Place], Sequence[Hole]]
     """The open faults of the build in use."""
     judged_by: Callable[[Place], str]
-    """What that build was judged by, in half a line."""
+    """The basis of the judgement, in half a line."""
     mend: Callable[[Place], str]
-    """The one command that brings a patched build here."""
+    """The command that installs a patched build here."""
     alarms: Callable[[Site, Place], tuple[str, ...]]
-    """What must be said loudly of a site that others can reach."""
+    """Warnings for a site that others can reach."""

@@ -1,4 +1,4 @@
-"""A kind of gateway: a web server that can stand in front of apps, as values and as functions of values."""
+"""A kind of gateway: a web server in front of apps, as values and pure functions."""
 
 from __future__ import annotations
 
@@ -17,37 +17,37 @@ from portico.plan.web.model import Web
 
 @dataclass(frozen=True)
 class GatewayKind:
-    """What Portico asks of any web server. Every function is pure."""
+    """Everything that Portico asks of a web server. Every function is pure."""
 
     name: str
-    """The program's, as the process is called."""
+    """The program's name, which is the process's, too."""
     abilities: Callable[[Place], frozenset[Ability]]
-    """What the build of this place can do of what not every gateway can."""
+    """The abilities of the place's build that not every gateway has."""
     remedies: Mapping[Ability, str]
-    """What helps where a build lacks one of these."""
+    """What to do if a build lacks one of these."""
     bodies: tuple[str, ...]
-    """What it has bodies on disk for, while they are on their way: a directory each, below `paths.temporary`."""
+    """The kinds of temporary bodies on disk: one directory each, below `paths.temporary`."""
     process: Callable[[Place, str], Process]
-    """What is started where several sites or one are served, and why."""
+    """The command for one site or for several, and its reason."""
     files: Callable[[Web], Sequence[File]]
-    """Everything that it reads of a site. Beside other sites the first is the fragment, `paths.FRAGMENT`."""
+    """All files that it reads for a site. On a shared gateway the first is the fragment, `paths.FRAGMENT`."""
     set_for_all: Callable[[Web], tuple[str, ...]]
-    """What the user's own lines in that fragment set for every site, where only one may say it."""
+    """What the user's own lines in that fragment set for every site, where only one site may set it."""
     host_file: Callable[[Sequence[Bindings], Place], File]
-    """What it reads first where several sites share it; their bindings do not conflict."""
+    """The main file of a gateway that several sites share; their bindings do not conflict."""
     servers: Callable[[Web], Upstream | None]
-    """The servers of [upstream], with its own line for each; None where the app answers alone."""
+    """The servers of [upstream] with its own line for each; None if only the app answers."""
     limits: Callable[[Web], tuple[PlannedLimit, ...]]
-    """Every limit on clients, with its own name for the count."""
+    """Every limit on clients, with its own name for the counter."""
     hsts: Callable[[Tls, int], File]
-    """The file that tells browsers to insist on HTTPS for so many seconds; 0: they are told nothing."""
+    """The file with the HSTS header for so many seconds; 0: no header."""
     names_line: re.Pattern[str]
-    """Finds the path and the number of each line that its words about its files name."""
+    """Finds the path and line number of each place that its messages about its files name."""
     problems: Callable[[Web], list[Problem]]
     """What it, or this build of it, cannot do."""
     notes: Callable[[Web], list[str]]
-    """What people should know of it, a sentence each."""
+    """Notes for the user, a sentence each."""
     own_risks: Callable[[Web], list[Problem]]
-    """What the user's own lines in its language lose of Portico's, or let through."""
+    """What the user's own lines in its language take away from Portico's, or let through."""
     faults: Faults
     """Its published faults."""

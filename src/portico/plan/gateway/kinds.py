@@ -1,4 +1,4 @@
-"""Which gateways there are, and which one a place or a plan has. Nobody else names one."""
+"""The kinds of gateway, and which one a place or a plan has. No other module names one."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ GATEWAYS = (NGINX,)
 
 
 def gateway_of(place: Place) -> GatewayKind:
-    """The one whose build the place has."""
+    """The kind whose build the place has."""
     return gateway_named(place.nginx.program)
 
 
 def gateway_named(name: str) -> GatewayKind:
-    """The one whose process is called so."""
+    """The kind whose process has that name."""
     return next(kind for kind in GATEWAYS if kind.name == name)

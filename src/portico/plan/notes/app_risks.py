@@ -1,4 +1,4 @@
-"""What the app has wide open, judged by who can reach the site. Pure."""
+"""Risks in the app, judged by who can reach the site. Pure."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ _MOST_NAMED = 3
 
 
 def impossible(site: Site) -> list[Problem]:
-    """A debugger on a public site: it runs the code of anybody who finds an error page, so the site is not started."""
+    """A debugger on a public site: anyone who finds an error page can run code, so the site does not start."""
     if not is_reachable(site):
         return []
     return [Problem(site.facts.app, one.what, one.hint) for one in site.facts.risks if one.kind == "debugger"]
 
 
 def app_risks(web: Web) -> list[str]:
-    """What is severe enough to be said at each start."""
+    """Risks that are severe enough for a warning at each start."""
     return [f"{one.what}; {one.hint}" for one in web.site.facts.risks if one.kind in ("debugger", "debug")]
 
 
 def processes(web: Web) -> list[str]:
-    """What several workers break, or that there is one because they would."""
+    """What several workers would break, or why there is only one."""
     site, size = web.site, capacity(web.site, web.place)
     why = site.facts.one_process
     if why and site.options.workers.count == "auto":

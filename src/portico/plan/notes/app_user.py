@@ -1,4 +1,4 @@
-"""As whom the app runs, where Portico is started as root."""
+"""The user that the app runs as if Portico was started as root."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from portico.plan.web.model import Web
 
 
 def app_user(web: Web) -> Iterator[str]:
-    """Who the app's user is and why, or why it has none of its own."""
+    """The app's user and the reason, or why the app has no user of its own."""
     place = web.place
     if not web.site.has_app:
         return

@@ -1,4 +1,4 @@
-"""What the user should know of a plan, in the order of the output. Pure."""
+"""The notes of a plan, in the order of the output. Pure."""
 
 from __future__ import annotations
 

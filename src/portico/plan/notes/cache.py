@@ -1,4 +1,4 @@
-"""A cache that was asked for and is not there."""
+"""A requested cache that is off."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from portico.plan.web.model import Web
 
 
 def uncached(web: Web) -> Iterator[str]:
-    """Why nothing is kept, although the site or some of its routes ask for it."""
+    """Why nothing is cached, although the site or some routes ask for it."""
     if web.cache:
         return
     if web.site.options.cache.size:

@@ -1,4 +1,4 @@
-"""What was found when the app was asked."""
+"""Notes from asking the app."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ from portico.plan.web.model import Web
 
 
 def discovered(web: Web) -> list[str]:
-    """What the child process that asked it has to say, in its own words."""
+    """The notes of the child process that asked the app."""
     return web.site.facts.notes

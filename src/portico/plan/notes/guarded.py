@@ -1,4 +1,4 @@
-"""Notes about static folders that code of the app's own decides about."""
+"""Notes about static folders that the app's own code handles."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def left_note(folder: LeftFolder) -> str:
 
 
 def left_hint(folder: LeftFolder) -> str:
-    """What people can do about it."""
+    """What the user can do about it."""
     return (
         "the app decides about each file; with Gunicorn, nginx still sends those from 64 KiB\n"
         "if everybody may see the folder, say so in portico.toml, and nginx sends it without asking the app:\n"
@@ -30,7 +30,7 @@ def header_names(folder: Folder) -> list[str]:
 
 
 def guarded_notes(web: Web) -> Iterator[str]:
-    """A note for each folder that is left to the app, and for each that nginx sends with headers of the app's."""
+    """A note for each folder that the app serves, and for each that nginx sends with headers of the app's."""
     yield from map(left_note, web.site.left)
     for folder in web.statics.folders:
         if names := header_names(folder):

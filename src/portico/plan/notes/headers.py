@@ -1,4 +1,4 @@
-"""What the gateway's build cannot do about headers."""
+"""Limits of the gateway's build regarding headers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from portico.plan.web.model import Web
 
 
 def named_server(web: Web) -> Iterator[str]:
-    """A header that was to be removed and stays."""
+    """A header that should be removed and stays."""
     if web.headers.lacks_ability:
         kind = gateway_of(web.place)
         remedy = kind.remedies.get(Ability.CLEARS_HEADERS, "no build can")

@@ -1,4 +1,4 @@
-"""What the machine, its limits and the environment do to a site."""
+"""Effects of the machine, its limits and the environment on a site."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from portico.plan.web.model import Web
 from portico.plan.web.sizes import connections
 
 _FEW = 1024
-"""Connections that a worker of nginx has everywhere but under a low file limit."""
+"""Connections of an nginx worker unless the file limit is low."""
 
 
 def left_out(web: Web) -> Iterator[str]:
-    """Variables that would decide in the plan's place."""
+    """Environment variables that would override the plan."""
     if names := ", ".join(web.place.variables_of_tools):
         yield f"not passed on: {names} of the environment, which would override the plan; portico.toml has options"
 
 
 def short_lived(web: Web) -> Iterator[str]:
-    """A runtime directory that goes when the user logs out."""
+    """A runtime directory that is deleted when the user logs out."""
     if web.place.ends_with_session:
         ways = "loginctl enable-linger keeps it, PORTICO_RUNTIME_DIR names another"
         yield f"{web.place.runtime} is removed when you log out, and the site ends: {ways}"
@@ -32,13 +32,13 @@ def other_python(web: Web) -> Iterator[str]:
 
 
 def exposed(web: Web) -> Iterator[str]:
-    """Code that root runs and others may change."""
+    """Code that root runs and others can change."""
     if where := web.place.exposed:
         yield f"root runs Python and Portico from a place that others can change: {where}"
 
 
 def few_connections(web: Web) -> Iterator[str]:
-    """A file limit that leaves few connections."""
+    """A file limit that allows few connections."""
     number = connections(web.place)
     if number < _FEW:
         yield f"only {number} connections fit the file limit of {web.place.file_limit}; raise it with ulimit -n"

@@ -1,4 +1,4 @@
-"""Error pages of the user's that nobody ever sees."""
+"""The user's error pages that are never shown."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from portico.plan.web.model import Web
 
 
 def unused_pages(web: Web) -> Iterator[str]:
-    """Pages that the user wrote, of errors that the app answers."""
+    """The user's pages for errors that the app answers."""
     unused = web.pages.unused
     if unused:
         are = "are" if len(unused) > 1 else "is"

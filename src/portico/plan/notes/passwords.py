@@ -1,4 +1,4 @@
-"""Notes about passwords whose check holds up nginx."""
+"""Notes about passwords whose verification blocks nginx."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _DEAR_SECONDS = 5e-3
 
 
 def dear_passwords(web: Web) -> Iterator[str]:
-    """A note for each file of users with a hash that costs more than a request may."""
+    """A note for each file of users with a hash that costs too much for each request."""
     for one in web.access.users.values if web.access.users else ():
         name, cost = max(
             ((name, seconds(hashed)) for name, hashed in one.entries),

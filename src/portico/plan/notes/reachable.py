@@ -1,4 +1,4 @@
-"""Who can reach a site, and the words for it: all addresses of the machine, a container's loopback, PORT."""
+"""Who can reach a site: all addresses of the machine, a container's loopback, PORT."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from portico.site.platform import CAUSE
 from portico.values import Address
 
-if TYPE_CHECKING:  # `portico status` says `on_all` and makes no plan
+if TYPE_CHECKING:  # `portico status` uses `on_all` and makes no plan
     from portico.plan.web.model import Web
     from portico.site.model import Site
 
@@ -17,7 +17,7 @@ _ALL = ("0.0.0.0", "::")  # noqa: S104  reading the word is not binding to it
 
 
 def on_all(listen: Sequence[str]) -> str:
-    """What is to be said beside the URLs: "on all addresses, port 8080"; empty where each address is one of its own."""
+    """A remark beside the URLs: "on all addresses, port 8080"; empty if each address is a specific one."""
     ports = dict.fromkeys(text.rpartition(":")[2] for text in listen if _host(text) in _ALL)
     if not ports:
         return ""
@@ -25,7 +25,7 @@ def on_all(listen: Sequence[str]) -> str:
 
 
 def reachable(web: Web) -> Iterator[str]:
-    """Why the site listens where nobody expected it, or where nobody can reach it."""
+    """Why the site listens where the user may not expect it, or where no client can reach it."""
     site, place = web.site, web.place
     said = site.causes.get("listen")
     if said == CAUSE:
@@ -48,7 +48,7 @@ def _host(text: str) -> str:
 
 
 def is_reachable(site: Site) -> bool:
-    """Whether others than the users of this machine reach it: it has domains, or listens beyond loopback.
+    """Whether others than the users of this machine can reach it: it has domains, or listens beyond loopback.
 
     A private network counts: it has users of its own, and a proxy or a forwarded port makes it public.
     """

@@ -24,7 +24,7 @@ def withheld(web: Web) -> Iterator[str]:
 
 
 def unwritable(web: Web) -> Iterator[str]:
-    """Folders whose names the gateway's configuration cannot hold."""
+    """Folders with names that the gateway's configuration cannot express."""
     for folder in web.site.facts.static:
         if not is_literal(folder.folder):
             cannot = f"{web.place.nginx.program} cannot write the name {folder.folder!r}"

@@ -1,4 +1,4 @@
-"""Paths that no route of the app has, in [routes] and `auth`: typing errors, most often, accepted in silence."""
+"""Paths in [routes] and `auth` that match no route of the app: usually typing errors."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from portico.site.pattern import escape, head, is_fixed, pattern, plain
 from portico.site.segments import may_meet
 
 _TELL_THEIR_ROUTES = ("flask", "django", "pyramid")
-"""Of any other app the list may lack some."""
+"""For other apps the list of routes may be incomplete."""
 
 
 def unreached(web: Web) -> Iterator[str]:
-    """One for each such rule, with the nearest route that there is."""
+    """A note for each such rule, with the nearest existing route."""
     site = web.site
     routes = site.facts.routes
     if not _tells_its_routes(site):
@@ -33,7 +33,7 @@ def unreached(web: Web) -> Iterator[str]:
 
 
 def unanswered(web: Web) -> Iterator[str]:
-    """One for each `auth` that asks a path which no route of the app has: whoever comes is refused."""
+    """A note for each `auth` path that matches no route of the app: every client would be refused."""
     if not _tells_its_routes(web.site):
         return
     for rule in web.site.access:
@@ -57,7 +57,7 @@ def _is_reached(rule: str, site: Site) -> bool:
 
 
 def _meets(regex: str, route: Route) -> bool:
-    if not route.pattern:  # nginx cannot say which paths it has
+    if not route.pattern:  # nginx cannot know which paths it matches
         return route.rule.startswith(head(regex)) or head(regex).startswith(route.rule.partition("<")[0])
     if is_fixed(regex):
         return re.fullmatch(route.pattern, head(regex)) is not None

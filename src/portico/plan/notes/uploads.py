@@ -1,4 +1,4 @@
-"""Uploads that nginx would take and the app refuses."""
+"""Uploads that nginx would accept and the app refuses."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from portico.values import Size
 
 
 def upload_notes(web: Web) -> Iterator[str]:
-    """Uploads that nginx would take and the app refuses: it reads no further than its own limit."""
+    """Uploads that nginx would accept and the app refuses: it stops reading at its own limit."""
     site = web.site
     most = site.facts.max_content_length
     if most is None:

@@ -9,7 +9,7 @@ from portico.plan.web.model import Web
 
 
 def nothing_to_choose(web: Web) -> Iterator[str]:
-    """Options that have no servers to choose among."""
+    """Options for choosing among servers, without servers."""
     options = web.site.options.upstream
     if not web.site.servers and (options.method != ROUND_ROBIN or options.sticky):
         yield "upstream.method and upstream.sticky choose among upstream.servers, and there are none"

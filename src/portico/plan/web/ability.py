@@ -1,4 +1,4 @@
-"""What a gateway can do that another, or an older build of it, cannot. A decision that needs one says so."""
+"""Abilities that not every gateway, or not every build of one, has. A decision that needs one says so."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Ability(StrEnum):
-    """One thing that not every gateway can do."""
+    """An ability that not every gateway has."""
 
     TLS = "speaks HTTPS"
     HTTP2 = "speaks HTTP/2"

@@ -31,12 +31,12 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Row(Generic[T]):
-    """What holds for the paths of a pattern (PCRE); None: nothing is asked there."""
+    """The value for the paths of a pattern (PCRE); None: no requirement there."""
 
     what: str
-    """The paths in their own spelling."""
+    """The paths as they were written."""
     head: str
-    """What each of them begins with."""
+    """The fixed prefix of each of them."""
     pattern: str
     ignores_case: bool
     value: T | None
@@ -58,7 +58,7 @@ class ByPath(Generic[T]):
 
 @dataclass(frozen=True)
 class Allowed:
-    """Only these networks may come: else 403, or 404 where the path is hidden."""
+    """Only these networks have access: else 403, or 404 if the path is hidden."""
 
     networks: tuple[str, ...]
     is_hidden: bool
@@ -67,7 +67,7 @@ class Allowed:
 
 @dataclass(frozen=True)
 class Denied:
-    """These networks may not come: 403."""
+    """These networks have no access: 403."""
 
     networks: tuple[str, ...]
     cause: str
@@ -75,7 +75,7 @@ class Denied:
 
 @dataclass(frozen=True)
 class Taken:
-    """The methods that are taken: any other is refused with 405."""
+    """The accepted methods: any other is refused with 405."""
 
     methods: tuple[str, ...]
     cause: str
@@ -83,17 +83,17 @@ class Taken:
 
 @dataclass(frozen=True)
 class Verified:
-    """The client has shown a certificate that a known authority signed: else 403."""
+    """The client must have a certificate that a known authority signed: else 403."""
 
     cause: str
 
 
 @dataclass(frozen=True)
 class Users:
-    """These users may come, with their passwords: else 401."""
+    """These users have access with their passwords: else 401."""
 
     realm: str
-    """What browsers tell people they are asked for."""
+    """The realm that browsers show."""
     entries: tuple[tuple[str, str], ...]
     """Names, and hashes that every build can verify."""
     cause: str
@@ -107,22 +107,23 @@ class Check:
     """
 
     path: str
-    """Of the app, the mount's prefix included, which is asked with the client's head; or empty."""
+    """The app's path with the mount's prefix, which is asked with the client's head; or empty."""
     url: str
-    """Elsewhere; or empty."""
+    """The URL of a service; or empty."""
     sign_in: str
-    """Where a browser is sent at 401: a path with the prefix, or a URL. The address that was asked for is added behind
-    a `=` at its end."""
+    """Where a browser is redirected at 401: a path with the prefix, or a URL. If it ends with `=`, the requested
+    URL is appended.
+    """
     headers: tuple[str, ...]
-    """Headers of a yes that the app is given."""
+    """Headers of a granting answer that the app gets."""
     authorities: str
-    """The file of who may sign the certificate of a URL that begins with https."""
+    """The authorities for an https URL, as a file."""
     cause: str
 
 
 @dataclass(frozen=True)
 class Access:
-    """Who may come where; None is not asked anywhere."""
+    """The access rules; None if a requirement occurs nowhere."""
 
     allowed: ByPath[Allowed] | None
     denied: ByPath[Denied] | None
@@ -131,9 +132,9 @@ class Access:
     users: ByPath[Users] | None
     checks: ByPath[Check] | None
     closed: ByPath[bool] | None
-    """Where not everybody may come: no cache on the way to a client keeps a file of there."""
+    """Paths with restricted access: no cache between the site and a client stores their files."""
     refuses_dots: bool
-    """A path with `.` or `..` for a segment is refused (400): the app may see another path than the rules do."""
+    """A path with a `.` or `..` segment is refused (400): the app may see another path than the rules do."""
 
     @cached_property
     def rules(self) -> str:
@@ -154,7 +155,7 @@ def _without_causes(value: object) -> object:
 
 
 def access(site: Site, place: Place) -> Access:
-    """Who may come where."""
+    """The access rules of the site."""
     by_path = any(not rule.is_all for rule in site.access)
     return Access(
         allowed=_chosen(site, _allowed, _both_allowed),
@@ -208,7 +209,7 @@ def _check(site: Site, place: Place, rule: AccessRule) -> Check | None:
 
 @dataclass(frozen=True)
 class Answer:
-    """Something that is asked of a client: the key of the option, what it asks in words, and who said so."""
+    """A requirement for clients: the key of the option, the requirement in words, and the origin."""
 
     key: str
     what: str
@@ -216,7 +217,7 @@ class Answer:
 
 
 def admits(site: Site, path: str) -> list[Answer]:
-    """Who may come to that decoded path below the mount; empty for anybody."""
+    """The requirements for that decoded path below the mount; empty for an open one."""
     made = []
     for key, words in _WORDS.items():
         said = [rule for rule in site.access if words(rule) or rule.anybody]
@@ -262,7 +263,7 @@ _WORDS: dict[str, Callable[[AccessRule], str]] = {
 
 
 def impossible(site: Site, place: Place, abilities: frozenset[Ability]) -> list[Problem]:
-    """Questions that cannot be asked here."""
+    """Requirements that are impossible here."""
     found = list[Problem]()
     for rule in site.access:
         if rule.certificate and not (site.has_https and site.options.https.client_ca):
@@ -373,7 +374,7 @@ def _inside(networks: Sequence[str], others: Sequence[str]) -> Iterator[str]:
 
 
 def _sorted(networks: Iterable[str]) -> tuple[str, ...]:
-    """Without those that lie in another."""
+    """Networks without those inside another."""
     found: list[IPv4Network | IPv6Network] = []
     for version in (4, 6):
         some = sorted(net for net in map(ip_network, networks) if net.version == version)

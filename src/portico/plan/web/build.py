@@ -1,4 +1,4 @@
-"""Site and Place become the decisions of the gateway. Pure."""
+"""Site and Place become the gateway's decisions. Pure."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from portico.site.model import Site
 
 
 def web(site: Site, place: Place, abilities: frozenset[Ability], *, is_waiting: bool = False) -> Web:
-    """Everything that is decided about the site on this place, for a gateway that can do this."""
+    """All decisions about the site on this place, for a gateway with these abilities."""
     limited, files, own = limits(site, place), statics(site, place), own_directives(site)
     admitted = access(site, place)
     firewall = waf(site, place)

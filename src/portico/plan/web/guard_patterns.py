@@ -1,4 +1,4 @@
-"""The paths of the app's rules, as patterns that a gateway may refuse by: none takes less than the app does."""
+"""Patterns of the app's rules that a gateway may refuse by: none matches less than the app does."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ from portico.site.front.routes import pattern as loose
 from portico.site.model import Site
 
 LINE_END = r"\n?"
-"""What some frameworks leave out at the end of a path: such a path is of no exact pattern."""
+"""What some frameworks ignore at the end of a path: such a path has no exact pattern."""
 _EVERYTHING = frozenset({".*", "/.*", "(?:/.*)?", "/[^/]{1,4}.*"})
-"""How a rule is written that takes every path: `/<path:rest>`, `/*rest`, `.*`."""
+"""Spellings of a rule that matches every path: `/<path:rest>`, `/*rest`, `.*`."""
 
 
 def paths_of(site: Site, rule: Rule, unrouted: Unrouted | None = None) -> list[Pieces]:
     """The paths of a rule, below the site's prefix.
 
-    With `unrouted` also those that the app redirects to the rule, and those with more slashes that it takes for one.
+    With `unrouted` also those that the app redirects to the rule, and those with repeated slashes that it treats as
+    one.
     """
     prefix = fixed(site.prefix)
     own = wide(rule.pattern or loose(rule.rule))
@@ -33,11 +34,11 @@ def paths_of(site: Site, rule: Rule, unrouted: Unrouted | None = None) -> list[P
 
 
 def exact_paths(site: Site, rule: Rule) -> Pieces | None:
-    """Paths that the rule takes for certain, below the site's prefix; None where there are none to be named."""
+    """Paths that the rule certainly matches, below the site's prefix; None if there are none."""
     made = exact(rule.pattern.removesuffix(LINE_END)) if rule.pattern else None
     return None if made is None else fixed(site.prefix) + made
 
 
 def takes_everything(rule: Rule) -> bool:
-    """Whether the rule takes every path there is."""
+    """Whether the rule matches every path."""
     return text(wide(rule.pattern or loose(rule.rule))) in _EVERYTHING

@@ -1,4 +1,4 @@
-"""Headers of every answer: of the app's, where it does not say them itself, of files, of the gateway's own pages."""
+"""Headers of every answer: of the app's unless it sets them itself, of files, of the gateway's own pages."""
 
 from __future__ import annotations
 
@@ -15,26 +15,27 @@ _POLICY, _POLICY_REPORTS, _FRAMES = (
 SERVER = "Server"
 """The header with the name of the gateway's program."""
 _WORDS = {"none": "DENY", "self": "SAMEORIGIN"}
-"""What X-Frame-Options says for a word of `frames`. It knows no list of origins."""
+"""The X-Frame-Options value for each value of `frames`. It has no list of origins."""
 
 
 @dataclass(frozen=True)
 class Header:
-    """One header. The app's own of that name takes its place, unless `is_only`."""
+    """One header. The app's own header with that name replaces it, unless `is_only`."""
 
     name: str
     value: str
     cause: str
     framed: str = ""
-    """The value beside an X-Frame-Options of the app's, which a policy's own word on frames would overrule; the same
-    where that makes no difference, empty where nothing is left of it."""
+    """The value beside the app's X-Frame-Options, which frame-ancestors of a policy would override; the same if
+    that makes no difference, empty if nothing of it remains.
+    """
     is_only: bool = False
-    """The app's own header of this name is not passed on."""
+    """The app's own header with this name is removed."""
 
 
 @dataclass(frozen=True)
 class Cors:
-    """Which other origins may read the answers, where the app does not say so itself."""
+    """Which other origins may read the answers, unless the app sets the headers itself."""
 
     origins: tuple[str, ...]
     """`scheme://host:port`, where the host may begin with `*.`; empty for every origin."""
@@ -44,42 +45,42 @@ class Cors:
     expose: tuple[str, ...]
     has_credentials: bool
     max_age: int
-    """Seconds that a browser may remember the answer to a preflight."""
+    """Seconds that a browser may cache the answer to a preflight."""
     cause: str
 
 
 @dataclass(frozen=True)
 class Headers:
-    """What is added to every answer and taken from the app's."""
+    """Headers that are added to every answer, and removed from the app's."""
 
     every: tuple[Header, ...]
     removed: tuple[str, ...]
-    """Of the app, by name."""
+    """Headers of the app, by name."""
     hides_server: bool
-    """The gateway does not name its program."""
+    """The gateway does not send its program's name."""
     lacks_ability: bool
-    """It would not, if this one could."""
+    """It should not send the name, but this build cannot omit it."""
     removed_cause: str
     cors: Cors | None
-    """None: no other origin is let in."""
+    """None: no other origin has access."""
     distinct: tuple[Header, ...]
-    """Each that some answer of the app's may get: two routes may have one name with two values."""
+    """Each header that some answer of the app may get: two routes may have one name with two values."""
     numbers: Mapping[tuple[str, str], int]
-    """The place of each of them there, by name in small letters and value."""
+    """The index of each of them there, by lower-case name and value."""
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names of those that every answer has."""
+        """The names of the headers that every answer has."""
         return tuple(one.name for one in self.every)
 
     def of(self, routed: Routed | None) -> tuple[Header, ...]:
-        """Those of a route's answers: its own over the site's, None for the site's."""
+        """The headers of a route's answers: its own over the site's, None for the site's."""
         return _of_route(self.every, self.removed, routed)
 
 
 @dataclass(frozen=True)
 class Preset:
-    """What one word of [headers] stands for; `csp` without what it says of frames."""
+    """The meaning of a preset of [headers]; `csp` without frame-ancestors."""
 
     csp: str
     frames: str
@@ -114,7 +115,7 @@ PRESETS = {
 
 
 def headers(site: Site, abilities: frozenset[Ability]) -> Headers:
-    """What the answers of the site carry."""
+    """The headers of the site's answers."""
     wanted = site.options.headers
     removed = removed_of_app(site)
     every = _every(site, removed)
@@ -149,7 +150,7 @@ def _distinct(found: Iterable[tuple[Header, ...]]) -> dict[tuple[str, str], Head
 
 
 def removed_of_app(site: Site) -> tuple[str, ...]:
-    """Headers of the app's that are not passed on."""
+    """Headers of the app that are removed."""
     return tuple(name for name in _removed(site) if name.lower() != SERVER.lower())
 
 
@@ -169,7 +170,7 @@ def _every(site: Site, removed: tuple[str, ...]) -> tuple[Header, ...]:
 
 
 def _about_frames(site: Site) -> dict[str, str]:
-    """The policy and X-Frame-Options, which say the same of frames."""
+    """The policy and X-Frame-Options, which agree about frames."""
     wanted = site.options.headers
     preset = PRESETS[wanted.preset]
     csp, frames = wanted.csp or preset.csp, wanted.frames or ([preset.frames] if preset.frames else [])
@@ -207,7 +208,7 @@ def _made(
 
 
 def _framed(name: str, value: str, gone: set[str]) -> str:
-    """The value beside an X-Frame-Options of the app's: browsers that find both obey the policy."""
+    """The value beside the app's X-Frame-Options: browsers that get both use the policy."""
     if name.lower() != CSP or FRAME_OPTIONS in gone or _ancestors(value) is None:
         return value
     parts = [part.strip() for part in value.split(";")]
@@ -215,7 +216,7 @@ def _framed(name: str, value: str, gone: set[str]) -> str:
 
 
 def _ancestors(policy: str) -> list[str] | None:
-    """What a policy says of frames; None for nothing."""
+    """A policy's frame-ancestors; None if it has none."""
     for words in map(str.split, policy.split(";")):
         if words and words[0].lower() == FRAME_ANCESTORS:
             return words[1:]
@@ -223,7 +224,7 @@ def _ancestors(policy: str) -> list[str] | None:
 
 
 def _over(below: Iterable[Header], above: Iterable[Header], said: Iterable[str]) -> tuple[Header, ...]:
-    """Those below without the ones that are said anew, or not to be sent (`said`)."""
+    """The lower headers without those that are set again or removed (`said`)."""
     above = tuple(above)
     names = {*(one.name.lower() for one in above), *map(str.lower, said)}
     return (*(one for one in below if one.name.lower() not in names), *above)

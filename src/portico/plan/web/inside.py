@@ -1,6 +1,6 @@
 """Routes of the app under a static URL. A route that the app tries before its folder stays the app's.
 
-A fixed route is an exact match. A route with a placeholder is a pattern that is asked before a file is looked for,
+A fixed route is an exact match. A route with a placeholder is a pattern that is tried before a file is looked for,
 so that the folder keeps every other path.
 """
 
@@ -14,7 +14,7 @@ from portico.site.model import Site
 from portico.site.pattern import ANYTHING, escape, head, is_fixed, is_of_folder
 
 _ORDERED = ("flask", "pyramid")
-"""Frameworks that have a route for each folder, so that their own order decides. Elsewhere the more exact one wins."""
+"""Frameworks with a route for each folder, so that their own order decides. Elsewhere the more specific one wins."""
 
 
 def exact_inside(site: Site, folders: Iterable[StaticFolder]) -> list[str]:
@@ -29,7 +29,7 @@ def exact_inside(site: Site, folders: Iterable[StaticFolder]) -> list[str]:
 
 
 def patterns_inside(site: Site, folder: StaticFolder, found: Iterable[RoutePath]) -> list[RoutePath]:
-    """Patterns that may answer a path of the folder, in the order in which the app tries them.
+    """Patterns that may match a path of the folder, in the order in which the app tries them.
 
     `found` are the routes that have a mount anyway, with their settings.
     """
@@ -64,7 +64,7 @@ def _before(site: Site, folder: StaticFolder) -> Iterator[Route]:
 
 
 def _as_pattern(route: Route, folder: StaticFolder) -> Route | None:
-    """The route; one without a pattern stands for everything below its fixed part, when that is inside the folder."""
+    """The route; one without a pattern stands for everything below its fixed part, if that is inside the folder."""
     if route.pattern:
         return route
     fixed, _, more = route.rule.partition("<")

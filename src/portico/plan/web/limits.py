@@ -1,4 +1,4 @@
-"""How much one client may ask for and hold. A request beyond that is refused with 429 before the app sees it."""
+"""Limits for each client. A request over a limit is refused with 429 before the app sees it."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from portico.site.model import Routed, Site
 from portico.site.proxies import SHARED, ranges
 
 SESSIONS_AN_ADDRESS = 10
-"""Sessions, or values of a header, that may share one client address: whoever makes them up gets no more than these."""
+"""Sessions, or values of a header, that one client address may have: forged ones gain no more than this."""
 _CLIENTS_A_REQUEST = 16
-"""Clients that are remembered for each request that there may be at once."""
+"""Remembered clients for each possible concurrent request."""
 _MOST_REMEMBERED = 1 << 17
 _SHARE_OF_MEMORY, _BYTES_A_CLIENT = 64, 256
-"""Each limit takes so much of it at most; what a client may take."""
+"""The most memory of each limit; the memory of a client."""
 _LEAST_FAIR = 6
-"""Browsers open so many connections to a site over HTTP/1.1."""
+"""Connections that browsers open to a site over HTTP/1.1."""
 CERTIFICATE = "the client certificate"
-"""Who says who the account is, where no header does."""
+"""The source of the account if no header names it."""
 
 
 @dataclass(frozen=True)
@@ -40,19 +40,19 @@ class Share:
 
 @dataclass(frozen=True)
 class Whom:
-    """Whom a limit counts as one. A request without a session, a header or an account counts for its client."""
+    """The key of a limit. A request without a session, a header or an account counts for its client."""
 
     per: str
     """client, session, header or account."""
     name: str = ""
     """The cookie, the header, or CERTIFICATE."""
     methods: tuple[str, ...] = ()
-    """Only these count; none: all."""
+    """Only these methods count; none: all."""
 
 
 @dataclass(frozen=True)
 class Rate:
-    """Requests that one may begin in a time; `burst` more than the first are let through at once."""
+    """The rate of requests; `burst` more than the first pass at once."""
 
     zone: str
     requests: int
@@ -65,17 +65,17 @@ class Rate:
     """The rule of the route, or "the site"."""
     cause: str
     is_ceiling: bool = False
-    """It only keeps those who make up sessions from getting a fresh count each time."""
+    """It only stops clients that forge sessions from getting a fresh count each time."""
 
     @property
     def wait_seconds(self) -> int:
-        """When the next request is let through."""
+        """The seconds until the next request passes."""
         return math.ceil(self.seconds / self.requests)
 
 
 @dataclass(frozen=True)
 class Concurrent:
-    """Requests to the app that one may have in progress."""
+    """Requests to the app in progress."""
 
     zone: str
     most: int
@@ -91,44 +91,44 @@ Counted = Rate | Concurrent
 
 @dataclass(frozen=True)
 class Fair:
-    """Requests to the app that one client may have in progress while more come than it answers and others wait."""
+    """Requests to the app that one client may have in progress in an overload, while others wait."""
 
     most: int
     flag: str
-    """The file that is there meanwhile. Only requests that came since then count."""
+    """The file that exists during an overload. Only requests since then count."""
     cause: str
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What one client may ask for and hold of the site.
+    """The limits for each client of the site.
 
-    A client is an IPv4 address or an IPv6 network of 64 bits. `uncounted` are the networks of declared proxies, which
-    stand for many clients.
+    A client is an IPv4 address or an IPv6 network of 64 bits. `uncounted` are the networks of declared proxies,
+    which stand for many clients.
     """
 
     held: Share
-    """Of everything: files, error pages, slow downloads and event streams, too."""
+    """Requests of any kind in progress: also files, error pages, slow downloads and event streams."""
     bodies: Share
-    """Of these, the requests that send a body, which may wait on disk."""
+    """Those of them that send a body, which may wait on disk."""
     uncounted: tuple[str, ...]
     uncounted_cause: str
     of_site: tuple[Counted, ...] = ()
-    """Of every request to the app, as [limits] has it."""
+    """The limits of [limits], for every request to the app."""
     of_routes: Mapping[str, tuple[Counted, ...]] = field(default_factory=dict)
-    """By the pattern of a route that has limits of its own: all that hold there, those of the site among them."""
+    """By the pattern of a route with its own limits: all limits that apply there, with those of the site."""
     remembered: int = 0
-    """Clients that each of them remembers; beyond that those that were quiet for the longest are forgotten."""
+    """Clients that each of them remembers; the least recently seen are forgotten first."""
     exempt: tuple[str, ...] = ()
-    """Networks for which none of these holds."""
+    """Networks without these limits."""
     exempt_cause: str = ""
     bandwidth: int = 0
-    """Bytes a second of each answer; 0: as fast as the client takes it."""
+    """Bytes a second of each answer; 0: unlimited."""
     bandwidth_cause: str = ""
     fair: Fair | None = None
-    """None where nobody notices that more requests come than are answered."""
+    """None if nothing detects an overload."""
     is_dry_run: bool = False
-    """What the limits of [limits] and of routes would refuse is only logged."""
+    """Requests over the limits of [limits] and of routes are only logged."""
     dry_run_cause: str = ""
 
     @property
@@ -139,7 +139,7 @@ class Limits:
 
 
 def limits(site: Site, place: Place) -> Limits:
-    """What one client may ask for and hold."""
+    """The limits of the site."""
     options = site.options.limits
     of_site, held = tuple(_of_site(site)), _held(site, place)
     return Limits(
@@ -166,7 +166,7 @@ def limits(site: Site, place: Place) -> Limits:
 
 
 def impossible(site: Site, *, is_waiting: bool) -> Iterator[Problem]:
-    """Limits that count by what nobody says here. While an app is awaited, its session's cookie is not known."""
+    """Limits with a key that nothing provides here. Before the app is known, its session cookie is not known."""
     said = [("limits.rate", site.options.limits.rate, site.causes.get("limits.rate", ""))]
     said += [(f"{item.rule}: limit", item.edge.limit, item.causes.get("limit", "")) for item in site.routed]
     for where, texts, cause in said:
@@ -193,7 +193,7 @@ def _held(site: Site, place: Place) -> Share:
 
 
 def _fair(site: Site, place: Place) -> Fair | None:
-    """A quarter of the threads: three clients that ask for all they can get leave room for the others."""
+    """A quarter of the threads: three greedy clients leave room for the others."""
     if Feature.QUEUE not in common_features(site) or site.options.workers.queue == 0.0:
         return None
     size = capacity(site, place)
@@ -215,7 +215,7 @@ def _of_route(site: Site, item: Routed, of_site: tuple[Counted, ...]) -> Iterato
     if OFF not in item.edge.limit:
         yield from of_site
     texts = [text for text in item.edge.limit if text != OFF]
-    # Of the pattern: a route that comes before it later changes no count.
+    # A number made from the pattern: a route that is added before it later changes no count.
     word = f"limit_{hashlib.sha256(item.pattern.encode()).hexdigest()[:8]}"
     yield from _counted(site, texts, word, item.rule, item.causes.get("limit", ""))
 
@@ -225,7 +225,7 @@ def _counted(site: Site, texts: Iterable[str], word: str, of: str, cause: str) -
         limit, zone = Limit.parse(text), f"{word}_{number}" if number or word.startswith("limit_") else word
         yield _one(limit, zone, _whom(site, limit), of, cause)
         if limit.per in ("session", "header"):
-            # The count of whoever makes up a value for each request ends here.
+            # The limit for clients that forge a new value in each request.
             ceiling = Whom("client", methods=limit.methods)
             yield replace(
                 _one(limit, f"{zone}_address", ceiling, of, cause, SESSIONS_AN_ADDRESS), is_ceiling=True
@@ -249,7 +249,7 @@ def _whom(site: Site, limit: Limit) -> Whom:
 
 
 def _account(site: Site) -> str:
-    """Who says who the account is, before the app is asked: nothing that a stranger can choose."""
+    """The source of the account, before the app is asked: nothing that a client can choose."""
     if header := site.options.limits.account_header:
         is_shared = all(entry in SHARED for entry in site.proxies) and not header.lower().startswith("cf-")
         return "" if is_shared or "user" not in site.believed else header

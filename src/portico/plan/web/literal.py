@@ -1,4 +1,4 @@
-"""Which text a gateway's configuration can hold so that it means itself."""
+"""Texts that a gateway's configuration can contain literally."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 def is_literal(text: str) -> bool:
-    """Whether it can: a `$` begins a variable in every configuration, and a control character is nowhere allowed."""
+    """Whether it can: a `$` begins a variable in every configuration, and a control character is never allowed."""
     return "$" not in text and not CONTROL.search(text)

@@ -1,4 +1,4 @@
-"""The one line for each request: which fields it has."""
+"""The fields of the log line of each request."""
 
 from __future__ import annotations
 
@@ -38,43 +38,43 @@ FIELDS = {
     "agent": "the client's User-Agent",
     "referer": "the client's Referer",
 }
-"""Every field and what it means, in their order. Times are in seconds."""
+"""Every field and its meaning, in their order. Times are in seconds."""
 TRACING_FIELDS = {
     "ended": "when the answer was finished, in seconds since 1970, to the millisecond",
     "traceparent": "the trace context that came with the request, believed or not",
     "trusted": "1 when it came from a declared proxy, and so is believed",
 }
-"""What the lines of a site with [tracing] have besides; the last one behind declared proxies only."""
+"""Additional fields of a site with [tracing]; the last one only behind declared proxies."""
 NUMBERS = {"status", "bytes_in", "bytes_out", "seconds", "connection", "ended"}
-"""Fields that always hold one number; those of the upstream may hold none, or several after a retry."""
+"""Fields that always contain one number; those of the upstream may contain none, or several after a retry."""
 _OF_TLS = {"tls", "cipher"}
 _OF_THE_APP = {
     "refused_by", "cache", "upstream", "upstream_status", "connect_seconds", "header_seconds", "response_seconds",
     "worker", "forwarded",
 }  # fmt: skip
-"""What can only be empty for a file, which the gateway answers by itself."""
+"""Fields that are always empty for a file, which the gateway answers by itself."""
 
 
 @dataclass(frozen=True)
 class Log:
-    """The fields of a line, by name, in their order. A field that would always be empty is left out."""
+    """The fields of a line, by name, in their order. A field that would always be empty is omitted."""
 
     fields: tuple[str, ...]
     of_files: tuple[str, ...]
-    """Those of a line about a file."""
+    """The fields of a line about a file."""
     notes_proxies: bool
-    """The marks of a proxy that nobody declared are noted: every request that has one is looked at."""
+    """Headers of an undeclared proxy are logged: every request with one is checked."""
 
 
 def log(site: Site, abilities: frozenset[Ability]) -> Log:
-    """What the lines of a site tell."""
+    """The log fields of a site."""
     absent = _absent(abilities, has_tls=site.has_https) | ({"forwarded"} if site.proxies else set())
     traces = [name for name in TRACING_FIELDS if name != "trusted" or site.has_http_proxies]
     return _log(absent, traces if site.is_traced else [], notes_proxies=not site.proxies)
 
 
 def log_of_strangers(abilities: frozenset[Ability]) -> Log:
-    """What the lines tell of requests that belong to no site."""
+    """The log fields of requests that belong to no site."""
     return _log(_absent(abilities, has_tls=True) | {"forwarded"}, [], notes_proxies=False)
 
 

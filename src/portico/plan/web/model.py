@@ -1,7 +1,7 @@
-"""What the gateway does for one site, decided once: values that the renderer of any gateway writes down.
+"""What the gateway does for one site, decided once: values that any gateway's renderer can write.
 
-No directive or variable of any gateway's is here. A value says what is done; `cause` names the option or fact that
-decided it.
+They contain no directive or variable of any gateway. A value says what is done; `cause` names the option or fact
+that decided it.
 """
 
 from __future__ import annotations
@@ -46,21 +46,21 @@ class Web:
 
     site: Site
     place: Place
-    """Where it runs: the renderer takes paths from it, and the build of the gateway."""
+    """The place: the renderer takes paths from it, and the build of the gateway."""
     name: str
-    """The site's own. Beside other sites the gateway keeps its files in a directory of that name."""
+    """The site's name. A shared gateway has a directory of that name for its files."""
     abilities: frozenset[Ability]
-    """What the gateway can do."""
+    """The gateway's abilities."""
     space: str
-    """What the site's names begin with beside those of other sites; empty for a site alone."""
+    """The prefix of the site's names on a shared gateway; empty for a site alone."""
     app_server: AppServer
-    """What runs the app here."""
+    """The app server here."""
     features: frozenset[Feature]
-    """What all who may answer a request can do, the servers of [upstream] included."""
+    """The features of everything that may answer a request, with the servers of [upstream]."""
     is_waiting: bool
-    """The app is not known yet: its visitors get the page that says so."""
+    """The app is not known yet: visitors get a page about it."""
     prefix: str
-    """The URL prefix that the whole site lives under: "/shop", or nothing."""
+    """The URL prefix of the whole site: "/shop", or empty."""
     processes: Processes
     listeners: Listeners
     hosts: Hosts
@@ -73,20 +73,20 @@ class Web:
     headers: Headers
     access: Access
     allow_list: AllowList | None
-    """None: what no rule of the app takes goes on to the app."""
+    """None: requests that match no rule of the app go to the app."""
     statics: Statics
     trust: Trust
     spa: Spa | None
     cache: Cache | None
-    """None: no answer of the app is stored."""
+    """None: no answer of the app is cached."""
     routed: tuple[Routed, ...]
     """Routes with settings of their own, in the order in which the app tries them."""
     hides_bodies: bool
-    """The gateway's files of uploads are its own user's: the app server writes one of its own for a route."""
+    """The app cannot read the gateway's files of uploads: the app server writes its own for a route."""
     waf: Waf | None
-    """None: no rules of attacks are asked."""
+    """None: no firewall."""
     chains: Chains
-    """The guards of what the app answers: each mount has its own of them."""
+    """The guards of the app's answers: each mount has its own selection of them."""
     mounts: tuple[Mount, ...]
     host: Host
     upstream: Upstream

@@ -1,7 +1,7 @@
-"""Who answers which paths: a match, what is asked before, and what is done.
+"""Which paths are answered by what: a match, the guards before it, and the action.
 
-A mount is chosen as web servers choose: an exact path first, then the longest path that the request's begins with.
-Inside that one its own patterns come first, in their order.
+Mounts are chosen as web servers do: an exact path first, then the longest matching prefix. Inside that one its own
+patterns come first, in their order.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ class Exact:
 
 @dataclass(frozen=True)
 class Below:
-    """Every path that begins so."""
+    """Every path with this prefix."""
 
     path: str
 
 
 @dataclass(frozen=True)
 class Matching:
-    """Every decoded path in which this regular expression (PCRE) is found."""
+    """Every decoded path that this regular expression (PCRE) matches somewhere."""
 
     pattern: str
     ignores_case: bool = False
@@ -78,7 +78,7 @@ Action = App | Files | OneFile | NotFound | Redirect
 
 @dataclass(frozen=True)
 class Mount:
-    """The paths of `match`, and who answers them once every guard has let a request through, one after the other."""
+    """The paths of `match`, and the action once every guard has let a request through, in order."""
 
     match: Match
     action: Action
@@ -86,6 +86,6 @@ class Mount:
     cause: str = ""
     guards: tuple[Guard, ...] = ()
     asked: App | None = None
-    """Of files: answers any method that does more than read, where code of the app's own has a say about them."""
+    """For files: the app answers methods other than GET and HEAD, if its own code handles them."""
     inside: tuple[Mount, ...] = ()
-    """Those that come first for paths of this one, in their order."""
+    """Patterns that come first for paths of this mount, in their order."""

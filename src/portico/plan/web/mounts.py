@@ -31,7 +31,7 @@ _NEVER = "never sent, however the path is spelled: dotfiles, Python and template
 
 
 def mounts(site: Site, place: Place, statics: Statics, chains: Chains) -> tuple[Mount, ...]:
-    """Files first, then what is never sent, then the app. `chains` are the guards of whatever the app answers."""
+    """Files first, then files that are never sent, then the app. `chains` are the guards of the app's answers."""
     made = _Mounts(site, place, statics, chains)
     return (*made.files(), *made.refused_of_app(), *made.app())
 
@@ -60,7 +60,7 @@ class _Mounts:
         return Mount(match, action, why, sent.cause, guards, asked=asked, inside=inside)
 
     def refused_of_app(self) -> Iterator[Mount]:
-        """Of the folders that the app sends, because the gateway cannot or must not."""
+        """The refused files of folders that the app sends, because the gateway cannot or must not."""
         return self._refused(self._statics.left, "/+")
 
     def app(self) -> Iterator[Mount]:
@@ -88,7 +88,7 @@ class _Mounts:
         yield from self._everything_else(rest)
 
     def _doubled(self) -> Iterator[Mount]:
-        """Paths that begin with several slashes: what is never sent of the gateway's own folders is not sent there."""
+        """Paths that begin with repeated slashes: files that are never sent are refused there, too."""
         refused = self._refused([folder.url for folder in self._statics.folders], "//+")
         inside = [*refused, *map(self._of_route, doubled(self._site, self._found))]
         if inside:
@@ -128,10 +128,12 @@ class _Mounts:
         return Mount(match, App(routed, is_cached), why, cause, guards, inside=tuple(inside))
 
     def _refused(self, urls: Iterable[str], slashes: str) -> Iterator[Mount]:
-        """What is never sent of these folders, where the app would: under another spelling of the URL, or at all.
+        """Refuses these folders' files that are never sent, where the app would send them: under another spelling
+        of the URL, or at all.
 
-        Werkzeug takes several slashes at the beginning of a path for one: `//static/.env` is no path of the gateway's
-        folder, and the app's own static view would send the file. Every other spelling is the same path already.
+        Werkzeug treats repeated slashes at the start of a path as one: `//static/.env` is not a path of the
+        gateway's folder, but the app's own static view would send the file. Every other spelling is the same path
+        already.
         """
         prefix = self._site.prefix
         for url in sorted({url.removeprefix(prefix) for url in urls} - {"/"}):
@@ -141,7 +143,7 @@ class _Mounts:
 
 
 def meeting(match: Match, guards: Iterable[Guard]) -> tuple[Guard, ...]:
-    """Those that may ask something of a path of this mount."""
+    """Guards that may apply to a path of this mount."""
     begins = head(match.pattern.removeprefix("^")) if isinstance(match, Matching) else match.path
     begins = re.sub("/+", "/", begins).lower()
     return tuple(guard for guard in guards if _asks(guard, begins))

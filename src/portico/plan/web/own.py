@@ -1,4 +1,4 @@
-"""The user's own directives. They are in the gateway's language, and so mean something to that gateway alone."""
+"""The user's own directives. They are in the gateway's language and mean nothing to another gateway."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ from portico.site.model import Site
 from portico.site.own import Own
 
 FOR_ALL = "[nginx] http: what may stand at http level only holds for every site of the gateway"
-"""A note: those lines are placed there as they were written; others hold for the site alone."""
+"""A note: those lines stay where they were written; others apply to the site alone."""
 
 
 @dataclass(frozen=True)
 class OwnDirectives:
-    """What the user wrote, as it was read."""
+    """The user's directives, parsed."""
 
     above: tuple[Own, ...]
-    """For everything of the site: those of the option nginx.http."""
+    """For the whole site: those of the option nginx.http."""
     server: tuple[Own, ...]
-    """For the server of the site."""
+    """For the site's server."""
     above_cause: str
     server_cause: str
 
     @property
     def all(self) -> tuple[Own, ...]:
-        """Wherever they stand."""
+        """All of them, of every context."""
         return (*self.above, *self.server)
 
     def say(self, pattern: str) -> bool:
-        """Whether the regular expression is found in the text of some, in a comment or a block, too."""
+        """Whether the regular expression matches the text of some, also in a comment or a block."""
         return any(re.search(pattern, one.text) for one in self.all)
 
 

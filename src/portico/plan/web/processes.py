@@ -1,4 +1,4 @@
-"""The gateway's own processes: who runs them, how many there are and what each may hold. Its place alone decides."""
+"""The gateway's own processes: their user, number and limits. The place alone decides."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from portico.plan.web.sizes import connections, spare_files, workers
 
 @dataclass(frozen=True)
 class Processes:
-    """Processes that talk to strangers."""
+    """Processes that serve untrusted clients."""
 
     user: str
-    """Whose they are; empty: that of whoever starts them."""
+    """Their user; empty: the user that starts them."""
     group: str
     workers: int
-    """One for each CPU that this machine really gives."""
+    """One for each CPU that this machine really provides."""
     files: int
-    """That one may open: as many as the system allows, for every connection is one."""
+    """Files of one process: as many as the system allows, because every connection is one."""
     connections: int
-    """That one may hold, of clients and to the app."""
+    """Connections of one process, to clients and to the app."""
     spare_files: int
-    """That one may keep open besides, to find them again sooner; 0 or less leaves no room."""
+    """Files that one may cache open besides; 0 or less leaves no room."""
     user_cause: str
     workers_cause: str
     files_cause: str
 
 
 def processes(place: Place) -> Processes:
-    """Those that fit the place."""
+    """The processes for the place."""
     return Processes(
         user=place.nginx_user,
         group=place.nginx_group,

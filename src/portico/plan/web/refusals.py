@@ -1,4 +1,4 @@
-"""The names by which the log line, the metrics and the commands call a guard that refused a request."""
+"""The names of guards in the log line, the metrics and the commands."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ MAINTENANCE, HEAD, SCANNER, ROUTES, RATE, CONNECTIONS, UPLOAD, STARTING, WAF, QU
 PATH, NETWORK, INTERNAL, METHOD, CERTIFICATE, PASSWORD, AUTH = (
     "path", "network", "internal", "method", "certificate", "password", "auth",
 )  # fmt: skip
-"""The names of guards in the log line (`refused_by`): those above, the largest upload, the start of the app, and its
-full queue."""
+"""The names of guards in the log line (`refused_by`): those above, the largest upload, the start of the app, and
+its full queue.
+"""
 STATUSES = {
     MAINTENANCE: 503, STARTING: 503, QUEUE: 503, HEAD: 431, UPLOAD: 413, RATE: 429, CONNECTIONS: 429, SHARE: 429,
     PATH: 400, NETWORK: 403, INTERNAL: 404, METHOD: 405, WAF: 403, CERTIFICATE: 403, PASSWORD: 401, AUTH: 401,
     SCANNER: 404, ROUTES: 404,
 }  # fmt: skip
-"""What each of them answers; `routes` also 405."""
+"""The status of each; `routes` also has 405."""
 GUARDS = tuple(STATUSES)
 UNSAID = (HEAD, UPLOAD, RATE, CONNECTIONS, SHARE, PASSWORD)
-"""Those of which the gateway's own limits may tell that they refused; the others say it themselves."""
+"""Guards whose refusals the gateway's limits report; the others report their own."""

@@ -1,7 +1,7 @@
-"""Paths of routes that need a mount of their own: those with settings, and those that others would swallow.
+"""Paths of routes that need a mount of their own: those with settings, and those that others would shadow.
 
-Patterns stand inside the mount of what all of their paths begin with, in the order in which the app tries its routes; a
-route without settings that comes before one with them gets a pattern too, so that it keeps the site's.
+Patterns are inside the mount of their common prefix, in the order in which the app tries its routes; a route
+without settings that comes before one with them gets a pattern, too, so that it keeps the site's settings.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class RoutePath:
     keeps: bool = True
     """Whether the cache takes part."""
     is_bare: bool = False
-    """Whether it is the path of a route without its slash."""
+    """Whether it is the path of a route without its trailing slash."""
 
     @property
     def head(self) -> str:
@@ -71,12 +71,12 @@ def route_paths(site: Site) -> list[RoutePath]:
 
 
 def _is_plain(route: Route) -> bool:
-    """Whether the route may answer what others have settings for; a WebSocket's never does."""
+    """Whether the route may answer paths that others have settings for; a WebSocket's never does."""
     return bool(route.pattern) and not route.websocket
 
 
 def _bare(found: list[RoutePath]) -> Iterator[RoutePath]:
-    """Paths without the slash that an exact location ends with: the gateway answers those by a redirect of its own."""
+    """Paths without the trailing slash of an exact location: the gateway would redirect those by itself."""
     fixed = {head(spot.pattern): spot for spot in found if is_fixed(spot.pattern)}
     for path, spot in fixed.items():
         if path.endswith("/") and path != "/" and path[:-1] not in fixed:
@@ -84,7 +84,7 @@ def _bare(found: list[RoutePath]) -> Iterator[RoutePath]:
 
 
 def bare(path: str, found: Iterable[RoutePath], rank: tuple[int, ...] = ()) -> RoutePath:
-    """The path without the slash at its end, for the app to answer; `found` are the patterns it may be of."""
+    """The path without its trailing slash, for the app to answer; `found` are the patterns that it may match."""
     path = path[:-1]
     taken = (spot for spot in found if not spot.is_bare and re.fullmatch(spot.pattern, path))
     routed = next((spot.routed for spot in taken), None)
@@ -92,9 +92,9 @@ def bare(path: str, found: Iterable[RoutePath], rank: tuple[int, ...] = ()) -> R
 
 
 def doubled(site: Site, found: list[RoutePath]) -> list[RoutePath]:
-    """The same below a path that begins with several slashes, which Werkzeug takes for one.
+    """The same below a path that begins with repeated slashes, which Werkzeug treats as one.
 
-    Nothing is kept there: a purge of the path is enough.
+    Nothing is cached there: a purge of the path is enough.
     """
     if site.facts.kind not in _WERKZEUG or not any(spot.routed for spot in found):
         return []
@@ -105,9 +105,11 @@ def doubled(site: Site, found: list[RoutePath]) -> list[RoutePath]:
 
 
 _WERKZEUG = ("flask", "wsgi")
-"""Apps that are made with it, or may be."""
+"""Frameworks based on Werkzeug, or possibly so."""
 _OWN_RULES = 1 << 20
-"""From here on a rank is one of [routes] that is no rule of the app's: it covers the app's, none comes before it."""
+"""From this rank on, a rule is one of [routes] that is not one of the app's: it matches the app's, none comes
+before it.
+"""
 
 
 def _may_take(route: Route, spot: RoutePath) -> bool:
@@ -120,9 +122,9 @@ def _may_take(route: Route, spot: RoutePath) -> bool:
 
 
 def families(found: list[RoutePath]) -> dict[str, list[RoutePath]]:
-    """The patterns by what all of a family begin with: of the prefixes only the longest is looked into.
+    """The patterns by their common prefix: nginx looks only into the longest matching prefix.
 
-    The prefix has no slash at its end: the gateway would redirect the path without it to the one with it.
+    The prefix has no trailing slash: the gateway would redirect the path without it to the one with it.
     """
     patterns = [spot for spot in found if not is_fixed(spot.pattern)]
     made: dict[str, list[RoutePath]] = {}
@@ -139,7 +141,7 @@ def _family(spot: RoutePath) -> str:
 
 
 def impossible(site: Site) -> list[Problem]:
-    """Settings of routes that only Portico's own worker, on this machine, understands."""
+    """Settings of routes that only Portico's own worker, on this machine, supports."""
     if Feature.UPLOADS in common_features(site):
         return []
     why, hint = "only Portico's own worker takes the file of an upload", "run a WSGI app with Gunicorn"

@@ -1,4 +1,4 @@
-"""What the gateway's workers may hold at once: connections, files, requests of one client, bytes on disk."""
+"""Capacity of the gateway's workers: connections, files, requests of one client, bytes on disk."""
 
 from __future__ import annotations
 
@@ -8,42 +8,44 @@ from portico.place.model import Place
 from portico.plan.model import OldWorkers
 
 _CONNECTIONS = 4096
-"""Connections a worker holds wherever the files allow it; Passenger's default, https://www.phusionpassenger.com/docs/"""
+"""Connections of a worker if the file limit allows it; Passenger's default, https://www.phusionpassenger.com/docs/"""
 _MOST_CONNECTIONS = 16384
-"""The gateway makes room for all of them at its start, nginx 0.4 KiB each; one worker held 10 000 slow clients."""
+"""The gateway allocates all of them at its start, nginx 0.4 KiB each; one worker served 10 000 slow clients."""
 _MEMORY_A_CONNECTION = 20 << 10
-"""Bytes that a half-sent head may cost; 14 KiB were measured, docs/capacity.md."""
+"""Bytes of a half-sent head; 14 KiB were measured, docs/capacity.md."""
 _SHARE_OF_MEMORY = 4
-"""Connections may take a quarter of it."""
+"""Connections may take a quarter of the memory."""
 FILES_PER_CONNECTION = 2
-"""A client's socket or the app's, and a file: the one that is sent, or that holds a body or an answer."""
+"""The client's or the app's socket, and a file: the one that is sent, or that contains a body or an answer."""
 CONNECTIONS_PER_REQUEST = 2
-"""The client's and the app's."""
+"""The client's socket and the app's."""
 _OTHERS = 64
-"""Logs, listening sockets, what the libraries open."""
+"""Logs, listening sockets, files of libraries."""
 _LEAST_SHARE = 128
-"""A page with many images over HTTP/2, or a small office, has so many requests in progress."""
+"""Requests in progress of a page with many images over HTTP/2, or of a small office."""
 _MEMORY_A_THREAD = 64 << 10
 """54 kB were measured for each open event stream (`python -m bench.bodies`)."""
 _LEAST_LASTING = 256
 _SHARE_OF_DISK = 4
 _LEAST_UPLOADS = 16
 _MOST_ON_DISK, _LEAST_ON_DISK = 64 << 20, 256 << 10
-"""An answer that waits for a slow client: enough for nearly every page and export, more than the gateway's buffers."""
+"""The part of an answer that waits for a slow client: enough for nearly every page and export, more than the
+gateway's buffers.
+"""
 _CONFIGURATIONS = 16
-"""Configurations whose transfers may go on beside the one in force."""
+"""Previous configurations whose transfers may continue beside the current one."""
 _OLD_SHARE_OF_MEMORY = 8
 
 
 def old_workers(place: Place) -> OldWorkers:
-    """How many old workers may finish what they have: those of 16 configurations, in an eighth of the memory."""
+    """How many old workers may finish their transfers: those of 16 configurations, in an eighth of the memory."""
     return OldWorkers(_CONFIGURATIONS * workers(place), place.memory // _OLD_SHARE_OF_MEMORY)
 
 
 def connections(place: Place) -> int:
-    """Connections that one worker may hold, within the limits of files and memory."""
+    """Connections of one worker, within the limits of files and memory."""
     by_files = place.file_limit // FILES_PER_CONNECTION - 64
-    # A fifth of the files is left to the caches of open files.
+    # A fifth of the files is for the caches of open files.
     roomy = (place.file_limit * 4 // 5 - _OTHERS) // FILES_PER_CONNECTION
     by_memory = place.memory // _SHARE_OF_MEMORY // _MEMORY_A_CONNECTION // workers(place)
     wanted = max(_CONNECTIONS, min(_MOST_CONNECTIONS, roomy, by_memory))
@@ -51,17 +53,17 @@ def connections(place: Place) -> int:
 
 
 def requests(place: Place) -> int:
-    """Requests that all workers can pass to the app at once."""
+    """Requests that all workers together can pass to the app."""
     return workers(place) * connections(place) // CONNECTIONS_PER_REQUEST
 
 
 def share(place: Place) -> int:
-    """Requests that one client address may have in progress: an eighth of all; more where that is little."""
+    """Requests that one client address may have in progress: an eighth of all; more if that is little."""
     return max(requests(place) // 8, min(_LEAST_SHARE, requests(place) // 2))
 
 
 def lasting(place: Place, app_workers: int) -> int:
-    """Requests that last, each with a thread of its own, in one worker of the app."""
+    """Long-lived requests, each with its own thread, in one worker of the app."""
     by_memory = place.memory // _SHARE_OF_MEMORY // _MEMORY_A_THREAD // app_workers
     return min(connections(place) // CONNECTIONS_PER_REQUEST, max(_LEAST_LASTING, by_memory))
 
@@ -77,7 +79,7 @@ def answer_on_disk(place: Place) -> int:
 def uploads(place: Place, largest: int) -> int:
     """Requests with a body of up to `largest` bytes that one client address may have in progress.
 
-    Together they fit a thirty-second of the disk; as many as a page of photos sends are let through on any.
+    Together they fit a thirty-second of the disk; the number that a page of photos sends always passes.
     """
     if not place.disk or not largest:
         return share(place)
@@ -85,10 +87,10 @@ def uploads(place: Place, largest: int) -> int:
 
 
 def spare_files(place: Place) -> int:
-    """Files that a worker may keep open beside those of its connections."""
+    """Files that a worker may cache open beside those of its connections."""
     return place.file_limit - FILES_PER_CONNECTION * connections(place) - _OTHERS
 
 
 def workers(place: Place) -> int:
-    """Processes of the gateway: one for each CPU that this machine really gives."""
+    """The gateway's workers: one for each CPU that this machine really provides."""
     return math.ceil(place.cpus)

@@ -1,4 +1,4 @@
-"""What tells the names of one site from those of others on the same gateway."""
+"""What distinguishes the names of one site from those of others on the same gateway."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ _NOT_A_WORD = re.compile(r"[^a-z0-9_]")
 
 
 def space(site: Site, place: Place) -> str:
-    """A word for the site, where others are beside it; empty for a site alone."""
+    """The site's word on a shared gateway; empty for a site alone."""
     return namespace(site.name) if place.gateway else ""
 
 
 def namespace(name: str) -> str:
-    """A word of small letters, digits and underscores that no site of another name has."""
+    """A word of lower-case letters, digits and underscores, unique to sites with this name."""
     word = _NOT_A_WORD.sub("_", name.lower())
     return (
         word

@@ -1,4 +1,4 @@
-"""The web application firewall: what a request says is compared with rules of known attacks before the app sees it."""
+"""The web application firewall: requests are compared with rules of known attacks before the app sees them."""
 
 from __future__ import annotations
 
@@ -12,40 +12,40 @@ from portico.site.waf_exception import WafException, parse
 from portico.values import Size
 
 BODY_BYTES = 1 << 20
-"""So much of a body is compared with the rules. The rest of a longer one is not, as in every such firewall."""
+"""The bytes of a body that are inspected. The rest of a longer one is not, as in every such firewall."""
 LARGEST_UPLOAD = Size(32 << 20)
-"""ModSecurity reads a body whole into the gateway's memory. A route that takes larger ones is not inspected."""
+"""ModSecurity reads a whole body into the gateway's memory. A route with larger uploads is not inspected."""
 ARGUMENTS = 1000
-"""So many values of a query and a form; a request with more is refused."""
+"""The most query and form arguments; a request with more is refused."""
 PATTERN_STEPS = 100_000
-"""So many steps a pattern may take; beyond, it counts as not found."""
+"""The most steps of a pattern match; beyond them, it counts as no match."""
 LEFT_OUT = {
     "920350": "nginx itself decides which Host it answers",
     "920420": "which kinds of bodies a path takes is the app's to say: the rule set's own list lacks text and files",
     "920430": "nginx itself decides which versions of HTTP it speaks",
     "933000-933999": "attacks on PHP harm no Python app, and honest texts meet these rules more often than others",
 }
-"""Rules, by number, that are not asked, and why."""
+"""Rules, by number, that are off, and why."""
 METHODS = ("GET", "HEAD", "POST", "OPTIONS", "PUT", "PATCH", "DELETE")
-"""Which of them a path takes is the app's to say; the rule set's own list lacks those of a REST API."""
+"""The app decides which methods a path accepts; the rule set's own list lacks those of a REST API."""
 
 
 @dataclass(frozen=True)
 class Waf:
-    """What is inspected by which rules, and what happens to a request that they find to be an attack."""
+    """What is inspected by which rules, and what happens to a detected attack."""
 
     rules: RuleSet | None
-    """None where this machine has none: the site cannot be served."""
+    """None if this machine has none: the site cannot be served."""
     is_blocking: bool
-    """It is refused with 403; else it is only reported."""
+    """It is refused with 403; otherwise it is only reported."""
     exceptions: tuple[WafException, ...]
-    """Paths for which some rules, or all, do not count. Of several that fit the longest holds."""
+    """Paths for which some rules, or all, are off. The longest match applies."""
     cause: str
     exceptions_cause: str
 
 
 def waf(site: Site, place: Place) -> Waf | None:
-    """None where nothing is inspected."""
+    """The firewall; None without one."""
     options = site.options.guard
     if options.waf == "off":
         return None
@@ -59,12 +59,12 @@ def waf(site: Site, place: Place) -> Waf | None:
 
 
 def is_inspected(route: Routed) -> bool:
-    """Whether requests to this route are: not where it takes large uploads."""
+    """Whether requests to this route are inspected: not if it accepts large uploads."""
     return (route.edge.max_upload or 0) <= LARGEST_UPLOAD
 
 
 def impossible(site: Site) -> Iterator[Problem]:
-    """Where the whole site takes large uploads, each would be read into memory."""
+    """A site that accepts large uploads everywhere: each would be read into memory."""
     if site.options.guard.waf != "off" and site.max_upload > LARGEST_UPLOAD:
         what = f"the firewall reads every body into memory, and this site takes uploads of {site.max_upload}"
         hint = (
@@ -75,7 +75,7 @@ def impossible(site: Site) -> Iterator[Problem]:
 
 
 def notes(site: Site) -> list[str]:
-    """What the firewall does not look at."""
+    """What the firewall does not inspect."""
     if site.options.guard.waf == "off":
         return []
     large = [one.pattern for one in site.routed if not is_inspected(one)]

@@ -1,7 +1,9 @@
-"""Patterns of a framework as a gateway may use them to refuse: each takes every path that the framework takes.
+"""A framework's patterns in a form that a gateway may refuse by: each matches every path that the framework
+matches.
 
-A gateway compares bytes and knows no Unicode, its expressions are not Python's, and an expression must not cost much
-more for a long path. Where the two differ, the pattern here takes more: what it refuses is refused by the app, too.
+A gateway compares bytes and does not know Unicode, its expressions differ from Python's, and an expression must not
+cost much more for a long path. Where the two differ, the pattern here matches more: what it refuses, the app
+refuses, too.
 """
 
 from __future__ import annotations
@@ -13,11 +15,11 @@ from typing import Any, NamedTuple
 
 _parser: Any = re._parser  # type: ignore[attr-defined]  # Python's own reader of expressions has no public name
 _KNOWN = 4096
-"""Patterns that are remembered: an app has the same ones at each reload, and many sites have some in common."""
+"""Cached patterns: an app has the same ones at each reload, and sites have some in common."""
 _BYTES_OF_A_LETTER = 4
-"""The most of one letter in UTF-8."""
+"""The most bytes of a character in UTF-8."""
 _MOST_REPEATS = 1 << 14
-"""Beyond that PCRE does not count: 65 535 is its most."""
+"""PCRE's largest repeat count: 65 535."""
 _HIGH = frozenset(range(0x80, 0x100))
 _ASCII = frozenset(range(0x80))
 _ALL = _ASCII | _HIGH
@@ -31,30 +33,30 @@ _SPECIAL = frozenset("\\^$.*+?{}[]()|")
 
 
 class Piece(NamedTuple):
-    """A part of a pattern for bytes that follows the part before it."""
+    """A part of a byte pattern, after the part before it."""
 
     text: str
     letter: int = -1
-    """The one letter that it is, and nothing else; -1 for any other part."""
+    """The one character that it matches; -1 for any other part."""
     may_be_empty: bool = False
     may_have_slash: bool = False
     crosses: bool = False
-    """It takes any number of segments."""
+    """It matches any number of segments."""
     repeats: frozenset[int] = frozenset()
-    """The bytes of which it takes any number."""
+    """The bytes that it matches in any number."""
 
 
 Pieces = tuple[Piece, ...]
 _LINE_END = Piece(r"\x0a?", may_be_empty=True)
 ANYTHING = Piece(".*", -1, True, True, True, _ALL)
-"""With `.` for every byte, line ends too."""
+"""With `.` for every byte, newlines too."""
 _REST = Piece("[^/]*", may_be_empty=True, repeats=_ALL - {_SLASH})
 """The rest of a segment."""
 
 
 @lru_cache(_KNOWN)
 def wide(pattern: str) -> Pieces:
-    """The pattern for bytes. What is not understood is anything."""
+    """The pattern for bytes. Unknown syntax matches anything."""
     try:
         parsed = _parser.parse(pattern)
         if parsed.state.flags & re.IGNORECASE:
@@ -66,9 +68,10 @@ def wide(pattern: str) -> Pieces:
 
 @lru_cache(_KNOWN)
 def exact(pattern: str) -> Pieces | None:
-    """A pattern for bytes that takes nothing more than the given one, and nearly all of it; None where there is none.
+    """A byte pattern that matches nothing more than the given one, and nearly all of it; None if there is none.
 
-    Where a letter may be any of many, it takes those of ASCII, unless it stands for all others as well, in any number.
+    If a character may be one of many, it matches those of ASCII, unless any number of all others may stand there,
+    too.
     """
     try:
         parsed = _parser.parse(pattern)
@@ -81,12 +84,12 @@ def exact(pattern: str) -> Pieces | None:
 
 
 def fixed(text: str) -> Pieces:
-    """A text that means itself."""
+    """A literal text."""
     return tuple(map(_letter, map(ord, text)))
 
 
 def without_slash(pieces: Pieces) -> list[Pieces]:
-    """Every path that is one of the pattern's with a slash more."""
+    """Every path of the pattern with an additional slash."""
     if not pieces:
         return []
     *rest, last = pieces
@@ -99,12 +102,12 @@ def without_slash(pieces: Pieces) -> list[Pieces]:
 
 
 def with_slashes(pieces: Pieces) -> Pieces:
-    """Every path of the pattern's, with any number of slashes more at its end."""
+    """Every path of the pattern, with any number of additional slashes at its end."""
     return (*pieces, Piece("/*", may_be_empty=True, may_have_slash=True))
 
 
 def merged(pieces: Pieces) -> Pieces:
-    """Every path that is one of the pattern's when several slashes are taken for one."""
+    """Every path of the pattern when repeated slashes are treated as one."""
     return _short(map(_with_more_slashes, pieces))
 
 
@@ -115,10 +118,10 @@ def _with_more_slashes(piece: Piece) -> Piece:
 
 
 def _short(pieces: Iterable[Piece]) -> Pieces:
-    """With what keeps an expression from trying each place of a long path again for each other place of it.
+    """With limits that keep an expression from retrying each place of a long path for each other place of it.
 
-    One part crosses segments at most; and in one segment no part that takes any number of letters stands behind another
-    that could take the same.
+    At most one part crosses segments; and in one segment no unlimited part follows another that could match the
+    same characters.
     """
     made, crossed, first = list[Piece](), -1, -1
     for piece in pieces:
@@ -138,7 +141,7 @@ def _short(pieces: Iterable[Piece]) -> Pieces:
 
 
 def _is_apart(pieces: Sequence[Piece]) -> bool:
-    """Whether a letter behind the first of them ends it: what follows cannot be taken for a part of it."""
+    """Whether its first character ends the part before: it cannot belong to that part."""
     first, *others = pieces
     return any(piece.letter >= 0 and min(piece.letter, 0x80) not in first.repeats for piece in others)
 
@@ -164,16 +167,16 @@ def _made(operation: str, value: Any) -> Iterator[Piece]:
         case "MAX_REPEAT" | "MIN_REPEAT" | "POSSESSIVE_REPEAT":
             yield _repeated(*value)
         case "AT" if str(value) == "AT_END":
-            yield _LINE_END  # Python's $ leaves one out
+            yield _LINE_END  # Python's $ ignores one
         case "AT" | "ASSERT" | "ASSERT_NOT":
-            pass  # they only take less
+            pass  # they only match less
         case _:
             yield ANYTHING
 
 
 def _letter(code: int) -> Piece:
     if 0xDC80 <= code <= 0xDCFF:
-        return Piece(f"\\x{code - 0xDC00:02x}", code)  # a byte that is no UTF-8
+        return Piece(f"\\x{code - 0xDC00:02x}", code)  # a byte of invalid UTF-8
     letter = chr(code)
     if letter in _SPECIAL:
         letter = f"\\{letter}"
@@ -183,7 +186,7 @@ def _letter(code: int) -> Piece:
 
 
 def _one_of(taken: frozenset[int]) -> Piece:
-    """One letter: several bytes when it need not be ASCII."""
+    """One character: several bytes if it may be non-ASCII."""
     counted = f"{{1,{_BYTES_OF_A_LETTER}}}" if taken & _HIGH else ""
     return Piece(class_of(taken) + counted, may_have_slash=_SLASH in taken)
 
@@ -211,7 +214,7 @@ def _repeated(least: int, most: Any, inner: Any) -> Piece:
     pieces = tuple(_sequence(parsed))
     is_simple = all(piece.letter >= 0 for piece in pieces) or most == 1
     if not is_simple or any(piece.crosses for piece in pieces) or least > _MOST_REPEATS:
-        return ANYTHING  # a repetition of repetitions may cost far more than its path is long
+        return ANYTHING  # a nested repetition may cost far more than the length of its path
     whole = text(pieces)
     whole = whole if len(pieces) == 1 and whole.isascii() and pieces[0].letter >= 0 else f"(?:{whole})"
     has_slash = any(piece.may_have_slash for piece in pieces)
@@ -234,7 +237,7 @@ def text(pieces: Iterable[Piece]) -> str:
 
 
 def _exact(parsed: Iterable[tuple[Any, Any]]) -> Iterator[Piece]:
-    """Raises LookupError for what has no exact counterpart."""
+    """Raises LookupError for syntax without an exact counterpart."""
     for operation, value in parsed:
         name = str(operation)
         if name == "LITERAL":
@@ -272,7 +275,7 @@ def _exact_repeat(least: int, most: Any, inner: Any) -> Piece | None:
 
 
 def _takes_others(operation: Any, value: Any) -> bool:
-    """Whether a set takes every letter that is not ASCII."""
+    """Whether a set matches every non-ASCII character."""
     if str(operation) == "IN":
         items = [(str(name), item) for name, item in value]
         return items[0][0] == "NEGATE" and all(
@@ -293,7 +296,7 @@ def _bytes(operation: str, value: Any) -> frozenset[int]:
     taken = frozenset[int]().union(*(_of_item(name, item) for name, item in items if name != "NEGATE"))
     if items[0][0] != "NEGATE":
         return taken
-    return (_ASCII - taken) | _HIGH  # a letter that is left out may share bytes with one that is not
+    return (_ASCII - taken) | _HIGH  # an excluded character may share bytes with an included one
 
 
 @lru_cache(_KNOWN)

@@ -1,4 +1,4 @@
-"""What this build of nginx can do."""
+"""The abilities of this build of nginx."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from portico.plan.web.ability import Ability
 MODSECURITY = "modsecurity"
 """The dynamic module of the firewall."""
 OLDEST_NGINX = (1, 22, 0)
-"""Debian 12's; what is written here was tried on nothing older."""
+"""Debian 12's version; generated configurations are tested with nothing older."""
 _HINT = "leave --nginx out: Portico then takes one that can, at least its own (embedded)"
 _MODULES = {
     Ability.TLS: ("TLS", "http_ssl_module"),
@@ -20,7 +20,7 @@ _MODULES = {
     Ability.HTTP3: ("HTTP/3", "http_v3_module"),
     Ability.HEALTH: ("subrequests", "http_auth_request_module"),
 }
-"""What people call it, and the module without which a build cannot do it."""
+"""Its name for people, and the module that a build needs for it."""
 SINCE = {
     Ability.EVERY_LINE: (1, 23),
     Ability.HTTP2_BY_SITE: (1, 25, 1),
@@ -29,7 +29,7 @@ SINCE = {
     Ability.STICKY: (1, 29, 6),
     Ability.LEAST_TIME: (1, 31, 0),
 }
-"""The first open-source nginx that can."""
+"""The first open-source nginx with it."""
 
 
 def _first(ability: Ability) -> str:
@@ -47,11 +47,11 @@ REMEDIES = {
         "no known faults"
     ),
 }
-"""What helps where a build cannot."""
+"""What to do if a build lacks it."""
 
 
 def abilities(build: NginxBuild) -> frozenset[Ability]:
-    """Everything that not every build can."""
+    """Every ability of the build that not all builds have."""
     known = {
         **{ability: module in build.modules for ability, (_, module) in _MODULES.items()},
         Ability.SAFE_HTTP2: http2_hole(build) is None,
@@ -72,7 +72,7 @@ def lacking(needed: Iterable[Ability], build: NginxBuild) -> list[Problem]:
 
 
 def impossible_version(build: NginxBuild) -> list[Problem]:
-    """Why this nginx is too old; nothing for a newer one."""
+    """Why this nginx is too old; None if it is not."""
     if build.since(*OLDEST_NGINX):
         return []
     oldest = ".".join(map(str, OLDEST_NGINX))

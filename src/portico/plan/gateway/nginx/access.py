@@ -1,4 +1,4 @@
-"""Who may come to which paths: the path chooses a rule in a map, the rule's network or method lists decide."""
+"""Access to paths: the path chooses a rule in a map, then the rule's list of networks or methods decides."""
 
 from __future__ import annotations
 
@@ -27,23 +27,23 @@ from portico.plan.web.model import Web
 from portico.plan.web.refusals import CERTIFICATE, INTERNAL, METHOD, NETWORK, PATH
 
 Said = PlainPath | NotDenied | FromNetworks | Methods | Certificate
-"""The guards that nginx decides by the head of a request, before it does anything else."""
+"""The guards that nginx decides by the head of a request alone."""
 _REFUSED = 461
-"""A status no layer uses otherwise; it never leaves nginx."""
+"""An otherwise unused status that nginx handles internally; no client sees it."""
 _NO_METHOD = "-"
-"""What a 405 says where none is taken: another spelling of a path whose rules have no method in common."""
+"""The Allow header of a 405 without any allowed method: another spelling of a path whose rules share no method."""
 _HIDDEN = "2"
-"""What a list of networks is for whoever may not come, where the path is hidden; else it is 1."""
+"""The value of a network list for clients without access if the path is hidden; else it is 1."""
 _SLASH = r"/|\\|%2f|%5c"
 _DOTS = rf"~*^[^?#]*(?:{_SLASH})(?:\.|%2e){{1,2}}(?:{_SLASH}|;|%3b|[?#]|$)"
-"""Some servers take a backslash for a slash (IIS), or leave out what stands behind a semicolon (Tomcat)."""
+"""Some servers treat a backslash as a slash (IIS), or ignore the text after a semicolon (Tomcat)."""
 _HALVES = {"0.0.0.0/0": ("0.0.0.0/1", "128.0.0.0/1"), "::/0": ("::/1", "8000::/1")}
 _ALLOW = "https://www.rfc-editor.org/rfc/rfc9110#section-15.5.6"
 N = TypeVar("N", Allowed, Denied)
 
 
 def access_maps(web: Web) -> list[Directive]:
-    """At `http` level: the lists, and which of them holds for the path of a request."""
+    """At `http` level: the lists, and the maps from a request's path to its list."""
     access, made = web.access, list[Directive]()
     if access.denied:
         made += _lists(web, "denied", access.denied)
@@ -64,7 +64,7 @@ def access_maps(web: Web) -> list[Directive]:
 
 
 def said(web: Web, guard: Said) -> list[Directive]:
-    """In a location: what refuses a request that this guard does not let through."""
+    """In a location: refuses requests that this guard does not let through."""
     match guard:
         case PlainPath():
             why = (
@@ -85,7 +85,7 @@ def said(web: Web, guard: Said) -> list[Directive]:
 
 
 def refusal(web: Web, guards: Sequence[Guard]) -> list[Directive]:
-    """Where a request is sent that one of these refuses: at server level, and where a location has pages of its own."""
+    """Where refused requests are sent: at server level, and in locations with error pages of their own."""
     pages = password_pages(web) if any(isinstance(guard, Password) for guard in guards) else []
     pages = check_pages(web) if any(isinstance(guard, Asked) for guard in guards) else pages
     if not any(isinstance(guard, Said) for guard in guards):
@@ -100,7 +100,7 @@ def refusal(web: Web, guards: Sequence[Guard]) -> list[Directive]:
 
 
 def refused_location(web: Web) -> list[Directive]:
-    """Answers what was refused, by the guard that did it."""
+    """Answers refused requests, by guard."""
     if not any(isinstance(guard, Said) for guard in web.chains.files):
         return []
     answers = [(PATH, 400), (INTERNAL, 404), (METHOD, 405)]
@@ -118,7 +118,7 @@ def refused_location(web: Web) -> list[Directive]:
 
 
 def page_headers(web: Web) -> list[Directive]:
-    """What an error page of a refused request says."""
+    """The headers of an error page of a refused request."""
     if not web.access.methods:
         return []
     why = "a 405 names the methods that are taken; empty, and not sent, with any other status"
@@ -190,7 +190,7 @@ def _list(name: str, of: Allowed | Denied) -> Directive:
 
 
 def _halved(networks: Iterable[str]) -> Iterator[str]:
-    """What is all of IPv4 or IPv6 as two halves: `default` is that network for nginx, which warns of two values."""
+    """All of IPv4 or IPv6 as two halves: nginx calls the whole network `default` and warns of a second value."""
     for network in networks:
         yield from _HALVES.get(network, (network,))
 

@@ -1,4 +1,4 @@
-"""A choice by path as a map: patterns are tried in their order, so the inner rule stands before the outer."""
+"""A choice by path as a map: patterns are tried in their order, so the more specific rule comes first."""
 
 from __future__ import annotations
 

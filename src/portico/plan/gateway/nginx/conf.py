@@ -1,7 +1,7 @@
-"""nginx's syntax: a tree of directives that carry their reasons, the only quoting, and the printing.
+"""nginx's syntax: a tree of directives with their reasons, the only quoting, and the printing.
 
-Facts of the quoting, tried on 1.22 and 1.31: inside double quotes spaces and `;{}#` survive, backslashes
-must be doubled, and where a directive takes variables nothing makes a `$` literal.
+Facts about the quoting, tested on 1.22 and 1.31: inside double quotes spaces and `;{}#` are literal, backslashes must
+be doubled, and where a directive takes variables nothing makes a `$` literal.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ _INDENT = "    "
 
 
 class Directive(Struct, frozen=True):
-    """One directive: `args` are nginx's words, where `$name` is a variable; `block` its children or None.
+    """One directive: `args` are nginx's words, where `$name` is a variable; `block` is its children or None.
 
-    `verbatim` holds the user's own text instead, printed as it stands; `users` are the words of a simple directive in
+    `verbatim` contains the user's own text instead, printed unchanged; `users` are the words of a simple directive in
     it, `causes` the places of its lines.
     """
 
@@ -40,7 +40,7 @@ class Directive(Struct, frozen=True):
 
 
 def directive(name: str, *args: object, why: str, cause: str = "", source: str = "") -> Directive:
-    """A simple directive. Its link is the manual's page of that directive unless `source` says better."""
+    """A simple directive. Its link is the manual's page of that directive unless `source` names a better one."""
     return Directive(name, tuple(map(str, args)), None, why, source or link(name), cause)
 
 
@@ -66,9 +66,9 @@ def verbatim(text: str, causes: tuple[str, ...], words: tuple[str, ...] = ()) ->
 
 
 def literal(text: str, cause: str) -> str:
-    """A word of the user's that must mean itself.
+    """A word of the user's that must be literal.
 
-    Raises UsageError where nginx has no way to write it: a `$` or a control character.
+    Raises UsageError if nginx cannot express it: a `$` or a control character.
     """
     if "$" in text:
         raise UsageError(
@@ -82,13 +82,13 @@ def literal(text: str, cause: str) -> str:
 
 
 def time(seconds: float) -> str:
-    """A length of time as nginx reads it; it has no decimals."""
+    """A duration in nginx's syntax, which has no decimals."""
     return f"{seconds:.0f}s" if float(seconds).is_integer() else f"{round(seconds * 1000)}ms"
 
 
 @lru_cache(8192)
 def quote(word: str) -> str:
-    """One word as nginx reads it back."""
+    """One word, quoted for nginx."""
     if word and not _NEEDS_QUOTES.search(word):
         return word
     escaped = word.replace("\\", "\\\\").replace('"', '\\"')

@@ -1,6 +1,6 @@
-"""The fragment of one site, for a gateway of several: settings within its own servers.
+"""The fragment of one site for a shared gateway: settings within its own servers.
 
-This looks at the tree and not at who wrote it, so that what is added to a site's configuration later is covered: a
+It works on the tree, whatever module wrote it, so that later additions to a site's configuration are covered: a
 directive of `http` level that defines something stays there, any other moves into the site's servers.
 """
 
@@ -21,11 +21,11 @@ _DEFINES = frozenset({
     "proxy_cache_path", "uwsgi_cache_path", "fastcgi_cache_path", "scgi_cache_path", "keyval_zone", "keyval",
     "js_import", "js_set", "js_shared_dict_zone", "perl_set", "geoip2", "include", "match", "auth_jwt_key_cache",
 })  # fmt: skip
-"""The directives of `http` level that others refer to, and that may stand there more than once."""
+"""The directives of `http` level that others refer to and that may occur more than once."""
 
 
 def fragment(web: Web) -> list[Directive]:
-    """The site's directives of `http` level, to stand beside those of other sites."""
+    """The site's directives of `http` level, for a place beside those of other sites."""
     tree = own(web)
     settings = [item for item in tree if item.name not in _DEFINES and item.verbatim is None]
     settings.append(_error_log(web))
@@ -38,7 +38,7 @@ def fragment(web: Web) -> list[Directive]:
 
 
 def shared_lines(web: Web) -> list[str]:
-    """A note when some of the user's lines hold for every site of the gateway."""
+    """A note if some of the user's lines apply to every site of the gateway."""
     is_shared = web.hosts.is_beside_others and any(
         one.users or one.verbatim for one in moved(in_http(web))[1]
     )
@@ -46,12 +46,12 @@ def shared_lines(web: Web) -> list[str]:
 
 
 def fragment_file(web: Web) -> File:
-    """The fragment as nginx reads it."""
+    """The fragment as a file of nginx."""
     return File(FRAGMENT, tuple(render(fragment(web))), mode=0o600)
 
 
 def _with(server: Directive, web: Web, settings: list[Directive], users: list[Directive]) -> Directive:
-    """The server with these settings; `users` are the user's lines at `http` level that hold for this site alone."""
+    """The server with these settings; `users` are the user's lines at `http` level that apply to this site alone."""
     own = server.block or ()
     block = (*settings, *without(users, own), *own)
     return replace(server, block=tuple(settled(block)) if web.own.all else block)

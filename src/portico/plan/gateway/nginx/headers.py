@@ -1,7 +1,7 @@
 """The headers of every answer, written in one place.
 
-nginx inherits `add_header` only into blocks that have none of their own. So each block that adds one asks here for all
-the others: `repeated` where the app answers, `of_nginx` where nginx does.
+nginx inherits `add_header` only into blocks without any of their own. So each block that adds one asks here for all
+the others: `repeated` if the app answers, `of_nginx` if nginx does.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _MDN = "https://developer.mozilla.org/docs/Web/HTTP/Reference/Headers/"
 _CORS = "https://fetch.spec.whatwg.org/#http-cors-protocol"
 _HEADERS_MORE = "https://github.com/openresty/headers-more-nginx-module#more_clear_headers"
 _PREFLIGHT = 424
-"""A status no layer uses otherwise; it never leaves nginx."""
+"""An otherwise unused status that nginx handles internally; no client sees it."""
 _WHY = {
     "x-content-type-options": "an answer is what its type says, whatever its bytes look like",
     "content-security-policy": "browsers load and run only what the policy names",
@@ -40,7 +40,7 @@ _ALLOW_ORIGIN, _VARY = "Access-Control-Allow-Origin", "Vary"
 
 
 def _common(web: Web, *, is_secure: bool = True) -> list[Directive]:
-    """Headers that Portico itself sends with every answer."""
+    """Headers that Portico itself adds to every answer."""
     return [
         directive(
             "add_header", "X-Request-ID", "$request_id", "always",
@@ -51,25 +51,25 @@ def _common(web: Web, *, is_secure: bool = True) -> list[Directive]:
 
 
 def of_app(web: Web, routed: Routed | None = None) -> list[Directive]:
-    """Headers of what the app answers: at server level, and in each location of the app's that adds others."""
+    """Headers of the app's answers: at server level, and in each of its locations that adds others."""
     wanted = web.headers.of(routed)
     made = [_sent(one, _of_app(web, one), f"{_why(one)}{'' if one.is_only else _UNLESS}") for one in wanted]
     return [*_common(web), *made, *_cors(web, is_app=True), *own_headers(web)]
 
 
 def of_nginx(web: Web, said: Sequence[tuple[str, str]] = ()) -> list[Directive]:
-    """Headers of what nginx answers itself: files and pages. `said` are those that the block has itself."""
+    """Headers of nginx's own answers: files and pages. `said` are those that the block sets itself."""
     names = {name.lower() for name, _ in said}
     return [*_common(web), *_constant(web, names), *own_headers(web)]
 
 
 def of_redirects(web: Web, *, is_secure: bool) -> list[Directive]:
-    """Headers of a server that sends every request elsewhere."""
+    """Headers of a server that redirects every request."""
     return [*_common(web, is_secure=is_secure), *_constant(web, ())]
 
 
 def _constant(web: Web, names: Collection[str]) -> list[Directive]:
-    """The headers of every answer where the app has no part in it, without those of these names."""
+    """The headers of answers without the app's part, except those with these names."""
     made = [
         _sent(one, value, _why(one))
         for one in web.headers.every
@@ -80,7 +80,7 @@ def _constant(web: Web, names: Collection[str]) -> list[Directive]:
 
 
 def of_download(web: Web) -> list[Directive]:
-    """Headers of a file that nginx sends for the app: those of the app's that are carried come with it."""
+    """Headers of a file that nginx sends for the app, beside those that the app set for it."""
     carried = {name.lower() for name in CARRIED} - {name.lower() for name in web.headers.removed}
     made = [
         _sent(one, _of_app(web, one) if one.name.lower() in carried else one.value, _why(one))
@@ -90,7 +90,7 @@ def of_download(web: Web) -> list[Directive]:
 
 
 def repeated(web: Web, routed: Routed | None, own: Iterable[Directive]) -> list[Directive]:
-    """What a location of the app's must repeat: nothing where it adds no header (`own`) and its route has none."""
+    """What a location of the app must repeat: nothing if it adds no header (`own`) and its route has none."""
     has_others = web.headers.of(routed) != web.headers.every
     if not has_others and not any(one.name == "add_header" for one in own):
         return []
@@ -112,17 +112,17 @@ def _why(one: Header) -> str:
 
 
 def _beside(one: Header, names: Collection[str]) -> str:
-    """The value beside headers of the app's with these names."""
+    """The value if the app sets headers with these names."""
     return one.framed if "x-frame-options" in names else one.value
 
 
 def header_maps(web: Web) -> list[Directive]:
-    """The variables that are empty where the app says a header itself, at `http` level."""
+    """At `http` level: the variables that are empty if the app sets the header itself."""
     return [*(made for one in web.headers.distinct for made in _maps(web, one)), *_cors_maps(web)]
 
 
 def _of_app(web: Web, one: Header) -> str:
-    """The value beside an answer of the app's: a variable, unless the app has no say."""
+    """The value for an answer of the app: a variable, unless the app cannot replace it."""
     if one.is_only and one.framed == one.value:
         return one.value
     return _framed(web, one) if one.is_only else _variable(web, one)
@@ -157,7 +157,7 @@ def _snake(name: str) -> str:
 
 
 def nameless(web: Web) -> list[Directive]:
-    """At server level, where nginx does not say its own name."""
+    """At server level: nginx does not send its own name."""
     if not web.headers.hides_server:
         return []
     why = "strangers need not know which program answers"
@@ -169,7 +169,7 @@ def nameless(web: Web) -> list[Directive]:
 
 
 def preflight(web: Web) -> list[Directive]:
-    """At server level: what sends a browser's question before a request of another origin to its answer."""
+    """At server level: sends a CORS preflight to its answer."""
     cors = web.headers.cors
     if cors is None:
         return []
@@ -216,7 +216,7 @@ def _line(cors: Cors, name: str, value: str, why: str) -> Directive:
 
 
 def _cors(web: Web, *, is_app: bool) -> list[Directive]:
-    """What lets pages of other origins read an answer; nothing of it where the app says so itself."""
+    """The CORS headers of an answer; none if the app sets its own."""
     cors = web.headers.cors
     if cors is None:
         return []
@@ -282,7 +282,7 @@ def _origins(web: Web, cors: Cors) -> Iterator[Directive]:
 
 
 def _pattern(origin: str) -> str:
-    """A wildcard stands for one name or more, as in a certificate and above."""
+    """A wildcard stands for one or more labels, unlike in a certificate."""
     start, end = (re.escape(part) for part in origin.split("*.", 1))
     return rf"~^{start}(?:[a-z0-9_-]+\.)+{end}$"
 

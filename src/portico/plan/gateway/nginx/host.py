@@ -1,4 +1,4 @@
-"""nginx.conf of a gateway: what its sites share, said once, and where each one's part is."""
+"""nginx.conf of a shared gateway: what its sites have in common, and the includes of their fragments."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def tree(bindings: tuple[Bindings, ...], place: Place) -> list[Directive]:
 
 
 def _strangers(bindings: tuple[Bindings, ...], place: Place) -> list[Directive]:
-    """One server for each address where no site takes every Host."""
+    """One server for each address on which no site takes every Host."""
     taken = {address for one in bindings if not one.domains for address in one.addresses}
     shown = {address: one for one in bindings for address in one.nameless}
     return [
@@ -88,7 +88,7 @@ def _stranger(address: Address, words: tuple[Spoken, ...], place: Place, shown: 
 
 
 def _certificate(place: Place, shown: Bindings | None) -> list[Directive]:
-    """Also what begins the handshakes of every site there: a name is known only a little later."""
+    """It also begins the handshakes of every site there: the server name is known a little later."""
     made = tls.shared(place.nginx, _CAUSE)
     if shown is None:
         return [

@@ -1,4 +1,4 @@
-"""The http block: what holds for every request of every server."""
+"""The http block: settings of every request on every server."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ from portico.plan.web.files.mime import TYPES
 from portico.plan.web.model import Web
 
 BODIES = ("client_body", "uwsgi", "proxy", "fastcgi", "scgi")
-"""What nginx has bodies on disk for: each has a directory of its own."""
+"""The kinds of temporary bodies on nginx's disk: each has its own directory."""
 _VARIABLE = re.compile(r"\$\w+")
 _NAMES_A_SITE = 128
-"""Both tables are powers of two as a whole."""
+"""Both tables have sizes that are powers of two."""
 _LEAST = 2048
 
 
@@ -53,7 +53,7 @@ def http(web: Web) -> Directive:
 
 
 def shared(place: Place) -> list[Directive]:
-    """What is the same for every site, so that several on one gateway need it once: it is not told the site."""
+    """What is the same for every site, so that a shared gateway has it once: it does not depend on the site."""
     return [
         *_basics(),
         *transfer.client_times(place.nginx),
@@ -65,7 +65,7 @@ def shared(place: Place) -> list[Directive]:
 
 
 def room(sites: int, cause: str = "") -> list[Directive]:
-    """Room in nginx's tables for what so many sites define."""
+    """The sizes of nginx's tables for the names of so many sites."""
     size = max(_LEAST, 1 << (sites * _NAMES_A_SITE).bit_length())
     why = "room for variables and host names, without a warning"
     return [
@@ -78,7 +78,7 @@ def room(sites: int, cause: str = "") -> list[Directive]:
 
 
 def maps() -> list[Directive]:
-    """The variables that no option changes. Each names only those before it."""
+    """The variables that no option changes. Each uses only those before it."""
     return [
         *page_maps(),
         *failure_maps(),
@@ -90,7 +90,7 @@ def maps() -> list[Directive]:
 
 
 def _used(made: list[Directive], tree: Iterable[Directive]) -> list[Directive]:
-    """Those of the maps whose variable the tree names, or another of them that is used."""
+    """Those of the maps whose variable the tree, or another used map, contains."""
     names, used = set(_names(tree)), list[Directive]()
     for one in reversed(made):
         if one.args[-1] in names:
@@ -107,7 +107,7 @@ def _names(tree: Iterable[Directive]) -> Iterator[str]:
 
 
 def own(web: Web) -> list[Directive]:
-    """What is the site's own; `nginx.fragment` makes of it what can stand beside other sites."""
+    """The site's own part; `nginx.fragment` turns it into what can stand beside other sites."""
     return [
         *transfer.largest_body(web),
         *transfer.answers(web),

@@ -48,7 +48,7 @@ def _process(place: Place, why: str) -> Process:
 
 
 def _files(web: Web) -> Sequence[File]:
-    """The configuration; the servers of [upstream], which change; the pages of errors."""
+    """The configuration; the list of [upstream] servers, which changes; the error pages."""
     shared = planned(web)
     return (
         fragment_file(web) if web.hosts.is_beside_others else nginx_conf(web),
@@ -67,7 +67,7 @@ def _notes(web: Web) -> list[str]:
 
 
 def _unusable_build(web: Web) -> list[str]:
-    """Why a build that is there cannot be used."""
+    """Why an existing build cannot be used."""
     return [web.place.nginx_note] if web.place.nginx_note else []
 
 

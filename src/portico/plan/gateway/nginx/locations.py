@@ -1,4 +1,4 @@
-"""The locations of the site's server: who answers which path."""
+"""The locations of the site's server: which path is answered by what."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from portico.plan.web.mount import App, Below, Exact, Files, Match, Matching, Mo
 
 
 def locations(web: Web) -> list[Directive]:
-    """Every location of the site, in the order a reader wants them."""
+    """Every location of the site, in an order for readers."""
     return [
         *health_locations(web),
         *_files(web),
@@ -95,7 +95,7 @@ def _mount(web: Web, mount: Mount) -> Directive:
 
 
 def _words(match: Match) -> list[str]:
-    """What nginx has between `location` and the block."""
+    """The words between `location` and the block."""
     if isinstance(match, Matching):
         return ["~*" if match.ignores_case else "~", match.pattern]
     return ["=", match.path] if isinstance(match, Exact) else [match.path]
@@ -104,7 +104,7 @@ def _words(match: Match) -> list[str]:
 def _app(web: Web, mount: Mount, *words: str) -> Directive:
     """A location that the app answers."""
     assert isinstance(mount.action, App)
-    if is_inspected(mount.guards):  # how much a request may send is checked where it comes in
+    if is_inspected(mount.guards):  # limits on the request's size are checked where it comes in
         then = [*settings(web, mount.action.routed), *handed_on(web, mount)]
     else:
         then = _answer(web, mount)
@@ -120,7 +120,7 @@ def _app(web: Web, mount: Mount, *words: str) -> Directive:
 
 
 def _answer(web: Web, mount: Mount) -> list[Directive]:
-    """The app's answer to what the guards of the mount let through, and what becomes of it."""
+    """The app's answer to requests that passed the mount's guards, and its handling."""
     assert isinstance(mount.action, App)
     routed, is_cached = mount.action.routed, mount.action.is_cached
     own = [*(kept(web, routed) if is_cached else []), *settings(web, routed)]
@@ -133,7 +133,7 @@ def _answer(web: Web, mount: Mount) -> list[Directive]:
 
 
 def _inspected(web: Web) -> dict[str, list[Directive]]:
-    """The answers to what the firewall inspects first, by the named locations where it does."""
+    """The answers to requests that the firewall inspects first, by the named locations that inspect them."""
     found = [*_all(web.mounts), *(mount for mount, _ in _asked_mounts(web))]
     return {
         inspected_name(web, mount): _answer(web, mount)

@@ -30,7 +30,7 @@ def tree(web: Web) -> list[Directive]:
 
 
 def process(of: Processes, place: Place, *, inspects: bool) -> list[Directive]:
-    """nginx's own processes; `inspects` where a site has the firewall."""
+    """nginx's own processes; `inspects` if a site has the firewall."""
     paths = Paths.of(place)
     made = [
         *modules(place),
@@ -70,7 +70,7 @@ def process(of: Processes, place: Place, *, inspects: bool) -> list[Directive]:
 
 
 def events(of: Processes) -> Directive:
-    """How many clients a worker holds."""
+    """The number of connections of a worker."""
     return block(
         "events", why="how nginx waits for the network",
         of=[

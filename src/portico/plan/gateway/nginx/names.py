@@ -1,7 +1,8 @@
-"""Names of a site's own in nginx's configuration. Beside other sites each has the site's space: no two sites meet.
+"""Names that a site defines in nginx's configuration. On a shared gateway each contains the site's space, so that
+no two sites collide.
 
-Every name of Portico's begins with `portico_`. What the sites of a gateway share has no space; `limits.SHARED`,
-`tls.SESSIONS` and the maps of `http.maps` are that. No word that is used here has two underscores.
+Every name of Portico begins with `portico_`. Names that all sites share have no space: `limits.SHARED`,
+`tls.SESSIONS` and the maps of `http.maps`. No word in a name contains two underscores.
 """
 
 from __future__ import annotations
@@ -18,20 +19,20 @@ def name_of(web: Web, word: str) -> str:
 
 
 def variable(web: Web, word: str) -> str:
-    """The name of a variable, with its sign."""
+    """The name of a variable, with its `$`."""
     return f"${name_of(web, word)}"
 
 
 def location(web: Web, word: str) -> str:
-    """The name of a named location, with its sign."""
+    """The name of a named location, with its `@`."""
     return f"@{name_of(web, word)}"
 
 
 def file_of(web: Web, name: str) -> str:
-    """A file of the site's own that changes by itself, as nginx finds it from its nginx.conf."""
+    """A file of the site that changes at run time, relative to its nginx.conf."""
     return f"{hosted_files(web.name)}/{name}" if web.space else name
 
 
 def spaced(space: str, word: str) -> str:
-    """The name in that space; empty for what sites share, and for a site alone."""
+    """The name in that space; the space is empty for shared names, and for a site alone."""
     return f"{PREFIX}{space}__{word}" if space else f"{PREFIX}{word}"

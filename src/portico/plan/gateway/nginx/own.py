@@ -1,7 +1,7 @@
-"""The user's own directives beside Portico's: where both say the same, the user's counts.
+"""The user's own directives beside Portico's: if both set the same, the user's wins.
 
-nginx takes a directive of one value once in a block. Those that may stand there several times are added; of those that
-have a key (a header, a parameter, a status) the one with the same key is replaced.
+A directive with one value may occur once in a block. Directives that may repeat are added; of those with a key (a
+header, a parameter, a status), the one with the same key is replaced.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ _ADDED = re.compile(
     r"|ssl_conf_command|env|load_module|js_import|js_set|more_\w+|\w+_zone|\w+_cache_path"
     r"|\w+_(?:hide_header|pass_header|cache_bypass|no_cache|cache_valid|cookie_\w+|store_access)|keyval"
 )
-"""They may stand in a block several times, and each counts."""
+"""They may repeat in a block, and each has an effect."""
 _KEYED = re.compile(r"\w+_(?:set_header|param|set_body)|add_header")
-"""The first word tells what is set."""
+"""The first argument is the key of what is set."""
 _HTTP_ONLY = re.compile(
     r"(?:variables|server_names|map)_hash_\w+|log_format|map|geo|split_clients|\w+_zone|\w+_cache_path|upstream|server|match"
 )
-"""What nginx takes at `http` level alone."""
+"""Directives that nginx accepts at `http` level only."""
 _KEPT_HEADERS = frozenset({"vary", "content-encoding", "allow", "retry-after", "cache-status"})
-"""Headers that tell of one answer: those of the user's come beside them."""
+"""Headers about one answer: the user's are added to Portico's."""
 _HEADERS = ("add_header", "add_header_inherit")
 
 
 def own_lines(owns: Iterable[Own], key: str) -> list[Directive]:
-    """Directives of the user's; nginx -t is their judge. `key` is the option where the place of a line is not known."""
+    """The user's directives, which nginx -t judges. `key` is the option, for lines whose place is unknown."""
     return [
         verbatim(one.text, one.causes or (key,), (one.name, *one.args) if one.is_simple else ())
         for one in owns
@@ -43,19 +43,19 @@ def own_lines(owns: Iterable[Own], key: str) -> list[Directive]:
 
 
 def in_server(web: Web) -> list[Directive]:
-    """The user's lines of the site's server, without the headers, which `own_headers` has."""
+    """The user's lines of the site's server, without the headers: `own_headers` has those."""
     owns = [one for one in web.own.server if one.name != "add_header"]
     above = [one for one in web.own.above if one.name == "add_header_inherit"]
     return own_lines([*above, *owns], web.own.server_cause)
 
 
 def in_http(web: Web) -> list[Directive]:
-    """Those at `http` level, without headers and what belongs to them: these would reach nothing there."""
+    """Those at `http` level, without headers and what belongs to them: they would have no effect there."""
     return own_lines([one for one in web.own.above if one.name not in _HEADERS], web.own.above_cause)
 
 
 def own_headers(web: Web) -> list[Directive]:
-    """The user's headers, repeated in each block that has headers of Portico's: nginx inherits none into it."""
+    """The user's headers, repeated in each block with headers of Portico's, which would not inherit them."""
     owns = web.own.all
     made = own_lines([one for one in owns if one.name == "add_header"], web.own.server_cause)
     if has_directive(owns, "add_header_inherit"):
@@ -65,7 +65,7 @@ def own_headers(web: Web) -> list[Directive]:
 
 
 def let_in(web: Web, *, anybody: bool = False) -> list[Directive]:
-    """In a location that must be reached without a password of the user's; with `anybody` from any address, too."""
+    """In a location that must work without a password of the user's; with `anybody` from any address, too."""
     owns, made = web.own.all, list[Directive]()
     why = "your own directives keep strangers out, and a client of this path has no password"
     if has_directive(owns, "auth_basic"):
@@ -80,7 +80,9 @@ def let_in(web: Web, *, anybody: bool = False) -> list[Directive]:
 
 
 def limit_status(web: Web) -> list[Directive]:
-    """At server level, where the user's own `limit_req` says no status: nginx's 503 has the page of a start."""
+    """At server level, if the user's own `limit_req` sets no status: nginx's default 503 has the page of a starting
+    app.
+    """
     if not web.own.say(r"\blimit_req\b"):
         return []
     if has_directive(web.own.above, "limit_req_status"):
@@ -90,7 +92,7 @@ def limit_status(web: Web) -> list[Directive]:
 
 
 def settled(block: Iterable[Directive]) -> list[Directive]:
-    """The directives of a block, without those of Portico's that the user's replace; blocks in it alike."""
+    """The directives of a block, without those of Portico's that the user's replace; nested blocks alike."""
     block = tuple(block)
     keys = {key for one in block if one.users for key in _keys(one.users)}
     replaced: set[tuple[str, str]] = set()
@@ -107,8 +109,9 @@ def settled(block: Iterable[Directive]) -> list[Directive]:
 
 
 def moved(tree: Iterable[Directive]) -> tuple[list[Directive], list[Directive]]:
-    """Of the directives of one site at `http` level of a gateway: those of the user's that can stand in its servers,
-    and the rest."""
+    """Splits one site's directives at `http` level of a shared gateway: the user's that can move into its servers,
+    and the rest.
+    """
     inner, rest = list[Directive](), list[Directive]()
     for one in tree:
         (
@@ -118,19 +121,19 @@ def moved(tree: Iterable[Directive]) -> tuple[list[Directive], list[Directive]]:
 
 
 def set_for_all(web: Web) -> tuple[str, ...]:
-    """What the user's lines at `http` level set for every site of a gateway, where one only may say it."""
+    """What the user's lines at `http` level set for every site of a gateway, where only one site may set it."""
     rest = [one.users[0] for one in moved(in_http(web))[1] if one.users]
     return tuple(name for name in rest if is_known(name) and not _ADDED.fullmatch(name))
 
 
 def without(own: Iterable[Directive], taken: Iterable[Directive]) -> list[Directive]:
-    """Those of the user's directives that others of the user's do not replace."""
+    """Those of the user's directives that later ones of the user's do not replace."""
     keys = {key for one in taken if one.users for key in _keys(one.users)}
     return [one for one in own if not (found := set(_keys(one.users))) or not found <= keys]
 
 
 def _keys(words: tuple[str, ...]) -> Iterator[tuple[str, str]]:
-    """What the directive says, and nothing else in its block may say."""
+    """The settings of the directive that nothing else in its block may set."""
     name, *args = words
     if name == "error_page":
         yield from ((name, word) for word in args[:-1] if word.isdigit())

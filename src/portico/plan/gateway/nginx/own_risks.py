@@ -1,4 +1,4 @@
-"""What the user's own blocks lose or let through, which nobody sees in them."""
+"""What the user's own blocks drop or let through by accident."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _SETS = {
     "proxy_pass": "proxy_set_header", "grpc_pass": "grpc_set_header", "uwsgi_pass": "uwsgi_param",
     "fastcgi_pass": "fastcgi_param", "scgi_pass": "scgi_param",
 }  # fmt: skip
-"""What hands a request on, and what says a header of it."""
+"""The directives that pass a request on, and those that set its headers."""
 _APPENDS = "$proxy_add_x_forwarded_for"
-"""What the client says, with its address behind it."""
+"""The client's header, with the client's address appended."""
 
 
 @dataclass(frozen=True)
 class _Block:
-    """A block of the user's own, and those that it stands in."""
+    """A block of the user's own, and the blocks around it."""
 
     own: Own
     chain: tuple[Statement, ...]
@@ -40,7 +40,7 @@ class _Block:
         return " ".join((self.here.name, *self.here.args))
 
     def where(self, one: Statement) -> str:
-        """The line of portico.toml, or of a file that it names."""
+        """Its line in portico.toml, or in a file that portico.toml names."""
         line = line_of(self.own.text, one.words[0].start)
         return (
             self.own.causes[min(line, len(self.own.causes) - 1)].partition(": ")[0] if self.own.causes else ""
@@ -48,7 +48,7 @@ class _Block:
 
 
 def own_risks(web: Web) -> list[Problem]:
-    """Blocks that lose headers of every answer, and those that hand on what a client says of itself."""
+    """Blocks that drop the headers of every answer, and those that pass on a client's own claims."""
     return [
         problem
         for own in web.own.all
@@ -120,7 +120,7 @@ def _forwards(web: Web, block: _Block) -> Iterator[Problem]:
 
 
 def _told(web: Web) -> dict[str, str]:
-    """The headers by which an app learns who asks, and what they must say."""
+    """The headers by which an app learns who the client is, and their safe values."""
     return {
         "X-Forwarded-For": "$remote_addr", "X-Real-IP": "$remote_addr", "X-Forwarded-Proto": scheme(web),
         "X-Forwarded-Host": "$host",
@@ -132,7 +132,7 @@ def _key(setter: str, name: str) -> str:
 
 
 def _said(web: Web, block: _Block, setter: str) -> dict[str, str] | None:
-    """What the nearest level says that says anything: nginx asks no other. None where that is Portico's own."""
+    """The headers of the nearest level that sets any: nginx ignores the others. None if that level is Portico's own."""
     for level in reversed(block.chain):
         if found := _named(level, setter):
             return {one.args[0].lower(): one.args[1] for one in found if len(one.args) > 1}
@@ -143,7 +143,7 @@ def _said(web: Web, block: _Block, setter: str) -> dict[str, str] | None:
 
 
 def _is_headless(block: _Block, passes: str) -> bool:
-    """Whether no header of the client is handed on at all."""
+    """Whether no header of the client is passed on at all."""
     name = f"{passes.removesuffix('_pass')}_pass_request_headers"
     return any(one.args == ("off",) for level in block.chain for one in _named(level, name))
 

@@ -1,4 +1,4 @@
-"""Users with passwords (HTTP Basic): the path chooses the file of users, and what the app is told of who came."""
+"""Users with passwords (HTTP Basic): the path chooses the file of users, and the app gets the user's name."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SATISFY = "https://nginx.org/en/docs/http/ngx_http_core_module.html#satisfy"
 
 
 def password_maps(web: Web) -> list[Directive]:
-    """At `http` level: who is asked for a password where, and who came with a right one."""
+    """At `http` level: which users a path accepts, and the name of an authenticated one."""
     users = web.access.users
     if users is None:
         return []
@@ -52,18 +52,18 @@ def asks_password(web: Web, guard: Password) -> list[Directive]:
 
 
 def together() -> Directive:
-    """In a location where more than one thing may be asked, own directives included."""
+    """In a location that may ask for more than one thing, own directives included."""
     why = "one thing that is asked is never enough, whatever is said above"
     return directive("satisfy", "all", why=why, source=_SATISFY)
 
 
 def password_pages(web: Web) -> list[Directive]:
-    """At server level, and where a location has error pages of its own."""
+    """At server level, and in locations with error pages of their own."""
     return error_pages(401) if web.access.users else []
 
 
 def users_files(web: Web) -> list[File]:
-    """What nginx's workers read, and nobody else may: the app's user neither."""
+    """Files that only nginx's workers can read, not even the app's user."""
     group = web.place.nginx_group
     return [
         File(

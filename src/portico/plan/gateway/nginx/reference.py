@@ -1,4 +1,4 @@
-"""Where nginx's manual describes each directive that Portico writes."""
+"""The page of nginx's manual for each directive that Portico writes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _CACHE = (
     "cache_revalidate", "cache_valid", "cache_lock", "cache_lock_timeout", "cache_lock_age",
     "pass_header",
 )  # fmt: skip
-"""What the modules of the three links have in common."""
+"""What the modules of the three link protocols have in common."""
 _PAGES: dict[str, tuple[str, ...]] = {
     "ngx_core_module.html": (
         "user", "worker_processes", "worker_rlimit_nofile", "worker_shutdown_timeout", "pid", "error_log",
@@ -98,10 +98,10 @@ _PAGE_OF |= {
 
 
 def is_known(name: str) -> bool:
-    """Whether it is one of those that Portico writes."""
+    """Whether Portico writes this directive."""
     return name in _PAGE_OF
 
 
 def link(name: str) -> str:
-    """The manual's entry for a directive. Raises KeyError for one that has no page above."""
+    """The manual's entry for a directive. Raises KeyError for one without a page above."""
     return f"{MANUAL}{_PAGE_OF[name]}#{name}"

@@ -1,4 +1,4 @@
-"""The server blocks: which Host is answered, and by whom."""
+"""The server blocks: which Host gets which answer."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ _UNNAMED = "any host is answered; this is the name when a client gives none"
 
 
 def servers(web: Web) -> list[Directive]:
-    """The site's server; with declared domains first those that refuse every other Host, with HTTPS the one that
-    sends plain HTTP on.
+    """The site's server; with declared domains the ones that refuse every other Host come first, with HTTPS the one
+    that redirects plain HTTP.
 
-    Where several sites share an nginx, its gateway refuses for them all.
+    On a shared gateway, the gateway refuses for all sites.
     """
     is_default, refuses = not web.hosts.declared, web.hosts.refuses_others
     made = [_catch_all(web)] if refuses else []
@@ -49,7 +49,7 @@ def servers(web: Web) -> list[Directive]:
 
 
 def said_of(words: Iterable[Spoken]) -> list[str]:
-    """What is spoken at an address, in the words of `listen`."""
+    """The protocols of an address, as parameters of `listen`."""
     return [_WORDS[word] for word in words]
 
 
@@ -73,7 +73,7 @@ def _settled(web: Web, of: list[Directive]) -> list[Directive]:
 
 
 def _content(web: Web) -> list[Directive]:
-    """What the site answers, wherever the connection came in."""
+    """The content of the site, for every kind of connection."""
     return [
         *refuse_strangers(web),
         *refuse_odd_hosts(web),
@@ -101,7 +101,7 @@ def _content(web: Web) -> list[Directive]:
 
 
 def _entrance(web: Web, *, is_default: bool) -> list[Directive]:
-    """Where the site itself is reached: by HTTPS when it has it."""
+    """The server that shows the site: by HTTPS if it has it."""
     if not web.tls:
         return _listen(web, is_default=is_default)
     return [
@@ -111,7 +111,7 @@ def _entrance(web: Web, *, is_default: bool) -> list[Directive]:
 
 
 def _others(web: Web) -> list[Directive]:
-    """The domains that lead to the canonical one."""
+    """The domains that redirect to the canonical one."""
     names, cause = web.hosts.redirected, web.hosts.canonical_cause
     if not names:
         return []
@@ -143,9 +143,9 @@ def _others(web: Web) -> list[Directive]:
 
 
 def _plain(web: Web, spoken: Tls, *, is_default: bool) -> Directive:
-    """Plain HTTP beside HTTPS: challenge and health are answered, everything else is sent on.
+    """Plain HTTP beside HTTPS: challenge and health are answered, everything else is redirected.
 
-    A declared proxy that ended the TLS itself is not sent round in circles: it gets the site.
+    Requests from a declared proxy that terminated TLS get the site, which avoids a redirect loop.
     """
     names = web.hosts.declared or ["localhost"]
     if spoken.plain_shows_site:
@@ -173,7 +173,7 @@ def _plain(web: Web, spoken: Tls, *, is_default: bool) -> Directive:
 
 
 def _no_names(web: Web, spoken: Tls) -> Directive:
-    """Clients name no server in the handshake when they ask for an IP address (RFC 6066, section 3)."""
+    """Clients send no server name in the handshake when they connect to an IP address (RFC 6066, section 3)."""
     cause = web.hosts.cause
     if web.hosts.has_addresses:
         why = "clients that ask for an IP address give no name in the handshake: nginx shows them the certificate"

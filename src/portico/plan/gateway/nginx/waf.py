@@ -1,8 +1,8 @@
 """The firewall: ModSecurity, an nginx module, with the OWASP Core Rule Set.
 
-The module inspects a request as soon as it is in a location, before any limit counts it. So a location of the app
-holds the other guards, and hands what they let through on to a named location that inspects and answers. The module
-writes what it finds to the error log alone once an error page is shown, so this location has a log of its own.
+The module inspects a request as soon as it enters a location, before any limit counts it. So a location of the app
+has the other guards, and passes accepted requests to a named location that inspects and answers. Once an error page
+is shown, the module writes its findings to the error log only, so this location has an error log of its own.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ from portico.site.waf_exception import WafException
 _CONNECTOR = "https://github.com/owasp-modsecurity/ModSecurity-nginx#usage"
 _MANUAL = "https://github.com/owasp-modsecurity/ModSecurity/wiki/Reference-Manual-(v3.x)"
 _REFUSED = 598
-"""A status no layer uses otherwise; it never leaves nginx."""
+"""An otherwise unused status that nginx handles internally; no client sees it."""
 _NOWHERE = "/-/inspected"
-"""No such file is anywhere: whoever tries it goes on."""
+"""This file never exists: `try_files` falls through."""
 _FIRST_ID = 9_100_000
-"""Numbers of rules that the Core Rule Set leaves to others."""
+"""Rule numbers that the Core Rule Set reserves for others."""
 
 
 def waf_modules(place: Place, *, is_used: bool) -> list[Directive]:
-    """The dynamic module, at the top of the file."""
+    """At the top of the file: the dynamic module."""
     if not is_used or MODSECURITY not in place.nginx.loadable:
         return []
     why = "this nginx has ModSecurity as a module, and a site inspects requests"
@@ -46,7 +46,7 @@ def waf_modules(place: Place, *, is_used: bool) -> list[Directive]:
 
 
 def no_waf(web: Web) -> list[Problem]:
-    """Why the firewall that the site asks for cannot be."""
+    """Why the requested firewall is not possible."""
     if web.waf is None:
         return []
     if Ability.WAF not in web.abilities:
@@ -66,7 +66,7 @@ def _remedy(place: Place) -> str:
 
 
 def waf_rules(web: Web) -> list[Directive]:
-    """What is compared, at `http` level: read once for all locations."""
+    """At `http` level: the rules, read once for all locations."""
     if web.waf is None:
         return []
     cause, exempt = web.waf.cause, variable(web, "exempt")
@@ -102,7 +102,7 @@ def _pattern(web: Web, one: WafException) -> str:
 
 
 def refused_by_waf(web: Web) -> list[Directive]:
-    """Where a refused request is sent, wherever the app's answers come from."""
+    """The target of refused requests, wherever the app's answers come from."""
     if web.waf is None or not web.waf.is_blocking:
         return []
     why = "what the firewall refuses gets a page of this site's; the app's own 403 pass untouched"
@@ -110,7 +110,7 @@ def refused_by_waf(web: Web) -> list[Directive]:
 
 
 def waf_locations(web: Web, answers: Iterable[tuple[str, Sequence[Directive]]]) -> list[Directive]:
-    """Those that inspect; `answers` are the names of the locations, and what each does after that."""
+    """The locations that inspect; `answers` are their names and what each does after that."""
     if web.waf is None:
         return []
     made = [
@@ -142,7 +142,7 @@ def waf_locations(web: Web, answers: Iterable[tuple[str, Sequence[Directive]]]) 
 
 
 def inspection(web: Web) -> list[Directive]:
-    """In a location whose requests go to the app without another step."""
+    """In a location that passes requests to the app without another step."""
     if web.waf is None:
         return []
     cause, paths = web.waf.cause, Paths.of(web.place)
@@ -157,7 +157,7 @@ def inspection(web: Web) -> list[Directive]:
 
 
 def handed_on(web: Web, mount: Mount) -> list[Directive]:
-    """What sends a request there once the other guards let it through."""
+    """Passes a request there once the other guards let it through."""
     return [_hands_on(web, inspected_name(web, mount))]
 
 
@@ -167,7 +167,7 @@ def detour(
 ) -> list[Directive]:  # fmt: skip
     """The named location of a detour: what is `asked`, the firewall, `then` the answer.
 
-    No header of a client's may take its requests to the firewall before they are counted: where something is asked,
+    No header of a client may bring its requests to the firewall before they are counted: if something is asked,
     another location inspects.
     """
     at = location(web, name)
@@ -197,7 +197,9 @@ def is_inspected(chain: Sequence[Guard]) -> bool:
 
 
 def inspected_name(web: Web, mount: Mount) -> str:
-    """The named location that inspects and answers what the mount lets through; mounts that answer alike share it."""
+    """The named location that inspects and answers what the mount lets through; mounts with the same answer share
+    it.
+    """
     assert isinstance(mount.action, App)
     routed = mount.action.routed
     route = f"_{web.routed.index(routed)}" if routed else ""
@@ -207,10 +209,10 @@ def inspected_name(web: Web, mount: Mount) -> str:
 
 
 def _settings(waf: Waf) -> Iterator[Directive]:
-    """What ModSecurity reads: its settings, then the Core Rule Set, with the site's exceptions before its rules.
+    """ModSecurity's settings, then the Core Rule Set, with the site's exceptions before its rules.
 
-    Each line is a directive of its own: nginx takes no word of more than 4 KiB, and the module looks for a file of ours
-    in another place than nginx does.
+    Each line is a directive of its own: nginx accepts no word above 4 KiB, and the module resolves a relative file
+    name from another directory than nginx.
     """
     rules = waf.rules
     assert rules is not None  # else `no_waf`

@@ -1,1 +1,1 @@
-"""What is decided between the gateway and whoever answers for it: the app here, or servers elsewhere."""
+"""Decisions about the link between the gateway and its upstream: the app here, or servers elsewhere."""

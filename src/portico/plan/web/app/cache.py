@@ -1,8 +1,8 @@
-"""Which answers of the app the gateway stores, for how long, and which it never stores.
+"""Which answers of the app the gateway caches, for how long, and which it never caches.
 
-It stores what the app marks for everybody (`public`, `s-maxage`) unless another word of the app forbids it, and the
-answers of routes with a time of their own, also when the app says nothing. It never stores the answer to a request
-with a body or with credentials, one that sets a cookie, and one that depends on more than its request.
+It caches what the app marks as public (`public`, `s-maxage`) unless another directive of the app forbids it, and
+the answers of routes with a time of their own, even if the app sets nothing. It never caches the answer to a
+request with a body or credentials, one that sets a cookie, or one that depends on more than its request.
 """
 
 from __future__ import annotations
@@ -17,23 +17,25 @@ from portico.site.model import Routed, Site
 from portico.site.pattern import escape
 
 STATUSES = (200, 203, 204, 300, 301, 302, 303, 307, 308, 404, 410)
-"""Of what the app marks: full answers, redirects, and pages that are not there. A header of one client may have caused
-any other: a part (206, 416), the result of a condition (304, 412), an error."""
+"""Statuses that are cached if the app marks them: full answers, redirects, and 404. The headers of one client may
+have caused any other: a part (206, 416), the result of a condition (304, 412), an error.
+"""
 STATUSES_OF_ROUTES = (200, 301, 308)
-"""Of routes with a time of their own, where the app says no time."""
+"""Statuses of routes with a time of their own, if the app sets no time."""
 FORBIDDING = ("private", "no-store", "no-cache", "must-revalidate", "proxy-revalidate", '"')
-"""Words of Cache-Control, CDN-Cache-Control and Surrogate-Control. A quote may hide anything; `must-revalidate` and
-`proxy-revalidate` forbid a stale answer, which is sent when the app fails."""
+"""Directives of Cache-Control, CDN-Cache-Control and Surrogate-Control. A quote may hide anything;
+`must-revalidate` and `proxy-revalidate` forbid a stale answer, which would be sent when the app fails.
+"""
 TAG_HEADERS = ("Surrogate-Key", "Cache-Tag")
-"""Where an app names the tags of an answer, for `portico purge`."""
+"""The header in which an app names the tags of an answer, for `portico purge`."""
 UNUSED_SECONDS = 3600
-"""An entry that nobody asked for in this time is removed."""
+"""An entry without a request in this time is removed."""
 _COOKIE = "cookie:"
 
 
 @dataclass(frozen=True)
 class VariesBy:
-    """What the answers of a route depend on, beside the URL: a header or a cookie of the request."""
+    """What a route's answers depend on beside the URL: a header or a cookie of the request."""
 
     name: str
     is_cookie: bool = False
@@ -41,7 +43,7 @@ class VariesBy:
 
 @dataclass(frozen=True)
 class CachedRoute:
-    """A route whose answers are stored for a time of its own.
+    """A route whose answers are cached for a time of their own.
 
     One request at a time fetches an answer; meanwhile the others get the stale one, or wait.
     """
@@ -61,19 +63,20 @@ class CachedRoute:
 
 @dataclass(frozen=True)
 class Cache:
-    """The answers that are stored, one for each scheme, host and URL."""
+    """The cache: one entry for each scheme, host and URL."""
 
     size: int
-    """Bytes of all entries; beyond, the least used ones are removed."""
+    """The maximum size in bytes; the least recently used entries are removed first."""
     size_cause: str
     item: int
-    """Bytes of the largest entry."""
+    """The maximum size of an entry in bytes."""
     item_cause: str
     routes: Mapping[str, CachedRoute | None]
-    """By the pattern of the route, where it differs from the site; None: nothing of it is stored."""
+    """By the pattern of the route, if it differs from the site; None: not cached."""
     protected: tuple[str, ...] = ()
-    """Paths of which nothing is stored, as regular expressions (PCRE): the framework marks them public all the same,
-    and other code of the app may protect them."""
+    """Paths that are never cached, as regular expressions (PCRE): the framework marks them public, but other code
+    of the app may protect them.
+    """
 
     @property
     def cached_routes(self) -> list[CachedRoute]:
@@ -82,7 +85,7 @@ class Cache:
 
 
 def cache(site: Site, abilities: frozenset[Ability]) -> Cache | None:
-    """What is stored; None for nothing at all."""
+    """The cache; None without one."""
     size = site.options.cache.size
     if not size or not _reads_every_line(site, abilities):
         return None
@@ -92,7 +95,7 @@ def cache(site: Site, abilities: frozenset[Ability]) -> Cache | None:
         item=int(site.options.cache.item),
         item_cause=site.cause("cache.item"),
         routes=_routes(site),
-        # Werkzeug takes several slashes at the beginning for one.
+        # Werkzeug treats repeated slashes at the start as one.
         protected=tuple(
             f"^{escape(site.prefix)}/+{pattern.removeprefix('/')}$" for pattern in site.facts.never_kept
         ),
@@ -100,7 +103,7 @@ def cache(site: Site, abilities: frozenset[Ability]) -> Cache | None:
 
 
 def _reads_every_line(site: Site, abilities: frozenset[Ability]) -> bool:
-    """Else an answer that varies by a second line of its head would reach other clients."""
+    """Otherwise an answer that varies by a second line of a header could reach other clients."""
     return Ability.EVERY_LINE in abilities or Feature.ONE_LINE in common_features(site)
 
 

@@ -1,4 +1,4 @@
-"""Files that the app opens and the gateway sends: their worker alone may answer, since an answer leads to them."""
+"""Files that the app opens and the gateway sends: only Portico's worker may answer, because its answers name files."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from portico.site.model import Site
 
 @dataclass(frozen=True)
 class DownloadRoot:
-    """A folder whose files the gateway sends when the worker names one."""
+    """A folder whose files the gateway sends if the worker names them."""
 
     folder: str
     """Its real path."""
     fence: str
-    """The beginning of that path that only root can change: behind it no symbolic link is followed."""
+    """The prefix of that path that only root can change: after it no symbolic link is followed."""
     cause: str
 
 
@@ -34,7 +34,7 @@ def downloads(site: Site, place: Place) -> tuple[DownloadRoot, ...]:
 
 
 def impossible(site: Site) -> list[Problem]:
-    """Roots that were declared where nobody could hand a file over."""
+    """Declared roots on a site whose app server cannot hand files over."""
     if not site.options.downloads.roots or Feature.DOWNLOADS in common_features(site):
         return []
     hint = "leave them out, or run a WSGI app with Gunicorn and without other servers"

@@ -1,4 +1,4 @@
-"""How the gateway talks to whoever answers: for how long, what is tried again, and what is told beside the request."""
+"""The link to the upstream: timeouts, retries, and facts beside the request."""
 
 from __future__ import annotations
 
@@ -16,57 +16,59 @@ _REMOTE_CONNECT_SECONDS = 2.0
 _KNOWN_OTHERWISE = re.compile(
     "Content-.*|If-.*|Range|Connection|Keep-Alive|Upgrade|TE|Transfer-Encoding|Expect", re.IGNORECASE
 )
-"""Headers that the app is told of in a way of their own, or never."""
+"""Headers that the app gets in another form, or never."""
 
 
 class RouteFact(StrEnum):
-    """What the app server is told of the route of a request, and the variable that tells it."""
+    """A fact for the app server about the route of a request, and its variable."""
 
     DEADLINE = "PORTICO_DEADLINE"
-    """Seconds: its own time."""
+    """Seconds: its own timeout."""
     STREAM = "PORTICO_STREAM"
-    """Its requests last."""
+    """Its requests are long-lived."""
     UPLOAD = "PORTICO_UPLOAD"
-    """Its uploads are handed over as files: the path of this one."""
+    """It gets uploads as files: the path of this one."""
     PRIVATE = "PORTICO_PRIVATE"
-    """Its answers are private; the worker says so of files that the gateway sends for it."""
+    """Its answers are private; the worker sets it on files that the gateway sends for it."""
 
 
 @dataclass(frozen=True)
 class Retry:
-    """When a request is tried again elsewhere: after a failed connection; once sent, never if it may have an effect."""
+    """When a request is retried on another server: after a failed connection; once sent, only if it has no side
+    effect.
+    """
 
     tries: int
-    """The first one included."""
+    """Attempts, with the first one."""
     after_silence: bool = False
-    """Also when the server was silent for too long."""
+    """Also if the server was silent for too long."""
     statuses: tuple[int, ...] = ()
-    """Also after these answers, by which a gateway there says that no app is behind it."""
+    """Also after these statuses, by which a gateway there reports a missing app."""
     within_seconds: float = 0
-    """No later than this; 0: whenever it fails."""
+    """No later than this; 0: at any time."""
 
 
 @dataclass(frozen=True)
 class Link:
-    """What holds for every request that the app answers.
+    """Settings of every request that the app answers.
 
-    Beside the request itself and what `Trust`, `Host` and `Tracing` say of it, the app is told the id of the log line
-    (X-Request-ID) and when the gateway passed the request on (PORTICO_MSEC, seconds since 1970).
+    Beside the request itself and the facts of `Trust`, `Host` and `Tracing`, the app gets the ID of the log line
+    (X-Request-ID) and the time at which the gateway passed the request on (PORTICO_MSEC, seconds since 1970).
     """
 
     connect_seconds: float
     silence_seconds: float
-    """The longest silence, each way, before the client gets 504."""
+    """The longest silence in each direction before the client gets 504."""
     retry: Retry
     varied: tuple[str, ...]
-    """Headers that kept answers depend on: the app gets them as the key of the cache has them, or not at all."""
+    """Headers that cached answers depend on: the app gets them as the cache's key has them, or not at all."""
     of_routes: frozenset[RouteFact]
-    """What is told of a route, where some route has it."""
+    """The facts about routes that some route has."""
     silence_cause: str
 
 
 def link(site: Site) -> Link:
-    """How the gateway talks to whoever answers."""
+    """The link to the upstream."""
     is_elsewhere = bool(site.servers)
     return Link(
         connect_seconds=_REMOTE_CONNECT_SECONDS if is_elsewhere else _LOCAL_CONNECT_SECONDS,
@@ -81,7 +83,7 @@ def link(site: Site) -> Link:
 _ELSEWHERE = Retry(
     tries=2, after_silence=True, statuses=(502, 503), within_seconds=2 * _REMOTE_CONNECT_SECONDS
 )
-"""Only early: a request that has been slow on one server is not repeated on another."""
+"""Only early: a request that was slow on one server is not repeated on another."""
 
 
 def _varied(site: Site) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Whose trace a request belongs to (W3C trace context): a declared proxy's goes on, a stranger's never does."""
+"""The trace of a request (W3C trace context): a declared proxy's continues, an untrusted client's never does."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ class Tracing:
     """Every request belongs to a trace."""
 
     by_worker: bool
-    """Portico's own worker makes the traceparent of each request; else the gateway passes on what it believes."""
+    """Portico's own worker makes the traceparent of each request; otherwise the gateway passes on what it trusts."""
     from_proxy: bool
-    """A trace that a declared proxy began goes on; else nobody in front is believed."""
+    """A trace that a declared proxy began continues; otherwise no client's trace does."""
     cause: str
 
 
 def tracing(site: Site) -> Tracing | None:
-    """Whose trace goes on; None where requests belong to none."""
+    """The traces of requests; None without tracing."""
     if not site.is_traced:
         return None
     by_worker = Feature.TRACEPARENT in common_features(site)

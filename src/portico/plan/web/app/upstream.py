@@ -1,4 +1,4 @@
-"""Who answers: the local app at its socket, servers elsewhere, or both; how requests are shared among them."""
+"""The upstream: the local app at its socket, servers elsewhere, or both; and the load balancing."""
 
 from __future__ import annotations
 
@@ -14,68 +14,69 @@ from portico.site.upstream_server import Server
 
 _FAILS = {1: 0, 2: 5}
 _FAILS_OF_MANY = 3
-"""Failures within FAIL_SECONDS after which a server is left alone that long. A single slow URL must not take the
-only other server away; with three or more, one less costs little. A judgement; active checks decide sooner."""
+"""Failures within FAIL_SECONDS that take a server out for that long. A single slow URL must not take the only other
+server out; with three or more, one less costs little. A judgement; active checks decide sooner.
+"""
 FAIL_SECONDS = 10
 ROUND_ROBIN = "round_robin"
 
 
 @dataclass(frozen=True)
 class Target:
-    """One address that requests go to."""
+    """One address of the upstream."""
 
     name: str
-    """As people wrote it; empty for a socket of the app that answers alone."""
+    """As the user wrote it; empty for a socket of an app that is the only server."""
     address: str
     """`host:port` or `unix:/path`."""
     weight: int = 1
     is_app: bool = False
     """The local app."""
     is_backup: bool = False
-    """It is asked when no other is left."""
+    """A backup: used only if no other server is left."""
     is_followed: bool = False
-    """Its name is looked up again whenever the answer of the name server has expired."""
+    """Its name is resolved again whenever the name server's answer expires."""
 
 
 @dataclass(frozen=True)
 class Proof:
-    """What servers must prove if they speak https: the name in their certificate, and a signature by one of `ca`."""
+    """TLS verification of servers that use https: the name in their certificate, and a signature by one of `ca`."""
 
     name: str
     ca: str
-    """A file of certificates; empty where this system has none."""
+    """A file of certificates; empty if this system has none."""
     name_cause: str
     ca_cause: str
 
 
 @dataclass(frozen=True)
 class Upstream:
-    """Who answers, and how requests are shared among them."""
+    """The servers, and the load balancing."""
 
     targets: tuple[Target, ...]
     is_shared: bool
-    """These are the servers of [upstream]; else the local app alone, at several sockets with shares."""
+    """These are the servers of [upstream]; otherwise the local app alone, at several sockets with shares."""
     protocol: str
-    """What the gateway speaks to all of them: uwsgi, http, https or fastcgi."""
+    """The protocol to all of them: uwsgi, http, https or fastcgi."""
     has_app: bool
-    """Whether an app runs here."""
+    """Whether Portico runs an app here."""
     fails: int
-    """Failures within `FAIL_SECONDS` after which a server is left alone as long; 0: it never is."""
+    """Failures within `FAIL_SECONDS` that take a server out for that long; 0: none do."""
     method: str
-    """Who gets the next request: round_robin, least_conn, least_time, ip_hash, hash or random_two."""
+    """The method: round_robin, least_conn, least_time, ip_hash, hash or random_two."""
     hash_key: str
     sticky: str
-    """The cookie that brings a client back to the server that answered it first; empty for none."""
+    """The cookie that keeps a client on the server that answered it first; empty for none."""
     resolvers: tuple[str, ...]
-    """Who is asked where the followed names are; empty where there are none."""
+    """The name servers for names that are resolved again; empty if there are none."""
     has_ipv6: bool
-    """Whether their IPv6 addresses are of use."""
+    """Whether IPv6 addresses can be used."""
     unfollowed: tuple[str, ...]
-    """Names that are looked up once, when the gateway starts."""
+    """Names that are resolved once, when the gateway starts."""
     needs: tuple[tuple[Ability, str], ...]
-    """What the gateway must be able to do, each with the cause."""
+    """Abilities that the gateway needs, each with its cause."""
     check_seconds: float
-    """How often each is asked whether it is well; 0 is never."""
+    """The interval of health checks; 0 disables them."""
     check_path: str
     proof: Proof
     cause: str
@@ -126,7 +127,7 @@ def _sockets(app: str) -> tuple[Target, ...]:
 
 
 def _target(server: Server, app: str, place: Place, abilities: frozenset[Ability]) -> Target:
-    is_known = server.host in place.known_hosts  # what /etc/hosts names, no name server may know
+    is_known = server.host in place.known_hosts  # a name server may not know names of /etc/hosts
     return Target(
         name=server.name,
         address=f"unix:{app}" if server.is_app else server.address,

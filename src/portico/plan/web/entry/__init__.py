@@ -1,1 +1,1 @@
-"""Where clients come in, before any path of the site is looked at."""
+"""Where clients connect, before the site's paths matter."""

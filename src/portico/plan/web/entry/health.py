@@ -1,4 +1,4 @@
-"""Whether the app is well, for load balancers: they ask by address, so any Host is answered, in one word."""
+"""The health path for load balancers: they ask by address, so any Host is answered, in one word."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ HEALTH = "/-/health"
 
 @dataclass(frozen=True)
 class Health:
-    """The gateway asks the app itself. The status counts: no page and nothing that a client sent gets through."""
+    """The gateway asks the app itself. Only the status passes: no page, and nothing that a client sent."""
 
     is_answered: bool
-    """At `HEALTH`: 200 for an app that is well, 503 for one that fails or is not there."""
+    """At `HEALTH`: 200 for a healthy app, 503 for one that fails or is down."""
     path: str
-    """What the app is asked for, below its mount."""
+    """The app's path, below its mount."""
     host: str
-    """The Host that it is asked on."""
+    """The Host of the request to the app."""
     well: tuple[int, ...]
-    """The statuses beside 2xx of an app that is well: one that asks for a login, or sends the client elsewhere."""
+    """Statuses beside 2xx of a healthy app: one that requires a login, or redirects."""
     rate: int
-    """Questions a second that one address may ask; `burst` more are let through at once."""
+    """Requests a second from one address; `burst` more pass at once."""
     burst: int
     cause: str
 
 
 def health(site: Site, abilities: frozenset[Ability]) -> Health:
-    """How the app is asked. Ten questions a second are more than any load balancer asks."""
+    """The health check. Ten requests a second are more than any load balancer sends."""
     domains = site.options.domains
     return Health(
         is_answered=Ability.HEALTH in abilities,

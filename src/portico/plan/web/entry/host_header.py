@@ -1,7 +1,7 @@
-"""The Host and the URL prefix that the app sees, and the ports of redirects: what the client asked for, validated.
+"""The Host and the URL prefix that the app sees, and the ports of redirects: the client's, validated.
 
-A client may reach Portico at another port than it listens on (a load balancer, a container's port mapping), so that
-nothing here is made of Portico's own port, as long as the client names one.
+A client may reach Portico on another port than it listens on (a load balancer, a container's port mapping), so
+Portico's own port is not used, as long as the client names one.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from portico.site.model import Site
 
 
 class Unnamed(Enum):
-    """Which clients that name no port are sent to 443: those that came by a proxy or a port mapping at 80."""
+    """Which clients that name no port are redirected to 443: those of a proxy or a port mapping at 80."""
 
     ALL = auto()
     PROXIED = auto()
@@ -22,26 +22,26 @@ class Unnamed(Enum):
 
 @dataclass(frozen=True)
 class Host:
-    """What the app is told of the Host and the prefix, and where redirects lead."""
+    """The Host and the prefix for the app, and the ports of redirects."""
 
     from_proxy: bool
-    """A declared proxy may say the Host, if it looks like one; with names declared, only one of them."""
+    """A declared proxy may set the Host, if it is valid; with domains, only one of them."""
     prefix_from_proxy: bool
-    """A declared proxy may say the prefix that it took off the path, if it looks like one."""
+    """A declared proxy may set the prefix that it stripped from the path, if it is valid."""
     refuses_odd: bool
-    """A Host that is no host name is closed without an answer: a name with `*` would take it."""
+    """A request with an invalid Host is closed without an answer: a name with `*` would accept it."""
     port: int
-    """Portico's own public port, where the client's cannot be known; 0 for the usual one of its scheme."""
+    """Portico's own public port, if the client's is unknown; 0 for the default port of its scheme."""
     https_port: int
-    """Where redirects from plain HTTP lead; 0 for 443."""
+    """The port of redirects from plain HTTP; 0 for 443."""
     unnamed: Unnamed
-    """Which clients of plain HTTP are sent to 443 nevertheless."""
+    """Which clients of plain HTTP are redirected to 443 nevertheless."""
     cause: str
     prefix_cause: str
 
 
 def host(site: Site) -> Host:
-    """What of the Host is believed, and where redirects lead."""
+    """The trusted parts of the Host, and the ports of redirects."""
     return Host(
         from_proxy="host" in site.believed,
         prefix_from_proxy="prefix" in site.believed,
@@ -59,7 +59,7 @@ def _unusual(port: int, usual: int) -> int:
 
 
 def _unnamed(site: Site) -> Unnamed:
-    """Who names no port in plain HTTP came in at 80: then Portico's own ports say nothing unless 80 is among them."""
+    """A client that names no port in plain HTTP used port 80: Portico's own ports matter only if 80 is among them."""
     if site.listen.port != 80:
         return Unnamed.ALL
     return Unnamed.PROXIED if site.proxies else Unnamed.NONE

@@ -1,4 +1,4 @@
-"""The names of the site: which Host shows it, which leads elsewhere, and what becomes of any other."""
+"""The names of the site: which Host shows it, which redirects, and what happens to any other."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ class Hosts:
     """Names as a Host header has them: an IPv6 address in brackets, `*.` for every name below one."""
 
     declared: tuple[str, ...]
-    """Every name of the site; with none, any Host shows it."""
+    """Every name of the site; without any, every Host shows it."""
     shown: tuple[str, ...]
     """Those that show the site."""
     redirected: tuple[str, ...]
-    """Those that lead to the canonical one."""
+    """Those that redirect to the canonical one."""
     canonical: str
-    """The one name that the site goes by; empty for all alike."""
+    """The canonical name; empty if all are equal."""
     refuses_others: bool
-    """Requests for any other Host are closed without an answer. Beside other sites the gateway does it for them all."""
+    """Requests for any other Host are closed without an answer. A shared gateway does it for all its sites."""
     is_beside_others: bool
     """Other sites share the gateway."""
     has_addresses: bool
-    """Some are IP addresses: clients that ask for one name no server in the TLS handshake (RFC 6066, section 3)."""
+    """Some are IP addresses: their clients name no server in the TLS handshake (RFC 6066, section 3)."""
     urls: tuple[str, ...]
-    """Where a visitor comes to see the site, the canonical one first."""
+    """The URLs of the site for visitors, the canonical one first."""
     cause: str
     canonical_cause: str
 
 
 def hosts(site: Site, place: Place) -> Hosts:
-    """The names of the site, and what each means."""
+    """The names of the site, and the role of each."""
     domains, canonical = site.options.domains, site.options.canonical
     redirected = {name for name in domains if canonical and name != canonical and not name.startswith("*")}
     return Hosts(
@@ -61,5 +61,5 @@ def _urls(site: Site) -> tuple[str, ...]:
         return tuple(f"{scheme}://{host_of(name)}{port}{site.prefix}/" for name in names)
     host = str(Address(at.near.host, 1))[:-2]
     if site.https_mode == "local":
-        host = "localhost"  # which the certificate names, too, and people remember
+        host = "localhost"  # the certificate contains it, too, and people remember it
     return (f"{scheme}://{host}{port}{site.prefix}/",)

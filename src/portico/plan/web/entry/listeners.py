@@ -1,4 +1,4 @@
-"""The addresses at which the gateway is reached, and how a connection to them begins."""
+"""The gateway's addresses, and how a connection to them begins."""
 
 from __future__ import annotations
 
@@ -10,34 +10,34 @@ from portico.site.model import Site
 from portico.values import Address
 
 WANTED_BACKLOG = 4096
-"""Connections that may wait to be accepted; the kernel's own default for net.core.somaxconn since 5.4."""
+"""The backlog; the kernel's own default for net.core.somaxconn since 5.4."""
 
 
 @dataclass(frozen=True)
 class Listeners:
-    """Every address of the site, each written out: `*` is IPv4 and, where the machine has it, IPv6."""
+    """Every address of the site, each written out: `*` is IPv4 and, if the machine has it, IPv6."""
 
     plain: tuple[Address, ...]
-    """Of plain HTTP."""
+    """The addresses of plain HTTP."""
     plain_cause: str
     tls: tuple[Address, ...] = ()
-    """Of HTTPS; none without it."""
+    """The addresses of HTTPS; none without it."""
     tls_cause: str = ""
     quic: tuple[Address, ...] = ()
-    """Of HTTP/3, over UDP; none where it is not spoken."""
+    """The UDP addresses of HTTP/3; none without it."""
     has_proxy_protocol: bool = False
     """Each TCP connection begins with the client's address (PROXY protocol)."""
     backlog: int = WANTED_BACKLOG
-    """Connections that may wait to be accepted."""
+    """The backlog: connections that wait to be accepted."""
 
     @property
     def tcp(self) -> tuple[Address, ...]:
-        """All but those over UDP."""
+        """All addresses except UDP."""
         return (*self.plain, *self.tls)
 
 
 def listeners(site: Site, place: Place, abilities: frozenset[Ability]) -> Listeners:
-    """Where clients connect."""
+    """The addresses for clients."""
     tls = addresses(site.https_listen, place) if site.has_https else ()
     return Listeners(
         plain=addresses(site.listen, place),
@@ -51,7 +51,7 @@ def listeners(site: Site, place: Place, abilities: frozenset[Ability]) -> Listen
 
 
 def addresses(wanted: Address, place: Place) -> tuple[Address, ...]:
-    """Those that one address means on this machine."""
+    """The concrete addresses of one address on this machine."""
     if wanted.host != "*":
         return (wanted,)
     v4 = Address("0.0.0.0", wanted.port)  # noqa: S104  that is what `:80` asks for
@@ -59,10 +59,10 @@ def addresses(wanted: Address, place: Place) -> tuple[Address, ...]:
 
 
 def backlog(place: Place) -> int:
-    """Connections that may wait to be accepted, as many as the kernel allows."""
+    """The backlog, as large as the kernel allows."""
     return min(WANTED_BACKLOG, place.somaxconn)
 
 
 def _has_http3(site: Site, place: Place, abilities: frozenset[Ability]) -> bool:
-    """Not beside other sites: an address over UDP belongs to one server. The PROXY protocol is for TCP alone."""
+    """Not on a shared gateway: a UDP address belongs to one server. The PROXY protocol is for TCP only."""
     return Ability.HTTP3 in abilities and not place.gateway and not site.has_proxy_protocol

@@ -1,4 +1,4 @@
-"""Where people and Prometheus look at the running site: addresses of their own, apart from the site's."""
+"""The addresses of the dashboard and the metrics, apart from the site's."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from portico.values import Address
 
 @dataclass(frozen=True)
 class ObserverEndpoints:
-    """Those that are asked for. Portico answers at their sockets; the gateway meets the network, as for the site."""
+    """The requested endpoints. Portico answers at their sockets; the gateway is in front, as for the site."""
 
     metrics: ObserverEndpoint | None
     dashboard: ObserverEndpoint | None
@@ -24,7 +24,7 @@ class ObserverEndpoints:
 
 
 def observer_endpoints(site: Site, place: Place) -> ObserverEndpoints:
-    """Where each listens, and with which password."""
+    """The address and the password of each."""
     metrics, dashboard = site.options.metrics.listen, site.options.dashboard.listen
     return ObserverEndpoints(
         metrics=_endpoint(metrics, metrics_socket(place.runtime), site.metrics_password_file, site, place),
@@ -35,7 +35,7 @@ def observer_endpoints(site: Site, place: Place) -> ObserverEndpoints:
 
 
 def impossible(site: Site, place: Place) -> list[Problem]:
-    """Endpoints that cannot be: a site beside others on one gateway has none of its own."""
+    """Impossible endpoints: a site on a shared gateway has none of its own."""
     if not place.gateway:
         return []
     what = "this site shares its gateway with others, and has no address of its own for that"
@@ -53,6 +53,6 @@ def _endpoint(
     if listen is None:
         return None
     at = addresses(listen, place)
-    if not file:  # ours, in our own directory
+    if not file:  # Portico's own, in its own directory
         return ObserverEndpoint(at, socket, made_password(place.state))
     return ObserverEndpoint(at, socket, file, site.reader)

@@ -1,4 +1,4 @@
-"""How HTTPS is spoken, what browsers are told of it, and what plain HTTP beside it answers."""
+"""HTTPS: protocols, HSTS, and what plain HTTP beside it answers."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from portico.plan.web.ability import Ability
 from portico.site.model import Site
 
 CHALLENGE = "/.well-known/acme-challenge/"
-"""Where an authority asks whether a name is ours, https://www.rfc-editor.org/rfc/rfc8555#section-8.3"""
+"""The path at which an authority validates a name, https://www.rfc-editor.org/rfc/rfc8555#section-8.3"""
 DEFAULT_PROFILE = "intermediate"
 
 
 class Http2(Enum):
-    """Whether HTTP/2 is spoken, or why not."""
+    """Whether HTTP/2 is on, or why not."""
 
     ON = "spoken"
     OFF = "nobody wants it"
@@ -23,7 +23,7 @@ class Http2(Enum):
 
 
 class Challenge(Enum):
-    """Who answers an authority's challenge over HTTP, by files in the site's directory of challenges."""
+    """Files that answer an authority's challenge over HTTP, in the site's directory of challenges."""
 
     OURS = "Portico's own ACME client, and nobody else"
     THEIRS = "an ACME client of the user's; what it did not put there is asked of the app"
@@ -31,34 +31,34 @@ class Challenge(Enum):
 
 @dataclass(frozen=True)
 class Clients:
-    """Certificates that clients show."""
+    """Client certificates."""
 
     authority: str
     """The file of the authorities that may sign them."""
     is_required: bool
-    """Nobody gets in without one; else the app decides."""
+    """Clients without one are refused; otherwise the app decides."""
     authority_cause: str
     cause: str
 
 
 @dataclass(frozen=True)
 class Tls:
-    """HTTPS. Plain HTTP beside it answers challenges and the health path, and leads to HTTPS."""
+    """HTTPS. Plain HTTP beside it answers challenges and the health path, and redirects to HTTPS."""
 
     mode: str
-    """Where the certificate comes from: auto, local or files."""
+    """The origin of the certificate: auto, local or files."""
     profile: str
     """Protocols and ciphers: Mozilla's intermediate or modern, https://wiki.mozilla.org/Security/Server_Side_TLS"""
     http2: Http2
     tells_hsts: bool
-    """Browsers are told to insist on HTTPS."""
+    """Whether HSTS is sent."""
     clients: Clients | None
     needs: tuple[Ability, ...]
-    """What the gateway must be able to do, the most important first."""
+    """Abilities that the gateway needs, the most important first."""
     challenge: Challenge | None
-    """None: challenges come in another way, or are the app's to answer."""
+    """None: challenges are answered elsewhere, or by the app."""
     plain_shows_site: bool
-    """Plain HTTP shows the site, too, where a declared proxy says that the client came by HTTPS: it ended the TLS."""
+    """Plain HTTP shows the site, too, if a declared proxy says that it terminated TLS."""
     cause: str
     profile_cause: str
     http2_cause: str
@@ -66,7 +66,7 @@ class Tls:
 
 
 def tls(site: Site, abilities: frozenset[Ability]) -> Tls | None:
-    """How HTTPS is spoken, None for plain HTTP alone."""
+    """The TLS settings, None for plain HTTP alone."""
     if not site.has_https:
         return None
     https = site.options.https
@@ -87,7 +87,7 @@ def tls(site: Site, abilities: frozenset[Ability]) -> Tls | None:
 
 
 def http2(wanted: str, abilities: frozenset[Ability]) -> Http2:
-    """Whether HTTP/2 is spoken, with `wanted` as [https] http2 says: on, off or auto."""
+    """Whether HTTP/2 is on, with `wanted` as in [https] http2: on, off or auto."""
     if Ability.HTTP2 not in abilities:
         return Http2.UNKNOWN
     if wanted == "auto":
@@ -96,12 +96,12 @@ def http2(wanted: str, abilities: frozenset[Ability]) -> Http2:
 
 
 def tells_hsts(site: Site) -> bool:
-    """Whether browsers are told to insist on HTTPS (RFC 6797)."""
+    """Whether HSTS (RFC 6797) is sent."""
     return site.has_https and site.options.https.hsts != "off"
 
 
 def needed(site: Site) -> tuple[Ability, ...]:
-    """What the gateway must be able to do, the most important first."""
+    """Abilities that the gateway needs, the most important first."""
     if not site.has_https:
         return ()
     return (Ability.TLS, Ability.HTTP2) if site.options.https.http2 == "on" else (Ability.TLS,)
@@ -110,7 +110,7 @@ def needed(site: Site) -> tuple[Ability, ...]:
 def _challenge(site: Site) -> Challenge | None:
     if site.https_mode == "auto":
         return None if site.options.https.dns else Challenge.OURS
-    # What a proxy sends on has no other way than to the app.
+    # A proxy's request can only go to the app.
     return Challenge.THEIRS if site.https_mode == "files" and not site.proxies else None
 
 

@@ -1,4 +1,4 @@
-"""How much is taken of a client, how slow it may be, and how much of an answer waits for it."""
+"""How much the gateway reads from a client, how slow it may be, and how much of an answer waits for it."""
 
 from __future__ import annotations
 
@@ -10,32 +10,33 @@ from portico.site.model import Site
 from portico.values import Size
 
 LINE_KIB = 8
-"""The largest header, and the largest first line."""
+"""The largest header and request line."""
 ANSWER_KIB = 64
 """The largest head of an answer; link/head.py refuses a larger one."""
 HEAD_SECONDS = 10.0
-"""How long a client may take for the head of a request; before it is whole, it counts against no address."""
+"""The timeout for the head of a request; until it is complete, it counts against no address."""
 BODY_PAUSE_SECONDS = 30.0
-"""The longest pause while a body comes in: a long upload lives."""
+"""The longest pause in a request body: slow uploads work."""
 SEND_PAUSE_SECONDS = 30.0
-"""The longest pause while an answer goes out: a slow download lives, a dead one ends."""
+"""The longest pause in sending an answer: slow downloads work, dead ones end."""
 IDLE_SECONDS = 65.0
-"""How long a connection is kept between two requests: a browser's next click uses it."""
+"""The keep-alive timeout between requests: a browser's next click reuses the connection."""
 LEAST_IDLE_SECONDS = 10.0
-"""How long idle connections stay open although the configuration changes. Without it 320 of 2 016 requests were lost in
-20 reloads, with it none."""
+"""How long idle connections stay open after a change of the configuration. Without it 320 of 2 016 requests were
+lost in 20 reloads, with it none.
+"""
 OLD_SECONDS = 12 * 3600.0
-"""How long transfers that began before a change of the configuration may go on; a stop closes them."""
+"""How long transfers may continue after a change of the configuration; a stop closes them."""
 
 
 @dataclass(frozen=True)
 class Transfer:
-    """Sizes that the site and its place decide; those above, and times, are the same for every site."""
+    """Sizes that depend on the site and its place; those above, and timeouts, are the same for every site."""
 
     largest_body: Size
-    """Of a request; a larger one is refused with 413 before it costs anything. 0 is no limit."""
+    """The largest request body; a larger one is refused with 413 before it costs anything. 0 is no limit."""
     answer_on_disk: int
-    """Bytes of an answer that wait on disk for a slow client while the app is done with it."""
+    """Bytes of an answer that wait on disk for a slow client, while the app is free."""
     body_cause: str
     disk_cause: str
 

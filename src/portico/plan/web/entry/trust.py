@@ -1,4 +1,4 @@
-"""Who the client is and what is believed of it: the connection and declared proxies say so, and nobody else."""
+"""Who the client is, and which of its headers are trusted: only the connection and declared proxies decide."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from portico.site.model import Site
 from portico.site.proxies import SHARED, ranges
 
 TRACE = "X-Portico-Trace"
-"""Asks Portico's own worker to watch one request."""
+"""The header that asks Portico's own worker to trace one request."""
 _BELIEVED_BY_LIBRARIES = (
     "Forwarded", "X-Forwarded", "X-Forwarded-By", "X-Forwarded-Protocol", "X-Forwarded-Ssl", "X-Forwarded-Port",
     "X-Forwarded-Server", "X-Forwarded-Scheme", "X-Forwarded-Path", "X-Forwarded-Uri", "X-Url-Scheme", "X-Scheme",
@@ -18,46 +18,48 @@ _BELIEVED_BY_LIBRARIES = (
     "Path-Info", "Remote-Addr", "X-Client-IP", "True-Client-IP", "CF-Connecting-IP", "Proxy",
     "Remote-User", "X-Forwarded-User", "X-Forwarded-Email", "X-Forwarded-Groups",
 )  # fmt: skip
-"""The gateway removes these also where Portico's own workers remove whole families: some library believes each."""
+"""The gateway removes these even if Portico's workers remove whole families: some library trusts each."""
 _THIS_MACHINE = ("127.0.0.1", "::1")
 
 
 @dataclass(frozen=True)
 class Proxies:
-    """The declared proxies in front: they may say who the client is, and nobody else may."""
+    """The declared proxies in front: only they may name the client."""
 
     networks: tuple[str, ...]
     shared: frozenset[str]
-    """Those of the networks that anybody can send requests through: believed in headers of their own only."""
+    """The proxies whose service anyone can use: only headers that they set themselves are trusted."""
     header: str
-    """Names the client: in a list, the last address that is no proxy's. Empty: the PROXY protocol names it."""
+    """The header with the client's address: in a list, the last one that is not a proxy's. Empty: the PROXY
+    protocol has it.
+    """
     says_scheme: bool
-    """Whether X-Forwarded-Proto tells the client's scheme; of a list the last entry, the nearest proxy's, counts."""
+    """Whether X-Forwarded-Proto names the client's scheme; in a list, the last entry counts: the nearest proxy's."""
     cause: str
 
 
 @dataclass(frozen=True)
 class Trust:
-    """Whom the gateway believes what of a client."""
+    """Which claims about a client the gateway trusts."""
 
     proxies: Proxies | None
     is_fenced: bool
-    """Nobody but Portico's own workers answers: they remove whole families of headers themselves."""
+    """Only Portico's own workers answer: they remove whole families of headers themselves."""
     removed: tuple[str, ...]
-    """The headers of a client that never reach the app."""
+    """Client headers that never reach the app."""
     from_proxy: tuple[str, ...]
-    """The headers that reach the app from a declared proxy only."""
+    """Headers that reach the app from a declared proxy only."""
     from_shared: frozenset[str]
-    """Those of them that are also believed from a proxy that many share: its own."""
+    """Those of them that are also trusted from a shared proxy: its own."""
     gateways: tuple[str, ...]
-    """The networks whose connections are answered, this machine's own among them; empty for everybody's."""
+    """The networks that are answered, with this machine's own; empty for all."""
     cause: str
     protocol_cause: str
     gateways_cause: str
 
 
 def trust(site: Site) -> Trust:
-    """Whom the gateway believes."""
+    """The trust settings of the site."""
     believed, is_fenced = site.believed & set(OF_PROXY), Feature.FENCE in common_features(site)
     is_known = bool(site.proxies) and not is_fenced
     from_proxy = _foreign(site, named(believed)) if is_known else ()
@@ -96,12 +98,12 @@ def _removed(site: Site, is_fenced: bool) -> tuple[str, ...]:
     else:
         said = site.believed & set(OF_PROXY)
         names = named([one.kind for one in FAMILIES if one.kind not in said])
-    # Portico's own worker takes the header of a trace out itself; it means nothing to anybody else.
+    # Portico's own worker removes the trace header itself; other servers ignore it.
     return (*_foreign(site, names), *([] if Feature.TRACE in app_server(site).features else [TRACE]))
 
 
 def _foreign(site: Site, names: tuple[str, ...]) -> tuple[str, ...]:
-    """Without the headers that the app's own clients send."""
+    """Headers without those that the app's own clients send."""
     own = set(map(str.lower, site.options.client_headers))
     return tuple(name for name in names if name.lower() not in own)
 
@@ -110,6 +112,6 @@ def _gateways(site: Site) -> tuple[str, ...]:
     gateways = ranges(site.proxies) if site.options.behind_only else tuple(site.options.node.gateways)
     if not gateways:
         return ()
-    # Portico itself asks whether the site is well, from this machine.
+    # Portico's own health checks come from this machine.
     own = _THIS_MACHINE if site.listen.is_wildcard else (*_THIS_MACHINE, site.listen.host)
     return (*dict.fromkeys(own), *gateways)

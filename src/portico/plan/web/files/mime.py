@@ -1,8 +1,8 @@
-"""Content types by file name. The embedded build brings no mime.types, so the table is written out.
+"""Content types by file name. The embedded build has no mime.types, so the table is written out.
 
-Types as registered with IANA (https://www.iana.org/assignments/media-types/); what browsers insist on is
-noted where it differs from old tables: text/javascript (RFC 9239), wasm, manifest. svgz is left out: sent without
-Content-Encoding, which a table cannot say, it is a broken picture.
+Types as registered with IANA (https://www.iana.org/assignments/media-types/); where browsers require a type that
+old tables lack, it is noted: text/javascript (RFC 9239), wasm, manifest. svgz is omitted: it needs
+Content-Encoding, which a table cannot set.
 """
 
 from __future__ import annotations
@@ -119,5 +119,6 @@ COMPRESSIBLE: tuple[str, ...] = (
     "model/gltf+json",
     "model/obj",
 )
-"""Types gzip makes smaller; text/html is always among them. text/event-stream is not: a compressor holds
-events back until it has enough of them."""
+"""Types that gzip compresses; text/html is always among them. text/event-stream is not: a compressor would delay
+events.
+"""

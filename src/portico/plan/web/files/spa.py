@@ -1,6 +1,6 @@
-"""A single-page app: its page is the answer where a browser navigates to what no route and no file answers.
+"""A single-page app: its page answers a browser's navigation to a path that no route and no file answers.
 
-The app is asked first, so that nothing of its own is swallowed; only a navigation that it answers 404 gets the page,
+The app is asked first, so that all of its routes work; only a navigation that it answers with 404 gets the page,
 and one under a route of the app keeps the app's 404.
 """
 
@@ -22,9 +22,9 @@ class Spa:
 
     folder: str
     own_paths: tuple[str, ...]
-    """Where the page is, whoever asks: a service worker that keeps it, a monitor, curl."""
+    """The page's own path, for any client: a service worker that caches it, a monitor, curl."""
     routes: tuple[str, ...]
-    """Decoded paths of the app, as regular expressions (PCRE): what the app answers there stays as it is."""
+    """Decoded paths of the app, as regular expressions (PCRE): the app's answers there stay."""
     fence: str
     """The part of the path below which no link is followed; empty: links are followed."""
     cause: str
@@ -35,7 +35,7 @@ def spa(site: Site, place: Place) -> Spa | None:
     if not site.spa:
         return None
     routes = site.facts.routes
-    # Werkzeug takes several slashes at the beginning for one.
+    # Werkzeug treats repeated slashes at the start as one.
     rules = [f"/+{rule[1:]}" if rule.startswith("/") else rule for rule in sorted(set(map(of_route, routes)))]
     return Spa(
         folder=site.spa,

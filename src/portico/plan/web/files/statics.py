@@ -15,9 +15,9 @@ from portico.site.facts import RootFile, StaticFolder
 from portico.site.model import Site
 
 BEFORE = "/-/before"
-"""Below it are the folders of the release before, for no client to ask for."""
+"""The internal URL of the previous release's folders; no client can request it."""
 PRIVATE = "private, no-cache"
-"""Cache-Control of a file that not everybody may have."""
+"""Cache-Control of files with restricted access."""
 FOREVER = "public, max-age=31536000, immutable"
 """Cache-Control of a file whose name changes with its content."""
 
@@ -28,14 +28,16 @@ _FOR_CACHES = ("cdn-cache-control", "surrogate-control")
 
 @dataclass(frozen=True)
 class Sent:
-    """How a file is sent, beside its bytes."""
+    """The headers and methods of a file."""
 
     cache_control: str
-    """What the app itself says with it; empty: the site's `Lives` decide by the file's name."""
+    """The app's own Cache-Control; empty: the site's `Lives` decide by the file's name."""
     headers: tuple[tuple[str, str], ...]
-    """What the app says with each of these files beyond what every server says."""
+    """Other headers that the app adds to each of these files."""
     is_asked: bool
-    """The app answers what does more than read: code of its own has a say. Else it is refused, and OPTIONS answered."""
+    """The app answers methods other than GET and HEAD, because its own code handles these files. Otherwise they are
+    refused, except OPTIONS.
+    """
     cause: str
 
 
@@ -47,11 +49,11 @@ class Folder:
     path: str
     sent: Sent
     has_index: bool
-    """A folder inside has a page of its own (index.html); else it looks like one that is not there."""
+    """A subfolder may have a page (index.html); otherwise it answers 404."""
     fence: str
     """The part of the path below which no link is followed."""
     before: str = ""
-    """The same folder of the release before, whose pages may still ask for a file that only that has; or nothing."""
+    """The same folder of the previous release, whose pages may still request files that only it has; or empty."""
     before_fence: str = ""
 
 
@@ -67,24 +69,26 @@ class File:
 
 @dataclass(frozen=True)
 class Lives:
-    """How long a browser may keep a file. What is named nowhere is told by its own name: one with a hash is FOREVER."""
+    """How long browsers may cache a file. The name decides for files that are not listed: one with a hash is
+    FOREVER.
+    """
 
     short: str
     """Cache-Control of a file that may change under its name."""
     forever: tuple[str, ...]
-    """URLs that a build's manifest says to hold a hash of the content."""
+    """URLs that contain a hash of the content, by a build's manifest."""
     changing: tuple[str, ...]
-    """URLs that only look like one."""
+    """URLs that only look hashed."""
     versions: tuple[str, ...]
-    """Arguments of a URL that change with the file."""
+    """URL arguments that change with the file."""
 
 
 @dataclass(frozen=True)
 class Statics:
     """Every file that the gateway sends without the app.
 
-    `left` are the URLs of folders that the app sends, because the gateway cannot or must not: what is never sent of a
-    folder is refused there, too.
+    `left` are the URLs of folders that the app sends, because the gateway cannot or must not: files that are never
+    sent are refused there, too.
     """
 
     folders: tuple[Folder, ...]
@@ -94,12 +98,13 @@ class Statics:
     """Those folders whose files have compressed copies."""
     left: tuple[str, ...]
     possible: int
-    """Folders that could be sent, those that the gateway cannot read now among them: room is counted by it, and so does
-    not change with a folder's rights."""
+    """All folders that could be served, with those that the gateway cannot read now: table sizes follow from it,
+    and so do not change with a folder's rights.
+    """
 
     @property
     def sent(self) -> tuple[Sent, ...]:
-        """How each of them is sent."""
+        """The settings of each of them."""
         return (*(folder.sent for folder in self.folders), *(file.sent for file in self.files))
 
 
@@ -119,7 +124,7 @@ def statics(site: Site, place: Place) -> Statics:
 
 
 def served(site: Site, place: Place) -> list[StaticFolder]:
-    """The folders that the gateway can read and name; any other is left to the app, unless the user asked for it."""
+    """The folders that the gateway can read and name; the app serves any other, unless the user asked for it."""
     return [
         folder
         for folder in site.static
@@ -133,8 +138,8 @@ def is_for_caches(name: str) -> bool:
 
 
 def own_headers(site: Site, file: StaticFolder | RootFile) -> tuple[tuple[str, str], ...]:
-    """The app's own headers that are sent with a file, but for those that [headers] removes. Where Portico says
-    Strict-Transport-Security, the app's is left out: a browser takes the first.
+    """The app's own headers of a file, except those that [headers] removes. If Portico sends
+    Strict-Transport-Security, the app's is omitted: a browser uses the first.
     """
     gone = {name.lower() for name in removed_of_app(site)}
     gone |= {"strict-transport-security"} if tells_hsts(site) else set()

@@ -1,7 +1,7 @@
-"""The cache: what the app marks for everybody is kept by nginx, and nothing else.
+"""The cache: nginx stores what the app marks as public, and nothing else.
 
-nginx alone would keep too much (`max-age` without `public`) and knows nothing of `Age` or a `*` in a list of Vary, so
-maps on the answer's head decide. An answer without Cache-Control, which is most, costs one look into one map.
+nginx alone would store too much (`max-age` without `public`) and does not understand `Age` or a `*` in a list of
+Vary, so maps of the response headers decide. An answer without Cache-Control, the usual case, costs one map lookup.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ _MARKED = r"~*(?:^|[\s,;])(?:public(?:[\s,;]|$)|s-maxage=\d)"
 _SAID = "$upstream_http_cache_control$upstream_http_cdn_cache_control$upstream_http_surrogate_control"
 _REFUSED = f"~*{'|'.join(FORBIDDING)}"
 STATUS = r"~(?:^|[\s,:])(?:20[034]|30[012378]|404|410)$"
-"""STATUSES; of several servers the last counts."""
+"""STATUSES; if there are several servers, the last one counts."""
 _SHOWN = (
     ("origin", "Origin", "$upstream_http_access_control_allow_origin", ("", "*")),
     ("coding", "Accept-Encoding", "$upstream_http_content_encoding", ("", "identity")),
 )
-"""A header of the client's, the header of an answer that depends on it, and its values that do not."""
+"""A client's header, the header of an answer that depends on it, and its values that make no difference."""
 _VALIDATORS = {
     "If-None-Match": "$upstream_cache_etag",
     "If-Modified-Since": "$upstream_cache_last_modified",
@@ -43,7 +43,7 @@ _VALIDATORS = {
     "Range": "",
     "If-Range": "",
 }
-"""Headers nginx withholds where it caches, and what it asks instead about an answer that it has and that is too old."""
+"""Headers that nginx withholds where it caches, and those that it sends instead to revalidate a stale answer."""
 _PROOF = "an empty one is none to nginx, which keeps such an answer for others: so it is none to the app"
 _WORDS = {
     "HIT": "Portico; hit",
@@ -57,7 +57,7 @@ _WORDS = {
 
 
 def cache_zone(web: Web) -> list[Directive]:
-    """At http level: where answers are kept, and the maps that tell which."""
+    """At http level: the store, and the maps that decide what is stored."""
     cache = web.cache
     if cache is None:
         return []
@@ -81,7 +81,7 @@ def cache_zone(web: Web) -> list[Directive]:
 
 
 def cache_rules(web: Web) -> list[Directive]:
-    """At server level: what is kept and what is not; nothing is, where a location does not say so."""
+    """At server level: what is stored and what is not; a location must opt in."""
     cache = web.cache
     if cache is None:
         return []
@@ -142,12 +142,12 @@ def use_cache(web: Web) -> Directive:
 
 
 def no_cache(web: Web) -> Directive:
-    """In a route whose answers nobody keeps."""
+    """In a route whose answers no cache may store."""
     return directive(f"{dialect(web)}_cache", "off", why="no answer here is ever stored")
 
 
 def status_headers(web: Web) -> list[Directive]:
-    """The header that says how the cache took part, for a client that asks."""
+    """The header that shows how the cache took part, for a client that asks."""
     if web.cache is None:
         return []
     return [
@@ -160,19 +160,19 @@ def status_headers(web: Web) -> list[Directive]:
 
 
 def key(web: Web) -> str:
-    """What tells one kept answer from another, as an nginx expression; also the rules under which it was kept."""
+    """The key of an entry, as an nginx expression; it includes the access rules under which the answer was stored."""
     rules = f" {web.access.rules}" if web.access.rules else ""
     return f"{scheme(web)}://{host_seen(web)}$request_uri{rules}"
 
 
 def stale(web: Web) -> list[str]:
-    """When an answer that is too old is better than none."""
+    """When a stale answer is better than none."""
     gateway = ["http_502", "http_504"] if dialect(web) == "proxy" else []
     return ["error", "timeout", "invalid_header", "http_500", "http_503", *gateway]
 
 
 def never(web: Web) -> list[str]:
-    """Variables that are 1 for an answer that is never stored."""
+    """Variables that are 1 if an answer must not be stored."""
     return [
         "$portico_refused", "$portico_not_asked", "$portico_is_head", "$portico_is_odd", "$portico_any_vary",
         variable(web, "too_long"), "$portico_is_timed", "$portico_shows_origin", "$portico_shows_coding",
@@ -278,7 +278,7 @@ def _of_answer() -> list[Directive]:
 
 
 def _of_one_client() -> list[Directive]:
-    """Answers that show that they depend on a header which is not in their key."""
+    """Answers that show that they depend on a header outside of their key."""
     made = []
     for name, header, said, harmless in _SHOWN:
         made += [
@@ -297,7 +297,7 @@ def _of_one_client() -> list[Directive]:
 
 
 def longer(limit: int) -> str:
-    """A pattern for every number above the limit, digit by digit; nginx cannot compare."""
+    """A pattern for every number above the limit, digit by digit; nginx cannot compare numbers."""
     digits = f"{limit:d}"
     more = [
         f"{digits[:at]}[{int(digit) + 1}-9]" + _any(len(digits) - at - 1)
@@ -313,7 +313,7 @@ def _any(count: int) -> str:
 
 
 def _validators(web: Web | None = None) -> list[Directive]:
-    """Those of every site; with a web, those of one where some routes are fetched whole."""
+    """The validators of every site; with a web, those of a site where some routes are fetched whole."""
     why = (
         "what the app is asked about the client's own copy; when nginx has an old answer, about that one: its 304 "
         "must not be taken for the client's"
@@ -328,7 +328,7 @@ def _validators(web: Web | None = None) -> list[Directive]:
 
 
 def _asked(web: Web, cache: Cache) -> list[Directive]:
-    """nginx would withhold these headers from the app where it caches, for every answer that is not kept, too."""
+    """nginx would withhold these headers from the app where it caches, also for answers that are not stored."""
     why = (
         "nginx would withhold it where it caches: a file sent in ranges, or a 304, stays the app's to answer"
     )
@@ -348,7 +348,7 @@ def _asked(web: Web, cache: Cache) -> list[Directive]:
 
 
 def _tells_peer(web: Web) -> bool:
-    """Whether the worker checks which clients have left; no other server knows what to do with it."""
+    """Whether the worker checks which clients have left; no other server uses that parameter."""
     return Feature.LEFT in web.app_server.features
 
 

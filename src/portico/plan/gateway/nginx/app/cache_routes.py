@@ -1,4 +1,6 @@
-"""Routes that are kept for a time of their own, also when the app says nothing: `@edge.cache` and [routes]."""
+"""Routes whose answers are cached for a time of their own, even without the app's consent: `@edge.cache` and
+[routes].
+"""
 
 from __future__ import annotations
 
@@ -15,12 +17,12 @@ from portico.plan.web.model import Web
 
 
 def fills(web: Web) -> str:
-    """The variable that is 1 in a route that is kept."""
+    """The variable that is 1 in a route that is cached."""
     return variable(web, "fills")
 
 
 def route_maps(web: Web, cache: Cache) -> list[Directive]:
-    """At http level: what kept answers say to other caches, one map a time."""
+    """At http level: the Cache-Control of cached answers for other caches, one map a time."""
     times, closed = sorted({route.seconds for route in cache.cached_routes}), web.access.closed
     why = (
         "what a stored answer tells caches, unless the app sets the header itself: other caches may store it "
@@ -56,9 +58,9 @@ def _shared(web: Web, seconds: float) -> str:
 
 
 def _odd_cookie(web: Web, name: str) -> Directive:
-    """nginx takes the first cookie of a name in capital or small letters, also one behind a comma; an app may not.
+    """nginx takes the first cookie of a name regardless of case, also after a comma; an app may not.
 
-    An empty one is none to nginx.
+    nginx treats an empty cookie as none.
     """
     any_of_it = rf"(?:^|[;,])\s*{name}\s*="
     return entries(
@@ -74,7 +76,7 @@ def _odd(web: Web, name: str) -> str:
 
 
 def keep_route(web: Web, route: CachedRoute, key: str, never: list[str], stale: list[str]) -> list[Directive]:
-    """In the route's location: what is kept, for how long, and that one request at a time fetches it."""
+    """In the route's location: what is cached, for how long, and that one request at a time fetches it."""
     link, cause, seconds = dialect(web), route.cause, route.wait_seconds
     made = [
         directive(

@@ -1,8 +1,8 @@
-"""Somebody else decides who may come (`auth_request`): nginx asks with the head of the request, and without its body.
+"""Access that another party decides (`auth_request`): nginx sends it the head of the request, without the body.
 
-A subrequest shares its variables with the request, and begins in the server block: what a `set` there made empty would
-be lost for the request. So such variables are empty from the start here (`defaults`). What depends on the path is
-settled before (`$portico_checked`), since the subrequest has another.
+A subrequest shares its variables with the request and begins in the server block: a `set` there that empties a
+variable would empty the request's, too. So such variables start empty here (`defaults`). Maps of the path are
+evaluated before (`$portico_checked`), because the subrequest has another path.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from portico.plan.web.model import Web
 from portico.plan.web.refusals import AUTH
 
 ASK = "/-/access"
-"""Where the subrequest goes; below it each check has a location."""
+"""The prefix of the subrequests; each check has a location below it."""
 _CONDITIONS = ("If-None-Match", "If-Modified-Since", "If-Match", "If-Unmodified-Since", "If-Range", "Range")
 _REDIRECTS = (301, 302, 303, 307, 308)
 _SECONDS = 10
@@ -58,7 +58,7 @@ def check_maps(web: Web) -> list[Directive]:
 
 
 def _numbers(web: Web) -> dict[Check, str]:
-    """What the variable of the check is; `nobody` where nobody may come."""
+    """The value of the check's variable; `nobody` if no client has access."""
     checks = web.access.checks.values if web.access.checks else ()
     numbers = {check: str(number) for number, check in enumerate(filter(_is_asked, checks), 1)}
     return {check: numbers.get(check, _NOBODY) for check in checks}
@@ -78,7 +78,7 @@ def _verdict(web: Web, numbers: dict[Check, str]) -> Directive:
 
 
 def without_resets(web: Web, block_: Iterable[Directive]) -> list[Directive]:
-    """The directives of the server without those that make a variable empty, which `check_maps` does."""
+    """The server's directives without those that empty a variable, which `check_maps` does."""
     if web.access.checks is None:
         return list(block_)
     return [one for one in block_ if not (one.name == "set" and one.args[1] == "")]
@@ -100,7 +100,7 @@ def asked(web: Web, *, is_alone: bool) -> list[Directive]:
 
 
 def check_pages(web: Web) -> list[Directive]:
-    """The pages of a no, at server level and where a location has error pages of its own."""
+    """The error pages of refused requests, at server level and in locations with error pages of their own."""
     if web.access.checks is None:
         return []
     made = error_pages(403)
@@ -111,7 +111,7 @@ def check_pages(web: Web) -> list[Directive]:
 
 
 def check_locations(web: Web) -> list[Directive]:
-    """Where the questions go, and where a browser does that is not signed in."""
+    """The targets of the subrequests and of browsers that are not signed in."""
     if web.access.checks is None:
         return []
     return [
@@ -186,7 +186,7 @@ def _of_app(web: Web, check: Check) -> list[Directive]:
 
 
 def _asked_by_uwsgi(web: Web, check: Check) -> list[Directive]:
-    """What the app is told of the request, with the path of the view that decides."""
+    """The app's parameters about the request, with the path of the view that decides."""
     path, _, query = check.path.partition("?")
     own = {
         "REQUEST_METHOD": "GET", "QUERY_STRING": query, "CONTENT_TYPE": "", "CONTENT_LENGTH": "",
@@ -323,7 +323,7 @@ def _signs_in(web: Web) -> bool:
 
 
 def _reset(web: Web) -> set[str]:
-    """The variables that the server would make empty for each request."""
+    """The variables that the server would empty for each request."""
     found = (*cache_rules(web), *told_by_routes(web))
     return {one.args[0] for one in found if one.name == "set" and one.args[1] == ""}
 

@@ -1,8 +1,9 @@
-"""Named locations where a request goes on: a WebSocket, one that maintenance lets in, a page of a single-page app.
+"""Named locations in which a request continues: a WebSocket, one that maintenance lets in, a page of a single-page
+app.
 
-A request leaves its location by a status of nginx's own before it is answered, and a named location inherits nothing
-of the one it came from. So each route with settings or guards has named locations of its own, and a header of a
-client's takes nobody out of them.
+A request leaves its location by an internal status before it is answered, and a named location inherits nothing of
+the one it came from. So each route with settings or guards has named locations of its own, and no header of a client
+can move a request out of them.
 """
 
 from __future__ import annotations
@@ -29,13 +30,13 @@ from portico.plan.web.refusals import MAINTENANCE
 from portico.site.model import Routed
 
 _UPGRADED_SECONDS = 3600
-"""How long a WebSocket may be silent. Browsers do not ping; an hour outlives a lunch break."""
+"""The longest silence of a WebSocket. Browsers do not ping; an hour is longer than a lunch break."""
 _TUNNEL = 418
-"""A status no layer uses otherwise; it never leaves nginx."""
+"""An otherwise unused status that nginx handles internally; no client sees it."""
 
 
 def tunnel(web: Web) -> Directive:
-    """Where a WebSocket handshake is sent, at server level."""
+    """At server level: the target of WebSocket handshakes."""
     return directive(
         "error_page", _TUNNEL, "=", f"{location(web, 'upgraded')}{way(web)}",
         why="a WebSocket handshake goes on in a location with other times; method and headers stay",
@@ -43,7 +44,7 @@ def tunnel(web: Web) -> Directive:
 
 
 def to_tunnel() -> Directive:
-    """In a location that the app answers: what sends a handshake there."""
+    """In a location that the app answers: sends a handshake there."""
     return block(
         "if", "($portico_is_upgrade)", why="the client asks to upgrade the connection (WebSocket)",
         of=[directive("return", _TUNNEL, why="leads to @portico_upgraded, never to the client")],
@@ -62,14 +63,14 @@ def detours(web: Web) -> list[Directive]:
 
 
 def _after_list(web: Web) -> list[Directive]:
-    """How a request goes on that no rule takes, while the rules of two releases hold."""
+    """How a request that matches no rule continues, while the rules of two releases apply."""
     rest = Mount(Below("/"), App(), "everything else is the app's")
     then = handed_on(web, rest) if is_inspected(web.chains.site) else [pass_to_app(web)]
     return [*guarded(web, web.chains.site, passed=PAGE_PASSED), *then]
 
 
 def _settings(web: Web, routed: Routed | None, *, may_be_silent: bool) -> list[Directive]:
-    """Those of the route, and what a location with headers of its own must repeat."""
+    """The route's settings, and what a location with headers of its own must repeat."""
     own = settings(web, routed, may_be_silent=may_be_silent)
     return [*repeated(web, routed, own), *own]
 

@@ -1,4 +1,4 @@
-"""A request that no worker took: was the queue of the app full, or is the app not there?"""
+"""Tells a full queue from an app that is down, for a request that no worker accepted."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from portico.plan.paths import Paths
 from portico.plan.web.model import Web
 
 UNCONNECTED = "$portico_is_unconnected"
-"""1 when the last connection that was tried came to nothing."""
+"""1 if the last connection attempt failed."""
 
 
 def if_full(web: Web, *answer: Directive) -> list[Directive]:
-    """In a location that is reached when no worker took the request: the answer where the queue of the app was full.
+    """In a location for requests that no worker accepted: the answer if the app's queue was full.
 
-    $upstream_connect_time is "-" where no connection came about. The kernel refuses a connection to a unix socket at
-    once when as many wait as may (EAGAIN, man 2 connect). Without a live release nobody
-    listens. Of servers elsewhere nothing is known.
+    $upstream_connect_time is "-" if no connection was made. The kernel refuses a connection to a unix socket at once
+    when the backlog is full (EAGAIN, man 2 connect). Without a live release nothing listens. Nothing is known about
+    servers elsewhere.
     """
     if web.upstream.is_shared or not web.upstream.has_app:
         return []

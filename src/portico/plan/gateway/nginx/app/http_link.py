@@ -1,4 +1,4 @@
-"""What nginx tells an ASGI app or a server elsewhere: HTTP, since Gunicorn's asgi worker speaks no uwsgi."""
+"""The headers for an ASGI app or a server elsewhere: HTTP, because Gunicorn's asgi worker does not speak uwsgi."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _WHY_REMOTE = "the servers, by HTTP; without a path the client's own reaches the
 
 
 def pass_to_app(web: Web, path: str) -> Directive:
-    """Hands a location's requests to the app server, as they came or with another path."""
+    """Passes a location's requests to the app server, unchanged or with another path."""
     return directive(
         "proxy_pass", f"{web.upstream.protocol}://{upstream_name(web)}{web.prefix + path if path else ''}",
         why=_WHY if web.upstream.has_app else _WHY_REMOTE, cause=decisions.LINK,
@@ -29,7 +29,7 @@ def pass_to_app(web: Web, path: str) -> Directive:
 
 
 def secured(web: Web) -> list[Directive]:
-    """What servers that speak https must prove."""
+    """TLS verification of servers that use https."""
     if web.upstream.protocol != "https":
         return []
     cause = web.upstream.proof.ca_cause
@@ -48,7 +48,7 @@ def secured(web: Web) -> list[Directive]:
 
 
 def told(web: Web, host: str, path: str) -> list[Directive]:
-    """The headers that say who and where; Portico's worker puts them into the ASGI scope."""
+    """The headers about client and site; Portico's worker copies them into the ASGI scope."""
     of_request = (
         [_header("Content-Length", "", "Portico's own question has no body")] if path else _of_client(web)
     )
@@ -64,7 +64,7 @@ def told(web: Web, host: str, path: str) -> list[Directive]:
 
 
 def _of_client(web: Web) -> list[Directive]:
-    """What depends on the client's own headers."""
+    """The headers that depend on the client's own."""
     said = _said(web)
     return [
         _header("Upgrade", "$http_upgrade", "a WebSocket handshake is passed on"),
@@ -83,7 +83,7 @@ def _of_client(web: Web) -> list[Directive]:
 
 
 def _said(web: Web) -> list[tuple[str, str, str, str]]:
-    """What nginx says of a user, by headers: one line a name, also where passwords and answers name the user."""
+    """The headers about a user: one line for each name, also if both passwords and answers name the user."""
     came = users.both(web)
     return [
         (
@@ -98,7 +98,7 @@ def _said(web: Web) -> list[tuple[str, str, str, str]]:
 
 
 def _without(web: Web, said: Sequence[tuple[str, str, str, str]]) -> Iterator[Directive]:
-    """The headers of a client that are left out, but those that nginx has something to say in."""
+    """Removes a client's headers, except those that nginx sets itself."""
     names = {name for name, *_ in said}
     for name in web.trust.removed:
         if name not in names:
@@ -106,7 +106,7 @@ def _without(web: Web, said: Sequence[tuple[str, str, str, str]]) -> Iterator[Di
 
 
 def last() -> list[Directive]:
-    """The header that stands behind all others, those of the user's own directives too."""
+    """The header that follows all others, including those of the user's own directives."""
     return [
         _header(
             "X-Portico-Msec",
@@ -118,7 +118,7 @@ def last() -> list[Directive]:
 
 
 def tables() -> list[Directive]:
-    """Room for the names above in nginx's own tables."""
+    """The size of nginx's hash tables for the names above."""
     why = "room for the names of headers that are replaced or left out, without a warning"
     return [
         directive("proxy_headers_hash_max_size", _MOST_HEADERS, why=why, cause=decisions.LINK),
@@ -127,7 +127,7 @@ def tables() -> list[Directive]:
 
 
 def _of_proxy(web: Web) -> list[Directive]:
-    """What a declared proxy says of the client, or what Portico's worker needs to decide it."""
+    """The headers of a declared proxy about the client, or what Portico's worker needs to judge them."""
     cause = web.trust.cause
     if web.trust.is_fenced:
         why = (

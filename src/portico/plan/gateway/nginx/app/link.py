@@ -1,4 +1,4 @@
-"""Handing requests to the app: over the uwsgi protocol, or over HTTP for the ASGI apps that cannot speak it."""
+"""Passes requests to the app: by the uwsgi protocol, or by HTTP for ASGI apps."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from portico.plan.web.model import Web
 
 
 def pass_to_app(web: Web, *, path: str = "") -> Directive:
-    """Hands a location's requests to the app, or shows the page of an app that is not known yet.
+    """Passes a location's requests to the app, or shows the page for an app that is not known yet.
 
-    What the app is told is inherited from the server block.
+    The parameters of the app are inherited from the server block.
 
     `path` replaces the client's, for a location that asks a question of its own.
     """
@@ -23,7 +23,7 @@ def pass_to_app(web: Web, *, path: str = "") -> Directive:
 
 
 def told_to_app(web: Web, *, path: str = "", host: str = "") -> list[Directive]:
-    """What the app is told about a request, how long nginx waits for it, and what the client is not shown.
+    """The parameters of the app, nginx's timeouts, and the headers that clients do not get.
 
     `path` and `host` replace the client's, for a location that asks a question of its own.
     """
@@ -38,24 +38,24 @@ def told_to_app(web: Web, *, path: str = "", host: str = "") -> list[Directive]:
 
 
 def _alone(link: str) -> list[Directive]:
-    """A question of Portico's own carries what is written here and nothing of the request that led to it."""
+    """A request of Portico's own contains what is written here and nothing of the request that led to it."""
     why = "no part of the request comes from a client"
     return [directive(f"{link}_pass_request_{part}", "off", why=why) for part in ("headers", "body")]
 
 
 def told_last(web: Web) -> list[Directive]:
-    """What the app is told behind everything else at server level: what follows in a request is the client's."""
+    """The last parameter at server level: all later ones come from the client."""
     return http_link.last() if _is_http(web) else uwsgi_link.last(web)
 
 
 def tables(web: Web) -> list[Directive]:
-    """What the link needs at `http` level."""
+    """The sizes of tables that the link needs at `http` level."""
     asks_elsewhere = web.access.checks is not None and any(one.url for one in web.access.checks.values)
     return http_link.tables() if _is_http(web) or asks_elsewhere else []
 
 
 def _varied(web: Web, known: set[str]) -> list[Directive]:
-    """The headers that kept answers depend on, as the key of the cache has them."""
+    """The headers that cached answers depend on, in the form that the cache's key has."""
     made = list[Directive]()
     why = (
         "the values that are in the cache key, and no others: nginx before 1.23 takes the first of several "
@@ -120,7 +120,7 @@ def _retry(web: Web) -> list[Directive]:
 
 def _retry_elsewhere(web: Web) -> list[Directive]:
     link, cause, retry = dialect(web), web.upstream.cause, web.link.retry
-    # nginx knows 502 for HTTP alone: the other protocols have no gateway behind them.
+    # nginx has 502 for HTTP only: the other protocols have no gateway behind them.
     statuses = [f"http_{status}" for status in retry.statuses if _is_http(web) or status != 502]
     return [
         directive(
@@ -138,9 +138,10 @@ def _retry_elsewhere(web: Web) -> list[Directive]:
 
 
 def _obeyed(web: Web) -> list[Directive]:
-    """A worker that hands files to nginx looks at an app's X-Accel-Redirect; of others only nginx can refuse it.
+    """A worker that hands files to nginx checks an app's X-Accel-Redirect; for other servers, only nginx can refuse
+    it.
 
-    Own directives with an internal location are there to be led to.
+    Own directives with an internal location are meant to be used this way.
     """
     if Feature.DOWNLOADS in web.features or web.own.say(r"\binternal\b"):
         return []

@@ -1,8 +1,8 @@
-"""Routes that need a location of their own: those with settings, and those that others would swallow.
+"""Routes that need a location of their own: those with settings, and those that others would shadow.
 
-nginx tries locations in an order of its own. Patterns are therefore nested in the location of what all of their paths
-begin with, in the order in which the app tries its routes; a route without settings that comes before one with them
-gets a pattern too, so that it keeps the site's.
+nginx tries locations in its own order. Patterns are therefore nested in the location of their common prefix, in the
+order in which the app tries its routes; a route without settings that comes before one with them gets a pattern, too,
+so that it keeps the site's settings.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from portico.site.model import Routed
 from portico.site.options.edge import Edge
 
 STREAM_SECONDS = 3600
-"""How long a stream may be silent: as a WebSocket, an hour outlives a lunch break."""
+"""The longest silence of a stream: as for a WebSocket, an hour is longer than a lunch break."""
 
 
 def settings(web: Web, routed: Routed | None, *, may_be_silent: bool = False) -> list[Directive]:
-    """What nginx does differently for this route; its times only where silence is no failure."""
+    """The nginx settings of this route; timeouts only if silence is a failure."""
     if routed is None:
         return []
     wanted = _SETTINGS if may_be_silent else (_silence, *_SETTINGS)
@@ -36,22 +36,22 @@ def settings(web: Web, routed: Routed | None, *, may_be_silent: bool = False) ->
 
 
 def carriers(web: Web) -> dict[str, Routed]:
-    """The routes whose settings go along to named locations, by what the names of theirs end with."""
+    """The routes whose settings apply in named locations, too, by the suffix of their locations' names."""
     return {f"_{at}": item for at, item in enumerate(web.routed) if _is_carried(web, item)}
 
 
 def way(web: Web) -> str:
-    """What follows the name of a named location, where routes have their own."""
+    """The suffix of a named location's name, if routes have their own."""
     return _route(web) if carriers(web) else ""
 
 
 def _route(web: Web) -> str:
-    """The variable that tells apart the named locations of routes: empty for the site's own."""
+    """The variable that distinguishes the named locations of routes: empty for the site's own."""
     return variable(web, "route")
 
 
 def chosen_way(web: Web, routed: Routed | None) -> list[Directive]:
-    """What the location of a route begins with, before a request may leave it."""
+    """Starts the location of a route, before a request may leave it."""
     why = "what leaves this location keeps the settings of its route"
     return [
         directive("set", _route(web), name, why=why, cause=decisions.ROUTES)
@@ -83,7 +83,7 @@ def kept(web: Web, routed: Routed | None) -> list[Directive]:
 
 
 def told_by_routes(web: Web) -> list[Directive]:
-    """At server level: the variables by which a route's settings reach the worker, and named locations."""
+    """At server level: the variables by which a route's settings reach the worker and named locations."""
     made = []
     if carriers(web):
         why = "a route with settings sets it: its requests keep them in the named locations"
@@ -104,7 +104,9 @@ def told_by_routes(web: Web) -> list[Directive]:
 
 
 def upload_map(web: Web) -> list[Directive]:
-    """At http level: the file of a request body, looked up when the body is there and only for routes that want it."""
+    """At http level: the file of a request body, looked up when the body is complete, and only for routes that want
+    it.
+    """
     if RouteFact.UPLOAD not in web.link.of_routes:
         return []
     if web.hides_bodies:
@@ -117,7 +119,7 @@ def upload_map(web: Web) -> list[Directive]:
 
 
 def private_map(web: Web) -> list[Directive]:
-    """At http level: what an answer of a private route says to caches, unless the app says something itself."""
+    """At http level: the Cache-Control of a private route's answers, unless the app sets its own."""
     if not any(item.edge.private for item in web.routed):
         return []
     why = "Cache-Control of private routes: no cache stores the answer, unless the app sets the header itself"

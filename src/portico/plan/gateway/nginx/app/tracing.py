@@ -1,7 +1,7 @@
-"""The W3C trace context of a request for whoever answers but Portico's own worker, which makes its own.
+"""The W3C trace context of a request, for servers without Portico's worker, which makes its own.
 
-nginx could only make one by captures in a map, which a generated configuration avoids (CVE-2026-93479): a trace that a
-declared proxy began goes on, and what a stranger says of traces is not passed on.
+nginx could make one only with captures in a map, which generated configurations avoid (CVE-2026-93479): a trace that
+a declared proxy began continues; trace headers of other clients are removed.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _HEADERS = ("traceparent", "tracestate")
 
 
 def told_to_worker(web: Web) -> list[tuple[str, str, str, str]]:
-    """The parameter that Portico's worker needs, its value, why and by which cause."""
+    """The parameter that Portico's worker needs, with its value, reason and cause."""
     tracing = web.tracing
     if not (tracing and tracing.by_worker and tracing.from_proxy):
         return []
@@ -24,7 +24,7 @@ def told_to_worker(web: Web) -> list[tuple[str, str, str, str]]:
 
 
 def context(web: Web) -> list[tuple[str, str, str, str]]:
-    """The two headers for whoever else answers, their values, why and by which cause."""
+    """The two headers for other servers, with their values, reason and cause."""
     tracing = web.tracing
     if not tracing or tracing.by_worker:
         return []

@@ -1,4 +1,4 @@
-"""Who answers, as nginx knows it: a named upstream of the local app's socket, of servers elsewhere, or of both."""
+"""The upstream as nginx knows it: a named one of the local app's socket, of servers elsewhere, or of both."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SERVER = f"{_MODULE}#server"
 
 
 def upstream_name(web: Web) -> str:
-    """What requests are passed to."""
+    """The target of proxied requests."""
     return name_of(web, "app")
 
 
@@ -40,7 +40,7 @@ def upstream(web: Web) -> Directive:
                 "zone", upstream_name(web), "256k",
                 why="nginx's workers count requests and failures of a server together", cause=cause,
             ),
-            # Beside other sites the one of `http` is not this site's, and that of a server does not count here.
+            # On a shared gateway the `http` resolver is not this site's, and one at server level has no effect here.
             *(resolver(web) if web.space else []),
             *_method(web),
             directive(
@@ -53,7 +53,7 @@ def upstream(web: Web) -> Directive:
 
 
 def resolver(web: Web) -> list[Directive]:
-    """Who is asked where the servers are, while nginx runs."""
+    """The name servers for addresses that are resolved at run time."""
     if not web.upstream.resolvers:
         return []
     return [
@@ -79,7 +79,7 @@ def planned(web: Web) -> Upstream | None:
 
 
 def beyond(web: Web) -> list[Problem]:
-    """What this build is too old for."""
+    """The abilities that this build is too old for."""
     return [
         Problem(
             cause,
@@ -97,11 +97,11 @@ _TOO_NEW = {
     Ability.LEAST_TIME: ("least_time", "least_conn"),
     Ability.STICKY: ("sticky", 'method = "ip_hash"'),
 }
-"""What it is called, and what to use instead."""
+"""Its name, and what to use instead."""
 
 
 def notes(web: Web) -> list[str]:
-    """What people should know about the servers' names."""
+    """Notes about the servers' names."""
     names = web.upstream.unfollowed
     if not names:
         return []
@@ -111,7 +111,7 @@ def notes(web: Web) -> list[str]:
 
 
 def _sockets(web: Web) -> list[Directive]:
-    """The live socket of the app that answers alone, under every name it has."""
+    """The live socket of an app that is the only server, under each of its names."""
     why = (
         "the live socket: looked up at every connect, so a new release takes over by a rename; it has several "
         "names, so that a request whose worker died can be tried on another, and a canary can be given some"

@@ -1,4 +1,4 @@
-"""What the app is told of the user who came, and what it is not told."""
+"""What the app learns about an authenticated user, and what it does not."""
 
 from __future__ import annotations
 
@@ -7,26 +7,30 @@ from portico.plan.web.access import ByPath, Users
 from portico.plan.web.model import Web
 
 USER = "REMOTE_USER"
-"""CGI's name of a user whom the server has verified; by HTTP it is a header."""
+"""CGI's variable for an authenticated user; over HTTP it is a header."""
 USER_HEADER = "Remote-User"
 
 
 def proof(web: Web) -> str:
-    """The variable of the Authorization header that the app is given."""
+    """The variable with the Authorization header for the app."""
     return variable(web, "authorization") if web.access.users else "$http_authorization"
 
 
 def told(web: Web) -> list[tuple[str, str, str, str]]:
-    """What the app is told of a user, and of whoever let a client come: header (or USER), value, reason and cause."""
+    """The app's headers (or USER) about a user and about the check that let the client in: name, value, reason and
+    cause.
+    """
     made = [*_of_password(web), *_of_check(web), *_of_certificate(web)]
-    if web.access.users and web.cache is None:  # else it is said with the other headers that a cache looks at
+    if (
+        web.access.users and web.cache is None
+    ):  # else it is set together with the other headers that a cache looks at
         why = "passwords that nginx asks for are not the app's to know"
         made.append(("Authorization", proof(web), why, cause_of(web.access.users)))
     return made
 
 
 def headers(web: Web) -> list[str]:
-    """The headers of answers that let a client come which the app is given."""
+    """The headers of granting answers that the app gets."""
     checks = web.access.checks.values if web.access.checks else ()
     return list(dict.fromkeys(name for check in checks for name in check.headers))
 
@@ -37,7 +41,9 @@ def answered(web: Web, header: str) -> str:
 
 
 def both(web: Web) -> str:
-    """The variable of who came where the name may be of a password or of an answer; empty where only one is asked."""
+    """The variable with the user's name if a password or an answer may set it; empty if only one of them is asked
+    for.
+    """
     return variable(web, "came") if web.access.users and USER_HEADER in headers(web) else ""
 
 
@@ -54,7 +60,7 @@ def _of_check(web: Web) -> list[tuple[str, str, str, str]]:
 
 
 def _of_certificate(web: Web) -> list[tuple[str, str, str, str]]:
-    """By HTTP alone: CGI has variables for it."""
+    """Over HTTP only: CGI has variables for it."""
     if not (web.tls and web.tls.clients and web.upstream.protocol in ("http", "https")):
         return []
     known = {"Verify": "verify", "S-DN": "s_dn", "Serial": "serial"}
@@ -64,5 +70,5 @@ def _of_certificate(web: Web) -> list[tuple[str, str, str, str]]:
 
 
 def cause_of(users: ByPath[Users]) -> str:
-    """Who said that passwords are asked for."""
+    """The setting that asks for passwords."""
     return "; ".join(dict.fromkeys(one.cause for one in users.values if one.cause))

@@ -1,4 +1,4 @@
-"""What nginx tells a WSGI app, and what it refuses to pass on: the trust of D1, in uwsgi parameters.
+"""The uwsgi parameters of a WSGI app, and the client's headers that are removed (decision 1).
 
 FastCGI takes the same parameters under another directive.
 """
@@ -38,11 +38,11 @@ _REQUEST = (
     ("REMOTE_PORT", "$remote_port", "the client's port"),
 )
 LAST = "PORTICO_MSEC"
-"""The last variable that nginx sets: Portico's worker knows by it where the client's headers begin."""
+"""The last variable that nginx sets: Portico's worker recognizes by it where the client's headers begin."""
 
 
 def pass_to_app(web: Web) -> Directive:
-    """Hands a location's requests to the app server."""
+    """Passes a location's requests to the app server."""
     if web.upstream.protocol == "fastcgi":
         return directive(
             "fastcgi_pass", upstream_name(web), why="the servers, by FastCGI", cause=decisions.LINK
@@ -56,7 +56,7 @@ def pass_to_app(web: Web) -> Directive:
 
 
 def told(web: Web, host: str, path: str) -> list[Directive]:
-    """The environ, parameter by parameter. `path` replaces the client's where it is given."""
+    """The environ, parameter by parameter. `path` replaces the client's if it is given."""
     made = [*_request(web, path, host), *_identity(web, host, web.prefix if path else prefix_seen(web))]
     if not path:
         made += [
@@ -67,7 +67,7 @@ def told(web: Web, host: str, path: str) -> list[Directive]:
 
 
 def last(web: Web) -> list[Directive]:
-    """The variable that stands behind all others, those of the user's own directives too."""
+    """The variable that follows all others, including those of the user's own directives."""
     why = "when nginx passed the request on: the worker tells the time in the queue"
     return _in_dialect(web, [_param(LAST, "$msec", why)])
 
@@ -79,7 +79,7 @@ def _in_dialect(web: Web, made: list[Directive]) -> list[Directive]:
 
 
 def _of_proxy(web: Web) -> list[Directive]:
-    """What a declared proxy says of the client, or what Portico's worker needs to decide it."""
+    """The headers of a declared proxy about the client, or what Portico's worker needs to judge them."""
     cause = web.trust.cause
     if web.trust.is_fenced and web.trust.proxies:
         why = "the worker removes what only a declared proxy may say of a client"
@@ -100,7 +100,7 @@ def _variable(header: str) -> str:
 
 
 def _route(web: Web) -> list[Directive]:
-    """What a route's location has set for the worker."""
+    """The variables that a route's location has set for the worker."""
     return [
         directive("uwsgi_param", fact, variable(web, word), "if_not_empty", why=why, cause=cause)
         for fact, word, why, cause in _OF_ROUTES
@@ -129,7 +129,7 @@ _OF_ROUTES = (
 
 
 def _trace(web: Web) -> list[Directive]:
-    """The trace of the request, or what the worker needs to make it."""
+    """The trace of the request, or what the worker needs to make one."""
     return [
         directive(
             "uwsgi_param", name, value, "if_not_empty", why=why, cause=cause, source=SPEC,
@@ -194,7 +194,7 @@ def _identity(web: Web, host: str, prefix: str) -> list[Directive]:
 
 
 def _client_certificate(web: Web) -> list[Directive]:
-    """Who the client proved to be, under Apache's names."""
+    """The client certificate, under Apache's names."""
     if not web.tls or not web.tls.clients:
         return []
     cause = web.tls.clients.authority_cause
@@ -218,7 +218,7 @@ def _user(web: Web) -> list[Directive]:
 
 
 def _removed(web: Web) -> tuple[str, ...]:
-    """The headers of a client that are left out, without those that nginx has something to say in."""
+    """Removes a client's headers, except those that nginx sets itself."""
     said = {name for name, *_ in users.told(web)}
     return tuple(name for name in web.trust.removed if name not in said)
 
@@ -237,7 +237,7 @@ def _blanked(headers: tuple[str, ...]) -> tuple[Directive, ...]:
 
 @lru_cache(1024)
 def _param(name: str, value: str, why: str, cause: str = "", source: str = _WSGI) -> Directive:
-    # An empty header is left out altogether; SCRIPT_NAME is asked for by WSGI even when it is empty.
+    # nginx omits an empty parameter; WSGI requires SCRIPT_NAME even if it is empty.
     flags = (
         ("if_not_empty",)
         if name in ("HTTP_HOST", "HTTPS") or (not value and name.startswith("HTTP_"))

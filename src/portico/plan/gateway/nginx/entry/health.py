@@ -1,4 +1,4 @@
-"""The health path: nginx asks the app in a subrequest (`auth_request`), whose answer only counts."""
+"""The health path: nginx asks the app in a subrequest (`auth_request`) and uses the status only."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _NOT_LOGGED = "a check every second would drown the log"
 
 
 def health_locations(web: Web) -> list[Directive]:
-    """What a server needs that answers it."""
+    """The locations of a server that answers it."""
     if not web.health.is_answered:
         return []
     cause = web.health.cause
@@ -49,7 +49,7 @@ def health_locations(web: Web) -> list[Directive]:
 
 
 def health_zone(web: Web) -> Directive:
-    """The shared memory that counts the questions, at `http` level."""
+    """At `http` level: the shared memory that counts health requests."""
     return directive(
         "limit_req_zone", "$binary_remote_addr", f"zone={name_of(web, 'health')}:1m", f"rate={web.health.rate}r/s",
         why="counts the health checks of each address: ten a second are more than any load balancer sends",
@@ -57,7 +57,7 @@ def health_zone(web: Web) -> Directive:
 
 
 def notes(web: Web) -> list[str]:
-    """What people are told of it."""
+    """Notes for the user."""
     if web.health.is_answered:
         return []
     return [f"this nginx was built without auth_request: {HEALTH} is not answered"]

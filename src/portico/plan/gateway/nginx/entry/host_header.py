@@ -11,7 +11,7 @@ from portico.plan.web.entry.host_header import Unnamed
 from portico.plan.web.model import Web
 
 _HAS_PORT_SINCE = (1, 29, 3)
-"""nginx knows the port that the client named ($request_port) from here on."""
+"""nginx has the port that the client named ($request_port) since this version."""
 _PORT = "(?::[0-9]{1,5})"
 _NAME = r"(?:[a-z0-9_-]+\.)*[a-z0-9_-]+"
 _V6 = r"\[[0-9a-f:.]+\]"
@@ -22,10 +22,10 @@ _ODD = "evil.example#.shop.example ends like a name of this site, and frameworks
 
 
 def host_seen(web: Web) -> str:
-    """The Host the app sees, as an nginx expression.
+    """The Host that the app sees, as an nginx expression.
 
-    It is built from `$host`, the name that chose this server: a request line naming one host and a Host header naming
-    another cannot split the two.
+    It is built from `$host`, the name that chose this server: a request line that names one host and a Host header
+    that names another cannot disagree.
     """
     if web.host.from_proxy:
         return variable(web, "host")
@@ -33,12 +33,12 @@ def host_seen(web: Web) -> str:
 
 
 def prefix_seen(web: Web) -> str:
-    """The prefix that the app sees: its mount, behind that of a proxy which may say one."""
+    """The prefix that the app sees: its mount, after that of a proxy that may set one."""
     return f"{variable(web, 'prefix')}{web.prefix}" if web.host.prefix_from_proxy else web.prefix
 
 
 def path_seen(web: Web) -> str:
-    """The decoded path, from which Portico's worker takes the prefix off."""
+    """The decoded path, from which Portico's worker strips the prefix."""
     return (
         f"{variable(web, 'prefix')}$document_uri"
         if web.host.prefix_from_proxy and web.trust.is_fenced
@@ -47,7 +47,7 @@ def path_seen(web: Web) -> str:
 
 
 def host_maps(web: Web) -> list[Directive]:
-    """The variables of those, at `http` level."""
+    """At `http` level: the variables of those."""
     made = [*_asked_map(web), *_redirect_ports(web)]
     if web.host.refuses_odd:
         rows = [("default", "1"), (f"~*^{_NAME}$", "0")]
@@ -62,7 +62,7 @@ def host_maps(web: Web) -> list[Directive]:
 
 
 def refuse_odd_hosts(web: Web) -> list[Directive]:
-    """At server level: what is no host name, where a domain with `*` would take it."""
+    """At server level: refuses invalid host names, which a domain with `*` would accept."""
     if not web.host.refuses_odd:
         return []
     cause = web.hosts.cause
@@ -73,12 +73,12 @@ def refuse_odd_hosts(web: Web) -> list[Directive]:
 
 
 def https_port(web: Web) -> str:
-    """What follows the host in a redirect from plain HTTP to HTTPS."""
+    """The port in a redirect from plain HTTP to HTTPS, or nothing."""
     return variable(web, "https_port") if web.host.https_port else ""
 
 
 def same_port(web: Web) -> str:
-    """What follows the host in a redirect to another name at the same port."""
+    """The port in a redirect to another name, or nothing."""
     return "$is_request_port$request_port" if _has_port(web.place.nginx) else variable(web, "same_port")
 
 
@@ -111,8 +111,8 @@ def _asked_map(web: Web) -> list[Directive]:
 def _old_map(web: Web) -> Directive:
     """The same for a build without $request_port, and without captures in the map.
 
-    The Host header is taken as it came when it says what chose the server: in a request whose line names no host, or
-    when both name the same one.
+    The Host header is used unchanged if it decided the server: in a request whose line names no host, or the same
+    one.
     """
     exact = [name for name in web.hosts.declared if not name.startswith("*.")]
     rows = [
@@ -147,7 +147,7 @@ def _domain(name: str) -> str:
 
 
 def _prefix_of_proxy(web: Web) -> Directive:
-    """One slash at the beginning and none at the end, no empty and no dotted segment, no control character."""
+    """One slash at the start and none at the end, no empty and no dot segment, no control character."""
     segment = r"/(?!\.\.?(?:/|$))[A-Za-z0-9._~@:+-]+"
     return entries(
         "map", f"{variable(web, 'behind')}:$http_x_forwarded_prefix", variable(web, "prefix"),

@@ -1,7 +1,7 @@
-"""The addresses where people and Prometheus look at the running site: servers of their own, apart from the site's.
+"""The addresses of the dashboard and of /metrics: servers of their own, apart from the site's.
 
-Portico answers behind them, at sockets that can be asked and take no orders (`watch.endpoint`). nginx is between: it
-meets the network, as it does for the site.
+Portico answers behind them, at sockets that accept no commands (`watch.endpoint`). nginx is in front of them, as it
+is for the site.
 """
 
 from __future__ import annotations

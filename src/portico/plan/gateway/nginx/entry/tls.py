@@ -1,4 +1,4 @@
-"""TLS as nginx speaks it: Mozilla's recommendation, the certificate, HTTP/2 and 3, HSTS, certificates of clients."""
+"""TLS in nginx: Mozilla's recommendation, the certificate, HTTP/2 and 3, HSTS, client certificates."""
 
 from __future__ import annotations
 
@@ -29,18 +29,20 @@ _CIPHERS = ":".join(
     for cipher in ("AES128-GCM-SHA256", "AES256-GCM-SHA384", "CHACHA20-POLY1305")
     for key in ("ECDSA", "RSA")
 )
-"""For TLS 1.2; those of 1.3 are all good and OpenSSL's own."""
+"""For TLS 1.2; all ciphers of 1.3 are good, and OpenSSL chooses them."""
 _CURVES = "X25519:prime256v1:secp384r1"
 _HYBRID, _HYBRID_SINCE = "X25519MLKEM768", (3, 5)
-"""A key exchange that a quantum computer does not open either: https://openssl-library.org/post/2025-04-08-openssl-35-final-release/"""
+"""A key exchange that resists quantum computers:
+https://openssl-library.org/post/2025-04-08-openssl-35-final-release/
+"""
 SESSIONS = "portico_tls"
-"""One for all sites of a gateway: the server that begins a handshake keeps them, before the name is known."""
+"""One for all sites of a gateway: the server that begins a handshake has the cache, before the name is known."""
 _SESSIONS = f"shared:{SESSIONS}:10m"
 """About 40 000 sessions, https://nginx.org/en/docs/http/ngx_http_ssl_module.html#ssl_session_cache"""
 
 
 def certified(web: Web, tls: Tls) -> list[Directive]:
-    """What a server with the site's certificate begins with, after its `listen` lines."""
+    """The first directives of a server with the site's certificate, after its `listen` lines."""
     return [
         *protocols(tls, web.place.nginx),
         directive(
@@ -57,7 +59,7 @@ def certified(web: Web, tls: Tls) -> list[Directive]:
 
 
 def protocols(tls: Tls, build: NginxBuild) -> list[Directive]:
-    """How TLS is spoken; the default server of an address needs it too, since it begins every handshake."""
+    """The TLS settings; the default server of an address needs them, too, because it begins every handshake."""
     return [
         *_spoken(tls.profile, build, tls.profile_cause),
         *_http2(tls.http2, build, tls.http2_cause),
@@ -70,7 +72,7 @@ def shared(build: NginxBuild, cause: str) -> list[Directive]:
 
 
 def _spoken(profile: str, build: NginxBuild, cause: str) -> list[Directive]:
-    """The protocols and ciphers of that profile of Mozilla's."""
+    """The protocols and ciphers of Mozilla's profile."""
     made = [
         directive(
             "ssl_protocols", *_PROTOCOLS[profile],
@@ -109,12 +111,12 @@ def _spoken(profile: str, build: NginxBuild, cause: str) -> list[Directive]:
 
 
 def _curves(build: NginxBuild) -> str:
-    """The key exchanges offered, the best first."""
+    """The key exchanges on offer, the best first."""
     return f"{_HYBRID}:{_CURVES}" if build.openssl >= _HYBRID_SINCE else _CURVES
 
 
 def _http2(spoken: Http2, build: NginxBuild, cause: str) -> list[Directive]:
-    """Nothing for an older nginx, where the words of `listen` say it."""
+    """None for an older nginx, where `listen` has it."""
     if spoken is Http2.UNKNOWN or not build.since(*SINCE[Ability.HTTP2_BY_SITE]):
         return []
     if spoken is Http2.ON:
@@ -128,7 +130,7 @@ def _http2(spoken: Http2, build: NginxBuild, cause: str) -> list[Directive]:
 
 
 def _no_http2(spoken: Http2, build: NginxBuild) -> str:
-    """Why this nginx does not speak HTTP/2, which it could; empty when it does."""
+    """Why this nginx does not use HTTP/2 although it could; empty if it does."""
     if spoken is Http2.OFF:
         return "HTTP/1.1 alone, as you said"
     if spoken is not Http2.UNSAFE or (hole := http2_hole(build)) is None:
@@ -140,14 +142,14 @@ def _no_http2(spoken: Http2, build: NginxBuild) -> str:
 
 
 def notes(web: Web) -> list[str]:
-    """What people are told of it."""
+    """Notes for the user."""
     if not web.tls or web.tls.http2 is not Http2.UNSAFE:
         return []
     return [f"HTTP/2 is off: {_no_http2(web.tls.http2, web.place.nginx)}"]
 
 
 def impossible(web: Web) -> list[Problem]:
-    """What one nginx cannot do for several sites, and what this build was made without."""
+    """What one nginx cannot do for several sites, and what this build lacks."""
     if not web.tls:
         return []
     if web.hosts.is_beside_others and web.tls.profile != DEFAULT_PROFILE:
@@ -162,12 +164,12 @@ def impossible(web: Web) -> list[Problem]:
 
 
 def listen_why(tls: Tls, build: NginxBuild) -> str:
-    """What there is to say of those words; empty where a directive of its own says it."""
+    """The reason of those words; empty if a directive of its own has it."""
     return "" if build.since(*SINCE[Ability.HTTP2_BY_SITE]) else _no_http2(tls.http2, build)
 
 
 def quic_listen(web: Web, *, is_default: bool) -> list[Directive]:
-    """The addresses over UDP, where HTTP/3 is spoken."""
+    """The UDP addresses of HTTP/3."""
     if not web.listeners.quic:
         return []
     words = ["default_server", "reuseport"] if is_default else []
@@ -197,7 +199,7 @@ def secured_headers(web: Web) -> list[Directive]:
 
 
 def alternative(web: Web) -> list[Directive]:
-    """At server level: a location with headers of its own does without, since browsers need to hear it once."""
+    """At server level: locations with headers of their own omit it, because browsers need it only once."""
     if not web.listeners.quic:
         return []
     return [
@@ -209,7 +211,7 @@ def alternative(web: Web) -> list[Directive]:
 
 
 def hsts(web: Web) -> list[Directive]:
-    """Where the header's value comes from, at `http` level."""
+    """At `http` level: the source of the header's value."""
     if not web.tls or not web.tls.tells_hsts:
         return []
     return [
@@ -222,7 +224,7 @@ def hsts(web: Web) -> list[Directive]:
 
 
 def hsts_file(tls: Files, seconds: int = 0) -> File:
-    """The file that is included there; 0 seconds: browsers are told nothing."""
+    """The included file; 0 seconds: no header."""
     words = "; includeSubDomains; preload" if tls.hsts == "preload" else ""
     value = f"max-age={seconds}{words}" if seconds else ""
     scheme = f"${spaced(tls.space, 'scheme')}" if tls.is_behind else "$scheme"
@@ -241,8 +243,9 @@ def hsts_file(tls: Files, seconds: int = 0) -> File:
 
 
 def https_variable(web: Web) -> list[Directive]:
-    """What CGI has called it since 1995, for whoever does not know REQUEST_SCHEME (uWSGI, PHP); nginx's own `$https`
-    is the connection's."""
+    """CGI's name since 1995, for apps that do not know REQUEST_SCHEME (uWSGI, PHP); nginx's own `$https` is the
+    connection's.
+    """
     if not web.trust.proxies:
         return []
     return [
@@ -254,7 +257,7 @@ def https_variable(web: Web) -> list[Directive]:
 
 
 def challenge(web: Web, tls: Tls) -> list[Directive]:
-    """The authority's question, answered before anything else looks at it."""
+    """Answers the authority's challenge, before anything else handles the request."""
     if tls.challenge is None:
         return []
     if tls.challenge is Challenge.OURS:
@@ -293,7 +296,7 @@ def _challenge(web: Web, tls: Tls, why: str, root_why: str, missing: Directive) 
 
 
 def to_https(web: Web, tls: Tls) -> Directive:
-    """The one place where plain HTTP is sent on."""
+    """The redirect from plain HTTP to HTTPS."""
     return directive(
         "return", 308, f"https://$host{https_port(web)}$request_uri", cause=tls.cause,
         why="to the same address by HTTPS; 308 keeps a POST a POST",
@@ -301,7 +304,7 @@ def to_https(web: Web, tls: Tls) -> Directive:
 
 
 def insecure(web: Web, tls: Tls) -> Directive:
-    """The same at server level, where plain HTTP shows the site, too."""
+    """The same at server level, if plain HTTP shows the site, too."""
     return block(
         "if", f"({variable(web, 'insecure')})", why="the client did not come by HTTPS, as a trusted proxy says",
         cause=tls.cause, of=[to_https(web, tls)],
@@ -309,7 +312,7 @@ def insecure(web: Web, tls: Tls) -> Directive:
 
 
 def variables(web: Web) -> list[Directive]:
-    """What the servers above look at, at `http` level."""
+    """At `http` level: the variables of the servers above."""
     if not web.tls or not web.tls.plain_shows_site:
         return []
     rows = [

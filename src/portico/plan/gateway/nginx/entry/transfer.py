@@ -1,4 +1,4 @@
-"""How much is taken of a client, how slow it may be, and how much of an answer waits for it."""
+"""How much nginx reads from a client, how slow the client may be, and how much of an answer waits for it."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def client_times(build: NginxBuild) -> list[Directive]:
 
 
 def largest_body(web: Web) -> list[Directive]:
-    """The largest body of a request, at `http` level."""
+    """At `http` level: the largest request body."""
     return [
         directive(
             "client_max_body_size", int(web.transfer.largest_body),
@@ -60,7 +60,7 @@ def largest_body(web: Web) -> list[Directive]:
 
 
 def heads() -> list[Directive]:
-    """The room for the head and the body of a request, at `http` level, the same for every site."""
+    """At `http` level: the buffers for the head and body of a request, the same for every site."""
     return [
         directive(
             "request_pool_size", "16k",
@@ -77,7 +77,7 @@ def heads() -> list[Directive]:
 
 
 def answers(web: Web) -> list[Directive]:
-    """How much of an answer of the app's nginx takes before the client does, at `http` level."""
+    """At `http` level: how much of the app's answer nginx buffers ahead of the client."""
     link, (room, why) = dialect(web), _answer_head(web.place.nginx)
     return [
         directive(f"{link}_buffer_size", f"{room}k", why=why),
@@ -98,7 +98,7 @@ def answers(web: Web) -> list[Directive]:
 
 
 def _answer_head(build: NginxBuild) -> tuple[int, str]:
-    """The room for the head of an answer, in KiB, and why."""
+    """The buffer for the head of an answer in KiB, and its reason."""
     if build.origin == "embedded":
         return 24, (
             "room for the head of an answer; the embedded nginx asks the kernel for each larger piece, 8 to 19 us of "

@@ -1,4 +1,4 @@
-"""Who the client is: decided by nginx alone, from the connection and from declared proxies."""
+"""The client's identity: nginx alone decides it, from the connection and from declared proxies."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ WHO_SENT = "X-Portico-Proxy"
 
 
 def of_proxy(web: Web) -> list[tuple[str, str]]:
-    """The headers that reach the app from a declared proxy only, and nginx's variables of their values."""
+    """The headers that reach the app from a declared proxy only, and nginx's variables with their values."""
     return [(name, _said(web, name)) for name in web.trust.from_proxy]
 
 
 def sender(web: Web) -> str:
-    """The variable that is 1 when a declared proxy sent the request, 2 for one that many share, and else 0."""
+    """The variable that is 1 if a declared proxy sent the request, 2 for a proxy that many customers share, else 0."""
     proxies = web.trust.proxies
     return variable(web, "proxy") if proxies and proxies.shared else variable(web, "behind")
 
 
 def trust(web: Web) -> list[Directive]:
-    """Client address and scheme, as variables that the log and the app are given."""
+    """The client's address and scheme, as variables for the log and the app."""
     proxies = web.trust.proxies
     if not proxies:
         return []
@@ -34,7 +34,7 @@ def trust(web: Web) -> list[Directive]:
 
 
 def scheme(web: Web) -> str:
-    """The client's scheme: a map's where a proxy may say it, the connection's own, or the only one there is.
+    """The client's scheme: from a map if a proxy may set it, from the connection, or the only one that there is.
 
     Own directives may listen for TLS, too.
     """
@@ -45,12 +45,12 @@ def scheme(web: Web) -> str:
 
 
 def https(web: Web) -> str:
-    """The variable that is `on` when the client came by https."""
+    """The variable that is `on` if the client used https."""
     return variable(web, "https") if web.trust.proxies else "$https"
 
 
 def refuse_strangers(web: Web) -> list[Directive]:
-    """What a node does with who is no gateway of its own, at server level."""
+    """At server level: how a node treats connections that are not from its gateways."""
     if not web.trust.gateways:
         return []
     cause = web.trust.gateways_cause
@@ -135,7 +135,7 @@ def _behind(web: Web, proxies: Proxies) -> list[Directive]:
 
 
 def _scheme_of_proxy(web: Web, proxies: Proxies) -> Directive:
-    """Of a list the entry of the nearest proxy counts, which is the last; a WebSocket's scheme is that of its page."""
+    """In a list, the last entry counts: the nearest proxy's. A WebSocket's scheme is that of its page."""
     last = "^1:(?:.*,)?[ \\t]*"
     rows = [
         ("1:https", "https"),

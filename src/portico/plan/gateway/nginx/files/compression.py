@@ -1,7 +1,7 @@
-"""How answers are made smaller: what the app sends as it goes, files ahead of time.
+"""Compression: of the app's answers on the fly, of files ahead of time.
 
-Files have copies made by brotli, zstd and gzip at their best (`plan.precompress`). Both builds of nginx find them by a
-variable, because the embedded one has none of gzip_static, brotli_static and zstd_static.
+Files have copies compressed at the best level by brotli, zstd and gzip (`plan.precompress`). Both builds of nginx
+find them by a variable, because the embedded one lacks gzip_static, brotli_static and zstd_static.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ BROTLI = "brotli_filter"
 BROTLI_PAGE = "https://github.com/google/ngx_brotli"
 _NEGOTIATION = "https://www.rfc-editor.org/rfc/rfc9110.html#name-accept-encoding"
 _Q = r"(?:;[ \t]*q=(?:0\.\d*[1-9]\d*|1(?:\.0*)?)[ \t]*)?"
-"""A weight above 0. What has another form is refused, because it may mean 0."""
+"""A weight above 0. Any other form is refused, because it may mean 0."""
 
 
 def _accepts(names: str) -> str:
@@ -22,7 +22,7 @@ def _accepts(names: str) -> str:
 
 
 def compression(place: Place) -> list[Directive]:
-    """What nginx compresses as it goes: the app's answers, and files that have no copy yet."""
+    """What nginx compresses on the fly: the app's answers, and files without a copy."""
     made = [
         directive("gzip", "on", why="text leaves at a third of its size; an answer that is compressed already "
         "stays as it is"),
@@ -37,12 +37,12 @@ def compression(place: Place) -> list[Directive]:
 
 
 def can_brotli(place: Place) -> bool:
-    """Whether this nginx compresses answers by brotli, too."""
+    """Whether this nginx compresses answers with brotli, too."""
     return BROTLI in place.nginx.loadable
 
 
 def uncompressed(place: Place, why: str) -> list[Directive]:
-    """What a location has whose answers stay as they are."""
+    """Turns compression off in a location."""
     made = [directive("gzip", "off", why=why)]
     if can_brotli(place):
         made.append(directive("brotli", "off", why=why, source=BROTLI_PAGE))
@@ -50,7 +50,7 @@ def uncompressed(place: Place, why: str) -> list[Directive]:
 
 
 def modules(place: Place) -> list[Directive]:
-    """The dynamic modules that every site has a use for, at the top of the file."""
+    """At the top of the file: the dynamic modules that every site uses."""
     known = {BROTLI: "brotli", HEADERS_MORE: "headers-more"}
     return [
         directive("load_module", file, why=f"this nginx has {known[name]} as a module", cause=place.nginx.path)
@@ -70,7 +70,7 @@ def _brotli() -> list[Directive]:
 
 
 def copy_maps() -> list[Directive]:
-    """Variables that choose a copy, at `http` level."""
+    """At `http` level: variables that choose a copy."""
     return [
         entries(
             "map", "$http_accept_encoding", "$portico_coding",
@@ -100,7 +100,7 @@ def copy_maps() -> list[Directive]:
 
 
 def copy_headers() -> list[Directive]:
-    """What an answer from a copy says."""
+    """The headers of an answer from a copy."""
     return [
         directive("add_header", "Content-Encoding", "$portico_content_encoding", why="how the copy was compressed",
                   source=_NEGOTIATION),

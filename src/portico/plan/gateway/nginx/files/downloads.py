@@ -1,4 +1,4 @@
-"""Files that the app sends and nginx carries: the internal locations of the roots of [downloads]."""
+"""Files that the app has nginx send: the internal locations of the roots of [downloads]."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _RANGE = "a range of a compressed file would be another range"
 
 
 def downloads(web: Web) -> list[Directive]:
-    """One location, and in it two for each root."""
+    """One location, with two inside for each root."""
     if not web.downloads:
         return []
     inside = [

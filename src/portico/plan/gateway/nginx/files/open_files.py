@@ -1,4 +1,4 @@
-"""Files that nginx keeps open, in locations that ask for the same ones again and again."""
+"""nginx's cache of open files, for locations with repeated requests for the same files."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from portico.plan.gateway.nginx.conf import Directive, directive
 from portico.plan.web.model import Web
 
 _MOST, _LEAST = 4096, 16
-"""In one location."""
+"""For one location."""
 
 
 def open_files(web: Web) -> list[Directive]:
-    """In a location: open files are kept open, and what is not there is remembered, for a second."""
+    """In a location: open files stay open, and missing ones are remembered, for a second."""
     most = min(_MOST, web.processes.spare_files // max(1, _locations(web)))
     if most < _LEAST:
         return []
@@ -34,6 +34,8 @@ def open_files(web: Web) -> list[Directive]:
 
 
 def _locations(web: Web) -> int:
-    """How many there are at most: folders, each beside that of the release before; files at the root; the app's."""
+    """The most locations that there can be: folders, each with that of the previous release; files at the root; the
+    app's.
+    """
     of_app = 1 + len(web.routed) if web.cache else 0
     return 2 * web.statics.possible + len(web.statics.files) + of_app

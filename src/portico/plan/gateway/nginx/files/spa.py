@@ -1,7 +1,7 @@
-"""A single-page app: its page is the answer where a browser navigates to what no route and no file answers.
+"""A single-page app: its page answers a browser's navigation to a path that no route and no file answers.
 
-The app is asked first, so that nothing of its own is swallowed; only a navigation that it answers 404 gets the page,
-and one under a route of the app keeps the app's 404.
+The app is asked first, so that all of its routes work; only a navigation that it answers with 404 gets the page, and
+one under a route of the app keeps the app's 404.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from portico.plan.web.guards import Guard
 from portico.plan.web.model import Web
 
 _PAGE = 420
-"""A status no layer uses otherwise; it never leaves nginx."""
+"""An otherwise unused status that nginx handles internally; no client sees it."""
 
 
 def spa_maps(web: Web) -> list[Directive]:
-    """Variables that tell a navigation, at `http` level."""
+    """At `http` level: variables that recognize a navigation."""
     spa = web.spa
     if spa is None:
         return []
@@ -56,7 +56,7 @@ def spa_maps(web: Web) -> list[Directive]:
 
 
 def spa_error(web: Web) -> list[Directive]:
-    """Where such a navigation is sent, at server level."""
+    """At server level: the target of such navigations."""
     if web.spa is None:
         return []
     return [
@@ -68,7 +68,7 @@ def spa_error(web: Web) -> list[Directive]:
 
 
 def to_spa(web: Web) -> list[Directive]:
-    """What a location of the app begins with."""
+    """Starts a location of the app."""
     if web.spa is None:
         return []
     cause = web.spa.cause
@@ -81,7 +81,7 @@ def to_spa(web: Web) -> list[Directive]:
 
 
 def page_location(web: Web, name: str, settings: list[Directive], guards: Sequence[Guard]) -> list[Directive]:
-    """Asks the app for what may be the page's; `settings` and `guards` are those of a route."""
+    """Asks the app for a path that may be the page's; `settings` and `guards` are those of a route."""
     cause = web.spa.cause if web.spa else ""
     asked = guarded(web, guards, passed=PAGE_PASSED)
     return detour(
@@ -102,7 +102,7 @@ def page_location(web: Web, name: str, settings: list[Directive], guards: Sequen
 
 
 def spa_locations(web: Web) -> list[Directive]:
-    """Gives the page where the app has none."""
+    """Serves the page if the app answers 404."""
     if web.spa is None:
         return []
     cause, root = web.spa.cause, literal(web.spa.folder, web.spa.cause)

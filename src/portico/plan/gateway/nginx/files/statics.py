@@ -1,4 +1,4 @@
-"""Files nginx serves itself: the app's static folders, each under its URL, and files at the root."""
+"""Files that nginx serves itself: the app's static folders, each under its URL, and files at the root."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ _LIFE = "https://www.rfc-editor.org/rfc/rfc8246.html"
 
 
 def statics(web: Web, inside: Mapping[str, list[Directive]]) -> list[Directive]:
-    """One location a folder, two after a release from elsewhere.
+    """One location a folder, two after a release from another directory.
 
     `inside` has the locations of routes that come before the files, by the folder's URL.
     """
@@ -66,8 +66,8 @@ def statics(web: Web, inside: Mapping[str, list[Directive]]) -> list[Directive]:
 
 
 def asked_methods(web: Web) -> dict[str, App]:
-    """Where methods other than GET and HEAD go, of files about which code of the app's own has a say: a named location
-    for those of the site, and for those of each route.
+    """The targets of methods other than GET and HEAD, for files that the app's own code also handles: a named
+    location for the site's, and one for each route's.
     """
     return {_asked_method(web, mount.asked): mount.asked for mount in web.mounts if mount.asked}
 
@@ -78,7 +78,7 @@ def _asked_method(web: Web, asked: App) -> str:
 
 
 def _not_allowed(web: Web) -> Directive:
-    """What a file answers to any method but GET and HEAD: RFC 9110 wants the others named."""
+    """The answer of a file to any method but GET and HEAD: RFC 9110 requires the list of allowed methods."""
     why = (
         "a file can only be read: OPTIONS is answered, every other method is refused, and both answers name "
         "the allowed methods"
@@ -117,7 +117,7 @@ def _methods(web: Web, mount: Mount, sent: Sent) -> Directive:
 
 
 def static_maps(web: Web) -> list[Directive]:
-    """Variables of static files, at `http` level; none when there are no files."""
+    """At `http` level: variables of static files; none if there are no files."""
     if not web.statics.sent and web.spa is None:
         return []
     why = "what a 304 of a file says of the forms that the file has"
@@ -126,7 +126,7 @@ def static_maps(web: Web) -> list[Directive]:
 
 
 def _lives(web: Web) -> list[Directive]:
-    """How long a browser may keep a file."""
+    """How long a browser may cache the file."""
     lives, closed = web.statics.lives, web.access.closed
     made = [
         entries(
@@ -218,7 +218,7 @@ def _statics(web: Web, mount: Mount, folder: Folder) -> list[Directive]:
 
 
 def _below_routes(web: Web, folder: Folder, files: Directive, routes: list[Directive]) -> Directive:
-    """nginx asks for patterns before it takes a prefix, so these come first: the routes, then what is never sent."""
+    """nginx tries patterns before it takes a prefix, so these come first: routes, then files that are never sent."""
     *of, never = files.block or ()
     pages = [item for item in of if item.name in ("access_log", "error_page", "log_not_found")]
     why = "every other path is a file"
@@ -273,7 +273,7 @@ def _location(web: Web, mount: Mount, folder: Folder, why: str, missing: list[Di
 
 
 def _no_folder() -> Directive:
-    """Where nginx cannot take back the Location of a redirect that is shown as 404."""
+    """Where nginx cannot withdraw the Location of a redirect that becomes a 404."""
     return block(
         "if", "(-d", "$request_filename)",
         why="nginx would redirect a folder's name to the one with a slash, and so show that it exists",
@@ -282,13 +282,13 @@ def _no_folder() -> Directive:
 
 
 def _refused(url: str, *, has_index: bool) -> str:
-    """Short, because each request is matched with it. The dot is looked for below a URL that has one itself."""
+    """A short pattern, because each request is matched with it. It searches a dot below a URL that has one itself."""
     dotted = rf"^{re.escape(url)}(?:.*/)?\." if "/." in url else r"/\."
     return rf"{dotted}|(?:[~{'' if has_index else '/'}]|\.(?:{SOURCES}))$"
 
 
 def _copy(web: Web, url: str, said: list[Directive]) -> list[Directive]:
-    """Sends the compressed copy where there is one. The `if` sets what `if` may set, and one of them is taken."""
+    """Sends the compressed copy if there is one. The `if` blocks only set variables, and one of them is taken."""
     copy = next((copy for copy in web.statics.copies if copy.url == url), None)
     if copy is None:
         return []

@@ -1,1 +1,1 @@
-"""How much one client may ask for and hold; refused with 429, as HTTP has it, not nginx's 503."""
+"""Limits for each client; nginx refuses with 429, not with its default 503."""

@@ -1,4 +1,4 @@
-"""What a location counts, and when a client that was refused should come back."""
+"""The limits of a location, and the Retry-After of refused requests."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from portico.plan.web.pages import RETRY_LIMITED_SECONDS
 
 
 def counted(web: Web, rates: Sequence[Rate], shares: Sequence[Concurrent | Fair]) -> list[Directive]:
-    """What is counted where requests go to the app, and refused above a limit."""
+    """Counts requests to the app and refuses those above a limit."""
     made = list[Directive]()
     for rate in rates:
         burst = speed(rate)[1]  # nginx takes no burst of 0
@@ -28,7 +28,7 @@ def counted(web: Web, rates: Sequence[Rate], shares: Sequence[Concurrent | Fair]
             )
         )  # fmt: skip
     made += _answered(web, "limit_req", rates)
-    # One limit_conn in a location takes away those of its server.
+    # A limit_conn in a location replaces those of its server.
     made += held(web) if shares else []
     for one in shares:
         made += _fair(web, one) if isinstance(one, Fair) else [_concurrent(web, one)]
@@ -71,7 +71,7 @@ def _answered(web: Web, name: str, limited: Sequence[Counted]) -> list[Directive
 
 
 def waits(web: Web, rates: Sequence[Rate]) -> list[Directive]:
-    """What a location begins with whose limits let the next request through later than in a second."""
+    """Starts a location whose limits admit the next request later than in a second."""
     if not rates or not retry_maps(web):
         return []
     slowest = max(rates, key=lambda rate: rate.wait_seconds)
@@ -80,7 +80,7 @@ def waits(web: Web, rates: Sequence[Rate]) -> list[Directive]:
 
 
 def retry_maps(web: Web) -> list[Directive]:
-    """At `http` level: when a client should come back, where that is later than in a second."""
+    """At `http` level: the Retry-After, if it is longer than a second."""
     slow = [one for one in web.limits.counted if isinstance(one, Rate) and one.wait_seconds > 1]
     if not slow:
         return []
@@ -95,12 +95,12 @@ def retry_maps(web: Web) -> list[Directive]:
 
 
 def retry_after(web: Web) -> str:
-    """The variable with the seconds after which a client should come back."""
+    """The variable with the seconds of Retry-After."""
     return variable(web, "come_back") if retry_maps(web) else "$portico_retry_after"
 
 
 def bandwidth(web: Web) -> list[Directive]:
-    """How fast each answer is sent, at server level."""
+    """At server level: the bandwidth of each answer."""
     if not web.limits.bandwidth:
         return []
     return [

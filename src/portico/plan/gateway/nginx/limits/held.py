@@ -1,4 +1,4 @@
-"""What one client may have in progress of everything, and who counts as one client."""
+"""The limit on all requests in progress of one client, and the definition of a client."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _NUMBERED = r"\$\{?[0-9]"
 
 
 def capacity(web: Web) -> list[Directive]:
-    """What one client may hold of all there is, at server level: of every location, files and error pages, too."""
+    """At server level: a client's share of the whole capacity, for every location, files and error pages, too."""
     return [
         directive(
             "set", COUNTED, variable(web, "proxy_or_client") if web.limits.uncounted else _as(web),
@@ -30,7 +30,7 @@ def capacity(web: Web) -> list[Directive]:
 
 
 def held(web: Web) -> list[Directive]:
-    """What one client may have in progress of everything."""
+    """A client's limit on requests in progress of any kind."""
     return [
         _share(
             HELD, web.limits.held,
@@ -49,7 +49,7 @@ def _share(zone: str, share: Share, why: str) -> Directive:
 
 
 def proxies(web: Web) -> list[Directive]:
-    """At `http` level: a declared proxy that does not say for whom it asks stands for many clients."""
+    """At `http` level: a declared proxy that does not name the client stands for many clients."""
     if not web.limits.uncounted:
         return []
     return [
@@ -62,16 +62,16 @@ def proxies(web: Web) -> list[Directive]:
 
 
 def _as(web: Web) -> str:
-    """By network, except where own directives have numbered captures, which that of `clients` would replace."""
+    """By network, except where own directives have numbered captures, which that of `clients` would overwrite."""
     return _BY_ADDRESS if web.own.say(_NUMBERED) else _BY_NETWORK
 
 
 def clients(place: Place) -> list[Directive]:
-    """At `http` level, once for all sites of a gateway: who counts as one client, and the memory that counts.
+    """At `http` level, once for all sites of a gateway: the key of a client, and the memory for counting.
 
-    nginx knows no way to a part of an address but a regular expression. Captures in maps are avoided otherwise
-    (CVE-2026-42533, CVE-2026-93479: of a string made of several parts, one changes another's captures). This one is
-    named, of fixed length, and stands alone wherever it is used.
+    nginx can extract a part of an address only by a regular expression. Generated maps avoid captures otherwise
+    (CVE-2026-42533, CVE-2026-93479: in a string of several parts, one part changes another's captures). This one is
+    named, of fixed length, and used only alone.
     """
     return [
         entries(

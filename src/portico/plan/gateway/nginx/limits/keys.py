@@ -1,4 +1,4 @@
-"""By which variable of nginx a limit counts: the client, a session, a header, an account."""
+"""The variables that limits count by: the client, a session, a header, an account."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from portico.plan.web.model import Web
 from portico.site.limit import SECONDS
 
 _LEAST_VALUE, _MOST_VALUE = 9, 64
-"""Bytes of a cookie or header that counts. An address has 4 or 8: none of them can be written as a value."""
+"""Bytes of a cookie or header that count. An address has 4 or 8: none of them can be written as a value."""
 _EXACT_ENOUGH = 1200
 """Requests an hour from which whole requests a minute differ by at most 2.5 %."""
 _CAPTURES = ("portico_value", "portico_end", "portico_this_hour")
-"""What maps of keys take out of a value. A group's name has at most 32 letters, too few for the space of a site."""
+"""The captures of the maps of keys. A group's name has at most 32 characters, too few for a site's space."""
 SHARED = frozenset({HELD, BODIES, COUNTED[1:], CLIENT[1:], GUARD[1:], CROWDED[1:], *_CAPTURES})
 """Names that all sites of a gateway share: one client has one share of all of them together."""
 
 
 def keys(web: Web) -> list[Directive]:
-    """At `http` level: every variable that something is counted by."""
+    """At `http` level: every variable that a limit counts by."""
     limited = web.limits.counted
     hourly = [one for one in limited if is_by_clock(one)]
     made = [*_exempt(web), *([_hour(web, hourly[0].cause)] if hourly else [])]
@@ -35,7 +35,7 @@ def keys(web: Web) -> list[Directive]:
 
 
 def zone_name(web: Web, one: Counted) -> str:
-    """nginx refuses a reload with a zone of the same name and another key: so the key is in the name."""
+    """nginx refuses a reload that changes the key of a zone: so the name contains the key."""
     key = key_of(web, one)
     word = "" if key == CLIENT else "_" + key.removeprefix(variable(web, "")).lstrip("$")
     return name_of(web, one.zone) + word
@@ -50,7 +50,7 @@ def is_by_clock(one: Counted) -> bool:
 
 
 def _key(web: Web, whom: Whom) -> str:
-    """The variable that is counted by; empty for what does not count."""
+    """The variable to count by; empty for what does not count."""
     if not (web.limits.exempt or whom.methods):
         return _base(web, whom)
     return variable(
@@ -65,12 +65,12 @@ def _base(web: Web, whom: Whom) -> str:
 
 
 def _word(whom: Whom) -> str:
-    """The name as one of a variable. Neither cookies nor headers here have what would make two names one."""
+    """The name as a part of a variable's name. No two cookie or header names here become the same."""
     return re.sub("[-_]+", "_", whom.name.lower()).strip("_")
 
 
 def _keys(web: Web, whom: Whom, limited: Iterable[Counted]) -> list[Directive]:
-    """The variables of a key. Each names only those before it."""
+    """The variables of a key. Each uses only those before it."""
     ours = [one for one in limited if _key(web, one.whom) == _key(web, whom)]
     cause, base, key = ours[0].cause, _base(web, whom), _key(web, whom)
     made = _base_maps(web, whom, base, cause)

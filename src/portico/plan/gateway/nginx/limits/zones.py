@@ -1,4 +1,4 @@
-"""The memory in which nginx counts, and every limit for whoever reports what they refuse."""
+"""The memory in which nginx counts, and a list of all limits for reports."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CROWD = "crowd"
 
 
 def limit_zones(web: Web) -> list[Directive]:
-    """The shared memory that counts, and by what, at `http` level."""
+    """At `http` level: the shared memory for counting, and its keys."""
     return [
         health_zone(web),
         *proxies(web),
@@ -32,7 +32,7 @@ def limit_zones(web: Web) -> list[Directive]:
 
 
 def planned(web: Web) -> tuple[PlannedLimit, ...]:
-    """Every limit on clients, for whoever counts what they refuse."""
+    """Every limit on clients, for reports of refused requests."""
     limits = web.limits
     shares = [
         (HELD, limits.held, "requests of any kind in progress"),
@@ -51,7 +51,7 @@ def planned(web: Web) -> tuple[PlannedLimit, ...]:
 
 
 def _text(one: Counted) -> str:
-    """What is counted, without whom."""
+    """The counted requests as text, without the key."""
     words = one.text.partition(" per ")[0]
     return f"{SESSIONS_AN_ADDRESS} x {words}" if one.is_ceiling else words
 
@@ -62,10 +62,10 @@ def _per(one: Counted) -> str:
 
 
 def speed(rate: Rate) -> tuple[str, int]:
-    """nginx's rate and burst. It counts in thousandths of a request a second, and knows no hours.
+    """nginx's rate and burst. nginx counts in thousandths of a request a second and has no hourly rates.
 
-    A limit an hour is as near as whole requests a minute come to it, within 2.5 %; a slow one is counted anew with each
-    hour of the clock: about half of it at once, and what is regained in the hour is the other half.
+    An hourly limit is rounded to whole requests a minute, within 2.5 %; a slow one is counted anew in each hour of
+    the clock: half of it as the burst, and the other half regained during the hour.
     """
     if rate.seconds == SECONDS["second"]:
         return f"{rate.requests}r/s", rate.burst
@@ -117,6 +117,6 @@ def _words(whom: Whom) -> str:
 
 
 def _size(web: Web, whom: Whom) -> int:
-    """MiB for everybody who is to be remembered."""
+    """MiB for all keys that must be remembered."""
     each = BYTES_A_KEY if whom.per == "client" else _BYTES_A_LONG_KEY
     return max(1, web.limits.remembered * each >> 20)

@@ -1,4 +1,4 @@
-"""The one line for each request: what nginx writes, field by field."""
+"""The log line of each request: nginx's variables, field by field."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from portico.plan.web.log import log_of_strangers as decided_for_strangers
 from portico.plan.web.model import Web
 
 _CHECKED = "_checked"
-"""What the name of a format has at its end whose texts are looked at byte by byte."""
+"""The suffix of the name of a format whose texts are checked byte by byte."""
 
 VARIABLES = {
     "time": "$time_iso8601",
@@ -59,26 +59,26 @@ VARIABLES = {
     "traceparent": "$http_traceparent",
     "trusted": "$portico_behind",
 }
-"""Every field of the line, in nginx's words."""
+"""Every field of the line, as nginx's variables."""
 _UNUSUAL_LIMIT = r"\blimit_(?:req|conn)_(?:dry_run|status)\b"
-"""Own directives by which a limit refuses nobody, or refuses with another status."""
+"""Own directives by which a limit refuses nothing, or refuses with another status."""
 _METHODS = ("POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 
 
 def log(web: Web) -> list[Directive]:
-    """The formats, and where the line goes."""
+    """The formats, and the file of the lines."""
     said = {"scheme": scheme(web), "trusted": variable(web, "behind")}
     notes_limits = web.limits.is_dry_run or web.own.say(_UNUSUAL_LIMIT)
     return _log(web.log, Paths.of(web.place), web.space, said, notes_limits=notes_limits)
 
 
 def log_of_strangers(place: Place) -> list[Directive]:
-    """The same for what a gateway of several sites answers itself."""
+    """The same for requests that a shared gateway answers itself."""
     return _log(decided_for_strangers(abilities(place.nginx)), Paths.of(place), "", {}, notes_limits=False)
 
 
 def _log(log: Log, paths: Paths, space: str, said: dict[str, str], *, notes_limits: bool) -> list[Directive]:
-    """`notes_limits`: an ordinary request may be beyond a limit, and its line says so."""
+    """`notes_limits`: an ordinary request may be over a limit, and its line says so."""
     line, file, error = (spaced(space, word) for word in ("line", "file", "error"))
     return [
         *_formats(
@@ -101,7 +101,7 @@ def _log(log: Log, paths: Paths, space: str, said: dict[str, str], *, notes_limi
 def _formats(
     name: str, fields: Iterable[str], others: dict[str, str], why: str, *, notes_limits: bool = False
 ) -> list[Directive]:
-    """One for ordinary requests, and one whose texts are looked at byte by byte."""
+    """One for ordinary requests, and one whose texts are checked byte by byte."""
     fields = tuple(fields)
     never = {"forwarded": ""} if notes_limits else {"forwarded": "", "refused_by": ""}
     return [
@@ -119,7 +119,7 @@ def _formats(
 
 
 def log_maps() -> list[Directive]:
-    """The variables that only log lines have, at http level."""
+    """At http level: the variables that only log lines use."""
     methods = [(f"~^{method} ", method) for method in _METHODS]
     return [
         entries(
@@ -133,22 +133,22 @@ def log_maps() -> list[Directive]:
 
 
 def file_log(web: Web) -> list[Directive]:
-    """Where the line of a file goes: the same file, a shorter line."""
+    """The log of a file's requests: the same file, a shorter line."""
     return _access_log(Paths.of(web.place), name_of(web, "file"), PLAIN)
 
 
 def page_log(web: Web) -> list[Directive]:
-    """Where the line of a request goes that ended at an error page."""
+    """The log of requests that ended at an error page."""
     return _access_log(Paths.of(web.place), name_of(web, "error"), _is_ordinary(web.log))
 
 
 def _is_ordinary(log: Log) -> str:
-    """The variable that is 1 for an ordinary request: one of a site that looks for proxies came through none."""
+    """The variable that is 1 for an ordinary request: on a site that looks for proxies, one without their headers."""
     return DIRECT if log.notes_proxies else PLAIN
 
 
 def _access_log(paths: Paths, form: str, is_ordinary: str) -> list[Directive]:
-    """Two of them write one line a request between them: their conditions exclude each other."""
+    """Two of them write one line for each request: their conditions exclude each other."""
     return [
         directive(
             "access_log", paths.access_log, form, "buffer=32k", "flush=250ms", f"if={is_ordinary}",
@@ -166,7 +166,7 @@ def _access_log(paths: Paths, form: str, is_ordinary: str) -> list[Directive]:
 
 
 def _line(names: Iterable[str], others: dict[str, str], checked: dict[str, str]) -> str:
-    """A line of these fields. `others` are what stands for a field's own variable; `checked` for a variable."""
+    """A line of these fields. `others` replace a field's own variable; `checked` replace a variable."""
     return "{" + ",".join(_field(name, others.get(name, VARIABLES[name]), checked) for name in names) + "}"
 
 

@@ -1,10 +1,9 @@
-"""What keeps a log line valid: JSON is UTF-8, and its numbers have no leading zeros.
+"""Keeps a log line valid JSON: UTF-8, and numbers without leading zeros.
 
-nginx's escape=json passes bytes above 0x7f through as they are. So one map looks at
-all texts together that a client may choose freely: nearly always they are ASCII, and the line is written from nginx's
-own variables. Only for other requests there is a map for each text: valid UTF-8 is logged unchanged, other text up to
-its first wrong byte, with U+FFFD in that byte's place.
-https://www.rfc-editor.org/rfc/rfc8259#section-8.1 and #section-6 say what JSON allows.
+nginx's escape=json does not check bytes above 0x7f. So one map checks all texts that a client can choose, together:
+nearly always they are ASCII, and the line uses nginx's own variables. Only for other requests there is a map for
+each text: valid UTF-8 is logged unchanged, other text up to its first invalid byte, with U+FFFD in that byte's
+place. https://www.rfc-editor.org/rfc/rfc8259#section-8.1 and #section-6 define what JSON allows.
 """
 
 from __future__ import annotations
@@ -14,10 +13,10 @@ from portico.plan.gateway.nginx.conf import Directive, directive, entries
 from portico.plan.web.refusals import CONNECTIONS, HEAD, PASSWORD, RATE, SHARE, STATUSES, UNSAID, UPLOAD
 
 PLAIN, DIRECT = "$portico_is_plain", "$portico_is_direct"
-"""1 for an ordinary request, for a format without maps. DIRECT: that also came without the headers of a proxy."""
+"""1 for an ordinary request, for a format without maps. DIRECT: it also has no header of a proxy."""
 FORWARDED = "$portico_forwarded"
 HEADERS = "$http_cf_ray$http_x_amzn_trace_id$http_x_forwarded_for$http_x_real_ip"
-"""Empty when a request carries none of them: it needs no map."""
+"""Empty if a request has none of them: it needs no map."""
 _AWS, _OTHER = f"{FORWARDED}_aws", f"{FORWARDED}_other"
 _WHY = "which proxy's headers the request carries, for the hint that `behind` does not name it; nothing else reads this"
 _TEXTS = {
@@ -28,19 +27,20 @@ _TEXTS = {
     "$http_traceparent": "$portico_log_traceparent",
     "$upstream_http_x_portico": "$portico_log_worker",
 }
-"""Variables with bytes that somebody else chose, and what is logged for each."""
+"""Variables with bytes that others chose, and what is logged for each."""
 _STATUS = "$portico_log_status"
 CHECKED = _TEXTS | {"$status": _STATUS}
-"""What the line of a request that is not ordinary has for a variable."""
+"""The replacement of a variable in the line of a request that is not ordinary."""
 _REFUSALS = sorted({STATUSES[guard] for guard in UNSAID})
-"""What guards answer that do not say themselves that they refuse, and an app now and then."""
+"""The statuses of guards that do not report their refusals; an app sends them, too, now and then."""
 _PLAIN = rf"~^(?!0:[23]|\d+:(?:000|{'|'.join(map(str, _REFUSALS))}):)\d+:\d+:[|][\x01-\x7f]*$"
-"""Of a guard that refused, what nginx sent and its status, the headers of a proxy, and all texts: none, an answer that
-began, none, only ASCII."""
+"""The refusing guard, the bytes and status that nginx sent, the proxy headers, and all texts: none, a started
+answer, none, only ASCII.
+"""
 GUARD, REFUSED_BY = "$portico_guard", "$portico_refused_by"
-"""The guard that says of itself that it refuses, and that of the log line."""
+"""The guard that reports its own refusal, and the guard of the log line."""
 CROWDED = "$portico_crowded"
-"""Who is counted while more requests come than the app answers; empty otherwise."""
+"""The key of a client in an overload; empty otherwise."""
 _WRONG = "|".join(
     (
         r"[\xc0\xc1\xf5-\xff]",
@@ -57,16 +57,17 @@ _WRONG = "|".join(
         r"(?<=[\xf0-\xf4][\x80-\xbf][\x80-\xbf][\x80-\xbf])[\x80-\xbf]",
     )
 )
-"""A byte that is no UTF-8 where it stands; table 3-7 of the Unicode standard, turned round. Without repetition: a
-long address costs the regular expression no stack."""
+"""A byte that is invalid UTF-8 at its place: the complement of table 3-7 of the Unicode standard. It has no
+repetition, so a long URL needs no stack in the regular expression.
+"""
 _NOT_UTF8 = rf"~^(?<portico_utf8>[\x00-\xff]*?)(?:{_WRONG})"
 _GONE = r"~^(?:0:[23]\d\d|\d+:000)$"
 
 
 def text_maps() -> list[Directive]:
-    """The variables of a line whose own text may be no JSON, at `http` level. Each names only those before it.
+    """At `http` level: variables whose text may be invalid in JSON. Each uses only those before it.
 
-    One look at all texts together decides for nearly every request; six looks cost more.
+    One check of all texts together is enough for nearly every request; six checks cost more.
     """
     return [
         *_refused_by(),
@@ -78,7 +79,7 @@ def text_maps() -> list[Directive]:
 
 
 def negated(variable: str) -> str:
-    """The variable that is 1 where that one is not."""
+    """The variable that is 1 if that one is not."""
     return variable.replace("_is_", "_is_not_")
 
 
@@ -142,7 +143,7 @@ def _refused_by() -> list[Directive]:
 
 
 def _status() -> Directive:
-    """nginx has 000 where it sent no answer, and the status of an answer that it made for a client that was gone."""
+    """nginx has 000 if it sent no answer, and its own status for a client that was already gone."""
     return entries(
         "map", "$bytes_sent:$status", _STATUS, table=[("default", "$status"), (_GONE, "499")], cause=decisions.LOG_LINE,
         why="499 for a client that left before a byte of its answer was sent: nginx says 200 when it reads on for its "
@@ -151,7 +152,7 @@ def _status() -> Directive:
 
 
 def forwarded_maps() -> list[Directive]:
-    """At `http` level; looked at when the line is written. Each names only those before it."""
+    """At `http` level, evaluated when the line is written. Each uses only those before it."""
     return [
         entries(
             "map", "$http_x_forwarded_for$http_x_real_ip", _OTHER, table=[("", ""), ("default", "proxy")], why=_WHY

@@ -1,7 +1,7 @@
 """Published security advisories about nginx, as data. `holes` judges builds and configurations by them.
 
-What is not known of an advisory is left empty, and an empty field always means "it applies". Sources: nginx's own list,
-the CVE records of F5, Debian's changelog.
+Unknown facts of an advisory are empty, and an empty field always means "affected". Sources: nginx's own list, the
+CVE records of F5, Debian's changelog.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from portico.plan.gateway.faults import Advisory, Severity, Version
 
 AS_OF = "2026-11-28"
-"""The day these facts were collected. Nothing newer is known here."""
+"""The day on which these facts were collected; newer advisories are missing."""
 LIST = "https://nginx.org/en/security_advisories.html"
 
 
@@ -64,7 +64,7 @@ ADVISORIES = (
         ("alias + try_files",), "2026-11-18", _U11),
     _of("CVE-2026-123640", "too little validation in stream's ssl_preread", "low", (), _NOVEMBER, ("ssl_preread",),
         "2026-11-18", _U11),
-    # Captures of a map are one way to it; the other is "a non-cacheable variable under certain conditions".
+    # Captures of a map are one trigger; the other is "a non-cacheable variable under certain conditions".
     _of("CVE-2026-93479", "buffer overflow in strings with variables", "medium", (1, 30, 0), _OCTOBER, (),
         "2026-10-14", _U11),
     _of("CVE-2026-15176", "buffer overflow where alias and rewrite meet", "medium", (0, 1, 29), _OCTOBER,
@@ -75,7 +75,7 @@ ADVISORIES = (
         ("ssi on + aio threads", "ssi on + aio on"), "2026-10-14", _U11),
     _of("CVE-2026-97629", "TLS sessions can be forged when ticket keys change", "medium", (), _OCTOBER,
         ("ssl_session_ticket_key", "ssl_session_tickets on"), "2026-10-14"),
-    # Besides captures of a map, again a non-cacheable variable: not to be told from the configuration.
+    # Besides captures of a map, a non-cacheable variable again, which the configuration does not reveal.
     _of("CVE-2026-42533", "buffer overflow in strings with captures of a map", "major", (0, 9, 6), _JULY, (),
         "2026-07-15", _U10),
     _of("CVE-2026-60005", "memory disclosure with slice or a cache's background update", "medium", (1, 15, 8), _JULY,
@@ -126,7 +126,7 @@ ADVISORIES = (
     _of("CVE-2024-34161", "memory disclosure in HTTP/3", "medium", (1, 25, 0), _QUIC_2024, _HTTP3, "2024-05-29"),
     _of("CVE-2024-24989", "null pointer in HTTP/3", "major", (1, 25, 3), ((1, 25, 4),), _HTTP3, "2024-02-14"),
     _of("CVE-2024-24990", "use after free in HTTP/3", "major", (1, 25, 0), ((1, 25, 4),), _HTTP3, "2024-02-14"),
-    # Not on nginx's list: its limits of requests a connection bound the damage, and 1.25.3 looks out for it.
+    # Not on nginx's list: its limit of requests for each connection bounds the damage, and 1.25.3 detects it.
     _of("CVE-2023-44487", "HTTP/2 streams that are opened and reset at once cost much", "low", (1, 9, 5),
         ((1, 25, 3),), _HTTP2, "2023-10-10", _U11, _NO_HTTP2),
     _of("CVE-2022-41741", "memory corruption in the mp4 module", "medium", (1, 1, 3), ((1, 23, 2), (1, 22, 1)), _MP4,

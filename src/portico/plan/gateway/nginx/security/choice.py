@@ -1,4 +1,4 @@
-"""Which nginx to take when several can be taken. Pure: the facts of each build and the sites decide."""
+"""The choice between several builds of nginx. Pure: the facts of each build and the sites decide."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ _MODULES = {
     "limit_conn_zone": "http_limit_conn_module", "gzip": "http_gzip_module", "return": "http_rewrite_module",
     "ssi": "http_ssi_module", "auth_basic": "http_auth_basic_module",
 }  # fmt: skip
-"""Directives, and the module without which a build was made that does not know them."""
+"""Directives, and the module without which a build does not know them."""
 _WANTED = {"set_real_ip_from": "http_realip_module"}
-"""Directives whose module a build has only when it was asked for."""
+"""Directives of modules that are built only on request."""
 
 
 class Judged(NamedTuple):
-    """What is known of a build for these sites: why it cannot serve them, else the open advisories."""
+    """The judgement of a build for these sites: why it cannot serve them, else the open advisories."""
 
     build: NginxBuild
     unfit: str
@@ -48,15 +48,15 @@ class Judged(NamedTuple):
 
     @property
     def rank(self) -> tuple[bool, int, int, tuple[int, ...]]:
-        """The lower the better: it fits, few severe faults, few faults, then abilities: a newer nginx has more."""
+        """Lower is better: usable first, then few severe faults, few faults, then abilities: a newer nginx has more."""
         severe = sum(one.is_severe for one in self.holes)
         return bool(self.unfit), severe, self.used, tuple(-number for number in self.build.version)
 
 
 def chosen(place: Place, sites: Sequence[Site]) -> Place:
-    """The place with the build taken that has the fewest open advisories which these sites would use.
+    """The place with the build that has the fewest open advisories which these sites would use.
 
-    Nothing changes where there is nothing to choose. Sites that share an nginx are judged together.
+    Nothing changes if there is no choice. Sites that share an nginx are judged together.
     """
     if not place.others:
         return place
@@ -66,7 +66,7 @@ def chosen(place: Place, sites: Sequence[Site]) -> Place:
 
 
 def configuration(site: Site, place: Place) -> list[Directive]:
-    """What nginx would read for the site, on its own or beside others."""
+    """The configuration of the site, alone or on a shared gateway."""
     made = _decided(site, place)
     return fragment(made) if place.gateway else tree(made)
 
@@ -94,7 +94,7 @@ def _judge(build: NginxBuild, place: Place, sites: Sequence[Site]) -> Judged:
 
 
 def _with_http2(site: Site) -> Site:
-    """As it would be written by a build that need not go without HTTP/2."""
+    """The configuration as a build would get it that need not disable HTTP/2."""
     if site.options.https.http2 != "auto":
         return site
     https = msgspec.structs.replace(site.options.https, http2="on")
@@ -102,7 +102,7 @@ def _with_http2(site: Site) -> Site:
 
 
 def lacking(build: NginxBuild, made: Iterable[Directive]) -> str:
-    """The first module that the configuration needs and the build was made without, as a sentence; else nothing."""
+    """The first module that the configuration needs and the build lacks, as a sentence; else None."""
     for name in _names(made):
         if (module := _MODULES.get(name, "")) in build.without:
             return f"was built without {module}"
@@ -119,7 +119,7 @@ def _names(made: Iterable[Directive]) -> set[str]:
 
 
 def _why(first: Judged, others: Sequence[Judged]) -> str:
-    """Half a line."""
+    """The reason, as half a line."""
     other = others[0]
     name = f"{_ORIGINS[other.build.origin]} {other.build.number}"
     if other.unfit:

@@ -1,4 +1,4 @@
-"""What a site risks with the nginx in use, and the one command that mends it."""
+"""The risks of a site with the nginx in use, and the command that fixes them."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ _COMMANDS = {
     "alpine": ("apk add nginx", "apk add --upgrade nginx"), "arch": ("pacman -S nginx", "pacman -Syu nginx"),
     "macos": ("brew install nginx", "brew upgrade nginx"),
 }  # fmt: skip
-"""For each system: what installs nginx, and what brings its package up to date."""
+"""For each system: the command that installs nginx, and the one that updates its package."""
 
 
 def found(site: Site, place: Place) -> tuple[Hole, ...]:
-    """The open advisories of the nginx in use, with whether the site's configuration uses each."""
+    """The open advisories of the nginx in use, and whether the site's configuration uses each."""
     return holes(place.nginx, configuration(site, place)) if open_in(place.nginx) else ()
 
 
 def alarms(site: Site, place: Place) -> tuple[str, ...]:
-    """What must be said loudly of a site that others can reach: severe faults it uses, and what mends them."""
+    """Warnings for a site that others can reach: severe faults that it uses, and their fix."""
     severe = [one.advisory for one in found(site, place) if one.is_severe] if is_reachable(site) else []
     if not severe:
         return ()
@@ -39,7 +39,7 @@ def alarms(site: Site, place: Place) -> tuple[str, ...]:
 
 
 def mend(place: Place) -> str:
-    """The one command that brings a patched nginx here."""
+    """The command that installs a patched nginx here."""
     build, is_packaged = place.nginx, place.nginx.package is not None
     commands = next((_COMMANDS[name] for name in place.systems if name in _COMMANDS), None)
     if commands is None or (build.origin != "embedded" and not is_packaged):
@@ -58,7 +58,7 @@ _NEWER = f"nginx {' or '.join('.'.join(map(str, one)) for one in sorted(_NEWEST)
 
 
 def judged_by(build: NginxBuild) -> str:
-    """What a build was judged by."""
+    """The basis of the judgement."""
     if build.package is None:
         return f"nginx's number {build.number}"
     if build.package.has_changelog:

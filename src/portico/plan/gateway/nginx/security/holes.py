@@ -1,6 +1,7 @@
 """Which published faults are open in a build of nginx, and which of them a configuration uses.
 
-A package of a distribution is judged by its changelog and version, not by nginx's number: it carries fixes.
+A distribution's package is judged by its changelog and version, not by nginx's number: it contains backported
+fixes.
 """
 
 from __future__ import annotations
@@ -15,20 +16,20 @@ from portico.plan.gateway.nginx.security.advisories import ADVISORIES
 from portico.plan.gateway.nginx.security.versions import is_fixed
 
 _TABLES = ("map", "geo", "split_clients", "types", "match")
-"""Blocks whose lines are no directives."""
+"""Blocks whose lines are not directives."""
 _CAPTURE = re.compile(r"\$\{?\d")
 _WORDS = re.compile(r"#[^\n]*|\"(?:\\.|[^\"])*\"|'(?:\\.|[^'])*'|[;{}]|[^\s;{}\"']+")
 _ELSEWHERE = ("mail", "stream")
-"""Blocks that no file included below `http` can add."""
+"""Blocks that a file included below `http` cannot add."""
 
 
 def open_in(build: NginxBuild) -> tuple[Advisory, ...]:
-    """The advisories that this build has no fix for, as far as is known."""
+    """The advisories that this build has no known fix for."""
     return tuple(one for one in ADVISORIES if _is_open(one, build))
 
 
 def holes(build: NginxBuild, tree: Iterable[Directive]) -> tuple[Hole, ...]:
-    """The open advisories of the build, with whether this configuration uses each."""
+    """The open advisories of the build, and whether this configuration uses each."""
     found = open_in(build)
     if not found:
         return ()
@@ -37,7 +38,7 @@ def holes(build: NginxBuild, tree: Iterable[Directive]) -> tuple[Hole, ...]:
 
 
 def http2_hole(build: NginxBuild) -> Advisory | None:
-    """The severe fault of the build that HTTP/2 opens, None for a build without."""
+    """The severe fault of the build that HTTP/2 exposes, None for a build without one."""
     return next((one for one in open_in(build) if one.severity == "major" and "http2 on" in one.needs), None)
 
 
@@ -53,7 +54,7 @@ def _is_open(one: Advisory, build: NginxBuild) -> bool:
 
 
 def _has_fix(version: tuple[int, ...], fixed: tuple[tuple[int, ...], ...]) -> bool:
-    """Newer than the newest branch's fix, or than that of its own branch."""
+    """Whether it is newer than the newest branch's fix, or than that of its own branch."""
     return version >= max(fixed) or any(version[:2] == one[:2] and version >= one for one in fixed)
 
 
@@ -62,7 +63,7 @@ _Scope = frozenset[_Head]
 
 
 def _below(tree: Iterable[Directive], around: _Scope) -> Iterator[_Scope]:
-    """For each block, the directives that hold there: its own and those of the blocks around it."""
+    """For each block, the directives in effect there: its own and those of the blocks around it."""
     tree = tuple(tree)
     heads = [head for item in tree for head in _heads(item)]
     here = around | frozenset(heads)
@@ -83,7 +84,7 @@ def _heads(item: Directive) -> Iterator[_Head]:
 
 
 def _users(text: str) -> Iterator[_Head]:
-    """The directives of the user's own lines, blocks and what is in them alike."""
+    """The directives of the user's own lines, with blocks and their content."""
     words: list[str] = []
     for word in _WORDS.findall(text):
         if word.startswith("#"):
@@ -99,7 +100,7 @@ def _users(text: str) -> Iterator[_Head]:
 
 
 def uses(one: Advisory, scopes: Iterable[_Scope]) -> bool:
-    """Whether a configuration has what the advisory needs; what cannot be known counts as used."""
+    """Whether a configuration has what the advisory needs; in doubt it has."""
     if not one.needs:
         return True
     wanted = [[need.split() for need in way.split(" + ")] for way in one.needs]

@@ -1,4 +1,4 @@
-"""Versions of Debian's packages in their order, as dpkg sees it.
+"""The order of Debian's package versions, as dpkg defines it.
 
 Source: https://www.debian.org/doc/debian-policy/ch-controlfields.html#version
 """
@@ -13,7 +13,8 @@ _SERIES = re.compile(r"deb\d+|ubuntu|~[a-z]+")
 
 
 def is_fixed(installed: str, fixed: str) -> bool:
-    """Whether a package has what `fixed` has: only a version of the same upstream and the same series can be compared.
+    """Whether a package contains the fix of `fixed`: only versions of the same upstream and the same series
+    compare.
 
     `1.24.0-1~bookworm` is nginx.org's and says nothing about `1.22.1-9+deb12u11`, which is Debian's.
     """
@@ -34,7 +35,7 @@ def _key(text: str) -> _Order:
 
 
 class _Order:
-    """One half of a version: pieces of other signs and pieces of digits, in turn."""
+    """One half of a version: non-digit and digit parts in turn."""
 
     def __init__(self, text: str) -> None:
         self._pieces = [(signs, int(digits or 0)) for signs, digits in _PIECES.findall(text)]
@@ -49,5 +50,5 @@ class _Order:
 
 
 def _signs(text: str) -> list[int]:
-    """`~` before the end, the end before letters, letters before all else."""
+    """`~` sorts before the end, the end before letters, letters before all else."""
     return [-1 if sign == "~" else ord(sign) if sign.isalpha() else ord(sign) + 256 for sign in text] + [0]
