@@ -10,7 +10,7 @@ TEST_PROCESSES ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 4)
 # Where it is set every process would compile, and pytest rewrite, every file anew: 4 s each.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup run test collect as-user debian13 test-debian13 check golden docs bench faults attack certificates cache-tests screenshots soak clean
+.PHONY: help setup run test collect as-user debian13 test-debian13 check golden docs bench faults attack smuggling certificates cache-tests screenshots soak clean
 
 help:
 	@echo "make run     serve the example app behind nginx (LISTEN=$(LISTEN))"
@@ -22,6 +22,7 @@ help:
 	@echo "make bench   measure Portico beside its peers (some minutes)"
 	@echo "make faults  kill, stop and starve every part under load, and count what is lost (ten minutes)"
 	@echo "make attack  what an attacker can try, against every link and both builds of nginx (two minutes)"
+	@echo "make smuggling  requests hidden in requests: client, nginx and app compared by id (ARGS='--seed 7 --mutations 2000')"
 	@echo "make certificates  what sslyze and testssl.sh say; certificates where nonces are rejected, swaps under load (ten minutes)"
 	@echo "make cache-tests  npm's http-cache-tests through the default cache (Node.js and npm needed)"
 	@echo "make screenshots  pictures of top and the dashboard, for the README; look at them"
@@ -77,6 +78,10 @@ faults: setup
 attack: setup
 	@scripts/apt $(TEST_PACKAGES)
 	@$(BIN)/python -m tests.attack $(ATTACK_ARGS)
+
+smuggling: setup
+	@scripts/apt $(TEST_PACKAGES)
+	@$(BIN)/python -m tests.attack --only smuggling $(ARGS)
 
 certificates: setup
 	@scripts/apt $(TEST_PACKAGES)

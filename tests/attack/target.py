@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -38,11 +39,22 @@ FILES = {
 
 @dataclass(frozen=True)
 class Target:
-    """One running site. `calls` gives [uri, request id] of each call of the app."""
+    """One running site. `calls` gives each call of the app; `secure` is the port of HTTPS, 0 without.
+
+    `mirror` is the app of a server elsewhere.
+    """
 
     name: str
     run: Served
-    calls: Callable[[], list[list[str]]]
+    calls: Callable[[], list[apps.Call]]
+    secure: int = 0
+    mirror: apps.Mirror | None = None
+    _numbers: Iterator[int] = field(default_factory=itertools.count)
+
+    def addresses(self, count: int) -> list[str]:
+        """Clients' addresses on loopback that nobody has used at this site: 127.1.0.0 and on."""
+        numbers = itertools.islice(self._numbers, count)
+        return [f"127.{1 + (one >> 16)}.{one >> 8 & 255}.{one & 255}" for one in numbers]
 
     def told(self, path: str, headers: dict[str, str]) -> dict[str, Any]:
         """What the app was told, without what differs from request to request."""
@@ -58,41 +70,48 @@ class Target:
         head = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{self.run.port}\r\nConnection: close\r\n"
         return self.run.raw(f"{head}{name}: {value}\r\n\r\n".encode())
 
-    def logged(self, paths: set[str], seconds: float = 60) -> dict[str, str]:
-        """Request ids and paths of nginx's own log, as soon as all `paths` are in it."""
+    def logged(self, ids: set[str], seconds: float = 60) -> list[dict[str, Any]]:
+        """nginx's own log, as soon as these requests are in it; a worker writes its lines every quarter of a second.
+
+        When one of them is not in time, what there is: somebody else read that request.
+        """
         give_up = time.monotonic() + seconds
         while True:
-            lines = {line["id"]: line["uri"] for line in _lines(self.run.state / "access.log")}
-            if paths <= set(lines.values()):
+            lines = _lines(self.run.state / "access.log")
+            if ids <= {line["id"] for line in lines} or time.monotonic() > give_up:
                 return lines
-            assert time.monotonic() < give_up, f"not logged: {sorted(paths - set(lines.values()))[:3]}"
             time.sleep(0.1)
 
 
 def _lines(file: Path) -> list[dict[str, Any]]:
+    """Each byte a character, as the apps are told it."""
     whole = file.read_bytes().rpartition(b"\n")[0]
-    return [json.loads(line.decode("utf-8", "replace")) for line in whole.splitlines()]
+    return [json.loads(line.decode("latin-1")) for line in whole.splitlines()]
 
 
 @contextmanager
 def target(link: str, build: str, *words: str) -> Iterator[Target]:
-    """A site of that link behind that build of nginx."""
+    """A site of that link behind that build of nginx; with "https" as a word it has HTTPS and HTTP/2."""
     name = " ".join((link, build, *words))
+    secure = free_port() if "https" in words else 0
+    flags = ["--nginx", build, *(word for word in words if word != "https")]
+    if secure:
+        flags += ["--https", "local", "--https-http2", "on", "--https-listen", f"127.0.0.1:{secure}"]
     if link in ("http", "fastcgi"):
         with _elsewhere(link) as (mirror, port):
             text = f'[upstream]\nservers = ["{link}://127.0.0.1:{port}"]\n'
-            with served({"portico.toml": text}, "--nginx", build, *words) as run:
+            with served({"portico.toml": text}, *flags) as run:
                 mirror.seen.clear()
-                yield Target(name, run, lambda: list(mirror.seen))
+                yield Target(name, run, lambda: list(mirror.seen), secure, mirror)
         return
     code = apps.ASGI if link == "asgi" else apps.WSGI
     toml = '[static]\n"/static/" = "static"\n'
-    server = ("--workers-server", "uwsgi") if link == "uwsgi" else ()
-    with served({"app.py": code, "portico.toml": toml, **FILES}, "--nginx", build, *server, *words) as run:
+    flags += ("--workers-server", "uwsgi") if link == "uwsgi" else ()
+    with served({"app.py": code, "portico.toml": toml, **FILES}, *flags) as run:
         (run.directory / "static/out").symlink_to("..")
         (run.directory / "static/settings.txt").symlink_to("../settings.py")
         (run.directory / "seen.txt").unlink(missing_ok=True)
-        yield Target(name, run, lambda: apps.seen(run.directory))
+        yield Target(name, run, lambda: apps.seen(run.directory), secure)
 
 
 @contextmanager

@@ -92,6 +92,9 @@ def test_every_example_of_an_option_is_valid(tmp_path: Path) -> None:
     above = {"headers.csp_report_only": 'preset = "api"\n'}
     above |= {key.name: 'origins = ["*"]\n' for key in keys() if key.name.startswith("cors.")}
     above |= {"cors.origins": "", "cors.credentials": 'origins = ["https://a.example"]\n'}
+    above = {"headers.csp_report_only": 'preset = "api"\n'}
+    above |= {key.name: 'origins = ["*"]\n' for key in keys() if key.name.startswith("cors.")}
+    above |= {"cors.origins": "", "cors.credentials": 'origins = ["https://a.example"]\n'}
     for key in keys():
         section, _, name = key.name.rpartition(".")
         is_https = section == "https"
