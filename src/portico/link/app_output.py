@@ -1,7 +1,7 @@
-"""What the app writes to standard output and standard error, kept with the id of the request that wrote it.
+"""The app's standard output and standard error, stored with the ID of the request that wrote it.
 
-The text still goes where it went; a copy of it becomes a line of JSON in app.log, and so it can be shown under its
-request. Nothing is done for a request that writes nothing: the id is looked up when there is text.
+The text still goes to its stream; a copy becomes a line of JSON in app.log, so that it can be shown with its
+request. A request that writes nothing costs nothing: the ID is looked up when there is text.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from typing import Any, Final, TextIO
 from portico.link import prompt
 
 VARIABLE: Final = "PORTICO_APP_LOG"
-"""Names the file."""
+"""The variable with the file's name."""
 _LONGEST: Final = 1 << 16
-"""Characters of one entry: what is appended in one piece is not torn by another worker's."""
+"""Characters of one entry: a single append of this size is not interleaved with another worker's."""
 
 _APPEND: Final = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
-"""No request waits for the reader of a FIFO that somebody has put there."""
+"""No request waits for the reader of a FIFO in the file's place."""
 
 Who = Callable[[], str]
-"""The id of the request that the calling thread or task serves, empty for none."""
+"""The ID of the request that the calling thread or task serves, empty for none."""
 
 
 class AppLog:
-    """app.log, appended to by every worker; opened anew when it was rotated away. Never raises."""
+    """app.log, appended to by every worker; reopened after a rotation. Never raises."""
 
     def __init__(self, path: str, who: Who) -> None:
         self._path, self._who = path, who
@@ -39,7 +39,7 @@ class AppLog:
         self._fd, self._file = -1, (0, 0)
 
     def add(self, stream: str, text: str) -> None:
-        """One entry; `stream` is stdout or stderr."""
+        """Appends one entry; `stream` is stdout or stderr."""
         entry = {
             "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
             "id": self._who(),
@@ -47,12 +47,12 @@ class AppLog:
             "stream": stream,
             "text": text[:_LONGEST],
         }
-        line = json.dumps(entry).encode() + b"\n"  # ASCII: whatever the app wrote can be encoded
+        line = json.dumps(entry).encode() + b"\n"  # ASCII: any output of the app can be encoded
         try:
             with self._lock:
                 os.write(self._current(), line)
         except OSError:
-            pass  # a full disk: the text is on the stream all the same
+            pass  # a full disk: the text is still on the stream
 
     def _current(self) -> int:
         try:
@@ -71,11 +71,13 @@ class AppLog:
 
 
 class Copied:
-    """A text stream whose whole lines are also given to an AppLog; everything else is the stream's own."""
+    """A text stream whose complete lines are also copied to an AppLog; everything else is the stream's own."""
 
     def __init__(self, stream: TextIO, name: str, log: AppLog) -> None:
         self._stream, self._name, self._log = stream, name, log
-        self._rest = threading.local()  # print() writes a line and its end apart, several threads at once
+        self._rest = (
+            threading.local()
+        )  # print() writes a line and its end separately, in several threads at once
         self._has_more, self._stuck = False, threading.Lock()
 
     def __getattr__(self, name: str) -> Any:
@@ -100,7 +102,9 @@ class Copied:
         self._stream.flush()
 
     def push(self) -> None:
-        """Called once a second: write what waits for the end of its line. Never blocks: a reader may be stuck."""
+        """Called once a second: writes text that still waits for the end of its line. Never blocks: a reader may
+        hang.
+        """
         if self._has_more and not self._stuck.locked():
             self._has_more = False
             threading.Thread(target=self._push, daemon=True, name="portico output").start()
@@ -118,9 +122,9 @@ def push() -> None:
 
 
 def keep(who: Who, log: Any) -> None:
-    """From now on, in this process. `log` is Gunicorn's logger, which holds on to the streams of its own.
+    """Starts copying in this process. `log` is Gunicorn's logger, which holds its own streams.
 
-    Every record of `logging` has a `request_id` from here on, "-" outside of a request: a formatter may name it.
+    Every record of `logging` has a `request_id` from here on, "-" outside of a request: a formatter may use it.
     """
     prompt.by_line()
     path = os.environ.get(VARIABLE)

@@ -1,8 +1,8 @@
-"""The W3C trace context of a request (https://www.w3.org/TR/trace-context/), and what the app is told of it.
+"""The W3C trace context of a request (https://www.w3.org/TR/trace-context/), and the app's view of it.
 
-A trace that begins here has the request's own id, nginx's 32 hexadecimal digits. A request has two spans, nginx's and
-the app's, whose ids are the halves of its id: so every reader of the log line knows them.
-A trace that came with the request goes on only when a declared proxy sent it: what a stranger says is not passed on.
+A trace that begins here has the request's own ID, nginx's 32 hexadecimal digits. A request has two spans, nginx's
+and the app's, whose IDs are the halves of its ID: every reader of the log line knows them. A trace from the request
+continues only if a declared proxy sent it: an untrusted client's is removed.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 VARIABLE: Final = "PORTICO_TRACING"
-"""Traces are sampled whose id has less than this in its digits 16 to 19."""
+"""Traces are sampled if digits 16 to 19 of their ID are below this."""
 _TRACEPARENT: Final = re.compile(
     r"(?!ff)([0-9a-f]{2})-((?!0{32})[0-9a-f]{32})-((?!0{16})[0-9a-f]{16})-([0-9a-f]{2})(-.*)?", re.ASCII
 )
@@ -20,7 +20,7 @@ _HALF: Final = 16
 
 
 class Parent(NamedTuple):
-    """What a valid traceparent says: the trace, the span before ours in it, and whether that one is recorded."""
+    """The content of a valid traceparent: the trace, the parent span, and whether that one is sampled."""
 
     trace: str
     span: str
@@ -28,15 +28,15 @@ class Parent(NamedTuple):
 
 
 def parse(text: str) -> Parent | None:
-    """None for what is no traceparent."""
+    """The parsed traceparent, None if it is invalid."""
     found = _TRACEPARENT.fullmatch(text)
-    if found is None or (found[1] == "00" and found[5]):  # a later version may say more at the end
+    if found is None or (found[1] == "00" and found[5]):  # a later version may append fields
         return None
     return Parent(found[2], found[3], bool(int(found[4], 16) & 1))
 
 
 def spans(request_id: str) -> tuple[str, str]:
-    """The ids of nginx's span and of the app's."""
+    """The IDs of nginx's span and of the app's."""
     return request_id[:_HALF], request_id[_HALF:]
 
 
@@ -57,7 +57,7 @@ class Contexts:
         return cls(below) if below else None
 
     def set_in(self, environ: dict[str, Any]) -> None:
-        """Set traceparent to ours, and keep tracestate where the trace goes on."""
+        """Sets traceparent to the app's span, and keeps tracestate if the trace continues."""
         own: str = environ.get("HTTP_X_REQUEST_ID", "")
         if "HTTP_TRACEPARENT" in environ or "HTTP_TRACESTATE" in environ:
             parent = _taken(environ)
@@ -65,13 +65,13 @@ class Contexts:
                 flag = "01" if parent.is_sampled else "00"
                 environ["HTTP_TRACEPARENT"] = f"00-{parent.trace}-{own[_HALF:]}-{flag}"
                 return
-        if own:  # Portico's own question, past nginx, has none
+        if own:  # Portico's own request, which bypasses nginx, has none
             flag = "-01" if own[16:20] < self._below else "-00"
             environ["HTTP_TRACEPARENT"] = "00-" + own + "-" + own[_HALF:] + flag
 
 
 def _taken(environ: dict[str, Any]) -> Parent | None:
-    """What the request came with, taken out of the environ; tracestate stays where the trace goes on."""
+    """The request's trace headers, removed from the environ; tracestate stays if the trace continues."""
     sent = environ.pop("HTTP_TRACEPARENT", "")
     parent = parse(sent) if environ.get("PORTICO_BEHIND") == "1" else None
     if parent is None or not environ.get("HTTP_X_REQUEST_ID"):

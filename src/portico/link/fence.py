@@ -1,7 +1,7 @@
-"""Removes what a client says of itself in the name of a proxy, by families of headers (`proxy_headers`).
+"""Removes a client's forged proxy headers, by families of names (`proxy_headers`).
 
-nginx blanks names, not patterns: a name that nobody has listed is removed here. In a request nginx's own variables
-come first, then the client's headers: from the last of nginx's on, every name is looked at. Most were seen before.
+nginx can blank names, not patterns: unlisted names are removed here. nginx's own variables come first in a request,
+then the client's headers: every name after the last of nginx's is checked. Most were seen before.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ from typing import Any, Final
 from portico.proxy_headers import kind
 
 VARIABLE: Final = "PORTICO_BELIEVED"
-"""The families that a declared proxy may use, and the headers that anybody may, all in lower case."""
+"""The families that a declared proxy may use, and the headers that any client may, all in lower case."""
 _LAST: Final = "PORTICO_MSEC"
 _LAST_HEADER: Final = b"x-portico-msec"
 _SENDER: Final = "PORTICO_PROXY"
 SENDER_HEADER: Final = b"x-portico-proxy"
 _STRANGER, _PROXY, _SHARED = "0", "1", "2"
 _MOST_KNOWN: Final = 4096
-"""Names of headers that are remembered as harmless; one that comes later is judged each time."""
+"""The cache of harmless header names; once it is full, other names are checked each time."""
 
 
 class Fence:
-    """Knows which headers may come from whom."""
+    """Knows which headers each sender may set."""
 
     def __init__(self, believed: frozenset[str]) -> None:
         self._believed = believed
@@ -32,12 +32,12 @@ class Fence:
 
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> Fence | None:
-        """None where the plan asks for no fence: somebody else's nginx is in front."""
+        """None if the plan has no fence: another server's nginx is in front."""
         words = environment.get(VARIABLE)
         return None if words is None else cls(frozenset(words.split(",")))
 
     def clean(self, environ: dict[str, Any]) -> None:
-        """Remove what its sender may not say."""
+        """Removes headers that the sender may not set."""
         sender = environ.get(_SENDER, _STRANGER)
         known = self._known[sender]
         removed = None
@@ -54,7 +54,7 @@ class Fence:
             del environ[name]
 
     def headers(self, pairs: list[tuple[bytes, bytes]], sender: bytes) -> list[tuple[bytes, bytes]]:
-        """The headers of an ASGI scope without what `sender` may not say."""
+        """The headers of an ASGI scope without those that `sender` may not set."""
         known = self._known_bytes[sender]
         removed = set()
         for name, _ in reversed(pairs):

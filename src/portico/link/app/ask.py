@@ -1,8 +1,8 @@
-"""The child that asks the app: load it, collect its facts, write one line of JSON, end.
+"""The child process that asks the app: loads it, collects its facts, writes one line of JSON, ends.
 
-Started by site/discover.py with ANSWER LIFELINE PARENT TIMEOUT DIRECTORY REFERENCE REACHED SALT, the first two being
-descriptors: the answer has one of its own because apps print, the lifeline tells that the parent is gone. REACHED is
-JSON: how clients reach the site. SALT is for digests of the app's secret keys, empty where nobody asks for them.
+site/discover.py starts it with ANSWER LIFELINE PARENT TIMEOUT DIRECTORY REFERENCE REACHED SALT. The first two are
+descriptors: the answer has its own because apps print, the lifeline closes when the parent is gone. REACHED is
+JSON: how clients reach the site. SALT is for digests of the app's secret keys, empty for none.
 """
 
 from __future__ import annotations
@@ -22,11 +22,13 @@ from portico.link.app.statics.stranger import Reached
 from portico.link.gunicorn.report import resident
 
 CLOSED = 97
-"""The exit code when the app has closed the way to answer; as in site.discover, which this process does not import."""
+"""The exit code if the app has closed the answer's descriptor; as in site.discover, which this process does not
+import.
+"""
 
 
 def main() -> None:
-    """Answer, then end at once: threads the app started at import would keep a normal exit waiting."""
+    """Answers, then ends at once: threads that the app started at import would delay a normal exit."""
     answer_to, lifeline, parent = map(int, sys.argv[1:4])
     timeout, directory, reference, reached, salt = sys.argv[4:]
     _end_with_parent(lifeline, parent)
@@ -38,13 +40,13 @@ def main() -> None:
     answer = _ask(reference, Path(directory), reached, salt)
     faulthandler.cancel_dump_traceback_later()
     if _identity(answer_to) != way:
-        os._exit(CLOSED)  # what lies there now, if anything, is the app's
+        os._exit(CLOSED)  # whatever the descriptor is now, it belongs to the app
     _send(answer, answer_to)
     os._exit(0)
 
 
 def _identity(descriptor: int) -> tuple[int, int] | None:
-    """What a descriptor leads to, None for nothing."""
+    """The file behind a descriptor, None for none."""
     try:
         found = os.fstat(descriptor)
     except OSError:
@@ -53,7 +55,7 @@ def _identity(descriptor: int) -> tuple[int, int] | None:
 
 
 def _end_with_parent(lifeline: int, parent: int) -> None:
-    """Have the kernel end this process group (SIGIO) as soon as the other end of the pipe is closed.
+    """Makes the kernel end this process group (SIGIO) as soon as the other end of the pipe is closed.
 
     PR_SET_PDEATHSIG would need ctypes, and fires when the parent's *thread* ends.
     """
@@ -65,7 +67,7 @@ def _end_with_parent(lifeline: int, parent: int) -> None:
 
 
 def _look_like_a_server() -> None:
-    """Flask then ignores an `app.run()` outside of `if __name__ == "__main__"` instead of serving here."""
+    """Makes Flask ignore an `app.run()` outside of `if __name__ == "__main__"` instead of serving here."""
     os.environ.setdefault("FLASK_RUN_FROM_CLI", "true")
     del sys.argv[1:]
 

@@ -1,4 +1,4 @@
-"""What is wrong with an app, in the words of errors.Problem but without the imports it takes."""
+"""Problems of an app, like errors.Problem but without its imports."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from __future__ import annotations
 class AppError(Exception):
     """The app cannot be found or loaded; the fields are those of errors.Problem.
 
-    `is_import` says that the app's own code failed (exit code 4), not the way it was named (exit code 2).
+    `is_import` is true if the app's own code failed (exit code 4), false if its name was wrong (exit code 2).
     """
 
     def __init__(
@@ -18,7 +18,7 @@ class AppError(Exception):
 
 
 def nearest(name: str, names: list[str], has: str, shown: str = "{}") -> str:
-    """A hint: the name that was probably meant, as `shown` would be typed, else all there are in what `has` them."""
+    """A hint: the name that was probably meant, in the form of `shown`, else all names in `has`."""
     from difflib import get_close_matches  # 3 ms, and only for an error
 
     if close := get_close_matches(name, names, n=1):
@@ -27,6 +27,6 @@ def nearest(name: str, names: list[str], has: str, shown: str = "{}") -> str:
 
 
 def listed(names: list[str], most: int = 8) -> str:
-    """Names with commas, the first of them when they are many."""
+    """The names with commas; only the first ones if there are many."""
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more

@@ -1,4 +1,4 @@
-"""The app's own traceback: without the frames of Portico and of the import machinery."""
+"""The app's own traceback, without the frames of Portico and of the import machinery."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ _PORTICO = f"{Path(__file__).parents[2]}/"
 
 
 def own_traceback(error: BaseException) -> str:
-    """The traceback of `error` and of what caused it, as Python prints it."""
+    """The traceback of `error` and its causes, as Python prints it."""
     trace = TracebackException.from_exception(error)
     _keep_own(trace)
     return "".join(trace.format()).rstrip()
 
 
 def has_own_frames(error: BaseException) -> bool:
-    """True when the app's own code was running when `error` was raised."""
+    """True if the app's own code was running when `error` was raised."""
     trace = error.__traceback__
     while trace is not None:
         if not _is_foreign(trace.tb_frame.f_code.co_filename):
@@ -34,6 +34,6 @@ def _keep_own(trace: TracebackException | None) -> None:
 
 
 def _is_foreign(filename: str) -> bool:
-    """A file whose lines the app's author did not write and need not read."""
+    """A file that the app's author did not write."""
     ours = filename.startswith((_PORTICO, "<frozen ", "<string>"))
     return ours or filename.endswith("/importlib/__init__.py")

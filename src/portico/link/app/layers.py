@@ -1,4 +1,4 @@
-"""What a WSGI middleware wraps."""
+"""The layers of WSGI middleware."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _MOST_LAYERS = 8
 
 
 def layers(application: Any) -> Iterator[Any]:
-    """The app, then what it wraps, level by level."""
+    """The app, then the app that it wraps, level by level."""
     for _ in range(_MOST_LAYERS):
         yield application
         application = _inner(application)
@@ -20,7 +20,7 @@ def layers(application: Any) -> Iterator[Any]:
 
 
 def _inner(application: Any) -> Any:
-    """What a WSGI middleware wraps, under the names that are usual; None when there is nothing."""
+    """The app inside a WSGI middleware, under its usual attribute names; None if there is none."""
     if inspect.ismethod(application):
         return application.__self__  # app.wsgi_app
     own = getattr(application, "__dict__", {})

@@ -1,4 +1,4 @@
-"""Load the app inside this process, the way Gunicorn will, and say what to type when it cannot be."""
+"""Loads the app inside this process as Gunicorn will, and explains a failure."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Loaded(NamedTuple):
 
 
 def load(reference: str, directory: Path) -> Loaded:
-    """Import the app that `reference` means in `directory`; empty means: find it.
+    """Imports the app that `reference` means in `directory`; empty means: find it.
 
     Changes to the import directory and puts it first on the import path, as the server will. Raises AppError.
     """
@@ -43,12 +43,12 @@ def load(reference: str, directory: Path) -> Loaded:
 
 
 def server(reference: str) -> Any:
-    """What serves in the place of the object that `reference` means, for a server that takes no dotted name."""
+    """The server object of what `reference` means, for a server that accepts no dotted name."""
     return load(reference, Path.cwd()).application
 
 
 def _server_of(uri: str, module: ModuleType, target: Target, dash: Any) -> Loaded:
-    """Dash is no app itself: its `server` is, which most modules have under that name, too."""
+    """A Dash object is not an app: its `server` is, which most modules also define under that name."""
     name = next((name for name, thing in vars(module).items() if thing is dash.server), "")
     uri = f"{target.module}:{name}" if name else f"{__name__}:server({uri!r})"
     return Loaded(uri, target.directory, dash.server)
@@ -116,13 +116,13 @@ def _missing_hint(target: Target, name: str) -> str:
 
 
 def _hiding_hint(target: Target) -> str:
-    """A file called flask.py hides the package it wants to import."""
+    """A file called flask.py shadows the package that it wants to import."""
     top = target.module.partition(".")[0].lower()
     return f"your {top}.py hides the package '{top}': give it another name" if top in _HIDEABLE else ""
 
 
 def _refuse_hidden(module: ModuleType, target: Target) -> None:
-    """A file called types.py or code.py is never reached: Python has its own."""
+    """A file called types.py or code.py is never imported: Python's own module wins."""
     wanted = target.directory.joinpath(*target.module.split("."))
     wanted = wanted.with_name(f"{wanted.name}.py")
     found = getattr(module, "__file__", None)

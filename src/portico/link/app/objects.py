@@ -1,4 +1,4 @@
-"""The objects that the app's own modules and its extensions hold."""
+"""The objects in the app's own modules and in its extensions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _MOST_OBJECTS = 20_000
 
 
 def objects(inner: Any, directory: Path) -> Iterator[tuple[str, Any]]:
-    """Each object with where it is; threads that are schedulers, too. `inner` is the framework's own object."""
+    """Each object with its place; threads that are schedulers, too. `inner` is the framework's own object."""
     count = 0
     for module in [*sys.modules.values()]:
         name = getattr(module, "__name__", "")
@@ -31,15 +31,15 @@ def objects(inner: Any, directory: Path) -> Iterator[tuple[str, Any]]:
 
 
 def own_modules(directory: Path) -> list[ModuleType]:
-    """Those that were imported from `directory`, in the order in which that began."""
+    """The modules that were imported from `directory`, in the order of their import."""
     return [one for one in [*sys.modules.values()] if is_own(getattr(one, "__file__", None), directory)]
 
 
 def is_own(file: Any, directory: Path) -> bool:
-    """Whether a file is the app's own, not one of a package that is installed below its directory."""
+    """Whether a file is the app's own, not one of a package installed below its directory."""
     return isinstance(file, str) and file.startswith(f"{directory}/") and "/site-packages/" not in file
 
 
 def is_a(thing: Any, names: tuple[str, str]) -> bool:
-    """Whether an object is of that class, (module, name); asked by name, so that nothing is imported for it."""
+    """Whether an object is of that class, (module, name); checked by name, so that nothing is imported."""
     return any((base.__module__, base.__name__) == names for base in type(thing).__mro__)

@@ -15,7 +15,7 @@ _NOT_FOR_VISITORS = re.compile(r"dev|test|local|example|sample")
 
 
 def described(directory: Path) -> str:
-    """The file of `directory` that is for production; empty when there is none, or when it is not clear which."""
+    """The production file of `directory`; empty if there is none, or if it is ambiguous."""
     found = _all(directory)
     usual = [name for name in found if not _NOT_FOR_VISITORS.search(name)]
     only = usual[0] if len(usual) == 1 else ""
@@ -23,7 +23,7 @@ def described(directory: Path) -> str:
 
 
 def refuse_unsure(directory: Path) -> None:
-    """Raises AppError where files describe an app and none of them is for production."""
+    """Raises AppError if files describe an app and none of them is for production."""
     if found := _all(directory):
         what = f"its app is described in {', '.join(found)}, and in no production.ini"
         raise AppError(str(directory), what, f"say which: portico run {found[0]}")
@@ -37,11 +37,11 @@ def _describes(file: Path) -> bool:
     try:
         return file.is_file() and bool(_DESCRIBES.search(file.read_text(encoding="utf-8", errors="replace")))
     except OSError:
-        return False  # a file that the app's user may not read describes nothing
+        return False  # a file that the app's user may not read does not count
 
 
 def app(path: str, name: str = "main") -> Any:
-    """The app that section `name` of the file makes; logging is set up as the file says. Raises AppError."""
+    """The app of section `name` of the file, with logging set up as the file says. Raises AppError."""
     file = Path(path).absolute()
     try:
         return _made(str(file), name)

@@ -1,1 +1,1 @@
-"""Gunicorn as Portico runs it: its arbiter, the workers for WSGI and ASGI, and what a worker looks after."""
+"""Gunicorn as Portico runs it: its arbiter, the workers for WSGI and ASGI, and their background tasks."""

@@ -1,12 +1,12 @@
-"""Gunicorn with workers that are replaced in turn: `python -m portico.link.gunicorn.arbiter ...`.
+"""Gunicorn with rolling replacement of workers: `python -m portico.link.gunicorn.arbiter ...`.
 
-A worker that is to be replaced (max_requests, max_memory) asks for a successor and serves on until one has loaded the
-app. So code on the disk that cannot be loaded costs no worker that serves. There is one successor at a time: one worker
-more than configured, for as long as it loads and the other one finishes.
-When no worker can load the app and none is left that has, the arbiter ends: Portico answers then, and tries again.
+A worker that is due for replacement (max_requests, max_memory) asks for a successor and serves until the successor
+has loaded the app. So broken code on the disk costs no serving worker. There is one successor at a time: one worker
+more than configured, while it loads and the other one finishes. If no worker can load the app and none that has
+loaded it is left, the arbiter ends: Portico then answers, and tries again.
 
-Gunicorn removes the path of its socket when it ends, and trips when it may not. A socket that systemd handed over it
-leaves alone, and this one is Portico's and handed over just so.
+Gunicorn removes the path of its socket when it ends, and fails if it may not. It does not touch a socket from
+systemd, and Portico passes its socket in the same way.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from gunicorn.errors import HaltServer
 from portico.link.gunicorn.handover import BOOTING, FAILED, Handover
 
 PAUSE_SECONDS: Final = 5.0
-"""After a worker that could not load the app, before the next one tries: each try is a traceback in the log."""
+"""The pause after a worker that could not load the app: each attempt is a traceback in the log."""
 VARIABLE: Final = "PORTICO_BOOT"
 """How many seconds a worker may take to load the app."""
 _DEATHS: Final = 3
-"""So many workers in a row that died while they loaded the app, and none serves: as if it could not be loaded."""
+"""So many workers in a row that died while loading the app, with none serving, count as a failure to load."""
 
 
 class Arbiter(arbiter.Arbiter):  # type: ignore[misc]
-    """Replaces workers in turn, and believes that its sockets are somebody else's."""
+    """Replaces workers in turn, and treats its sockets as inherited."""
 
     systemd = property(lambda _: True, lambda *_: None)
     _not_before = 0.0
@@ -45,10 +45,10 @@ class Arbiter(arbiter.Arbiter):  # type: ignore[misc]
         super().start()
 
     def handle_winch(self) -> None:
-        """A worker has something to tell: the loop looks at all of them after each signal."""
+        """A worker has news: the loop checks all of them after each signal."""
 
     def murder_workers(self) -> None:
-        """The heartbeat counts from when a worker has the app: an import may take as long as the start of a site."""
+        """The heartbeat counts once a worker has loaded the app: an import may take as long as the start of a site."""
         now = time.monotonic()
         for worker in self.WORKERS.values():
             if _handover(worker).state == BOOTING and now - _handover(worker).since < self._boot_seconds:
@@ -60,7 +60,9 @@ class Arbiter(arbiter.Arbiter):  # type: ignore[misc]
         return float(os.environ.get(VARIABLE, 0))
 
     def manage_workers(self) -> None:
-        """Start what is missing, a successor included; let go a worker that has one, or is too many."""
+        """Starts missing workers, with a successor if one is due; releases a worker that has a successor, or is
+        surplus.
+        """
         staying = [worker for worker in self._by_age() if not _handover(worker).was_let_go]
         due = [worker for worker in staying if _handover(worker).is_due]
         successor = 1 if due and len(self.WORKERS) <= self.num_workers else 0
@@ -83,11 +85,11 @@ class Arbiter(arbiter.Arbiter):  # type: ignore[misc]
             self.kill_worker(worker.pid, signal.SIGTERM)
 
     def _may_start(self) -> bool:
-        """Not at once after a failure, while others serve or are still trying."""
+        """No immediate retry after a failure while others serve or still load."""
         return time.monotonic() >= self._not_before or not self.WORKERS
 
     def reap_workers(self) -> None:
-        """Raises HaltServer when the app cannot be loaded and no worker is left that has it."""
+        """Raises HaltServer if the app cannot be loaded and no worker that has loaded it is left."""
         before = dict(self.WORKERS)
         super().reap_workers()
         if not self.LISTENERS:
@@ -99,7 +101,7 @@ class Arbiter(arbiter.Arbiter):  # type: ignore[misc]
             self._failed(failed)
 
     def _failed(self, failed: list[Any]) -> None:
-        """These workers ended before they had the app."""
+        """These workers ended before they had loaded the app."""
         staying = [worker for worker in self.WORKERS.values() if not _handover(worker).was_let_go]
         loaded = [int(worker.age) for worker in staying if _handover(worker).has_loaded]
         if max(loaded, default=0) > self._last_failed:
@@ -119,7 +121,7 @@ def _handover(worker: Any) -> Handover:
 
 
 class Application(wsgiapp.WSGIApplication):  # type: ignore[misc]
-    """Reads its configuration anew: bytecode is taken for that of a text of the same second and length."""
+    """Loads its configuration from source: stale bytecode of the same second and length would be used."""
 
     def get_config_from_filename(self, filename: str) -> dict[str, Any]:
         return runpy.run_path(filename, run_name="__config__")

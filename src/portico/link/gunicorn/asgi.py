@@ -1,4 +1,4 @@
-"""Gunicorn's asgi worker, told by nginx's headers who the client is: over a unix socket it cannot see."""
+"""Gunicorn's asgi worker; nginx's headers name the client, which a unix socket does not."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ _TRACE = b"x-portico-trace"
 _OWN = (b"x-portico-msec", SENDER_HEADER, _TRACE)
 _PUSH_SECONDS = 1.0
 _BURST = 4096
-"""Connections that may wait to be accepted; the kernel takes no more than net.core.somaxconn."""
+"""The backlog; the kernel allows no more than net.core.somaxconn."""
 _request: ContextVar[str] = ContextVar("portico_request", default="")
-"""The id of the request that the running task serves."""
+"""The ID of the request that the running task serves."""
 _ONE_LINE = frozenset(name.lower().encode() for name in JOINED)
 _STREAMED = re.compile(rf"{STREAMED}\s*(?:;|$)".encode(), re.IGNORECASE)
 _SECURE = {"http": "https", "ws": "wss"}
@@ -45,11 +45,11 @@ _SECURE = {"http": "https", "ws": "wss"}
 class Worker(ASGIWorker):  # type: ignore[misc]  # Gunicorn publishes no types
     """Runs an ASGI app behind nginx: `gunicorn -k portico.link.gunicorn.asgi.Worker`.
 
-    Is replaced as the other worker is: by max_requests and PORTICO_MAX_MEMORY, when its successor has started.
+    It is replaced like the WSGI worker: by max_requests and PORTICO_MAX_MEMORY, once its successor has started.
     """
 
     def __init__(self, *given: Any, **named: Any) -> None:
-        """In the arbiter, before the fork: what both write in is made here."""
+        """In the arbiter, before the fork: creates what both processes write to."""
         super().__init__(*given, **named)
         self.handover = Handover()
         # Gunicorn's protocol would end the worker at once.
@@ -59,7 +59,7 @@ class Worker(ASGIWorker):  # type: ignore[misc]  # Gunicorn publishes no types
         self.at_the_end: Callable[[], None] = lambda: None
 
     def load_wsgi(self) -> None:
-        """Load the app as Gunicorn does, and put the link around it."""
+        """Loads the app as Gunicorn does, and wraps it in the link."""
         app_output.keep(_request.get, self.log)
         with boot_guard.beside_others(self), boot_guard.own_signals(self):
             super().load_wsgi()
@@ -70,14 +70,14 @@ class Worker(ASGIWorker):  # type: ignore[misc]  # Gunicorn publishes no types
         )
 
     def run(self) -> None:
-        """The life of the worker; the app's own startup is part of the loading."""
+        """The worker's life; the app's own startup is part of the loading."""
         with boot_guard.beside_others(self):
             super().run()
         report.gone()
         self.at_the_end()
 
     def notify(self) -> None:
-        """Called once a second while the worker serves, and not before the app's startup is complete."""
+        """Called once a second while the worker serves, not before the app's startup is complete."""
         super().notify()
         if not self.handover.has_loaded:
             self._take_bursts()
@@ -90,12 +90,12 @@ class Worker(ASGIWorker):  # type: ignore[misc]  # Gunicorn publishes no types
             self._say_goodbye(lambda websocket: websocket.is_through(self._leaving))
 
     def _take_bursts(self) -> None:
-        """asyncio has told the socket to let 100 wait, whatever Portico told it before."""
+        """asyncio sets the socket's backlog to 100, whatever Portico set before."""
         for listener in self.sockets:
             listener.listen(_BURST)
 
     async def _shutdown(self) -> None:
-        """Gunicorn waits for connections to end; those of WebSockets end when they are told to."""
+        """Gunicorn waits for connections to end; WebSockets end when the server closes them."""
         self._say_goodbye(lambda _: True)
         await super()._shutdown()
 
@@ -119,7 +119,7 @@ def behind_nginx(
 ) -> App:
     """The app with the client's address and scheme in its scope, and the worker's numbers in its answer.
 
-    Only nginx can connect to the private socket, so its X-Real-IP and X-Forwarded-Proto are to be believed.
+    Only nginx can connect to the private socket, so its X-Real-IP and X-Forwarded-Proto can be trusted.
     """
 
     websockets = set() if websockets is None else websockets
@@ -177,7 +177,7 @@ async def _traced(app: App, trace: Record | None, scope: Scope, receive: Receive
 
 
 def _number(message: Message, scope: Scope, queued: int, seconds: float) -> None:
-    """Puts the worker's numbers into the head of an answer, and leaves out what the app says under their name."""
+    """Adds the worker's numbers to the head of an answer, and removes the app's headers of the same names."""
     numbers = f"{queued} {int(seconds * 1e6)} {os.getpid()} 0 {_endpoint(scope)}"
     kept = [pair for pair in message.get("headers", ()) if pair[0].lower() != _NUMBERS]
     _check(kept)
@@ -190,7 +190,7 @@ async def _noting_accept(websocket: AsgiWebSocket, send: Send, message: Message)
 
 
 def _set_client(scope: Scope, headers: dict[bytes, bytes], fence: Fence | None) -> None:
-    """What nginx says of the client, and nothing that the client may not say of itself."""
+    """Sets the client from nginx's headers, and removes headers that the client may not set."""
     if fence:
         scope["headers"] = fence.headers(scope["headers"], headers.get(SENDER_HEADER, b"0"))
     scope["headers"] = [pair for pair in scope["headers"] if pair[0] not in _OWN]
@@ -201,7 +201,7 @@ def _set_client(scope: Scope, headers: dict[bytes, bytes], fence: Fence | None) 
 
 
 def _set_prefix(scope: Scope, prefix: str) -> None:
-    """Put the prefix that a declared proxy took off before the path: nginx says it together with the mount."""
+    """Adds the prefix that a declared proxy stripped: nginx sends it together with the mount."""
     outer = prefix.removesuffix(scope.get("root_path", ""))
     if outer:
         scope["root_path"], scope["path"] = prefix, outer + scope["path"]
@@ -210,7 +210,7 @@ def _set_prefix(scope: Scope, prefix: str) -> None:
 
 
 def _trace(tracer: Tracer, name: str, scope: Scope) -> Record | None:
-    """Begin to write a request down, if somebody entitled has asked for it."""
+    """Starts recording a request if an authorized user asked for it."""
     where = tracer.where(name)
     if where is None:
         return None
@@ -250,14 +250,14 @@ def _queue_microseconds(msec: bytes) -> int:
 
 
 def _endpoint(scope: Scope) -> str:
-    """The name of the route that Starlette and FastAPI leave in the scope."""
+    """The route's name, which Starlette and FastAPI leave in the scope."""
     endpoint = scope.get("endpoint")
     name = getattr(endpoint, "__name__", "") if endpoint is not None else ""
     return name if name.isidentifier() else "-"
 
 
 def _unbuffered(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-    """Events, lines of JSON and other streams go out one by one: nginx would collect them."""
+    """Events, JSON lines and other streams are sent one by one: nginx would buffer them."""
     said = {name.lower(): value for name, value in headers}
     kind = said.get(b"content-type", b"")
     if b"x-accel-buffering" in said or not (
@@ -268,7 +268,7 @@ def _unbuffered(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]
 
 
 def _check(headers: list[tuple[bytes, bytes]]) -> None:
-    """BrokenAppError for a head that nginx would refuse: it knows no better word than 502."""
+    """BrokenAppError for a head that nginx would refuse with a plain 502."""
     size = sum(len(name) + len(value) + 4 for name, value in headers)
     if size > LARGEST:
         raise BrokenAppError(too_large(size))
@@ -279,7 +279,7 @@ def _check(headers: list[tuple[bytes, bytes]]) -> None:
 
 
 def _joined(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-    """Several lines of a header that decides about the cache as one: nginx before 1.23 looks at one of them alone."""
+    """Merges several lines of a cache header: nginx before 1.23 reads only one of them."""
     lines: dict[bytes, list[bytes]] = {}
     for name, value in headers:
         if (low := name.lower()) in _ONE_LINE:

@@ -1,7 +1,7 @@
-"""Around the loading of the app in a worker: what others learn of it, and which signals stay the worker's.
+"""Guards the loading of the app in a worker: reports its result, and keeps the worker's signal handlers.
 
-Gunicorn's arbiter ends with all its workers when one fails to boot. That is right at the start, and wrong later: code
-that is copied over the old one, and is broken, would end a site at the next worker that is replaced.
+Gunicorn's arbiter ends with all its workers if one fails to boot. That is right at the start, and wrong later:
+broken code copied over a running site would end it at the next replacement of a worker.
 """
 
 from __future__ import annotations
@@ -18,17 +18,19 @@ from portico.link.gunicorn.handover import FAILED, SERVING
 from portico.link.gunicorn.watch import allowed_memory, limits_from
 
 _serving: Final = mmap.mmap(-1, 1)
-"""Made in the arbiter, which imports this module, and shared with every worker it forks: 1 once one has the app."""
+"""Created in the arbiter, which imports this module, and shared with every worker it forks: 1 once one has the app."""
 
 
 @contextmanager
 def beside_others(worker: Any) -> Iterator[None]:
-    """Around all that may fail before a worker serves. If a worker had the app before, `link.arbiter` decides then."""
+    """Wraps everything that may fail before a worker serves. If a worker had loaded the app before, `link.arbiter`
+    decides.
+    """
     try:
         yield
     except (Exception, SystemExit) as error:
         if worker.handover.has_loaded or not worker.alive:
-            raise  # the app is there, or the worker was told to leave while it imported: that is no failure of the app
+            raise  # the app is loaded, or the worker was stopped during the import: that is not a failure of the app
         report.failed(error)
         ahead.wait()
         if not _serving[0]:
@@ -40,14 +42,14 @@ def beside_others(worker: Any) -> Iterator[None]:
 
 @contextmanager
 def own_signals(worker: Any) -> Iterator[None]:
-    """Around the import of the app: signals stay the worker's."""
+    """Wraps the import of the app: the worker keeps its signal handlers."""
     before = {number: signal.getsignal(number) for number in worker.SIGNALS}
     yield
     worker.at_the_end = _restore(before)
 
 
 def done(worker: Any) -> None:
-    """The worker serves; `max_memory` is where it is to be replaced from now on."""
+    """The worker serves; from now on it is replaced at `max_memory`."""
     _serving[0] = 1
     limit, fresh = limits_from(os.environ)[1], report.resident()
     worker.max_memory = allowed_memory(limit, fresh)
@@ -56,10 +58,10 @@ def done(worker: Any) -> None:
 
 
 def _restore(before: dict[int, Any]) -> Callable[[], None]:
-    """Put the worker's handlers back where the app has set its own; what is to be called when the worker ends.
+    """Restores the worker's handlers where the app has set its own; returns those to call when the worker ends.
 
-    An app's handler that ends the process at SIGTERM would end requests in progress. It is called when these are done,
-    if the signal came.
+    An app's handler that ends the process at SIGTERM would abort requests in progress. It is called once these are
+    done, if the signal came.
     """
     came: list[tuple[Callable[..., object], int]] = []
     for number, handler in before.items():

@@ -1,7 +1,7 @@
-"""How a worker that is to be replaced waits for the worker that replaces it.
+"""How a worker that is due for replacement waits for its successor.
 
-Two bytes that a worker shares with Gunicorn's arbiter, which forked it. The worker writes the first: how far it is.
-The arbiter (`link.arbiter`) writes the second: it may leave. SIGWINCH tells the other side to look.
+They share two bytes with Gunicorn's arbiter, which forked the worker. The worker writes the first: its state. The
+arbiter (`link.arbiter`) writes the second: the permission to leave. SIGWINCH tells the other side to look.
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ FAILED: Final = 3
 
 
 class Handover:
-    """Of one worker. `arbiter` is the process to tell, 0 where nobody watches: then a worker leaves when it likes."""
+    """The handover of one worker. `arbiter` is the process to notify, 0 for none: then a worker leaves when it
+    likes.
+    """
 
     arbiter = 0
 
@@ -47,14 +49,14 @@ class Handover:
         return bool(self._shared[1]) or (self.is_due and not self.arbiter)
 
     def announce(self, state: int) -> None:
-        """By the worker: it is so far."""
+        """Called by the worker: sets its state."""
         if self.state != state:
             self._shared[0] = state
             if self.arbiter:
                 _wake(self.arbiter)
 
     def let_go(self, pid: int = 0) -> None:
-        """By the arbiter: the worker leaves; `pid` when it is to be told so."""
+        """Called by the arbiter: the worker may leave; `pid` is the process to notify."""
         self._shared[1] = 1
         if pid:
             _wake(pid)

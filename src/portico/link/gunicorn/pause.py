@@ -1,7 +1,7 @@
-"""`portico pause`, as a worker sees it: a flag file, looked for once a second and at every SIGWINCH.
+"""`portico pause` in a worker: a flag file, checked once a second and at every SIGWINCH.
 
 A file rather than a signal alone: a worker that is forked meanwhile starts paused, and none can miss the end.
-SIGWINCH because it does no harm wherever it arrives: a process that has no handler yet ignores it.
+SIGWINCH because it is harmless: a process without a handler ignores it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 from portico.link.wsgi.thread_pool import ThreadPool
 
 VARIABLE = "PORTICO_PAUSE"
-"""Names the directory in which the flag appears."""
+"""The variable with the directory in which the flag appears."""
 FLAG = "on"
 
 
@@ -26,14 +26,14 @@ class PauseFlag:
         self._answer = Path(directory or "", str(os.getpid()))
 
     def obey(self, pool: ThreadPool) -> None:
-        """Pause or resume the pool as the flag says, and confirm a pause with a file named by our pid."""
+        """Pauses or resumes the pool as the flag says, and confirms a pause with a file named by this pid."""
         is_on = bool(self._flag) and os.path.exists(self._flag)  # noqa: PTH110  once a second: no Path is made
         if is_on and not pool.is_paused:
             pool.pause()
             try:
                 self._answer.touch()
             except OSError:
-                pass  # the pause is over already, and its directory gone
+                pass  # the pause is over already, and its directory is gone
         elif not is_on and pool.is_paused:
             self._before_resume()
             pool.resume()

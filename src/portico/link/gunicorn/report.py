@@ -1,7 +1,7 @@
-"""What a worker tells Portico when it has loaded the app, or could not: one small file, read by `run.watchers.workers`.
+"""A worker's report that it has loaded the app, or could not: one small file, read by `run.watchers.workers`.
 
-The file of a worker that has the app is named by the pids of the arbiter and the worker. It holds a checksum of each of
-the app's own source files, so that Portico notices a worker that came up with other code than its release's.
+The file of a worker with the app is named by the pids of the arbiter and the worker. It contains a checksum of each
+of the app's own source files, so that Portico notices a worker with other code than its release's.
 """
 
 from __future__ import annotations
@@ -17,18 +17,19 @@ from typing import Any, Final
 from portico import atomic
 
 VARIABLE: Final = "PORTICO_WORKERS"
-"""Names the directory."""
+"""The variable with the directory."""
 CROWD: Final = "crowd"
-"""The file there whose time says when a worker was last crowded."""
+"""The file whose time says when a worker was last overloaded."""
 _MOST: Final = 5_000
 """Source files that are read."""
 _INSTALLED: Final = ("site-packages", "dist-packages")
 
 
 def loaded(memory: int, limit: int) -> None:
-    """This worker has the app, and so many bytes. Never raises: what it tells is not worth a worker.
+    """Reports that this worker has loaded the app, and its memory in bytes. Never raises: a report is not worth a
+    worker.
 
-    `limit` is where it is replaced when that is not what is configured, else 0.
+    `limit` is the memory at which it is replaced if that is not the configured one, else 0.
     """
     words = {"code": code(Path.cwd()), "memory": memory, "limit": limit}
     _write(f"{os.getppid()}-{os.getpid()}", words)
@@ -38,20 +39,20 @@ def loaded(memory: int, limit: int) -> None:
 
 
 def failed(error: BaseException) -> None:
-    """This worker could not load it."""
+    """Reports that this worker could not load it."""
     words = f"{type(error).__name__}: {error}".splitlines()[0][:500]
     _write(f"{os.getppid()}-failed", {"error": words})
 
 
 def gone() -> None:
-    """This worker ends."""
+    """Reports that this worker ends."""
     if directory := os.environ.get(VARIABLE):
         with suppress(OSError):
             Path(directory, f"{os.getppid()}-{os.getpid()}.json").unlink()
 
 
 def crowded() -> None:
-    """More requests come than the workers answer, and several clients wait; said again each second."""
+    """Reports an overload in which several clients wait; repeated each second."""
     if directory := os.environ.get(VARIABLE):
         with suppress(OSError):
             Path(directory, CROWD).touch()
@@ -66,7 +67,7 @@ def _write(name: str, words: dict[str, Any]) -> None:
 
 
 def code(directory: Path) -> dict[str, int]:
-    """The checksum of each source file below `directory` that was imported, by its name there."""
+    """The checksum of each imported source file below `directory`, by its name there."""
     found = dict[str, int]()
     for module in list(sys.modules.values()):
         path = getattr(module, "__file__", None)
@@ -79,7 +80,7 @@ def code(directory: Path) -> dict[str, int]:
 
 
 def resident() -> int:
-    """Bytes of memory that this process has."""
+    """The memory of this process in bytes."""
     try:
         return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except (OSError, ValueError, IndexError):

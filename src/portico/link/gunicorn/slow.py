@@ -1,6 +1,6 @@
-"""Requests that are still running and take long: written to a file, once a second, for `portico status`.
+"""Slow requests in progress: written to a file once a second, for `portico status`.
 
-A worker without any writes nothing. The file is named by the pid and removed when there is nothing more to tell.
+A worker without any writes nothing. The file is named by the pid and removed when there are none left.
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ from portico.link.head import endpoint
 from portico.link.wsgi.thread_pool import Slot
 
 VARIABLE: Final = "PORTICO_SLOW"
-"""Names the directory of the files."""
+"""The variable with the directory of the files."""
 SLOW_SECONDS: Final = 1.0
-"""A request that is older is told of."""
+"""A request that is older is reported."""
 _MOST: Final = 20
 _DEEPEST: Final = 40
-"""Frames of a stack that are written, the innermost."""
+"""The innermost frames of a stack that are written."""
 
 
 class SlowRequests:
-    """What of the `slots` takes long; `directory` None: nobody wants to know."""
+    """Reports slow requests of the `slots`; with a `directory` of None it does nothing."""
 
     def __init__(self, directory: str | None, pid: int) -> None:
         self._path = Path(directory, f"{pid}.json") if directory else None
         self._has_reported = False
 
     def report(self, slots: Iterable[Slot]) -> None:
-        """Never raises: what it tells is not worth a request."""
+        """Never raises: a report is not worth a request."""
         if self._path is None:
             return
         try:

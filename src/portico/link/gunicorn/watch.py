@@ -1,4 +1,4 @@
-"""What the main thread of a worker looks for once a second: silent peers, stuck requests, too much memory."""
+"""The once-a-second checks of a worker's main thread: silent peers, stuck requests, too much memory."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from portico.link.wsgi.stream import LONGEST_SILENCE_SECONDS, Stream, StreamCanc
 from portico.link.wsgi.thread_pool import Slot
 
 _READ_SECONDS: Final = 10.0
-"""nginx sends a packet in one piece; a peer that has not finished one by now is not nginx."""
+"""nginx sends a packet in one piece; a peer that takes longer is not nginx."""
 _ROOM: Final = 1.1
 _LARGER: Final = 1.5
 _PAGE: Final = os.sysconf("SC_PAGE_SIZE")
@@ -30,7 +30,7 @@ _STATM: Final = "/proc/self/statm"
 
 
 class Watch:
-    """Looks at `slots` with the limits of `limits_from`."""
+    """Checks the `slots` with the limits of `limits_from`."""
 
     def __init__(
         self,
@@ -48,11 +48,11 @@ class Watch:
         self._slots = slots
         self._log = log
         self._deadline, self._max_memory = limits
-        # Opened beforehand: an app that has used up the descriptors is no reason to end what it serves.
+        # Opened beforehand: an app that has used up its descriptors is no reason to stop serving.
         self._memory = os.open(_STATM, os.O_RDONLY | os.O_CLOEXEC) if self._max_memory < math.inf else -1
 
     def look(self) -> str | None:
-        """Deal with silent peers and log stuck requests; the reason why the worker must be replaced, or None."""
+        """Handles silent peers and logs stuck requests; returns why the worker must be replaced, or None."""
         now = time.monotonic_ns()
         self._look_for_clients()
         if self._leaving.is_any():
@@ -84,26 +84,26 @@ class Watch:
         )
 
     def say_goodbye(self, is_meant: Callable[[WebSocketConnection], bool] = lambda _: True) -> None:
-        """Tell those who speak with apps that the server goes away."""
+        """Tells the peers of WebSockets that the server goes away."""
         for slot in self._slots.copy():
             connection = slot.connection
             if slot.handed_over and isinstance(connection, WebSocketConnection) and is_meant(connection):
                 connection.say_goodbye()
 
     def hang_up(self) -> None:
-        """End the connections that apps keep."""
+        """Closes the connections that apps hold."""
         for slot in self._slots.copy():
             if slot.handed_over and slot.connection is not None:
                 _shut_down(slot.connection, socket.SHUT_RDWR)
 
     def _look_for_clients(self) -> None:
-        """Tell the streams whose client has left: nginx hangs up when the client does."""
+        """Notifies streams whose client has left: nginx closes the connection when the client does."""
         open_streams, poll = dict[int, Stream](), select.poll()
         for slot in self._slots.copy():
-            # Only in a thread that serves nothing else may something be raised.
+            # Only a thread that serves nothing else may get an exception.
             if slot.replaced and (stream := slot.stream) and (descriptor := stream.connection.fileno()) >= 0:
                 open_streams[descriptor] = stream
-                poll.register(descriptor, 0)  # nothing but the end
+                poll.register(descriptor, 0)  # only the end of the connection
         gone = poll.poll(0) if open_streams else []
         self._canceller.cancel([open_streams[descriptor] for descriptor, _ in gone])
 
@@ -120,7 +120,7 @@ class Watch:
         deadline = float(environ.get("PORTICO_DEADLINE", self._deadline))
         stream = slot.stream
         if stream and stream.cancelled:
-            return  # nobody waits for it: it ends when the app has something to send, or never
+            return  # the thread is not needed: it ends when the app sends something, or never
         if stream and quiet > min(deadline / 3, LONGEST_SILENCE_SECONDS) and stream.comment():
             slot.moved = now
         elif quiet > deadline:
@@ -132,7 +132,7 @@ class Watch:
 
 
 def limits_from(environment: Mapping[str, str]) -> tuple[float, float]:
-    """PORTICO_DEADLINE in seconds and PORTICO_MAX_MEMORY in bytes, infinite when unset; RuntimeError, one line."""
+    """PORTICO_DEADLINE in seconds and PORTICO_MAX_MEMORY in bytes, infinite if unset; RuntimeError with one line."""
     limits = []
     for name in ("PORTICO_DEADLINE", "PORTICO_MAX_MEMORY"):
         text = environment.get(name) or "inf"
@@ -144,10 +144,10 @@ def limits_from(environment: Mapping[str, str]) -> tuple[float, float]:
 
 
 def allowed_memory(limit: float, fresh: int) -> float:
-    """Bytes at which a worker is replaced that had `fresh` bytes when it had loaded the app.
+    """The memory limit in bytes of a worker that had `fresh` bytes after loading the app.
 
-    A limit below what the app needs to start would replace each worker after one request: then half as much again as
-    that, and Portico says so (`run.watchers.workers`).
+    A limit below what the app needs to start would replace each worker after one request: then the limit is one and
+    a half times `fresh`, and Portico says so (`run.watchers.workers`).
     """
     return limit if limit >= fresh * _ROOM else fresh * _LARGER
 
@@ -166,4 +166,4 @@ def _shut_down(connection: Connection, how: int) -> None:
     try:
         connection.shutdown(how)
     except OSError:
-        pass  # closed in this moment
+        pass  # closed at this moment

@@ -1,1 +1,1 @@
-"""What an app says about itself, one file a framework."""
+"""The facts of an app, one file a framework."""

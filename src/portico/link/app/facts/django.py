@@ -1,4 +1,4 @@
-"""What a Django project says about itself; what can only be guessed is left out."""
+"""The facts of a Django project; guesses are left out."""
 
 # mypy: disable-error-code="import-untyped"
 from __future__ import annotations
@@ -19,7 +19,7 @@ from portico.site.pattern import is_of_folder
 
 
 def facts(application: object) -> dict[str, Any]:
-    """The part of AppFacts Django can give. It limits no request body, so there is no max_content_length."""
+    """The part of AppFacts that Django can provide. It limits no request body, so there is no max_content_length."""
     notes: list[str] = []
     found = _routes(notes)
     static = _static(notes)
@@ -74,7 +74,7 @@ def _static(notes: list[str]) -> list[dict[str, str]]:
 
 
 def _answers(url: str, routes: list[dict[str, Any]]) -> bool:
-    """Whether the project itself answers static files: by WhiteNoise, or by a view of its own at their URL.
+    """Whether the project serves static files itself: by WhiteNoise, or by a view of its own at their URL.
 
     Otherwise Django leaves them to the web server, whatever middleware there is.
     """
@@ -133,7 +133,7 @@ def _below(prefix: str, begins: str, namespace: str, resolver: URLResolver) -> I
 
 
 def _pattern(begins: str, entry: URLPattern | URLResolver) -> str:
-    """The pattern of a whole path; empty where there is none."""
+    """The pattern of a whole path; empty if there is none."""
     try:
         return begins and begins + pattern(entry)
     except UntoldError:
@@ -153,7 +153,7 @@ def _name(entry: URLPattern) -> str:
 
 
 def _methods(entry: URLPattern) -> list[str]:
-    """A class-based view says what it answers; a function does not, and the list stays empty."""
+    """A class-based view declares its methods; a function does not, and the list stays empty."""
     view = getattr(entry.callback, "view_class", None)
     names = getattr(view, "http_method_names", ())
     return sorted(name.upper() for name in names if hasattr(view, name) and name not in ("head", "options"))

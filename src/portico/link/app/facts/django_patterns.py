@@ -1,7 +1,7 @@
-"""Entries of Django's urls.py as patterns of whole paths: what Django's resolvers take, and nothing else.
+"""Entries of Django's urls.py as patterns of whole paths that match exactly what Django's resolvers match.
 
-Django searches with an entry's regular expression. An include goes on with the text behind what was found, and never
-looks for another place; a view needs no more than that something is found, unless its expression ends with `$`.
+Django searches with an entry's regular expression. An include continues with the text after the match, and never
+tries another match; a view only needs some match, unless its expression ends with `$`.
 """
 
 # mypy: disable-error-code="import-untyped"
@@ -18,21 +18,21 @@ from django.urls.resolvers import LocalePrefixPattern
 from portico.site.pattern import ANYTHING, escape, is_fixed, without_names
 
 _SOMEWHERE = "(?s:.*?)"
-"""The text before the first place where an expression without ^ is found."""
+"""The text before the first match of an expression without ^."""
 _TOKEN = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|.", re.DOTALL)
 _FLAGS = re.compile(r"\(\?([is]+)\)")
 _UNTOLD = re.compile(r"\(\?(?:P=|\(|[a-zA-Z]*[aLmux])")
-"""References to a group, conditions, and flags that nginx does not know or that change what ^ and . mean."""
+"""References to a group, conditions, and flags that nginx does not support or that change the meaning of ^ and `.`."""
 _ANCHORS = frozenset({"^", "$", r"\A", r"\Z", *(f"\\{n}" for n in range(1, 10))})
 
 
 class UntoldError(ValueError):
-    """A pattern cannot say what this entry matches."""
+    """The entry has no exact pattern."""
 
 
 @dataclass(frozen=True)
 class _Branch:
-    """One of the texts between `|` of an expression, without its anchors."""
+    """One alternative of an expression (between `|`), without its anchors."""
 
     text: str
     at_begin: bool
@@ -41,7 +41,7 @@ class _Branch:
 
 
 def pattern(entry: URLPattern | URLResolver) -> str:
-    """What follows the patterns of the includes around the entry. Raises UntoldError."""
+    """The pattern of an entry, given those of the includes around it. Raises UntoldError."""
     if isinstance(entry.pattern, LocalePrefixPattern):
         return _languages(entry.pattern)
     text = str(entry.pattern.regex.pattern)
@@ -62,13 +62,13 @@ def _of_branch(branch: _Branch, *, is_view: bool, is_whole: bool) -> str:
         return branch.text
     begin = "" if branch.at_begin else ANYTHING if is_view else _SOMEWHERE
     if branch.at_end == "$" and not is_view:
-        raise UntoldError(branch.text)  # an include that nothing can follow
+        raise UntoldError(branch.text)  # nothing can follow this include
     end = {"$": r"\n?", r"\Z": ""}.get(branch.at_end, ANYTHING if is_view else "")
     return begin + branch.text + end
 
 
 def _branches(text: str) -> Iterator[_Branch]:
-    """Raises UntoldError for an anchor that is not at the begin or the end."""
+    """Raises UntoldError for an anchor that is not at the start or the end."""
     for pieces in _split(_TOKEN.findall(text)):
         at_begin = pieces[:1] in (["^"], [r"\A"])
         at_end = pieces[-1] if len(pieces) > at_begin and pieces[-1] in ("$", r"\Z") else ""
@@ -79,7 +79,7 @@ def _branches(text: str) -> Iterator[_Branch]:
 
 
 def _split(pieces: list[str]) -> Iterator[list[str]]:
-    """What stands between the `|` that are in no group."""
+    """The parts between `|` that are in no group."""
     depth, found = 0, list[str]()
     for piece in pieces:
         depth += (piece == "(") - (piece == ")")
@@ -92,7 +92,7 @@ def _split(pieces: list[str]) -> Iterator[list[str]]:
 
 
 def _languages(prefix: LocalePrefixPattern) -> str:
-    """i18n_patterns: the active language is one of the project's, and its own may have no prefix."""
+    """i18n_patterns: the active language is one of the project's, and the default one may have no prefix."""
     made = [escape(f"{code}/") for code, _ in settings.LANGUAGES]
     if not prefix.prefix_default_language:
         made.append("")

@@ -1,4 +1,4 @@
-"""What a Django project does with a path that its URLs do not match: middleware runs for it, and handler404 answers."""
+"""What a Django project does with a path that its URLs do not match: middleware runs, and handler404 answers."""
 
 # mypy: disable-error-code="import-untyped"
 from __future__ import annotations
@@ -27,13 +27,13 @@ _PASSING = (
     "django.contrib.sites.", "django.contrib.admindocs.", "corsheaders.", "csp.", "debug_toolbar.", "django_htmx.",
     "simple_history.", "django_prometheus.", "sentry_sdk.", "opentelemetry.", "whitenoise.", "waffle.",
 )  # fmt: skip
-"""Middleware that answers no path by itself, OPTIONS and redirects of the whole site aside."""
+"""Middleware that answers no path by itself, except OPTIONS and redirects of the whole site."""
 _LOCALE = "django.middleware.locale.LocaleMiddleware"
 _COMMON = "django.middleware.common.CommonMiddleware"
 
 
 def unrouted(resolver: URLResolver, routes: list[dict[str, Any]]) -> dict[str, Any]:
-    """`facts.Unrouted` of the project, with those routes. Which methods a view takes is the view's to say."""
+    """`facts.Unrouted` of the project, with those routes. Each view decides its methods."""
     page, answers = _page(resolver)
     rules = [{"rule": route["rule"], "pattern": route["pattern"]} for route in routes]
     return {
@@ -71,7 +71,7 @@ def _is_harmless(name: str) -> bool:
 
 
 def _static(answers: list[str]) -> Iterator[dict[str, str]]:
-    """What WhiteNoise answers before the URLs are looked at."""
+    """The paths that WhiteNoise answers before the URLs are looked up."""
     if not any(name.startswith("whitenoise.") for name in settings.MIDDLEWARE):
         return
     if getattr(settings, "WHITENOISE_ROOT", None):
@@ -82,7 +82,7 @@ def _static(answers: list[str]) -> Iterator[dict[str, str]]:
 
 
 def _page(resolver: URLResolver) -> tuple[str, list[str]]:
-    """Who answers 404, and what makes that uncertain."""
+    """The code that answers 404, and what makes that uncertain."""
     handler = resolver.resolve_error_handler(404)
     if handler is not defaults.page_not_found:
         if refuses(handler):

@@ -1,4 +1,4 @@
-"""What an app object says about itself, whatever framework made it."""
+"""The facts of an app object, of any framework."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _OPEN = _FRAMEWORKS | {
     ("django.core.handlers.asgi", "ASGIHandler"): "django",
     ("starlette.applications", "Starlette"): "starlette",
 }
-"""Whose settings are looked at: ASGI apps have them, too."""
+"""Frameworks whose settings are read: some have ASGI apps."""
 _PLAIN = (
     "a plain WSGI app cannot be asked for its static folders and its upload limit: "
     "say them as [static] and max_upload in portico.toml"
@@ -43,18 +43,18 @@ _ASGI = "an ASGI app is not asked for its static folders and its upload limit"
 
 
 def facts(loaded: Loaded, reached: Reached = _ANYHOW, salt: str = "") -> dict[str, Any]:
-    """Everything site.facts.AppFacts holds, as plain JSON in an order that does not change.
+    """All fields of site.facts.AppFacts as plain JSON, in a stable order.
 
-    With a `salt` also what its secret keys are like (`secret_keys`).
+    With a `salt` also the properties of its secret keys (`secret_keys`).
     """
-    exposed = _exposed(loaded, salt)  # before it is asked for files: what runs now was started at import
+    exposed = _exposed(loaded, salt)  # before it gets requests for files: what runs now was started at import
     things = list({id(thing): thing for thing in layers(loaded.application)}.values())
     answers = _facts(loaded, reached) | exposed | _remedied(things, loaded)
     return _processes(answers, things, loaded.directory)
 
 
 def _processes(answers: dict[str, Any], things: list[Any], directory: Path) -> dict[str, Any]:
-    """The facts with what several worker processes mean for this app."""
+    """The facts, with the effects of several worker processes on this app."""
     inner = next((thing for thing in things if _asks_risks(thing)), None)
     single, found = dict[str, Any](), list[risks.Risk]()
     try:
@@ -76,7 +76,7 @@ def _remedied(things: list[Any], loaded: Loaded) -> dict[str, Any]:
 
 
 def _exposed(loaded: Loaded, salt: str) -> dict[str, Any]:
-    """What is wide open. Nothing where the app's own code keeps us from asking."""
+    """The risks; none if the app's own code prevents the questions."""
     things = list({id(thing): thing for thing in layers(loaded.application)}.values())
     inner = next((thing for thing in things if _asks_risks(thing)), None)
     framework = _asks_risks(inner) if inner is not None else ""
@@ -119,7 +119,7 @@ def _facts(loaded: Loaded, reached: Reached) -> dict[str, Any]:
 
 
 def _of_starlette(application: Any) -> dict[str, Any]:
-    """The rules of a Starlette or FastAPI app, for what nginx need not ask it."""
+    """The rules of a Starlette or FastAPI app, for requests that nginx can refuse."""
     inner = next((thing for thing in layers(application) if _asks_risks(thing) == "starlette"), None)
     if inner is None:
         return {}
@@ -131,7 +131,7 @@ def _of_starlette(application: Any) -> dict[str, Any]:
 
 
 def _unrouted(application: Any, answers: dict[str, Any], is_asked: Callable[[Any], bool]) -> dict[str, Any]:
-    """With what stands around the apps that were asked, and beside them."""
+    """The facts, with the code around the apps and beside them."""
     found = answers.get("unrouted")
     if not found:
         return answers
@@ -142,19 +142,19 @@ def _unrouted(application: Any, answers: dict[str, Any], is_asked: Callable[[Any
 
 
 def _static_of_django(application: Any) -> dict[str, Any]:
-    """Under ASGI nginx serves STATIC_ROOT, too, unless a view or WhiteNoise does."""
+    """Under ASGI, too, nginx serves STATIC_ROOT, unless a view or WhiteNoise does."""
     if not any(type(thing).__module__.startswith(("django.", "channels.")) for thing in layers(application)):
         return {}
     answers = _asked("django", application)
     folders = [dict(folder) for folder in answers.get("static", []) if not folder.pop("is_guarded", True)]
     if _asks_risks(application) != "django":
-        answers.pop("unrouted", None)  # something stands around it, and its paths may be others
+        answers.pop("unrouted", None)  # code around it may change its paths
     kept = ("version", "notes", "unrouted")
     return {key: answers[key] for key in kept if key in answers} | ({"static": folders} if folders else {})
 
 
 def _parts(application: Any) -> tuple[list[tuple[str, dict[str, Any]]], list[str]]:
-    """What each app says, under its prefix, and a note for each that is of another framework than the last."""
+    """The facts of each app under its prefix, and a note for each app of another framework than the last."""
     found = list(mounted(application, _framework))
     kind, parts, notes = _framework(found[-1][1]) if found else "", [], []
     for prefix, thing in found:
@@ -171,7 +171,7 @@ def _parts(application: Any) -> tuple[list[tuple[str, dict[str, Any]]], list[str
 
 
 def _placed(answers: dict[str, Any], directory: str) -> dict[str, Any]:
-    """The places of views as a reader of the app names them: below its directory."""
+    """The places of views, relative to the app's directory."""
     for route in answers.get("routes", []):
         if "where" in route:
             route["where"] = route["where"].removeprefix(directory)

@@ -1,4 +1,4 @@
-"""What a Flask app says about itself."""
+"""The facts of a Flask app."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Owner = flask.Flask | flask.Blueprint
 
 
 def facts(app: flask.Flask) -> dict[str, Any]:
-    """The part of AppFacts a Flask app can give."""
+    """The part of AppFacts that a Flask app can provide."""
     notes: list[str] = []
     left: list[dict[str, str]] = []
     rules = list(app.url_map.iter_rules())
@@ -57,7 +57,7 @@ def facts(app: flask.Flask) -> dict[str, Any]:
 def _static(
     app: flask.Flask, rule: Rule, notes: list[str], left: list[dict[str, str]]
 ) -> Iterator[dict[str, Any]]:
-    """The folder behind a static rule, or a note when nginx must not or cannot serve it."""
+    """The folder of a static rule, or a note if nginx must not or cannot serve it."""
     owner = _owner(app, rule.endpoint)
     if owner is None or not owner.static_folder:
         return
@@ -74,7 +74,7 @@ def _static(
 
 
 def _never_kept(app: flask.Flask, rule: Rule) -> str:
-    """The pattern of a static rule that nginx cannot serve and that code of the app's own may protect."""
+    """The pattern of a static rule that nginx cannot serve and that the app's own code may protect."""
     owner = _owner(app, rule.endpoint)
     if owner is None or not _why_not(rule):
         return ""
@@ -83,7 +83,7 @@ def _never_kept(app: flask.Flask, rule: Rule) -> str:
 
 
 def _hosts(app: flask.Flask) -> list[str]:
-    """Host names that the app expects, when it says any."""
+    """Host names that the app expects, if it names any."""
     said = app.config.get("TRUSTED_HOSTS") or [app.config.get("SERVER_NAME")]
     return [name.lstrip(".") for name in said if isinstance(name, str) and name]
 
@@ -94,7 +94,7 @@ def _session_cookie(app: flask.Flask) -> dict[str, str]:
 
 
 def _downloads(app: flask.Flask) -> dict[str, str]:
-    """Where Flask's documentation tells people to keep what they send later."""
+    """The directories that Flask's documentation suggests for files to be sent later."""
     said = {app.instance_path: "the app's instance folder"}
     uploads = app.config.get("UPLOAD_FOLDER")
     if isinstance(uploads, str | Path) and uploads:
@@ -126,7 +126,7 @@ def _why_not(rule: Rule) -> str:
 
 
 def _is_default(owner: Owner) -> bool:
-    """Flask gives every app a folder called static; that it is not there means nothing."""
+    """Flask gives every app a folder called static; a missing one means nothing."""
     return isinstance(owner, flask.Flask) and owner.static_folder == str(Path(owner.root_path) / "static")
 
 
@@ -140,7 +140,7 @@ def _routes(app: flask.Flask) -> Iterator[dict[str, Any]]:
 
 
 def _rules(rules: list[Rule]) -> Iterator[dict[str, Any]]:
-    """Every rule that Werkzeug matches, with all methods that it takes; one for a WebSocket answers others with 400."""
+    """Every rule that Werkzeug matches, with all its methods; a WebSocket's rule answers others with 400."""
     for rule in rules:
         if not rule.build_only:
             methods = [] if rule.websocket else sorted(rule.methods or ())
@@ -148,9 +148,9 @@ def _rules(rules: list[Rule]) -> Iterator[dict[str, Any]]:
 
 
 def _tried(app: flask.Flask) -> list[tuple[Rule, bool | None]]:
-    """In the order in which Werkzeug tries them; what it only builds URLs with is left out.
+    """Rules in the order in which Werkzeug tries them, without those that only build URLs.
 
-    With a bool the rule is tried twice, first without and later with a slash that it does not have.
+    A rule is tried twice if a slash may be added: first as it is, later (True) with the slash.
     """
     try:
         app.url_map.update()
@@ -161,9 +161,10 @@ def _tried(app: flask.Flask) -> list[tuple[Rule, bool | None]]:
 
 
 def _walked(state: Any) -> Iterator[tuple[Rule, bool | None]]:
-    """Werkzeug goes from part to part: what ends here, then fixed parts, then placeholders by weights of its own.
+    """Werkzeug goes from part to part: rules that end here, then fixed parts, then placeholders by their weights.
 
-    What ends here takes a slash more, unless it is strict, but rules that have the slash come before.
+    A rule that ends here also matches with an added slash, unless it is strict, but rules that have the slash come
+    before.
     """
     twice = [rule for rule in state.rules if not rule.strict_slashes and "" in state.static]
     for rule in state.rules:
@@ -187,11 +188,11 @@ def _route(rule: Rule) -> dict[str, Any]:
 
 
 def _pattern(rule: Rule) -> str:
-    """The rule as a regular expression; none where the host decides too, or a converter has no pattern."""
+    """The rule as a regular expression; None if the host matters, too, or a converter has no pattern."""
     made = _strict(rule)
     if rule.strict_slashes or made in ("", "/"):
         return made
-    # A rule with a slash takes one more, unless a placeholder before it takes slashes itself.
+    # A rule with a slash matches one more, unless a placeholder before it matches slashes itself.
     is_open = any(part.final for part in getattr(rule, "_parts", ()))
     return f"{made.removesuffix('/')}/" + ("{0,2}" if made.endswith("/") and not is_open else "?")
 
@@ -215,7 +216,7 @@ def _by_rule(route: dict[str, Any]) -> tuple[str, list[str], str]:
 
 
 def _methods(rule: Rule) -> set[str]:
-    """What the app's author wrote: without the HEAD and OPTIONS that Werkzeug and Flask add."""
+    """The methods from the app's author, without the HEAD and OPTIONS that Werkzeug and Flask add."""
     methods = set(rule.methods or ())
     if "GET" in methods:
         methods.discard("HEAD")

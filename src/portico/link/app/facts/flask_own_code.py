@@ -1,4 +1,4 @@
-"""Whether code of a Flask app's own has a say about its static files: hooks, middleware, methods of its own."""
+"""Whether a Flask app's own code handles its static files: hooks, middleware, overridden methods."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ ON_THE_WAY = (
     "handle_user_exception", "handle_exception", "handle_http_exception", "make_response", "finalize_request",
     "process_response", "ensure_sync", "get_send_file_max_age",
 )  # fmt: skip
-"""Methods that a request for a static file comes through; some apps and extensions replace one."""
+"""Methods that handle a request for a static file; some apps and extensions override one."""
 _SIGNALS = ("request_started", "request_finished", "appcontext_pushed")
 
 Owner = flask.Flask | flask.Blueprint
 
 
 def is_plain(view: Any, owner: Owner) -> bool:
-    """True for Flask's own view of static files; a decorated or replaced one may ask for a login."""
+    """True for Flask's own view of static files; a decorated or replaced one may require a login."""
     return all(is_flasks(function) for function in (view, owner.send_static_file))
 
 
 def is_guarded(app: flask.Flask, owner: Owner, endpoint: str) -> bool:
-    """Whether anything but Flask's own code sees a request for a file of `owner`, or the answer to it."""
+    """Whether anything but Flask's own code handles a request for a file of `owner`, or its answer."""
     return (
         _has_hooks(app, endpoint)
         or not all(is_flasks(getattr(app, name, None)) for name in ON_THE_WAY if hasattr(flask.Flask, name))
@@ -39,7 +39,7 @@ def is_guarded(app: flask.Flask, owner: Owner, endpoint: str) -> bool:
 
 
 def _has_hooks(app: flask.Flask, endpoint: str) -> bool:
-    """Functions before and after the view: those of the app and of each blueprint that the endpoint is in."""
+    """Functions before and after the view, of the app and of each blueprint around the endpoint."""
     names: list[str | None] = [None]
     inside = endpoint.rpartition(".")[0]
     while inside:

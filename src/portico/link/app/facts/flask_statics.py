@@ -1,4 +1,4 @@
-"""How a Flask app wants its static files kept by browsers: it is asked for a URL, as its templates ask."""
+"""How browsers may cache a Flask app's static files: the app is asked for a URL, as its templates do."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _MOST_FILES = 200
 
 
 def version_arguments(app: flask.Flask) -> list[str]:
-    """Names of the query arguments that `url_for("static", ...)` adds by itself: ["v"] for /static/app.css?v=1f3a."""
+    """Names of the query arguments that `url_for("static", ...)` adds: ["v"] for /static/app.css?v=1f3a."""
     name = _a_file(app.static_folder) if app.has_static_folder else ""
     if not name or "static" not in app.view_functions:
         return []
@@ -26,14 +26,14 @@ def version_arguments(app: flask.Flask) -> list[str]:
 
 
 def max_age(app: flask.Flask) -> int | None:
-    """SEND_FILE_MAX_AGE_DEFAULT in seconds; None when the app leaves it to the browser's questions."""
+    """SEND_FILE_MAX_AGE_DEFAULT in seconds; None if browsers must revalidate."""
     said: Any = app.config.get("SEND_FILE_MAX_AGE_DEFAULT")
     seconds = said.total_seconds() if isinstance(said, timedelta) else said
     return int(seconds) if isinstance(seconds, int | float) and seconds > 0 else None
 
 
 def _a_file(folder: str | None) -> str:
-    """Any file below the folder that is not hidden, by its path there."""
+    """A file below the folder that is not hidden, by its path in it."""
     seen = 0
     for root, folders, files in os.walk(folder or ""):
         folders[:] = sorted(name for name in folders if not name.startswith("."))

@@ -1,4 +1,4 @@
-"""What a Flask app does with a path that none of its rules matches: hooks run for it, and an error handler answers."""
+"""What a Flask app does with a path that none of its rules matches: hooks run, and an error handler answers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from portico.link.app.facts.own_answers import gives_back, never_answers, overri
 
 _MORE = ("create_url_adapter", "raise_routing_exception", "add_url_rule")
 _OF_REQUEST = ("__init__", "path", "method")
-"""What a class of the app's own for requests may replace, so that another path is looked up."""
+"""Attributes that an app's own request class may override, so that another path is looked up."""
 
 
 def unrouted(app: flask.Flask, rules: list[dict[str, Any]]) -> dict[str, Any]:
@@ -42,7 +42,7 @@ def _hooks(app: flask.Flask) -> Iterator[str]:
 
 
 def _handlers(app: flask.Flask) -> Iterator[tuple[str, bool]]:
-    """Who answers 404 and 405, and whether it is certain that those stay what they are."""
+    """The code that answers 404 and 405, and whether those statuses are certain."""
     table = app.error_handler_spec[None]
     for code, error in ((404, NotFound), (405, MethodNotAllowed)):
         found = next(
@@ -58,7 +58,7 @@ def _handler(table: Any, error: type[HTTPException]) -> Any:
 
 def _replaced(app: flask.Flask) -> Iterator[str]:
     for name in overridden(app, (*ON_THE_WAY, *_MORE), is_flasks):
-        if name != "wsgi_app":  # `link.app.facts.wrappers` looks at that
+        if name != "wsgi_app":  # `link.app.facts.wrappers` checks that
             yield f"{type(app).__name__}.{name} is the app's own"
     if type(app.url_map) is not Map:
         yield f"its URL map is a {type(app.url_map).__qualname__}"

@@ -1,4 +1,4 @@
-"""Where the apps of one WSGI object answer: DispatcherMiddleware gives each a prefix, around an app or inside of it."""
+"""The prefixes of the apps in one WSGI object: DispatcherMiddleware gives each a prefix, around an app or inside it."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _DISPATCHER = ("werkzeug.middleware.dispatcher", "DispatcherMiddleware")
 def mounted(
     application: Any, is_app: Callable[[Any], object], prefix: str = "", seen: frozenset[int] = frozenset()
 ) -> Iterator[tuple[str, Any]]:
-    """Each app with its prefix, in the order in which paths are given to them.
+    """Each app with its prefix, in the order in which paths are dispatched.
 
-    An app that has itself wrapped (`app.wsgi_app = ...`) is where the wrapper calls it.
+    An app with a wrapper (`app.wsgi_app = ...`) has the place at which the wrapper calls it.
     """
     for thing in layers(application):
         if is_dispatcher(thing):
@@ -36,12 +36,12 @@ def mounted(
 
 
 def is_dispatcher(thing: Any) -> bool:
-    """Whether it gives apps a prefix each."""
+    """Whether it dispatches to apps by prefix."""
     return _DISPATCHER in ((base.__module__, base.__name__) for base in type(thing).__mro__)
 
 
 def unread(app: Any, routes: Iterable[Mapping[str, Any]]) -> list[str]:
-    """A note when settings of views depend on a wrapper around the app's own `wsgi_app` that may change paths."""
+    """A note if settings of views depend on a wrapper around the app's own `wsgi_app` that may change paths."""
     own = getattr(app, "__dict__", {}).get("wsgi_app")
     known = ("werkzeug.middleware.", "whitenoise.", "flask.", "flask_socketio", "socketio.", "engineio.")
     unknown = [
@@ -59,7 +59,7 @@ def unread(app: Any, routes: Iterable[Mapping[str, Any]]) -> list[str]:
 
 
 def moved(answers: Mapping[str, Any], prefix: str) -> dict[str, Any]:
-    """What an app says of its paths, as paths of the whole."""
+    """An app's facts about its paths, with its prefix."""
     if not prefix:
         return dict(answers)
     routes = [
@@ -85,7 +85,9 @@ def moved(answers: Mapping[str, Any], prefix: str) -> dict[str, Any]:
 
 
 def together(parts: list[tuple[str, dict[str, Any]]]) -> dict[str, Any]:
-    """The facts of several apps of one framework, moved already; a prefix keeps what is below it from the next."""
+    """The merged facts of several apps of one framework, with their prefixes; each prefix shadows later apps below
+    it.
+    """
     (_, first), rank = parts[-1], 0
     made = dict(first) | {"routes": [], "lost": {}}
     for key in ("static", "left", "never_kept", "notes"):
@@ -107,7 +109,7 @@ def together(parts: list[tuple[str, dict[str, Any]]]) -> dict[str, Any]:
 
 
 def _unrouted(parts: list[dict[str, Any]]) -> dict[str, Any]:
-    """Of several apps: what any of them answers."""
+    """The unrouted facts of several apps together."""
     return {
         **parts[-1],
         "rules": [rule for part in parts for rule in part["rules"]],

@@ -1,4 +1,4 @@
-"""What `portico.edge` noted on the views of an app, and which notes no route reaches."""
+"""The `portico.edge` settings on an app's views, and those that no route reaches."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _METHODS = ("get", "post", "put", "patch", "delete", "head", "options")
 
 
 def combined(views: Iterable[Any]) -> list[dict[str, Any]]:
-    """The notes of the views of one route, each of which may answer another method: one part of a Route for all.
+    """The settings of one route's views, each of which may answer another method, as one part of a Route.
 
-    More than one where two want two things; the plan is an error then.
+    More than one if two conflict; the plan reports that as an error.
     """
     found = [notes for view in views for notes in _by_method(view)]
     answers: dict[str, Any] = {}
@@ -31,7 +31,7 @@ def combined(views: Iterable[Any]) -> list[dict[str, Any]]:
 
 
 def _by_method(view: Any) -> list[dict[str, Any]]:
-    """The notes for each method of a view that is a class; for a function, one."""
+    """The settings for each method of a class-based view; for a function, one."""
     made_of = _class_of(view)
     methods = [getattr(made_of, name) for name in _METHODS if hasattr(made_of, name)] if made_of else []
     whole = [
@@ -42,7 +42,7 @@ def _by_method(view: Any) -> list[dict[str, Any]]:
 
 
 def _of_method(function: Any, note: Any) -> Any:
-    """What is noted on a method of a class: its limits count that method alone."""
+    """The settings on a method of a class: its limits count that method alone."""
     if "limit" not in note:
         return note
     made = type(note)({**note, "limit": of_methods(note["limit"], [function.__name__.upper()])})
@@ -51,19 +51,19 @@ def _of_method(function: Any, note: Any) -> Any:
 
 
 def _told(found: list[Any]) -> dict[str, Any]:
-    """The first of these notes wins."""
+    """The first of these settings wins."""
     settings = {name: value for note in reversed(found) for name, value in note.items()}
     return {"edge": settings | _limits(found), "where": found[0].where}
 
 
 def _limits(found: Iterable[dict[str, Any]]) -> dict[str, list[str]]:
-    """Limits add up, wherever they are noted."""
+    """Limits add up, wherever they are set."""
     made = list(dict.fromkeys(text for note in found for text in note.get("limit", [])))
     return {"limit": made} if made else {}
 
 
 def lost(views: Iterable[Any]) -> dict[str, str]:
-    """Notes that none of the views has: where they stand, and whose they are."""
+    """Settings that belong to no view of a route: where they are, and their views."""
     edge = sys.modules.get("portico.edge")
     if edge is None:
         return {}

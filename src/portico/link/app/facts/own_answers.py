@@ -1,6 +1,6 @@
-"""What functions of the app's own may answer, read from their source: hooks, error handlers, middleware.
+"""What the app's own functions may answer, read from their source: hooks, error handlers, middleware.
 
-Only the function itself is read, not what it calls. What cannot be read may answer anything.
+Only the function itself is read, not what it calls. A function without readable source may answer anything.
 """
 
 from __future__ import annotations
@@ -17,28 +17,28 @@ _ENDS = ("abort",)
 _STEERS = frozenset(
     {"path", "path_info", "urlconf", "method", "status", "status_code", "url_rule", "script_root"}
 )
-"""Attributes that change where a request goes, or what its answer says."""
+"""Attributes that change a request's target or an answer's content."""
 _KEYS = frozenset({
     "PATH_INFO", "SCRIPT_NAME", "REQUEST_METHOD", "REQUEST_URI", "path", "method", "root_path", "type", "status",
 })  # fmt: skip
-"""The same in an environ, a scope, a message."""
+"""The same as keys of an environ, a scope, a message."""
 _NEXT = ("get_response", "call_next", "handler", "app", "wsgi_app", "application")
-"""What a middleware calls what it wraps."""
+"""Names that middleware gives the app that it wraps."""
 _SAID = ("status", "status_code", "status_int")
 _OF_FRAMEWORKS = ("http_exception_handler", "page_not_found")
-"""Error handlers that frameworks bring, which an app's own may ask."""
+"""Error handlers of frameworks, which an app's own handlers may call."""
 _SENDERS = ("send", "start_response")
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def never_answers(function: Any) -> bool:
-    """A hook before the view that always lets the request go on."""
+    """A hook before the view that always lets the request pass."""
     tree = _tree(function)
     return tree is not None and all(map(_is_none, _returns(tree))) and not _ends(tree)
 
 
 def gives_back(function: Any) -> bool:
-    """A hook behind the view that returns the answer it was given (its last argument), with the same status."""
+    """A hook after the view that returns the answer it got (its last argument), with the same status."""
     tree = _tree(function)
     if tree is None or not tree.args.args:
         return False
@@ -64,7 +64,7 @@ def refuses(function: Any) -> bool:
 
 
 def sets_refused(function: Any) -> bool:
-    """A view that says 404 of the answer that is made for it: `request.response.status = 404`."""
+    """A view that sets the status of its own answer to 404: `request.response.status = 404`."""
     tree = _tree(function)
     if tree is None or _ends(tree):
         return False
@@ -79,7 +79,7 @@ def sets_refused(function: Any) -> bool:
 
 
 def passes_on(function: Any) -> bool:
-    """A middleware whose every answer is that of what it wraps."""
+    """A middleware that always returns the answer of what it wraps."""
     tree = _tree(function)
     return tree is not None and _passes_on(tree)
 
@@ -92,7 +92,7 @@ def makes_passing(factory: Any) -> bool:
 
 
 def place(function: Any) -> str:
-    """Its name and where it stands: `old_links (/srv/shop/app.py:12)`."""
+    """Its name and its place: `old_links (/srv/shop/app.py:12)`."""
     function = inspect.unwrap(function) if callable(function) else function
     name = getattr(function, "__qualname__", None) or type(function).__qualname__
     code = getattr(function, "__code__", None)
@@ -115,7 +115,7 @@ def _tree(function: Any) -> _Function | None:
 
 
 def _inside(tree: ast.AST) -> Iterator[ast.AST]:
-    """Everything in the function but what stands in functions in it."""
+    """Everything in the function except nested functions."""
     for child in ast.iter_child_nodes(tree):
         yield child
         if not isinstance(child, _Function | ast.Lambda | ast.ClassDef):
@@ -140,7 +140,7 @@ def _ends(tree: _Function) -> bool:
 
 
 def _steers(tree: _Function) -> bool:
-    """Whether it, or a function in it, changes where the request goes or what status its answer has."""
+    """Whether it, or a nested function, changes the request's target or the answer's status."""
     return any(_is_steered(target) for one in ast.walk(tree) for target in _targets(one))
 
 
@@ -170,7 +170,7 @@ def _assigned(tree: _Function) -> set[str]:
 
 
 def _values(tree: _Function) -> dict[str, list[ast.expr]]:
-    """What each name of the function is set to."""
+    """The values that each name of the function is set to."""
     made: dict[str, list[ast.expr]] = {}
     for one in _inside(tree):
         for target in _targets(one):
@@ -239,7 +239,7 @@ def _passes_on(tree: _Function) -> bool:
 
 
 def _sends(call: ast.Call) -> bool:
-    """Whether it gives away what an answer is sent with."""
+    """Whether it passes on the callable that sends an answer."""
     return any(isinstance(one, ast.Name) and one.id in _SENDERS for one in call.args)
 
 
@@ -250,5 +250,5 @@ def _is_next(value: ast.expr | None) -> bool:
 
 
 def overridden(thing: Any, names: tuple[str, ...], is_theirs: Callable[[Any], bool]) -> list[str]:
-    """Those of the methods that are not the framework's own."""
+    """Those of the methods that are overridden."""
     return [name for name in names if hasattr(thing, name) and not is_theirs(getattr(thing, name))]

@@ -1,4 +1,4 @@
-"""What a Pyramid app says about itself, through its introspector."""
+"""The facts of a Pyramid app, from its introspector."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _PLACEHOLDER = re.compile(r"\{[A-Za-z_]\w*(?::(?P<regex>(?:[^{}]|\{[^{}]*\})+))?
 
 
 def facts(router: Any) -> dict[str, Any]:
-    """The part of AppFacts a Pyramid app can give. It has no upload limit of its own."""
+    """The part of AppFacts that a Pyramid app can provide. It has no upload limit of its own."""
     introspector = router.registry.introspector
     notes: list[str] = []
     left: list[dict[str, str]] = []
@@ -49,7 +49,7 @@ def facts(router: Any) -> dict[str, Any]:
 
 
 def _is_guarded(registry: Any) -> bool:
-    """Whether tweens, subscribers or view derivers of the app's own see each request."""
+    """Whether the app's own tweens, subscribers or view derivers see each request."""
     tweens = registry.queryUtility(ITweens)
     names = {name for name, _ in tweens.implicit()} if tweens else set()
     derivers = registry.introspector.get_category("view derivers") or []
@@ -100,18 +100,18 @@ def _why_not(route: Any, related: list[Any]) -> str:
 
 
 def _has_route(view: Any, routes: list[Any]) -> bool:
-    """Whether a path is told by a route; the views of traversal are not."""
+    """Whether a route matches the path; traversal views have none."""
     name = view["introspectable"]["route_name"]
     return any(entry["introspectable"]["name"] == name for entry in routes)
 
 
 def _callable(view: Any) -> Any:
-    """What `add_view` was given: a function, or with `attr` a method of a class."""
+    """The argument of `add_view`: a function, or with `attr` a method of a class."""
     return getattr(view["callable"], view["attr"], view["callable"]) if view["attr"] else view["callable"]
 
 
 def _notes(name: str, views: list[Any]) -> list[dict[str, Any]]:
-    """What the views of a route want, which may be one for each method."""
+    """The settings of a route's views, of which there may be one for each method."""
     return combined(
         _callable(entry["introspectable"]) for entry in views if entry["introspectable"]["route_name"] == name
     )
@@ -120,7 +120,7 @@ def _notes(name: str, views: list[Any]) -> list[dict[str, Any]]:
 def _pattern(text: str) -> str:
     """A route pattern as a regular expression: `{name}`, `{name:regex}`, `:name`, `*rest`.
 
-    Pyramid takes a line end behind the whole for nothing.
+    Pyramid ignores a trailing newline.
     """
     if not _PLACEHOLDER.search(text):
         text = _OLD_PLACEHOLDER.sub(r"{\1}", text)
@@ -134,7 +134,7 @@ def _pattern(text: str) -> str:
 
 
 def _routes(router: Any, routes: list[Any], views: list[Any]) -> Iterator[dict[str, Any]]:
-    """Those that Pyramid matches paths with; it has others only to make URLs."""
+    """The routes that Pyramid matches paths with; others only make URLs."""
     ranks = {route.name: number for number, route in enumerate(_matched(router.registry))}
     for entry in routes:
         route = entry["introspectable"]

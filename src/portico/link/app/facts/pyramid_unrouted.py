@@ -1,4 +1,4 @@
-"""What a Pyramid app does with a path that no route matches: it looks for a view by traversal, tweens run."""
+"""What a Pyramid app does with a path that no route matches: it looks for a view by traversal, and tweens run."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from portico.link.app.facts.own_answers import makes_passing, place, sets_refuse
 
 
 def unrouted(registry: Any, routes: list[dict[str, Any]], views: list[Any]) -> dict[str, Any]:
-    """`facts.Unrouted` of the app. A method that a route does not take is 404 in Pyramid, and left to it."""
+    """`facts.Unrouted` of the app. A wrong method is 404 in Pyramid, and left to it."""
     found = [entry["introspectable"] for entry in views]
     pages = [view for view in found if _is_of_error(view) and not _is_pyramids(view["callable"])]
     slash = any(isinstance(view["callable"], AppendSlashNotFoundViewFactory) for view in found)

@@ -1,4 +1,4 @@
-"""The app's own command that makes or updates its database, for who meets an app without its tables."""
+"""The app's own command that creates or migrates its database, for apps that run without their tables."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _FOUND_BY_FLASK = ("app", "application", "create_app()", "make_app()")
 
 
 def remedy(things: list[Any], uri: str, directory: Path) -> str:
-    """What to type in `directory`, empty when nothing is known. `things` are the app and what it wraps."""
+    """The command to type in `directory`, empty if unknown. `things` are the app and what it wraps."""
     for thing in things:
         if (commands := _commands(thing)) and (words := _flask(commands)):
             module, _, expression = uri.partition(":")

@@ -21,7 +21,7 @@ _PASSING = (
 )
 _THEIRS = ("starlette.", "fastapi.")
 _LINE_END = {"rule": "a line end in the path", "pattern": r"[^\n]*\n(?s:.*)"}
-"""A Mount does not take a path with one, but redirects another to it."""
+"""A Mount does not match a path with one; it redirects another to it."""
 _LEFT_OUT = r"\n?"
 _ERRORS = (404, 405)
 
@@ -56,13 +56,13 @@ def _rules(routes: Iterable[Any], prefix: str, answers: list[str]) -> Iterator[d
 
 
 def _pattern(path: str) -> str:
-    """The whole path, without anchors and names; a line end at its end is left out by Python's `$`."""
+    """The whole path, without anchors and names; Python's `$` ignores a trailing newline."""
     found = compile_path(path)[0].pattern
     return without_names(found.removeprefix("^").removesuffix("$")) + _LEFT_OUT
 
 
 def _methods(route: Any) -> list[str]:
-    """A route whose endpoint is no function decides itself; so does one for WebSockets."""
+    """A route whose endpoint is a class decides itself, as a WebSocket's does."""
     methods = getattr(route, "methods", None)
     return sorted(methods) if methods else []
 
@@ -78,7 +78,7 @@ def _mounted(route: Mount, prefix: str, answers: list[str]) -> Iterator[dict[str
 
 
 def _included(route: Any) -> tuple[str, list[Any]] | None:
-    """FastAPI's include_router: the prefix, and the routes of the router."""
+    """FastAPI's include_router: the prefix, and the router's routes."""
     router, context = getattr(route, "original_router", None), getattr(route, "include_context", None)
     prefix = getattr(context, "prefix", None)
     if not isinstance(router, Router) or not isinstance(prefix, str) or list(_router(router)):
@@ -94,7 +94,7 @@ def _router(router: Router) -> Iterator[str]:
 
 
 def _redirects(router: Router) -> bool:
-    """Whether it, or a router in it, redirects to the path with or without a slash at its end."""
+    """Whether it, or a router in it, redirects to the path with or without a trailing slash."""
     inner = [getattr(route, "original_router", getattr(route, "app", None)) for route in router.routes]
     return router.redirect_slashes or any(_redirects(one) for one in inner if isinstance(one, Router))
 
@@ -115,7 +115,7 @@ def _middleware(app: Starlette) -> Iterator[str]:
 
 
 def _handlers(app: Starlette) -> Iterator[tuple[str, bool]]:
-    """Who answers 404 and 405, and whether it is certain that those stay what they are."""
+    """The code that answers 404 and 405, and whether those statuses are certain."""
     for error, handler in app.exception_handlers.items():
         is_of_error = error in _ERRORS or (inspect.isclass(error) and error.__name__ == "HTTPException")
         if is_of_error and not str(handler.__module__).startswith(_THEIRS):

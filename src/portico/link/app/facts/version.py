@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def version_of(distribution: str, package_file: str | None) -> str:
-    """The version of `distribution`, whose package lies at `package_file`; empty when unknown."""
+    """The version of `distribution`, whose package is at `package_file`; empty if unknown."""
     if package_file:
         for found in Path(package_file).parents[1].glob(f"{distribution}-*.dist-info"):
             return found.name.removesuffix(".dist-info").partition("-")[2]

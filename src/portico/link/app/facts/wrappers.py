@@ -1,4 +1,4 @@
-"""What stands around an app and beside it, and may answer paths that no rule of the app matches."""
+"""Code around an app and beside it that may answer paths which no rule of the app matches."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ _PASSING = (
     "sentry_sdk.", "opentelemetry.", "elasticapm.", "newrelic.", "flask.",
     "starlette.middleware.", "asgi_correlation_id.",
 )  # fmt: skip
-"""Middleware of packages that look on, or change what the app hears of a proxy."""
+"""Middleware of packages that only observe, or change the proxy headers that the app sees."""
 _MOST_ALONE = 200
-"""Files of WhiteNoise that are named one by one; beyond that their folders are."""
+"""The most WhiteNoise files that are listed one by one; beyond that their folders are."""
 
 
 class Beside:
-    """What was found, app by app."""
+    """The findings, app by app."""
 
     def __init__(self) -> None:
         self.answers: list[str] = []
         self.rules: list[dict[str, Any]] = []
 
     def look(self, application: Any, is_asked: Callable[[Any], bool], prefix: str = "") -> bool:
-        """Notes what may answer below `prefix`; whether the app that was asked is in there."""
+        """Records what may answer below `prefix`; returns whether the app that was asked is in there."""
         seen = set[int]()
         return self._look(application, is_asked, prefix, seen)
 
@@ -95,6 +95,6 @@ _SOCKETS = ("flask_socketio.", "socketio.", "engineio.")
 
 
 def _is_not_found(thing: Any) -> bool:
-    """werkzeug.exceptions.NotFound as an app: what people put where nothing is to be."""
+    """werkzeug.exceptions.NotFound as an app: the usual placeholder."""
     made_of = thing if inspect.isclass(thing) else type(thing)
     return (made_of.__module__, made_of.__name__) == ("werkzeug.exceptions", "NotFound")

@@ -1,1 +1,1 @@
-"""Where the app is, and which object of its module it is."""
+"""Finds the app: its module, and the object in it."""

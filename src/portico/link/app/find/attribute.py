@@ -1,4 +1,4 @@
-"""Which object of a module is the app: the one that was named, or the one the flask command would take."""
+"""Finds the app object of a module: the named one, or the one that the flask command would choose."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _APP_CLASSES = {
     ("litestar.app", "Litestar"), ("cherrypy._cptree", "Application"), ("django.core.handlers.base", "BaseHandler"),
 }  # fmt: skip
 _BOTTLE_S = ("bottle", "AppStack")
-"""`bottle.app` and `bottle.default_app`: a call gives the app of `@route`."""
+"""`bottle.app` and `bottle.default_app`: a call returns the app of `@route`."""
 _SEARCHED = "searched: app, application, an object of Flask, create_app(), make_app()"
 _WITHOUT_A_NAME = {
     "bottle": "app = bottle.default_app()",
@@ -29,7 +29,7 @@ _WITHOUT_A_NAME = {
 
 
 def resolve(module: ModuleType, target: Target) -> tuple[str, Any]:
-    """The app in `module`, and the expression that gives it: `app`, `create_app()`. Raises AppError."""
+    """The app in `module`, and its expression: `app`, `create_app()`. Raises AppError."""
     if not target.expression:
         return _guess(module)
     name, arguments = _parse(target)
@@ -42,7 +42,7 @@ def resolve(module: ModuleType, target: Target) -> tuple[str, Any]:
 
 
 def _parse(target: Target) -> tuple[str, Arguments | None]:
-    """Split `name` or `name(literals)`: the two forms that gunicorn.util.import_app takes."""
+    """Splits `name` or `name(literals)`: the two forms that gunicorn.util.import_app accepts."""
     if target.expression.isidentifier():
         return target.expression, None
     import ast
@@ -93,14 +93,14 @@ def _refuse_uncallable(module: ModuleType, name: str, thing: object) -> None:
 
 
 def _as_app(module: ModuleType, name: str, thing: Any) -> tuple[str, Any]:
-    """`thing` itself, or what it makes when it is a factory named without its parentheses."""
+    """`thing` itself, or its result if it is a factory named without its parentheses."""
     if is_framework(thing) or not is_factory(thing):
         return name, thing
     return f"{name}()", call(module.__name__, name, thing)
 
 
 def _offers(module: ModuleType) -> list[str]:
-    """Names a user may have meant: apps, and callables made in the module itself."""
+    """Names that the user may have meant: apps, and callables made in the module itself."""
     return sorted(name for name, thing in vars(module).items() if _is_offer(module, name, thing))
 
 
@@ -111,11 +111,11 @@ def _is_offer(module: ModuleType, name: str, thing: object) -> bool:
 
 
 def is_framework(thing: object) -> bool:
-    """True for an application object of a known framework; asked by name, so nothing is imported for it."""
+    """True for an application object of a known framework; checked by class name, so nothing is imported."""
     return any((base.__module__, base.__name__) in _APP_CLASSES for base in type(thing).__mro__)
 
 
-# -- nothing was said --------------------------------------------------------------------------------------
+# No name given --------------------------------------------------------------------------------------------
 
 
 def _guess(module: ModuleType) -> tuple[str, Any]:
@@ -131,8 +131,8 @@ def _guess(module: ModuleType) -> tuple[str, Any]:
 
 
 def _around(module: ModuleType, best: list[str], named: list[str]) -> list[str]:
-    """The middleware called `app` around the only app of a module. The flask command takes what is inside, and would
-    leave out what the middleware protects.
+    """The middleware called `app` around the only app of a module. The flask command takes the inner app, and would
+    skip the middleware's protection.
     """
     if len(best) != 1 or best[0] in named:
         return []
@@ -142,7 +142,7 @@ def _around(module: ModuleType, best: list[str], named: list[str]) -> list[str]:
 
 def _is_app(thing: object) -> bool:
     if is_foreign(thing):
-        return True  # said to be what it is
+        return True  # the name says that it is one
     if is_a(thing, _BOTTLE_S):
         return False
     return callable(thing) and not isinstance(thing, (ModuleType, type)) and not is_factory(thing)

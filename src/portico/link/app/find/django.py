@@ -1,4 +1,4 @@
-"""Where a Django project's application is. Its settings are read, not imported: only the app itself may run code."""
+"""Finds a Django project's application. Its settings are read, not imported: only the app itself may run code."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _CHANNELS = re.compile(r"['\"](channels|daphne)(\.apps\.\w+)?['\"]")
 
 
 def django_application(directory: Path) -> tuple[str, str] | None:
-    """Module and name of the application of the project in `directory`; None when there is no project.
+    """Module and name of the application of the project in `directory`; None if there is no project.
 
-    With Channels that is the ASGI application: the WSGI one does not answer WebSockets. Raises AppError.
+    With Channels it is the ASGI application: the WSGI one does not answer WebSockets. Raises AppError.
     """
     manage = directory / "manage.py"
     text = text_of(manage) if manage.is_file() else ""

@@ -1,4 +1,4 @@
-"""Functions that make an app: tell them from apps, call them, and say what is wrong with the call."""
+"""App factories: recognizes them, calls them, and explains a failed call."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def is_factory(thing: Any) -> bool:
 
 
 def call(module: str, name: str, factory: Any, arguments: Arguments = Arguments()) -> Any:  # noqa: B008  immutable
-    """The app that `factory` makes. Raises AppError."""
+    """The app that `factory` returns. Raises AppError."""
     where = f"{module}:{name}()"
     _check_arguments(module, name, factory, arguments)
     try:
@@ -49,7 +49,7 @@ def call(module: str, name: str, factory: Any, arguments: Arguments = Arguments(
 
 
 def kind_of(thing: object) -> str:
-    """`None`, `a str`, `an int`: what something is, in a sentence."""
+    """`None`, `a str`, `an int`: the type of a thing, for a sentence."""
     name = type(thing).__name__
     if thing is None:
         return "None"
@@ -67,7 +67,7 @@ def _check_arguments(module: str, name: str, factory: Callable[..., Any], argume
     try:
         signature = inspect.signature(factory)
     except (TypeError, ValueError):
-        return  # written in C: the call itself will tell
+        return  # written in C: only the call itself can tell
     try:
         signature.bind(*arguments.positional, **arguments.named)
     except TypeError as error:
@@ -91,7 +91,7 @@ def _what_to_type(module: str, name: str, factory: Callable[..., Any]) -> str:
 
 
 def _required(thing: Callable[..., Any]) -> list[str] | None:
-    """Names of the parameters a call must give; None when Python cannot tell."""
+    """Names of the parameters that a call must pass; None if Python cannot tell."""
     try:
         parameters = inspect.signature(thing).parameters.values()
     except (TypeError, ValueError):

@@ -1,4 +1,4 @@
-"""Where the app is: from what the user typed, or the way the flask command finds it. Nothing is imported."""
+"""Finds the app from the user's words, or as the flask command does. Nothing is imported."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from portico.link.app.find.named import Named, named
 
 _CONVENTIONAL = ("wsgi", "app")  # flask.cli.ScriptInfo.load_app
 _FOLDERS = ("app", "src", "backend", "server", "api")
-"""Where a repository keeps its Python when it has other things beside it; searched in this order."""
+"""Folders that contain a repository's Python code beside other things; searched in this order."""
 _ENTRANCES = ("wsgi", "app", "main", "asgi", "server")
-"""Modules of such a folder."""
+"""Module names in such a folder."""
 _DEFINES_AN_APP = re.compile(
     rb"\b(?:Flask|APIFlask|OpenAPI|Quart|FastAPI|Starlette|Litestar|Sanic|Bottle|default_app|Dash|WsgiDAVApp)\("
     rb"|\b(?:falcon|falcon\.asgi|web|tornado\.web|cherrypy)\.(?:App|API|Application)\(|\bcherrypy\.tree\.mount\("
@@ -37,9 +37,9 @@ _PATHS = "a path to the app starts at the directory portico runs in"
 
 
 class Target(NamedTuple):
-    """A module to import and what to take from it.
+    """A module to import and the object in it.
 
-    `directory` is absolute and goes first on the import path; an empty `expression` means: look for it.
+    `directory` is absolute and goes first on the import path; an empty `expression` means: search for it.
     """
 
     reference: str
@@ -49,7 +49,7 @@ class Target(NamedTuple):
 
 
 def find(reference: str, directory: Path) -> Target:
-    """The target of `reference` (`module:attribute`, a path, or nothing) seen from `directory`."""
+    """The target of `reference` (`module:attribute`, a path, or nothing), relative to `directory`."""
     directory = _normal(directory)
     if not reference:
         return _search(directory)
@@ -63,7 +63,7 @@ def modules_in(directory: Path) -> list[str]:
 
 
 def _normal(path: Path) -> Path:
-    # Not resolve(): a link to the current release must go on meaning the current release.
+    # Not resolve(): a link to the current release must keep meaning the current release.
     return Path(os.path.normpath(path.absolute()))
 
 
@@ -95,7 +95,7 @@ def _as_source(path: Path) -> Path:
 
 
 def _file(reference: str, path: Path, expression: str) -> Target:
-    """The module a file is, walking up through the packages it lies in (flask.cli.prepare_import)."""
+    """The module of a file, with the packages around it (flask.cli.prepare_import)."""
     if not path.exists() and not _as_source(path).is_file():
         raise _no_file(reference, path)
     path = path.with_suffix("") if path.suffix == ".py" else path
@@ -122,7 +122,7 @@ def _no_directory(reference: str, path: Path) -> AppError:
     return AppError(reference, f"there is no directory {path}", hint)
 
 
-# -- nothing was said --------------------------------------------------------------------------------------
+# No reference given ----------------------------------------------------------------------------------------
 
 
 def _search(directory: Path) -> Target:
@@ -155,7 +155,7 @@ def _in_environment(directory: Path) -> Target | None:
 
 
 def _in_dotenv(directory: Path) -> str:
-    """FLASK_APP where the flask command reads it when python-dotenv is installed."""
+    """FLASK_APP from the files that the flask command reads if python-dotenv is installed."""
     for name in (".env", ".flaskenv"):
         file = directory / name
         if file.is_file() and (match := _FLASK_APP.search(_text(file))):
@@ -164,7 +164,7 @@ def _in_dotenv(directory: Path) -> str:
 
 
 def _named(directory: Path) -> Target | None:
-    """What the files for other servers name, as far as it is there."""
+    """The app that files for other servers name, if it exists."""
     name, settings = gunicorn_file(directory)
     own = settings.get("wsgi_app")
     said = [Named(name, own, str(settings.get("chdir") or "."))] if isinstance(own, str) else []
@@ -205,7 +205,7 @@ def _pasted(directory: Path) -> Target | None:
 
 
 def _refuse_unsure(directory: Path) -> None:
-    """Raises AppError where only files for development describe the app."""
+    """Raises AppError if only development files describe the app."""
     paste.refuse_unsure(directory)
 
 
@@ -227,7 +227,7 @@ def _in_folder(folder: Path) -> Target | None:
 
 
 def _entrance(file: Path) -> Target:
-    """`app.main` seen from the project when it is part of the package `app`, else `main` seen from its own folder."""
+    """`app.main` relative to the project if it is part of the package `app`, else `main` relative to its own folder."""
     folder = file.parent
     relative = re.compile(rf"^\s*(?:from \.|(?:from|import) {re.escape(folder.name)}\b)", re.MULTILINE)
     is_package = (folder / "__init__.py").is_file() or relative.search(_text(file))

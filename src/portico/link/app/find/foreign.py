@@ -1,4 +1,4 @@
-"""What is called `app` and is none that a WSGI or ASGI server can run; and what only holds the app."""
+"""Objects called `app` that no WSGI or ASGI server can run, and objects that only contain the app."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ DASH = ("dash.dash", "Dash")
 
 
 def refuse_foreign(where: str, thing: Any) -> None:
-    """Raises AppError for what a server could import and would answer each request with an error."""
+    """Raises AppError for an object that a server could import, and that would answer each request with an error."""
     for names, (kind, why, hint) in _FOREIGN.items():
         if is_a(thing, names):
             raise AppError(where, f"this is {kind}: {why}", hint)
 
 
 def is_foreign(thing: Any) -> bool:
-    """Whether `refuse_foreign` would say something."""
+    """Whether `refuse_foreign` would raise."""
     return any(is_a(thing, names) for names in _FOREIGN)

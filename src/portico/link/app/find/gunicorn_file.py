@@ -1,4 +1,4 @@
-"""The app's own gunicorn.conf.py: which of its settings have an option here. It is read (`ast`), never executed."""
+"""The app's own gunicorn.conf.py: which of its settings have an option here. It is parsed (`ast`), never executed."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _HOOKS = frozenset({
 
 
 def gunicorn_file(directory: Path) -> tuple[str, dict[str, Any]]:
-    """The file's name and its settings, a value that is not a literal as Ellipsis; an empty name for no file."""
+    """The file's name and its settings, with Ellipsis for a value that is not a literal; an empty name for no file."""
     for name in _NAMES:
         try:
             tree = ast.parse((directory / name).read_bytes())
@@ -66,14 +66,16 @@ def _literal(node: ast.expr) -> Any:
 
 
 def _is_sayable(key: str, value: Any) -> bool:
-    """Whether Portico's option takes the value: Gunicorn's 0 and None, for no limit and the default, it does not."""
+    """Whether Portico's option accepts the value: it does not accept Gunicorn's 0 and None for "no limit" and the
+    default.
+    """
     if key in ("user", "wsgi_app"):
         return isinstance(value, str) and bool(value)
     return key in _SAYS and isinstance(value, int) and value > 0
 
 
 def gunicorn_notes(directory: Path) -> list[str]:
-    """What becomes of the file's settings, in at most three sentences."""
+    """Notes about the file's settings, at most three sentences."""
     name, settings = gunicorn_file(directory)
     said = [_SAYS[key].format(value) for key, value in settings.items() if _is_sayable(key, value)]
     unread = [key for key, value in settings.items() if key in _SAYS and value is ...]

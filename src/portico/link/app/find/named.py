@@ -23,17 +23,19 @@ _WORKDIR = re.compile(r"^\s*WORKDIR\s+(\S+)", re.MULTILINE | re.IGNORECASE)
 
 
 class Named(NamedTuple):
-    """`where` is the file that says so, `reference` as `portico run` takes it, `folder` is relative to the file's."""
+    """`where` is the file, `reference` is in the form that `portico run` accepts, `folder` is relative to the
+    file's.
+    """
 
     where: str
     reference: str
     folder: str = "."
     is_script: bool = False
-    """It is started by itself, and may be anything."""
+    """A command without a known server: it may be anything."""
 
 
 def named(directory: Path) -> Iterator[Named]:
-    """What the files of this directory name, the surest first; whether it is there is for the caller to see."""
+    """The apps that the files of this directory name, the surest first; the caller checks whether they exist."""
     for name, line, workdir in _lines(directory):
         for words in _commands(line):
             if found := _app_of(words, workdir):
@@ -44,7 +46,7 @@ def named(directory: Path) -> Iterator[Named]:
 
 
 def _lines(directory: Path) -> Iterator[tuple[str, str, str]]:
-    """Command lines, with their file and the directory that is `.` there."""
+    """Command lines, with their file and their working directory."""
     procfile, docker = directory / "Procfile", directory / "Dockerfile"
     if procfile.is_file():
         for line in text_of(procfile).splitlines():
@@ -59,7 +61,7 @@ def _lines(directory: Path) -> Iterator[tuple[str, str, str]]:
 
 
 def _joined(command: str) -> str:
-    """The JSON form of a Dockerfile as a line for a shell."""
+    """The JSON form of a Dockerfile as a shell line."""
     try:
         words = json.loads(command)
     except ValueError:
@@ -68,7 +70,7 @@ def _joined(command: str) -> str:
 
 
 def _commands(line: str) -> Iterator[list[str]]:
-    """The words of each command of a line, also of one for `sh -c`."""
+    """The words of each command of a line, also inside `sh -c`."""
     try:
         lexer = shlex.shlex(line, posix=True, punctuation_chars="&;|")
         lexer.whitespace_split = True
@@ -136,7 +138,7 @@ def _value(arguments: list[str], *options: str) -> str:
 
 
 def text_of(file: Path) -> str:
-    """Empty for one that the app's user may not read: it says nothing."""
+    """The text; empty for a file that the app's user may not read."""
     try:
         return file.read_text(encoding="utf-8", errors="replace")
     except OSError:

@@ -1,1 +1,1 @@
-"""What an app has wide open, and what it must not do in several processes."""
+"""Risks of an app: what it exposes, and what it must not do in several processes."""

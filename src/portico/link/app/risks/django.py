@@ -1,4 +1,4 @@
-"""Which of Django's settings are open: those of a new project are."""
+"""Which of Django's settings are unsafe: those of a new project are."""
 
 # mypy: disable-error-code="import-untyped"
 from __future__ import annotations
@@ -26,7 +26,7 @@ def risks(_application: object) -> Iterator[Risk]:
 
 
 def _in_memory() -> Iterator[Risk]:
-    """Django's cache is in memory unless told; it counts where the project has set it up, or keeps logins in it."""
+    """Django's cache is in memory by default; it counts if the project configures it, or stores sessions in it."""
     caches = [name for name, one in settings.CACHES.items() if "locmem" in str(one.get("BACKEND")).lower()]
     if caches and settings.SESSION_ENGINE == "django.contrib.sessions.backends.cache":
         what = "sessions are in LocMemCache: every worker has its own, and a login holds in one of them"

@@ -1,4 +1,4 @@
-"""What a Flask app, or one of Quart, which has the same names, has wide open."""
+"""What a Flask app exposes; Quart has the same names."""
 
 from __future__ import annotations
 

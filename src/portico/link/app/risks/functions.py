@@ -1,4 +1,4 @@
-"""The functions of a module as its source has them: which look like views, what they call."""
+"""The functions of a module from its source: which look like views, and what they call."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _ROUTES = frozenset({
     "before_request", "after_request", "teardown_request", "view_config", "view_defaults", "api_view", "expose",
     "callback", "require_POST", "require_GET", "require_http_methods", "csrf_exempt", "login_required", "middleware",
 })  # fmt: skip
-"""Decorators by which a function becomes a view, or runs in every request."""
+"""Decorators that make a function a view, or run it in every request."""
 _NOT_A_ROUTE = frozenset({"click", "mock", "pytest", "cli", "typer", "celery", "atexit"})
 _ARGUMENTS = frozenset({"request", "req", "environ", "scope"})
-"""What the first argument of a view is called: Django, Pyramid, Starlette, Falcon, WSGI, ASGI."""
+"""Names of a view's first argument: Django, Pyramid, Starlette, Falcon, WSGI, ASGI."""
 _METHODS = re.compile(r"(on_)?(get|post|put|patch|delete)|dispatch|dispatch_request|render_(get|post)")
 
 Definition = ast.FunctionDef | ast.AsyncFunctionDef
@@ -25,7 +25,7 @@ Definition = ast.FunctionDef | ast.AsyncFunctionDef
 
 @dataclass(frozen=True, eq=False)
 class Function:
-    """One function or method; `nodes` are those of its own body, without functions in it."""
+    """One function or method; `nodes` are those of its own body, without nested functions."""
 
     module: ModuleType
     name: str
@@ -33,14 +33,16 @@ class Function:
     is_view: bool
     nodes: tuple[ast.AST, ...]
     local: frozenset[str]
-    """Names that mean something of its own, or of a function around it."""
+    """Its local names, and those of a function around it."""
     globals: frozenset[str]
     calls: frozenset[tuple[str, str]]
-    """Functions by module and name; only of the app's own where the module tells."""
+    """The called functions by module and name; only the app's own if the module is known."""
 
 
 def functions(module: ModuleType, source: str, known: set[tuple[str, str]]) -> list[Function]:
-    """All functions of a module. `known` are views, by file and qualified name. None for source that is no Python."""
+    """All functions of a module. `known` are views, by file and qualified name. None for source that is not valid
+    Python.
+    """
     try:
         tree = ast.parse(source)
     except (SyntaxError, ValueError):
@@ -80,7 +82,7 @@ def _own_nodes(function: ast.AST) -> Iterator[ast.AST]:
 
 
 def _bound(function: Definition, nodes: tuple[ast.AST, ...]) -> frozenset[str]:
-    """Arguments, and names that are given a value in it."""
+    """Arguments, and names that are assigned in it."""
     arguments = function.args
     every = [
         *arguments.posonlyargs,
@@ -118,7 +120,7 @@ def _calls(module: ModuleType, nodes: tuple[ast.AST, ...]) -> Iterator[tuple[str
         called = node.func if isinstance(node, ast.Call) else None
         if isinstance(called, ast.Name):
             found = vars(module).get(called.id)
-            if type(found) is FunctionType:  # any other object may wake up when it is asked
+            if type(found) is FunctionType:  # any other object may run code when its attributes are read
                 yield str(found.__module__), str(found.__name__)
             else:
                 yield module.__name__, called.id

@@ -1,4 +1,4 @@
-"""What an app keeps in the memory of one process, where the next request may be answered by another."""
+"""State in the memory of one process that a request in another worker does not see."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _MOST = 20
 
 
 def memory(inner: Any, directory: Path) -> Iterator[dict[str, str]]:
-    """Risks of the kind `memory`: module variables that requests write, and stores that are known."""
+    """Risks of the kind `memory`: module variables that requests write, and known in-memory stores."""
     yield from _stores(inner, directory)
     views = getattr(inner, "view_functions", None)
     for one in writes(directory, views.values() if isinstance(views, dict) else ())[:_MOST]:
@@ -30,7 +30,7 @@ def memory(inner: Any, directory: Path) -> Iterator[dict[str, str]]:
 
 
 def risk(name: str, what: str, hint: str) -> dict[str, str]:
-    """`name` is what `portico run` calls it."""
+    """`name` is its name in `portico run`."""
     return {"kind": "memory", "what": what, "hint": hint, "name": name}
 
 
@@ -49,7 +49,7 @@ def _stores(inner: Any, directory: Path) -> Iterator[dict[str, str]]:
 
 
 def _flat(found: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
-    """With what a set or dict of an extension holds: some keep one entry for each object that was made."""
+    """Also the content of an extension's set or dict: some have one entry for each object."""
     for where, thing in found:
         yield where, thing
         if where.startswith("app.extensions") and type(thing) in (set, list, dict):

@@ -1,4 +1,4 @@
-"""What is right in one worker process only, for certain: Socket.IO, and the locks of a WebDAV server."""
+"""What certainly needs a single worker process: Socket.IO, and the locks of a WebDAV server."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _LOCKS = ("wsgidav.lock_man.lock_storage", "LockStorageDict")
 
 
 def one_process(layers: Iterable[Any], inner: Any, directory: Path) -> dict[str, Any]:
-    """The part of AppFacts about this: `one_process`, with a route for the requests of Socket.IO that wait.
+    """The part of AppFacts about this: `one_process`, with a route for the polling requests of Socket.IO.
 
     `layers` are the app and all that it is wrapped in, `inner` the framework's own object.
     """
@@ -51,7 +51,7 @@ def _is_extension(inner: Any) -> bool:
 
 
 def _why(server: Any, name: str) -> str:
-    """Why several processes are wrong; empty where they are right: WebSockets alone, and a message queue."""
+    """Why several processes are wrong; empty if they are right: WebSockets alone, and a message queue."""
     if "polling" in server.eio.transports:
         return f"{name} keeps its clients in the memory of one process, and a client that polls must come back to it"
     if not any(is_a(server.manager, names) for names in _SHARED):
@@ -60,14 +60,14 @@ def _why(server: Any, name: str) -> str:
 
 
 def _driver(servers: Iterable[Any]) -> dict[str, Any]:
-    """A note where Socket.IO would wait in a way of its own, which the worker's threads do not have."""
+    """A note if Socket.IO would wait by a method that the worker's threads do not support."""
     wrong = next((one.async_mode for one in servers if one.async_mode not in _THREADS), "")
     what = f'Socket.IO waits by {wrong}, and the workers have threads: say async_mode="threading"'
     return {"notes": [what]} if wrong else {}
 
 
 def _route(middleware: Any) -> dict[str, Any]:
-    """A request that polls waits for up to a minute: each has a thread of its own, as a stream has."""
+    """A polling request waits for up to a minute: each has its own thread, as a stream has."""
     path = middleware.engineio_path
     return {
         "rule": f"{path}<path:rest>",
@@ -81,4 +81,4 @@ def _route(middleware: Any) -> dict[str, Any]:
 
 def _is_in_memory(dav: Any) -> bool:
     storage = type(getattr(getattr(dav, "lock_manager", None), "storage", None))
-    return (storage.__module__, storage.__name__) == _LOCKS  # one that is made from it may share them
+    return (storage.__module__, storage.__name__) == _LOCKS  # a subclass may share them

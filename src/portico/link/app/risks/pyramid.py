@@ -1,4 +1,4 @@
-"""What a Pyramid app has wide open: its settings, and the toolbar."""
+"""What a Pyramid app exposes: its settings, and the toolbar."""
 
 from __future__ import annotations
 

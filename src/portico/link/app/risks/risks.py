@@ -1,4 +1,4 @@
-"""What an app has wide open, or does once in every worker: asked of the app as it is, however it was set."""
+"""What an app exposes, or does once in every worker: read from the running app, however it was configured."""
 
 from __future__ import annotations
 
@@ -34,13 +34,15 @@ def risk(kind: str, what: str, hint: str) -> Risk:
 
 
 def risks(layers: Iterable[Any], framework: str, inner: Any, directory: Path) -> list[Risk]:
-    """Of an app and all that it is wrapped in; `inner` is the framework's own object, None for a plain callable."""
+    """The risks of an app and all that it is wrapped in; `inner` is the framework's own object, None for a plain
+    callable.
+    """
     found = [*_debuggers(layers), *_of_framework(framework, inner)]
     return [*found, *_schedulers(inner, directory), *_threads(directory)]
 
 
 def keys(framework: str, inner: Any) -> list[tuple[str, Any]]:
-    """The secret keys by name. They stay in this process."""
+    """The secret keys by name. They never leave this process."""
     asked = getattr(_module(framework), "keys", None)
     return list(asked(inner)) if asked else []
 
@@ -78,14 +80,14 @@ def _schedulers(inner: Any, directory: Path) -> Iterator[Risk]:
 
 
 def _has_work(scheduler: Any) -> bool:
-    """One that runs, or was given jobs to run; one that is only there does nothing yet."""
+    """A scheduler that runs or has jobs; an idle one does nothing yet."""
     scheduler = getattr(scheduler, "_scheduler", scheduler)
     states = [getattr(scheduler, name, None) for name in ("running", "_pending_jobs", "jobs")]
     return any(states) if any(state is not None for state in states) else True
 
 
 def _threads(directory: Path) -> Iterator[Risk]:
-    """Those that the app's own code has started while it was imported."""
+    """Threads that the app's own code started at import."""
     for thread in threading.enumerate():
         if thread is threading.current_thread():
             continue

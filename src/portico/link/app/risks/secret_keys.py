@@ -1,7 +1,7 @@
-"""What a secret key is like, without the key: it never leaves the process that imported the app.
+"""Properties of a secret key, without the key: it never leaves the process that imported the app.
 
-Told are its length, how hard it is to guess, where a file that git tracks has it, and a digest with a salt of this
-one look: two processes that have the same key give the same digest, and it says nothing else.
+They are its length, how hard it is to guess, the file in git that contains it, and a digest with the salt of one
+check: two processes with the same key give the same digest, which reveals nothing else.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ NAMES = (
     "WTF_CSRF_SECRET_KEY",
     "SECURITY_PASSWORD_SALT",
 )
-"""In Flask's and Quart's config; what well-known extensions sign with is among them."""
+"""Keys of Flask's and Quart's config, with those of well-known extensions."""
 _KNOWN = frozenset(
     """
     dev development secret secret-key secret_key secretkey supersecret super-secret super-secret-key mysecret
@@ -31,19 +31,19 @@ _KNOWN = frozenset(
     hard-to-guess-string hard_to_guess_string thisisasecret top-secret topsecret none
     """.split()  # noqa: SIM905
 )
-"""From tutorials and templates: the first that anybody tries."""
+"""Values from tutorials and templates: the first that an attacker tries."""
 _KNOWN_BEGINNING = "django-insecure-"
-"""What `django-admin startproject` writes, to be replaced before anybody else sees the site."""
+"""The prefix that `django-admin startproject` writes, for development only."""
 _WORDS = ("secret", "change", "password", "your", "example", "insecure", "default", "develop", "12345")
 _SHORTEST, _LONG, _FEW = 16, 40, 8
 _LITERAL = 8
-"""Shorter keys stand in files by chance."""
+"""Shorter keys occur in files by chance."""
 _MOST_FILES, _MOST_BYTES = 5000, 1 << 20
 _GIT_SECONDS = 20
 
 
 def properties(keys: Iterable[tuple[str, Any]], directory: Path, salt: str) -> list[dict[str, Any]]:
-    """Each key by its name; `salt` is of one look. Values that are no text are left out."""
+    """The properties of each key by its name; `salt` belongs to one check. Values that are not text are left out."""
     found = [(name, data) for name, value in keys for data in _texts(value)]
     files = _tracked(directory) if found else []
     return [
@@ -80,7 +80,7 @@ def _texts(value: Any) -> Iterator[bytes]:
 
 
 def _tracked(directory: Path) -> list[Path]:
-    """The files below it that git tracks; none where there is no git, or no repository."""
+    """The files below it that git tracks; none without git or a repository."""
     if not shutil.which("git"):
         return []
     # A repository's own configuration may name programs to run.
@@ -96,7 +96,7 @@ def _tracked(directory: Path) -> list[Path]:
 
 
 def _where(key: bytes, files: list[Path], directory: Path) -> str:
-    """`settings.py:12`, the first place that has it literally."""
+    """`settings.py:12`, the first place that contains it literally."""
     if len(key) < _LITERAL:
         return ""
     forms = {key, repr(key)[2:-1].encode(), repr(key.decode("utf-8", "replace"))[1:-1].encode()}

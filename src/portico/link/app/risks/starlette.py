@@ -1,4 +1,4 @@
-"""What a Starlette or FastAPI app has wide open."""
+"""What a Starlette or FastAPI app exposes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def risks(app: Any) -> Iterator[Risk]:
 
 
 def keys(app: Any) -> Iterator[tuple[str, Any]]:
-    # A Secret of Starlette's says itself with str.
+    # str() of Starlette's Secret returns its value.
     return (
         ("secret_key", str(middleware.kwargs["secret_key"]))
         for middleware in _sessions(app)

@@ -1,8 +1,9 @@
-"""Module variables that are written while requests are served: each worker has its own copy of them.
+"""Module variables that requests write: each worker has its own copy of them.
 
-The app is imported already, so what a name means is looked up; what a function does is read in its source (`ast`).
-Reported is only what a view writes, or a function that a view calls: what is written at import (registries, decorators)
-is the same in every worker. A value that is made once and kept (`if key not in CACHE`) does no harm, either.
+The app is imported already, so names are looked up; the behaviour of a function is read from its source (`ast`).
+Only writes in a view, or in a function that a view calls, are reported: what is written at import (registries,
+decorators) is the same in every worker. A value that is computed once and reused (`if key not in CACHE`) does no
+harm, either.
 """
 
 from __future__ import annotations
@@ -27,9 +28,9 @@ _MUTATORS = frozenset({
 _KEPT = re.compile(
     r"cache|memo|regist|lock|pool|plugin|compiled|singleton|instance|handlers|metric", re.IGNORECASE
 )
-"""Names of what each process may well have for itself."""
+"""Names of variables that each process may well have for itself."""
 _MOST_BYTES = 512 << 10
-"""Source that is read at each start: so much takes a third of a second. What is beyond is not looked at."""
+"""The limit of source that is read at each start: it takes a third of a second. The rest is not read."""
 _IN_FUNCTIONS = re.compile(r"^(?:[ \t]|def |async |class ).*$", re.MULTILINE)
 
 
@@ -42,9 +43,9 @@ class Write(NamedTuple):
 
 
 def writes(directory: Path, views: Iterable[Any] = ()) -> list[Write]:
-    """The module variables of the app's own that requests write, one entry each, in the order of their places.
+    """The app's own module variables that requests write, one entry each, in the order of their places.
 
-    `views` are functions that are known to answer requests, beside those that look like it.
+    `views` are known views, beside functions that look like views.
     """
     modules = [one for one in own_modules(directory) if not one.__name__.startswith("test")]
     sources = dict(_sources(modules))
@@ -78,7 +79,7 @@ def _candidates(module: ModuleType, source: str) -> set[str]:
     names |= {
         name
         for name, value in list(vars(module).items())
-        if issubclass(type(value), type)  # a lazy object would wake up when it is asked for its class
+        if issubclass(type(value), type)  # a lazy object would run code when asked for its class
         and value.__module__ == module.__name__
         and any(map(_is_state, vars(value).values()))
     }
@@ -92,7 +93,7 @@ def _is_state(value: object) -> bool:
 
 
 def _mentions(source: str, names: set[str]) -> bool:
-    """Whether a line of a function, roughly, has one of the names."""
+    """Whether a line of a function roughly contains one of the names."""
     lines = _IN_FUNCTIONS.findall(source)
     return bool(names & {word for line in lines for word in re.findall(r"\w+", line)})
 
@@ -104,7 +105,7 @@ def _code(view: Any) -> Any:
 
 
 def _in_requests(every: list[Function]) -> list[Function]:
-    """The views, and what they call, as far as a name tells which function that is."""
+    """The views, and the functions that they call, as far as names identify them."""
     by_name: dict[tuple[str, str], list[Function]] = {}
     for one in every:
         by_name.setdefault((one.module.__name__, one.name), []).append(one)
@@ -119,11 +120,11 @@ def _in_requests(every: list[Function]) -> list[Function]:
     return list(reached.values())
 
 
-# -- what a function writes --------------------------------------------------------------------------------
+# What a function writes ------------------------------------------------------------------------------------
 
 
 def _writes(function: Function) -> Iterator[tuple[object, str, int]]:
-    """What it writes of its module: a key for the variable, its name, the line."""
+    """The module variables that it writes: a key for the variable, its name, the line."""
     for node in function.nodes:
         for target in _targets(node):
             if (found := _variable(function, target)) and not _is_kept(function, found[1], node):
@@ -148,7 +149,7 @@ def _targets(node: ast.AST) -> list[ast.expr]:
 
 
 def _variable(function: Function, node: ast.expr) -> tuple[object, str] | None:
-    """The module's container that an expression begins with: `ROOMS` of `ROOMS[name]["users"]`."""
+    """The module's container at the start of an expression: `ROOMS` of `ROOMS[name]["users"]`."""
     while True:
         if isinstance(node, ast.Subscript):
             node = node.value
@@ -175,7 +176,9 @@ def _value(function: Function, node: ast.expr) -> tuple[Any, str]:
 
 
 def _is_kept(function: Function, name: str, write: ast.AST) -> bool:
-    """Whether a value is made once and kept: `if key not in NAME: NAME[key] = ...`, with nothing else in between."""
+    """Whether a value is computed once and reused: `if key not in NAME: NAME[key] = ...`, with nothing else in
+    between.
+    """
     return isinstance(write, ast.Assign) and any(
         isinstance(node, ast.If)
         and isinstance(node.test, ast.Compare)
@@ -188,7 +191,9 @@ def _is_kept(function: Function, name: str, write: ast.AST) -> bool:
 
 
 def _of_globals(function: Function, node: ast.Assign | ast.AugAssign) -> Iterator[tuple[object, str, int]]:
-    """`global count` with `count += 1`, or a container that is replaced. `None` at import is made once, later."""
+    """`global count` with `count += 1`, or a container that is replaced. A variable that is None at import is set
+    once, later.
+    """
     for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
         name = target.id if isinstance(target, ast.Name) else ""
         if name not in function.globals or _KEPT.search(name):

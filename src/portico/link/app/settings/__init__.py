@@ -1,1 +1,1 @@
-"""What the app believes of what is in front of it: asked as its risks are, and judged by who knows the site."""
+"""The app's settings about the proxy in front of it; whoever knows the site judges them."""

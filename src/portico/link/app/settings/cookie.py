@@ -1,4 +1,4 @@
-"""How a cookie is marked, in the form of site.facts.Cookie."""
+"""The attributes of a cookie, in the form of site.facts.Cookie."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def cookie(
     domain: Any = None,
     path: Any = None,
 ) -> dict[str, Any]:
-    """How a cookie is marked; `names` says what sets each mark. None is for what the app does not decide."""
+    """The attributes of a cookie; `names` are the settings behind them. None if the app does not decide one."""
     return {
         "what": what,
         "names": names,

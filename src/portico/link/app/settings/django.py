@@ -1,4 +1,4 @@
-"""What a Django project believes of what is in front of it."""
+"""A Django project's settings about the proxy in front of it."""
 
 # mypy: disable-error-code="import-untyped"
 from __future__ import annotations
@@ -26,7 +26,7 @@ def settings(_application: object, _directory: Path) -> dict[str, Any]:
     }
     if project.SECURE_SSL_REDIRECT and any("SecurityMiddleware" in name for name in project.MIDDLEWARE):
         found["to_https"] = "SECURE_SSL_REDIRECT"
-    if not project.DEBUG:  # with it, an empty list means this machine's own names
+    if not project.DEBUG:  # in debug mode, an empty list means this machine's own names
         found |= {"hosts": [str(one) for one in project.ALLOWED_HOSTS], "hosts_name": "ALLOWED_HOSTS"}
     if project.SECURE_PROXY_SSL_HEADER:
         found["scheme_header"] = [str(one) for one in project.SECURE_PROXY_SSL_HEADER][:2]

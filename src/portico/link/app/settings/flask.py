@@ -1,4 +1,4 @@
-"""What a Flask app, or one of Quart, believes of what is in front of it."""
+"""The settings of a Flask or Quart app about the proxy in front of it."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def _cookie(get: Callable[..., Any], what: str, beginning: str, is_secure: Any) 
 
 
 def _keyless(app: Any, directory: Path) -> str:
-    """Where a session is used, which an app without a key does not have; empty for nowhere."""
+    """Where a session is used, which needs a key that the app does not have; empty for nowhere."""
     extensions = getattr(app, "extensions", None) or {}
     if hasattr(app, "login_manager"):
         return "Flask-Login"
@@ -75,7 +75,7 @@ def _keyless(app: Any, directory: Path) -> str:
 
 
 def _is_session(value: Any) -> bool:
-    """flask.session, or flask.flash, which keeps its messages there."""
+    """flask.session, or flask.flash, which stores its messages there."""
     if getattr(value, "__module__", "") == "flask.helpers" and getattr(value, "__name__", "") == "flash":
         return True
     return value is session

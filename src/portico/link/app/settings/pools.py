@@ -1,4 +1,4 @@
-"""Pools of connections to a database, how long the app waits for one, and the files that are databases."""
+"""Database connection pools, how long the app waits for a connection, and files that are databases."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def settings(inner: Any, directory: Path) -> dict[str, Any]:
 
 
 def _engines(inner: Any, directory: Path) -> Iterator[tuple[str, Any]]:
-    """SQLAlchemy's, those of the app's own modules and those of Flask-SQLAlchemy."""
+    """SQLAlchemy's engines in the app's own modules and in Flask-SQLAlchemy."""
     for where, thing in objects(inner, directory):
         if is_a(thing, _ENGINE):
             yield where, thing
@@ -63,7 +63,7 @@ def _of_psycopg(found: tuple[str, Any]) -> dict[str, Any]:
 
 
 def _file(engine: Any) -> str:
-    """The file of an engine for SQLite, empty for any other."""
+    """The file of an SQLite engine, empty for any other."""
     url = engine.url
     name = str(url.database or "")
     return (
@@ -74,7 +74,7 @@ def _file(engine: Any) -> str:
 
 
 def _files_of_config(config: Any) -> dict[str, str]:
-    """Flask's tutorial and many apps after it: config["DATABASE"]."""
+    """config["DATABASE"], as in Flask's tutorial and many apps."""
     name = config.get("DATABASE") if isinstance(config, dict) else None
     if isinstance(name, str) and name.endswith(_SQLITE):
         return {str(Path(name).absolute()): 'app.config["DATABASE"]'}

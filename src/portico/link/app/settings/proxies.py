@@ -1,4 +1,4 @@
-"""Middleware that reads what proxies say of a client: how many proxies it counts, which prefix it puts in front."""
+"""Middleware that reads proxy headers: how many proxies it trusts, and which prefix it adds."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _COUNTED = ("x_for", "x_proto", "x_host", "x_prefix")
 
 
 def settings(layers: Iterable[Any], inner: Any) -> dict[str, Any]:
-    """Each of them once."""
+    """The settings, each once."""
     found = [*_wrapped(layers), *_of_starlette(inner)]
     return {"layers": found} if found else {}
 

@@ -1,4 +1,4 @@
-"""What a Pyramid app believes of what is in front of it."""
+"""A Pyramid app's settings about the proxy in front of it."""
 
 # mypy: disable-error-code="import-untyped"
 from __future__ import annotations
@@ -27,7 +27,7 @@ def settings(router: Any, _directory: Path) -> dict[str, Any]:
 
 
 def _session(registry: Any) -> Iterator[dict[str, Any]]:
-    """A factory of Pyramid's own is a class with these attributes."""
+    """Pyramid's own factory is a class with these attributes."""
     factory = registry.queryUtility(ISessionFactory)
     if hasattr(factory, "_cookie_secure"):
         said = [getattr(factory, f"_cookie_{name}", None) for name in _NAMES]

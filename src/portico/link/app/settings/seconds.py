@@ -1,4 +1,4 @@
-"""A time that the app says, within the bounds of site.facts.Seconds."""
+"""A time from the app, within the bounds of site.facts.Seconds."""
 
 from __future__ import annotations
 
@@ -8,6 +8,6 @@ _MOST = 1e9
 
 
 def seconds(value: Any) -> float:
-    """None is no time at all; so is what is no number."""
+    """The seconds; None for no time, and for a value that is not a number."""
     found = float(value or 0)
     return min(found, _MOST) if found > 0 else 0.0

@@ -1,4 +1,4 @@
-"""The settings of an app that are right or wrong by what stands in front of it, as AppFacts.settings holds them."""
+"""Settings of an app that must fit its proxy, in the form of AppFacts.settings."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from portico.link.app.settings import pools, proxies
 
 
 def settings(layers: Iterable[Any], framework: str, inner: Any, directory: Path) -> dict[str, Any]:
-    """Of an app and all that it is wrapped in; `inner` is the framework's object. What cannot be asked is left out."""
+    """The settings of an app and all that it is wrapped in; `inner` is the framework's object. Unreadable ones are
+    left out.
+    """
     asked: list[Callable[[], dict[str, Any]]] = [lambda: proxies.settings(layers, inner)]
     if framework:
         module = importlib.import_module(f"portico.link.app.settings.{framework}")

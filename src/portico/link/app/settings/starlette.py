@@ -1,4 +1,4 @@
-"""What a Starlette or FastAPI app believes of what is in front of it."""
+"""The settings of a Starlette or FastAPI app about the proxy in front of it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def settings(app: Any, _directory: Path) -> dict[str, Any]:
         names = [
             str(name) for name in one.kwargs.get("allowed_hosts") or (one.args[0] if one.args else ["*"])
         ]
-        # It redirects example.com to www.example.com, where that is allowed.
+        # It redirects example.com to www.example.com, if that is allowed.
         bare = [
             name[4:] for name in names if name.startswith("www.") and one.kwargs.get("www_redirect", True)
         ]

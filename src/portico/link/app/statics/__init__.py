@@ -1,1 +1,1 @@
-"""What the app says with its static files, asked as a stranger would."""
+"""The headers of the app's static files, as an anonymous client gets them."""

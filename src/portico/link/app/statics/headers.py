@@ -1,4 +1,4 @@
-"""What an app says with its static files beyond what every server says: headers that nginx must send, too."""
+"""Headers that an app adds to its static files beyond the usual ones: nginx must send them, too."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ _OF_THE_FILE = frozenset(
     ("content-length", "content-type", "etag", "last-modified", "date", "server", "connection", "keep-alive",
      "accept-ranges", "expires", "age", "transfer-encoding")
 )  # fmt: skip
-"""nginx says these of a file by itself."""
+"""nginx sends these for a file by itself."""
 _OF_THE_REQUEST = re.compile(
     r"x-request-id|x-correlation-id|x-trace-id|traceparent|tracestate|server-timing|x-runtime|x-response-time"
     r"|x-process-time|(?:x-)?ratelimit(?:-.*)?|x-portico|x-accel-.*"
 )
-"""They tell of one request in the app, and there is none when nginx sends the file."""
+"""They describe one request in the app, and there is none when nginx sends the file."""
 _NAME = re.compile(r"[!#%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE = re.compile(r"[\x20-\x23\x25-\x7e]*")
-"""Printable ASCII without `$`, which nginx takes for a variable."""
+"""Printable ASCII without `$`, which nginx would take for a variable."""
 _CORS = "access-control-"
 STRANGE_ORIGIN = "https://elsewhere.invalid"
-"""The Origin of the questions: no list of an app names it (RFC 6761)."""
+"""The Origin of the test requests: no app lists it (RFC 6761)."""
 _BY_SUFFIX = {suffix: kind for kind, *suffixes in TYPES for suffix in suffixes}
 
 
 class Said(NamedTuple):
-    """Headers in their own spelling, sorted; `cache_control` is empty when it is the framework's own."""
+    """Headers in their own spelling, sorted; `cache_control` is empty if it is the framework's own."""
 
     headers: list[tuple[str, str]]
     cache_control: str = ""
     cookies: tuple[str, ...] = ()
     problem: str = ""
-    """Why nginx cannot say the same, or nothing."""
+    """Why nginx cannot send the same headers, or empty."""
 
     @property
     def is_open(self) -> bool:
@@ -43,21 +43,21 @@ class Said(NamedTuple):
 
     @property
     def varies_by_origin(self) -> bool:
-        """Whether the app says that another Origin may get another answer."""
+        """Whether the answer depends on the Origin."""
         listed = [value for name, value in self.headers if name.lower() == "vary"]
         return any(word.strip().lower() == "origin" for value in listed for word in value.split(","))
 
     def differs(self, other: Said) -> str:
-        """The name of a header that the other has not, or has another value of."""
+        """The name of a header that the other lacks, or has with another value."""
         if self.cache_control != other.cache_control:
             return "Cache-Control"
         different = set(self.headers) ^ set(other.headers)
         return min((name for name, _ in different), default="")
 
     def depends_on_origin(self, near: Said) -> str:
-        """The name of a header that depends on the Origin of a request; `near` had none.
+        """The name of a header that depends on the request's Origin; `near` had none.
 
-        CORS headers that do not repeat the Origin are the same for every other site, and harmless without one.
+        CORS headers that do not echo the Origin are the same for every other site, and harmless without one.
         """
         cors = [pair for pair in self.headers if pair[0].lower().startswith(_CORS)]
         echoed = [name for name, value in cors if STRANGE_ORIGIN in value]
@@ -68,7 +68,7 @@ class Said(NamedTuple):
 
 
 def said_with(headers: list[tuple[str, str]], life: str) -> Said:
-    """Reads the headers of one answer; `life` is a pattern of what the framework itself says in Cache-Control."""
+    """Reads the headers of one answer; `life` is a pattern of the framework's own Cache-Control."""
     found: list[tuple[str, str]] = []
     cookies: list[str] = []
     cache_control = problem = ""
@@ -102,9 +102,9 @@ def _is_nginxs(name: str, value: str) -> bool:
 
 
 def _for_any_origin(found: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    """An app that repeats an Origin which nobody has lets any other site read: `*` says that to all of them.
+    """An app that echoes an invented Origin lets any other site read: `*` means the same.
 
-    With credentials it does not, and the answer stays as it is.
+    With credentials it does not, and the answer stays unchanged.
     """
     said = {name.lower(): value for name, value in found}
     if said.get(_CORS + "allow-origin") != STRANGE_ORIGIN or _CORS + "allow-credentials" in said:
@@ -114,19 +114,19 @@ def _for_any_origin(found: list[tuple[str, str]]) -> list[tuple[str, str]]:
 
 
 def _is_vary(pair: tuple[str, str]) -> bool:
-    """Whether a header says that the answer depends on the Origin and on nothing else."""
+    """Whether the header says that the answer depends on the Origin and nothing else."""
     return (pair[0].lower(), pair[1].lower()) == ("vary", "origin")
 
 
 def _vary(value: str) -> list[tuple[str, str]]:
-    """Without Accept-Encoding, which nginx adds where it compresses."""
+    """Vary without Accept-Encoding, which nginx adds if it compresses."""
     names = [name.strip() for name in value.split(",")]
     left = [name for name in names if name and name.lower() != "accept-encoding"]
     return [("Vary", ", ".join(left))] if left else []
 
 
 def type_problem(name: str, headers: list[tuple[str, str]]) -> str:
-    """The Content-Type of an answer when neither nginx nor the framework would give it to a file of that name."""
+    """The Content-Type of an answer if neither nginx nor the framework would give it to a file with that name."""
     said = next((value for header, value in headers if header.lower() == "content-type"), "")
     kind = said.partition(";")[0].strip().lower()
     usual = mimetypes.guess_type(name)[0] or "application/octet-stream"

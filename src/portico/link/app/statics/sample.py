@@ -1,4 +1,4 @@
-"""Which files of a static folder are asked for."""
+"""The sample of a static folder's files for test requests."""
 
 from __future__ import annotations
 
@@ -9,17 +9,19 @@ from pathlib import Path
 from portico.site.front.fingerprints import SOURCES
 
 MOST_DIRECTORIES = 200
-"""One file of each is asked for: 0.3 ms each in a Flask app."""
+"""One file of each is requested: 0.3 ms each in a Flask app."""
 ENOUGH = 50
-"""With fewer directories more files are asked for: of each directory and suffix, then any."""
+"""With fewer directories more files are requested: of each directory and suffix, then any."""
 _MOST_FILES = 20_000
 _NEVER_SENT = re.compile(rf"\..*|.*(?:~|\.(?:{SOURCES}))", re.DOTALL)
 
 
 def sample(folder: Path) -> list[str] | None:
-    """Files below the folder, by their paths in it: one of each directory, then one of each suffix in each, then any.
+    """Files below the folder, by their paths in it: one of each directory, then one of each suffix in each, then
+    any.
 
-    None when there are too many directories or files to ask for each. What nginx never sends is left out.
+    None if there are too many directories or files to request one of each. Files that nginx never sends are left
+    out.
     """
     of_directory: list[str] = []
     of_suffix: dict[tuple[str, str], str] = {}
@@ -43,7 +45,7 @@ def sample(folder: Path) -> list[str] | None:
 
 
 def _is_sent(root: str, name: str) -> bool:
-    """Text that a URL can be made of, and no name or link that nginx refuses."""
+    """A name that fits a URL, and no name or link that nginx refuses."""
     try:
         name.encode()
     except UnicodeEncodeError:

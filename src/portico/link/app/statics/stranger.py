@@ -1,8 +1,9 @@
-"""A stranger asks the app for its static files, in this process: what may nginx send in the app's place?
+"""Requests static files from the app as an anonymous client, in this process, to learn whether nginx may send them
+instead.
 
-nginx sends a folder only when it would answer as the app does. Where code of the app's own runs before or after its
-static files (hooks, middleware, a class of its own), that code is asked: for one file of each directory at least, as a
-client without cookies from an address that nobody has. Every answer must be the file itself, with the same headers.
+nginx serves a folder only if it would answer as the app does. If the app's own code runs before or after its static
+files (hooks, middleware, a class of its own), that code gets test requests: for at least one file of each
+directory, without cookies, from an unassigned address. Every answer must be the file itself, with the same headers.
 """
 
 from __future__ import annotations
@@ -19,23 +20,23 @@ from portico.link.app.statics.sample import sample
 from portico.site.pattern import escape
 
 SECONDS = 5.0
-"""All questions together; a folder that has no answer by then is left to the app."""
+"""The time limit of all test requests; the app serves a folder without a result by then."""
 MOST_COMPARED = 1 << 20
 """Bytes of a file that are compared with the answer; the rest of a large one is not read."""
 _MOST_HOSTS = 5
 _ADDRESS = "192.0.2.1"
-"""For documentation (RFC 5737): no rule of an app lets it in, as one lets 127.0.0.1."""
+"""A documentation address (RFC 5737): no app's rule allows it, as one may allow 127.0.0.1."""
 _AGENT = "Mozilla/5.0 (compatible; portico; asks whether nginx may send this file)"
 _ELSEWHERE = {
     "HTTP_ORIGIN": STRANGE_ORIGIN,
     "HTTP_REFERER": f"{STRANGE_ORIGIN}/",
     "HTTP_SEC_FETCH_SITE": "cross-site",
 }
-"""What a page on another site adds: CORS headers are often said to it alone."""
+"""The headers of a page on another site: CORS headers are often sent only to those."""
 
 
 class Reached(NamedTuple):
-    """How clients reach the site: host names, scheme, and the prefix without its last slash."""
+    """How clients reach the site: host names, scheme, and the prefix without its trailing slash."""
 
     hosts: tuple[str, ...] = ()
     scheme: str = "http"
@@ -43,7 +44,7 @@ class Reached(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What the app said; `body` has at most one piece more than MOST_COMPARED bytes."""
+    """The app's answer; `body` has at most one piece more than MOST_COMPARED bytes."""
 
     status: int
     headers: list[tuple[str, str]]
@@ -51,8 +52,9 @@ class Answer(NamedTuple):
 
 
 class Origin(str):
-    """The Origin of a question, which knows whether the app has looked at it: has compared it, searched it, or asked
-    whether there is one. (An environ that watches is no way: PEP 3333 wants a dict, and WebOb insists.)"""
+    """The Origin of a test request, which records whether the app has used it: compared it, searched it, or tested
+    its presence. (A recording environ is impossible: PEP 3333 requires a dict, and WebOb insists.)
+    """
 
     is_read = False
 
@@ -79,7 +81,7 @@ for _name in _LOOKS:
 
 
 class _RefusedError(Exception):
-    """Why the folder stays the app's, as the rest of a sentence that begins with the folder."""
+    """Why the app keeps the folder, as the rest of a sentence that begins with the folder."""
 
 
 def settle(application: Any, answers: dict[str, Any], reached: Reached) -> dict[str, Any]:
@@ -128,7 +130,7 @@ def _ask_all(
 
 
 def _verdict(application: Any, folder: Path, url: str, reached: Reached, life: str) -> Said:
-    """What every answer has in common. Raises _RefusedError."""
+    """What all answers have in common. Raises _RefusedError."""
     names = sample(folder)
     if names is None:
         raise _RefusedError(
@@ -157,7 +159,7 @@ def _verdict(application: Any, folder: Path, url: str, reached: Reached, life: s
 
 
 def _judged(application: Any, environ: dict[str, Any], file: Path, life: str) -> Said:
-    """What the app says with a file. Raises _RefusedError when that is not the file itself."""
+    """The headers of a file's answer. Raises _RefusedError if it is not the file itself."""
     path, origin = environ["PATH_INFO"].encode("latin-1").decode(), Origin(environ.get("HTTP_ORIGIN", ""))
     answer = _answer(application, environ | ({"HTTP_ORIGIN": origin} if "HTTP_ORIGIN" in environ else {}))
     if answer.status != 200:
@@ -211,7 +213,7 @@ def _read(answer: Iterable[bytes], written: list[bytes]) -> bytes:
 
 
 def environ_of(path: str, host: str, reached: Reached) -> dict[str, Any]:
-    """A GET as Portico's worker hands it to the app, from somebody who is known to nobody."""
+    """A GET as Portico's worker passes it to the app, from an unknown client."""
     port = "443" if reached.scheme == "https" else "80"
     said = path.encode().decode("latin-1")
     return {
