@@ -87,7 +87,7 @@ def _row(count: int, rounds: int) -> Row:
 def _machine() -> Iterator[Place]:
     """This one, with directories of its own."""
     with tempfile.TemporaryDirectory(prefix="pb-") as made:
-        place = probe("embedded", Path(made), "gateway")
+        place = probe("nginx", "embedded", Path(made), "gateway")
         yield replace(place, runtime=f"{made}/gateway", state=f"{made}/state/gateway")
 
 
@@ -101,7 +101,7 @@ def _site(number: int, place: Place) -> tuple[Site, Place]:
     static = [StaticFolder("/static/", f"{directory}/static", "the app's static folder")]
     facts = AppFacts(app="shop:app", directory=str(directory), kind="flask", static=static)
     site = replace(resolve(options, facts, directory, causes), name=f"site-{number}", origin=str(file))
-    own = replace(place, runtime=str(directory), state=str(directory), gateway=place.runtime)
+    own = replace(place, runtime=str(directory), state=str(directory), host_runtime=place.runtime)
     return site, own
 
 

@@ -26,7 +26,7 @@ from bench.memory import own_memory
 from bench.peers import Peer, Program, Setup, Stand, _portico_role
 from bench.running import Running, launched
 from bench.workloads import Workload
-from portico.place.builds import find_nginx
+from portico.place.gateway.nginx import find_nginx
 from portico.plan.precompress import is_candidate, kept
 from portico.run.precompress.codings import ENCODE
 

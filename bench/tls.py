@@ -17,7 +17,7 @@ from pathlib import Path
 
 import psutil
 
-from portico.place.builds import find_nginx
+from portico.place.gateway.nginx import find_nginx
 from tests.live.test_https import pair
 from tests.support import free_port, served
 from tests.support.until import until

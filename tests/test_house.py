@@ -39,6 +39,8 @@ PURE = (
     "site/model.py",
     "site/checks/",
     "site/keys.py",
+    "site/own/model.py",
+    "site/own/nginx/syntax.py",
     "place/app_servers.py",
     "place/model.py",
     "place/preset.py",
@@ -200,7 +202,7 @@ def test_nobody_changes_the_umask() -> None:
     assert [path.name for path in modules() if "os.umask(" in path.read_text()] == []
 
 
-LOOKS = r"\bweb\.(?:site\b|place\.(?!nginx))"
+LOOKS = r"\bweb\.(?:site\b|place\.(?!gateway))"
 
 
 def test_decisions_are_made_before_they_are_written_for_nginx() -> None:
@@ -210,11 +212,19 @@ def test_decisions_are_made_before_they_are_written_for_nginx() -> None:
 
 
 KNOW_NGINX = {
+    "place/gateway/finders.py",  # the tuple of those that are looked for
+    "site/own/tables.py",  # that of the tables of portico.toml
     "plan/gateway/kinds.py",  # the tuple of gateways
     "run/gateway/programs.py",  # the tuple of those that can be run
     "explain/languages.py",  # that of those whose files are read
 }
-NGINX_ROOMS = ("plan/gateway/nginx/", "run/gateway/nginx/", "explain/nginx/")
+NGINX_ROOMS = (
+    "place/gateway/nginx",
+    "site/own/nginx/",
+    "plan/gateway/nginx/",
+    "run/gateway/nginx/",
+    "explain/nginx/",
+)
 
 
 def test_a_gateway_is_known_in_its_rooms_and_in_one_tuple_each() -> None:

@@ -114,9 +114,9 @@ def checked(home: Path, kind: str, fault: Fault | None = None) -> list[Finding]:
         str(home / "state"),
     )
     gathered = gather(str(home / "site"), None, {}, looks=True)
-    nginx = replace(gathered.place.nginx, version=(99,))  # no fault of it is published
+    nginx = replace(gathered.place.gateway, version=(99,))  # no fault of it is published
     place = replace(
-        gathered.place, nginx=nginx, user="shop", nginx_user="", nginx_group="", exposed="",
+        gathered.place, gateway=nginx, user="shop", gateway_user="", gateway_group="", exposed="",
         somaxconn=65535, file_limit=1 << 20,
     )  # fmt: skip
     return findings(replace(gathered, place=place))

@@ -16,7 +16,8 @@ from portico.site.access.sha512_crypt import hashed
 from portico.site.facts import AppFacts, Route
 from portico.site.load import load
 from portico.site.model import Site
-from portico.site.own import own
+from portico.site.own.model import OwnText
+from portico.site.own.nginx.syntax import own
 
 
 def site(directory: Path, text: str, *paths: str) -> Site:
@@ -28,7 +29,7 @@ def site(directory: Path, text: str, *paths: str) -> Site:
     facts = AppFacts(app="shop:app", directory="/srv/shop", kind="flask", routes=routes)
     rules = access_rules(options, (), facts, directory, causes, OURS, [])
     server = tuple(one for entry in options.nginx.server for one in own(entry))
-    return Site(options, facts, "/srv/shop", "shop", causes, access=rules, nginx_server=server)
+    return Site(options, facts, "/srv/shop", "shop", causes, access=rules, own=OwnText(server=server))
 
 
 def said(found: Site) -> list[tuple[str, str]]:

@@ -139,7 +139,7 @@ def configuration(directory: Path, ports: tuple[int, int]) -> str:
 
 @pytest.fixture(scope="module", params=["embedded", "system"])
 def stand(request: pytest.FixtureRequest) -> Iterator[Stand]:
-    nginx = probe(request.param, Path.cwd(), "x").nginx.path
+    nginx = probe("nginx", request.param, Path.cwd(), "x").gateway.path
     with private_directory() as directory:
         ports = (free_port(), free_port())
         file = directory / "nginx.conf"

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from portico.errors import UsageError
-from portico.place.builds import find_nginx
+from portico.place.gateway.nginx import find_nginx
 from portico.plan.gateway.nginx.security.holes import open_in
 from tests.live.tls import APP, handshake
 from tests.support import (

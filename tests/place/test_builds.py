@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from portico.errors import UsageError
-from portico.place import builds
+from portico.place.gateway import nginx as builds
+from portico.place.gateway.finder import Builds
 from portico.place.model import Package
 from portico.place.names import systems
 from portico.place.package import package_of
@@ -134,7 +135,7 @@ def test_auto_has_every_build_that_runs(tmp_path: Path, monkeypatch: pytest.Monk
     assert (alone.first.origin, alone.others) == ("embedded", ())
     assert alone.note == f"{path} is not nginx"
     Path(path).unlink()
-    assert builds.found("auto") == builds.Builds(alone.first)
+    assert builds.found("auto") == Builds(alone.first)
 
 
 def test_who_asks_for_the_installed_one_where_none_is_is_told_what_to_do(
@@ -148,8 +149,8 @@ def test_who_asks_for_the_installed_one_where_none_is_is_told_what_to_do(
 
 
 def test_the_environment_names_one_where_no_option_does(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(builds.VARIABLE, "system")
-    assert builds.desired("auto", is_said=False) == "system"
-    assert builds.desired("auto", is_said=True) == "auto"
-    monkeypatch.setenv(builds.VARIABLE, "")
-    assert builds.desired("auto", is_said=False) == "auto"
+    monkeypatch.setenv(builds.NGINX.variable, "system")
+    assert builds.NGINX.choice("auto", is_said=False) == "system"
+    assert builds.NGINX.choice("auto", is_said=True) == "auto"
+    monkeypatch.setenv(builds.NGINX.variable, "")
+    assert builds.NGINX.choice("auto", is_said=False) == "auto"

@@ -55,14 +55,14 @@ def test_only_loopback_in_a_container_is_said() -> None:
 def test_a_service_has_its_own_directories_and_nothing_of_the_shell() -> None:
     here = replace(
         PLACE, runtime="/run/user/1000/portico/shop-1a2b3c", ends_with_session=True, port_of_platform="9000",
-        variables_of_tools=("UWSGI_HTTP",), nginx_user="www-data", app_user="shop",
+        variables_of_tools=("UWSGI_HTTP",), gateway_user="www-data", app_user="shop",
     )  # fmt: skip
     made = preset.service(here, "portico-shop", "deploy")
     assert (made.runtime, made.state) == (
         "/run/portico-shop/shop-1a2b3c",
         "/var/lib/portico-shop/shop-1a2b3c",
     )
-    assert (made.user, made.app_user, made.nginx_user) == ("deploy", "", "")
+    assert (made.user, made.app_user, made.gateway_user) == ("deploy", "", "")
     assert not [note for note in plan(SITE, made).notes if "log out" in note or "UWSGI_HTTP" in note]
     assert preset.service(here, "portico-shop", "").user == "portico-shop"
     assert preset.service(here, "portico-shop", "root").app_user == "shop"

@@ -13,8 +13,8 @@ import pytest
 from portico.check.accepted import write_placeholder
 from portico.errors import PorticoError
 from portico.log.complaint import IDLE
-from portico.place.builds import find_nginx
-from portico.place.model import NginxBuild
+from portico.place.gateway.nginx import find_nginx
+from portico.place.model import Build
 from portico.plan.model import Plan
 from tests.plan.test_golden import GOLDEN, case
 from tests.support import RULE, private_directory, write_files
@@ -54,14 +54,14 @@ def test_the_installed_nginx_accepts_what_is_written_for_it(path: Path, tmp_path
     assert "[warn]" not in _warnings(_case(path, tmp_path, nginx), nginx)
 
 
-def _case(path: Path, tmp_path: Path, installed: NginxBuild | None = None) -> Plan:
+def _case(path: Path, tmp_path: Path, installed: Build | None = None) -> Plan:
     try:
         return case(path.read_text().partition(RULE)[0], tmp_path, installed)
     except PorticoError:
         pytest.skip("a case of an error")
 
 
-def _warnings(made: Plan, nginx: NginxBuild) -> str:
+def _warnings(made: Plan, nginx: Build) -> str:
     """What nginx says of these files, which it has to accept."""
     with private_directory() as directory:
         write_files(directory, _private(made, directory))

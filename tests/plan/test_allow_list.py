@@ -125,7 +125,7 @@ def _asked(port: int, number: int, path: str, method: str) -> str:
 
 @contextmanager
 def _nginx(build: str, fragments: list[str]) -> Iterator[int]:
-    path = probe(build, Path.cwd(), "x").nginx.path
+    path = probe("nginx", build, Path.cwd(), "x").gateway.path
     with private_directory() as directory:
         port = free_port()
         parts = [fragment.replace("PORT", str(port)).split("\x00") for fragment in fragments]

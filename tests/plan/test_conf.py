@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from portico.errors import UsageError
-from portico.place.builds import find_nginx
+from portico.place.gateway.nginx import find_nginx
 from portico.plan.gateway.nginx.conf import Directive, block, directive, literal, quote, render, time
 
 

@@ -11,13 +11,14 @@ from pathlib import Path
 import pytest
 
 from portico.errors import UsageError
-from portico.place.builds import find_nginx
-from portico.place.model import NginxBuild, Place
+from portico.place.gateway.nginx import find_nginx
+from portico.place.model import Build, Place
 from portico.place.probe import probe
 from portico.plan.bindings import Bindings, BindingTable, Listen
 from portico.plan.build import plan
 from portico.plan.gateway.nginx.conf import Directive
 from portico.plan.gateway.nginx.entry.tls import SESSIONS, hsts_file
+from portico.plan.gateway.nginx.fragment import SHARED as SHARED_NOTE
 from portico.plan.gateway.nginx.fragment import fragment
 from portico.plan.gateway.nginx.http import maps
 from portico.plan.gateway.nginx.http import shared as shared_by_sites
@@ -26,7 +27,6 @@ from portico.plan.gateway.nginx.names import PREFIX
 from portico.plan.host import Fragment, fitting, fragment_of, host_plan
 from portico.plan.model import Plan
 from portico.plan.web.model import Web
-from portico.plan.web.own import FOR_ALL
 from portico.plan.web.space import namespace
 from portico.run.disk.write import write_files
 from portico.site.load import load
@@ -80,7 +80,7 @@ def sited(text: str, tmp: Path, place: Place = PLACE) -> tuple[Site, Place]:
         place,
         runtime=f"{place.runtime.rpartition('/')[0]}/{options.name}",
         state=f"{place.state.rpartition('/')[0]}/{options.name}",
-        gateway=GATEWAY.runtime,
+        host_runtime=GATEWAY.runtime,
         resolvers=("10.0.0.53",),
     )
 
@@ -112,7 +112,7 @@ def test_every_name_is_the_sites_own_or_one_that_sites_share(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What a feature adds must not meet what another site has; see docs/decisions, 15."""
-    monkeypatch.setattr("tests.plan.test_golden.PLACE", replace(PLACE, gateway=GATEWAY.runtime))
+    monkeypatch.setattr("tests.plan.test_golden.PLACE", replace(PLACE, host_runtime=GATEWAY.runtime))
     seen = list[list[Directive]]()
 
     def listen(web: Web) -> list[Directive]:
@@ -246,7 +246,7 @@ def test_a_cookie_keeps_the_name_that_the_user_gave_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize("nginx", ["embedded", "system"])
 def test_nginx_accepts_sites_that_have_everything(nginx: str, tmp_path: Path) -> None:
     place = replace(
-        probe("embedded", tmp_path, "gateway"), nginx=find_nginx(nginx), nginx_user="", nginx_group="",
+        probe("nginx", "embedded", tmp_path, "gateway"), gateway=find_nginx(nginx), gateway_user="", gateway_group="",
         runtime=str(tmp_path / "g"), state=str(tmp_path / "g"),
     )  # fmt: skip
     old = EVERYTHING.replace('sticky = "portico_app"', "").replace("backend.internal", "127.0.0.1")
@@ -295,18 +295,20 @@ def test_settings_of_one_site_are_in_its_own_server(tmp_path: Path) -> None:
 
 
 def test_an_old_build_says_what_it_can(tmp_path: Path) -> None:
-    old = replace(PLACE, nginx=NginxBuild("/usr/sbin/nginx", (1, 22, 1), PLACE.nginx.modules))
+    old = replace(PLACE, gateway=Build("nginx", "/usr/sbin/nginx", (1, 22, 1), PLACE.gateway.modules))
     made = fragment_of(planned(site("shop", "shop.example"), tmp_path, old))
     assert (
         "keepalive_min_timeout"
-        not in host_plan([made], replace(GATEWAY, nginx=old.nginx)).file("nginx.conf").content
+        not in host_plan([made], replace(GATEWAY, gateway=old.gateway)).file("nginx.conf").content
     )
 
 
 def test_lines_that_hold_for_every_site_are_said(tmp_path: Path) -> None:
-    assert FOR_ALL in planned('[nginx]\nhttp = ["server_names_hash_max_size 4096;"]\n', tmp_path).notes
-    assert FOR_ALL not in planned('[nginx]\nhttp = ["gzip_vary off;"]\n', tmp_path).notes
-    assert FOR_ALL not in planned("", tmp_path).notes
+    assert (
+        SHARED_NOTE.what in planned('[nginx]\nhttp = ["server_names_hash_max_size 4096;"]\n', tmp_path).notes
+    )
+    assert SHARED_NOTE.what not in planned('[nginx]\nhttp = ["gzip_vary off;"]\n', tmp_path).notes
+    assert SHARED_NOTE.what not in planned("", tmp_path).notes
 
 
 def test_own_directives_take_the_place_of_portico_s_and_hold_for_their_site_alone(tmp_path: Path) -> None:

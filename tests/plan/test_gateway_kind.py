@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 import pytest
 
 from portico.errors import Problem, UsageError
-from portico.place.model import NginxBuild
+from portico.place.model import Build
 from portico.plan.blame import objection
 from portico.plan.build import plan
 from portico.plan.gateway import kinds
@@ -33,14 +33,8 @@ if TYPE_CHECKING:
     from portico.plan.web.model import Web
 
 
-class RelayBuild(NginxBuild):
-    """A build of a web server that does not exist."""
-
-    program: ClassVar[str] = "relay"
-
-
 def process(place: Place, why: str) -> Process:
-    return Process("relay", (place.nginx.path, "{conf}/relay.conf"), place.runtime, why=why)
+    return Process("relay", (place.gateway.path, "{conf}/relay.conf"), place.runtime, why=why)
 
 
 def files(web: Web) -> Sequence[File]:
@@ -72,6 +66,7 @@ RELAY = GatewayKind(
     process=process,
     files=files,
     set_for_all=lambda _: (),
+    shared=Problem("relay", "its lines hold for every site"),
     host_file=host_file,
     servers=lambda _: None,
     limits=lambda _: (),
@@ -89,7 +84,7 @@ RELAY = GatewayKind(
         alarms=lambda *_: (),
     ),
 )
-HERE = replace(PLACE, nginx=RelayBuild("/opt/relay", (1, 0)))
+HERE = replace(PLACE, gateway=Build("relay", "/opt/relay", (1, 0)))
 
 
 @pytest.fixture(autouse=True)
@@ -120,7 +115,7 @@ def test_what_it_cannot_do_is_a_problem(tmp_path: Path) -> None:
 
 
 def test_several_sites_share_it(tmp_path: Path) -> None:
-    made = planned('domains = ["shop.example"]\n', tmp_path, replace(HERE, gateway="/run/gateway"))
+    made = planned('domains = ["shop.example"]\n', tmp_path, replace(HERE, host_runtime="/run/gateway"))
     host = host_plan([fragment_of(made)], HERE)
     assert host.file("relay.conf").content == "site shop\n"
     assert host.file(f"sites/shop/{FRAGMENT}").content.startswith("listen ")

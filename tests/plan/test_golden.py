@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from portico.errors import PorticoError
-from portico.place.model import NginxBuild, Package, Place, RuleSet
+from portico.place.model import Build, Package, Place, RuleSet
 from portico.plan.build import plan
 from portico.plan.gateway.nginx.security.advisories import ADVISORIES
 from portico.plan.model import Directory, Line, Plan, Precompressed
@@ -22,21 +22,22 @@ from portico.site.access.rules import access_rules
 from portico.site.facts import AppFacts, StaticFolder
 from portico.site.load import load
 from portico.site.model import Root, Site
-from portico.site.own import Own, own
+from portico.site.own.model import Own, OwnText
+from portico.site.own.nginx.syntax import own
 from portico.site.routed import routed
 from portico.values import Address
 from tests.support import RULE, golden
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "plan"
 MODULES = frozenset({"http_auth_request_module", "http_ssl_module", "http_v2_module"})
-EMBEDDED = NginxBuild("/opt/nginx", (1, 31, 3), MODULES, openssl=(3, 3, 7))
+EMBEDDED = Build("nginx", "/opt/nginx", (1, 31, 3), MODULES, openssl=(3, 3, 7))
 PATCHED = Package(
     "nginx", "1.22.1-9+deb12u11", "dpkg", frozenset(one.id for one in ADVISORIES), has_changelog=True
 )
-DEBIAN = NginxBuild(
-    "/usr/sbin/nginx", (1, 22, 1), MODULES, origin="system", openssl=(3, 0, 19), package=PATCHED
+DEBIAN = Build(
+    "nginx", "/usr/sbin/nginx", (1, 22, 1), MODULES, origin="system", openssl=(3, 0, 19), package=PATCHED
 )
-NEW = NginxBuild("/usr/sbin/nginx", (1, 31, 9), MODULES, origin="system", openssl=(3, 5, 4))
+NEW = Build("nginx", "/usr/sbin/nginx", (1, 31, 9), MODULES, origin="system", openssl=(3, 5, 4))
 BROTLI = replace(
     DEBIAN, loadable={"brotli_filter": "/usr/lib/nginx/modules/ngx_http_brotli_filter_module.so"}
 )
@@ -51,8 +52,8 @@ BUILDS = {
     "new": NEW,
     "debian-brotli": BROTLI,
     "debian-headers-more": HEADERS_MORE,
-    "quic": NginxBuild("/opt/nginx-quic", (1, 31, 3), MODULES | {"http_v3_module"}, origin="path"),
-    "bare": NginxBuild("/opt/nginx-bare", (1, 31, 3), MODULES - {"http_ssl_module"}, origin="path"),
+    "quic": Build("nginx", "/opt/nginx-quic", (1, 31, 3), MODULES | {"http_v3_module"}, origin="path"),
+    "bare": Build("nginx", "/opt/nginx-bare", (1, 31, 3), MODULES - {"http_ssl_module"}, origin="path"),
 }
 RULES = RuleSet(
     "3.3.4",
@@ -62,7 +63,7 @@ RULES = RuleSet(
 )
 """Where Debian has them: the installed nginx reads them in another test."""
 PLACE = Place(
-    nginx=EMBEDDED,
+    gateway=EMBEDDED,
     runtime="/run/shop",
     state="/var/shop",
     python="/opt/python",
@@ -90,12 +91,12 @@ def _own(entries: list[str]) -> tuple[Own, ...]:
     return tuple(one for entry in entries for one in own(entry))
 
 
-def case(text: str, directory: Path, installed: NginxBuild | None = None) -> Plan:
+def case(text: str, directory: Path, installed: Build | None = None) -> Plan:
     """The plan of a case."""
     return plan(*read(text, directory, installed))
 
 
-def read(text: str, directory: Path, installed: NginxBuild | None = None) -> tuple[Site, Place]:
+def read(text: str, directory: Path, installed: Build | None = None) -> tuple[Site, Place]:
     """A case is a portico.toml; its table [test] changes the rest. `installed` stands in for the case's own nginx."""
     own: dict[str, Any] = tomllib.loads(text).get("test", {})
     toml = directory / "portico.toml"
@@ -103,9 +104,9 @@ def read(text: str, directory: Path, installed: NginxBuild | None = None) -> tup
     options, causes = load(toml, {})
     wanted = own.get("place", {})
     if name := wanted.pop("nginx", ""):
-        wanted["nginx"] = BUILDS[name]
+        wanted["gateway"] = BUILDS[name]
     if installed:
-        wanted["nginx"] = installed
+        wanted["gateway"] = installed
     facts = msgspec.convert(msgspec.to_builtins(FACTS) | own.get("facts", {}), AppFacts)
     declared = tuple(
         StaticFolder(url, f"/srv/shop/{path}", "[static]") for url, path in options.static.items()
@@ -117,7 +118,7 @@ def read(text: str, directory: Path, installed: NginxBuild | None = None) -> tup
     site = Site(
         options, facts, "/srv/shop", "shop", causes, declared,
         spa=options.spa and f"/srv/shop/{options.spa}",
-        nginx_http=_own(options.nginx.http), nginx_server=_own(options.nginx.server),
+        own=OwnText(_own(options.nginx.http), _own(options.nginx.server)),
         roots=tuple(Root(f"/srv/shop/{path}", "[downloads]", is_declared=True) for path in roots),
         routed=with_settings,
         access=access_rules(options, with_settings, facts, directory, causes, OURS, []),

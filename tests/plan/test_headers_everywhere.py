@@ -25,7 +25,7 @@ from portico.site.options import Options
 from portico.site.options.cors import Cors
 from portico.site.options.edge import Edge
 from portico.site.options.headers import Headers
-from portico.site.own import Statement, statements
+from portico.site.own.nginx.syntax import Statement, statements
 from portico.site.routed import routed
 from tests.plan.test_golden import FACTS, GOLDEN, PLACE, read
 from tests.support import RULE

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from portico.errors import UsageError
-from portico.place.model import NginxBuild, Package, Place
+from portico.place.model import Build, Package, Place
 from portico.plan.gateway.nginx.conf import Directive, block, directive, verbatim
 from portico.plan.gateway.nginx.security import exposure
 from portico.plan.gateway.nginx.security.advisories import ADVISORIES, AS_OF
@@ -23,16 +23,16 @@ from tests.plan.test_golden import DEBIAN, EMBEDDED, MODULES, NEW, PLACE
 FLOW, BODY, RESOLVER, STRINGS = "CVE-2026-123007", "CVE-2026-118899", "CVE-2026-123634", "CVE-2026-93479"
 
 
-def build(version: str, package: Package | None = None) -> NginxBuild:
-    return NginxBuild("/opt/nginx", tuple(map(int, version.split("."))), MODULES, "path", package=package)
+def build(version: str, package: Package | None = None) -> Build:
+    return Build("nginx", "/opt/nginx", tuple(map(int, version.split("."))), MODULES, "path", package=package)
 
 
-def debian(version: str, *fixes: str, has_changelog: bool = True) -> NginxBuild:
+def debian(version: str, *fixes: str, has_changelog: bool = True) -> Build:
     package = Package("nginx", version, "dpkg", frozenset(fixes), has_changelog)
     return build(version.partition("-")[0], package)
 
 
-def ids(one: NginxBuild) -> set[str]:
+def ids(one: Build) -> set[str]:
     return {advisory.id for advisory in open_in(one)}
 
 
@@ -78,7 +78,7 @@ def test_only_versions_of_one_series_are_compared(installed: str, fixed: str, ha
     assert is_fixed(installed, fixed) is has_it
 
 
-def used(tree: list[Directive], one: NginxBuild = EMBEDDED) -> set[str]:
+def used(tree: list[Directive], one: Build = EMBEDDED) -> set[str]:
     return {hole.advisory.id for hole in holes(one, tree) if hole.is_used}
 
 
@@ -135,7 +135,7 @@ def test_only_others_make_it_an_alarm(tmp_path: Path) -> None:
     assert BODY in alarm
     assert FLOW not in alarm, "HTTP/2 is off"
     assert alarm.endswith(": apt update && apt install nginx")
-    assert exposure.alarms(one, replace(place, nginx=DEBIAN)) == ()
+    assert exposure.alarms(one, replace(place, gateway=DEBIAN)) == ()
     assert exposure.alarms(*sited(site("shop", "shop.example"), tmp_path)) == ()
 
 
@@ -146,19 +146,19 @@ def mended(place: Place, **changed: object) -> str:
 def test_the_command_that_mends_it_is_the_system_s() -> None:
     assert mended(PLACE, systems=("alpine",)) == "apk add nginx"
     assert mended(PLACE, systems=("rocky", "rhel", "fedora")) == "dnf install nginx"
-    assert mended(PLACE, systems=("debian",), nginx_named="embedded").endswith(
+    assert mended(PLACE, systems=("debian",), gateway_named="embedded").endswith(
         ", and leave out --nginx embedded"
     )
     assert "https://nginx.org/en/linux_packages.html" in mended(PLACE, systems=("plan9",))
     old = debian("1.22.1-9+deb12u9", has_changelog=False)
-    assert "no changelog is here" in mended(PLACE, systems=("debian",), nginx=old)
-    assert mended(PLACE, systems=("debian",), nginx=build("1.30.1")).startswith(
+    assert "no changelog is here" in mended(PLACE, systems=("debian",), gateway=old)
+    assert mended(PLACE, systems=("debian",), gateway=build("1.30.1")).startswith(
         "install nginx 1.30.7 or 1.31.9"
     )
 
 
-def taken(place: Place, one: object, *builds: NginxBuild) -> Place:
-    return chosen(replace(place, nginx=builds[0], others=tuple(builds[1:])), [one])  # type: ignore[list-item]
+def taken(place: Place, one: object, *builds: Build) -> Place:
+    return chosen(replace(place, gateway=builds[0], others=tuple(builds[1:])), [one])  # type: ignore[list-item]
 
 
 def test_the_build_with_fewer_faults_that_the_site_would_use_is_taken(tmp_path: Path) -> None:
@@ -166,8 +166,8 @@ def test_the_build_with_fewer_faults_that_the_site_would_use_is_taken(tmp_path: 
         one, place = sited(text, tmp_path)
         for builds in ((DEBIAN, EMBEDDED), (EMBEDDED, DEBIAN)):
             made = taken(place, one, *builds)
-            assert (made.nginx, made.others) == (DEBIAN, ())
-            assert made.nginx_why.startswith(
+            assert (made.gateway, made.others) == (DEBIAN, ())
+            assert made.gateway_why.startswith(
                 "no known faults that this site would use; the embedded 1.31.3 has "
             ), text
 
@@ -175,15 +175,15 @@ def test_the_build_with_fewer_faults_that_the_site_would_use_is_taken(tmp_path: 
 def test_an_old_package_is_not_taken_because_it_is_a_package(tmp_path: Path) -> None:
     one, place = sited(site("shop", "shop.example", more=TLS), tmp_path)
     made = taken(place, one, debian("1.22.1-9+deb12u9", has_changelog=False), EMBEDDED)
-    assert made.nginx == EMBEDDED
+    assert made.gateway == EMBEDDED
 
 
 def test_of_equal_ones_the_newer_is_taken(tmp_path: Path) -> None:
     one, place = sited("", tmp_path)
     made = taken(place, one, DEBIAN, NEW)
-    assert made.nginx == NEW
+    assert made.gateway == NEW
     assert (
-        made.nginx_why
+        made.gateway_why
         == f"the newer one; no known faults that this site would use, in either (as of {AS_OF})"
     )
 
@@ -196,20 +196,18 @@ def test_of_equal_ones_the_newer_is_taken(tmp_path: Path) -> None:
         (replace(DEBIAN, without=frozenset({"http_uwsgi_module"})), "without http_uwsgi_module"),
     ],
 )
-def test_a_build_that_cannot_serve_the_site_is_not_taken(
-    spoiled: NginxBuild, why: str, tmp_path: Path
-) -> None:
+def test_a_build_that_cannot_serve_the_site_is_not_taken(spoiled: Build, why: str, tmp_path: Path) -> None:
     one, place = sited(site("shop", "shop.example", more=TLS), tmp_path)
     made = taken(place, one, spoiled, EMBEDDED)
-    assert made.nginx == EMBEDDED
-    assert why in made.nginx_why
+    assert made.gateway == EMBEDDED
+    assert why in made.gateway_why
 
 
 def test_what_the_site_asks_for_comes_before_faults(tmp_path: Path) -> None:
     text = '[upstream]\nmethod = "least_time"\nservers = ["http://10.0.0.1:1", "http://10.0.0.2:1"]\n'
     one, place = sited(text, tmp_path)
     made = taken(place, one, DEBIAN, EMBEDDED)
-    assert (made.nginx, made.nginx_why) == (
+    assert (made.gateway, made.gateway_why) == (
         EMBEDDED,
         "the installed 1.22.1 cannot do what [upstream] asks for",
     )
@@ -223,9 +221,9 @@ def test_sites_of_one_gateway_are_judged_together(tmp_path: Path) -> None:
     one_fault = replace(DEBIAN, package=Package("nginx", "1.22.1", "apk", rewrite, has_changelog=True))
     plain, place = sited(site("a", "a.example"), tmp_path)
     secure, _ = sited(site("b", "b.example", more=TLS), tmp_path)
-    both = replace(place, nginx=plain_is_safe, others=(one_fault,))
-    assert chosen(both, [plain]).nginx == plain_is_safe
-    assert chosen(both, [plain, secure]).nginx == one_fault
+    both = replace(place, gateway=plain_is_safe, others=(one_fault,))
+    assert chosen(both, [plain]).gateway == plain_is_safe
+    assert chosen(both, [plain, secure]).gateway == one_fault
 
 
 def test_a_module_that_must_be_asked_for_is_looked_for() -> None:
@@ -240,13 +238,13 @@ def test_http2_is_spoken_as_it_is_said_or_as_it_is_safe(tmp_path: Path) -> None:
     hole = http2_hole(EMBEDDED)
     assert hole
     assert hole.id == FLOW
-    bare = replace(PLACE, nginx=replace(NEW, modules=MODULES - {"http_v2_module"}))
+    bare = replace(PLACE, gateway=replace(NEW, modules=MODULES - {"http_v2_module"}))
     with pytest.raises(UsageError, match="without HTTP/2"):
         planned(site("shop", "shop.example", more=f'{TLS}http2 = "on"\n'), tmp_path, bare)
 
 
 def test_the_reason_is_told_by_the_line_that_an_older_nginx_has_for_it(tmp_path: Path) -> None:
-    old = replace(PLACE, nginx=replace(DEBIAN, package=None))
+    old = replace(PLACE, gateway=replace(DEBIAN, package=None))
     made = planned(site("shop", "shop.example", more=TLS), tmp_path, old)
     lines = [
         line
@@ -264,7 +262,7 @@ def test_http2_is_one_for_an_address_of_an_older_nginx(tmp_path: Path) -> None:
         for name, how in (("a", "on"), ("b", "off"))
     ]
     new, old = (
-        [fragment_of(planned(text, tmp_path, replace(PLACE, nginx=one))) for text in texts]
+        [fragment_of(planned(text, tmp_path, replace(PLACE, gateway=one))) for text in texts]
         for one in (NEW, DEBIAN)
     )
     assert fitting(new)[1] == []

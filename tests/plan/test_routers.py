@@ -74,7 +74,7 @@ def _locations(node: Node) -> Iterator[str]:
 
 @contextmanager
 def _nginx(build: str, trees: list[Node]) -> Iterator[list[int]]:
-    path = probe(build, Path.cwd(), "x").nginx.path
+    path = probe("nginx", build, Path.cwd(), "x").gateway.path
     with private_directory() as directory:
         ports = [free_port() for _ in trees]
         links = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")

@@ -64,7 +64,7 @@ def test_what_it_said_last_is_the_reason_until_it_serves() -> None:
 def place(tmp_path: Path) -> Place:
     for name in ("run", "state", "state/bodies"):
         (tmp_path / name).mkdir()
-    found = probe("embedded", tmp_path, "gateway")
+    found = probe("nginx", "embedded", tmp_path, "gateway")
     return replace(found, runtime=str(tmp_path / "run"), state=str(tmp_path / "state"))
 
 

@@ -9,8 +9,8 @@ import pytest
 from portico.errors import Problem
 from portico.reading import OURS, Reader
 from portico.site.entries import entry_lines
-from portico.site.own import own, statements
-from portico.site.own_paths import Reading
+from portico.site.own.nginx.reading import Reading
+from portico.site.own.nginx.syntax import own, statements
 
 TEXT = """# head
 client_max_body_size 5m; gzip off; # tail

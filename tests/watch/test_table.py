@@ -29,7 +29,7 @@ def node(item: Directive) -> Node:
 def test_where_a_request_goes_on_is_found_by_the_status_that_leads_there(gateway: str, names: str) -> None:
     slow = Routed("/slow", "/slow", (0,), Edge(timeout=Duration(300)), {"timeout": "here"})
     site = Site(Options(), AppFacts("shop:app", "/srv"), "/srv", "shop", routed=(slow,))
-    server = node(servers(decided(site, replace(PLACE, gateway=gateway)))[-1])
+    server = node(servers(decided(site, replace(PLACE, host_runtime=gateway)))[-1])
     found = {" ".join(one.args): one for one in server.all("location")}
     for path, end in (("/", ""), ("= /slow", "_0")):
         ways = detours(Verdict(server, "", (), "", found[path], "", ()))

@@ -30,7 +30,7 @@ def accepted(site: Site, place: Place) -> Finding:
         directory = Path(tempfile.mkdtemp(prefix="portico-", dir=_temporary()))
     except OSError as error:
         return fault(
-            place.nginx.program,
+            place.gateway.program,
             f"could not be asked: {error}",
             "set TMPDIR to a directory that may be written",
             "gateway-files",
@@ -39,9 +39,9 @@ def accepted(site: Site, place: Place) -> Finding:
         return _asked(site, place, directory)
     except OSError as error:
         return fault(
-            place.nginx.program,
+            place.gateway.program,
             f"could not be asked: {error}",
-            f"does {place.nginx.path} run?",
+            f"does {place.gateway.path} run?",
             "gateway-files",
         )
     finally:
@@ -58,22 +58,22 @@ def _asked(site: Site, place: Place, directory: Path) -> Finding:
     for found in files.tested(private, conf):
         if not found.quote:
             return fault(
-                place.nginx.program, f"could not be asked: {found.what}", found.hint, "gateway-files"
+                place.gateway.program, f"could not be asked: {found.what}", found.hint, "gateway-files"
             )
         said = found.quote.replace(str(directory), place.runtime).strip()
         if problem := blamed(private, found.quote):
             return fault(
-                place.nginx.program,
+                place.gateway.program,
                 f"{problem.where}: {problem.what}",
                 f"{said}\n{problem.hint}".rstrip(),
                 "gateway-files",
             )
         hint = "look at your own [nginx] directives first"
-        return fault(place.nginx.program, f"does not accept the files: {said}", hint, "gateway-files")
+        return fault(place.gateway.program, f"does not accept the files: {said}", hint, "gateway-files")
     lines = len(private.files[0].lines)
     return ok(
-        place.nginx.program,
-        f"{place.nginx.number} ({place.nginx.origin}) accepts the {lines} lines written for it",
+        place.gateway.program,
+        f"{place.gateway.number} ({place.gateway.origin}) accepts the {lines} lines written for it",
         "gateway-files",
     )
 

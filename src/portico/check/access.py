@@ -71,7 +71,7 @@ def _passwords(site: Site) -> Iterator[Finding]:
 
 
 def _own_locations(site: Site) -> Iterator[Finding]:
-    own = [one for one in site.nginx_server if one.name == "location"]
+    own = [one for one in site.own.server if one.answers]
     if site.access and own:
         names = _some([" ".join(one.args) for one in own])
         hint = "write there what they ask (allow, deny, auth_basic), or let Portico serve the files with [static]"

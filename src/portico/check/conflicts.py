@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator
 from portico.check.model import Finding, fault, warning
 from portico.errors import Problem
 from portico.plan.bindings import BindingTable
+from portico.plan.gateway.kinds import gateway_named
 from portico.plan.host import fragment_of
 from portico.plan.model import Plan
-from portico.plan.web.own import FOR_ALL
 
 
 def site_findings(
@@ -24,12 +24,9 @@ def site_findings(
         return
     if (problem := bindings.add(fragment_of(plan).bindings)) is not None:
         yield refused(problem)
-    yield from (
-        warning("[nginx] http", note, _SHARED, "shared-directives") for note in plan.notes if note == FOR_ALL
-    )
-
-
-_SHARED = "use [nginx] server if the directive is allowed there"
+    shared = gateway_named(plan.gateway.name).shared
+    if shared.what in plan.notes:
+        yield warning(shared.where, shared.what, shared.hint, "shared-directives")
 
 
 def refused(problem: Problem) -> Finding:

@@ -18,11 +18,11 @@ def directory_findings(place: Place, planned: Plan) -> Iterator[Finding]:
     """What stops the plan's directories, each obstacle once."""
     paths = [directory.path for directory in planned.directories]
     found = {problem: None for path in paths if (problem := _cannot_be_made(path))}
-    if place.nginx_user:
+    if place.gateway_user:
         found |= {
             problem: None
             for each in planned.directories
-            if (user := each.owner if each.is_secret else place.nginx_user)
+            if (user := each.owner if each.is_secret else place.gateway_user)
             and (problem := _out_of_reach(each.path, user))
         }
     yield from found or [

@@ -66,7 +66,7 @@ def _reloads(place: Place) -> Finding:
         )
     return warning(
         subject,
-        f"{kind.name} {place.nginx.number} closes idle connections when its configuration changes, and a "
+        f"{kind.name} {place.gateway.number} closes idle connections when its configuration changes, and a "
         "client that sends on such a connection at that moment loses the request; new connections and "
         "reloads of the app alone lose nothing",
         kind.remedies[Ability.KEEPS_IDLE],
@@ -117,11 +117,11 @@ def _port_of(url: str) -> int:
 
 
 def _folders(site: Site, place: Place) -> Iterator[Finding]:
-    reader = f"user '{place.nginx_user}'" if place.nginx_user else place.nginx.program
+    reader = f"user '{place.gateway_user}'" if place.gateway_user else place.gateway.program
     for folder in site.static:
         why = place.unreadable.get(folder.folder)
         if withheld := place.withheld.get(folder.folder):
-            what = f"{place.nginx.program} does not serve {folder.folder}: {withheld}; the app answers these itself"
+            what = f"{place.gateway.program} does not serve {folder.folder}: {withheld}; the app answers these itself"
             yield warning(
                 f"static {folder.url}",
                 what,
@@ -129,11 +129,11 @@ def _folders(site: Site, place: Place) -> Iterator[Finding]:
                 "static-unread",
             )
         elif why:
-            stopped = blocked(folder.folder, place.nginx_user)
+            stopped = blocked(folder.folder, place.gateway_user)
             yield warning(
                 f"static {folder.url}",
                 f"{reader} cannot read {folder.folder}: {why}; the app answers these itself",
-                remedy(stopped, place.nginx_user or place.user) if stopped else "portico reload",
+                remedy(stopped, place.gateway_user or place.user) if stopped else "portico reload",
                 "static-unread",
             )
         else:
@@ -157,7 +157,7 @@ def _files(place: Place) -> Finding:
     if held >= 1024:
         return ok(
             "open files",
-            f"a limit of {place.file_limit} allows {held} connections in each {place.nginx.program} worker",
+            f"a limit of {place.file_limit} allows {held} connections in each {place.gateway.program} worker",
             "open-files",
         )
     need = 4096 * FILES_PER_CONNECTION
@@ -181,16 +181,16 @@ def _user(place: Place) -> Finding:
             "give the app a user of its own: useradd --system NAME, then --user NAME",
             "app-user",
         )
-    gateways = f"{place.nginx.program}'s"
+    gateways = f"{place.gateway.program}'s"
     if place.app_user:
         return ok(
             "user",
-            f"the app runs as '{place.app_user}', {gateways} workers as '{place.nginx_user}'",
+            f"the app runs as '{place.app_user}', {gateways} workers as '{place.gateway_user}'",
             "app-user",
         )
     return warning(
         "user",
-        f"the app runs as root; {gateways} workers run as '{place.nginx_user}'",
+        f"the app runs as root; {gateways} workers run as '{place.gateway_user}'",
         "name another user: --user NAME",
         "app-user",
     )

@@ -16,9 +16,9 @@ def security_findings(site: Site, place: Place) -> Iterator[Finding]:
     """A fault for a severe one that strangers can use, a warning for any other that the site uses."""
     faults = gateway_of(place).faults
     found = faults.found(site, place)
-    program = place.nginx.program
+    program = place.gateway.program
     used = [one for one in found if one.is_used]
-    build, judged = place.nginx.described, faults.judged_by(place)
+    build, judged = place.gateway.described, faults.judged_by(place)
     if not used:
         what = f"no fault known as of {faults.as_of} touches this site on {program} {build}, by {judged}"
         yield ok(f"{program} security", what, "gateway-fault")
@@ -35,7 +35,7 @@ def _open(one: Hole, site: Site, place: Place) -> Finding:
         "your configuration uses this" if advisory.needs else "no configuration is known to be safe from it"
     )
     what = (
-        f"{advisory.about}, {advisory.severity}, open in {place.nginx.program} {place.nginx.number} as of "
+        f"{advisory.about}, {advisory.severity}, open in {place.gateway.program} {place.gateway.number} as of "
         f"{faults.as_of}; {uses}; {advisory.source}"
     )
     mends = f'\n{advisory.mends} = "off" avoids it' if advisory.mends else ""

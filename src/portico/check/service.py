@@ -18,7 +18,7 @@ def obstacles(site: Site, place: Place, user: str) -> Iterator[str]:
     """What keeps the service of `user` (empty: one that systemd makes up) from starting, one sentence each."""
     wanted = {
         **needed(place.python, site.facts.directory),
-        place.nginx.program: os.path.realpath(place.nginx.path),
+        place.gateway.program: os.path.realpath(place.gateway.path),
         **{f"https.{name}": path for name, path in site.https_files.items()},
     }
     said: set[str] = set()

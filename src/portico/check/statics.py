@@ -23,6 +23,6 @@ def static_findings(site: Site, place: Place) -> Iterator[Finding]:
         if names := header_names(sent):
             yield ok(
                 f"static {sent.url}",
-                f"{place.nginx.program} sends the app's own headers: {', '.join(names)}",
+                f"{place.gateway.program} sends the app's own headers: {', '.join(names)}",
                 "static-headers",
             )

@@ -61,7 +61,11 @@ def _rows(gathered: Gathered) -> list[tuple[str, str]]:
     return [
         *([("app", f"{plan.app}{framework}")] if plan.has_app else []),
         ("path", f"client -> nginx {versions['nginx']} -> {_answers(plan)}"),
-        *([("nginx", f"{versions['nginx']} was taken: {why}")] if (why := gathered.place.nginx_why) else []),
+        *(
+            [("nginx", f"{versions['nginx']} was taken: {why}")]
+            if (why := gathered.place.gateway_why)
+            else []
+        ),
         *(("static", folder) for folder in folders),
         *_watched_at(plan),
         ("times", times),

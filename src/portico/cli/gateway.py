@@ -51,12 +51,12 @@ def _banner(sites: Sites, place: Place) -> list[str]:
     ]
     well = sum(one.state.status is Status.SERVING for one in sites.hosted_sites.values())
     ready = output.good("ready") if well == len(rows) else output.warned("ready")
-    count = f"{well} of {len(rows)} sites serve, on nginx {place.nginx.number} ({place.nginx.origin})"
-    if place.nginx_why:
-        taken = f"{place.nginx.number} ({place.nginx.origin}) was taken: {place.nginx_why}"
+    count = f"{well} of {len(rows)} sites serve, on nginx {place.gateway.number} ({place.gateway.origin})"
+    if place.gateway_why:
+        taken = f"{place.gateway.number} ({place.gateway.origin}) was taken: {place.gateway_why}"
         rows.append(f"  {output.faint('nginx'.rjust(12))}  {taken}")
-    if place.nginx_note:
-        rows.append(f"  {output.warned('note'.rjust(12))}  {place.nginx_note}")
+    if place.gateway_note:
+        rows.append(f"  {output.warned('note'.rjust(12))}  {place.gateway_note}")
     return ["", *rows, "", f"  {ready}: {count}; Ctrl-C stops them", ""]
 
 

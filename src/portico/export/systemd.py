@@ -224,7 +224,7 @@ def _capabilities(site: Site, plan: Plan) -> list[Setting]:
 
 def _files(site: Site, place: Place, call: Call) -> list[Setting]:
     """The disk read-only but for what the app may need, and out of sight where nothing of it is."""
-    used = (call.directory, site.directory, site.facts.directory, place.python, place.nginx.path,
+    used = (call.directory, site.directory, site.facts.directory, place.python, place.gateway.path,
             *(folder.folder for folder in site.static), *(folder.folder for folder in site.left),
             *site.https_files.values())  # fmt: skip
     made = [

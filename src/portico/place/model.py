@@ -5,10 +5,6 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar
-
-HEADERS_MORE = "headers_more_filter"
-"""The dynamic module that takes headers from answers."""
 
 
 @dataclass(frozen=True)
@@ -27,16 +23,15 @@ class Package:
 
 
 @dataclass(frozen=True)
-class NginxBuild:
-    """One nginx binary: its version and what it was compiled with.
+class Build:
+    """One binary of a web server: its version and what it was compiled with.
 
-    `origin` is "embedded", "system" or "path"; `modules` are the names from `--with-*` and `--add-module`
-    without that prefix ("http_ssl_module", "headers-more-nginx-module"), `without` those from `--without-*`.
+    `program` is as its process is called in a plan (`plan.gateway.kind`). `origin` is "embedded", "system" or "path";
+    `modules` are the names of those compiled in, `without` those left out, as the program itself calls them.
     `openssl` is the version of OpenSSL it runs with, empty for another library.
     """
 
-    program: ClassVar[str] = "nginx"
-
+    program: str
     path: str
     version: tuple[int, ...]
     modules: frozenset[str] = frozenset()
@@ -59,12 +54,6 @@ class NginxBuild:
 
     def since(self, *version: int) -> bool:
         return self.version >= version
-
-    @property
-    def clears_headers(self) -> bool:
-        """Whether headers can be taken from an answer (OpenResty's headers-more)."""
-        is_compiled_in = any(name.startswith("headers-more-nginx-module") for name in self.modules)
-        return is_compiled_in or HEADERS_MORE in self.loadable
 
 
 @dataclass(frozen=True)
@@ -95,10 +84,10 @@ class Place:
 
     `runtime` is the private directory of sockets and configuration, `state` the one of logs and temporary
     files; both absolute. `cpus` is what the cgroup quota leaves, `memory` in bytes likewise, each with the
-    place it was read from. `nginx_user` is empty unless Portico runs as root and nginx's workers need one.
+    place it was read from. `gateway_user` is empty unless Portico runs as root and nginx's workers need one.
     """
 
-    nginx: NginxBuild
+    gateway: Build
     runtime: str
     state: str
     python: str
@@ -111,8 +100,8 @@ class Place:
     somaxconn: int
     file_limit: int
     user: str
-    nginx_user: str = ""
-    nginx_group: str = ""
+    gateway_user: str = ""
+    gateway_group: str = ""
     app_user: str = ""
     """The user of the app, where that is not the user of Portico."""
     app_user_why: str = ""
@@ -147,15 +136,15 @@ class Place:
     ca_file: str = ""
     """The certificates this system trusts; empty when there is no such file."""
 
-    gateway: str = ""
+    host_runtime: str = ""
     """The runtime directory of the gateway whose nginx serves this site beside others; empty: an nginx of its own."""
-    others: tuple[NginxBuild, ...] = ()
+    others: tuple[Build, ...] = ()
     """Further builds that may be taken instead of `nginx`; empty when one was named or the choice was made."""
-    nginx_why: str = ""
+    gateway_why: str = ""
     """Why `nginx` was taken, in half a line; empty when the user named it."""
-    nginx_named: str = ""
+    gateway_named: str = ""
     """The word by which the user named `nginx`; empty when Portico chooses."""
-    nginx_note: str = ""
+    gateway_note: str = ""
     """Why a build that is there cannot be used at all."""
     systems: tuple[str, ...] = ()
     """ID and ID_LIKE of /etc/os-release, or "macos"."""
@@ -185,17 +174,17 @@ class Place:
     @property
     def hides_bodies(self) -> bool:
         """Whether the app may not read what nginx's workers write: they are somebody else."""
-        return self.app_user not in ("", self.nginx_user)
+        return self.app_user not in ("", self.gateway_user)
 
     @property
     def entangled(self) -> str:
         """Why the app's user is not apart from nginx's workers, in words; empty when it is."""
         if not self.app_user:
             return ""
-        if self.app_user == self.nginx_user:
+        if self.app_user == self.gateway_user:
             why = f"the app and nginx's workers run as '{self.app_user}', both"
-        elif self.nginx_group in self.app_groups:
-            why = f"the app runs as '{self.app_user}', who is in nginx's group '{self.nginx_group}'"
+        elif self.gateway_group in self.app_groups:
+            why = f"the app runs as '{self.app_user}', who is in nginx's group '{self.gateway_group}'"
         else:
             return ""
         return f"{why}: it can read the access log, and talk to the sockets of every other site"

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from portico.place.app_servers import PROGRAMS
-from portico.place.model import NginxBuild, Place
+from portico.place.model import Build, Place
 
 RUNTIME, STATE = "/run", "/var/lib"
 """Above the directories of a service: what `RuntimeDirectory=` and `StateDirectory=` of systemd name."""
@@ -21,37 +21,37 @@ _THERE = "installed"
 _DEBIANS_AUTHORITIES = "/etc/ssl/certs/ca-certificates.crt"
 
 
-def container(key: str, nginx: NginxBuild, cpus: float, memory: int) -> Place:
+def container(key: str, gateway: Build, cpus: float, memory: int) -> Place:
     """An image that starts as root and whose app belongs to root, as after COPY; `memory` in bytes.
 
     `key` is what the site's directories are called.
     """
     return replace(
-        _elsewhere(key, nginx, cpus, memory, "the container's limit"),
+        _elsewhere(key, gateway, cpus, memory, "the container's limit"),
         app_user="nobody",
         app_user_why="the app's directory belongs to root",
         is_container=True,
     )
 
 
-def pod(key: str, nginx: NginxBuild, cpus: float, memory: int, user: str = "1000") -> Place:
+def pod(key: str, gateway: Build, cpus: float, memory: int, user: str = "1000") -> Place:
     """A pod as the profile "restricted" of Kubernetes has it: `user` is not root.
 
     https://kubernetes.io/docs/concepts/security/pod-security-standards/
     """
     return replace(
-        _elsewhere(key, nginx, cpus, memory, "the pod's limit"),
+        _elsewhere(key, gateway, cpus, memory, "the pod's limit"),
         user=user,
-        nginx_user="",
-        nginx_group="",
+        gateway_user="",
+        gateway_group="",
         is_container=True,
     )
 
 
-def host(key: str, nginx: NginxBuild, cpus: float, memory: int, app_user: str) -> Place:
+def host(key: str, gateway: Build, cpus: float, memory: int, app_user: str) -> Place:
     """A machine with Debian or Ubuntu where root starts Portico, and `app_user` runs the app."""
     return replace(
-        _elsewhere(key, nginx, cpus, memory, "as said"),
+        _elsewhere(key, gateway, cpus, memory, "as said"),
         app_user=app_user,
         app_user_why="as you said",
         has_ipv6=True,
@@ -77,13 +77,19 @@ def service(here: Place, unit: str, user: str) -> Place:
     if place.is_root:
         return place
     return replace(
-        place, nginx_user="", nginx_group="", app_user="", app_user_why="", app_groups=frozenset(), app_env={}
+        place,
+        gateway_user="",
+        gateway_group="",
+        app_user="",
+        app_user_why="",
+        app_groups=frozenset(),
+        app_env={},
     )
 
 
-def _elsewhere(key: str, nginx: NginxBuild, cpus: float, memory: int, source: str) -> Place:
+def _elsewhere(key: str, gateway: Build, cpus: float, memory: int, source: str) -> Place:
     return Place(
-        nginx=nginx,
+        gateway=gateway,
         runtime=f"{RUNTIME}/portico/{key}",
         state=f"{STATE}/portico/{key}",
         python="python3",
@@ -96,8 +102,8 @@ def _elsewhere(key: str, nginx: NginxBuild, cpus: float, memory: int, source: st
         somaxconn=_WAITING,
         file_limit=_OPEN_FILES,
         user="root",
-        nginx_user="www-data",
-        nginx_group="www-data",
+        gateway_user="www-data",
+        gateway_group="www-data",
         # Docker and most clusters give a container none unless they are told to.
         has_ipv6=False,
         shared_memory="/dev/shm",  # noqa: S108  Linux's name for it

@@ -14,8 +14,9 @@ from pathlib import Path
 
 from portico.place import cgroup, names, venv
 from portico.place.app_servers import PROGRAMS
-from portico.place.builds import found
 from portico.place.container import is_container
+from portico.place.gateway.finder import Finder
+from portico.place.gateway.finders import finder_named
 from portico.place.model import Place
 from portico.place.preset import RUNTIME, STATE
 from portico.place.rule_set import rule_set
@@ -23,25 +24,24 @@ from portico.place.tools import of_tools
 
 _MOST_FILES = 1 << 20
 """More open files than any gateway needs; a container's limit may be a thousand times that."""
-_NGINX_USERS = ("www-data", "nginx", "www", "nobody")
-"""Debian's, Red Hat's, BSD's name for it, and the one every system has."""
 
 
-def probe(nginx: str, directory: Path, name: str) -> Place:
+def probe(program: str, choice: str, directory: Path, name: str) -> Place:
     """What this machine is, for a site called `name` in `directory`.
 
-    `nginx` is "auto", "embedded", "system" or the path of a binary; with "auto" the place holds every build that could
-    be taken, and `plan.choice` takes one. Raises UsageError when there is no such nginx.
+    `program` is the gateway's (`place.gateway.finders`), `choice` "auto", "embedded", "system" or the path of a binary;
+    with "auto" the place holds every build that could be taken. Raises UsageError when there is none.
     """
+    finder = finder_named(program)
     cpus, memory = cgroup.cpus(), cgroup.memory()
-    nginx_user, nginx_group = _nginx_user() if os.geteuid() == 0 else ("", "")
+    gateway_user, gateway_group = _user_of(finder) if os.geteuid() == 0 else ("", "")
     state = state_directory(directory, name)
-    builds = found(nginx)
+    builds = finder.found(choice)
     return Place(
-        nginx=builds.first,
+        gateway=builds.first,
         others=builds.others,
-        nginx_named="" if nginx == "auto" else nginx,
-        nginx_note=builds.note,
+        gateway_named="" if choice == "auto" else choice,
+        gateway_note=builds.note,
         systems=names.systems(),
         runtime=str(runtime_directory(directory, name)),
         state=str(state),
@@ -57,8 +57,8 @@ def probe(nginx: str, directory: Path, name: str) -> Place:
         file_limit=_file_limit(),
         disk=_disk(state),
         user=_user(),
-        nginx_user=nginx_user,
-        nginx_group=nginx_group,
+        gateway_user=gateway_user,
+        gateway_group=gateway_group,
         has_ipv6=_has_ipv6(),
         rule_set=rule_set(),
         resolvers=names.resolvers(),
@@ -201,8 +201,8 @@ def _version(package: str) -> str:
         return ""
 
 
-def _nginx_user() -> tuple[str, str]:
-    for name in _NGINX_USERS:
+def _user_of(finder: Finder) -> tuple[str, str]:
+    for name in finder.users:
         try:
             entry = pwd.getpwnam(name)
             return name, grp.getgrgid(entry.pw_gid).gr_name

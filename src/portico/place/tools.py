@@ -1,14 +1,15 @@
-"""Variables of the environment that decide for app servers and nginx: they are not passed on, the plan decides."""
+"""Variables of the environment that decide for app servers and gateways: they are not passed on, the plan decides."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
 from portico.place.app_servers import PROGRAMS
+from portico.place.gateway.finders import FINDERS
 
-_INHERITED_SOCKETS = "NGINX"
-"""Where nginx looks for sockets that another nginx opened."""
-_NAMES = frozenset({_INHERITED_SOCKETS}).union(*(program.variables for program in PROGRAMS))
+_NAMES = frozenset[str]().union(
+    *(program.variables for program in PROGRAMS), *(finder.decided_by for finder in FINDERS)
+)
 _PREFIXES = tuple(program.prefix for program in PROGRAMS)
 
 

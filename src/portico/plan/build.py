@@ -49,13 +49,13 @@ def plan(site: Site, place: Place, *, is_waiting: bool = False) -> Plan:
         runtime=place.runtime,
         state=place.state,
         socket=live_path(place.runtime, web.access.rules),
-        socket_group=place.nginx_group,
+        socket_group=place.gateway_group,
         backlog=web.listeners.backlog,
         booting=paths.booting,
         access_log=paths.access_log,
         app_log=paths.app_log if Feature.APP_OUTPUT in web.app_server.features else "",
         error_log=paths.error_log,
-        nginx=place.nginx.path,
+        nginx=place.gateway.path,
         workers=size.workers,
         threads=size.threads,
         max_upload=site.max_upload,
@@ -74,7 +74,7 @@ def plan(site: Site, place: Place, *, is_waiting: bool = False) -> Plan:
         logs=_logs(site),
         cache=paths.cache if web.cache else "",
         upstream=gateway_of(place).servers(web),
-        shared=place.gateway,
+        shared=place.host_runtime,
         tls=tls(web),
         waf_log=paths.waf_log if web.waf else "",
         knows_proxies=bool(web.trust.proxies),
@@ -92,7 +92,7 @@ def _logs(site: Site) -> Logs:
 
 def _versions(web: Web) -> dict[str, str]:
     site, place, name = web.site, web.place, web.app_server.name
-    versions = {place.nginx.program: f"{place.nginx.number} ({place.nginx.origin})"}
+    versions = {place.gateway.program: f"{place.gateway.number} ({place.gateway.origin})"}
     if not site.has_app:
         return versions
     versions |= {name: place.app_servers[name]}

@@ -22,14 +22,14 @@ def directories(web: Web) -> tuple[Directory, ...]:
     """All of them, parents first."""
     site, place = web.site, web.place
     paths = Paths.of(place)
-    private = 0o750 if place.nginx_group else 0o700
+    private = 0o750 if place.gateway_group else 0o700
     # The app's own user may traverse it to reach its socket's configuration, but not list it.
     entered = private | 0o001 if place.app_user else private
     return (
-        Directory(place.runtime, entered, group=place.nginx_group),
-        Directory(place.state, private, group=place.nginx_group),
+        Directory(place.runtime, entered, group=place.gateway_group),
+        Directory(place.state, private, group=place.gateway_group),
         # nginx's own user creates the copies: a file that it may not read must not leak as a compressed copy.
-        Directory(paths.precompressed, private, owner=place.nginx_user, group=place.nginx_group),
+        Directory(paths.precompressed, private, owner=place.gateway_user, group=place.gateway_group),
         *body_directories(place),
         *_cache(web),
         *_uploads(web),
@@ -40,7 +40,7 @@ def directories(web: Web) -> tuple[Directory, ...]:
 
 def body_directories(place: Place) -> tuple[Directory, ...]:
     """The directories of temporary bodies, the parent first."""
-    above, user, group = Paths.of(place).temporary, place.nginx_user, place.nginx_group
+    above, user, group = Paths.of(place).temporary, place.gateway_user, place.gateway_group
     return (
         Directory(above, 0o750 if group else 0o700, group=group),
         *(Directory(f"{above}/{name}", 0o700, owner=user, group=group) for name in gateway_of(place).bodies),
@@ -51,7 +51,7 @@ def _cache(web: Web) -> list[Directory]:
     if web.cache is None:
         return []
     place = web.place
-    return [Directory(Paths.of(place).cache, 0o700, owner=place.nginx_user, group=place.nginx_group)]
+    return [Directory(Paths.of(place).cache, 0o700, owner=place.gateway_user, group=place.gateway_group)]
 
 
 def _of_workers(site: Site, place: Place) -> list[Directory]:

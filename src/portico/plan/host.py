@@ -67,7 +67,7 @@ def host_plan(fragments: Sequence[Fragment], place: Place) -> Plan:
     paths, bindings = Paths.of(place), tuple(one.bindings for one in fragments)
     kind = gateway_of(place)
     ladder = Ladder.of(max((one.request_seconds for one in bindings), default=0.0))
-    private = 0o750 if place.nginx_group else 0o700
+    private = 0o750 if place.gateway_group else 0o700
     return Plan(
         name=GATEWAY,
         app="",
@@ -78,28 +78,28 @@ def host_plan(fragments: Sequence[Fragment], place: Place) -> Plan:
         gateway=kind.process(place, f"the gateway: one {kind.name} for every site"),
         files=(
             kind.host_file(bindings, place),
-            *(file for one in fragments for file in one.files(place.nginx_group)),
+            *(file for one in fragments for file in one.files(place.gateway_group)),
         ),
         directories=(
-            Directory(place.runtime, private, group=place.nginx_group),
-            Directory(place.state, private, group=place.nginx_group),
+            Directory(place.runtime, private, group=place.gateway_group),
+            Directory(place.state, private, group=place.gateway_group),
             *body_directories(place),
         ),
         runtime=place.runtime,
         state=place.state,
         socket=live_path(place.runtime),
-        socket_group=place.nginx_group,
+        socket_group=place.gateway_group,
         backlog=backlog(place),
         booting=paths.booting,
         access_log=paths.access_log,
         error_log=paths.error_log,
-        nginx=place.nginx.path,
+        nginx=place.gateway.path,
         workers=0,
         threads=0,
         max_upload=0,
         ladder=ladder,
         health=Health(HEALTH, "localhost", "http", "", _START_SECONDS, HEALTH, any_answer=True),
-        versions={kind.name: f"{place.nginx.number} ({place.nginx.origin})"},
+        versions={kind.name: f"{place.gateway.number} ({place.gateway.origin})"},
         standby_seconds=0.0,
         old_workers=old_workers(place),
         sites=tuple(one.runtime for one in bindings),

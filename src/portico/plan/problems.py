@@ -51,7 +51,7 @@ def _too_long(place: Place, rules: str) -> Iterator[Problem]:
 
 
 def _unwritable(place: Place) -> Iterator[Problem]:
-    what = f"has a $ or a control character, which {place.nginx.program} cannot write"
+    what = f"has a $ or a control character, which {place.gateway.program} cannot write"
     for path in (place.runtime, place.state):
         if not is_literal(path):
             yield Problem(path, what, "choose another directory")

@@ -59,8 +59,8 @@ def tls_directories(web: Web) -> tuple[Directory, ...]:
     made = (Directory(paths.certificates, 0o700, is_secret=True),)
     if web.tls.mode not in ("auto", "files"):
         return made
-    is_shared = 0o750 if place.nginx_group else 0o700
-    return (*made, Directory(paths.challenges, is_shared, group=place.nginx_group))
+    is_shared = 0o750 if place.gateway_group else 0o700
+    return (*made, Directory(paths.challenges, is_shared, group=place.gateway_group))
 
 
 def is_private(name: str) -> bool:

@@ -45,10 +45,10 @@ def fenced(place: Place, site: Site) -> Place:
             folder.is_declared if isinstance(folder, Root) else site.is_wanted(folder) or folder in spa
         )
         path = folder.folder
-        stopped = blocked(path, place.nginx_user)
+        stopped = blocked(path, place.gateway_user)
         why = "" if stopped else _not_the_app_s(path, place, is_admins=is_wanted and site.reader.is_trusted)
         if stopped and is_wanted:
-            hint = remedy(stopped, place.nginx_user or place.user)
+            hint = remedy(stopped, place.gateway_user or place.user)
             what = f"nginx cannot read {path}: {stopped.path}: {stopped.why}"
             problems.append(Problem(folder.origin, what, hint))
         elif why and is_wanted:
@@ -91,7 +91,7 @@ def _overlap(path: str, other: str) -> bool:
 
 def _nginx_s_alone(path: str, place: Place) -> str:
     """What nginx can read in a folder and the app's user cannot; nobody looks where everything is that user's."""
-    app, nginx = Reads.named(place.app_user), Reads.named(place.nginx_user)
+    app, nginx = Reads.named(place.app_user), Reads.named(place.gateway_user)
     status = Path(path).stat()
     if status.st_uid == app.uid:
         return ""

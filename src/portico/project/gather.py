@@ -17,9 +17,10 @@ from portico.project.declared import Declared, declared
 from portico.project.folders import fenced, is_served, real_folders
 from portico.project.named import as_config, config_file, is_directory, moved, named_by_file, where_is
 from portico.project.own_files import refuse_unreadable
-from portico.project.rights import exposed, refuse_nginx_s_own
+from portico.project.rights import exposed, refuse_gateway_s_own
 from portico.site.facts import AppFacts
 from portico.site.model import Site
+from portico.site.own.tables import table_of
 from portico.site.resolve import own_directory, resolve, site_name
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def gather(
         meanwhile()
         place = _place(given, gateway, nginx)
         if serves:
-            refuse_nginx_s_own(given.runner, place.nginx_user, gateway)
+            refuse_gateway_s_own(given.runner, place.gateway_user, gateway)
         planned = partial(_planned, given, place, before or {})
         facts, who = asked.answers(discovery, given, place, planned, begun, known, waits)
     finally:
@@ -112,14 +113,22 @@ def _declared(
 
 def _place(given: Declared, gateway: str, nginx: str) -> Place:
     """This machine, as the site finds it; `nginx` is the binary that runs it now."""
-    from portico.place.builds import desired
+    from portico.place.gateway.finders import finder_named
     from portico.place.probe import probe
 
-    binary = desired(given.options.nginx.binary, is_said="nginx.binary" in given.causes)
+    table = table_of(given.options)
+    choice = finder_named(table.program).choice(
+        table.binary(given.options), is_said=table.binary_key in given.causes
+    )
     runner = given.runner
     return replace(
-        probe(nginx if nginx and binary == "auto" else binary, own_directory(given.home), given.name),
-        gateway=gateway,
+        probe(
+            table.program,
+            nginx if nginx and choice == "auto" else choice,
+            own_directory(given.home),
+            given.name,
+        ),
+        host_runtime=gateway,
         app_user=runner.name,
         app_user_why=runner.why,
         app_groups=groups(runner.name),

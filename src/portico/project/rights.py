@@ -15,6 +15,7 @@ from portico.errors import Problem, UsageError
 from portico.place.owner import NOBODY, Owner, owner
 from portico.reading import OURS, Reader, doubt
 from portico.site.options import Options
+from portico.site.own.tables import table_of
 from portico.site.reach import elsewhere, is_from_file, reaching
 
 _ROOTS_FILES = ("https.dns_credentials", "https.eab_hmac_file")
@@ -83,28 +84,26 @@ def _misplaced(
 ) -> Iterator[Problem]:
     """Programs and secrets of root's that lie where others may put something else."""
     wanted = {name: getattr(options.https, name.partition(".")[2]) for name in _ROOTS_FILES}
-    if (
-        "/" in options.nginx.binary
-        and not is_member
-        and not Path(options.nginx.binary).is_relative_to(sys.prefix)
-    ):
-        wanted["nginx.binary"] = options.nginx.binary
+    table = table_of(options)
+    binary = table.binary(options)
+    if "/" in binary and not is_member and not Path(binary).is_relative_to(sys.prefix):
+        wanted[table.binary_key] = binary
     for name, text in wanted.items():
         if text and (why := doubt(directory / text)):
             what = f'{name}: "{text}" counts only if root alone can change it; {why}'
             yield Problem(causes.get(name, name), what, "move it to where only root may write")
 
 
-def refuse_nginx_s_own(runner: Owner, nginx_user: str, gateway: str) -> None:
-    """Raises UsageError for an app that nginx's own user would run: it reaches what nginx's workers have.
+def refuse_gateway_s_own(runner: Owner, gateway_user: str, gateway: str) -> None:
+    """Raises UsageError for an app that the gateway's own user would run: it reaches what its workers have.
 
     `nobody` may be both where a system has no user for nginx, on a machine with one site.
     """
-    if not runner.name or runner.name != nginx_user or (nginx_user == NOBODY and not gateway):
+    if not runner.name or runner.name != gateway_user or (gateway_user == NOBODY and not gateway):
         return
     what = (
-        f"the app and nginx's workers run as '{nginx_user}', both ({runner.why}): the app could read every upload, the "
-        "access log and nginx's memory with its keys, and talk to the sockets of every other site"
+        f"the app and nginx's workers run as '{gateway_user}', both ({runner.why}): the app could read every "
+        "upload, the access log and nginx's memory with its keys, and talk to the sockets of every other site"
     )
     hint = "give the app a user of its own: useradd --system shop, chown its directory, or name it with --user shop"
     raise UsageError(Problem("user", what, hint))

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from portico.errors import PorticoError, Problem
-from portico.place import builds
+from portico.place.gateway.finders import finder_named
 from portico.place.model import Place
 from portico.place.probe import probe, runtime_directory, state_directory
 from portico.plan.build import plan
@@ -22,13 +22,14 @@ from portico.project.command_line import command_line
 from portico.project.declared import Declared, declared
 from portico.project.here import here
 from portico.project.named import config_file, named_by_file
-from portico.project.rights import refuse_nginx_s_own
+from portico.project.rights import refuse_gateway_s_own
 from portico.project.sites import sites_of
 from portico.run.host.hosted import DesiredSite
 from portico.site.facts import AppFacts
 from portico.site.model import Site
 from portico.site.options import Options
 from portico.site.options.upstream import Upstream
+from portico.site.own.tables import table_of
 from portico.site.resolve import own_directory, resolve, site_name
 
 _OF_THE_GATEWAY = ("name", "nginx")
@@ -53,25 +54,28 @@ class Several:
 
     def place(self) -> Place:
         """The gateway's own, with the nginx that suits all its sites. Raises UsageError."""
-        place = probe(
-            self.flags.get("nginx") or self._nginx_of_the_sites(), own_directory(self.home), self.name
-        )
+        place = probe(*self._program(), own_directory(self.home), self.name)
         if not place.others:
             return place
         sites = [site for site in (known(word, self.flags) for word in self.sites()) if site is not None]
-        shared = replace(place, gateway=place.runtime)
-        return replace(gateway_of(place).faults.chosen(shared, sites), gateway="")
+        shared = replace(place, host_runtime=place.runtime)
+        return replace(gateway_of(place).faults.chosen(shared, sites), host_runtime="")
 
-    def _nginx_of_the_sites(self) -> str:
-        """The first that a site names; all of them share it. As root only one that a file of root's names."""
+    def _program(self) -> tuple[str, str]:
+        """Which gateway, and the first binary that a site names; all share it. As root only one that a file of root's
+        names."""
+        table = table_of(Options())
+        if named := self.flags.get(table.program):
+            return table.program, named
         for site in self.sites():
             try:
                 given = declared(config_of(site), _directory(site), {}, serves=False)
             except PorticoError:
                 continue  # reported when it is looked at
-            if "nginx.binary" in given.causes:
-                return given.options.nginx.binary
-        return builds.desired(Options().nginx.binary, is_said=False)
+            if table.binary_key in given.causes:
+                return table.program, table.binary(given.options)
+        finder = finder_named(table.program)
+        return table.program, finder.choice(table.binary(Options()), is_said=False)
 
     def sites(self) -> list[str]:
         """Each site's file or directory, once. Raises UsageError for a word that is neither."""
@@ -109,7 +113,7 @@ def desired(site: str, flags: Mapping[str, Any], gateway: Place) -> DesiredSite:
     try:
         given = declared(config_of(site), directory, flags, gateway=gateway.runtime)
         name = given.name or name or site_name(directory)
-        refuse_nginx_s_own(given.runner, gateway.nginx_user, gateway.runtime)
+        refuse_gateway_s_own(given.runner, gateway.gateway_user, gateway.runtime)
         planned = _without_app(replace(given, name=name, origin=site), gateway)
     except PorticoError as error:
         problems = tuple(replace(one, where=_where(site, one.where)) for one in error.problems)
@@ -130,7 +134,7 @@ def _without_app(given: Declared, gateway: Place) -> Plan:
         gateway,
         runtime=str(runtime_directory(here, given.name)),
         state=str(state_directory(here, given.name)),
-        gateway=gateway.runtime,
+        host_runtime=gateway.runtime,
     )
     return plan(_site(given), place, is_waiting=True)
 
@@ -144,7 +148,7 @@ def _site(given: Declared) -> Site:
 def _argv(site: str, name: str, flags: Mapping[str, Any], gateway: Place) -> tuple[str, ...]:
     """The supervisor of one site; --name, because two files may lie in one directory."""
     config, app = (site, None) if site.endswith(".toml") else (None, site)
-    own = {**flags, "name": name, "nginx": gateway.nginx.path}
+    own = {**flags, "name": name, "nginx": gateway.gateway.path}
     return (
         sys.executable, "-P", "-m", "portico", "run", "--gateway", gateway.runtime, *command_line(app, config, own),
     )  # fmt: skip

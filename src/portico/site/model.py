@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from portico.reading import OURS, Reader
@@ -11,7 +11,7 @@ from portico.site.facts import AppFacts, LeftFolder, RootFile, StaticFolder
 from portico.site.options import BELIEVED, DEFAULT_MAX_UPLOAD, Options
 from portico.site.options.edge import Edge
 from portico.site.options.https import HTTPS_FILES, HTTPS_PORTS_UP
-from portico.site.own import Own, OwnFile
+from portico.site.own.model import OwnText
 from portico.site.upstream_server import Server
 from portico.values import Address, Duration, Size
 
@@ -72,11 +72,8 @@ class Site:
     """The user's own error pages, by file name ("502.html")."""
     unused_pages: tuple[str, ...] = ()
     """Names of pages in the same directory that nginx never shows ("500.html")."""
-    nginx_http: tuple[Own, ...] = ()
-    nginx_server: tuple[Own, ...] = ()
-    """The user's own nginx directives, with those read from files."""
-    own_files: Sequence[OwnFile] = ()
-    """Files that those directives name and nginx's workers read."""
+    own: OwnText = field(default_factory=OwnText)
+    """The user's own directives, with those read from files."""
 
     roots: tuple[Root, ...] = ()
     """The folders of [downloads], or those that the app probably sends files from."""
@@ -210,11 +207,6 @@ class Site:
     def is_traced(self) -> bool:
         """Whether every request belongs to a trace."""
         return bool(self.options.tracing.endpoint)
-
-    @property
-    def own_directives(self) -> tuple[Own, ...]:
-        """All of the user's own directives, in every context."""
-        return (*self.nginx_http, *self.nginx_server)
 
     @property
     def has_app(self) -> bool:

@@ -19,7 +19,7 @@ from portico.site.front.front import at_root, with_manifests
 from portico.site.model import Root, Routed, Site
 from portico.site.options import Options
 from portico.site.options.https import HTTPS_FILES
-from portico.site.own_paths import Reading
+from portico.site.own.tables import table_of
 from portico.site.routed import routed
 
 ERROR_PAGES = (
@@ -72,7 +72,6 @@ def resolve(
     ]
     pages = dict(_pages(options, directory, causes, problems, reader))
     with_settings = _routed(options, facts, causes, problems)
-    own = Reading(directory.absolute(), causes, reader, problems)
     site = Site(
         options=options,
         facts=facts,
@@ -82,9 +81,7 @@ def resolve(
         declared=tuple(_declared(options, facts, directory, causes, problems, reader)),
         pages={name: text for name, text in pages.items() if name in PAGES},
         unused_pages=tuple(sorted(pages.keys() - PAGES)),
-        nginx_http=tuple(own.of(options.nginx.http, "nginx.http")),
-        nginx_server=tuple(own.of(options.nginx.server, "nginx.server")),
-        own_files=own.files,
+        own=table_of(options).read(options, directory.absolute(), causes, reader, problems),
         roots=tuple(_roots(options, facts, directory, causes, problems)),
         password_file=_password_file(
             "dashboard", options.dashboard.password_file, directory, causes, problems, reader

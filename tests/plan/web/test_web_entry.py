@@ -18,7 +18,7 @@ from tests.plan.test_golden import FACTS, PLACE
 
 ALL = frozenset(Ability)
 UNSAFE = ALL - {Ability.SAFE_HTTP2}
-BESIDE = replace(PLACE, gateway="/run/gateway")
+BESIDE = replace(PLACE, host_runtime="/run/gateway")
 FILES = Https(cert="cert.pem", key="key.pem")
 
 

@@ -131,7 +131,7 @@ def test_every_way_to_the_app_is_inspected_after_the_other_guards(site: Site) ->
             for one in site.routed
         ),
     )
-    web = decided(firewall, replace(PLACE, nginx=WAF))
+    web = decided(firewall, replace(PLACE, gateway=WAF))
     named = {
         one.args[-1]: {item.name for item in one.block or ()}
         for one in blocks(servers(web))

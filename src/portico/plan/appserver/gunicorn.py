@@ -97,7 +97,7 @@ def _downloads(site: Site, place: Place) -> dict[str, str]:
     roots = [root.folder for root in downloads(site, place)]
     if not roots:
         return {}
-    reader = {names.READER: place.nginx_user} if place.nginx_user else {}
+    reader = {names.READER: place.gateway_user} if place.gateway_user else {}
     return {names.ROOTS: json.dumps(roots, ensure_ascii=False), **reader}
 
 

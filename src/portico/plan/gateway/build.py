@@ -14,8 +14,8 @@ from portico.plan.web.model import Web
 def gateway_process(place: Place) -> Process:
     """The gateway of one site; none if several sites share one."""
     kind = gateway_of(place)
-    if place.gateway:
-        why = f"one for several sites: that of the gateway in {place.gateway}"
+    if place.host_runtime:
+        why = f"one for several sites: that of the gateway in {place.host_runtime}"
         return Process(kind.name, (), place.runtime, why=why)
     return kind.process(place, "the gateway: talks to clients, so that the app never meets a slow one")
 
@@ -23,7 +23,7 @@ def gateway_process(place: Place) -> Process:
 def gateway_files(web: Web) -> Sequence[File]:
     """The whole configuration, or a fragment with its bindings; and the files that belong to either."""
     files = gateway_of(web.place).files(web)
-    return (files[0], _bindings(web, files[0]), *files[1:]) if web.place.gateway else files
+    return (files[0], _bindings(web, files[0]), *files[1:]) if web.place.host_runtime else files
 
 
 def _bindings(web: Web, fragment: File) -> File:

@@ -33,6 +33,8 @@ class GatewayKind:
     """All files that it reads for a site. On a shared gateway the first is the fragment, `paths.FRAGMENT`."""
     set_for_all: Callable[[Web], tuple[str, ...]]
     """What the user's own lines in that fragment set for every site, where only one site may set it."""
+    shared: Problem
+    """The note (`what`) of a site whose own lines hold for every site that shares the gateway, and what helps."""
     host_file: Callable[[Sequence[Bindings], Place], File]
     """The main file of a gateway that several sites share; their bindings do not conflict."""
     servers: Callable[[Web], Upstream | None]

@@ -11,7 +11,7 @@ GATEWAYS = (NGINX,)
 
 def gateway_of(place: Place) -> GatewayKind:
     """The kind whose build the place has."""
-    return gateway_named(place.nginx.program)
+    return gateway_named(place.gateway.program)
 
 
 def gateway_named(name: str) -> GatewayKind:

@@ -16,7 +16,7 @@ def uncached(web: Web) -> Iterator[str]:
     if web.site.options.cache.size:
         kind = gateway_of(web.place)
         yield (
-            f"nothing is cached: {kind.name} {web.place.nginx.number} reads only one line of Vary and of "
+            f"nothing is cached: {kind.name} {web.place.gateway.number} reads only one line of Vary and of "
             f"Cache-Control; {kind.remedies[Ability.EVERY_LINE]}"
         )
     elif any(item.edge.cache is not None for item in web.routed):

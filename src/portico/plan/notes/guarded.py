@@ -34,4 +34,4 @@ def guarded_notes(web: Web) -> Iterator[str]:
     yield from map(left_note, web.site.left)
     for folder in web.statics.folders:
         if names := header_names(folder):
-            yield f"{web.place.nginx.program} sends {folder.url} with the app's own headers: {', '.join(names)}"
+            yield f"{web.place.gateway.program} sends {folder.url} with the app's own headers: {', '.join(names)}"

@@ -15,7 +15,7 @@ def linked_folders(web: Web) -> Iterator[tuple[StaticFolder, str, str]]:
     """Each folder that nginx serves and that contains links: a sentence about them and what to do."""
     for folder in served(web.site, web.place):
         if found := web.place.linked.get(folder.folder):
-            yield folder, _sentence(folder, found, web.place.nginx.program), _hint(web.site, folder, found)
+            yield folder, _sentence(folder, found, web.place.gateway.program), _hint(web.site, folder, found)
 
 
 def linked_notes(web: Web) -> Iterator[str]:

@@ -12,4 +12,4 @@ def unused_pages(web: Web) -> Iterator[str]:
     unused = web.pages.unused
     if unused:
         are = "are" if len(unused) > 1 else "is"
-        yield f"{', '.join(unused)} {are} never shown by {web.place.nginx.program}: the app answers those errors"
+        yield f"{', '.join(unused)} {are} never shown by {web.place.gateway.program}: the app answers those errors"

@@ -12,14 +12,15 @@ def unreadable(web: Web) -> Iterator[str]:
     """Folders that the gateway's user cannot read."""
     for folder in web.site.static:
         if why := web.place.unreadable.get(folder.folder):
-            yield f"{web.place.nginx.program} cannot read {folder.folder} ({why}): the app itself answers {folder.url}"
+            what = f"{web.place.gateway.program} cannot read {folder.folder} ({why})"
+            yield f"{what}: the app itself answers {folder.url}"
 
 
 def withheld(web: Web) -> Iterator[str]:
     """Folders that the app's user may not read."""
     for folder in web.site.static:
         if why := web.place.withheld.get(folder.folder):
-            does = f"{web.place.nginx.program} does not serve {folder.folder}"
+            does = f"{web.place.gateway.program} does not serve {folder.folder}"
             yield f"{does} ({why}): the app itself answers {folder.url}"
 
 
@@ -27,5 +28,5 @@ def unwritable(web: Web) -> Iterator[str]:
     """Folders with names that the gateway's configuration cannot express."""
     for folder in web.site.facts.static:
         if not is_literal(folder.folder):
-            cannot = f"{web.place.nginx.program} cannot write the name {folder.folder!r}"
+            cannot = f"{web.place.gateway.program} cannot write the name {folder.folder!r}"
             yield f"{cannot}: the app itself answers {folder.url}"

@@ -6,10 +6,8 @@ import re
 from dataclasses import dataclass
 
 from portico.site.model import Site
-from portico.site.own import Own
-
-FOR_ALL = "[nginx] http: what may stand at http level only holds for every site of the gateway"
-"""A note: those lines stay where they were written; others apply to the site alone."""
+from portico.site.own.model import Own
+from portico.site.own.tables import table_of
 
 
 @dataclass(frozen=True)
@@ -17,7 +15,7 @@ class OwnDirectives:
     """The user's directives, parsed."""
 
     above: tuple[Own, ...]
-    """For the whole site: those of the option nginx.http."""
+    """For the whole site."""
     server: tuple[Own, ...]
     """For the site's server."""
     above_cause: str
@@ -35,9 +33,10 @@ class OwnDirectives:
 
 def own_directives(site: Site) -> OwnDirectives:
     """The user's directives, and where each option is set."""
+    table = table_of(site.options)
     return OwnDirectives(
-        above=site.nginx_http,
-        server=site.nginx_server,
-        above_cause=site.cause("nginx.http"),
-        server_cause=site.cause("nginx.server"),
+        above=site.own.above,
+        server=site.own.server,
+        above_cause=site.cause(table.above_key),
+        server_cause=site.cause(table.server_key),
     )

@@ -31,8 +31,8 @@ class Processes:
 def processes(place: Place) -> Processes:
     """The processes for the place."""
     return Processes(
-        user=place.nginx_user,
-        group=place.nginx_group,
+        user=place.gateway_user,
+        group=place.gateway_group,
         workers=workers(place),
         files=place.file_limit,
         connections=connections(place),

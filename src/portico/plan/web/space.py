@@ -13,7 +13,7 @@ _NOT_A_WORD = re.compile(r"[^a-z0-9_]")
 
 def space(site: Site, place: Place) -> str:
     """The site's word on a shared gateway; empty for a site alone."""
-    return namespace(site.name) if place.gateway else ""
+    return namespace(site.name) if place.host_runtime else ""
 
 
 def namespace(name: str) -> str:

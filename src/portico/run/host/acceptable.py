@@ -85,7 +85,7 @@ def _bindable(
 def _look(known: dict[Address, tuple[Problem, ...]], address: Address, place: Place) -> tuple[Problem, ...]:
     if address not in known:
         try:
-            ports.check([address], place.nginx.path)
+            ports.check([address], place.gateway.path)
             known[address] = ()
         except PorticoError as error:
             known[address] = error.problems
@@ -99,7 +99,7 @@ def _guilty(parts: Sequence[Fragment], place: Place, problems: tuple[Problem, ..
     if len(named) == 1:
         return named[0]
     if objections((), place):
-        raise PorticoError(Problem(place.nginx.program, "does not accept a gateway without any site"))
+        raise PorticoError(Problem(place.gateway.program, "does not accept a gateway without any site"))
     return _first(parts, lambda some: bool(objections(some, place)))
 
 

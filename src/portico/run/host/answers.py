@@ -68,7 +68,7 @@ class Answers:
         fresh = [address for address in part.bindings.addresses if address not in listening]
         place, together = sites.place, tuple((sites.parts | {name: part}).values())
         try:
-            ports.check(fresh, place.nginx.path)
+            ports.check(fresh, place.gateway.path)
         except PorticoError as error:
             return error.problems
         return await in_background(lambda: objections(together, place))

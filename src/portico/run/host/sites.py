@@ -206,7 +206,7 @@ class Sites:
         if part == before or name not in self.hosted_sites:
             return ()
         self.parts[name] = part
-        program = program_named(self.place.nginx.program)
+        program = program_named(self.place.gateway.program)
         workers = accepting(program, program.master(self.place.runtime))
         problems = await self.reloaded(self.driver.tell)
         if problems and before is not None and self.parts.get(name) is part:

@@ -38,7 +38,7 @@ def command(
     elif is_json:
         output.result(output.as_json(plan))
     else:
-        output.results(_lines(plan, gathered.place.nginx_why))
+        output.results(_lines(plan, gathered.place.gateway_why))
         say_if_other_runs(plan)
 
 
@@ -50,9 +50,9 @@ def _show_difference(plan: Plan, *, is_json: bool) -> None:
         output.results(lines(found))
 
 
-def _lines(plan: Plan, nginx_why: str) -> list[str]:
+def _lines(plan: Plan, gateway_why: str) -> list[str]:
     lines = [output.strong(f"{plan.app or plan.name} at {'  '.join(plan.urls)}"), ""]
-    lines += [f"nginx {plan.versions['nginx']} was taken: {nginx_why}", ""] if nginx_why else []
+    lines += [f"nginx {plan.versions['nginx']} was taken: {gateway_why}", ""] if gateway_why else []
     for process in (one for one in (plan.gateway, plan.server) if one.argv):
         lines += _process(process, f"{plan.runtime}/conf")
     for directory in plan.directories:

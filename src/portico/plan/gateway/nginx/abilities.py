@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from portico.errors import Problem
-from portico.place.model import NginxBuild
+from portico.place.model import Build
 from portico.plan.gateway.nginx.security.holes import http2_hole
 from portico.plan.web.ability import Ability
 
+HEADERS_MORE = "headers_more_filter"
+"""The dynamic module that takes headers from answers."""
 MODSECURITY = "modsecurity"
 """The dynamic module of the firewall."""
 OLDEST_NGINX = (1, 22, 0)
@@ -50,19 +52,25 @@ REMEDIES = {
 """What to do if a build lacks it."""
 
 
-def abilities(build: NginxBuild) -> frozenset[Ability]:
+def abilities(build: Build) -> frozenset[Ability]:
     """Every ability of the build that not all builds have."""
     known = {
         **{ability: module in build.modules for ability, (_, module) in _MODULES.items()},
         Ability.SAFE_HTTP2: http2_hole(build) is None,
-        Ability.CLEARS_HEADERS: build.clears_headers,
+        Ability.CLEARS_HEADERS: _clears_headers(build),
         Ability.WAF: MODSECURITY in build.loadable,
         **{ability: build.since(*version) for ability, version in SINCE.items()},
     }
     return frozenset(one for one, can in known.items() if can)
 
 
-def lacking(needed: Iterable[Ability], build: NginxBuild) -> list[Problem]:
+def _clears_headers(build: Build) -> bool:
+    """Whether headers can be taken from an answer (OpenResty's headers-more)."""
+    is_compiled_in = any(name.startswith("headers-more-nginx-module") for name in build.modules)
+    return is_compiled_in or HEADERS_MORE in build.loadable
+
+
+def lacking(needed: Iterable[Ability], build: Build) -> list[Problem]:
     """The first of these that the build was made without."""
     return [
         Problem(build.path, f"was built without {name} ({module})", _HINT)
@@ -71,7 +79,7 @@ def lacking(needed: Iterable[Ability], build: NginxBuild) -> list[Problem]:
     ][:1]
 
 
-def impossible_version(build: NginxBuild) -> list[Problem]:
+def impossible_version(build: Build) -> list[Problem]:
     """Why this nginx is too old; None if it is not."""
     if build.since(*OLDEST_NGINX):
         return []

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from portico.errors import Problem
 from portico.plan.gateway.nginx.conf import Directive, directive, render
 from portico.plan.gateway.nginx.http import own
 from portico.plan.gateway.nginx.own import in_http, moved, settled, without
 from portico.plan.model import File
 from portico.plan.paths import FRAGMENT, Paths
 from portico.plan.web.model import Web
-from portico.plan.web.own import FOR_ALL
 
 _DEFINES = frozenset({
     "map", "geo", "split_clients", "upstream", "server", "log_format", "limit_req_zone", "limit_conn_zone",
@@ -22,6 +22,13 @@ _DEFINES = frozenset({
     "js_import", "js_set", "js_shared_dict_zone", "perl_set", "geoip2", "include", "match", "auth_jwt_key_cache",
 })  # fmt: skip
 """The directives of `http` level that others refer to and that may occur more than once."""
+
+SHARED = Problem(
+    "[nginx] http",
+    "[nginx] http: what may stand at http level only holds for every site of the gateway",
+    "use [nginx] server if the directive is allowed there",
+)
+"""A note: those lines are placed there as they were written; others hold for the site alone."""
 
 
 def fragment(web: Web) -> list[Directive]:
@@ -42,7 +49,7 @@ def shared_lines(web: Web) -> list[str]:
     is_shared = web.hosts.is_beside_others and any(
         one.users or one.verbatim for one in moved(in_http(web))[1]
     )
-    return [FOR_ALL] if is_shared else []
+    return [SHARED.what] if is_shared else []
 
 
 def fragment_file(web: Web) -> File:

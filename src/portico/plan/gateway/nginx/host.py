@@ -89,7 +89,7 @@ def _stranger(address: Address, words: tuple[Spoken, ...], place: Place, shown: 
 
 def _certificate(place: Place, shown: Bindings | None) -> list[Directive]:
     """It also begins the handshakes of every site there: the server name is known a little later."""
-    made = tls.shared(place.nginx, _CAUSE)
+    made = tls.shared(place.gateway, _CAUSE)
     if shown is None:
         return [
             *made,

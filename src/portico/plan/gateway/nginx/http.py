@@ -56,7 +56,7 @@ def shared(place: Place) -> list[Directive]:
     """What is the same for every site, so that a shared gateway has it once: it does not depend on the site."""
     return [
         *_basics(),
-        *transfer.client_times(place.nginx),
+        *transfer.client_times(place.gateway),
         *transfer.heads(),
         *_temporary(Paths.of(place)),
         *clients(place),

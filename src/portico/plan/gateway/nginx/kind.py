@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from portico.errors import Problem
-from portico.place.model import NginxBuild, Place
+from portico.place.model import Place
 from portico.plan.gateway.faults import Faults
 from portico.plan.gateway.kind import GatewayKind
 from portico.plan.gateway.nginx.abilities import REMEDIES, abilities, impossible_version
@@ -16,7 +16,7 @@ from portico.plan.gateway.nginx.entry.health import notes as health
 from portico.plan.gateway.nginx.entry.tls import hsts_file
 from portico.plan.gateway.nginx.entry.tls import impossible as no_tls
 from portico.plan.gateway.nginx.entry.tls import notes as tls
-from portico.plan.gateway.nginx.fragment import fragment_file, shared_lines
+from portico.plan.gateway.nginx.fragment import SHARED, fragment_file, shared_lines
 from portico.plan.gateway.nginx.host import host_conf
 from portico.plan.gateway.nginx.http import BODIES
 from portico.plan.gateway.nginx.limits.zones import planned as planned_limits
@@ -36,7 +36,7 @@ from portico.plan.web.model import Web
 
 def _process(place: Place, why: str) -> Process:
     argv = (
-        place.nginx.path,
+        place.gateway.path,
         "-p",
         place.runtime,
         "-c",
@@ -44,7 +44,7 @@ def _process(place: Place, why: str) -> Process:
         "-e",
         Paths.of(place).error_log,
     )
-    return Process(name=NginxBuild.program, argv=argv, cwd=place.runtime, why=why)
+    return Process(name="nginx", argv=argv, cwd=place.runtime, why=why)
 
 
 def _files(web: Web) -> Sequence[File]:
@@ -59,7 +59,7 @@ def _files(web: Web) -> Sequence[File]:
 
 
 def _problems(web: Web) -> list[Problem]:
-    return [*beyond(web), *no_tls(web), *no_waf(web), *impossible_version(web.place.nginx)]
+    return [*beyond(web), *no_tls(web), *no_waf(web), *impossible_version(web.place.gateway)]
 
 
 def _notes(web: Web) -> list[str]:
@@ -68,17 +68,18 @@ def _notes(web: Web) -> list[str]:
 
 def _unusable_build(web: Web) -> list[str]:
     """Why an existing build cannot be used."""
-    return [web.place.nginx_note] if web.place.nginx_note else []
+    return [web.place.gateway_note] if web.place.gateway_note else []
 
 
 NGINX = GatewayKind(
-    name=NginxBuild.program,
-    abilities=lambda place: abilities(place.nginx),
+    name="nginx",
+    abilities=lambda place: abilities(place.gateway),
     remedies=REMEDIES,
     bodies=BODIES,
     process=_process,
     files=_files,
     set_for_all=set_for_all,
+    shared=SHARED,
     host_file=host_conf,
     servers=planned,
     limits=planned_limits,
@@ -91,7 +92,7 @@ NGINX = GatewayKind(
         as_of=AS_OF,
         chosen=chosen,
         found=exposure.found,
-        judged_by=lambda place: exposure.judged_by(place.nginx),
+        judged_by=lambda place: exposure.judged_by(place.gateway),
         mend=exposure.mend,
         alarms=exposure.alarms,
     ),

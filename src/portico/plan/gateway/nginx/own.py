@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from portico.plan.gateway.nginx.conf import Directive, directive, verbatim
 from portico.plan.gateway.nginx.reference import is_known
 from portico.plan.web.model import Web
-from portico.site.own import Own, has_directive
+from portico.site.own.model import Own, has_directive
 
 _ADDED = re.compile(
     r"access_log|error_log|listen|server_name|include|rewrite|return|break|if|set|allow|deny|add_trailer|auth_request_set"

@@ -11,7 +11,8 @@ from portico.plan.gateway.nginx.conf import Directive, render
 from portico.plan.gateway.nginx.entry.trust import scheme
 from portico.plan.gateway.nginx.headers import of_app
 from portico.plan.web.model import Web
-from portico.site.own import Own, Statement, line_of, statements
+from portico.site.own.model import Own
+from portico.site.own.nginx.syntax import Statement, line_of, statements
 
 _MERGES_SINCE = (1, 29, 3)
 _BLOCKS = ("location", "if", "server", "limit_except")
@@ -81,7 +82,7 @@ def _loses(web: Web, block: _Block) -> Iterator[Problem]:
     names = ", ".join(dict.fromkeys(map(_header, lost)))
     what = f"{block.title} adds a header, and nginx then leaves out those of every answer: {names}"
     hint = "add this to the block: add_header_inherit merge;"
-    if not web.place.nginx.since(*_MERGES_SINCE):
+    if not web.place.gateway.since(*_MERGES_SINCE):
         hint = "\n".join(["repeat them in the block:", *_lines(lost)])
     yield Problem(block.where(added[0]), what, hint)
 

@@ -6,7 +6,6 @@ import html
 import json
 from functools import lru_cache
 
-from portico.place.model import NginxBuild
 from portico.plan.gateway.nginx.app.full_queue import UNCONNECTED, if_full
 from portico.plan.gateway.nginx.conf import Directive, block, directive, entries
 from portico.plan.gateway.nginx.limits.counted import retry_after
@@ -16,6 +15,7 @@ from portico.plan.gateway.nginx.names import location
 from portico.plan.gateway.nginx.own import let_in
 from portico.plan.model import File, Line
 from portico.plan.paths import Paths
+from portico.plan.web.ability import Ability
 from portico.plan.web.guards import MOST_HEAD
 from portico.plan.web.model import Web
 from portico.plan.web.pages import (
@@ -286,7 +286,7 @@ def pages_location(web: Web, headers: list[Directive]) -> Directive:
                 "add_header", "Retry-After", retry_after(web), "always",
                 why="sent with 429 and 503 only: nginx leaves an empty header out",
             ),
-            *_cleared(web.place.nginx),
+            *_cleared(web),
             *_cheap(web),
         ],
     )  # fmt: skip
@@ -305,7 +305,7 @@ def no_part_location(web: Web) -> Directive:
             directive("etag", "off", why="the file's own is there"),
             *let_in(web, anybody=True),
             directive("add_header", "Cache-Control", "no-store", "always", why="no cache may store an error"),
-            *_cleared(web.place.nginx),
+            *_cleared(web),
         ],
     )  # fmt: skip
 
@@ -329,9 +329,9 @@ def _cheap(web: Web) -> list[Directive]:
     ]  # fmt: skip
 
 
-def _cleared(build: NginxBuild) -> list[Directive]:
+def _cleared(web: Web) -> list[Directive]:
     """What nginx said before it found that it has an error to tell."""
-    if not build.clears_headers:
+    if Ability.CLEARS_HEADERS not in web.abilities:
         return []
     return [
         directive(

@@ -64,7 +64,7 @@ def password_pages(web: Web) -> list[Directive]:
 
 def users_files(web: Web) -> list[File]:
     """Files that only nginx's workers can read, not even the app's user."""
-    group = web.place.nginx_group
+    group = web.place.gateway_group
     return [
         File(
             users_file(number),

@@ -182,7 +182,7 @@ def _no_names(web: Web, spoken: Tls) -> Directive:
         why = "a name that was not declared, or none: nginx shows no certificate, so nobody learns our names"
         rejected = "ends the handshake with unrecognized_name (112)"
         shown = [
-            *tls.protocols(spoken, web.place.nginx),
+            *tls.protocols(spoken, web.place.gateway),
             directive("ssl_reject_handshake", "on", why=rejected, cause=cause),
         ]
     return block(
@@ -197,7 +197,7 @@ def _no_names(web: Web, spoken: Tls) -> Directive:
 
 def _listen_tls(web: Web, spoken: Tls, *, is_default: bool) -> list[Directive]:
     at = web.listeners
-    why = tls.listen_why(spoken, web.place.nginx)
+    why = tls.listen_why(spoken, web.place.gateway)
     return [
         *_listen_at(web, at.tls, at.tls_cause, is_default=is_default, more_why=why),
         *tls.quic_listen(web, is_default=is_default),

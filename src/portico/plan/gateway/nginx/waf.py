@@ -39,10 +39,10 @@ _FIRST_ID = 9_100_000
 
 def waf_modules(place: Place, *, is_used: bool) -> list[Directive]:
     """At the top of the file: the dynamic module."""
-    if not is_used or MODSECURITY not in place.nginx.loadable:
+    if not is_used or MODSECURITY not in place.gateway.loadable:
         return []
     why = "this nginx has ModSecurity as a module, and a site inspects requests"
-    return [directive("load_module", place.nginx.loadable[MODSECURITY], why=why, cause="guard.waf")]
+    return [directive("load_module", place.gateway.loadable[MODSECURITY], why=why, cause="guard.waf")]
 
 
 def no_waf(web: Web) -> list[Problem]:
@@ -50,7 +50,7 @@ def no_waf(web: Web) -> list[Problem]:
     if web.waf is None:
         return []
     if Ability.WAF not in web.abilities:
-        what = f"nginx {web.place.nginx.described} has no ModSecurity"
+        what = f"nginx {web.place.gateway.described} has no ModSecurity"
     elif web.waf.rules is None:
         what = "the OWASP Core Rule Set is not installed"
     else:

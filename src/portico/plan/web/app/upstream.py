@@ -119,7 +119,7 @@ def upstream(site: Site, place: Place, abilities: frozenset[Ability], rules: str
 
 def impossible(site: Site, upstream: Upstream, place: Place) -> list[Problem]:
     """What these servers cannot do together, or on this machine."""
-    return [*_mixed(site, upstream, place.nginx.program), *(_unproven(upstream) or _unknown(upstream))]
+    return [*_mixed(site, upstream, place.gateway.program), *(_unproven(upstream) or _unknown(upstream))]
 
 
 def _sockets(app: str) -> tuple[Target, ...]:

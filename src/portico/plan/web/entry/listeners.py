@@ -65,4 +65,4 @@ def backlog(place: Place) -> int:
 
 def _has_http3(site: Site, place: Place, abilities: frozenset[Ability]) -> bool:
     """Not on a shared gateway: a UDP address belongs to one server. The PROXY protocol is for TCP only."""
-    return Ability.HTTP3 in abilities and not place.gateway and not site.has_proxy_protocol
+    return Ability.HTTP3 in abilities and not place.host_runtime and not site.has_proxy_protocol

@@ -36,7 +36,7 @@ def observer_endpoints(site: Site, place: Place) -> ObserverEndpoints:
 
 def impossible(site: Site, place: Place) -> list[Problem]:
     """Impossible endpoints: a site on a shared gateway has none of its own."""
-    if not place.gateway:
+    if not place.host_runtime:
         return []
     what = "this site shares its gateway with others, and has no address of its own for that"
     wanted = {"metrics": site.options.metrics.listen, "dashboard": site.options.dashboard.listen}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 
 from portico.log.complaint import IDLE
-from portico.place.model import NginxBuild
 from portico.plan.paths import temporary
 from portico.run.gateway.nginx import cache_files, workers
 from portico.run.gateway.nginx.bodies import bodies
@@ -14,7 +13,7 @@ from portico.run.gateway.program import CacheFiles, Program
 from portico.run.processes.child import Signals
 
 NGINX = Program(
-    name=NginxBuild.program,
+    name="nginx",
     ends=Signals(drain=signal.SIGQUIT, hurry=signal.SIGTERM),
     reload=signal.SIGHUP,
     reopen=signal.SIGUSR1,

@@ -84,7 +84,7 @@ def beyond(web: Web) -> list[Problem]:
         Problem(
             cause,
             f"{_TOO_NEW[one][0]} is in nginx Plus and, since {'.'.join(map(str, SINCE[one]))}, in open-source nginx; "
-            f"this is {web.place.nginx.number}",
+            f"this is {web.place.gateway.number}",
             f"use {_TOO_NEW[one][1]}, or leave --nginx out: Portico then takes one that can, at least its own "
             "(embedded)",
         )
@@ -105,7 +105,7 @@ def notes(web: Web) -> list[str]:
     names = web.upstream.unfollowed
     if not names:
         return []
-    build, can = web.place.nginx.number, Ability.FOLLOWS_NAMES in web.abilities
+    build, can = web.place.gateway.number, Ability.FOLLOWS_NAMES in web.abilities
     why = "/etc/hosts knows them" if can else f"nginx {build} cannot; 1.27.3 and newer can"
     return [f"looked up only when nginx starts or reloads: {', '.join(names)} ({why})"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from portico.place.model import NginxBuild
+from portico.place.model import Build
 from portico.plan.gateway.nginx.conf import Directive, block, directive, entries
 from portico.plan.gateway.nginx.names import variable
 from portico.plan.web.entry.host_header import Unnamed
@@ -79,15 +79,15 @@ def https_port(web: Web) -> str:
 
 def same_port(web: Web) -> str:
     """The port in a redirect to another name, or nothing."""
-    return "$is_request_port$request_port" if _has_port(web.place.nginx) else variable(web, "same_port")
+    return "$is_request_port$request_port" if _has_port(web.place.gateway) else variable(web, "same_port")
 
 
-def _has_port(build: NginxBuild) -> bool:
+def _has_port(build: Build) -> bool:
     return build.since(*_HAS_PORT_SINCE)
 
 
 def _asked_for(web: Web) -> str:
-    if web.hosts.declared and _has_port(web.place.nginx):
+    if web.hosts.declared and _has_port(web.place.gateway):
         return "$host$is_request_port$request_port"
     return variable(web, "asked")
 
@@ -96,7 +96,7 @@ def _asked_map(web: Web) -> list[Directive]:
     why = (
         "the host the client asked for, with the port that it named; without one, the port of the connection"
     )
-    if not _has_port(web.place.nginx):
+    if not _has_port(web.place.gateway):
         return [_old_map(web)]
     if web.hosts.declared:
         return []
@@ -161,7 +161,7 @@ def _redirect_ports(web: Web) -> list[Directive]:
     made = []
     if web.listeners.tls and web.host.https_port:
         made.append(_https_port_map(web))
-    if web.hosts.canonical and not _has_port(web.place.nginx):
+    if web.hosts.canonical and not _has_port(web.place.gateway):
         own = f":{web.host.port}" if web.host.port else ""
         made.append(
             entries(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from portico.errors import Problem
-from portico.place.model import NginxBuild
+from portico.place.model import Build
 from portico.plan.gateway.nginx.abilities import SINCE, abilities, lacking
 from portico.plan.gateway.nginx.conf import Directive, block, directive, entries, literal, render
 from portico.plan.gateway.nginx.entry.host_header import https_port
@@ -44,7 +44,7 @@ _SESSIONS = f"shared:{SESSIONS}:10m"
 def certified(web: Web, tls: Tls) -> list[Directive]:
     """The first directives of a server with the site's certificate, after its `listen` lines."""
     return [
-        *protocols(tls, web.place.nginx),
+        *protocols(tls, web.place.gateway),
         directive(
             "ssl_certificate", file_of(web, Files.CERTIFICATE), cause=tls.cause,
             why="certificate, chain and key in one file beside this one, so that a renewed one takes their place in "
@@ -58,7 +58,7 @@ def certified(web: Web, tls: Tls) -> list[Directive]:
     ]  # fmt: skip
 
 
-def protocols(tls: Tls, build: NginxBuild) -> list[Directive]:
+def protocols(tls: Tls, build: Build) -> list[Directive]:
     """The TLS settings; the default server of an address needs them, too, because it begins every handshake."""
     return [
         *_spoken(tls.profile, build, tls.profile_cause),
@@ -66,12 +66,12 @@ def protocols(tls: Tls, build: NginxBuild) -> list[Directive]:
     ]
 
 
-def shared(build: NginxBuild, cause: str) -> list[Directive]:
+def shared(build: Build, cause: str) -> list[Directive]:
     """The same where several sites share an address and none is known yet."""
     return [*_spoken(DEFAULT_PROFILE, build, cause), *_http2(http2("auto", abilities(build)), build, cause)]
 
 
-def _spoken(profile: str, build: NginxBuild, cause: str) -> list[Directive]:
+def _spoken(profile: str, build: Build, cause: str) -> list[Directive]:
     """The protocols and ciphers of Mozilla's profile."""
     made = [
         directive(
@@ -110,12 +110,12 @@ def _spoken(profile: str, build: NginxBuild, cause: str) -> list[Directive]:
     return made
 
 
-def _curves(build: NginxBuild) -> str:
+def _curves(build: Build) -> str:
     """The key exchanges on offer, the best first."""
     return f"{_HYBRID}:{_CURVES}" if build.openssl >= _HYBRID_SINCE else _CURVES
 
 
-def _http2(spoken: Http2, build: NginxBuild, cause: str) -> list[Directive]:
+def _http2(spoken: Http2, build: Build, cause: str) -> list[Directive]:
     """None for an older nginx, where `listen` has it."""
     if spoken is Http2.UNKNOWN or not build.since(*SINCE[Ability.HTTP2_BY_SITE]):
         return []
@@ -129,7 +129,7 @@ def _http2(spoken: Http2, build: NginxBuild, cause: str) -> list[Directive]:
     ]
 
 
-def _no_http2(spoken: Http2, build: NginxBuild) -> str:
+def _no_http2(spoken: Http2, build: Build) -> str:
     """Why this nginx does not use HTTP/2 although it could; empty if it does."""
     if spoken is Http2.OFF:
         return "HTTP/1.1 alone, as you said"
@@ -145,7 +145,7 @@ def notes(web: Web) -> list[str]:
     """Notes for the user."""
     if not web.tls or web.tls.http2 is not Http2.UNSAFE:
         return []
-    return [f"HTTP/2 is off: {_no_http2(web.tls.http2, web.place.nginx)}"]
+    return [f"HTTP/2 is off: {_no_http2(web.tls.http2, web.place.gateway)}"]
 
 
 def impossible(web: Web) -> list[Problem]:
@@ -160,10 +160,10 @@ def impossible(web: Web) -> list[Problem]:
         hint = "remove one of the two, or run this site by itself"
         what = "all sites share the server for an IP address, and it asks for no certificate"
         return [Problem(web.tls.clients.authority_cause, what, hint)]
-    return lacking(web.tls.needs, web.place.nginx)
+    return lacking(web.tls.needs, web.place.gateway)
 
 
-def listen_why(tls: Tls, build: NginxBuild) -> str:
+def listen_why(tls: Tls, build: Build) -> str:
     """The reason of those words; empty if a directive of its own has it."""
     return "" if build.since(*SINCE[Ability.HTTP2_BY_SITE]) else _no_http2(tls.http2, build)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from portico.place.model import NginxBuild
+from portico.place.model import Build
 from portico.plan.gateway.nginx.abilities import SINCE
 from portico.plan.gateway.nginx.app.link import dialect
 from portico.plan.gateway.nginx.conf import Directive, directive, time
@@ -14,7 +14,7 @@ from portico.plan.web.model import Web
 _SLOW_CLIENTS = "https://nginx.org/en/docs/http/ngx_http_core_module.html#client_header_timeout"
 
 
-def client_times(build: NginxBuild) -> list[Directive]:
+def client_times(build: Build) -> list[Directive]:
     """How slow a client may be, at `http` level, the same for every site."""
     made = [
         directive(
@@ -78,7 +78,7 @@ def heads() -> list[Directive]:
 
 def answers(web: Web) -> list[Directive]:
     """At `http` level: how much of the app's answer nginx buffers ahead of the client."""
-    link, (room, why) = dialect(web), _answer_head(web.place.nginx)
+    link, (room, why) = dialect(web), _answer_head(web.place.gateway)
     return [
         directive(f"{link}_buffer_size", f"{room}k", why=why),
         directive(
@@ -97,7 +97,7 @@ def answers(web: Web) -> list[Directive]:
     ]  # fmt: skip
 
 
-def _answer_head(build: NginxBuild) -> tuple[int, str]:
+def _answer_head(build: Build) -> tuple[int, str]:
     """The buffer for the head of an answer in KiB, and its reason."""
     if build.origin == "embedded":
         return 24, (

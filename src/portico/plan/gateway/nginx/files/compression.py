@@ -6,7 +6,8 @@ find them by a variable, because the embedded one lacks gzip_static, brotli_stat
 
 from __future__ import annotations
 
-from portico.place.model import HEADERS_MORE, Place
+from portico.place.model import Place
+from portico.plan.gateway.nginx.abilities import HEADERS_MORE
 from portico.plan.gateway.nginx.conf import Directive, directive, entries
 from portico.plan.web.files.mime import COMPRESSIBLE
 
@@ -38,7 +39,7 @@ def compression(place: Place) -> list[Directive]:
 
 def can_brotli(place: Place) -> bool:
     """Whether this nginx compresses answers with brotli, too."""
-    return BROTLI in place.nginx.loadable
+    return BROTLI in place.gateway.loadable
 
 
 def uncompressed(place: Place, why: str) -> list[Directive]:
@@ -53,8 +54,8 @@ def modules(place: Place) -> list[Directive]:
     """At the top of the file: the dynamic modules that every site uses."""
     known = {BROTLI: "brotli", HEADERS_MORE: "headers-more"}
     return [
-        directive("load_module", file, why=f"this nginx has {known[name]} as a module", cause=place.nginx.path)
-        for name, file in place.nginx.loadable.items()
+        directive("load_module", file, why=f"this nginx has {known[name]} as a module", cause=place.gateway.path)
+        for name, file in place.gateway.loadable.items()
         if name in known
     ]  # fmt: skip
 

@@ -18,6 +18,7 @@ from portico.plan.gateway.nginx.headers import is_said, of_nginx
 from portico.plan.gateway.nginx.log.line import file_log
 from portico.plan.gateway.nginx.names import location, variable
 from portico.plan.gateway.nginx.pages import PREFIX, error_pages, no_such_part
+from portico.plan.web.ability import Ability
 from portico.plan.web.access import ByPath
 from portico.plan.web.files.statics import (
     BEFORE,
@@ -260,7 +261,7 @@ def _location(web: Web, mount: Mount, folder: Folder, why: str, missing: list[Di
             _methods(web, mount, folder.sent),
             _varied(web),
             no_such_part(),
-            *([] if has_index or web.place.nginx.clears_headers else [_no_folder()]),
+            *([] if has_index or Ability.CLEARS_HEADERS in web.abilities else [_no_folder()]),
             *_copy(web, url, said),
             block(
                 "location", "~*", _refused(url, has_index=has_index),

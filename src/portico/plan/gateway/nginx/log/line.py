@@ -74,7 +74,7 @@ def log(web: Web) -> list[Directive]:
 
 def log_of_strangers(place: Place) -> list[Directive]:
     """The same for requests that a shared gateway answers itself."""
-    return _log(decided_for_strangers(abilities(place.nginx)), Paths.of(place), "", {}, notes_limits=False)
+    return _log(decided_for_strangers(abilities(place.gateway)), Paths.of(place), "", {}, notes_limits=False)
 
 
 def _log(log: Log, paths: Paths, space: str, said: dict[str, str], *, notes_limits: bool) -> list[Directive]:

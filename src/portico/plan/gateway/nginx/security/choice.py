@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from portico.place.model import NginxBuild, Place
+from portico.place.model import Build, Place
 from portico.plan.gateway.faults import Hole
 from portico.plan.gateway.nginx.abilities import abilities, impossible_version
 from portico.plan.gateway.nginx.abilities import lacking as lacking_abilities
@@ -38,7 +38,7 @@ _WANTED = {"set_real_ip_from": "http_realip_module"}
 class Judged(NamedTuple):
     """The judgement of a build for these sites: why it cannot serve them, else the open advisories."""
 
-    build: NginxBuild
+    build: Build
     unfit: str
     holes: frozenset[Hole]
 
@@ -60,26 +60,26 @@ def chosen(place: Place, sites: Sequence[Site]) -> Place:
     """
     if not place.others:
         return place
-    judged = [_judge(build, place, sites) for build in (place.nginx, *place.others)]
+    judged = [_judge(build, place, sites) for build in (place.gateway, *place.others)]
     first, *others = sorted(judged, key=lambda one: one.rank)
-    return replace(place, nginx=first.build, others=(), nginx_why=_why(first, others))
+    return replace(place, gateway=first.build, others=(), gateway_why=_why(first, others))
 
 
 def configuration(site: Site, place: Place) -> list[Directive]:
     """The configuration of the site, alone or on a shared gateway."""
     made = _decided(site, place)
-    return fragment(made) if place.gateway else tree(made)
+    return fragment(made) if place.host_runtime else tree(made)
 
 
 def _decided(site: Site, place: Place) -> Web:
-    return web(site, place, abilities(place.nginx))
+    return web(site, place, abilities(place.gateway))
 
 
-def _judge(build: NginxBuild, place: Place, sites: Sequence[Site]) -> Judged:
-    here = replace(place, nginx=build)
+def _judge(build: Build, place: Place, sites: Sequence[Site]) -> Judged:
+    here = replace(place, gateway=build)
     unfit, found = "", dict[str, Hole]()
     for site in map(_with_http2, sites):
-        problems = [*impossible_version(build), *lacking_abilities(needed(site), here.nginx)]
+        problems = [*impossible_version(build), *lacking_abilities(needed(site), here.gateway)]
         unfit = unfit or next((one.what for one in problems), "")
         unfit = unfit or ("cannot do what [upstream] asks for" if beyond(_decided(site, here)) else "")
         unfit = unfit or ("has no ModSecurity" if no_waf(_decided(site, here)) else "")
@@ -101,7 +101,7 @@ def _with_http2(site: Site) -> Site:
     return replace(site, options=msgspec.structs.replace(site.options, https=https))
 
 
-def lacking(build: NginxBuild, made: Iterable[Directive]) -> str:
+def lacking(build: Build, made: Iterable[Directive]) -> str:
     """The first module that the configuration needs and the build lacks, as a sentence; else None."""
     for name in _names(made):
         if (module := _MODULES.get(name, "")) in build.without:

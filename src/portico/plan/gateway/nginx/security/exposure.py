@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from portico.place.model import NginxBuild, Place
+from portico.place.model import Build, Place
 from portico.plan.gateway.faults import Hole
 from portico.plan.gateway.nginx.security.advisories import ADVISORIES, AS_OF
 from portico.plan.gateway.nginx.security.choice import configuration
@@ -24,7 +24,7 @@ _COMMANDS = {
 
 def found(site: Site, place: Place) -> tuple[Hole, ...]:
     """The open advisories of the nginx in use, and whether the site's configuration uses each."""
-    return holes(place.nginx, configuration(site, place)) if open_in(place.nginx) else ()
+    return holes(place.gateway, configuration(site, place)) if open_in(place.gateway) else ()
 
 
 def alarms(site: Site, place: Place) -> tuple[str, ...]:
@@ -33,19 +33,18 @@ def alarms(site: Site, place: Place) -> tuple[str, ...]:
     if not severe:
         return ()
     named = "; ".join(f"{one.id}, {one.about}" for one in severe)
-    return (
-        f"nginx {place.nginx.described} has severe faults that this site uses ({named}), as of {AS_OF}: {mend(place)}",
-    )
+    what = f"nginx {place.gateway.described} has severe faults that this site uses ({named})"
+    return (f"{what}, as of {AS_OF}: {mend(place)}",)
 
 
 def mend(place: Place) -> str:
     """The command that installs a patched nginx here."""
-    build, is_packaged = place.nginx, place.nginx.package is not None
+    build, is_packaged = place.gateway, place.gateway.package is not None
     commands = next((_COMMANDS[name] for name in place.systems if name in _COMMANDS), None)
     if commands is None or (build.origin != "embedded" and not is_packaged):
         return f"install {_NEWER}"
     if build.origin == "embedded":
-        left_out = ", and leave out --nginx embedded" if place.nginx_named == "embedded" else ""
+        left_out = ", and leave out --nginx embedded" if place.gateway_named == "embedded" else ""
         return f"{commands[0]}{left_out}"
     unseen = (
         "" if build.package and build.package.has_changelog else "; no changelog is here to tell its fixes"
@@ -57,7 +56,7 @@ _NEWEST = max((one.fixed for one in ADVISORIES if one.severity == "major"), key=
 _NEWER = f"nginx {' or '.join('.'.join(map(str, one)) for one in sorted(_NEWEST))} and newer, {PACKAGES}"
 
 
-def judged_by(build: NginxBuild) -> str:
+def judged_by(build: Build) -> str:
     """The basis of the judgement."""
     if build.package is None:
         return f"nginx's number {build.number}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from portico.place.model import NginxBuild
+from portico.place.model import Build
 from portico.plan.gateway.faults import Advisory, Hole
 from portico.plan.gateway.nginx.conf import Directive
 from portico.plan.gateway.nginx.security.advisories import ADVISORIES
@@ -23,12 +23,12 @@ _ELSEWHERE = ("mail", "stream")
 """Blocks that a file included below `http` cannot add."""
 
 
-def open_in(build: NginxBuild) -> tuple[Advisory, ...]:
+def open_in(build: Build) -> tuple[Advisory, ...]:
     """The advisories that this build has no known fix for."""
     return tuple(one for one in ADVISORIES if _is_open(one, build))
 
 
-def holes(build: NginxBuild, tree: Iterable[Directive]) -> tuple[Hole, ...]:
+def holes(build: Build, tree: Iterable[Directive]) -> tuple[Hole, ...]:
     """The open advisories of the build, and whether this configuration uses each."""
     found = open_in(build)
     if not found:
@@ -37,12 +37,12 @@ def holes(build: NginxBuild, tree: Iterable[Directive]) -> tuple[Hole, ...]:
     return tuple(Hole(one, uses(one, scopes)) for one in found)
 
 
-def http2_hole(build: NginxBuild) -> Advisory | None:
+def http2_hole(build: Build) -> Advisory | None:
     """The severe fault of the build that HTTP/2 exposes, None for a build without one."""
     return next((one for one in open_in(build) if one.severity == "major" and "http2 on" in one.needs), None)
 
 
-def _is_open(one: Advisory, build: NginxBuild) -> bool:
+def _is_open(one: Advisory, build: Build) -> bool:
     if build.version < one.since or _has_fix(build.version, one.fixed):
         return False
     package = build.package

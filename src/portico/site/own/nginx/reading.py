@@ -14,7 +14,8 @@ from pathlib import Path
 
 from portico.errors import Problem
 from portico.reading import Reader, doubt
-from portico.site.own import Own, OwnFile, Statement, Word, every, line_of, own, statements
+from portico.site.own.model import Own, OwnFile
+from portico.site.own.nginx.syntax import Statement, Word, every, line_of, own, statements
 
 _MASTERS = frozenset({
     "ssl_certificate", "ssl_certificate_key", "ssl_client_certificate", "ssl_trusted_certificate", "ssl_crl",

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from msgspec import Struct
+from portico.site.own.model import Own
 
 _TOKEN = re.compile(
     r"""(?P<blank>\s+|\#[^\n]*)
@@ -51,31 +51,6 @@ class Statement(NamedTuple):
         return tuple(word.text for word in self.words[1:])
 
 
-class OwnFile(NamedTuple):
-    """A file or directory that nginx's workers read, absolute; the directive that names it, and its line."""
-
-    path: str
-    directive: str
-    where: str
-
-
-class Own(Struct, frozen=True):
-    """One of the user's directives at the top level of its block, unchanged, with the comments above it.
-
-    `name` is empty for text that could not be parsed. `causes` are the places of its lines ("portico.toml:12").
-    """
-
-    text: str
-    name: str = ""
-    args: tuple[str, ...] = ()
-    is_block: bool = False
-    causes: tuple[str, ...] = ()
-
-    @property
-    def is_simple(self) -> bool:
-        return bool(self.name) and not self.is_block
-
-
 class _UnreadableError(Exception):
     """The text is not valid nginx syntax, or contains another language."""
 
@@ -89,11 +64,6 @@ def own(text: str, causes: Sequence[str] = ()) -> tuple[Own, ...]:
     rest = text[found[-1].end if found else 0 :]
     line = text[: len(text) - len(rest)].count("\n")
     return (*made, *_whole(rest, causes[line:]))
-
-
-def has_directive(owns: Iterable[Own], *names: str) -> bool:
-    """Whether one of the directives has one of these names."""
-    return any(one.name in names for one in owns)
 
 
 def statements(text: str) -> tuple[Statement, ...] | None:
@@ -123,7 +93,7 @@ def _own(text: str, one: Statement, causes: Sequence[str]) -> tuple[Own, ...]:
     own_text = own_text if start == 0 or text[start - 1] == "\n" else own_text.lstrip(" \t")
     line = line_of(text, start)
     lines = tuple(causes[line : line + own_text.count("\n") + 1])
-    return (Own(own_text, one.name, one.args, one.block is not None, lines),)
+    return (Own(own_text, one.name, one.args, one.block is not None, lines, one.name == "location"),)
 
 
 def _whole(text: str, causes: Sequence[str]) -> tuple[Own, ...]:

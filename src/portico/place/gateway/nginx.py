@@ -7,15 +7,13 @@ import re
 import shutil
 import subprocess
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 
 from portico.errors import Problem, UsageError
-from portico.place.model import NginxBuild
+from portico.place.gateway.finder import Builds, Finder
+from portico.place.model import Build
 from portico.place.package import package_of
 
-VARIABLE = "PORTICO_NGINX"
-"""Names the nginx where no option does: for images that know which one they hold, and not the app."""
 _SBIN = ("/usr/sbin", "/usr/local/sbin", "/sbin", "/usr/local/nginx/sbin", "/opt/homebrew/bin")
 _USEFUL_MODULES = ("brotli_filter", "headers_more_filter", "modsecurity")
 _EXPECTED = 'expected "auto", "embedded", "system" or the path of an nginx binary'
@@ -24,25 +22,11 @@ _MODULE = re.compile(r"--(?:with(?!out)|add(?:-dynamic)?)-?(?:module=)?([^\s=']+
 _WITHOUT = re.compile(r"--without-([^\s=']+)")
 
 
-@dataclass(frozen=True)
-class Builds:
-    """The builds that may be taken, the preferred one first; `note` says why another that is there may not."""
-
-    first: NginxBuild
-    others: tuple[NginxBuild, ...] = ()
-    note: str = ""
-
-
-def desired(option: str, *, is_said: bool) -> str:
-    """The choice that counts: the option where somebody set it, else the environment's."""
-    return option if is_said else os.environ.get(VARIABLE) or option
-
-
 def found(choice: str) -> Builds:
     """The builds that `choice` means: one, or with "auto" every one there is. Raises UsageError without any."""
     if choice != "auto":
         return Builds(find_nginx(choice))
-    usable, problems = list[NginxBuild](), list[Problem]()
+    usable, problems = list[Build](), list[Problem]()
     for name in (["system"] if _installed() else []) + ["embedded"]:
         try:
             usable.append(find_nginx(name))
@@ -54,7 +38,7 @@ def found(choice: str) -> Builds:
     return Builds(usable[0], tuple(usable[1:]), "; ".join(notes))
 
 
-def find_nginx(choice: str) -> NginxBuild:
+def find_nginx(choice: str) -> Build:
     """The one binary that `choice` means, with its version and modules. Raises UsageError."""
     if choice == "embedded":
         return _build(_embedded(), "embedded")
@@ -100,7 +84,7 @@ def _system() -> str:
     return path
 
 
-def _build(path: str, origin: str) -> NginxBuild:
+def _build(path: str, origin: str) -> Build:
     try:
         done = subprocess.run(
             [path, "-V"], capture_output=True, text=True, errors="replace", timeout=10, check=False
@@ -113,7 +97,8 @@ def _build(path: str, origin: str) -> NginxBuild:
         raise UsageError(Problem(path, "is not nginx", _EXPECTED, said))
     # The last one that is named is the one it runs with.
     openssl = _OPENSSL.findall(done.stderr)[-1:]
-    return NginxBuild(
+    return Build(
+        "nginx",
         path,
         tuple(map(int, version.groups())),
         frozenset(_MODULE.findall(done.stderr)),
@@ -144,3 +129,14 @@ def _loads(binary: str, module: Path) -> bool:
             return subprocess.run(argv, capture_output=True, timeout=10, check=False).returncode == 0
         except (OSError, subprocess.TimeoutExpired):
             return False
+
+
+NGINX = Finder(
+    program="nginx",
+    found=found,
+    variable="PORTICO_NGINX",
+    # Debian's, Red Hat's, BSD's name for it, and the one every system has.
+    users=("www-data", "nginx", "www", "nobody"),
+    # Where nginx looks for sockets that another nginx opened.
+    decided_by=("NGINX",),
+)

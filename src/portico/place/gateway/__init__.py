@@ -1,0 +1,1 @@
+"""The web servers of this machine that can be the gateway."""

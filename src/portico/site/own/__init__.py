@@ -1,0 +1,1 @@
+"""The user's own directives, each in the language of a gateway."""
