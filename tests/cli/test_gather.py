@@ -14,6 +14,8 @@ import pytest
 from portico.cli.errors import exit_code_of
 from portico.cli.running import runtime_of
 from portico.project.named import where_is
+from portico.project.several import desired
+from tests.plan.test_golden import PLACE
 from tests.support import environment, portico, private_directory, served, write_files
 
 HELLO = "from flask import Flask\napp = Flask(__name__)\n@app.get('/')\ndef index():\n    return 'hello'\n"
@@ -192,3 +194,26 @@ def test_plan_leaves_the_mode_of_the_directory_it_writes_to(home: Path) -> None:
     (home / "out").mkdir(mode=0o700)
     assert portico("plan", "--write", "out", cwd=home).returncode == 0
     assert (home / "out").stat().st_mode & 0o777 == 0o700
+
+
+def test_a_site_beside_others_may_name_what_only_its_app_knows(home: Path) -> None:
+    """An endpoint as `auth`, and a converter of the app's own: the gateway plans a page before the app is asked."""
+    toml = """
+        [access."/private"]
+        auth = "check_session"
+        sign_in = "/login?next="
+        [static]
+        "/private/files/" = "files"
+        [routes."/<mine:name>"]
+        timeout = "5s"
+    """
+    site = home / "shop"
+    (site / "files").mkdir(parents=True)
+    (site / "portico.toml").write_text(toml)
+    found = desired(str(site), {}, PLACE)
+    assert found.problems == ()
+    assert found.plan is not None
+    text = "\n".join(file.content for file in found.plan.files)
+    assert '"~*^/+private(?![^/;\\\\n])" nobody;' in text
+    (site / "portico.toml").write_text('[routes."/<mine"]\ntimeout = "5s"\n')
+    assert "is not a rule" in desired(str(site), {}, PLACE).problems[0].what

@@ -30,6 +30,22 @@ app = Flask(__name__)
 def index():
     return "{name}"
 """
+GUARDED = """
+from flask import Flask, abort, request
+
+app = Flask(__name__)
+
+@app.get("/")
+@app.get("/private")
+def index():
+    return "shop"
+
+@app.get("/checks/session")
+def check_session():
+    if "user" not in request.cookies:
+        abort(401)
+    return "", 204
+"""
 BROKEN = "import nothing_of_that_name"
 
 
@@ -52,11 +68,11 @@ class Gateway:
     def home(self) -> Path:
         return self.run.directory
 
-    def get(self, host: str, path: str = "/") -> tuple[int, str]:
+    def get(self, host: str, path: str = "/", **headers: str) -> tuple[int, str]:
         """Status 0 when the connection was closed without a word."""
         connection = http.client.HTTPConnection("127.0.0.1", self.run.port, timeout=60)
         try:
-            connection.request("GET", path, headers={"Host": host})
+            connection.request("GET", path, headers={"Host": host} | headers)
             response = connection.getresponse()
             return response.status, response.read().decode()
         except (http.client.HTTPException, OSError):
@@ -86,8 +102,11 @@ class Gateway:
 def gateway() -> Iterator[Gateway]:
     """Sites that each test has for itself, and `shop`, which nobody touches."""
     with private_directory() as home:
-        for name in ("shop", "killed", "moved", "stopped"):
+        for name in ("killed", "moved", "stopped"):
             write_files(home, site(name))
+        shop = site("shop", GUARDED)
+        shop["sites/shop/portico.toml"] += '[access."/private"]\nauth = "check_session"\n'
+        write_files(home, shop)
         write_files(home, site("broken", BROKEN))
         run = start(home, "sites", "--workers", "1")
         try:
@@ -103,6 +122,13 @@ def test_sites_are_told_apart_by_host(gateway: Gateway) -> None:
     assert gateway.get("nobody.example") == (0, "")
     assert gateway.get("shop.example", "/-/health") == (200, "ok")
     assert gateway.get("nobody.example", "/-/health") == (200, "ok"), "the gateway itself is there"
+
+
+def test_a_view_of_a_site_decides_who_may_come_there(gateway: Gateway) -> None:
+    """It is named by its endpoint, which the gateway does not know before the app was asked."""
+    gateway.serves("shop")
+    assert gateway.get("shop.example", "/private")[0] == 401
+    assert gateway.get("shop.example", "/private", Cookie="user=anna") == (200, "shop")
 
 
 def test_a_request_is_traced_at_the_site_itself_whoever_resolves_its_name(gateway: Gateway) -> None:

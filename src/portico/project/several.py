@@ -140,7 +140,9 @@ def _without_app(given: Declared, gateway: Place) -> Plan:
 
 
 def _site(given: Declared) -> Site:
-    facts = AppFacts(app=str(given.options.app or ""), directory=str(given.directory.absolute()))
+    facts = AppFacts(
+        app=str(given.options.app or ""), directory=str(given.directory.absolute()), is_known=False
+    )
     site = resolve(given.options, facts, given.directory, given.causes, given.reader)
     return replace(site, name=given.name, origin=given.origin)
 

@@ -231,6 +231,8 @@ class AppFacts(msgspec.Struct, frozen=True):
     secrets: list[Secret] = []
     """Only if they were asked for, like the next."""
     settings: AppSettings = AppSettings()
+    is_known: bool = True
+    """False where nobody has asked the app yet: it may have any route."""
 
     @property
     def is_starlette(self) -> bool:

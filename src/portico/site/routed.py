@@ -16,7 +16,7 @@ from portico.site.methods import for_methods, is_from_app, is_hidden, with_share
 from portico.site.model import Routed
 from portico.site.options import Options
 from portico.site.options.edge import Edge
-from portico.site.pattern import of_starlette, pattern, rank
+from portico.site.pattern import ANYTHING, of_starlette, pattern, rank, standard
 
 _LATER = 1 << 20
 """A rule of [routes] that is not one of the app's is tried last: it may match many paths."""
@@ -146,11 +146,20 @@ def _from_options(
         try:
             if not rule.startswith("/"):
                 raise ValueError("it does not begin with /")
-            taken = of_starlette(rule) if facts.is_starlette else pattern(rule)
+            converter = None if facts.is_known else _standard_or_any
+            taken = of_starlette(rule) if facts.is_starlette else pattern(rule, converter)
             yield Routed(rule, taken, (_LATER, *(n for part in rank(rule) for n in part)), edge, own)
         except ValueError as error:
             hint = "expected a rule such as /import/<int:id>, or /api/<path:rest> for all below"
             problems.append(Problem(where, f'routes: "{rule}" is not a rule: {error}', hint))
+
+
+def _standard_or_any(name: str, arguments: str) -> str:
+    """An app that nobody has asked yet may have converters of its own, for whatever they take."""
+    try:
+        return standard(name, arguments)
+    except ValueError:
+        return ANYTHING
 
 
 def _over(below: Routed, above: Routed) -> Routed:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from portico.errors import Problem
 from portico.site.access.rule import AccessRule, Check
 from portico.site.access.spelling import holding
-from portico.site.facts import Route
+from portico.site.facts import AppFacts, Route
 from portico.site.options.access import Access
 from portico.site.pattern import head, is_fixed
 
@@ -36,7 +36,7 @@ def check(
     said: Access,
     rule: AccessRule,
     causes: Mapping[str, str],
-    routes: Sequence[Route],
+    facts: AppFacts,
     problems: list[Problem],
 ) -> Check | None:
     """The check of these values, None for none. Adds a problem for each value that cannot be used."""
@@ -46,9 +46,9 @@ def check(
     if said.auth is None:
         return None
     url = said.auth if "://" in said.auth else ""
-    path = "" if url else said.auth if said.auth.startswith("/") else _of_endpoint(said.auth, routes)
+    path = "" if url else said.auth if said.auth.startswith("/") else _of_endpoint(said.auth, facts.routes)
     cause = causes.get("auth", "")
-    if not url and not path:
+    if not url and not path and facts.is_known:
         hint = "expected http://HOST:PORT/PATH, a path such as /auth, or the endpoint of a view without placeholders"
         what = f'{rule.what}: auth: the app has no view "{said.auth}" with a path of its own'
         problems.append(Problem(cause.partition(": ")[0], what, hint))

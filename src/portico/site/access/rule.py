@@ -27,6 +27,7 @@ class Check:
     """Where nginx asks about a client: a path of the app, below the mount, or a URL elsewhere."""
 
     path: str
+    """Empty, as the URL is, for a view of an app that nobody has asked yet."""
     url: str
     sign_in: str
     """A path below the mount, or a URL; empty for none."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from portico.reading import Reader
 from portico.site.access.checks import check, loops
 from portico.site.access.rule import AccessRule, Networks, Users
 from portico.site.access.users import Wrong, entries
-from portico.site.facts import AppFacts, Route
+from portico.site.facts import AppFacts
 from portico.site.model import Routed
 from portico.site.options import Options
 from portico.site.options.access import Access
@@ -44,7 +44,7 @@ def access_rules(
     problems: list[Problem],
 ) -> tuple[AccessRule, ...]:
     """Every rule, the more specific before the general. Adds a problem for each value that cannot be used."""
-    files = _Files(directory, reader, facts.routes, problems)
+    files = _Files(directory, reader, facts, problems)
     found = [*_of_tables(options, causes, files), *_of_routes(routed, files)]
     rules = tuple(sorted(found, key=lambda rule: rule.order))
     problems += loops(rules)
@@ -117,7 +117,7 @@ def _said(rule: AccessRule, said: Access, causes: Mapping[str, str], files: _Fil
         deny=files.networks("deny", said.deny, rule, causes),
         methods=None if said.methods is None else _with_head(said.methods),
         users=None if said.users is None else files.users(said.users, rule, causes),
-        check=check(said, rule, causes, files.routes, files.problems),
+        check=check(said, rule, causes, files.facts, files.problems),
         certificate=bool(said.certificate),
         internal=bool(said.internal),
         anybody=bool(said.anybody),
@@ -159,11 +159,9 @@ _USERS_HINT = "write it with: portico password NAME --file {file}"
 class _Files:
     """Reads the files that rules name, with the rights of whoever wrote the rule; each file once."""
 
-    def __init__(
-        self, directory: Path, reader: Reader, routes: Sequence[Route], problems: list[Problem]
-    ) -> None:
+    def __init__(self, directory: Path, reader: Reader, facts: AppFacts, problems: list[Problem]) -> None:
         self.problems = problems
-        self.routes = routes
+        self.facts = facts
         self._directory = directory
         self._reader = reader
 
