@@ -70,6 +70,7 @@ RELAY = GatewayKind(
     host_file=host_file,
     servers=lambda _: None,
     limits=lambda _: (),
+    bans=lambda _: None,
     hsts=lambda tls, seconds: File(tls.HSTS, (Line(str(seconds)),)),
     names_line=re.compile(r"^(\S+) line (\d+)$", re.MULTILINE),
     problems=problems,

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from portico.log.entry import Entry
+from portico.log.follow import MOST, Follower
 from portico.log.request import Request
 from portico.run.processes.stderr import Lines
 from portico.run.watchers.served import Served
 from portico.watch.compare_releases import tally
-from portico.watch.follow import MOST, Follower
 from portico.watch.history import Log
 from portico.watch.metrics import Metrics
 from tests.support import private_directory

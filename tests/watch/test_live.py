@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from portico.log.follow import MOST, Follower
 from portico.plan.model import Health, Ladder, Plan, Process
 from portico.protocol.status import NginxStatus, SiteStatus
-from portico.watch.follow import MOST, Follower
 from portico.watch.live import Live
 from tests.support import private_directory, run_out
 

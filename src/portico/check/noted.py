@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from portico.check.model import Finding, warning
 from portico.place.model import Place
 from portico.plan.decide import decided
-from portico.plan.notes.allow_list import unlisted
+from portico.plan.notes.allow_list import unbanned, unlisted
 from portico.plan.notes.passwords import dear_passwords
 from portico.plan.notes.unreached import unanswered, unreached
 from portico.plan.web.waf import notes as uninspected
@@ -20,6 +20,6 @@ def noted_findings(site: Site, place: Place) -> Iterator[Finding]:
     for subject, sentences in (
         ("routes", unreached(web)),
         ("access", (*unanswered(web), *dear_passwords(web))),
-        ("guard", (*unlisted(web), *uninspected(site))),
+        ("guard", (*unlisted(web), *unbanned(web), *uninspected(site))),
     ):
         yield from (warning(subject, sentence, "", "settings") for sentence in sentences)

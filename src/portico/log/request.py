@@ -80,6 +80,7 @@ class Request(msgspec.Struct, frozen=True, dict=True, kw_only=True):
     ended: Moment = 0.0
     traceparent: str = ""
     trusted: str = ""
+    fetch_site: str = ""
 
     @classmethod
     def parse(cls, line: str | bytes) -> Self | None:
@@ -184,6 +185,8 @@ class Request(msgspec.Struct, frozen=True, dict=True, kw_only=True):
             fields["trace"] = self.trace
         else:
             del fields["ended"], fields["traceparent"], fields["trusted"]
+        if not self.fetch_site:
+            del fields["fetch_site"]
         follows = {"path": self.path, "outcome": self.outcome, "retries": self.retries}
         return fields | follows | self.numbers._asdict()
 

@@ -117,6 +117,23 @@ class PlannedLimit(Struct, frozen=True):
     is_dry_run: bool = False
 
 
+class PlannedBans(Struct, frozen=True):
+    """Which clients are refused everything for a while, and how the gateway looks for them.
+
+    Whoever tries `after` paths of scanners within a minute is banned for `seconds`, unless it comes from a network of
+    `never`; each further time within a day twice as long. `directory` has its file, `plan.web.unwanted.bans` its name.
+    """
+
+    directory: str
+    after: int
+    seconds: float
+    is_dry_run: bool
+    never: tuple[str, ...]
+    by_network: bool
+    """An IPv6 client is its network of 64 bits; else its address."""
+    cause: str
+
+
 class OldWorkers(Struct, frozen=True):
     """How many workers of previous configurations may finish their transfers, and their total memory in bytes."""
 
@@ -338,6 +355,7 @@ class Plan:
     """How long a replaced release stays on standby, so that a rollback is immediate."""
     old_workers: OldWorkers = _FEW
     limits: tuple[PlannedLimit, ...] = ()
+    bans: PlannedBans | None = None
     notes: tuple[str, ...] = ()
     alarms: tuple[str, ...] = ()
     """Warnings: severe faults of the nginx in use that this site exposes."""

@@ -90,6 +90,16 @@ def temporary(state: str) -> str:
     return f"{state}/bodies"
 
 
+def banned(runtime: str) -> str:
+    """The directory that has a file for each client that is refused everything for a while."""
+    return f"{runtime}/banned"
+
+
+def bans(state: str) -> str:
+    """The list of those clients, which outlives a restart."""
+    return f"{state}/bans.json"
+
+
 def pause(runtime: str) -> str:
     """The directory that exists during `portico pause`: its flag `on`, and the workers' answers."""
     return f"{runtime}/pause"
@@ -204,6 +214,11 @@ class Paths:
     def maintenance(self) -> str:
         """The directory that exists during maintenance."""
         return maintenance(self.runtime)
+
+    @property
+    def banned(self) -> str:
+        """The directory that has a file for each client that is refused everything for a while."""
+        return banned(self.runtime)
 
     @property
     def mixed(self) -> str:

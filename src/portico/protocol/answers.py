@@ -36,6 +36,12 @@ class Scaled(Struct, frozen=True):
     cpus: float
 
 
+class Lifted(Struct, frozen=True):
+    """The clients whose bans were ended."""
+
+    clients: tuple[str, ...]
+
+
 class Purged(Struct, frozen=True):
     """How many answers were deleted from nginx's cache."""
 

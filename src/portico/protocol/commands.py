@@ -16,6 +16,7 @@ from portico.protocol.answers import (
     CertificateAnswer,
     DrainStep,
     Halted,
+    Lifted,
     MaintenanceEnded,
     MetricsAnswer,
     PauseBegun,
@@ -106,6 +107,11 @@ class FollowLive(Args, frozen=True):
     once: bool = False
 
 
+class LiftBans(Args, frozen=True):
+    client: str = ""
+    """An address, an IPv6 network of 64 bits, or "all"."""
+
+
 class OfRequest(Args, frozen=True):
     id: str = ""
 
@@ -136,6 +142,7 @@ PAUSE: Command[BeginPause, PauseBegun] = Command("POST /pause", BeginPause, Paus
 RESUME: Command[Args, PauseEnded] = Command("POST /resume", Args, PauseEnded)
 CERTIFICATE: Command[Args, CertificateAnswer] = Command("GET /cert", Args, CertificateAnswer)
 RENEW: Command[RenewCertificate, RenewStep] = Command("POST /cert/renew", RenewCertificate, RenewStep)
+LIFT: Command[LiftBans, Lifted] = Command("POST /bans/lift", LiftBans, Lifted)
 LIVE: Command[FollowLive, Item] = Command("GET /live", FollowLive, Item)
 METRICS: Command[Args, MetricsAnswer] = Command("GET /metrics", Args, MetricsAnswer)
 TRACE: Command[OfRequest, TraceAnswer] = Command("GET /trace", OfRequest, TraceAnswer)
@@ -150,5 +157,5 @@ HALT: Command[OfSite, Halted] = Command("POST /halt", OfSite, Halted)
 
 COMMANDS: tuple[Command[Any, Any], ...] = (
     STATUS, RELOAD, PROMOTE, ABORT, ROLLBACK, STOP, DRAIN, SCALE, PURGE, CLOSE, OPEN, PAUSE, RESUME, CERTIFICATE, RENEW,
-    LIVE, METRICS, TRACE, TRY, USE, LEAVE, READY, START, HALT,
+    LIFT, LIVE, METRICS, TRACE, TRY, USE, LEAVE, READY, START, HALT,
 )  # fmt: skip

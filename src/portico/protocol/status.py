@@ -288,6 +288,30 @@ class LimitInForce(Struct, frozen=True):
     is_dry_run: bool
 
 
+class Ban(Struct, frozen=True):
+    """A client that is refused everything for a while: an IPv4 address, or an IPv6 network of 64 bits.
+
+    Moments are seconds since 1970. `probes` is how many paths of scanners it tried in a minute, `times` how often it
+    was banned, each time within a day after the one before.
+    """
+
+    client: str
+    since: float
+    until: float
+    probes: int
+    times: int
+
+
+class BansStatus(Struct, frozen=True):
+    """How many are banned now, and were since the start; `latest` are the last. A full list bans nobody more."""
+
+    banned: int = 0
+    total: int = 0
+    is_full: bool = False
+    is_dry_run: bool = False
+    latest: tuple[Ban, ...] = ()
+
+
 class SiteStatus(Struct, frozen=True, kw_only=True):
     """A site and its processes. `gateway` is the runtime directory of the gateway that serves it, empty for none."""
 
@@ -314,6 +338,7 @@ class SiteStatus(Struct, frozen=True, kw_only=True):
     masked: tuple[str, ...] = ()
     versions: Mapping[str, str] = {}
     limits: tuple[LimitInForce, ...] = ()
+    bans: BansStatus | None = None
     memory: int = 0
     bodies: Bodies = Bodies()
     queue: Queue = Queue()

@@ -39,6 +39,7 @@ ERROR_PAGES = (
     "busy",
     "maintenance",
     "attack",
+    "banned",
 )
 """The error pages that nginx can show; every other error page is the app's own."""
 PAGES = frozenset(f"{name}.{kind}" for name in ERROR_PAGES for kind in ("html", "json"))
@@ -52,7 +53,9 @@ _STATUS_PAGE = re.compile(r"[45]\d\d\.(html|json)")
 _HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t\x20-\x7e]*")
 _SHORTEST_PASSWORD = 12
 """Wrong passwords are answered at once, so they can be tried quickly: only the length protects."""
-_PAGE_LIKE = re.compile(r"(\d{3}|busy|maintenance)\.(html?|json)", re.IGNORECASE)
+_PAGE_LIKE = re.compile(
+    rf"(\d{{3}}|{'|'.join(name for name in ERROR_PAGES if not name.isdigit())})\.(html?|json)", re.IGNORECASE
+)
 
 
 def resolve(

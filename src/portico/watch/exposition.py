@@ -120,6 +120,12 @@ def _of_status(status: SiteStatus) -> Iterator[Iterator[str]]:
     yield _counter(
         "workers_started_total", "Workers that were seen to start.", [({}, status.workers_started or 0)]
     )
+    bans = [status.bans] if status.bans else []
+    yield _gauge(
+        "banned_clients", "Clients that are refused everything for a while, with guard.ban.",
+        (({}, one.banned) for one in bans),
+    )  # fmt: skip
+    yield _counter("bans_total", "Bans of clients since the start.", (({}, one.total) for one in bans))
     yield _gauge("release_live", "The release that gets the requests.", [({}, status.live)])
     yield _gauge("releases", "Releases that run: two during a reload.", [({}, len(releases))])
     servers = status.servers

@@ -9,8 +9,8 @@ from itertools import chain
 from pathlib import Path
 from typing import Protocol, TypeVar
 
+from portico.log.follow import Follower, lines_of
 from portico.plan.paths import of_app
-from portico.watch.follow import Follower, lines_of
 
 _NUMBER = re.compile(r"\.[1-9][0-9]{0,5}")
 

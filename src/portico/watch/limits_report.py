@@ -10,7 +10,7 @@ from datetime import datetime
 import msgspec
 
 from portico.log.refusal import Refusal
-from portico.protocol.status import LimitInForce
+from portico.protocol.status import Ban, LimitInForce
 
 _MOST_CLIENTS, _MOST_SHOWN, _MOST_ZONES = 100_000, 5, 1000
 OTHERS = "(others)"
@@ -42,10 +42,12 @@ class LimitReport(msgspec.Struct, frozen=True):
 
 
 class LimitsReport(msgspec.Struct, frozen=True):
-    """Every limit in force, and those of before that refused somebody."""
+    """Every limit in force, and those of before that refused somebody; and who is banned, the latest first."""
 
     is_dry_run: bool
     limits: tuple[LimitReport, ...]
+    bans: tuple[Ban, ...] = ()
+    is_ban_dry_run: bool = False
 
 
 class _Count:

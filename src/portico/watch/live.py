@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, TypeVar
 from msgspec.structs import replace
 
 from portico.errors import Problem
+from portico.log.follow import MOST, PIECE, Follower
 from portico.log.reader import unread_lines
 from portico.plan import model
 from portico.plan.model import Plan, Tracing
@@ -43,7 +44,6 @@ from portico.watch import secret
 from portico.watch.access import Lock, Secret
 from portico.watch.endpoint import Endpoint, listen_unix
 from portico.watch.exposition import exposition
-from portico.watch.follow import MOST, PIECE, Follower
 from portico.watch.metrics import Metrics
 from portico.watch.moment import Moments
 from portico.watch.notice_marks import mark

@@ -47,6 +47,7 @@ rate = "5/second"
 in_progress = 3
 [guard]
 routes = true
+ban = "10m"
 [routes]
 "/slow/" = { timeout = "5m" }
 "/live/<id>" = { stream = true }

@@ -19,19 +19,23 @@ from portico.site.load import load
 from portico.site.model import Site
 from portico.site.options.guard import Guard
 from portico.site.resolve import ERROR_PAGES
+from portico.values import Duration
 from tests.plan.test_golden import FACTS, case
 
 NO_LIMITS = Limits(Share(1, ""), Share(1, ""), (), "")
-OF_GUARDS = {"401", "403", "405", "attack"}
-"""Shown only where a site says who may come, or has the firewall."""
+OF_GUARDS = {"401", "403", "405", "attack", "banned"}
+"""Shown only where a site says who may come, has the firewall, or bans clients."""
 GUARDED = """
 [access."/"]
 methods = ["GET"]
 users = "users"
 [guard]
 waf = "block"
+ban = "10m"
 [test.place]
 nginx = "debian-waf"
+[test.facts.unrouted]
+rules = []
 """
 DOCS = Path(__file__).parents[3] / "docs"
 
@@ -42,7 +46,7 @@ def test_what_portico_brings_is_what_a_site_may_replace() -> None:
     usual = {page.file for page in pages(site, NO_LIMITS).made}
     assert usual == {*ERROR_PAGES, FAILED} - OF_GUARDS
     rule = AccessRule("/admin", "/admin", "/admin", "/admin", (), methods=("GET",))
-    options = replace_options(options, guard=Guard(waf="block"))
+    options = replace_options(options, guard=Guard(waf="block", ban=Duration(600)))
     made = pages(replace(site, options=options, access=(rule,)), NO_LIMITS).made
     assert {page.file for page in made} == {*ERROR_PAGES, FAILED}
 

@@ -10,7 +10,7 @@ from portico.errors import Problem
 from portico.place.model import Place
 from portico.plan.bindings import Bindings
 from portico.plan.gateway.faults import Faults
-from portico.plan.model import File, PlannedLimit, Process, Tls, Upstream
+from portico.plan.model import File, PlannedBans, PlannedLimit, Process, Tls, Upstream
 from portico.plan.web.ability import Ability
 from portico.plan.web.model import Web
 
@@ -41,6 +41,8 @@ class GatewayKind:
     """The servers of [upstream] with its own line for each; None if only the app answers."""
     limits: Callable[[Web], tuple[PlannedLimit, ...]]
     """Every limit on clients, with its own name for the counter."""
+    bans: Callable[[Web], PlannedBans | None]
+    """Who is refused everything for a while; None where nobody is."""
     hsts: Callable[[Tls, int], File]
     """The file with the HSTS header for so many seconds; 0: no header."""
     names_line: re.Pattern[str]

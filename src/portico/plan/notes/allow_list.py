@@ -27,6 +27,20 @@ def unlisted(web: Web) -> Iterator[str]:
         yield f"{cause}: nginx refuses nothing by the app's routes: {'; '.join(found[:_MOST])}{more}{_remedy(web)}"
 
 
+def unbanned(web: Web) -> Iterator[str]:
+    """A note where nobody can be banned, because nobody is seen to try paths of scanners."""
+    site = web.site
+    if web.is_waiting or not site.options.guard.ban:
+        return
+    found = list(obstacles(site))
+    if web.access.users and web.access.users.rest:
+        found.append("everybody is asked for a password first, and no path counts as one of scanners")
+    if found:
+        more = f"; and {len(found) - _MOST} more" if len(found) > _MOST else ""
+        cause = site.cause("guard.ban")
+        yield f"{cause}: nobody is banned: {'; '.join(found[:_MOST])}{more}{_remedy(web)}"
+
+
 def shown(web: Web) -> Iterator[str]:
     """A note where the list is on, and browsers still reach the app."""
     unrouted, cause = web.site.facts.unrouted, web.site.cause("guard.routes")

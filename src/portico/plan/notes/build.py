@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from portico.plan.gateway.kinds import gateway_of
-from portico.plan.notes.allow_list import shown, unlisted
+from portico.plan.notes.allow_list import shown, unbanned, unlisted
 from portico.plan.notes.app_risks import app_risks, processes
 from portico.plan.notes.app_user import app_user
 from portico.plan.notes.cache import uncached
@@ -26,7 +26,7 @@ from portico.plan.web.waf import notes as waf_notes
 
 NOTES: tuple[Callable[[Web], Iterable[str]], ...] = (
     app_risks, processes, discovered, guarded_notes, unreadable, withheld, unwritable, linked_notes, reachable,
-    unused_pages, left_out, short_lived, unreached, unanswered, unlisted, shown, other_python,
+    unused_pages, left_out, short_lived, unreached, unanswered, unlisted, unbanned, shown, other_python,
     lambda web: gateway_of(web.place).notes(web), nothing_to_choose, named_server, uncached, upload_notes,
     lambda web: waf_notes(web.site), app_user, exposed, few_connections, dear_passwords,
 )  # fmt: skip

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from portico.plan.web.access import ByPath, Users
 from portico.plan.web.guard_patterns import LINE_END, exact_paths, paths_of, takes_everything
-from portico.plan.web.scanners import Probe, probes
+from portico.plan.web.unwanted.scanners import Probe, probes
 from portico.plan.web.wide import Pieces
 from portico.site.facts import Rule, Unrouted
 from portico.site.front.routes import pattern as loose

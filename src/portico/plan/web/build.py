@@ -33,6 +33,7 @@ from portico.plan.web.own import own_directives
 from portico.plan.web.pages import pages
 from portico.plan.web.processes import processes
 from portico.plan.web.space import space
+from portico.plan.web.unwanted.bans import bans
 from portico.plan.web.waf import waf
 from portico.site.model import Site
 
@@ -43,7 +44,8 @@ def web(site: Site, place: Place, abilities: frozenset[Ability], *, is_waiting: 
     admitted = access(site, place)
     firewall = waf(site, place)
     known = None if is_waiting else allow_list(site, Paths.of(place).mixed, admitted.users)
-    guards = chains(place, limited, admitted, firewall, known, site.routed)
+    banned = bans(site, place, is_waiting=is_waiting)
+    guards = chains(place, limited, admitted, firewall, known, banned, site.routed)
     return Web(
         site=site,
         place=place,
@@ -73,6 +75,7 @@ def web(site: Site, place: Place, abilities: frozenset[Ability], *, is_waiting: 
         limits=limited,
         headers=headers(site, abilities),
         access=admitted,
+        bans=banned,
         allow_list=known,
         statics=files,
         spa=spa(site, place),

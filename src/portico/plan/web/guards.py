@@ -11,8 +11,16 @@ from portico.plan.paths import Paths
 from portico.plan.web.access import Access, Allowed, ByPath, Check, Denied, Taken, Users, Verified
 from portico.plan.web.allow_list import AllowList
 from portico.plan.web.limits import Concurrent, Counted, Fair, Limits, Rate
+from portico.plan.web.unwanted.bans import Bans
 from portico.plan.web.waf import Waf, is_inspected
 from portico.site.model import Routed
+
+
+@dataclass(frozen=True)
+class NotBanned:
+    """The client is not refused for a while: else 403."""
+
+    bans: Bans
 
 
 @dataclass(frozen=True)
@@ -125,7 +133,8 @@ class Inspection:
 
 
 Guard = (
-    PlainPath
+    NotBanned
+    | PlainPath
     | NotDenied
     | FromNetworks
     | Methods
@@ -187,10 +196,11 @@ def chains(
     access: Access,
     waf: Waf | None,
     known: AllowList | None,
+    banned: Bans | None,
     routed: Sequence[Routed],
 ) -> Chains:
     """The guards of everything that the site answers."""
-    of_client, of_user = _of_client(access), _of_user(access)
+    of_client, of_user = _of_client(access, banned), _of_user(access)
 
     def chain(item: Routed | None) -> tuple[Guard, ...]:
         counted = limits.of_routes.get(item.pattern, limits.of_site) if item else limits.of_site
@@ -209,9 +219,10 @@ def chains(
     )
 
 
-def _of_client(access: Access) -> tuple[Guard, ...]:
+def _of_client(access: Access, banned: Bans | None) -> tuple[Guard, ...]:
     """Who may come: before anything that costs more."""
-    chain: list[Guard] = [PlainPath()] if access.refuses_dots else []
+    chain: list[Guard] = [NotBanned(banned)] if banned else []
+    chain += [PlainPath()] if access.refuses_dots else []
     chain += [NotDenied(access.denied)] if access.denied else []
     chain += [FromNetworks(access.allowed)] if access.allowed else []
     chain += [Methods(access.methods)] if access.methods else []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from portico.plan.web.ability import Ability
@@ -45,6 +46,11 @@ TRACING_FIELDS = {
     "trusted": "1 when it came from a declared proxy, and so is believed",
 }
 """Additional fields of a site with [tracing]; the last one only behind declared proxies."""
+OF_REFUSED = {
+    "fetch_site": "what a browser says of the page that made it ask (Sec-Fetch-Site); only of refused requests, with "
+    "`guard.ban`",
+}
+"""What the lines of error pages have besides, where clients are banned."""
 NUMBERS = {"status", "bytes_in", "bytes_out", "seconds", "connection", "ended"}
 """Fields that always contain one number; those of the upstream may contain none, or several after a retry."""
 _OF_TLS = {"tls", "cipher"}
@@ -62,6 +68,8 @@ class Log:
     fields: tuple[str, ...]
     of_files: tuple[str, ...]
     """The fields of a line about a file."""
+    of_pages: tuple[str, ...]
+    """The fields of a line about an error page of the gateway."""
     notes_proxies: bool
     """Headers of an undeclared proxy are logged: every request with one is checked."""
 
@@ -70,19 +78,20 @@ def log(site: Site, abilities: frozenset[Ability]) -> Log:
     """The log fields of a site."""
     absent = _absent(abilities, has_tls=site.has_https) | ({"forwarded"} if site.proxies else set())
     traces = [name for name in TRACING_FIELDS if name != "trusted" or site.has_http_proxies]
-    return _log(absent, traces if site.is_traced else [], notes_proxies=not site.proxies)
+    of_refused = OF_REFUSED if site.options.guard.ban else ()
+    return _log(absent, traces if site.is_traced else [], of_refused, notes_proxies=not site.proxies)
 
 
 def log_of_strangers(abilities: frozenset[Ability]) -> Log:
     """The log fields of requests that belong to no site."""
-    return _log(_absent(abilities, has_tls=True) | {"forwarded"}, [], notes_proxies=False)
+    return _log(_absent(abilities, has_tls=True) | {"forwarded"}, [], (), notes_proxies=False)
 
 
 def _absent(abilities: frozenset[Ability], *, has_tls: bool) -> set[str]:
     return set() if has_tls and Ability.TLS in abilities else _OF_TLS
 
 
-def _log(absent: set[str], traces: list[str], *, notes_proxies: bool) -> Log:
+def _log(absent: set[str], traces: list[str], of_refused: Iterable[str], *, notes_proxies: bool) -> Log:
     fields = [*(name for name in FIELDS if name not in absent), *traces]
     of_files = [name for name in fields if name not in _OF_THE_APP]
-    return Log(tuple(fields), tuple(of_files), notes_proxies)
+    return Log(tuple(fields), tuple(of_files), (*fields, *of_refused), notes_proxies)

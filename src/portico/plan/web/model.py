@@ -36,6 +36,7 @@ from portico.plan.web.mount import Mount
 from portico.plan.web.own import OwnDirectives
 from portico.plan.web.pages import Pages
 from portico.plan.web.processes import Processes
+from portico.plan.web.unwanted.bans import Bans
 from portico.plan.web.waf import Waf
 from portico.site.model import Routed, Site
 
@@ -72,6 +73,8 @@ class Web:
     limits: Limits
     headers: Headers
     access: Access
+    bans: Bans | None
+    """None: nobody is refused for what it tried before."""
     allow_list: AllowList | None
     """None: requests that match no rule of the app go to the app."""
     statics: Statics

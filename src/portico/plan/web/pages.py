@@ -28,6 +28,8 @@ ATTACK = "attack"
 """The page of what the firewall refuses."""
 BUSY = "busy"
 """The page of a full queue."""
+BANNED = "banned"
+"""The page of a client that is refused for a while."""
 FAILED = "failed"
 """The page of the gateway's own 500, which no user's 500.html replaces: the app's 500 are the app's."""
 
@@ -62,16 +64,17 @@ class Pages:
     unused: tuple[str, ...]
     """Files of the user's for which there is no use: the app answers those errors."""
     cause: str
-    is_limited_plain: bool = False
-    """The page of 429 is sent as it stands, without the request's id: a flood is to cost little."""
+    plain: tuple[str, ...] = ()
+    """Pages that are sent as they stand, without the request's id: a flood is to cost little."""
 
 
 def pages(site: Site, limits: Limits, *, knows_methods: bool = False) -> Pages:
     """Every page. `knows_methods`: the gateway refuses methods that no rule of the app takes."""
-    is_own = any(name.startswith("429.") for name in site.pages)
-    is_plain = bool(limits.counted) and not is_own
     made = _made(site, knows_methods=knows_methods)
-    return Pages(made, site.pages, tuple(site.unused_pages), site.cause("errors.pages"), is_plain)
+    cheap = [name for name, is_used in (("429", limits.counted), (BANNED, site.options.guard.ban)) if is_used]
+    own = {name.partition(".")[0] for name in site.pages}
+    plain = tuple(name for name in cheap if name not in own)
+    return Pages(made, site.pages, tuple(site.unused_pages), site.cause("errors.pages"), plain)
 
 
 _NO_METHOD = Page(405, "Method not allowed", "This address does not take requests of this kind.")
@@ -80,6 +83,15 @@ _ACCESS = (
     Page(403, "Not allowed", "You may not come to this address from where you are."),
 )
 """Of guards that a site has only where it says who may come; methods are refused by an allow-list of routes, too."""
+
+
+_BANNED = Page(
+    403,
+    "Refused for a while",
+    "Somebody at your network address asked for pages of this site that only attacks ask for, so it answers nothing "
+    "from there for a while. If it was not you, others share your address: try again later, or from another network.",
+    name=BANNED,
+)
 
 
 def _refused(site: Site) -> list[Page]:
@@ -98,6 +110,7 @@ def _made(site: Site, *, knows_methods: bool) -> tuple[Page, ...]:
         Page(400, "Bad request", "The server could not read this request: it is no valid HTTP."),
         *(_ACCESS if site.access else ()),
         *_refused(site),
+        *([_BANNED] if site.options.guard.ban else []),
         *([_NO_METHOD] if site.access or knows_methods else []),
         Page(404, "Not found", "There is nothing at this address."),
         Page(

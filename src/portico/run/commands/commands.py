@@ -29,6 +29,7 @@ from portico.run.precompress.watcher import Copies
 from portico.run.running import Running, SayNews
 from portico.run.upstream.watcher import Upstreams
 from portico.run.watchers import slow, usage
+from portico.run.watchers.bans import Bans
 from portico.run.watchers.forwarded import Forwarded
 from portico.run.watchers.runner import Watchers
 from portico.run.watchers.served import Served
@@ -68,6 +69,7 @@ class Commands:
         self.workers = Workers(running, say)
         self.purge = Purge(lambda: running.in_force)
         self.served = Served(running.in_force.access_log)
+        self.bans = Bans(lambda: running.in_force)
         self.forwarded = Forwarded(lambda: running.in_force, say)
 
     def hear(self, item: Notice) -> None:
@@ -88,6 +90,7 @@ class Commands:
             *self._certificates.handlers(),
             handled(commands.PURGE, self.purge.give),
             handled(commands.SCALE, self._set_workers),
+            handled(commands.LIFT, self.bans.lift),
         ]
 
     async def _status(self, _: Args) -> AsyncGenerator[Status, None]:
@@ -132,6 +135,7 @@ class Commands:
             certificate=self._certificates.status(),
             compressed=self._copies.status(),
             watchers=self._watchers.status(),
+            bans=self.bans.status(),
         )
 
     async def _close(self, asked: commands.CloseForMaintenance) -> AsyncGenerator[Maintenance, None]:

@@ -139,6 +139,7 @@ class Parts:
         yield Watcher("the static file", self._copies.look)
         yield Watcher("the cache", commands.purge.watch)
         yield Watcher("the code of the workers", commands.workers.watch)
+        yield Watcher("the bans", commands.bans.watch)
         yield Watcher("the queue", lambda: crowd.watch(lambda: effects.in_force))
 
     async def leave(self) -> None:
@@ -152,6 +153,7 @@ class Parts:
             for path in (control.path(runtime), paths.purge(runtime)):
                 Path(path).unlink(missing_ok=True)
             self._commands.pause.resume()
+            self._commands.bans.leave()
         finally:
             await self.effects.leave()
             for task in self._tasks:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from portico.site import waf_exception
 from portico.site.checks.behind import BEHIND_RULES, gateways
+from portico.site.checks.guard import GUARD_RULES
 from portico.site.checks.headers import HEADER_RULES, broken_headers, has_https
 from portico.site.checks.https import HTTPS_RULES, address_of
 from portico.site.checks.limits import LIMIT_RULES
@@ -23,7 +23,6 @@ from portico.site.checks.rule import (
 from portico.site.checks.upstream import UPSTREAM_RULES
 from portico.site.checks.workers import WORKER_RULES
 from portico.site.options import Options
-from portico.site.pattern import pattern
 from portico.values import Size
 
 _DOTS = re.compile(r"//|/\.\.?(/|$)")
@@ -112,25 +111,6 @@ def _spa(options: Options) -> Broken:
         )
 
 
-def _waf_except(options: Options) -> Broken:
-    for text in options.guard.waf_except:
-        try:
-            waf_exception.parse(text)
-        except ValueError as error:
-            what, _, hint = str(error).partition("; ")
-            yield what, hint
-
-
-def _others(options: Options) -> Broken:
-    for rule in options.guard.others or ():
-        try:
-            if not rule.startswith("/"):
-                raise ValueError("it does not begin with /")
-            pattern(rule)
-        except ValueError as error:
-            yield f'"{rule}" is not a rule: {error}', 'expected a rule such as "/old/<path:rest>"'
-
-
 def _cache_size(options: Options) -> Broken:
     size = options.cache.size
     if size and not _LEAST_CACHE <= size <= LARGEST:
@@ -155,8 +135,7 @@ _RULES: Rules = {
     "static": _static,
     "spa": _spa,
     **LIMIT_RULES,
-    "guard.waf_except": _waf_except,
-    "guard.others": _others,
+    **GUARD_RULES,
     "cache.size": _cache_size,
     "cache.item": _cache_item,
     **UPSTREAM_RULES,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, ClassVar, Literal
 
 from portico.site.options.section import Section, option
+from portico.values import Duration
 
 
 class Guard(Section, frozen=True):
@@ -53,3 +54,26 @@ class Guard(Section, frozen=True):
             example=False,
         ),
     ] = True
+    ban: Annotated[
+        Duration | None,
+        option(
+            "A client that tries `ban_after` paths of scanners in a minute is refused everything (403) for so long; "
+            "each further time within a day twice as long, up to a day. An IPv6 client is its network of 64 bits. Off "
+            "by default: behind one address there may be many people. Needs `scanners`.",
+            example="10m",
+        ),
+    ] = None
+    ban_after: Annotated[
+        int,
+        option(
+            "How many paths of scanners a client may try in a minute before it is banned.",
+            example=10,
+        ),
+    ] = 20
+    ban_dry_run: Annotated[
+        bool,
+        option(
+            "Ban nobody; `portico limits` and the log show who would be banned, and what would be refused.",
+            example=True,
+        ),
+    ] = False

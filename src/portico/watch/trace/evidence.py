@@ -22,13 +22,13 @@ from portico.explain.verdict import Asked, NoServerError, Verdict
 from portico.link.trace import Tracer
 from portico.log.complaint import Complaint, complaints
 from portico.log.entry import Entry
+from portico.log.follow import Follower, decoded
 from portico.log.reader import entry_reader, request_reader
 from portico.log.request import Request
 from portico.place import untrusted
 from portico.plan.paths import trace
 from portico.protocol.status import Status
 from portico.protocol.trace import Trace
-from portico.watch.follow import Follower, decoded
 from portico.watch.trace import records
 from portico.watch.trace.client import Sent, Wish, connection_port, send
 from portico.watch.trace.records import Record

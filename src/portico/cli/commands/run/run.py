@@ -25,6 +25,7 @@ from portico.cli.notices import bar, priority, sentence
 from portico.cli.screen import Screen
 from portico.cli.waiting import Waiting
 from portico.log.complaint import IDLE
+from portico.log.follow import MOST, PIECE, Follower, decoded, paced
 from portico.log.reader import request_reader
 from portico.plan.model import Plan
 from portico.plan.paths import live_path, socket_aliases, without_rules
@@ -34,7 +35,6 @@ from portico.project.sites import is_several, refuse_config
 from portico.protocol import notices
 from portico.run.supervisor.early_signals import Ended, end_at_once, hold
 from portico.ticks import WELL, Rounds
-from portico.watch.follow import MOST, PIECE, Follower, decoded, paced
 from portico.watch.lines import visible
 from portico.watch.writer import FLUSH_SECONDS
 

@@ -18,6 +18,7 @@ from portico.explain.language import Language
 from portico.explain.languages import language_of, language_of_file
 from portico.plan.model import Line, Plan
 from portico.plan.web.access import Answer, admits
+from portico.plan.web.unwanted.bans import unbanned
 from portico.project.gather import gather
 from portico.project.sites import one_of
 
@@ -72,7 +73,7 @@ def command(
         from portico.cli.explain_file import planned, why
 
         def who(path: str) -> list[Answer]:
-            return admits(site, path.removeprefix(site.prefix))
+            return [*unbanned(plan), *admits(site, path.removeprefix(site.prefix))]
 
         why(language_of(plan), planned(plan), request, plan.urls[0], is_json=is_json, who=who)
         say_if_other_runs(plan)

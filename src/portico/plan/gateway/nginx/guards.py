@@ -8,6 +8,7 @@ from typing import assert_never
 from portico.plan.gateway.nginx.access import said
 from portico.plan.gateway.nginx.allow_list import leave
 from portico.plan.gateway.nginx.app.checks import asked
+from portico.plan.gateway.nginx.bans import banned
 from portico.plan.gateway.nginx.conf import Directive, block
 from portico.plan.gateway.nginx.limits.counted import counted, waits
 from portico.plan.gateway.nginx.pages import closed, too_long
@@ -24,6 +25,7 @@ from portico.plan.web.guards import (
     Known,
     Methods,
     NoScanner,
+    NotBanned,
     NotDenied,
     Open,
     Password,
@@ -33,7 +35,7 @@ from portico.plan.web.guards import (
 from portico.plan.web.limits import Concurrent, Fair, Rate
 from portico.plan.web.model import Web
 
-PASSED = (PlainPath, NotDenied, FromNetworks, Methods, Certificate, Open, HeadSize)
+PASSED = (NotBanned, PlainPath, NotDenied, FromNetworks, Methods, Certificate, Open, HeadSize)
 """What a request has gone through that comes from another location of the app's."""
 PAGE_PASSED = (*PASSED, NoScanner, Known)
 """The same of a navigation that may be a page of the single-page app: no rule of the app takes those paths."""
@@ -55,6 +57,8 @@ def guarded(
         if isinstance(guard, passed):
             continue
         match guard:
+            case NotBanned(bans):
+                first += banned(web, bans)
             case PlainPath() | NotDenied() | FromNetworks() | Methods() | Certificate() | Open() | HeadSize():
                 first += _first(web, guard)
             case NoScanner() | Known():

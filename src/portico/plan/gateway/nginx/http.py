@@ -15,6 +15,7 @@ from portico.plan.gateway.nginx.app.link import tables
 from portico.plan.gateway.nginx.app.routes import private_map, upload_map
 from portico.plan.gateway.nginx.app.tracing import tracing_maps
 from portico.plan.gateway.nginx.app.upstream import resolver, upstream
+from portico.plan.gateway.nginx.bans import client_map
 from portico.plan.gateway.nginx.conf import Directive, block, directive, entries
 from portico.plan.gateway.nginx.entry import tls, transfer
 from portico.plan.gateway.nginx.entry.host_header import host_maps
@@ -85,6 +86,7 @@ def maps() -> list[Directive]:
         *_upgrade(),
         *copy_maps(),
         *cache_maps(),
+        client_map(),
         *log_maps(),
     ]
 

@@ -12,6 +12,7 @@ from portico.plan.gateway.kind import GatewayKind
 from portico.plan.gateway.nginx.abilities import REMEDIES, abilities, impossible_version
 from portico.plan.gateway.nginx.app.upstream import beyond, planned
 from portico.plan.gateway.nginx.app.upstream import notes as names_of_servers
+from portico.plan.gateway.nginx.bans import planned as planned_bans
 from portico.plan.gateway.nginx.entry.health import notes as health
 from portico.plan.gateway.nginx.entry.tls import hsts_file
 from portico.plan.gateway.nginx.entry.tls import impossible as no_tls
@@ -83,6 +84,7 @@ NGINX = GatewayKind(
     host_file=host_conf,
     servers=planned,
     limits=planned_limits,
+    bans=planned_bans,
     hsts=hsts_file,
     names_line=re.compile(r" in (/\S+?):(\d+)$", re.MULTILINE),
     problems=_problems,

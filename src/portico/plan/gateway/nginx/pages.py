@@ -48,7 +48,6 @@ _MAYBE_TOO_LONG = (
 """Heads of 30 000 bytes or more, the length of a body taken off: shorter ones always fit a packet, with 1 000 headers
 and the address and host, which it holds twice and three times, at their largest."""
 _UNAVAILABLE = "$portico_unavailable"
-_LIMITED = 429
 _CLOSED = 419
 """A status no layer uses otherwise; it never leaves nginx."""
 
@@ -56,9 +55,8 @@ _CLOSED = 419
 def error_page_files(web: Web) -> list[File]:
     """The pages as files below the configuration directory; the user's own replace Portico's."""
     pages = web.pages
-    plain = _LIMITED if pages.is_limited_plain else 0
-    made = {f"{page.file}.html": _html(page, has_id=page.status != plain) for page in pages.made}
-    made |= {f"{page.file}.json": _json(page, has_id=page.status != plain) for page in pages.made}
+    made = {f"{page.file}.html": _html(page, has_id=page.file not in pages.plain) for page in pages.made}
+    made |= {f"{page.file}.json": _json(page, has_id=page.file not in pages.plain) for page in pages.made}
     made |= {_EMPTY: ""}
     return [
         _page_file(name, pages.written.get(name, text), pages.cause, is_own=name in pages.written)
@@ -311,21 +309,20 @@ def no_part_location(web: Web) -> Directive:
 
 
 def _cheap(web: Web) -> list[Directive]:
-    """The page that a flood is answered with, by far the most frequent one: a third less CPU."""
-    if not web.pages.is_limited_plain:
-        return []
+    """The pages that a flood is answered with, by far the most frequent ones: a third less CPU."""
     why = "a refused request costs little: its page stays open, and is sent as it is"
     return [
         block(
-            "location", "^~", f"{PREFIX}{_LIMITED}.", why=why, cause=web.pages.cause,
+            "location", "^~", f"{PREFIX}{name}.", why=why, cause=web.pages.cause,
             of=[
-                directive("alias", f"{Paths.of(web.place).error_pages}/{_LIMITED}.", why="the same folder"),
+                directive("alias", f"{Paths.of(web.place).error_pages}/{name}.", why="the same folder"),
                 directive("internal", why="only an error leads here"),
                 directive("ssi", "off", why="the id of the request is in the header alone"),
                 directive("open_file_cache", "max=4", "inactive=60s", why=why),
                 directive("open_file_cache_valid", "1s", why="it may be another one after a reload"),
             ],
         )
+        for name in web.pages.plain
     ]  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from portico.plan.gateway.nginx.app.checks import without_resets
 from portico.plan.gateway.nginx.app.detours import tunnel
 from portico.plan.gateway.nginx.app.link import told_last, told_to_app
 from portico.plan.gateway.nginx.app.routes import told_by_routes, way
+from portico.plan.gateway.nginx.bans import dry_run
 from portico.plan.gateway.nginx.conf import Directive, block, directive
 from portico.plan.gateway.nginx.entry import tls
 from portico.plan.gateway.nginx.entry.health import health_locations
@@ -78,6 +79,7 @@ def _content(web: Web) -> list[Directive]:
         *refuse_strangers(web),
         *refuse_odd_hosts(web),
         *capacity(web),
+        *dry_run(web),
         *bandwidth(web),
         *limit_status(web),
         *nameless(web),

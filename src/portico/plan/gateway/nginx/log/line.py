@@ -58,10 +58,12 @@ VARIABLES = {
     "ended": "$msec",
     "traceparent": "$http_traceparent",
     "trusted": "$portico_behind",
+    "fetch_site": "$portico_fetch_site",
 }
 """Every field of the line, as nginx's variables."""
 _UNUSUAL_LIMIT = r"\blimit_(?:req|conn)_(?:dry_run|status)\b"
 """Own directives by which a limit refuses nothing, or refuses with another status."""
+_FETCH_SITES = ("none", "same-origin", "same-site", "cross-site")
 _METHODS = ("POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 
 
@@ -91,7 +93,7 @@ def _log(log: Log, paths: Paths, space: str, said: dict[str, str], *, notes_limi
             why="the same line for files: nginx answers them itself, so the fields about the app are left out",
         ),
         *_formats(
-            error, log.fields, said | {"method": "$portico_method"}, notes_limits=notes_limits,
+            error, log.of_pages, said | {"method": "$portico_method"}, notes_limits=notes_limits,
             why="the same line for error pages, with the method that the client used",
         ),
         *_access_log(paths, line, _is_ordinary(log)),
@@ -126,6 +128,12 @@ def log_maps() -> list[Directive]:
             "map", "$request", "$portico_method", table=[("default", "GET"), *methods],
             why="nginx makes a GET of what leads to an error page; the log says what the client asked",
             cause=decisions.LOG_LINE,
+        ),
+        entries(
+            "map", "$http_sec_fetch_site", "$portico_fetch_site",
+            table=[("default", "other"), ("", ""), *((word, word) for word in _FETCH_SITES)],
+            why="what a browser says of the page that made it ask; in known words, since any client may send it",
+            cause="guard.ban",
         ),
         *text_maps(),
         *forwarded_maps(),

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portico.watch import follow
-from portico.watch.follow import PIECE, Follower
+from portico.log import follow
+from portico.log.follow import PIECE, Follower
 from tests.support import private_directory
 
 WORDS = st.binary(max_size=9000).map(lambda words: words.replace(b"\n", b""))

@@ -1,0 +1,115 @@
+"""Who tries paths of scanners, who is banned for it, and until when. Pure: its caller knows the time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from portico.protocol.status import Ban
+
+WITHIN_SECONDS = 60.0
+LONGEST_SECONDS = REMEMBERED_SECONDS = 86_400.0
+"""Of a ban; and how long a client is remembered after one."""
+MOST_BANNED, MOST_SUSPECTED, MOST_REMEMBERED = 10_000, 20_000, 20_000
+
+
+class Kept(Struct, frozen=True):
+    """What outlives a restart. `former` are bans that are over."""
+
+    banned: tuple[Ban, ...] = ()
+    former: tuple[Ban, ...] = ()
+
+
+class _Suspect:
+    """A client that tried such a path: since when, how many, and what it was answered otherwise meanwhile."""
+
+    def __init__(self, since: float) -> None:
+        self.since, self.probes, self.answered = since, 0, 0
+
+
+class BanList:
+    """All of it is bounded: of suspects and former ones the oldest are forgotten, and a full list bans nobody more."""
+
+    def __init__(self, kept: Kept) -> None:
+        self.banned = {one.client: one for one in kept.banned[:MOST_BANNED]}
+        self._former = {one.client: one for one in kept.former[:MOST_REMEMBERED]}
+        self._suspects: dict[str, _Suspect] = {}
+        self.total = 0
+        """Since the start."""
+        self.version = 0
+        """It counts what changes for the gateway, and for the next start."""
+
+    @property
+    def is_full(self) -> bool:
+        return len(self.banned) >= MOST_BANNED
+
+    @property
+    def has_suspects(self) -> bool:
+        return bool(self._suspects)
+
+    def kept(self) -> Kept:
+        """For the next start."""
+        return Kept(tuple(self.banned.values()), tuple(self._former.values()))
+
+    def probe(self, client: str, now: float, after: int, seconds: float) -> None:
+        """It tried a path of scanners. With `after` of them in a minute it is banned, but for one that is answered more
+        than that otherwise: behind its address are people, too.
+        """
+        suspect = self._suspects.get(client)
+        if suspect is None or now - suspect.since >= WITHIN_SECONDS:
+            self._suspects.pop(client, None)
+            if len(self._suspects) >= MOST_SUSPECTED:
+                del self._suspects[next(iter(self._suspects))]
+            suspect = self._suspects[client] = _Suspect(now)
+        suspect.probes += 1
+        if suspect.probes >= after and suspect.answered <= suspect.probes:
+            self._ban(client, suspect.probes, now, seconds)
+
+    def answered(self, client: str) -> None:
+        """It was answered something else."""
+        if suspect := self._suspects.get(client):
+            suspect.answered += 1
+
+    def expire(self, now: float) -> None:
+        """Bans end, and what is long ago is forgotten."""
+        over = [one for one in self.banned.values() if one.until <= now]
+        for one in over:
+            del self.banned[one.client]
+            self._remember(one)
+            self.version += 1
+        for client in [one for one, item in self._suspects.items() if now - item.since >= WITHIN_SECONDS]:
+            del self._suspects[client]
+        for client in [one for one, item in self._former.items() if now - item.until >= REMEMBERED_SECONDS]:
+            del self._former[client]
+
+    def lift(self, clients: Iterable[str] | None) -> tuple[str, ...]:
+        """End the bans of these, or of all, and forget what they did; returns who was banned."""
+        clients = [*self.banned, *self._former, *self._suspects] if clients is None else list(clients)
+        lifted = tuple(one for one in dict.fromkeys(clients) if self.banned.pop(one, None))
+        for client in clients:
+            self._former.pop(client, None)
+            self._suspects.pop(client, None)
+        self.version += bool(clients)
+        return lifted
+
+    def _ban(self, client: str, probes: int, now: float, seconds: float) -> None:
+        before = self.banned.get(client)
+        if before is not None:  # what was under way when it was banned
+            self.banned[client] = replace(before, probes=max(before.probes, probes))
+            self.version += 1
+            return
+        if self.is_full:
+            return
+        former = self._former.pop(client, None)
+        times = former.times + 1 if former and now - former.until < REMEMBERED_SECONDS else 1
+        length = max(seconds, min(LONGEST_SECONDS, seconds * 2.0 ** min(times - 1, 32)))
+        self.banned[client] = Ban(client, round(now, 3), round(now + length, 3), probes, times)
+        self.total += 1
+        self.version += 1
+
+    def _remember(self, one: Ban) -> None:
+        if len(self._former) >= MOST_REMEMBERED:
+            del self._former[next(iter(self._former))]
+        self._former[one.client] = one

@@ -1,0 +1,206 @@
+"""Bans clients that try paths of scanners: reads in the log who does, and makes the files by which nginx refuses them.
+
+The app can make no such file where another user runs it, nor can another site. The list is kept in the state directory
+and holds on after a restart.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import ipaddress
+import time
+from collections.abc import AsyncGenerator, Callable
+from contextlib import suppress
+from functools import lru_cache
+from pathlib import Path
+
+import msgspec
+
+from portico import atomic
+from portico.errors import PorticoError, Problem
+from portico.log.follow import MOST, Follower
+from portico.log.request import Request
+from portico.place import untrusted
+from portico.plan.model import Plan, PlannedBans
+from portico.plan.paths import banned, bans
+from portico.plan.web.refusals import SCANNER
+from portico.plan.web.unwanted.bans import client_of, file_names
+from portico.protocol.answers import Lifted
+from portico.protocol.commands import LiftBans
+from portico.protocol.status import BansStatus
+from portico.run.background import in_background
+from portico.run.watchers.ban_list import BanList, Kept
+from portico.ticks import WELL, Rounds, tick
+
+_LOOK_SECONDS, _SAVE_SECONDS = 0.5, 2.0
+_MARK = f'"refused_by":"{SCANNER}"'.encode()
+_PIECES = 8
+"""MiB of the log that are read in a round."""
+_MOST_BEHIND = 64 << 20
+"""Bytes: of more the oldest are passed over."""
+_OF_PEOPLE = frozenset({"", "none"})
+"""What a browser says of a request that no other page made it send; programs say nothing."""
+_MOST_SHOWN = 20
+ALL = "all"
+
+
+class _Line(msgspec.Struct):
+    """What of a line counts as an answer."""
+
+    client: str = ""
+    status: int = 0
+    refused_by: str = ""
+
+
+_decode = msgspec.json.Decoder(_Line).decode
+
+
+class Bans:
+    """The list of one site."""
+
+    def __init__(self, in_force: Callable[[], Plan]) -> None:
+        self._in_force = in_force
+        self._one_at_a_time = asyncio.Lock()
+        self._follower: Follower | None = None
+        self._list = BanList(Kept())
+        self._planned: PlannedBans | None = None
+        self._written: set[str] = set()
+        self._placed, self._saved, self._saved_at = -1, 0, 0.0
+
+    async def watch(self) -> Rounds:
+        """One look a round; a site that bans nobody costs nothing."""
+        while True:
+            if self._in_force().bans or self._planned:
+                async with self._one_at_a_time:
+                    await in_background(self._look)
+            yield WELL
+            await tick(_LOOK_SECONDS)
+
+    async def lift(self, asked: LiftBans) -> AsyncGenerator[Lifted, None]:
+        """End bans, for `portico limits --lift`."""
+        async with self._one_at_a_time:
+            planned = self._planned
+            if planned is None:
+                raise PorticoError(Problem("--lift", "this site bans nobody", 'see [guard] ban = "10m"'))
+            clients = None if asked.client == ALL else [_client(asked.client, planned)]
+            lifted = self._list.lift(clients)
+            await in_background(lambda: self._put_in_place(time.time(), at_once=True))
+        yield Lifted(lifted)
+
+    def status(self) -> BansStatus | None:
+        """The numbers, and the latest bans; None where nobody is banned."""
+        planned, known = self._planned, self._list
+        if planned is None:
+            return None
+        latest = heapq.nlargest(_MOST_SHOWN, list(known.banned.values()), key=lambda one: one.since)
+        return BansStatus(len(known.banned), known.total, known.is_full, planned.is_dry_run, tuple(latest))
+
+    def leave(self) -> None:
+        """The site has stopped: nobody looks for the files any more, the list waits for the next start."""
+        if self._planned:
+            with suppress(OSError):
+                self._put_in_place(time.time(), at_once=True)
+            untrusted.remove_tree(banned(self._in_force().runtime))
+
+    def _look(self) -> None:
+        plan, now = self._in_force(), time.time()
+        if plan.bans != self._planned:
+            self._begin(plan)
+        if self._planned and self._follower:
+            self._read(self._follower, self._planned, now)
+            self._put_in_place(now)
+
+    def _begin(self, plan: Plan) -> None:
+        """Other bans are planned than before: for the first time, otherwise, or none."""
+        if plan.bans is None:
+            untrusted.remove_tree(banned(plan.runtime))
+            Path(bans(plan.state)).unlink(missing_ok=True)
+            self._list, self._follower, self._written = BanList(Kept()), None, set()
+        else:
+            if self._planned is None:
+                self._list, self._follower = BanList(_kept(plan.state)), Follower(Path(plan.access_log))
+            directory = Path(plan.bans.directory)
+            directory.mkdir(exist_ok=True)
+            directory.chmod(0o755)  # nginx's workers look here; the runtime directory lets in nobody else
+            self._written, self._placed = {one.name for one in directory.iterdir()}, -1
+            self._list.lift([one for one in self._list.banned if _is_spared(one, plan.bans.never)])
+        self._planned = plan.bans
+
+    def _read(self, follower: Follower, planned: PlannedBans, now: float) -> None:
+        if (behind := follower.waiting()) > _MOST_BEHIND:
+            follower.pass_over(behind - _PIECES * MOST)
+        for _ in range(_PIECES):
+            text = follower.text(MOST)
+            if not text:
+                return
+            if self._list.has_suspects or _MARK in text:
+                for line in text.splitlines():
+                    self._count(line, planned, now)
+
+    def _count(self, line: bytes, planned: PlannedBans, now: float) -> None:
+        if _MARK in line:
+            request = Request.parse(line)
+            if request and request.fetch_site in _OF_PEOPLE and not request.forwarded:
+                with suppress(ValueError):
+                    client = client_of(request.client, by_network=planned.by_network)
+                    if not _is_spared(client, planned.never):
+                        self._list.probe(client, now, planned.after, planned.seconds)
+        elif self._list.has_suspects:
+            with suppress(msgspec.DecodeError, ValueError):
+                found = _decode(line)
+                if found.status < 400 and not found.refused_by:
+                    self._list.answered(client_of(found.client, by_network=planned.by_network))
+
+    def _put_in_place(self, now: float, *, at_once: bool = False) -> None:
+        """The files, and the list on disk."""
+        self._list.expire(now)
+        if self._list.version != self._placed:
+            self._write_files()
+            self._placed = self._list.version
+        if self._list.version != self._saved and (at_once or now - self._saved_at >= _SAVE_SECONDS):
+            atomic.write(Path(bans(self._in_force().state)), msgspec.json.encode(self._list.kept()))
+            self._saved, self._saved_at = self._list.version, now
+
+    def _write_files(self) -> None:
+        planned = self._planned
+        if planned is None:
+            return
+        wanted = {
+            name for one in self._list.banned for name in file_names(one, by_network=planned.by_network)
+        }
+        for name in wanted - self._written:
+            Path(planned.directory, name).touch(mode=0o644)
+        for name in self._written - wanted:
+            Path(planned.directory, name).unlink(missing_ok=True)
+        self._written = wanted
+
+
+def _client(text: str, planned: PlannedBans) -> str:
+    try:
+        network = ipaddress.ip_network(text, strict=False)
+        if network.num_addresses > 1 and network.prefixlen != 64:
+            raise ValueError
+        return client_of(str(network.network_address), by_network=planned.by_network)
+    except ValueError:
+        what = f"{text!r} is no client"
+        hint = f"expected an address, an IPv6 network of 64 bits as portico limits shows it, or {ALL}"
+        raise PorticoError(Problem("--lift", what, hint)) from None
+
+
+@lru_cache(1 << 12)
+def _is_spared(client: str, never: tuple[str, ...]) -> bool:
+    network = ipaddress.ip_network(client)
+    return any(network.overlaps(one) for one in _networks(never) if one.version == network.version)
+
+
+@lru_cache(8)
+def _networks(texts: tuple[str, ...]) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
+    return tuple(ipaddress.ip_network(text, strict=False) for text in texts)
+
+
+def _kept(state: str) -> Kept:
+    try:
+        return untrusted.own(bans(state), Kept)
+    except (OSError, ValueError):
+        return Kept()

@@ -1,0 +1,116 @@
+"""A client that tries many paths of scanners is refused everything; others are not, and it may be lifted."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support import Served, portico, served
+from tests.support.until import until
+
+APP = """
+from flask import Flask
+
+app = Flask(__name__)
+
+
+@app.get("/")
+def home():
+    return "home"
+"""
+TOML = """
+app = "shop:app"
+behind = ["127.0.0.1"]
+
+[guard]
+ban = "10m"
+ban_after = 5
+
+[limits]
+exempt = ["192.0.2.0/24"]
+"""
+
+
+@pytest.fixture(scope="module", params=["embedded", "system"])
+def site(request: pytest.FixtureRequest, _needs_nginx: None) -> Iterator[Served]:
+    files = {"shop.py": APP, "portico.toml": TOML, "static/a.txt": "a"}
+    with served(files, "--nginx", str(request.param)) as run:
+        yield run
+
+
+def ask(run: Served, client: str, path: str = "/", **headers: str) -> int:
+    return run.get(path, headers={"X-Forwarded-For": client, **headers}).status_code
+
+
+def scan(run: Served, client: str, **headers: str) -> None:
+    for number in range(8):
+        assert ask(run, client, f"/.env{number}", **headers) in (403, 404)
+
+
+def limits(run: Served, *words: str) -> dict[str, object]:
+    done = portico("limits", "--json", *words, cwd=run.directory)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert isinstance(found, dict)
+    return found
+
+
+@pytest.mark.parametrize(("client", "near", "other"), [
+    ("203.0.113.7", "203.0.113.7", "203.0.113.8"),
+    ("2001:db8:0:7::1", "2001:db8:0:7:1:2:3:4", "2001:db8:0:8::1"),
+])  # fmt: skip
+def test_who_scans_is_refused_everything_until_it_is_lifted(
+    site: Served, client: str, near: str, other: str
+) -> None:
+    assert ask(site, near) == 200
+    scan(site, client)
+    until(lambda: ask(site, near) == 403)
+    until(lambda: ask(site, near, "/static/a.txt") == 403)
+    answer = site.get("/", headers={"X-Forwarded-For": near, "Accept": "application/json"})
+    assert answer.json()["error"]["title"] == "Refused for a while"
+    line = site.line(answer)
+    assert (line["refused_by"], line["upstream"], line["status"]) == ("ban", "", 403)
+    assert (ask(site, other), ask(site, other, "/static/a.txt"), ask(site, near, "/-/health")) == (
+        200,
+        200,
+        200,
+    )
+    assert len(until(lambda: limits(site)["bans"])) == 1  # type: ignore[arg-type]
+    assert limits(site, "--lift", near)["clients"]
+    assert ask(site, near) == 200
+    until(lambda: ask(site, near, "/static/a.txt") == 200)
+
+
+def test_who_is_exempt_private_or_sent_by_a_page_is_not_banned(site: Served) -> None:
+    scan(site, "192.0.2.9")
+    scan(site, "10.1.2.3")
+    scan(site, "203.0.113.20", **{"Sec-Fetch-Site": "cross-site"})
+    scan(site, "203.0.113.21", **{"Sec-Fetch-Site": 'none"'})
+    scan(site, "203.0.113.22")
+    until(lambda: ask(site, "203.0.113.22") == 403)  # the last of them: the others have been read
+    assert {ask(site, client) for client in ("192.0.2.9", "10.1.2.3", "203.0.113.20", "203.0.113.21")} == {
+        200
+    }
+    assert limits(site, "--lift", "all")["clients"] == ["203.0.113.22"]
+
+
+def test_explain_names_the_condition(site: Served) -> None:
+    done = portico("explain", "--why", "GET /", cwd=site.directory)
+    assert "no client that is banned for a while (403)" in done.stdout, done.stderr
+
+
+def test_a_dry_run_bans_nobody_and_says_whom() -> None:
+    toml = TOML.replace("ban_after = 5", "ban_after = 5\nban_dry_run = true")
+    with served({"shop.py": APP, "portico.toml": toml, "static/a.txt": "a"}) as run:
+        scan(run, "203.0.113.7")
+        until(lambda: limits(run)["bans"])
+        headers = {"X-Forwarded-For": "203.0.113.7"}
+        for path, status in (("/", 200), ("/nothing", 404)):
+            answer = run.get(path, headers=headers)
+            assert answer.status_code == status
+            assert run.line(answer)["refused_by"] == "ban, dry run"
+        scanned = run.get("/.env", headers=headers)
+        assert run.line(scanned)["refused_by"] == "scanner"
+        assert run.get("/static/a.txt", headers=headers).text == "a"
