@@ -52,9 +52,10 @@ app = "shop:app"
 [guard]
 waf = "block"
 waf_except = ["/editor 941000-941999", "/hooks/*"]
+routes = true
 
 [limits]
-rate = "1/minute burst 60"
+rate = "1/minute burst 90"
 
 [static]
 "/files/" = "files"
@@ -164,6 +165,32 @@ def test_a_body_that_is_not_what_it_says_is_refused(blocking: Served) -> None:
     assert answer.status_code == 403
 
 
+def test_a_crowd_takes_nobody_past_the_firewall(blocking: Served) -> None:
+    """A location whose `if` holds hands nothing on: every request was 404 while fair shares were counted."""
+    flag = blocking.runtime / "app.sock.crowd"
+
+    def asked() -> list[int]:
+        flag.touch()
+        ask = [blocking.client.get(f"{blocking.url}/", params={"q": q}) for q in ("tea", SCRIPT)]
+        return [answer.status_code for answer in ask] if flag.exists() else []
+
+    try:
+        assert until(asked) == [200, 403]
+    finally:
+        flag.unlink(missing_ok=True)
+
+
+def test_paths_of_another_release_are_inspected_too(blocking: Served) -> None:
+    flag = blocking.runtime / "mixed"
+    flag.touch()
+    try:
+        answer = blocking.get("/nothing?mixed")
+        assert "The requested URL was not found on the server" in answer.text, "the app's own 404"
+        assert blocking.client.get(f"{blocking.url}/nothing", params={"q": SCRIPT}).status_code == 403
+    finally:
+        flag.unlink()
+
+
 def test_detection_refuses_nothing_and_tells_which_rules_would_have(detecting: Served) -> None:
     for kind in ("sql", "script"):
         assert detecting.client.get(f"{detecting.url}/", params={kind: ATTACKS[kind]}).status_code == 200
@@ -186,7 +213,7 @@ def test_detection_refuses_nothing_and_tells_which_rules_would_have(detecting: S
 
 @pytest.mark.usefixtures("_needs_nginx")
 def test_limits_come_before_the_firewall() -> None:
-    toml = TOML.replace("burst 60", "burst 2")
+    toml = TOML.replace("burst 90", "burst 2")
     with served(site_with(toml), "--nginx", "system") as run:
         answers = [
             run.client.get(f"{run.url}/", params={"n": n, "q": ATTACKS["sql"]}).status_code for n in range(6)
@@ -195,6 +222,9 @@ def test_limits_come_before_the_firewall() -> None:
         handshake = {"upgrade": "websocket", "connection": "upgrade"}
         answer = run.client.get(f"{run.url}/", params={"n": 6, "q": ATTACKS["sql"]}, headers=handshake)
         assert answer.status_code == 429
+        assert portico("maintenance", "on", "--allow", "127.0.0.1", cwd=run.directory).returncode == 0
+        answer = run.client.get(f"{run.url}/", params={"n": 7, "q": ATTACKS["sql"]})
+        assert answer.status_code == 429, "whom maintenance lets in is counted first, too"
         assert [line_of(run, f"/?n={n}")["refused_by"] for n in (0, 5)] == ["waf", "rate"]
         found = json.loads(portico("waf", "--json", cwd=run.directory).stdout)
         assert found["refused"] == 3

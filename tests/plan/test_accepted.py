@@ -23,8 +23,6 @@ _LISTEN = re.compile(r"listen (\S+?)(;| [^;]*;)")
 _OF_TCP = re.compile(r" ipv6only=\w+")
 _HTTP3 = re.compile(r"listen \S+ quic[^;]*;|http3 on;")
 """No nginx at hand speaks it; the rest of that case is read."""
-_CURVE = re.compile("X25519MLKEM768:")
-"""Likewise: OpenSSL 3.5 has it."""
 _MORE = re.compile(r"^\s*(?:load_module \S*headers_more\S*|more_clear_headers .*);\n", re.MULTILINE)
 """Likewise: the module of Debian's package, where nginx has it to load."""
 _OLD_HTTP2 = 'the "listen ... http2" directive is deprecated'
@@ -87,7 +85,7 @@ def _private(made: Plan, directory: Path) -> dict[str, str]:
 
 
 def _moved(text: str, directory: Path) -> str:
-    text = _CAS.sub(certifi.where(), _CURVE.sub("", _HTTP3.sub("", _HOSTS.sub("127.0.0.1", text))))
+    text = _CAS.sub(certifi.where(), _HTTP3.sub("", _HOSTS.sub("127.0.0.1", text)))
     text = _MORE.sub("", text) if "headers_more" in text else text
     text = text if os.geteuid() == 0 else _USER.sub("", text)  # nginx warns of it when it is not root
     text = text.replace("/run/shop", str(directory)).replace("/var/shop", f"{directory}/state")

@@ -35,6 +35,16 @@ def test_each_directive_is_found_with_its_lines() -> None:
     assert found[2].args == ("~", "^/a{2}")
 
 
+def test_words_are_what_nginx_makes_of_them() -> None:
+    (one,) = own(r"""location ~ "^/a\.b\\c\"d" '\d\t' e\"f\s { }""")
+    assert one.args == ("~", r"^/a\.b\c" + '"d', "\\d\t", r'e"f\s')
+
+
+@pytest.mark.parametrize("sign", ["\x0b", "\x0c", "\x1c", "\x85", "\xa0", "\u2028"])
+def test_what_looks_like_white_space_ends_no_word_and_begins_no_comment(sign: str) -> None:
+    assert [one.name for one in own(f"a 1{sign}# ; b 2;")] == ["a", "b"]
+
+
 @pytest.mark.parametrize(
     "text", ["a 1; }", "a 1", "location / {", "content_by_lua_block { x = '}' }", "; a;", 'a "b;', "{ }"]
 )

@@ -119,7 +119,7 @@ def _letter(atom: str, after: str, digits: str, *, ignores_case: bool) -> str:
         return _any(atom if is_kept else _of_bytes(atom, _HIGH), "", after)
     if not others:
         return atom
-    own = atom if is_kept else _of_bytes(atom, frozenset())
+    own = atom if is_kept and atom != r"\d" else _of_bytes(atom, frozenset())
     return f"(?:{own}|{others})" if own else f"(?:{others})"
 
 

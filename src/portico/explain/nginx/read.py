@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
 from portico.errors import PorticoError, Problem
 from portico.explain.node import Node
+from portico.site.own.nginx.syntax import unescaped
 
 
 def read(path: Path) -> Node:
@@ -27,14 +27,6 @@ def read(path: Path) -> Node:
     return Node("", (), str(path), 0, tuple(_nodes(payload["config"], 0)))
 
 
-_ESCAPED = re.compile(r"\\([\"'\\trn])")
-"""What a backslash makes of these in any word of nginx's (ngx_conf_read_token); before others it stays."""
-
-
-def _unescaped(found: re.Match[str]) -> str:
-    return {"t": "\t", "r": "\r", "n": "\n"}.get(found[1], found[1])
-
-
 def _nodes(files: list[Any], index: int) -> list[Node]:
     return _parsed(files, files[index]["parsed"], files[index]["file"])
 
@@ -49,10 +41,10 @@ def _parsed(files: list[Any], parsed: list[Any], file: str) -> list[Node]:
             continue
         block = item.get("block")
         children = None if block is None else tuple(_parsed(files, block, file))
-        args = tuple(_ESCAPED.sub(_unescaped, word) for word in item["args"])
+        args = tuple(unescaped(word) for word in item["args"])
         if item["directive"] == "if":  # crossplane takes the parentheses away
             args = (f"({' '.join(args)})",)
-        name = _ESCAPED.sub(_unescaped, item["directive"])  # the key of a map is one, too
+        name = unescaped(item["directive"])  # the key of a map is one, too
         made.append(Node(name, args, file, item["line"], children))
     return made
 

@@ -21,8 +21,8 @@ from portico.plan.web.model import Web
 from portico.plan.web.refusals import ROUTES, SCANNER
 from portico.plan.web.wide import Piece, Pieces
 
-_REFUSED = 440
-"""A status no layer uses otherwise; it never leaves nginx."""
+_REFUSED, _MIXED = 440, 441
+"""Statuses no layer uses otherwise; they never leave nginx."""
 _ANY = "any"
 _MAP = link("map")
 _ALLOW = "https://www.rfc-editor.org/rfc/rfc9110#section-15.5.6"
@@ -78,6 +78,10 @@ def leaving(web: Web) -> list[Directive]:
             "error_page", _REFUSED, "=", location(web, "unlisted"),
             why="what no rule of the app takes ends there, unless two releases answer", cause=web.allow_list.cause,
         ),
+        directive(
+            "error_page", _MIXED, "=", location(web, "unlisted_mixed"),
+            why="the same while the rules of two releases hold", cause=web.allow_list.cause,
+        ),
         *(error_pages(405) if web.allow_list.is_whole else []),
     ]  # fmt: skip
 
@@ -103,8 +107,12 @@ def unlisted_location(web: Web, left: Sequence[Directive]) -> list[Directive]:
         block(
             "location", location(web, "unlisted"), cause=known.cause,
             why="what no rule of the app takes; reached by refused requests alone",
-            of=[_let_through(web, known), *refused, *left],
-        )
+            of=[_let_through(known), *refused],
+        ),
+        block(
+            "location", location(web, "unlisted_mixed"), cause=known.cause,
+            why="the same while the rules of two releases hold: the app decides", of=left,
+        ),
     ]  # fmt: skip
 
 
@@ -181,13 +189,12 @@ def _methods(known: AllowList) -> list[tuple[str, ...]]:
     return sorted({allowed.methods for allowed in known.allowed if allowed.methods})
 
 
-def _let_through(web: Web, known: AllowList) -> Directive:
-    words = [word for guard, word in _WORDS.items() if any(isinstance(one, guard) for one in web.chains.site)]
-    why = "the rules of the other release may take it: the app decides"
+def _let_through(known: AllowList) -> Directive:
+    """To a location of its own: one whose `if` holds would no longer hand its requests on to a firewall."""
+    leaves = directive("return", _MIXED, why="leads to @portico_unlisted_mixed, never to the client")
     return block(
         "if", "(-f", f"{known.mixed})",
-        why="this file exists while a canary answers, too, and for seconds after a switch",
-        of=[directive("set", variable(web, word), "", why=why) for word in words],
+        why="this file exists while a canary answers, too, and for seconds after a switch", of=[leaves],
     )  # fmt: skip
 
 

@@ -1,7 +1,8 @@
 """nginx's syntax: a tree of directives with their reasons, the only quoting, and the printing.
 
-Facts about the quoting, tested on 1.22 and 1.31: inside double quotes spaces and `;{}#` are literal, backslashes must
-be doubled, and where a directive takes variables nothing makes a `$` literal.
+Facts about the quoting, tested on 1.22 and 1.31: inside double quotes spaces and `;{}#` are literal. A backslash before
+any of `"'\\trn` must be doubled; before anything else it is literal. Where a directive takes variables, nothing makes a
+`$` literal.
 """
 
 from __future__ import annotations
@@ -18,6 +19,9 @@ from portico.plan.model import Line
 from portico.plan.web.literal import CONTROL
 
 _NEEDS_QUOTES = re.compile(r"""[\s;{}#"'\\]""")
+_TAKEN = re.compile(r"""\\(?=["'\\trn]|\Z)""")
+"""A backslash that nginx would take for the beginning of something. No other is doubled: so a regular expression reads
+as its author knows it, also for programs that know less of nginx's quoting (gixy)."""
 _INDENT = "    "
 
 
@@ -91,7 +95,7 @@ def quote(word: str) -> str:
     """One word, quoted for nginx."""
     if word and not _NEEDS_QUOTES.search(word):
         return word
-    escaped = word.replace("\\", "\\\\").replace('"', '\\"')
+    escaped = _TAKEN.sub(r"\\\\", word).replace('"', '\\"')
     return f'"{escaped}"'
 
 

@@ -21,7 +21,7 @@ from portico.plan.gateway.nginx.headers import of_nginx, preflight_location, rep
 from portico.plan.gateway.nginx.pages import (
     down_location,
     failed_location,
-    message_location,
+    message_locations,
     no_part_location,
     pages_location,
 )
@@ -49,7 +49,7 @@ def locations(web: Web) -> list[Directive]:
         *check_locations(web),
         pages_location(web, [*of_nginx(web), *page_headers(web), *allow_header(web)]),
         no_part_location(web),
-        message_location(Paths.of(web.place)),
+        *message_locations(Paths.of(web.place)),
     ]
 
 

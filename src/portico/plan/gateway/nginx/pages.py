@@ -315,7 +315,6 @@ def _cheap(web: Web) -> list[Directive]:
         block(
             "location", "^~", f"{PREFIX}{name}.", why=why, cause=web.pages.cause,
             of=[
-                directive("alias", f"{Paths.of(web.place).error_pages}/{name}.", why="the same folder"),
                 directive("internal", why="only an error leads here"),
                 directive("ssi", "off", why="the id of the request is in the header alone"),
                 directive("open_file_cache", "max=4", "inactive=60s", why=why),
@@ -338,19 +337,21 @@ def _cleared(web: Web) -> list[Directive]:
     ]  # fmt: skip
 
 
-def message_location(paths: Paths) -> Directive:
+def message_locations(paths: Paths) -> list[Directive]:
     """What people are told while the site is closed: written by `portico maintenance on`, included by its page."""
-    return block(
-        "location", "^~", f"{PREFIX}message.",
-        why="the message of portico maintenance, for its page to include",
-        of=[
-            directive("internal", why="no client can ask for it directly"),
-            any_body(),
-            directive(
-                "alias", f"{paths.maintenance}/message.", why="Portico writes it there, already escaped for the format"
-            ),
-        ],
-    )  # fmt: skip
+    why = "Portico writes it there, already escaped for the format"
+    return [
+        block(
+            "location", "=", f"{PREFIX}message.{kind}",
+            why="the message of portico maintenance, for its page to include",
+            of=[
+                directive("internal", why="no client can ask for it directly"),
+                any_body(),
+                directive("alias", f"{paths.maintenance}/message.{kind}", why=why),
+            ],
+        )
+        for kind in ("html", "json")
+    ]  # fmt: skip
 
 
 @lru_cache(64)

@@ -12,13 +12,16 @@ from typing import NamedTuple
 from portico.site.own.model import Own
 
 _TOKEN = re.compile(
-    r"""(?P<blank>\s+|\#[^\n]*)
+    r"""(?P<blank>[ \t\r\n]+|\#[^\n]*)
     |(?P<quoted>"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')
     |(?P<sign>[;{}])
-    |(?P<word>(?!["'])(?:\\.|\$\{|[^\s;{\\])+)""",
+    |(?P<word>(?!["'])(?:\\.|\$\{|[^ \t\r\n;{\\])+)""",
     re.VERBOSE | re.DOTALL,
 )
-_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+"""As nginx reads its words (ngx_conf_read_token): no other white space than these four ends one."""
+_ESCAPED = re.compile(r"\\([\"'\\trn])")
+_LETTERS = {"t": "\t", "r": "\r", "n": "\n"}
+"""What a backslash makes of these in any word; before others it stays."""
 _FOREIGN = re.compile(r"_by_lua_block$|^(?:perl|js)_\w*block$")
 """Directives whose block is another language."""
 _REST_OF_LINE = re.compile(r"[ \t]*(?:\#[^\n]*)?\n?")
@@ -133,6 +136,9 @@ def _statements(text: str, position: int, *, is_top: bool) -> tuple[tuple[Statem
 
 def _word(match: re.Match[str]) -> Word:
     text = match[0][1:-1] if match.lastgroup == "quoted" else match[0]
-    return Word(
-        _ESCAPED.sub(r"\1", text) if match.lastgroup == "quoted" else text, match.start(), match.end()
-    )
+    return Word(unescaped(text), match.start(), match.end())
+
+
+def unescaped(text: str) -> str:
+    """A word as nginx takes it, of the text that stands between its quotes."""
+    return _ESCAPED.sub(lambda found: _LETTERS.get(found[1], found[1]), text) if "\\" in text else text

@@ -21,7 +21,7 @@ from portico.plan.gateway.nginx.headers import repeated
 from portico.plan.gateway.nginx.log.text import refusing
 from portico.plan.gateway.nginx.names import location
 from portico.plan.gateway.nginx.pages import closed_pages
-from portico.plan.gateway.nginx.waf import detour, handed_on, inspection, is_inspected, refused_by_waf
+from portico.plan.gateway.nginx.waf import detour, handed_on, is_inspected, refused_by_waf
 from portico.plan.paths import Paths
 from portico.plan.web.guards import Guard
 from portico.plan.web.model import Web
@@ -57,7 +57,7 @@ def detours(web: Web) -> list[Directive]:
     for name, routed in [("", None), *carriers(web).items()]:
         own, guards = _settings(web, routed, may_be_silent=False), web.chains.of(routed)
         made += _upgraded(web, name, _settings(web, routed, may_be_silent=True), guards)
-        made.append(_closed(web, name, own, guards))
+        made += _closed(web, name, own, guards)
         made += page_location(web, name, own, guards) if web.spa else []
     return [*made, *unlisted_location(web, _after_list(web))]
 
@@ -83,29 +83,25 @@ def _upgraded(web: Web, name: str, own: list[Directive], guards: Sequence[Guard]
     )  # fmt: skip
 
 
-def _closed(web: Web, name: str, own: list[Directive], guards: Sequence[Guard]) -> Directive:
-    return block(
-        "location", f"{location(web, 'closed')}{name}",
+def _closed(web: Web, name: str, own: list[Directive], guards: Sequence[Guard]) -> list[Directive]:
+    pages = [
+        *closed_pages(web),
+        *refused_by_waf(web),
+        *refusal(web, guards),
+        tunnel(web),
+        *spa_error(web),
+        *leaving(web),
+    ]
+    asked = [
+        *pages,
+        block(
+            "if", "(!-f", f"{Paths.of(web.place).maintenance}/allowed/$remote_addr)",
+            why="portico maintenance on --allow makes a file for each address it lets in",
+            of=[refusing(MAINTENANCE), directive("return", 503, why="closed: come back later")],
+        ),
+        *guarded(web, guards, [to_tunnel(), *to_spa(web)], PASSED),
+    ]  # fmt: skip
+    return detour(
+        web, f"closed{name}", guards, asked, [*(pages if is_inspected(guards) else []), *own, pass_to_app(web)],
         why="the site is closed for maintenance: an allowed address goes on to the app, everyone else gets the page",
-        of=[
-            *closed_pages(web),
-            *refused_by_waf(web),
-            *refusal(web, guards),
-            tunnel(web),
-            *spa_error(web),
-            *leaving(web),
-            block(
-                "if", "(!-f", f"{Paths.of(web.place).maintenance}/allowed/$remote_addr)",
-                why="portico maintenance on --allow makes a file for each address it lets in",
-                of=[refusing(MAINTENANCE), directive("return", 503, why="closed: come back later")],
-            ),
-            *guarded(web, guards, [to_tunnel(), *to_spa(web)], PASSED),
-            *_inspected(web, guards),
-            *own,
-            pass_to_app(web),
-        ],
     )  # fmt: skip
-
-
-def _inspected(web: Web, guards: Sequence[Guard]) -> list[Directive]:
-    return inspection(web) if is_inspected(guards) else []

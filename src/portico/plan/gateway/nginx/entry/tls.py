@@ -31,9 +31,11 @@ _CIPHERS = ":".join(
 )
 """For TLS 1.2; all ciphers of 1.3 are good, and OpenSSL chooses them."""
 _CURVES = "X25519:prime256v1:secp384r1"
-_HYBRID, _HYBRID_SINCE = "X25519MLKEM768", (3, 5)
+_HYBRID, _HYBRID_SINCE = "?X25519MLKEM768", (3, 5)
 """A key exchange that resists quantum computers:
 https://openssl-library.org/post/2025-04-08-openssl-35-final-release/
+With `?`, an OpenSSL of 3.3 or newer that does not know it leaves it out: nginx may be started with another OpenSSL than
+the one it was planned for.
 """
 SESSIONS = "portico_tls"
 """One for all sites of a gateway: the server that begins a handshake has the cache, before the name is known."""

@@ -34,8 +34,8 @@ def open_files(web: Web) -> list[Directive]:
 
 
 def _locations(web: Web) -> int:
-    """The most locations that there can be: folders, each with that of the previous release; files at the root; the
-    app's.
+    """The most locations that there can be: folders, each with that of the previous release; files and a page at the
+    root; the app's.
     """
     of_app = 1 + len(web.routed) if web.cache else 0
-    return 2 * web.statics.possible + len(web.statics.files) + of_app
+    return 2 * web.statics.possible + len(web.statics.files) + (web.spa is not None) + of_app

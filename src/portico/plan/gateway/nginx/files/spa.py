@@ -12,6 +12,7 @@ from portico.plan.gateway.nginx.access import refusal
 from portico.plan.gateway.nginx.app.link import dialect, pass_to_app
 from portico.plan.gateway.nginx.app.routes import way
 from portico.plan.gateway.nginx.conf import Directive, block, directive, entries, literal
+from portico.plan.gateway.nginx.files.open_files import open_files
 from portico.plan.gateway.nginx.guards import PAGE_PASSED, guarded
 from portico.plan.gateway.nginx.headers import is_said, of_nginx
 from portico.plan.gateway.nginx.names import location, variable
@@ -115,6 +116,7 @@ def spa_locations(web: Web) -> list[Directive]:
             of=[
                 directive("root", root, why="what the build wrote", cause=cause),
                 *(_safe(web.spa.fence, cause) if web.spa.fence else []),
+                *open_files(web),
                 directive("charset", "utf-8", why="tells browsers so"),
                 *of_nginx(web),
                 directive("add_header", "Cache-Control", "no-cache", why="it names files of the release"),

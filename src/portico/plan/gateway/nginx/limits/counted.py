@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from portico.plan.gateway.nginx.conf import Directive, block, directive, entries
-from portico.plan.gateway.nginx.limits.held import CLIENT, held
+from portico.plan.gateway.nginx.conf import Directive, directive, entries
+from portico.plan.gateway.nginx.limits.held import held, noticed
 from portico.plan.gateway.nginx.limits.keys import zone_name
 from portico.plan.gateway.nginx.limits.zones import CROWD, speed
-from portico.plan.gateway.nginx.log.text import CROWDED
 from portico.plan.gateway.nginx.names import name_of, variable
 from portico.plan.web.limits import Concurrent, Counted, Fair, Rate
 from portico.plan.web.model import Web
@@ -44,11 +43,7 @@ def _concurrent(web: Web, one: Concurrent) -> Directive:
 
 def _fair(web: Web, fair: Fair) -> list[Directive]:
     return [
-        block(
-            "if", "(-f", f"{fair.flag})",
-            why="this file exists while more requests come than the app answers; looking for it costs less than 1 us",
-            of=[directive("set", CROWDED, CLIENT, why="clients are counted, and get fair shares of the app")],
-        ),
+        *([] if web.waf else [noticed(fair)]),
         directive(
             "limit_conn", name_of(web, CROWD), fair.most, cause=fair.cause,
             why="fair shares of an app that more requests come to than it answers: a quarter of its threads for one "

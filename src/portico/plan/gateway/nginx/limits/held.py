@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from portico.place.model import Place
-from portico.plan.gateway.nginx.conf import Directive, directive, entries
+from portico.plan.gateway.nginx.conf import Directive, block, directive, entries
+from portico.plan.gateway.nginx.log.text import CROWDED
 from portico.plan.gateway.nginx.names import variable
-from portico.plan.web.limits import Share
+from portico.plan.web.limits import Fair, Share
 from portico.plan.web.model import Web
 from portico.plan.web.sizes import requests
 
@@ -26,7 +27,19 @@ def capacity(web: Web) -> list[Directive]:
         ),
         *held(web),
         directive("limit_conn_status", 429, why="429 Too Many Requests; nginx's own default is 503"),
+        *([noticed(web.limits.fair)] if web.waf and web.limits.fair else []),
     ]  # fmt: skip
+
+
+def noticed(fair: Fair) -> Directive:
+    """In a location: one at server level would look for the flag at each file, too. With a firewall it is there all the
+    same: a location that hands its requests on (`try_files`) no longer does so once an `if` of it holds.
+    """
+    return block(
+        "if", "(-f", f"{fair.flag})",
+        why="this file exists while more requests come than the app answers; looking for it costs less than 1 us",
+        of=[directive("set", CROWDED, CLIENT, why="clients are counted, and get fair shares of the app")],
+    )  # fmt: skip
 
 
 def held(web: Web) -> list[Directive]:
