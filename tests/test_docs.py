@@ -17,10 +17,11 @@ import pytest
 from click import Command, Context, Group
 from click.testing import CliRunner
 
+from portico.app_servers.kind import Feature
+from portico.app_servers.kinds import KINDS
 from portico.cli import portico
 from portico.cli.command_table import COMMANDS, module
 from portico.plan import decisions
-from portico.plan.appserver.kind import KINDS, Feature
 from portico.plan.gateway.nginx.log.line import VARIABLES
 from portico.plan.web.log import FIELDS, OF_REFUSED, TRACING_FIELDS
 from portico.site.json_schema import json_schema

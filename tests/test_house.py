@@ -15,7 +15,7 @@ import pytest
 SOURCE = Path(__file__).parents[1] / "src" / "portico"
 ORDER = [
     {"errors", "values", "edge", "ticks", "backoff", "reading", "proxy_headers"}
-    | {"decoding", "http", "atomic"},
+    | {"decoding", "http", "atomic", "app_servers"},
     {"protocol"},
     {"site", "place"},
     {"plan"},
@@ -41,7 +41,7 @@ PURE = (
     "site/keys.py",
     "site/own/model.py",
     "site/own/nginx/syntax.py",
-    "place/app_servers.py",
+    "app_servers/",
     "place/model.py",
     "place/preset.py",
     "plan/",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from portico.app_servers.kind import Feature
 from portico.check.model import Finding, warning
 from portico.link.gunicorn.watch import allowed_memory
 from portico.place.model import Place
-from portico.plan.appserver.kind import Feature
 from portico.plan.appserver.workers import capacity
 from portico.plan.model import Plan
 from portico.site.model import Site
@@ -30,5 +30,5 @@ def memory_findings(site: Site, place: Place, planned: Plan, fresh: int) -> Iter
 
 def _outcome(planned: Plan, instead: int) -> str:
     if Feature.IN_TURN not in planned.app_server.features:
-        return f"{planned.app_server.program.title} replaces each worker after a request or two"
+        return f"{planned.app_server.title} replaces each worker after a request or two"
     return f"workers are replaced at {short_size(instead)} instead"

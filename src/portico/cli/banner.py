@@ -88,7 +88,7 @@ def _watched_at(plan: Plan) -> list[tuple[str, str]]:
 def _answers(plan: Plan) -> str:
     """Who answers: the app server, servers elsewhere, or both."""
     kind = plan.app_server
-    server = f"{kind.program.title} {plan.versions.get(kind.name, '')}"
+    server = f"{kind.title} {plan.versions.get(kind.name, '')}"
     app = f"{server}, {counted(plan.workers, 'worker')} x {counted(plan.threads, 'thread')}"
     if plan.upstream is None:
         return app

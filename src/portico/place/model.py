@@ -92,7 +92,7 @@ class Place:
     state: str
     python: str
     app_servers: Mapping[str, str]
-    """The versions of those that are installed, by `place.app_servers.Program.name`."""
+    """The versions of those that are installed, by `app_servers.kind.AppServer.name`."""
     cpus: float
     cpus_source: str
     memory: int

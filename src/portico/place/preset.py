@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from portico.place.app_servers import PROGRAMS
+from portico.app_servers.kinds import KINDS
 from portico.place.model import Build, Place
 
 RUNTIME, STATE = "/run", "/var/lib"
@@ -93,7 +93,7 @@ def _elsewhere(key: str, gateway: Build, cpus: float, memory: int, source: str) 
         runtime=f"{RUNTIME}/portico/{key}",
         state=f"{STATE}/portico/{key}",
         python="python3",
-        app_servers={program.name: _THERE for program in PROGRAMS},
+        app_servers={kind.name: _THERE for kind in KINDS},
         otlp=_THERE,
         cpus=cpus,
         cpus_source=source,

@@ -12,8 +12,8 @@ import sys
 from importlib import metadata
 from pathlib import Path
 
+from portico.app_servers.kinds import KINDS
 from portico.place import cgroup, names, venv
-from portico.place.app_servers import PROGRAMS
 from portico.place.container import is_container
 from portico.place.gateway.finder import Finder
 from portico.place.gateway.finders import finder_named
@@ -47,7 +47,7 @@ def probe(program: str, choice: str, directory: Path, name: str) -> Place:
         state=str(state),
         real_state=str(state.resolve()),
         python=sys.executable,
-        app_servers={program.name: version for program in PROGRAMS if (version := _version(program.package))},
+        app_servers={kind.name: version for kind in KINDS if (version := _version(kind.package))},
         otlp=_version("opentelemetry-proto"),
         cpus=cpus.value,
         cpus_source=cpus.source,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from portico.place.app_servers import PROGRAMS
+from portico.app_servers.kinds import KINDS
 from portico.place.gateway.finders import FINDERS
 
 _NAMES = frozenset[str]().union(
-    *(program.variables for program in PROGRAMS), *(finder.decided_by for finder in FINDERS)
+    *(kind.variables for kind in KINDS), *(finder.decided_by for finder in FINDERS)
 )
-_PREFIXES = tuple(program.prefix for program in PROGRAMS)
+_PREFIXES = tuple(kind.prefix for kind in KINDS)
 
 
 def of_tools(names: Iterable[str]) -> tuple[str, ...]:

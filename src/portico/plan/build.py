@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import shlex
 
+from portico.app_servers.kind import Feature
 from portico.errors import UsageError
 from portico.place.model import Place
 from portico.plan import tracing
 from portico.plan.appserver.build import server_process
-from portico.plan.appserver.kind import Feature
 from portico.plan.appserver.workers import capacity
 from portico.plan.decide import decided
 from portico.plan.directories import directories

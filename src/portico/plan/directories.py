@@ -7,8 +7,9 @@ to.
 
 from __future__ import annotations
 
+from portico.app_servers.kind import Feature
 from portico.place.model import Place
-from portico.plan.appserver.kind import Feature, app_server
+from portico.plan.appserver.kind import app_server
 from portico.plan.gateway.kinds import gateway_of
 from portico.plan.model import Directory
 from portico.plan.paths import Paths, slow, workers

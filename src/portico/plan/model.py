@@ -8,7 +8,8 @@ from typing import ClassVar
 
 from msgspec import Struct
 
-from portico.plan.appserver.kind import AppServer, process_kind
+from portico.app_servers.kind import AppServer
+from portico.plan.appserver.kind import process_kind
 from portico.plan.paths import release_socket
 from portico.reading import OURS, Reader
 from portico.values import Address

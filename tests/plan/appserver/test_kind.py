@@ -9,19 +9,14 @@ from typing import Literal
 import pytest
 from msgspec.structs import replace
 
+from portico.app_servers.gunicorn import GUNICORN, GUNICORN_ASGI
+from portico.app_servers.kind import NONE, AppServer
+from portico.app_servers.kinds import KINDS as ALL
+from portico.app_servers.kinds import NAMES
+from portico.app_servers.uwsgi import UWSGI
 from portico.errors import UsageError
-from portico.place.app_servers import PROGRAMS
-from portico.plan.appserver.kind import (
-    GUNICORN,
-    GUNICORN_ASGI,
-    NONE,
-    UWSGI,
-    AppServer,
-    app_server,
-    common_features,
-    protocol,
-)
-from portico.plan.appserver.kind import KINDS as ALL
+from portico.plan.appserver.build import WRITERS
+from portico.plan.appserver.kind import app_server, common_features, protocol
 from portico.plan.build import plan
 from portico.site.model import Site
 from portico.site.options import Options
@@ -61,9 +56,7 @@ def test_of_servers_elsewhere_nothing_is_known() -> None:
 
 def test_whoever_can_be_named_has_its_row_and_its_kind() -> None:
     names = typing.get_args(typing.get_type_hints(Workers)["server"])
-    assert (
-        names == tuple(program.name for program in PROGRAMS) == tuple(dict.fromkeys(one.name for one in ALL))
-    )
+    assert names == NAMES == tuple(dict.fromkeys(one.name for one in ALL)) == tuple(WRITERS)
 
 
 def test_an_app_that_the_server_cannot_run_is_refused() -> None:

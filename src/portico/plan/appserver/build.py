@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
+from portico.app_servers.gunicorn import GUNICORN
+from portico.app_servers.kind import AppServer, Feature
+from portico.app_servers.kinds import KINDS
+from portico.app_servers.uwsgi import UWSGI
 from portico.errors import Problem
 from portico.place.model import Place
 from portico.plan.appserver.gunicorn import gunicorn_conf, gunicorn_process
-from portico.plan.appserver.kind import GUNICORN, KINDS, UWSGI, AppServer, Feature, app_server
+from portico.plan.appserver.kind import app_server
 from portico.plan.appserver.uwsgi import uwsgi_ini, uwsgi_process
 from portico.plan.appserver.workers import Capacity
 from portico.plan.model import File, Process
 from portico.site.model import Site
 
-_WRITERS = {
+WRITERS = {
     GUNICORN.name: (gunicorn_process, gunicorn_conf),
     UWSGI.name: (uwsgi_process, uwsgi_ini),
 }
+"""The process and the file of each."""
 
 
 def server_process(site: Site, place: Place, size: Capacity) -> tuple[Process, tuple[File, ...]]:
     """The process and the files that it reads."""
     if not site.has_app:
         return Process("app", (), place.runtime, why="no app runs here: every server is elsewhere"), ()
-    process, file = _WRITERS[app_server(site).name]
+    process, file = WRITERS[app_server(site).name]
     return process(site, place, size), (file(site, place, size),)
 
 
@@ -32,10 +37,10 @@ def impossible(site: Site, place: Place) -> list[Problem]:
     kind, where = app_server(site), site.cause("workers.server")
     if site.is_asgi and Feature.ASGI not in kind.features:
         able = next(other.name for other in KINDS if Feature.ASGI in other.features)
-        return [Problem(where, f"{kind.program.title} cannot run an ASGI app", f'use server = "{able}"')]
+        return [Problem(where, f"{kind.title} cannot run an ASGI app", f'use server = "{able}"')]
     if kind.name not in place.app_servers:
-        hint = f"pip install {kind.program.package}"
-        return [Problem(where, f"{kind.program.title} is not installed", hint)]
+        hint = f"pip install {kind.package}"
+        return [Problem(where, f"{kind.title} is not installed", hint)]
     if site.options.workers.queue and Feature.QUEUE not in kind.features:
         return [_unbounded(site, kind)]
     return []
@@ -46,5 +51,5 @@ def _unbounded(site: Site, kind: AppServer) -> Problem:
     if site.is_asgi:
         what = "requests to an ASGI app do not wait in a queue: its server takes each of them at once"
         return Problem(where, what, "remove workers.queue")
-    what = f"{kind.program.title} does not look how long its requests have waited"
+    what = f"{kind.title} does not look how long its requests have waited"
     return Problem(where, what, 'remove workers.queue, or use server = "gunicorn"')

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 
+from portico.app_servers.kind import Feature
 from portico.place.model import Place
 from portico.plan import decisions, tracing
 from portico.plan import downloads as names
-from portico.plan.appserver.kind import Feature, app_server
+from portico.plan.appserver.kind import app_server
 from portico.plan.appserver.settings import Setting, as_python
 from portico.plan.appserver.workers import Capacity, jitter
 from portico.plan.model import CONF, File, Ladder, Process

@@ -4,10 +4,10 @@ alternative.
 
 from __future__ import annotations
 
+from portico.app_servers.uwsgi import UWSGI
 from portico.place.model import Place
 from portico.plan import decisions
 from portico.plan.appserver.gunicorn import SOCKET_FD, own_variables
-from portico.plan.appserver.kind import UWSGI
 from portico.plan.appserver.settings import Setting
 from portico.plan.appserver.workers import Capacity, jitter
 from portico.plan.model import CONF, File, Ladder, Line, Process

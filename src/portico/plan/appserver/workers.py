@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from portico.app_servers.kind import Feature
 from portico.place.model import Place
-from portico.plan.appserver.kind import Feature, app_server
+from portico.plan.appserver.kind import app_server
 from portico.site.model import Site
 
 DEFAULT_THREADS = 8

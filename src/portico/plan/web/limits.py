@@ -7,9 +7,10 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
+from portico.app_servers.kind import Feature
 from portico.errors import Problem
 from portico.place.model import Place
-from portico.plan.appserver.kind import Feature, common_features
+from portico.plan.appserver.kind import common_features
 from portico.plan.appserver.workers import capacity
 from portico.plan.paths import Paths
 from portico.plan.web.sizes import requests, share, uploads

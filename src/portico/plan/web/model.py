@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from portico.app_servers.kind import AppServer, Feature
 from portico.place.model import Place
-from portico.plan.appserver.kind import AppServer, Feature
 from portico.plan.web.ability import Ability
 from portico.plan.web.access import Access
 from portico.plan.web.allow_list import AllowList

@@ -10,9 +10,10 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
+from portico.app_servers.kind import Feature
 from portico.errors import Problem
 from portico.plan import decisions
-from portico.plan.appserver.kind import Feature, common_features
+from portico.plan.appserver.kind import common_features
 from portico.site.facts import Route
 from portico.site.methods import is_hidden
 from portico.site.model import Routed, Site

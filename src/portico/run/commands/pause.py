@@ -13,9 +13,9 @@ import signal
 from contextlib import suppress
 from pathlib import Path
 
+from portico.app_servers.kind import Feature
 from portico.errors import PorticoError, Problem
 from portico.place import untrusted
-from portico.plan.appserver.kind import Feature
 from portico.plan.model import Plan
 from portico.plan.paths import pause
 from portico.protocol import notices
@@ -155,8 +155,4 @@ def _why_not(plan: Plan) -> str:
     kind = plan.app_server
     if Feature.PAUSE in kind.features:
         return ""
-    return (
-        "only Portico's own worker can wait"
-        if kind.worker
-        else f"{kind.program.title}'s workers go on accepting"
-    )
+    return "only Portico's own worker can wait" if kind.worker else f"{kind.title}'s workers go on accepting"

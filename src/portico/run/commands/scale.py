@@ -8,9 +8,9 @@ import signal
 from collections.abc import Callable
 from typing import NamedTuple
 
+from portico.app_servers.kind import Feature
 from portico.errors import PorticoError, Problem
 from portico.place import cgroup, memory
-from portico.plan.appserver.kind import Feature
 from portico.protocol.answers import Scaled
 from portico.run.background import in_background
 from portico.run.processes import proc

@@ -16,8 +16,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from portico.app_servers.kind import Feature
 from portico.link.gunicorn.ahead import VARIABLE
-from portico.plan.appserver.kind import Feature
 from portico.plan.model import CONF, Plan
 from portico.plan.paths import workers
 from portico.run.gateway import files

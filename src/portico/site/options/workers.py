@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
+from portico.app_servers.kinds import NAMES
 from portico.site.options.section import Section, option
 from portico.values import Duration, Size
+
+if TYPE_CHECKING:
+    Server = str
+else:
+    Server = Literal[NAMES]
 
 
 class Workers(Section, frozen=True):
@@ -55,6 +61,6 @@ class Workers(Section, frozen=True):
         ),
     ] = None
     server: Annotated[
-        Literal["gunicorn", "uwsgi"],
+        Server,
         option("The program that runs the app: Gunicorn with Portico's worker, or uWSGI.", example="uwsgi"),
     ] = "gunicorn"

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from portico.plan.appserver.kind import Feature, common_features
+from portico.app_servers.kind import Feature
+from portico.plan.appserver.kind import common_features
 from portico.plan.model import Ladder
 from portico.plan.web.ability import Ability
 from portico.site.model import Routed, Site

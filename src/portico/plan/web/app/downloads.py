@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from portico.app_servers.kind import Feature
 from portico.errors import Problem
 from portico.place.model import Place
-from portico.plan.appserver.kind import Feature, common_features
+from portico.plan.appserver.kind import common_features
 from portico.plan.web.literal import is_literal
 from portico.site.model import Site
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from portico.plan.appserver.kind import Feature, common_features
+from portico.app_servers.kind import Feature
+from portico.plan.appserver.kind import common_features
 from portico.site.model import Site
 
 

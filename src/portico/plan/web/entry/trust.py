@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from portico.plan.appserver.kind import Feature, app_server, common_features
+from portico.app_servers.kind import Feature
+from portico.plan.appserver.kind import app_server, common_features
 from portico.proxy_headers import FAMILIES, OF_PROXY, kind, named
 from portico.site.model import Site
 from portico.site.proxies import SHARED, ranges

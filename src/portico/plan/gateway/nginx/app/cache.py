@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from portico.app_servers.kind import Feature
 from portico.plan import decisions
-from portico.plan.appserver.kind import Feature
 from portico.plan.gateway.nginx.app.cache_routes import fills, route_maps
 from portico.plan.gateway.nginx.app.link import dialect
 from portico.plan.gateway.nginx.app.users import proof

@@ -1,8 +1,10 @@
-"""Regular expressions for the start of lines in which an app server describes itself."""
+"""uWSGI."""
 
 from __future__ import annotations
 
-UWSGI = "|".join(
+from portico.app_servers.kind import AppServer, Feature
+
+_BANNER = "|".join(
     (
         r"\[uWSGI\] getting INI",
         r"uwsgi socket \d+ inherited",
@@ -18,3 +20,14 @@ UWSGI = "|".join(
     )
 )
 """The start of lines about itself that uWSGI 2 prints at its start and end; no option turns them off."""
+
+UWSGI = AppServer(
+    "uwsgi",
+    "uWSGI",
+    "pyuwsgi",
+    prefix="UWSGI_",  # it takes every option from such a variable
+    protocol="uwsgi",
+    features=frozenset({Feature.WSGI, Feature.AHEAD}),
+    cannot_load=frozenset({22}),
+    banner=_BANNER,
+)

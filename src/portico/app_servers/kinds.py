@@ -1,0 +1,9 @@
+"""Which app servers there are. `plan/appserver` writes for each."""
+
+from __future__ import annotations
+
+from portico.app_servers.gunicorn import GUNICORN, GUNICORN_ASGI
+from portico.app_servers.uwsgi import UWSGI
+
+KINDS = (GUNICORN, GUNICORN_ASGI, UWSGI)
+NAMES = tuple(dict.fromkeys(kind.name for kind in KINDS))
